@@ -1,0 +1,187 @@
+"""What one file in servers/ says of a server: whether it is here, and the command that starts it.
+
+An adapter starts nothing itself: it returns a `Command`, a value, and launch.py does the rest. That keeps an adapter at
+about twenty lines and makes it testable without a server.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import signal
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import ClassVar
+
+from .address import Address
+from .errors import Unsupported
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user or a case asks of a server, in words that all servers share; None leaves its default.
+
+    `keep_alive` and `timeout` are seconds. `mount` is the path prefix ('' or '/x') that the app is to be found under.
+    """
+
+    workers: int | None = None
+    threads: int | None = None
+    keep_alive: float | None = None
+    timeout: float | None = None
+    backlog: int | None = None
+    mount: str = ""
+
+
+class Protocol(enum.StrEnum):
+    """What is spoken at an address."""
+
+    HTTP = "http"
+    UWSGI = "uwsgi"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What an adapter is to start, and where.
+
+    `folder` is private to this instance and writable, also by whatever user the server changes to. `app` is
+    `module:callable`, importable through the PYTHONPATH that launch.py sets. `upstream` is the server behind a front.
+    `protocol` is what the server is to speak at `address`.
+    """
+
+    python: str
+    executable: str
+    address: Address
+    app: str
+    folder: Path
+    settings: Settings = field(default_factory=Settings)
+    variant: str = ""
+    protocol: Protocol = Protocol.HTTP
+    upstream: Address | None = None
+
+
+@dataclass(frozen=True)
+class Command:
+    """How to start it: `files` (name to text) are written into the launch folder first, `environment` is added.
+
+    `reload` is the signal that makes it load the app anew, None where there is none. `stop` ends it in good order.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    stop: signal.Signals = signal.SIGTERM
+    reload: signal.Signals | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """Whether a server is here. `executable` is what to run; `why` and `get` say what is missing and how to get it."""
+
+    version: str = ""
+    executable: str = ""
+    why: str = ""
+    get: str = ""
+
+    @property
+    def here(self) -> bool:
+        """Say whether it can be started."""
+        return not self.why
+
+
+class Adapter(ABC):
+    """One server. `variants` maps each mode's name to a line on it; the first is the default; may be empty.
+
+    `distribution` is its name on the package index, for finding it in the interpreter that is to run it.
+    `front` is true of a proxy, which needs an upstream.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    variants: ClassVar[Mapping[str, str]] = {}
+    distribution: ClassVar[str] = ""
+    front: ClassVar[bool] = False
+
+    def find(self, python: str) -> Found:
+        """Return what there is of this server in the interpreter `python`."""
+        if not self.distribution:
+            return Found(version=python_version(python), executable=python)
+        version = distribution_version(python, self.distribution)
+        if version:
+            return Found(version=version, executable=python)
+        return Found(
+            why=f"{self.distribution} is not installed for {python}", get=f"{python} -m pip install {self.distribution}"
+        )
+
+    @abstractmethod
+    def command(self, launch: Launch) -> Command:
+        """Return the command that starts the server as `launch` says.
+
+        Raises Unsupported, with the reason, for what this server has no option for.
+        """
+
+    def protocol_for(self, variant: str, upstream: Adapter) -> tuple[Protocol, bool]:  # noqa: ARG002 - see below
+        """For a front: what it speaks to `upstream`, and whether over a Unix socket. Overridden by fronts alone."""
+        return Protocol.HTTP, False
+
+    def conditions(self, launch: Launch) -> dict[str, object]:
+        """Return what a figure must be read with: workers, threads, keep-alive, backlog, as they really are."""
+        asked = launch.settings
+        named = {
+            "workers": asked.workers,
+            "threads": asked.threads,
+            "keep-alive": asked.keep_alive,
+            "timeout": asked.timeout,
+            "backlog": asked.backlog,
+        }
+        return {name: value for name, value in named.items() if value is not None}
+
+
+def refuse(adapter: str, **asked: object) -> None:
+    """Raise Unsupported for the first of `asked` that is set: this server has no option for it."""
+    for name, value in asked.items():
+        if value:
+            raise Unsupported(f"{adapter} has no option for {name.replace('_', ' ')}")
+
+
+@lru_cache(maxsize=256)
+def distribution_version(python: str, distribution: str) -> str:
+    """Return the version of `distribution` in the interpreter `python`, '' where it is not installed."""
+    if python == sys.executable:
+        try:
+            return metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            return ""
+    return _ask(
+        python,
+        "import importlib.metadata as m, json, sys\n"
+        "try: print(json.dumps(m.version(sys.argv[1])))\n"
+        "except m.PackageNotFoundError: print('\"\"')",
+        distribution,
+    )
+
+
+@lru_cache(maxsize=16)
+def python_version(python: str) -> str:
+    """Return the version of the interpreter `python`, as `3.11.7` or `PyPy 3.10.14`."""
+    return _ask(
+        python,
+        "import json, platform as p\n"
+        "name = p.python_implementation()\n"
+        "print(json.dumps(('' if name == 'CPython' else name + ' ') + p.python_version()))",
+    )
+
+
+def _ask(python: str, program: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [python, "-c", program, *arguments], capture_output=True, text=True, timeout=30, check=False
+    )
+    try:
+        return str(json.loads(done.stdout))
+    except ValueError:
+        return ""

@@ -1,0 +1,179 @@
+"""`@case` and `@scenario`: what turns a function in suites/ into something that can be run, named and explained.
+
+The id is where the function stands: `suites/pep3333/start_response.py: late_call` is `pep3333/start-response/late-call`.
+A case with `variants` becomes one case for each (`.../te-obfuscated/vt`), its function called with the variant's value.
+Nothing is registered anywhere: discover.py finds the objects that the decorators leave in their modules.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from .errors import UnknownName
+from .model import CaseInfo, Level, Reference, ScenarioInfo, Setup
+
+if TYPE_CHECKING:
+    from .exchange import Exchange
+    from .load.arena import Arena
+    from .model import Load
+
+MUST, SHOULD, MAY, INFO = Level.MUST, Level.SHOULD, Level.MAY, Level.INFO
+
+DEADLINE = 10.0
+"""Seconds that a case may take unless it says otherwise; no good server needs one of them."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One requirement: what is asked, by which sentence, and the function that finds out.
+
+    `needs` names cases that must pass first (else this one is skipped). `steps` is the docstring below its first line.
+    """
+
+    id: str
+    level: Level
+    reference: Reference
+    run: Callable[[Exchange], Awaitable[None]]
+    summary: str
+    steps: str = ""
+    tags: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    setup: Setup = field(default_factory=Setup)
+    deadline: float = DEADLINE
+
+    @property
+    def area(self) -> str:
+        """The suite and file that the case stands in, as `pep3333/environ`."""
+        return "/".join(self.id.split("/")[:2])
+
+    def info(self) -> CaseInfo:
+        """Return what a report shows of this case."""
+        return CaseInfo(self.id, self.level, self.tags, self.summary, self.reference, self.steps)
+
+
+@dataclass(frozen=True)
+class Family:
+    """The cases that one function with `variants` stands for."""
+
+    cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One way of putting a server under load. `in_run` says whether a plain `run` includes it."""
+
+    id: str
+    title: str
+    summary: str
+    run: Callable[[Arena], Awaitable[Load]]
+    smoke: Mapping[str, Any]
+    full: Mapping[str, Any]
+    in_run: bool = False
+
+    def info(self) -> ScenarioInfo:
+        """Return what a report shows of this scenario."""
+        return ScenarioInfo(self.id, self.title, self.summary)
+
+
+def case(
+    level: Level,
+    reference: Reference,
+    *,
+    tags: Iterable[str] = (),
+    needs: Iterable[str] = (),
+    setup: Setup | None = None,
+    deadline: float = DEADLINE,
+    variants: Mapping[str, Any] | None = None,
+) -> Callable[[Callable[..., Awaitable[None]]], Case | Family]:
+    """Turn `async def name(x: Exchange)` into the case whose id is the function's place.
+
+    `level` comes from the quoted sentence. With `variants`, the function takes the variant's value as its second
+    argument. Time is in seconds.
+    """
+
+    def decorate(function: Callable[..., Awaitable[None]]) -> Case | Family:
+        summary, steps = _words(function)
+
+        def make(id_: str, run: Callable[[Exchange], Awaitable[None]]) -> Case:
+            return Case(
+                id_, level, reference, run, summary, steps, tuple(tags), tuple(needs), setup or Setup(), deadline
+            )
+
+        base = _place(function)
+        if variants is None:
+            return make(base, function)
+        return Family(
+            tuple(make(f"{base}/{name}", _bound(function, value)) for name, value in variants.items())
+        )
+
+    return decorate
+
+
+def scenario(
+    title: str, *, smoke: Mapping[str, Any], full: Mapping[str, Any], in_run: bool = False
+) -> Callable[[Callable[[Arena], Awaitable[Load]]], Scenario]:
+    """Turn `async def name(arena)` into a scenario; `smoke` and `full` are its parameters, by the same keys."""
+
+    def decorate(function: Callable[[Arena], Awaitable[Load]]) -> Scenario:
+        summary, steps = _words(function)
+        parts = _place(function).split("/")[1:]
+        if len(parts) > 1 and parts[-1] == parts[-2]:
+            parts.pop()
+        return Scenario("/".join(parts), title, f"{summary} {steps}".strip(), function, smoke, full, in_run)
+
+    return decorate
+
+
+def select(cases: Iterable[Case], prefixes: Iterable[str]) -> list[Case]:
+    """Return the cases whose id lies under one of `prefixes` (all, where there are none), in the given order.
+
+    A prefix is whole words: `http` and `pep3333/environ`, also `pep3333/env`. Raises UnknownName where one finds nothing.
+    """
+    all_cases = list(cases)
+    wanted = [prefix.strip("/") for prefix in prefixes]
+    for prefix in wanted:
+        if not any(each.id.startswith(prefix) for each in all_cases):
+            raise UnknownName(
+                f"no case's id begins with {prefix!r}{suggestion(prefix, _selectors(all_cases))}; "
+                "`wsgi-gauntlet cases` lists them"
+            )
+    return [each for each in all_cases if not wanted or any(each.id.startswith(prefix) for prefix in wanted)]
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return ' (did you mean ...?)' for a near miss, else ''."""
+    near = get_close_matches(name, list(known), n=2, cutoff=0.6)
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
+
+
+def _selectors(cases: Iterable[Case]) -> set[str]:
+    found = set()
+    for each in cases:
+        parts = each.id.split("/")
+        found.update("/".join(parts[: depth + 1]) for depth in range(len(parts)))
+    return found
+
+
+def _bound(function: Callable[..., Awaitable[None]], value: Any) -> Callable[[Exchange], Awaitable[None]]:
+    async def run(x: Exchange) -> None:
+        await function(x, value)
+
+    return run
+
+
+def _words(function: Callable[..., Any]) -> tuple[str, str]:
+    text = inspect.cleandoc(function.__doc__ or "")
+    summary, _, steps = text.partition("\n\n")
+    return " ".join(summary.split()), " ".join(steps.split())
+
+
+def _place(function: Callable[..., Any]) -> str:
+    # wsgi_gauntlet.suites.pep3333.start_response -> pep3333/start-response; a suite from elsewhere (an entry
+    # point) counts from its last two parts.
+    module = function.__module__.split(".")
+    inside = module[module.index("suites") + 1 :] if "suites" in module else module[-2:]
+    return "/".join([*inside, function.__name__]).replace("_", "-")

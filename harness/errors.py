@@ -1,0 +1,84 @@
+"""What can go wrong, named by situation. Each message says what was wrong and what to do about it.
+
+    GauntletError                 everything below; the command line prints its message and ends with `exit_code`
+    ├── UsageError          (2)   the user asked for something that cannot be
+    │   ├── UnknownName           no server, case, scenario, suite or output of that name
+    │   ├── NotInstalled          the server is known and not here; says the command that gets it
+    │   ├── BadConfiguration      a setting, option or file does not hold together
+    │   └── TargetRefused         the target did not prove that it serves the reference app
+    ├── ServerTrouble       (4)   a server under test did not do what launching needs
+    │   ├── ServerDidNotStart     it ended, or never answered with this run's nonce
+    │   └── PortTaken             a stranger holds the port
+    └── HarnessTrouble      (4)   the harness itself could not go on
+        ├── EventsLost            the app's side channel dropped or never delivered something
+        ├── StorageFull           the run folder cannot be written
+        └── OutOfResources        no descriptors, memory or local ports left
+
+Inside a case, `expect.Violation` blames the server, `Unsupported` and `Skipped` decide a cell without blame.
+"""
+
+from __future__ import annotations
+
+
+class GauntletError(Exception):
+    """Base of all errors that are ours to explain."""
+
+    exit_code = 4
+
+
+class UsageError(GauntletError):
+    """The user asked for something that cannot be."""
+
+    exit_code = 2
+
+
+class UnknownName(UsageError):
+    """No server, case, scenario, suite or output has that name."""
+
+
+class NotInstalled(UsageError):
+    """The server is known but not installed; the message carries the command that gets it."""
+
+
+class BadConfiguration(UsageError):
+    """A setting, option or file does not hold together."""
+
+
+class TargetRefused(UsageError):
+    """The target did not prove that it serves the reference app with the right token."""
+
+
+class ServerTrouble(GauntletError):
+    """A server under test did not do what launching needs."""
+
+
+class ServerDidNotStart(ServerTrouble):
+    """The server ended, or never answered with this run's nonce; the message ends with its last log lines."""
+
+
+class PortTaken(ServerTrouble):
+    """Something else holds the port that the server was to listen on."""
+
+
+class HarnessTrouble(GauntletError):
+    """The harness itself could not go on."""
+
+
+class EventsLost(HarnessTrouble):
+    """The app's side channel dropped or never delivered an event, so no verdict can rest on it."""
+
+
+class StorageFull(HarnessTrouble):
+    """The run folder cannot be written."""
+
+
+class OutOfResources(HarnessTrouble):
+    """No descriptors, memory or local ports left for the harness."""
+
+
+class Unsupported(Exception):
+    """Raised in a case or adapter: the server has no way to do what is asked (unsupported, not failed)."""
+
+
+class Skipped(Exception):
+    """Raised in a case: what it depends on does not work on this server; the message names the dependency."""

@@ -1,0 +1,1 @@
+"""What ordinary users get while others are slow."""
