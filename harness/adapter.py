@@ -178,9 +178,7 @@ def python_version(python: str) -> str:
 
 
 def _ask(python: str, program: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [python, "-c", program, *arguments], capture_output=True, text=True, timeout=30, check=False
-    )
+    done = subprocess.run([python, "-c", program, *arguments], capture_output=True, text=True, timeout=30, check=False)
     try:
         return str(json.loads(done.stdout))
     except ValueError:

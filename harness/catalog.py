@@ -1,6 +1,7 @@
 """`@case` and `@scenario`: what turns a function in suites/ into something that can be run, named and explained.
 
-The id is where the function stands: `suites/pep3333/start_response.py: late_call` is `pep3333/start-response/late-call`.
+The id is where the function stands: `late_call` in `suites/pep3333/start_response.py` is
+`pep3333/start-response/late-call`.
 A case with `variants` becomes one case for each (`.../te-obfuscated/vt`), its function called with the variant's value.
 Nothing is registered anywhere: discover.py finds the objects that the decorators leave in their modules.
 """
@@ -106,9 +107,7 @@ def case(
         base = _place(function)
         if variants is None:
             return make(base, function)
-        return Family(
-            tuple(make(f"{base}/{name}", _bound(function, value)) for name, value in variants.items())
-        )
+        return Family(tuple(make(f"{base}/{name}", _bound(function, value)) for name, value in variants.items()))
 
     return decorate
 
@@ -131,7 +130,8 @@ def scenario(
 def select(cases: Iterable[Case], prefixes: Iterable[str]) -> list[Case]:
     """Return the cases whose id lies under one of `prefixes` (all, where there are none), in the given order.
 
-    A prefix is whole words: `http` and `pep3333/environ`, also `pep3333/env`. Raises UnknownName where one finds nothing.
+    A prefix is whole words: `http` and `pep3333/environ`, also `pep3333/env`.
+    Raises UnknownName where one finds nothing.
     """
     all_cases = list(cases)
     wanted = [prefix.strip("/") for prefix in prefixes]

@@ -183,9 +183,7 @@ class Exchange:
     def app_events(self) -> tuple[AppEvent, ...]:
         """Return the evidence from the app's side, fences left out."""
         return tuple(
-            e
-            for e in self.server.channel.since(self._mark)
-            if self._ours(e) and e.detail.get("path") != "/fence"
+            e for e in self.server.channel.since(self._mark) if self._ours(e) and e.detail.get("path") != "/fence"
         )
 
     def _ours(self, event: AppEvent) -> bool:

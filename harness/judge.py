@@ -66,7 +66,5 @@ def settle(attempts: Sequence[Finding]) -> Finding:
     broken = [each for each in told if each.verdict in BROKEN]
     if broken and len(broken) < len(told):
         first = broken[0]
-        return Finding(
-            Verdict.FLAKY, first.expected, f"{len(broken)} of {len(told)} attempts: {first.actual}"
-        )
+        return Finding(Verdict.FLAKY, first.expected, f"{len(broken)} of {len(told)} attempts: {first.actual}")
     return told[-1]

@@ -176,7 +176,7 @@ class Phase(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One point of a curve: `clients` adverse clients (or connections), and what the healthy users got (or the rate)."""
+    """One point of a curve: `clients` adverse clients (or connections), and what the healthy users got, or the rate."""
 
     clients: int
     goodput: float | None = None
