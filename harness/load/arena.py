@@ -1,0 +1,121 @@
+"""What a scenario is given: fresh servers of one kind, its parameters, and a way to say how far it is.
+
+A scenario never learns a process id, a port or a folder; it says `async with arena.server()` as often as it needs a
+fresh round, and at the end hands what it measured to `arena.load`.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import launch
+from ..adapter import python_version
+from ..address import Address
+from ..errors import BadConfiguration, TargetRefused
+from ..model import Grade, Load
+
+if TYPE_CHECKING:
+    from ..catalog import Scenario
+    from ..launch import Plan, Running
+
+Progress = Callable[[float | None, str], None]
+"""Called with the fraction done (0 to 1, None where unknown) and what is being done, in words for the user."""
+
+LOG_KEPT = 64 * 1024
+"""Characters of the servers' logs that a cell keeps; the whole files stay beside the run."""
+
+
+class Arena:
+    """One scenario on one server. `parameters` are the scenario's own, already narrowed by the command line.
+
+    `scratch` is a private folder for sockets and configuration, `logs` is where the servers' logs stay.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        parameters: Mapping[str, Any],
+        *,
+        scratch: Path,
+        logs: Path,
+        progress: Progress = lambda _fraction, _doing: None,
+    ) -> None:
+        self.plan = plan
+        self.parameters = dict(parameters)
+        self.progress = progress
+        self._scratch = scratch
+        self._logs = logs
+        self._started = time.monotonic()
+        self._conditions: dict[str, Any] = {}
+        self._told: list[str] = []
+
+    @asynccontextmanager
+    async def server(self) -> AsyncIterator[Running]:
+        """Start a fresh server and stop it at the end of the block; its app reports nothing, as in real use.
+
+        Raises what launching raises, and TargetRefused for an address that could leave this machine.
+        """
+        async with launch.running(self.plan, scratch=self._scratch, logs=self._logs, observe=False) as running:
+            refuse_elsewhere(running.address)
+            self._conditions = {**harness_conditions(self.plan), **running.conditions}
+            try:
+                yield running
+            finally:
+                self._told.append(running.log_since(0))
+                if not running.alive:
+                    self._told.append(f"[the server ended by itself: {running.ended}]\n")
+
+    def number(self, name: str) -> float:
+        """Return the parameter `name` as a positive, finite number.
+
+        Raises BadConfiguration where the command line or the configuration gave something else.
+        """
+        value = self.parameters.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+            raise BadConfiguration(f"the parameter {name!r} is to be a number above 0, not {value!r}")
+        return value
+
+    def count(self, name: str) -> int:
+        """Return the parameter `name` as a positive whole number. Raises BadConfiguration for anything else."""
+        value = self.number(name)
+        if value != int(value):
+            raise BadConfiguration(f"the parameter {name!r} is to be a whole number, not {value!r}")
+        return int(value)
+
+    def load(self, scenario: Scenario, grade: Grade, **measured: Any) -> Load:
+        """Return the cell: `measured` are fields of Load; server, parameters, conditions, time and log are added."""
+        log = "".join(self._told)
+        return Load(
+            self.plan.name,
+            scenario.id,
+            grade,
+            parameters=self.parameters,
+            conditions={**self._conditions, **measured.pop("conditions", {})},
+            seconds=time.monotonic() - self._started,
+            log=log if len(log) <= LOG_KEPT else f"{log[: LOG_KEPT // 2]}\n[...]\n{log[-LOG_KEPT // 2 :]}",
+            **measured,
+        )
+
+
+def refuse_elsewhere(address: Address) -> None:
+    """Raise TargetRefused unless `address` stays on this machine. No option turns this off."""
+    if not address.loopback:
+        raise TargetRefused(
+            f"{address} is not on the loopback interface: load and slow clients go only to servers that were started "
+            "here; let the server listen on 127.0.0.1"
+        )
+
+
+def harness_conditions(plan: Plan) -> dict[str, Any]:
+    """Return the conditions that do not depend on the server's own settings: versions and platform."""
+    return {
+        "python": python_version(plan.python),
+        "version": plan.found.version,
+        "variant": plan.variant,
+        "platform": sys.platform,
+    }
