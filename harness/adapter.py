@@ -98,7 +98,8 @@ class Adapter(ABC):
     """One server. `variants` maps each mode's name to a line on it; the first is the default; may be empty.
 
     `distribution` is its name on the package index, for finding it in the interpreter that is to run it.
-    `front` is true of a proxy, which needs an upstream.
+    `front` is true of a proxy, which needs an upstream. `lineup` names the servers that a run without names includes of
+    this file, in the words of the command line; where it is empty, that is the adapter's own name.
     """
 
     name: ClassVar[str]
@@ -106,6 +107,7 @@ class Adapter(ABC):
     variants: ClassVar[Mapping[str, str]] = {}
     distribution: ClassVar[str] = ""
     front: ClassVar[bool] = False
+    lineup: ClassVar[tuple[str, ...]] = ()
 
     def find(self, python: str) -> Found:
         """Return what there is of this server in the interpreter `python`."""

@@ -1,0 +1,97 @@
+"""`[tool.wsgi-gauntlet]` of pyproject.toml: custom servers and thresholds. Checked whole before anything runs.
+
+[tool.wsgi-gauntlet.servers]
+mine = "{python} -m mine --bind {host}:{port} {app}"
+
+[tool.wsgi-gauntlet.thresholds]
+goodput = 0.99          # at least
+slowdown = 2.0          # at most
+collapse = 64           # N* at least
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .catalog import suggestion
+from .errors import BadConfiguration
+from .model import Grade, Load
+
+THRESHOLDS = ("goodput", "slowdown", "collapse")
+SECTIONS = ("servers", "thresholds")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What the user's pyproject.toml says of us. `servers` maps a custom server's name to its command template."""
+
+    servers: Mapping[str, str] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+
+def read(path: Path) -> Configuration:
+    """Return the configuration in `path`, an empty one where the file or our table is not there.
+
+    Raises BadConfiguration, naming file and key, where it does not hold together.
+    """
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return Configuration()
+    except OSError as problem:
+        raise BadConfiguration(f"{path}: {problem.strerror}") from None
+    try:
+        table = tomllib.loads(text.decode()).get("tool", {}).get("wsgi-gauntlet", {})
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise BadConfiguration(f"{path} is not TOML: {problem}") from None
+    return parse(table, str(path))
+
+
+def parse(table: Mapping[str, Any], where: str) -> Configuration:
+    """Return `table` (the contents of [tool.wsgi-gauntlet]) as a Configuration; `where` is what messages name."""
+    _known(table, SECTIONS, f"{where}: [tool.wsgi-gauntlet]")
+    servers = _table(table, "servers", where)
+    for name, command in servers.items():
+        if not isinstance(command, str) or not command.strip():
+            raise BadConfiguration(
+                f'{where}: servers.{name} takes a command template, as "{{python}} -m mine {{port}}"'
+            )
+    thresholds = _table(table, "thresholds", where)
+    _known(thresholds, THRESHOLDS, f"{where}: thresholds")
+    for name, value in thresholds.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise BadConfiguration(f"{where}: thresholds.{name} takes a number")
+    return Configuration(servers, thresholds)
+
+
+def broken(thresholds: Mapping[str, float], loads: tuple[Load, ...]) -> list[str]:
+    """Return a line for each cell of `loads` that breaks a threshold; cells without a valid figure break none."""
+    lines = []
+    for cell in loads:
+        if cell.grade in (Grade.INVALID, Grade.INCONCLUSIVE, Grade.ERROR, Grade.UNSUPPORTED):
+            continue
+        where = f"{cell.server} {cell.scenario}"
+        if (least := thresholds.get("goodput")) is not None and cell.goodput is not None and cell.goodput < least:
+            lines.append(f"{where}: goodput {cell.goodput:.3f} is below {least:g}")
+        if (most := thresholds.get("slowdown")) is not None and cell.slowdown is not None and cell.slowdown > most:
+            lines.append(f"{where}: slowdown {cell.slowdown:.1f} is above {most:g}")
+        if (fewest := thresholds.get("collapse")) is not None and cell.collapse is not None and cell.collapse < fewest:
+            lines.append(f"{where}: collapses at {cell.collapse} clients, below {fewest:g}")
+    return lines
+
+
+def _table(table: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
+    found = table.get(name, {})
+    if not isinstance(found, dict):
+        raise BadConfiguration(f"{where}: {name} is a table: [tool.wsgi-gauntlet.{name}]")
+    return found
+
+
+def _known(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    for name in table:
+        if name not in known:
+            raise BadConfiguration(f"{where} knows no {name!r}{suggestion(name, known)}; it has {', '.join(known)}")

@@ -1,0 +1,266 @@
+"""Finds what there is to run: adapters in servers/, cases and scenarios in suites/, outputs in reports/, and entry points.
+
+This is the one place where the engine reaches up into the other rooms, by name and only when asked: nothing is imported
+until a command needs it, and nothing is registered by hand.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from .adapter import Adapter, Settings
+from .catalog import Case, Family, Scenario, suggestion
+from .errors import BadConfiguration, NotInstalled, UnknownName
+from .model import ServerInfo
+from .naming import Part, parse
+
+if TYPE_CHECKING:
+    from .launch import Plan
+    from .output import Output
+
+PACKAGE = __package__.rpartition(".")[0]
+REFERENCE_APP = "gauntlet_apps.reference:application"
+
+
+@cache
+def adapters() -> Mapping[str, Adapter]:
+    """Return every adapter by name: the files of servers/ and the entry points in group `wsgi_gauntlet.servers`."""
+    found = {}
+    for module in _modules("servers"):
+        adapter = getattr(module, "ADAPTER", None)
+        if isinstance(adapter, Adapter):
+            found[adapter.name] = adapter
+    for point in metadata.entry_points(group="wsgi_gauntlet.servers"):
+        found[point.name] = _adapter_in(point.load(), f"entry point {point.name}")
+    return dict(sorted(found.items()))
+
+
+@cache
+def cases() -> tuple[Case, ...]:
+    """Return every case, PEP 3333 first, each area in the order of its file."""
+    found: list[Case] = []
+    for module in _modules("suites"):
+        for value in vars(module).values():
+            if isinstance(value, Case):
+                found.append(value)
+            elif isinstance(value, Family):
+                found.extend(value.cases)
+    return tuple(sorted(found, key=lambda each: not each.id.startswith("pep3333/")))
+
+
+@cache
+def scenarios() -> tuple[Scenario, ...]:
+    """Return every scenario, those of a plain run first."""
+    found = [value for module in _modules("suites") for value in vars(module).values() if isinstance(value, Scenario)]
+    return tuple(sorted(found, key=lambda each: (not each.in_run, each.id)))
+
+
+@cache
+def outputs() -> Mapping[str, Output]:
+    """Return every output by name."""
+    from .output import Output
+
+    found = (getattr(module, "OUTPUT", None) for module in _modules("reports"))
+    return {each.name: each for each in found if isinstance(each, Output)}
+
+
+def case(id_: str) -> Case:
+    """Return the case with that id. Raises UnknownName, with the nearest ones."""
+    known = {each.id: each for each in cases()}
+    if id_ in known:
+        return known[id_]
+    ending = [each for each in known if each.endswith(f"/{id_}")]
+    if len(ending) == 1:
+        return known[ending[0]]
+    near = f" (did you mean {' or '.join(ending[:3])}?)" if ending else suggestion(id_, known)
+    raise UnknownName(f"no case has the id {id_!r}{near}; `wsgi-gauntlet cases` lists them")
+
+
+def scenario(id_: str) -> Scenario:
+    """Return the scenario with that id. Raises UnknownName, with the nearest ones."""
+    known = {each.id: each for each in scenarios()}
+    if id_ not in known:
+        raise UnknownName(f"no scenario has the id {id_!r}{suggestion(id_, known)}; there are {', '.join(known)}")
+    return known[id_]
+
+
+def lineup() -> list[str]:
+    """Return the names that a run without servers puts through the gauntlet, fronts last."""
+    ordered = sorted(adapters().values(), key=lambda each: each.front)
+    return [name for adapter in ordered for name in (adapter.lineup or ((adapter.name,) if not adapter.front else ()))]
+
+
+def plan(
+    text: str,
+    *,
+    python: str = sys.executable,
+    app: str = REFERENCE_APP,
+    app_path: Path | None = None,
+    custom: Mapping[str, str] | None = None,
+) -> Plan:
+    """Return how to start the server that `text` names, installed or not: `plan.found` says whether it is.
+
+    `custom` maps names to command templates and goes before adapters of the same name. Raises UnknownName for a server
+    or variant that nobody knows, BadConfiguration for a name that is none or a chain that makes no sense.
+    """
+    from .launch import Plan
+
+    if text.endswith(".py"):
+        adapter = _adapter_in(_file(Path(text)), text)
+        return Plan(
+            text, adapter, adapter.find(python), _variant(adapter, ""), Settings(), python, app, app_path=app_path
+        )
+    name = parse(text)
+    adapter = _named(name.server, custom or {})
+    if adapter.front and name.front is None:
+        raise BadConfiguration(f"{adapter.name} is a front and needs a server behind it: {adapter.name}+gunicorn")
+    served = Plan(
+        name=text,
+        adapter=adapter,
+        found=_version(adapter, name.server, python),
+        variant=_variant(adapter, name.server.variant),
+        settings=name.server.settings,
+        python=python,
+        app=app,
+        app_path=app_path,
+    )
+    if name.front is None:
+        return served
+    front = _named(name.front, custom or {})
+    if not front.front:
+        raise BadConfiguration(f"{front.name} in {text!r} is no front; fronts are {', '.join(_fronts())}")
+    return Plan(
+        name=text,
+        adapter=front,
+        found=_version(front, name.front, python),
+        variant=name.front.variant and _variant(front, name.front.variant),
+        settings=name.front.settings,
+        python=python,
+        app=app,
+        app_path=app_path,
+        upstream=replace(served, name=text),
+    )
+
+
+def missing(plan: Plan) -> tuple[str, str]:
+    """Return (why, how to get it) of what the plan lacks, ('', '') where it can be started."""
+    for each in (plan.upstream, plan):
+        if each is not None and not each.found.here:
+            return each.found.why, each.found.get
+    return "", ""
+
+
+def information(plan: Plan) -> ServerInfo:
+    """Return what a report says of the server before it ran."""
+    why, get = missing(plan)
+    behind = plan.upstream
+    version = plan.found.version if behind is None else f"{plan.found.version} + {behind.found.version}"
+    title = plan.adapter.title if behind is None else f"{plan.adapter.title} in front of {behind.adapter.title}"
+    return ServerInfo(
+        name=plan.name,
+        title=title,
+        available=not why,
+        version=version if not why else "",
+        variant=plan.variant if behind is None else behind.variant,
+        python=plan.python,
+        why=why,
+        get=get,
+    )
+
+
+def require(plan: Plan) -> None:
+    """Raise NotInstalled where the plan lacks something: for a server that the user asked for by name."""
+    why, get = missing(plan)
+    if why:
+        raise NotInstalled(f"{plan.name}: {why}; get it with: {get}")
+
+
+def _named(part: Part, custom: Mapping[str, str]) -> Adapter:
+    if part.adapter in custom:
+        from_template = importlib.import_module(f"{PACKAGE}.servers.command").CommandServer
+        adapter: Adapter = from_template(part.adapter, custom[part.adapter])
+        return adapter
+    known = adapters()
+    if part.adapter not in known:
+        raise UnknownName(
+            f"no server is named {part.adapter!r}{suggestion(part.adapter, [*known, *custom])}; "
+            "`wsgi-gauntlet servers` lists them, --command takes one of your own"
+        )
+    return known[part.adapter]
+
+
+def _variant(adapter: Adapter, variant: str) -> str:
+    if not variant:
+        return next(iter(adapter.variants), "")
+    if variant not in adapter.variants:
+        has = f"it has {', '.join(adapter.variants)}" if adapter.variants else "it has none"
+        raise UnknownName(f"{adapter.name} has no variant {variant!r}{suggestion(variant, adapter.variants)}; {has}")
+    return variant
+
+
+def _version(adapter: Adapter, part: Part, python: str) -> Any:
+    found = adapter.find(python)
+    if not part.version or not found.here or found.version == part.version:
+        return found
+    wanted = f"{adapter.distribution or adapter.name}=={part.version}"
+    return replace(
+        found,
+        why=f"version {part.version} was asked for and {found.version} is installed",
+        get=f"{python} -m pip install {wanted} (or name an interpreter that has it with --python)",
+    )
+
+
+def _fronts() -> list[str]:
+    return [each.name for each in adapters().values() if each.front]
+
+
+def _adapter_in(thing: object, where: str) -> Adapter:
+    adapter = getattr(thing, "ADAPTER", thing)
+    if not isinstance(adapter, Adapter):
+        raise BadConfiguration(f"{where} has no ADAPTER that is a wsgi_gauntlet.harness.adapter.Adapter")
+    return adapter
+
+
+def _file(path: Path) -> ModuleType:
+    name = "wsgi_gauntlet_adapter_" + re.sub(r"\W", "_", path.stem)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise BadConfiguration(f"there is no adapter file {path}")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as problem:  # noqa: BLE001 - the user's own file may raise anything; they get one line
+        raise BadConfiguration(f"{path} does not import: {type(problem).__name__}: {problem}") from None
+    return module
+
+
+def _modules(room: str) -> Iterator[ModuleType]:
+    package = importlib.import_module(f"{PACKAGE}.{room}")
+    yield from _walk(package.__path__, f"{PACKAGE}.{room}.")
+    if room == "suites":
+        for point in metadata.entry_points(group="wsgi_gauntlet.suites"):
+            yield point.load()
+    if room == "reports":
+        for point in metadata.entry_points(group="wsgi_gauntlet.reports"):
+            yield point.load()
+
+
+def _walk(path: Iterable[str], prefix: str) -> Iterator[ModuleType]:
+    for info in pkgutil.iter_modules(path, prefix):
+        if info.name == f"{PACKAGE}.suites.apps":
+            continue  # the app side: it belongs into the server's process, not into this one
+        module = importlib.import_module(info.name)
+        yield module
+        if info.ispkg:
+            yield from _walk(module.__path__, f"{info.name}.")

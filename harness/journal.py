@@ -1,0 +1,227 @@
+"""What happened, appended as it happens: `run.jsonl`, one JSON document a line, the first field saying what it is.
+
+A line is written whole and flushed before the run goes on, so a kill -9 loses at most the cell that was under way; a
+torn last line is what a kill or a full disk leaves, and reading passes over it. Everything else in a run folder can be
+made again from the journal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .errors import BadConfiguration, StorageFull
+from .model import SCHEMA, CaseInfo, Check, Load, Results, ScenarioInfo, ServerInfo
+
+NAME = "run.jsonl"
+PREVIOUS = "previous"
+OURS = (NAME, "results.json", "report.html", "summary.md", "junit.xml", "logs")
+"""What a run leaves in its folder; nothing else there is ever touched."""
+
+
+class Start(msgspec.Struct, frozen=True, tag="run", tag_field="line"):
+    """The first line: the machine, the program and the call."""
+
+    schema: int
+    environment: dict[str, Any]
+    cases: dict[str, CaseInfo]
+    scenarios: dict[str, ScenarioInfo]
+
+
+class ServerLine(msgspec.Struct, frozen=True, tag="server", tag_field="line"):
+    """A server as it was found or started; a later line about the same one replaces it."""
+
+    server: ServerInfo
+
+
+class CheckLine(msgspec.Struct, frozen=True, tag="check", tag_field="line"):
+    """A decided cell of conformance."""
+
+    check: Check
+
+
+class LoadLine(msgspec.Struct, frozen=True, tag="load", tag_field="line"):
+    """A measured cell of load."""
+
+    load: Load
+
+
+class End(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
+    """The last line of a run that was not cut short."""
+
+
+Line = Start | ServerLine | CheckLine | LoadLine | End
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Line)
+
+
+class Journal:
+    """The journal of one run folder, open for appending and locked against a second run."""
+
+    def __init__(self, folder: Path, descriptor: int, lock: int) -> None:
+        self.folder = folder
+        self._descriptor = descriptor
+        self._lock = lock
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, folder: Path, *, resume: bool = False) -> Iterator[Journal]:
+        """Open `folder` for a run; what an earlier run left there moves to `previous/`, unless `resume` is set.
+
+        Raises BadConfiguration where another run uses the folder or it cannot be made, StorageFull where the disk is.
+        """
+        lock = claim(folder)
+        try:
+            if not resume:
+                _set_aside(folder)
+            else:
+                _mend(folder / NAME)
+            with _storage(folder):
+                descriptor = os.open(folder / NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            try:
+                yield cls(folder, descriptor, lock)
+            finally:
+                os.close(descriptor)
+        finally:
+            os.close(lock)
+            (folder / ".lock").unlink(missing_ok=True)
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the servers' logs."""
+        with _storage(self.folder):
+            (self.folder / "logs").mkdir(exist_ok=True)
+        return self.folder / "logs"
+
+    def write(self, line: Line) -> None:
+        """Append one line. Raises StorageFull where the disk is full; all earlier lines are safe then."""
+        data = _encoder.encode(line) + b"\n"
+        with _storage(self.folder):
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+
+
+def claim(folder: Path) -> int:
+    """Make `folder` and lock it for this process; returns the descriptor that holds the lock until it is closed.
+
+    Raises BadConfiguration where that cannot be, with what to do.
+    """
+    try:
+        with _storage(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as problem:
+        raise BadConfiguration(f"cannot write to {folder}: {problem.strerror}; name another with --out") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise BadConfiguration(f"another run is writing to {folder}; wait for it or name another with --out") from None
+    return lock
+
+
+def read(folder: Path) -> Results:
+    """Return what the journal in `folder` tells, whole or cut short.
+
+    Raises BadConfiguration where there is no journal, or one that this program cannot read.
+    """
+    path = folder / NAME
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as problem:
+        raise BadConfiguration(f"no run in {folder}: {NAME}: {problem.strerror}") from None
+    start: Start | None = None
+    servers: dict[str, ServerInfo] = {}
+    checks: dict[tuple[str, str], Check] = {}
+    loads: dict[tuple[str, str], Load] = {}
+    finished = False
+    for number, data in enumerate(lines, 1):
+        if not data.strip():
+            continue
+        try:
+            line = _decoder.decode(data)
+        except msgspec.MsgspecError as problem:
+            if number >= len(lines) - 1:
+                break
+            raise BadConfiguration(f"{path} line {number} is not of a journal of this version: {problem}") from None
+        finished = False
+        match line:
+            case Start():
+                start = line
+            case ServerLine(server=server):
+                servers[server.name] = server
+            case CheckLine(check=check):
+                checks[check.server, check.case] = check
+            case LoadLine(load=load):
+                loads[load.server, load.scenario] = load
+            case End():
+                finished = True
+    if start is None:
+        raise BadConfiguration(f"{path} has no first line: nothing was measured before the run was cut short")
+    if start.schema > SCHEMA:
+        raise BadConfiguration(f"{path} was written by a newer wsgi-gauntlet (schema {start.schema}); update this one")
+    return Results(
+        schema=SCHEMA,
+        environment=start.environment,
+        servers=servers,
+        checks=tuple(checks.values()),
+        loads=tuple(loads.values()),
+        cases=start.cases,
+        scenarios=start.scenarios,
+        finished=finished,
+    )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put `text` into `path` at once or not at all: a reader, or a full disk, never leaves half a report.
+
+    Raises StorageFull where the disk is full; an older file is kept then.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with _storage(path.parent):
+            draft.write_text(text, encoding="utf-8", errors="backslashreplace")
+            draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _set_aside(folder: Path) -> None:
+    if not (folder / NAME).exists():
+        return
+    with _storage(folder):
+        shutil.rmtree(folder / PREVIOUS, ignore_errors=True)
+        (folder / PREVIOUS).mkdir()
+        for name in OURS:
+            if (folder / name).exists():
+                (folder / name).rename(folder / PREVIOUS / name)
+
+
+def _mend(path: Path) -> None:
+    # A torn last line would swallow the first line of the resumed run.
+    if path.exists():
+        whole = path.read_bytes()
+        if not whole.endswith(b"\n"):
+            os.truncate(path, whole.rfind(b"\n") + 1)
+
+
+@contextlib.contextmanager
+def _storage(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            raise StorageFull(
+                f"cannot write to {folder}: {problem.strerror}; what was measured before is in {folder / NAME}: "
+                f"free some room, then `wsgi-gauntlet report {folder}` makes the report of it"
+            ) from None
+        raise

@@ -1,0 +1,89 @@
+"""A server as the user names it, taken apart: `gunicorn`, `gunicorn:gthread`, `gunicorn[workers=4]`, `gunicorn@20.1.0`,
+`nginx+gunicorn:sync`. Text in, values out; whether such a server exists is discover.py's business.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, fields, replace
+
+from .adapter import Settings
+from .catalog import suggestion
+from .errors import BadConfiguration
+
+PART = re.compile(
+    r"""(?P<adapter>[A-Za-z0-9][A-Za-z0-9_.-]*)
+        (:(?P<variant>[A-Za-z0-9][A-Za-z0-9_-]*))?
+        (@(?P<version>[0-9][A-Za-z0-9.!+_-]*))?
+        (\[(?P<settings>[^\[\]]*)\])?""",
+    re.VERBOSE,
+)
+
+WHOLE = frozenset({"workers", "threads", "backlog"})
+SETTABLE = frozenset(each.name for each in fields(Settings)) - {"mount"}
+LARGEST = 100_000
+"""No server has more workers, threads, seconds or waiting connections than this; a larger number is a slip."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One server of a chain: the adapter's name, and '' or the default for what the user left out."""
+
+    adapter: str
+    variant: str = ""
+    version: str = ""
+    settings: Settings = field(default_factory=Settings)
+
+
+@dataclass(frozen=True)
+class ServerName:
+    """A server, and the front before it where it has one. `text` is what the user wrote."""
+
+    text: str
+    server: Part
+    front: Part | None = None
+
+
+def parse(text: str) -> ServerName:
+    """Return `text` taken apart. Raises BadConfiguration where it is not a server's name."""
+    parts = [_part(each, text) for each in _split(text)]
+    if len(parts) > 2:
+        raise BadConfiguration(f"{text!r} chains {len(parts)} servers; a chain is a front and a server: nginx+gunicorn")
+    return ServerName(text, parts[-1], parts[0] if len(parts) == 2 else None)
+
+
+def _split(text: str) -> list[str]:
+    # A '+' separates servers, but belongs to a version such as 2.0+local where no letter follows.
+    return re.split(r"\+(?=[A-Za-z])(?![^\[]*\])", text.strip())
+
+
+def _part(text: str, whole: str) -> Part:
+    match = PART.fullmatch(text)
+    if match is None:
+        raise BadConfiguration(
+            f"{whole!r} is not a server's name; the form is front+server:variant@version[workers=4,threads=2]"
+        )
+    return Part(
+        match["adapter"], match["variant"] or "", match["version"] or "", settings(match["settings"] or "", whole)
+    )
+
+
+def settings(text: str, whole: str) -> Settings:
+    """Return `workers=4,threads=2` as Settings. Raises BadConfiguration; `whole` is what its message names."""
+    found = Settings()
+    for item in filter(None, (each.strip() for each in text.split(","))):
+        name, equals, value = item.partition("=")
+        key = name.strip().replace("-", "_")
+        if key not in SETTABLE or not equals:
+            raise BadConfiguration(
+                f"{item!r} in {whole!r} is no setting{suggestion(key, SETTABLE)}; "
+                f"there are {', '.join(sorted(SETTABLE))}"
+            )
+        try:
+            number = int(value) if key in WHOLE else float(value)
+        except ValueError:
+            number = -1
+        if not 0 <= number <= LARGEST or (key in ("workers", "threads") and number < 1):
+            raise BadConfiguration(f"{item!r} in {whole!r}: {key} takes a number, as {key}=4")
+        found = replace(found, **{key: number})
+    return found
