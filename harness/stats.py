@@ -7,8 +7,8 @@ Three rules keep the figures honest:
   quantile that rests on one is a lower bound too. It is printed as `>= 5 s`, never as 5 s.
 - Quantiles are nearest-rank: a value that was seen, not one between two. Below 100 samples the p99 is the maximum.
 
-Requests that failed (an error, a wrong body) have no waiting time that a user would call an answer: they count in goodput
-and stay out of the quantiles, so that a server which refuses quickly does not look quick.
+Requests that failed (an error, a wrong body) have no waiting time that a user would call an answer: they count in
+goodput and stay out of the quantiles, so that a server which refuses quickly does not look quick.
 """
 
 from __future__ import annotations
