@@ -1,0 +1,435 @@
+"""Reads any answer of a server and records what is wrong with it. No I/O, never raises on what it is fed.
+
+The grammar is RFC 9112's; where an answer departs from it the parser does what browsers do, if they go on at all, and
+writes a finding. `ResponseParser` reads one final answer and the interim ones before it:
+
+    start --> status line --> fields --> (1xx: start again) --> body by length | chunks | until close --> done
+                  `--> junk (not HTTP/1) until close
+
+What comes out does not depend on how the bytes were cut into pieces. Memory is bounded by the constants below.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass, replace
+
+HEAD_LIMIT = 256 * 1024
+"""Bytes of one head or trailer section that are read. Chromium stops at 256 KiB, curl at 300 KiB."""
+
+BODY_LIMIT = 64 * 1024 * 1024
+"""Bytes of a body that are kept; what follows is counted only."""
+
+RAW_LIMIT = 1024 * 1024
+"""Bytes as they came that `Response.raw` keeps."""
+
+INTERIM_LIMIT = 32
+"""Interim answers before a final one. Firefox and curl have no limit; no server has a use for more than a few."""
+
+CHUNK_LINE_LIMIT = 64 * 1024
+"""Bytes of one chunk-size line, extensions included."""
+
+FINDINGS_LIMIT = 32
+"""Findings that one answer keeps."""
+
+LONGEST_LENGTH = 18
+"""Decimal digits of a length that still fits 63 bits."""
+
+LONGEST_SIZE = 15
+"""Hexadecimal digits of a chunk size that still fits 63 bits."""
+
+_STATUS_LINE = re.compile(rb"HTTP/(\S*)[ \t]+([0-9]{3})(?:([ \t])(.*))?", re.DOTALL)
+_EXACT_STATUS_LINE = re.compile(rb"HTTP/[0-9]\.[0-9] [1-9][0-9]{2} [\t \x21-\x7e\x80-\xff]*", re.DOTALL)
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]+)([ \t]*)(;.*)?", re.DOTALL)
+
+
+class Framing(enum.StrEnum):
+    """How the end of a body is known."""
+
+    NONE = "no body"
+    LENGTH = "Content-Length"
+    CHUNKED = "chunked"
+    CLOSE = "until the connection closes"
+
+
+class Ending(enum.StrEnum):
+    """What became of a connection, seen from the client."""
+
+    OPEN = "open"
+    EOF = "closed"
+    RESET = "reset"
+
+
+@dataclass(frozen=True)
+class Response:
+    """One answer as it came. `status` is None where no status line did; `complete` where its end is certain.
+
+    `length` counts the body's bytes without their framing, `expected` is what Content-Length promised. `trailers` are
+    the fields after a chunked body. `ended` is the connection's state when the answer was done with.
+    """
+
+    status: int | None = None
+    reason: bytes = b""
+    version: bytes = b""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+    framing: Framing = Framing.NONE
+    complete: bool = False
+    findings: tuple[str, ...] = ()
+    interim: tuple[Response, ...] = ()
+    raw: bytes = b""
+    ended: Ending = Ending.OPEN
+    length: int = 0
+    expected: int | None = None
+    trailers: tuple[tuple[bytes, bytes], ...] = ()
+
+    def header(self, name: str) -> bytes | None:
+        """Return the first value of the field `name`, None where there is none. Case does not matter."""
+        return next(iter(self.all(name)), None)
+
+    def all(self, name: str) -> list[bytes]:
+        """Return every value of the field `name`, in order."""
+        wanted = name.lower().encode("latin-1")
+        return [value for field, value in self.headers if field.lower() == wanted]
+
+    def options(self, name: str) -> list[str]:
+        """Return the members of a list-valued field such as Connection, in lower case."""
+        members = b",".join(self.all(name)).decode("latin-1").lower().split(",")
+        return [member.strip(" \t") for member in members if member.strip(" \t")]
+
+    @property
+    def says_close(self) -> bool:
+        """Whether the answer announces that its connection ends with it (RFC 9112, section 9.3)."""
+        options = self.options("connection")
+        return "close" in options or (self.version == b"HTTP/1.0" and "keep-alive" not in options)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether not one byte of an answer came."""
+        return not self.raw
+
+    def describe(self) -> str:
+        """Return one line for people, as `200 OK, 12 bytes` or `no answer, connection reset`."""
+        if self.status is None:
+            what = "no answer" if self.nothing else f"no status line but {shorten(self.raw)}"
+            return f"{what}, connection {self.ended}"
+        reason = self.reason.decode("latin-1").strip()
+        said = f"{self.status} {reason}".strip() if reason.isprintable() else f"{self.status} {self.reason!r}"
+        if self.complete:
+            return f"{said}, {self.length} bytes" if self.framing is not Framing.NONE else f"{said}, no body"
+        of = "" if self.expected is None else f" of {self.expected}"
+        return f"{said}, incomplete: {self.length}{of} bytes of body, connection {self.ended}"
+
+
+class ResponseParser:
+    """Reads one final answer from the bytes it is fed. `head` says that the request was a HEAD: no body follows."""
+
+    def __init__(self, *, head: bool = False) -> None:
+        self.done = False
+        self._head = head
+        self._buffer = bytearray()
+        self._searched = 0
+        self._ended = Ending.OPEN
+        self._interim: list[Response] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self._step = self._start
+        self._status: int | None = None
+        self._reason = self._version = b""
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._trailers: list[tuple[bytes, bytes]] = []
+        self._section = self._fields
+        self._section_size = 0
+        self._body = bytearray()
+        self._length = 0
+        self._expected: int | None = None
+        self._left = 0
+        self._framing = Framing.NONE
+        self._complete = False
+        self._findings: list[str] = []
+        self._raw = bytearray()
+
+    # ------------------------------------------------------------------ what callers use
+
+    def feed(self, data: bytes) -> bytes:
+        """Read `data` and return what of it lies past the answer's end: nothing, as long as `done` is false."""
+        if self.done:
+            return data
+        self._buffer += data
+        while not self.done and self._step():
+            pass
+        if not self.done:
+            return b""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        return rest
+
+    def eof(self, ending: Ending = Ending.EOF) -> None:
+        """Say that no more bytes will come, because the connection ended so or the caller will not wait (OPEN)."""
+        if self.done:
+            return
+        self._ended = ending
+        if self._framing is Framing.CLOSE and self._step == self._until_close:
+            self._complete = ending is Ending.EOF and self._status is not None
+        elif self._buffer or self._raw:
+            self._note(f"the answer is not complete: {self._where()}")
+        self._raw_add(bytes(self._buffer))
+        self._buffer.clear()
+        self.done = True
+
+    def response(self) -> Response:
+        """Return the answer as far as it has been read."""
+        return Response(
+            status=self._status,
+            reason=self._reason,
+            version=self._version,
+            headers=tuple(self._fields),
+            body=bytes(self._body),
+            framing=self._framing,
+            complete=self._complete,
+            findings=tuple(self._findings),
+            interim=tuple(self._interim),
+            raw=bytes(self._raw),
+            ended=self._ended,
+            length=self._length,
+            expected=self._expected,
+            trailers=tuple(self._trailers),
+        )
+
+    # ------------------------------------------------------------------ the steps: each says whether to go on
+
+    def _start(self) -> bool:
+        beginning = bytes(self._buffer[:5])
+        if beginning[:1] in (b"\r", b"\n"):
+            if beginning == b"\r":
+                return False
+            if beginning.startswith((b"\r\n", b"\n")) and len(self._raw) < HEAD_LIMIT:
+                self._note("an empty line stands before the status line")
+                self._take(2 if beginning.startswith(b"\r\n") else 1)
+                return True
+        if not b"HTTP/".startswith(beginning):
+            self._note("the answer does not begin with a status line")
+            self._framing = Framing.CLOSE
+            return self._go(self._until_close)
+        line = self._line()
+        if line is None:
+            return False
+        self._read_status_line(line)
+        if self._status is None:
+            self._framing = Framing.CLOSE
+            return self._go(self._until_close)
+        return self._go(self._fields_line)
+
+    def _fields_line(self) -> bool:
+        line = self._line()
+        if line is None:
+            return False
+        if line:
+            self._read_field(line)
+            return True
+        return self._end_of_trailers() if self._section is self._trailers else self._end_of_head()
+
+    def _end_of_head(self) -> bool:
+        assert self._status is not None
+        self._choose_framing(self._status)
+        if 100 <= self._status < 200 and self._status != 101:
+            return self._end_of_interim()
+        if self._framing is Framing.NONE:
+            return self._finish()
+        if self._framing is Framing.LENGTH:
+            self._left = self._expected or 0
+            return self._go(self._by_length)
+        return self._go(self._chunk_size if self._framing is Framing.CHUNKED else self._until_close)
+
+    def _end_of_interim(self) -> bool:
+        if len(self._interim) >= INTERIM_LIMIT:
+            return self._lost(f"more than {INTERIM_LIMIT} interim answers")
+        self._complete = True
+        self._interim.append(replace(self.response(), interim=()))
+        self._begin()
+        return True
+
+    def _by_length(self) -> bool:
+        self._take_body()
+        return self._finish() if not self._left else False
+
+    def _until_close(self) -> bool:
+        self._left = len(self._buffer)
+        self._take_body()
+        return False
+
+    def _chunk_size(self) -> bool:
+        line = self._line(CHUNK_LINE_LIMIT)
+        if line is None:
+            return False
+        match = _CHUNK_SIZE.fullmatch(line)
+        if not match or len(match[1].lstrip(b"0")) > LONGEST_SIZE:
+            return self._lost(f"{shorten(line)} is not a chunk size")
+        if match[2] and not match[3]:
+            self._note("white space follows a chunk size")
+        self._left = int(match[1], 16)
+        if self._left:
+            return self._go(self._chunk_data)
+        self._section, self._section_size = self._trailers, 0
+        return self._go(self._fields_line)
+
+    def _chunk_data(self) -> bool:
+        self._take_body()
+        return self._go(self._chunk_end) if not self._left else False
+
+    def _chunk_end(self) -> bool:
+        ending = bytes(self._buffer[:2])
+        if ending == b"\r\n":
+            self._take(2)
+        elif ending[:1] == b"\n":
+            self._note("a chunk's data ends with a bare LF")
+            self._take(1)
+        elif ending in (b"", b"\r"):
+            return False
+        else:
+            return self._lost(f"a chunk's data is followed by {shorten(ending)}, not by CRLF")
+        return self._go(self._chunk_size)
+
+    def _end_of_trailers(self) -> bool:
+        return self._finish()
+
+    # ------------------------------------------------------------------ reading
+
+    def _read_status_line(self, line: bytes) -> None:
+        match = _STATUS_LINE.fullmatch(line)
+        if not match:
+            self._note(f"{shorten(line)} is not a status line")
+            return
+        self._version = b"HTTP/" + match[1]
+        self._status = int(match[2])
+        self._reason = match[4] or b""
+        if match[3] is None:
+            self._note("no space follows the status code")
+        elif not _EXACT_STATUS_LINE.fullmatch(line):
+            self._note(f"the status line {shorten(line)} breaks the grammar")
+
+    def _read_field(self, line: bytes) -> None:
+        section = self._section
+        if line[:1] in b" \t":
+            self._note(f"the line {shorten(line)} begins with white space (obs-fold)")
+            if section:
+                name, value = section[-1]
+                section[-1] = (name, (value + b" " + line.strip(b" \t")).strip(b" \t"))
+            return
+        name, colon, value = line.partition(b":")
+        if not colon:
+            self._note(f"the field line {shorten(line)} has no colon")
+            return
+        if name != name.rstrip(b" \t"):
+            self._note(f"white space stands before the colon of {shorten(line)}")
+            name = name.rstrip(b" \t")
+        if not _TOKEN.fullmatch(name):
+            self._note(f"{shorten(name)} is not a field name")
+        if any(bad in value for bad in (b"\r", b"\0")):
+            self._note(f"the value of {shorten(line)} holds CR or NUL")
+        section.append((name, value.strip(b" \t")))
+
+    def _choose_framing(self, status: int) -> None:
+        answer = self.response()
+        lengths = [part.strip(b" \t") for value in answer.all("content-length") for part in value.split(b",")]
+        codings = answer.options("transfer-encoding")
+        if lengths and codings:
+            self._note("the answer has both Transfer-Encoding and Content-Length")
+        if len(lengths) > 1:
+            self._note(f"Content-Length comes {len(lengths)} times" + ("" if len(set(lengths)) == 1 else ", differing"))
+        bodiless = status < 200 or status == 204
+        if bodiless and (lengths or codings):
+            self._note(f"a {status} answer has {'Transfer-Encoding' if codings else 'Content-Length'}")
+        good = bool(lengths) and lengths[0].isdigit() and len(lengths[0].lstrip(b"0")) <= LONGEST_LENGTH
+        if lengths and not good:
+            self._note(f"Content-Length {shorten(lengths[0])} is not a length")
+        if good and not codings:
+            self._expected = int(lengths[0].lstrip(b"0") or b"0")
+        if self._head or bodiless or status == 304:
+            self._framing = Framing.NONE
+        elif codings:
+            if "chunked" in codings[:-1] or codings[-1] != "chunked":
+                self._note(f"Transfer-Encoding {shorten(', '.join(codings).encode())} does not end with one chunked")
+            self._framing = Framing.CHUNKED if codings[-1] == "chunked" else Framing.CLOSE
+        else:
+            self._framing = Framing.LENGTH if good else Framing.CLOSE
+
+    # ------------------------------------------------------------------ bytes
+
+    def _line(self, limit: int = HEAD_LIMIT) -> bytes | None:
+        """Take one line without its end; None where it has not all come, or is too long (then the answer is lost)."""
+        at = self._buffer.find(b"\n", self._searched)
+        size = at + 1 if at >= 0 else len(self._buffer)
+        used = self._section_size if limit == HEAD_LIMIT else 0
+        if size + used > limit:
+            self._lost(f"a head, trailer or chunk-size line is longer than {limit} bytes")
+            return None
+        if at < 0:
+            self._searched = size
+            return None
+        line = bytes(self._buffer[:at])
+        self._take(size)
+        if limit == HEAD_LIMIT:
+            self._section_size += size
+        if line.endswith(b"\r"):
+            line = line[:-1]
+        else:
+            self._note("a line ends with a bare LF")
+        if b"\r" in line:
+            self._note("a bare CR stands in a line")
+        return line
+
+    def _take_body(self) -> None:
+        data = self._take(min(self._left, len(self._buffer)))
+        self._left -= len(data)
+        self._length += len(data)
+        room = BODY_LIMIT - len(self._body)
+        if len(data) > room:
+            self._note(f"only the first {BODY_LIMIT} bytes of the body were kept")
+        self._body += data[: max(room, 0)]
+
+    def _take(self, size: int) -> bytes:
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        self._searched = 0
+        self._raw_add(data)
+        return data
+
+    def _raw_add(self, data: bytes) -> None:
+        self._raw += data[: max(RAW_LIMIT - len(self._raw), 0)]
+
+    # ------------------------------------------------------------------ moving on
+
+    def _go(self, step: object) -> bool:
+        self._step = step  # type: ignore[assignment]  # one of the bound methods above
+        return True
+
+    def _finish(self) -> bool:
+        self._complete = self.done = True
+        return False
+
+    def _lost(self, why: str) -> bool:
+        self._note(why)
+        self.done = True
+        return False
+
+    def _note(self, finding: str) -> None:
+        if finding not in self._findings and len(self._findings) < FINDINGS_LIMIT:
+            self._findings.append(finding)
+
+    def _where(self) -> str:
+        if self._status is None:
+            return "it ends in the status line"
+        if self._step == self._fields_line:
+            return "it ends in the trailers" if self._section is self._trailers else "it ends in the header fields"
+        if self._framing is Framing.LENGTH:
+            return f"{self._length} of {self._expected} bytes of body came"
+        return f"no last chunk came, after {self._length} bytes of body"
+
+
+def shorten(data: bytes, longest: int = 60) -> str:
+    """Return `data` as a person reads it, cut to `longest` bytes."""
+    return repr(data) if len(data) <= longest else f"{data[:longest]!r}… ({len(data)} bytes)"

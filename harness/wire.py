@@ -1,0 +1,303 @@
+"""Scripted bytes over one connection, every one of them recorded with its time.
+
+A case says exactly what goes out, and reads what comes back without trusting it. Nothing here raises for what a server
+does to the connection: that is evidence, not an error.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Iterable
+
+import trio
+
+from .address import Address
+from .errors import OutOfResources, ServerTrouble
+from .model import WireEvent, WireKind
+from .response import Ending, Response, ResponseParser
+
+EVENT_LIMIT = 64 * 1024
+"""Bytes of one event that the evidence keeps."""
+
+TRANSCRIPT_LIMIT = 1024 * 1024
+"""Bytes that the evidence of one attempt keeps in all."""
+
+EVENTS_LIMIT = 4000
+"""Events that the evidence of one attempt keeps: more than a request sent byte by byte has."""
+
+INBOX_LIMIT = 64 * 1024 * 1024
+"""Bytes that are held for a case that has not read them yet; then the server has to wait."""
+
+PIECE = 64 * 1024
+"""Bytes asked of the socket at once."""
+
+
+class ConnectFailed(ServerTrouble):
+    """The server's address took no connection."""
+
+
+class Transcript:
+    """What was seen on all connections of one attempt, cut to what is worth keeping."""
+
+    def __init__(self) -> None:
+        self._events: list[WireEvent] = []
+        self._kept = 0
+        self._full = False
+        self._connections = 0
+
+    @property
+    def events(self) -> tuple[WireEvent, ...]:
+        """Everything recorded so far, in order."""
+        return tuple(self._events)
+
+    def connection(self) -> int:
+        """Return the number of a new connection, from 1."""
+        self._connections += 1
+        return self._connections
+
+    def record(self, connection: int, kind: WireKind, data: bytes = b"", note: str = "") -> None:
+        """Add one event that happened now. Data beyond the limits is left out, and the event says how much."""
+        at = time.monotonic()
+        if len(self._events) >= EVENTS_LIMIT:
+            if not self._full:
+                self._full = True
+                self._events.append(WireEvent(at, connection, WireKind.NOTE, note="later events were not kept"))
+            return
+        keep = data[: max(0, min(EVENT_LIMIT, TRANSCRIPT_LIMIT - self._kept))]
+        self._kept += len(keep)
+        self._events.append(WireEvent(at, connection, kind, bytes(keep), note))
+        if cut := len(data) - len(keep):
+            text = f"{cut} of these {len(data)} bytes were not kept"
+            self._events.append(WireEvent(at, connection, WireKind.NOTE, note=text))
+
+
+class Wire:
+    """One connection to a server, driven byte by byte. Times are in seconds.
+
+    What has come and was not asked for yet waits in `leftover`. Not for use by two tasks at once, except that
+    anything may be sent while another task reads.
+    """
+
+    def __init__(
+        self, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream], transcript: Transcript, number: int
+    ) -> None:
+        self._stream = stream
+        self._transcript = transcript
+        self._number = number
+        self._inbox = bytearray()
+        self._state = Ending.OPEN
+        self._reset_on_send = False
+        self._reading = trio.Lock()
+        self._closed = False
+
+    @classmethod
+    async def open(cls, address: Address, transcript: Transcript, timeout: float = 5.0) -> Wire:
+        """Connect to `address`.
+
+        Raises ConnectFailed where nobody takes the connection within `timeout`, OutOfResources where no socket or
+        local port is left to us.
+        """
+        family = socket.AF_UNIX if address.path else socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        try:
+            plain = trio.socket.socket(family, socket.SOCK_STREAM)
+        except OSError as trouble:
+            raise OutOfResources(f"no socket to be had: {trouble}; raise `ulimit -n` or run fewer at once") from trouble
+        try:
+            with trio.fail_after(timeout):
+                await plain.connect(address.path or (address.host, address.port))
+                stream = trio.SocketStream(plain)
+                secured = await _secured(stream, address) if address.tls else stream
+        except (OSError, trio.TooSlowError, trio.BrokenResourceError) as trouble:
+            plain.close()
+            if getattr(trouble, "errno", None) == errno.EADDRNOTAVAIL:
+                raise OutOfResources(
+                    "no local port is free; wait a minute for closed connections to be forgotten"
+                ) from trouble
+            why = str(trouble) or f"no connection within {timeout:g} s"
+            raise ConnectFailed(f"{address} takes no connection: {why}") from trouble
+        except trio.Cancelled:
+            plain.close()
+            raise
+        wire = cls(secured, transcript, transcript.connection())
+        wire._record(WireKind.OPENED, note=str(address))
+        return wire
+
+    # ------------------------------------------------------------------ sending
+
+    async def send(self, data: bytes, timeout: float = 5.0) -> bool:
+        """Send `data`, reading meanwhile what comes, so that neither side can block the other.
+
+        Says whether all of it went out: False where the peer has gone or takes nothing for `timeout`.
+        """
+        if self._closed:
+            return False
+        self._record(WireKind.SENT, data)
+        sent = False
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._pump)
+            with trio.move_on_after(timeout) as scope:
+                sent = await self._send_all(data)
+            nursery.cancel_scope.cancel()
+        if scope.cancelled_caught:
+            self._record(WireKind.WAITED, note=f"the server did not take all of it within {timeout:g} s")
+        return sent
+
+    async def send_each(self, pieces: Iterable[bytes], pause: float = 0.0) -> bool:
+        """Send each of `pieces` as a segment of its own, `pause` apart. Says whether all of them went out."""
+        for at, piece in enumerate(pieces):
+            if at:
+                await trio.sleep(pause)
+            if not await self.send(piece):
+                return False
+        return True
+
+    async def half_close(self) -> bool:
+        """End our sending side (FIN); reading goes on. Says whether that was possible."""
+        if self._closed or isinstance(self._stream, trio.SSLStream):
+            return False
+        try:
+            await self._stream.send_eof()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return False
+        self._record(WireKind.HALF_CLOSED)
+        return True
+
+    async def close(self) -> None:
+        """Close the connection in good order; again is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        await trio.aclose_forcefully(self._stream)
+        self._record(WireKind.CLOSED)
+
+    async def abort(self) -> None:
+        """Close the connection with a reset (RST), as a crashed or impatient client does."""
+        if self._closed:
+            return
+        self._closed = True
+        plain = self._stream.transport_stream if isinstance(self._stream, trio.SSLStream) else self._stream
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await trio.aclose_forcefully(self._stream)
+        self._record(WireKind.CLOSED, note="with a reset")
+
+    # ------------------------------------------------------------------ reading
+
+    @property
+    def leftover(self) -> bytes:
+        """What has come and was not asked for yet."""
+        return bytes(self._inbox)
+
+    async def response(self, head: bool = False, timeout: float = 5.0) -> Response:
+        """Read exactly one final answer; `head` says that it answers a HEAD.
+
+        Whatever came or did not is in what is returned; nothing is raised. What follows the answer stays for later.
+        """
+        parser = ResponseParser(head=head)
+        with trio.move_on_after(timeout) as scope:
+            while not parser.done:
+                rest = parser.feed(self._drain())
+                if parser.done:
+                    self._inbox[:0] = rest
+                elif not await self._receive() and not self._inbox:
+                    parser.eof(self._state)
+        if scope.cancelled_caught:
+            self._record(WireKind.WAITED, note=f"no end of an answer within {timeout:g} s")
+        parser.eof(self._state)
+        return parser.response()
+
+    async def receive_some(self, timeout: float = 5.0) -> bytes:
+        """Return what has come, waiting for it if need be; b'' at the connection's end or after `timeout`."""
+        if not self._inbox:
+            with trio.move_on_after(timeout):
+                await self._receive()
+        return self._drain()
+
+    async def receive_until(self, marker: bytes, timeout: float = 5.0) -> bytes:
+        """Return what has come up to and with `marker`; all there is, where it did not come before end or `timeout`."""
+        with trio.move_on_after(timeout):
+            while marker not in self._inbox and await self._receive():
+                pass
+        at = self._inbox.find(marker)
+        if at < 0:
+            return self._drain()
+        taken = bytes(self._inbox[: at + len(marker)])
+        del self._inbox[: at + len(marker)]
+        return taken
+
+    async def ending(self, timeout: float = 5.0) -> Ending:
+        """Return what becomes of the connection within `timeout`; what still comes goes to `leftover`."""
+        with trio.move_on_after(timeout) as scope:
+            while self._state is Ending.OPEN and (await self._receive() or self._state is Ending.OPEN):
+                pass
+        if scope.cancelled_caught:
+            self._record(WireKind.WAITED, note=f"still open after {timeout:g} s")
+        return self._state
+
+    # ------------------------------------------------------------------ the socket
+
+    async def _send_all(self, data: bytes) -> bool:
+        try:
+            await self._stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as gone:
+            # The kernel reports a reset once: here, and then the reading side sees a plain end.
+            self._reset_on_send = isinstance(gone.__cause__, ConnectionResetError)
+            self._record(WireKind.NOTE, note=f"not all of it went out: {gone.__cause__ or gone}")
+            return False
+        return True
+
+    async def _pump(self) -> None:
+        while self._state is Ending.OPEN and len(self._inbox) < INBOX_LIMIT:
+            await self._receive()
+
+    async def _receive(self) -> bool:
+        """Put one piece into the inbox; say whether there was one."""
+        before = len(self._inbox)
+        async with self._reading:
+            if len(self._inbox) > before:
+                return True
+            if self._state is not Ending.OPEN or self._closed:
+                await trio.lowlevel.checkpoint()
+                self._state = Ending.EOF if self._state is Ending.OPEN else self._state
+                return False
+            try:
+                data = await self._stream.receive_some(PIECE)
+            except trio.ClosedResourceError:
+                self._state = Ending.EOF
+                return False
+            except trio.BrokenResourceError as broken:
+                cause = broken.__cause__
+                reset = isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError)
+                self._end(Ending.RESET if reset else Ending.EOF)
+                return False
+            if not data:
+                self._end(Ending.RESET if self._reset_on_send else Ending.EOF)
+                return False
+            self._inbox += data
+            self._record(WireKind.RECEIVED, bytes(data))
+            return True
+
+    def _end(self, ending: Ending) -> None:
+        self._state = ending
+        self._record(WireKind.RESET if ending is Ending.RESET else WireKind.EOF)
+
+    def _drain(self) -> bytes:
+        data = bytes(self._inbox)
+        self._inbox.clear()
+        return data
+
+    def _record(self, kind: WireKind, data: bytes = b"", note: str = "") -> None:
+        self._transcript.record(self._number, kind, data, note)
+
+
+async def _secured(stream: trio.SocketStream, address: Address) -> trio.SSLStream[trio.SocketStream]:
+    # The certificate is one that this run made for a loopback address; who answers is proved by the run's nonce.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    secured = trio.SSLStream(stream, context, server_hostname=address.host, https_compatible=True)
+    await secured.do_handshake()
+    return secured

@@ -1,0 +1,259 @@
+"""Wires against small servers of the test's own, over TCP and Unix sockets."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+from wsgi_gauntlet.harness import wire as module
+from wsgi_gauntlet.harness.address import Address
+from wsgi_gauntlet.harness.client import client
+from wsgi_gauntlet.harness.errors import OutOfResources
+from wsgi_gauntlet.harness.model import WireKind
+from wsgi_gauntlet.harness.response import Ending
+from wsgi_gauntlet.harness.wire import ConnectFailed, Transcript, Wire
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+Handler = Callable[[trio.SocketStream], Awaitable[None]]
+
+
+@asynccontextmanager
+async def serving(handler: Handler, path: Path | None = None) -> AsyncIterator[Address]:
+    """Serve connections with `handler` on a free loopback port, or on the Unix socket `path`."""
+    listening = trio.socket.socket(socket.AF_UNIX if path else socket.AF_INET)
+    await listening.bind(str(path) if path else ("127.0.0.1", 0))
+    listening.listen()
+    address = Address(path=str(path)) if path else Address(port=listening.getsockname()[1])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.serve_listeners, handler, [trio.SocketListener(listening)])
+        yield address
+        nursery.cancel_scope.cancel()
+
+
+def saying(*answers: bytes) -> Handler:
+    """Return a handler that answers the first bytes with each of `answers` in turn, then ends."""
+
+    async def handle(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        for answer in answers:
+            await stream.send_all(answer)
+        await stream.send_eof()
+
+    return handle
+
+
+async def silent(stream: trio.SocketStream) -> None:
+    async for _ in stream:
+        pass
+
+
+async def reset(stream: trio.SocketStream) -> None:
+    await stream.receive_some()
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    await stream.aclose()
+
+
+def kinds(transcript: Transcript) -> list[WireKind]:
+    return [event.kind for event in transcript.events]
+
+
+async def test_two_answers_and_the_end() -> None:
+    transcript = Transcript()
+    async with serving(saying(OK + OK)) as address:
+        wire = await Wire.open(address, transcript)
+        assert await wire.send(b"GET / HTTP/1.1\r\n\r\n")
+        assert (await wire.response()).body == b"ok"
+        assert wire.leftover == OK
+        assert (await wire.response()).complete
+        last = await wire.response()
+        assert last.nothing
+        assert last.ended is Ending.EOF
+        assert await wire.ending() is Ending.EOF
+        await wire.close()
+        await wire.close()
+    assert [each for each in kinds(transcript) if each is not WireKind.RECEIVED] == [
+        WireKind.OPENED,
+        WireKind.SENT,
+        WireKind.EOF,
+        WireKind.CLOSED,
+    ]
+    assert transcript.events[0].connection == 1
+    assert b"".join(each.data for each in transcript.events if each.kind is WireKind.RECEIVED) == OK + OK
+
+
+async def test_unix_socket(tmp_path: Path) -> None:
+    async with serving(saying(OK), tmp_path / "s") as address:
+        wire = await Wire.open(address, Transcript())
+        await wire.send(b"x")
+        assert (await wire.response()).status == 200
+        await wire.close()
+        async with client(address) as http:
+            assert (await http.get("/")).text == "ok"
+
+
+async def test_httpx_over_tcp_ignores_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    async with serving(saying(OK)) as address, client(address) as http:
+        assert (await http.get("/")).text == "ok"
+
+
+async def test_httpx_times_out() -> None:
+    async with serving(silent) as address, client(address, timeout=0.05) as http:
+        with pytest.raises(httpx.ReadTimeout):
+            await http.get("/")
+
+
+async def test_reset_is_told_from_an_end() -> None:
+    transcript = Transcript()
+    async with serving(reset) as address:
+        wire = await Wire.open(address, transcript)
+        await wire.send(b"x")
+        answer = await wire.response()
+        assert answer.describe() == "no answer, connection reset"
+        assert await wire.ending() is Ending.RESET
+        await wire.close()
+        assert not await wire.send(b"x")
+    assert WireKind.RESET in kinds(transcript)
+
+
+async def test_nothing_within_the_time() -> None:
+    transcript = Transcript()
+    async with serving(silent) as address:
+        wire = await Wire.open(address, transcript)
+        assert (await wire.response(timeout=0.01)).describe() == "no answer, connection open"
+        assert await wire.receive_some(timeout=0.01) == b""
+        assert await wire.receive_until(b"x", timeout=0.01) == b""
+        assert await wire.ending(timeout=0.01) is Ending.OPEN
+        await wire.close()
+    assert kinds(transcript).count(WireKind.WAITED) == 2
+
+
+async def test_receive_until_leaves_the_rest() -> None:
+    async with serving(saying(b"one\r\n\r\ntwo")) as address:
+        wire = await Wire.open(address, Transcript())
+        await wire.send(b"x")
+        assert await wire.receive_until(b"\r\n\r\n") == b"one\r\n\r\n"
+        assert await wire.receive_some() == b"two"
+        assert await wire.receive_until(b"never") == b""
+        assert await wire.receive_some() == b""
+        await wire.close()
+
+
+async def test_pieces_half_close_and_head() -> None:
+    got = bytearray()
+
+    async def whole(stream: trio.SocketStream) -> None:
+        async for data in stream:
+            got.extend(data)
+        await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(got))
+
+    transcript = Transcript()
+    async with serving(whole) as address:
+        wire = await Wire.open(address, transcript)
+        assert await wire.send_each([b"a", b"b", b"c"])
+        assert await wire.half_close()
+        answer = await wire.response(head=True)
+        assert answer.header("content-length") == b"3"
+        assert answer.complete
+        assert await wire.ending() is Ending.EOF
+        await wire.close()
+        assert not await wire.half_close()
+    assert got == b"abc"
+    assert kinds(transcript).count(WireKind.SENT) == 3
+
+
+async def test_a_large_request_and_a_large_answer_do_not_block_each_other() -> None:
+    size = 8 * 1024 * 1024
+
+    async def talks_first(stream: trio.SocketStream) -> None:
+        await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+        async for _ in stream:
+            pass
+
+    transcript = Transcript()
+    async with serving(talks_first) as address:
+        wire = await Wire.open(address, transcript)
+        assert await wire.send(b"y" * size)
+        answer = await wire.response()
+        assert answer.length == size
+        await wire.close()
+    assert sum(len(event.data) for event in transcript.events) <= module.TRANSCRIPT_LIMIT
+    notes = [event.note for event in transcript.events if event.kind is WireKind.NOTE]
+    assert f"{size - module.EVENT_LIMIT} of these {size} bytes were not kept" in notes
+
+
+async def test_a_server_that_takes_nothing() -> None:
+    transcript = Transcript()
+
+    async def deaf(stream: trio.SocketStream) -> None:  # noqa: ARG001 - the handler's signature
+        await trio.sleep_forever()
+
+    async with serving(deaf) as address:
+        wire = await Wire.open(address, transcript)
+        assert not await wire.send(b"x" * 32 * 1024 * 1024, timeout=0.1)
+        await wire.close()
+    assert WireKind.WAITED in kinds(transcript)
+
+
+async def test_sending_to_someone_who_left() -> None:
+    async with serving(reset) as address:
+        wire = await Wire.open(address, Transcript())
+        await wire.send(b"x")
+        await wire.ending()
+        assert not await wire.send_each([b"y", b"z", b"z"])
+        await wire.close()
+
+
+async def test_abort_resets() -> None:
+    seen: list[str] = []
+    done = trio.Event()
+
+    async def watch(stream: trio.SocketStream) -> None:
+        try:
+            while await stream.receive_some():
+                pass
+            seen.append("end")
+        except trio.BrokenResourceError:
+            seen.append("reset")
+        done.set()
+
+    transcript = Transcript()
+    async with serving(watch) as address:
+        wire = await Wire.open(address, transcript)
+        await wire.send(b"x")
+        await wire.abort()
+        await wire.abort()
+        with trio.fail_after(5):
+            await done.wait()
+        assert (await wire.response()).nothing
+    assert seen == ["reset"]
+    assert transcript.events[-1].note == "with a reset"
+
+
+async def test_nobody_listens(tmp_path: Path) -> None:
+    with pytest.raises(ConnectFailed, match="takes no connection"):
+        await Wire.open(Address(path=str(tmp_path / "nobody")), Transcript())
+
+
+async def test_no_descriptor_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(trio.socket, "socket", none_left)
+    with pytest.raises(OutOfResources, match="ulimit"):
+        await Wire.open(Address(port=1), Transcript())
+
+
+def test_a_transcript_has_an_end() -> None:
+    transcript = Transcript()
+    for _ in range(module.EVENTS_LIMIT + 10):
+        transcript.record(1, WireKind.SENT, b"x")
+    assert len(transcript.events) == module.EVENTS_LIMIT + 1
+    assert transcript.events[-1].note == "later events were not kept"
