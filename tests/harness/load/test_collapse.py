@@ -1,0 +1,75 @@
+"""The search for N*, against servers whose N* is known because they are one line long."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wsgi_gauntlet.harness.load.collapse import Bracket, bracket, following, search
+
+
+async def found(threshold: int, largest: int) -> tuple[Bracket, list[int]]:
+    tried: list[int] = []
+
+    async def probe(clients: int) -> bool:
+        tried.append(clients)
+        return clients >= threshold
+
+    return await search(probe, largest), tried
+
+
+async def test_an_immune_server_takes_one_probe() -> None:
+    assert await found(1000, 256) == (Bracket(256, None), [256])
+
+
+async def test_a_server_without_threads_takes_two() -> None:
+    assert await found(1, 256) == (Bracket(0, 1), [256, 1])
+
+
+async def test_waitress_with_its_limit_of_100_connections() -> None:
+    result, tried = await found(98, 256)
+    assert result == Bracket(97, 98)
+    assert tried == [256, 1, 2, 4, 8, 16, 32, 64, 128, 96, 112, 104, 100, 98, 97]
+
+
+@given(threshold=st.integers(1, 3000), largest=st.integers(1, 2048))
+def test_every_threshold_is_found_exactly(threshold: int, largest: int) -> None:
+    known: dict[int, bool] = {}
+    while (clients := following(known, largest)) is not None:
+        assert clients not in known
+        assert 1 <= clients <= largest
+        known[clients] = clients >= threshold
+        assert len(known) <= 2 * largest.bit_length() + 1
+    assert bracket(known).exact
+    assert bracket(known).at_most == (threshold if threshold <= largest else None)
+
+
+@given(answers=st.lists(st.booleans(), min_size=40, max_size=40), largest=st.integers(1, 2048))
+def test_a_server_that_answers_at_random_ends_the_search_all_the_same(answers: list[bool], largest: int) -> None:
+    known: dict[int, bool] = {}
+    while (clients := following(known, largest)) is not None:
+        assert clients not in known
+        known[clients] = answers[len(known)]
+    assert bracket(known).exact
+
+
+async def test_a_search_out_of_time_says_what_it_has() -> None:
+    left = iter([True] * 10 + [False] * 100)
+
+    async def probe(clients: int) -> bool:
+        return clients >= 98
+
+    result = await search(probe, 256, more=lambda: next(left))
+    assert result == Bracket(96, 128)
+    assert not result.exact
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ({}, Bracket(0, None)),
+        ({256: False}, Bracket(256, None)),
+        ({256: True}, Bracket(0, 256)),
+        ({4: True, 8: False, 2: False}, Bracket(2, 4)),
+    ],
+)
+def test_the_bracket_of_what_is_known(known: dict[int, bool], expected: Bracket) -> None:
+    assert bracket(known) == expected
