@@ -1,4 +1,4 @@
-"""Finds what there is to run: adapters in servers/, cases and scenarios in suites/, outputs in reports/, and entry points.
+"""Finds what there is to run: adapters, cases, scenarios, outputs, and the entry points that add to them.
 
 This is the one place where the engine reaches up into the other rooms, by name and only when asked: nothing is imported
 until a command needs it, and nothing is registered by hand.
@@ -10,24 +10,40 @@ import importlib
 import importlib.util
 import pkgutil
 import re
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .adapter import Adapter, Settings
+from . import journal
+from .adapter import Adapter, Found, Settings
 from .catalog import Case, Family, Scenario, suggestion
 from .errors import BadConfiguration, NotInstalled, UnknownName
-from .model import ServerInfo
+from .model import Results, ServerInfo
 from .naming import Part, parse
 
 if TYPE_CHECKING:
     from .launch import Plan
     from .output import Output
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A server as `wsgi-gauntlet servers` lists it; `variants` maps names to what they are, the default first."""
+
+    name: str
+    title: str
+    variants: dict[str, str]
+    front: bool
+    version: str
+    why: str
+    get: str
+
 
 PACKAGE = __package__.rpartition(".")[0]
 REFERENCE_APP = "gauntlet_apps.reference:application"
@@ -75,6 +91,19 @@ def outputs() -> Mapping[str, Output]:
     return {each.name: each for each in found if isinstance(each, Output)}
 
 
+def terminal() -> Any:
+    """Return the module that shows a run on a terminal."""
+    return importlib.import_module(f"{PACKAGE}.reports.terminal")
+
+
+def stored(path: Path) -> Results:
+    """Return the results in `path`, a run folder or a `results.json`. Raises BadConfiguration where it is neither."""
+    if path.is_dir():
+        return journal.read(path)
+    results: Results = importlib.import_module(f"{PACKAGE}.reports.json").load(path)
+    return results
+
+
 def case(id_: str) -> Case:
     """Return the case with that id. Raises UnknownName, with the nearest ones."""
     known = {each.id: each for each in cases()}
@@ -99,6 +128,18 @@ def lineup() -> list[str]:
     """Return the names that a run without servers puts through the gauntlet, fronts last."""
     ordered = sorted(adapters().values(), key=lambda each: each.front)
     return [name for adapter in ordered for name in (adapter.lineup or ((adapter.name,) if not adapter.front else ()))]
+
+
+def listing(python: str) -> list[Listed]:
+    """Return every adapter with what there is of it in `python`, servers before fronts."""
+    ordered = sorted(adapters().values(), key=lambda each: each.front)
+    return [
+        Listed(each.name, each.title, dict(each.variants), each.front, **_found(each.find(python))) for each in ordered
+    ]
+
+
+def _found(found: Found) -> dict[str, str]:
+    return {"version": found.version, "why": found.why, "get": found.get}
 
 
 def plan(
@@ -186,6 +227,31 @@ def require(plan: Plan) -> None:
         raise NotInstalled(f"{plan.name}: {why}; get it with: {get}")
 
 
+def require_app(app: str, python: str, folder: Path) -> None:
+    """Raise BadConfiguration unless `app` (module:callable) imports in `python` with `folder` on its path."""
+    module, colon, name = app.partition(":")
+    if not (module and colon and name):
+        raise BadConfiguration(f"--app {app}: the form is module:callable, as shop.wsgi:application")
+    if module.split(".")[0] == "gauntlet_apps":
+        return
+    program = (
+        "import importlib, sys\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "try: thing = getattr(importlib.import_module(sys.argv[2]), sys.argv[3])\n"
+        "except BaseException as problem: sys.exit(f'{type(problem).__name__}: {problem}'.splitlines()[0])\n"
+        "callable(thing) or sys.exit(f'{sys.argv[2]}:{sys.argv[3]} cannot be called')"
+    )
+    try:
+        done = subprocess.run(
+            [python, "-c", program, str(folder), module, name], capture_output=True, text=True, timeout=30, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise BadConfiguration(f"--app {app}: importing it took more than 30 s") from None
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise BadConfiguration(f"--app {app} does not import with {python}: {said}")
+
+
 def _named(part: Part, custom: Mapping[str, str]) -> Adapter:
     if part.adapter in custom:
         from_template = importlib.import_module(f"{PACKAGE}.servers.command").CommandServer
@@ -209,7 +275,7 @@ def _variant(adapter: Adapter, variant: str) -> str:
     return variant
 
 
-def _version(adapter: Adapter, part: Part, python: str) -> Any:
+def _version(adapter: Adapter, part: Part, python: str) -> Found:
     found = adapter.find(python)
     if not part.version or not found.here or found.version == part.version:
         return found

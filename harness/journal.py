@@ -93,7 +93,6 @@ class Journal:
                 os.close(descriptor)
         finally:
             os.close(lock)
-            (folder / ".lock").unlink(missing_ok=True)
 
     @property
     def logs(self) -> Path:
@@ -127,6 +126,18 @@ def claim(folder: Path) -> int:
         os.close(lock)
         raise BadConfiguration(f"another run is writing to {folder}; wait for it or name another with --out") from None
     return lock
+
+
+def busy(folder: Path) -> bool:
+    """Say whether another run is writing to `folder`."""
+    try:
+        with (folder / ".lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def read(folder: Path) -> Results:

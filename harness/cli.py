@@ -1,0 +1,243 @@
+"""The command `wsgi-gauntlet`: words in, exit code out. Nothing heavy is imported before a command needs it.
+
+Errors of ours are one line on stderr; results are on stdout only with --json, everything else is on stderr.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from .errors import BadConfiguration, GauntletError
+
+if TYPE_CHECKING:
+    from .model import Results
+    from .session import Call
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+EXIT_CODES = """
+\b
+Exit codes:
+  0    everything as expected
+  1    a verdict failed, or a threshold was broken
+  2    the call or the configuration cannot be
+  3    a measurement is invalid: the generator could not keep up
+  4    trouble: a server did not start, the disk is full, a fault of ours
+  130  interrupted; what was measured is kept and reported
+"""
+
+SERVERS = """
+\b
+SERVER is a name as `wsgi-gauntlet servers` lists them:
+  gunicorn   gunicorn:gthread   gunicorn[workers=4,threads=2]   gunicorn@27.0.1
+  nginx+gunicorn:sync   nginx+uwsgi   ./my_adapter.py
+"""
+
+
+@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="wsgi-gauntlet", prog_name="wsgi-gauntlet")
+def cli() -> None:
+    """Run WSGI servers through the gauntlet.
+
+    Do they keep PEP 3333 and HTTP/1.1, and what do ordinary users get from them while other clients are slow?
+    """
+
+
+def _common(function: F) -> F:
+    options = [
+        click.argument("servers", nargs=-1, metavar="[SERVER]..."),
+        click.option("--python", default=sys.executable, metavar="EXE", help="Interpreter that runs the servers."),
+        click.option("--app", metavar="MODULE:NAME", help="App to serve instead of the reference app."),
+        click.option(
+            "--command", default="", metavar="TEMPLATE", help="A server of your own: '{python} -m mine {port}'."
+        ),
+        click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder [gauntlet-out]."),
+        click.option("--resume", is_flag=True, help="Go on with the run in the folder instead of starting anew."),
+        click.option("--json", "as_json", is_flag=True, help="Print results.json on stdout."),
+        click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write a JUnit file for CI."),
+        click.option(
+            "--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the summary in Markdown."
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _narrowing(function: F) -> F:
+    options = [
+        click.option("--full", is_flag=True, help="The long parameters of every scenario, and every scenario."),
+        click.option("--clients", type=click.IntRange(1, 100_000), metavar="N", help="Most adverse clients."),
+        click.option(
+            "--duration", type=click.FloatRange(0.5, 3600), metavar="S", help="Seconds under adverse clients."
+        ),
+        click.option("--rate", type=click.FloatRange(0.1, 10_000), metavar="R", help="Healthy requests a second."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@cli.command(epilog=SERVERS + EXIT_CODES)
+@_common
+@click.option("--full", is_flag=True, help="Every scenario with its long parameters: takes hours.")
+def run(**given: Any) -> None:
+    """Check and load servers, then draw the report. Without names: all that are installed."""
+    _execute(given, cases=(), scenarios=())
+
+
+@cli.command(epilog=SERVERS + EXIT_CODES)
+@_common
+@click.option("--select", multiple=True, metavar="PREFIX", help="Only cases whose id begins so; may be repeated.")
+def check(select: tuple[str, ...], **given: Any) -> None:
+    """Prove case by case whether servers keep PEP 3333 and HTTP/1.1."""
+    _execute(given, cases=select, scenarios=None)
+
+
+@cli.command(epilog=SERVERS + EXIT_CODES)
+@_common
+@_narrowing
+@click.option("--scenario", multiple=True, metavar="ID", help="Only this scenario; may be repeated.")
+def load(scenario: tuple[str, ...], **given: Any) -> None:
+    """Measure what ordinary users get while other clients are slow."""
+    _execute(given, cases=None, scenarios=scenario)
+
+
+@cli.command()
+@click.option("--python", default=sys.executable, metavar="EXE", help="Interpreter to look in.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+def servers(python: str, as_json: bool) -> None:
+    """List the servers: versions, variants, and how to get what is missing."""
+    from . import discover
+
+    _terminal().servers(discover.listing(python), as_json)
+
+
+@cli.command()
+@click.argument("prefix", default="")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+def cases(prefix: str, as_json: bool) -> None:
+    """List the cases, or those whose id begins with PREFIX, and the scenarios."""
+    from . import discover
+    from .catalog import select
+
+    chosen = select(discover.cases(), [prefix] if prefix else [])
+    scenarios = () if prefix else discover.scenarios()
+    _terminal().cases([each.info() for each in chosen], [each.info() for each in scenarios], as_json)
+
+
+@cli.command()
+@click.argument("case")
+def explain(case: str) -> None:
+    """Say what CASE asks of a server, which sentence demands it, and what is sent."""
+    from . import discover
+
+    _terminal().explain(discover.case(case).info())
+
+
+@cli.command(epilog=EXIT_CODES)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder for the report [that of the run].")
+@click.option("--json", "as_json", is_flag=True, help="Print results.json on stdout.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write a JUnit file for CI.")
+@click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the summary in Markdown.")
+def report(runs: Sequence[Path], out: Path | None, as_json: bool, junit: Path | None, markdown: Path | None) -> None:
+    """Draw the report of RUN: a run folder, also one cut short, or a results.json.
+
+    Of several runs the cells are put together; where two have the same cell, the later one counts.
+    """
+    from . import discover, session
+    from .results import together
+
+    if out is None and (len(runs) > 1 or not runs[0].is_dir()):
+        raise BadConfiguration("name a folder for the report with --out: it is made of several runs or of a file")
+    results = together([discover.stored(each) for each in runs])
+    folder = out or runs[0]
+    session.ready_folder(folder)
+    session.write(results, folder, _files(junit, markdown))
+    _show(results, folder, as_json)
+
+
+def _execute(given: dict[str, Any], *, cases: tuple[str, ...] | None, scenarios: tuple[str, ...] | None) -> None:
+    from . import configuration, session
+    from .rounds import Narrowing
+
+    settings = configuration.read(Path("pyproject.toml"))
+    call: Call = session.Call(
+        servers=given["servers"],
+        cases=cases,
+        scenarios=scenarios,
+        narrowing=Narrowing(given.get("full", False), given.get("clients"), given.get("duration"), given.get("rate")),
+        python=given["python"],
+        app=given["app"] or session.discover.REFERENCE_APP,
+        command=given["command"],
+        out=given["out"],
+        resume=given["resume"],
+        files=_files(given["junit"], given["markdown"]),
+    )
+    with _terminal().Terminal() as terminal:
+        results, folder, code = session.run(call, settings, terminal)
+    _show(results, folder, given["as_json"])
+    for line in configuration.broken(settings.thresholds, results.loads):
+        click.echo(f"threshold broken: {line}", err=True)
+    sys.exit(code)
+
+
+def _files(junit: Path | None, markdown: Path | None) -> dict[str, Path]:
+    asked = {"junit": junit, "markdown": markdown}
+    return {name: path for name, path in asked.items() if path is not None}
+
+
+def _show(results: Results, folder: Path, as_json: bool) -> None:
+    _terminal().summary(results, folder)
+    if as_json:
+        from . import discover
+
+        click.echo(discover.outputs()["json"].render(results))
+
+
+def _terminal() -> Any:
+    from . import discover
+
+    return discover.terminal()
+
+
+def main() -> None:
+    """Run the command; every error of ours is one line and its exit code, never a traceback."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except GauntletError as problem:
+        _end(str(problem), problem.exit_code)
+    except click.exceptions.Abort:
+        _end("interrupted", 130)
+    except click.ClickException as problem:
+        _end(f"{problem.format_message()}; see `wsgi-gauntlet --help`", 2)
+    except KeyboardInterrupt:
+        _end("interrupted", 130)
+    except BrokenPipeError:
+        sys.exit(141)
+    except OSError as problem:
+        if problem.errno not in _RESOURCES:
+            raise
+        _end(f"{problem.strerror}{f': {problem.filename}' if problem.filename else ''}; {_RESOURCES[problem.errno]}", 4)
+    sys.exit(code or 0)
+
+
+_RESOURCES = {
+    errno.ENOSPC: "free some room there, or set TMPDIR to another disk",
+    errno.EDQUOT: "free some room there, or set TMPDIR to another disk",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "the system has no file descriptors left",
+    errno.ENOMEM: "the system has no memory left",
+}
+
+
+def _end(line: str, code: int) -> None:
+    click.echo(f"wsgi-gauntlet: {line}", err=True)
+    sys.exit(code)

@@ -1,0 +1,321 @@
+"""One call of the program from its words to its exit code: plan, run, keep, report.
+
+Everything measured goes to the journal first; results and reports are made from the journal, so an interrupted run, a
+resumed one and a finished one take the same path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+import psutil
+import trio
+
+from . import discover, journal, rounds, runner
+from .catalog import Case, Scenario, select
+from .configuration import Configuration, broken
+from .errors import BadConfiguration, ServerTrouble, StorageFull
+from .journal import CheckLine, End, Journal, LoadLine, ServerLine, Start
+from .launch import Plan, Running
+from .model import SCHEMA, Check, Grade, Load, Results, ServerInfo, Verdict
+from .progress import Listener
+
+FOLDER = "gauntlet-out"
+SCRATCH = "wsgi-gauntlet-"
+
+INTERRUPTED, FAILED, INVALID, TROUBLE = 130, 1, 3, 4
+
+
+@dataclass(frozen=True)
+class Call:
+    """What the user asked for. `cases` and `scenarios` are None where that half is not part of the call."""
+
+    servers: tuple[str, ...] = ()
+    cases: tuple[str, ...] | None = None
+    scenarios: tuple[str, ...] | None = None
+    narrowing: rounds.Narrowing = field(default_factory=rounds.Narrowing)
+    python: str = sys.executable
+    app: str = discover.REFERENCE_APP
+    command: str = ""
+    out: Path | None = None
+    resume: bool = False
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass
+class _Outcome:
+    """What a run has come to so far, for its exit code."""
+
+    interrupted: bool = False
+    stranded: list[str] = field(default_factory=list)
+
+
+def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[Results, Path, int]:
+    """Carry out `call`; return what was measured, the run folder and the exit code.
+
+    Raises GauntletError for whatever kept it from running, or from keeping what it measured.
+    """
+    plans = planned(call, configuration)
+    cases = select(discover.cases(), call.cases) if call.cases is not None else []
+    scenarios = _scenarios(call)
+    outcome = _Outcome()
+    with _folder(call) as book, scratch() as room:
+        before = journal.read(book.folder) if call.resume and _begun(book.folder) else None
+        if before is None:
+            book.write(
+                Start(SCHEMA, environment(call), {c.id: c.info() for c in cases}, {s.id: s.info() for s in scenarios})
+            )
+        for plan in plans:
+            book.write(ServerLine(discover.information(plan)))
+            if not discover.information(plan).available:
+                listener.remark(f"{plan.name}: {discover.missing(plan)[0]}; get it with: {discover.missing(plan)[1]}")
+        here = [plan for plan in plans if discover.information(plan).available]
+        work = _Work(book, listener, room, outcome, here, cases, scenarios, call.narrowing, _decided(before))
+        _until_done_or_interrupted(work.do, outcome, listener)
+        if not outcome.interrupted:
+            book.write(End())
+        results = journal.read(book.folder)
+        listener.working("report", "writing the report")
+        write(results, book.folder, call.files)
+        return results, book.folder, exit_code(results, configuration, outcome.interrupted, bool(outcome.stranded))
+
+
+def planned(call: Call, configuration: Configuration) -> list[Plan]:
+    """Return the plans of the call's servers; what the user named must be there, what is ours to choose need not.
+
+    Raises UsageError, before anything is started.
+    """
+    custom = dict(configuration.servers)
+    names = list(call.servers)
+    if call.command:
+        custom["custom"] = call.command
+        names = names or ["custom"]
+    chosen = names or [*discover.lineup(), *configuration.servers]
+    twice = {name for name in chosen if chosen.count(name) > 1}
+    if twice:
+        raise BadConfiguration(f"{', '.join(sorted(twice))} is named twice; name each server once")
+    python = _interpreter(call.python)
+    app_path = Path.cwd() if call.app != discover.REFERENCE_APP else None
+    plans = [discover.plan(n, python=python, app=call.app, app_path=app_path, custom=custom) for n in chosen]
+    if names:
+        for plan in plans:
+            discover.require(plan)
+    if app_path is not None:
+        discover.require_app(call.app, python, app_path)
+    return plans
+
+
+def exit_code(results: Results, configuration: Configuration, interrupted: bool, stranded: bool) -> int:
+    """Return what the process ends with, by the table in the command's help."""
+    verdicts = {each.verdict for each in results.checks}
+    grades = {each.grade for each in results.loads}
+    if interrupted:
+        return INTERRUPTED
+    if stranded:
+        return TROUBLE
+    if Verdict.FAIL in verdicts or broken(configuration.thresholds, results.loads):
+        return FAILED
+    if Verdict.ERROR in verdicts or Grade.ERROR in grades:
+        return TROUBLE
+    return INVALID if Grade.INVALID in grades else 0
+
+
+def write(results: Results, folder: Path, files: Mapping[str, Path]) -> None:
+    """Write every output into `folder`, and those that `files` names (by output) where it says.
+
+    junit.xml is for CI and made only where it is asked for. Raises StorageFull.
+    """
+    for name, output in discover.outputs().items():
+        if name in files:
+            journal.write_text(files[name], output.render(results))
+        if name != "junit":
+            journal.write_text(folder / output.filename, output.render(results))
+
+
+def ready_folder(folder: Path) -> None:
+    """Make `folder` for a report. Raises BadConfiguration where it cannot be."""
+    os.close(journal.claim(folder))
+
+
+def environment(call: Call) -> dict[str, object]:
+    """Return what a reader must know of machine, program and call."""
+    return {
+        "program": f"wsgi-gauntlet {metadata.version('wsgi-gauntlet')}",
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory": psutil.virtual_memory().total,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "app": call.app,
+        "full": call.narrowing.full,
+    }
+
+
+class _Work:
+    """The cells of one call, and where their outcomes go."""
+
+    def __init__(
+        self,
+        book: Journal,
+        listener: Listener,
+        room: Path,
+        outcome: _Outcome,
+        plans: Sequence[Plan],
+        cases: Sequence[Case],
+        scenarios: Sequence[Scenario],
+        narrowing: rounds.Narrowing,
+        done: set[tuple[str, str]],
+    ) -> None:
+        self.book, self.listener, self.room, self.outcome = book, listener, room, outcome
+        self.plans, self.narrowing = plans, narrowing
+        self.checks = {p.name: [c for c in cases if (p.name, c.id) not in done] for p in plans}
+        self.loads = [(p, s) for s in scenarios for p in plans if (p.name, s.id) not in done]
+        self.information = {plan.name: discover.information(plan) for plan in plans}
+
+    async def do(self) -> None:
+        if total := sum(map(len, self.checks.values())):
+            self.listener.stage("check", total)
+            bench = runner.Bench(
+                self.room, self.book.logs, self.listener, self.decided, self.stranded, started=self.started
+            )
+            await runner.check([p for p in self.plans if self.checks[p.name]], self.checks, bench)
+        if self.loads:
+            self.listener.stage("load", len(self.loads))
+            field_ = rounds.Range(self.room, self.book.logs, self.listener, self.measured, self.stranded)
+            cells = [(p, s) for p, s in self.loads if p.name not in self.outcome.stranded]
+            await rounds.load(cells, self.narrowing, field_)
+
+    def decided(self, cell: Check) -> None:
+        self.book.write(CheckLine(cell))
+        self.listener.checked(cell)
+
+    def measured(self, cell: Load) -> None:
+        self.book.write(LoadLine(cell))
+        self.listener.loaded(cell)
+
+    def started(self, server: Running) -> None:
+        self._tell(server.name, command=server.command_line)
+
+    def stranded(self, plan: Plan, why: str) -> None:
+        if plan.name not in self.outcome.stranded:
+            self.outcome.stranded.append(plan.name)
+            self._tell(plan.name, available=False, why=why)
+            self.listener.remark(f"{plan.name}: {why}")
+
+    def _tell(self, name: str, **changed: object) -> None:
+            told: ServerInfo = msgspec.structs.replace(self.information[name], **changed)
+        if told != self.information[name]:
+            self.information[name] = told
+            self.book.write(ServerLine(told))
+
+
+def _until_done_or_interrupted(work: Callable[[], object], outcome: _Outcome, listener: Listener) -> None:
+    async def main() -> None:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async with trio.open_nursery(strict_exception_groups=False) as nursery:
+
+                async def heed() -> None:
+                    async for _ in signals:
+                        outcome.interrupted = True
+                        listener.remark("interrupted: stopping the servers, then the report of what was measured")
+                        nursery.cancel_scope.cancel()
+                        return
+
+                nursery.start_soon(heed)
+                await work()  # type: ignore[misc]
+                nursery.cancel_scope.cancel()
+
+    try:
+        trio.run(main)
+    except* StorageFull as full:
+        raise _first(full) from None
+    except* ServerTrouble as trouble:
+        raise _first(trouble) from None
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    inner: BaseException = group
+    while isinstance(inner, BaseExceptionGroup):
+        inner = inner.exceptions[0]
+    return inner
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """Make a private folder (0700) for sockets and configuration, gone at the end.
+
+    What a run that was killed left behind is cleared away first: the folder's name carries its maker's pid.
+    """
+    base = Path(tempfile.gettempdir())
+    for left in base.glob(f"{SCRATCH}*-*"):
+        pid = left.name.removeprefix(SCRATCH).partition("-")[0]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)) and left.stat().st_uid == os.getuid():
+            shutil.rmtree(left, ignore_errors=True)
+    room = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))
+    try:
+        yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _folder(call: Call) -> Iterator[Journal]:
+    if call.out is not None:
+        with Journal.open(call.out, resume=call.resume) as book:
+            yield book
+        return
+    with contextlib.ExitStack() as stack:
+        for number in range(1, 100):
+            path = Path(FOLDER if number == 1 else f"{FOLDER}-{number}")
+            if journal.busy(path):
+                continue  # another run of the same user in the same place: both keep their own
+            yield stack.enter_context(Journal.open(path, resume=call.resume))
+            return
+        raise BadConfiguration(f"99 runs are writing to {FOLDER}; name another folder with --out")
+
+
+def _begun(folder: Path) -> bool:
+    path = folder / journal.NAME
+    return path.exists() and path.stat().st_size > 0
+
+
+def _decided(before: Results | None) -> set[tuple[str, str]]:
+    if before is None:
+        return set()
+    return {(c.server, c.case) for c in before.checks} | {(c.server, c.scenario) for c in before.loads}
+
+
+def _scenarios(call: Call) -> list[Scenario]:
+    if call.scenarios is None:
+        return []
+    if call.scenarios:
+        return [discover.scenario(each) for each in dict.fromkeys(call.scenarios)]
+    return [each for each in discover.scenarios() if each.in_run or call.narrowing.full or call.cases is None]
+
+
+def _interpreter(python: str) -> str:
+    found = shutil.which(python)
+    if found is None:
+        raise BadConfiguration(f"--python {python}: no such program; name an interpreter's path, as /usr/bin/python3")
+    return str(Path(found).absolute())
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
