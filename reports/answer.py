@@ -1,0 +1,159 @@
+"""What a run found, in sentences: the first thing that every report says."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from ..harness.model import Grade, Load, Results, Verdict
+from . import tally
+from .words import UNJUDGED, counted, duration, during, percent, ratio, several
+
+SERVED = 0.99
+"""The share of correct answers from which users are served: the grade `immune` draws the same line."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """`lead` says what it is about, in one or two words."""
+
+    lead: str
+    text: str
+
+
+def answer(results: Results) -> list[Sentence]:
+    """Return the findings, the most telling first; never empty."""
+    found = [*_users(results), *_slow(results), *_conformance(results), *_doubts(results), *_absent(results)]
+    return found or [Sentence("Nothing", "was measured: no cell of this run was decided.")]
+
+
+def headline(results: Results) -> str | None:
+    """Return the scenario whose picture opens a report: classroom, else the first with samples."""
+    with_samples = [
+        name for name, (_, cells) in tally.scenarios(results).items() if any(each.samples for each in cells)
+    ]
+    return "classroom" if "classroom" in with_samples else next(iter(with_samples), None)
+
+
+def ran(results: Results) -> str:
+    """Return what ran, on one line."""
+    tried = {each.server for each in (*results.checks, *results.loads)}
+    parts = [counted(len(tried), "server")]
+    if results.checks:
+        number = len({each.case for each in results.checks})
+        parts.append(f"{counted(number, 'conformance case')} ({counted(len(results.checks), 'cell')})")
+    if results.loads:
+        parts.append(counted(len({each.scenario for each in results.loads}), "load scenario"))
+    return ", ".join(parts)
+
+
+def _users(results: Results) -> list[Sentence]:
+    cells = [
+        each
+        for each in results.loads
+        if each.scenario == "classroom" and each.grade not in UNJUDGED and each.goodput is not None
+    ]
+    if not cells:
+        return []
+    cells.sort(key=lambda each: -(each.goodput or 0))
+    served = [each for each in cells if (each.goodput or 0) >= SERVED]
+    rest = [each for each in cells if (each.goodput or 0) < SERVED]
+    text = "While some of the people in the classroom are slow, "
+    if served:
+        verb = "serve" if len(served) > 1 else "serves"
+        text += f"{several([_served(each) for each in served])} still {verb} everyone else{'; ' if rest else '.'}"
+    if rest:
+        text += (
+            f"{several([f'{each.server} answers {percent(each.goodput)}' for each in rest])} of their requests in time."
+        )
+    wedged = [each.server for each in cells if each.grade is Grade.WEDGED]
+    if wedged:
+        text += f" After the slow ones had gone, {several(wedged)} did not recover."
+    return [Sentence("Users", text)]
+
+
+def _served(cell: Load) -> str:
+    phase = during(cell)
+    if cell.grade is Grade.DEGRADES and cell.slowdown is not None:
+        return f"{cell.server} ({ratio(cell.slowdown, at_least=cell.slowdown_censored)} slower)"
+    if phase is None or phase.p99 is None:
+        return cell.server
+    return f"{cell.server} (p99 {duration(phase.p99, at_least=phase.censored)})"
+
+
+def _slow(results: Results) -> list[Sentence]:
+    found = []
+    for name, (_, cells) in tally.scenarios(results).items():
+        judged = [
+            each for each in cells if each.grade not in UNJUDGED and each.steps and each.grade is not Grade.MEASURED
+        ]
+        if not judged:
+            continue
+        by_number: dict[int, list[str]] = defaultdict(list)
+        for each in judged:
+            if each.collapse is not None:
+                by_number[each.collapse].append(each.server)
+        parts = [
+            f"{counted(number, 'slow client')} {'stop' if number > 1 else 'stops'} {several(by_number[number])}"
+            for number in sorted(by_number)
+        ]
+        stood = [each for each in judged if each.collapse is None]
+        if stood:
+            most = max(step.clients for each in stood for step in each.steps)
+            parts.append(
+                f"{several([each.server for each in stood])} {'hold' if len(stood) > 1 else 'holds'} out against "
+                f"{most if most < 2 else f'all {most}'}"
+            )
+        found.append(Sentence(name, f"{'; '.join(parts)}."))
+    return found
+
+
+def _conformance(results: Results) -> list[Sentence]:
+    if not results.checks:
+        return []
+    tallies = {
+        name: tally.count(each for each in results.checks if each.server == name) for name in tally.checked(results)
+    }
+    asked = tally.musts(results)
+    clean = [name for name, each in tallies.items() if not each[Verdict.FAIL]]
+    broken = sorted(((each[Verdict.FAIL], name) for name, each in tallies.items() if each[Verdict.FAIL]))
+    text = ""
+    if clean:
+        text += f"{several(clean)} {'break' if len(clean) > 1 else 'breaks'} none of the {asked} requirements (must) tried. "
+    if broken:
+        first, rest = broken[0], broken[1:]
+        text += f"{first[1]} breaks {first[0]}"
+        text += "" if clean else f" of {asked} requirements (must)"
+        text += f", {several([f'{name} {number}' for number, name in rest])}." if rest else "."
+    found = [Sentence("Conformance", text.strip())]
+    exposed = sorted(((each.security, name) for name, each in tallies.items() if each.security), reverse=True)
+    if exposed:
+        listed = several([f"{name} {number}" for number, name in exposed])
+        found.append(
+            Sentence("Security", f"requirements that guard against smuggling and injection are broken by {listed}.")
+        )
+    return found
+
+
+def _doubts(results: Results) -> list[Sentence]:
+    parts = []
+    for grade, why in (
+        (Grade.INVALID, "the generator could not keep up"),
+        (Grade.INCONCLUSIVE, "the noise is wider than the threshold"),
+        (Grade.ERROR, "the harness failed"),
+    ):
+        cells = [f"{each.server} in {each.scenario}" for each in results.loads if each.grade is grade]
+        if cells:
+            parts.append(f"{several(cells)} ({why})")
+    errors = sum(each.verdict is Verdict.ERROR for each in results.checks)
+    if errors:
+        parts.append(f"{counted(errors, 'cell')} of conformance (the harness failed)")
+    return [Sentence("Not judged", f"{'; '.join(parts)}. None of this counts against a server.")] if parts else []
+
+
+def _absent(results: Results) -> list[Sentence]:
+    absent = [each.name for each in results.servers.values() if not each.available]
+    if not absent:
+        return []
+    were, them = ("were", "them") if len(absent) > 1 else ("was", "it")
+    return [Sentence("Not here", f"{several(absent)} {were} not tried; the table says how to get {them}.")]

@@ -1,0 +1,105 @@
+"""`results.json`: everything that was measured, for programs. Its JSON Schema is results.schema.json beside this file.
+
+Bytes of the wire are base64 (`contentEncoding` in the schema). A cell's evidence is cut to BOUNDS; `run.jsonl` in the
+same folder has all of it. Schema 1 is the first; a change that an old reader would trip over raises model.SCHEMA, and
+`load` then learns to read the older file.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..harness.errors import BadConfiguration
+from ..harness.model import SCHEMA, Check, Results
+from ..harness.output import Output
+from .bounds import Bounds, bounded
+
+BOUNDS = Bounds(event=16_384, wire=65_536, events=400, detail=16_384, log=65_536)
+"""What is kept of the evidence of a cell: enough to judge it by, small enough that 1,300 cells make one file."""
+
+FILENAME = "results.json"
+
+
+def render(results: Results) -> str:
+    """Return `results` as one JSON document with a line break at its end."""
+    small = msgspec.structs.replace(results, checks=tuple(_bounded(each) for each in results.checks))
+    try:
+        encoded = msgspec.json.encode(small)
+    except UnicodeEncodeError:
+        # A lone surrogate (a server's log or an app's event can hold one) has no UTF-8; JSON's own escape for it is
+        # refused by most readers, so it becomes the six characters of the escape.
+        encoded = msgspec.json.encode(_without_surrogates(msgspec.to_builtins(small, str_keys=True)))
+    return encoded.decode() + "\n"
+
+
+OUTPUT = Output("json", FILENAME, render)
+
+
+def load(path: Path) -> Results:
+    """Return the results in `path`, a results.json or the run folder that holds one.
+
+    Raises BadConfiguration, in one line, where there is none, or it is damaged, of another program, or newer than
+    this one.
+    """
+    file = path / FILENAME if path.is_dir() else path
+    try:
+        data = file.read_bytes()
+    except OSError as why:
+        raise BadConfiguration(f"cannot read {file}: {why.strerror}; name a run folder or its {FILENAME}") from None
+    try:
+        version = msgspec.json.decode(data, type=_Version).schema
+    except (msgspec.DecodeError, UnicodeDecodeError) as why:
+        raise BadConfiguration(f"{file} is not a {FILENAME} of wsgi-gauntlet: {_one_line(why)}") from None
+    if version > SCHEMA:
+        raise BadConfiguration(
+            f"{file} has schema {version} and this wsgi-gauntlet reads up to {SCHEMA}: upgrade wsgi-gauntlet"
+        )
+    if version < 1:
+        raise BadConfiguration(f"{file} says schema {version}, which never was: the first is 1")
+    try:
+        return msgspec.json.decode(data, type=Results)
+    except (msgspec.DecodeError, UnicodeDecodeError) as why:
+        raise BadConfiguration(f"{file} does not keep schema {version}: {_one_line(why)}; run again") from None
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of `results.json` as it follows from the model."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "results.json of wsgi-gauntlet",
+        "description": "Bytes are base64. Evidence is cut to a bounded size; run.jsonl has all of it.",
+        **msgspec.json.schema(Results),
+    }
+
+
+def published_schema() -> str:
+    """Return the text of the JSON Schema that is published with the package."""
+    return resources.files(__package__).joinpath("results.schema.json").read_text("utf-8")
+
+
+class _Version(msgspec.Struct):
+    schema: int
+
+
+def _bounded(cell: Check) -> Check:
+    return msgspec.structs.replace(cell, evidence=bounded(cell.evidence, BOUNDS))
+
+
+def _without_surrogates(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {_without_surrogates(key): _without_surrogates(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_without_surrogates(each) for each in value]
+        case _:
+            return value
+
+
+def _one_line(why: Exception) -> str:
+    return " ".join(str(why).split())

@@ -1,0 +1,88 @@
+"""Counts over the cells of a run, and the orders in which reports show servers and cases."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..harness.model import CaseInfo, Check, Level, Load, Reference, Results, ScenarioInfo, ServerInfo, Verdict
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How often each verdict fell. `security` counts the fails that are tagged so."""
+
+    verdicts: Counter[Verdict]
+    security: int = 0
+
+    @property
+    def total(self) -> int:
+        """All cells."""
+        return self.verdicts.total()
+
+    def __getitem__(self, verdict: Verdict) -> int:
+        return self.verdicts[verdict]
+
+
+def count(cells: Iterable[Check]) -> Tally:
+    """Return the tally of `cells`."""
+    verdicts: Counter[Verdict] = Counter()
+    security = 0
+    for each in cells:
+        verdicts[each.verdict] += 1
+        security += each.verdict is Verdict.FAIL and "security" in each.tags
+    return Tally(verdicts, security)
+
+
+def area(case: str) -> str:
+    """Return the area that a case's id stands in, as `pep3333/environ`."""
+    return "/".join(case.split("/")[:2])
+
+
+def servers(results: Results) -> list[ServerInfo]:
+    """Return every server of the run in the order of the call, also one that only cells know of."""
+    known = dict(results.servers)
+    for name in [each.server for each in (*results.checks, *results.loads)]:
+        known.setdefault(name, ServerInfo(name, name, True))
+    return list(known.values())
+
+
+def checked(results: Results) -> list[str]:
+    """Return the names of the servers that have a cell of conformance."""
+    found = {each.server for each in results.checks}
+    return [each.name for each in servers(results) if each.name in found]
+
+
+def cases(results: Results) -> dict[str, list[CaseInfo]]:
+    """Return the cases that have a cell, by area, in the order of the catalogue; one that it lacks is made up."""
+    known = dict(results.cases)
+    for each in results.checks:
+        if each.case not in known:
+            nowhere = Reference("", "", "", "")
+            known[each.case] = CaseInfo(each.case, each.level, each.tags, each.summary, nowhere)
+    ran = {each.case for each in results.checks}
+    found: dict[str, list[CaseInfo]] = defaultdict(list)
+    for each in known.values():
+        if each.id in ran:
+            found[area(each.id)].append(each)
+    return dict(found)
+
+
+def scenarios(results: Results) -> dict[str, tuple[ScenarioInfo, list[Load]]]:
+    """Return the scenarios that have a cell with their cells, in the order of the call."""
+    known = dict(results.scenarios)
+    for each in results.loads:
+        known.setdefault(each.scenario, ScenarioInfo(each.scenario, each.scenario, ""))
+    order = {each.name: place for place, each in enumerate(servers(results))}
+    found = {}
+    for name, info in known.items():
+        cells = sorted((each for each in results.loads if each.scenario == name), key=lambda each: order[each.server])
+        if cells:
+            found[name] = (info, cells)
+    return found
+
+
+def musts(results: Results) -> int:
+    """Return how many cases that ran are a must."""
+    return sum(each.level is Level.MUST for listed in cases(results).values() for each in listed)

@@ -1,0 +1,152 @@
+"""How verdicts, grades and figures are written: signs that need no colour, units, and bounds told as bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..harness.model import Grade, Load, Phase, Verdict
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A sign to be told apart without colour, and what it means."""
+
+    sign: str
+    meaning: str
+
+
+VERDICTS: dict[Verdict, Mark] = {
+    Verdict.FAIL: Mark("✗", "a requirement (must) is broken"),
+    Verdict.WARN: Mark("!", "a recommendation (should) is not followed"),
+    Verdict.FLAKY: Mark("~", "broken in some attempts and not in others"),
+    Verdict.PASS: Mark("✓", "holds"),
+    Verdict.INFO: Mark("i", "recorded, no right or wrong"),
+    Verdict.UNSUPPORTED: Mark("–", "the server has no way to do it"),
+    Verdict.SKIPPED: Mark("»", "not tried: what it depends on does not work"),
+    Verdict.ERROR: Mark("E", "the harness's own fault, never the server's"),
+}
+"""In the order in which reports count them: what a reader looks for stands first."""
+
+GRADES: dict[Grade, Mark] = {
+    Grade.IMMUNE: Mark("✓", "the others hardly notice"),
+    Grade.DEGRADES: Mark("!", "the others get less, or later"),
+    Grade.COLLAPSES: Mark("✗", "the others get almost nothing"),
+    Grade.WEDGED: Mark("✗", "and it did not recover"),
+    Grade.MEASURED: Mark("·", "a figure, no right or wrong"),
+    Grade.INCONCLUSIVE: Mark("?", "the noise is wider than the threshold"),
+    Grade.INVALID: Mark("?", "the generator could not keep up"),
+    Grade.UNSUPPORTED: Mark("–", "the server has no way to do it"),
+    Grade.ERROR: Mark("E", "the harness's own fault, never the server's"),
+}
+
+UNJUDGED = frozenset({Grade.INCONCLUSIVE, Grade.INVALID, Grade.UNSUPPORTED, Grade.ERROR})
+"""The grades that say nothing about the server."""
+
+MISSING = "–"
+
+DURING = ("attack", "during", "crowd", "load")
+
+
+def grade(load: Load) -> str:
+    """Return the grade in words, as `collapses at 2`."""
+    if load.grade is Grade.COLLAPSES and load.collapse is not None:
+        return f"collapses at {load.collapse}"
+    return load.grade.value
+
+
+def during(load: Load) -> Phase | None:
+    """Return the phase in which the adverse clients were there, None where no phase was measured."""
+    for name in DURING:
+        for each in load.phases:
+            if each.name == name:
+                return each
+    if len(load.phases) > 1:
+        return load.phases[1]
+    return load.phases[0] if load.phases else None
+
+
+def percent(share: float | None) -> str:
+    """Return a share of 1 as per cent, never rounded up to 100 nor down to 0."""
+    if share is None:
+        return MISSING
+    if share >= 1 or share <= 0:
+        return f"{share:.0%}".replace("%", " %")
+    digits = 1 if share > 0.99 or share < 0.01 else 0
+    kept = min(max(round(share * 100, digits), 0.1), 99.9)
+    return f"{kept:.{digits}f} %"
+
+
+def duration(seconds: float | None, *, at_least: bool = False) -> str:
+    """Return a time with a unit that suits its size; `at_least` marks a lower bound."""
+    if seconds is None:
+        return MISSING
+    bound = "≥ " if at_least else ""
+    size = abs(seconds)
+    if size == 0:
+        return f"{bound}0 s"
+    if size < 0.001:
+        return f"{bound}{seconds * 1e6:.0f} µs"
+    if size < 1:
+        return f"{bound}{_three(seconds * 1000)} ms"
+    if size < 120:
+        return f"{bound}{_three(seconds)} s"
+    return f"{bound}{int(seconds // 60)} min {int(seconds % 60):02d} s"
+
+
+def ratio(value: float | None, *, at_least: bool = False) -> str:
+    """Return a ratio, as `≥ 556 x`."""
+    if value is None:
+        return MISSING
+    return f"{'≥ ' if at_least else ''}{_three(value)} ×"
+
+
+def rate(value: float | None) -> str:
+    """Return a rate in requests per second."""
+    return MISSING if value is None else f"{value:,.0f}/s" if value >= 10 else f"{value:.1f}/s"
+
+
+def size(count: int) -> str:
+    """Return bytes in binary units."""
+    for unit in ("B", "KiB", "MiB"):
+        if abs(count) < 1024 or unit == "MiB":
+            break
+        count = round(count / 1024)
+    return f"{count:,} {unit}"
+
+
+def several(names: Iterable[str]) -> str:
+    """Return names as a sentence has them: `a`, `a and b`, `a, b and c`."""
+    each = list(names)
+    if len(each) < 2:
+        return "".join(each)
+    return ", ".join(each[:-1]) + " and " + each[-1]
+
+
+def counted(number: int, what: str, plural: str = "") -> str:
+    """Return `1 server`, `2 servers`."""
+    return f"{number:,} {what if number == 1 else plural or what + 's'}"
+
+
+def conditions(values: dict[str, Any]) -> str:
+    """Return what a figure must be read with, on one line."""
+    return " · ".join(f"{name} {_plain(value)}" for name, value in values.items())
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{name} {_plain(each)}" for name, each in value.items()) + ")"
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(each) for each in value)
+    return str(value)
+
+
+def _three(value: float) -> str:
+    if value >= 99.95:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 9.995 else f"{value:.2f}".rstrip("0").rstrip(".")
