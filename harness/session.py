@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -26,7 +26,7 @@ import trio
 from . import discover, journal, rounds, runner
 from .catalog import Case, Scenario, select
 from .configuration import Configuration, broken
-from .errors import BadConfiguration, ServerTrouble, StorageFull
+from .errors import BadConfiguration, GauntletError
 from .journal import CheckLine, End, Journal, LoadLine, ServerLine, Start
 from .launch import Plan, Running
 from .model import SCHEMA, Check, Grade, Load, Results, ServerInfo, Verdict
@@ -216,16 +216,16 @@ class _Work:
             self.listener.remark(f"{plan.name}: {why}")
 
     def _tell(self, name: str, **changed: object) -> None:
-            told: ServerInfo = msgspec.structs.replace(self.information[name], **changed)
+        told: ServerInfo = msgspec.structs.replace(self.information[name], **changed)
         if told != self.information[name]:
             self.information[name] = told
             self.book.write(ServerLine(told))
 
 
-def _until_done_or_interrupted(work: Callable[[], object], outcome: _Outcome, listener: Listener) -> None:
+def _until_done_or_interrupted(work: Callable[[], Awaitable[None]], outcome: _Outcome, listener: Listener) -> None:
     async def main() -> None:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async with trio.open_nursery(strict_exception_groups=False) as nursery:
+            async with trio.open_nursery() as nursery:
 
                 async def heed() -> None:
                     async for _ in signals:
@@ -235,22 +235,24 @@ def _until_done_or_interrupted(work: Callable[[], object], outcome: _Outcome, li
                         return
 
                 nursery.start_soon(heed)
-                await work()  # type: ignore[misc]
+                await work()
                 nursery.cancel_scope.cancel()
 
     try:
         trio.run(main)
-    except* StorageFull as full:
-        raise _first(full) from None
-    except* ServerTrouble as trouble:
-        raise _first(trouble) from None
+    except BaseExceptionGroup as group:
+        explained = [each for each in _leaves(group) if isinstance(each, GauntletError | OSError)]
+        if explained:
+            raise explained[0] from None
+        raise
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    inner: BaseException = group
-    while isinstance(inner, BaseExceptionGroup):
-        inner = inner.exceptions[0]
-    return inner
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for each in group.exceptions:
+        if isinstance(each, BaseExceptionGroup):
+            yield from _leaves(each)
+        else:
+            yield each
 
 
 @contextlib.contextmanager
