@@ -50,8 +50,8 @@ class Launch:
     """What an adapter is to start, and where.
 
     `folder` is private to this instance and writable, also by whatever user the server changes to. `app` is
-    `module:callable`, importable through the PYTHONPATH that launch.py sets. `upstream` is the server behind a front.
-    `protocol` is what the server is to speak at `address`.
+    `module:callable`, importable through the PYTHONPATH that launch.py sets. `upstream` is the server behind a front,
+    which speaks `upstream_protocol`. `protocol` is what the server is to speak at `address`.
     """
 
     python: str
@@ -63,6 +63,7 @@ class Launch:
     variant: str = ""
     protocol: Protocol = Protocol.HTTP
     upstream: Address | None = None
+    upstream_protocol: Protocol = Protocol.HTTP
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,394 @@
+"""Starts servers under test and leaves nothing of them behind.
+
+Ready means that the reference app answered with this run's nonce: a stranger on the port is never mistaken for the
+server. A front and the server behind it are one `Running`, started back to front, each below a supervisor of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trio
+
+from . import processes, ready
+from .adapter import Adapter, Command, Found, Launch, Protocol, Settings, python_version
+from .address import Address
+from .errors import NotInstalled, OutOfResources, PortTaken, ServerDidNotStart, Unsupported
+from .events import LONGEST_PATH, Channel
+from .ports import leased_port
+from .serverlog import ServerLog, telling_line
+from .supervised import Supervised
+from .surroundings import server_environment
+
+TRIES = 3
+"""Starts, should somebody else take the port between our look and the server's bind."""
+
+GRACE = 1.0
+"""Seconds from the signal that asks a server to stop until SIGKILL; Ctrl-C has three in all."""
+
+HOPELESS = 2.0
+"""Seconds of answers that are not the app's after which no better one is waited for."""
+
+REFERENCE = "gauntlet_apps."
+"""Apps of this package answer /nonce."""
+
+SOCKET = "http.sock"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to start one server. `name` is what the user wrote; `upstream` is the server behind a front.
+
+    `unix` asks for a Unix socket in place of TCP. `environment` is added to the server's. `app_path` is a folder for
+    the path of modules, where a user's own `app` lies.
+    """
+
+    name: str
+    adapter: Adapter
+    found: Found
+    variant: str
+    settings: Settings
+    python: str
+    app: str = "gauntlet_apps.reference:application"
+    upstream: Plan | None = None
+    unix: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    app_path: Path | None = None
+
+
+@dataclass
+class _Part:
+    """One process tree of a chain, and what it was started with."""
+
+    plan: Plan
+    launch: Launch
+    command: Command
+    supervised: Supervised
+
+
+class Running:
+    """A server that answers. After `restart`, `address` and `pid` are new: ask for them, never keep them."""
+
+    def __init__(self, plan: Plan, channel: Channel, home: Path, scratch: Path, log: Path, deadline: float) -> None:
+        self.plan = plan
+        self.name = plan.name
+        self.settings = plan.settings
+        self.channel = channel
+        self.nonce = secrets.token_hex(16)
+        self.history: list[str] = []
+        self.address = Address()
+        self._log = ServerLog(log)
+        self._home = home
+        self._scratch = scratch
+        self._deadline = deadline
+        self._parts: list[_Part] = []
+        self._leases = ExitStack()
+        self._starts = 0
+
+    # ------------------------------------------------------------------ what it is
+
+    @property
+    def pid(self) -> int:
+        """The first process of the server, or of the front where there is one."""
+        return self._parts[-1].supervised.pid if self._parts else 0
+
+    @property
+    def command_line(self) -> str:
+        """What was started, for people; the server behind a front first."""
+        return "; ".join(_command_line(part.command) for part in self._parts)
+
+    @property
+    def conditions(self) -> dict[str, object]:
+        """What a figure must be read with: of the server that runs the app, and under 'front' of the front."""
+        if not self._parts:
+            return {}
+        server, *fronts = self._parts
+        told: dict[str, object] = {
+            "python": python_version(server.plan.python),
+            "version": server.plan.found.version,
+            **server.plan.adapter.conditions(server.launch),
+        }
+        for front in fronts:
+            told["front"] = {"version": front.plan.found.version, **front.plan.adapter.conditions(front.launch)}
+        return told
+
+    @property
+    def log_path(self) -> Path:
+        """Where the output of the server is, and of the front, from all starts."""
+        return self._log.path
+
+    def log_mark(self) -> int:
+        """Return where the log ends now."""
+        return self._log.mark()
+
+    def log_since(self, mark: int) -> str:
+        """Return what was logged after `mark`: at most 64 KiB, with a note of what was cut out of the middle."""
+        return self._log.since(mark)
+
+    async def log_grew(self) -> None:
+        """Return when there is more log than was last read, or after 50 ms."""
+        await self._log.grew()
+
+    @property
+    def ended(self) -> str:
+        """How it ended, as 'exit code 3' or 'signal SIGSEGV'; '' while it runs."""
+        for part in self._parts:
+            if end := part.supervised.ended:
+                return end if len(self._parts) == 1 else f"{part.plan.adapter.name}: {end}"
+        return "" if self._parts else "stopped"
+
+    @property
+    def alive(self) -> bool:
+        """Say whether it runs; of a chain, whether both do."""
+        return not self.ended
+
+    def processes(self) -> list[int]:
+        """Return the pids of all processes of the server and the front, their supervisors left out."""
+        return [pid for part in self._parts for pid in part.supervised.processes()]
+
+    # ------------------------------------------------------------------ what can be done to it
+
+    async def restart(self) -> None:
+        """End all of it and start it afresh, on another port. Raises what `running` raises."""
+        self.history.append(f"restarted ({self.ended or 'it still ran'})")
+        await self.stop()
+        await self.start()
+
+    async def reload(self) -> None:
+        """Have the server load its app anew, and return when a process that it started since then answers.
+
+        Raises Unsupported where the server has no signal for that, ServerDidNotStart where nothing new answers.
+        """
+        part = self._parts[0]
+        if part.command.reload is None:
+            raise Unsupported(f"{part.plan.adapter.name} has no signal that loads the app anew")
+        before = set(self.processes())
+        self.history.append(f"asked to reload with {part.command.reload.name}")
+        part.supervised.send_signal(part.command.reload)
+        with trio.move_on_after(self._deadline):
+            while self.alive:
+                answer = await ready.ask(self.address, self._target, self.nonce)
+                if answer.state is ready.State.READY and answer.pid not in before:
+                    return
+                await trio.sleep(ready.PAUSE)
+        raise ServerDidNotStart(f"{self.name} did not load the app anew ({self.ended or 'it still runs'})")
+
+    async def start(self) -> None:
+        """Start it, on another port where somebody takes the first. See `running` for what it raises."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                await self._start_once()
+            except PortTaken as taken:
+                await self.stop()
+                self.history.append(str(taken))
+                if attempt == TRIES:
+                    raise
+            except BaseException:
+                await self.stop()
+                raise
+            else:
+                return
+
+    async def stop(self) -> None:
+        """End all of it, the front first, and free its ports and folders. Does nothing where nothing runs."""
+        with trio.CancelScope(shield=True):
+            async with trio.open_nursery() as nursery:
+                for part in reversed(self._parts):
+                    nursery.start_soon(part.supervised.stop, part.command.stop, GRACE)
+        for part in self._parts:
+            shutil.rmtree(part.launch.folder, ignore_errors=True)
+        self._parts.clear()
+        self._leases.close()
+
+    async def _start_once(self) -> None:
+        self._starts += 1
+        if self.plan.upstream is None:
+            await self._start_part(self.plan, Protocol.HTTP, unix=self.plan.unix)
+        else:
+            protocol, unix = self.plan.adapter.protocol_for(self.plan.variant, self.plan.upstream.adapter)
+            behind = await self._start_part(self.plan.upstream, protocol, unix=unix)
+            await self._start_part(self.plan, Protocol.HTTP, unix=self.plan.unix, behind=behind)
+        self.address = self._parts[-1].launch.address
+        self.history.append(f"started as pid {self.pid} on {self.address}")
+
+    async def _start_part(self, plan: Plan, protocol: Protocol, *, unix: bool, behind: Launch | None = None) -> Launch:
+        if not plan.found.here:
+            raise NotInstalled(f"{plan.name}: {plan.found.why}; get it with: {plan.found.get}")
+        folder = self._home / f"{self._starts}{'f' if behind else 's'}"
+        folder.mkdir(mode=0o700)
+        port = 0 if unix else self._leases.enter_context(leased_port())
+        launch = Launch(
+            python=plan.python,
+            executable=plan.found.executable,
+            address=Address(path=str(folder / SOCKET)) if unix else Address(port=port),
+            app=plan.app,
+            folder=folder,
+            settings=plan.settings,
+            variant=plan.variant,
+            protocol=protocol,
+            upstream=behind.address if behind else None,
+            upstream_protocol=behind.protocol if behind else Protocol.HTTP,
+        )
+        command = plan.adapter.command(launch)
+        for name, text in command.files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        mark = self._log.mark()
+        supervised = await Supervised.start(
+            command.argv,
+            environment=self._environment(plan, command, folder),
+            folder=folder,
+            log=self._log.path,
+            remove=self._home,
+            prune=self._scratch,
+        )
+        part = _Part(plan, launch, command, supervised)
+        self._parts.append(part)
+        await self._until_ready(part, mark)
+        return launch
+
+    def _environment(self, plan: Plan, command: Command, folder: Path) -> dict[str, str]:
+        path = [str(self._home / "path")]
+        if plan.app_path is not None:
+            path.append(str(plan.app_path.resolve()))
+        added = {"GAUNTLET_NONCE": self.nonce, **self.channel.environment, **command.environment, **plan.environment}
+        return server_environment(os.environ, path=path, temporary=str(folder), added=added)
+
+    @property
+    def _target(self) -> str:
+        return f"{self.settings.mount}/nonce"
+
+    # ------------------------------------------------------------------ is it ready?
+
+    async def _until_ready(self, part: _Part, mark: int) -> None:
+        answer = ready.Answer(ready.State.REFUSED)
+        taken = False
+
+        async def knock() -> None:
+            nonlocal answer, taken
+            nonce = self.nonce if part.plan.app.startswith(REFERENCE) else ""
+            hopeless = trio.current_time() + HOPELESS
+            while True:
+                answer = await ready.ask(
+                    part.launch.address, f"{part.plan.settings.mount}/nonce", nonce, part.launch.protocol
+                )
+                if answer.state in (ready.State.READY, ready.State.OTHER) and (
+                    not nonce or answer.state is ready.State.OTHER
+                ):
+                    taken = self._a_stranger_answers(part)
+                if taken or answer.state in (ready.State.READY, ready.State.EXHAUSTED):
+                    break
+                if answer.state is ready.State.OTHER and trio.current_time() > hopeless:
+                    break
+                await trio.sleep(ready.PAUSE)
+            nursery.cancel_scope.cancel()
+
+        async def watch() -> None:
+            await part.supervised.wait_ended()
+            nursery.cancel_scope.cancel()
+
+        with trio.move_on_after(self._deadline) as patience:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(knock)
+                nursery.start_soon(watch)
+        ended = part.supervised.ended
+        if answer.state is ready.State.READY and not ended and not taken:
+            return
+        name = part.plan.adapter.name if self.plan.upstream else self.name
+        if taken or (ended and self._a_stranger_listens(part)):
+            raise PortTaken(f"{name} could not have port {part.launch.address.port}: another program listens there")
+        if answer.state is ready.State.EXHAUSTED:
+            raise OutOfResources(f"{name} {answer.state.value}; raise `ulimit -n` or run less at a time")
+        raise ServerDidNotStart(self._failure(name, answer, ended, mark, late=patience.cancelled_caught))
+
+    def _failure(self, name: str, answer: ready.Answer, ended: str, mark: int, *, late: bool) -> str:
+        if ended:
+            what = f"{name} did not start: {ended}"
+            if ended == "exit code 0":
+                what += " (a server must stay in the foreground)"
+        elif answer.state is ready.State.OTHER:
+            what = f"{name} did not serve the app: GET {self._target} was answered with {answer.opening}"
+        else:
+            what = f"{name} did not start: it {answer.state.value}"
+            what += f" for {self._deadline:g} s" if late else ""
+        said = telling_line(self._log.since(mark))
+        return f"{what}: {said}" if said else f"{what}, and logged nothing"
+
+    def _a_stranger_answers(self, part: _Part) -> bool:
+        port = part.launch.address.port
+        return bool(port) and not processes.owns_port(part.supervised.processes(), port)
+
+    def _a_stranger_listens(self, part: _Part) -> bool:
+        port = part.launch.address.port
+        return bool(port) and bool(processes.listening_inodes(port))
+
+
+@asynccontextmanager
+async def running(
+    plan: Plan, *, scratch: Path, logs: Path, observe: bool = True, deadline: float = 15.0
+) -> AsyncIterator[Running]:
+    """Start what `plan` says, and stop it and remove its folder when the block ends, however it ends.
+
+    `scratch` holds its private folder, `logs` its log. Without `observe` the app reports no events. `deadline` is in
+    seconds, for each start. Raises ServerDidNotStart with the log's telling line, PortTaken after three tries,
+    NotInstalled, OutOfResources, and Unsupported where the adapter has no option for a setting.
+    """
+    home = _private_folder(scratch)
+    try:
+        _lay_path(home / "path")
+        async with AsyncExitStack() as stack:
+            channel = Channel.silent()
+            if observe:
+                (home / "e").mkdir(mode=0o700)
+                channel = await stack.enter_async_context(Channel.open(home / "e"))
+            server = Running(plan, channel, home, scratch, _log_file(logs, plan.name), deadline)
+            stack.push_async_callback(server.stop)
+            await server.start()
+            yield server
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _private_folder(scratch: Path) -> Path:
+    """Make a folder for one instance, where a Unix socket's path still fits."""
+    room = LONGEST_PATH - len("/g-12345678/99s/") - len(SOCKET)
+    place = scratch.resolve()
+    if len(os.fsencode(place)) > room:
+        place = Path(tempfile.gettempdir())
+    if len(os.fsencode(place)) > room:
+        place = Path("/tmp")  # noqa: S108 - mkdtemp makes a private folder in it
+    try:
+        return Path(tempfile.mkdtemp(prefix="g-", dir=place))
+    except OSError as error:
+        raise OutOfResources(f"cannot make a folder in {place}: {error.strerror}; set TMPDIR to another disk") from None
+
+
+def _lay_path(folder: Path) -> None:
+    """Make the folder of PYTHONPATH in which the server's process finds the reference app, and nothing else of ours."""
+    folder.mkdir(mode=0o700)
+    (folder / "gauntlet_apps").symlink_to(Path(__file__).resolve().parents[1] / "suites" / "apps")
+
+
+def _log_file(logs: Path, name: str) -> Path:
+    """Create a new log file for a server of that name."""
+    plain = "".join(letter if letter.isalnum() or letter in "-_.=,@" else "-" for letter in name).strip("-.")[:80]
+    for number in range(1, 10_000):
+        path = logs / (f"{plain or 'server'}.log" if number == 1 else f"{plain or 'server'}.{number}.log")
+        try:
+            path.open("xb").close()
+        except FileExistsError:
+            continue
+        return path
+    raise OutOfResources(f"there are too many logs of {name} in {logs}")
+
+
+def _command_line(command: Command) -> str:
+    variables = [f"{name}={shlex.quote(value)}" for name, value in command.environment.items()]
+    return " ".join([*variables, shlex.join(command.argv)])

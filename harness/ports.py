@@ -1,0 +1,72 @@
+"""Ports for the servers under test: below what the kernel hands out by itself, and leased among our own runs.
+
+A lease is an abstract Unix socket named after the port. The kernel frees it with the process, however that dies, and
+another run of ours on this machine sees it before either has bound the port.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import OutOfResources
+
+LOWEST = 10240
+"""Below are the ports that well-known services are configured on."""
+
+SPAN = 16384
+"""How many ports below the ephemeral range are drawn from."""
+
+TRIES = 200
+
+
+def port_range(ephemeral: str) -> range:
+    """Return the ports to draw from, given the text of /proc/sys/net/ipv4/ip_local_port_range."""
+    try:
+        low, high = (int(word) for word in ephemeral.split())
+    except ValueError:
+        low, high = 32768, 60999
+    if low - LOWEST >= 1024:
+        return range(max(LOWEST, low - SPAN), low)
+    if 65536 - high > 1024:
+        return range(high + 1, 65536)
+    return range(LOWEST, 32768)  # the kernel hands these out too, so a start may have to be tried again
+
+
+@contextmanager
+def leased_port(host: str = "127.0.0.1") -> Iterator[int]:
+    """Hold a port that nothing listens on and no other run of ours has; raises OutOfResources where there is none."""
+    try:
+        ephemeral = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii")
+    except OSError:
+        ephemeral = ""
+    candidates = port_range(ephemeral)
+    with contextlib.ExitStack() as held:
+        for _ in range(TRIES):
+            port = random.choice(candidates)
+            lease = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+            try:
+                lease.bind(f"\0wsgi-gauntlet-port-{port}")
+            except OSError:
+                lease.close()
+                continue
+            if port_is_free(port, host):
+                yield port
+                return
+            lease.close()
+    raise OutOfResources(f"no free port on {host} in {TRIES} tries between {candidates.start} and {candidates.stop}")
+
+
+def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Say whether `port` can be bound. Without SO_REUSEADDR: a port whose last connections linger is not free."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

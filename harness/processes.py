@@ -1,0 +1,50 @@
+"""What the processes below a supervisor are, and who listens where."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from .supervisor import descendants
+
+LISTEN = "0A"
+"""TCP_LISTEN as /proc/net/tcp writes it, include/net/tcp_states.h."""
+
+
+def tree(supervisor: int) -> list[int]:
+    """Return the pids below `supervisor`, parents before children; zombies are left out."""
+    return [pid for pid in descendants(supervisor) if _state(pid) not in ("Z", "X", "")]
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path("/proc", str(pid), "stat").read_text(encoding="latin-1").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return ""
+
+
+def owns_port(pids: list[int], port: int) -> bool:
+    """Say whether one of `pids` holds a TCP socket that listens on `port`."""
+    wanted = {f"socket:[{inode}]" for inode in listening_inodes(port)}
+    return bool(wanted) and any(wanted & _links(pid) for pid in pids)
+
+
+def listening_inodes(port: int) -> set[int]:
+    """Return the inodes of all sockets that listen on TCP `port`, IPv4 and IPv6."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
+                    inodes.add(int(fields[9]))
+    return inodes
+
+
+def _links(pid: int) -> set[str]:
+    found = set()
+    with contextlib.suppress(OSError):
+        for entry in Path("/proc", str(pid), "fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.add(str(entry.readlink()))
+    return found

@@ -1,0 +1,288 @@
+"""Stands between the harness and one server, so that nothing of the server outlives either of them.
+
+Run as a script, with the standard library alone: `python -I supervisor.py`. It leads a session of its own, so Ctrl-C
+at the terminal does not reach the server, and is a child subreaper, so whatever the server forks or abandons stays
+below it and can be found and ended.
+
+The harness writes JSON lines to its stdin and reads JSON lines from its stdout.
+
+    in   first the order: {"argv", "environment", "folder", "log", "keep", "parent", "remove", "prune"}
+         then commands:   {"do": "signal", "number": 1}
+                          {"do": "stop", "number": 15, "grace": 1.0}      seconds until SIGKILL
+    out  {"started": pid} or {"failed": "why"}
+         {"exited": {"code": 3, "signal": null}}                          everything below has ended by then
+
+End of file on stdin, or a parent that is no longer `parent`, means that the harness is gone: everything is killed at
+once, the folder `remove` is deleted, and the folder `prune` too where that leaves it empty.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+PATROL = 1.0
+"""Seconds between looks at whether the harness still lives, should something else hold the pipe open."""
+
+KILL_ROUNDS = 400
+"""At most this many rounds of killing, 5 ms apart: a fork bomb is outrun long before, a process in D state is not."""
+
+ASKED_TO_GO = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that end the supervisor, and with it everything below; the server starts with their defaults."""
+
+CHUNK = 1 << 16
+
+
+class Log:
+    """The server's output: the first `keep` bytes stay; the rest is read and dropped, so the server never blocks."""
+
+    def __init__(self, path: str, keep: int) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._keep = keep
+        self._left = max(0, keep - os.fstat(self._file).st_size)
+
+    def write(self, data: bytes) -> None:
+        """Append `data` as far as there is room, and a note where the room ends."""
+        if self._left <= 0:
+            return
+        note = f"\n[the log ends here: it grew beyond {self._keep} bytes]\n" if len(data) >= self._left else ""
+        piece = data[: self._left] + note.encode()
+        self._left -= len(data)
+        try:
+            os.write(self._file, piece)
+        except OSError:  # a full disk must not take the server down
+            self._left = 0
+
+
+class Supervisor:
+    """One server from its start to the end of the last process that it left."""
+
+    def __init__(self, order: dict[str, Any], rest: bytes) -> None:
+        self._order = order
+        self._commands = b""
+        self._log = Log(order["log"], order["keep"])
+        self._selector = selectors.DefaultSelector()
+        self._deadline: float | None = None
+        self._orphaned = False
+        self._status: int | None = None
+        self._rest = rest
+
+    def run(self) -> None:
+        """Start the server, serve the harness's commands, and return when nothing is left below."""
+        woken, waker = os.pipe()
+        for descriptor in (woken, waker, 0):
+            os.set_blocking(descriptor, False)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in ASKED_TO_GO:
+            signal.signal(number, self._asked_to_go)
+        output, input_ = os.pipe()
+        os.set_blocking(output, False)
+        try:
+            server = self._start(input_)
+        except (OSError, subprocess.SubprocessError) as error:
+            report({"failed": str(error)})
+            return
+        finally:
+            os.close(input_)
+        self._server = server
+        report({"started": server.pid})
+        self._selector.register(0, selectors.EVENT_READ)
+        self._selector.register(woken, selectors.EVENT_READ)
+        self._selector.register(output, selectors.EVENT_READ)
+        try:
+            self._take(self._rest)
+            self._until_it_ends(woken, output)
+        finally:
+            dead = kill_everything_below()
+            self._drain(output)
+            if self._orphaned:
+                remove(self._order["remove"], self._order["prune"])
+        self._report_end(dead)
+
+    def _asked_to_go(self, *_: object) -> None:
+        self._orphaned = True
+
+    def _start(self, output: int) -> subprocess.Popen[bytes]:
+        libc = ctypes.CDLL(None, use_errno=True)
+        own = os.getpid()
+
+        def belt() -> None:
+            # Should this supervisor itself be killed, the server goes with it; its workers watch their own parent.
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != own:
+                os._exit(1)
+            for number in ASKED_TO_GO:  # a shell's `&` hands down an ignored SIGINT
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+        return subprocess.Popen(
+            self._order["argv"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=self._order["folder"],
+            env=self._order["environment"],
+            start_new_session=True,
+            preexec_fn=belt,  # safe: this process has one thread
+        )
+
+    def _until_it_ends(self, woken: int, output: int) -> None:
+        while not self._ended() and not self._orphaned:
+            wait = PATROL
+            if self._deadline is not None:
+                wait = self._deadline - time.monotonic()
+                if wait <= 0:
+                    return
+            for key, _ in self._selector.select(min(wait, PATROL)):
+                if key.fd == output:
+                    self._read_output(output)
+                elif key.fd == woken:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(woken, CHUNK)
+                else:
+                    self._read_commands()
+            if os.getppid() != self._order["parent"]:
+                self._orphaned = True
+
+    def _ended(self) -> bool:
+        """Reap whatever has ended, also what was re-parented to us; say whether the server itself is among it."""
+        while self._status is None:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            if pid == self._server.pid:
+                self._status = status
+        return self._status is not None
+
+    def _read_output(self, output: int) -> bool:
+        try:
+            data = os.read(output, CHUNK)
+        except BlockingIOError:
+            return False
+        if data:
+            self._log.write(data)
+        else:
+            self._selector.unregister(output)
+        return bool(data)
+
+    def _drain(self, output: int) -> None:
+        """Read what the dead left in the pipe; bounded by the pipe's own size, as no writer is left."""
+        if output in self._selector.get_map():
+            while self._read_output(output):
+                pass
+
+    def _read_commands(self) -> None:
+        try:
+            data = os.read(0, CHUNK)
+        except BlockingIOError:
+            return
+        if not data:
+            self._orphaned = True
+            return
+        self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        *lines, self._commands = (self._commands + data).split(b"\n")
+        for line in lines:
+            self._obey(json.loads(line))
+
+    def _obey(self, command: dict[str, Any]) -> None:
+        if self._status is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._server.pid, command["number"])
+        if command["do"] == "stop":
+            self._deadline = time.monotonic() + command["grace"]
+
+    def _report_end(self, dead: dict[int, int]) -> None:
+        self._server.returncode = 0  # Popen must not wait for it again
+        status = self._status if self._status is not None else dead.get(self._server.pid, int(signal.SIGKILL))
+        report(
+            {
+                "exited": {
+                    "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
+                    "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+                }
+            }
+        )
+
+
+def kill_everything_below() -> dict[int, int]:
+    """Kill and reap every descendant of this process until there is none; return their wait statuses by pid."""
+    dead: dict[int, int] = {}
+    for _ in range(KILL_ROUNDS):
+        below = descendants(os.getpid())
+        if not below:
+            break
+        for pid in below:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while (reaped := os.waitpid(-1, os.WNOHANG))[0]:
+                dead[reaped[0]] = reaped[1]
+        time.sleep(0.005)
+    return dead
+
+
+def descendants(root: int) -> list[int]:
+    """Return the pids of all processes below `root`, zombies included, parents before children."""
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - a tenth of the time, and this runs at every end
+        if entry.isdigit():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                stat = Path("/proc", entry, "stat").read_bytes()
+                # The command's name stands in parentheses and may hold any byte; the parent is the second field after.
+                children.setdefault(int(stat.rpartition(b")")[2].split()[1]), []).append(int(entry))
+    found = list(children.get(root, ()))
+    for pid in found:
+        found.extend(children.get(pid, ()))
+    return found
+
+
+def remove(folder: str, prune: str) -> None:
+    """Delete `folder`, and `prune` where that leaves it empty; the harness is no longer there to do it."""
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
+    if prune:
+        with contextlib.suppress(OSError):
+            Path(prune).rmdir()
+
+
+def report(message: dict[str, Any]) -> None:
+    """Tell the harness, if it is still there."""
+    with contextlib.suppress(OSError):
+        os.write(1, json.dumps(message).encode() + b"\n")
+
+
+def main() -> None:
+    """Read the order from stdin and see it through."""
+    with contextlib.suppress(PermissionError):  # already the leader of its session
+        os.setsid()
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    data = b""
+    while b"\n" not in data:
+        piece = os.read(0, CHUNK)
+        if not piece:
+            return
+        data += piece
+    line, _, rest = data.partition(b"\n")
+    Supervisor(json.loads(line), rest).run()
+
+
+if __name__ == "__main__":
+    main()

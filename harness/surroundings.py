@@ -1,0 +1,62 @@
+"""The environment variables that a server starts with: the user's own, without what would change the server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PREFIXES = (
+    "COVERAGE_",
+    "COV_CORE_",
+    "FLASK_",
+    "GAUNTLET_",
+    "GRANIAN_",
+    "GUNICORN_",
+    "HYPERCORN_",
+    "NGINX",
+    "PYTEST_",
+    "PYTHON",
+    "UVICORN_",
+    "UWSGI_",
+    "WERKZEUG_",
+)
+"""Settings of servers, and of Python itself: a test run's own PYTHONWARNINGS must not reach a server."""
+
+NAMES = frozenset(
+    {
+        "FORWARDED_ALLOW_IPS",  # gunicorn, uvicorn
+        "LISTEN_FDNAMES",
+        "LISTEN_FDS",  # socket activation: gunicorn and waitress would take over those descriptors
+        "LISTEN_PID",
+        "NOTIFY_SOCKET",  # gunicorn and uWSGI report to systemd
+        "PORT",  # gunicorn binds to it
+        "SCRIPT_NAME",  # gunicorn mounts the app there
+        "SENDFILE",
+        "SERVER_SOFTWARE",
+        "VIRTUAL_ENV",
+        "WEB_CONCURRENCY",  # gunicorn, uvicorn
+    }
+)
+
+PROXIES = frozenset({"all_proxy", "ftp_proxy", "http_proxy", "https_proxy", "no_proxy"})
+
+
+def server_environment(
+    inherited: Mapping[str, str], *, path: list[str], temporary: str, added: Mapping[str, str]
+) -> dict[str, str]:
+    """Return what a server is started with.
+
+    `path` becomes PYTHONPATH, `temporary` TMPDIR (so that no temporary file outlives the folder), and `added` wins
+    over everything.
+    """
+    kept = {
+        name: value
+        for name, value in inherited.items()
+        if not name.startswith(PREFIXES) and name not in NAMES and name.lower() not in PROXIES
+    }
+    return {
+        **kept,
+        "PYTHONPATH": ":".join(path),
+        "PYTHONUNBUFFERED": "1",
+        "TMPDIR": temporary,
+        **added,
+    }

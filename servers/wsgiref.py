@@ -1,0 +1,54 @@
+"""wsgiref: the standard library's reference server, one connection at a time. PEP 3333 grew beside it."""
+
+from __future__ import annotations
+
+from ..harness.adapter import Adapter, Command, Launch, Protocol, refuse
+from ..harness.errors import Unsupported
+
+SCRIPT = """\
+import importlib
+import sys
+from wsgiref.simple_server import make_server
+
+host, port, name = sys.argv[1:]
+module, _, attribute = name.partition(":")
+application = getattr(importlib.import_module(module), attribute)
+make_server(host, int(port), application).serve_forever()
+"""
+
+BACKLOG = 5
+"""socketserver.TCPServer.request_queue_size."""
+
+
+class Wsgiref(Adapter):
+    """`wsgiref.simple_server`, as its documentation starts it."""
+
+    name = "wsgiref"
+    title = "wsgiref"
+
+    def command(self, launch: Launch) -> Command:
+        """Return a script of six lines; there is nothing to set."""
+        asked = launch.settings
+        refuse(
+            "wsgiref",
+            unix_sockets=launch.address.path,
+            more_than_one_worker=(asked.workers or 1) > 1,
+            threads=(asked.threads or 1) > 1,
+            keep_alive=asked.keep_alive,
+            timeout=asked.timeout,
+            backlog=asked.backlog,
+            mounting=asked.mount,
+        )
+        if launch.protocol is not Protocol.HTTP:
+            raise Unsupported(f"wsgiref does not speak {launch.protocol}")
+        address = launch.address
+        return Command(
+            (launch.python, "serve.py", address.host, str(address.port), launch.app), files={"serve.py": SCRIPT}
+        )
+
+    def conditions(self, launch: Launch) -> dict[str, object]:  # noqa: ARG002 - nothing can be set
+        """Return what it always is."""
+        return {"workers": 1, "threads": 1, "keep-alive": 0, "backlog": BACKLOG}
+
+
+ADAPTER = Wsgiref()
