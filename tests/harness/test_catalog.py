@@ -1,0 +1,63 @@
+"""Decorated functions become cases and scenarios; prefixes select them."""
+
+import pytest
+
+from wsgi_gauntlet.harness import catalog
+from wsgi_gauntlet.harness.catalog import MUST, Case, Family, case, select
+from wsgi_gauntlet.harness.errors import UnknownName
+from wsgi_gauntlet.harness.exchange import Exchange
+from wsgi_gauntlet.harness.references import pep3333, rfc9112
+
+
+def made(place: str) -> Case:
+    async def run(x: Exchange) -> None:
+        """A good server does it.
+
+        Sent: nothing.
+        """
+
+    module, _, run.__name__ = place.rpartition(".")
+    run.__module__ = f"wsgi_gauntlet.suites.{module}"
+    found = case(MUST, pep3333("The Application", "a sentence"))(run)
+    assert isinstance(found, Case)
+    return found
+
+
+def test_the_id_is_the_place_and_the_docstring_the_words() -> None:
+    found = made("pep3333.start_response.late_call")
+    assert (found.id, found.area) == ("pep3333/start-response/late-call", "pep3333/start-response")
+    assert (found.summary, found.steps) == ("A good server does it.", "Sent: nothing.")
+    assert found.info().reference.url.startswith("https://peps.python.org/pep-3333/#")
+
+
+async def test_variants_become_cases_of_their_own() -> None:
+    seen = []
+
+    async def te_obfuscated(_x: object, value: bytes) -> None:
+        """Refused."""
+        seen.append(value)
+
+    te_obfuscated.__module__ = "wsgi_gauntlet.suites.http.framing"
+    found = case(MUST, rfc9112("6.1", "a sentence"), variants={"vt": b"\x0b", "ff": b"\x0c"})(te_obfuscated)
+    assert isinstance(found, Family)
+    assert [each.id for each in found.cases] == ["http/framing/te-obfuscated/vt", "http/framing/te-obfuscated/ff"]
+    for each in found.cases:
+        await each.run(None)  # type: ignore[arg-type]
+    assert seen == [b"\x0b", b"\x0c"]
+
+
+def test_selection_is_by_prefix_in_order() -> None:
+    cases = [made("pep3333.environ.exact_dict"), made("pep3333.environ.mutable"), made("http.host.missing")]
+    assert [c.id for c in select(cases, [])] == [c.id for c in cases]
+    assert [c.id for c in select(cases, ["http/", "pep3333/environ/mut"])] == [cases[1].id, cases[2].id]
+    with pytest.raises(UnknownName, match="did you mean pep3333/environ"):
+        select(cases, ["pep3333/enviorn"])
+
+
+def test_a_scenario_named_as_its_file_is_named_once() -> None:
+    async def classroom(_arena: object) -> None:
+        """Forty people."""
+
+    classroom.__module__ = "wsgi_gauntlet.suites.load.classroom"
+    found = catalog.scenario("Classroom", smoke={"clients": 40}, full={"clients": 40})(classroom)  # type: ignore[arg-type]
+    assert (found.id, found.info().summary) == ("classroom", "Forty people.")

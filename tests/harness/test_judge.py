@@ -1,0 +1,67 @@
+"""From what a case raised to a verdict, and from attempts to one."""
+
+import pytest
+
+from wsgi_gauntlet.harness.errors import EventsLost, Skipped, Unsupported
+from wsgi_gauntlet.harness.expect import Violation
+from wsgi_gauntlet.harness.judge import Finding, judge, settle, settled
+from wsgi_gauntlet.harness.model import Level, Verdict
+
+BLAME = Violation("an answer", "none")
+FAIL, PASS = Finding(Verdict.FAIL, "an answer", "none"), Finding(Verdict.PASS)
+ERROR = Finding(Verdict.ERROR, "", "ours")
+    Finding(Verdict.FAIL, "an answer", "none"),
+    Finding(Verdict.PASS),
+    Finding(Verdict.ERROR, "", "ours"),
+)
+
+
+@pytest.mark.parametrize(
+    ("level", "raised", "verdict"),
+    [
+        (Level.MUST, None, Verdict.PASS),
+        (Level.SHOULD, None, Verdict.PASS),
+        (Level.MAY, None, Verdict.PASS),
+        (Level.INFO, None, Verdict.INFO),
+        (Level.MUST, BLAME, Verdict.FAIL),
+        (Level.SHOULD, BLAME, Verdict.WARN),
+        (Level.MAY, BLAME, Verdict.INFO),
+        (Level.INFO, BLAME, Verdict.INFO),
+        (Level.MUST, Unsupported("no file_wrapper"), Verdict.UNSUPPORTED),
+        (Level.MUST, Skipped("no keep-alive"), Verdict.SKIPPED),
+        (Level.MUST, EventsLost("3"), Verdict.ERROR),
+        (Level.MUST, ZeroDivisionError("our slip"), Verdict.ERROR),
+        (Level.MUST, AssertionError("our slip"), Verdict.ERROR),
+    ],
+)
+def test_only_a_violation_blames_a_server(level: Level, raised: Exception | None, verdict: Verdict) -> None:
+    assert judge(level, raised).verdict is verdict
+
+
+def test_a_violation_is_kept_in_words() -> None:
+    assert judge(Level.MUST, BLAME) == FAIL
+
+
+@pytest.mark.parametrize(
+    ("attempts", "verdict"),
+    [
+        ([PASS], Verdict.PASS),
+        ([FAIL, FAIL, FAIL], Verdict.FAIL),
+        ([FAIL, PASS], Verdict.FLAKY),
+        ([FAIL, FAIL, PASS], Verdict.FLAKY),
+        ([ERROR, FAIL, FAIL], Verdict.FAIL),
+        ([ERROR, PASS], Verdict.PASS),
+        ([ERROR, ERROR, ERROR], Verdict.ERROR),
+    ],
+)
+def test_attempts_settle(attempts: list[Finding], verdict: Verdict) -> None:
+    assert settle(attempts).verdict is verdict
+
+
+def test_blame_is_tried_again_and_a_pass_is_not() -> None:
+    assert settled([PASS], 3)
+    assert not settled([], 3)
+    assert not settled([FAIL], 3)
+    assert not settled([ERROR, FAIL], 3)
+    assert settled([FAIL, FAIL, FAIL], 3)
+    assert settled([FAIL, PASS], 3)

@@ -1,0 +1,57 @@
+"""A server's name taken apart."""
+
+import pytest
+
+from wsgi_gauntlet.harness.adapter import Settings
+from wsgi_gauntlet.harness.errors import BadConfiguration
+from wsgi_gauntlet.harness.naming import Part, parse
+
+
+@pytest.mark.parametrize(
+    ("text", "server", "front"),
+    [
+        ("gunicorn", Part("gunicorn"), None),
+        ("gunicorn:gthread", Part("gunicorn", "gthread"), None),
+        ("gunicorn@20.1.0", Part("gunicorn", "", "20.1.0"), None),
+        (
+            "gunicorn:gthread@27.0.1[workers=4, threads=2]",
+            Part("gunicorn", "gthread", "27.0.1", Settings(workers=4, threads=2)),
+            None,
+        ),
+        ("nginx@1.22.1+gunicorn", Part("gunicorn"), Part("nginx", "", "1.22.1")),
+        ("nginx+gunicorn:sync", Part("gunicorn", "sync"), Part("nginx")),
+        ("nginx:unix+uwsgi", Part("uwsgi"), Part("nginx", "unix")),
+    ],
+)
+def test_names(text: str, server: Part, front: Part | None) -> None:
+    name = parse(text)
+    assert (name.text, name.server, name.front) == (text, server, front)
+
+
+def test_settings() -> None:
+    name = parse("gunicorn[workers=4,keep-alive=2.5,timeout=0]")
+    assert name.server.settings == Settings(workers=4, keep_alive=2.5, timeout=0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "is not a server's name"),
+        ("gunicorn:", "is not a server's name"),
+        ("gunicorn[workers", "is not a server's name"),
+        ("../evil", "is not a server's name"),
+        ("gunicorn[worker=4]", "did you mean workers?"),
+        ("gunicorn[workers=0]", "workers takes a number"),
+        ("gunicorn[workers=-3]", "workers takes a number"),
+        ("gunicorn[workers=four]", "workers takes a number"),
+        ("gunicorn[workers=1000000000]", "workers takes a number"),
+        ("gunicorn[timeout=nan]", "timeout takes a number"),
+        ("gunicorn[mount=/x]", "is no setting"),
+        ("a+b+c", "chains 3 servers"),
+    ],
+)
+def test_what_is_no_name_says_so(text: str, says: str) -> None:
+    with pytest.raises(BadConfiguration) as raised:
+        parse(text)
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
