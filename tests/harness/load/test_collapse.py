@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from wsgi_gauntlet.harness.load.collapse import Bracket, bracket, following, search
 
 

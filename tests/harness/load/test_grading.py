@@ -1,6 +1,7 @@
 """Grades and recovery from given figures."""
 
 import pytest
+
 from wsgi_gauntlet.harness.load.grading import grade, health, recovery, seconds, told
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Outcome, Phase, Sample
 

@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+
 from wsgi_gauntlet.harness.load.pacing import Pacer, Poisson, Uniform, schedule
 
 

@@ -1,0 +1,278 @@
+"""The healthy users: an open model of people who open pages on good connections, on schedule, whatever the server does.
+
+A visit is a page and, once that is here, its assets. Half of all requests go over connections of their own and half
+over kept ones, drawn by a seeded coin; a kept connection carries one request at a time. Times count from the moment
+the scenario began (`now`).
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import trio
+
+from ..address import Address
+from ..model import GeneratorHealth, Outcome, Sample
+from ..response import Response
+from ..stats import quantile, waits
+from .grading import health
+from .link import Link, outcome_of, page_request
+from .pacing import Pacer, schedule
+
+TIMEOUT = 5.0
+"""Seconds after which a user gives up on one request."""
+
+KEPT = 0.5
+"""The share of requests that go over kept connections."""
+
+POOL = 64
+"""Idle kept connections at most; 32 people with two each."""
+
+SLACK = 0.0015
+"""Seconds before a send at which sleeping ends and yielding begins: epoll's time-out comes in whole milliseconds,
+rounded up, which is as long as a fast server's whole answer takes."""
+
+SHARE_OF_CAPACITY = 0.1
+"""The part of a server's capacity that its healthy users may ask for, so that they are never the load themselves."""
+
+WARM_UP = 12
+"""Requests, one after the other, before anything is measured: lazy imports and first allocations fall into them."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What one arrival asks for: a page of `size` bytes, then `assets` files of `asset_size` bytes."""
+
+    size: int = 2000
+    assets: int = 0
+    asset_size: int = 2000
+
+    @property
+    def requests(self) -> int:
+        """How many requests that makes."""
+        return 1 + self.assets
+
+
+@dataclass(eq=False)
+class _Flight:
+    intended: float
+    sent: float
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+
+@dataclass
+class _Tally:
+    """What the generator knows of itself; its own figures, not the server's."""
+
+    lateness: list[float] = field(default_factory=list)
+    due: int = 0
+    sent: int = 0
+
+
+class Cohort:
+    """The healthy users of one server. Ask `run` once; everything else may be asked while it goes on."""
+
+    def __init__(
+        self, address: Address, visit: Visit, *, mount: str = "", timeout: float = TIMEOUT, seed: int = 0
+    ) -> None:
+        self.address = address
+        self.samples: list[Sample] = []
+        self.to_keep = 0
+        self.kept = 0
+        self._visit = visit
+        self._mount = mount
+        self._timeout = timeout
+        self._coin = random.Random(seed)
+        self._pool: list[Link] = []
+        self._flights: set[_Flight] = set()
+        self._tally = _Tally()
+        self._arrivals = trio.CancelScope()
+        self._began = trio.current_time()
+        self._cpu = time.process_time()
+        self._count = 0
+
+    @property
+    def now(self) -> float:
+        """Seconds since the scenario began."""
+        return trio.current_time() - self._began
+
+    async def run(self, pacer: Pacer, seconds: float) -> None:
+        """Let visits arrive as `pacer` says for `seconds` from now, or until `stop`, and see all of them through."""
+        begin = self.now
+        with _without_collections():
+            async with trio.open_nursery() as nursery:
+                with self._arrivals:
+                    for due in schedule(pacer, seconds):
+                        intended = begin + due
+                        await _until(self._began + intended)
+                        self._tally.due += 1
+                        nursery.start_soon(self._make_visit, intended)
+            self._close_pool()
+
+    def stop(self) -> None:
+        """No more arrivals; those on their way are seen through."""
+        self._arrivals.cancel()
+
+    def cut(self) -> None:
+        """End all requests that are on their way now: they count as in flight at the end."""
+        for each in self._flights:
+            each.scope.cancel()
+
+    def seen(self, since: float = 0.0) -> list[Sample]:
+        """Return the requests due at `since` or later, those still on their way as in flight, with their age so far."""
+        now = self.now
+        flying = [
+            Sample(each.intended, now - each.intended, now - each.sent, Outcome.UNFINISHED) for each in self._flights
+        ]
+        return [each for each in [*self.samples, *flying] if each.intended >= since]
+
+    @property
+    def flying(self) -> int:
+        """How many requests are on their way."""
+        return len(self._flights)
+
+    def health(self, p50: float | None = None) -> GeneratorHealth:
+        """Judge the generator over all that has been sent so far; `p50` (seconds) is the measured one by default."""
+        tally = self._tally
+        if p50 is None and (waited := [latency for latency, _ in waits(self.samples)]):
+            p50 = quantile(waited, 0.5)
+        return health(
+            tally.lateness,
+            due=tally.due,
+            sent=tally.sent,
+            elapsed=max(self.now, 1e-9),
+            cpu=time.process_time() - self._cpu,
+            p50=p50,
+        )
+
+    # ------------------------------------------------------------------ one visit
+
+    async def _make_visit(self, intended: float) -> None:
+        self._tally.lateness.append(self.now - intended)
+        self._tally.sent += 1
+        visit = self._visit
+        page = await self._ask(intended, visit.size)
+        if page is not Outcome.OK:
+            # Nobody learns of a page's assets before the page: they were scheduled with it and never sent.
+            waited = self.now - intended
+            self.samples += [Sample(intended, waited, 0.0, Outcome.NEVER_SENT)] * visit.assets
+            return
+        here = self.now
+        async with trio.open_nursery() as nursery:
+            for _ in range(visit.assets):
+                nursery.start_soon(self._ask, here, visit.asset_size)
+
+    async def _ask(self, intended: float, size: int) -> Outcome:
+        flight = _Flight(intended, self.now)
+        self._flights.add(flight)
+        outcome = Outcome.UNFINISHED
+        try:
+            with flight.scope, trio.move_on_after(self._timeout) as patience:
+                outcome = await self._answer(size)
+            if patience.cancelled_caught:
+                outcome = Outcome.TIMEOUT
+        finally:
+            now = self.now
+            self._flights.discard(flight)
+            self.samples.append(Sample(intended, now - intended, now - flight.sent, outcome))
+        return outcome
+
+    async def _answer(self, size: int) -> Outcome:
+        keep = self._coin.random() < KEPT
+        self._count += 1
+        nonce = f"{self._count:x}-{self._coin.getrandbits(48):012x}"
+        request = page_request(self.address, self._mount, nonce, size, keep=keep)
+        link = self._idle_link() if keep else None
+        try:
+            answer = await _ask_again(link, request) if link else None
+            if not link or not answer:
+                if link:
+                    link.close()
+                link = await Link.open(self.address)
+                answer = await link.ask(request)
+            outcome = outcome_of(answer, nonce, size)
+            if keep:
+                self.to_keep += 1
+                self.kept += not answer.says_close
+            # Whatever is not kept is closed at once: gunicorn lingers up to 2 s on a connection that it has marked to
+            # be closed, until the client closes it.
+            if keep and outcome is Outcome.OK and not answer.says_close and len(self._pool) < POOL:
+                self._pool.append(link)
+                link = None
+        except OSError:
+            outcome = Outcome.ERROR
+        finally:
+            if link:
+                link.close()
+        return outcome
+
+    def _idle_link(self) -> Link | None:
+        while self._pool:
+            link = self._pool.pop()
+            if link.quiet:
+                return link
+            link.close()
+        return None
+
+    def _close_pool(self) -> None:
+        while self._pool:
+            self._pool.pop().close()
+
+
+async def warm_up(address: Address, mount: str = "", size: int = 2000) -> float:
+    """Ask for a few pages one after the other and return the median seconds that one took.
+
+    Raises trio.TooSlowError where one takes longer than TIMEOUT, OSError where a connection is refused.
+    """
+    took = []
+    for number in range(WARM_UP):
+        began = trio.current_time()
+        with trio.fail_after(TIMEOUT):
+            link = await Link.open(address)
+            try:
+                await link.ask(page_request(address, mount, f"warm-{number}", size, keep=False))
+            finally:
+                link.close()
+        took.append(trio.current_time() - began)
+    return statistics.median(took)
+
+
+def affordable(rate: float, service: float) -> float:
+    """Return `rate` (requests per second) or, where that is less, what SHARE_OF_CAPACITY of the server can do.
+
+    One client, asking as fast as it gets answers of `service` seconds each, shows the least that the capacity can be.
+    """
+    return min(rate, SHARE_OF_CAPACITY / max(service, 1e-9))
+
+
+async def _ask_again(link: Link, request: bytes) -> Response | None:
+    """Ask on a kept connection; None where the server closed it just then, and a browser would take a new one."""
+    try:
+        answer = await link.ask(request)
+    except OSError:
+        return None
+    return None if answer.nothing else answer
+
+
+async def _until(at: float) -> None:
+    """Sleep until `at` on trio's clock, to within some 0.1 ms."""
+    await trio.sleep_until(at - SLACK)
+    while trio.current_time() < at:
+        await trio.lowlevel.checkpoint()
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    # A full collection goes through everything that the program has imported and takes tens of milliseconds.
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -1,0 +1,98 @@
+"""One connection of a healthy user: ask for a page, read the whole answer, check that it is the page asked for.
+
+Raw trio sockets and the harness's own parser, not httpx: an httpx request costs about a millisecond of this process's
+time, which is as long as the fast servers take to answer, and would stand in every figure.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+
+import trio
+
+from ..address import Address
+from ..errors import Unsupported
+from ..model import Outcome
+from ..response import Ending, Response, ResponseParser
+
+PIECE = 64 * 1024
+"""Bytes asked of the socket at once."""
+
+
+class Link:
+    """An open connection. `asked` counts the requests that were answered on it."""
+
+    def __init__(self, plain: trio.socket.SocketType) -> None:
+        self._plain = plain
+        self.asked = 0
+
+    @classmethod
+    async def open(cls, address: Address) -> Link:
+        """Connect to `address`. Raises OSError where it is refused, Unsupported for TLS."""
+        plain = plain_socket(address)
+        try:
+            if not address.path:
+                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await plain.connect(destination(address))
+        except BaseException:
+            plain.close()
+            raise
+        return cls(plain)
+
+    async def ask(self, request: bytes) -> Response:
+        """Send `request` and return its answer, however it ended. Raises OSError where sending fails."""
+        parser = ResponseParser()
+        left = memoryview(request)
+        while left:
+            left = left[await self._plain.send(left) :]
+        while not parser.done:
+            try:
+                data = await self._plain.recv(PIECE)
+            except OSError:
+                parser.eof(Ending.RESET)
+                break
+            if not data:
+                parser.eof(Ending.EOF)
+                break
+            parser.feed(data)
+        self.asked += 1
+        return parser.response()
+
+    @property
+    def quiet(self) -> bool:
+        """Say whether an idle connection is still good: the server has neither closed it nor sent what nobody asked."""
+        return not select.select([self._plain], [], [], 0)[0] if self._plain.fileno() >= 0 else False
+
+    def close(self) -> None:
+        """Close it at once; again is harmless."""
+        self._plain.close()
+
+
+def plain_socket(address: Address) -> trio.socket.SocketType:
+    """Return an unconnected stream socket of the family of `address`. Raises Unsupported for TLS."""
+    if address.tls:
+        raise Unsupported("load over TLS is not measured")
+    family = socket.AF_UNIX if address.path else socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    return trio.socket.socket(family, socket.SOCK_STREAM)
+
+
+def destination(address: Address) -> str | tuple[str, int]:
+    """Return `address` as socket's connect takes it."""
+    return address.path or (address.host, address.port)
+
+
+def page_request(address: Address, mount: str, nonce: str, size: int, *, keep: bool) -> bytes:
+    """Return a browser's request for the reference app's page of `size` bytes that begins with `nonce`."""
+    return (
+        f"GET {mount}/page?n={nonce}&size={size} HTTP/1.1\r\nHost: {address.authority}\r\n"
+        f"User-Agent: wsgi-gauntlet\r\nAccept: */*\r\nConnection: {'keep-alive' if keep else 'close'}\r\n\r\n"
+    ).encode("latin-1")
+
+
+def outcome_of(answer: Response, nonce: str, size: int) -> Outcome:
+    """Say whether `answer` is the page of `size` bytes that was asked for with `nonce`."""
+    if answer.status != 200 or not answer.complete:
+        return Outcome.ERROR
+    right = answer.length == size and answer.body.startswith(f"{nonce}\n".encode()[:size])
+    return Outcome.OK if right else Outcome.WRONG
