@@ -103,10 +103,30 @@ class Journal:
 
     def write(self, line: Line) -> None:
         """Append one line. Raises StorageFull where the disk is full; all earlier lines are safe then."""
-        data = _encoder.encode(line) + b"\n"
+        data = encoded(line) + b"\n"
         with _storage(self.folder):
             while data:
                 data = data[os.write(self._descriptor, data) :]
+
+
+def encoded(line: Line) -> bytes:
+    """Return `line` as JSON. Lone surrogates, which a server's log or app may hold and JSON may not, become escapes."""
+    try:
+        return _encoder.encode(line)
+    except UnicodeEncodeError:
+        return _encoder.encode(_without_surrogates(msgspec.to_builtins(line)))
+
+
+def _without_surrogates(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {_without_surrogates(key): _without_surrogates(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_without_surrogates(each) for each in value]
+        case _:
+            return value
 
 
 def claim(folder: Path) -> int:

@@ -10,10 +10,6 @@ from wsgi_gauntlet.harness.model import Level, Verdict
 BLAME = Violation("an answer", "none")
 FAIL, PASS = Finding(Verdict.FAIL, "an answer", "none"), Finding(Verdict.PASS)
 ERROR = Finding(Verdict.ERROR, "", "ours")
-    Finding(Verdict.FAIL, "an answer", "none"),
-    Finding(Verdict.PASS),
-    Finding(Verdict.ERROR, "", "ours"),
-)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+"""The user's pyproject.toml, and the thresholds in it."""
+
+from pathlib import Path
+
+import pytest
+
+from wsgi_gauntlet.harness.configuration import Configuration, broken, parse, read
+from wsgi_gauntlet.harness.errors import BadConfiguration
+from wsgi_gauntlet.harness.model import Grade, Load
+
+
+def test_what_is_not_there_is_empty(tmp_path: Path) -> None:
+    assert read(tmp_path / "pyproject.toml") == Configuration()
+    (tmp_path / "pyproject.toml").write_text("[tool.other]\nx = 1\n")
+    assert read(tmp_path / "pyproject.toml") == Configuration()
+
+
+def test_servers_and_thresholds(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.wsgi-gauntlet.servers]\nmine = "{python} -m mine {port}"\n'
+        "[tool.wsgi-gauntlet.thresholds]\ngoodput = 0.99\ncollapse = 64\n"
+    )
+    assert read(tmp_path / "pyproject.toml") == Configuration(
+        {"mine": "{python} -m mine {port}"}, {"goodput": 0.99, "collapse": 64}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[tool", "is not TOML"),
+        ("\udcff", "is not TOML"),
+        ("[tool.wsgi-gauntlet]\nserver = 1", "did you mean servers?"),
+        ("[tool.wsgi-gauntlet]\nservers = 1", "servers is a table"),
+        ("[tool.wsgi-gauntlet.servers]\nmine = 1", "takes a command template"),
+        ("[tool.wsgi-gauntlet.thresholds]\nspeed = 1", "knows no 'speed'"),
+        ('[tool.wsgi-gauntlet.thresholds]\ngoodput = "high"', "takes a number"),
+        ("[tool.wsgi-gauntlet.thresholds]\ngoodput = true", "takes a number"),
+    ],
+)
+def test_bad_configuration_is_one_line(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text(text, errors="surrogateescape")
+    with pytest.raises(BadConfiguration) as raised:
+        read(path)
+    assert says in str(raised.value)
+    assert str(path) in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
+    with pytest.raises(BadConfiguration):
+        read(tmp_path)
+
+
+def test_thresholds_hold_against_valid_cells_alone() -> None:
+    limits = parse({"thresholds": {"goodput": 0.99, "slowdown": 2, "collapse": 64}}, "here").thresholds
+    bad = Load("a", "classroom", Grade.COLLAPSES, goodput=0.4, slowdown=50.0, collapse=1)
+    good = Load("b", "classroom", Grade.IMMUNE, goodput=1.0, slowdown=1.1)
+    unsure = Load("c", "classroom", Grade.INVALID, goodput=0.1, slowdown=99.0, collapse=1)
+    assert [line.split(":")[0] for line in broken(limits, (bad, good, unsure))] == ["a classroom"] * 3

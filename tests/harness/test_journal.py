@@ -1,0 +1,137 @@
+"""What happened, appended as it happens; whole, torn, resumed, and on a full disk."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from wsgi_gauntlet.harness import journal
+from wsgi_gauntlet.harness.errors import BadConfiguration, StorageFull
+from wsgi_gauntlet.harness.journal import CheckLine, End, Journal, LoadLine, ServerLine, Start
+from wsgi_gauntlet.harness.model import (
+    SCHEMA,
+    Check,
+    Evidence,
+    Grade,
+    Level,
+    Load,
+    ServerInfo,
+    Verdict,
+    WireEvent,
+    WireKind,
+)
+
+START = Start(SCHEMA, {"program": "wsgi-gauntlet"}, {}, {})
+
+
+def cell(case: str, verdict: Verdict = Verdict.PASS) -> Check:
+    evidence = Evidence(wire=(WireEvent(1.0, 1, WireKind.RECEIVED, b"\x00\xff"),), log="caf\udce9")
+    return Check("gunicorn", case, Level.MUST, (), verdict, evidence=evidence)
+
+
+def test_what_was_written_is_read_again(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "out") as book:
+        book.write(START)
+        book.write(ServerLine(ServerInfo("gunicorn", "gunicorn", available=True)))
+        book.write(ServerLine(ServerInfo("gunicorn", "gunicorn", available=True, command="gunicorn -b")))
+        book.write(CheckLine(cell("a", Verdict.FAIL)))
+        book.write(CheckLine(cell("a")))
+        book.write(LoadLine(Load("gunicorn", "classroom", Grade.IMMUNE)))
+        assert not journal.read(book.folder).finished
+        book.write(End())
+    results = journal.read(tmp_path / "out")
+    assert results.finished
+    assert results.servers["gunicorn"].command == "gunicorn -b"
+    assert [(c.case, c.verdict) for c in results.checks] == [("a", Verdict.PASS)]
+    assert results.checks[0].evidence.wire[0].data == b"\x00\xff"
+    assert results.checks[0].evidence.log == "caf\\udce9"
+    assert [each.grade for each in results.loads] == [Grade.IMMUNE]
+
+
+@pytest.mark.parametrize("torn", [b'{"line":"check","chec', b"\xff\xfe", b"{}"])
+def test_a_torn_last_line_is_passed_over(tmp_path: Path, torn: bytes) -> None:
+    with Journal.open(tmp_path) as book:
+        book.write(START)
+        book.write(CheckLine(cell("a")))
+    with (tmp_path / journal.NAME).open("ab") as file:
+        file.write(torn)
+    assert [each.case for each in journal.read(tmp_path).checks] == ["a"]
+    with Journal.open(tmp_path, resume=True) as book:
+        book.write(CheckLine(cell("b")))
+    assert [each.case for each in journal.read(tmp_path).checks] == ["a", "b"]
+
+
+def test_an_earlier_run_is_set_aside_and_strangers_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("keep")
+    for number in (1, 2):
+        with Journal.open(tmp_path) as book:
+            book.write(START)
+            book.write(CheckLine(cell(str(number))))
+    assert [each.case for each in journal.read(tmp_path).checks] == ["2"]
+    assert [each.case for each in journal.read(tmp_path / journal.PREVIOUS).checks] == ["1"]
+    assert (tmp_path / "mine.txt").read_text() == "keep"
+
+
+def test_a_folder_has_one_writer(tmp_path: Path) -> None:
+    assert not journal.busy(tmp_path / "nowhere")
+    with Journal.open(tmp_path):
+        assert journal.busy(tmp_path)
+        with pytest.raises(BadConfiguration, match="another run"), Journal.open(tmp_path):
+            pass
+    assert not journal.busy(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadConfiguration, match="--out"), Journal.open(tmp_path / "file"):
+        pass
+    with pytest.raises(BadConfiguration, match="--out"), Journal.open(tmp_path / "file" / "below"):
+        pass
+
+
+def test_a_full_disk_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Journal.open(tmp_path) as book:
+        book.write(START)
+        book.write(CheckLine(cell("a")))
+
+        def full(*_: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(journal.os, "write", full)
+            with pytest.raises(StorageFull, match="wsgi-gauntlet report"):
+                book.write(CheckLine(cell("b")))
+    assert [each.case for each in journal.read(tmp_path).checks] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "no run in"),
+        (b"", "nothing was measured"),
+        (b"not json\n{}\n{}\n", "line 1 is not of a journal"),
+        (b'{"line":"run","schema":99,"environment":{},"cases":{},"scenarios":{}}\n', "newer wsgi-gauntlet"),
+    ],
+)
+def test_what_is_no_journal_says_so(tmp_path: Path, content: bytes | None, says: str) -> None:
+    if content is not None:
+        (tmp_path / journal.NAME).write_bytes(content)
+    with pytest.raises(BadConfiguration) as raised:
+        journal.read(tmp_path)
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_report_is_put_down_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "report.html"
+    journal.write_text(path, "old")
+
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(StorageFull):
+        journal.write_text(path, "new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
