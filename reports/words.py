@@ -149,4 +149,4 @@ def _plain(value: Any) -> str:
 def _three(value: float) -> str:
     if value >= 99.95:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 9.995 else f"{value:.2f}".rstrip("0").rstrip(".")
+    return f"{value:.{1 if value >= 9.995 else 2}f}".rstrip("0").rstrip(".")
