@@ -151,7 +151,7 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 
 def _selectors(cases: Iterable[Case]) -> set[str]:
-    found = set()
+    found: set[str] = set()
     for each in cases:
         parts = each.id.split("/")
         found.update("/".join(parts[: depth + 1]) for depth in range(len(parts)))

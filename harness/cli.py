@@ -165,7 +165,7 @@ def report(runs: Sequence[Path], out: Path | None, as_json: bool, junit: Path | 
 
 
 def _execute(given: dict[str, Any], *, cases: tuple[str, ...] | None, scenarios: tuple[str, ...] | None) -> None:
-    from . import configuration, session
+    from . import configuration, discover, session
     from .rounds import Narrowing
 
     settings = configuration.read(Path("pyproject.toml"))
@@ -175,7 +175,7 @@ def _execute(given: dict[str, Any], *, cases: tuple[str, ...] | None, scenarios:
         scenarios=scenarios,
         narrowing=Narrowing(given.get("full", False), given.get("clients"), given.get("duration"), given.get("rate")),
         python=given["python"],
-        app=given["app"] or session.discover.REFERENCE_APP,
+        app=given["app"] or discover.REFERENCE_APP,
         command=given["command"],
         out=given["out"],
         resume=given["resume"],

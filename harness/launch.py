@@ -31,8 +31,8 @@ from .surroundings import server_environment
 TRIES = 3
 """Starts, should somebody else take the port between our look and the server's bind."""
 
-GRACE = 1.0
-"""Seconds from the signal that asks a server to stop until SIGKILL; Ctrl-C has three in all."""
+GRACE = 1.5
+"""Seconds from the signal that asks a server to stop until SIGKILL: uWSGI takes one; Ctrl-C has three in all."""
 
 HOPELESS = 2.0
 """Seconds of answers that are not the app's after which no better one is waited for."""
@@ -149,6 +149,19 @@ class Running:
     def alive(self) -> bool:
         """Say whether it runs; of a chain, whether both do."""
         return not self.ended
+
+    async def end_within(self, seconds: float) -> str:
+        """Return how it ended, waiting up to `seconds` for news of that; '' where it still runs then."""
+        with trio.move_on_after(seconds):
+            async with trio.open_nursery() as nursery:
+
+                async def watch(part: _Part) -> None:
+                    await part.supervised.wait_ended()
+                    nursery.cancel_scope.cancel()
+
+                for part in self._parts:
+                    nursery.start_soon(watch, part)
+        return self.ended
 
     def processes(self) -> list[int]:
         """Return the pids of all processes of the server and the front, their supervisors left out."""

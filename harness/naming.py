@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from .adapter import Settings
 from .catalog import suggestion
@@ -70,7 +71,7 @@ def _part(text: str, whole: str) -> Part:
 
 def settings(text: str, whole: str) -> Settings:
     """Return `workers=4,threads=2` as Settings. Raises BadConfiguration; `whole` is what its message names."""
-    found = Settings()
+    chosen: dict[str, Any] = {}
     for item in filter(None, (each.strip() for each in text.split(","))):
         name, equals, value = item.partition("=")
         key = name.strip().replace("-", "_")
@@ -85,5 +86,5 @@ def settings(text: str, whole: str) -> Settings:
             number = -1
         if not 0 <= number <= LARGEST or (key in ("workers", "threads") and number < 1):
             raise BadConfiguration(f"{item!r} in {whole!r}: {key} takes a number, as {key}=4")
-        found = replace(found, **{key: number})
-    return found
+        chosen[key] = number
+    return replace(Settings(), **chosen)

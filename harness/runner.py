@@ -38,6 +38,10 @@ ALIVE_WITHIN = 3.0
 """Seconds in which an instance must answer before a case begins; an idle one needs milliseconds."""
 
 
+NEWS = 0.05
+"""Seconds in which word of a server's end reaches us; only waited for after a case that did not pass."""
+
+
 @dataclass(frozen=True)
 class Bench:
     """Where cells are run: folders, and who hears of them.
@@ -222,8 +226,8 @@ async def _attempt(case: Case, server: Running, notes: list[str]) -> tuple[Findi
             await exchange.close()
     if scope.cancelled_caught:
         raised = HarnessTrouble(f"the case did not come to an end within {case.deadline:g} s")
-    if not server.alive:
-        notes.append(f"the server ended during the case: {server.ended}")
+    if raised is not None and (ended := await server.end_within(NEWS)):
+        notes.append(f"the server ended during the case: {ended}")
     evidence = Evidence(transcript.events, exchange.app_events(), exchange.log_so_far(), tuple(notes))
     return judge(case.level, raised), evidence
 

@@ -99,7 +99,7 @@ def test_a_full_disk_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         with monkeypatch.context() as patch:
-            patch.setattr(journal.os, "write", full)
+            patch.setattr(os, "write", full)
             with pytest.raises(StorageFull, match="wsgi-gauntlet report"):
                 book.write(CheckLine(cell("b")))
     assert [each.case for each in journal.read(tmp_path).checks] == ["a"]

@@ -1,0 +1,166 @@
+"""Cells on real instances: every verdict, in the order that needs ask for, and servers that fall over."""
+
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import trio
+
+from wsgi_gauntlet.harness import discover, runner
+from wsgi_gauntlet.harness.catalog import INFO, MUST, SHOULD, Case, case
+from wsgi_gauntlet.harness.errors import EventsLost
+from wsgi_gauntlet.harness.exchange import Exchange
+from wsgi_gauntlet.harness.expect import violated
+from wsgi_gauntlet.harness.launch import Plan
+from wsgi_gauntlet.harness.model import Check, Level, Setup, Verdict, WireKind
+from wsgi_gauntlet.harness.progress import Silence
+from wsgi_gauntlet.harness.references import pep3333
+
+pytestmark = pytest.mark.live
+
+Run = Callable[[Exchange], Awaitable[None]]
+
+
+def made(name: str, run: Run, level: Level = MUST, **options: object) -> Case:
+    async def wrapped(x: Exchange) -> None:
+        """It holds."""
+        await run(x)
+
+    wrapped.__module__, wrapped.__name__ = "wsgi_gauntlet.suites.own.area", name
+    found = case(level, pep3333("The Application", "a sentence"), **options)(wrapped)  # type: ignore[arg-type]
+    assert isinstance(found, Case)
+    return found
+
+
+async def answered(x: Exchange) -> None:
+    event = await x.app("/echo")
+    assert event.detail["path"] == "/echo"
+
+
+async def broken(_x: Exchange) -> None:
+    violated("the moon", "cheese")
+
+
+async def checked(tmp_path: Path, plan: Plan, *cases: Case, tries: int = 3) -> tuple[dict[str, Check], list[str]]:
+    cells: dict[str, Check] = {}
+    stranded: list[str] = []
+    (tmp_path / "logs").mkdir()
+
+    def decided(cell: Check) -> None:
+        assert cell.case not in cells
+        cells[cell.case.rpartition("/")[2]] = cell
+
+    bench = runner.Bench(
+        tmp_path, tmp_path / "logs", Silence(), decided, lambda _plan, why: stranded.append(why), tries=tries
+    )
+    with trio.fail_after(60):
+        await runner.check([plan], {plan.name: cases}, bench)
+    return cells, stranded
+
+
+async def test_every_verdict_comes_out(tmp_path: Path) -> None:
+    attempts = []
+
+    async def sometimes(x: Exchange) -> None:
+        attempts.append(x.token)
+        if len(attempts) == 1:
+            await broken(x)
+
+    async def never_ends(_x: Exchange) -> None:
+        await trio.sleep_forever()
+
+    async def ours(_x: Exchange) -> None:
+        raise EventsLost("3 events")
+
+    async def none(x: Exchange) -> None:
+        x.unsupported("no such thing")
+
+    cells, stranded = await checked(
+        tmp_path,
+        discover.plan("wsgiref"),
+        made("needy", answered, needs=["own/area/fails"]),
+        made("content", answered, needs=["own/area/passes"]),
+        made("passes", answered),
+        made("fails", broken),
+        made("warns", broken, SHOULD),
+        made("tells", answered, INFO),
+        made("flaky", sometimes),
+        made("endless", never_ends, deadline=0.1),
+        made("ours", ours),
+        made("unsupported", none),
+        tries=2,
+    )
+    assert not stranded
+    assert {name: str(cell.verdict) for name, cell in cells.items()} == {
+        "needy": "skipped",
+        "content": "pass",
+        "passes": "pass",
+        "fails": "fail",
+        "warns": "warn",
+        "tells": "info",
+        "flaky": "flaky",
+        "endless": "error",
+        "ours": "error",
+        "unsupported": "unsupported",
+    }
+    assert "own/area/fails" in cells["needy"].actual
+    assert (cells["fails"].expected, cells["fails"].actual, cells["fails"].attempts) == ("the moon", "cheese", 2)
+    assert "started afresh for another attempt" in cells["fails"].evidence.process
+    assert "did not come to an end" in cells["endless"].actual
+    evidence = cells["passes"].evidence
+    assert {event.kind for event in evidence.wire} >= {WireKind.OPENED, WireKind.SENT, WireKind.RECEIVED}
+    assert [event.kind for event in evidence.app if event.kind == "called"] == ["called"]
+
+
+async def test_a_server_that_dies_in_a_case_is_started_again(tmp_path: Path) -> None:
+    async def killing(x: Exchange) -> None:
+        os.kill(x.server.pid, signal.SIGKILL)
+        answer = await x.get("/echo")
+        if answer.status is None:
+            violated("an answer", answer.describe())
+
+    cells, _ = await checked(
+        tmp_path, discover.plan("wsgiref"), made("kills", killing), made("after", answered), tries=1
+    )
+    assert cells["kills"].verdict is Verdict.FAIL
+    assert any("SIGKILL" in note for note in cells["kills"].evidence.process)
+    assert cells["after"].verdict is Verdict.PASS
+
+
+async def test_a_setup_that_a_server_has_no_way_for_is_unsupported(tmp_path: Path) -> None:
+    cells, stranded = await checked(
+        tmp_path,
+        discover.plan("gunicorn:sync"),
+        made("plain", answered),
+        made("threaded", answered, setup=Setup(threads=4)),
+        made("alone", answered, setup=Setup(workers=2, alone=True)),
+    )
+    assert not stranded
+    assert [str(cells[name].verdict) for name in ("plain", "threaded", "alone")] == ["pass", "unsupported", "pass"]
+    assert "thread" in cells["threaded"].actual
+
+
+async def test_a_server_that_never_starts_is_stranded_and_has_no_cells(tmp_path: Path) -> None:
+    plan = discover.plan("custom", custom={"custom": "{python} -c 'raise SystemExit(7)'"})
+    cells, stranded = await checked(tmp_path, plan, made("plain", answered))
+    assert cells == {}
+    assert len(stranded) == 1
+    assert "exit code 7" in stranded[0]
+
+
+def test_order_and_groups() -> None:
+    first = made("first", answered, needs=["own/area/second"])
+    second = made("second", answered, needs=["own/area/first"])
+    third = made("third", answered, setup=Setup(threads=4))
+    assert [c.id[-6:] for c in runner.in_order([first, second])] == ["second", "/first"]
+    assert list(runner.by_setup([third, first])) == [Setup(), Setup(threads=4)]
+
+
+def test_a_setup_changes_the_server_behind_a_front() -> None:
+    plan = discover.plan("nginx+gunicorn")
+    prepared = runner.prepared(plan, Setup(threads=4, mount="/x"))
+    assert prepared.upstream is not None
+    assert (prepared.upstream.settings.threads, prepared.upstream.settings.mount) == (4, "/x")
+    assert (prepared.settings.threads, prepared.settings.mount) == (None, "/x")
