@@ -100,7 +100,8 @@ class Adapter(ABC):
 
     `distribution` is its name on the package index, for finding it in the interpreter that is to run it.
     `front` is true of a proxy, which needs an upstream. `lineup` names the servers that a run without names includes of
-    this file, in the words of the command line; where it is empty, that is the adapter's own name.
+    this file, in the words of the command line; where it is empty, that is the adapter's own name. `unix_only` is true of
+    a server that can be reached over a Unix socket alone.
     """
 
     name: ClassVar[str]
@@ -109,6 +110,7 @@ class Adapter(ABC):
     distribution: ClassVar[str] = ""
     front: ClassVar[bool] = False
     lineup: ClassVar[tuple[str, ...]] = ()
+    unix_only: bool = False
 
     def find(self, python: str) -> Found:
         """Return what there is of this server in the interpreter `python`."""

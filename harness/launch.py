@@ -237,6 +237,7 @@ class Running:
             raise NotInstalled(f"{plan.name}: {plan.found.why}; get it with: {plan.found.get}")
         folder = self._home / f"{self._starts}{'f' if behind else 's'}"
         folder.mkdir(mode=0o700)
+        unix = unix or plan.adapter.unix_only
         port = 0 if unix else self._leases.enter_context(leased_port())
         launch = Launch(
             python=plan.python,

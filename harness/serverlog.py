@@ -7,6 +7,9 @@ from pathlib import Path
 
 import trio
 
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""What Werkzeug writes to a pipe too; a report has no use for it."""
+
 EXCERPT = 64 << 10
 """Bytes of log that one question gets at most."""
 
@@ -45,14 +48,14 @@ class ServerLog:
             with self.path.open("rb") as file:
                 file.seek(mark)
                 if size - mark <= EXCERPT:
-                    return file.read(EXCERPT).decode("utf-8", "replace")
+                    return _text(file.read(EXCERPT))
                 first = file.read(EXCERPT // 2)
                 file.seek(size - EXCERPT // 2)
                 last = file.read(EXCERPT // 2)
         except OSError:
             return ""
         note = f"\n[{size - mark - len(first) - len(last)} bytes left out]\n"
-        return first.decode("utf-8", "replace") + note + last.decode("utf-8", "replace")
+        return _text(first) + note + _text(last)
 
     async def grew(self) -> None:
         """Return when there is more than `since` last saw, or after 50 ms."""
@@ -60,6 +63,10 @@ class ServerLog:
             await trio.sleep(STEP)
             if self.mark() > self._seen:
                 return
+
+
+def _text(data: bytes) -> str:
+    return COLOUR.sub("", data.decode("utf-8", "replace"))
 
 
 def telling_line(log: str) -> str:

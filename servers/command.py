@@ -1,0 +1,89 @@
+"""A server of the user's own, given as a command template."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, refuse
+from ..harness.errors import BadConfiguration, Unsupported
+
+PLACEHOLDER = re.compile(r"\{(\w*)\}")
+KNOWN = frozenset({"python", "host", "port", "socket", "app", "workers", "threads"})
+
+
+class CommandServer(Adapter):
+    """`{python} -m myserver --bind {host}:{port} {app}`, or any other command that stays in the foreground.
+
+    The words are split as a shell splits them, and no shell runs. `{socket}` is the path of a Unix socket; a template
+    that has it and no `{port}` is always started on one. `{workers}` and `{threads}` are 1 unless something else is
+    asked. The reference app is found through PYTHONPATH. Raises BadConfiguration for a template that cannot work.
+    """
+
+    def __init__(self, name: str, template: str) -> None:
+        self.name = name  # type: ignore[misc]  # one class serves many names here
+        self.title = name  # type: ignore[misc]  # likewise
+        self.template = template
+        try:
+            self.words = tuple(shlex.split(template))
+        except ValueError as error:
+            raise BadConfiguration(f"the command of {name} cannot be split into words: {error}") from None
+        self.placeholders = frozenset(PLACEHOLDER.findall(template))
+        if not self.words:
+            raise BadConfiguration(f"the command of {name} is empty")
+        if unknown := self.placeholders - KNOWN:
+            known = " ".join(f"{{{each}}}" for each in sorted(KNOWN))
+            raise BadConfiguration(f"the command of {name} has {{{min(unknown)}}}; placeholders are {known}")
+        if not self.placeholders & {"port", "socket"}:
+            raise BadConfiguration(
+                f"the command of {name} needs {{port}} or {{socket}}, or nobody knows where it listens"
+            )
+        self.unix_only = "port" not in self.placeholders
+
+    def find(self, python: str) -> Found:
+        """Look for the command's first word on PATH."""
+        first = _filled(self.words[0], {"python": python})
+        executable = shutil.which(first)
+        if executable is None:
+            return Found(why=f"there is no command {first!r}", get=f"install what provides {Path(first).name}")
+        return Found(executable=executable)
+
+    def command(self, launch: Launch) -> Command:
+        """Return the template with its placeholders filled in."""
+        asked, address = launch.settings, launch.address
+        if launch.protocol is not Protocol.HTTP:
+            raise Unsupported(f"{self.name} is not known to speak {launch.protocol}")
+        if address.path and "socket" not in self.placeholders:
+            raise Unsupported(f"the command of {self.name} has no {{socket}}")
+        refuse(
+            f"the command of {self.name}",
+            workers="workers" not in self.placeholders and (asked.workers or 1) > 1,
+            threads="threads" not in self.placeholders and (asked.threads or 1) > 1,
+            keep_alive=asked.keep_alive,
+            timeout=asked.timeout,
+            backlog=asked.backlog,
+            mounting=asked.mount,
+        )
+        values = {
+            "python": launch.python,
+            "host": address.host,
+            "port": str(address.port),
+            "socket": address.path,
+            "app": launch.app,
+            "workers": str(asked.workers or 1),
+            "threads": str(asked.threads or 1),
+        }
+        return Command(tuple(_filled(word, values) for word in self.words))
+
+    def conditions(self, launch: Launch) -> dict[str, object]:
+        """Return what the template was told; what it leaves out is not known."""
+        asked = launch.settings
+        told = {"workers": asked.workers or 1, "threads": asked.threads or 1}
+        return {name: value for name, value in told.items() if name in self.placeholders}
+
+
+def _filled(word: str, values: Mapping[str, str]) -> str:
+    return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), word)

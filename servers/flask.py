@@ -1,0 +1,45 @@
+"""A Flask app served as its users serve it: `app.run(host, port)`."""
+
+from __future__ import annotations
+
+from ..harness.adapter import Launch
+from .werkzeug import Werkzeug
+
+SCRIPT = """\
+import importlib
+import sys
+
+from werkzeug.exceptions import NotFound
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+host, port, threaded, mount, name = sys.argv[1:]
+module, _, attribute = name.partition(":")
+application = getattr(importlib.import_module(module), attribute)
+if mount:
+    application.wsgi_app = DispatcherMiddleware(NotFound(), {mount: application.wsgi_app})
+application.run(host, int(port), threaded=threaded == "threaded", load_dotenv=False)
+"""
+
+REFERENCE = "gauntlet_apps.reference:application"
+IN_FLASK = "gauntlet_apps.flask_app:application"
+
+
+class Flask(Werkzeug):
+    """Flask's `app.run`: Werkzeug's server with Flask between it and the app."""
+
+    name = "flask"
+    title = "Flask's app.run"
+    distribution = "flask"
+    script = SCRIPT
+    variants = {  # noqa: RUF012 - declared read-only in Adapter
+        "threaded": "a thread for each connection, which is Flask's default",
+        "single": "app.run(threaded=False)",
+    }
+    lineup = ("flask",)
+
+    def app(self, launch: Launch) -> str:
+        """Return the Flask app that holds the reference app; a user's own app must be a Flask app itself."""
+        return IN_FLASK if launch.app == REFERENCE else launch.app
+
+
+ADAPTER = Flask()

@@ -1,0 +1,99 @@
+"""uWSGI, from its wheel `pyuwsgi`, its sources, or Debian. https://uwsgi-docs.readthedocs.io/en/latest/Options.html"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from functools import lru_cache
+from pathlib import Path
+
+from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, distribution_version
+from ..harness.errors import Unsupported
+
+BACKLOG = 100
+SOCKET_TIMEOUT = 4
+BUFFER_SIZE = 4096
+"""uWSGI's own defaults, core/uwsgi.c of 2.0."""
+
+
+class Uwsgi(Adapter):
+    """uWSGI with a master, as its documentation advises, and no request log."""
+
+    name = "uwsgi"
+    title = "uWSGI"
+    distribution = "pyuwsgi"
+    variants = {  # noqa: RUF012 - declared read-only in Adapter
+        "http-socket": "the worker itself speaks HTTP",
+        "http": "a router process speaks HTTP and hands each request on",
+    }
+
+    def find(self, python: str) -> Found:
+        """Look beside `python` for the wheel's command and the sources' one, then for `uwsgi` on PATH."""
+        for distribution, command in (("pyuwsgi", "pyuwsgi"), ("uwsgi", "uwsgi")):
+            executable = Path(python).parent / command
+            if executable.is_file() and (version := distribution_version(python, distribution)):
+                return Found(version=version, executable=str(executable))
+        if (on_path := shutil.which("uwsgi")) and (version := command_version(on_path)):
+            return Found(version=version, executable=on_path)
+        return Found(why=f"uWSGI is neither in {python} nor on PATH", get=f"{python} -m pip install pyuwsgi")
+
+    def command(self, launch: Launch) -> Command:
+        """Return uWSGI's command line, the same for the wheel, the sources and Debian but for Debian's plugins."""
+        asked, address = launch.settings, launch.address
+        router = launch.variant == "http" and launch.protocol is Protocol.HTTP
+        if asked.keep_alive and not router:
+            raise Unsupported("uWSGI keeps connections alive only in its router: uwsgi:http")
+        spoken = "--http" if router else "--http-socket"
+        argv = [launch.executable]
+        if command_version(launch.executable).endswith("-debian"):
+            argv += ["--plugin", "http,python3" if router else "python3"]
+        argv += [
+            "--uwsgi-socket" if launch.protocol is Protocol.UWSGI else spoken,
+            address.path or address.authority,
+            "--master",
+            "--need-app",
+            "--die-on-term",
+        ]
+        argv += ["--disable-logging"]
+        if router and asked.keep_alive:
+            argv += ["--http-keepalive", f"{max(1, round(asked.keep_alive))}", "--http-auto-chunked"]
+        for name, value in (
+            ("--processes", asked.workers),
+            ("--threads", asked.threads),
+            ("--listen", asked.backlog),
+            ("--harakiri", None if asked.timeout is None else max(1, round(asked.timeout))),
+        ):
+            if value is not None:
+                argv += [name, str(value)]
+        if asked.mount:
+            argv += ["--mount", f"{asked.mount}={launch.app}", "--manage-script-name"]
+        else:
+            argv += ["--module", launch.app]
+        return Command(tuple(argv), reload=signal.SIGHUP)
+
+    def conditions(self, launch: Launch) -> dict[str, object]:
+        """Return uWSGI's settings, its defaults filled in: one process with one thread."""
+        asked = launch.settings
+        return {
+            "workers": asked.workers or 1,
+            "threads": asked.threads or 1,
+            "keep-alive": asked.keep_alive or 0,
+            "socket-timeout": SOCKET_TIMEOUT,
+            "harakiri": asked.timeout or 0,
+            "backlog": asked.backlog or BACKLOG,
+            "buffer-size": BUFFER_SIZE,
+        }
+
+
+@lru_cache(maxsize=16)
+def command_version(executable: str) -> str:
+    """Return what `uwsgi --version` says, as `2.0.21-debian`; '' where it does not run."""
+    try:
+        done = subprocess.run([executable, "--version"], capture_output=True, text=True, timeout=30, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip()
+
+
+ADAPTER = Uwsgi()
