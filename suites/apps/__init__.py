@@ -1,1 +1,1 @@
-"""The reference app: runs inside the server under test. Stdlib only, Python 3.8 and PyPy too, imports nothing of ours."""
+"""The reference app: runs inside the server under test. Stdlib only (but for flask_app), Python 3.8 and PyPy too."""

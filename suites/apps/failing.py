@@ -1,0 +1,62 @@
+"""How the app breaks: `/fail?when=...`."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator
+
+from .call import BINARY, OK, TEXT, Call
+from .start_response import Planned
+
+SECRET = "gauntlet-secret-5f3a"
+"""Stands in every planned exception's text: what a client sees of it, everybody sees."""
+
+
+def fail(call: Call) -> Any:
+    """Break as `when` says, one of `_WAYS`.
+
+    `mid-body` sends its first block as binary, so that no error text may be added; `type=text` makes it text.
+    """
+    return _WAYS[call.query["when"]](call)
+
+
+def _before_start(call: Call) -> Any:
+    raise Planned(f"before start_response: {SECRET} {call.token}")
+
+
+def _after_start(call: Call) -> Any:
+    call.start(OK, [TEXT, ("X-Too-Early", "yes")])
+    raise Planned(f"after start_response: {SECRET} {call.token}")
+
+
+def _mid_body(call: Call) -> Iterator[bytes]:
+    call.start(OK, [TEXT if call.query.get("type") == "text" else BINARY])
+    yield b"first\n"
+    raise Planned(f"in the middle of the body: {SECRET} {call.token}")
+
+
+def _no_start(call: Call) -> list[bytes]:  # noqa: ARG001 - all ways take the call
+    return [b"a body without a status\n"]
+
+
+def _none(call: Call) -> None:
+    call.start()
+
+
+def _none_unstarted(call: Call) -> None:  # noqa: ARG001 - all ways take the call
+    return
+
+
+def _not_latin1(call: Call) -> list[bytes]:
+    call.start(OK, [TEXT, ("X-Snowman", "\u2603"), ("X-After", "yes"), ("Content-Length", "5")])
+    return [b"body\n"]
+
+
+_WAYS = {
+    "before-start": _before_start,
+    "after-start": _after_start,
+    "mid-body": _mid_body,
+    "no-start": _no_start,
+    "none": _none,
+    "none-unstarted": _none_unstarted,
+    "not-latin1": _not_latin1,
+}

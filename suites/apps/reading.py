@@ -1,0 +1,118 @@
+"""What the app does with wsgi.input."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Iterator
+
+from .call import Call
+from .observing import described
+
+PIECE = 65536
+"""Bytes asked for at once."""
+
+SHOWN = 4096
+"""Bytes of what was read that an event carries; its length and SHA-256 tell of the rest."""
+
+
+def read(call: Call) -> list[bytes]:
+    """Read the whole body, as far as the app can know its end, and report it as `body`."""
+    length, digest, head = 0, hashlib.sha256(), b""
+    for piece in pieces(call.environ):
+        length += len(piece)
+        digest.update(piece)
+        head += piece[: SHOWN - len(head)]
+    call.emit("body", length=length, sha256=digest.hexdigest(), data=head.decode("latin-1"))
+    return call.text(f"gauntlet {call.token}\n")
+
+
+def reads(call: Call) -> list[bytes]:
+    """Do what `do` lists, separated by commas, with wsgi.input, and report each step as `read`.
+
+    Steps: `read`, `read:N`, `readline`, `readline:N`, `readlines`, `readlines:N`, `next` (of one iterator), `iter` (all
+    of a new one), `until:N` (read on until N bytes or the end), `loop:N` (read(N) until the end), `hold:NAME`.
+    A step that raises is reported with the exception, and the steps after it still come.
+    """
+    stream = call.environ["wsgi.input"]
+    iterator = None
+    for step in call.query.get("do", "read").split(","):
+        if step.startswith("hold:"):
+            call.hold(step[5:])
+            continue
+        if step == "next" and iterator is None:
+            iterator = iter(stream)
+        try:
+            result = _step(stream, iterator, step)
+        except Exception as raised:
+            call.emit("read", step=step, raised=described(raised))
+            continue
+        call.emit("read", step=step, **_told(result))
+    return call.text(f"gauntlet {call.token}\n")
+
+
+def input_methods(call: Call) -> list[bytes]:
+    """Report, as `methods`, which of the four methods wsgi.input has."""
+    stream = call.environ["wsgi.input"]
+    names = ("read", "readline", "readlines", "__iter__")
+    call.emit("methods", present=[name for name in names if callable(getattr(stream, name, None))])
+    return call.text(f"gauntlet {call.token}\n")
+
+
+def pieces(environ: Any) -> Iterator[bytes]:
+    """Yield the request's body, as far as an app can know its end: Content-Length, or a stream that says it ends."""
+    stream = environ["wsgi.input"]
+    declared = environ.get("CONTENT_LENGTH") or ""
+    if declared.isdigit():
+        left = int(declared)
+        while left > 0:
+            piece = stream.read(min(left, PIECE))
+            if not piece:
+                return
+            left -= len(piece)
+            yield piece
+    elif environ.get("wsgi.input_terminated"):
+        while True:
+            piece = stream.read(PIECE)
+            if not piece:
+                return
+            yield piece
+
+
+def _step(stream: Any, iterator: Any, step: str) -> Any:
+    name, _, size = step.partition(":")
+    if name == "iter":
+        return list(stream)
+    if name == "next":
+        return next(iterator, b"")
+    if name == "until":
+        have = b""
+        while len(have) < int(size):
+            piece = stream.read(int(size) - len(have))
+            if not piece:
+                break
+            have += piece
+        return have
+    if name == "loop":
+        # As many reads as a body of a case can need; a stream that never ends is reported, not followed for ever.
+        parts = []
+        for _ in range(100000):
+            piece = stream.read(int(size))
+            if not piece:
+                break
+            parts.append(piece)
+        return b"".join(parts)
+    method = getattr(stream, name)
+    return method(int(size)) if size else method()
+
+
+def _told(result: Any) -> dict[str, Any]:
+    parts = result if isinstance(result, list) else [result]
+    detail: dict[str, Any] = {"type": type(result).__name__, "types": sorted({type(part).__name__ for part in parts})}
+    if all(isinstance(part, bytes) for part in parts):
+        data = b"".join(parts)
+        detail.update(length=len(data), sha256=hashlib.sha256(data).hexdigest(), data=data[:SHOWN].decode("latin-1"))
+        if isinstance(result, list):
+            detail["lines"] = [part[:200].decode("latin-1") for part in parts[:50]]
+    else:
+        detail["repr"] = ascii(result)[:500]
+    return detail

@@ -1,0 +1,52 @@
+"""The reference app: `application`, and the way from a request's path to the behaviour that answers it.
+
+The first segment of the path names a behaviour: a public function of one of the modules below, dashes for underscores,
+taking the Call. Adding a behaviour is adding one function. What no behaviour is called answers as /echo does. The
+server gets what the behaviour returns as it is, so that observing changes nothing of what the server does with it.
+"""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import Any, Callable, Dict
+
+from . import basics, body, environ, errors, failing, file_wrapper, load, reading, start_response
+from .call import Call
+from .observing import described
+
+MODULES = (basics, load, environ, reading, errors, start_response, body, failing, file_wrapper)
+
+_found: Dict[str, Callable[[Call], Any]] = {}
+
+
+def behaviour(path: str) -> Callable[[Call], Any]:
+    """Return the behaviour that answers `path`."""
+    name = path.split("/", 2)[1] if path.startswith("/") else ""
+    known = _found.get(name)
+    if known is None:
+        known = _look_up(name)
+        if known is not basics.echo:
+            # Only real names are kept: a client chooses the path, and must not fill the server's memory with it.
+            _found[name] = known
+    return known
+
+
+def _look_up(name: str) -> Callable[[Call], Any]:
+    wanted = name.replace("-", "_")
+    if not wanted.startswith("_"):
+        for module in MODULES:
+            found = vars(module).get(wanted)
+            if isinstance(found, FunctionType) and found.__module__ == module.__name__:
+                return found
+    return basics.echo
+
+
+def application(*positional: Any, **named: Any) -> Any:
+    """Answer one request; takes any arguments, so that a server that passes the wrong ones can be told of it."""
+    call = Call(positional, named)
+    try:
+        call.report()
+        return behaviour(call.path)(call)
+    except Exception as raised:
+        call.emit("raised", where="application", **described(raised))
+        raise
