@@ -116,7 +116,7 @@ def servers(python: str, as_json: bool) -> None:
     """List the servers: versions, variants, and how to get what is missing."""
     from . import discover
 
-    _terminal().servers(discover.listing(python), as_json)
+    discover.listings().servers(discover.listing(python), as_json)
 
 
 @cli.command()
@@ -129,7 +129,7 @@ def cases(prefix: str, as_json: bool) -> None:
 
     chosen = select(discover.cases(), [prefix] if prefix else [])
     scenarios = () if prefix else discover.scenarios()
-    _terminal().cases([each.info() for each in chosen], [each.info() for each in scenarios], as_json)
+    discover.listings().cases([each.info() for each in chosen], [each.info() for each in scenarios], as_json)
 
 
 @cli.command()
@@ -138,7 +138,7 @@ def explain(case: str) -> None:
     """Say what CASE asks of a server, which sentence demands it, and what is sent."""
     from . import discover
 
-    _terminal().explain(discover.case(case).info())
+    discover.listings().explain(discover.case(case).info())
 
 
 @cli.command(epilog=EXIT_CODES)

@@ -96,6 +96,11 @@ def terminal() -> Any:
     return importlib.import_module(f"{PACKAGE}.reports.terminal")
 
 
+def listings() -> Any:
+    """Return the module that prints what there is to run."""
+    return importlib.import_module(f"{PACKAGE}.reports.listings")
+
+
 def stored(path: Path) -> Results:
     """Return the results in `path`, a run folder or a `results.json`. Raises BadConfiguration where it is neither."""
     if path.is_dir():
