@@ -100,8 +100,8 @@ class Adapter(ABC):
 
     `distribution` is its name on the package index, for finding it in the interpreter that is to run it.
     `front` is true of a proxy, which needs an upstream. `lineup` names the servers that a run without names includes of
-    this file, in the words of the command line; where it is empty, that is the adapter's own name. `unix_only` is true of
-    a server that can be reached over a Unix socket alone.
+    this file, in the words of the command line; where it is empty, that is the adapter's own name. `unix_only` is true
+    of a server that can be reached over a Unix socket alone.
     """
 
     name: ClassVar[str]

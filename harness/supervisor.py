@@ -141,6 +141,9 @@ class Supervisor:
 
     def _until_it_ends(self, woken: int, output: int) -> None:
         while not self._ended() and not self._orphaned:
+            if os.getppid() != self._order["parent"]:
+                self._orphaned = True
+                return
             wait = PATROL
             if self._deadline is not None:
                 wait = self._deadline - time.monotonic()
@@ -154,8 +157,6 @@ class Supervisor:
                         os.read(woken, CHUNK)
                 else:
                     self._read_commands()
-            if os.getppid() != self._order["parent"]:
-                self._orphaned = True
 
     def _ended(self) -> bool:
         """Reap whatever has ended, also what was re-parented to us; say whether the server itself is among it."""
