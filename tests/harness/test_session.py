@@ -1,0 +1,75 @@
+"""From what was measured to an exit code; scratch folders; narrowing."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from wsgi_gauntlet.harness import session
+from wsgi_gauntlet.harness.catalog import Scenario
+from wsgi_gauntlet.harness.configuration import Configuration
+from wsgi_gauntlet.harness.model import SCHEMA, Check, Grade, Level, Load, Results, Verdict
+from wsgi_gauntlet.harness.rounds import Narrowing
+
+
+def results(*cells: Verdict | Grade, goodput: float = 1.0) -> Results:
+    checks = tuple(Check("s", str(n), Level.MUST, (), v) for n, v in enumerate(cells) if isinstance(v, Verdict))
+    loads = tuple(Load("s", str(n), g, goodput=goodput) for n, g in enumerate(cells) if isinstance(g, Grade))
+    return Results(SCHEMA, {}, {}, checks, loads)
+
+
+@pytest.mark.parametrize(
+    ("measured", "code"),
+    [
+        (results(Verdict.PASS, Verdict.WARN, Verdict.FLAKY, Grade.COLLAPSES), 0),
+        (results(Verdict.FAIL, Verdict.ERROR, Grade.INVALID), 1),
+        (results(Verdict.ERROR, Grade.INVALID), 4),
+        (results(Grade.ERROR, Grade.INVALID), 4),
+        (results(Grade.INVALID, Grade.IMMUNE), 3),
+        (results(Grade.IMMUNE, goodput=0.5), 1),
+    ],
+)
+def test_exit_codes(measured: Results, code: int) -> None:
+    limits = Configuration(thresholds={"goodput": 0.9})
+    assert session.exit_code(measured, limits, interrupted=False, stranded=False) == code
+
+
+def test_an_interruption_and_a_server_that_did_not_start_come_first() -> None:
+    measured = results(Verdict.FAIL)
+    assert session.exit_code(measured, Configuration(), interrupted=True, stranded=True) == 130
+    assert session.exit_code(measured, Configuration(), interrupted=False, stranded=True) == 4
+
+
+def test_scratch_is_private_and_gone_and_clears_after_the_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (tmp_path / f"{session.SCRATCH}{gone.pid}-left").mkdir()
+    (tmp_path / f"{session.SCRATCH}{os.getpid()}-mine").mkdir()
+    (tmp_path / f"{session.SCRATCH}else").mkdir()
+    with session.scratch() as room:
+        assert room.stat().st_mode & 0o777 == 0o700
+        assert {path.name for path in tmp_path.iterdir()} == {
+            room.name,
+            f"{session.SCRATCH}{os.getpid()}-mine",
+            f"{session.SCRATCH}else",
+        }
+    assert not room.exists()
+
+
+def test_narrowing_replaces_what_was_asked_for_alone() -> None:
+    async def run(_arena: object) -> Load:
+        raise AssertionError
+
+    scenario = Scenario("x", "X", "", run, {"clients": 8, "size": 1}, {"clients": 64, "size": 2})
+    assert Narrowing().parameters(scenario) == {"clients": 8, "size": 1}
+    assert Narrowing(full=True, clients=9, duration=2.0).parameters(scenario) == {
+        "clients": 9,
+        "size": 2,
+        "duration": 2.0,
+    }
