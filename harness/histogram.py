@@ -5,9 +5,9 @@ The layout is HdrHistogram's idea with plain integer arithmetic, so that the fas
     shift = value.bit_length() - BITS            # 0 for values of at most BITS bits
     index = (shift << BITS - 1) + (value >> shift)
 
-Values below 2**BITS have a bucket each; above, every power of two is cut into 2**(BITS - 1) buckets. A bucket stands for
-its middle, so what is read back is at most 1/256 (0.4 %) away from what was recorded. Only counts are kept: merging is
-adding them up and loses nothing.
+Values below 2**BITS have a bucket each; above, every power of two is cut into 2**(BITS - 1) buckets. A bucket stands
+for its middle, so what is read back is at most 1/256 (0.4 %) away from what was recorded. Only counts are kept: merging
+is adding them up and loses nothing.
 """
 
 from __future__ import annotations

@@ -1,0 +1,177 @@
+"""What a lane measured, and whether the generator was fit to measure it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..histogram import Histogram
+from ..model import GeneratorHealth, Percentile
+from ..stats import rank
+from .connections import Tally
+
+ACHIEVED = 0.99
+"""Share of the offered rate below which an open loop proves nothing about the server (SCENARIOS.md, method 2)."""
+
+LATENESS = 1e-3
+"""Seconds that the p99 of the generator's own lateness may be, however quick the server (method 2)."""
+
+LATENESS_OF_P50 = 0.1
+"""Or this share of the p50 measured, whichever is more (method 2)."""
+
+BUSY = 0.95
+"""Share of a core above which a closed loop measured its generator: beyond it nobody knows who waited for whom."""
+
+
+@dataclass(frozen=True)
+class LaneResult:
+    """One lane's measurements, warm-up left out. Counts are of requests, times in seconds, histograms in nanoseconds.
+
+    `latency` holds the right answers only: in a closed loop from the moment the lane turned to the request (the send,
+    or the connect where one is needed) to the end of its answer; in an open loop from the intended time. `service`
+    counts from that moment in both. `waiting` holds lower bounds: time-outs, and requests still in flight at the end
+    that had waited longer than any answer. `unfinished` counts all that were in flight at the end, `never_sent` what an
+    open loop found no connection for.
+
+    `dropped` counts kept connections that the server closed while a request was under way before any answer; a client
+    may repeat such a request (RFC 9110, section 9.2.2), and so does the lane, once, on a new connection. `refused`
+    counts connects that failed, `ports_out` those that failed for want of a local port. `troubles` has what went wrong
+    in words, with how often.
+
+    `lateness` is the generator's own: from the intended time to the moment the lane turned to the request.
+    """
+
+    connections: int
+    seconds: float
+    cpu_seconds: float
+    latency: Histogram
+    service: Histogram
+    waiting: Histogram
+    wrong: int = 0
+    errors: int = 0
+    timeouts: int = 0
+    unfinished: int = 0
+    never_sent: int = 0
+    connects: int = 0
+    dropped: int = 0
+    refused: int = 0
+    ports_out: int = 0
+    troubles: Mapping[str, int] | None = None
+    offered: float | None = None
+    achieved: float | None = None
+    lateness: Histogram | None = None
+
+    @property
+    def ok(self) -> int:
+        """How many answers were complete, with the right status and the right body."""
+        return len(self.latency)
+
+    @property
+    def requests(self) -> int:
+        """How many requests came to an end within the time, well or badly."""
+        return self.ok + self.wrong + self.errors + self.timeouts
+
+    @property
+    def scheduled(self) -> int:
+        """Goodput's denominator: also what was in flight at the end and what was never sent."""
+        return self.requests + self.unfinished + self.never_sent
+
+    @property
+    def goodput(self) -> float:
+        """Right answers / scheduled requests. A closed loop's last requests, cut off by its end, do not count."""
+        asked = self.scheduled - (self.unfinished - self.overdue if self.offered is None else 0)
+        return self.ok / asked if asked else 1.0
+
+    @property
+    def overdue(self) -> int:
+        """How many of the unfinished had waited longer than any answer took."""
+        return len(self.waiting) - self.timeouts - self.never_sent
+
+    @property
+    def rate(self) -> float:
+        """Right answers per second."""
+        return self.ok / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def cpu_share(self) -> float:
+        """What the lane's thread took of one core, 0 to 1."""
+        return self.cpu_seconds / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def requests_per_connection(self) -> float:
+        """About 1 where the server closes after each answer."""
+        return self.requests / max(1, self.connects)
+
+    def quantile(self, q: float) -> tuple[float, bool] | None:
+        """Return the latency in seconds at `q` (0 to 1) and whether it is only a lower bound; None without requests.
+
+        What is waiting stands above every answer: it outlasted them all, or its time-out.
+        """
+        answered, waiting = len(self.latency), len(self.waiting)
+        if not answered + waiting:
+            return None
+        place = rank(answered + waiting, q)
+        if place <= answered:
+            return self.latency.quantile(place / answered), False
+        return self.waiting.quantile((place - answered) / waiting), True
+
+    def percentiles(self, phase: str) -> tuple[Percentile, ...]:
+        """Return the curve over the right answers, for the report's percentile chart."""
+        return self.latency.percentiles(phase)
+
+    def health(self) -> GeneratorHealth:
+        """Say whether the generator kept up, and why not."""
+        lateness = self.lateness.quantile(0.99) if self.lateness else 0.0
+        offered = self.offered or 0.0
+        achieved = self.rate if self.achieved is None else self.achieved
+        return GeneratorHealth(
+            valid=not (why := self._unfit(lateness)),
+            cpu_share=self.cpu_share,
+            lateness_p99=lateness,
+            offered=offered,
+            achieved=achieved,
+            why=why,
+        )
+
+    def _unfit(self, lateness: float) -> str:
+        if self.ports_out:
+            return (
+                f"the machine ran out of local ports {self.ports_out} times; "
+                "wait a minute, or ask for fewer connections"
+            )
+        if self.offered is None:
+            if self.cpu_share > BUSY:
+                return (
+                    f"the generator took {self.cpu_share:.0%} of its core, so its own speed may be what was measured; "
+                    "use fewer connections or a machine with more cores"
+                )
+            return ""
+        if self.achieved is not None and self.achieved < ACHIEVED * self.offered:
+            return (
+                f"only {self.achieved:.0f} of {self.offered:.0f} requests a second were begun; lower the rate, or stop "
+                "what else runs on this machine"
+            )
+        half = self.quantile(0.5)
+        allowed = max(LATENESS, LATENESS_OF_P50 * half[0] if half else 0.0)
+        if lateness > allowed:
+            return (
+                f"1 % of the requests were begun more than {lateness * 1e3:.1f} ms late ({allowed * 1e3:.1f} ms are "
+                "allowed); lower the rate, or stop what else runs on this machine"
+            )
+        return ""
+
+
+def lane_result(tally: Tally, **measured: Any) -> LaneResult:
+    """Put what was `measured` together with what was counted."""
+    return LaneResult(
+        **measured,
+        wrong=tally.wrong,
+        errors=tally.errors,
+        timeouts=tally.timeouts,
+        connects=tally.connects,
+        dropped=tally.dropped,
+        refused=tally.refused,
+        ports_out=tally.ports_out,
+        troubles=dict(tally.troubles),
+    )
