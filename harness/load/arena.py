@@ -6,7 +6,6 @@ fresh round, and at the end hands what it measured to `arena.load`.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import launch
-from ..adapter import python_version
 from ..address import Address
 from ..errors import BadConfiguration, TargetRefused
 from ..model import Grade, Load
@@ -54,6 +52,11 @@ class Arena:
         self._conditions: dict[str, Any] = {}
         self._told: list[str] = []
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the scenario began."""
+        return time.monotonic() - self._started
+
     @asynccontextmanager
     async def server(self) -> AsyncIterator[Running]:
         """Start a fresh server and stop it at the end of the block; its app reports nothing, as in real use.
@@ -62,7 +65,7 @@ class Arena:
         """
         async with launch.running(self.plan, scratch=self._scratch, logs=self._logs, observe=False) as running:
             refuse_elsewhere(running.address)
-            self._conditions = {**harness_conditions(self.plan), **running.conditions}
+            self._conditions = {**({"variant": self.plan.variant} if self.plan.variant else {}), **running.conditions}
             try:
                 yield running
             finally:
@@ -96,7 +99,7 @@ class Arena:
             grade,
             parameters=self.parameters,
             conditions={**self._conditions, **measured.pop("conditions", {})},
-            seconds=time.monotonic() - self._started,
+            seconds=self.elapsed,
             log=log if len(log) <= LOG_KEPT else f"{log[: LOG_KEPT // 2]}\n[...]\n{log[-LOG_KEPT // 2 :]}",
             **measured,
         )
@@ -109,13 +112,3 @@ def refuse_elsewhere(address: Address) -> None:
             f"{address} is not on the loopback interface: load and slow clients go only to servers that were started "
             "here; let the server listen on 127.0.0.1"
         )
-
-
-def harness_conditions(plan: Plan) -> dict[str, Any]:
-    """Return the conditions that do not depend on the server's own settings: versions and platform."""
-    return {
-        "python": python_version(plan.python),
-        "version": plan.found.version,
-        "variant": plan.variant,
-        "platform": sys.platform,
-    }

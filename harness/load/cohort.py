@@ -126,11 +126,14 @@ class Cohort:
 
     def seen(self, since: float = 0.0) -> list[Sample]:
         """Return the requests due at `since` or later, those still on their way as in flight, with their age so far."""
+        return [each for each in [*self.samples, *self.flights()] if each.intended >= since]
+
+    def flights(self) -> list[Sample]:
+        """Return the requests that are on their way."""
         now = self.now
-        flying = [
+        return [
             Sample(each.intended, now - each.intended, now - each.sent, Outcome.UNFINISHED) for each in self._flights
         ]
-        return [each for each in [*self.samples, *flying] if each.intended >= since]
 
     @property
     def flying(self) -> int:

@@ -1,0 +1,214 @@
+"""One server with its healthy users and its slow clients on one time line, phase after phase.
+
+    async with course(arena, persona, ...) as c:
+        before = await c.phase("baseline", 2)           healthy users alone
+        await c.crowd.become(8)                         slow clients come
+        during = await c.phase("crowd", 7)              the same users among them
+        back = await c.recover(before.p99, 4)           slow clients leave
+
+All times are seconds since the healthy users began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import trio
+
+from ..errors import ServerDidNotStart
+from ..histogram import Histogram
+from ..model import GeneratorHealth, Percentile, Phase, Sample
+from ..stats import goodput, summarize, waits
+from .arena import Arena
+from .cohort import TIMEOUT, Cohort, Visit, affordable, warm_up
+from .crowd import Crowd
+from .grading import COLLAPSED_P99, STEADY, recovery
+from .link import Link, page_request
+from .pacing import Poisson
+from .personas import Persona
+from .sampler import Usage, usage
+
+if TYPE_CHECKING:
+    from ..launch import Running
+
+TICK = 0.1
+"""Seconds between two looks at the course while a phase goes on."""
+
+TAIL = 0.05
+"""Seconds beyond COLLAPSED_P99 that the last requests of a phase are given: then it is sure which of them were late."""
+
+LONGEST = 24 * 3600.0
+"""Seconds that any course lasts at most."""
+
+
+class Course:
+    """What goes on between one server and its clients. Made by `course`."""
+
+    def __init__(self, arena: Arena, running: Running, cohort: Cohort, crowd: Crowd, rate: float) -> None:
+        self.running = running
+        self.cohort = cohort
+        self.crowd = crowd
+        self.rate = rate
+        self.phases: list[Phase] = []
+        self.held: list[tuple[float, int]] = []
+        self.flying: list[tuple[float, int]] = []
+        self._arena = arena
+
+    async def phase(self, name: str, seconds: float, *, hurry: bool = False, record: bool = True) -> Phase:
+        """Let the users go on for `seconds` and return what those got whose requests were due in that time.
+
+        Requests still on their way a second after the end count as in flight. With `hurry` it ends as soon as it is
+        certain that the server has collapsed.
+        """
+        began = self.cohort.now
+        planned = seconds * self.rate
+        while self.cohort.now < began + seconds:
+            await trio.sleep(min(TICK, max(0.0, began + seconds - self.cohort.now)))
+            seen = self.cohort.seen(began)
+            self._tell(name, seen, (self.cohort.now - began) / seconds)
+            if hurry and certain(seen, planned):
+                break
+        ended = self.cohort.now
+        with trio.move_on_after(COLLAPSED_P99 + TAIL):
+            while any(each.intended < ended for each in self.cohort.flights()):
+                await trio.sleep(TICK / 10)
+                if hurry and certain(self.cohort.seen(began), planned):
+                    break
+        found = summarize(self.cohort.seen(began), name, began, ended)
+        if record:
+            self.phases.append(found)
+        return found
+
+    async def recover(self, baseline_p99: float | None, patience: float) -> float | None:
+        """Let all slow clients go, and return the seconds until users were well served again for STEADY seconds.
+
+        None where that did not come within `patience` seconds. The users' own requests from before are ended, too.
+        """
+        self.cohort.cut()
+        self.crowd.release()
+        released = self.cohort.now
+        found = None
+        while found is None and (now := self.cohort.now) < released + patience + STEADY:
+            await trio.sleep(TICK)
+            self._tell("recovery", self.cohort.seen(released), (now - released) / (patience + STEADY))
+            # What was due just now may not have been answered yet.
+            found = recovery(self.cohort.seen(released), released, min(now, self._all_answered_until()), baseline_p99)
+        self.phases.append(summarize(self.cohort.seen(released), "recovery", released, self._all_answered_until()))
+        return found if found is not None and found <= patience else None
+
+    async def serve_again(self, patience: float = 2.0) -> None:
+        """Let all slow clients go and return when the server answers; restart it where it does not for `patience`.
+
+        Raises what starting a server raises.
+        """
+        self.cohort.cut()
+        self.crowd.release()
+        with trio.move_on_after(patience):
+            while not await self._answers():  # noqa: ASYNC110 - what is waited for happens in another process
+                await trio.sleep(TICK)
+            return
+        await self.running.restart()
+        self.cohort.address = self.crowd.address = self.running.address
+
+    async def usage(self) -> Usage:
+        """Return what the server's processes use now."""
+        return await usage(self.running.processes())
+
+    def health(self, p50: float | None) -> GeneratorHealth:
+        """Judge the generator over the course so far; `p50` is the measured median in seconds."""
+        return self.cohort.health(p50)
+
+    def percentiles(self) -> tuple[Percentile, ...]:
+        """Return the latency curve of each phase, time-outs and the like as the lower bounds they are."""
+        curves: list[Percentile] = []
+        for phase in self.phases:
+            counted = Histogram()
+            inside = [each for each in self.cohort.samples if phase.started <= each.intended < phase.ended]
+            for latency, _ in waits(inside):
+                counted.record(round(latency * 1e9))
+            curves += counted.percentiles(phase.name)
+        return tuple(curves)
+
+    def timeline(self) -> tuple[tuple[float, int], ...]:
+        """Return when how many slow clients were held, without what did not change."""
+        changes = [
+            (at, held)
+            for index, (at, held) in enumerate(self.held)
+            if index in (0, len(self.held) - 1) or not self.held[index - 1][1] == held == self.held[index + 1][1]
+        ]
+        return tuple(changes)
+
+    async def look(self) -> None:
+        """Note again and again how many slow clients are held and how many requests are on their way."""
+        while True:
+            self.held.append((round(self.cohort.now, 3), self.crowd.held))
+            self.flying.append((self.cohort.now, self.cohort.flying))
+            await trio.sleep(TICK)
+
+    def _all_answered_until(self) -> float:
+        return min((each.intended for each in self.cohort.flights()), default=self.cohort.now)
+
+    async def _answers(self) -> bool:
+        try:
+            link = await Link.open(self.running.address)
+        except OSError:
+            return False
+        try:
+            mount = self.running.settings.mount
+            answer = await link.ask(page_request(self.running.address, mount, "again", 100, keep=False))
+        except OSError:
+            return False
+        finally:
+            link.close()
+        return answer.status == 200
+
+    def _tell(self, name: str, seen: list[Sample], fraction: float) -> None:
+        served = goodput([each for each in seen if each.intended < self.cohort.now - TICK])
+        self._arena.progress(min(fraction, 1.0), f"{name}: {self.crowd.held} slow clients, {served:.0%} answered")
+
+
+@asynccontextmanager
+async def course(
+    arena: Arena,
+    persona: Callable[[Running], Persona],
+    *,
+    visit: Visit,
+    rate: float,
+    per_second: float,
+    seed: int = 0,
+) -> AsyncIterator[Course]:
+    """Start a fresh server, warm it up and let healthy users arrive: at `rate` requests per second, all told.
+
+    Slow clients of the kind that `persona` makes for the server stand ready to come, `per_second` of them. At the end
+    of the block all are gone. Raises what launching raises, and ServerDidNotStart where it does not answer even now.
+    """
+    arena.progress(0.0, "starting a fresh server")
+    async with arena.server() as running:
+        try:
+            service = await warm_up(running.address, running.settings.mount, visit.size)
+        except (trio.TooSlowError, OSError) as problem:
+            why = f"took over {TIMEOUT:g} s" if isinstance(problem, trio.TooSlowError) else f"failed: {problem}"
+            raise ServerDidNotStart(f"{running.name} answered at first, and then a page {why}") from None
+        rate = affordable(rate, service)
+        try:
+            async with trio.open_nursery() as nursery:
+                cohort = Cohort(running.address, visit, mount=running.settings.mount, seed=seed)
+                crowd = Crowd(running.address, persona(running), nursery, per_second=per_second)
+                here = Course(arena, running, cohort, crowd, rate)
+                nursery.start_soon(here.look)
+                nursery.start_soon(cohort.run, Poisson(rate / visit.requests, seed), LONGEST)
+                yield here
+                nursery.cancel_scope.cancel()
+        except ExceptionGroup as group:
+            # A nursery wraps what the block raised; the run tells errors apart by their type.
+            if len(group.exceptions) == 1:
+                raise group.exceptions[0] from None
+            raise
+
+
+def certain(seen: list[Sample], planned: float) -> bool:
+    """Say whether a phase of `planned` requests is sure to end in collapse, whatever the rest of it brings."""
+    late = [each for each in seen if each.latency > COLLAPSED_P99]
+    return len(late) > max(planned, len(seen)) / 100

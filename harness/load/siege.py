@@ -1,0 +1,145 @@
+"""The course that scenarios with one kind of slow client share: alone, among them, after them, the search for N*.
+
+Parameters, by name: `clients` the largest number of slow clients; `duration` seconds under them; `rate` healthy
+requests per second; `baseline` seconds before; `recovery` seconds of patience after; `per_second` slow clients that
+arrive. For the search: `probe` seconds for each number tried, `budget` seconds after which it is left where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..model import Grade, Load, Phase, Step
+from ..stats import slowdown
+from .arena import Arena
+from .artefacts import artefacts
+from .cohort import Visit
+from .collapse import Bracket, search
+from .course import Course, course
+from .crowd import room_for
+from .grading import collapsed, grade
+from .personas import Persona
+from .sampler import cost
+
+if TYPE_CHECKING:
+    from ..catalog import Scenario
+    from ..launch import Running
+
+DOUBTFUL = 0.9
+"""Goodput above which a collapse rests on one or two late answers, and the number is tried a second time."""
+
+CONNECTIONS = 2
+"""Connections that one slow client has at most."""
+
+
+@dataclass(frozen=True)
+class Siege:
+    """What came of it. `reason` is the grade's; `recovered` is None where `patience` seconds did not suffice.
+
+    `collapse` is None where it was not searched for.
+    """
+
+    clients: int
+    grade: Grade
+    reason: str
+    before: Phase
+    during: Phase
+    recovered: float | None
+    patience: float
+    collapse: Bracket | None
+
+
+async def besiege(
+    arena: Arena,
+    scenario: Scenario,
+    persona: Callable[[Running], Persona],
+    note: Callable[[Siege], str],
+    *,
+    visit: Visit = Visit(),  # noqa: B008 - frozen
+    searching: bool = True,
+) -> Load:
+    """Hold slow clients against a fresh server and return what its other users got.
+
+    `note` puts it into words. Without `searching` the phase under slow clients has its full length and N* is left
+    open. Raises what launching raises.
+    """
+    clients = arena.count("clients")
+    room_for(clients, CONNECTIONS)
+    rate, per_second = arena.number("rate"), arena.number("per_second")
+    async with course(arena, persona, visit=visit, rate=rate, per_second=per_second) as c:
+        idle = await c.usage()
+        before = await c.phase("baseline", arena.number("baseline"))
+        came = await c.usage()
+        await c.crowd.become(clients)
+        during = await c.phase("crowd", arena.number("duration"), hurry=searching)
+        paid = cost(idle, came, await c.usage(), clients)
+        reaped = c.crowd.reaped()
+        health = c.cohort.health(during.p50)
+        patience = arena.number("recovery")
+        recovered = await c.recover(before.p99, patience)
+        mark, reason = grade(before, during, health, recovered=recovered, waited=patience)
+        steps = {0: before, clients: during}
+        found = await _collapse(arena, c, steps, clients) if searching else None
+        ratio, bound = slowdown(before, during)
+        return arena.load(
+            scenario,
+            mark,
+            goodput=during.goodput,
+            slowdown=ratio,
+            slowdown_censored=bound,
+            collapse=found.at_most if found else None,
+            recovery=recovered,
+            reaped=reaped,
+            cost=paid,
+            generator=health,
+            phases=tuple(c.phases),
+            steps=tuple(_step(number, steps[number]) for number in sorted(steps)),
+            samples=tuple(sorted(c.cohort.samples, key=lambda each: each.intended)),
+            crowd=c.timeline(),
+            percentiles=c.percentiles(),
+            conditions={"healthy requests/s": round(c.rate, 1)},
+            artefacts=_artefacts(c, before),
+            note=note(Siege(clients, mark, reason, before, during, recovered, patience, found)),
+        )
+
+
+async def _collapse(arena: Arena, c: Course, steps: dict[int, Phase], largest: int) -> Bracket:
+    """Search for N*, with what is known of 0 and `largest` clients; every number tried goes into `steps`."""
+    fallen = False
+
+    async def probe(clients: int) -> bool:
+        nonlocal fallen
+        if clients == largest:
+            return collapsed(steps[largest])
+        for _ in range(2):
+            if fallen:
+                await c.serve_again()
+            await c.crowd.become(clients)
+            steps[clients] = await c.phase(f"{clients} slow clients", arena.number("probe"), hurry=True, record=False)
+            c.cohort.cut()
+            fallen = collapsed(steps[clients])
+            if not fallen or steps[clients].goodput < DOUBTFUL:
+                break
+        return fallen
+
+    if collapsed(steps[0]):
+        return Bracket(0, None)
+    return await search(probe, largest, more=lambda: arena.elapsed < arena.number("budget"))
+
+
+def _step(clients: int, phase: Phase) -> Step:
+    return Step(clients, phase.goodput, phase.p50, phase.p99, collapsed=collapsed(phase), censored=phase.censored)
+
+
+def _artefacts(c: Course, before: Phase) -> tuple[str, ...]:
+    inside = [each for each in c.cohort.samples if before.started <= each.intended < before.ended]
+    flying = [number for at, number in c.flying if before.started <= at < before.ended]
+    return artefacts(
+        inside,
+        kept=c.cohort.kept,
+        to_keep=c.cohort.to_keep,
+        flying=sum(flying) / max(len(flying), 1),
+        elapsed=before.ended - before.started,
+    )
