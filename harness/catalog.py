@@ -176,4 +176,5 @@ def _place(function: Callable[..., Any]) -> str:
     # point) counts from its last two parts.
     module = function.__module__.split(".")
     inside = module[module.index("suites") + 1 :] if "suites" in module else module[-2:]
-    return "/".join([*inside, function.__name__]).replace("_", "-")
+    # A folder in a suite is one area, however many files it has.
+    return "/".join([*inside[:2], function.__name__]).replace("_", "-")

@@ -1,0 +1,142 @@
+"""The dictionary itself: what type it and its values are, and how a server names its own variables."""
+
+from __future__ import annotations
+
+from ....harness.catalog import MUST, SHOULD, case
+from ....harness.exchange import Exchange
+from ....harness.expect import equal, lacks, that
+from ....harness.references import pep3333
+from ..asking import first, outcome, served
+from .names import cgi_variables, misnamed
+
+VARIABLES = "environ Variables"
+DETAILS = "Specification Details"
+
+LATIN1 = pep3333(
+    "Unicode Issues",
+    "Similarly, servers and gateways must not supply strings to an application containing any other Unicode "
+    "characters.",
+)
+
+
+@case(
+    MUST,
+    pep3333(
+        DETAILS,
+        "This object must be a builtin Python dictionary (not a subclass, UserDict or other dictionary emulation)",
+    ),
+)
+async def exact_dict(x: Exchange) -> None:
+    """environ is a builtin dict and not a subclass of it.
+
+    A plain request; the app reports type(environ). Frameworks copy, pickle and compare it as the dict it should be.
+    """
+    event = await x.app()
+    that(event.detail["exact_dict"], "type(environ) is dict", event.detail["environ_type"])
+
+
+@case(MUST, pep3333(DETAILS, "the application is allowed to modify the dictionary in any way it desires"))
+async def mutable(x: Exchange) -> None:
+    """The app may empty and change environ; the answer still comes, and the next request's environ is fresh.
+
+    The app clears environ, puts a key of its own into it, and answers. A second request follows.
+    """
+    answer = await x.get("/mutate")
+    equal((await outcome(x, "mutate")).kind, "returned", "what environ.clear() and an assignment did")
+    served(answer)
+    await x.get("/echo")
+    later = await first(x, lambda e: e.kind == "called" and "/echo" in e.detail["path"], "a second call of the app")
+    lacks(later.detail["types"], "gauntlet.leftover", "the next request's environ")
+
+
+@case(
+    MUST,
+    pep3333(
+        DETAILS, "A server or gateway must invoke the application object using positional (not keyword) arguments."
+    ),
+)
+async def positional_call(x: Exchange) -> None:
+    """The app is called with two positional arguments and no others.
+
+    The app takes any arguments and reports what it got: the names of its parameters are its own affair.
+    """
+    detail = (await x.app()).detail
+    equal(
+        (detail["positional"], detail["named"]), (2, []), "the number of positional arguments and names of the others"
+    )
+
+
+@case(
+    SHOULD,
+    pep3333(
+        VARIABLES,
+        "Note: missing variables (such as REMOTE_USER when no authentication has occurred) "
+        "should be left out of the environ dictionary.",
+    ),
+)
+async def absent_not_none(x: Exchange) -> None:
+    """What does not apply is left out of environ and not None.
+
+    A plain GET, which has neither user nor body. An app that asks `in environ` takes None for a value.
+    """
+    types = (await x.app()).detail["types"]
+    equal(sorted(name for name in cgi_variables(types) if types[name] == "NoneType"), [], "the variables that are None")
+
+
+@case(
+    MUST,
+    pep3333(
+        VARIABLES,
+        "It is a violation of this specification for any CGI variable's value to be of any type other than str.",
+    ),
+)
+async def native_strings(x: Exchange) -> None:
+    """Every CGI variable is a str, exactly.
+
+    A POST with a body, a query and a header; the app reports the type of everything in environ.
+    """
+    types = (await x.app("/echo?q=1", method="POST", body=b"x", headers=[("X-Odd", "\xe9")])).detail["types"]
+    # What ought to be left out altogether is absent-not-none's business.
+    wrong = {name: types[name] for name in cgi_variables(types) if types[name] not in ("str", "NoneType")}
+    equal(wrong, {}, "the CGI variables that are no str")
+
+
+@case(MUST, LATIN1)
+async def latin1_range(x: Exchange) -> None:
+    """No variable holds a character beyond U+00FF.
+
+    The path, the query and a header hold the UTF-8 bytes of `é€`, percent-encoded in the first two. A server that
+    decodes them as UTF-8 gives the app what it cannot turn back into bytes.
+    """
+    event = await x.app("/echo/%C3%A9%E2%82%AC?q=%E2%82%AC", headers=[("X-Odd", "\xc3\xa9\xe2\x82\xac")])
+    beyond = event.detail["beyond_latin1"]
+    wrong = {name: text for name, text in beyond.items() if name not in event.detail["from_os"]}
+    equal(wrong, {}, "the variables with a character beyond U+00FF")
+
+
+@case(MUST, LATIN1)
+async def path_bytes(x: Exchange) -> None:
+    """The bytes of the path arrive as the characters of the same number.
+
+    `/%C3%A9` is the UTF-8 of `é`; the app gets U+00C3 U+00A9 and decodes them itself.
+    """
+    equal((await x.app("/echo/%C3%A9")).detail["environ"].get("PATH_INFO"), "/echo/\xc3\xa9", "PATH_INFO")
+
+
+@case(
+    SHOULD,
+    pep3333(
+        VARIABLES,
+        "These variables should be named using only lower-case letters, numbers, dots, and "
+        "underscores, and should be prefixed with a name that is unique to the defining "
+        "server or gateway.",
+    ),
+)
+async def server_keys(x: Exchange) -> None:
+    """What a server adds to environ for itself is named in lower case, with a prefix of its own.
+
+    Left out of account: CGI's variables and those that Apache and nginx have long added, and what comes from the
+    process's environment. `RAW_URI` looks like a CGI variable, and is one server's own.
+    """
+    detail = (await x.app()).detail
+    equal(misnamed(set(detail["types"]) - set(detail["from_os"])), [], "the server's own variables named otherwise")

@@ -1,0 +1,132 @@
+"""The variables that begin with `wsgi.`: version, scheme, streams, and what may go on at the same time."""
+
+from __future__ import annotations
+
+import trio
+
+from ....harness.catalog import INFO, MUST, case
+from ....harness.exchange import Exchange
+from ....harness.expect import equal, every, that
+from ....harness.model import AppEvent, Setup
+from ....harness.references import pep3333
+
+VARIABLES = "environ Variables"
+
+SCHEME = pep3333(
+    VARIABLES,
+    'A string representing the "scheme" portion of the URL at which the application is being invoked.',
+)
+
+
+@case(MUST, pep3333(VARIABLES, "The tuple (1, 0), representing WSGI version 1.0."))
+async def wsgi_version(x: Exchange) -> None:
+    """wsgi.version is the tuple (1, 0).
+
+    Also under PEP 3333, which is version 1.0.1 of the text and not of the interface.
+    """
+    event = await x.app()
+    equal(event.detail["types"].get("wsgi.version"), "tuple", "the type of wsgi.version")
+    equal(event.detail["wsgi"]["wsgi.version"]["repr"], "(1, 0)", "wsgi.version")
+
+
+@case(MUST, SCHEME)
+async def url_scheme(x: Exchange) -> None:
+    """wsgi.url_scheme is `http` for a request over plain HTTP.
+
+    The links and redirects that the app makes begin with it.
+    """
+    equal((await x.app()).detail["environ"].get("wsgi.url_scheme"), "http", "wsgi.url_scheme")
+
+
+@case(INFO, SCHEME, tags=["security"])
+async def url_scheme_forwarded(x: Exchange) -> None:
+    """Whether X-Forwarded-Proto from 127.0.0.1 changes wsgi.url_scheme is told, and nobody blamed for it.
+
+    A plain request that says `X-Forwarded-Proto: https`. Servers that trust a proxy on the same machine by default take
+    it for one; behind a proxy on another machine, or with the port open to others, that trust is what to look at.
+    """
+    environ = (await x.app(headers=[("X-Forwarded-Proto", "https")])).detail["environ"]
+    equal(environ.get("wsgi.url_scheme"), "http", "wsgi.url_scheme")
+
+
+@case(MUST, pep3333(VARIABLES, "and must contain the following WSGI-defined variables"))
+async def streams_present(x: Exchange) -> None:
+    """wsgi.input and wsgi.errors are there, also for a request with no body.
+
+    A plain GET.
+    """
+    types = (await x.app()).detail["types"]
+    for name in ("wsgi.input", "wsgi.errors"):
+        that(types.get(name, "NoneType") != "NoneType", f"{name} in environ", types.get(name))
+
+
+@case(
+    MUST,
+    pep3333(
+        VARIABLES,
+        "This value should evaluate true if the application object may be simultaneously "
+        "invoked by another thread in the same process, and should evaluate false otherwise.",
+    ),
+    setup=Setup(threads=4),
+)
+async def multithread_truth(x: Exchange) -> None:
+    """wsgi.multithread is true where two requests are in one process at the same time.
+
+    With four threads: one request is held in the app while a second is answered. An app that trusts a false value
+    goes without the locks it needs.
+    """
+    await _overlap(x, "wsgi.multithread", same_process=True)
+
+
+@case(
+    MUST,
+    pep3333(
+        VARIABLES,
+        "This value should evaluate true if an equivalent application object may be "
+        "simultaneously invoked by another process, and should evaluate false otherwise.",
+    ),
+    setup=Setup(workers=2),
+)
+async def multiprocess_truth(x: Exchange) -> None:
+    """wsgi.multiprocess is true where two requests are in two processes at the same time.
+
+    With two workers: requests are held in the app until one comes up in the other process. An app that trusts a false
+    value keeps in memory what the other process never sees.
+    """
+    await _overlap(x, "wsgi.multiprocess", same_process=False)
+
+
+async def _overlap(x: Exchange, name: str, *, same_process: bool) -> None:
+    together: list[AppEvent] = []
+    for number in range(1, 6):
+        wire = await x.connect()
+        await wire.send(x.request("/echo?hold=overlap"))
+        try:
+            await x.event("holding", timeout=1.0, count=number)
+        except trio.TooSlowError:
+            break
+        calls = x.events("called")
+        pids = [call.pid for call in calls]
+        if together := [call for call in calls if not same_process or pids.count(call.pid) > 1]:
+            if same_process or len(set(pids)) > 1:
+                break
+            together = []
+    if not together:
+        x.unsupported(f"no two requests were in {'one process' if same_process else 'two processes'} at a time")
+    flags = [(call.pid, call.detail["wsgi"].get(name, {}).get("true", False)) for call in together]
+    every(flags, lambda flag: flag[1], f"a call with {name} true, while another was going on (process, value)")
+
+
+@case(MUST, pep3333(VARIABLES, "Normally, this will only be true for a gateway based on CGI (or something similar)."))
+async def run_once(x: Exchange) -> None:
+    """wsgi.run_once is there, and false where the same process serves again.
+
+    Two requests. Only where both were served by one process is a true value taken for wrong.
+    """
+    await x.get("/echo")
+    await x.get("/echo")
+    calls = await x.calls()
+    every(calls, lambda call: "wsgi.run_once" in call.detail["wsgi"], "a call with wsgi.run_once in environ")
+    if len({call.pid for call in calls}) < len(calls):
+        value = calls[0].detail["wsgi"]["wsgi.run_once"]
+        that(not value["true"], "wsgi.run_once to be false in a process that serves again", value["repr"])

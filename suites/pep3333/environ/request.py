@@ -1,0 +1,245 @@
+"""What the variables say of the request."""
+
+from __future__ import annotations
+
+import re
+
+from ....harness.catalog import MUST, SHOULD, case
+from ....harness.exchange import Exchange
+from ....harness.expect import equal, lacks, that
+from ....harness.model import Setup
+from ....harness.references import pep3333
+from ..asking import direct, told
+
+VARIABLES = "environ Variables"
+
+HTTP_VARIABLES = pep3333(
+    VARIABLES,
+    "The presence or absence of these variables should correspond with the presence or absence of the appropriate "
+    "HTTP header in the request.",
+)
+
+
+@case(
+    MUST,
+    pep3333(
+        VARIABLES,
+        'The HTTP request method, such as "GET" or "POST". This cannot ever be an empty '
+        "string, and so is always required.",
+    ),
+    variants={"get": "GET", "post": "POST", "put": "PUT", "delete": "DELETE"},
+)
+async def request_method(x: Exchange, method: str) -> None:
+    """REQUEST_METHOD is the method that the client used.
+
+    A request with that method and, but for GET and DELETE, an empty body.
+    """
+    event = await x.app(method=method, body=b"" if method in ("POST", "PUT") else None)
+    equal(event.detail["environ"].get("REQUEST_METHOD"), method, "REQUEST_METHOD")
+
+
+@case(
+    MUST, pep3333(VARIABLES, 'This may be an empty string, if the application corresponds to the "root" of the server.')
+)
+async def script_name(x: Exchange) -> None:
+    """SCRIPT_NAME is empty, or left out, for an app at the root of the server.
+
+    A plain request to a server that mounts its app nowhere in particular.
+    """
+    environ = (await x.app("/echo/x")).detail["environ"]
+    equal(environ.get("SCRIPT_NAME", ""), "", "SCRIPT_NAME")
+
+
+@case(
+    MUST,
+    pep3333(
+        VARIABLES,
+        'The initial portion of the request URL\'s "path" that corresponds to the application '
+        'object, so that the application knows its virtual "location".',
+    ),
+    setup=Setup(mount="/mounted"),
+    variants={"below": "/echo/x", "slash": "/", "exact": ""},
+)
+async def script_name_mounted(x: Exchange, path: str) -> None:
+    """SCRIPT_NAME is the prefix that the app is mounted under, and PATH_INFO what follows it.
+
+    Requests below the mount, to the mount with a slash, and to the mount itself. Links that the app makes are built
+    from both.
+    """
+    environ = (await x.app(path)).detail["environ"]
+    equal((environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")), ("/mounted", path), "SCRIPT_NAME, PATH_INFO")
+
+
+@case(
+    MUST,
+    pep3333(
+        VARIABLES,
+        'The remainder of the request URL\'s "path", designating the virtual "location" of '
+        "the request's target within the application.",
+    ),
+    variants={
+        "plain": ("/echo/a/b", "/echo/a/b"),
+        "decoded": ("/echo/a%20b%3f", "/echo/a b?"),
+        "decoded-once": ("/echo/100%2525", "/echo/100%25"),
+        "double-slash": ("/echo//x", "/echo//x"),
+        "trailing-slash": ("/echo/x/", "/echo/x/"),
+    },
+)
+async def path_info(x: Exchange, paths: tuple[str, str]) -> None:
+    """PATH_INFO is the path, percent-decoded once, with its slashes as they were.
+
+    The PEP rebuilds the URL with quote(PATH_INFO), which holds only for a path that was decoded exactly once.
+    """
+    asked, wanted = paths
+    equal((await x.app(asked)).detail["environ"].get("PATH_INFO"), wanted, "PATH_INFO")
+
+
+@case(
+    MUST,
+    pep3333(VARIABLES, 'The portion of the request URL that follows the "?", if any. May be empty or absent.'),
+    variants={"kept": ("?a=%20b&c=d%2Be+f&?", "a=%20b&c=d%2Be+f&?"), "none": ("", "")},
+)
+async def query_string(x: Exchange, queries: tuple[str, str]) -> None:
+    """QUERY_STRING is what follows the first `?`, not decoded; empty or left out where there was none.
+
+    Only the app knows where its parameters begin and end, so nothing in it may be decoded before.
+    """
+    asked, wanted = queries
+    equal((await x.app(f"/echo{asked}")).detail["environ"].get("QUERY_STRING", ""), wanted, "QUERY_STRING")
+
+
+@case(
+    MUST,
+    pep3333(VARIABLES, "The contents of any Content-Type fields in the HTTP request. May be empty or absent."),
+    variants={"sent": "text/x-gauntlet; charset=utf-8", "not-sent": ""},
+)
+async def content_type(x: Exchange, value: str) -> None:
+    """CONTENT_TYPE is the header's value, and empty or left out where no such header came.
+
+    A type that nobody sent makes a framework parse a body by it.
+    """
+    event = await x.app(headers=[("Content-Type", value)] if value else [], method="POST", body=b"x")
+    equal(event.detail["environ"].get("CONTENT_TYPE", ""), value, "CONTENT_TYPE")
+
+
+@case(
+    MUST,
+    pep3333(VARIABLES, "The contents of any Content-Length fields in the HTTP request. May be empty or absent."),
+    variants={"sent": b"hello", "zero": b"", "not-sent": None},
+)
+async def content_length(x: Exchange, body: bytes | None) -> None:
+    """CONTENT_LENGTH is the header's value, and empty or left out where no such header came.
+
+    An app reads as many bytes as it says.
+    """
+    event = await x.app(method="GET" if body is None else "POST", body=body)
+    value = event.detail["environ"].get("CONTENT_LENGTH", "")
+    # An absent length and one of no bytes say the same of a request whose body is empty.
+    wanted = ("",) if body is None else ("0", "") if body == b"" else (str(len(body)),)
+    that(value in wanted, f"CONTENT_LENGTH to be {' or '.join(map(repr, wanted))}", value)
+
+
+@case(
+    MUST,
+    pep3333(VARIABLES, "SERVER_NAME and SERVER_PORT are required strings and must never be empty."),
+    variants={"http11": "HTTP/1.1", "http10-without-host": "HTTP/1.0"},
+)
+async def server_name_port(x: Exchange, version: str) -> None:
+    """SERVER_NAME and SERVER_PORT are there and not empty, also where the client named no host.
+
+    A request over TCP; with HTTP/1.0 it has no Host header, and the two are all that the app knows of its address.
+    """
+    await _named(x, version)
+
+
+@case(
+    MUST,
+    pep3333(VARIABLES, "SERVER_NAME and SERVER_PORT are required strings and must never be empty."),
+    setup=Setup(unix=True),
+    variants={"http11": "HTTP/1.1", "http10-without-host": "HTTP/1.0"},
+)
+async def server_name_port_unix(x: Exchange, version: str) -> None:
+    """SERVER_NAME and SERVER_PORT are there and not empty, also on a Unix socket, which has neither.
+
+    The way that a server is reached behind a proxy on the same machine.
+    """
+    await _named(x, version)
+
+
+async def _named(x: Exchange, version: str) -> None:
+    request = x.request("/echo", version=version)
+    if version == "HTTP/1.0":
+        request = re.sub(rb"Host: [^\r]*\r\n", b"", request)
+    wire = await x.connect()
+    await wire.send(request)
+    event = await told(x, "called", "the app to be called")
+    for name in ("SERVER_NAME", "SERVER_PORT"):
+        that(event.detail["environ"].get(name), f"{name} to be there and not empty", event.detail["environ"].get(name))
+
+
+@case(
+    MUST,
+    pep3333(VARIABLES, "The version of the protocol the client used to send the request."),
+    variants={"http11": "HTTP/1.1", "http10": "HTTP/1.0"},
+)
+async def server_protocol(x: Exchange, version: str) -> None:
+    """SERVER_PROTOCOL is the version that the client used.
+
+    An app decides by it whether it may rely on what HTTP/1.0 lacks.
+    """
+    direct(x)
+    equal((await x.app(version=version)).detail["environ"].get("SERVER_PROTOCOL"), version, "SERVER_PROTOCOL")
+
+
+@case(SHOULD, HTTP_VARIABLES)
+async def http_variables(x: Exchange) -> None:
+    """A header that was sent is there as HTTP_*, with its value, and none is that was not sent.
+
+    A request with Host, X-Gauntlet and X-Present, and nothing else.
+    """
+    environ = (await x.app(headers=[("X-Present", "one, two")])).detail["environ"]
+    equal(environ.get("HTTP_X_PRESENT"), "one, two", "HTTP_X_PRESENT")
+    direct(x)
+    extra = sorted({n for n in environ if n.startswith("HTTP_")} - {"HTTP_HOST", "HTTP_X_GAUNTLET", "HTTP_X_PRESENT"})
+    equal(extra, [], "the HTTP_* variables of headers that were not sent")
+
+
+@case(SHOULD, HTTP_VARIABLES, tags=["security"], setup=Setup(environment=(("HTTP_X_LEAKED", "from the shell"),)))
+async def http_variables_not_from_os(x: Exchange) -> None:
+    """A variable HTTP_X of the server's own process does not pass for a client's header.
+
+    The server was started with HTTP_X_LEAKED in its environment; the request has no such header.
+    """
+    lacks((await x.app()).detail["types"], "HTTP_X_LEAKED", "environ")
+
+
+@case(
+    SHOULD,
+    pep3333(VARIABLES, "A server or gateway should attempt to provide as many other CGI variables as are applicable."),
+)
+async def cgi_extras(x: Exchange) -> None:
+    """REMOTE_ADDR is the client's address.
+
+    A request over TCP from 127.0.0.1. Logs, rate limits and access lists read it.
+    """
+    direct(x)
+    equal((await x.app()).detail["environ"].get("REMOTE_ADDR"), "127.0.0.1", "REMOTE_ADDR")
+
+
+@case(
+    MUST,
+    pep3333(
+        "URL Reconstruction",
+        "If an application wishes to reconstruct a request's complete URL, it may do so using the following algorithm",
+    ),
+)
+async def url_reconstruction(x: Exchange) -> None:
+    """The PEP's algorithm rebuilds the URL that was asked for.
+
+    A path with an encoded space, and a query; the app runs the algorithm and reports what comes out.
+    """
+    direct(x)
+    path = "/reconstruct/a%20b/c?d=%20e"
+    await x.get(path)
+    event = await told(x, "url", "the algorithm to find all it needs in environ")
+    equal(event.detail["url"], x.server.address.url + x.target(path), "the rebuilt URL")
