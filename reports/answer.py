@@ -37,8 +37,7 @@ def headline(results: Results) -> str | None:
 
 def ran(results: Results) -> str:
     """Return what ran, on one line."""
-    tried = {each.server for each in (*results.checks, *results.loads)}
-    parts = [counted(len(tried), "server")]
+    parts = [counted(len(tally.tried(results)), "server")]
     if results.checks:
         number = len({each.case for each in results.checks})
         parts.append(f"{counted(number, 'conformance case')} ({counted(len(results.checks), 'cell')})")
@@ -58,14 +57,13 @@ def _users(results: Results) -> list[Sentence]:
     cells.sort(key=lambda each: -(each.goodput or 0))
     served = [each for each in cells if (each.goodput or 0) >= SERVED]
     rest = [each for each in cells if (each.goodput or 0) < SERVED]
-    text = "While some of the people in the classroom are slow, "
+    text = "While some people in the classroom are slow, "
     if served:
         verb = "serve" if len(served) > 1 else "serves"
         text += f"{several([_served(each) for each in served])} still {verb} everyone else{'; ' if rest else '.'}"
     if rest:
-        text += (
-            f"{several([f'{each.server} answers {percent(each.goodput)}' for each in rest])} of their requests in time."
-        )
+        first = f"{rest[0].server} answers {percent(rest[0].goodput)} of the others' requests in time"
+        text += several([first, *(f"{each.server} {percent(each.goodput)}" for each in rest[1:])]) + "."
     wedged = [each.server for each in cells if each.grade is Grade.WEDGED]
     if wedged:
         text += f" After the slow ones had gone, {several(wedged)} did not recover."
@@ -104,7 +102,7 @@ def _slow(results: Results) -> list[Sentence]:
                 f"{several([each.server for each in stood])} {'hold' if len(stood) > 1 else 'holds'} out against "
                 f"{most if most < 2 else f'all {most}'}"
             )
-        found.append(Sentence(name, f"{'; '.join(parts)}."))
+        found.append(Sentence("Slow clients", f"In {name}, {'; '.join(parts)}."))
     return found
 
 
@@ -119,7 +117,8 @@ def _conformance(results: Results) -> list[Sentence]:
     broken = sorted(((each[Verdict.FAIL], name) for name, each in tallies.items() if each[Verdict.FAIL]))
     text = ""
     if clean:
-        text += f"{several(clean)} {'break' if len(clean) > 1 else 'breaks'} none of the {asked} requirements (must) tried. "
+        verb = "break" if len(clean) > 1 else "breaks"
+        text += f"{several(clean)} {verb} none of the {asked} requirements (must) tried. "
     if broken:
         first, rest = broken[0], broken[1:]
         text += f"{first[1]} breaks {first[0]}"
@@ -130,7 +129,7 @@ def _conformance(results: Results) -> list[Sentence]:
     if exposed:
         listed = several([f"{name} {number}" for number, name in exposed])
         found.append(
-            Sentence("Security", f"requirements that guard against smuggling and injection are broken by {listed}.")
+            Sentence("Security", f"Requirements that guard against smuggling and injection are broken by {listed}.")
         )
     return found
 

@@ -63,8 +63,8 @@ def frame(loads: Sequence[Load]) -> Frame:
 
 def latency(load: Load, shared: Frame) -> str:
     """Draw every request of `load` at its time and latency, and under it the adverse clients that were held."""
-    with _figure(3.9, 2.5) as (figure, out):
-        _latency(figure, load, shared, (0.15, 0.30, 0.83, 0.67), (0.15, 0.115, 0.83, 0.12))
+    with _figure(3.3, 2.1) as (figure, out):
+        _latency(figure, load, shared, (0.175, 0.31, 0.81, 0.67), (0.175, 0.125, 0.81, 0.13))
     return out.text
 
 
@@ -214,7 +214,7 @@ def _figure(width: float, height: float) -> Iterator[tuple[Figure, _Out]]:
     from matplotlib.figure import Figure
 
     out = _Out()
-    settings: dict[str, Any] = {
+    settings: Any = {
         "svg.fonttype": "none",
         "svg.hashsalt": "wsgi-gauntlet",
         "font.family": ["DejaVu Sans"],
@@ -343,7 +343,7 @@ def _legend(axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if not handles:
         return
-    ends = [float(handle.get_ydata()[-1]) for handle in handles]
+    ends = [float(each.get_ydata()[-1]) for each in axes.get_lines()]  # type: ignore[index] - numbers went in
     order = sorted(range(len(handles)), key=lambda place: -ends[place])
     legend = axes.legend(
         [handles[place] for place in order],

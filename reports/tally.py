@@ -43,9 +43,14 @@ def area(case: str) -> str:
 def servers(results: Results) -> list[ServerInfo]:
     """Return every server of the run in the order of the call, also one that only cells know of."""
     known = dict(results.servers)
-    for name in [each.server for each in (*results.checks, *results.loads)]:
+    for name in tried(results):
         known.setdefault(name, ServerInfo(name, name, True))
     return list(known.values())
+
+
+def tried(results: Results) -> list[str]:
+    """Return the names of the servers that have any cell, each once."""
+    return list(dict.fromkeys([*(each.server for each in results.checks), *(each.server for each in results.loads)]))
 
 
 def checked(results: Results) -> list[str]:
@@ -57,11 +62,11 @@ def checked(results: Results) -> list[str]:
 def cases(results: Results) -> dict[str, list[CaseInfo]]:
     """Return the cases that have a cell, by area, in the order of the catalogue; one that it lacks is made up."""
     known = dict(results.cases)
-    for each in results.checks:
-        if each.case not in known:
+    for cell in results.checks:
+        if cell.case not in known:
             nowhere = Reference("", "", "", "")
-            known[each.case] = CaseInfo(each.case, each.level, each.tags, each.summary, nowhere)
-    ran = {each.case for each in results.checks}
+            known[cell.case] = CaseInfo(cell.case, cell.level, cell.tags, cell.summary, nowhere)
+    ran = {cell.case for cell in results.checks}
     found: dict[str, list[CaseInfo]] = defaultdict(list)
     for each in known.values():
         if each.id in ran:

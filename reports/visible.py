@@ -12,6 +12,7 @@ import re
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff]"
 )
+_BLANK = re.compile(r"[ \t\n]+")
 _BYTES = [chr(value) if 0x20 <= value < 0x7F else f"\\x{value:02x}" for value in range(256)]
 _BYTES[0x5C], _BYTES[0x0D], _BYTES[0x0A], _BYTES[0x09] = "\\\\", "\\r", "\\n\n", "\\t"
 
@@ -28,7 +29,7 @@ def clean(text: str) -> str:
 
 def line(text: str, limit: int = 0) -> str:
     """Return `text` cleaned, on one line, at most `limit` characters long (0: any length)."""
-    flat = " ".join(clean(text).split())
+    flat = _BLANK.sub(" ", clean(text)).strip(" ")
     return flat if not limit or len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
 
 

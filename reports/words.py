@@ -46,6 +46,9 @@ UNJUDGED = frozenset({Grade.INCONCLUSIVE, Grade.INVALID, Grade.UNSUPPORTED, Grad
 
 MISSING = "–"
 
+JOINED = "\u00a0"
+"""Between a number and its unit: they are never to stand on two lines."""
+
 DURING = ("attack", "during", "crowd", "load")
 
 
@@ -72,34 +75,34 @@ def percent(share: float | None) -> str:
     if share is None:
         return MISSING
     if share >= 1 or share <= 0:
-        return f"{share:.0%}".replace("%", " %")
+        return f"{share:.0%}".replace("%", f"{JOINED}%")
     digits = 1 if share > 0.99 or share < 0.01 else 0
     kept = min(max(round(share * 100, digits), 0.1), 99.9)
-    return f"{kept:.{digits}f} %"
+    return f"{kept:.{digits}f}{JOINED}%"
 
 
 def duration(seconds: float | None, *, at_least: bool = False) -> str:
     """Return a time with a unit that suits its size; `at_least` marks a lower bound."""
     if seconds is None:
         return MISSING
-    bound = "≥ " if at_least else ""
+    bound = f"≥{JOINED}" if at_least else ""
     size = abs(seconds)
     if size == 0:
-        return f"{bound}0 s"
+        return f"{bound}0{JOINED}s"
     if size < 0.001:
-        return f"{bound}{seconds * 1e6:.0f} µs"
+        return f"{bound}{seconds * 1e6:.0f}{JOINED}µs"
     if size < 1:
-        return f"{bound}{_three(seconds * 1000)} ms"
+        return f"{bound}{_three(seconds * 1000)}{JOINED}ms"
     if size < 120:
-        return f"{bound}{_three(seconds)} s"
-    return f"{bound}{int(seconds // 60)} min {int(seconds % 60):02d} s"
+        return f"{bound}{_three(seconds)}{JOINED}s"
+    return f"{bound}{int(seconds // 60)}{JOINED}min {int(seconds % 60):02d}{JOINED}s"
 
 
 def ratio(value: float | None, *, at_least: bool = False) -> str:
     """Return a ratio, as `≥ 556 x`."""
     if value is None:
         return MISSING
-    return f"{'≥ ' if at_least else ''}{_three(value)} ×"
+    return f"{f'≥{JOINED}' if at_least else ''}{_three(value)}{JOINED}×"
 
 
 def rate(value: float | None) -> str:
@@ -113,7 +116,7 @@ def size(count: int) -> str:
         if abs(count) < 1024 or unit == "MiB":
             break
         count = round(count / 1024)
-    return f"{count:,} {unit}"
+    return f"{count:,}{JOINED}{unit}"
 
 
 def several(names: Iterable[str]) -> str:

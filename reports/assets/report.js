@@ -1,0 +1,57 @@
+"use strict";
+// Filter, theme and opening what a link leads to: the page is complete without any of it.
+(() => {
+  const root = document.documentElement;
+  const button = document.getElementById("theme");
+  const themes = ["auto", "light", "dark"];
+  let theme = "auto";
+  try { theme = localStorage.getItem("wsgi-gauntlet-theme") || "auto"; } catch { /* no storage for files here */ }
+  const dress = () => {
+    if (!themes.includes(theme)) theme = "auto";
+    if (theme === "auto") delete root.dataset.theme; else root.dataset.theme = theme;
+    button.textContent = `◐ ${theme}`;
+    button.setAttribute("aria-label", `Colours: ${theme}`);
+  };
+  button.addEventListener("click", () => {
+    theme = themes[(themes.indexOf(theme) + 1) % themes.length];
+    try { localStorage.setItem("wsgi-gauntlet-theme", theme); } catch { /* likewise */ }
+    dress();
+  });
+  button.hidden = false;
+  dress();
+
+  const reveal = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    for (let each = target.closest("details"); each; each = each.parentElement.closest("details")) each.open = true;
+    target.scrollIntoView();
+  };
+  addEventListener("hashchange", reveal);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#"]');
+    if (link && link.hash === location.hash) setTimeout(reveal);
+  });
+  if (location.hash) reveal();
+
+  const tools = document.getElementById("filter");
+  if (!tools) return;
+  tools.hidden = false;
+  const show = document.getElementById("show");
+  const find = document.getElementById("find");
+  const shown = document.getElementById("shown");
+  const rows = [...document.querySelectorAll("tr.case")];
+  const filter = () => {
+    const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let count = 0;
+    for (const row of rows) {
+      const kept = (!show.value || row.dataset.is.split(" ").includes(show.value)) &&
+        words.every((word) => row.dataset.text.includes(word));
+      row.hidden = !kept;
+      count += kept;
+    }
+    for (const body of document.querySelectorAll(".matrix tbody")) body.hidden = !body.querySelector("tr.case:not([hidden])");
+    shown.textContent = count === rows.length ? "" : `${count} of ${rows.length} cases`;
+  };
+  show.addEventListener("change", filter);
+  find.addEventListener("input", filter);
+})();

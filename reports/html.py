@@ -1,0 +1,124 @@
+"""`report.html`: one offline file that asks no address for anything, and that a server's answers cannot make run.
+
+Everything is escaped on its way into the page (jinja2's autoescape), and a content security policy lets only this
+page's own script run, named by its hash. Where evidence would make the file too large it is cut shorter, with a word.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from importlib import resources
+from typing import Any
+
+from markupsafe import Markup
+
+from ..harness.model import Results
+from ..harness.output import Output
+from . import answer, figures, tally, words
+from .bounds import Bounds
+from .sections import cells, environment, matrix, summary
+from .sections.names import Names
+from .svg import DARK, LIGHT
+from .visible import clean, line
+
+PLAIN = Bounds(event=500, wire=1400, events=14, detail=260, log=500)
+"""What a cell shows that nobody needs to look into."""
+
+FULL = Bounds(event=3000, wire=12_000, events=60, detail=2500, log=6000)
+"""What a cell shows that did not pass."""
+
+LARGEST = 7_500_000
+"""Characters of a page that a browser still opens at once."""
+
+
+def render(results: Results) -> str:
+    """Return the page."""
+    template = _template()
+    context = _context(results)
+    page = ""
+    for share in (1.0, 0.4, 0.15, 0.05):
+        groups = cells.groups(results, context["names"], _scaled(PLAIN, share), _scaled(FULL, share))
+        page = template(groups=groups, **context)
+        if len(page) <= LARGEST:
+            break
+    return page
+
+
+OUTPUT = Output("html", "report.html", render)
+
+
+def _context(results: Results) -> dict[str, Any]:
+    names = Names()
+    script = _asset("report.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    loads = figures.scenarios(results, names)
+    return {
+        "names": names,
+        "policy": f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'",
+        "css": Markup(_asset("report.css")),  # noqa: S704 - our own file
+        "colours": Markup(_colours()),  # noqa: S704 - our own constants
+        "js": Markup(script),  # noqa: S704 - our own file
+        "results": results,
+        "title": _title(results),
+        "ran": answer.ran(results),
+        "answer": answer.answer(results),
+        "picture": figures.picture(results),
+        "servers": summary.rows(results, names),
+        "summary_columns": summary.columns(results),
+        "matrix": matrix.matrix(results, names),
+        "scenarios": loads,
+        "verdicts": words.VERDICTS,
+        "grades": words.GRADES,
+        "environment": environment.rows(results.environment),
+        "measured": environment.measured(results.environment),
+    }
+
+
+def _title(results: Results) -> str:
+    return f"{words.counted(len(tally.tried(results)), 'WSGI server')} through the gauntlet"
+
+
+def _template() -> Callable[..., str]:
+    import jinja2
+
+    engine = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: _text("templates", name)),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    engine.filters |= {"clean": clean, "line": line, "counted": words.counted}
+    return partial(engine.get_template("report.html.j2").render)
+
+
+def _scaled(bounds: Bounds, share: float) -> Bounds:
+    return Bounds(
+        max(int(bounds.event * share), 100),
+        max(int(bounds.wire * share), 200),
+        max(int(bounds.events * share), 6),
+        max(int(bounds.detail * share), 80),
+        max(int(bounds.log * share), 100),
+    )
+
+
+def _colours() -> str:
+    def block(theme: dict[str, str]) -> str:
+        return "".join(f"--c-{name}:{colour};" for name, colour in theme.items())
+
+    return (
+        f":root{{{block(LIGHT)}}}@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{block(DARK)}}}}}"
+        f":root[data-theme=dark]{{{block(DARK)}}}@media print{{:root:root{{{block(LIGHT)}}}}}"
+    )
+
+
+def _asset(name: str) -> str:
+    return _text("assets", name)
+
+
+def _text(folder: str, name: str) -> str:
+    return resources.files(__package__).joinpath(folder, name).read_text("utf-8")

@@ -1,0 +1,117 @@
+"""A section for each cell: requirement, quote, expected, actual, and the evidence on one time line."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from ...harness.model import CaseInfo, Check, Evidence, Results, Verdict
+from .. import tally, words
+from ..bounds import Bounds, bounded
+from ..timeline import Row, timeline
+from ..visible import clean, line
+from .names import Names
+
+QUIET = frozenset({Verdict.PASS, Verdict.INFO, Verdict.UNSUPPORTED, Verdict.SKIPPED})
+"""The verdicts whose cell folds to its server's name; the others say on their line what came."""
+
+_ESCAPES = re.compile(r"((?:\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|[rntvf\\]))+)")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the time line, its text with the escapes marked up."""
+
+    row: Row
+    at: str
+    text: Markup
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell as the page shows it; `brief` is its line while folded."""
+
+    id: str
+    check: Check
+    mark: words.Mark
+    quiet: bool
+    brief: str
+    took: str
+    lines: Sequence[Line]
+    log: Markup
+    process: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One case with its cells, in the order of the servers. `link` is '' unless it leads to a web page."""
+
+    id: str
+    case: CaseInfo
+    link: str
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The cases of one area."""
+
+    id: str
+    area: str
+    sections: Sequence[Section]
+
+
+def groups(results: Results, names: Names, plain: Bounds, full: Bounds) -> list[Group]:
+    """Return every cell of `results` by area and case; `plain` bounds a pass's evidence, `full` that of the rest."""
+    order = {each.name: place for place, each in enumerate(tally.servers(results))}
+    by_case: dict[str, list[Check]] = defaultdict(list)
+    for each in results.checks:
+        by_case[each.case].append(each)
+    return [
+        Group(
+            names.area(area),
+            area,
+            [
+                Section(
+                    names.case(case.id),
+                    case,
+                    case.reference.url if case.reference.url.startswith("https://") else "",
+                    [
+                        _cell(each, names, plain if each.verdict in QUIET else full)
+                        for each in sorted(by_case[case.id], key=lambda each: order[each.server])
+                    ],
+                )
+                for case in cases
+            ],
+        )
+        for area, cases in tally.cases(results).items()
+    ]
+
+
+def marked(text: str) -> Markup:
+    """Return `text` escaped for the page, what stands for unprintable bytes set apart."""
+    return Markup(_ESCAPES.sub(r"<i>\1</i>", str(escape(text))))  # noqa: S704 - escaped just here
+
+
+def _cell(check: Check, names: Names, bounds: Bounds) -> Cell:
+    evidence: Evidence = bounded(check.evidence, bounds)
+    return Cell(
+        names.cell(check.server, check.case),
+        check,
+        words.VERDICTS[check.verdict],
+        check.verdict in QUIET,
+        "" if check.verdict is Verdict.PASS else line(check.actual, 180),
+        words.duration(check.seconds),
+        [Line(each, f"{each.at:,.1f}", _text(each, check)) for each in timeline(evidence, bounds.detail)],
+        marked(clean(evidence.log).strip("\n")),
+        [line(each, 500) for each in evidence.process],
+    )
+
+
+def _text(row: Row, check: Check) -> Markup:
+    # Thousands of passes are seldom opened: without the marks the page has half as many elements.
+    return escape(row.text) if check.verdict in QUIET else marked(row.text)

@@ -1,0 +1,43 @@
+"""The page's anchors: readable, and never two the same."""
+
+from __future__ import annotations
+
+import re
+
+
+class Names:
+    """Gives each thing of the page the id that it has everywhere in it."""
+
+    def __init__(self) -> None:
+        self._given: dict[tuple[str, ...], str] = {}
+        self._taken: set[str] = set()
+
+    def cell(self, server: str, case: str) -> str:
+        """The section of one cell."""
+        return self._name("cell", server, case)
+
+    def case(self, case: str) -> str:
+        """The requirement that the cells of a case share."""
+        return self._name("case", case)
+
+    def area(self, area: str) -> str:
+        """The cases of one area."""
+        return self._name("area", area)
+
+    def scenario(self, scenario: str) -> str:
+        """The scenario's table and charts."""
+        return self._name("load", scenario)
+
+    def load(self, server: str, scenario: str) -> str:
+        """What one server did in a scenario."""
+        return self._name("load", scenario, server)
+
+    def _name(self, *parts: str) -> str:
+        if parts not in self._given:
+            base = "--".join(re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") or "x" for part in parts)
+            name, number = base, 2
+            while name in self._taken:
+                name, number = f"{base}-{number}", number + 1
+            self._taken.add(name)
+            self._given[parts] = name
+        return self._given[parts]
