@@ -169,10 +169,10 @@ class Running:
 
     # ------------------------------------------------------------------ what can be done to it
 
-    async def restart(self) -> None:
-        """End all of it and start it afresh, on another port. Raises what `running` raises."""
+    async def restart(self, grace: float = GRACE) -> None:
+        """End all of it and start it afresh, on another port. `grace` is as for `stop`. Raises what `running` raises."""
         self.history.append(f"restarted ({self.ended or 'it still ran'})")
-        await self.stop()
+        await self.stop(grace)
         await self.start()
 
     async def reload(self) -> None:
@@ -210,12 +210,15 @@ class Running:
             else:
                 return
 
-    async def stop(self) -> None:
-        """End all of it, the front first, and free its ports and folders. Does nothing where nothing runs."""
+    async def stop(self, grace: float = GRACE) -> None:
+        """End all of it, the front first, and free its ports and folders. Does nothing where nothing runs.
+
+        `grace` is the seconds from the signal that asks it to stop until SIGKILL; with 0 it is not asked.
+        """
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as nursery:
                 for part in reversed(self._parts):
-                    nursery.start_soon(part.supervised.stop, part.command.stop, GRACE)
+                    nursery.start_soon(part.supervised.stop, part.command.stop, grace)
         for part in self._parts:
             shutil.rmtree(part.launch.folder, ignore_errors=True)
         self._parts.clear()

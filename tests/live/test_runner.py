@@ -107,7 +107,7 @@ async def test_every_verdict_comes_out(tmp_path: Path) -> None:
     }
     assert "own/area/fails" in cells["needy"].actual
     assert (cells["fails"].expected, cells["fails"].actual, cells["fails"].attempts) == ("the moon", "cheese", 2)
-    assert "started afresh for another attempt" in cells["fails"].evidence.process
+    assert "started afresh for the last attempt" in cells["fails"].evidence.process
     assert "did not come to an end" in cells["endless"].actual
     evidence = cells["passes"].evidence
     assert {event.kind for event in evidence.wire} >= {WireKind.OPENED, WireKind.SENT, WireKind.RECEIVED}
@@ -143,7 +143,7 @@ async def test_a_setup_that_a_server_has_no_way_for_is_unsupported(tmp_path: Pat
 
 
 async def test_a_server_that_never_starts_is_stranded_and_has_no_cells(tmp_path: Path) -> None:
-    plan = discover.plan("custom", custom={"custom": "{python} -c 'raise SystemExit(7)'"})
+    plan = discover.plan("custom", custom={"custom": "{python} -c 'raise SystemExit(7)' {port}"})
     cells, stranded = await checked(tmp_path, plan, made("plain", answered))
     assert cells == {}
     assert len(stranded) == 1
