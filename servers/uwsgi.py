@@ -46,6 +46,9 @@ class Uwsgi(Adapter):
             raise Unsupported("uWSGI keeps connections alive only in its router: uwsgi:http")
         spoken = "--http" if router else "--http-socket"
         argv = [launch.executable]
+        if Path(launch.executable).name == "pyuwsgi":
+            # To reload it executes itself anew, and would come up as the bare interpreter, without its environment.
+            argv += ["--binary-path", launch.python]
         if command_version(launch.executable).endswith("-debian"):
             argv += ["--plugin", "http,python3" if router else "python3"]
         argv += [
@@ -57,7 +60,7 @@ class Uwsgi(Adapter):
         ]
         argv += ["--disable-logging"]
         if router and asked.keep_alive:
-            argv += ["--http-keepalive", f"{max(1, round(asked.keep_alive))}", "--http-auto-chunked"]
+            argv += [f"--http-keepalive={max(1, round(asked.keep_alive))}", "--http-auto-chunked"]
         for name, value in (
             ("--processes", asked.workers),
             ("--threads", asked.threads),
