@@ -24,7 +24,7 @@ FEW = 20
 def artefacts(samples: Sequence[Sample], *, kept: int, to_keep: int, flying: float, elapsed: float) -> tuple[str, ...]:
     """Return what a reader of the figures of `samples` must know.
 
-    Of `to_keep` answers that asked to keep the connection `kept` did. `flying` requests were seen on their way on
+    `to_keep` answers were to leave their connection open, `kept` came over one that was left open. `flying` requests were seen on their way on
     average over the `elapsed` seconds in which the samples were due.
     """
     found = []
@@ -38,7 +38,7 @@ def artefacts(samples: Sequence[Sample], *, kept: int, to_keep: int, flying: flo
             f"{plateau / len(answered):.0%} of the answers took 40 ms: Nagle's algorithm meets a delayed ACK (the "
             "server writes head and body apart and leaves TCP_NODELAY off), no work is being done"
         )
-    if to_keep and not kept:
+    if to_keep >= FEW // 2 and not kept:
         found.append("the server kept no connection alive: every request paid for a connection of its own")
     sent = [each for each in samples if each.outcome is not Outcome.NEVER_SENT]
     if len(sent) >= FEW and elapsed > 0:

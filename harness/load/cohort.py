@@ -11,16 +11,15 @@ import gc
 import random
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import trio
 
 from ..address import Address
-from ..model import GeneratorHealth, Outcome, Sample
+from ..model import GeneratorHealth, Outcome, Phase, Sample
 from ..response import Response
-from ..stats import quantile, waits
 from .grading import health
 from .link import Link, outcome_of, page_request
 from .pacing import Pacer, schedule
@@ -66,17 +65,11 @@ class _Flight:
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
 
-@dataclass
-class _Tally:
-    """What the generator knows of itself; its own figures, not the server's."""
-
-    lateness: list[float] = field(default_factory=list)
-    due: int = 0
-    sent: int = 0
-
-
 class Cohort:
-    """The healthy users of one server. Ask `run` once; everything else may be asked while it goes on."""
+    """The healthy users of one server. Ask `run` once; everything else may be asked while it goes on.
+
+    `to_keep` counts the answers that were to leave their connection open, `kept` those that came over one left open.
+    """
 
     def __init__(
         self, address: Address, visit: Visit, *, mount: str = "", timeout: float = TIMEOUT, seed: int = 0
@@ -91,10 +84,11 @@ class Cohort:
         self._coin = random.Random(seed)
         self._pool: list[Link] = []
         self._flights: set[_Flight] = set()
-        self._tally = _Tally()
+        self._due: list[float] = []
+        self._sends: list[tuple[float, float]] = []
+        self._cpu = time.process_time()
         self._arrivals = trio.CancelScope()
         self._began = trio.current_time()
-        self._cpu = time.process_time()
         self._count = 0
 
     @property
@@ -111,7 +105,7 @@ class Cohort:
                     for due in schedule(pacer, seconds):
                         intended = begin + due
                         await _until(self._began + intended)
-                        self._tally.due += 1
+                        self._due.append(intended)
                         nursery.start_soon(self._make_visit, intended)
             self._close_pool()
 
@@ -140,25 +134,25 @@ class Cohort:
         """How many requests are on their way."""
         return len(self._flights)
 
-    def health(self, p50: float | None = None) -> GeneratorHealth:
-        """Judge the generator over all that has been sent so far; `p50` (seconds) is the measured one by default."""
-        tally = self._tally
-        if p50 is None and (waited := [latency for latency, _ in waits(self.samples)]):
-            p50 = quantile(waited, 0.5)
+    def health(self, *phases: Phase) -> GeneratorHealth:
+        """Judge the generator by what it sent in `phases`: what was due between them no figure rests on.
+
+        The last of them has the median latency that lateness is measured against.
+        """
+        lateness = [late for due, late in self._sends if _within(due, phases)]
         return health(
-            tally.lateness,
-            due=tally.due,
-            sent=tally.sent,
-            elapsed=max(self.now, 1e-9),
-            cpu=time.process_time() - self._cpu,
-            p50=p50,
+            lateness,
+            due=sum(_within(due, phases) for due in self._due),
+            sent=len(lateness),
+            elapsed=max(sum(each.ended - each.started for each in phases), 1e-9),
+            cpu_share=(time.process_time() - self._cpu) / max(self.now, 1e-9),
+            p50=phases[-1].p50 if phases else None,
         )
 
     # ------------------------------------------------------------------ one visit
 
     async def _make_visit(self, intended: float) -> None:
-        self._tally.lateness.append(self.now - intended)
-        self._tally.sent += 1
+        self._sends.append((intended, self.now - intended))
         visit = self._visit
         page = await self._ask(intended, visit.size)
         if page is not Outcome.OK:
@@ -200,9 +194,8 @@ class Cohort:
                 link = await Link.open(self.address)
                 answer = await link.ask(request)
             outcome = outcome_of(answer, nonce, size)
-            if keep:
-                self.to_keep += 1
-                self.kept += not answer.says_close
+            self.to_keep += keep
+            self.kept += link.asked > 1
             # Whatever is not kept is closed at once: gunicorn lingers up to 2 s on a connection that it has marked to
             # be closed, until the client closes it.
             if keep and outcome is Outcome.OK and not answer.says_close and len(self._pool) < POOL:
@@ -252,6 +245,10 @@ def affordable(rate: float, service: float) -> float:
     One client, asking as fast as it gets answers of `service` seconds each, shows the least that the capacity can be.
     """
     return min(rate, SHARE_OF_CAPACITY / max(service, 1e-9))
+
+
+def _within(due: float, phases: Sequence[Phase]) -> bool:
+    return any(each.started <= due < each.ended for each in phases)
 
 
 async def _ask_again(link: Link, request: bytes) -> Response | None:

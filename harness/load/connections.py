@@ -24,7 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..address import Address
-from ..errors import OutOfResources
+from ..errors import OutOfResources, Unsupported
 from ..response import HEAD_LIMIT, RAW_LIMIT, Framing, Response, ResponseParser
 
 PIECE = 64 * 1024
@@ -117,10 +117,12 @@ class Connections:
     """Opens, reads with care and closes. `status` and `body` are what every answer must have.
 
     `receive`, `send` and `started` (nanoseconds) are lists by file descriptor for the loop to index.
-    Raises OutOfResources where no descriptor is left.
+    Raises OutOfResources where no descriptor is left, Unsupported for TLS.
     """
 
     def __init__(self, address: Address, request: bytes, *, status: int, body: bytes) -> None:
+        if address.tls:
+            raise Unsupported("load over TLS is not measured")
         self.epoll = select.epoll()
         self.tally = Tally()
         self.learned: bytes | None = None

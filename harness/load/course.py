@@ -19,7 +19,7 @@ import trio
 
 from ..errors import ServerDidNotStart
 from ..histogram import Histogram
-from ..model import GeneratorHealth, Percentile, Phase, Sample
+from ..model import Percentile, Phase, Sample
 from ..stats import goodput, summarize, waits
 from .arena import Arena
 from .cohort import TIMEOUT, Cohort, Visit, affordable, warm_up
@@ -115,10 +115,6 @@ class Course:
     async def usage(self) -> Usage:
         """Return what the server's processes use now."""
         return await usage(self.running.processes())
-
-    def health(self, p50: float | None) -> GeneratorHealth:
-        """Judge the generator over the course so far; `p50` is the measured median in seconds."""
-        return self.cohort.health(p50)
 
     def percentiles(self) -> tuple[Percentile, ...]:
         """Return the latency curve of each phase, time-outs and the like as the lower bounds they are."""

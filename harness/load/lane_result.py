@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..histogram import Histogram
-from ..model import GeneratorHealth, Percentile
+from ..model import GeneratorHealth, Outcome, Percentile, Phase
 from ..stats import rank
 from .connections import Tally
 
@@ -119,6 +119,37 @@ class LaneResult:
     def percentiles(self, phase: str) -> tuple[Percentile, ...]:
         """Return the curve over the right answers, for the report's percentile chart."""
         return self.latency.percentiles(phase)
+
+    def phase(self, name: str, started: float) -> Phase:
+        """Return the figures as a phase that began `started` seconds into the scenario.
+
+        A closed loop's last requests, cut off by its end, were not scheduled; see `goodput`.
+        """
+        marks = [self.quantile(q) for q in (0.5, 0.9, 0.99, 1.0)]
+        p50, p90, p99, maximum = (mark and mark[0] for mark in marks)
+        unfinished = self.unfinished if self.offered is not None else self.overdue
+        outcomes = {
+            Outcome.OK: self.ok,
+            Outcome.WRONG: self.wrong,
+            Outcome.ERROR: self.errors,
+            Outcome.TIMEOUT: self.timeouts,
+            Outcome.UNFINISHED: unfinished,
+            Outcome.NEVER_SENT: self.never_sent,
+        }
+        return Phase(
+            name,
+            started,
+            started + self.seconds,
+            sum(outcomes.values()),
+            {outcome.value: count for outcome, count in outcomes.items()},
+            self.goodput,
+            p50=p50,
+            p90=p90,
+            p99=p99,
+            maximum=maximum,
+            service_p99=self.service.quantile(0.99) if self.ok else None,
+            censored=bool(marks[2] and marks[2][1]),
+        )
 
     def health(self) -> GeneratorHealth:
         """Say whether the generator kept up, and why not."""

@@ -76,7 +76,7 @@ async def besiege(
         during = await c.phase("crowd", arena.number("duration"), hurry=searching)
         paid = cost(idle, came, await c.usage(), clients)
         reaped = c.crowd.reaped()
-        health = c.cohort.health(during.p50)
+        health = c.cohort.health(before, during)
         patience = arena.number("recovery")
         recovered = await c.recover(before.p99, patience)
         mark, reason = grade(before, during, health, recovered=recovered, waited=patience)
