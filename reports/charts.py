@@ -343,7 +343,8 @@ def _legend(axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if not handles:
         return
-    ends = [float(each.get_ydata()[-1]) for each in axes.get_lines()]  # type: ignore[index] - numbers went in
+    last: list[Any] = [each.get_ydata() for each in axes.get_lines()]
+    ends = [float(each[-1]) for each in last]
     order = sorted(range(len(handles)), key=lambda place: -ends[place])
     legend = axes.legend(
         [handles[place] for place in order],

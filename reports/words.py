@@ -112,11 +112,12 @@ def rate(value: float | None) -> str:
 
 def size(count: int) -> str:
     """Return bytes in binary units."""
+    value = float(count)
     for unit in ("B", "KiB", "MiB"):
-        if abs(count) < 1024 or unit == "MiB":
-            break
-        count = round(count / 1024)
-    return f"{count:,}{JOINED}{unit}"
+        if abs(value) < 1024:
+            return f"{_three(value) if value < 10 else f'{value:.0f}'}{JOINED}{unit}"
+        value /= 1024
+    return f"{value:,.1f}{JOINED}GiB"
 
 
 def several(names: Iterable[str]) -> str:

@@ -48,7 +48,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Section:
-    """One case with its cells, in the order of the servers. `link` is '' unless it leads to a web page."""
+    """One case with its cells, those that folded say little last. `link` is '' unless it leads to a web page."""
 
     id: str
     case: CaseInfo
@@ -68,6 +68,10 @@ class Group:
 def groups(results: Results, names: Names, plain: Bounds, full: Bounds) -> list[Group]:
     """Return every cell of `results` by area and case; `plain` bounds a pass's evidence, `full` that of the rest."""
     order = {each.name: place for place, each in enumerate(tally.servers(results))}
+
+    def place(cell: Check) -> tuple[bool, int]:
+        return cell.verdict in QUIET, order[cell.server]
+
     by_case: dict[str, list[Check]] = defaultdict(list)
     for each in results.checks:
         by_case[each.case].append(each)
@@ -82,7 +86,7 @@ def groups(results: Results, names: Names, plain: Bounds, full: Bounds) -> list[
                     case.reference.url if case.reference.url.startswith("https://") else "",
                     [
                         _cell(each, names, plain if each.verdict in QUIET else full)
-                        for each in sorted(by_case[case.id], key=lambda each: order[each.server])
+                        for each in sorted(by_case[case.id], key=place)
                     ],
                 )
                 for case in cases

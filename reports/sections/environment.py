@@ -8,7 +8,7 @@ from typing import Any
 from .. import words
 from ..visible import line
 
-_FIRST = ("command", "version", "started", "seconds", "python", "platform", "machine", "cpu", "cores", "memory")
+_FIRST = ("program", "date", "python", "system", "processor", "cores", "memory", "app", "full")
 
 
 def rows(values: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -18,20 +18,20 @@ def rows(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def measured(values: Mapping[str, Any]) -> str:
-    """Return when, how long and on what, on one line; what is not known is left out."""
-    parts = [
-        _told(name, values[name])
-        for name in ("started", "seconds", "python", "platform")
-        if name in values and isinstance(values[name], str | int | float)
-    ]
+    """Return when and on what, on one line; what is not known is left out."""
+    parts = [_told(name, values[name]) for name in ("date", "processor") if values.get(name)]
     if isinstance(values.get("cores"), int):
         parts.append(words.counted(values["cores"], "core"))
-    return " · ".join(parts)
+    if isinstance(values.get("memory"), int):
+        parts.append(_told("memory", values["memory"]))
+    if values.get("python"):
+        parts.append(f"Python {_told('python', values['python'])}")
+    return " · ".join([*parts, *([_told("system", values["system"])] if values.get("system") else [])])
 
 
 def _told(name: str, value: Any) -> str:
-    if name == "seconds" and isinstance(value, int | float):
-        return words.duration(float(value))
-    if name == "started" and isinstance(value, str):
-        return line(value.replace("T", " ").replace("Z", " UTC"), 60)
+    if name == "memory" and isinstance(value, int):
+        return words.size(value)
+    if name == "date" and isinstance(value, str):
+        return line(value.replace("T", " ").replace("+00:00", " UTC"), 60)
     return line(words.conditions({"": value}).strip(), 400)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from wsgi_gauntlet.harness.model import Results
 
 from .sample import build

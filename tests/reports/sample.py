@@ -95,15 +95,16 @@ def build(*, finished: bool = True, checks: bool = True, loads: bool = True) -> 
 def environment() -> dict[str, Any]:
     """What a run says of its machine and call."""
     return {
-        "version": "0.1.0",
-        "command": "wsgi-gauntlet run",
-        "started": "2026-11-22T16:40:12Z",
-        "seconds": 187.4,
-        "python": "CPython 3.11.7",
-        "platform": "Linux-6.1.0-x86_64",
+        "program": "wsgi-gauntlet 0.1.0",
+        "python": "3.11.7",
+        "system": "Linux 6.1.0 x86_64",
+        "processor": "Some <i>processor</i> at 2.60 GHz",
         "cores": 2,
-        "machine": "a laptop",
-        "nested": {"governor": "performance", "list": [1, 2]},
+        "memory": 25_769_803_776,
+        "date": "2026-11-22T16:40:12+00:00",
+        "app": "gauntlet_apps.reference:application",
+        "full": False,
+        "nested": {"governor": "performance", "list": [1, 2.0, True]},
     }
 
 
@@ -309,7 +310,7 @@ def _classroom(name: str, index: int) -> m.Load:
     phases = (
         m.Phase("baseline", 0, 4, 80, {"ok": 80}, 1.0, 0.003, 0.005, 0.009, 0.012, 0.008),
         m.Phase(
-            "attack",
+            "crowd",
             4,
             14,
             200,
@@ -328,7 +329,7 @@ def _classroom(name: str, index: int) -> m.Load:
         m.Percentile(phase, p, base * (1 + (p / 100) ** 12 * spread))
         for phase, base, spread in (
             ("baseline", 0.003, 2),
-            ("attack", min(p50, 4.9), min(p99 / p50, 5 / min(p50, 4.9)) - 1),
+            ("crowd", min(p50, 4.9), min(p99 / p50, 5 / min(p50, 4.9)) - 1),
         )
         for p in (0, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9)
     )

@@ -1,0 +1,122 @@
+"""The end of a run on the terminal: the answer in words, counts, figures, what failed, and where the page is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..harness.model import Check, Grade, Load, Results, Verdict
+from . import tally, words
+from .answer import answer
+from .visible import line
+
+LISTED = 30
+"""Failing cases that are listed; the page has them all."""
+
+_STYLES = {Verdict.FAIL: "bold red", Verdict.WARN: "yellow", Verdict.FLAKY: "magenta", Verdict.PASS: "green"}
+_GRADES = {Grade.IMMUNE: "green", Grade.DEGRADES: "yellow", Grade.COLLAPSES: "bold red", Grade.WEDGED: "bold red"}
+
+
+def summary(results: Results, folder: Path | None = None, console: Console | None = None) -> None:
+    """Print what `results` come to on `console` (stderr by default); `folder` is where the run's files lie."""
+    out = console or Console(stderr=True)
+    _heading(out, "")
+    if not results.finished:
+        out.print(Text("Interrupted: what had been measured by then is below.", style="bold yellow"))
+    out.print(_sentences(results))
+    if results.checks:
+        _heading(out, "Conformance")
+        out.print(_verdicts(results))
+    for name, (info, cells) in tally.scenarios(results).items():
+        _heading(out, f"{info.title} ({name})" if info.title != name else name)
+        out.print(_loads(cells))
+        for doubt in _doubts(cells):
+            out.print(doubt, highlight=False)
+    _failing(results, out)
+    if folder is not None:
+        _heading(out, "")
+        out.print(Text(f"The report: {line(str(folder / 'report.html'))}"), soft_wrap=True, highlight=False)
+
+
+def _heading(out: Console, text: str) -> None:
+    out.print(Text(f"\n{line(text)}" if text else "", style="bold"))
+
+
+def _sentences(results: Results) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for each in answer(results):
+        table.add_row(Text(each.lead, style="bold"), Text(line(each.text)))
+    return table
+
+
+def _verdicts(results: Results) -> Table:
+    shown = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.PASS)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("server", overflow="fold")
+    for each in shown:
+        table.add_column(Text(f"{words.VERDICTS[each].sign} {each}"), justify="right", no_wrap=True)
+    table.add_column("other", justify="right", no_wrap=True)
+    for name in tally.checked(results):
+        counts = tally.count(each for each in results.checks if each.server == name)
+        numbers = [Text(str(counts[each]), style=_STYLES[each] if counts[each] else "dim") for each in shown]
+        others = counts.total - sum(counts[each] for each in shown)
+        table.add_row(Text(line(name, 40)), *numbers, Text(str(others), style="dim"))
+    return table
+
+
+def _loads(cells: list[Load]) -> Table:
+    fields = [_fields(each) for each in cells]
+    heads = ["goodput", "p99", "slowdown", "recovery", "best rate"]
+    shown = [place for place in range(len(heads)) if any(row[place] != words.MISSING for row in fields)]
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("server", overflow="fold")
+    table.add_column("grade", no_wrap=True)
+    for place in shown:
+        table.add_column(heads[place], justify="right", no_wrap=True)
+    for each, row in zip(cells, fields, strict=True):
+        told = Text(f"{words.GRADES[each.grade].sign} {words.grade(each)}", style=_GRADES.get(each.grade, ""))
+        table.add_row(Text(line(each.server, 40)), told, *(Text(row[place]) for place in shown))
+    return table
+
+
+def _doubts(cells: list[Load]) -> list[Text]:
+    found = []
+    for each in cells:
+        doubt = each.note or (each.generator.why if each.generator else "")
+        if doubt and each.grade in words.UNJUDGED:
+            found.append(Text(f"{line(each.server, 40)} is {each.grade}: {line(doubt, 300)}", style="dim"))
+    return found
+
+
+def _fields(load: Load) -> list[str]:
+    phase = words.during(load)
+    return [
+        words.percent(load.goodput) if load.grade is not Grade.MEASURED else words.MISSING,
+        words.duration(phase.p99, at_least=phase.censored) if phase else words.MISSING,
+        words.ratio(load.slowdown, at_least=load.slowdown_censored),
+        words.duration(load.recovery),
+        words.rate(max((each.rate for each in load.steps if each.rate is not None), default=None)),
+    ]
+
+
+def _failing(results: Results, out: Console) -> None:
+    failing: dict[str, list[Check]] = defaultdict(list)
+    for each in results.checks:
+        if each.verdict is Verdict.FAIL:
+            failing[each.case].append(each)
+    if not failing:
+        return
+    _heading(out, "Requirements broken")
+    ordered = sorted(failing.items(), key=lambda each: -len(each[1]))
+    for case, cells in ordered[:LISTED]:
+        tags = "".join(f" [{line(tag, 20)}]" for tag in cells[0].tags)
+        servers = ", ".join(line(each.server, 40) for each in cells)
+        out.print(Text.assemble((line(case), "bold"), (tags, "yellow"), f"\n    {servers}"), highlight=False)
+    if len(ordered) > LISTED:
+        out.print(Text(f"… and {words.counted(len(ordered) - LISTED, 'more case')} in the report"))

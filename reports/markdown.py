@@ -1,0 +1,119 @@
+"""`summary.md`: the run for an issue or a CI job's summary. Short enough for both, whatever the servers said.
+
+Everything that is not ours is escaped: no markup, link, mention or table cell comes from a server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from ..harness.model import Check, Load, Results, Verdict
+from ..harness.output import Output
+from . import tally, words
+from .answer import answer, ran
+from .sections.environment import measured
+from .visible import line
+
+LONGEST = 60_000
+"""Characters; a comment on an issue may have 65,536."""
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~@&!])")
+
+
+def render(results: Results) -> str:
+    """Return `results` as Markdown, the answer first."""
+    parts: list[str] = []
+    used = 0
+    for part in _parts(results):
+        if used + len(part) > LONGEST:
+            parts.append("\n… cut here; report.html has all of it.\n")
+            break
+        parts.append(part)
+        used += len(part)
+    return "".join(parts)
+
+
+OUTPUT = Output("markdown", "summary.md", render)
+
+
+def plain(text: str, limit: int = 300) -> str:
+    """Return `text` on one line with nothing in it that Markdown would act on."""
+    return _SPECIAL.sub(r"\\\1", line(text, limit))
+
+
+def _parts(results: Results) -> Iterator[str]:
+    yield f"# {words.counted(len(tally.tried(results)), 'WSGI server')} through the gauntlet\n\n"
+    if not results.finished:
+        yield "> **This run was interrupted.** What had been measured by then is below.\n\n"
+    where = measured(results.environment)
+    yield f"{ran(results)}{f' · {plain(where)}' if where else ''}\n\n"
+    yield "".join(f"- **{plain(each.lead)}**: {plain(each.text, 2000)}\n" for each in answer(results)) + "\n"
+    if results.checks:
+        yield from _conformance(results)
+    for name, (info, cells) in tally.scenarios(results).items():
+        yield f"## {plain(info.title)} (`{_code(name)}`)\n\n"
+        yield _loads(cells)
+    absent = [each for each in results.servers.values() if not each.available]
+    if absent:
+        yield "## Not here\n\n"
+        for each in absent:
+            get = f"; get it with `{_code(each.get)}`" if each.get else ""
+            yield f"- {plain(each.name)}: {plain(each.why) or 'not found'}{get}\n"
+
+
+def _conformance(results: Results) -> Iterator[str]:
+    shown = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.PASS)
+    heads = " | ".join(f"{words.VERDICTS[each].sign} {each}" for each in shown)
+    table = f"## Conformance\n\n| server | {heads} | other |\n| :-- | {'--: | ' * (len(shown) + 1)}\n"
+    for name in tally.checked(results):
+        counts = tally.count(each for each in results.checks if each.server == name)
+        numbers = [str(counts[each]) for each in shown]
+        others = counts.total - sum(counts[each] for each in shown)
+        table += f"| {plain(name)} | {' | '.join(numbers)} | {others} |\n"
+    yield f"{table}\n"
+    for verdict, title in ((Verdict.FAIL, "Requirements broken (must)"), (Verdict.WARN, "Recommendations (should)")):
+        by_case: dict[str, list[Check]] = defaultdict(list)
+        for each in results.checks:
+            if each.verdict is verdict:
+                by_case[each.case].append(each)
+        if by_case:
+            yield f"<details><summary>{title}: {words.counted(len(by_case), 'case')}</summary>\n\n"
+            for case, cells in sorted(by_case.items(), key=lambda each: -len(each[1])):
+                yield _case(case, cells)
+            yield "\n</details>\n\n"
+
+
+def _case(case: str, cells: list[Check]) -> str:
+    tags = "".join(f" ({plain(tag)})" for tag in cells[0].tags)
+    head = f"- `{_code(case)}`{tags}: {', '.join(plain(each.server) for each in cells)}\n"
+    first = cells[0]
+    if not first.expected and not first.actual:
+        return head
+    return f"{head}  - expected {plain(first.expected)}; {plain(first.server)} gave {plain(first.actual)}\n"
+
+
+def _loads(cells: list[Load]) -> str:
+    table = "| server | grade | goodput | p99 | slowdown | with |\n| :-- | :-- | --: | --: | --: | :-- |\n"
+    for each in cells:
+        phase = words.during(each)
+        fields = [
+            plain(each.server),
+            f"{words.GRADES[each.grade].sign} {words.grade(each)}{_best(each)}",
+            words.percent(each.goodput),
+            words.duration(phase.p99, at_least=phase.censored) if phase else words.MISSING,
+            words.ratio(each.slowdown, at_least=each.slowdown_censored),
+            plain(words.conditions(each.conditions)),
+        ]
+        table += f"| {' | '.join(fields)} |\n"
+    return f"{table}\n"
+
+
+def _best(load: Load) -> str:
+    best = max((each.rate for each in load.steps if each.rate is not None), default=None)
+    return f", {words.rate(best)}" if best is not None else ""
+
+
+def _code(text: str) -> str:
+    return line(text, 300).replace("`", "'").replace("|", "¦")

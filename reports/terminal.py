@@ -1,0 +1,205 @@
+"""A run on the terminal: bars where there is one, plain lines where there is not, never silent for more than 2 s.
+
+Everything goes to stderr, stdout belongs to `--json`. What servers and users wrote is shown without control
+characters, and never read as markup.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from ..harness.model import Check, Load, Verdict
+from .closing import summary
+from .visible import line
+from .words import GRADES, UNJUDGED, VERDICTS, counted, grade, percent
+
+__all__ = ["Terminal", "summary"]
+
+QUIET_FOR = 1.5
+"""Seconds after which a plain log gets a line to show that the run goes on; promised are 2."""
+
+STALE = 20.0
+"""Seconds after which a server that has not been heard of loses its line."""
+
+_SHOWN = 12
+
+
+@dataclass
+class _Doing:
+    text: str
+    fraction: float | None
+    at: float
+
+
+class Terminal:
+    """Shows a run as it goes on; use it as a context manager, so that the terminal is restored however the run ends.
+
+    `console` is where to (stderr by default), `clock` in seconds.
+    """
+
+    def __init__(self, console: Console | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console or Console(stderr=True)
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._over = threading.Event()
+        self._beat: threading.Thread | None = None
+        self._live: Live | None = None
+        self._stage, self._total, self._done = "", 0, 0
+        self._verdicts: Counter[Verdict] = Counter()
+        self._doing: dict[str, _Doing] = {}
+        self._begun = self._stage_begun = self._spoke = clock()
+
+    def __enter__(self) -> Self:
+        self._begun = self._stage_begun = self._spoke = self._clock()
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            # Standard output is left alone: it may be the JSON document that a program reads.
+            self._live = Live(
+                console=self._console,
+                get_renderable=self._picture,
+                refresh_per_second=6,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        else:
+            self._beat = threading.Thread(target=self._beating, name="heartbeat", daemon=True)
+            self._beat.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        if self._beat is not None:
+            self._beat.join(timeout=2)
+            self._beat = None
+
+    def stage(self, name: str, total: int) -> None:
+        """Begin a stretch of work."""
+        with self._lock:
+            self._close_stage()
+            self._stage, self._total, self._done = line(name, 40), total, 0
+            self._stage_begun = self._clock()
+            self._doing.clear()
+        if self._live is None:
+            self._say(Text(f"{self._stage}: {counted(total, 'cell')}"))
+
+    def working(self, server: str, doing: str, fraction: float | None = None) -> None:
+        """Show what `server` is at."""
+        with self._lock:
+            # The last one heard of stands last, so that a long list drops those that have gone quiet.
+            self._doing.pop(server, None)
+            if fraction is None or fraction < 1:
+                self._doing[server] = _Doing(line(doing, 120), fraction, self._clock())
+
+    def checked(self, cell: Check) -> None:
+        """Count one cell of conformance."""
+        with self._lock:
+            self._done += 1
+            self._verdicts[cell.verdict] += 1
+
+    def loaded(self, cell: Load) -> None:
+        """Say what a server came to in a scenario."""
+        with self._lock:
+            self._done += 1
+            self._doing.pop(cell.server, None)
+        told = grade(cell)
+        if cell.goodput is not None and cell.grade not in UNJUDGED:
+            told += f", {percent(cell.goodput)} answered in time"
+        if cell.note:
+            told += f" ({line(cell.note, 160)})"
+        self._say(Text(f"{GRADES[cell.grade].sign} {line(cell.server, 60)} in {line(cell.scenario, 60)}: {told}"))
+
+    def remark(self, text: str) -> None:
+        """Say one line."""
+        self._say(Text(line(text, 1000)))
+
+    def tick(self) -> None:
+        """Say how far the run is, where the log has been quiet for long; the heartbeat calls it."""
+        with self._lock:
+            if self._live is None and self._clock() - self._spoke >= QUIET_FOR:
+                self._say(Text(self._standing(), style="dim"))
+
+    def _beating(self) -> None:
+        while not self._over.wait(0.25):
+            try:
+                self.tick()
+            except (OSError, ValueError):
+                return  # nobody reads any more
+
+    def _say(self, text: Text) -> None:
+        with self._lock:
+            self._spoke = self._clock()
+            self._console.print(text, soft_wrap=True, highlight=False)
+
+    def _close_stage(self) -> None:
+        if self._stage and self._live is None:
+            took = _clock_face(self._clock() - self._stage_begun)
+            self._say(Text(f"{self._stage}: {self._done} of {counted(self._total, 'cell')} in {took}{self._counts()}"))
+
+    def _standing(self) -> str:
+        now = self._clock()
+        if not self._stage:
+            return f"{_clock_face(now - self._begun)}  getting ready{self._at_work(3)}"
+        return f"{_clock_face(now - self._begun)}  {self._stage} {self._done}/{self._total}{self._at_work(3)}"
+
+    def _at_work(self, most: int) -> str:
+        told = []
+        for name, doing in list(self._recent().items())[-most:]:
+            share = "" if doing.fraction is None else f" {doing.fraction:.0%}"
+            told.append(f"{line(name, 40)}: {doing.text}{share}")
+        return "  " + "; ".join(told) if told else ""
+
+    def _recent(self) -> dict[str, _Doing]:
+        now = self._clock()
+        return {name: each for name, each in self._doing.items() if now - each.at < STALE}
+
+    def _counts(self) -> str:
+        told = [
+            f"{VERDICTS[each].sign} {self._verdicts[each]} {each}"
+            for each in (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.ERROR)
+            if self._verdicts[each]
+        ]
+        return f"; {', '.join(told)}" if told and self._stage == "check" else ""
+
+    def _picture(self) -> RenderableType:
+        with self._lock:
+            now = self._clock()
+            head = Table.grid(padding=(0, 1))
+            for _ in range(4):
+                head.add_column(no_wrap=True)
+            head.add_row(
+                Text(self._stage or "getting ready", style="bold"),
+                ProgressBar(total=max(self._total, 1), completed=self._done, width=26, pulse=not self._total),
+                Text(f"{self._done}/{self._total}" if self._total else ""),
+                Text(_clock_face(now - self._begun) + self._counts().replace(";", " ", 1), style="dim"),
+            )
+            rows = Table.grid(padding=(0, 1))
+            rows.add_column(no_wrap=True, max_width=28)
+            rows.add_column(width=12)
+            rows.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+            for name, doing in sorted(list(self._recent().items())[-_SHOWN:]):
+                share = doing.fraction
+                bar = ProgressBar(total=1, completed=share, width=12) if share is not None else Text("")
+                rows.add_row(Text(f"  {line(name, 26)}"), bar, Text(doing.text, style="dim"))
+            return Group(head, rows)
+
+
+def _clock_face(seconds: float) -> str:
+    return f"{int(seconds // 60)}:{int(seconds % 60):02d}"
