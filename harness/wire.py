@@ -128,17 +128,19 @@ class Wire:
 
     # ------------------------------------------------------------------ sending
 
-    async def send(self, data: bytes, timeout: float = 5.0) -> bool:
+    async def send(self, data: bytes, timeout: float = 5.0, *, reading: bool = True) -> bool:
         """Send `data`, reading meanwhile what comes, so that neither side can block the other.
 
-        Says whether all of it went out: False where the peer has gone or takes nothing for `timeout`.
+        Without `reading` nothing is read before all is sent, as with most HTTP libraries. Says whether all of it
+        went out: False where the peer has gone or takes nothing for `timeout`.
         """
         if self._closed:
             return False
         self._record(WireKind.SENT, data)
         sent = False
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._pump)
+            if reading:
+                nursery.start_soon(self._pump)
             with trio.move_on_after(timeout) as scope:
                 sent = await self._send_all(data)
             nursery.cancel_scope.cancel()

@@ -1,0 +1,114 @@
+"""`Expect: 100-continue`, as a server's clients see it on the wire."""
+
+from __future__ import annotations
+
+from ...harness import expect
+from ...harness.catalog import MAY, MUST, case
+from ...harness.exchange import Exchange
+from ...harness.references import rfc9110
+from ...harness.response import Response
+from .verbs import PATIENCE, ask, post, served, served_body, survives, was_refused
+
+CONTINUE = ("Expect: 100-continue", "Content-Length: 5")
+IMMEDIATE = rfc9110(
+    "10.1.1",
+    "The origin server MUST NOT wait for the content before sending the 100 (Continue) response.",
+)
+OMITTED = rfc9110(
+    "10.1.1",
+    "A server MAY omit sending a 100 (Continue) response if it has already received some or all of the content for the "
+    "corresponding request",
+)
+
+
+async def _asks_first(x: Exchange) -> tuple[bytes, Response]:
+    """Send a head with 100-continue; once an interim answer came, the body. Returns that answer and the final one."""
+    wire = await x.connect()
+    await wire.send(post(x, *CONTINUE))
+    begun = await wire.receive_until(b"\r\n\r\n", timeout=PATIENCE)
+    if begun.startswith(b"HTTP/1.1 1"):
+        await wire.send(b"hello")
+        final = await wire.response(timeout=PATIENCE)
+    else:
+        final = Response()
+    await wire.close()
+    return begun, final
+
+
+@case(MUST, IMMEDIATE)
+async def one_continue(x: Exchange) -> None:
+    """A client that asks first gets exactly one 100 before it sends its body, and is served; or a final answer at once.
+
+    curl asks for every upload over 1 MB and waits a second where no 100 comes; other clients wait for ever.
+    """
+    begun, final = await _asks_first(x)
+    await survives(x)
+    if begun.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5")):
+        return
+    expect.that(begun.startswith(b"HTTP/1.1 100"), "100 before any body is sent", begun[:100] or "nothing")
+    expect.that(final.status == 200 and not final.interim, "then one final answer", final.describe())
+    expect.equal([e.detail["data"] for e in x.events("body")], ["hello"], "what the app read")
+
+
+@case(MAY, OMITTED)
+async def answered_unread(x: Exchange) -> None:
+    """An app that does not read the body may be answered without a 100 before."""
+    wire = await x.connect()
+    await wire.send(post(x, *CONTINUE, target="/echo"))
+    answer = await wire.response(timeout=PATIENCE)
+    await wire.close()
+    await survives(x)
+    expect.that(answer.status == 200 and not answer.interim, "the final answer alone", answer.describe())
+
+
+@case(
+    MUST,
+    rfc9110("15.2", "a server MUST NOT send a 1xx response to an HTTP/1.0 client."),
+)
+async def http10(x: Exchange) -> None:
+    """HTTP/1.0 never gets a 100, not even where it asks for one."""
+    told = await ask(x, post(x, *CONTINUE, body=b"hello", version="HTTP/1.0"))
+    expect.that(not told.answer.interim, "no interim answer", [each.status for each in told.answer.interim])
+    served_body(told, b"hello")
+
+
+@case(
+    MAY,
+    rfc9110(
+        "10.1.1",
+        "A server that receives an Expect field value containing a member other than 100-continue MAY respond with a "
+        "417 (Expectation Failed) status code",
+    ),
+)
+async def unknown(x: Exchange) -> None:
+    """An expectation that nobody knows gets 417 or is ignored."""
+    told = await ask(x, x.request("/echo", headers=[("Expect", "gauntlet")]))
+    if not was_refused(told, (417,)):
+        served(told)
+
+
+@case(MUST, OMITTED)
+async def early_body(x: Exchange) -> None:
+    """A client that does not wait for the 100 is served, and the connection stays in step."""
+    told = await ask(x, post(x, *CONTINUE, body=b"hello"))
+    expect.that(len(told.answer.interim) <= 1, "one 100 at most", [each.status for each in told.answer.interim])
+    served_body(told, b"hello")
+
+
+@case(
+    MUST,
+    rfc9110(
+        "8.6",
+        "A server MUST NOT send a Content-Length header field in any response with a status code of 1xx "
+        "(Informational) or 204 (No Content).",
+    ),
+    needs=["http/expect/one-continue"],
+)
+async def interim_clean(x: Exchange) -> None:
+    """A 100 has neither Content-Length nor Transfer-Encoding, and no body."""
+    begun, _ = await _asks_first(x)
+    if not begun.startswith(b"HTTP/1.1 1"):
+        x.skip("no interim answer came")
+    fields = begun.lower()
+    for name in (b"content-length", b"transfer-encoding"):
+        expect.lacks(fields, name, "the 100")

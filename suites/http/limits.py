@@ -1,0 +1,129 @@
+"""Too much, too slow, or no HTTP at all."""
+
+from __future__ import annotations
+
+from ...harness import expect
+from ...harness.catalog import INFO, MUST, SHOULD, case
+from ...harness.exchange import Exchange
+from ...harness.references import rfc9110, rfc9112
+from ...harness.response import Ending
+from .verbs import PATIENCE, REFUSED, ask, noted, post, raw, refused, survives
+
+TOO_LARGE = rfc9110(
+    "5.4",
+    "A server that receives a request header field line, field value, or set of fields larger than it wishes to "
+    "process MUST respond with an appropriate 4xx (Client Error) status code.",
+)
+WHOLE_HEAD = rfc9110(
+    "5.3",
+    "A server MUST NOT apply a request to the target resource until it receives the entire request header section",
+)
+NOT_HTTP = rfc9112(
+    "2.2",
+    "receives a sequence of octets that does not match the HTTP-message grammar aside from the robustness exceptions "
+    "listed above, the server SHOULD respond with a 400 (Bad Request) response and close the connection.",
+)
+TLS_HELLO = bytes.fromhex("160301002f0100002b0303") + bytes(range(32)) + bytes.fromhex("000002c02f0100")
+"""A TLS 1.2 ClientHello of one cipher suite, as a client sends it that was given the wrong port."""
+
+
+@case(MUST, TOO_LARGE)
+async def header_too_large(x: Exchange) -> None:
+    """A header of 256 KiB is served or gets a 4xx, never a bare reset.
+
+    A browser whose cookies have grown too large shows the reason only where an answer comes.
+    """
+    told = await ask(x, x.request("/echo", headers=[("X-A", "a" * 262144)]))
+    if not told.calls:
+        refused(told, REFUSED)
+
+
+@case(MUST, TOO_LARGE)
+async def too_many_headers(x: Exchange) -> None:
+    """20,000 headers are served or get a 4xx, never a bare reset."""
+    told = await ask(x, x.request("/echo", headers=[(f"X-{number}", "a") for number in range(20000)]))
+    if not told.calls:
+        refused(told, REFUSED)
+
+
+@case(
+    INFO,
+    rfc9110("15.5.14", "the server is refusing to process a request because the request content is larger than"),
+)
+async def body_limit(x: Exchange) -> None:
+    """What comes of a declared body of 10 GB, of which nothing is sent."""
+    wire = await x.connect()
+    await wire.send(post(x, "Content-Length: 10000000000", target="/echo"))
+    answer = await wire.response(timeout=0.5)
+    await wire.close()
+    noted("the answer to a declared body of 10 GB", answer.describe())
+
+
+@case(MUST, WHOLE_HEAD, variants={"line": 10, "headers": -20, "empty-line": -2})
+async def half_request_then_fin(x: Exchange, size: int) -> None:
+    """A request that ends within its head never reaches the app."""
+    wire = await x.connect()
+    await wire.send(x.request("/echo", headers=[("X-Some-Header", "some value")])[:size])
+    await wire.half_close()
+    await wire.ending(PATIENCE)
+    await wire.close()
+    await survives(x)
+    expect.equal([e.detail["path"] for e in x.events("called")], [], "the app's calls")
+
+
+async def _not_http(x: Exchange, data: bytes) -> None:
+    wire = await x.connect()
+    await wire.send(data)
+    await wire.half_close()
+    answer = await wire.response(timeout=PATIENCE)
+    ending = await wire.ending(PATIENCE)
+    await wire.close()
+    await survives(x)
+    expect.equal([e.detail["path"] for e in x.events("called")], [], "the app's calls")
+    expect.that(ending is not Ending.OPEN, "the connection closed", f"{answer.describe()}; open after {PATIENCE:g} s")
+    good = answer.nothing or (answer.status is not None and answer.status >= 400)
+    expect.that(good, "400, or the connection closed", answer.describe())
+
+
+@case(SHOULD, NOT_HTTP)
+async def garbage(x: Exchange) -> None:
+    """Bytes that are no HTTP get 400 or a closed connection, never an answer of the app."""
+    await _not_http(x, bytes(range(14, 256)) + b"\r\n\r\n")
+
+
+@case(SHOULD, NOT_HTTP)
+async def tls_hello(x: Exchange) -> None:
+    """A TLS handshake on a plain port gets 400 or a closed connection once the client gives up, and no call."""
+    await _not_http(x, TLS_HELLO)
+
+
+@case(SHOULD, NOT_HTTP)
+async def h2_preface(x: Exchange) -> None:
+    """The preface of HTTP/2 gets an error or a closed connection, never an answer of the app."""
+    await _not_http(x, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9))
+
+
+@case(INFO, rfc9112("9.5", "Servers will usually have some timeout value beyond which they will no longer maintain"))
+async def slow_headers(x: Exchange) -> None:
+    """Whether others are served while one client is half-way through its head."""
+    slow = await x.connect()
+    await slow.send(raw(x, f"GET {x.target('/echo')} HTTP/1.1")[:-2])
+    other = await x.connect()
+    await other.send(x.request("/echo"))
+    answer = await other.response(timeout=1.0)
+    await slow.close()
+    await other.close()
+    noted("what another client gets meanwhile", answer.describe())
+
+
+@case(INFO, rfc9112("9.5", "Servers will usually have some timeout value beyond which they will no longer maintain"))
+async def slow_body(x: Exchange) -> None:
+    """Whether others are served while one client is half-way through its body."""
+    slow = await x.connect()
+    await slow.send(post(x, "Content-Length: 10", body=b"hello"))
+    other = await x.connect()
+    await other.send(x.request("/echo"))
+    answer = await other.response(timeout=1.0)
+    await slow.close()
+    await other.close()
+    noted("what another client gets meanwhile", answer.describe())
