@@ -370,7 +370,7 @@ async def get_with_body(x: Exchange) -> None:
     never_hidden(told)
 
 
-@case(MUST, READ_OR_CLOSE, tags=SECURITY)
+@case(MUST, READ_OR_CLOSE, tags=SECURITY, needs=["http/responses/head-no-body/length"])
 async def head_with_body(x: Exchange) -> None:
     """The body of a HEAD is consumed, or the connection is closed; it never becomes a request."""
     body = hidden(x)
