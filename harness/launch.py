@@ -10,7 +10,6 @@ import os
 import secrets
 import shlex
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,7 +21,8 @@ from . import processes, ready
 from .adapter import Adapter, Command, Found, Launch, Protocol, Settings, python_version
 from .address import Address
 from .errors import NotInstalled, OutOfResources, PortTaken, ServerDidNotStart, Unsupported
-from .events import LONGEST_PATH, Channel
+from .events import Channel
+from .places import SOCKET, lay_path, log_file, private_folder, require_descriptors, writing
 from .ports import leased_port
 from .serverlog import ServerLog, telling_line
 from .supervised import Supervised
@@ -39,8 +39,6 @@ HOPELESS = 2.0
 
 REFERENCE = "gauntlet_apps."
 """Apps of this package answer /nonce."""
-
-SOCKET = "http.sock"
 
 
 @dataclass(frozen=True)
@@ -170,7 +168,7 @@ class Running:
     # ------------------------------------------------------------------ what can be done to it
 
     async def restart(self, grace: float = GRACE) -> None:
-        """End all of it and start it afresh, on another port. `grace` is as for `stop`. Raises what `running` raises."""
+        """End all of it and start it afresh, on another port; `grace` is as for `stop`. Raises what `running` does."""
         self.history.append(f"restarted ({self.ended or 'it still ran'})")
         await self.stop(grace)
         await self.start()
@@ -239,7 +237,6 @@ class Running:
         if not plan.found.here:
             raise NotInstalled(f"{plan.name}: {plan.found.why}; get it with: {plan.found.get}")
         folder = self._home / f"{self._starts}{'f' if behind else 's'}"
-        folder.mkdir(mode=0o700)
         unix = unix or plan.adapter.unix_only
         port = 0 if unix else self._leases.enter_context(leased_port())
         launch = Launch(
@@ -255,8 +252,10 @@ class Running:
             upstream_protocol=behind.protocol if behind else Protocol.HTTP,
         )
         command = plan.adapter.command(launch)
-        for name, text in command.files.items():
-            (folder / name).write_text(text, encoding="utf-8")
+        with writing(folder):
+            folder.mkdir(mode=0o700)
+            for name, text in command.files.items():
+                (folder / name).write_text(text, encoding="utf-8")
         mark = self._log.mark()
         supervised = await Supervised.start(
             command.argv,
@@ -355,55 +354,23 @@ async def running(
 
     `scratch` holds its private folder, `logs` its log. Without `observe` the app reports no events. `deadline` is in
     seconds, for each start. Raises ServerDidNotStart with the log's telling line, PortTaken after three tries,
-    NotInstalled, OutOfResources, and Unsupported where the adapter has no option for a setting.
+    NotInstalled, OutOfResources, StorageFull, and Unsupported where the adapter has no option for a setting.
     """
-    home = _private_folder(scratch)
+    require_descriptors()
+    home = private_folder(scratch)
     try:
-        _lay_path(home / "path")
+        lay_path(home / "path")
         async with AsyncExitStack() as stack:
             channel = Channel.silent()
             if observe:
                 (home / "e").mkdir(mode=0o700)
                 channel = await stack.enter_async_context(Channel.open(home / "e"))
-            server = Running(plan, channel, home, scratch, _log_file(logs, plan.name), deadline)
+            server = Running(plan, channel, home, scratch, log_file(logs, plan.name), deadline)
             stack.push_async_callback(server.stop)
             await server.start()
             yield server
     finally:
         shutil.rmtree(home, ignore_errors=True)
-
-
-def _private_folder(scratch: Path) -> Path:
-    """Make a folder for one instance, where a Unix socket's path still fits."""
-    room = LONGEST_PATH - len("/g-12345678/99s/") - len(SOCKET)
-    place = scratch.resolve()
-    if len(os.fsencode(place)) > room:
-        place = Path(tempfile.gettempdir())
-    if len(os.fsencode(place)) > room:
-        place = Path("/tmp")  # noqa: S108 - mkdtemp makes a private folder in it
-    try:
-        return Path(tempfile.mkdtemp(prefix="g-", dir=place))
-    except OSError as error:
-        raise OutOfResources(f"cannot make a folder in {place}: {error.strerror}; set TMPDIR to another disk") from None
-
-
-def _lay_path(folder: Path) -> None:
-    """Make the folder of PYTHONPATH in which the server's process finds the reference app, and nothing else of ours."""
-    folder.mkdir(mode=0o700)
-    (folder / "gauntlet_apps").symlink_to(Path(__file__).resolve().parents[1] / "suites" / "apps")
-
-
-def _log_file(logs: Path, name: str) -> Path:
-    """Create a new log file for a server of that name."""
-    plain = "".join(letter if letter.isalnum() or letter in "-_.=,@" else "-" for letter in name).strip("-.")[:80]
-    for number in range(1, 10_000):
-        path = logs / (f"{plain or 'server'}.log" if number == 1 else f"{plain or 'server'}.{number}.log")
-        try:
-            path.open("xb").close()
-        except FileExistsError:
-            continue
-        return path
-    raise OutOfResources(f"there are too many logs of {name} in {logs}")
 
 
 def _command_line(command: Command) -> str:

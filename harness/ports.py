@@ -48,7 +48,10 @@ def leased_port(host: str = "127.0.0.1") -> Iterator[int]:
     with contextlib.ExitStack() as held:
         for _ in range(TRIES):
             port = random.choice(candidates)
-            lease = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+            try:
+                lease = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+            except OSError as error:
+                raise OutOfResources(f"no socket to be had: {error.strerror}; raise `ulimit -n`") from error
             try:
                 lease.bind(f"\0wsgi-gauntlet-port-{port}")
             except OSError:

@@ -19,7 +19,7 @@ from typing import Any
 import trio
 
 from . import processes, supervisor
-from .errors import HarnessTrouble
+from .errors import HarnessTrouble, OutOfResources
 
 LOG_LIMIT = 16 << 20
 """Bytes of a server's output that are kept."""
@@ -54,7 +54,7 @@ class Supervised:
     ) -> Supervised:
         """Start `argv` in `folder` and return once it runs, or `failure` says why it could not.
 
-        `remove` is deleted if the harness dies, and `prune` with it where it is empty then.
+        `remove` is deleted if the harness dies, and `prune` with it where it is empty then. Raises OutOfResources.
         """
         order = {
             "argv": list(argv),
@@ -66,7 +66,10 @@ class Supervised:
             "remove": str(remove),
             "prune": str(prune or ""),
         }
-        supervised = cls(_spawn(log))
+        try:
+            supervised = cls(_spawn(log))
+        except OSError as error:
+            raise OutOfResources(f"no process to be had: {error.strerror}; raise `ulimit -n` and `-u`") from error
         try:
             supervised._tell(order)
             while not (supervised.pid or supervised.failure or supervised._reports_end):

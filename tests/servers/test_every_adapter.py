@@ -1,0 +1,42 @@
+"""What holds of every file in servers/, the ones to come included."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from wsgi_gauntlet.harness.adapter import Adapter, Launch
+from wsgi_gauntlet.harness.address import Address
+from wsgi_gauntlet.harness.discover import adapters
+from wsgi_gauntlet.harness.naming import PART
+
+Launching = Callable[..., Launch]
+
+
+@pytest.fixture(params=list(adapters().values()), ids=list(adapters()))
+def adapter(request: pytest.FixtureRequest) -> Adapter:
+    chosen: Adapter = request.param
+    return chosen
+
+
+def test_its_names_can_be_written_on_the_command_line(adapter: Adapter) -> None:
+    assert adapter.title
+    for variant in adapter.variants:
+        match = PART.fullmatch(f"{adapter.name}:{variant}")
+        assert match is not None
+        assert match["variant"] == variant
+        assert adapter.variants[variant]
+
+
+def test_it_is_here_or_says_how_to_get_it(adapter: Adapter) -> None:
+    found = adapter.find(sys.executable)
+    assert (found.version and found.executable) if found.here else found.get
+
+
+def test_conditions_name_the_workers_and_are_plain_values(adapter: Adapter, launching: Launching) -> None:
+    for variant in adapter.variants or ("",):
+        told = adapter.conditions(launching(variant=variant, upstream=Address(port=1) if adapter.front else None))
+        assert told["workers"] == 1
+        assert all(isinstance(value, (int, float, str)) for value in told.values())

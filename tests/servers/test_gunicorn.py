@@ -1,0 +1,86 @@
+"""gunicorn's command line, as a value."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from wsgi_gauntlet.harness.adapter import Launch
+from wsgi_gauntlet.harness.address import Address
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.servers import gunicorn
+from wsgi_gauntlet.servers.gunicorn import ADAPTER
+
+Launching = Callable[..., Launch]
+
+
+@pytest.fixture(autouse=True)
+def version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gunicorn, "distribution_version", lambda *_: "27.0.1")
+
+
+def test_its_own_defaults_are_left_alone(launching: Launching) -> None:
+    command = ADAPTER.command(launching(variant="sync"))
+    assert command.argv == (
+        *("/py/bin/python", "-m", "gunicorn", "--bind", "127.0.0.1:8000", "--worker-class", "sync"),
+        *("--worker-tmp-dir", "/private", "--no-control-socket", "gauntlet_apps.reference:application"),
+    )
+    assert command.reload is signal.SIGHUP
+    assert command.environment == {}
+
+
+def test_settings_become_its_options(launching: Launching) -> None:
+    launch = launching(
+        variant="gthread", workers=4, threads=8, keep_alive=5.0, timeout=30.0, backlog=64, address=Address(path="/s")
+    )
+    line = " ".join(ADAPTER.command(launch).argv)
+    assert "--bind unix:/s --worker-class gthread" in line
+    assert "--workers 4 --threads 8 --keep-alive 5 --timeout 30 --backlog 64 gauntlet_apps" in line
+
+
+def test_a_mount_is_told_by_script_name(launching: Launching) -> None:
+    assert ADAPTER.command(launching(mount="/x")).environment == {"SCRIPT_NAME": "/x"}
+
+
+@pytest.mark.parametrize(
+    ("version", "given"), [("25.1.0", True), ("25.0.3", False), ("20.1.0", False), ("", False), ("26.0", True)]
+)
+def test_only_versions_that_have_a_control_socket_are_told_to_leave_it(
+    launching: Launching, monkeypatch: pytest.MonkeyPatch, version: str, given: bool
+) -> None:
+    monkeypatch.setattr(gunicorn, "distribution_version", lambda *_: version)
+    assert ("--no-control-socket" in ADAPTER.command(launching()).argv) is given
+
+
+def test_the_sync_worker_has_neither_threads_nor_keep_alive(launching: Launching) -> None:
+    with pytest.raises(Unsupported, match="gunicorn:gthread has a pool"):
+        ADAPTER.command(launching(variant="sync", threads=2))
+    with pytest.raises(Unsupported, match="no option for keep alive"):
+        ADAPTER.command(launching(variant="sync", keep_alive=2.0))
+    assert ADAPTER.command(launching(variant="sync", threads=1))
+
+
+def test_fractions_of_seconds_are_no_option_of_it(launching: Launching) -> None:
+    line = " ".join(ADAPTER.command(launching(variant="gthread", keep_alive=0.2, timeout=1.5)).argv)
+    assert "--keep-alive 1 --timeout 2 " in line
+    told = ADAPTER.conditions(launching(variant="gthread", keep_alive=0.2, timeout=1.5))
+    assert (told["keep-alive"], told["timeout"]) == (1, 2)
+
+
+def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:
+    assert ADAPTER.conditions(launching(variant="sync")) == {
+        "workers": 1,
+        "threads": 1,
+        "keep-alive": 0,
+        "timeout": 30,
+        "backlog": 2048,
+    }
+    assert ADAPTER.conditions(launching(variant="gthread", threads=8, timeout=0.0)) == {
+        "workers": 1,
+        "threads": 8,
+        "keep-alive": 2,
+        "timeout": 0,
+        "backlog": 2048,
+    }

@@ -1,0 +1,63 @@
+"""Servers that are started by a script of a few lines: Werkzeug, Flask and wsgiref."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+import pytest
+
+from wsgi_gauntlet.harness.adapter import Adapter, Launch, Protocol
+from wsgi_gauntlet.harness.address import Address
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.servers import flask, werkzeug, wsgiref
+
+Launching = Callable[..., Launch]
+
+ALL = [werkzeug.ADAPTER, flask.ADAPTER, wsgiref.ADAPTER]
+
+
+@pytest.mark.parametrize("adapter", ALL, ids=lambda each: str(each.name))
+def test_the_script_is_python_and_the_rest_are_its_arguments(adapter: Adapter, launching: Launching) -> None:
+    command = adapter.command(launching())
+    ast.parse(command.files["serve.py"])
+    assert command.argv[:2] == ("/py/bin/python", "serve.py")
+    assert command.reload is None
+
+
+@pytest.mark.parametrize("adapter", ALL, ids=lambda each: str(each.name))
+@pytest.mark.parametrize("asked", [{"workers": 2}, {"keep_alive": 1.0}, {"timeout": 1.0}, {"backlog": 1}])
+def test_what_none_of_them_can_do(adapter: Adapter, launching: Launching, asked: dict[str, int]) -> None:
+    with pytest.raises(Unsupported, match="no option for"):
+        adapter.command(launching(**asked))
+    with pytest.raises(Unsupported, match="does not speak uwsgi"):
+        adapter.command(launching(protocol=Protocol.UWSGI))
+
+
+def test_werkzeug_is_threaded_unless_told_otherwise(launching: Launching) -> None:
+    reference = "gauntlet_apps.reference:application"
+    assert werkzeug.ADAPTER.command(launching()).argv[2:] == ("127.0.0.1", "8000", "threaded", "", reference)
+    single = launching(variant="single", mount="/x", address=Address(path="/s"))
+    assert werkzeug.ADAPTER.command(single).argv[2:] == ("unix:///s", "0", "single", "/x", reference)
+
+
+def test_werkzeugs_threads_are_one_or_without_number(launching: Launching) -> None:
+    with pytest.raises(Unsupported, match="werkzeug:threaded has one for each connection"):
+        werkzeug.ADAPTER.command(launching(variant="single", threads=2))
+    with pytest.raises(Unsupported, match="werkzeug:single has one"):
+        werkzeug.ADAPTER.command(launching(variant="threaded", threads=1))
+    assert werkzeug.ADAPTER.command(launching(variant="threaded", threads=2))
+    assert werkzeug.ADAPTER.conditions(launching(variant="threaded"))["threads"] == "one a connection"
+    assert werkzeug.ADAPTER.conditions(launching(variant="single"))["threads"] == 1
+
+
+def test_flask_serves_the_reference_app_inside_a_flask_app_and_a_users_own_as_it_is(launching: Launching) -> None:
+    assert flask.ADAPTER.command(launching()).argv[-1] == "gauntlet_apps.flask_app:application"
+    assert flask.ADAPTER.command(launching(app="mine:app")).argv[-1] == "mine:app"
+
+
+def test_wsgiref_has_nothing_to_set(launching: Launching) -> None:
+    for asked in ({"threads": 2}, {"mount": "/x"}, {"address": Address(path="/s")}):
+        with pytest.raises(Unsupported, match="wsgiref has no option for"):
+            wsgiref.ADAPTER.command(launching(**asked))
+    assert wsgiref.ADAPTER.conditions(launching()) == {"workers": 1, "threads": 1, "keep-alive": 0, "backlog": 5}

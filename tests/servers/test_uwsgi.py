@@ -1,0 +1,119 @@
+"""uWSGI's command line, as a value, and where it is looked for."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from wsgi_gauntlet.harness.adapter import Launch, Protocol
+from wsgi_gauntlet.harness.address import Address
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.servers import uwsgi
+from wsgi_gauntlet.servers.uwsgi import ADAPTER, command_version
+
+Launching = Callable[..., Launch]
+
+
+@pytest.fixture(autouse=True)
+def version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uwsgi, "command_version", lambda _: "2.0.30")
+
+
+def test_it_has_a_master_needs_its_app_and_dies_on_term(launching: Launching) -> None:
+    command = ADAPTER.command(launching(executable="/opt/uwsgi"))
+    assert command.argv == (
+        *("/opt/uwsgi", "--http-socket", "127.0.0.1:8000", "--master", "--need-app", "--die-on-term"),
+        *("--disable-logging", "--module", "gauntlet_apps.reference:application"),
+    )
+    assert command.stop is signal.SIGTERM
+    assert command.reload is signal.SIGHUP
+
+
+def test_the_wheel_is_told_what_to_execute_on_reload(launching: Launching) -> None:
+    argv = ADAPTER.command(launching(executable="/py/bin/pyuwsgi")).argv
+    assert argv[:3] == ("/py/bin/pyuwsgi", "--binary-path", "/py/bin/python")
+
+
+@pytest.mark.parametrize(("variant", "plugins"), [("http-socket", "python3"), ("http", "http,python3")])
+def test_debians_needs_its_plugins(
+    launching: Launching, monkeypatch: pytest.MonkeyPatch, variant: str, plugins: str
+) -> None:
+    monkeypatch.setattr(uwsgi, "command_version", lambda _: "2.0.21-debian")
+    argv = ADAPTER.command(launching(executable="/usr/bin/uwsgi", variant=variant)).argv
+    assert argv[1:3] == ("--plugin", plugins)
+
+
+def test_settings_become_its_options(launching: Launching) -> None:
+    launch = launching(
+        variant="http", workers=4, threads=2, keep_alive=5.0, timeout=30.0, backlog=64, address=Address(path="/s")
+    )
+    line = " ".join(ADAPTER.command(launch).argv)
+    assert "--http /s --master" in line
+    assert "--http-keepalive=5 --http-auto-chunked" in line
+    assert "--processes 4 --threads 2 --listen 64 --harakiri 30" in line
+
+
+def test_behind_a_front_it_speaks_uwsgi_whatever_its_variant(launching: Launching) -> None:
+    for variant in ADAPTER.variants:
+        launch = launching(variant=variant, protocol=Protocol.UWSGI, address=Address(path="/s"))
+        assert "--uwsgi-socket /s" in " ".join(ADAPTER.command(launch).argv)
+
+
+def test_a_mount_takes_the_place_of_the_module(launching: Launching) -> None:
+    argv = ADAPTER.command(launching(mount="/x")).argv
+    assert argv[-3:] == ("--mount", "/x=gauntlet_apps.reference:application", "--manage-script-name")
+    assert "--module" not in argv
+
+
+def test_only_the_router_keeps_connections_alive(launching: Launching) -> None:
+    with pytest.raises(Unsupported, match="uwsgi:http"):
+        ADAPTER.command(launching(variant="http-socket", keep_alive=5.0))
+
+
+def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:
+    assert ADAPTER.conditions(launching(workers=2)) == {
+        "workers": 2,
+        "threads": 1,
+        "keep-alive": 0,
+        "socket-timeout": 4,
+        "harakiri": 0,
+        "backlog": 100,
+        "buffer-size": 4096,
+    }
+
+
+def interpreter(folder: Path, *commands: str) -> str:
+    for name in commands:
+        (folder / name).touch(mode=0o755)
+    return str(folder / "python")
+
+
+@pytest.mark.parametrize("name", ["pyuwsgi", "uwsgi"])
+def test_the_interpreters_own_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    python = interpreter(tmp_path, name)
+    monkeypatch.setattr(uwsgi, "distribution_version", lambda _, asked: "2.0.30" if asked == name else "")
+    found = ADAPTER.find(python)
+    assert (found.version, found.executable) == ("2.0.30", str(tmp_path / name))
+
+
+def test_one_on_path_serves_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/uwsgi")
+    found = ADAPTER.find(interpreter(tmp_path))
+    assert (found.version, found.executable) == ("2.0.30", "/usr/bin/uwsgi")
+
+
+def test_where_there_is_none_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    found = ADAPTER.find(interpreter(tmp_path))
+    assert not found.here
+    assert found.get.endswith("-m pip install pyuwsgi")
+
+
+def test_a_command_that_does_not_run_has_no_version(tmp_path: Path) -> None:
+    assert command_version(str(tmp_path / "missing")) == ""
+    assert command_version(sys.executable).startswith("Python 3.")
