@@ -23,8 +23,15 @@ class Sentence:
 
 def answer(results: Results) -> list[Sentence]:
     """Return the findings, the most telling first; never empty."""
+    nothing = [] if tally.tried(results) else [Sentence("Nothing", "was measured: no cell of this run was decided.")]
     found = [*_users(results), *_slow(results), *_conformance(results), *_doubts(results), *_absent(results)]
-    return found or [Sentence("Nothing", "was measured: no cell of this run was decided.")]
+    return nothing + found or [Sentence("No finding", "No cell of this run could be judged.")]
+
+
+def title(results: Results) -> str:
+    """Return the heading of a report."""
+    tried = len(tally.tried(results))
+    return f"{counted(tried, 'WSGI server')} through the gauntlet" if tried else "No server went through the gauntlet"
 
 
 def headline(results: Results) -> str | None:

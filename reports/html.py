@@ -63,7 +63,7 @@ def _context(results: Results) -> dict[str, Any]:
         "colours": Markup(_colours()),  # noqa: S704 - our own constants
         "js": Markup(script),  # noqa: S704 - our own file
         "results": results,
-        "title": _title(results),
+        "title": answer.title(results),
         "ran": answer.ran(results),
         "answer": answer.answer(results),
         "picture": figures.picture(results),

@@ -28,7 +28,8 @@ def render(results: Results) -> str:
     used = 0
     for part in _parts(results):
         if used + len(part) > LONGEST:
-            parts.append("\n… cut here; report.html has all of it.\n")
+            shut = "\n</details>\n" * ("".join(parts).count("<details>") - "".join(parts).count("</details>"))
+            parts.append(f"{shut}\n… cut here; report.html has all of it.\n")
             break
         parts.append(part)
         used += len(part)
@@ -40,7 +41,7 @@ OUTPUT = Output("markdown", "summary.md", render)
 
 def plain(text: str, limit: int = 300) -> str:
     """Return `text` on one line with nothing in it that Markdown would act on."""
-    return _SPECIAL.sub(r"\\\1", line(text, limit))
+    return _SPECIAL.sub(r"\\\1", line(text, limit)).replace("://", "\\://")
 
 
 def _parts(results: Results) -> Iterator[str]:

@@ -1,0 +1,72 @@
+"""The first sentences of a report say what was found, and blame no server for what is not its fault."""
+
+from __future__ import annotations
+
+import msgspec
+
+from wsgi_gauntlet.harness.model import SCHEMA, Check, Grade, Level, Load, Results, ServerInfo, Verdict
+from wsgi_gauntlet.reports.answer import answer, headline, ran
+
+from .sample import build
+
+
+def _text(results: Results, lead: str) -> str:
+    return " ".join(each.text for each in answer(results) if each.lead == lead).replace("\u00a0", " ")
+
+
+def test_users_are_told_apart_by_what_they_got(results: Results) -> None:
+    """Those who were served first; what the generator spoilt is left out."""
+    text = _text(results, "Users")
+    assert text.startswith("While some people in the classroom are slow, waitress (p99 9 ms)")
+    assert "gunicorn:gthread answers 87 %" in text
+    assert "gunicorn:sync did not recover" in text
+    assert "wsgiref" not in text
+
+
+def test_slow_clients_are_counted(results: Results) -> None:
+    """By the number that it takes to stop a server."""
+    text = _text(results, "Slow clients")
+    assert "1 slow client stops werkzeug and pyuwsgi; 2 slow clients stop gunicorn:sync" in text
+    assert text.endswith("waitress and nginx+gunicorn:sync hold out against all 256.")
+
+
+def test_conformance_names_the_fewest_first(results: Results) -> None:
+    """With the number of requirements that were tried."""
+    assert "breaks 1 of 67 requirements (must)" in _text(results, "Conformance")
+    assert _text(results, "Security").endswith("wsgiref 2.")
+
+
+def test_doubt_is_told_as_doubt(results: Results) -> None:
+    """Invalid, inconclusive and our own errors stand apart."""
+    text = _text(results, "Not judged")
+    assert "wsgiref in classroom (the generator could not keep up)" in text
+    assert text.endswith("None of this counts against a server.")
+    assert _text(results, "Not here").startswith("bjoern and cheroot were not tried")
+
+
+def test_a_clean_server_is_said_to_be_clean() -> None:
+    """No requirement broken."""
+    check = Check("saint", "http/host/missing", Level.MUST, (), Verdict.PASS)
+    results = Results(SCHEMA, {}, {"saint": ServerInfo("saint", "Saint", True)}, (check,))
+    assert _text(results, "Conformance") == "saint breaks none of the 1 requirements (must) tried."
+    sinner = msgspec.structs.replace(check, server="sinner", verdict=Verdict.FAIL)
+    assert _text(msgspec.structs.replace(results, checks=(check, sinner)), "Conformance").endswith("sinner breaks 1.")
+
+
+def test_nothing_measured_is_said() -> None:
+    """An interrupted run may hold nothing at all."""
+    assert [each.lead for each in answer(Results(SCHEMA, {}, {}))] == ["Nothing"]
+
+
+def test_halves_of_a_run() -> None:
+    """Only loads, or only checks."""
+    assert ran(build(checks=False)) == "8 servers, 3 load scenarios"
+    assert ran(build(loads=False)) == "8 servers, 76 conformance cases (608 cells)"
+    assert headline(build(loads=False)) is None
+    assert headline(build(checks=False)) == "classroom"
+
+
+def test_a_served_but_slower_server_says_how_much() -> None:
+    """Goodput alone is not the whole answer."""
+    load = Load("a", "classroom", Grade.DEGRADES, 0.999, 4.0)
+    assert "a (4 × slower) still serves everyone else." in _text(Results(SCHEMA, {}, {}, loads=(load,)), "Users")

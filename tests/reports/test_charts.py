@@ -1,0 +1,116 @@
+"""Charts are text that a page can hold: their own ids, the page's colours, and everything that went wrong in them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import msgspec
+import pytest
+
+from wsgi_gauntlet.harness.errors import BadConfiguration
+from wsgi_gauntlet.harness.model import Grade, Load, Outcome, Results, Sample, Step
+from wsgi_gauntlet.reports import charts, json, svg, tally
+
+from .sample import build
+
+
+@pytest.fixture(scope="module")
+def classroom(results: Results) -> list[Load]:
+    """What the servers did in the classroom."""
+    return tally.scenarios(results)["classroom"][1]
+
+
+def _uses(drawn: str) -> int:
+    return drawn.count("<use ")
+
+
+def test_a_chart_follows_the_page(classroom: list[Load]) -> None:
+    """No colour of its own, no size of its own, no id that another chart could have, and words for a screen reader."""
+    first = svg.inline(charts.goodput(classroom), "one", 'Goodput <of> "all"')
+    second = svg.inline(charts.goodput(classroom), "two", "Goodput")
+    assert "var(--c-good)" in first
+    assert not re.search(r"#[0-9a-f]{6}", first)
+    assert re.match(r'<svg class="chart" role="img" aria-label="Goodput &lt;of&gt; &quot;all&quot;"', first)
+    assert not re.search(r'^<svg [^>]* width="', first)
+    ids = [set(re.findall(r' id="([^"]+)"', each)) for each in (first, second)]
+    assert not ids[0] & ids[1]
+    for each in (first, second):
+        used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', each))
+        assert used <= set(re.findall(r' id="([^"]+)"', each))
+    ET.fromstring(first)
+    assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", first)
+
+
+def test_text_stays_text(classroom: list[Load]) -> None:
+    """It can be searched, copied and read aloud."""
+    assert ">nginx+gunicorn:sync</text>" in charts.goodput(classroom)
+
+
+def test_what_went_wrong_is_never_thinned_out() -> None:
+    """Of a hundred thousand good answers some are drawn; the time-outs all are."""
+    good = [Sample(number / 1000, 0.01, 0.01, Outcome.OK) for number in range(20_000)]
+    bad = [Sample(number / 10, 5.0, 5.0, Outcome.TIMEOUT) for number in range(30)]
+    kept = charts.thinned(good + bad)
+    assert sum(each.outcome is Outcome.TIMEOUT for each in kept) == 30
+    assert len(kept) <= charts.DRAWN + 30
+    assert [each.intended for each in kept] == sorted(each.intended for each in kept)
+
+
+def test_every_sample_is_in_the_panel() -> None:
+    """Good answers, time-outs and errors, each with a mark."""
+    outcomes = [Outcome.OK, Outcome.TIMEOUT, Outcome.WRONG, Outcome.NEVER_SENT, Outcome.ERROR, Outcome.UNFINISHED]
+    samples = tuple(Sample(float(at), 0.1 * (at + 1), 0.1, each) for at, each in enumerate(outcomes))
+    load = Load("a", "classroom", Grade.DEGRADES, samples=samples)
+    empty = msgspec.structs.replace(load, samples=())
+    shared = charts.frame([load])
+    assert _uses(charts.latency(load, shared)) - _uses(charts.latency(empty, shared)) == len(samples)
+
+
+def test_servers_share_one_frame(classroom: list[Load]) -> None:
+    """Or they could not be compared."""
+    shared = charts.frame(classroom)
+    assert shared.last == 18
+    assert shared.crowd == 8
+    assert shared.lowest < min(sample.latency for load in classroom for sample in load.samples)
+    assert shared.highest > 5
+
+
+def test_missing_values_are_left_out() -> None:
+    """A step without a rate, a server without steps, a load without anything: no chart fails on them."""
+    bare = Load("$x_1$ <b>&", "s", Grade.ERROR)
+    some = Load("a", "s", Grade.MEASURED, steps=(Step(1, rate=10.0), Step(8)), goodput=None)
+    for draw in (charts.throughput, charts.slow, charts.percentiles, charts.goodput):
+        ET.fromstring(draw([bare, some]))
+    ET.fromstring(charts.latency(bare, charts.frame([bare])))
+    assert "$x_1$ &lt;b&gt;&amp;" in charts.goodput([bare])
+
+
+def test_collapse_is_marked(results: Results) -> None:
+    """With its number, and grades for those that stood."""
+    drawn = charts.slow(tally.scenarios(results)["slow-headers/byte"][1])
+    assert "N* = 9" in drawn
+    assert "immune" in drawn
+
+
+def test_the_picture_is_a_file_of_its_own(results: Results, tmp_path: Path) -> None:
+    """In light and dark, written by the command from a run folder."""
+    (tmp_path / "results.json").write_text(json.render(results))
+    light, dark = tmp_path / "light.svg", tmp_path / "dark.svg"
+    assert charts.main([str(tmp_path), str(light)]) == 0
+    assert charts.main([str(tmp_path), str(dark), "dark"]) == 0
+    assert light.read_text() == charts.picture(results)
+    assert svg.DARK["paper"] in dark.read_text()
+    assert "var(" not in light.read_text()
+    assert "#0101" not in light.read_text()
+    ET.fromstring(light.read_text())
+
+
+def test_no_samples_no_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line that says what to do."""
+    with pytest.raises(BadConfiguration, match="no scenario with samples"):
+        charts.picture(build(loads=False))
+    assert charts.main([]) == 2
+    assert charts.main([str(tmp_path), "x.svg"]) == 2
+    assert "cannot read" in capsys.readouterr().err

@@ -1,0 +1,42 @@
+"""Nothing that a server sent reaches a terminal or a page as it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsgi_gauntlet.reports.visible import clean, line, visible
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\\r\\n\n\\r\\n"),
+        (b"\x00\x1b[2J\xff", "\\x00\\x1b[2J\\xff"),
+        (b"a\\x00", "a\\\\x00"),
+        (b"", ""),
+    ],
+)
+def test_bytes_are_shown_as_python_writes_them(data: bytes, shown: str) -> None:
+    """A line on the wire is a line of text; an escape cannot be mistaken for the characters it is written with."""
+    assert visible(data) == shown
+
+
+def test_every_byte_is_shown_in_printable_ascii() -> None:
+    """All 256 of them, and no two alike."""
+    shown = {visible(bytes([value])) for value in range(256)}
+    assert len(shown) == 256
+    assert all(each.isascii() and each.isprintable() for each in shown)
+
+
+def test_text_loses_what_could_act() -> None:
+    """Control characters, direction overrides, zero-width characters and lone surrogates are written out."""
+    assert clean("a\x1b[31m\x07\u202e\u200b\ud800\x85b\tc\nd") == "a\\x1b[31m\\x07\\u202e\\u200b\\ud800\\x85b\tc\nd"
+    assert clean("naïve 日本 ✓") == "naïve 日本 ✓"
+
+
+def test_a_line_is_one_line() -> None:
+    """Breaks become spaces, what is too long ends in an ellipsis, a no-break space stays one."""
+    assert line(" a \n b\tc ") == "a b c"
+    assert line("a\r\nb") == "a\\r b"
+    assert line("5\u00a0ms") == "5\u00a0ms"
+    assert line("abcdef", 4) == "abc…"

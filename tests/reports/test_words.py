@@ -1,0 +1,82 @@
+"""Figures are written so that nobody reads more into them than was measured."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsgi_gauntlet.harness.model import Grade, Load, Outcome, Phase, Verdict
+from wsgi_gauntlet.reports import words
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [
+        (None, "–"),
+        (1.0, "100 %"),
+        (0.0, "0 %"),
+        (0.9999, "99.9 %"),
+        (0.995, "99.5 %"),
+        (0.00001, "0.1 %"),
+        (0.5, "50 %"),
+        (0.041, "4 %"),
+    ],
+)
+def test_a_share_is_never_rounded_to_all_or_nothing(share: float | None, told: str) -> None:
+    """One request lost of ten thousand is not 100 %."""
+    assert words.percent(share).replace("\u00a0", " ") == told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0, "0 s"),
+        (0.00025, "250 µs"),
+        (0.0094, "9.4 ms"),
+        (0.0945, "94.5 ms"),
+        (0.5, "500 ms"),
+        (5.0, "5 s"),
+        (187.4, "3 min 07 s"),
+    ],
+)
+def test_a_time_has_the_unit_that_suits_it(seconds: float, told: str) -> None:
+    """Three figures at most."""
+    assert words.duration(seconds).replace("\u00a0", " ") == told
+
+
+def test_lower_bounds_say_so() -> None:
+    """A time-out is not a measured time."""
+    assert words.duration(5, at_least=True) == "≥\u00a05\u00a0s"
+    assert words.ratio(555.6, at_least=True) == "≥\u00a0556\u00a0×"
+    assert words.duration(None) == words.ratio(None) == words.rate(None) == "–"
+
+
+def test_every_verdict_and_grade_has_a_mark() -> None:
+    """Signs of verdicts are all different: colour is never needed to tell them apart."""
+    assert set(words.VERDICTS) == set(Verdict)
+    assert set(words.GRADES) == set(Grade)
+    assert len({each.sign for each in words.VERDICTS.values()}) == len(Verdict)
+
+
+def test_the_phase_with_the_slow_clients() -> None:
+    """By its name, else the second, else the only one."""
+    before, crowd, after = (Phase(name, 0, 1, 1, {Outcome.OK: 1}, 1.0) for name in ("baseline", "crowd", "recovery"))
+    load = Load("a", "b", Grade.IMMUNE)
+    assert words.during(load) is None
+    assert words.during(Load("a", "b", Grade.IMMUNE, phases=(before,))) is before
+    assert words.during(Load("a", "b", Grade.IMMUNE, phases=(crowd, before, after))) is crowd
+    assert words.during(Load("a", "b", Grade.IMMUNE, phases=(before, after))) is after
+
+
+def test_sizes_rates_and_lists() -> None:
+    """The small helps that sentences are made of."""
+    assert words.size(512).replace("\u00a0", " ") == "512 B"
+    assert words.size(1536).replace("\u00a0", " ") == "1.5 KiB"
+    assert words.size(25_769_803_776).replace("\u00a0", " ") == "24.0 GiB"
+    assert words.rate(0.5) == "0.5/s"
+    assert words.rate(12345.6) == "12,346/s"
+    assert words.several([]) == ""
+    assert words.several(["a", "b", "c"]) == "a, b and c"
+    assert words.counted(1, "server") == "1 server"
+    assert words.conditions({"workers": 1, "keep-alive": 5.0, "tls": False, "n": [1, 2]}) == (
+        "workers 1 · keep-alive 5 · tls no · n 1, 2"
+    )
