@@ -99,14 +99,16 @@ class Cohort:
     async def run(self, pacer: Pacer, seconds: float) -> None:
         """Let visits arrive as `pacer` says for `seconds` from now, or until `stop`, and see all of them through."""
         begin = self.now
-        with _without_collections():
-            async with trio.open_nursery() as nursery:
-                with self._arrivals:
-                    for due in schedule(pacer, seconds):
-                        intended = begin + due
-                        await _until(self._began + intended)
-                        self._due.append(intended)
-                        nursery.start_soon(self._make_visit, intended)
+        try:
+            with _without_collections():
+                async with trio.open_nursery() as nursery:
+                    with self._arrivals:
+                        for due in schedule(pacer, seconds):
+                            intended = begin + due
+                            await _until(self._began + intended)
+                            self._due.append(intended)
+                            nursery.start_soon(self._make_visit, intended)
+        finally:
             self._close_pool()
 
     def stop(self) -> None:

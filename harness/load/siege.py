@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 DOUBTFUL = 0.9
 """Goodput above which a collapse rests on one or two late answers, and the number is tried a second time."""
 
+ROUNDS = 2
+"""Tries at a round in which the generator keeps up: another program's burst of work passes."""
+
 CONNECTIONS = 2
 """Connections that one slow client has at most."""
 
@@ -63,10 +66,27 @@ async def besiege(
     """Hold slow clients against a fresh server and return what its other users got.
 
     `note` puts it into words. Without `searching` the phase under slow clients has its full length and N* is left
-    open. Raises what launching raises.
+    open. A round in which the generator was late is thrown away, and there is one more. Raises what launching raises.
     """
-    clients = arena.count("clients")
-    room_for(clients, CONNECTIONS)
+    room_for(arena.count("clients"), CONNECTIONS)
+    for _ in range(ROUNDS):
+        cell = await _round(arena, scenario, persona, note, visit, searching=searching)
+        if cell.grade is not Grade.INVALID:
+            break
+        arena.progress(0.0, "the generator was late; once more")
+    return cell
+
+
+async def _round(
+    arena: Arena,
+    scenario: Scenario,
+    persona: Callable[[Running], Persona],
+    note: Callable[[Siege], str],
+    visit: Visit,
+    *,
+    searching: bool,
+) -> Load:
+    clients, began = arena.count("clients"), arena.elapsed
     rate, per_second = arena.number("rate"), arena.number("per_second")
     async with course(arena, persona, visit=visit, rate=rate, per_second=per_second) as c:
         idle = await c.usage()
@@ -81,7 +101,9 @@ async def besiege(
         recovered = await c.recover(before.p99, patience)
         mark, reason = grade(before, during, health, recovered=recovered, waited=patience)
         steps = {0: before, clients: during}
-        found = await _collapse(arena, c, steps, clients) if searching else None
+        found = None
+        if searching and mark not in (Grade.INVALID, Grade.INCONCLUSIVE):
+            found = await _collapse(arena, c, steps, clients, began + arena.number("budget"))
         ratio, bound = slowdown(before, during)
         return arena.load(
             scenario,
@@ -105,8 +127,8 @@ async def besiege(
         )
 
 
-async def _collapse(arena: Arena, c: Course, steps: dict[int, Phase], largest: int) -> Bracket:
-    """Search for N*, with what is known of 0 and `largest` clients; every number tried goes into `steps`."""
+async def _collapse(arena: Arena, c: Course, steps: dict[int, Phase], largest: int, until: float) -> Bracket:
+    """Search for N*, with what is known of `largest` clients; every number tried goes into `steps`."""
     fallen = False
 
     async def probe(clients: int) -> bool:
@@ -124,9 +146,7 @@ async def _collapse(arena: Arena, c: Course, steps: dict[int, Phase], largest: i
                 break
         return fallen
 
-    if collapsed(steps[0]):
-        return Bracket(0, None)
-    return await search(probe, largest, more=lambda: arena.elapsed < arena.number("budget"))
+    return await search(probe, largest, more=lambda: arena.elapsed < until)
 
 
 def _step(clients: int, phase: Phase) -> Step:

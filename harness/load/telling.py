@@ -10,22 +10,17 @@ UNTOLD = frozenset({Grade.INVALID, Grade.INCONCLUSIVE})
 """Grades whose reason is all there is to say."""
 
 
-def tell_slow_clients(siege: Siege, doing: str) -> str:
-    """Return what clients that are `doing` so did to the others, and how many it takes."""
+def tell_slow_clients(siege: Siege) -> str:
+    """Return what the slow clients did to the other users, and how few of them it takes."""
     if siege.grade in UNTOLD:
         return siege.reason
     found = siege.collapse
     if found is None or found.at_most is None:
-        return f"With {siege.clients} clients that {doing}, this is what the other users got: {told(siege.during)}."
-    one = found.at_most == 1
-    few = f"{found.at_most} client{'' if one else 's'} that {doing}"
-    if found.exact:
-        said = f"{few} {'takes' if one else 'take'} this server from its other users."
-    else:
-        said = (
-            f"{few} take this server from its other users and {found.above} do not; there was no time to find the "
-            "exact number."
-        )
+        return f"With {siege.clients} slow clients the other users got this: {told(siege.during)}."
+    few = "One slow client is" if found.at_most == 1 else f"{found.at_most} slow clients are"
+    said = f"{few} enough to take this server from its other users."
+    if not found.exact:
+        said = f"{said} {found.above} are not; there was no time to find the exact number in between."
     return f"{said} {tell_recovery(siege)}".strip()
 
 

@@ -46,5 +46,5 @@ async def byte(arena: Arena) -> Load:
         lambda running: DrippedHead(
             f"{running.settings.mount}/page", running.address.authority, arena.number("interval")
         ),
-        lambda siege: tell_slow_clients(siege, "send their request a byte at a time"),
+        tell_slow_clients,
     )

@@ -57,5 +57,5 @@ async def slow_read(arena: Arena) -> Load:
             arena.count("bytes"),
             arena.count("window"),
         ),
-        lambda siege: tell_slow_clients(siege, "read a big answer a few bytes at a time"),
+        tell_slow_clients,
     )

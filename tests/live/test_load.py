@@ -1,0 +1,136 @@
+"""The known answers of the scenarios, on real servers. They run side by side: what decides is a second or more."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import trio
+
+from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness.address import Address
+from wsgi_gauntlet.harness.errors import TargetRefused
+from wsgi_gauntlet.harness.launch import Plan
+from wsgi_gauntlet.harness.load.arena import Arena, refuse_elsewhere
+from wsgi_gauntlet.harness.model import Grade, Load, Outcome
+
+pytestmark = pytest.mark.live
+
+SLOTS = Path(__file__).parents[1] / "flawed" / "slots.py"
+
+NARROW = {"baseline": 1.0, "duration": 1.5, "recovery": 2.0, "budget": 30.0}
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="g-") as name:
+        for each in ("scratch", "logs"):
+            (Path(name) / each).mkdir()
+        yield Path(name)
+
+
+def here(name: str) -> Plan:
+    custom = {"slots": f"{{python}} {SLOTS} {{host}} {{port}} {{threads}} {{app}}"}
+    plan = discover.plan(name, custom=custom)
+    why, get = discover.missing(plan)
+    if why:
+        if os.environ.get("CI"):
+            pytest.fail(f"{name}: {why}; {get}")
+        pytest.skip(f"{name}: {why}; {get}")
+    return plan
+
+
+async def run(scenario: str, servers: dict[str, dict[str, Any]], folder: Path) -> dict[str, Load]:
+    """Run the scenario on all `servers` side by side, each with parameters of its own."""
+    found = discover.scenario(scenario)
+    cells: dict[str, Load] = {}
+    told: list[str] = []
+
+    async def one(name: str, parameters: dict[str, Any]) -> None:
+        arena = Arena(
+            here(name),
+            {**found.smoke, **NARROW, **parameters},
+            scratch=folder / "scratch",
+            logs=folder / "logs",
+            progress=lambda _fraction, doing: told.append(doing),
+        )
+        cells[name] = await found.run(arena)
+
+    async with trio.open_nursery() as nursery:
+        for name, parameters in servers.items():
+            nursery.start_soon(functools.partial(one, name, parameters))
+    assert any("slow clients" in each for each in told)
+    return cells
+
+
+async def test_slow_headers_find_n_where_it_is_known(folder: Path) -> None:
+    cells = await run(
+        "slow-headers/byte",
+        {
+            "slots[threads=5]": {"clients": 16},
+            "werkzeug:single": {"clients": 8},
+            "gunicorn:sync[workers=2]": {"clients": 8},
+            "waitress": {"clients": 12},
+        },
+        folder,
+    )
+    slots = cells["slots[threads=5]"]
+    assert slots.collapse is not None
+    assert abs(slots.collapse - 5) <= 1
+    assert cells["werkzeug:single"].collapse == 1
+    assert cells["gunicorn:sync[workers=2]"].collapse in (1, 2, 3)
+    waitress = cells["waitress"]
+    assert waitress.collapse is None
+    assert waitress.goodput == 1.0
+    assert waitress.grade in (Grade.IMMUNE, Grade.DEGRADES, Grade.INVALID)
+
+    for cell in cells.values():
+        assert cell.scenario == "slow-headers/byte"
+        assert [phase.name for phase in cell.phases] == ["baseline", "crowd", "recovery"]
+        assert cell.steps[0].clients == 0
+        assert cell.reaped is not None
+        assert cell.reaped.how == "never"
+        assert cell.conditions["python"]
+        assert cell.note
+        assert cell.crowd
+        assert max(held for _, held in cell.crowd) == cell.steps[-1].clients
+        assert {each.phase for each in cell.percentiles} == {"baseline", "crowd", "recovery"}
+    for name in ("slots[threads=5]", "werkzeug:single", "gunicorn:sync[workers=2]"):
+        assert cells[name].grade in (Grade.COLLAPSES, Grade.INVALID)
+        assert cells[name].phases[1].outcomes[Outcome.UNFINISHED] > 0
+
+
+async def test_slow_reading_blocks_who_does_not_buffer(folder: Path) -> None:
+    cells = await run("slow-read", {"slots[threads=3]": {"clients": 6}, "waitress": {"clients": 6}}, folder)
+    slots = cells["slots[threads=3]"]
+    assert slots.collapse is not None
+    assert abs(slots.collapse - 3) <= 1
+    assert cells["waitress"].collapse is None
+    assert cells["waitress"].cost is not None
+    assert cells["waitress"].cost.rss > 0
+
+
+async def test_the_classroom(folder: Path) -> None:
+    cells = await run("classroom", {"werkzeug:single": {}, "werkzeug:threaded": {}}, folder)
+    alone, threaded = cells["werkzeug:single"], cells["werkzeug:threaded"]
+    assert alone.goodput is not None
+    assert alone.goodput < 0.5
+    assert threaded.goodput == 1.0
+    assert alone.grade in (Grade.COLLAPSES, Grade.INVALID)
+    assert "8 of 40 people" in alone.note or alone.grade is Grade.INVALID
+    assert alone.phases[2].outcomes[Outcome.OK] > 0
+    assert all(a.intended <= b.intended for a, b in zip(alone.samples, alone.samples[1:], strict=False))
+
+
+def test_nothing_leaves_this_machine() -> None:
+    refuse_elsewhere(Address(host="127.0.0.1", port=80))
+    refuse_elsewhere(Address(host="::1", port=80))
+    refuse_elsewhere(Address(path="/x"))
+    for host in ("192.0.2.1", "0.0.0.0", "localhost.example"):
+        with pytest.raises(TargetRefused, match=r"127\.0\.0\.1"):
+            refuse_elsewhere(Address(host=host, port=80))
