@@ -3,6 +3,9 @@
 A server's cells are grouped by the setup that they need; each group has instances of its own, driven at once, and an
 instance runs one case at a time, so that what the app reports belongs to one cell. Every case begins on an instance
 that has just answered; one that does not is replaced, and the cell says so.
+
+What blames the server is doubtful until a second round has found it again: on fresh instances and in the opposite
+order, so that no cell suffers twice from what ran before it.
 """
 
 from __future__ import annotations
@@ -19,19 +22,20 @@ import trio
 from .catalog import Case
 from .errors import HarnessTrouble, ServerTrouble, Unsupported
 from .exchange import Exchange
+from .expect import Violation
 from .judge import BROKEN, Finding, judge, settle, settled
 from .launch import Plan, Running, running
 from .model import Check, Evidence, Setup, Verdict
 from .progress import Listener
 from .wire import Transcript
 
-TRIES = 3
+TRIES = 2
 """Attempts at a cell that blames the server; one that passes in between makes it flaky."""
 
-INSTANCES = 2
+INSTANCES = 4
 """Instances of one server that share the cases of one setup."""
 
-AT_ONCE = 4
+AT_ONCE = 6
 """Servers driven at once: on two cores more only wait for each other."""
 
 ALIVE_WITHIN = 3.0
@@ -40,6 +44,10 @@ ALIVE_WITHIN = 3.0
 
 NEWS = 0.05
 """Seconds in which word of a server's end reaches us; only waited for after a case that did not pass."""
+
+
+FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT")
+"""Signals that no server ends itself with: somebody else, or the kernel short of memory, did."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +69,25 @@ class Bench:
     tries: int = TRIES
 
 
+@dataclass(frozen=True)
+class _Attempt:
+    """One attempt at one cell."""
+
+    finding: Finding
+    evidence: Evidence
+    seconds: float
+
+
 @dataclass
 class _Row:
-    """One server's cells of one call, while they are run."""
+    """One server's cells of one call, while they are run. `looked` is set when the round has been at a case."""
 
     plan: Plan
+    setups: dict[str, Setup]
+    looked: dict[str, trio.Event] = field(default_factory=dict)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
-    decided: dict[str, trio.Event] = field(default_factory=dict)
-    setups: dict[str, Setup] = field(default_factory=dict)
+    attempts: dict[str, list[_Attempt]] = field(default_factory=dict)
+    doubtful: list[Case] = field(default_factory=list)
     trouble: Exception | None = None
 
 
@@ -84,25 +103,28 @@ async def check(plans: Sequence[Plan], cells: Mapping[str, Sequence[Case]], benc
 
 
 async def _server(plan: Plan, cases: Sequence[Case], bench: Bench, limiter: trio.CapacityLimiter) -> None:
-    row = _Row(plan, decided={each.id: trio.Event() for each in cases}, setups={each.id: each.setup for each in cases})
+    row = _Row(plan, {each.id: each.setup for each in cases})
     async with limiter:
         for setup, group in by_setup(cases).items():
-            queue = deque(group)
-            width = 1 if setup.alone else min(bench.instances, len(queue))
-            async with trio.open_nursery() as nursery:
-                for _ in range(width):
-                    nursery.start_soon(_instance, row, setup, queue, bench)
-            if not queue:
-                continue
-            # Every instance of this setup gave up: what is left shares the reason of the last one.
-            if not row.verdicts and isinstance(row.trouble, ServerTrouble):
-                bench.stranded(plan, str(row.trouble))
-                return
-            while queue:
-                case = queue.popleft()
-                _decide(
-                    row, case, _check(row, case, [judge(case.level, row.trouble)], Evidence(), time.monotonic()), bench
-                )
+            for tries in (1, bench.tries):
+                queue = deque(group if tries == 1 else in_order(row.doubtful[::-1]))
+                row.doubtful.clear()
+                row.looked.update({case.id: trio.Event() for case in queue})
+                await _round(row, setup, queue, tries, bench)
+                if not row.verdicts and queue and isinstance(row.trouble, ServerTrouble):
+                    bench.stranded(plan, str(row.trouble))
+                    return
+                while queue:  # every instance gave up: what is left shares the reason of the last one
+                    case = queue.popleft()
+                    _keep(row, case, _Attempt(judge(case.level, row.trouble), Evidence(), 0.0))
+                    _decide(row, case, bench)
+
+
+async def _round(row: _Row, setup: Setup, queue: deque[Case], tries: int, bench: Bench) -> None:
+    width = 1 if setup.alone else min(bench.instances, len(queue))
+    async with trio.open_nursery() as nursery:
+        for _ in range(width):
+            nursery.start_soon(_instance, row, setup, queue, tries, bench)
 
 
 def by_setup(cases: Iterable[Case]) -> dict[Setup, list[Case]]:
@@ -129,7 +151,7 @@ def in_order(cases: Sequence[Case]) -> list[Case]:
     return list(ordered.values())
 
 
-async def _instance(row: _Row, setup: Setup, queue: deque[Case], bench: Bench) -> None:
+async def _instance(row: _Row, setup: Setup, queue: deque[Case], tries: int, bench: Bench) -> None:
     try:
         async with running(prepared(row.plan, setup), scratch=bench.scratch, logs=bench.logs) as server:
             if setup == Setup():
@@ -137,13 +159,14 @@ async def _instance(row: _Row, setup: Setup, queue: deque[Case], bench: Bench) -
             while queue:
                 case = queue.popleft()
                 try:
-                    cell = await _cell(row, case, server, bench)
+                    await _cell(row, case, server, tries, bench)
                 except ServerTrouble as trouble:
                     # It could not be started again. This cell must be decided here: others may be waiting for it.
-                    cell = _check(row, case, [judge(case.level, trouble)], Evidence(), time.monotonic())
-                    _decide(row, case, cell, bench)
+                    _keep(row, case, _Attempt(judge(case.level, trouble), Evidence(), 0.0))
+                    _decide(row, case, bench)
                     raise
-                _decide(row, case, cell, bench)
+                finally:
+                    row.looked[case.id].set()
     except (ServerTrouble, Unsupported) as trouble:
         row.trouble = trouble
 
@@ -167,32 +190,29 @@ def prepared(plan: Plan, setup: Setup) -> Plan:
     return replace(plan, settings=settings, unix=setup.unix or plan.unix, environment=environment)
 
 
-async def _cell(row: _Row, case: Case, server: Running, bench: Bench) -> Check:
-    started = time.monotonic()
+async def _cell(row: _Row, case: Case, server: Running, tries: int, bench: Bench) -> None:
     for need in case.needs:
         if row.setups.get(need) == case.setup:
-            await row.decided[need].wait()  # it comes earlier in the same queue (see by_setup): somebody is at it
+            await row.looked[need].wait()  # it comes earlier in the same queue (see by_setup): somebody is at it
+            if need not in row.verdicts:
+                row.doubtful.append(case)  # as its need is
+                return
         if row.verdicts.get(need, Verdict.PASS) not in (Verdict.PASS, Verdict.INFO):
-            reason = Finding(Verdict.SKIPPED, actual=f"needs {need}, which came to {row.verdicts[need]}")
-            return _check(row, case, [reason], Evidence(), started)
+            reason = f"needs {need}, which came to {row.verdicts[need]}"
+            _keep(row, case, _Attempt(Finding(Verdict.SKIPPED, actual=reason), Evidence(), 0.0))
+            _decide(row, case, bench)
+            return
     bench.listener.working(row.plan.name, case.id)
-    findings: list[Finding] = []
-    evidence = Evidence()
-    while not settled(findings, bench.tries):
+    while not settled([each.finding for each in row.attempts.get(case.id, [])], bench.tries):
+        if len(row.attempts.get(case.id, [])) >= tries:
+            row.doubtful.append(case)
+            return
         notes: list[str] = []
-        last = len(findings) == bench.tries - 1
-        if findings and last:
-            # Blame that holds on an instance with a past must hold on one without, or the past is to blame.
-            await server.restart(grace=0)
-            notes.append("started afresh for the last attempt")
-        elif not await _answers(server):
+        if not await _answers(server):
             notes.append(f"did not answer before the attempt ({server.ended or 'still running'}); started afresh")
             await server.restart(grace=0)
-        finding, seen = await _attempt(case, server, notes)
-        if finding.verdict in BROKEN or finding.verdict is Verdict.ERROR or not findings:
-            evidence = seen
-        findings.append(finding)
-    return _check(row, case, findings, evidence, started)
+        _keep(row, case, await _attempt(case, server, notes))
+    _decide(row, case, bench)
 
 
 async def _answers(server: Running) -> bool:
@@ -211,7 +231,8 @@ async def _answers(server: Running) -> bool:
     return False
 
 
-async def _attempt(case: Case, server: Running, notes: list[str]) -> tuple[Finding, Evidence]:
+async def _attempt(case: Case, server: Running, notes: list[str]) -> _Attempt:
+    started = time.monotonic()
     transcript = Transcript()
     exchange = Exchange(server, secrets.token_hex(4), transcript)
     raised: BaseException | None = None
@@ -228,28 +249,34 @@ async def _attempt(case: Case, server: Running, notes: list[str]) -> tuple[Findi
         raised = HarnessTrouble(f"the case did not come to an end within {case.deadline:g} s")
     if raised is not None and (ended := await server.end_within(NEWS)):
         notes.append(f"the server ended during the case: {ended}")
+        if not isinstance(raised, Violation) and not ended.endswith(FROM_OUTSIDE):
+            raised = Violation("the server to stay up, whatever the case sends and its app does", f"it ended: {ended}")
     evidence = Evidence(transcript.events, exchange.app_events(), exchange.log_so_far(), tuple(notes))
-    return judge(case.level, raised), evidence
+    return _Attempt(judge(case.level, raised), evidence, time.monotonic() - started)
 
 
-def _check(row: _Row, case: Case, findings: Sequence[Finding], evidence: Evidence, started: float) -> Check:
-    told = settle(findings)
-    return Check(
-        server=row.plan.name,
-        case=case.id,
-        level=case.level,
-        tags=case.tags,
-        verdict=told.verdict,
-        summary=case.summary,
-        expected=told.expected,
-        actual=told.actual,
-        attempts=len(findings),
-        seconds=round(time.monotonic() - started, 4),
-        evidence=evidence,
+def _keep(row: _Row, case: Case, attempt: _Attempt) -> None:
+    row.attempts.setdefault(case.id, []).append(attempt)
+
+
+def _decide(row: _Row, case: Case, bench: Bench) -> None:
+    attempts = row.attempts.pop(case.id)
+    told = settle([each.finding for each in attempts])
+    # The evidence of what the verdict rests on: the last attempt that came to it, or for flaky the one that blamed.
+    shown = [each for each in attempts if each.finding == told or each.finding.verdict in BROKEN] or attempts
+    row.verdicts[case.id] = told.verdict
+    bench.decided(
+        Check(
+            server=row.plan.name,
+            case=case.id,
+            level=case.level,
+            tags=case.tags,
+            verdict=told.verdict,
+            summary=case.summary,
+            expected=told.expected,
+            actual=told.actual,
+            attempts=len(attempts),
+            seconds=round(sum(each.seconds for each in attempts), 4),
+            evidence=shown[-1].evidence,
+        )
     )
-
-
-def _decide(row: _Row, case: Case, cell: Check, bench: Bench) -> None:
-    row.verdicts[case.id] = cell.verdict
-    row.decided[case.id].set()
-    bench.decided(cell)
