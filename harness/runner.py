@@ -106,7 +106,7 @@ async def _server(plan: Plan, cases: Sequence[Case], bench: Bench, limiter: trio
     row = _Row(plan, {each.id: each.setup for each in cases})
     async with limiter:
         for setup, group in by_setup(cases).items():
-            for tries in (1, bench.tries):
+            for tries in sorted({1, bench.tries}):  # with one try there is no second round
                 queue = deque(group if tries == 1 else in_order(row.doubtful[::-1]))
                 row.doubtful.clear()
                 row.looked.update({case.id: trio.Event() for case in queue})
