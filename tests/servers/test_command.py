@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,7 @@ def test_placeholders_are_filled_in_and_quotes_are_respected(launching: Launchin
         *("/py/bin/python", "-m", "mine", "--title", "a {b", "--bind=127.0.0.1:8000", "-w3", "-t", "1"),
         "gauntlet_apps.reference:application",
     )
+    assert command.folder == Path.cwd()
     assert server.name == server.title == "mine"
     assert server.conditions(launching(workers=3)) == {"workers": 3, "threads": 1}
 

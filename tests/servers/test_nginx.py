@@ -111,8 +111,10 @@ def test_the_systems_is_found_outside_a_users_path(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(nginx, "command_version", lambda _: "1.22.1")
     looked_in = []
 
-    def which(_: str, path: str) -> str:
-        looked_in.append(path)
+    def which(name: str, path: str | None = None) -> str | None:
+        if name != "nginx":
+            return None
+        looked_in.append(path or "")
         return "/usr/sbin/nginx"
 
     monkeypatch.setattr(shutil, "which", which)

@@ -102,7 +102,7 @@ def test_the_interpreters_own_goes_first(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_one_on_path_serves_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/uwsgi")
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/uwsgi" if name == "uwsgi" else None)
     found = ADAPTER.find(interpreter(tmp_path))
     assert (found.version, found.executable) == ("2.0.30", "/usr/bin/uwsgi")
 
