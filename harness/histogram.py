@@ -94,6 +94,11 @@ class Histogram:
             raise ValueError("the mean of an empty histogram: record something first")
         return sum(middle_of(index) * count for index, count in self._filled()) / count / 1e9
 
+    def share(self, lowest: float, highest: float) -> float:
+        """Return the share (0 to 1) of the values from `lowest` to `highest` seconds; 0 where nothing was recorded."""
+        first, last = index_of(round(lowest * 1e9)), index_of(round(highest * 1e9))
+        return sum(self.counts[first : last + 1]) / max(1, len(self))
+
     def percentiles(self, phase: str) -> tuple[Percentile, ...]:
         """Return the curve of `phase`, closer together towards 100 % and ending at the maximum; empty for no values.
 

@@ -42,6 +42,9 @@ IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"
 _BIND_WITHOUT_PORT = 24
 """IP_BIND_ADDRESS_NO_PORT of <linux/in.h>: the port is chosen at connect, from all that are free for that server."""
 
+NOTHING_LEARNED = object()
+"""Equal to nothing that is received: neither to b'', an end, nor to None, which stands for a request not yet sent."""
+
 Received = bytes | bytearray | tuple[bytes] | None
 
 
@@ -125,7 +128,7 @@ class Connections:
             raise Unsupported("load over TLS is not measured")
         self.epoll = select.epoll()
         self.tally = Tally()
-        self.learned: bytes | None = None
+        self.learned: object = NOTHING_LEARNED
         self.size = PIECE
         self.receive: list[Callable[[int], Received]] = []
         self.send: list[Callable[[bytes], int]] = []
@@ -138,6 +141,7 @@ class Connections:
         self._repeatable = method in IDEMPOTENT
         self._status = status
         self._body = body
+        self._known: bytes | None = None
         self._farewell: bytes | None = None
         # An answer may be chunked a byte at a time: six bytes on the wire for each of the body.
         self._most = 8 * len(body) + 4 * HEAD_LIMIT
@@ -206,7 +210,7 @@ class Connections:
         if connection.parser is None:
             if data == self._farewell:
                 return self._close(connection, Step.ANSWERED_LAST)
-            known = self.learned or self._farewell
+            known = self._known
             if known and len(data) < len(known) and known.startswith(data):
                 connection.held = data if isinstance(data, bytearray) else bytearray(data)
                 self.receive[fd] = connection.joined
@@ -238,6 +242,10 @@ class Connections:
         """Return the connections whose request was begun before `limit` (nanoseconds)."""
         started = self.started
         return [fd for fd, connection in self.open.items() if connection.busy and started[fd] < limit]
+
+    def knocking(self) -> int:
+        """Return how many connections the server has not let in yet."""
+        return sum(bool(each.unsent) and not self._kept(each) for each in self.open.values())
 
     def time_out(self, fd: int) -> None:
         """Count the request on `fd` as timed out and close its connection."""
@@ -285,8 +293,10 @@ class Connections:
             return self._fail(connection, "bytes follow an answer that nobody asked for")
         # The quick path compares bytes as they came: only an answer whose end its own bytes tell may be learned.
         learnable = answer.framing is not Framing.CLOSE and len(answer.raw) < RAW_LIMIT
+        if learnable:
+            self._known = answer.raw
         if answer.says_close or answer.framing is Framing.CLOSE:
-            self._farewell = answer.raw if learnable else self._farewell
+            self._farewell = answer.raw if learnable else None
             return self._close(connection, Step.ANSWERED_LAST)
         if learnable:
             self.learned = answer.raw

@@ -36,6 +36,9 @@ SWEEP = 20_000_000
 BATCH = 256
 """Events taken from epoll at once; the memory for them is got at each call."""
 
+ORDINARY = 10
+"""Times the median that a request may be in flight at the end before it counts as one that hangs."""
+
 _HALF = BITS - 1
 _LEAST = 1 << BITS
 
@@ -143,9 +146,9 @@ async def _closed(
             await trio.lowlevel.checkpoint()
     cpu = time.thread_time() - cpu
     unfinished = lane.overdue(now)
-    slowest = int(latency.quantile(1.0) * 1e9) if len(latency) else 0
+    ordinary = max(latency.quantile(1.0), ORDINARY * latency.quantile(0.5)) * 1e9 if len(latency) else 0
     for fd in unfinished:
-        if now - lane.started[fd] > slowest:
+        if now - lane.started[fd] > ordinary:
             waiting.record(now - lane.started[fd])
     return lane_result(
         lane.tally,
@@ -156,6 +159,7 @@ async def _closed(
         service=latency,
         waiting=waiting,
         unfinished=len(unfinished),
+        knocking=lane.knocking(),
     )
 
 

@@ -31,13 +31,13 @@ class LaneResult:
     `latency` holds the right answers only: in a closed loop from the moment the lane turned to the request (the send,
     or the connect where one is needed) to the end of its answer; in an open loop from the intended time. `service`
     counts from that moment in both. `waiting` holds lower bounds: time-outs, and requests still in flight at the end
-    that had waited longer than any answer. `unfinished` counts all that were in flight at the end, `never_sent` what an
-    open loop found no connection for.
+    that had waited longer than any answer and ten times the median. `unfinished` counts all that were in flight at the
+    end, `never_sent` what an open loop found no connection for.
 
     `dropped` counts kept connections that the server closed while a request was under way before any answer; a client
     may repeat such a request (RFC 9110, section 9.2.2), and so does the lane, once, on a new connection. `refused`
-    counts connects that failed, `ports_out` those that failed for want of a local port. `troubles` has what went wrong
-    in words, with how often.
+    counts connects that failed, `ports_out` those that failed for want of a local port. `knocking` counts connections
+    that the server had not let in when the lane ended. `troubles` has what went wrong in words, with how often.
 
     `lateness` is the generator's own: from the intended time to the moment the lane turned to the request.
     """
@@ -57,6 +57,7 @@ class LaneResult:
     dropped: int = 0
     refused: int = 0
     ports_out: int = 0
+    knocking: int = 0
     troubles: Mapping[str, int] | None = None
     offered: float | None = None
     achieved: float | None = None
@@ -85,7 +86,7 @@ class LaneResult:
 
     @property
     def overdue(self) -> int:
-        """How many of the unfinished had waited longer than any answer took."""
+        """How many of the unfinished hung: see `waiting`."""
         return len(self.waiting) - self.timeouts - self.never_sent
 
     @property

@@ -9,6 +9,7 @@ import pytest
 from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]  # the package has no annotations
 from hypothesis import given
 from hypothesis import strategies as st
+
 from wsgi_gauntlet.harness import histogram, stats
 from wsgi_gauntlet.harness.histogram import HIGHEST, Histogram, index_of, middle_of
 
@@ -67,6 +68,14 @@ def test_merging_shards_equals_one_run_over_the_same_values(shards: list[list[in
     whole = over([value for shard in shards for value in shard])
     assert Histogram.merged(over(shard) for shard in shards) == whole
     assert Histogram.merged(over(shard) for shard in shards).hdr() == whole.hdr()
+
+
+def test_the_share_within_a_range() -> None:
+    found = over([n * 1_000_000 for n in range(1, 101)])
+    assert found.share(0.0405, 0.0505) == 0.1
+    assert found.share(0, 1) == 1
+    assert found.share(0.2, 0.3) == 0
+    assert Histogram().share(0, 1) == 0
 
 
 def test_an_empty_one_has_no_quantiles_and_no_curve() -> None:

@@ -401,6 +401,22 @@ async def test_a_large_request_goes_out_whole() -> None:
     assert found.ok == found.requests > 1, found.troubles
 
 
+async def test_a_request_that_is_still_going_out_is_no_answer() -> None:
+    # Nothing is ever learned from a server that closes, and nothing is what comes while a request is being sent.
+    request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n" + bytes(3_000_000)
+    seen = itertools.count()
+
+    def behave(conn: socket.socket, _number: int) -> None:
+        stream = conn.makefile("rb")
+        if len(stream.read(len(request))) == len(request):
+            next(seen)
+            conn.sendall(answer(head=b"Connection: close\r\n"))
+
+    with serving(behave) as address:
+        found = await closed_loop(address, request, body=BODY, connections=2, seconds=0.3)
+    assert 0 < found.ok == found.requests <= next(seen), found.troubles
+
+
 async def test_an_answer_to_head_has_no_body() -> None:
     with serving(always(b"HTTP/1.1 200 OK\r\nContent-Length: 29\r\n\r\n")) as address:
         request = REQUEST.replace(b"GET", b"HEAD")

@@ -1,0 +1,145 @@
+"""How many answers a second at how many connections: the closed loop, with all that such a figure does not say."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+
+import trio
+
+from ...harness.address import Address
+from ...harness.catalog import scenario
+from ...harness.errors import BadConfiguration
+from ...harness.load.arena import Arena
+from ...harness.load.fastlane import closed_loop
+from ...harness.load.grading import seconds
+from ...harness.load.lane_artefacts import lane_artefacts
+from ...harness.load.lane_result import LaneResult
+from ...harness.load.link import Link, outcome_of, page_request
+from ...harness.model import GeneratorHealth, Grade, Load, Outcome, Phase, Step
+
+WARM_UP = 0.2
+"""Seconds of each step that do not count: connections are opened, caches filled."""
+
+PATIENCE = 10.0
+"""Seconds in which a server must answer a single request between the steps, when nobody else asks."""
+
+
+class NotChecked(Exception):
+    """The server's answer is not the page asked for, so its speed means nothing; the message says what came."""
+
+
+@scenario(
+    "Closed loop: service time at a given number of connections",
+    smoke={"clients": 64, "duration": 1, "size": 2000, "factor": 8},
+    full={"clients": 512, "duration": 5, "size": 2000, "factor": 2},
+    in_run=True,
+)
+async def throughput(arena: Arena) -> Load:
+    """One connection, then `factor` times as many, up to `clients`, each asking again as soon as it is answered.
+
+    That is what the server takes for an answer while so many ask, not what users get who come when they like: a closed
+    loop asks less as soon as the server is slower. Every answer is compared byte for byte with one that was checked.
+    """
+    ladder = _ladder(arena.count("clients"), arena.count("factor"))
+    duration, size = arena.number("duration"), arena.count("size")
+    results: list[LaneResult] = []
+    phases: list[Phase] = []
+    trouble = ""
+    try:
+        async with arena.server() as running:
+            for number, connections in enumerate(ladder):
+                name = f"{connections} connection{'' if connections == 1 else 's'}"
+                arena.progress(number / len(ladder), name)
+                nonce = secrets.token_hex(8)
+                request = page_request(running.address, running.settings.mount, nonce, size, keep=True)
+                # Also waits until the server has done with what the last step left it.
+                body = await _checked_page(running.address, request, nonce, size)
+                started = arena.elapsed
+                found = await closed_loop(
+                    running.address, request, body=body, connections=connections, seconds=duration, warm_up=WARM_UP
+                )
+                results.append(found)
+                phases.append(found.phase(name, started + WARM_UP))
+    except NotChecked as wrong:
+        trouble = str(wrong)
+    health = _health(results)
+    steps = list(zip(results, phases, strict=True))
+    return arena.load(
+        throughput,
+        Grade.ERROR if trouble else Grade.MEASURED if health.valid else Grade.INVALID,
+        goodput=_goodput(phases),
+        generator=health,
+        phases=tuple(phases),
+        steps=tuple(
+            Step(each.connections, phase.goodput, phase.p50, phase.p99, each.rate, censored=phase.censored)
+            for each, phase in steps
+        ),
+        percentiles=tuple(point for each, phase in steps for point in each.percentiles(phase.name)),
+        conditions={"cores, shared with the generator": len(os.sched_getaffinity(0))},
+        artefacts=(*lane_artefacts(results), *_troubles(results)),
+        note=" ".join(filter(None, (trouble, _note(steps)))),
+    )
+
+
+async def _checked_page(address: Address, request: bytes, nonce: str, size: int) -> bytes:
+    """Return the page's body, once an answer is the page that was asked for. Raises NotChecked where it is not."""
+    came = "nothing"
+    with trio.move_on_after(PATIENCE):
+        try:
+            link = await Link.open(address)
+            try:
+                answer = await link.ask(request)
+            finally:
+                link.close()
+        except OSError as error:
+            came = f"nothing but {error}"
+        else:
+            if outcome_of(answer, nonce, size) is Outcome.OK:
+                return answer.body
+            came = answer.describe()
+    raise NotChecked(
+        f"Asked for a page of {size} bytes, alone and with {PATIENCE:g} s of patience, the server gave {came}; before "
+        "that is right its speed means nothing: `wsgi-gauntlet check` shows more."
+    )
+
+
+def _ladder(most: int, factor: int) -> list[int]:
+    if factor < 2:
+        raise BadConfiguration(f"the parameter 'factor' is to be at least 2, not {factor}: steps would never end")
+    steps = [1]
+    while steps[-1] * factor < most:
+        steps.append(steps[-1] * factor)
+    return steps if most == 1 else [*steps, most]
+
+
+def _goodput(phases: Sequence[Phase]) -> float | None:
+    asked = sum(each.scheduled for each in phases)
+    return sum(each.outcomes[Outcome.OK] for each in phases) / asked if asked else None
+
+
+def _health(results: Sequence[LaneResult]) -> GeneratorHealth:
+    """Return the health of the step in which the generator was worst off."""
+    every = [each.health() for each in results]
+    return min(every, key=lambda each: (each.valid, -each.cpu_share), default=GeneratorHealth(valid=True))
+
+
+def _troubles(results: Sequence[LaneResult]) -> list[str]:
+    counted: dict[str, int] = {}
+    for each in results:
+        for words, count in (each.troubles or {}).items():
+            counted[words] = counted.get(words, 0) + count
+    return [f"{words}: {count} times" for words, count in counted.items()]
+
+
+def _note(steps: Sequence[tuple[LaneResult, Phase]]) -> str:
+    if not any(each.ok for each, _ in steps):
+        return ""
+    best, phase = max(steps, key=lambda step: step[0].rate)
+    bound = "at least " if phase.censored else ""
+    return (
+        f"At best {best.rate:,.0f} answers a second, at {phase.name}: half took up to {seconds(phase.p50 or 0.0)} and "
+        f"99 % up to {bound}{seconds(phase.p99 or 0.0)}. That is service time at that concurrency, with the "
+        "generator on the same machine; users who come when they like wait longer."
+    )
