@@ -8,7 +8,7 @@ from ...harness import expect
 from ...harness.catalog import INFO, MUST, SHOULD, case
 from ...harness.exchange import Exchange
 from ...harness.references import rfc9110, rfc9112
-from .verbs import PATIENCE, ask, noted, post, raw, refused, served, served_body, was_refused
+from .verbs import PATIENCE, ask, noted, post, raw, refused, served, served_body, was_refused, was_rejected
 
 MALFORMED = rfc9112(
     "2.2",
@@ -67,7 +67,7 @@ async def space_before_first(x: Exchange) -> None:
     """A first header line that begins with white space is refused, or wholly ignored."""
     line = f"GET {x.target('/echo')} HTTP/1.1\r\n X-Smuggled: yes"
     told = await ask(x, raw(x, line))
-    if not was_refused(told):
+    if not was_rejected(told):
         environ = served(told)
         left = [name for name, value in environ.items() if "SMUGGLED" in name or "X-Smuggled" in value]
         expect.that(not left, "the line ignored or the request refused", left)
@@ -114,7 +114,7 @@ async def nul_in_value(x: Exchange) -> None:
     What is written in C stops at it, what is written in Python does not: two readers, two values.
     """
     told = await ask(x, _get(x, "X-A: a\0b"))
-    if not was_refused(told):
+    if not was_rejected(told):
         expect.equal(served(told).get("HTTP_X_A"), "a b", "HTTP_X_A")
 
 
@@ -122,9 +122,9 @@ async def nul_in_value(x: Exchange) -> None:
 async def cr_in_value(x: Exchange) -> None:
     """A bare CR in a header's value is refused or replaced by a space, and never ends the line."""
     told = await ask(x, _get(x, "X-A: a\rX-Smuggled: yes"))
-    if not was_refused(told):
+    if not was_rejected(told):
         environ = served(told)
-        expect.lacks(environ, "HTTP_X_SMUGGLED", "environ")
+        expect.equal(environ.get("HTTP_X_SMUGGLED"), None, "HTTP_X_SMUGGLED")
         expect.equal(environ.get("HTTP_X_A"), "a X-Smuggled: yes", "HTTP_X_A")
 
 
@@ -214,7 +214,7 @@ async def underscore_alias(x: Exchange, fields: tuple[str, str]) -> None:
     A proxy that sets and cleans `X-User` lets a client's `X_User` through; the app must not read it.
     """
     told = await ask(x, _get(x, *fields))
-    if not was_refused(told):
+    if not was_rejected(told):
         expect.equal(served(told).get("HTTP_X_A"), "good", "HTTP_X_A")
 
 

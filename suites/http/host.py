@@ -6,7 +6,7 @@ from ...harness import expect
 from ...harness.catalog import MAY, MUST, case
 from ...harness.exchange import Exchange
 from ...harness.references import rfc9112
-from .verbs import ask, raw, refused, served, was_refused
+from .verbs import ask, raw, refused, served, was_rejected
 
 HOST = rfc9112(
     "3.2",
@@ -76,7 +76,7 @@ async def invalid(x: Exchange, host: str) -> None:
 async def empty(x: Exchange) -> None:
     """An empty Host is served or refused with 400."""
     told = await ask(x, x.request("/echo", headers=[("Host", "")]))
-    if not was_refused(told):
+    if not was_rejected(told):
         served(told)
 
 

@@ -6,7 +6,7 @@ from ...harness import expect
 from ...harness.catalog import INFO, MAY, MUST, SHOULD, case
 from ...harness.exchange import Exchange
 from ...harness.references import rfc9110, rfc9112
-from .verbs import REFUSED, ask, noted, raw, refused, served, was_refused
+from .verbs import ask, noted, raw, refused, served, was_refused, was_rejected
 
 LINE = rfc9112(
     "3",
@@ -92,7 +92,7 @@ async def bare_cr(x: Exchange) -> None:
     told = await ask(x, raw(x, f"GET {x.target('/echo')} HTTP/1.1\rX-Smuggled: yes"))
     for call in told.calls:
         environ = call.detail["environ"]
-        expect.lacks(environ, "HTTP_X_SMUGGLED", "environ")
+        expect.equal(environ.get("HTTP_X_SMUGGLED"), None, "HTTP_X_SMUGGLED")
         held = [name for name, value in environ.items() if "\r" in value]
         expect.that(not held, "no bare CR in any variable", held)
 
@@ -102,7 +102,7 @@ async def several_spaces(x: Exchange, between: str | None) -> None:
     """More than one space between the parts of the request line is either skipped or refused."""
     line = f" GET {x.target('/echo')} HTTP/1.1" if between is None else f"GET{between}{x.target('/echo')} HTTP/1.1"
     told = await ask(x, raw(x, line))
-    if not was_refused(told):
+    if not was_rejected(told):
         served(told)
 
 
@@ -110,7 +110,7 @@ async def several_spaces(x: Exchange, between: str | None) -> None:
 async def tab_separator(x: Exchange) -> None:
     """Tabs between the parts of the request line are either taken for spaces or refused."""
     told = await ask(x, raw(x, f"GET\t{x.target('/echo')}\tHTTP/1.1"))
-    if not was_refused(told):
+    if not was_rejected(told):
         served(told)
 
 
@@ -398,7 +398,7 @@ async def non_ascii_target(x: Exchange) -> None:
     Sends the bytes `/echo/caf<C3><A9>` unencoded, as some tools do.
     """
     told = await ask(x, raw(x, f"GET {x.target('/echo')}/caf\xc3\xa9 HTTP/1.1"))
-    if not was_refused(told):
+    if not was_rejected(told):
         expect.equal(served(told).get("PATH_INFO"), "/echo/caf\xc3\xa9", "PATH_INFO")
 
 
@@ -439,7 +439,7 @@ async def encoded_crlf(x: Exchange) -> None:
     """Encoded line breaks in the path make no header: neither of the request that the app sees nor of the answer."""
     told = await ask(x, raw(x, f"GET {x.target('/echo')}%0d%0aX-Smuggled:%20yes HTTP/1.1"))
     for call in told.calls:
-        expect.lacks(call.detail["environ"], "HTTP_X_SMUGGLED", "environ")
+        expect.equal(call.detail["environ"].get("HTTP_X_SMUGGLED"), None, "HTTP_X_SMUGGLED")
     expect.that(not told.answer.all("X-Smuggled"), "no header X-Smuggled in the answer", told.answer.raw[:200])
-    if not told.calls:
-        refused(told, [301, *REFUSED])
+    if told.calls:
+        served(told)

@@ -140,8 +140,17 @@ def refused(told: Seen, statuses: Collection[int] = (400,), *, closes: bool = Fa
 
 
 def was_refused(told: Seen, statuses: Collection[int] = REFUSED) -> bool:
-    """Say whether it was refused; for requirements that leave the choice."""
+    """Say whether it was refused with one of `statuses`; for requirements that leave the choice."""
     return not told.calls and told.answer.status in statuses
+
+
+def was_rejected(told: Seen) -> bool:
+    """Say whether it was refused in any way, a connection closed without a word included.
+
+    For requirements that say "reject" and name no status.
+    """
+    dropped = told.answer.nothing and told.ending is not Ending.OPEN
+    return not told.calls and (dropped or told.answer.status in REFUSED)
 
 
 def served(told: Seen) -> dict[str, Any]:
