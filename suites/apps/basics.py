@@ -26,6 +26,12 @@ def nonce(call: Call) -> list[bytes]:
     return call.text(value, extra=[("X-Gauntlet-Nonce", value), ("X-Gauntlet-Pid", str(os.getpid()))])
 
 
+def mine(call: Call) -> list[bytes]:
+    """Answer the parameter `n`, in the body and as X-Mine. Told to nobody: it is asked for hundreds of times at once."""
+    own = call.query.get("n", "")
+    return call.text(own, extra=[("X-Mine", own)])
+
+
 def respond(call: Call) -> Any:
     """Answer as the query says: `status`, `body` (default `gauntlet <token>`), `type`, and `framing`.
 

@@ -30,10 +30,13 @@ def reads(call: Call) -> list[bytes]:
     """Do what `do` lists, separated by commas, with wsgi.input, and report each step as `read`.
 
     Steps: `read`, `read:N`, `readline`, `readline:N`, `readlines`, `readlines:N`, `next` (of one iterator), `iter` (all
-    of a new one), `until:N` (read on until N bytes or the end), `loop:N` (read(N) until the end), `hold:NAME`.
+    of a new one), `until:N` (read on until N bytes or the end), `rest` (so with what Content-Length leaves), `loop:N`
+    (read(N) until the end), `hold:NAME`.
     A step that raises is reported with the exception, and the steps after it still come.
     """
     stream = call.environ["wsgi.input"]
+    left = call.environ.get("CONTENT_LENGTH") or "0"
+    left = int(left) if left.isdigit() else 0
     iterator = None
     for step in call.query.get("do", "read").split(","):
         if step.startswith("hold:"):
@@ -42,11 +45,13 @@ def reads(call: Call) -> list[bytes]:
         if step == "next" and iterator is None:
             iterator = iter(stream)
         try:
-            result = _step(stream, iterator, step)
+            result = _step(stream, iterator, f"until:{left}" if step == "rest" else step)
         except Exception as raised:
             call.emit("read", step=step, raised=described(raised))
             continue
-        call.emit("read", step=step, **_told(result))
+        told = _told(result)
+        left = max(0, left - told.get("length", 0))
+        call.emit("read", step=step, **told)
     return call.text(f"gauntlet {call.token}\n")
 
 

@@ -16,6 +16,9 @@ from .observing import described
 
 MODULES = (basics, load, environ, reading, errors, start_response, body, failing, file_wrapper)
 
+QUIET = (basics.nonce, basics.mine)
+"""Behaviours of which the harness is told nothing."""
+
 _found: Dict[str, Callable[[Call], Any]] = {}
 
 
@@ -45,8 +48,10 @@ def application(*positional: Any, **named: Any) -> Any:
     """Answer one request; takes any arguments, so that a server that passes the wrong ones can be told of it."""
     call = Call(positional, named)
     try:
-        call.report()
-        return behaviour(call.path)(call)
+        answer = behaviour(call.path)
+        if answer not in QUIET:
+            call.report()
+        return answer(call)
     except Exception as raised:
         call.emit("raised", where="application", **described(raised))
         raise

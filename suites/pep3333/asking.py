@@ -13,7 +13,7 @@ from ...harness.model import AppEvent
 from ...harness.response import Response
 from ...harness.wire import Wire
 
-HANG = 2.0
+HANG = 1.0
 """Seconds after which what a good server does at once is taken to hang. Only a failing attempt waits them out, and a
 failing case is tried again."""
 
@@ -89,10 +89,22 @@ async def results(x: Exchange, do: str, wire: Wire) -> list[dict[str, Any]]:
     return found
 
 
+async def sent(x: Exchange, target: str) -> Wire:
+    """Send a GET for `target` on a connection of its own and return that, the answer unread."""
+    wire = await x.connect()
+    await wire.send(x.request(target))
+    return wire
+
+
 def python(step: str) -> str:
     """Return a step of the behaviour /reads as the Python that it stands for."""
     name, _, size = step.partition(":")
-    whole = {"iter": "list(wsgi.input)", "next": "next(iter(wsgi.input))", "until": f"reading {size} bytes"}
+    whole = {
+        "iter": "list(wsgi.input)",
+        "next": "next(iter(wsgi.input))",
+        "until": f"reading {size} bytes",
+        "rest": "reading the rest",
+    }
     return whole.get(name, f"wsgi.input.{name}({size})")
 
 

@@ -307,6 +307,18 @@ def test_nonce_is_this_runs_and_names_the_process(monkeypatch: pytest.MonkeyPatc
     assert dict(server.headers)["X-Gauntlet-Pid"].isdigit()
 
 
+def test_mine_answers_what_was_asked_for() -> None:
+    server, body = run("/mine?n=abc")
+    assert body == b"abc"
+    assert ("X-Mine", "abc") in server.headers
+
+
+def test_of_some_behaviours_nothing_is_told(harness: Harness) -> None:
+    run("/nonce")
+    run("/mine?n=abc")
+    assert harness.events() == []
+
+
 @pytest.mark.parametrize("size", [0, 1, 2000, 65536, 65537, 300000])
 def test_a_page_is_exactly_as_large_as_asked_and_begins_with_its_nonce(size: int) -> None:
     server, body = run(f"/page?n=abc&size={size}&wait=1&work=1")
@@ -345,6 +357,17 @@ def test_reads_follows_the_steps_and_reports_each(harness: Harness) -> None:
     assert [each.get("data") for each in told] == ["ab", "\n", "cd\n", "ef\ngh\n", "", "", "", "", None]
     assert told[3]["lines"] == ["ef\n", "gh\n"]
     assert told[8]["raised"]["type"] == "AttributeError"
+
+
+def test_reads_rest_stops_at_the_length(harness: Harness) -> None:
+    class Endless(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            assert size is not None
+            return super().read(size) or b"#" * size
+
+    more = {"wsgi.input": Endless(b"abcdef"), "CONTENT_LENGTH": "6"}
+    run("/reads?do=read:2,rest,rest,read:3", **more)
+    assert [each["data"] for each in harness.details("read")] == ["ab", "cdef", "", "###"]
 
 
 def test_reads_reports_what_is_not_bytes(harness: Harness) -> None:

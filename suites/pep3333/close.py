@@ -1,0 +1,85 @@
+"""close() of the iterable: called once, whatever becomes of the request."""
+
+from __future__ import annotations
+
+from ...harness.catalog import MUST, case
+from ...harness.exchange import Exchange
+from ...harness.expect import equal, that
+from ...harness.references import pep3333
+from .asking import sent, served, told
+
+CLOSE = pep3333(
+    "Specification Details",
+    "If the iterable returned by the application has a close() method, the server or gateway must call that method "
+    "upon completion of the current request, whether the request was completed normally, or terminated early due to an "
+    "application error during iteration or an early disconnect of the browser.",
+)
+
+GONE = 10.0
+"""Seconds after a client's reset in which close() is to be called. No text names a number. A server that is
+sending finds out at once, one that waits for room by the reset."""
+
+
+async def _closed_once(x: Exchange) -> None:
+    await told(x, "closed", "close() to be called")
+    # A second call would come with the end of this request; the fence is behind that.
+    await x.fence()
+    equal(len(x.events("closed")), 1, "the number of calls of close()")
+
+
+@case(MUST, CLOSE)
+async def once_on_success(x: Exchange) -> None:
+    """close() is called exactly once, after the last block.
+
+    Two blocks. Database connections go back to their pool here.
+    """
+    served(await x.get("/closing"), b"one\ntwo\n")
+    await _closed_once(x)
+    order = [event.kind for event in x.events() if event.kind in ("block", "exhausted", "closed")]
+    that(order[:2] == ["block", "block"] and order[-1] == "closed", "close() after the last block", order)
+
+
+@case(MUST, CLOSE)
+async def on_iteration_error(x: Exchange) -> None:
+    """close() is called also where iteration raises.
+
+    One block, then an exception.
+    """
+    await x.get("/closing-after-error")
+    await _closed_once(x)
+
+
+@case(MUST, CLOSE, deadline=20.0)
+async def on_client_gone(x: Exchange) -> None:
+    """close() is called also where the client goes away in the middle of the body.
+
+    The app has 64 MiB to give; the client reads the beginning and resets the connection.
+    """
+    wire = await sent(x, "/endless")
+    first = await wire.receive_some()
+    that(first.startswith(b"HTTP/1."), "the answer to begin", first[:100])
+    await wire.abort()
+    event = await told(x, "closed", "close() to be called after the client has gone", timeout=GONE)
+    that(event.detail["blocks"] <= event.detail["all"], "at most all blocks", event.detail)
+
+
+@case(MUST, CLOSE)
+async def on_start_error(x: Exchange) -> None:
+    """close() is called also where start_response raises while the iterable is at its first block.
+
+    The iterable calls it twice without exc_info, which is an error, and lets that out.
+    """
+    await x.get("/closing-after-start-error")
+    if not any(event.detail.get("where") == "iteration" for event in x.events("raised")):
+        x.skip("the second call of start_response raised nothing (second-call-fatal)")
+    await _closed_once(x)
+
+
+@case(MUST, CLOSE)
+async def on_head(x: Exchange) -> None:
+    """close() is called also for HEAD, whose body nobody gets.
+
+    Whether the blocks are asked for at all is the server's affair.
+    """
+    await x.get("/closing", method="HEAD")
+    await _closed_once(x)

@@ -1,0 +1,89 @@
+"""Many requests at once: on one thread where that is asked for, and never one's answer to another."""
+
+from __future__ import annotations
+
+import trio
+
+from ...harness.catalog import MUST, SHOULD, case
+from ...harness.exchange import Exchange, query
+from ...harness.expect import equal, that
+from ...harness.model import Setup
+from ...harness.references import pep3333, rfc9112
+from .asking import held, sent
+
+CONNECTIONS = 20
+REQUESTS = 10
+
+ATTEMPT = 0.3
+"""Seconds in which a second request gets into the app on a server that lets it: many times what that takes."""
+
+
+@case(
+    SHOULD,
+    pep3333(
+        "Thread Support",
+        "Servers that can run multiple requests in parallel, should also provide the option of running an application "
+        "in a single-threaded fashion, so that applications or frameworks that are not thread-safe may still be used "
+        "with that server.",
+    ),
+    setup=Setup(threads=1),
+)
+async def single_thread_option(x: Exchange) -> None:
+    """Set to one thread, the server has one request at a time in each process.
+
+    One request is held in the app while others come. Any of them that reaches the app meanwhile must be in another
+    process.
+    """
+    await sent(x, "/echo?hold=first")
+    await held(x, "first")
+    for _ in range(3):
+        await sent(x, "/echo")
+    with trio.move_on_after(ATTEMPT):
+        await x.event("called", count=2)
+    processes = [event.pid for event in x.events("called")]
+    that(processes.count(processes[0]) == 1, "no second request in the process of the one that is held", processes)
+
+
+async def _no_cross_talk(x: Exchange) -> None:
+    wrong: list[str] = []
+
+    async def client(number: int) -> None:
+        for turn in range(REQUESTS):
+            mine = f"{x.token}.{number}.{turn}"
+            wire = await x.connect()
+            await wire.send(x.request("/mine" + query(n=mine), headers=[("Connection", "close")]))
+            answer = await wire.response()
+            await wire.close()
+            if (answer.status, answer.body, answer.all("X-Mine")) != (200, mine.encode(), [mine.encode()]):
+                wrong.append(f"{mine} got {answer.describe()} {answer.body[:100]!r} {answer.all('X-Mine')}")
+
+    async with trio.open_nursery() as nursery:
+        for number in range(CONNECTIONS):
+            nursery.start_soon(client, number)
+    equal(wrong, [], "the answers that are not to the request that was asked")
+
+
+ORDER = rfc9112(
+    "9.2",
+    "HTTP/1.1 does not include a request identifier for associating a given request message with its corresponding one "
+    "or more response messages. Hence, it relies on the order of response arrival to correspond exactly to the order "
+    "in which requests are made on the same connection.",
+)
+
+
+@case(MUST, ORDER)
+async def no_cross_talk(x: Exchange) -> None:
+    """Each of 200 requests on 20 connections at a time gets its own answer.
+
+    Each asks for a body and a header with a name of its own. Another's answer is another's session.
+    """
+    await _no_cross_talk(x)
+
+
+@case(MUST, ORDER, setup=Setup(threads=4))
+async def no_cross_talk_threads(x: Exchange) -> None:
+    """Each of 200 requests on 20 connections at a time gets its own answer, also with four threads.
+
+    As no-cross-talk, with as many requests in one process as threads allow.
+    """
+    await _no_cross_talk(x)

@@ -1,0 +1,61 @@
+"""wsgi.errors: its methods, what text it takes, and that somebody can read it later."""
+
+from __future__ import annotations
+
+from ...harness.catalog import MUST, SHOULD, case
+from ...harness.exchange import Exchange, query
+from ...harness.expect import equal, that
+from ...harness.references import pep3333
+from .asking import outcome, served
+
+
+@case(
+    MUST,
+    pep3333(
+        "Input and Error Streams",
+        "The methods listed in the table above must be supported by all servers conforming to this specification.",
+    ),
+    variants={"write": "write", "writelines": "writelines", "flush": "flush"},
+)
+async def methods(x: Exchange, name: str) -> None:
+    """wsgi.errors has write, writelines and flush, and they work.
+
+    The app calls each. Logging handlers and warnings use all three.
+    """
+    await x.get("/errors-methods")
+    event = await outcome(x, name)
+    equal(event.kind, "returned", f"what wsgi.errors.{name}() did")
+
+
+@case(
+    SHOULD,
+    pep3333("environ Variables", "the error stream should accept and log arbitrary unicode without raising an error"),
+)
+async def unicode(x: Exchange) -> None:
+    """wsgi.errors takes any text without raising.
+
+    The app writes `é`, a snowman and a snake, in a process whose locale is what the harness gave it. A traceback that
+    holds a user's name must not become a second error.
+    """
+    answer = await x.get("/errors-unicode")
+    event = await outcome(x, "write")
+    that(event.kind == "returned", "write() to take the text", event.detail.get("text"))
+    served(answer)
+
+
+@case(
+    SHOULD,
+    pep3333(
+        "environ Variables",
+        "An output stream (file-like object) to which error output can be written, for the purpose of recording "
+        "program or other errors in a standardized and possibly centralized location.",
+    ),
+)
+async def reaches_log(x: Exchange) -> None:
+    """What the app writes to wsgi.errors can be found in the server's log.
+
+    A line with a word of its own, flushed; then the output of the server's process is searched for it.
+    """
+    word = f"errors-{x.token}"
+    served(await x.get("/errors-log" + query(line=word)))
+    that(await x.log(word), "the line in the server's output", "it is not there")

@@ -1,0 +1,169 @@
+"""wsgi.file_wrapper, where the server has one: what it takes, and that nothing of the file is lost or added."""
+
+from __future__ import annotations
+
+from ...harness.catalog import MUST, SHOULD, case
+from ...harness.exchange import Exchange, query
+from ...harness.expect import that
+from ...harness.references import pep3333
+from ...harness.response import Response
+from .asking import GLANCE, held, outcome, sent, served, told
+
+FILES = "Optional Platform-Specific File Handling"
+
+CONTENT = b"".join(b"line %04d\n" % number for number in range(200))
+"""What is in the app's files."""
+
+AS_READ = pep3333(
+    FILES,
+    "Apart from the handling of close(), the semantics of returning a file wrapper from the application should be the "
+    "same as if the application had returned iter(filelike.read, '').",
+)
+PORTABLE = pep3333(
+    FILES,
+    "Note that even if the object is not suitable for the platform API, the wsgi.file_wrapper must still return an "
+    "iterable that wraps read() and close(), so that applications using file wrappers are portable across platforms.",
+)
+POSITION = pep3333(
+    FILES,
+    'transmission should begin at the current position within the "file" at the time that transmission begins, and '
+    "continue until the end is reached, or until Content-Length bytes have been written",
+)
+
+
+async def _wrapped(x: Exchange, what: str) -> Response:
+    answer = await x.get("/file-wrapper" + query(what=what))
+    await told(x, "called", "the app to be called")
+    _required(x)
+    return answer
+
+
+def _required(x: Exchange) -> None:
+    if x.events("absent"):
+        x.unsupported("environ has no wsgi.file_wrapper, which is optional")
+
+
+@case(
+    MUST,
+    pep3333(
+        FILES,
+        "If the server or gateway supplies wsgi.file_wrapper, it must be a callable that accepts one required "
+        "positional parameter, and one optional positional parameter.",
+    ),
+    variants={"one": "one", "two": "two"},
+)
+async def callable(x: Exchange, where: str) -> None:  # noqa: A001 - the catalogue's id
+    """wsgi.file_wrapper takes a file, and a file and a block size.
+
+    The app calls it with a BytesIO, once with each number of arguments.
+    """
+    await _wrapped(x, "call")
+    event = await outcome(x, where)
+    that(event.kind == "returned", "the call to be taken", event.detail.get("text"))
+
+
+@case(MUST, pep3333(FILES, "The callable must return an iterable object"))
+async def iterable(x: Exchange) -> None:
+    """What it returns can be iterated, and gives the file's content.
+
+    The app itself iterates over it, as middleware does.
+    """
+    await _wrapped(x, "iterate")
+    event = await outcome(x, "iterate")
+    that(event.kind == "returned", "iteration to work", event.detail.get("text"))
+    iterated = await told(x, "iterated", "iteration to end")
+    that(iterated.detail["whole"], "the whole content", iterated.detail)
+
+
+@case(
+    MUST,
+    pep3333(
+        FILES,
+        "must not perform any data transmission until and unless the server/gateway actually receives the iterable as "
+        "a return value from the application",
+    ),
+)
+async def nothing_sent_early(x: Exchange) -> None:
+    """Nothing of the file is sent before the app returns the wrapper, nor where it never does.
+
+    The app wraps a file, waits at a barrier, and returns something else.
+    """
+    wire = await sent(x, "/file-wrapper?what=unused")
+    await told(x, "called", "the app to be called")
+    if not x.events("holding"):
+        answer = await wire.response(timeout=GLANCE)
+        _required(x)
+        that(x.events("holding"), "the app to wrap its file", answer.describe())
+    await held(x, "wrapped")
+    early = await wire.receive_some(GLANCE)
+    that(not early, "nothing on the wire yet", early)
+    x.release("wrapped")
+    served(await wire.response(), b"something else\n")
+
+
+@case(
+    MUST,
+    pep3333(
+        FILES,
+        "if so, the iterable returned by wsgi.file_wrapper must have a close() method that invokes the original "
+        "file-like object's close() method",
+    ),
+)
+async def close(x: Exchange) -> None:
+    """The file's close() is called when the answer is done.
+
+    A file-like object that reports the call. Otherwise each download leaves a descriptor behind.
+    """
+    served(await _wrapped(x, "close"), CONTENT)
+    await told(x, "closed", "close() of the file to be called")
+
+
+@case(MUST, PORTABLE, variants={"memory": "memory", "read-only": "readable"})
+async def non_file(x: Exchange, what: str) -> None:
+    """What is no file of the operating system's is sent as well.
+
+    A BytesIO, whose fileno() raises, and an object that has read() and nothing else.
+    """
+    served(await _wrapped(x, what), CONTENT)
+
+
+@case(SHOULD, AS_READ)
+async def whole_file(x: Exchange) -> None:
+    """A real file is sent whole.
+
+    2,000 bytes, with no Content-Length of the app's.
+    """
+    served(await _wrapped(x, "file"), CONTENT)
+
+
+@case(SHOULD, POSITION)
+async def offset(x: Exchange) -> None:
+    """Sending begins where reading had got to.
+
+    A file of 2,000 bytes, positioned at 100.
+    """
+    served(await _wrapped(x, "offset"), CONTENT[100:])
+
+
+@case(SHOULD, POSITION)
+async def stops_at_content_length(x: Exchange) -> None:
+    """Sending ends at the app's Content-Length.
+
+    The app promises 50 bytes of a file of 2,000.
+    """
+    wire = await sent(x, "/file-wrapper?what=declared")
+    answer = await wire.response()
+    await told(x, "called", "the app to be called")
+    _required(x)
+    served(answer, CONTENT[:50])
+    await wire.ending(timeout=GLANCE)
+    that(not wire.leftover, "nothing behind the 50 bytes", wire.leftover)
+
+
+@case(MUST, PORTABLE)
+async def wrapped(x: Exchange) -> None:
+    """Wrapped in turn by middleware, it is an iterable like any other.
+
+    A generator over it that changes every block.
+    """
+    served(await _wrapped(x, "wrapped"), CONTENT.upper())
