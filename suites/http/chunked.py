@@ -9,7 +9,7 @@ from ...harness import expect
 from ...harness.catalog import MUST, SHOULD, case
 from ...harness.exchange import Exchange
 from ...harness.references import rfc9112
-from .verbs import PATIENCE, REFUSED, ask, post, seen, served, served_body, spoiled, was_refused
+from .verbs import PATIENCE, REFUSED, ask, post, served, served_body, spoiled, was_refused
 
 SECURITY = ["security"]
 END = b"0\r\n\r\n"
@@ -165,17 +165,15 @@ async def size_syntax(x: Exchange, size: tuple[bytes, int]) -> None:
     ),
     tags=SECURITY,
     needs=DECODES,
-    variants={"64-bits": b"10000000000000005", "32-bits": b"100000005", "digits": b"f" * 2000},
+    variants={"64-bits": b"10000000000000005", "digits": b"f" * 2000},
 )
 async def size_overflow(x: Exchange, size: bytes) -> None:
-    """A chunk's size too large for a machine word is refused or waited for, never cut to its low bits."""
-    wire = await x.connect()
-    await wire.send(chunked(x, size + b"\r\nhello\r\n" + END))
-    answer = await wire.response(timeout=0.5)
-    await wire.close()
-    told = await seen(x, answer)
-    taken = answer.status is not None and answer.status < 400
-    expect.that(not taken, "an error answer, or waiting for the rest", told.describe())
+    """A chunk's size too large for a machine word is refused or waited for, never cut to its low bits.
+
+    Our sending side is closed behind five bytes of data, so that a server which waits for the rest can tell that none
+    will come. One that goes on waiting, or reading from the ended connection, holds a worker for ever.
+    """
+    spoiled(await ask(x, chunked(x, size + b"\r\nhello\r\n" + END), fin=True))
 
 
 @case(MUST, GRAMMAR, tags=SECURITY, needs=DECODES)
@@ -190,7 +188,13 @@ async def no_crlf_after_data(x: Exchange) -> None:
     spoiled(await ask(x, chunked(x, b"5\r\nhello" + END)))
 
 
-@case(MUST, INCOMPLETE, tags=SECURITY, needs=DECODES, variants={"between": b"5\r\nhello\r\n", "within": b"5\r\nhel"})
+@case(
+    MUST,
+    INCOMPLETE,
+    tags=SECURITY,
+    needs=DECODES,
+    variants={"between": b"5\r\nhello\r\n", "within": b"5\r\nhel", "early": b"fffff\r\nhello"},
+)
 async def no_last_chunk_then_fin(x: Exchange, body: bytes) -> None:
     """A chunked body that ends without its last chunk is not taken for a whole one.
 

@@ -10,6 +10,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import trio
+
 from ...harness import expect
 from ...harness.exchange import Exchange
 from ...harness.expect import Violation
@@ -19,6 +21,9 @@ from ...harness.wire import ConnectFailed, Wire
 
 PATIENCE = 2.0
 """Seconds to wait for an answer or an end. A good server needs milliseconds: only a failing case waits so long."""
+
+SURVIVAL = 3.0
+"""Seconds in which a plain request on a new connection must be served after whatever a case did."""
 
 REFUSED = range(400, 500)
 """The statuses that tell a client that its request was at fault."""
@@ -120,12 +125,13 @@ async def seen(x: Exchange, answer: Response, after: Response | None = None, end
 async def survives(x: Exchange) -> None:
     """Expect the server to serve a plain request on a new connection."""
     expected = "the server to serve a plain request on a new connection afterwards"
+    good = False
     try:
-        served_still = await x.fence()
+        with trio.move_on_after(SURVIVAL):
+            good = await x.fence()
     except ConnectFailed as failed:
         raise Violation(expected, str(failed)) from None
-    if not served_still:
-        expect.violated(expected, "no good answer to it")
+    expect.that(good, expected, f"no good answer to it within {SURVIVAL:g} s")
 
 
 # ---------------------------------------------------------------------- what is expected of a Seen
