@@ -56,16 +56,21 @@ def following(known: Mapping[int, bool], largest: int) -> int | None:
 
 
 async def search(
-    probe: Callable[[int], Awaitable[bool]], largest: int, *, more: Callable[[], bool] = lambda: True
+    probe: Callable[[int], Awaitable[bool]],
+    largest: int,
+    known: Mapping[int, bool] | None = None,
+    *,
+    more: Callable[[], bool] = lambda: True,
 ) -> Bracket:
     """Find N* up to `largest` clients with `probe(clients)`, which says whether the server collapsed.
 
-    Before every probe `more` says whether there is time for it; without it the bracket so far is returned.
+    `known` is what earlier probes said. Before every probe `more` says whether there is time for it; without it the
+    bracket so far is returned.
     """
-    known: dict[int, bool] = {}
+    said = dict(known or {})
     for _ in range(PROBES):
-        clients = following(known, largest)
+        clients = following(said, largest)
         if clients is None or not more():
             break
-        known[clients] = await probe(clients)
-    return bracket(known)
+        said[clients] = await probe(clients)
+    return bracket(said)

@@ -68,6 +68,8 @@ async def besiege(
     `note` puts it into words. Without `searching` the phase under slow clients has its full length and N* is left
     open. A round in which the generator was late is thrown away, and there is one more. Raises what launching raises.
     """
+    for name in arena.parameters:
+        arena.number(name)
     room_for(arena.count("clients"), CONNECTIONS)
     for _ in range(ROUNDS):
         cell = await _round(arena, scenario, persona, note, visit, searching=searching)
@@ -129,12 +131,11 @@ async def _round(
 
 async def _collapse(arena: Arena, c: Course, steps: dict[int, Phase], largest: int, until: float) -> Bracket:
     """Search for N*, with what is known of `largest` clients; every number tried goes into `steps`."""
-    fallen = False
+    # Also after the largest number it must be seen to answer before it is put to the test again.
+    fallen = True
 
     async def probe(clients: int) -> bool:
         nonlocal fallen
-        if clients == largest:
-            return collapsed(steps[largest])
         for _ in range(2):
             if fallen:
                 await c.serve_again()
@@ -146,7 +147,8 @@ async def _collapse(arena: Arena, c: Course, steps: dict[int, Phase], largest: i
                 break
         return fallen
 
-    return await search(probe, largest, more=lambda: arena.elapsed < until)
+    known = {largest: collapsed(steps[largest])}
+    return await search(probe, largest, known, more=lambda: arena.elapsed < until)
 
 
 def _step(clients: int, phase: Phase) -> Step:

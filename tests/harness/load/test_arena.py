@@ -1,0 +1,97 @@
+"""What a scenario is given, without a server: parameters and the cell."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsgi_gauntlet.harness import discover, launch
+from wsgi_gauntlet.harness.address import Address
+from wsgi_gauntlet.harness.errors import BadConfiguration, TargetRefused
+from wsgi_gauntlet.harness.load.arena import LOG_KEPT, Arena
+from wsgi_gauntlet.harness.model import Grade
+
+
+def arena(**parameters: Any) -> Arena:
+    return Arena(discover.plan("wsgiref"), parameters, scratch=Path(), logs=Path())
+
+
+@pytest.mark.parametrize("value", [None, 0, -1, "many", True, float("inf"), float("nan")])
+def test_a_parameter_that_is_no_number_is_refused(value: object) -> None:
+    with pytest.raises(BadConfiguration, match="'rate' is to be a number above 0"):
+        arena(rate=value).number("rate")
+
+
+def test_a_count_is_a_whole_number() -> None:
+    assert arena(clients=8.0).count("clients") == 8
+    with pytest.raises(BadConfiguration, match="whole number"):
+        arena(clients=8.5).count("clients")
+
+
+class Fake:
+    """As much of a running server as the arena asks for."""
+
+    def __init__(self, address: Address, ended: str = "", log: str = "hello\n") -> None:
+        self.address = address
+        self.ended = ended
+        self.alive = not ended
+        self.conditions: dict[str, object] = {"workers": 1, "python": "3"}
+        self._log = log
+
+    def log_since(self, mark: int) -> str:
+        return self._log[mark:]
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, server: Fake) -> None:
+    @asynccontextmanager
+    async def running(_plan: object, *, scratch: Path, logs: Path, observe: bool) -> AsyncIterator[Fake]:
+        assert (scratch, logs, observe) == (Path(), Path(), False)
+        yield server
+
+    monkeypatch.setattr(launch, "running", running)
+
+
+async def test_the_cell_tells_what_ran_and_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, Fake(Address(port=1), ended="signal SIGSEGV"))
+    here = arena(rate=20)
+    async with here.server():
+        pass
+    cell = here.load(discover.scenario("classroom"), Grade.MEASURED, goodput=0.5, conditions={"more": 1})
+    assert (cell.server, cell.scenario, cell.grade, cell.goodput) == ("wsgiref", "classroom", Grade.MEASURED, 0.5)
+    assert cell.parameters == {"rate": 20}
+    assert cell.conditions == {"workers": 1, "python": "3", "more": 1}
+    assert cell.log == "hello\n[the server ended by itself: signal SIGSEGV]\n"
+    assert cell.seconds >= 0
+
+
+async def test_a_long_log_is_cut_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, Fake(Address(port=1), log="a" * LOG_KEPT + "end"))
+    here = arena()
+    async with here.server():
+        pass
+    log = here.load(discover.scenario("classroom"), Grade.MEASURED).log
+    assert len(log) <= LOG_KEPT + 10
+    assert log.startswith("aaa")
+    assert log.endswith("end")
+    assert "[...]" in log
+
+
+async def test_a_server_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, Fake(Address(host="192.0.2.1", port=80)))
+    with pytest.raises(TargetRefused, match="loopback"):
+        async with arena().server():
+            pytest.fail("the block must not be entered")
+
+
+def test_all_scenarios_of_ours_have_the_same_keys_in_smoke_and_full() -> None:
+    for name in ("classroom", "slow-headers/byte", "slow-read"):
+        scenario = discover.scenario(name)
+        assert scenario.smoke.keys() == scenario.full.keys()
+        assert {"clients", "duration", "rate"} <= scenario.smoke.keys()
+        for parameters in (scenario.smoke, scenario.full):
+            here = Arena(discover.plan("wsgiref", python=sys.executable), parameters, scratch=Path(), logs=Path())
+            assert all(here.number(key) > 0 for key in parameters)
+    assert discover.scenario("classroom").in_run

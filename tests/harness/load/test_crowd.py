@@ -1,0 +1,102 @@
+"""Crowds: as many as asked for, dropped ones come back, and how they were dropped is counted."""
+
+from dataclasses import dataclass
+
+import pytest
+import trio
+
+from wsgi_gauntlet.harness.address import Address
+from wsgi_gauntlet.harness.errors import OutOfResources
+from wsgi_gauntlet.harness.load import crowd as module
+from wsgi_gauntlet.harness.load.crowd import Crowd, room_for
+from wsgi_gauntlet.harness.load.personas import Dial
+from wsgi_gauntlet.harness.load.slowlink import Dropped
+from wsgi_gauntlet.harness.model import Reaped
+
+
+@dataclass(frozen=True)
+class Patient:
+    async def live(self, dial: Dial) -> None:
+        await dial(None)
+        await trio.sleep_forever()
+
+
+@dataclass(frozen=True)
+class Unwelcome:
+    how: str
+
+    async def live(self, dial: Dial) -> None:
+        await dial(None)
+        raise Dropped(self.how)
+
+
+async def listening(nursery: trio.Nursery) -> Address:
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+
+    async def handle(stream: trio.SocketStream) -> None:
+        async with stream:
+            await trio.sleep_forever()
+
+    nursery.start_soon(trio.serve_listeners, handle, listeners)
+    return Address(port=listeners[0].socket.getsockname()[1])
+
+
+async def test_a_crowd_grows_shrinks_and_goes() -> None:
+    async with trio.open_nursery() as nursery:
+        crowd = Crowd(await listening(nursery), Patient(), nursery, per_second=1000)
+        await crowd.become(20, patience=30)
+        assert (crowd.size, crowd.held) == (20, 20)
+        await crowd.become(5, patience=30)
+        assert (crowd.size, crowd.held) == (5, 5)
+        crowd.release()
+        assert (crowd.size, crowd.held) == (0, 0)
+        assert crowd.reaped() == Reaped("never", None, 20, 0)
+        nursery.cancel_scope.cancel()
+
+
+async def test_clients_arrive_at_their_rate() -> None:
+    async with trio.open_nursery() as nursery:
+        crowd = Crowd(await listening(nursery), Patient(), nursery, per_second=50)
+        began = trio.current_time()
+        await crowd.become(6, patience=30)
+        assert trio.current_time() - began >= 5 / 50
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_is_dropped_comes_back_and_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AGAIN", 0.01)
+    async with trio.open_nursery() as nursery:
+        crowd = Crowd(await listening(nursery), Unwelcome("408"), nursery, per_second=1000)
+        await crowd.become(3, patience=30)
+        with trio.fail_after(30):
+            while min(len(each.drops) for each in crowd._clients) < 3:  # noqa: ASYNC110 - a crowd has no such event
+                await trio.sleep(0.01)
+        found = crowd.reaped()
+        assert (found.how, found.clients, found.dropped) == ("408", 3, 3)
+        assert found.after is not None
+        nursery.cancel_scope.cancel()
+
+
+async def test_refused_clients_are_no_held_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AGAIN", 0.01)
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    address = Address(port=listeners[0].socket.getsockname()[1])
+    await listeners[0].aclose()
+    async with trio.open_nursery() as nursery:
+        crowd = Crowd(address, Patient(), nursery, per_second=1000)
+        await crowd.become(2, patience=30)
+        assert crowd.held == 0
+        assert crowd.refused >= 2
+        nursery.cancel_scope.cancel()
+
+
+def test_more_clients_than_descriptors_is_said_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    raised: list[tuple[int, int]] = []
+    monkeypatch.setattr("resource.getrlimit", lambda _which: (1024, 4096))
+    monkeypatch.setattr("resource.setrlimit", lambda _which, limits: raised.append(limits))
+    room_for(100)
+    assert raised == []
+    room_for(1000, each=2)
+    assert raised == [(2256, 4096)]
+    with pytest.raises(OutOfResources, match="--clients 3840"):
+        room_for(5000)

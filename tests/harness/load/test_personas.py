@@ -1,0 +1,199 @@
+"""Slow clients against servers inside the test: what arrives, how slowly, and how each end is told apart."""
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from wsgi_gauntlet.harness.address import Address
+from wsgi_gauntlet.harness.load.personas import BadWifi, DrippedHead, SlowReader
+from wsgi_gauntlet.harness.load.slowlink import Dropped, SlowLink
+
+Handler = Callable[[trio.SocketStream], Awaitable[None]]
+
+
+@asynccontextmanager
+async def serving(handler: Handler) -> AsyncIterator[Address]:
+    async def handle(stream: trio.SocketStream) -> None:
+        async with stream:
+            await handler(stream)
+
+    async with trio.open_nursery() as nursery:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        nursery.start_soon(trio.serve_listeners, handle, listeners)
+        yield Address(port=listeners[0].socket.getsockname()[1])
+        nursery.cancel_scope.cancel()
+
+
+def reset(stream: trio.SocketStream) -> None:
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+
+
+class Lines:
+    """Dials, and remembers what it dialled."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.links: list[SlowLink] = []
+
+    async def __call__(self, window: int | None) -> SlowLink:
+        self.links.append(await SlowLink.open(self.address, window))
+        return self.links[-1]
+
+    def close(self) -> None:
+        for link in self.links:
+            link.close()
+
+
+async def dropped(handler: Handler, persona: DrippedHead | SlowReader | BadWifi) -> Dropped:
+    """Return how a server that does `handler` drops `persona`."""
+    async with serving(handler) as address:
+        lines = Lines(address)
+        try:
+            with pytest.raises(Dropped) as told:
+                await persona.live(lines)
+        finally:
+            lines.close()
+    return told.value
+
+
+HEAD = DrippedHead("/page", "127.0.0.1:1", 0.01)
+
+
+async def test_a_head_comes_a_byte_at_a_time_and_never_ends() -> None:
+    got: list[bytes] = []
+
+    async def handler(stream: trio.SocketStream) -> None:
+        while len(got) < 12:
+            got.append(await stream.receive_some(4096))
+
+    await dropped(handler, HEAD)
+    assert b"".join(got).startswith(b"GET /page ")
+    # Nothing but the machine's own pauses can have put two of them together.
+    assert sum(len(each) == 1 for each in got) >= 6
+
+
+async def test_the_bytes_of_a_dripped_head_are_a_good_request() -> None:
+    from wsgi_gauntlet.harness.load.personas import _endless_head
+
+    text = b""
+    for byte in _endless_head("/page", "host:1"):
+        assert len(byte) == 1
+        text += byte
+        if len(text) > 2000:
+            break
+    lines = text.split(b"\r\n")
+    assert lines[:3] == [b"GET /page HTTP/1.1", b"Host: host:1", b"X-Slow-1: patience"]
+    assert b"" not in lines[:-1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "how", "said"),
+    [
+        (b"HTTP/1.1 408 Request Timeout\r\n\r\n", "408", 408),
+        (b"HTTP/1.0 400 Bad Request\r\n\r\n", "FIN", 400),
+        (b"", "FIN", 0),
+        (b"nonsense", "FIN", 0),
+    ],
+)
+async def test_how_a_server_drops_a_client_is_told_apart(answer: bytes, how: str, said: int) -> None:
+    async def handler(stream: trio.SocketStream) -> None:
+        await stream.receive_some(1)
+        if answer:
+            await stream.send_all(answer)
+
+    end = await dropped(handler, DrippedHead("/", "h", 60))
+    assert (end.how, end.said) == (how, said)
+
+
+async def test_a_reset_is_a_reset() -> None:
+    async def handler(stream: trio.SocketStream) -> None:
+        await stream.receive_some(1)
+        reset(stream)
+
+    assert (await dropped(handler, HEAD)).how == "RST"
+
+
+async def test_a_reader_with_a_shut_window_stops_its_server() -> None:
+    sent = 0
+    stuck = trio.Event()
+
+    async def handler(stream: trio.SocketStream) -> None:
+        nonlocal sent
+        await stream.receive_some(4096)
+        while True:
+            with trio.move_on_after(0.5) as patience:
+                await stream.send_all(b"x" * 1000)
+            if patience.cancelled_caught:
+                break
+            sent += 1000
+        stuck.set()
+        reset(stream)
+
+    end = await dropped(handler, SlowReader("/page?size=1000000", "h", interval=0.05))
+    assert stuck.is_set()
+    # Less than the answer of the smoke run: the server's side cannot put it into the kernel's buffers.
+    assert sent < 500_000
+    assert end.how == "RST"
+
+
+async def test_a_reader_is_told_of_an_orderly_end() -> None:
+    async def handler(stream: trio.SocketStream) -> None:
+        await stream.receive_some(4096)
+
+    assert (await dropped(handler, SlowReader("/", "h", interval=0.01))).how == "FIN"
+
+
+def answer(size: int, close: bool) -> bytes:
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\nConnection: {'close' if close else 'keep-alive'}\r\n\r\n"
+    return head.encode() + b"x" * size
+
+
+@pytest.mark.parametrize("close", [True, False])
+async def test_a_phone_opens_page_after_page_and_keeps_a_spare_connection(close: bool) -> None:
+    heads: list[bytes] = []
+    silent = 0
+    enough = trio.Event()
+
+    async def handler(stream: trio.SocketStream) -> None:
+        nonlocal silent
+        while True:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                piece = await stream.receive_some(4096)
+                if not piece:
+                    silent += not head
+                    return
+                head += piece
+            heads.append(head)
+            if len(heads) == 3:
+                enough.set()
+                reset(stream)
+                return
+            await stream.send_all(answer(300, close))
+            if close:
+                return
+
+    phone = BadWifi("/page", "h", pieces=3, pause=0.01, speed=100_000, think=0.01)
+    async with serving(handler) as address:
+        lines = Lines(address)
+        with trio.fail_after(30), pytest.raises(Dropped):
+            await phone.live(lines)
+        # One spare connection; and one for each page, or one for all.
+        assert len(lines.links) == (4 if close else 2)
+        lines.close()
+    assert enough.is_set()
+    assert all(head.startswith(b"GET /page HTTP/1.1\r\nHost: h\r\n") for head in heads)
+
+
+async def test_a_phone_whose_page_breaks_off_was_dropped() -> None:
+    async def handler(stream: trio.SocketStream) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += await stream.receive_some(4096) or b"\r\n\r\n"
+        await stream.send_all(answer(300, close=True)[:-1])
+
+    end = await dropped(handler, BadWifi("/", "h", pieces=2, pause=0, speed=100_000, preconnect=False))
+    assert end.how == "FIN"

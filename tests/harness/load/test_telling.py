@@ -1,0 +1,80 @@
+"""A siege in plain words."""
+
+import dataclasses
+
+import pytest
+
+from wsgi_gauntlet.harness.load.collapse import Bracket
+from wsgi_gauntlet.harness.load.siege import Siege
+from wsgi_gauntlet.harness.load.telling import tell_classroom, tell_recovery, tell_slow_clients
+from wsgi_gauntlet.harness.model import Grade, Phase
+
+
+def phase(goodput: float, p99: float, censored: bool = False) -> Phase:
+    return Phase("", 0, 5, 100, {}, goodput, p99=p99, censored=censored)
+
+
+FINE = Siege(8, Grade.IMMUNE, "why", phase(1, 0.003), phase(1, 0.005), 0.0, 4, None)
+DOWN = Siege(8, Grade.COLLAPSES, "why", phase(1, 0.003), phase(0.02, 5.0, True), 0.0, 4, Bracket(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("siege", "expected"),
+    [
+        (FINE, "With 8 slow clients the other users got this: 100% of 100 requests answered, p99 5.0 ms."),
+        (
+            DOWN,
+            (
+                "One slow client is enough to take this server from its other users. "
+                "It served well again as soon as the slow ones had gone."
+            ),
+        ),
+        (
+            dataclasses.replace(DOWN, collapse=Bracket(97, 98), recovered=1.26),
+            (
+                "98 slow clients are enough to take this server from its other users. "
+                "It served well again 1.3 s after the slow ones had gone."
+            ),
+        ),
+        (
+            dataclasses.replace(DOWN, collapse=Bracket(96, 128), recovered=None),
+            (
+                "128 slow clients are enough to take this server from its other users. 96 are not; there was no time "
+                "to find the exact number in between. "
+                "Once the slow ones had gone, it did not serve well again within 4 s."
+            ),
+        ),
+        (dataclasses.replace(DOWN, grade=Grade.INVALID), "why"),
+    ],
+)
+def test_slow_clients(siege: Siege, expected: str) -> None:
+    assert tell_slow_clients(siege) == expected
+
+
+@pytest.mark.parametrize(
+    ("siege", "expected"),
+    [
+        (
+            FINE,
+            (
+                "With 8 of 40 people on bad Wi-Fi, the other 32 noticed nothing: 99 % of the answers came within "
+                "5.0 ms, 3.0 ms before."
+            ),
+        ),
+        (
+            DOWN,
+            (
+                "With 8 of 40 people on bad Wi-Fi, the other 32 got 2% of what they asked for, and the slowest "
+                "hundredth took at least 5.0 s; before, 100% came, and 99 % of the answers came within 3.0 ms. "
+                "It served well again as soon as the slow ones had gone."
+            ),
+        ),
+        (dataclasses.replace(FINE, grade=Grade.INCONCLUSIVE), "why"),
+    ],
+)
+def test_the_classroom(siege: Siege, expected: str) -> None:
+    assert tell_classroom(siege, 40) == expected
+
+
+def test_who_was_always_served_did_not_recover() -> None:
+    assert tell_recovery(FINE) == ""
