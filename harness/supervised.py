@@ -67,7 +67,7 @@ class Supervised:
             "prune": str(prune or ""),
         }
         try:
-            supervised = cls(_spawn(log))
+            supervised = cls(_spawn(log, environment))
         except OSError as error:
             raise OutOfResources(f"no process to be had: {error.strerror}; raise `ulimit -n` and `-u`") from error
         try:
@@ -175,13 +175,14 @@ class Supervised:
             self._over = True
 
 
-def _spawn(log: Path) -> subprocess.Popen[bytes]:
+def _spawn(log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     with log.open("ab") as errors:
         process = subprocess.Popen(
             [sys.executable, "-I", supervisor.__file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
+            env=environment,
             start_new_session=True,
             bufsize=0,
         )

@@ -78,8 +78,12 @@ def _since(python: str) -> list[str]:
     major, _, rest = distribution_version(python, "gunicorn").partition(".")
     minor = rest.partition(".")[0]
     version = (int(major) if major.isdigit() else 0, int(minor) if minor.isdigit() else 0)
-    # From 25.1 on it listens on a control socket in the home directory.
-    return ["--no-control-socket"] if version >= (25, 1) else []
+    options = []
+    if version >= (25, 1):  # from then on it listens on a control socket in the home directory
+        options.append("--no-control-socket")
+    if version >= (25, 0):  # the C parser that it takes where it finds it gives other answers
+        options += ["--http-parser", "python"]
+    return options
 
 
 ADAPTER = Gunicorn()

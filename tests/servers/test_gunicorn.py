@@ -25,7 +25,8 @@ def test_its_own_defaults_are_left_alone(launching: Launching) -> None:
     command = ADAPTER.command(launching(variant="sync"))
     assert command.argv == (
         *("/py/bin/python", "-m", "gunicorn", "--bind", "127.0.0.1:8000", "--worker-class", "sync"),
-        *("--worker-tmp-dir", "/private", "--no-control-socket", "gauntlet_apps.reference:application"),
+        *("--worker-tmp-dir", "/private", "--no-control-socket", "--http-parser", "python"),
+        "gauntlet_apps.reference:application",
     )
     assert command.reload is signal.SIGHUP
     assert command.environment == {}
@@ -45,13 +46,22 @@ def test_a_mount_is_told_by_script_name(launching: Launching) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "given"), [("25.1.0", True), ("25.0.3", False), ("20.1.0", False), ("", False), ("26.0", True)]
+    ("version", "socket", "parser"),
+    [
+        ("25.1.0", True, True),
+        ("25.0.3", False, True),
+        ("20.1.0", False, False),
+        ("", False, False),
+        ("26.0", True, True),
+    ],
 )
-def test_only_versions_that_have_a_control_socket_are_told_to_leave_it(
-    launching: Launching, monkeypatch: pytest.MonkeyPatch, version: str, given: bool
+def test_only_versions_that_know_an_option_are_given_it(
+    launching: Launching, monkeypatch: pytest.MonkeyPatch, version: str, socket: bool, parser: bool
 ) -> None:
     monkeypatch.setattr(gunicorn, "distribution_version", lambda *_: version)
-    assert ("--no-control-socket" in ADAPTER.command(launching()).argv) is given
+    argv = ADAPTER.command(launching()).argv
+    assert ("--no-control-socket" in argv) is socket
+    assert ("--http-parser" in argv) is parser
 
 
 def test_the_sync_worker_has_neither_threads_nor_keep_alive(launching: Launching) -> None:
