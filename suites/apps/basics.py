@@ -27,7 +27,7 @@ def nonce(call: Call) -> list[bytes]:
 
 
 def mine(call: Call) -> list[bytes]:
-    """Answer the parameter `n`, in the body and as X-Mine. Told to nobody: it is asked for hundreds of times at once."""
+    """Answer the parameter `n`, in the body and as X-Mine. Told to nobody: hundreds of these come at once."""
     own = call.query.get("n", "")
     return call.text(own, extra=[("X-Mine", own)])
 

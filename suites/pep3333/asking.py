@@ -96,6 +96,14 @@ async def sent(x: Exchange, target: str) -> Wire:
     return wire
 
 
+async def asked(x: Exchange, target: str) -> Response:
+    """Send a GET for `target` and return what comes in the time that an app takes to break, be it nothing."""
+    wire = await sent(x, target)
+    answer = await wire.response(timeout=2 * HANG)
+    await wire.close()
+    return answer
+
+
 def python(step: str) -> str:
     """Return a step of the behaviour /reads as the Python that it stands for."""
     name, _, size = step.partition(":")

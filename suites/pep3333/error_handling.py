@@ -7,7 +7,7 @@ from ...harness.exchange import Exchange
 from ...harness.expect import equal, that
 from ...harness.references import pep3333
 from ...harness.response import Ending, Framing
-from .asking import GLANCE, not_success, sent
+from .asking import GLANCE, asked, not_success, sent
 
 ERRORS = "Error Handling"
 START = "The start_response() Callable"
@@ -39,7 +39,7 @@ async def before_start(x: Exchange) -> None:
 
     Without an answer, browsers show their own page, and proxies try the next server.
     """
-    answer = await x.get("/fail?when=before-start")
+    answer = await asked(x, "/fail?when=before-start")
     that(answer.status == 500 and answer.complete, "a complete 500 answer", answer.describe())
 
 
@@ -49,7 +49,7 @@ async def logged(x: Exchange, when: str) -> None:
 
     The exception's text holds a word of its own, and the server's output is searched for it.
     """
-    await x.get(f"/fail?when={when}")
+    await asked(x, f"/fail?when={when}")
     that(await x.log(x.token), "the exception in the server's output", x.log_so_far()[-200:] or "nothing was logged")
 
 
@@ -59,7 +59,7 @@ async def after_start_before_body(x: Exchange) -> None:
 
     Nothing was sent yet, so the failure can still be told as one.
     """
-    answer = await x.get("/fail?when=after-start")
+    answer = await asked(x, "/fail?when=after-start")
     not_success(answer, "the app raised before its first block")
     equal(answer.all("X-Too-Early"), [], "the header of the answer that never was")
 
@@ -94,7 +94,7 @@ async def no_start_response(x: Exchange) -> None:
 
     The app returns a list and calls nothing. There is no status to send: a 200 would be made up.
     """
-    not_success(await x.get("/fail?when=no-start"), "the app named no status")
+    not_success(await asked(x, "/fail?when=no-start"), "the app named no status")
 
 
 @case(
@@ -110,7 +110,7 @@ async def returns_none(x: Exchange, when: str) -> None:
 
     Once after start_response, once without it: a forgotten `return`.
     """
-    not_success(await x.get(f"/fail?when={when}"), "the app returned None")
+    not_success(await asked(x, f"/fail?when={when}"), "the app returned None")
 
 
 @case(
@@ -126,7 +126,7 @@ async def non_latin1_header(x: Exchange) -> None:
 
     `X-Snowman` with a snowman, between other headers.
     """
-    answer = await x.get("/fail?when=not-latin1")
+    answer = await asked(x, "/fail?when=not-latin1")
     not_success(answer, "the app's header cannot be sent")
     whole = answer.nothing or answer.complete
     that(whole, "a complete error answer, or none", f"{answer.describe()}: {answer.raw[:200]!r}")
@@ -139,10 +139,20 @@ async def survives(x: Exchange) -> None:
     All of them, one after the other, with a plain request behind each.
     """
     for when in ("before-start", "after-start", "mid-body", "no-start", "none", "none-unstarted", "not-latin1"):
-        wire = await sent(x, f"/fail?when={when}")
-        await wire.response()
-        await wire.close()
+        await asked(x, f"/fail?when={when}")
         that(await x.alive(), "the next connection to be served", f"no answer after an app that broke: {when}")
+
+
+@case(SHOULD, TRAP, variants={each: each for each in ("before-start", "no-start", "none-unstarted", "not-latin1")})
+async def not_left_hanging(x: Exchange, when: str) -> None:
+    """After a failure the client gets an answer, or the end of its connection; not silence.
+
+    A request for each way of breaking before anything was sent. A client that hears nothing waits out its own time-out,
+    half a minute or more, and its user with it.
+    """
+    answer = await asked(x, f"/fail?when={when}")
+    ended = answer.complete or answer.ended is not Ending.OPEN
+    that(ended, "an answer or a closed connection", answer.describe())
 
 
 @case(MUST, TEXT_ONLY)
@@ -151,7 +161,7 @@ async def text_appended_only_to_text(x: Exchange) -> None:
 
     One block of application/octet-stream, then an exception. Added to an image or an archive, it breaks what was whole.
     """
-    answer = await x.get("/fail?when=mid-body")
+    answer = await asked(x, "/fail?when=mid-body")
     if answer.status == 200:
         that(b"first\n".startswith(answer.body), "nothing but the block that the app gave", answer.body)
 
@@ -162,6 +172,6 @@ async def no_details_leaked(x: Exchange) -> None:
 
     Set up as it comes; what helps on a laptop helps an attacker elsewhere.
     """
-    answer = await x.get("/fail?when=before-start")
+    answer = await asked(x, "/fail?when=before-start")
     shown = SECRET.encode() in answer.body or b"Traceback" in answer.body
     that(not shown, "no detail of the exception in the answer", answer.body[:300])
