@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeVar
 
 import msgspec
@@ -81,18 +82,37 @@ def _app(events: Sequence[AppEvent], bounds: Bounds) -> list[AppEvent]:
 
 
 def _small(event: AppEvent, limit: int) -> AppEvent:
-    if len(repr(event.detail)) <= limit:
+    if _weight(event.detail, limit) <= limit:
         return event
     kept: dict[str, Any] = {}
     left = limit
     for name, value in event.detail.items():
-        size = len(repr(value)) + len(name)
+        size = _weight(value, left) + len(name)
         if size > left:
             kept["left out"] = [str(each)[:80] for each in event.detail if each not in kept][:40]
             break
         kept[name] = value
         left -= size
     return msgspec.structs.replace(event, detail=kept)
+
+
+def _weight(value: Any, limit: int) -> int:
+    """Return about how many characters `value` takes; counting ends once that is more than `limit`."""
+    match value:
+        case str() | bytes():
+            return len(value) + 2
+        case dict():
+            parts: Iterable[Any] = chain.from_iterable(value.items())
+        case list() | tuple() | set():
+            parts = value
+        case _:
+            return len(str(value))
+    total = 2
+    for each in parts:
+        total += _weight(each, limit - total) + 2
+        if total > limit:
+            break
+    return total
 
 
 def _ends(events: Sequence[T], limit: int) -> tuple[Sequence[T], Sequence[T]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from ..harness.model import Check, Load, Results, Verdict
 from ..harness.output import Output
 from . import tally, words
-from .answer import answer, ran
+from .answer import answer, ran, title
 from .sections.environment import measured
 from .visible import line
 
@@ -45,7 +45,7 @@ def plain(text: str, limit: int = 300) -> str:
 
 
 def _parts(results: Results) -> Iterator[str]:
-    yield f"# {words.counted(len(tally.tried(results)), 'WSGI server')} through the gauntlet\n\n"
+    yield f"# {title(results)}\n\n"
     if not results.finished:
         yield "> **This run was interrupted.** What had been measured by then is below.\n\n"
     where = measured(results.environment)
@@ -74,13 +74,13 @@ def _conformance(results: Results) -> Iterator[str]:
         others = counts.total - sum(counts[each] for each in shown)
         table += f"| {plain(name)} | {' | '.join(numbers)} | {others} |\n"
     yield f"{table}\n"
-    for verdict, title in ((Verdict.FAIL, "Requirements broken (must)"), (Verdict.WARN, "Recommendations (should)")):
+    for verdict, heading in ((Verdict.FAIL, "Requirements broken (must)"), (Verdict.WARN, "Recommendations (should)")):
         by_case: dict[str, list[Check]] = defaultdict(list)
         for each in results.checks:
             if each.verdict is verdict:
                 by_case[each.case].append(each)
         if by_case:
-            yield f"<details><summary>{title}: {words.counted(len(by_case), 'case')}</summary>\n\n"
+            yield f"<details><summary>{heading}: {words.counted(len(by_case), 'case')}</summary>\n\n"
             for case, cells in sorted(by_case.items(), key=lambda each: -len(each[1])):
                 yield _case(case, cells)
             yield "\n</details>\n\n"

@@ -19,7 +19,11 @@ from .names import Names
 QUIET = frozenset({Verdict.PASS, Verdict.INFO, Verdict.UNSUPPORTED, Verdict.SKIPPED})
 """The verdicts whose cell folds to its server's name; the others say on their line what came."""
 
-_ESCAPES = re.compile(r"((?:\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|[rntvf\\]))+)")
+_ESCAPES = re.compile(r"(?:\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|[rntvf\\]))+")
+
+
+_FIXED, _ROW = 1000, 110
+"""Characters of markup around a cell, its box in the matrix included, and around a row of its time line."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +100,18 @@ def groups(results: Results, names: Names, plain: Bounds, full: Bounds) -> list[
     ]
 
 
+def size(groups: Sequence[Group]) -> int:
+    """Return about how many characters `groups` take in the page."""
+    cells = [cell for group in groups for section in group.sections for cell in section.cells]
+    return sum(
+        _FIXED + len(cell.log) + len(cell.check.expected) + 2 * len(cell.check.actual) + sum(map(_length, cell.lines))
+        for cell in cells
+    )
+
+
 def marked(text: str) -> Markup:
     """Return `text` escaped for the page, what stands for unprintable bytes set apart."""
-    return Markup(_ESCAPES.sub(r"<i>\1</i>", str(escape(text))))  # noqa: S704 - escaped just here
+    return Markup(_ESCAPES.sub(_apart, str(escape(text))))  # noqa: S704 - escaped just here
 
 
 def _cell(check: Check, names: Names, bounds: Bounds) -> Cell:
@@ -119,3 +132,11 @@ def _cell(check: Check, names: Names, bounds: Bounds) -> Cell:
 def _text(row: Row, check: Check) -> Markup:
     # Thousands of passes are seldom opened: without the marks the page has half as many elements.
     return escape(row.text) if check.verdict in QUIET else marked(row.text)
+
+
+def _length(shown: Line) -> int:
+    return _ROW + len(shown.row.label) + len(shown.text)
+
+
+def _apart(found: re.Match[str]) -> str:
+    return f"<i>{found.group()}</i>"

@@ -76,7 +76,7 @@ def test_a_bad_file_is_one_line(tmp_path: Path, content: bytes, told: str) -> No
 
 def test_no_file_is_one_line(tmp_path: Path) -> None:
     """A folder that is no run folder."""
-    with pytest.raises(BadConfiguration, match="cannot read .*; name a run folder"):
+    with pytest.raises(BadConfiguration, match=r"cannot read .*; name a run folder"):
         json.load(tmp_path)
 
 
