@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import trio
@@ -43,6 +44,23 @@ LONGEST = 24 * 3600.0
 """Seconds that any course lasts at most."""
 
 
+SHARES = {
+    "warm-up": (0.0, 0.05),
+    "baseline": (0.05, 0.2),
+    "crowd": (0.2, 0.6),
+    "recovery": (0.6, 0.85),
+    "search": (0.85, 1.0),
+}
+"""The parts of a scenario, as a bar shows them; a server that stands its slow clients has no search."""
+
+
+@dataclass(frozen=True)
+class _Doing:
+    name: str
+    began: float
+    seconds: float
+
+
 class Course:
     """What goes on between one server and its clients. Made by `course`."""
 
@@ -55,6 +73,7 @@ class Course:
         self.held: list[tuple[float, int]] = []
         self.flying: list[tuple[float, int]] = []
         self._arena = arena
+        self._doing = _Doing("warm-up", 0.0, 1.0)
 
     async def phase(self, name: str, seconds: float, *, hurry: bool = False, record: bool = True) -> Phase:
         """Let the users go on for `seconds` and return what those got whose requests were due in that time.
@@ -63,12 +82,11 @@ class Course:
         certain that the server has collapsed.
         """
         began = self.cohort.now
+        self._doing = _Doing(name, began, seconds)
         planned = seconds * self.rate
         while self.cohort.now < began + seconds:
             await trio.sleep(min(TICK, max(0.0, began + seconds - self.cohort.now)))
-            seen = self.cohort.seen(began)
-            self._tell(name, seen, (self.cohort.now - began) / seconds)
-            if hurry and certain(seen, planned):
+            if hurry and certain(self.cohort.seen(began), planned):
                 break
         ended = self.cohort.now
         with trio.move_on_after(COLLAPSED_P99 + TAIL):
@@ -89,12 +107,12 @@ class Course:
         self.cohort.cut()
         self.crowd.release()
         released = self.cohort.now
+        self._doing = _Doing("recovery", released, patience + STEADY)
         found = None
-        while found is None and (now := self.cohort.now) < released + patience + STEADY:
+        while found is None and self.cohort.now < released + patience + STEADY:
             await trio.sleep(TICK)
-            self._tell("recovery", self.cohort.seen(released), (now - released) / (patience + STEADY))
             # What was due just now may not have been answered yet.
-            found = recovery(self.cohort.seen(released), released, min(now, self._all_answered_until()), baseline_p99)
+            found = recovery(self.cohort.seen(released), released, self._all_answered_until(), baseline_p99)
         self.phases.append(summarize(self.cohort.seen(released), "recovery", released, self._all_answered_until()))
         return found if found is not None and found <= patience else None
 
@@ -137,14 +155,17 @@ class Course:
         return tuple(changes)
 
     async def look(self) -> None:
-        """Note again and again how many slow clients are held and how many requests are on their way."""
+        """Note again and again how many slow clients are held and requests are on their way, and tell of it."""
         while True:
+            self._tell()
             self.held.append((round(self.cohort.now, 3), self.crowd.held))
             self.flying.append((self.cohort.now, self.cohort.flying))
             await trio.sleep(TICK)
 
     def _all_answered_until(self) -> float:
-        return min((each.intended for each in self.cohort.flights()), default=self.cohort.now)
+        """Return the time before which every request is answered, given up or at least a second late."""
+        fresh = [each.intended for each in self.cohort.flights() if each.latency < COLLAPSED_P99]
+        return min(fresh, default=self.cohort.now)
 
     async def _answers(self) -> bool:
         try:
@@ -160,9 +181,12 @@ class Course:
             link.close()
         return answer.status == 200
 
-    def _tell(self, name: str, seen: list[Sample], fraction: float) -> None:
-        served = goodput([each for each in seen if each.intended < self.cohort.now - TICK])
-        self._arena.progress(min(fraction, 1.0), f"{name}: {self.crowd.held} slow clients, {served:.0%} answered")
+    def _tell(self) -> None:
+        name, began, seconds = self._doing.name, self._doing.began, self._doing.seconds
+        served = goodput([each for each in self.cohort.seen(began) if each.intended < self.cohort.now - TICK])
+        begin, end = SHARES.get(name, SHARES["search"])
+        done = begin + (end - begin) * min((self.cohort.now - began) / seconds, 1.0)
+        self._arena.progress(done, f"{name}: {self.crowd.held} slow clients, {served:.0%} answered")
 
 
 @asynccontextmanager

@@ -102,7 +102,7 @@ async def _round(
         patience = arena.number("recovery")
         recovered = await c.recover(before.p99, patience)
         mark, reason = grade(before, during, health, recovered=recovered, waited=patience)
-        steps = {0: before, clients: during}
+        steps = {clients: during} if searching else {}
         found = None
         if searching and mark not in (Grade.INVALID, Grade.INCONCLUSIVE):
             found = await _collapse(arena, c, steps, clients, began + arena.number("budget"))

@@ -18,7 +18,7 @@ from ...harness.model import Load
         "rate": 20,
         "baseline": 1.5,
         "recovery": 3,
-        "per_second": 300,
+        "per_second": 60,
         "probe": 0.5,
         "budget": 17,
         "interval": 1,

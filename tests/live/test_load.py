@@ -92,7 +92,6 @@ async def test_slow_headers_find_n_where_it_is_known(folder: Path) -> None:
     for cell in cells.values():
         assert cell.scenario == "slow-headers/byte"
         assert [phase.name for phase in cell.phases] == ["baseline", "crowd", "recovery"]
-        assert cell.steps[0].clients == 0
         assert cell.reaped is not None
         assert cell.reaped.how == "never"
         assert cell.conditions["python"]
@@ -124,6 +123,7 @@ async def test_the_classroom(folder: Path) -> None:
     assert alone.grade in (Grade.COLLAPSES, Grade.INVALID)
     assert "8 of 40 people" in alone.note or alone.grade is Grade.INVALID
     assert alone.phases[2].outcomes[Outcome.OK] > 0
+    assert alone.steps == ()  # nobody searched for N*
     assert all(a.intended <= b.intended for a, b in zip(alone.samples, alone.samples[1:], strict=False))
 
 
