@@ -27,7 +27,7 @@ from .lane_result import LaneResult, lane_result
 SLICE = 5_000_000
 """Nanoseconds in plain code before the lane passes through trio; with PATIENCE it bounds what others wait for."""
 
-PATIENCE = 0.002
+PATIENCE = 0.005
 """Seconds in epoll itself before the lane waits in trio: a pass through trio costs as much as ten requests."""
 
 SWEEP = 20_000_000
