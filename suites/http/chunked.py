@@ -44,13 +44,19 @@ def chunked(x: Exchange, body: bytes) -> bytes:
 
 @case(MUST, DECODE)
 async def one_chunk(x: Exchange) -> None:
-    """A body of one chunk reaches the app decoded."""
+    """A body of one chunk reaches the app decoded.
+
+    Sends five bytes in one chunk and the last chunk. Browsers and curl send uploads of unknown length so.
+    """
     served_body(await ask(x, chunked(x, b"5\r\nhello\r\n" + END)), b"hello")
 
 
 @case(MUST, DECODE, needs=DECODES)
 async def many_chunks(x: Exchange) -> None:
-    """A body of many chunks of many sizes reaches the app in one piece."""
+    """A body of many chunks of many sizes reaches the app in one piece.
+
+    Sends 59 chunks of 1 to 177 bytes. A reader that loses count at a buffer's edge corrupts uploads now and then.
+    """
     parts = [b"%d;" % number * number for number in range(1, 60)]
     body = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
     told = await ask(x, chunked(x, body + END))
@@ -63,33 +69,48 @@ async def many_chunks(x: Exchange) -> None:
 
 @case(MUST, COMPLETE, needs=DECODES)
 async def empty(x: Exchange) -> None:
-    """A chunked body without any data is an empty body."""
+    """A chunked body without any data is an empty body.
+
+    Sends the last chunk alone. A server that waits for more lets the client hang.
+    """
     served_body(await ask(x, chunked(x, END)), b"")
 
 
 @case(MUST, SIZE, needs=DECODES, variants={"upper": b"A", "lower": b"a"})
 async def hex_case(x: Exchange, size: bytes) -> None:
-    """A chunk's size may be written in either case."""
+    """A chunk's size may be written in either case.
+
+    Sends ten bytes with the size `A` or `a`.
+    """
     served_body(await ask(x, chunked(x, size + b"\r\nhellohello\r\n" + END)), b"hellohello")
 
 
 @case(MUST, SIZE, needs=DECODES, variants={"one": b"05", "many": b"0000000005", "last": b"5"})
 async def zero_padded(x: Exchange, size: bytes) -> None:
-    """Leading zeros of a chunk's size change nothing, in the last chunk either."""
+    """Leading zeros of a chunk's size change nothing, in the last chunk either.
+
+    Sends sizes such as `0000000005` and a last chunk `000`. Some clients write sizes with a fixed number of digits.
+    """
     end = b"000\r\n\r\n" if size == b"5" else END
     served_body(await ask(x, chunked(x, size + b"\r\nhello\r\n" + end)), b"hello")
 
 
 @case(MUST, IGNORED, needs=DECODES, variants={"name": b";a", "value": b";a=b", "two": b";a=b;c", "last": b""})
 async def extension_token(x: Exchange, extension: bytes) -> None:
-    """A chunk extension that is not known is ignored."""
+    """A chunk extension that is not known is ignored.
+
+    Sends `5;a`, `5;a=b` and the like as the chunk's line. Proxies and signing clients add such extensions.
+    """
     end = END if extension else b"0;a=b\r\n\r\n"
     served_body(await ask(x, chunked(x, b"5" + extension + b"\r\nhello\r\n" + end)), b"hello")
 
 
 @case(MUST, IGNORED, needs=DECODES)
 async def extension_quoted(x: Exchange) -> None:
-    """A chunk extension with a quoted value is ignored, whatever the quotes hold."""
+    """A chunk extension with a quoted value is ignored, whatever the quotes hold.
+
+    Sends a quoted value that holds a semicolon, a comma, an escaped quote and a zero.
+    """
     served_body(await ask(x, chunked(x, b'5;a="b;c, d\\" 0"\r\nhello\r\n' + END)), b"hello")
 
 
@@ -126,7 +147,11 @@ async def extension_bad(x: Exchange) -> None:
     needs=DECODES,
 )
 async def extension_64k(x: Exchange) -> None:
-    """A chunk extension of 64 KiB is refused."""
+    """A chunk extension of 64 KiB is refused.
+
+    Sends 65,536 letters behind a chunk's size. Without a limit a client has the server read for ever, for no byte
+    of body.
+    """
     told = await ask(x, chunked(x, b"5;" + b"a" * 65536 + b"\r\nhello\r\n" + END))
     expect.that(told.answer.status in REFUSED, "a status from 400 to 499", told.describe())
 
@@ -178,13 +203,20 @@ async def size_overflow(x: Exchange, size: bytes) -> None:
 
 @case(MUST, GRAMMAR, tags=SECURITY, needs=DECODES)
 async def spill(x: Exchange) -> None:
-    """Data longer than its chunk's size spoils the body."""
+    """Data longer than its chunk's size spoils the body.
+
+    Sends 12 bytes in a chunk that announces 5. What follows the fifth would be read as chunk lines of the client's
+    choice.
+    """
     spoiled(await ask(x, chunked(x, b"5\r\nhello, world\r\n" + END)))
 
 
 @case(MUST, GRAMMAR, tags=SECURITY, needs=DECODES)
 async def no_crlf_after_data(x: Exchange) -> None:
-    """A chunk's data without CRLF behind it spoils the body."""
+    """A chunk's data without CRLF behind it spoils the body.
+
+    Sends the next chunk's size right behind the data. A reader that skips two bytes unseen loses its place.
+    """
     spoiled(await ask(x, chunked(x, b"5\r\nhello" + END)))
 
 
@@ -240,7 +272,11 @@ async def lf_terminators(x: Exchange, body: bytes) -> None:
 
 @case(MUST, COMPLETE, needs=DECODES)
 async def trailer(x: Exchange) -> None:
-    """Trailer fields are taken, and are no headers to the app."""
+    """Trailer fields are taken, and are no headers to the app.
+
+    Sends `X-Trailer: yes` behind the last chunk. environ is made from the head, and must not be added to
+    afterwards.
+    """
     told = await ask(x, chunked(x, b"5\r\nhello\r\n0\r\nX-Trailer: yes\r\n\r\n"))
     served_body(told, b"hello")
     for call in told.calls:
@@ -255,7 +291,11 @@ async def trailer(x: Exchange) -> None:
     variants={"length": "Content-Length: 100", "host": "Host: stranger.example", "coding": "Transfer-Encoding: gzip"},
 )
 async def trailer_forbidden(x: Exchange, field: str) -> None:
-    """A trailer that would change routing or framing takes no effect: served without it, or refused."""
+    """A trailer that would change routing or framing takes no effect: served without it, or refused.
+
+    Sends Content-Length, Host or Transfer-Encoding behind the last chunk, where a proxy in front does not look for
+    them.
+    """
     told = await ask(x, chunked(x, b"5\r\nhello\r\n0\r\n" + field.encode() + b"\r\n\r\n"))
     for call in told.calls:
         environ = call.detail["environ"]
@@ -267,7 +307,10 @@ async def trailer_forbidden(x: Exchange, field: str) -> None:
 
 @case(MUST, COMPLETE, needs=DECODES)
 async def trailer_then_next(x: Exchange) -> None:
-    """The request that follows trailer fields on the connection is read from its beginning."""
+    """The request that follows trailer fields on the connection is read from its beginning.
+
+    Sends two trailer fields and the next request at once. A trailer left unread would be taken for its first line.
+    """
     wire = await x.connect()
     body = b"5\r\nhello\r\n0\r\nX-Trailer: yes\r\nX-Other: yes\r\n\r\n"
     await wire.send(chunked(x, body) + x.request("/echo", token=f"{x.token}.second"))

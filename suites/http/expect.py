@@ -52,7 +52,10 @@ async def one_continue(x: Exchange) -> None:
 
 @case(MAY, OMITTED)
 async def answered_unread(x: Exchange) -> None:
-    """An app that does not read the body may be answered without a 100 before; a 100 is allowed as well."""
+    """An app that does not read the body may be answered without a 100 before; a 100 is allowed as well.
+
+    Sends a head with `Expect: 100-continue` to an app that answers without reading, and waits for the first line.
+    """
     wire = await x.connect()
     await wire.send(post(x, *CONTINUE, target="/echo"))
     begun = await wire.receive_until(b"\r\n\r\n", timeout=PATIENCE)
@@ -67,7 +70,11 @@ async def answered_unread(x: Exchange) -> None:
     rfc9110("15.2", "a server MUST NOT send a 1xx response to an HTTP/1.0 client."),
 )
 async def http10(x: Exchange) -> None:
-    """HTTP/1.0 never gets a 100, not even where it asks for one."""
+    """HTTP/1.0 never gets a 100, not even where it asks for one.
+
+    Sends `Expect: 100-continue` in HTTP/1.0, body and all. A client of HTTP/1.0 takes the first status line for the
+    answer.
+    """
     told = await ask(x, post(x, *CONTINUE, body=b"hello", version="HTTP/1.0"))
     expect.that(not told.answer.interim, "no interim answer", [each.status for each in told.answer.interim])
     served_body(told, b"hello")
@@ -82,7 +89,10 @@ async def http10(x: Exchange) -> None:
     ),
 )
 async def unknown(x: Exchange) -> None:
-    """An expectation that nobody knows gets 417 or is ignored."""
+    """An expectation that nobody knows gets 417 or is ignored.
+
+    Sends `Expect: gauntlet`.
+    """
     told = await ask(x, x.request("/echo", headers=[("Expect", "gauntlet")]))
     if not was_refused(told, (417,)):
         served(told)
@@ -90,7 +100,10 @@ async def unknown(x: Exchange) -> None:
 
 @case(MUST, OMITTED)
 async def early_body(x: Exchange) -> None:
-    """A client that does not wait for the 100 is served, and the connection stays in step."""
+    """A client that does not wait for the 100 is served, and the connection stays in step.
+
+    Sends head and body at once, as clients do that tire of waiting, then another request.
+    """
     told = await ask(x, post(x, *CONTINUE, body=b"hello"))
     expect.that(len(told.answer.interim) <= 1, "one 100 at most", [each.status for each in told.answer.interim])
     served_body(told, b"hello")
@@ -106,7 +119,11 @@ async def early_body(x: Exchange) -> None:
     needs=["http/expect/one-continue"],
 )
 async def interim_clean(x: Exchange) -> None:
-    """A 100 has neither Content-Length nor Transfer-Encoding, and no body."""
+    """A 100 has neither Content-Length nor Transfer-Encoding, and no body.
+
+    Sends a head with `Expect: 100-continue` and reads the interim answer. A length on it makes a client read the
+    final answer as its body.
+    """
     begun, _ = await _asks_first(x)
     if not begun.startswith(b"HTTP/1.1 1"):
         x.skip("no interim answer came")

@@ -64,7 +64,11 @@ async def space_before_colon(x: Exchange, field: str) -> None:
     tags=["security"],
 )
 async def space_before_first(x: Exchange) -> None:
-    """A first header line that begins with white space is refused, or wholly ignored."""
+    """A first header line that begins with white space is refused, or wholly ignored.
+
+    Sends ` X-Smuggled: yes` right below the request line. One server may take it for a header, the next for part of
+    the line above.
+    """
     line = f"GET {x.target('/echo')} HTTP/1.1\r\n X-Smuggled: yes"
     told = await ask(x, raw(x, line))
     if not was_rejected(told):
@@ -75,7 +79,11 @@ async def space_before_first(x: Exchange) -> None:
 
 @case(MUST, FOLD, tags=["security"], variants={"space": "\r\n 2", "tab": "\r\n\t2", "twice": "\r\n  \r\n 2"})
 async def obs_fold(x: Exchange, fold: str) -> None:
-    """A folded header is refused, or its line breaks reach the app as spaces."""
+    """A folded header is refused, or its line breaks reach the app as spaces.
+
+    Sends a value that goes on after a line break and a blank. A line break in environ becomes one in logs, mails
+    and headers.
+    """
     told = await ask(x, _get(x, f"X-Folded: 1{fold}", "X-After: yes"))
     if not was_refused(told):
         environ = served(told)
@@ -86,13 +94,19 @@ async def obs_fold(x: Exchange, fold: str) -> None:
 
 @case(SHOULD, MALFORMED)
 async def no_colon(x: Exchange) -> None:
-    """A header line without a colon is refused."""
+    """A header line without a colon is refused.
+
+    Sends a line that is just `X-Lonely`.
+    """
     refused(await ask(x, _get(x, "X-Lonely")))
 
 
 @case(SHOULD, MALFORMED)
 async def empty_name(x: Exchange) -> None:
-    """A header line without a name is refused."""
+    """A header line without a name is refused.
+
+    Sends `: value`.
+    """
     refused(await ask(x, _get(x, ": value")))
 
 
@@ -103,7 +117,11 @@ async def empty_name(x: Exchange) -> None:
     variants={"space": "X A", "parenthesis": "X(A", "nul": "X\0A", "non-ascii": "X\xe9A", "slash": "X/A"},
 )
 async def bad_name_characters(x: Exchange, name: str) -> None:
-    """A header name with characters that no token has is refused."""
+    """A header name with characters that no token has is refused.
+
+    Sends names such as `X(A` and `X/A`. Proxies and servers differ in what they drop, and so in what an app is
+    told.
+    """
     refused(await ask(x, _get(x, f"{name}: 1")))
 
 
@@ -120,7 +138,11 @@ async def nul_in_value(x: Exchange) -> None:
 
 @case(MUST, INVALID_VALUE, tags=["security"])
 async def cr_in_value(x: Exchange) -> None:
-    """A bare CR in a header's value is refused or replaced by a space, and never ends the line."""
+    """A bare CR in a header's value is refused or replaced by a space, and never ends the line.
+
+    Sends `X-A: a<CR>X-Smuggled: yes`. Where CR ends a line, a client adds headers that the proxy in front would
+    have removed.
+    """
     told = await ask(x, _get(x, "X-A: a\rX-Smuggled: yes"))
     if not was_rejected(told):
         environ = served(told)
@@ -134,7 +156,10 @@ async def cr_in_value(x: Exchange) -> None:
     variants={"bel": "\x07", "del": "\x7f"},
 )
 async def bel_del_in_value(x: Exchange, character: str) -> None:
-    """What becomes of other control characters in a header's value."""
+    """What becomes of other control characters in a header's value.
+
+    Sends 0x07 or 0x7F within a value. The text calls them invalid, and allows keeping them.
+    """
     told = await ask(x, _get(x, f"X-A: a{character}b"))
     values = [repr(each.detail["environ"].get("HTTP_X_A")) for each in told.calls]
     noted("the treatment of a control character", values[0] if values else told.answer.describe())
@@ -164,13 +189,20 @@ async def obs_text(x: Exchange) -> None:
     variants={"both": " \t a b \t ", "none": "a b", "before": "\ta b", "after": "a b\t"},
 )
 async def ows_trimmed(x: Exchange, value: str) -> None:
-    """Spaces and tabs around a header's value are no part of it."""
+    """Spaces and tabs around a header's value are no part of it.
+
+    Sends blanks and tabs before and behind `a b`. A value that keeps them fails comparisons, in access rules for
+    one.
+    """
     expect.equal(served(await ask(x, _get(x, f"X-A:{value}"))).get("HTTP_X_A"), "a b", "HTTP_X_A")
 
 
 @case(MUST, rfc9110("5.1", "Field names are case-insensitive"))
 async def name_case(x: Exchange) -> None:
-    """A header's name means the same in any case, in framing as well."""
+    """A header's name means the same in any case, in framing as well.
+
+    Sends `cONTENT-lENGTH` and `x-MiXeD`. Clients are free in this, and HTTP/2 proxies send all in lower case.
+    """
     told = await ask(x, post(x, "cONTENT-lENGTH: 5", "x-MiXeD: yes", body=b"hello"))
     served_body(told, b"hello")
     expect.equal(served(told).get("HTTP_X_MIXED"), "yes", "HTTP_X_MIXED")
@@ -196,7 +228,11 @@ async def repeats_joined(x: Exchange) -> None:
 
 @case(INFO, rfc9110("8.3", 'The "Content-Type" header field indicates the media type of the associated representation'))
 async def duplicate_content_type(x: Exchange) -> None:
-    """What the app is told where Content-Type comes twice."""
+    """What the app is told where Content-Type comes twice.
+
+    Sends `text/a` and `text/b`. A filter in front that looks at one and an app that looks at the other parse
+    different bodies.
+    """
     told = await ask(x, post(x, "Content-Length: 0", "Content-Type: text/a", "Content-Type: text/b"))
     values = [repr(each.detail["environ"].get("CONTENT_TYPE")) for each in told.calls]
     noted("CONTENT_TYPE", values[0] if values else told.answer.describe())
@@ -249,7 +285,11 @@ async def underscore_framing(x: Exchange, field: str) -> None:
 
 @case(INFO, MAPPING, tags=["security"])
 async def proxy_header(x: Exchange) -> None:
-    """Whether a client's `Proxy` header becomes HTTP_PROXY, which some HTTP libraries take for their configuration."""
+    """Whether a client's `Proxy` header becomes HTTP_PROXY, which some HTTP libraries take for their configuration.
+
+    Sends `Proxy: http://stranger.example`. Known as httpoxy: in a CGI process such a variable redirects outgoing
+    requests.
+    """
     told = await ask(x, _get(x, "Proxy: http://stranger.example"))
     values = [repr(each.detail["environ"].get("HTTP_PROXY")) for each in told.calls]
     noted("HTTP_PROXY", values[0] if values else told.answer.describe())

@@ -36,7 +36,10 @@ async def duplicate_different(x: Exchange) -> None:
 
 @case(MUST, HOST)
 async def duplicate_same(x: Exchange) -> None:
-    """Two equal Host headers are refused with 400."""
+    """Two equal Host headers are refused with 400.
+
+    Sends the same Host twice. The text makes no exception for equal values.
+    """
     refused(await ask(x, x.request("/echo", headers=[("Host", "one.example"), ("Host", "one.example")])))
 
 
@@ -74,7 +77,10 @@ async def invalid(x: Exchange, host: str) -> None:
     ),
 )
 async def empty(x: Exchange) -> None:
-    """An empty Host is served or refused with 400."""
+    """An empty Host is served or refused with 400.
+
+    Sends `Host:` with nothing behind it, as for a target without authority.
+    """
     told = await ask(x, x.request("/echo", headers=[("Host", "")]))
     if not was_rejected(told):
         served(told)

@@ -40,7 +40,10 @@ async def header_too_large(x: Exchange) -> None:
 
 @case(MUST, TOO_LARGE)
 async def too_many_headers(x: Exchange) -> None:
-    """20,000 headers are served or get a 4xx, never a bare reset."""
+    """20,000 headers are served or get a 4xx, never a bare reset.
+
+    Sends X-0 to X-19999. Each costs the server far more memory than it costs the client.
+    """
     told = await ask(x, x.request("/echo", headers=[(f"X-{number}", "a") for number in range(20000)]))
     if not told.calls:
         refused(told, REFUSED)
@@ -51,7 +54,10 @@ async def too_many_headers(x: Exchange) -> None:
     rfc9110("15.5.14", "the server is refusing to process a request because the request content is larger than"),
 )
 async def body_limit(x: Exchange) -> None:
-    """What comes of a declared body of 10 GB, of which nothing is sent."""
+    """What comes of a declared body of 10 GB, of which nothing is sent.
+
+    Sends the head of a POST with `Content-Length: 10000000000` and waits half a second.
+    """
     wire = await x.connect()
     await wire.send(post(x, "Content-Length: 10000000000", target="/echo"))
     answer = await wire.response(timeout=0.5)
@@ -61,7 +67,11 @@ async def body_limit(x: Exchange) -> None:
 
 @case(MUST, WHOLE_HEAD, variants={"line": 10, "headers": -20, "empty-line": -2})
 async def half_request_then_fin(x: Exchange, size: int) -> None:
-    """A request that ends within its head never reaches the app."""
+    """A request that ends within its head never reaches the app.
+
+    Sends a request cut within its first line, its headers or its empty line, and closes the sending side. An order
+    that was cut off in transit must not be carried out.
+    """
     wire = await x.connect()
     await wire.send(x.request("/echo", headers=[("X-Some-Header", "some value")])[:size])
     await wire.half_close()
@@ -87,25 +97,39 @@ async def _not_http(x: Exchange, data: bytes) -> None:
 
 @case(SHOULD, NOT_HTTP)
 async def garbage(x: Exchange) -> None:
-    """Bytes that are no HTTP get 400 or a closed connection, never an answer of the app."""
+    """Bytes that are no HTTP get 400 or a closed connection, never an answer of the app.
+
+    Sends the bytes 14 to 255 and an empty line, and closes the sending side.
+    """
     await _not_http(x, bytes(range(14, 256)) + b"\r\n\r\n")
 
 
 @case(SHOULD, NOT_HTTP)
 async def tls_hello(x: Exchange) -> None:
-    """A TLS handshake on a plain port gets 400 or a closed connection once the client gives up, and no call."""
+    """A TLS handshake on a plain port gets 400 or a closed connection once the client gives up, and no call.
+
+    Sends a ClientHello and closes the sending side, as a browser does that was given https:// for a plain port.
+    """
     await _not_http(x, TLS_HELLO)
 
 
 @case(SHOULD, NOT_HTTP)
 async def h2_preface(x: Exchange) -> None:
-    """The preface of HTTP/2 gets an error or a closed connection, never an answer of the app."""
+    """The preface of HTTP/2 gets an error or a closed connection, never an answer of the app.
+
+    Sends what a client of HTTP/2 says first on a plain connection. `PRI` is a method made to be refused by servers
+    of HTTP/1.
+    """
     await _not_http(x, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9))
 
 
 @case(INFO, rfc9112("9.5", "Servers will usually have some timeout value beyond which they will no longer maintain"))
 async def slow_headers(x: Exchange) -> None:
-    """Whether others are served while one client is half-way through its head."""
+    """Whether others are served while one client is half-way through its head.
+
+    Sends a head without its empty line, then a whole request on another connection, and waits one second for its
+    answer.
+    """
     slow = await x.connect()
     await slow.send(raw(x, f"GET {x.target('/echo')} HTTP/1.1")[:-2])
     other = await x.connect()
@@ -118,7 +142,10 @@ async def slow_headers(x: Exchange) -> None:
 
 @case(INFO, rfc9112("9.5", "Servers will usually have some timeout value beyond which they will no longer maintain"))
 async def slow_body(x: Exchange) -> None:
-    """Whether others are served while one client is half-way through its body."""
+    """Whether others are served while one client is half-way through its body.
+
+    Sends half a body, then a whole request on another connection, and waits one second for its answer.
+    """
     slow = await x.connect()
     await slow.send(post(x, "Content-Length: 10", body=b"hello"))
     other = await x.connect()

@@ -53,7 +53,11 @@ async def head_no_body(x: Exchange, framing: str) -> None:
     ),
 )
 async def head_same_headers(x: Exchange) -> None:
-    """A HEAD gets the headers that the app gives, its Content-Length included, as a GET does."""
+    """A HEAD gets the headers that the app gives, its Content-Length included, as a GET does.
+
+    Sends a GET and a HEAD and compares Content-Type, Content-Length and a header of the app's own. Download
+    managers read the size so.
+    """
     target = "/respond?h-X-Marker=kept"
     get, head = await x.get(target), await x.get(target, method="HEAD")
     for name in ("Content-Type", "Content-Length", "X-Marker"):
@@ -62,7 +66,11 @@ async def head_same_headers(x: Exchange) -> None:
 
 @case(MUST, HEAD, needs=["http/connection/keep-alive"])
 async def head_then_next(x: Exchange) -> None:
-    """The answer that follows a HEAD's on the connection is found where it should be."""
+    """The answer that follows a HEAD's on the connection is found where it should be.
+
+    Sends a HEAD and a GET at once. A body behind the first answer shifts every answer that follows to the wrong
+    request.
+    """
     wire = await x.connect()
     await wire.send(x.request("/echo", method="HEAD") + x.request("/echo", token=f"{x.token}.second"))
     first = await wire.response(head=True, timeout=PATIENCE)
@@ -99,13 +107,20 @@ async def no_body_204(x: Exchange, framing: str) -> None:
 
 @case(MUST, NOT_MODIFIED, variants={"generator": "none", "no-body": "empty"})
 async def no_body_304(x: Exchange, framing: str) -> None:
-    """A 304 has no body, nor a chunk of one."""
+    """A 304 has no body, nor a chunk of one.
+
+    The app answers 304 with a body, or without. Browsers revalidate their caches over kept connections, where stray
+    bytes become the next page.
+    """
     await _bodiless(x, "304 Not Modified", framing)
 
 
 @case(MUST, RESET_CONTENT)
 async def no_body_205(x: Exchange) -> None:
-    """A 205 for which the app gives no body has none, and its end is marked, so that the next answer can be read."""
+    """A 205 for which the app gives no body has none, and its end is marked, so that the next answer can be read.
+
+    The app answers 205 with no body and no length. A client of a kept connection must be told that nothing follows.
+    """
     told = await ask(x, x.request(f"/respond{query(status='205 Reset Content', framing='empty')}"))
     expect.equal(told.answer.status, 205, "the status")
     whole = told.answer.complete and not told.answer.length
@@ -122,7 +137,10 @@ async def no_body_205(x: Exchange) -> None:
     ),
 )
 async def no_te_to_http10(x: Exchange) -> None:
-    """HTTP/1.0 never gets a chunked answer; where no length is known, the connection's end marks the body's."""
+    """HTTP/1.0 never gets a chunked answer; where no length is known, the connection's end marks the body's.
+
+    Sends HTTP/1.0 to an app that gives no length. An old client shows the chunks' sizes as part of the page.
+    """
     told = await ask(x, x.request("/respond?framing=none", version="HTTP/1.0"))
     expect.equal(told.answer.all("Transfer-Encoding"), [], "Transfer-Encoding")
     expect.equal(told.answer.body, f"gauntlet {x.token}\n".encode(), "the body")
@@ -152,7 +170,10 @@ async def date_once(x: Exchange, broken: bool) -> None:
     ),
 )
 async def status_line_space(x: Exchange) -> None:
-    """A status without a reason keeps the space behind its code."""
+    """A status without a reason keeps the space behind its code.
+
+    The app answers with the status `200 ` and no reason. Parsers that split at spaces count three parts.
+    """
     told = await ask(x, x.request(f"/respond{query(status='200 ')}"), again=False)
     if told.answer.status == 500:
         x.skip("the server takes no status without a reason from an app, and says so with a 500")
@@ -166,7 +187,10 @@ async def status_line_space(x: Exchange) -> None:
     variants={"colon": "X-A : 1", "length": "Content-Length: x"},
 )
 async def error_framed(x: Exchange, field: str) -> None:
-    """A refusal is a whole answer: status line, good headers, and a body whose end is marked."""
+    """A refusal is a whole answer: status line, good headers, and a body whose end is marked.
+
+    Sends a header that must be refused. A browser that cannot tell where the error page ends shows none, or waits.
+    """
     told = await ask(x, post(x, field, target="/echo"))
     if told.answer.status is not None and told.answer.status < 400:
         x.skip(f"nothing was refused: {told.answer.describe()}")
@@ -183,6 +207,9 @@ async def error_framed(x: Exchange, field: str) -> None:
     variants={"1.1": "HTTP/1.1", "1.0": "HTTP/1.0", "1.2": "HTTP/1.2"},
 )
 async def response_version(x: Exchange, version: str) -> None:
-    """The answer's version is the server's own, HTTP/1.1 or 1.0, whatever the client's."""
+    """The answer's version is the server's own, HTTP/1.1 or 1.0, whatever the client's.
+
+    Sends HTTP/1.1, 1.0 and 1.2. A client may use what the version in the answer promises.
+    """
     told = await ask(x, x.request("/echo", version=version), again=False)
     expect.one_of(told.answer.version, (b"HTTP/1.1", b"HTTP/1.0"), "the answer's version")

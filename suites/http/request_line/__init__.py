@@ -1,0 +1,1 @@
+"""The request line: its grammar, the protocol's version, and the forms of a target."""

@@ -1,0 +1,237 @@
+"""The four forms of a target, and what of it reaches the app."""
+
+from __future__ import annotations
+
+from ....harness import expect
+from ....harness.catalog import INFO, MUST, SHOULD, case
+from ....harness.exchange import Exchange
+from ....harness.references import rfc9110, rfc9112
+from ..verbs import ask, noted, raw, refused, served, was_refused, was_rejected
+
+INVALID = rfc9112(
+    "3.2",
+    "Recipients of an invalid request-line SHOULD respond with either a 400 (Bad Request) error or a 301 (Moved "
+    "Permanently) redirect with the request-target properly encoded.",
+)
+
+
+@case(SHOULD, INVALID, tags=["security"])
+async def space_in_target(x: Exchange) -> None:
+    """A target with a space in it is refused, or redirected to its encoded form.
+
+    Sends `GET /echo/a b HTTP/1.1`. A server that picks two of the four words may pick others than the proxy in
+    front did.
+    """
+    refused(await ask(x, raw(x, f"GET {x.target('/echo')}/a b HTTP/1.1")), (301, 400))
+
+
+@case(SHOULD, INVALID)
+async def relative_target(x: Exchange) -> None:
+    """A target that does not begin with `/` is refused.
+
+    Sends `GET echo HTTP/1.1`. An app that joins the path to a URL or a file name gets one that begins in the wrong
+    place.
+    """
+    refused(await ask(x, raw(x, "GET echo HTTP/1.1")), (301, 400))
+
+
+@case(
+    MUST,
+    rfc9112(
+        "3.2.2",
+        "A server MUST accept the absolute-form in requests even though most HTTP/1.1 clients will only send the "
+        "absolute-form to a proxy.",
+    ),
+)
+async def absolute_form(x: Exchange) -> None:
+    """A whole URL as the target is served as its path.
+
+    PATH_INFO must hold the path alone: an app routes by it.
+    """
+    url = f"{x.server.address.url}{x.target('/echo')}?a=b"
+    told = await ask(x, raw(x, f"GET {url} HTTP/1.1"))
+    environ = served(told)
+    expect.equal(environ.get("PATH_INFO"), "/echo", "PATH_INFO")
+    expect.equal(environ.get("QUERY_STRING"), "a=b", "QUERY_STRING")
+
+
+@case(
+    MUST,
+    rfc9112(
+        "3.2.2",
+        "the origin server MUST ignore the received Host header field (if any) and instead use the host information of "
+        "the request-target.",
+    ),
+)
+async def absolute_form_host_wins(x: Exchange) -> None:
+    """The host of an absolute target counts, not the Host header.
+
+    Sends `GET http://right.example/echo` with `Host: wrong.example`. An app that is told wrong.example builds links and
+    decides access for a host that a proxy in front, which keeps the rule, did not see.
+    """
+    target = f"http://right.example{x.target('/echo')}"
+    told = await ask(x, raw(x, f"GET {target} HTTP/1.1", "Host: wrong.example", host=False))
+    if was_refused(told, (400, 421)):
+        return
+    environ = served(told)
+    told_host = environ.get("HTTP_HOST", environ.get("SERVER_NAME"))
+    expect.that(told_host != "wrong.example", "the app to be told right.example", f"HTTP_HOST is {told_host!r}")
+
+
+@case(
+    SHOULD,
+    rfc9112("3.2.3", "The authority-form of request-target is only used for CONNECT requests"),
+)
+async def authority_form_only_connect(x: Exchange) -> None:
+    """`GET example.com:80` is refused.
+
+    Sends `GET example.com:80 HTTP/1.1`, which is the target of a CONNECT.
+    """
+    refused(await ask(x, raw(x, "GET example.com:80 HTTP/1.1")), (301, 400))
+
+
+@case(
+    MUST,
+    rfc9110(
+        "9.3.6",
+        "A server MUST NOT send any Transfer-Encoding or Content-Length header fields in a 2xx (Successful) response "
+        "to CONNECT.",
+    ),
+)
+async def connect(x: Exchange) -> None:
+    """CONNECT is refused, or its 2xx has neither Content-Length nor Transfer-Encoding.
+
+    A client takes any 2xx for a tunnel that begins right after the head. The reference app answers CONNECT as it
+    answers everything, which is what a catch-all route does; the server knows the method.
+    """
+    told = await ask(x, raw(x, "CONNECT example.com:80 HTTP/1.1"), again=False)
+    status = told.answer.status
+    if status is not None and 200 <= status < 300:
+        for name in ("Content-Length", "Transfer-Encoding"):
+            expect.that(not told.answer.all(name), f"no {name} in a 2xx to CONNECT", told.answer.all(name))
+
+
+@case(
+    MUST,
+    rfc9112(
+        "3.2.4",
+        "When a client wishes to request OPTIONS for the server as a whole, as opposed to a specific named resource of "
+        'that server, the client MUST send only "*" (%x2A) as the request-target.',
+    ),
+)
+async def options_star(x: Exchange) -> None:
+    """`OPTIONS *` is understood: answered by the server or the app, or not implemented, but no parse error.
+
+    Sends `OPTIONS *`, the ping of HTTP. An app need not know it, but nothing is wrong with the request.
+    """
+    told = await ask(x, raw(x, "OPTIONS * HTTP/1.1"))
+    good = told.answer.status in (200, 204, 403, 404, 405, 501)
+    expect.that(good, "an answer to a request that is correct", told.describe())
+
+
+@case(
+    SHOULD,
+    rfc9112("3.2.4", "The asterisk-form of request-target is only used for a server-wide OPTIONS request"),
+)
+async def get_star(x: Exchange) -> None:
+    """`GET *` is refused.
+
+    Sends `GET * HTTP/1.1`. Apps see a path that does not begin with `/`.
+    """
+    refused(await ask(x, raw(x, "GET * HTTP/1.1")), (301, 400))
+
+
+@case(SHOULD, INVALID)
+async def fragment(x: Exchange) -> None:
+    """A fragment in the target is refused, or at least does not reach the app as part of path or query.
+
+    Sends `/echo?a=b#part`. A fragment is for the browser alone; with it in the query, `a` is not `b`.
+    """
+    told = await ask(x, raw(x, f"GET {x.target('/echo')}?a=b#part HTTP/1.1"))
+    if not was_refused(told, (301, 400)):
+        environ = served(told)
+        shown = f"PATH_INFO {environ.get('PATH_INFO')!r}, QUERY_STRING {environ.get('QUERY_STRING')!r}"
+        expect.that("#" not in shown, "no fragment in environ", shown)
+
+
+@case(SHOULD, INVALID, tags=["security"], variants={"nul": "\0", "control": "\x01", "tab": "\t", "delete": "\x7f"})
+async def nul_ctl_target(x: Exchange, character: str) -> None:
+    """A control character in the target is refused.
+
+    Sends `/echo/a<NUL>b` and the like. Languages and logs stop at such characters or drop them, and so see another
+    path.
+    """
+    refused(await ask(x, raw(x, f"GET {x.target('/echo')}/a{character}b HTTP/1.1")), (301, 400))
+
+
+@case(
+    MUST,
+    rfc9112(
+        "2.2",
+        "A recipient MUST parse an HTTP message as a sequence of octets in an encoding that is a superset of US-ASCII",
+    ),
+)
+async def non_ascii_target(x: Exchange) -> None:
+    """Raw bytes above 0x7F in the path are refused, or reach the app as those bytes.
+
+    Sends the bytes `/echo/caf<C3><A9>` unencoded, as some tools do.
+    """
+    told = await ask(x, raw(x, f"GET {x.target('/echo')}/caf\xc3\xa9 HTTP/1.1"))
+    if not was_rejected(told):
+        expect.equal(served(told).get("PATH_INFO"), "/echo/caf\xc3\xa9", "PATH_INFO")
+
+
+@case(INFO, rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'))
+async def double_slash(x: Exchange) -> None:
+    """Whether `//` at the beginning of a path is kept.
+
+    Sends `GET //echo`. An app that redirects to its own path may send the browser to a host called `echo`.
+    """
+    told = await ask(x, raw(x, f"GET /{x.target('/echo')} HTTP/1.1"))
+    paths = [each.detail["path"] for each in told.calls]
+    noted("PATH_INFO for the target //echo", repr(paths[0]) if paths else told.answer.describe())
+
+
+@case(INFO, rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'), tags=["security"])
+async def dot_segments(x: Exchange) -> None:
+    """Whether `/../` in a path is resolved before the app sees it.
+
+    Sends `GET /echo/a/../b`. A proxy that checks `/echo/a` and an app that serves `/echo/b` disagree on what was
+    asked.
+    """
+    told = await ask(x, raw(x, f"GET {x.target('/echo')}/a/../b HTTP/1.1"))
+    paths = [each.detail["path"] for each in told.calls]
+    noted("PATH_INFO for the target /echo/a/../b", repr(paths[0]) if paths else told.answer.describe())
+
+
+@case(INFO, rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'))
+async def encoded_slash(x: Exchange) -> None:
+    """What the app sees of `%2F` and `%252F` in a path; decoded once, it is `/` and `%2F`.
+
+    Sends `GET /echo/a%2Fb%252Fc`. A path that is decoded twice gets past checks made in between.
+    """
+    told = await ask(x, raw(x, f"GET {x.target('/echo')}/a%2Fb%252Fc HTTP/1.1"))
+    paths = [each.detail["path"] for each in told.calls]
+    noted("PATH_INFO for the target /echo/a%2Fb%252Fc", repr(paths[0]) if paths else told.answer.describe())
+
+
+@case(
+    MUST,
+    rfc9110(
+        "5.5",
+        "Field values containing CR, LF, or NUL characters are invalid and dangerous, due to the varying ways that "
+        "implementations might parse and interpret those characters",
+    ),
+    tags=["security"],
+)
+async def encoded_crlf(x: Exchange) -> None:
+    """Encoded line breaks in the path make no header: neither of the request that the app sees nor of the answer.
+
+    Sends `/echo%0d%0aX-Smuggled:%20yes`. The line breaks belong into PATH_INFO, as characters of a path.
+    """
+    told = await ask(x, raw(x, f"GET {x.target('/echo')}%0d%0aX-Smuggled:%20yes HTTP/1.1"))
+    for call in told.calls:
+        expect.equal(call.detail["environ"].get("HTTP_X_SMUGGLED"), None, "HTTP_X_SMUGGLED")
+    expect.that(not told.answer.all("X-Smuggled"), "no header X-Smuggled in the answer", told.answer.raw[:200])
+    if told.calls:
+        served(told)
