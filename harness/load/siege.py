@@ -2,7 +2,7 @@
 
 Parameters, by name: `clients` the largest number of slow clients; `duration` seconds under them; `rate` healthy
 requests per second; `baseline` seconds before; `recovery` seconds of patience after; `per_second` slow clients that
-arrive. For the search: `probe` seconds for each number tried, `budget` seconds after which it is left where it is.
+arrive. For the search: `probe` seconds for each number tried, `budget` seconds in all.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ DOUBTFUL = 0.9
 
 ROUNDS = 2
 """Tries at a round in which the generator keeps up: another program's burst of work passes."""
+
+PATIENT = 10.0
+"""Seconds: a shorter phase ends as soon as the server is sure to have collapsed, a longer one looks on, to see how and
+when the server frees itself; the first to do so, gunicorn, takes 30 s."""
 
 CONNECTIONS = 2
 """Connections that one slow client has at most."""
@@ -88,14 +92,15 @@ async def _round(
     *,
     searching: bool,
 ) -> Load:
-    clients, began = arena.count("clients"), arena.elapsed
+    clients = arena.count("clients")
     rate, per_second = arena.number("rate"), arena.number("per_second")
     async with course(arena, persona, visit=visit, rate=rate, per_second=per_second) as c:
         idle = await c.usage()
         before = await c.phase("baseline", arena.number("baseline"))
         came = await c.usage()
         await c.crowd.become(clients)
-        during = await c.phase("crowd", arena.number("duration"), hurry=searching)
+        duration = arena.number("duration")
+        during = await c.phase("crowd", duration, hurry=searching and duration < PATIENT)
         paid = cost(idle, came, await c.usage(), clients)
         reaped = c.crowd.reaped()
         health = c.cohort.health(before, during)
@@ -105,7 +110,7 @@ async def _round(
         steps = {clients: during} if searching else {}
         found = None
         if searching and mark not in (Grade.INVALID, Grade.INCONCLUSIVE):
-            found = await _collapse(arena, c, steps, clients, began + arena.number("budget"))
+            found = await _collapse(arena, c, steps, clients, arena.elapsed + arena.number("budget"))
         ratio, bound = slowdown(before, during)
         return arena.load(
             scenario,

@@ -20,7 +20,8 @@ def tell_slow_clients(siege: Siege) -> str:
     few = "One slow client is" if found.at_most == 1 else f"{found.at_most} slow clients are"
     said = f"{few} enough to take this server from its other users."
     if not found.exact:
-        said = f"{said} {found.above} are not; there was no time to find the exact number in between."
+        less = f"{found.above} {'is' if found.above == 1 else 'are'} not" if found.above else "Fewer may be"
+        said = f"{said} {less}; there was no time to find the exact number."
     return f"{said} {tell_recovery(siege)}".strip()
 
 

@@ -20,7 +20,7 @@ from ...harness.model import Load
         "recovery": 3,
         "per_second": 60,
         "probe": 0.5,
-        "budget": 17,
+        "budget": 10,
         "interval": 1,
         "size": 1_000_000,
         "bytes": 5,
@@ -28,7 +28,7 @@ from ...harness.model import Load
     },
     full={
         "clients": 512,
-        "duration": 30,
+        "duration": 45,
         "rate": 20,
         "baseline": 10,
         "recovery": 60,

@@ -135,7 +135,7 @@ async def test_a_server_that_does_not_come_back_is_restarted_for_the_search(monk
 
 
 async def test_a_search_without_time_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    cell = await run(Slots(1), monkeypatch, budget=0.1)
+    cell = await run(Slots(1), monkeypatch, budget=1e-9)
     assert cell.collapse == 6
     assert "no time" in cell.note
 

@@ -40,8 +40,15 @@ DOWN = Siege(8, Grade.COLLAPSES, "why", phase(1, 0.003), phase(0.02, 5.0, True),
             dataclasses.replace(DOWN, collapse=Bracket(96, 128), recovered=None),
             (
                 "128 slow clients are enough to take this server from its other users. 96 are not; there was no time "
-                "to find the exact number in between. "
+                "to find the exact number. "
                 "Once the slow ones had gone, it did not serve well again within 4 s."
+            ),
+        ),
+        (
+            dataclasses.replace(DOWN, collapse=Bracket(0, 8)),
+            (
+                "8 slow clients are enough to take this server from its other users. Fewer may be; there was no time "
+                "to find the exact number. It served well again as soon as the slow ones had gone."
             ),
         ),
         (dataclasses.replace(DOWN, grade=Grade.INVALID), "why"),
