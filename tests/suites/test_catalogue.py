@@ -5,41 +5,30 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-import pytest
-
-import wsgi_gauntlet.suites as suites
+from wsgi_gauntlet import suites
 from wsgi_gauntlet.harness.catalog import Case, Family
 from wsgi_gauntlet.harness.model import Level
 
-PEP3333 = {
-    "environ",
-    "input",
-    "errors-stream",
-    "start-response",
-    "body",
-    "close",
-    "content-length",
-    "error-handling",
-    "expect",
-    "file-wrapper",
-    "concurrency",
+AREAS = {
+    "pep3333": [
+        "environ",
+        "input",
+        "errors-stream",
+        "start-response",
+        "body",
+        "close",
+        "content-length",
+        "error-handling",
+        "expect",
+        "file-wrapper",
+        "concurrency",
+    ],
+    "http": ["request-line", "host", "headers", "framing", "chunked", "connection", "expect", "responses", "limits"],
 }
 
-HTTP = {
-    "request-line",
-    "host",
-    "headers",
-    "framing",
-    "chunked",
-    "connection",
-    "expect",
-    "responses",
-    "limits",
-}
-
-KNOWN_TAGS = {"security"}
+TAGS = {"security"}
 
 
 def modules() -> Iterator[str]:
@@ -59,69 +48,68 @@ def found() -> dict[str, Case]:
 
 
 CASES = found()
-EACH = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 
 
-def test_there_are_cases_of_every_area() -> None:
+def breaking(rule: Callable[[Case], object]) -> list[str]:
+    """Return the ids of the cases that break `rule`."""
+    return [case.id for case in CASES.values() if not rule(case)]
+
+
+def test_there_are_cases_of_every_area_and_of_no_other() -> None:
     areas = {case.area for case in CASES.values()}
-    assert {f"pep3333/{area}" for area in PEP3333} <= areas
+    assert areas == {f"{suite}/{area}" for suite, names in AREAS.items() for area in names}
     assert len(CASES) >= 60
 
 
-@EACH
-def test_its_id_is_words_in_an_area_of_the_catalogue(case: Case) -> None:
-    assert re.fullmatch(r"[a-z0-9]+/[a-z0-9-]+/[a-z0-9-]+(/[a-z0-9.-]+)?", case.id)
-    suite, area = case.id.split("/")[:2]
-    assert area in {"pep3333": PEP3333, "http": HTTP}[suite]
+def test_ids_are_words() -> None:
+    assert breaking(lambda case: re.fullmatch(r"[a-z0-9]+/[a-z0-9-]+/[a-z0-9-]+(/[a-z0-9.-]+)?", case.id)) == []
 
 
-@EACH
-def test_it_says_what_is_true_of_a_good_server_and_what_is_sent(case: Case) -> None:
-    assert case.summary
-    assert case.summary.endswith((".", "!"))
-    assert "\n" not in case.summary
-    assert len(case.summary) <= 200
-    if case.id.startswith("pep3333/"):
-        # What the app does stands in another file than the case, so the case has to say it.
-        assert len(case.steps) >= 10
+def test_each_says_in_one_sentence_what_is_true_of_a_good_server() -> None:
+    assert breaking(lambda case: 10 <= len(case.summary) <= 200 and case.summary.endswith(".")) == []
 
 
-@EACH
-def test_it_quotes_a_sentence_and_says_where_it_stands(case: Case) -> None:
-    reference = case.reference
-    assert reference.document in ("PEP 3333", "RFC 9110", "RFC 9112")
-    assert reference.section
-    assert len(reference.quote) >= 20
-    assert reference.quote == " ".join(reference.quote.split()), "no line breaks or runs of blanks"
-    assert "``" not in reference.quote, "the text as it is read, without its source's markup"
-    assert "**" not in reference.quote
-    assert re.match(
-        r"https://(peps\.python\.org/pep-3333/#[a-z0-9-]+|www\.rfc-editor\.org/rfc/rfc911[02]\.html#)", reference.url
-    )
+def test_each_case_of_pep3333_says_what_the_app_does() -> None:
+    # It stands in another file than the case, and nobody should have to look there to understand a report.
+    assert breaking(lambda case: not case.id.startswith("pep3333/") or len(case.steps) >= 10) == []
 
 
-@EACH
-def test_its_level_is_no_stronger_than_its_sentence(case: Case) -> None:
-    """A sentence whose one word of duty is `should` gives no must."""
-    duties = set(re.findall(r"\b(must|should|shall|required|cannot|never)\b", case.reference.quote.lower()))
-    if case.level is Level.MUST:
-        assert duties != {"should"}
+def test_each_quotes_a_sentence_as_it_is_read() -> None:
+    def quoted(case: Case) -> bool:
+        quote = case.reference.quote
+        return len(quote) >= 20 and quote == " ".join(quote.split()) and "``" not in quote and "**" not in quote
+
+    assert breaking(quoted) == []
 
 
-@EACH
-def test_what_it_needs_is_there_and_needs_no_circle(case: Case) -> None:
-    above: set[str] = set()
-    below = list(case.needs)
-    while below:
-        need = below.pop()
-        assert need in CASES
-        assert need != case.id
-        if need not in above:
-            above.add(need)
-            below.extend(CASES[need].needs)
+def test_each_says_where_its_sentence_stands() -> None:
+    pages = ("https://peps.python.org/pep-3333/#", "https://www.rfc-editor.org/rfc/rfc911")
+    assert breaking(lambda case: case.reference.section and case.reference.url.startswith(pages)) == []
 
 
-@EACH
-def test_it_is_bounded_and_tagged_with_known_words(case: Case) -> None:
-    assert 0 < case.deadline <= 30
-    assert set(case.tags) <= KNOWN_TAGS
+def test_a_sentence_whose_one_word_of_duty_is_should_gives_no_must() -> None:
+    def borne(case: Case) -> bool:
+        duties = set(re.findall(r"\b(must|should|shall|required|cannot|never)\b", case.reference.quote.lower()))
+        return case.level is not Level.MUST or duties != {"should"}
+
+    assert breaking(borne) == []
+
+
+def test_what_a_case_needs_is_there_and_goes_in_no_circle() -> None:
+    def reachable(case: Case) -> bool:
+        seen: set[str] = set()
+        below = list(case.needs)
+        while below:
+            need = below.pop()
+            if need not in CASES or need == case.id:
+                return False
+            if need not in seen:
+                seen.add(need)
+                below.extend(CASES[need].needs)
+        return True
+
+    assert breaking(reachable) == []
+
+
+def test_each_is_bounded_in_time_and_tagged_with_known_words() -> None:
+    assert breaking(lambda case: 0 < case.deadline <= 30 and set(case.tags) <= TAGS) == []
