@@ -1,0 +1,200 @@
+"""The page in a real browser: nothing asked for, nothing broken, nothing that a server sent runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from wsgi_gauntlet.harness.model import Results
+from wsgi_gauntlet.reports import html
+
+pytestmark = pytest.mark.browser
+
+WIDE, PHONE = (1280, 900), (390, 844)
+
+
+@dataclass
+class Seen:
+    """An open page, what it said on its console and whom it asked."""
+
+    page: Any
+    said: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Browser:
+    """Opens the report as a reader would."""
+
+    browser: Any
+    address: str
+    contexts: list[Any] = field(default_factory=list)
+
+    def open(
+        self,
+        size: tuple[int, int] = WIDE,
+        scheme: Literal["light", "dark"] = "light",
+        fragment: str = "",
+        *,
+        scripts: bool = True,
+    ) -> Seen:
+        """Open the page; everything that it says or asks from then on is kept."""
+        context = self.browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, java_script_enabled=scripts
+        )
+        self.contexts.append(context)
+        seen = Seen(context.new_page())
+        seen.page.on("console", lambda message: seen.said.append(message.text))
+        seen.page.on("pageerror", lambda error: seen.said.append(str(error)))
+        seen.page.on("request", lambda request: seen.asked.append(request.url))
+        seen.page.goto(self.address + fragment)
+        return seen
+
+
+def _chromium() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("no chromium on PATH: install Debian's package `chromium`")
+        pytest.skip("no chromium on PATH")
+    return found
+
+
+@pytest.fixture(scope="module")
+def chromium(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Debian's chromium with the sample's page on disk; no test needs the network."""
+    from playwright.sync_api import sync_playwright
+
+    executable = _chromium()
+    file: Path = tmp_path_factory.mktemp("page") / "report.html"
+    file.write_text(html.render(results), "utf-8")
+    with sync_playwright() as playwright:
+        # Without a sandbox, because CI's containers run as root and allow no user namespaces; the page is our own.
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        try:
+            yield Browser(browser, file.as_uri())
+        finally:
+            browser.close()
+
+
+@pytest.fixture
+def reader(chromium: Browser) -> Iterator[Browser]:
+    """The browser; what a test opened is closed after it."""
+    yield chromium
+    for each in chromium.contexts:
+        each.close()
+    chromium.contexts.clear()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wrong_and_nobody_is_asked(reader: Browser, scheme: Literal["light", "dark"]) -> None:
+    """No message on the console, no request but for the file itself, also after everything was opened."""
+    seen = reader.open(scheme=scheme)
+    seen.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    seen.page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    seen.page.wait_for_function("document.readyState === 'complete'")
+    assert seen.said == []
+    assert [each for each in seen.asked if each not in (reader.address, "data:,")] == []
+
+
+def test_what_a_server_sent_does_not_run(reader: Browser) -> None:
+    """Every cell open, and still no script, picture, frame or handler of a server's."""
+    seen = reader.open()
+    seen.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    assert seen.page.evaluate("window.hacked") is None
+    assert seen.page.evaluate("document.querySelectorAll('main iframe, main img, main script').length") == 0
+    assert seen.page.evaluate("document.title") == "8 WSGI servers through the gauntlet · wsgi-gauntlet"
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_matrix_leads_to_its_cells(reader: Browser, scripts: bool) -> None:
+    """A sign is clicked, and the cell with its time line is in view; with scripts switched off too."""
+    seen = reader.open(scripts=scripts)
+    for sign in ("fail", "pass", "flaky"):
+        link = seen.page.locator(f".matrix a.v.{sign}").first
+        target = (link.get_attribute("href") or "").removeprefix("#")
+        link.click()
+        cell = seen.page.locator(f"[id='{target}']")
+        cell.wait_for(state="visible")
+        assert cell.locator(".time").is_visible()
+        box = cell.bounding_box()
+        assert box is not None
+        assert -40 <= box["y"] < WIDE[1]
+
+
+def test_a_link_from_elsewhere_opens_the_cell(reader: Browser) -> None:
+    """The address of one cell can be mailed around."""
+    seen = reader.open(fragment="#cell--waitress--http-host-missing")
+    seen.page.locator("#cell--waitress--http-host-missing").wait_for(state="visible")
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_charts_are_there_to_see(reader: Browser, size: tuple[int, int]) -> None:
+    """Each has a size, something drawn in it, and words for who cannot see it."""
+    seen = reader.open(size)
+    charts = seen.page.locator("svg.chart")
+    assert charts.count() == 8 + 4
+    for number in range(charts.count()):
+        chart = charts.nth(number)
+        box = chart.bounding_box()
+        assert box is not None
+        assert box["width"] > 150
+        assert box["height"] > 50
+        assert chart.locator("path, use").count() > 5
+        assert chart.get_attribute("aria-label")
+
+
+def test_light_and_dark_differ(reader: Browser) -> None:
+    """As the system has it, and as the button says; text stands out from its ground in both."""
+    grounds = {}
+    ask = "getComputedStyle(document.body).backgroundColor"
+    for scheme in ("light", "dark"):
+        seen = reader.open(scheme=scheme)
+        grounds[scheme] = seen.page.evaluate(ask)
+        assert seen.page.evaluate("getComputedStyle(document.body).color") != grounds[scheme]
+    assert grounds["light"] != grounds["dark"]
+    seen = reader.open(scheme="dark")
+    seen.page.locator("#theme").click()
+    assert seen.page.evaluate(ask) == grounds["light"]
+    seen.page.locator("#theme").click()
+    assert seen.page.evaluate(ask) == grounds["dark"]
+    assert seen.said == []
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_phone_never_scrolls_sideways(reader: Browser, opened: bool) -> None:
+    """Wide tables scroll in their own boxes, also with every cell open."""
+    seen = reader.open(PHONE)
+    if opened:
+        seen.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    assert seen.page.locator(".box.tall").evaluate("each => each.scrollWidth > each.clientWidth")
+
+
+def test_the_matrix_can_be_narrowed(reader: Browser) -> None:
+    """To the cases that some server breaks, and to words; the heads stay where they are."""
+    seen = reader.open()
+    rows = seen.page.locator("tr.case:visible")
+    every = rows.count()
+    seen.page.select_option("#show", "broken")
+    broken = rows.count()
+    seen.page.fill("#find", "framing security")
+    found = rows.count()
+    assert every == 76
+    assert 0 < found < broken < every
+    assert seen.page.locator("#shown").inner_text() == f"{found} of 76 cases"
+    seen.page.fill("#find", "")
+    seen.page.select_option("#show", "")
+    box = seen.page.locator(".box.tall")
+    box.evaluate("each => { each.scrollTop = 900; }")
+    top = box.bounding_box()
+    head = seen.page.locator(".matrix thead th").first.bounding_box()
+    assert abs(head["y"] - top["y"]) < 3
