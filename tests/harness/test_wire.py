@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 import trio
+
 from wsgi_gauntlet.harness import wire as module
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.client import client
@@ -187,6 +188,16 @@ async def test_a_large_request_and_a_large_answer_do_not_block_each_other() -> N
     assert sum(len(event.data) for event in transcript.events) <= module.TRANSCRIPT_LIMIT
     notes = [event.note for event in transcript.events if event.kind is WireKind.NOTE]
     assert f"{size - module.EVENT_LIMIT} of these {size} bytes were not kept" in notes
+
+
+async def test_sending_without_reading_leaves_the_answer_for_later() -> None:
+    transcript = Transcript()
+    async with serving(saying(OK)) as address:
+        wire = await Wire.open(address, transcript)
+        assert await wire.send(b"x", reading=False)
+        assert kinds(transcript) == [WireKind.OPENED, WireKind.SENT]
+        assert (await wire.response()).status == 200
+        await wire.close()
 
 
 async def test_a_server_that_takes_nothing() -> None:
