@@ -155,9 +155,9 @@ def report(runs: Sequence[Path], out: Path | None, as_json: bool, junit: Path | 
     from . import discover, session
     from .results import together
 
+    results = together([discover.stored(each) for each in runs])
     if out is None and (len(runs) > 1 or not runs[0].is_dir()):
         raise BadConfiguration("name a folder for the report with --out: it is made of several runs or of a file")
-    results = together([discover.stored(each) for each in runs])
     folder = out or runs[0]
     session.ready_folder(folder)
     session.write(results, folder, _files(junit, markdown))
