@@ -8,7 +8,7 @@ from ....harness import expect
 from ....harness.catalog import MUST, case
 from ....harness.exchange import Exchange
 from ....harness.references import rfc9112
-from ..verbs import ask, hidden, never_hidden, post, raw, served
+from ..verbs import ask, hidden, never_hidden, no_hidden_call, post, raw, served
 
 SECURITY = ["security"]
 READ_OR_CLOSE = rfc9112(
@@ -81,7 +81,7 @@ async def get_with_body(x: Exchange) -> None:
     never_hidden(told)
 
 
-@case(MUST, READ_OR_CLOSE, tags=SECURITY, needs=["http/responses/head-no-body/length"])
+@case(MUST, READ_OR_CLOSE, tags=SECURITY)
 async def head_with_body(x: Exchange) -> None:
     """The body of a HEAD is consumed, or the connection is closed; it never becomes a request.
 
@@ -91,7 +91,10 @@ async def head_with_body(x: Exchange) -> None:
     data = raw(x, f"HEAD {x.target('/echo')} HTTP/1.1", f"Content-Length: {len(body)}", body=body)
     told = await ask(x, data, head=True)
     expect.that(told.answer.status is not None, "an answer", told.describe())
-    never_hidden(told)
+    no_hidden_call(told)
+    # Whether a body follows the answer to a HEAD is another case's question; here a refusal would give the body away.
+    refused = told.after is not None and told.after.status is not None and told.after.status >= 400
+    expect.that(not refused, "the next request on the connection served, or the connection closed", told.describe())
 
 
 def _unread(x: Exchange, padding: int) -> bytes:
