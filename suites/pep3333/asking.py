@@ -17,6 +17,9 @@ HANG = 1.0
 """Seconds after which what a good server does at once is taken to hang. Only a failing attempt waits them out, and a
 failing case is tried again."""
 
+SECOND_LOOK = 0.3
+"""Seconds for an answer on which no verdict hangs: to describe it, or because none need come."""
+
 GLANCE = 0.05
 """Seconds in which bytes that a server has already sent reach us; waited for where none are to come."""
 
@@ -99,7 +102,7 @@ async def sent(x: Exchange, target: str) -> Wire:
 async def asked(x: Exchange, target: str) -> Response:
     """Send a GET for `target` and return what comes in the time that an app takes to break, be it nothing."""
     wire = await sent(x, target)
-    answer = await wire.response(timeout=2 * HANG)
+    answer = await wire.response(timeout=HANG)
     await wire.close()
     return answer
 
@@ -130,9 +133,11 @@ def served(answer: Response, body: bytes | None = None, status: int = 200) -> No
 
 
 def not_success(answer: Response, why: str) -> None:
-    """Expect anything but a whole 2xx: an error status, or a connection that ends before the message does."""
+    """Expect an error status, or an answer that is broken off or never begins; not a whole 2xx, nor what is no "
+    "answer."""
     success = answer.status is not None and 200 <= answer.status < 300 and answer.complete
-    that(not success, f"an error status or a broken-off answer, because {why}", answer.describe())
+    garbage = answer.status is None and not answer.nothing
+    that(not (success or garbage), f"an error status or a broken-off answer, because {why}", answer.describe())
 
 
 def direct(x: Exchange) -> None:

@@ -9,15 +9,15 @@ from ...harness.exchange import Exchange, query
 from ...harness.expect import equal, every, that
 from ...harness.references import pep3333, rfc9112
 from ...harness.wire import Wire
-from .asking import HANG, data, reading, results, served, told
+from .asking import HANG, SECOND_LOOK, data, reading, results, served, told
 
 STREAMS = "Input and Error Streams"
 
-SECOND_LOOK = 0.3
-"""Seconds for the answer to a second request, which a server may also leave without one."""
-
 WHOLE_LINES = b"first\nsecond\r\nthird\n\n"
 LINES = WHOLE_LINES + b"no end"
+
+ENDS = "pep3333/input/eof-at-content-length/read"
+"""The case without which the others that read to the end would only find the same again."""
 
 METHODS = pep3333(
     STREAMS,
@@ -75,7 +75,7 @@ async def eof_at_content_length(x: Exchange, do: str) -> None:
     equal(b"".join(parts), LINES, "what was read")
 
 
-@case(SHOULD, NO_ARGUMENT, variants={"whole": "read", "rest": "read:6,read"})
+@case(SHOULD, NO_ARGUMENT, needs=[ENDS], variants={"whole": "read", "rest": "read:6,read"})
 async def read_no_argument(x: Exchange, do: str) -> None:
     """read() without a size returns what is left of the body, and returns.
 
@@ -85,7 +85,7 @@ async def read_no_argument(x: Exchange, do: str) -> None:
     equal(parts, [LINES] if do == "read" else [LINES[:6], LINES[6:]], "what was read")
 
 
-@case(SHOULD, EXHAUSTED, variants={"used-up": b"hello", "empty": b"", "no-body": None})
+@case(SHOULD, EXHAUSTED, needs=[ENDS], variants={"used-up": b"hello", "empty": b"", "no-body": None})
 async def read_past_end(x: Exchange, body: bytes | None) -> None:
     """Reading past the end gives b'' and goes on giving it.
 

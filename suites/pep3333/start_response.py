@@ -7,7 +7,7 @@ from ...harness.exchange import Exchange
 from ...harness.expect import equal, that, violated
 from ...harness.references import pep3333, rfc9110
 from ...harness.response import Response
-from .asking import GLANCE, HANG, first, held, outcome, sent, served, told
+from .asking import GLANCE, SECOND_LOOK, first, held, outcome, sent, served, told
 
 START = "The start_response() Callable"
 DETAILS = "Specification Details"
@@ -76,7 +76,7 @@ async def _refused(x: Exchange, what: str, expected: str) -> None:
     wire = await sent(x, f"/start-wrongly?what={what}")
     event = await outcome(x, "start_response")
     if event.kind != "raised":
-        answer = await wire.response(timeout=HANG)
+        answer = await wire.response(timeout=SECOND_LOOK)
         violated(expected, f"it returned, and the client got: {answer.describe()}")
 
 

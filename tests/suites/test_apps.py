@@ -616,6 +616,5 @@ def test_flask_reaches_the_reference_app(target: str, harness: Harness) -> None:
     server = Server()
     result: Any = application(environ(target), server.start_response)
     assert b"".join(result) == b"gauntlet tok\n"
-    result.close()
     assert server.status == "200 OK"
     assert harness.details("called")[0]["path"] == target
