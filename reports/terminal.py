@@ -20,20 +20,21 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..harness.model import Check, Load, Verdict
+from ..harness.model import Check, Grade, Load, Verdict
 from .closing import summary
 from .visible import line
-from .words import GRADES, UNJUDGED, VERDICTS, counted, grade, percent
+from .words import GRADES, UNJUDGED, VERDICTS, counted, grade, percent, rate
 
 __all__ = ["Terminal", "summary"]
 
-QUIET_FOR = 1.5
+QUIET_FOR = 1.25
 """Seconds after which a plain log gets a line to show that the run goes on; promised are 2."""
 
 STALE = 20.0
 """Seconds after which a server that has not been heard of loses its line."""
 
 _SHOWN = 12
+_TOLD = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.ERROR)
 
 
 @dataclass
@@ -120,7 +121,10 @@ class Terminal:
             self._done += 1
             self._doing.pop(cell.server, None)
         told = grade(cell)
-        if cell.goodput is not None and cell.grade not in UNJUDGED:
+        best = max((each.rate for each in cell.steps if each.rate is not None), default=None)
+        if cell.grade is Grade.MEASURED and best is not None:
+            told += f", {rate(best)} at best"
+        elif cell.goodput is not None and cell.grade not in UNJUDGED:
             told += f", {percent(cell.goodput)} answered in time"
         if cell.note:
             told += f" ({line(cell.note, 160)})"
@@ -171,11 +175,7 @@ class Terminal:
         return {name: each for name, each in self._doing.items() if now - each.at < STALE}
 
     def _counts(self) -> str:
-        told = [
-            f"{VERDICTS[each].sign} {self._verdicts[each]} {each}"
-            for each in (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.ERROR)
-            if self._verdicts[each]
-        ]
+        told = [f"{VERDICTS[each].sign} {self._verdicts[each]} {each}" for each in _TOLD if self._verdicts[each]]
         return f"; {', '.join(told)}" if told and self._stage == "check" else ""
 
     def _picture(self) -> RenderableType:
@@ -184,17 +184,19 @@ class Terminal:
             head = Table.grid(padding=(0, 1))
             for _ in range(4):
                 head.add_column(no_wrap=True)
+            signs = "  ".join(f"{VERDICTS[each].sign} {self._verdicts[each]}" for each in _TOLD if self._verdicts[each])
             head.add_row(
                 Text(self._stage or "getting ready", style="bold"),
-                ProgressBar(total=max(self._total, 1), completed=self._done, width=26, pulse=not self._total),
-                Text(f"{self._done}/{self._total}" if self._total else ""),
-                Text(_clock_face(now - self._begun) + self._counts().replace(";", " ", 1), style="dim"),
+                ProgressBar(total=max(self._total, 1), completed=self._done, width=24, pulse=not self._total),
+                Text(f"{self._done}/{self._total}  " if self._total else ""),
+                Text(f"{_clock_face(now - self._begun)}  {signs}", style="dim"),
             )
-            rows = Table.grid(padding=(0, 1))
-            rows.add_column(no_wrap=True, max_width=28)
+            shown = sorted(list(self._recent().items())[-_SHOWN:])
+            rows = Table.grid(padding=(0, 1), expand=True)
+            rows.add_column(no_wrap=True, width=min(28, max((len(name) + 2 for name, _ in shown), default=2)))
             rows.add_column(width=12)
             rows.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-            for name, doing in sorted(list(self._recent().items())[-_SHOWN:]):
+            for name, doing in shown:
                 share = doing.fraction
                 bar = ProgressBar(total=1, completed=share, width=12) if share is not None else Text("")
                 rows.add_row(Text(f"  {line(name, 26)}"), bar, Text(doing.text, style="dim"))

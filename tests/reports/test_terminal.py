@@ -1,0 +1,218 @@
+"""The terminal is never silent, never left in disorder, and never obeys a server."""
+
+from __future__ import annotations
+
+import io
+import threading
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from wsgi_gauntlet.harness.model import SCHEMA, Check, Grade, Level, Load, Results, Step, Verdict
+from wsgi_gauntlet.reports import terminal
+from wsgi_gauntlet.reports.terminal import Terminal, summary
+
+from .sample import HOSTILE_TEXT, build
+
+SHOW_CURSOR = "\x1b[?25h"
+
+
+class Clock:
+    """Time that goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+class Listening(io.StringIO):
+    """A file that says when a word has been written to it."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__()
+        self.word, self.heard = word, threading.Event()
+
+    def write(self, text: str) -> int:
+        """Write, and look for the word."""
+        if self.word in text:
+            self.heard.set()
+        return super().write(text)
+
+
+def _plain(width: int = 80) -> tuple[Console, io.StringIO]:
+    file = io.StringIO()
+    return Console(file=file, width=width, force_terminal=False, no_color=True), file
+
+
+def _check(verdict: Verdict) -> Check:
+    return Check("waitress", "http/host/missing", Level.MUST, (), verdict)
+
+
+def test_plain_lines_tell_the_course_of_a_run() -> None:
+    """Stages, cells of load, remarks; a check is counted and not printed."""
+    console, file = _plain()
+    clock = Clock()
+    with Terminal(console, clock=clock) as shown:
+        shown.remark("uwsgi is not here")
+        shown.stage("check", 2)
+        shown.checked(_check(Verdict.PASS))
+        shown.checked(_check(Verdict.FAIL))
+        clock.now += 75
+        shown.stage("load", 1)
+        shown.loaded(Load("waitress", "classroom", Grade.IMMUNE, 0.999))
+        shown.loaded(Load("wsgiref", "throughput", Grade.MEASURED, 1.0, steps=(Step(8, rate=1234.0), Step(64))))
+        shown.loaded(Load("wsgiref", "classroom", Grade.INVALID, 0.2, note="the generator was late"))
+    assert file.getvalue().replace("\u00a0", " ").splitlines() == [
+        "uwsgi is not here",
+        "check: 2 cells",
+        "check: 2 of 2 cells in 1:15; ✗ 1 fail",
+        "load: 1 cell",
+        "✓ waitress in classroom: immune, 99.9 % answered in time",
+        "· wsgiref in throughput: measured, 1,234/s at best",
+        "? wsgiref in classroom: invalid (the generator was late)",
+    ]
+
+
+def test_a_quiet_log_gets_a_sign_of_life() -> None:
+    """After more than a second, with what is going on; not before, and not twice."""
+    console, file = _plain(200)
+    clock = Clock()
+    shown = Terminal(console, clock=clock)
+    shown.stage("check", 10)
+    shown.working("uwsgi", "http/framing/desync", 0.4)
+    shown.working("waitress", "restarting")
+    shown.tick()
+    clock.now += terminal.QUIET_FOR
+    shown.tick()
+    shown.tick()
+    assert file.getvalue().splitlines() == [
+        "check: 10 cells",
+        "0:01  check 0/10  uwsgi: http/framing/desync 40%; waitress: restarting",
+    ]
+    clock.now += terminal.STALE
+    shown.tick()
+    assert file.getvalue().splitlines()[-1] == "0:21  check 0/10"
+
+
+def test_the_heartbeat_beats_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the run's own loop says nothing at all."""
+    monkeypatch.setattr(terminal, "QUIET_FOR", 0.0)
+    file = Listening("getting ready")
+    with Terminal(Console(file=file, width=80, force_terminal=False)):
+        assert file.heard.wait(30)
+    assert threading.active_count() == 1 or not any(each.name == "heartbeat" for each in threading.enumerate())
+
+
+def test_a_closed_log_ends_the_heartbeat_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever read the log has gone; the run goes on."""
+    monkeypatch.setattr(terminal, "QUIET_FOR", 0.0)
+    file = io.StringIO()
+    with Terminal(Console(file=file, width=80, force_terminal=False)) as shown:
+        beat = shown._beat
+        assert beat is not None
+        file.close()
+        beat.join(30)
+        assert not beat.is_alive()
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt, RuntimeError])
+def test_the_terminal_is_restored(error: type[BaseException] | None) -> None:
+    """Also when the run ends by Ctrl-C or breaks."""
+    file = io.StringIO()
+    console = Console(file=file, width=80, force_terminal=True)
+
+    def run() -> None:
+        with Terminal(console) as shown:
+            shown.stage("check", 10)
+            shown.working("waitress", "http/host/missing", 0.5)
+            shown.remark("one line")
+            if error:
+                raise error
+
+    if error:
+        with pytest.raises(error):
+            run()
+    else:
+        run()
+    text = file.getvalue()
+    assert "one line" in text
+    assert text.rindex(SHOW_CURSOR) > text.rindex("\x1b[?25l")
+
+
+def test_bars_show_each_server() -> None:
+    """What it is at, and how far; within the width."""
+    console = Console(file=io.StringIO(), width=80, force_terminal=True)
+    shown = Terminal(console, clock=Clock())
+    shown.stage("check", 10)
+    for number in range(20):
+        shown.working(f"server-{number}", "http/framing/desync " * 5, 0.5)
+    shown.working("server-19", "done", 1.0)
+    shown.checked(_check(Verdict.FAIL))
+    with console.capture() as captured:
+        console.print(shown._picture())
+    text = captured.get()
+    assert "1/10" in text
+    assert "✗ 1" in text
+    assert "server-18" in text
+    assert "server-19" not in text
+    assert len(text.splitlines()) == 1 + 12
+
+
+def test_a_servers_words_neither_move_the_cursor_nor_colour_the_text() -> None:
+    """Escapes are written out, markup is not read."""
+    console, file = _plain(400)
+    with Terminal(console) as shown:
+        shown.remark(HOSTILE_TEXT)
+        shown.stage(HOSTILE_TEXT, 1)
+        shown.working(HOSTILE_TEXT, HOSTILE_TEXT, 0.1)
+        shown.loaded(Load(HOSTILE_TEXT, HOSTILE_TEXT, Grade.ERROR, note=HOSTILE_TEXT))
+    text = file.getvalue()
+    assert "[bold red]not markup[/]" in text
+    assert not set(text) & {chr(value) for value in (*range(10), *range(11, 32))}
+    assert "\ud800" not in text
+
+
+@pytest.mark.parametrize("width", [80, 40, 120])
+def test_the_summary_fits(results: Results, width: int) -> None:
+    """At 80 columns nothing is folded; at fewer it still is all there."""
+    console, file = _plain(width)
+    summary(results, Path("gauntlet-out"), console)
+    text = file.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    if width >= 80:
+        assert "nginx+gunicorn:sync       1       3        1      66      5" in text
+        assert "✗ collapses at 9" in text
+        assert "The report: gauntlet-out/report.html" in text
+        assert "wsgiref is invalid: the generator sent 14.2 of 20.0 requests a second" in text
+        assert "http/framing/te-and-cl [security]" in text
+
+
+def test_the_summary_of_an_interrupted_or_empty_run() -> None:
+    """Says so first."""
+    console, file = _plain()
+    summary(build(finished=False), None, console)
+    assert "Interrupted: what had been measured" in file.getvalue()[:100]
+    console, file = _plain()
+    summary(Results(SCHEMA, {}, {}), None, console)
+    assert "no cell of this run was decided" in file.getvalue()
+
+
+def test_many_failures_are_cut(results: Results) -> None:
+    """The page has them all."""
+    checks = tuple(Check("a", f"http/host/case-{number}", Level.MUST, (), Verdict.FAIL) for number in range(100))
+    console, file = _plain()
+    summary(Results(SCHEMA, {}, results.servers, checks), None, console)
+    assert "… and 70 more cases in the report" in file.getvalue()
+
+
+def test_no_color_is_kept(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_COLOR takes the colours and leaves the text."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    file = io.StringIO()
+    summary(results, None, Console(file=file, width=80, force_terminal=True))
+    assert "\x1b[31m" not in file.getvalue()
+    assert "collapses" in file.getvalue()
