@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
-import os
 import socket
+from pathlib import Path
 
 from . import serving
 
@@ -37,7 +37,7 @@ def listener(bind: str, backlog: int) -> socket.socket:
     if bind.startswith("unix:"):
         path = bind.removeprefix("unix:")
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+            Path(path).unlink()
         bound = socket.socket(socket.AF_UNIX)
         bound.bind(path)
         bound.listen(backlog)

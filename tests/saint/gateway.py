@@ -256,4 +256,5 @@ class Gateway:
 
     def log(self, text: str) -> None:
         """Write one line to the log."""
-        print(f"saint: {text}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"saint: {text}\n")
+        sys.stderr.flush()

@@ -150,7 +150,7 @@ class Connection:
             return False
         except Gone:
             raise
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - whatever an app raises ends its request, never the server
             self.report()
             self.fail(gateway, Refused(500, "the application failed"))
             return False
@@ -190,7 +190,8 @@ class Connection:
 
     def report(self) -> None:
         """Log the exception that is being handled."""
-        print(traceback.format_exc(), end="", file=sys.stderr, flush=True)
+        sys.stderr.write(traceback.format_exc())
+        sys.stderr.flush()
 
 
 # ---------------------------------------------------------------------- processes and threads
@@ -228,7 +229,7 @@ def accept(listener: socket.socket, options: Options) -> None:
         try:
             plain, client = listener.accept()
         except OSError as trouble:
-            print(f"saint: {trouble}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"saint: {trouble}\n")
             time.sleep(0.05)  # no descriptor is left: one comes back when a client goes
             continue
         here = where

@@ -1,0 +1,103 @@
+"""Faults of keeping, sharing and closing connections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import framing, parsing
+from ..gateway import Gateway
+from ..refusal import Refused
+from ..serving import Connection
+from ..stream import Stream
+from .committing import around, fault, replace
+
+
+@fault("http/connection/keep-alive")
+def one_request_a_connection() -> None:
+    """Every answer closes its connection, and says so."""
+    replace(framing, "persistent", lambda _fields, _used: False)
+
+
+@fault("http/connection/says-close")
+def close_not_told() -> None:
+    """Every answer closes its connection, and does not say so."""
+    replace(framing, "persistent", lambda _fields, _used: False)
+    replace(Gateway, "connection", lambda _self: "")
+
+
+@fault(
+    "http/connection/close-honoured",
+    "http/connection/close-in-list",
+    "http/connection/http10-closes",
+)
+def never_closes() -> None:
+    """The connection stays, whatever the client says."""
+    replace(framing, "persistent", lambda _fields, _used: True)
+
+
+@fault(
+    "http/connection/close-in-list/last",
+    "http/connection/close-in-list/case",
+    "http/connection/close-in-list/lines",
+)
+def close_exactly() -> None:
+    """Only a Connection field of exactly `close` closes."""
+    replace(
+        framing,
+        "persistent",
+        lambda fields, used: used >= (1, 1) and parsing.values(fields, b"connection") != [b"close"],
+    )
+
+
+@fault("http/connection/http10-keep-alive")
+def keep_alive_not_told() -> None:
+    """HTTP/1.0 with keep-alive is kept, and not told so."""
+    around(Gateway, "connection", lambda right, self: right(self).replace("keep-alive", ""))
+
+
+@fault("http/connection/pipeline-order")
+def pipeline_lost() -> None:
+    """What came before an answer was out is thrown away."""
+
+    def answer(right: Any, self: Connection, *about: Any) -> Any:
+        again = right(self, *about)
+        self.stream.buffer.clear()
+        return again
+
+    around(Connection, "answer", answer)
+
+
+@fault("http/connection/pipeline-bad-second")
+def looks_ahead() -> None:
+    """A broken request ends the connection before the one in front of it is answered."""
+
+    def answer(right: Any, self: Connection, *about: Any) -> Any:
+        line, lf, _ = bytes(self.stream.buffer).partition(b"\r\n")
+        if lf:
+            try:
+                parsing.request_line(line)
+            except Refused as refused:
+                self.refuse(refused)
+                return False
+        return right(self, *about)
+
+    around(Connection, "answer", answer)
+
+
+@fault("http/connection/error-readable-after-upload")
+def closes_at_once() -> None:
+    """A connection is closed at once, whatever the client still sends."""
+    replace(Stream, "close", lambda self: self.socket.close())
+
+
+@fault("http/connection/upgrade-unknown")
+def any_upgrade() -> None:
+    """Every upgrade is agreed to."""
+
+    def answer(right: Any, self: Connection, request: Any, *about: Any) -> Any:
+        if parsing.values(request.fields, b"upgrade"):
+            self.stream.send(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+            return False
+        return right(self, request, *about)
+
+    around(Connection, "answer", answer)

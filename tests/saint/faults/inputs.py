@@ -1,0 +1,241 @@
+"""Faults of wsgi.input, wsgi.errors and of what becomes of a body that the app leaves unread."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import Any
+
+from .. import environ, framing, parsing
+from ..framing import CHUNKED
+from ..intake import BODY_TIME, Intake
+from ..serving import Connection
+from ..stream import Stream
+from .committing import around, fault, replace
+
+
+@fault("pep3333/input/methods")
+def no_readlines() -> None:
+    """wsgi.input has no readlines()."""
+    del Intake.readlines
+
+
+@fault("pep3333/input/methods-work", "pep3333/input/delivery-matrix")
+def universal_newlines() -> None:
+    """CR LF in a body becomes LF."""
+    around(Intake, "_piece", lambda right, self, most: right(self, most).replace(b"\r", b""))
+
+
+@fault(
+    "pep3333/input/eof-at-content-length",
+    "pep3333/input/read-no-argument",
+    "pep3333/input/read-past-end",
+    "pep3333/input/no-bleed",
+)
+def body_without_end() -> None:
+    """wsgi.input goes on past the request's end: with what the connection holds, or waiting for it."""
+
+    def piece(right: Any, self: Intake, most: int) -> bytes:
+        found: bytes = right(self, most)
+        return found or self._stream.take(most if most > 0 else 65536) or self._stream.some(most, _soon())
+
+    around(Intake, "_piece", piece)
+
+
+def _soon() -> float:
+    import time
+
+    return time.monotonic() + BODY_TIME
+
+
+@fault("pep3333/input/readline-size")
+def readline_ignores_size() -> None:
+    """readline(size) reads the whole line."""
+    around(Intake, "readline", lambda right, self, _size=-1: right(self))
+
+
+@fault("pep3333/input/readlines-hint")
+def readlines_loses_lines() -> None:
+    """readlines(hint) throws away what comes after the lines that it returns."""
+
+    def readlines(right: Any, self: Intake, hint: int = -1) -> Any:
+        lines = right(self, hint)
+        self.drain()
+        return lines
+
+    around(Intake, "readlines", readlines)
+
+
+@fault("pep3333/input/bytes-only")
+def bytearrays() -> None:
+    """What is read is a bytearray."""
+    around(Intake, "read", lambda right, self, size=-1: bytearray(right(self, size)))
+
+
+@fault(
+    "http/connection/fragmented-body",
+    "pep3333/input/delivery-matrix/byte-by-byte",
+    "pep3333/input/delivery-matrix/paused",
+    "pep3333/input/delivery-matrix/head-and-body-apart",
+)
+def only_what_is_there() -> None:
+    """The body is what has come when the app first reads; the rest is not waited for."""
+
+    def some(right: Any, self: Stream, size: int, deadline: float) -> bytes:
+        return self.take(size)
+
+    around(Stream, "some", some)
+    around(Intake, "_plain_piece", lambda right, self: right(self) if self._stream.buffer else b"")
+
+
+@fault("pep3333/input/chunked-decoded", "http/chunked/one-chunk", "http/framing/te-case")
+def chunks_unknown() -> None:
+    """Transfer-Encoding is not known of: a chunked body is an empty one."""
+    replace(framing, "length", lambda fields, _used: framing.declared(fields))
+
+
+@fault("pep3333/input/chunked-decoded", "http/chunked/one-chunk")
+def chunks_raw() -> None:
+    """The app gets a chunked body with its chunk lines."""
+
+    def coded(self: Intake) -> bytes:
+        if self._begun:
+            return b""
+        self._begun = self._ended = True
+        while b"0\r\n\r\n" not in self._stream.buffer and self._stream.fill(_soon()):
+            pass
+        return self._stream.take(self._stream.buffer.find(b"0\r\n\r\n") + 5)
+
+    replace(Intake, "_coded_piece", coded)
+
+
+@fault(
+    "pep3333/input/unread-body",
+    "http/framing/unread-small",
+    "http/framing/unread-1mb",
+    "http/framing/unread-chunks",
+    "http/framing/get-with-body",
+    "http/framing/head-with-body",
+)
+def unread_body_left() -> None:
+    """A body that the app leaves unread stays on the connection."""
+    replace(Intake, "clean", True)
+    replace(Intake, "drain", lambda _self: None)
+
+
+@fault("http/framing/get-with-body", "http/framing/head-with-body")
+def body_by_method() -> None:
+    """Whether there is a body is decided by the method: GET and HEAD have none."""
+
+    def read(right: Any, self: Connection) -> Any:
+        request = right(self)
+        if request is not None and self.method in ("GET", "HEAD"):
+            request.fields[:] = [(n, v) for n, v in request.fields if n.lower() != b"content-length"]
+        return request
+
+    around(Connection, "read_request", read)
+
+
+@fault("http/framing/cl-zero-then-bytes")
+def zero_is_no_length() -> None:
+    """A Content-Length of 0 counts for none, and what has come behind the head for the body."""
+    around(framing, "decimal", lambda right, text: right(text) or CHUNKED - 1)
+
+    def begin(right: Any, self: Intake, stream: Stream, length: int, invite: Any = None) -> None:
+        right(self, stream, len(stream.buffer) if length < CHUNKED else length, invite)
+
+    around(Intake, "__init__", begin)
+    around(environ, "headers", lambda right, fields: {k: v for k, v in right(fields).items() if v != "0"})
+
+
+@fault("http/framing/cl-short-then-fin")
+def waits_for_the_dead() -> None:
+    """A client that ended before its body did is waited for."""
+    import time
+
+    def some(right: Any, self: Stream, size: int, deadline: float) -> bytes:
+        data: bytes = right(self, size, deadline)
+        if not data:
+            time.sleep(BODY_TIME)
+        return data
+
+    around(Stream, "some", some)
+
+
+# ---------------------------------------------------------------------- wsgi.errors
+
+
+class _Mute:
+    """Has none of the methods."""
+
+
+@fault("pep3333/errors-stream/methods")
+def errors_without_methods() -> None:
+    """wsgi.errors has none of the methods that it must have."""
+    replace(environ, "errors", _Mute)
+
+
+@fault("pep3333/errors-stream/methods/write", "pep3333/errors-stream/methods/writelines")
+def errors_take_bytes() -> None:
+    """wsgi.errors takes bytes."""
+    replace(environ, "errors", lambda: sys.stderr.buffer)
+
+
+@fault("pep3333/errors-stream/unicode")
+def errors_in_ascii() -> None:
+    """wsgi.errors raises where a character is not in ASCII."""
+    stream = io.TextIOWrapper(sys.stderr.buffer, encoding="ascii", errors="strict", write_through=True)
+    replace(environ, "errors", lambda: stream)
+
+
+@fault("pep3333/errors-stream/reaches-log")
+def errors_thrown_away() -> None:
+    """What is written to wsgi.errors is lost."""
+    nowhere = open(os.devnull, "w")  # noqa: PTH123, SIM115 - open as long as the process
+    replace(environ, "errors", lambda: nowhere)
+
+
+# ---------------------------------------------------------------------- Expect
+
+
+@fault("pep3333/expect/continue-on-read", "http/expect/early-body")
+def continue_refused() -> None:
+    """100-continue gets 417."""
+
+    def invitation(self: Connection, request: Any) -> None:
+        if parsing.members(request.fields, b"expect"):
+            raise parsing.Refused(417, "nothing can be expected here")
+
+    replace(Connection, "invitation", invitation)
+
+
+@fault("pep3333/expect/no-continue-unread", "pep3333/expect/ignored-on-http10", "http/expect/http10")
+def continue_at_once() -> None:
+    """100 (Continue) is sent at once to whoever asks, HTTP/1.0 too."""
+
+    def invitation(self: Connection, request: Any) -> None:
+        if parsing.members(request.fields, b"expect"):
+            self.invite()
+
+    replace(Connection, "invitation", invitation)
+
+
+@fault("http/expect/one-continue")
+def continue_twice() -> None:
+    """100 (Continue) is sent twice."""
+    around(Connection, "invite", lambda right, self: (right(self), right(self)) and None)
+
+
+@fault("http/expect/one-continue")
+def continue_never() -> None:
+    """No 100 (Continue) is ever sent; the body is waited for."""
+    replace(Connection, "invite", lambda _self: None)
+
+
+@fault("http/expect/interim-clean")
+def continue_with_length() -> None:
+    """The 100 (Continue) has a Content-Length."""
+    from .. import message
+
+    replace(message, "CONTINUE", b"HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n")

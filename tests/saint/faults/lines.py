@@ -1,0 +1,445 @@
+"""Faults of reading a request's line and fields."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from .. import environ, message, parsing
+from ..parsing import RequestLine, Target
+from ..refusal import Refused
+from ..serving import Connection
+from ..stream import Gone, Stream
+from .committing import around, fault, replace
+
+DESYNC = "http/framing/desync"
+
+
+# ---------------------------------------------------------------------- lines
+
+
+@fault("http/request-line/leading-crlf")
+def no_empty_line() -> None:
+    """An empty line before a request is refused."""
+    replace(parsing, "EMPTY_LINES_LIMIT", 0)
+
+
+def _cr_ends_lines() -> None:
+    def fill(right: Any, self: Stream, deadline: float) -> bool:
+        found: bool = right(self, deadline)
+        self.buffer[:] = re.sub(rb"\r(?!\n|\Z)", b"\r\n", bytes(self.buffer))
+        return found
+
+    around(Stream, "fill", fill)
+
+
+@fault("http/request-line/bare-cr", "http/headers/cr-in-value")
+def cr_ends_a_line() -> None:
+    """A bare CR ends a line."""
+    _cr_ends_lines()
+
+
+@fault("http/connection/fragmented-head")
+def head_in_one_piece() -> None:
+    """A head must come in one piece."""
+
+    def opening(right: Any, self: Stream, limit: int, deadline: float) -> bytes:
+        if self.buffer and b"\r\n\r\n" not in self.buffer:
+            raise Refused(400, "the head is not complete")
+        line: bytes = right(self, limit, deadline)
+        return line
+
+    around(Stream, "opening", opening)
+
+
+@fault("http/limits/half-request-then-fin")
+def end_completes_the_head() -> None:
+    """A connection that ends in the middle of a head completes it."""
+    _end_completes()
+
+
+def _end_completes() -> None:
+    def line(right: Any, self: Stream, limit: int, deadline: float) -> bytes:
+        while b"\n" not in self.buffer and len(self.buffer) <= limit:
+            if not self.fill(deadline):
+                self.buffer += b"\r\n"
+        found: bytes = right(self, limit, deadline)
+        return found
+
+    def opening(right: Any, self: Stream, limit: int, deadline: float) -> bytes:
+        # With nothing at all on the connection there is no head to complete.
+        if not self.buffer and not self.fill(deadline):
+            return b""
+        found: bytes = line(right, self, limit, deadline)
+        return found
+
+    around(Stream, "line", line)
+    right = Stream.line
+    around(Stream, "opening", lambda _right, self, limit, deadline: opening(right, self, limit, deadline))
+    around(parsing, "request_line", _without_version)
+    replace(parsing, "check_host", lambda _fields, _used: None)
+
+
+def _without_version(right: Any, line: bytes) -> RequestLine:
+    parts = line.split()
+    if len(parts) == 2:
+        return RequestLine(parts[0], parts[1], (1, 0))
+    found: RequestLine = right(line)
+    return found
+
+
+@fault("http/limits/garbage", "http/limits/tls-hello", "http/limits/h2-preface")
+def anything_is_a_request() -> None:
+    """What cannot be read is taken for GET /."""
+    _end_completes()
+    _broken_fields_dropped()
+    replace(parsing, "plausible", lambda _beginning: True)
+
+    def request_line(right: Any, line: bytes) -> RequestLine:
+        try:
+            found: RequestLine = right(line)
+        except Refused:
+            return RequestLine(b"GET", b"/", (1, 0))
+        return found
+
+    around(parsing, "request_line", request_line)
+    around(parsing, "terminated", lambda _right, line: line.strip())
+
+
+# ---------------------------------------------------------------------- the request line
+
+
+@fault("http/request-line/http09")
+def bare_bytes() -> None:
+    """A line without a version is answered with bytes that have no head."""
+
+    def refuse(right: Any, self: Connection, refused: Refused) -> None:
+        if refused.why == "this is no request line":
+            self.stream.send(b"gauntlet\n")
+        else:
+            right(self, refused)
+
+    around(Connection, "refuse", refuse)
+
+
+@fault("http/request-line/version-lowercase")
+def version_in_any_case() -> None:
+    """`http/1.1` is taken for HTTP/1.1."""
+    around(parsing, "version", lambda right, text: right(text.upper()))
+
+
+@fault("http/request-line/version-minor-2")
+def version_1_2_refused() -> None:
+    """HTTP/1.2 is refused."""
+
+    def version(right: Any, text: bytes) -> Any:
+        if text == b"HTTP/1.2":
+            raise Refused(505, "HTTP/1.1 it must be")
+        return right(text)
+
+    around(parsing, "version", version)
+
+
+@fault("http/request-line/version-major-2", "http/responses/response-version/1.2")
+def version_echoed() -> None:
+    """The answer's version is the request's."""
+    last = ["HTTP/1.1"]
+
+    def version(right: Any, text: bytes) -> Any:
+        last[0] = text.decode("latin-1")
+        return right(text)
+
+    around(parsing, "version", version)
+    around(message, "status_line", lambda right, status: right(status).replace("HTTP/1.1", last[0]))
+
+
+@fault("http/request-line/version-junk")
+def version_unread() -> None:
+    """Any word will do for the version."""
+
+    def version(right: Any, text: bytes) -> Any:
+        try:
+            return right(text)
+        except Refused:
+            return (1, 1)
+
+    around(parsing, "version", version)
+
+
+@fault("http/request-line/method-case")
+def method_in_capitals() -> None:
+    """`get` is taken for GET."""
+
+    def request_line(right: Any, line: bytes) -> RequestLine:
+        found = right(line)
+        return RequestLine(found.method.upper(), found.target, found.version)
+
+    around(parsing, "request_line", request_line)
+
+
+@fault("http/request-line/method-unknown")
+def methods_listed() -> None:
+    """A method that is not known gets 400."""
+
+    def request_line(right: Any, line: bytes) -> RequestLine:
+        found: RequestLine = right(line)
+        if found.method not in (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"CONNECT"):
+            raise Refused(400, "the method is not known")
+        return found
+
+    around(parsing, "request_line", request_line)
+
+
+@fault("http/request-line/method-not-token")
+def any_method() -> None:
+    """Any word will do for the method."""
+    replace(parsing, "plausible", lambda _beginning: True)
+    replace(parsing, "_REQUEST_LINE", re.compile(rb"([^ ]+) ([^ ]+) ([^ ]+)\Z", re.DOTALL))
+
+
+@fault("http/request-line/method-100k", "http/request-line/uri-huge")
+def long_lines_cut_off() -> None:
+    """A request line that is too long ends the connection without an answer."""
+
+    def too_long(_line: bytes) -> Refused:
+        raise Gone("too long")
+
+    replace(parsing, "too_long", too_long)
+
+
+@fault("http/request-line/uri-8000")
+def lines_of_4096() -> None:
+    """A request line may have 4096 bytes."""
+    replace(parsing, "REQUEST_LINE_LIMIT", 4096)
+
+
+@fault(
+    "http/request-line/space-in-target",
+    "http/request-line/relative-target",
+    "http/request-line/authority-form-only-connect",
+    "http/request-line/get-star",
+    "http/request-line/fragment",
+    "http/request-line/nul-ctl-target",
+)
+def any_target() -> None:
+    """Anything will do for the target."""
+    replace(parsing, "_REQUEST_LINE", re.compile(rb"([^ ]+) (.+) ([^ ]+)\Z", re.DOTALL))
+
+    def target(_method: bytes, text: bytes) -> Target:
+        path, _, query = text.partition(b"?")
+        return Target(path if path.startswith(b"/") else b"/" + path, query)
+
+    replace(parsing, "target", target)
+
+
+@fault("http/request-line/absolute-form")
+def absolute_form_refused() -> None:
+    """A whole URL as the target is refused."""
+    replace(parsing, "_ABSOLUTE", re.compile(rb"\Zx"))
+
+
+@fault("http/request-line/absolute-form")
+def absolute_form_as_path() -> None:
+    """A whole URL as the target is the app's path."""
+
+    def target(right: Any, method: bytes, text: bytes) -> Target:
+        return Target(b"/" + text) if text.startswith(b"http") else right(method, text)
+
+    around(parsing, "target", target)
+
+
+@fault("http/request-line/absolute-form-host-wins")
+def host_header_wins() -> None:
+    """The Host header counts, whatever the target's host."""
+    replace(parsing, "named", lambda fields, _authority: fields)
+
+
+@fault("http/request-line/connect")
+def connect_to_the_app() -> None:
+    """CONNECT goes to the app, and its answer out as any other."""
+    replace(parsing, "connect", lambda _text: Target(b"/"))
+
+
+@fault("http/request-line/options-star")
+def star_refused() -> None:
+    """`OPTIONS *` is refused."""
+
+    def target(right: Any, method: bytes, text: bytes) -> Target:
+        if text == b"*":
+            raise Refused(400, "the target is no path")
+        found: Target = right(method, text)
+        return found
+
+    around(parsing, "target", target)
+
+
+@fault("http/request-line/non-ascii-target")
+def bytes_as_utf_8() -> None:
+    """Raw bytes above 0x7F in the path are taken, and decoded as UTF-8."""
+    path = rb"(?:[A-Za-z0-9._~!$&'()*+,;=:@/\x80-\xff-]|%[0-9A-Fa-f]{2})*"
+    replace(parsing, "_ORIGIN", re.compile(rb"(/" + path + rb")(?:\?(" + parsing.QUERY + rb"))?\Z"))
+
+    def cgi(right: Any, *about: Any) -> Any:
+        variables = right(*about)
+        variables["PATH_INFO"] = variables["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+        return variables
+
+    around(environ, "cgi", cgi)
+
+
+@fault("http/request-line/encoded-crlf")
+def path_in_a_header() -> None:
+    """The path stands, decoded, in a header of the answer."""
+    from ..gateway import Gateway
+
+    def framed(right: Any, self: Gateway, first: Any) -> Any:
+        path = environ.latin1(environ.unquote_to_bytes(self.request.target.path))
+        return [*right(self, first), ("Content-Location", path)]
+
+    around(Gateway, "framed", framed)
+
+
+# ---------------------------------------------------------------------- Host
+
+
+@fault("http/host/missing")
+def host_not_needed() -> None:
+    """HTTP/1.1 goes without Host."""
+    around(parsing, "check_host", lambda right, fields, _used: right(fields, (1, 0)))
+
+
+@fault("http/host/duplicate-different", "http/host/duplicate-same")
+def first_host_counts() -> None:
+    """Of several Host fields the first counts."""
+
+    def check(right: Any, fields: Any, used: Any) -> None:
+        hosts = [field for field in fields if field[0].lower() == b"host"]
+        right(hosts[:1], used)
+
+    around(parsing, "check_host", check)
+
+
+@fault("http/host/invalid")
+def any_host() -> None:
+    """Anything will do for a host; what is behind a comma is left out."""
+    replace(parsing, "valid_host", lambda _value: True)
+
+    def headers(right: Any, fields: Any) -> Any:
+        variables = right(fields)
+        variables["HTTP_HOST"] = variables.get("HTTP_HOST", "").partition(",")[0]
+        return variables
+
+    around(environ, "headers", headers)
+
+
+@fault("http/host/missing-on-http10")
+def host_always_needed() -> None:
+    """HTTP/1.0 must have Host too."""
+    around(parsing, "check_host", lambda right, fields, _used: right(fields, (1, 1)))
+
+
+# ---------------------------------------------------------------------- fields
+
+
+@fault("http/headers/space-before-colon")
+def space_before_colon() -> None:
+    """White space between a field's name and the colon is passed over."""
+    around(parsing, "field", lambda right, line: right(re.sub(rb"^([^:\s]+)[ \t]+:", rb"\1:", line)))
+
+
+@fault("http/headers/space-before-first")
+def lines_stripped() -> None:
+    """White space at the beginning of a field's line is passed over."""
+    around(parsing, "field", lambda right, line: right(line.lstrip()))
+
+
+def _broken_fields_dropped() -> None:
+    def field(right: Any, line: bytes) -> Any:
+        try:
+            return right(line)
+        except Refused:
+            return b"Left_Out", b""
+
+    around(parsing, "field", field)
+
+
+@fault(
+    "http/headers/obs-fold",
+    "http/headers/no-colon",
+    "http/headers/empty-name",
+    "http/headers/bad-name-characters",
+    "http/headers/nul-in-value",
+    f"{DESYNC}/length-space-before-colon",
+    f"{DESYNC}/coding-space-before-colon",
+)
+def broken_fields_dropped() -> None:
+    """A line that is no field is left out."""
+    _broken_fields_dropped()
+
+
+@fault("http/headers/obs-text")
+def values_stripped_as_text() -> None:
+    """What Unicode takes for white space is cut off a value's ends."""
+    around(environ, "headers", lambda right, fields: {name: value.strip() for name, value in right(fields).items()})
+
+
+def _untrimmed(strip: Any) -> None:
+    def field(right: Any, line: bytes) -> Any:
+        name, _ = right(line)
+        return name, strip(line.partition(b":")[2])
+
+    around(parsing, "field", field)
+
+
+@fault("http/headers/ows-trimmed/both", "http/headers/ows-trimmed/before", "http/headers/ows-trimmed/after")
+def tabs_kept() -> None:
+    """Tabs around a value are kept."""
+    _untrimmed(lambda value: value.strip(b" "))
+
+
+@fault("http/headers/ows-trimmed/both", "http/headers/ows-trimmed/none", "http/headers/ows-trimmed/after")
+def one_character_cut() -> None:
+    """A value is what stands behind the colon and one more character."""
+    _untrimmed(lambda value: value[1:])
+
+
+@fault("http/headers/name-case")
+def field_names_exact() -> None:
+    """Names of fields are known in their usual spelling alone."""
+    replace(parsing, "values", lambda fields, name: [value for key, value in fields if key == name.title()])
+
+
+@fault("http/headers/repeats-joined")
+def last_field_counts() -> None:
+    """Of several fields with one name the last counts."""
+    around(environ, "headers", lambda right, fields: right(list(dict(fields).items())))
+
+
+@fault("http/headers/underscore-alias")
+def underscores_taken() -> None:
+    """A name with an underscore becomes the variable of the name with a hyphen."""
+    replace(environ, "hidden", lambda _name: False)
+
+
+@fault("http/headers/underscore-framing")
+def underscores_frame() -> None:
+    """Content_Length and Transfer_Encoding count for the fields with a hyphen."""
+    around(parsing, "values", lambda right, fields, name: right([(k.replace(b"_", b"-"), v) for k, v in fields], name))
+
+
+# ---------------------------------------------------------------------- too much
+
+
+@fault("http/limits/header-too-large", "http/limits/too-many-headers")
+def large_heads_reset() -> None:
+    """A head that is too large ends the connection with a reset."""
+
+    def refuse(right: Any, self: Connection, refused: Refused) -> None:
+        if refused.status == 431:
+            time.sleep(0.05)  # the client is to be in the middle of it
+            self.stream.abort()
+            raise Gone("too large")
+        right(self, refused)
+
+    around(Connection, "refuse", refuse)
