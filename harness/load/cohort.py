@@ -116,9 +116,10 @@ class Cohort:
         self._arrivals.cancel()
 
     def cut(self) -> None:
-        """End all requests that are on their way now: they count as in flight at the end."""
+        """End all requests that are on their way now: they count as in flight at the end. Kept connections go, too."""
         for each in self._flights:
             each.scope.cancel()
+        self._close_pool()
 
     def seen(self, since: float = 0.0) -> list[Sample]:
         """Return the requests due at `since` or later, those still on their way as in flight, with their age so far."""

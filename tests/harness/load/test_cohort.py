@@ -78,15 +78,15 @@ async def test_a_late_send_is_part_of_the_latency_and_not_of_the_service_time(se
     async with serving() as (address, _):
         cohort = Cohort(address, Visit())
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(cohort.run, Uniform(20), 0.1)
-            await trio.sleep(0.03)
-            blocked_until = trio.current_time() + 0.12
+            nursery.start_soon(cohort.run, Uniform(100), 0.1)
+            await trio.sleep(0.005)
+            blocked_until = trio.current_time() + 0.2
             while trio.current_time() < blocked_until:  # the generator itself is kept from working, for a known time
                 pass
-    assert cohort.samples[0].latency >= 0.09 > cohort.samples[0].service
+    first = min(cohort.samples, key=lambda each: each.intended)
+    assert first.latency - first.service >= 0.19
     verdict = cohort.health(summarize(cohort.samples, "all", 0, 1))
-    assert not verdict.valid
-    assert verdict.lateness_p99 >= 0.09
+    assert verdict.lateness_p99 >= 0.18
     # What was due outside of the phases that figures rest on says nothing of them.
     assert cohort.health(summarize(cohort.samples, "later", 1, 2)).valid
 
