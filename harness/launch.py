@@ -6,6 +6,7 @@ server. A front and the server behind it are one `Running`, started back to fron
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import shlex
@@ -211,8 +212,11 @@ class Running:
     async def stop(self, grace: float = GRACE) -> None:
         """End all of it, the front first, and free its ports and folders. Does nothing where nothing runs.
 
-        `grace` is the seconds from the signal that asks it to stop until SIGKILL; with 0 it is not asked.
+        `grace` is the seconds from the signal that asks it to stop until SIGKILL; with 0 it is not asked. A cancelled run
+        gives none: whoever pressed Ctrl-C waits for the report.
         """
+        if trio.current_effective_deadline() == -math.inf:
+            grace = 0.0
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as nursery:
                 for part in reversed(self._parts):
