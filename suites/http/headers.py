@@ -274,7 +274,8 @@ async def underscore_framing(x: Exchange, field: str) -> None:
     first = await wire.response(timeout=PATIENCE)
     second = await wire.response(timeout=PATIENCE) if first.complete and not first.says_close else None
     await wire.close()
-    if first.status is not None and 400 <= first.status < 500:
+    # A refusal comes before the app is called; one that comes after it is of a body that should not be there.
+    if first.status is not None and 400 <= first.status < 500 and not x.events("called"):
         return
     expect.equal(first.status, 200, "the first answer's status")
     lengths = [e.detail["length"] for e in x.events("body")]

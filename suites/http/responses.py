@@ -60,6 +60,7 @@ async def head_same_headers(x: Exchange) -> None:
     """
     target = "/respond?h-X-Marker=kept"
     get, head = await x.get(target), await x.get(target, method="HEAD")
+    expect.equal((get.status, head.status), (200, 200), "the statuses of GET and HEAD")
     for name in ("Content-Type", "Content-Length", "X-Marker"):
         expect.equal(head.all(name), get.all(name), f"{name} of the answer to HEAD")
 
