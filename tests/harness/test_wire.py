@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -19,6 +20,26 @@ from wsgi_gauntlet.harness.errors import OutOfResources
 from wsgi_gauntlet.harness.model import WireKind
 from wsgi_gauntlet.harness.response import Ending
 from wsgi_gauntlet.harness.wire import ConnectFailed, Transcript, Wire
+
+# Made for this test alone, for CN=localhost; nothing trusts it, and nothing checks it.
+CERTIFICATE = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg5JVxs1WnkEn1dlH4
+K49TjSvmRFLwaWMs7IHRXQAL2z+hRANCAAQK5mUvzHv8GlZOi+9fIj7SvJ54cqbi
+rYthxVgd8kHFytFurY9Y+lM/+q36fBCmbyND6WfAvaFbBM3I7OmgWHHc
+-----END PRIVATE KEY-----
+-----BEGIN CERTIFICATE-----
+MIIBfzCCASWgAwIBAgIUVxlYYELb4YuJ4EJKTCLnhDicJgMwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMjE3MjMzNFoYDzIxMjYxMDI5
+MTcyMzM0WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQK5mUvzHv8GlZOi+9fIj7SvJ54cqbirYthxVgd8kHFytFurY9Y+lM/
++q36fBCmbyND6WfAvaFbBM3I7OmgWHHco1MwUTAdBgNVHQ4EFgQUbGoZyDE2XbFp
+eWo53SXD4nCosa4wHwYDVR0jBBgwFoAUbGoZyDE2XbFpeWo53SXD4nCosa4wDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiB89iOyGvtUBXsHw6p6d8RO
+H1Xipg16G6lCy7vHl2up6wIhAPT3PYMRIZ88oOKTnUqEarNAeNWfX6MjnvVneWKu
+fsMa
+-----END CERTIFICATE-----
+"""
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -109,6 +130,33 @@ async def test_httpx_times_out() -> None:
     async with serving(silent) as address, client(address, timeout=0.05) as http:
         with pytest.raises(httpx.ReadTimeout):
             await http.get("/")
+
+
+async def test_tls(tmp_path: Path) -> None:
+    pem = tmp_path / "localhost.pem"
+    pem.write_text(CERTIFICATE)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+
+    async def secured(stream: trio.SocketStream) -> None:
+        tls = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
+        await tls.receive_some()
+        await tls.send_all(OK)
+        await tls.aclose()
+
+    async with serving(secured) as plain:
+        wire = await Wire.open(Address(plain.host, plain.port, tls=True), Transcript())
+        assert await wire.send(b"x")
+        assert (await wire.response()).body == b"ok"
+        assert await wire.ending() is Ending.EOF
+        assert not await wire.half_close()
+        await wire.abort()
+
+
+async def test_tls_where_none_is_spoken() -> None:
+    async with serving(saying(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as plain:
+        with pytest.raises(ConnectFailed, match="takes no connection"):
+            await Wire.open(Address(plain.host, plain.port, tls=True), Transcript())
 
 
 async def test_reset_is_told_from_an_end() -> None:
