@@ -98,7 +98,14 @@ async def unknown(x: Exchange) -> None:
         served(told)
 
 
-@case(MUST, OMITTED)
+@case(
+    MUST,
+    rfc9110(
+        "10.1.1",
+        "A server that sends a 100 (Continue) response MUST ultimately send a final status code, once it receives and "
+        "processes the request content",
+    ),
+)
 async def early_body(x: Exchange) -> None:
     """A client that does not wait for the 100 is served, and the connection stays in step.
 

@@ -88,7 +88,12 @@ async def empty(x: Exchange) -> None:
 
 @case(
     MUST,
-    rfc9112("C.2.1", "report an error if it is missing from an HTTP/1.1 request"),
+    rfc9112(
+        "C.2.1",
+        "Older HTTP/1.0 clients assumed a one-to-one relationship of IP addresses and servers; there was no "
+        "established mechanism for distinguishing the intended server of a request other than the IP address to which that "
+        "request was directed.",
+    ),
 )
 async def missing_on_http10(x: Exchange) -> None:
     """HTTP/1.0 without Host is served.
