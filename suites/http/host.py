@@ -91,8 +91,8 @@ async def empty(x: Exchange) -> None:
     rfc9112(
         "C.2.1",
         "Older HTTP/1.0 clients assumed a one-to-one relationship of IP addresses and servers; there was no "
-        "established mechanism for distinguishing the intended server of a request other than the IP address to which that "
-        "request was directed.",
+        "established mechanism for distinguishing the intended server of a request other than the IP address to which "
+        "that request was directed.",
     ),
 )
 async def missing_on_http10(x: Exchange) -> None:
