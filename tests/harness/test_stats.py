@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from wsgi_gauntlet.harness import stats
 from wsgi_gauntlet.harness.model import Outcome, Phase, Sample
 
