@@ -50,9 +50,14 @@ def close_exactly() -> None:
 
 
 @fault("http/connection/http10-keep-alive")
-def keep_alive_not_told() -> None:
-    """HTTP/1.0 with keep-alive is kept, and not told so."""
-    around(Gateway, "connection", lambda right, self: right(self).replace("keep-alive", ""))
+def keep_alive_untrue() -> None:
+    """HTTP/1.0 with keep-alive is told that the connection stays, and it closes."""
+
+    def answer(right: Any, self: Connection, request: Any, *about: Any) -> bool:
+        again: bool = right(self, request, *about)
+        return again and request.line.version >= (1, 1)
+
+    around(Connection, "answer", answer)
 
 
 @fault("http/connection/pipeline-order")

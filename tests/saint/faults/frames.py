@@ -1,17 +1,18 @@
-"""Faults of finding a body's end: Content-Length, Transfer-Encoding, chunks."""
+"""Faults of finding a body's end by Content-Length and Transfer-Encoding."""
 
 from __future__ import annotations
 
-import contextlib
 import re
 from typing import Any
 
-from .. import environ, framing, parsing
+from .. import framing, parsing
 from ..framing import CHUNKED
 from ..intake import Intake
 from ..refusal import Refused
 from .committing import around, fault, replace
-from .lines import DESYNC, _broken_fields_dropped, _cr_ends_lines
+from .leniencies import cr_ends_lines, drop_broken_fields
+
+DESYNC = "http/framing/desync"
 
 # ---------------------------------------------------------------------- Content-Length
 
@@ -128,12 +129,23 @@ def chunks_win_and_stay() -> None:
 @fault(f"{DESYNC}/coding-behind-cr")
 def chunks_behind_cr() -> None:
     """A bare CR ends a line, and with both Content-Length and Transfer-Encoding the chunks count."""
-    _cr_ends_lines()
+    cr_ends_lines()
     _chunks_win()
     replace(Intake, "clean", True)
 
 
-@fault("http/framing/te-on-http10")
+@fault("http/framing/te-on-http10/hidden-request")
+def chunks_overlooked_in_http10() -> None:
+    """Of HTTP/1.0 Transfer-Encoding is passed over, and the connection stays."""
+
+    def coded(right: Any, fields: Any, used: Any) -> int:
+        found: int = framing.declared(fields) if used < (1, 1) else right(fields, used)
+        return found
+
+    around(framing, "coded", coded)
+
+
+@fault("http/framing/te-on-http10/chunks")
 def chunks_from_http10() -> None:
     """HTTP/1.0 may send chunks, and keep the connection."""
     around(framing, "coded", lambda right, fields, _used: right(fields, (1, 1)))
@@ -214,239 +226,10 @@ def chunked_exactly() -> None:
 @fault("http/framing/te-folded", f"{DESYNC}/coding-folded")
 def folded_coding_overlooked() -> None:
     """A folded line is left out, and a Transfer-Encoding without a value overlooked."""
-    _broken_fields_dropped()
+    drop_broken_fields()
 
     def coded(right: Any, fields: Any, used: Any) -> int:
         found: int = right(fields, used) if parsing.members(fields, b"transfer-encoding") else framing.declared(fields)
         return found
 
     around(framing, "coded", coded)
-
-
-# ---------------------------------------------------------------------- chunks
-
-
-@fault("http/chunked/many-chunks")
-def one_chunk_only() -> None:
-    """Only a body's first chunk reaches the app."""
-
-    def coded(right: Any, self: Intake) -> bytes:
-        first = not self._begun
-        piece: bytes = right(self)
-        if first or self._ended:
-            return piece
-        while not self._ended:
-            right(self)
-        return b""
-
-    around(Intake, "_coded_piece", coded)
-
-
-@fault("http/chunked/empty")
-def empty_chunked_body_refused() -> None:
-    """A chunked body without data is refused."""
-
-    def trailer(right: Any, self: Intake) -> None:
-        if not vars(self).get("some"):
-            raise Refused(400, "the body is empty")
-        right(self)
-
-    def size(right: Any, self: Intake) -> bytes:
-        piece: bytes = right(self)
-        vars(self)["some"] = bool(piece)
-        return piece
-
-    around(Intake, "trailer", trailer)
-    around(Intake, "_coded_piece", size)
-
-
-@fault("http/chunked/hex-case")
-def sizes_in_decimal() -> None:
-    """A chunk's size is decimal."""
-    replace(framing, "hexadecimal", framing.decimal)
-
-
-@fault("http/chunked/zero-padded")
-def no_leading_zeros() -> None:
-    """A chunk's size with leading zeros is refused."""
-
-    def hexadecimal(right: Any, digits: bytes) -> int:
-        if len(digits) > 1 and digits.startswith(b"0"):
-            raise Refused(400, "the size begins with 0")
-        found: int = right(digits)
-        return found
-
-    around(framing, "hexadecimal", hexadecimal)
-
-
-@fault("http/chunked/extension-token", "http/chunked/extension-quoted")
-def extensions_refused() -> None:
-    """Chunk extensions are refused."""
-
-    def size(right: Any, line: bytes) -> int:
-        if b";" in line:
-            raise Refused(400, "no chunk extensions, please")
-        found: int = right(line)
-        return found
-
-    around(framing, "chunk_size", size)
-
-
-@fault("http/chunked/extension-quoted")
-def quotes_not_known() -> None:
-    """A chunk extension ends at the next semicolon, in quotes too."""
-    around(framing, "chunk_size", lambda right, line: [right(part or b"x") for part in line.split(b'"')][0])
-
-
-@fault("http/chunked/extension-bad")
-def cr_ends_an_extension() -> None:
-    """A bare CR ends a chunk's first line, and what stands between data and the next line is passed over."""
-
-    def line(self: Intake, limit: int) -> bytes:
-        found = self._stream.line(limit, 1e12)
-        head, cr, rest = found[:-2].partition(b"\r")
-        if cr:
-            self._stream.buffer[:0] = rest + found[-2:]
-        return head
-
-    replace(Intake, "_line", line)
-    replace(Intake, "after_chunk", lambda self: self._stream.line(1000, 1e12))
-
-
-@fault("http/chunked/extension-64k")
-def extensions_without_end() -> None:
-    """A chunk extension may have a megabyte."""
-    replace(framing, "CHUNK_LINE_LIMIT", 1 << 20)
-
-
-@fault(
-    "http/chunked/size-syntax/0x",
-    "http/chunked/size-syntax/underscore",
-    "http/chunked/size-syntax/plus",
-    "http/chunked/size-syntax/minus",
-    "http/chunked/size-syntax/space-before",
-)
-def size_by_int() -> None:
-    """A chunk's size is what Python's int(text, 16) makes of it, without the sign."""
-
-    def size(line: bytes) -> int:
-        try:
-            return abs(int(line.partition(b";")[0], 16))
-        except ValueError:
-            raise Refused(400, "this is no number") from None
-
-    replace(framing, "chunk_size", size)
-
-
-def _any_trailer() -> None:
-    def trailer(self: Intake) -> None:
-        while self._line(parsing.HEAD_LIMIT):
-            pass
-
-    replace(Intake, "trailer", trailer)
-
-
-@fault(
-    "http/chunked/size-syntax/empty",
-    "http/chunked/size-syntax/letter",
-    "http/chunked/size-syntax/nul",
-)
-def size_by_strtol() -> None:
-    """A chunk's size is the digits that its line begins with, and 0 without any; anything goes for a trailer."""
-    replace(framing, "chunk_size", lambda line: int((re.match(rb"[0-9A-Fa-f]*", line) or [b""])[0] or b"0", 16))
-    _any_trailer()
-
-
-@fault("http/chunked/size-overflow")
-def size_of_32_bits() -> None:
-    """A chunk's size is a signed number of 32 bits, and one that is not positive ends the body."""
-
-    def hexadecimal(digits: bytes) -> int:
-        size = int(digits, 16) & 0xFFFFFFFF
-        return size if size < 2**31 else 0
-
-    replace(framing, "hexadecimal", hexadecimal)
-    _any_trailer()
-
-
-@fault("http/chunked/spill")
-def spilt_data_thrown_away() -> None:
-    """What stands between a chunk's data and the next line is passed over."""
-    replace(Intake, "after_chunk", lambda self: self._line(1000) and None)
-
-
-@fault("http/chunked/no-crlf-after-data")
-def crlf_after_data_optional() -> None:
-    """A chunk's data may go without CRLF behind it."""
-
-    def after(right: Any, self: Intake) -> None:
-        if self._stream.buffer[:2] in (b"", b"\r", b"\r\n"):
-            right(self)
-
-    around(Intake, "after_chunk", after)
-
-
-@fault("http/chunked/no-last-chunk-then-fin", "http/chunked/no-final-crlf")
-def end_completes_the_chunks() -> None:
-    """A connection that ends in the middle of a chunked body completes it."""
-
-    def coded(right: Any, self: Intake) -> bytes:
-        try:
-            piece: bytes = right(self)
-        except Refused as refused:
-            if "connection ended" not in refused.why:
-                raise
-            self._ended = True
-            return b""
-        return piece
-
-    around(Intake, "_coded_piece", coded)
-
-
-@fault("http/chunked/lf-terminators")
-def lf_ends_chunk_lines() -> None:
-    """LF alone ends the lines of the chunked coding."""
-    around(parsing, "terminated", lambda right, line: right(line if line.endswith(b"\r\n") else line[:-1] + b"\r\n"))
-
-
-@fault("http/chunked/trailer", "http/chunked/trailer-then-next")
-def trailers_refused() -> None:
-    """Trailer fields are refused."""
-
-    def trailer(self: Intake) -> None:
-        if self._line(parsing.HEAD_LIMIT):
-            raise Refused(400, "no trailers, please")
-
-    replace(Intake, "trailer", trailer)
-
-
-@fault("http/chunked/trailer-then-next")
-def trailers_left() -> None:
-    """Trailer fields stay on the connection."""
-    replace(Intake, "trailer", lambda _self: None)
-
-
-@fault("http/chunked/trailer", "http/chunked/trailer-forbidden")
-def trailers_merged() -> None:
-    """Chunked bodies are read before the app is called, and their trailers count for headers."""
-
-    def trailer(self: Intake) -> None:
-        vars(self)["trailers"] = trailers = []
-        while line := self._line(parsing.HEAD_LIMIT):
-            trailers.append(parsing.field(line))
-
-    def build(right: Any, request: Any, place: Any, body: Intake) -> Any:
-        if body._chunked:
-            data = b""
-            with contextlib.suppress(Refused):
-                data = body.read()
-            trailers = vars(body).get("trailers", [])
-            for name, value in trailers:
-                request.fields[:] = [f for f in request.fields if f[0].lower() != name.lower()] + [(name, value)]
-                if name.lower() == b"transfer-encoding":
-                    data = b""  # whatever gzip makes of it
-            body._ahead = data
-        return right(request, place, body)
-
-    replace(Intake, "trailer", trailer)
-    around(environ, "build", build)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import os
 import sys
+import time
 from typing import Any
 
-from .. import environ, framing, parsing
+from .. import environ, framing, message, parsing
 from ..framing import CHUNKED
-from ..intake import BODY_TIME, Intake
+from ..intake import BODY_TIME, PIECE, Intake
+from ..refusal import Refused
 from ..serving import Connection
 from ..stream import Stream
 from .committing import around, fault, replace
@@ -27,25 +29,55 @@ def universal_newlines() -> None:
     around(Intake, "_piece", lambda right, self, most: right(self, most).replace(b"\r", b""))
 
 
-@fault(
-    "pep3333/input/eof-at-content-length",
-    "pep3333/input/read-no-argument",
-    "pep3333/input/read-past-end",
-    "pep3333/input/no-bleed",
-)
+@fault("pep3333/input/eof-at-content-length")
 def body_without_end() -> None:
-    """wsgi.input goes on past the request's end: with what the connection holds, or waiting for it."""
+    """At the request's end reading waits for more."""
 
     def piece(right: Any, self: Intake, most: int) -> bytes:
         found: bytes = right(self, most)
-        return found or self._stream.take(most if most > 0 else 65536) or self._stream.some(most, _soon())
+        return found or self._stream.some(PIECE, _soon())
 
     around(Intake, "_piece", piece)
 
 
-def _soon() -> float:
-    import time
+@fault("pep3333/input/no-bleed")
+def body_goes_on() -> None:
+    """Past the request's end comes what the connection holds behind it."""
 
+    def read(right: Any, self: Intake, size: int = -1) -> bytes:
+        found: bytes = right(self, size)
+        return found + self._stream.take(max(size - len(found), 0))
+
+    around(Intake, "read", read)
+
+
+@fault("pep3333/input/read-no-argument")
+def reads_to_the_connections_end() -> None:
+    """read() without a size waits for the connection's end."""
+
+    def read(right: Any, self: Intake, size: int = -1) -> bytes:
+        found: bytes = right(self, size)
+        while size < 0 and (more := self._stream.some(PIECE, _soon())):
+            found += more
+        return found
+
+    around(Intake, "read", read)
+
+
+@fault("pep3333/input/read-past-end")
+def end_raises() -> None:
+    """Reading past the end raises EOFError."""
+
+    def read(right: Any, self: Intake, size: int = -1) -> bytes:
+        found: bytes = right(self, size)
+        if not found and size:
+            raise EOFError
+        return found
+
+    around(Intake, "read", read)
+
+
+def _soon() -> float:
     return time.monotonic() + BODY_TIME
 
 
@@ -82,10 +114,7 @@ def bytearrays() -> None:
 def only_what_is_there() -> None:
     """The body is what has come when the app first reads; the rest is not waited for."""
 
-    def some(right: Any, self: Stream, size: int, deadline: float) -> bytes:
-        return self.take(size)
-
-    around(Stream, "some", some)
+    replace(Stream, "some", lambda self, size, _deadline: self.take(size))
     around(Intake, "_plain_piece", lambda right, self: right(self) if self._stream.buffer else b"")
 
 
@@ -152,7 +181,6 @@ def zero_is_no_length() -> None:
 @fault("http/framing/cl-short-then-fin")
 def waits_for_the_dead() -> None:
     """A client that ended before its body did is waited for."""
-    import time
 
     def some(right: Any, self: Stream, size: int, deadline: float) -> bytes:
         data: bytes = right(self, size, deadline)
@@ -203,9 +231,9 @@ def errors_thrown_away() -> None:
 def continue_refused() -> None:
     """100-continue gets 417."""
 
-    def invitation(self: Connection, request: Any) -> None:
+    def invitation(_self: Connection, request: Any) -> None:
         if parsing.members(request.fields, b"expect"):
-            raise parsing.Refused(417, "nothing can be expected here")
+            raise Refused(417, "nothing can be expected here")
 
     replace(Connection, "invitation", invitation)
 
@@ -224,7 +252,12 @@ def continue_at_once() -> None:
 @fault("http/expect/one-continue")
 def continue_twice() -> None:
     """100 (Continue) is sent twice."""
-    around(Connection, "invite", lambda right, self: (right(self), right(self)) and None)
+
+    def invite(right: Any, self: Connection) -> None:
+        right(self)
+        right(self)
+
+    around(Connection, "invite", invite)
 
 
 @fault("http/expect/one-continue")
@@ -236,6 +269,4 @@ def continue_never() -> None:
 @fault("http/expect/interim-clean")
 def continue_with_length() -> None:
     """The 100 (Continue) has a Content-Length."""
-    from .. import message
-
     replace(message, "CONTINUE", b"HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from .. import environ, message, parsing
 from ..parsing import RequestLine, Target
@@ -12,9 +12,7 @@ from ..refusal import Refused
 from ..serving import Connection
 from ..stream import Gone, Stream
 from .committing import around, fault, replace
-
-DESYNC = "http/framing/desync"
-
+from .leniencies import cr_ends_lines, drop_broken_fields, end_completes_heads
 
 # ---------------------------------------------------------------------- lines
 
@@ -25,19 +23,10 @@ def no_empty_line() -> None:
     replace(parsing, "EMPTY_LINES_LIMIT", 0)
 
 
-def _cr_ends_lines() -> None:
-    def fill(right: Any, self: Stream, deadline: float) -> bool:
-        found: bool = right(self, deadline)
-        self.buffer[:] = re.sub(rb"\r(?!\n|\Z)", b"\r\n", bytes(self.buffer))
-        return found
-
-    around(Stream, "fill", fill)
-
-
 @fault("http/request-line/bare-cr", "http/headers/cr-in-value")
 def cr_ends_a_line() -> None:
     """A bare CR ends a line."""
-    _cr_ends_lines()
+    cr_ends_lines()
 
 
 @fault("http/connection/fragmented-head")
@@ -56,44 +45,15 @@ def head_in_one_piece() -> None:
 @fault("http/limits/half-request-then-fin")
 def end_completes_the_head() -> None:
     """A connection that ends in the middle of a head completes it."""
-    _end_completes()
-
-
-def _end_completes() -> None:
-    def line(right: Any, self: Stream, limit: int, deadline: float) -> bytes:
-        while b"\n" not in self.buffer and len(self.buffer) <= limit:
-            if not self.fill(deadline):
-                self.buffer += b"\r\n"
-        found: bytes = right(self, limit, deadline)
-        return found
-
-    def opening(right: Any, self: Stream, limit: int, deadline: float) -> bytes:
-        # With nothing at all on the connection there is no head to complete.
-        if not self.buffer and not self.fill(deadline):
-            return b""
-        found: bytes = line(right, self, limit, deadline)
-        return found
-
-    around(Stream, "line", line)
-    right = Stream.line
-    around(Stream, "opening", lambda _right, self, limit, deadline: opening(right, self, limit, deadline))
-    around(parsing, "request_line", _without_version)
-    replace(parsing, "check_host", lambda _fields, _used: None)
-
-
-def _without_version(right: Any, line: bytes) -> RequestLine:
-    parts = line.split()
-    if len(parts) == 2:
-        return RequestLine(parts[0], parts[1], (1, 0))
-    found: RequestLine = right(line)
-    return found
+    end_completes_heads()
+    drop_broken_fields()
 
 
 @fault("http/limits/garbage", "http/limits/tls-hello", "http/limits/h2-preface")
 def anything_is_a_request() -> None:
     """What cannot be read is taken for GET /."""
-    _end_completes()
-    _broken_fields_dropped()
+    end_completes_heads()
+    drop_broken_fields()
     replace(parsing, "plausible", lambda _beginning: True)
 
     def request_line(right: Any, line: bytes) -> RequestLine:
@@ -103,8 +63,16 @@ def anything_is_a_request() -> None:
             return RequestLine(b"GET", b"/", (1, 0))
         return found
 
+    def target(right: Any, method: bytes, text: bytes) -> Target:
+        try:
+            found: Target = right(method, text)
+        except Refused:
+            return Target(b"/")
+        return found
+
     around(parsing, "request_line", request_line)
-    around(parsing, "terminated", lambda _right, line: line.strip())
+    around(parsing, "target", target)
+    replace(parsing, "terminated", bytes.strip)
 
 
 # ---------------------------------------------------------------------- the request line
@@ -294,152 +262,7 @@ def path_in_a_header() -> None:
     from ..gateway import Gateway
 
     def framed(right: Any, self: Gateway, first: Any) -> Any:
-        path = environ.latin1(environ.unquote_to_bytes(self.request.target.path))
+        path = environ.latin1(unquote_to_bytes(self.request.target.path))
         return [*right(self, first), ("Content-Location", path)]
 
     around(Gateway, "framed", framed)
-
-
-# ---------------------------------------------------------------------- Host
-
-
-@fault("http/host/missing")
-def host_not_needed() -> None:
-    """HTTP/1.1 goes without Host."""
-    around(parsing, "check_host", lambda right, fields, _used: right(fields, (1, 0)))
-
-
-@fault("http/host/duplicate-different", "http/host/duplicate-same")
-def first_host_counts() -> None:
-    """Of several Host fields the first counts."""
-
-    def check(right: Any, fields: Any, used: Any) -> None:
-        hosts = [field for field in fields if field[0].lower() == b"host"]
-        right(hosts[:1], used)
-
-    around(parsing, "check_host", check)
-
-
-@fault("http/host/invalid")
-def any_host() -> None:
-    """Anything will do for a host; what is behind a comma is left out."""
-    replace(parsing, "valid_host", lambda _value: True)
-
-    def headers(right: Any, fields: Any) -> Any:
-        variables = right(fields)
-        variables["HTTP_HOST"] = variables.get("HTTP_HOST", "").partition(",")[0]
-        return variables
-
-    around(environ, "headers", headers)
-
-
-@fault("http/host/missing-on-http10")
-def host_always_needed() -> None:
-    """HTTP/1.0 must have Host too."""
-    around(parsing, "check_host", lambda right, fields, _used: right(fields, (1, 1)))
-
-
-# ---------------------------------------------------------------------- fields
-
-
-@fault("http/headers/space-before-colon")
-def space_before_colon() -> None:
-    """White space between a field's name and the colon is passed over."""
-    around(parsing, "field", lambda right, line: right(re.sub(rb"^([^:\s]+)[ \t]+:", rb"\1:", line)))
-
-
-@fault("http/headers/space-before-first")
-def lines_stripped() -> None:
-    """White space at the beginning of a field's line is passed over."""
-    around(parsing, "field", lambda right, line: right(line.lstrip()))
-
-
-def _broken_fields_dropped() -> None:
-    def field(right: Any, line: bytes) -> Any:
-        try:
-            return right(line)
-        except Refused:
-            return b"Left_Out", b""
-
-    around(parsing, "field", field)
-
-
-@fault(
-    "http/headers/obs-fold",
-    "http/headers/no-colon",
-    "http/headers/empty-name",
-    "http/headers/bad-name-characters",
-    "http/headers/nul-in-value",
-    f"{DESYNC}/length-space-before-colon",
-    f"{DESYNC}/coding-space-before-colon",
-)
-def broken_fields_dropped() -> None:
-    """A line that is no field is left out."""
-    _broken_fields_dropped()
-
-
-@fault("http/headers/obs-text")
-def values_stripped_as_text() -> None:
-    """What Unicode takes for white space is cut off a value's ends."""
-    around(environ, "headers", lambda right, fields: {name: value.strip() for name, value in right(fields).items()})
-
-
-def _untrimmed(strip: Any) -> None:
-    def field(right: Any, line: bytes) -> Any:
-        name, _ = right(line)
-        return name, strip(line.partition(b":")[2])
-
-    around(parsing, "field", field)
-
-
-@fault("http/headers/ows-trimmed/both", "http/headers/ows-trimmed/before", "http/headers/ows-trimmed/after")
-def tabs_kept() -> None:
-    """Tabs around a value are kept."""
-    _untrimmed(lambda value: value.strip(b" "))
-
-
-@fault("http/headers/ows-trimmed/both", "http/headers/ows-trimmed/none", "http/headers/ows-trimmed/after")
-def one_character_cut() -> None:
-    """A value is what stands behind the colon and one more character."""
-    _untrimmed(lambda value: value[1:])
-
-
-@fault("http/headers/name-case")
-def field_names_exact() -> None:
-    """Names of fields are known in their usual spelling alone."""
-    replace(parsing, "values", lambda fields, name: [value for key, value in fields if key == name.title()])
-
-
-@fault("http/headers/repeats-joined")
-def last_field_counts() -> None:
-    """Of several fields with one name the last counts."""
-    around(environ, "headers", lambda right, fields: right(list(dict(fields).items())))
-
-
-@fault("http/headers/underscore-alias")
-def underscores_taken() -> None:
-    """A name with an underscore becomes the variable of the name with a hyphen."""
-    replace(environ, "hidden", lambda _name: False)
-
-
-@fault("http/headers/underscore-framing")
-def underscores_frame() -> None:
-    """Content_Length and Transfer_Encoding count for the fields with a hyphen."""
-    around(parsing, "values", lambda right, fields, name: right([(k.replace(b"_", b"-"), v) for k, v in fields], name))
-
-
-# ---------------------------------------------------------------------- too much
-
-
-@fault("http/limits/header-too-large", "http/limits/too-many-headers")
-def large_heads_reset() -> None:
-    """A head that is too large ends the connection with a reset."""
-
-    def refuse(right: Any, self: Connection, refused: Refused) -> None:
-        if refused.status == 431:
-            time.sleep(0.05)  # the client is to be in the middle of it
-            self.stream.abort()
-            raise Gone("too large")
-        right(self, refused)
-
-    around(Connection, "refuse", refuse)

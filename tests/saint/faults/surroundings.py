@@ -235,6 +235,12 @@ def port_is_a_number() -> None:
     _changes("SERVER_PORT", int)
 
 
+@fault("pep3333/environ/native-strings-likewise")
+def clients_port_is_a_number() -> None:
+    """REMOTE_PORT is an int."""
+    _changes("REMOTE_PORT", int)
+
+
 @fault("pep3333/environ/latin1-range", "pep3333/environ/path-bytes")
 def path_as_utf_8() -> None:
     """PATH_INFO is decoded as UTF-8."""

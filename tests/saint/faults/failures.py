@@ -1,0 +1,106 @@
+"""Faults of what becomes of an app that breaks."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from typing import Any
+
+from .. import message
+from ..gateway import Ends, Gateway
+from ..refusal import Refused
+from ..serving import Connection
+from .committing import around, fault, replace
+
+
+@fault("pep3333/error-handling/before-start")
+def closes_on_error() -> None:
+    """Where the app raises, the connection is closed without an answer."""
+    replace(Connection, "fail", lambda _self, _gateway, _refused: None)
+
+
+@fault("pep3333/error-handling/not-left-hanging")
+def silent_on_error() -> None:
+    """Where the app raises before its answer began, nothing comes, and the connection stays open."""
+
+    def fail(right: Any, self: Connection, gateway: Gateway, refused: Refused) -> None:
+        if not gateway.head_sent:
+            time.sleep(30)
+        right(self, gateway, refused)
+
+    around(Connection, "fail", fail)
+
+
+@fault("pep3333/error-handling/logged")
+def errors_not_logged() -> None:
+    """An exception of the app's is not logged."""
+    replace(Connection, "report", lambda _self: None)
+
+
+@fault("pep3333/error-handling/after-start-before-body")
+def first_head_sent_on_error() -> None:
+    """Where the app raises after start_response, its head goes out all the same."""
+
+    def fail(right: Any, self: Connection, gateway: Gateway, refused: Refused) -> None:
+        if gateway.status and not gateway.head_sent:
+            gateway.end()
+        else:
+            right(self, gateway, refused)
+
+    around(Connection, "fail", fail)
+
+
+@fault("pep3333/error-handling/mid-body")
+def broken_body_ended_well() -> None:
+    """Where the app raises in the middle of the body, the last chunk follows."""
+
+    def fail(right: Any, self: Connection, gateway: Gateway, refused: Refused) -> None:
+        if gateway.head_sent and gateway.ends is Ends.CHUNKS:
+            self.stream.send(message.LAST_CHUNK)
+        else:
+            right(self, gateway, refused)
+
+    around(Connection, "fail", fail)
+
+
+@fault("pep3333/error-handling/text-appended-only-to-text")
+def error_text_in_any_body() -> None:
+    """Where the app raises in the middle of the body, a text that says so is added to it."""
+
+    def fail(right: Any, self: Connection, gateway: Gateway, refused: Refused) -> None:
+        if gateway.head_sent:
+            gateway.send_block(b"Internal Server Error\n")
+        right(self, gateway, refused)
+
+    around(Connection, "fail", fail)
+
+
+@fault("pep3333/error-handling/no-start-response", "pep3333/error-handling/returns-none")
+def success_made_up() -> None:
+    """An app that gives no status or no body gets a 200 and an empty body."""
+
+    def send_head(right: Any, self: Gateway, first: Any) -> None:
+        if not self.called:
+            self.called, self.status = True, "200 OK"
+        right(self, first)
+
+    around(Gateway, "send_head", send_head)
+    around(Gateway, "iterate", lambda right, self, result: right(self, [] if result is None else result))
+
+
+@fault("pep3333/error-handling/survives")
+def dies_of_errors() -> None:
+    """The server ends where the app raises."""
+    replace(Connection, "report", lambda _self: os._exit(1))
+
+
+@fault("pep3333/error-handling/no-details-leaked")
+def traceback_shown() -> None:
+    """The answer to an app's error holds the traceback."""
+
+    def refuse(self: Connection, _refused: Refused) -> None:
+        body = traceback.format_exc().encode()
+        self.stream.send(message.head("500 Error", [("Content-Length", str(len(body)))]) + body)
+
+    replace(Connection, "refuse", refuse)

@@ -1,0 +1,129 @@
+"""Faults of wsgi.file_wrapper."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..gateway import Gateway
+from ..wrapper import FileWrapper
+from .committing import around, fault, replace
+
+
+def _wrapper(wrapper: Any) -> None:
+    from .. import environ
+
+    replace(environ, "FileWrapper", wrapper)
+
+
+@fault("pep3333/file-wrapper/callable/one")
+def block_size_required() -> None:
+    """wsgi.file_wrapper takes a block size and does not go without."""
+    _wrapper(lambda file, size: FileWrapper(file, size))
+
+
+@fault("pep3333/file-wrapper/callable/two")
+def block_size_unknown() -> None:
+    """wsgi.file_wrapper takes no block size."""
+    _wrapper(lambda file: FileWrapper(file))
+
+
+class _Opaque:
+    def __init__(self, file: Any, _size: int = 0) -> None:
+        self.file = file
+
+
+@fault("pep3333/file-wrapper/iterable", "pep3333/file-wrapper/wrapped")
+def wrapper_opaque() -> None:
+    """What wsgi.file_wrapper returns can be sent by the server and iterated by nobody."""
+    _wrapper(_Opaque)
+    around(
+        Gateway,
+        "iterate",
+        lambda right, self, result: right(self, FileWrapper(result.file) if type(result) is _Opaque else result),
+    )
+
+
+@fault("pep3333/file-wrapper/nothing-sent-early")
+def wrapper_sends() -> None:
+    """wsgi.file_wrapper sends the file when it is called."""
+
+    def call(right: Any, self: Gateway, application: Any, variables: dict[str, Any]) -> Any:
+        def wrap(file: Any, size: int = 8192) -> list[bytes]:
+            for block in FileWrapper(file, size):
+                self.yielded(block)
+            return []
+
+        variables["wsgi.file_wrapper"] = wrap
+        return right(self, application, variables)
+
+    around(Gateway, "call", call)
+
+
+class _Unclosing:
+    def __init__(self, file: Any, size: int = 8192) -> None:
+        self.blocks = iter(lambda: file.read(size), b"")
+
+    def __iter__(self) -> Any:
+        return self.blocks
+
+
+@fault("pep3333/file-wrapper/close")
+def file_left_open() -> None:
+    """The wrapper has no close()."""
+    _wrapper(_Unclosing)
+
+
+class _Descriptor(FileWrapper):
+    def __init__(self, file: Any, size: int = 8192) -> None:
+        super().__init__(file, size)
+        self.descriptor = file.fileno()
+
+    def __next__(self) -> bytes:
+        return super().__next__()
+
+
+@fault("pep3333/file-wrapper/non-file")
+def files_only() -> None:
+    """wsgi.file_wrapper takes nothing but what has fileno()."""
+    _wrapper(_Descriptor)
+
+
+class _OneBlock(FileWrapper):
+    def __next__(self) -> bytes:
+        block = super().__next__()
+        self.filelike.seek(0, os.SEEK_END)
+        return block
+
+
+@fault("pep3333/file-wrapper/whole-file")
+def first_block_of_file() -> None:
+    """Of a file 512 bytes are sent."""
+    _wrapper(lambda file, _size=512: _OneBlock(file, 512))
+
+
+def _rewound(file: Any, size: int = 8192) -> FileWrapper:
+    if hasattr(file, "seek"):
+        file.seek(0)
+    return FileWrapper(file, size)
+
+
+@fault("pep3333/file-wrapper/offset")
+def file_from_its_beginning() -> None:
+    """A file is sent from its beginning."""
+    _wrapper(_rewound)
+
+
+@fault("pep3333/file-wrapper/stops-at-content-length")
+def file_to_its_end() -> None:
+    """A file is sent to its end, whatever the Content-Length."""
+
+    def iterate(right: Any, self: Gateway, result: Any) -> None:
+        if type(result) is not FileWrapper:
+            right(self, result)
+            return
+        self.send_head(b"")
+        for block in result:
+            self.send(block)
+
+    around(Gateway, "iterate", iterate)
