@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ..errors import ServerDidNotStart
+from ..errors import GauntletError, ServerDidNotStart
 from ..histogram import Histogram
 from ..model import Percentile, Phase, Sample
 from ..stats import goodput, summarize, waits
@@ -223,9 +223,16 @@ async def course(
                 nursery.cancel_scope.cancel()
         except ExceptionGroup as group:
             # A nursery wraps what the block raised; the run tells errors apart by their type.
-            if len(group.exceptions) == 1:
-                raise group.exceptions[0] from None
-            raise
+            raise _first(group) from None
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    """Return the first error in `group` that a user can be told of, else the group."""
+    told, _ = group.split(GauntletError)
+    found: Exception = told or group
+    while isinstance(found, ExceptionGroup) and (told or len(found.exceptions) == 1):
+        found = found.exceptions[0]
+    return found
 
 
 def certain(seen: list[Sample], planned: float) -> bool:

@@ -6,15 +6,19 @@ time, which is as long as the fast servers take to answer, and would stand in ev
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
 
 import trio
 
 from ..address import Address
-from ..errors import Unsupported
+from ..errors import OutOfResources, Unsupported
 from ..model import Outcome
 from ..response import Ending, Response, ResponseParser
+
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+"""What the kernel answers where the client's side has run out."""
 
 PIECE = 64 * 1024
 """Bytes asked of the socket at once."""
@@ -29,15 +33,11 @@ class Link:
 
     @classmethod
     async def open(cls, address: Address) -> Link:
-        """Connect to `address`. Raises OSError where it is refused, Unsupported for TLS."""
+        """Connect to `address`. Raises OSError where it is refused, and what `plain_socket` and `connect` raise."""
         plain = plain_socket(address)
-        try:
-            if not address.path:
-                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await plain.connect(destination(address))
-        except BaseException:
-            plain.close()
-            raise
+        if not address.path:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await connect(plain, address)
         return cls(plain)
 
     async def ask(self, request: bytes) -> Response:
@@ -70,16 +70,39 @@ class Link:
 
 
 def plain_socket(address: Address) -> trio.socket.SocketType:
-    """Return an unconnected stream socket of the family of `address`. Raises Unsupported for TLS."""
+    """Return an unconnected stream socket of the family of `address`.
+
+    Raises Unsupported for TLS, OutOfResources where this machine has none left.
+    """
     if address.tls:
         raise Unsupported("load over TLS is not measured")
     family = socket.AF_UNIX if address.path else socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    return trio.socket.socket(family, socket.SOCK_STREAM)
+    try:
+        return trio.socket.socket(family, socket.SOCK_STREAM)
+    except OSError as trouble:
+        raise ours(trouble) from None
 
 
-def destination(address: Address) -> str | tuple[str, int]:
-    """Return `address` as socket's connect takes it."""
-    return address.path or (address.host, address.port)
+async def connect(plain: trio.socket.SocketType, address: Address) -> None:
+    """Connect `plain` to `address`, or close it and raise: OSError for the server's part, OutOfResources for ours."""
+    try:
+        await plain.connect(address.path or (address.host, address.port))
+    except OSError as trouble:
+        plain.close()
+        raise ours(trouble) from None
+    except BaseException:
+        plain.close()
+        raise
+
+
+def ours(trouble: OSError) -> OSError | OutOfResources:
+    """Return `trouble`, or what it means where it is this machine's and not the server's, who is not to be blamed."""
+    if trouble.errno in EXHAUSTED:
+        return OutOfResources(
+            f"this machine has no more open files, local ports or memory for clients ({trouble.strerror}): ask for "
+            "fewer --clients, raise `ulimit -n`, or wait a minute for closed connections to be forgotten"
+        )
+    return trouble
 
 
 def page_request(address: Address, mount: str, nonce: str, size: int, *, keep: bool) -> bytes:

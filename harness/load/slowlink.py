@@ -10,7 +10,7 @@ import socket
 import trio
 
 from ..address import Address
-from .link import destination, plain_socket
+from .link import connect, plain_socket
 
 SEGMENT = 1400
 """Bytes of one segment, as on a phone's network. The loopback's own are 64 KiB, for which the kernel would give the
@@ -44,20 +44,16 @@ class SlowLink:
     async def open(cls, address: Address, window: int | None = None) -> SlowLink:
         """Connect to `address`; `window` is the receive buffer in bytes, which bounds the window that TCP offers.
 
-        The kernel doubles it and has a floor of some 2 KB. Raises OSError where nobody takes the connection.
+        The kernel doubles it and has a floor of some 2 KB. Raises what Link.open raises.
         """
         plain = plain_socket(address)
-        try:
-            if window is not None:
-                # Before connect: a window that has once been offered is not taken back.
-                plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
-            if not address.path:
-                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
-            await plain.connect(destination(address))
-        except BaseException:
-            plain.close()
-            raise
+        if window is not None:
+            # Before connect: a window that has once been offered is not taken back.
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+        if not address.path:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
+        await connect(plain, address)
         return cls(plain)
 
     async def send(self, data: bytes) -> None:

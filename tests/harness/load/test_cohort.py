@@ -1,14 +1,16 @@
 """The healthy users against servers inside the test: every outcome, and latency from the intended time."""
 
+import errno
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.errors import OutOfResources, Unsupported
 from wsgi_gauntlet.harness.load.cohort import WARM_UP, Cohort, Visit, affordable, warm_up
 from wsgi_gauntlet.harness.load.pacing import Uniform
 from wsgi_gauntlet.harness.model import Outcome
@@ -155,6 +157,7 @@ async def test_stop_ends_arrivals_and_cut_ends_what_is_on_its_way(serving: Servi
         nursery.start_soon(cohort.run, Uniform(100), 60)
         await arrived.wait()
         cohort.stop()
+        await trio.testing.wait_all_tasks_blocked()
         flying = cohort.seen()
         assert cohort.flying == len(flying) >= 3
         assert {each.outcome for each in flying} == {Outcome.UNFINISHED}
@@ -181,3 +184,17 @@ def test_users_ask_for_a_tenth_of_the_capacity_at_most() -> None:
 async def test_tls_is_not_measured() -> None:
     with pytest.raises(Unsupported, match="TLS"):
         await warm_up(Address(port=1, tls=True))
+
+
+async def test_no_server_is_blamed_for_what_this_machine_has_run_out_of(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving() as (address, _):
+        cohort = Cohort(address, Visit())
+
+        def none_left(*_arguments: object) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr("trio.socket.socket", none_left)
+        with pytest.RaisesGroup(pytest.RaisesExc(OutOfResources, match="--clients")):
+            await cohort.run(Uniform(100), 0.015)

@@ -11,7 +11,7 @@ import trio
 from wsgi_gauntlet.harness import discover, launch
 from wsgi_gauntlet.harness.adapter import Settings
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.errors import BadConfiguration, ServerDidNotStart
+from wsgi_gauntlet.harness.errors import BadConfiguration, OutOfResources, ServerDidNotStart
 from wsgi_gauntlet.harness.load import course as course_module
 from wsgi_gauntlet.harness.load import grading, siege
 from wsgi_gauntlet.harness.load.arena import Arena
@@ -167,6 +167,19 @@ async def test_errors_on_the_way_keep_their_type(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(siege, "search", broken)
     with pytest.raises(BadConfiguration, match="on the way"):
+        await run(Slots(1), monkeypatch)
+
+
+async def test_users_without_descriptors_end_the_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def exhausted(*_arguments: object) -> None:
+        raise OutOfResources("no more open files")
+
+    async def no_warm_up(*_arguments: object) -> float:
+        return 0.001
+
+    monkeypatch.setattr(course_module, "warm_up", no_warm_up)
+    monkeypatch.setattr("wsgi_gauntlet.harness.load.link.Link.open", exhausted)
+    with pytest.raises(OutOfResources, match="no more open files"):
         await run(Slots(1), monkeypatch)
 
 
