@@ -212,8 +212,8 @@ class Running:
     async def stop(self, grace: float = GRACE) -> None:
         """End all of it, the front first, and free its ports and folders. Does nothing where nothing runs.
 
-        `grace` is the seconds from the signal that asks it to stop until SIGKILL; with 0 it is not asked. A cancelled run
-        gives none: whoever pressed Ctrl-C waits for the report.
+        `grace` is the seconds from the signal that asks it to stop until SIGKILL; with 0 it is not asked. A cancelled
+        run gives none: whoever pressed Ctrl-C waits for the report.
         """
         if trio.current_effective_deadline() == -math.inf:
             grace = 0.0
