@@ -1,0 +1,108 @@
+"""The catalogue against the saint and its faults: every case passes on a good server, and finds a bad one.
+
+Without the second half a case that always passes would be worth as much as one that finds something.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+import trio
+
+from wsgi_gauntlet.harness import discover, runner
+from wsgi_gauntlet.harness.catalog import Case
+from wsgi_gauntlet.harness.launch import Plan
+from wsgi_gauntlet.harness.model import Check, Level, Verdict
+from wsgi_gauntlet.harness.progress import Silence
+
+from ..saint.adapter import plan
+from ..saint.faults import every
+from ..saint.faults.committing import Fault
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
+
+GROUPS = 8
+"""Into how many tests the faults are dealt, so that pytest-xdist can run them side by side."""
+
+CASES = {case.id: case for case in discover.cases()}
+
+
+async def cells(
+    folder: Path, rows: Mapping[str, Sequence[Case]], plans: Sequence[Plan], *, tries: int, instances: int
+) -> list[Check]:
+    """Return the cells of `rows`, by the names of `plans`; each of them exactly once."""
+    found: list[Check] = []
+    stranded: list[str] = []
+    (folder / "logs").mkdir()
+    bench = runner.Bench(
+        folder,
+        folder / "logs",
+        Silence(),
+        found.append,
+        lambda server, why: stranded.append(f"{server.name}: {why}"),
+        instances=instances,
+        tries=tries,
+    )
+    with trio.fail_after(280):
+        await runner.check(plans, rows, bench)
+    assert not stranded
+    wanted = sorted((name, case.id) for name, row in rows.items() for case in row)
+    assert sorted((cell.server, cell.case) for cell in found) == wanted
+    return found
+
+
+def told(cell: Check) -> str:
+    """Return a cell as a failed test shows it."""
+    head = f"{cell.server}  {cell.case}: {cell.verdict} (a {cell.level})"
+    log = f"\n    log      {cell.evidence.log[-400:]}" if cell.evidence.log else ""
+    return f"{head}\n    expected {cell.expected or '-'}\n    actual   {cell.actual or '-'}{log}"
+
+
+def named(names: Iterable[str]) -> dict[str, Case]:
+    """Return the cases that a fault's names stand for: themselves, or all variants of a family."""
+    return {id_: case for name in names for id_, case in CASES.items() if id_ == name or id_.startswith(f"{name}/")}
+
+
+async def test_every_case_passes_on_the_saint(tmp_path: Path) -> None:
+    saint = plan(sys.executable)
+    found = await cells(tmp_path, {saint.name: list(CASES.values())}, [saint], tries=2, instances=4)
+    wrong = [cell for cell in found if cell.verdict not in (Verdict.PASS, Verdict.INFO)]
+    assert not wrong, "\n" + "\n".join(map(told, wrong))
+
+
+def test_every_case_has_a_fault_that_it_must_find() -> None:
+    found = {id_ for fault in every().values() for id_ in named(fault.cases)}
+    demanded = {case.id for case in CASES.values() if case.level in (Level.MUST, Level.SHOULD)}
+    assert sorted(demanded - found) == [], "a fault of these cases' own is missing in tests/saint/faults"
+
+
+def test_every_name_in_a_fault_is_a_case() -> None:
+    strange = {f"{fault.name}: {name}" for fault in every().values() for name in fault.cases if not named([name])}
+    assert strange == set()
+
+
+def test_every_fault_says_what_is_wrong() -> None:
+    assert [fault.name for fault in every().values() if not fault.wrong.endswith(".") or not fault.cases] == []
+
+
+def dealt(group: int) -> list[Fault]:
+    return [fault for _, fault in sorted(every().items())][group::GROUPS]
+
+
+def finds(cell: Check) -> bool:
+    """Say whether the case found the fault; one that never blames tells of it by saying what it expected."""
+    return cell.verdict in (Verdict.FAIL, Verdict.WARN) or (cell.verdict is Verdict.INFO and bool(cell.expected))
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+async def test_cases_find_their_faults(tmp_path: Path, group: int) -> None:
+    faults = dealt(group)
+    plans = [plan(sys.executable, fault.name) for fault in faults]
+    rows = {each.name: list(named(fault.cases).values()) for each, fault in zip(plans, faults, strict=True)}
+    found = await cells(tmp_path, rows, plans, tries=1, instances=1)
+    missed = [cell for cell in found if not finds(cell)]
+    wrong = {f"saint:{fault.name}": fault.wrong for fault in faults}
+    assert not missed, "\n" + "\n".join(f"{told(cell)}\n    fault    {wrong[cell.server]}" for cell in missed)
