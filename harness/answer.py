@@ -1,0 +1,89 @@
+"""One answer of a server: its parts as they came, and what is wrong with it. Values only; response.py reads them."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Framing(enum.StrEnum):
+    """How the end of a body is known."""
+
+    NONE = "no body"
+    LENGTH = "Content-Length"
+    CHUNKED = "chunked"
+    CLOSE = "until the connection closes"
+
+
+class Ending(enum.StrEnum):
+    """What became of a connection, seen from the client."""
+
+    OPEN = "open"
+    EOF = "closed"
+    RESET = "reset"
+
+
+@dataclass(frozen=True)
+class Response:
+    """One answer as it came. `status` is None where no status line did; `complete` where its end is certain.
+
+    `length` counts the body's bytes without their framing, `expected` is what Content-Length promised. `trailers` are
+    the fields after a chunked body. `ended` is the connection's state when the answer was done with.
+    """
+
+    status: int | None = None
+    reason: bytes = b""
+    version: bytes = b""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+    framing: Framing = Framing.NONE
+    complete: bool = False
+    findings: tuple[str, ...] = ()
+    interim: tuple[Response, ...] = ()
+    raw: bytes = b""
+    ended: Ending = Ending.OPEN
+    length: int = 0
+    expected: int | None = None
+    trailers: tuple[tuple[bytes, bytes], ...] = ()
+
+    def header(self, name: str) -> bytes | None:
+        """Return the first value of the field `name`, None where there is none. Case does not matter."""
+        return next(iter(self.all(name)), None)
+
+    def all(self, name: str) -> list[bytes]:
+        """Return every value of the field `name`, in order."""
+        wanted = name.lower().encode("latin-1")
+        return [value for field, value in self.headers if field.lower() == wanted]
+
+    def options(self, name: str) -> list[str]:
+        """Return the members of a list-valued field such as Connection, in lower case."""
+        members = b",".join(self.all(name)).decode("latin-1").lower().split(",")
+        return [member.strip(" \t") for member in members if member.strip(" \t")]
+
+    @property
+    def says_close(self) -> bool:
+        """Whether the answer announces that its connection ends with it (RFC 9112, section 9.3)."""
+        options = self.options("connection")
+        return "close" in options or (self.version == b"HTTP/1.0" and "keep-alive" not in options)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether not one byte of an answer came."""
+        return not self.raw
+
+    def describe(self) -> str:
+        """Return one line for people, as `200 OK, 12 bytes` or `no answer, connection reset`."""
+        if self.status is None:
+            what = "no answer" if self.nothing else f"no status line but {shorten(self.raw)}"
+            return f"{what}, connection {self.ended}"
+        reason = self.reason.decode("latin-1").strip()
+        said = f"{self.status} {reason}".strip() if reason.isprintable() else f"{self.status} {self.reason!r}"
+        if self.complete:
+            return f"{said}, {self.length} bytes" if self.framing is not Framing.NONE else f"{said}, no body"
+        of = "" if self.expected is None else f" of {self.expected}"
+        return f"{said}, incomplete: {self.length}{of} bytes of body, connection {self.ended}"
+
+
+def shorten(data: bytes, longest: int = 60) -> str:
+    """Return `data` as a person reads it, cut to `longest` bytes."""
+    return repr(data) if len(data) <= longest else f"{data[:longest]!r}… ({len(data)} bytes)"
