@@ -56,7 +56,8 @@ async def write_past_it_raises(x: Exchange) -> None:
 
     The app writes the 5 bytes that it promised, and then 5 more.
     """
-    await x.get("/too-long?what=write")
+    direct(x)
+    await sent(x, "/too-long?what=write")
     event = await outcome(x, "write")
     equal(event.kind, "raised", "what the second write() did")
 
