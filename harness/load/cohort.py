@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import random
-import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ import trio
 from ..address import Address
 from ..model import GeneratorHealth, Outcome, Phase, Sample
 from ..response import Response
+from ..stats import quantile
 from .grading import health
 from .link import Link, outcome_of, page_request
 from .pacing import Pacer, schedule
@@ -225,7 +225,9 @@ class Cohort:
 
 
 async def warm_up(address: Address, mount: str = "", size: int = 2000) -> float:
-    """Ask for a few pages one after the other and return the median seconds that one took.
+    """Ask for a few pages one after the other and return the seconds that one takes, from the faster quarter of them.
+
+    The slower ones tell of a cold server, or of other programs on this machine.
 
     Raises trio.TooSlowError where one takes longer than TIMEOUT, OSError where a connection is refused.
     """
@@ -239,7 +241,7 @@ async def warm_up(address: Address, mount: str = "", size: int = 2000) -> float:
             finally:
                 link.close()
         took.append(trio.current_time() - began)
-    return statistics.median(took)
+    return quantile(took, 0.25)
 
 
 def affordable(rate: float, service: float) -> float:

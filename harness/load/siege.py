@@ -7,6 +7,7 @@ arrive. For the search: `probe` seconds for each number tried, `budget` seconds 
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,6 +27,9 @@ from .sampler import cost
 if TYPE_CHECKING:
     from ..catalog import Scenario
     from ..launch import Running
+
+NOFILE = resource.RLIMIT_NOFILE
+"""The server inherits this limit from us, as it would from a shell; it is printed beside the figures."""
 
 DOUBTFUL = 0.9
 """Goodput above which a collapse rests on one or two late answers, and the number is tried a second time."""
@@ -128,7 +132,7 @@ async def _round(
             samples=tuple(sorted(c.cohort.samples, key=lambda each: each.intended)),
             crowd=c.timeline(),
             percentiles=c.percentiles(),
-            conditions={"healthy requests/s": round(c.rate, 1)},
+            conditions={"healthy requests/s": round(c.rate, 1), "open files": resource.getrlimit(NOFILE)[0]},
             artefacts=_artefacts(c, before),
             note=note(Siege(clients, mark, reason, before, during, recovered, patience, found)),
         )
