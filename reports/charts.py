@@ -181,6 +181,16 @@ def picture(results: Results, *, dark: bool = False) -> str:
     return standalone(out.text, f"{info.title}: latency over time for each server", DARK if dark else LIGHT)
 
 
+def counted(load: Load) -> list[Sample]:
+    """Return the samples that `load`'s figures rest on: between two phases it is we who cut requests short."""
+    spans = [(each.started, each.ended) for each in load.phases]
+    return [
+        each
+        for each in load.samples
+        if each.outcome is Outcome.OK or not spans or any(start <= each.intended < end for start, end in spans)
+    ]
+
+
 def thinned(samples: Sequence[Sample], most: int = DRAWN) -> list[Sample]:
     """Return at most about `most` of the answers, evenly over time, and all that went wrong."""
     wrong = [each for each in samples if each.outcome is not Outcome.OK]
@@ -251,15 +261,16 @@ def _latency(
     below: tuple[float, float, float, float],
 ) -> None:
     axes = _axes(figure, place)
+    samples = thinned(counted(load))
     kinds = {
-        "good": ("o", 2.4, [each for each in thinned(load.samples) if each.outcome is Outcome.OK]),
-        "odd": ("^", 4.2, [each for each in load.samples if each.outcome in {Outcome.ERROR, Outcome.WRONG}]),
-        "bad": ("x", 4.2, [each for each in load.samples if each.outcome in LATE]),
+        "good": ("o", 2.4, [each for each in samples if each.outcome is Outcome.OK]),
+        "odd": ("^", 4.2, [each for each in samples if each.outcome in {Outcome.ERROR, Outcome.WRONG}]),
+        "bad": ("x", 4.2, [each for each in samples if each.outcome in LATE]),
     }
-    for colour, (marker, size, samples) in kinds.items():
+    for colour, (marker, size, marked) in kinds.items():
         axes.plot(
-            [each.intended for each in samples],
-            [max(each.latency, 1e-5) for each in samples],
+            [each.intended for each in marked],
+            [max(each.latency, 1e-5) for each in marked],
             marker,
             color=STAND_IN[colour],
             markersize=size,

@@ -12,7 +12,7 @@ from . import answer, charts, svg, tally, words
 from .bounds import cut_text
 from .sections.cells import marked
 from .sections.names import Names
-from .visible import clean, line
+from .visible import clean, line, opening
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 """Column heads, and rows whose first field names the server."""
@@ -33,6 +33,7 @@ class Panel:
 
     server: str
     told: str
+    note: str
     sign: str
     shade: str
     svg: Markup
@@ -43,13 +44,15 @@ class Picture:
     """The opening picture: the latency of every server over time, side by side."""
 
     scenario: ScenarioInfo
+    summary: str
     panels: Sequence[Panel]
     table: Table
 
 
 @dataclass(frozen=True)
 class Row:
-    """One server in one scenario. `fields` follow the columns of its scenario."""
+    """One server in one scenario. `fields` follow the columns of its scenario; `doubt` is what to mind when reading
+    them, `told` the same in a sentence."""
 
     id: str
     load: Load
@@ -59,6 +62,7 @@ class Row:
     conditions: str
     parameters: str
     doubt: str
+    told: str
     phases: Table
     steps: Table
     log: Markup
@@ -88,9 +92,13 @@ def picture(results: Results) -> Picture | None:
         told = f"{words.percent(load.goodput)} answered in time, {words.grade(load)}"
         title = f"{line(load.server)}: latency over time; {told}"
         drawn = svg.inline(charts.latency(load, shared), f"p{number}", title)
-        panels.append(Panel(load.server, told, words.GRADES[load.grade].sign, load.grade.value, Markup(drawn)))  # noqa: S704 - escaped by matplotlib and svg.py
+        panel = Markup(drawn)  # noqa: S704 - escaped by matplotlib and svg.py
+        mark = words.GRADES[load.grade].sign
+        panels.append(Panel(load.server, told, line(load.note, 600), mark, load.grade.value, panel))
     heads = ["server", "phase", "requests", "goodput", "p50", "p99", "longest"]
-    return Picture(info, panels, (heads, [[load.server, *row] for load in cells for row in _phases(load)]))
+    return Picture(
+        info, opening(info.summary), panels, (heads, [[load.server, *row] for load in cells for row in _phases(load)])
+    )
 
 
 def scenarios(results: Results, names: Names) -> list[Scenario]:
@@ -187,7 +195,8 @@ def _reaped(load: Load) -> str:
 
 
 def _row(load: Load, fields: Sequence[str], names: Names) -> Row:
-    doubts = [load.note, load.generator.why if load.generator else "", *load.artefacts]
+    why = load.generator.why if load.generator and load.generator.why != load.note else ""
+    doubts = [load.note if load.grade in words.UNJUDGED else "", why, *load.artefacts]
     return Row(
         names.load(load.server, load.scenario),
         load,
@@ -196,7 +205,8 @@ def _row(load: Load, fields: Sequence[str], names: Names) -> Row:
         fields,
         line(words.conditions(load.conditions), 600),
         line(words.conditions(load.parameters), 600),
-        line("; ".join(each for each in doubts if each), 600),
+        line("; ".join(each.rstrip(".") for each in doubts if each), 600),
+        line(load.note, 600) if load.grade not in words.UNJUDGED else "",
         (["phase", "requests", "goodput", "p50", "p99", "longest", "what became of them"],
          [[*row, _outcomes(phase)] for row, phase in zip(_phases(load), load.phases, strict=True)]),
         (["clients", "goodput", "p50", "p99", "rate", ""], [_step(each) for each in load.steps]),

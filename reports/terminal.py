@@ -127,7 +127,7 @@ class Terminal:
         elif cell.goodput is not None and cell.grade not in UNJUDGED:
             told += f", {percent(cell.goodput)} answered in time"
         if cell.note:
-            told += f" ({line(cell.note, 160)})"
+            told = f"{grade(cell)}. {line(cell.note, 300)}"
         self._say(Text(f"{GRADES[cell.grade].sign} {line(cell.server, 60)} in {line(cell.scenario, 60)}: {told}"))
 
     def remark(self, text: str) -> None:

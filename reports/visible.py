@@ -13,6 +13,7 @@ _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff]"
 )
 _BLANK = re.compile(r"[ \t\n]+")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
 _BYTES = [chr(value) if 0x20 <= value < 0x7F else f"\\x{value:02x}" for value in range(256)]
 _BYTES[0x5C], _BYTES[0x0D], _BYTES[0x0A], _BYTES[0x09] = "\\\\", "\\r", "\\n\n", "\\t"
 
@@ -33,6 +34,12 @@ def line(text: str, limit: int = 0) -> str:
     """Return `text` cleaned, on one line, at most `limit` characters long (0: any length)."""
     flat = _BLANK.sub(" ", clean(text)).strip(" ")
     return flat if not limit or len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
+
+
+def opening(text: str) -> str:
+    """Return the first sentence of `text`, or two where the first is a question."""
+    parts = _SENTENCE.split(text, maxsplit=2)
+    return text if len(parts) == 1 else " ".join(parts[: 2 if parts[0].endswith("?") else 1])
 
 
 def _escape(found: re.Match[str]) -> str:

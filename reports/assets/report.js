@@ -33,6 +33,12 @@
   });
   if (location.hash) reveal();
 
+  // What a sign stands for is its label; as a title too, thousands of them would weigh down the page.
+  document.addEventListener("mouseover", (event) => {
+    const sign = event.target.closest("a.v");
+    if (sign && !sign.title) sign.title = sign.getAttribute("aria-label");
+  });
+
   const tools = document.getElementById("filter");
   if (!tools) return;
   tools.hidden = false;

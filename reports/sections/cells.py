@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ QUIET = frozenset({Verdict.PASS, Verdict.INFO, Verdict.UNSUPPORTED, Verdict.SKIP
 _ESCAPES = re.compile(r"(?:\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|[rntvf\\]))+")
 
 
-_FIXED, _ROW = 1000, 110
+_FIXED, _ROW = 900, 110
 """Characters of markup around a cell, its box in the matrix included, and around a row of its time line."""
 
 
@@ -37,7 +38,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell as the page shows it; `brief` is its line while folded."""
+    """One cell as the page shows it; `brief` is its line while folded.
+
+    A quiet cell's time line is `plain` text instead of `lines`: with thousands of passes, which are seldom opened, the
+    page would have several times as many elements.
+    """
 
     id: str
     check: Check
@@ -46,6 +51,7 @@ class Cell:
     brief: str
     took: str
     lines: Sequence[Line]
+    plain: str
     log: Markup
     process: Sequence[str]
 
@@ -104,7 +110,12 @@ def size(groups: Sequence[Group]) -> int:
     """Return about how many characters `groups` take in the page."""
     cells = [cell for group in groups for section in group.sections for cell in section.cells]
     return sum(
-        _FIXED + len(cell.log) + len(cell.check.expected) + 2 * len(cell.check.actual) + sum(map(_length, cell.lines))
+        _FIXED
+        + len(cell.log)
+        + len(cell.check.expected)
+        + 2 * len(cell.check.actual)
+        + len(cell.plain)
+        + sum(map(_length, cell.lines))
         for cell in cells
     )
 
@@ -116,22 +127,29 @@ def marked(text: str) -> Markup:
 
 def _cell(check: Check, names: Names, bounds: Bounds) -> Cell:
     evidence: Evidence = bounded(check.evidence, bounds)
+    quiet = check.verdict in QUIET
+    rows = timeline(evidence, bounds.detail)
     return Cell(
         names.cell(check.server, check.case),
         check,
         words.VERDICTS[check.verdict],
-        check.verdict in QUIET,
+        quiet,
         "" if check.verdict is Verdict.PASS else line(check.actual, 180),
         words.duration(check.seconds),
-        [Line(each, f"{each.at:,.1f}", _text(each, check)) for each in timeline(evidence, bounds.detail)],
-        marked(clean(evidence.log).strip("\n")),
+        [] if quiet else [Line(each, f"{each.at:,.1f}", marked(each.text)) for each in rows],
+        "\n".join(map(_plain, rows)) if quiet else "",
+        marked(clean(evidence.log).strip("\n")) if not quiet else escape(clean(evidence.log).strip("\n")),
         [line(each, 500) for each in evidence.process],
     )
 
 
-def _text(row: Row, check: Check) -> Markup:
-    # Thousands of passes are seldom opened: without the marks the page has half as many elements.
-    return escape(row.text) if check.verdict in QUIET else marked(row.text)
+def _plain(row: Row) -> str:
+    head = f"{row.at:7,.1f} ms  {row.arrow:>3}  {f'#{row.connection} ' if row.connection else ''}{row.label}"
+    if not row.text:
+        return head
+    if row.side == "note":
+        return f"{head} {row.text}"
+    return f"{head}\n{textwrap.indent(row.text, ' ' * 17)}"
 
 
 def _length(shown: Line) -> int:

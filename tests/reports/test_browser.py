@@ -124,7 +124,7 @@ def test_the_matrix_leads_to_its_cells(reader: Browser, scripts: bool) -> None:
         link.click()
         cell = seen.page.locator(f"[id='{target}']")
         cell.wait_for(state="visible")
-        assert cell.locator(".time").is_visible()
+        assert cell.locator("ol.time, pre.flat").is_visible()
         box = cell.bounding_box()
         assert box is not None
         assert -40 <= box["y"] < WIDE[1]

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from wsgi_gauntlet.harness.errors import BadConfiguration
-from wsgi_gauntlet.harness.model import Grade, Load, Outcome, Results, Sample, Step
+from wsgi_gauntlet.harness.model import Grade, Load, Outcome, Phase, Results, Sample, Step
 from wsgi_gauntlet.reports import charts, json, svg, tally
 
 from .sample import build
@@ -114,3 +114,14 @@ def test_no_samples_no_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert charts.main([]) == 2
     assert charts.main([str(tmp_path), "x.svg"]) == 2
     assert "cannot read" in capsys.readouterr().err
+
+
+def test_what_was_cut_short_between_two_phases_is_no_failure() -> None:
+    """The figures do not count it, so the picture does not show it."""
+    phases = (Phase("baseline", 0, 2, 1, {"ok": 1}, 1.0), Phase("crowd", 3, 5, 1, {"time-out": 1}, 0.0))
+    between = Sample(2.5, 0.01, 0.0, Outcome.NEVER_SENT)
+    inside = Sample(3.5, 5.0, 5.0, Outcome.TIMEOUT)
+    good = Sample(2.6, 0.01, 0.01, Outcome.OK)
+    load = Load("a", "classroom", Grade.DEGRADES, phases=phases, samples=(between, inside, good))
+    assert charts.counted(load) == [inside, good]
+    assert charts.counted(msgspec.structs.replace(load, phases=())) == [between, inside, good]

@@ -73,7 +73,7 @@ def test_plain_lines_tell_the_course_of_a_run() -> None:
         "load: 1 cell",
         "✓ waitress in classroom: immune, 99.9 % answered in time",
         "· wsgiref in throughput: measured, 1,234/s at best",
-        "? wsgiref in classroom: invalid (the generator was late)",
+        "? wsgiref in classroom: invalid. the generator was late",
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsgi_gauntlet.reports.visible import clean, line, visible
+from wsgi_gauntlet.reports.visible import clean, line, opening, visible
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,10 @@ def test_a_line_is_one_line() -> None:
     assert line("a\r\nb") == "a\\r b"
     assert line("5\u00a0ms") == "5\u00a0ms"
     assert line("abcdef", 4) == "abc…"
+
+
+def test_the_opening_is_one_sentence() -> None:
+    """Or the question and its answer."""
+    assert opening("They come. Then they go.") == "They come."
+    assert opening("What do they get? A page e.g. this. More.") == "What do they get? A page e.g. this."
+    assert opening("v1.5 is one word") == "v1.5 is one word"
