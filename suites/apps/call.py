@@ -30,7 +30,7 @@ class Call:
         self.positional = len(positional)
         self.named = sorted(named)
         self.environ: Any = arguments[0] if arguments else {}
-        self.start_response: Callable[..., Any] = arguments[1]
+        self.start_response: Any = arguments[1] if len(arguments) > 1 else None
         self.path = str(self.environ.get("PATH_INFO") or "")
         self._query: Optional[dict[str, str]] = None
         self._token: Optional[str] = None

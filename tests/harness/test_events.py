@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import trio
 import trio.testing
+
 from wsgi_gauntlet.harness.errors import HarnessTrouble
 from wsgi_gauntlet.harness.events import CONTROL_VARIABLE, EVENTS_VARIABLE, Channel
 from wsgi_gauntlet.harness.model import AppEvent

@@ -226,6 +226,13 @@ def test_keyword_arguments_are_served_and_told(harness: Harness) -> None:
     assert (detail["positional"], detail["named"]) == (0, ["environ", "start_response"])
 
 
+def test_a_missing_start_response_is_told_and_raises_in_the_server(harness: Harness) -> None:
+    with pytest.raises(TypeError):
+        reference.application(environ())
+    assert harness.details("called")[0]["positional"] == 1
+    assert harness.details("raised")[0]["where"] == "application"
+
+
 def test_nothing_is_told_when_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GAUNTLET_EVENTS", raising=False)
     monkeypatch.delenv("GAUNTLET_CONTROL", raising=False)
