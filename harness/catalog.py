@@ -144,6 +144,22 @@ def select(cases: Iterable[Case], prefixes: Iterable[str]) -> list[Case]:
     return [each for each in all_cases if not wanted or any(each.id.startswith(prefix) for prefix in wanted)]
 
 
+def with_needs(chosen: Iterable[Case], known: Iterable[Case]) -> list[Case]:
+    """Return the cases of `known` that are `chosen` or that a chosen one needs, in the order of `known`.
+
+    Without its needs a case would blame a server for what an unselected one is about.
+    """
+    by_id = {each.id: each for each in known}
+    wanted: set[str] = set()
+    waiting = [each.id for each in chosen]
+    while waiting:
+        id_ = waiting.pop()
+        if id_ not in wanted and id_ in by_id:
+            wanted.add(id_)
+            waiting.extend(by_id[id_].needs)
+    return [each for each in by_id.values() if each.id in wanted]
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return ' (did you mean ...?)' for a near miss, else ''."""
     near = get_close_matches(name, list(known), n=2, cutoff=0.6)

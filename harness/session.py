@@ -24,7 +24,7 @@ import psutil
 import trio
 
 from . import discover, journal, rounds, runner
-from .catalog import Case, Scenario, select
+from .catalog import Case, Scenario, select, with_needs
 from .configuration import Configuration, broken
 from .errors import BadConfiguration, GauntletError
 from .journal import CheckLine, End, Journal, LoadLine, ServerLine, Start
@@ -68,7 +68,8 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
     Raises GauntletError for whatever kept it from running, or from keeping what it measured.
     """
     plans = planned(call, configuration)
-    cases = select(discover.cases(), call.cases) if call.cases is not None else []
+    known = discover.cases()
+    cases = with_needs(select(known, call.cases), known) if call.cases is not None else []
     scenarios = _scenarios(call)
     outcome = _Outcome()
     with _folder(call) as book, scratch() as room:

@@ -1,9 +1,11 @@
 """Decorated functions become cases and scenarios; prefixes select them."""
 
+from dataclasses import replace
+
 import pytest
 
 from wsgi_gauntlet.harness import catalog
-from wsgi_gauntlet.harness.catalog import MUST, Case, Family, case, select
+from wsgi_gauntlet.harness.catalog import MUST, Case, Family, case, select, with_needs
 from wsgi_gauntlet.harness.errors import UnknownName
 from wsgi_gauntlet.harness.exchange import Exchange
 from wsgi_gauntlet.harness.references import pep3333, rfc9112
@@ -52,6 +54,14 @@ def test_selection_is_by_prefix_in_order() -> None:
     assert [c.id for c in select(cases, ["http/", "pep3333/environ/mut"])] == [cases[1].id, cases[2].id]
     with pytest.raises(UnknownName, match="did you mean pep3333/environ"):
         select(cases, ["pep3333/enviorn"])
+
+
+def test_what_a_case_needs_comes_with_it() -> None:
+    first, other = made("http.connection.keep_alive"), made("http.host.missing")
+    second = replace(made("http.connection.pipeline_order"), needs=(first.id, "http/gone"))
+    third = replace(made("http.connection.pipeline_bad"), needs=(second.id,))
+    assert with_needs([third], [first, other, second, third]) == [first, second, third]
+    assert with_needs([other], [first, other, second, third]) == [other]
 
 
 def test_a_scenario_named_as_its_file_is_named_once() -> None:
