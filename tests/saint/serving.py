@@ -21,13 +21,11 @@ from .intake import Intake
 from .refusal import Refused
 from .stream import Gone, Stream
 
-IDLE_TIME = 5.0
+IDLE_TIME = 20.0
 """Seconds for which a connection may wait for a request."""
 
-HEAD_TIME = 5.0
+HEAD_TIME = 10.0
 """Seconds in which a request's head must come, from its first byte on."""
-
-DRAIN_TIME = 10.0
 
 
 @dataclass(frozen=True)
