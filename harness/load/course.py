@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ..errors import GauntletError, ServerDidNotStart
+from ..errors import GauntletError, ServerDidNotStart, Unsupported
 from ..histogram import Histogram
+from ..launch import REFERENCE
 from ..model import Percentile, Phase, Sample
 from ..stats import goodput, summarize, waits
 from .arena import Arena
@@ -39,6 +40,12 @@ TICK = 0.1
 
 TAIL = 0.05
 """Seconds beyond COLLAPSED_P99 that the last requests of a phase are given: then it is sure which of them were late."""
+
+ENOUGH = 8
+"""Requests that a phase is to have: with Poisson arrivals none at all then falls into one phase of 3,000."""
+
+PATIENCE = 10.0
+"""Seconds that a phase is made longer for ENOUGH requests at most."""
 
 LONGEST = 24 * 3600.0
 """Seconds that any course lasts at most."""
@@ -78,10 +85,12 @@ class Course:
     async def phase(self, name: str, seconds: float, *, hurry: bool = False, record: bool = True) -> Phase:
         """Let the users go on for `seconds` and return what those got whose requests were due in that time.
 
-        Requests still on their way a second after the end count as in flight. With `hurry` it ends as soon as it is
-        certain that the server has collapsed.
+        Where the server's capacity allows few users it takes longer, so that ENOUGH requests are due. Requests still on
+        their way a second after the end count as in flight. With `hurry` it ends as soon as it is certain that the
+        server has collapsed.
         """
         began = self.cohort.now
+        seconds = max(seconds, min(ENOUGH / self.rate, PATIENCE))
         self._doing = _Doing(name, began, seconds)
         planned = seconds * self.rate
         while self.cohort.now < began + seconds:
@@ -202,8 +211,11 @@ async def course(
     """Start a fresh server, warm it up and let healthy users arrive: at `rate` requests per second, all told.
 
     Slow clients of the kind that `persona` makes for the server stand ready to come, `per_second` of them. At the end
-    of the block all are gone. Raises what launching raises, and ServerDidNotStart where it does not answer even now.
+    of the block all are gone. Raises what launching raises, ServerDidNotStart where it does not answer even now, and
+    Unsupported for an app that is not the reference app.
     """
+    if not arena.plan.app.startswith(REFERENCE):
+        raise Unsupported(f"load is made of pages of the reference app, and {arena.plan.app} does not serve them")
     arena.progress(0.0, "starting a fresh server")
     async with arena.server() as running:
         try:

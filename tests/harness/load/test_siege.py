@@ -1,6 +1,6 @@
 """The whole course against a server inside the test, and what goes wrong on the way."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ import trio
 from wsgi_gauntlet.harness import discover, launch
 from wsgi_gauntlet.harness.adapter import Settings
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.errors import BadConfiguration, OutOfResources, ServerDidNotStart
+from wsgi_gauntlet.harness.errors import BadConfiguration, OutOfResources, ServerDidNotStart, Unsupported
 from wsgi_gauntlet.harness.load import course as course_module
 from wsgi_gauntlet.harness.load import grading, siege
 from wsgi_gauntlet.harness.load.arena import Arena
+from wsgi_gauntlet.harness.load.cohort import warm_up
 from wsgi_gauntlet.harness.load.course import certain
 from wsgi_gauntlet.harness.model import Grade, Outcome, Sample
 
@@ -85,7 +86,13 @@ class Slots:
         await stream.send_all(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
 
-async def run(server: Slots, monkeypatch: pytest.MonkeyPatch, **parameters: Any) -> Any:
+async def no_warm_up(*_arguments: object) -> float:
+    return 0.001
+
+
+async def run(
+    server: Slots, monkeypatch: pytest.MonkeyPatch, warmed: Callable[..., Any] = no_warm_up, **parameters: Any
+) -> Any:
     @asynccontextmanager
     async def running(_plan: object, **_where: object) -> AsyncIterator[Slots]:
         try:
@@ -99,6 +106,8 @@ async def run(server: Slots, monkeypatch: pytest.MonkeyPatch, **parameters: Any)
             raise group.exceptions[0] from None
 
     monkeypatch.setattr(launch, "running", running)
+    # A busy machine must not look like a server with little capacity, whose users come rarely.
+    monkeypatch.setattr(course_module, "warm_up", warmed)
     # What decides here is collapse, and a test must not wait three seconds for what the pure tests show.
     monkeypatch.setattr(grading, "STEADY", 0.5)
     monkeypatch.setattr(course_module, "STEADY", 0.5)
@@ -158,7 +167,15 @@ async def test_a_server_that_answers_no_page_is_told_of(monkeypatch: pytest.Monk
     server = Slots(1)
     server.wedged = True
     with pytest.raises(ServerDidNotStart, match="answered at first"):
-        await run(server, monkeypatch)
+        await run(server, monkeypatch, warm_up)
+
+
+async def test_an_app_of_the_users_own_serves_no_such_pages() -> None:
+    plan = discover.plan("wsgiref", app="shop:app")
+    with pytest.raises(Unsupported, match="shop:app"):
+        await discover.scenario("slow-read").run(
+            Arena(plan, discover.scenario("slow-read").smoke, scratch=Path(), logs=Path())
+        )
 
 
 async def test_errors_on_the_way_keep_their_type(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,10 +191,6 @@ async def test_users_without_descriptors_end_the_scenario(monkeypatch: pytest.Mo
     async def exhausted(*_arguments: object) -> None:
         raise OutOfResources("no more open files")
 
-    async def no_warm_up(*_arguments: object) -> float:
-        return 0.001
-
-    monkeypatch.setattr(course_module, "warm_up", no_warm_up)
     monkeypatch.setattr("wsgi_gauntlet.harness.load.link.Link.open", exhausted)
     with pytest.raises(OutOfResources, match="no more open files"):
         await run(Slots(1), monkeypatch)
