@@ -10,15 +10,15 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..harness.errors import BadConfiguration, GauntletError
-from ..harness.model import Load, Outcome, Results, Sample
+from ..harness.model import Load, Outcome, Results
 from . import tally
 from .answer import headline
 from .json import load as load_results
+from .samples import Frame, counted, frame, thinned
 from .svg import DARK, LIGHT, SERIES, STAND_IN, standalone
 from .visible import line
 from .words import UNJUDGED, duration, during, grade, percent
@@ -30,35 +30,9 @@ if TYPE_CHECKING:
 LATE = frozenset({Outcome.TIMEOUT, Outcome.UNFINISHED, Outcome.NEVER_SENT})
 """No answer in time: drawn as crosses at the time they had been waited for."""
 
-DRAWN = 1200
-"""Answers drawn in one panel at most; more would only be ink. What went wrong is never thinned out."""
-
 _MARKERS = "osD^vPX<>p"
 _DASHES = ("-", (0, (5, 1.5)), (0, (2, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 _SMALL, _TEXT = 8.5, 9.5
-
-
-@dataclass(frozen=True)
-class Frame:
-    """The axes that all panels of a scenario share, so that they can be compared. Seconds; `crowd` in clients."""
-
-    last: float
-    lowest: float
-    highest: float
-    crowd: int
-
-
-def frame(loads: Sequence[Load]) -> Frame:
-    """Return the frame that holds every sample of `loads`."""
-    samples = [each for load in loads for each in load.samples]
-    ends = [phase.ended for load in loads for phase in load.phases] + [each.intended for each in samples]
-    times = [max(each.latency, 1e-5) for each in samples] or [0.001, 1.0]
-    return Frame(
-        max(ends, default=1.0),
-        _below(min(times)),
-        max(max(times) * 1.9, 1.0),
-        max((clients for load in loads for _, clients in load.crowd), default=0),
-    )
 
 
 def latency(load: Load, shared: Frame) -> str:
@@ -149,23 +123,22 @@ def picture(results: Results, *, dark: bool = False) -> str:
     loads = [each for each in cells if each.samples]
     columns = min(4, len(loads))
     rows = math.ceil(len(loads) / columns)
-    width, head, cell = 2.75 * columns + 0.1, 0.5, 2.15
+    width, head, cell = max(2.75 * columns + 0.1, 5.6), 0.62, 2.15
     with _figure(width, head + cell * rows) as (figure, out):
         height = head + cell * rows
         figure.text(0.1 / width, 1 - 0.22 / height, info.title, color=STAND_IN["ink"], fontsize=13, weight="bold")
         figure.text(
-            1 - 0.1 / width,
-            1 - 0.22 / height,
-            "one dot: one answer · ×: none in time · grey below: slow clients held",
+            0.1 / width,
+            1 - 0.46 / height,
+            "one dot: one answer · ×: no answer by then · ▲: an error or a wrong answer · grey below: slow clients",
             color=STAND_IN["muted"],
             fontsize=_SMALL,
-            ha="right",
         )
         shared = frame(loads)
         for index, load in enumerate(loads):
-            left = (0.5 + 2.75 * (index % columns)) / width
+            left = (0.6 + 2.75 * (index % columns)) / width
             base = 1 - (head + cell * (index // columns + 1)) / height
-            wide = 2.2 / width
+            wide = 2.12 / width
             _latency(
                 figure,
                 load,
@@ -179,25 +152,6 @@ def picture(results: Results, *, dark: bool = False) -> str:
                 color=STAND_IN["muted"], fontsize=_SMALL,
             )  # fmt: skip
     return standalone(out.text, f"{info.title}: latency over time for each server", DARK if dark else LIGHT)
-
-
-def counted(load: Load) -> list[Sample]:
-    """Return the samples that `load`'s figures rest on: between two phases it is we who cut requests short."""
-    spans = [(each.started, each.ended) for each in load.phases]
-    return [
-        each
-        for each in load.samples
-        if each.outcome is Outcome.OK or not spans or any(start <= each.intended < end for start, end in spans)
-    ]
-
-
-def thinned(samples: Sequence[Sample], most: int = DRAWN) -> list[Sample]:
-    """Return at most about `most` of the answers, evenly over time, and all that went wrong."""
-    wrong = [each for each in samples if each.outcome is not Outcome.OK]
-    good = [each for each in samples if each.outcome is Outcome.OK]
-    stride = max(1, math.ceil(len(good) / most))
-    wrong_stride = max(1, math.ceil(len(wrong) / (2 * most)))
-    return sorted(good[::stride] + wrong[::wrong_stride], key=lambda each: each.intended)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -392,11 +346,6 @@ def _whole_seconds(last: float) -> Any:
     from matplotlib.ticker import MaxNLocator
 
     return MaxNLocator(nbins=4 if last > 5 else 3, integer=last > 5)
-
-
-def _below(value: float) -> float:
-    decade = 10.0 ** math.floor(math.log10(value))
-    return decade * (3 if value > decade * 4 else 1) * 0.8
 
 
 def _name(load: Load) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from ..harness.model import Grade, Load, Phase, Results, ScenarioInfo, Step
-from . import answer, charts, svg, tally, words
+from . import answer, charts, samples, svg, tally, words
 from .bounds import cut_text
 from .sections.cells import marked
 from .sections.names import Names
@@ -86,7 +86,7 @@ def picture(results: Results) -> Picture | None:
         return None
     info, cells = tally.scenarios(results)[name]
     cells = [each for each in cells if each.samples]
-    shared = charts.frame(cells)
+    shared = samples.frame(cells)
     panels = []
     for number, load in enumerate(cells):
         told = f"{words.percent(load.goodput)} answered in time, {words.grade(load)}"

@@ -11,7 +11,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import BadConfiguration
 from wsgi_gauntlet.harness.model import Grade, Load, Outcome, Phase, Results, Sample, Step
-from wsgi_gauntlet.reports import charts, json, svg, tally
+from wsgi_gauntlet.reports import charts, json, samples, svg, tally
 
 from .sample import build
 
@@ -52,25 +52,25 @@ def test_what_went_wrong_is_never_thinned_out() -> None:
     """Of a hundred thousand good answers some are drawn; the time-outs all are."""
     good = [Sample(number / 1000, 0.01, 0.01, Outcome.OK) for number in range(20_000)]
     bad = [Sample(number / 10, 5.0, 5.0, Outcome.TIMEOUT) for number in range(30)]
-    kept = charts.thinned(good + bad)
+    kept = samples.thinned(good + bad)
     assert sum(each.outcome is Outcome.TIMEOUT for each in kept) == 30
-    assert len(kept) <= charts.DRAWN + 30
+    assert len(kept) <= samples.DRAWN + 30
     assert [each.intended for each in kept] == sorted(each.intended for each in kept)
 
 
 def test_every_sample_is_in_the_panel() -> None:
     """Good answers, time-outs and errors, each with a mark."""
     outcomes = [Outcome.OK, Outcome.TIMEOUT, Outcome.WRONG, Outcome.NEVER_SENT, Outcome.ERROR, Outcome.UNFINISHED]
-    samples = tuple(Sample(float(at), 0.1 * (at + 1), 0.1, each) for at, each in enumerate(outcomes))
-    load = Load("a", "classroom", Grade.DEGRADES, samples=samples)
+    every = tuple(Sample(float(at), 0.1 * (at + 1), 0.1, each) for at, each in enumerate(outcomes))
+    load = Load("a", "classroom", Grade.DEGRADES, samples=every)
     empty = msgspec.structs.replace(load, samples=())
-    shared = charts.frame([load])
-    assert _uses(charts.latency(load, shared)) - _uses(charts.latency(empty, shared)) == len(samples)
+    shared = samples.frame([load])
+    assert _uses(charts.latency(load, shared)) - _uses(charts.latency(empty, shared)) == len(every)
 
 
 def test_servers_share_one_frame(classroom: list[Load]) -> None:
     """Or they could not be compared."""
-    shared = charts.frame(classroom)
+    shared = samples.frame(classroom)
     assert shared.last == 18
     assert shared.crowd == 8
     assert shared.lowest < min(sample.latency for load in classroom for sample in load.samples)
@@ -83,7 +83,7 @@ def test_missing_values_are_left_out() -> None:
     some = Load("a", "s", Grade.MEASURED, steps=(Step(1, rate=10.0), Step(8)), goodput=None)
     for draw in (charts.throughput, charts.slow, charts.percentiles, charts.goodput):
         ET.fromstring(draw([bare, some]))
-    ET.fromstring(charts.latency(bare, charts.frame([bare])))
+    ET.fromstring(charts.latency(bare, samples.frame([bare])))
     assert "$x_1$ &lt;b&gt;&amp;" in charts.goodput([bare])
 
 
@@ -123,5 +123,5 @@ def test_what_was_cut_short_between_two_phases_is_no_failure() -> None:
     inside = Sample(3.5, 5.0, 5.0, Outcome.TIMEOUT)
     good = Sample(2.6, 0.01, 0.01, Outcome.OK)
     load = Load("a", "classroom", Grade.DEGRADES, phases=phases, samples=(between, inside, good))
-    assert charts.counted(load) == [inside, good]
-    assert charts.counted(msgspec.structs.replace(load, phases=())) == [between, inside, good]
+    assert samples.counted(load) == [inside, good]
+    assert samples.counted(msgspec.structs.replace(load, phases=())) == [between, inside, good]

@@ -1,0 +1,59 @@
+"""Which of a load's samples a picture shows, and the frame that all its panels share. Values in, values out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..harness.model import Load, Outcome, Sample
+
+DRAWN = 1200
+"""Answers drawn in one panel at most; more would only be ink. What went wrong is never thinned out."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The axes that all panels of a scenario share, so that they can be compared. Seconds; `crowd` in clients."""
+
+    last: float
+    lowest: float
+    highest: float
+    crowd: int
+
+
+def frame(loads: Sequence[Load]) -> Frame:
+    """Return the frame that holds every sample of `loads`."""
+    samples = [each for load in loads for each in load.samples]
+    ends = [phase.ended for load in loads for phase in load.phases] + [each.intended for each in samples]
+    times = [max(each.latency, 1e-5) for each in samples] or [0.001, 1.0]
+    return Frame(
+        max(ends, default=1.0),
+        _below(min(times)),
+        max(max(times) * 1.9, 1.0),
+        max((clients for load in loads for _, clients in load.crowd), default=0),
+    )
+
+
+def counted(load: Load) -> list[Sample]:
+    """Return the samples that `load`'s figures rest on: between two phases it is we who cut requests short."""
+    spans = [(each.started, each.ended) for each in load.phases]
+    return [
+        each
+        for each in load.samples
+        if each.outcome is Outcome.OK or not spans or any(start <= each.intended < end for start, end in spans)
+    ]
+
+
+def thinned(samples: Sequence[Sample], most: int = DRAWN) -> list[Sample]:
+    """Return at most about `most` of the answers, evenly over time, and all that went wrong."""
+    wrong = [each for each in samples if each.outcome is not Outcome.OK]
+    good = [each for each in samples if each.outcome is Outcome.OK]
+    stride = max(1, math.ceil(len(good) / most))
+    wrong_stride = max(1, math.ceil(len(wrong) / (2 * most)))
+    return sorted(good[::stride] + wrong[::wrong_stride], key=lambda each: each.intended)
+
+
+def _below(value: float) -> float:
+    decade = 10.0 ** math.floor(math.log10(value))
+    return decade * (3 if value > decade * 4 else 1) * 0.8
