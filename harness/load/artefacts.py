@@ -24,8 +24,8 @@ FEW = 20
 def artefacts(samples: Sequence[Sample], *, kept: int, to_keep: int, flying: float, elapsed: float) -> tuple[str, ...]:
     """Return what a reader of the figures of `samples` must know.
 
-    `to_keep` answers were to leave their connection open, `kept` came over one that was left open. `flying` requests were seen on their way on
-    average over the `elapsed` seconds in which the samples were due.
+    `to_keep` answers were to leave their connection open, `kept` came over one that was left open. `flying` requests
+    were seen on their way on average over the `elapsed` seconds in which the samples were due.
     """
     found = []
     answered = [each for each in samples if each.outcome is Outcome.OK]
