@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PATIENCE = 5.0
 """Seconds to wait for what a good server does at once. Generous: only a failing case ever waits it out."""
 
+SETTLED = 0.5
+"""Seconds for an event that must have been sent already to come out of its socket."""
+
 Headers = Iterable[tuple[str, str]]
 
 
@@ -124,7 +127,8 @@ class Exchange:
         """
         answer = await self.get(target, **request)
         try:
-            return await self.event("called")
+            # The app tells before it answers: after a whole answer there is nothing left to wait for.
+            return await self.event("called", timeout=SETTLED if answer.complete else PATIENCE)
         except trio.TooSlowError:
             self._refuse_loss()
             raise Skipped(f"the app was not called for a plain request; the answer was {answer.describe()}") from None

@@ -38,6 +38,7 @@ http {{
     scgi_temp_path {folder}/scgi;
 {settings}    server {{
         listen {listen};
+        server_name localhost;
         location / {{
 {pass_on}
         }}
