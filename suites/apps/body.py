@@ -158,6 +158,13 @@ def str_block(call: Call) -> list[Any]:
     return ["text, not bytes\n"]
 
 
+def str_written(call: Call) -> list[bytes]:
+    """write() text where bytes are due, and report what it does."""
+    write: Any = call.start()
+    call.attempt("write", write, "text, not bytes\n")
+    return []
+
+
 def kinds(call: Call) -> Any:
     """Return the same two blocks as another kind of iterable each time, named by `what`."""
     call.start()

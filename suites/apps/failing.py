@@ -14,7 +14,8 @@ SECRET = "gauntlet-secret-5f3a"
 def fail(call: Call) -> Any:
     """Break as `when` says, one of `_WAYS`.
 
-    `mid-body` sends its first block as binary, so that no error text may be added; `type=text` makes it text.
+    `mid-body` sends its first block as binary, so that no error text may be added; `type=text` makes it text, and
+    `length=N` promises N bytes.
     """
     return _WAYS[call.query["when"]](call)
 
@@ -29,7 +30,8 @@ def _after_start(call: Call) -> Any:
 
 
 def _mid_body(call: Call) -> Iterator[bytes]:
-    call.start(OK, [TEXT if call.query.get("type") == "text" else BINARY])
+    promised = [("Content-Length", call.query["length"])] if "length" in call.query else []
+    call.start(OK, [TEXT if call.query.get("type") == "text" else BINARY, *promised])
     yield b"first\n"
     raise Planned(f"in the middle of the body: {SECRET} {call.token}")
 

@@ -67,8 +67,14 @@ def start_wrongly(call: Call) -> list[bytes]:
 
 
 def inject(call: Call) -> list[bytes]:
-    """Answer with a header value that holds line breaks or NUL, as an app does that copies user input into one."""
-    call.start(OK, [TEXT, ("X-Test", INJECTED[call.query["what"]]), ("Content-Length", "5")])
+    """Answer with line breaks or NUL in a header's value, as an app does that copies user input into one.
+
+    `what` is one of INJECTED, or `status` or `name`, which have the line break in the reason or in a header's name.
+    """
+    what = call.query["what"]
+    status = f"{OK}\r\nX-Injected: yes" if what == "status" else OK
+    name = "X-Test: value\r\nX-Injected" if what == "name" else "X-Test"
+    call.start(status, [TEXT, (name, INJECTED.get(what, "yes")), ("Content-Length", "5")])
     return [b"body\n"]
 
 
@@ -114,6 +120,15 @@ def empty_body(call: Call) -> Any:
     if what == "generator":
         return iter(())
     return [b""] if what == "blank" else []
+
+
+def start_in_handler(call: Call) -> list[bytes]:
+    """Fail before start_response, and call it for the first time in the handler, with exc_info."""
+    try:
+        raise Planned("raised before start_response")
+    except Planned:
+        call.attempt("start_response", call.start_response, "503 Caught In Time", [TEXT], sys.exc_info())
+    return [b"caught\n"]
 
 
 def replace(call: Call) -> list[bytes]:

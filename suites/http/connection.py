@@ -87,12 +87,21 @@ async def close_honoured(x: Exchange) -> None:
     await _closes_after(x, x.request("/echo", headers=[("Connection", "close")]))
 
 
-@case(MUST, CLOSE, variants={"last": "x-other, close", "case": "Close", "lines": "x-other\r\nConnection: close"})
+@case(
+    MUST,
+    CLOSE,
+    variants={
+        "last": "x-other, close",
+        "case": "Close",
+        "lines": "x-other\r\nConnection: close",
+        "beside-keep-alive": "keep-alive, close",
+    },
+)
 async def close_in_list(x: Exchange, value: str) -> None:
     """`close` is found among other connection options, in any case and on any line.
 
-    Sends `x-other, close`, `Close`, and the two on lines of their own. The header is a list; a server that compares
-    it as a whole with `close` keeps waiting for a client that has left.
+    Sends `x-other, close`, `Close`, the two on lines of their own, and `keep-alive, close`. The header is a list; a
+    server that compares it as a whole with `close` keeps waiting for a client that has left.
     """
     await _closes_after(x, x.request("/echo", headers=[("Connection", value)]))
 
@@ -124,6 +133,26 @@ async def http10_keep_alive(x: Exchange) -> None:
     stays = told.after is not None and told.after.status == 200
     said = "keep-alive" in told.answer.options("connection") or not told.answer.says_close
     expect.that(stays == said, "the connection to do what the answer says", told.answer.all("connection"))
+
+
+@case(
+    MUST,
+    rfc9112(
+        "9.3",
+        "In order to remain persistent, all messages on a connection need to have a self-defined message length (i.e., "
+        "one not defined by closure of the connection)",
+    ),
+)
+async def http10_keep_alive_unknown_length(x: Exchange) -> None:
+    """HTTP/1.0 with keep-alive gets the end of a body of unknown length: by a length or by the connection's end.
+
+    Sends HTTP/1.0 with `Connection: keep-alive` to an app that gives no length. Chunks are not for HTTP/1.0; on a
+    connection kept open without a length the client waits for more until it gives up.
+    """
+    request = x.request("/respond?framing=none", version="HTTP/1.0", headers=[("Connection", "keep-alive")])
+    told = await ask(x, request)
+    expect.equal(told.answer.body, f"gauntlet {x.token}\n".encode(), "the body")
+    expect.that(told.answer.complete, "the body's end marked by a length or the connection's end", told.describe())
 
 
 @case(MUST, IN_ORDER, needs=["http/connection/keep-alive"], variants={"2": 2, "10": 10})

@@ -21,13 +21,15 @@ OMITTED = rfc9110(
 )
 
 
-async def _asks_first(x: Exchange) -> tuple[bytes, Response]:
+async def _asks_first(
+    x: Exchange, fields: tuple[str, ...] = CONTINUE, body: bytes = b"hello"
+) -> tuple[bytes, Response]:
     """Send a head with 100-continue; once an interim answer came, the body. Returns that answer and the final one."""
     wire = await x.connect()
-    await wire.send(post(x, *CONTINUE))
+    await wire.send(post(x, *fields))
     begun = await wire.receive_until(b"\r\n\r\n", timeout=PATIENCE)
     if begun.startswith(b"HTTP/1.1 1"):
-        await wire.send(b"hello")
+        await wire.send(body)
         final = await wire.response(timeout=PATIENCE)
     else:
         final = Response()
@@ -42,6 +44,32 @@ async def one_continue(x: Exchange) -> None:
     curl asks for every upload over 1 MB and waits a second where no 100 comes; other clients wait for ever.
     """
     begun, final = await _asks_first(x)
+    await _one_continue(x, begun, final)
+
+
+@case(MUST, rfc9110("10.1.1", "The Expect field value is case-insensitive."), needs=["http/expect/one-continue"])
+async def value_case(x: Exchange) -> None:
+    """`100-Continue` asks for a 100 as `100-continue` does.
+
+    Sends the one where the other is usual. RFC 2616 left the case open too, so that clients may spell it as they like.
+    """
+    begun, final = await _asks_first(x, ("Expect: 100-Continue", "Content-Length: 5"))
+    await _one_continue(x, begun, final)
+
+
+@case(MUST, IMMEDIATE, needs=["http/expect/one-continue", "http/chunked/one-chunk"])
+async def before_chunks(x: Exchange) -> None:
+    """A client that asks first is also told to send a chunked body.
+
+    Sends a head with `Expect: 100-continue` and `Transfer-Encoding: chunked`, and the chunks once it is told to.
+    """
+    begun, final = await _asks_first(
+        x, ("Expect: 100-continue", "Transfer-Encoding: chunked"), b"5\r\nhello\r\n0\r\n\r\n"
+    )
+    await _one_continue(x, begun, final)
+
+
+async def _one_continue(x: Exchange, begun: bytes, final: Response) -> None:
     await survives(x)
     if begun.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5")):
         return

@@ -6,7 +6,7 @@ from ...harness.catalog import MUST, SHOULD, case
 from ...harness.exchange import Exchange, query
 from ...harness.expect import equal, that
 from ...harness.references import pep3333
-from .asking import HANG, asked, direct, held, not_success, sent, served
+from .asking import HANG, asked, direct, held, not_success, outcome, sent, served
 
 DETAILS = "Specification Details"
 STREAMING = "Buffering and Streaming"
@@ -167,6 +167,25 @@ async def str_block_is_error(x: Exchange) -> None:
     The app starts a 200 and returns a str. Encoded by guess, it works until the first name with an accent.
     """
     not_success(await asked(x, "/str-block"), "the app yielded a str")
+
+
+@case(
+    MUST,
+    pep3333(
+        "Unicode Issues",
+        "(i.e., values read from wsgi.input, passed to write() or yielded by the application), the value must be of "
+        "type bytes under Python 3",
+    ),
+)
+async def str_written_is_error(x: Exchange) -> None:
+    """Text passed to write() is an error, and never passes for a success.
+
+    The app starts a 200 and writes a str. Either write() raises, or no whole answer comes of it.
+    """
+    answer = await asked(x, "/str-written")
+    event = await outcome(x, "write")
+    if event.kind != "raised":
+        not_success(answer, "the app wrote a str")
 
 
 @case(

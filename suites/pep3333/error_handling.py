@@ -7,7 +7,7 @@ from ...harness.exchange import Exchange
 from ...harness.expect import equal, that
 from ...harness.references import pep3333
 from ...harness.response import Ending, Framing
-from .asking import GLANCE, asked, not_success, sent
+from .asking import GLANCE, HANG, asked, not_success, sent
 
 ERRORS = "Error Handling"
 START = "The start_response() Callable"
@@ -79,6 +79,23 @@ async def mid_body(x: Exchange) -> None:
     that(not whole, "no clean end of the message", f"{answer.describe()} ({answer.framing})")
     ending = await wire.ending(timeout=GLANCE)
     that(ending is not Ending.OPEN, "the connection to close", "it stays open")
+
+
+@case(SHOULD, pep3333(ERRORS, "The server or gateway can then trap this (fatal) exception and abort the response."))
+async def mid_body_declared(x: Exchange) -> None:
+    """Nor does an app that promised a length, and raises before it has given so much.
+
+    Of 100 bytes of binary data 6 come, then an exception. The connection closes; a client that it is kept open for
+    waits for the rest, and one that is sent a second head takes that for the rest.
+    """
+    wire = await sent(x, "/fail?when=mid-body&length=100")
+    answer = await wire.response(timeout=HANG)
+    if answer.status is None or answer.status >= 500:
+        return
+    that(not answer.complete, "no clean end of the message", answer.describe())
+    that(b"first\n".startswith(answer.body), "nothing but the block that the app gave", answer.body)
+    ending = await wire.ending(timeout=GLANCE)
+    that(ending is not Ending.OPEN, "the connection to close", f"{answer.describe()}; it stays open")
 
 
 @case(

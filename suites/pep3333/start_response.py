@@ -129,10 +129,10 @@ async def hop_by_hop(x: Exchange, what: str) -> None:
         "rules.",
     ),
     tags=["security"],
-    variants={"crlf": "crlf", "lf": "lf", "cr": "cr", "nul": "nul"},
+    variants={each: each for each in ("crlf", "lf", "cr", "nul", "status", "name")},
 )
 async def no_injection(x: Exchange, what: str) -> None:
-    """CR, LF or NUL in a header's value never reaches the client.
+    """CR, LF or NUL in a header, its name, or the status never reaches the client.
 
     The app sets `X-Test: value<CR LF>X-Injected: yes`, as one does that puts user input into a header. The server may
     refuse it, or take the characters out; sent, they give the user a header, or a whole answer, to write.
@@ -268,6 +268,26 @@ async def exc_info_replaces(x: Exchange) -> None:
     that(
         answer.header("Content-Length") != b"3", "the first Content-Length to be gone", answer.header("Content-Length")
     )
+
+
+@case(
+    MUST,
+    pep3333(
+        "Error Handling",
+        "If no output has been written when an exception occurs, the call to start_response will return normally, and "
+        "the application will return an error body to be sent to the browser.",
+    ),
+)
+async def exc_info_first(x: Exchange) -> None:
+    """With exc_info, start_response may also be called for the first time.
+
+    The app fails before it has called it, and calls it in its error handler: a 503 with a body. Frameworks do just
+    that.
+    """
+    answer = await x.get("/start-in-handler")
+    event = await outcome(x, "start_response")
+    that(event.kind == "returned", "the call to be taken", event.detail.get("text"))
+    served(answer, b"caught\n", 503)
 
 
 @case(

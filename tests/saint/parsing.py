@@ -119,7 +119,8 @@ def target(method: bytes, text: bytes) -> Target:
     if match := _ABSOLUTE.match(text):
         if not match[1] or match[1].startswith(b":"):
             raise Refused(400, "the target names no host")
-        return Target(match[2] or b"/", match[3] or b"", match[1])
+        nothing = b"*" if method == b"OPTIONS" and match[3] is None else b"/"
+        return Target(match[2] or nothing, match[3] or b"", match[1])
     raise Refused(400, "the target has none of the forms that RFC 9112 knows for this method")
 
 

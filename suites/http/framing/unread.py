@@ -131,3 +131,17 @@ async def unread_chunks(x: Exchange) -> None:
     """
     told = await ask(x, post(x, CHUNKED, body=_chunk(hidden(x)), target="/echo"))
     never_hidden(told)
+
+
+@case(MUST, READ_OR_CLOSE, tags=SECURITY, variants={"length": False, "chunks": True})
+async def partly_read(x: Exchange, chunks: bool) -> None:
+    """A body of which the app reads only the beginning never becomes the next request.
+
+    Sends a POST whose body is five bytes and then a whole request, to an app that reads those five. An app that
+    refuses an upload for its first line does so.
+    """
+    body = b"hello" + hidden(x)
+    fields, sent = (CHUNKED, _chunk(body)) if chunks else (f"Content-Length: {len(body)}", body)
+    told = await ask(x, post(x, fields, body=sent, target="/reads?do=read:5"))
+    expect.that(told.answer.status is not None, "an answer", told.describe())
+    never_hidden(told)

@@ -57,6 +57,23 @@ async def absolute_form(x: Exchange) -> None:
 
 @case(
     MUST,
+    rfc9110(
+        "4.2.3",
+        "When not being used as the target of an OPTIONS request, an empty path component is equivalent to an absolute "
+        'path of "/"',
+    ),
+)
+async def absolute_form_no_path(x: Exchange) -> None:
+    """A whole URL without a path is served as that of the root.
+
+    Sends `GET http://127.0.0.1:8000 HTTP/1.1`, as a person types an address.
+    """
+    told = await ask(x, raw(x, f"GET {x.server.address.url} HTTP/1.1"))
+    expect.one_of(served(told).get("PATH_INFO", ""), ("/", ""), "PATH_INFO")
+
+
+@case(
+    MUST,
     rfc9112(
         "3.2.2",
         "the origin server MUST ignore the received Host header field (if any) and instead use the host information of "

@@ -125,6 +125,16 @@ def text_encoded() -> None:
     )
 
 
+@fault("pep3333/body/str-written-is-error")
+def written_text_encoded() -> None:
+    """Text passed to write() is encoded as UTF-8."""
+    around(
+        Gateway,
+        "write",
+        lambda right, self, data: right(self, data.encode() if isinstance(data, str) else data),
+    )
+
+
 @fault(
     "pep3333/body/all-iterables/generator",
     "pep3333/body/all-iterables/iterator-class",

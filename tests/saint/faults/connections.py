@@ -49,6 +49,16 @@ def close_exactly() -> None:
     )
 
 
+@fault("http/connection/close-in-list/beside-keep-alive")
+def keep_alive_wins() -> None:
+    """Of `keep-alive, close` the first counts."""
+    around(
+        framing,
+        "persistent",
+        lambda right, fields, used: b"keep-alive" in parsing.members(fields, b"connection") or right(fields, used),
+    )
+
+
 @fault("http/connection/http10-keep-alive")
 def keep_alive_untrue() -> None:
     """HTTP/1.0 with keep-alive is told that the connection stays, and it closes."""

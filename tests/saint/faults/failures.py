@@ -64,6 +64,28 @@ def broken_body_ended_well() -> None:
     around(Connection, "fail", fail)
 
 
+@fault("pep3333/error-handling/mid-body-declared")
+def broken_body_left_open() -> None:
+    """Where the app raises before it has given its Content-Length, the connection stays open."""
+
+    def fail(right: Any, self: Connection, gateway: Gateway, refused: Refused) -> None:
+        if gateway.head_sent and gateway.ends is Ends.LENGTH:
+            time.sleep(30)
+        right(self, gateway, refused)
+
+    around(Connection, "fail", fail)
+
+
+@fault("pep3333/error-handling/mid-body-declared")
+def second_head_in_body() -> None:
+    """Where the app raises in the middle of the body, the answer 500 follows."""
+
+    def fail(self: Connection, _gateway: Gateway, refused: Refused) -> None:
+        self.refuse(refused)
+
+    replace(Connection, "fail", fail)
+
+
 @fault("pep3333/error-handling/text-appended-only-to-text")
 def error_text_in_any_body() -> None:
     """Where the app raises in the middle of the body, a text that says so is added to it."""

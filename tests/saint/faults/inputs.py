@@ -153,6 +153,27 @@ def unread_body_left() -> None:
     replace(Intake, "drain", lambda _self: None)
 
 
+@fault("http/framing/partly-read")
+def partly_read_body_left() -> None:
+    """The rest of a body that the app has begun to read stays on the connection."""
+    clean: Any = vars(Intake)["clean"].fget
+    read = Intake.read
+
+    def begin(self: Intake, size: int = -1) -> bytes:
+        vars(self)["touched"] = True
+        return read(self, size)
+
+    def drain(right: Any, self: Intake) -> None:
+        if "touched" not in vars(self):
+            right(self)
+        elif self._ahead:
+            self._stream.buffer[:0] = self._ahead  # read from the socket, and not by the app
+
+    replace(Intake, "read", begin)
+    replace(Intake, "clean", property(lambda self: "touched" in vars(self) or clean(self)))
+    around(Intake, "drain", drain)
+
+
 @fault("http/framing/get-with-body", "http/framing/head-with-body")
 def body_by_method() -> None:
     """Whether there is a body is decided by the method: GET and HEAD have none."""
@@ -264,6 +285,30 @@ def continue_twice() -> None:
 def continue_never() -> None:
     """No 100 (Continue) is ever sent; the body is waited for."""
     replace(Connection, "invite", lambda _self: None)
+
+
+@fault("http/expect/value-case")
+def expectation_compared_exactly() -> None:
+    """100-continue is known in that spelling alone."""
+    around(
+        Connection,
+        "invitation",
+        lambda right, self, request: (
+            right(self, request) if parsing.values(request.fields, b"expect") == [b"100-continue"] else None
+        ),
+    )
+
+
+@fault("http/expect/before-chunks")
+def no_continue_for_chunks() -> None:
+    """Where the body is chunked, no 100 (Continue) is sent."""
+    around(
+        Connection,
+        "invitation",
+        lambda right, self, request: (
+            None if parsing.values(request.fields, b"transfer-encoding") else right(self, request)
+        ),
+    )
 
 
 @fault("http/expect/interim-clean")

@@ -217,6 +217,19 @@ def absolute_form_as_path() -> None:
     around(parsing, "target", target)
 
 
+@fault("http/request-line/absolute-form-no-path")
+def absolute_form_needs_path() -> None:
+    """A whole URL as the target must have a path."""
+
+    def target(right: Any, method: bytes, text: bytes) -> Target:
+        if text.startswith(b"http") and text.count(b"/") < 3:
+            raise Refused(400, "the target has no path")
+        found: Target = right(method, text)
+        return found
+
+    around(parsing, "target", target)
+
+
 @fault("http/request-line/absolute-form-host-wins")
 def host_header_wins() -> None:
     """The Host header counts, whatever the target's host."""

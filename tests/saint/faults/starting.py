@@ -137,6 +137,18 @@ def first_headers_stay() -> None:
     around(Gateway, "start_response", start)
 
 
+@fault("pep3333/start-response/exc-info-first")
+def exc_info_needs_first_call() -> None:
+    """With exc_info, start_response must have been called before."""
+
+    def start(right: Any, self: Gateway, *arguments: Any) -> Any:
+        if len(arguments) > 2 and arguments[2] and not self.called:
+            raise AssertionError("there is nothing to replace")
+        return right(self, *arguments)
+
+    around(Gateway, "start_response", start)
+
+
 @fault("pep3333/start-response/exc-info-reraises")
 def exc_info_ignored() -> None:
     """With exc_info and after the head was sent, start_response does nothing."""
@@ -243,6 +255,18 @@ def refusals_cut_short() -> None:
     around(message, "refusal", lambda right, refused, method: right(refused, method)[:-10])
 
 
+@fault("http/responses/head-no-body/written")
+def head_with_written_body() -> None:
+    """What goes through write() is sent to HEAD too."""
+
+    def write(right: Any, self: Gateway, data: bytes) -> None:
+        right(self, data)
+        if self.method == "HEAD":
+            self.send(data)
+
+    around(Gateway, "write", write)
+
+
 @fault("http/responses/head-no-body", "http/responses/head-then-next")
 def head_with_body() -> None:
     """The answer to HEAD has a body."""
@@ -284,6 +308,19 @@ def end_of_205_unmarked() -> None:
 def chunks_for_everybody() -> None:
     """HTTP/1.0 gets chunks."""
     replace(Gateway, "undeclared", lambda _self: Ends.CHUNKS)
+
+
+@fault("http/connection/http10-keep-alive-unknown-length")
+def end_unmarked_to_http10() -> None:
+    """HTTP/1.0 with keep-alive gets a body of unknown length, and the connection stays open."""
+
+    def undeclared(right: Any, self: Gateway) -> Ends:
+        keep_alive = self.keep_alive
+        ends: Ends = right(self)
+        self.keep_alive = keep_alive
+        return ends
+
+    around(Gateway, "undeclared", undeclared)
 
 
 @fault("pep3333/content-length/unknown-length-legal/http11")
