@@ -75,12 +75,12 @@ class Werkzeug(Adapter):
         return launch.app
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return what it always is. Without threads it speaks HTTP/1.0 and keeps no connection alive."""
+        """Return what it always is. It ends every connection after one answer, threaded or not."""
         single = launch.variant == "single"
         return {
             "workers": 1,
             "threads": 1 if single else "one a connection",
-            "keep-alive": 0 if single else "no limit",
+            "keep-alive": 0,
             "backlog": BACKLOG,
         }
 
