@@ -1,0 +1,124 @@
+"""Calling start_response in an error handler, again, or too late: exc_info."""
+
+from __future__ import annotations
+
+from ....harness.catalog import MUST, SHOULD, case
+from ....harness.exchange import Exchange
+from ....harness.expect import equal, that
+from ....harness.references import pep3333
+from ..asking import first, outcome, served
+
+START = "The start_response() Callable"
+
+
+@case(
+    SHOULD,
+    pep3333(
+        START,
+        "If exc_info is supplied, and no HTTP headers have been output yet, start_response should replace the "
+        "currently-stored HTTP response headers with the newly-supplied ones",
+    ),
+)
+async def exc_info_replaces(x: Exchange) -> None:
+    """With exc_info and before anything was sent, status, headers and length are all replaced.
+
+    A 200 with X-First and a Content-Length of 3, then a 503 with X-Second and a longer body.
+    """
+    answer = await x.get("/replace")
+    served(answer, b"replaced\n", 503)
+    equal((answer.all("X-First"), answer.all("X-Second")), ([], [b"yes"]), "X-First and X-Second")
+    that(
+        answer.header("Content-Length") != b"3", "the first Content-Length to be gone", answer.header("Content-Length")
+    )
+
+
+@case(
+    MUST,
+    pep3333(
+        "Error Handling",
+        "If no output has been written when an exception occurs, the call to start_response will return normally, and "
+        "the application will return an error body to be sent to the browser.",
+    ),
+)
+async def exc_info_first(x: Exchange) -> None:
+    """With exc_info, start_response may also be called for the first time.
+
+    The app fails before it has called it, and calls it in its error handler: a 503 with a body. Frameworks do just
+    that.
+    """
+    answer = await x.get("/start-in-handler")
+    event = await outcome(x, "start_response")
+    that(event.kind == "returned", "the call to be taken", event.detail.get("text"))
+    served(answer, b"caught\n", 503)
+
+
+@case(
+    MUST,
+    pep3333(
+        START,
+        "However, if exc_info is provided, and the HTTP headers have already been sent, start_response must raise an "
+        "error",
+    ),
+)
+async def exc_info_reraises(x: Exchange) -> None:
+    """With exc_info and after the headers were sent, start_response raises.
+
+    The app yields a block, and then calls it with exc_info. Nothing else keeps an error page out of the middle of
+    a download.
+    """
+    await x.get("/replace-too-late")
+    event = await outcome(x, "start_response")
+    equal(event.kind, "raised", "what start_response did")
+
+
+@case(SHOULD, pep3333(START, "and should re-raise using the exc_info tuple"))
+async def exc_info_same_exception(x: Exchange) -> None:
+    """What start_response then raises is the app's own exception, with its traceback.
+
+    As in exc-info-reraises. The log then shows what went wrong and where.
+    """
+    await x.get("/replace-too-late")
+    event = await outcome(x, "start_response")
+    if event.kind != "raised":
+        x.skip("start_response raised nothing (exc-info-reraises)")
+    that(event.detail["same"], "the exception of exc_info itself", f"{event.detail['type']}: {event.detail['text']}")
+    that(event.detail["traceback"], "its own traceback", "another one")
+
+
+@case(
+    MUST,
+    pep3333(
+        START,
+        "it is a fatal error to call start_response without the exc_info argument if start_response has already been "
+        "called within the current invocation of the application",
+    ),
+)
+async def second_call_fatal(x: Exchange) -> None:
+    """A second call without exc_info raises.
+
+    Otherwise one of two answers wins by chance.
+    """
+    answer = await x.get("/start-twice")
+    event = await outcome(x, "second")
+    that(event.kind == "raised", "the second call to raise", f"it returned; the client got {answer.describe()}")
+
+
+@case(
+    SHOULD,
+    pep3333(
+        START,
+        "should ensure that no reference is held to the exc_info parameter beyond the duration of the function's "
+        "execution",
+    ),
+)
+async def no_reference_kept(x: Exchange) -> None:
+    """exc_info is let go when start_response returns.
+
+    The app gives its exception away and then looks, by a weak reference, whether it is still there. Kept, it holds
+    every local variable of every frame below.
+    """
+    await x.get("/drop-exc-info")
+    event = await first(x, lambda e: e.kind in ("reference", "raised"), "start_response with exc_info to return")
+    if event.kind == "raised":
+        x.skip("start_response raised, though nothing had been sent (exc-info-replaces)")
+    that(not event.detail["kept"], "nobody to hold the exception any more", "the server still does")

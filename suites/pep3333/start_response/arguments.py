@@ -1,0 +1,139 @@
+"""What start_response takes, what it gives back, and what it must not let through."""
+
+from __future__ import annotations
+
+from ....harness.catalog import MUST, SHOULD, case
+from ....harness.exchange import Exchange
+from ....harness.expect import that, violated
+from ....harness.references import pep3333, rfc9110
+from ..asking import SECOND_LOOK, outcome, sent, served
+
+START = "The start_response() Callable"
+DETAILS = "Specification Details"
+
+CHECKS = pep3333(
+    START,
+    "Servers should check for errors in the headers at the time start_response is called, so that an error can be "
+    "raised while the application is still running.",
+)
+HOP_BY_HOP = pep3333(
+    START,
+    "a server or gateway should consider it a fatal error for an application to attempt sending them, and raise an "
+    "error if they are supplied to start_response()",
+)
+
+
+@case(
+    MUST,
+    pep3333(
+        DETAILS,
+        "The start_response parameter is a callable accepting two required positional arguments, and one optional "
+        "argument.",
+    ),
+    variants={"two": "", "none-third": "?third=none"},
+)
+async def signature(x: Exchange, parameters: str) -> None:
+    """start_response takes two positional arguments, and a third that may be None.
+
+    Middleware passes its own exc_info=None on as it is.
+    """
+    answer = await x.get(f"/start{parameters}")
+    event = await outcome(x, "start_response")
+    that(event.kind == "returned", "the call to be taken", event.detail.get("text"))
+    served(answer, b"plain\n")
+
+
+@case(
+    MUST,
+    pep3333(
+        DETAILS,
+        "The start_response callable must return a write(body_data) callable that takes one positional parameter: a "
+        "bytestring to be written as part of the HTTP response body.",
+    ),
+)
+async def returns_write(x: Exchange) -> None:
+    """start_response returns a callable, which takes bytes and sends them.
+
+    The app writes its body with it and returns an empty list.
+    """
+    answer = await x.get("/write-returned")
+    that(
+        (await outcome(x, "start_response")).detail.get("callable"), "start_response to return a callable", "it is none"
+    )
+    event = await outcome(x, "write")
+    that(event.kind == "returned", "write() to take bytes", event.detail.get("text"))
+    served(answer, b"written\n")
+
+
+async def _refused(x: Exchange, what: str, expected: str) -> None:
+    wire = await sent(x, f"/start-wrongly?what={what}")
+    event = await outcome(x, "start_response")
+    if event.kind != "raised":
+        answer = await wire.response(timeout=SECOND_LOOK)
+        violated(expected, f"it returned, and the client got: {answer.describe()}")
+
+
+@case(
+    SHOULD,
+    CHECKS,
+    variants={
+        each: each
+        for each in (
+            "status-not-str",
+            "status-without-number",
+            "status-line-break",
+            "name-not-str",
+            "name-with-colon",
+            "name-with-space",
+            "name-empty",
+            "value-not-str",
+            "value-line-break",
+            "header-not-pair",
+        )
+    },
+)
+async def checks_arguments(x: Exchange, what: str) -> None:
+    """start_response raises where status or headers cannot be sent as they are.
+
+    The app calls it with one mistake. Raised there, the traceback shows the line that is wrong; found out later, or
+    never, it shows the server's.
+    """
+    await _refused(x, what, f"start_response to raise ({what})")
+
+
+@case(
+    SHOULD,
+    HOP_BY_HOP,
+    variants={each: each for each in ("connection", "keep-alive", "transfer-encoding", "upgrade")},
+)
+async def hop_by_hop(x: Exchange, what: str) -> None:
+    """start_response raises where the app names a hop-by-hop header: the connection is the server's affair.
+
+    A 200 with that one header beside Content-Type.
+    """
+    await _refused(x, what, f"start_response to raise ({what} is a hop-by-hop header)")
+
+
+@case(
+    MUST,
+    rfc9110(
+        "2.2",
+        "A sender MUST NOT generate protocol elements that do not match the grammar defined by the corresponding ABNF "
+        "rules.",
+    ),
+    tags=["security"],
+    variants={each: each for each in ("crlf", "lf", "cr", "nul", "status", "name")},
+)
+async def no_injection(x: Exchange, what: str) -> None:
+    """CR, LF or NUL in a header, its name, or the status never reaches the client.
+
+    The app sets `X-Test: value<CR LF>X-Injected: yes`, as one does that puts user input into a header. The server may
+    refuse it, or take the characters out; sent, they give the user a header, or a whole answer, to write.
+    """
+    answer = await x.get(f"/inject?what={what}")
+    head = answer.raw.partition(b"\r\n\r\n")[0]
+    lines = head.split(b"\r\n")
+    injected = [line for line in lines if line.lower().startswith(b"x-injected")]
+    that(not injected, "no header that the app did not set", injected)
+    bare = [line for line in lines if any(byte in line for byte in (b"\r", b"\n", b"\0"))]
+    that(not bare, "no bare CR, LF or NUL in the head", bare)

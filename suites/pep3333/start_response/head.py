@@ -1,0 +1,164 @@
+"""When status and headers go out, and as what."""
+
+from __future__ import annotations
+
+from ....harness.catalog import INFO, MUST, SHOULD, case
+from ....harness.exchange import Exchange
+from ....harness.expect import equal, that
+from ....harness.references import pep3333, rfc9110
+from ....harness.response import Response
+from ..asking import GLANCE, held, served, told
+
+START = "The start_response() Callable"
+DETAILS = "Specification Details"
+
+WAITS = pep3333(
+    START,
+    "Instead, it must store them for the server or gateway to transmit only after the first iteration of the "
+    "application return value that yields a non-empty bytestring, or upon the application's first invocation of the "
+    "write() callable.",
+)
+
+
+@case(
+    MUST,
+    pep3333(
+        START,
+        "if the application omits a header required by HTTP (or other relevant specifications that are in effect), the "
+        "server or gateway must add it",
+    ),
+)
+async def adds_required_headers(x: Exchange) -> None:
+    """Date is added where the app gives none.
+
+    RFC 9110 demands it in every 2xx of an origin server with a clock (6.6.1); caches reckon by it.
+    """
+    answer = await x.get("/bare")
+    served(answer)
+    equal(len(answer.all("Date")), 1, "the number of Date headers")
+
+
+@case(
+    INFO,
+    pep3333(START, "the HTTP Date: and Server: headers would normally be supplied by the server or gateway"),
+)
+async def adds_server_header(x: Exchange) -> None:
+    """Whether a Server header is added is told; HTTP does not demand one, and some would rather not say.
+
+    An answer to which the app gave none.
+    """
+    answer = await x.get("/bare")
+    served(answer)
+    equal(len(answer.all("Server")), 1, "the number of Server headers")
+
+
+@case(
+    MUST,
+    rfc9110(
+        "5.3",
+        "a sender MUST NOT generate multiple field lines with the same name in a message (whether in the headers or "
+        "trailers) or append a field line when a field line of the same name already exists in the message",
+    ),
+    variants={"date": "Date", "server": "Server", "content-length": "Content-Length", "content-type": "Content-Type"},
+)
+async def case_insensitive(x: Exchange, name: str) -> None:
+    """A header that the app gives, in whatever case, is not added a second time.
+
+    PEP 3333 reminds servers that names are case-insensitive. The app gives `date`, `sERVER`, `CONTENT-LENGTH` and
+    `cONTENT-tYPE`. Two dates contradict each other; two lengths are an attack.
+    """
+    answer = await x.get("/odd-case")
+    that(answer.status == 200, "a 200", answer.describe())
+    that(len(answer.all(name)) <= 1, f"{name} at most once", answer.all(name))
+
+
+@case(MUST, pep3333(START, "However, the start_response callable must not actually transmit the response headers."))
+async def nothing_sent_on_call(x: Exchange) -> None:
+    """Not a byte goes out when start_response is called.
+
+    The app calls it and waits at a barrier before it returns its body; the wire is watched meanwhile.
+    """
+    await _silent_while_held(x, "/start-and-hold", "started", b"late\n")
+
+
+@case(MUST, WAITS)
+async def waits_for_first_nonempty(x: Exchange) -> None:
+    """The headers wait for the first block that is not empty.
+
+    The app yields b'' and waits at a barrier; the wire is watched. Then it replaces status and headers, and yields
+    its body: the client sees the second status alone. Middleware yields b'' while it has nothing to pass on yet.
+    """
+    answer = await _silent_while_held(x, "/empty-then-replace", "empty", b"replaced\n", status=503)
+    equal((answer.all("X-First"), answer.all("X-Second")), ([], [b"yes"]), "X-First and X-Second")
+
+
+async def _silent_while_held(x: Exchange, target: str, barrier: str, body: bytes, status: int = 200) -> Response:
+    wire = await x.connect()
+    await wire.send(x.request(target))
+    await held(x, barrier)
+    early = await wire.receive_some(GLANCE)
+    that(not early, "nothing on the wire yet", early)
+    x.release(barrier)
+    answer = await wire.response()
+    served(answer, body, status)
+    return answer
+
+
+@case(
+    MUST,
+    pep3333(
+        START,
+        "response headers must not be sent until there is actual body data available, or until the application's "
+        "returned iterable is exhausted",
+    ),
+    variants={"list": "list", "generator": "generator", "blank": "blank"},
+)
+async def empty_iterable(x: Exchange, what: str) -> None:
+    """Status and headers go out also where the iterable yields nothing, or nothing but b''.
+
+    An empty list, an empty iterator, and one b''. Redirects look like this.
+    """
+    answer = await x.get(f"/empty-body?what={what}")
+    served(answer, b"")
+    equal(answer.header("X-Marker"), b"kept", "X-Marker")
+
+
+@case(
+    MUST,
+    pep3333(
+        DETAILS,
+        "this invocation may be performed by the iterable's first iteration, so servers must not assume that "
+        "start_response() has been called before they begin iterating over the iterable",
+    ),
+)
+async def late_call(x: Exchange) -> None:
+    """An app that is a generator works: start_response is called by the first next().
+
+    The status and headers that it gives then go out.
+    """
+    answer = await x.get("/start-late")
+    await told(x, "first-next", "the iterable to be iterated")
+    served(answer, b"late\n", 203)
+    equal(answer.header("X-Late"), b"yes", "X-Late")
+
+
+@case(
+    SHOULD,
+    pep3333(
+        "Other HTTP Features",
+        'In general, servers and gateways should "play dumb" and allow the application complete control over its '
+        "output.",
+    ),
+)
+async def play_dumb(x: Exchange) -> None:
+    """Status, reason, repeated headers and their order, and the body pass as the app gave them.
+
+    A `299 Gauntlet Run`, three X-Order, two Set-Cookie, and a Content-Type with quotes and a comma.
+    """
+    answer = await x.get("/play-dumb")
+    served(answer, b"dumb\n", 299)
+    equal(answer.reason, b"Gauntlet Run", "the reason")
+    equal(answer.all("X-Order"), [b"one", b"two", b"three"], "the X-Order headers")
+    cookies = [b"a=1; Path=/", b"b=2; Expires=Wed, 09 Jun 2027 10:18:14 GMT"]
+    equal(answer.all("Set-Cookie"), cookies, "the Set-Cookie headers")
+    equal(answer.header("Content-Type"), b'text/x-gauntlet; charset=utf-8; note="a, b"', "Content-Type")
