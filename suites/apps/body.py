@@ -17,6 +17,10 @@ ENDLESS_BLOCKS = 2048
 """32 KiB a block and 64 MiB in all: more than the buffers between an app and a client that has gone can hide."""
 
 
+LARGE_BLOCK = bytes(range(256)) * 16384
+"""4 MiB: more than a socket takes at once."""
+
+
 class _Sized:
     """An iterable of blocks with a length of its own, which is no list."""
 
@@ -82,6 +86,12 @@ def every_byte(call: Call) -> list[bytes]:
     """Answer all byte values and mixed line ends, with their length."""
     call.start(OK, [BINARY, ("Content-Length", str(len(EVERY_BYTE)))])
     return [EVERY_BYTE]
+
+
+def large_block(call: Call) -> list[bytes]:
+    """Answer one block of 4 MiB, and leave its length to the server."""
+    call.start(OK, [BINARY])
+    return [LARGE_BLOCK]
 
 
 def stream(call: Call) -> Any:

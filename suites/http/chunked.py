@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from ...harness import expect
 from ...harness.catalog import MUST, SHOULD, case
 from ...harness.exchange import Exchange
@@ -65,6 +67,20 @@ async def many_chunks(x: Exchange) -> None:
         lengths = [each.detail["length"] for each in told.bodies]
         expect.equal(lengths, [sum(map(len, parts))], "the length that the app read")
         expect.equal(told.bodies[0].detail["data"].encode("latin-1"), b"".join(parts)[:4096], "what the app read")
+
+
+@case(MUST, DECODE, needs=DECODES)
+async def large_chunk(x: Exchange) -> None:
+    """A chunk of 256 KiB, more than a server reads at once, reaches the app whole.
+
+    Sends one chunk and the last.
+    """
+    part = bytes(range(256)) * 1024
+    told = await ask(x, chunked(x, b"%x\r\n%b\r\n" % (len(part), part) + END))
+    if not was_refused(told, (411, 413)):
+        served(told)
+        read = [(each.detail["length"], each.detail["sha256"]) for each in told.bodies]
+        expect.equal(read, [(len(part), hashlib.sha256(part).hexdigest())], "length and SHA-256 of what the app read")
 
 
 @case(MUST, COMPLETE, needs=DECODES)

@@ -15,6 +15,9 @@ WRITE = "The write() Callable"
 EVERY_BYTE = bytes(range(256)) + b"\r\n-\n-\r-\n\r-\r\r\n\n"
 """What the behaviour /every-byte sends."""
 
+LARGE_BLOCK = bytes(range(256)) * 16384
+"""What the behaviour /large-block sends: 4 MiB."""
+
 ALLOWED = {"__class__", "__iter__", "__next__", "__len__", "__length_hint__", "__getitem__", "close"}
 """What the PEP lets a server use of the iterable, and what Python itself looks at for isinstance() and list()."""
 
@@ -39,6 +42,25 @@ async def binary_exact(x: Exchange) -> None:
     All 256 values and CR, LF in all orders, with their Content-Length.
     """
     served(await x.get("/every-byte"), EVERY_BYTE)
+
+
+@case(
+    MUST,
+    pep3333(
+        DETAILS,
+        "The server or gateway must transmit the yielded bytestrings to the client in an unbuffered fashion, "
+        "completing the transmission of each bytestring before requesting another one.",
+    ),
+)
+async def large_block(x: Exchange) -> None:
+    """A block of 4 MiB arrives whole.
+
+    One block, with no length of the app's. A socket takes it in parts, and tells how much it took.
+    """
+    answer = await x.get("/large-block")
+    that(answer.status == 200 and answer.complete, "a complete 200 answer", answer.describe())
+    equal(answer.length, len(LARGE_BLOCK), "the body's length")
+    that(answer.body == LARGE_BLOCK, "the bytes that were yielded", "as many others")
 
 
 async def _reaches_client_while_held(x: Exchange, target: str, barrier: str, block: bytes, rest: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable
 
 from ...harness.catalog import MUST, SHOULD, case
@@ -209,6 +210,27 @@ async def delivery_matrix(x: Exchange, deliver: Callable[[Wire, bytes, bytes], A
         parts = x.events("read")[before:]
         equal(b"".join(data(each.detail) for each in parts), BODY, f"the body as read by {do}")
         await wire.close()
+
+
+@case(
+    MUST,
+    pep3333(
+        "environ Variables", "An input stream (file-like object) from which the HTTP request body bytes can be read."
+    ),
+)
+async def large_body(x: Exchange) -> None:
+    """A body of 1 MiB reaches the app whole.
+
+    Bytes of every value, which the app reads in pieces of 64 KiB and hashes. Photos and videos are sent so.
+    """
+    body = bytes(range(256)) * 4096
+    served(await x.get("/read", method="POST", body=body))
+    detail = (await told(x, "body", "the app to read the body")).detail
+    equal(
+        (detail["length"], detail["sha256"]),
+        (len(body), hashlib.sha256(body).hexdigest()),
+        "the length and SHA-256 of what the app read",
+    )
 
 
 @case(

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import message, serving
 from ..gateway import Ends, Gateway
+from ..stream import Stream
 from .committing import around, fault, replace, spared
 
 
@@ -14,6 +15,17 @@ from .committing import around, fault, replace, spared
 def line_ends_converted() -> None:
     """LF in a body becomes CR LF."""
     around(Gateway, "send_block", lambda right, self, block: right(self, block.replace(b"\n", b"\r\n")))
+
+
+@fault("pep3333/body/large-block")
+def sent_in_part() -> None:
+    """What the socket takes at once is sent, and the rest is not."""
+
+    def send(self: Stream, data: bytes) -> None:
+        self.socket.settimeout(0)
+        self.socket.send(data)
+
+    replace(Stream, "send", send)
 
 
 @fault("pep3333/body/block-by-block", "pep3333/body/write-delivered")

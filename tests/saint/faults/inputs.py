@@ -153,6 +153,19 @@ def unread_body_left() -> None:
     replace(Intake, "drain", lambda _self: None)
 
 
+@fault("pep3333/input/large-body", "http/chunked/large-chunk")
+def bytes_lost_between_pieces() -> None:
+    """Of a body that comes in several pieces the last byte of a large one is lost."""
+
+    def fill(right: Any, self: Stream, deadline: float) -> bool:
+        found: bool = right(self, deadline)
+        if len(self.buffer) > 60000:
+            self.buffer[59999] = 0
+        return found
+
+    around(Stream, "fill", fill)
+
+
 @fault("http/framing/partly-read")
 def partly_read_body_left() -> None:
     """The rest of a body that the app has begun to read stays on the connection."""
