@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -84,11 +85,13 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
                 listener.remark(f"{plan.name}: {discover.missing(plan)[0]}; get it with: {discover.missing(plan)[1]}")
         here = [plan for plan in plans if discover.information(plan).available]
         work = _Work(book, listener, room, outcome, here, cases, scenarios, call.narrowing, _decided(before))
+        ready = _prepared(bool(work.loads))
         _until_done_or_interrupted(work.do, outcome, listener)
         if not outcome.interrupted:
             book.write(End())
         results = journal.read(book.folder)
         listener.working("report", "writing the report")
+        ready.join()
         write(results, book.folder, call.files)
         return results, book.folder, exit_code(results, configuration, outcome.interrupted, bool(outcome.stranded))
 
@@ -136,12 +139,12 @@ def exit_code(results: Results, configuration: Configuration, interrupted: bool,
 def write(results: Results, folder: Path, files: Mapping[str, Path]) -> None:
     """Write every output into `folder`, and those that `files` names (by output) where it says.
 
-    junit.xml is for CI and made only where it is asked for. Raises StorageFull.
+    Raises StorageFull.
     """
     for name, output in discover.outputs().items():
         if name in files:
             journal.write_text(files[name], output.render(results))
-        if name != "junit":
+        if not output.asked:
             journal.write_text(folder / output.filename, output.render(results))
 
 
@@ -221,6 +224,18 @@ class _Work:
         if told != self.information[name]:
             self.information[name] = told
             self.book.write(ServerLine(told))
+
+
+def _prepared(wanted: bool) -> threading.Thread:
+    # Beside the start of the first servers, so that Ctrl-C at the end is not followed by seconds of imports. Only for
+    # runs with load: nothing else has charts, and they are long.
+    def prepare() -> None:
+        for output in discover.outputs().values() if wanted else ():
+            output.prepare()
+
+    thread = threading.Thread(target=prepare, daemon=True)
+    thread.start()
+    return thread
 
 
 def _until_done_or_interrupted(work: Callable[[], Awaitable[None]], outcome: _Outcome, listener: Listener) -> None:

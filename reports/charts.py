@@ -35,6 +35,12 @@ _DASHES = ("-", (0, (5, 1.5)), (0, (2, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 _SMALL, _TEXT = 8.5, 9.5
 
 
+def prepare() -> None:
+    """Import matplotlib and draw nothing once: half a second that a report need not wait for later."""
+    with _figure(1, 1):
+        pass
+
+
 def latency(load: Load, shared: Frame) -> str:
     """Draw every request of `load` at its time and latency, and under it the adverse clients that were held."""
     with _figure(3.3, 2.1) as (figure, out):

@@ -13,11 +13,12 @@ from functools import partial
 from importlib import resources
 from typing import Any
 
+import msgspec
 from markupsafe import Markup
 
 from ..harness.model import Results
 from ..harness.output import Output
-from . import answer, figures, words
+from . import answer, charts, figures, words
 from .bounds import Bounds
 from .sections import cells, environment, matrix, summary
 from .sections.names import Names
@@ -34,21 +35,40 @@ LARGEST = 6_500_000
 """Characters of all cells in a page that a browser still opens at once."""
 
 
+SAMPLE = 300
+"""Cells that tell how large all of them will be: enough to be right to a tenth, few enough to cost nothing."""
+
+
 def render(results: Results) -> str:
     """Return the page."""
     template = _template()
     context = _context(results)
+    share = _share(results)
+    return template(
+        groups=cells.groups(results, context["names"], _scaled(PLAIN, share), _scaled(FULL, share)), **context
+    )
+
+
+def prepare() -> None:
+    """Import what drawing needs, so that a run that is interrupted later need not wait for it."""
+    charts.prepare()
+
+
+OUTPUT = Output("html", "report.html", render, prepare)
+
+
+def _share(results: Results) -> float:
+    """Return the share of the bounds in which all cells fit into LARGEST, judged by a sample of them."""
+    every = max(1, len(results.checks) // SAMPLE)
+    sample = msgspec.structs.replace(results, checks=results.checks[::every])
     share = 1.0
-    for _ in range(4):
-        groups = cells.groups(results, context["names"], _scaled(PLAIN, share), _scaled(FULL, share))
-        if (size := cells.size(groups)) <= LARGEST:
+    for _ in range(6):
+        groups = cells.groups(sample, Names(), _scaled(PLAIN, share), _scaled(FULL, share))
+        if (size := every * cells.size(groups)) <= LARGEST:
             break
         # What every cell takes at least does not shrink with its evidence, so go further down than the ratio.
         share *= 0.6 * LARGEST / size
-    return template(groups=groups, **context)
-
-
-OUTPUT = Output("html", "report.html", render)
+    return share
 
 
 def _context(results: Results) -> dict[str, Any]:

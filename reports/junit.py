@@ -45,7 +45,7 @@ def render(results: Results) -> str:
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-OUTPUT = Output("junit", "junit.xml", render)
+OUTPUT = Output("junit", "junit.xml", render, asked=True)
 
 
 def _check(cell: Check) -> ET.Element:
