@@ -32,7 +32,7 @@ class NotChecked(Exception):
 
 @scenario(
     "Closed loop: service time at a given number of connections",
-    smoke={"clients": 64, "duration": 1, "size": 2000, "factor": 8},
+    smoke={"clients": 64, "duration": 0.7, "size": 2000, "factor": 8},
     full={"clients": 512, "duration": 5, "size": 2000, "factor": 2},
     in_run=True,
 )
