@@ -95,8 +95,8 @@ def large_block(call: Call) -> list[bytes]:
 
 
 def stream(call: Call) -> Any:
-    """Yield a block, wait at the barrier `second`, yield another."""
-    call.start()
+    """Yield a block, wait at the barrier `second`, yield another; with `declared=yes` their length is given."""
+    call.start(OK, [TEXT, ("Content-Length", "16")] if call.query.get("declared") == "yes" else [TEXT])
 
     def blocks() -> Iterator[bytes]:
         yield b"block 1\n"

@@ -114,7 +114,15 @@ async def empty_name(x: Exchange) -> None:
     SHOULD,
     MALFORMED,
     tags=["security"],
-    variants={"space": "X A", "parenthesis": "X(A", "nul": "X\0A", "non-ascii": "X\xe9A", "slash": "X/A"},
+    variants={
+        "space": "X A",
+        "parenthesis": "X(A",
+        "nul": "X\0A",
+        "non-ascii": "X\xe9A",
+        "slash": "X/A",
+        "vt-at-the-end": "X-A\x0b",
+        "nbsp-at-the-end": "X-A\xa0",
+    },
 )
 async def bad_name_characters(x: Exchange, name: str) -> None:
     """A header name with characters that no token has is refused.

@@ -95,6 +95,22 @@ async def block_by_block(x: Exchange) -> None:
 @case(
     MUST,
     pep3333(
+        STREAMING,
+        "By providing this guarantee, WSGI allows applications to ensure that transmission will not become stalled at "
+        "an arbitrary point in their output data.",
+    ),
+)
+async def block_by_block_declared(x: Exchange) -> None:
+    """A block is on the wire before the next one has been made, also where the app gives their length.
+
+    As in block-by-block, with a Content-Length of both blocks.
+    """
+    await _reaches_client_while_held(x, "/stream?declared=yes", "second", b"block 1\n", b"block 2\n")
+
+
+@case(
+    MUST,
+    pep3333(
         DETAILS,
         "Finally, servers and gateways must not directly use any other attributes of the iterable returned by the "
         "application",

@@ -134,6 +134,18 @@ async def unread_chunks(x: Exchange) -> None:
 
 
 @case(MUST, READ_OR_CLOSE, tags=SECURITY, variants={"length": False, "chunks": True})
+async def unread_after_error(x: Exchange, chunks: bool) -> None:
+    """A body that an app leaves unread because it fails never becomes the next request.
+
+    Sends a POST whose body is a whole request to an app that raises before it reads. The way out of an error is easily
+    forgotten.
+    """
+    body = hidden(x)
+    fields, sent = (CHUNKED, _chunk(body)) if chunks else (f"Content-Length: {len(body)}", body)
+    never_hidden(await ask(x, post(x, fields, body=sent, target="/fail?when=before-start")))
+
+
+@case(MUST, READ_OR_CLOSE, tags=SECURITY, variants={"length": False, "chunks": True})
 async def partly_read(x: Exchange, chunks: bool) -> None:
     """A body of which the app reads only the beginning never becomes the next request.
 

@@ -41,6 +41,20 @@ def answer_buffered() -> None:
     around(Gateway, "run", run)
 
 
+@fault("pep3333/body/block-by-block-declared")
+def declared_answer_buffered() -> None:
+    """Nothing of a body with a Content-Length goes out before all of it is there."""
+
+    def run(right: Any, self: Gateway, *about: Any) -> None:
+        held: list[bytes] = []
+        send = self.send
+        self.send = lambda data: held.append(data) if self.ends is Ends.LENGTH else send(data)
+        right(self, *about)
+        send(b"".join(held))
+
+    around(Gateway, "run", run)
+
+
 @fault("pep3333/body/no-foreign-attributes")
 def looks_for_fileno() -> None:
     """The server looks whether the iterable has fileno()."""

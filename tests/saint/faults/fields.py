@@ -63,6 +63,12 @@ def space_before_colon() -> None:
     around(parsing, "field", lambda right, line: right(re.sub(rb"^([^:\s]+)[ \t]+:", rb"\1:", line)))
 
 
+@fault("http/headers/bad-name-characters/vt-at-the-end", "http/headers/bad-name-characters/nbsp-at-the-end")
+def names_stripped_as_text() -> None:
+    """What Unicode takes for white space is cut off a name's end."""
+    around(parsing, "field", lambda right, line: right(re.sub(rb"^([A-Za-z-]+)[\x0b\x0c\x85\xa0]+:", rb"\1:", line)))
+
+
 @fault("http/headers/space-before-first")
 def lines_stripped() -> None:
     """White space at the beginning of a field's line is passed over."""

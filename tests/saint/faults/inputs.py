@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import environ, framing, message, parsing
 from ..framing import CHUNKED
+from ..gateway import Gateway
 from ..intake import BODY_TIME, PIECE, Intake
 from ..refusal import Refused
 from ..serving import Connection
@@ -164,6 +165,24 @@ def bytes_lost_between_pieces() -> None:
         return found
 
     around(Stream, "fill", fill)
+
+
+@fault("http/framing/unread-after-error")
+def unread_body_left_after_error() -> None:
+    """Where the app fails, the connection goes on with what is left of the body."""
+
+    def fail(right: Any, self: Connection, gateway: Gateway, refused: Refused) -> None:
+        if gateway.head_sent:
+            right(self, gateway, refused)
+        else:
+            self.stream.send(message.head("500 Error", message.completed([("Content-Length", "0")])))
+
+    def answer(right: Any, self: Connection, *about: Any) -> bool:
+        right(self, *about)
+        return True
+
+    around(Connection, "fail", fail)
+    around(Connection, "answer", answer)
 
 
 @fault("http/framing/partly-read")

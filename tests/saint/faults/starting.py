@@ -238,6 +238,32 @@ def date_twice() -> None:
     around(message, "completed", lambda right, headers: [("Date", message.date(0)), *right([]), *headers])
 
 
+@fault("http/responses/date-once/no-content", "http/responses/date-once/not-modified")
+def answers_without_body_undated() -> None:
+    """A 204 and a 304 have no Date."""
+    _head_without("Date", "204", "304")
+
+
+def _head_without(name: str, *codes: str) -> None:
+    around(
+        message,
+        "head",
+        lambda right, status, headers: right(status, [h for h in headers if h[0] != name or status[:3] not in codes]),
+    )
+
+
+@fault("http/responses/not-modified-length")
+def length_of_304_is_0() -> None:
+    """A 304 has a Content-Length of 0."""
+    around(
+        message,
+        "head",
+        lambda right, status, headers: right(
+            status, [*headers, ("Content-Length", "0")] if status.startswith("304") else headers
+        ),
+    )
+
+
 @fault("http/responses/date-once/error")
 def refusals_undated() -> None:
     """A refusal has no Date."""
