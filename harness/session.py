@@ -7,6 +7,7 @@ resumed one and a finished one take the same path.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import platform
 import shutil
@@ -89,10 +90,11 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
         _until_done_or_interrupted(work.do, outcome, listener)
         if not outcome.interrupted:
             book.write(End())
-        results = journal.read(book.folder)
         listener.working("report", "writing the report")
         ready.join()
-        write(results, book.folder, call.files)
+        with _no_collector():
+            results = journal.read(book.folder)
+            write(results, book.folder, call.files)
         return results, book.folder, exit_code(results, configuration, outcome.interrupted, bool(outcome.stranded))
 
 
@@ -224,6 +226,17 @@ class _Work:
         if told != self.information[name]:
             self.information[name] = told
             self.book.write(ServerLine(told))
+
+
+@contextlib.contextmanager
+def _no_collector() -> Iterator[None]:
+    # A report is a million small objects and none of them garbage before its end: looking for some takes a fifth of
+    # the time that somebody who pressed Ctrl-C waits.
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _prepared(wanted: bool) -> threading.Thread:

@@ -35,7 +35,7 @@ LARGEST = 6_500_000
 """Characters of all cells in a page that a browser still opens at once."""
 
 
-SAMPLE = 300
+SAMPLE = 150
 """Cells that tell how large all of them will be: enough to be right to a tenth, few enough to cost nothing."""
 
 

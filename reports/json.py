@@ -1,8 +1,8 @@
 """`results.json`: everything that was measured, for programs. Its JSON Schema is results.schema.json beside this file.
 
-Bytes of the wire are base64 (`contentEncoding` in the schema). A cell's evidence is cut to BOUNDS; `run.jsonl` in the
-same folder has all of it. Schema 1 is the first; a change that an old reader would trip over raises model.SCHEMA, and
-`load` then learns to read the older file.
+Bytes of the wire are base64 (`contentEncoding` in the schema). A cell's evidence is cut to BOUNDS, a pass's to PLAIN;
+`run.jsonl` in the same folder has all of it. Schema 1 is the first; a change that an old reader would trip over raises
+model.SCHEMA, and `load` then learns to read the older file.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from typing import Any
 import msgspec
 
 from ..harness.errors import BadConfiguration
-from ..harness.model import SCHEMA, Check, Results
+from ..harness.model import SCHEMA, Check, Results, Verdict
 from ..harness.output import Output
 from .bounds import Bounds, bounded
 
-BOUNDS = Bounds(event=16_384, wire=65_536, events=400, detail=16_384, log=65_536)
-"""What is kept of the evidence of a cell: enough to judge it by, small enough that 1,300 cells make one file."""
+BOUNDS = Bounds(event=16_384, wire=32_768, events=200, detail=8_192, log=16_384)
+"""What is kept of the evidence of a cell: enough to judge it by, small enough that thousands of cells make one file."""
+
+PLAIN = Bounds(event=2_048, wire=4_096, events=30, detail=1_024, log=1_024)
+"""What is kept of a pass: enough to see what was sent and seen."""
 
 FILENAME = "results.json"
 
@@ -86,7 +89,9 @@ class _Version(msgspec.Struct):
 
 
 def _bounded(cell: Check) -> Check:
-    return msgspec.structs.replace(cell, evidence=bounded(cell.evidence, BOUNDS))
+    return msgspec.structs.replace(
+        cell, evidence=bounded(cell.evidence, PLAIN if cell.verdict is Verdict.PASS else BOUNDS)
+    )
 
 
 def _without_surrogates(value: Any) -> Any:
