@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from wsgi_gauntlet.harness import response as module
 from wsgi_gauntlet.harness.response import Ending, Framing, Response, ResponseParser
 
