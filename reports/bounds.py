@@ -52,7 +52,8 @@ def _wire(events: Sequence[WireEvent], bounds: Bounds) -> list[WireEvent]:
     for index, each in enumerate([*first, *last]):
         if index == len(first) and last:
             skipped = len(events) - len(first) - len(last)
-            found.append(WireEvent(each.at, each.connection, WireKind.NOTE, note=f"{skipped:,} events left out"))
+            note = f"{skipped:,} events left out" if skipped > 1 else "one event left out"
+            found.append(WireEvent(each.at, each.connection, WireKind.NOTE, note=note))
         room = min(bounds.event, left)
         left -= min(len(each.data), room)
         found.extend(_cut(each, room))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from collections.abc import Callable
 from functools import partial
 from importlib import resources
@@ -44,9 +45,7 @@ def render(results: Results) -> str:
     template = _template()
     context = _context(results)
     share = _share(results)
-    return template(
-        groups=cells.groups(results, context["names"], _scaled(PLAIN, share), _scaled(FULL, share)), **context
-    )
+    return template(groups=cells.groups(results, context["names"], *_bounds(share)), **context)
 
 
 def prepare() -> None:
@@ -63,7 +62,7 @@ def _share(results: Results) -> float:
     sample = msgspec.structs.replace(results, checks=results.checks[::every])
     share = 1.0
     for _ in range(6):
-        groups = cells.groups(sample, Names(), _scaled(PLAIN, share), _scaled(FULL, share))
+        groups = cells.groups(sample, Names(), *_bounds(share))
         if (size := every * cells.size(groups)) <= LARGEST:
             break
         # What every cell takes at least does not shrink with its evidence, so go further down than the ratio.
@@ -111,6 +110,11 @@ def _template() -> Callable[..., str]:
     )
     engine.filters |= {"clean": clean, "line": line, "counted": words.counted}
     return partial(engine.get_template("report.html.j2").render)
+
+
+def _bounds(share: float) -> tuple[Bounds, Bounds]:
+    # What did not pass is what people look into: it gives up its evidence last.
+    return _scaled(PLAIN, share), _scaled(FULL, math.sqrt(share))
 
 
 def _scaled(bounds: Bounds, share: float) -> Bounds:
