@@ -97,7 +97,7 @@ def _doubts(cells: list[Load]) -> list[Text]:
 def _fields(load: Load) -> list[str]:
     phase = words.during(load)
     return [
-        words.percent(load.goodput) if load.grade is not Grade.MEASURED else words.MISSING,
+        words.percent(load.goodput),
         words.duration(phase.p99, at_least=phase.censored) if phase else words.MISSING,
         words.ratio(load.slowdown, at_least=load.slowdown_censored),
         words.duration(load.recovery),

@@ -60,11 +60,17 @@ def grade(load: Load) -> str:
 
 
 def during(load: Load) -> Phase | None:
-    """Return the phase in which the adverse clients were there, None where no phase was measured."""
+    """Return the phase that a row's figures are of, None where no phase was measured.
+
+    That is the one in which the adverse clients were there; of a closed loop, the one with the best rate.
+    """
     for name in DURING:
         for each in load.phases:
             if each.name == name:
                 return each
+    rates = [each.rate for each in load.steps]
+    if any(rates) and len(rates) == len(load.phases):
+        return load.phases[max(range(len(rates)), key=lambda place: rates[place] or 0.0)]
     if len(load.phases) > 1:
         return load.phases[1]
     return load.phases[0] if load.phases else None

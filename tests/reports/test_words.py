@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsgi_gauntlet.harness.model import Grade, Load, Outcome, Phase, Verdict
+from wsgi_gauntlet.harness.model import Grade, Load, Outcome, Phase, Step, Verdict
 from wsgi_gauntlet.reports import words
 
 
@@ -65,6 +65,9 @@ def test_the_phase_with_the_slow_clients() -> None:
     assert words.during(Load("a", "b", Grade.IMMUNE, phases=(before,))) is before
     assert words.during(Load("a", "b", Grade.IMMUNE, phases=(crowd, before, after))) is crowd
     assert words.during(Load("a", "b", Grade.IMMUNE, phases=(before, after))) is after
+    rates = (Step(1, rate=900.0), Step(8, rate=2000.0), Step(64, rate=1500.0))
+    assert words.during(Load("a", "b", Grade.MEASURED, phases=(before, after, before), steps=rates)) is after
+    assert words.during(Load("a", "b", Grade.MEASURED, phases=(before, after), steps=rates[1:])) is before
 
 
 def test_sizes_rates_and_lists() -> None:
