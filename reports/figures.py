@@ -140,8 +140,8 @@ def _charts(name: str, cells: Sequence[Load]) -> list[Chart]:
             )
     tails = [each for each in cells if each.percentiles]
     if tails:
-        rated = any(step.rate for each in tails for step in each.steps)
-        title = f"Latency by percentile {'at the best rate' if rated else 'while others are slow'}"
+        closed = any(step.rate for each in tails for step in each.steps)
+        title = f"Latency by percentile {'at the best rate' if closed else 'while others are slow'}"
         found.append(_chart(charts.percentiles(tails), f"{name}-tail", title, _tails(tails)))
     return found
 

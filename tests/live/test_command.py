@@ -257,6 +257,39 @@ def one_line_at_the_end(done: subprocess.CompletedProcess[str], code: int) -> st
     return done.stderr.strip().splitlines()[-1]
 
 
+def test_load_is_measured_kept_and_resumed(place: Place) -> None:
+    few = ("load", "waitress", "wsgiref", "--scenario", "throughput", "--duration", "0.5", "--clients", "2")
+    done = place.run(*few, "--json")
+    assert done.returncode in (0, 3), done.stderr
+    loads = {each["server"]: each for each in json.loads(done.stdout)["loads"]}
+    assert set(loads) == {"waitress", "wsgiref"}
+    assert all(each["grade"] in ("measured", "invalid") for each in loads.values())
+    assert [step["clients"] for step in loads["waitress"]["steps"]] == [1, 2]
+    assert loads["waitress"]["conditions"]["threads"] == 4
+    assert "<svg" in (place.path / "gauntlet-out" / "report.html").read_text()
+    again = place.run(*few, "--resume")
+    assert again.returncode == done.returncode, again.stderr
+    assert len(journal.read(place.path / "gauntlet-out").loads) == 2
+
+
+def test_a_broken_threshold_ends_with_1(place: Place) -> None:
+    (place.path / "pyproject.toml").write_text("[tool.wsgi-gauntlet.thresholds]\ngoodput = 1.5\n")
+    done = place.run("load", "wsgiref", "--scenario", "throughput", "--duration", "0.5", "--clients", "1")
+    assert done.returncode in (1, 3), done.stderr
+    assert done.returncode == 3 or "threshold broken: wsgiref throughput" in done.stderr
+
+
+def test_a_server_that_does_not_start_costs_the_others_no_load(place: Place) -> None:
+    (place.path / "pyproject.toml").write_text(
+        "[tool.wsgi-gauntlet.servers]\nbad = \"{python} -c 'raise SystemExit(7)' {port}\"\n"
+    )
+    done = place.run("load", "bad", "wsgiref", "--scenario", "throughput", "--duration", "0.5", "--clients", "1")
+    assert done.returncode == 4, done.stderr
+    results = journal.read(place.path / "gauntlet-out")
+    assert "exit code 7" in results.servers["bad"].why
+    assert [each.server for each in results.loads] == ["wsgiref"]
+
+
 def test_two_runs_side_by_side_do_not_disturb_each_other(place: Place) -> None:
     both = [place.start("check", "wsgiref", "gunicorn:gthread", *FEW, "--select", "pep3333/start") for _ in range(2)]
     told = [process.communicate(timeout=100)[1] for process in both]

@@ -367,6 +367,7 @@ async def main():
     except GauntletError as error:
         print(type(error).__name__, error)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that started us in the background ignores it
 trio.run(main)
 """
 
@@ -469,6 +470,7 @@ async def test_a_path_too_long_for_a_socket_is_avoided(folder: Path) -> None:
 
 
 HARNESS = """
+import signal
 import json, os, sys, trio
 from pathlib import Path
 from wsgi_gauntlet.harness import launch
@@ -483,6 +485,7 @@ async def main():
         print(json.dumps({"pids": server.processes(), "port": server.address.port}), flush=True)
         await trio.sleep_forever()
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that started us in the background ignores it
 trio.run(main)
 """
 

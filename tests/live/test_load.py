@@ -21,6 +21,10 @@ from wsgi_gauntlet.harness.model import Grade, Load, Outcome
 
 pytestmark = pytest.mark.live
 
+COLLAPSES_OR_NO_QUIET_MACHINE = (Grade.COLLAPSES, Grade.INVALID, Grade.INCONCLUSIVE)
+"""What a server that collapses comes to, also on a machine so busy that the program will not judge; the goodput, which
+each test asserts too, does not depend on that."""
+
 SLOTS = Path(__file__).parents[1] / "flawed" / "slots.py"
 
 NARROW = {"baseline": 1.0, "duration": 1.5, "recovery": 2.0, "budget": 30.0}
@@ -100,7 +104,7 @@ async def test_slow_headers_find_n_where_it_is_known(folder: Path) -> None:
         assert max(held for _, held in cell.crowd) == cell.steps[-1].clients
         assert {each.phase for each in cell.percentiles} == {"baseline", "crowd", "recovery"}
     for name in ("slots[threads=5]", "werkzeug:single", "gunicorn:sync[workers=2]"):
-        assert cells[name].grade in (Grade.COLLAPSES, Grade.INVALID)
+        assert cells[name].grade in COLLAPSES_OR_NO_QUIET_MACHINE
         assert cells[name].phases[1].outcomes[Outcome.UNFINISHED] > 0
 
 
@@ -120,8 +124,8 @@ async def test_the_classroom(folder: Path) -> None:
     assert alone.goodput is not None
     assert alone.goodput < 0.5
     assert threaded.goodput == 1.0
-    assert alone.grade in (Grade.COLLAPSES, Grade.INVALID)
-    assert "8 of 40 people" in alone.note or alone.grade is Grade.INVALID
+    assert alone.grade in COLLAPSES_OR_NO_QUIET_MACHINE
+    assert "8 of 40 people" in alone.note or alone.grade is not Grade.COLLAPSES
     assert alone.phases[2].outcomes[Outcome.OK] > 0
     assert alone.steps == ()  # nobody searched for N*
     assert all(a.intended <= b.intended for a, b in zip(alone.samples, alone.samples[1:], strict=False))

@@ -5,7 +5,6 @@ import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import psutil
 import pytest
 import trio
 
@@ -119,10 +118,8 @@ async def test_a_server_that_dies_in_a_case_is_started_again(
     tmp_path: Path, number: signal.Signals, verdict: Verdict
 ) -> None:
     async def killing(x: Exchange) -> None:
-        pid = x.server.pid
-        os.kill(pid, number)
-        while psutil.pid_exists(pid):
-            await trio.sleep(0.001)
+        os.kill(x.server.pid, number)
+        await x.server.end_within(10)
         await x.get("/echo")
 
     cells, _ = await checked(

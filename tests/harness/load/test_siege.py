@@ -22,7 +22,7 @@ from wsgi_gauntlet.harness.model import Grade, Outcome, Sample
 SMALL = {
     "clients": 6,
     "duration": 0.5,
-    "rate": 20,
+    "rate": 60,
     "baseline": 0.5,
     "recovery": 1,
     "per_second": 500,
