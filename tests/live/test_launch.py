@@ -367,7 +367,6 @@ async def main():
     except GauntletError as error:
         print(type(error).__name__, error)
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that started us in the background ignores it
 trio.run(main)
 """
 
@@ -470,8 +469,7 @@ async def test_a_path_too_long_for_a_socket_is_avoided(folder: Path) -> None:
 
 
 HARNESS = """
-import signal
-import json, os, sys, trio
+import json, os, signal, sys, trio
 from pathlib import Path
 from wsgi_gauntlet.harness import launch
 from wsgi_gauntlet.harness.adapter import Settings
