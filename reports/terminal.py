@@ -150,7 +150,8 @@ class Terminal:
     def _say(self, text: Text) -> None:
         with self._lock:
             self._spoke = self._clock()
-            self._console.print(text, soft_wrap=True, highlight=False)
+            # A log's lines are for grep and stay whole; a person's are broken between words.
+            self._console.print(text, soft_wrap=self._live is None, highlight=False)
 
     def _close_stage(self) -> None:
         if self._stage and self._live is None:
@@ -166,7 +167,7 @@ class Terminal:
     def _at_work(self, most: int) -> str:
         told = []
         for name, doing in list(self._recent().items())[-most:]:
-            share = "" if doing.fraction is None else f" {doing.fraction:.0%}"
+            share = "" if doing.fraction is None else f" {doing.fraction * 100:.0f} %"
             told.append(f"{line(name, 40)}: {doing.text}{share}")
         return "  " + "; ".join(told) if told else ""
 

@@ -35,8 +35,8 @@ def artefacts(samples: Sequence[Sample], *, kept: int, to_keep: int, flying: flo
     plateau = sum(DELAYED_ACK[0] <= each.service <= DELAYED_ACK[1] for each in answered)
     if len(answered) >= FEW and plateau >= PLATEAU * len(answered):
         found.append(
-            f"{plateau / len(answered):.0%} of the answers took 40 ms: Nagle's algorithm meets a delayed ACK (the "
-            "server writes head and body apart and leaves TCP_NODELAY off), no work is being done"
+            f"{plateau / len(answered) * 100:.0f} % of the answers took 40 ms: Nagle's algorithm meets a delayed ACK "
+            "(the server writes head and body apart and leaves TCP_NODELAY off), no work is being done"
         )
     if to_keep >= FEW // 2 and not kept:
         found.append("the server kept no connection alive: every request paid for a connection of its own")

@@ -195,7 +195,7 @@ class Course:
         served = goodput([each for each in self.cohort.seen(began) if each.intended < self.cohort.now - TICK])
         begin, end = SHARES.get(name, SHARES["search"])
         done = begin + (end - begin) * min((self.cohort.now - began) / seconds, 1.0)
-        self._arena.progress(done, f"{name}: {self.crowd.held} slow clients, {served:.0%} answered")
+        self._arena.progress(done, f"{name}: {self.crowd.held} slow clients, {served * 100:.0f} % answered")
 
 
 @asynccontextmanager

@@ -97,9 +97,9 @@ def grade(
 def told(phase: Phase) -> str:
     """Return what the users of `phase` got, in words."""
     if phase.p99 is None:
-        return f"{phase.goodput:.0%} of {phase.scheduled} requests answered"
+        return f"{phase.goodput * 100:.0f} % of {phase.scheduled} requests answered"
     bound = "at least " if phase.censored else ""
-    return f"{phase.goodput:.0%} of {phase.scheduled} requests answered, p99 {bound}{seconds(phase.p99)}"
+    return f"{phase.goodput * 100:.0f} % of {phase.scheduled} requests answered, p99 {bound}{seconds(phase.p99)}"
 
 
 def seconds(value: float) -> str:

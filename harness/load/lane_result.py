@@ -175,8 +175,8 @@ class LaneResult:
         if self.offered is None:
             if self.cpu_share > BUSY:
                 return (
-                    f"the generator took {self.cpu_share:.0%} of its core, so its own speed may be what was measured; "
-                    "use fewer connections or a machine with more cores"
+                    f"the generator took {self.cpu_share * 100:.0f} % of its core, so its own speed may be what was "
+                    "measured; use fewer connections or a machine with more cores"
                 )
             return ""
         if self.achieved is not None and self.achieved < ACHIEVED * self.offered:

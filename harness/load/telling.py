@@ -36,11 +36,11 @@ def tell_classroom(siege: Siege, people: int) -> str:
     if siege.grade is Grade.IMMUNE:
         now, then = seconds(during.p99 or 0.0), seconds(before.p99 or 0.0)
         return f"{few}, {others} noticed nothing: 99 % of the answers came within {now}, {then} before."
-    got = f"{few}, {others} got {during.goodput:.0%} of what they asked for"
+    got = f"{few}, {others} got {during.goodput * 100:.0f} % of what they asked for"
     if during.p99 is not None:
         bound = "at least " if during.censored else ""
         got = f"{got}, and the slowest hundredth took {bound}{seconds(during.p99)}"
-    return f"{got}; before, {before.goodput:.0%} came, and {pace}. {tell_recovery(siege)}".strip()
+    return f"{got}; before, {before.goodput * 100:.0f} % came, and {pace}. {tell_recovery(siege)}".strip()
 
 
 def tell_recovery(siege: Siege) -> str:

@@ -91,7 +91,7 @@ def test_a_quiet_log_gets_a_sign_of_life() -> None:
     shown.tick()
     assert file.getvalue().splitlines() == [
         "check: 10 cells",
-        "0:01  check 0/10  uwsgi: http/framing/desync 40%; waitress: restarting",
+        "0:01  check 0/10  uwsgi: http/framing/desync 40 %; waitress: restarting",
     ]
     clock.now += terminal.STALE
     shown.tick()

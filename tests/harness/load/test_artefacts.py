@@ -17,7 +17,7 @@ def test_a_plateau_at_40_ms() -> None:
     mixed = samples(0.002, 30) + samples(0.041, 10)
     found = artefacts(mixed, kept=20, to_keep=20, flying=0.4, elapsed=2)
     assert len(found) == 1
-    assert "25% of the answers took 40 ms" in found[0]
+    assert "25 % of the answers took 40 ms" in found[0]
 
 
 def test_wrong_bodies() -> None:

@@ -52,8 +52,8 @@ def test_a_late_generator_never_blames_a_server() -> None:
 
 
 def test_what_users_got_is_told_in_words() -> None:
-    assert told(phase(0.375, 5.0, 40, censored=True)) == "38% of 40 requests answered, p99 at least 5.0 s"
-    assert told(phase(0.0, None, 40)) == "0% of 40 requests answered"
+    assert told(phase(0.375, 5.0, 40, censored=True)) == "38 % of 40 requests answered, p99 at least 5.0 s"
+    assert told(phase(0.0, None, 40)) == "0 % of 40 requests answered"
     assert [seconds(value) for value in (0.0012, 0.0449, 0.95, 5.04)] == ["1.2 ms", "45 ms", "950 ms", "5.0 s"]
 
 

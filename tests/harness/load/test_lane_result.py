@@ -61,7 +61,7 @@ def test_nothing_measured_is_no_fault() -> None:
     ("more", "words"),
     [
         ({}, ""),
-        ({"cpu_seconds": 1.99}, "took 100% of its core"),
+        ({"cpu_seconds": 1.99}, "took 100 % of its core"),
         ({"ports_out": 3, "errors": 3}, "ran out of local ports 3 times"),
         ({"offered": 100.0, "achieved": 99.5, "lateness": histogram(0.5)}, ""),
         ({"offered": 100.0, "achieved": 98.0, "lateness": histogram(0.5)}, "only 98 of 100 requests a second"),

@@ -21,7 +21,7 @@ DOWN = Siege(8, Grade.COLLAPSES, "why", phase(1, 0.003), phase(0.02, 5.0, True),
 @pytest.mark.parametrize(
     ("siege", "expected"),
     [
-        (FINE, "With 8 slow clients the other users got this: 100% of 100 requests answered, p99 5.0 ms."),
+        (FINE, "With 8 slow clients the other users got this: 100 % of 100 requests answered, p99 5.0 ms."),
         (
             DOWN,
             (
@@ -71,8 +71,8 @@ def test_slow_clients(siege: Siege, expected: str) -> None:
         (
             DOWN,
             (
-                "With 8 of 40 people on bad Wi-Fi, the other 32 got 2% of what they asked for, and the slowest "
-                "hundredth took at least 5.0 s; before, 100% came, and 99 % of the answers came within 3.0 ms. "
+                "With 8 of 40 people on bad Wi-Fi, the other 32 got 2 % of what they asked for, and the slowest "
+                "hundredth took at least 5.0 s; before, 100 % came, and 99 % of the answers came within 3.0 ms. "
                 "It served well again as soon as the slow ones had gone."
             ),
         ),
