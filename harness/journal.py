@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from .documents import encoded
 from .errors import BadConfiguration, StorageFull
 from .model import SCHEMA, CaseInfo, Check, Load, Results, ScenarioInfo, ServerInfo
 
@@ -60,7 +61,6 @@ class End(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
 
 Line = Start | ServerLine | CheckLine | LoadLine | End
 
-_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Line)
 
 
@@ -107,26 +107,6 @@ class Journal:
         with _storage(self.folder):
             while data:
                 data = data[os.write(self._descriptor, data) :]
-
-
-def encoded(line: Line) -> bytes:
-    """Return `line` as JSON. Lone surrogates, which a server's log or app may hold and JSON may not, become escapes."""
-    try:
-        return _encoder.encode(line)
-    except UnicodeEncodeError:
-        return _encoder.encode(_without_surrogates(msgspec.to_builtins(line)))
-
-
-def _without_surrogates(value: Any) -> Any:
-    match value:
-        case str():
-            return value.encode("utf-8", "backslashreplace").decode()
-        case dict():
-            return {_without_surrogates(key): _without_surrogates(each) for key, each in value.items()}
-        case list() | tuple():
-            return [_without_surrogates(each) for each in value]
-        case _:
-            return value
 
 
 def claim(folder: Path) -> int:

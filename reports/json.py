@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from ..harness.documents import encoded
 from ..harness.errors import BadConfiguration
 from ..harness.model import SCHEMA, Check, Results, Verdict
 from ..harness.output import Output
@@ -30,13 +31,7 @@ FILENAME = "results.json"
 def render(results: Results) -> str:
     """Return `results` as one JSON document with a line break at its end."""
     small = msgspec.structs.replace(results, checks=tuple(_bounded(each) for each in results.checks))
-    try:
-        encoded = msgspec.json.encode(small)
-    except UnicodeEncodeError:
-        # A lone surrogate (a server's log or an app's event can hold one) has no UTF-8; JSON's own escape for it is
-        # refused by most readers, so it becomes the six characters of the escape.
-        encoded = msgspec.json.encode(_without_surrogates(msgspec.to_builtins(small, str_keys=True)))
-    return encoded.decode() + "\n"
+    return encoded(small).decode() + "\n"
 
 
 OUTPUT = Output("json", FILENAME, render)
@@ -92,18 +87,6 @@ def _bounded(cell: Check) -> Check:
     return msgspec.structs.replace(
         cell, evidence=bounded(cell.evidence, PLAIN if cell.verdict is Verdict.PASS else BOUNDS)
     )
-
-
-def _without_surrogates(value: Any) -> Any:
-    match value:
-        case str():
-            return value.encode("utf-8", "backslashreplace").decode()
-        case dict():
-            return {_without_surrogates(key): _without_surrogates(each) for key, each in value.items()}
-        case list() | tuple():
-            return [_without_surrogates(each) for each in value]
-        case _:
-            return value
 
 
 def _one_line(why: Exception) -> str:
