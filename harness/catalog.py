@@ -9,6 +9,7 @@ Nothing is registered anywhere: discover.py finds the objects that the decorator
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -32,7 +33,8 @@ DEADLINE = 10.0
 class Case:
     """One requirement: what is asked, by which sentence, and the function that finds out.
 
-    `needs` names cases that must pass first (else this one is skipped). `steps` is the docstring below its first line.
+    `needs` names cases that must pass first (else this one is skipped). The docstring's first line is `summary`;
+    below it stand paragraphs that begin with `Sends:`, `Expects:` and `Why:` (why a user cares), for `explain`.
     """
 
     id: str
@@ -40,7 +42,9 @@ class Case:
     reference: Reference
     run: Callable[[Exchange], Awaitable[None]]
     summary: str
-    steps: str = ""
+    sent: str = ""
+    expected: str = ""
+    why: str = ""
     tags: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     setup: Setup = field(default_factory=Setup)
@@ -53,7 +57,9 @@ class Case:
 
     def info(self) -> CaseInfo:
         """Return what a report shows of this case."""
-        return CaseInfo(self.id, self.level, self.tags, self.summary, self.reference, self.steps)
+        return CaseInfo(
+            self.id, self.level, self.tags, self.summary, self.reference, self.why, self.sent, self.expected
+        )
 
 
 @dataclass(frozen=True)
@@ -97,11 +103,22 @@ def case(
     """
 
     def decorate(function: Callable[..., Awaitable[None]]) -> Case | Family:
-        summary, steps = _words(function)
+        words = _words(function)
 
         def make(id_: str, run: Callable[[Exchange], Awaitable[None]]) -> Case:
             return Case(
-                id_, level, reference, run, summary, steps, tuple(tags), tuple(needs), setup or Setup(), deadline
+                id=id_,
+                level=level,
+                reference=reference,
+                run=run,
+                summary=words[""],
+                sent=words["Sends"],
+                expected=words["Expects"],
+                why=words["Why"],
+                tags=tuple(tags),
+                needs=tuple(needs),
+                setup=setup or Setup(),
+                deadline=deadline,
             )
 
         base = _place(function)
@@ -118,11 +135,11 @@ def scenario(
     """Turn `async def name(arena)` into a scenario; `smoke` and `full` are its parameters, by the same keys."""
 
     def decorate(function: Callable[[Arena], Awaitable[Load]]) -> Scenario:
-        summary, steps = _words(function)
+        words = _words(function)
         parts = _place(function).split("/")[1:]
         if len(parts) > 1 and parts[-1] == parts[-2]:
             parts.pop()
-        return Scenario("/".join(parts), title, f"{summary} {steps}".strip(), function, smoke, full, in_run)
+        return Scenario("/".join(parts), title, f"{words['']} {words['Why']}".strip(), function, smoke, full, in_run)
 
     return decorate
 
@@ -181,10 +198,17 @@ def _bound(function: Callable[..., Awaitable[None]], value: Any) -> Callable[[Ex
     return run
 
 
-def _words(function: Callable[..., Any]) -> tuple[str, str]:
-    text = inspect.cleandoc(function.__doc__ or "")
-    summary, _, steps = text.partition("\n\n")
-    return " ".join(summary.split()), " ".join(steps.split())
+def _words(function: Callable[..., Any]) -> dict[str, str]:
+    """Return the docstring by what its parts are for: '' is its first paragraph; a part without a label is a why."""
+    found = {"": "", "Sends": "", "Expects": "", "Why": ""}
+    first, *rest = re.split(r"\n\s*\n|\n(?=(?:Sends|Expects|Why):)", inspect.cleandoc(function.__doc__ or ""))
+    found[""] = " ".join(first.split())
+    for part in rest:
+        label, colon, text = part.partition(":")
+        known = bool(colon) and label in found
+        name, said = (label, text) if known else ("Why", part)
+        found[name] = " ".join(f"{found[name]} {said}".split())
+    return found
 
 
 def _place(function: Callable[..., Any]) -> str:

@@ -14,6 +14,7 @@ import trio
 
 from .errors import EventsLost, Skipped, Unsupported
 from .model import AppEvent
+from .patterns import Pattern
 from .response import Response
 from .wire import Transcript, Wire
 
@@ -32,10 +33,11 @@ Headers = Iterable[tuple[str, str]]
 class Exchange:
     """One attempt at one case against one running server."""
 
-    def __init__(self, server: Running, token: str, transcript: Transcript) -> None:
+    def __init__(self, server: Running, token: str, transcript: Transcript, pattern: Pattern = Pattern.WHOLE) -> None:
         self.server = server
         self.token = token
         self.transcript = transcript
+        self.pattern = pattern
         self._mark = server.channel.mark()
         self._log_mark = server.log_mark()
         self._wires: list[Wire] = []
@@ -43,8 +45,14 @@ class Exchange:
     # ------------------------------------------------------------------ the wire
 
     async def connect(self) -> Wire:
-        """Open a connection of its own to the server; it is closed when the attempt ends."""
-        wire = await Wire.open(self.server.address, self.transcript)
+        """Open a connection of its own to the server; it is closed when the attempt ends.
+
+        What is sent on it goes out in the attempt's pattern.
+        """
+        return await self._connect(self.transcript, self.pattern)
+
+    async def _connect(self, transcript: Transcript, pattern: Pattern) -> Wire:
+        wire = await Wire.open(self.server.address, transcript, pattern)
         self._wires.append(wire)
         return wire
 
@@ -139,7 +147,7 @@ class Exchange:
         The app sends its events before it answers, so whatever it saw earlier has arrived by then.
         """
         with trio.move_on_after(PATIENCE):
-            wire = await self.connect()
+            wire = await self._connect(self.transcript, Pattern.WHOLE)
             await wire.send(self.request("/fence", headers=[("Connection", "close")]))
             answer = await wire.response()
             await wire.close()

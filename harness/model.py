@@ -60,8 +60,9 @@ class Reference(msgspec.Struct, frozen=True):
 class Setup(msgspec.Struct, frozen=True):
     """What a case needs of the server; cells with equal setups share running instances.
 
-    `None` leaves the adapter's default. `environment` is added to the server's process environment. `alone` keeps the
-    instance's neighbours quiet: set it where the case measures time.
+    `None` leaves the adapter's default. `environment` is added to the server's process environment, `deployed` are
+    variables that its deployer puts into each request's environ, by the adapter's own way. `tls` has it speak https.
+    `alone` keeps the instance's neighbours quiet: set it where the case measures time.
     """
 
     workers: int | None = None
@@ -69,6 +70,8 @@ class Setup(msgspec.Struct, frozen=True):
     unix: bool = False
     mount: str = ""
     environment: tuple[tuple[str, str], ...] = ()
+    deployed: tuple[tuple[str, str], ...] = ()
+    tls: bool = False
     alone: bool = False
 
 
@@ -122,7 +125,11 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One cell of conformance: a server, a case, and the verdict with its evidence. `seconds` covers all attempts."""
+    """One cell of conformance: a server, a case, and the verdict with its evidence. `seconds` covers all attempts.
+
+    `patterns` are the ways of sending in which it held (see harness/patterns.py), empty where only one makes sense.
+    `findings` are what lint noticed in the answers on the way: they never change a verdict.
+    """
 
     server: str
     case: str
@@ -135,6 +142,8 @@ class Check(msgspec.Struct, frozen=True):
     attempts: int = 1
     seconds: float = 0.0
     evidence: Evidence = Evidence()
+    patterns: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
 
 
 class Outcome(enum.StrEnum):
@@ -272,7 +281,7 @@ class ServerInfo(msgspec.Struct, frozen=True):
 
 
 class CaseInfo(msgspec.Struct, frozen=True):
-    """What a report needs to know of a case beside its cells."""
+    """What a report needs to know of a case beside its cells: what is sent, what is expected, why a user cares."""
 
     id: str
     level: Level
@@ -280,6 +289,8 @@ class CaseInfo(msgspec.Struct, frozen=True):
     summary: str
     reference: Reference
     why: str = ""
+    sent: str = ""
+    expected: str = ""
 
 
 class ScenarioInfo(msgspec.Struct, frozen=True):

@@ -10,8 +10,6 @@ order, so that no cell suffers twice from what ran before it.
 
 from __future__ import annotations
 
-import secrets
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,17 +17,16 @@ from pathlib import Path
 
 import trio
 
+from .attempt import Attempt, answers, attempt
 from .catalog import Case
-from .errors import HarnessTrouble, ServerTrouble, Unsupported
-from .exchange import Exchange
-from .expect import Violation
-from .judge import BROKEN, Finding, judge, settle, settled
+from .deciding import decided, due
+from .errors import ServerTrouble, Unsupported
+from .judge import Finding, judge
 from .launch import Plan, Running, running
-from .model import Check, Evidence, Setup, Verdict
+from .model import Check, Setup, Verdict
 from .progress import Listener
-from .wire import Transcript
 
-TRIES = 2
+TRIES = 3
 """Attempts at a cell that blames the server; one that passes in between makes it flaky."""
 
 INSTANCES = 4
@@ -37,17 +34,6 @@ INSTANCES = 4
 
 AT_ONCE = 6
 """Servers driven at once: on two cores more only wait for each other."""
-
-ALIVE_WITHIN = 3.0
-"""Seconds in which an instance must answer before a case begins; an idle one needs milliseconds."""
-
-
-NEWS = 0.05
-"""Seconds in which word of a server's end reaches us; only waited for after a case that did not pass."""
-
-
-FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT")
-"""Signals that no server ends itself with: somebody else, or the kernel short of memory, did."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +55,6 @@ class Bench:
     tries: int = TRIES
 
 
-@dataclass(frozen=True)
-class _Attempt:
-    """One attempt at one cell."""
-
-    finding: Finding
-    evidence: Evidence
-    seconds: float
-
-
 @dataclass
 class _Row:
     """One server's cells of one call, while they are run. `looked` is set when the round has been at a case."""
@@ -86,7 +63,7 @@ class _Row:
     setups: dict[str, Setup]
     looked: dict[str, trio.Event] = field(default_factory=dict)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
-    attempts: dict[str, list[_Attempt]] = field(default_factory=dict)
+    attempts: dict[str, list[Attempt]] = field(default_factory=dict)
     doubtful: list[Case] = field(default_factory=list)
     trouble: Exception | None = None
 
@@ -116,7 +93,7 @@ async def _server(plan: Plan, cases: Sequence[Case], bench: Bench, limiter: trio
                     return
                 while queue:  # every instance gave up: what is left shares the reason of the last one
                     case = queue.popleft()
-                    _keep(row, case, _Attempt(judge(case.level, row.trouble), Evidence(), 0.0))
+                    _keep(row, case, Attempt(judge(case.level, row.trouble)))
                     _decide(row, case, bench)
 
 
@@ -162,7 +139,7 @@ async def _instance(row: _Row, setup: Setup, queue: deque[Case], tries: int, ben
                     await _cell(row, case, server, tries, bench)
                 except ServerTrouble as trouble:
                     # It could not be started again. This cell must be decided here: others may be waiting for it.
-                    _keep(row, case, _Attempt(judge(case.level, trouble), Evidence(), 0.0))
+                    _keep(row, case, Attempt(judge(case.level, trouble)))
                     _decide(row, case, bench)
                     raise
                 finally:
@@ -199,84 +176,29 @@ async def _cell(row: _Row, case: Case, server: Running, tries: int, bench: Bench
                 return
         if row.verdicts.get(need, Verdict.PASS) not in (Verdict.PASS, Verdict.INFO):
             reason = f"needs {need}, which came to {row.verdicts[need]}"
-            _keep(row, case, _Attempt(Finding(Verdict.SKIPPED, actual=reason), Evidence(), 0.0))
+            _keep(row, case, Attempt(Finding(Verdict.SKIPPED, actual=reason)))
             _decide(row, case, bench)
             return
     bench.listener.working(row.plan.name, case.id)
-    while not settled([each.finding for each in row.attempts.get(case.id, [])], bench.tries):
-        if len(row.attempts.get(case.id, [])) >= tries:
+    made = row.attempts.setdefault(case.id, [])
+    while pattern := due(case, made, bench.tries):
+        if sum(each.pattern is pattern for each in made) >= tries:
             row.doubtful.append(case)
             return
         notes: list[str] = []
-        if not await _answers(server):
+        # After a pass it has just answered.
+        if not (made and made[-1].finding.verdict is Verdict.PASS) and not await answers(server):
             notes.append(f"did not answer before the attempt ({server.ended or 'still running'}); started afresh")
             await server.restart(grace=0)
-        _keep(row, case, await _attempt(case, server, notes))
+        made.append(await attempt(case, server, pattern, notes))
     _decide(row, case, bench)
 
 
-async def _answers(server: Running) -> bool:
-    if not server.alive:
-        return False
-    token = secrets.token_hex(4)
-    exchange = Exchange(server, token, Transcript())
-    try:
-        with trio.move_on_after(ALIVE_WITHIN):
-            return await exchange.alive()
-    except (HarnessTrouble, ServerTrouble):
-        return False
-    finally:
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
-            await exchange.close()
-    return False
-
-
-async def _attempt(case: Case, server: Running, notes: list[str]) -> _Attempt:
-    started = time.monotonic()
-    transcript = Transcript()
-    exchange = Exchange(server, secrets.token_hex(4), transcript)
-    raised: BaseException | None = None
-    scope = trio.CancelScope(deadline=trio.current_time() + case.deadline)
-    try:
-        with scope:
-            await case.run(exchange)
-    except Exception as problem:  # noqa: BLE001 - whatever a case raises decides its cell, never the run
-        raised = problem
-    finally:
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
-            await exchange.close()
-    if scope.cancelled_caught:
-        raised = HarnessTrouble(f"the case did not come to an end within {case.deadline:g} s")
-    if raised is not None and (ended := await server.end_within(NEWS)):
-        notes.append(f"the server ended during the case: {ended}")
-        if not isinstance(raised, Violation) and not ended.endswith(FROM_OUTSIDE):
-            raised = Violation("the server to stay up, whatever the case sends and its app does", f"it ended: {ended}")
-    evidence = Evidence(transcript.events, exchange.app_events(), exchange.log_so_far(), tuple(notes))
-    return _Attempt(judge(case.level, raised), evidence, time.monotonic() - started)
-
-
-def _keep(row: _Row, case: Case, attempt: _Attempt) -> None:
+def _keep(row: _Row, case: Case, attempt: Attempt) -> None:
     row.attempts.setdefault(case.id, []).append(attempt)
 
 
 def _decide(row: _Row, case: Case, bench: Bench) -> None:
-    attempts = row.attempts.pop(case.id)
-    told = settle([each.finding for each in attempts])
-    # The evidence of what the verdict rests on: the last attempt that came to it, or for flaky the one that blamed.
-    shown = [each for each in attempts if each.finding == told or each.finding.verdict in BROKEN] or attempts
-    row.verdicts[case.id] = told.verdict
-    bench.decided(
-        Check(
-            server=row.plan.name,
-            case=case.id,
-            level=case.level,
-            tags=case.tags,
-            verdict=told.verdict,
-            summary=case.summary,
-            expected=told.expected,
-            actual=told.actual,
-            attempts=len(attempts),
-            seconds=round(sum(each.seconds for each in attempts), 4),
-            evidence=shown[-1].evidence,
-        )
-    )
+    cell = decided(row.plan.name, case, row.attempts.pop(case.id))
+    row.verdicts[case.id] = cell.verdict
+    bench.decided(cell)

@@ -18,7 +18,9 @@ import trio
 from .address import Address
 from .errors import OutOfResources, ServerTrouble
 from .model import WireEvent, WireKind
+from .patterns import Pattern, pieces
 from .response import Ending, Response, ResponseParser
+from .wellformed import well_formed
 
 EVENT_LIMIT = 64 * 1024
 """Bytes of one event that the evidence keeps."""
@@ -44,6 +46,8 @@ class Transcript:
     """What was seen on all connections of one attempt, cut to what is worth keeping."""
 
     def __init__(self) -> None:
+        self._sent: dict[int, bytearray] = {}
+        self._unseen: dict[int, int] = {}
         self._events: list[WireEvent] = []
         self._kept = 0
         self._full = False
@@ -54,6 +58,13 @@ class Transcript:
         """Everything recorded so far, in order."""
         return tuple(self._events)
 
+    @property
+    def well_formed(self) -> bool:
+        """Whether on every connection whole, well-formed requests went out and nothing else."""
+        return bool(self._sent) and all(
+            well_formed(bytes(data), self._unseen.get(number, 0)) for number, data in self._sent.items()
+        )
+
     def connection(self) -> int:
         """Return the number of a new connection, from 1."""
         self._connections += 1
@@ -62,6 +73,11 @@ class Transcript:
     def record(self, connection: int, kind: WireKind, data: bytes = b"", note: str = "") -> None:
         """Add one event that happened now. Data beyond the limits is left out, and the event says how much."""
         at = time.monotonic()
+        if kind is WireKind.SENT:
+            sent = self._sent.setdefault(connection, bytearray())
+            room = EVENT_LIMIT - len(sent)
+            sent += data[:room]
+            self._unseen[connection] = self._unseen.get(connection, 0) + max(0, len(data) - room)
         if len(self._events) >= EVENTS_LIMIT:
             if not self._full:
                 self._full = True
@@ -83,8 +99,13 @@ class Wire:
     """
 
     def __init__(
-        self, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream], transcript: Transcript, number: int
+        self,
+        stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
+        transcript: Transcript,
+        number: int,
+        pattern: Pattern = Pattern.WHOLE,
     ) -> None:
+        self._pattern = pattern
         self._stream = stream
         self._transcript = transcript
         self._number = number
@@ -95,8 +116,10 @@ class Wire:
         self._closed = False
 
     @classmethod
-    async def open(cls, address: Address, transcript: Transcript, timeout: float = 5.0) -> Wire:
-        """Connect to `address`.
+    async def open(
+        cls, address: Address, transcript: Transcript, pattern: Pattern = Pattern.WHOLE, timeout: float = 5.0
+    ) -> Wire:
+        """Connect to `address`; what is sent goes out in `pattern`.
 
         Raises ConnectFailed where nobody takes the connection within `timeout`, OutOfResources where no socket or
         local port is left to us.
@@ -122,7 +145,7 @@ class Wire:
         except trio.Cancelled:
             plain.close()
             raise
-        wire = cls(secured, transcript, transcript.connection())
+        wire = cls(secured, transcript, transcript.connection(), pattern)
         wire._record(WireKind.OPENED, note=str(address))
         return wire
 
@@ -243,7 +266,10 @@ class Wire:
 
     async def _send_all(self, data: bytes) -> bool:
         try:
-            await self._stream.send_all(data)
+            for piece in pieces(data, self._pattern):
+                if piece.wait:
+                    await trio.sleep(piece.wait)
+                await self._stream.send_all(piece.data)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as gone:
             # The kernel reports a reset once: here, and then the reading side sees a plain end.
             self._reset_on_send = isinstance(gone.__cause__, ConnectionResetError)

@@ -15,7 +15,11 @@ def made(place: str) -> Case:
     async def run(x: Exchange) -> None:
         """A good server does it.
 
-        Sent: nothing.
+        Sends: nothing.
+        Expects: silence,
+        and calm.
+
+        Why: peace.
         """
 
     module, _, run.__name__ = place.rpartition(".")
@@ -28,7 +32,8 @@ def made(place: str) -> Case:
 def test_the_id_is_the_place_and_the_docstring_the_words() -> None:
     found = made("pep3333.start_response.late_call")
     assert (found.id, found.area) == ("pep3333/start-response/late-call", "pep3333/start-response")
-    assert (found.summary, found.steps) == ("A good server does it.", "Sent: nothing.")
+    assert (found.summary, found.sent) == ("A good server does it.", "nothing.")
+    assert (found.expected, found.why) == ("silence, and calm.", "peace.")
     assert found.info().reference.url.startswith("https://peps.python.org/pep-3333/#")
 
 

@@ -1,0 +1,95 @@
+"""One attempt at one case on one running server, from its first byte to a finding with all the evidence."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import trio
+
+from .catalog import Case
+from .errors import HarnessTrouble, ServerTrouble
+from .exchange import Exchange
+from .expect import Violation
+from .judge import Finding, judge
+from .launch import Running
+from .model import Evidence
+from .patterns import Pattern
+from .wire import Transcript
+
+ALIVE_WITHIN = 3.0
+"""Seconds in which an instance must answer before a case begins; an idle one needs milliseconds."""
+
+NEWS = 0.05
+"""Seconds in which word of a server's end reaches us; only waited for after a case that did not pass."""
+
+FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT")
+"""Signals that no server ends itself with: somebody else, or the kernel short of memory, did."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What one attempt came to. `seconds` is how long it took; `pattern` how its bytes were sent.
+
+    `well_formed` says that all it sent was, so that the other ways of sending must come to the same.
+    """
+
+    finding: Finding
+    evidence: Evidence = field(default_factory=Evidence)
+    seconds: float = 0.0
+    pattern: Pattern = Pattern.WHOLE
+    well_formed: bool = False
+    lint: tuple[str, ...] = ()
+
+
+async def attempt(
+    case: Case,
+    server: Running,
+    pattern: Pattern = Pattern.WHOLE,
+    notes: Iterable[str] = (),
+    transcript: Transcript | None = None,
+) -> Attempt:
+    """Run `case` once against `server`. Whatever the case or the server does is in what is returned.
+
+    `notes` go into the evidence. `transcript` is where it is recorded, for those that want to watch.
+    """
+    told = list(notes)
+    started = time.monotonic()
+    transcript = transcript or Transcript()
+    exchange = Exchange(server, secrets.token_hex(4), transcript, pattern)
+    raised: BaseException | None = None
+    scope = trio.CancelScope(deadline=trio.current_time() + case.deadline)
+    try:
+        with scope:
+            await case.run(exchange)
+    except Exception as problem:  # noqa: BLE001 - whatever a case raises decides its cell, never the run
+        raised = problem
+    finally:
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+            await exchange.close()
+    if scope.cancelled_caught:
+        raised = HarnessTrouble(f"the case did not come to an end within {case.deadline:g} s")
+    if raised is not None and (ended := await server.end_within(NEWS)):
+        told.append(f"the server ended during the case: {ended}")
+        if not isinstance(raised, Violation) and not ended.endswith(FROM_OUTSIDE):
+            raised = Violation("the server to stay up, whatever the case sends and its app does", f"it ended: {ended}")
+    evidence = Evidence(transcript.events, exchange.app_events(), exchange.log_so_far(), tuple(told))
+    return Attempt(judge(case.level, raised), evidence, time.monotonic() - started, pattern, transcript.well_formed, ())
+
+
+async def answers(server: Running) -> bool:
+    """Say whether `server` answers a plain request with the app, as it must before a case begins."""
+    if not server.alive:
+        return False
+    exchange = Exchange(server, secrets.token_hex(4), Transcript())
+    try:
+        with trio.move_on_after(ALIVE_WITHIN):
+            return await exchange.alive()
+    except (HarnessTrouble, ServerTrouble):
+        return False
+    finally:
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+            await exchange.close()
+    return False

@@ -1,0 +1,76 @@
+"""From the attempts at one cell to its verdict: in which ways it is sent, how often, and what that comes to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .attempt import Attempt
+from .catalog import Case
+from .judge import BROKEN, Finding, settle, settled
+from .model import Check, Verdict
+from .patterns import Pattern
+
+SAYS_NOTHING = frozenset({Verdict.SKIPPED, Verdict.UNSUPPORTED})
+"""What a further way of sending may come to without changing the cell."""
+
+
+def due(case: Case, attempts: Sequence[Attempt], tries: int) -> Pattern | None:
+    """Return the way of sending that the next attempt at the cell is to use; None where the cell is decided.
+
+    Only what has passed in one piece, and was well-formed, is sent in the other ways. A case that measures time is
+    sent in one: the others would be what it measures.
+    """
+    for pattern in Pattern:
+        made = [each for each in attempts if each.pattern is pattern]
+        if not settled([each.finding for each in made], tries):
+            return pattern
+        told = settle([each.finding for each in made])
+        if pattern is Pattern.WHOLE and (
+            told.verdict is not Verdict.PASS or not made[-1].well_formed or case.setup.alone
+        ):
+            return None
+        if told.verdict is not Verdict.PASS and told.verdict not in SAYS_NOTHING:
+            return None
+    return None
+
+
+def decided(server: str, case: Case, attempts: Sequence[Attempt]) -> Check:
+    """Return the cell that `attempts`, in the order of `due`, come to.
+
+    Its evidence is of what the verdict rests on: the last attempt that came to it, or for flaky the one that blamed.
+    """
+    told, chosen, held = _told(attempts)
+    shown = [each for each in chosen if each.finding == told or each.finding.verdict in BROKEN] or chosen
+    way = chosen[-1].pattern
+    actual = told.actual if way is Pattern.WHOLE or not told.actual else f"sent {way}: {told.actual}"
+    return Check(
+        server=server,
+        case=case.id,
+        level=case.level,
+        tags=case.tags,
+        verdict=told.verdict,
+        summary=case.summary,
+        expected=told.expected,
+        actual=actual,
+        attempts=len(attempts),
+        seconds=round(sum(each.seconds for each in attempts), 4),
+        evidence=shown[-1].evidence,
+        patterns=tuple(held) if any(each.pattern is not Pattern.WHOLE for each in attempts) else (),
+        findings=tuple(dict.fromkeys(line for each in attempts for line in each.lint)),
+    )
+
+
+def _told(attempts: Sequence[Attempt]) -> tuple[Finding, list[Attempt], list[Pattern]]:
+    """Return what decides, the attempts that it rests on, and the ways of sending in which the case held."""
+    held: list[Pattern] = []
+    whole = [each for each in attempts if each.pattern is Pattern.WHOLE]
+    for pattern in Pattern:
+        made = [each for each in attempts if each.pattern is pattern]
+        if not made:
+            continue
+        told = settle([each.finding for each in made])
+        if told.verdict is Verdict.PASS:
+            held.append(pattern)
+        elif pattern is Pattern.WHOLE or told.verdict not in SAYS_NOTHING:
+            return told, made, held
+    return settle([each.finding for each in whole]), whole, held

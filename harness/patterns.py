@@ -1,0 +1,75 @@
+"""Ways of sending the same bytes: how a stream is cut into segments must make no difference to a server.
+
+TCP promises an order of bytes, not of packets. The engine sends every well-formed case in each of these ways.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+PAUSE = 0.02
+"""Seconds between two pieces: long enough for a server to have read the first and to wait for more."""
+
+SINGLE = 2048
+"""Bytes of one message sent one by one: heads are shorter, and what follows is of no other kind."""
+
+MOST_PIECES = 200
+"""Segments that one message is cut into at CRLFs."""
+
+
+class Pattern(enum.StrEnum):
+    """A way of sending."""
+
+    WHOLE = "whole"
+    BYTES = "byte by byte"
+    LINES = "split at every CRLF"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Bytes for a segment of their own, and the seconds to wait before they go out."""
+
+    data: bytes
+    wait: float = 0.0
+
+
+def pieces(data: bytes, pattern: Pattern) -> Iterator[Piece]:
+    """Return the segments that `data` goes out in; joined they are `data`."""
+    match pattern:
+        case Pattern.WHOLE:
+            yield Piece(data)
+        case Pattern.BYTES:
+            for at in range(min(len(data), SINGLE)):
+                yield Piece(data[at : at + 1])
+            if len(data) > SINGLE:
+                yield Piece(data[SINGLE:])
+        case Pattern.LINES:
+            # Between CR and LF, where a parser that looks for both at once goes wrong.
+            yield from (Piece(each) for each in _lines(data))
+        case Pattern.PAUSED:
+            # In the middle of the head, between head and body, in the middle of the body.
+            head = data.find(b"\r\n\r\n") + 4
+            cuts = {len(data) // 2} if head < 4 else {head // 2, head, (head + len(data)) // 2}
+            yield from _paused(data, sorted(cut for cut in cuts if 0 < cut < len(data)))
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
+    start = 0
+    for _ in range(MOST_PIECES):
+        end = data.find(b"\r\n", start)
+        if end < 0:
+            break
+        yield data[start : end + 1]
+        start = end + 1
+    if start < len(data):
+        yield data[start:]
+
+
+def _paused(data: bytes, cuts: list[int]) -> Iterator[Piece]:
+    start = 0
+    for cut in [*cuts, len(data)]:
+        yield Piece(data[start:cut], PAUSE if start else 0.0)
+        start = cut

@@ -1,0 +1,108 @@
+"""Whether what a case sent on one connection is a row of whole, well-formed HTTP/1 requests of ordinary size.
+
+Strict where a server may be lenient: what is not plainly good is "no", and then a way of sending it proves nothing
+(a server may refuse it at the first byte that is wrong). Grammar of RFC 9112, sections 2 to 7, and RFC 9110, section 5.
+"""
+
+from __future__ import annotations
+
+import re
+
+ORDINARY = 8000
+"""Bytes of a head. RFC 9112, section 3: "It is RECOMMENDED that all HTTP senders and recipients support, at a minimum,
+request-line lengths of 8000 octets." A longer one may be refused before it has come whole."""
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") (\S+) HTTP/1\.([01])")
+_TARGET = re.compile(rb"(?:[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
+_FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*((?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)[ \t]*")
+_HOST = re.compile(rb"(?:[A-Za-z0-9\-._~]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
+_CHUNK = re.compile(
+    rb"([0-9A-Fa-f]{1,15})((?:[ \t]*;[ \t]*" + _TOKEN + rb"(?:[ \t]*=[ \t]*(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*)"
+)
+
+
+def well_formed(sent: bytes, unseen: int = 0) -> bool:
+    """Say whether `sent` is one or more whole, well-formed requests and nothing else.
+
+    `unseen` is how many bytes more went out that were not kept; they may only be the rest of a body.
+    """
+    rest: bytes | None = sent
+    while rest:
+        rest = _after_request(rest, unseen)
+    return bool(sent) and rest is not None
+
+
+def _after_request(data: bytes, unseen: int) -> bytes | None:
+    """Return what follows the request that `data` begins with; None where it is not well-formed."""
+    end = data.find(b"\r\n\r\n")
+    if not 0 <= end <= ORDINARY:
+        return None
+    line, *lines = data[:end].split(b"\r\n")
+    asked = _REQUEST_LINE.fullmatch(line)
+    if not asked or not _target(asked[1], asked[2]):
+        return None
+    fields: dict[bytes, list[bytes]] = {}
+    for each in lines:
+        field = _FIELD.fullmatch(each)
+        if not field:
+            return None
+        fields.setdefault(field[1].lower(), []).append(field[2])
+    hosts = fields.get(b"host", [])
+    if len(hosts) != 1 and (asked[3] == b"1" or len(hosts) > 1):
+        return None
+    if not all(_HOST.fullmatch(each) for each in hosts):
+        return None
+    return _after_body(data[end + 4 :], fields, later=asked[3] == b"1", unseen=unseen)
+
+
+def _target(method: bytes, target: bytes) -> bool:
+    if not _TARGET.fullmatch(target):
+        return False
+    if method == b"CONNECT":
+        return _HOST.fullmatch(target) is not None and b":" in target
+    return target[:1] == b"/" or target.lower().startswith((b"http://", b"https://"))
+
+
+def _after_body(data: bytes, fields: dict[bytes, list[bytes]], *, later: bool, unseen: int) -> bytes | None:
+    lengths, codings = fields.get(b"content-length", []), fields.get(b"transfer-encoding", [])
+    if codings:
+        chunked = later and not lengths and len(codings) == 1 and codings[0].lower() == b"chunked"
+        return _after_chunks(data, unseen) if chunked else None
+    if not lengths:
+        return data
+    if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]):
+        return None
+    length = int(lengths[0])
+    if length > len(data):
+        return b"" if length == len(data) + unseen else None
+    return data[length:]
+
+
+def _after_chunks(data: bytes, unseen: int) -> bytes | None:
+    while True:
+        end = data.find(b"\r\n")
+        size = _CHUNK.fullmatch(data[:end]) if end >= 0 else None
+        if not size:
+            return b"" if unseen and end < 0 else None
+        length, data = int(size[1], 16), data[end + 2 :]
+        if not length:
+            return _after_trailers(data)
+        if len(data) < length + 2:
+            return b"" if unseen else None
+        if data[length : length + 2] != b"\r\n":
+            return None
+        data = data[length + 2 :]
+
+
+def _after_trailers(data: bytes) -> bytes | None:
+    while True:
+        line, found, data = data.partition(b"\r\n")
+        if not found:
+            return None
+        if not line:
+            return data
+        if not _FIELD.fullmatch(line):
+            return None
