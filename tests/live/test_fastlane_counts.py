@@ -1,0 +1,163 @@
+"""What the fast lane counts: stalls, endless answers, the unheard, and what it refuses to do."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+from pathlib import Path
+
+import pytest
+import trio
+
+from wsgi_gauntlet.harness.address import Address
+from wsgi_gauntlet.harness.errors import OutOfResources, TargetRefused
+from wsgi_gauntlet.harness.load import connections
+from wsgi_gauntlet.harness.load.fastlane import closed_loop
+from wsgi_gauntlet.harness.load.openlane import open_loop
+
+from .lane_servers import BODY, REQUEST, always, answer, closed, once, requests, serving, silent
+
+pytestmark = pytest.mark.live
+
+
+async def test_a_stall_is_a_time_out_and_a_lower_bound() -> None:
+    def behave(conn: socket.socket, number: int) -> None:
+        for _ in requests(conn):
+            if number:
+                conn.sendall(answer())
+
+    found = await closed(behave, seconds=0.5, timeout=0.2)
+    assert found.timeouts >= 1
+    assert found.ok > 0
+    assert found.goodput == found.ok / (found.ok + found.timeouts)
+    half, last = found.quantile(0.5), found.quantile(1.0)
+    assert half is not None
+    assert not half[1]
+    assert last is not None
+    assert last[0] >= 0.199
+    assert last[1]
+
+
+async def test_what_nobody_answers_until_the_end_is_a_lower_bound_too() -> None:
+    found = await closed(silent)
+    assert (found.ok, found.requests, found.unfinished, found.overdue) == (0, 0, 2, 2)
+    assert found.goodput == 0
+    half = found.quantile(0.5)
+    assert half is not None
+    assert half[0] >= 0.1
+    assert half[1]
+
+
+async def test_an_endless_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_LIMIT", 10_000)
+
+    def behave(conn: socket.socket, _number: int) -> None:
+        next(requests(conn))
+        conn.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            conn.sendall(b"x" * 10_000)
+
+    found = await closed(behave)
+    assert found.wrong == found.requests > 0
+    assert list(found.troubles or ()) == ["an answer is far longer than the right one"]
+
+
+async def test_troubles_are_bounded_in_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "KINDS_OF_TROUBLE", 3)
+    bodies = itertools.count(100)
+
+    def behave(conn: socket.socket, _number: int) -> None:
+        next(requests(conn))
+        conn.sendall(answer(b"x" * next(bodies)))
+
+    found = await closed(behave, clients=8)
+    assert found.wrong > 3
+    assert len(found.troubles or ()) == 3
+
+
+async def test_nobody_listens() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        found = await closed_loop(Address(port=taken.getsockname()[1]), REQUEST, body=BODY, connections=3, seconds=0.1)
+    assert found.ok == 0
+    assert 0 < found.refused == found.errors <= 20
+    assert list(found.troubles or ()) == ["ECONNREFUSED (Connection refused) at connect"]
+
+
+async def test_over_a_unix_socket(tmp_path: Path) -> None:
+    with serving(always(answer()), tmp_path / "s") as address:
+        found = await closed_loop(address, REQUEST, body=BODY, connections=2, seconds=0.1)
+    assert found.ok == found.requests > 0
+
+
+async def test_cancelling_ends_a_lane_at_once() -> None:
+    for behave in (always(answer()), silent):
+        with serving(behave) as address, trio.move_on_after(0.05) as scope:
+            await closed_loop(address, REQUEST, body=BODY, connections=2, seconds=60)
+        assert scope.cancelled_caught
+
+
+async def test_others_run_while_a_lane_is_busy() -> None:
+    passes = 0
+
+    async def count() -> None:
+        nonlocal passes
+        while True:
+            await trio.sleep(0.001)
+            passes += 1
+
+    with serving(always(answer())) as address:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(count)
+            await closed_loop(address, REQUEST, body=BODY, connections=4, seconds=0.3)
+            nursery.cancel_scope.cancel()
+    assert passes
+
+
+async def test_elsewhere_is_refused() -> None:
+    with pytest.raises(TargetRefused, match="loopback"):
+        await closed_loop(Address("192.0.2.1", 80), REQUEST, body=BODY, connections=1, seconds=1)
+    with pytest.raises(TargetRefused, match="loopback"):
+        await open_loop(Address("192.0.2.1", 80), REQUEST, body=BODY, connections=1, schedule=[0.0])
+
+
+@pytest.mark.parametrize("wrong", [{"connections": 0}, {"seconds": float("inf")}, {"timeout": -1}])
+async def test_numbers_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
+    numbers = {"connections": 1, "seconds": 1.0, **wrong}
+    with pytest.raises(ValueError, match="above 0"):
+        await closed_loop(Address(port=1), REQUEST, body=BODY, **numbers)  # type: ignore[arg-type]
+
+
+async def test_no_descriptor_left_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: object) -> socket.socket:
+        raise OSError(24, "Too many open files")
+
+    lane = connections.Connections(Address(port=1), REQUEST, status=200, body=BODY)
+    monkeypatch.setattr(socket, "socket", none_left)
+    with pytest.raises(OutOfResources, match="ulimit -n"):
+        lane.connect(0)
+    lane.close()
+
+
+async def test_ports_that_run_out_make_the_measurement_invalid(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoPort(socket.socket):
+        def connect_ex(self, _address: object) -> int:
+            return 99  # EADDRNOTAVAIL
+
+    monkeypatch.setattr(socket, "socket", NoPort)
+    found = await closed_loop(Address(port=1), REQUEST, body=BODY, connections=1, seconds=0.05)
+    assert found.ports_out == found.errors > 0
+    assert "local ports" in found.health().why
+
+
+async def test_many_connects_use_many_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SOURCE_EVERY", 2)
+    sources = set()
+
+    def behave(conn: socket.socket, _number: int) -> None:
+        sources.add(conn.getpeername()[0])
+        once(answer(head=b"Connection: close\r\n"))(conn, 0)
+
+    found = await closed(behave, clients=1)
+    assert found.ok == found.requests > 0
+    assert {"127.0.0.1", "127.0.0.2", "127.0.0.3"} <= sources
