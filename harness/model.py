@@ -124,11 +124,37 @@ class Evidence(msgspec.Struct, frozen=True):
     process: tuple[str, ...] = ()
 
 
+class Standing(enum.StrEnum):
+    """How a cell stands to the baseline that it was held against; the two unexpected ones break the run."""
+
+    EXPECTED = "expected"
+    UNEXPECTED_FAIL = "unexpected fail"
+    UNEXPECTED_PASS = "unexpected pass"
+    OTHER = "other than expected"
+    EXPIRED = "expired"
+
+
+class Expectation(msgspec.Struct, frozen=True):
+    """What the baseline says of a cell; all but `standing` is empty where it has no entry.
+
+    `expires` is a date (ISO 8601), the entry's last good day; `where` says in words where the entry is in the file.
+    """
+
+    standing: Standing
+    verdict: Verdict | None = None
+    reason: str = ""
+    link: str = ""
+    expires: str = ""
+    expired: bool = False
+    where: str = ""
+
+
 class Check(msgspec.Struct, frozen=True):
     """One cell of conformance: a server, a case, and the verdict with its evidence. `seconds` covers all attempts.
 
     `patterns` are the ways of sending in which it held (see harness/patterns.py), empty where only one makes sense.
-    `findings` are what lint noticed in the answers on the way: they never change a verdict.
+    `findings` are what lint noticed in the answers on the way: they never change a verdict. `baseline` is None where
+    no baseline was given or it has nothing to say of the cell.
     """
 
     server: str
@@ -144,6 +170,7 @@ class Check(msgspec.Struct, frozen=True):
     evidence: Evidence = Evidence()
     patterns: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
+    baseline: Expectation | None = None
 
 
 class Outcome(enum.StrEnum):
@@ -302,7 +329,10 @@ class ScenarioInfo(msgspec.Struct, frozen=True):
 
 
 class Results(msgspec.Struct, frozen=True):
-    """`results.json`, schema 1. `environment` describes machine, program and call; `finished` is false after Ctrl-C."""
+    """`results.json`, schema 1. `environment` describes machine, program and call; `finished` is false after Ctrl-C.
+
+    `baseline` names the file that the cells were held against, '' where there was none.
+    """
 
     schema: int
     environment: dict[str, Any]
@@ -312,6 +342,7 @@ class Results(msgspec.Struct, frozen=True):
     cases: dict[str, CaseInfo] = {}
     scenarios: dict[str, ScenarioInfo] = {}
     finished: bool = True
+    baseline: str = ""
 
 
 SCHEMA = 1
