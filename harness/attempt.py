@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 import trio
 
 from .catalog import Case
-from .errors import HarnessTrouble, ServerTrouble
+from .doubts import Pulse, doubt
+from .errors import HarnessTrouble, ServerTrouble, Skipped
 from .exchange import Exchange
 from .expect import Violation
 from .judge import Finding, judge
 from .launch import Running
 from .model import Evidence
 from .patterns import Pattern
+from .tasks import beside
 from .wire import Transcript
 
 ALIVE_WITHIN = 3.0
@@ -61,9 +63,12 @@ async def attempt(
     exchange = Exchange(server, secrets.token_hex(4), transcript, pattern)
     raised: BaseException | None = None
     scope = trio.CancelScope(deadline=trio.current_time() + case.deadline)
+    pulse = Pulse()
     try:
         with scope:
-            await case.run(exchange)
+            async with beside() as nursery:
+                nursery.start_soon(pulse.beat)
+                await case.run(exchange)
     except Exception as problem:  # noqa: BLE001 - whatever a case raises decides its cell, never the run
         raised = problem
     finally:
@@ -75,6 +80,9 @@ async def attempt(
         told.append(f"the server ended during the case: {ended}")
         if not isinstance(raised, Violation) and not ended.endswith(FROM_OUTSIDE):
             raised = Violation("the server to stay up, whatever the case sends and its app does", f"it ended: {ended}")
+    if isinstance(raised, Violation | Skipped) and (why := doubt(server, pulse, started)):
+        told.append(f"seen in the attempt: {raised}")
+        raised = HarnessTrouble(why)
     evidence = Evidence(transcript.events, exchange.app_events(), exchange.log_so_far(), tuple(told))
     return Attempt(judge(case.level, raised), evidence, time.monotonic() - started, pattern, transcript.well_formed, ())
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from .attempt import Attempt
 from .catalog import Case
 from .judge import BROKEN, Finding, settle, settled
-from .model import Check, Verdict
+from .model import Check, Evidence, Verdict
 from .patterns import Pattern
 
 SAYS_NOTHING = frozenset({Verdict.SKIPPED, Verdict.UNSUPPORTED})
@@ -54,10 +56,22 @@ def decided(server: str, case: Case, attempts: Sequence[Attempt]) -> Check:
         actual=actual,
         attempts=len(attempts),
         seconds=round(sum(each.seconds for each in attempts), 4),
-        evidence=shown[-1].evidence,
+        evidence=_with_troubles(shown[-1], attempts),
         patterns=tuple(held) if any(each.pattern is not Pattern.WHOLE for each in attempts) else (),
         findings=tuple(dict.fromkeys(line for each in attempts for line in each.lint)),
     )
+
+
+def _with_troubles(shown: Attempt, attempts: Sequence[Attempt]) -> Evidence:
+    """Return the evidence of `shown` with a word on each other attempt that came to an error of ours."""
+    troubles = [
+        f"attempt {number} proved nothing: {each.finding.actual}"
+        for number, each in enumerate(attempts, 1)
+        if each.finding.verdict is Verdict.ERROR and each is not shown
+    ]
+    if not troubles:
+        return shown.evidence
+    return msgspec.structs.replace(shown.evidence, process=(*troubles, *shown.evidence.process))
 
 
 def _told(attempts: Sequence[Attempt]) -> tuple[Finding, list[Attempt], list[Pattern]]:

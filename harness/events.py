@@ -11,7 +11,9 @@ eagerly, and each process numbers its events so that a lost one shows.
 from __future__ import annotations
 
 import errno
+import math
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +23,7 @@ import trio
 
 from .errors import HarnessTrouble
 from .model import AppEvent
+from .tasks import beside
 
 EVENTS_VARIABLE = "GAUNTLET_EVENTS"
 """The environment variable that tells the app the path of the datagram socket."""
@@ -57,6 +60,9 @@ class Channel:
         self._waiting: dict[str, list[trio.Event]] = {}
         self._released: set[str] = set()
         self._released_prefixes: set[str] = set()
+        self._inodes: dict[Path, int] = {}
+        self._dead = ""
+        self._starved = -math.inf
 
     @classmethod
     @asynccontextmanager
@@ -75,8 +81,9 @@ class Channel:
                 each.setblocking(False)
             control.listen(128)
             channel = cls({EVENTS_VARIABLE: str(events_path), CONTROL_VARIABLE: str(control_path)}, events)
+            channel._inodes = {path: path.stat().st_ino for path in (events_path, control_path)}
             try:
-                async with _unwrapped() as nursery:
+                async with beside() as nursery:
                     nursery.start_soon(channel._read)
                     nursery.start_soon(channel._attend, control, nursery)
                     yield channel
@@ -124,6 +131,24 @@ class Channel:
         """Return how many events are known lost, by gaps in a process's numbering that showed after `mark`."""
         return sum(count for position, count in self._losses if position >= mark)
 
+    def broken(self, since: float) -> str:
+        """Return why the app's word may not reach us, with what to do; '' where nothing stands in its way.
+
+        `since` is the CLOCK_MONOTONIC time from which on a barrier that we could not serve counts.
+        """
+        for path, inode in self._inodes.items():
+            try:
+                same = path.stat().st_ino == inode
+            except OSError:
+                same = False
+            if not same:
+                return f"the event channel is cut: somebody removed its socket {path}; run the case again"
+        if self._inodes and (refused := _refused(next(iter(self._inodes)))):
+            return f"the event channel is dead ({refused}); run the case again"
+        if self._starved >= since:
+            return "the event channel could take no barrier: no descriptors were left; raise `ulimit -n`"
+        return self._dead
+
     async def settle(self) -> None:
         """Read every event that the app has already sent."""
         while self._drain():
@@ -131,18 +156,25 @@ class Channel:
         await trio.lowlevel.checkpoint()
 
     async def _read(self) -> None:
-        while self._socket is not None:
-            await trio.lowlevel.wait_readable(self._socket)
+        while self._socket is not None and not self._dead:
+            try:
+                await trio.lowlevel.wait_readable(self._socket)
+            except (OSError, ValueError, trio.ClosedResourceError) as gone:
+                self._dead = f"the event channel is dead ({gone}); run the case again"
+                return
             self._drain()
 
     def _drain(self) -> bool:
-        if self._socket is None:
+        if self._socket is None or self._dead:
             return False
         read = 0
         while read < AT_A_TIME:
             try:
                 datagram = self._socket.recv(LARGEST_DATAGRAM)
             except BlockingIOError:
+                break
+            except OSError as gone:
+                self._dead = f"the event channel is dead ({gone}); run the case again"
                 break
             read += 1
             self._take(datagram)
@@ -200,7 +232,8 @@ class Channel:
                 except OSError as trouble:
                     if trouble.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS):
                         raise
-                    # Out of descriptors for a moment: the app waits in the backlog, up to its own time-out.
+                    # The app waits in the backlog, up to its own time-out.
+                    self._starved = time.monotonic()
                     await trio.sleep(0.05)
                     continue
                 nursery.start_soon(self._hold, stream)
@@ -231,18 +264,17 @@ class Channel:
             self._waiting.pop(name, None)
 
 
-@asynccontextmanager
-async def _unwrapped() -> AsyncIterator[trio.Nursery]:
-    # A nursery that ends with its block and hands on what the block raised as it is, not in an exception group.
-    raised: Exception | None = None
-    async with trio.open_nursery() as nursery:
-        try:
-            yield nursery
-        except Exception as trouble:  # noqa: BLE001 - raised again below, whatever it is
-            raised = trouble
-        nursery.cancel_scope.cancel()
-    if raised is not None:
-        raise raised
+def _refused(path: Path) -> str:
+    """Return why a datagram of our own does not get to `path`; '' where it does, or where its queue is just full."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+            probe.setblocking(False)
+            probe.sendto(b"?", str(path))
+    except BlockingIOError:
+        return ""
+    except OSError as trouble:
+        return trouble.strerror or str(trouble)
+    return ""
 
 
 async def _line(stream: trio.SocketStream) -> str | None:

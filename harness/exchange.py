@@ -144,8 +144,10 @@ class Exchange:
     async def fence(self) -> bool:
         """Send a request of the harness's own and wait until the app has answered it; says whether it did.
 
-        The app sends its events before it answers, so whatever it saw earlier has arrived by then.
+        The app sends its events before it answers, so whatever it saw earlier has arrived by then. Raises EventsLost
+        where it answered and its word of that did not arrive.
         """
+        mark = self.server.channel.mark()
         with trio.move_on_after(PATIENCE):
             wire = await self._connect(self.transcript, Pattern.WHOLE)
             await wire.send(self.request("/fence", headers=[("Connection", "close")]))
@@ -153,7 +155,11 @@ class Exchange:
             await wire.close()
             await self.server.channel.settle()
             self._refuse_loss()
-            return answer.status == 200
+            if answer.status != 200:
+                return False
+            if not any(self._ours(e) for e in self.server.channel.since(mark)):
+                raise EventsLost("the app answered but its word of that did not arrive; run the case again")
+            return True
         return False
 
     async def alive(self) -> bool:

@@ -124,6 +124,11 @@ class Running:
         """Where the output of the server is, and of the front, from all starts."""
         return self._log.path
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where the server and its log write."""
+        return (self._home, self._log.path.parent)
+
     def log_mark(self) -> int:
         """Return where the log ends now."""
         return self._log.mark()

@@ -16,6 +16,11 @@ def tree(supervisor: int) -> list[int]:
     return [pid for pid in descendants(supervisor) if _state(pid) not in ("Z", "X", "")]
 
 
+def stopped(pids: list[int]) -> list[int]:
+    """Return those of `pids` that stand still because of a SIGSTOP or a debugger (states T and t of proc(5))."""
+    return [pid for pid in pids if _state(pid) in ("T", "t")]
+
+
 def _state(pid: int) -> str:
     try:
         return Path("/proc", str(pid), "stat").read_text(encoding="latin-1").rpartition(")")[2].split()[0]

@@ -1,0 +1,176 @@
+"""What the harness, its machine or a stranger did never blames a server: each comes to `error`, with the cause."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import trio
+
+from wsgi_gauntlet.harness import discover, runner
+from wsgi_gauntlet.harness.catalog import MUST, Case, case
+from wsgi_gauntlet.harness.doubts import HELD_UP, Pulse
+from wsgi_gauntlet.harness.exchange import Exchange
+from wsgi_gauntlet.harness.expect import that, violated
+from wsgi_gauntlet.harness.model import Check, Verdict
+from wsgi_gauntlet.harness.progress import Silence
+from wsgi_gauntlet.harness.references import pep3333
+
+pytestmark = pytest.mark.live
+
+Run = Callable[[Exchange], Awaitable[None]]
+
+
+async def cell(folder: Path, run: Run, *, tries: int = 3, logs: Path | None = None) -> Check:
+    """Return what `run` comes to as a case, on wsgiref, whose one thread makes every fault show."""
+
+    async def wrapped(x: Exchange) -> None:
+        """It holds."""
+        await run(x)
+
+    wrapped.__module__, wrapped.__name__ = "wsgi_gauntlet.suites.own.area", "doubted"
+    asked = case(MUST, pep3333("The Application", "a sentence"))(wrapped)
+    assert isinstance(asked, Case)
+    found: list[Check] = []
+    stranded: list[str] = []
+    logs = logs or folder / "logs"
+    logs.mkdir(exist_ok=True)
+    plan = discover.plan("wsgiref")
+    bench = runner.Bench(folder, logs, Silence(), found.append, lambda _plan, why: stranded.append(why), tries=tries)
+    with trio.fail_after(60):
+        await runner.check([plan], {plan.name: [asked]}, bench)
+    assert not stranded
+    return found[0]
+
+
+async def answered(x: Exchange) -> None:
+    answer = await x.get("/echo")
+    that(answer.status == 200, "an answer", answer.describe())
+    event = await x.app("/echo")
+    that(event.detail["path"] == "/echo", "the path", event.detail["path"])
+
+
+async def test_without_any_of_it_the_case_passes(tmp_path: Path) -> None:
+    assert (await cell(tmp_path, answered)).verdict is Verdict.PASS
+
+
+async def test_a_server_that_somebody_stopped(tmp_path: Path) -> None:
+    async def run(x: Exchange) -> None:
+        for pid in x.server.processes():
+            os.kill(pid, signal.SIGSTOP)
+        with trio.move_on_after(0.2):
+            await x.get("/echo")
+        violated("an answer", "none")
+
+    told = await cell(tmp_path, run)
+    assert told.verdict is Verdict.ERROR
+    assert "SIGSTOP" in told.actual
+    assert "kill -CONT" in told.actual
+
+
+async def test_an_event_channel_that_was_cut(tmp_path: Path) -> None:
+    async def run(x: Exchange) -> None:
+        await trio.Path(x.server.channel.environment["GAUNTLET_EVENTS"]).unlink(missing_ok=True)
+        await answered(x)
+
+    told = await cell(tmp_path, run, tries=1)
+    assert told.verdict is Verdict.ERROR
+    assert "event channel is cut" in told.actual
+
+
+async def test_an_event_channel_that_died(tmp_path: Path) -> None:
+    async def run(x: Exchange) -> None:
+        assert x.server.channel._socket is not None
+        x.server.channel._socket.shutdown(socket.SHUT_RDWR)
+        await answered(x)
+
+    told = await cell(tmp_path, run, tries=1)
+    assert told.verdict is Verdict.ERROR
+    assert "event channel is dead" in told.actual
+
+
+async def test_a_harness_without_descriptors(tmp_path: Path) -> None:
+    async def run(x: Exchange) -> None:
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        used = max(int(each.name) for each in list(await trio.Path("/proc/self/fd").iterdir()))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (used + 1, before[1]))
+        taken = []
+        try:
+            with contextlib.suppress(OSError):
+                while True:
+                    taken.append(os.dup(0))
+            await answered(x)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+            for each in taken:
+                os.close(each)
+
+    told = await cell(tmp_path, run, tries=1)
+    assert told.verdict is Verdict.ERROR
+    assert "ulimit -n" in told.actual
+
+
+async def test_a_harness_that_stood_still(tmp_path: Path) -> None:
+    async def run(_x: Exchange) -> None:
+        await trio.lowlevel.checkpoint()
+        program = f"import time; time.sleep({HELD_UP + 0.3})"
+        subprocess.run([sys.executable, "-c", program], check=True)  # noqa: ASYNC221 - it is to block
+        violated("an answer in time", "none")
+
+    told = await cell(tmp_path, run, tries=1)
+    assert told.verdict is Verdict.ERROR
+    assert "stood still" in told.actual
+
+
+async def test_a_full_disk(tmp_path: Path) -> None:
+    if os.getuid():
+        assert not os.environ.get("CI"), "CI runs as root"
+        pytest.skip("mounting a small disk needs root")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)], check=True)  # noqa: ASYNC221 - quick
+    try:
+
+        async def run(x: Exchange) -> None:
+            subprocess.run(["dd", "if=/dev/zero", f"of={disk}/filler", "bs=4k"], capture_output=True, check=False)  # noqa: ASYNC221 - quick
+            await answered(x)
+            that(await x.log("a line that the server had no room for", timeout=0.1), "it in the log", "nothing")
+
+        told = await cell(tmp_path, run, tries=1, logs=disk / "logs")
+        assert told.verdict is Verdict.ERROR
+        assert "No space left" in told.actual
+        assert "free some room" in told.actual
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)  # noqa: ASYNC221 - quick
+
+
+async def test_an_error_that_does_not_come_again_stays_in_the_evidence(tmp_path: Path) -> None:
+    first: list[Exchange] = []
+
+    async def run(x: Exchange) -> None:
+        if not first:
+            first.append(x)
+            for pid in x.server.processes():
+                os.kill(pid, signal.SIGSTOP)
+            violated("an answer", "none")
+        await answered(x)
+
+    told = await cell(tmp_path, run)
+    assert told.verdict is Verdict.PASS
+    assert any("proved nothing" in line and "SIGSTOP" in line for line in told.evidence.process)
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_a_pulse_that_beats_on_time_tells_of_nothing() -> None:
+    pulse = Pulse()
+    with trio.move_on_after(1):
+        await pulse.beat()
+    assert pulse.longest < HELD_UP
