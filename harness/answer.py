@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from .lint_kinds import Kind
 
 
 class Framing(enum.StrEnum):
@@ -23,6 +26,13 @@ class Ending(enum.StrEnum):
     RESET = "reset"
 
 
+class Note(NamedTuple):
+    """One thing that is wrong with an answer, in words; `kind` is None where it is not the answer's doing."""
+
+    kind: Kind | None
+    text: str
+
+
 @dataclass(frozen=True)
 class Response:
     """One answer as it came. `status` is None where no status line did; `complete` where its end is certain.
@@ -38,13 +48,18 @@ class Response:
     body: bytes = b""
     framing: Framing = Framing.NONE
     complete: bool = False
-    findings: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     interim: tuple[Response, ...] = ()
     raw: bytes = b""
     ended: Ending = Ending.OPEN
     length: int = 0
     expected: int | None = None
     trailers: tuple[tuple[bytes, bytes], ...] = ()
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What is wrong with it, in words with the bytes at fault."""
+        return tuple(note.text for note in self.notes)
 
     def header(self, name: str) -> bytes | None:
         """Return the first value of the field `name`, None where there is none. Case does not matter."""

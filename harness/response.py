@@ -14,7 +14,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from .answer import Ending, Framing, Response, shorten
+from .answer import Ending, Framing, Note, Response, shorten
+from .lint_kinds import Kind
 
 __all__ = ["BODY_LIMIT", "HEAD_LIMIT", "RAW_LIMIT", "Ending", "Framing", "Response", "ResponseParser", "shorten"]
 
@@ -44,6 +45,7 @@ LONGEST_SIZE = 15
 
 _STATUS_LINE = re.compile(rb"HTTP/(\S*)[ \t]+([0-9]{3})(?:([ \t])(.*))?", re.DOTALL)
 _EXACT_STATUS_LINE = re.compile(rb"HTTP/[0-9]\.[0-9] [1-9][0-9]{2} [\t \x21-\x7e\x80-\xff]*", re.DOTALL)
+_VERSION = re.compile(rb"[0-9]\.[0-9]")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]+)([ \t]*)(;.*)?", re.DOTALL)
 
@@ -74,7 +76,7 @@ class ResponseParser:
         self._left = 0
         self._framing = Framing.NONE
         self._complete = False
-        self._findings: list[str] = []
+        self._notes: list[Note] = []
         self._raw = bytearray()
 
     # ------------------------------------------------------------------ what callers use
@@ -100,7 +102,7 @@ class ResponseParser:
         if self._framing is Framing.CLOSE and self._step == self._until_close:
             self._complete = ending is Ending.EOF and self._status is not None
         elif self._buffer or self._raw:
-            self._note(f"the answer is not complete: {self._where()}")
+            self._note(Kind.INCOMPLETE, f"the answer is not complete: {self._where()}")
         self._raw_add(bytes(self._buffer))
         self._buffer.clear()
         self.done = True
@@ -115,7 +117,7 @@ class ResponseParser:
             body=bytes(self._body),
             framing=self._framing,
             complete=self._complete,
-            findings=tuple(self._findings),
+            notes=tuple(self._notes),
             interim=tuple(self._interim),
             raw=bytes(self._raw),
             ended=self._ended,
@@ -132,11 +134,11 @@ class ResponseParser:
             if beginning == b"\r":
                 return False
             if beginning.startswith((b"\r\n", b"\n")) and len(self._raw) < HEAD_LIMIT:
-                self._note("an empty line stands before the status line")
+                self._note(Kind.EMPTY_LINE, "an empty line stands before the status line")
                 self._take(2 if beginning.startswith(b"\r\n") else 1)
                 return True
         if not b"HTTP/".startswith(beginning):
-            self._note("the answer does not begin with a status line")
+            self._note(Kind.NO_STATUS_LINE, "the answer does not begin with a status line")
             self._framing = Framing.CLOSE
             return self._go(self._until_close)
         line = self._line()
@@ -171,7 +173,7 @@ class ResponseParser:
 
     def _end_of_interim(self) -> bool:
         if len(self._interim) >= INTERIM_LIMIT:
-            return self._lost(f"more than {INTERIM_LIMIT} interim answers")
+            return self._lost(Kind.TOO_LARGE, f"more than {INTERIM_LIMIT} interim answers")
         self._complete = True
         self._interim.append(replace(self.response(), interim=()))
         self._begin()
@@ -192,9 +194,9 @@ class ResponseParser:
             return False
         match = _CHUNK_SIZE.fullmatch(line)
         if not match or len(match[1].lstrip(b"0")) > LONGEST_SIZE:
-            return self._lost(f"{shorten(line)} is not a chunk size")
+            return self._lost(Kind.CHUNK_FORM, f"{shorten(line)} is not a chunk size")
         if match[2] and not match[3]:
-            self._note("white space follows a chunk size")
+            self._note(Kind.CHUNK_FORM, "white space follows a chunk size")
         self._left = int(match[1], 16)
         if self._left:
             return self._go(self._chunk_data)
@@ -210,12 +212,12 @@ class ResponseParser:
         if ending == b"\r\n":
             self._take(2)
         elif ending[:1] == b"\n":
-            self._note("a chunk's data ends with a bare LF")
+            self._note(Kind.CHUNK_FORM, "a chunk's data ends with a bare LF")
             self._take(1)
         elif ending in (b"", b"\r"):
             return False
         else:
-            return self._lost(f"a chunk's data is followed by {shorten(ending)}, not by CRLF")
+            return self._lost(Kind.CHUNK_FORM, f"a chunk's data is followed by {shorten(ending)}, not by CRLF")
         return self._go(self._chunk_size)
 
     def _end_of_trailers(self) -> bool:
@@ -226,35 +228,35 @@ class ResponseParser:
     def _read_status_line(self, line: bytes) -> None:
         match = _STATUS_LINE.fullmatch(line)
         if not match:
-            self._note(f"{shorten(line)} is not a status line")
+            self._note(Kind.STATUS_LINE, f"{shorten(line)} is not a status line")
             return
         self._version = b"HTTP/" + match[1]
         self._status = int(match[2])
         self._reason = match[4] or b""
         if match[3] is None:
-            self._note("no space follows the status code")
+            self._note(Kind.STATUS_SPACE, "no space follows the status code")
         elif not _EXACT_STATUS_LINE.fullmatch(line):
-            self._note(f"the status line {shorten(line)} breaks the grammar")
+            self._note(_status_kind(match), f"the status line {shorten(line)} breaks the grammar")
 
     def _read_field(self, line: bytes) -> None:
         section = self._section
         if line[:1] in b" \t":
-            self._note(f"the line {shorten(line)} begins with white space (obs-fold)")
+            self._note(Kind.FOLDED, f"the line {shorten(line)} begins with white space (obs-fold)")
             if section:
                 name, value = section[-1]
                 section[-1] = (name, (value + b" " + line.strip(b" \t")).strip(b" \t"))
             return
         name, colon, value = line.partition(b":")
         if not colon:
-            self._note(f"the field line {shorten(line)} has no colon")
+            self._note(Kind.NO_COLON, f"the field line {shorten(line)} has no colon")
             return
         if name != name.rstrip(b" \t"):
-            self._note(f"white space stands before the colon of {shorten(line)}")
+            self._note(Kind.SPACE_BEFORE_COLON, f"white space stands before the colon of {shorten(line)}")
             name = name.rstrip(b" \t")
         if not _TOKEN.fullmatch(name):
-            self._note(f"{shorten(name)} is not a field name")
+            self._note(Kind.FIELD_NAME, f"{shorten(name)} is not a field name")
         if any(bad in value for bad in (b"\r", b"\0")):
-            self._note(f"the value of {shorten(line)} holds CR or NUL")
+            self._note(Kind.FIELD_VALUE, f"the value of {shorten(line)} holds CR or NUL")
         section.append((name, value.strip(b" \t")))
 
     def _choose_framing(self, status: int) -> None:
@@ -262,22 +264,29 @@ class ResponseParser:
         lengths = [part.strip(b" \t") for value in answer.all("content-length") for part in value.split(b",")]
         codings = answer.options("transfer-encoding")
         if lengths and codings:
-            self._note("the answer has both Transfer-Encoding and Content-Length")
+            self._note(Kind.LENGTH_AND_CODING, "the answer has both Transfer-Encoding and Content-Length")
         if len(lengths) > 1:
-            self._note(f"Content-Length comes {len(lengths)} times" + ("" if len(set(lengths)) == 1 else ", differing"))
+            self._note(
+                Kind.LENGTH_TWICE,
+                f"Content-Length comes {len(lengths)} times" + ("" if len(set(lengths)) == 1 else ", differing"),
+            )
         bodiless = status < 200 or status == 204
         if bodiless and (lengths or codings):
-            self._note(f"a {status} answer has {'Transfer-Encoding' if codings else 'Content-Length'}")
+            kind = Kind.CODING_FORBIDDEN if codings else Kind.LENGTH_FORBIDDEN
+            self._note(kind, f"a {status} answer has {'Transfer-Encoding' if codings else 'Content-Length'}")
         good = bool(lengths) and lengths[0].isdigit() and len(lengths[0].lstrip(b"0")) <= LONGEST_LENGTH
         if lengths and not good:
-            self._note(f"Content-Length {shorten(lengths[0])} is not a length")
+            self._note(Kind.LENGTH_FORM, f"Content-Length {shorten(lengths[0])} is not a length")
         if good and not codings:
             self._expected = int(lengths[0].lstrip(b"0") or b"0")
         if self._head or bodiless or status == 304:
             self._framing = Framing.NONE
         elif codings:
             if "chunked" in codings[:-1] or codings[-1] != "chunked":
-                self._note(f"Transfer-Encoding {shorten(', '.join(codings).encode())} does not end with one chunked")
+                self._note(
+                    Kind.CODING_FORM,
+                    f"Transfer-Encoding {shorten(', '.join(codings).encode())} does not end with one chunked",
+                )
             self._framing = Framing.CHUNKED if codings[-1] == "chunked" else Framing.CLOSE
         else:
             self._framing = Framing.LENGTH if good else Framing.CLOSE
@@ -290,7 +299,7 @@ class ResponseParser:
         size = at + 1 if at >= 0 else len(self._buffer)
         used = self._section_size if limit == HEAD_LIMIT else 0
         if size + used > limit:
-            self._lost(f"a head, trailer or chunk-size line is longer than {limit} bytes")
+            self._lost(Kind.TOO_LARGE, f"a head, trailer or chunk-size line is longer than {limit} bytes")
             return None
         if at < 0:
             self._searched = size
@@ -302,9 +311,9 @@ class ResponseParser:
         if line.endswith(b"\r"):
             line = line[:-1]
         else:
-            self._note("a line ends with a bare LF")
+            self._note(Kind.BARE_LF, "a line ends with a bare LF")
         if b"\r" in line:
-            self._note("a bare CR stands in a line")
+            self._note(Kind.BARE_CR, "a bare CR stands in a line")
         return line
 
     def _take_body(self) -> None:
@@ -313,7 +322,7 @@ class ResponseParser:
         self._length += len(data)
         room = BODY_LIMIT - len(self._body)
         if len(data) > room:
-            self._note(f"only the first {BODY_LIMIT} bytes of the body were kept")
+            self._note(None, f"only the first {BODY_LIMIT} bytes of the body were kept")
         self._body += data[: max(room, 0)]
 
     def _take(self, size: int) -> bytes:
@@ -336,14 +345,15 @@ class ResponseParser:
         self._complete = self.done = True
         return False
 
-    def _lost(self, why: str) -> bool:
-        self._note(why)
+    def _lost(self, kind: Kind, why: str) -> bool:
+        self._note(kind, why)
         self.done = True
         return False
 
-    def _note(self, finding: str) -> None:
-        if finding not in self._findings and len(self._findings) < FINDINGS_LIMIT:
-            self._findings.append(finding)
+    def _note(self, kind: Kind | None, text: str) -> None:
+        note = Note(kind, text)
+        if len(self._notes) < FINDINGS_LIMIT and note not in self._notes:
+            self._notes.append(note)
 
     def _where(self) -> str:
         if self._status is None:
@@ -353,3 +363,15 @@ class ResponseParser:
         if self._framing is Framing.LENGTH:
             return f"{self._length} of {self._expected} bytes of body came"
         return f"no last chunk came, after {self._length} bytes of body"
+
+
+def _status_kind(line: re.Match[bytes]) -> Kind:
+    """Return what is wrong with a status line that can be read: its version, its reason, or how it is put together."""
+    if not _VERSION.fullmatch(line[1]):
+        return Kind.VERSION
+    put_together = b"HTTP/%s %s%s" % (line[1], line[2], line[3])
+    return (
+        Kind.REASON
+        if _EXACT_STATUS_LINE.fullmatch(put_together) and line[0].startswith(put_together)
+        else Kind.STATUS_LINE
+    )

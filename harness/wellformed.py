@@ -31,12 +31,15 @@ def well_formed(sent: bytes, unseen: int = 0) -> bool:
     """
     rest: bytes | None = sent
     while rest:
-        rest = _after_request(rest, unseen)
+        rest = after_request(rest, unseen)
     return bool(sent) and rest is not None
 
 
-def _after_request(data: bytes, unseen: int) -> bytes | None:
-    """Return what follows the request that `data` begins with; None where it is not well-formed."""
+def after_request(data: bytes, unseen: int) -> bytes | None:
+    """Return what follows the request that `data` begins with; None where it is not whole and well-formed.
+
+    `unseen` is as for `well_formed`.
+    """
     end = data.find(b"\r\n\r\n")
     if not 0 <= end <= ORDINARY:
         return None
