@@ -1,0 +1,377 @@
+"""The app of one case as one file that needs nothing of ours: cut out of the reference app's sources. Pure.
+
+What a case asks of the app is a few functions; `appfile` takes those, what they use and what that uses, and leaves the
+rest out: modules, methods of classes, annotations, and entries of tables that no request of the case names. The text
+is that of the sources, so that it reads as they do. Where the harness stood, the module `alone` stands in.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from urllib.parse import parse_qsl, urlsplit
+
+STAND_IN = "alone"
+"""The module whose names go before those of the others."""
+
+ROOT = "reference"
+"""The module whose MODULES are those with behaviours, and whose `application` the stand-in's takes the place of."""
+
+FALLBACK = "echo"
+"""The behaviour that answers what no other is named by."""
+
+WIDTH = 100
+"""Columns of a comment."""
+
+_REMARK = re.compile(r"[ \t]+# (?:noqa|type: ignore).*$", re.MULTILINE)
+_SEGMENT = re.compile(rb"/([a-z][a-z0-9-]*)(?![A-Za-z0-9_-])")
+_WORD = re.compile(rb"[?&][a-z-]+=([^&\s#]*)")
+
+
+@dataclass(frozen=True)
+class Used:
+    """What the requests of a case ask of the app: first segments of their paths, and values in their queries."""
+
+    names: frozenset[str]
+    words: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One statement of a module that defines `name`: its text, the names that it uses, and those that it needs before.
+
+    `attributes` are those that it looks up, on whatever, and `own` those that it sets on `self`. A class is in parts:
+    `members` are its methods, and `text` the rest. `table` is there where it defines a table of named things.
+    """
+
+    module: str
+    name: str
+    text: str
+    uses: frozenset[str]
+    first: frozenset[str]
+    attributes: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()
+    table: ast.Assign | None = None
+    members: Mapping[str, _Piece] = field(default_factory=dict)
+    order: tuple[int, int] = (0, 0)
+
+
+def used(paths: Iterable[str], sent: Iterable[bytes]) -> Used:
+    """Return what the requests ask for: `paths` are those that the app was called with, `sent` what went out.
+
+    A path may carry its query. Both are looked at, because a server may pass on neither as it came.
+    """
+    names: set[str] = set()
+    words: set[str] = set()
+    for path in paths:
+        parts = urlsplit(path if path.startswith("/") else "/")
+        names.add(parts.path.split("/")[1])
+        words.update(value for _, value in parse_qsl(parts.query))
+    for data in sent:
+        names.update(found.decode("ascii") for found in _SEGMENT.findall(data))
+        for found in _WORD.findall(data):
+            words.update(value for _, value in parse_qsl(f"x={found.decode('latin-1')}"))
+    return Used(frozenset(names), frozenset(words))
+
+
+def behaviours(sources: Mapping[str, str]) -> dict[str, str]:
+    """Return each behaviour's name in paths, and the function that it is."""
+    found: dict[str, str] = {}
+    for module in reversed(_behaviour_modules(sources[ROOT])):
+        found.update({name.replace("_", "-"): name for name in _functions(sources[module])})
+    return found
+
+
+def appfile(sources: Mapping[str, str], asked: Used, *, title: str, around: str = "") -> str:
+    """Return the source of one module with a callable `application` that answers what is `asked`.
+
+    `sources` are the app's modules by name. `title` goes into the docstring. `around` names a module whose own
+    `application` stands around the reference app's, as the Flask app's does.
+    """
+    known = behaviours(sources)
+    names = sorted(asked.names & known.keys())
+    if not names or FALLBACK in asked.names or asked.names - known.keys() - {""}:
+        # What goes to no behaviour by name goes to the first of them.
+        names = [FALLBACK, *(name for name in names if name != FALLBACK)]
+    bare = {name: _bare(source) for name, source in sources.items()}
+    pieces, imports = _read(bare, asked.words)
+    table = "BEHAVIOURS = {" + ", ".join(f'"{name}": {known[name]}' for name in names) + "}"
+    needs = frozenset(known[name] for name in names)
+    entry = _entry(sources, around)
+    pieces["BEHAVIOURS"] = _Piece(STAND_IN, "BEHAVIOURS", table, needs, needs, order=(98, 0))
+    pieces[entry] = replace(
+        pieces["application"], name=entry, text=pieces["application"].text.replace("application", entry), order=(99, 0)
+    )
+    wanted = {entry}
+    if around:
+        own = {piece.name: piece for piece in _pieces(around, bare[around], 100)}
+        pieces.update(own)
+        imports.update(_imports(bare[around]))
+        wanted.add("application")
+    chosen = _reached(pieces, wanted)
+    blocks = [_text(each) for each in _in_order(chosen)]
+    return _joined([f'"""{title}"""', *_import_lines(chosen, imports), *blocks])
+
+
+# ---------------------------------------------------------------------- reading the sources
+
+
+@lru_cache(maxsize=16)
+def _behaviour_modules(source: str) -> tuple[str, ...]:
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and _defined(node) == "MODULES" and isinstance(node.value, ast.Tuple):
+            return tuple(each.id for each in node.value.elts if isinstance(each, ast.Name))
+    raise ValueError(f"the module {ROOT} has no tuple MODULES")
+
+
+@lru_cache(maxsize=256)
+def _functions(source: str) -> tuple[str, ...]:
+    nodes = ast.parse(source).body
+    return tuple(each.name for each in nodes if isinstance(each, ast.FunctionDef) and not each.name.startswith("_"))
+
+
+def _entry(sources: Mapping[str, str], around: str) -> str:
+    """Return the name that the module `around` has for the reference app."""
+    for node in ast.parse(sources[around]).body if around else ():
+        if isinstance(node, ast.ImportFrom) and node.level and node.module == ROOT:
+            return node.names[0].asname or node.names[0].name
+    return "application"
+
+
+def _read(sources: Mapping[str, str], words: frozenset[str]) -> tuple[dict[str, _Piece], dict[str, str]]:
+    """Return the pieces of all modules by the names that they define, and the lines that import other names."""
+    order = [name for name in (STAND_IN, "observing", "call") if name in sources]
+    order += [name for name in _behaviour_modules(sources[ROOT]) if name not in order]
+    order += sorted(name for name in sources if name not in order and _lends(sources[name]))
+    pieces: dict[str, _Piece] = {}
+    imports: dict[str, str] = {}
+    for place, module in enumerate(order):
+        imports.update(_imports(sources[module]))
+        for whole in _pieces(module, sources[module], place):
+            piece = _narrowed(whole, words)
+            there = pieces.get(piece.name)
+            if there is None:
+                pieces[piece.name] = piece
+            elif there.module == STAND_IN:
+                # The stand-in's own methods go before those of the class, which lends it the others.
+                own = {each for member in there.members.values() for each in member.own}
+                lent = {each: member for each, member in piece.members.items() if each not in own}
+                members = {**lent, **there.members} if there.members else {}
+                pieces[piece.name] = replace(there, members=members)
+    return pieces, imports
+
+
+def _lends(source: str) -> bool:
+    """Say whether a module is for the others to use: one with an `application` is for servers."""
+    return "\ndef application(" not in source and "\napplication = " not in source
+
+
+@lru_cache(maxsize=256)
+def _bare(source: str) -> str:
+    """Return `source` without annotations and without remarks to other tools."""
+    lines = [line.encode() for line in _REMARK.sub("", source).splitlines()]
+    spans: list[tuple[tuple[int, int], tuple[int, int], bytes]] = []
+    for node in ast.walk(ast.parse(b"\n".join(lines))):
+        note: ast.expr | None = None
+        if isinstance(node, ast.arg) and node.annotation:
+            note, since = node.annotation, (node.lineno - 1, node.col_offset + len(node.arg.encode()))
+        elif isinstance(node, ast.AnnAssign) and node.value:
+            note, since = node.annotation, ((node.target.end_lineno or 0) - 1, node.target.end_col_offset or 0)
+        elif isinstance(node, ast.FunctionDef) and node.returns:
+            note = node.returns
+            since = (note.lineno - 1, lines[note.lineno - 1].rindex(b" ->", 0, note.col_offset))
+        if note is None:
+            continue
+        last, end = (note.end_lineno or 0) - 1, note.end_col_offset or 0
+        default = isinstance(node, ast.arg) and lines[last][end : end + 3] == b" = "
+        spans.append((since, (last, end + 3 if default else end), b"=" if default else b""))
+    for (line, column), (last, end), instead in sorted(spans, reverse=True):
+        lines[line : last + 1] = [lines[line][:column] + instead + lines[last][end:]]
+    return b"\n".join(lines).decode()
+
+
+@lru_cache(maxsize=256)
+def _imports(source: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                found[alias.asname or alias.name.split(".")[0]] = ast.unparse(ast.Import([alias]))
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module != "__future__":
+            for alias in node.names:
+                found[alias.asname or alias.name] = ast.unparse(ast.ImportFrom(node.module, [alias], 0))
+    return found
+
+
+@lru_cache(maxsize=256)
+def _pieces(module: str, source: str, place: int) -> tuple[_Piece, ...]:
+    lines = source.splitlines()
+    return tuple(
+        _piece(module, name, node, lines, (place, number))
+        for number, node in enumerate(ast.parse(source).body)
+        if (name := _defined(node))
+    )
+
+
+def _piece(module: str, name: str, node: ast.stmt, lines: list[str], order: tuple[int, int]) -> _Piece:
+    text = "\n".join(lines[_start(node) - 1 : node.end_lineno])
+    if isinstance(node, ast.ClassDef):
+        methods = [each for each in node.body if isinstance(each, ast.FunctionDef)]
+        members = {each.name: _piece(module, each.name, each, lines, (0, each.lineno)) for each in methods}
+        until = min((_start(each) for each in methods), default=(node.end_lineno or 0) + 1)
+        text = "\n".join(lines[_start(node) - 1 : until - 1]).rstrip()
+        rest: list[ast.AST] = [*node.bases, *node.decorator_list, *(each for each in node.body if each not in methods)]
+        return _Piece(module, name, text, _names(rest), _names(rest), _attributes(rest), members=members, order=order)
+    if isinstance(node, ast.FunctionDef):
+        before: list[ast.AST] = [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
+        return _Piece(module, name, text, _names([node]), _names(before), _attributes([node]), _own(node), order=order)
+    table = node if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) else None
+    return _Piece(module, name, text, _names([node]), _names([node]), _attributes([node]), table=table, order=order)
+
+
+def _narrowed(piece: _Piece, words: frozenset[str]) -> _Piece:
+    """Return a table of named things with only those that `words` name; whole where they name none."""
+    if piece.table is None or not isinstance(piece.table.value, ast.Dict):
+        return piece
+    table = piece.table.value
+    kept = [
+        (key, value)
+        for key, value in zip(table.keys, table.values, strict=True)
+        if isinstance(key, ast.Constant) and key.value in words
+    ]
+    if not kept or len(kept) == len(table.keys):
+        return piece
+    fewer = ast.Dict([key for key, _ in kept], [value for _, value in kept])
+    shorter = ast.copy_location(ast.Assign(piece.table.targets, fewer), piece.table)
+    text = ast.unparse(shorter)
+    return replace(
+        piece,
+        text=text if '"' in text else text.replace("'", '"'),
+        uses=_names([shorter]),
+        first=_names([shorter]),
+        attributes=_attributes([shorter]),
+    )
+
+
+def _defined(node: ast.stmt) -> str:
+    match node:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return name
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return name
+    return ""
+
+
+def _start(node: ast.stmt) -> int:
+    decorators = node.decorator_list if isinstance(node, ast.FunctionDef | ast.ClassDef) else []
+    return min([node.lineno, *(each.lineno for each in decorators)])
+
+
+def _names(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    """Return the names that `nodes` use and do not define for themselves."""
+    found: set[str] = set()
+    for node in nodes:
+        below = list(ast.walk(node))
+        local = {each.arg for each in below if isinstance(each, ast.arg)}
+        if isinstance(node, ast.FunctionDef):
+            local |= {each.id for each in below if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+            local |= {each.name for each in below[1:] if isinstance(each, ast.FunctionDef)}
+            local -= {name for each in below if isinstance(each, ast.Global) for name in each.names}
+        found |= {each.id for each in below if isinstance(each, ast.Name)} - local
+    return frozenset(found)
+
+
+def _own(node: ast.FunctionDef) -> frozenset[str]:
+    return frozenset(
+        each.attr
+        for each in ast.walk(node)
+        if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store) and ast.unparse(each.value) == "self"
+    )
+
+
+def _attributes(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    return frozenset(each.attr for node in nodes for each in ast.walk(node) if isinstance(each, ast.Attribute))
+
+
+# ---------------------------------------------------------------------- choosing and writing
+
+
+def _reached(pieces: Mapping[str, _Piece], wanted: set[str]) -> dict[str, _Piece]:
+    """Return what `wanted` needs, by name; of classes the methods that anything chosen could call by their names."""
+    chosen: dict[str, _Piece] = {}
+    attributes: set[str] = set()
+    growing = True
+    while growing:
+        growing = False
+        for name in sorted(wanted - chosen.keys()):
+            piece = pieces[name]
+            chosen[name] = replace(piece, members={})
+            attributes |= piece.attributes
+            wanted |= piece.uses & pieces.keys()
+            growing = True
+        for name, piece in list(chosen.items()):
+            more = {
+                each: member
+                for each, member in pieces[name].members.items()
+                if each not in piece.members and (each in attributes or _of_its_own(each, pieces[name]))
+            }
+            if more:
+                chosen[name] = replace(piece, members={**piece.members, **more})
+                for member in more.values():
+                    attributes |= member.attributes
+                    wanted |= member.uses & pieces.keys()
+                growing = True
+    return chosen
+
+
+def _of_its_own(name: str, owner: _Piece) -> bool:
+    """Say whether a method is called by Python or by the server, so that nothing in the app shows its use."""
+    return name.startswith("__") or (owner.name != "Call" and not name.startswith("_"))
+
+
+def _in_order(chosen: Mapping[str, _Piece]) -> list[_Piece]:
+    """Return the pieces in the order of their modules, but each behind what must be there when it is executed."""
+    ordered: dict[str, _Piece] = {}
+
+    def visit(piece: _Piece, above: frozenset[str]) -> None:
+        first = piece.first.union(*(member.first for member in piece.members.values()))
+        for name in sorted(first & chosen.keys() - above, key=lambda each: chosen[each].order):
+            if name not in ordered:
+                visit(chosen[name], above | {name})
+        ordered.setdefault(piece.name, piece)
+
+    for piece in sorted(chosen.values(), key=lambda each: each.order):
+        visit(piece, frozenset({piece.name}))
+    return list(ordered.values())
+
+
+def _text(piece: _Piece) -> str:
+    members = sorted(piece.members.values(), key=lambda each: each.order)
+    return "\n\n".join([piece.text, *(each.text for each in members)])
+
+
+def _import_lines(chosen: Mapping[str, _Piece], imports: Mapping[str, str]) -> list[str]:
+    names = {name for piece in chosen.values() for name in piece.uses}
+    names |= {name for piece in chosen.values() for member in piece.members.values() for name in member.uses}
+    plain: list[str] = []
+    grouped: dict[str, list[str]] = {}
+    for name in sorted(names & imports.keys()):
+        module, brought, what = imports[name].removeprefix("from ").partition(" import ")
+        if brought:
+            grouped.setdefault(module, []).append(what)
+        else:
+            plain.append(imports[name])
+    lines = [*plain, *(f"from {module} import {', '.join(what)}" for module, what in sorted(grouped.items()))]
+    return ["\n".join(lines)] if lines else []
+
+
+def _joined(blocks: list[str]) -> str:
+    text, before = "", ""
+    for block in blocks:
+        tall = any(each.startswith(("def ", "class ", "@")) for each in (before, block))
+        text += ("\n\n" if tall and before else "\n" if before else "") + block + "\n"
+        before = block
+    return text
