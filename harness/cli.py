@@ -17,6 +17,7 @@ from .errors import BadConfiguration, GauntletError
 
 if TYPE_CHECKING:
     from .model import Results
+    from .selection import Selection
     from .session import Call
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,7 +26,8 @@ EXIT_CODES = """
 \b
 Exit codes:
   0    everything as expected
-  1    a verdict failed, or a threshold was broken
+  1    a case failed, or a threshold was broken; with a baseline: a case failed or
+       passed that the baseline does not expect to
   2    the call or the configuration cannot be
   3    a measurement is invalid: the generator could not keep up
   4    trouble: a server did not start, the disk is full, a fault of ours
@@ -70,6 +72,29 @@ def _common(function: F) -> F:
     return function
 
 
+def _accepting(function: F) -> F:
+    options = [
+        click.option(
+            "--baseline", type=click.Path(path_type=Path), metavar="FILE", help="What is accepted of servers for now."
+        ),
+        click.option("--update-baseline", is_flag=True, help="Write what the run finds into the baseline."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _choosing(function: F) -> F:
+    levels = click.Choice(["must", "should", "may", "info"])
+    options = [
+        click.option("--level", multiple=True, type=levels, help="Only cases of this level; may be repeated."),
+        click.option("--tag", multiple=True, metavar="TAG", help="Only cases with this tag; may be repeated."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 def _narrowing(function: F) -> F:
     options = [
         click.option("--full", is_flag=True, help="The long parameters of every scenario, and every scenario."),
@@ -86,18 +111,32 @@ def _narrowing(function: F) -> F:
 
 @cli.command(epilog=SERVERS + EXIT_CODES)
 @_common
+@_accepting
 @click.option("--full", is_flag=True, help="Every scenario with its long parameters: takes hours.")
 def run(**given: Any) -> None:
     """Check and load servers, then draw the report. Without names: all that are installed."""
-    _execute(given, cases=(), scenarios=())
+    _execute(given, cases=_selection(), scenarios=())
 
 
 @cli.command(epilog=SERVERS + EXIT_CODES)
 @_common
+@_accepting
 @click.option("--select", multiple=True, metavar="PREFIX", help="Only cases whose id begins so; may be repeated.")
-def check(select: tuple[str, ...], **given: Any) -> None:
-    """Prove case by case whether servers keep PEP 3333 and HTTP/1.1."""
-    _execute(given, cases=select, scenarios=None)
+@_choosing
+@click.option(
+    "--failed-in",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Only cells that came to fail, warn, flaky or error in RUN, a run folder or results.json; without names, "
+    "of that run's servers.",
+)
+@click.option("--shard", metavar="K/N", help="Only the K-th of N parts; all N together are the whole.")
+def check(select: tuple[str, ...], level: tuple[str, ...], tag: tuple[str, ...], **given: Any) -> None:
+    """Prove case by case whether servers keep PEP 3333 and HTTP/1.1.
+
+    Options of different kinds narrow each other; the same one repeated widens.
+    """
+    _execute(given, cases=_selection(select, level, tag, given["shard"]), scenarios=None)
 
 
 @cli.command(epilog=SERVERS + EXIT_CODES)
@@ -121,14 +160,15 @@ def servers(python: str, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("prefix", default="")
+@_choosing
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
-def cases(prefix: str, as_json: bool) -> None:
+def cases(prefix: str, level: tuple[str, ...], tag: tuple[str, ...], as_json: bool) -> None:
     """List the cases, or those whose id begins with PREFIX, and the scenarios."""
     from . import discover
-    from .catalog import select
+    from .selection import chosen as choose
 
-    chosen = select(discover.cases(), [prefix] if prefix else [])
-    scenarios = () if prefix else discover.scenarios()
+    chosen = choose(discover.cases(), _selection((prefix,) if prefix else (), level, tag))
+    scenarios = () if prefix or level or tag else discover.scenarios()
     discover.listings().cases([each.info() for each in chosen], [each.info() for each in scenarios], as_json)
 
 
@@ -164,7 +204,16 @@ def report(runs: Sequence[Path], out: Path | None, as_json: bool, junit: Path | 
     _show(results, folder, as_json)
 
 
-def _execute(given: dict[str, Any], *, cases: tuple[str, ...] | None, scenarios: tuple[str, ...] | None) -> None:
+def _selection(
+    prefixes: tuple[str, ...] = (), levels: tuple[str, ...] = (), tags: tuple[str, ...] = (), part: str | None = None
+) -> Selection:
+    from .model import Level
+    from .selection import Selection, shard
+
+    return Selection(prefixes, tuple(map(Level, levels)), tags, shard=shard(part) if part is not None else None)
+
+
+def _execute(given: dict[str, Any], *, cases: Selection | None, scenarios: tuple[str, ...] | None) -> None:
     from . import configuration, discover, session
     from .rounds import Narrowing
 
@@ -172,6 +221,7 @@ def _execute(given: dict[str, Any], *, cases: tuple[str, ...] | None, scenarios:
     call: Call = session.Call(
         servers=given["servers"],
         cases=cases,
+        failed_in=given.get("failed_in"),
         scenarios=scenarios,
         narrowing=Narrowing(given.get("full", False), given.get("clients"), given.get("duration"), given.get("rate")),
         python=given["python"],
@@ -180,6 +230,8 @@ def _execute(given: dict[str, Any], *, cases: tuple[str, ...] | None, scenarios:
         out=given["out"],
         resume=given["resume"],
         files=_files(given["junit"], given["markdown"]),
+        baseline=given.get("baseline"),
+        update_baseline=given.get("update_baseline", False),
     )
     with _terminal().Terminal() as terminal:
         results, folder, code = session.run(call, settings, terminal)

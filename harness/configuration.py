@@ -1,4 +1,7 @@
-"""`[tool.wsgi-gauntlet]` of pyproject.toml: custom servers and thresholds. Checked whole before anything runs.
+"""`[tool.wsgi-gauntlet]` of pyproject.toml: a baseline, custom servers, thresholds. Checked whole before anything runs.
+
+[tool.wsgi-gauntlet]
+baseline = "known.toml" # from this file's folder; see baseline.py
 
 [tool.wsgi-gauntlet.servers]
 mine = "{python} -m mine --bind {host}:{port} {app}"
@@ -13,7 +16,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ from .errors import BadConfiguration
 from .model import Grade, Load
 
 THRESHOLDS = ("goodput", "slowdown", "collapse")
-SECTIONS = ("servers", "thresholds")
+KEYS = ("baseline", "servers", "thresholds")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Configuration:
 
     servers: Mapping[str, str] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    baseline: Path | None = None
 
 
 def read(path: Path) -> Configuration:
@@ -48,12 +52,13 @@ def read(path: Path) -> Configuration:
         table = tomllib.loads(text.decode()).get("tool", {}).get("wsgi-gauntlet", {})
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         raise BadConfiguration(f"{path} is not TOML: {problem}") from None
-    return parse(table, str(path))
+    found = parse(table, str(path))
+    return replace(found, baseline=path.parent / found.baseline) if found.baseline is not None else found
 
 
 def parse(table: Mapping[str, Any], where: str) -> Configuration:
     """Return `table` (the contents of [tool.wsgi-gauntlet]) as a Configuration; `where` is what messages name."""
-    _known(table, SECTIONS, f"{where}: [tool.wsgi-gauntlet]")
+    _known(table, KEYS, f"{where}: [tool.wsgi-gauntlet]")
     servers = _table(table, "servers", where)
     for name, command in servers.items():
         if not isinstance(command, str) or not command.strip():
@@ -65,7 +70,10 @@ def parse(table: Mapping[str, Any], where: str) -> Configuration:
     for name, value in thresholds.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise BadConfiguration(f"{where}: thresholds.{name} takes a number")
-    return Configuration(servers, thresholds)
+    baseline = table.get("baseline")
+    if baseline is not None and (not isinstance(baseline, str) or not baseline.strip()):
+        raise BadConfiguration(f'{where}: baseline takes the name of a file, as baseline = "known.toml"')
+    return Configuration(servers, thresholds, Path(baseline) if baseline is not None else None)
 
 
 def broken(thresholds: Mapping[str, float], loads: tuple[Load, ...]) -> list[str]:

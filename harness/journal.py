@@ -20,7 +20,7 @@ import msgspec
 
 from .documents import encoded
 from .errors import BadConfiguration, StorageFull
-from .model import SCHEMA, CaseInfo, Check, Load, Results, ScenarioInfo, ServerInfo
+from .model import SCHEMA, CaseInfo, Check, Expectation, Load, Results, ScenarioInfo, ServerInfo
 
 NAME = "run.jsonl"
 PREVIOUS = "previous"
@@ -55,11 +55,26 @@ class LoadLine(msgspec.Struct, frozen=True, tag="load", tag_field="line"):
     load: Load
 
 
+class Held(msgspec.Struct, frozen=True):
+    """How a cell that is in the journal already stands to the baseline; None where there is nothing to say."""
+
+    server: str
+    case: str
+    baseline: Expectation | None
+
+
+class BaselineLine(msgspec.Struct, frozen=True, tag="baseline", tag_field="line"):
+    """The baseline that the cells are held against ('' for none), and what it says of cells told before."""
+
+    file: str
+    held: tuple[Held, ...] = ()
+
+
 class End(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
     """The last line of a run that was not cut short."""
 
 
-Line = Start | ServerLine | CheckLine | LoadLine | End
+Line = Start | ServerLine | CheckLine | LoadLine | BaselineLine | End
 
 _decoder = msgspec.json.Decoder(Line)
 
@@ -154,7 +169,7 @@ def read(folder: Path) -> Results:
     servers: dict[str, ServerInfo] = {}
     checks: dict[tuple[str, str], Check] = {}
     loads: dict[tuple[str, str], Load] = {}
-    finished = False
+    finished, baseline = False, ""
     for number, data in enumerate(lines, 1):
         if not data.strip():
             continue
@@ -174,6 +189,10 @@ def read(folder: Path) -> Results:
                 checks[check.server, check.case] = check
             case LoadLine(load=load):
                 loads[load.server, load.scenario] = load
+            case BaselineLine(file=baseline, held=held):
+                for each in held:
+                    if cell := checks.get((each.server, each.case)):
+                        checks[each.server, each.case] = msgspec.structs.replace(cell, baseline=each.baseline)
             case End():
                 finished = True
     if start is None:
@@ -189,6 +208,7 @@ def read(folder: Path) -> Results:
         cases=start.cases,
         scenarios=start.scenarios,
         finished=finished,
+        baseline=baseline,
     )
 
 

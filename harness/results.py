@@ -24,4 +24,5 @@ def together(runs: Sequence[Results]) -> Results:
         cases={id_: case for run in runs for id_, case in run.cases.items()},
         scenarios={id_: scenario for run in runs for id_, scenario in run.scenarios.items()},
         finished=all(run.finished for run in runs),
+        baseline=", ".join(dict.fromkeys(run.baseline for run in runs if run.baseline)),
     )

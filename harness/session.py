@@ -15,24 +15,26 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-import msgspec
 import psutil
 import trio
 
-from . import discover, journal, rounds, runner
-from .catalog import Case, Scenario, select, with_needs
+from . import discover, holding, journal, rounds
+from .baseline import breaks
+from .catalog import Scenario
 from .configuration import Configuration, broken
 from .errors import BadConfiguration, GauntletError
-from .journal import CheckLine, End, Journal, LoadLine, ServerLine, Start
-from .launch import Plan, Running
-from .model import SCHEMA, Check, Grade, Load, Results, ServerInfo, Verdict
+from .journal import End, Journal, ServerLine, Start
+from .launch import Plan
+from .model import SCHEMA, Grade, Results, Verdict
 from .progress import Listener
+from .selection import Selection, failed, shares
+from .work import Outcome, Work
 
 FOLDER = "gauntlet-out"
 SCRATCH = "wsgi-gauntlet-"
@@ -42,10 +44,14 @@ INTERRUPTED, FAILED, INVALID, TROUBLE = 130, 1, 3, 4
 
 @dataclass(frozen=True)
 class Call:
-    """What the user asked for. `cases` and `scenarios` are None where that half is not part of the call."""
+    """What the user asked for. `cases` and `scenarios` are None where that half is not part of the call.
+
+    `failed_in` is an earlier run, a folder or its results.json, to whose failed cells the call is narrowed.
+    """
 
     servers: tuple[str, ...] = ()
-    cases: tuple[str, ...] | None = None
+    cases: Selection | None = None
+    failed_in: Path | None = None
     scenarios: tuple[str, ...] | None = None
     narrowing: rounds.Narrowing = field(default_factory=rounds.Narrowing)
     python: str = sys.executable
@@ -54,14 +60,8 @@ class Call:
     out: Path | None = None
     resume: bool = False
     files: Mapping[str, Path] = field(default_factory=dict)
-
-
-@dataclass
-class _Outcome:
-    """What a run has come to so far, for its exit code."""
-
-    interrupted: bool = False
-    stranded: list[str] = field(default_factory=list)
+    baseline: Path | None = None
+    update_baseline: bool = False
 
 
 def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[Results, Path, int]:
@@ -69,26 +69,33 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
 
     Raises GauntletError for whatever kept it from running, or from keeping what it measured.
     """
+    against = holding.opened(call.baseline or configuration.baseline, update=call.update_baseline)
+    call = _narrowed(call)
     plans = planned(call, configuration)
-    known = discover.cases()
-    cases = with_needs(select(known, call.cases), known) if call.cases is not None else []
+    cells = shares(discover.cases(), call.cases, [plan.name for plan in plans]) if call.cases is not None else {}
+    cases = {case.id: case.info() for share in cells.values() for case in share.own}
     scenarios = _scenarios(call)
-    outcome = _Outcome()
+    outcome = Outcome()
     with _folder(call) as book, scratch() as room:
         before = journal.read(book.folder) if call.resume and _begun(book.folder) else None
         if before is None:
-            book.write(
-                Start(SCHEMA, environment(call), {c.id: c.info() for c in cases}, {s.id: s.info() for s in scenarios})
-            )
+            book.write(Start(SCHEMA, environment(call), cases, {s.id: s.info() for s in scenarios}))
+        if line := against.again(before or journal.read(book.folder)):
+            book.write(line)
         for plan in plans:
             book.write(ServerLine(discover.information(plan)))
             if not discover.information(plan).available:
                 listener.remark(f"{plan.name}: {discover.missing(plan)[0]}; get it with: {discover.missing(plan)[1]}")
         here = [plan for plan in plans if discover.information(plan).available]
-        work = _Work(book, listener, room, outcome, here, cases, scenarios, call.narrowing, _decided(before))
+        if call.cases is not None:
+            for plan in here:
+                if plan.name not in cells:
+                    listener.remark(f"{plan.name}: nothing to check, {call.cases.told()} leaves no cell of it")
+        work = Work(book, listener, room, outcome, here, cells, scenarios, call.narrowing, _decided(before), against)
         ready = _prepared(bool(work.loads))
         _until_done_or_interrupted(work.do, outcome, listener)
         if not outcome.interrupted:
+            _update(against, book, listener)
             book.write(End())
         listener.working("report", "writing the report")
         ready.join()
@@ -126,12 +133,13 @@ def planned(call: Call, configuration: Configuration) -> list[Plan]:
 def exit_code(results: Results, configuration: Configuration, interrupted: bool, stranded: bool) -> int:
     """Return what the process ends with, by the table in the command's help."""
     verdicts = {each.verdict for each in results.checks}
+    failing = any(map(breaks, results.checks))
     grades = {each.grade for each in results.loads}
     if interrupted:
         return INTERRUPTED
     if stranded:
         return TROUBLE
-    if Verdict.FAIL in verdicts or broken(configuration.thresholds, results.loads):
+    if failing or broken(configuration.thresholds, results.loads):
         return FAILED
     if Verdict.ERROR in verdicts or Grade.ERROR in grades:
         return TROUBLE
@@ -170,64 +178,6 @@ def environment(call: Call) -> dict[str, object]:
     }
 
 
-class _Work:
-    """The cells of one call, and where their outcomes go."""
-
-    def __init__(
-        self,
-        book: Journal,
-        listener: Listener,
-        room: Path,
-        outcome: _Outcome,
-        plans: Sequence[Plan],
-        cases: Sequence[Case],
-        scenarios: Sequence[Scenario],
-        narrowing: rounds.Narrowing,
-        done: set[tuple[str, str]],
-    ) -> None:
-        self.book, self.listener, self.room, self.outcome = book, listener, room, outcome
-        self.plans, self.narrowing = plans, narrowing
-        self.checks = {p.name: [c for c in cases if (p.name, c.id) not in done] for p in plans}
-        self.loads = [(p, s) for s in scenarios for p in plans if (p.name, s.id) not in done]
-        self.information = {plan.name: discover.information(plan) for plan in plans}
-
-    async def do(self) -> None:
-        if total := sum(map(len, self.checks.values())):
-            self.listener.stage("check", total)
-            bench = runner.Bench(
-                self.room, self.book.logs, self.listener, self.decided, self.stranded, started=self.started
-            )
-            await runner.check([p for p in self.plans if self.checks[p.name]], self.checks, bench)
-        if self.loads:
-            self.listener.stage("load", len(self.loads))
-            field_ = rounds.Range(self.room, self.book.logs, self.listener, self.measured, self.stranded)
-            cells = [(p, s) for p, s in self.loads if p.name not in self.outcome.stranded]
-            await rounds.load(cells, self.narrowing, field_)
-
-    def decided(self, cell: Check) -> None:
-        self.book.write(CheckLine(cell))
-        self.listener.checked(cell)
-
-    def measured(self, cell: Load) -> None:
-        self.book.write(LoadLine(cell))
-        self.listener.loaded(cell)
-
-    def started(self, server: Running) -> None:
-        self._tell(server.name, command=server.command_line)
-
-    def stranded(self, plan: Plan, why: str) -> None:
-        if plan.name not in self.outcome.stranded:
-            self.outcome.stranded.append(plan.name)
-            self._tell(plan.name, available=False, why=why)
-            self.listener.remark(f"{plan.name}: {why}")
-
-    def _tell(self, name: str, **changed: object) -> None:
-        told: ServerInfo = msgspec.structs.replace(self.information[name], **changed)
-        if told != self.information[name]:
-            self.information[name] = told
-            self.book.write(ServerLine(told))
-
-
 @contextlib.contextmanager
 def _no_collector() -> Iterator[None]:
     # A report is a million small objects and none of them garbage before its end: looking for some takes a fifth of
@@ -251,7 +201,7 @@ def _prepared(wanted: bool) -> threading.Thread:
     return thread
 
 
-def _until_done_or_interrupted(work: Callable[[], Awaitable[None]], outcome: _Outcome, listener: Listener) -> None:
+def _until_done_or_interrupted(work: Callable[[], Awaitable[None]], outcome: Outcome, listener: Listener) -> None:
     async def main() -> None:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async with trio.open_nursery() as nursery:
@@ -327,6 +277,26 @@ def _decided(before: Results | None) -> set[tuple[str, str]]:
     if before is None:
         return set()
     return {(c.server, c.case) for c in before.checks} | {(c.server, c.scenario) for c in before.loads}
+
+
+def _narrowed(call: Call) -> Call:
+    """Return `call` with the run that it is narrowed to read, and that run's servers where it names none."""
+    if call.failed_in is None or call.cases is None:
+        return call
+    found = failed(discover.stored(call.failed_in))
+    if not found:
+        raise BadConfiguration(f"no cell failed in {call.failed_in}: there is nothing to run again")
+    cases = replace(call.cases, failed_in=str(call.failed_in), failed=found)
+    return replace(call, cases=cases, servers=call.servers or (() if call.command else tuple(found)))
+
+
+def _update(against: holding.Holding, book: Journal, listener: Listener) -> None:
+    if against.update:
+        results = journal.read(book.folder)
+        after, told = against.updated(results)
+        if line := after.again(results):
+            book.write(line)
+        listener.remark(told)
 
 
 def _scenarios(call: Call) -> list[Scenario]:

@@ -1,0 +1,140 @@
+"""Which cells a call is about: by id, level, tag, an earlier run, and a shard of what is left. Values in, values out.
+
+Selectors of one kind unite, kinds intersect: `--level must --level should --tag security` asks for what is a must or a
+should, and of these for what is tagged security.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .catalog import Case, select, suggestion, with_needs
+from .errors import BadConfiguration, UnknownName
+from .model import Level, Results, Verdict
+
+FAILED = frozenset({Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.ERROR})
+"""The verdicts that `--failed-in` looks for."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part `number` (from 1) of `of` parts of about the same size."""
+
+    number: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What narrows a call; empty is everything.
+
+    `failed` maps a server's name to the ids of its cases that failed in the run that `failed_in` names.
+    """
+
+    prefixes: tuple[str, ...] = ()
+    levels: tuple[Level, ...] = ()
+    tags: tuple[str, ...] = ()
+    failed_in: str = ""
+    failed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    shard: Shard | None = None
+
+    def told(self) -> str:
+        """Return the selectors as they are written on the command line."""
+        parts = [f"--select {each}" for each in self.prefixes]
+        parts += [f"--level {each}" for each in self.levels]
+        parts += [f"--tag {each}" for each in self.tags]
+        parts += [f"--failed-in {self.failed_in}"] if self.failed_in else []
+        parts += [f"--shard {self.shard}"] if self.shard else []
+        return " ".join(parts)
+
+
+@dataclass(frozen=True)
+class Share:
+    """The cases of one server in a call, in the order of the catalogue.
+
+    `borrowed` are those among `cases` that another shard answers for: they run, because one of this shard needs them,
+    and are not reported.
+    """
+
+    cases: tuple[Case, ...]
+    borrowed: frozenset[str] = frozenset()
+
+    @property
+    def own(self) -> tuple[Case, ...]:
+        """What is reported."""
+        return tuple(each for each in self.cases if each.id not in self.borrowed)
+
+
+def shard(text: str) -> Shard:
+    """Return `2/4` as a Shard. Raises BadConfiguration where it is none."""
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip())
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise BadConfiguration(f"--shard {text}: the form is K/N, K from 1 to N: the second of four parts is 2/4")
+    return Shard(int(match[1]), int(match[2]))
+
+
+def failed(results: Results) -> dict[str, frozenset[str]]:
+    """Return by server the ids of the cases that came to fail, warn, flaky or error in `results`."""
+    found: dict[str, set[str]] = {}
+    for cell in results.checks:
+        if cell.verdict in FAILED:
+            found.setdefault(cell.server, set()).add(cell.case)
+    return {server: frozenset(ids) for server, ids in found.items()}
+
+
+def chosen(known: Sequence[Case], selection: Selection) -> list[Case]:
+    """Return the cases of `known` that id, level and tag leave, in its order, without what they need.
+
+    Raises UnknownName for a prefix or tag that is nowhere, BadConfiguration where the selectors leave nothing.
+    """
+    tags = {tag for each in known for tag in each.tags}
+    for tag in selection.tags:
+        if tag not in tags:
+            raise UnknownName(f"no case is tagged {tag!r}{suggestion(tag, tags)}; there are {', '.join(sorted(tags))}")
+    found = [
+        each
+        for each in select(known, selection.prefixes)
+        if (not selection.levels or each.level in selection.levels)
+        and (not selection.tags or set(each.tags) & set(selection.tags))
+    ]
+    if not found:
+        raise BadConfiguration(f"no case is left by {selection.told()}; `wsgi-gauntlet cases` lists them")
+    return found
+
+
+def shares(known: Sequence[Case], selection: Selection, servers: Iterable[str]) -> dict[str, Share]:
+    """Return what of `known` each of `servers` is to run, with what that needs; servers with nothing are left out.
+
+    All shards of one selection together have each cell exactly once, whatever runs beside them.
+    Raises as `chosen` does, and BadConfiguration where nothing is left for any server.
+    """
+    cases = chosen(known, selection)
+    found = {}
+    for server in servers:
+        asked = [each for each in cases if not selection.failed_in or each.id in selection.failed.get(server, ())]
+        every = with_needs(asked, known)
+        own = _part(every, selection.shard) if selection.shard else every
+        if own:
+            running = with_needs(own, known)
+            found[server] = Share(tuple(running), frozenset(each.id for each in running) - {each.id for each in own})
+    if not found:
+        raise BadConfiguration(f"no cell is left by {selection.told()}: there is nothing to run")
+    return found
+
+
+def _part(cases: Sequence[Case], part: Shard) -> list[Case]:
+    """Return one of `part.of` parts that differ by one case at most.
+
+    They are stretches of the order by digest: the same on any machine, each with something of every area, and a case
+    that is added to the catalogue moves few others.
+    """
+    ordered = sorted(cases, key=lambda each: hashlib.blake2b(each.id.encode(), digest_size=8).digest())
+    first, last = (number * len(ordered) // part.of for number in (part.number - 1, part.number))
+    mine = {each.id for each in ordered[first:last]}
+    return [each for each in cases if each.id in mine]

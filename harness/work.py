@@ -1,0 +1,101 @@
+"""The cells of one call: what is still to be decided, and where each outcome goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from . import discover, rounds, runner
+from .catalog import Scenario
+from .holding import Holding
+from .journal import CheckLine, Journal, LoadLine, ServerLine
+from .launch import Plan, Running
+from .model import Check, Load, ServerInfo
+from .progress import Listener
+from .selection import Share
+
+
+@dataclass
+class Outcome:
+    """What a run has come to so far, for its exit code."""
+
+    interrupted: bool = False
+    stranded: list[str] = field(default_factory=list)
+
+
+class Work:
+    """The cells of one call, and where their outcomes go."""
+
+    def __init__(
+        self,
+        book: Journal,
+        listener: Listener,
+        room: Path,
+        outcome: Outcome,
+        plans: Sequence[Plan],
+        cells: Mapping[str, Share],
+        scenarios: Sequence[Scenario],
+        narrowing: rounds.Narrowing,
+        done: set[tuple[str, str]],
+        against: Holding,
+    ) -> None:
+        self.book, self.listener, self.room, self.outcome = book, listener, room, outcome
+        self.plans, self.narrowing, self.against = plans, narrowing, against
+        left = {
+            p.name: {c.id for c in cells[p.name].own if (p.name, c.id) not in done} for p in plans if p.name in cells
+        }
+        self.reported = {(name, id_) for name, ids in left.items() for id_ in ids}
+        self.checks = {
+            name: [c for c in cells[name].cases if c.id in ids or c.id in cells[name].borrowed]
+            for name, ids in left.items()
+            if ids
+        }
+        self.loads = [(p, s) for s in scenarios for p in plans if (p.name, s.id) not in done]
+        self.information = {plan.name: discover.information(plan) for plan in plans}
+
+    async def do(self) -> None:
+        """Run them all; what is decided or measured is kept at once."""
+        if self.reported:
+            self.listener.stage("check", len(self.reported))
+            bench = runner.Bench(
+                self.room, self.book.logs, self.listener, self.decided, self.stranded, started=self.started
+            )
+            await runner.check([p for p in self.plans if p.name in self.checks], self.checks, bench)
+        if self.loads:
+            self.listener.stage("load", len(self.loads))
+            field_ = rounds.Range(self.room, self.book.logs, self.listener, self.measured, self.stranded)
+            cells = [(p, s) for p, s in self.loads if p.name not in self.outcome.stranded]
+            await rounds.load(cells, self.narrowing, field_)
+
+    def decided(self, cell: Check) -> None:
+        """Keep a decided cell, unless another shard answers for it."""
+        if (cell.server, cell.case) not in self.reported:
+            return
+        cell = self.against.held(self.information[cell.server], cell)
+        self.book.write(CheckLine(cell))
+        self.listener.checked(cell)
+
+    def measured(self, cell: Load) -> None:
+        """Keep a measured cell."""
+        self.book.write(LoadLine(cell))
+        self.listener.loaded(cell)
+
+    def started(self, server: Running) -> None:
+        """Keep the command that started a server."""
+        self._tell(server.name, command=server.command_line)
+
+    def stranded(self, plan: Plan, why: str) -> None:
+        """Keep why a server does not start."""
+        if plan.name not in self.outcome.stranded:
+            self.outcome.stranded.append(plan.name)
+            self._tell(plan.name, available=False, why=why)
+            self.listener.remark(f"{plan.name}: {why}")
+
+    def _tell(self, name: str, **changed: object) -> None:
+        told: ServerInfo = msgspec.structs.replace(self.information[name], **changed)
+        if told != self.information[name]:
+            self.information[name] = told
+            self.book.write(ServerLine(told))
