@@ -7,7 +7,6 @@ from typing import Any, Iterable, Iterator
 
 from .call import BINARY, OK, TEXT, Call
 from .observing import emit
-from .start_response import Planned
 
 EVERY_BYTE = bytes(range(256)) + b"\r\n-\n-\r-\n\r-\r\r\n\n"
 """All byte values, and line ends in every order that a careless conversion would change."""
@@ -83,9 +82,12 @@ class _Watched:
 
 
 def every_byte(call: Call) -> list[bytes]:
-    """Answer all byte values and mixed line ends, with their length."""
-    call.start(OK, [BINARY, ("Content-Length", str(len(EVERY_BYTE)))])
-    return [EVERY_BYTE]
+    """Answer all byte values and mixed line ends, with their length; with `how=write` through write()."""
+    write = call.start(OK, [BINARY, ("Content-Length", str(len(EVERY_BYTE)))])
+    if call.query.get("how") != "write":
+        return [EVERY_BYTE]
+    write(EVERY_BYTE)
+    return []
 
 
 def large_block(call: Call) -> list[bytes]:
@@ -147,6 +149,27 @@ def write_and_hold(call: Call) -> list[bytes]:
     return [b"returned\n"]
 
 
+def write_empty(call: Call) -> list[bytes]:
+    """write() b'' before, between and after blocks that are not empty."""
+    write = call.start()
+    for block in (b"", b"one\n", b"", b"two\n", b""):
+        write(block)
+    return []
+
+
+def write_then_stream(call: Call) -> Any:
+    """write() a block; then yield one, wait at the barrier `second`, yield another."""
+    write = call.start()
+    write(b"written\n")
+
+    def blocks() -> Iterator[bytes]:
+        yield b"block 1\n"
+        call.hold("second")
+        yield b"block 2\n"
+
+    return call.blocks(blocks())
+
+
 def write_in_order(call: Call) -> list[bytes]:
     """write() two blocks and return a third, or nothing with `then=nothing`."""
     write = call.start()
@@ -190,35 +213,6 @@ def kinds(call: Call) -> Any:
     return made[call.query["what"]]()
 
 
-def closing(call: Call) -> Any:
-    """Return a body with close() that reports every step of the server with it."""
-    call.start()
-    return call.blocks([b"one\n", b"two\n"])
-
-
-def closing_after_error(call: Call) -> Any:
-    """Return a body with close() whose second block raises."""
-    call.start()
-
-    def blocks() -> Iterator[bytes]:
-        yield b"one\n"
-        raise Planned("raised while the body was iterated")
-
-    return call.blocks(blocks())
-
-
-def closing_after_start_error(call: Call) -> Any:
-    """Return a body with close() whose first next() makes start_response raise: a second call without exc_info."""
-
-    def blocks() -> Iterator[bytes]:
-        call.start()
-        call.start()
-        call.emit("returned", where="second")
-        yield b"one\n"
-
-    return call.blocks(blocks())
-
-
 def endless(call: Call) -> Any:
     """Return far more than a connection buffers, from a body with close(); only its end is reported."""
     call.start(OK, [BINARY])
@@ -242,25 +236,6 @@ class _Endless:
     def close(self) -> None:
         """Report the call and how much had been asked for."""
         emit("closed", self._token, {"blocks": self._given, "all": ENDLESS_BLOCKS})
-
-
-def too_long(call: Call) -> Any:
-    """Promise 5 bytes and return more: `what` is `list`, `blocks` (each one reported) or `write`."""
-    write = call.start(OK, [TEXT, ("Content-Length", "5")])
-    what = call.query.get("what", "list")
-    if what == "write":
-        write(b"hello")
-        call.attempt("write", write, b"EXTRA")
-        return []
-    if what == "blocks":
-        return call.blocks([b"hello"] + [b"EXTRA"] * 20)
-    return [b"helloEXTRA"]
-
-
-def too_short(call: Call) -> list[bytes]:
-    """Promise 10 bytes and return 5."""
-    call.start(OK, [TEXT, ("Content-Length", "10")])
-    return [b"short"]
 
 
 def unknown_length(call: Call) -> Iterator[bytes]:

@@ -28,3 +28,12 @@ def errors_log(call: Call) -> list[bytes]:
     stream.write(f"wsgi-gauntlet: {call.query.get('line', '')}\n")
     stream.flush()
     return call.text(f"gauntlet {call.token}\n")
+
+
+def errors_lines(call: Call) -> list[bytes]:
+    """Write two lines at once to wsgi.errors: `line` with 1 and with 2 behind it."""
+    stream = call.environ["wsgi.errors"]
+    line = call.query.get("line", "")
+    stream.write(f"{line}-1\n{line}-2\n")
+    stream.flush()
+    return call.text(f"gauntlet {call.token}\n")

@@ -36,6 +36,32 @@ def _mid_body(call: Call) -> Iterator[bytes]:
     raise Planned(f"in the middle of the body: {SECRET} {call.token}")
 
 
+def _written_body(call: Call) -> list[bytes]:
+    call.start(OK, [BINARY])(b"first\n")
+    raise Planned(f"after write(): {SECRET} {call.token}")
+
+
+def _unstarted_generator(call: Call) -> Iterator[bytes]:
+    raise Planned(f"by the first next(), before start_response: {SECRET} {call.token}")
+    yield b""  # which makes it a generator
+
+
+def _started_generator(call: Call) -> Iterator[bytes]:
+    call.start(OK, [TEXT, ("X-Too-Early", "yes")])
+    raise Planned(f"by the first next(), after start_response: {SECRET} {call.token}")
+    yield b""  # which makes it a generator
+
+
+def _blank_first(call: Call) -> Iterator[bytes]:
+    call.start(OK, [TEXT, ("X-Too-Early", "yes")])
+    yield b""
+    raise Planned(f"after an empty block: {SECRET} {call.token}")
+
+
+def _system_exit(call: Call) -> Any:
+    raise SystemExit(f"asked to leave: {SECRET} {call.token}")
+
+
 def _no_start(call: Call) -> list[bytes]:  # noqa: ARG001 - all ways take the call
     return [b"a body without a status\n"]
 
@@ -53,12 +79,23 @@ def _not_latin1(call: Call) -> list[bytes]:
     return [b"body\n"]
 
 
+def _status_not_latin1(call: Call) -> list[bytes]:
+    call.start("200 Snowman \u2603", [TEXT, ("Content-Length", "5")])
+    return [b"body\n"]
+
+
 _WAYS = {
     "before-start": _before_start,
     "after-start": _after_start,
     "mid-body": _mid_body,
+    "written-body": _written_body,
+    "generator-unstarted": _unstarted_generator,
+    "generator-started": _started_generator,
+    "blank-first": _blank_first,
+    "system-exit": _system_exit,
     "no-start": _no_start,
     "none": _none,
     "none-unstarted": _none_unstarted,
     "not-latin1": _not_latin1,
+    "status-not-latin1": _status_not_latin1,
 }

@@ -66,6 +66,21 @@ def _iterate(call: Call, wrapper: Callable[..., Any]) -> Any:
     return call.text("iterated\n")
 
 
+def _iterate_readable(call: Call, wrapper: Callable[..., Any]) -> Any:
+    def collect() -> None:
+        blocks = list(iter(wrapper(_Readable(CONTENT), 512)))
+        call.emit("iterated", blocks=len(blocks), whole=b"".join(blocks) == CONTENT)
+
+    call.attempt("iterate", collect)
+    return call.text("iterated\n")
+
+
+def _close_it(call: Call, wrapper: Callable[..., Any]) -> Any:
+    wrapped = wrapper(_Closing(CONTENT, call.token))
+    call.attempt("close", lambda: wrapped.close())
+    return call.text("closed\n")
+
+
 def _unused(call: Call, wrapper: Callable[..., Any]) -> Any:
     call.start(OK, [BINARY])
     wrapper(_real_file())
@@ -98,6 +113,14 @@ def _offset(call: Call, wrapper: Callable[..., Any]) -> Any:
     return wrapper(_real_file(OFFSET))
 
 
+def _moved(call: Call, wrapper: Callable[..., Any]) -> Any:
+    call.start(OK, [BINARY])
+    file = _real_file()
+    wrapped = wrapper(file)
+    file.seek(OFFSET)
+    return wrapped
+
+
 def _declared(call: Call, wrapper: Callable[..., Any]) -> Any:
     call.start(OK, [BINARY, ("Content-Length", str(DECLARED))])
     return wrapper(_real_file())
@@ -124,12 +147,15 @@ def _real_file(position: int = 0) -> Any:
 _USES = {
     "call": _call,
     "iterate": _iterate,
+    "iterate-readable": _iterate_readable,
+    "close-it": _close_it,
     "unused": _unused,
     "close": _close,
     "file": _file,
     "memory": _memory,
     "readable": _readable,
     "offset": _offset,
+    "moved": _moved,
     "declared": _declared,
     "wrapped": _wrapped,
 }

@@ -7,14 +7,15 @@ server gets what the behaviour returns as it is, so that observing changes nothi
 
 from __future__ import annotations
 
+import os
 from types import FunctionType
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Iterator
 
-from . import basics, body, environ, errors, failing, file_wrapper, load, reading, start_response
+from . import basics, body, closing, environ, errors, failing, file_wrapper, lengths, load, reading, start_response
 from .call import Call
 from .observing import described
 
-MODULES = (basics, load, environ, reading, errors, start_response, body, failing, file_wrapper)
+MODULES = (basics, load, environ, reading, errors, start_response, body, closing, lengths, failing, file_wrapper)
 
 QUIET = (basics.nonce, basics.mine)
 """Behaviours of which the harness is told nothing."""
@@ -55,3 +56,29 @@ def application(*positional: Any, **named: Any) -> Any:
     except Exception as raised:
         call.emit("raised", where="application", **described(raised))
         raise
+
+
+class Instance:
+    """An app that is an object with `__call__`: it has no name, no code and no signature to look at."""
+
+    def __call__(self, *positional: Any, **named: Any) -> Any:
+        """Answer one request."""
+        return _answer(*positional, **named)
+
+
+class Class:
+    """An app that is a class: calling it makes the body, as the PEP's own AppClass does."""
+
+    def __init__(self, *positional: Any, **named: Any) -> None:
+        self._body = _answer(*positional, **named)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._body)
+
+
+_answer = application
+
+KINDS: Dict[str, Any] = {"instance": Instance(), "class": Class}
+
+application = KINDS.get(os.environ.get("GAUNTLET_CALLABLE", ""), application)
+"""What servers are given: the function, or where the process's environment asks for it another kind of callable."""

@@ -15,6 +15,7 @@ SERVER_ERROR = "500 Internal Server Error"
 WRONG_ARGUMENTS: dict[str, tuple[Any, Any]] = {
     "status-not-str": (200, [TEXT]),
     "status-bytes": (b"200 OK", [TEXT]),
+    "status-control": ("200 OK\x07", [TEXT]),
     "status-without-number": ("fine", [TEXT]),
     "status-line-break": ("200 OK\r\nX-Injected: yes", [TEXT]),
     "name-not-str": (OK, [TEXT, (b"X-Name", "value")]),
@@ -23,10 +24,14 @@ WRONG_ARGUMENTS: dict[str, tuple[Any, Any]] = {
     "name-empty": (OK, [TEXT, ("", "value")]),
     "value-not-str": (OK, [TEXT, ("X-Name", 5)]),
     "value-line-break": (OK, [TEXT, ("X-Name", "value\r\nX-Injected: yes")]),
+    "value-control": (OK, [TEXT, ("X-Name", "val\x07ue")]),
     "header-not-pair": (OK, [TEXT, ("X-Name",)]),
+    "headers-not-list": (OK, (TEXT,)),
     "connection": (OK, [TEXT, ("Connection", "keep-alive")]),
     "keep-alive": (OK, [TEXT, ("Keep-Alive", "timeout=5")]),
     "transfer-encoding": (OK, [TEXT, ("Transfer-Encoding", "chunked")]),
+    "trailers": (OK, [TEXT, ("Trailers", "X-Later")]),
+    "proxy-authenticate": (OK, [TEXT, ("Proxy-Authenticate", "Basic")]),
     "upgrade": (OK, [TEXT, ("Upgrade", "gauntlet")]),
 }
 """Arguments that a server should refuse, by the name under which `start_wrongly` knows them."""
@@ -57,7 +62,7 @@ def start_wrongly(call: Call) -> list[bytes]:
     """Call start_response with the wrong arguments named by `what`; where that raises, answer 500 by the book."""
     status, headers = WRONG_ARGUMENTS[call.query["what"]]
     try:
-        call.start_response(status, list(headers))
+        call.start_response(status, headers if type(headers) is tuple else list(headers))
     except Exception as raised:
         call.emit("raised", where="start_response", **described(raised))
         call.start_response(SERVER_ERROR, [TEXT], sys.exc_info())
@@ -166,6 +171,20 @@ def start_twice(call: Call) -> list[bytes]:
     call.start(OK, [TEXT, ("X-Call", "first")])
     call.attempt("second", call.start_response, "299 Second", [TEXT, ("X-Call", "second")])
     return [b"twice\n"]
+
+
+def start_again(call: Call) -> list[bytes]:
+    """Call start_response with a value that is no text, then rightly, but without exc_info; report both."""
+    _, raised = call.attempt("first", call.start_response, OK, [TEXT, ("X-Name", 5)])
+    if raised is not None:
+        call.attempt("second", call.start_response, OK, [TEXT])
+    return [b"again\n"]
+
+
+def latin1(call: Call) -> list[bytes]:
+    """Answer with a header whose value is the UTF-8 of `\u20ac`, read as latin-1, behind the latin-1 of `\xe9`."""
+    call.start(OK, [TEXT, ("X-Name", "caf\xe9 \xe2\x82\xac"), ("Content-Length", "5")])
+    return [b"body\n"]
 
 
 def start_late(call: Call) -> Iterator[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...harness.catalog import MUST, case
-from ...harness.exchange import Exchange
+from ...harness.exchange import Exchange, query
 from ...harness.expect import equal, that
 from ...harness.references import pep3333
 from .asking import sent, served, told
@@ -82,4 +82,55 @@ async def on_head(x: Exchange) -> None:
     Whether the blocks are asked for at all is the server's affair.
     """
     await x.get("/closing", method="HEAD")
+    await _closed_once(x)
+
+
+@case(MUST, CLOSE)
+async def on_iter_error(x: Exchange) -> None:
+    """close() is called also where the body cannot even be iterated.
+
+    Sends: A plain request; the app returns an object whose __iter__ raises.
+    Expects: One call of close().
+    Why: The connection to the database that the page had opened is lost to the pool at each such error, until none is
+    left.
+    """
+    await x.get("/closing-without-iteration")
+    if not any(event.detail.get("where") == "iter" for event in x.events("raised")):
+        x.skip("the body's __iter__ was not called")
+    await _closed_once(x)
+
+
+@case(MUST, CLOSE)
+async def on_no_start(x: Exchange) -> None:
+    """close() is called also where the app never called start_response.
+
+    Sends: A plain request; the app returns a body with close() and names no status.
+    Expects: One call of close(), whether a block was asked for or not.
+    Why: A mistake in one rarely used page must not leave a file open each time that it is visited.
+    """
+    await x.get("/closing-unstarted")
+    await _closed_once(x)
+
+
+@case(MUST, CLOSE, variants={"204": "204 No Content", "304": "304 Not Modified"})
+async def on_bodiless(x: Exchange, status: str) -> None:
+    """close() is called also where the status allows no body.
+
+    Sends: A plain request; the app answers 204 or 304 with a body that has close().
+    Expects: One call of close(). Whether blocks are asked for is the server's affair.
+    Why: Answers to revisited pages and to scripts' calls are the most frequent of all; each would leave something open.
+    """
+    await x.get("/closing" + query(status=status))
+    await _closed_once(x)
+
+
+@case(MUST, CLOSE)
+async def when_length_reached(x: Exchange) -> None:
+    """close() is called also where the server stops iterating because Content-Length is reached.
+
+    Sends: A plain request; the app promises 5 bytes and has 21 blocks of as many.
+    Expects: One call of close(), however many blocks were asked for.
+    Why: The server has all it needs, but the file or the lock behind the body is still held.
+    """
+    await sent(x, "/too-long?what=blocks")
     await _closed_once(x)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+import trio
+
 from ...harness.catalog import MUST, SHOULD, case
 from ...harness.exchange import Exchange
 from ...harness.expect import equal, lacks, that
 from ...harness.references import pep3333
 from ...harness.response import Ending
-from .asking import GLANCE, HANG, direct, outcome, sent, served, told
+from .asking import GLANCE, HANG, asked, direct, outcome, sent, served, told
 
 LENGTH = "Handling the Content-Length Header"
 
@@ -100,3 +104,83 @@ async def unknown_length_legal(x: Exchange, version: str) -> None:
     served(answer, b"one\ntwo\n")
     if version == "HTTP/1.0":
         lacks(answer.options("Transfer-Encoding"), "chunked", "Transfer-Encoding")
+
+
+REPORTED = re.compile(r"content.length|too (few|short|little)|fewer|incomplete|shorter|premature", re.IGNORECASE)
+"""Words that an error about a short body would hold, where it stands in one line with the request."""
+
+LATER = 0.5
+"""Seconds in which what is logged with an answer's end comes up in the log."""
+
+
+@case(
+    SHOULD,
+    pep3333(
+        LENGTH,
+        "if the application does not provide enough data to meet its stated Content-Length, the server should close "
+        "the connection and log or otherwise report the error",
+    ),
+)
+async def short_body_logged(x: Exchange) -> None:
+    """Where the app gives less than its Content-Length, the log says so.
+
+    Sends: A plain request, whose log is taken for what is usual; then one to an app that promises 10 bytes and gives 5.
+    Expects: A line in the server's output that is no access line and does not come with every request. How it is
+    worded is the server's affair.
+    Why: Users complain of downloads that break off, and whoever looks for the reason finds nothing.
+    """
+    served(await x.get("/echo"))
+    await x.alive()
+    usual = {_shape(line) for line in x.log_so_far().splitlines()}
+    before = len(x.log_so_far())
+    await asked(x, "/too-short")
+    await x.alive()
+    with trio.move_on_after(LATER):
+        while not _reports(x.log_so_far()[before:], usual):
+            await x.server.log_grew()
+    log = x.log_so_far()[before:]
+    that(_reports(log, usual), "a line in the server's output that tells of the short body", log[-300:] or "nothing")
+
+
+def _shape(line: str) -> str:
+    return re.sub(r"/(echo|fence|too-short)|[0-9a-f]{8,}|[0-9]+(\.[0-9]+)?", "#", line).strip()
+
+
+def _reports(log: str, usual: set[str]) -> bool:
+    lines = [line.replace("/too-short", "") for line in log.splitlines() if _shape(line) and _shape(line) not in usual]
+    return any(REPORTED.search(line) or "HTTP/1." not in line for line in lines)
+
+
+CORRECT = pep3333(
+    "The start_response() Callable",
+    "In general, the server or gateway is responsible for ensuring that correct headers are sent to the client",
+)
+
+
+@case(MUST, CORRECT, tags=["security"], variants={"different": "", "same": "?same=yes"})
+async def two_lengths(x: Exchange, same: str) -> None:
+    """Two Content-Length headers of the app's do not both go out.
+
+    Sends: A plain request; the app gives Content-Length twice, once as 5 and once as 9, or twice as 5.
+    Expects: An error, or an answer with one Content-Length, or framed in another way. RFC 9110 forbids two (5.3).
+    Why: Proxy and browser may each believe another one; what is left over is then read as the answer to the next
+    request, which may be somebody else's.
+    """
+    answer = await asked(x, f"/two-lengths{same}")
+    lengths = answer.all("Content-Length")
+    that(len(lengths) <= 1 and not any(b"," in each for each in lengths), "at most one Content-Length", lengths)
+
+
+@case(MUST, CORRECT, tags=["security"], variants={each: each for each in ("negative", "text", "hexadecimal", "list")})
+async def not_a_number(x: Exchange, what: str) -> None:
+    """A Content-Length of the app's that is no number does not go out.
+
+    Sends: A plain request; the app gives the Content-Length -5, five, 0x5, or the list 5, 9.
+    Expects: An error, or an answer that is framed in another way.
+    Why: What one browser or proxy takes for 5, another takes for 0 or for an error: the page is empty for some users,
+    and shifted by one answer for others.
+    """
+    answer = await asked(x, f"/odd-length?what={what}")
+    that(not answer.nothing or answer.ended is not Ending.OPEN, "an answer or a closed connection", answer.describe())
+    wrong = [each for each in answer.all("Content-Length") if not re.fullmatch(rb"[0-9]+", each)]
+    that(not wrong, "a Content-Length of digits, or none", wrong)

@@ -59,3 +59,27 @@ async def reaches_log(x: Exchange) -> None:
     word = f"errors-{x.token}"
     served(await x.get("/errors-log" + query(line=word)))
     that(await x.log(word), "the line in the server's output", "it is not there")
+
+
+@case(
+    SHOULD,
+    pep3333(
+        "environ Variables",
+        'This should be a "text mode" stream; i.e., applications should use "\\n" as a line ending, and assume that it '
+        "will be converted to the correct line ending by the server/gateway.",
+    ),
+)
+async def line_ends(x: Exchange) -> None:
+    """Lines that the app writes to wsgi.errors are lines in the log.
+
+    Sends: A plain request; the app writes two lines, with a word of their own, in one call of write(), and flushes.
+    Expects: Each of the two words ends a line of the server's output; what stands before it is the server's affair.
+    Why: A traceback that is poured into one line cannot be read, nor found line by line in a log search.
+    """
+    word = f"line-{x.token}"
+    served(await x.get("/errors-lines" + query(line=word)))
+    that(await x.log(f"{word}-2"), "the second line in the server's output", "it is not there")
+    lines = [line.rstrip() for line in x.log_so_far().splitlines()]
+    for number in (1, 2):
+        ended = any(line.endswith(f"{word}-{number}") for line in lines)
+        that(ended, f"a line that ends with {word}-{number}", "\n".join(lines)[-300:])

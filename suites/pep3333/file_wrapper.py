@@ -167,3 +167,53 @@ async def wrapped(x: Exchange) -> None:
     A generator over it that changes every block.
     """
     served(await _wrapped(x, "wrapped"), CONTENT.upper())
+
+
+@case(MUST, PORTABLE)
+async def iterable_read_only(x: Exchange) -> None:
+    """What it returns can be iterated also where the object has read() and nothing else.
+
+    Sends: A plain request; the app wraps such an object and iterates over the wrapper itself, as middleware does.
+    Expects: The whole content, in blocks of any size.
+    Why: Files from an archive or from cloud storage are such objects; behind a compressing middleware their downloads
+    would fail.
+    """
+    await _wrapped(x, "iterate-readable")
+    event = await outcome(x, "iterate")
+    that(event.kind == "returned", "iteration to work", event.detail.get("text"))
+    iterated = await told(x, "iterated", "iteration to end")
+    that(iterated.detail["whole"], "the whole content", iterated.detail)
+
+
+@case(
+    MUST,
+    pep3333(
+        FILES,
+        "if so, the iterable returned by wsgi.file_wrapper must have a close() method that invokes the original "
+        "file-like object's close() method",
+    ),
+)
+async def close_passed_on(x: Exchange) -> None:
+    """The wrapper's own close() calls that of the file.
+
+    Sends: A plain request; the app wraps an object with close(), calls close() of the wrapper, and answers something
+    else.
+    Expects: The call is taken, and the object's close() was called.
+    Why: Middleware that decides against the file has no other way to close it; each such answer leaves a descriptor
+    open.
+    """
+    await _wrapped(x, "close-it")
+    event = await outcome(x, "close")
+    that(event.kind == "returned", "close() to work", event.detail.get("text"))
+    await told(x, "closed", "close() of the file to be called")
+
+
+@case(SHOULD, POSITION)
+async def offset_when_sent(x: Exchange) -> None:
+    """Sending begins where reading has got to when it begins, and not where it was when the file was wrapped.
+
+    Sends: A plain request; the app wraps a file of 2,000 bytes, then moves it to its byte 100, and returns the wrapper.
+    Expects: The file from its byte 100 on.
+    Why: Middleware for byte ranges moves the file after the app has wrapped it; a video resumes at the wrong place.
+    """
+    served(await _wrapped(x, "moved"), CONTENT[100:])

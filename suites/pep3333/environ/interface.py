@@ -137,3 +137,53 @@ async def run_once(x: Exchange) -> None:
     if len({call.pid for call in calls}) < len(calls):
         value = calls[0].detail["wsgi"]["wsgi.run_once"]
         that(not value["true"], "wsgi.run_once to be false in a process that serves again", value["repr"])
+
+
+ONE_AT_A_TIME = Setup(workers=1, threads=1)
+
+
+@case(
+    SHOULD,
+    pep3333(
+        VARIABLES,
+        "This value should evaluate true if the application object may be simultaneously "
+        "invoked by another thread in the same process, and should evaluate false otherwise.",
+    ),
+    needs=["pep3333/concurrency/single-thread-option"],
+    setup=ONE_AT_A_TIME,
+)
+async def multithread_not_claimed(x: Exchange) -> None:
+    """wsgi.multithread is false where the server was set to one thread.
+
+    Sends: A plain request to a server with one process and one thread.
+    Expects: A false value. Where the server has several requests at once all the same, single-thread-option tells of
+    that, and this case is skipped.
+    Why: An app that is not thread-safe refuses to start, or locks for nothing, on a server that could serve it well.
+    """
+    await _denied(x, "wsgi.multithread")
+
+
+@case(
+    SHOULD,
+    pep3333(
+        VARIABLES,
+        "This value should evaluate true if an equivalent application object may be "
+        "simultaneously invoked by another process, and should evaluate false otherwise.",
+    ),
+    setup=ONE_AT_A_TIME,
+)
+async def multiprocess_not_claimed(x: Exchange) -> None:
+    """wsgi.multiprocess is false where the server was set to one process.
+
+    Sends: A plain request to a server with one process and one thread.
+    Expects: A false value.
+    Why: Debuggers and in-memory caches, which work in one process alone, switch themselves off when it is true.
+    """
+    await _denied(x, "wsgi.multiprocess")
+
+
+async def _denied(x: Exchange, name: str) -> None:
+    value = (await x.app()).detail["wsgi"].get(name)
+    that(value is not None, f"{name} in environ", "it is not there")
+    if value is not None:
+        that(not value["true"], f"{name} to be false", value["repr"])

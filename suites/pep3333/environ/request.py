@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.exchange import Exchange
 from ....harness.expect import equal, that
 from ....harness.model import Setup
 from ....harness.references import pep3333
-from ..asking import direct, told
+from ..asking import direct
 
 VARIABLES = "environ Variables"
 
@@ -36,38 +34,6 @@ async def request_method(x: Exchange, method: str) -> None:
     """
     event = await x.app(method=method, body=b"" if method in ("POST", "PUT") else None)
     equal(event.detail["environ"].get("REQUEST_METHOD"), method, "REQUEST_METHOD")
-
-
-@case(
-    MUST, pep3333(VARIABLES, 'This may be an empty string, if the application corresponds to the "root" of the server.')
-)
-async def script_name(x: Exchange) -> None:
-    """SCRIPT_NAME is empty, or left out, for an app at the root of the server.
-
-    A plain request to a server that mounts its app nowhere in particular.
-    """
-    environ = (await x.app("/echo/x")).detail["environ"]
-    equal(environ.get("SCRIPT_NAME", ""), "", "SCRIPT_NAME")
-
-
-@case(
-    MUST,
-    pep3333(
-        VARIABLES,
-        'The initial portion of the request URL\'s "path" that corresponds to the application '
-        'object, so that the application knows its virtual "location".',
-    ),
-    setup=Setup(mount="/mounted"),
-    variants={"below": "/echo/x", "slash": "/", "exact": ""},
-)
-async def script_name_mounted(x: Exchange, path: str) -> None:
-    """SCRIPT_NAME is the prefix that the app is mounted under, and PATH_INFO what follows it.
-
-    Requests below the mount, to the mount with a slash, and to the mount itself. Links that the app makes are built
-    from both.
-    """
-    environ = (await x.app(path)).detail["environ"]
-    equal((environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")), ("/mounted", path), "SCRIPT_NAME, PATH_INFO")
 
 
 @case(
@@ -143,44 +109,6 @@ async def content_length(x: Exchange, body: bytes | None) -> None:
 
 @case(
     MUST,
-    pep3333(VARIABLES, "SERVER_NAME and SERVER_PORT are required strings and must never be empty."),
-    variants={"http11": "HTTP/1.1", "http10-without-host": "HTTP/1.0"},
-)
-async def server_name_port(x: Exchange, version: str) -> None:
-    """SERVER_NAME and SERVER_PORT are there and not empty, also where the client named no host.
-
-    A request over TCP; with HTTP/1.0 it has no Host header, and the two are all that the app knows of its address.
-    """
-    await _named(x, version)
-
-
-@case(
-    MUST,
-    pep3333(VARIABLES, "SERVER_NAME and SERVER_PORT are required strings and must never be empty."),
-    setup=Setup(unix=True),
-    variants={"http11": "HTTP/1.1", "http10-without-host": "HTTP/1.0"},
-)
-async def server_name_port_unix(x: Exchange, version: str) -> None:
-    """SERVER_NAME and SERVER_PORT are there and not empty, also on a Unix socket, which has neither.
-
-    The way that a server is reached behind a proxy on the same machine.
-    """
-    await _named(x, version)
-
-
-async def _named(x: Exchange, version: str) -> None:
-    request = x.request("/echo", version=version)
-    if version == "HTTP/1.0":
-        request = re.sub(rb"Host: [^\r]*\r\n", b"", request)
-    wire = await x.connect()
-    await wire.send(request)
-    event = await told(x, "called", "the app to be called")
-    for name in ("SERVER_NAME", "SERVER_PORT"):
-        that(event.detail["environ"].get(name), f"{name} to be there and not empty", event.detail["environ"].get(name))
-
-
-@case(
-    MUST,
     pep3333(VARIABLES, "The version of the protocol the client used to send the request."),
     variants={"http11": "HTTP/1.1", "http10": "HTTP/1.0"},
 )
@@ -227,22 +155,3 @@ async def cgi_extras(x: Exchange) -> None:
     """
     direct(x)
     equal((await x.app()).detail["environ"].get("REMOTE_ADDR"), "127.0.0.1", "REMOTE_ADDR")
-
-
-@case(
-    MUST,
-    pep3333(
-        "URL Reconstruction",
-        "If an application wishes to reconstruct a request's complete URL, it may do so using the following algorithm",
-    ),
-)
-async def url_reconstruction(x: Exchange) -> None:
-    """The PEP's algorithm rebuilds the URL that was asked for.
-
-    A path with an encoded space, and a query; the app runs the algorithm and reports what comes out.
-    """
-    direct(x)
-    path = "/reconstruct/a%20b/c?d=%20e"
-    await x.get(path)
-    event = await told(x, "url", "the algorithm to find all it needs in environ")
-    equal(event.detail["url"], x.server.address.url + x.target(path), "the rebuilt URL")

@@ -6,6 +6,7 @@ from ....harness.catalog import MUST, SHOULD, case
 from ....harness.exchange import Exchange
 from ....harness.expect import equal, that
 from ....harness.references import pep3333
+from ....harness.response import Framing
 from ..asking import first, outcome, served
 
 START = "The start_response() Callable"
@@ -122,3 +123,47 @@ async def no_reference_kept(x: Exchange) -> None:
     if event.kind == "raised":
         x.skip("start_response raised, though nothing had been sent (exc-info-replaces)")
     that(not event.detail["kept"], "nobody to hold the exception any more", "the server still does")
+
+
+@case(
+    MUST,
+    pep3333(START, "This includes the case where the first call to start_response raised an error."),
+)
+async def second_call_after_error(x: Exchange) -> None:
+    """A second call without exc_info raises also where the first one raised.
+
+    Sends: A plain request; the app calls start_response with a value that is no text, traps the error, and calls it
+    again with good arguments, but without exc_info.
+    Expects: The second call raises. Where the first call takes the value, that is checks-arguments' affair, and this
+    case is skipped.
+    Why: An error handler that works by accident here loses the error page on the next server; the author should hear of
+    it at home.
+    """
+    await x.get("/start-again")
+    if (await outcome(x, "first")).kind != "raised":
+        x.skip("start_response took a value that is no text (checks-arguments)")
+    event = await outcome(x, "second")
+    equal(event.kind, "raised", "what the second call did")
+
+
+@case(
+    SHOULD,
+    pep3333(
+        START,
+        "This will re-raise the exception trapped by the application, and in principle should abort the application.",
+    ),
+)
+async def exc_info_aborts(x: Exchange) -> None:
+    """What start_response raises for an app that comes too late ends the answer, visibly.
+
+    Sends: A plain request; the app yields a block, calls start_response with exc_info, and lets out what that raises.
+    Expects: The first block and a broken end: no last chunk, no complete length, or a connection that closes. An answer
+    that lasts until the connection closes cannot say more. Where start_response raises nothing, the case is skipped.
+    Why: The browser saves half a file as if it were whole, and a proxy keeps it for everybody.
+    """
+    answer = await x.get("/replace-too-late")
+    if (await outcome(x, "start_response")).kind != "raised":
+        x.skip("start_response raised nothing (exc-info-reraises)")
+    whole = answer.complete and answer.framing is not Framing.CLOSE
+    that(answer.status is None or answer.status >= 500 or not whole, "no clean end of the message", answer.describe())
+    that(b"second" not in answer.body, "nothing of what the app would have sent next", answer.body)

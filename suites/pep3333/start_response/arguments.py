@@ -80,6 +80,8 @@ async def _refused(x: Exchange, what: str, expected: str) -> None:
         each: each
         for each in (
             "status-not-str",
+            "status-bytes",
+            "status-control",
             "status-without-number",
             "status-line-break",
             "name-not-str",
@@ -88,7 +90,9 @@ async def _refused(x: Exchange, what: str, expected: str) -> None:
             "name-empty",
             "value-not-str",
             "value-line-break",
+            "value-control",
             "header-not-pair",
+            "headers-not-list",
         )
     },
 )
@@ -104,7 +108,10 @@ async def checks_arguments(x: Exchange, what: str) -> None:
 @case(
     SHOULD,
     HOP_BY_HOP,
-    variants={each: each for each in ("connection", "keep-alive", "transfer-encoding", "upgrade")},
+    variants={
+        each: each
+        for each in ("connection", "keep-alive", "proxy-authenticate", "trailers", "transfer-encoding", "upgrade")
+    },
 )
 async def hop_by_hop(x: Exchange, what: str) -> None:
     """start_response raises where the app names a hop-by-hop header: the connection is the server's affair.

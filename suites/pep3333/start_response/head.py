@@ -162,3 +162,24 @@ async def play_dumb(x: Exchange) -> None:
     cookies = [b"a=1; Path=/", b"b=2; Expires=Wed, 09 Jun 2027 10:18:14 GMT"]
     equal(answer.all("Set-Cookie"), cookies, "the Set-Cookie headers")
     equal(answer.header("Content-Type"), b'text/x-gauntlet; charset=utf-8; note="a, b"', "Content-Type")
+
+
+@case(
+    MUST,
+    pep3333(
+        "Unicode Issues",
+        'all "strings" referred to in this specification must contain only code points representable in ISO-8859-1 '
+        "encoding (\\u0000 through \\u00FF, inclusive)",
+    ),
+)
+async def latin1_kept(x: Exchange) -> None:
+    """A header's characters up to U+00FF go out as the bytes of the same number.
+
+    Sends: A plain request; the app sets a header to `café` in latin-1 and to the UTF-8 bytes of `€`, read as latin-1.
+    Expects: Those very bytes in the answer.
+    Why: Frameworks send file names and cookies in other scripts so. Encoded once more, or refused, the download has a
+    garbled name or fails.
+    """
+    answer = await x.get("/latin1")
+    served(answer, b"body\n")
+    equal(answer.header("X-Name"), b"caf\xe9 \xe2\x82\xac", "X-Name")

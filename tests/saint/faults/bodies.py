@@ -28,7 +28,7 @@ def sent_in_part() -> None:
     replace(Stream, "send", send)
 
 
-@fault("pep3333/body/block-by-block", "pep3333/body/write-delivered")
+@fault("pep3333/body/block-by-block", "pep3333/body/write-delivered", "pep3333/error-handling/close-raises")
 def answer_buffered() -> None:
     """Nothing of an answer goes out before all of it is there."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import traceback
@@ -51,7 +52,11 @@ def first_head_sent_on_error() -> None:
     around(Connection, "fail", fail)
 
 
-@fault("pep3333/error-handling/mid-body")
+@fault(
+    "pep3333/error-handling/mid-body",
+    "pep3333/error-handling/mid-body-written",
+    "pep3333/start-response/exc-info-aborts",
+)
 def broken_body_ended_well() -> None:
     """Where the app raises in the middle of the body, the last chunk follows."""
 
@@ -126,3 +131,56 @@ def traceback_shown() -> None:
         self.stream.send(message.head("500 Error", [("Content-Length", str(len(body)))]) + body)
 
     replace(Connection, "refuse", refuse)
+
+
+@fault("pep3333/error-handling/raises-when-iterated", "pep3333/error-handling/after-start-before-body")
+def empty_success_on_error() -> None:
+    """Where the app raises before its first block, the client gets an empty 200."""
+
+    def fail(right: Any, self: Connection, gateway: Gateway, refused: Refused) -> None:
+        if gateway.head_sent:
+            right(self, gateway, refused)
+        else:
+            self.stream.send(message.head("200 OK", [("Content-Length", "0")]))
+
+    around(Connection, "fail", fail)
+
+
+@fault("pep3333/error-handling/logged-on-close")
+def close_errors_swallowed() -> None:
+    """An exception of the body's close() is passed over in silence."""
+
+    def finish(right: Any, self: Gateway, result: Any) -> None:
+        with contextlib.suppress(Exception):
+            right(self, result)
+
+    around(Gateway, "finish", finish)
+
+
+@fault("pep3333/error-handling/close-raises/no-length")
+def closed_before_the_end() -> None:
+    """close() is called before the end of the body is sent."""
+
+    def end(right: Any, self: Gateway) -> None:
+        self.finish(vars(self)["result"])
+        right(self)
+
+    def iterate(right: Any, self: Gateway, result: Any) -> None:
+        vars(self)["result"] = result
+        right(self, result)
+
+    around(Gateway, "end", end)
+    around(Gateway, "iterate", iterate)
+
+
+@fault("pep3333/error-handling/survives-exit")
+def ends_when_told_to() -> None:
+    """SystemExit from the app ends the server."""
+
+    def call(right: Any, self: Gateway, *about: Any) -> Any:
+        try:
+            return right(self, *about)
+        except SystemExit:
+            os._exit(1)
+
+    around(Gateway, "call", call)

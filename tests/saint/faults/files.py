@@ -127,3 +127,51 @@ def file_to_its_end() -> None:
             self.send(block)
 
     around(Gateway, "iterate", iterate)
+
+
+class _SizedReads(FileWrapper):
+    def __init__(self, file: Any, size: int = 8192) -> None:
+        super().__init__(file, size)
+
+    def __iter__(self) -> Any:
+        return iter(self.filelike)
+
+    def __next__(self) -> bytes:
+        return super().__next__()
+
+
+@fault("pep3333/file-wrapper/iterable-read-only")
+def iterates_over_the_file() -> None:
+    """The wrapper's iteration is the file's own, which an object with read() alone does not have."""
+    _wrapper(_SizedReads)
+
+
+@fault("pep3333/file-wrapper/close-passed-on")
+def close_without_effect() -> None:
+    """The wrapper's close() does nothing."""
+
+    def wrap(file: Any, size: int = 8192) -> FileWrapper:
+        wrapper = FileWrapper(file, size)
+        wrapper.close = lambda: None
+        return wrapper
+
+    _wrapper(wrap)
+
+
+def _remembering(file: Any, size: int = 8192) -> FileWrapper:
+    if not hasattr(file, "seek"):
+        return FileWrapper(file, size)
+    start = file.tell()
+
+    class Positioned(FileWrapper):
+        def __iter__(self) -> FileWrapper:
+            file.seek(start)
+            return self
+
+    return Positioned(file, size)
+
+
+@fault("pep3333/file-wrapper/offset-when-sent")
+def position_when_wrapped() -> None:
+    """A file is sent from where it stood when it was wrapped."""
+    _wrapper(_remembering)

@@ -1,0 +1,99 @@
+"""When blocks go out: each before the app makes the next."""
+
+from __future__ import annotations
+
+from ....harness.catalog import MUST, case
+from ....harness.exchange import Exchange
+from ....harness.expect import that
+from ....harness.references import pep3333
+from ..asking import (
+    HANG,
+    direct,
+    held,
+    sent,
+)
+
+DETAILS = "Specification Details"
+
+STREAMING = "Buffering and Streaming"
+
+WRITE = "The write() Callable"
+
+
+async def _reaches_client_while_held(x: Exchange, target: str, barrier: str, block: bytes, rest: bytes) -> None:
+    direct(x)
+    wire = await sent(x, target)
+    await held(x, barrier)
+    early = await wire.receive_until(block, timeout=HANG)
+    that(block in early, f"{block!r} on the wire while the app does nothing", early)
+    x.release(barrier)
+    late = await wire.receive_until(rest, timeout=HANG)
+    that(rest in late, f"{rest!r} after that", late)
+
+
+@case(
+    MUST,
+    pep3333(
+        STREAMING,
+        "WSGI servers, gateways, and middleware must not delay the transmission of any block; they must either fully "
+        "transmit the block to the client, or guarantee that they will continue transmission even while the "
+        "application is producing its next block.",
+    ),
+)
+async def block_by_block(x: Exchange) -> None:
+    """A block is on the wire before the next one has been made.
+
+    The app yields a block and then waits at a barrier, which is let go when the client has the block. Progress bars,
+    server-sent events and long downloads live on this.
+    """
+    await _reaches_client_while_held(x, "/stream", "second", b"block 1\n", b"block 2\n")
+
+
+@case(
+    MUST,
+    pep3333(
+        STREAMING,
+        "By providing this guarantee, WSGI allows applications to ensure that transmission will not become stalled at "
+        "an arbitrary point in their output data.",
+    ),
+)
+async def block_by_block_declared(x: Exchange) -> None:
+    """A block is on the wire before the next one has been made, also where the app gives their length.
+
+    As in block-by-block, with a Content-Length of both blocks.
+    """
+    await _reaches_client_while_held(x, "/stream?declared=yes", "second", b"block 1\n", b"block 2\n")
+
+
+@case(
+    MUST,
+    pep3333(
+        WRITE,
+        "before write() returns, it must guarantee that the passed-in bytestring was either completely sent to the "
+        "client, or that it is buffered for transmission while the application proceeds onward",
+    ),
+)
+async def write_delivered(x: Exchange) -> None:
+    """What write() was given is on the wire while the app goes on.
+
+    The app writes a block and waits at a barrier, which is let go when the client has the block.
+    """
+    await _reaches_client_while_held(x, "/write-and-hold", "written", b"written\n", b"returned\n")
+
+
+@case(
+    MUST,
+    pep3333(
+        WRITE,
+        "if it does yield non-empty bytestrings, that output must be treated normally by the server or gateway (i.e., "
+        "it must be sent or queued immediately)",
+    ),
+)
+async def block_by_block_after_write(x: Exchange) -> None:
+    """A block is on the wire before the next one has been made, also behind what went through write().
+
+    Sends: A plain request; the app writes a block, yields another, and waits at a barrier before the third.
+    Expects: The second block reaches the client while the app waits.
+    Why: A page that shows its progress stands still until the work is over.
+    """
+    await _reaches_client_while_held(x, "/write-then-stream", "second", b"block 1\n", b"block 2\n")

@@ -1,0 +1,71 @@
+"""What goes through write(): treated as what the iterable yields, and before it."""
+
+from __future__ import annotations
+
+from ....harness.catalog import MUST, case
+from ....harness.exchange import Exchange
+from ....harness.references import pep3333
+from ..asking import (
+    asked,
+    not_success,
+    outcome,
+    served,
+)
+
+WRITE = "The write() Callable"
+
+
+@case(
+    MUST,
+    pep3333(
+        WRITE,
+        "any bytestrings yielded by the iterable are transmitted after all bytestrings passed to write() have been "
+        "sent to the client",
+    ),
+    variants={"then-block": ("", b"one\ntwo\nthree\n"), "then-nothing": ("?then=nothing", b"one\ntwo\n")},
+)
+async def write_order(x: Exchange, answer: tuple[str, bytes]) -> None:
+    """What went through write() comes first, then what the iterable yields; which may be nothing.
+
+    Two blocks written, one returned or none.
+    """
+    parameters, body = answer
+    served(await x.get(f"/write-in-order{parameters}"), body)
+
+
+@case(
+    MUST,
+    pep3333(
+        "Unicode Issues",
+        "(i.e., values read from wsgi.input, passed to write() or yielded by the application), the value must be of "
+        "type bytes under Python 3",
+    ),
+)
+async def str_written_is_error(x: Exchange) -> None:
+    """Text passed to write() is an error, and never passes for a success.
+
+    The app starts a 200 and writes a str. Either write() raises, or no whole answer comes of it.
+    """
+    answer = await asked(x, "/str-written")
+    event = await outcome(x, "write")
+    if event.kind != "raised":
+        not_success(answer, "the app wrote a str")
+
+
+@case(
+    MUST,
+    pep3333(
+        WRITE,
+        "a bytestring to be written as part of the HTTP response body, that is treated exactly as though it had been "
+        "yielded by the output iterable",
+    ),
+)
+async def empty_write(x: Exchange) -> None:
+    """A b'' given to write() does not end the body.
+
+    Sends: A plain request; the app writes b'' before, between and after two blocks, and returns an empty list.
+    Expects: Both blocks, and a whole answer.
+    Why: Written as a chunk of size 0, it is the end of a chunked body: the page is cut off, and the rest of it is read
+    as the next answer.
+    """
+    served(await x.get("/write-empty"), b"one\ntwo\n")

@@ -1,0 +1,158 @@
+"""Where the app is: the address that it is served at, and the prefix that it is mounted under."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+from ....harness.catalog import MUST, SHOULD, case
+from ....harness.exchange import Exchange
+from ....harness.expect import equal, one_of, that
+from ....harness.model import Setup
+from ....harness.references import pep3333
+from ..asking import SECOND_LOOK, direct, told
+
+VARIABLES = "environ Variables"
+
+
+@case(
+    MUST, pep3333(VARIABLES, 'This may be an empty string, if the application corresponds to the "root" of the server.')
+)
+async def script_name(x: Exchange) -> None:
+    """SCRIPT_NAME is empty, or left out, for an app at the root of the server.
+
+    A plain request to a server that mounts its app nowhere in particular.
+    """
+    environ = (await x.app("/echo/x")).detail["environ"]
+    equal(environ.get("SCRIPT_NAME", ""), "", "SCRIPT_NAME")
+
+
+@case(
+    MUST,
+    pep3333(
+        VARIABLES,
+        'The initial portion of the request URL\'s "path" that corresponds to the application '
+        'object, so that the application knows its virtual "location".',
+    ),
+    setup=Setup(mount="/mounted"),
+    variants={"below": "/echo/x", "slash": "/", "exact": ""},
+)
+async def script_name_mounted(x: Exchange, path: str) -> None:
+    """SCRIPT_NAME is the prefix that the app is mounted under, and PATH_INFO what follows it.
+
+    Requests below the mount, to the mount with a slash, and to the mount itself. Links that the app makes are built
+    from both.
+    """
+    environ = (await x.app(path)).detail["environ"]
+    equal((environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")), ("/mounted", path), "SCRIPT_NAME, PATH_INFO")
+
+
+@case(
+    MUST,
+    pep3333(VARIABLES, "SERVER_NAME and SERVER_PORT are required strings and must never be empty."),
+    variants={"http11": "HTTP/1.1", "http10-without-host": "HTTP/1.0"},
+)
+async def server_name_port(x: Exchange, version: str) -> None:
+    """SERVER_NAME and SERVER_PORT are there and not empty, also where the client named no host.
+
+    A request over TCP; with HTTP/1.0 it has no Host header, and the two are all that the app knows of its address.
+    """
+    await _named(x, version)
+
+
+@case(
+    MUST,
+    pep3333(VARIABLES, "SERVER_NAME and SERVER_PORT are required strings and must never be empty."),
+    setup=Setup(unix=True),
+    variants={"http11": "HTTP/1.1", "http10-without-host": "HTTP/1.0"},
+)
+async def server_name_port_unix(x: Exchange, version: str) -> None:
+    """SERVER_NAME and SERVER_PORT are there and not empty, also on a Unix socket, which has neither.
+
+    The way that a server is reached behind a proxy on the same machine.
+    """
+    await _named(x, version)
+
+
+async def _named(x: Exchange, version: str) -> None:
+    request = x.request("/echo", version=version)
+    if version == "HTTP/1.0":
+        request = re.sub(rb"Host: [^\r]*\r\n", b"", request)
+    wire = await x.connect()
+    await wire.send(request)
+    event = await told(x, "called", "the app to be called")
+    for name in ("SERVER_NAME", "SERVER_PORT"):
+        that(event.detail["environ"].get(name), f"{name} to be there and not empty", event.detail["environ"].get(name))
+
+
+@case(
+    MUST,
+    pep3333(
+        "URL Reconstruction",
+        "If an application wishes to reconstruct a request's complete URL, it may do so using the following algorithm",
+    ),
+)
+async def url_reconstruction(x: Exchange) -> None:
+    """The PEP's algorithm rebuilds the URL that was asked for.
+
+    A path with an encoded space, and a query; the app runs the algorithm and reports what comes out.
+    """
+    direct(x)
+    path = "/reconstruct/a%20b/c?d=%20e"
+    await x.get(path)
+    event = await told(x, "url", "the algorithm to find all it needs in environ")
+    equal(event.detail["url"], x.server.address.url + x.target(path), "the rebuilt URL")
+
+
+@case(
+    SHOULD,
+    pep3333(VARIABLES, "When HTTP_HOST is not set, these variables can be combined to determine a default."),
+    variants={"name": "SERVER_NAME", "port": "SERVER_PORT"},
+)
+async def server_address(x: Exchange, name: str) -> None:
+    """SERVER_NAME and SERVER_PORT lead back to the server where the client named no host.
+
+    Sends: A request of HTTP/1.0 without Host, over TCP.
+    Expects: SERVER_PORT is the port that the client has connected to; SERVER_NAME is the address that it has connected
+    to, or localhost, or the machine's own name.
+    Why: The links and redirects that the app makes then lead to this server, and not to a name that nobody can resolve
+    or to another port.
+    """
+    direct(x)
+    value = (await _without_host(x)).get(name)
+    address = x.server.address
+    known = {address.host, "localhost", socket.gethostname()}
+    one_of(value, [str(address.port)] if name == "SERVER_PORT" else sorted(known), name)
+
+
+async def _without_host(x: Exchange) -> dict[str, str]:
+    wire = await x.connect()
+    await wire.send(re.sub(rb"Host: [^\r]*\r\n", b"", x.request("/echo", version="HTTP/1.0")))
+    environ: dict[str, str] = (await told(x, "called", "the app to be called")).detail["environ"]
+    return environ
+
+
+@case(
+    MUST,
+    pep3333(
+        VARIABLES,
+        "The environ dictionary is required to contain these CGI environment variables, as defined by the Common "
+        "Gateway Interface specification",
+    ),
+    setup=Setup(mount="/mounted"),
+)
+async def mount_boundary(x: Exchange) -> None:
+    """A path that only begins with the letters of the mount is not below it.
+
+    Sends: A request for /mountedx/y to a server whose app is mounted under /mounted.
+    Expects: An answer without the app (404, say), or a call of it with a PATH_INFO that begins with a slash: CGI's
+    PATH_INFO is empty or does so.
+    Why: An app under /shop that also answers for /shopping gets the requests of another app on the same host, access
+    rules for /shop/ do not cover them, and its routes fail on a path without a slash.
+    """
+    wire = await x.connect()
+    await wire.send(x.request("x/y"))
+    await wire.response(timeout=SECOND_LOOK)
+    await wire.close()
+    paths = [call.detail["environ"].get("PATH_INFO", "") for call in await x.calls()]
+    that(all(path[:1] == "/" for path in paths), "no call, or a PATH_INFO that begins with a slash", paths)

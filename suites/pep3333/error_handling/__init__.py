@@ -1,0 +1,1 @@
+"""When the app breaks: what the client gets, what is logged, and that the server lives on."""

@@ -1,0 +1,95 @@
+"""What the server's keepers and its next clients notice of an app that broke."""
+
+from __future__ import annotations
+
+from ....harness.catalog import INFO, SHOULD, case
+from ....harness.exchange import Exchange
+from ....harness.expect import that
+from ....harness.references import pep3333
+from ..asking import (
+    asked,
+    served,
+)
+
+ERRORS = "Error Handling"
+
+TRAP = pep3333(
+    ERRORS,
+    "Servers should trap and log any exception that aborts an application or the iteration of its return value.",
+)
+
+SECRET = "gauntlet-secret-5f3a"
+"""What stands in the text of the app's exceptions."""
+
+
+@case(SHOULD, TRAP, variants={each: each for each in ("before-start", "after-start", "mid-body")})
+async def logged(x: Exchange, when: str) -> None:
+    """An exception that the app lets out is in the server's log.
+
+    The exception's text holds a word of its own, and the server's output is searched for it.
+    """
+    await asked(x, f"/fail?when={when}")
+    that(await x.log(x.token), "the exception in the server's output", x.log_so_far()[-200:] or "nothing was logged")
+
+
+@case(SHOULD, TRAP)
+async def survives(x: Exchange) -> None:
+    """After each of these failures the next connection is served.
+
+    All of them, one after the other, with a plain request behind each.
+    """
+    for when in ("before-start", "after-start", "mid-body", "no-start", "none", "none-unstarted", "not-latin1"):
+        await asked(x, f"/fail?when={when}")
+        that(await x.alive(), "the next connection to be served", f"no answer after an app that broke: {when}")
+
+
+@case(INFO, TRAP, tags=["security"])
+async def no_details_leaked(x: Exchange) -> None:
+    """Whether the client gets to see the exception's text or a traceback is told.
+
+    Set up as it comes; what helps on a laptop helps an attacker elsewhere.
+    """
+    answer = await asked(x, "/fail?when=before-start")
+    shown = SECRET.encode() in answer.body or b"Traceback" in answer.body
+    that(not shown, "no detail of the exception in the answer", answer.body[:300])
+
+
+@case(SHOULD, TRAP)
+async def logged_on_close(x: Exchange) -> None:
+    """An exception of the body's close() is in the server's log.
+
+    Sends: A plain request; the app's body is whole, and its close() raises with a word of its own.
+    Expects: That word in the server's output.
+    Why: What the app does after the answer (it gives back connections, writes its statistics) fails for weeks, and
+    nobody hears of it.
+    """
+    await asked(x, "/closing-badly")
+    if not x.events("closed"):
+        x.skip("close() was not called (close/once-on-success)")
+    that(await x.log(x.token), "the exception in the server's output", x.log_so_far()[-200:] or "nothing was logged")
+
+
+@case(SHOULD, TRAP, variants={"length": "?length=yes", "no-length": ""})
+async def close_raises(x: Exchange, length: str) -> None:
+    """An exception of the body's close() does no harm to an answer whose body was given whole, nor to the next one.
+
+    Sends: A plain request; the app gives two blocks, with or without their length, and its close() raises. Then
+    another request, on a connection of its own.
+    Expects: Both blocks and a clean end; the next request is served.
+    Why: The user's page is all there; a fault in the tidying up must not turn it into a broken download.
+    """
+    served(await asked(x, f"/closing-badly{length}"), b"one\ntwo\n")
+    that(await x.alive(), "the next connection to be served", "no answer")
+
+
+@case(SHOULD, TRAP)
+async def survives_exit(x: Exchange) -> None:
+    """An app that raises SystemExit does not end the server.
+
+    Sends: A plain request to an app that does what sys.exit() does; then another.
+    Expects: The second is answered: by the same process, or by one that the server has started in its place. What the
+    client of the first gets is not judged.
+    Why: A library that calls exit() on bad input lets one visitor switch off the site for all.
+    """
+    await asked(x, "/fail?when=system-exit")
+    that(await x.alive(), "the next connection to be served", "no answer after an app that raised SystemExit")

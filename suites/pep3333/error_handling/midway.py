@@ -1,0 +1,87 @@
+"""The app breaks when part of its answer is out: nobody may take that for the whole."""
+
+from __future__ import annotations
+
+from ....harness.catalog import MUST, SHOULD, case
+from ....harness.exchange import Exchange
+from ....harness.expect import that
+from ....harness.references import pep3333
+from ....harness.response import Ending, Framing
+from ..asking import (
+    GLANCE,
+    HANG,
+    asked,
+    sent,
+)
+
+ERRORS = "Error Handling"
+
+TEXT_ONLY = pep3333(
+    ERRORS,
+    "If a partial response has already been written to the browser when an application error occurs, the server or "
+    "gateway may attempt to add an error message to the output, if the already-sent headers indicate a text/* content "
+    "type that the server knows how to modify cleanly.",
+)
+
+
+@case(SHOULD, pep3333(ERRORS, "The server or gateway can then trap this (fatal) exception and abort the response."))
+async def mid_body(x: Exchange) -> None:
+    """An app that raises in the middle of its body does not leave a message that looks whole.
+
+    One block of binary data, then an exception. A last chunk or a connection kept open would tell the client, and every
+    cache, that half a download is all of it. A body that ends with the connection cannot say more than that.
+    """
+    wire = await sent(x, "/fail?when=mid-body")
+    answer = await wire.response()
+    if answer.status is None or answer.status >= 500:
+        return
+    whole = answer.complete and answer.framing is not Framing.CLOSE
+    that(not whole, "no clean end of the message", f"{answer.describe()} ({answer.framing})")
+    ending = await wire.ending(timeout=GLANCE)
+    that(ending is not Ending.OPEN, "the connection to close", "it stays open")
+
+
+@case(SHOULD, pep3333(ERRORS, "The server or gateway can then trap this (fatal) exception and abort the response."))
+async def mid_body_declared(x: Exchange) -> None:
+    """Nor does an app that promised a length, and raises before it has given so much.
+
+    Of 100 bytes of binary data 6 come, then an exception. The connection closes; a client that it is kept open for
+    waits for the rest, and one that is sent a second head takes that for the rest.
+    """
+    wire = await sent(x, "/fail?when=mid-body&length=100")
+    answer = await wire.response(timeout=HANG)
+    if answer.status is None or answer.status >= 500:
+        return
+    that(not answer.complete, "no clean end of the message", answer.describe())
+    that(b"first\n".startswith(answer.body), "nothing but the block that the app gave", answer.body)
+    ending = await wire.ending(timeout=GLANCE)
+    that(ending is not Ending.OPEN, "the connection to close", f"{answer.describe()}; it stays open")
+
+
+@case(MUST, TEXT_ONLY)
+async def text_appended_only_to_text(x: Exchange) -> None:
+    """No error text is added to a body that is not text.
+
+    One block of application/octet-stream, then an exception. Added to an image or an archive, it breaks what was whole.
+    """
+    answer = await asked(x, "/fail?when=mid-body")
+    if answer.status == 200:
+        that(b"first\n".startswith(answer.body), "nothing but the block that the app gave", answer.body)
+
+
+@case(SHOULD, pep3333(ERRORS, "The server or gateway can then trap this (fatal) exception and abort the response."))
+async def mid_body_written(x: Exchange) -> None:
+    """Nor does an app that raises after it has given a block to write().
+
+    Sends: A plain request; the app writes a block of binary data and raises before it has returned anything.
+    Expects: An error status where nothing was sent yet; else the block and a broken end, or a connection that closes.
+    Why: An export that an older framework writes line by line ends early, and looks complete.
+    """
+    wire = await sent(x, "/fail?when=written-body")
+    answer = await wire.response()
+    if answer.status is None or answer.status >= 500:
+        return
+    whole = answer.complete and answer.framing is not Framing.CLOSE
+    that(not whole, "no clean end of the message", f"{answer.describe()} ({answer.framing})")
+    ending = await wire.ending(timeout=GLANCE)
+    that(ending is not Ending.OPEN, "the connection to close", "it stays open")

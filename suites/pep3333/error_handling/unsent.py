@@ -1,0 +1,154 @@
+"""The app breaks before anything was sent: there is room for an honest error."""
+
+from __future__ import annotations
+
+from ....harness.catalog import MUST, SHOULD, case
+from ....harness.exchange import Exchange
+from ....harness.expect import equal, that
+from ....harness.references import pep3333
+from ....harness.response import Ending
+from ..asking import (
+    asked,
+    not_success,
+)
+
+ERRORS = "Error Handling"
+
+START = "The start_response() Callable"
+
+DETAILS = "Specification Details"
+
+TRAP = pep3333(
+    ERRORS,
+    "Servers should trap and log any exception that aborts an application or the iteration of its return value.",
+)
+
+NOT_YET = pep3333(
+    START,
+    "In other words, response headers must not be sent until there is actual body data available, or until the "
+    "application's returned iterable is exhausted.",
+)
+
+
+@case(SHOULD, TRAP)
+async def before_start(x: Exchange) -> None:
+    """An app that raises before start_response gives the client a well-formed 500.
+
+    Without an answer, browsers show their own page, and proxies try the next server.
+    """
+    answer = await asked(x, "/fail?when=before-start")
+    that(answer.status == 500 and answer.complete, "a complete 500 answer", answer.describe())
+
+
+@case(MUST, NOT_YET)
+async def after_start_before_body(x: Exchange) -> None:
+    """An app that raises after start_response and before the first block gives a 500, and not the app's 200.
+
+    Nothing was sent yet, so the failure can still be told as one.
+    """
+    answer = await asked(x, "/fail?when=after-start")
+    not_success(answer, "the app raised before its first block")
+    equal(answer.all("X-Too-Early"), [], "the header of the answer that never was")
+
+
+@case(
+    MUST,
+    pep3333(
+        DETAILS,
+        "the application must invoke the start_response() callable before the iterable yields its first body "
+        "bytestring, so that the server can send the headers before any body content",
+    ),
+)
+async def no_start_response(x: Exchange) -> None:
+    """A body without start_response is an error, and never passes for a success.
+
+    The app returns a list and calls nothing. There is no status to send: a 200 would be made up.
+    """
+    not_success(await asked(x, "/fail?when=no-start"), "the app named no status")
+
+
+@case(
+    MUST,
+    pep3333(
+        DETAILS,
+        "When called by the server, the application object must return an iterable yielding zero or more bytestrings.",
+    ),
+    variants={"started": "none", "not-started": "none-unstarted"},
+)
+async def returns_none(x: Exchange, when: str) -> None:
+    """An app that returns None is an error, and never passes for a success.
+
+    Once after start_response, once without it: a forgotten `return`.
+    """
+    not_success(await asked(x, f"/fail?when={when}"), "the app returned None")
+
+
+@case(
+    MUST,
+    pep3333(
+        "Unicode Issues",
+        "It is a fatal error for an application to supply strings containing any other Unicode character or code "
+        "point.",
+    ),
+)
+async def non_latin1_header(x: Exchange) -> None:
+    """A header value with a character beyond U+00FF is an error, and never a head cut off in the middle.
+
+    `X-Snowman` with a snowman, between other headers.
+    """
+    answer = await asked(x, "/fail?when=not-latin1")
+    not_success(answer, "the app's header cannot be sent")
+    whole = answer.nothing or answer.complete
+    that(whole, "a complete error answer, or none", f"{answer.describe()}: {answer.raw[:200]!r}")
+
+
+@case(SHOULD, TRAP, variants={each: each for each in ("before-start", "no-start", "none-unstarted", "not-latin1")})
+async def not_left_hanging(x: Exchange, when: str) -> None:
+    """After a failure the client gets an answer, or the end of its connection; not silence.
+
+    A request for each way of breaking before anything was sent. A client that hears nothing waits out its own time-out,
+    half a minute or more, and its user with it.
+    """
+    answer = await asked(x, f"/fail?when={when}")
+    ended = answer.complete or answer.ended is not Ending.OPEN
+    that(ended, "an answer or a closed connection", answer.describe())
+
+
+@case(
+    MUST,
+    NOT_YET,
+    variants={each: each for each in ("generator-unstarted", "generator-started", "blank-first")},
+)
+async def raises_when_iterated(x: Exchange, when: str) -> None:
+    """An app that raises when its body is iterated, and before the first block, gives an error and not a success.
+
+    Sends: A plain request to an app that is a generator, and raises at its first step: before start_response, after it,
+    or after having yielded b''.
+    Expects: An error status, best a 500, or a connection that closes without an answer; nothing of the 200 that the app
+    had begun.
+    Why: The user sees an empty page and takes it for the answer; so do caches, and the monitoring that counts errors.
+    """
+    answer = await asked(x, f"/fail?when={when}")
+    not_success(answer, "the app raised before its first block")
+    equal(answer.all("X-Too-Early"), [], "the header of the answer that never was")
+
+
+@case(
+    MUST,
+    pep3333(
+        "Unicode Issues",
+        "It is a fatal error for an application to supply strings containing any other Unicode character or code "
+        "point.",
+    ),
+)
+async def non_latin1_status(x: Exchange) -> None:
+    """A status with a character beyond U+00FF is an error, and never goes out as something else.
+
+    Sends: A plain request; the reason of the app's status holds a snowman.
+    Expects: An error status, or a connection that closes without an answer.
+    Why: A text that only some servers can send shows its author nothing at home, and users a broken page elsewhere.
+    """
+    answer = await asked(x, "/fail?when=status-not-latin1")
+    not_success(answer, "the app's status cannot be sent")
+    whole = answer.nothing or answer.complete
+    that(whole, "a complete error answer, or none", f"{answer.describe()}: {answer.raw[:200]!r}")

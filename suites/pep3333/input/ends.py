@@ -1,0 +1,82 @@
+"""Where reading stops: at the body's end, whatever follows it on the connection or does not."""
+
+from __future__ import annotations
+
+from ....harness.catalog import SHOULD, case
+from ....harness.exchange import Exchange, query
+from ....harness.expect import equal
+from ....harness.references import pep3333
+from ..asking import (
+    data,
+    reading,
+    results,
+)
+
+STREAMS = "Input and Error Streams"
+
+LINES = b"first\nsecond\r\nthird\n\nno end"
+
+ENDS = "pep3333/input/eof-at-content-length/read"
+"""The case without which the others that read to the end would only find the same again."""
+
+EOF = pep3333(
+    STREAMS,
+    "The server is not required to read past the client's specified Content-Length, and should simulate an end-of-file "
+    "condition if the application attempts to read past that point.",
+)
+
+NO_ARGUMENT = pep3333(
+    STREAMS,
+    "A server should allow read() to be called without an argument, and return the remainder of the client's input "
+    "stream.",
+)
+
+EXHAUSTED = pep3333(
+    STREAMS,
+    "A server should return empty bytestrings from any attempt to read from an empty or exhausted input stream.",
+)
+
+
+@case(SHOULD, EOF, variants={"read": "read:100,read:100", "readlines": "readlines", "iteration": "iter"})
+async def eof_at_content_length(x: Exchange, do: str) -> None:
+    """Reading ends at Content-Length, while the client keeps the connection open.
+
+    A body of five lines, the last without an end, then silence. An app that reads to the end would hang for as long as
+    the client likes.
+    """
+    parts = [data(each) for each in await reading(x, do, LINES)]
+    equal(b"".join(parts), LINES, "what was read")
+
+
+@case(SHOULD, NO_ARGUMENT, needs=[ENDS], variants={"whole": "read", "rest": "read:6,read"})
+async def read_no_argument(x: Exchange, do: str) -> None:
+    """read() without a size returns what is left of the body, and returns.
+
+    The connection stays open. `json.load(environ["wsgi.input"])` does just that.
+    """
+    parts = [data(each) for each in await reading(x, do, LINES)]
+    equal(parts, [LINES] if do == "read" else [LINES[:6], LINES[6:]], "what was read")
+
+
+@case(SHOULD, EXHAUSTED, needs=[ENDS], variants={"used-up": b"hello", "empty": b"", "no-body": None})
+async def read_past_end(x: Exchange, body: bytes | None) -> None:
+    """Reading past the end gives b'' and goes on giving it.
+
+    With a body that is used up, an empty one and none at all; the connection stays open.
+    """
+    do = "rest,read:10,readline,read:1,readlines,read:10"
+    wire = await x.connect()
+    await wire.send(x.request("/reads" + query(do=do), method="GET" if body is None else "POST", body=body))
+    parts = [data(each) for each in await results(x, do, wire)]
+    equal(parts, [body or b""] + [b""] * 5, "what was read")
+
+
+@case(SHOULD, EOF, tags=["security"])
+async def no_bleed(x: Exchange) -> None:
+    """What follows the body on the connection never comes out of wsgi.input.
+
+    A POST of 5 bytes with a second request right behind it; the app asks for 15. Bytes of the next request in this
+    one's body may be another user's.
+    """
+    parts = [data(each) for each in await reading(x, "read:15,read:5", b"hello", more=x.request("/echo?second"))]
+    equal(parts, [b"hello", b""], "what was read")

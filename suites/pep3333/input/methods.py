@@ -1,0 +1,131 @@
+"""What wsgi.input can do: read, lines, sizes and hints."""
+
+from __future__ import annotations
+
+from ....harness.catalog import MUST, SHOULD, case
+from ....harness.exchange import Exchange
+from ....harness.expect import equal, every
+from ....harness.references import pep3333
+from ..asking import (
+    data,
+    reading,
+    told,
+)
+
+STREAMS = "Input and Error Streams"
+
+ENDS = "pep3333/input/eof-at-content-length/read"
+"""The case without which one that reads to the end would only find the same again."""
+
+WHOLE_LINES = b"first\nsecond\r\nthird\n\n"
+
+METHODS = pep3333(
+    STREAMS,
+    "The methods listed in the table above must be supported by all servers conforming to this specification.",
+)
+
+
+@case(MUST, METHODS)
+async def methods(x: Exchange) -> None:
+    """wsgi.input has read, readline, readlines and iteration.
+
+    The app looks for the four.
+    """
+    await x.get("/input-methods", method="POST", body=b"x")
+    event = await told(x, "methods", "the app to be called")
+    equal(event.detail["present"], ["read", "readline", "readlines", "__iter__"], "the methods of wsgi.input")
+
+
+@case(
+    MUST,
+    METHODS,
+    variants={"read": "rest", "readline": ",".join(["readline"] * 4), "next": ",".join(["next"] * 4)},
+)
+async def methods_work(x: Exchange, do: str) -> None:
+    """read(size), readline() and iteration give the body as it was sent, line by line where they should.
+
+    Four lines, among them an empty one and one that ends in CR LF. Nothing is read beyond the last of them.
+    """
+    parts = [data(each) for each in await reading(x, do, WHOLE_LINES)]
+    equal(parts, [WHOLE_LINES] if do == "rest" else WHOLE_LINES.splitlines(keepends=True), "what was read")
+
+
+@case(SHOULD, pep3333(STREAMS, 'Servers should support the optional "size" argument to readline()'))
+async def readline_size(x: Exchange) -> None:
+    """readline(size) stops after `size` bytes, or at the line's end if that comes first.
+
+    Parsers of forms use it to keep a line without end from filling the memory.
+    """
+    parts = [data(each) for each in await reading(x, "readline:3,readline:3,readline:100", b"abcde\nxyz\n")]
+    equal(parts, [b"abc", b"de\n", b"xyz\n"], "what was read")
+
+
+@case(
+    MUST,
+    pep3333(
+        STREAMS,
+        "Note that the hint argument to readlines() is optional for both caller and implementer. The application is "
+        "free not to supply it, and the server or gateway is free to ignore it.",
+    ),
+)
+async def readlines_hint(x: Exchange) -> None:
+    """readlines(hint) gives whole lines, and whatever it leaves is still there.
+
+    With a hint of 1 the server may stop after the first line, or go on to the last.
+    """
+    parts = await reading(x, "readlines:1,rest", WHOLE_LINES)
+    equal(b"".join(data(each) for each in parts), WHOLE_LINES, "what was read")
+    lines = [line.encode("latin-1") for line in parts[0]["lines"]]
+    equal(lines, WHOLE_LINES.splitlines(keepends=True)[: len(lines)], "the lines")
+
+
+@case(
+    MUST,
+    pep3333(
+        "Unicode Issues",
+        "(i.e., values read from wsgi.input, passed to write() or yielded by the application), the value must be of "
+        "type bytes under Python 3",
+    ),
+)
+async def bytes_only(x: Exchange) -> None:
+    """Whatever is read is bytes, and exactly bytes.
+
+    One step of each kind.
+    """
+    parts = await reading(x, "read:2,readline,next,readlines:1,rest", WHOLE_LINES)
+    every(parts, lambda part: part["types"] in (["bytes"], []), "bytes")
+
+
+SEMANTICS = pep3333(
+    STREAMS, "The semantics of each method are as documented in the Python Library Reference, except for these notes"
+)
+
+LONG = 200_000
+"""Bytes of a line that no buffer of a usual size holds."""
+
+
+@case(SHOULD, SEMANTICS, needs=[ENDS], variants={"zero": "read:0,rest", "minus-one": "read:6,read:-1"})
+async def sizes(x: Exchange, do: str) -> None:
+    """read(0) reads nothing, and read(-1) all that is left, as in Python's library.
+
+    Sends: Four lines, the connection staying open. The app calls read(0) and reads the rest, or reads 6 bytes and then
+    calls read(-1).
+    Expects: b'' and the whole body; or 6 bytes and all the others.
+    Why: io.TextIOWrapper, tarfile and the like pass such sizes on; an upload that is handed to them is cut short, or
+    hangs.
+    """
+    parts = [data(each) for each in await reading(x, do, WHOLE_LINES)]
+    wanted = [b"", WHOLE_LINES] if do.startswith("read:0") else [WHOLE_LINES[:6], WHOLE_LINES[6:]]
+    equal(parts, wanted, "what was read")
+
+
+@case(MUST, SEMANTICS)
+async def long_line(x: Exchange) -> None:
+    """readline() gives a line as a whole, however long it is.
+
+    Sends: A line of 200,000 bytes and three bytes more; the app calls readline() and reads the rest.
+    Expects: The line with its end, then the three bytes.
+    Why: A line of JSON or CSV, or a photo in Base64, comes in two pieces, and the app's parser calls it broken.
+    """
+    parts = await reading(x, "readline,rest", b"x" * LONG + b"\nend")
+    equal([part.get("length") for part in parts], [LONG + 1, 3], "the lengths of what was read")

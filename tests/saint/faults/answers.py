@@ -1,0 +1,136 @@
+"""Faults of answers that the app gives in unusual ways: by write(), with odd lengths, closed early or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import message
+from ..gateway import Ends, Gateway
+from .committing import around, fault, replace
+
+# ---------------------------------------------------------------------- write()
+
+
+@fault("pep3333/body/binary-exact-written")
+def written_line_ends_converted() -> None:
+    """LF in what is given to write() becomes CR LF."""
+    around(Gateway, "write", lambda right, self, data: right(self, data.replace(b"\n", b"\r\n")))
+
+
+@fault("pep3333/body/empty-write")
+def empty_chunk_written() -> None:
+    """A b'' that is given to write() is sent as a chunk of size 0."""
+
+    def write(right: Any, self: Gateway, data: bytes) -> None:
+        right(self, data)
+        if not data and self.ends is Ends.CHUNKS:
+            self.send(message.chunk(data))
+
+    around(Gateway, "write", write)
+
+
+@fault("pep3333/body/block-by-block-after-write")
+def buffered_after_write() -> None:
+    """Once write() was used, what the body yields waits for the body's end."""
+
+    def iterate(right: Any, self: Gateway, result: Any) -> None:
+        right(self, [b"".join(result)] if self.written else result)
+
+    around(Gateway, "iterate", iterate)
+
+
+# ---------------------------------------------------------------------- start_response
+
+
+@fault("pep3333/start-response/second-call-after-error")
+def failed_call_forgotten() -> None:
+    """A call of start_response that raised counts for nothing."""
+
+    def start(right: Any, self: Gateway, *arguments: Any) -> Any:
+        try:
+            return right(self, *arguments)
+        except (TypeError, ValueError):
+            self.called = False
+            raise
+
+    around(Gateway, "start_response", start)
+
+
+@fault("pep3333/start-response/latin1-kept")
+def headers_in_utf_8() -> None:
+    """Headers are encoded as UTF-8."""
+    around(
+        message,
+        "head",
+        lambda right, status, headers: right(
+            status, [(name, value.encode("utf-8").decode("latin-1")) for name, value in headers]
+        ),
+    )
+
+
+@fault("pep3333/error-handling/non-latin1-status")
+def status_characters_replaced() -> None:
+    """A character of the status that latin-1 does not have becomes a question mark."""
+    right = message.status_line
+    replace(message, "check_status", lambda _status: None)
+    replace(message, "status_line", lambda status: right(status.encode("latin-1", "replace").decode("latin-1")))
+
+
+# ---------------------------------------------------------------------- lengths
+
+
+@fault("pep3333/content-length/two-lengths", "pep3333/content-length/not-a-number")
+def lengths_unchecked() -> None:
+    """The app's Content-Length headers go out as they are."""
+    replace(message, "check_lengths", lambda _headers: None)
+    around(message, "values", _as_numbers)
+
+
+def _as_numbers(right: Any, headers: Any, name: str) -> list[str]:
+    found: list[str] = right(headers, name)
+    return [each if each.isdigit() else "5" for each in found] if name == "content-length" else found
+
+
+@fault("pep3333/content-length/short-body-logged")
+def short_body_not_told() -> None:
+    """A body that is too short is not logged."""
+    replace(Gateway, "log", lambda _self, _text: None)
+
+
+# ---------------------------------------------------------------------- close()
+
+
+def _closes(unless: Callable[[Gateway], bool]) -> None:
+    around(Gateway, "finish", lambda right, self, result: None if unless(self) else right(self, result))
+
+
+@fault("pep3333/close/on-iter-error")
+def closed_once_begun() -> None:
+    """close() is called where iteration has begun, and else not."""
+
+    def iterate(right: Any, self: Gateway, result: Any) -> None:
+        blocks = iter(result)
+        vars(self)["begun"] = True
+        right(self, blocks if self.length_of(result) is None else result)
+
+    around(Gateway, "iterate", iterate)
+    _closes(lambda self: "begun" not in vars(self))
+
+
+@fault("pep3333/close/on-no-start")
+def unstarted_not_closed() -> None:
+    """close() is not called where the app has not called start_response."""
+    _closes(lambda self: not self.called)
+
+
+@fault("pep3333/close/on-bodiless")
+def bodiless_not_closed() -> None:
+    """close() is not called for a status without a body."""
+    _closes(lambda self: bool(self.status) and self.code in (204, 304))
+
+
+@fault("pep3333/close/when-length-reached")
+def not_closed_at_length() -> None:
+    """close() is not called where the body was not asked for to its end."""
+    _closes(lambda self: self.satisfied)
