@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import launch
 from ..address import Address
-from ..errors import BadConfiguration, TargetRefused
+from ..errors import BadConfiguration, TargetRefused, Unsupported
 from ..model import Grade, Load
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ class Arena:
         """
         async with launch.running(self.plan, scratch=self._scratch, logs=self._logs, observe=False) as running:
             refuse_elsewhere(running.address)
+            if running.address.door:
+                raise Unsupported(f"{self.plan.name} has no socket: what load does to a server is done on its sockets")
             self._conditions = {**({"variant": self.plan.variant} if self.plan.variant else {}), **running.conditions}
             try:
                 yield running
