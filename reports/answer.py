@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from ..harness.model import Grade, Load, Results, Verdict
+from ..harness.model import Grade, Load, Results, Standing, Verdict
 from . import tally
 from .words import UNJUDGED, counted, duration, during, percent, ratio, several
 
@@ -24,7 +24,14 @@ class Sentence:
 def answer(results: Results) -> list[Sentence]:
     """Return the findings, the most telling first; never empty."""
     nothing = [] if tally.tried(results) else [Sentence("Nothing", "was measured: no cell of this run was decided.")]
-    found = [*_users(results), *_slow(results), *_conformance(results), *_doubts(results), *_absent(results)]
+    found = [
+        *_users(results),
+        *_slow(results),
+        *_conformance(results),
+        *_baseline(results),
+        *_doubts(results),
+        *_absent(results),
+    ]
     return nothing + found or [Sentence("No finding", "No cell of this run could be judged.")]
 
 
@@ -139,6 +146,26 @@ def _conformance(results: Results) -> list[Sentence]:
             Sentence("Security", f"Requirements that guard against smuggling and injection are broken by {listed}.")
         )
     return found
+
+
+def _baseline(results: Results) -> list[Sentence]:
+    if not results.baseline or not results.checks:
+        return []
+    fails, passes, met, stale = (
+        len(tally.standing(results, *each))
+        for each in (
+            (Standing.UNEXPECTED_FAIL,),
+            (Standing.UNEXPECTED_PASS,),
+            (Standing.EXPECTED,),
+            (Standing.OTHER, Standing.EXPIRED),
+        )
+    )
+    unexpected = [counted(fails, "unexpected fail")] if fails else []
+    unexpected += [counted(passes, "unexpected pass", "unexpected passes")] if passes else []
+    text = several(unexpected).capitalize() if unexpected else "Nothing unexpected"
+    text += f"; {counted(met, 'cell')} as {results.baseline} expects"
+    text += f"; {counted(stale, 'entry', 'entries')} to look at" if stale else ""
+    return [Sentence("Baseline", f"{text}.")]
 
 
 def _doubts(results: Results) -> list[Sentence]:

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..harness.model import Check, Grade, Load, Results, Verdict
+from ..harness.baseline import told
+from ..harness.model import Check, Grade, Load, Results, Standing, Verdict
 from . import tally, words
 from .answer import answer
 from .visible import line
@@ -36,7 +37,10 @@ def summary(results: Results, folder: Path | None = None, console: Console | Non
         out.print(_loads(cells))
         for doubt in _doubts(cells):
             out.print(doubt, highlight=False)
-    _failing(results, out)
+    if results.baseline:
+        _unexpected(results, out)
+    else:
+        _failing(results, out)
     if folder is not None:
         _heading(out, "")
         out.print(Text(f"The report: {line(str(folder / 'report.html'))}"), soft_wrap=True, highlight=False)
@@ -62,11 +66,16 @@ def _verdicts(results: Results) -> Table:
     for each in shown:
         table.add_column(Text(f"{words.VERDICTS[each].sign} {each}"), justify="right", no_wrap=True)
     table.add_column("other", justify="right", no_wrap=True)
+    if results.baseline:
+        table.add_column("unexpected", justify="right", no_wrap=True)
     for name in tally.checked(results):
         counts = tally.count(each for each in results.checks if each.server == name)
         numbers = [Text(str(counts[each]), style=_STYLES[each] if counts[each] else "dim") for each in shown]
         others = counts.total - sum(counts[each] for each in shown)
-        table.add_row(Text(line(name, 40)), *numbers, Text(str(others), style="dim"))
+        row = [*numbers, Text(str(others), style="dim")]
+        if results.baseline:
+            row.append(Text(str(counts.unexpected), style="bold red" if counts.unexpected else "dim"))
+        table.add_row(Text(line(name, 40)), *row)
     return table
 
 
@@ -120,3 +129,17 @@ def _failing(results: Results, out: Console) -> None:
         out.print(Text.assemble((line(case), "bold"), (tags, "yellow"), f"\n    {servers}"), highlight=False)
     if len(ordered) > LISTED:
         out.print(Text(f"… and {words.counted(len(ordered) - LISTED, 'more case')} in the report"))
+
+
+def _unexpected(results: Results, out: Console) -> None:
+    breaking = tally.standing(results, Standing.UNEXPECTED_FAIL, Standing.UNEXPECTED_PASS)
+    stale = tally.standing(results, Standing.OTHER, Standing.EXPIRED)
+    for heading, cells in (("Not as the baseline expects", breaking), ("Entries of the baseline to look at", stale)):
+        if cells:
+            _heading(out, heading)
+        for each in cells[:LISTED]:
+            tags = "".join(f" [{line(tag, 20)}]" for tag in each.tags)
+            text = Text.assemble((line(each.case), "bold"), (tags, "yellow"), f"\n    {line(each.server, 40)} ")
+            out.print(text.append(line(told(each), 400)), highlight=False)
+        if len(cells) > LISTED:
+            out.print(Text(f"… and {words.counted(len(cells) - LISTED, 'more cell')} in the report"))

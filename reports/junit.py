@@ -1,13 +1,15 @@
 """`junit.xml`: one test case for each cell, for CI systems. A fail fails, an error of ours errs, the rest passes.
 
-A warn or a flaky cell passes with a word in its output; what was not tried, or could not be judged, is skipped.
+A warn or a flaky cell passes with a word in its output; what was not tried, or could not be judged, is skipped. So is
+a fail that the baseline expects, with its reason; a pass that it does not expect fails.
 """
 
 from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from ..harness.model import Check, Grade, Load, Results, Verdict
+from ..harness.baseline import told as standing_told
+from ..harness.model import Check, Grade, Load, Results, Standing, Verdict
 from ..harness.output import Output
 from . import tally, words
 from .bounds import cut_text
@@ -51,7 +53,15 @@ OUTPUT = Output("junit", "junit.xml", render, asked=True)
 def _check(cell: Check) -> ET.Element:
     case = _case(f"{cell.server}.{tally.area(cell.case)}", cell.case, cell.seconds)
     told = f"expected: {clean(cell.expected)}\nactual: {clean(cell.actual)}"
+    mark = clean(standing_told(cell))
+    if mark:
+        told = f"{mark}\n{told}"
     match cell.verdict:
+        case _ if cell.baseline is not None and cell.baseline.standing is Standing.UNEXPECTED_PASS:
+            _say(case, "failure", line(mark, 500), mark, kind="unexpected pass")
+        case Verdict.FAIL if cell.baseline is not None and cell.baseline.standing is Standing.EXPECTED:
+            text = f"{told}\n{clean(cell.baseline.link)}".rstrip()
+            _say(case, "skipped", line(mark, 500), text, kind="expected fail")
         case Verdict.FAIL:
             log = cut_text(clean(cell.evidence.log), LOG)
             text = f"{told}\n\nthe server's log:\n{log}" if log else told

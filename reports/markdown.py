@@ -9,7 +9,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from ..harness.model import Check, Load, Results, Verdict
+from ..harness.baseline import told
+from ..harness.model import Check, Load, Results, Standing, Verdict
 from ..harness.output import Output
 from . import tally, words
 from .answer import answer, ran, title
@@ -67,13 +68,16 @@ def _parts(results: Results) -> Iterator[str]:
 def _conformance(results: Results) -> Iterator[str]:
     shown = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.PASS)
     heads = " | ".join(f"{words.VERDICTS[each].sign} {each}" for each in shown)
-    table = f"## Conformance\n\n| server | {heads} | other |\n| :-- | {'--: | ' * (len(shown) + 1)}\n"
+    held = bool(results.baseline)
+    table = f"## Conformance\n\n| server | {heads} | other |{' unexpected |' * held}\n"
+    table += f"| :-- | {'--: | ' * (len(shown) + 1 + held)}\n"
     for name in tally.checked(results):
         counts = tally.count(each for each in results.checks if each.server == name)
         numbers = [str(counts[each]) for each in shown]
         others = counts.total - sum(counts[each] for each in shown)
-        table += f"| {plain(name)} | {' | '.join(numbers)} | {others} |\n"
+        table += f"| {plain(name)} | {' | '.join(numbers)} | {others} |{f' {counts.unexpected} |' * held}\n"
     yield f"{table}\n"
+    yield from _unexpected(results)
     for verdict, heading in ((Verdict.FAIL, "Requirements broken (must)"), (Verdict.WARN, "Recommendations (should)")):
         by_case: dict[str, list[Check]] = defaultdict(list)
         for each in results.checks:
@@ -86,13 +90,27 @@ def _conformance(results: Results) -> Iterator[str]:
             yield "\n</details>\n\n"
 
 
+def _unexpected(results: Results) -> Iterator[str]:
+    cells = tally.standing(results, *(each for each in Standing if each is not Standing.EXPECTED))
+    if cells:
+        yield f"### Not as the baseline expects ({plain(results.baseline)})\n\n"
+        for each in cells:
+            yield f"- `{_code(each.case)}`: {plain(each.server)} {plain(told(each))}\n"
+        yield "\n"
+
+
 def _case(case: str, cells: list[Check]) -> str:
     tags = "".join(f" ({plain(tag)})" for tag in cells[0].tags)
-    head = f"- `{_code(case)}`{tags}: {', '.join(plain(each.server) for each in cells)}\n"
+    head = f"- `{_code(case)}`{tags}: {', '.join(map(_server, cells))}\n"
     first = cells[0]
     if not first.expected and not first.actual:
         return head
     return f"{head}  - expected {plain(first.expected)}; {plain(first.server)} gave {plain(first.actual)}\n"
+
+
+def _server(cell: Check) -> str:
+    expected = cell.baseline is not None and cell.baseline.standing is Standing.EXPECTED
+    return plain(cell.server) + (f" ({plain(told(cell))})" if expected else "")
 
 
 def _loads(cells: list[Load]) -> str:

@@ -6,15 +6,29 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..harness.model import CaseInfo, Check, Level, Load, Reference, Results, ScenarioInfo, ServerInfo, Verdict
+from ..harness.baseline import breaks
+from ..harness.model import (
+    CaseInfo,
+    Check,
+    Level,
+    Load,
+    Reference,
+    Results,
+    ScenarioInfo,
+    ServerInfo,
+    Standing,
+    Verdict,
+)
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How often each verdict fell. `security` counts the fails that are tagged so."""
+    """How often each verdict fell. `security` counts the fails that are tagged so, `unexpected` what the baseline
+    does not expect (see harness/baseline.py)."""
 
     verdicts: Counter[Verdict]
     security: int = 0
+    unexpected: int = 0
 
     @property
     def total(self) -> int:
@@ -28,11 +42,12 @@ class Tally:
 def count(cells: Iterable[Check]) -> Tally:
     """Return the tally of `cells`."""
     verdicts: Counter[Verdict] = Counter()
-    security = 0
+    security = unexpected = 0
     for each in cells:
         verdicts[each.verdict] += 1
         security += each.verdict is Verdict.FAIL and "security" in each.tags
-    return Tally(verdicts, security)
+        unexpected += each.baseline is not None and breaks(each)
+    return Tally(verdicts, security, unexpected)
 
 
 def area(case: str) -> str:
@@ -91,3 +106,15 @@ def scenarios(results: Results) -> dict[str, tuple[ScenarioInfo, list[Load]]]:
 def musts(results: Results) -> int:
     """Return how many cases that ran are a must."""
     return sum(each.level is Level.MUST for listed in cases(results).values() for each in listed)
+
+
+def standing(results: Results, *wanted: Standing) -> list[Check]:
+    """Return the cells that stand so to the baseline, by the order of `wanted`, then of servers and cases."""
+    order = {each.name: place for place, each in enumerate(servers(results))}
+    found = [each for each in results.checks if each.baseline is not None and each.baseline.standing in wanted]
+
+    def place(cell: Check) -> tuple[int, str, int]:
+        assert cell.baseline is not None
+        return wanted.index(cell.baseline.standing), cell.case, order[cell.server]
+
+    return sorted(found, key=place)

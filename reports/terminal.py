@@ -20,7 +20,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..harness.model import Check, Grade, Load, Verdict
+from ..harness.model import Check, Grade, Load, Standing, Verdict
 from .closing import summary
 from .visible import line
 from .words import GRADES, UNJUDGED, VERDICTS, counted, grade, percent, rate
@@ -35,6 +35,7 @@ STALE = 20.0
 
 _SHOWN = 12
 _TOLD = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.ERROR)
+_HELD = (Standing.EXPECTED, Standing.UNEXPECTED_FAIL, Standing.UNEXPECTED_PASS)
 
 
 @dataclass
@@ -59,6 +60,7 @@ class Terminal:
         self._live: Live | None = None
         self._stage, self._total, self._done = "", 0, 0
         self._verdicts: Counter[Verdict] = Counter()
+        self._standings: Counter[Standing] = Counter()
         self._doing: dict[str, _Doing] = {}
         self._begun = self._stage_begun = self._spoke = clock()
 
@@ -114,6 +116,8 @@ class Terminal:
         with self._lock:
             self._done += 1
             self._verdicts[cell.verdict] += 1
+            if cell.baseline is not None:
+                self._standings[cell.baseline.standing] += 1
 
     def loaded(self, cell: Load) -> None:
         """Say what a server came to in a scenario."""
@@ -177,6 +181,7 @@ class Terminal:
 
     def _counts(self) -> str:
         told = [f"{VERDICTS[each].sign} {self._verdicts[each]} {each}" for each in _TOLD if self._verdicts[each]]
+        told += [f"{number} {each}" for each in _HELD if (number := self._standings[each])]
         return f"; {', '.join(told)}" if told and self._stage == "check" else ""
 
     def _picture(self) -> RenderableType:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from ...harness.model import CaseInfo, Check, Evidence, Results, Verdict
+from ...harness.baseline import breaks, told
+from ...harness.model import CaseInfo, Check, Evidence, Results, Standing, Verdict
 from .. import tally, words
 from ..bounds import Bounds, bounded
 from ..timeline import Row, timeline
@@ -41,7 +42,7 @@ class Cell:
     """One cell as the page shows it; `brief` is its line while folded.
 
     A quiet cell's time line is `plain` text instead of `lines`: with thousands of passes, which are seldom opened, the
-    page would have several times as many elements.
+    page would have several times as many elements. `standing` is its class by the baseline, `accepted` what that says.
     """
 
     id: str
@@ -54,6 +55,9 @@ class Cell:
     plain: str
     log: Markup
     process: Sequence[str]
+    standing: str
+    accepted: str
+    accepted_link: str
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def groups(results: Results, names: Names, plain: Bounds, full: Bounds) -> list[
     order = {each.name: place for place, each in enumerate(tally.servers(results))}
 
     def place(cell: Check) -> tuple[bool, int]:
-        return cell.verdict in QUIET, order[cell.server]
+        return _quiet(cell), order[cell.server]
 
     by_case: dict[str, list[Check]] = defaultdict(list)
     for each in results.checks:
@@ -95,7 +99,7 @@ def groups(results: Results, names: Names, plain: Bounds, full: Bounds) -> list[
                     case,
                     case.reference.url if case.reference.url.startswith("https://") else "",
                     [
-                        _cell(each, names, plain if each.verdict in QUIET else full)
+                        _cell(each, names, plain if _quiet(each) else full)
                         for each in sorted(by_case[case.id], key=place)
                     ],
                 )
@@ -120,15 +124,29 @@ def size(groups: Sequence[Group]) -> int:
     )
 
 
+def standing(check: Check) -> str:
+    """Return 'unexpected', 'expected' or 'stale' for how the cell stands to the baseline, '' where that is silent."""
+    if check.baseline is None:
+        return ""
+    if breaks(check):
+        return "unexpected"
+    return "expected" if check.baseline.standing is Standing.EXPECTED else "stale"
+
+
 def marked(text: str) -> Markup:
     """Return `text` escaped for the page, what stands for unprintable bytes set apart."""
     return Markup(_ESCAPES.sub(_apart, str(escape(text))))  # noqa: S704 - escaped just here
 
 
+def _quiet(check: Check) -> bool:
+    return check.verdict in QUIET and standing(check) != "unexpected"
+
+
 def _cell(check: Check, names: Names, bounds: Bounds) -> Cell:
     evidence: Evidence = bounded(check.evidence, bounds)
-    quiet = check.verdict in QUIET
+    quiet = _quiet(check)
     rows = timeline(evidence, bounds.detail)
+    link = check.baseline.link if check.baseline is not None else ""
     return Cell(
         names.cell(check.server, check.case),
         check,
@@ -140,6 +158,9 @@ def _cell(check: Check, names: Names, bounds: Bounds) -> Cell:
         "\n".join(map(_plain, rows)) if quiet else "",
         marked(clean(evidence.log).strip("\n")) if not quiet else escape(clean(evidence.log).strip("\n")),
         [line(each, 500) for each in evidence.process],
+        standing(check),
+        line(told(check), 600),
+        link if link.startswith(("https://", "http://")) else "",
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...harness.baseline import told
 from ...harness.model import CaseInfo, Check, Results, Verdict
 from .. import tally, words
+from .cells import standing
 from .names import Names
 
 
@@ -23,17 +25,19 @@ class Count:
 
 @dataclass(frozen=True)
 class Box:
-    """One cell of the matrix. `verdict` is '' where nothing was decided."""
+    """One cell of the matrix. `verdict` is '' where nothing was decided; `standing` is its class by the baseline."""
 
     verdict: str
     sign: str
     link: str
     told: str
+    standing: str = ""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One case; `broken` where a server failed or warns, `differs` where servers come out differently."""
+    """One case; `broken` where a server failed or warns, `differs` where servers come out differently, `unexpected`
+    where one does what the baseline does not expect."""
 
     id: str
     name: str
@@ -41,6 +45,7 @@ class Line:
     boxes: Sequence[Box]
     broken: bool
     differs: bool
+    unexpected: bool
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,7 @@ def matrix(results: Results, names: Names) -> Matrix:
                     [_box(server, case.id, each, names) for server, each in zip(servers, cells, strict=True)],
                     bool(verdicts & {Verdict.FAIL, Verdict.WARN, Verdict.FLAKY}),
                     len(verdicts) > 1,
+                    any(standing(each) == "unexpected" for each in cells if each),
                 )
             )
         blocks.append(Block(names.area(area), area, counts, lines))
@@ -102,4 +108,11 @@ def _count(server: str, area: str, cells: Sequence[Check]) -> Count:
 def _box(server: str, case: str, cell: Check | None, names: Names) -> Box:
     if cell is None:
         return Box("", "", "", f"{server}: {case} was not decided")
-    return Box(cell.verdict, words.VERDICTS[cell.verdict].sign, names.cell(server, case), f"{server}: {cell.verdict}")
+    said = f"; {told(cell)}" if cell.baseline is not None else ""
+    return Box(
+        cell.verdict,
+        words.VERDICTS[cell.verdict].sign,
+        names.cell(server, case),
+        f"{server}: {cell.verdict}{said}",
+        standing(cell),
+    )
