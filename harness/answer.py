@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -72,8 +73,7 @@ class Response:
 
     def options(self, name: str) -> list[str]:
         """Return the members of a list-valued field such as Connection, in lower case."""
-        members = b",".join(self.all(name)).decode("latin-1").lower().split(",")
-        return [member.strip(" \t") for member in members if member.strip(" \t")]
+        return listed(self.all(name))
 
     @property
     def says_close(self) -> bool:
@@ -97,6 +97,12 @@ class Response:
             return f"{said}, {self.length} bytes" if self.framing is not Framing.NONE else f"{said}, no body"
         of = "" if self.expected is None else f" of {self.expected}"
         return f"{said}, incomplete: {self.length}{of} bytes of body, connection {self.ended}"
+
+
+def listed(values: Iterable[bytes]) -> list[str]:
+    """Return the members of a list-valued field that came as `values`, in lower case."""
+    members = b",".join(values).decode("latin-1").lower().split(",")
+    return [stripped for member in members if (stripped := member.strip(" \t"))]
 
 
 def shorten(data: bytes, longest: int = 60) -> str:

@@ -16,6 +16,7 @@ from .exchange import Exchange
 from .expect import Violation
 from .judge import Finding, judge
 from .launch import Running
+from .lint import lint
 from .model import Evidence
 from .patterns import Pattern
 from .tasks import beside
@@ -35,7 +36,8 @@ FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT")
 class Attempt:
     """What one attempt came to. `seconds` is how long it took; `pattern` how its bytes were sent.
 
-    `well_formed` says that all it sent was, so that the other ways of sending must come to the same.
+    `well_formed` says that all it sent was, so that the other ways of sending must come to the same. `lint` is what is
+    wrong with the answers, whatever the case looked for.
     """
 
     finding: Finding
@@ -45,6 +47,11 @@ class Attempt:
     well_formed: bool = False
     lint: tuple[str, ...] = ()
 
+    @property
+    def reads(self) -> bool:
+        """Whether the app read the bodies that were sent, and so cannot have answered before they were there."""
+        return any(event.kind == "body" for event in self.evidence.app)
+
 
 async def attempt(
     case: Case,
@@ -52,14 +59,18 @@ async def attempt(
     pattern: Pattern = Pattern.WHOLE,
     notes: Iterable[str] = (),
     transcript: Transcript | None = None,
+    *,
+    bodies: bool = False,
 ) -> Attempt:
     """Run `case` once against `server`. Whatever the case or the server does is in what is returned.
 
-    `notes` go into the evidence. `transcript` is where it is recorded, for those that want to watch.
+    `bodies` has bodies too sent in that pattern: to be set where an earlier attempt's `reads` was true. `notes` go into
+    the evidence. `transcript` is where it is recorded, for those that want to watch.
     """
     told = list(notes)
     started = time.monotonic()
     transcript = transcript or Transcript()
+    transcript.bodies = bodies
     exchange = Exchange(server, secrets.token_hex(4), transcript, pattern)
     raised: BaseException | None = None
     scope = trio.CancelScope(deadline=trio.current_time() + case.deadline)
@@ -84,7 +95,9 @@ async def attempt(
         told.append(f"seen in the attempt: {raised}")
         raised = HarnessTrouble(why)
     evidence = Evidence(transcript.events, exchange.app_events(), exchange.log_so_far(), tuple(told))
-    return Attempt(judge(case.level, raised), evidence, time.monotonic() - started, pattern, transcript.well_formed, ())
+    seconds = time.monotonic() - started
+    found = lint(evidence.wire, evidence.app, time.time())
+    return Attempt(judge(case.level, raised), evidence, seconds, pattern, transcript.well_formed, found)
 
 
 async def answers(server: Running) -> bool:

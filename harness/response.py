@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from .answer import Ending, Framing, Note, Response, shorten
+from .answer import Ending, Framing, Note, Response, listed, shorten
 from .lint_kinds import Kind
 
 __all__ = ["BODY_LIMIT", "HEAD_LIMIT", "RAW_LIMIT", "Ending", "Framing", "Response", "ResponseParser", "shorten"]
@@ -260,9 +260,11 @@ class ResponseParser:
         section.append((name, value.strip(b" \t")))
 
     def _choose_framing(self, status: int) -> None:
-        answer = self.response()
-        lengths = [part.strip(b" \t") for value in answer.all("content-length") for part in value.split(b",")]
-        codings = answer.options("transfer-encoding")
+        named = [(name.lower(), value) for name, value in self._fields]
+        lengths = [
+            part.strip(b" \t") for name, value in named if name == b"content-length" for part in value.split(b",")
+        ]
+        codings = listed(value for name, value in named if name == b"transfer-encoding")
         if lengths and codings:
             self._note(Kind.LENGTH_AND_CODING, "the answer has both Transfer-Encoding and Content-Length")
         if len(lengths) > 1:

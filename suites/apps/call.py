@@ -7,6 +7,7 @@ from typing import Any, Callable, Iterable, Mapping, Optional
 from urllib.parse import parse_qsl
 
 from .observing import Blocks, described, emit, hold, observed, plain
+from .odd import odd
 
 LONGEST_VALUE = 20000
 """Characters of a variable that an event carries; more are cut, and `cut` has the true length."""
@@ -139,6 +140,7 @@ class Call:
             beyond_latin1=beyond,
             cut=cut,
             from_os=from_os,
+            odd=odd(self.path, self.query),
         )
 
 

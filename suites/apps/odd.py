@@ -1,0 +1,24 @@
+"""Which calls answer against HTTP's rules on purpose: what lint finds in their answers is not the server's doing."""
+
+from __future__ import annotations
+
+from typing import Mapping
+
+ODD = frozenset(
+    {"inject", "odd-case", "odd-length", "start-wrongly", "too-long", "too-short", "two-lengths"},
+)
+"""Behaviours that give the server headers, or a body, that no answer may have."""
+
+BREAKING = frozenset({"fail", "str-block", "str-written"})
+"""Behaviours after which an answer that has begun cannot be brought to its end."""
+
+BODILESS = ("204", "205", "304")
+"""Statuses that have no body; `respond` gives them one, and its length."""
+
+
+def odd(path: str, query: Mapping[str, str]) -> str:
+    """Return `all` where no part of the answer is the server's own doing, `end` where its end is not, else ''."""
+    name = path.split("/", 2)[1] if path.startswith("/") else ""
+    if name in ODD or (name == "respond" and query.get("status", "").startswith(BODILESS)):
+        return "all"
+    return "end" if name in BREAKING else ""
