@@ -101,6 +101,11 @@ def listings() -> Any:
     return importlib.import_module(f"{PACKAGE}.reports.listings")
 
 
+def cell_words() -> Any:
+    """Return the module that puts one cell into words."""
+    return importlib.import_module(f"{PACKAGE}.reports.cell")
+
+
 def stored(path: Path) -> Results:
     """Return the results in `path`, a run folder or a `results.json`. Raises BadConfiguration where it is neither."""
     if path.is_dir():
@@ -232,29 +237,36 @@ def require(plan: Plan) -> None:
         raise NotInstalled(f"{plan.name}: {why}; get it with: {get}")
 
 
-def require_app(app: str, python: str, folder: Path) -> None:
-    """Raise BadConfiguration unless `app` (module:callable) imports in `python` with `folder` on its path."""
+def require_app(app: str, python: str, *folders: Path, called: str = "--app ") -> None:
+    """Raise BadConfiguration unless `app` (module:callable) imports in `python` with `folders` on its path.
+
+    `called` is what stands before it in messages.
+    """
     module, colon, name = app.partition(":")
     if not (module and colon and name):
-        raise BadConfiguration(f"--app {app}: the form is module:callable, as shop.wsgi:application")
+        raise BadConfiguration(f"{called}{app}: the form is module:callable, as shop.wsgi:application")
     if module.split(".")[0] == "gauntlet_apps":
         return
     program = (
         "import importlib, sys\n"
-        "sys.path.insert(0, sys.argv[1])\n"
-        "try: thing = getattr(importlib.import_module(sys.argv[2]), sys.argv[3])\n"
+        "sys.path[:0] = sys.argv[3:]\n"
+        "try: thing = getattr(importlib.import_module(sys.argv[1]), sys.argv[2])\n"
         "except BaseException as problem: sys.exit(f'{type(problem).__name__}: {problem}'.splitlines()[0])\n"
-        "callable(thing) or sys.exit(f'{sys.argv[2]}:{sys.argv[3]} cannot be called')"
+        "callable(thing) or sys.exit(f'{sys.argv[1]}:{sys.argv[2]} cannot be called')"
     )
     try:
         done = subprocess.run(
-            [python, "-c", program, str(folder), module, name], capture_output=True, text=True, timeout=30, check=False
+            [python, "-c", program, module, name, *map(str, folders)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
         )
     except subprocess.TimeoutExpired:
-        raise BadConfiguration(f"--app {app}: importing it took more than 30 s") from None
+        raise BadConfiguration(f"{called}{app}: importing it took more than 30 s") from None
     if done.returncode:
         said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise BadConfiguration(f"--app {app} does not import with {python}: {said}")
+        raise BadConfiguration(f"{called}{app} does not import with {python}: {said}")
 
 
 def _named(part: Part, custom: Mapping[str, str]) -> Adapter:
