@@ -9,6 +9,8 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .wellformed import first_message
+
 PAUSE = 0.02
 """Seconds between two pieces: long enough for a server to have read the first and to wait for more."""
 
@@ -36,24 +38,35 @@ class Piece:
     wait: float = 0.0
 
 
-def pieces(data: bytes, pattern: Pattern) -> Iterator[Piece]:
-    """Return the segments that `data` goes out in; joined they are `data`."""
-    match pattern:
-        case Pattern.WHOLE:
-            yield Piece(data)
-        case Pattern.BYTES:
-            for at in range(min(len(data), SINGLE)):
-                yield Piece(data[at : at + 1])
-            if len(data) > SINGLE:
-                yield Piece(data[SINGLE:])
-        case Pattern.LINES:
-            # Between CR and LF, where a parser that looks for both at once goes wrong.
-            yield from (Piece(each) for each in _lines(data))
-        case Pattern.PAUSED:
-            # In the middle of the head, between head and body, in the middle of the body.
-            head = data.find(b"\r\n\r\n") + 4
-            cuts = {len(data) // 2} if head < 4 else {head // 2, head, (head + len(data)) // 2}
-            yield from _paused(data, sorted(cut for cut in cuts if 0 < cut < len(data)))
+def pieces(data: bytes, pattern: Pattern, *, bodies: bool = False) -> Iterator[Piece]:
+    """Return the segments that `data` goes out in; joined they are `data`.
+
+    What is cut is the first message: its head, and its body too with `bodies`, which is for an app that reads it.
+    All that a server could answer without goes out with the last piece of that: else it would depend on the moment
+    whether the server, once it has answered, finds more on the connection.
+    """
+    head, end = first_message(data) or (0, len(data))
+    cut = end if bodies else head
+    if pattern is Pattern.WHOLE or cut < 2:
+        yield Piece(data)
+        return
+    *earlier, last = _cut(data[:cut], head, pattern)
+    yield from earlier
+    yield Piece(last.data + data[cut:], last.wait)
+
+
+def _cut(data: bytes, head: int, pattern: Pattern) -> Iterator[Piece]:
+    if pattern is Pattern.BYTES:
+        for at in range(min(len(data), SINGLE)):
+            yield Piece(data[at : at + 1])
+        if len(data) > SINGLE:
+            yield Piece(data[SINGLE:])
+    elif pattern is Pattern.LINES:
+        # Between CR and LF, where a parser that looks for both at once goes wrong.
+        yield from (Piece(each) for each in _lines(data))
+    else:
+        cuts = {head // 2, head, (head + len(data)) // 2}
+        yield from _paused(data, sorted(cut for cut in cuts if 0 < cut < len(data)))
 
 
 def _lines(data: bytes) -> Iterator[bytes]:

@@ -190,7 +190,8 @@ async def _cell(row: _Row, case: Case, server: Running, tries: int, bench: Bench
         if not (made and made[-1].finding.verdict is Verdict.PASS) and not await answers(server):
             notes.append(f"did not answer before the attempt ({server.ended or 'still running'}); started afresh")
             await server.restart(grace=0)
-        made.append(await attempt(case, server, pattern, notes))
+        bodies = bool(made) and made[-1].reads
+        made.append(await attempt(case, server, pattern, notes, bodies=bodies))
     _decide(row, case, bench)
 
 

@@ -35,10 +35,22 @@ def well_formed(sent: bytes, unseen: int = 0) -> bool:
     return bool(sent) and rest is not None
 
 
-def after_request(data: bytes, unseen: int) -> bytes | None:
+def first_message(data: bytes) -> tuple[int, int] | None:
+    """Return where the head and where the body ends of the request that `data` begins with; None where that is unclear.
+
+    A body that goes on after `data` ends with it.
+    """
+    end = data.find(b"\r\n\r\n") + 4
+    if end < 4:
+        return None
+    rest = after_request(data, None)
+    return None if rest is None else (end, len(data) - len(rest))
+
+
+def after_request(data: bytes, unseen: int | None) -> bytes | None:
     """Return what follows the request that `data` begins with; None where it is not whole and well-formed.
 
-    `unseen` is as for `well_formed`.
+    `unseen` is as for `well_formed`, None where any number of bytes may follow.
     """
     end = data.find(b"\r\n\r\n")
     if not 0 <= end <= ORDINARY:
@@ -69,7 +81,7 @@ def _target(method: bytes, target: bytes) -> bool:
     return target[:1] == b"/" or target.lower().startswith((b"http://", b"https://"))
 
 
-def _after_body(data: bytes, fields: dict[bytes, list[bytes]], *, later: bool, unseen: int) -> bytes | None:
+def _after_body(data: bytes, fields: dict[bytes, list[bytes]], *, later: bool, unseen: int | None) -> bytes | None:
     lengths, codings = fields.get(b"content-length", []), fields.get(b"transfer-encoding", [])
     if codings:
         chunked = later and not lengths and len(codings) == 1 and codings[0].lower() == b"chunked"
@@ -80,21 +92,22 @@ def _after_body(data: bytes, fields: dict[bytes, list[bytes]], *, later: bool, u
         return None
     length = int(lengths[0])
     if length > len(data):
-        return b"" if length == len(data) + unseen else None
+        return b"" if unseen is None or length == len(data) + unseen else None
     return data[length:]
 
 
-def _after_chunks(data: bytes, unseen: int) -> bytes | None:
+def _after_chunks(data: bytes, unseen: int | None) -> bytes | None:
+    more = unseen is None or unseen > 0
     while True:
         end = data.find(b"\r\n")
         size = _CHUNK.fullmatch(data[:end]) if end >= 0 else None
         if not size:
-            return b"" if unseen and end < 0 else None
+            return b"" if more and end < 0 else None
         length, data = int(size[1], 16), data[end + 2 :]
         if not length:
             return _after_trailers(data)
         if len(data) < length + 2:
-            return b"" if unseen else None
+            return b"" if more else None
         if data[length : length + 2] != b"\r\n":
             return None
         data = data[length + 2 :]

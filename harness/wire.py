@@ -20,6 +20,7 @@ from .errors import OutOfResources, ServerTrouble
 from .model import WireEvent, WireKind
 from .patterns import Pattern, pieces
 from .response import Ending, Response, ResponseParser
+from .sending import send_pieces
 from .wellformed import well_formed
 
 EVENT_LIMIT = 64 * 1024
@@ -43,9 +44,13 @@ class ConnectFailed(ServerTrouble):
 
 
 class Transcript:
-    """What was seen on all connections of one attempt, cut to what is worth keeping."""
+    """What was seen on all connections of one attempt, cut to what is worth keeping.
+
+    `bodies` says that the app reads what it is sent to the end, so that bodies too may be cut into pieces.
+    """
 
     def __init__(self) -> None:
+        self.bodies = False
         self._sent: dict[int, bytearray] = {}
         self._unseen: dict[int, int] = {}
         self._events: list[WireEvent] = []
@@ -266,10 +271,7 @@ class Wire:
 
     async def _send_all(self, data: bytes) -> bool:
         try:
-            for piece in pieces(data, self._pattern):
-                if piece.wait:
-                    await trio.sleep(piece.wait)
-                await self._stream.send_all(piece.data)
+            await send_pieces(self._stream, pieces(data, self._pattern, bodies=self._transcript.bodies))
         except (trio.BrokenResourceError, trio.ClosedResourceError) as gone:
             # The kernel reports a reset once: here, and then the reading side sees a plain end.
             self._reset_on_send = isinstance(gone.__cause__, ConnectionResetError)
