@@ -16,6 +16,17 @@ def closing(call: Call) -> Any:
     return call.blocks([b"one\n", b"two\n"])
 
 
+def closing_held(call: Call) -> Any:
+    """Return a body with close() and a length, which waits at the barrier `last` behind its only block."""
+    call.start(OK, [TEXT, ("Content-Length", "4")])
+
+    def blocks() -> Iterator[bytes]:
+        yield b"one\n"
+        call.hold("last")
+
+    return call.blocks(blocks())
+
+
 def closing_after_error(call: Call) -> Any:
     """Return a body with close() whose second block raises."""
     call.start()

@@ -6,7 +6,7 @@ from ...harness.catalog import MUST, case
 from ...harness.exchange import Exchange, query
 from ...harness.expect import equal, that
 from ...harness.references import pep3333
-from .asking import sent, served, told
+from .asking import HANG, sent, served, told
 
 CLOSE = pep3333(
     "Specification Details",
@@ -61,6 +61,23 @@ async def on_client_gone(x: Exchange) -> None:
     await wire.abort()
     event = await told(x, "closed", "close() to be called after the client has gone", timeout=GONE)
     that(event.detail["blocks"] <= event.detail["all"], "at most all blocks", event.detail)
+
+
+@case(MUST, CLOSE)
+async def on_client_gone_late(x: Exchange) -> None:
+    """close() is called also where the client goes away when it has all of the body and the app is not done.
+
+    Sends: A plain request; the app gives a body of 4 bytes with its length, and works on before its iteration ends.
+    The client resets the connection meanwhile.
+    Expects: One call of close(), within a second of the iteration's end.
+    Why: Phones drop connections at every moment. Whatever the page had opened stays open, and is missing once enough
+    of them have.
+    """
+    wire = await sent(x, "/closing-held")
+    await wire.receive_until(b"one\n", timeout=HANG)
+    await wire.abort()
+    x.release("last")
+    await _closed_once(x)
 
 
 @case(MUST, CLOSE)
@@ -132,5 +149,8 @@ async def when_length_reached(x: Exchange) -> None:
     Expects: One call of close(), however many blocks were asked for.
     Why: The server has all it needs, but the file or the lock behind the body is still held.
     """
-    await sent(x, "/too-long?what=blocks")
+    # Our end stays open meanwhile: this is not about a client that has gone.
+    wire = await sent(x, "/too-long?what=blocks")
+    await told(x, "closed", "close() to be called")
+    await wire.close()
     await _closed_once(x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -128,6 +129,24 @@ def unstarted_not_closed() -> None:
 def bodiless_not_closed() -> None:
     """close() is not called for a status without a body."""
     _closes(lambda self: bool(self.status) and self.code in (204, 304))
+
+
+def _reset(self: Gateway) -> bool:
+    stream: Any = vars(self)["send"].__self__
+    try:
+        stream.socket.settimeout(0.05)
+        stream.socket.recv(1, socket.MSG_PEEK)
+    except ConnectionResetError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+@fault("pep3333/close/on-client-gone-late")
+def not_closed_after_reset() -> None:
+    """close() is not called where the client has reset the connection."""
+    _closes(_reset)
 
 
 @fault("pep3333/close/when-length-reached")

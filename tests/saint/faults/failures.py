@@ -133,7 +133,11 @@ def traceback_shown() -> None:
     replace(Connection, "refuse", refuse)
 
 
-@fault("pep3333/error-handling/raises-when-iterated", "pep3333/error-handling/after-start-before-body")
+@fault(
+    "pep3333/error-handling/raises-when-iterated",
+    "pep3333/error-handling/raises-after-blank",
+    "pep3333/error-handling/after-start-before-body",
+)
 def empty_success_on_error() -> None:
     """Where the app raises before its first block, the client gets an empty 200."""
 
