@@ -175,7 +175,7 @@ def _edited(text: str, before: Baseline, plan: _Plan, where: str) -> list[str]:
             made.append(line)
     while made and not made[-1].strip():
         made.pop()
-    for (name, variant, versions), entries in rest.items():
+    for (name, variant, versions), entries in sorted(rest.items()):
         made += [*([""] if made else []), "[[server]]", f"name = {_quoted(name)}"]
         made += [f"variant = {_quoted(variant)}"] if variant else []
         made += [f"versions = {_quoted(versions)}"] if versions else []
