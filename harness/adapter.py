@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from .address import Address
+from .certificates import IdentityFiles
 from .errors import Unsupported
 
 
@@ -28,7 +29,9 @@ from .errors import Unsupported
 class Settings:
     """What the user or a case asks of a server, in words that all servers share; None leaves its default.
 
-    `keep_alive` and `timeout` are seconds. `mount` is the path prefix ('' or '/x') that the app is to be found under.
+    `keep_alive` and `timeout` are seconds. `tls` has it speak https, with the certificate of `Launch.identity`.
+    `mount` is the path prefix ('' or '/x') that the app is to be found under, `deployed` are variables that its
+    deployer puts into every request's environ; neither can be written on the command line.
     """
 
     workers: int | None = None
@@ -36,7 +39,9 @@ class Settings:
     keep_alive: float | None = None
     timeout: float | None = None
     backlog: int | None = None
+    tls: bool = False
     mount: str = ""
+    deployed: tuple[tuple[str, str], ...] = ()
 
 
 class Protocol(enum.StrEnum):
@@ -52,7 +57,8 @@ class Launch:
 
     `folder` is private to this instance and writable, also by whatever user the server changes to. `app` is
     `module:callable`, importable through the PYTHONPATH that launch.py sets. `upstream` is the server behind a front,
-    which speaks `upstream_protocol`. `protocol` is what the server is to speak at `address`.
+    which speaks `upstream_protocol`. `protocol` is what the server is to speak at `address`. `identity` is where its
+    certificate and key are, None unless `address.tls`.
     """
 
     python: str
@@ -65,6 +71,7 @@ class Launch:
     protocol: Protocol = Protocol.HTTP
     upstream: Address | None = None
     upstream_protocol: Protocol = Protocol.HTTP
+    identity: IdentityFiles | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,12 @@ class Adapter(ABC):
     `distribution` is its name on the package index, for finding it in the interpreter that is to run it.
     `front` is true of a proxy, which needs an upstream. `lineup` names the servers that a run without names includes of
     this file, in the words of the command line; where it is empty, that is the adapter's own name. `unix_only` is true
-    of a server that can be reached over a Unix socket alone.
+    of a server that can be reached over a Unix socket alone. `socketless` names the variants that call the server's
+    request handler without a socket (see socketless.py): they serve the door at `launch.address.door`. `tls_only` is
+    true of a server that speaks nothing but https.
+
+    `deployment` says in which ways the variables of `Settings.deployed` are handed over, for the evidence. Every server
+    has them in the environment of its process; it is empty where nobody knows whether it has a way of its own as well.
     """
 
     name: ClassVar[str]
@@ -113,7 +125,10 @@ class Adapter(ABC):
     distribution: ClassVar[str] = ""
     front: ClassVar[bool] = False
     lineup: ClassVar[tuple[str, ...]] = ()
+    deployment: ClassVar[str] = ""
     unix_only: bool = False
+    tls_only: bool = False
+    socketless: ClassVar[frozenset[str]] = frozenset()
 
     def find(self, python: str) -> Found:
         """Return what there is of this server in the interpreter `python`."""

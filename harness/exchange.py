@@ -7,6 +7,7 @@ is complete without the case doing anything for it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -44,15 +45,17 @@ class Exchange:
 
     # ------------------------------------------------------------------ the wire
 
-    async def connect(self) -> Wire:
+    async def connect(self, *, tls: bool = True) -> Wire:
         """Open a connection of its own to the server; it is closed when the attempt ends.
 
-        What is sent on it goes out in the attempt's pattern.
+        What is sent on it goes out in the attempt's pattern. Without `tls` it does so in the clear, also where the
+        server speaks https.
         """
-        return await self._connect(self.transcript, self.pattern)
+        return await self._connect(self.transcript, self.pattern, tls=tls)
 
-    async def _connect(self, transcript: Transcript, pattern: Pattern) -> Wire:
-        wire = await Wire.open(self.server.address, transcript, pattern)
+    async def _connect(self, transcript: Transcript, pattern: Pattern, *, tls: bool = True) -> Wire:
+        address = self.server.address
+        wire = await Wire.open(replace(address, tls=address.tls and tls), transcript, pattern)
         self._wires.append(wire)
         return wire
 

@@ -18,14 +18,16 @@ from pathlib import Path
 
 import trio
 
-from . import processes, ready
+from . import ready
 from .adapter import Adapter, Command, Found, Launch, Protocol, Settings, located, python_version
-from .address import Address
-from .errors import NotInstalled, OutOfResources, PortTaken, ServerDidNotStart, Unsupported
+from .address import NOMINAL_PORT, Address
+from .certificates import identity_files, lay_identity
+from .errors import NotInstalled, PortTaken, ServerDidNotStart, Unsupported
 from .events import Channel
 from .places import SOCKET, lay_path, log_file, private_folder, require_descriptors, writing
 from .ports import leased_port
-from .serverlog import ServerLog, telling_line
+from .serverlog import ServerLog
+from .startup import until_ready
 from .supervised import Supervised
 from .surroundings import server_environment
 
@@ -34,9 +36,6 @@ TRIES = 3
 
 GRACE = 1.5
 """Seconds from the signal that asks a server to stop until SIGKILL: uWSGI takes one; Ctrl-C has three in all."""
-
-HOPELESS = 2.0
-"""Seconds of answers that are not the app's after which no better one is waited for."""
 
 REFERENCE = "gauntlet_apps."
 """Apps of this package answer /nonce."""
@@ -246,12 +245,13 @@ class Running:
         if not plan.found.here:
             raise NotInstalled(f"{plan.name}: {plan.found.why}; get it with: {plan.found.get}")
         folder = self._home / f"{self._starts}{'f' if behind else 's'}"
-        unix = unix or plan.adapter.unix_only
-        port = 0 if unix else self._leases.enter_context(leased_port())
+        if behind and behind.address.door:
+            raise Unsupported(f"{self.name}: without a socket there is nothing that a front could reach")
+        address = self._address(plan, folder, unix=unix)
         launch = Launch(
             python=located(plan.python),
             executable=plan.found.executable,
-            address=Address(path=str(folder / SOCKET)) if unix else Address(port=port),
+            address=address,
             app=plan.app,
             folder=folder,
             settings=plan.settings,
@@ -259,10 +259,13 @@ class Running:
             protocol=protocol,
             upstream=behind.address if behind else None,
             upstream_protocol=behind.protocol if behind else Protocol.HTTP,
+            identity=identity_files(folder) if address.tls else None,
         )
         command = plan.adapter.command(launch)
         with writing(folder):
             folder.mkdir(mode=0o700)
+            if launch.identity is not None:
+                lay_identity(launch.identity)
             for name, text in command.files.items():
                 (folder / name).write_text(text, encoding="utf-8")
         mark = self._log.mark()
@@ -274,85 +277,41 @@ class Running:
             remove=self._home,
             prune=self._scratch,
         )
-        part = _Part(plan, launch, command, supervised)
-        self._parts.append(part)
-        await self._until_ready(part, mark)
+        self._parts.append(_Part(plan, launch, command, supervised))
+        await until_ready(
+            launch,
+            supervised,
+            name=plan.adapter.name if self.plan.upstream else self.name,
+            nonce=self.nonce if plan.app.startswith(REFERENCE) else "",
+            deadline=self._deadline,
+            logged=lambda: self._log.since(mark),
+        )
         return launch
+
+    def _address(self, plan: Plan, folder: Path, *, unix: bool) -> Address:
+        if plan.variant in plan.adapter.socketless:
+            if unix:
+                raise Unsupported(f"{plan.adapter.name}:{plan.variant} has no socket of any kind")
+            if plan.settings.tls:
+                raise Unsupported(f"{plan.adapter.name}:{plan.variant} has no socket, so no TLS on it")
+            return Address(port=NOMINAL_PORT, door=str(folder / SOCKET))
+        tls = plan.settings.tls or plan.adapter.tls_only
+        if unix or plan.adapter.unix_only:
+            return Address(path=str(folder / SOCKET), tls=tls)
+        return Address(port=self._leases.enter_context(leased_port()), tls=tls)
 
     def _environment(self, plan: Plan, command: Command, folder: Path) -> dict[str, str]:
         path = [str(self._home / "path")]
         if plan.app_path is not None:
             path.append(str(plan.app_path.resolve()))
         added = {"GAUNTLET_NONCE": self.nonce, **self.channel.environment, **command.environment, **plan.environment}
+        # PEP 3333 calls this the simplest way to put a variable into environ; a server of another way gets it as well.
+        added.update(plan.settings.deployed)
         return server_environment(os.environ, path=path, temporary=str(folder), added=added)
 
     @property
     def _target(self) -> str:
         return f"{self.settings.mount}/nonce"
-
-    # ------------------------------------------------------------------ is it ready?
-
-    async def _until_ready(self, part: _Part, mark: int) -> None:
-        answer = ready.Answer(ready.State.REFUSED)
-        taken = False
-
-        async def knock() -> None:
-            nonlocal answer, taken
-            nonce = self.nonce if part.plan.app.startswith(REFERENCE) else ""
-            hopeless = trio.current_time() + HOPELESS
-            while True:
-                answer = await ready.ask(
-                    part.launch.address, f"{part.plan.settings.mount}/nonce", nonce, part.launch.protocol
-                )
-                if answer.state in (ready.State.READY, ready.State.OTHER) and (
-                    not nonce or answer.state is ready.State.OTHER
-                ):
-                    taken = self._a_stranger_answers(part)
-                if taken or answer.state in (ready.State.READY, ready.State.EXHAUSTED):
-                    break
-                if answer.state is ready.State.OTHER and trio.current_time() > hopeless:
-                    break
-                await trio.sleep(ready.PAUSE)
-            nursery.cancel_scope.cancel()
-
-        async def watch() -> None:
-            await part.supervised.wait_ended()
-            nursery.cancel_scope.cancel()
-
-        with trio.move_on_after(self._deadline) as patience:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(knock)
-                nursery.start_soon(watch)
-        ended = part.supervised.ended
-        if answer.state is ready.State.READY and not ended and not taken:
-            return
-        name = part.plan.adapter.name if self.plan.upstream else self.name
-        if taken or (ended and self._a_stranger_listens(part)):
-            raise PortTaken(f"{name} could not have port {part.launch.address.port}: another program listens there")
-        if answer.state is ready.State.EXHAUSTED:
-            raise OutOfResources(f"{name} {answer.state.value}; raise `ulimit -n` or run less at a time")
-        raise ServerDidNotStart(self._failure(name, answer, ended, mark, late=patience.cancelled_caught))
-
-    def _failure(self, name: str, answer: ready.Answer, ended: str, mark: int, *, late: bool) -> str:
-        if ended:
-            what = f"{name} did not start: {ended}"
-            if ended == "exit code 0":
-                what += " (a server must stay in the foreground)"
-        elif answer.state is ready.State.OTHER:
-            what = f"{name} did not serve the app: GET {self._target} was answered with {answer.opening}"
-        else:
-            what = f"{name} did not start: it {answer.state.value}"
-            what += f" for {self._deadline:g} s" if late else ""
-        said = telling_line(self._log.since(mark))
-        return f"{what}: {said}" if said else f"{what}, and logged nothing"
-
-    def _a_stranger_answers(self, part: _Part) -> bool:
-        port = part.launch.address.port
-        return bool(port) and not processes.owns_port(part.supervised.processes(), port)
-
-    def _a_stranger_listens(self, part: _Part) -> bool:
-        port = part.launch.address.port
-        return bool(port) and bool(processes.listening_inodes(port))
 
 
 @asynccontextmanager

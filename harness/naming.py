@@ -1,5 +1,5 @@
-"""A server as the user names it, taken apart: `gunicorn`, `gunicorn:gthread`, `gunicorn[workers=4]`, `gunicorn@20.1.0`,
-`nginx+gunicorn:sync`. Text in, values out; whether such a server exists is discover.py's business.
+"""A server as the user names it, taken apart: `gunicorn`, `gunicorn:gthread`, `gunicorn[workers=4]`, `gunicorn[tls]`,
+`gunicorn@20.1.0`, `nginx+gunicorn:sync`. Text in, values out; whether such a server exists is discover.py's business.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ PART = re.compile(
 )
 
 WHOLE = frozenset({"workers", "threads", "backlog"})
-SETTABLE = frozenset(each.name for each in fields(Settings)) - {"mount"}
+SWITCHES = {"tls": {"": True, "on": True, "off": False}}
+SETTABLE = frozenset(each.name for each in fields(Settings)) - {"mount", "deployed"}
 LARGEST = 100_000
 """No server has more workers, threads, seconds or waiting connections than this; a larger number is a slip."""
 
@@ -70,21 +71,30 @@ def _part(text: str, whole: str) -> Part:
 
 
 def settings(text: str, whole: str) -> Settings:
-    """Return `workers=4,threads=2` as Settings. Raises BadConfiguration; `whole` is what its message names."""
+    """Return `workers=4,tls` as Settings. Raises BadConfiguration; `whole` is what its message names."""
     chosen: dict[str, Any] = {}
     for item in filter(None, (each.strip() for each in text.split(","))):
-        name, equals, value = item.partition("=")
-        key = name.strip().replace("-", "_")
-        if key not in SETTABLE or not equals:
+        name, equals, value = (each.strip() for each in item.partition("="))
+        key = name.replace("-", "_")
+        where = f"{item!r} in {whole!r}"
+        if key not in SETTABLE:
             raise BadConfiguration(
-                f"{item!r} in {whole!r} is no setting{suggestion(key, SETTABLE)}; "
-                f"there are {', '.join(sorted(SETTABLE))}"
+                f"{where} is no setting{suggestion(key, SETTABLE)}; there are {', '.join(sorted(SETTABLE))}"
             )
-        try:
-            number = int(value) if key in WHOLE else float(value)
-        except ValueError:
-            number = -1
-        if not 0 <= number <= LARGEST or (key in ("workers", "threads") and number < 1):
-            raise BadConfiguration(f"{item!r} in {whole!r}: {key} takes a number, as {key}=4")
-        chosen[key] = number
+        if key in SWITCHES:
+            if (equals and not value) or value not in SWITCHES[key]:
+                raise BadConfiguration(f"{where}: {key} is on or off, as {key} or {key}=on or {key}=off")
+            chosen[key] = SWITCHES[key][value]
+            continue
+        chosen[key] = _number(key, value, where)
     return replace(Settings(), **chosen)
+
+
+def _number(key: str, value: str, where: str) -> float:
+    try:
+        number = int(value) if key in WHOLE else float(value)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= LARGEST or (key in ("workers", "threads") and number < 1):
+        raise BadConfiguration(f"{where}: {key} takes a number, as {key}=4")
+    return number

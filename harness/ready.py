@@ -7,14 +7,17 @@ after the other is not held up by the question.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import errno
 import re
+import ssl
 import struct
 from dataclasses import dataclass
 
 import trio
 
+from . import piped, tls
 from .adapter import Protocol
 from .address import Address
 
@@ -36,6 +39,7 @@ class State(enum.Enum):
     READY = "answered with this run's nonce"
     REFUSED = "accepted no connection"
     SILENT = "accepted a connection and said nothing"
+    INSECURE = "accepted a connection and spoke no TLS on it"
     OTHER = "gave another answer than the app's"
     EXHAUSTED = "could not be asked: this machine has no descriptors, memory or local ports left"
 
@@ -82,6 +86,8 @@ def question(address: Address, target: str, protocol: Protocol) -> bytes:
 
 async def ask(address: Address, target: str, nonce: str, protocol: Protocol = Protocol.HTTP) -> Answer:
     """Ask once for `target`. With an empty `nonce` every HTTP answer counts as the app's. Never raises OSError."""
+    if address.door:
+        return await _ask_by_pipes(address, target, nonce)
     try:
         family = trio.socket.AF_UNIX if address.path else trio.socket.AF_INET6 if ":" in address.host else None
         connection = trio.socket.socket(family or trio.socket.AF_INET, trio.socket.SOCK_STREAM)
@@ -92,17 +98,43 @@ async def ask(address: Address, target: str, nonce: str, protocol: Protocol = Pr
             await connection.connect(address.path or (address.host, address.port))
         except OSError as error:
             return Answer(State.EXHAUSTED if error.errno in EXHAUSTED else State.REFUSED)
+        plain = trio.SocketStream(connection)
         data = b""
         with trio.move_on_after(PATIENCE):
             try:
-                await connection.send(question(address, target, protocol))
+                stream = await tls.secured(plain, address) if address.tls else plain
+            except trio.BrokenResourceError as broken:
+                return Answer(State.INSECURE if isinstance(broken.__cause__, ssl.SSLError) else State.SILENT)
+            try:
+                await stream.send_all(question(address, target, protocol))
                 while len(data) < ENOUGH and not _all_there(data, nonce):
-                    piece = await connection.recv(ENOUGH)
+                    piece = await stream.receive_some(ENOUGH)
                     if not piece:
                         break
                     data += piece
-            except OSError:
+            except trio.BrokenResourceError:
                 pass  # a reset is an end like another; what has arrived counts
+    return _answer(data, nonce)
+
+
+async def _ask_by_pipes(address: Address, target: str, nonce: str) -> Answer:
+    try:
+        pipes = await piped.connect(address.door)
+    except OSError as error:
+        return Answer(State.EXHAUSTED if error.errno in EXHAUSTED else State.REFUSED)
+    data = b""
+    async with pipes:
+        with trio.move_on_after(PATIENCE), contextlib.suppress(trio.BrokenResourceError):
+            await pipes.send_all(question(address, target, Protocol.HTTP))
+            while len(data) < ENOUGH and not _all_there(data, nonce):
+                piece = await pipes.receive_some(ENOUGH)
+                if not piece:
+                    break
+                data += piece
+    return _answer(data, nonce)
+
+
+def _answer(data: bytes, nonce: str) -> Answer:
     if not data:
         return Answer(State.SILENT)
     ready = nonce.encode() in data if nonce else data.startswith(b"HTTP/")

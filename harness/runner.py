@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
 import trio
 
 from .attempt import Attempt, answers, attempt
@@ -151,17 +152,23 @@ async def _instance(row: _Row, setup: Setup, queue: deque[Case], tries: int, ben
 def prepared(plan: Plan, setup: Setup) -> Plan:
     """Return `plan` changed to what `setup` needs; of a chain the server behind is what changes."""
     if plan.upstream is not None:
-        # The front passes paths on as they are, so the mount is the server's behind it; a front listens on TCP.
+        # The front passes paths on as they are, so the mount is the server's behind it; a front listens on TCP, and
+        # TLS ends at it.
         if setup.unix:
             raise Unsupported("a front is reached over TCP here")
+        behind = prepared(plan.upstream, msgspec.structs.replace(setup, tls=False))
         return replace(
-            plan, upstream=prepared(plan.upstream, setup), settings=replace(plan.settings, mount=setup.mount)
+            plan,
+            upstream=behind,
+            settings=replace(plan.settings, mount=behind.settings.mount, tls=setup.tls or plan.settings.tls),
         )
     settings = replace(
         plan.settings,
         workers=setup.workers or plan.settings.workers,
         threads=setup.threads or plan.settings.threads,
+        tls=setup.tls or plan.settings.tls,
         mount=setup.mount or plan.settings.mount,
+        deployed=setup.deployed,
     )
     environment = {**plan.environment, **dict(setup.environment)}
     return replace(plan, settings=settings, unix=setup.unix or plan.unix, environment=environment)

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 
 import trio
 
+from . import piped, tls
 from .address import Address
 from .errors import OutOfResources, ServerTrouble
 from .model import WireEvent, WireKind
@@ -37,6 +38,11 @@ INBOX_LIMIT = 64 * 1024 * 1024
 
 PIECE = 64 * 1024
 """Bytes asked of the socket at once."""
+
+CLOSING = 0.5
+"""Seconds for the closure alert to go out, where the server takes nothing any more."""
+
+Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream] | piped.PipedStream
 
 
 class ConnectFailed(ServerTrouble):
@@ -105,7 +111,7 @@ class Wire:
 
     def __init__(
         self,
-        stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
+        stream: Stream,
         transcript: Transcript,
         number: int,
         pattern: Pattern = Pattern.WHOLE,
@@ -117,6 +123,7 @@ class Wire:
         self._inbox = bytearray()
         self._state = Ending.OPEN
         self._reset_on_send = False
+        self._alerted = False
         self._reading = trio.Lock()
         self._closed = False
 
@@ -129,6 +136,8 @@ class Wire:
         Raises ConnectFailed where nobody takes the connection within `timeout`, OutOfResources where no socket or
         local port is left to us.
         """
+        if address.door:
+            return cls._opened(await _piped(address), address, transcript, pattern)
         family = socket.AF_UNIX if address.path else socket.AF_INET6 if ":" in address.host else socket.AF_INET
         try:
             plain = trio.socket.socket(family, socket.SOCK_STREAM)
@@ -138,19 +147,23 @@ class Wire:
             with trio.fail_after(timeout):
                 await plain.connect(address.path or (address.host, address.port))
                 stream = trio.SocketStream(plain)
-                secured = await _secured(stream, address) if address.tls else stream
+                opened: Stream = await tls.secured(stream, address) if address.tls else stream
         except (OSError, trio.TooSlowError, trio.BrokenResourceError) as trouble:
             plain.close()
             if getattr(trouble, "errno", None) == errno.EADDRNOTAVAIL:
                 raise OutOfResources(
                     "no local port is free; wait a minute for closed connections to be forgotten"
                 ) from trouble
-            why = str(trouble) or f"no connection within {timeout:g} s"
+            why = tls.reason(trouble) or f"no connection within {timeout:g} s"
             raise ConnectFailed(f"{address} takes no connection: {why}") from trouble
         except trio.Cancelled:
             plain.close()
             raise
-        wire = cls(secured, transcript, transcript.connection(), pattern)
+        return cls._opened(opened, address, transcript, pattern)
+
+    @classmethod
+    def _opened(cls, stream: Stream, address: Address, transcript: Transcript, pattern: Pattern) -> Wire:
+        wire = cls(stream, transcript, transcript.connection(), pattern)
         wire._record(WireKind.OPENED, note=str(address))
         return wire
 
@@ -201,20 +214,41 @@ class Wire:
         if self._closed:
             return
         self._closed = True
-        await trio.aclose_forcefully(self._stream)
+        with trio.move_on_after(CLOSING):  # TLS has a last word; over plain TCP there is nothing to wait for
+            await self._stream.aclose()
         self._record(WireKind.CLOSED)
+
+    async def close_without_alert(self) -> None:
+        """Close the connection without TLS's closure alert, as clients do that know they have it all."""
+        if self._closed:
+            return
+        self._closed = True
+        await trio.aclose_forcefully(self._bare)
+        self._record(WireKind.CLOSED, note="without a closure alert")
 
     async def abort(self) -> None:
         """Close the connection with a reset (RST), as a crashed or impatient client does."""
         if self._closed:
             return
         self._closed = True
-        plain = self._stream.transport_stream if isinstance(self._stream, trio.SSLStream) else self._stream
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        await trio.aclose_forcefully(self._stream)
-        self._record(WireKind.CLOSED, note="with a reset")
+        plain = self._bare
+        told = "both ways: pipes have no reset"
+        if isinstance(plain, trio.SocketStream):
+            told = "with a reset"
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await trio.aclose_forcefully(plain)
+        self._record(WireKind.CLOSED, note=told)
+
+    @property
+    def _bare(self) -> trio.SocketStream | piped.PipedStream:
+        return self._stream.transport_stream if isinstance(self._stream, trio.SSLStream) else self._stream
 
     # ------------------------------------------------------------------ reading
+
+    @property
+    def alerted(self) -> bool:
+        """Whether the server ended its side with TLS's closure alert."""
+        return self._alerted
 
     @property
     def leftover(self) -> bytes:
@@ -301,18 +335,27 @@ class Wire:
             except trio.BrokenResourceError as broken:
                 cause = broken.__cause__
                 reset = isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError)
-                self._end(Ending.RESET if reset else Ending.EOF)
+                self._end(Ending.RESET if reset else Ending.EOF, cause)
                 return False
             if not data:
+                self._alerted = isinstance(self._stream, trio.SSLStream)
                 self._end(Ending.RESET if self._reset_on_send else Ending.EOF)
                 return False
             self._inbox += data
             self._record(WireKind.RECEIVED, bytes(data))
             return True
 
-    def _end(self, ending: Ending) -> None:
+    def _end(self, ending: Ending, cause: BaseException | None = None) -> None:
         self._state = ending
-        self._record(WireKind.RESET if ending is Ending.RESET else WireKind.EOF)
+        note = ""
+        if isinstance(self._stream, trio.SSLStream):
+            if self._alerted:
+                note = "with a closure alert"
+            elif isinstance(cause, ssl.SSLEOFError):
+                note = "without a closure alert"
+            elif isinstance(cause, ssl.SSLError):
+                note = f"TLS: {cause.reason or cause}"
+        self._record(WireKind.RESET if ending is Ending.RESET else WireKind.EOF, note=note)
 
     def _drain(self) -> bytes:
         data = bytes(self._inbox)
@@ -323,11 +366,10 @@ class Wire:
         self._transcript.record(self._number, kind, data, note)
 
 
-async def _secured(stream: trio.SocketStream, address: Address) -> trio.SSLStream[trio.SocketStream]:
-    # The certificate is one that this run made for a loopback address; who answers is proved by the run's nonce.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    secured = trio.SSLStream(stream, context, server_hostname=address.host, https_compatible=True)
-    await secured.do_handshake()
-    return secured
+async def _piped(address: Address) -> piped.PipedStream:
+    try:
+        return await piped.connect(address.door)
+    except OSError as trouble:
+        if trouble.errno in (errno.EMFILE, errno.ENFILE):
+            raise OutOfResources(f"no pipe to be had: {trouble}; raise `ulimit -n` or run fewer at once") from trouble
+        raise ConnectFailed(f"nobody takes the {address}: {trouble}") from trouble

@@ -12,14 +12,16 @@ from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, refuse
 from ..harness.errors import BadConfiguration, Unsupported
 
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
-KNOWN = frozenset({"python", "host", "port", "socket", "app", "workers", "threads"})
+IDENTITY = frozenset({"certificate", "key"})
+KNOWN = frozenset({"python", "host", "port", "socket", "app", "workers", "threads"}) | IDENTITY
 
 
 class CommandServer(Adapter):
     """`{python} -m myserver --bind {host}:{port} {app}`, or any other command that stays in the foreground.
 
     The words are split as a shell splits them, and no shell runs. `{socket}` is the path of a Unix socket; a template
-    that has it and no `{port}` is always started on one. `{workers}` and `{threads}` are 1 unless something else is
+    that has it and no `{port}` is always started on one. `{certificate}` and `{key}` are the paths of PEM files; a
+    template that has them is always spoken to in https. `{workers}` and `{threads}` are 1 unless something else is
     asked. It runs in the folder that the user is in, and finds the reference app through PYTHONPATH. Raises
     BadConfiguration for a template that cannot work.
     """
@@ -42,7 +44,10 @@ class CommandServer(Adapter):
             raise BadConfiguration(
                 f"the command of {name} needs {{port}} or {{socket}}, or nobody knows where it listens"
             )
+        if len(self.placeholders & IDENTITY) == 1:
+            raise BadConfiguration(f"the command of {name} needs both {{certificate}} and {{key}}, or neither")
         self.unix_only = "port" not in self.placeholders
+        self.tls_only = self.placeholders >= IDENTITY
 
     def find(self, python: str) -> Found:
         """Look for the command's first word on PATH."""
@@ -59,6 +64,8 @@ class CommandServer(Adapter):
             raise Unsupported(f"{self.name} is not known to speak {launch.protocol}")
         if address.path and "socket" not in self.placeholders:
             raise Unsupported(f"the command of {self.name} has no {{socket}}")
+        if address.tls and not self.tls_only:
+            raise Unsupported(f"the command of {self.name} has no {{certificate}} and {{key}}, so it speaks no TLS")
         refuse(
             f"the command of {self.name}",
             workers="workers" not in self.placeholders and (asked.workers or 1) > 1,
@@ -76,6 +83,8 @@ class CommandServer(Adapter):
             "app": launch.app,
             "workers": str(asked.workers or 1),
             "threads": str(asked.threads or 1),
+            "certificate": str(launch.identity.certificate) if launch.identity else "",
+            "key": str(launch.identity.key) if launch.identity else "",
         }
         return Command(tuple(_filled(word, values) for word in self.words), folder=Path.cwd())
 

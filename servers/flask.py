@@ -15,12 +15,13 @@ import sys
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-host, port, threaded, mount, name = sys.argv[1:]
+host, port, threaded, mount, certificate, key, name = sys.argv[1:]
 module, _, attribute = name.partition(":")
 application = getattr(importlib.import_module(module), attribute)
 if mount:
     application.wsgi_app = DispatcherMiddleware(NotFound(), {mount: application.wsgi_app})
-application.run(host, int(port), threaded=threaded == "threaded", load_dotenv=False)
+ssl_context = (certificate, key) if key else None
+application.run(host, int(port), threaded=threaded == "threaded", load_dotenv=False, ssl_context=ssl_context)
 """
 
 REFERENCE = "gauntlet_apps.reference:application"
@@ -33,6 +34,7 @@ class Flask(Werkzeug):
     name = "flask"
     title = "Flask's app.run"
     distribution = "flask"
+    deployment = "in the environment of its process; app.run has no option for environ"
     script = SCRIPT
     variants: ClassVar[Mapping[str, str]] = {
         "threaded": "a thread for each connection, which is Flask's default",

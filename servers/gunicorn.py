@@ -29,6 +29,7 @@ class Gunicorn(Adapter):
         "gthread": "a pool of threads in each worker",
     }
     lineup = ("gunicorn:sync", "gunicorn:gthread")
+    deployment = "in the environment of its processes, as by its option --env; it has none for environ"
 
     def command(self, launch: Launch) -> Command:
         """Return gunicorn's command line; a mount is told to it by SCRIPT_NAME, as its documentation says."""
@@ -51,6 +52,8 @@ class Gunicorn(Adapter):
         ):
             if value is not None:
                 argv += [option, str(value)]
+        if launch.identity is not None:
+            argv += ["--certfile", str(launch.identity.certificate), "--keyfile", str(launch.identity.key)]
         environment = {"SCRIPT_NAME": asked.mount} if asked.mount else {}
         return Command((*argv, launch.app), environment=environment, reload=signal.SIGHUP)
 

@@ -38,7 +38,7 @@ http {{
     scgi_temp_path {folder}/scgi;
 {settings}    server {{
         listen {listen};
-        server_name localhost;
+{identity}        server_name localhost;
         location / {{
 {pass_on}
         }}
@@ -46,8 +46,13 @@ http {{
 }}
 """
 
+IDENTITY = """\
+        ssl_certificate {files.certificate};
+        ssl_certificate_key {files.key};
+"""
+
 OVER_HTTP = """\
-            proxy_pass http://{upstream};
+            proxy_pass {scheme}://{upstream};
             proxy_set_header Host $http_host;"""
 
 OVER_UWSGI = """\
@@ -108,11 +113,14 @@ class Nginx(Adapter):
         if behind is None:
             raise Unsupported("nginx is a front and needs a server behind it, as nginx+gunicorn")
         refuse("nginx", threads=(asked.threads or 1) > 1)
+        if launch.identity is not None and not has_tls(launch.executable):
+            raise Unsupported(f"{launch.executable} was built without TLS: its -V has no http_ssl_module")
         address = f"unix:{launch.address.path}" if launch.address.path else launch.address.authority
         if launch.upstream_protocol is Protocol.UWSGI:
             pass_on = OVER_UWSGI.format(upstream=f"unix:{behind.path}" if behind.path else behind.authority)
         else:
-            pass_on = OVER_HTTP.format(upstream=f"unix:{behind.path}:" if behind.path else behind.authority)
+            upstream = f"unix:{behind.path}:" if behind.path else behind.authority
+            pass_on = OVER_HTTP.format(scheme="https" if behind.tls else "http", upstream=upstream)
         settings = ""
         if asked.keep_alive is not None:
             settings += f"    keepalive_timeout {asked.keep_alive:g}s;\n"
@@ -125,7 +133,14 @@ class Nginx(Adapter):
             workers=asked.workers or WORKERS,
             folder=launch.folder,
             settings=settings,
-            listen=address if asked.backlog is None else f"{address} backlog={asked.backlog}",
+            listen=" ".join(
+                [
+                    address,
+                    *(["ssl"] if launch.identity else []),
+                    *([] if asked.backlog is None else [f"backlog={asked.backlog}"]),
+                ]
+            ),
+            identity=IDENTITY.format(files=launch.identity) if launch.identity else "",
             pass_on=pass_on,
         )
         folder = str(launch.folder)
@@ -155,6 +170,16 @@ def command_version(executable: str) -> str:
         return ""
     found = re.search(r"nginx/(\S+)", done.stderr)
     return found[1] if found else ""
+
+
+@lru_cache(maxsize=16)
+def has_tls(executable: str) -> bool:
+    """Say whether that nginx was built with TLS, which is no part of it by default."""
+    try:
+        done = subprocess.run([executable, "-V"], capture_output=True, text=True, timeout=30, check=False)
+    except OSError:
+        return False
+    return "http_ssl_module" in done.stderr
 
 
 ADAPTER = Nginx()

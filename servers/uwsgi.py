@@ -29,6 +29,7 @@ class Uwsgi(Adapter):
         "http-socket": "the worker itself speaks HTTP",
         "http": "a router process speaks HTTP and hands each request on",
     }
+    deployment = "in the environment of its processes, and by its option --route-run=addvar:NAME=value"
 
     def find(self, python: str) -> Found:
         """Look beside `python` for the wheel's command and the sources' one, then for `uwsgi` on PATH."""
@@ -46,7 +47,15 @@ class Uwsgi(Adapter):
         router = launch.variant == "http" and launch.protocol is Protocol.HTTP
         if asked.keep_alive and not router:
             raise Unsupported("uWSGI keeps connections alive only in its router: uwsgi:http")
+        if launch.identity is not None and launch.protocol is Protocol.UWSGI:
+            raise Unsupported("behind a front uWSGI speaks uwsgi here, which has no TLS; nginx:tcp+uwsgi[tls] has it")
+        if launch.identity is not None and not has_tls(launch.executable):
+            raise Unsupported(f"{launch.executable} was built without TLS: its --cflags have no -DUWSGI_SSL")
         spoken = "--http" if router else "--http-socket"
+        where = address.path or address.authority
+        if launch.identity is not None:
+            spoken = "--https" if router else "--https-socket"
+            where = f"{where},{launch.identity.certificate},{launch.identity.key}"
         argv = [launch.executable]
         if Path(launch.executable).name == "pyuwsgi":
             # To reload it executes itself anew, and would come up as the bare interpreter, without its environment.
@@ -55,7 +64,7 @@ class Uwsgi(Adapter):
             argv += ["--plugin", "http,python3" if router else "python3"]
         argv += [
             "--uwsgi-socket" if launch.protocol is Protocol.UWSGI else spoken,
-            address.path or address.authority,
+            where,
             "--master",
             "--need-app",
             "--die-on-term",
@@ -75,6 +84,7 @@ class Uwsgi(Adapter):
             argv += ["--mount", f"{asked.mount}={launch.app}", "--manage-script-name"]
         else:
             argv += ["--module", launch.app]
+        argv += [f"--route-run=addvar:{name}={value}" for name, value in asked.deployed]
         return Command(tuple(argv), reload=signal.SIGHUP)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
@@ -99,6 +109,16 @@ def command_version(executable: str) -> str:
     except OSError:
         return ""
     return done.stdout.strip()
+
+
+@lru_cache(maxsize=16)
+def has_tls(executable: str) -> bool:
+    """Say whether that uWSGI was built with TLS; options that a build lacks it does not know."""
+    try:
+        done = subprocess.run([executable, "--cflags"], capture_output=True, text=True, timeout=30, check=False)
+    except OSError:
+        return False
+    return "-DUWSGI_SSL" in done.stdout.split()
 
 
 ADAPTER = Uwsgi()

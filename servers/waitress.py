@@ -18,12 +18,15 @@ class Waitress(Adapter):
     name = "waitress"
     title = "waitress"
     distribution = "waitress"
+    deployment = "in the environment of its process; it has no option for environ"
 
     def command(self, launch: Launch) -> Command:
         """Return waitress's command line. Its channel time-out is what it has in place of a keep-alive time."""
         asked = launch.settings
         if launch.protocol is not Protocol.HTTP:
             raise Unsupported(f"waitress does not speak {launch.protocol}")
+        if asked.tls:
+            raise Unsupported("waitress speaks no TLS; its documentation has a proxy do that, as nginx[tls]+waitress")
         refuse("waitress", more_than_one_worker=(asked.workers or 1) > 1, timeout=asked.timeout)
         where = (
             f"--unix-socket={launch.address.path}" if launch.address.path else f"--listen={launch.address.authority}"

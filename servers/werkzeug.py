@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from ..harness.adapter import Adapter, Command, Launch, Protocol, refuse
 from ..harness.errors import Unsupported
+from . import in_process
 
 SCRIPT = """\
 import importlib
@@ -16,12 +17,13 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.exceptions import NotFound
 from werkzeug.serving import run_simple
 
-host, port, threaded, mount, name = sys.argv[1:]
+host, port, threaded, mount, certificate, key, name = sys.argv[1:]
 module, _, attribute = name.partition(":")
 application = getattr(importlib.import_module(module), attribute)
 if mount:
     application = DispatcherMiddleware(NotFound(), {mount: application})
-run_simple(host, int(port), application, threaded=threaded == "threaded")
+ssl_context = (certificate, key) if key else None
+run_simple(host, int(port), application, threaded=threaded == "threaded", ssl_context=ssl_context)
 """
 
 BACKLOG = 128
@@ -34,11 +36,14 @@ class Werkzeug(Adapter):
     name = "werkzeug"
     title = "Werkzeug"
     distribution = "werkzeug"
+    deployment = "in the environment of its process; run_simple has no option for environ"
     script = SCRIPT
     variants: ClassVar[Mapping[str, str]] = {
         "threaded": "a thread for each connection, as Flask's app.run starts it",
         "single": "one connection at a time, as run_simple does unless told otherwise",
+        "in-process": "its request handler called without a socket in a thread for each connection, for comparison",
     }
+    socketless = frozenset({"in-process"})
     lineup: ClassVar[tuple[str, ...]] = ("werkzeug:threaded", "werkzeug:single")
 
     def command(self, launch: Launch) -> Command:
@@ -58,6 +63,8 @@ class Werkzeug(Adapter):
             backlog=asked.backlog,
         )
         address = launch.address
+        if address.door:
+            return in_process.command(launch, in_process.WERKZEUG)
         host = f"unix://{address.path}" if address.path else address.host
         argv = (
             launch.python,
@@ -66,6 +73,8 @@ class Werkzeug(Adapter):
             str(address.port),
             launch.variant or "threaded",
             asked.mount,
+            str(launch.identity.certificate) if launch.identity else "",
+            str(launch.identity.key) if launch.identity else "",
             self.app(launch),
         )
         return Command(argv, files={"serve.py": self.script})
@@ -76,6 +85,8 @@ class Werkzeug(Adapter):
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return what it always is. It ends every connection after one answer, threaded or not."""
+        if launch.address.door:
+            return in_process.conditions(threads="one a connection")
         single = launch.variant == "single"
         return {
             "workers": 1,

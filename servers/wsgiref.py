@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from ..harness.adapter import Adapter, Command, Launch, Protocol, refuse
 from ..harness.errors import Unsupported
+from . import in_process
 
 SCRIPT = """\
 import importlib
@@ -21,14 +25,23 @@ BACKLOG = 5
 
 
 class Wsgiref(Adapter):
-    """`wsgiref.simple_server`, as its documentation starts it."""
+    """`wsgiref.simple_server`, as its documentation starts it, and its request handler without a socket."""
 
     name = "wsgiref"
     title = "wsgiref"
+    variants: ClassVar[Mapping[str, str]] = {
+        "server": "one connection at a time, as make_server starts it",
+        "in-process": "its request handler called without a socket, for comparison",
+    }
+    lineup = ("wsgiref",)
+    deployment = "in the environment of its process, which wsgiref copies into environ"
+    socketless = frozenset({"in-process"})
 
     def command(self, launch: Launch) -> Command:
-        """Return a script of six lines; there is nothing to set."""
+        """Return a short script; there is nothing to set."""
         asked = launch.settings
+        if asked.tls:
+            raise Unsupported("wsgiref has no TLS of its own; only a script that wraps its socket has it speak https")
         refuse(
             "wsgiref",
             unix_sockets=launch.address.path,
@@ -42,12 +55,16 @@ class Wsgiref(Adapter):
         if launch.protocol is not Protocol.HTTP:
             raise Unsupported(f"wsgiref does not speak {launch.protocol}")
         address = launch.address
+        if address.door:
+            return in_process.command(launch, in_process.WSGIREF)
         return Command(
             (launch.python, "serve.py", address.host, str(address.port), launch.app), files={"serve.py": SCRIPT}
         )
 
-    def conditions(self, launch: Launch) -> dict[str, object]:  # noqa: ARG002 - nothing can be set
+    def conditions(self, launch: Launch) -> dict[str, object]:
         """Return what it always is."""
+        if launch.address.door:
+            return in_process.conditions(threads=1)
         return {"workers": 1, "threads": 1, "keep-alive": 0, "backlog": BACKLOG}
 
 

@@ -21,6 +21,8 @@ from wsgi_gauntlet.harness.naming import Part, parse
         ("nginx@1.22.1+gunicorn", Part("gunicorn"), Part("nginx", "", "1.22.1")),
         ("nginx+gunicorn:sync", Part("gunicorn", "sync"), Part("nginx")),
         ("nginx:unix+uwsgi", Part("uwsgi"), Part("nginx", "unix")),
+        ("gunicorn[tls]", Part("gunicorn", settings=Settings(tls=True)), None),
+        ("nginx[tls, workers=2]+gunicorn", Part("gunicorn"), Part("nginx", settings=Settings(workers=2, tls=True))),
     ],
 )
 def test_names(text: str, server: Part, front: Part | None) -> None:
@@ -31,6 +33,11 @@ def test_names(text: str, server: Part, front: Part | None) -> None:
 def test_settings() -> None:
     name = parse("gunicorn[workers=4,keep-alive=2.5,timeout=0]")
     assert name.server.settings == Settings(workers=4, keep_alive=2.5, timeout=0.0)
+
+
+@pytest.mark.parametrize(("text", "tls"), [("tls", True), ("tls=on", True), ("tls = off", False), ("", False)])
+def test_tls_is_a_switch(text: str, tls: bool) -> None:
+    assert parse(f"gunicorn[{text}]").server.settings == Settings(tls=tls)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +54,11 @@ def test_settings() -> None:
         ("gunicorn[workers=1000000000]", "workers takes a number"),
         ("gunicorn[timeout=nan]", "timeout takes a number"),
         ("gunicorn[mount=/x]", "is no setting"),
+        ("gunicorn[deployed=x]", "is no setting"),
+        ("gunicorn[workers]", "workers takes a number, as workers=4"),
+        ("gunicorn[tls=yes]", "tls is on or off, as tls or tls=on or tls=off"),
+        ("gunicorn[tls=]", "tls is on or off"),
+        ("gunicorn[https]", "there are backlog, keep_alive, threads, timeout, tls, workers"),
         ("a+b+c", "chains 3 servers"),
     ],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import launch
+from wsgi_gauntlet.harness import launch, startup
 from wsgi_gauntlet.harness.adapter import Command, Found, Launch
 from wsgi_gauntlet.harness.errors import (
     NotInstalled,
@@ -85,7 +85,7 @@ async def test_a_server_that_never_answers_is_given_up(folder: Path, monkeypatch
 
 
 async def test_a_server_that_answers_garbage_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "HOPELESS", 0.1)
+    monkeypatch.setattr(startup, "HOPELESS", 0.1)
     script = (
         "import socket\n"
         "s = socket.create_server((sys.argv[1], int(sys.argv[2])))\n"

@@ -8,7 +8,7 @@ import importlib
 import socket
 from pathlib import Path
 
-from . import serving
+from . import secrecy, serving
 
 
 def main() -> None:
@@ -19,6 +19,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="clients served at once; 1 is without any thread")
     parser.add_argument("--mount", default="", help="the path below which the app lies, as /app")
     parser.add_argument("--backlog", type=int, default=128)
+    parser.add_argument("--certificate", help="a PEM file; with it and --key it speaks https and nothing else")
+    parser.add_argument("--key", help="the PEM file of its private key")
     parser.add_argument("--fault", help="the one thing to do wrong, of those in faults/")
     parser.add_argument("app", help="MODULE:CALLABLE")
     asked = parser.parse_args()
@@ -27,7 +29,9 @@ def main() -> None:
 
         faults.commit(asked.fault)
     module, _, name = asked.app.partition(":")
-    options = serving.Options(getattr(importlib.import_module(module), name), asked.workers, asked.threads, asked.mount)
+    application = getattr(importlib.import_module(module), name)
+    tls = secrecy.context(asked.certificate, asked.key) if asked.certificate else None
+    options = serving.Options(application, asked.workers, asked.threads, asked.mount, tls)
     with listener(asked.bind, asked.backlog) as bound:
         serving.serve(bound, options)
 

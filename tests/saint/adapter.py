@@ -15,6 +15,7 @@ class Saint(Adapter):
 
     name = "saint"
     title = "the saint"
+    deployment = "in the environment of its processes, which it copies into environ"
 
     def find(self, python: str) -> Found:
         """It is always here."""
@@ -35,6 +36,8 @@ class Saint(Adapter):
         ):
             if value:
                 argv += [option, str(value)]
+        if launch.identity is not None:
+            argv += ["--certificate", str(launch.identity.certificate), "--key", str(launch.identity.key)]
         return Command((*argv, launch.app))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 from urllib.parse import unquote_to_bytes
@@ -35,12 +36,16 @@ REQUESTS_OWN_PREFIXES = ("HTTP_", "REMOTE_", "SERVER_", "SSL_")
 
 @dataclass(frozen=True)
 class Place:
-    """Where and how the app is served; `client` is its address and port, empty on a Unix socket."""
+    """Where and how the app is served; `client` is its address and port, empty on a Unix socket.
+
+    `tls` are the variables that tell of it, None where it is not in use.
+    """
 
     name: str
     port: str
     mount: str = ""
     client: tuple[str, str] = ("", "")
+    tls: Mapping[str, str] | None = None
     threads: bool = True
     processes: bool = False
 
@@ -96,6 +101,8 @@ def cgi(request: Request, place: Place) -> dict[str, str]:
     }
     if place.client[0]:
         variables["REMOTE_ADDR"], variables["REMOTE_PORT"] = place.client
+    if place.tls is not None:
+        variables.update(place.tls)
     return variables
 
 
@@ -141,7 +148,7 @@ def wsgi(place: Place, body: Intake) -> dict[str, Any]:
     """Return the variables that PEP 3333 adds; `wsgi.input_terminated` says that reading ends with the body."""
     return {
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": scheme(place),
         "wsgi.input": body,
         "wsgi.input_terminated": True,
         "wsgi.errors": errors(),
@@ -150,6 +157,11 @@ def wsgi(place: Place, body: Intake) -> dict[str, Any]:
         "wsgi.run_once": False,
         "wsgi.file_wrapper": FileWrapper,
     }
+
+
+def scheme(place: Place) -> str:
+    """Return the scheme of the URLs at which the app is called."""
+    return "http" if place.tls is None else "https"
 
 
 def errors() -> TextIO:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import environ, framing, message, parsing
+from . import environ, framing, message, parsing, secrecy
 from .environ import Place, Request
 from .gateway import Ends, Gateway
 from .intake import Intake
@@ -36,6 +37,7 @@ class Options:
     workers: int = 1
     threads: int = 0
     mount: str = ""
+    tls: ssl.SSLContext | None = None
 
 
 class Connection:
@@ -51,6 +53,8 @@ class Connection:
     def serve(self) -> None:
         """Answer requests until the client or an answer ends the connection."""
         try:
+            if self.options.tls is not None:
+                self.secure(self.options.tls)
             while self.stream.wait(IDLE_TIME) and self.exchange():
                 pass
         except Gone:
@@ -60,6 +64,14 @@ class Connection:
             self.stream.close()
         else:
             self.stream.abort()
+
+    def secure(self, context: ssl.SSLContext) -> None:
+        """Have all that follows go over TLS. Raises Gone where the client does not want that."""
+        try:
+            self.stream.socket = secrecy.secured(self.stream.socket, context)
+        except OSError as refused:
+            raise Gone(str(refused)) from None
+        self.place = replace(self.place, tls=secrecy.described(self.stream.socket))
 
     def exchange(self) -> bool:
         """Read one request and answer it; say whether another may follow."""

@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 
-from . import parsing
+from . import parsing, secrecy
 from .refusal import Refused
 
 PIECE = 64 * 1024
@@ -100,6 +100,7 @@ class Stream:
     def close(self) -> None:
         """Close in stages (RFC 9112, section 9.6), so that no reset eats what the client has not read yet."""
         with contextlib.suppress(OSError):
+            secrecy.last_word(self.socket)
             self.socket.shutdown(socket.SHUT_WR)
             end = time.monotonic() + LINGER_TIME
             while (left := end - time.monotonic()) > 0:

@@ -43,7 +43,7 @@ def test_a_template_with_a_socket_alone_is_started_on_one(launching: Launching) 
     [
         ("", "is empty"),
         ("serve 'x {port}", "cannot be split into words"),
-        ("serve {prot}", r"has \{prot\}; placeholders are \{app\} \{host\}"),
+        ("serve {prot}", r"has \{prot\}; placeholders are \{app\} \{certificate\} \{host\}"),
         ("serve {} {port}", r"has \{\}"),
         ("serve {app}", r"needs \{port\} or \{socket\}"),
     ],

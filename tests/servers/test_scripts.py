@@ -36,9 +36,9 @@ def test_what_none_of_them_can_do(adapter: Adapter, launching: Launching, asked:
 
 def test_werkzeug_is_threaded_unless_told_otherwise(launching: Launching) -> None:
     reference = "gauntlet_apps.reference:application"
-    assert werkzeug.ADAPTER.command(launching()).argv[2:] == ("127.0.0.1", "8000", "threaded", "", reference)
+    assert werkzeug.ADAPTER.command(launching()).argv[2:] == ("127.0.0.1", "8000", "threaded", "", "", "", reference)
     single = launching(variant="single", mount="/x", address=Address(path="/s"))
-    assert werkzeug.ADAPTER.command(single).argv[2:] == ("unix:///s", "0", "single", "/x", reference)
+    assert werkzeug.ADAPTER.command(single).argv[2:] == ("unix:///s", "0", "single", "/x", "", "", reference)
 
 
 def test_werkzeugs_threads_are_one_or_without_number(launching: Launching) -> None:
@@ -61,3 +61,16 @@ def test_wsgiref_has_nothing_to_set(launching: Launching) -> None:
         with pytest.raises(Unsupported, match="wsgiref has no option for"):
             wsgiref.ADAPTER.command(launching(**asked))
     assert wsgiref.ADAPTER.conditions(launching()) == {"workers": 1, "threads": 1, "keep-alive": 0, "backlog": 5}
+
+
+@pytest.mark.parametrize("adapter", [wsgiref.ADAPTER, werkzeug.ADAPTER], ids=lambda each: str(each.name))
+def test_a_handler_without_a_socket_stands_alone_in_its_folder(adapter: Adapter, launching: Launching) -> None:
+    assert adapter.socketless <= set(adapter.variants)
+    launch = launching(variant="in-process", address=Address(port=8000, door="/d"))
+    command = adapter.command(launch)
+    reference = "gauntlet_apps.reference:application"
+    assert command.argv == ("/py/bin/python", "serve.py", "/d", "127.0.0.1", "8000", "", reference)
+    for text in command.files.values():
+        ast.parse(text, feature_version=(3, 8))
+    assert "wsgi_gauntlet" not in command.files["socketless.py"]
+    assert adapter.conditions(launch)["workers"] == 1

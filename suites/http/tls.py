@@ -1,0 +1,155 @@
+"""TLS below HTTP: how connections end (RFC 9112, section 9.8), and clients that never get as far as a request."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+
+import trio
+
+from ...harness import expect
+from ...harness.catalog import INFO, MUST, SHOULD, case
+from ...harness.exchange import Exchange
+from ...harness.model import Setup
+from ...harness.references import rfc9112
+from ...harness.response import Ending
+from ...harness.wire import ConnectFailed
+from .verbs import PATIENCE, survives
+
+OVER_TLS = Setup(tls=True)
+
+OTHERS = 1.0
+"""Seconds in which another client is to be served meanwhile; an idle server needs milliseconds."""
+
+INITIATION = rfc9112("9.7", "The HTTP client also acts as the TLS client.")
+
+
+@case(
+    MUST,
+    rfc9112(
+        "9.8",
+        "Servers MUST attempt to initiate an exchange of closure alerts with the client before closing the connection.",
+    ),
+    tags=["security"],
+    setup=OVER_TLS,
+)
+async def closure_alert(x: Exchange) -> None:
+    """Before the server closes a connection it sends TLS's closure alert.
+
+    Sends: a GET over TLS with `Connection: close`.
+
+    Expects: a whole answer, then the alert `close_notify`, then the end of the connection.
+
+    Why: without the alert a client cannot tell the end of an answer from an attacker who cut it off.
+    """
+    wire = await x.connect()
+    await wire.send(x.request(headers=[("Connection", "close")]))
+    answer = await wire.response(timeout=PATIENCE)
+    if not answer.complete:
+        x.skip(f"a plain request was not answered: {answer.describe()}")
+    ending = await wire.ending(PATIENCE)
+    if ending is Ending.OPEN:
+        x.skip("the server did not close the connection")
+    how = "a reset" if ending is Ending.RESET else "the end of the TCP connection"
+    expect.that(wire.alerted, "a closure alert before the connection ends", f"{how}, and no alert")
+
+
+@case(
+    SHOULD,
+    rfc9112(
+        "9.8",
+        "Servers SHOULD be prepared to receive an incomplete close from the client, since the client can often locate "
+        "the end of server data.",
+    ),
+    setup=OVER_TLS,
+)
+async def incomplete_close(x: Exchange) -> None:
+    """A client that has its answer may leave at once; the server serves the next one.
+
+    Sends: a GET over TLS; once the answer is there, a closure alert, and closes without waiting for the server's. Then
+    a plain request on a new connection.
+
+    Expects: the second request to be served.
+
+    Why: browsers end connections in this way all day.
+    """
+    wire = await x.connect()
+    await wire.send(x.request())
+    answer = await wire.response(timeout=PATIENCE)
+    if not answer.complete:
+        x.skip(f"a plain request was not answered: {answer.describe()}")
+    await wire.close()
+    await survives(x)
+
+
+@case(INFO, INITIATION, setup=OVER_TLS)
+async def plain_http(x: Exchange) -> None:
+    """A plain request on the TLS port does not reach the app, the connection ends, and the server serves others.
+
+    Sends: a GET in the clear. Then a request over TLS on a new connection.
+
+    Expects: an error in the clear, or nothing, and the end of the connection; no call of the app; the second request
+    to be served. No sentence asks for one of these, so nobody is blamed.
+
+    Why: it is what happens when somebody forgets the s in https.
+    """
+    wire = await x.connect(tls=False)
+    await wire.send(x.request())
+    answer = await wire.response(timeout=PATIENCE)
+    ending = await wire.ending(PATIENCE)
+    await wire.close()
+    await survives(x)
+    calls = [event.detail["path"] for event in x.events("called")]
+    expect.equal(calls, [], "the app's calls for a request in the clear")
+    expect.that(answer.status is None or answer.status >= 400, "an error, or no answer", answer.describe())
+    expect.that(ending is not Ending.OPEN, "the connection closed", f"still open after {PATIENCE:g} s")
+
+
+@case(INFO, INITIATION, setup=OVER_TLS, variants={"fin": False, "reset": True})
+async def handshake_broken_off(x: Exchange, reset: bool) -> None:
+    """A client that goes away in the middle of the handshake does not disturb the server.
+
+    Sends: the first half of a ClientHello, and closes the connection, in order or with a reset. Then a request on a new
+    connection.
+
+    Expects: the request to be served. No sentence asks for it in so many words, so nobody is blamed.
+
+    Why: phones lose their network, and scanners of ports do this every minute.
+    """
+    wire = await x.connect(tls=False)
+    await wire.send(half_of_a_hello())
+    await (wire.abort() if reset else wire.close())
+    await survives(x)
+
+
+@case(INFO, INITIATION, tags=["security"], setup=OVER_TLS)
+async def handshake_stalled(x: Exchange) -> None:
+    """While one client hangs in the middle of its handshake, others are served.
+
+    Sends: the first half of a ClientHello, and keeps the connection. Then a request on a new connection; then ends the
+    first, and sends another.
+
+    Expects: the second client to be served within a second, and the third as well. No sentence asks for it, so
+    nobody is blamed; a server with one thread has nobody else for them.
+
+    Why: where the handshake is part of accepting a connection, one stalled client stops a server of any number of
+    threads.
+    """
+    stalled = await x.connect(tls=False)
+    await stalled.send(half_of_a_hello())
+    served = False
+    with trio.move_on_after(OTHERS), contextlib.suppress(ConnectFailed):
+        served = await x.fence()
+    await stalled.close()
+    await survives(x)
+    expect.that(served, "another client to be served meanwhile", f"no answer to it within {OTHERS:g} s")
+
+
+def half_of_a_hello() -> bytes:
+    """Return the first half of what a client says first."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
+    hello = outgoing.read()
+    return hello[: len(hello) // 2]
