@@ -31,7 +31,10 @@ async def _closed_once(x: Exchange) -> None:
 async def once_on_success(x: Exchange) -> None:
     """close() is called exactly once, after the last block.
 
-    Two blocks. Database connections go back to their pool here.
+    Sends: A plain request; the app's body has two blocks and a close() that reports each call.
+    Expects: One call, after the last block was asked for.
+    Why: Database connections go back to their pool here: never called, the pool runs dry; called early, the page is cut
+    off.
     """
     served(await x.get("/closing"), b"one\ntwo\n")
     await _closed_once(x)
@@ -43,7 +46,9 @@ async def once_on_success(x: Exchange) -> None:
 async def on_iteration_error(x: Exchange) -> None:
     """close() is called also where iteration raises.
 
-    One block, then an exception.
+    Sends: A plain request; the app's body yields one block and raises.
+    Expects: One call of close().
+    Why: A page that fails under load must give back what it holds, or a few errors stop the whole site.
     """
     await x.get("/closing-after-error")
     await _closed_once(x)
@@ -53,7 +58,9 @@ async def on_iteration_error(x: Exchange) -> None:
 async def on_client_gone(x: Exchange) -> None:
     """close() is called also where the client goes away in the middle of the body.
 
-    The app has 64 MiB to give; the client reads the beginning and resets the connection.
+    Sends: A plain request for 64 MiB; the client reads the beginning and resets the connection.
+    Expects: A call of close() within ten seconds; no text names a number.
+    Why: Every download that a visitor breaks off would leave a file open, until the server can open none.
     """
     wire = await sent(x, "/endless")
     first = await wire.receive_some()
@@ -84,7 +91,10 @@ async def on_client_gone_late(x: Exchange) -> None:
 async def on_start_error(x: Exchange) -> None:
     """close() is called also where start_response raises while the iterable is at its first block.
 
-    The iterable calls it twice without exc_info, which is an error, and lets that out.
+    Sends: A plain request; the body's first step calls start_response twice without exc_info, which is an error, and
+    lets that out.
+    Expects: One call of close(). Where the second call raises nothing, the case is skipped.
+    Why: A mistake in the app costs not only its page but a connection to the database each time.
     """
     await x.get("/closing-after-start-error")
     if not any(event.detail.get("where") == "iteration" for event in x.events("raised")):
@@ -96,7 +106,9 @@ async def on_start_error(x: Exchange) -> None:
 async def on_head(x: Exchange) -> None:
     """close() is called also for HEAD, whose body nobody gets.
 
-    Whether the blocks are asked for at all is the server's affair.
+    Sends: A HEAD; the app's body has two blocks and a close() that reports each call.
+    Expects: One call of close(). Whether the blocks are asked for at all is the server's affair.
+    Why: Link checkers and monitors send HEAD all day long; each would leave something open.
     """
     await x.get("/closing", method="HEAD")
     await _closed_once(x)

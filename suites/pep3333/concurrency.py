@@ -31,8 +31,10 @@ ATTEMPT = 0.3
 async def single_thread_option(x: Exchange) -> None:
     """Set to one thread, the server has one request at a time in each process.
 
-    One request is held in the app while others come. Any of them that reaches the app meanwhile must be in another
+    Sends: To a server set to one thread: one request that is held in the app, and three more meanwhile.
+    Expects: None of them reaches the app in the process of the one that is held. They may wait, or be served by another
     process.
+    Why: An app that is not safe with threads mixes up its users' data as soon as two of them click at once.
     """
     await sent(x, "/echo?hold=first")
     await held(x, "first")
@@ -75,7 +77,9 @@ ORDER = rfc9112(
 async def no_cross_talk(x: Exchange) -> None:
     """Each of 200 requests on 20 connections at a time gets its own answer.
 
-    Each asks for a body and a header with a name of its own. Another's answer is another's session.
+    Sends: 200 requests on 20 connections at a time, each for a body and a header with a name of its own.
+    Expects: Each gets its own answer.
+    Why: Another's answer is another's session: users see each other's accounts.
     """
     await _no_cross_talk(x)
 
@@ -84,6 +88,9 @@ async def no_cross_talk(x: Exchange) -> None:
 async def no_cross_talk_threads(x: Exchange) -> None:
     """Each of 200 requests on 20 connections at a time gets its own answer, also with four threads.
 
-    As no-cross-talk, with as many requests in one process as threads allow.
+    Sends: To a server with four threads: 200 requests on 20 connections at a time, each for a body and a header with a
+    name of its own.
+    Expects: Each gets its own answer.
+    Why: What two threads share by mistake shows one user's page to another, and only on busy days.
     """
     await _no_cross_talk(x)

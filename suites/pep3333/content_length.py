@@ -27,8 +27,10 @@ EXCEEDED = pep3333(
 async def never_exceeded(x: Exchange, what: str) -> None:
     """No byte goes out beyond the app's Content-Length.
 
-    The app promises 5 bytes and gives 10 and more. On a connection that is kept, the rest would be the beginning of the
-    next answer, and somebody else's behind a proxy.
+    Sends: A plain request; the app promises 5 bytes and gives 10 and more: in one block, in many, or by write().
+    Expects: The first 5 bytes and nothing behind them; by write() also an error status.
+    Why: On a connection that is kept, the rest would be the beginning of the next answer, and somebody else's behind a
+    proxy.
     """
     wire = await sent(x, f"/too-long?what={what}")
     answer = await wire.response()
@@ -43,8 +45,10 @@ async def never_exceeded(x: Exchange, what: str) -> None:
 async def stops_iterating(x: Exchange) -> None:
     """The server stops asking for blocks when Content-Length is reached.
 
-    21 blocks, of which the first is as long as was promised. Asking once more, to see whether it was the last, is
-    forgiven.
+    Sends: A plain request; the app has 21 blocks, of which the first is as long as was promised. The client's end stays
+    open.
+    Expects: At most two blocks are asked for: asking once more, to see whether it was the last, is forgiven.
+    Why: An app that goes on producing what nobody gets costs time and memory; a body without end never stops.
     """
     direct(x)
     # Our end stays open meanwhile: whoever stops because nobody listens any more has not counted.
@@ -58,7 +62,9 @@ async def stops_iterating(x: Exchange) -> None:
 async def write_past_it_raises(x: Exchange) -> None:
     """write() raises where it is given more than Content-Length allows.
 
-    The app writes the 5 bytes that it promised, and then 5 more.
+    Sends: A plain request; the app writes the 5 bytes that it promised, and then 5 more.
+    Expects: The second write() raises.
+    Why: The author never learns that his pages are cut off: the server throws the rest away without a word.
     """
     direct(x)
     await sent(x, "/too-long?what=write")
@@ -77,7 +83,9 @@ async def write_past_it_raises(x: Exchange) -> None:
 async def short_body_closes(x: Exchange) -> None:
     """Where the app gives less than its Content-Length, the connection closes.
 
-    10 bytes promised, 5 given. Kept open, the client waits for the rest, and takes the next answer for it.
+    Sends: A plain request; the app promises 10 bytes and gives 5.
+    Expects: No complete answer, and the connection closes.
+    Why: Kept open, the client waits for the rest until it gives up, or takes the next answer for it.
     """
     wire = await sent(x, "/too-short")
     answer = await wire.response(timeout=HANG)
@@ -98,7 +106,9 @@ async def short_body_closes(x: Exchange) -> None:
 async def unknown_length_legal(x: Exchange, version: str) -> None:
     """Where the app gives no length, the answer is framed as the client's version of HTTP allows.
 
-    Two blocks from a generator: in chunks to HTTP/1.1, or until the connection closes; to HTTP/1.0 never in chunks.
+    Sends: A GET of that version of HTTP; the app yields two blocks and gives no length.
+    Expects: Both blocks and a clear end: chunks or a closed connection for HTTP/1.1; for HTTP/1.0 never chunks.
+    Why: A client that cannot tell the end shows an unfinished page, or numbers from the chunks in the middle of it.
     """
     answer = await x.get("/unknown-length", version=version)
     served(answer, b"one\ntwo\n")

@@ -20,7 +20,9 @@ from .asking import outcome, served
 async def methods(x: Exchange, name: str) -> None:
     """wsgi.errors has write, writelines and flush, and they work.
 
-    The app calls each. Logging handlers and warnings use all three.
+    Sends: A plain request; the app calls each of the three methods.
+    Expects: None of the calls raises.
+    Why: Logging handlers and warnings use them; where one is missing, the attempt to log an error becomes the error.
     """
     await x.get("/errors-methods")
     event = await outcome(x, name)
@@ -34,8 +36,10 @@ async def methods(x: Exchange, name: str) -> None:
 async def unicode(x: Exchange) -> None:
     """wsgi.errors takes any text without raising.
 
-    The app writes `é`, a snowman and a snake, in a process whose locale is what the harness gave it. A traceback that
-    holds a user's name must not become a second error.
+    Sends: A plain request; the app writes `é`, a snowman and a snake to wsgi.errors, in a process whose locale is what
+    the harness gave it.
+    Expects: The call returns and the answer comes. The log may show substitutes for what it cannot write.
+    Why: A traceback that holds a user's name must not become a second error, which hides the first.
     """
     answer = await x.get("/errors-unicode")
     event = await outcome(x, "write")
@@ -54,7 +58,9 @@ async def unicode(x: Exchange) -> None:
 async def reaches_log(x: Exchange) -> None:
     """What the app writes to wsgi.errors can be found in the server's log.
 
-    A line with a word of its own, flushed; then the output of the server's process is searched for it.
+    Sends: A plain request; the app writes a line with a word of its own to wsgi.errors and flushes it.
+    Expects: The word in the server's output, within two seconds.
+    Why: Errors that the app reports are nowhere to be found when somebody asks why the site was broken.
     """
     word = f"errors-{x.token}"
     served(await x.get("/errors-log" + query(line=word)))

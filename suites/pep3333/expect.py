@@ -29,9 +29,11 @@ EXPECT = [("Expect", "100-continue"), ("Content-Length", "5")]
 async def continue_on_read(x: Exchange) -> None:
     """A client that asks whether it may send its body is served.
 
-    The head says `Expect: 100-continue`, and the app reads. The body follows on a 100, which may come at once or when
-    the app reads; where none comes the client sends it after a while all the same, as the PEP's third way has it.
-    curl asks so for every upload beyond a megabyte.
+    Sends: The head of a POST that says `Expect: 100-continue`, to an app that reads its body. The body follows on a 100
+    or, where none comes, after a while.
+    Expects: A 100 at once, or when the app reads, or none at all, as the PEP's three ways have it; then the app reads
+    the body and a 200 comes.
+    Why: curl asks so for every upload beyond a megabyte; refused or misunderstood, such uploads fail.
     """
     wire = await x.connect()
     await wire.send(x.request("/reads?do=rest", method="POST", headers=EXPECT))
@@ -55,7 +57,9 @@ async def continue_on_read(x: Exchange) -> None:
 async def no_continue_unread(x: Exchange) -> None:
     """Where the app answers without reading, no 100 asks for the body first; told, and nobody blamed.
 
-    A large upload that is refused by its head alone need then never be sent.
+    Sends: The head of a POST that says `Expect: 100-continue`, to an app that answers without reading.
+    Expects: Either: a final answer alone, or behind a 100. What was seen is told, and nobody blamed.
+    Why: A large upload that is refused by its head alone need not be sent, on a phone's paid connection.
     """
     answer = await _asked(x, "HTTP/1.1")
     equal(len(answer.interim), 0, "the number of interim answers")
@@ -71,7 +75,10 @@ async def no_continue_unread(x: Exchange) -> None:
 async def ignored_on_http10(x: Exchange) -> None:
     """An HTTP/1.0 client never gets a 1xx.
 
-    It does not know of interim answers and takes one for the final.
+    Sends: The head of a POST of HTTP/1.0 that says `Expect: 100-continue`, and its body where the server waits for
+    that.
+    Expects: One final answer and no 1xx before it.
+    Why: A client of HTTP/1.0 does not know of interim answers and takes one for the final: it shows an empty page.
     """
     answer = await _asked(x, "HTTP/1.0")
     equal(len(answer.interim), 0, "the number of interim answers")

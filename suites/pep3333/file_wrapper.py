@@ -55,7 +55,9 @@ def _required(x: Exchange) -> None:
 async def callable(x: Exchange, where: str) -> None:  # noqa: A001 - the catalogue's id
     """wsgi.file_wrapper takes a file, and a file and a block size.
 
-    The app calls it with a BytesIO, once with each number of arguments.
+    Sends: A plain request; the app calls wsgi.file_wrapper with a BytesIO, and with a BytesIO and a block size.
+    Expects: Both calls are taken.
+    Why: Apps use either; downloads fail on a server that insists on the other.
     """
     await _wrapped(x, "call")
     event = await outcome(x, where)
@@ -66,7 +68,9 @@ async def callable(x: Exchange, where: str) -> None:  # noqa: A001 - the catalog
 async def iterable(x: Exchange) -> None:
     """What it returns can be iterated, and gives the file's content.
 
-    The app itself iterates over it, as middleware does.
+    Sends: A plain request; the app wraps a BytesIO and iterates over the wrapper itself, as middleware does.
+    Expects: The whole content, in blocks of any size.
+    Why: Behind a middleware that compresses or counts, every download would be an error.
     """
     await _wrapped(x, "iterate")
     event = await outcome(x, "iterate")
@@ -86,7 +90,10 @@ async def iterable(x: Exchange) -> None:
 async def nothing_sent_early(x: Exchange) -> None:
     """Nothing of the file is sent before the app returns the wrapper, nor where it never does.
 
-    The app wraps a file, waits at a barrier, and returns something else.
+    Sends: A plain request; the app wraps a file, waits at a barrier while the wire is watched, and returns something
+    else.
+    Expects: Not a byte before the barrier is let go, and then the other answer alone.
+    Why: Middleware that refuses a download after the app has wrapped it would come too late: the file is out.
     """
     wire = await sent(x, "/file-wrapper?what=unused")
     await told(x, "called", "the app to be called")
@@ -112,7 +119,10 @@ async def nothing_sent_early(x: Exchange) -> None:
 async def close(x: Exchange) -> None:
     """The file's close() is called when the answer is done.
 
-    A file-like object that reports the call. Otherwise each download leaves a descriptor behind.
+    Sends: A plain request; the app wraps a file-like object that reports its close(), and returns the wrapper.
+    Expects: The whole content, and the call.
+    Why: Each download would leave a descriptor open, and after some thousand of them the server can open no file or
+    connection.
     """
     served(await _wrapped(x, "close"), CONTENT)
     await told(x, "closed", "close() of the file to be called")
@@ -122,7 +132,10 @@ async def close(x: Exchange) -> None:
 async def non_file(x: Exchange, what: str) -> None:
     """What is no file of the operating system's is sent as well.
 
-    A BytesIO, whose fileno() raises, and an object that has read() and nothing else.
+    Sends: A plain request; the app wraps a BytesIO, whose fileno() raises, or an object that has read() and nothing
+    else.
+    Expects: The whole content.
+    Why: Files made in memory or fetched from elsewhere, such as a PDF of an invoice, could not be downloaded.
     """
     served(await _wrapped(x, what), CONTENT)
 
@@ -131,7 +144,9 @@ async def non_file(x: Exchange, what: str) -> None:
 async def whole_file(x: Exchange) -> None:
     """A real file is sent whole.
 
-    2,000 bytes, with no Content-Length of the app's.
+    Sends: A plain request; the app wraps a real file of 2,000 bytes and gives no length.
+    Expects: All of it.
+    Why: Downloads are cut off.
     """
     served(await _wrapped(x, "file"), CONTENT)
 
@@ -140,7 +155,9 @@ async def whole_file(x: Exchange) -> None:
 async def offset(x: Exchange) -> None:
     """Sending begins where reading had got to.
 
-    A file of 2,000 bytes, positioned at 100.
+    Sends: A plain request; the app wraps a file of 2,000 bytes that stands at its byte 100.
+    Expects: The file from its byte 100 on.
+    Why: A download that is resumed, or a video that is skipped through, gets bytes that it has already.
     """
     served(await _wrapped(x, "offset"), CONTENT[100:])
 
@@ -149,7 +166,9 @@ async def offset(x: Exchange) -> None:
 async def stops_at_content_length(x: Exchange) -> None:
     """Sending ends at the app's Content-Length.
 
-    The app promises 50 bytes of a file of 2,000.
+    Sends: A plain request; the app promises 50 bytes and wraps a file of 2,000.
+    Expects: The first 50 bytes and nothing behind them.
+    Why: Byte ranges are served so; what is sent beyond is read as the next answer.
     """
     wire = await sent(x, "/file-wrapper?what=declared")
     answer = await wire.response()
@@ -164,7 +183,9 @@ async def stops_at_content_length(x: Exchange) -> None:
 async def wrapped(x: Exchange) -> None:
     """Wrapped in turn by middleware, it is an iterable like any other.
 
-    A generator over it that changes every block.
+    Sends: A plain request; the app wraps a file and returns a generator over the wrapper that changes every block.
+    Expects: The changed content, all of it.
+    Why: A server that looks past the middleware to the file sends it uncompressed, uncounted, or though it was refused.
     """
     served(await _wrapped(x, "wrapped"), CONTENT.upper())
 

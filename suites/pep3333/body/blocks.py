@@ -41,7 +41,9 @@ ITERABLE = pep3333(
 async def binary_exact(x: Exchange) -> None:
     """Every byte value and every kind of line end arrives as it was yielded.
 
-    All 256 values and CR, LF in all orders, with their Content-Length.
+    Sends: A plain request; the app yields all 256 byte values, and CR and LF in all orders, with their length.
+    Expects: Those bytes, and no others.
+    Why: Images, archives and signatures are broken by one byte that was changed.
     """
     served(await x.get("/every-byte"), EVERY_BYTE)
 
@@ -57,7 +59,9 @@ async def binary_exact(x: Exchange) -> None:
 async def large_block(x: Exchange) -> None:
     """A block of 4 MiB arrives whole.
 
-    One block, with no length of the app's. A socket takes it in parts, and tells how much it took.
+    Sends: A plain request; the app yields one block of 4 MiB and gives no length.
+    Expects: All of it. A socket takes it in parts, and tells how much it took.
+    Why: Large pages and exports arrive cut off wherever the network is slower than the server.
     """
     answer = await x.get("/large-block")
     that(answer.status == 200 and answer.complete, "a complete 200 answer", answer.describe())
@@ -76,7 +80,10 @@ async def large_block(x: Exchange) -> None:
 async def no_foreign_attributes(x: Exchange) -> None:
     """Of the iterable only len(), iteration and close() are used.
 
-    The app returns an object that reports each attribute looked up on it.
+    Sends: A plain request; the app returns an object that reports each attribute looked up on it.
+    Expects: Nothing but what len(), iteration and close() look up, and both blocks.
+    Why: Bodies that open a file or ask a database when they are touched fail, or do their work twice, on this server
+    alone.
     """
     served(await x.get("/watched"), b"one\ntwo\n")
     await x.fence()
@@ -96,8 +103,11 @@ async def no_foreign_attributes(x: Exchange) -> None:
 async def len_used_right(x: Exchange, what: str) -> None:
     """Whatever the server makes of len(), the body arrives whole and its end is certain.
 
-    Iterables of one and two blocks, with no Content-Length of the app's. The length of the one block is the body's only
-    if nothing went through write() before, which the last of them does.
+    Sends: A plain request; the app returns one or two blocks, as a list, a tuple or an object with a length, and no
+    Content-Length. In one variant it has written a block before.
+    Expects: The whole body and a certain end. The one block's length may be given as the body's, but not where
+    something was written before.
+    Why: A wrong guess cuts the page off, or leaves the browser waiting for what never comes.
     """
     if what == "written-then-list":
         served(await x.get("/written-then-list"), b"written\nreturned\n")
@@ -109,7 +119,10 @@ async def len_used_right(x: Exchange, what: str) -> None:
 async def empty_block_in_chunked(x: Exchange) -> None:
     """A b'' among the blocks does not end the body.
 
-    Blocks with b'' before, between and after them. Written as a chunk of size 0, it is the end of a chunked body.
+    Sends: A plain request; the app yields b'' before, between and after two blocks.
+    Expects: Both blocks, and a whole answer.
+    Why: Written as a chunk of size 0, b'' is the end of a chunked body: the page is cut off, and the rest of it read as
+    the next answer.
     """
     served(await x.get("/empty-blocks"), b"one\ntwo\n")
 
@@ -125,7 +138,9 @@ async def empty_block_in_chunked(x: Exchange) -> None:
 async def str_block_is_error(x: Exchange) -> None:
     """A block of text is an error, and never passes for a success.
 
-    The app starts a 200 and returns a str. Encoded by guess, it works until the first name with an accent.
+    Sends: A plain request; the app starts a 200 and returns a str.
+    Expects: An error status, or an answer that is broken off.
+    Why: Encoded by guess, it works until the first name with an accent, and then only on some servers.
     """
     not_success(await asked(x, "/str-block"), "the app yielded a str")
 
@@ -138,7 +153,10 @@ async def str_block_is_error(x: Exchange) -> None:
 async def all_iterables(x: Exchange, what: str) -> None:
     """Every kind of iterable is served alike.
 
-    The same two blocks from a list, a tuple, a generator, an iterator class, an object with `__iter__`, a BytesIO.
+    Sends: A plain request; the app returns two blocks as a list, a tuple, a generator, an iterator class, an object
+    with `__iter__`, or a BytesIO.
+    Expects: The same body each time.
+    Why: An app that was written on one server shows empty pages on another.
     """
     served(await x.get("/kinds" + query(what=what)), b"one\ntwo\n")
 

@@ -43,8 +43,10 @@ async def _reaches_client_while_held(x: Exchange, target: str, barrier: str, blo
 async def block_by_block(x: Exchange) -> None:
     """A block is on the wire before the next one has been made.
 
-    The app yields a block and then waits at a barrier, which is let go when the client has the block. Progress bars,
-    server-sent events and long downloads live on this.
+    Sends: A plain request; the app yields a block and waits at a barrier, which is let go when the client has the
+    block.
+    Expects: The block on the wire while the app waits, and the second one after that.
+    Why: Progress bars, server-sent events and long downloads live on this; held back, the page looks dead.
     """
     await _reaches_client_while_held(x, "/stream", "second", b"block 1\n", b"block 2\n")
 
@@ -60,7 +62,11 @@ async def block_by_block(x: Exchange) -> None:
 async def block_by_block_declared(x: Exchange) -> None:
     """A block is on the wire before the next one has been made, also where the app gives their length.
 
-    As in block-by-block, with a Content-Length of both blocks.
+    Sends: A plain request; the app gives the length of two blocks, yields one, and waits at a barrier until the client
+    has it.
+    Expects: The first block on the wire while the app waits, and the second one after that.
+    Why: A film that is made while it is watched, or a large export with a known size, does not begin before all of it
+    is there.
     """
     await _reaches_client_while_held(x, "/stream?declared=yes", "second", b"block 1\n", b"block 2\n")
 
@@ -76,7 +82,10 @@ async def block_by_block_declared(x: Exchange) -> None:
 async def write_delivered(x: Exchange) -> None:
     """What write() was given is on the wire while the app goes on.
 
-    The app writes a block and waits at a barrier, which is let go when the client has the block.
+    Sends: A plain request; the app writes a block and waits at a barrier, which is let go when the client has the
+    block.
+    Expects: The block on the wire while the app waits, and then the one that it returns.
+    Why: Older frameworks send their progress through write(); users would see nothing until the work is over.
     """
     await _reaches_client_while_held(x, "/write-and-hold", "written", b"written\n", b"returned\n")
 

@@ -27,7 +27,9 @@ WRITE = "The write() Callable"
 async def write_order(x: Exchange, answer: tuple[str, bytes]) -> None:
     """What went through write() comes first, then what the iterable yields; which may be nothing.
 
-    Two blocks written, one returned or none.
+    Sends: A plain request; the app writes two blocks and returns one more, or none.
+    Expects: What was written first, then what was returned.
+    Why: A page whose head comes behind its end, or that is lost because nothing was returned.
     """
     parameters, body = answer
     served(await x.get(f"/write-in-order{parameters}"), body)
@@ -44,7 +46,9 @@ async def write_order(x: Exchange, answer: tuple[str, bytes]) -> None:
 async def str_written_is_error(x: Exchange) -> None:
     """Text passed to write() is an error, and never passes for a success.
 
-    The app starts a 200 and writes a str. Either write() raises, or no whole answer comes of it.
+    Sends: A plain request; the app starts a 200 and writes a str.
+    Expects: write() raises, or no whole 2xx comes of it.
+    Why: Encoded by guess, it works until the first name with an accent, and then only on some servers.
     """
     answer = await asked(x, "/str-written")
     event = await outcome(x, "write")

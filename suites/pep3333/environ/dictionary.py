@@ -29,7 +29,10 @@ LATIN1 = pep3333(
 async def exact_dict(x: Exchange) -> None:
     """environ is a builtin dict and not a subclass of it.
 
-    A plain request; the app reports type(environ). Frameworks copy, pickle and compare it as the dict it should be.
+    Sends: A plain request; the app reports type(environ).
+    Expects: Exactly dict, not a subclass of it.
+    Why: Frameworks copy, pickle and compare environ as the dict that it should be; a substitute fails in one of these,
+    deep in somebody else's code.
     """
     event = await x.app()
     that(event.detail["exact_dict"], "type(environ) is dict", event.detail["environ_type"])
@@ -39,7 +42,11 @@ async def exact_dict(x: Exchange) -> None:
 async def mutable(x: Exchange) -> None:
     """The app may empty and change environ; the answer still comes, and the next request's environ is fresh.
 
-    The app clears environ, puts a key of its own into it, and answers. A second request follows.
+    Sends: A request whose app clears environ and puts a key of its own into it, and then another request.
+    Expects: The change raises nothing, the first answer comes whole with a 200, and the second request's environ holds
+    nothing of the first's.
+    Why: Middleware keeps logins and sessions in environ. What is left in it for the next request shows one user's data
+    to another.
     """
     answer = await asked(x, "/mutate")
     equal((await outcome(x, "mutate")).kind, "returned", "what environ.clear() and an assignment did")
@@ -59,7 +66,10 @@ async def mutable(x: Exchange) -> None:
 async def positional_call(x: Exchange) -> None:
     """The app is called with two positional arguments and no others.
 
-    The app takes any arguments and reports what it got: the names of its parameters are its own affair.
+    Sends: A plain request; the app takes any arguments and reports how it got them.
+    Expects: Two positional arguments and no named ones.
+    Why: An app that calls its parameters env and start, as many do, cannot be called by other names: every page is an
+    error.
     """
     detail = (await x.app()).detail
     equal(
@@ -78,7 +88,9 @@ async def positional_call(x: Exchange) -> None:
 async def absent_not_none(x: Exchange) -> None:
     """What does not apply is left out of environ and not None.
 
-    A plain GET, which has neither user nor body. An app that asks `in environ` takes None for a value.
+    Sends: A plain GET, which has neither user nor body; the app reports the type of everything in environ.
+    Expects: No variable in upper case is None. It may be left out or be an empty string.
+    Why: An app that asks whether REMOTE_USER is in environ takes None for a user who has logged in.
     """
     types = (await x.app()).detail["types"]
     equal(sorted(name for name in cgi_variables(types) if types[name] == "NoneType"), [], "the variables that are None")
@@ -101,7 +113,10 @@ async def _types(x: Exchange) -> dict[str, str]:
 async def native_strings(x: Exchange) -> None:
     """Every variable that CGI defines, and every HTTP_* one, is a str, exactly.
 
-    A POST with a body, a query and a header; the app reports the type of everything in environ.
+    Sends: A POST with a body, a query and a header of latin-1; the app reports the type of everything in environ.
+    Expects: Every variable that CGI defines, and every HTTP_* one, is exactly str; one that is None is
+    absent-not-none's business.
+    Why: A SERVER_PORT that is a number breaks the first app that builds a URL from it, and only on this server.
     """
     wrong = {name: kind for name, kind in (await _types(x)).items() if name in CGI or name.startswith("HTTP_")}
     equal(wrong, {}, "the CGI variables that are no str")
@@ -111,7 +126,10 @@ async def native_strings(x: Exchange) -> None:
 async def native_strings_likewise(x: Exchange) -> None:
     """Variables that are spelt like CGI's, such as REMOTE_PORT, are str as well.
 
-    CGI itself does not define them, but Apache passes them beside its own, and an app takes them for such.
+    Sends: A POST with a body, a query and a header of latin-1; the app reports the type of everything in environ.
+    Expects: Every variable in upper case without a dot is exactly str. CGI does not define all of them, but Apache
+    passes them beside its own, and an app takes them for such.
+    Why: A logging middleware that joins such variables to a line of text raises an error on every request.
     """
     equal(await _types(x), {}, "the variables in upper case that are no str")
 
@@ -120,8 +138,10 @@ async def native_strings_likewise(x: Exchange) -> None:
 async def latin1_range(x: Exchange) -> None:
     """No variable holds a character beyond U+00FF.
 
-    The path, the query and a header hold the UTF-8 bytes of `é€`, percent-encoded in the first two. A server that
-    decodes them as UTF-8 gives the app what it cannot turn back into bytes.
+    Sends: A GET whose path, query and header hold the UTF-8 bytes of `é€`, percent-encoded in the first two.
+    Expects: No variable with a character beyond U+00FF, those aside that come from the server's own environment.
+    Why: A server that decodes as UTF-8 gives the app what it cannot turn back into bytes: pages with accents in their
+    address are not found.
     """
     event = await x.app("/echo/%C3%A9%E2%82%AC?q=%E2%82%AC", headers=[("X-Odd", "\xc3\xa9\xe2\x82\xac")])
     beyond = event.detail["beyond_latin1"]
@@ -133,7 +153,9 @@ async def latin1_range(x: Exchange) -> None:
 async def path_bytes(x: Exchange) -> None:
     """The bytes of the path arrive as the characters of the same number.
 
-    `/%C3%A9` is the UTF-8 of `é`; the app gets U+00C3 U+00A9 and decodes them itself.
+    Sends: A GET for `/echo/%C3%A9`, the UTF-8 of `é`.
+    Expects: PATH_INFO ends with U+00C3 U+00A9, the bytes as characters of the same number; the app decodes them itself.
+    Why: Decoded otherwise, every address with a letter beyond ASCII leads to a "not found", or to the wrong page.
     """
     equal((await x.app("/echo/%C3%A9")).detail["environ"].get("PATH_INFO"), "/echo/\xc3\xa9", "PATH_INFO")
 
@@ -150,8 +172,11 @@ async def path_bytes(x: Exchange) -> None:
 async def server_keys(x: Exchange) -> None:
     """What a server adds to environ for itself is named in lower case, with a prefix of its own.
 
-    Left out of account: CGI's variables and those that Apache and nginx have long added, and what comes from the
-    process's environment. `RAW_URI` looks like a CGI variable, and is one server's own.
+    Sends: A plain request; the app reports the names of everything in environ.
+    Expects: What the server adds is named in lower case, digits, dots and underscores, with a prefix. Left out of
+    account: CGI's variables, those that Apache and nginx have long added, and what comes from the process's
+    environment. `RAW_URI` looks like a CGI variable, and is one server's own.
+    Why: A name that two servers use for two things makes an app do the wrong one where it is moved.
     """
     detail = (await x.app()).detail
     equal(misnamed(set(detail["types"]) - set(detail["from_os"])), [], "the server's own variables named otherwise")

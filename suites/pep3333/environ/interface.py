@@ -23,7 +23,9 @@ SCHEME = pep3333(
 async def wsgi_version(x: Exchange) -> None:
     """wsgi.version is the tuple (1, 0).
 
-    Also under PEP 3333, which is version 1.0.1 of the text and not of the interface.
+    Sends: A plain request.
+    Expects: The tuple (1, 0): also under PEP 3333, which is version 1.0.1 of the text and not of the interface.
+    Why: Middleware that compares the version refuses to run, or takes a path that was never tried.
     """
     event = await x.app()
     equal(event.detail["types"].get("wsgi.version"), "tuple", "the type of wsgi.version")
@@ -34,7 +36,10 @@ async def wsgi_version(x: Exchange) -> None:
 async def url_scheme(x: Exchange) -> None:
     """wsgi.url_scheme is `http` for a request over plain HTTP.
 
-    The links and redirects that the app makes begin with it.
+    Sends: A plain request over HTTP without TLS.
+    Expects: The value `http`.
+    Why: The links and redirects that the app makes begin with it; with `https` they lead to a port where nobody
+    answers.
     """
     equal((await x.app()).detail["environ"].get("wsgi.url_scheme"), "http", "wsgi.url_scheme")
 
@@ -43,8 +48,11 @@ async def url_scheme(x: Exchange) -> None:
 async def url_scheme_forwarded(x: Exchange) -> None:
     """Whether X-Forwarded-Proto from 127.0.0.1 changes wsgi.url_scheme is told, and nobody blamed for it.
 
-    A plain request that says `X-Forwarded-Proto: https`. Servers that trust a proxy on the same machine by default take
-    it for one; behind a proxy on another machine, or with the port open to others, that trust is what to look at.
+    Sends: A plain request from 127.0.0.1 that says `X-Forwarded-Proto: https`.
+    Expects: Either value of wsgi.url_scheme. Servers that trust a proxy on the same machine by default say https; that
+    is told.
+    Why: Behind a proxy on another machine, or with the port open to others, any client can make the app believe that
+    its connection is encrypted.
     """
     environ = (await x.app(headers=[("X-Forwarded-Proto", "https")])).detail["environ"]
     equal(environ.get("wsgi.url_scheme"), "http", "wsgi.url_scheme")
@@ -54,7 +62,10 @@ async def url_scheme_forwarded(x: Exchange) -> None:
 async def streams_present(x: Exchange) -> None:
     """wsgi.input and wsgi.errors are there, also for a request with no body.
 
-    A plain GET.
+    Sends: A plain GET, which has no body.
+    Expects: Both keys, and neither of them None.
+    Why: A framework reads the one and logs to the other without asking; where one is missing every plain page is an
+    error.
     """
     types = (await x.app()).detail["types"]
     for name in ("wsgi.input", "wsgi.errors"):
@@ -73,8 +84,11 @@ async def streams_present(x: Exchange) -> None:
 async def multithread_truth(x: Exchange) -> None:
     """wsgi.multithread is true where two requests are in one process at the same time.
 
-    With four threads: one request is held in the app while a second is answered. An app that trusts a false value
-    goes without the locks it needs.
+    Sends: Requests to a server with four threads, which are held in the app until two of them are in one process at the
+    same time.
+    Expects: A true value in each of these calls. Where no two come together, the case is unsupported.
+    Why: An app that trusts a false value goes without the locks that it needs: two users' orders get mixed up, now and
+    then.
     """
     await _overlap(x, "wsgi.multithread", same_process=True)
 
@@ -91,8 +105,11 @@ async def multithread_truth(x: Exchange) -> None:
 async def multiprocess_truth(x: Exchange) -> None:
     """wsgi.multiprocess is true where two requests are in two processes at the same time.
 
-    With two workers: requests are held in the app until one comes up in the other process. An app that trusts a false
-    value keeps in memory what the other process never sees.
+    Sends: Requests to a server with two workers, which are held in the app until two processes have one at the same
+    time.
+    Expects: A true value in each of these calls. Where no two come together, the case is unsupported.
+    Why: An app that trusts a false value keeps its sessions in memory, and users are logged out whenever the other
+    process answers.
     """
     await _overlap(x, "wsgi.multiprocess", same_process=False)
 
@@ -128,7 +145,9 @@ async def _overlap(x: Exchange, name: str, *, same_process: bool) -> None:
 async def run_once(x: Exchange) -> None:
     """wsgi.run_once is there, and false where the same process serves again.
 
-    Two requests. Only where both were served by one process is a true value taken for wrong.
+    Sends: Two plain requests.
+    Expects: The key in both calls; where one process served both, its value is false.
+    Why: A framework that is told it runs once flushes and closes everything after each request, and every page is slow.
     """
     await x.get("/echo")
     await x.get("/echo")

@@ -21,7 +21,10 @@ VARIABLES = "environ Variables"
 async def script_name(x: Exchange) -> None:
     """SCRIPT_NAME is empty, or left out, for an app at the root of the server.
 
-    A plain request to a server that mounts its app nowhere in particular.
+    Sends: A plain request to a server that mounts its app nowhere in particular.
+    Expects: An empty SCRIPT_NAME, or none.
+    Why: Every link that the app makes begins with it: with a "/" they begin with "//", which browsers take for another
+    host.
     """
     environ = (await x.app("/echo/x")).detail["environ"]
     equal(environ.get("SCRIPT_NAME", ""), "", "SCRIPT_NAME")
@@ -40,8 +43,10 @@ async def script_name(x: Exchange) -> None:
 async def script_name_mounted(x: Exchange, path: str) -> None:
     """SCRIPT_NAME is the prefix that the app is mounted under, and PATH_INFO what follows it.
 
-    Requests below the mount, to the mount with a slash, and to the mount itself. Links that the app makes are built
-    from both.
+    Sends: A request below the mount, to the mount with a slash, or to the mount itself.
+    Expects: SCRIPT_NAME is /mounted, and PATH_INFO what follows it, which may be empty.
+    Why: Links are built from the one and routes found by the other; an app that is moved below a prefix loses all its
+    pages.
     """
     environ = (await x.app(path)).detail["environ"]
     equal((environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")), ("/mounted", path), "SCRIPT_NAME, PATH_INFO")
@@ -55,7 +60,10 @@ async def script_name_mounted(x: Exchange, path: str) -> None:
 async def server_name_port(x: Exchange, version: str) -> None:
     """SERVER_NAME and SERVER_PORT are there and not empty, also where the client named no host.
 
-    A request over TCP; with HTTP/1.0 it has no Host header, and the two are all that the app knows of its address.
+    Sends: A request over TCP; with HTTP/1.0 it has no Host header, and the two are all that the app knows of its
+    address.
+    Expects: Both are there and not empty.
+    Why: A framework that builds an absolute link fails on a missing one, for health checks and old clients first.
     """
     await _named(x, version)
 
@@ -69,7 +77,10 @@ async def server_name_port(x: Exchange, version: str) -> None:
 async def server_name_port_unix(x: Exchange, version: str) -> None:
     """SERVER_NAME and SERVER_PORT are there and not empty, also on a Unix socket, which has neither.
 
-    The way that a server is reached behind a proxy on the same machine.
+    Sends: A request over a Unix socket, which has neither name nor port; with HTTP/1.0 without a Host header.
+    Expects: Both are there and not empty; what they say is the server's affair.
+    Why: This is how a server is reached behind a proxy on the same machine; the first absolute link would be an error
+    there, and nowhere else.
     """
     await _named(x, version)
 
@@ -95,7 +106,10 @@ async def _named(x: Exchange, version: str) -> None:
 async def url_reconstruction(x: Exchange) -> None:
     """The PEP's algorithm rebuilds the URL that was asked for.
 
-    A path with an encoded space, and a query; the app runs the algorithm and reports what comes out.
+    Sends: A GET for a path with an encoded space and a query; the app runs the PEP's algorithm and reports what comes
+    out.
+    Expects: The URL that was asked for, character by character.
+    Why: Logins and payment services send users back to the URL that the app names; a wrong one loses them on the way.
     """
     direct(x)
     path = "/reconstruct/a%20b/c?d=%20e"

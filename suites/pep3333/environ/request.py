@@ -30,7 +30,9 @@ HTTP_VARIABLES = pep3333(
 async def request_method(x: Exchange, method: str) -> None:
     """REQUEST_METHOD is the method that the client used.
 
-    A request with that method and, but for GET and DELETE, an empty body.
+    Sends: A request with that method and, but for GET and DELETE, an empty body.
+    Expects: The method's name, as it was sent.
+    Why: An app chooses by it between showing a page and changing data.
     """
     event = await x.app(method=method, body=b"" if method in ("POST", "PUT") else None)
     equal(event.detail["environ"].get("REQUEST_METHOD"), method, "REQUEST_METHOD")
@@ -54,7 +56,11 @@ async def request_method(x: Exchange, method: str) -> None:
 async def path_info(x: Exchange, paths: tuple[str, str]) -> None:
     """PATH_INFO is the path, percent-decoded once, with its slashes as they were.
 
-    The PEP rebuilds the URL with quote(PATH_INFO), which holds only for a path that was decoded exactly once.
+    Sends: A GET for a path: plain, percent-encoded, encoded twice, with two slashes in a row, or with a slash at the
+    end.
+    Expects: The path with its escapes decoded once, and each slash where it was.
+    Why: The PEP rebuilds the URL with quote(PATH_INFO), which holds only for a path decoded exactly once; decoded
+    twice, `..%252f` gets past the rules that keep a path in its folder.
     """
     asked, wanted = paths
     if "//" in asked:
@@ -70,7 +76,10 @@ async def path_info(x: Exchange, paths: tuple[str, str]) -> None:
 async def query_string(x: Exchange, queries: tuple[str, str]) -> None:
     """QUERY_STRING is what follows the first `?`, not decoded; empty or left out where there was none.
 
-    Only the app knows where its parameters begin and end, so nothing in it may be decoded before.
+    Sends: A GET with a query that holds escapes, a plus and another `?`, or with none at all.
+    Expects: What follows the first `?`, not decoded; empty or left out where there was none.
+    Why: Only the app knows where its parameters begin and end: decoded before, a name with an `&` in it becomes two
+    parameters.
     """
     asked, wanted = queries
     equal((await x.app(f"/echo{asked}")).detail["environ"].get("QUERY_STRING", ""), wanted, "QUERY_STRING")
@@ -84,7 +93,9 @@ async def query_string(x: Exchange, queries: tuple[str, str]) -> None:
 async def content_type(x: Exchange, value: str) -> None:
     """CONTENT_TYPE is the header's value, and empty or left out where no such header came.
 
-    A type that nobody sent makes a framework parse a body by it.
+    Sends: A POST of one byte, with a Content-Type of its own or with none.
+    Expects: The header's value; empty or left out where no such header came.
+    Why: A type that nobody sent makes a framework parse the body by it, and the upload is lost.
     """
     event = await x.app(headers=[("Content-Type", value)] if value else [], method="POST", body=b"x")
     equal(event.detail["environ"].get("CONTENT_TYPE", ""), value, "CONTENT_TYPE")
@@ -98,7 +109,9 @@ async def content_type(x: Exchange, value: str) -> None:
 async def content_length(x: Exchange, body: bytes | None) -> None:
     """CONTENT_LENGTH is the header's value, and empty or left out where no such header came.
 
-    An app reads as many bytes as it says.
+    Sends: A POST of 5 bytes, a POST of none, or a GET without a body.
+    Expects: The header's value; for no bytes also an empty string or none; empty or left out where no such header came.
+    Why: An app reads as many bytes as it says: too few lose the end of a form, too many make the page hang.
     """
     event = await x.app(method="GET" if body is None else "POST", body=body)
     value = event.detail["environ"].get("CONTENT_LENGTH", "")
@@ -115,7 +128,9 @@ async def content_length(x: Exchange, body: bytes | None) -> None:
 async def server_protocol(x: Exchange, version: str) -> None:
     """SERVER_PROTOCOL is the version that the client used.
 
-    An app decides by it whether it may rely on what HTTP/1.0 lacks.
+    Sends: A plain request of that version of HTTP.
+    Expects: The version as the client wrote it.
+    Why: An app decides by it whether it may rely on what HTTP/1.0 lacks, such as an answer without a known length.
     """
     direct(x)
     equal((await x.app(version=version)).detail["environ"].get("SERVER_PROTOCOL"), version, "SERVER_PROTOCOL")
@@ -125,7 +140,10 @@ async def server_protocol(x: Exchange, version: str) -> None:
 async def http_variables(x: Exchange) -> None:
     """A header that was sent is there as HTTP_*, with its value, and none is that was not sent.
 
-    A request with Host, X-Gauntlet and X-Present, and nothing else.
+    Sends: A request with Host, X-Gauntlet and X-Present, and nothing else.
+    Expects: HTTP_X_PRESENT with its value, and no HTTP_* variable of a header that was not sent.
+    Why: Cookies, languages and logins come by headers: one that is lost logs the user out, one that is invented speaks
+    for him.
     """
     environ = (await x.app(headers=[("X-Present", "one, two")])).detail["environ"]
     equal(environ.get("HTTP_X_PRESENT"), "one, two", "HTTP_X_PRESENT")
@@ -138,7 +156,10 @@ async def http_variables(x: Exchange) -> None:
 async def http_variables_not_from_os(x: Exchange) -> None:
     """A variable HTTP_X of the server's own process does not pass for a client's header.
 
-    The server was started with HTTP_X_LEAKED in its environment; the request has no such header.
+    Sends: A plain request to a server that was started with HTTP_X_LEAKED in its own environment.
+    Expects: No HTTP_X_LEAKED in environ.
+    Why: HTTP_PROXY, which many machines have, would pass for a header; and a header that the app trusts could come from
+    the shell.
     """
     types = (await x.app()).detail["types"]
     that("HTTP_X_LEAKED" not in types, "no HTTP_X_LEAKED in environ", "it is there, as if a client had sent it")
@@ -151,7 +172,9 @@ async def http_variables_not_from_os(x: Exchange) -> None:
 async def cgi_extras(x: Exchange) -> None:
     """REMOTE_ADDR is the client's address.
 
-    A request over TCP from 127.0.0.1. Logs, rate limits and access lists read it.
+    Sends: A plain request over TCP from 127.0.0.1.
+    Expects: REMOTE_ADDR is 127.0.0.1.
+    Why: Logs, rate limits and lists of who may come in read it; without it all clients look the same.
     """
     direct(x)
     equal((await x.app()).detail["environ"].get("REMOTE_ADDR"), "127.0.0.1", "REMOTE_ADDR")

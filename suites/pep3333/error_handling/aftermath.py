@@ -27,7 +27,10 @@ SECRET = "gauntlet-secret-5f3a"
 async def logged(x: Exchange, when: str) -> None:
     """An exception that the app lets out is in the server's log.
 
-    The exception's text holds a word of its own, and the server's output is searched for it.
+    Sends: A plain request; the app raises before or after start_response or in the middle of its body, with a word of
+    its own in the exception's text.
+    Expects: That word in the server's output.
+    Why: Users report a broken page, and there is no trace of why.
     """
     await asked(x, f"/fail?when={when}")
     that(await x.log(x.token), "the exception in the server's output", x.log_so_far()[-200:] or "nothing was logged")
@@ -37,7 +40,9 @@ async def logged(x: Exchange, when: str) -> None:
 async def survives(x: Exchange) -> None:
     """After each of these failures the next connection is served.
 
-    All of them, one after the other, with a plain request behind each.
+    Sends: Plain requests to an app that breaks in seven ways, one after the other, with a good request behind each.
+    Expects: Each of the good requests is served, on a new connection.
+    Why: One broken page, and somebody who reloads it, would take the whole site down.
     """
     for when in ("before-start", "after-start", "mid-body", "no-start", "none", "none-unstarted", "not-latin1"):
         await asked(x, f"/fail?when={when}")
@@ -48,7 +53,9 @@ async def survives(x: Exchange) -> None:
 async def no_details_leaked(x: Exchange) -> None:
     """Whether the client gets to see the exception's text or a traceback is told.
 
-    Set up as it comes; what helps on a laptop helps an attacker elsewhere.
+    Sends: A plain request; the app raises an exception with a word of its own, on a server set up as it comes.
+    Expects: Either: whether the client gets to see the word or a traceback is told.
+    Why: What helps on a laptop shows an attacker paths, versions and sometimes passwords elsewhere.
     """
     answer = await asked(x, "/fail?when=before-start")
     shown = SECRET.encode() in answer.body or b"Traceback" in answer.body

@@ -28,8 +28,11 @@ TEXT_ONLY = pep3333(
 async def mid_body(x: Exchange) -> None:
     """An app that raises in the middle of its body does not leave a message that looks whole.
 
-    One block of binary data, then an exception. A last chunk or a connection kept open would tell the client, and every
-    cache, that half a download is all of it. A body that ends with the connection cannot say more than that.
+    Sends: A plain request; the app yields one block of binary data, without a length, and raises.
+    Expects: A broken end and a connection that closes. A body that lasts until the connection ends cannot say more than
+    that.
+    Why: A last chunk, or a connection kept open, would tell the client and every cache that half a download is all of
+    it.
     """
     wire = await sent(x, "/fail?when=mid-body")
     answer = await wire.response()
@@ -45,8 +48,9 @@ async def mid_body(x: Exchange) -> None:
 async def mid_body_declared(x: Exchange) -> None:
     """Nor does an app that promised a length, and raises before it has given so much.
 
-    Of 100 bytes of binary data 6 come, then an exception. The connection closes; a client that it is kept open for
-    waits for the rest, and one that is sent a second head takes that for the rest.
+    Sends: A plain request; the app promises 100 bytes, yields 6 and raises.
+    Expects: The 6 bytes at most, and a connection that closes before the promise is kept.
+    Why: Kept open, the client waits for the rest; one that is sent an error page takes that for the rest.
     """
     wire = await sent(x, "/fail?when=mid-body&length=100")
     answer = await wire.response(timeout=HANG)
@@ -62,7 +66,9 @@ async def mid_body_declared(x: Exchange) -> None:
 async def text_appended_only_to_text(x: Exchange) -> None:
     """No error text is added to a body that is not text.
 
-    One block of application/octet-stream, then an exception. Added to an image or an archive, it breaks what was whole.
+    Sends: A plain request; the app yields one block of application/octet-stream, and raises.
+    Expects: Nothing in the body but that block. To text an error message may be added.
+    Why: Added to an image or an archive, it breaks what was whole.
     """
     answer = await asked(x, "/fail?when=mid-body")
     if answer.status == 200:

@@ -34,7 +34,10 @@ NOT_YET = pep3333(
 async def before_start(x: Exchange) -> None:
     """An app that raises before start_response gives the client a well-formed 500.
 
-    Without an answer, browsers show their own page, and proxies try the next server.
+    Sends: A plain request; the app raises before it calls start_response.
+    Expects: A complete answer with status 500.
+    Why: Without an answer browsers show a page of their own about the connection, and proxies try the next server and
+    break that too.
     """
     answer = await asked(x, "/fail?when=before-start")
     that(answer.status == 500 and answer.complete, "a complete 500 answer", answer.describe())
@@ -44,7 +47,10 @@ async def before_start(x: Exchange) -> None:
 async def after_start_before_body(x: Exchange) -> None:
     """An app that raises after start_response and before the first block gives a 500, and not the app's 200.
 
-    Nothing was sent yet, so the failure can still be told as one.
+    Sends: A plain request; the app calls start_response with a 200 and raises before it returns a body.
+    Expects: An error status, best a 500, or a connection that closes; nothing of the 200 and its headers.
+    Why: Nothing was sent yet, so the failure can still be told as one: users, caches and monitors would take an empty
+    page for the answer.
     """
     answer = await asked(x, "/fail?when=after-start")
     not_success(answer, "the app raised before its first block")
@@ -62,7 +68,9 @@ async def after_start_before_body(x: Exchange) -> None:
 async def no_start_response(x: Exchange) -> None:
     """A body without start_response is an error, and never passes for a success.
 
-    The app returns a list and calls nothing. There is no status to send: a 200 would be made up.
+    Sends: A plain request; the app returns a list of bytes and calls nothing.
+    Expects: An error status, or a connection that closes. There is no status to send: a 200 would be made up.
+    Why: A page that an error has cut short is shown, and cached, as if it were right.
     """
     not_success(await asked(x, "/fail?when=no-start"), "the app named no status")
 
@@ -78,7 +86,9 @@ async def no_start_response(x: Exchange) -> None:
 async def returns_none(x: Exchange, when: str) -> None:
     """An app that returns None is an error, and never passes for a success.
 
-    Once after start_response, once without it: a forgotten `return`.
+    Sends: A plain request; the app returns None, after start_response or without it.
+    Expects: An error status, or an answer that is broken off.
+    Why: A forgotten `return` shows an empty page that nobody is told of.
     """
     not_success(await asked(x, f"/fail?when={when}"), "the app returned None")
 
@@ -94,7 +104,10 @@ async def returns_none(x: Exchange, when: str) -> None:
 async def non_latin1_header(x: Exchange) -> None:
     """A header value with a character beyond U+00FF is an error, and never a head cut off in the middle.
 
-    `X-Snowman` with a snowman, between other headers.
+    Sends: A plain request; the app sets `X-Snowman` to a snowman, between other headers.
+    Expects: A complete error answer, or a connection that closes without one; never a part of the head.
+    Why: A file name in Chinese breaks the download in a way that depends on the server, and half a head is read by the
+    next request.
     """
     answer = await asked(x, "/fail?when=not-latin1")
     not_success(answer, "the app's header cannot be sent")
@@ -106,8 +119,9 @@ async def non_latin1_header(x: Exchange) -> None:
 async def not_left_hanging(x: Exchange, when: str) -> None:
     """After a failure the client gets an answer, or the end of its connection; not silence.
 
-    A request for each way of breaking before anything was sent. A client that hears nothing waits out its own time-out,
-    half a minute or more, and its user with it.
+    Sends: A plain request to an app that breaks before anything was sent: in one of four ways.
+    Expects: An answer, or the end of the connection, within a second.
+    Why: A client that hears nothing waits out its own time-out, half a minute or more, and its user with it.
     """
     answer = await asked(x, f"/fail?when={when}")
     ended = answer.complete or answer.ended is not Ending.OPEN

@@ -61,8 +61,10 @@ async def _apart(wire: Wire, head: bytes, body: bytes) -> None:
 async def delivery_matrix(x: Exchange, deliver: Callable[[Wire, bytes, bytes], Awaitable[None]]) -> None:
     """The body is the same however it arrives and however it is read.
 
-    A body of some 40 bytes in one way of sending, four times, read in four ways: as a whole, in pieces, by lines, by
-    lines and iteration. Networks cut where they like.
+    Sends: A body of some 40 bytes in one way of sending, four times, read in four ways: as a whole, in pieces, by
+    lines, by lines and iteration.
+    Expects: The same bytes each time.
+    Why: Networks cut where they like; an upload that arrives in unlucky pieces must not be another file.
     """
     for do in ("rest", "until:7,rest", "readline,rest", "readline,readline,next,rest"):
         wire = await x.connect()
@@ -84,7 +86,9 @@ async def delivery_matrix(x: Exchange, deliver: Callable[[Wire, bytes, bytes], A
 async def large_body(x: Exchange) -> None:
     """A body of 1 MiB reaches the app whole.
 
-    Bytes of every value, which the app reads in pieces of 64 KiB and hashes. Photos and videos are sent so.
+    Sends: A POST of 1 MiB with bytes of every value, which the app reads in pieces of 64 KiB and hashes.
+    Expects: Its length and its hash.
+    Why: Photos and videos are sent so; a lost byte makes them unreadable.
     """
     body = bytes(range(256)) * 4096
     served(await x.get("/read", method="POST", body=body))
@@ -107,7 +111,10 @@ async def large_body(x: Exchange) -> None:
 async def chunked_decoded(x: Exchange) -> None:
     """A chunked body reaches the app decoded, or is refused with a status; never raw and never as nothing.
 
-    Two chunks, which the app reads as `hello world`. Uploads from phones and proxies come like this.
+    Sends: A POST with `Transfer-Encoding: chunked` in two chunks; the app reads 11 bytes.
+    Expects: `hello world`, or a status that refuses without calling the app. Never the chunks as they came, and never
+    nothing. A server that speaks HTTP/1.0 need not know of them.
+    Why: Uploads from phones and proxies come like this; taken for empty they are lost, with a friendly answer.
     """
     wire = await x.connect()
     head = x.request("/reads" + query(do="until:11"), method="POST", headers=[("Transfer-Encoding", "chunked")])
@@ -133,8 +140,10 @@ async def chunked_decoded(x: Exchange) -> None:
 async def unread_body(x: Exchange) -> None:
     """A body that the app leaves unread never becomes the next request.
 
-    A POST to an app that does not read, whose body is itself a request; then, where the connection is still open,
-    a real one. Taken for a request, an uploaded file speaks for its sender behind the proxy's back.
+    Sends: A POST whose body is itself a request, to an app that does not read it; then, where the connection is still
+    open, a real request.
+    Expects: The inner request never reaches the app. The connection may be closed instead of read empty.
+    Why: Taken for a request, an uploaded file speaks for its sender behind the back of the proxy that checks requests.
     """
     inner = x.request("/echo/smuggled")
     wire = await x.connect()

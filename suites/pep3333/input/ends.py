@@ -41,8 +41,10 @@ EXHAUSTED = pep3333(
 async def eof_at_content_length(x: Exchange, do: str) -> None:
     """Reading ends at Content-Length, while the client keeps the connection open.
 
-    A body of five lines, the last without an end, then silence. An app that reads to the end would hang for as long as
-    the client likes.
+    Sends: A POST of five lines, the last without an end, then silence on an open connection; the app reads to the end
+    in one of three ways.
+    Expects: The body, and the end of file at Content-Length.
+    Why: An app that reads to the end would hang for as long as the client likes, and hold a worker with it.
     """
     parts = [data(each) for each in await reading(x, do, LINES)]
     equal(b"".join(parts), LINES, "what was read")
@@ -52,7 +54,9 @@ async def eof_at_content_length(x: Exchange, do: str) -> None:
 async def read_no_argument(x: Exchange, do: str) -> None:
     """read() without a size returns what is left of the body, and returns.
 
-    The connection stays open. `json.load(environ["wsgi.input"])` does just that.
+    Sends: A POST whose connection stays open; the app calls read() without a size, at once or after 6 bytes.
+    Expects: What is left of the body, without waiting for more.
+    Why: `json.load(environ["wsgi.input"])` does just that; it would hang.
     """
     parts = [data(each) for each in await reading(x, do, LINES)]
     equal(parts, [LINES] if do == "read" else [LINES[:6], LINES[6:]], "what was read")
@@ -62,7 +66,11 @@ async def read_no_argument(x: Exchange, do: str) -> None:
 async def read_past_end(x: Exchange, body: bytes | None) -> None:
     """Reading past the end gives b'' and goes on giving it.
 
-    With a body that is used up, an empty one and none at all; the connection stays open.
+    Sends: A POST whose body is used up, one with an empty body, or a GET; the connection stays open, and the app goes
+    on reading with every method.
+    Expects: b'' each time, and an empty list for readlines().
+    Why: A parser that looks once more whether there is anything left would hang, or raise an error, behind a form that
+    was sent rightly.
     """
     do = "rest,read:10,readline,read:1,readlines,read:10"
     wire = await x.connect()
@@ -75,8 +83,10 @@ async def read_past_end(x: Exchange, body: bytes | None) -> None:
 async def no_bleed(x: Exchange) -> None:
     """What follows the body on the connection never comes out of wsgi.input.
 
-    A POST of 5 bytes with a second request right behind it; the app asks for 15. Bytes of the next request in this
-    one's body may be another user's.
+    Sends: A POST of 5 bytes with a second request right behind it; the app asks for 15 bytes and then for 5.
+    Expects: The 5 bytes, then b''.
+    Why: Bytes of the next request in this one's body may be another user's, with his cookies, behind a proxy that
+    shares the connection.
     """
     parts = [data(each) for each in await reading(x, "read:15,read:5", b"hello", more=x.request("/echo?second"))]
     equal(parts, [b"hello", b""], "what was read")

@@ -29,7 +29,9 @@ METHODS = pep3333(
 async def methods(x: Exchange) -> None:
     """wsgi.input has read, readline, readlines and iteration.
 
-    The app looks for the four.
+    Sends: A POST of one byte; the app looks which of the four wsgi.input has.
+    Expects: All four.
+    Why: Every framework's parser of forms uses some of them; without one, forms and uploads fail on this server.
     """
     await x.get("/input-methods", method="POST", body=b"x")
     event = await told(x, "methods", "the app to be called")
@@ -44,7 +46,10 @@ async def methods(x: Exchange) -> None:
 async def methods_work(x: Exchange, do: str) -> None:
     """read(size), readline() and iteration give the body as it was sent, line by line where they should.
 
-    Four lines, among them an empty one and one that ends in CR LF. Nothing is read beyond the last of them.
+    Sends: A POST of four lines, among them an empty one and one that ends in CR LF; the app reads all with one method:
+    read(size), readline() or next(). Nothing is read beyond the last line.
+    Expects: The bytes as they were sent, and line by line where lines were asked for.
+    Why: Uploads and forms that are split or changed at line ends arrive broken.
     """
     parts = [data(each) for each in await reading(x, do, WHOLE_LINES)]
     equal(parts, [WHOLE_LINES] if do == "rest" else WHOLE_LINES.splitlines(keepends=True), "what was read")
@@ -54,7 +59,10 @@ async def methods_work(x: Exchange, do: str) -> None:
 async def readline_size(x: Exchange) -> None:
     """readline(size) stops after `size` bytes, or at the line's end if that comes first.
 
-    Parsers of forms use it to keep a line without end from filling the memory.
+    Sends: A POST of two lines; the app calls readline(3) twice and readline(100).
+    Expects: Three bytes, the rest of the first line, and the second line.
+    Why: Parsers of forms use the size to keep a line without end from filling the memory; without it one request can
+    bring the server down.
     """
     parts = [data(each) for each in await reading(x, "readline:3,readline:3,readline:100", b"abcde\nxyz\n")]
     equal(parts, [b"abc", b"de\n", b"xyz\n"], "what was read")
@@ -71,7 +79,9 @@ async def readline_size(x: Exchange) -> None:
 async def readlines_hint(x: Exchange) -> None:
     """readlines(hint) gives whole lines, and whatever it leaves is still there.
 
-    With a hint of 1 the server may stop after the first line, or go on to the last.
+    Sends: A POST of four lines; the app calls readlines(1) and then reads the rest.
+    Expects: Whole lines, as many as the server likes, and what they leave is still there.
+    Why: A hint that cuts or loses lines shortens an uploaded list without anybody's noticing.
     """
     parts = await reading(x, "readlines:1,rest", WHOLE_LINES)
     equal(b"".join(data(each) for each in parts), WHOLE_LINES, "what was read")
@@ -90,7 +100,9 @@ async def readlines_hint(x: Exchange) -> None:
 async def bytes_only(x: Exchange) -> None:
     """Whatever is read is bytes, and exactly bytes.
 
-    One step of each kind.
+    Sends: A POST of four lines; the app takes a step with each method.
+    Expects: Exactly bytes each time, or lists of bytes.
+    Why: A framework that is handed text, or a bytearray, fails when it joins, hashes or compares it.
     """
     parts = await reading(x, "read:2,readline,next,readlines:1,rest", WHOLE_LINES)
     every(parts, lambda part: part["types"] in (["bytes"], []), "bytes")

@@ -23,7 +23,10 @@ START = "The start_response() Callable"
 async def exc_info_replaces(x: Exchange) -> None:
     """With exc_info and before anything was sent, status, headers and length are all replaced.
 
-    A 200 with X-First and a Content-Length of 3, then a 503 with X-Second and a longer body.
+    Sends: A plain request; the app starts a 200 with X-First and a Content-Length of 3, then, with exc_info, a 503 with
+    X-Second and a longer body.
+    Expects: The 503 with X-Second and its whole body; nothing of the first headers, its length least of all.
+    Why: Error pages are cut off at the length of the page that failed, or sent as a success.
     """
     answer = await x.get("/replace")
     served(answer, b"replaced\n", 503)
@@ -44,8 +47,10 @@ async def exc_info_replaces(x: Exchange) -> None:
 async def exc_info_first(x: Exchange) -> None:
     """With exc_info, start_response may also be called for the first time.
 
-    The app fails before it has called it, and calls it in its error handler: a 503 with a body. Frameworks do just
-    that.
+    Sends: A plain request; the app fails before it has called start_response, and calls it in its error handler, with
+    exc_info.
+    Expects: The call is taken, and the client gets the 503 with its body.
+    Why: Frameworks do just that; their own error page would become the server's bare one.
     """
     answer = await x.get("/start-in-handler")
     event = await outcome(x, "start_response")
@@ -64,8 +69,9 @@ async def exc_info_first(x: Exchange) -> None:
 async def exc_info_reraises(x: Exchange) -> None:
     """With exc_info and after the headers were sent, start_response raises.
 
-    The app yields a block, and then calls it with exc_info. Nothing else keeps an error page out of the middle of
-    a download.
+    Sends: A plain request; the app yields a block, and then calls start_response with exc_info.
+    Expects: The call raises.
+    Why: Nothing else keeps an error page out of the middle of a download.
     """
     await x.get("/replace-too-late")
     event = await outcome(x, "start_response")
@@ -76,7 +82,9 @@ async def exc_info_reraises(x: Exchange) -> None:
 async def exc_info_same_exception(x: Exchange) -> None:
     """What start_response then raises is the app's own exception, with its traceback.
 
-    As in exc-info-reraises. The log then shows what went wrong and where.
+    Sends: A plain request; the app yields a block, and then calls start_response with exc_info.
+    Expects: What is raised is the app's own exception with its traceback. Where nothing is raised, the case is skipped.
+    Why: The log shows what went wrong and where; another exception tells the author only that it was too late.
     """
     await x.get("/replace-too-late")
     event = await outcome(x, "start_response")
@@ -97,7 +105,9 @@ async def exc_info_same_exception(x: Exchange) -> None:
 async def second_call_fatal(x: Exchange) -> None:
     """A second call without exc_info raises.
 
-    Otherwise one of two answers wins by chance.
+    Sends: A plain request; the app calls start_response twice without exc_info.
+    Expects: The second call raises.
+    Why: Otherwise one of two answers wins by chance, and on the next server the other one.
     """
     answer = await x.get("/start-twice")
     event = await outcome(x, "second")
@@ -115,8 +125,11 @@ async def second_call_fatal(x: Exchange) -> None:
 async def no_reference_kept(x: Exchange) -> None:
     """exc_info is let go when start_response returns.
 
-    The app gives its exception away and then looks, by a weak reference, whether it is still there. Kept, it holds
-    every local variable of every frame below.
+    Sends: A plain request; the app gives its exception to start_response and then looks, by a weak reference, whether
+    it is still there.
+    Expects: It is gone. Where start_response raises, the case is skipped.
+    Why: Kept, it holds every local variable of every frame below: uploads and query results stay in memory, and the
+    process grows.
     """
     await x.get("/drop-exc-info")
     event = await first(x, lambda e: e.kind in ("reference", "raised"), "start_response with exc_info to return")

@@ -35,7 +35,9 @@ HOP_BY_HOP = pep3333(
 async def signature(x: Exchange, parameters: str) -> None:
     """start_response takes two positional arguments, and a third that may be None.
 
-    Middleware passes its own exc_info=None on as it is.
+    Sends: A plain request; the app calls start_response with two positional arguments, or with None as a third.
+    Expects: The call is taken, and the answer comes.
+    Why: Middleware passes its own exc_info=None on as it is; behind it every page would be an error.
     """
     answer = await x.get(f"/start{parameters}")
     event = await outcome(x, "start_response")
@@ -54,7 +56,9 @@ async def signature(x: Exchange, parameters: str) -> None:
 async def returns_write(x: Exchange) -> None:
     """start_response returns a callable, which takes bytes and sends them.
 
-    The app writes its body with it and returns an empty list.
+    Sends: A plain request; the app writes its body with what start_response returned, and returns an empty list.
+    Expects: A callable that takes bytes, and those bytes in the answer.
+    Why: Older frameworks send all their pages so; they would be empty.
     """
     answer = await x.get("/write-returned")
     that(
@@ -99,8 +103,11 @@ async def _refused(x: Exchange, what: str, expected: str) -> None:
 async def checks_arguments(x: Exchange, what: str) -> None:
     """start_response raises where status or headers cannot be sent as they are.
 
-    The app calls it with one mistake. Raised there, the traceback shows the line that is wrong; found out later, or
-    never, it shows the server's.
+    Sends: A plain request; the app calls start_response with one mistake in the status or the headers, and reports what
+    the call does.
+    Expects: The call raises.
+    Why: Raised there, the traceback shows the author the line that is wrong; found out later, or never, the user gets a
+    broken answer.
     """
     await _refused(x, what, f"start_response to raise ({what})")
 
@@ -116,7 +123,11 @@ async def checks_arguments(x: Exchange, what: str) -> None:
 async def hop_by_hop(x: Exchange, what: str) -> None:
     """start_response raises where the app names a hop-by-hop header: the connection is the server's affair.
 
-    A 200 with that one header beside Content-Type.
+    Sends: A plain request; the app answers 200 with one hop-by-hop header beside Content-Type, and reports what the
+    call does.
+    Expects: The call raises.
+    Why: The connection is the server's affair: an app that says how it goes on makes browsers and proxies wait for what
+    never comes.
     """
     await _refused(x, what, f"start_response to raise ({what} is a hop-by-hop header)")
 
@@ -134,8 +145,12 @@ async def hop_by_hop(x: Exchange, what: str) -> None:
 async def no_injection(x: Exchange, what: str) -> None:
     """CR, LF or NUL in a header, its name, or the status never reaches the client.
 
-    The app sets `X-Test: value<CR LF>X-Injected: yes`, as one does that puts user input into a header. The server may
-    refuse it, or take the characters out; sent, they give the user a header, or a whole answer, to write.
+    Sends: A plain request; the app puts a line break or NUL into a header's value, its name or the status, as one does
+    that copies user input: `value<CR LF>X-Injected: yes`.
+    Expects: An error, or an answer in which those characters are gone. Never a header X-Injected, nor a bare CR, LF or
+    NUL in the head.
+    Why: Sent, they give whoever made the link a header to write, such as a cookie, or a whole answer that a cache keeps
+    for all.
     """
     answer = await x.get(f"/inject?what={what}")
     head = answer.raw.partition(b"\r\n\r\n")[0]

@@ -31,7 +31,9 @@ WAITS = pep3333(
 async def adds_required_headers(x: Exchange) -> None:
     """Date is added where the app gives none.
 
-    RFC 9110 demands it in every 2xx of an origin server with a clock (6.6.1); caches reckon by it.
+    Sends: A plain request; the app gives no header but Content-Type and Content-Length.
+    Expects: One Date, which RFC 9110 demands in every 2xx of an origin server with a clock (6.6.1).
+    Why: Caches reckon by it how old a page is; without it users see stale pages, or none are kept.
     """
     answer = await x.get("/bare")
     served(answer)
@@ -45,7 +47,9 @@ async def adds_required_headers(x: Exchange) -> None:
 async def adds_server_header(x: Exchange) -> None:
     """Whether a Server header is added is told; HTTP does not demand one, and some would rather not say.
 
-    An answer to which the app gave none.
+    Sends: A plain request; the app gives no Server header.
+    Expects: One Server header or none: what was seen is told. HTTP does not demand one, and some would rather not say.
+    Why: It names the software, and often its version, to everybody who asks.
     """
     answer = await x.get("/bare")
     served(answer)
@@ -64,8 +68,10 @@ async def adds_server_header(x: Exchange) -> None:
 async def case_insensitive(x: Exchange, name: str) -> None:
     """A header that the app gives, in whatever case, is not added a second time.
 
-    PEP 3333 reminds servers that names are case-insensitive. The app gives `date`, `sERVER`, `CONTENT-LENGTH` and
-    `cONTENT-tYPE`. Two dates contradict each other; two lengths are an attack.
+    Sends: A plain request; the app gives `date`, `sERVER`, `CONTENT-LENGTH` and `cONTENT-tYPE`.
+    Expects: A 200 with that header at most once.
+    Why: Two dates contradict each other in caches; two lengths let a client and a proxy disagree on where the page
+    ends.
     """
     answer = await x.get("/odd-case")
     that(answer.status == 200, "a 200", answer.describe())
@@ -76,7 +82,11 @@ async def case_insensitive(x: Exchange, name: str) -> None:
 async def nothing_sent_on_call(x: Exchange) -> None:
     """Not a byte goes out when start_response is called.
 
-    The app calls it and waits at a barrier before it returns its body; the wire is watched meanwhile.
+    Sends: A plain request; the app calls start_response and waits at a barrier before it returns its body; the wire is
+    watched meanwhile.
+    Expects: Not a byte before the barrier is let go, and the whole answer after it.
+    Why: An error that comes while the page is being made can no longer be told as one: users see half a page with
+    status 200.
     """
     await _silent_while_held(x, "/start-and-hold", "started", b"late\n")
 
@@ -85,8 +95,10 @@ async def nothing_sent_on_call(x: Exchange) -> None:
 async def waits_for_first_nonempty(x: Exchange) -> None:
     """The headers wait for the first block that is not empty.
 
-    The app yields b'' and waits at a barrier; the wire is watched. Then it replaces status and headers, and yields
-    its body: the client sees the second status alone. Middleware yields b'' while it has nothing to pass on yet.
+    Sends: A plain request; the app yields b'' and waits at a barrier, while the wire is watched; then it replaces
+    status and headers, and yields its body.
+    Expects: Not a byte before that, and the second status with its headers alone.
+    Why: Middleware yields b'' while it has nothing to pass on yet; an error that follows would go out as a success.
     """
     answer = await _silent_while_held(x, "/empty-then-replace", "empty", b"replaced\n", status=503)
     equal((answer.all("X-First"), answer.all("X-Second")), ([], [b"yes"]), "X-First and X-Second")
@@ -116,7 +128,9 @@ async def _silent_while_held(x: Exchange, target: str, barrier: str, body: bytes
 async def empty_iterable(x: Exchange, what: str) -> None:
     """Status and headers go out also where the iterable yields nothing, or nothing but b''.
 
-    An empty list, an empty iterator, and one b''. Redirects look like this.
+    Sends: A plain request; the app sets a header and returns an empty list, an empty iterator, or one b''.
+    Expects: A whole answer with that header and no body.
+    Why: Redirects look like this; without their head the browser shows that the server sent nothing.
     """
     answer = await x.get(f"/empty-body?what={what}")
     served(answer, b"")
@@ -134,7 +148,9 @@ async def empty_iterable(x: Exchange, what: str) -> None:
 async def late_call(x: Exchange) -> None:
     """An app that is a generator works: start_response is called by the first next().
 
-    The status and headers that it gives then go out.
+    Sends: A plain request; the app is a generator and calls start_response in its first step.
+    Expects: Its status, its header and its body.
+    Why: Apps that are written as generators fail on every page.
     """
     answer = await x.get("/start-late")
     await told(x, "first-next", "the iterable to be iterated")
@@ -153,7 +169,10 @@ async def late_call(x: Exchange) -> None:
 async def play_dumb(x: Exchange) -> None:
     """Status, reason, repeated headers and their order, and the body pass as the app gave them.
 
-    A `299 Gauntlet Run`, three X-Order, two Set-Cookie, and a Content-Type with quotes and a comma.
+    Sends: A plain request; the app answers `299 Gauntlet Run`, three X-Order, two Set-Cookie, and a Content-Type with
+    quotes and a comma.
+    Expects: All of it as the app gave it: status, reason, values and their order, and the body.
+    Why: Of two cookies one is lost, and the user's login with it; what works on one server fails on the next.
     """
     answer = await x.get("/play-dumb")
     served(answer, b"dumb\n", 299)
