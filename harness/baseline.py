@@ -118,7 +118,7 @@ def told(cell: Check) -> str:
         return ""
     match mark.standing:
         case Standing.EXPECTED:
-            return f"expected: {mark.reason}"
+            return f"as the baseline expects: {mark.reason}"
         case Standing.UNEXPECTED_PASS:
             return f"passes, and the baseline expects {mark.verdict}: delete {mark.where}"
         case Standing.EXPIRED:

@@ -108,8 +108,8 @@ def test_an_interpreters_version_stands_behind_its_name() -> None:
 def test_as_expected_breaks_nothing() -> None:
     found = held(TEXT, run(Verdict.FAIL, Verdict.WARN, Verdict.PASS))
     assert found == {
-        "one": (Standing.EXPECTED, "expected: reported"),
-        "two": (Standing.EXPECTED, "expected: meant"),
+        "one": (Standing.EXPECTED, "as the baseline expects: reported"),
+        "two": (Standing.EXPECTED, "as the baseline expects: meant"),
     }
 
 

@@ -25,12 +25,18 @@ def test_servers_and_thresholds(tmp_path: Path) -> None:
     )
 
 
+def test_a_baseline_lies_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.wsgi-gauntlet]\nbaseline = "ci/known.toml"\n')
+    assert read(tmp_path / "pyproject.toml").baseline == tmp_path / "ci" / "known.toml"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("[tool", "is not TOML"),
         ("\udcff", "is not TOML"),
         ("[tool.wsgi-gauntlet]\nserver = 1", "did you mean servers?"),
+        ("[tool.wsgi-gauntlet]\nbaseline = 1", "baseline takes the name of a file"),
         ("[tool.wsgi-gauntlet]\nservers = 1", "servers is a table"),
         ("[tool.wsgi-gauntlet.servers]\nmine = 1", "takes a command template"),
         ("[tool.wsgi-gauntlet.thresholds]\nspeed = 1", "knows no 'speed'"),
