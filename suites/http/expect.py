@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ...harness import expect
-from ...harness.catalog import MAY, MUST, case
+from ...harness.catalog import MAY, MUST, SHOULD, case
 from ...harness.exchange import Exchange
-from ...harness.references import rfc9110
-from ...harness.response import Response
-from .verbs import PATIENCE, ask, post, served, served_body, survives, was_refused
+from ...harness.references import rfc9110, rfc9112
+from ...harness.response import Ending, Response
+from .verbs import PATIENCE, ask, in_step, post, seen, served, served_body, survives, was_refused
 
 CONTINUE = ("Expect: 100-continue", "Content-Length: 5")
 IMMEDIATE = rfc9110(
@@ -41,7 +41,10 @@ async def _asks_first(
 async def one_continue(x: Exchange) -> None:
     """A client that asks first gets exactly one 100 before it sends its body, and is served; or a final answer at once.
 
-    curl asks for every upload over 1 MB and waits a second where no 100 comes; other clients wait for ever.
+    Sends: the head of a POST with `Expect: 100-continue`, to an app that reads; the body of five bytes once a 100 has
+    come.
+    Expects: exactly one 100, then 200, and the app reads the five bytes; or a refusal (4xx or 5xx) in the 100's place.
+    Why: curl asks for every upload over 1 MB and waits a second where no 100 comes; other clients wait for ever.
     """
     begun, final = await _asks_first(x)
     await _one_continue(x, begun, final)
@@ -51,7 +54,10 @@ async def one_continue(x: Exchange) -> None:
 async def value_case(x: Exchange) -> None:
     """`100-Continue` asks for a 100 as `100-continue` does.
 
-    Sends the one where the other is usual. RFC 2616 left the case open too, so that clients may spell it as they like.
+    Sends: the head of a POST with `Expect: 100-Continue`; the body of five bytes once a 100 has come.
+    Expects: exactly one 100, then 200, and the app reads the five bytes; or a refusal in the 100's place.
+    Why: Some clients spell it so. Their uploads hang, or wait a second each, on a server that compares letter by
+    letter.
     """
     begun, final = await _asks_first(x, ("Expect: 100-Continue", "Content-Length: 5"))
     await _one_continue(x, begun, final)
@@ -61,7 +67,11 @@ async def value_case(x: Exchange) -> None:
 async def before_chunks(x: Exchange) -> None:
     """A client that asks first is also told to send a chunked body.
 
-    Sends a head with `Expect: 100-continue` and `Transfer-Encoding: chunked`, and the chunks once it is told to.
+    Sends: the head of a POST with `Expect: 100-continue` and `Transfer-Encoding: chunked`; the chunks once a 100 has
+    come.
+    Expects: exactly one 100, then 200, and the app reads `hello`; or a refusal, as 411, in the 100's place.
+    Why: A client that streams what it does not have yet asks first, for it cannot send it twice. Without the 100 its
+    upload never begins.
     """
     begun, final = await _asks_first(
         x, ("Expect: 100-continue", "Transfer-Encoding: chunked"), b"5\r\nhello\r\n0\r\n\r\n"
@@ -82,7 +92,10 @@ async def _one_continue(x: Exchange, begun: bytes, final: Response) -> None:
 async def answered_unread(x: Exchange) -> None:
     """An app that does not read the body may be answered without a 100 before; a 100 is allowed as well.
 
-    Sends a head with `Expect: 100-continue` to an app that answers without reading, and waits for the first line.
+    Sends: the head of a POST with `Expect: 100-continue`, to an app that answers without reading.
+    Expects: a 100 or the final answer, before any of the body is sent.
+    Why: A refusal at once saves the client the upload: a gigabyte on a phone's account. Silence leaves both waiting for
+    each other.
     """
     wire = await x.connect()
     await wire.send(post(x, *CONTINUE, target="/echo"))
@@ -100,8 +113,10 @@ async def answered_unread(x: Exchange) -> None:
 async def http10(x: Exchange) -> None:
     """HTTP/1.0 never gets a 100, not even where it asks for one.
 
-    Sends `Expect: 100-continue` in HTTP/1.0, body and all. A client of HTTP/1.0 takes the first status line for the
-    answer.
+    Sends: a POST in HTTP/1.0 with `Expect: 100-continue`, body and all.
+    Expects: no 1xx; the app reads the five bytes and its answer comes.
+    Why: A client of HTTP/1.0 takes the first status line for the answer: its user sees `100 Continue` and an empty
+    page.
     """
     told = await ask(x, post(x, *CONTINUE, body=b"hello", version="HTTP/1.0"))
     expect.that(not told.answer.interim, "no interim answer", [each.status for each in told.answer.interim])
@@ -119,10 +134,16 @@ async def http10(x: Exchange) -> None:
 async def unknown(x: Exchange) -> None:
     """An expectation that nobody knows gets 417 or is ignored.
 
-    Sends `Expect: gauntlet`.
+    Sends: a GET with `Expect: gauntlet`.
+    Expects: 417 without a call of the app, or served as if it were not there; the next request on the connection is
+    served as itself, or the connection is closed.
+    Why: A client that depends on what it asked for must be able to tell from the answer; one that does not must not be
+    kept out.
     """
     told = await ask(x, x.request("/echo", headers=[("Expect", "gauntlet")]))
-    if not was_refused(told, (417,)):
+    if was_refused(told, (417,)):
+        in_step(told)
+    else:
         served(told)
 
 
@@ -137,7 +158,11 @@ async def unknown(x: Exchange) -> None:
 async def early_body(x: Exchange) -> None:
     """A client that does not wait for the 100 is served, and the connection stays in step.
 
-    Sends head and body at once, as clients do that tire of waiting, then another request.
+    Sends: a POST with `Expect: 100-continue` and its body of five bytes at once, then another request.
+    Expects: at most one 100, then 200, and the app reads the five bytes; the next request on the connection is served
+    as itself.
+    Why: Clients tire of waiting, and send. A server that has lost count by then gives the next answer to the wrong
+    request.
     """
     told = await ask(x, post(x, *CONTINUE, body=b"hello"))
     expect.that(len(told.answer.interim) <= 1, "one 100 at most", [each.status for each in told.answer.interim])
@@ -156,8 +181,10 @@ async def early_body(x: Exchange) -> None:
 async def interim_clean(x: Exchange) -> None:
     """A 100 has neither Content-Length nor Transfer-Encoding, and no body.
 
-    Sends a head with `Expect: 100-continue` and reads the interim answer. A length on it makes a client read the
-    final answer as its body.
+    Sends: the head of a POST with `Expect: 100-continue`; the body once a 100 has come.
+    Expects: neither Content-Length nor Transfer-Encoding in the 100. Where no 100 comes there is nothing to look at.
+    Why: A length there makes a client read the final answer as the 100's body, and wait for an answer that has long
+    come.
     """
     begun, _ = await _asks_first(x)
     if not begun.startswith(b"HTTP/1.1 1"):
@@ -165,3 +192,69 @@ async def interim_clean(x: Exchange) -> None:
     fields = begun.lower()
     for name in (b"content-length", b"transfer-encoding"):
         expect.lacks(fields, name, "the 100")
+
+
+@case(
+    MUST,
+    rfc9112(
+        "6.3",
+        "If the sender closes the connection or the recipient times out before the indicated number of octets are "
+        "received, the recipient MUST consider the message to be incomplete and close the connection.",
+    ),
+    needs=["http/expect/one-continue"],
+)
+async def body_never_sent(x: Exchange) -> None:
+    """A client that asks first and then goes without sending its body holds nobody up.
+
+    Sends: the head of a POST with `Expect: 100-continue` to an app that reads, waits for the 100, and closes the
+    sending side.
+    Expects: the connection closed, the app never told of bytes that did not come, one answer at most, and a plain
+    request on a new connection served.
+    Why: People close their browsers in the middle of an upload. A worker that waits on for the body is lost to all
+    others; a server that makes one up stores an empty file as theirs.
+    """
+    wire = await x.connect()
+    await wire.send(post(x, *CONTINUE))
+    await wire.receive_until(b"\r\n\r\n", timeout=PATIENCE)
+    await wire.half_close()
+    ending = await wire.ending(PATIENCE)
+    answer, more = await wire.response(timeout=0.1), await wire.response(timeout=0.1)
+    await wire.close()
+    told = await seen(x, answer)
+    expect.that(ending is not Ending.OPEN, "the connection closed", f"{answer.describe()}; open after {PATIENCE:g} s")
+    expect.that(more.nothing, "one answer at most", more.describe())
+    expect.that(len(told.calls) <= 1, "one call of the app at most", told.describe())
+    expect.that(not any(e.detail["length"] for e in told.bodies), "no body for the app to read", told.describe())
+
+
+@case(
+    SHOULD,
+    rfc9110(
+        "10.1.1",
+        "A server that responds with a final status code before reading the entire request content SHOULD indicate "
+        "whether it intends to close the connection",
+    ),
+)
+async def final_says_whether(x: Exchange) -> None:
+    """An answer that comes in place of the 100 says that the connection closes, or the body is read when it comes.
+
+    Sends: the head of a POST with `Expect: 100-continue` to an app that answers without reading. Where the answer says
+    nothing of closing, then the body of five bytes, and another request.
+    Expects: a 100 before the answer; or an answer that says `Connection: close`; or one after which the body is taken
+    for a body and the request behind it is served.
+    Why: The client has to choose between sending a gigabyte in vain and opening a new connection. Told wrongly, it
+    sends into a closing connection and its user sees a network error instead of the answer.
+    """
+    wire = await x.connect()
+    await wire.send(post(x, *CONTINUE, target="/echo"))
+    answer = await wire.response(timeout=PATIENCE)
+    if answer.interim or answer.says_close:
+        await wire.close()
+        await survives(x)
+        return
+    await wire.send(b"hello" + x.request("/echo", token=f"{x.token}.second"))
+    second = await wire.response(timeout=PATIENCE)
+    await wire.close()
+    await survives(x)
+    good = second.status == 200 and second.body == f"gauntlet {x.token}.second\n".encode()
+    expect.that(good, "`Connection: close`, or the body read and the next request served", second.describe())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ...harness import expect
 from ...harness.catalog import MAY, MUST, case
 from ...harness.exchange import Exchange
-from ...harness.references import rfc9112
-from .verbs import ask, raw, refused, served, was_rejected
+from ...harness.references import rfc9110, rfc9112
+from .verbs import ask, raw, refused, rejected_in_step, served
 
 HOST = rfc9112(
     "3.2",
@@ -20,7 +20,11 @@ HOST = rfc9112(
 async def missing(x: Exchange) -> None:
     """HTTP/1.1 without Host is refused with 400.
 
-    An app that gets no host builds its links and decides by a default that the client did not choose.
+    Sends: a GET in HTTP/1.1 without a Host header.
+    Expects: 400, the app not called; the next request on the connection is served as itself, or the connection is
+    closed.
+    Why: An app that gets no host builds its links, and decides who may do what, by a default that the client did not
+    choose.
     """
     refused(await ask(x, raw(x, f"GET {x.target('/echo')} HTTP/1.1", host=False)))
 
@@ -29,7 +33,11 @@ async def missing(x: Exchange) -> None:
 async def duplicate_different(x: Exchange) -> None:
     """Two different Host headers are refused with 400.
 
-    A proxy that routes by the first and an app that believes the second serve one site's pages under another's name.
+    Sends: a GET with `Host: one.example` and `Host: two.example`.
+    Expects: 400, the app not called; the next request on the connection is served as itself, or the connection is
+    closed.
+    Why: A proxy that routes by the first and an app that believes the second serve one site's pages under another's
+    name, and a cache keeps them for everybody.
     """
     refused(await ask(x, x.request("/echo", headers=[("Host", "one.example"), ("Host", "two.example")])))
 
@@ -38,7 +46,10 @@ async def duplicate_different(x: Exchange) -> None:
 async def duplicate_same(x: Exchange) -> None:
     """Two equal Host headers are refused with 400.
 
-    Sends the same Host twice. The text makes no exception for equal values.
+    Sends: a GET with `Host: one.example` twice.
+    Expects: 400, the app not called; the text makes no exception for equal values. The next request on the connection
+    is served as itself, or the connection is closed.
+    Why: Joined by a comma, as environ has them, they are a host that nobody has, in every link that the app builds.
     """
     refused(await ask(x, x.request("/echo", headers=[("Host", "one.example"), ("Host", "one.example")])))
 
@@ -58,8 +69,11 @@ async def duplicate_same(x: Exchange) -> None:
 async def invalid(x: Exchange, host: str) -> None:
     """A Host that is no host and port is refused with 400.
 
-    The grammar is `uri-host [ ":" port ]`. A comma is a letter that a registered name may have (RFC 3986), so
-    a server may also take it as part of the name.
+    Sends: a GET whose Host is no host and port: with a user name, a path, a blank, a comma, or letters for a port.
+    Expects: 400, the app not called; the next request on the connection is served as itself, or the connection is
+    closed. With a comma also served, if HTTP_HOST is just as sent: RFC 3986 lets a registered name have one.
+    Why: Apps put the host into links and mails. `Host: one.example/path` in a mail to reset a password sends the user,
+    and the secret, wherever an attacker likes.
     """
     told = await ask(x, x.request("/echo", headers=[("Host", host)]))
     if "," in host and told.calls:
@@ -79,10 +93,13 @@ async def invalid(x: Exchange, host: str) -> None:
 async def empty(x: Exchange) -> None:
     """An empty Host is served or refused with 400.
 
-    Sends `Host:` with nothing behind it, as for a target without authority.
+    Sends: a GET with `Host:` and nothing behind it, as for a target without authority.
+    Expects: served, or refused without a call of the app; the next request on the connection is served as itself, or
+    the connection is closed.
+    Why: Some monitors and scripts send this. It must not be what takes a worker down.
     """
     told = await ask(x, x.request("/echo", headers=[("Host", "")]))
-    if not was_rejected(told):
+    if not rejected_in_step(told):
         served(told)
 
 
@@ -98,6 +115,48 @@ async def empty(x: Exchange) -> None:
 async def missing_on_http10(x: Exchange) -> None:
     """HTTP/1.0 without Host is served.
 
-    Health checks and old monitoring send just this; only HTTP/1.1 made Host a duty.
+    Sends: a GET in HTTP/1.0 without a Host header.
+    Expects: served by one call of the app; then the connection is closed, or in step.
+    Why: Health checks of load balancers and old monitors send just this. A server that refuses them is taken out of
+    service, though it is well.
     """
     served(await ask(x, raw(x, f"GET {x.target('/echo')} HTTP/1.0", host=False)))
+
+
+@case(
+    MUST,
+    rfc9110("7.2", 'Host = uri-host [ ":" port ]'),
+    variants={
+        "name": "one.example",
+        "port": "one.example:8080",
+        "address": "192.0.2.1:80",
+        "ipv6": "[2001:db8::1]:80",
+        "capitals": "ONE.example",
+        "empty-port": "one.example:",
+    },
+)
+async def valid(x: Exchange, host: str) -> None:
+    """Every form that a host may have is served, and the app is told of it as it was sent.
+
+    Sends: a GET with a good Host: a name, a name in capitals, a name or an address with a port, an IPv6 address, or a
+    name with a colon and no port.
+    Expects: the request served, and HTTP_HOST as sent (names in lower case are allowed, an empty port may be left
+    out); the next request on the connection is served as itself.
+    Why: An app builds its links, and many frameworks their access checks, on it. A user who comes by an address or
+    an odd port gets an error page, or links that lead elsewhere.
+    """
+    told = served(await ask(x, x.request("/echo", headers=[("Host", host)]))).get("HTTP_HOST", "")
+    expect.equal(told.lower().rstrip(":"), host.lower().rstrip(":"), "HTTP_HOST")
+
+
+@case(MUST, HOST, tags=["security"])
+async def duplicate_on_http10(x: Exchange) -> None:
+    """Two Host headers are refused in HTTP/1.0 too.
+
+    Sends: an HTTP/1.0 request with two different Host headers.
+    Expects: 400, the app not called, and the connection closed or in step. The sentence says "any request message".
+    Why: A proxy that speaks HTTP/1.0 to its servers, as nginx does by default, passes on what its client sent. Where it
+    believes the one host and the app the other, one site's pages are served under another's name.
+    """
+    headers = [("Host", "one.example"), ("Host", "two.example")]
+    refused(await ask(x, x.request("/echo", headers=headers, version="HTTP/1.0")))

@@ -7,7 +7,7 @@ from ...harness.catalog import INFO, MUST, SHOULD, case
 from ...harness.exchange import Exchange
 from ...harness.references import rfc9110, rfc9112
 from ...harness.response import Ending
-from .verbs import PATIENCE, REFUSED, ask, noted, post, raw, refused, survives
+from .verbs import PATIENCE, REFUSED, ask, noted, post, raw, refused, served, survives
 
 TOO_LARGE = rfc9110(
     "5.4",
@@ -31,10 +31,16 @@ TLS_HELLO = bytes.fromhex("160301002f0100002b0303") + bytes(range(32)) + bytes.f
 async def header_too_large(x: Exchange) -> None:
     """A header of 256 KiB is served or gets a 4xx, never a bare reset.
 
-    A browser whose cookies have grown too large shows the reason only where an answer comes.
+    Sends: a GET with a header of 256 KiB.
+    Expects: served, or a status from 400 to 499 without a call of the app; not a bare reset. The next request on the
+    connection is served as itself, or the connection is closed.
+    Why: A user whose cookies have grown too large learns the reason only where an answer comes; with a reset, the site
+    is just down for him.
     """
     told = await ask(x, x.request("/echo", headers=[("X-A", "a" * 262144)]))
-    if not told.calls:
+    if told.calls:
+        served(told)
+    else:
         refused(told, REFUSED)
 
 
@@ -42,10 +48,16 @@ async def header_too_large(x: Exchange) -> None:
 async def too_many_headers(x: Exchange) -> None:
     """20,000 headers are served or get a 4xx, never a bare reset.
 
-    Sends X-0 to X-19999. Each costs the server far more memory than it costs the client.
+    Sends: a GET with 20,000 headers, X-0 to X-19999.
+    Expects: served, or a status from 400 to 499 without a call of the app; not a bare reset. The next request on the
+    connection is served as itself, or the connection is closed.
+    Why: Each header costs the server far more memory than it costs the client. Without a limit, one client can take the
+    site down.
     """
     told = await ask(x, x.request("/echo", headers=[(f"X-{number}", "a") for number in range(20000)]))
-    if not told.calls:
+    if told.calls:
+        served(told)
+    else:
         refused(told, REFUSED)
 
 
@@ -56,7 +68,10 @@ async def too_many_headers(x: Exchange) -> None:
 async def body_limit(x: Exchange) -> None:
     """What comes of a declared body of 10 GB, of which nothing is sent.
 
-    Sends the head of a POST with `Content-Length: 10000000000` and waits half a second.
+    Sends: the head of a POST with `Content-Length: 10000000000` to an app that does not read, and nothing of the body
+    for half a second.
+    Expects: nothing in particular: what is answered within that time is recorded.
+    Why: An operator should know whether the server itself says no to such an upload, or leaves that to the app.
     """
     wire = await x.connect()
     await wire.send(post(x, "Content-Length: 10000000000", target="/echo"))
@@ -69,8 +84,10 @@ async def body_limit(x: Exchange) -> None:
 async def half_request_then_fin(x: Exchange, size: int) -> None:
     """A request that ends within its head never reaches the app.
 
-    Sends a request cut within its first line, its headers or its empty line, and closes the sending side. An order
-    that was cut off in transit must not be carried out.
+    Sends: a request cut within its first line, its headers or its empty line; then our sending side is closed.
+    Expects: the app never called, and a plain request on a new connection served. A refusal may be sent or not.
+    Why: An order that was cut off in transit must not be carried out: the header that was lost may be the one that
+    forbids it.
     """
     wire = await x.connect()
     await wire.send(x.request("/echo", headers=[("X-Some-Header", "some value")])[:size])
@@ -99,7 +116,10 @@ async def _not_http(x: Exchange, data: bytes) -> None:
 async def garbage(x: Exchange) -> None:
     """Bytes that are no HTTP get 400 or a closed connection, never an answer of the app.
 
-    Sends the bytes 14 to 255 and an empty line, and closes the sending side.
+    Sends: the bytes 14 to 255 and an empty line; then our sending side is closed.
+    Expects: a refusal, or nothing; the connection closed; the app never called; a plain request on a new connection
+    served.
+    Why: Scanners send such bytes all day. An app that is called for them fills its log with errors, and may do worse.
     """
     await _not_http(x, bytes(range(14, 256)) + b"\r\n\r\n")
 
@@ -108,7 +128,11 @@ async def garbage(x: Exchange) -> None:
 async def tls_hello(x: Exchange) -> None:
     """A TLS handshake on a plain port gets 400 or a closed connection once the client gives up, and no call.
 
-    Sends a ClientHello and closes the sending side, as a browser does that was given https:// for a plain port.
+    Sends: a TLS ClientHello on a plain port; then our sending side is closed.
+    Expects: a refusal, or nothing; the connection closed; the app never called; a plain request on a new connection
+    served.
+    Why: Somebody typed https:// for a plain port. The browser can say so if the connection ends, and shows a blank page
+    if it does not.
     """
     await _not_http(x, TLS_HELLO)
 
@@ -117,7 +141,11 @@ async def tls_hello(x: Exchange) -> None:
 async def h2_preface(x: Exchange) -> None:
     """The preface of HTTP/2 gets an error or a closed connection, never an answer of the app.
 
-    Sends what a client of HTTP/2 says first on a plain connection. `PRI` is a method made to be refused by servers
+    Sends: what a client of HTTP/2 says first on a plain connection, `PRI * HTTP/2.0` and the rest; then our sending
+    side is closed.
+    Expects: a refusal, or nothing; the connection closed; the app never called; a plain request on a new connection
+    served.
+    Why: Clients try HTTP/2 in this way and fall back where it is refused. PRI is a method made to be refused by servers
     of HTTP/1.
     """
     await _not_http(x, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9))
@@ -127,8 +155,10 @@ async def h2_preface(x: Exchange) -> None:
 async def slow_headers(x: Exchange) -> None:
     """Whether others are served while one client is half-way through its head.
 
-    Sends a head without its empty line, then a whole request on another connection, and waits one second for its
-    answer.
+    Sends: a head without its empty line; then, on another connection, a whole request.
+    Expects: nothing in particular: whether the second is answered within one second is recorded.
+    Why: A server with one worker that waits for the one client keeps all others waiting: a phone in a tunnel is enough,
+    no attacker needed.
     """
     slow = await x.connect()
     await slow.send(raw(x, f"GET {x.target('/echo')} HTTP/1.1")[:-2])
@@ -144,7 +174,10 @@ async def slow_headers(x: Exchange) -> None:
 async def slow_body(x: Exchange) -> None:
     """Whether others are served while one client is half-way through its body.
 
-    Sends half a body, then a whole request on another connection, and waits one second for its answer.
+    Sends: half the body of a POST; then, on another connection, a whole request.
+    Expects: nothing in particular: whether the second is answered within one second is recorded.
+    Why: An upload over a slow line must not keep all others from the site. Whether it does decides if a buffering proxy
+    is needed in front.
     """
     slow = await x.connect()
     await slow.send(post(x, "Content-Length: 10", body=b"hello"))

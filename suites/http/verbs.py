@@ -71,9 +71,16 @@ def raw(x: Exchange, request_line: str, *fields: str, host: bool = True, body: b
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
-def post(x: Exchange, *fields: str, body: bytes = b"", target: str = "/read", version: str = "HTTP/1.1") -> bytes:
+def post(
+    x: Exchange,
+    *fields: str,
+    body: bytes = b"",
+    target: str = "/read",
+    version: str = "HTTP/1.1",
+    method: str = "POST",
+) -> bytes:
     """Return a POST of exactly these fields and body, to the app's reader; framing is left to `fields`."""
-    return raw(x, f"POST {x.target(target)} {version}", *fields, body=body)
+    return raw(x, f"{method} {x.target(target)} {version}", *fields, body=body)
 
 
 def hidden(x: Exchange) -> bytes:
@@ -138,11 +145,20 @@ async def survives(x: Exchange) -> None:
 
 
 def refused(told: Seen, statuses: Collection[int] = (400,), *, closes: bool = False) -> None:
-    """Expect one of `statuses`, the app not called, and with `closes` the connection closed."""
+    """Expect one of `statuses`, the app not called, and the connection in step after it, or with `closes` closed."""
     expected = f"{_listed(statuses)} and the app not called"
     expect.that(not told.calls and told.answer.status in statuses, expected, told.describe())
     if closes:
         closed(told)
+    in_step(told)
+
+
+def rejected_in_step(told: Seen) -> bool:
+    """Say whether it was rejected in any way; then the connection must be in step, or closed."""
+    if not was_rejected(told):
+        return False
+    in_step(told)
+    return True
 
 
 def was_refused(told: Seen, statuses: Collection[int] = REFUSED) -> bool:
@@ -175,6 +191,7 @@ def served_body(told: Seen, body: bytes) -> None:
     responding with 411 (Length Required)."
     """
     if was_refused(told, (411,)):
+        in_step(told)
         return
     served(told)
     got = [each.detail["data"].encode("latin-1") for each in told.bodies]
@@ -184,12 +201,21 @@ def served_body(told: Seen, body: bytes) -> None:
 def spoiled(told: Seen) -> None:
     """Expect a body whose framing is broken not to be taken for a whole one: no 2xx, and the connection closed.
 
-    A server that hands over bodies as they come has called the app by then, so the call itself is no fault.
+    A server that hands over bodies as they come has called the app by then, so the call itself is no fault; that the
+    app could read to a normal end is one.
     """
     status = told.answer.status
     taken = status is not None and status < 400
     expect.that(not taken, "an error answer, or none, to a body with broken framing", told.describe())
+    expect.that(not told.bodies, "the app never told that the body came to its end", told.describe())
+    expect.that(len(told.calls) <= 1, "one call of the app at most", told.describe())
     closed(told)
+
+
+def answered(told: Seen) -> None:
+    """Expect an answer, or the connection's end in its place."""
+    good = told.answer.status is not None or (told.answer.nothing and told.ending is not Ending.OPEN)
+    expect.that(good, "an answer, or the connection closed", told.describe())
 
 
 def closed(told: Seen) -> None:
@@ -204,8 +230,11 @@ def closed(told: Seen) -> None:
 
 
 def in_step(told: Seen) -> None:
-    """Expect the second request on the connection to be served as itself, or the connection to be closed."""
-    if told.after is None or (told.after.nothing and told.ending is not Ending.OPEN):
+    """Expect the second request on the connection to be served as itself, or the connection to be closed.
+
+    Where the answer says that the connection closes, none was sent: then nothing more may come.
+    """
+    if told.after is None or (told.after.nothing and (told.ending is not Ending.OPEN or told.answer.says_close)):
         return
     good = told.after.status == 200 and told.after.body.endswith(b".next\n")
     expect.that(good, "the next request on the connection served, or the connection closed", told.after.describe())

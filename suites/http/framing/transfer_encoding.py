@@ -11,6 +11,7 @@ from ..verbs import (
     ask,
     closed,
     hidden,
+    in_step,
     never_hidden,
     post,
     refused,
@@ -43,12 +44,18 @@ UNKNOWN_CODING = rfc9112(
 async def te_and_cl(x: Exchange, length: int) -> None:
     """With both Transfer-Encoding and Content-Length, a request is refused or read as chunked, and the connection ends.
 
-    The classic of request smuggling: whoever reads the length sees another body than whoever reads the chunks.
+    Sends: a POST with both `Transfer-Encoding: chunked` and a Content-Length; the chunks hold `hello`, the length is
+    that of the coded body, four bytes, or one byte more than there are.
+    Expects: a refusal without a call of the app, or one call that reads `hello`. Either way the connection is closed
+    after the answer.
+    Why: The classic of request smuggling: whoever reads the length sees another body than whoever reads the chunks, and
+    what lies between is a request that only one of them has checked.
     """
     body = HELLO.ljust(length, b".")
     told = await ask(x, post(x, f"Content-Length: {length}", "Transfer-Encoding: chunked", body=body))
     if not was_rejected(told):
         served_body(told, b"hello")
+    expect.that(len(told.calls) <= 1, "one call of the app at most", told.describe())
     closed(told)
 
 
@@ -66,13 +73,18 @@ async def te_and_cl(x: Exchange, length: int) -> None:
 async def te_on_http10(x: Exchange, hide: bool) -> None:
     """Transfer-Encoding in HTTP/1.0 ends the connection, keep-alive or not.
 
-    Sends a body under `chunked` in HTTP/1.0 with keep-alive, then another request. An old proxy in between may have
-    passed the body on unread, and a server that overlooks the coding takes the body for the next request.
+    Sends: a POST in HTTP/1.0 with keep-alive, chunked: either a chunk that holds `hello`, or a whole request in place
+    of chunks. Then another request, where the answer allows one.
+    Expects: an answer, refusal or not; at most one call of the app, none for the request in the body; and the
+    connection closed.
+    Why: An old proxy in between does not know chunks and passes them on unread. A server that goes on behind them on
+    the same connection takes bytes of one user's body for another one's request.
     """
     fields = ("Transfer-Encoding: chunked", "Connection: keep-alive")
     told = await ask(x, post(x, *fields, body=hidden(x) if hide else HELLO, version="HTTP/1.0"))
     expect.that(told.answer.status is not None, "an answer", told.describe())
     never_hidden(told)
+    expect.that(len(told.calls) <= 1, "one call of the app at most", told.describe())
     closed(told)
 
 
@@ -80,8 +92,10 @@ async def te_on_http10(x: Exchange, hide: bool) -> None:
 async def te_not_final(x: Exchange, value: str) -> None:
     """A Transfer-Encoding that does not end with chunked is refused, and the connection is closed.
 
-    Sends `chunked, identity` or `chunked, gzip`. Where the last coding is not chunked, nothing marks the body's
-    end.
+    Sends: a POST with `Transfer-Encoding: chunked, identity` or `chunked, gzip`, and a chunked body.
+    Expects: 400 (or 501 for a coding that is not known), the app not called, and the connection closed.
+    Why: Where the last coding is not chunked nothing marks the body's end. A server that guesses one can be made to see
+    a request where the proxy in front sees a body.
     """
     refused(await ask(x, post(x, f"Transfer-Encoding: {value}", body=HELLO)), UNDELIMITED, closes=True)
 
@@ -90,7 +104,11 @@ async def te_not_final(x: Exchange, value: str) -> None:
 async def te_unknown(x: Exchange) -> None:
     """A transfer coding that nobody knows gets 501.
 
-    Sends `gauntlet, chunked`. The body's end can be found, but an app would be handed what it cannot read.
+    Sends: a POST with `Transfer-Encoding: gauntlet, chunked` and a chunked body.
+    Expects: 501, the app not called; the next request on the connection is served as itself, or the connection is
+    closed.
+    Why: The body's end can be found, but an app that is handed what nobody has decoded stores rubbish as the user's
+    upload.
     """
     refused(await ask(x, post(x, "Transfer-Encoding: gauntlet, chunked", body=HELLO)), (501,))
 
@@ -99,7 +117,10 @@ async def te_unknown(x: Exchange) -> None:
 async def te_chunked_twice(x: Exchange) -> None:
     """`chunked, chunked` is refused.
 
-    Sends a body that is chunked once under `chunked, chunked`. One server unwraps once, the next twice.
+    Sends: a POST with `Transfer-Encoding: chunked, chunked` and a body that is chunked once.
+    Expects: 400 or 501, the app not called; the next request on the connection is served as itself, or the connection
+    is closed.
+    Why: One server unwraps once, the next one twice: two bodies, and a gap between them for a smuggled request.
     """
     refused(await ask(x, post(x, "Transfer-Encoding: chunked, chunked", body=HELLO)), UNDELIMITED)
 
@@ -113,7 +134,12 @@ async def te_chunked_twice(x: Exchange) -> None:
 async def te_two_lines(x: Exchange, values: tuple[str, str]) -> None:
     """Two Transfer-Encoding lines are one list: chunked in the first and something else in the second is refused.
 
-    Sends `chunked` and another coding on two lines. A server that looks at one line alone sees a chunked body.
+    Sends: a POST with `Transfer-Encoding: chunked` on one line and `identity` or `gzip` on a second, and a chunked
+    body.
+    Expects: 400 or 501, the app not called, and the connection closed: the two lines are the list `chunked, identity`,
+    whose end is not chunked.
+    Why: A server that looks at the first line alone sees a chunked body where the proxy, which looks at the last, sees
+    none. An attacker writes requests into the difference.
     """
     fields = [f"Transfer-Encoding: {value}" for value in values]
     refused(await ask(x, post(x, *fields, body=HELLO)), UNDELIMITED, closes=True)
@@ -127,7 +153,11 @@ async def te_two_lines(x: Exchange, values: tuple[str, str]) -> None:
 async def te_empty_elements(x: Exchange, value: str) -> None:
     """Empty members of the Transfer-Encoding list are ignored.
 
-    Sends `, chunked` or `chunked,`. Software that joins and removes list members leaves such commas behind.
+    Sends: a POST with `Transfer-Encoding: , chunked` or `chunked,`, and `hello` in a chunk.
+    Expects: the app reads `hello` (or 411 without a call, from a server that takes no chunks); the next request on the
+    connection is served as itself.
+    Why: Software that joins and removes members of lists leaves such commas behind. The upload of a user behind it is
+    refused for nothing.
     """
     served_body(await ask(x, post(x, f"Transfer-Encoding: {value}", body=HELLO)), b"hello")
 
@@ -136,9 +166,29 @@ async def te_empty_elements(x: Exchange, value: str) -> None:
 async def te_case(x: Exchange) -> None:
     """`cHuNkEd` is chunked.
 
-    Sends `cHuNkEd`. A server that misses it reads the chunks as the next request.
+    Sends: a POST with `Transfer-Encoding: cHuNkEd`, and `hello` in a chunk.
+    Expects: the app reads `hello` (or 411 without a call); the next request on the connection is served as itself.
+    Why: A server that misses the coding takes the chunks for the next request, while the proxy in front takes them for
+    a body: a request that nobody has checked.
     """
     served_body(await ask(x, post(x, "Transfer-Encoding: cHuNkEd", body=HELLO)), b"hello")
+
+
+@case(
+    MUST,
+    rfc9112("5.1", "The field line value does not include that leading or trailing whitespace"),
+    tags=SECURITY,
+    variants={"none": "chunked", "tab": "\tchunked", "around": " \t chunked \t "},
+)
+async def te_whitespace(x: Exchange, value: str) -> None:
+    """Blanks and tabs around `chunked` change nothing, nor does their absence.
+
+    Sends: a POST with `Transfer-Encoding:chunked`, or with blanks and tabs around the word; `hello` in a chunk.
+    Expects: the app reads `hello` (or 411 without a call); the next request on the connection is served as itself.
+    Why: A tab is all that an attacker needs where one server knows the coding behind it and the next one does not: the
+    chunks are a body to the one and requests to the other.
+    """
+    served_body(await ask(x, post(x, f"Transfer-Encoding:{value}", body=HELLO)), b"hello")
 
 
 @case(
@@ -160,7 +210,11 @@ async def te_case(x: Exchange) -> None:
 async def te_obfuscated(x: Exchange, value: str) -> None:
     """What only resembles chunked is refused, never read as chunked, and the connection is closed.
 
-    Attackers look for a spelling that one of two servers in a chain takes for chunked.
+    Sends: a POST whose Transfer-Encoding only resembles chunked: a control character, a non-breaking space, quotes, a
+    letter or a word too many. Its body is chunked.
+    Expects: 400 or 501, the app not called, and the connection closed.
+    Why: Attackers look for a spelling that one of two servers in a chain takes for chunked and the other does not.
+    Through the difference they send requests in other users' names.
     """
     refused(await ask(x, post(x, f"Transfer-Encoding: {value}", body=HELLO)), UNDELIMITED, closes=True)
 
@@ -177,10 +231,16 @@ async def te_obfuscated(x: Exchange, value: str) -> None:
 async def te_folded(x: Exchange) -> None:
     """A folded `Transfer-Encoding: chunked` is refused or read as chunked, not overlooked.
 
-    Sends `Transfer-Encoding:` with `chunked` on a continuation line. One of two servers may see no coding at all.
+    Sends: a POST with `Transfer-Encoding:`, a line break, a blank and `chunked`, and `hello` in a chunk.
+    Expects: a refusal without a call of the app, or the app reads `hello`. Either way the next request on the
+    connection is served as itself, or the connection is closed.
+    Why: One of two servers may see an empty header and so no coding at all. The chunks are then requests to the one and
+    a body to the other.
     """
     told = await ask(x, post(x, "Transfer-Encoding:\r\n chunked", body=HELLO))
-    if not was_refused(told):
+    if was_refused(told):
+        in_step(told)
+    else:
         served_body(told, b"hello")
 
 
@@ -192,7 +252,10 @@ async def te_folded(x: Exchange) -> None:
 async def te_parameters(x: Exchange) -> None:
     """`chunked;q=1` is refused.
 
-    Sends `chunked;q=1`. Whether that is still chunked is what two servers may disagree on.
+    Sends: a POST with `Transfer-Encoding: chunked;q=1` and `hello` in a chunk.
+    Expects: 400 or 501, the app not called; the next request on the connection is served as itself, or the connection
+    is closed.
+    Why: Whether that is still chunked is what two servers may disagree on, and an attacker needs no more than that.
     """
     refused(await ask(x, post(x, "Transfer-Encoding: chunked;q=1", body=HELLO)), UNDELIMITED)
 
@@ -201,7 +264,11 @@ async def te_parameters(x: Exchange) -> None:
 async def te_identity(x: Exchange) -> None:
     """`Transfer-Encoding: identity`, which was withdrawn in 2014, is refused.
 
-    Sends `identity` beside a Content-Length. Servers that know the old coding use the length; others must not
-    guess.
+    Sends: a POST with `Transfer-Encoding: identity`, which was withdrawn in 2014, beside `Content-Length: 5` and five
+    bytes.
+    Expects: 400 or 501, the app not called; the next request on the connection is served as itself, or the connection
+    is closed.
+    Why: Servers that know the old coding use the length, others find no end of the body. Where two of them stand in a
+    row, the body's end is the attacker's choice.
     """
     refused(await ask(x, post(x, "Transfer-Encoding: identity", "Content-Length: 5", body=b"hello")), UNDELIMITED)

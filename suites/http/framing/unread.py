@@ -8,7 +8,7 @@ from ....harness import expect
 from ....harness.catalog import MUST, case
 from ....harness.exchange import Exchange
 from ....harness.references import rfc9112
-from ..verbs import ask, hidden, never_hidden, no_hidden_call, post, raw, served
+from ..verbs import PATIENCE, answered, ask, hidden, never_hidden, no_hidden_call, post, raw, seen, served
 
 SECURITY = ["security"]
 READ_OR_CLOSE = rfc9112(
@@ -49,6 +49,10 @@ AMBIGUITIES: dict[str, Ambiguity] = {
         _chunk(h),
     ),
     "coding-folded": lambda h: (["Transfer-Encoding:\r\n chunked", f"Content-Length: {_size_line(h)}"], _chunk(h)),
+    "coding-behind-lf": lambda h: (
+        [f"X-A: a\nTransfer-Encoding: chunked\r\nContent-Length: {5 + len(h)}"],
+        b"0\r\n\r\n" + h,
+    ),
     "coding-behind-cr": lambda h: (
         [f"X-A: a\rTransfer-Encoding: chunked\r\nContent-Length: {5 + len(h)}"],
         b"0\r\n\r\n" + h,
@@ -61,10 +65,16 @@ AMBIGUITIES: dict[str, Ambiguity] = {
 async def desync(x: Exchange, ambiguity: Ambiguity) -> None:
     """A request hidden where two readers may disagree on the body's end is never served.
 
-    Behind a proxy that reads the other way, the hidden request is answered to the next user of the connection.
+    Sends: a POST whose body's end two readers may see in different places (two lengths, a length and chunks, a coding
+    in a doubtful spelling), with a whole request where they disagree.
+    Expects: an answer, or the connection closed; the app is called once at most, and never for the hidden request; a
+    further request on the connection is served as itself, or the connection is closed.
+    Why: Behind a proxy that reads it the other way, the hidden request was never checked, and its answer goes to the
+    next user of the connection.
     """
     fields, body = ambiguity(hidden(x))
     told = await ask(x, post(x, *fields, body=body, target="/echo"))
+    answered(told)
     never_hidden(told)
     expect.that(len(told.calls) <= 1, "one call of the app at most", told.describe())
 
@@ -73,7 +83,12 @@ async def desync(x: Exchange, ambiguity: Ambiguity) -> None:
 async def get_with_body(x: Exchange) -> None:
     """The body of a GET is consumed, or the connection is closed; it never becomes a request.
 
-    Sends a GET whose body is a whole request. Apps do not read the body of a GET, so it is left to the server.
+    Sends: a GET with a Content-Length whose body is a whole request, to an app that does not read it; then another
+    request.
+    Expects: an answer; the app is not called for what lies in the body; the next request is served as itself, or the
+    connection is closed.
+    Why: Apps do not read the body of a GET, and servers forget that it can have one. A proxy that counts it as a body
+    has not checked the request inside.
     """
     body = hidden(x)
     told = await ask(x, raw(x, f"GET {x.target('/echo')} HTTP/1.1", f"Content-Length: {len(body)}", body=body))
@@ -85,7 +100,11 @@ async def get_with_body(x: Exchange) -> None:
 async def head_with_body(x: Exchange) -> None:
     """The body of a HEAD is consumed, or the connection is closed; it never becomes a request.
 
-    Sends a HEAD whose body is a whole request, then another request.
+    Sends: a HEAD with a Content-Length whose body is a whole request, then another request.
+    Expects: an answer; the app is not called for what lies in the body; the next request on the connection is served,
+    or the connection is closed.
+    Why: What is left of the body begins the next request: an attacker's, in the name of whoever shares the connection
+    behind a proxy.
     """
     body = hidden(x)
     data = raw(x, f"HEAD {x.target('/echo')} HTTP/1.1", f"Content-Length: {len(body)}", body=body)
@@ -106,7 +125,11 @@ def _unread(x: Exchange, padding: int) -> bytes:
 async def unread_small(x: Exchange) -> None:
     """A small body that the app leaves unread never becomes the next request.
 
-    Sends a POST whose body is a whole request to an app that answers without reading.
+    Sends: a POST whose body is a whole request, to an app that answers without reading it; then another request.
+    Expects: 200 from one call of the app; what lies in the body is never served; the next request is served as itself,
+    or the connection is closed.
+    Why: Many apps answer without reading, with a redirect to the log-in for one. Whatever the body holds would then be
+    served as a request, past the proxy's rules.
     """
     told = await ask(x, _unread(x, 0))
     served(told)
@@ -117,9 +140,14 @@ async def unread_small(x: Exchange) -> None:
 async def unread_1mb(x: Exchange) -> None:
     """A body of 1 MiB that the app leaves unread is drained, or the connection is closed.
 
-    Sends a POST of 1 MiB that ends with a whole request to an app that answers without reading.
+    Sends: a POST of 1 MiB that ends with a whole request, to an app that answers without reading; then another request.
+    Expects: an answer, or the connection closed; the end of the body is never served as a request; the next request is
+    served as itself, or the connection is closed.
+    Why: A server that reads away small bodies and gives up on large ones must close. Else an upload's end becomes a
+    request of the uploader's choice.
     """
     told = await ask(x, _unread(x, 1024 * 1024))
+    answered(told)
     never_hidden(told)
 
 
@@ -127,9 +155,13 @@ async def unread_1mb(x: Exchange) -> None:
 async def unread_chunks(x: Exchange) -> None:
     """A chunked body that the app leaves unread never becomes the next request.
 
-    Sends a chunk that holds a whole request to an app that answers without reading.
+    Sends: a POST with a chunk that holds a whole request, to an app that answers without reading; then another request.
+    Expects: an answer, or the connection closed; the chunk is never served as a request; the next request is served as
+    itself, or the connection is closed.
+    Why: What is left of the chunks is read as the next request: behind a proxy, in another user's name.
     """
     told = await ask(x, post(x, CHUNKED, body=_chunk(hidden(x)), target="/echo"))
+    answered(told)
     never_hidden(told)
 
 
@@ -137,23 +169,76 @@ async def unread_chunks(x: Exchange) -> None:
 async def unread_after_error(x: Exchange, chunks: bool) -> None:
     """A body that an app leaves unread because it fails never becomes the next request.
 
-    Sends a POST whose body is a whole request to an app that raises before it reads. The way out of an error is easily
-    forgotten.
+    Sends: a POST whose body, with a length or in a chunk, is a whole request, to an app that raises before it reads it.
+    Expects: an answer, or the connection closed; what lies in the body is never served; the next request is served as
+    itself, or the connection is closed.
+    Why: The way out of an error is easily forgotten. An attacker who can make an app fail could then have any request
+    served, past the proxy's rules.
     """
     body = hidden(x)
     fields, sent = (CHUNKED, _chunk(body)) if chunks else (f"Content-Length: {len(body)}", body)
-    never_hidden(await ask(x, post(x, fields, body=sent, target="/fail?when=before-start")))
+    told = await ask(x, post(x, fields, body=sent, target="/fail?when=before-start"))
+    answered(told)
+    never_hidden(told)
 
 
 @case(MUST, READ_OR_CLOSE, tags=SECURITY, variants={"length": False, "chunks": True})
 async def partly_read(x: Exchange, chunks: bool) -> None:
     """A body of which the app reads only the beginning never becomes the next request.
 
-    Sends a POST whose body is five bytes and then a whole request, to an app that reads those five. An app that
-    refuses an upload for its first line does so.
+    Sends: a POST whose body, with a length or in a chunk, is `hello` and then a whole request, to an app that reads the
+    first five bytes.
+    Expects: an answer; what lies in the body is never served; the next request is served as itself, or the connection
+    is closed.
+    Why: An app that refuses an upload for its first line leaves the rest on the connection, where it would be the next
+    request.
     """
     body = b"hello" + hidden(x)
     fields, sent = (CHUNKED, _chunk(body)) if chunks else (f"Content-Length: {len(body)}", body)
     told = await ask(x, post(x, fields, body=sent, target="/reads?do=read:5"))
     expect.that(told.answer.status is not None, "an answer", told.describe())
+    never_hidden(told)
+
+
+@case(MUST, READ_OR_CLOSE, tags=SECURITY, variants={"delete": "DELETE", "options": "OPTIONS", "unknown": "BREW"})
+async def unread_of_any_method(x: Exchange, method: str) -> None:
+    """A body that the app leaves unread never becomes the next request, whatever the method.
+
+    Sends: a DELETE, OPTIONS or BREW with a Content-Length whose body is a whole request, to an app that does not read
+    it; then another request.
+    Expects: an answer, a refusal of the method included; the app is not called for what lies in the body; the next
+    request is served as itself, or the connection is closed.
+    Why: A server that expects bodies of POST and PUT alone serves what such a body holds: a request that the proxy in
+    front has passed on as a body, unchecked.
+    """
+    body = hidden(x)
+    told = await ask(x, post(x, f"Content-Length: {len(body)}", body=body, target="/echo", method=method))
+    expect.that(told.answer.status is not None, "an answer", told.describe())
+    never_hidden(told)
+
+
+@case(MUST, READ_OR_CLOSE, tags=SECURITY)
+async def unread_expected(x: Exchange) -> None:
+    """A body that a client was about to send when it got its answer never becomes a request.
+
+    Sends: the head of a POST with `Expect: 100-continue` to an app that answers without reading. Unless the answer says
+    that the connection closes, then the body that the head announced, a whole request, and another request behind it.
+    Expects: an answer; what lies in the body is never served; the request behind it is served as itself, or the
+    connection is closed.
+    Why: Whether the body still comes is the client's choice after such an answer. A server that keeps the connection
+    and does not count it serves the body as a request: an attacker's, past the proxy's rules.
+    """
+    body = hidden(x)
+    wire = await x.connect()
+    await wire.send(post(x, "Expect: 100-continue", f"Content-Length: {len(body)}", target="/echo"))
+    answer = await wire.response(timeout=PATIENCE)
+    after, ending = None, answer.ended
+    if answer.complete:
+        if not answer.says_close:
+            await wire.send(body + x.request("/echo", token=f"{x.token}.next"))
+        after = await wire.response(timeout=PATIENCE)
+        ending = after.ended
+    await wire.close()
+    told = await seen(x, answer, after, ending)
+    expect.that(answer.status is not None, "an answer", told.describe())
     never_hidden(told)

@@ -6,7 +6,7 @@ from ....harness import expect
 from ....harness.catalog import MAY, MUST, SHOULD, case
 from ....harness.exchange import Exchange
 from ....harness.references import rfc9110, rfc9112
-from ..verbs import ask, raw, refused, served, was_refused, was_rejected
+from ..verbs import ask, in_step, post, raw, refused, rejected_in_step, served, served_body, was_refused
 
 LINE = rfc9112(
     "3",
@@ -29,7 +29,10 @@ MALFORMED = rfc9112(
 async def baseline(x: Exchange) -> None:
     """A plain request is served.
 
-    Sends GET with Host and nothing unusual. Whatever else fails here fails because of what it sends.
+    Sends: a GET with Host and nothing unusual, then another request.
+    Expects: 200 from one call of the app, REQUEST_METHOD `GET`, the app's body; the next request on the connection is
+    served as itself, or the connection is closed.
+    Why: What every visitor sends. Whatever else fails here fails because of what it sends.
     """
     told = await ask(x, x.request("/echo"))
     served(told)
@@ -48,9 +51,33 @@ async def baseline(x: Exchange) -> None:
 async def leading_crlf(x: Exchange) -> None:
     """An empty line before the request line is ignored.
 
-    Some old clients send a CRLF too many after a body; the next request on the connection must not suffer for it.
+    Sends: an empty line (CRLF), then a GET.
+    Expects: the GET served by one call of the app; the next request on the connection is served as itself, or the
+    connection is closed.
+    Why: Some old clients send a CRLF too many after a body. Their user's next click must not get an error page for it.
     """
     served(await ask(x, b"\r\n" + x.request("/echo")))
+
+
+@case(
+    SHOULD,
+    rfc9112(
+        "2.2",
+        "a server that is expecting to receive and parse a request-line SHOULD ignore at least one empty line (CRLF) "
+        "received prior to the request-line.",
+    ),
+    needs=["http/connection/keep-alive"],
+)
+async def crlf_after_body(x: Exchange) -> None:
+    """A CRLF too many behind a body does not spoil the next request on the connection.
+
+    Sends: a POST of five bytes, a CRLF that belongs to nothing, and another request once the answer has come.
+    Expects: the app reads the five bytes, and no more; the next request is served as itself, or the connection is
+    closed.
+    Why: Old clients add such a CRLF, as the text tells. Their users would get an error page after every form.
+    """
+    told = await ask(x, post(x, "Content-Length: 5", body=b"hello") + b"\r\n")
+    served_body(told, b"hello")
 
 
 @case(
@@ -61,7 +88,12 @@ async def leading_crlf(x: Exchange) -> None:
 async def bare_lf(x: Exchange) -> None:
     """Lines that end with LF alone are understood, refused, or no lines at all.
 
-    Our sending side is closed behind them, so that a server which waits for CRLF can tell that none will come.
+    Sends: a GET all of whose lines end with LF alone; then our sending side is closed, so that a server which waits for
+    CRLF can tell that none will come.
+    Expects: served by one call of the app, or the app not called at all: understood, refused, or no lines. All three
+    are allowed.
+    Why: People who type requests by hand end lines so, and attackers do where two servers read it differently. What is
+    done here should be known.
     """
     told = await ask(x, x.request("/echo").replace(b"\r\n", b"\n"), fin=True)
     if told.calls:
@@ -80,8 +112,10 @@ async def bare_lf(x: Exchange) -> None:
 async def bare_cr(x: Exchange) -> None:
     """A CR without LF does not end the request line.
 
-    Sends `GET /echo HTTP/1.1<CR>X-Smuggled: yes<CR><LF>`. A server that sees a header there can be made to see headers
-    that the proxy in front of it never saw.
+    Sends: `GET /echo HTTP/1.1`, a bare CR, `X-Smuggled: yes` and CRLF, then good headers.
+    Expects: a refusal, or a call of the app in which no variable has a CR and HTTP_X_SMUGGLED is not there.
+    Why: A server that sees a header behind the CR can be made to see headers that the proxy in front never saw: who is
+    logged in, for one.
     """
     told = await ask(x, raw(x, f"GET {x.target('/echo')} HTTP/1.1\rX-Smuggled: yes"))
     for call in told.calls:
@@ -91,15 +125,27 @@ async def bare_cr(x: Exchange) -> None:
         expect.that(not held, "no bare CR in any variable", held)
 
 
-@case(MAY, LENIENT, variants={"two": "  ", "leading": None})
-async def several_spaces(x: Exchange, between: str | None) -> None:
+@case(
+    MAY,
+    LENIENT,
+    variants={
+        "two": "GET  {} HTTP/1.1",
+        "leading": " GET {} HTTP/1.1",
+        "before-version": "GET {}  HTTP/1.1",
+        "trailing": "GET {} HTTP/1.1 ",
+    },
+)
+async def several_spaces(x: Exchange, line: str) -> None:
     """More than one space between the parts of the request line is either skipped or refused.
 
-    Sends two spaces before the target, or one before the method.
+    Sends: a request line with a blank too many: before the method, the target or the version, or at its end.
+    Expects: served by one call of the app, or a refusal without one; the next request on the connection is served as
+    itself, or the connection is closed.
+    Why: Scripts with a slip in them send such lines. Being lenient is allowed, as long as what is read is what was
+    meant.
     """
-    line = f" GET {x.target('/echo')} HTTP/1.1" if between is None else f"GET{between}{x.target('/echo')} HTTP/1.1"
-    told = await ask(x, raw(x, line))
-    if not was_rejected(told):
+    told = await ask(x, raw(x, line.format(x.target("/echo"))))
+    if not rejected_in_step(told):
         served(told)
 
 
@@ -107,24 +153,48 @@ async def several_spaces(x: Exchange, between: str | None) -> None:
 async def tab_separator(x: Exchange) -> None:
     """Tabs between the parts of the request line are either taken for spaces or refused.
 
-    Sends the three parts with tabs between them.
+    Sends: a request line with tabs between its three parts.
+    Expects: served by one call of the app, or a refusal without one; the next request on the connection is served as
+    itself, or the connection is closed.
+    Why: Where a proxy takes the tab for part of the target and the server does not, the path that was checked is not
+    the path that is served.
     """
     told = await ask(x, raw(x, f"GET\t{x.target('/echo')}\tHTTP/1.1"))
-    if not was_rejected(told):
+    if not rejected_in_step(told):
         served(told)
+
+
+@case(MAY, LENIENT, tags=["security"], variants={"vt": "\x0b", "ff": "\x0c", "cr": "\r"})
+async def other_separators(x: Exchange, between: str) -> None:
+    """Vertical tab, form feed or CR between the parts of the request line are either taken for a space or refused.
+
+    Sends: a request line with one of these in place of its two blanks.
+    Expects: the request served with the target alone as PATH_INFO, or a refusal without a call of the app; the next
+    request on the connection is served as itself, or the connection is closed.
+    Why: A server that takes the sign for part of the target, or the line for one without a version, sees another
+    request than the proxy that has checked it.
+    """
+    told = await ask(x, raw(x, f"GET{between}{x.target('/echo')}{between}HTTP/1.1"))
+    if not rejected_in_step(told):
+        expect.equal(served(told).get("PATH_INFO"), "/echo", "PATH_INFO")
 
 
 @case(MUST, rfc9110("9.1", "The method token is case-sensitive"))
 async def method_case(x: Exchange) -> None:
     """`get` is not GET: it reaches the app as it is, or not at all.
 
-    Sends `get`. A server that makes it GET passes by a rule in front that allows or denies by method.
+    Sends: a request with the method `get`.
+    Expects: one call of the app with REQUEST_METHOD `get`; or 400, 405 or 501 without a call. The next request on the
+    connection is served as itself, or the connection is closed.
+    Why: A rule in front that allows or denies by method does not know `get`. A server that makes it GET passes by the
+    rule.
     """
     told = await ask(x, raw(x, f"get {x.target('/echo')} HTTP/1.1"))
-    for call in told.calls:
-        expect.equal(call.detail["method"], "get", "REQUEST_METHOD")
-    if not told.calls:
-        expect.one_of(told.answer.status, (400, 405, 501), "the status")
+    if told.calls:
+        served(told)
+        expect.equal(told.calls[0].detail["method"], "get", "REQUEST_METHOD")
+    else:
+        refused(told, (400, 405, 501))
 
 
 @case(
@@ -138,10 +208,16 @@ async def method_case(x: Exchange) -> None:
 async def method_unknown(x: Exchange) -> None:
     """A method that nobody knows reaches the app, or gets 501 or 405.
 
-    Sends `BREW`, which is a token and no method. WebDAV and other extensions need such methods to reach the app.
+    Sends: a request with the method `BREW`, which is a token and no method.
+    Expects: one call of the app with REQUEST_METHOD `BREW`; or 405 or 501 without a call. The next request on the
+    connection is served as itself, or the connection is closed.
+    Why: WebDAV, calendars and other extensions have methods of their own. An app that speaks them cannot be served
+    where they are refused as broken.
     """
     told = await ask(x, raw(x, f"BREW {x.target('/echo')} HTTP/1.1"))
-    if not was_refused(told, (501, 405)):
+    if was_refused(told, (501, 405)):
+        in_step(told)
+    else:
         served(told)
         expect.equal(told.calls[0].detail["method"], "BREW", "REQUEST_METHOD")
 
@@ -155,7 +231,11 @@ async def method_unknown(x: Exchange) -> None:
 async def method_not_token(x: Exchange, method: str) -> None:
     """A method with characters that no token has is refused.
 
-    Sends methods such as `GE(T` and `G"ET`. Whatever checks methods in front reads them in its own way.
+    Sends: a request whose method holds what no token has: a parenthesis, NUL, a byte above 0x7F, a colon or a quote.
+    Expects: 400, 405 or 501, the app not called; the next request on the connection is served as itself, or the
+    connection is closed.
+    Why: Whatever checks methods in front reads such a word in its own way. An app that gets it may compare, log or
+    store it without care.
     """
     refused(await ask(x, raw(x, f"{method} {x.target('/echo')} HTTP/1.1")), (400, 405, 501))
 
@@ -171,7 +251,11 @@ async def method_not_token(x: Exchange, method: str) -> None:
 async def method_100k(x: Exchange) -> None:
     """A method of 100,000 letters gets a proper refusal, not a broken connection.
 
-    Sends 100,000 letters, a space and the target.
+    Sends: 100,000 letters in place of a method, then a target and good headers.
+    Expects: served, or 400, 405, 414, 431 or 501 without a call of the app; not a broken connection. A further request
+    is served as itself, or the connection is closed.
+    Why: A scanner's noise, or a client whose body was taken for a request: its operator finds the reason in an answer,
+    and nothing in a reset.
     """
     told = await ask(x, raw(x, f"{'A' * 100_000} {x.target('/echo')} HTTP/1.1"))
     if not told.calls:
@@ -189,7 +273,10 @@ async def method_100k(x: Exchange) -> None:
 async def uri_8000(x: Exchange) -> None:
     """A request line of 8000 bytes is served.
 
-    Search forms and single sign-on make such addresses; the user of a smaller limit sees an error page.
+    Sends: a GET whose request line has 8000 bytes, by a long query.
+    Expects: served by one call of the app; the next request on the connection is served as itself, or the connection is
+    closed.
+    Why: Search forms and single sign-on make such addresses. The user of a server with a smaller limit cannot log in.
     """
     start, end = f"GET {x.target('/echo')}?q=", " HTTP/1.1"
     served(await ask(x, raw(x, start + "q" * (8000 - len(start) - len(end)) + end)))
@@ -206,7 +293,10 @@ async def uri_8000(x: Exchange) -> None:
 async def uri_huge(x: Exchange) -> None:
     """A target of 128 KiB is served or gets 414.
 
-    Sends a query of 131,072 letters. 414 tells a developer at once what is wrong; a bare 400 or a reset does not.
+    Sends: a GET with a query of 131,072 letters.
+    Expects: served, or 414 without a call of the app; the next request on the connection is served as itself, or the
+    connection is closed.
+    Why: 414 tells a developer at once what is wrong; a bare 400 or a reset has him look everywhere else first.
     """
     told = await ask(x, raw(x, f"GET {x.target('/echo')}?q={'q' * 131072} HTTP/1.1"))
     if not told.calls:

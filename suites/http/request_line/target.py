@@ -6,7 +6,7 @@ from ....harness import expect
 from ....harness.catalog import INFO, MUST, SHOULD, case
 from ....harness.exchange import Exchange
 from ....harness.references import rfc9110, rfc9112
-from ..verbs import ask, noted, raw, refused, served, was_refused, was_rejected
+from ..verbs import ask, in_step, noted, raw, refused, rejected_in_step, served, was_refused
 
 INVALID = rfc9112(
     "3.2",
@@ -19,8 +19,11 @@ INVALID = rfc9112(
 async def space_in_target(x: Exchange) -> None:
     """A target with a space in it is refused, or redirected to its encoded form.
 
-    Sends `GET /echo/a b HTTP/1.1`. A server that picks two of the four words may pick others than the proxy in
-    front did.
+    Sends: `GET /echo/a b HTTP/1.1`.
+    Expects: 400, or 301 to the encoded form, the app not called; the next request on the connection is served as
+    itself, or the connection is closed.
+    Why: A server that picks two of the four words may pick others than the proxy in front did: what was checked is not
+    what is served.
     """
     refused(await ask(x, raw(x, f"GET {x.target('/echo')}/a b HTTP/1.1")), (301, 400))
 
@@ -29,8 +32,11 @@ async def space_in_target(x: Exchange) -> None:
 async def relative_target(x: Exchange) -> None:
     """A target that does not begin with `/` is refused.
 
-    Sends `GET echo HTTP/1.1`. An app that joins the path to a URL or a file name gets one that begins in the wrong
-    place.
+    Sends: `GET echo HTTP/1.1`: a target that does not begin with a slash.
+    Expects: 400, or 301, the app not called; the next request on the connection is served as itself, or the connection
+    is closed.
+    Why: An app that joins the path to a URL or the name of a file gets one that begins in the wrong place:
+    `@evil.example` behind a host, for one.
     """
     refused(await ask(x, raw(x, "GET echo HTTP/1.1")), (301, 400))
 
@@ -46,7 +52,10 @@ async def relative_target(x: Exchange) -> None:
 async def absolute_form(x: Exchange) -> None:
     """A whole URL as the target is served as its path.
 
-    PATH_INFO must hold the path alone: an app routes by it.
+    Sends: a GET whose target is the server's whole URL, with path and query.
+    Expects: served, PATH_INFO the path alone and QUERY_STRING the query alone; the next request on the connection is
+    served as itself, or the connection is closed.
+    Why: Some clients and proxies send whole URLs. An app that is given the URL as its path finds no such page.
     """
     url = f"{x.server.address.url}{x.target('/echo')}?a=b"
     told = await ask(x, raw(x, f"GET {url} HTTP/1.1"))
@@ -66,7 +75,10 @@ async def absolute_form(x: Exchange) -> None:
 async def absolute_form_no_path(x: Exchange) -> None:
     """A whole URL without a path is served as that of the root.
 
-    Sends `GET http://127.0.0.1:8000 HTTP/1.1`, as a person types an address.
+    Sends: `GET http://HOST:PORT HTTP/1.1`, as a person types an address.
+    Expects: served, PATH_INFO `/` or empty; the next request on the connection is served as itself, or the connection
+    is closed.
+    Why: The front page, asked for in the other form that every server must know: the visitor gets an error instead.
     """
     told = await ask(x, raw(x, f"GET {x.server.address.url} HTTP/1.1"))
     expect.one_of(served(told).get("PATH_INFO", ""), ("/", ""), "PATH_INFO")
@@ -83,12 +95,16 @@ async def absolute_form_no_path(x: Exchange) -> None:
 async def absolute_form_host_wins(x: Exchange) -> None:
     """The host of an absolute target counts, not the Host header.
 
-    Sends `GET http://right.example/echo` with `Host: wrong.example`. An app that is told wrong.example builds links and
-    decides access for a host that a proxy in front, which keeps the rule, did not see.
+    Sends: `GET http://right.example/echo` with `Host: wrong.example`.
+    Expects: served, the app told of right.example, or of no host but not of wrong.example; or 400 or 421 without a
+    call. The next request on the connection is served as itself, or the connection is closed.
+    Why: An app that is told wrong.example builds links, and decides who may do what, for a host that a proxy in front,
+    which keeps the rule, has not seen.
     """
     target = f"http://right.example{x.target('/echo')}"
     told = await ask(x, raw(x, f"GET {target} HTTP/1.1", "Host: wrong.example", host=False))
     if was_refused(told, (400, 421)):
+        in_step(told)
         return
     environ = served(told)
     told_host = environ.get("HTTP_HOST", environ.get("SERVER_NAME"))
@@ -102,7 +118,11 @@ async def absolute_form_host_wins(x: Exchange) -> None:
 async def authority_form_only_connect(x: Exchange) -> None:
     """`GET example.com:80` is refused.
 
-    Sends `GET example.com:80 HTTP/1.1`, which is the target of a CONNECT.
+    Sends: `GET example.com:80 HTTP/1.1`, a target for CONNECT.
+    Expects: 400, or 301, the app not called; the next request on the connection is served as itself, or the connection
+    is closed.
+    Why: Scanners look for open proxies in this way. An app that gets a path which is none may take `example.com` for a
+    scheme.
     """
     refused(await ask(x, raw(x, "GET example.com:80 HTTP/1.1")), (301, 400))
 
@@ -118,8 +138,11 @@ async def authority_form_only_connect(x: Exchange) -> None:
 async def connect(x: Exchange) -> None:
     """CONNECT is refused, or its 2xx has neither Content-Length nor Transfer-Encoding.
 
-    A client takes any 2xx for a tunnel that begins right after the head. The reference app answers CONNECT as it
-    answers everything, which is what a catch-all route does; the server knows the method.
+    Sends: `CONNECT example.com:80 HTTP/1.1`.
+    Expects: anything but a 2xx, or a 2xx with neither Content-Length nor Transfer-Encoding. The reference app answers
+    CONNECT as a catch-all route does; the server knows the method.
+    Why: A client takes any 2xx for a tunnel that begins right behind the head, and the app's page for the other end's
+    first bytes.
     """
     told = await ask(x, raw(x, "CONNECT example.com:80 HTTP/1.1"), again=False)
     status = told.answer.status
@@ -139,11 +162,15 @@ async def connect(x: Exchange) -> None:
 async def options_star(x: Exchange) -> None:
     """`OPTIONS *` is understood: answered by the server or the app, or not implemented, but no parse error.
 
-    Sends `OPTIONS *`, the ping of HTTP. An app need not know it, but nothing is wrong with the request.
+    Sends: `OPTIONS * HTTP/1.1`, the ping of HTTP.
+    Expects: 200, 204, 403, 404, 405 or 501, from the server or the app, but no 400: nothing is wrong with the request.
+    The next one on the connection is served as itself, or the connection is closed.
+    Why: Load balancers and monitors ask so whether a server is there. A 400 reads as: it is not well.
     """
     told = await ask(x, raw(x, "OPTIONS * HTTP/1.1"))
     good = told.answer.status in (200, 204, 403, 404, 405, 501)
     expect.that(good, "an answer to a request that is correct", told.describe())
+    in_step(told)
 
 
 @case(
@@ -153,7 +180,11 @@ async def options_star(x: Exchange) -> None:
 async def get_star(x: Exchange) -> None:
     """`GET *` is refused.
 
-    Sends `GET * HTTP/1.1`. Apps see a path that does not begin with `/`.
+    Sends: `GET * HTTP/1.1`.
+    Expects: 400, or 301, the app not called; the next request on the connection is served as itself, or the connection
+    is closed.
+    Why: Apps are told of a path that does not begin with a slash, and fail in whatever way they fail for what cannot
+    be.
     """
     refused(await ask(x, raw(x, "GET * HTTP/1.1")), (301, 400))
 
@@ -162,10 +193,16 @@ async def get_star(x: Exchange) -> None:
 async def fragment(x: Exchange) -> None:
     """A fragment in the target is refused, or at least does not reach the app as part of path or query.
 
-    Sends `/echo?a=b#part`. A fragment is for the browser alone; with it in the query, `a` is not `b`.
+    Sends: `GET /echo?a=b#part`.
+    Expects: 400 or 301 without a call of the app, or served with no `#` in PATH_INFO and QUERY_STRING; the next request
+    on the connection is served as itself, or the connection is closed.
+    Why: A fragment is for the browser alone. With it in the query, `a` is not `b`, and a check on the one passes by the
+    other.
     """
     told = await ask(x, raw(x, f"GET {x.target('/echo')}?a=b#part HTTP/1.1"))
-    if not was_refused(told, (301, 400)):
+    if was_refused(told, (301, 400)):
+        in_step(told)
+    else:
         environ = served(told)
         shown = f"PATH_INFO {environ.get('PATH_INFO')!r}, QUERY_STRING {environ.get('QUERY_STRING')!r}"
         expect.that("#" not in shown, "no fragment in environ", shown)
@@ -175,8 +212,10 @@ async def fragment(x: Exchange) -> None:
 async def nul_ctl_target(x: Exchange, character: str) -> None:
     """A control character in the target is refused.
 
-    Sends `/echo/a<NUL>b` and the like. Languages and logs stop at such characters or drop them, and so see another
-    path.
+    Sends: a GET with a raw control character in the path: NUL, 0x01, a tab or 0x7F.
+    Expects: 400, or 301, the app not called; the next request on the connection is served as itself, or the connection
+    is closed.
+    Why: Languages and logs stop at such characters or drop them, and so see another path than the one that was checked.
     """
     refused(await ask(x, raw(x, f"GET {x.target('/echo')}/a{character}b HTTP/1.1")), (301, 400))
 
@@ -191,10 +230,14 @@ async def nul_ctl_target(x: Exchange, character: str) -> None:
 async def non_ascii_target(x: Exchange) -> None:
     """Raw bytes above 0x7F in the path are refused, or reach the app as those bytes.
 
-    Sends the bytes `/echo/caf<C3><A9>` unencoded, as some tools do.
+    Sends: a GET with the raw bytes C3 A9 in the path, as some tools send them.
+    Expects: a refusal without a call of the app, or PATH_INFO with just these two bytes as latin-1; the next request on
+    the connection is served as itself, or the connection is closed.
+    Why: Decoded and encoded by somebody's guess, the path is another: the page is not found, or a rule on it does not
+    match.
     """
     told = await ask(x, raw(x, f"GET {x.target('/echo')}/caf\xc3\xa9 HTTP/1.1"))
-    if not was_rejected(told):
+    if not rejected_in_step(told):
         expect.equal(served(told).get("PATH_INFO"), "/echo/caf\xc3\xa9", "PATH_INFO")
 
 
@@ -202,7 +245,10 @@ async def non_ascii_target(x: Exchange) -> None:
 async def double_slash(x: Exchange) -> None:
     """Whether `//` at the beginning of a path is kept.
 
-    Sends `GET //echo`. An app that redirects to its own path may send the browser to a host called `echo`.
+    Sends: `GET //echo`.
+    Expects: nothing in particular: the app's PATH_INFO, or the refusal, is recorded.
+    Why: An app that redirects to its own path may send the browser to a host called `echo`; one that compares paths may
+    let `//admin` pass.
     """
     told = await ask(x, raw(x, f"GET /{x.target('/echo')} HTTP/1.1"))
     paths = [each.detail["path"] for each in told.calls]
@@ -213,19 +259,48 @@ async def double_slash(x: Exchange) -> None:
 async def dot_segments(x: Exchange) -> None:
     """Whether `/../` in a path is resolved before the app sees it.
 
-    Sends `GET /echo/a/../b`. A proxy that checks `/echo/a` and an app that serves `/echo/b` disagree on what was
-    asked.
+    Sends: `GET /echo/a/../b`.
+    Expects: nothing in particular: the app's PATH_INFO, or the refusal, is recorded.
+    Why: A proxy that checks `/echo/a` and an app that serves `/echo/b` disagree on what was asked. Who resolves the
+    dots should be known.
     """
     told = await ask(x, raw(x, f"GET {x.target('/echo')}/a/../b HTTP/1.1"))
     paths = [each.detail["path"] for each in told.calls]
     noted("PATH_INFO for the target /echo/a/../b", repr(paths[0]) if paths else told.answer.describe())
 
 
+@case(
+    MUST,
+    rfc9112(
+        "2.2",
+        "A recipient MUST parse an HTTP message as a sequence of octets in an encoding that is a superset of US-ASCII",
+    ),
+    tags=["security"],
+)
+async def encoded_nul(x: Exchange) -> None:
+    """An encoded NUL ends no path: it reaches the app as the byte that it is, or the request is refused.
+
+    Sends: `GET /echo/a%00b`.
+    Expects: PATH_INFO with the NUL and what follows it; or a refusal (301 or 4xx) without a call of the app. The next
+    request on the connection is served as itself, or the connection is closed.
+    Why: A server that stops at the NUL shows the app `/echo/a` where the proxy checked another path: rules for
+    `.php` and the like have been passed by in this way.
+    """
+    told = await ask(x, raw(x, f"GET {x.target('/echo')}/a%00b HTTP/1.1"))
+    if not told.calls and told.answer.status == 301:
+        in_step(told)
+    elif not rejected_in_step(told):
+        expect.equal(served(told).get("PATH_INFO"), "/echo/a\0b", "PATH_INFO")
+
+
 @case(INFO, rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'))
 async def encoded_slash(x: Exchange) -> None:
     """What the app sees of `%2F` and `%252F` in a path; decoded once, it is `/` and `%2F`.
 
-    Sends `GET /echo/a%2Fb%252Fc`. A path that is decoded twice gets past checks made in between.
+    Sends: `GET /echo/a%2Fb%252Fc`.
+    Expects: nothing in particular: the app's PATH_INFO, or the refusal, is recorded. Decoded once it is
+    `/echo/a/b%2Fc`.
+    Why: A path that is decoded twice gets past checks that were made in between.
     """
     told = await ask(x, raw(x, f"GET {x.target('/echo')}/a%2Fb%252Fc HTTP/1.1"))
     paths = [each.detail["path"] for each in told.calls]
@@ -244,7 +319,12 @@ async def encoded_slash(x: Exchange) -> None:
 async def encoded_crlf(x: Exchange) -> None:
     """Encoded line breaks in the path make no header: neither of the request that the app sees nor of the answer.
 
-    Sends `/echo%0d%0aX-Smuggled:%20yes`. The line breaks belong into PATH_INFO, as characters of a path.
+    Sends: `GET /echo%0d%0aX-Smuggled:%20yes`.
+    Expects: served with the line breaks as characters of PATH_INFO, or refused; HTTP_X_SMUGGLED not there, and no such
+    header in the answer. After a call of the app, the next request on the connection is served as itself, or the
+    connection is closed.
+    Why: Servers and apps put the path into redirects and logs. With a real line break in it, a link that somebody
+    clicks on sets cookies in his browser.
     """
     told = await ask(x, raw(x, f"GET {x.target('/echo')}%0d%0aX-Smuggled:%20yes HTTP/1.1"))
     for call in told.calls:

@@ -20,8 +20,10 @@ VERSION = rfc9110("6.2", "A server MUST NOT send a version to which it is not co
 async def http09(x: Exchange) -> None:
     """A request line without a version is not answered with bare bytes.
 
-    Sends `GET /echo` and an empty line, as HTTP/0.9 did. An answer without a status line lets an attacker have a
-    browser read chosen bytes as a page of this origin.
+    Sends: `GET /echo` without a version, and an empty line, as HTTP/0.9 had it.
+    Expects: an answer with a status line, or the connection closed without a word; no bare bytes.
+    Why: An answer without a status line lets an attacker have a browser read bytes of his choice as a page of this
+    origin.
     """
     told = await ask(x, f"GET {x.target('/echo')}?t={x.token}\r\n\r\n".encode(), again=False)
     good = told.answer.nothing or told.answer.status is not None
@@ -32,8 +34,11 @@ async def http09(x: Exchange) -> None:
 async def version_lowercase(x: Exchange) -> None:
     """`http/1.1` is no version.
 
-    Sends `GET /echo http/1.1`. The name is compared byte by byte; what else a server lets pass here, the next may
-    read otherwise.
+    Sends: `GET /echo http/1.1` with good headers.
+    Expects: 400 or 505, the app not called; the next request on the connection is served as itself, or the connection
+    is closed.
+    Why: The name is compared byte by byte. What one server lets pass here the next may read as HTTP/0.9, without
+    headers.
     """
     refused(await ask(x, raw(x, f"GET {x.target('/echo')} http/1.1")), (400, 505))
 
@@ -49,7 +54,11 @@ async def version_lowercase(x: Exchange) -> None:
 async def version_minor_2(x: Exchange) -> None:
     """HTTP/1.2 is served as HTTP/1.1, and the reply does not claim more than 1.1.
 
-    Sends `HTTP/1.2` with good headers. A server that echoes the version promises what it does not know.
+    Sends: a GET in `HTTP/1.2` with good headers.
+    Expects: served by one call of the app, the reply in HTTP/1.1 or 1.0; the next request on the connection is served
+    as itself, or the connection is closed.
+    Why: The text promises a newer client that it can talk to an older server. One that echoes the version promises what
+    it does not know.
     """
     told = await ask(x, raw(x, f"GET {x.target('/echo')} HTTP/1.2"))
     served(told)
@@ -60,8 +69,11 @@ async def version_minor_2(x: Exchange) -> None:
 async def version_major_2(x: Exchange, version: str) -> None:
     """A major version that is not spoken here is never echoed; what comes has a status line of HTTP/1.
 
-    A refusal may be 400 or 505, or the connection is closed. Serving it as HTTP/1.1 is allowed too, claiming the
-    version is not. An answer without a status line (RFC 9112, section 4) is none.
+    Sends: a GET in HTTP/2.0, 3.0 or 9.9, as lines of text.
+    Expects: an answer with a status line of HTTP/1.1 or 1.0, be it 400, 505 or a page; or the connection closed without
+    a word.
+    Why: A client that is answered in a version which is not spoken here goes on in it, and nothing that follows makes
+    sense.
     """
     told = await ask(x, raw(x, f"GET {x.target('/echo')} {version}"), again=False)
     if was_rejected(told) and told.answer.nothing:
@@ -86,6 +98,11 @@ async def version_major_2(x: Exchange, version: str) -> None:
 async def version_junk(x: Exchange, version: str) -> None:
     """What is no HTTP version is refused.
 
-    Sends `HTTP/11`, `HTTP/1.1a` and the like. A server that goes on must guess which rules of framing hold.
+    Sends: a GET whose version is none: `HTTP/11`, `HTTP/1.1.1`, `HTTP/1.1a`, `HTP/1.1`, `HTTP/1`, `HTTP/1.10` or
+    `HTTP/+1.1`.
+    Expects: 400 or 505, the app not called; the next request on the connection is served as itself, or the connection
+    is closed.
+    Why: The version decides which rules of framing and keeping a connection hold. A server that guesses may guess
+    otherwise than the proxy in front.
     """
     refused(await ask(x, raw(x, f"GET {x.target('/echo')} {version}")), (400, 505))

@@ -155,6 +155,13 @@ def size_of_32_bits() -> None:
     _any_trailer()
 
 
+@fault("http/chunked/size-zeros")
+def size_of_eight_digits() -> None:
+    """Of a chunk's size the first eight digits count; anything goes for a trailer."""
+    replace(framing, "hexadecimal", lambda digits: int(digits[:8], 16))
+    _any_trailer()
+
+
 @fault("http/chunked/spill")
 def spilt_data_thrown_away() -> None:
     """What stands between a chunk's data and the next line is passed over."""

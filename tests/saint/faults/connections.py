@@ -18,7 +18,7 @@ def one_request_a_connection() -> None:
     replace(framing, "persistent", lambda _fields, _used: False)
 
 
-@fault("http/connection/says-close")
+@fault("http/connection/says-close", "http/expect/final-says-whether")
 def close_not_told() -> None:
     """Every answer closes its connection, and does not say so."""
     replace(framing, "persistent", lambda _fields, _used: False)
@@ -39,6 +39,7 @@ def never_closes() -> None:
     "http/connection/close-in-list/last",
     "http/connection/close-in-list/case",
     "http/connection/close-in-list/lines",
+    "http/connection/close-in-list/empty-members",
 )
 def close_exactly() -> None:
     """Only a Connection field of exactly `close` closes."""
@@ -70,7 +71,7 @@ def keep_alive_untrue() -> None:
     around(Connection, "answer", answer)
 
 
-@fault("http/connection/pipeline-order")
+@fault("http/connection/pipeline-order", "http/framing/cl-then-next", "http/chunked/then-next")
 def pipeline_lost() -> None:
     """What came before an answer was out is thrown away."""
 

@@ -24,7 +24,7 @@ def host_not_needed() -> None:
     around(parsing, "check_host", lambda right, fields, _used: right(fields, (1, 0)))
 
 
-@fault("http/host/duplicate-different", "http/host/duplicate-same")
+@fault("http/host/duplicate-different", "http/host/duplicate-same", "http/host/duplicate-on-http10")
 def first_host_counts() -> None:
     """Of several Host fields the first counts."""
 
@@ -103,13 +103,25 @@ def _untrimmed(strip: Any) -> None:
     around(parsing, "field", field)
 
 
-@fault("http/headers/ows-trimmed/both", "http/headers/ows-trimmed/before", "http/headers/ows-trimmed/after")
+@fault(
+    "http/headers/ows-trimmed/both",
+    "http/headers/ows-trimmed/before",
+    "http/headers/ows-trimmed/after",
+    "http/framing/cl-whitespace/tab",
+    "http/framing/cl-whitespace/around",
+)
 def tabs_kept() -> None:
     """Tabs around a value are kept."""
     _untrimmed(lambda value: value.strip(b" "))
 
 
-@fault("http/headers/ows-trimmed/both", "http/headers/ows-trimmed/none", "http/headers/ows-trimmed/after")
+@fault(
+    "http/headers/ows-trimmed/both",
+    "http/headers/ows-trimmed/none",
+    "http/headers/ows-trimmed/after",
+    "http/framing/cl-whitespace/none",
+    "http/framing/te-whitespace/none",
+)
 def one_character_cut() -> None:
     """A value is what stands behind the colon and one more character."""
     _untrimmed(lambda value: value[1:])

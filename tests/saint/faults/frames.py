@@ -111,7 +111,8 @@ def length_wins() -> None:
     around(framing, "length", length)
 
 
-def _chunks_win() -> None:
+def chunks_win() -> None:
+    """Have the chunks count where there is a Content-Length too."""
     around(
         framing,
         "coded",
@@ -122,7 +123,7 @@ def _chunks_win() -> None:
 @fault("http/framing/te-and-cl", f"{DESYNC}/chunks-end-before-length")
 def chunks_win_and_stay() -> None:
     """With both Content-Length and Transfer-Encoding, the chunks count, and the connection stays."""
-    _chunks_win()
+    chunks_win()
     replace(Intake, "clean", True)
 
 
@@ -130,7 +131,7 @@ def chunks_win_and_stay() -> None:
 def chunks_behind_cr() -> None:
     """A bare CR ends a line, and with both Content-Length and Transfer-Encoding the chunks count."""
     cr_ends_lines()
-    _chunks_win()
+    chunks_win()
     replace(Intake, "clean", True)
 
 

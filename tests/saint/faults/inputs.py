@@ -231,7 +231,7 @@ def zero_is_no_length() -> None:
     around(environ, "headers", lambda right, fields: {k: v for k, v in right(fields).items() if v != "0"})
 
 
-@fault("http/framing/cl-short-then-fin")
+@fault("http/framing/cl-short-then-fin", "http/expect/body-never-sent")
 def waits_for_the_dead() -> None:
     """A client that ended before its body did is waited for."""
 

@@ -17,13 +17,13 @@ from .leniencies import cr_ends_lines, drop_broken_fields, end_completes_heads
 # ---------------------------------------------------------------------- lines
 
 
-@fault("http/request-line/leading-crlf")
+@fault("http/request-line/leading-crlf", "http/request-line/crlf-after-body")
 def no_empty_line() -> None:
     """An empty line before a request is refused."""
     replace(parsing, "EMPTY_LINES_LIMIT", 0)
 
 
-@fault("http/request-line/bare-cr", "http/headers/cr-in-value")
+@fault("http/request-line/bare-cr", "http/headers/cr-in-value", "http/chunked/trailer-hidden")
 def cr_ends_a_line() -> None:
     """A bare CR ends a line."""
     cr_ends_lines()

@@ -1,0 +1,130 @@
+"""Chunks that are not what their framing says."""
+
+from __future__ import annotations
+
+from ....harness.catalog import MUST, case
+from ....harness.exchange import Exchange
+from ....harness.references import rfc9112
+from ..verbs import ask, served_body, spoiled
+from .sending import DECODES, END, SECURITY, chunked
+
+COMPLETE = rfc9112(
+    "7.1",
+    "The chunked transfer coding is complete when a chunk with a chunk-size of zero is received, possibly followed by "
+    "a trailer section, and finally terminated by an empty line.",
+)
+GRAMMAR = rfc9112("7.1", "chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF")
+INCOMPLETE = rfc9112(
+    "8",
+    "A message body that uses the chunked transfer coding is incomplete if the zero-sized chunk that terminates the "
+    "encoding has not been received.",
+)
+
+
+@case(
+    MUST,
+    rfc9112(
+        "2.2",
+        "A recipient of such a bare CR MUST consider that element to be invalid or replace each bare CR with SP before "
+        "processing the element or forwarding the message.",
+    ),
+    tags=SECURITY,
+    needs=DECODES,
+)
+async def extension_bad(x: Exchange) -> None:
+    """A bare CR in a chunk extension does not end the line: the chunk is read as its size says, or refused.
+
+    Sends: `5;a`, a bare CR, `b` and CRLF as a chunk's line, with `hello` behind it, and the last chunk.
+    Expects: the app reads `hello`, for the CR ends no line; or an error answer, or none, and the connection closed.
+    Why: Where CR ends a line for one of two servers in a chain, the body ends elsewhere for it, and a request can be
+    hidden in the difference.
+    """
+    told = await ask(x, chunked(x, b"5;a\rb\r\nhello\r\n" + END))
+    if told.answer.status == 200:
+        served_body(told, b"hello")
+    else:
+        spoiled(told)
+
+
+@case(MUST, GRAMMAR, tags=SECURITY, needs=DECODES)
+async def spill(x: Exchange) -> None:
+    """Data longer than its chunk's size spoils the body.
+
+    Sends: a chunk that announces 5 bytes and holds 12, and the last chunk.
+    Expects: an error answer, or none; the app is never told of a whole body; the connection is closed.
+    Why: What follows the fifth byte would be read as lines of chunks that the client chose: it decides where the body
+    ends for this server alone.
+    """
+    spoiled(await ask(x, chunked(x, b"5\r\nhello, world\r\n" + END)))
+
+
+@case(MUST, GRAMMAR, tags=SECURITY, needs=DECODES)
+async def no_crlf_after_data(x: Exchange) -> None:
+    """A chunk's data without CRLF behind it spoils the body.
+
+    Sends: a chunk of five bytes with the last chunk right behind its data, no CRLF between.
+    Expects: an error answer, or none; the app is never told of a whole body; the connection is closed.
+    Why: A reader that skips two bytes without a look loses its place by two bytes: enough to see another end of the
+    body than the proxy in front.
+    """
+    spoiled(await ask(x, chunked(x, b"5\r\nhello" + END)))
+
+
+@case(
+    MUST,
+    INCOMPLETE,
+    tags=SECURITY,
+    needs=DECODES,
+    variants={"between": b"5\r\nhello\r\n", "within": b"5\r\nhel", "early": b"fffff\r\nhello"},
+)
+async def no_last_chunk_then_fin(x: Exchange, body: bytes) -> None:
+    """A chunked body that ends without its last chunk is not taken for a whole one.
+
+    Sends: a chunk, or the first part of one, and no last chunk; then our sending side is closed.
+    Expects: an error answer, or none; the app is never told of a whole body; the connection is closed.
+    Why: An app that is told of a normal end stores half an upload as a whole one: there is no Content-Length by which
+    it could know.
+    """
+    spoiled(await ask(x, chunked(x, body), fin=True))
+
+
+@case(MUST, COMPLETE, tags=SECURITY, needs=DECODES)
+async def no_final_crlf(x: Exchange) -> None:
+    """A chunked body without the empty line at its end is not complete.
+
+    Sends: a chunk that holds `hello` and the last chunk's line, without the empty line behind it; then our sending side
+    is closed.
+    Expects: an error answer, or none; the app is never told of a whole body; the connection is closed.
+    Why: Trailer fields may stand there, and what was to come is not known. An app that is told of a normal end acts on
+    a request that was cut off.
+    """
+    spoiled(await ask(x, chunked(x, b"5\r\nhello\r\n0\r\n"), fin=True))
+
+
+@case(
+    MUST,
+    rfc9112(
+        "2.2",
+        "Although the line terminator for the start-line and fields is the sequence CRLF, a recipient MAY recognize a "
+        "single LF as a line terminator and ignore any preceding CR.",
+    ),
+    tags=SECURITY,
+    needs=DECODES,
+    variants={
+        "size": b"5\nhello\r\n" + END,
+        "extension": b"5;a\nhello\r\n" + END,
+        "data": b"5\r\nhello\n" + END,
+        "last": b"5\r\nhello\r\n0\n\r\n",
+    },
+)
+async def lf_terminators(x: Exchange, body: bytes) -> None:
+    """LF alone ends no line of the chunked coding: the body is spoilt.
+
+    Sends: a chunked body in which one line ends with LF alone: a size, an extension, the data, or the last chunk's.
+    Then our sending side is closed, so that a server which waits for CRLF can tell that none will come.
+    Expects: an error answer, or none; the app is never told of a whole body; the connection is closed. The leave to
+    take LF for CRLF is given for the request line and headers only.
+    Why: A proxy that reads on to CRLF sees another chunk than a server that stops at LF. What lies between the two is a
+    request that only one of them has checked.
+    """
+    spoiled(await ask(x, chunked(x, body), fin=True))

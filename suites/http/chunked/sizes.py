@@ -1,0 +1,132 @@
+"""A chunk's size: hexadecimal digits and nothing else."""
+
+from __future__ import annotations
+
+from ....harness.catalog import MAY, MUST, case
+from ....harness.exchange import Exchange
+from ....harness.references import rfc9112
+from ..verbs import ask, served_body, spoiled
+from .sending import DECODES, END, SECURITY, chunked
+
+SIZE = rfc9112("7.1", "The chunk-size field is a string of hex digits indicating the size of the chunk-data in octets.")
+
+
+@case(MUST, SIZE, needs=DECODES, variants={"upper": b"A", "lower": b"a"})
+async def hex_case(x: Exchange, size: bytes) -> None:
+    """A chunk's size may be written in either case.
+
+    Sends: a chunk of ten bytes whose size is written `A` or `a`, and the last chunk.
+    Expects: the app reads the ten bytes (or 411 without a call); the next request on the connection is served as
+    itself.
+    Why: Half of all clients write the one, half the other. Half of all uploads would fail.
+    """
+    served_body(await ask(x, chunked(x, size + b"\r\nhellohello\r\n" + END)), b"hellohello")
+
+
+@case(MUST, SIZE, needs=DECODES, variants={"one": b"05", "many": b"0000000005", "last": b"5"})
+async def zero_padded(x: Exchange, size: bytes) -> None:
+    """Leading zeros of a chunk's size change nothing, in the last chunk either.
+
+    Sends: `hello` in a chunk of the size `05`, `0000000005` or `5`, and a last chunk of `0` or, behind the last of
+    these, `000`.
+    Expects: the app reads `hello` (or 411 without a call); the next request on the connection is served as itself.
+    Why: Some clients write sizes with a fixed number of digits, because they fill them in later. Their uploads would
+    fail.
+    """
+    end = b"000\r\n\r\n" if size == b"5" else END
+    served_body(await ask(x, chunked(x, size + b"\r\nhello\r\n" + end)), b"hello")
+
+
+@case(
+    MUST,
+    SIZE,
+    tags=SECURITY,
+    needs=DECODES,
+    variants={
+        "0x": (b"0x5", 5),
+        "underscore": (b"5_0", 80),
+        "plus": (b"+5", 5),
+        "minus": (b"-5", 5),
+        "space-before": (b" 5", 5),
+        "empty": (b"", 5),
+        "letter": (b"5g", 5),
+        "nul": (b"5\0", 5),
+    },
+)
+async def size_syntax(x: Exchange, size: tuple[bytes, int]) -> None:
+    """A chunk's size that is not just hexadecimal digits spoils the body: no good answer, and the connection ends.
+
+    Sends: a chunk whose size is not just hexadecimal digits: `0x5`, `5_0`, `+5`, `-5`, a blank before it, nothing, a
+    letter or a NUL behind it. Data of the length that a lenient reader would see follows.
+    Expects: an error answer, or none; the app is never told of a whole body; the connection is closed.
+    Why: The number parsers of programming languages take prefixes, signs, blanks and underscores; the next server does
+    not. Two readings of one chunk are room for a smuggled request.
+    """
+    text, length = size
+    spoiled(await ask(x, chunked(x, text + b"\r\n" + b"h" * length + b"\r\n" + END)))
+
+
+@case(
+    MUST,
+    rfc9112(
+        "7.1",
+        "recipients MUST anticipate potentially large hexadecimal numerals and prevent parsing errors due to integer "
+        "conversion overflows or precision loss due to integer representation.",
+    ),
+    tags=SECURITY,
+    needs=DECODES,
+    variants={"64-bits": b"10000000000000005", "digits": b"f" * 2000},
+)
+async def size_overflow(x: Exchange, size: bytes) -> None:
+    """A chunk's size too large for a machine word is refused or waited for, never cut to its low bits.
+
+    Sends: a chunk with a size of 65 bits or of 2,000 digits and five bytes of data; then our sending side is closed, so
+    that a server which waits for the rest can tell that none will come.
+    Expects: an error answer, or none; the app is never told of a whole body; the connection is closed.
+    Why: A size that is cut to a machine word ends the chunk after a few bytes, and what follows is served as a request.
+    A server that goes on waiting on an ended connection holds a worker for ever.
+    """
+    spoiled(await ask(x, chunked(x, size + b"\r\nhello\r\n" + END), fin=True))
+
+
+@case(
+    MUST,
+    rfc9112(
+        "7.1",
+        "recipients MUST anticipate potentially large hexadecimal numerals and prevent parsing errors due to integer "
+        "conversion overflows or precision loss due to integer representation.",
+    ),
+    tags=SECURITY,
+    needs=DECODES,
+    variants={"40": 40, "3000": 3000},
+)
+async def size_zeros(x: Exchange, zeros: int) -> None:
+    """A chunk's size behind a long row of zeros is read as the number that it is, or refused.
+
+    Sends: a chunk whose size is 40 or 3,000 zeros and a 5, with `hello`, and the last chunk.
+    Expects: the app reads `hello`, or the body is refused with a 4xx (or the connection closed) and never taken for a
+    whole one. A refusal closes the connection.
+    Why: A reader that keeps the first digits alone sees the last chunk in it, and the next request in the data: one
+    that the proxy in front has passed on as part of a body.
+    """
+    told = await ask(x, chunked(x, b"0" * zeros + b"5\r\nhello\r\n" + END))
+    if told.answer.status == 200:
+        served_body(told, b"hello")
+    else:
+        spoiled(told)
+
+
+@case(MAY, SIZE, tags=SECURITY, needs=DECODES, variants={"space": b"5 ", "tab": b"5\t"})
+async def size_space_behind(x: Exchange, size: bytes) -> None:
+    """A blank between a chunk's size and the line's end is passed over, or spoils the body; it is nothing else.
+
+    Sends: a chunk whose size is `5` and a blank or a tab, with `hello`, and the last chunk.
+    Expects: the app reads `hello`, or the body is refused and the connection closed. The grammar has blanks there only
+    before an extension; some old servers padded their sizes with them.
+    Why: A chunk's line that two servers read differently puts them out of step, and the next user's request with them.
+    """
+    told = await ask(x, chunked(x, size + b"\r\nhello\r\n" + END))
+    if told.answer.status == 200:
+        served_body(told, b"hello")
+    else:
+        spoiled(told)

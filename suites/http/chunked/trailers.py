@@ -1,0 +1,105 @@
+"""Fields behind the last chunk."""
+
+from __future__ import annotations
+
+from ....harness import expect
+from ....harness.catalog import MUST, case
+from ....harness.exchange import Exchange
+from ....harness.references import rfc9112
+from ..verbs import ask, hidden, in_step, no_hidden_call, served_body
+from .sending import DECODES, SECURITY, chunked, followed
+
+COMPLETE = rfc9112(
+    "7.1",
+    "The chunked transfer coding is complete when a chunk with a chunk-size of zero is received, possibly followed by "
+    "a trailer section, and finally terminated by an empty line.",
+)
+NOT_MERGED = rfc9112(
+    "7.1.2",
+    "A recipient MUST NOT merge a received trailer field into the header section unless its corresponding header field "
+    "definition explicitly permits and instructs how the trailer field value can be safely merged.",
+)
+
+
+@case(MUST, COMPLETE, needs=DECODES)
+async def trailer(x: Exchange) -> None:
+    """Trailer fields are taken, and are no headers to the app.
+
+    Sends: a chunked POST that holds `hello`, with the trailer field `X-Trailer: yes` behind the last chunk.
+    Expects: the app reads `hello` (or 411 without a call) and is not told of HTTP_X_TRAILER; the next request on the
+    connection is served as itself.
+    Why: Clients that sign an upload put the sum behind it. An app that finds it among the headers trusts what the proxy
+    in front could not look at.
+    """
+    told = await ask(x, chunked(x, b"5\r\nhello\r\n0\r\nX-Trailer: yes\r\n\r\n"))
+    served_body(told, b"hello")
+    for call in told.calls:
+        expect.equal(call.detail["environ"].get("HTTP_X_TRAILER"), None, "HTTP_X_TRAILER")
+
+
+@case(
+    MUST,
+    NOT_MERGED,
+    tags=SECURITY,
+    needs=DECODES,
+    variants={"length": "Content-Length: 100", "host": "Host: stranger.example", "coding": "Transfer-Encoding: gzip"},
+)
+async def trailer_forbidden(x: Exchange, field: str) -> None:
+    """A trailer that would change routing or framing takes no effect: served without it, or refused.
+
+    Sends: a chunked POST that holds `hello`, with Content-Length, Host or Transfer-Encoding behind the last chunk.
+    Expects: no call of the app that is told of the new value; served without it, or refused; the next request on the
+    connection is served as itself, or the connection is closed.
+    Why: A proxy in front does not look for such fields there. Merged into the headers they change the host that the app
+    believes in, or the body's end, past every check.
+    """
+    told = await ask(x, chunked(x, b"5\r\nhello\r\n0\r\n" + field.encode() + b"\r\n\r\n"))
+    for call in told.calls:
+        environ = call.detail["environ"]
+        expect.equal(environ.get("HTTP_HOST"), x.server.address.authority, "HTTP_HOST")
+        expect.that(environ.get("CONTENT_LENGTH") != "100", "the length unchanged", environ.get("CONTENT_LENGTH"))
+    if told.answer.status == 200:
+        served_body(told, b"hello")
+    else:
+        expect.that(not told.bodies, "the app never told that the body came to its end", told.describe())
+        in_step(told)
+
+
+@case(MUST, COMPLETE, needs=DECODES)
+async def trailer_then_next(x: Exchange) -> None:
+    """The request that follows trailer fields on the connection is read from its beginning.
+
+    Sends: a chunked POST that holds `hello`, with two trailer fields, and a GET behind them, in one piece.
+    Expects: the app reads `hello` (or 411 without a call); then the GET is answered as itself, or the connection is
+    closed.
+    Why: A trailer that is left unread is taken for the next request's first line: another user's request fails, or is
+    changed.
+    """
+    await followed(x, b"5\r\nhello\r\n0\r\nX-Trailer: yes\r\nX-Other: yes\r\n\r\n")
+
+
+@case(
+    MUST,
+    rfc9112(
+        "2.2",
+        "A recipient of such a bare CR MUST consider that element to be invalid or replace each bare CR with SP before "
+        "processing the element or forwarding the message.",
+    ),
+    tags=SECURITY,
+    needs=DECODES,
+)
+async def trailer_hidden(x: Exchange) -> None:
+    """Lines of a trailer section that end with CR alone end nothing: no request begins behind them.
+
+    Sends: a chunked POST with the trailer field `X-Trailer: a`, two bare CRs, a whole request, and the empty line that
+    ends the trailer section. Our sending side stays open.
+    Expects: the request in the trailer is never served. The body is served without it, refused, or waited for.
+    Why: Where CR ends a line for one of two servers, the trailer section ends there too, and what the proxy took for a
+    trailer field is a request that nobody has checked.
+    """
+    inside = b"X-Trailer: a\r\r" + hidden(x).replace(b"\r\n", b"\r") + b"\r\n\r\n"
+    told = await ask(x, chunked(x, b"5\r\nhello\r\n0\r\n" + inside))
+    no_hidden_call(told)
+    expect.that(len(told.calls) <= 1, "one call of the app at most", told.describe())
+    if told.answer.status == 200:
+        served_body(told, b"hello")

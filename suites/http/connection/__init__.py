@@ -1,0 +1,1 @@
+"""Connections: kept, closed, shared by several requests, and slow in pieces."""

@@ -1,0 +1,174 @@
+"""Several requests on one connection, requests in parts, and answers that must get through."""
+
+from __future__ import annotations
+
+from ....harness import expect
+from ....harness.catalog import INFO, MUST, SHOULD, case
+from ....harness.exchange import Exchange
+from ....harness.references import rfc9110, rfc9112
+from ....harness.response import Ending
+from ..verbs import PATIENCE, answers, ask, noted, post, seen, served, survives
+
+IN_ORDER = rfc9112(
+    "9.3.2", "it MUST send the corresponding responses in the same order that the requests were received."
+)
+WHOLE_HEAD = rfc9110(
+    "5.3",
+    "A server MUST NOT apply a request to the target resource until it receives the entire request header section",
+)
+WAIT = 0.1
+"""Seconds in which a server that does not wait for the rest gives itself away; one that does is not kept from it."""
+
+
+@case(MUST, IN_ORDER, needs=["http/connection/keep-alive"], variants={"2": 2, "10": 10, "100": 100})
+async def pipeline_order(x: Exchange, depth: int) -> None:
+    """Requests sent at once on one connection are answered one by one, in their order.
+
+    Sends: 2, 10 or 100 requests in one piece, each with a token of its own.
+    Expects: the answers one by one, in the requests' order, each with its own token, and the app called in that order;
+    fewer only where the last one says close.
+    Why: Proxies and some clients send so. An answer that is lost or out of order is given to the wrong user.
+    """
+    wire = await x.connect()
+    tokens = [f"{x.token}.{number}" for number in range(depth)]
+    await wire.send(b"".join(x.request("/echo", token=token) for token in tokens))
+    got = await answers(wire, depth)
+    await wire.close()
+    wanted = [f"gauntlet {token}\n".encode() for token in tokens]
+    expect.equal([each.body for each in got], wanted[: len(got)], "the answers' bodies")
+    await survives(x)
+    called = [e.token for e in x.events("called")]
+    expect.equal(called, tokens[: len(called)], "the app's calls, in their order")
+    stopped = bool(got) and got[-1].says_close
+    expect.that(len(got) == depth or stopped, f"{depth} answers, or one that says close", f"{len(got)} answers")
+
+
+@case(MUST, IN_ORDER)
+async def pipeline_bad_second(x: Exchange) -> None:
+    """A broken request behind a good one does not cost the good one its answer.
+
+    Sends: a good request and, right behind it, lines that are no HTTP.
+    Expects: the first answered as if it were alone, and the app called once; a plain request on a new connection
+    served.
+    Why: The first was complete before anything was wrong. Behind a proxy it may be another user's, who would get the
+    error for it.
+    """
+    wire = await x.connect()
+    await wire.send(x.request("/echo") + b"BROKEN\r\nno colon here\r\n\r\n")
+    answer = await wire.response(timeout=PATIENCE)
+    await wire.close()
+    expect.equal(answer.body, f"gauntlet {x.token}\n".encode(), "the first answer")
+    told = await seen(x, answer)
+    expect.equal(len(told.calls), 1, "the number of the app's calls")
+
+
+@case(
+    SHOULD,
+    rfc9112(
+        "9.6",
+        "If a server performs an immediate close of a TCP connection, there is a significant risk that the client will "
+        "not be able to read the last HTTP response.",
+    ),
+)
+async def error_readable_after_upload(x: Exchange) -> None:
+    """The answer to an upload that is refused at its head can be read by a client that first sends all of it.
+
+    Sends: a POST with an impossible Content-Length and 512 KiB behind it, without reading meanwhile, as most HTTP
+    libraries do.
+    Expects: all of it taken, and an error answer that can be read behind it; no reset of the connection. Where nothing
+    is refused there is nothing to look at.
+    Why: A server that closes at once resets the connection under such a client: its user sees a network error, not that
+    the file is too large.
+    """
+    wire = await x.connect()
+    sent = await wire.send(post(x, "Content-Length: 1x", body=b"." * 524288), reading=False)
+    answer = await wire.response(timeout=PATIENCE)
+    ending = await wire.ending(0.05)
+    await wire.close()
+    if answer.status is not None and answer.status < 400:
+        x.skip(f"nothing was refused: {answer.describe()}")
+    good = sent and answer.status is not None and ending is not Ending.RESET
+    how = "all of it was sent" if sent else "sending it was cut short"
+    expect.that(good, "the upload taken and its answer readable", f"{answer.describe()}; {how}; connection {ending}")
+
+
+@case(INFO, rfc9112("9.6", "Note that a TCP connection that is half-closed by the client does not delimit a request"))
+async def half_close(x: Exchange) -> None:
+    """Whether a client that has closed its sending side still gets its answer.
+
+    Sends: a GET; then our sending side is closed.
+    Expects: nothing in particular: whether the answer still comes is recorded.
+    Why: `nc -N` and the health checks of some load balancers do so. A server that takes the half for the whole answers
+    none of them.
+    """
+    told = await ask(x, x.request("/echo"), fin=True)
+    noted("the answer to a client that has closed its sending side", told.answer.describe())
+
+
+@case(
+    MUST,
+    rfc9110(
+        "7.8",
+        "A server MUST NOT switch to a protocol that was not indicated by the client in the corresponding request's "
+        "Upgrade header field.",
+    ),
+)
+async def upgrade_unknown(x: Exchange) -> None:
+    """An upgrade to a protocol that nobody speaks is ignored: an ordinary answer, no 101.
+
+    Sends: a GET with `Connection: Upgrade` and `Upgrade: gauntlet/1`.
+    Expects: an ordinary answer from one call of the app, no 101; the next request on the connection is served as
+    itself, or the connection is closed.
+    Why: A client that is told 101 stops speaking HTTP, and nothing that it gets makes sense to it any more. Behind a
+    proxy the connection becomes a tunnel past its rules.
+    """
+    headers = [("Connection", "Upgrade"), ("Upgrade", "gauntlet/1")]
+    told = await ask(x, x.request("/echo", headers=headers))
+    expect.that(told.answer.status != 101, "no 101", told.answer.describe())
+    served(told)
+
+
+@case(MUST, WHOLE_HEAD)
+async def fragmented_head(x: Exchange) -> None:
+    """A head is waited for to its last byte, and then served.
+
+    Sends: a GET without its last byte; the LF that it lacks 0.1 s later.
+    Expects: no answer and no call of the app before it is whole; then one call, and its answer. That cuts make no
+    difference is tested for every well-formed case.
+    Why: What is not there yet may be the header that changes all: the host, the cookie, the condition under which an
+    order is to be carried out.
+    """
+    data = x.request("/echo", headers=[("X-A", "b")])
+    wire = await x.connect()
+    await wire.send(data[:-1])
+    early = await wire.receive_some(WAIT)
+    called = len(x.events("called"))
+    await wire.send(data[-1:])
+    answer = await wire.response(timeout=PATIENCE)
+    await wire.close()
+    expect.that(not early and not called, "nothing done before the head was whole", early or "the app was called")
+    expect.equal(answer.body, f"gauntlet {x.token}\n".encode(), "the answer")
+    told = await seen(x, answer)
+    expect.equal(len(told.calls), 1, "the number of the app's calls")
+
+
+@case(MUST, rfc9112("6.3", "its decimal value defines the expected message body length in octets."))
+async def fragmented_body(x: Exchange) -> None:
+    """A body is waited for to its last byte, and then reaches the app whole.
+
+    Sends: a POST of eight bytes without the last of them; that 0.1 s later.
+    Expects: no answer, and no end of the body for the app, before it is there; then the app reads the eight bytes. That
+    cuts make no difference is tested for every well-formed case.
+    Why: Uploads come over slow lines. An app that is told of an end too early stores a part as the whole.
+    """
+    wire = await x.connect()
+    await wire.send(post(x, "Content-Length: 8", body=b"abcdefg"))
+    early = await wire.receive_some(WAIT)
+    read = len(x.events("body"))
+    await wire.send(b"h")
+    answer = await wire.response(timeout=PATIENCE)
+    await wire.close()
+    expect.that(not early and not read, "the last byte waited for", early or "the app had read a shorter body")
+    expect.equal(answer.status, 200, "the status")
+    told = await seen(x, answer)
+    expect.equal([e.detail["data"] for e in told.bodies], ["abcdefgh"], "what the app read")

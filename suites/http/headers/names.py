@@ -1,0 +1,142 @@
+"""A header's name: what is the same header, and what is another."""
+
+from __future__ import annotations
+
+from ....harness import expect
+from ....harness.catalog import INFO, MUST, SHOULD, case
+from ....harness.exchange import Exchange
+from ....harness.references import rfc9110, rfc9112
+from ..verbs import (
+    PATIENCE,
+    ask,
+    noted,
+    post,
+    rejected_in_step,
+    served,
+    served_body,
+)
+from .sending import get
+
+MAPPING = rfc9110(
+    "17.10",
+    "mapping field names to different interface names can lead to security vulnerabilities if the mapping is "
+    "incomplete or ambiguous.",
+)
+
+
+@case(MUST, rfc9110("5.1", "Field names are case-insensitive"))
+async def name_case(x: Exchange) -> None:
+    """A header's name means the same in any case, in framing as well.
+
+    Sends: a POST of five bytes with `cONTENT-lENGTH: 5` and `x-MiXeD: yes`.
+    Expects: the app reads the five bytes and finds HTTP_X_MIXED; the next request on the connection is served as
+    itself.
+    Why: Clients are free in this, and proxies that speak HTTP/2 to browsers send all names in lower case. A body whose
+    length is overlooked becomes the next request.
+    """
+    told = await ask(x, post(x, "cONTENT-lENGTH: 5", "x-MiXeD: yes", body=b"hello"))
+    served_body(told, b"hello")
+    expect.equal(served(told).get("HTTP_X_MIXED"), "yes", "HTTP_X_MIXED")
+
+
+@case(
+    MUST,
+    rfc9110(
+        "5.3",
+        "The order in which field lines with the same name are received is therefore significant to the interpretation "
+        "of the field value",
+    ),
+)
+async def repeats_joined(x: Exchange) -> None:
+    """Header lines of one name reach the app joined by commas, in order; none is lost.
+
+    Sends: a GET with `X-A: 1`, `X-B: b` and `X-A: 2`.
+    Expects: the request served, and HTTP_X_A the list of 1 and 2, in this order; the next request on the connection is
+    served as itself.
+    Why: Each proxy on the way adds a line to X-Forwarded-For and the like. With a line lost or the order changed, an
+    app believes the wrong client's address.
+    """
+    value = served(await ask(x, get(x, "X-A: 1", "X-B: b", "X-A: 2"))).get("HTTP_X_A", "")
+    expect.equal([each.strip(" \t") for each in value.split(",")], ["1", "2"], "the list in HTTP_X_A")
+
+
+@case(INFO, rfc9110("8.3", 'The "Content-Type" header field indicates the media type of the associated representation'))
+async def duplicate_content_type(x: Exchange) -> None:
+    """What the app is told where Content-Type comes twice.
+
+    Sends: a POST without a body with `Content-Type: text/a` and `Content-Type: text/b`.
+    Expects: nothing in particular: what the app finds in CONTENT_TYPE, or the refusal, is recorded.
+    Why: A filter in front that looks at the one and an app that looks at the other parse different bodies.
+    """
+    told = await ask(x, post(x, "Content-Length: 0", "Content-Type: text/a", "Content-Type: text/b"))
+    values = [repr(each.detail["environ"].get("CONTENT_TYPE")) for each in told.calls]
+    noted("CONTENT_TYPE", values[0] if values else told.answer.describe())
+
+
+@case(
+    SHOULD,
+    MAPPING,
+    tags=["security"],
+    variants={"before": ("X_A: bad", "X-A: good"), "after": ("X-A: good", "X_A: bad")},
+)
+async def underscore_alias(x: Exchange, fields: tuple[str, str]) -> None:
+    """`X_A` is not mixed up with `X-A`, although both map to HTTP_X_A.
+
+    Sends: a GET with `X_A: bad` and `X-A: good`, in either order.
+    Expects: a refusal without a call of the app, or the request served with HTTP_X_A `good` and nothing else; the next
+    request on the connection is served as itself, or the connection is closed.
+    Why: A proxy that sets and cleans `X-User` lets a client's `X_User` through. An app that reads it there takes the
+    client for whom he likes.
+    """
+    told = await ask(x, get(x, *fields))
+    if not rejected_in_step(told):
+        expect.equal(served(told).get("HTTP_X_A"), "good", "HTTP_X_A")
+
+
+@case(
+    MUST,
+    rfc9112(
+        "6",
+        "The presence of a message body in a request is signaled by a Content-Length or Transfer-Encoding header "
+        "field.",
+    ),
+    tags=["security"],
+    variants={"length": "Content_Length: 5", "coding": "Transfer_Encoding: chunked"},
+)
+async def underscore_framing(x: Exchange, field: str) -> None:
+    """`Content_Length` and `Transfer_Encoding` frame nothing.
+
+    Sends: a POST with `Content_Length: 5` or `Transfer_Encoding: chunked` and no body, and a GET behind it, in one
+    piece.
+    Expects: the POST served without a body, and the GET answered as itself or the connection closed; or a 4xx before
+    the app is called.
+    Why: The GET would be swallowed as a body: a user's request lost. Where the proxy in front sees it the other way
+    round, one is smuggled.
+    """
+    wire = await x.connect()
+    await wire.send(post(x, field) + x.request("/echo", token=f"{x.token}.second"))
+    first = await wire.response(timeout=PATIENCE)
+    second = await wire.response(timeout=PATIENCE) if first.complete and not first.says_close else None
+    await wire.close()
+    # A refusal comes before the app is called; one that comes after it is of a body that should not be there.
+    if first.status is not None and 400 <= first.status < 500 and not x.events("called"):
+        return
+    expect.equal(first.status, 200, "the first answer's status")
+    lengths = [e.detail["length"] for e in x.events("body")]
+    expect.that(not any(lengths), "no body for the app to read", lengths)
+    if second is not None and not second.nothing:
+        expect.equal(second.body, f"gauntlet {x.token}.second\n".encode(), "the second answer")
+
+
+@case(INFO, MAPPING, tags=["security"])
+async def proxy_header(x: Exchange) -> None:
+    """Whether a client's `Proxy` header becomes HTTP_PROXY, which some HTTP libraries take for their configuration.
+
+    Sends: a GET with `Proxy: http://stranger.example`.
+    Expects: nothing in particular: whether the app finds it as HTTP_PROXY, or the refusal, is recorded.
+    Why: Known as httpoxy: some HTTP libraries take HTTP_PROXY for their configuration, and then a client has the app's
+    outgoing requests pass through his own machine.
+    """
+    told = await ask(x, get(x, "Proxy: http://stranger.example"))
+    values = [repr(each.detail["environ"].get("HTTP_PROXY")) for each in told.calls]
+    noted("HTTP_PROXY", values[0] if values else told.answer.describe())

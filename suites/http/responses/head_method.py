@@ -1,0 +1,94 @@
+"""Answers to HEAD: a head, and nothing behind it."""
+
+from __future__ import annotations
+
+from ....harness import expect
+from ....harness.catalog import MUST, SHOULD, case
+from ....harness.exchange import Exchange
+from ....harness.references import rfc9110
+from ....harness.response import Response
+from ..verbs import PATIENCE, ask, in_step, raw
+
+HEAD = rfc9110(
+    "9.3.2", "The HEAD method is identical to GET except that the server MUST NOT send content in the response."
+)
+
+
+@case(MUST, HEAD, variants={"length": "/respond", "generator": "/respond?framing=none", "written": "/write-in-order"})
+async def head_no_body(x: Exchange, target: str) -> None:
+    """The answer to a HEAD has no body, even where the app yields one.
+
+    Sends: a HEAD to an app that yields a body all the same: with its length, from a generator, or by write(); then
+    another request where the answer allows it.
+    Expects: 200, and nothing between its head and the next answer, or the end of the connection.
+    Why: A body there is read as the beginning of the next answer. Monitors that send HEAD then report a broken site;
+    behind a proxy another user gets the bytes.
+    """
+    told = await ask(x, x.request(target, method="HEAD"), head=True)
+    expect.equal(told.answer.status, 200, "the status")
+    after = told.after if told.after is not None else Response()
+    expect.that(after.nothing or after.status == 200, "nothing between the head and the next answer", after.raw[:200])
+    in_step(told)
+
+
+@case(
+    SHOULD,
+    rfc9110(
+        "9.3.2",
+        "The server SHOULD send the same header fields in response to a HEAD request as it would have sent if the "
+        "request method had been GET.",
+    ),
+)
+async def head_same_headers(x: Exchange) -> None:
+    """A HEAD gets the headers that the app gives, its Content-Length included, as a GET does.
+
+    Sends: a GET and a HEAD for the same page.
+    Expects: Content-Type, Content-Length and a header of the app's own the same in both.
+    Why: Download managers read the size in this way, and caches whether a page has changed. They go wrong, or load it
+    all again.
+    """
+    target = "/respond?h-X-Marker=kept"
+    get, head = await x.get(target), await x.get(target, method="HEAD")
+    expect.equal((get.status, head.status), (200, 200), "the statuses of GET and HEAD")
+    for name in ("Content-Type", "Content-Length", "X-Marker"):
+        expect.equal(head.all(name), get.all(name), f"{name} of the answer to HEAD")
+
+
+@case(MUST, HEAD, needs=["http/connection/keep-alive"])
+async def head_then_next(x: Exchange) -> None:
+    """The answer that follows a HEAD's on the connection is found where it should be.
+
+    Sends: a HEAD and a GET in one piece.
+    Expects: 200 for the HEAD, then the GET's own answer where one with a HEAD's end would be; or the connection closed
+    by an answer that says so.
+    Why: A body behind the first answer shifts every answer that follows to the wrong request, and so to the wrong user
+    behind a proxy.
+    """
+    wire = await x.connect()
+    await wire.send(x.request("/echo", method="HEAD") + x.request("/echo", token=f"{x.token}.second"))
+    first = await wire.response(head=True, timeout=PATIENCE)
+    second = await wire.response(timeout=PATIENCE)
+    await wire.close()
+    expect.equal(first.status, 200, "the first answer's status")
+    if not (first.says_close and second.nothing):
+        expect.equal(second.body, f"gauntlet {x.token}.second\n".encode(), "the second answer")
+
+
+@case(MUST, HEAD, variants={"refused": "", "app-failed": "/fail?when=before-start"})
+async def head_error_no_body(x: Exchange, target: str) -> None:
+    """An error in answer to a HEAD has no body either.
+
+    Sends: a HEAD that must be refused, for a blank before a header's colon, or one to an app that fails; then another
+    request where the answer allows it.
+    Expects: an error whose head is followed by nothing but the next answer, or by the end of the connection.
+    Why: Error pages are made elsewhere than answers, and HEAD is easily forgotten there. Behind a proxy the page is
+    read as the beginning of the next answer, which another user gets.
+    """
+    broken = raw(x, f"HEAD {x.target('/echo')} HTTP/1.1", "X-A : 1")
+    request = x.request(target, method="HEAD") if target else broken
+    told = await ask(x, request, head=True)
+    if told.answer.status is None or told.answer.status < 400:
+        x.skip(f"no error came: {told.answer.describe()}")
+    after = told.after if told.after is not None else Response()
+    expect.that(after.nothing or after.status == 200, "nothing between the head and the next answer", after.raw[:200])
+    in_step(told)
