@@ -48,6 +48,10 @@ def here(name: str) -> Plan:
     return plan
 
 
+def adapter(name: str) -> str:
+    return name.partition(":")[0]
+
+
 def absent(message: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(message)
@@ -103,7 +107,7 @@ async def test_it_serves_over_a_unix_socket_where_it_can(name: str, folder: Path
         await serve(replace(here(name), unix=True), folder)
     except Unsupported as reason:
         refusal = str(reason)
-    assert refusal in ("", f"{name} has no option for unix sockets")
+    assert refusal in ("", f"{adapter(name)} has no option for unix sockets", f"{name} has no socket of any kind")
 
 
 @pytest.mark.parametrize("name", names())
@@ -117,7 +121,7 @@ async def test_it_mounts_the_app_where_it_can(name: str, folder: Path) -> None:
         await serve(plan, folder)
     except Unsupported as reason:
         refusal = str(reason)
-    assert refusal in ("", f"{name} has no option for mounting")
+    assert refusal in ("", f"{adapter(name)} has no option for mounting")
 
 
 @pytest.mark.parametrize("name", names())

@@ -1,0 +1,137 @@
+"""Request handlers called without a socket: what an app does there stays in the server's process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import trio
+
+from wsgi_gauntlet.harness import discover, launch
+from wsgi_gauntlet.harness.attempt import answers, attempt
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.load.arena import Arena
+from wsgi_gauntlet.harness.model import Setup, Verdict
+from wsgi_gauntlet.harness.response import Ending
+from wsgi_gauntlet.harness.runner import prepared
+from wsgi_gauntlet.harness.wire import Transcript, Wire
+
+pytestmark = pytest.mark.live
+
+ASK = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
+
+HOSTILE = """\
+import os, time
+
+def application(environ, start_response):
+    what = environ["PATH_INFO"]
+    if what == "/exit":
+        os._exit(3)
+    if what == "/close-all":
+        os.closerange(3, 100)
+    if what == "/hang":
+        while True:
+            time.sleep(1)
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+"""
+
+NAMES = ["wsgiref:in-process", "werkzeug:in-process"]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="g-") as name:
+        for each in ("scratch", "logs"):
+            (Path(name) / each).mkdir()
+        (Path(name) / "hostile.py").write_text(HOSTILE)
+        yield Path(name)
+
+
+def starting(plan: launch.Plan, folder: Path) -> launch.Plan:
+    return replace(plan, app="hostile:application", app_path=folder)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_cases_run_as_they_do_over_a_socket(name: str, folder: Path) -> None:
+    plan = discover.plan(name)
+    async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
+        assert server.address.door
+        assert await answers(server)
+        for case, verdict in [
+            ("pep3333/environ/path-info/decoded", Verdict.PASS),  # events
+            ("pep3333/close/on-client-gone", None),  # a barrier, and a client that goes
+            ("http/limits/half-request-then-fin/line", None),  # a half-close
+        ]:
+            made = await attempt(discover.case(case), server)
+            assert made.finding.verdict is not Verdict.ERROR, made.finding
+            assert verdict in (None, made.finding.verdict)
+            assert await answers(server)
+
+
+@pytest.mark.parametrize(("path", "ended"), [("exit", "exit code 3"), ("close-all", "")])
+async def test_an_app_that_breaks_its_process_is_the_servers_end_and_not_ours(
+    path: str, ended: str, folder: Path
+) -> None:
+    plan = starting(discover.plan("wsgiref:in-process"), folder)
+    async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
+        wire = await Wire.open(server.address, Transcript())
+        await wire.send(ASK % path.encode())
+        assert await wire.ending() is Ending.EOF
+        assert await server.end_within(5 if ended else 0.05) in (ended, "exit code 1")  # without its door it may end
+        await wire.close()
+        await server.restart(grace=0)
+        wire = await Wire.open(server.address, Transcript())
+        await wire.send(ASK % b"")
+        assert (await wire.response()).status == 200
+        await wire.close()
+
+
+async def test_a_handler_that_hangs_is_ended_with_everything_else(folder: Path) -> None:
+    plan = starting(discover.plan("wsgiref:in-process"), folder)
+    with trio.fail_after(20):
+        async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
+            wire = await Wire.open(server.address, Transcript())
+            await wire.send(ASK % b"hang")
+            assert (await wire.response(timeout=0.1)).status is None
+            waiting = await Wire.open(server.address, Transcript())
+            await waiting.send(ASK % b"")
+            await server.stop(grace=0)
+            assert await wire.ending() is Ending.EOF
+            assert await waiting.ending() is Ending.EOF  # nobody took it
+            for each in (wire, waiting):
+                await each.close()
+    assert list((folder / "scratch").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("setup", "why"),
+    [
+        (Setup(unix=True), "has no socket of any kind"),
+        (Setup(tls=True), "has no socket, so no TLS"),
+        (Setup(workers=2), "has no option for more than one worker"),
+    ],
+)
+async def test_what_makes_no_sense_without_a_socket(setup: Setup, why: str, folder: Path) -> None:
+    for name in NAMES:
+        plan = prepared(discover.plan(name), setup)
+        with pytest.raises(Unsupported, match=why):
+            async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs"):
+                pass
+
+
+async def test_a_front_and_load_need_a_socket(folder: Path) -> None:
+    plan = discover.plan("nginx+wsgiref:in-process")
+    if discover.missing(plan)[0]:
+        pytest.skip("nginx is not installed")
+    with pytest.raises(Unsupported, match="nothing that a front could reach"):
+        async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs"):
+            pass
+    plan = discover.plan("wsgiref:in-process")
+    arena = Arena(plan, {}, scratch=folder / "scratch", logs=folder / "logs", progress=lambda *_: None)
+    with pytest.raises(Unsupported, match="has no socket"):
+        async with arena.server():
+            pass
