@@ -43,8 +43,9 @@ RECENT = 1.0
 STAYS_OPEN = 2.0
 """Seconds that a connection is watched after its answer before it counts as left open."""
 
-NOT_KEPT = "not kept"
-"""How the note ends that says that bytes, or all later events, are not in the evidence (harness/wire.py)."""
+NOT_KEPT, LATER = "not kept", "later events"
+"""How the note ends that says that something is not in the evidence, and begins where it is all that came later
+(harness/wire.py); else it is bytes of the event before it."""
 
 SINGLETONS = frozenset(
     {
@@ -77,7 +78,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _DATE = re.compile(
     rf"({'|'.join(_DAYS)}), ([0-9]{{2}}) ({'|'.join(_MONTHS)}) ([0-9]{{4}}) ([0-9]{{2}}):([0-9]{{2}}):([0-9]{{2}}) GMT"
 )
-_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def lint(wire: Iterable[WireEvent], app: Iterable[AppEvent], now: float) -> tuple[str, ...]:
@@ -127,6 +128,15 @@ class _Connection:
     half_closed: bool = False
     closed: bool = False
     cut: bool = False
+    cut_sent: bool = False
+    last: WireKind = WireKind.OPENED
+
+    def cut_off(self) -> None:
+        """Take note that bytes of the last event are missing."""
+        if self.last is WireKind.SENT:
+            self.cut_sent = True
+        else:
+            self.cut = True
 
     @property
     def closed_at_once(self) -> bool:
@@ -148,13 +158,15 @@ def _connections(wire: Iterable[WireEvent]) -> list[_Connection]:
         match event.kind:
             case WireKind.SENT:
                 one.last_sent = event.at
-                one.sent += event.data[: max(0, READ_LIMIT - len(one.sent))]
+                room = READ_LIMIT - len(one.sent)
+                one.sent += event.data[: max(0, room)]
+                one.cut_sent = one.cut_sent or len(event.data) > room
             case WireKind.RECEIVED if not one.cut:
                 one.last_received = event.at
                 room = READ_LIMIT - len(one.received)
                 one.received += event.data[: max(0, room)]
                 one.cut = len(event.data) > room
-            case WireKind.EOF | WireKind.RESET:
+            case WireKind.EOF | WireKind.RESET if not one.closed:
                 one.ended = Ending.EOF if event.kind is WireKind.EOF else Ending.RESET
                 one.ended_at = event.at
             case WireKind.WAITED:
@@ -164,8 +176,12 @@ def _connections(wire: Iterable[WireEvent]) -> list[_Connection]:
             case WireKind.CLOSED:
                 one.closed = one.closed or one.ended is Ending.OPEN
             case WireKind.NOTE if event.note.endswith(NOT_KEPT):
+                if not event.note.startswith(LATER):
+                    one.cut_off()
+                    continue
                 for each in found.values():
-                    each.cut = True
+                    each.cut = each.cut_sent = True
+        one.last = event.kind
     return [one for one in found.values() if one.received]
 
 
@@ -175,50 +191,48 @@ class _Asked:
     version: bytes
 
 
-def _asked(sent: bytes) -> tuple[list[_Asked], bool]:
+def _asked(sent: bytes, *, cut: bool) -> tuple[list[_Asked], bool]:
     """Return the well-formed requests that `sent` begins with, and whether they are all of it."""
     found: list[_Asked] = []
     rest: bytes | None = sent
     while rest:
         line = rest[: rest.find(b"\r\n")].split(b" ")
-        # What is behind READ_LIMIT is the rest of a body, or it is not of interest any more.
-        rest = after_request(rest, READ_LIMIT if len(sent) >= READ_LIMIT else 0)
+        rest = after_request(rest, None if cut else 0)
         if rest is not None:
             found.append(_Asked(line[0], line[-1]))
     return found, rest is not None
 
 
 def _of_connection(one: _Connection, *, breaks: bool, now: float) -> Iterator[str]:
-    asked, all_of_it = _asked(bytes(one.sent))
+    asked, all_of_it = _asked(bytes(one.sent), cut=one.cut_sent)
     data = bytes(one.received)
     for number in range(ANSWERS_LIMIT):
         request = asked[number] if number < len(asked) else None
-        if request is None and not all_of_it and b"HEAD" in one.sent:
+        if request is None and b"HEAD" in one.sent:
             return  # who knows whether a body is to follow
         parser = ResponseParser(head=request is not None and request.method == b"HEAD")
         rest = parser.feed(data)
         parser.eof(Ending.OPEN if one.cut else one.ended)
         answer = parser.response()
-        last = not rest
-        if request is None and all_of_it and answer.status != 408:
+        if request is None and all_of_it and not one.cut_sent and answer.status != 408:
             yield said(Kind.ANSWER_UNASKED)
             return
         yield from _of_notes(answer, broken_off=one.ended is Ending.EOF and not one.cut and not breaks)
         if answer.status is None:
             return
         yield from of_answer(answer, now=now, version=request.version if request else b"")
-        if last:
-            if answer.complete and not one.cut:
+        if not answer.complete or answer.status == 101:
+            return
+        if not rest:
+            if not one.cut:
                 yield from _of_end(one, answer)
             return
         if not rest.startswith(b"HTTP/"):
-            if rest.strip(b"\r\n") and answer.complete and not one.cut:
+            if rest.strip(b"\r\n"):
                 yield _surplus(answer, request)
             return
         if "close" in answer.options("connection"):
             yield said(Kind.CLOSE_IGNORED)
-            return
-        if answer.status == 101:
             return
         data = rest
 
@@ -226,8 +240,10 @@ def _of_connection(one: _Connection, *, breaks: bool, now: float) -> Iterator[st
 def _of_notes(answer: Response, *, broken_off: bool) -> Iterator[str]:
     for each in (*answer.interim, answer):
         for note in each.notes:
-            if note.kind is None or (note.kind is Kind.INCOMPLETE and not broken_off):
+            # The version is looked at with the answer's parts.
+            if note.kind in (None, Kind.VERSION) or (note.kind is Kind.INCOMPLETE and not broken_off):
                 continue
+            assert note.kind is not None
             yield said(note.kind)
 
 
@@ -258,7 +274,7 @@ def of_answer(answer: Response, *, now: float, version: bytes = b"HTTP/1.1") -> 
     """Yield what is wrong with the parts of `answer`; `version` is the request's, empty where it is not known."""
     assert answer.status is not None
     if answer.version not in (b"HTTP/1.0", b"HTTP/1.1"):
-        yield said(Kind.VERSION, shorten(answer.version, 20))
+        yield said(Kind.VERSION)
     for each in (*answer.interim, answer):
         if _CONTROLS.search(b"".join([value for _, value in each.headers])):
             yield said(Kind.FIELD_VALUE)

@@ -9,16 +9,28 @@ ODD = frozenset(
 )
 """Behaviours that give the server headers, or a body, that no answer may have."""
 
-BREAKING = frozenset({"fail", "str-block", "str-written"})
+BREAKING = frozenset(
+    {"closing-after-error", "closing-after-start-error", "closing-badly", "fail", "str-block", "str-written"}
+)
 """Behaviours after which an answer that has begun cannot be brought to its end."""
 
-BODILESS = ("204", "205", "304")
-"""Statuses that have no body; `respond` gives them one, and its length."""
+BODILESS = ("1", "204", "205", "304")
+"""What the statuses begin with that have no body; `respond` gives them one, and its length."""
+
+OWN = frozenset(
+    {"h-connection", "h-content-length", "h-date", "h-keep-alive", "h-server", "h-transfer-encoding", "h-upgrade"}
+)
+"""Parameters by which `respond` is told to give headers that are the server's to give."""
 
 
 def odd(path: str, query: Mapping[str, str]) -> str:
     """Return `all` where no part of the answer is the server's own doing, `end` where its end is not, else ''."""
     name = path.split("/", 2)[1] if path.startswith("/") else ""
-    if name in ODD or (name == "respond" and query.get("status", "").startswith(BODILESS)):
+    if name in ODD or (name == "respond" and _odd_response(query)):
         return "all"
     return "end" if name in BREAKING else ""
+
+
+def _odd_response(query: Mapping[str, str]) -> bool:
+    body = query.get("framing") != "empty"
+    return (body and query.get("status", "").startswith(BODILESS)) or any(key.lower() in OWN for key in query)

@@ -71,6 +71,7 @@ async def test_every_case_passes_on_the_saint(tmp_path: Path) -> None:
     found = await cells(tmp_path, {saint.name: list(CASES.values())}, [saint], tries=2, instances=4)
     wrong = [cell for cell in found if cell.verdict not in (Verdict.PASS, Verdict.INFO)]
     assert not wrong, "\n" + "\n".join(map(told, wrong))
+    assert {cell.case: cell.findings for cell in found if cell.findings} == {}, "lint finds nothing on a good server"
 
 
 def test_every_case_has_a_fault_that_it_must_find() -> None:
