@@ -36,7 +36,7 @@ def _knows(x: Exchange) -> bool:
     pep3333(
         VARIABLES,
         "In addition, if SSL is in use, the server or gateway should also provide as many of the Apache SSL "
-        "environment variables [5]_ as are applicable, such as HTTPS=on and SSL_PROTOCOL.",
+        "environment variables [5] as are applicable, such as HTTPS=on and SSL_PROTOCOL.",
     ),
     setup=OVER_TLS,
     variants={"https": "HTTPS", "ssl-protocol": "SSL_PROTOCOL"},
