@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 ORDINARY = 8000
-"""Bytes of a head. RFC 9112, section 3: "It is RECOMMENDED that all HTTP senders and recipients support, at a minimum,
-request-line lengths of 8000 octets." A longer one may be refused before it has come whole."""
+"""Bytes of a head, or of a chunk's line. RFC 9112, section 3: "It is RECOMMENDED that all HTTP senders and recipients
+support, at a minimum, request-line lengths of 8000 octets." A longer one may be refused before it has come whole."""
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") (\S+) HTTP/1\.([01])")
@@ -100,7 +100,7 @@ def _after_chunks(data: bytes, unseen: int | None) -> bytes | None:
     more = unseen is None or unseen > 0
     while True:
         end = data.find(b"\r\n")
-        size = _CHUNK.fullmatch(data[:end]) if end >= 0 else None
+        size = _CHUNK.fullmatch(data[:end]) if 0 <= end <= ORDINARY else None
         if not size:
             return b"" if more and end < 0 else None
         length, data = int(size[1], 16), data[end + 2 :]
