@@ -1,0 +1,160 @@
+"""Baselines, shards and reruns through the command: a real server with a fault that is known, and every exit."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from wsgi_gauntlet.harness import journal
+
+pytestmark = pytest.mark.live
+
+COMMAND = str(Path(sys.executable).with_name("wsgi-gauntlet"))
+BROKEN, KEPT = "http/request-line/http09", "http/request-line/baseline"
+TWO = ("--select", BROKEN, "--select", KEPT)
+ENTRY = """
+[[server.expected]]
+case = "{case}"
+verdict = "fail"
+reason = "wsgiref is for trying things out"
+"""
+
+
+def call(place: Path, *arguments: str, code: int) -> str:
+    """Run the command in `place`; return what it said on stderr."""
+    done = subprocess.run(
+        [COMMAND, *arguments],
+        cwd=place,
+        env={**os.environ, "COLUMNS": "160", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def check(place: Path, *arguments: str, code: int) -> str:
+    """Check wsgiref, which answers HTTP/0.9 without a status line, in two cases."""
+    return call(place, "check", "wsgiref", *TWO, *arguments, code=code)
+
+
+def expecting(place: Path, *cases: str, extra: str = "") -> Path:
+    """Write a baseline that expects `cases` to fail."""
+    file = place / "known.toml"
+    entries = "".join(ENTRY.format(case=case) + extra for case in cases)
+    file.write_text(f'# Ours.\n[[server]]\nname = "wsgiref"\n{entries}')
+    return file
+
+
+def test_an_expected_fail_is_accepted_and_shown_with_its_reason(tmp_path: Path) -> None:
+    assert "Requirements broken" in check(tmp_path, code=1)
+    expecting(tmp_path, BROKEN)
+    told = check(tmp_path, "--baseline", "known.toml", "--junit", "junit.xml", code=0)
+    assert "Nothing unexpected; 1 cell as known.toml expects." in told
+    counts = ET.parse(tmp_path / "junit.xml").getroot()
+    assert (counts.get("failures"), counts.get("skipped")) == ("0", "1")
+    for name in ("results.json", "report.html", "summary.md"):
+        assert "wsgiref is for trying things out" in (tmp_path / "gauntlet-out" / name).read_text()
+    again = call(tmp_path, "report", "gauntlet-out", code=0)
+    assert again.splitlines()[1:] == told[told.index("Conformance ") :].splitlines()
+
+
+def test_an_unexpected_pass_says_what_to_delete(tmp_path: Path) -> None:
+    file = expecting(tmp_path, BROKEN, KEPT)
+    told = check(tmp_path, "--baseline", "known.toml", code=1)
+    assert "delete lines 10 to 13 of known.toml" in told
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(lines[:9] + lines[13:]))
+    check(tmp_path, "--baseline", "known.toml", code=0)
+
+
+def test_an_unexpected_fail_and_one_whose_entry_expired(tmp_path: Path) -> None:
+    expecting(tmp_path)
+    assert "fails, and the baseline has no entry for it" in check(tmp_path, "--baseline", "known.toml", code=1)
+    expecting(tmp_path, BROKEN, extra="expires = 2020-02-02\n")
+    assert "expired on 2020-02-02: wsgiref is for" in check(tmp_path, "--baseline", "known.toml", code=1)
+    kept = check(tmp_path, "--baseline", "known.toml", "--update-baseline", code=1)
+    assert "1 expired and still needed" in kept
+
+
+def test_an_update_settles_it_and_the_configured_file_is_used(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.wsgi-gauntlet]\nbaseline = "known.toml"\n')
+    assert "there is no baseline known.toml" in check(tmp_path, code=2)
+    assert "baseline known.toml: 1 added" in check(tmp_path, "--update-baseline", code=0)
+    assert "not yet explained; found with" in (tmp_path / "known.toml").read_text()
+    check(tmp_path, code=0)
+    expecting(tmp_path, KEPT)
+    assert "baseline known.toml: 1 added, 1 removed" in check(tmp_path, "--update-baseline", code=0)
+    assert (tmp_path / "known.toml").read_text().startswith("# Ours.\n")
+
+
+def test_a_resumed_run_is_held_against_the_baseline_of_the_new_call(tmp_path: Path) -> None:
+    check(tmp_path, code=1)
+    expecting(tmp_path, BROKEN)
+    assert "1 cell as known.toml expects" in check(tmp_path, "--resume", "--baseline", "known.toml", code=0)
+    assert "Requirements broken" in check(tmp_path, "--resume", code=1)
+
+
+def test_only_what_failed_runs_again_and_of_the_same_servers(tmp_path: Path) -> None:
+    call(tmp_path, "check", "wsgiref", "waitress", *TWO, "--out", "first", code=1)
+    failed = {(each.server, each.case) for each in journal.read(tmp_path / "first").checks if each.verdict == "fail"}
+    assert ("wsgiref", BROKEN) in failed
+    call(tmp_path, "check", "--failed-in", "first/results.json", "--out", "second", code=1)
+    assert {(each.server, each.case) for each in journal.read(tmp_path / "second").checks} == failed
+    call(tmp_path, "check", "wsgiref", "--select", KEPT, "--out", "good", code=0)
+    assert "no cell failed in good" in call(tmp_path, "check", "--failed-in", "good", code=2)
+    assert "there is nothing to run" in call(tmp_path, "check", "gunicorn", "--failed-in", "first", code=2)
+
+
+def test_shards_together_are_the_whole(tmp_path: Path) -> None:
+    # All but one need http/chunked/one-chunk, which one shard reports and both run.
+    some = (
+        "check",
+        "waitress",
+        "--select",
+        "http/chunked/zero-padded",
+        "--select",
+        "http/chunked/extension-whitespace",
+    )
+    call(tmp_path, *some, "--out", "whole", code=1)
+    shards = []
+    for number in ("1", "2"):
+        out = tmp_path / f"shard-{number}"
+        subprocess.run(
+            [COMMAND, *some, "--shard", f"{number}/2", "--out", out], capture_output=True, check=False, timeout=100
+        )
+        shards.append(journal.read(out).checks)
+    assert [len(each) for each in shards] == [4, 4]
+    whole = journal.read(tmp_path / "whole").checks
+    told = sorted((each.case, each.verdict) for part in shards for each in part)
+    assert told == sorted((each.case, each.verdict) for each in whole)
+    call(tmp_path, "report", "shard-1", "shard-2", "--out", "both", code=0)
+    assert len(json.loads((tmp_path / "both" / "results.json").read_text())["checks"]) == len(whole)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--update-baseline"], "--update-baseline needs a file"),
+        (["--baseline", "nowhere.toml"], "there is no baseline nowhere.toml"),
+        (["--shard", "3/2"], "the form is K/N"),
+        (["--shard", "1/99"], "--shard 1/99: there is nothing to run"),
+        (["--tag", "securty"], "did you mean security"),
+        (["--level", "info"], "no case is left by"),
+        (["--level", "most"], "--level"),
+        (["--failed-in", "nowhere"], "nowhere"),
+    ],
+)
+def test_a_call_that_cannot_be_is_one_line(tmp_path: Path, arguments: list[str], says: str) -> None:
+    told = check(tmp_path, *arguments, code=2)
+    lines = [each for each in told.splitlines() if not each.endswith("getting ready")]  # which a busy machine tells
+    assert len(lines) == 1
+    assert says in lines[0]
+    assert not (tmp_path / "gauntlet-out").exists()
