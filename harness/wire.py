@@ -17,7 +17,7 @@ import trio
 
 from . import piped, tls
 from .address import Address
-from .errors import OutOfResources, ServerTrouble
+from .errors import OutOfResources, ServerTrouble, Skipped
 from .model import WireEvent, WireKind
 from .patterns import Pattern, pieces
 from .response import Ending, Response, ResponseParser
@@ -199,9 +199,14 @@ class Wire:
         return True
 
     async def half_close(self) -> bool:
-        """End our sending side (FIN); reading goes on. Says whether that was possible."""
-        if self._closed or isinstance(self._stream, trio.SSLStream):
+        """End our sending side (FIN); reading goes on. Says whether that was possible.
+
+        Raises Skipped over TLS: its end closes both sides, as far as most servers are concerned.
+        """
+        if self._closed:
             return False
+        if isinstance(self._stream, trio.SSLStream):
+            raise Skipped("over TLS a client does not close its sending side alone")
         try:
             await self._stream.send_eof()
         except (trio.BrokenResourceError, trio.ClosedResourceError):

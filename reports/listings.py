@@ -40,7 +40,8 @@ def servers(listed: Sequence[Listed], as_json: bool, console: Console | None = N
             table.add_row(Text(named), Text("default" if number == 0 else "", style="dim"), Text(line))
     out.print(table)
     out.print(
-        "\nSettings go in brackets, as gunicorn[workers=4,threads=2]: workers, threads, keep-alive, timeout, backlog.\n"
+        "\nSettings go in brackets, as gunicorn[workers=4,threads=2]: workers, threads,\n"
+        "keep-alive, timeout, backlog, and tls, which has it speak https: gunicorn[tls].\n"
         "Any other server: --command '{python} -m mine --port {port} {app}', a path to an adapter file,\n"
         "or [tool.wsgi-gauntlet.servers] in pyproject.toml.",
         markup=False,

@@ -122,15 +122,15 @@ async def handshake_broken_off(x: Exchange, reset: bool) -> None:
     await survives(x)
 
 
-@case(INFO, INITIATION, tags=["security"], setup=OVER_TLS)
+@case(INFO, INITIATION, tags=["security"], setup=Setup(tls=True, threads=4))
 async def handshake_stalled(x: Exchange) -> None:
     """While one client hangs in the middle of its handshake, others are served.
 
-    Sends: the first half of a ClientHello, and keeps the connection. Then a request on a new connection; then ends the
-    first, and sends another.
+    Sends: the first half of a ClientHello to a server of four threads, and keeps the connection. Then a request on a
+    new connection; then ends the first, and sends another.
 
     Expects: the second client to be served within a second, and the third as well. No sentence asks for it, so
-    nobody is blamed; a server with one thread has nobody else for them.
+    nobody is blamed.
 
     Why: where the handshake is part of accepting a connection, one stalled client stops a server of any number of
     threads.

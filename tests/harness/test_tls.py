@@ -14,6 +14,7 @@ import trio
 from wsgi_gauntlet.harness import ready, tls
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.certificates import identity_files, lay_identity
+from wsgi_gauntlet.harness.errors import Skipped
 from wsgi_gauntlet.harness.model import WireKind
 from wsgi_gauntlet.harness.ready import Answer, State, ask
 from wsgi_gauntlet.harness.response import Ending
@@ -134,7 +135,8 @@ async def test_a_connection_over_tls_can_be_reset_but_not_half_closed(context: s
     transcript = Transcript()
     async with server(over_tls(context, answered)) as address:
         wire = await Wire.open(address, transcript)
-        assert not await wire.half_close()
+        with pytest.raises(Skipped, match="over TLS"):
+            await wire.half_close()
         await wire.abort()
     assert transcript.events[-1].note == "with a reset"
 
