@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
-from .supervisor import descendants
+from . import supervisor as below
 
 LISTEN = "0A"
 """TCP_LISTEN as /proc/net/tcp writes it, include/net/tcp_states.h."""
@@ -13,7 +14,27 @@ LISTEN = "0A"
 
 def tree(supervisor: int) -> list[int]:
     """Return the pids below `supervisor`, parents before children; zombies are left out."""
-    return [pid for pid in descendants(supervisor) if _state(pid) not in ("Z", "X", "")]
+    return [pid for pid in _descendants(supervisor) if _state(pid) not in ("Z", "X", "")]
+
+
+def _descendants(root: int) -> list[int]:
+    # The supervisor's own way scans all of /proc: sure, which it needs to be at the end, and forty milliseconds where a
+    # thousand processes run. This one asks the kernel for the children alone (CONFIG_PROC_CHILDREN of proc(5)).
+    if not Path(f"/proc/{root}/task/{root}/children").exists():
+        return below.descendants(root)
+    found = _children(root)
+    for pid in found:
+        found.extend(_children(pid))
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - names alone are wanted
+            with contextlib.suppress(OSError):
+                found.extend(map(int, Path(f"/proc/{pid}/task/{thread}/children").read_bytes().split()))
+    return found
 
 
 def stopped(pids: list[int]) -> list[int]:
