@@ -83,7 +83,7 @@ def test_a_word_less_end_rejects_but_does_not_refuse() -> None:
         (verbs.refused, told(GONE), "no answer, connection closed; the app was not called"),
         (lambda s: verbs.refused(s, closes=True), told(BAD, NEXT), "on the same connection: 200 OK"),
         (lambda s: verbs.refused(s, range(400, 500)), SERVED, "a status from 400 to 499"),
-        (verbs.closed, told(BAD, SILENT), "stayed open for 2 s"),
+        (verbs.closed, told(BAD, SILENT), "stayed open for 1.5 s"),
         (verbs.closed, told(BAD, BAD, went_on=True), "(app called)"),
         (verbs.served, REFUSED, "the request to be served"),
         (verbs.served, told(OK, NEXT, calls=(called(), called())), "GET /echo, GET /echo"),
