@@ -35,7 +35,7 @@ AREAS = {
 
 TAGS = {"security"}
 
-EXPLAINED = ["pep3333"]
+EXPLAINED = ["http", "pep3333"]
 """The suites whose cases have all three paragraphs: Sends, Expects, Why."""
 
 
