@@ -35,6 +35,7 @@ class Case:
 
     `needs` names cases that must pass first (else this one is skipped). The docstring's first line is `summary`;
     below it stand paragraphs that begin with `Sends:`, `Expects:` and `Why:` (why a user cares), for `explain`.
+    `cut` says that it may be sent in pieces (see patterns.py): false where pieces, or crowds, are its own subject.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Case:
     needs: tuple[str, ...] = ()
     setup: Setup = field(default_factory=Setup)
     deadline: float = DEADLINE
+    cut: bool = True
 
     @property
     def area(self) -> str:
@@ -94,12 +96,13 @@ def case(
     needs: Iterable[str] = (),
     setup: Setup | None = None,
     deadline: float = DEADLINE,
+    cut: bool = True,
     variants: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., Awaitable[None]]], Case | Family]:
     """Turn `async def name(x: Exchange)` into the case whose id is the function's place.
 
     `level` comes from the quoted sentence. With `variants`, the function takes the variant's value as its second
-    argument. Time is in seconds.
+    argument. Time is in seconds. For the rest see `Case`.
     """
 
     def decorate(function: Callable[..., Awaitable[None]]) -> Case | Family:
@@ -119,6 +122,7 @@ def case(
                 needs=tuple(needs),
                 setup=setup or Setup(),
                 deadline=deadline,
+                cut=cut,
             )
 
         base = _place(function)

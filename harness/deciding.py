@@ -27,9 +27,8 @@ def due(case: Case, attempts: Sequence[Attempt], tries: int) -> Pattern | None:
         if not settled([each.finding for each in made], tries):
             return pattern
         told = settle([each.finding for each in made])
-        if pattern is Pattern.WHOLE and (
-            told.verdict is not Verdict.PASS or not made[-1].well_formed or case.setup.alone
-        ):
+        alone = not made[-1].well_formed or not case.cut or case.setup.alone
+        if pattern is Pattern.WHOLE and (alone or told.verdict is not Verdict.PASS):
             return None
         if told.verdict is not Verdict.PASS and told.verdict not in SAYS_NOTHING:
             return None

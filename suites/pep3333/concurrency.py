@@ -48,6 +48,7 @@ async def single_thread_option(x: Exchange) -> None:
 
 async def _no_cross_talk(x: Exchange) -> None:
     wrong: list[str] = []
+    unanswered: list[str] = []
 
     async def client(number: int) -> None:
         for turn in range(REQUESTS):
@@ -56,13 +57,18 @@ async def _no_cross_talk(x: Exchange) -> None:
             await wire.send(x.request("/mine" + query(n=mine), headers=[("Connection", "close")]))
             answer = await wire.response()
             await wire.close()
-            if (answer.status, answer.body, answer.all("X-Mine")) != (200, mine.encode(), [mine.encode()]):
+            if answer.status is None:
+                # Turned away, or not served in time: that is no other's answer.
+                unanswered.append(mine)
+            elif (answer.status, answer.body, answer.all("X-Mine")) != (200, mine.encode(), [mine.encode()]):
                 wrong.append(f"{mine} got {answer.describe()} {answer.body[:100]!r} {answer.all('X-Mine')}")
 
     async with trio.open_nursery() as nursery:
         for number in range(CONNECTIONS):
             nursery.start_soon(client, number)
     equal(wrong, [], "the answers that are not to the request that was asked")
+    if len(unanswered) == CONNECTIONS * REQUESTS:
+        x.skip("none of the requests was answered")
 
 
 ORDER = rfc9112(
@@ -73,24 +79,24 @@ ORDER = rfc9112(
 )
 
 
-@case(MUST, ORDER)
+@case(MUST, ORDER, cut=False)
 async def no_cross_talk(x: Exchange) -> None:
-    """Each of 200 requests on 20 connections at a time gets its own answer.
+    """None of 200 requests on 20 connections at a time gets another's answer.
 
     Sends: 200 requests on 20 connections at a time, each for a body and a header with a name of its own.
-    Expects: Each gets its own answer.
+    Expects: Each that is answered gets its own answer. One that is turned away, as a full server may, is not judged.
     Why: Another's answer is another's session: users see each other's accounts.
     """
     await _no_cross_talk(x)
 
 
-@case(MUST, ORDER, setup=Setup(threads=4))
+@case(MUST, ORDER, setup=Setup(threads=4), cut=False)
 async def no_cross_talk_threads(x: Exchange) -> None:
-    """Each of 200 requests on 20 connections at a time gets its own answer, also with four threads.
+    """None of 200 requests on 20 connections at a time gets another's answer, also with four threads.
 
     Sends: To a server with four threads: 200 requests on 20 connections at a time, each for a body and a header with a
     name of its own.
-    Expects: Each gets its own answer.
+    Expects: Each that is answered gets its own answer. One that is turned away, as a full server may, is not judged.
     Why: What two threads share by mistake shows one user's page to another, and only on busy days.
     """
     await _no_cross_talk(x)

@@ -128,7 +128,7 @@ async def upgrade_unknown(x: Exchange) -> None:
     served(told)
 
 
-@case(MUST, WHOLE_HEAD)
+@case(MUST, WHOLE_HEAD, cut=False)
 async def fragmented_head(x: Exchange) -> None:
     """A head is waited for to its last byte, and then served.
 
@@ -152,7 +152,7 @@ async def fragmented_head(x: Exchange) -> None:
     expect.equal(len(told.calls), 1, "the number of the app's calls")
 
 
-@case(MUST, rfc9112("6.3", "its decimal value defines the expected message body length in octets."))
+@case(MUST, rfc9112("6.3", "its decimal value defines the expected message body length in octets."), cut=False)
 async def fragmented_body(x: Exchange) -> None:
     """A body is waited for to its last byte, and then reaches the app whole.
 

@@ -57,6 +57,7 @@ async def _apart(wire: Wire, head: bytes, body: bytes) -> None:
         "paused": _paused,
         "head-and-body-apart": _apart,
     },
+    cut=False,
 )
 async def delivery_matrix(x: Exchange, deliver: Callable[[Wire, bytes, bytes], Awaitable[None]]) -> None:
     """The body is the same however it arrives and however it is read.
