@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 STAND_IN = "alone"
 """The module whose names go before those of the others."""
@@ -33,9 +33,13 @@ _WORD = re.compile(rb"[?&][a-z-]+=([^&\s#]*)")
 
 @dataclass(frozen=True)
 class Used:
-    """What the requests of a case ask of the app: first segments of their paths, and values in their queries."""
+    """What the requests of a case ask of the app: first segments of their paths, and values in their queries.
+
+    `called` are the segments with which the app was really called; `names` may hold words that are no paths.
+    """
 
     names: frozenset[str]
+    called: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
 
 
@@ -64,17 +68,18 @@ def used(paths: Iterable[str], sent: Iterable[bytes]) -> Used:
 
     A path may carry its query. Both are looked at, because a server may pass on neither as it came.
     """
-    names: set[str] = set()
+    called: set[str] = set()
     words: set[str] = set()
     for path in paths:
-        parts = urlsplit(path if path.startswith("/") else "/")
-        names.add(parts.path.split("/")[1])
-        words.update(value for _, value in parse_qsl(parts.query))
+        place, _, query = path.partition("?")
+        called.add(place.split("/")[1] if place.startswith("/") else "")
+        words.update(value for _, value in parse_qsl(query))
+    names = set(called)
     for data in sent:
         names.update(found.decode("ascii") for found in _SEGMENT.findall(data))
         for found in _WORD.findall(data):
             words.update(value for _, value in parse_qsl(f"x={found.decode('latin-1')}"))
-    return Used(frozenset(names), frozenset(words))
+    return Used(frozenset(names), frozenset(called), frozenset(words))
 
 
 def behaviours(sources: Mapping[str, str]) -> dict[str, str]:
@@ -93,7 +98,7 @@ def appfile(sources: Mapping[str, str], asked: Used, *, title: str, around: str 
     """
     known = behaviours(sources)
     names = sorted(asked.names & known.keys())
-    if not names or FALLBACK in asked.names or asked.names - known.keys() - {""}:
+    if not names or FALLBACK in asked.names or any(each not in known for each in asked.called):
         # What goes to no behaviour by name goes to the first of them.
         names = [FALLBACK, *(name for name in names if name != FALLBACK)]
     bare = {name: _bare(source) for name, source in sources.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -179,6 +180,43 @@ def explain(case: str) -> None:
     from . import discover
 
     discover.listings().explain(discover.case(case).info())
+
+
+@cli.command(epilog=SERVERS + EXIT_CODES)
+@click.argument("server")
+@click.argument("case")
+@click.option(
+    "--pattern",
+    default="whole",
+    type=click.Choice(["whole", "bytes", "lines", "paused"]),
+    help="How it is sent: in one piece, byte by byte, split at every CRLF, with pauses.",
+)
+@click.option("--python", default=sys.executable, metavar="EXE", help="Interpreter that runs the server.")
+@click.option("--app", metavar="MODULE:NAME", help="App to serve instead of the reference app.")
+@click.option("--command", default="", metavar="TEMPLATE", help="What SERVER is: '{python} -m mine {port}'.")
+@click.option("--write", type=click.Path(path_type=Path), metavar="DIR", help="Write the reproducer's files there.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document; the time line goes to stderr.")
+def replay(server: str, case: str, pattern: str, write: Path | None, as_json: bool, **given: Any) -> None:
+    """Run CASE once on SERVER, shown as it happens, and print how to see the same with a shell alone."""
+    from . import configuration, discover, session
+    from . import replay as engine
+    from .patterns import Pattern
+
+    chosen = discover.case(case)
+    settings = configuration.read(Path("pyproject.toml"))
+    if given["command"]:
+        settings = replace(settings, servers={**settings.servers, server: given["command"]})
+    asked = session.Call(servers=(server,), python=given["python"], app=given["app"] or discover.REFERENCE_APP)
+    (plan,) = session.planned(asked, settings)
+    module = discover.replaying()
+    shown = module.show(stderr=as_json)
+    told = engine.replay(plan, chosen, Pattern[pattern.upper()], shown)
+    shown.closing(told, chosen.info())
+    if write is not None:
+        shown.written(engine.write(told.reproducer, write))
+    if as_json:
+        click.echo(module.as_json(told))
+    sys.exit(told.exit_code)
 
 
 @cli.command(epilog=EXIT_CODES)

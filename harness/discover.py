@@ -101,6 +101,11 @@ def listings() -> Any:
     return importlib.import_module(f"{PACKAGE}.reports.listings")
 
 
+def replaying() -> Any:
+    """Return the module that shows a replay."""
+    return importlib.import_module(f"{PACKAGE}.reports.replaying")
+
+
 def cell_words() -> Any:
     """Return the module that puts one cell into words."""
     return importlib.import_module(f"{PACKAGE}.reports.cell")

@@ -52,6 +52,12 @@ def lay_path(folder: Path) -> None:
         (folder / "gauntlet_apps").symlink_to(Path(__file__).resolve().parents[1] / "suites" / "apps")
 
 
+def app_sources() -> dict[str, str]:
+    """Return the modules of the reference app by name, as text: they are never imported here."""
+    folder = Path(__file__).resolve().parents[1] / "suites" / "apps"
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))}
+
+
 def log_file(logs: Path, name: str) -> Path:
     """Create a new log file for a server of that name."""
     plain = "".join(letter if letter.isalnum() or letter in "-_.=,@" else "-" for letter in name).strip("-.")[:80]

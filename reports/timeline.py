@@ -42,12 +42,13 @@ def timeline(evidence: Evidence, detail: int) -> list[Row]:
     """Return the rows of `evidence`; an app event's detail is told in at most `detail` characters."""
     start = min([*(each.at for each in evidence.wire), *(each.at for each in evidence.app)], default=0.0)
     many = len({each.connection for each in evidence.wire}) > 1
-    rows = [(each.at, 0, _wire(each, start, many=many)) for each in evidence.wire]
-    rows += [(each.at, 1, _app(each, start, detail)) for each in evidence.app]
+    rows = [(each.at, 0, wire_row(each, start, many=many)) for each in evidence.wire]
+    rows += [(each.at, 1, app_row(each, start, detail)) for each in evidence.app]
     return [row for _, _, row in sorted(rows, key=lambda each: each[:2])]
 
 
-def _wire(event: WireEvent, start: float, *, many: bool) -> Row:
+def wire_row(event: WireEvent, start: float, *, many: bool) -> Row:
+    """Return the row of one event on a connection; `start` is when the time line begins, `many` names connections."""
     arrow, label = _WIRE[event.kind]
     side = {"→": "sent", "←": "received", "·": "note"}[arrow]
     if event.data:
@@ -57,7 +58,8 @@ def _wire(event: WireEvent, start: float, *, many: bool) -> Row:
     return Row(_after(event.at, start), side, arrow, label, line(event.note, 500), event.connection if many else 0)
 
 
-def _app(event: AppEvent, start: float, limit: int) -> Row:
+def app_row(event: AppEvent, start: float, limit: int) -> Row:
+    """Return the row of one event of the app, its detail in at most `limit` characters."""
     order = sorted(event.detail.items(), key=lambda each: each[0] in _BULKY)
     told = " ".join(f"{line(str(name), 60)}={_value(value)}" for name, value in order)
     if len(told) > limit:
