@@ -97,6 +97,8 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
         if not outcome.interrupted:
             _update(against, book, listener)
             book.write(End())
+        elif against.update:
+            listener.remark(f"baseline {against.name}: not updated, the run was interrupted")
         listener.working("report", "writing the report")
         ready.join()
         with _no_collector():
