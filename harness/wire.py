@@ -143,10 +143,12 @@ class Wire:
             plain = trio.socket.socket(family, socket.SOCK_STREAM)
         except OSError as trouble:
             raise OutOfResources(f"no socket to be had: {trouble}; raise `ulimit -n` or run fewer at once") from trouble
+        awaited = "connection"
         try:
             with trio.fail_after(timeout):
                 await plain.connect(address.path or (address.host, address.port))
                 stream = trio.SocketStream(plain)
+                awaited = "TLS handshake"
                 opened: Stream = await tls.secured(stream, address) if address.tls else stream
         except (OSError, trio.TooSlowError, trio.BrokenResourceError) as trouble:
             plain.close()
@@ -154,7 +156,7 @@ class Wire:
                 raise OutOfResources(
                     "no local port is free; wait a minute for closed connections to be forgotten"
                 ) from trouble
-            why = tls.reason(trouble) or f"no connection within {timeout:g} s"
+            why = tls.reason(trouble) or f"no {awaited} within {timeout:g} s"
             raise ConnectFailed(f"{address} takes no connection: {why}") from trouble
         except trio.Cancelled:
             plain.close()
