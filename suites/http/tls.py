@@ -36,11 +36,11 @@ INITIATION = rfc9112("9.7", "The HTTP client also acts as the TLS client.")
 async def closure_alert(x: Exchange) -> None:
     """Before the server closes a connection it sends TLS's closure alert.
 
-    Sends: a GET over TLS with `Connection: close`.
+    Sends: A GET over TLS with `Connection: close`.
 
-    Expects: a whole answer, then the alert `close_notify`, then the end of the connection.
+    Expects: A whole answer, then the alert `close_notify`, then the end of the connection.
 
-    Why: without the alert a client cannot tell the end of an answer from an attacker who cut it off.
+    Why: Without the alert a client cannot tell the end of an answer from an attacker who cut it off.
     """
     wire = await x.connect()
     await wire.send(x.request(headers=[("Connection", "close")]))
@@ -66,12 +66,12 @@ async def closure_alert(x: Exchange) -> None:
 async def incomplete_close(x: Exchange) -> None:
     """A client that has its answer may leave at once; the server serves the next one.
 
-    Sends: a GET over TLS; once the answer is there, a closure alert, and closes without waiting for the server's. Then
+    Sends: A GET over TLS; once the answer is there, a closure alert, and closes without waiting for the server's. Then
     a plain request on a new connection.
 
-    Expects: the second request to be served.
+    Expects: The second request to be served.
 
-    Why: browsers end connections in this way all day.
+    Why: Browsers end connections in this way all day.
     """
     wire = await x.connect()
     await wire.send(x.request())
@@ -86,12 +86,12 @@ async def incomplete_close(x: Exchange) -> None:
 async def plain_http(x: Exchange) -> None:
     """A plain request on the TLS port does not reach the app, the connection ends, and the server serves others.
 
-    Sends: a GET in the clear. Then a request over TLS on a new connection.
+    Sends: A GET in the clear. Then a request over TLS on a new connection.
 
-    Expects: an error in the clear, or nothing, and the end of the connection; no call of the app; the second request
+    Expects: An error in the clear, or nothing, and the end of the connection; no call of the app; the second request
     to be served. No sentence asks for one of these, so nobody is blamed.
 
-    Why: it is what happens when somebody forgets the s in https.
+    Why: It is what happens when somebody forgets the s in https.
     """
     wire = await x.connect(tls=False)
     await wire.send(x.request())
@@ -109,12 +109,12 @@ async def plain_http(x: Exchange) -> None:
 async def handshake_broken_off(x: Exchange, reset: bool) -> None:
     """A client that goes away in the middle of the handshake does not disturb the server.
 
-    Sends: the first half of a ClientHello, and closes the connection, in order or with a reset. Then a request on a new
+    Sends: The first half of a ClientHello, and closes the connection, in order or with a reset. Then a request on a new
     connection.
 
-    Expects: the request to be served. No sentence asks for it in so many words, so nobody is blamed.
+    Expects: The request to be served. No sentence asks for it in so many words, so nobody is blamed.
 
-    Why: phones lose their network, and scanners of ports do this every minute.
+    Why: Phones lose their network, and scanners of ports do this every minute.
     """
     wire = await x.connect(tls=False)
     await wire.send(half_of_a_hello())
@@ -126,13 +126,13 @@ async def handshake_broken_off(x: Exchange, reset: bool) -> None:
 async def handshake_stalled(x: Exchange) -> None:
     """While one client hangs in the middle of its handshake, others are served.
 
-    Sends: the first half of a ClientHello to a server of four threads, and keeps the connection. Then a request on a
+    Sends: The first half of a ClientHello to a server of four threads, and keeps the connection. Then a request on a
     new connection; then ends the first, and sends another.
 
-    Expects: the second client to be served within a second, and the third as well. No sentence asks for it, so
+    Expects: The second client to be served within a second, and the third as well. No sentence asks for it, so
     nobody is blamed.
 
-    Why: where the handshake is part of accepting a connection, one stalled client stops a server of any number of
+    Why: Where the handshake is part of accepting a connection, one stalled client stops a server of any number of
     threads.
     """
     stalled = await x.connect(tls=False)

@@ -24,13 +24,13 @@ VALUE = "/etc/the_app/settings.ini"
 async def configurable(x: Exchange) -> None:
     """A variable that the deployer specified is in environ, with its value.
 
-    Sends: a plain GET to a server that was started with THE_APP_CONFIGURATION in its process's environment, and told of
+    Sends: A plain GET to a server that was started with THE_APP_CONFIGURATION in its process's environment, and told of
     it by the option that it has for environ, where it has one.
 
-    Expects: the variable in environ. Copying all of os.environ is the simplest way of it, in the PEP's own words; a
+    Expects: The variable in environ. Copying all of os.environ is the simplest way of it, in the PEP's own words; a
     script around the app is what the PEP leaves to the deployer of a server that has none.
 
-    Why: one app is deployed in several places, and each has settings, a database or a tenant of its own.
+    Why: One app is deployed in several places, and each has settings, a database or a tenant of its own.
     """
     plan = x.server.plan.upstream or x.server.plan
     detail = (await x.app()).detail

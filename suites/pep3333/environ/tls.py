@@ -44,13 +44,13 @@ def _knows(x: Exchange) -> bool:
 async def tls_variables(x: Exchange, name: str) -> None:
     """Over TLS environ has HTTPS, which is `on`, and SSL_PROTOCOL, as under Apache.
 
-    Sends: a plain GET over TLS.
+    Sends: A plain GET over TLS.
 
     Expects: HTTPS to be `on`, or `1`, which the PEP's own gateway takes for the same; SSL_PROTOCOL to be there and
     not empty. Behind a proxy TLS ends before the server, which tells of it what it is told: the case is skipped where
     that is nothing, as over plain HTTP, and SSL_PROTOCOL over uwsgi too, which nginx's own parameters leave out.
 
-    Why: an app that sets cookies for https alone, or writes into its log how safe a connection was, looks here.
+    Why: An app that sets cookies for https alone, or writes into its log how safe a connection was, looks here.
     """
     if not _knows(x):
         x.skip("TLS ends at the proxy in front, which speaks plain HTTP to the server that calls the app")
@@ -74,12 +74,12 @@ async def tls_variables(x: Exchange, name: str) -> None:
 async def url_scheme_tls(x: Exchange) -> None:
     """wsgi.url_scheme is `https` for a request that came over TLS.
 
-    Sends: a plain GET over TLS.
+    Sends: A plain GET over TLS.
 
     Expects: `https`. Behind a proxy that speaks plain HTTP to the server, `http` as well: which of the two URLs is
     the app's the PEP leaves open, and what the proxy says in a header need not be believed.
 
-    Why: with `http` the app's links and redirects lead out of TLS, or around in a circle.
+    Why: With `http` the app's links and redirects lead out of TLS, or around in a circle.
     """
     scheme = (await x.app()).detail["environ"].get("wsgi.url_scheme")
     one_of(scheme, ("https",) if _knows(x) else ("https", "http"), "wsgi.url_scheme")
@@ -97,12 +97,12 @@ async def url_scheme_tls(x: Exchange) -> None:
 async def url_reconstruction_tls(x: Exchange, version: str) -> None:
     """The PEP's algorithm rebuilds the https URL that was asked for.
 
-    Sends: a GET over TLS for a path with an encoded space and a query; then the same in HTTP/1.0 without Host, where
+    Sends: A GET over TLS for a path with an encoded space and a query; then the same in HTTP/1.0 without Host, where
     the algorithm goes by SERVER_NAME and SERVER_PORT. The app runs it and reports what comes out.
 
-    Expects: the URL that the client used; without Host, the same but for the server's name for itself.
+    Expects: The URL that the client used; without Host, the same but for the server's name for itself.
 
-    Why: a link in a mail, or one that an identity provider is to lead back to, is made so.
+    Why: A link in a mail, or one that an identity provider is to lead back to, is made so.
     """
     direct(x)
     path = "/reconstruct/a%20b/c?d=%20e"
