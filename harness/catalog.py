@@ -181,6 +181,21 @@ def with_needs(chosen: Iterable[Case], known: Iterable[Case]) -> list[Case]:
     return [each for each in by_id.values() if each.id in wanted]
 
 
+def variants(id_: str, cases: Iterable[Case]) -> tuple[str, tuple[Case, ...]]:
+    """Return the cases that one function with variants stands for, and what they are called together.
+
+    `id_` is that, or its last word where no other function has the same; ('', ()) where it is neither.
+    """
+    wanted = id_.strip("/")
+    families: dict[str, list[Case]] = {}
+    for each in cases:
+        # suite/file/function/variant, see _place
+        if each.id.count("/") == 3:
+            families.setdefault(each.id.rpartition("/")[0], []).append(each)
+    names = [wanted] if wanted in families else [each for each in families if each.endswith(f"/{wanted}")]
+    return (names[0], tuple(families[names[0]])) if len(names) == 1 else ("", ())
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return ' (did you mean ...?)' for a near miss, else ''."""
     near = get_close_matches(name, list(known), n=2, cutoff=0.6)

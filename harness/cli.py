@@ -175,11 +175,15 @@ def cases(prefix: str, level: tuple[str, ...], tag: tuple[str, ...], as_json: bo
 
 @cli.command()
 @click.argument("case")
-def explain(case: str) -> None:
-    """Say what CASE asks of a server, which sentence demands it, and what is sent."""
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+def explain(case: str, as_json: bool) -> None:
+    """Say what CASE asks of a server, which sentence demands it, what is sent, and why a user cares.
+
+    CASE may be what several variants have in common.
+    """
     from . import discover
 
-    discover.listings().explain(discover.case(case).info())
+    discover.explaining().explain(*discover.family(case), as_json=as_json)
 
 
 @cli.command(epilog=SERVERS + EXIT_CODES)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import journal
 from .adapter import Adapter, Found, Settings
-from .catalog import Case, Family, Scenario, suggestion
+from .catalog import Case, Family, Scenario, suggestion, variants
 from .errors import BadConfiguration, NotInstalled, UnknownName
 from .model import Results, ServerInfo
 from .naming import Part, parse
@@ -101,6 +101,11 @@ def listings() -> Any:
     return importlib.import_module(f"{PACKAGE}.reports.listings")
 
 
+def explaining() -> Any:
+    """Return the module that explains cases."""
+    return importlib.import_module(f"{PACKAGE}.reports.explaining")
+
+
 def replaying() -> Any:
     """Return the module that shows a replay."""
     return importlib.import_module(f"{PACKAGE}.reports.replaying")
@@ -124,11 +129,33 @@ def case(id_: str) -> Case:
     known = {each.id: each for each in cases()}
     if id_ in known:
         return known[id_]
+    name, several = variants(id_, cases())
+    if several:
+        names = ", ".join(each.id.removeprefix(f"{name}/") for each in several[:8])
+        more = f" and {len(several) - 8} more" if len(several) > 8 else ""
+        raise UnknownName(f"{name} is {len(several)} cases: {names}{more}; name one, as {several[0].id}")
     ending = [each for each in known if each.endswith(f"/{id_}")]
     if len(ending) == 1:
         return known[ending[0]]
     near = f" (did you mean {' or '.join(ending[:3])}?)" if ending else suggestion(id_, known)
     raise UnknownName(f"no case has the id {id_!r}{near}; `wsgi-gauntlet cases` lists them")
+
+
+def family(id_: str) -> tuple[str, tuple[Case, ...]]:
+    """Return the case with that id under its whole name, or the variants that have it in common.
+
+    Raises UnknownName, with the nearest ones.
+    """
+    name, several = variants(id_, cases())
+    if several:
+        return name, several
+    area = [each for each in cases() if each.id.startswith(f"{id_.strip('/')}/")]
+    if area:
+        raise UnknownName(
+            f"{id_} holds {len(area)} cases, each with a sentence of its own; `wsgi-gauntlet cases {id_}`"
+        )
+    found = case(id_)
+    return found.id, (found,)
 
 
 def scenario(id_: str) -> Scenario:

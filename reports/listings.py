@@ -1,8 +1,7 @@
-"""What there is to run, for people and as JSON: the answers of `servers`, `cases` and `explain`, on stdout."""
+"""What there is to run, for people and as JSON: the answers of `servers` and `cases`, on stdout."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,9 +14,6 @@ from ..harness.model import CaseInfo, ScenarioInfo
 
 if TYPE_CHECKING:
     from ..harness.discover import Listed
-
-WIDTH = 100
-"""Columns of running text; longer lines are hard to read on any terminal."""
 
 
 def servers(listed: Sequence[Listed], as_json: bool, console: Console | None = None) -> None:
@@ -72,23 +68,6 @@ def cases(
     for scenario in scenarios:
         out.print(Text(f"  {scenario.id:32} {scenario.title}"), soft_wrap=True)
     out.print(Text(f"\n{len(chosen)} cases, {len(scenarios)} scenarios" if scenarios else f"\n{len(chosen)} cases"))
-
-
-def explain(case: CaseInfo, console: Console | None = None) -> None:
-    """Print what the case asks, the sentence that demands it, and what is sent."""
-    out = console or Console()
-    width = min(out.width, WIDTH)
-    tags = f", {', '.join(case.tags)}" if case.tags else ""
-    out.print(Text(case.id, style="bold").append(f"  ({case.level}{tags})", style="dim"))
-    for paragraph in (case.summary, case.why):
-        if paragraph:
-            out.print(Text(f"\n{textwrap.fill(paragraph, width)}"))
-    reference = case.reference
-    out.print(Text(f"\n{reference.document}, {reference.section}", style="bold"))
-    quote = textwrap.fill(f"“{' '.join(reference.quote.split())}”", width, initial_indent="  ", subsequent_indent="  ")
-    out.print(Text(quote, style="italic"))
-    out.print(Text(f"  {reference.url}", style="dim"), soft_wrap=True)
-    out.print(Text(f"\nTry it: wsgi-gauntlet check SERVER --select {case.id}"))
 
 
 def _json(value: object) -> None:
