@@ -13,6 +13,7 @@ from ..harness.baseline import told
 from ..harness.model import Check, Grade, Load, Results, Standing, Verdict
 from . import tally, words
 from .answer import answer
+from .pairs import pairs
 from .visible import line
 
 LISTED = 30
@@ -41,6 +42,7 @@ def summary(results: Results, folder: Path | None = None, console: Console | Non
         _unexpected(results, out)
     else:
         _failing(results, out)
+    _in_process(results, out)
     if folder is not None:
         _heading(out, "")
         out.print(Text(f"The report: {line(str(folder / 'report.html'))}"), soft_wrap=True, highlight=False)
@@ -129,6 +131,14 @@ def _failing(results: Results, out: Console) -> None:
         out.print(Text.assemble((line(case), "bold"), (tags, "yellow"), f"\n    {servers}"), highlight=False)
     if len(ordered) > LISTED:
         out.print(Text(f"… and {words.counted(len(ordered) - LISTED, 'more case')} in the report"))
+
+
+def _in_process(results: Results, out: Console) -> None:
+    for pair in pairs(results):
+        _heading(out, f"{pair.wire} and {pair.within}: {pair.told}")
+        for wire, within in pair.differing[:LISTED]:
+            text = f"{line(wire.case)}: {wire.verdict} on the wire, {within.verdict} in-process"
+            out.print(Text(text), highlight=False)
 
 
 def _unexpected(results: Results, out: Console) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ..harness.model import Grade, Load, Phase, Results, ScenarioInfo, Step
 from . import answer, charts, samples, svg, tally, words
 from .bounds import cut_text
-from .sections.cells import marked
 from .sections.names import Names
 from .visible import clean, line, opening
+
+_ESCAPES = re.compile(r"(?:\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|[rntvf\\]))+")
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 """Column heads, and rows whose first field names the server."""
@@ -208,7 +210,7 @@ def _row(load: Load, fields: Sequence[str], names: Names) -> Row:
         (["phase", "requests", "goodput", "p50", "p99", "longest", "what became of them"],
          [[*row, _outcomes(phase)] for row, phase in zip(_phases(load), load.phases, strict=True)]),
         (["clients", "goodput", "p50", "p99", "rate", ""], [_step(each) for each in load.steps]),
-        marked(clean(cut_text(load.log, 6000)).strip("\n")),
+        _marked(clean(cut_text(load.log, 6000)).strip("\n")),
     )  # fmt: skip
 
 
@@ -234,3 +236,8 @@ def _step(step: Step) -> list[str]:
     p99 = words.duration(step.p99, at_least=step.censored)
     told = "collapsed" if step.collapsed else ""
     return [str(step.clients), words.percent(step.goodput), words.duration(step.p50), p99, words.rate(step.rate), told]
+
+
+def _marked(text: str) -> Markup:
+    """Return `text` escaped for the page, what stands for unprintable bytes set apart."""
+    return Markup(_ESCAPES.sub(lambda found: f"<i>{found.group()}</i>", str(escape(text))))  # noqa: S704 - escaped here

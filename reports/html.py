@@ -1,51 +1,32 @@
 """`report.html`: one offline file that asks no address for anything, and that a server's answers cannot make run.
 
 Everything is escaped on its way into the page (jinja2's autoescape), and a content security policy lets only this
-page's own script run, named by its hash. Where evidence would make the file too large it is cut shorter, with a word.
+page's own script run, named by its hash. What was sent and seen in each cell is packed (see packing.py).
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import math
 from collections.abc import Callable
 from functools import partial
 from importlib import resources
 from typing import Any
 
-import msgspec
 from markupsafe import Markup
 
-from ..harness.model import Results
+from ..harness.model import Results, Verdict
 from ..harness.output import Output
-from . import answer, charts, figures, words
-from .bounds import Bounds
-from .sections import cells, environment, matrix, summary
+from . import answer, charts, figures, packing, words
+from .sections import aside, cells, environment, lint, matrix, pairs, summary
 from .sections.names import Names
 from .svg import DARK, LIGHT
 from .visible import clean, line
 
-PLAIN = Bounds(event=500, wire=1400, events=14, detail=260, log=500)
-"""What a cell shows that nobody needs to look into."""
-
-FULL = Bounds(event=3000, wire=12_000, events=60, detail=2500, log=6000)
-"""What a cell shows that did not pass."""
-
-LARGEST = 6_500_000
-"""Characters of all cells in a page that a browser still opens at once."""
-
-
-SAMPLE = 150
-"""Cells that tell how large all of them will be: enough to be right to a tenth, few enough to cost nothing."""
-
 
 def render(results: Results) -> str:
     """Return the page."""
-    template = _template()
-    context = _context(results)
-    share = _share(results)
-    return template(groups=cells.groups(results, context["names"], *_bounds(share)), **context)
+    return _template()(**_context(results))
 
 
 def prepare() -> None:
@@ -54,20 +35,6 @@ def prepare() -> None:
 
 
 OUTPUT = Output("html", "report.html", render, prepare)
-
-
-def _share(results: Results) -> float:
-    """Return the share of the bounds in which all cells fit into LARGEST, judged by a sample of them."""
-    every = max(1, len(results.checks) // SAMPLE)
-    sample = msgspec.structs.replace(results, checks=results.checks[::every])
-    share = 1.0
-    for _ in range(6):
-        groups = cells.groups(sample, Names(), *_bounds(share))
-        if (size := every * cells.size(groups)) <= LARGEST:
-            break
-        # What every cell takes at least does not shrink with its evidence, so go further down than the ratio.
-        share *= 0.6 * LARGEST / size
-    return share
 
 
 def _context(results: Results) -> dict[str, Any]:
@@ -91,6 +58,11 @@ def _context(results: Results) -> dict[str, Any]:
         "summary_columns": summary.columns(results),
         "matrix": matrix.matrix(results, names),
         "scenarios": loads,
+        "groups": cells.groups(results, names),
+        "evidence": packing.packed(results.checks, lambda each: each.verdict is Verdict.PASS),
+        "pairs": pairs.tables(results, names),
+        "lint": lint.rows(results, names),
+        "aside": aside.heaps(results, names),
         "verdicts": words.VERDICTS,
         "grades": words.GRADES,
         "environment": environment.rows(results.environment),
@@ -110,21 +82,6 @@ def _template() -> Callable[..., str]:
     )
     engine.filters |= {"clean": clean, "line": line, "counted": words.counted}
     return partial(engine.get_template("report.html.j2").render)
-
-
-def _bounds(share: float) -> tuple[Bounds, Bounds]:
-    # What did not pass is what people look into: it gives up its evidence last.
-    return _scaled(PLAIN, share), _scaled(FULL, math.sqrt(share))
-
-
-def _scaled(bounds: Bounds, share: float) -> Bounds:
-    return Bounds(
-        max(int(bounds.event * share), 100),
-        max(int(bounds.wire * share), 200),
-        max(int(bounds.events * share), 4),
-        max(int(bounds.detail * share), 80),
-        max(int(bounds.log * share), 100),
-    )
 
 
 def _colours() -> str:

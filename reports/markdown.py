@@ -14,6 +14,7 @@ from ..harness.model import Check, Load, Results, Standing, Verdict
 from ..harness.output import Output
 from . import tally, words
 from .answer import answer, ran, title
+from .pairs import pairs
 from .sections.environment import measured
 from .visible import line
 
@@ -54,6 +55,7 @@ def _parts(results: Results) -> Iterator[str]:
     yield "".join(f"- **{plain(each.lead)}**: {plain(each.text, 2000)}\n" for each in answer(results)) + "\n"
     if results.checks:
         yield from _conformance(results)
+    yield from _in_process(results)
     for name, (info, cells) in tally.scenarios(results).items():
         yield f"## {plain(info.title)} (`{_code(name)}`)\n\n"
         yield _loads(cells)
@@ -96,6 +98,20 @@ def _unexpected(results: Results) -> Iterator[str]:
         yield f"### Not as the baseline expects ({plain(results.baseline)})\n\n"
         for each in cells:
             yield f"- `{_code(each.case)}`: {plain(each.server)} {plain(told(each))}\n"
+        yield "\n"
+
+
+def _in_process(results: Results) -> Iterator[str]:
+    for pair in pairs(results):
+        yield f"## On the wire and in-process: {plain(pair.wire)} and {plain(pair.within)}\n\n"
+        yield f"They came to {pair.told}.\n\n"
+        for wire, within in pair.differing:
+            yield f"- `{_code(wire.case)}`: {wire.verdict} on the wire, {within.verdict} in-process\n"
+            yield "".join(
+                f"  - {each.verdict}: expected {plain(each.expected)}, got {plain(each.actual)}\n"
+                for each in (wire, within)
+                if each.actual
+            )
         yield "\n"
 
 

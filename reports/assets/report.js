@@ -33,6 +33,55 @@
   });
   if (location.hash) reveal();
 
+  // What was sent and seen comes out of its packing when the first cell is opened. It goes into the page as text only.
+  const sides = ["sent", "received", "app", "note"];
+  const escapes = /((?:\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|[rntvf\\]))+)/;
+  let evidence;
+  const unpack = async () => {
+    const packed = atob(document.getElementById("evidence").textContent);
+    const bytes = Uint8Array.from(packed, (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return JSON.parse(await new Response(stream).text());
+  };
+  const made = (tag, text, shade) => {
+    const element = document.createElement(tag);
+    if (shade) element.className = shade;
+    element.textContent = text;
+    return element;
+  };
+  const marked = (text, shade) => {
+    const element = made("pre", "", shade || "");
+    text.split(escapes).forEach((part, place) => element.append(place % 2 ? made("i", part) : part));
+    return element;
+  };
+  const laid = ([rows, log]) => {
+    const parts = [];
+    if (rows.length) {
+      const list = made("ol", "", "time");
+      for (const [at, side, arrow, connection, label, text] of rows) {
+        const row = made("li", "", sides[side]);
+        row.append(made("time", at.toFixed(1)), made("b", arrow), made("span", (connection ? `#${connection} ` : "") + label));
+        if (text) row.append(marked(text));
+        list.append(row);
+      }
+      parts.push(list);
+    } else parts.push(made("p", "Nothing went over the wire.", "note"));
+    if (log) parts.push(made("h5", "The server's log"), marked(log, "log"));
+    return parts;
+  };
+  document.addEventListener("toggle", async (event) => {
+    const cell = event.target;
+    if (!cell.open || !cell.dataset.e || cell.dataset.laid) return;
+    cell.dataset.laid = "yes";
+    const inside = cell.querySelector(".inside");
+    try {
+      evidence ??= unpack();
+      inside.append(...laid((await evidence)[Number(cell.dataset.e)]));
+    } catch {
+      inside.append(made("p", "This browser cannot unpack what was sent and seen: it is in results.json beside this file.", "note"));
+    }
+  }, true);
+
   // What a sign stands for is its label; as a title too, thousands of them would weigh down the page.
   document.addEventListener("mouseover", (event) => {
     const sign = event.target.closest("a.v");

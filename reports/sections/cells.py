@@ -1,48 +1,32 @@
-"""A section for each cell: requirement, quote, expected, actual, and the evidence on one time line."""
+"""A section for each case: requirement, quote, and each server's cell. What was seen in a cell: packing.py."""
 
 from __future__ import annotations
 
 import re
-import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
-
 from ...harness.baseline import breaks, told
-from ...harness.model import CaseInfo, Check, Evidence, Results, Standing, Verdict
+from ...harness.model import CaseInfo, Check, Results, Standing, Verdict
+from ...harness.patterns import Pattern
 from .. import tally, words
-from ..bounds import Bounds, bounded
-from ..timeline import Row, timeline
-from ..visible import clean, line
+from ..visible import line
 from .names import Names
 
 QUIET = frozenset({Verdict.PASS, Verdict.INFO, Verdict.UNSUPPORTED, Verdict.SKIPPED})
 """The verdicts whose cell folds to its server's name; the others say on their line what came."""
 
-_ESCAPES = re.compile(r"(?:\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|[rntvf\\]))+")
-
-
-_FIXED, _ROW = 900, 110
-"""Characters of markup around a cell, its box in the matrix included, and around a row of its time line."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """A row of the time line, its text with the escapes marked up."""
-
-    row: Row
-    at: str
-    text: Markup
+_NEEDS = re.compile(r"needs ([\w./-]+), which ")
+"""How runner.py begins the reason of a skipped cell."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell as the page shows it; `brief` is its line while folded.
+    """One cell as the page shows it; `brief` is its line while folded, `place` where its evidence is packed.
 
-    A quiet cell's time line is `plain` text instead of `lines`: with thousands of passes, which are seldom opened, the
-    page would have several times as many elements. `standing` is its class by the baseline, `accepted` what that says.
+    `held` says in which ways of sending it held; `needs` is the case that it depends on, and the link to that one's
+    cell. `standing` is its class by the baseline, `accepted` what that says.
     """
 
     id: str
@@ -51,9 +35,9 @@ class Cell:
     quiet: bool
     brief: str
     took: str
-    lines: Sequence[Line]
-    plain: str
-    log: Markup
+    place: int
+    held: str
+    needs: tuple[str, str] | None
     process: Sequence[str]
     standing: str
     accepted: str
@@ -79,16 +63,19 @@ class Group:
     sections: Sequence[Section]
 
 
-def groups(results: Results, names: Names, plain: Bounds, full: Bounds) -> list[Group]:
-    """Return every cell of `results` by area and case; `plain` bounds a pass's evidence, `full` that of the rest."""
+def groups(results: Results, names: Names) -> list[Group]:
+    """Return every cell of `results` by area and case."""
     order = {each.name: place for place, each in enumerate(tally.servers(results))}
+    known = {(each.server, each.case) for each in results.checks}
 
-    def place(cell: Check) -> tuple[bool, int]:
-        return _quiet(cell), order[cell.server]
+    def cell(place: int, check: Check) -> Cell:
+        need = _NEEDS.match(check.actual) if check.verdict is Verdict.SKIPPED else None
+        needed = (need[1], names.cell(check.server, need[1])) if need and (check.server, need[1]) in known else None
+        return _cell(check, names, place, needed)
 
-    by_case: dict[str, list[Check]] = defaultdict(list)
-    for each in results.checks:
-        by_case[each.case].append(each)
+    by_case: dict[str, list[tuple[int, Check]]] = defaultdict(list)
+    for place, each in enumerate(results.checks):
+        by_case[each.case].append((place, each))
     return [
         Group(
             names.area(area),
@@ -99,8 +86,8 @@ def groups(results: Results, names: Names, plain: Bounds, full: Bounds) -> list[
                     case,
                     case.reference.url if case.reference.url.startswith("https://") else "",
                     [
-                        _cell(each, names, plain if _quiet(each) else full)
-                        for each in sorted(by_case[case.id], key=place)
+                        cell(place, each)
+                        for place, each in sorted(by_case[case.id], key=lambda at: (_quiet(at[1]), order[at[1].server]))
                     ],
                 )
                 for case in cases
@@ -108,20 +95,6 @@ def groups(results: Results, names: Names, plain: Bounds, full: Bounds) -> list[
         )
         for area, cases in tally.cases(results).items()
     ]
-
-
-def size(groups: Sequence[Group]) -> int:
-    """Return about how many characters `groups` take in the page."""
-    cells = [cell for group in groups for section in group.sections for cell in section.cells]
-    return sum(
-        _FIXED
-        + len(cell.log)
-        + len(cell.check.expected)
-        + 2 * len(cell.check.actual)
-        + len(cell.plain)
-        + sum(map(_length, cell.lines))
-        for cell in cells
-    )
 
 
 def standing(check: Check) -> str:
@@ -133,49 +106,33 @@ def standing(check: Check) -> str:
     return "expected" if check.baseline.standing is Standing.EXPECTED else "stale"
 
 
-def marked(text: str) -> Markup:
-    """Return `text` escaped for the page, what stands for unprintable bytes set apart."""
-    return Markup(_ESCAPES.sub(_apart, str(escape(text))))  # noqa: S704 - escaped just here
-
-
 def _quiet(check: Check) -> bool:
     return check.verdict in QUIET and standing(check) != "unexpected"
 
 
-def _cell(check: Check, names: Names, bounds: Bounds) -> Cell:
-    evidence: Evidence = bounded(check.evidence, bounds)
-    quiet = _quiet(check)
-    rows = timeline(evidence, bounds.detail)
+def _cell(check: Check, names: Names, place: int, needs: tuple[str, str] | None) -> Cell:
     link = check.baseline.link if check.baseline is not None else ""
     return Cell(
         names.cell(check.server, check.case),
         check,
         words.VERDICTS[check.verdict],
-        quiet,
+        _quiet(check),
         "" if check.verdict is Verdict.PASS else line(check.actual, 180),
         words.duration(check.seconds),
-        [] if quiet else [Line(each, f"{each.at:,.1f}", marked(each.text)) for each in rows],
-        "\n".join(map(_plain, rows)) if quiet else "",
-        marked(clean(evidence.log).strip("\n")) if not quiet else escape(clean(evidence.log).strip("\n")),
-        [line(each, 500) for each in evidence.process],
+        place,
+        _held(check),
+        needs,
+        [line(each, 500) for each in check.evidence.process[:50]],
         standing(check),
         line(told(check), 600),
         link if link.startswith(("https://", "http://")) else "",
     )
 
 
-def _plain(row: Row) -> str:
-    head = f"{row.at:7,.1f} ms  {row.arrow:>3}  {f'#{row.connection} ' if row.connection else ''}{row.label}"
-    if not row.text:
-        return head
-    if row.side == "note":
-        return f"{head} {row.text}"
-    return f"{head}\n{textwrap.indent(row.text, ' ' * 17)}"
-
-
-def _length(shown: Line) -> int:
-    return _ROW + len(shown.row.label) + len(shown.text)
-
-
-def _apart(found: re.Match[str]) -> str:
-    return f"<i>{found.group()}</i>"
+def _held(check: Check) -> str:
+    """Return in which ways of sending the case held, '' where it was sent in one way alone."""
+    if not check.patterns:
+        return ""
+    if len(check.patterns) == len(Pattern):
+        return "in every way of sending"
+    return f"sent {words.several([line(each, 60) for each in check.patterns])}"

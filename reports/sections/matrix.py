@@ -37,7 +37,7 @@ class Box:
 @dataclass(frozen=True)
 class Line:
     """One case; `broken` where a server failed or warns, `differs` where servers come out differently, `unexpected`
-    where one does what the baseline does not expect."""
+    where one does what the baseline does not expect; `verdicts` are those that occur in it beside pass."""
 
     id: str
     name: str
@@ -46,6 +46,7 @@ class Line:
     broken: bool
     differs: bool
     unexpected: bool
+    verdicts: Sequence[Verdict]
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def matrix(results: Results, names: Names) -> Matrix:
                     bool(verdicts & {Verdict.FAIL, Verdict.WARN, Verdict.FLAKY}),
                     len(verdicts) > 1,
                     any(standing(each) == "unexpected" for each in cells if each),
+                    sorted(verdicts - {Verdict.PASS}),
                 )
             )
         blocks.append(Block(names.area(area), area, counts, lines))
