@@ -6,7 +6,7 @@ from ...harness.catalog import MUST, case
 from ...harness.exchange import Exchange, query
 from ...harness.expect import equal, that
 from ...harness.references import pep3333
-from .asking import HANG, sent, served, told
+from .asking import HANG, asked, sent, served, told
 
 CLOSE = pep3333(
     "Specification Details",
@@ -50,7 +50,7 @@ async def on_iteration_error(x: Exchange) -> None:
     Expects: One call of close().
     Why: A page that fails under load must give back what it holds, or a few errors stop the whole site.
     """
-    await x.get("/closing-after-error")
+    await asked(x, "/closing-after-error")
     await _closed_once(x)
 
 
@@ -96,7 +96,7 @@ async def on_start_error(x: Exchange) -> None:
     Expects: One call of close(). Where the second call raises nothing, the case is skipped.
     Why: A mistake in the app costs not only its page but a connection to the database each time.
     """
-    await x.get("/closing-after-start-error")
+    await asked(x, "/closing-after-start-error")
     if not any(event.detail.get("where") == "iteration" for event in x.events("raised")):
         x.skip("the second call of start_response raised nothing (second-call-fatal)")
     await _closed_once(x)
@@ -123,7 +123,7 @@ async def on_iter_error(x: Exchange) -> None:
     Why: The connection to the database that the page had opened is lost to the pool at each such error, until none is
     left.
     """
-    await x.get("/closing-without-iteration")
+    await asked(x, "/closing-without-iteration")
     if not any(event.detail.get("where") == "iter" for event in x.events("raised")):
         x.skip("the body's __iter__ was not called")
     await _closed_once(x)
@@ -137,7 +137,7 @@ async def on_no_start(x: Exchange) -> None:
     Expects: One call of close(), whether a block was asked for or not.
     Why: A mistake in one rarely used page must not leave a file open each time that it is visited.
     """
-    await x.get("/closing-unstarted")
+    await asked(x, "/closing-unstarted")
     await _closed_once(x)
 
 
@@ -149,7 +149,7 @@ async def on_bodiless(x: Exchange, status: str) -> None:
     Expects: One call of close(). Whether blocks are asked for is the server's affair.
     Why: Answers to revisited pages and to scripts' calls are the most frequent of all; each would leave something open.
     """
-    await x.get("/closing" + query(status=status))
+    await asked(x, "/closing" + query(status=status))
     await _closed_once(x)
 
 

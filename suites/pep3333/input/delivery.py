@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from ....harness.catalog import MUST, case
 from ....harness.exchange import Exchange, query
 from ....harness.expect import equal, that
+from ....harness.patterns import Pattern
 from ....harness.references import pep3333, rfc9112
 from ....harness.wire import Wire
 from ..asking import (
@@ -67,7 +68,9 @@ async def delivery_matrix(x: Exchange, deliver: Callable[[Wire, bytes, bytes], A
     Expects: The same bytes each time.
     Why: Networks cut where they like; an upload that arrives in unlucky pieces must not be another file.
     """
-    for do in ("rest", "until:7,rest", "readline,rest", "readline,readline,next,rest"):
+    # What differs here is the reading; in which pieces the bytes come is this case's own affair, once.
+    ways = ("rest", "until:7,rest", "readline,rest", "readline,readline,next,rest")
+    for do in ways if x.pattern is Pattern.WHOLE else ways[:1]:
         wire = await x.connect()
         head = x.request("/reads" + query(do=do), method="POST", headers=[("Content-Length", str(len(BODY)))])
         before = len(x.events("read"))
