@@ -105,7 +105,7 @@ class Background:
     async def _host(self, plan: Plan, observe: bool, *, task_status: trio.TaskStatus[Hosted]) -> None:
         hosted: Hosted | None = None
         try:
-            async with running(plan, scratch=self._room, logs=self._room / "logs", observe=observe) as server:
+            async with running(plan, scratch=self._room, logs=None, observe=observe) as server:
                 hosted = Hosted(server)
                 task_status.started(hosted)
                 await hosted.closing.wait()
@@ -144,7 +144,6 @@ class Background:
 
     async def _main(self) -> None:
         with scratch() as self._room:
-            (self._room / "logs").mkdir()
             async with trio.open_nursery() as self._nursery:
                 self._token = trio.lowlevel.current_trio_token()
                 self._started.set()

@@ -49,6 +49,11 @@ class Row:
     plan: Plan
     cases: Sequence[Case]
 
+    @property
+    def name(self) -> str:
+        """The server's name in node ids, as `gunicorn(workers=2)`: to pytest and xdist a bracket begins a parameter."""
+        return self.plan.name.translate(str.maketrans("[]", "()"))
+
 
 class Cells:
     """The hooks of a session that has cells; `ids` are the node ids that were named, which then are all there is."""
@@ -122,8 +127,8 @@ class Cells:
         if self._warned and not terminalreporter.config.getoption("verbose") < 0:
             terminalreporter.section("wsgi-gauntlet", yellow=True)
             for server, ids in self._warned.items():
-                terminalreporter.line(f"{server}: {len(ids)} recommendations (should) not followed")
-            terminalreporter.line("-rP shows each, --wsgi-strict makes them fail")
+                terminalreporter.line(f"{server}: recommendations (should) not followed: {len(ids)}")
+            terminalreporter.line("-rP shows each, --wsgi-strict lets them fail")
 
     def collect(self) -> list[Row]:
         """Return the servers and their cases, which lie in the order that starts the fewest instances."""
@@ -171,9 +176,7 @@ class CellRoot(pytest.Collector):
     def collect(self) -> Iterator[pytest.Collector]:
         """Yield a collector for each server."""
         for row in self._hooks.collect():
-            yield CellRow.from_parent(
-                self, name=row.plan.name, nodeid=f"{ROOT}::{row.plan.name}", hooks=self._hooks, row=row
-            )
+            yield CellRow.from_parent(self, name=row.name, nodeid=f"{ROOT}::{row.name}", hooks=self._hooks, row=row)
 
 
 class CellRow(pytest.Collector):
@@ -190,7 +193,7 @@ class CellRow(pytest.Collector):
             yield Cell.from_parent(
                 self,
                 name=case.id,
-                nodeid=f"{ROOT}::{self._row.plan.name}::{case.id}",
+                nodeid=f"{ROOT}::{self._row.name}::{case.id}",
                 hooks=self._hooks,
                 plan=self._row.plan,
                 case=case,
@@ -235,7 +238,7 @@ class Cell(pytest.Item):
         said = discover.cell_words().one_line(check.actual)
         match check.verdict:
             case Verdict.ERROR:
-                raise NotJudged(f"{said} (not the server's fault, and no verdict on it)")
+                raise NotJudged(f"no verdict, for a reason that is not the server's fault: {said}")
             case Verdict.SKIPPED | Verdict.UNSUPPORTED:
                 pytest.skip(f"{check.verdict}: {said}")
         if self._excused(check) or self._fails(check):
@@ -310,6 +313,8 @@ def _level(text: str) -> Level:
 def _of_id(id_: str) -> tuple[str, list[Case]]:
     """Return the server and the cases that a node id names; also an area's, `wsgi-gauntlet::gunicorn::http/framing`."""
     server, _, case = id_.removeprefix(f"{ROOT}::").partition("::")
+    if not server.endswith(".py"):
+        server = server.translate(str.maketrans("()", "[]"))
     known = discover.cases()
     found = [each for each in known if not case or each.id == case or each.id.startswith(f"{case.rstrip('/')}/")]
     if not found:

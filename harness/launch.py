@@ -316,13 +316,14 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    plan: Plan, *, scratch: Path, logs: Path, observe: bool = True, deadline: float = 15.0
+    plan: Plan, *, scratch: Path, logs: Path | None, observe: bool = True, deadline: float = 15.0
 ) -> AsyncIterator[Running]:
     """Start what `plan` says, and stop it and remove its folder when the block ends, however it ends.
 
-    `scratch` holds its private folder, `logs` its log. Without `observe` the app reports no events. `deadline` is in
-    seconds, for each start. Raises ServerDidNotStart with the log's telling line, PortTaken after three tries,
-    NotInstalled, OutOfResources, StorageFull, and Unsupported where the adapter has no option for a setting.
+    `scratch` holds its private folder, `logs` its log, which goes with that folder where `logs` is None. Without
+    `observe` the app reports no events. `deadline` is in seconds, for each start. Raises ServerDidNotStart with the
+    log's telling line, PortTaken after three tries, NotInstalled, OutOfResources, StorageFull, and Unsupported where
+    the adapter has no option for a setting.
     """
     require_descriptors()
     home = private_folder(scratch)
@@ -333,7 +334,7 @@ async def running(
             if observe:
                 (home / "e").mkdir(mode=0o700)
                 channel = await stack.enter_async_context(Channel.open(home / "e"))
-            server = Running(plan, channel, home, scratch, log_file(logs, plan.name), deadline)
+            server = Running(plan, channel, home, scratch, log_file(logs or home, plan.name), deadline)
             stack.push_async_callback(server.stop)
             await server.start()
             yield server
