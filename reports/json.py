@@ -19,10 +19,10 @@ from ..harness.model import SCHEMA, Check, Results, Verdict
 from ..harness.output import Output
 from .bounds import Bounds, bounded
 
-BOUNDS = Bounds(event=16_384, wire=32_768, events=200, detail=8_192, log=16_384)
+BOUNDS = Bounds(event=8_192, wire=16_384, events=120, detail=2_048, log=8_192)
 """What is kept of the evidence of a cell: enough to judge it by, small enough that thousands of cells make one file."""
 
-PLAIN = Bounds(event=2_048, wire=4_096, events=30, detail=1_024, log=1_024)
+PLAIN = Bounds(event=384, wire=1_024, events=10, detail=128, log=128)
 """What is kept of a pass: enough to see what was sent and seen."""
 
 FILENAME = "results.json"
