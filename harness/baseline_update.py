@@ -21,6 +21,9 @@ from .model import Results, ServerInfo, Verdict
 UNEXPLAINED = "not yet explained"
 """The reason of an entry that nobody has looked into."""
 
+ROUNDS = 8
+"""More entries than fit any one cell: with and without variant, by a few ranges of versions."""
+
 _WORST = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.PASS)
 _VERDICT = re.compile(r"""^(\s*verdict\s*=\s*)("[a-z]*"|'[a-z]*')""")
 
@@ -61,8 +64,21 @@ def updated(text: str, where: str, results: Results, today: dt.date, known: Coll
 
     Raises BadConfiguration where the file is not one, or is written in a form that cannot be edited line by line.
     """
+    done = Update(text)
+    for _ in range(ROUNDS):  # an entry that goes may have stood before one that fits the same cell
+        step = _round(done.text, where, results, today, known)
+        if step.text == done.text:
+            break
+        added, changed, removed = done.added + step.added, done.changed + step.changed, done.removed + step.removed
+        done = Update(step.text, added, changed, removed)
+    return replace(done, expired=step.expired)
+
+
+def _round(text: str, where: str, results: Results, today: dt.date, known: Collection[str]) -> Update:
     before = parse(text, where, known)
     plan = _planned(before, results, today)
+    if not (plan.removed or plan.verdicts or plan.added):
+        return Update(text, expired=plan.expired)
     ending = "\r\n" if "\r\n" in text else "\n"
     lines = _edited(text.replace("\r\n", "\n"), before, plan, where)
     after = "".join(line + ending for line in lines)
@@ -85,12 +101,12 @@ def _planned(before: Baseline, results: Results, today: dt.date) -> _Plan:
             added[server.name, server.variant, case] = new
     removed: set[int] = set()
     verdicts: dict[int, Verdict] = {}
-    expired = 0
+    expired, taken = 0, set(map(_whose, before.entries))
     for place, by_server in spoken.items():
         entry, came = before.entries[place], set(by_server.values())
         if came == {Verdict.PASS}:
             removed.add(place)
-        elif entry.expired(today):
+        elif len(came) == 1 and entry.expired(today):
             expired += 1
         elif len(came) == 1:
             if came != {entry.verdict}:
@@ -98,11 +114,14 @@ def _planned(before: Baseline, results: Results, today: dt.date) -> _Plan:
         elif entry.variant or len({each.variant for each in by_server}) < len(by_server):
             continue  # the same variant came out both ways: there is nothing to tell them apart by
         else:
-            removed.add(place)
-            for server, verdict in by_server.items():
-                if verdict in EXPECTABLE:
-                    own = replace(entry, variant=server.variant, verdict=verdict, lines=None)
-                    added[server.name, server.variant, entry.case] = own
+            own = [
+                replace(entry, variant=server.variant, verdict=verdict, lines=None)
+                for server, verdict in by_server.items()
+                if verdict in EXPECTABLE
+            ]
+            if taken.isdisjoint(map(_whose, own)):  # else one of them has an entry of its own, which has expired
+                removed.add(place)
+                added.update({(each.server, each.variant, each.case): each for each in own})
     return _Plan(frozenset(removed), verdicts, tuple(added.values()), expired)
 
 
@@ -186,11 +205,14 @@ def _edited(text: str, before: Baseline, plan: _Plan, where: str) -> list[str]:
 
 def _beside(entry: Entry, before: Baseline) -> Entry | None:
     """Return the entry that a new one goes next to: of its own server's table, the last before it in order."""
-    whose = (entry.server, entry.variant, entry.versions)
-    tables = [each for each in before.entries if (each.server, each.variant, each.versions) == whose]
+    tables = [each for each in before.entries if _whose(each)[:3] == _whose(entry)[:3]]
     own = [each for each in tables if each.table == tables[0].table]
     lower = [each for each in own if each.case < entry.case]
     return next(iter([*lower[::-1], *own]), None)
+
+
+def _whose(entry: Entry) -> tuple[str, str, str, str]:
+    return entry.server, entry.variant, entry.versions, entry.case
 
 
 def _numbers(entry: Entry) -> range:

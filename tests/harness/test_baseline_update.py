@@ -148,3 +148,14 @@ def test_a_form_that_cannot_be_edited_is_said() -> None:
     text = '[[server]]\nname = "gunicorn"\nexpected = [{case = "a/b/1", verdict = "fail", reason = "x"}]\n'
     with pytest.raises(BadConfiguration, match="write each entry as a table"):
         updated(text, "known.toml", run(gunicorn="1=pass"), TODAY, CASES)
+
+
+def test_an_entry_that_goes_may_uncover_another_for_the_same_cell() -> None:
+    own = WIDE.replace('"gunicorn"\n', '"gunicorn"\nvariant = "sync"\n')
+    assert update(f"{own}\n{WIDE}", run(gunicorn="1=pass")) == ""
+
+
+def test_an_expired_entry_for_all_variants_stays_expired_for_those_that_need_it() -> None:
+    after = update(WIDE + "expires = 2020-01-01\n", run(**{"gunicorn": "1=pass", "gunicorn:gthread": "1=fail"}))
+    assert 'variant = "gthread"' in after
+    assert "expires = 2020-01-01" in after
