@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import pairwise
 
 import pytest
 from hypothesis import example, given, settings
@@ -11,6 +10,10 @@ from hypothesis import strategies as st
 
 from wsgi_gauntlet.harness import response as module
 from wsgi_gauntlet.harness.response import Ending, Framing, Response, ResponseParser
+
+from .hostile_answers import Hostile, hold, hostile, variants
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def parse(data: bytes, *, head: bool = False, ending: Ending = Ending.EOF) -> tuple[Response, bytes]:
@@ -114,6 +117,8 @@ def test_faults_that_can_be_read_past(data: bytes, finding: str) -> None:
     ("data", "finding"),
     [
         (b"HTTP/1.1 20", "ends in the status line"),
+        (b"HTTP/1.1 100 Go\r\n\r\n", "only interim answers"),
+        (b"HTTP/1.1 100 Go\r\n\r\nH", "ends in the status line"),
         (b"HTTP/1.1 200 OK\r\nA: ", "ends in the header fields"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", "3 of 5 bytes"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "no last chunk"),
@@ -182,38 +187,21 @@ def test_feeding_after_the_end_gives_everything_back() -> None:
     assert parser.response().complete
 
 
-WORDS = [
-    b"HTTP/1.1 200 OK", b"HTTP/1.1 100 C", b"HTTP/1.0 204 N", b"HTTP/1.1 304 N", b"HTTP/9 9", b"\r\n", b"\n", b"\r",
-    b"\r\n\r\n", b"Content-Length: 5\r\n", b"Content-Length: x\r\n", b"Transfer-Encoding: chunked\r\n", b" fold\r\n",
-    b"Transfer-Encoding: gzip\r\n", b"5\r\nhello\r\n", b"0\r\n\r\n", b"ffffffffffffffff\r\n", b"hello", b":", b" ",
-    b"\t", b"\0", b"\xff", b"A: b\r\n", b"Connection: close\r\n",
-]  # fmt: skip
-
-noise = st.one_of(
-    st.binary(max_size=200),
-    st.lists(st.one_of(st.sampled_from(WORDS), st.binary(max_size=5)), max_size=20).map(b"".join),
-    st.lists(st.sampled_from(WORDS), max_size=12).map(lambda words: b"HTTP/1.1 200 OK\r\n" + b"".join(words)),
-)
-
-
 @settings(max_examples=1000, deadline=None, derandomize=True, database=None)
-@given(noise, st.lists(st.integers(0, 300), max_size=5), st.booleans(), st.sampled_from(Ending))
-@example(b"\r\r\n", [1], False, Ending.EOF)
-@example(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r", [48, 50, 51], False, Ending.EOF)
-def test_noise_never_raises_and_pieces_never_matter(data: bytes, cuts: list[int], head: bool, ending: Ending) -> None:
-    whole, rest = parse(data, head=head, ending=ending)
-    assert len(whole.raw) + len(rest) <= len(data)
-    assert whole.length <= len(data)
-    assert len(whole.findings) <= module.FINDINGS_LIMIT
-    assert whole.describe()
-    assert isinstance(whole.says_close, bool)
-    before = b"".join(each.raw for each in whole.interim)
-    assert before + whole.raw + rest == data or not whole.complete
+@given(hostile)
+@example(Hostile(b"\r\r\n", (1,), False, Ending.EOF))
+@example(Hostile(CHUNKED + b"1\r\na\r", (48, 50, 51), False, Ending.EOF))
+@example(Hostile(CHUNKED + b"3\r\nConte", (), False, Ending.OPEN))
+@example(Hostile(b"HTTP/1.1 100 Go\r\n\r\n", (), False, Ending.EOF))
+def test_no_answer_breaks_the_reader_and_pieces_never_matter(given: Hostile) -> None:
+    hold(given)
 
-    edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    pieces = [data[start:end] for start, end in pairwise(edges)]
-    assert parse_each(pieces, head=head, ending=ending) == (whole, rest)
-    assert parse_each([bytes([byte]) for byte in data], head=head, ending=ending) == (whole, rest)
+
+@settings(max_examples=20, deadline=None, derandomize=True, database=None)
+@given(hostile, st.integers(0, 2**32))
+def test_nor_do_its_kin(given: Hostile, seed: int) -> None:
+    for each in variants(given, seed, 20):
+        hold(each, bytewise=False)
 
 
 def test_memory_is_bounded() -> None:
@@ -224,3 +212,9 @@ def test_memory_is_bounded() -> None:
     assert kept <= module.HEAD_LIMIT // len(piece)
     assert parser.done
     assert len(parser.response().raw) <= module.RAW_LIMIT
+
+
+def test_interim_heads_count_together() -> None:
+    answer, _ = parse((b"HTTP/1.1 100 Go\r\n" + b"A: b\r\n" * 5000 + b"\r\n") * 30)
+    assert sum(len(each.raw) for each in answer.interim) <= module.HEAD_LIMIT
+    assert not answer.complete
