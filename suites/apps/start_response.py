@@ -146,6 +146,18 @@ def replace_too_late(call: Call) -> Iterator[bytes]:
     """Yield a first block, then call start_response with exc_info, when the headers are gone; report what it does."""
     call.start(OK, [TEXT])
     yield b"first\n"
+    _replace_now(call)
+    yield b"second\n"
+
+
+def replace_after_write(call: Call) -> list[bytes]:
+    """write() a first block, then do as `replace_too_late` does."""
+    call.start(OK, [TEXT])(b"first\n")
+    _replace_now(call)
+    return [b"second\n"]
+
+
+def _replace_now(call: Call) -> None:
     try:
         raise Planned("raised after the first block")
     except Planned as planned:
@@ -163,7 +175,6 @@ def replace_too_late(call: Call) -> Iterator[bytes]:
             )
             raise
         call.emit("returned", where="start_response")
-        yield b"second\n"
 
 
 def start_twice(call: Call) -> list[bytes]:

@@ -83,6 +83,14 @@ def test_two_lengths_may_be_the_same() -> None:
     assert values == ["5", "5"]
 
 
+def test_what_was_written_cannot_be_replaced(harness: Harness) -> None:
+    server = Server()
+    server.sent = True
+    with pytest.raises(Planned):
+        reference.application(environ("/replace-after-write"), server.start_response)
+    assert [detail["same"] for detail in harness.details("raised") if detail["where"] == "start_response"] == [True]
+
+
 @pytest.mark.parametrize("when", ["written-body", "generator-unstarted", "generator-started", "blank-first"])
 def test_late_failures(when: str) -> None:
     with pytest.raises(Planned):

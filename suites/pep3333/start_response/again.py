@@ -78,6 +78,26 @@ async def exc_info_reraises(x: Exchange) -> None:
     equal(event.kind, "raised", "what start_response did")
 
 
+@case(
+    MUST,
+    pep3333(
+        "Error Handling",
+        "However, if any output has already been sent to the browser, start_response will reraise the provided "
+        "exception.",
+    ),
+)
+async def exc_info_reraises_after_write(x: Exchange) -> None:
+    """With exc_info and after a block went through write(), start_response raises.
+
+    Sends: A plain request; the app writes a block, and then calls start_response with exc_info.
+    Expects: The call raises.
+    Why: Frameworks that write their pages would put the error page into the middle of the page that failed.
+    """
+    await x.get("/replace-after-write")
+    event = await outcome(x, "start_response")
+    equal(event.kind, "raised", "what start_response did")
+
+
 @case(SHOULD, pep3333(START, "and should re-raise using the exc_info tuple"))
 async def exc_info_same_exception(x: Exchange) -> None:
     """What start_response then raises is the app's own exception, with its traceback.

@@ -58,6 +58,17 @@ def failed_call_forgotten() -> None:
     around(Gateway, "start_response", start)
 
 
+@fault("pep3333/start-response/exc-info-reraises-after-write")
+def written_counts_for_nothing() -> None:
+    """With exc_info and after write() alone, start_response does nothing."""
+
+    def reraise(right: Any, self: Gateway, exc_info: Any) -> None:
+        if not self.written:
+            right(self, exc_info)
+
+    around(Gateway, "reraise", reraise)
+
+
 @fault("pep3333/start-response/latin1-kept")
 def headers_in_utf_8() -> None:
     """Headers are encoded as UTF-8."""
