@@ -33,8 +33,9 @@ TRANSCRIPT_LIMIT = 1024 * 1024
 EVENTS_LIMIT = 4000
 """Events that the evidence of one attempt keeps: more than a request sent byte by byte has."""
 
-INBOX_LIMIT = 64 * 1024 * 1024
-"""Bytes that are held for a case that has not read them yet; then the server has to wait."""
+INBOX_LIMIT = 16 * 1024 * 1024
+"""Bytes that are held for a case that has not read them yet. Then the server has to wait while we send, and what a case
+waits past for the connection's end is dropped: a server that floods us must not take our memory."""
 
 PIECE = 64 * 1024
 """Bytes asked of the socket at once."""
@@ -348,8 +349,11 @@ class Wire:
                 self._alerted = isinstance(self._stream, trio.SSLStream)
                 self._end(Ending.RESET if self._reset_on_send else Ending.EOF)
                 return False
-            self._inbox += data
+            room = INBOX_LIMIT - len(self._inbox)
+            self._inbox += data[:room]
             self._record(WireKind.RECEIVED, bytes(data))
+            if len(data) > room > 0:
+                self._record(WireKind.NOTE, note=f"more than {INBOX_LIMIT} bytes wait unread; later ones are dropped")
             return True
 
     def _end(self, ending: Ending, cause: BaseException | None = None) -> None:

@@ -237,6 +237,19 @@ async def test_a_large_request_and_a_large_answer_do_not_block_each_other() -> N
     assert f"{size - module.EVENT_LIMIT} of these {size} bytes were not kept" in notes
 
 
+async def test_a_flood_while_waiting_for_the_end_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "INBOX_LIMIT", 100_000)
+    transcript = Transcript()
+    async with serving(saying(b"x" * 300_000)) as address:
+        wire = await Wire.open(address, transcript)
+        await wire.send(b"y", reading=False)
+        assert await wire.ending() is Ending.EOF
+        assert len(wire.leftover) == 100_000
+        await wire.close()
+    notes = [event.note for event in transcript.events if event.kind is WireKind.NOTE]
+    assert "more than 100000 bytes wait unread; later ones are dropped" in notes
+
+
 async def test_sending_without_reading_leaves_the_answer_for_later() -> None:
     transcript = Transcript()
     async with serving(saying(OK)) as address:
