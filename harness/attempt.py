@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import trio
@@ -17,7 +17,7 @@ from .expect import Violation
 from .judge import Finding, judge
 from .launch import Running
 from .lint import lint
-from .model import Evidence
+from .model import Evidence, Verdict
 from .patterns import Pattern
 from .tasks import beside
 from .wire import Transcript
@@ -98,6 +98,19 @@ async def attempt(
     seconds = time.monotonic() - started
     found = lint(evidence.wire, evidence.app, time.time())
     return Attempt(judge(case.level, raised), evidence, seconds, pattern, transcript.well_formed, found)
+
+
+async def another(case: Case, server: Running, pattern: Pattern, made: Sequence[Attempt]) -> Attempt:
+    """Run `case` once more after the attempts `made`, on a server that answers: it is started afresh where it does not.
+
+    Raises ServerTrouble where it cannot be.
+    """
+    notes: list[str] = []
+    just_answered = bool(made) and made[-1].finding.verdict is Verdict.PASS
+    if not just_answered and not await answers(server):
+        notes.append(f"did not answer before the attempt ({server.ended or 'still running'}); started afresh")
+        await server.restart(grace=0)
+    return await attempt(case, server, pattern, notes, bodies=any(each.reads for each in made))
 
 
 async def answers(server: Running) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .attempt import Attempt, answers, attempt
+from .attempt import Attempt, another
 from .background import Background, Hosted
 from .catalog import Case
 from .deciding import decided, due
@@ -68,14 +68,7 @@ class Pool:
             again = any(each.pattern is pattern for each in made)
             try:
                 hosted = await self._instance(plan, case.setup, again)
-                notes = []
-                # After a pass it has just answered.
-                if not (made and made[-1].finding.verdict is Verdict.PASS) and not await answers(hosted.server):
-                    notes.append(
-                        f"did not answer before the attempt ({hosted.server.ended or 'still running'}); started afresh"
-                    )
-                    await hosted.server.restart(grace=0)
-                made.append(await attempt(case, hosted.server, pattern, notes))
+                made.append(await another(case, hosted.server, pattern, made))
             except (ServerTrouble, OutOfResources, Unsupported) as trouble:
                 await self._drop((plan.name, case.setup, again))
                 return [*made, Attempt(judge(case.level, trouble))]

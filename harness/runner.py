@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 import trio
 
-from .attempt import Attempt, answers, attempt
+from .attempt import Attempt, another
 from .catalog import Case
 from .deciding import decided, due
 from .errors import ServerTrouble, Unsupported
@@ -192,13 +192,7 @@ async def _cell(row: _Row, case: Case, server: Running, tries: int, bench: Bench
         if sum(each.pattern is pattern for each in made) >= tries:
             row.doubtful.append(case)
             return
-        notes: list[str] = []
-        # After a pass it has just answered.
-        if not (made and made[-1].finding.verdict is Verdict.PASS) and not await answers(server):
-            notes.append(f"did not answer before the attempt ({server.ended or 'still running'}); started afresh")
-            await server.restart(grace=0)
-        bodies = bool(made) and made[-1].reads
-        made.append(await attempt(case, server, pattern, notes, bodies=bodies))
+        made.append(await another(case, server, pattern, made))
     _decide(row, case, bench)
 
 
