@@ -11,27 +11,30 @@ from . import tally, words
 VARIANT = ":in-process"
 """How a variant is named that calls a server's request handler without a socket."""
 
+UNJUDGED = frozenset({Verdict.UNSUPPORTED, Verdict.SKIPPED})
+"""What says nothing about the handler."""
+
 
 @dataclass(frozen=True)
 class Pair:
     """`wire` and `within` are the servers' names; `same` counts the cases in which they agree.
 
-    `differing` are the cells with another verdict in-process, wire first. `inapplicable` counts the cases that make
-    no sense without a socket.
+    `differing` are the cells with another verdict in-process, wire first. `unjudged` counts the cases
+    that in-process come to no verdict on the server: most of them make no sense without a socket.
     """
 
     wire: str
     within: str
     same: int
-    inapplicable: int
+    unjudged: int
     differing: Sequence[tuple[Check, Check]]
 
     @property
     def told(self) -> str:
         """In how many cases the two agree, in words."""
         told = f"the same in {words.counted(self.same, 'case')}, different in {len(self.differing)}"
-        if self.inapplicable:
-            told += f"; {self.inapplicable} make no sense without a socket"
+        if self.unjudged:
+            told += f"; {self.unjudged} judged on the wire only"
         return told
 
 
@@ -55,5 +58,5 @@ def _pair(results: Results, wire: str, within: str) -> Pair:
     on_wire = {each.case: each for each in results.checks if each.server == wire}
     both = [(on_wire[each.case], each) for each in results.checks if each.server == within and each.case in on_wire]
     differing = [each for each in both if each[0].verdict is not each[1].verdict]
-    judged = [each for each in differing if each[1].verdict is not Verdict.UNSUPPORTED]
+    judged = [each for each in differing if each[1].verdict not in UNJUDGED]
     return Pair(wire, within, len(both) - len(differing), len(differing) - len(judged), judged)

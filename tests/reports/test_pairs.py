@@ -41,7 +41,7 @@ def test_pairs_are_found_by_name() -> None:
     """The server itself, or its first variant on the wire; one without the other is no pair."""
     werkzeug, wsgiref = pairs(RUN)
     assert (werkzeug.wire, werkzeug.within) == ("werkzeug:threaded", "werkzeug:in-process")
-    assert (werkzeug.same, werkzeug.inapplicable) == (1, 1)
+    assert (werkzeug.same, werkzeug.unjudged) == (1, 1)
     assert [[each.verdict for each in both] for both in werkzeug.differing] == [[Verdict.FAIL, Verdict.PASS]]
     assert (wsgiref.wire, wsgiref.same, wsgiref.differing) == ("wsgiref", 1, [])
 
@@ -50,7 +50,7 @@ def test_the_page_shows_both_sides_and_nothing_where_there_is_no_pair() -> None:
     """Expected and actual of each, escaped."""
     text = html.render(RUN)
     section = text[text.index('<section id="pairs"') :].partition("</section>")[0]
-    assert "the same in 1 case, different in 1; 1 make no sense without a socket" in section
+    assert "the same in 1 case, different in 1; 1 judged on the wire only" in section
     assert "a &lt;reset&gt;" in section
     assert "&lt;the&gt; expected" in section
     assert 'href="#cell--werkzeug-in-process--http-a-x"' in section
