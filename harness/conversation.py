@@ -263,7 +263,9 @@ def _pipeline(
         now = time
         if deed.kind is WireKind.SENT:
             commands += [f"{joined(printing(deed.data))} | slowly"] if deed.slow else _sending(deed, way, rename)
-    waits = max(IDLE, lasting + 1, client.silence + 1, *(b - a + 1 for a, b in pairwise([0.0, *times])))
+    waits = max(
+        IDLE, lasting + 1, client.silence + 1, *(b - a + 1 for a, b in pairwise([0.0, *(time for time, _ in steps)]))
+    )
     idle = math.ceil(min(waits, LONGEST + 1))
     nothing = ":" if _half_closed(client) else f"sleep {idle}"
     return f"{_joined(commands) if commands else nothing} | {_connecting(client, here, idle, closing)}"
@@ -328,9 +330,9 @@ def _connecting(client: _Client, here: Address, idle: int, closing: float | None
 
 def _told(client: _Client) -> str:
     first = client.received.partition(b"\n")[0].rstrip(b"\r")[:120]
-    got = f"{first.decode('latin-1')!a}, {len(client.received):,} bytes" if first else "no bytes"
+    got = f"got {first.decode('latin-1')!a}, {len(client.received):,} bytes" if first else "nothing was read"
     closed = "closes with a reset" if client.reset else ""
     lost = sum(each.length - len(each.data) for each in client.deeds)
     unkept = f"the last {lost:,} bytes sent were not kept, and may have been others" if lost else ""
-    told = ", ".join(each for each in (f"got {got}", client.ending, closed, unkept) if each)
+    told = ", ".join(each for each in (got, client.ending, closed, unkept) if each)
     return comment(told, f"Connection {client.number}: ")

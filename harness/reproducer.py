@@ -87,7 +87,9 @@ def reproducer(
 def document(made: Reproducer) -> str:
     """Return all of it as one text for people: what to save, what to run, what to look at."""
     parts = [f"--- {name}\n\n{text}" for name, text in made.files.items()]
-    parts.append(f"--- the server, in the folder of {' and '.join(made.files) or 'the app'}\n\n{made.server}")
+    where = " and ".join(made.files) or "the app"
+    says = "; what the app sees stands on its stderr, after `app:`" if FILE in made.files else ""
+    parts.append(f"--- the server, in the folder of {where}{says}\n\n{made.server}")
     parts.append(f"--- the requests, from another terminal\n\n{made.requests}")
     return "\n".join(parts)
 

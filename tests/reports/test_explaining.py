@@ -46,7 +46,7 @@ def test_one_case_is_explained() -> None:
         "RFC 9112, 6.1\n  “A server SHOULD.”\n  https://example.org/#6.1",
         "Level     should: a server that does otherwise is warned of.",
         "Sent      whole; where all",
-        "split at every CRLF",
+        "byte by byte, split",
         "Needs     http/a/b to hold",
         "wsgi-gauntlet check SERVER --select http/framing/odd/one\n",
         "wsgi-gauntlet replay SERVER http/framing/odd/one\n",
