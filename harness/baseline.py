@@ -138,6 +138,8 @@ def _standing(entry: Entry | None, verdict: Verdict, today: dt.date) -> Standing
         return None
     if entry is None:
         return Standing.UNEXPECTED_FAIL if verdict is Verdict.FAIL else None
+    if entry.verdict is Verdict.FLAKY and not entry.expired(today):
+        return Standing.EXPECTED  # now and then it passes, or fails three times in a row: that is what flaky means
     if verdict is Verdict.PASS:
         return Standing.UNEXPECTED_PASS
     if entry.expired(today):

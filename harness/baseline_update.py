@@ -104,6 +104,8 @@ def _planned(before: Baseline, results: Results, today: dt.date) -> _Plan:
     expired, taken = 0, set(map(_whose, before.entries))
     for place, by_server in spoken.items():
         entry, came = before.entries[place], set(by_server.values())
+        if entry.verdict is Verdict.FLAKY and not entry.expired(today):
+            continue
         if came == {Verdict.PASS}:
             removed.add(place)
         elif len(came) == 1 and entry.expired(today):
