@@ -10,7 +10,10 @@ from __future__ import annotations
 import re
 
 _UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff"
+    # What has no width and hides in other text: fillers, selectors, tags, and the joiners of rare scripts.
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _BLANK = re.compile(r"[ \t\n]+")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
@@ -45,4 +48,6 @@ def opening(text: str) -> str:
 def _escape(found: re.Match[str]) -> str:
     number = ord(found.group())
     named = {0x0D: "\\r", 0x0B: "\\v", 0x0C: "\\f"}.get(number)
+    if number > 0xFFFF:
+        return f"\\U{number:08x}"
     return named or (f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}")
