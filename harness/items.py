@@ -102,6 +102,7 @@ class Cells:
             return report
         if call.excinfo is not None and isinstance(call.excinfo.value, NotJudged):
             report.when = "setup"  # what pytest calls an error, rather than a failure
+            report.longrepr = item.repr_failure(call.excinfo)  # of a setup pytest would show the traceback
         if report.skipped and isinstance(report.longrepr, tuple):
             # Without a line, which pytest prints no number for.
             report.longrepr = (item.nodeid, None, report.longrepr[2].removeprefix("Skipped: "))  # type: ignore[assignment]
