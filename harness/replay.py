@@ -191,6 +191,7 @@ async def _watched(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_relay, line, server, watcher, done)
         made = await attempt(case, server, pattern, notes, transcript, bodies=bodies)
+        await server.log_grew()  # most servers log a request when they have answered it
         done.set()
     for note in made.evidence.process[len(notes) :]:
         line.put(now := time.monotonic(), partial(watcher.process, now, note))
