@@ -1,0 +1,86 @@
+"""Every case of the catalogue can be given away: its app in one file, its requests in text that a shell takes."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+
+import pytest
+import trio
+
+from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness.attempt import Attempt, attempt
+from wsgi_gauntlet.harness.catalog import Case
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.launch import Plan, running
+from wsgi_gauntlet.harness.model import Check, Setup
+from wsgi_gauntlet.harness.patterns import Pattern
+from wsgi_gauntlet.harness.places import app_sources
+from wsgi_gauntlet.harness.reproducer import Reproducer, reproducer
+from wsgi_gauntlet.harness.runner import by_setup, prepared
+
+from ..saint.adapter import plan
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
+
+SHORT = 120
+"""Lines that can be pasted into an issue; nearly all apps must have fewer."""
+
+LONGEST = 250
+"""Lines that no app may have."""
+
+
+async def reproduced(folder: Path) -> dict[str, Reproducer]:
+    """Return a reproducer of each case, from one attempt on the saint."""
+    found: dict[str, Reproducer] = {}
+    sources = app_sources()
+    (folder / "logs").mkdir()
+
+    async def group(setup: Setup, cases: list[Case]) -> None:
+        start = prepared(plan(sys.executable), setup)
+        try:
+            async with running(start, scratch=folder, logs=folder / "logs") as server:
+                for case in cases:
+                    made = await attempt(case, server)
+                    there = server.address
+                    found[case.id] = reproducer(cell(start, case, made), start, there, Pattern.WHOLE, sources)
+                    if not server.alive:
+                        await server.restart(grace=0)
+        except Unsupported:
+            return
+
+    for setup, cases in by_setup(discover.cases()).items():
+        share = 2 if setup == Setup() else 1
+        async with trio.open_nursery() as nursery:
+            for number in range(share):
+                nursery.start_soon(group, setup, cases[number::share])
+    return found
+
+
+def cell(start: Plan, case: Case, made: Attempt) -> Check:
+    finding = made.finding
+    return Check(start.name, case.id, case.level, case.tags, finding.verdict, evidence=made.evidence)
+
+
+def the_shell_takes(text: str) -> bool:
+    return not subprocess.run(["/bin/sh", "-n"], input=text.encode(), capture_output=True, check=False).returncode
+
+
+async def test_every_case_can_be_given_away(tmp_path: Path) -> None:
+    found = await reproduced(tmp_path)
+    assert len(found) >= len(discover.cases()) * 0.95
+    lengths = []
+    for id_, made in found.items():
+        source = made.files["app.py"]
+        tree = ast.parse(source, feature_version=(3, 8))
+        space: dict[str, object] = {}
+        exec(compile(source, id_, "exec"), space)
+        assert callable(space["application"]), id_
+        imported = {a.name.split(".")[0] for each in ast.walk(tree) if isinstance(each, ast.Import) for a in each.names}
+        assert imported <= sys.stdlib_module_names, id_
+        lengths.append(len(source.splitlines()))
+        assert lengths[-1] < LONGEST, id_
+        assert the_shell_takes(made.requests), id_
+    assert median(lengths) < SHORT * 0.8
+    assert sum(each < SHORT for each in lengths) > len(lengths) * 0.9
