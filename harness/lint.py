@@ -191,33 +191,40 @@ class _Asked:
     version: bytes
 
 
-def _asked(sent: bytes, *, cut: bool) -> tuple[list[_Asked], bool]:
-    """Return the well-formed requests that `sent` begins with, and whether they are all of it."""
+def _asked(sent: bytes, *, cut: bool) -> tuple[list[_Asked], bytes]:
+    """Return the well-formed requests that `sent` begins with, and what is left, which is not one."""
     found: list[_Asked] = []
-    rest: bytes | None = sent
-    while rest:
-        line = rest[: rest.find(b"\r\n")].split(b" ")
-        rest = after_request(rest, None if cut else 0)
-        if rest is not None:
-            found.append(_Asked(line[0], line[-1]))
-    return found, rest is not None
+    left = sent
+    while left:
+        line = left[: left.find(b"\r\n")].split(b" ")
+        rest = after_request(left, None if cut else 0)
+        if rest is None:
+            break
+        left = rest
+        found.append(_Asked(line[0], line[-1]))
+    return found, left
 
 
 def _of_connection(one: _Connection, *, breaks: bool, now: float) -> Iterator[str]:
-    asked, all_of_it = _asked(bytes(one.sent), cut=one.cut_sent)
+    asked, malformed = _asked(bytes(one.sent), cut=one.cut_sent)
+    # Without a version it is a request of HTTP/0.9 if anything, whose answer is a body and nothing else.
+    named = b" HTTP/" in malformed.partition(b"\n")[0]
+    ended = one.ended is Ending.EOF and not (one.cut or one.half_closed or breaks)
     data = bytes(one.received)
     for number in range(ANSWERS_LIMIT):
         request = asked[number] if number < len(asked) else None
-        if request is None and b"HEAD" in one.sent:
+        if request is None and b"HEAD" in malformed:
             return  # who knows whether a body is to follow
         parser = ResponseParser(head=request is not None and request.method == b"HEAD")
         rest = parser.feed(data)
         parser.eof(Ending.OPEN if one.cut else one.ended)
         answer = parser.response()
-        if request is None and all_of_it and not one.cut_sent and answer.status != 408:
+        if request is None and not malformed and not one.cut_sent and answer.status != 408:
             yield said(Kind.ANSWER_UNASKED)
             return
-        yield from _of_notes(answer, broken_off=one.ended is Ending.EOF and not one.cut and not breaks)
+        if answer.status is None and request is None and not named:
+            return
+        yield from _of_notes(answer, broken_off=ended and (request is not None or answer.status is not None))
         if answer.status is None:
             return
         yield from of_answer(answer, now=now, version=request.version if request else b"")

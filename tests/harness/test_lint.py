@@ -77,6 +77,8 @@ GOOD = [
     pytest.param(answer(b"200 OK", b"Set-Cookie: a", b"Set-Cookie: b"), GET, OPEN, id="cookies"),
     pytest.param(answer() + b"\r\n", GET, OPEN, id="an empty line behind"),
     pytest.param(b"", GET, CLOSED_AT_ONCE, id="nothing"),
+    pytest.param(b"hello", b"GET /echo\r\n", CLOSED_AT_ONCE, id="0.9"),
+    pytest.param(b"HTTP/1.1 100 Go\r\n\r\n", b"POST / HTTP/1.1\r\n", CLOSED_AT_ONCE, id="half a request"),
 ]
 
 
@@ -121,6 +123,8 @@ BAD: list[tuple[Kind, bytes, bytes, str]] = [
     (Kind.CODING_TO_1_0, answer(b"200 OK", CHUNKED, length=False) + b"0\r\n\r\n", GET_1_0, OPEN),
     (Kind.CHUNK_FORM, answer(b"200 OK", CHUNKED, length=False) + b"x\r\n", GET, OPEN),
     (Kind.INCOMPLETE, answer(body=b"hello")[:-1], GET, CLOSED_AT_ONCE),
+    (Kind.INCOMPLETE, answer(body=b"hello")[:-1], MALFORMED, CLOSED_AT_ONCE),
+    (Kind.INCOMPLETE, b"HTTP/1.1 100 Go\r\n\r\n", GET, CLOSED_AT_ONCE),
     (Kind.INCOMPLETE, answer(b"200 OK", CHUNKED, length=False) + b"5\r\nhello\r\n", GET, CLOSED_AT_ONCE),
     (Kind.BODY_AFTER_HEAD, answer(body=b"hello"), HEAD, OPEN),
     (Kind.BODY_FORBIDDEN, answer(b"204 Empty", length=False) + b"hello", GET, OPEN),
@@ -191,6 +195,9 @@ def test_after_a_request_that_is_not_well_formed_nothing_is_unasked() -> None:
 
 def test_a_connection_that_we_half_closed_may_be_closed_without_a_word() -> None:
     wire = transcript(answer(), ending=CLOSED_AT_ONCE)
+    wire.insert(2, WireEvent(1.0, 1, WireKind.HALF_CLOSED))
+    assert lint(wire, (), NOW) == ()
+    wire = transcript(b"HTTP/1.1 100 Go\r\n\r\n", ending=CLOSED_AT_ONCE)
     wire.insert(2, WireEvent(1.0, 1, WireKind.HALF_CLOSED))
     assert lint(wire, (), NOW) == ()
 
