@@ -9,6 +9,7 @@ import msgspec
 from .attempt import Attempt
 from .catalog import Case
 from .judge import BROKEN, Finding, settle, settled
+from .lint import LIMIT
 from .model import Check, Evidence, Verdict
 from .patterns import Pattern
 
@@ -57,7 +58,7 @@ def decided(server: str, case: Case, attempts: Sequence[Attempt]) -> Check:
         seconds=round(sum(each.seconds for each in attempts), 4),
         evidence=_with_troubles(shown[-1], attempts),
         patterns=tuple(held) if any(each.pattern is not Pattern.WHOLE for each in attempts) else (),
-        findings=tuple(dict.fromkeys(line for each in attempts for line in each.lint)),
+        findings=tuple(dict.fromkeys(line for each in attempts for line in each.lint))[:LIMIT],
     )
 
 

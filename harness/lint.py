@@ -23,7 +23,7 @@ from .response import ResponseParser
 from .wellformed import after_request
 
 LIMIT = 20
-"""Distinct findings of one attempt."""
+"""Distinct findings of one attempt, and of one cell."""
 
 READ_LIMIT = 128 * 1024
 """Bytes of one connection that are read, each way. What follows is a body, or nothing that reading on would better."""
