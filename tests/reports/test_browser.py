@@ -195,6 +195,8 @@ def test_the_matrix_can_be_narrowed(reader: Browser) -> None:
     assert 0 < found < broken < every
     assert seen.page.locator("#shown").inner_text() == f"{found} of 76 cases"
     seen.page.fill("#find", "")
+    seen.page.select_option("#show", "flaky")
+    assert rows.count() == seen.page.locator("tr.case:has(a.v.flaky)").count() > 0
     seen.page.select_option("#show", "")
     box = seen.page.locator(".box.tall")
     box.evaluate("each => { each.scrollTop = 900; }")
