@@ -66,7 +66,7 @@ class Arena:
         async with launch.running(self.plan, scratch=self._scratch, logs=self._logs, observe=False) as running:
             refuse_elsewhere(running.address)
             if running.address.door:
-                raise Unsupported(f"{self.plan.name} has no socket: what load does to a server is done on its sockets")
+                raise Unsupported("it has no socket, and what load does to a server is done on its sockets")
             self._conditions = {**({"variant": self.plan.variant} if self.plan.variant else {}), **running.conditions}
             try:
                 yield running
