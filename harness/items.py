@@ -219,8 +219,10 @@ class Cell(pytest.Item):
         try:
             self._hooks.pool.ready(self._plan, self._case)
         except Unsupported as reason:
+            self.user_properties[:] = [(VERDICT, str(Verdict.UNSUPPORTED))]
             pytest.skip(f"unsupported: {reason}")
         except GauntletError as trouble:
+            self.user_properties[:] = [(VERDICT, str(Verdict.ERROR))]
             raise NotJudged(str(trouble)) from None
 
     def runtest(self) -> None:
@@ -229,6 +231,7 @@ class Cell(pytest.Item):
         try:
             check = self._hooks.pool.cell(self._plan, self._case, afresh=self._ran)
         except GauntletError as trouble:
+            self.user_properties[:] = [(VERDICT, str(Verdict.ERROR))]
             raise NotJudged(str(trouble)) from None
         self._ran = True
         if self._hooks.accepted is not None:

@@ -108,7 +108,9 @@ def test_a_need_runs_before_a_case_that_is_alone(project: Project) -> None:
 def test_a_server_that_does_not_start_is_told_at_once_for_each_cell(project: Project) -> None:
     project.write("mine.py", "import sys\nsys.exit('no such luck')\n")
     command = f"{{python}} {project.path}/mine.py {{port}}"
-    out = project.run("--wsgi-command", command, "--wsgi-select", "own/", "-rE", code=1)
+    out = project.run("--wsgi-command", command, "--wsgi-select", "own/", "-rE", "--junit-xml", "junit.xml", code=1)
+    told = [each.get("value") for each in ET.parse(project.path / "junit.xml").iter("property")]
+    assert sorted(filter(None, told)) == ["error"] * 11 + ["unsupported"]
     assert "1 skipped, 11 errors" in out  # the command takes no Unix socket
     assert "ERROR at setup of custom own/area/holds" in out
     assert "ERROR wsgi-gauntlet::custom::own/area/holds - custom did not start: exit code 1: no such luck" in out
