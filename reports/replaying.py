@@ -5,6 +5,7 @@ Whatever the server sends, the app reports or the log says is shown with escapes
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterable
@@ -136,9 +137,17 @@ class Replaying:
         self._out.print(text if text is not None else "", soft_wrap=True, highlight=False, markup=False)
 
 
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        # rich's own ends the process with 1, which says here that the case failed.
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+        raise BrokenPipeError
+
+
 def show(console: Console | None = None, *, stderr: bool = False) -> Replaying:
     """Return what prints a replay on stdout, or on stderr where stdout is for a JSON document."""
-    return Replaying(console or Console(stderr=stderr, highlight=False, emoji=False))
+    return Replaying(console or _Output(stderr=stderr, highlight=False, emoji=False))
 
 
 def as_json(told: Replayed) -> str:

@@ -211,6 +211,35 @@ def test_json_is_one_document(tmp_path: Path) -> None:
     assert "→ #1 sent" in done.stderr
 
 
+def test_nobody_has_to_read_to_the_end(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{{ '{COMMAND}' replay wsgiref exact-dict; echo ended with $? >&2; }} | head -n 1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.startswith("wsgiref ")
+    assert done.stderr == "ended with 141\n"
+
+
+def test_interrupted_it_stops_the_server_and_says_so(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [COMMAND, "replay", "werkzeug", "http/limits/slow-headers"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert any("#1 sent" in each for each in process.stdout)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.strip() == "wsgi-gauntlet: interrupted"
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
