@@ -14,6 +14,10 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
+from .unannotated import bare
+
+_INNER = "_answer"
+
 STAND_IN = "alone"
 """The module whose names go before those of the others."""
 
@@ -26,7 +30,6 @@ FALLBACK = "echo"
 WIDTH = 100
 """Columns of a comment."""
 
-_REMARK = re.compile(r"[ \t]+# (?:noqa|type: ignore).*$", re.MULTILINE)
 _SEGMENT = re.compile(rb"/([a-z][a-z0-9-]*)(?![A-Za-z0-9_-])")
 _WORD = re.compile(rb"[?&][a-z-]+=([^&\s#]*)")
 
@@ -90,31 +93,35 @@ def behaviours(sources: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def appfile(sources: Mapping[str, str], asked: Used, *, title: str, around: str = "") -> str:
+def appfile(sources: Mapping[str, str], asked: Used, *, title: str, around: str = "", kind: str = "") -> str:
     """Return the source of one module with a callable `application` that answers what is `asked`.
 
     `sources` are the app's modules by name. `title` goes into the docstring. `around` names a module whose own
-    `application` stands around the reference app's, as the Flask app's does.
+    `application` stands around the reference app's, as the Flask app's does, and `kind` another kind of callable for
+    it, one of the reference app's KINDS.
     """
     known = behaviours(sources)
     names = sorted(asked.names & known.keys())
     if not names or FALLBACK in asked.names or any(each not in known for each in asked.called):
         # What goes to no behaviour by name goes to the first of them.
         names = [FALLBACK, *(name for name in names if name != FALLBACK)]
-    bare = {name: _bare(source) for name, source in sources.items()}
-    pieces, imports = _read(bare, asked.words)
+    plain = {name: bare(source) for name, source in sources.items()}
+    pieces, imports = _read(plain, asked.words)
     table = "BEHAVIOURS = {" + ", ".join(f'"{name}": {known[name]}' for name in names) + "}"
     needs = frozenset(known[name] for name in names)
-    entry = _entry(sources, around)
+    entry = _INNER if kind else _entry(sources, around)
     pieces["BEHAVIOURS"] = _Piece(STAND_IN, "BEHAVIOURS", table, needs, needs, order=(98, 0))
     pieces[entry] = replace(
         pieces["application"], name=entry, text=pieces["application"].text.replace("application", entry), order=(99, 0)
     )
     wanted = {entry}
+    if kind:
+        pieces.update(_callable(plain[ROOT], kind))
+        wanted.add("application")
     if around:
-        own = {piece.name: piece for piece in _pieces(around, bare[around], 100)}
+        own = {piece.name: piece for piece in _pieces(around, plain[around], 100)}
         pieces.update(own)
-        imports.update(_imports(bare[around]))
+        imports.update(_imports(plain[around]))
         wanted.add("application")
     chosen = _reached(pieces, wanted)
     blocks = [_text(each) for each in _in_order(chosen)]
@@ -136,6 +143,17 @@ def _behaviour_modules(source: str) -> tuple[str, ...]:
 def _functions(source: str) -> tuple[str, ...]:
     nodes = ast.parse(source).body
     return tuple(each.name for each in nodes if isinstance(each, ast.FunctionDef) and not each.name.startswith("_"))
+
+
+def _callable(source: str, kind: str) -> dict[str, _Piece]:
+    """Return the pieces that make `application` that kind of callable, around the function `_INNER`."""
+    own = {piece.name: piece for piece in _pieces(ROOT, source, 100)}
+    table = own["KINDS"].table
+    assert table is not None
+    made = next(ast.unparse(value) for key, value in _entries(table) if key == kind)
+    classes = frozenset(own) & _names([ast.parse(made)])
+    last = _Piece(ROOT, "application", f"application = {made}", classes, classes, order=(101, 0))
+    return {**{name: own[name] for name in classes}, "application": last}
 
 
 def _entry(sources: Mapping[str, str], around: str) -> str:
@@ -172,30 +190,6 @@ def _read(sources: Mapping[str, str], words: frozenset[str]) -> tuple[dict[str, 
 def _lends(source: str) -> bool:
     """Say whether a module is for the others to use: one with an `application` is for servers."""
     return "\ndef application(" not in source and "\napplication = " not in source
-
-
-@lru_cache(maxsize=256)
-def _bare(source: str) -> str:
-    """Return `source` without annotations and without remarks to other tools."""
-    lines = [line.encode() for line in _REMARK.sub("", source).splitlines()]
-    spans: list[tuple[tuple[int, int], tuple[int, int], bytes]] = []
-    for node in ast.walk(ast.parse(b"\n".join(lines))):
-        note: ast.expr | None = None
-        if isinstance(node, ast.arg) and node.annotation:
-            note, since = node.annotation, (node.lineno - 1, node.col_offset + len(node.arg.encode()))
-        elif isinstance(node, ast.AnnAssign) and node.value:
-            note, since = node.annotation, ((node.target.end_lineno or 0) - 1, node.target.end_col_offset or 0)
-        elif isinstance(node, ast.FunctionDef) and node.returns:
-            note = node.returns
-            since = (note.lineno - 1, lines[note.lineno - 1].rindex(b" ->", 0, note.col_offset))
-        if note is None:
-            continue
-        last, end = (note.end_lineno or 0) - 1, note.end_col_offset or 0
-        default = isinstance(node, ast.arg) and lines[last][end : end + 3] == b" = "
-        spans.append((since, (last, end + 3 if default else end), b"=" if default else b""))
-    for (line, column), (last, end), instead in sorted(spans, reverse=True):
-        lines[line : last + 1] = [lines[line][:column] + instead + lines[last][end:]]
-    return b"\n".join(lines).decode()
 
 
 @lru_cache(maxsize=256)
@@ -237,17 +231,21 @@ def _piece(module: str, name: str, node: ast.stmt, lines: list[str], order: tupl
     return _Piece(module, name, text, _names([node]), _names([node]), _attributes([node]), table=table, order=order)
 
 
+def _entries(table: ast.Assign) -> list[tuple[object, ast.expr]]:
+    """Return keys and values of a table; a key that is no constant is None."""
+    if not isinstance(table.value, ast.Dict):
+        return []
+    pairs = zip(table.value.keys, table.value.values, strict=True)
+    return [(key.value if isinstance(key, ast.Constant) else None, value) for key, value in pairs]
+
+
 def _narrowed(piece: _Piece, words: frozenset[str]) -> _Piece:
     """Return a table of named things with only those that `words` name; whole where they name none."""
-    if piece.table is None or not isinstance(piece.table.value, ast.Dict):
+    if piece.table is None:
         return piece
-    table = piece.table.value
-    kept = [
-        (key, value)
-        for key, value in zip(table.keys, table.values, strict=True)
-        if isinstance(key, ast.Constant) and key.value in words
-    ]
-    if not kept or len(kept) == len(table.keys):
+    entries = _entries(piece.table)
+    kept = [(ast.Constant(key), value) for key, value in entries if key in words]
+    if not kept or len(kept) == len(entries):
         return piece
     fewer = ast.Dict([key for key, _ in kept], [value for _, value in kept])
     shorter = ast.copy_location(ast.Assign(piece.table.targets, fewer), piece.table)

@@ -31,6 +31,9 @@ BEHIND_PORT = 8001
 APP = "app:application"
 FILE = "app.py"
 
+CALLABLE = "GAUNTLET_CALLABLE"
+"""By which the reference app is asked for another kind of callable."""
+
 IDENTITY = (
     "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out certificate.pem "
     "2>/dev/null"
@@ -76,7 +79,10 @@ def reproducer(
     if _OURS.fullmatch(plan.app):
         asked = used(_paths(cell), [each.data for each in wire if each.kind is WireKind.SENT])
         title = f"What {cell.case} uses of wsgi-gauntlet's reference app; serve it as {APP}."
-        files = {FILE: appfile(sources, asked, title=title, around=around), **files}
+        files = {
+            FILE: appfile(sources, asked, title=title, around=around, kind=dict(plan.environment).get(CALLABLE, "")),
+            **files,
+        }
     told = conversation(wire, there, here, Way(pattern, bodies))
     judged = [comment(cell.expected, "Expected: ")] if cell.expected else []
     name = f"{plan.name} {version}".strip()

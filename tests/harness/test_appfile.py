@@ -96,6 +96,15 @@ def test_a_flask_app_stands_around_it() -> None:
     assert (answer.status_code, answer.data) == (200, b"gauntlet abc\n")
 
 
+@pytest.mark.parametrize("kind", ["instance", "class"])
+def test_other_kinds_of_callables(kind: str) -> None:
+    source = appfile(SOURCES, used(["/echo"], []), title="An app.", kind=kind)
+    assert answered(source, "/echo") == ("200 OK", b"gauntlet abc\n")
+    space: dict[str, Any] = {}
+    exec(compile(source, "app.py", "exec"), space)
+    assert isinstance(space["application"], type) == (kind == "class")
+
+
 SMALL = {
     "reference": "from . import one, two\nMODULES = (one, two)\n",
     "alone": "BEHAVIOURS = {}\n\n\ndef application(environ, start_response):\n    return BEHAVIOURS\n",
