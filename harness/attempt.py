@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import msgspec
 import trio
 
 from .catalog import Case
@@ -14,11 +15,12 @@ from .doubts import Pulse, doubt
 from .errors import HarnessTrouble, ServerTrouble, Skipped
 from .exchange import Exchange
 from .expect import Violation
-from .judge import Finding, judge
+from .judge import BROKEN, Finding, judge
 from .launch import Running
 from .lint import lint
 from .model import Evidence, Verdict
 from .patterns import Pattern
+from .processes import processor_time
 from .tasks import beside
 from .wire import Transcript
 
@@ -27,6 +29,12 @@ ALIVE_WITHIN = 3.0
 
 NEWS = 0.05
 """Seconds in which word of a server's end reaches us; only waited for after a case that did not pass."""
+
+LOOK = 0.1
+"""Seconds for which a server is watched after an attempt that did not pass: ten of the kernel's clock ticks."""
+
+BUSY = 0.3
+"""Share of one processor from which on a server without a request is not idle; the machine's others want theirs too."""
 
 FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT")
 """Signals that no server ends itself with: somebody else, or the kernel short of memory, did."""
@@ -110,7 +118,26 @@ async def another(case: Case, server: Running, pattern: Pattern, made: Sequence[
     if not just_answered and not await answers(server):
         notes.append(f"did not answer before the attempt ({server.ended or 'still running'}); started afresh")
         await server.restart(grace=0)
-    return await attempt(case, server, pattern, notes, bodies=any(each.reads for each in made))
+    used = processor_time(server.processes())
+    told = await attempt(case, server, pattern, notes, bodies=any(each.reads for each in made))
+    if told.finding.verdict in BROKEN and server.alive and await _spins(server, used, told.seconds):
+        process = (*told.evidence.process, "afterwards it kept a processor busy with nothing to do; started afresh")
+        told = replace(told, evidence=msgspec.structs.replace(told.evidence, process=process))
+        await server.restart(grace=0)
+    return told
+
+
+async def _spins(server: Running, used: float, seconds: float) -> bool:
+    """Say whether the server computes although nobody asks it anything: all that came after would come late.
+
+    It is watched for a moment only where it was busy in the attempt, which took `seconds` and began at `used` seconds
+    of processor time.
+    """
+    before = processor_time(server.processes())
+    if before - used < max(LOOK, seconds * BUSY):
+        return False
+    await trio.sleep(LOOK)
+    return processor_time(server.processes()) - before >= LOOK * BUSY
 
 
 async def answers(server: Running) -> bool:
