@@ -115,7 +115,10 @@ def _narrowing(function: F) -> F:
 @_accepting
 @click.option("--full", is_flag=True, help="Every scenario with its long parameters: takes hours.")
 def run(**given: Any) -> None:
-    """Check and load servers, then draw the report. Without names: all that are installed."""
+    """Check and load servers, then draw the report. Without names: all that are installed.
+
+    Each case is sent whole and in one other way; `check`, and `run --full`, send it in four.
+    """
     _execute(given, cases=_selection(), scenarios=())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from zlib import crc32
 
 import msgspec
 
@@ -17,13 +18,19 @@ SAYS_NOTHING = frozenset({Verdict.SKIPPED, Verdict.UNSUPPORTED})
 """What a further way of sending may come to without changing the cell."""
 
 
-def due(case: Case, attempts: Sequence[Attempt], tries: int) -> Pattern | None:
+def ways(case: Case, *, thorough: bool) -> tuple[Pattern, ...]:
+    """Return the ways in which `case` is sent: all, or the first and one other, which differs from case to case."""
+    whole, *others = Pattern
+    return tuple(Pattern) if thorough else (whole, others[crc32(case.id.encode()) % len(others)])
+
+
+def due(case: Case, attempts: Sequence[Attempt], tries: int, *, thorough: bool = True) -> Pattern | None:
     """Return the way of sending that the next attempt at the cell is to use; None where the cell is decided.
 
     Only what has passed in one piece, and was well-formed, is sent in the other ways. A case that measures time is
     sent in one: the others would be what it measures.
     """
-    for pattern in Pattern:
+    for pattern in ways(case, thorough=thorough):
         made = [each for each in attempts if each.pattern is pattern]
         if not settled([each.finding for each in made], tries):
             return pattern

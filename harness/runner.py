@@ -42,7 +42,7 @@ class Bench:
     """Where cells are run: folders, and who hears of them.
 
     `decided` is called once for each cell, in any order; `stranded` for a server that does not start; `started` for
-    each instance of a plain setup.
+    each instance of a plain setup. With `thorough` each case is sent in all ways, else in two (see deciding.py).
     """
 
     scratch: Path
@@ -54,6 +54,7 @@ class Bench:
     instances: int = INSTANCES
     at_once: int = AT_ONCE
     tries: int = TRIES
+    thorough: bool = True
 
 
 @dataclass
@@ -188,7 +189,7 @@ async def _cell(row: _Row, case: Case, server: Running, tries: int, bench: Bench
             return
     bench.listener.working(row.plan.name, case.id)
     made = row.attempts.setdefault(case.id, [])
-    while pattern := due(case, made, bench.tries):
+    while pattern := due(case, made, bench.tries, thorough=bench.thorough):
         if sum(each.pattern is pattern for each in made) >= tries:
             row.doubtful.append(case)
             return

@@ -44,6 +44,8 @@ class Work:
     ) -> None:
         self.book, self.listener, self.room, self.outcome = book, listener, room, outcome
         self.plans, self.narrowing, self.against = plans, narrowing, against
+        # Beside scenarios, in a plain run, there is less time; `check` and `run --full` take it.
+        self.thorough = narrowing.full or not scenarios
         left = {
             p.name: {c.id for c in cells[p.name].own if (p.name, c.id) not in done} for p in plans if p.name in cells
         }
@@ -61,7 +63,13 @@ class Work:
         if self.reported:
             self.listener.stage("check", len(self.reported))
             bench = runner.Bench(
-                self.room, self.book.logs, self.listener, self.decided, self.stranded, started=self.started
+                self.room,
+                self.book.logs,
+                self.listener,
+                self.decided,
+                self.stranded,
+                started=self.started,
+                thorough=self.thorough,
             )
             await runner.check([p for p in self.plans if p.name in self.checks], self.checks, bench)
         if self.loads:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wsgi_gauntlet.harness import deciding
 from wsgi_gauntlet.harness.attempt import Attempt
 from wsgi_gauntlet.harness.catalog import Case
 from wsgi_gauntlet.harness.deciding import decided, due
@@ -63,6 +64,14 @@ def ways(attempts: Sequence[Attempt]) -> list[Pattern]:
 
 def test_what_passes_is_sent_once_in_every_way() -> None:
     assert ways(played(CASE, {})) == list(Pattern)
+
+
+def test_with_less_time_there_is_one_way_beside_the_first_and_each_has_its_cases() -> None:
+    chosen = {deciding.ways(replace(CASE, id=f"http/host/{number}"), thorough=False) for number in range(50)}
+    assert chosen == {(WHOLE, BYTES), (WHOLE, LINES), (WHOLE, PAUSED)}
+    first = [made(PASS)]
+    assert due(CASE, first, TRIES, thorough=False) in (BYTES, LINES, PAUSED)
+    assert due(CASE, [*first, made(PASS, deciding.ways(CASE, thorough=False)[1])], TRIES, thorough=False) is None
 
 
 def test_what_was_not_well_formed_is_sent_once() -> None:
