@@ -30,8 +30,11 @@ ALIVE_WITHIN = 3.0
 NEWS = 0.05
 """Seconds in which word of a server's end reaches us; only waited for after a case that did not pass."""
 
+LONG = 1.0
+"""Seconds of an attempt that blames, from which on the server may be at something that does not end."""
+
 LOOK = 0.1
-"""Seconds for which a server is watched after an attempt that did not pass: ten of the kernel's clock ticks."""
+"""Seconds for which a server is then watched: ten of the kernel's clock ticks."""
 
 BUSY = 0.3
 """Share of one processor from which on a server without a request is not idle; the machine's others want theirs too."""
@@ -118,24 +121,22 @@ async def another(case: Case, server: Running, pattern: Pattern, made: Sequence[
     if not just_answered and not await answers(server):
         notes.append(f"did not answer before the attempt ({server.ended or 'still running'}); started afresh")
         await server.restart(grace=0)
-    used = processor_time(server.processes())
     told = await attempt(case, server, pattern, notes, bodies=any(each.reads for each in made))
-    if told.finding.verdict in BROKEN and server.alive and await _spins(server, used, told.seconds):
+    if told.finding.verdict in BROKEN and server.alive and await _spins(server, told.seconds):
         process = (*told.evidence.process, "afterwards it kept a processor busy with nothing to do; started afresh")
         told = replace(told, evidence=msgspec.structs.replace(told.evidence, process=process))
         await server.restart(grace=0)
     return told
 
 
-async def _spins(server: Running, used: float, seconds: float) -> bool:
+async def _spins(server: Running, seconds: float) -> bool:
     """Say whether the server computes although nobody asks it anything: all that came after would come late.
 
-    It is watched for a moment only where it was busy in the attempt, which took `seconds` and began at `used` seconds
-    of processor time.
+    It is watched for a moment, only where the attempt took so many seconds that something must have been waited for.
     """
-    before = processor_time(server.processes())
-    if before - used < max(LOOK, seconds * BUSY):
+    if seconds < LONG:
         return False
+    before = processor_time(server.processes())
     await trio.sleep(LOOK)
     return processor_time(server.processes()) - before >= LOOK * BUSY
 

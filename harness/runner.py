@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 from pathlib import Path
 
 import msgspec
@@ -30,8 +31,11 @@ from .progress import Listener
 TRIES = 3
 """Attempts at a cell that blames the server; one that passes in between makes it flaky."""
 
-INSTANCES = 4
+INSTANCES = 6
 """Instances of one server that share the cases of one setup."""
+
+WORTH_A_START = 8
+"""Cases for which another instance is started: a start costs a server as much time as twenty quick cases."""
 
 AT_ONCE = 6
 """Servers driven at once: on two cores more only wait for each other."""
@@ -100,7 +104,7 @@ async def _server(plan: Plan, cases: Sequence[Case], bench: Bench, limiter: trio
 
 
 async def _round(row: _Row, setup: Setup, queue: deque[Case], tries: int, bench: Bench) -> None:
-    width = 1 if setup.alone else min(bench.instances, len(queue))
+    width = 1 if setup.alone else min(bench.instances, ceil(len(queue) / WORTH_A_START))
     async with trio.open_nursery() as nursery:
         for _ in range(width):
             nursery.start_soon(_instance, row, setup, queue, tries, bench)
