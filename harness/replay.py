@@ -189,7 +189,8 @@ async def _watched(
     for note in notes:
         line.put(now := time.monotonic(), partial(watcher.process, now, note))
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_relay, line, server, watcher, done)
+        # The marks are taken here: the server may be quicker than the relay's first turn.
+        nursery.start_soon(_relay, line, server, server.channel.mark(), server.log_mark(), watcher, done)
         made = await attempt(case, server, pattern, notes, transcript, bodies=bodies)
         await server.log_grew()  # most servers log a request when they have answered it
         done.set()
@@ -199,9 +200,10 @@ async def _watched(
     return made, transcript.whole
 
 
-async def _relay(line: _TimeLine, server: Running, watcher: Watcher, done: trio.Event) -> None:
-    """Tell of what the app and the server's log say, until `done`."""
-    mark, log_mark = server.channel.mark(), server.log_mark()
+async def _relay(
+    line: _TimeLine, server: Running, mark: int, log_mark: int, watcher: Watcher, done: trio.Event
+) -> None:
+    """Tell of what the app and the server's log say after those marks, until `done`."""
     shown = 0
     last = False
     while not last:

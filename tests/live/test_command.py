@@ -243,7 +243,8 @@ def test_killed_leaves_nothing_and_can_be_reported(place: Place) -> None:
 def test_a_full_disk_is_one_line_and_loses_nothing(place: Place) -> None:
     def small_files() -> None:
         # The kernel refuses to let any file grow beyond this, as a full disk would.
-        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+        # The first line of a run tells of every case, which takes half a megabyte.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
 
     done = place.run("check", "wsgiref", "gunicorn", before=small_files)
     assert "cannot write to" in one_line_at_the_end(done, 4)
