@@ -11,7 +11,7 @@ from .attempt import Attempt
 from .catalog import Case
 from .judge import BROKEN, Finding, settle, settled
 from .lint import LIMIT
-from .model import Check, Evidence, Verdict
+from .model import Check, Evidence, Level, Verdict
 from .patterns import Pattern
 
 SAYS_NOTHING = frozenset({Verdict.SKIPPED, Verdict.UNSUPPORTED})
@@ -32,7 +32,9 @@ def due(case: Case, attempts: Sequence[Attempt], tries: int, *, thorough: bool =
     """
     for pattern in ways(case, thorough=thorough):
         made = [each for each in attempts if each.pattern is pattern]
-        if not settled([each.finding for each in made], tries):
+        # That a freedom is taken is no blame, and yet to be seen more than once: it may have been the moment's doing.
+        free = case.level is Level.MAY and bool(made) and made[-1].finding.verdict is Verdict.INFO
+        if not settled([each.finding for each in made], tries) or (free and len(made) < tries):
             return pattern
         told = settle([each.finding for each in made])
         alone = not made[-1].well_formed or not case.cut or case.setup.alone

@@ -74,6 +74,15 @@ def test_with_less_time_there_is_one_way_beside_the_first_and_each_has_its_cases
     assert due(CASE, [*first, made(PASS, deciding.ways(CASE, thorough=False)[1])], TRIES, thorough=False) is None
 
 
+def test_a_freedom_that_is_taken_is_looked_at_three_times_and_counts_where_it_is_taken_each_time() -> None:
+    free = replace(CASE, level=Level.MAY)
+    always, once = played(free, {WHOLE: [INFO, INFO, INFO]}), played(free, {WHOLE: [INFO, PASS]}, well_formed=False)
+    assert [each.finding.verdict for each in always] == [INFO] * 3
+    assert decided("s", free, always).verdict is INFO
+    assert [each.finding.verdict for each in once] == [INFO, PASS]
+    assert decided("s", free, once).verdict is PASS
+
+
 def test_what_was_not_well_formed_is_sent_once() -> None:
     assert ways(played(CASE, {}, well_formed=False)) == [WHOLE]
 
