@@ -75,6 +75,8 @@ class Supervised:
             while not (supervised.pid or supervised.failure or supervised._reports_end):
                 await supervised._hear()
         except BaseException:
+            # We are still there to clear away what is ours: others may have the folder that it would prune.
+            supervised._tell({"do": "leave"})
             supervised._abandon()
             raise
         if not supervised.pid and not supervised.failure:

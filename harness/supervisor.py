@@ -9,6 +9,7 @@ The harness writes JSON lines to its stdin and reads JSON lines from its stdout.
     in   first the order: {"argv", "environment", "folder", "log", "keep", "parent", "remove", "prune"}
          then commands:   {"do": "signal", "number": 1}
                           {"do": "stop", "number": 15, "grace": 1.0}      seconds until SIGKILL
+                         {"do": "leave"}                                 the folders are not to be deleted
     out  {"started": pid} or {"failed": "why"}
          {"exited": {"code": 3, "signal": null}}                          everything below has ended by then
 
@@ -204,6 +205,9 @@ class Supervisor:
             self._obey(json.loads(line))
 
     def _obey(self, command: dict[str, Any]) -> None:
+        if command["do"] == "leave":
+            self._order.update(remove="", prune="")
+            return
         if self._status is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._server.pid, command["number"])

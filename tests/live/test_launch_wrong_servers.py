@@ -166,6 +166,16 @@ async def test_what_the_block_raises_comes_out_as_it_is(folder: Path) -> None:
             raise KeyError("mine")
 
 
+@pytest.mark.parametrize("after", [0.0, 0.02, 0.05, 0.08, 0.12])
+async def test_giving_up_at_any_moment_of_a_start_leaves_what_is_others_alone(folder: Path, after: float) -> None:
+    with trio.move_on_after(after):
+        async with running(plan("import time; time.sleep(600)"), folder):
+            pass
+    # The run's other servers have their folders in it.
+    assert (folder / "scratch").is_dir()
+    assert list((folder / "scratch").iterdir()) == []
+
+
 async def test_giving_up_in_the_middle_of_a_start_leaves_nothing(folder: Path) -> None:
     with trio.move_on_after(0.3) as scope:
         async with running(plan("import time; time.sleep(600)"), folder):
