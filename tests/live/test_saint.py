@@ -104,6 +104,18 @@ async def test_cases_find_their_faults(tmp_path: Path, group: int) -> None:
     plans = [plan(sys.executable, fault.name) for fault in faults]
     rows = {each.name: list(named(fault.cases).values()) for each, fault in zip(plans, faults, strict=True)}
     found = await cells(tmp_path, rows, plans, tries=1, instances=1)
+    # On a machine that stood still for a moment a cell comes to `error`, as it should: that one is asked once more.
+    doubted = {
+        each.name: [CASES[cell.case] for cell in found if cell.server == each.name and cell.verdict is Verdict.ERROR]
+        for each in plans
+    }
+    again = [each for each in plans if doubted[each.name]]
+    (tmp_path / "again").mkdir()
+    found = [cell for cell in found if cell.verdict is not Verdict.ERROR]
+    if again:
+        found += await cells(
+            tmp_path / "again", {each.name: doubted[each.name] for each in again}, again, tries=1, instances=1
+        )
     missed = [cell for cell in found if not finds(cell)]
     wrong = {f"saint:{fault.name}": fault.wrong for fault in faults}
     assert not missed, "\n" + "\n".join(f"{told(cell)}\n    fault    {wrong[cell.server]}" for cell in missed)
