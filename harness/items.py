@@ -220,7 +220,7 @@ class Cell(pytest.Item):
             self._hooks.pool.ready(self._plan, self._case)
         except Unsupported as reason:
             self.user_properties[:] = [(VERDICT, str(Verdict.UNSUPPORTED))]
-            pytest.skip(f"unsupported: {reason}")
+            pytest.skip(f"unsupported: {reason}")  # pytest's word for the verdict; the reason names what is lacking
         except GauntletError as trouble:
             self.user_properties[:] = [(VERDICT, str(Verdict.ERROR))]
             raise NotJudged(str(trouble)) from None
@@ -244,7 +244,7 @@ class Cell(pytest.Item):
             case Verdict.ERROR:
                 raise NotJudged(f"no verdict, for a reason that is not the server's fault: {said}")
             case Verdict.SKIPPED | Verdict.UNSUPPORTED:
-                pytest.skip(f"{check.verdict}: {said}")
+                pytest.skip(f"{check.verdict}: {said}")  # not judged is neither passed nor failed
         if self._excused(check) or self._fails(check):
             raise Blamed(discover.cell_words().failure(check, self._case.info()))
 

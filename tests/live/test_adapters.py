@@ -22,6 +22,8 @@ from wsgi_gauntlet.harness.model import AppEvent
 from wsgi_gauntlet.harness.ready import State, ask
 from wsgi_gauntlet.servers import nginx, uwsgi
 
+from ..needed import absent, installed
+
 pytestmark = pytest.mark.live
 
 PATIENCE = 20.0
@@ -41,21 +43,11 @@ def names() -> list[str]:
 
 def here(name: str) -> Plan:
     """Return the plan for `name`; a server that is missing fails in CI and is skipped elsewhere."""
-    plan = discover.plan(name)
-    why, get = discover.missing(plan)
-    if why:
-        absent(f"{name}: {why}; {get}")
-    return plan
+    return installed(discover.plan(name))
 
 
 def adapter(name: str) -> str:
     return name.partition(":")[0]
-
-
-def absent(message: str) -> None:
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
 
 
 @pytest.fixture

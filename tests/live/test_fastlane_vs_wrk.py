@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from ..needed import absent, program
 
 pytestmark = pytest.mark.live
 
@@ -22,9 +23,10 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
-@pytest.mark.skipif(not shutil.which("wrk") and not os.environ.get("CI"), reason="wrk is not installed")
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="generator and server need a core each")
 def test_it_runs() -> None:
+    program("wrk", package="wrk")
+    if len(os.sched_getaffinity(0)) < 2:
+        absent("generator and server need a core each, and there is one")
     done = run("--rounds", "1", "--seconds", "0.2", "--connections", "4", "--bar", "0.001")
     assert done.returncode == 0, done.stderr
     assert "lane / wrk: median" in done.stdout

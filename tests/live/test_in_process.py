@@ -19,6 +19,8 @@ from wsgi_gauntlet.harness.response import Ending
 from wsgi_gauntlet.harness.runner import prepared
 from wsgi_gauntlet.harness.wire import Transcript, Wire
 
+from ..needed import installed
+
 pytestmark = pytest.mark.live
 
 ASK = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -124,9 +126,7 @@ async def test_what_makes_no_sense_without_a_socket(setup: Setup, why: str, fold
 
 
 async def test_a_front_and_load_need_a_socket(folder: Path) -> None:
-    plan = discover.plan("nginx+wsgiref:in-process")
-    if discover.missing(plan)[0]:
-        pytest.skip("nginx is not installed")
+    plan = installed(discover.plan("nginx+wsgiref:in-process"))
     with pytest.raises(Unsupported, match="nothing that a front could reach"):
         async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs"):
             pass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +18,8 @@ from wsgi_gauntlet.harness.launch import Plan
 from wsgi_gauntlet.harness.load.arena import Arena, refuse_elsewhere
 from wsgi_gauntlet.harness.load.grading import FEWEST, GOOD, collapsed
 from wsgi_gauntlet.harness.model import Grade, Load, Outcome
+
+from ..needed import installed
 
 pytestmark = pytest.mark.live
 
@@ -50,13 +51,7 @@ def folder() -> Iterator[Path]:
 
 def here(name: str) -> Plan:
     custom = {"slots": f"{{python}} {SLOTS} {{host}} {{port}} {{threads}} {{app}}"}
-    plan = discover.plan(name, custom=custom)
-    why, get = discover.missing(plan)
-    if why:
-        if os.environ.get("CI"):
-            pytest.fail(f"{name}: {why}; {get}")
-        pytest.skip(f"{name}: {why}; {get}")
-    return plan
+    return installed(discover.plan(name, custom=custom))
 
 
 async def run(scenario: str, servers: dict[str, dict[str, Any]], folder: Path) -> dict[str, Load]:

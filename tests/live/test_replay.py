@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,11 +20,9 @@ from wsgi_gauntlet.harness.patterns import Pattern
 from wsgi_gauntlet.harness.replay import Replayed, replay, write
 from wsgi_gauntlet.harness.reproducer import PORT
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.timeout(120),
-    pytest.mark.skipif(not shutil.which("nc"), reason="the reproducers are for nc"),
-]
+from ..needed import installed, program
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
 BINARIES = Path(sys.executable).parent
 STATUS = re.compile(rb"HTTP/1\.[01] \d{3}")
@@ -131,8 +128,8 @@ CELLS = [
 
 @pytest.mark.parametrize(("server", "case", "pattern"), CELLS, ids=str)
 def test_a_shell_sees_what_the_harness_saw(server: str, case: str, pattern: Pattern, tmp_path: Path) -> None:
-    if discover.missing(discover.plan(server))[0]:
-        pytest.skip(f"{server} is not installed")
+    program("nc", package="netcat-openbsd")
+    installed(discover.plan(server))
     told, _ = replayed(server, case, pattern)
     seen = statuses(told)
     assert seen or told.cell.verdict in (Verdict.FAIL, Verdict.WARN)

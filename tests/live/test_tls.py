@@ -26,8 +26,9 @@ from wsgi_gauntlet.harness.progress import Silence
 from wsgi_gauntlet.harness.ready import State, ask
 from wsgi_gauntlet.servers import uwsgi
 
+from ..needed import absent
 from .launching import PATIENCE, alive, plan, running
-from .test_adapters import absent, here, names, serve
+from .test_adapters import here, names, serve
 
 pytestmark = pytest.mark.live
 

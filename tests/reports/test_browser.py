@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +11,8 @@ import pytest
 
 from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.reports import html
+
+from ..needed import program
 
 pytestmark = pytest.mark.browser
 
@@ -57,21 +57,12 @@ class Browser:
         return seen
 
 
-def _chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("no chromium on PATH: install Debian's package `chromium`")
-        pytest.skip("no chromium on PATH")
-    return found
-
-
 @pytest.fixture(scope="module")
 def chromium(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Debian's chromium with the sample's page on disk; no test needs the network."""
     from playwright.sync_api import sync_playwright
 
-    executable = _chromium()
+    executable = program("chromium", "chromium-browser", "google-chrome", package="chromium")
     file: Path = tmp_path_factory.mktemp("page") / "report.html"
     file.write_text(html.render(results), "utf-8")
     with sync_playwright() as playwright:

@@ -1,0 +1,34 @@
+"""What a test needs of the machine: where it is missing the test fails in CI and is skipped elsewhere.
+
+CI installs everything. The one place in the tests that skips.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import NoReturn
+
+import pytest
+
+from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness.launch import Plan
+
+
+def absent(message: str) -> NoReturn:
+    """Fail in CI, skip elsewhere, with `message`: what is missing and how to get it."""
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def program(*names: str, package: str) -> str:
+    """Return the path of the first of `names` that is there; `package` is Debian's."""
+    found = next(filter(None, map(shutil.which, names)), None)
+    return found or absent(f"no {names[0]} on PATH; install Debian's package {package}")
+
+
+def installed(plan: Plan) -> Plan:
+    """Return `plan`, whose server and front must be there."""
+    why, get = discover.missing(plan)
+    return absent(f"{plan.name}: {why}; get it with: {get}") if why else plan
