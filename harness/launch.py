@@ -99,6 +99,11 @@ class Running:
         return self._parts[-1].supervised.pid if self._parts else 0
 
     @property
+    def reference(self) -> str:
+        """The path in front of the reference app's own paths: `f"{reference}/page"` is its page."""
+        return self.settings.mount
+
+    @property
     def command_line(self) -> str:
         """What was started, for people; the server behind a front first."""
         return "; ".join(_command_line(part.command) for part in self._parts)

@@ -261,6 +261,38 @@ class Percentile(msgspec.Struct, frozen=True, array_like=True):
     latency: float
 
 
+class Measure(msgspec.Struct, frozen=True):
+    """One figure that is a scenario's own, by the name that a reader sees.
+
+    `unit` is 's', 'bytes', 'requests/s', '%' and the like, '' for a count. `value` is None where it could not be had,
+    `censored` says that it is only a lower bound, `note` what else is to be known of it.
+    """
+
+    name: str
+    value: float | None
+    unit: str = ""
+    censored: bool = False
+    note: str = ""
+
+
+class Window(msgspec.Struct, frozen=True, array_like=True):
+    """What users got whose requests were due in one short stretch, where samples would be too many.
+
+    `at` and `seconds` say when, from the scenario's start. `offered` requests a second were due, `goodput` is the share
+    that was rightly answered. Bytes and counts are of the server's process tree, 0 where nobody looked.
+    """
+
+    at: float
+    seconds: float
+    offered: float
+    goodput: float
+    p50: float | None = None
+    p99: float | None = None
+    rss: int = 0
+    descriptors: int = 0
+    threads: int = 0
+
+
 class Load(msgspec.Struct, frozen=True):
     """One cell of load: a server in one scenario. Seconds and requests per second throughout.
 
@@ -285,6 +317,8 @@ class Load(msgspec.Struct, frozen=True):
     samples: tuple[Sample, ...] = ()
     crowd: tuple[tuple[float, int], ...] = ()
     percentiles: tuple[Percentile, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    windows: tuple[Window, ...] = ()
     parameters: dict[str, Any] = {}
     conditions: dict[str, Any] = {}
     artefacts: tuple[str, ...] = ()

@@ -182,7 +182,7 @@ class Course:
         except OSError:
             return False
         try:
-            mount = self.running.settings.mount
+            mount = self.running.reference
             answer = await link.ask(page_request(self.running.address, mount, "again", 100, keep=False))
         except OSError:
             return False
@@ -219,14 +219,14 @@ async def course(
     arena.progress(0.0, "starting a fresh server")
     async with arena.server() as running:
         try:
-            service = await warm_up(running.address, running.settings.mount, visit.size)
+            service = await warm_up(running.address, running.reference, visit.size)
         except (trio.TooSlowError, OSError) as problem:
             why = f"took over {TIMEOUT:g} s" if isinstance(problem, trio.TooSlowError) else f"failed: {problem}"
             raise ServerDidNotStart(f"{running.name} answered at first, and then a page {why}") from None
         rate = affordable(rate, service)
         try:
             async with trio.open_nursery() as nursery:
-                cohort = Cohort(running.address, visit, mount=running.settings.mount, seed=seed)
+                cohort = Cohort(running.address, visit, mount=running.reference, seed=seed)
                 crowd = Crowd(running.address, persona(running), nursery, per_second=per_second)
                 here = Course(arena, running, cohort, crowd, rate)
                 nursery.start_soon(here.look)

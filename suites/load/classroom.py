@@ -37,7 +37,7 @@ async def classroom(arena: Arena) -> Load:
     return await besiege(
         arena,
         classroom,
-        lambda running: BadWifi(f"{running.settings.mount}/page?n=phone&size={BIG_PAGE}", running.address.authority),
+        lambda running: BadWifi(f"{running.reference}/page?n=phone&size={BIG_PAGE}", running.address.authority),
         lambda siege: tell_classroom(siege, people),
         visit=PAGE,
         searching=False,

@@ -44,7 +44,7 @@ async def byte(arena: Arena) -> Load:
         arena,
         byte,
         lambda running: DrippedHead(
-            f"{running.settings.mount}/page", running.address.authority, arena.number("interval")
+            f"{running.reference}/page", running.address.authority, arena.number("interval")
         ),
         tell_slow_clients,
     )

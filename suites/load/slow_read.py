@@ -51,7 +51,7 @@ async def slow_read(arena: Arena) -> Load:
         arena,
         slow_read,
         lambda running: SlowReader(
-            f"{running.settings.mount}/page?n=slow&size={arena.count('size')}",
+            f"{running.reference}/page?n=slow&size={arena.count('size')}",
             running.address.authority,
             arena.number("interval"),
             arena.count("bytes"),

@@ -53,7 +53,7 @@ async def throughput(arena: Arena) -> Load:
                 name = f"{connections} connection{'' if connections == 1 else 's'}"
                 arena.progress(number / len(ladder), name)
                 nonce = secrets.token_hex(8)
-                request = page_request(running.address, running.settings.mount, nonce, size, keep=True)
+                request = page_request(running.address, running.reference, nonce, size, keep=True)
                 # Also waits until the server has done with what the last step left it.
                 body = await _checked_page(running.address, request, nonce, size)
                 started = arena.elapsed
