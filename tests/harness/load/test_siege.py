@@ -42,6 +42,7 @@ class Slots:
         self.restarts = 0
         self.address = Address()
         self.settings = Settings()
+        self.reference = ""
         self.name = "slots"
         self.alive = True
         self.ended = ""
