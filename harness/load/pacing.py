@@ -6,14 +6,27 @@ An open model sends on schedule whether or not the server keeps up, as people ar
          |*--*--*--*--*--*--*--*--*                     |** *   ** *      *  *
          +-------------------------- time               +-------------------------- time
 
-A pacer is two methods, after vegeta's: `rate`, what is meant, and `after`, when the next request is due.
+    rate |               ramp  _--*****            rate |    steps  *********
+         |           _--**                              |           |       |
+         |   __--*  *                                   |*  *  *  * |       |*  *  *  *
+         +-------------------------- time               +-------------------------- time
+
+A pacer is two methods, after vegeta's: `rate`, what is meant, and `after`, when the next request is due. Where the rate
+changes, the next is due once the integral of the rate, the number of requests meant so far, has grown by 1; or, for
+independent arrivals, by an exponentially distributed amount of mean 1 (a Poisson process in changed time: Cinlar 1975).
 """
 
 from __future__ import annotations
 
+import bisect
+import itertools
+import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
+
+LEAST_GAP = 1e-9
+"""Seconds between two requests at least: a gap of exactly 0 can be drawn and would put both at one instant."""
 
 
 class Pacer(Protocol):
@@ -23,7 +36,7 @@ class Pacer(Protocol):
         """Return the requests per second that are meant at the time `at`."""
 
     def after(self, last: float) -> float:
-        """Return when the request after the one due at `last` is due; always later than `last`."""
+        """Return when the request after the one due at `last` is due; always later, infinity where none is."""
 
 
 class Uniform:
@@ -54,8 +67,71 @@ class Poisson:
 
     def after(self, last: float) -> float:
         """Return `last` plus a gap drawn from the exponential distribution."""
-        # A gap of exactly 0 can be drawn and would put two requests at one instant.
-        return last + max(self._random.expovariate(self._per_second), 1e-9)
+        return last + max(self._random.expovariate(self._per_second), LEAST_GAP)
+
+
+class Steps:
+    """One rate after the other: (requests per second, seconds) each; the last one goes on. A rate may be 0.
+
+    Arrivals are evenly spaced, or independent of each other where `poisson` gives a seed.
+    """
+
+    def __init__(self, steps: Sequence[tuple[float, float]], poisson: int | None = None) -> None:
+        if not steps:
+            raise ValueError("steps of nothing: give at least one (requests per second, seconds)")
+        self._rates = [_or_none(rate) for rate, _ in steps]
+        lengths = [_length(seconds) for _, seconds in steps]
+        self._starts = list(itertools.accumulate(lengths[:-1], initial=0.0))
+        meant = (rate * seconds for rate, seconds in steps[:-1])
+        self._meant = list(itertools.accumulate(meant, initial=0.0))
+        self._random = None if poisson is None else random.Random(poisson)
+
+    def rate(self, at: float) -> float:
+        """Return the rate of the step at the time `at`."""
+        return self._rates[self._step(self._starts, at)]
+
+    def after(self, last: float) -> float:
+        """Return when one request more is meant than at `last`."""
+        step = self._step(self._starts, last)
+        more = self._meant[step] + (last - self._starts[step]) * self._rates[step] + _more(self._random)
+        # The last step at whose start fewer are meant: it has a rate, unless it is the very last and nothing follows.
+        step = bisect.bisect_left(self._meant, more) - 1
+        if not self._rates[step]:
+            return math.inf
+        return max(self._starts[step] + (more - self._meant[step]) / self._rates[step], last + LEAST_GAP)
+
+    @staticmethod
+    def _step(ascending: Sequence[float], value: float) -> int:
+        return max(0, bisect.bisect_right(ascending, value) - 1)
+
+
+class Ramp:
+    """From `first` to `last` requests per second in `seconds`, in a straight line; `last` goes on. Either may be 0.
+
+    Arrivals follow the line evenly, or independently of each other where `poisson` gives a seed.
+    """
+
+    def __init__(self, first: float, last: float, seconds: float, poisson: int | None = None) -> None:
+        self._first, self._last, self._seconds = _or_none(first), _or_none(last), _length(seconds)
+        self._slope = (last - first) / seconds
+        self._random = None if poisson is None else random.Random(poisson)
+
+    def rate(self, at: float) -> float:
+        """Return the rate of the line at the time `at`."""
+        return self._last if at >= self._seconds else self._first + self._slope * max(0.0, at)
+
+    def after(self, last: float) -> float:
+        """Return when one request more is meant than at `last`."""
+        more = self._meant(min(last, self._seconds)) + _more(self._random)
+        over = more + max(0.0, last - self._seconds) * self._last - self._meant(self._seconds)
+        if over > 0:
+            return max(self._seconds + over / self._last, last + LEAST_GAP) if self._last else math.inf
+        # Of first * t + slope * t**2 / 2 = more the root that stays exact where first is 0 or the line is level.
+        root = math.sqrt(max(0.0, self._first**2 + 2 * self._slope * more))
+        return max(2 * more / (self._first + root), last + LEAST_GAP)
+
+    def _meant(self, at: float) -> float:
+        return self._first * at + self._slope * at**2 / 2
 
 
 def schedule(pacer: Pacer, seconds: float, limit: int = 1_000_000) -> Iterator[float]:
@@ -68,7 +144,23 @@ def schedule(pacer: Pacer, seconds: float, limit: int = 1_000_000) -> Iterator[f
         at = pacer.after(at)
 
 
+def _more(draw: random.Random | None) -> float:
+    return 1.0 if draw is None else draw.expovariate(1.0)
+
+
 def _checked(per_second: float) -> float:
-    if not 0 < per_second < float("inf"):
+    if not 0 < per_second < math.inf:
         raise ValueError(f"a rate is a number of requests per second above 0, not {per_second}")
     return per_second
+
+
+def _or_none(per_second: float) -> float:
+    if not 0 <= per_second < math.inf:
+        raise ValueError(f"a rate is a number of requests per second, 0 or above, not {per_second}")
+    return per_second
+
+
+def _length(seconds: float) -> float:
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"a stretch of time is a number of seconds above 0, not {seconds}")
+    return seconds
