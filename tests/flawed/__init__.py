@@ -1,0 +1,20 @@
+"""Servers with one flaw each, whose answer under load is known by construction. `sound` is the same without any.
+
+With tests/ on PYTHONPATH, as a command template (see adapter.py for tests):
+
+    {python} -m flawed.sound {host} {port} {app}
+    {python} -m flawed.slots {host} {port} THREADS {app}            N* is THREADS
+    {python} -m flawed.loses {host} {port} K never|cut {app}        goodput is 1 - 1/K
+    {python} -m flawed.delays {host} {port} K MILLISECONDS {app}    p99 is MILLISECONDS for K up to 50
+    {python} -m flawed.stalls {host} {port} AFTER SECONDS {app}     one pause for everybody
+    {python} -m flawed.stuck {host} {port} CONNECTIONS {app}        wedged by that many at once
+    {python} -m flawed.leaks {host} {port} {app}                    one descriptor for each client that goes too early
+    {python} -m flawed.drops_on_reload {host} {port} SECONDS {app}  SIGHUP: requests under way and SECONDS are lost
+    {python} -m flawed.disorders {host} {port} {app}                pipelined requests are answered out of order
+    {python} -m flawed.nagle {host} {port} {app}                    kept connections wait 40 ms for a delayed ACK
+    {python} -m flawed.wrong_body {host} {port} K {app}             every K-th page is somebody else's
+    {python} -m flawed.closes {host} {port} said|silent {app}       no connection is kept
+    {python} -m flawed.half_hearted {host} {port} K {app}           every K-th connection gets one answer and no more
+
+K counts pages only, from the first after the warm-up's (`sound.WARM`).
+"""
