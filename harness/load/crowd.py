@@ -1,4 +1,4 @@
-"""Many slow clients of one kind, held against one server: as many as are asked for, each a trio task with a timer.
+"""Many slow clients of one kind, held against one server: as many as are asked for, all of them driven by one task.
 
 A client that the server drops comes back after a moment, as people do, so that `size` clients keep pressing until they
 are released.
@@ -9,15 +9,15 @@ from __future__ import annotations
 import resource
 import statistics
 from collections import Counter
-from dataclasses import dataclass, field
 
 import trio
 
 from ..address import Address
 from ..errors import OutOfResources
 from ..model import Reaped
-from .personas import Persona
-from .slowlink import Dropped, SlowLink
+from .drive import Drive, Ride
+from .personas import Dialling, Persona
+from .slowlink import Dropped, Script, SlowLink
 
 AGAIN = 1.0
 """Seconds until a client that was dropped or refused comes back."""
@@ -28,35 +28,40 @@ RETURNS = 1000
 SPARE = 256
 """Descriptors that this process keeps for all but the slow clients."""
 
-NEWCOMERS = 0.02
-"""Seconds between two arrivals' batches: finer steps would cost more than they smooth."""
+NEWCOMERS = 0.005
+"""Seconds between two arrivals' batches: at 2,000 a second these are ten connects, some 0.5 ms of work."""
 
 
-@dataclass(eq=False)
 class _Client:
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    connected: bool = False
-    settled: trio.Event = field(default_factory=trio.Event)
-    drops: list[tuple[str, float]] = field(default_factory=list)
+    """One slow client: `first` is how and after how many seconds the server dropped it for the first time."""
+
+    __slots__ = ("connected", "first", "links", "ride", "settled")
+
+    def __init__(self) -> None:
+        self.connected = False
+        self.settled = False
+        self.first: tuple[str, float] | None = None
+        self.links: list[SlowLink] = []
+        self.ride: Ride | None = None
 
 
 class Crowd:
-    """Slow clients that live in `nursery` until they are released. `per_second` of them arrive."""
+    """Slow clients that live until they are released, driven by a task in `nursery`. `per_second` of them arrive."""
 
     def __init__(self, address: Address, persona: Persona, nursery: trio.Nursery, *, per_second: float) -> None:
         self.address = address
         self.refused = 0
-        self._persona = persona
-        self._nursery = nursery
-        self._per_second = per_second
-        self._clients: list[_Client] = []
-        self._gone: list[_Client] = []
-        self._began = trio.current_time()
-
-    @property
-    def held(self) -> int:
+        self.held = 0
         """How many clients have a connection now, seen from here: it may still wait in the server's backlog."""
-        return sum(each.connected for each in self._clients)
+        self._persona = persona
+        self._per_second = per_second
+        self._drive = Drive()
+        self._clients: list[_Client] = []
+        self._known = 0
+        self._drops: list[tuple[str, float]] = []
+        self._unsettled = 0
+        self._settled = trio.Event()
+        nursery.start_soon(self._drive.run)
 
     @property
     def size(self) -> int:
@@ -75,13 +80,12 @@ class Crowd:
         while len(self._clients) < size:
             due = before + max(1, int((trio.current_time() - begin) * self._per_second))
             while len(self._clients) < min(due, size):
-                client = _Client()
-                self._clients.append(client)
-                self._nursery.start_soon(self._live, client)
+                self._arrive()
             await trio.sleep(NEWCOMERS)
         with trio.move_on_after(patience):
-            for each in self._clients:
-                await each.settled.wait()
+            while self._unsettled:
+                self._settled = trio.Event()
+                await self._settled.wait()
 
     def release(self) -> None:
         """Let all of them go at once."""
@@ -90,46 +94,59 @@ class Crowd:
 
     def reaped(self) -> Reaped:
         """Return how and after how long the server dropped clients for the first time, over all there ever were."""
-        everyone = [*self._clients, *self._gone]
-        first = [each.drops[0] for each in everyone if each.drops]
-        if not first:
-            return Reaped("never", None, len(everyone), 0)
-        how = Counter(how for how, _ in first).most_common(1)[0][0]
-        return Reaped(how, statistics.median(after for _, after in first), len(everyone), len(first))
+        if not self._drops:
+            return Reaped("never", None, self._known, 0)
+        how = Counter(how for how, _ in self._drops).most_common(1)[0][0]
+        return Reaped(how, statistics.median(after for _, after in self._drops), self._known, len(self._drops))
+
+    def _arrive(self) -> None:
+        client = _Client()
+        self._clients.append(client)
+        self._known += 1
+        self._unsettled += 1
+        client.ride = self._drive.start(self._life(client))
 
     def _leave(self, client: _Client) -> None:
-        client.scope.cancel()
-        client.connected = False
-        self._gone.append(client)
+        if client.ride is not None:
+            self._drive.stop(client.ride)
+        self._settle(client)
 
-    async def _live(self, client: _Client) -> None:
-        with client.scope:
-            for _ in range(RETURNS):
-                await self._visit(client)
-                await trio.sleep(AGAIN)
+    def _settle(self, client: _Client) -> None:
+        if not client.settled:
+            client.settled = True
+            self._unsettled -= 1
+            if not self._unsettled:
+                self._settled.set()
 
-    async def _visit(self, client: _Client) -> None:
-        links: list[SlowLink] = []
-        began = trio.current_time()
+    def _life(self, client: _Client) -> Script:
+        for _ in range(RETURNS):
+            began = trio.current_time()
+            try:
+                yield from self._persona.live(lambda window=None: self._dial(client, window))
+            except Dropped as dropped:
+                if client.first is None:
+                    client.first = (dropped.how, trio.current_time() - began)
+                    self._drops.append(client.first)
+            except OSError:
+                self.refused += 1
+            finally:
+                self.held -= client.connected
+                client.connected = False
+                for link in client.links:
+                    link.close()
+                client.links.clear()
+            self._settle(client)
+            yield AGAIN, None
 
-        async def dial(window: int | None) -> SlowLink:
-            link = await SlowLink.open(self.address, window)
-            links.append(link)
-            client.connected = True
-            client.settled.set()
-            return link
-
-        try:
-            await self._persona.live(dial)
-        except Dropped as dropped:
-            client.drops.append((dropped.how, trio.current_time() - began))
-        except OSError:
-            self.refused += 1
-            client.settled.set()
-        finally:
-            client.connected = False
-            for link in links:
-                link.close()
+    def _dial(self, client: _Client, window: int | None) -> Dialling:
+        link = SlowLink.dialled(self.address, window)
+        client.links.append(link)
+        self._drive.watch(link)
+        yield from link.connected()
+        self.held += not client.connected
+        client.connected = True
+        self._settle(client)
+        return link
 
 
 def room_for(clients: int, each: int = 1) -> None:

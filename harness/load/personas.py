@@ -1,4 +1,4 @@
-"""Kinds of slow client. Each is a value with its pace in it, and one coroutine that lives until it is dropped.
+"""Kinds of slow client. Each is a value with its pace in it, and one script that runs until it is dropped.
 
 They are as slow as real ones, never malformed: what they send is a good request, in time.
 """
@@ -6,27 +6,60 @@ They are as slow as real ones, never malformed: what they send is a good request
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable, Iterator
+import math
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-import trio
-
 from ..response import ResponseParser
-from .slowlink import Dropped, SlowLink
+from .slowlink import Dropped, Script, SlowLink, Wait, pause
 
-Dial = Callable[[int | None], Awaitable[SlowLink]]
-"""Opens a connection to the server, with a receive buffer of that many bytes; it is closed when the persona ends."""
+Dialling = Generator[Wait, bool, SlowLink]
+
+
+class Dial(Protocol):
+    """Opens a connection to the server, with a receive buffer of `window` bytes; closed when the persona ends."""
+
+    def __call__(self, window: int | None = None) -> Dialling:
+        """Return the script that opens it. Raises OSError where the server takes none."""
 
 
 class Persona(Protocol):
     """One kind of client."""
 
-    async def live(self, dial: Dial) -> None:
-        """Connect and be slow for ever.
+    def live(self, dial: Dial) -> Script:
+        """Connect and be slow for ever, or come to an end and be there again a moment later.
 
         Raises Dropped when the server ends it, OSError where it takes no connection.
         """
+
+
+@dataclass(frozen=True)
+class Silent:
+    """Connects and sends nothing: what a browser's spare connection does, and a phone that has lost its network."""
+
+    def live(self, dial: Dial) -> Script:
+        """Be there."""
+        link = yield from dial()
+        yield from link.silence(math.inf)
+
+
+@dataclass(frozen=True)
+class FirstByte:
+    """Sends the first byte of a request and nothing more.
+
+    Some servers free clients that have sent nothing, and only those: gunicorn's threads wait for a first byte outside
+    the pool of workers since release 24, and for the second one inside it.
+    """
+
+    target: str
+    authority: str
+
+    def live(self, dial: Dial) -> Script:
+        """Send one byte."""
+        link = yield from dial()
+        yield from link.send(_head(self.target, self.authority)[:1])
+        yield from link.silence(math.inf)
 
 
 @dataclass(frozen=True)
@@ -37,12 +70,29 @@ class DrippedHead:
     authority: str
     interval: float
 
-    async def live(self, dial: Dial) -> None:
-        """Drip. The first byte goes out at once: some servers free clients that have sent nothing, and only those."""
-        link = await dial(None)
-        for byte in _endless_head(self.target, self.authority):
-            await link.send(byte)
-            await link.silence(self.interval)
+    def live(self, dial: Dial) -> Script:
+        """Drip. The first byte goes out at once."""
+        link = yield from dial()
+        for line in _endless_head(self.target, self.authority):
+            for at in range(len(line)):
+                yield from link.send(line[at : at + 1])
+                yield from link.silence(self.interval)
+
+
+@dataclass(frozen=True)
+class DrippedLines:
+    """Sends a request's head a whole line at a time, `interval` seconds apart, and never the empty one that ends it."""
+
+    target: str
+    authority: str
+    interval: float
+
+    def live(self, dial: Dial) -> Script:
+        """Send line after line. The first goes out at once."""
+        link = yield from dial()
+        for line in _endless_head(self.target, self.authority):
+            yield from link.send(line)
+            yield from link.silence(self.interval)
 
 
 @dataclass(frozen=True)
@@ -58,13 +108,13 @@ class SlowReader:
     bytes_each: int = 5
     window: int = 512
 
-    async def live(self, dial: Dial) -> None:
+    def live(self, dial: Dial) -> Script:
         """Ask, and read until the server has had enough."""
-        link = await dial(self.window)
-        await link.send(_head(self.target, self.authority))
+        link = yield from dial(self.window)
+        yield from link.send(_head(self.target, self.authority))
         while True:
-            await link.idle(self.interval)
-            await link.read(self.bytes_each)
+            yield from link.idle(self.interval)
+            yield from link.read(self.bytes_each)
 
 
 @dataclass(frozen=True)
@@ -85,33 +135,33 @@ class BadWifi:
     window: int = 8192
     preconnect: bool = True
 
-    async def live(self, dial: Dial) -> None:
+    def live(self, dial: Dial) -> Script:
         """Open page after page, on one connection for as long as the server keeps it."""
-        link = await dial(self.window)
+        link = yield from dial(self.window)
         if self.preconnect:
-            await dial(self.window)
+            yield from dial(self.window)
         while True:
-            await self._open_page(link)
+            yield from self._open_page(link)
             try:
-                await link.idle(self.think)
+                yield from link.idle(self.think)
             except Dropped:
                 # After a whole answer any server may close; only in the middle of one does it give its user up.
                 link.close()
-                link = await dial(self.window)
+                link = yield from dial(self.window)
 
-    async def _open_page(self, link: SlowLink) -> None:
+    def _open_page(self, link: SlowLink) -> Script:
         head = _head(self.target, self.authority)
         size = -(-len(head) // self.pieces)
         for at in range(0, len(head), size):
-            await link.send(head[at : at + size])
+            yield from link.send(head[at : at + size])
             if at + size < len(head):
-                await link.silence(self.pause)
+                yield from link.silence(self.pause)
         parser = ResponseParser()
         while not parser.done:
             # A tenth of a second's worth at a time is about one segment of a slow network.
-            await trio.sleep(0.1)
+            yield from pause(0.1)
             try:
-                parser.feed(await link.read(max(1, self.speed // 10)))
+                parser.feed((yield from link.read(max(1, self.speed // 10))))
             except Dropped as dropped:
                 parser.eof()
                 if dropped.how != "FIN" or not parser.response().complete:
@@ -129,8 +179,7 @@ def _head(target: str, authority: str) -> bytes:
 
 
 def _endless_head(target: str, authority: str) -> Iterator[bytes]:
-    start = f"GET {target} HTTP/1.1\r\nHost: {authority}\r\n".encode("latin-1")
-    lines = (b"X-Slow-%d: patience\r\n" % number for number in itertools.count(1))
-    for line in itertools.chain([start], lines):
-        for byte in line:
-            yield bytes([byte])
+    yield f"GET {target} HTTP/1.1\r\n".encode("latin-1")
+    yield f"Host: {authority}\r\n".encode("latin-1")
+    for number in itertools.count(1):
+        yield b"X-Slow-%d: patience\r\n" % number

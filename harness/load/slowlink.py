@@ -1,16 +1,25 @@
 """One connection of a slow client, slow at the level of TCP: bytes held back, a receive window that stays shut.
 
 The server's every move on it is noticed, an answer before its time, FIN or RST, and raised as `Dropped`.
+
+Its methods are generators, for a persona to `yield from`: what they yield is what they wait for (see drive.py). A task
+of its own for each of ten thousand clients would cost more than everything that those clients do.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import math
+import select
 import socket
-
-import trio
+import struct
+import time
+from collections.abc import Generator
 
 from ..address import Address
-from .link import connect, plain_socket
+from ..errors import Unsupported
+from .link import ours
 
 SEGMENT = 1400
 """Bytes of one segment, as on a phone's network. The loopback's own are 64 KiB, for which the kernel would give the
@@ -20,9 +29,26 @@ look slow."""
 LAST_WORDS = 2.0
 """Seconds that a server has between an early answer and the end of the connection: it is counted then anyway."""
 
-ESTABLISHED = 1
-CLOSE_WAIT = 8
-"""Connection states as TCP_INFO's first byte has them, include/net/tcp_states.h."""
+KEPT = 4096
+"""Bytes of a server's last words that are looked at."""
+
+BROKEN = select.EPOLLHUP | select.EPOLLERR
+ENDED = BROKEN | select.EPOLLRDHUP
+SAID = ENDED | select.EPOLLIN
+
+_ESTABLISHED = 1
+"""The state of a connection in TCP_INFO's first byte, include/net/tcp_states.h."""
+
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER on, for no seconds: closing sends RST (socket(7))."""
+
+Wait = tuple[float, "SlowLink | None"]
+"""Seconds to wait (may be math.inf), and the link that ends it sooner when what it `wanted` has come."""
+
+Script = Generator[Wait, bool, None]
+"""What a client does: it yields waits and is sent True where the link ended one, False where the time has passed."""
+
+Saying = Generator[Wait, bool, bytes]
 
 
 class Dropped(Exception):  # not an error: it is how a slow client's wait ends
@@ -34,81 +60,163 @@ class Dropped(Exception):  # not an error: it is how a slow client's wait ends
         self.said = said
 
 
-class SlowLink:
-    """A connection of a client that takes its time. Everything on it raises Dropped once the server ends it."""
+def pause(seconds: float) -> Script:
+    """Wait without any connection."""
+    yield seconds, None
 
-    def __init__(self, plain: trio.socket.SocketType) -> None:
-        self._plain = plain
+
+class SlowLink:
+    """A connection of a client that takes its time. Everything on it raises Dropped once the server ends it.
+
+    `ready` has the events that came since they were last found to be over, `wanted` those that end a wait.
+    """
+
+    __slots__ = ("_sock", "fd", "ready", "wanted")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self.fd = sock.fileno()
+        self.ready = 0
+        self.wanted = SAID
 
     @classmethod
-    async def open(cls, address: Address, window: int | None = None) -> SlowLink:
-        """Connect to `address`; `window` is the receive buffer in bytes, which bounds the window that TCP offers.
+    def dialled(cls, address: Address, window: int | None = None) -> SlowLink:
+        """Begin to connect to `address`; `window` is the receive buffer in bytes, which bounds the window TCP offers.
 
-        The kernel doubles it and has a floor of some 2 KB. Raises what Link.open raises.
+        The kernel doubles it and has a floor of some 2 KB. Raises OSError where the server takes no connection,
+        Unsupported for TLS, OutOfResources where this machine has none left.
         """
-        plain = plain_socket(address)
-        if window is not None:
-            # Before connect: a window that has once been offered is not taken back.
-            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
-        if not address.path:
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
-        await connect(plain, address)
-        return cls(plain)
+        if address.tls:
+            raise Unsupported("load over TLS is not measured")
+        family = socket.AF_UNIX if address.path else socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as trouble:
+            raise ours(trouble) from None
+        try:
+            sock.setblocking(False)
+            if window is not None:
+                # Before connect: a window that has once been offered is not taken back.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+            if not address.path:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
+            sock.connect(address.path or (address.host, address.port))
+        except BlockingIOError as trouble:
+            # A Unix socket with a full backlog says EAGAIN, where TCP's connect is only not yet through.
+            if trouble.errno != errno.EINPROGRESS:
+                sock.close()
+                raise ours(trouble) from None
+        except OSError as trouble:
+            sock.close()
+            raise ours(trouble) from None
+        return cls(sock)
 
-    async def send(self, data: bytes) -> None:
+    def connected(self) -> Script:
+        """Wait until the server's side has taken the connection. Raises what `dialled` does."""
+        while not self._through():
+            if trouble := self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise ours(OSError(trouble, errno.errorcode.get(trouble, "")))
+            self.ready = 0
+            self.wanted = select.EPOLLOUT | BROKEN
+            yield math.inf, self
+
+    def send(self, data: bytes) -> Script:
         """Send `data` as a segment of its own."""
-        left = memoryview(data)
-        try:
-            while left:
-                left = left[await self._plain.send(left) :]
-        except OSError:
-            # A server that answered and then closed has its answer read before the reset is believed.
-            raise await self._last_words() from None
+        while data:
+            try:
+                count = self._sock.send(data)
+            except BlockingIOError:
+                self.ready &= ~select.EPOLLOUT
+                self.wanted = select.EPOLLOUT | BROKEN
+                yield math.inf, self
+                continue
+            except OSError:
+                # A server that answered and then closed has its answer read before the reset is believed.
+                raise (yield from self._last_words()) from None
+            data = data[count:]
 
-    async def silence(self, seconds: float) -> None:
+    def silence(self, seconds: float) -> Script:
         """Wait in the middle of a request, when no server has anything to say yet."""
-        with trio.move_on_after(seconds) as quiet:
-            await trio.lowlevel.wait_readable(self._plain)
-        if not quiet.cancelled_caught:
-            raise await self._last_words()
+        until = time.monotonic() + seconds
+        while True:
+            self.wanted = SAID
+            if not (yield seconds, self):
+                return
+            if not self._quiet():
+                raise (yield from self._last_words())
+            seconds = max(0.0, until - time.monotonic())
 
-    async def idle(self, seconds: float) -> None:
+    def idle(self, seconds: float) -> Script:
         """Wait without reading, while an answer may be on its way or the connection idle."""
-        await trio.sleep(seconds)
-        if (state := self.state) not in (None, ESTABLISHED):
-            raise Dropped("FIN" if state == CLOSE_WAIT else "RST")
+        self.wanted = ENDED
+        if (yield seconds, self):
+            raise Dropped("RST" if self.ready & BROKEN else "FIN")
 
-    async def read(self, most: int) -> bytes:
+    def read(self, most: int) -> Saying:
         """Return what has come, at most `most` bytes, waiting for the first."""
-        try:
-            data = await self._plain.recv(most)
-        except OSError:
-            raise Dropped("RST") from None
-        if not data:
-            raise Dropped("FIN")
-        return data
-
-    @property
-    def state(self) -> int | None:
-        """The state of the TCP connection, None for a Unix socket."""
-        if self._plain.family == socket.AF_UNIX:
-            return None
-        return self._plain.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        while True:
+            try:
+                data = self._sock.recv(most)
+            except BlockingIOError:
+                self.ready &= ~select.EPOLLIN
+                self.wanted = SAID
+                yield math.inf, self
+                continue
+            except OSError:
+                raise Dropped("RST") from None
+            if not data:
+                raise Dropped("FIN")
+            return data
 
     def close(self) -> None:
         """Close it as a phone does that goes away; again is harmless."""
-        self._plain.close()
+        self._sock.close()
 
-    async def _last_words(self) -> Dropped:
+    def reset(self) -> None:
+        """Close it with RST, as a phone's network does; again is harmless."""
+        with contextlib.suppress(OSError):
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._sock.close()
+
+    def _quiet(self) -> bool:
+        """Say whether there is nothing to hear: what was ready may have been read since."""
+        if self.ready & ENDED:
+            return False
+        try:
+            self._sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            self.ready &= ~select.EPOLLIN
+            return True
+        except OSError:
+            return False
+        return False
+
+    def _through(self) -> bool:
+        if self._sock.family == socket.AF_UNIX:
+            return True
+        return self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
+
+    def _last_words(self) -> Generator[Wait, bool, Dropped]:
         """Hear the server out until it ends the connection, and return what that came to."""
         said, how = b"", "FIN"
-        with trio.move_on_after(LAST_WORDS):
+        until = time.monotonic() + LAST_WORDS
+        while True:
             try:
-                while data := await self._plain.recv(4096):
-                    said = (said + data)[:4096]
+                data = self._sock.recv(KEPT)
+            except BlockingIOError:
+                self.ready &= ~select.EPOLLIN
+                self.wanted = SAID
+                left = until - time.monotonic()
+                if left <= 0 or not (yield left, self):
+                    break
+                continue
             except OSError:
                 how = "RST"
+                break
+            if not data or time.monotonic() > until:
+                break
+            said = (said + data)[:KEPT]
         status = _status(said)
         return Dropped("408" if status == 408 else how, status)
 

@@ -1,6 +1,7 @@
 """Crowds: as many as asked for, dropped ones come back, and how they were dropped is counted."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 import pytest
 import trio
@@ -10,23 +11,26 @@ from wsgi_gauntlet.harness.errors import OutOfResources
 from wsgi_gauntlet.harness.load import crowd as module
 from wsgi_gauntlet.harness.load.crowd import Crowd, room_for
 from wsgi_gauntlet.harness.load.personas import Dial
-from wsgi_gauntlet.harness.load.slowlink import Dropped
+from wsgi_gauntlet.harness.load.slowlink import Dropped, Script, pause
 from wsgi_gauntlet.harness.model import Reaped
 
 
 @dataclass(frozen=True)
 class Patient:
-    async def live(self, dial: Dial) -> None:
-        await dial(None)
-        await trio.sleep_forever()
+    def live(self, dial: Dial) -> Script:
+        yield from dial()
+        yield from pause(math.inf)
 
 
 @dataclass(frozen=True)
 class Unwelcome:
     how: str
 
-    async def live(self, dial: Dial) -> None:
-        await dial(None)
+    lives: list[float] = field(default_factory=list)
+
+    def live(self, dial: Dial) -> Script:
+        yield from dial()
+        self.lives.append(trio.current_time())
         raise Dropped(self.how)
 
 
@@ -66,10 +70,11 @@ async def test_clients_arrive_at_their_rate() -> None:
 async def test_who_is_dropped_comes_back_and_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AGAIN", 0.01)
     async with trio.open_nursery() as nursery:
-        crowd = Crowd(await listening(nursery), Unwelcome("408"), nursery, per_second=1000)
+        persona = Unwelcome("408")
+        crowd = Crowd(await listening(nursery), persona, nursery, per_second=1000)
         await crowd.become(3, patience=30)
         with trio.fail_after(30):
-            while min(len(each.drops) for each in crowd._clients) < 3:  # noqa: ASYNC110 - a crowd has no such event
+            while len(persona.lives) < 9:  # noqa: ASYNC110 - a crowd has no such event
                 await trio.sleep(0.01)
         found = crowd.reaped()
         assert (found.how, found.clients, found.dropped) == ("408", 3, 3)

@@ -8,8 +8,18 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.load.personas import BadWifi, DrippedHead, SlowReader
-from wsgi_gauntlet.harness.load.slowlink import Dropped, SlowLink
+from wsgi_gauntlet.harness.load.personas import (
+    BadWifi,
+    DrippedHead,
+    DrippedLines,
+    FirstByte,
+    Persona,
+    Silent,
+    SlowReader,
+)
+from wsgi_gauntlet.harness.load.slowlink import Dropped
+
+from .living import lived
 
 Handler = Callable[[trio.SocketStream], Awaitable[None]]
 
@@ -31,32 +41,12 @@ def reset(stream: trio.SocketStream) -> None:
     stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
 
 
-class Lines:
-    """Dials, and remembers what it dialled."""
-
-    def __init__(self, address: Address) -> None:
-        self.address = address
-        self.links: list[SlowLink] = []
-
-    async def __call__(self, window: int | None) -> SlowLink:
-        self.links.append(await SlowLink.open(self.address, window))
-        return self.links[-1]
-
-    def close(self) -> None:
-        for link in self.links:
-            link.close()
-
-
-async def dropped(handler: Handler, persona: DrippedHead | SlowReader | BadWifi) -> Dropped:
+async def dropped(handler: Handler, persona: Persona) -> Dropped:
     """Return how a server that does `handler` drops `persona`."""
     async with serving(handler) as address:
-        lines = Lines(address)
-        try:
-            with pytest.raises(Dropped) as told:
-                await persona.live(lines)
-        finally:
-            lines.close()
-    return told.value
+        end = (await lived(persona, address)).end
+    assert isinstance(end, Dropped)
+    return end
 
 
 HEAD = DrippedHead("/page", "127.0.0.1:1", 0.01)
@@ -75,18 +65,31 @@ async def test_a_head_comes_a_byte_at_a_time_and_never_ends() -> None:
     assert sum(len(each) == 1 for each in got) >= 6
 
 
-async def test_the_bytes_of_a_dripped_head_are_a_good_request() -> None:
-    from wsgi_gauntlet.harness.load.personas import _endless_head
+async def test_a_head_comes_a_line_at_a_time_and_is_a_good_request() -> None:
+    got: list[bytes] = []
 
-    text = b""
-    for byte in _endless_head("/page", "host:1"):
-        assert len(byte) == 1
-        text += byte
-        if len(text) > 2000:
-            break
-    lines = text.split(b"\r\n")
+    async def handler(stream: trio.SocketStream) -> None:
+        while len(got) < 6:
+            got.append(await stream.receive_some(4096))
+
+    await dropped(handler, DrippedLines("/page", "host:1", 0.01))
+    lines = b"".join(got).split(b"\r\n")
     assert lines[:3] == [b"GET /page HTTP/1.1", b"Host: host:1", b"X-Slow-1: patience"]
     assert b"" not in lines[:-1]
+    assert sum(each.count(b"\r\n") == 1 for each in got) >= 3
+
+
+@pytest.mark.parametrize(("persona", "first"), [(Silent(), b""), (FirstByte("/", "h"), b"G")])
+async def test_who_says_next_to_nothing(persona: Persona, first: bytes) -> None:
+    got = []
+
+    async def handler(stream: trio.SocketStream) -> None:
+        with trio.move_on_after(0.2):
+            while True:
+                got.append(await stream.receive_some(4096))
+
+    assert (await dropped(handler, persona)).how == "FIN"
+    assert b"".join(got) == first
 
 
 @pytest.mark.parametrize(
@@ -178,12 +181,10 @@ async def test_a_phone_opens_page_after_page_and_keeps_a_spare_connection(close:
 
     phone = BadWifi("/page", "h", pieces=3, pause=0.01, speed=100_000, think=0.01)
     async with serving(handler) as address:
-        lines = Lines(address)
-        with trio.fail_after(30), pytest.raises(Dropped):
-            await phone.live(lines)
+        life = await lived(phone, address)
+        assert isinstance(life.end, Dropped)
         # One spare connection; and one for each page, or one for all.
-        assert len(lines.links) == (4 if close else 2)
-        lines.close()
+        assert len(life.links) == (4 if close else 2)
     assert enough.is_set()
     assert all(head.startswith(b"GET /page HTTP/1.1\r\nHost: h\r\n") for head in heads)
 
