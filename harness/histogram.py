@@ -69,7 +69,7 @@ class Histogram:
     def merge(self, other: Histogram) -> None:
         """Add what `other` counted; the result equals one histogram over both sets of values."""
         counts = self.counts
-        for index, count in other._filled():
+        for index, count in other.filled():
             counts[index] += count
 
     @classmethod
@@ -79,6 +79,20 @@ class Histogram:
         for each in histograms:
             whole.merge(each)
         return whole
+
+    def filled(self) -> Iterator[tuple[int, int]]:
+        """Yield (bucket, count) of every bucket that is not empty, ascending: all that there is to know of it."""
+        return ((index, count) for index, count in enumerate(self.counts) if count)
+
+    @classmethod
+    def of(cls, filled: Iterable[tuple[int, int]]) -> Histogram:
+        """Return the histogram that `filled` told of. Raises ValueError for a bucket or count that cannot be."""
+        found = cls()
+        for index, count in filled:
+            if not (0 <= index < _SIZE and 0 < count < 1 << 63):
+                raise ValueError(f"no histogram has {count} values in its bucket {index}")
+            found.counts[index] += count
+        return found
 
     def quantile(self, q: float) -> float:
         """Return the nearest-rank quantile `q` (0 to 1) in seconds, to 0.4 %.
@@ -92,7 +106,7 @@ class Histogram:
         count = len(self)
         if not count:
             raise ValueError("the mean of an empty histogram: record something first")
-        return sum(middle_of(index) * count for index, count in self._filled()) / count / 1e9
+        return sum(middle_of(index) * count for index, count in self.filled()) / count / 1e9
 
     def share(self, lowest: float, highest: float) -> float:
         """Return the share (0 to 1) of the values from `lowest` to `highest` seconds; 0 where nothing was recorded."""
@@ -123,18 +137,15 @@ class Histogram:
         from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]  # the package has no annotations
 
         other = HdrHistogram(1, HIGHEST, 3)
-        for index, count in self._filled():
+        for index, count in self.filled():
             other.record_value(max(1, middle_of(index)), count)
         encoded: bytes = other.encode()
         return encoded.decode("ascii")
 
-    def _filled(self) -> Iterator[tuple[int, int]]:
-        return ((index, count) for index, count in enumerate(self.counts) if count)
-
     def _quantiles(self, ascending: Iterable[float]) -> Iterator[float]:
         """Yield the quantiles in seconds in one pass over the counts."""
         total = len(self)
-        filled = self._filled()
+        filled = self.filled()
         seen, value = 0, 0.0
         for q in ascending:
             wanted = rank(total, q)

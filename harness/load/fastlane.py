@@ -53,17 +53,21 @@ async def closed_loop(
     status: int = 200,
     warm_up: float = 0.0,
     timeout: float = 5.0,
+    start: int | None = None,
 ) -> LaneResult:
     """Keep one request under way on each of `connections` for `seconds`, after `warm_up` seconds that do not count.
 
     Every answer must have `status` and `body`. A connection that the server closes is opened again, after a fault at
-    the next sweep; a request unanswered after `timeout` seconds counts as a time-out. The result is service time at
-    that concurrency, never corrected. Raises ValueError for numbers that make no sense, TargetRefused for an address
-    off this machine, OutOfResources where no descriptor is left.
+    the next sweep; a request unanswered after `timeout` seconds counts as a time-out. It all begins at the
+    time.perf_counter_ns() `start`, or at once. The result is service time at that concurrency, never corrected.
+    Raises ValueError for numbers that make no sense, TargetRefused for an address off this machine, OutOfResources
+    where no descriptor is left.
     """
     refuse_elsewhere(address)
     checked(connections=connections, seconds=seconds, timeout=timeout)
     lane = Connections(address, request, status=status, body=body)
+    if start is not None:
+        await trio.sleep(max(0, start - time.perf_counter_ns()) / 1e9)
     try:
         return await _closed(lane, request, connections, int(warm_up * 1e9), int(seconds * 1e9), int(timeout * 1e9))
     finally:
@@ -160,6 +164,7 @@ async def _closed(
         waiting=waiting,
         unfinished=len(unfinished),
         knocking=lane.knocking(),
+        began=time.monotonic() - (clock() - begun) / 1e9,
     )
 
 

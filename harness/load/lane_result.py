@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..histogram import Histogram
-from ..model import GeneratorHealth, Outcome, Percentile, Phase
+from ..model import GeneratorHealth, Outcome, Percentile, Phase, Window
 from ..stats import rank
 from .connections import Tally
 
@@ -22,6 +23,53 @@ LATENESS_OF_P50 = 0.1
 
 BUSY = 0.95
 """Share of a core above which a closed loop measured its generator: beyond it nobody knows who waited for whom."""
+
+
+def quantile(latency: Histogram, waiting: Histogram, q: float) -> tuple[float, bool] | None:
+    """Return the latency in seconds at `q` (0 to 1) and whether it is only a lower bound; None without requests.
+
+    What is waiting stands above every answer: it outlasted them all, or its time-out.
+    """
+    answered, unanswered = len(latency), len(waiting)
+    if not answered + unanswered:
+        return None
+    place = rank(answered + unanswered, q)
+    if place <= answered:
+        return latency.quantile(place / answered), False
+    return waiting.quantile((place - answered) / unanswered), True
+
+
+@dataclass(frozen=True)
+class LaneWindow:
+    """What became of the `scheduled` requests that were due in `seconds` from `at`, in seconds from the lane's start.
+
+    An answer counts here by when it was due, however late it came; so the last windows are whole too.
+    """
+
+    at: float
+    seconds: float
+    scheduled: int
+    latency: Histogram
+    waiting: Histogram
+
+    @property
+    def ok(self) -> int:
+        """How many answers were right."""
+        return len(self.latency)
+
+    @property
+    def goodput(self) -> float:
+        """Right answers / scheduled requests, 1 where none was."""
+        return self.ok / self.scheduled if self.scheduled else 1.0
+
+    def quantile(self, q: float) -> tuple[float, bool] | None:
+        """Return what `LaneResult.quantile` does, of these requests."""
+        return quantile(self.latency, self.waiting, q)
+
+    def window(self, started: float = 0.0) -> Window:
+        """Return the figures as the report has them, for a lane that began `started` seconds into the scenario."""
+        p50, p99 = (mark and mark[0] for mark in (self.quantile(0.5), self.quantile(0.99)))
+        return Window(started + self.at, self.seconds, self.scheduled / self.seconds, self.goodput, p50, p99)
 
 
 @dataclass(frozen=True)
@@ -39,7 +87,9 @@ class LaneResult:
     counts connects that failed, `ports_out` those that failed for want of a local port. `knocking` counts connections
     that the server had not let in when the lane ended. `troubles` has what went wrong in words, with how often.
 
-    `lateness` is the generator's own: from the intended time to the moment the lane turned to the request.
+    `lateness` is the generator's own: from the intended time to the moment the lane turned to the request. `windows`
+    are an open loop's, where they were asked for. `began` is the time.monotonic() at which counting began. Several
+    lanes that were merged ran in as many `processes`, and `worst_share` is what the busiest took of its core.
     """
 
     connections: int
@@ -62,6 +112,10 @@ class LaneResult:
     offered: float | None = None
     achieved: float | None = None
     lateness: Histogram | None = None
+    windows: tuple[LaneWindow, ...] = ()
+    began: float = 0.0
+    processes: int = 1
+    worst_share: float | None = None
 
     @property
     def ok(self) -> int:
@@ -96,7 +150,9 @@ class LaneResult:
 
     @property
     def cpu_share(self) -> float:
-        """What the lane's thread took of one core, 0 to 1."""
+        """What the lane's thread took of one core, 0 to 1; of several lanes the busiest one's."""
+        if self.worst_share is not None:
+            return self.worst_share
         return self.cpu_seconds / self.seconds if self.seconds > 0 else 0.0
 
     @property
@@ -109,13 +165,7 @@ class LaneResult:
 
         What is waiting stands above every answer: it outlasted them all, or its time-out.
         """
-        answered, waiting = len(self.latency), len(self.waiting)
-        if not answered + waiting:
-            return None
-        place = rank(answered + waiting, q)
-        if place <= answered:
-            return self.latency.quantile(place / answered), False
-        return self.waiting.quantile((place - answered) / waiting), True
+        return quantile(self.latency, self.waiting, q)
 
     def percentiles(self, phase: str) -> tuple[Percentile, ...]:
         """Return the curve over the right answers, for the report's percentile chart."""
@@ -192,6 +242,73 @@ class LaneResult:
                 "allowed); lower the rate, or stop what else runs on this machine"
             )
         return ""
+
+
+def merged(results: Iterable[LaneResult]) -> LaneResult:
+    """Return what one lane would have measured that did all that these did side by side; nothing is lost.
+
+    Counts, rates and CPU add up, histograms too, windows by their time. Raises ValueError for no results.
+    """
+    every = tuple(results)
+    if not every:
+        raise ValueError("a result of nothing: give at least one lane's")
+    if len(every) == 1:
+        return every[0]
+    troubles: Counter[str] = Counter()
+    for each in every:
+        troubles.update(each.troubles or {})
+    latency = Histogram.merged(each.latency for each in every)
+    # A closed loop's are one and the same.
+    apart = any(each.service is not each.latency for each in every)
+    late = [each.lateness for each in every if each.lateness is not None]
+    return LaneResult(
+        connections=sum(each.connections for each in every),
+        seconds=max(each.seconds for each in every),
+        cpu_seconds=sum(each.cpu_seconds for each in every),
+        latency=latency,
+        service=Histogram.merged(each.service for each in every) if apart else latency,
+        waiting=Histogram.merged(each.waiting for each in every),
+        wrong=sum(each.wrong for each in every),
+        errors=sum(each.errors for each in every),
+        timeouts=sum(each.timeouts for each in every),
+        unfinished=sum(each.unfinished for each in every),
+        never_sent=sum(each.never_sent for each in every),
+        connects=sum(each.connects for each in every),
+        dropped=sum(each.dropped for each in every),
+        refused=sum(each.refused for each in every),
+        ports_out=sum(each.ports_out for each in every),
+        knocking=sum(each.knocking for each in every),
+        troubles=dict(troubles),
+        offered=_added(each.offered for each in every),
+        achieved=_added(each.achieved for each in every),
+        lateness=Histogram.merged(late) if late else None,
+        windows=_merged_windows(every),
+        began=min(each.began for each in every),
+        processes=sum(each.processes for each in every),
+        worst_share=max(each.cpu_share for each in every),
+    )
+
+
+def _merged_windows(results: Iterable[LaneResult]) -> tuple[LaneWindow, ...]:
+    by_time: dict[float, list[LaneWindow]] = {}
+    for result in results:
+        for each in result.windows:
+            by_time.setdefault(each.at, []).append(each)
+    return tuple(
+        LaneWindow(
+            at,
+            max(each.seconds for each in same),
+            sum(each.scheduled for each in same),
+            Histogram.merged(each.latency for each in same),
+            Histogram.merged(each.waiting for each in same),
+        )
+        for at, same in sorted(by_time.items())
+    )
+
+
+def _added(rates: Iterable[float | None]) -> float | None:
+    known = [each for each in rates if each is not None]
+    return sum(known) if known else None
 
 
 def lane_result(tally: Tally, **measured: Any) -> LaneResult:
