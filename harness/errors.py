@@ -5,6 +5,7 @@
     │   ├── UnknownName           no server, case, scenario, suite or output of that name
     │   ├── NotInstalled          the server is known and not here; says the command that gets it
     │   ├── BadConfiguration      a setting, option or file does not hold together
+    │   ├── NoSuchPage            the page to ask the user's own app for is answered with an error
     │   └── TargetRefused         the target did not prove that it serves the reference app
     ├── ServerTrouble       (4)   a server under test did not do what launching needs
     │   ├── ServerDidNotStart     it ended, or never answered with this run's nonce
@@ -42,6 +43,10 @@ class NotInstalled(UsageError):
 
 class BadConfiguration(UsageError):
     """A setting, option or file does not hold together."""
+
+
+class NoSuchPage(UsageError):
+    """The user's own app answers the page that it is to be asked for with an error, before anything is measured."""
 
 
 class TargetRefused(UsageError):

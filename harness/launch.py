@@ -24,6 +24,7 @@ from .address import NOMINAL_PORT, Address
 from .certificates import identity_files, lay_identity
 from .errors import NotInstalled, PortTaken, ServerDidNotStart, Unsupported
 from .events import Channel
+from .ownapp import PACKAGE, control
 from .places import SOCKET, lay_path, log_file, private_folder, require_descriptors, writing
 from .ports import leased_port
 from .serverlog import ServerLog
@@ -37,8 +38,8 @@ TRIES = 3
 GRACE = 1.5
 """Seconds from the signal that asks a server to stop until SIGKILL: uWSGI takes one; Ctrl-C has three in all."""
 
-REFERENCE = "gauntlet_apps."
-"""Apps of this package answer /nonce."""
+REFERENCE = PACKAGE
+"""Apps of this package answer /nonce, or what stands for it behind the control paths."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Running:
     @property
     def reference(self) -> str:
         """The path in front of the reference app's own paths: `f"{reference}/page"` is its page."""
-        return self.settings.mount
+        return f"{self.settings.mount}{control(self.plan.app)}"
 
     @property
     def command_line(self) -> str:
@@ -316,7 +317,7 @@ class Running:
 
     @property
     def _target(self) -> str:
-        return f"{self.settings.mount}/nonce"
+        return f"{self.reference}/nonce"
 
 
 @asynccontextmanager

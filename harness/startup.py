@@ -9,6 +9,7 @@ import trio
 from . import processes, ready
 from .adapter import Launch
 from .errors import OutOfResources, PortTaken, ServerDidNotStart
+from .ownapp import control
 from .serverlog import telling_line
 from .supervised import Supervised
 
@@ -26,7 +27,7 @@ async def until_ready(
     """
     answer = ready.Answer(ready.State.REFUSED)
     taken = False
-    target = f"{launch.settings.mount}/nonce"
+    target = f"{launch.settings.mount}{control(launch.app)}/nonce"
 
     async def knock() -> None:
         nonlocal answer, taken

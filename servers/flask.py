@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from ..harness.adapter import Launch
+from ..harness.ownapp import OWN
 from .werkzeug import Werkzeug
 
 SCRIPT = """\
@@ -25,7 +26,7 @@ application.run(host, int(port), threaded=threaded == "threaded", load_dotenv=Fa
 """
 
 REFERENCE = "gauntlet_apps.reference:application"
-IN_FLASK = "gauntlet_apps.flask_app:application"
+IN_FLASK = {REFERENCE: "gauntlet_apps.flask_app:application", OWN: "gauntlet_apps.own_flask:application"}
 
 
 class Flask(Werkzeug):
@@ -44,7 +45,7 @@ class Flask(Werkzeug):
 
     def app(self, launch: Launch) -> str:
         """Return the Flask app that holds the reference app; a user's own app must be a Flask app itself."""
-        return IN_FLASK if launch.app == REFERENCE else launch.app
+        return IN_FLASK.get(launch.app, launch.app)
 
 
 ADAPTER = Flask()

@@ -16,6 +16,8 @@ from .. import launch
 from ..address import Address
 from ..errors import BadConfiguration, TargetRefused, Unsupported
 from ..model import Grade, Load
+from ..ownapp import behind_control, control, own_app
+from .question import OwnPage, Question, ReferencePage, learned
 
 if TYPE_CHECKING:
     from ..catalog import Scenario
@@ -31,7 +33,8 @@ LOG_KEPT = 64 * 1024
 class Arena:
     """One scenario on one server. `parameters` are the scenario's own, already narrowed by the command line.
 
-    `scratch` is a private folder for sockets and configuration, `logs` is where the servers' logs stay.
+    `scratch` is a private folder for sockets and configuration, `logs` is where the servers' logs stay. `page` is what
+    healthy users ask an app of the user's own for.
     """
 
     def __init__(
@@ -42,10 +45,13 @@ class Arena:
         scratch: Path,
         logs: Path,
         progress: Progress = lambda _fraction, _doing: None,
+        page: str = "/",
     ) -> None:
-        self.plan = plan
+        self.plan = behind_control(plan)
         self.parameters = dict(parameters)
         self.progress = progress
+        self._page = page
+        self._learned: OwnPage | None = None
         self._scratch = scratch
         self._logs = logs
         self._started = time.monotonic()
@@ -67,13 +73,30 @@ class Arena:
             refuse_elsewhere(running.address)
             if running.address.door:
                 raise Unsupported("it has no socket, and what load does to a server is done on its sockets")
-            self._conditions = {**({"variant": self.plan.variant} if self.plan.variant else {}), **running.conditions}
+            app = own_app(self.plan)
+            self._conditions = {
+                **({"variant": self.plan.variant} if self.plan.variant else {}),
+                **({"app": app} if app else {}),
+                **running.conditions,
+            }
             try:
                 yield running
             finally:
                 self._told.append(running.log_since(0))
                 if not running.alive:
                     self._told.append(f"[the server ended by itself: {running.ended}]\n")
+
+    async def question(self, running: Running) -> Question:
+        """Return what healthy users of `running` ask for: a reference page, or the user's own, learned once an arena.
+
+        Raises NoSuchPage where that page is answered with an error, trio.TooSlowError and OSError where none comes.
+        """
+        if not control(self.plan.app):
+            return ReferencePage(running.reference)
+        if self._learned is None:
+            self.progress(0.0, f"learning what {self._page} answers")
+            self._learned = await learned(running.address, f"{running.settings.mount}{self._page}")
+        return self._learned
 
     def number(self, name: str) -> float:
         """Return the parameter `name` as a positive, finite number.

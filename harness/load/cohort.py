@@ -21,8 +21,9 @@ from ..model import GeneratorHealth, Outcome, Phase, Sample
 from ..response import Response
 from ..stats import quantile
 from .grading import health
-from .link import Link, outcome_of, page_request
+from .link import Link
 from .pacing import Pacer, schedule
+from .question import Question, ReferencePage
 
 TIMEOUT = 5.0
 """Seconds after which a user gives up on one request."""
@@ -72,14 +73,20 @@ class Cohort:
     """
 
     def __init__(
-        self, address: Address, visit: Visit, *, mount: str = "", timeout: float = TIMEOUT, seed: int = 0
+        self,
+        address: Address,
+        visit: Visit,
+        *,
+        question: Question = ReferencePage(),  # noqa: B008 - frozen
+        timeout: float = TIMEOUT,
+        seed: int = 0,
     ) -> None:
         self.address = address
         self.samples: list[Sample] = []
         self.to_keep = 0
         self.kept = 0
         self._visit = visit
-        self._mount = mount
+        self._question = question
         self._timeout = timeout
         self._coin = random.Random(seed)
         self._pool: list[Link] = []
@@ -187,7 +194,7 @@ class Cohort:
         keep = self._coin.random() < KEPT
         self._count += 1
         nonce = f"{self._count:x}-{self._coin.getrandbits(48):012x}"
-        request = page_request(self.address, self._mount, nonce, size, keep=keep)
+        request = self._question.request(self.address, nonce, size, keep=keep)
         link = self._idle_link() if keep else None
         try:
             answer = await _ask_again(link, request) if link else None
@@ -196,7 +203,7 @@ class Cohort:
                     link.close()
                 link = await Link.open(self.address)
                 answer = await link.ask(request)
-            outcome = outcome_of(answer, nonce, size)
+            outcome = self._question.outcome(answer, nonce, size)
             self.to_keep += keep
             self.kept += link.asked > 1
             # Whatever is not kept is closed at once: gunicorn lingers up to 2 s on a connection that it has marked to
@@ -224,7 +231,11 @@ class Cohort:
             self._pool.pop().close()
 
 
-async def warm_up(address: Address, mount: str = "", size: int = 2000) -> float:
+async def warm_up(
+    address: Address,
+    question: Question = ReferencePage(),  # noqa: B008 - frozen
+    size: int = 2000,
+) -> float:
     """Ask for a few pages one after the other and return the seconds that one takes, from the faster quarter of them.
 
     The slower ones tell of a cold server, or of other programs on this machine.
@@ -237,7 +248,7 @@ async def warm_up(address: Address, mount: str = "", size: int = 2000) -> float:
         with trio.fail_after(TIMEOUT):
             link = await Link.open(address)
             try:
-                await link.ask(page_request(address, mount, f"warm-{number}", size, keep=False))
+                await link.ask(question.request(address, f"warm-{number}", size, keep=False))
             finally:
                 link.close()
         took.append(trio.current_time() - began)

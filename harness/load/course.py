@@ -13,23 +13,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import trio
 
-from ..errors import GauntletError, ServerDidNotStart, Unsupported
+from ..errors import GauntletError, ServerDidNotStart
 from ..histogram import Histogram
-from ..launch import REFERENCE
-from ..model import Percentile, Phase, Sample
+from ..model import Outcome, Percentile, Phase, Sample
 from ..stats import goodput, summarize, waits
 from .arena import Arena
 from .cohort import TIMEOUT, Cohort, Visit, affordable, warm_up
 from .crowd import Crowd
 from .grading import COLLAPSED_P99, STEADY, recovery
-from .link import Link, page_request
+from .link import Link
 from .pacing import Poisson
 from .personas import Persona
+from .question import Question
 from .sampler import Usage, usage
 
 if TYPE_CHECKING:
@@ -71,8 +71,11 @@ class _Doing:
 class Course:
     """What goes on between one server and its clients. Made by `course`."""
 
-    def __init__(self, arena: Arena, running: Running, cohort: Cohort, crowd: Crowd, rate: float) -> None:
+    def __init__(
+        self, arena: Arena, running: Running, cohort: Cohort, crowd: Crowd, rate: float, question: Question
+    ) -> None:
         self.running = running
+        self.question = question
         self.cohort = cohort
         self.crowd = crowd
         self.rate = rate
@@ -182,13 +185,12 @@ class Course:
         except OSError:
             return False
         try:
-            mount = self.running.reference
-            answer = await link.ask(page_request(self.running.address, mount, "again", 100, keep=False))
+            answer = await link.ask(self.question.request(self.running.address, "again", 100, keep=False))
         except OSError:
             return False
         finally:
             link.close()
-        return answer.status == 200
+        return self.question.outcome(answer, "again", 100) is Outcome.OK
 
     def _tell(self) -> None:
         name, began, seconds = self._doing.name, self._doing.began, self._doing.seconds
@@ -212,23 +214,24 @@ async def course(
 
     Slow clients of the kind that `persona` makes for the server stand ready to come, `per_second` of them. At the end
     of the block all are gone. Raises what launching raises, ServerDidNotStart where it does not answer even now, and
-    Unsupported for an app that is not the reference app.
+    NoSuchPage for an app of the user's own that answers its page with an error.
     """
-    if not arena.plan.app.startswith(REFERENCE):
-        raise Unsupported(f"load is made of pages of the reference app, and {arena.plan.app} does not serve them")
     arena.progress(0.0, "starting a fresh server")
     async with arena.server() as running:
         try:
-            service = await warm_up(running.address, running.reference, visit.size)
+            question = await arena.question(running)
+            service = await warm_up(running.address, question, visit.size)
         except (trio.TooSlowError, OSError) as problem:
             why = f"took over {TIMEOUT:g} s" if isinstance(problem, trio.TooSlowError) else f"failed: {problem}"
             raise ServerDidNotStart(f"{running.name} answered at first, and then a page {why}") from None
+        if not question.made_to_order:
+            visit = replace(visit, assets=0)  # one page of an app says nothing of what else belongs to it
         rate = affordable(rate, service)
         try:
             async with trio.open_nursery() as nursery:
-                cohort = Cohort(running.address, visit, mount=running.reference, seed=seed)
+                cohort = Cohort(running.address, visit, question=question, seed=seed)
                 crowd = Crowd(running.address, persona(running), nursery, per_second=per_second)
-                here = Course(arena, running, cohort, crowd, rate)
+                here = Course(arena, running, cohort, crowd, rate, question)
                 nursery.start_soon(here.look)
                 nursery.start_soon(cohort.run, Poisson(rate / visit.requests, seed), LONGEST)
                 yield here

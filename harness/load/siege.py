@@ -132,7 +132,11 @@ async def _round(
             samples=tuple(sorted(c.cohort.samples, key=lambda each: each.intended)),
             crowd=c.timeline(),
             percentiles=c.percentiles(),
-            conditions={"healthy requests/s": round(c.rate, 1), "open files": resource.getrlimit(NOFILE)[0]},
+            conditions={
+                "healthy requests/s": round(c.rate, 1),
+                "open files": resource.getrlimit(NOFILE)[0],
+                **c.question.told,
+            },
             artefacts=_artefacts(c, before),
             note=note(Siege(clients, mark, reason, before, during, recovered, patience, found)),
         )

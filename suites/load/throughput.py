@@ -6,9 +6,6 @@ import os
 import secrets
 from collections.abc import Sequence
 
-import trio
-
-from ...harness.address import Address
 from ...harness.catalog import scenario
 from ...harness.errors import BadConfiguration
 from ...harness.load.arena import Arena
@@ -16,18 +13,11 @@ from ...harness.load.fastlane import closed_loop
 from ...harness.load.grading import seconds
 from ...harness.load.lane_artefacts import lane_artefacts
 from ...harness.load.lane_result import LaneResult
-from ...harness.load.link import Link, outcome_of, page_request
+from ...harness.load.question import NotChecked, checked_page
 from ...harness.model import GeneratorHealth, Grade, Load, Outcome, Phase, Step
 
 WARM_UP = 0.2
 """Seconds of each step that do not count: connections are opened, caches filled."""
-
-PATIENCE = 10.0
-"""Seconds in which a server must answer a single request between the steps, when nobody else asks."""
-
-
-class NotChecked(Exception):
-    """The server's answer is not the page asked for, so its speed means nothing; the message says what came."""
 
 
 @scenario(
@@ -47,18 +37,25 @@ async def throughput(arena: Arena) -> Load:
     results: list[LaneResult] = []
     phases: list[Phase] = []
     trouble = ""
+    asked: dict[str, object] = {}
     try:
         async with arena.server() as running:
+            question = await arena.question(running)
+            asked = dict(question.told)
             for number, connections in enumerate(ladder):
                 name = f"{connections} connection{'' if connections == 1 else 's'}"
                 arena.progress(number / len(ladder), name)
-                nonce = secrets.token_hex(8)
-                request = page_request(running.address, running.reference, nonce, size, keep=True)
                 # Also waits until the server has done with what the last step left it.
-                body = await _checked_page(running.address, request, nonce, size)
+                page = await checked_page(running.address, question, secrets.token_hex(8), size)
                 started = arena.elapsed
                 found = await closed_loop(
-                    running.address, request, body=body, connections=connections, seconds=duration, warm_up=WARM_UP
+                    running.address,
+                    page.request,
+                    body=page.body,
+                    connections=connections,
+                    seconds=duration,
+                    status=page.status,
+                    warm_up=WARM_UP,
                 )
                 results.append(found)
                 phases.append(found.phase(name, started + WARM_UP))
@@ -77,31 +74,9 @@ async def throughput(arena: Arena) -> Load:
             for each, phase in steps
         ),
         percentiles=tuple(point for each, phase in steps for point in each.percentiles(phase.name)),
-        conditions={"cores, shared with the generator": len(os.sched_getaffinity(0))},
+        conditions={"cores, shared with the generator": len(os.sched_getaffinity(0)), **asked},
         artefacts=(*lane_artefacts(results), *_troubles(results)),
         note=" ".join(filter(None, (trouble, _note(steps)))),
-    )
-
-
-async def _checked_page(address: Address, request: bytes, nonce: str, size: int) -> bytes:
-    """Return the page's body, once an answer is the page that was asked for. Raises NotChecked where it is not."""
-    came = "nothing"
-    with trio.move_on_after(PATIENCE):
-        try:
-            link = await Link.open(address)
-            try:
-                answer = await link.ask(request)
-            finally:
-                link.close()
-        except OSError as error:
-            came = f"nothing but {error}"
-        else:
-            if outcome_of(answer, nonce, size) is Outcome.OK:
-                return answer.body
-            came = answer.describe()
-    raise NotChecked(
-        f"Asked for a page of {size} bytes, alone and with {PATIENCE:g} s of patience, the server gave {came}; before "
-        "that is right its speed means nothing: `wsgi-gauntlet check` shows more."
     )
 
 

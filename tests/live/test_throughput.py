@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -72,6 +71,8 @@ async def test_a_server_that_closes_after_each_answer_says_so(folder: Path) -> N
 )
 async def test_no_speed_is_quoted_for_wrong_answers(fault: str, came: str, folder: Path) -> None:
     (folder / "crooked.py").write_text(
+        "import sys\n"
+        "from wsgiref.simple_server import make_server\n"
         "from gauntlet_apps.reference import application as right\n"
         "def application(environ, start_response):\n"
         "    if environ['PATH_INFO'] != '/page':\n"
@@ -80,8 +81,9 @@ async def test_no_speed_is_quoted_for_wrong_answers(fault: str, came: str, folde
         f"    body = {fault}\n"
         "    start_response('200 OK', [('Content-Length', str(len(body)))])\n"
         "    return [body]\n"
+        "make_server(sys.argv[1], int(sys.argv[2]), application).serve_forever()\n"
     )
-    plan = replace(discover.plan("wsgiref"), app="crooked:application", app_path=folder)
+    plan = discover.plan("crooked", custom={"crooked": f"{{python}} {folder}/crooked.py {{host}} {{port}}"})
     load, _ = await measured(plan, folder, clients=1)
     assert load.grade is Grade.ERROR
     assert (load.steps, load.goodput) == ((), None)

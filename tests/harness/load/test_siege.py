@@ -11,7 +11,7 @@ import trio
 from wsgi_gauntlet.harness import discover, launch
 from wsgi_gauntlet.harness.adapter import Settings
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.errors import BadConfiguration, OutOfResources, ServerDidNotStart, Unsupported
+from wsgi_gauntlet.harness.errors import BadConfiguration, OutOfResources, ServerDidNotStart
 from wsgi_gauntlet.harness.load import course as course_module
 from wsgi_gauntlet.harness.load import grading, siege
 from wsgi_gauntlet.harness.load.arena import Arena
@@ -169,14 +169,6 @@ async def test_a_server_that_answers_no_page_is_told_of(monkeypatch: pytest.Monk
     server.wedged = True
     with pytest.raises(ServerDidNotStart, match="answered at first"):
         await run(server, monkeypatch, warm_up)
-
-
-async def test_an_app_of_the_users_own_serves_no_such_pages() -> None:
-    plan = discover.plan("wsgiref", app="shop:app")
-    with pytest.raises(Unsupported, match="shop:app"):
-        await discover.scenario("slow-read").run(
-            Arena(plan, discover.scenario("slow-read").smoke, scratch=Path(), logs=Path())
-        )
 
 
 async def test_errors_on_the_way_keep_their_type(monkeypatch: pytest.MonkeyPatch) -> None:

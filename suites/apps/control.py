@@ -1,0 +1,45 @@
+"""The harness's control paths in front of an app of the user's own.
+
+What comes below CONTROL goes to the reference app, with SCRIPT_NAME and PATH_INFO moved as for any mounted app.
+Everything else goes to the user's app as it came. That app is named by the environment variable GAUNTLET_APP:
+`module:callable`, or `module:factory()` for one that a function makes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any, Callable
+
+from .reference import application as reference_app
+
+CONTROL = "/gauntlet-control"
+VARIABLE = "GAUNTLET_APP"
+"""Both are the same in harness/ownapp.py."""
+
+
+def behind_control(app: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `app` with the reference app below CONTROL."""
+
+    def answer(environ: Any, start_response: Any) -> Any:
+        path = environ.get("PATH_INFO") or ""
+        if path.startswith(CONTROL) and path[len(CONTROL) :][:1] in ("", "/"):
+            moved = dict(environ)
+            moved["SCRIPT_NAME"] = (environ.get("SCRIPT_NAME") or "") + CONTROL
+            moved["PATH_INFO"] = path[len(CONTROL) :]
+            return reference_app(moved, start_response)
+        return app(environ, start_response)
+
+    return answer
+
+
+def users_app() -> Any:
+    """Import the user's app, and make it where a function does. Raises RuntimeError where none is named."""
+    name = os.environ.get(VARIABLE, "")
+    module, _, attribute = name.partition(":")
+    if not (module and attribute):
+        raise RuntimeError("set %s to the app to serve, as shop.wsgi:application; it is %r" % (VARIABLE, name))
+    thing: Any = importlib.import_module(module)
+    for part in (attribute[:-2] if attribute.endswith("()") else attribute).split("."):
+        thing = getattr(thing, part)
+    return thing() if attribute.endswith("()") else thing

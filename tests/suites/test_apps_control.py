@@ -1,0 +1,101 @@
+"""The control paths in front of an app of the user's own, called directly."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsgi_gauntlet.suites.apps.control import CONTROL, VARIABLE, behind_control, users_app
+
+from .app_rig import Server, environ
+
+SHOP = """
+made = 0
+class Shop:
+    def __call__(self, environ, start_response):
+        start_response("200 OK", [])
+        return [environ["PATH_INFO"].encode()]
+    wsgi_app = __call__
+shop = Shop()
+def create_app():
+    global made
+    made += 1
+    return shop
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    (tmp_path / "gauntlet_test_shop.py").write_text(SHOP)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("gauntlet_test_shop")
+    for name in ("gauntlet_test_shop", "wsgi_gauntlet.suites.apps.own", "wsgi_gauntlet.suites.apps.own_flask"):
+        sys.modules.pop(name, None)
+
+
+def asked(app: Any, path: str, **variables: str) -> tuple[str, bytes]:
+    server = Server()
+    body = b"".join(app({**environ(path), **variables}, server.start_response))
+    return server.status, body
+
+
+@pytest.mark.parametrize("path", ["/", "", "/x", f"{CONTROL}x/page", "/x" + CONTROL, "*"])
+def test_what_is_not_below_control_goes_to_the_app_untouched(path: str) -> None:
+    seen = []
+
+    def app(environ: Any, _start_response: Any) -> list[bytes]:
+        seen.append(environ)
+        return []
+
+    given = environ(path)
+    before = dict(given)
+    behind_control(app)(given, None)
+    assert seen[0] is given
+    assert given == before
+
+
+def test_what_is_below_control_goes_to_the_reference_app() -> None:
+    def app(_environ: Any, _start_response: Any) -> list[bytes]:
+        raise AssertionError
+
+    given = environ(f"{CONTROL}/page?n=abc&size=10")
+    server = Server()
+    assert b"".join(behind_control(app)(given, server.start_response)) == b"abc\nwsgi-g"
+    assert given["PATH_INFO"] == f"{CONTROL}/page"
+
+
+@pytest.mark.parametrize("name", ["shop", "create_app()", "shop.__call__"])
+@pytest.mark.usefixtures("shop")
+def test_apps_are_found_by_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(VARIABLE, f"gauntlet_test_shop:{name}")
+    assert asked(users_app(), "/x") == ("200 OK", b"/x")
+
+
+@pytest.mark.parametrize("name", ["", "shop", ":app", "shop:"])
+def test_without_a_name_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(VARIABLE, name)
+    with pytest.raises(RuntimeError, match=VARIABLE):
+        users_app()
+
+
+def test_each_module_makes_the_app_once(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "gauntlet_test_shop:create_app()")
+    own = importlib.import_module("wsgi_gauntlet.suites.apps.own")
+    assert asked(own.application, "/y") == ("200 OK", b"/y")
+    assert asked(own.application, f"{CONTROL}/mine?n=z") == ("200 OK", b"z")
+    own_flask = importlib.import_module("wsgi_gauntlet.suites.apps.own_flask")
+    assert own_flask.application is shop.shop
+    assert asked(shop.shop.wsgi_app, f"{CONTROL}/mine?n=z") == ("200 OK", b"z")
+    assert shop.made == 2
+
+
+@pytest.mark.usefixtures("shop")
+def test_flask_needs_a_flask_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "gauntlet_test_shop:create_app")
+    with pytest.raises(TypeError, match="werkzeug serves any app"):
+        importlib.import_module("wsgi_gauntlet.suites.apps.own_flask")
