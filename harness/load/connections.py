@@ -24,8 +24,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..address import Address
-from ..errors import OutOfResources, Unsupported
+from ..errors import Unsupported
 from ..response import HEAD_LIMIT, RAW_LIMIT, Framing, Response, ResponseParser
+from .sources import Sources
 
 PIECE = 64 * 1024
 """Bytes asked of a socket at once, until an answer's size has been learned; never more than four times that."""
@@ -33,14 +34,8 @@ PIECE = 64 * 1024
 KINDS_OF_TROUBLE = 16
 """Different troubles that are kept in words; a garbage generator must not fill the memory."""
 
-SOURCE_EVERY = 10_000
-"""Connects after which the next 127.0.0.x is the source: Linux has 28,000 ports for each, held a second at least."""
-
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 """Methods whose request may be repeated on a new connection (RFC 9110, section 9.2.2)."""
-
-_BIND_WITHOUT_PORT = 24
-"""IP_BIND_ADDRESS_NO_PORT of <linux/in.h>: the port is chosen at connect, from all that are free for that server."""
 
 NOTHING_LEARNED = object()
 """Equal to nothing that is received: neither to b'', an end, nor to None, which stands for a request not yet sent."""
@@ -134,7 +129,7 @@ class Connections:
         self.send: list[Callable[[bytes], int]] = []
         self.started: list[int] = []
         self.open: dict[int, _Connection] = {}
-        self._address = address
+        self._sources = Sources(address)
         self._request = request
         method = request.partition(b" ")[0]
         self._head = method == b"HEAD"
@@ -145,17 +140,15 @@ class Connections:
         self._farewell: bytes | None = None
         # An answer may be chunked a byte at a time: six bytes on the wire for each of the body.
         self._most = 8 * len(body) + 4 * HEAD_LIMIT
-        self._opened = 0
 
     # ------------------------------------------------------------------ what the loops use
 
     def connect(self, now: int) -> tuple[int, Step]:
         """Open a connection and send the request on it, as far as both go at once; `started` becomes `now`."""
-        connection = self._socket()
-        sock, fd = connection.sock, connection.fd
-        target: str | tuple[str, int] = self._address.path or (self._address.host, self._address.port)
+        sock, code = self._sources.connect(len(self.open))
+        connection = _Connection(sock)
+        fd = connection.fd
         self.tally.connects += 1
-        code = sock.connect_ex(target)
         if code not in (0, errno.EINPROGRESS):
             sock.close()
             return fd, self._refused(code)
@@ -351,27 +344,6 @@ class Connections:
         del self.open[connection.fd]
         connection.sock.close()
         return step
-
-    def _socket(self) -> _Connection:
-        address = self._address
-        family = socket.AF_UNIX if address.path else socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        try:
-            sock = socket.socket(family, socket.SOCK_STREAM)
-        except OSError as error:
-            if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                raise
-            raise OutOfResources(
-                f"no descriptor for connection {len(self.open) + 1} ({error.strerror}); "
-                "raise `ulimit -n` or ask for fewer connections"
-            ) from error
-        sock.setblocking(False)
-        if family != socket.AF_UNIX:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if family == socket.AF_INET and self._opened >= SOURCE_EVERY and address.host.startswith("127."):
-            sock.setsockopt(socket.IPPROTO_IP, _BIND_WITHOUT_PORT, 1)
-            sock.bind((f"127.0.0.{1 + self._opened // SOURCE_EVERY % 254}", 0))
-        self._opened += 1
-        return _Connection(sock)
 
 
 def _named(code: int | None) -> str:

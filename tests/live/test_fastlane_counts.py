@@ -11,7 +11,7 @@ import trio
 
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import OutOfResources, TargetRefused
-from wsgi_gauntlet.harness.load import connections
+from wsgi_gauntlet.harness.load import connections, sources
 from wsgi_gauntlet.harness.load.fastlane import closed_loop
 from wsgi_gauntlet.harness.load.openlane import open_loop
 
@@ -151,13 +151,13 @@ async def test_ports_that_run_out_make_the_measurement_invalid(monkeypatch: pyte
 
 
 async def test_many_connects_use_many_sources(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "SOURCE_EVERY", 2)
-    sources = set()
+    monkeypatch.setattr(sources, "SOURCE_EVERY", 2)
+    seen = set()
 
     def behave(conn: socket.socket, _number: int) -> None:
-        sources.add(conn.getpeername()[0])
+        seen.add(conn.getpeername()[0])
         once(answer(head=b"Connection: close\r\n"))(conn, 0)
 
     found = await closed(behave, clients=1)
     assert found.ok == found.requests > 0
-    assert {"127.0.0.1", "127.0.0.2", "127.0.0.3"} <= sources
+    assert {"127.0.0.1", "127.0.0.2", "127.0.0.3"} <= seen
