@@ -1,0 +1,154 @@
+"""The search for capacity, against servers whose capacity is known because they are one line long."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsgi_gauntlet.harness.load.capacity import (
+    PROBES,
+    TRIES,
+    Bracket,
+    Said,
+    Try,
+    bracket,
+    following,
+    inconclusive,
+    search,
+)
+
+HELD, FAILED, UNFIT = Said.HELD, Said.FAILED, Said.UNFIT
+
+
+def tries(*said: tuple[float, Said]) -> list[Try]:
+    return [Try(rate, each) for rate, each in said]
+
+
+def run(
+    capacity: float, first: float, precision: float = 0.02, *, offers: float = math.inf, most: float = math.inf
+) -> list[Try]:
+    made: list[Try] = []
+    while (rate := following(made, first, precision, most=most)) is not None:
+        made.append(Try(rate, UNFIT if rate > offers else HELD if rate <= capacity else FAILED))
+        assert len(made) <= PROBES
+    return made
+
+
+@given(capacity=st.floats(2, 1e5), first=st.floats(1, 1e5))
+def test_every_capacity_is_found_to_the_precision(capacity: float, first: float) -> None:
+    found = bracket(run(capacity, first))
+    assert found.held is not None
+    assert found.failed is not None
+    assert found.held <= capacity < found.failed <= found.held * 1.02
+    assert not found.bound
+    assert not inconclusive(found, 0.02)
+
+
+def test_a_good_guess_needs_few_tries() -> None:
+    made = run(470, 400, 0.12)
+    assert [round(each.rate) for each in made] == [400, 500, 500, 447, 447]
+    found = bracket(made)
+    assert (round(found.held or 0), found.failed, found.ceiling, found.noise) == (447, 500.0, None, 0.0)
+
+
+@given(capacity=st.floats(2, 1e5), offers=st.floats(2, 1e5), first=st.floats(1, 1e5))
+def test_a_generator_at_its_end_gives_a_lower_bound(capacity: float, offers: float, first: float) -> None:
+    found = bracket(run(capacity, first, offers=offers))
+    assert found.held is not None
+    assert found.held <= min(capacity, offers)
+    assert found.bound == (offers < (found.failed or math.inf))
+    if found.bound:
+        assert found.ceiling is not None
+        assert found.ceiling <= found.held * 1.3
+
+
+def test_the_highest_rate_allowed_is_a_bound() -> None:
+    found = bracket(run(1000, 100, most=150))
+    assert (found.held, found.above, found.bound) == (150, None, True)
+
+
+def test_a_server_that_holds_nothing() -> None:
+    made = run(0.5, 100)
+    found = bracket(made)
+    assert found.held is None
+    assert not found.bound
+    assert found.failed == 1.0
+    assert len(made) <= 14
+
+
+@given(seed=st.integers(0, 10_000), first=st.floats(1, 1e4))
+def test_a_server_that_answers_at_random_ends_the_search_all_the_same(seed: int, first: float) -> None:
+    draw = random.Random(seed)
+    made: list[Try] = []
+    while (rate := following(made, first, 0.02)) is not None:
+        made.append(Try(rate, draw.choice(list(Said)), clear=draw.random() < 0.2))
+        assert sum(each.rate == rate for each in made) <= TRIES
+        if len(made) == PROBES:
+            break
+    found = bracket(made)
+    if found.held is not None and found.above is not None:
+        assert found.held < found.above
+
+
+@pytest.mark.parametrize(
+    ("made", "next_rate"),
+    [
+        ([], 400),
+        ([(400, FAILED)], 400),  # it may have been a stall
+        ([(400, FAILED), (400, HELD)], 400),  # they contradict each other
+        ([(400, UNFIT)], 400),
+        ([(400, UNFIT), (400, UNFIT)], 320),
+        ([(400, UNFIT), (400, HELD)], 500),
+        ([(400, FAILED), (400, FAILED)], 320),
+        ([(400, FAILED), (400, HELD), (400, HELD)], 500),
+        ([(400, FAILED), (400, HELD), (400, FAILED)], 320),
+        ([(400, HELD), (404, FAILED), (404, FAILED)], 400),  # the answer is to hold twice
+        ([(400, HELD), (404, FAILED), (404, FAILED), (400, HELD)], None),
+        ([(400, HELD), (404, FAILED), (404, FAILED), (400, FAILED)], 400),
+        ([(400, HELD), (404, FAILED), (404, FAILED), (400, UNFIT)], 400),
+        ([(400, HELD), (404, FAILED), (404, FAILED), (400, UNFIT), (400, UNFIT)], None),
+    ],
+)
+def test_what_is_tried_next(made: list[tuple[float, Said]], next_rate: float | None) -> None:
+    found = following(tries(*made), 400, 0.02)
+    assert found == (None if next_rate is None else pytest.approx(next_rate))
+
+
+def test_a_clear_failure_is_not_tried_again() -> None:
+    assert following([Try(400, FAILED, clear=True)], 400, 0.02) == 320
+
+
+def test_one_hiccup_is_no_noise() -> None:
+    found = bracket(tries((100, FAILED), (100, HELD), (100, HELD), (400, HELD), (500, FAILED), (500, FAILED)))
+    assert (found.held, found.failed, found.noise) == (400, 500, 0.0)
+
+
+def test_contradictions_over_a_wide_stretch_are_noise() -> None:
+    made = tries((100, HELD), (100, FAILED), (100, HELD), (150, HELD), (150, FAILED), (150, FAILED))
+    found = bracket(made)
+    assert (found.held, found.failed) == (100, 150)
+    assert found.noise == pytest.approx(0.5)
+    assert inconclusive(found, 0.02)
+    assert inconclusive(found, 0.2)
+    assert not inconclusive(found, 0.25)
+
+
+def test_where_a_higher_rate_held_the_lower_failure_decides() -> None:
+    made = tries((100, HELD), (200, FAILED), (200, FAILED), (300, HELD))
+    assert bracket(made) == Bracket(100, 200, None, 0.5)
+
+
+async def test_a_search_out_of_time_says_what_it_has() -> None:
+    left = iter([True] * 3 + [False])
+
+    async def probe(rate: float) -> Try:
+        return Try(rate, HELD if rate < 170 else FAILED, clear=True)
+
+    made = await search(probe, 100, 0.02, more=lambda: next(left))
+    assert [each.rate for each in made] == [100, 125, pytest.approx(195.3, abs=0.1)]
+    assert bracket(made).held == 125
+    assert bracket([]) == Bracket(None, None, None)
