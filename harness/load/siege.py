@@ -137,7 +137,7 @@ async def _round(
                 "open files": resource.getrlimit(NOFILE)[0],
                 **c.question.told,
             },
-            artefacts=_artefacts(c, before),
+            artefacts=_artefacts(c, before, came.cpu - idle.cpu),
             note=note(Siege(clients, mark, reason, before, during, recovered, patience, found)),
         )
 
@@ -168,13 +168,14 @@ def _step(clients: int, phase: Phase) -> Step:
     return Step(clients, phase.goodput, phase.p50, phase.p99, collapsed=collapsed(phase), censored=phase.censored)
 
 
-def _artefacts(c: Course, before: Phase) -> tuple[str, ...]:
-    inside = [each for each in c.cohort.samples if before.started <= each.intended < before.ended]
+def _artefacts(c: Course, before: Phase, cpu: float) -> tuple[str, ...]:
     flying = [number for at, number in c.flying if before.started <= at < before.ended]
     return artefacts(
-        inside,
+        c.cohort.samples,
         kept=c.cohort.kept,
         to_keep=c.cohort.to_keep,
         flying=sum(flying) / max(len(flying), 1),
-        elapsed=before.ended - before.started,
+        started=before.started,
+        ended=before.ended,
+        cpu=cpu / max(before.scheduled, 1),
     )

@@ -14,6 +14,7 @@ from ...harness.load.grading import seconds
 from ...harness.load.lane_artefacts import lane_artefacts
 from ...harness.load.lane_result import LaneResult
 from ...harness.load.question import NotChecked, checked_page
+from ...harness.load.sampler import Usage, usage
 from ...harness.model import GeneratorHealth, Grade, Load, Outcome, Phase, Step
 
 WARM_UP = 0.2
@@ -36,6 +37,7 @@ async def throughput(arena: Arena) -> Load:
     duration, size = arena.number("duration"), arena.count("size")
     results: list[LaneResult] = []
     phases: list[Phase] = []
+    worked: list[float] = []
     trouble = ""
     asked: dict[str, object] = {}
     try:
@@ -48,6 +50,7 @@ async def throughput(arena: Arena) -> Load:
                 # Also waits until the server has done with what the last step left it.
                 page = await checked_page(running.address, question, secrets.token_hex(8), size)
                 started = arena.elapsed
+                before = await usage(running.processes())
                 found = await closed_loop(
                     running.address,
                     page.request,
@@ -57,6 +60,8 @@ async def throughput(arena: Arena) -> Load:
                     status=page.status,
                     warm_up=WARM_UP,
                 )
+                after = await usage(running.processes())
+                worked.append(_for_one_answer(found, before, after))
                 results.append(found)
                 phases.append(found.phase(name, started + WARM_UP))
     except NotChecked as wrong:
@@ -75,7 +80,7 @@ async def throughput(arena: Arena) -> Load:
         ),
         percentiles=tuple(point for each, phase in steps for point in each.percentiles(phase.name)),
         conditions={"cores, shared with the generator": len(os.sched_getaffinity(0)), **asked},
-        artefacts=(*lane_artefacts(results), *_troubles(results)),
+        artefacts=(*lane_artefacts(results, worked), *_troubles(results)),
         note=" ".join(filter(None, (trouble, _note(steps)))),
     )
 
@@ -87,6 +92,11 @@ def _ladder(most: int, factor: int) -> list[int]:
     while steps[-1] * factor < most:
         steps.append(steps[-1] * factor)
     return steps if most == 1 else [*steps, most]
+
+
+def _for_one_answer(found: LaneResult, before: Usage, after: Usage) -> float:
+    """Return the seconds that the server's processes worked for one right answer."""
+    return (after.cpu - before.cpu) / (after.at - before.at) / found.rate if found.ok else 0.0
 
 
 def _goodput(phases: Sequence[Phase]) -> float | None:

@@ -1,5 +1,7 @@
 """What makes figures misleading is said."""
 
+from typing import Any
+
 from wsgi_gauntlet.harness.load.artefacts import artefacts
 from wsgi_gauntlet.harness.model import Outcome, Sample
 
@@ -8,29 +10,49 @@ def samples(service: float, number: int = 40, outcome: Outcome = Outcome.OK) -> 
     return [Sample(at / 20, service, service, outcome) for at in range(number)]
 
 
+def told(seen: list[Sample], flying: float = 0.0, **more: Any) -> tuple[str, ...]:
+    return artefacts(seen, **{"kept": 20, "to_keep": 20, "flying": flying, "started": 0, "ended": 2, **more})
+
+
 def test_good_figures_need_no_words() -> None:
-    assert artefacts(samples(0.002), kept=20, to_keep=20, flying=0.04, elapsed=2) == ()
-    assert artefacts([], kept=0, to_keep=0, flying=0, elapsed=2) == ()
+    assert told(samples(0.002), 0.04) == ()
+    assert told([], kept=0, to_keep=0) == ()
 
 
 def test_a_plateau_at_40_ms() -> None:
-    mixed = samples(0.002, 30) + samples(0.041, 10)
-    found = artefacts(mixed, kept=20, to_keep=20, flying=0.4, elapsed=2)
-    assert len(found) == 1
-    assert "25 % of the answers took 40 ms" in found[0]
+    (found,) = told(samples(0.002, 30) + samples(0.041, 10), 0.4)
+    assert "25 % of the answers took 40 ms" in found
+
+
+def test_a_plateau_is_also_nearly_all_of_the_slow_ones() -> None:
+    assert "12 % of the answers took 40 ms" in told(samples(0.002, 36) + samples(0.044, 5))[0]
+    assert told(samples(0.002, 36) + samples(0.044, 5) + samples(0.1, 2)) == ()
+    assert told(samples(0.002, 37) + samples(0.044, 4)) == ()
+    assert told(samples(0.018, 36) + samples(0.044, 5)) == ()  # half a delayed ACK is no answer of a quick server
+
+
+def test_a_server_that_works_40_ms_for_an_answer_has_no_plateau() -> None:
+    assert told(samples(0.041), 0.8, cpu=0.04) == ()
+    assert "delayed ACK" in told(samples(0.041), 0.8, cpu=0.002)[0]
 
 
 def test_wrong_bodies() -> None:
-    found = artefacts(samples(0.002) + samples(0.002, 2, Outcome.WRONG), kept=1, to_keep=20, flying=0, elapsed=2)
+    found = told(samples(0.002) + samples(0.002, 2, Outcome.WRONG), kept=1)
     assert "2 answers had a wrong body" in found[0]
 
 
 def test_connections_that_are_never_kept() -> None:
-    assert "kept no connection" in artefacts(samples(0.002), kept=0, to_keep=20, flying=0, elapsed=2)[0]
-    assert artefacts(samples(0.002), kept=0, to_keep=9, flying=0, elapsed=2) == ()
+    assert "kept no connection" in told(samples(0.002), kept=0)[0]
+    assert told(samples(0.002), kept=0, to_keep=9) == ()
 
 
 def test_littles_law() -> None:
-    assert artefacts(samples(0.5), kept=1, to_keep=20, flying=10, elapsed=2) == ()
-    assert "Little's law" in artefacts(samples(0.5), kept=1, to_keep=20, flying=1, elapsed=2)[0]
-    assert "Little's law" in artefacts(samples(0.001), kept=1, to_keep=20, flying=9, elapsed=2)[0]
+    assert told(samples(0.5), 10) == ()
+    assert "Little's law" in told(samples(0.5), 1)[0]
+    assert "Little's law" in told(samples(0.001), 9)[0]
+
+
+def test_littles_law_counts_no_wait_beyond_the_time_looked_at() -> None:
+    # 40 requests in 2 s that nobody ever answers: 20 are on their way on average, whatever the time-out was.
+    assert told(samples(5, outcome=Outcome.TIMEOUT), 20) == ()
+    assert told(samples(5, 20, Outcome.TIMEOUT), 3, ended=0.4) == ()

@@ -42,8 +42,22 @@ def test_a_plateau_at_40_ms_is_nagle_where_nobody_queues() -> None:
     assert lane_artefacts([result({41: 100}, connections=64)]) == ()
 
 
+def test_a_server_that_works_40_ms_for_an_answer_has_no_plateau() -> None:
+    assert lane_artefacts([result({41: 100})], [0.04]) == ()
+    assert len(lane_artefacts([result({41: 100})], [0.002])) == 1
+
+
 def test_a_few_answers_say_nothing() -> None:
-    assert lane_artefacts([result({41: 10})]) == ()
+    assert lane_artefacts([result({41: 4})]) == ()
+    assert len(lane_artefacts([result({41: 16})])) == 1  # all that fit into 0.7 s
+    assert lane_artefacts([result({10: 10}, connections=64, seconds=1.0)]) == ()
+
+
+def test_what_the_lane_waits_after_a_fault_is_not_the_server_s() -> None:
+    # 40 wrong answers in a second leave the one connection alone for up to 20 ms each.
+    (told,) = lane_artefacts([result({1: 200}, seconds=1.0, wrong=40)])
+    assert told.startswith("answers had a wrong body")
+    assert len(lane_artefacts([result({1: 200}, seconds=1.0, wrong=10)])) == 2
 
 
 def test_ports_that_ran_out_and_wrong_bodies_are_told_however_few() -> None:
@@ -64,6 +78,7 @@ def test_closing_after_each_answer_is_told_with_every_step_it_was_seen_at() -> N
 def test_kept_connections_closed_without_a_word() -> None:
     (told,) = lane_artefacts([result({1: 1000}, dropped=9, connects=10)])
     assert told.startswith("the server closed kept connections without saying so")
+    assert len(lane_artefacts([result({1: 100}, dropped=99, connects=101)])) == 2
 
 
 def test_knocking_again_after_a_second() -> None:
