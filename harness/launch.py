@@ -203,6 +203,20 @@ class Running:
                 await trio.sleep(ready.PAUSE)
         raise ServerDidNotStart(f"{self.name} did not load the app anew ({self.ended or 'it still runs'})")
 
+    async def restart_in_place(self, grace: float = GRACE) -> None:
+        """Stop the server that runs the app and start it with the same command line where it was, on the same port.
+
+        That is what an operator does to a server that has no reload; a front goes on meanwhile. `grace` is as for
+        `stop`. Raises ServerDidNotStart, and PortTaken where somebody else was quicker.
+        """
+        part = self._parts[0]
+        self.history.append("stopped and started again in its place")
+        await part.supervised.stop(part.command.stop, grace)
+        _remove_socket(part.launch.address)
+        mark = self._log.mark()
+        part.supervised = await self._supervise(part.plan, part.launch, part.command)
+        await self._until_ready(part, mark)
+
     async def start(self) -> None:
         """Start it, on another port where somebody takes the first. See `running` for what it raises."""
         for attempt in range(1, TRIES + 1):
@@ -275,24 +289,30 @@ class Running:
             for name, text in command.files.items():
                 (folder / name).write_text(text, encoding="utf-8")
         mark = self._log.mark()
-        supervised = await Supervised.start(
+        part = _Part(plan, launch, command, await self._supervise(plan, launch, command))
+        self._parts.append(part)
+        await self._until_ready(part, mark)
+        return launch
+
+    async def _supervise(self, plan: Plan, launch: Launch, command: Command) -> Supervised:
+        return await Supervised.start(
             command.argv,
-            environment=self._environment(plan, command, folder),
-            folder=command.folder or folder,
+            environment=self._environment(plan, command, launch.folder),
+            folder=command.folder or launch.folder,
             log=self._log.path,
             remove=self._home,
             prune=self._scratch,
         )
-        self._parts.append(_Part(plan, launch, command, supervised))
+
+    async def _until_ready(self, part: _Part, mark: int) -> None:
         await until_ready(
-            launch,
-            supervised,
-            name=plan.adapter.name if self.plan.upstream else self.name,
-            nonce=self.nonce if plan.app.startswith(REFERENCE) else "",
+            part.launch,
+            part.supervised,
+            name=part.plan.adapter.name if self.plan.upstream else self.name,
+            nonce=self.nonce if part.plan.app.startswith(REFERENCE) else "",
             deadline=self._deadline,
             logged=lambda: self._log.since(mark),
         )
-        return launch
 
     def _address(self, plan: Plan, folder: Path, *, unix: bool) -> Address:
         if plan.variant in plan.adapter.socketless:
@@ -346,6 +366,12 @@ async def running(
             yield server
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _remove_socket(address: Address) -> None:
+    # Most servers do not take a socket's path that a killed one has left.
+    if address.path:
+        Path(address.path).unlink(missing_ok=True)
 
 
 def _command_line(command: Command) -> str:

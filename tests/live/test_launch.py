@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import processes
+from wsgi_gauntlet.harness import discover, processes
 from wsgi_gauntlet.harness.errors import (
     ServerDidNotStart,
 )
 from wsgi_gauntlet.harness.ready import State, ask
 
+from ..needed import installed
 from .launching import PATIENCE, alive, plan, running, running_quietly, until
 
 pytestmark = pytest.mark.live
@@ -93,6 +94,32 @@ async def test_restarting_gives_a_fresh_process_under_the_same_name(folder: Path
         assert server.history[1] == "restarted (signal SIGSEGV)"
         await server.restart()
         assert server.history[3] == "restarted (it still ran)"
+
+
+async def test_restarting_in_place_gives_a_fresh_process_on_the_same_port(folder: Path) -> None:
+    async with running(plan(), folder) as server:
+        before, address = server.pid, server.address
+        await server.restart_in_place()
+        assert server.pid != before
+        assert not alive(before)
+        assert server.address == address
+        answer = await ask(address, "/nonce", server.nonce)
+        assert (answer.state, answer.pid) == (State.READY, server.pid)
+        assert server.history[-1] == "stopped and started again in its place"
+        os.kill(server.pid, signal.SIGKILL)
+        await until(lambda: not server.alive)
+        await server.restart_in_place()
+        assert server.alive
+
+
+async def test_a_front_goes_on_while_the_server_behind_it_is_restarted_in_place(folder: Path) -> None:
+    async with running(installed(discover.plan("nginx:unix+waitress")), folder) as server:
+        front, before = server.pid, set(server.processes())
+        await server.restart_in_place()
+        assert server.pid == front
+        answer = await ask(server.address, "/nonce", server.nonce)
+        assert answer.state is State.READY
+        assert answer.pid not in before
 
 
 async def test_reloading_that_brings_no_new_process_is_said_so(folder: Path) -> None:
