@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from .catalog import Scenario
-from .errors import GauntletError, ServerTrouble, Unsupported
+from .errors import GauntletError, NoSuchPage, ServerTrouble, TargetRefused, Unsupported
 from .launch import Plan
 from .load.arena import Arena
+from .load.limits import ran_out
 from .model import Grade, Load
 from .progress import Listener
 
@@ -20,13 +21,14 @@ class Narrowing:
     """What the command line asks of every scenario: `full` parameters, and some of them replaced.
 
     `clients` is the largest number of adverse clients, `duration` the seconds under them, `rate` healthy arrivals
-    a second.
+    a second. `page` is what healthy users ask an app of the user's own for.
     """
 
     full: bool = False
     clients: int | None = None
     duration: float | None = None
     rate: float | None = None
+    page: str = "/"
 
     def parameters(self, scenario: Scenario) -> dict[str, Any]:
         """Return the parameters of `scenario`, narrowed."""
@@ -46,27 +48,57 @@ class Range:
 
 
 async def load(cells: Sequence[tuple[Plan, Scenario]], narrowing: Narrowing, where: Range) -> None:
-    """Run each scenario of `cells` on its server, in the given order."""
+    """Run each scenario of `cells` on its server, in the given order.
+
+    A server that does not start and a target that no longer proves itself are not tried again. Raises NoSuchPage,
+    which is so for every scenario.
+    """
     lost: set[str] = set()
     for plan, scenario in cells:
         if plan.name in lost:
             continue
         parameters = narrowing.parameters(scenario)
-        arena = Arena(plan, parameters, scratch=where.scratch, logs=where.logs, progress=_teller(where, plan, scenario))
+        arena = Arena(
+            plan,
+            parameters,
+            scratch=where.scratch,
+            logs=where.logs,
+            progress=_teller(where, plan, scenario),
+            page=narrowing.page,
+        )
         where.listener.working(plan.name, scenario.id, 0.0)
         try:
-            cell = await scenario.run(arena)
-        except Unsupported as reason:
-            cell = _without(plan, scenario, parameters, Grade.UNSUPPORTED, str(reason))
-        except ServerTrouble as trouble:
-            where.stranded(plan, str(trouble))
-            lost.add(plan.name)
-            continue
-        except GauntletError as problem:
-            cell = _without(plan, scenario, parameters, Grade.ERROR, str(problem))
-        except Exception as problem:  # noqa: BLE001 - a fault of ours in one cell must not cost the others
-            cell = _without(plan, scenario, parameters, Grade.ERROR, f"{type(problem).__name__}: {problem}")
+            cell = arena.seen_out(await scenario.run(arena))
+        except Exception as raised:  # noqa: BLE001 - a fault of ours in one cell must not cost the others
+            problem = _told(raised)
+            if isinstance(problem, NoSuchPage):
+                raise problem from None
+            if isinstance(problem, ServerTrouble | TargetRefused):
+                where.stranded(plan, str(problem))
+                lost.add(plan.name)
+            if isinstance(problem, ServerTrouble):
+                continue
+            grade, note = _instead(problem)
+            cell = _without(plan, scenario, parameters, grade, note)
         where.measured(cell)
+
+
+def _told(problem: Exception) -> Exception:
+    """Return what can be told of a group of errors, as a nursery raises them; anything else as it is."""
+    if not isinstance(problem, ExceptionGroup):
+        return problem
+    leaves = [_told(each) for each in problem.exceptions]
+    explained = [each for each in leaves if isinstance(each, GauntletError | Unsupported)]
+    return next(iter(explained), problem if len(leaves) > 1 else leaves[0])
+
+
+def _instead(problem: Exception) -> tuple[Grade, str]:
+    """Return what a cell is told as whose scenario raised `problem`."""
+    if isinstance(problem, Unsupported):
+        return Grade.UNSUPPORTED, str(problem)
+    if limit := ran_out(problem):
+        return Grade.INVALID, limit
+    return Grade.ERROR, str(problem) if isinstance(problem, GauntletError) else f"{type(problem).__name__}: {problem}"
 
 
 def _teller(where: Range, plan: Plan, scenario: Scenario) -> Callable[[float | None, str], None]:

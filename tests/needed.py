@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from typing import NoReturn
 
 import pytest
@@ -32,3 +33,12 @@ def installed(plan: Plan) -> Plan:
     """Return `plan`, whose server and front must be there."""
     why, get = discover.missing(plan)
     return absent(f"{plan.name}: {why}; get it with: {get}") if why else plan
+
+
+def own_network() -> list[str]:
+    """Return the words in front of a command line that give it a network of its own, whose loopback is still down."""
+    program("ip", package="iproute2")
+    words = [program("unshare", package="util-linux"), "--user", "--map-root-user", "--net"]
+    if subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
+        absent("this machine gives no network namespaces to ordinary users: sysctl kernel.unprivileged_userns_clone=1")
+    return words

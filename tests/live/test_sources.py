@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 
 import pytest
 
-from ..needed import absent
+from ..needed import own_network
 
 pytestmark = pytest.mark.live
 
@@ -51,13 +50,7 @@ print(json.dumps([found.ok, found.connects, found.ports_out, sorted(seen), healt
 
 def lane(host: str, connections: int) -> tuple[int, int, int, list[str], bool, str]:
     """Run a closed loop where each address has PORTS local ports."""
-    for tool, package in (("unshare", "util-linux"), ("ip", "iproute2")):
-        if not shutil.which(tool):
-            absent(f"no {tool} on PATH; install Debian's package {package}")
-    own_network = ["unshare", "--user", "--map-root-user", "--net"]
-    if subprocess.run([*own_network, "true"], capture_output=True, check=False).returncode:
-        absent("this machine gives no network namespaces to ordinary users: sysctl kernel.unprivileged_userns_clone=1")
-    argv = [*own_network, sys.executable, "-c", SCRIPT, host, str(PORTS), str(connections)]
+    argv = [*own_network(), sys.executable, "-c", SCRIPT, host, str(PORTS), str(connections)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     found: tuple[int, int, int, list[str], bool, str] = tuple(json.loads(done.stdout))

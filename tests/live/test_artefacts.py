@@ -1,0 +1,118 @@
+"""What makes figures misleading, provoked by servers that do it, through whole scenarios; a sound server is free of it.
+
+Running out of local ports is provoked twice: a kernel's answer that is made up, and a network with a handful of ports.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trio
+
+from wsgi_gauntlet.harness.model import Grade, Load, Outcome
+
+from ..flawed.adapter import plan
+from ..needed import own_network
+from .proving import measured, proved
+
+pytestmark = pytest.mark.live
+
+LANE = {"clients": 16, "factor": 16, "duration": 0.4}
+
+USERS = {"clients": 2, "baseline": 1.0, "duration": 1.5, "recovery": 3.0, "budget": 0.1}
+
+OFTEN = 60
+"""Requests a second: kept connections are asked again so soon that the client's kernel delays its ACKs."""
+
+
+@pytest.mark.parametrize(
+    ("flaw", "words"),
+    [
+        ("sound", []),
+        ("nagle", ["Nagle's algorithm meets a delayed ACK"]),
+        ("wrong_body 10", ["answers had a wrong body", "a body of the right length that differs from byte 0 on"]),
+        ("closes said", ["the server closed the connection after each answer"]),
+        ("closes silent", ["the server closed the connection after each answer", "closed kept connections without"]),
+        ("half_hearted 2", ["Little's law does not hold"]),
+    ],
+)
+async def test_in_a_closed_loop(flaw: str, words: list[str], folder: Path) -> None:
+    cell = await proved("throughput", plan(*flaw.split()), folder, **LANE)
+    assert len(cell.artefacts) == len(words)
+    for told, expected in zip(cell.artefacts, words, strict=True):
+        assert expected in told
+
+
+async def test_in_what_users_get(folder: Path) -> None:
+    cells: dict[str, Load] = {}
+
+    async def one(flaw: str, rate: float) -> None:
+        cells[flaw] = await proved("slow-headers/byte", plan(*flaw.split()), folder, rate=rate, **USERS)
+
+    for rate, flaws in ((OFTEN, ("sound", "nagle")), (20, ("wrong_body 5", "closes said", "closes silent"))):
+        async with trio.open_nursery() as nursery:
+            for flaw in flaws:
+                nursery.start_soon(one, flaw, rate)
+    assert cells["sound"].artefacts == ()
+    (nagle,) = cells["nagle"].artefacts
+    assert "of the answers took 40 ms: Nagle's algorithm" in nagle
+    (wrong,) = cells["wrong_body 5"].artefacts
+    assert "answers had a wrong body" in wrong
+    assert cells["wrong_body 5"].grade is Grade.INCONCLUSIVE  # it is wrong without any slow client
+    for how in ("said", "silent"):
+        (closed,) = cells[f"closes {how}"].artefacts
+        assert "kept no connection alive" in closed
+        # A request on a connection that was closed under it goes out again, as a browser's does: no user is blamed.
+        assert cells[f"closes {how}"].goodput == 1.0
+
+
+async def test_no_local_port_left_in_a_closed_loop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = itertools.count()
+
+    class FewPorts(socket.socket):
+        def connect_ex(self, address: object) -> int:
+            return super().connect_ex(address) if next(count) < 5 else errno.EADDRNOTAVAIL  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "socket", FewPorts)
+    cell = await measured("throughput", plan("sound"), folder, **LANE)
+    assert cell.grade is Grade.INVALID
+    assert cell.generator is not None
+    assert cell.generator.why.startswith("the machine ran out of local ports")
+    assert any(told.startswith("the machine ran out of local ports") for told in cell.artefacts)
+    assert cell.phases[-1].outcomes[Outcome.OK] > 0
+
+
+IN_A_NETWORK_OF_ITS_OWN = """
+import json, subprocess, sys
+from pathlib import Path
+import trio
+sys.path.insert(0, sys.argv[1])
+from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness.progress import Listener
+from wsgi_gauntlet.harness.rounds import Narrowing, Range, load
+from tests.flawed.adapter import plan
+
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("40000 40127")
+class Nobody(Listener): pass
+folder, cells = Path(sys.argv[2]), []
+where = Range(folder / "scratch", folder / "logs", Nobody(), cells.append, lambda *_: None)
+trio.run(load, [(plan("sound"), discover.scenario("slow-headers/byte"))], Narrowing(), where)
+print(json.dumps([cells[0].grade, cells[0].note]))
+"""
+
+
+def test_no_local_port_left_for_slow_clients(folder: Path) -> None:
+    argv = [*own_network(), sys.executable, "-c", IN_A_NETWORK_OF_ITS_OWN, str(Path(__file__).parents[2]), str(folder)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    grade, note = json.loads(done.stdout)
+    assert grade == Grade.INVALID
+    assert "no more open files, local ports or memory for clients (Cannot assign requested address)" in note
