@@ -58,7 +58,7 @@ class FirstByte:
     def live(self, dial: Dial) -> Script:
         """Send one byte."""
         link = yield from dial()
-        yield from link.send(_head(self.target, self.authority)[:1])
+        yield from link.send(browser_head(self.target, self.authority)[:1])
         yield from link.silence(math.inf)
 
 
@@ -73,10 +73,8 @@ class DrippedHead:
     def live(self, dial: Dial) -> Script:
         """Drip. The first byte goes out at once."""
         link = yield from dial()
-        for line in _endless_head(self.target, self.authority):
-            for at in range(len(line)):
-                yield from link.send(line[at : at + 1])
-                yield from link.silence(self.interval)
+        lines = _endless_head(self.target, self.authority)
+        yield from link.drip((line[at : at + 1] for line in lines for at in range(len(line))), self.interval)
 
 
 @dataclass(frozen=True)
@@ -90,9 +88,7 @@ class DrippedLines:
     def live(self, dial: Dial) -> Script:
         """Send line after line. The first goes out at once."""
         link = yield from dial()
-        for line in _endless_head(self.target, self.authority):
-            yield from link.send(line)
-            yield from link.silence(self.interval)
+        yield from link.drip(_endless_head(self.target, self.authority), self.interval)
 
 
 @dataclass(frozen=True)
@@ -111,7 +107,7 @@ class SlowReader:
     def live(self, dial: Dial) -> Script:
         """Ask, and read until the server has had enough."""
         link = yield from dial(self.window)
-        yield from link.send(_head(self.target, self.authority))
+        yield from link.send(browser_head(self.target, self.authority))
         while True:
             yield from link.idle(self.interval)
             yield from link.read(self.bytes_each)
@@ -150,7 +146,7 @@ class BadWifi:
                 link = yield from dial(self.window)
 
     def _open_page(self, link: SlowLink) -> Script:
-        head = _head(self.target, self.authority)
+        head = browser_head(self.target, self.authority)
         size = -(-len(head) // self.pieces)
         for at in range(0, len(head), size):
             yield from link.send(head[at : at + size])
@@ -168,10 +164,13 @@ class BadWifi:
                     raise
 
 
-def _head(target: str, authority: str) -> bytes:
-    # About what a phone's browser sends; its length is what makes it come in several packets on a bad network.
+def browser_head(target: str, authority: str, method: str = "GET", more: str = "") -> bytes:
+    """Return a request's head, about as a phone's browser sends it, with the lines `more` in it.
+
+    Its length is what makes it come in several packets on a bad network.
+    """
     return (
-        f"GET {target} HTTP/1.1\r\nHost: {authority}\r\nConnection: keep-alive\r\n"
+        f"{method} {target} HTTP/1.1\r\nHost: {authority}\r\nConnection: keep-alive\r\n{more}"
         "User-Agent: Mozilla/5.0 (Linux; Android 14) wsgi-gauntlet\r\n"
         "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n"
         "Accept-Encoding: identity\r\nAccept-Language: en-GB,en;q=0.9\r\n\r\n"

@@ -8,11 +8,11 @@ arrive. For the search: `probe` seconds for each number tried, `budget` seconds 
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..model import Grade, Load, Phase, Step
+from ..model import Grade, Load, Measure, Phase, Step
 from ..stats import slowdown
 from .arena import Arena
 from .artefacts import artefacts
@@ -44,6 +44,9 @@ when the server frees itself; the first to do so, gunicorn, takes 30 s."""
 CONNECTIONS = 2
 """Connections that one slow client has at most."""
 
+Look = Callable[[Course], Awaitable[Sequence[Measure]]]
+"""What a scenario finds out for itself while all of the slow clients are there."""
+
 
 @dataclass(frozen=True)
 class Siege:
@@ -70,17 +73,19 @@ async def besiege(
     *,
     visit: Visit = Visit(),  # noqa: B008 - frozen
     searching: bool = True,
+    look: Look | None = None,
 ) -> Load:
     """Hold slow clients against a fresh server and return what its other users got.
 
     `note` puts it into words. Without `searching` the phase under slow clients has its full length and N* is left
-    open. A round in which the generator was late is thrown away, and there is one more. Raises what launching raises.
+    open. `look` is called at the end of the phase under slow clients, for measures of the scenario's own. A round in
+    which the generator was late is thrown away, and there is one more. Raises what launching raises.
     """
     for name in arena.parameters:
         arena.number(name)
     room_for(arena.count("clients"), CONNECTIONS)
     for _ in range(ROUNDS):
-        cell = await _round(arena, scenario, persona, note, visit, searching=searching)
+        cell = await _round(arena, scenario, persona, note, visit, searching=searching, look=look)
         if cell.grade is not Grade.INVALID:
             break
         arena.progress(0.0, "the generator was late; once more")
@@ -95,6 +100,7 @@ async def _round(
     visit: Visit,
     *,
     searching: bool,
+    look: Look | None,
 ) -> Load:
     clients = arena.count("clients")
     rate, per_second = arena.number("rate"), arena.number("per_second")
@@ -107,6 +113,7 @@ async def _round(
         during = await c.phase("crowd", duration, hurry=searching and duration < PATIENT)
         paid = cost(idle, came, await c.usage(), clients)
         reaped = c.crowd.reaped()
+        measures = tuple(await look(c)) if look else ()
         health = c.cohort.health(before, during)
         patience = arena.number("recovery")
         recovered = await c.recover(before.p99, patience)
@@ -132,6 +139,7 @@ async def _round(
             samples=tuple(sorted(c.cohort.samples, key=lambda each: each.intended)),
             crowd=c.timeline(),
             percentiles=c.percentiles(),
+            measures=measures,
             conditions={
                 "healthy requests/s": round(c.rate, 1),
                 "open files": resource.getrlimit(NOFILE)[0],

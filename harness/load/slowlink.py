@@ -15,7 +15,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 
 from ..address import Address
 from ..errors import Unsupported
@@ -31,6 +31,8 @@ LAST_WORDS = 2.0
 
 KEPT = 4096
 """Bytes of a server's last words that are looked at."""
+
+CONTINUE = 100
 
 BROKEN = select.EPOLLHUP | select.EPOLLERR
 ENDED = BROKEN | select.EPOLLRDHUP
@@ -136,6 +138,20 @@ class SlowLink:
                 raise (yield from self._last_words()) from None
             data = data[count:]
 
+    def drip(self, pieces: Iterable[bytes], interval: float) -> Script:
+        """Send one of `pieces` after the other, with `interval` seconds of silence behind each."""
+        wait = interval, self
+        for piece in pieces:
+            try:
+                count = self._sock.send(piece)
+            except OSError:
+                count = 0
+            if count != len(piece):
+                yield from self.send(piece[count:])
+            self.wanted = SAID
+            if (yield wait) and not self._quiet():
+                raise (yield from self._last_words())
+
     def silence(self, seconds: float) -> Script:
         """Wait in the middle of a request, when no server has anything to say yet."""
         until = time.monotonic() + seconds
@@ -168,6 +184,28 @@ class SlowLink:
             if not data:
                 raise Dropped("FIN")
             return data
+
+    def invited(self, seconds: float) -> Generator[Wait, bool, bool]:
+        """Wait up to `seconds` for the 100 (Continue) that a client asked for, take it off and return whether it came.
+
+        Raises Dropped where a final answer comes in its place.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            self.wanted = SAID
+            if not (yield max(0.0, until - time.monotonic()), self):
+                return False
+            if self._quiet():
+                continue
+            with contextlib.suppress(OSError):
+                head, ended, _ = self._sock.recv(KEPT, socket.MSG_PEEK).partition(b"\r\n\r\n")
+                if ended and _status(head) == CONTINUE:
+                    self._sock.recv(len(head) + len(ended))
+                    return True
+                if head and not ended and not self.ready & ENDED:
+                    self.ready &= ~select.EPOLLIN
+                    continue
+            raise (yield from self._last_words())
 
     def close(self) -> None:
         """Close it as a phone does that goes away; again is harmless."""

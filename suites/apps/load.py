@@ -15,13 +15,13 @@ DEFAULT_SIZE = 2000
 BLOCK = 65536
 """Bytes of one block of a page."""
 
-LARGEST = 1 << 30
+LARGEST_PAGE = 1 << 30
 """Bytes that a page is cut to; a slip in a scenario must not fill a disk or a network."""
 
 
 def page(call: Call) -> Any:
     """Answer exactly `size` bytes that begin with `n` and a newline, after `wait` ms asleep and `work` ms of CPU."""
-    size = min(max(call.number("size", DEFAULT_SIZE), 0), LARGEST)
+    size = min(max(call.number("size", DEFAULT_SIZE), 0), LARGEST_PAGE)
     _spend(call.number("wait", 0) / 1000.0, call.number("work", 0) / 1000.0)
     start = (call.query.get("n", "") + "\n").encode("latin-1", "replace")[:size]
     call.start(headers=[("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(size))])
@@ -31,13 +31,14 @@ def page(call: Call) -> Any:
 
 
 def sink(call: Call) -> list[bytes]:
-    """Read the whole body and answer `LENGTH SHA256HEX`."""
-    length, digest = 0, hashlib.sha256()
+    """Read the whole body and answer `LENGTH SHA256HEX`; X-Gauntlet-Waited has the seconds that reading it took."""
+    length, digest, began = 0, hashlib.sha256(), time.perf_counter()
     for piece in pieces(call.environ):
         length += len(piece)
         digest.update(piece)
+    waited = f"{time.perf_counter() - began:.6f}"
     body = f"{length} {digest.hexdigest()}\n".encode("ascii")
-    call.start(headers=[TEXT, ("Content-Length", str(len(body)))])
+    call.start(headers=[TEXT, ("Content-Length", str(len(body))), ("X-Gauntlet-Waited", waited)])
     return [body]
 
 

@@ -98,7 +98,9 @@ def test_a_pages_blocks_are_bounded() -> None:
 @pytest.mark.parametrize("size", [0, 5, 70000])
 def test_sink_reads_by_length(size: int) -> None:
     data = b"x" * size
-    assert run("/sink", data)[1] == f"{size} {hashlib.sha256(data).hexdigest()}\n".encode()
+    server, body = run("/sink", data)
+    assert body == f"{size} {hashlib.sha256(data).hexdigest()}\n".encode()
+    assert 0 <= float(dict(server.headers)["X-Gauntlet-Waited"]) < 60
 
 
 def test_sink_reads_to_the_end_of_a_stream_that_says_it_has_one() -> None:
