@@ -1,0 +1,166 @@
+"""What the lanes say of time, against what is known of it: raw samples, and a server that stalls for a known time."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import Any, SupportsIndex
+
+import pytest
+
+from wsgi_gauntlet.harness import stats
+from wsgi_gauntlet.harness.histogram import Histogram
+from wsgi_gauntlet.harness.load import fastlane, openlane
+from wsgi_gauntlet.harness.load.connections import Connections
+from wsgi_gauntlet.harness.load.lane_result import LaneResult
+from wsgi_gauntlet.harness.load.pacing import Poisson, Uniform, schedule
+from wsgi_gauntlet.harness.load.shards import closed_loops, open_loops
+
+from .lane_servers import BODY, REQUEST, always, answer, requests, serving
+
+pytestmark = pytest.mark.live
+
+Q = (0.0, 0.1, 0.5, 0.9, 0.99, 0.999, 1.0)
+
+STALL = 0.5
+
+TRIES = 5
+"""Of a comparison of times: another program may have had the core."""
+
+
+class Recorder(Histogram):
+    """Keeps every value beside its count."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.raw: list[int] = []
+
+    def record(self, nanoseconds: int, times: int = 1) -> None:
+        self.raw += [nanoseconds] * times
+        super().record(nanoseconds, times)
+
+
+class Started(list[int]):
+    """Times at which requests began, by descriptor: the next one begins when the last one's answer is there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.raw: list[int] = []
+
+    def __setitem__(self, fd: SupportsIndex | slice, now: Any) -> None:
+        last = self[fd]
+        if last:
+            self.raw.append(now - last)
+        super().__setitem__(fd, now)
+
+
+async def test_a_closed_loops_percentiles_are_those_of_the_raw_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = Started()
+
+    class Recording(Connections):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self.started = started
+
+    monkeypatch.setattr(fastlane, "Connections", Recording)
+    with serving(always(answer())) as address:
+        found = await closed_loops(address, REQUEST, body=BODY, connections=5, seconds=0.4, processes=1)
+    assert len(started.raw) == found.ok > 100
+    for q in Q:
+        assert found.latency.quantile(q) == pytest.approx(stats.quantile(started.raw, q) / 1e9, rel=0.01)
+
+
+async def test_an_open_loops_percentiles_are_those_of_the_raw_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openlane, "Histogram", Recorder)
+    with serving(always(answer())) as address:
+        found = await open_loops(
+            address, REQUEST, body=BODY, pacer=Poisson(500, 1), seconds=0.5, connections=20, processes=1
+        )
+    for histogram in (found.latency, found.service, found.lateness):
+        assert isinstance(histogram, Recorder)
+        assert len(histogram.raw) == found.ok > 100
+        for q in Q:
+            exact = stats.quantile(histogram.raw, q) / 1e9
+            assert histogram.quantile(q) == pytest.approx(exact, rel=0.01, abs=1e-9)
+
+
+class Stalling:
+    """Answers at once, but for one time of STALL seconds that begins with the request number `at`."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+        self._lock = threading.Lock()
+        self._open = threading.Event()
+        self._open.set()
+        self._seen = 0
+        self.began = self.ended = 0.0
+
+    def __call__(self, conn: socket.socket, _number: int) -> None:
+        for _ in requests(conn):
+            with self._lock:
+                self._seen += 1
+                first = self._seen == self._at
+                if first:
+                    self._open.clear()
+                    self.began = time.monotonic()
+            if first:
+                time.sleep(STALL)
+                self.ended = time.monotonic()
+                self._open.set()
+            self._open.wait()
+            conn.sendall(answer())
+
+
+async def stalled(rate: float, seconds: float) -> tuple[LaneResult, list[float]]:
+    """Return what an open loop of that rate measured of a stalling server, and the latencies by arithmetic."""
+    behave = Stalling(at=int(rate * 0.2))
+    with serving(behave) as address:
+        found = await open_loops(
+            address,
+            REQUEST,
+            body=BODY,
+            pacer=Uniform(rate),
+            seconds=seconds,
+            connections=int(rate),
+            processes=2,
+            window=0.1,
+        )
+    due = [found.began + at for at in schedule(Uniform(rate), seconds)]
+    # Whoever comes within the stall waits for its end, and nobody else waits at all.
+    return found, [max(0.0, behave.ended - at) if at >= behave.began - 1 / rate else 0.0 for at in due]
+
+
+async def test_who_comes_while_the_server_stalls_waits_as_long_as_arithmetic_says() -> None:
+    errors: dict[float, float] = {}
+    for _ in range(TRIES):
+        found, predicted = await stalled(rate=100, seconds=1.2)
+        assert found.ok == len(predicted) == 119
+        # 40 % of the requests are due in the stall. Without correction all but a few would seem to be quick.
+        quantiles = (0.8, 0.9, 0.95, 0.99, 1.0)
+        errors = {q: found.latency.quantile(q) / stats.quantile(predicted, q) - 1 for q in quantiles}
+        if all(abs(error) <= 0.02 for error in errors.values()):
+            break
+    else:
+        pytest.fail(f"the latencies differ from the predicted ones by {errors}")
+    share = sum(each > 0.01 for each in predicted) / len(predicted)
+    assert found.latency.share(0.01, 10) == pytest.approx(share, abs=0.02)
+    worst = [mark[0] for each in found.windows if (mark := each.quantile(1.0))]
+    # The stall begins at 0.2 s: the window that begins there has the longest wait, those after it 0.1 s less each.
+    assert worst.index(max(worst)) in (1, 2)
+    assert max(worst) == pytest.approx(max(predicted), rel=0.02)
+    assert worst[-1] < STALL / 2
+
+
+async def test_a_closed_loop_is_service_time_and_is_not_corrected() -> None:
+    with serving(Stalling(at=40)) as address:
+        found = await closed_loops(address, REQUEST, body=BODY, connections=2, seconds=1.0, processes=2)
+    # Two requests met the stall: the loop asked nothing else meanwhile. That is what it is for, and what it says.
+    assert found.latency.share(STALL * 0.9, 10) * found.ok <= 2.5
+    assert found.latency.quantile(0.9) < STALL / 2
+    assert found.latency.quantile(1.0) >= STALL * 0.99
+    assert found.service is found.latency
+    assert found.offered is None
+    assert found.lateness is None
