@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from ..harness.model import Grade, Load, Phase, Results, ScenarioInfo, Step
-from . import answer, charts, samples, svg, tally, words
+from . import answer, bars, curves, panels, samples, svg, tally, words
 from .bounds import cut_text
 from .sections.names import Names
 from .visible import clean, line, opening
 
 _ESCAPES = re.compile(r"(?:\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|[rntvf\\]))+")
+
+SMALL = 300
+"""Good answers in a panel of a scenario that is not the opening picture: a page has hundreds of them."""
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 """Column heads, and rows whose first field names the server."""
@@ -31,7 +34,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Panel:
-    """One server's part of the opening picture."""
+    """One server over the time of a scenario; `doubt` is the grade's word where it is no finding."""
 
     server: str
     told: str
@@ -68,15 +71,28 @@ class Row:
     phases: Table
     steps: Table
     log: Markup
+    reaped: str
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One scenario: `columns` are only those that some server has a figure for."""
+    """One scenario: `columns` are only those that some server has a figure for.
+
+    `panels` show its servers over time, unless it is the opening picture; `samples`, `windows`, `crowd` and `usage`
+    say what is in them, for the key. `measures` has a row for each figure of its own, `notes` what to know of them.
+    """
 
     id: str
     info: ScenarioInfo
+    pictured: bool
+    panels: Sequence[Panel]
+    samples: bool
+    windows: bool
+    crowd: bool
+    usage: bool
     charts: Sequence[Chart]
+    measures: Table | None
+    notes: Sequence[tuple[str, str]]
     columns: Sequence[str]
     rows: Sequence[Row]
 
@@ -88,28 +104,51 @@ def picture(results: Results) -> Picture | None:
         return None
     info, cells = tally.scenarios(results)[name]
     cells = [each for each in cells if each.samples]
-    shared = samples.frame(cells)
-    panels = []
-    for number, load in enumerate(cells):
-        told = f"{words.percent(load.goodput)} answered in time, {words.grade(load)}"
-        title = f"{line(load.server)}: latency over time; {told}"
-        drawn = svg.inline(charts.latency(load, shared), f"p{number}", title)
-        panel = Markup(drawn)  # noqa: S704 - escaped by matplotlib and svg.py
-        mark = words.GRADES[load.grade].sign
-        panels.append(Panel(load.server, told, line(load.note, 600), mark, load.grade.value, panel))
     heads = ["server", "phase", "requests", "goodput", "p50", "p99", "longest"]
-    return Picture(
-        info, opening(info.summary), panels, (heads, [[load.server, *row] for load in cells for row in _phases(load)])
-    )
+    rows = [[load.server, *row] for load in cells for row in _phases(load)]
+    return Picture(info, opening(info.summary), _panels("p", cells, samples.DRAWN), (heads, rows))
 
 
 def scenarios(results: Results, names: Names) -> list[Scenario]:
     """Return every scenario that has a cell."""
     found = []
+    first = answer.headline(results)
     for name, (info, cells) in tally.scenarios(results).items():
         columns, fields = _columns(cells)
         rows = [_row(each, fields[place], names) for place, each in enumerate(cells)]
-        found.append(Scenario(names.scenario(name), info, _charts(names.scenario(name), cells), columns, rows))
+        anchor = names.scenario(name)
+        measures, notes = _measures(cells)
+        over_time = [] if name == first else [each for each in cells if each.samples or each.windows]
+        found.append(
+            Scenario(
+                anchor,
+                info,
+                name == first,
+                _panels(f"{anchor}-t", over_time, SMALL),
+                any(each.samples for each in over_time),
+                any(each.windows for each in over_time),
+                any(each.crowd for each in over_time),
+                any(window.rss for each in over_time for window in each.windows),
+                _charts(anchor, cells),
+                measures,
+                notes,
+                columns,
+                rows,
+            )
+        )
+    return found
+
+
+def _panels(name: str, cells: Sequence[Load], most: int) -> list[Panel]:
+    shared = samples.frame(cells)
+    found = []
+    for place, load in enumerate(cells):
+        told = f"{words.percent(load.goodput)} answered in time, {words.grade(load)}"
+        drawn = panels.over_time(load, shared, most)
+        chart = svg.inline(drawn, f"{name}{place}", f"{line(load.server)}: latency over time; {told}")
+        mark = words.GRADES[load.grade]
+        escaped = Markup(chart)  # noqa: S704 - escaped by matplotlib and svg.py
+        found.append(Panel(load.server, told, line(load.note, 600), mark.sign, load.grade.value, escaped))
     return found
 
 
@@ -118,33 +157,36 @@ def _charts(name: str, cells: Sequence[Load]) -> list[Chart]:
     curve = [each for each in cells if any(step.goodput is not None for step in each.steps)]
     rated = [each for each in cells if any(step.rate is not None for step in each.steps)]
     if rated:
-        drawn = charts.throughput(rated)
-        rows = [[each.server, str(step.clients), words.rate(step.rate)] for each in rated for step in each.steps]
+        rows = [[each.server, f"{step.clients:,}", words.rate(step.rate)] for each in rated for step in each.steps]
         table: Table = (["server", "connections", "requests"], rows)
-        found.append(_chart(drawn, f"{name}-rate", "Requests per second against connections", table))
+        title = "Requests per second against connections"
+        found.append(_chart(curves.throughput(rated), f"{name}-rate", title, table))
     elif curve:
-        drawn = charts.slow(curve)
         rows = [
-            [each.server, str(step.clients), words.percent(step.goodput), "collapsed" if step.collapsed else ""]
+            [each.server, f"{step.clients:,}", words.percent(step.goodput), "collapsed" if step.collapsed else ""]
             for each in curve
             for step in sorted(each.steps, key=lambda step: step.clients)
         ]
         table = (["server", "slow clients", "goodput", ""], rows)
         title = "What the healthy users got against the number of slow clients; N* marks the collapse"
-        found.append(_chart(drawn, f"{name}-slow", title, table))
+        found.append(_chart(bars.against_clients(curve), f"{name}-slow", title, table))
     else:
         known = [each for each in cells if each.goodput is not None]
         if known and any(each.grade is not Grade.MEASURED for each in known):
             ordered = sorted(known, key=lambda each: -(each.goodput or 0))
             table = (["server", "goodput"], [[each.server, words.percent(each.goodput)] for each in ordered])
-            found.append(
-                _chart(charts.goodput(known), f"{name}-good", "Goodput: requests answered right and in time", table)
-            )
-    tails = [each for each in cells if each.percentiles]
+            title = "Goodput: requests answered right and in time"
+            found.append(_chart(bars.goodput(known), f"{name}-good", title, table))
+    tails = [each for each in cells if curves.tail(each).points]
     if tails:
         closed = any(step.rate for each in tails for step in each.steps)
-        title = f"Latency by percentile {'at the best rate' if closed else 'while others are slow'}"
-        found.append(_chart(charts.percentiles(tails), f"{name}-tail", title, _tails(tails)))
+        adverse = any(each.crowd for each in tails)
+        when = "at the best rate" if closed else "while others are slow" if adverse else "from the intended send time"
+        found.append(_chart(curves.percentiles(tails), f"{name}-tail", f"Latency by percentile, {when}", _tails(tails)))
+    paid = [each for each in cells if each.cost and each.cost.clients]
+    if paid:
+        title = "What one slow client costs the server"
+        found.append(_chart(bars.costs(paid), f"{name}-cost", title, _paid(paid)))
     return found
 
 
@@ -153,15 +195,47 @@ def _chart(drawn: str, name: str, title: str, table: Table) -> Chart:
 
 
 def _tails(cells: Sequence[Load]) -> Table:
-    asked = (50.0, 90.0, 99.0, 99.9)
+    asked = (50.0, 90.0, 99.0, 99.9, 99.99)
     rows = []
     for load in cells:
-        phase = words.during(load)
-        curve = {
-            each.percentile: each.latency for each in load.percentiles if phase is None or each.phase == phase.name
-        }
-        rows.append([load.server, *(words.duration(curve.get(each)) for each in asked)])
+        tail = curves.tail(load)
+        curve = dict(tail.points)
+        rows.append([load.server, *(words.duration(curve.get(each), at_least=each > tail.exact) for each in asked)])
     return ["server", *(f"{each:g} %" for each in asked)], rows
+
+
+def _paid(cells: Sequence[Load]) -> Table:
+    rows = []
+    for load in cells:
+        cost = load.cost
+        assert cost is not None
+        each = [words.number(value / cost.clients) for value in (cost.descriptors, cost.threads)]
+        cpu = words.duration(cost.cpu)
+        rows.append([load.server, f"{cost.clients:,}", words.size(cost.rss // cost.clients), *each, cpu])
+    return ["server", "slow clients", "memory each", "descriptors each", "threads each", "CPU in all"], rows
+
+
+def _measures(cells: Sequence[Load]) -> tuple[Table | None, list[tuple[str, str]]]:
+    """Return a row for each figure of the scenario's own with a column for each server, and their notes."""
+    names = list(dict.fromkeys(each.name for load in cells for each in load.measures))
+    having = [load for load in cells if load.measures]
+    if not names:
+        return None, []
+    by_cell = {(load.server, each.name): each for load in having for each in load.measures}
+    rows = [[name, *(words.measure(by_cell.get((load.server, name))) for load in having)] for name in names]
+    # The same note is told once, of all the servers that it is true of.
+    told: dict[tuple[str, str], list[str]] = {}
+    for name in names:
+        for load in having:
+            found = by_cell.get((load.server, name))
+            if found and found.note:
+                told.setdefault((name, found.note), []).append(load.server)
+    notes = [
+        (f"{line(name, 60)}{'' if len(servers) == len(having) else f' ({line(words.several(servers), 300)})'}",
+         line(note, 400))
+        for (name, note), servers in told.items()
+    ]  # fmt: skip
+    return (["measure", *(line(load.server, 40) for load in having)], rows), notes
 
 
 def _columns(cells: Sequence[Load]) -> tuple[list[str], list[list[str]]]:
@@ -172,26 +246,18 @@ def _columns(cells: Sequence[Load]) -> tuple[list[str], list[list[str]]]:
 
 def _fields(load: Load) -> dict[str, str]:
     phase = words.during(load)
-    rate = max((each.rate for each in load.steps if each.rate is not None), default=None)
+    cost = load.cost if load.cost and load.cost.clients else None
     return {
         "goodput": words.percent(load.goodput),
-        "best rate": words.rate(rate),
+        "best rate": words.rate(words.best_rate(load)),
         "p50": words.duration(phase.p50) if phase else words.MISSING,
         "p99": words.duration(phase.p99, at_least=phase.censored) if phase else words.MISSING,
         "slowdown": words.ratio(load.slowdown, at_least=load.slowdown_censored),
         "N*": str(load.collapse) if load.collapse is not None else words.MISSING,
         "recovery": words.duration(load.recovery),
-        "slow clients dropped": _reaped(load),
-        "memory each": words.size(load.cost.rss // max(load.cost.clients, 1)) if load.cost else words.MISSING,
+        "slow ones dropped": words.reaped(load),
+        "memory each": words.size(cost.rss // cost.clients) if cost else words.MISSING,
     }
-
-
-def _reaped(load: Load) -> str:
-    if load.reaped is None:
-        return words.MISSING
-    if load.reaped.how == "never":
-        return "never"
-    return f"{load.reaped.how} after {words.duration(load.reaped.after)}"
 
 
 def _row(load: Load, fields: Sequence[str], names: Names) -> Row:
@@ -211,6 +277,7 @@ def _row(load: Load, fields: Sequence[str], names: Names) -> Row:
          [[*row, _outcomes(phase)] for row, phase in zip(_phases(load), load.phases, strict=True)]),
         (["clients", "goodput", "p50", "p99", "rate", ""], [_step(each) for each in load.steps]),
         _marked(clean(cut_text(load.log, 6000)).strip("\n")),
+        words.reaped(load, share=True),
     )  # fmt: skip
 
 

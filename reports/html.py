@@ -18,7 +18,7 @@ from markupsafe import Markup
 from ..harness.model import Results, Verdict
 from ..harness.output import Output
 from . import answer, charts, figures, packing, words
-from .sections import aside, cells, environment, lint, matrix, pairs, summary
+from .sections import aside, cells, environment, lint, matrix, overview, pairs, summary
 from .sections.names import Names
 from .svg import DARK, LIGHT
 from .visible import clean, line
@@ -57,6 +57,7 @@ def _context(results: Results) -> dict[str, Any]:
         "servers": summary.rows(results, names),
         "summary_columns": summary.columns(results),
         "matrix": matrix.matrix(results, names),
+        "overview": overview.overview(results, names),
         "scenarios": loads,
         "groups": cells.groups(results, names),
         "evidence": packing.packed(results.checks, lambda each: each.verdict is Verdict.PASS),

@@ -11,27 +11,40 @@ from ..harness.model import Load, Outcome, Sample
 DRAWN = 1200
 """Answers drawn in one panel at most; more would only be ink. What went wrong is never thinned out."""
 
+SLOWEST = 0.02
+"""The share of the answers, the slowest, that is drawn whatever is thinned out: what a reader looks for."""
+
 
 @dataclass(frozen=True)
 class Frame:
-    """The axes that all panels of a scenario share, so that they can be compared. Seconds; `crowd` in clients."""
+    """The axes that all panels of a scenario share, so that they can be compared. Seconds; `crowd` in clients, `rate`
+    in requests per second, `rss` in bytes. What is 0 no panel of the scenario has."""
 
     last: float
     lowest: float
     highest: float
     crowd: int
+    rate: float = 0.0
+    rss: int = 0
+    descriptors: int = 0
 
 
 def frame(loads: Sequence[Load]) -> Frame:
-    """Return the frame that holds every sample of `loads`."""
+    """Return the frame that holds every sample and window of `loads`."""
     samples = [each for load in loads for each in load.samples]
+    windows = [each for load in loads for each in load.windows]
     ends = [phase.ended for load in loads for phase in load.phases] + [each.intended for each in samples]
-    times = [max(each.latency, 1e-5) for each in samples] or [0.001, 1.0]
+    ends += [each.at + each.seconds for each in windows]
+    told = [each.latency for each in samples] + [value for each in windows for value in (each.p50, each.p99) if value]
+    times = [max(each, 1e-5) for each in told] or [0.001, 1.0]
     return Frame(
-        max(ends, default=1.0),
+        max(ends, default=1.0) or 1.0,
         _below(min(times)),
         max(max(times) * 1.9, 1.0),
         max((clients for load in loads for _, clients in load.crowd), default=0),
+        max((each.offered for each in windows), default=0.0),
+        max((each.rss for each in windows), default=0),
+        max((each.descriptors for each in windows), default=0),
     )
 
 
@@ -46,12 +59,16 @@ def counted(load: Load) -> list[Sample]:
 
 
 def thinned(samples: Sequence[Sample], most: int = DRAWN) -> list[Sample]:
-    """Return at most about `most` of the answers, evenly over time, and all that went wrong."""
+    """Return at most about `most` of the answers, evenly over time, all of the slowest, and all that went wrong."""
     wrong = [each for each in samples if each.outcome is not Outcome.OK]
     good = [each for each in samples if each.outcome is Outcome.OK]
-    stride = max(1, math.ceil(len(good) / most))
     wrong_stride = max(1, math.ceil(len(wrong) / (2 * most)))
-    return sorted(good[::stride] + wrong[::wrong_stride], key=lambda each: each.intended)
+    if len(good) > most:
+        slow = sorted(good, key=lambda each: -each.latency)[: min(math.ceil(len(good) * SLOWEST), most // 2)]
+        kept = set(map(id, slow))
+        rest = [each for each in good if id(each) not in kept]
+        good = slow + rest[:: math.ceil(len(rest) / (most - len(slow)))]
+    return sorted(good + wrong[::wrong_stride], key=lambda each: each.intended)
 
 
 def _below(value: float) -> float:

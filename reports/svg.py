@@ -91,17 +91,24 @@ def _slim(body: str, *, keep_size: bool = False) -> str:
     if not keep_size:
         body = re.sub(r'(<svg [^>]*?) width="[^"]*"', r"\1", body, count=1)
         body = re.sub(r'(<svg [^>]*?) height="[^"]*"', r"\1", body, count=1)
-    # A marker's style stands on every one of its uses; once, on its definition, does the same.
-    styles: dict[str, str] = {}
-    for use in re.finditer(r'<use xlink:href="#([^"]+)"[^>]*? style="([^"]*)"', body):
-        styles.setdefault(use.group(1), use.group(2))
-    body = re.sub(r'(<use [^>]*?) style="[^"]*"', r"\1", body)
-    for marker, style in styles.items():
-        body = re.sub(rf'(<path id="{marker}" d="[^"]*")(?: style="[^"]*")?', rf'\1 style="{style}"', body)
-    body = body.replace("xlink:href=", "href=") if not keep_size else body
+    # Joins and ends are said where they matter; in a page a style of the drawing's own would be the whole page's.
+    body = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
     body = re.sub(r"font: (?:(bold|\d+) )?([\d.]+)px [^;\"]*", _font, body)
+    body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
+    body = re.sub(r' d="([^"]*)"', lambda found: f' d="{_short(found.group(1))}"', body)
     body = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d\.\d)\d+", r"\1", tag.group()), body)
-    return re.sub(r"\s*\n\s*", "\n", body)
+    body = re.sub(r"\s*\n\s*", "\n", body)
+    # Groups carry nothing but a name that nobody asks for, and a turn by nothing turns nothing.
+    body = re.sub(r'</?g(?: id="[^"]*")?>\n', "", body)
+    return re.sub(r' transform="rotate\(-?0 [^"]*"', "", body)
+
+
+def _short(path: str) -> str:
+    """Return a path's data to a tenth of a point; what a chart has most of, a dot, is a line of no length."""
+    path = re.sub(r"-?\d+\.\d+", lambda found: f"{float(found.group()):.1f}".removesuffix(".0"), path)
+    path = re.sub(r"\s*\n\s*", "", path).replace(" z", "z")
+    path = re.sub(r"([ML]) ", r"\1", path)
+    return re.sub(r"M(\S+ [^ L]+) ?L\1(?= ?[Mz]|$)", r"M\1h0", path).replace(" M", "M").replace(" L", "L").strip()
 
 
 def _font(found: re.Match[str]) -> str:

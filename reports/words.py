@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..harness.model import Grade, Load, Phase, Verdict
+from ..harness.model import Grade, Load, Measure, Phase, Verdict
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ GRADES: dict[Grade, Mark] = {
     Grade.IMMUNE: Mark("✓", "the others hardly notice"),
     Grade.DEGRADES: Mark("!", "the others get less, or later"),
     Grade.COLLAPSES: Mark("✗", "the others get almost nothing"),
-    Grade.WEDGED: Mark("✗", "and it did not recover"),
+    Grade.WEDGED: Mark("⊗", "the others get almost nothing, also afterwards"),
     Grade.MEASURED: Mark("·", "a figure, no right or wrong"),
-    Grade.INCONCLUSIVE: Mark("?", "the noise is wider than the threshold"),
-    Grade.INVALID: Mark("?", "the generator could not keep up"),
+    Grade.INCONCLUSIVE: Mark("≈", "the noise is wider than the threshold: no finding"),
+    Grade.INVALID: Mark("?", "the generator could not keep up: no finding"),
     Grade.UNSUPPORTED: Mark("–", "the server has no way to do it"),
     Grade.ERROR: Mark("E", "the harness's own fault, never the server's"),
 }
@@ -124,6 +124,47 @@ def size(count: int) -> str:
             return f"{_three(value) if value < 10 else f'{value:.0f}'}{JOINED}{unit}"
         value /= 1024
     return f"{value:,.1f}{JOINED}GiB"
+
+
+def number(value: float) -> str:
+    """Return a count, or a mean of counts, in three figures at most."""
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else _three(value)
+
+
+def measure(found: Measure | None) -> str:
+    """Return a scenario's own figure in its unit, as `≥ 5 s`, `1.2 MiB`, `3 lost requests`; `–` where there is none."""
+    if found is None or found.value is None:
+        return MISSING
+    match found.unit:
+        case "s":
+            return duration(found.value, at_least=found.censored)
+        case "bytes":
+            told = size(round(found.value))
+        case "requests/s" | "/s":
+            told = rate(found.value)
+        case "x" | "×":
+            return ratio(found.value, at_least=found.censored)
+        case "":
+            told = number(found.value)
+        case unit:
+            told = f"{number(found.value)}{JOINED}{unit}"
+    return f"≥{JOINED}{told}" if found.censored else told
+
+
+def reaped(load: Load, *, share: bool = False) -> str:
+    """Return how and when a server dropped the slow clients, as `408 after 10 s`; `share` adds `(12 of 256)`."""
+    found = load.reaped
+    if found is None:
+        return MISSING
+    if found.how == "never":
+        return "never"
+    after = f" after {duration(found.after)}" if found.after is not None else ""
+    return f"{found.how}{after}{f' ({found.dropped:,} of {found.clients:,})' if share else ''}"
+
+
+def best_rate(load: Load) -> float | None:
+    """Return the highest rate of a closed loop's steps."""
+    return max((each.rate for each in load.steps if each.rate is not None), default=None)
 
 
 def several(names: Iterable[str]) -> str:

@@ -104,7 +104,7 @@
       row.hidden = !kept;
       count += kept;
     }
-    for (const body of document.querySelectorAll(".matrix tbody")) body.hidden = !body.querySelector("tr.case:not([hidden])");
+    for (const body of document.querySelectorAll("#matrix tbody")) body.hidden = !body.querySelector("tr.case:not([hidden])");
     shown.textContent = count === rows.length ? "" : `${count} of ${rows.length} cases`;
   };
   show.addEventListener("change", filter);

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...harness.model import Load, Results, ServerInfo, Verdict
+from ...harness.model import Grade, Load, Results, ServerInfo, Verdict
 from .. import tally, words
 from .names import Names
 
 COUNTED = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.PASS)
+FEW = 4
+"""Scenarios up to which each has a column of its own; of more, the grades are counted and the overview has the rest."""
+
 OTHERS = (Verdict.INFO, Verdict.UNSUPPORTED, Verdict.SKIPPED, Verdict.ERROR)
 
 
 @dataclass(frozen=True)
-class Grade:
+class Graded:
     """What a server came to in one scenario."""
 
     scenario: str
@@ -26,28 +30,32 @@ class Grade:
 
 @dataclass(frozen=True)
 class Row:
-    """One server. `others` counts what is neither pass nor blame, `other_words` says which."""
+    """One server. `others` counts what is neither pass nor blame, `other_words` says which. Under load it has `grades`,
+    one a scenario, or in `graded` how often each (grade, sign) was given."""
 
     info: ServerInfo
     counts: Sequence[tuple[Verdict, int]]
     others: int
     other_words: str
     security: int
-    grades: Sequence[Grade | None]
+    grades: Sequence[Graded | None]
+    graded: Sequence[tuple[Grade, str, int]]
     measured: bool
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which halves of the table there are: conformance, and the scenarios by id and title."""
+    """What the table shows: conformance, and the scenarios by id and title, or only their grades, `counted`."""
 
     checks: bool
+    counted: bool
     scenarios: Sequence[tuple[str, str]]
 
 
 def columns(results: Results) -> Columns:
     """Return what the table shows."""
-    return Columns(bool(results.checks), [(name, info.title) for name, (info, _) in tally.scenarios(results).items()])
+    every = [(name, info.title) for name, (info, _) in tally.scenarios(results).items()]
+    return Columns(bool(results.checks), len(every) > FEW, every if len(every) <= FEW else [])
 
 
 def rows(results: Results, names: Names) -> list[Row]:
@@ -67,20 +75,26 @@ def rows(results: Results, names: Names) -> list[Row]:
                 sum(counted[each] for each in OTHERS),
                 ", ".join(f"{counted[each]} {each}" for each in OTHERS if counted[each]),
                 counted.security,
-                [_grade(each, names) if each else None for each in loads.values()],
+                [_grade(each, names) if each else None for each in loads.values()] if len(scenarios) <= FEW else [],
+                _graded([each for each in loads.values() if each]),
                 bool(counted.total or any(loads.values())),
             )
         )
     return found
 
 
-def _grade(load: Load, names: Names) -> Grade:
+def _graded(loads: Sequence[Load]) -> list[tuple[Grade, str, int]]:
+    grades = Counter(each.grade for each in loads)
+    return [(each, words.GRADES[each].sign, grades[each]) for each in words.GRADES if grades[each]]
+
+
+def _grade(load: Load, names: Names) -> Graded:
     told = words.grade(load)
-    if load.grade.value == "measured":
-        best = max((each.rate for each in load.steps if each.rate is not None), default=None)
+    if load.grade is Grade.MEASURED:
+        best = words.best_rate(load)
         told = words.rate(best) if best is not None else told
     elif load.goodput is not None and load.grade not in words.UNJUDGED and load.collapse is None:
         told = f"{words.percent(load.goodput)} {told}"
-    return Grade(
+    return Graded(
         load.scenario, words.GRADES[load.grade].sign, load.grade.value, told, names.load(load.server, load.scenario)
     )

@@ -11,7 +11,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import BadConfiguration
 from wsgi_gauntlet.harness.model import Grade, Load, Outcome, Phase, Results, Sample, Step
-from wsgi_gauntlet.reports import charts, json, samples, svg, tally
+from wsgi_gauntlet.reports import bars, curves, json, panels, picture, samples, svg, tally
 
 from .sample import build
 
@@ -22,14 +22,16 @@ def classroom(results: Results) -> list[Load]:
     return tally.scenarios(results)["classroom"][1]
 
 
-def _uses(drawn: str) -> int:
-    return drawn.count("<use ")
+def _marks(drawn: str) -> int:
+    """Count dots, triangles and crosses: the lines of no length, the closed figures, half of the plain diagonals."""
+    body = svg.inline(drawn, "x", "x")
+    return body.count("h0") + body.count("z") + len(re.findall(r"M[\d. ]+L[\d. ]+(?=M|\")", body)) // 2
 
 
 def test_a_chart_follows_the_page(classroom: list[Load]) -> None:
     """No colour of its own, no size of its own, no id that another chart could have, and words for a screen reader."""
-    first = svg.inline(charts.goodput(classroom), "one", 'Goodput <of> "all"')
-    second = svg.inline(charts.goodput(classroom), "two", "Goodput")
+    first = svg.inline(bars.goodput(classroom), "one", 'Goodput <of> "all"')
+    second = svg.inline(bars.goodput(classroom), "two", "Goodput")
     assert "var(--c-good)" in first
     assert not re.search(r"#[0-9a-f]{6}", first)
     assert re.match(r'<svg class="chart" role="img" aria-label="Goodput &lt;of&gt; &quot;all&quot;"', first)
@@ -45,7 +47,7 @@ def test_a_chart_follows_the_page(classroom: list[Load]) -> None:
 
 def test_text_stays_text(classroom: list[Load]) -> None:
     """It can be searched, copied and read aloud."""
-    assert ">nginx+gunicorn:sync</text>" in charts.goodput(classroom)
+    assert ">nginx+gunicorn:sync</text>" in bars.goodput(classroom)
 
 
 def test_what_went_wrong_is_never_thinned_out() -> None:
@@ -65,7 +67,7 @@ def test_every_sample_is_in_the_panel() -> None:
     load = Load("a", "classroom", Grade.DEGRADES, samples=every)
     empty = msgspec.structs.replace(load, samples=())
     shared = samples.frame([load])
-    assert _uses(charts.latency(load, shared)) - _uses(charts.latency(empty, shared)) == len(every)
+    assert _marks(panels.over_time(load, shared)) - _marks(panels.over_time(empty, shared)) == len(every)
 
 
 def test_servers_share_one_frame(classroom: list[Load]) -> None:
@@ -81,15 +83,15 @@ def test_missing_values_are_left_out() -> None:
     """A step without a rate, a server without steps, a load without anything: no chart fails on them."""
     bare = Load("$x_1$ <b>&", "s", Grade.ERROR)
     some = Load("a", "s", Grade.MEASURED, steps=(Step(1, rate=10.0), Step(8)), goodput=None)
-    for draw in (charts.throughput, charts.slow, charts.percentiles, charts.goodput):
+    for draw in (curves.throughput, bars.against_clients, curves.percentiles, bars.goodput, bars.costs):
         ET.fromstring(draw([bare, some]))
-    ET.fromstring(charts.latency(bare, samples.frame([bare])))
-    assert "$x_1$ &lt;b&gt;&amp;" in charts.goodput([bare])
+    ET.fromstring(panels.over_time(bare, samples.frame([bare])))
+    assert "$x_1$ &lt;b&gt;&amp;" in bars.goodput([bare])
 
 
 def test_collapse_is_marked(results: Results) -> None:
     """With its number, and grades for those that stood."""
-    drawn = charts.slow(tally.scenarios(results)["slow-headers/byte"][1])
+    drawn = bars.against_clients(tally.scenarios(results)["slow-headers/byte"][1])
     assert "N* = 9" in drawn
     assert "immune" in drawn
 
@@ -97,10 +99,9 @@ def test_collapse_is_marked(results: Results) -> None:
 def test_the_picture_is_a_file_of_its_own(results: Results, tmp_path: Path) -> None:
     """In light and dark, written by the command from a run folder."""
     (tmp_path / "results.json").write_text(json.render(results))
-    light, dark = tmp_path / "light.svg", tmp_path / "dark.svg"
-    assert charts.main([str(tmp_path), str(light)]) == 0
-    assert charts.main([str(tmp_path), str(dark), "dark"]) == 0
-    assert light.read_text() == charts.picture(results)
+    assert picture.main([str(tmp_path), str(tmp_path)]) == 0
+    light, dark = (tmp_path / name for name in ("classroom.svg", "classroom-dark.svg"))
+    assert light.read_text() == picture.picture(results, svg.LIGHT)
     assert svg.DARK["paper"] in dark.read_text()
     assert "var(" not in light.read_text()
     assert "#0101" not in light.read_text()
@@ -110,9 +111,9 @@ def test_the_picture_is_a_file_of_its_own(results: Results, tmp_path: Path) -> N
 def test_no_samples_no_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line that says what to do."""
     with pytest.raises(BadConfiguration, match="no scenario with samples"):
-        charts.picture(build(loads=False))
-    assert charts.main([]) == 2
-    assert charts.main([str(tmp_path), "x.svg"]) == 2
+        picture.picture(build(loads=False), svg.LIGHT)
+    assert picture.main([]) == 2
+    assert picture.main([str(tmp_path), "x"]) == 2
     assert "cannot read" in capsys.readouterr().err
 
 

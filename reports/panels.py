@@ -1,0 +1,138 @@
+"""One server over the time of a scenario: latency, what was offered and answered, and the adverse clients under it.
+
+All panels of a scenario share one frame, and so can be compared side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..harness.model import Load, Outcome, Window
+from . import words
+from .charts import SMALL, Canvas, Point, canvas
+from .samples import DRAWN, Frame, counted, thinned
+from .scales import Scale, log_ticks, steps
+
+LATE = frozenset({Outcome.TIMEOUT, Outcome.UNFINISHED, Outcome.NEVER_SENT})
+"""No answer in time: drawn as crosses at the time they had been waited for."""
+
+WIDTH = 3.3
+_LEFT, _RIGHT = 0.58, 3.24
+
+
+def over_time(load: Load, shared: Frame, most: int = DRAWN) -> str:
+    """Draw `load` over time: every request, or windows where there are no samples; `most` good answers at most."""
+    heights = _heights(shared)
+    with canvas(WIDTH, sum(heights) + 0.27) as drawn:
+        time = Scale(0, shared.last, _LEFT, _RIGHT)
+        top = 0.06
+        crowd_band(drawn, load, shared, time, top, top + heights[0] - 0.1)
+        latency(drawn, load, shared, time, top, top + heights[0] - 0.1, most)
+        top += heights[0]
+        if shared.rate:
+            _rates(drawn, load.windows, shared, time, top, top + heights[1] - 0.1)
+            top += heights[1]
+        if shared.rss:
+            _usage(drawn, load.windows, shared, time, top, top + heights[2] - 0.1)
+            top += heights[2]
+        if shared.crowd:
+            crowd(drawn, load, shared, time, top, top + heights[3])
+            top += heights[3]
+        drawn.below(time, [(each, f"{each:g} s") for each in steps(shared.last)], top, top)
+    return drawn.svg
+
+
+def latency(
+    drawn: Canvas, load: Load, shared: Frame, time: Scale, top: float, bottom: float, most: int = DRAWN
+) -> None:
+    """Draw requests as marks, or the p50 and p99 of windows as lines, between `top` and `bottom`."""
+    height = Scale(shared.lowest, shared.highest, bottom, top, log=True)
+    ticks = [(each, words.duration(each)) for each in log_ticks(shared.lowest, shared.highest, 5)]
+    drawn.across(height, ticks, time.start, time.end)
+    samples = thinned(counted(load), most)
+    if not samples:
+        for name, width, colour in (("p50", 1.0, "muted"), ("p99", 1.5, "good")):
+            for line in _unbroken(load.windows, name):
+                drawn.line([(time(at), height(value)) for at, value in line], colour, width=width)
+        return
+    for shape, size, colour, outcomes in (
+        ("o", 2.4, "good", {Outcome.OK}),
+        ("^", 4.2, "odd", {Outcome.ERROR, Outcome.WRONG}),
+        ("x", 4.2, "bad", LATE),
+    ):
+        places = [(time(each.intended), height(each.latency)) for each in samples if each.outcome in outcomes]
+        drawn.marks(shape, places, colour, size, alpha=0.75 if shape == "o" else 1.0)
+
+
+def crowd_band(drawn: Canvas, load: Load, shared: Frame, time: Scale, top: float, bottom: float) -> None:
+    """Shade the time in which the most adverse clients were held."""
+    spans = spells(load, shared)
+    most = max((clients for _, _, clients in spans), default=0)
+    for begin, end, clients in spans:
+        if clients and clients == most:
+            drawn.box(time(begin), top, time(end), bottom, "band")
+
+
+def crowd(drawn: Canvas, load: Load, shared: Frame, time: Scale, top: float, bottom: float, noun: str = "slow") -> None:
+    """Draw how many adverse clients were held, on the scale that all servers share, and the most in figures."""
+    height = Scale(0, max(shared.crowd, 1), bottom, top + 0.03)
+    spans = spells(load, shared)
+    outline: list[Point] = []
+    for begin, end, clients in spans:
+        outline += [(time(begin), height(clients)), (time(end), height(clients))]
+    if outline:
+        drawn.fill([(outline[0][0], bottom), *outline, (outline[-1][0], bottom)], "crowd", alpha=0.8)
+    widest = max((each for each in spans if each[2]), key=lambda each: (each[2], each[1] - each[0]), default=None)
+    if widest:
+        begin, end, clients = widest
+        told = f"{clients:,} {noun}"
+        middle = min(max((time(begin) + time(end)) / 2, time.start + 0.035 * len(told)), time.end - 0.035 * len(told))
+        drawn.text(middle, (top + bottom) / 2 + 0.015, told, size=SMALL, align="center")
+
+
+def spells(load: Load, shared: Frame) -> list[tuple[float, float, int]]:
+    """Return from when until when how many adverse clients were held: (begin, end, clients), seconds."""
+    ends = [at for at, _ in (*load.crowd[1:], (shared.last, 0))]
+    return [(at, end, clients) for (at, clients), end in zip(load.crowd, ends, strict=False) if end > at]
+
+
+def _heights(shared: Frame) -> tuple[float, float, float, float]:
+    return 1.5, 0.62 if shared.rate else 0.0, 0.4 if shared.rss else 0.0, 0.26 if shared.crowd else 0.0
+
+
+def _rates(drawn: Canvas, windows: Sequence[Window], shared: Frame, time: Scale, top: float, bottom: float) -> None:
+    """Draw what was due each second as a line over what of it was rightly answered; the gap is what users lost."""
+    height = Scale(0, shared.rate, bottom, top)
+    drawn.across(height, [(each, f"{each:,.0f}/s") for each in steps(shared.rate, 2)[1:]], time.start, time.end)
+    offered = [(time(at), height(each.offered)) for each in windows for at in (each.at, each.at + each.seconds)]
+    answered = [
+        (time(at), height(each.offered * each.goodput)) for each in windows for at in (each.at, each.at + each.seconds)
+    ]
+    if offered:
+        drawn.fill([*offered, *answered[::-1]], "bad", alpha=0.55)
+        drawn.fill([(answered[0][0], bottom), *answered, (answered[-1][0], bottom)], "good", alpha=0.3)
+        drawn.line(offered, "ink", width=1.0)
+
+
+def _usage(drawn: Canvas, windows: Sequence[Window], shared: Frame, time: Scale, top: float, bottom: float) -> None:
+    """Draw the server's memory, and its descriptors dashed, each from nothing to the most that any server took."""
+    drawn.text(time.start - 0.06, top + 0.04, words.size(shared.rss), "muted", size=SMALL, align="right")
+    drawn.rules([((time.start, bottom), (time.end, bottom)), ((time.start, top), (time.end, top))])
+    memory = Scale(0, shared.rss, bottom, top)
+    drawn.line([(time(each.at + each.seconds / 2), memory(each.rss)) for each in windows if each.rss], "series-9")
+    if shared.descriptors:
+        files = Scale(0, shared.descriptors, bottom, top)
+        points = [(time(each.at + each.seconds / 2), files(each.descriptors)) for each in windows if each.descriptors]
+        drawn.line(points, "series-1", width=1.1, dash="2 1.2")
+
+
+def _unbroken(windows: Sequence[Window], name: str) -> list[list[Point]]:
+    """Return a figure of `windows` as lines that break where nothing was measured."""
+    lines: list[list[Point]] = [[]]
+    for each in windows:
+        value = getattr(each, name)
+        if value is None:
+            lines.append([])
+        else:
+            lines[-1].append((each.at + each.seconds / 2, value))
+    return [each for each in lines if each]

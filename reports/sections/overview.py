@@ -1,0 +1,133 @@
+"""Servers x scenarios at a glance: a grade for each, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...harness.model import Grade, Load, Results
+from .. import tally, words
+from .names import Names
+
+VIEWS = (
+    ("figure", "Grade and N*"),
+    ("slowdown", "Slowdown"),
+    ("recovery", "Recovery"),
+    ("dropped", "Slow clients dropped"),
+)
+"""What can stand beside the grade, by class and title; the first stands there until the reader chooses."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """One cell. `figures` follow VIEWS, '' where there is none; `told` says all of it in a sentence."""
+
+    grade: str
+    sign: str
+    figures: Sequence[str]
+    told: str
+    link: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One scenario; `name` is its id without that of its family."""
+
+    link: str
+    name: str
+    title: str
+    boxes: Sequence[Box | None]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Scenarios whose ids begin alike, as slow-headers/...; `name` is '' for one that stands alone."""
+
+    name: str
+    lines: Sequence[Line]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All of it; `used` are the grades that occur, for the legend, `views` those that some cell has a figure for."""
+
+    servers: Sequence[str]
+    families: Sequence[Family]
+    used: Sequence[Grade]
+    views: Sequence[tuple[str, str]]
+    classes: Sequence[str] = tuple(name for name, _ in VIEWS)
+
+
+def overview(results: Results, names: Names) -> Overview:
+    """Return the overview of `results`."""
+    found = {each.server for each in results.loads}
+    servers = [each.name for each in tally.servers(results) if each.name in found]
+    families: dict[str, list[Line]] = {}
+    for name, (info, cells) in tally.scenarios(results).items():
+        family, _, rest = name.rpartition("/")
+        by_server = {each.server: each for each in cells}
+        boxes = [_box(by_server[each], names) if each in by_server else None for each in servers]
+        # Those that stand alone are families of their own, by a key that no id can have.
+        families.setdefault(family or f" {name}", []).append(
+            Line(names.scenario(name), rest or name, info.title, boxes)
+        )
+    grades = {each.grade for each in results.loads}
+    filled = [box for lines in families.values() for each in lines for box in each.boxes if box]
+    return Overview(
+        servers,
+        [Family("" if name.startswith(" ") else name, lines) for name, lines in families.items()],
+        [each for each in words.GRADES if each in grades],
+        [view for place, view in enumerate(VIEWS) if place == 0 or any(box.figures[place] for box in filled)],
+    )
+
+
+def key_figure(load: Load) -> str:
+    """Return the one figure that says most beside a grade, '' where there is none: N*, a rate, the slowdown."""
+    if load.grade in words.UNJUDGED:
+        return ""
+    if load.collapse is not None:
+        return f"N*{words.JOINED}{load.collapse}"
+    if load.grade is Grade.MEASURED:
+        return _measured(load)
+    if load.goodput is not None and load.goodput < 0.99:
+        return words.percent(load.goodput)
+    if load.slowdown is not None:
+        return words.ratio(load.slowdown, at_least=load.slowdown_censored)
+    return "" if load.goodput is None else words.percent(load.goodput)
+
+
+def _measured(load: Load) -> str:
+    rate = words.best_rate(load)
+    if rate is not None:
+        return words.rate(rate)
+    known = next((each for each in load.measures if each.value is not None), None)
+    if known is not None:
+        return words.measure(known)
+    phase = words.during(load)
+    if phase is not None and phase.p99 is not None:
+        return words.duration(phase.p99, at_least=phase.censored)
+    return "" if load.goodput is None else words.percent(load.goodput)
+
+
+def _box(load: Load, names: Names) -> Box:
+    mark = words.GRADES[load.grade]
+    slowdown = "" if load.slowdown is None else words.ratio(load.slowdown, at_least=load.slowdown_censored)
+    recovery = "" if load.recovery is None else words.duration(load.recovery)
+    if load.grade is Grade.WEDGED:
+        recovery = "never"
+    dropped = ""
+    if load.reaped is not None:
+        dropped = load.reaped.how
+        if load.reaped.after is not None and load.reaped.how != "never":
+            dropped = f"{dropped} {words.duration(load.reaped.after)}"
+    parts = [
+        f"{load.server} in {load.scenario}: {words.grade(load)} ({mark.meaning})",
+        f"{words.percent(load.goodput)} answered in time" if load.goodput is not None else "",
+        f"p99 {slowdown}" if slowdown else "",
+        f"recovery {recovery}" if recovery else "",
+        f"slow clients dropped: {words.reaped(load, share=True)}" if dropped else "",
+        load.note if load.grade in words.UNJUDGED else "",
+    ]
+    told = "; ".join(each for each in parts if each)
+    figures = (key_figure(load), slowdown, recovery, dropped)
+    return Box(load.grade.value, mark.sign, figures, told, names.load(load.server, load.scenario))
