@@ -2,7 +2,8 @@
 
 Parameters, by name: `clients` the largest number of slow clients; `duration` seconds under them; `rate` healthy
 requests per second; `baseline` seconds before; `recovery` seconds of patience after; `per_second` slow clients that
-arrive. For the search: `probe` seconds for each number tried, `budget` seconds in all.
+arrive; `reaping` seconds for which one slow client is watched on an instance of its own. For the search: `probe`
+seconds for each number tried, `budget` seconds in all.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..model import Grade, Load, Measure, Phase, Step
+from ..errors import Unsupported
+from ..model import Grade, Load, Measure, Phase, Reaped, Step
 from ..stats import slowdown
 from .arena import Arena
 from .artefacts import artefacts
 from .cohort import Visit
-from .collapse import Bracket, search
+from .collapse import Bracket, bracket, search
 from .course import Course, course
-from .crowd import room_for
-from .grading import collapsed, grade
+from .grading import collapsed, grade, unharmed
 from .personas import Persona
+from .reaping import reaping
+from .room import Room, room_at_most
 from .sampler import cost
 
 if TYPE_CHECKING:
@@ -83,9 +86,9 @@ async def besiege(
     """
     for name in arena.parameters:
         arena.number(name)
-    room_for(arena.count("clients"), CONNECTIONS)
+    room = room_at_most(arena.count("clients"), CONNECTIONS)
     for _ in range(ROUNDS):
-        cell = await _round(arena, scenario, persona, note, visit, searching=searching, look=look)
+        cell = await _round(arena, scenario, persona, note, visit, room, searching=searching, look=look)
         if cell.grade is not Grade.INVALID:
             break
         arena.progress(0.0, "the generator was late; once more")
@@ -98,31 +101,36 @@ async def _round(
     persona: Callable[[Running], Persona],
     note: Callable[[Siege], str],
     visit: Visit,
+    room: Room,
     *,
     searching: bool,
     look: Look | None,
 ) -> Load:
-    clients = arena.count("clients")
+    clients = room.clients
     rate, per_second = arena.number("rate"), arena.number("per_second")
-    async with course(arena, persona, visit=visit, rate=rate, per_second=per_second) as c:
+    async with (
+        reaping(arena, persona, arena.parameters.get("reaping")) as watched,
+        course(arena, persona, visit=visit, rate=rate, per_second=per_second) as c,
+    ):
         idle = await c.usage()
         before = await c.phase("baseline", arena.number("baseline"))
         came = await c.usage()
         await c.crowd.become(clients)
         duration = arena.number("duration")
         during = await c.phase("crowd", duration, hurry=searching and duration < PATIENT)
-        paid = cost(idle, came, await c.usage(), clients)
-        reaped = c.crowd.reaped()
+        paid = cost(idle, came, await c.usage(), clients) if arena.started_here else None
         measures = tuple(await look(c)) if look else ()
         health = c.cohort.health(before, during)
         patience = arena.number("recovery")
-        recovered = await c.recover(before.p99, patience)
+        # Where nobody was harmed there is nothing to recover from; only the scenario's picture shows it all the same.
+        recovered = None if searching and unharmed(before, during) else await c.recover(before.p99, patience)
         mark, reason = grade(before, during, health, recovered=recovered, waited=patience)
         steps = {clients: during} if searching else {}
         found = None
         if searching and mark not in (Grade.INVALID, Grade.INCONCLUSIVE):
             found = await _collapse(arena, c, steps, clients, arena.elapsed + arena.number("budget"))
         ratio, bound = slowdown(before, during)
+        told = note(Siege(clients, mark, reason, before, during, recovered, patience, found))
         return arena.load(
             scenario,
             mark,
@@ -131,7 +139,7 @@ async def _round(
             slowdown_censored=bound,
             collapse=found.at_most if found else None,
             recovery=recovered,
-            reaped=reaped,
+            reaped=_reaped(await watched(), c.crowd.reaped()),
             cost=paid,
             generator=health,
             phases=tuple(c.phases),
@@ -143,10 +151,11 @@ async def _round(
             conditions={
                 "healthy requests/s": round(c.rate, 1),
                 "open files": resource.getrlimit(NOFILE)[0],
+                **room.told,
                 **c.question.told,
             },
             artefacts=_artefacts(c, before, came.cpu - idle.cpu),
-            note=note(Siege(clients, mark, reason, before, during, recovered, patience, found)),
+            note=f"{told} {room.note}".strip(),
         )
 
 
@@ -169,7 +178,18 @@ async def _collapse(arena: Arena, c: Course, steps: dict[int, Phase], largest: i
         return fallen
 
     known = {largest: collapsed(steps[largest])}
-    return await search(probe, largest, known, more=lambda: arena.elapsed < until)
+    try:
+        return await search(probe, largest, known, more=lambda: arena.elapsed < until)
+    except Unsupported:
+        if arena.started_here:
+            raise
+        # A target cannot be restarted: what was found before it fell silent is what there is.
+        return bracket({clients: collapsed(phase) for clients, phase in steps.items()})
+
+
+def _reaped(watched: Reaped | None, crowd: Reaped) -> Reaped:
+    """Return what is known of how slow clients are dropped: of the one that was watched, else of the crowd."""
+    return watched if watched is not None and (watched.dropped or not crowd.dropped) else crowd
 
 
 def _step(clients: int, phase: Phase) -> Step:

@@ -20,6 +20,7 @@ SMOKE: dict[str, Any] = {
     "per_second": 500,
     "probe": 0.4,
     "budget": 6,
+    "reaping": 8,
 }
 
 FULL: dict[str, Any] = {
@@ -31,6 +32,7 @@ FULL: dict[str, Any] = {
     "per_second": 50,
     "probe": 5,
     "budget": 600,
+    "reaping": 150,
 }
 
 
