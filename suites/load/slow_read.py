@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Sequence
+
+import msgspec
+
 from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
+from ...harness.load.course import Course
+from ...harness.load.kernel_queues import taken
 from ...harness.load.personas import SlowReader
 from ...harness.load.siege import besiege
 from ...harness.load.telling import tell_slow_clients
-from ...harness.model import Load
+from ...harness.model import Grade, Load, Measure
+
+SWALLOWED = 0.9
+"""The share of an answer in the kernel's hands from which nobody knows that the server still had work with it."""
 
 
 @scenario(
@@ -27,7 +37,7 @@ from ...harness.model import Load
         "window": 512,
     },
     full={
-        "clients": 512,
+        "clients": 128,
         "duration": 45,
         "rate": 20,
         "baseline": 10,
@@ -38,24 +48,41 @@ from ...harness.model import Load
         "interval": 1,
         "size": 16_000_000,
         "bytes": 5,
-        "window": 512,
+        "window": 1,
     },
 )
 async def slow_read(arena: Arena) -> Load:
     """Clients ask for a big answer and read five bytes of it a second, with a receive window that is nearly shut.
 
     A server that writes from the worker or thread that runs the app is stuck in that write; one that buffers pays in
-    memory.
+    memory. The window is the least that Linux gives, some 1 KB, whatever less is asked for: it is shut nearly always.
     """
-    return await besiege(
+    size = arena.count("size")
+
+    async def look(c: Course) -> Sequence[Measure]:
+        return [_swallowed(await taken(c.running.address.port), size)]
+
+    cell = await besiege(
         arena,
         slow_read,
         lambda running: SlowReader(
-            f"{running.reference}/page?n=slow&size={arena.count('size')}",
+            f"{running.reference}/page?n=slow&size={size}",
             running.address.authority,
             arena.number("interval"),
             arena.count("bytes"),
             arena.count("window"),
         ),
         tell_slow_clients,
+        look=look,
     )
+    if any((each.value or 0) > SWALLOWED * size for each in cell.measures):
+        note = "Nobody was slow: the kernel took whole answers from the server. Ask for a larger answer (size)."
+        return msgspec.structs.replace(cell, grade=Grade.INVALID, note=note)
+    return cell
+
+
+def _swallowed(each: Sequence[int], size: int) -> Measure:
+    name = "of each slow answer in the kernel"
+    if not each:
+        return Measure(name, None, "bytes", note="no answer was on its way")
+    return Measure(name, statistics.median(each), "bytes", note=f"of {size}; the server has the rest to send")

@@ -1,0 +1,56 @@
+"""Clients that have had their answer and keep their connection: the tabs of an office at noon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...harness.catalog import scenario
+from ...harness.load.arena import Arena
+from ...harness.load.course import Course
+from ...harness.load.hoarder import Hoarder
+from ...harness.load.newcomers import measures, newcomers
+from ...harness.load.siege import besiege
+from ...harness.load.telling import tell_slow_clients
+from ...harness.model import Load, Measure
+
+
+@scenario(
+    "Idle connections, more than the server has a limit for",
+    smoke={
+        "clients": 600,
+        "duration": 3,
+        "rate": 20,
+        "baseline": 1.2,
+        "recovery": 3,
+        "per_second": 600,
+        "probe": 0.4,
+        "budget": 5,
+    },
+    full={
+        "clients": 2048,
+        "duration": 150,
+        "rate": 20,
+        "baseline": 10,
+        "recovery": 60,
+        "per_second": 50,
+        "probe": 5,
+        "budget": 600,
+    },
+)
+async def idle_hoard(arena: Arena) -> Load:
+    """Each client asks for one page over a connection that is to be kept alive, reads it, and is silent.
+
+    600 of them are more than waitress (100) and nginx (512) take by default, the 2,048 of a full run more than
+    gunicorn's 1,000. Beyond its limit a server refuses newcomers, leaves them waiting, or closes idle connections.
+    """
+    return await besiege(
+        arena,
+        idle_hoard,
+        lambda running: Hoarder(f"{running.reference}/page?n=idle", running.address.authority),
+        tell_slow_clients,
+        look=_newcomers,
+    )
+
+
+async def _newcomers(c: Course) -> Sequence[Measure]:
+    return measures(await newcomers(c.running.address, c.question))
