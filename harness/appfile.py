@@ -128,6 +128,16 @@ def appfile(sources: Mapping[str, str], asked: Used, *, title: str, around: str 
     return _joined([f'"""{title}"""', *_import_lines(chosen, imports), *blocks])
 
 
+def standing_alone(sources: Mapping[str, str], module: str) -> str:
+    """Return `module` of the app, which has an `application` and its BEHAVIOURS, with what it uses, as one module."""
+    tree = ast.parse(sources[module])
+    table = next(node.value for node in tree.body if isinstance(node, ast.AnnAssign) and _target(node) == "BEHAVIOURS")
+    assert isinstance(table, ast.Dict)
+    names = frozenset(str(key.value) for key in table.keys if isinstance(key, ast.Constant))
+    title = (ast.get_docstring(tree) or "").partition("\n")[0]
+    return appfile({**sources, STAND_IN: sources[module]}, Used(names), title=title)
+
+
 # ---------------------------------------------------------------------- reading the sources
 
 
@@ -266,6 +276,10 @@ def _defined(node: ast.stmt) -> str:
         case ast.Assign(targets=[ast.Name(id=name)]):
             return name
     return ""
+
+
+def _target(node: ast.AnnAssign) -> str:
+    return node.target.id if isinstance(node.target, ast.Name) else ""
 
 
 def _start(node: ast.stmt) -> int:

@@ -6,6 +6,7 @@ Errors of ours are one line on stderr; results are on stdout only with --json, e
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from .epilogs import EXIT_CODES, SERVERS, TARGETS
 from .errors import BadConfiguration, GauntletError
 
 if TYPE_CHECKING:
@@ -23,24 +25,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-EXIT_CODES = """
-\b
-Exit codes:
-  0    everything as expected
-  1    a case failed, or a threshold was broken; with a baseline: a case failed or
-       passed that the baseline does not expect to
-  2    the call or the configuration cannot be
-  3    a measurement is invalid: the generator could not keep up
-  4    trouble: a server did not start, the disk is full, a fault of ours
-  130  interrupted; what was measured is kept and reported
-"""
-
-SERVERS = """
-\b
-SERVER is a name as `wsgi-gauntlet servers` lists them:
-  gunicorn   gunicorn:gthread   gunicorn[workers=4,threads=2]   gunicorn@27.0.1
-  nginx+gunicorn:sync   nginx+uwsgi   ./my_adapter.py
-"""
+_PATH = click.option("--path", metavar="/PAGE", help="The page of --app that healthy users ask for [/].")
 
 
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -114,6 +99,7 @@ def _narrowing(function: F) -> F:
 @_common
 @_accepting
 @click.option("--full", is_flag=True, help="Every scenario with its long parameters: takes hours.")
+@_PATH
 def run(**given: Any) -> None:
     """Check and load servers, then draw the report. Without names: all that are installed.
 
@@ -143,13 +129,32 @@ def check(select: tuple[str, ...], level: tuple[str, ...], tag: tuple[str, ...],
     _execute(given, cases=_selection(select, level, tag, given["shard"]), scenarios=None)
 
 
-@cli.command(epilog=SERVERS + EXIT_CODES)
+@cli.command(epilog=TARGETS + SERVERS + EXIT_CODES)
 @_common
 @_narrowing
+@_PATH
 @click.option("--scenario", multiple=True, metavar="ID", help="Only this scenario; may be repeated.")
+@click.option("--target", metavar="URL", help="A server that someone else started, in place of SERVER.")
+@click.option("--token", metavar="T", help="What --target must prove to know [GAUNTLET_TOKEN].")
 def load(scenario: tuple[str, ...], **given: Any) -> None:
-    """Measure what ordinary users get while other clients are slow."""
+    """Measure what ordinary users get while other clients are slow.
+
+    Servers are started afresh for every scenario. With --app the users ask your own app for --path.
+    """
     _execute(given, cases=None, scenarios=scenario)
+
+
+@cli.command("target-app")
+def target_app() -> None:
+    """Print the app that a server must serve to be loaded with `load --target`: one file, standard library alone.
+
+    Serve its `application` with GAUNTLET_TOKEN in the environment. Where wsgi-gauntlet is installed,
+    wsgi_gauntlet.suites.apps.deployed:application is the same.
+    """
+    from .appfile import standing_alone
+    from .places import app_sources
+
+    click.echo(standing_alone(app_sources(), "deployed"), nl=False)
 
 
 @cli.command()
@@ -268,7 +273,9 @@ def _execute(given: dict[str, Any], *, cases: Selection | None, scenarios: tuple
         cases=cases,
         failed_in=given.get("failed_in"),
         scenarios=scenarios,
-        narrowing=Narrowing(given.get("full", False), given.get("clients"), given.get("duration"), given.get("rate")),
+        narrowing=Narrowing(
+            given.get("full", False), given.get("clients"), given.get("duration"), given.get("rate"), _page(given)
+        ),
         python=given["python"],
         app=given["app"] or discover.REFERENCE_APP,
         command=given["command"],
@@ -277,6 +284,8 @@ def _execute(given: dict[str, Any], *, cases: Selection | None, scenarios: tuple
         files=_files(given["junit"], given["markdown"]),
         baseline=given.get("baseline"),
         update_baseline=given.get("update_baseline", False),
+        target=given.get("target"),
+        token=_token(given),
     )
     with _terminal().Terminal() as terminal:
         results, folder, code = session.run(call, settings, terminal)
@@ -284,6 +293,32 @@ def _execute(given: dict[str, Any], *, cases: Selection | None, scenarios: tuple
     for line in configuration.broken(settings.thresholds, results.loads):
         click.echo(f"threshold broken: {line}", err=True)
     sys.exit(code)
+
+
+def _page(given: dict[str, Any]) -> str:
+    path: str | None = given.get("path")
+    if path is None:
+        return "/"
+    from .load.question import checked_path
+
+    if not given["app"]:
+        raise BadConfiguration("--path names a page of an app of your own: name that as well, with --app")
+    return checked_path(path)
+
+
+def _token(given: dict[str, Any]) -> str:
+    """Return the token of --target. Raises BadConfiguration for options that say how to start what has been started."""
+    token: str | None = given.get("token")
+    if given.get("target") is None:
+        if token is not None:
+            raise BadConfiguration("--token is what --target must prove to know: name that as well")
+        return ""
+    if given["servers"]:
+        raise BadConfiguration("--target is one server that someone else started: name it or SERVER, not both")
+    for option in ("app", "command"):
+        if given[option]:
+            raise BadConfiguration(f"--{option} is for servers that are started here, and --target has been started")
+    return os.environ.get("GAUNTLET_TOKEN", "") if token is None else token
 
 
 def _files(junit: Path | None, markdown: Path | None) -> dict[str, Path]:
@@ -319,6 +354,8 @@ def main() -> None:
         _end("interrupted", 130)
     except BrokenPipeError:
         sys.exit(141)
+    except MemoryError:
+        _end(_RESOURCES[errno.ENOMEM], 4)
     except OSError as problem:
         if problem.errno not in _RESOURCES:
             raise

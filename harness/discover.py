@@ -269,20 +269,26 @@ def require(plan: Plan) -> None:
         raise NotInstalled(f"{plan.name}: {why}; get it with: {get}")
 
 
-def require_app(app: str, python: str, *folders: Path, called: str = "--app ") -> None:
+def require_app(app: str, python: str, *folders: Path, called: str = "--app ", factory: bool = False) -> None:
     """Raise BadConfiguration unless `app` (module:callable) imports in `python` with `folders` on its path.
 
-    `called` is what stands before it in messages.
+    `called` is what stands before it in messages. With `factory` it may end with (), for a function that makes the app.
     """
     module, colon, name = app.partition(":")
+    if name.endswith("()"):
+        if not factory:
+            raise BadConfiguration(
+                f"{called}{app}: an app that a function makes is for load alone; name a callable here"
+            )
+        name = name[:-2]
     if not (module and colon and name):
         raise BadConfiguration(f"{called}{app}: the form is module:callable, as shop.wsgi:application")
     if module.split(".")[0] == "gauntlet_apps":
         return
     program = (
-        "import importlib, sys\n"
+        "import functools, importlib, sys\n"
         "sys.path[:0] = sys.argv[3:]\n"
-        "try: thing = getattr(importlib.import_module(sys.argv[1]), sys.argv[2])\n"
+        "try: thing = functools.reduce(getattr, sys.argv[2].split('.'), importlib.import_module(sys.argv[1]))\n"
         "except BaseException as problem: sys.exit(f'{type(problem).__name__}: {problem}'.splitlines()[0])\n"
         "callable(thing) or sys.exit(f'{sys.argv[1]}:{sys.argv[2]} cannot be called')"
     )

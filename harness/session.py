@@ -28,9 +28,10 @@ from . import discover, holding, journal, rounds
 from .baseline import breaks
 from .catalog import Scenario
 from .configuration import Configuration, broken
-from .errors import BadConfiguration, GauntletError
+from .errors import BadConfiguration, GauntletError, NoSuchPage
 from .journal import End, Journal, ServerLine, Start
 from .launch import Plan
+from .load import elsewhere, proof, target
 from .model import SCHEMA, Grade, Results, Verdict
 from .progress import Listener
 from .selection import Selection, failed, shares
@@ -46,7 +47,8 @@ INTERRUPTED, FAILED, INVALID, TROUBLE = 130, 1, 3, 4
 class Call:
     """What the user asked for. `cases` and `scenarios` are None where that half is not part of the call.
 
-    `failed_in` is an earlier run, a folder or its results.json, to whose failed cells the call is narrowed.
+    `failed_in` is an earlier run, a folder or its results.json, to whose failed cells the call is narrowed. `target` is
+    a server that somebody else started, in place of `servers`; what it must prove is that it knows `token`.
     """
 
     servers: tuple[str, ...] = ()
@@ -62,6 +64,8 @@ class Call:
     files: Mapping[str, Path] = field(default_factory=dict)
     baseline: Path | None = None
     update_baseline: bool = False
+    target: str | None = None
+    token: str = field(default="", repr=False)
 
 
 def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[Results, Path, int]:
@@ -93,8 +97,14 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
                     listener.remark(f"{plan.name}: nothing to check, {call.cases.told()} leaves no cell of it")
         work = Work(book, listener, room, outcome, here, cells, scenarios, call.narrowing, _decided(before), against)
         ready = _prepared(bool(work.loads))
-        _until_done_or_interrupted(work.do, outcome, listener)
-        if not outcome.interrupted:
+        refused: NoSuchPage | None = None
+        try:
+            _until_done_or_interrupted(work.do, outcome, listener)
+        except NoSuchPage as problem:
+            refused = problem
+        if refused is not None:
+            listener.remark(str(refused))
+        elif not outcome.interrupted:
             _update(against, book, listener)
             book.write(End())
         elif against.update:
@@ -104,14 +114,20 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
         with _no_collector():
             results = journal.read(book.folder)
             write(results, book.folder, call.files)
+        if refused is not None:
+            raise refused
         return results, book.folder, exit_code(results, configuration, outcome.interrupted, bool(outcome.stranded))
 
 
 def planned(call: Call, configuration: Configuration) -> list[Plan]:
     """Return the plans of the call's servers; what the user named must be there, what is ours to choose need not.
 
-    Raises UsageError, before anything is started.
+    Raises UsageError, before anything is started; of a target whatever keeps it from proving itself.
     """
+    if call.target is not None:
+        found = target.parse(call.target)
+        proof.require_token(call.token)
+        return [elsewhere.target_plan(found, trio.run(proof.find, found, call.token), call.token)]
     custom = dict(configuration.servers)
     names = list(call.servers)
     if call.command:
@@ -128,7 +144,7 @@ def planned(call: Call, configuration: Configuration) -> list[Plan]:
         for plan in plans:
             discover.require(plan)
     if app_path is not None:
-        discover.require_app(call.app, python, app_path)
+        discover.require_app(call.app, python, app_path, factory=call.cases is None)
     return plans
 
 
@@ -175,7 +191,7 @@ def environment(call: Call) -> dict[str, object]:
         "cores": len(os.sched_getaffinity(0)),
         "memory": psutil.virtual_memory().total,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "app": call.app,
+        **({"app": call.app} if call.target is None else {"target": call.target}),
         "full": call.narrowing.full,
     }
 

@@ -12,11 +12,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+import trio
+
 from .. import launch
 from ..address import Address
 from ..errors import BadConfiguration, TargetRefused, Unsupported
 from ..model import Grade, Load
 from ..ownapp import behind_control, control, own_app
+from .elsewhere import StartedElsewhere
+from .proof import Proven, Silent
 from .question import OwnPage, Question, ReferencePage, learned
 
 if TYPE_CHECKING:
@@ -25,6 +30,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[float | None, str], None]
 """Called with the fraction done (0 to 1, None where unknown) and what is being done, in words for the user."""
+
+GOES_ON = 10.0
+"""Seconds after a scenario in which a target is to prove once more that it is there."""
 
 LOG_KEPT = 64 * 1024
 """Characters of the servers' logs that a cell keeps; the whole files stay beside the run."""
@@ -52,11 +60,13 @@ class Arena:
         self.progress = progress
         self._page = page
         self._learned: OwnPage | None = None
+        self._lost: TargetRefused | None = None
         self._scratch = scratch
         self._logs = logs
         self._started = time.monotonic()
         self._conditions: dict[str, Any] = {}
         self._told: list[str] = []
+        self._now: Running | None = None
 
     @property
     def elapsed(self) -> float:
@@ -67,8 +77,16 @@ class Arena:
     async def server(self) -> AsyncIterator[Running]:
         """Start a fresh server and stop it at the end of the block; its app reports nothing, as in real use.
 
-        Raises what launching raises, and TargetRefused for an address that could leave this machine.
+        A target that someone else started is the same each time, and proves itself each time. Raises what launching
+        raises, and TargetRefused for an address that could leave this machine, or without that proof.
         """
+        if isinstance(self.plan.adapter, StartedElsewhere):
+            target = await self.plan.adapter.reach(self.plan, self._logs)
+            refuse_elsewhere(target.address)
+            self._conditions = target.conditions
+            yield target
+            await self._see_target_out(self.plan.adapter)
+            return
         async with launch.running(self.plan, scratch=self._scratch, logs=self._logs, observe=False) as running:
             refuse_elsewhere(running.address)
             if running.address.door:
@@ -79,12 +97,47 @@ class Arena:
                 **({"app": app} if app else {}),
                 **running.conditions,
             }
+            self._now = running
             try:
                 yield running
             finally:
+                self._now = None
                 self._told.append(running.log_since(0))
                 if not running.alive:
                     self._told.append(f"[the server ended by itself: {running.ended}]\n")
+
+    async def _see_target_out(self, adapter: StartedElsewhere) -> None:
+        """Note it where a target no longer proves itself, some time after the last client has gone."""
+        refusal: TargetRefused = Silent(f"{adapter.target}: it did not answer")
+        with trio.move_on_after(GOES_ON):
+            while True:
+                try:
+                    await adapter.reach(self.plan, self._logs)
+                except TargetRefused as refused:
+                    refusal = refused
+                else:
+                    return
+                await trio.sleep(1.0)
+        self._lost = refusal
+
+    def seen_out(self, cell: Load) -> Load:
+        """Return the cell as it stands now that the scenario is over. What was measured stays.
+
+        Of a target that has gone nobody can say whether the load ended it or somebody did: nothing is held against it.
+        One that is there and silent is as its figures say.
+        """
+        if self._lost is None:
+            return cell
+        note = f"After the scenario the target did not prove itself again within {GOES_ON:g} s: {self._lost}."
+        if isinstance(self._lost, Silent):
+            return msgspec.structs.replace(cell, note=f"{cell.note} {note}".strip())
+        note = f"{note} Whether the load ended it cannot be seen from here."
+        return msgspec.structs.replace(cell, grade=Grade.ERROR, note=f"{note} {cell.note}".strip())
+
+    @property
+    def started_here(self) -> bool:
+        """Say whether servers are started, and so may be restarted and looked into; false for a target."""
+        return not isinstance(self.plan.adapter, StartedElsewhere)
 
     async def question(self, running: Running) -> Question:
         """Return what healthy users of `running` ask for: a reference page, or the user's own, learned once an arena.
@@ -117,7 +170,8 @@ class Arena:
 
     def load(self, scenario: Scenario, grade: Grade, **measured: Any) -> Load:
         """Return the cell: `measured` are fields of Load; server, parameters, conditions, time and log are added."""
-        log = "".join(self._told)
+        # A scenario may hand in its figures while the server still runs.
+        log = "".join([*self._told, self._now.log_since(0) if self._now else ""])
         return Load(
             self.plan.name,
             scenario.id,
@@ -131,8 +185,8 @@ class Arena:
 
 
 def refuse_elsewhere(address: Address) -> None:
-    """Raise TargetRefused unless `address` stays on this machine. No option turns this off."""
-    if not address.loopback:
+    """Raise TargetRefused unless `address` stays on this machine or proved itself. No option turns this off."""
+    if not address.loopback and not isinstance(address, Proven):
         raise TargetRefused(
             f"{address} is not on the loopback interface: load and slow clients go only to servers that were started "
             "here; let the server listen on 127.0.0.1"

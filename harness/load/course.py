@@ -21,11 +21,12 @@ import trio
 from ..errors import GauntletError, ServerDidNotStart
 from ..histogram import Histogram
 from ..model import Outcome, Percentile, Phase, Sample
-from ..stats import goodput, summarize, waits
+from ..stats import summarize, waits
 from .arena import Arena
 from .cohort import TIMEOUT, Cohort, Visit, affordable, warm_up
 from .crowd import Crowd
 from .grading import COLLAPSED_P99, STEADY, recovery
+from .grading import seconds as told_seconds
 from .link import Link
 from .pacing import Poisson
 from .personas import Persona
@@ -46,6 +47,12 @@ ENOUGH = 8
 
 PATIENCE = 10.0
 """Seconds that a phase is made longer for ENOUGH requests at most."""
+
+TARGETS_PATIENCE = 30.0
+"""Seconds in which a server that nobody here can restart is to answer again once its slow clients have gone."""
+
+RECENT = 2000
+"""Requests of a phase that the live line is about, the latest ones: it is made ten times a second."""
 
 LONGEST = 24 * 3600.0
 """Seconds that any course lasts at most."""
@@ -131,10 +138,12 @@ class Course:
     async def serve_again(self, patience: float = 2.0) -> None:
         """Let all slow clients go and return when the server answers; restart it where it does not for `patience`.
 
-        Raises what starting a server raises.
+        A target is given TARGETS_PATIENCE. Raises what starting a server raises, Unsupported for a target.
         """
         self.cohort.cut()
         self.crowd.release()
+        if not self._arena.started_here:
+            patience = max(patience, TARGETS_PATIENCE)
         with trio.move_on_after(patience):
             while not await self._answers():  # noqa: ASYNC110 - what is waited for happens in another process
                 await trio.sleep(TICK)
@@ -194,10 +203,21 @@ class Course:
 
     def _tell(self) -> None:
         name, began, seconds = self._doing.name, self._doing.began, self._doing.seconds
-        served = goodput([each for each in self.cohort.seen(began) if each.intended < self.cohort.now - TICK])
+        until = self.cohort.now - TICK
+        lately = [*self.cohort.samples[-RECENT:], *self.cohort.flights()]
+        lately = [each for each in lately if began <= each.intended < until]
         begin, end = SHARES.get(name, SHARES["search"])
         done = begin + (end - begin) * min((self.cohort.now - began) / seconds, 1.0)
-        self._arena.progress(done, f"{name}: {self.crowd.held} slow clients, {served * 100:.0f} % answered")
+        self._arena.progress(done, f"{name}: {self.crowd.held} slow clients, {so_far(lately)}")
+
+
+def so_far(samples: list[Sample]) -> str:
+    """Return what users got, for the live line: `97 % answered, p99 12 ms`."""
+    found = summarize(samples, "", 0.0, 0.0)
+    answered = f"{found.goodput * 100:.0f} % answered"
+    if found.p99 is None:
+        return answered
+    return f"{answered}, p99 {'≥ ' if found.censored else ''}{told_seconds(found.p99)}"
 
 
 @asynccontextmanager

@@ -20,6 +20,12 @@ from ..response import Ending, Response, ResponseParser
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 """What the kernel answers where the client's side has run out."""
 
+OTHER_SOURCES = ("127.0.0.254", "127.0.0.253")
+"""Where connections come from once 127.0.0.1 has no local port left; lanes come to these last."""
+
+BIND_WITHOUT_PORT = 24
+"""IP_BIND_ADDRESS_NO_PORT of <linux/in.h>: the port is chosen at connect."""
+
 PIECE = 64 * 1024
 """Bytes asked of the socket at once."""
 
@@ -84,12 +90,22 @@ def plain_socket(address: Address) -> trio.socket.SocketType:
 
 
 async def connect(plain: trio.socket.SocketType, address: Address) -> None:
-    """Connect `plain` to `address`, or close it and raise: OSError for the server's part, OutOfResources for ours."""
+    """Connect `plain` to `address`, or close it and raise: OSError for the server's part, OutOfResources for ours.
+
+    Where the usual address has no local port left, others of 127.0.0.0/8 have (see sources.py).
+    """
+    others = list(OTHER_SOURCES) if address.host.startswith("127.") and not address.path else []
     try:
-        await plain.connect(address.path or (address.host, address.port))
-    except OSError as trouble:
-        plain.close()
-        raise ours(trouble) from None
+        while True:
+            try:
+                await plain.connect(address.path or (address.host, address.port))
+            except OSError as trouble:
+                if trouble.errno != errno.EADDRNOTAVAIL or not others:
+                    raise ours(trouble) from None
+                plain.setsockopt(socket.IPPROTO_IP, BIND_WITHOUT_PORT, 1)
+                await plain.bind((others.pop(), 0))
+            else:
+                return
     except BaseException:
         plain.close()
         raise

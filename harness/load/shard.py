@@ -13,12 +13,12 @@ from functools import partial
 
 import trio
 
-from ..address import Address
 from ..errors import OutOfResources, TargetRefused, Unsupported
 from . import shard_messages
 from .fastlane import closed_loop
 from .lane_result import LaneResult
 from .openlane import open_loop
+from .proof import told_again
 from .shard_messages import HEADER, Message, Order, Ready, Report, Start, Trouble, encoded, unpacked
 
 SPARE = 32
@@ -78,7 +78,7 @@ async def _answer(order: Order, start: int) -> Report | Trouble:
 async def _lane(order: Order, start: int) -> LaneResult:
     run = partial(
         closed_loop if order.schedule is None else open_loop,
-        Address(**order.address),
+        told_again(order.address),
         order.request,
         body=order.body,
         status=order.status,

@@ -144,7 +144,7 @@ async def _round(
             generator=health,
             phases=tuple(c.phases),
             steps=tuple(_step(number, steps[number]) for number in sorted(steps)),
-            samples=tuple(sorted(c.cohort.samples, key=lambda each: each.intended)),
+            samples=tuple(sorted(c.cohort.seen(), key=lambda each: each.intended)),
             crowd=c.timeline(),
             percentiles=c.percentiles(),
             measures=measures,
@@ -199,7 +199,7 @@ def _step(clients: int, phase: Phase) -> Step:
 def _artefacts(c: Course, before: Phase, cpu: float) -> tuple[str, ...]:
     flying = [number for at, number in c.flying if before.started <= at < before.ended]
     return artefacts(
-        c.cohort.samples,
+        c.cohort.seen(),
         kept=c.cohort.kept,
         to_keep=c.cohort.to_keep,
         flying=sum(flying) / max(len(flying), 1),

@@ -11,13 +11,41 @@ import os
 from types import FunctionType
 from typing import Any, Callable, Dict, Iterator
 
-from . import basics, body, closing, environ, errors, failing, file_wrapper, lengths, load, reading, start_response
+from . import (
+    basics,
+    body,
+    closing,
+    counting,
+    environ,
+    errors,
+    failing,
+    file_wrapper,
+    lengths,
+    load,
+    proof,
+    reading,
+    start_response,
+)
 from .call import Call
 from .observing import described
 
-MODULES = (basics, load, environ, reading, errors, start_response, body, closing, lengths, failing, file_wrapper)
+MODULES = (
+    basics,
+    load,
+    counting,
+    proof,
+    environ,
+    reading,
+    errors,
+    start_response,
+    body,
+    closing,
+    lengths,
+    failing,
+    file_wrapper,
+)
 
-QUIET = (basics.nonce, basics.mine)
+QUIET = (basics.nonce, basics.mine, proof.proof)
 """Behaviours of which the harness is told nothing."""
 
 _found: Dict[str, Callable[[Call], Any]] = {}

@@ -1,0 +1,29 @@
+"""The reference app for a server that somebody else starts: `load --target URL` measures that server with it.
+
+    GAUNTLET_TOKEN=... gunicorn wsgi_gauntlet.suites.apps.deployed:application
+
+It has what load asks for and nothing else, and answers nothing at all where no token is set.
+`wsgi-gauntlet target-app` prints it as one file that needs the standard library alone.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, Dict
+
+from .call import Call
+from .load import page, sink
+from .proof import TOKEN, proof
+
+BEHAVIOURS: Dict[str, Callable[[Call], Any]] = {"page": page, "proof": proof, "sink": sink}
+
+
+def application(environ: Any, start_response: Any) -> Any:
+    """Answer as the first segment of the path says."""
+    call = Call((environ, start_response), {})
+    name = call.path.split("/")[1] if call.path.startswith("/") else ""
+    if name not in BEHAVIOURS:
+        return call.text("this is the reference app of wsgi-gauntlet; nothing is here\n", "404 Not Found")
+    if not os.environ.get(TOKEN):
+        return proof(call)
+    return BEHAVIOURS[name](call)

@@ -1,0 +1,268 @@
+"""Load on a server that somebody else started, as a user would start it: the printed app file, a token, any server."""
+
+from __future__ import annotations
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+import pytest
+import trio
+
+from wsgi_gauntlet.harness import discover, rounds, session
+from wsgi_gauntlet.harness.appfile import standing_alone
+from wsgi_gauntlet.harness.configuration import Configuration
+from wsgi_gauntlet.harness.errors import TargetRefused, Unsupported
+from wsgi_gauntlet.harness.launch import Plan
+from wsgi_gauntlet.harness.load import arena as arena_module
+from wsgi_gauntlet.harness.load import elsewhere, proof
+from wsgi_gauntlet.harness.load.arena import Arena
+from wsgi_gauntlet.harness.load.target import Target, parse
+from wsgi_gauntlet.harness.model import Grade, Load
+from wsgi_gauntlet.harness.places import app_sources
+from wsgi_gauntlet.harness.ports import leased_port
+from wsgi_gauntlet.harness.progress import Silence
+
+from ..needed import installed
+
+pytestmark = pytest.mark.live
+
+TOKEN = "open-sesame"
+
+COMMAND = (sys.executable, "-c", "from wsgi_gauntlet.harness.cli import main; main()")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="g-") as name:
+        (Path(name) / "gauntlet_target.py").write_text(standing_alone(app_sources(), "deployed"))
+        yield Path(name)
+
+
+@contextmanager
+def started(folder: Path, target: Target, token: str = TOKEN, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Serve the printed app with waitress, as somebody else would."""
+    installed(discover.plan("waitress"))
+    where = f"--unix-socket={target.path}" if target.path else f"--listen={target.authority}"
+    environment = {**os.environ, "GAUNTLET_TOKEN": token}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "waitress", where, *options, "gauntlet_target:application"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until = time.monotonic() + 20
+        while True:
+            try:
+                trio.run(proof.find, target, token or TOKEN)
+            except TargetRefused as refused:
+                if "cannot be reached" not in str(refused):
+                    break
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            else:
+                break
+        yield server
+    finally:
+        server.kill()
+        server.wait()
+
+
+@contextmanager
+def somewhere(folder: Path, token: str = TOKEN) -> Iterator[Target]:
+    with leased_port() as port, started(folder, Target("127.0.0.1", port), token):
+        yield Target("127.0.0.1", port)
+
+
+def measured(target: Target, folder: Path, scenario: str, *, token: str = TOKEN, **parameters: float) -> Load:
+    call = session.Call(
+        scenarios=(scenario,),
+        target=f"http://{target}" if target.host else f"http+unix://{target.path.replace('/', '%2F')}",
+        token=token,
+        out=folder / "out",
+        narrowing=rounds.Narrowing(**parameters),  # type: ignore[arg-type]
+    )
+    results, _, code = session.run(call, Configuration(), Silence())
+    (cell,) = results.loads
+    (server,) = results.servers.values()
+    assert server.title == "a server that someone else started"
+    assert code in (0, 3)
+    assert token not in (folder / "out" / "run.jsonl").read_text()
+    assert token not in (folder / "out" / "report.html").read_text()
+    return cell
+
+
+def test_the_printed_app_needs_nothing_of_ours_and_runs_on_python_3_8() -> None:
+    source = standing_alone(app_sources(), "deployed")
+    tree = ast.parse(source, feature_version=(3, 8))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            assert {name.name for name in node.names} <= sys.stdlib_module_names
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            assert (node.module or "").split(".")[0] in sys.stdlib_module_names
+    assert "1 << 30" in source
+
+
+def test_a_target_is_loaded_and_named_as_one(folder: Path) -> None:
+    with somewhere(folder) as target:
+        cell = measured(target, folder, "slow-headers/byte", clients=4, duration=0.5)
+    assert cell.server == f"target ({target})"
+    assert cell.goodput is not None
+    assert cell.goodput > 0.5
+    assert cell.cost is None
+    assert cell.conditions["started by"] == "someone else"
+    assert cell.conditions["workers"] == "unknown"
+
+
+def test_a_target_on_a_unix_socket(folder: Path) -> None:
+    target = Target(path=str(folder / "s.sock"))
+    with started(folder, target):
+        cell = measured(target, folder, "throughput", clients=2, duration=0.5)
+    assert cell.grade in (Grade.MEASURED, Grade.INVALID)
+    assert cell.goodput == 1.0
+
+
+def test_a_target_below_a_prefix(folder: Path) -> None:
+    with leased_port() as port:
+        target = parse(f"http://127.0.0.1:{port}/shop/load")
+        with started(folder, target, TOKEN, "--url-prefix=/shop/load"):
+            cell = measured(target, folder, "throughput", clients=1, duration=0.5)
+    assert cell.goodput == 1.0
+
+
+def test_what_does_not_prove_itself_is_refused_before_anything_is_sent(folder: Path) -> None:
+    with somewhere(folder, "") as target, pytest.raises(TargetRefused, match="without a token"):
+        measured(target, folder, "throughput")
+    with somewhere(folder) as target, pytest.raises(TargetRefused, match="another token than yours"):
+        measured(target, folder, "throughput", token="other")
+    assert not (folder / "out").exists()
+
+
+def test_on_the_command_line_a_refusal_is_one_line_and_exit_code_2(folder: Path) -> None:
+    def said(*words: str, token: str | None = None) -> str:
+        environment = {name: value for name, value in os.environ.items() if name != "GAUNTLET_TOKEN"}
+        if token is not None:
+            environment["GAUNTLET_TOKEN"] = token
+        done = subprocess.run(
+            [*COMMAND, "load", *words],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        return done.stderr
+
+    with somewhere(folder) as target:
+        url = f"http://{target}"
+        assert "GAUNTLET_TOKEN" in said("--target", url)
+        assert "another token" in said("--target", url, "--token", "x", token=TOKEN)
+        assert "another token" in said("--target", url, token="x")
+        assert "not both" in said("--target", url, "gunicorn", token=TOKEN)
+        assert "--app is for" in said("--target", url, "--app", "x:y", token=TOKEN)
+        assert "--command is for" in said("--target", url, "--command", "x {port}", token=TOKEN)
+        assert "with --app" in said("--target", url, "--path", "/x", token=TOKEN)
+        assert "--target" in said("--token", TOKEN)
+
+
+def plan_of(target: Target) -> Plan:
+    return elsewhere.target_plan(target, trio.run(proof.find, target, TOKEN), TOKEN)
+
+
+def test_the_proof_is_taken_anew_and_the_run_goes_on_in_good_order(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arena_module, "GOES_ON", 0.2)
+    cells: list[Load] = []
+    told: list[str] = []
+    throughput = discover.scenario("throughput")
+    with leased_port() as port:
+        target = Target("127.0.0.1", port)
+        with started(folder, target) as server:
+            plan = plan_of(target)
+
+            def measure(cell: Load) -> None:
+                cells.append(cell)
+                server.kill()
+                server.wait()
+
+            where = rounds.Range(folder, folder, Silence(), measure, lambda _plan, why: told.append(why))
+            narrowing = rounds.Narrowing(clients=1, duration=0.5)
+            trio.run(rounds.load, [(plan, throughput)] * 3, narrowing, where)
+    assert [cell.grade for cell in cells[1:]] == [Grade.ERROR]
+    assert cells[0].goodput == 1.0
+    assert "cannot be reached" in cells[1].note
+    assert told == [cells[1].note]
+
+
+def test_a_target_that_dies_under_load_is_told_of_and_not_blamed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arena_module, "GOES_ON", 0.2)
+    with leased_port() as port:
+        target = Target("127.0.0.1", port)
+        with started(folder, target) as server:
+            arena = Arena(plan_of(target), {}, scratch=folder, logs=folder)
+
+            async def scenario() -> None:
+                async with arena.server():
+                    server.send_signal(signal.SIGKILL)
+                    await trio.to_thread.run_sync(server.wait)
+
+            trio.run(scenario)
+    cell = arena.seen_out(Load(arena.plan.name, "x", Grade.COLLAPSES, goodput=0.2, note="as measured"))
+    assert (cell.grade, cell.goodput) == (Grade.ERROR, 0.2)
+    assert "no longer" in cell.note or "did not prove itself again" in cell.note
+    assert cell.note.endswith("as measured")
+
+
+def test_a_target_that_only_falls_silent_keeps_its_figures(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arena_module, "GOES_ON", 0.3)
+    monkeypatch.setattr(proof, "PATIENCE", 0.1)
+    with leased_port() as port:
+        target = Target("127.0.0.1", port)
+        with started(folder, target) as server:
+            arena = Arena(plan_of(target), {}, scratch=folder, logs=folder)
+
+            async def scenario() -> None:
+                async with arena.server():
+                    server.send_signal(signal.SIGSTOP)
+
+            trio.run(scenario)
+    cell = arena.seen_out(Load(arena.plan.name, "x", Grade.WEDGED, note="as measured."))
+    assert cell.grade is Grade.WEDGED
+    assert "did not answer within" in cell.note
+    assert msgspec.structs.replace(cell, note="") == Load(arena.plan.name, "x", Grade.WEDGED)
+
+
+def test_nothing_of_a_target_can_be_controlled(folder: Path) -> None:
+    with somewhere(folder) as target:
+        plan = plan_of(target)
+
+        async def look() -> None:
+            async with Arena(plan, {}, scratch=folder, logs=folder).server() as running:
+                assert running.alive
+                assert running.processes() == []
+                assert (running.ended, running.command_line, running.log_since(0)) == ("", "", "")
+                assert await running.end_within(0) == ""
+                await running.stop()
+                for act in (running.start, running.restart, running.reload):
+                    with pytest.raises(Unsupported, match="someone else started this server"):
+                        await act()
+                with pytest.raises(Unsupported):
+                    assert running.pid
+
+        trio.run(look)
