@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from ..histogram import Histogram, middle_of
 from .grading import GOOD, NOTICED, SLOWDOWN, STEADY
 from .lane_result import LaneWindow
+from .stretch import timely
 
 
 def left(windows: Sequence[LaneWindow], *, beyond: float = 0.0, answers_only: bool = False) -> list[float]:
@@ -43,11 +44,6 @@ def waiting(windows: Sequence[LaneWindow]) -> list[float]:
         now += window.scheduled - ended
         queue.append(max(0.0, now))
     return queue
-
-
-def timely(window: LaneWindow, limit: float = NOTICED) -> int:
-    """Return how many of the requests due in `window` were rightly answered within `limit` seconds."""
-    return round(window.latency.share(0.0, limit) * window.ok)
 
 
 def recovered(windows: Sequence[LaneWindow], since: float, baseline_p99: float | None) -> float | None:

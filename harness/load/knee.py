@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .backlog import left, timely
+from .backlog import left
 from .grading import GOOD
 from .lane_result import LaneWindow
+from .stretch import timely
 
 SLACK = 0.05
 """The share by which fewer requests may be answered in a window than were due in it. In a window after the knee of a

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wsgi_gauntlet.harness.load.backlog import left, recovered, timely, waiting
+from wsgi_gauntlet.harness.load.backlog import left, recovered, waiting
+from wsgi_gauntlet.harness.load.stretch import timely
 
 from .queues import latencies, uniform, windows
 

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wsgi_gauntlet.harness.histogram import Histogram
 from wsgi_gauntlet.harness.load.capacity import (
     PROBES,
     TRIES,
     Bracket,
     Said,
     Try,
+    a_second,
     bracket,
     following,
     inconclusive,
+    judge,
     search,
 )
+from wsgi_gauntlet.harness.load.lane_result import LaneResult
 
 HELD, FAILED, UNFIT = Said.HELD, Said.FAILED, Said.UNFIT
 
@@ -152,3 +157,40 @@ async def test_a_search_out_of_time_says_what_it_has() -> None:
     assert [each.rate for each in made] == [100, 125, pytest.approx(195.3, abs=0.1)]
     assert bracket(made).held == 125
     assert bracket([]) == Bracket(None, None, None)
+
+
+def lane(*, ok: int, took: float = 0.01, late: float = 0.0, offered: float = 100.0, **counts: int) -> LaneResult:
+    latency, lateness, waiting = Histogram(), Histogram(), Histogram()
+    latency.record(round(took * 1e9), ok)
+    waiting.record(10**9, counts.get("timeouts", 0))
+    lateness.record(round(late * 1e9), ok + sum(counts.values()))
+    plain = LaneResult(64, 1.0, 0.1, latency, latency, waiting, offered=offered, achieved=100.0, lateness=lateness)
+    return replace(plain, **counts)  # type: ignore[arg-type]  # all of them are counts
+
+
+@pytest.mark.parametrize(
+    ("found", "said", "clear", "why"),
+    [
+        (lane(ok=1000), HELD, False, ""),
+        (lane(ok=999, errors=1), FAILED, False, "1 x error"),
+        (lane(ok=2999, errors=1), HELD, False, ""),
+        (lane(ok=1000, took=0.15), FAILED, False, "p99 of 150 ms"),
+        (lane(ok=1000, took=0.6), FAILED, True, "p99 of 6"),
+        (lane(ok=980, timeouts=20), FAILED, True, "p99 of at least 1.0 s; 20 x time-out; 98 % answered"),
+        (lane(ok=900, wrong=100), FAILED, True, "100 x wrong body; 90 % answered"),
+        (lane(ok=0, errors=50), FAILED, True, "no answers"),
+        (lane(ok=1000, took=0.15, late=0.02), UNFIT, False, "late"),
+        (lane(ok=1000, late=0.009), HELD, False, ""),  # 10 ms late move nothing that is judged against 100
+        (lane(ok=500, took=0.6, offered=200.0), UNFIT, False, "only 100 of 200"),
+    ],
+)
+def test_what_a_try_came_to(found: LaneResult, said: Said, clear: bool, why: str) -> None:
+    made = judge(100.0, found)
+    assert (made.rate, made.said, made.clear) == (100.0, said, clear)
+    assert why in made.why
+    assert bool(made.why) == bool(why)
+
+
+@pytest.mark.parametrize(("rate", "words"), [(1733.4, "1,733/s"), (31.42, "31.4/s"), (2.0, "2/s")])
+def test_rates_as_a_person_reads_them(rate: float, words: str) -> None:
+    assert a_second(rate) == words

@@ -1,0 +1,146 @@
+"""The highest arrival rate at which users are served well: the one figure that a deployment is planned with."""
+
+from __future__ import annotations
+
+import math
+
+from ...harness.catalog import scenario
+from ...harness.load.arena import Arena
+from ...harness.load.bench import ENOUGH, Bench, bench
+from ...harness.load.capacity import Bracket, Said, Try, a_second, bracket, inconclusive, judge, search
+from ...harness.load.grading import NOTICED, seconds
+from ...harness.load.pacing import Poisson
+from ...harness.load.question import NotChecked
+from ...harness.model import GeneratorHealth, Grade, Load, Measure
+
+GIVEN_UP = 1.0
+"""Seconds after which a request counts as timed out: at ten times the limit it is not a matter of degree."""
+
+GUESS = 0.8
+"""The share of what a closed loop got answered that is tried first: with arrivals by chance a server at its limit has a
+queue that grows for ever."""
+
+LONGER = 4.0
+"""How many times as long a try of a low rate may be, so that ENOUGH requests are due in it."""
+
+FEWEST = 5
+"""Requests of the longest try below which a rate is not tried."""
+
+
+@scenario(
+    "Open model: the highest rate that users are served well at",
+    smoke={"clients": 64, "duration": 0.8, "estimate": 0.25, "budget": 9.5, "precision": 0.12, "size": 2000},
+    full={"clients": 256, "duration": 10, "estimate": 3, "budget": 600, "precision": 0.02, "size": 2000},
+)
+async def capacity(arena: Arena) -> Load:
+    """What is the highest rate of Poisson arrivals with p99 < 100 ms, errors < 0.1 % and 99 % of all answered?
+
+    Rates are tried for `duration` seconds each on one server, which is let go idle in between: up from a guess until
+    one fails, then by halves until the rates that held and failed are `precision` apart or `budget` seconds are over.
+    `rate`, where given, is the highest to be tried. A short try cannot tell a server that is overloaded by less than
+    0.1 s / `duration`: its queue has no time to grow.
+    """
+    b: Bench
+    tries: tuple[Try, ...] = ()
+    trouble = guess = ""
+    async with bench(arena) as b:
+        try:
+            arena.progress(0.0, "estimating capacity")
+            found = await b.estimate(arena.number("estimate"))
+            guess = f"The search began from {found.words}."
+            tries = await _search(arena, b, GUESS * found.rate)
+        except NotChecked as wrong:
+            trouble = str(wrong)
+    precision = arena.number("precision")
+    result = bracket(tries)
+    noisy = inconclusive(result, precision)
+    unfit = bool(tries) and all(each.said is Said.UNFIT for each in tries)
+    mark = Grade.ERROR if trouble else Grade.INVALID if unfit else Grade.INCONCLUSIVE if noisy else Grade.MEASURED
+    there = max(
+        (n for n, each in enumerate(tries) if each.rate == result.held and each.said is Said.HELD), default=None
+    )
+    shown = b.phases[there] if there is not None else None
+    return arena.load(
+        capacity,
+        mark,
+        goodput=shown.goodput if shown else None,
+        generator=_health(b, there),
+        phases=tuple(b.phases),
+        percentiles=tuple(each for each in b.percentiles() if shown and each.phase.startswith(shown.name)),
+        measures=(
+            Measure("capacity", result.held, "requests/s", censored=result.bound, note=_where(result)),
+            Measure("p99 there", shown.p99 if shown else None, "s"),
+            Measure("limited by", None, note=_limit(arena, result, tries)),
+        ),
+        conditions=b.conditions(),
+        artefacts=b.artefacts(),
+        note=" ".join(filter(None, (trouble, _told(arena, result, tries, precision, noisy=noisy), guess))),
+    )
+
+
+async def _search(arena: Arena, b: Bench, first: float) -> tuple[Try, ...]:
+    duration, budget = arena.number("duration"), arena.number("budget")
+    began = arena.elapsed
+
+    async def probe(rate: float) -> Try:
+        number = len(b.phases) + 1
+        arena.progress(min((arena.elapsed - began) / budget, 0.99), f"trying {a_second(rate)}")
+        length = min(max(duration, ENOUGH / rate), LONGER * duration)
+        # Another seed each time: the same unlucky draw twice would be no second opinion.
+        found = await b.offer(f"{a_second(rate)}, try {number}", Poisson(rate, seed=number), length, timeout=GIVEN_UP)
+        return judge(rate, found)
+
+    return await search(
+        probe,
+        first,
+        arena.number("precision"),
+        least=FEWEST / (LONGER * duration),
+        most=arena.number("rate") if "rate" in arena.parameters else math.inf,
+        more=lambda: arena.elapsed - began < budget,
+    )
+
+
+def _health(b: Bench, there: int | None) -> GeneratorHealth:
+    """Return the health of the try that the figure rests on, or the worst where there is none."""
+    return b.health(NOTICED) if there is None else b.results[there].health(NOTICED)
+
+
+def _where(found: Bracket) -> str:
+    if found.held is None:
+        return f"Not even {a_second(found.above)} held." if found.above else "No rate was tried."
+    if found.above is None:
+        return "No higher rate was tried."
+    which = "failed" if not found.bound else "the generator could not offer"
+    return f"Held at {a_second(found.held)}; {a_second(found.above)} {which}."
+
+
+def _limit(arena: Arena, found: Bracket, tries: tuple[Try, ...]) -> str:
+    if found.above is None:
+        return "The rate that was allowed." if "rate" in arena.parameters else "The time for the search."
+    if found.bound:
+        why = next(each.why for each in tries if each.rate == found.ceiling and each.said is Said.UNFIT)
+        return f"The generator: {why}."
+    return next(
+        f"{each.why} at {a_second(each.rate)}."
+        for each in reversed(tries)
+        if each.rate == found.failed and each.said is Said.FAILED
+    )
+
+
+def _told(arena: Arena, found: Bracket, tries: tuple[Try, ...], precision: float, *, noisy: bool) -> str:
+    if not tries:
+        return ""
+    if noisy:
+        return (
+            f"Tries contradict each other over {found.noise * 100:.0f} % of the rate, so there is no figure: measure "
+            "longer, or stop what else runs on this machine."
+        )
+    if found.held is None:
+        return f"{_where(found)} {_limit(arena, found, tries)}"
+    wide = found.above is not None and found.above > found.held * (1 + precision) and not found.bound
+    unsure = " There was no time to come nearer." if wide else ""
+    bound = "At least " if found.bound else ""
+    return (
+        f"{bound}{a_second(found.held)} are answered with a p99 below {seconds(NOTICED)}. {_where(found)}{unsure} "
+        f"Limited by: {_limit(arena, found, tries)}"
+    )

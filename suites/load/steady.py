@@ -1,0 +1,106 @@
+"""Users who come when they like, at half and at four fifths of what the server can do: what do they wait for?"""
+
+from __future__ import annotations
+
+from ...harness.catalog import scenario
+from ...harness.load.arena import Arena
+from ...harness.load.bench import Bench, bench
+from ...harness.load.grading import seconds
+from ...harness.load.pacing import Pacer, Poisson, Uniform
+from ...harness.load.question import NotChecked
+from ...harness.model import Grade, Load, Measure, Phase
+
+SHARES = (0.5, 0.8)
+"""Of capacity: a server that is half idle, and one before which queues begin to form."""
+
+
+@scenario(
+    "Open model: latency at half and at four fifths of capacity",
+    smoke={"clients": 64, "duration": 0.8, "estimate": 0.25, "budget": 5, "size": 2000},
+    full={"clients": 256, "duration": 20, "estimate": 3, "budget": 180, "size": 2000},
+)
+async def steady(arena: Arena) -> Load:
+    """Requests come at 50 % and at 80 % of capacity, independently of each other (Poisson) and evenly (uniform).
+
+    They are sent on time whether or not the server keeps up, over up to `clients` connections, and their latency counts
+    from the time at which they were due. A load for which the generator was late is offered again while `budget`
+    seconds last. What is capacity is estimated first on the same server, by short closed loops;
+    `rate`, where given, is the one rate to be offered instead. Service time counts from the send and stands beside.
+    """
+    told: list[str] = []
+    measures: list[Measure] = []
+    trouble = ""
+    async with bench(arena) as b:
+        try:
+            loads = await _loads(arena, b, told, measures)
+            await _offered(arena, b, loads)
+        except NotChecked as wrong:
+            trouble = str(wrong)
+    health = b.health()
+    phases = tuple(b.phases)
+    measures += [_service(phase) for phase in phases]
+    return arena.load(
+        steady,
+        Grade.ERROR if trouble else Grade.MEASURED if health.valid else Grade.INVALID,
+        goodput=_goodput(phases),
+        generator=health,
+        phases=phases,
+        percentiles=b.percentiles(),
+        measures=tuple(measures),
+        conditions=b.conditions(),
+        artefacts=b.artefacts(),
+        note=" ".join(
+            filter(None, (trouble, health.why and f"Not a measurement: {health.why}.", *told, _told(phases)))
+        ),
+    )
+
+
+async def _offered(arena: Arena, b: Bench, loads: list[tuple[str, Pacer]]) -> None:
+    """Offer each of `loads`, and again where the generator was late, as long as `budget` seconds are not over."""
+    duration, until = arena.number("duration"), arena.elapsed + arena.number("budget")
+    for name, pacer in loads:
+        while True:
+            arena.progress(len(b.phases) / (len(loads) + 1), name)
+            found = await b.offer(name, pacer, duration)
+            left = len(loads) - len(b.phases) + 1
+            if found.health().valid or arena.elapsed + left * duration > until:
+                break
+            b.forget()
+
+
+async def _loads(arena: Arena, b: Bench, told: list[str], measures: list[Measure]) -> list[tuple[str, Pacer]]:
+    """Return the loads by name, gentlest first."""
+    if "rate" in arena.parameters:
+        rate = arena.number("rate")
+        rates = {f"{rate:g}/s": rate}
+    else:
+        arena.progress(0.0, "estimating capacity")
+        found = await b.estimate(arena.number("estimate"))
+        rates = {f"{share * 100:.0f} %": share * found.rate for share in SHARES}
+        told.append(f"Capacity was taken to be {found.words}.")
+        measures.append(Measure("capacity, estimated", found.rate, "requests/s", note=f"{found.words}"))
+    return [
+        (f"{kind}, {name}", pacer)
+        for name, rate in rates.items()
+        for kind, pacer in (("uniform", Uniform(rate)), ("Poisson", Poisson(rate)))
+    ]
+
+
+def _service(phase: Phase) -> Measure:
+    return Measure(f"service time p99, {phase.name}", phase.service_p99, "s", note="From the send, not the time due.")
+
+
+def _goodput(phases: tuple[Phase, ...]) -> float | None:
+    asked = sum(each.scheduled for each in phases)
+    return sum(each.goodput * each.scheduled for each in phases) / asked if asked else None
+
+
+def _told(phases: tuple[Phase, ...]) -> str:
+    last = phases[-1] if phases else None
+    if last is None or last.p50 is None or last.p99 is None:
+        return ""
+    slowest = f"{'at least ' if last.censored else ''}{seconds(last.p99)}"
+    return (
+        f"At {last.name.partition(', ')[2]} with Poisson arrivals {last.goodput * 100:.4g} % of {last.scheduled} "
+        f"requests were answered, half within {seconds(last.p50)} and 99 % within {slowest}."
+    )

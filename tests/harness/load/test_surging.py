@@ -1,0 +1,46 @@
+"""Grades of surges, from figures alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from wsgi_gauntlet.harness.load.surging import Surge, grade_surge
+from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Phase
+
+FIT = GeneratorHealth(valid=True)
+
+
+def phase(scheduled: int = 100, goodput: float = 1.0, p99: float = 0.01) -> Phase:
+    return Phase("x", 0.0, 1.0, scheduled, {}, goodput, p50=p99, p99=p99)
+
+
+GOOD = Surge(phase(), phase(1000, p99=9.0), phase(600, p99=5.0), length=5.0, patience=60.0, recovered=12.5)
+
+
+@pytest.mark.parametrize(
+    ("surge", "expected", "words"),
+    [
+        (GOOD, Grade.IMMUNE, "None of 1,600 requests was lost"),
+        (replace(GOOD, recovered=0.0), Grade.IMMUNE, "as soon as it was over"),
+        (replace(GOOD, recovered=25.0), Grade.DEGRADES, "25.0 s after the surge; to get through with the queue"),
+        (replace(GOOD, during=phase(1000, 0.9)), Grade.DEGRADES, "100 of 1,600 requests were lost"),
+        (replace(GOOD, during=phase(1000, 0.4)), Grade.COLLAPSES, "600 of"),
+        (replace(GOOD, after=phase(600, 0.4)), Grade.COLLAPSES, "360 of"),
+        (replace(GOOD, recovered=None), Grade.WEDGED, "not well served again within 60 s"),
+        (replace(GOOD, recovered=None, patience=3.0), Grade.DEGRADES, "within 3 s"),
+        (replace(GOOD, before=phase(100, 0.9)), Grade.INCONCLUSIVE, "Already before the surge"),
+        (replace(GOOD, before=phase(4)), Grade.INCONCLUSIVE, "Too few"),
+    ],
+)
+def test_the_grade_of_a_surge(surge: Surge, expected: Grade, words: str) -> None:
+    mark, reason = grade_surge(surge, FIT)
+    assert mark is expected
+    assert words in reason
+
+
+def test_a_generator_that_was_late_is_not_the_servers_fault() -> None:
+    mark, reason = grade_surge(replace(GOOD, recovered=None), GeneratorHealth(valid=False, why="it was late"))
+    assert mark is Grade.INVALID
+    assert "it was late" in reason
