@@ -1,0 +1,35 @@
+"""How what a disturbance saw turns into the grade and the words of its cell."""
+
+import pytest
+
+from wsgi_gauntlet.harness.load.disturbance import Findings, note, unfit, with_flaws
+from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Phase
+
+WORST = Phase("by RST", 0, 1, 10, {}, 1.0)
+
+
+@pytest.mark.parametrize("mark", [Grade.COLLAPSES, Grade.WEDGED, Grade.INVALID, Grade.INCONCLUSIVE, Grade.DEGRADES])
+def test_a_flaw_changes_no_grade_but_immune(mark: Grade) -> None:
+    assert with_flaws(mark, ("It leaks.",)) is mark
+    assert with_flaws(Grade.IMMUNE, ("It leaks.",)) is Grade.DEGRADES
+    assert with_flaws(Grade.IMMUNE, ()) is Grade.IMMUNE
+
+
+def test_a_generator_is_fit_if_all_of_it_is() -> None:
+    sound, late = GeneratorHealth(True), GeneratorHealth(False, why="late")
+    assert unfit(sound, "") is sound
+    assert unfit(late, "too few came").why == "late"
+    found = unfit(sound, "too few came")
+    assert (found.valid, found.why) == (False, "too few came")
+
+
+def test_flaws_come_first_and_nothing_beside_an_invalid_measurement() -> None:
+    found = Findings(flaws=("It leaks.",), told="By the way.")
+    assert note(Grade.DEGRADES, "All of it.", WORST, 1, found, "") == (
+        "It leaks.",
+        "The users got this meanwhile: All of it.",
+        "By the way.",
+        "",
+    )
+    assert "at worst (by RST): All of it." in note(Grade.DEGRADES, "All of it.", WORST, 2, found, "")[1]
+    assert note(Grade.INVALID, "Late.", WORST, 2, found, "unseen") == ("Late.",)

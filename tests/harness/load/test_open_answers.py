@@ -1,0 +1,58 @@
+"""What the app's processes say of their answers, and when that is enough."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from wsgi_gauntlet.harness.address import Address
+from wsgi_gauntlet.harness.load.open_answers import answers, counted
+from wsgi_gauntlet.harness.response import ResponseParser
+
+
+@asynccontextmanager
+async def saying(*words: str) -> AsyncIterator[Address]:
+    """A server whose processes answer by turns."""
+    asked = 0
+
+    async def handle(stream: trio.SocketStream) -> None:
+        nonlocal asked
+        async with stream:
+            head = await stream.receive_some(4096)
+            assert head.startswith(b"GET /m/open-answers?wait=20 ")
+            said = words[asked % len(words)].encode()
+            asked += 1
+            await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(said), said))
+
+    async with trio.open_nursery() as nursery:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        nursery.start_soon(trio.serve_listeners, handle, listeners)
+        yield Address(port=listeners[0].socket.getsockname()[1])
+        nursery.cancel_scope.cancel()
+
+
+async def test_all_processes_count() -> None:
+    async with saying("11 5 5\n", "12 7 7\n") as address:
+        found = await answers(address, "/m", 12, 5)
+    assert found is not None
+    assert (found.opened, found.unclosed, found.processes) == (12, 0, 2)
+
+
+async def test_what_is_not_closed_is_waited_for_and_told() -> None:
+    async with saying("11 5 3\n") as address:
+        found = await answers(address, "/m", 5, 0.1)
+    assert found is not None
+    assert found.unclosed == 2
+
+
+async def test_nobody_knows_where_a_process_was_not_heard() -> None:
+    async with saying("11 5 5\n") as address:
+        assert await answers(address, "/m", 6, 0.1) is None
+
+
+@pytest.mark.parametrize("body", [b"", b"gauntlet\n", b"1 2\n", b"1 2 x\n"])
+def test_other_answers_say_nothing(body: bytes) -> None:
+    parser = ResponseParser()
+    parser.feed(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+    assert counted(parser.response()) is None
