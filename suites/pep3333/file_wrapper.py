@@ -31,6 +31,14 @@ POSITION = pep3333(
 )
 
 
+async def _iterates(x: Exchange, way: str) -> None:
+    await _wrapped(x, way)
+    event = await outcome(x, "iterate")
+    that(event.kind == "returned", "iteration to work", event.detail.get("text"))
+    iterated = await told(x, "iterated", "iteration to end")
+    that(iterated.detail["whole"], "the whole content", iterated.detail)
+
+
 async def _wrapped(x: Exchange, what: str) -> Response:
     answer = await x.get("/file-wrapper" + query(what=what))
     await told(x, "called", "the app to be called")
@@ -72,11 +80,7 @@ async def iterable(x: Exchange) -> None:
     Expects: The whole content, in blocks of any size.
     Why: Behind a middleware that compresses or counts, every download would be an error.
     """
-    await _wrapped(x, "iterate")
-    event = await outcome(x, "iterate")
-    that(event.kind == "returned", "iteration to work", event.detail.get("text"))
-    iterated = await told(x, "iterated", "iteration to end")
-    that(iterated.detail["whole"], "the whole content", iterated.detail)
+    await _iterates(x, "iterate")
 
 
 @case(
@@ -199,11 +203,7 @@ async def iterable_read_only(x: Exchange) -> None:
     Why: Files from an archive or from cloud storage are such objects; behind a compressing middleware their downloads
     would fail.
     """
-    await _wrapped(x, "iterate-readable")
-    event = await outcome(x, "iterate")
-    that(event.kind == "returned", "iteration to work", event.detail.get("text"))
-    iterated = await told(x, "iterated", "iteration to end")
-    that(iterated.detail["whole"], "the whole content", iterated.detail)
+    await _iterates(x, "iterate-readable")
 
 
 @case(

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from ....harness import expect
 from ....harness.exchange import Exchange
+from ....harness.references import rfc9112
 from ..verbs import PATIENCE, post, seen
 
 SECURITY = ["security"]
 END = b"0\r\n\r\n"
 DECODES = ["http/chunked/one-chunk"]
 """Cases on broken chunks say nothing about a server that does not decode good ones."""
+
+BARE_CR = rfc9112(
+    "2.2",
+    "A recipient of such a bare CR MUST consider that element to be invalid or replace each bare CR with SP before "
+    "processing the element or forwarding the message.",
+)
 
 
 def chunked(x: Exchange, body: bytes) -> bytes:

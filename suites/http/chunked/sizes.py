@@ -9,6 +9,11 @@ from ..verbs import ask, served_body, spoiled
 from .sending import DECODES, END, SECURITY, chunked
 
 SIZE = rfc9112("7.1", "The chunk-size field is a string of hex digits indicating the size of the chunk-data in octets.")
+LARGE = rfc9112(
+    "7.1",
+    "recipients MUST anticipate potentially large hexadecimal numerals and prevent parsing errors due to integer "
+    "conversion overflows or precision loss due to integer representation.",
+)
 
 
 @case(MUST, SIZE, needs=DECODES, variants={"upper": b"A", "lower": b"a"})
@@ -68,11 +73,7 @@ async def size_syntax(x: Exchange, size: tuple[bytes, int]) -> None:
 
 @case(
     MUST,
-    rfc9112(
-        "7.1",
-        "recipients MUST anticipate potentially large hexadecimal numerals and prevent parsing errors due to integer "
-        "conversion overflows or precision loss due to integer representation.",
-    ),
+    LARGE,
     tags=SECURITY,
     needs=DECODES,
     variants={"64-bits": b"10000000000000005", "digits": b"f" * 2000},
@@ -91,11 +92,7 @@ async def size_overflow(x: Exchange, size: bytes) -> None:
 
 @case(
     MUST,
-    rfc9112(
-        "7.1",
-        "recipients MUST anticipate potentially large hexadecimal numerals and prevent parsing errors due to integer "
-        "conversion overflows or precision loss due to integer representation.",
-    ),
+    LARGE,
     tags=SECURITY,
     needs=DECODES,
     variants={"40": 40, "3000": 3000},

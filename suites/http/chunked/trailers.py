@@ -7,7 +7,7 @@ from ....harness.catalog import MUST, case
 from ....harness.exchange import Exchange
 from ....harness.references import rfc9112
 from ..verbs import ask, hidden, in_step, no_hidden_call, served_body
-from .sending import DECODES, SECURITY, chunked, followed
+from .sending import BARE_CR, DECODES, SECURITY, chunked, followed
 
 COMPLETE = rfc9112(
     "7.1",
@@ -80,11 +80,7 @@ async def trailer_then_next(x: Exchange) -> None:
 
 @case(
     MUST,
-    rfc9112(
-        "2.2",
-        "A recipient of such a bare CR MUST consider that element to be invalid or replace each bare CR with SP before "
-        "processing the element or forwarding the message.",
-    ),
+    BARE_CR,
     tags=SECURITY,
     needs=DECODES,
 )
