@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test run test check benchmark clean
+.PHONY: help install install-test run test check benchmark picture clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -43,6 +43,12 @@ check: install-test ## lint and types
 
 benchmark: install-test ## the fast lane against wrk, side by side
 	@$(BIN)/python benchmarks/fastlane_vs_wrk.py $(ARGS)
+
+PICTURE_RUN := gauntlet-out/classroom
+
+picture: install ## measure the classroom and draw the README's picture from it (a minute; leave the machine alone)
+	@$(BIN)/wsgi-gauntlet load werkzeug:single werkzeug:threaded gunicorn:sync nginx+gunicorn:sync waitress --scenario classroom --duration 10 --out $(PICTURE_RUN)
+	@$(BIN)/python -m wsgi_gauntlet.reports.picture $(PICTURE_RUN) docs
 
 clean: ## remove what was installed and measured
 	rm -rf $(VENV) gauntlet-out dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,6 +9,9 @@ from ..harness.model import Grade, Load, Results, Standing, Verdict
 from . import tally
 from .words import UNJUDGED, counted, duration, during, percent, ratio, several
 
+LISTED = 3
+"""Scenarios, or cells, that are told one by one; more of them are told in one sentence."""
+
 SERVED = 0.99
 """The share of correct answers from which users are served: the grade `immune` draws the same line."""
 
@@ -94,13 +97,15 @@ def _served(cell: Load) -> str:
 
 
 def _slow(results: Results) -> list[Sentence]:
+    sieges = {
+        name: judged
+        for name, (_, cells) in tally.scenarios(results).items()
+        if (judged := [each for each in cells if each.grade not in UNJUDGED | {Grade.MEASURED} and each.steps])
+    }
+    if len(sieges) > LISTED:
+        return [Sentence("Slow clients", _many_sieges(sieges))]
     found = []
-    for name, (_, cells) in tally.scenarios(results).items():
-        judged = [
-            each for each in cells if each.grade not in UNJUDGED and each.steps and each.grade is not Grade.MEASURED
-        ]
-        if not judged:
-            continue
+    for name, judged in sieges.items():
         by_number: dict[int, list[str]] = defaultdict(list)
         for each in judged:
             if each.collapse is not None:
@@ -118,6 +123,30 @@ def _slow(results: Results) -> list[Sentence]:
             )
         found.append(Sentence("Slow clients", f"In {name}, {'; '.join(parts)}."))
     return found
+
+
+def _many_sieges(sieges: dict[str, list[Load]]) -> str:
+    """Return for each server how many kinds of slow clients it stands, and how few of the worst kind stop it."""
+    by_server: dict[str, list[Load]] = defaultdict(list)
+    for cells in sieges.values():
+        for each in cells:
+            by_server[each.server].append(each)
+    standing: dict[str, list[str]] = defaultdict(list)
+    falling = []
+    for server, cells in by_server.items():
+        fallen = [each for each in cells if each.collapse is not None]
+        if fallen:
+            worst = min(fallen, key=lambda each: each.collapse or 0)
+            falling.append((worst.collapse or 0, len(fallen), len(cells), server, worst.scenario))
+        else:
+            standing[str(len(cells))].append(server)
+    parts = [
+        f"{several(servers)} {'hold' if len(servers) > 1 else 'holds'} out against each of the {number} kinds tried"
+        for number, servers in standing.items()
+    ]
+    for few, fallen_in, tried, server, scenario in sorted(falling, reverse=True):
+        parts.append(f"{server} falls to {fallen_in} of {tried} kinds, {scenario} with {counted(few, 'client')}")
+    return "; ".join(parts) + "."
 
 
 def _conformance(results: Results) -> list[Sentence]:
@@ -177,7 +206,8 @@ def _doubts(results: Results) -> list[Sentence]:
     ):
         cells = [f"{each.server} in {each.scenario}" for each in results.loads if each.grade is grade]
         if cells:
-            parts.append(f"{several(cells)} ({why})")
+            told = several(cells) if len(cells) <= LISTED else counted(len(cells), "cell of load", "cells of load")
+            parts.append(f"{told} ({why})")
     errors = sum(each.verdict is Verdict.ERROR for each in results.checks)
     if errors:
         parts.append(f"{counted(errors, 'cell')} of conformance (the harness failed)")

@@ -10,17 +10,20 @@ from rich.table import Table
 from rich.text import Text
 
 from ..harness.baseline import told
-from ..harness.model import Check, Grade, Load, Results, Standing, Verdict
+from ..harness.model import Check, Load, Results, Standing, Verdict
 from . import tally, words
 from .answer import answer
+from .closing_overview import GRADE_STYLES, overview
 from .pairs import pairs
 from .visible import line
+
+FEW = 3
+"""Scenarios up to which each has a table of its own; of more there is one table, and the page has the rest."""
 
 LISTED = 30
 """Failing cases that are listed; the page has them all."""
 
 _STYLES = {Verdict.FAIL: "bold red", Verdict.WARN: "yellow", Verdict.FLAKY: "magenta", Verdict.PASS: "green"}
-_GRADES = {Grade.IMMUNE: "green", Grade.DEGRADES: "yellow", Grade.COLLAPSES: "bold red", Grade.WEDGED: "bold red"}
 
 
 def summary(results: Results, folder: Path | None = None, console: Console | None = None) -> None:
@@ -33,11 +36,7 @@ def summary(results: Results, folder: Path | None = None, console: Console | Non
     if results.checks:
         _heading(out, "Conformance")
         out.print(_verdicts(results))
-    for name, (info, cells) in tally.scenarios(results).items():
-        _heading(out, f"{info.title} ({name})" if info.title != name else name)
-        out.print(_loads(cells))
-        for doubt in _doubts(cells):
-            out.print(doubt, highlight=False)
+    _under_load(results, out)
     if results.baseline:
         _unexpected(results, out)
     else:
@@ -81,6 +80,24 @@ def _verdicts(results: Results) -> Table:
     return table
 
 
+def _under_load(results: Results, out: Console) -> None:
+    scenarios = tally.scenarios(results)
+    if len(scenarios) > FEW:
+        _heading(out, "Under load")
+        overview(results, out)
+        doubts = [each for _, cells in scenarios.values() for each in _doubts(cells, named=True)]
+        for doubt in doubts[:LISTED]:
+            out.print(doubt, highlight=False)
+        if len(doubts) > LISTED:
+            out.print(Text(f"… and {words.counted(len(doubts) - LISTED, 'more cell')} in the report", style="dim"))
+        return
+    for name, (info, cells) in scenarios.items():
+        _heading(out, f"{info.title} ({name})" if info.title != name else name)
+        out.print(_loads(cells))
+        for doubt in _doubts(cells):
+            out.print(doubt, highlight=False)
+
+
 def _loads(cells: list[Load]) -> Table:
     fields = [_fields(each) for each in cells]
     heads = ["goodput", "p99", "slowdown", "recovery", "best rate"]
@@ -91,17 +108,19 @@ def _loads(cells: list[Load]) -> Table:
     for place in shown:
         table.add_column(heads[place], justify="right", no_wrap=True)
     for each, row in zip(cells, fields, strict=True):
-        told = Text(f"{words.GRADES[each.grade].sign} {words.grade(each)}", style=_GRADES.get(each.grade, ""))
+        told = Text(f"{words.GRADES[each.grade].sign} {words.grade(each)}", style=GRADE_STYLES.get(each.grade, ""))
         table.add_row(Text(line(each.server, 40)), told, *(Text(row[place]) for place in shown))
     return table
 
 
-def _doubts(cells: list[Load]) -> list[Text]:
+def _doubts(cells: list[Load], *, named: bool = False) -> list[Text]:
     found = []
     for each in cells:
         doubt = each.note or (each.generator.why if each.generator else "")
         if doubt and each.grade in words.UNJUDGED:
-            found.append(Text(f"{line(each.server, 40)} is {each.grade}: {line(doubt, 300)}", style="dim"))
+            where = f" in {line(each.scenario, 40)}" if named else ""
+            told = f"{line(each.server, 40)}{where} is {each.grade}: {line(doubt, 300)}"
+            found.append(Text(told, style="dim"))
     return found
 
 
@@ -112,7 +131,7 @@ def _fields(load: Load) -> list[str]:
         words.duration(phase.p99, at_least=phase.censored) if phase else words.MISSING,
         words.ratio(load.slowdown, at_least=load.slowdown_censored),
         words.duration(load.recovery),
-        words.rate(max((each.rate for each in load.steps if each.rate is not None), default=None)),
+        words.rate(words.best_rate(load)),
     ]
 
 

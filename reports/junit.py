@@ -82,6 +82,7 @@ def _load(cell: Load) -> ET.Element:
     phase = words.during(cell)
     p99 = words.duration(phase.p99, at_least=phase.censored) if phase else words.MISSING
     told = f"{words.grade(cell)}; goodput {words.percent(cell.goodput)}; p99 {p99}"
+    told += "".join(f"\n{line(each.name, 100)}: {words.measure(each)}" for each in cell.measures)
     note = line(cell.note, 500)
     if cell.grade is Grade.ERROR:
         _say(case, "error", note or "the harness failed", clean(cell.note), kind="harness")

@@ -8,18 +8,23 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from html import escape
 
 from ..harness.baseline import told
-from ..harness.model import Check, Load, Results, Standing, Verdict
+from ..harness.model import Check, Load, Results, ScenarioInfo, Standing, Verdict
 from ..harness.output import Output
 from . import tally, words
 from .answer import answer, ran, title
 from .pairs import pairs
 from .sections.environment import measured
+from .sections.overview import key_figure
 from .visible import line
 
 LONGEST = 60_000
 """Characters; a comment on an issue may have 65,536."""
+
+FEW = 3
+"""Scenarios up to which each has a heading; more are folded away below one table of all."""
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~@&!])")
 
@@ -56,9 +61,7 @@ def _parts(results: Results) -> Iterator[str]:
     if results.checks:
         yield from _conformance(results)
     yield from _in_process(results)
-    for name, (info, cells) in tally.scenarios(results).items():
-        yield f"## {plain(info.title)} (`{_code(name)}`)\n\n"
-        yield _loads(cells)
+    yield from _under_load(results)
     absent = [each for each in results.servers.values() if not each.available]
     if absent:
         yield "## Not here\n\n"
@@ -129,8 +132,52 @@ def _server(cell: Check) -> str:
     return plain(cell.server) + (f" ({plain(told(cell))})" if expected else "")
 
 
+def _under_load(results: Results) -> Iterator[str]:
+    scenarios = tally.scenarios(results)
+    many = len(scenarios) > FEW
+    if many:
+        yield _overview(scenarios)
+    for name, (info, cells) in scenarios.items():
+        if many:
+            # Within this element Markdown is not read, HTML is.
+            yield f"<details><summary>{escape(line(f'{info.title} ({name})', 200))}</summary>\n\n"
+        else:
+            yield f"## {plain(info.title)} (`{_code(name)}`)\n\n"
+        yield _loads(cells)
+        yield _measures(cells)
+        if many:
+            yield "</details>\n\n"
+
+
+def _overview(scenarios: dict[str, tuple[ScenarioInfo, list[Load]]]) -> str:
+    servers = list(dict.fromkeys(each.server for _, cells in scenarios.values() for each in cells))
+    table = f"## Under load\n\n| scenario | {' | '.join(map(plain, servers))} |\n| :-- |{' :-- |' * len(servers)}\n"
+    for name, (_, cells) in scenarios.items():
+        by_server = {each.server: each for each in cells}
+        signs = [_sign(by_server[each]) if each in by_server else "" for each in servers]
+        table += f"| `{_code(name)}` | {' | '.join(signs)} |\n"
+    used = {each.grade for _, cells in scenarios.values() for each in cells}
+    legend = ", ".join(f"{mark.sign} {grade}" for grade, mark in words.GRADES.items() if grade in used)
+    return f"{table}\n{legend}; N\\* is the fewest slow clients that do it.\n\n"
+
+
+def _sign(load: Load) -> str:
+    return f"{words.GRADES[load.grade].sign} {key_figure(load)}".replace("*", "\\*").rstrip()
+
+
+def _measures(cells: list[Load]) -> str:
+    """Return a line for each figure of a scenario's own, with every server's."""
+    told: dict[str, list[str]] = defaultdict(list)
+    for load in cells:
+        for each in load.measures:
+            told[each.name].append(f"{plain(load.server)} {words.measure(each)}")
+    lines = [f"- {plain(name, 100)}: {', '.join(values)}\n" for name, values in told.items()]
+    return "".join(lines) + "\n" if lines else ""
+
+
 def _loads(cells: list[Load]) -> str:
-    table = "| server | grade | goodput | p99 | slowdown | with |\n| :-- | :-- | --: | --: | --: | :-- |\n"
+    heads = "| server | grade | goodput | p99 | slowdown | recovery | slow ones dropped | with |\n"
+    table = f"{heads}| :-- | :-- | --: | --: | --: | --: | :-- | :-- |\n"
     for each in cells:
         phase = words.during(each)
         fields = [
@@ -139,6 +186,8 @@ def _loads(cells: list[Load]) -> str:
             words.percent(each.goodput),
             words.duration(phase.p99, at_least=phase.censored) if phase else words.MISSING,
             words.ratio(each.slowdown, at_least=each.slowdown_censored),
+            words.duration(each.recovery),
+            plain(words.reaped(each)),
             plain(words.conditions(each.conditions)),
         ]
         table += f"| {' | '.join(fields)} |\n"
@@ -146,7 +195,7 @@ def _loads(cells: list[Load]) -> str:
 
 
 def _best(load: Load) -> str:
-    best = max((each.rate for each in load.steps if each.rate is not None), default=None)
+    best = words.best_rate(load)
     return f", {words.rate(best)}" if best is not None else ""
 
 

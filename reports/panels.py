@@ -43,9 +43,17 @@ def over_time(load: Load, shared: Frame, most: int = DRAWN) -> str:
 
 
 def latency(
-    drawn: Canvas, load: Load, shared: Frame, time: Scale, top: float, bottom: float, most: int = DRAWN
+    drawn: Canvas,
+    load: Load,
+    shared: Frame,
+    time: Scale,
+    top: float,
+    bottom: float,
+    most: int = DRAWN,
+    *,
+    size: float = 2.4,
 ) -> None:
-    """Draw requests as marks, or the p50 and p99 of windows as lines, between `top` and `bottom`."""
+    """Draw requests as marks of `size` points, or the p50 and p99 of windows as lines, between `top` and `bottom`."""
     height = Scale(shared.lowest, shared.highest, bottom, top, log=True)
     ticks = [(each, words.duration(each)) for each in log_ticks(shared.lowest, shared.highest, 5)]
     drawn.across(height, ticks, time.start, time.end)
@@ -55,13 +63,13 @@ def latency(
             for line in _unbroken(load.windows, name):
                 drawn.line([(time(at), height(value)) for at, value in line], colour, width=width)
         return
-    for shape, size, colour, outcomes in (
-        ("o", 2.4, "good", {Outcome.OK}),
-        ("^", 4.2, "odd", {Outcome.ERROR, Outcome.WRONG}),
-        ("x", 4.2, "bad", LATE),
+    for shape, across, colour, outcomes in (
+        ("o", size, "good", {Outcome.OK}),
+        ("^", size + 1.8, "odd", {Outcome.ERROR, Outcome.WRONG}),
+        ("x", size + 1.8, "bad", LATE),
     ):
         places = [(time(each.intended), height(each.latency)) for each in samples if each.outcome in outcomes]
-        drawn.marks(shape, places, colour, size, alpha=0.75 if shape == "o" else 1.0)
+        drawn.marks(shape, places, colour, across, alpha=0.75 if shape == "o" else 1.0)
 
 
 def crowd_band(drawn: Canvas, load: Load, shared: Frame, time: Scale, top: float, bottom: float) -> None:

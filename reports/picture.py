@@ -1,6 +1,7 @@
 """The README's picture, drawn from a run folder: one row a server, what its users got while some were slow.
 
-`python -m wsgi_gauntlet.reports.picture RUN FOLDER` (or `make picture RUN=...`) writes it into FOLDER, light and dark.
+`python -m wsgi_gauntlet.reports.picture RUN FOLDER` writes it into FOLDER, light and dark; `make picture`
+measures first.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def _server(drawn: Canvas, load: Load, top: float) -> None:
 
 def _row(drawn: Canvas, load: Load, shared: Frame, time: Scale, top: float) -> None:
     crowd_band(drawn, load, shared, time, top, top + 0.88)
-    latency(drawn, load, shared, time, top + 0.02, top + 0.7)
+    latency(drawn, load, shared, time, top + 0.02, top + 0.7, size=3.2)
     crowd(drawn, load, shared, time, top + 0.72, top + 0.88)
     drawn.rules([((time.start, top + 0.88), (time.end, top + 0.88))], "grid")
 

@@ -23,7 +23,7 @@ from rich.text import Text
 from ..harness.model import Check, Grade, Load, Standing, Verdict
 from .closing import summary
 from .visible import line
-from .words import GRADES, UNJUDGED, VERDICTS, counted, grade, percent, rate
+from .words import GRADES, UNJUDGED, VERDICTS, best_rate, counted, grade, percent, rate
 
 __all__ = ["Terminal", "summary"]
 
@@ -62,6 +62,7 @@ class Terminal:
         self._verdicts: Counter[Verdict] = Counter()
         self._standings: Counter[Standing] = Counter()
         self._doing: dict[str, _Doing] = {}
+        self._widest = 0
         self._begun = self._stage_begun = self._spoke = clock()
 
     def __enter__(self) -> Self:
@@ -125,7 +126,7 @@ class Terminal:
             self._done += 1
             self._doing.pop(cell.server, None)
         told = grade(cell)
-        best = max((each.rate for each in cell.steps if each.rate is not None), default=None)
+        best = best_rate(cell)
         if cell.grade is Grade.MEASURED and best is not None:
             told += f", {rate(best)} at best"
         elif cell.goodput is not None and cell.grade not in UNJUDGED:
@@ -198,15 +199,31 @@ class Terminal:
                 Text(f"{_clock_face(now - self._begun)}  {signs}", style="dim"),
             )
             shown = sorted(list(self._recent().items())[-_SHOWN:])
+            # Never narrower again: a bar that moves sideways with the names draws the eye for nothing.
+            self._widest = max(self._widest, *(min(28, len(line(name)) + 2) for name, _ in shown), 2)
             rows = Table.grid(padding=(0, 1), expand=True)
-            rows.add_column(no_wrap=True, width=min(28, max((len(name) + 2 for name, _ in shown), default=2)))
+            rows.add_column(no_wrap=True, width=self._widest)
             rows.add_column(width=12)
             rows.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+            figures = ""
             for name, doing in shown:
+                what = doing.text
+                if self._stage == "load":
+                    what, figures = _parted(what)
                 share = doing.fraction
                 bar = ProgressBar(total=1, completed=share, width=12) if share is not None else Text("")
-                rows.add_row(Text(f"  {line(name, 26)}"), bar, Text(doing.text, style="dim"))
-            return Group(head, rows)
+                rows.add_row(Text(f"  {line(name, 26)}"), bar, Text(what, style="dim"))
+            if self._stage != "load":
+                return Group(head, rows)
+            # Load is one server at a time. Its figures are what is watched: a line of their own keeps them whole at 80
+            # columns, and it is there before the first of them, so that nothing jumps.
+            return Group(head, rows, Text(f"    {figures}", no_wrap=True, overflow="ellipsis"))
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """Return which scenario it is, and what goes on in it: `slow-read`, `crowd: 8 slow clients, p99 12 ms`."""
+    scenario, colon, doing = text.partition(": ")
+    return (scenario, doing) if colon else (text, "")
 
 
 def _clock_face(seconds: float) -> str:

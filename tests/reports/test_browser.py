@@ -13,6 +13,7 @@ from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.reports import html
 
 from ..needed import program
+from .sample_scenarios import many
 
 pytestmark = pytest.mark.browser
 
@@ -194,3 +195,35 @@ def test_the_matrix_can_be_narrowed(reader: Browser) -> None:
     top = box.bounding_box()
     head = seen.page.locator("#matrix thead th").first.bounding_box()
     assert abs(head["y"] - top["y"]) < 3
+
+
+@pytest.fixture(scope="module")
+def loaded(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Browser:
+    """The same browser with the page of every scenario on ten servers."""
+    file: Path = tmp_path_factory.mktemp("loaded") / "report.html"
+    file.write_text(html.render(many()), "utf-8")
+    return Browser(chromium.browser, file.as_uri())
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (PHONE, "dark")])
+def test_every_scenario_on_ten_servers(
+    loaded: Browser, size: tuple[int, int], scheme: Literal["light", "dark"]
+) -> None:
+    """No word of a server's runs, nothing scrolls sideways, the overview's figures change and lead to their cells."""
+    seen = loaded.open(size, scheme)
+    page = seen.page
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert page.locator("#overview a.o").count() == 27 * 10
+    assert page.locator("#overview .o .figure:visible").count() > 0
+    page.check("#view-dropped")
+    assert page.locator("#overview .o .figure:visible").count() == 0
+    assert page.locator("#overview .o .dropped:visible").count() > 0
+    link = page.locator("#overview a.o").nth(25)
+    target = (link.get_attribute("href") or "").removeprefix("#")
+    link.click()
+    page.locator(f"[id='{target}']").wait_for(state="visible")
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert page.evaluate("window.hacked") is None
+    assert seen.said == []
+    page.context.close()

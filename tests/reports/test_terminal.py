@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from pathlib import Path
 
@@ -216,3 +217,29 @@ def test_no_color_is_kept(results: Results, monkeypatch: pytest.MonkeyPatch) -> 
     summary(results, None, Console(file=file, width=80, force_terminal=True))
     assert "\x1b[31m" not in file.getvalue()
     assert "collapses" in file.getvalue()
+
+
+@pytest.mark.parametrize("server", ["wsgiref", "nginx:unix+gunicorn:gthread[workers=2,threads=8]"])
+def test_the_figures_of_load_are_whole_at_80_columns(server: str) -> None:
+    """On a line of their own, that is there before them; the bar stays where it is when the next server comes."""
+    console = Console(file=io.StringIO(), width=80, force_terminal=True)
+    shown = Terminal(console, clock=Clock())
+    shown.stage("load", 10)
+
+    def drawn() -> list[str]:
+        with console.capture() as captured:
+            console.print(shown._picture())
+        return re.sub(r"\x1b\[[0-9;]*m", "", captured.get()).splitlines()
+
+    shown.working(server, "slow-headers/first-byte", 0.0)
+    before = drawn()
+    shown.working(server, "slow-headers/first-byte: crowd: 2,048 slow clients, 97 % answered, p99 ≥ 5.0 s", 0.5)
+    during = drawn()
+    assert len(before) == len(during) == 3
+    assert "slow-headers/first-byte" in during[1]
+    assert during[2].strip() == "crowd: 2,048 slow clients, 97 % answered, p99 ≥ 5.0 s"
+    shown.working(server, "", 1.0)
+    assert len(drawn()) == 2
+    shown.working("uwsgi", "mixed: crowd: 8 slow clients", 0.5)
+    after = drawn()
+    assert after[1].index("mixed") == during[1].index("slow-headers")

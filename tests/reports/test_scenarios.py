@@ -1,0 +1,258 @@
+"""Every scenario on ten servers: the page, the terminal, summary.md and junit.xml stay whole, small and harmless."""
+
+from __future__ import annotations
+
+import io
+import re
+from xml.etree import ElementTree as ET
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from wsgi_gauntlet.harness.model import (
+    Cost,
+    Grade,
+    Load,
+    Measure,
+    Outcome,
+    Percentile,
+    Phase,
+    Reaped,
+    Results,
+    Sample,
+    Step,
+    Window,
+)
+from wsgi_gauntlet.reports import answer, bars, curves, html, junit, markdown, panels, samples, svg, words
+from wsgi_gauntlet.reports import json as output
+from wsgi_gauntlet.reports.closing import summary
+from wsgi_gauntlet.reports.sections.names import Names
+from wsgi_gauntlet.reports.sections.overview import key_figure, overview
+
+from .sample_scenarios import SERVERS, many
+from .test_html import Page
+
+
+@pytest.fixture(scope="module")
+def everything() -> Results:
+    """All of it."""
+    return many()
+
+
+@pytest.fixture(scope="module")
+def text(everything: Results) -> str:
+    """Its page."""
+    return html.render(everything)
+
+
+def test_the_page_is_whole_and_small(text: str, everything: Results) -> None:
+    """Elements nest, each cell of the overview leads to its figures, nothing runs, and it can be mailed around."""
+    page = Page(text)
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    names = Names()
+    inside = {each[1:] for each in page.links if each.startswith("#")}
+    assert inside <= set(page.ids)
+    assert {names.load(each.server, each.scenario) for each in everything.loads} <= inside
+    assert {names.scenario(each) for each in everything.scenarios} <= inside
+    assert page.tags["script"] == 2
+    assert page.handlers == []
+    assert "\u202e" not in text
+    assert len(text) < 12_000_000 / 3
+
+
+def test_a_full_run_is_thinned_out() -> None:
+    """Ten times as many answers are not ten times the page."""
+    few, lots = (html.render(many(3, full=full)) for full in (False, True))
+    assert len(lots) < 2.5 * len(few)
+
+
+def test_grades_that_are_no_finding_look_like_none(text: str) -> None:
+    """Each grade has a sign, a word and a look of its own."""
+    signs = {grade: mark.sign for grade, mark in words.GRADES.items()}
+    assert len(set(signs.values())) == len(signs)
+    for grade in set(Grade) - {Grade.MEASURED}:
+        assert f'<b class="v grade {grade}">{signs[grade]}</b>' in text
+        assert f".v.{grade}" in text or f".grade.{grade}" in text
+
+
+def test_results_without_measures_and_windows_are_read_and_drawn(everything: Results) -> None:
+    """What an older program wrote has neither, nor the names of them."""
+    one = msgspec.structs.replace(everything, loads=everything.loads[:3])
+    document = msgspec.json.decode(output.render(one))
+    for each in document["loads"]:
+        del each["measures"], each["windows"]
+    older = msgspec.json.decode(msgspec.json.encode(document), type=Results)
+    assert older.loads[0].measures == ()
+    assert 'id="overview"' in html.render(older)
+
+
+def test_the_overview_keeps_families_together() -> None:
+    """Slow headers under one head, what stands alone for itself; cells that are missing are empty."""
+    results = many(2)
+    some = msgspec.structs.replace(results, loads=results.loads[1:])
+    shown = overview(some, Names())
+    assert [each.name for each in shown.families[:3]] == ["slow-headers", "slow-body", ""]
+    assert [each.name for each in shown.families[0].lines] == ["silent", "first-byte", "line", "byte"]
+    assert shown.families[0].lines[0].boxes[0] is None
+    assert shown.servers == list(SERVERS[:2])
+    assert shown.views[0][0] == "figure"
+
+
+@pytest.mark.parametrize(
+    ("load", "told"),
+    [
+        (Load("a", "s", Grade.COLLAPSES, 0.1, 9.0, collapse=98), "N* 98"),
+        (Load("a", "s", Grade.IMMUNE, 1.0, 1.2), "1.2 ×"),
+        (Load("a", "s", Grade.IMMUNE, 1.0), "100 %"),
+        (Load("a", "s", Grade.IMMUNE), ""),
+        (Load("a", "s", Grade.DEGRADES, 0.9, 5.0), "90 %"),
+        (Load("a", "s", Grade.INVALID, 0.9, 5.0, collapse=1), ""),
+        (Load("a", "s", Grade.MEASURED, 1.0, steps=(Step(1, rate=50.0),)), "50/s"),
+        (Load("a", "s", Grade.MEASURED, measures=(Measure("a", None), Measure("b", 2.0, "s", True))), "≥ 2 s"),
+        (Load("a", "s", Grade.MEASURED, phases=(Phase("load", 0, 1, 1, {}, 1.0, p99=0.5),)), "500 ms"),
+        (Load("a", "s", Grade.MEASURED, 1.0), "100 %"),
+    ],
+)
+def test_one_figure_says_most(load: Load, told: str) -> None:
+    assert key_figure(load).replace("\u00a0", " ") == told
+
+
+@pytest.mark.parametrize(
+    ("measure", "told"),
+    [
+        (Measure("x", None, "s", note="nobody looked"), "–"),
+        (Measure("x", 5.0, "s", censored=True), "≥ 5 s"),
+        (Measure("x", 3.0), "3"),
+        (Measure("x", 2.5), "2.5"),
+        (Measure("x", 1234.0, "requests/s"), "1,234/s"),
+        (Measure("x", 2048.0, "bytes"), "2 KiB"),
+        (Measure("x", 2048.0, "bytes", censored=True), "≥ 2 KiB"),
+        (Measure("x", 12.34, "%"), "12.3 %"),
+        (Measure("x", 1.5, "×", censored=True), "≥ 1.5 ×"),
+        (Measure("x", 7.0, "connections"), "7 connections"),
+        (None, "–"),
+    ],
+)
+def test_measures_are_told_in_their_units(measure: Measure | None, told: str) -> None:
+    assert words.measure(measure).replace("\u00a0", " ") == told
+
+
+def test_how_clients_were_dropped() -> None:
+    load = Load("a", "s", Grade.IMMUNE, reaped=Reaped("408", 10.0, 256, 12))
+    assert words.reaped(load, share=True).replace("\u00a0", " ") == "408 after 10 s (12 of 256)"
+    assert words.reaped(msgspec.structs.replace(load, reaped=Reaped("RST"))) == "RST"
+    assert words.reaped(msgspec.structs.replace(load, reaped=Reaped("never"))) == "never"
+
+
+def _tailed(*outcomes: Outcome, exact: bool = True) -> Load:
+    kept = tuple(Sample(float(at), 0.1 * (at + 1), 0.1, each) for at, each in enumerate(outcomes))
+    counts = {each.value: outcomes.count(each) for each in set(outcomes)}
+    curve = tuple(Percentile("crowd", each, 0.1 + each / 50) for each in (0.0, 50.0, 90.0, 99.0, 99.99, 99.999))
+    phase = Phase("crowd", 0, 100, len(outcomes), counts, 0.5)
+    return Load("a", "s", Grade.DEGRADES, phases=(phase,), percentiles=curve, samples=kept if exact else ())
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_tail_that_waits_is_a_bound(exact: bool) -> None:
+    """From the first request on that was still waiting: from the samples, or by what the phase counted."""
+    load = _tailed(*[Outcome.OK] * 6, *[Outcome.TIMEOUT] * 2, *[Outcome.UNFINISHED] * 2, Outcome.ERROR, exact=exact)
+    tail = curves.tail(load)
+    assert tail.exact == pytest.approx(60)
+    assert max(percentile for percentile, _ in tail.points) == 99.99
+    drawn = svg.inline(curves.percentiles([load]), "x", "x")
+    assert "at least so long" in drawn
+    assert "99.99 %" in drawn
+    sure = curves.percentiles([_tailed(*[Outcome.OK] * 6, exact=exact)])
+    assert "at least so long" not in sure
+    page = html.render(Results(1, {}, {}, loads=(load,)))
+    assert re.search(r'<td class="n">≥\u00a0[\d.]+\u00a0s</td>', page)
+
+
+def test_windows_are_lines_that_break() -> None:
+    """Where nothing was answered there is no latency; what was due is above what was answered."""
+    windows = tuple(
+        Window(
+            float(at), 1.0, 100.0, 0.0 if at == 2 else 0.9, None if at == 2 else 0.01, None if at == 2 else 0.1, 9, 3
+        )
+        for at in range(5)
+    )
+    load = Load("a", "reload", Grade.DEGRADES, windows=windows, crowd=((0.0, 2), (4.0, 0)))
+    shared = samples.frame([load])
+    assert (shared.last, shared.rate, shared.rss, shared.descriptors, shared.crowd) == (5.0, 100.0, 9, 3, 2)
+    drawn = svg.inline(panels.over_time(load, shared), "x", "x")
+    assert "100/s" in drawn
+    assert "9 B" in drawn.replace("\u00a0", " ")
+    assert "2 slow" in drawn
+    bare = msgspec.structs.replace(load, windows=(), crowd=())
+    assert len(panels.over_time(bare, shared)) < len(panels.over_time(load, shared))
+
+
+def test_costs_are_of_one_client() -> None:
+    """What shrank meanwhile costs nothing; who held no client has no row."""
+    paid = Load("a", "s", Grade.IMMUNE, cost=Cost(4, 8192, 8, 1))
+    less = Load("b", "s", Grade.IMMUNE, cost=Cost(4, -8192, 0, 0))
+    none = Load("c", "s", Grade.IMMUNE, cost=Cost(0))
+    drawn = svg.inline(bars.costs([paid, less, none]), "x", "x").replace("\u00a0", " ")
+    assert ">2 KiB</text>" in drawn
+    assert ">-2 KiB</text>" in drawn
+    assert ">0.25</text>" in drawn
+    assert ">c</text>" not in drawn
+
+
+def test_the_slowest_answers_are_never_thinned_out() -> None:
+    """They are what a reader looks for."""
+    good = [Sample(number / 100, 0.001 + (number % 7) / 1e5, 0.001, Outcome.OK) for number in range(9000)]
+    slow = [Sample(number + 0.5, 0.9, 0.9, Outcome.OK) for number in range(80)]
+    kept = samples.thinned(good + slow, 300)
+    assert sum(each.latency == 0.9 for each in kept) == 80
+    assert len(kept) <= 302
+
+
+def _console(width: int) -> tuple[Console, io.StringIO]:
+    file = io.StringIO()
+    return Console(file=file, width=width, force_terminal=False, no_color=True), file
+
+
+@pytest.mark.parametrize("width", [30, 80, 120])
+@pytest.mark.parametrize("servers", [2, 10])
+def test_the_closing_table_fits(width: int, servers: int) -> None:
+    """A row a scenario, and none is folded; names give way to letters, and tables to more tables."""
+    results = many(servers)
+    console, file = _console(width)
+    summary(results, None, console)
+    shown = file.getvalue()
+    assert max(map(len, shown.splitlines())) <= width
+    if width >= 80:
+        assert sum(each.startswith("slow-headers/first-byte ") for each in shown.splitlines()) == 1
+        assert ("A  flask" in shown) == (servers == 10)
+        assert re.search(r"^slow-read .*[✓✗!⊗≈?E–]", shown, re.MULTILINE)
+    assert not set(shown) & {chr(value) for value in (*range(10), *range(11, 32))}
+
+
+def test_many_kinds_of_slow_clients_are_told_in_one_sentence(everything: Results) -> None:
+    told = [each.text for each in answer.answer(everything) if each.lead == "Slow clients"]
+    assert len(told) == 1
+    assert re.search(r"falls to \d+ of \d+ kinds, [a-z/-]+ with \d+ client", told[0])
+    doubts = next(each.text for each in answer.answer(everything) if each.lead == "Not judged")
+    assert re.search(r"\d+ cells of load \(the generator could not keep up\)", doubts)
+
+
+def test_the_summary_for_ci_has_all_grades_and_measures(everything: Results) -> None:
+    """One table, then each scenario folded away; within its length, its folds shut."""
+    shown = markdown.render(everything)
+    assert "| scenario | flask |" in shown
+    assert shown.count("<details>") == shown.count("</details>")
+    assert len(shown) < markdown.LONGEST + 200
+    assert "<script" not in shown.replace("\\<script", "")
+    few = markdown.render(many(1))
+    assert "- requests lost: flask " in few
+    assert "408 after" in few.replace("\u00a0", " ") or "RST after" in few.replace("\u00a0", " ")
+
+
+def test_junit_tells_measures(everything: Results) -> None:
+    root = ET.fromstring(junit.render(everything))
+    told = [each.text or "" for each in root.findall(".//testcase[@name='capacity']/system-out")]
+    assert told
+    assert all(re.search(r"^capacity: (≥\u00a0)?[\d,]+/s$", each, re.MULTILINE) for each in told)
