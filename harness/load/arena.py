@@ -66,7 +66,7 @@ class Arena:
         self._started = time.monotonic()
         self._conditions: dict[str, Any] = {}
         self._told: list[str] = []
-        self._now: Running | None = None
+        self._alive: list[Running] = []
 
     @property
     def elapsed(self) -> float:
@@ -97,11 +97,11 @@ class Arena:
                 **({"app": app} if app else {}),
                 **running.conditions,
             }
-            self._now = running
+            self._alive.append(running)
             try:
                 yield running
             finally:
-                self._now = None
+                self._alive.remove(running)
                 self._told.append(running.log_since(0))
                 if not running.alive:
                     self._told.append(f"[the server ended by itself: {running.ended}]\n")
@@ -171,7 +171,7 @@ class Arena:
     def load(self, scenario: Scenario, grade: Grade, **measured: Any) -> Load:
         """Return the cell: `measured` are fields of Load; server, parameters, conditions, time and log are added."""
         # A scenario may hand in its figures while the server still runs.
-        log = "".join([*self._told, self._now.log_since(0) if self._now else ""])
+        log = "".join([*self._told, *(each.log_since(0) for each in self._alive)])
         return Load(
             self.plan.name,
             scenario.id,

@@ -67,6 +67,14 @@ async def test_the_cell_tells_what_ran_and_what_it_said(monkeypatch: pytest.Monk
     assert cell.seconds >= 0
 
 
+async def test_figures_that_come_while_the_servers_run_have_their_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, Fake(Address(port=1)))
+    here = arena(rate=20)
+    async with here.server(), here.server():
+        assert here.load(discover.scenario("classroom"), Grade.MEASURED).log == "hello\nhello\n"
+    assert here.load(discover.scenario("classroom"), Grade.MEASURED).log == "hello\nhello\n"
+
+
 async def test_a_long_log_is_cut_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, Fake(Address(port=1), log="a" * LOG_KEPT + "end"))
     here = arena()

@@ -1,0 +1,131 @@
+"""Servers whose answer is known by construction: the scenarios must find it, N* to within one and latencies to 2 %."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import trio
+
+from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness.launch import Plan
+from wsgi_gauntlet.harness.load import grading
+from wsgi_gauntlet.harness.model import Grade, Load, Outcome
+
+from ..flawed.adapter import plan
+from ..needed import installed
+from .proving import proved
+
+pytestmark = pytest.mark.live
+
+NARROW = {"baseline": 1.0, "duration": 1.5, "recovery": 2.0, "budget": 30.0}
+"""With a search that comes to its end."""
+
+SHORT = {"clients": 1, "baseline": 2.0, "duration": 2.0, "recovery": 0.5, "budget": 0.1}
+"""Without one: what is known is what users get, slow clients or not."""
+
+PRECISE = 0.02
+
+
+SCENARIO = "slow-headers/byte"
+
+
+async def side_by_side(folder: Path, parameters: dict[str, float], *servers: Plan) -> list[Load]:
+    """Run SCENARIO on all `servers` at once: what decides is a second or more."""
+    cells: dict[str, Load] = {}
+
+    async def one(server: Plan) -> None:
+        cells[server.name] = await proved(SCENARIO, server, folder, **parameters)
+
+    async with trio.open_nursery() as nursery:
+        for server in servers:
+            nursery.start_soon(one, server)
+    return [cells[server.name] for server in servers]
+
+
+async def test_n_is_found_to_within_one(folder: Path) -> None:
+    for numbers in ((1, 3), (7,)):
+        cells = await side_by_side(folder, {**NARROW, "clients": 16}, *(plan("slots", each) for each in numbers))
+        for number, cell in zip(numbers, cells, strict=True):
+            assert cell.grade is Grade.COLLAPSES, cell.note
+            assert cell.collapse is not None
+            assert abs(cell.collapse - number) <= 1
+
+
+async def test_who_never_recovers_is_wedged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = {**NARROW, "clients": 60, "duration": 1.5, "recovery": 4.0, "budget": 0.1}
+    monkeypatch.setattr(grading, "WEDGED", 4.0)  # a minute in earnest
+    stuck, slots = await side_by_side(folder, parameters, plan("stuck", 40), plan("slots", 40))
+    assert (stuck.grade, stuck.recovery) == (Grade.WEDGED, None)
+    assert "no recovery within 4 s" in stuck.note or "did not serve well again within 4 s" in stuck.note
+    assert slots.grade is Grade.COLLAPSES
+    assert slots.recovery is not None
+
+
+async def test_less_patience_than_a_minute_calls_nobody_wedged(folder: Path) -> None:
+    parameters = {**NARROW, "clients": 60, "duration": 1.5, "recovery": 1.0, "budget": 0.1}
+    (stuck,) = await side_by_side(folder, parameters, plan("stuck", 40))
+    assert (stuck.grade, stuck.recovery) == (Grade.COLLAPSES, None)
+
+
+@pytest.mark.parametrize("every", [4, 7])
+async def test_lost_requests_are_counted_exactly(every: int, folder: Path) -> None:
+    (cell,) = await side_by_side(folder, SHORT, plan("loses", every, "cut"))
+    assert cell.grade is Grade.INCONCLUSIVE  # it loses them without any slow client, too
+    outcomes = [each.outcome for each in cell.samples]
+    assert set(outcomes) <= {Outcome.OK, Outcome.ERROR, Outcome.UNFINISHED}
+    cut = outcomes.count(Outcome.UNFINISHED)  # on their way at the end of the scenario
+    assert len(outcomes) // every - cut <= outcomes.count(Outcome.ERROR) <= len(outcomes) // every
+    for phase in cell.phases:
+        assert abs(phase.outcomes[Outcome.ERROR] - phase.scheduled / every) < 1 + cut
+        assert phase.goodput == pytest.approx(1 - 1 / every, abs=(1 + cut) / phase.scheduled)
+
+
+async def test_requests_that_are_never_answered_are_counted_exactly(folder: Path) -> None:
+    (cell,) = await side_by_side(folder, SHORT, plan("loses", 5, "never"))
+    outcomes = [each.outcome for each in cell.samples]
+    lost = len(outcomes) - outcomes.count(Outcome.OK)
+    assert set(outcomes) <= {Outcome.OK, Outcome.TIMEOUT, Outcome.UNFINISHED}
+    # When the slow clients go and at the end all are cut off; each time one more may be under way.
+    assert len(outcomes) // 5 <= lost <= len(outcomes) // 5 + 2
+    baseline = cell.phases[0]
+    assert abs(baseline.scheduled - baseline.outcomes[Outcome.OK] - baseline.scheduled / 5) < 1
+    assert baseline.censored
+
+
+async def test_a_closed_loop_counts_what_is_lost(folder: Path) -> None:
+    cell = await proved("throughput", plan("loses", 9, "cut"), folder, clients=4, factor=4, duration=0.4)
+    for clients, phase in zip((1, 4), cell.phases, strict=True):
+        assert phase.scheduled > 100
+        assert abs(phase.outcomes[Outcome.ERROR] - phase.scheduled / 9) < 1 + clients
+
+
+@pytest.mark.parametrize(("every", "milliseconds"), [(20, 500), (10, 300)])
+async def test_the_p99_is_found_to_two_percent(every: int, milliseconds: int, folder: Path) -> None:
+    (cell,) = await side_by_side(folder, SHORT, plan("delays", every, milliseconds))
+    assert_p99_as_logged(cell, cell.phases[0].name, cell.phases[1].name)
+
+
+async def test_the_p99_of_a_closed_loop_is_found_to_two_percent(folder: Path) -> None:
+    cell = await proved("throughput", plan("delays", 20, 300), folder, clients=1, factor=2, duration=2.5)
+    assert_p99_as_logged(cell, "1 connection")
+
+
+def assert_p99_as_logged(cell: Load, *names: str) -> None:
+    """Hold the p99 of the phases to what the server's own clock says of its late answers."""
+    logged = [float(each) for each in re.findall(r"^delayed ([\d.]+)$", cell.log, re.MULTILINE)]
+    assert len(logged) >= 2 * len(names)
+    for phase in (each for each in cell.phases if each.name in names):
+        assert phase.p99 is not None
+        assert min(logged) * (1 - PRECISE) <= phase.p99 <= max(logged) * (1 + PRECISE)
+        curve = [each.latency for each in cell.percentiles if each.phase == phase.name]
+        assert min(logged) * (1 - PRECISE) <= curve[-1] <= max(logged) * (1 + PRECISE)
+
+
+async def test_a_front_that_hands_over_whole_requests_is_immune(folder: Path) -> None:
+    fronted = installed(discover.plan("nginx+gunicorn:sync"))
+    (cell,) = await side_by_side(folder, {**NARROW, "clients": 8}, fronted)
+    assert cell.collapse is None
+    assert cell.goodput == 1.0
+    assert cell.grade in (Grade.IMMUNE, Grade.DEGRADES)  # beside other tests the machine may be slow
