@@ -1,0 +1,134 @@
+"""Pipelined requests against servers inside the test that answer them in every possible way."""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from wsgi_gauntlet.harness.address import Address
+from wsgi_gauntlet.harness.load.pipelined import Came, Ended, Pipelined, pipeline, recognised, request
+from wsgi_gauntlet.harness.model import Grade
+from wsgi_gauntlet.harness.response import ResponseParser
+from wsgi_gauntlet.suites.load.pipelining import judged, measured
+
+NONCES = ("a-1", "a-2", "a-3")
+KNOWN = frozenset({*NONCES, "b-1"})
+SIZE = 50
+
+
+def page(nonce: str, size: int = SIZE) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + f"{nonce}\n".encode().ljust(size, b".")
+
+
+Turn = Callable[[list[str]], bytes]
+
+
+@asynccontextmanager
+async def serving(turn: Turn, keep: bool) -> AsyncIterator[Address]:
+    """Answers what `turn` makes of all nonces, once all have come; then closes, or says nothing more."""
+
+    async def handle(stream: trio.SocketStream) -> None:
+        async with stream:
+            got = b""
+            while got.count(b"\r\n\r\n") < len(NONCES):
+                got += await stream.receive_some(65536)
+            nonces = [each.decode() for each in re.findall(rb"n=([^& ]+)", got)]
+            await stream.send_all(turn(nonces))
+            if keep:
+                await stream.receive_some(1)
+
+    async with trio.open_nursery() as nursery:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        nursery.start_soon(trio.serve_listeners, handle, listeners)
+        yield Address(port=listeners[0].socket.getsockname()[1])
+        nursery.cancel_scope.cancel()
+
+
+async def asked(turn: Turn, keep: bool = False, patience: float = 5) -> Pipelined:
+    async with serving(turn, keep) as address:
+        return await pipeline(address, "/m", NONCES, KNOWN, size=SIZE, wait=1, patience=patience)
+
+
+async def test_all_in_order() -> None:
+    found = await asked(lambda nonces: b"".join(page(each) for each in nonces))
+    assert (found.right, found.ended, found.came) == (3, Ended.ALL, Came.RIGHT)
+    assert found.gap is not None
+    assert found.gap >= 0
+    assert judged([found])[0] is Grade.IMMUNE
+    assert "right behind" in judged([found])[1]
+
+
+async def test_closing_after_the_first_is_allowed() -> None:
+    found = await asked(lambda nonces: page(nonces[0]))
+    assert (found.right, found.ended, found.lost) == (1, Ended.CLOSED, 0)
+    grade, note = judged([found])
+    assert grade is Grade.IMMUNE
+    assert "first request only" in note
+
+
+async def test_closing_in_the_middle_of_an_answer_is_no_wrong_answer() -> None:
+    found = await asked(lambda nonces: page(nonces[0]) + page(nonces[1])[:-1])
+    assert (found.right, found.ended, found.came) == (1, Ended.CLOSED, Came.RIGHT)
+
+
+async def test_neither_answering_nor_closing_loses_requests() -> None:
+    found = await asked(lambda nonces: page(nonces[0]), keep=True, patience=0.2)
+    assert (found.right, found.ended, found.lost) == (1, Ended.SILENT, 2)
+    grade, note = judged([found])
+    assert grade is Grade.DEGRADES
+    assert "2 of 3 requests" in note
+
+
+@pytest.mark.parametrize(
+    ("turn", "came"),
+    [
+        (lambda nonces: b"".join(page(each) for each in reversed(nonces)), Came.SWAPPED),
+        (lambda _: page("b-1"), Came.FOREIGN),
+        (lambda _: page("c-1"), Came.BROKEN),
+        (lambda nonces: page(nonces[0], SIZE + 1), Came.BROKEN),
+        (lambda _: b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", Came.BROKEN),
+        (lambda nonces: b"".join(page(each) for each in nonces) + b"more", Came.BROKEN),
+    ],
+)
+async def test_wrong_answers_are_told_apart(turn: Turn, came: Came) -> None:
+    found = await asked(turn)
+    assert (found.ended, found.came) == (Ended.WRONG, came)
+    grade, note = judged([found])
+    assert grade is Grade.COLLAPSES
+    assert came in note
+
+
+async def test_nothing_at_all() -> None:
+    found = await asked(lambda _: b"")
+    assert (found.right, found.ended) == (0, Ended.CLOSED)
+    assert judged([found])[0] is Grade.DEGRADES
+    refused = await pipeline(Address(port=1), "", NONCES, KNOWN, size=SIZE, wait=0, patience=1)
+    assert refused.ended is Ended.REFUSED
+    assert "took no connection" in judged([refused])[1]
+
+
+def test_only_the_first_is_slow() -> None:
+    assert b"&wait=150 " in request(Address(port=1), "/m", "n", 9, 150)
+    assert b"wait" not in request(Address(port=1), "/m", "n", 9, 0)
+
+
+def test_an_answer_is_recognised_by_its_nonce() -> None:
+    parser = ResponseParser()
+    parser.feed(page("a-2"))
+    answer = parser.response()
+    assert recognised(answer, "a-2", SIZE, NONCES, KNOWN) is Came.RIGHT
+    assert recognised(answer, "a-1", SIZE, NONCES, KNOWN) is Came.SWAPPED
+
+
+def test_figures_are_there_whatever_came() -> None:
+    found = [Pipelined(2, 2, Ended.ALL, gap=0.2), Pipelined(16, 3, Ended.CLOSED, gap=0.4)]
+    figures = {each.name: each.value for each in measured(found)}
+    assert figures["connections in order"] == 2
+    assert figures["second answer after the first"] == pytest.approx(0.3)
+    assert "1 of 2 connections" in judged(found)[1]
+    assert "300 ms" in judged([Pipelined(2, 2, Ended.ALL, gap=0.3)])[1]
+    assert {each.name: each.value for each in measured([Pipelined(2, 1, Ended.CLOSED)])}[
+        "second answer after the first"
+    ] is None
