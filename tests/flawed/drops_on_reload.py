@@ -1,18 +1,21 @@
 """SIGHUP ends its worker at once, with all that is under way, and nobody listens for SECONDS before the next worker.
 
-usage: python -m flawed.drops_on_reload HOST PORT SECONDS MODULE:CALLABLE
+Its log says how long that really was. usage: python -m flawed.drops_on_reload HOST PORT SECONDS MODULE:CALLABLE
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 
 from .sound import Server, run
 
 
 class DropsOnReload(Server):
+    left = 0.0
+
     def serve(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         while True:
@@ -20,9 +23,14 @@ class DropsOnReload(Server):
             if not worker:
                 super().serve()
             signal.sigwait({signal.SIGHUP})
+            self.left = time.monotonic()
             os.kill(worker, signal.SIGKILL)
             os.waitpid(worker, 0)
             time.sleep(float(self.arguments[0]))
+
+    def listening(self) -> None:
+        if self.left:
+            print(f"away {time.monotonic() - self.left:.6f}", file=sys.stderr, flush=True)  # noqa: T201 - it is its log
 
 
 if __name__ == "__main__":

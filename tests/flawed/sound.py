@@ -82,9 +82,13 @@ class Server:
         """Accept connections for ever."""
         family = socket.AF_INET6 if ":" in self.place[0] else socket.AF_INET
         with socket.create_server(self.place, family=family, backlog=1024) as listener:
+            self.listening()
             for number in itertools.count(1):
                 sock, _ = listener.accept()
                 self.accepted(Client(sock, number))
+
+    def listening(self) -> None:
+        """Hear that from now on connections are taken."""
 
     def accepted(self, client: Client) -> None:
         """Have a thread look after a new connection."""

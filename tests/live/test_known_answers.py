@@ -112,6 +112,35 @@ async def test_the_p99_of_a_closed_loop_is_found_to_two_percent(folder: Path) ->
     assert_p99_as_logged(cell, "1 connection")
 
 
+async def test_a_descriptor_for_each_disconnect_is_counted_as_one(folder: Path) -> None:
+    each = 30
+    for flaw, left in (("leaks", 100.0), ("sound", 0.0)):
+        cell = await proved("disconnect", plan(flaw), folder, disconnects=each, clients=10)
+        found = {measure.name: measure.value for measure in cell.measures}
+        assert found["disconnects counted"] == 3 * each
+        assert found["descriptors left per 100 disconnects"] == left
+        assert found["threads left"] == 0
+        if left:
+            assert cell.grade is Grade.DEGRADES
+            assert f"{each} of {each} in the head, {each} of {each} in the body, {each} of {each}" in cell.note
+
+
+async def test_what_a_reload_loses_is_counted(folder: Path) -> None:
+    away, rate = 0.5, 100
+    cell = await proved("reload", plan("drops_on_reload", away), folder, rate=rate)
+    found = {measure.name: measure.value for measure in cell.measures}
+    logged = [float(each) for each in re.findall(r"^away ([\d.]+)$", cell.log, re.MULTILINE)]
+    assert cell.grade is Grade.DEGRADES, cell.note
+    assert len(logged) == 3
+    lost, due = found["requests lost"], rate * sum(logged)
+    assert lost is not None
+    assert abs(lost - due) < 4 * due**0.5  # arrivals are Poisson's
+    assert found["slow uploads lost"] == 3
+    gap = found["longest gap without an answer"]
+    assert gap is not None
+    assert max(logged) <= gap <= max(logged) + 0.1  # it is asked every 20 ms
+
+
 def assert_p99_as_logged(cell: Load, *names: str) -> None:
     """Hold the p99 of the phases to what the server's own clock says of its late answers."""
     logged = [float(each) for each in re.findall(r"^delayed ([\d.]+)$", cell.log, re.MULTILINE)]
