@@ -42,6 +42,7 @@ class Panel:
     sign: str
     shade: str
     svg: Markup
+    conditions: str
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,8 @@ def _panels(name: str, cells: Sequence[Load], most: int) -> list[Panel]:
         chart = svg.inline(drawn, f"{name}{place}", f"{line(load.server)}: latency over time; {told}")
         mark = words.GRADES[load.grade]
         escaped = Markup(chart)  # noqa: S704 - escaped by matplotlib and svg.py
-        found.append(Panel(load.server, told, line(load.note, 600), mark.sign, load.grade.value, escaped))
+        ran = line(words.conditions(load.conditions), 600)
+        found.append(Panel(load.server, told, line(load.note, 600), mark.sign, load.grade.value, escaped, ran))
     return found
 
 
@@ -241,6 +243,8 @@ def _measures(cells: Sequence[Load]) -> tuple[Table | None, list[tuple[str, str]
 def _columns(cells: Sequence[Load]) -> tuple[list[str], list[list[str]]]:
     every = [_fields(each) for each in cells]
     heads = [name for name in every[0] if any(row[name] != words.MISSING for row in every)]
+    if "slowdown" in heads:
+        heads.remove("p50")  # what slow clients do to others shows in the tail; the half that fared better is below
     return heads, [[row[name] for name in heads] for row in every]
 
 
@@ -256,6 +260,7 @@ def _fields(load: Load) -> dict[str, str]:
         "N*": str(load.collapse) if load.collapse is not None else words.MISSING,
         "recovery": words.duration(load.recovery),
         "slow ones dropped": words.reaped(load),
+        "generator late": words.duration(load.generator.lateness_p99) if load.generator else words.MISSING,
         "memory each": words.size(cost.rss // cost.clients) if cost else words.MISSING,
     }
 
