@@ -31,8 +31,8 @@ class Fate(enum.StrEnum):
     WAITING = "left waiting"
 
 
-async def newcomers(address: Address, question: Question) -> Mapping[Fate, int]:
-    """Send COUNT newcomers at once and return their fates. Raises OutOfResources where this machine has run out."""
+async def newcomers(address: Address, question: Question, count: int = COUNT) -> Mapping[Fate, int]:
+    """Send `count` newcomers at once and return their fates. Raises OutOfResources where this machine has run out."""
     fates: list[Fate] = []
 
     async def come(number: int) -> None:
@@ -42,7 +42,7 @@ async def newcomers(address: Address, question: Question) -> Mapping[Fate, int]:
         fates.append(fate)
 
     async with trio.open_nursery() as nursery:
-        for number in range(COUNT):
+        for number in range(count):
             nursery.start_soon(come, number)
     return Counter(fates)
 

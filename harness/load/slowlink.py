@@ -54,12 +54,16 @@ Saying = Generator[Wait, bool, bytes]
 
 
 class Dropped(Exception):  # not an error: it is how a slow client's wait ends
-    """The server ended the connection. `how` is '408', 'FIN' or 'RST'; `said` an answer's status, 0 for none."""
+    """The server ended the connection. `how` is '408', 'FIN' or 'RST'; `said` an answer's status, 0 for none.
 
-    def __init__(self, how: str, said: int = 0) -> None:
+    `heard` is the time (of time.monotonic) at which it began to: last words are heard out.
+    """
+
+    def __init__(self, how: str, said: int = 0, heard: float | None = None) -> None:
         super().__init__(how)
         self.how = how
         self.said = said
+        self.heard = time.monotonic() if heard is None else heard
 
 
 def pause(seconds: float) -> Script:
@@ -244,7 +248,8 @@ class SlowLink:
     def _last_words(self) -> Generator[Wait, bool, Dropped]:
         """Hear the server out until it ends the connection, and return what that came to."""
         said, how = b"", "FIN"
-        until = time.monotonic() + LAST_WORDS
+        heard = time.monotonic()
+        until = heard + LAST_WORDS
         while True:
             try:
                 data = self._sock.recv(KEPT)
@@ -262,7 +267,7 @@ class SlowLink:
                 break
             said = (said + data)[:KEPT]
         status = _status(said)
-        return Dropped("408" if status == 408 else how, status)
+        return Dropped("408" if status == 408 else how, status, heard)
 
 
 def _status(answer: bytes) -> int:
