@@ -244,7 +244,8 @@ def _columns(cells: Sequence[Load]) -> tuple[list[str], list[list[str]]]:
     every = [_fields(each) for each in cells]
     heads = [name for name in every[0] if any(row[name] != words.MISSING for row in every)]
     if "slowdown" in heads:
-        heads.remove("p50")  # what slow clients do to others shows in the tail; the half that fared better is below
+        # What slow clients do to others shows in the tail; the half that fared better is told below.
+        heads = [name for name in heads if name != "p50"]
     return heads, [[row[name] for name in heads] for row in every]
 
 
