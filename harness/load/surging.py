@@ -7,12 +7,14 @@ half of the surge's users or more lost, or of those after it      collapses
 99 % of all answered, and well served again in due time           immune
 else                                                              degrades
 
-A surge beyond capacity leaves a queue that nobody can avoid. A server that loses none of it and answers as fast as it
-can is through with it after a time that is plain arithmetic; "in due time" is SLACK times that.
+A surge beyond capacity leaves a queue that nobody can avoid. A server that loses none of it and goes on to answer as
+fast as it did in the surge is through with it after a time that is plain arithmetic; "in due time" is SLACK times that.
+Where the course was watched for less than that, nothing is said of recovery.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ..model import GeneratorHealth, Grade, Phase
@@ -25,22 +27,28 @@ PEAK = 3.0
 """The rate of the surge, as a share of capacity (SCENARIOS.md)."""
 
 SLACK = 1.5
-"""What the capacity, which is only estimated, may be wrong by: a server at 80 % of it takes 1.5 times as long."""
+"""So much longer than it must a server may take to get through with the queue: its pace is only known roughly."""
+
+
+AT_ONCE = 1.0
+"""Seconds within which a recovery is always in due time: no queue is known to better than that."""
 
 
 @dataclass(frozen=True)
 class Surge:
-    """What users got who came before, in and after a surge of `length` seconds.
+    """What users got who came before, in and after a surge.
 
     `recovered` is seconds from its end until they were well served, None where `patience` seconds did not suffice.
+    At its end `queued` requests were waiting, and in it `pace` a second were answered.
     """
 
     before: Phase
     during: Phase
     after: Phase
-    length: float
     patience: float
     recovered: float | None
+    queued: float
+    pace: float
 
     @property
     def lost(self) -> int:
@@ -49,8 +57,9 @@ class Surge:
 
     @property
     def due(self) -> float:
-        """Seconds in which a server answers what is left, if it answers as many as its capacity says."""
-        return (PEAK - 1) * self.length / (1 - LOW)
+        """Seconds in which a server gets through with what is queued, if it goes on as in the surge; may be inf."""
+        comes = self.after.scheduled / (self.after.ended - self.after.started)
+        return self.queued / (self.pace - comes) if self.pace > comes else math.inf
 
 
 def grade_surge(surge: Surge, generator: GeneratorHealth) -> tuple[Grade, str]:
@@ -70,12 +79,17 @@ def grade_surge(surge: Surge, generator: GeneratorHealth) -> tuple[Grade, str]:
         back = "users were well served as soon as it was over"
     else:
         back = f"users were well served again {seconds(surge.recovered)} after the surge"
-    reason = f"{lost}, and {back}; to get through with the queue takes about {seconds(surge.due)}."
+    must = (
+        f"; to get through with the queue takes {seconds(surge.due)} at the pace of the surge" if surge.queued else ""
+    )
+    reason = f"{lost}, and {back}{must if math.isfinite(surge.due) else ''}."
     if surge.recovered is None and surge.patience >= WEDGED:
         return Grade.WEDGED, reason
     if min(during.goodput, after.goodput) < COLLAPSED_GOODPUT:
         return Grade.COLLAPSES, reason
-    in_time = surge.recovered is not None and surge.recovered <= SLACK * surge.due
-    if surge.lost <= (1 - GOOD) * asked and in_time:
-        return Grade.IMMUNE, reason
-    return Grade.DEGRADES, reason
+    if surge.lost > (1 - GOOD) * asked:
+        return Grade.DEGRADES, reason
+    if surge.recovered is None and surge.patience < SLACK * surge.due:
+        return Grade.INCONCLUSIVE, f"{reason} That is longer than was watched: measure longer, or a shorter surge."
+    in_time = surge.recovered is not None and surge.recovered <= max(AT_ONCE, SLACK * surge.due)
+    return Grade.IMMUNE if in_time else Grade.DEGRADES, reason

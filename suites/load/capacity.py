@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+import msgspec
+
 from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
-from ...harness.load.bench import ENOUGH, Bench, bench
+from ...harness.load.bench import Bench, bench
 from ...harness.load.capacity import Bracket, Said, Try, a_second, bracket, inconclusive, judge, search
 from ...harness.load.grading import NOTICED, seconds
 from ...harness.load.pacing import Poisson
@@ -20,8 +22,14 @@ GUESS = 0.8
 """The share of what a closed loop got answered that is tried first: with arrivals by chance a server at its limit has a
 queue that grows for ever."""
 
-LONGER = 4.0
+ENOUGH = 30
+"""Requests that a try is to have."""
+
+LONGER = 2.5
 """How many times as long a try of a low rate may be, so that ENOUGH requests are due in it."""
+
+AT_CAPACITY = "at capacity"
+"""The phase that the figures are of: the last try of the highest rate that held."""
 
 FEWEST = 5
 """Requests of the longest try below which a rate is not tried."""
@@ -29,7 +37,7 @@ FEWEST = 5
 
 @scenario(
     "Open model: the highest rate that users are served well at",
-    smoke={"clients": 64, "duration": 0.8, "estimate": 0.25, "budget": 9.5, "precision": 0.12, "size": 2000},
+    smoke={"clients": 64, "duration": 0.8, "estimate": 0.25, "budget": 8.5, "precision": 0.12, "size": 2000},
     full={"clients": 256, "duration": 10, "estimate": 3, "budget": 600, "precision": 0.02, "size": 2000},
 )
 async def capacity(arena: Arena) -> Load:
@@ -59,6 +67,8 @@ async def capacity(arena: Arena) -> Load:
     there = max(
         (n for n, each in enumerate(tries) if each.rate == result.held and each.said is Said.HELD), default=None
     )
+    if there is not None:
+        b.phases[there] = msgspec.structs.replace(b.phases[there], name=AT_CAPACITY)
     shown = b.phases[there] if there is not None else None
     return arena.load(
         capacity,
@@ -66,7 +76,7 @@ async def capacity(arena: Arena) -> Load:
         goodput=shown.goodput if shown else None,
         generator=_health(b, there),
         phases=tuple(b.phases),
-        percentiles=tuple(each for each in b.percentiles() if shown and each.phase.startswith(shown.name)),
+        percentiles=tuple(each for each in b.percentiles() if each.phase.startswith(AT_CAPACITY)),
         measures=(
             Measure("capacity", result.held, "requests/s", censored=result.bound, note=_where(result)),
             Measure("p99 there", shown.p99 if shown else None, "s"),

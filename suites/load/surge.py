@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
-from ...harness.load.backlog import recovered, waiting
+from ...harness.load.backlog import left, recovered, waiting
 from ...harness.load.bench import Bench, bench
 from ...harness.load.capacity import a_second
 from ...harness.load.grading import FEWEST, NOTICED, STEADY
@@ -25,9 +25,9 @@ LONGEST = 5.0
     "Open model: a surge to three times capacity",
     smoke={
         "clients": 512,
-        "duration": 0.8,
+        "duration": 0.5,
         "baseline": 0.6,
-        "recovery": 2.8,
+        "recovery": 3,
         "timeout": 5,
         "estimate": 0.25,
         "size": 2000,
@@ -78,15 +78,20 @@ async def surge(arena: Arena) -> Load:
                 stretch(found.windows[second:], "after", began),
             )
             back = recovered(found.windows, before + length, phases[0].p99)
-            came = Surge(phases[0], phases[1], phases[2], length, patience, back)
+            queue = waiting(found.windows)
+            pace = sum(left(found.windows, answers_only=True)[first:second]) / length
+            came = Surge(
+                phases[0], phases[1], phases[2], patience=patience, recovered=back, queued=queue[second - 1], pace=pace
+            )
             mark, reason = grade_surge(came, b.health(NOTICED))
-            longest = round(max(waiting(found.windows)))
+            longest = round(max(queue))
             goodput = phases[1].goodput
             note[:0] = [reason, f"At most {longest:,} requests waited at once."]
             measures = [
                 Measure("requests lost", came.lost, "", note="Of those that came in the surge and after it."),
                 Measure("longest queue", longest),
                 Measure("recovery", patience if back is None else back, "s", censored=back is None),
+                Measure("pace in the surge", pace, "requests/s", note="Right answers a second."),
                 Measure("capacity, estimated", capacity, "requests/s"),
             ]
         except NotChecked as wrong:

@@ -159,9 +159,13 @@ async def test_a_search_out_of_time_says_what_it_has() -> None:
     assert bracket([]) == Bracket(None, None, None)
 
 
-def lane(*, ok: int, took: float = 0.01, late: float = 0.0, offered: float = 100.0, **counts: int) -> LaneResult:
+def lane(
+    *, ok: int, slow: int = 0, took: float = 0.01, late: float = 0.0, offered: float = 100.0, **counts: int
+) -> LaneResult:
+    """Return a lane's result with `ok` right answers, of which `slow` took `took` seconds and all others 10 ms."""
     latency, lateness, waiting = Histogram(), Histogram(), Histogram()
-    latency.record(round(took * 1e9), ok)
+    latency.record(10_000_000, ok - slow)
+    latency.record(round(took * 1e9), slow)
     waiting.record(10**9, counts.get("timeouts", 0))
     lateness.record(round(late * 1e9), ok + sum(counts.values()))
     plain = LaneResult(64, 1.0, 0.1, latency, latency, waiting, offered=offered, achieved=100.0, lateness=lateness)
@@ -174,14 +178,16 @@ def lane(*, ok: int, took: float = 0.01, late: float = 0.0, offered: float = 100
         (lane(ok=1000), HELD, False, ""),
         (lane(ok=999, errors=1), FAILED, False, "1 x error"),
         (lane(ok=2999, errors=1), HELD, False, ""),
-        (lane(ok=1000, took=0.15), FAILED, False, "p99 of 150 ms"),
-        (lane(ok=1000, took=0.6), FAILED, True, "p99 of 6"),
+        (lane(ok=1000, slow=20, took=0.15), FAILED, False, "p99 of 150 ms"),
+        (lane(ok=1000, slow=600, took=0.15), FAILED, True, "p99 of 150 ms"),
+        (lane(ok=1000, slow=20, took=0.6), FAILED, True, "p99 of 6"),
+        (lane(ok=1000, slow=10, took=0.6), HELD, False, ""),
         (lane(ok=980, timeouts=20), FAILED, True, "p99 of at least 1.0 s; 20 x time-out; 98 % answered"),
         (lane(ok=900, wrong=100), FAILED, True, "100 x wrong body; 90 % answered"),
         (lane(ok=0, errors=50), FAILED, True, "no answers"),
-        (lane(ok=1000, took=0.15, late=0.02), UNFIT, False, "late"),
+        (lane(ok=1000, slow=20, took=0.15, late=0.02), UNFIT, False, "late"),
         (lane(ok=1000, late=0.009), HELD, False, ""),  # 10 ms late move nothing that is judged against 100
-        (lane(ok=500, took=0.6, offered=200.0), UNFIT, False, "only 100 of 200"),
+        (lane(ok=500, slow=500, took=0.6, offered=200.0), UNFIT, False, "only 100 of 200"),
     ],
 )
 def test_what_a_try_came_to(found: LaneResult, said: Said, clear: bool, why: str) -> None:

@@ -16,7 +16,9 @@ def phase(scheduled: int = 100, goodput: float = 1.0, p99: float = 0.01) -> Phas
     return Phase("x", 0.0, 1.0, scheduled, {}, goodput, p50=p99, p99=p99)
 
 
-GOOD = Surge(phase(), phase(1000, p99=9.0), phase(600, p99=5.0), length=5.0, patience=60.0, recovered=12.5)
+GOOD = Surge(
+    phase(), phase(1000, p99=9.0), phase(600, p99=5.0), patience=60.0, recovered=12.5, queued=10_000, pace=1600
+)
 
 
 @pytest.mark.parametrize(
@@ -24,12 +26,20 @@ GOOD = Surge(phase(), phase(1000, p99=9.0), phase(600, p99=5.0), length=5.0, pat
     [
         (GOOD, Grade.IMMUNE, "None of 1,600 requests was lost"),
         (replace(GOOD, recovered=0.0), Grade.IMMUNE, "as soon as it was over"),
-        (replace(GOOD, recovered=25.0), Grade.DEGRADES, "25.0 s after the surge; to get through with the queue"),
+        (
+            replace(GOOD, recovered=25.0),
+            Grade.DEGRADES,
+            "25.0 s after the surge; to get through with the queue takes 10.0 s",
+        ),
+        (replace(GOOD, recovered=0.9, queued=0), Grade.IMMUNE, "0 ms after the surge."),
         (replace(GOOD, during=phase(1000, 0.9)), Grade.DEGRADES, "100 of 1,600 requests were lost"),
         (replace(GOOD, during=phase(1000, 0.4)), Grade.COLLAPSES, "600 of"),
         (replace(GOOD, after=phase(600, 0.4)), Grade.COLLAPSES, "360 of"),
         (replace(GOOD, recovered=None), Grade.WEDGED, "not well served again within 60 s"),
-        (replace(GOOD, recovered=None, patience=3.0), Grade.DEGRADES, "within 3 s"),
+        (replace(GOOD, recovered=None, patience=16.0), Grade.DEGRADES, "within 16 s"),
+        (replace(GOOD, recovered=None, patience=3.0), Grade.INCONCLUSIVE, "longer than was watched"),
+        (replace(GOOD, recovered=None, patience=3.0, pace=500), Grade.INCONCLUSIVE, "within 3 s. That"),
+        (replace(GOOD, recovered=None, patience=3.0, during=phase(1000, 0.9)), Grade.DEGRADES, "within 3 s"),
         (replace(GOOD, before=phase(100, 0.9)), Grade.INCONCLUSIVE, "Already before the surge"),
         (replace(GOOD, before=phase(4)), Grade.INCONCLUSIVE, "Too few"),
     ],
