@@ -102,9 +102,7 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
             _until_done_or_interrupted(work.do, outcome, listener)
         except NoSuchPage as problem:
             refused = problem
-        if refused is not None:
-            listener.remark(str(refused))
-        elif not outcome.interrupted:
+        if refused is None and not outcome.interrupted:
             _update(against, book, listener)
             book.write(End())
         elif against.update:
@@ -211,8 +209,10 @@ def _prepared(wanted: bool) -> threading.Thread:
     # Beside the start of the first servers, so that Ctrl-C at the end is not followed by seconds of imports. Only for
     # runs with load: nothing else has charts, and they are long.
     def prepare() -> None:
-        for output in discover.outputs().values() if wanted else ():
-            output.prepare()
+        # Where this process has just run out of something, the report itself will say so or find some again.
+        with contextlib.suppress(OSError, ImportError, MemoryError):
+            for output in discover.outputs().values() if wanted else ():
+                output.prepare()
 
     thread = threading.Thread(target=prepare, daemon=True)
     thread.start()

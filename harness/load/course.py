@@ -11,6 +11,7 @@ All times are seconds since the healthy users began.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -213,7 +214,9 @@ class Course:
 
 def so_far(samples: list[Sample]) -> str:
     """Return what users got, for the live line: `97 % answered, p99 12 ms`."""
-    found = summarize(samples, "", 0.0, 0.0)
+    if not samples:
+        return "nobody asked yet"
+    found = summarize(samples, "", 0.0, math.inf)
     answered = f"{found.goodput * 100:.0f} % answered"
     if found.p99 is None:
         return answered

@@ -16,7 +16,7 @@ from wsgi_gauntlet.harness.load import course as course_module
 from wsgi_gauntlet.harness.load import grading, siege
 from wsgi_gauntlet.harness.load.arena import Arena
 from wsgi_gauntlet.harness.load.cohort import warm_up
-from wsgi_gauntlet.harness.load.course import certain
+from wsgi_gauntlet.harness.load.course import certain, so_far
 from wsgi_gauntlet.harness.model import Grade, Outcome, Sample
 
 SMALL = {
@@ -207,3 +207,11 @@ def test_a_collapse_is_certain_once_more_than_a_hundredth_is_late() -> None:
     assert not certain(late, 100)
     assert certain(late * 2, 100)
     assert not certain([Sample(0, 0.5, 0.5, Outcome.OK)] * 50, 20)
+
+
+def test_the_live_line_has_goodput_and_p99() -> None:
+    ok = [Sample(0, 0.012, 0.012, Outcome.OK)] * 97
+    assert so_far(ok) == "100 % answered, p99 12 ms"
+    assert so_far([*ok, *[Sample(0, 5, 5, Outcome.TIMEOUT)] * 3]) == "97 % answered, p99 ≥ 5.0 s"
+    assert so_far([Sample(0, 1, 1, Outcome.ERROR)]) == "0 % answered"
+    assert so_far([]) == "nobody asked yet"

@@ -1,0 +1,200 @@
+"""The user's own app under load, behind the control paths, on servers that find an app in different ways."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from wsgi_gauntlet.harness import discover, launch, rounds, session
+from wsgi_gauntlet.harness.configuration import Configuration
+from wsgi_gauntlet.harness.errors import BadConfiguration, NoSuchPage
+from wsgi_gauntlet.harness.load import question as question_module
+from wsgi_gauntlet.harness.load.arena import Arena
+from wsgi_gauntlet.harness.model import Grade, Load
+from wsgi_gauntlet.harness.ownapp import CONTROL, behind_control
+from wsgi_gauntlet.harness.progress import Silence
+
+from ..needed import installed
+
+pytestmark = pytest.mark.live
+
+SHOP = """
+import itertools
+
+from flask import Flask, redirect
+
+app = Flask(__name__)
+count = itertools.count()
+
+@app.route("/")
+def home(): return "<h1>shop</h1>"
+
+@app.route("/counter")
+def counter(): return f"visit {next(count):06d}"
+
+@app.route("/old")
+def old(): return redirect("/")
+
+@app.route("/broken")
+def broken(): raise ValueError
+
+@app.route("/moody")
+def moody(): return ("", 204) if next(count) % 2 else "here"
+
+def create_app(): return app
+
+def plain(environ, start_response):
+    assert not environ["PATH_INFO"].startswith("/gauntlet-control")
+    body = environ["PATH_INFO"].encode() + b"?" + environ["QUERY_STRING"].encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    pytest.importorskip("flask")
+    with TemporaryDirectory(prefix="g-") as name:
+        (Path(name) / "shop.py").write_text(SHOP)
+        monkeypatch.chdir(name)
+        monkeypatch.setattr(question_module, "LATER", 0.05)
+        yield Path(name)
+
+
+def measured(folder: Path, server: str, app: str, page: str = "/") -> Load:
+    installed(discover.plan(server))
+    call = session.Call(
+        servers=(server,),
+        scenarios=("throughput",),
+        app=app,
+        out=folder / "out",
+        narrowing=rounds.Narrowing(clients=2, duration=0.5, page=page),
+    )
+    results, _, code = session.run(call, Configuration(), Silence())
+    (cell,) = results.loads
+    assert code in (0, 3), cell.note
+    return cell
+
+
+@pytest.mark.parametrize("server", ["waitress", "flask", "werkzeug", "gunicorn:gthread", "nginx+uwsgi"])
+def test_servers_serve_it_and_users_ask_for_it(folder: Path, server: str) -> None:
+    cell = measured(folder, server, "shop:app")
+    assert cell.grade in (Grade.MEASURED, Grade.INVALID)
+    assert cell.goodput is not None
+    assert cell.goodput > 0.9
+    assert cell.conditions["app"] == "shop:app"
+    assert cell.conditions["right answer"] == "200, complete, 13 bytes compared"
+
+
+@pytest.mark.parametrize(
+    ("app", "page", "right"),
+    [
+        ("shop:plain", "/a/b?c=d", "200, complete, 8 bytes compared"),
+        ("shop:create_app()", "/", "200, complete, 13 bytes compared"),
+        ("shop:app", "/old", "302, complete, 189 bytes compared"),
+        ("shop:app.wsgi_app", "/", "200, complete, 13 bytes compared"),
+    ],
+)
+def test_healthy_users_know_the_right_answer(folder: Path, app: str, page: str, right: str) -> None:
+    cell = measured(folder, "waitress", app, page)
+    assert cell.goodput is not None
+    assert cell.goodput > 0.5
+    assert (cell.conditions["page"], cell.conditions["right answer"]) == (page, right)
+
+
+async def test_users_of_a_page_that_differs_each_time_among_slow_clients(folder: Path) -> None:
+    plan = installed(discover.plan("waitress", app="shop:app", app_path=folder))
+    scenario = discover.scenario("slow-headers/byte")
+    short = {"clients": 2, "baseline": 0.5, "duration": 0.5, "recovery": 1, "budget": 1, "reaping": 0.1}
+    told: list[str] = []
+    arena = Arena(
+        plan,
+        {**scenario.smoke, **{name: value for name, value in short.items() if name in scenario.smoke}},
+        scratch=folder,
+        logs=folder,
+        progress=lambda _fraction, doing: told.append(doing),
+        page="/counter",
+    )
+    cell = await scenario.run(arena)
+    assert cell.goodput is not None
+    assert cell.goodput > 0.5
+    assert cell.conditions["right answer"] == "200, complete, body differs each time, not compared"
+    assert any(re.match(r"crowd: 2 slow clients, \d+ % answered, p99 (≥ )?[\d.]+ m?s", each) for each in told), (
+        "\n".join(told)
+    )
+
+
+def test_what_differs_each_time_is_not_compared_at_speed(folder: Path) -> None:
+    cell = measured(folder, "waitress", "shop:app", "/counter")
+    assert cell.grade is Grade.UNSUPPORTED
+    assert "differ each time" in cell.note
+
+
+@pytest.mark.parametrize(
+    ("page", "why"),
+    [("/nope", "/nope gives 404"), ("/broken", "/broken gives 500"), ("/moody", "by turns")],
+)
+def test_an_app_that_answers_with_an_error_is_no_page_to_measure(folder: Path, page: str, why: str) -> None:
+    with pytest.raises(NoSuchPage, match=why) as raised:
+        measured(folder, "waitress", "shop:app", page)
+    assert "--path" in str(raised.value)
+    assert raised.value.exit_code == 2
+    assert (folder / "out" / "report.html").exists()
+
+
+def test_an_app_that_does_not_import_is_told_of_before_anything_starts(folder: Path) -> None:
+    for app in ("shop:nope", "nope:app", "shop", "shop:nope()"):
+        with pytest.raises(BadConfiguration, match="--app"):
+            measured(folder, "waitress", app)
+
+
+def test_check_takes_a_callable_and_no_factory(folder: Path) -> None:
+    with pytest.raises(BadConfiguration, match="load alone"):
+        discover.require_app("shop:create_app()", sys.executable, folder)
+
+
+async def test_the_control_paths_are_where_the_harness_looks(folder: Path) -> None:
+    plan = behind_control(discover.plan("waitress", app="shop:plain", app_path=folder))
+    async with launch.running(plan, scratch=folder, logs=folder, observe=False) as running:
+        assert running.reference == CONTROL
+        question = await Arena(plan, {}, scratch=folder, logs=folder, page="/x").question(running)
+    assert question.told["page"] == "/x"
+
+
+def command(folder: Path, *words: str) -> Any:
+    program = "from wsgi_gauntlet.harness.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", program, *words],
+        cwd=folder,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--app", "shop:app", "--path", "x"), "is no path"),
+        (("--app", "shop:app", "--path", "/a b"), "is no path"),
+        (("--app", "shop:app", "--path", "/a#b"), "is no path"),
+        (("--app", "shop:app", "--path", "/ä"), "percent-encode"),
+        (("--app", "shop:app", "--path", f"{CONTROL}/page"), "never the app's"),
+        (("--path", "/x"), "with --app"),
+    ],
+)
+def test_a_path_that_cannot_be_is_one_line(folder: Path, words: tuple[str, ...], why: str) -> None:
+    done = command(folder, "load", "waitress", *words)
+    assert done.returncode == 2
+    assert why in done.stderr
+    assert len(done.stderr.splitlines()) == 1
