@@ -16,6 +16,7 @@ from ..address import Address
 from ..errors import OutOfResources
 from ..model import Reaped
 from .drive import Drive, Ride
+from .mixture import Mixture
 from .personas import Dialling, Persona
 from .slowlink import Dropped, Script, SlowLink
 
@@ -104,7 +105,8 @@ class Crowd:
         self._clients.append(client)
         self._known += 1
         self._unsettled += 1
-        client.ride = self._drive.start(self._life(client))
+        persona = self._persona.of(len(self._clients) - 1) if isinstance(self._persona, Mixture) else self._persona
+        client.ride = self._drive.start(self._life(client, persona))
 
     def _leave(self, client: _Client) -> None:
         if client.ride is not None:
@@ -118,11 +120,11 @@ class Crowd:
             if not self._unsettled:
                 self._settled.set()
 
-    def _life(self, client: _Client) -> Script:
+    def _life(self, client: _Client, persona: Persona) -> Script:
         for _ in range(RETURNS):
             began = trio.current_time()
             try:
-                yield from self._persona.live(lambda window=None: self._dial(client, window))
+                yield from persona.live(lambda window=None: self._dial(client, window))
             except Dropped as dropped:
                 if client.first is None:
                     client.first = (dropped.how, trio.current_time() - began)

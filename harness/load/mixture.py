@@ -9,25 +9,19 @@ from .slowlink import Script
 
 
 class Mixture:
-    """Is whichever of `kinds` has the fewest clients there now, the first of them on a tie.
+    """A crowd of `kinds`: the first client is of the first kind, and so on by turns.
 
-    So the parts stay equal, also where a server drops one kind much faster than another.
+    A client stays of its kind when it comes back. Were each life drawn anew, the kinds that a server drops soon would
+    be all there is after a while, or none.
     """
 
     def __init__(self, kinds: Sequence[Persona]) -> None:
         self._kinds = tuple(kinds)
-        self._living = [0] * len(self._kinds)
 
-    @property
-    def living(self) -> tuple[int, ...]:
-        """How many clients of each kind there are now."""
-        return tuple(self._living)
+    def of(self, number: int) -> Persona:
+        """Return what the client with this number, counted from 0, is for all its lives."""
+        return self._kinds[number % len(self._kinds)]
 
     def live(self, dial: Dial) -> Script:
-        """Live as one of the kinds."""
-        kind = min(range(len(self._kinds)), key=self._living.__getitem__)
-        self._living[kind] += 1
-        try:
-            yield from self._kinds[kind].live(dial)
-        finally:
-            self._living[kind] -= 1
+        """Live as the first client, for who has only one."""
+        return self.of(0).live(dial)

@@ -28,10 +28,10 @@ UPLOAD = 4096
     "One client in five is slow: with its head, its body, its reading, or idle",
     smoke={
         "clients": 40,
-        "duration": 4,
+        "duration": 3,
         "rate": 20,
-        "baseline": 1.5,
-        "recovery": 3,
+        "baseline": 1.2,
+        "recovery": 2,
         "per_second": 100,
         "interval": 1,
     },

@@ -1,17 +1,16 @@
 """Clients that keep what they were given, and mixtures of them."""
 
-import math
+from collections import Counter
 
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.load.drive import Drive
+from wsgi_gauntlet.harness.load.crowd import Crowd
+from wsgi_gauntlet.harness.load.dripped_body import DrippedBody
 from wsgi_gauntlet.harness.load.hoarder import Hoarder
 from wsgi_gauntlet.harness.load.mixture import Mixture
-from wsgi_gauntlet.harness.load.personas import Dial, Dialling
-from wsgi_gauntlet.harness.load.slowlink import Dropped, Script, pause
+from wsgi_gauntlet.harness.load.personas import FirstByte, Persona, Silent
 
-from .living import lived
 from .test_dripped_body import head_of
 from .test_personas import Handler, answer, dropped, reset, serving
 
@@ -58,35 +57,38 @@ async def test_an_answer_that_never_is_whole(handler: Handler, how: str) -> None
     assert (await dropped(handler, HOARDER)).how == how
 
 
-class Waits:
-    """Lives for ever without any connection."""
-
-    def live(self, dial: Dial) -> Script:  # noqa: ARG002 - it needs none
-        yield from pause(math.inf)
-
-
-def nowhere(window: int | None = None) -> Dialling:
-    raise ConnectionRefusedError(window)
+def test_a_client_stays_of_its_kind() -> None:
+    kinds: list[Persona] = [HOARDER, Silent(), FirstByte("/", "h")]
+    mixture = Mixture(kinds)
+    assert [mixture.of(number) for number in range(7)] == [*kinds, *kinds, HOARDER]
 
 
-def test_parts_stay_equal_whoever_goes() -> None:
-    mixture, drive = Mixture([Waits(), Waits(), Waits()]), Drive()
-    rides = [drive.start(mixture.live(nowhere)) for _ in range(4)]
-    assert mixture.living == (2, 1, 1)
-    drive.stop(rides[1])
-    assert mixture.living == (2, 0, 1)
-    rides.append(drive.start(mixture.live(nowhere)))
-    assert mixture.living == (2, 1, 1)
-    for ride in rides:
-        drive.stop(ride)
-    assert mixture.living == (0, 0, 0)
+async def test_a_crowd_has_equal_parts_however_often_some_are_dropped() -> None:
+    """A kind that is dropped at once is there no more often than one that is borne."""
+    firsts: Counter[bytes] = Counter()
+    back = trio.Event()
 
-
-async def test_a_kind_that_raises_is_counted_out() -> None:
     async def handler(stream: trio.SocketStream) -> None:
-        await stream.receive_some(10)
+        first = (await stream.receive_some(1))[:1]
+        firsts[first] += 1
+        if firsts[b"G"] == 12:  # those that were dropped have come back
+            back.set()
+        if first == b"P":
+            await trio.sleep_forever()
 
-    mixture = Mixture([HOARDER])
-    async with serving(handler) as address:
-        assert isinstance((await lived(mixture, address)).end, Dropped)
-    assert mixture.living == (0,)
+    upload = DrippedBody("/sink", "h", 60, 100)
+    async with serving(handler) as address, trio.open_nursery() as nursery:
+        crowd = Crowd(address, Mixture([HOARDER, upload]), nursery, per_second=1000)
+        await crowd.become(8)
+        with trio.fail_after(30):
+            await back.wait()
+        nursery.cancel_scope.cancel()
+    assert firsts[b"P"] == 4
+
+
+async def test_a_mixture_of_one_client_is_its_first_kind() -> None:
+    async def handler(stream: trio.SocketStream) -> None:
+        assert await stream.receive_some(10) == b"G"
+
+    end = await dropped(handler, Mixture([FirstByte("/", "h"), HOARDER]))
+    assert end.how == "FIN"

@@ -1,0 +1,109 @@
+"""What clients that stop tell of a server's time-outs."""
+
+import math
+
+import pytest
+
+from wsgi_gauntlet.harness.load.edges import Deadline, Edge, Place, configured, late, measures, patience, tell
+
+LOOKED = 5.5
+NGINX = {"timeout": 30, "keep-alive": 0, "front": {"timeout": 60, "keep-alive": 75}}
+
+
+def edges(*lived: float, place: Place = Place.HEAD, late: float = 0.0) -> list[Edge]:
+    """Clients with gaps of 1, 1.9 and 2.1 seconds and a silent one; LOOKED stands for one that was never freed."""
+    gaps = (1.0, 1.9, 2.1, math.inf)
+    return [Edge(place, gap, at, "FIN" if at < LOOKED else "", late) for gap, at in zip(gaps, lived, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("lived", "deadline", "freed"),
+    [
+        ((LOOKED, LOOKED, 2.0, 2.0), Deadline.PER_GAP, 2.0),
+        ((LOOKED, 2.9, 2.9, 2.9), Deadline.PER_GAP, 2.9),
+        ((2.0, 2.0, 2.0, 2.0), Deadline.IN_ALL, 2.0),
+        ((2.9, 2.8, 2.8, 2.8), Deadline.IN_ALL, 2.8),
+        ((4.0, LOOKED, 2.0, 2.0), Deadline.UNCLEAR, 2.0),
+        ((LOOKED,) * 4, Deadline.NONE, None),
+        ((LOOKED, 3.0, LOOKED, LOOKED), Deadline.UNCLEAR, None),
+        ((0.5, 0.5, 0.5, 0.5), Deadline.UNCLEAR, 0.5),
+        # Looked at for too short a time to know.
+        ((LOOKED, LOOKED, LOOKED, 5.0), Deadline.UNCLEAR, 5.0),
+    ],
+)
+def test_what_a_time_out_counts(lived: tuple[float, ...], deadline: Deadline, freed: float | None) -> None:
+    found = patience(edges(*lived), Place.HEAD, LOOKED)
+    assert found is not None
+    assert (found.deadline, found.freed) == (deadline, freed)
+    first, second = measures(found, Place.HEAD, 2)
+    assert (first.name, first.unit, first.value, first.censored) == (
+        "head: freed after",
+        "s",
+        freed if freed is not None else LOOKED,
+        freed is None,
+    )
+    assert first.note.startswith("configured: 2 s")
+    assert second.value == {Deadline.PER_GAP: 1.0, Deadline.IN_ALL: 0.0}.get(deadline)
+
+
+def test_who_keeps_no_connection_has_no_such_time_out() -> None:
+    found = patience(edges(0, 0, 0, 0, place=Place.IDLE), Place.IDLE, LOOKED)
+    assert found is not None
+    assert (found.deadline, found.told) == (Deadline.UNCLEAR, "no connection is kept alive")
+    assert tell([found]) == "A client that stops: after an answer it is freed at once."
+
+
+def test_a_silent_client_alone_tells_when_and_not_what_is_counted() -> None:
+    found = patience([Edge(Place.BODY, math.inf, 4.0, "RST")], Place.BODY, LOOKED)
+    assert found is not None
+    assert (found.deadline, found.freed, found.told) == (Deadline.UNCLEAR, 4.0, "only a silent one")
+
+
+def test_without_a_silent_client_nothing_is_said() -> None:
+    assert patience(edges(1, 1, 1, 1)[:-1], Place.HEAD, LOOKED) is None
+    assert patience([], Place.HEAD, LOOKED) is None
+    rows = measures(None, Place.BODY, None)
+    assert [(each.name, each.value, each.note) for each in rows] == [
+        ("body: freed after", None, "not measured"),
+        ("body: time-out is per gap", None, "not measured"),
+    ]
+    assert tell([]) == ""
+
+
+def test_it_is_told_in_words() -> None:
+    found = [
+        patience(edges(2.0, 2.0, 2.0, 2.0), Place.HEAD, LOOKED),
+        patience(edges(*[LOOKED] * 4, place=Place.BODY), Place.BODY, LOOKED),
+        patience(edges(LOOKED, LOOKED, 2.0, 2.0, place=Place.IDLE), Place.IDLE, LOOKED),
+    ]
+    assert tell([each for each in found if each]) == (
+        "A client that stops: in the head it is freed after 2 s, counted in all; in the body it is still there after "
+        "5.5 s; after an answer it is freed after 2 s, counted per gap."
+    )
+
+
+@pytest.mark.parametrize(
+    ("conditions", "head", "idle"),
+    [
+        (NGINX, 60, 75),
+        ({"timeout": 30, "keep-alive": 0}, 30, None),
+        ({"timeout": 0, "keep-alive": 2}, 2, 2),
+        ({"socket-timeout": 4, "harakiri": 0, "keep-alive": 0}, 4, None),
+        ({"socket-timeout": 4, "harakiri": 3}, 3, None),
+        ({"keep-alive": 120}, 120, 120),
+        ({"threads": "one a connection"}, None, None),
+    ],
+)
+def test_what_is_configured(conditions: dict[str, object], head: float | None, idle: float | None) -> None:
+    assert configured(conditions, Place.HEAD) == configured(conditions, Place.BODY) == head
+    assert configured(conditions, Place.IDLE) == idle
+
+
+def test_a_late_move_counts_only_where_it_can_have_decided() -> None:
+    timeouts = {Place.HEAD: 2.0, Place.BODY: None}
+    assert late(edges(LOOKED, 2.1, 2.0, 2.0, late=0.2), timeouts).startswith(
+        "a move in the head that was due after 1.9"
+    )
+    assert late(edges(LOOKED, LOOKED, 2.0, 2.0, late=0.2), timeouts) == ""
+    assert late(edges(LOOKED, 2.1, 2.0, 2.0, late=0.05), timeouts) == ""
+    assert late(edges(1, 1, 1, 1, place=Place.BODY, late=9), timeouts) == ""
