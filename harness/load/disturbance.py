@@ -9,6 +9,7 @@ the disturbance found a flaw.
 
 from __future__ import annotations
 
+import math
 import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ async def _round(
         found = disturbance.findings()
         health = unfit(health, found.unfit)
         graded = [(*grade(before, each, health, recovered=recovered, waited=patience), each) for each in phases]
-        mark, reason, worst = max(graded, key=lambda each: ORDER.index(each[0]) if each[0] in ORDER else len(ORDER))
+        mark, reason, worst = max(graded, key=lambda each: badness(each[0], each[2]))
         mark = with_flaws(mark, found.flaws)
         ratio, bound = slowdown(before, worst)
         return arena.load(
@@ -140,6 +141,12 @@ async def _round(
             },
             note=" ".join(filter(None, note(mark, reason, worst, len(phases), found, unseen))),
         )
+
+
+def badness(mark: Grade, phase: Phase) -> tuple[int, float, float]:
+    """Return what sorts phases from good to bad: by grade, then by p99, which is worst where there is none."""
+    worse = ORDER.index(mark) if mark in ORDER else len(ORDER)
+    return worse, math.inf if phase.p99 is None else phase.p99, -phase.goodput
 
 
 def unfit(health: GeneratorHealth, why: str) -> GeneratorHealth:

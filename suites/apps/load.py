@@ -27,7 +27,7 @@ def page(call: Call) -> Any:
     call.start(headers=[("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(size))])
     if size <= BLOCK:
         return [start + _filler(size - len(start))]
-    return _page_blocks(start, size)
+    return page_blocks(start, size)
 
 
 def sink(call: Call) -> list[bytes]:
@@ -47,7 +47,8 @@ def _filler(size: int) -> bytes:
     return (line * (size // len(line) + 1))[:size]
 
 
-def _page_blocks(start: bytes, size: int) -> Iterator[bytes]:
+def page_blocks(start: bytes, size: int) -> Iterator[bytes]:
+    """Yield the page of `size` bytes, which are more than a block, that begins with `start`, a block at a time."""
     filler = _filler(BLOCK)
     yield start + filler[: BLOCK - len(start)]
     left = size - BLOCK

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wsgi_gauntlet.harness.load.disturbance import Findings, note, unfit, with_flaws
+from wsgi_gauntlet.harness.load.disturbance import Findings, badness, note, unfit, with_flaws
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Phase
 
 WORST = Phase("by RST", 0, 1, 10, {}, 1.0)
@@ -33,3 +33,9 @@ def test_flaws_come_first_and_nothing_beside_an_invalid_measurement() -> None:
     )
     assert "at worst (by RST): All of it." in note(Grade.DEGRADES, "All of it.", WORST, 2, found, "")[1]
     assert note(Grade.INVALID, "Late.", WORST, 2, found, "unseen") == ("Late.",)
+
+
+def test_the_worst_phase_is_that_of_the_worst_grade_then_the_slowest() -> None:
+    quick, slow = (Phase("x", 0, 1, 10, {}, 1.0, p99=p99) for p99 in (0.01, 0.5))
+    assert badness(Grade.IMMUNE, quick) < badness(Grade.IMMUNE, slow) < badness(Grade.IMMUNE, WORST)
+    assert badness(Grade.IMMUNE, slow) < badness(Grade.DEGRADES, quick) < badness(Grade.INVALID, quick)
