@@ -1,0 +1,47 @@
+"""Ctrl-C in the middle of a scenario: it ends soon, keeps whole cells only, and leaves nothing running."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.live
+
+PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that started us in the background ignores it
+from wsgi_gauntlet.harness.cli import main
+main()
+"""
+
+SOON = 3.0
+
+
+@pytest.mark.parametrize("scenario", ["slow-headers/byte", "steady"])
+def test_whole_cells_are_kept_and_nothing_is_left(tmp_path: Path, scenario: str) -> None:
+    words = ["wsgiref", "--scenario", "throughput", "--scenario", scenario, "--clients", "64", "--duration", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "load", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    under_way = next(line for line in process.stderr if f"{scenario}: " in line)
+    assert "wsgiref" in under_way
+    children = psutil.Process(process.pid).children(recursive=True)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=30)[1]
+    took = time.monotonic() - began
+    assert process.returncode == 130, said
+    assert took < SOON
+    assert "Traceback" not in said
+    assert not [each for each in children if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    cells = json.loads((tmp_path / "gauntlet-out" / "results.json").read_text())["loads"]
+    assert [cell["scenario"] for cell in cells] == ["throughput"]
+    assert (tmp_path / "gauntlet-out" / "report.html").exists()
