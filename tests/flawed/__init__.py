@@ -9,6 +9,7 @@ With tests/ on PYTHONPATH, as a command template (see adapter.py for tests):
     {python} -m flawed.stalls {host} {port} AFTER SECONDS {app}     one pause for everybody
     {python} -m flawed.stuck {host} {port} CONNECTIONS {app}        wedged by that many at once
     {python} -m flawed.leaks {host} {port} {app}                    one descriptor for each client that goes too early
+    {python} -m flawed.never_closes {host} {port} {app}             the app's close() is never called
     {python} -m flawed.drops_on_reload {host} {port} SECONDS {app}  SIGHUP: requests under way and SECONDS are lost
     {python} -m flawed.disorders {host} {port} {app}                pipelined requests are answered out of order
     {python} -m flawed.nagle {host} {port} {app}                    kept connections wait 40 ms for a delayed ACK
