@@ -1,0 +1,203 @@
+"""Hold the scenarios to answers that are known beforehand, on real servers, and print a table.
+
+    python benchmarks/known_answers.py [--runs 3] [--only waitress] [--skip idle-hoard]
+
+Each line of the table is one server in one scenario, as often as --runs says, one after the other: nothing else should run
+on the machine. A cell that the generator itself calls invalid is tried again, twice at most. An answer holds when it
+came out in every run. The flawed servers of tests/flawed/ that take a minute are here, too.
+
+Ends with 0 where all hold, 1 where one does not, 2 where a server is missing.
+"""
+
+# ruff: noqa: T201 - what this script prints is its result
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trio
+
+from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness.errors import GauntletError
+from wsgi_gauntlet.harness.load.arena import Arena
+from wsgi_gauntlet.harness.load.grading import seconds
+from wsgi_gauntlet.harness.model import Grade, Load
+
+TESTS = Path(__file__).resolve().parents[1] / "tests"
+
+FLAWED = {
+    "slots": "{python} -m flawed.slots {host} {port} {threads} {app}",
+    "stuck": "{python} -m flawed.stuck {host} {port} 40 {app}",
+}
+
+TRIES = 3
+"""Times that a run is begun until the generator kept up."""
+
+BYTE, BODY = "slow-headers/byte", "slow-body/length"
+
+WORKER_TIMEOUT = 30.0
+"""Seconds: gunicorn's --timeout unless told otherwise."""
+
+SILENT = 7.0
+"""Seconds: gunicorn's gthread waits DEFAULT_WORKER_DATA_TIMEOUT, 5 s, in a thread for a new connection's first byte,
+then --keep-alive, 2 s, without one, and closes. Until the 5 s are over as many silent clients as threads stop it."""
+
+CONNECTION_LIMIT = 100
+"""waitress's connection_limit unless told otherwise; two of them are its listening socket and its wake-up pipe."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What must come out of `scenario` on `server`: `expected` in words, `holds` on the cell."""
+
+    server: str
+    scenario: str
+    expected: str
+    holds: Callable[[Load], bool]
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+
+def collapses(near: int, within: int = 1) -> Callable[[Load], bool]:
+    """Return whether the search found N* to `within`."""
+    return lambda cell: (
+        cell.grade is Grade.COLLAPSES and cell.collapse is not None and abs(cell.collapse - near) <= within
+    )
+
+
+def immune(cell: Load) -> bool:
+    """Say whether no number of slow clients took the server from its users."""
+    return cell.grade is Grade.IMMUNE and cell.collapse is None
+
+
+def killed(cell: Load) -> bool:
+    """Say whether gunicorn's master ended the worker, and with it the slow client's connection."""
+    after = cell.reaped.after if cell.reaped else None
+    in_time = after is not None and WORKER_TIMEOUT - 1 <= after <= WORKER_TIMEOUT + 5
+    return cell.grade is Grade.COLLAPSES and in_time and "WORKER TIMEOUT" in cell.log
+
+
+def freed(cell: Load) -> bool:
+    """Say whether the server got rid of its slow clients, as gthread does of silent ones."""
+    after = cell.reaped.after if cell.reaped else None
+    return collapses(4)(cell) and after is not None and SILENT - 1 <= after <= SILENT + 1.5
+
+
+def held(cell: Load) -> bool:
+    """Say whether slow clients were held for as long as they liked, or as somebody looked."""
+    return collapses(4)(cell) and cell.reaped is not None and cell.reaped.how == "never"
+
+
+def answers() -> list[Known]:
+    """Return the table of SCENARIOS.md, and the flawed servers that take their time."""
+    search = {"budget": 40.0}
+    few = {"clients": 16, **search}
+    many = {"clients": 64, **search}
+    beyond = {"clients": 160, **search}
+    known = [Known("werkzeug:single", BYTE, "collapses at 1", collapses(1, within=0), few)]
+    for workers in (1, 2, 4):
+        server = f"gunicorn:sync[workers={workers}]"
+        known += [
+            Known(server, each, f"collapses at about {workers}", collapses(workers), few) for each in (BYTE, BODY)
+        ]
+    known += [
+        Known(
+            "gunicorn:sync[workers=2]",
+            each,
+            f"its worker is killed after {WORKER_TIMEOUT:g} s",
+            killed,
+            {**few, "reaping": 40.0},
+        )
+        for each in (BYTE, BODY)
+    ]
+    known += [
+        Known(
+            "gunicorn:gthread[threads=4]", "slow-headers/silent", "collapses at about 4, freed after 7 s", freed, few
+        ),
+        Known("gunicorn:gthread[threads=4]", "slow-headers/first-byte", "collapses at about 4, never freed", held, few),
+        Known("waitress", BYTE, "immune below its connection_limit", immune, many),
+        Known("waitress", BODY, "immune below its connection_limit", immune, many),
+        *(
+            Known("waitress", each, "collapses at about 98", collapses(CONNECTION_LIMIT - 2, within=4), beyond)
+            for each in (BYTE, BODY, "idle-hoard")
+        ),
+        *(Known("nginx+gunicorn:sync", each, "immune", immune, many) for each in (BYTE, BODY, "slow-read")),
+        *(
+            Known(f"slots[threads={number}]", BYTE, f"collapses at {number}", collapses(number), few)
+            for number in (1, 3, 7, 12)
+        ),
+        Known(
+            "stuck",
+            BYTE,
+            "wedged",
+            lambda cell: cell.grade is Grade.WEDGED,
+            {"clients": 60, "recovery": 60.0, "budget": 0.1},
+        ),
+    ]
+    return known
+
+
+def cell_of(known: Known) -> Load:
+    """Return the cell, from a try in which the generator kept up if there is one. Raises what launching raises."""
+    scenario = discover.scenario(known.scenario)
+    plan = discover.plan(known.server, custom=FLAWED, app_path=TESTS)
+    for _ in range(TRIES):
+        with tempfile.TemporaryDirectory(prefix="g-") as name:
+            for each in ("scratch", "logs"):
+                Path(name, each).mkdir()
+            parameters = {**scenario.smoke, **known.parameters}
+            arena = Arena(plan, parameters, scratch=Path(name, "scratch"), logs=Path(name, "logs"))
+            cell = trio.run(scenario.run, arena)
+        if cell.grade not in (Grade.INVALID, Grade.INCONCLUSIVE):
+            break
+    return cell
+
+
+def told(cell: Load) -> str:
+    """Return what came out, in a few words."""
+    at = f" at {cell.collapse}" if cell.collapse is not None else ""
+    goodput = f", goodput {cell.goodput * 100:.0f} %" if cell.goodput is not None else ""
+    reaped = cell.reaped
+    dropped = f", {reaped.how} after {seconds(reaped.after)}" if reaped and reaped.after is not None else ""
+    return f"{cell.grade}{at}{goodput}{dropped}"
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", default="", help="only lines with this in the server's name or the scenario's")
+    parser.add_argument("--skip", default=None, help="no lines with this in it")
+    asked = parser.parse_args()
+    here = {each.id for each in discover.scenarios()}
+    failed = missing = 0
+    rows = []
+    for known in answers():
+        line = f"{known.server} {known.scenario}"
+        if asked.only not in line or (asked.skip and asked.skip in line) or known.scenario not in here:
+            continue
+        came: list[str] = []
+        right = 0
+        for _ in range(asked.runs):
+            try:
+                cell = cell_of(known)
+            except GauntletError as problem:
+                came.append(f"{type(problem).__name__}: {problem}")
+                missing += 1
+                break
+            came.append(told(cell))
+            right += known.holds(cell)
+            print(f"{line}: {came[-1]}", file=sys.stderr)
+        failed += right < asked.runs
+        rows.append((known, came, right))
+    for known, came, right in rows:
+        print(f"{known.server:30} {known.scenario:25} {known.expected:36} {right} of {asked.runs}  {' | '.join(came)}")
+    return 2 if missing else 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
