@@ -2,9 +2,9 @@
 
     python benchmarks/known_answers.py [--runs 3] [--only waitress] [--skip idle-hoard]
 
-Each line of the table is one server in one scenario, as often as --runs says, one after the other: nothing else should run
-on the machine. A cell that the generator itself calls invalid is tried again, twice at most. An answer holds when it
-came out in every run. The flawed servers of tests/flawed/ that take a minute are here, too.
+Each line of the table is one server in one scenario, as often as --runs says, one after the other: nothing else should
+run on the machine. A cell that the generator itself calls invalid is tried again, twice at most. An answer holds when
+it came out in every run. The flawed servers of tests/flawed/ that take a minute are here, too.
 
 Ends with 0 where all hold, 1 where one does not, 2 where a server is missing.
 """
