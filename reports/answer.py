@@ -145,7 +145,8 @@ def _many_sieges(sieges: dict[str, list[Load]]) -> str:
         for number, servers in standing.items()
     ]
     for few, fallen_in, tried, server, scenario in sorted(falling, reverse=True):
-        parts.append(f"{server} falls to {fallen_in} of {tried} kinds, {scenario} with {counted(few, 'client')}")
+        verb = "suffices" if few == 1 else "suffice"
+        parts.append(f"{server} falls to {fallen_in} of {tried} kinds ({counted(few, 'client')} {verb} in {scenario})")
     return "; ".join(parts) + "."
 
 

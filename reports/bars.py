@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..harness.model import Load
+from ..harness.model import Load, Measure
 from . import words
 from .charts import SMALL, TEXT, Canvas, canvas
 from .curves import clients_scale
@@ -33,6 +33,34 @@ def goodput(loads: Sequence[Load]) -> str:
             told = words.percent(each.goodput)
             drawn.text(share(value) + 0.06, y, f"{told}  {each.grade.value}" if unjudged else told, size=SMALL)
     return drawn.svg
+
+
+def measures(loads: Sequence[Load], name: str) -> str:
+    """Draw one figure of the scenario's own for each server, the largest first; the unjudged ones are hollow."""
+    ordered = sorted(loads, key=lambda each: -_value(each, name))
+    bottom = 0.05 + _ROW * len(ordered)
+    length = Scale(0, max([*(_value(each, name) for each in ordered), 1e-9]), _LEFT, _RIGHT)
+    with canvas(WIDTH, bottom + 0.05) as drawn:
+        drawn.rules([((_LEFT, 0.02), (_LEFT, bottom))], "muted", width=0.8)
+        for row, each in enumerate(ordered):
+            y = 0.05 + _ROW * (row + 0.5)
+            unjudged = each.grade in words.UNJUDGED
+            end = length(_value(each, name))
+            _name(drawn, y, each)
+            drawn.box(_LEFT, y - 0.08, end, y + 0.08, "doubt" if unjudged else "series-0", hollow=unjudged)
+            told = words.measure(named(each, name))
+            drawn.text(end + 0.06, y, f"{told}  {each.grade.value}" if unjudged else told, size=SMALL)
+    return drawn.svg
+
+
+def named(load: Load, name: str) -> Measure | None:
+    """Return the figure of `load` that has this name."""
+    return next((each for each in load.measures if each.name == name), None)
+
+
+def _value(load: Load, name: str) -> float:
+    found = named(load, name)
+    return found.value or 0.0 if found else 0.0
 
 
 def against_clients(loads: Sequence[Load]) -> str:

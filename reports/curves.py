@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..harness.model import Load, Outcome
+from ..harness.model import Load, Outcome, Phase
 from ..harness.stats import WAITING, waits
 from . import words
 from .charts import SMALL, Canvas, Point, canvas, series
@@ -17,11 +17,16 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 0.65, 5.05, 0.1, 3.05
 _LEGEND = 5.25
 
 
+SERVICE = "service time"
+"""Ends the names of curves that count from the send itself, beside those that count from the intended moment."""
+
+
 @dataclass(frozen=True)
 class Tail:
-    """A server's curve: (percentile, seconds), of which those above `exact` per cent are only lower bounds."""
+    """A server's curve of `phase`: (percentile, seconds), of which those above `exact` per cent are lower bounds."""
 
     load: Load
+    phase: str
     points: Sequence[Point]
     exact: float
 
@@ -29,12 +34,21 @@ class Tail:
 def tail(load: Load) -> Tail:
     """Return the curve of the phase that `load`'s figures are of, up to 99.99 %."""
     phase = words.during(load)
+    known = names(load)
+    # A curve may span several phases and then has a name of its own.
+    own = phase is not None and phase.name in known
+    name = phase.name if own and phase else known[0] if len(known) == 1 else ""
     curve = [
         (each.percentile, each.latency)
         for each in load.percentiles
-        if (phase is None or each.phase == phase.name) and each.percentile < 100 and nines(each.percentile) <= FARTHEST
+        if each.phase == name and each.percentile < 100 and nines(each.percentile) <= FARTHEST
     ]
-    return Tail(load, curve, _exact(load))
+    return Tail(load, name, curve, _exact(load, [phase] if own and phase else load.phases))
+
+
+def names(load: Load) -> list[str]:
+    """Return what the curves of `load` are called that count from the intended moment."""
+    return list(dict.fromkeys(each.phase for each in load.percentiles if not each.phase.endswith(SERVICE)))
 
 
 def percentiles(loads: Sequence[Load]) -> str:
@@ -100,18 +114,16 @@ def clients_scale(numbers: Sequence[int], start: float, end: float) -> Scale:
     return Scale(low * 0.9, max(*numbers, low * 2) * 1.1, start, end, log=True)
 
 
-def _exact(load: Load) -> float:
-    """Return up to which percentile nothing in the curve rests on a request that was still waiting."""
-    phase = words.during(load)
-    if phase is None:
-        return 100.0
-    inside = [each for each in load.samples if phase.started <= each.intended < phase.ended]
+def _exact(load: Load, phases: Sequence[Phase]) -> float:
+    """Return up to which percentile nothing in the curve of `phases` rests on a request that was still waiting."""
+    inside = [each for each in load.samples if any(phase.started <= each.intended < phase.ended for phase in phases)]
     if inside:
         ordered = sorted(waits(inside))
         first = next((place for place, (_, censored) in enumerate(ordered) if censored), len(ordered))
         return 100.0 * first / max(len(ordered), 1)
-    waiting = sum(phase.outcomes.get(each, 0) for each in WAITING)
-    return 100.0 * (1 - waiting / max(waiting + phase.outcomes.get(Outcome.OK, 0), 1))
+    waiting = sum(phase.outcomes.get(each, 0) for phase in phases for each in WAITING)
+    answered = sum(phase.outcomes.get(Outcome.OK, 0) for phase in phases)
+    return 100.0 * (1 - waiting / max(waiting + answered, 1))
 
 
 def _marked(points: Sequence[tuple[float, Point]], named: Sequence[float], exact: float) -> list[Point]:

@@ -128,7 +128,7 @@ def scenarios(results: Results, names: Names) -> list[Scenario]:
                 _panels(f"{anchor}-t", over_time, SMALL),
                 any(each.samples for each in over_time),
                 any(each.windows for each in over_time),
-                any(each.crowd for each in over_time),
+                any(clients for each in over_time for _, clients in each.crowd),
                 any(window.rss for each in over_time for window in each.windows),
                 _charts(anchor, cells),
                 measures,
@@ -174,22 +174,39 @@ def _charts(name: str, cells: Sequence[Load]) -> list[Chart]:
         found.append(_chart(bars.against_clients(curve), f"{name}-slow", title, table))
     else:
         known = [each for each in cells if each.goodput is not None]
-        if known and any(each.grade is not Grade.MEASURED for each in known):
+        if any(each.grade not in words.UNJUDGED | {Grade.MEASURED} for each in known):
             ordered = sorted(known, key=lambda each: -(each.goodput or 0))
             table = (["server", "goodput"], [[each.server, words.percent(each.goodput)] for each in ordered])
             title = "Goodput: requests answered right and in time"
             found.append(_chart(bars.goodput(known), f"{name}-good", title, table))
+    headed = next((each.name for load in cells for each in load.measures), "")
+    known = [load for load in cells if any(each.name == headed and each.value is not None for each in load.measures)]
+    if len(known) > 1 and all(each.grade is Grade.MEASURED or each.grade in words.UNJUDGED for each in cells):
+        rows = [[load.server, words.measure(bars.named(load, headed))] for load in known]
+        title = line(headed[:1].upper() + headed[1:], 80)
+        found.append(_chart(bars.measures(known, headed), f"{name}-own", title, (["server", headed], rows)))
     tails = [each for each in cells if curves.tail(each).points]
     if tails:
-        closed = any(step.rate for each in tails for step in each.steps)
-        adverse = any(each.crowd for each in tails)
-        when = "at the best rate" if closed else "while others are slow" if adverse else "from the intended send time"
-        found.append(_chart(curves.percentiles(tails), f"{name}-tail", f"Latency by percentile, {when}", _tails(tails)))
+        title = f"Latency by percentile{_when(tails)}"
+        found.append(_chart(curves.percentiles(tails), f"{name}-tail", title, _tails(tails)))
     paid = [each for each in cells if each.cost and each.cost.clients]
     if paid:
         title = "What one slow client costs the server"
         found.append(_chart(bars.costs(paid), f"{name}-cost", title, _paid(paid)))
     return found
+
+
+def _when(cells: Sequence[Load]) -> str:
+    """Return which phase the curves are of, as the title of their chart goes on."""
+    if any(step.rate for each in cells for step in each.steps):
+        return ", at the best rate"
+    named = {curves.tail(each).phase for each in cells}
+    if named <= set(words.DURING):
+        return ", while others are slow" if any(each.crowd for each in cells) else ""
+    if len(named) == 1:
+        return f": {line(named.pop(), 60)}"
+    searched = all(len(curves.names(each)) == 1 for each in cells)
+    return "" if searched else ", of the phase that each server served worst"
 
 
 def _chart(drawn: str, name: str, title: str, table: Table) -> Chart:
@@ -267,7 +284,7 @@ def _fields(load: Load) -> dict[str, str]:
 
 
 def _row(load: Load, fields: Sequence[str], names: Names) -> Row:
-    why = load.generator.why if load.generator and load.generator.why != load.note else ""
+    why = load.generator.why if load.generator and load.generator.why not in load.note else ""
     doubts = [load.note if load.grade in words.UNJUDGED else "", why, *load.artefacts]
     return Row(
         names.load(load.server, load.scenario),

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
 from functools import partial
 from importlib import resources
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ..harness.model import Results, Verdict
 from ..harness.output import Output
@@ -81,8 +82,14 @@ def _template() -> Callable[..., str]:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    engine.filters |= {"clean": clean, "line": line, "counted": words.counted}
+    engine.filters |= {"prose": _prose, "clean": clean, "line": line, "counted": words.counted}
     return partial(engine.get_template("report.html.j2").render)
+
+
+def _prose(text: str) -> Markup:
+    """Return a docstring's words, what stands between backticks as code."""
+    told = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(line(text))))
+    return Markup(told)  # noqa: S704 - escaped before
 
 
 def _colours() -> str:

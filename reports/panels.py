@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from ..harness.model import Load, Outcome, Window
 from . import words
 from .charts import SMALL, Canvas, Point, canvas
-from .samples import DRAWN, Frame, counted, thinned
+from .samples import DRAWN, Frame, begun, counted, thinned
 from .scales import Scale, log_ticks, steps
 
 LATE = frozenset({Outcome.TIMEOUT, Outcome.UNFINISHED, Outcome.NEVER_SENT})
 """No answer in time: drawn as crosses at the time they had been waited for."""
 
 WIDTH = 3.3
+_HAIR = 0.03
+"""Inches below which a shaded band would be taken for a line of the grid."""
+
 _LEFT, _RIGHT = 0.58, 3.24
 
 
@@ -24,7 +27,7 @@ def over_time(load: Load, shared: Frame, most: int = DRAWN) -> str:
     """Draw `load` over time: every request, or windows where there are no samples; `most` good answers at most."""
     heights = _heights(shared)
     with canvas(WIDTH, sum(heights) + 0.27) as drawn:
-        time = Scale(0, shared.last, _LEFT, _RIGHT)
+        time = moments(load, shared, _LEFT, _RIGHT)
         top = 0.06
         crowd_band(drawn, load, shared, time, top, top + heights[0] - 0.1)
         latency(drawn, load, shared, time, top, top + heights[0] - 0.1, most)
@@ -38,8 +41,15 @@ def over_time(load: Load, shared: Frame, most: int = DRAWN) -> str:
         if shared.crowd:
             crowd(drawn, load, shared, time, top, top + heights[3])
             top += heights[3]
-        drawn.below(time, [(each, f"{each:g} s") for each in steps(shared.last)], top, top)
+        drawn.below(
+            Scale(0, shared.last, _LEFT, _RIGHT), [(each, f"{each:g} s") for each in steps(shared.last)], top, top
+        )
     return drawn.svg
+
+
+def moments(load: Load, shared: Frame, start: float, end: float) -> Scale:
+    """Return the scale of time for `load`: all begin at the left, whatever went on before."""
+    return Scale(begun(load), begun(load) + shared.last, start, end)
 
 
 def latency(
@@ -77,7 +87,7 @@ def crowd_band(drawn: Canvas, load: Load, shared: Frame, time: Scale, top: float
     spans = spells(load, shared)
     most = max((clients for _, _, clients in spans), default=0)
     for begin, end, clients in spans:
-        if clients and clients == most:
+        if clients and clients == most and time(end) - time(begin) > _HAIR:
             drawn.box(time(begin), top, time(end), bottom, "band")
 
 
@@ -100,7 +110,7 @@ def crowd(drawn: Canvas, load: Load, shared: Frame, time: Scale, top: float, bot
 
 def spells(load: Load, shared: Frame) -> list[tuple[float, float, int]]:
     """Return from when until when how many adverse clients were held: (begin, end, clients), seconds."""
-    ends = [at for at, _ in (*load.crowd[1:], (shared.last, 0))]
+    ends = [at for at, _ in (*load.crowd[1:], (begun(load) + shared.last, 0))]
     return [(at, end, clients) for (at, clients), end in zip(load.crowd, ends, strict=False) if end > at]
 
 

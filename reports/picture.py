@@ -16,7 +16,7 @@ from . import tally, words
 from .answer import headline
 from .charts import SMALL, Canvas, canvas
 from .json import load as load_results
-from .panels import crowd, crowd_band, latency
+from .panels import crowd, crowd_band, latency, moments
 from .samples import Frame, frame
 from .scales import Scale, steps
 from .svg import DARK, LIGHT, standalone
@@ -39,12 +39,16 @@ def picture(results: Results, theme: dict[str, str]) -> str:
     shared = frame(loads)
     with canvas(WIDTH, _HEAD + _ROW * len(loads) + _FOOT) as drawn:
         _title(drawn, info, loads)
-        time = Scale(0, shared.last, _LEFT, _RIGHT)
         for row, load in enumerate(loads):
             _server(drawn, load, _HEAD + _ROW * row)
-            _row(drawn, load, shared, time, _HEAD + _ROW * row)
+            _row(drawn, load, shared, moments(load, shared, _LEFT, _RIGHT), _HEAD + _ROW * row)
         floor = _HEAD + _ROW * len(loads) - 0.14
-        drawn.below(time, [(each, f"{each:g} s") for each in steps(shared.last, 8)], floor, floor)
+        drawn.below(
+            Scale(0, shared.last, _LEFT, _RIGHT),
+            [(each, f"{each:g} s") for each in steps(shared.last, 8)],
+            floor,
+            floor,
+        )
     return standalone(drawn.svg, f"{line(info.title)}: response times over time, server by server", theme)
 
 

@@ -29,12 +29,31 @@ class Frame:
     descriptors: int = 0
 
 
+def begun(load: Load) -> float:
+    """Return when what is drawn of `load` begins, in seconds: a round that was thrown away may stand before it."""
+    return min(
+        [
+            *(each.started for each in load.phases),
+            *(each.intended for each in load.samples[:1]),
+            *(each.at for each in load.windows[:1]),
+        ],
+        default=0.0,
+    )
+
+
 def frame(loads: Sequence[Load]) -> Frame:
     """Return the frame that holds every sample and window of `loads`."""
     samples = [each for load in loads for each in load.samples]
     windows = [each for load in loads for each in load.windows]
-    ends = [phase.ended for load in loads for phase in load.phases] + [each.intended for each in samples]
-    ends += [each.at + each.seconds for each in windows]
+    ends = [
+        end - begun(load)
+        for load in loads
+        for end in (
+            *(each.ended for each in load.phases),
+            *(each.intended for each in load.samples),
+            *(each.at + each.seconds for each in load.windows),
+        )
+    ]
     told = [each.latency for each in samples] + [value for each in windows for value in (each.p50, each.p99) if value]
     times = [max(each, 1e-5) for each in told] or [0.001, 1.0]
     return Frame(

@@ -50,6 +50,10 @@ JOINED = "\u00a0"
 """Between a number and its unit: they are never to stand on two lines."""
 
 DURING = ("attack", "during", "crowd", "load")
+"""Names of the phase in which the adverse clients are there."""
+
+BESIDE = frozenset({"baseline", "before", "after", "recovery"})
+"""Names of the phases before and after whatever a scenario does."""
 
 
 def grade(load: Load) -> str:
@@ -62,7 +66,8 @@ def grade(load: Load) -> str:
 def during(load: Load) -> Phase | None:
     """Return the phase that a row's figures are of, None where no phase was measured.
 
-    That is the one in which the adverse clients were there; of a closed loop, the one with the best rate.
+    That is the one in which the adverse clients were there; of a closed loop, the one with the best rate; of a search,
+    the one whose percentiles were kept; of several, the one that served worst.
     """
     for name in DURING:
         for each in load.phases:
@@ -71,9 +76,12 @@ def during(load: Load) -> Phase | None:
     rates = [each.rate for each in load.steps]
     if any(rates) and len(rates) == len(load.phases):
         return load.phases[max(range(len(rates)), key=lambda place: rates[place] or 0.0)]
-    if len(load.phases) > 1:
-        return load.phases[1]
-    return load.phases[0] if load.phases else None
+    kept = {each.phase for each in load.percentiles}
+    named = [each for each in load.phases if each.name in kept]
+    if len(named) == 1:
+        return named[0]
+    between = [each for each in load.phases if each.name not in BESIDE] or load.phases
+    return max(between, key=lambda each: -1.0 if each.p99 is None else each.p99, default=None)
 
 
 def percent(share: float | None) -> str:

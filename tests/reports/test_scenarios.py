@@ -21,6 +21,7 @@ from wsgi_gauntlet.harness.model import (
     Reaped,
     Results,
     Sample,
+    ScenarioInfo,
     Step,
     Window,
 )
@@ -64,7 +65,7 @@ def test_the_page_is_whole_and_small(text: str, everything: Results) -> None:
 
 def test_a_full_run_is_thinned_out() -> None:
     """Ten times as many answers are not ten times the page."""
-    few, lots = (html.render(many(3, full=full)) for full in (False, True))
+    few, lots = (html.render(many(1, full=full)) for full in (False, True))
     assert len(lots) < 2.5 * len(few)
 
 
@@ -234,7 +235,7 @@ def test_the_closing_table_fits(width: int, servers: int) -> None:
 def test_many_kinds_of_slow_clients_are_told_in_one_sentence(everything: Results) -> None:
     told = [each.text for each in answer.answer(everything) if each.lead == "Slow clients"]
     assert len(told) == 1
-    assert re.search(r"falls to \d+ of \d+ kinds, [a-z/-]+ with \d+ client", told[0])
+    assert re.search(r"falls to \d+ of \d+ kinds \(\d+ clients? suffices? in [a-z/-]+\)", told[0])
     doubts = next(each.text for each in answer.answer(everything) if each.lead == "Not judged")
     assert re.search(r"\d+ cells of load \(the generator could not keep up\)", doubts)
 
@@ -256,3 +257,63 @@ def test_junit_tells_measures(everything: Results) -> None:
     told = [each.text or "" for each in root.findall(".//testcase[@name='capacity']/system-out")]
     assert told
     assert all(re.search(r"^capacity: (≥\u00a0)?[\d,]+/s$", each, re.MULTILINE) for each in told)
+
+
+def _phased(*phases: tuple[str, float | None], curves: tuple[str, ...] = ()) -> Load:
+    made = tuple(Phase(name, 0, 1, 1, {}, 1.0, p99=p99) for name, p99 in phases)
+    return Load("a", "s", Grade.IMMUNE, phases=made, percentiles=tuple(Percentile(each, 50, 0.1) for each in curves))
+
+
+@pytest.mark.parametrize(
+    ("load", "name"),
+    [
+        (_phased(("baseline", 0.1), ("crowd", 0.2), ("recovery", 9.0)), "crowd"),
+        (_phased(("baseline", 0.1), ("reload 1", 0.2), ("reload 2", 0.5), ("reload 3", None)), "reload 2"),
+        (_phased(("before", 0.1), ("surge", None), ("after", 5.0)), "surge"),
+        (_phased(("try 1", 0.5), ("try 2", 0.05), curves=("try 2", "try 2, service time")), "try 2"),
+        (_phased(("baseline", 0.5)), "baseline"),
+    ],
+)
+def test_which_phase_the_figures_are_of(load: Load, name: str) -> None:
+    """The one that the scenario is about, and of several the worst; never the time before or after it."""
+    phase = words.during(load)
+    assert phase is not None
+    assert phase.name == name
+
+
+def test_a_curve_may_span_phases() -> None:
+    """Then it has a name of its own, and is one of a kind; what counts from the send itself is another."""
+    load = _phased(("up", 0.1), ("past", 0.2), curves=("ramp", "ramp, service time"))
+    assert curves.tail(load).phase == "ramp"
+    assert curves.tail(load).points == [(50, 0.1)]
+    assert curves.tail(_phased(("up", 0.1), curves=("a", "b"))).points == []
+
+
+def test_all_servers_begin_at_the_left() -> None:
+    """Also one whose first round was thrown away."""
+    first = Load("a", "s", Grade.IMMUNE, phases=(Phase("crowd", 1, 5, 1, {}, 1.0),))
+    again = msgspec.structs.replace(first, phases=(Phase("crowd", 31, 35, 1, {}, 1.0),), crowd=((31.0, 3), (33.0, 0)))
+    shared = samples.frame([first, again])
+    assert shared.last == 4
+    assert panels.moments(again, shared, 0, 4)(33) == 2
+    assert panels.spells(again, shared) == [(31, 33, 3), (33, 35, 0)]
+
+
+def test_a_measured_scenario_has_a_chart_of_its_first_figure(text: str) -> None:
+    """All servers side by side, what is no finding hollow."""
+    assert "<figcaption>Capacity</figcaption>" in text
+    loads = [
+        Load("a", "s", Grade.MEASURED, measures=(Measure("rate", 5.0, "requests/s", True),)),
+        Load("b", "s", Grade.INVALID, measures=(Measure("rate", 9.0, "requests/s"),)),
+    ]
+    drawn = svg.inline(bars.measures(loads, "rate"), "x", "x").replace("\u00a0", " ")
+    assert ">≥ 5.0/s</text>" in drawn
+    assert ">9.0/s  invalid</text>" in drawn
+    assert drawn.index(">b</text>") < drawn.index(">a</text>")
+
+
+def test_a_docstring_is_prose() -> None:
+    """What it puts between backticks is code, and nothing in it is markup."""
+    info = ScenarioInfo("s", "S", "Asks for `duration` <b>seconds</b>.")
+    page = html.render(Results(1, {}, {}, loads=(Load("a", "s", Grade.MEASURED),), scenarios={"s": info}))
+    assert "Asks for <code>duration</code> &lt;b&gt;seconds&lt;/b&gt;." in page

@@ -58,13 +58,15 @@ def test_every_verdict_and_grade_has_a_mark() -> None:
 
 
 def test_the_phase_with_the_slow_clients() -> None:
-    """By its name, else the second, else the only one."""
+    """By its name, else what is neither before nor after, else any."""
     before, crowd, after = (Phase(name, 0, 1, 1, {Outcome.OK: 1}, 1.0) for name in ("baseline", "crowd", "recovery"))
     load = Load("a", "b", Grade.IMMUNE)
     assert words.during(load) is None
     assert words.during(Load("a", "b", Grade.IMMUNE, phases=(before,))) is before
     assert words.during(Load("a", "b", Grade.IMMUNE, phases=(crowd, before, after))) is crowd
-    assert words.during(Load("a", "b", Grade.IMMUNE, phases=(before, after))) is after
+    surge = Phase("surge", 0, 1, 1, {Outcome.OK: 1}, 1.0)
+    assert words.during(Load("a", "b", Grade.IMMUNE, phases=(before, surge, after))) is surge
+    assert words.during(Load("a", "b", Grade.IMMUNE, phases=(before, after))) is before
     rates = (Step(1, rate=900.0), Step(8, rate=2000.0), Step(64, rate=1500.0))
     assert words.during(Load("a", "b", Grade.MEASURED, phases=(before, after, before), steps=rates)) is after
     assert words.during(Load("a", "b", Grade.MEASURED, phases=(before, after), steps=rates[1:])) is before
