@@ -141,7 +141,10 @@ async def _addresses(target: Target) -> list[Address]:
     if target.path:
         return [Address(path=target.path)]
     try:
-        found = await trio.socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        with trio.fail_after(PATIENCE):
+            found = await trio.socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    except trio.TooSlowError:
+        raise TargetRefused(f"{target}: looking up {target.host} took more than {PATIENCE:g} s") from None
     except (OSError, UnicodeError) as error:
         raise TargetRefused(f"{target}: {target.host} is the name of no host ({error})") from None
     hosts = dict.fromkeys(str(place[4][0]) for place in found)

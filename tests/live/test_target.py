@@ -25,6 +25,8 @@ from wsgi_gauntlet.harness.launch import Plan
 from wsgi_gauntlet.harness.load import arena as arena_module
 from wsgi_gauntlet.harness.load import elsewhere, proof
 from wsgi_gauntlet.harness.load.arena import Arena
+from wsgi_gauntlet.harness.load.question import ReferencePage, checked_page
+from wsgi_gauntlet.harness.load.shards import closed_loops
 from wsgi_gauntlet.harness.load.target import Target, parse
 from wsgi_gauntlet.harness.model import Grade, Load
 from wsgi_gauntlet.harness.places import app_sources
@@ -246,6 +248,20 @@ def test_a_target_that_only_falls_silent_keeps_its_figures(folder: Path, monkeyp
     assert cell.grade is Grade.WEDGED
     assert "did not answer within" in cell.note
     assert msgspec.structs.replace(cell, note="") == Load(arena.plan.name, "x", Grade.WEDGED)
+
+
+def test_lanes_in_other_processes_are_told_of_the_proof(folder: Path) -> None:
+    with somewhere(folder) as target:
+
+        async def lanes() -> int:
+            address = await proof.find(target, TOKEN)
+            page = await checked_page(address, ReferencePage(), "abc", 100)
+            found = await closed_loops(
+                address, page.request, body=page.body, connections=2, seconds=0.2, processes=2, status=page.status
+            )
+            return found.ok
+
+        assert trio.run(lanes) > 0
 
 
 def test_nothing_of_a_target_can_be_controlled(folder: Path) -> None:

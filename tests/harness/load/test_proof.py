@@ -157,6 +157,16 @@ async def test_no_such_host_and_no_such_socket(tmp_path: Path) -> None:
         await find(Target("x" * 70 + ".invalid", 80), TOKEN)
 
 
+async def test_a_name_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_a: object, **_k: object) -> None:
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(trio.socket, "getaddrinfo", never)
+    monkeypatch.setattr(proof, "PATIENCE", 0.01)
+    with pytest.raises(TargetRefused, match=r"looking up box\.example took"):
+        await find(Target("box.example", 80), TOKEN)
+
+
 async def test_without_a_token_nobody_is_asked() -> None:
     with pytest.raises(TargetRefused, match="GAUNTLET_TOKEN"):
         await find(Target("127.0.0.1", 1), "")
