@@ -72,8 +72,10 @@ def named_percentiles(top: float) -> list[float]:
 
 
 def powers_of_two(numbers: Sequence[int], most: int = 10) -> list[int]:
-    """Return what an axis of clients names: the powers of two among `numbers`, at most about `most` of them."""
+    """Return what an axis of clients names: the powers of two among `numbers`, at most about `most` of them, and
+    the largest of all."""
     found = sorted({each for each in numbers if each > 0 and each & (each - 1) == 0}) or sorted(set(numbers)) or [1]
     stride = math.ceil(len(found) / most)
-    # The largest is what a server held out against, and always told.
-    return sorted(set(found[::-1][::stride]))
+    # The largest is what a server held out against, and always told; what would touch it is not.
+    last = max(numbers, default=found[-1])
+    return [*(each for each in sorted(found[::-1][::stride]) if each * 1.4 < last), last]

@@ -63,3 +63,5 @@ def test_the_largest_number_of_clients_is_always_named() -> None:
     assert len(powers_of_two([2**each for each in range(12)])) <= 10
     assert powers_of_two([3, 5]) == [3, 5]
     assert powers_of_two([]) == [1]
+    assert powers_of_two([1, 2, 64, 128, 600]) == [1, 2, 64, 128, 600]
+    assert powers_of_two([1, 2, 64, 128, 130]) == [1, 2, 64, 130]
