@@ -10,6 +10,7 @@ them together is `b.health` and `b.artefacts`.
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import time
@@ -122,7 +123,7 @@ class Bench:
     async def estimate(self, seconds: float) -> Estimate:
         """Return what the server can answer, from closed loops of `seconds` at few connections and then at more.
 
-        More are tried as long as that gets more answered. Raises as `offer` does.
+        More are tried as long as that gets more answered, and half of them do not wait already. Raises as `offer` does.
         """
         best: LaneResult | None = None
         connections = min(FEWEST_CONNECTIONS, self.connections)
@@ -135,7 +136,7 @@ class Bench:
                 best = max(best, found, key=lambda each: each.rate)
                 break
             best = found
-            if connections >= self.connections or not found.ok:
+            if connections >= self.connections or not found.ok or self._crowded(found):
                 break
             connections = min(connections * MORE_CONNECTIONS, self.connections)
         if not best.ok:
@@ -192,6 +193,10 @@ class Bench:
             processes=1,
         )
 
+    def _crowded(self, found: LaneResult) -> bool:
+        """Say whether half of the connections waited for others: each answer took as long as so many do, one by one."""
+        return found.latency.quantile(0.5) > found.connections / 2 * (self._alone or math.inf)
+
     async def _ready(self) -> Page:
         """Return the page to ask for, once the server answers as quickly as when it was fresh, or nearly.
 
@@ -211,7 +216,7 @@ class Bench:
                     await trio.sleep(SETTLED)
                     continue
                 took = time.monotonic() - began
-                self._alone = took if self._alone is None else self._alone
+                self._alone = took if self._alone is None else min(took, self._alone)
                 if took <= max(SETTLED, UNHURRIED * self._alone):
                     break
         if page is None:

@@ -47,7 +47,7 @@ TRIES = 3
 PROBES = 100
 """More than any search takes."""
 
-OUT_OF_REACH = 1.3
+OUT_OF_REACH = 1.15
 """How near the rate that held and one that the generator could not offer are to be: the answer is a bound anyway."""
 
 NOISE = 0.1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -205,9 +206,9 @@ class LaneResult:
     def health(self, judged: float = 0.0) -> GeneratorHealth:
         """Say whether the generator kept up, and why not.
 
-        `judged` is the shortest time in seconds that anything turns on, 0 where latencies are quoted for their own sake.
+        `judged` is the shortest time in seconds that decides anything, 0 where latencies are quoted for their own sake.
         """
-        lateness = self.lateness.quantile(0.99) if self.lateness else 0.0
+        lateness = _late(self.lateness) if self.lateness else 0.0
         offered = self.offered or 0.0
         achieved = self.rate if self.achieved is None else self.achieved
         return GeneratorHealth(
@@ -245,6 +246,12 @@ class LaneResult:
                 "allowed); lower the rate, or stop what else runs on this machine"
             )
         return ""
+
+
+def _late(lateness: Histogram) -> float:
+    """Return the p99 in seconds; of fewer than a hundred sends one may always be late, or one hiccup would decide."""
+    sends = len(lateness)
+    return lateness.quantile((sends - math.ceil(sends / 100)) / sends)
 
 
 def merged(results: Iterable[LaneResult]) -> LaneResult:

@@ -70,6 +70,31 @@ class Poisson:
         return last + max(self._random.expovariate(self._per_second), LEAST_GAP)
 
 
+class Arrivals:
+    """`number` independent arrivals in `seconds`, and none after: a Poisson process of which is known how many came.
+
+    In a short time by chance far more or fewer than its rate says come of a Poisson process: of 100 meant, 80 or 120
+    are nothing unusual. Where the rate is what is looked for, that would be noise; bunches and gaps are all kept.
+    """
+
+    def __init__(self, number: int, seconds: float, seed: int = 0) -> None:
+        if number < 1:
+            raise ValueError(f"arrivals are 1 or more, not {number}")
+        self._per_second = number / _length(seconds)
+        draw = random.Random(seed)
+        # Given their number, the times of a Poisson process are independent and uniform (Cinlar 1975).
+        self._times = sorted(draw.random() * seconds for _ in range(number))
+
+    def rate(self, at: float) -> float:  # noqa: ARG002 - it is the same at all times
+        """Return the mean rate."""
+        return self._per_second
+
+    def after(self, last: float) -> float:
+        """Return the first of the times after `last`."""
+        place = bisect.bisect_right(self._times, last)
+        return self._times[place] if place < len(self._times) else math.inf
+
+
 class Steps:
     """One rate after the other: (requests per second, seconds) each; the last one goes on. A rate may be 0.
 

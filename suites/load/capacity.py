@@ -11,7 +11,7 @@ from ...harness.load.arena import Arena
 from ...harness.load.bench import Bench, bench
 from ...harness.load.capacity import Bracket, Said, Try, a_second, bracket, inconclusive, judge, search
 from ...harness.load.grading import NOTICED, seconds
-from ...harness.load.pacing import Poisson
+from ...harness.load.pacing import Arrivals
 from ...harness.load.question import NotChecked
 from ...harness.model import GeneratorHealth, Grade, Load, Measure
 
@@ -74,7 +74,7 @@ async def capacity(arena: Arena) -> Load:
         capacity,
         mark,
         goodput=shown.goodput if shown else None,
-        generator=_health(b, there),
+        generator=_health(b, tries, there),
         phases=tuple(b.phases),
         percentiles=tuple(each for each in b.percentiles() if each.phase.startswith(AT_CAPACITY)),
         measures=(
@@ -97,7 +97,8 @@ async def _search(arena: Arena, b: Bench, first: float) -> tuple[Try, ...]:
         arena.progress(min((arena.elapsed - began) / budget, 0.99), f"trying {a_second(rate)}")
         length = min(max(duration, ENOUGH / rate), LONGER * duration)
         # Another seed each time: the same unlucky draw twice would be no second opinion.
-        found = await b.offer(f"{a_second(rate)}, try {number}", Poisson(rate, seed=number), length, timeout=GIVEN_UP)
+        arrivals = Arrivals(max(1, round(rate * length)), length, seed=number)
+        found = await b.offer(f"{a_second(rate)}, try {number}", arrivals, length, timeout=GIVEN_UP)
         return judge(rate, found)
 
     return await search(
@@ -110,9 +111,12 @@ async def _search(arena: Arena, b: Bench, first: float) -> tuple[Try, ...]:
     )
 
 
-def _health(b: Bench, there: int | None) -> GeneratorHealth:
-    """Return the health of the try that the figure rests on, or the worst where there is none."""
-    return b.health(NOTICED) if there is None else b.results[there].health(NOTICED)
+def _health(b: Bench, tries: tuple[Try, ...], there: int | None) -> GeneratorHealth:
+    """Return the health of the try that the figure rests on: where none held, of the last that failed."""
+    rests = there
+    if rests is None:
+        rests = max((number for number, each in enumerate(tries) if each.said is Said.FAILED), default=None)
+    return b.health(NOTICED) if rests is None else b.results[rests].health(NOTICED)
 
 
 def _where(found: Bracket) -> str:

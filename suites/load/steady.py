@@ -6,12 +6,21 @@ from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
 from ...harness.load.bench import Bench, bench
 from ...harness.load.grading import seconds
-from ...harness.load.pacing import Pacer, Poisson, Uniform
+from ...harness.load.pacing import Arrivals, Uniform
 from ...harness.load.question import NotChecked
 from ...harness.model import Grade, Load, Measure, Phase
 
 SHARES = (0.5, 0.8)
 """Of capacity: a server that is half idle, and one before which queues begin to form."""
+
+UNIFORM, POISSON = "uniform", "Poisson"
+"""How requests come: evenly, or independently of each other."""
+
+ENOUGH = 30
+"""Requests that a load is to have."""
+
+LONGER = 2.0
+"""How many times `duration` a load may last for that."""
 
 
 @scenario(
@@ -55,21 +64,25 @@ async def steady(arena: Arena) -> Load:
     )
 
 
-async def _offered(arena: Arena, b: Bench, loads: list[tuple[str, Pacer]]) -> None:
+async def _offered(arena: Arena, b: Bench, loads: list[tuple[str, str, float]]) -> None:
     """Offer each of `loads`, and again where the generator was late, as long as `budget` seconds are not over."""
-    duration, until = arena.number("duration"), arena.elapsed + arena.number("budget")
-    for name, pacer in loads:
+    until = arena.elapsed + arena.number("budget")
+    for number, (kind, name, rate) in enumerate(loads):
+        duration = arena.number("duration")
+        length = min(max(duration, ENOUGH / rate), LONGER * duration)
         while True:
-            arena.progress(len(b.phases) / (len(loads) + 1), name)
-            found = await b.offer(name, pacer, duration)
-            left = len(loads) - len(b.phases) + 1
-            if found.health().valid or arena.elapsed + left * duration > until:
+            arena.progress((number + 1) / (len(loads) + 1), f"{kind}, {name}")
+            by_chance = Arrivals(max(1, round(rate * length)), length)
+            pacer = by_chance if kind == POISSON else Uniform(rate)
+            found = await b.offer(f"{kind}, {name}", pacer, length)
+            # Those to come, and this one once more.
+            if found.health().valid or arena.elapsed + (len(loads) - number) * length > until:
                 break
             b.forget()
 
 
-async def _loads(arena: Arena, b: Bench, told: list[str], measures: list[Measure]) -> list[tuple[str, Pacer]]:
-    """Return the loads by name, gentlest first."""
+async def _loads(arena: Arena, b: Bench, told: list[str], measures: list[Measure]) -> list[tuple[str, str, float]]:
+    """Return the loads, gentlest first: how requests come, how many in words, and how many a second."""
     if "rate" in arena.parameters:
         rate = arena.number("rate")
         rates = {f"{rate:g}/s": rate}
@@ -79,11 +92,7 @@ async def _loads(arena: Arena, b: Bench, told: list[str], measures: list[Measure
         rates = {f"{share * 100:.0f} %": share * found.rate for share in SHARES}
         told.append(f"Capacity was taken to be {found.words}.")
         measures.append(Measure("capacity, estimated", found.rate, "requests/s", note=f"{found.words}"))
-    return [
-        (f"{kind}, {name}", pacer)
-        for name, rate in rates.items()
-        for kind, pacer in (("uniform", Uniform(rate)), ("Poisson", Poisson(rate)))
-    ]
+    return [(kind, name, rate) for name, rate in rates.items() for kind in (UNIFORM, POISSON)]
 
 
 def _service(phase: Phase) -> Measure:

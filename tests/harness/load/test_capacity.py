@@ -68,7 +68,7 @@ def test_a_generator_at_its_end_gives_a_lower_bound(capacity: float, offers: flo
     assert found.bound == (offers < (found.failed or math.inf))
     if found.bound:
         assert found.ceiling is not None
-        assert found.ceiling <= found.held * 1.3
+        assert found.ceiling <= found.held * 1.16
 
 
 def test_the_highest_rate_allowed_is_a_bound() -> None:

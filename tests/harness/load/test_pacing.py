@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsgi_gauntlet.harness.load.pacing import Pacer, Poisson, Ramp, Steps, Uniform, schedule
+from wsgi_gauntlet.harness.load.pacing import Arrivals, Pacer, Poisson, Ramp, Steps, Uniform, schedule
 
 
 def test_uniform_has_equal_gaps() -> None:
@@ -147,3 +147,19 @@ def test_shards_of_one_schedule_are_that_schedule(
     ]
     assert sorted(itertools.chain.from_iterable(parts)) == whole
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_arrivals_are_so_many_and_bunched_by_chance() -> None:
+    times = list(schedule(Arrivals(5000, 50, 3), 50))
+    assert len(times) == 5000
+    assert all(a < b for a, b in itertools.pairwise(times))
+    gaps = [b - a for a, b in itertools.pairwise(times)]
+    mean = sum(gaps) / len(gaps)
+    assert mean == pytest.approx(0.01, rel=0.05)
+    # As of a Poisson process: the standard deviation of the gaps is their mean.
+    assert (sum((gap - mean) ** 2 for gap in gaps) / len(gaps)) ** 0.5 == pytest.approx(mean, rel=0.05)
+    assert Arrivals(5000, 50, 3).rate(1.0) == 100
+    assert list(schedule(Arrivals(10, 1, 4), 5)) != list(schedule(Arrivals(10, 1, 5), 5))
+    assert Arrivals(1, 1).after(1.0) == float("inf")
+    with pytest.raises(ValueError, match="1 or more"):
+        Arrivals(0, 1)
