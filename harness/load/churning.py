@@ -46,7 +46,8 @@ class Churned:
     """What became of clients that came once. Times in seconds, histograms in nanoseconds.
 
     `seconds` is from the first intended moment to the last arrival. Every client is `ok`, `failed` (a wrong or broken
-    answer), `refused` (no connection) or `given_up` after TIMEOUT; so they add up to `due`.
+    answer), `refused` (no connection) or `given_up` after TIMEOUT; so they add up to `due`. `trouble` is the first
+    answer that was wrong or broken, in words.
     """
 
     farewell: Farewell
@@ -56,6 +57,7 @@ class Churned:
     failed: int = 0
     refused: int = 0
     given_up: int = 0
+    trouble: str = ""
     connect: Histogram = field(default_factory=Histogram)
     answer: Histogram = field(default_factory=Histogram)
     lateness: list[float] = field(default_factory=list)
@@ -144,17 +146,19 @@ class Churn:
             self._drive.watch(link)
             yield from link.connected()
             found.connect.record(time.perf_counter_ns() - began)
-            outcome = yield from self._ask(link)
-        except Dropped:
+            trouble = yield from self._ask(link)
+        except Dropped as dropped:
             found.failed += 1
+            found.trouble = found.trouble or f"{dropped.how} before the request was out"
         except OSError:
             found.refused += 1
         else:
-            if outcome is Outcome.OK:
+            if trouble:
+                found.failed += 1
+                found.trouble = found.trouble or trouble
+            else:
                 found.ok += 1
                 found.answer.record(time.perf_counter_ns() - began)
-            else:
-                found.failed += 1
         finally:
             if link is not None:
                 self._held -= 1
@@ -163,7 +167,8 @@ class Churn:
                 else:
                     link.close()
 
-    def _ask(self, link: SlowLink) -> Generator[Wait, bool, Outcome]:
+    def _ask(self, link: SlowLink) -> Generator[Wait, bool, str]:
+        """Ask for a page and return what is wrong with its answer, '' for nothing."""
         self._count += 1
         nonce = f"churn-{self._count:x}"
         # It says nothing of closing: what ends the connection is to be the client's FIN or RST.
@@ -174,7 +179,9 @@ class Churn:
                 parser.feed((yield from link.read(PIECE)))
             except Dropped as dropped:
                 parser.eof(Ending.EOF if dropped.how == "FIN" else Ending.RESET)
-        return self._question.outcome(parser.response(), nonce, SIZE)
+        answer = parser.response()
+        outcome = self._question.outcome(answer, nonce, SIZE)
+        return "" if outcome is Outcome.OK else f"{outcome}: {answer.describe()}"
 
     def _dialled(self) -> SlowLink:
         sock, code = self._sources.connect(self._held)

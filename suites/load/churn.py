@@ -65,8 +65,10 @@ class Churning:
         refused = sum(each.refused for each in self._beside)
         flaws = []
         if lost > (1 - GOOD) * came:
+            first = next((f"; the first wrong answer: {each.trouble}" for each in self._beside if each.trouble), "")
             flaws.append(
-                f"{lost} of {came} clients with a connection of their own got no right answer ({refused} were refused)."
+                f"{lost} of {came} clients with a connection of their own got no right answer ({refused} were "
+                f"refused{first})."
             )
         measures = [
             *(

@@ -111,7 +111,7 @@ def measured(found: Sequence[Pipelined]) -> tuple[Measure, ...]:
             "second answer after the first",
             median(gaps) if gaps else None,
             "s",
-            note="" if gaps else "there was no second answer",
+            note="while the others' slow requests are served, too" if gaps else "there was no second answer",
         ),
     )
 

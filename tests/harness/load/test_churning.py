@@ -82,6 +82,7 @@ async def test_what_goes_wrong_is_counted_by_kind(monkeypatch: pytest.MonkeyPatc
     async with serving(turn=turn) as (address, _), churn(address) as clients:
         found = await clients.go(Uniform(100), 0.105, Farewell.ORDERLY)
         assert (found.ok, found.failed) == (5, 5)
+        assert found.trouble.startswith("wrong body: 200 OK, 2000 bytes")
 
     async def never(_stream: trio.SocketStream) -> None:
         await trio.sleep_forever()
