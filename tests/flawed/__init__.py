@@ -1,12 +1,13 @@
 """Servers with one flaw each, whose answer under load is known by construction. `sound` is the same without any.
 
-With tests/ on PYTHONPATH, as a command template (see adapter.py for tests):
+As command templates, for whoever stands in tests/ (tests themselves have adapter.py):
 
     {python} -m flawed.sound {host} {port} {app}
     {python} -m flawed.slots {host} {port} THREADS {app}            N* is THREADS
     {python} -m flawed.loses {host} {port} K never|cut {app}        goodput is 1 - 1/K
     {python} -m flawed.delays {host} {port} K MILLISECONDS {app}    p99 is MILLISECONDS for K up to 50
     {python} -m flawed.stalls {host} {port} AFTER SECONDS {app}     one pause for everybody
+    {python} -m flawed.takes {host} {port} SLOTS MILLISECONDS {app} capacity is SLOTS / MILLISECONDS
     {python} -m flawed.stuck {host} {port} CONNECTIONS {app}        wedged by that many at once
     {python} -m flawed.leaks {host} {port} {app}                    one descriptor for each client that goes too early
     {python} -m flawed.never_closes {host} {port} {app}             the app's close() is never called

@@ -112,6 +112,23 @@ async def test_the_p99_of_a_closed_loop_is_found_to_two_percent(folder: Path) ->
     assert_p99_as_logged(cell, "1 connection")
 
 
+async def test_a_stall_counts_for_all_who_were_due_in_it(folder: Path) -> None:
+    """With coordinated omission one request would have waited, and the others would have been asked later."""
+    (cell,) = await side_by_side(folder, SHORT, plan("stalls", 12, 0.8))
+    (stall,) = (float(each) for each in re.findall(r"^stalled ([\d.]+)$", cell.log, re.MULTILINE))
+    first = max(cell.samples, key=lambda each: each.latency)
+    assert first.latency == pytest.approx(stall, rel=PRECISE)
+    over = first.intended + first.latency
+    # Arrivals are Poisson's with a fixed seed, at less than 20 a second where the server is slow to begin with.
+    inside = [each for each in cell.samples if first.intended < each.intended < over - PRECISE]
+    assert len(inside) >= 4
+    for each in inside:
+        assert each.outcome is Outcome.OK
+        assert each.intended + each.latency == pytest.approx(over, abs=PRECISE * stall)
+    baseline = cell.phases[0]
+    assert baseline.p99 == first.latency
+
+
 async def test_a_descriptor_for_each_disconnect_is_counted_as_one(folder: Path) -> None:
     each = 30
     for flaw, left in (("leaks", 100.0), ("sound", 0.0)):
