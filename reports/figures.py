@@ -272,7 +272,7 @@ def _fields(load: Load) -> dict[str, str]:
     return {
         "goodput": words.percent(load.goodput),
         "best rate": words.rate(words.best_rate(load)),
-        "p50": words.duration(phase.p50) if phase else words.MISSING,
+        "p50": words.duration(phase.p50, at_least=words.bounded(phase, 0.5)) if phase else words.MISSING,
         "p99": words.duration(phase.p99, at_least=phase.censored) if phase else words.MISSING,
         "slowdown": words.ratio(load.slowdown, at_least=load.slowdown_censored),
         "N*": str(load.collapse) if load.collapse is not None else words.MISSING,
@@ -298,10 +298,16 @@ def _row(load: Load, fields: Sequence[str], names: Names) -> Row:
         line(load.note, 600) if load.grade not in words.UNJUDGED else "",
         (["phase", "requests", "goodput", "p50", "p99", "longest", "what became of them"],
          [[*row, _outcomes(phase)] for row, phase in zip(_phases(load), load.phases, strict=True)]),
-        (["clients", "goodput", "p50", "p99", "rate", ""], [_step(each) for each in load.steps]),
+        _filled(["clients", "goodput", "p50", "p99", "rate", ""], [_step(each) for each in load.steps]),
         _marked(clean(cut_text(load.log, 6000)).strip("\n")),
         words.reaped(load, share=True),
     )  # fmt: skip
+
+
+def _filled(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return the table without the columns that nobody has a figure for."""
+    kept = [place for place in range(len(heads)) if any(row[place] not in (words.MISSING, "") for row in rows)]
+    return [heads[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
 def _phases(load: Load) -> list[list[str]]:
@@ -310,9 +316,9 @@ def _phases(load: Load) -> list[list[str]]:
             each.name,
             f"{each.scheduled:,}",
             words.percent(each.goodput),
-            words.duration(each.p50),
+            words.duration(each.p50, at_least=words.bounded(each, 0.5)),
             words.duration(each.p99, at_least=each.censored),
-            words.duration(each.maximum),
+            words.duration(each.maximum, at_least=words.bounded(each, 1)),
         ]
         for each in load.phases
     ]
@@ -324,8 +330,9 @@ def _outcomes(phase: Phase) -> str:
 
 def _step(step: Step) -> list[str]:
     p99 = words.duration(step.p99, at_least=step.censored)
+    p50 = words.duration(step.p50, at_least=step.censored and (step.goodput or 0.0) < 0.5)
     told = "collapsed" if step.collapsed else ""
-    return [str(step.clients), words.percent(step.goodput), words.duration(step.p50), p99, words.rate(step.rate), told]
+    return [str(step.clients), words.percent(step.goodput), p50, p99, words.rate(step.rate), told]
 
 
 def _marked(text: str) -> Markup:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..harness.model import Grade, Load, Measure, Phase, Verdict
+from ..harness.model import Grade, Load, Measure, Outcome, Phase, Verdict
+from ..harness.stats import WAITING
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,13 @@ def during(load: Load) -> Phase | None:
         return named[0]
     between = [each for each in load.phases if each.name not in BESIDE] or load.phases
     return max(between, key=lambda each: -1.0 if each.p99 is None else each.p99, default=None)
+
+
+def bounded(phase: Phase, share: float) -> bool:
+    """Say whether the quantile `share` (0 to 1) of `phase` is only a lower bound: so many were still waiting."""
+    waiting = sum(phase.outcomes.get(each, 0) for each in WAITING)
+    answered = phase.outcomes.get(Outcome.OK, 0)
+    return waiting > 0 and waiting >= (1 - share) * (waiting + answered)
 
 
 def percent(share: float | None) -> str:

@@ -140,6 +140,15 @@ def test_measures_are_told_in_their_units(measure: Measure | None, told: str) ->
     assert words.measure(measure).replace("\u00a0", " ") == told
 
 
+def test_a_median_of_those_who_wait_is_a_bound() -> None:
+    """As soon as half of them were still waiting; the longest as soon as one was."""
+    most, few, none = (
+        Phase("crowd", 0, 1, 10, {"ok": 10 - number, "time-out": number, "error": 3}, 0.5) for number in (6, 1, 0)
+    )
+    assert [words.bounded(each, 0.5) for each in (most, few, none)] == [True, False, False]
+    assert [words.bounded(each, 1) for each in (most, few, none)] == [True, True, False]
+
+
 def test_how_clients_were_dropped() -> None:
     load = Load("a", "s", Grade.IMMUNE, reaped=Reaped("408", 10.0, 256, 12))
     assert words.reaped(load, share=True).replace("\u00a0", " ") == "408 after 10 s (12 of 256)"
