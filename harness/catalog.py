@@ -73,7 +73,10 @@ class Family:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One way of putting a server under load. `in_run` says whether a plain `run` includes it."""
+    """One way of putting a server under load. `in_run` says whether a plain `run` includes it.
+
+    One that is `full_only` runs with --full, or where it is asked for by name: it says little in a short time.
+    """
 
     id: str
     title: str
@@ -82,6 +85,7 @@ class Scenario:
     smoke: Mapping[str, Any]
     full: Mapping[str, Any]
     in_run: bool = False
+    full_only: bool = False
 
     def info(self) -> ScenarioInfo:
         """Return what a report shows of this scenario."""
@@ -134,7 +138,7 @@ def case(
 
 
 def scenario(
-    title: str, *, smoke: Mapping[str, Any], full: Mapping[str, Any], in_run: bool = False
+    title: str, *, smoke: Mapping[str, Any], full: Mapping[str, Any], in_run: bool = False, full_only: bool = False
 ) -> Callable[[Callable[[Arena], Awaitable[Load]]], Scenario]:
     """Turn `async def name(arena)` into a scenario; `smoke` and `full` are its parameters, by the same keys."""
 
@@ -143,7 +147,8 @@ def scenario(
         parts = _place(function).split("/")[1:]
         if len(parts) > 1 and parts[-1] == parts[-2]:
             parts.pop()
-        return Scenario("/".join(parts), title, f"{words['']} {words['Why']}".strip(), function, smoke, full, in_run)
+        told = f"{words['']} {words['Why']}".strip()
+        return Scenario("/".join(parts), title, told, function, smoke, full, in_run, full_only)
 
     return decorate
 

@@ -322,7 +322,9 @@ def _scenarios(call: Call) -> list[Scenario]:
         return []
     if call.scenarios:
         return [discover.scenario(each) for each in dict.fromkeys(call.scenarios)]
-    return [each for each in discover.scenarios() if each.in_run or call.narrowing.full or call.cases is None]
+    if call.narrowing.full:
+        return list(discover.scenarios())
+    return [each for each in discover.scenarios() if each.in_run or (call.cases is None and not each.full_only)]
 
 
 def _interpreter(python: str) -> str:

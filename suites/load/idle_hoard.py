@@ -18,23 +18,25 @@ from ...harness.model import Load, Measure
     "Idle connections, more than the server has a limit for",
     smoke={
         "clients": 600,
-        "duration": 3,
+        "duration": 2.5,
         "rate": 20,
         "baseline": 1.2,
         "recovery": 3,
         "per_second": 600,
         "probe": 0.4,
         "budget": 5,
+        "reaping": 5,
     },
     full={
         "clients": 2048,
-        "duration": 150,
+        "duration": 45,
         "rate": 20,
         "baseline": 10,
         "recovery": 60,
         "per_second": 50,
         "probe": 5,
         "budget": 600,
+        "reaping": 150,
     },
 )
 async def idle_hoard(arena: Arena) -> Load:

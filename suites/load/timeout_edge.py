@@ -99,10 +99,11 @@ async def _together(arena: Arena, seconds: float) -> Found | None:
                 edges.extend(await looked_at(running.address, running.reference, stops, midway))
 
             nursery.start_soon(look)
-            with trio.move_on_after(ALL_THERE):
+            with trio.move_on_after(min(ALL_THERE, min(looked.values()) / 2)):
                 await midway.wait()
+            roomy = midway.is_set()
             fates = await newcomers(running.address, ReferencePage(running.reference), count=1)
-            roomy = midway.is_set() and fates == {Fate.SERVED: 1}
+            roomy = roomy and fates == {Fate.SERVED: 1}
             if not roomy:
                 nursery.cancel_scope.cancel()
     return (edges, timeouts, looked) if roomy else None

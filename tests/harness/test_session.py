@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness import session
+from wsgi_gauntlet.harness import discover, session
 from wsgi_gauntlet.harness.catalog import Scenario
 from wsgi_gauntlet.harness.configuration import Configuration
 from wsgi_gauntlet.harness.model import SCHEMA, Check, Grade, Level, Load, Results, Verdict
 from wsgi_gauntlet.harness.rounds import Narrowing
+from wsgi_gauntlet.harness.selection import Selection
 
 
 def results(*cells: Verdict | Grade, goodput: float = 1.0) -> Results:
@@ -73,3 +74,16 @@ def test_narrowing_replaces_what_was_asked_for_alone() -> None:
         "size": 2,
         "duration": 2.0,
     }
+
+
+def test_a_scenario_that_says_little_in_a_short_time_is_asked_for() -> None:
+    def chosen(**call: object) -> set[str]:
+        return {each.id for each in session._scenarios(session.Call(**call))}  # type: ignore[arg-type]
+
+    everything = {each.id for each in discover.scenarios()}
+    assert "soak" in everything
+    assert chosen(scenarios=()) == everything - {"soak"}
+    assert chosen(scenarios=("soak",)) == {"soak"}
+    assert chosen(scenarios=(), narrowing=Narrowing(full=True)) == everything
+    assert "soak" not in chosen(scenarios=(), cases=Selection())
+    assert "soak" in chosen(scenarios=(), cases=Selection(), narrowing=Narrowing(full=True))
