@@ -50,7 +50,7 @@ MISSING = "–"
 JOINED = "\u00a0"
 """Between a number and its unit: they are never to stand on two lines."""
 
-DURING = ("attack", "during", "crowd", "load")
+DURING = ("attack", "during", "crowd", "load", "at capacity", "Poisson, 80 %")
 """Names of the phase in which the adverse clients are there."""
 
 BESIDE = frozenset({"baseline", "before", "after", "recovery"})

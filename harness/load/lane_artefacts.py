@@ -57,5 +57,5 @@ def _artefacts(result: LaneResult, cpu: float) -> Iterable[str]:
 
 
 def _listed(connections: list[int]) -> str:
-    *others, last = (str(each) for each in sorted(connections))
+    *others, last = (str(each) for each in sorted(set(connections)))
     return f"{', '.join(others)} and {last} connections" if others else f"{last} connection{'' if last == '1' else 's'}"
