@@ -153,7 +153,7 @@ class Course:
         self.cohort.address = self.crowd.address = self.running.address
 
     async def usage(self) -> Usage:
-        """Return what the server's processes use now."""
+        """Return what the server's processes use now. Raises Unsupported for a target, whose nobody here can see."""
         return await usage(self.running.processes())
 
     def percentiles(self) -> tuple[Percentile, ...]:

@@ -56,9 +56,13 @@ class Elsewhere(Running):
         self.target = target
 
     @property
-    def pid(self) -> int:
-        """Raise Unsupported: which processes are its own cannot be seen from here."""
-        _refuse("looks at its processes")
+    def _parts(self) -> NoReturn:
+        # Whatever Running does to processes begins with these; none of a target's may be touched.
+        _refuse("sees or controls its processes")
+
+    @_parts.setter
+    def _parts(self, _: object) -> None:
+        pass
 
     @property
     def command_line(self) -> str:
@@ -84,10 +88,6 @@ class Elsewhere(Running):
     async def end_within(self, seconds: float) -> str:  # noqa: ARG002 - nobody here would hear of it
         """Nobody here hears of its end."""
         return ""
-
-    def processes(self) -> list[int]:
-        """No processes of its own can be seen."""
-        return []
 
     async def start(self) -> None:
         """Raise Unsupported."""

@@ -112,13 +112,13 @@ async def _round(
         reaping(arena, persona, arena.parameters.get("reaping")) as watched,
         course(arena, persona, visit=visit, rate=rate, per_second=per_second) as c,
     ):
-        idle = await c.usage()
+        idle = await c.usage() if arena.started_here else None
         before = await c.phase("baseline", arena.number("baseline"))
-        came = await c.usage()
+        came = await c.usage() if arena.started_here else None
         await c.crowd.become(clients)
         duration = arena.number("duration")
         during = await c.phase("crowd", duration, hurry=searching and duration < PATIENT)
-        paid = cost(idle, came, await c.usage(), clients) if arena.started_here else None
+        paid = cost(idle, came, await c.usage(), clients) if idle and came else None
         measures = tuple(await look(c)) if look else ()
         health = c.cohort.health(before, during)
         patience = arena.number("recovery")
@@ -154,7 +154,7 @@ async def _round(
                 **room.told,
                 **c.question.told,
             },
-            artefacts=_artefacts(c, before, came.cpu - idle.cpu),
+            artefacts=_artefacts(c, before, came.cpu - idle.cpu if idle and came else 0.0),
             note=f"{told} {room.note}".strip(),
         )
 

@@ -50,7 +50,7 @@ async def throughput(arena: Arena) -> Load:
                 # Also waits until the server has done with what the last step left it.
                 page = await checked_page(running.address, question, secrets.token_hex(8), size)
                 started = arena.elapsed
-                before = await usage(running.processes())
+                before = await usage(running.processes()) if arena.started_here else None
                 found = await closed_loop(
                     running.address,
                     page.request,
@@ -60,8 +60,7 @@ async def throughput(arena: Arena) -> Load:
                     status=page.status,
                     warm_up=WARM_UP,
                 )
-                after = await usage(running.processes())
-                worked.append(_for_one_answer(found, before, after))
+                worked.append(_for_one_answer(found, before, await usage(running.processes())) if before else 0.0)
                 results.append(found)
                 phases.append(found.phase(name, started + WARM_UP))
     except NotChecked as wrong:
