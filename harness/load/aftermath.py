@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from ..errors import Unsupported
 from .sampler import Usage
 
 LOOK = 0.05
@@ -20,10 +21,12 @@ async def settled(look: Callable[[], Awaitable[Usage]], patience: float, base: U
     """Return what the server uses once it has come to rest, or after `patience` seconds.
 
     With `base` it has come to rest as soon as it uses no more descriptors and threads than then; a server that uses
-    more has all of `patience` to give it back, however still it is.
+    more has all of `patience` to give it back, however still it is. Raises Unsupported where nothing can be seen of it.
     """
     until = trio.current_time() + patience
     found = await look()
+    if not found.threads:
+        raise Unsupported("which processes are the server's cannot be seen from here")
     since = trio.current_time()
     while trio.current_time() < until:
         if base is not None and found.descriptors <= base.descriptors and found.threads <= base.threads:

@@ -12,10 +12,17 @@ import os
 from typing import Any, Callable, Dict
 
 from .call import Call
+from .counting import counted_page, open_answers
 from .load import page, sink
 from .proof import TOKEN, proof
 
-BEHAVIOURS: Dict[str, Callable[[Call], Any]] = {"page": page, "proof": proof, "sink": sink}
+BEHAVIOURS: Dict[str, Callable[[Call], Any]] = {
+    "counted-page": counted_page,
+    "open-answers": open_answers,
+    "page": page,
+    "proof": proof,
+    "sink": sink,
+}
 
 
 def application(environ: Any, start_response: Any) -> Any:

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import trio
 
 from ...harness.catalog import scenario
+from ...harness.errors import Unsupported
 from ...harness.load.aftermath import left, settled
 from ...harness.load.arena import Arena
 from ...harness.load.course import Course
 from ...harness.load.crowd import Crowd, room_for
 from ...harness.load.disturbance import Findings, disturb
 from ...harness.load.open_answers import Answers, answers
+from ...harness.load.sampler import Usage
 from ...harness.load.vanishing import Place, Vanishing
 from ...harness.model import Load, Measure, Phase
 
@@ -53,7 +55,7 @@ class Vanished:
         assert self._beside is not None
         self._meanwhile = self._beside.gone.total()
         self._met = self._beside.met
-        before = await settled(c.usage, self._patience)
+        before, unseen = await self._look(c, None)
         async with trio.open_nursery() as nursery:
             for place in Place:
                 alone = Vanishing(
@@ -70,20 +72,30 @@ class Vanished:
                     while alone.gone[place] < self._each:  # noqa: ASYNC110 - what is waited for is the server
                         await trio.sleep(0.02)
                 crowd.release()
-                after = await settled(c.usage, self._patience, before)
                 self._gone[place] = alone.gone[place]
-                self._left[place] = left(before, after)
                 self._met += alone.met
-                before = after
+                if before is not None:
+                    after, unseen = await self._look(c, before)
+                    if after is not None:
+                        self._left[place] = left(before, after)
+                    before = after
             nursery.cancel_scope.cancel()
         self._answers = await answers(c.running.address, c.running.reference, self._met, self._patience)
+        if unseen is not None:
+            raise unseen
+
+    async def _look(self, c: Course, base: Usage | None) -> tuple[Usage | None, Unsupported | None]:
+        try:
+            return await settled(c.usage, self._patience, base), None
+        except Unsupported as why:
+            return None, why
 
     def findings(self) -> Findings:
         """Return what is left of how many."""
         gone = sum(self._gone.values())
         measures = [Measure("disconnects beside users", self._meanwhile), Measure("disconnects counted", gone)]
         flaws = []
-        if gone:
+        if len(self._left) == len(Place) and gone:
             descriptors = sum(each for each, _ in self._left.values())
             threads = sum(each for _, each in self._left.values())
             by = ", ".join(

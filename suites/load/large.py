@@ -134,16 +134,17 @@ class Transfers:
                 found.append(await move())
 
         try:
-            have = forget(c.running.processes())
+            processes = c.running.processes()
         except Unsupported:
-            have = None
+            processes = []
+        have = forget(processes)
         async with trio.open_nursery() as nursery:
             for _ in range(clients):
                 for mine in [[each] for each in moves] if together else [moves]:
                     nursery.start_soon(client, mine, together)
             phase = await c.phase(name, seconds or self._duration)
             over = True
-        if have is not None:
+        if processes:
             moving = size * clients * (len(moves) if together else 1)
             self._memory[name] = (max(0, peak(c.running.processes()) - have), moving)
         return phase

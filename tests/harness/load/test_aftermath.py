@@ -2,9 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 
+import pytest
 import trio
 from trio.testing import MockClock
 
+from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.load.aftermath import STILL, left, settled
 from wsgi_gauntlet.harness.load.sampler import Usage
 
@@ -49,3 +51,11 @@ async def test_what_is_kept_has_all_the_time_there_is(autojump_clock: MockClock)
 
 def test_less_than_before_is_nothing_left() -> None:
     assert left(Usage(0, descriptors=5, threads=4), Usage(1, descriptors=4, threads=6)) == (0, 2)
+
+
+async def test_what_cannot_be_seen_is_no_rest() -> None:
+    async def nothing() -> Usage:
+        return Usage(0.0)
+
+    with pytest.raises(Unsupported, match="cannot be seen"):
+        await settled(nothing, 1)
