@@ -50,7 +50,7 @@ MISSING = "–"
 JOINED = "\u00a0"
 """Between a number and its unit: they are never to stand on two lines."""
 
-DURING = ("attack", "during", "crowd", "load", "at capacity", "Poisson, 80 %")
+DURING = ("attack", "during", "crowd", "load")
 """Names of the phase in which the adverse clients are there."""
 
 BESIDE = frozenset({"baseline", "before", "after", "recovery"})
@@ -156,6 +156,8 @@ def measure(found: Measure | None) -> str:
             return duration(found.value, at_least=found.censored)
         case "bytes":
             told = size(round(found.value))
+        case "bytes/s":
+            told = f"{size(round(found.value))}/s"
         case "requests/s" | "/s":
             told = rate(found.value)
         case "x" | "×":
@@ -214,6 +216,6 @@ def _plain(value: Any) -> str:
 
 
 def _three(value: float) -> str:
-    if value >= 99.95:
+    if abs(value) >= 99.95:
         return f"{value:,.0f}"
-    return f"{value:.{1 if value >= 9.995 else 2}f}".rstrip("0").rstrip(".")
+    return f"{value:.{1 if abs(value) >= 9.995 else 2}f}".rstrip("0").rstrip(".")

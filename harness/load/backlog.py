@@ -12,6 +12,7 @@ That is exact for even arrivals and no more than a window's width away from it f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..histogram import Histogram, middle_of
 from .grading import GOOD, NOTICED, SLOWDOWN, STEADY
@@ -52,19 +53,39 @@ def recovered(windows: Sequence[LaneWindow], since: float, baseline_p99: float |
     What well served means is grading.recovery's, for windows instead of samples: it is exact to a window's width.
     """
     limit = max(SLOWDOWN * (baseline_p99 or 0.0), NOTICED)
-    after = [each for each in windows if each.at >= since - each.seconds / 100]
+    after = [_Seen.of(each, limit) for each in windows if each.at >= since - each.seconds / 100]
     for first, begin in enumerate(after):
-        inside = [each for each in after[first:] if each.at + each.seconds <= begin.at + STEADY + each.seconds / 100]
-        if not inside or inside[-1].at + inside[-1].seconds < begin.at + STEADY - inside[-1].seconds / 100:
+        # A hundredth of a window: thirty times 0.1 s are not quite 3 s in floating point.
+        spare = begin.seconds / 100
+        inside = [each for each in after[first:] if each.at + each.seconds <= begin.at + STEADY + spare]
+        if not inside or inside[-1].at + inside[-1].seconds < begin.at + STEADY - spare:
             return None
         scheduled, ok = sum(each.scheduled for each in inside), sum(each.ok for each in inside)
-        waited = ok + sum(len(each.waiting) for each in inside)
-        within = sum(timely(each, limit) for each in inside)
+        waited = sum(each.waited for each in inside)
+        within = sum(each.within for each in inside)
         # A window that is not well served itself cannot be the beginning of good service.
-        good = not begin.scheduled or timely(begin, limit) >= GOOD * begin.scheduled
+        good = begin.within >= GOOD * begin.scheduled
         if good and scheduled and ok >= GOOD * scheduled and within >= GOOD * waited:
             return max(0.0, begin.at - since)
     return None
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A window's counts: summing up a histogram takes as long as a hundred of these."""
+
+    at: float
+    seconds: float
+    scheduled: int
+    ok: int
+    waited: int
+    within: int
+
+    @classmethod
+    def of(cls, window: LaneWindow, limit: float) -> _Seen:
+        ok = window.ok
+        waited = ok + len(window.waiting)
+        return cls(window.at, window.seconds, window.scheduled, ok, waited, timely(window, limit))
 
 
 def _times(histogram: Histogram) -> list[tuple[float, int]]:

@@ -91,7 +91,7 @@ async def _loads(arena: Arena, b: Bench, told: list[str], measures: list[Measure
         found = await b.estimate(arena.number("estimate"))
         rates = {f"{share * 100:.0f} %": share * found.rate for share in SHARES}
         told.append(f"Capacity was taken to be {found.words}.")
-        measures.append(Measure("capacity, estimated", found.rate, "requests/s", note=f"{found.words}"))
+        measures.append(Measure("capacity, estimated", found.rate, "requests/s"))
     return [(kind, name, rate) for name, rate in rates.items() for kind in (UNIFORM, POISSON)]
 
 
