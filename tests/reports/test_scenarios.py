@@ -131,6 +131,8 @@ def test_one_figure_says_most(load: Load, told: str) -> None:
         (Measure("x", 2048.0, "bytes"), "2 KiB"),
         (Measure("x", 2048.0, "bytes", censored=True), "≥ 2 KiB"),
         (Measure("x", 12.34, "%"), "12.3 %"),
+        (Measure("x", -0.74232, "s"), "-742 ms"),
+        (Measure("x", 70_281_621.0, "bytes/s"), "67 MiB/s"),
         (Measure("x", 1.5, "×", censored=True), "≥ 1.5 ×"),
         (Measure("x", 7.0, "connections"), "7 connections"),
         (None, "–"),
