@@ -9,6 +9,7 @@ As command templates, for whoever stands in tests/ (tests themselves have adapte
     {python} -m flawed.stalls {host} {port} AFTER SECONDS {app}     one pause for everybody
     {python} -m flawed.takes {host} {port} SLOTS MILLISECONDS {app} capacity is SLOTS / MILLISECONDS
     {python} -m flawed.stuck {host} {port} CONNECTIONS {app}        wedged by that many at once
+    {python} -m flawed.limits {host} {port} CONNECTIONS {app}       so many are open at a time, the others wait
     {python} -m flawed.leaks {host} {port} {app}                    one descriptor for each client that goes too early
     {python} -m flawed.never_closes {host} {port} {app}             the app's close() is never called
     {python} -m flawed.drops_on_reload {host} {port} SECONDS {app}  SIGHUP: requests under way and SECONDS are lost
