@@ -114,7 +114,7 @@ async def _round(
         try:
             await disturbance.afterwards(c)
         except Unsupported as why:
-            unseen = f"What is left behind was not looked at: {why}."
+            unseen = f"What it takes and leaves was not looked at: {why}."
         found = disturbance.findings()
         health = unfit(health, found.unfit)
         graded = [(*grade(before, each, health, recovered=recovered, waited=patience), each) for each in phases]

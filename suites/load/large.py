@@ -11,7 +11,6 @@ from statistics import median
 import trio
 
 from ...harness.catalog import scenario
-from ...harness.errors import Unsupported
 from ...harness.load.arena import Arena
 from ...harness.load.course import Course
 from ...harness.load.disturbance import Findings, disturb
@@ -38,7 +37,7 @@ class Transfers:
         self._clients, self._size = arena.count("clients"), arena.count("size")
         self._duration, self._throttle = arena.number("duration"), arena.number("throttle")
         self._found: dict[str, list[Transfer]] = {}
-        self._memory: dict[str, tuple[int, int]] = {}
+        self._memory: dict[Direction, int] = {}
         self._up: dict[int, str] = {}
         self._down: dict[int, str] = {}
 
@@ -50,13 +49,33 @@ class Transfers:
             self._down[size] = await trio.to_thread.run_sync(page_digest, size)
         sizes = (self._size, SMALL)
         return [
-            await self._phase(c, "uploads", self._clients, [self._upload(c, size) for size in sizes], self._size),
-            await self._phase(c, "downloads", self._clients, [self._download(c, size) for size in sizes], self._size),
+            await self._phase(c, "uploads", self._clients, [self._upload(c, size) for size in sizes]),
+            await self._phase(c, "downloads", self._clients, [self._download(c, size) for size in sizes]),
             await self._throttled(c, paced),
         ]
 
     async def afterwards(self, c: Course) -> None:
-        """Nothing is left to be looked at."""
+        """Move one body for each client at once and note the memory: of a fresh process, which has kept nothing yet."""
+        for direction in Direction:
+            await c.running.restart()
+            moves = self._upload if direction is Direction.UP else self._download
+            # What the first body ever costs, modules and buffers that stay, is no part of the slope.
+            await moves(c, SMALL)()
+            have = forget(c.running.processes())
+            moved = await self._at_once(moves(c, self._size))
+            if all(each.verdict is Verdict.RIGHT for each in moved):
+                self._memory[direction] = max(0, peak(c.running.processes()) - have)
+
+    async def _at_once(self, move: Move) -> list[Transfer]:
+        moved: list[Transfer] = []
+
+        async def one() -> None:
+            moved.append(await move())
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(self._clients):
+                nursery.start_soon(one)
+        return moved
 
     def findings(self) -> Findings:
         """Return whether all bytes were right, how fast they went and what memory they took."""
@@ -79,10 +98,10 @@ class Transfers:
             if counted[Verdict.REFUSED]:
                 least = min(each.size for each in mine if each.verdict is Verdict.REFUSED)
                 told.append(f"It refuses {direction}s of {least} bytes with 413, as it is configured.")
-        for name, (grown, moving) in self._memory.items():
-            measures.append(
-                Measure(f"memory per byte in flight, {name}", grown / moving, note=f"{grown} bytes more for {moving}")
-            )
+        for direction, grown in self._memory.items():
+            moving = self._clients * self._size
+            told_of = f"{grown} bytes more for {moving}, a fresh server each"
+            measures.append(Measure(f"memory per byte in flight, {direction}s", grown / moving, note=told_of))
         return Findings(tuple(measures), tuple(flaws), told=" ".join(told))
 
     def _upload(self, c: Course, size: int) -> Move:
@@ -110,7 +129,7 @@ class Transfers:
             return await download(address, mount, size, NONCE, self._down[size], patience=patience, throttle=pace)
 
         seconds = max(self._duration, size / pace)
-        return await self._phase(c, "throttled", 1, [slow_upload, slow_download], size, seconds=seconds, together=True)
+        return await self._phase(c, "throttled", 1, [slow_upload, slow_download], seconds=seconds, together=True)
 
     async def _phase(
         self,
@@ -118,7 +137,6 @@ class Transfers:
         name: str,
         clients: int,
         moves: Sequence[Move],
-        size: int,
         *,
         seconds: float | None = None,
         together: bool = False,
@@ -133,20 +151,12 @@ class Transfers:
                     return
                 found.append(await move())
 
-        try:
-            processes = c.running.processes()
-        except Unsupported:
-            processes = []
-        have = forget(processes)
         async with trio.open_nursery() as nursery:
             for _ in range(clients):
                 for mine in [[each] for each in moves] if together else [moves]:
                     nursery.start_soon(client, mine, together)
             phase = await c.phase(name, seconds or self._duration)
             over = True
-        if processes:
-            moving = size * clients * (len(moves) if together else 1)
-            self._memory[name] = (max(0, peak(c.running.processes()) - have), moving)
         return phase
 
 
