@@ -64,7 +64,10 @@ def test_nothing_measured_is_no_fault() -> None:
         ({"cpu_seconds": 1.99}, "took 100 % of its core"),
         ({"ports_out": 3, "errors": 3}, "ran out of local ports 3 times"),
         ({"offered": 100.0, "achieved": 99.5, "lateness": histogram(0.5)}, ""),
-        ({"offered": 100.0, "achieved": 98.0, "lateness": histogram(0.5)}, "only 98 of 100 requests a second"),
+        ({"offered": 100.0, "achieved": 98.0, "lateness": histogram(30, 40)}, "only 98 of 100 requests a second"),
+        ({"offered": 100.0, "achieved": 98.0}, "only 98 of 100 requests a second"),
+        # One late send, which happens to be the last.
+        ({"offered": 100.0, "achieved": 98.0, "lateness": histogram(0.5, 0.5, 40)}, ""),
         ({"offered": 100.0, "achieved": 100.0, "lateness": histogram(1.5)}, "more than 1.5 ms late"),
     ],
 )
