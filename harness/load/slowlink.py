@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import math
+import os
 import select
 import socket
 import struct
@@ -19,7 +20,7 @@ from collections.abc import Generator, Iterable
 
 from ..address import Address
 from ..errors import Unsupported
-from .link import ours
+from .link import BIND_WITHOUT_PORT, OTHER_SOURCES, ours
 
 SEGMENT = 1400
 """Bytes of one segment, as on a phone's network. The loopback's own are 64 KiB, for which the kernel would give the
@@ -107,12 +108,7 @@ class SlowLink:
             if not address.path:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
-            sock.connect(address.path or (address.host, address.port))
-        except BlockingIOError as trouble:
-            # A Unix socket with a full backlog says EAGAIN, where TCP's connect is only not yet through.
-            if trouble.errno != errno.EINPROGRESS:
-                sock.close()
-                raise ours(trouble) from None
+            _begin_to_connect(sock, address)
         except OSError as trouble:
             sock.close()
             raise ours(trouble) from None
@@ -268,6 +264,20 @@ class SlowLink:
             said = (said + data)[:KEPT]
         status = _status(said)
         return Dropped("408" if status == 408 else how, status, heard)
+
+
+def _begin_to_connect(sock: socket.socket, address: Address) -> None:
+    """Connect, from another 127.0.0.x where the usual one has no local port left. Raises OSError."""
+    others = list(OTHER_SOURCES) if address.host.startswith("127.") and not address.path else []
+    while True:
+        code = sock.connect_ex(address.path or (address.host, address.port))
+        if code in (0, errno.EINPROGRESS):
+            return
+        if code != errno.EADDRNOTAVAIL or not others:
+            # A Unix socket with a full backlog says EAGAIN: it takes no connection.
+            raise OSError(code, os.strerror(code))
+        sock.setsockopt(socket.IPPROTO_IP, BIND_WITHOUT_PORT, 1)
+        sock.bind((others.pop(), 0))
 
 
 def _status(answer: bytes) -> int:
