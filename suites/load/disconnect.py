@@ -1,4 +1,9 @@
-"""Clients that vanish in the middle: what they leave behind adds up, until the server has no descriptor left."""
+"""Clients that vanish in the middle: what they leave behind adds up, until the server has no descriptor left.
+
+"the server or gateway **must** call that method upon completion of the current request, whether the request was
+completed normally, or terminated early due to an application error during iteration or an early disconnect of the
+browser." (PEP 3333, of the close() of what the application returned)
+"""
 
 from __future__ import annotations
 
