@@ -264,8 +264,8 @@ class Percentile(msgspec.Struct, frozen=True, array_like=True):
 class Measure(msgspec.Struct, frozen=True):
     """One figure that is a scenario's own, by the name that a reader sees.
 
-    `unit` is 's', 'bytes', 'requests/s', '%' and the like, '' for a count. `value` is None where it could not be had,
-    `censored` says that it is only a lower bound, `note` what else is to be known of it.
+    `unit` is 's', 'bytes', 'requests/s', '%' and the like, '' for a count, 'yes/no' for 1 and 0. `value` is None where
+    it could not be had, `censored` says that it is only a lower bound, `note` what else is to be known of it.
     """
 
     name: str

@@ -30,6 +30,8 @@ def answer(results: Results) -> list[Sentence]:
     found = [
         *_users(results),
         *_slow(results),
+        *_others(results),
+        *_measured(results),
         *_conformance(results),
         *_baseline(results),
         *_doubts(results),
@@ -148,6 +150,37 @@ def _many_sieges(sieges: dict[str, list[Load]]) -> str:
         verb = "suffices" if few == 1 else "suffice"
         parts.append(f"{server} falls to {fallen_in} of {tried} kinds ({counted(few, 'client')} {verb} in {scenario})")
     return "; ".join(parts) + "."
+
+
+def _others(results: Results) -> list[Sentence]:
+    """Say which scenarios without a search for N* harm the users of which server."""
+    cells = [
+        each
+        for each in results.loads
+        if each.grade not in UNJUDGED | {Grade.MEASURED} and not each.steps and each.scenario != "classroom"
+    ]
+    harmed: dict[str, list[Load]] = defaultdict(list)
+    for each in cells:
+        if each.grade is not Grade.IMMUNE:
+            harmed[each.server].append(each)
+    parts = []
+    for server, found in sorted(harmed.items(), key=lambda each: len(each[1])):
+        told = [f"{each.grade} in {each.scenario}" for each in found]
+        parts.append(f"{server} {several(told) if len(told) <= LISTED else f'is harmed in {len(told)} scenarios'}")
+    tried = {each.server: each.scenario for each in cells}
+    sound = [name for name in tried if name not in harmed]
+    if sound:
+        verb = "stand" if len(sound) > 1 else "stands"
+        number = len({each.scenario for each in cells})
+        parts.insert(0, f"{several(sound)} {verb} {'the other scenario' if number == 1 else f'all {number} others'}")
+    return [Sentence("Also", f"{'; '.join(parts)}.")] if parts else []
+
+
+def _measured(results: Results) -> list[Sentence]:
+    """Say that there are figures, where they are all there is."""
+    names = {each.scenario for each in results.loads if each.grade is Grade.MEASURED}
+    judged = results.checks or any(each.grade not in UNJUDGED | {Grade.MEASURED} for each in results.loads)
+    return [Sentence("Measured", f"{several(sorted(names))}, without right or wrong.")] if names and not judged else []
 
 
 def _conformance(results: Results) -> list[Sentence]:

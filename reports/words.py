@@ -162,6 +162,8 @@ def measure(found: Measure | None) -> str:
             told = rate(found.value)
         case "x" | "×":
             return ratio(found.value, at_least=found.censored)
+        case "yes/no":
+            return "yes" if found.value else "no"
         case "":
             told = number(found.value)
         case unit:

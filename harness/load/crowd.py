@@ -6,14 +6,12 @@ are released.
 
 from __future__ import annotations
 
-import resource
 import statistics
 from collections import Counter
 
 import trio
 
 from ..address import Address
-from ..errors import OutOfResources
 from ..model import Reaped
 from .drive import Drive, Ride
 from .mixture import Mixture
@@ -149,19 +147,3 @@ class Crowd:
         client.connected = True
         self._settle(client)
         return link
-
-
-def room_for(clients: int, each: int = 1) -> None:
-    """Raise this process's limit of descriptors as far as `clients` with `each` connections need.
-
-    Raises OutOfResources where the machine does not allow so many.
-    """
-    needed = clients * each + SPARE
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and needed > hard:
-        raise OutOfResources(
-            f"{clients} slow clients need {needed} open files and this machine allows {hard}: raise `ulimit -Hn`, or "
-            f"ask for --clients {max(1, (hard - SPARE) // each)}"
-        )
-    if needed > soft:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..model import Measure
+from .grading import amount, seconds
 
 CONFIDENCE = 0.95
 
@@ -94,7 +95,8 @@ def measure(name: str, unit: str, found: Drift | None) -> Measure:
     row = f"{name}, drift over the run"
     if found is None:
         return Measure(row, None, unit, note="too few stretches of time to tell")
-    between = f"95 % sure: {found.low:.3g} to {found.high:.3g}"
+    tell = {"s": seconds, "bytes": amount}.get(unit, "{:.1f}".format)
+    between = f"95 % sure: {tell(found.low)} to {tell(found.high)}"
     said = "it drifts" if found.shown else "no difference shown"
     return Measure(row, found.change, unit, note="; ".join(filter(None, (said, found.why, between))))
 

@@ -25,6 +25,7 @@ SIZE = 32
 """Bytes of that body."""
 
 NAME = "app started before the body was there"
+YES_NO = "yes/no"
 
 
 async def early_start(address: Address, reference: str, framing: Framing) -> Measure:
@@ -38,23 +39,23 @@ async def early_start(address: Address, reference: str, framing: Framing) -> Mea
             await connect(plain, address)
             answer, ahead = await _withheld(plain, address, reference, framing)
         except OSError as problem:
-            return Measure(NAME, None, note=f"the connection broke: {problem.strerror or problem}")
+            return Measure(NAME, None, YES_NO, note=f"the connection broke: {problem.strerror or problem}")
     return told(answer, ahead=ahead)
 
 
 def told(answer: Response, *, ahead: bool) -> Measure:
     """Return the measure that `answer` makes; `ahead` says that it came before the body was sent."""
     if answer.status != 200 or not answer.complete:
-        return Measure(NAME, None, note=f"such a request is answered with {answer.describe()}")
+        return Measure(NAME, None, YES_NO, note=f"such a request is answered with {answer.describe()}")
     waited = _waited(answer)
     if waited is None:
-        return Measure(NAME, None, note="the answer does not say when the app was called")
+        return Measure(NAME, None, YES_NO, note="the answer does not say when the app was called")
     if ahead and answer.body.startswith(b"0 "):
-        return Measure(NAME, 1.0, note="the app was told of no body, and answered without it")
+        return Measure(NAME, 1.0, YES_NO, note="the app was told of no body, and answered without it")
     if answer.body.startswith(b"0 "):
-        return Measure(NAME, None, note="the app was told of no body")
+        return Measure(NAME, None, YES_NO, note="the app was told of no body")
     early = waited > HELD / 2
-    return Measure(NAME, float(early), note=f"it read for {waited:.2f} s what was held back for {HELD:g} s")
+    return Measure(NAME, float(early), YES_NO, note=f"it read for {waited:.2f} s what was held back for {HELD:g} s")
 
 
 async def _withheld(

@@ -108,7 +108,7 @@ def measures(found: Patience | None, place: Place, timeout: float | None) -> tup
     """Return the rows of one place, the same for every server. `timeout` is what is configured, None where unknown."""
     freed, per_gap = f"{place}: freed after", f"{place}: time-out is per gap"
     if found is None:
-        return Measure(freed, None, "s", note="not measured"), Measure(per_gap, None, note="not measured")
+        return Measure(freed, None, "s", note="not measured"), Measure(per_gap, None, "yes/no", note="not measured")
     setting = f"configured: {timeout:g} s" if timeout is not None else "no time-out is known"
     value = {Deadline.PER_GAP: 1.0, Deadline.IN_ALL: 0.0}.get(found.deadline)
     ended = f"; by {found.how}" if found.how else ""
@@ -120,7 +120,7 @@ def measures(found: Patience | None, place: Place, timeout: float | None) -> tup
             censored=found.freed is None,
             note=f"{setting}{ended}",
         ),
-        Measure(per_gap, value, note=found.told),
+        Measure(per_gap, value, "yes/no", note=found.told),
     )
 
 

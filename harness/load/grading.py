@@ -109,6 +109,13 @@ def seconds(value: float) -> str:
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
 
 
+def amount(count: float) -> str:
+    """Return a number of bytes as a person reads it: `512 bytes`, `31 KB`, `2.6 MB`."""
+    if abs(count) < 1e4:
+        return f"{count:.0f} bytes"
+    return f"{count / 1e3:.0f} KB" if abs(count) < 1e6 else f"{count / 1e6:.1f} MB"
+
+
 def recovery(samples: Sequence[Sample], released: float, ended: float, baseline_p99: float | None) -> float | None:
     """Return the seconds from `released` until users are well served for STEADY seconds, None if that never came.
 

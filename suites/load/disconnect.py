@@ -16,9 +16,10 @@ from ...harness.errors import Unsupported
 from ...harness.load.aftermath import left, settled
 from ...harness.load.arena import Arena
 from ...harness.load.course import Course
-from ...harness.load.crowd import Crowd, room_for
+from ...harness.load.crowd import Crowd
 from ...harness.load.disturbance import Findings, disturb
 from ...harness.load.open_answers import Answers, answers
+from ...harness.load.room import room_at_most
 from ...harness.load.sampler import Usage
 from ...harness.load.vanishing import Place, Vanishing
 from ...harness.model import Load, Measure, Phase
@@ -34,7 +35,8 @@ class Vanished:
     """First clients vanish everywhere beside users; then `each` of them at one place after the other, and alone."""
 
     def __init__(self, arena: Arena) -> None:
-        self._clients, self._each = arena.count("clients"), arena.count("disconnects")
+        self._room = room_at_most(arena.count("clients"))
+        self._clients, self._each = self._room.clients, arena.count("disconnects")
         self._duration, self._patience = arena.number("duration"), arena.number("moment")
         self._interval, self._size = arena.number("interval"), arena.count("size")
         self._per_second = arena.number("per_second")
@@ -128,12 +130,10 @@ class Vanished:
                     "short: PEP 3333 wants it called whenever a request ends, also early."
                 )
         missing = [place for place, number in self._gone.items() if number < self._each]
-        told = (
-            f"Not all clients came to vanish in the {' and '.join(missing)}: the server kept them waiting."
-            if missing
-            else ""
-        )
-        return Findings(tuple(measures), tuple(flaws), told=told)
+        told = [self._room.note]
+        if missing:
+            told.append(f"Not all clients came to vanish in the {' and '.join(missing)}: the server kept them waiting.")
+        return Findings(tuple(measures), tuple(flaws), told=" ".join(filter(None, told)))
 
 
 @scenario(
@@ -169,7 +169,6 @@ async def disconnect(arena: Arena) -> Load:
     What a server does not give back then, a descriptor, a thread, an answer that is never closed and so holds the
     app's file or database connection, it gives back never.
     """
-    room_for(arena.count("clients"))
     rounds: list[Vanished] = []
 
     def make() -> Vanished:

@@ -14,6 +14,7 @@ from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
 from ...harness.load.course import Course
 from ...harness.load.disturbance import Findings, disturb
+from ...harness.load.grading import amount
 from ...harness.load.peak import forget, peak
 from ...harness.load.transfers import Direction, Transfer, Verdict, digest, download, upload
 from ...harness.model import Load, Measure, Phase
@@ -86,21 +87,21 @@ class Transfers:
             counted = Counter(each.verdict for each in mine)
             measures += [
                 Measure(f"{direction}s that were right", counted[Verdict.RIGHT], note=f"of {len(mine)}"),
-                Measure(f"{direction} speed", speed(mine, self._size), "bytes/s", note=f"of {self._size} bytes"),
+                Measure(f"{direction} speed", speed(mine, self._size), "bytes/s", note=f"of {amount(self._size)}"),
             ]
             for verdict in (Verdict.WRONG, Verdict.FAILED):
                 if counted[verdict]:
                     first = next(each for each in mine if each.verdict is verdict)
                     flaws.append(
                         f"{counted[verdict]} of {len(mine)} {direction}s {'were' if counted[verdict] > 1 else 'was'} "
-                        f"{verdict} (one of {first.size} bytes: {first.what})."
+                        f"{verdict} (one of {amount(first.size)}: {first.what})."
                     )
             if counted[Verdict.REFUSED]:
                 least = min(each.size for each in mine if each.verdict is Verdict.REFUSED)
-                told.append(f"It refuses {direction}s of {least} bytes with 413, as it is configured.")
+                told.append(f"It refuses {direction}s of {amount(least)} with 413, as it is configured.")
         for direction, grown in self._memory.items():
             moving = self._clients * self._size
-            told_of = f"{grown} bytes more for {moving}, a fresh server each"
+            told_of = f"{amount(grown)} more for {amount(moving)}, a fresh server each"
             measures.append(Measure(f"memory per byte in flight, {direction}s", grown / moving, note=told_of))
         return Findings(tuple(measures), tuple(flaws), told=" ".join(told))
 

@@ -70,3 +70,27 @@ def test_a_served_but_slower_server_says_how_much() -> None:
     """Goodput alone is not the whole answer."""
     load = Load("a", "classroom", Grade.DEGRADES, 0.999, 4.0)
     assert "a (4 × slower) still serves everyone else." in _text(Results(SCHEMA, {}, {}, loads=(load,)), "Users")
+
+
+def _loads(*cells: tuple[str, str, Grade]) -> Results:
+    return Results(SCHEMA, {}, {}, loads=tuple(Load(*cell) for cell in cells))
+
+
+def test_scenarios_without_a_search_have_their_sentence() -> None:
+    """Who stands them, and who is harmed where."""
+    results = _loads(
+        ("a", "reload", Grade.DEGRADES),
+        ("a", "churn", Grade.IMMUNE),
+        ("b", "reload", Grade.IMMUNE),
+        ("b", "churn", Grade.IMMUNE),
+        *(("c", name, Grade.COLLAPSES) for name in ("reload", "churn", "large", "mixed")),
+        ("d", "reload", Grade.INVALID),
+    )
+    assert _text(results, "Also") == ("b stands all 4 others; a degrades in reload; c is harmed in 4 scenarios.")
+    assert _text(_loads(("a", "reload", Grade.DEGRADES)), "Also") == "a degrades in reload."
+
+
+def test_mere_figures_are_a_finding() -> None:
+    """A run of measurements alone has been judged, as far as there is anything to judge."""
+    results = _loads(("a", "steady", Grade.MEASURED), ("a", "capacity", Grade.MEASURED))
+    assert _text(results, "Measured") == "capacity and steady, without right or wrong."

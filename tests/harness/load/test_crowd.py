@@ -7,9 +7,8 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.errors import OutOfResources
 from wsgi_gauntlet.harness.load import crowd as module
-from wsgi_gauntlet.harness.load.crowd import Crowd, room_for
+from wsgi_gauntlet.harness.load.crowd import Crowd
 from wsgi_gauntlet.harness.load.personas import Dial
 from wsgi_gauntlet.harness.load.slowlink import Dropped, Script, pause
 from wsgi_gauntlet.harness.model import Reaped
@@ -93,15 +92,3 @@ async def test_refused_clients_are_no_held_ones(monkeypatch: pytest.MonkeyPatch)
         assert crowd.held == 0
         assert crowd.refused >= 2
         nursery.cancel_scope.cancel()
-
-
-def test_more_clients_than_descriptors_is_said_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    raised: list[tuple[int, int]] = []
-    monkeypatch.setattr("resource.getrlimit", lambda _which: (1024, 4096))
-    monkeypatch.setattr("resource.setrlimit", lambda _which, limits: raised.append(limits))
-    room_for(100)
-    assert raised == []
-    room_for(1000, each=2)
-    assert raised == [(2256, 4096)]
-    with pytest.raises(OutOfResources, match="--clients 3840"):
-        room_for(5000)
