@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from . import supervisor as below
@@ -40,6 +42,25 @@ def _children(pid: int) -> list[int]:
 def stopped(pids: list[int]) -> list[int]:
     """Return those of `pids` that stand still because of a SIGSTOP or a debugger (states T and t of proc(5))."""
     return [pid for pid in pids if _state(pid) in ("T", "t")]
+
+
+def kill(pid: int, among: Callable[[], Collection[int]]) -> bool:
+    """Send SIGKILL to `pid` if it is `among` the processes that are ours to kill; say whether it was."""
+    if pid <= 1:
+        return False
+    try:
+        # It holds on to this very process, whatever becomes of its number before the signal is sent.
+        held = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        if pid not in among():
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(held, signal.SIGKILL)
+        return True
+    finally:
+        os.close(held)
 
 
 def _state(pid: int) -> str:

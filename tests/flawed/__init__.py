@@ -13,6 +13,8 @@ As command templates, for whoever stands in tests/ (tests themselves have adapte
     {python} -m flawed.leaks {host} {port} {app}                    one descriptor for each client that goes too early
     {python} -m flawed.never_closes {host} {port} {app}             the app's close() is never called
     {python} -m flawed.drops_on_reload {host} {port} SECONDS {app}  SIGHUP: requests under way and SECONDS are lost
+    {python} -m flawed.cuts_on_reload {host} {port} MILLISECONDS {app}   SIGHUP: pages under way are lost, and counted
+    {python} -m flawed.never_replaces {host} {port} WORKERS {app}   a worker that has died is missing from then on
     {python} -m flawed.disorders {host} {port} {app}                pipelined requests are answered out of order
     {python} -m flawed.nagle {host} {port} {app}                    kept connections wait 40 ms for a delayed ACK
     {python} -m flawed.wrong_body {host} {port} K {app}             every K-th page is somebody else's

@@ -9,6 +9,8 @@ from pathlib import Path
 from wsgi_gauntlet.harness.adapter import Adapter, Command, Found, Launch, Settings
 from wsgi_gauntlet.harness.launch import Plan
 
+RELOADS = ("cuts_on_reload", "drops_on_reload")
+
 TESTS = Path(__file__).resolve().parents[1]
 
 
@@ -26,7 +28,7 @@ class Flawed(Adapter):
         """Return the command line of tests/flawed."""
         place = (launch.address.host, str(launch.address.port))
         argv = (launch.python, "-m", f"flawed.{self.flaw}", *place, *self.arguments, launch.app)
-        return Command(argv, reload=signal.SIGHUP if self.flaw == "drops_on_reload" else None)
+        return Command(argv, reload=signal.SIGHUP if self.flaw in RELOADS else None)
 
 
 def plan(flaw: str, *arguments: object) -> Plan:

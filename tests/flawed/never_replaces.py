@@ -1,0 +1,27 @@
+"""WORKERS processes serve from one queue; one that has died is never replaced.
+
+usage: python -m flawed.never_replaces HOST PORT WORKERS MODULE:CALLABLE
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+
+from .sound import Client, Server, run
+
+
+class NeverReplaces(Server):
+    def serve(self) -> None:
+        with socket.create_server(self.place, backlog=1024) as listener:
+            for _ in range(int(self.arguments[0])):
+                if not os.fork():
+                    while True:
+                        sock, _ = listener.accept()
+                        self.attend(Client(sock, 0))
+            signal.pause()
+
+
+if __name__ == "__main__":
+    run(NeverReplaces)

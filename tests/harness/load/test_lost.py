@@ -1,0 +1,48 @@
+"""What was lost, by kind."""
+
+from __future__ import annotations
+
+from wsgi_gauntlet.harness.histogram import Histogram
+from wsgi_gauntlet.harness.load.lane_result import LaneResult
+from wsgi_gauntlet.harness.load.lost import Lost, lost
+
+
+def result(ok: int = 5, **counted: object) -> LaneResult:
+    latency = Histogram()
+    latency.record(1_000_000, ok)
+    return LaneResult(1, 1.0, 0.1, latency, latency, Histogram(), offered=10.0, **counted)  # type: ignore[arg-type]
+
+
+def test_nothing_is_lost() -> None:
+    assert lost([result(), result()]) == Lost()
+    assert lost([]).total == 0
+    assert Lost().told == ""
+
+
+def test_each_kind_is_counted_and_all_of_them_are_all_that_is_missing() -> None:
+    found = result(
+        wrong=1,
+        errors=3 + 4 + 2,
+        refused=3,
+        timeouts=5,
+        never_sent=6,
+        troubles={
+            "ECONNREFUSED (Connection refused) at connect": 3,
+            "the connection was closed without an answer": 1,
+            "the connection was closed in the middle of an answer": 1,
+            "a kept connection was closed under a request that must not be repeated": 1,
+            "ECONNRESET (Connection reset by peer) while waiting for an answer": 1,
+            "status 502 instead of 200": 2,
+            "a body of 3 bytes instead of 2000": 1,
+        },
+    )
+    parts = lost([found])
+    assert parts == Lost(refused=3, broken_off=4, wrong=3, timed_out=5, never_sent=6)
+    assert parts.total == found.scheduled - found.ok
+    assert parts.told == "3 refused, 4 reset or closed, 3 wrong answer, 5 timed out, 6 never answered"
+    assert lost([found, found, result()]).total == 2 * parts.total
+
+
+def test_words_that_were_not_kept_change_no_sum() -> None:
+    parts = lost([result(errors=4, refused=1, troubles={"the connection was closed without an answer": 9})])
+    assert (parts.total, parts.broken_off, parts.wrong) == (4, 3, 0)
