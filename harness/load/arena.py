@@ -104,7 +104,7 @@ class Arena:
                 self._alive.remove(running)
                 self._told.append(running.log_since(0))
                 if not running.alive:
-                    self._told.append(f"[the server ended by itself: {running.ended}]\n")
+                    self._told.append(f"[the server was not stopped, it had ended: {running.ended}]\n")
 
     async def _see_target_out(self, adapter: StartedElsewhere) -> None:
         """Note it where a target no longer proves itself, some time after the last client has gone."""

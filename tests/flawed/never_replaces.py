@@ -1,4 +1,4 @@
-"""WORKERS processes serve from one queue; one that has died is never replaced.
+"""WORKERS processes serve from one queue, a request at a time; one that has died is never replaced.
 
 usage: python -m flawed.never_replaces HOST PORT WORKERS MODULE:CALLABLE
 """
@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 
-from .sound import Client, Server, run
+from .sound import Client, Request, Server, run
 
 
 class NeverReplaces(Server):
@@ -21,6 +21,11 @@ class NeverReplaces(Server):
                         sock, _ = listener.accept()
                         self.attend(Client(sock, 0))
             signal.pause()
+
+    def answer(self, client: Client, request: Request) -> bool:
+        head, body = self.call(request, keep=False)
+        client.send(head + body)
+        return False
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ async def test_the_cell_tells_what_ran_and_what_it_said(monkeypatch: pytest.Monk
     assert (cell.server, cell.scenario, cell.grade, cell.goodput) == ("wsgiref", "classroom", Grade.MEASURED, 0.5)
     assert cell.parameters == {"rate": 20}
     assert cell.conditions == {"variant": "server", "workers": 1, "python": "3", "more": 1}
-    assert cell.log == "hello\n[the server ended by itself: signal SIGSEGV]\n"
+    assert cell.log == "hello\n[the server was not stopped, it had ended: signal SIGSEGV]\n"
     assert cell.seconds >= 0
 
 
