@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -16,11 +17,15 @@ from pathlib import Path
 
 BODY = "ok\n"
 
+MOST = 65_536
+"""Connections that nginx gets room for."""
+
 CONFIGURATION = """
-daemon off; worker_processes 1; pid {folder}/pid; error_log stderr;
-events {{ worker_connections 8192; }}
+daemon off; worker_processes 1; pid {folder}/pid; error_log stderr; worker_rlimit_nofile {files};
+events {{ worker_connections {files}; }}
 http {{
-    access_log off; keepalive_requests 1000000000; keepalive_timeout 600s; default_type text/plain;
+    access_log off; client_header_timeout 600s; large_client_header_buffers 4 64k;
+    keepalive_requests 1000000000; keepalive_timeout 600s; default_type text/plain;
     client_body_temp_path {folder}/1; proxy_temp_path {folder}/2; fastcgi_temp_path {folder}/3;
     uwsgi_temp_path {folder}/4; scgi_temp_path {folder}/5;
     server {{ listen 127.0.0.1:{port} backlog=8192; location / {{ return 200 "ok\\n"; }} }}
@@ -59,13 +64,13 @@ def pinned(core: int) -> Callable[[], None]:
 
 @contextlib.contextmanager
 def serving(nginx: str, core: int) -> Iterator[int]:
-    """Serve on `core` and yield the port."""
+    """Serve on `core` and yield the port. Slow heads are waited for, as many as the limit on open files allows."""
     with tempfile.TemporaryDirectory() as folder:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port: int = free.getsockname()[1]
         configuration = Path(folder, "nginx.conf")
-        configuration.write_text(CONFIGURATION.format(folder=folder, port=port))
+        configuration.write_text(CONFIGURATION.format(folder=folder, port=port, files=_files()))
         argv = [nginx, "-p", folder, "-c", str(configuration), "-e", "stderr"]
         process = subprocess.Popen(argv, stderr=subprocess.PIPE, preexec_fn=pinned(core))
         try:
@@ -74,6 +79,11 @@ def serving(nginx: str, core: int) -> Iterator[int]:
         finally:
             process.terminate()
             process.communicate(timeout=10)
+
+
+def _files() -> int:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return MOST if most == resource.RLIM_INFINITY else min(MOST, most)
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:

@@ -14,6 +14,9 @@ from typing import Protocol
 from ..response import ResponseParser
 from .slowlink import Dropped, Script, SlowLink, Wait, pause
 
+BYTES = tuple(bytes([number]) for number in range(256))
+"""Each byte as what is sent of it, made once."""
+
 Dialling = Generator[Wait, bool, SlowLink]
 
 
@@ -74,7 +77,7 @@ class DrippedHead:
         """Drip. The first byte goes out at once."""
         link = yield from dial()
         lines = _endless_head(self.target, self.authority)
-        yield from link.drip((line[at : at + 1] for line in lines for at in range(len(line))), self.interval)
+        yield from link.drip((BYTES[byte] for line in lines for byte in line), self.interval)
 
 
 @dataclass(frozen=True)
