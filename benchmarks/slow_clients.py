@@ -60,7 +60,9 @@ async def main():
     if room.note:
         raise SystemExit(room.note)
     async with trio.open_nursery() as nursery:
-        crowd = Crowd(address, DrippedHead("/", address.authority, 1.0), nursery, per_second=arrivals)
+        cohort = Cohort(address, Visit(), question=OwnPage("/", 200, body, len(body)))
+        persona = DrippedHead("/", address.authority, 1.0)
+        crowd = Crowd(address, persona, nursery, per_second=arrivals, held_up=cohort.about_to_send)
         gc.collect()
         empty = own.memory_info().rss
         await crowd.become(clients, patience=30)
@@ -69,7 +71,6 @@ async def main():
         print(json.dumps({"each": grown / clients}), flush=True)
         # First the clients alone, which the caller looks at, then with users beside them.
         await trio.sleep(seconds)
-        cohort = Cohort(address, Visit(), question=OwnPage("/", 200, body, len(body)))
         nursery.start_soon(cohort.run, Poisson(20, 1), seconds)
         await trio.sleep(seconds)
         cohort.stop()

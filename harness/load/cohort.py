@@ -97,6 +97,7 @@ class Cohort:
         self._arrivals = trio.CancelScope()
         self._began = trio.current_time()
         self._count = 0
+        self._about_to_send = False
 
     @property
     def now(self) -> float:
@@ -112,11 +113,16 @@ class Cohort:
                     with self._arrivals:
                         for due in schedule(pacer, seconds):
                             intended = begin + due
-                            await _until(self._began + intended)
+                            await self._until(self._began + intended)
                             self._due.append(intended)
                             nursery.start_soon(self._make_visit, intended)
         finally:
+            self._about_to_send = False
             self._close_pool()
+
+    def about_to_send(self) -> bool:
+        """Say whether a visit begins within SLACK: whatever else this thread has to do can wait so long."""
+        return self._about_to_send
 
     def stop(self) -> None:
         """No more arrivals; those on their way are seen through."""
@@ -159,10 +165,18 @@ class Cohort:
             p50=phases[-1].p50 if phases else None,
         )
 
+    async def _until(self, at: float) -> None:
+        """Sleep until `at` on trio's clock, to within some 0.1 ms."""
+        await trio.sleep_until(at - SLACK)
+        self._about_to_send = True
+        while trio.current_time() < at:
+            await trio.lowlevel.checkpoint()
+
     # ------------------------------------------------------------------ one visit
 
     async def _make_visit(self, intended: float) -> None:
         self._sends.append((intended, self.now - intended))
+        self._about_to_send = False
         visit = self._visit
         page = await self._ask(intended, visit.size)
         if page is not Outcome.OK:
@@ -274,13 +288,6 @@ async def _ask_again(link: Link, request: bytes) -> Response | None:
     except OSError:
         return None
     return None if answer.nothing else answer
-
-
-async def _until(at: float) -> None:
-    """Sleep until `at` on trio's clock, to within some 0.1 ms."""
-    await trio.sleep_until(at - SLACK)
-    while trio.current_time() < at:
-        await trio.lowlevel.checkpoint()
 
 
 @contextmanager

@@ -253,7 +253,9 @@ async def course(
         try:
             async with trio.open_nursery() as nursery:
                 cohort = Cohort(running.address, visit, question=question, seed=seed)
-                crowd = Crowd(running.address, persona(running), nursery, per_second=per_second)
+                crowd = Crowd(
+                    running.address, persona(running), nursery, per_second=per_second, held_up=cohort.about_to_send
+                )
                 here = Course(arena, running, cohort, crowd, rate, question)
                 nursery.start_soon(here.look)
                 nursery.start_soon(cohort.run, Poisson(rate / visit.requests, seed), LONGEST)

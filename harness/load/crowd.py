@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
+from collections.abc import Callable
 
 import trio
 
@@ -45,16 +46,27 @@ class _Client:
 
 
 class Crowd:
-    """Slow clients that live until they are released, driven by a task in `nursery`. `per_second` of them arrive."""
+    """Slow clients that live until they are released, driven by a task in `nursery`. `per_second` of them arrive.
 
-    def __init__(self, address: Address, persona: Persona, nursery: trio.Nursery, *, per_second: float) -> None:
+    While `held_up` says so, none of them does anything.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        persona: Persona,
+        nursery: trio.Nursery,
+        *,
+        per_second: float,
+        held_up: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.address = address
         self.refused = 0
         self.held = 0
         """How many clients have a connection now, seen from here: it may still wait in the server's backlog."""
         self._persona = persona
         self._per_second = per_second
-        self._drive = Drive()
+        self._drive = Drive(held_up)
         self._clients: list[_Client] = []
         self._known = 0
         self._drops: list[tuple[str, float]] = []

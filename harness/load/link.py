@@ -68,16 +68,18 @@ class Link:
     @property
     def quiet(self) -> bool:
         """Say whether an idle connection is still good: the server has neither closed it nor sent what nobody asked."""
-        if self._plain.fileno() < 0:
-            return False
-        # Not select(): beside thousands of slow clients descriptors are above its FD_SETSIZE.
-        poll = select.poll()
-        poll.register(self._plain.fileno(), select.POLLIN)
-        return not poll.poll(0)
+        return self._plain.fileno() >= 0 and not readable(self._plain.fileno())
 
     def close(self) -> None:
         """Close it at once; again is harmless."""
         self._plain.close()
+
+
+def readable(descriptor: int) -> bool:
+    """Say whether there is something to read, an end too. Beside thousands of slow clients select() could not."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def plain_socket(address: Address) -> trio.socket.SocketType:

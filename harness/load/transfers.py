@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 import hashlib
 import random
-import select
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import trio
 
 from ..address import Address
 from ..response import Ending, Response, ResponseParser
-from .link import connect, plain_socket
+from .link import connect, plain_socket, readable
 
 PIECE = 64 * 1024
 """Bytes that are sent or asked for at once."""
@@ -104,7 +103,7 @@ async def upload(
             await _send(plain, memoryview(head.encode("latin-1")))
             sent = 0
             for piece in pieces(size):
-                if select.select([plain], [], [], 0)[0]:
+                if readable(plain.fileno()):
                     break
                 await _send(plain, piece)
                 sent += len(piece)

@@ -227,3 +227,22 @@ async def test_a_unix_socket_is_dialled_too(tmp_path_factory: pytest.TempPathFac
     with pytest.raises(FileNotFoundError):
         SlowLink.dialled(Address(path=path + "x"))
     listener.close()
+
+
+async def test_nothing_is_done_while_somebody_else_is_about_to_act() -> None:
+    held, over = True, trio.Event()
+    drive = Drive(lambda: held)
+
+    def script() -> Script:
+        yield from pause(0.01)
+        over.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(drive.run)
+        drive.start(script())
+        await trio.sleep(0.05)
+        assert not over.is_set()
+        held = False
+        with trio.fail_after(30):
+            await over.wait()
+        nursery.cancel_scope.cancel()
