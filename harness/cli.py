@@ -133,7 +133,7 @@ def check(select: tuple[str, ...], level: tuple[str, ...], tag: tuple[str, ...],
 @_common
 @_narrowing
 @_PATH
-@click.option("--scenario", multiple=True, metavar="ID", help="Only this scenario; may be repeated.")
+@click.option("--scenario", multiple=True, metavar="ID", help="Only this scenario, or family (slow-headers).")
 @click.option("--target", metavar="URL", help="A server that someone else started, in place of SERVER.")
 @click.option("--token", metavar="T", help="What --target must prove to know [GAUNTLET_TOKEN].")
 def load(scenario: tuple[str, ...], **given: Any) -> None:

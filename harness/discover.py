@@ -166,6 +166,11 @@ def scenario(id_: str) -> Scenario:
     return known[id_]
 
 
+def family_of_scenarios(name: str) -> tuple[Scenario, ...]:
+    """Return the scenario with that id, or all of the family of that name, as `slow-headers`. Raises UnknownName."""
+    return tuple(each for each in scenarios() if each.id.startswith(f"{name.rstrip('/')}/")) or (scenario(name),)
+
+
 def lineup() -> list[str]:
     """Return the names that a run without servers puts through the gauntlet, fronts last."""
     ordered = sorted(adapters().values(), key=lambda each: each.front)

@@ -321,7 +321,8 @@ def _scenarios(call: Call) -> list[Scenario]:
     if call.scenarios is None:
         return []
     if call.scenarios:
-        return [discover.scenario(each) for each in dict.fromkeys(call.scenarios)]
+        found = [each for name in call.scenarios for each in discover.family_of_scenarios(name)]
+        return list({each.id: each for each in found}.values())
     if call.narrowing.full:
         return list(discover.scenarios())
     return [each for each in discover.scenarios() if each.in_run or (call.cases is None and not each.full_only)]

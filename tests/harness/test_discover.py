@@ -98,6 +98,12 @@ def test_cases_and_scenarios_by_name() -> None:
     with pytest.raises(UnknownName, match="wsgi-gauntlet cases"):
         discover.case("exact-dct")
     assert discover.scenario("classroom").id == "classroom"
+    assert [each.id for each in discover.family_of_scenarios("classroom")] == ["classroom"]
+    family = [each.id for each in discover.family_of_scenarios("slow-headers")]
+    assert len(family) == 4
+    assert all(each.startswith("slow-headers/") for each in family)
+    with pytest.raises(UnknownName, match="slow-headers/byte"):
+        discover.family_of_scenarios("slow-headers/bite")
     with pytest.raises(UnknownName, match="did you mean classroom"):
         discover.scenario("clasroom")
 
