@@ -16,7 +16,7 @@ from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import TargetRefused
 from wsgi_gauntlet.harness.launch import Plan
 from wsgi_gauntlet.harness.load.arena import Arena, refuse_elsewhere
-from wsgi_gauntlet.harness.load.grading import FEWEST, GOOD, collapsed
+from wsgi_gauntlet.harness.load.grading import FEWEST, GOOD, collapsed, unharmed
 from wsgi_gauntlet.harness.model import Grade, Load, Outcome
 
 from ..needed import installed
@@ -100,14 +100,16 @@ async def test_slow_headers_find_n_where_it_is_known(folder: Path) -> None:
 
     for cell in cells.values():
         assert cell.scenario == "slow-headers/byte"
-        assert [phase.name for phase in cell.phases] == ["baseline", "crowd", "recovery"]
+        # Where nobody was harmed there is nothing to recover from.
+        phases = ["baseline", "crowd"] if unharmed(*cell.phases[:2]) else ["baseline", "crowd", "recovery"]
+        assert [phase.name for phase in cell.phases] == phases
         assert cell.reaped is not None
         assert cell.reaped.how == "never"
         assert cell.conditions["python"]
         assert cell.note
         assert cell.crowd
         assert max(held for _, held in cell.crowd) == cell.steps[-1].clients
-        assert {each.phase for each in cell.percentiles} == {"baseline", "crowd", "recovery"}
+        assert {each.phase for each in cell.percentiles} == set(phases)
     for name in ("slots[threads=5]", "werkzeug:single", "gunicorn:sync[workers=2]"):
         assert_collapses(cells[name])
         assert cells[name].phases[1].outcomes[Outcome.UNFINISHED] > 0

@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness.load import grading
 from wsgi_gauntlet.harness.load.arena import Arena
 from wsgi_gauntlet.harness.model import Grade, Load, Outcome
 
@@ -19,6 +20,12 @@ from .proving import proved
 pytestmark = pytest.mark.live
 
 SHORT = {"baseline": 0.5, "duration": 0.5, "killed": 0.8}
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let requests go out late: who takes over is proved here, and a worker that spins leaves no core to the others."""
+    monkeypatch.setattr(grading, "LATE", 1.0)
 
 
 def figures(cell: Load) -> dict[str, float | None]:
