@@ -126,6 +126,7 @@ class Cohort:
 
     def stop(self) -> None:
         """No more arrivals; those on their way are seen through."""
+        self._about_to_send = False
         self._arrivals.cancel()
 
     def cut(self) -> None:

@@ -198,3 +198,15 @@ async def test_no_server_is_blamed_for_what_this_machine_has_run_out_of(
         monkeypatch.setattr("trio.socket.socket", none_left)
         with pytest.RaisesGroup(pytest.RaisesExc(OutOfResources, match="--clients")):
             await cohort.run(Uniform(100), 0.015)
+
+
+async def test_who_stops_holds_nobody_up(serving: Serving) -> None:
+    async with serving() as (address, _), trio.open_nursery() as nursery:
+        cohort = Cohort(address, Visit())
+        nursery.start_soon(cohort.run, Uniform(500), 60)
+        with trio.fail_after(30):
+            while not cohort.about_to_send():
+                await trio.lowlevel.checkpoint()
+        cohort.stop()
+        assert not cohort.about_to_send()
+    assert not cohort.about_to_send()
