@@ -25,7 +25,7 @@ import trio
 from wsgi_gauntlet.harness import discover
 from wsgi_gauntlet.harness.errors import GauntletError
 from wsgi_gauntlet.harness.load.arena import Arena
-from wsgi_gauntlet.harness.load.grading import seconds
+from wsgi_gauntlet.harness.load.judging.grading import seconds
 from wsgi_gauntlet.harness.model import Grade, Load
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"

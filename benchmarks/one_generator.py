@@ -21,7 +21,7 @@ from one_nginx import BODY, Missing, pinned, tool
 LANE = """
 import functools, json, resource, sys, trio
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.load.fastlane import closed_loop
+from wsgi_gauntlet.harness.load.lanes.fastlane import closed_loop
 port, connections, seconds, body = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4].encode()
 request = f"GET / HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\n\\r\\n".encode()  # what wrk sends
 run = functools.partial(

@@ -45,11 +45,11 @@ OURS = """
 import gc, json, sys, trio
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.load.cohort import Cohort, Visit
-from wsgi_gauntlet.harness.load.crowd import Crowd
+from wsgi_gauntlet.harness.load.clients.crowd import Crowd
 from wsgi_gauntlet.harness.load.pacing import Poisson
-from wsgi_gauntlet.harness.load.personas import DrippedHead
+from wsgi_gauntlet.harness.load.clients.personas import DrippedHead
 from wsgi_gauntlet.harness.load.question import OwnPage
-from wsgi_gauntlet.harness.load.room import room_at_most
+from wsgi_gauntlet.harness.load.clients.room import room_at_most
 import psutil
 
 port, clients, arrivals, seconds, body = *map(int, sys.argv[1:5]), sys.argv[5].encode()

@@ -11,7 +11,7 @@ from .catalog import Scenario
 from .errors import GauntletError, NoSuchPage, ServerTrouble, TargetRefused, Unsupported
 from .launch import Plan
 from .load.arena import Arena
-from .load.limits import ran_out
+from .load.clients.limits import ran_out
 from .model import Grade, Load
 from .progress import Listener
 

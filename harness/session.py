@@ -31,7 +31,7 @@ from .configuration import Configuration, broken
 from .errors import BadConfiguration, GauntletError, NoSuchPage
 from .journal import End, Journal, ServerLine, Start
 from .launch import Plan
-from .load import elsewhere, proof, target
+from .load.targets import elsewhere, proof, target
 from .model import SCHEMA, Grade, Results, Verdict
 from .progress import Listener
 from .selection import Selection, failed, shares

@@ -20,9 +20,9 @@ from ..address import Address
 from ..errors import BadConfiguration, TargetRefused, Unsupported
 from ..model import Grade, Load
 from ..ownapp import behind_control, control, own_app
-from .elsewhere import StartedElsewhere
-from .proof import Proven, Silent
 from .question import OwnPage, Question, ReferencePage, learned
+from .targets.elsewhere import StartedElsewhere
+from .targets.proof import Proven, Silent
 
 if TYPE_CHECKING:
     from ..catalog import Scenario

@@ -20,8 +20,8 @@ from ..address import Address
 from ..model import GeneratorHealth, Outcome, Phase, Sample
 from ..response import Response
 from ..stats import quantile
-from .grading import health
-from .link import Link
+from .clients.link import Link
+from .judging.grading import health
 from .pacing import Pacer, schedule
 from .question import Question, ReferencePage
 

@@ -24,15 +24,15 @@ from ..histogram import Histogram
 from ..model import Outcome, Percentile, Phase, Sample
 from ..stats import summarize, waits
 from .arena import Arena
+from .clients.crowd import Crowd
+from .clients.link import Link
+from .clients.personas import Persona
 from .cohort import TIMEOUT, Cohort, Visit, affordable, warm_up
-from .crowd import Crowd
-from .grading import COLLAPSED_P99, STEADY, recovery
-from .grading import seconds as told_seconds
-from .link import Link
+from .judging.grading import COLLAPSED_P99, STEADY, recovery
+from .judging.grading import seconds as told_seconds
+from .looking.sampler import Usage, usage
 from .pacing import Poisson
-from .personas import Persona
 from .question import Question
-from .sampler import Usage, usage
 
 if TYPE_CHECKING:
     from ..launch import Running

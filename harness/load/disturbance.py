@@ -21,10 +21,10 @@ from ..errors import Unsupported
 from ..model import GeneratorHealth, Grade, Load, Measure, Phase
 from ..stats import slowdown
 from .arena import Arena
+from .clients.personas import Persona, Silent
 from .cohort import Visit
 from .course import Course, course
-from .grading import collapsed, grade
-from .personas import Persona, Silent
+from .judging.grading import collapsed, grade
 
 if TYPE_CHECKING:
     from ..catalog import Scenario

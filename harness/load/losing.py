@@ -19,9 +19,9 @@ from ..adapter import Launch
 from ..address import NOMINAL_PORT, Address
 from ..errors import Unsupported
 from ..model import Phase
+from .clients.link import Link
 from .course import Course
-from .link import Link
-from .roll_call import RollCall
+from .looking.roll_call import RollCall
 
 if TYPE_CHECKING:
     from ..launch import Plan

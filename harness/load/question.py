@@ -18,7 +18,7 @@ from ..errors import BadConfiguration, NoSuchPage, Unsupported
 from ..model import Outcome
 from ..ownapp import CONTROL
 from ..response import Response
-from .link import Link, outcome_of, page_request
+from .clients.link import Link, outcome_of, page_request
 
 PATIENCE = 10.0
 """Seconds in which a server must answer a single request when nobody else asks."""

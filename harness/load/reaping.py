@@ -16,8 +16,8 @@ from ..errors import GauntletError, Unsupported
 from ..model import Reaped
 from ..tasks import beside
 from .arena import Arena
-from .crowd import Crowd
-from .personas import Persona
+from .clients.crowd import Crowd
+from .clients.personas import Persona
 
 if TYPE_CHECKING:
     from ..launch import Running

@@ -14,12 +14,12 @@ import trio
 
 from ..errors import ServerTrouble, Unsupported
 from ..model import Outcome
-from .bench import Bench
-from .link import Link
+from .clients.link import Link
+from .clients.upload import Uploaded, upload
+from .looking.roll_call import RollCall
 from .pacing import Pacer
 from .question import Question
-from .roll_call import RollCall
-from .upload import Uploaded, upload
+from .rates.bench import Bench
 
 LEAD = 0.3
 """The share of a stretch of load that is over when the server is told to reload."""

@@ -17,15 +17,15 @@ from ..errors import Unsupported
 from ..model import Grade, Load, Measure, Phase, Reaped, Step
 from ..stats import slowdown
 from .arena import Arena
-from .artefacts import artefacts
+from .clients.personas import Persona
+from .clients.room import Room, room_at_most
 from .cohort import Visit
-from .collapse import Bracket, bracket, search
 from .course import Course, course
-from .grading import collapsed, grade, unharmed
-from .personas import Persona
+from .judging.artefacts import artefacts
+from .judging.collapse import Bracket, bracket, search
+from .judging.grading import collapsed, grade, unharmed
+from .looking.sampler import cost
 from .reaping import reaping
-from .room import Room, room_at_most
-from .sampler import cost
 
 if TYPE_CHECKING:
     from ..catalog import Scenario

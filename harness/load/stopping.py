@@ -10,11 +10,11 @@ import trio
 
 from ..address import Address
 from ..response import ResponseParser
-from .dripped_body import Framing, upload_head
-from .drive import Drive
-from .edges import Edge, Place
-from .personas import browser_head
-from .slowlink import LAST_WORDS, Dropped, Script, SlowLink, Wait
+from .clients.dripped_body import Framing, upload_head
+from .clients.drive import Drive
+from .clients.personas import browser_head
+from .clients.slowlink import LAST_WORDS, Dropped, Script, SlowLink, Wait
+from .judging.edges import Edge, Place
 
 SIZE = 1 << 16
 """Bytes of the body that is declared, and never comes to its end."""

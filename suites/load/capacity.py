@@ -8,11 +8,11 @@ import msgspec
 
 from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
-from ...harness.load.bench import Bench, bench
-from ...harness.load.capacity import Bracket, Said, Try, a_second, bracket, inconclusive, judge, search
-from ...harness.load.grading import NOTICED, seconds
+from ...harness.load.judging.grading import NOTICED, seconds
 from ...harness.load.pacing import Arrivals
 from ...harness.load.question import NotChecked
+from ...harness.load.rates.bench import Bench, bench
+from ...harness.load.rates.capacity import Bracket, Said, Try, a_second, bracket, inconclusive, judge, search
 from ...harness.model import GeneratorHealth, Grade, Load, Measure
 
 GIVEN_UP = 1.0

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import trio
 
 from ...harness.catalog import scenario
-from ...harness.load.aftermath import left, settled
 from ...harness.load.arena import Arena
-from ...harness.load.churning import Churn, Churned, Farewell
+from ...harness.load.clients.churning import Churn, Churned, Farewell
+from ...harness.load.clients.drive import Drive
 from ...harness.load.course import Course
 from ...harness.load.disturbance import Findings, disturb
-from ...harness.load.drive import Drive
-from ...harness.load.grading import GOOD, seconds
+from ...harness.load.judging.grading import GOOD, seconds
+from ...harness.load.looking.aftermath import left, settled
 from ...harness.load.pacing import Uniform
 from ...harness.model import Load, Measure, Phase
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from ...harness.catalog import scenario
 from ...harness.errors import BadConfiguration
 from ...harness.load.arena import Arena
+from ...harness.load.clients.personas import BadWifi
 from ...harness.load.cohort import Visit
-from ...harness.load.personas import BadWifi
+from ...harness.load.judging.telling import tell_classroom
 from ...harness.load.siege import besiege
-from ...harness.load.telling import tell_classroom
 from ...harness.model import Load
 
 PAGE = Visit(size=12_000, assets=4, asset_size=6_000)

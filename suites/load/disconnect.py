@@ -13,15 +13,15 @@ import trio
 
 from ...harness.catalog import scenario
 from ...harness.errors import Unsupported
-from ...harness.load.aftermath import left, settled
 from ...harness.load.arena import Arena
+from ...harness.load.clients.crowd import Crowd
+from ...harness.load.clients.room import room_at_most
+from ...harness.load.clients.vanishing import Place, Vanishing
 from ...harness.load.course import Course
-from ...harness.load.crowd import Crowd
 from ...harness.load.disturbance import Findings, disturb
-from ...harness.load.open_answers import Answers, answers
-from ...harness.load.room import room_at_most
-from ...harness.load.sampler import Usage
-from ...harness.load.vanishing import Place, Vanishing
+from ...harness.load.looking.aftermath import left, settled
+from ...harness.load.looking.open_answers import Answers, answers
+from ...harness.load.looking.sampler import Usage
 from ...harness.model import Load, Measure, Phase
 
 BRIEFLY = 0.01

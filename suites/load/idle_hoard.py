@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
+from ...harness.load.clients.hoarder import Hoarder
 from ...harness.load.course import Course
-from ...harness.load.hoarder import Hoarder
-from ...harness.load.newcomers import measures, newcomers
+from ...harness.load.judging.telling import tell_slow_clients
+from ...harness.load.looking.newcomers import measures, newcomers
 from ...harness.load.siege import besiege
-from ...harness.load.telling import tell_slow_clients
 from ...harness.model import Load, Measure
 
 

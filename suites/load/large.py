@@ -12,11 +12,11 @@ import trio
 
 from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
+from ...harness.load.clients.transfers import Direction, Transfer, Verdict, digest, download, upload
 from ...harness.load.course import Course
 from ...harness.load.disturbance import Findings, disturb
-from ...harness.load.grading import amount
-from ...harness.load.peak import forget, peak
-from ...harness.load.transfers import Direction, Transfer, Verdict, digest, download, upload
+from ...harness.load.judging.grading import amount
+from ...harness.load.looking.peak import forget, peak
 from ...harness.model import Load, Measure, Phase
 from ..apps.load import page_blocks
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
-from ...harness.load.dripped_body import DrippedBody
-from ...harness.load.hoarder import Hoarder
-from ...harness.load.mixture import Mixture
-from ...harness.load.personas import DrippedHead, SlowReader
+from ...harness.load.clients.dripped_body import DrippedBody
+from ...harness.load.clients.hoarder import Hoarder
+from ...harness.load.clients.mixture import Mixture
+from ...harness.load.clients.personas import DrippedHead, SlowReader
+from ...harness.load.judging.telling import tell_slow_clients
 from ...harness.load.siege import besiege
-from ...harness.load.telling import tell_slow_clients
 from ...harness.model import Load
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import trio
 
 from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
-from ...harness.load.grading import seconds
-from ...harness.load.pipelined import Came, Ended, Pipelined, pipeline
+from ...harness.load.clients.pipelined import Came, Ended, Pipelined, pipeline
+from ...harness.load.judging.grading import seconds
 from ...harness.model import GeneratorHealth, Grade, Load, Measure
 
 DEPTHS = (2, 16)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
-from ...harness.load.bench import Bench, bench
-from ...harness.load.capacity import a_second
-from ...harness.load.grading import NOTICED, seconds, told
-from ...harness.load.knee import behind, knee
+from ...harness.load.judging.grading import NOTICED, seconds, told
 from ...harness.load.pacing import Ramp
 from ...harness.load.question import NotChecked
-from ...harness.load.stretch import stretch, timely
+from ...harness.load.rates.bench import Bench, bench
+from ...harness.load.rates.capacity import a_second
+from ...harness.load.rates.knee import behind, knee
+from ...harness.load.rates.stretch import stretch, timely
 from ...harness.model import Grade, Load, Measure, Phase, Window
 
 BEYOND = 1.5

@@ -9,15 +9,15 @@ import trio
 from ...harness.catalog import scenario
 from ...harness.errors import Unsupported
 from ...harness.load.arena import Arena
-from ...harness.load.bench import Bench, bench
+from ...harness.load.clients.upload import UploadEnd
 from ...harness.load.disturbance import ORDER, ROUNDS, unfit
-from ...harness.load.grading import NOTICED, grade, seconds
-from ...harness.load.lost import Lost, lost
+from ...harness.load.judging.grading import NOTICED, grade, seconds
+from ...harness.load.judging.lost import Lost, lost
+from ...harness.load.looking.roll_call import RollCall
 from ...harness.load.pacing import Poisson
 from ...harness.load.question import NotChecked
+from ...harness.load.rates.bench import Bench, bench
 from ...harness.load.reloading import Reload, Reloading, under_load, uploads
-from ...harness.load.roll_call import RollCall
-from ...harness.load.upload import UploadEnd
 from ...harness.model import GeneratorHealth, Grade, Load, Measure, Outcome, Phase
 from ...harness.stats import slowdown
 

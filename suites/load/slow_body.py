@@ -8,10 +8,10 @@ import msgspec
 
 from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
-from ...harness.load.dripped_body import DrippedBody, Framing
-from ...harness.load.early_start import early_start
+from ...harness.load.clients.dripped_body import DrippedBody, Framing
+from ...harness.load.judging.telling import tell_slow_clients
+from ...harness.load.looking.early_start import early_start
 from ...harness.load.siege import besiege
-from ...harness.load.telling import tell_slow_clients
 from ...harness.model import Load
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import Any
 
 from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
-from ...harness.load.personas import DrippedHead, DrippedLines, FirstByte, Silent
+from ...harness.load.clients.personas import DrippedHead, DrippedLines, FirstByte, Silent
+from ...harness.load.judging.telling import tell_slow_clients
 from ...harness.load.siege import besiege
-from ...harness.load.telling import tell_slow_clients
 from ...harness.model import Load
 
 SMOKE: dict[str, Any] = {

@@ -9,11 +9,11 @@ import msgspec
 
 from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
+from ...harness.load.clients.personas import SlowReader
 from ...harness.load.course import Course
-from ...harness.load.kernel_queues import taken
-from ...harness.load.personas import SlowReader
+from ...harness.load.judging.telling import tell_slow_clients
+from ...harness.load.looking.kernel_queues import taken
 from ...harness.load.siege import besiege
-from ...harness.load.telling import tell_slow_clients
 from ...harness.model import Grade, Load, Measure
 
 SWALLOWED = 0.9

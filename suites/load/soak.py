@@ -9,13 +9,13 @@ import trio
 
 from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
+from ...harness.load.clients.room import room_at_most
 from ...harness.load.cohort import Visit
 from ...harness.load.course import Course, course
-from ...harness.load.drift import Drift, drift, measure
-from ...harness.load.grading import grade
-from ...harness.load.room import room_at_most
-from ...harness.load.sampler import Usage, cost
-from ...harness.load.windows import windows
+from ...harness.load.judging.drift import Drift, drift, measure
+from ...harness.load.judging.grading import grade
+from ...harness.load.judging.windows import windows
+from ...harness.load.looking.sampler import Usage, cost
 from ...harness.model import Grade, Load, Window
 from ...harness.stats import slowdown
 from .mixed import mixture

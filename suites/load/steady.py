@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
-from ...harness.load.bench import Bench, bench
-from ...harness.load.grading import seconds
+from ...harness.load.judging.grading import seconds
 from ...harness.load.pacing import Arrivals, Uniform
 from ...harness.load.question import NotChecked
+from ...harness.load.rates.bench import Bench, bench
 from ...harness.model import Grade, Load, Measure, Phase
 
 SHARES = (0.5, 0.8)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
-from ...harness.load.backlog import left, recovered, waiting
-from ...harness.load.bench import Bench, bench
-from ...harness.load.capacity import a_second
-from ...harness.load.grading import FEWEST, NOTICED, STEADY
+from ...harness.load.judging.grading import FEWEST, NOTICED, STEADY
 from ...harness.load.pacing import Steps
 from ...harness.load.question import NotChecked
-from ...harness.load.stretch import stretch
-from ...harness.load.surging import LOW, PEAK, Surge, grade_surge
+from ...harness.load.rates.backlog import left, recovered, waiting
+from ...harness.load.rates.bench import Bench, bench
+from ...harness.load.rates.capacity import a_second
+from ...harness.load.rates.stretch import stretch
+from ...harness.load.rates.surging import LOW, PEAK, Surge, grade_surge
 from ...harness.model import Grade, Load, Measure, Phase, Window
 
 WIDTH = 0.1

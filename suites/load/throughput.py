@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from ...harness.catalog import scenario
 from ...harness.errors import BadConfiguration
 from ...harness.load.arena import Arena
-from ...harness.load.fastlane import closed_loop
-from ...harness.load.grading import seconds
-from ...harness.load.lane_artefacts import lane_artefacts
-from ...harness.load.lane_result import LaneResult
+from ...harness.load.judging.grading import seconds
+from ...harness.load.lanes.fastlane import closed_loop
+from ...harness.load.lanes.lane_artefacts import lane_artefacts
+from ...harness.load.lanes.lane_result import LaneResult
+from ...harness.load.looking.sampler import Usage, usage
 from ...harness.load.question import NotChecked, checked_page
-from ...harness.load.sampler import Usage, usage
 from ...harness.model import GeneratorHealth, Grade, Load, Outcome, Phase, Step
 
 WARM_UP = 0.2

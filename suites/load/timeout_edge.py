@@ -11,9 +11,20 @@ from ...harness.catalog import scenario
 from ...harness.errors import ServerDidNotStart
 from ...harness.launch import Plan
 from ...harness.load.arena import Arena
-from ...harness.load.edges import LOOK, RATIOS, Edge, Patience, Place, configured, late, measures, patience, tell
 from ...harness.load.hurried import hurried
-from ...harness.load.newcomers import Fate, newcomers
+from ...harness.load.judging.edges import (
+    LOOK,
+    RATIOS,
+    Edge,
+    Patience,
+    Place,
+    configured,
+    late,
+    measures,
+    patience,
+    tell,
+)
+from ...harness.load.looking.newcomers import Fate, newcomers
 from ...harness.load.question import ReferencePage
 from ...harness.load.stopping import Stop, looked_at
 from ...harness.model import GeneratorHealth, Grade, Load, Measure

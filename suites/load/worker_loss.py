@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from ...harness.catalog import scenario
 from ...harness.errors import Unsupported
 from ...harness.load.arena import Arena
+from ...harness.load.clients.personas import Silent
 from ...harness.load.cohort import Visit
 from ...harness.load.course import Course, course
 from ...harness.load.disturbance import ORDER, ROUNDS
-from ...harness.load.grading import grade, seconds, told
+from ...harness.load.judging.grading import grade, seconds, told
 from ...harness.load.losing import Loss, called, impatient, killed, occupied
-from ...harness.load.personas import Silent
 from ...harness.model import Grade, Load, Measure
 from ...harness.stats import slowdown
 

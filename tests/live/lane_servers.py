@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.load.fastlane import closed_loop
-from wsgi_gauntlet.harness.load.lane_result import LaneResult
+from wsgi_gauntlet.harness.load.lanes.fastlane import closed_loop
+from wsgi_gauntlet.harness.load.lanes.lane_result import LaneResult
 
 REQUEST = b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n"
 BODY = b"what every answer is to have\n"

@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from wsgi_gauntlet.harness.load.fastlane import closed_loop
+from wsgi_gauntlet.harness.load.lanes.fastlane import closed_loop
 
 from .lane_servers import BODY, REQUEST, Behaviour, always, answer, closed, once, requests, serving
 

@@ -11,9 +11,9 @@ import trio
 
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import OutOfResources, TargetRefused
-from wsgi_gauntlet.harness.load import connections, sources
-from wsgi_gauntlet.harness.load.fastlane import closed_loop
-from wsgi_gauntlet.harness.load.openlane import open_loop
+from wsgi_gauntlet.harness.load.lanes import connections, sources
+from wsgi_gauntlet.harness.load.lanes.fastlane import closed_loop
+from wsgi_gauntlet.harness.load.lanes.openlane import open_loop
 
 from .lane_servers import BODY, REQUEST, always, answer, closed, once, requests, serving, silent
 

@@ -10,7 +10,7 @@ import trio
 
 from wsgi_gauntlet.harness import discover
 from wsgi_gauntlet.harness.launch import Plan
-from wsgi_gauntlet.harness.load import grading
+from wsgi_gauntlet.harness.load.judging import grading
 from wsgi_gauntlet.harness.model import Grade, Load, Outcome
 
 from ..flawed.adapter import plan

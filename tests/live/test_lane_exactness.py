@@ -11,11 +11,11 @@ import pytest
 
 from wsgi_gauntlet.harness import stats
 from wsgi_gauntlet.harness.histogram import Histogram
-from wsgi_gauntlet.harness.load import fastlane, openlane
-from wsgi_gauntlet.harness.load.connections import Connections
-from wsgi_gauntlet.harness.load.lane_result import LaneResult
+from wsgi_gauntlet.harness.load.lanes import fastlane, openlane
+from wsgi_gauntlet.harness.load.lanes.connections import Connections
+from wsgi_gauntlet.harness.load.lanes.lane_result import LaneResult
+from wsgi_gauntlet.harness.load.lanes.shards import closed_loops, open_loops
 from wsgi_gauntlet.harness.load.pacing import Poisson, Uniform, schedule
-from wsgi_gauntlet.harness.load.shards import closed_loops, open_loops
 
 from .lane_servers import BODY, REQUEST, always, answer, requests, serving
 

@@ -89,7 +89,7 @@ from pathlib import Path
 import trio
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import OutOfResources
-from wsgi_gauntlet.harness.load.link import Link
+from wsgi_gauntlet.harness.load.clients.link import Link
 
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 listener = socket.create_server(("127.0.0.1", 30000), backlog=64)

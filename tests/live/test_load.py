@@ -16,7 +16,7 @@ from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import TargetRefused
 from wsgi_gauntlet.harness.launch import Plan
 from wsgi_gauntlet.harness.load.arena import Arena, refuse_elsewhere
-from wsgi_gauntlet.harness.load.grading import FEWEST, GOOD, collapsed, unharmed
+from wsgi_gauntlet.harness.load.judging.grading import FEWEST, GOOD, collapsed, unharmed
 from wsgi_gauntlet.harness.model import Grade, Load, Outcome
 
 from ..needed import installed

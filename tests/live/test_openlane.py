@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.load.openlane import open_loop
+from wsgi_gauntlet.harness.load.lanes.openlane import open_loop
 
 from .lane_servers import BODY, REQUEST, always, answer, requests, serving, silent
 

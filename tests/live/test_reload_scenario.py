@@ -11,9 +11,9 @@ import trio
 from wsgi_gauntlet.harness import discover
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.load.arena import Arena
-from wsgi_gauntlet.harness.load.elsewhere import target_plan
-from wsgi_gauntlet.harness.load.proof import Proven
-from wsgi_gauntlet.harness.load.target import parse
+from wsgi_gauntlet.harness.load.targets.elsewhere import target_plan
+from wsgi_gauntlet.harness.load.targets.proof import Proven
+from wsgi_gauntlet.harness.load.targets.target import parse
 from wsgi_gauntlet.harness.model import Grade, Load, Outcome
 
 from ..flawed.adapter import plan

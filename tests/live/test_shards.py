@@ -20,10 +20,10 @@ import trio
 
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import HarnessTrouble, OutOfResources, Unsupported
-from wsgi_gauntlet.harness.load import shards
+from wsgi_gauntlet.harness.load.lanes import shards
+from wsgi_gauntlet.harness.load.lanes.shard_messages import Order, Ready, encoded
+from wsgi_gauntlet.harness.load.lanes.shards import closed_loops, open_loops
 from wsgi_gauntlet.harness.load.pacing import Poisson, Uniform
-from wsgi_gauntlet.harness.load.shard_messages import Order, Ready, encoded
-from wsgi_gauntlet.harness.load.shards import closed_loops, open_loops
 
 from .lane_servers import BODY, REQUEST, Behaviour, always, answer, requests, serving
 from .launching import PATIENCE, alive
@@ -165,7 +165,7 @@ async def test_a_cancelled_call_leaves_nothing(started: Started) -> None:
 HARNESS = """
 import functools, signal, sys, trio
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.load.shards import closed_loops
+from wsgi_gauntlet.harness.load.lanes.shards import closed_loops
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that started us in the background ignores it
 run = functools.partial(closed_loops, body=sys.argv[2].encode(), connections=4, seconds=60, processes=2)
@@ -223,7 +223,7 @@ def test_a_shard_whose_harness_goes_before_the_start_ends_quietly() -> None:
     order = Order({"port": 1}, REQUEST, BODY, 200, connections=1, timeout=1.0, seconds=1.0)
     for said, answers in ((b"", b""), (encoded(order)[:-3], b""), (encoded(order), encoded(Ready()))):
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "wsgi_gauntlet.harness.load.shard"],
+            [sys.executable, "-P", "-m", "wsgi_gauntlet.harness.load.lanes.shard"],
             input=said,
             capture_output=True,
             timeout=PATIENCE,

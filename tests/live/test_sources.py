@@ -19,7 +19,7 @@ import functools, json, socket, subprocess, sys, threading
 from pathlib import Path
 import trio
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.load.fastlane import closed_loop
+from wsgi_gauntlet.harness.load.lanes.fastlane import closed_loop
 
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET

@@ -23,11 +23,11 @@ from wsgi_gauntlet.harness.configuration import Configuration
 from wsgi_gauntlet.harness.errors import TargetRefused, Unsupported
 from wsgi_gauntlet.harness.launch import Plan
 from wsgi_gauntlet.harness.load import arena as arena_module
-from wsgi_gauntlet.harness.load import elsewhere, proof
 from wsgi_gauntlet.harness.load.arena import Arena
+from wsgi_gauntlet.harness.load.lanes.shards import closed_loops
 from wsgi_gauntlet.harness.load.question import ReferencePage, checked_page
-from wsgi_gauntlet.harness.load.shards import closed_loops
-from wsgi_gauntlet.harness.load.target import Target, parse
+from wsgi_gauntlet.harness.load.targets import elsewhere, proof
+from wsgi_gauntlet.harness.load.targets.target import Target, parse
 from wsgi_gauntlet.harness.model import Grade, Load
 from wsgi_gauntlet.harness.places import app_sources
 from wsgi_gauntlet.harness.ports import leased_port

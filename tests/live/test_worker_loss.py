@@ -8,8 +8,8 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness import discover
-from wsgi_gauntlet.harness.load import grading
 from wsgi_gauntlet.harness.load.arena import Arena
+from wsgi_gauntlet.harness.load.judging import grading
 from wsgi_gauntlet.harness.model import Grade, Load, Outcome
 
 from ..flawed.adapter import plan

@@ -6,7 +6,7 @@ import pytest
 
 from wsgi_gauntlet.harness import discover
 from wsgi_gauntlet.harness.load.arena import Arena
-from wsgi_gauntlet.harness.load.drift import Drift
+from wsgi_gauntlet.harness.load.judging.drift import Drift
 from wsgi_gauntlet.harness.model import Grade, Window
 from wsgi_gauntlet.suites.load import slow_read, soak
 

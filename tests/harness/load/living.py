@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import trio
 
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.load.drive import Drive
-from wsgi_gauntlet.harness.load.personas import Dialling, Persona
-from wsgi_gauntlet.harness.load.slowlink import Script, SlowLink
+from wsgi_gauntlet.harness.load.clients.drive import Drive
+from wsgi_gauntlet.harness.load.clients.personas import Dialling, Persona
+from wsgi_gauntlet.harness.load.clients.slowlink import Script, SlowLink
 
 
 @dataclass

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable
 
 from wsgi_gauntlet.harness.histogram import Histogram
-from wsgi_gauntlet.harness.load.lane_result import LaneWindow
+from wsgi_gauntlet.harness.load.lanes.lane_result import LaneWindow
 
 
 def latencies(due: Iterable[float], *, threads: int, takes: float) -> list[tuple[float, float]]:

@@ -7,8 +7,8 @@ import trio
 from trio.testing import MockClock
 
 from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.load.aftermath import STILL, left, settled
-from wsgi_gauntlet.harness.load.sampler import Usage
+from wsgi_gauntlet.harness.load.looking.aftermath import STILL, left, settled
+from wsgi_gauntlet.harness.load.looking.sampler import Usage
 
 
 def server(*descriptors: int) -> Callable[[], Awaitable[Usage]]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wsgi_gauntlet.harness.load.artefacts import artefacts
+from wsgi_gauntlet.harness.load.judging.artefacts import artefacts
 from wsgi_gauntlet.harness.model import Outcome, Sample
 
 

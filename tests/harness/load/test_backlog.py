@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wsgi_gauntlet.harness.load.backlog import left, recovered, waiting
-from wsgi_gauntlet.harness.load.stretch import timely
+from wsgi_gauntlet.harness.load.rates.backlog import left, recovered, waiting
+from wsgi_gauntlet.harness.load.rates.stretch import timely
 
 from .queues import latencies, uniform, windows
 

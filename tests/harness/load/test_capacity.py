@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsgi_gauntlet.harness.histogram import Histogram
-from wsgi_gauntlet.harness.load.capacity import (
+from wsgi_gauntlet.harness.load.lanes.lane_result import LaneResult
+from wsgi_gauntlet.harness.load.rates.capacity import (
     PROBES,
     TRIES,
     Bracket,
@@ -24,7 +25,6 @@ from wsgi_gauntlet.harness.load.capacity import (
     judge,
     search,
 )
-from wsgi_gauntlet.harness.load.lane_result import LaneResult
 
 HELD, FAILED, UNFIT = Said.HELD, Said.FAILED, Said.UNFIT
 

@@ -9,9 +9,9 @@ import trio
 
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import OutOfResources, Unsupported
-from wsgi_gauntlet.harness.load import churning
-from wsgi_gauntlet.harness.load.churning import Churn, Churned, Farewell
-from wsgi_gauntlet.harness.load.drive import Drive
+from wsgi_gauntlet.harness.load.clients import churning
+from wsgi_gauntlet.harness.load.clients.churning import Churn, Churned, Farewell
+from wsgi_gauntlet.harness.load.clients.drive import Drive
 from wsgi_gauntlet.harness.load.pacing import Uniform
 from wsgi_gauntlet.harness.load.question import ReferencePage
 
@@ -112,7 +112,7 @@ async def test_what_this_machine_lacks_is_no_refusal(monkeypatch: pytest.MonkeyP
     def without_ports(_self: object, _held: int) -> tuple[socket.socket, int]:
         return socket.socket(), 99  # EADDRNOTAVAIL
 
-    monkeypatch.setattr("wsgi_gauntlet.harness.load.sources.Sources.connect", without_ports)
+    monkeypatch.setattr("wsgi_gauntlet.harness.load.lanes.sources.Sources.connect", without_ports)
     with pytest.RaisesGroup(OutOfResources):
         async with churn(Address(port=9)) as clients:
             await clients.go(Uniform(100), 0.1, Farewell.ORDERLY)

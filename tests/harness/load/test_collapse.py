@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsgi_gauntlet.harness.load.collapse import Bracket, bracket, following, search
+from wsgi_gauntlet.harness.load.judging.collapse import Bracket, bracket, following, search
 
 
 async def found(threshold: int, largest: int) -> tuple[Bracket, list[int]]:

@@ -7,10 +7,10 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.load import crowd as module
-from wsgi_gauntlet.harness.load.crowd import Crowd
-from wsgi_gauntlet.harness.load.personas import Dial
-from wsgi_gauntlet.harness.load.slowlink import Dropped, Script, pause
+from wsgi_gauntlet.harness.load.clients import crowd as module
+from wsgi_gauntlet.harness.load.clients.crowd import Crowd
+from wsgi_gauntlet.harness.load.clients.personas import Dial
+from wsgi_gauntlet.harness.load.clients.slowlink import Dropped, Script, pause
 from wsgi_gauntlet.harness.model import Reaped
 
 

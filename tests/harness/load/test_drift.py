@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsgi_gauntlet.harness.load.drift import Drift, drift, measure, sen
+from wsgi_gauntlet.harness.load.judging.drift import Drift, drift, measure, sen
 
 AT = [30.0 * index for index in range(60)]
 

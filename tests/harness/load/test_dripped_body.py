@@ -3,8 +3,8 @@
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.load.dripped_body import DrippedBody, Framing, upload_body
-from wsgi_gauntlet.harness.load.slowlink import Dropped
+from wsgi_gauntlet.harness.load.clients.dripped_body import DrippedBody, Framing, upload_body
+from wsgi_gauntlet.harness.load.clients.slowlink import Dropped
 
 from .living import lived
 from .test_personas import Handler, serving
@@ -59,7 +59,7 @@ async def test_a_body_drips_and_its_answer_is_read(framing: Framing) -> None:
 
 
 async def test_without_an_invitation_it_sends_after_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wsgi_gauntlet.harness.load.dripped_body.INVITATION", 0.05)
+    monkeypatch.setattr("wsgi_gauntlet.harness.load.clients.dripped_body.INVITATION", 0.05)
 
     async def handler(stream: trio.SocketStream) -> None:
         _, body = await head_of(stream)

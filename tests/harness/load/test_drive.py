@@ -7,8 +7,8 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.load.drive import AT_ONCE, Drive
-from wsgi_gauntlet.harness.load.slowlink import Dropped, Script, SlowLink, pause
+from wsgi_gauntlet.harness.load.clients.drive import AT_ONCE, Drive
+from wsgi_gauntlet.harness.load.clients.slowlink import Dropped, Script, SlowLink, pause
 
 
 @pytest.fixture

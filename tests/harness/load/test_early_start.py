@@ -6,9 +6,9 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness.answer import Ending
-from wsgi_gauntlet.harness.load import early_start as module
-from wsgi_gauntlet.harness.load.dripped_body import Framing
-from wsgi_gauntlet.harness.load.early_start import early_start, told
+from wsgi_gauntlet.harness.load.clients.dripped_body import Framing
+from wsgi_gauntlet.harness.load.looking import early_start as module
+from wsgi_gauntlet.harness.load.looking.early_start import early_start, told
 from wsgi_gauntlet.harness.response import ResponseParser
 
 from .test_dripped_body import head_of

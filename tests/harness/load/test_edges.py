@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from wsgi_gauntlet.harness.load.edges import Deadline, Edge, Place, configured, late, measures, patience, tell
+from wsgi_gauntlet.harness.load.judging.edges import Deadline, Edge, Place, configured, late, measures, patience, tell
 
 LOOKED = 5.5
 NGINX = {"timeout": 30, "keep-alive": 0, "front": {"timeout": 60, "keep-alive": 75}}

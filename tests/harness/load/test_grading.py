@@ -2,7 +2,7 @@
 
 import pytest
 
-from wsgi_gauntlet.harness.load.grading import grade, health, recovery, seconds, told
+from wsgi_gauntlet.harness.load.judging.grading import grade, health, recovery, seconds, told
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Outcome, Phase, Sample
 
 WELL = GeneratorHealth(valid=True)

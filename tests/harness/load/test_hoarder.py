@@ -5,11 +5,11 @@ from collections import Counter
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.load.crowd import Crowd
-from wsgi_gauntlet.harness.load.dripped_body import DrippedBody
-from wsgi_gauntlet.harness.load.hoarder import Hoarder
-from wsgi_gauntlet.harness.load.mixture import Mixture
-from wsgi_gauntlet.harness.load.personas import FirstByte, Persona, Silent
+from wsgi_gauntlet.harness.load.clients.crowd import Crowd
+from wsgi_gauntlet.harness.load.clients.dripped_body import DrippedBody
+from wsgi_gauntlet.harness.load.clients.hoarder import Hoarder
+from wsgi_gauntlet.harness.load.clients.mixture import Mixture
+from wsgi_gauntlet.harness.load.clients.personas import FirstByte, Persona, Silent
 
 from .test_dripped_body import head_of
 from .test_personas import Handler, answer, dropped, reset, serving

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.load import kernel_queues
-from wsgi_gauntlet.harness.load.kernel_queues import held, taken
+from wsgi_gauntlet.harness.load.looking import kernel_queues
+from wsgi_gauntlet.harness.load.looking.kernel_queues import held, taken
 
 from .test_personas import serving
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from wsgi_gauntlet.harness.load.knee import behind, knee
+from wsgi_gauntlet.harness.load.rates.knee import behind, knee
 
 from .queues import latencies, windows
 

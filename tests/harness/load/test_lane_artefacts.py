@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from wsgi_gauntlet.harness.histogram import Histogram
-from wsgi_gauntlet.harness.load.lane_artefacts import lane_artefacts
-from wsgi_gauntlet.harness.load.lane_result import LaneResult
+from wsgi_gauntlet.harness.load.lanes.lane_artefacts import lane_artefacts
+from wsgi_gauntlet.harness.load.lanes.lane_result import LaneResult
 
 
 def result(milliseconds: dict[float, int], **more: Any) -> LaneResult:

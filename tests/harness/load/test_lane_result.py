@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from wsgi_gauntlet.harness.histogram import Histogram
-from wsgi_gauntlet.harness.load.lane_result import LaneResult
+from wsgi_gauntlet.harness.load.lanes.lane_result import LaneResult
 
 
 def histogram(*milliseconds: float) -> Histogram:

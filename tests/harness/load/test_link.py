@@ -3,8 +3,8 @@
 import os
 import resource
 
-from wsgi_gauntlet.harness.load.link import readable
-from wsgi_gauntlet.harness.load.room import room_at_most
+from wsgi_gauntlet.harness.load.clients.link import readable
+from wsgi_gauntlet.harness.load.clients.room import room_at_most
 
 HIGH = 1500
 """Above FD_SETSIZE, 1,024, which is all that select() knows of."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.histogram import Histogram
-from wsgi_gauntlet.harness.load.lane_result import LaneResult
-from wsgi_gauntlet.harness.load.lost import Lost, lost
+from wsgi_gauntlet.harness.load.judging.lost import Lost, lost
+from wsgi_gauntlet.harness.load.lanes.lane_result import LaneResult
 
 
 def result(ok: int = 5, **counted: object) -> LaneResult:

@@ -5,8 +5,8 @@ import math
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.load import newcomers as module
-from wsgi_gauntlet.harness.load.newcomers import COUNT, Fate, measures, newcomers
+from wsgi_gauntlet.harness.load.looking import newcomers as module
+from wsgi_gauntlet.harness.load.looking.newcomers import COUNT, Fate, measures, newcomers
 from wsgi_gauntlet.harness.load.question import ReferencePage
 
 from .conftest import Toy, served

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.load.open_answers import answers, counted
+from wsgi_gauntlet.harness.load.looking.open_answers import answers, counted
 from wsgi_gauntlet.harness.response import ResponseParser
 
 

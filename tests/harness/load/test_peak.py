@@ -3,7 +3,7 @@
 import mmap
 import os
 
-from wsgi_gauntlet.harness.load.peak import field, forget, peak
+from wsgi_gauntlet.harness.load.looking.peak import field, forget, peak
 
 STATUS = "Name:\tpython\nVmHWM:\t   12 kB\nVmRSS:\t   10 kB\nThreads:\t1\n"
 

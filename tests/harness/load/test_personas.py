@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.load.personas import (
+from wsgi_gauntlet.harness.load.clients.personas import (
     BadWifi,
     DrippedHead,
     DrippedLines,
@@ -17,7 +17,7 @@ from wsgi_gauntlet.harness.load.personas import (
     Silent,
     SlowReader,
 )
-from wsgi_gauntlet.harness.load.slowlink import Dropped
+from wsgi_gauntlet.harness.load.clients.slowlink import Dropped
 
 from .living import lived
 

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.load.pipelined import Came, Ended, Pipelined, pipeline, recognised, request
+from wsgi_gauntlet.harness.load.clients.pipelined import Came, Ended, Pipelined, pipeline, recognised, request
 from wsgi_gauntlet.harness.model import Grade
 from wsgi_gauntlet.harness.response import ResponseParser
 from wsgi_gauntlet.suites.load.pipelining import judged, measured

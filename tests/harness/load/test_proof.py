@@ -13,10 +13,10 @@ import trio
 
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import OutOfResources, TargetRefused
-from wsgi_gauntlet.harness.load import proof
 from wsgi_gauntlet.harness.load.arena import refuse_elsewhere
-from wsgi_gauntlet.harness.load.proof import Proven, Silent, expected, find, prove, told_again
-from wsgi_gauntlet.harness.load.target import Target
+from wsgi_gauntlet.harness.load.targets import proof
+from wsgi_gauntlet.harness.load.targets.proof import Proven, Silent, expected, find, prove, told_again
+from wsgi_gauntlet.harness.load.targets.target import Target
 from wsgi_gauntlet.suites.apps import deployed
 
 from ...suites.app_rig import Server, environ
@@ -191,7 +191,7 @@ async def test_our_own_shortage_is_not_the_targets(monkeypatch: pytest.MonkeyPat
     async def exhausted(_address: Address) -> None:
         raise OutOfResources("no more open files")
 
-    monkeypatch.setattr("wsgi_gauntlet.harness.load.proof.Link.open", exhausted)
+    monkeypatch.setattr("wsgi_gauntlet.harness.load.targets.proof.Link.open", exhausted)
     with pytest.raises(OutOfResources):
         await find(Target("127.0.0.1", 1), TOKEN)
 

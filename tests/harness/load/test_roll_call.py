@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, cast
 
-from wsgi_gauntlet.harness.load.roll_call import EVERY, Present, RollCall
+from wsgi_gauntlet.harness.load.looking.roll_call import EVERY, Present, RollCall
 
 
 def heard(*answers: tuple[float, float, int]) -> RollCall:

@@ -12,8 +12,8 @@ import pytest
 from wsgi_gauntlet.harness import discover, rounds
 from wsgi_gauntlet.harness.catalog import Scenario
 from wsgi_gauntlet.harness.errors import OutOfResources, ServerDidNotStart, Unsupported
-from wsgi_gauntlet.harness.load.limits import ran_out
-from wsgi_gauntlet.harness.load.room import Room, room_at_most
+from wsgi_gauntlet.harness.load.clients.limits import ran_out
+from wsgi_gauntlet.harness.load.clients.room import Room, room_at_most
 from wsgi_gauntlet.harness.model import Grade, Load
 from wsgi_gauntlet.harness.progress import Silence
 

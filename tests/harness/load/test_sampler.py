@@ -5,7 +5,7 @@ import sys
 
 import trio
 
-from wsgi_gauntlet.harness.load.sampler import Usage, cost, usage
+from wsgi_gauntlet.harness.load.looking.sampler import Usage, cost, usage
 from wsgi_gauntlet.harness.model import Cost
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import BadConfiguration, OutOfResources, TargetRefused
 from wsgi_gauntlet.harness.histogram import Histogram
-from wsgi_gauntlet.harness.load import shard, shard_messages, shards
-from wsgi_gauntlet.harness.load.lane_result import LaneResult, LaneWindow, merged
+from wsgi_gauntlet.harness.load.lanes import shard, shard_messages, shards
+from wsgi_gauntlet.harness.load.lanes.lane_result import LaneResult, LaneWindow, merged
 from wsgi_gauntlet.harness.load.pacing import Uniform
 
 nanoseconds = st.lists(st.integers(1, 10**11), max_size=50)

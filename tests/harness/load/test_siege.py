@@ -13,10 +13,11 @@ from wsgi_gauntlet.harness.adapter import Settings
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import BadConfiguration, OutOfResources, ServerDidNotStart
 from wsgi_gauntlet.harness.load import course as course_module
-from wsgi_gauntlet.harness.load import grading, siege
+from wsgi_gauntlet.harness.load import siege
 from wsgi_gauntlet.harness.load.arena import Arena
 from wsgi_gauntlet.harness.load.cohort import warm_up
 from wsgi_gauntlet.harness.load.course import certain, so_far
+from wsgi_gauntlet.harness.load.judging import grading
 from wsgi_gauntlet.harness.model import Grade, Outcome, Sample
 
 SMALL = {
@@ -184,7 +185,7 @@ async def test_users_without_descriptors_end_the_scenario(monkeypatch: pytest.Mo
     async def exhausted(*_arguments: object) -> None:
         raise OutOfResources("no more open files")
 
-    monkeypatch.setattr("wsgi_gauntlet.harness.load.link.Link.open", exhausted)
+    monkeypatch.setattr("wsgi_gauntlet.harness.load.clients.link.Link.open", exhausted)
     with pytest.raises(OutOfResources, match="no more open files"):
         await run(Slots(1), monkeypatch)
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.load.edges import Edge, Place
+from wsgi_gauntlet.harness.load.judging.edges import Edge, Place
 from wsgi_gauntlet.harness.load.stopping import Stop, looked_at
 
 from .test_dripped_body import head_of

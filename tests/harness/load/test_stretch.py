@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsgi_gauntlet.harness.load.stretch import stretch, timely
+from wsgi_gauntlet.harness.load.rates.stretch import stretch, timely
 from wsgi_gauntlet.harness.model import Outcome
 
 from .queues import latencies, uniform, windows

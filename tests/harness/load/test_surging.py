@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from wsgi_gauntlet.harness.load.surging import Surge, grade_surge
+from wsgi_gauntlet.harness.load.rates.surging import Surge, grade_surge
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Phase
 
 FIT = GeneratorHealth(valid=True)

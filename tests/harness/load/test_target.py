@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wsgi_gauntlet.harness.errors import TargetRefused
-from wsgi_gauntlet.harness.load.target import Target, parse
+from wsgi_gauntlet.harness.load.targets.target import Target, parse
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from wsgi_gauntlet.harness.load.collapse import Bracket
+from wsgi_gauntlet.harness.load.judging.collapse import Bracket
+from wsgi_gauntlet.harness.load.judging.telling import tell_classroom, tell_recovery, tell_slow_clients
 from wsgi_gauntlet.harness.load.siege import Siege
-from wsgi_gauntlet.harness.load.telling import tell_classroom, tell_recovery, tell_slow_clients
 from wsgi_gauntlet.harness.model import Grade, Phase
 
 

@@ -8,8 +8,8 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.load import transfers
-from wsgi_gauntlet.harness.load.transfers import (
+from wsgi_gauntlet.harness.load.clients import transfers
+from wsgi_gauntlet.harness.load.clients.transfers import (
     Direction,
     StreamedAnswer,
     Transfer,

@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.load.upload import PIECE, UploadEnd, upload
+from wsgi_gauntlet.harness.load.clients.upload import PIECE, UploadEnd, upload
 
 Handler = Callable[[trio.SocketStream], Awaitable[None]]
 

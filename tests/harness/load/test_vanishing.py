@@ -8,8 +8,8 @@ import trio
 
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import BadConfiguration
-from wsgi_gauntlet.harness.load.slowlink import Dropped
-from wsgi_gauntlet.harness.load.vanishing import DECLARED, Place, Vanishing
+from wsgi_gauntlet.harness.load.clients.slowlink import Dropped
+from wsgi_gauntlet.harness.load.clients.vanishing import DECLARED, Place, Vanishing
 
 from .living import lived
 

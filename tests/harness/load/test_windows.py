@@ -2,8 +2,8 @@
 
 import pytest
 
-from wsgi_gauntlet.harness.load.sampler import Usage
-from wsgi_gauntlet.harness.load.windows import windows
+from wsgi_gauntlet.harness.load.judging.windows import windows
+from wsgi_gauntlet.harness.load.looking.sampler import Usage
 from wsgi_gauntlet.harness.model import Outcome, Sample
 
 

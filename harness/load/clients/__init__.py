@@ -1,0 +1,1 @@
+"""Clients other than the healthy users: slow ones, those that come once, those that vanish."""

@@ -1,0 +1,1 @@
+"""From what was measured to grades, sentences and doubts. Values in, values out."""

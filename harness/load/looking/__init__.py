@@ -1,0 +1,1 @@
+"""What is seen of a server while it is under load, and after."""

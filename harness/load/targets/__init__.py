@@ -1,0 +1,1 @@
+"""Servers that someone else started, and the proof that they may be loaded."""

@@ -1,0 +1,151 @@
+"""The proof that a server which somebody else started may be loaded, and the only way to an address off this machine.
+
+    we   GET {mount}/proof?c=<32 random bytes, hex>
+    it   200   wsgi-gauntlet proof <HMAC-SHA256 of the challenge under the token, hex>
+
+The token itself never travels. An answer from before is of no use, an echo is none, and a redirect is not followed. No
+option turns this off. It does not show what stands between: a proxy in front of the reference app is loaded with it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import re
+import secrets
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+
+from ...address import Address
+from ...errors import TargetRefused
+from ...response import Response
+from ..clients.link import Link
+from .target import Target
+
+PATIENCE = 5.0
+"""Seconds in which a target must prove itself; nobody loads it yet."""
+
+ADDRESSES = 8
+"""Addresses of one name that are asked at most."""
+
+_PROOF = re.compile(rb"wsgi-gauntlet proof ([0-9a-f]{64})\n?")
+_ELSEWHERE = b"this is the reference app of wsgi-gauntlet"
+_UNSET = b"wsgi-gauntlet proof refused: GAUNTLET_TOKEN is not set"
+
+
+@dataclass(frozen=True)
+class Proven(Address):
+    """The address of a target that proved itself. Made in this module alone; `named` is what requests call the host."""
+
+    named: str = ""
+
+    @property
+    def authority(self) -> str:
+        """What belongs into the Host header."""
+        return self.named or super().authority
+
+
+class Silent(TargetRefused):
+    """The target took the connection or the question and answered nothing in time."""
+
+
+def told_again(address: dict[str, Any]) -> Address:
+    """Return the address whose fields another process of this run has told, after it was proved there."""
+    return Proven(**address) if "named" in address else Address(**address)
+
+
+def require_token(token: str) -> str:
+    """Return `token`. Raises TargetRefused where there is none."""
+    if not token:
+        raise TargetRefused(
+            "a server that somebody else started is loaded only if it proves that it serves the reference app with "
+            "your token: give that with --token or in GAUNTLET_TOKEN"
+        )
+    return token
+
+
+async def find(target: Target, token: str) -> Proven:
+    """Return the first address of `target` that proves itself; its name is resolved this once and never again.
+
+    Raises TargetRefused with the reason, of each address where there are several; OutOfResources.
+    """
+    require_token(token)
+    reasons: list[tuple[Address, str]] = []
+    for address in await _addresses(target):
+        try:
+            return await prove(address, target, token)
+        except TargetRefused as refused:
+            reasons.append((address, str(refused)))
+    if len({reason for _, reason in reasons}) == 1:
+        raise TargetRefused(f"{target}: {reasons[0][1]}")
+    told = "; ".join(f"{address.host}: {reason}" for address, reason in reasons)
+    raise TargetRefused(f"{target}: none of its addresses proved itself ({told})")
+
+
+async def prove(address: Address, target: Target, token: str) -> Proven:
+    """Return `address` as one that may be loaded, once it has proved itself. Raises TargetRefused with the reason."""
+    named = Proven(address.host, address.port, address.path, named=target.authority)
+    challenge = secrets.token_hex(32)
+    require_proof(await _asked(named, f"{target.mount}/proof?c={challenge}"), challenge, token)
+    return named
+
+
+def expected(challenge: str, token: str) -> str:
+    """Return what proves knowledge of `token` (see suites/apps/proof.py, the other end)."""
+    return hmac.new(os.fsencode(token), b"wsgi-gauntlet proof " + challenge.encode("ascii"), "sha256").hexdigest()
+
+
+def require_proof(answer: Response, challenge: str, token: str) -> None:
+    """Raise TargetRefused, with what came instead, unless `answer` proves knowledge of `token`."""
+    if answer.status is not None and 300 <= answer.status < 400:
+        to = next((value for name, value in answer.headers if name.lower() == b"location"), b"")
+        where = f" to {to[:200].decode('latin-1')!a}" if to else ""
+        raise TargetRefused(
+            f"it answers with a redirect{where} ({answer.status}), which is not followed: name that server"
+        )
+    if answer.status == 403 and answer.body.startswith(_UNSET):
+        raise TargetRefused("it serves the reference app without a token: start it with GAUNTLET_TOKEN set to yours")
+    if answer.status == 404 and answer.body.startswith(_ELSEWHERE):
+        raise TargetRefused("it is the reference app, but not below this path: write the prefix that leads to it")
+    found = _PROOF.fullmatch(answer.body) if answer.status == 200 and answer.complete else None
+    if found is None:
+        came = f"{answer.describe()} {answer.body[:40]!r}" if answer.body else answer.describe()
+        raise TargetRefused(
+            f"it is not the reference app ({came} came where the proof should): deploy "
+            "wsgi_gauntlet.suites.apps.deployed:application there, or what `wsgi-gauntlet target-app` prints"
+        )
+    if not hmac.compare_digest(found[1], expected(challenge, token).encode("ascii")):
+        raise TargetRefused("it serves the reference app with another token than yours")
+
+
+async def _asked(address: Address, path: str) -> Response:
+    request = f"GET {path} HTTP/1.1\r\nHost: {address.authority}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+    try:
+        with trio.fail_after(PATIENCE):
+            link = await Link.open(address)
+            try:
+                return await link.ask(request.encode("ascii"))
+            finally:
+                link.close()
+    except trio.TooSlowError:
+        raise Silent(f"it did not answer within {PATIENCE:g} s") from None
+    except OSError as error:
+        said = os.strerror(error.errno) if error.errno else str(error)
+        raise TargetRefused(f"it cannot be reached: {said}") from None
+
+
+async def _addresses(target: Target) -> list[Address]:
+    if target.path:
+        return [Address(path=target.path)]
+    try:
+        with trio.fail_after(PATIENCE):
+            found = await trio.socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    except trio.TooSlowError:
+        raise TargetRefused(f"{target}: looking up {target.host} took more than {PATIENCE:g} s") from None
+    except (OSError, UnicodeError) as error:
+        raise TargetRefused(f"{target}: {target.host} is the name of no host ({error})") from None
+    hosts = dict.fromkeys(str(place[4][0]) for place in found)
+    return [Address(host=each, port=target.port) for each in hosts][:ADDRESSES]
