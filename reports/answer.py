@@ -164,14 +164,18 @@ def _others(results: Results) -> list[Sentence]:
         if each.grade is not Grade.IMMUNE:
             harmed[each.server].append(each)
     parts = []
-    for server, found in sorted(harmed.items(), key=lambda each: len(each[1])):
-        told = [f"{each.grade} in {each.scenario}" for each in found]
-        parts.append(f"{server} {several(told) if len(told) <= LISTED else f'is harmed in {len(told)} scenarios'}")
-    tried = {each.server: each.scenario for each in cells}
-    sound = [name for name in tried if name not in harmed]
+    number = len({each.scenario for each in cells})
+    ordered = sorted(harmed.items(), key=lambda each: len(each[1]))
+    if len(ordered) > LISTED:
+        counts = several([f"{server} in {len(found)}" for server, found in ordered])
+        parts.append(f"of {counted(number, 'scenario')} without a search for N* users are harmed with {counts}")
+    else:
+        for server, found in ordered:
+            told = [f"{each.grade} in {each.scenario}" for each in found]
+            parts.append(f"{server} {several(told) if len(told) <= LISTED else f'is harmed in {len(told)} scenarios'}")
+    sound = [name for name in dict.fromkeys(each.server for each in cells) if name not in harmed]
     if sound:
         verb = "stand" if len(sound) > 1 else "stands"
-        number = len({each.scenario for each in cells})
         parts.insert(0, f"{several(sound)} {verb} {'the other scenario' if number == 1 else f'all {number} others'}")
     return [Sentence("Also", f"{'; '.join(parts)}.")] if parts else []
 

@@ -88,6 +88,10 @@ def test_scenarios_without_a_search_have_their_sentence() -> None:
     )
     assert _text(results, "Also") == ("b stands all 4 others; a degrades in reload; c is harmed in 4 scenarios.")
     assert _text(_loads(("a", "reload", Grade.DEGRADES)), "Also") == "a degrades in reload."
+    many = _loads(*((name, "reload", Grade.DEGRADES) for name in "abcd"))
+    assert _text(many, "Also") == (
+        "of 1 scenario without a search for N* users are harmed with a in 1, b in 1, c in 1 and d in 1."
+    )
 
 
 def test_mere_figures_are_a_finding() -> None:
