@@ -8,6 +8,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from wsgi_gauntlet.harness.load.judging import grading
+from wsgi_gauntlet.harness.load.lanes import lane_result
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
@@ -16,3 +19,13 @@ def folder() -> Iterator[Path]:
         for each in ("scratch", "logs"):
             Path(name, each).mkdir()
         yield Path(name)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let requests go out late: for tests that count what is lost, left or replaced, while other tests take the cores.
+
+    Where a test is about latencies the generator must be as punctual as for users.
+    """
+    monkeypatch.setattr(grading, "LATE", 1.0)
+    monkeypatch.setattr(lane_result, "LATENESS", 1.0)

@@ -9,7 +9,6 @@ import trio
 
 from wsgi_gauntlet.harness import discover
 from wsgi_gauntlet.harness.load.arena import Arena
-from wsgi_gauntlet.harness.load.judging import grading
 from wsgi_gauntlet.harness.model import Grade, Load, Outcome
 
 from ..flawed.adapter import plan
@@ -17,15 +16,9 @@ from ..needed import installed
 from .launching import alive
 from .proving import proved
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("unhurried")]
 
 SHORT = {"baseline": 0.5, "duration": 0.5, "killed": 0.8}
-
-
-@pytest.fixture(autouse=True)
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let requests go out late: who takes over is proved here, and a worker that spins leaves no core to the others."""
-    monkeypatch.setattr(grading, "LATE", 1.0)
 
 
 def figures(cell: Load) -> dict[str, float | None]:
