@@ -220,7 +220,8 @@ class Cell(pytest.Item):
             self._hooks.pool.ready(self._plan, self._case)
         except Unsupported as reason:
             self.user_properties[:] = [(VERDICT, str(Verdict.UNSUPPORTED))]
-            pytest.skip(f"unsupported: {reason}")  # pytest's word for the verdict; the reason names what is lacking
+            # Not a test left out but a verdict: the server has no way to do it. pytest has no other word for that.
+            pytest.skip(f"unsupported: {reason}")
         except GauntletError as trouble:
             self.user_properties[:] = [(VERDICT, str(Verdict.ERROR))]
             raise NotJudged(str(trouble)) from None
@@ -244,7 +245,8 @@ class Cell(pytest.Item):
             case Verdict.ERROR:
                 raise NotJudged(f"no verdict, for a reason that is not the server's fault: {said}")
             case Verdict.SKIPPED | Verdict.UNSUPPORTED:
-                pytest.skip(f"{check.verdict}: {said}")  # not judged is neither passed nor failed
+                # Verdicts, too: what was not judged has neither passed nor failed, and must not count as either.
+                pytest.skip(f"{check.verdict}: {said}")
         if self._excused(check) or self._fails(check):
             raise Blamed(discover.cell_words().failure(check, self._case.info()))
 
