@@ -20,6 +20,7 @@ import msgspec
 from ..errors import Unsupported
 from ..model import GeneratorHealth, Grade, Load, Measure, Phase
 from ..stats import slowdown
+from .again import once_more_if_late
 from .arena import Arena
 from .clients.personas import Persona, Silent
 from .cohort import Visit
@@ -29,9 +30,6 @@ from .judging.grading import collapsed, grade
 if TYPE_CHECKING:
     from ..catalog import Scenario
     from ..launch import Running
-
-ROUNDS = 2
-"""Tries at a round in which the generator keeps up, as in a siege."""
 
 ORDER = (Grade.IMMUNE, Grade.DEGRADES, Grade.COLLAPSES, Grade.WEDGED)
 """From good to bad."""
@@ -81,14 +79,7 @@ async def disturb(
     `persona` is for disturbances that let a crowd come, `per_second` of them. A round in which the generator was late
     is thrown away, and there is one more. Raises what launching raises.
     """
-    for name in arena.parameters:
-        arena.number(name)
-    for _ in range(ROUNDS):
-        cell = await _round(arena, scenario, make(), visit, persona)
-        if cell.grade is not Grade.INVALID:
-            break
-        arena.progress(0.0, "the generator was late; once more")
-    return cell
+    return await once_more_if_late(arena, lambda: _round(arena, scenario, make(), visit, persona))
 
 
 async def _round(

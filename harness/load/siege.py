@@ -9,13 +9,14 @@ seconds for each number tried, `budget` seconds in all.
 from __future__ import annotations
 
 import resource
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import Unsupported
 from ..model import Grade, Load, Measure, Phase, Reaped, Step
 from ..stats import slowdown
+from .again import once_more_if_late
 from .arena import Arena
 from .clients.personas import Persona
 from .clients.room import Room, room_at_most
@@ -37,15 +38,35 @@ NOFILE = resource.RLIMIT_NOFILE
 DOUBTFUL = 0.9
 """Goodput above which a collapse rests on one or two late answers, and the number is tried a second time."""
 
-ROUNDS = 2
-"""Tries at a round in which the generator keeps up: another program's burst of work passes."""
-
 PATIENT = 10.0
 """Seconds: a shorter phase ends as soon as the server is sure to have collapsed, a longer one looks on, to see how and
 when the server frees itself; the first to do so, gunicorn, takes 30 s."""
 
 CONNECTIONS = 2
 """Connections that one slow client has at most."""
+
+SMOKE: Mapping[str, float] = {
+    "duration": 2.5,
+    "rate": 20,
+    "baseline": 1.2,
+    "recovery": 3,
+    "per_second": 500,
+    "probe": 0.4,
+}
+"""What sieges have in common in smoke runs; each adds its own, and what it has otherwise."""
+
+FULL: Mapping[str, float] = {
+    "clients": 2048,
+    "duration": 45,
+    "rate": 20,
+    "baseline": 10,
+    "recovery": 60,
+    "per_second": 50,
+    "probe": 5,
+    "budget": 600,
+    "reaping": 150,
+}
+"""The same for full runs."""
 
 Look = Callable[[Course], Awaitable[Sequence[Measure]]]
 """What a scenario finds out for itself while all of the slow clients are there."""
@@ -84,15 +105,10 @@ async def besiege(
     open. `look` is called at the end of the phase under slow clients, for measures of the scenario's own. A round in
     which the generator was late is thrown away, and there is one more. Raises what launching raises.
     """
-    for name in arena.parameters:
-        arena.number(name)
     room = room_at_most(arena.count("clients"), CONNECTIONS)
-    for _ in range(ROUNDS):
-        cell = await _round(arena, scenario, persona, note, visit, room, searching=searching, look=look)
-        if cell.grade is not Grade.INVALID:
-            break
-        arena.progress(0.0, "the generator was late; once more")
-    return cell
+    return await once_more_if_late(
+        arena, lambda: _round(arena, scenario, persona, note, visit, room, searching=searching, look=look)
+    )
 
 
 async def _round(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...harness.catalog import scenario
+from ...harness.load import siege
 from ...harness.load.arena import Arena
 from ...harness.load.clients.hoarder import Hoarder
 from ...harness.load.course import Course
@@ -16,28 +17,8 @@ from ...harness.model import Load, Measure
 
 @scenario(
     "Idle connections, more than the server has a limit for",
-    smoke={
-        "clients": 600,
-        "duration": 2.5,
-        "rate": 20,
-        "baseline": 1.2,
-        "recovery": 3,
-        "per_second": 600,
-        "probe": 0.4,
-        "budget": 5,
-        "reaping": 5,
-    },
-    full={
-        "clients": 2048,
-        "duration": 45,
-        "rate": 20,
-        "baseline": 10,
-        "recovery": 60,
-        "per_second": 50,
-        "probe": 5,
-        "budget": 600,
-        "reaping": 150,
-    },
+    smoke={**siege.SMOKE, "clients": 600, "per_second": 600, "budget": 5, "reaping": 5},
+    full=siege.FULL,
 )
 async def idle_hoard(arena: Arena) -> Load:
     """Each client asks for one page over a connection that is to be kept alive, reads it, and is silent.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...harness.catalog import scenario
+from ...harness.load.again import once_more_if_late
 from ...harness.load.arena import Arena
 from ...harness.load.judging.grading import NOTICED, seconds, told
 from ...harness.load.pacing import Ramp
@@ -32,6 +33,10 @@ async def ramp(arena: Arena) -> Load:
     good server goes on to answer as many as it can past it; a bad one answers fewer and fewer. What is capacity is
     estimated first on the same server; `rate`, where given, is the rate at the ramp's end instead.
     """
+    return await once_more_if_late(arena, lambda: _round(arena))
+
+
+async def _round(arena: Arena) -> Load:
     duration = arena.number("duration")
     trouble = ""
     note: list[str] = []
@@ -83,11 +88,9 @@ async def _last(arena: Arena, b: Bench, note: list[str], measures: list[Measure]
     """Return the rate at the ramp's end."""
     if "rate" in arena.parameters:
         return arena.number("rate")
-    arena.progress(0.0, "estimating capacity")
-    found = await b.estimate(arena.number("estimate"))
-    note.append(f"Capacity was taken to be {found.words}.")
-    measures.append(Measure("capacity, estimated", found.rate, "requests/s"))
-    return BEYOND * found.rate
+    capacity = await b.assume(note)
+    measures.append(Measure("capacity, estimated", capacity, "requests/s"))
+    return BEYOND * capacity
 
 
 def _knee(rate: float, last: float, *, reached: bool) -> Measure:

@@ -8,9 +8,10 @@ import trio
 
 from ...harness.catalog import scenario
 from ...harness.errors import Unsupported
+from ...harness.load.again import once_more_if_late
 from ...harness.load.arena import Arena
 from ...harness.load.clients.upload import UploadEnd
-from ...harness.load.disturbance import ORDER, ROUNDS, unfit
+from ...harness.load.disturbance import ORDER, unfit
 from ...harness.load.judging.grading import NOTICED, grade, seconds
 from ...harness.load.judging.lost import Lost, lost
 from ...harness.load.looking.roll_call import RollCall
@@ -61,16 +62,9 @@ async def reload(arena: Arena) -> Load:
     and started again on the same port, as its operator would. Nothing is to be lost: requests that are refused, cut
     off, answered wrongly or not at all are counted, each kind for itself.
     """
-    for name in arena.parameters:
-        arena.number(name)
     if not arena.started_here:
         raise Unsupported("someone else started this server, and nobody here may reload it")
-    for _ in range(ROUNDS):
-        cell = await _round(arena)
-        if cell.grade is not Grade.INVALID:
-            break
-        arena.progress(0.0, "the generator was late; once more")
-    return cell
+    return await once_more_if_late(arena, lambda: _round(arena))
 
 
 async def _round(arena: Arena) -> Load:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ...harness.catalog import scenario
+from ...harness.load import siege
 from ...harness.load.arena import Arena
 from ...harness.load.clients.dripped_body import DrippedBody, Framing
 from ...harness.load.judging.telling import tell_slow_clients
@@ -17,34 +18,8 @@ from ...harness.model import Load
 if TYPE_CHECKING:
     from ...harness.catalog import Scenario
 
-SMOKE = {
-    "clients": 64,
-    "duration": 2.5,
-    "rate": 20,
-    "baseline": 1.2,
-    "recovery": 3,
-    "per_second": 500,
-    "probe": 0.4,
-    "budget": 5,
-    "reaping": 5,
-    "size": 4096,
-    "bytes": 32,
-    "interval": 1,
-}
-FULL = {
-    "clients": 2048,
-    "duration": 45,
-    "rate": 20,
-    "baseline": 10,
-    "recovery": 60,
-    "per_second": 50,
-    "probe": 5,
-    "budget": 600,
-    "reaping": 150,
-    "size": 1 << 20,
-    "bytes": 32,
-    "interval": 10,
-}
+SMOKE = {**siege.SMOKE, "clients": 64, "budget": 5, "reaping": 5, "size": 4096, "bytes": 32, "interval": 1}
+FULL = {**siege.FULL, "size": 1 << 20, "bytes": 32, "interval": 10}
 
 
 @scenario("Slow body of a declared length", smoke=SMOKE, full=FULL)

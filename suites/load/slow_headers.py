@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...harness.catalog import scenario
+from ...harness.load import siege
 from ...harness.load.arena import Arena
 from ...harness.load.clients.personas import DrippedHead, DrippedLines, FirstByte, Silent
 from ...harness.load.judging.telling import tell_slow_clients
 from ...harness.load.siege import besiege
 from ...harness.model import Load
 
-SMOKE: dict[str, Any] = {
-    "clients": 256,
-    "duration": 2.5,
-    "rate": 20,
-    "baseline": 1.2,
-    "recovery": 3,
-    "per_second": 500,
-    "probe": 0.4,
-    "budget": 6,
-    "reaping": 8,
-}
-
-FULL: dict[str, Any] = {
-    "clients": 2048,
-    "duration": 45,
-    "rate": 20,
-    "baseline": 10,
-    "recovery": 60,
-    "per_second": 50,
-    "probe": 5,
-    "budget": 600,
-    "reaping": 150,
-}
+SMOKE = {**siege.SMOKE, "clients": 256, "budget": 6, "reaping": 8}
 
 
-@scenario("Silent connections", smoke=SMOKE, full=FULL)
+@scenario("Silent connections", smoke=SMOKE, full=siege.FULL)
 async def silent(arena: Arena) -> Load:
     """Clients connect and send nothing, as browsers do ahead of need and phones that have lost their network.
 
@@ -46,7 +23,7 @@ async def silent(arena: Arena) -> Load:
     return await besiege(arena, silent, lambda _running: Silent(), tell_slow_clients)
 
 
-@scenario("One byte of a request, then nothing", smoke=SMOKE, full=FULL)
+@scenario("One byte of a request, then nothing", smoke=SMOKE, full=siege.FULL)
 async def first_byte(arena: Arena) -> Load:
     """Clients send the first byte of a request and nothing more.
 
@@ -61,7 +38,7 @@ async def first_byte(arena: Arena) -> Load:
     )
 
 
-@scenario("Slow headers, a line at a time", smoke={**SMOKE, "interval": 1}, full={**FULL, "interval": 10})
+@scenario("Slow headers, a line at a time", smoke={**SMOKE, "interval": 1}, full={**siege.FULL, "interval": 10})
 async def line(arena: Arena) -> Load:
     """Clients send a request's head a line at a time and never come to the empty one that ends it.
 
@@ -75,7 +52,7 @@ async def line(arena: Arena) -> Load:
     )
 
 
-@scenario("Slow headers, a byte at a time", smoke={**SMOKE, "interval": 1}, full={**FULL, "interval": 10})
+@scenario("Slow headers, a byte at a time", smoke={**SMOKE, "interval": 1}, full={**siege.FULL, "interval": 10})
 async def byte(arena: Arena) -> Load:
     """Clients send a request's head one byte at a time and never come to its end.
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ...harness.catalog import scenario
+from ...harness.load import siege
 from ...harness.load.arena import Arena
 from ...harness.load.clients.personas import SlowReader
 from ...harness.load.course import Course
@@ -23,11 +24,9 @@ SWALLOWED = 0.9
 @scenario(
     "Slow reading of a big answer",
     smoke={
+        **siege.SMOKE,
         "clients": 64,
-        "duration": 2.5,
-        "rate": 20,
         "baseline": 1.5,
-        "recovery": 3,
         "per_second": 60,
         "probe": 0.5,
         "budget": 10,
@@ -37,21 +36,7 @@ SWALLOWED = 0.9
         "bytes": 5,
         "window": 512,
     },
-    full={
-        "clients": 128,
-        "duration": 45,
-        "rate": 20,
-        "baseline": 10,
-        "recovery": 60,
-        "per_second": 50,
-        "probe": 5,
-        "budget": 600,
-        "reaping": 150,
-        "interval": 1,
-        "size": 16_000_000,
-        "bytes": 5,
-        "window": 1,
-    },
+    full={**siege.FULL, "clients": 128, "interval": 1, "size": 16_000_000, "bytes": 5, "window": 1},
 )
 async def slow_read(arena: Arena) -> Load:
     """Clients ask for a big answer and read five bytes of it a second, with a receive window that is nearly shut.

@@ -87,11 +87,9 @@ async def _loads(arena: Arena, b: Bench, told: list[str], measures: list[Measure
         rate = arena.number("rate")
         rates = {f"{rate:g}/s": rate}
     else:
-        arena.progress(0.0, "estimating capacity")
-        found = await b.estimate(arena.number("estimate"))
-        rates = {f"{share * 100:.0f} %": share * found.rate for share in SHARES}
-        told.append(f"Capacity was taken to be {found.words}.")
-        measures.append(Measure("capacity, estimated", found.rate, "requests/s"))
+        capacity = await b.assume(told)
+        rates = {f"{share * 100:.0f} %": share * capacity for share in SHARES}
+        measures.append(Measure("capacity, estimated", capacity, "requests/s"))
     return [(kind, name, rate) for name, rate in rates.items() for kind in (UNIFORM, POISSON)]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ...harness.catalog import scenario
+from ...harness.load.again import once_more_if_late
 from ...harness.load.arena import Arena
 from ...harness.load.judging.grading import FEWEST, NOTICED, STEADY
 from ...harness.load.pacing import Steps
 from ...harness.load.question import NotChecked
 from ...harness.load.rates.backlog import left, recovered, waiting
-from ...harness.load.rates.bench import Bench, bench
+from ...harness.load.rates.bench import bench
 from ...harness.load.rates.capacity import a_second
 from ...harness.load.rates.stretch import stretch
 from ...harness.load.rates.surging import LOW, PEAK, Surge, grade_surge
@@ -50,6 +51,10 @@ async def surge(arena: Arena) -> Load:
     longest queue, and the seconds after the surge until users are well served for 3 s. What is capacity is estimated
     first on the same server; `rate`, where given, is the rate before and after, and the surge is 15 times that.
     """
+    return await once_more_if_late(arena, lambda: _round(arena))
+
+
+async def _round(arena: Arena) -> Load:
     trouble = ""
     note: list[str] = []
     measures: list[Measure] = []
@@ -58,7 +63,7 @@ async def surge(arena: Arena) -> Load:
     mark, back, goodput = Grade.ERROR, None, None
     async with bench(arena) as b:
         try:
-            capacity = await _capacity(arena, b, note)
+            capacity = arena.number("rate") / LOW if "rate" in arena.parameters else await b.assume(note)
             low, high = LOW * capacity, PEAK * capacity
             length, patience = arena.number("duration"), arena.number("recovery")
             before = max(arena.number("baseline"), min(2 * FEWEST / low, LONGEST))
@@ -109,12 +114,3 @@ async def surge(arena: Arena) -> Load:
         artefacts=b.artefacts(),
         note=" ".join(filter(None, (trouble, *note))),
     )
-
-
-async def _capacity(arena: Arena, b: Bench, note: list[str]) -> float:
-    if "rate" in arena.parameters:
-        return arena.number("rate") / LOW
-    arena.progress(0.0, "estimating capacity")
-    found = await b.estimate(arena.number("estimate"))
-    note.append(f"Capacity was taken to be {found.words}.")
-    return found.rate

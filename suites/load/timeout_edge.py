@@ -10,6 +10,7 @@ import trio
 from ...harness.catalog import scenario
 from ...harness.errors import ServerDidNotStart
 from ...harness.launch import Plan
+from ...harness.load.again import once_more_if_late
 from ...harness.load.arena import Arena
 from ...harness.load.hurried import hurried
 from ...harness.load.judging.edges import (
@@ -35,9 +36,6 @@ CLIENTS = len(Place) * len(GAPS)
 ALL_THERE = 1.5
 """Seconds in which all clients must have come as far as to stop: who waits in a queue meets another time-out."""
 
-ROUNDS = 2
-"""Tries at a round in which no client of ours is late."""
-
 Found = tuple[Sequence[Edge], Mapping[Place, float | None], Mapping[Place, float]]
 """The clients, the time-outs that are configured, and for how many seconds was looked at each place."""
 
@@ -54,14 +52,13 @@ async def timeout_edge(arena: Arena) -> Load:
     a server's time-outs can be set they are made as short as `timeout`, in seconds; those that are not known are looked
     for within the `duration`.
     """
-    for name in arena.parameters:
-        arena.number(name)
     usual = arena.plan
-    for _ in range(ROUNDS):
-        edges, timeouts, looked = await _found(arena, usual)
-        why = late(edges, timeouts)
-        if not why:
-            break
+    return await once_more_if_late(arena, lambda: _round(arena, usual))
+
+
+async def _round(arena: Arena, usual: Plan) -> Load:
+    edges, timeouts, looked = await _found(arena, usual)
+    why = late(edges, timeouts)
     seen: list[Patience] = []
     rows: list[Measure] = []
     for place in Place:

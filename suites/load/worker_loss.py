@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from ...harness.catalog import scenario
 from ...harness.errors import Unsupported
+from ...harness.load.again import once_more_if_late
 from ...harness.load.arena import Arena
 from ...harness.load.clients.personas import Silent
 from ...harness.load.cohort import Visit
 from ...harness.load.course import Course, course
-from ...harness.load.disturbance import ORDER, ROUNDS
+from ...harness.load.disturbance import ORDER
 from ...harness.load.judging.grading import grade, seconds, told
 from ...harness.load.losing import Loss, called, impatient, killed, occupied
 from ...harness.model import Grade, Load, Measure
@@ -46,17 +47,10 @@ async def worker_loss(arena: Arena) -> Load:
     started with a time-out of `timeout` seconds for their workers, unless the user has set one. How soon another
     process answers is seen by asking again and again who does.
     """
-    for name in arena.parameters:
-        arena.number(name)
     if not arena.started_here:
         raise Unsupported("someone else started this server, and nobody here may end one of its processes")
     arena.plan = impatient(arena.plan, arena.count("timeout"))
-    for _ in range(ROUNDS):
-        cell = await _round(arena)
-        if cell.grade is not Grade.INVALID:
-            break
-        arena.progress(0.0, "the generator was late; once more")
-    return cell
+    return await once_more_if_late(arena, lambda: _round(arena))
 
 
 async def _round(arena: Arena) -> Load:

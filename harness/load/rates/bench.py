@@ -148,6 +148,16 @@ class Bench:
             f"{best.seconds:.1f} s",
         )
 
+    async def assume(self, told: list[str]) -> float:
+        """Return a capacity in requests per second to work with, and add to `told` how it was had.
+
+        The parameter `estimate` is the seconds of its closed loops. Raises as `offer` does.
+        """
+        self.arena.progress(0.0, "estimating capacity")
+        found = await self.estimate(self.arena.number("estimate"))
+        told.append(f"Capacity was taken to be {found.words}.")
+        return found.rate
+
     def started(self, found: LaneResult) -> float:
         """Return the seconds into the scenario at which the lane began."""
         return self.arena.elapsed - (time.monotonic() - found.began)

@@ -1,0 +1,26 @@
+"""A round in which the generator itself was late says nothing of the server: it is thrown away, once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from ..model import Grade, Load
+from .arena import Arena
+
+ROUNDS = 2
+"""Tries at a round in which the generator keeps up: another program's burst of work passes."""
+
+
+async def once_more_if_late(arena: Arena, once: Callable[[], Awaitable[Load]]) -> Load:
+    """Return the cell that `once` makes, or the one of its second round where the first was invalid.
+
+    Raises BadConfiguration for a parameter that is no number, before anything is started, and what `once` raises.
+    """
+    for name in arena.parameters:
+        arena.number(name)
+    for _ in range(ROUNDS):
+        cell = await once()
+        if cell.grade is not Grade.INVALID:
+            break
+        arena.progress(0.0, "the generator was late; once more")
+    return cell
