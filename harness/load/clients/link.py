@@ -49,9 +49,7 @@ class Link:
     async def ask(self, request: bytes) -> Response:
         """Send `request` and return its answer, however it ended. Raises OSError where sending fails."""
         parser = ResponseParser()
-        left = memoryview(request)
-        while left:
-            left = left[await self._plain.send(left) :]
+        await send_all(self._plain, request)
         while not parser.done:
             try:
                 data = await self._plain.recv(PIECE)
@@ -73,6 +71,13 @@ class Link:
     def close(self) -> None:
         """Close it at once; again is harmless."""
         self._plain.close()
+
+
+async def send_all(plain: trio.socket.SocketType, data: bytes | memoryview) -> None:
+    """Send all of `data`. Raises OSError."""
+    left = memoryview(data)
+    while left:
+        left = left[await plain.send(left) :]
 
 
 def readable(descriptor: int) -> bool:

@@ -13,7 +13,7 @@ import trio
 
 from ...address import Address
 from ...response import Ending, Response, ResponseParser
-from .link import connect, plain_socket, readable
+from .link import connect, plain_socket, readable, send_all
 
 PIECE = 64 * 1024
 """Bytes that are sent or asked for at once."""
@@ -100,12 +100,12 @@ async def upload(
         answer = StreamedAnswer(body.extend)
         began = trio.current_time()
         try:
-            await _send(plain, memoryview(head.encode("latin-1")))
+            await send_all(plain, head.encode("latin-1"))
             sent = 0
             for piece in pieces(size):
                 if readable(plain.fileno()):
                     break
-                await _send(plain, piece)
+                await send_all(plain, piece)
                 sent += len(piece)
                 if throttle:
                     await trio.sleep_until(began + sent / throttle)
@@ -149,7 +149,7 @@ async def download(
 
     async def move(plain: trio.socket.SocketType) -> StreamedAnswer:
         answer = StreamedAnswer(found.update)
-        await _send(plain, memoryview(request.encode("latin-1")))
+        await send_all(plain, request.encode("latin-1"))
         await _read(plain, answer, throttle)
         return answer
 
@@ -185,11 +185,6 @@ async def _transfer(
         except OSError as error:
             what = str(error)
     return Transfer(direction, size, trio.current_time() - began, found, what)
-
-
-async def _send(plain: trio.socket.SocketType, data: memoryview) -> None:
-    while data:
-        data = data[await plain.send(data) :]
 
 
 async def _read(plain: trio.socket.SocketType, answer: StreamedAnswer, throttle: float | None = None) -> None:

@@ -11,7 +11,7 @@ import trio
 
 from ...address import Address
 from ...response import Ending, Response, ResponseParser
-from .link import connect, plain_socket
+from .link import connect, plain_socket, send_all
 
 PIECE = 512
 """Bytes that go out at a time."""
@@ -85,11 +85,11 @@ async def upload(
         async def send() -> None:
             nonlocal early, reset
             try:
-                await _all(plain, head)
+                await send_all(plain, head)
                 for number in range(pieces):
                     if number:
                         await trio.sleep(INTERVAL)
-                    await _all(plain, body[number * PIECE : (number + 1) * PIECE])
+                    await send_all(plain, body[number * PIECE : (number + 1) * PIECE])
                     if not number:
                         begun.set()
                 early = False
@@ -108,12 +108,6 @@ async def upload(
     if reset and ending is Ending.EOF:
         ending = Ending.RESET
     return _uploaded(parser.response(), ending, body, trio.current_time() - began, early=early)
-
-
-async def _all(plain: trio.socket.SocketType, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[await plain.send(left) :]
 
 
 async def _hear(plain: trio.socket.SocketType, parser: ResponseParser) -> Ending:

@@ -22,6 +22,7 @@ import sys
 import time
 from array import array
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NoReturn
@@ -96,19 +97,8 @@ async def closed_loops(
             warm_up=warm_up,
             timeout=timeout,
         )
-    orders = [
-        Order(
-            dataclasses.asdict(address),
-            request,
-            body,
-            status,
-            connections=share,
-            timeout=timeout,
-            seconds=seconds,
-            warm_up=warm_up,
-        )
-        for share in shares
-    ]
+    order = partial(Order, dataclasses.asdict(address), request, body, status, timeout=timeout)
+    orders = [order(connections=share, seconds=seconds, warm_up=warm_up) for share in shares]
     return merged(await _side_by_side(orders, warm_up + seconds + timeout))
 
 
@@ -148,17 +138,9 @@ async def open_loops(
             window=window,
         )
     else:
+        order = partial(Order, dataclasses.asdict(address), request, body, status, timeout=timeout, window=window)
         orders = [
-            Order(
-                dataclasses.asdict(address),
-                request,
-                body,
-                status,
-                connections=share,
-                timeout=timeout,
-                schedule=packed(islice(times, number, None, len(shares))),
-                window=window,
-            )
+            order(connections=share, schedule=packed(islice(times, number, None, len(shares))))
             for number, share in enumerate(shares)
         ]
         found = merged(await _side_by_side(orders, seconds + 2 * timeout))

@@ -13,7 +13,7 @@ from ...answer import Ending, Response
 from ...model import Measure
 from ...response import ResponseParser
 from ..clients.dripped_body import Framing, upload_body, upload_head
-from ..clients.link import PIECE, connect, plain_socket
+from ..clients.link import PIECE, connect, plain_socket, send_all
 
 HELD = 0.5
 """Seconds that the body is held back."""
@@ -62,21 +62,15 @@ async def _withheld(
     plain: trio.socket.SocketType, address: Address, reference: str, framing: Framing
 ) -> tuple[Response, bool]:
     parser = ResponseParser()
-    await _send(plain, upload_head(f"{reference}/sink", address.authority, framing, SIZE))
+    await send_all(plain, upload_head(f"{reference}/sink", address.authority, framing, SIZE))
     with trio.move_on_after(HELD):
         await _read(plain, parser)
     ahead = parser.done
     if not ahead:
-        await _send(plain, b"".join(upload_body(framing, SIZE, SIZE)))
+        await send_all(plain, b"".join(upload_body(framing, SIZE, SIZE)))
         with trio.move_on_after(PATIENCE):
             await _read(plain, parser)
     return parser.response(), ahead
-
-
-async def _send(plain: trio.socket.SocketType, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[await plain.send(left) :]
 
 
 async def _read(plain: trio.socket.SocketType, parser: ResponseParser) -> None:
