@@ -1,7 +1,7 @@
 """Clients that come once, against servers inside the test."""
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -15,6 +15,8 @@ from wsgi_gauntlet.harness.load.clients.drive import Drive
 from wsgi_gauntlet.harness.load.pacing import Uniform
 from wsgi_gauntlet.harness.load.question import ReferencePage
 
+from .listening import listening
+
 Serving = Callable[..., object]
 
 
@@ -24,19 +26,6 @@ async def churn(address: Address) -> AsyncIterator[Churn]:
         drive = Drive()
         nursery.start_soon(drive.run)
         yield Churn(address, ReferencePage(), drive)
-        nursery.cancel_scope.cancel()
-
-
-@asynccontextmanager
-async def listening(handler: Callable[[trio.SocketStream], Awaitable[None]]) -> AsyncIterator[Address]:
-    async def handle(stream: trio.SocketStream) -> None:
-        async with stream:
-            await handler(stream)
-
-    async with trio.open_nursery() as nursery:
-        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        nursery.start_soon(trio.serve_listeners, handle, listeners)
-        yield Address(port=listeners[0].socket.getsockname()[1])
         nursery.cancel_scope.cancel()
 
 

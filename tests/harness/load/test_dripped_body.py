@@ -6,8 +6,8 @@ import trio
 from wsgi_gauntlet.harness.load.clients.dripped_body import DrippedBody, Framing, upload_body
 from wsgi_gauntlet.harness.load.clients.slowlink import Dropped
 
+from .listening import Handler, listening
 from .living import lived
-from .test_personas import Handler, serving
 
 LENGTHS = [Framing.LENGTH, Framing.EXPECT]
 DONE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -48,7 +48,7 @@ async def test_a_body_drips_and_its_answer_is_read(framing: Framing) -> None:
         assert rest == whole
         await stream.send_all(DONE)
 
-    async with serving(handler) as address:
+    async with listening(handler) as address:
         life = await lived(persona(framing, interval=0.05), address)
     assert life.end is None
     assert len(pieces) >= 2
@@ -67,7 +67,7 @@ async def test_without_an_invitation_it_sends_after_a_moment(monkeypatch: pytest
             body += await stream.receive_some(4096)
         await stream.send_all(DONE)
 
-    async with serving(handler) as address:
+    async with listening(handler) as address:
         assert (await lived(persona(Framing.EXPECT), address)).end is None
 
 
@@ -80,7 +80,7 @@ async def test_one_invitation_too_many_is_no_answer() -> None:
             body += await stream.receive_some(4096)
         await stream.send_all(DONE)
 
-    async with serving(handler) as address:
+    async with listening(handler) as address:
         assert (await lived(persona(Framing.EXPECT), address)).end is None
 
 
@@ -99,14 +99,14 @@ async def test_a_final_answer_in_place_of_an_invitation_ends_it(answer: bytes, h
         if answer:
             await stream.send_all(answer)
 
-    async with serving(handler) as address:
+    async with listening(handler) as address:
         end = (await lived(persona(Framing.EXPECT), address)).end
     assert isinstance(end, Dropped)
     assert (end.how, end.said) == (how, said)
 
 
 async def dropped_after(framing: Framing, handler: Handler) -> Dropped:
-    async with serving(handler) as address:
+    async with listening(handler) as address:
         end = (await lived(persona(framing), address)).end
     assert isinstance(end, Dropped)
     return end
@@ -137,5 +137,5 @@ async def test_an_answer_may_end_with_the_connection() -> None:
             body += await stream.receive_some(4096)
         await stream.send_all(b"HTTP/1.0 200 OK\r\n\r\nok")
 
-    async with serving(handler) as address:
+    async with listening(handler) as address:
         assert (await lived(persona(Framing.LENGTH), address)).end is None

@@ -11,8 +11,8 @@ from wsgi_gauntlet.harness.load.looking import early_start as module
 from wsgi_gauntlet.harness.load.looking.early_start import early_start, told
 from wsgi_gauntlet.harness.response import ResponseParser
 
+from .listening import Handler, listening
 from .test_dripped_body import head_of
-from .test_personas import Handler, serving
 
 
 def answer(body: str, waited: str | None, status: str = "200 OK") -> bytes:
@@ -35,7 +35,7 @@ def sink(eager: bool) -> Handler:
 @pytest.mark.parametrize("eager", [True, False])
 async def test_a_body_held_back_tells_them_apart(eager: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HELD", 0.1)
-    async with serving(sink(eager)) as address:
+    async with listening(sink(eager)) as address:
         found = await early_start(address, "", Framing.LENGTH)
     assert found.value == float(eager)
 
@@ -45,7 +45,7 @@ async def test_an_answer_without_the_body_came_early() -> None:
         await head_of(stream)
         await stream.send_all(answer("0 abc", "0.000001"))
 
-    async with serving(handler) as address:
+    async with listening(handler) as address:
         found = await early_start(address, "", Framing.CHUNKED)
     assert (found.value, found.note) == (1.0, "the app was told of no body, and answered without it")
 
@@ -56,7 +56,7 @@ async def test_a_server_that_says_nothing_is_not_judged(monkeypatch: pytest.Monk
     async def handler(stream: trio.SocketStream) -> None:
         await head_of(stream)
 
-    async with serving(handler) as address:
+    async with listening(handler) as address:
         assert (await early_start(address, "", Framing.LENGTH)).value is None
     found = await early_start(address, "", Framing.LENGTH)  # nobody listens there now
     assert found.value is None

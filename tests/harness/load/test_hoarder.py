@@ -11,8 +11,9 @@ from wsgi_gauntlet.harness.load.clients.hoarder import Hoarder
 from wsgi_gauntlet.harness.load.clients.mixture import Mixture
 from wsgi_gauntlet.harness.load.clients.personas import FirstByte, Persona, Silent
 
+from .listening import Handler, listening
 from .test_dripped_body import head_of
-from .test_personas import Handler, answer, dropped, reset, serving
+from .test_personas import answer, dropped, reset
 
 HOARDER = Hoarder("/page?n=idle", "host:1")
 
@@ -77,7 +78,7 @@ async def test_a_crowd_has_equal_parts_however_often_some_are_dropped() -> None:
             await trio.sleep_forever()
 
     upload = DrippedBody("/sink", "h", 60, 100)
-    async with serving(handler) as address, trio.open_nursery() as nursery:
+    async with listening(handler) as address, trio.open_nursery() as nursery:
         crowd = Crowd(address, Mixture([HOARDER, upload]), nursery, per_second=1000)
         await crowd.become(8)
         with trio.fail_after(30):

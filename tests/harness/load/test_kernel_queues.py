@@ -8,7 +8,7 @@ import trio
 from wsgi_gauntlet.harness.load.looking import kernel_queues
 from wsgi_gauntlet.harness.load.looking.kernel_queues import held, taken
 
-from .test_personas import serving
+from .listening import listening
 
 TABLE = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -42,7 +42,7 @@ async def test_an_answer_that_nobody_reads_is_seen() -> None:
         full.set()
         await trio.sleep_forever()
 
-    async with serving(handler) as address, await trio.open_tcp_stream("127.0.0.1", address.port):
+    async with listening(handler) as address, await trio.open_tcp_stream("127.0.0.1", address.port):
         await full.wait()
         (found,) = await taken(address.port)
     assert 1000 < found < 50_000_000

@@ -10,7 +10,8 @@ from wsgi_gauntlet.harness.load.looking.newcomers import COUNT, Fate, measures, 
 from wsgi_gauntlet.harness.load.question import ReferencePage
 
 from .conftest import Toy, served
-from .test_personas import Handler, reset, serving
+from .listening import Handler, listening
+from .test_personas import reset
 
 
 async def unavailable(stream: trio.SocketStream) -> None:
@@ -31,7 +32,7 @@ async def silent(_stream: trio.SocketStream) -> None:
 )
 async def test_a_fate_for_each(handler: Handler, fate: Fate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.2 if fate is Fate.WAITING else 30)
-    async with serving(handler) as address:
+    async with listening(handler) as address:
         assert await newcomers(address, ReferencePage()) == {fate: COUNT}
 
 

@@ -10,6 +10,8 @@ from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.load.looking.open_answers import answers, counted
 from wsgi_gauntlet.harness.response import ResponseParser
 
+from .listening import listening
+
 
 @asynccontextmanager
 async def saying(*words: str) -> AsyncIterator[Address]:
@@ -25,11 +27,8 @@ async def saying(*words: str) -> AsyncIterator[Address]:
             asked += 1
             await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(said), said))
 
-    async with trio.open_nursery() as nursery:
-        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        nursery.start_soon(trio.serve_listeners, handle, listeners)
-        yield Address(port=listeners[0].socket.getsockname()[1])
-        nursery.cancel_scope.cancel()
+    async with listening(handle) as address:
+        yield address
 
 
 async def test_all_processes_count() -> None:

@@ -1,13 +1,10 @@
 """Slow clients against servers inside the test: what arrives, how slowly, and how each end is told apart."""
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.load.clients.personas import (
     BadWifi,
     DrippedHead,
@@ -19,22 +16,8 @@ from wsgi_gauntlet.harness.load.clients.personas import (
 )
 from wsgi_gauntlet.harness.load.clients.slowlink import Dropped
 
+from .listening import Handler, listening
 from .living import lived
-
-Handler = Callable[[trio.SocketStream], Awaitable[None]]
-
-
-@asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[Address]:
-    async def handle(stream: trio.SocketStream) -> None:
-        async with stream:
-            await handler(stream)
-
-    async with trio.open_nursery() as nursery:
-        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        nursery.start_soon(trio.serve_listeners, handle, listeners)
-        yield Address(port=listeners[0].socket.getsockname()[1])
-        nursery.cancel_scope.cancel()
 
 
 def reset(stream: trio.SocketStream) -> None:
@@ -43,7 +26,7 @@ def reset(stream: trio.SocketStream) -> None:
 
 async def dropped(handler: Handler, persona: Persona) -> Dropped:
     """Return how a server that does `handler` drops `persona`."""
-    async with serving(handler) as address:
+    async with listening(handler) as address:
         end = (await lived(persona, address)).end
     assert isinstance(end, Dropped)
     return end
@@ -180,7 +163,7 @@ async def test_a_phone_opens_page_after_page_and_keeps_a_spare_connection(close:
                 return
 
     phone = BadWifi("/page", "h", pieces=3, pause=0.01, speed=100_000, think=0.01)
-    async with serving(handler) as address:
+    async with listening(handler) as address:
         life = await lived(phone, address)
         assert isinstance(life.end, Dropped)
         # One spare connection; and one for each page, or one for all.

@@ -13,6 +13,8 @@ from wsgi_gauntlet.harness.model import Grade
 from wsgi_gauntlet.harness.response import ResponseParser
 from wsgi_gauntlet.suites.load.pipelining import judged, measured
 
+from .listening import listening
+
 NONCES = ("a-1", "a-2", "a-3")
 KNOWN = frozenset({*NONCES, "b-1"})
 SIZE = 50
@@ -39,11 +41,8 @@ async def serving(turn: Turn, keep: bool) -> AsyncIterator[Address]:
             if keep:
                 await stream.receive_some(1)
 
-    async with trio.open_nursery() as nursery:
-        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        nursery.start_soon(trio.serve_listeners, handle, listeners)
-        yield Address(port=listeners[0].socket.getsockname()[1])
-        nursery.cancel_scope.cancel()
+    async with listening(handle) as address:
+        yield address
 
 
 async def asked(turn: Turn, keep: bool = False, patience: float = 5) -> Pipelined:

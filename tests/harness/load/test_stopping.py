@@ -8,8 +8,9 @@ import trio
 from wsgi_gauntlet.harness.load.judging.edges import Edge, Place
 from wsgi_gauntlet.harness.load.stopping import Stop, looked_at
 
+from .listening import Handler, listening
 from .test_dripped_body import head_of
-from .test_personas import Handler, answer, serving
+from .test_personas import answer
 
 PATIENCE = 0.4
 STOPS = [Stop(place, gap, 1.5) for place in Place for gap in (0.1, math.inf)]
@@ -17,7 +18,7 @@ STOPS = [Stop(place, gap, 1.5) for place in Place for gap in (0.1, math.inf)]
 
 async def look(handler: Handler, stops: list[Stop]) -> dict[tuple[Place, float], Edge]:
     midway = trio.Event()
-    async with serving(handler) as address:
+    async with listening(handler) as address:
         edges = await looked_at(address, "", stops, midway)
     assert midway.is_set()
     return {(each.place, each.gap): each for each in edges}
@@ -106,7 +107,7 @@ async def test_who_was_never_answered_is_not_among_them(monkeypatch: pytest.Monk
 
 
 async def test_nobody_is_looked_at_where_nobody_listens() -> None:
-    async with serving(for_ever) as address:
+    async with listening(for_ever) as address:
         pass
     midway = trio.Event()
     assert await looked_at(address, "", [Stop(Place.HEAD, 1, 1)], midway) == []

@@ -20,6 +20,8 @@ from wsgi_gauntlet.harness.load.clients.transfers import (
     upload,
 )
 
+from .listening import listening
+
 SIZE = 300_000
 
 Handler = Callable[[trio.SocketStream, bytes], Awaitable[None]]
@@ -39,11 +41,8 @@ async def serving(handler: Handler) -> AsyncIterator[Address]:
             except trio.BrokenResourceError:
                 return
 
-    async with trio.open_nursery() as nursery:
-        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        nursery.start_soon(trio.serve_listeners, handle, listeners)
-        yield Address(port=listeners[0].socket.getsockname()[1])
-        nursery.cancel_scope.cancel()
+    async with listening(handle) as address:
+        yield address
 
 
 def answer(body: bytes, status: bytes = b"200 OK") -> bytes:

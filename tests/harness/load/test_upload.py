@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from functools import partial
 
 import pytest
 import trio
@@ -15,23 +12,10 @@ import trio
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.load.clients.upload import PIECE, UploadEnd, upload
 
-Handler = Callable[[trio.SocketStream], Awaitable[None]]
+from .listening import Handler, listening
 
 PIECES = 3
 LASTING = 0.3
-
-
-@asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[Address]:
-    async def handle(stream: trio.SocketStream) -> None:
-        async with stream:
-            await handler(stream)
-
-    async with trio.open_nursery() as nursery:
-        (listener,) = await nursery.start(partial(trio.serve_tcp, handle, 0, host="127.0.0.1"))
-        port = listener.socket.getsockname()[1]
-        yield Address(port=port)
-        nursery.cancel_scope.cancel()
 
 
 async def whole(stream: trio.SocketStream) -> bytes:
@@ -98,7 +82,7 @@ async def mute(stream: trio.SocketStream) -> None:
     ],
 )
 async def test_every_end(handler: Handler, end: UploadEnd, status: int) -> None:
-    async with serving(handler) as address:
+    async with listening(handler) as address:
         found = await upload(address, "", LASTING, patience=30 if handler is not mute else 0.2)
     assert (found.end, found.status) == (end, status)
     assert found.after < 30
@@ -128,7 +112,7 @@ async def test_it_has_started_once_its_first_piece_is_out() -> None:
         seen.set()
         await trio.sleep_forever()
 
-    async with serving(look) as address, trio.open_nursery() as nursery:
+    async with listening(look) as address, trio.open_nursery() as nursery:
         await nursery.start(upload, address, "", 60.0)
         with trio.fail_after(20):
             await seen.wait()

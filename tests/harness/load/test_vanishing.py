@@ -11,6 +11,7 @@ from wsgi_gauntlet.harness.errors import BadConfiguration
 from wsgi_gauntlet.harness.load.clients.slowlink import Dropped
 from wsgi_gauntlet.harness.load.clients.vanishing import DECLARED, Place, Vanishing
 
+from .listening import listening
 from .living import lived
 
 SIZE = 400_000
@@ -32,11 +33,8 @@ async def serving(answer: bytes, got: list[tuple[bytes, str]]) -> AsyncIterator[
                 end = "RST"
         got.append((data, end))
 
-    async with trio.open_nursery() as nursery:
-        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        nursery.start_soon(trio.serve_listeners, handle, listeners)
-        yield Address(port=listeners[0].socket.getsockname()[1])
-        nursery.cancel_scope.cancel()
+    async with listening(handle) as address:
+        yield address
 
 
 def right(size: int) -> bytes:
