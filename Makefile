@@ -2,6 +2,10 @@
 
 PYTHON ?= python3
 VENV := .venv
+# Servers and frameworks that only the tests need live in an environment of their own, which has nothing of ours: of the
+# system's Python where there is one, since servers that give up root cannot read an interpreter in root's own folder.
+SERVERS := .servers
+SERVERS_PYTHON ?= $(shell /usr/bin/python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo /usr/bin/python3 || echo $(PYTHON))
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
@@ -22,11 +26,21 @@ $(VENV)/run.done: pyproject.toml constraints.txt
 	@$(PIP) install --constraint constraints.txt --editable '.[servers]'
 	@touch $@
 
-install-test: $(VENV)/test.done
+install-test: $(VENV)/test.done $(SERVERS)/done
 
 $(VENV)/test.done: $(VENV)/run.done
 	@echo "installing what the tests need into $(VENV) (once)"
 	@$(PIP) install --constraint constraints.txt --editable '.[servers,test,check]'
+	@touch $@
+
+# All at once takes half a minute; where one does not build, the others are still to be had, and the tests of that one say
+# what is missing.
+$(SERVERS)/done: $(VENV)/test.done $(wildcard servers/*.py)
+	@test -x $(SERVERS)/bin/python || $(SERVERS_PYTHON) -m venv $(SERVERS)
+	@echo "installing every other server into $(SERVERS) (once; about a minute)"
+	@$(BIN)/wsgi-gauntlet servers --requirements > $(SERVERS)/requirements.txt
+	@$(SERVERS)/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt --requirement $(SERVERS)/requirements.txt \
+	  || while read -r each; do $(SERVERS)/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt "$$each" || true; done < $(SERVERS)/requirements.txt
 	@touch $@
 
 # Exit code 1 means that a server failed a case: that is a finding, not a fault of the run.
@@ -51,4 +65,4 @@ picture: install ## measure the classroom and draw the README's picture from it 
 	@$(BIN)/python -m wsgi_gauntlet.reports.picture $(PICTURE_RUN) docs
 
 clean: ## remove what was installed and measured
-	rm -rf $(VENV) gauntlet-out dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SERVERS) gauntlet-out dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

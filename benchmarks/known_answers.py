@@ -22,7 +22,7 @@ from pathlib import Path
 
 import trio
 
-from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness import discover, planning
 from wsgi_gauntlet.harness.errors import GauntletError
 from wsgi_gauntlet.harness.load.arena import Arena
 from wsgi_gauntlet.harness.load.judging.grading import seconds
@@ -144,7 +144,7 @@ def answers() -> list[Known]:
 def cell_of(known: Known) -> Load:
     """Return the cell, from a try in which the generator kept up if there is one. Raises what launching raises."""
     scenario = discover.scenario(known.scenario)
-    plan = discover.plan(known.server, custom=FLAWED, app_path=TESTS)
+    plan = planning.plan(known.server, custom=FLAWED, app_path=TESTS)
     for _ in range(TRIES):
         with tempfile.TemporaryDirectory(prefix="g-") as name:
             for each in ("scratch", "logs"):

@@ -29,7 +29,9 @@ from .errors import Unsupported
 class Settings:
     """What the user or a case asks of a server, in words that all servers share; None leaves its default.
 
-    `keep_alive` and `timeout` are seconds. `tls` has it speak https, with the certificate of `Launch.identity`.
+    `keep_alive` and `timeout` are seconds. `tls` has it speak https, with the certificate of `Launch.identity`, `unix`
+    has it listen on a Unix socket. `tuned` asks for what its documentation advises in place of its defaults (see
+    Adapter.tuned). `features` are words of the adapter's own, from its `features`.
     `mount` is the path prefix ('' or '/x') that the app is to be found under, `deployed` are variables that its
     deployer puts into every request's environ; neither can be written on the command line.
     """
@@ -40,6 +42,9 @@ class Settings:
     timeout: float | None = None
     backlog: int | None = None
     tls: bool = False
+    unix: bool = False
+    tuned: bool = False
+    features: frozenset[str] = frozenset()
     mount: str = ""
     deployed: tuple[tuple[str, str], ...] = ()
 
@@ -57,7 +62,8 @@ class Launch:
 
     `folder` is private to this instance and writable, also by whatever user the server changes to. `app` is
     `module:callable`, importable through the PYTHONPATH that launch.py sets. `upstream` is the server behind a front,
-    which speaks `upstream_protocol`. `protocol` is what the server is to speak at `address`. `identity` is where its
+    which speaks `upstream_protocol`, and `others` are further ones like it, for a front that asked for some (see
+    Adapter.upstreams). `protocol` is what the server is to speak at `address`. `identity` is where its
     certificate and key are, None unless `address.tls`.
     """
 
@@ -71,6 +77,7 @@ class Launch:
     protocol: Protocol = Protocol.HTTP
     upstream: Address | None = None
     upstream_protocol: Protocol = Protocol.HTTP
+    others: tuple[Address, ...] = ()
     identity: IdentityFiles | None = None
 
 
@@ -78,13 +85,15 @@ class Launch:
 class Command:
     """How to start it: `files` (name to text) are written into the launch folder first, `environment` is added.
 
-    `reload` is the signal that makes it load the app anew, None where there is none. `stop` ends it in good order.
-    It runs in the launch folder unless `folder` names another.
+    The names of files may have folders in front of them; `executables` are those that are to be programs. `reload` is
+    the signal that makes it load the app anew, None where there is none. `stop` ends it in good order. It runs in the
+    launch folder unless `folder` names another.
     """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    executables: tuple[str, ...] = ()
     stop: signal.Signals = signal.SIGTERM
     reload: signal.Signals | None = None
     folder: Path | None = None
@@ -92,28 +101,43 @@ class Command:
 
 @dataclass(frozen=True)
 class Found:
-    """Whether a server is here. `executable` is what to run; `why` and `get` say what is missing and how to get it."""
+    """Whether a server is here. `executable` is what to run; `why` and `get` say what is missing and how to get it.
+
+    `get` is '' where nothing gets it. `python` is the interpreter that runs the app, where that is not the one asked
+    for: a server may have been built into its own.
+    """
 
     version: str = ""
     executable: str = ""
     why: str = ""
     get: str = ""
+    python: str = ""
 
     @property
     def here(self) -> bool:
         """Say whether it can be started."""
         return not self.why
 
+    @property
+    def lack(self) -> str:
+        """What is missing and, where something gets it, the command that does; '' where nothing is missing."""
+        return f"{self.why}; get it with: {self.get}" if self.get else self.why
+
 
 class Adapter(ABC):
     """One server. `variants` maps each mode's name to a line on it; the first is the default; may be empty.
 
-    `distribution` is its name on the package index, for finding it in the interpreter that is to run it.
+    `distribution` is its name on the package index, for finding it in the interpreter that is to run it; `requires` is
+    what an environment needs that is to have it and all its variants, as pip takes it, the distribution alone where it
+    is empty. `companions` names the distributions that a variant needs beside it. `gone` says why no interpreter of
+    today can have it, '' for all that can be had. `features` maps words that may stand in its brackets, as in
+    nginx[gzip], to a line on each.
     `front` is true of a proxy, which needs an upstream. `lineup` names the servers that a run without names includes of
     this file, in the words of the command line; where it is empty, that is the adapter's own name. `unix_only` is true
     of a server that can be reached over a Unix socket alone. `socketless` names the variants that call the server's
     request handler without a socket (see socketless.py): they serve the door at `launch.address.door`. `tls_only` is
-    true of a server that speaks nothing but https.
+    true of a server that speaks nothing but https. `ordinary_user` is true of a server that does not serve as root:
+    it is started as an ordinary user then, to whom its folder belongs.
 
     `deployment` says in which ways the variables of `Settings.deployed` are handed over, for the evidence. Every server
     has them in the environment of its process; it is empty where nobody knows whether it has a way of its own as well.
@@ -123,22 +147,41 @@ class Adapter(ABC):
     title: ClassVar[str]
     variants: ClassVar[Mapping[str, str]] = {}
     distribution: ClassVar[str] = ""
+    requires: ClassVar[tuple[str, ...]] = ()
+    companions: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    features: ClassVar[Mapping[str, str]] = {}
+    gone: ClassVar[str] = ""
     front: ClassVar[bool] = False
     lineup: ClassVar[tuple[str, ...]] = ()
     deployment: ClassVar[str] = ""
     unix_only: bool = False
     tls_only: bool = False
+    ordinary_user: ClassVar[bool] = False
     socketless: ClassVar[frozenset[str]] = frozenset()
 
     def find(self, python: str) -> Found:
         """Return what there is of this server in the interpreter `python`."""
+        if self.gone:
+            return Found(why=self.gone)
         if not self.distribution:
             return Found(version=python_version(python), executable=python)
         version = distribution_version(python, self.distribution)
         if version:
             return Found(version=version, executable=python)
         return Found(
-            why=f"{self.distribution} is not installed for {python}", get=f"{python} -m pip install {self.distribution}"
+            why=f"{self.distribution} is not installed for {python}",
+            get=f"{python} -m pip install {' '.join(self.requires or (self.distribution,))}",
+        )
+
+    def lacking(self, python: str, variant: str) -> Found:
+        """Return what `variant` lacks in `python` beside the server itself, a Found without a `why` for nothing."""
+        lacks = [each for each in self.companions.get(variant, ()) if not distribution_version(python, each)]
+        if not lacks:
+            return Found()
+        words = " and ".join(lacks)
+        return Found(
+            why=f"{self.name}:{variant} needs {words}, not installed for {python}",
+            get=f"{python} -m pip install {' '.join(lacks)}",
         )
 
     @abstractmethod
@@ -151,6 +194,17 @@ class Adapter(ABC):
     def protocol_for(self, variant: str, upstream: Adapter) -> tuple[Protocol, bool]:  # noqa: ARG002 - see below
         """For a front: what it speaks to `upstream`, and whether over a Unix socket. Overridden by fronts alone."""
         return Protocol.HTTP, False
+
+    def upstreams(self, settings: Settings) -> int:  # noqa: ARG002 - likewise
+        """For a front: how many instances of the server behind it are started. Overridden by fronts alone."""
+        return 1
+
+    def tuned(self, variant: str, cores: int) -> Settings:  # noqa: ARG002 - likewise
+        """Return what its documentation advises for `variant` on `cores` cores; plain Settings where that is nothing.
+
+        Overridden where there is advice, with its source beside it. What the user writes goes before it.
+        """
+        return Settings()
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return what a figure must be read with: workers, threads, keep-alive, backlog, as they really are."""

@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 import trio
 
 from .errors import HarnessTrouble
-from .launch import Plan, Running, running
+from .launch import Running, running
+from .plan import Plan
 from .session import scratch
 
 T = TypeVar("T")

@@ -159,12 +159,16 @@ def target_app() -> None:
 
 @cli.command()
 @click.option("--python", default=sys.executable, metavar="EXE", help="Interpreter to look in.")
+@click.option("--requirements", is_flag=True, help="Print what pip must install to have them all, for pip install -r.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
-def servers(python: str, as_json: bool) -> None:
+def servers(python: str, requirements: bool, as_json: bool) -> None:
     """List the servers: versions, variants, and how to get what is missing."""
     from . import discover
 
-    discover.listings().servers(discover.listing(python), as_json)
+    if requirements:
+        click.echo("\n".join(discover.requirements()))
+    else:
+        discover.listings().servers(discover.listing(python), as_json)
 
 
 @cli.command()

@@ -10,10 +10,8 @@ import importlib
 import importlib.util
 import pkgutil
 import re
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -21,14 +19,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import journal
-from .adapter import Adapter, Found, Settings
+from .adapter import Adapter, Found
 from .catalog import Case, Family, Scenario, suggestion, variants
-from .errors import BadConfiguration, NotInstalled, UnknownName
-from .model import Results, ServerInfo
-from .naming import Part, parse
+from .errors import BadConfiguration, UnknownName
+from .model import Results
 
 if TYPE_CHECKING:
-    from .launch import Plan
     from .output import Output
 
 
@@ -39,6 +35,7 @@ class Listed:
     name: str
     title: str
     variants: dict[str, str]
+    features: dict[str, str]
     front: bool
     version: str
     why: str
@@ -58,7 +55,7 @@ def adapters() -> Mapping[str, Adapter]:
         if isinstance(adapter, Adapter):
             found[adapter.name] = adapter
     for point in metadata.entry_points(group="wsgi_gauntlet.servers"):
-        found[point.name] = _adapter_in(point.load(), f"entry point {point.name}")
+        found[point.name] = adapter_in(point.load(), f"entry point {point.name}")
     return dict(sorted(found.items()))
 
 
@@ -94,6 +91,12 @@ def outputs() -> Mapping[str, Output]:
 def terminal() -> Any:
     """Return the module that shows a run on a terminal."""
     return importlib.import_module(f"{PACKAGE}.reports.terminal")
+
+
+def command_server(name: str, template: str) -> Adapter:
+    """Return the adapter of a server that is given as a command template. Raises BadConfiguration."""
+    adapter: Adapter = importlib.import_module(f"{PACKAGE}.servers.command").CommandServer(name, template)
+    return adapter
 
 
 def listings() -> Any:
@@ -181,184 +184,41 @@ def listing(python: str) -> list[Listed]:
     """Return every adapter with what there is of it in `python`, servers before fronts."""
     ordered = sorted(adapters().values(), key=lambda each: each.front)
     return [
-        Listed(each.name, each.title, dict(each.variants), each.front, **_found(each.find(python))) for each in ordered
+        Listed(
+            each.name,
+            each.title,
+            dict(each.variants),
+            dict(each.features),
+            each.front,
+            **_found(each.find(python)),
+        )
+        for each in ordered
     ]
+
+
+def requirements() -> list[str]:
+    """Return what pip is to install for every server that it can: names, the ones of frameworks too."""
+    wanted: set[str] = set()
+    for each in adapters().values():
+        if not each.gone:
+            wanted.update(each.requires or filter(None, (each.distribution,)))
+            wanted.update(name for names in each.companions.values() for name in names)
+    wanted.update(each.setup.distribution for each in cases() if each.setup.distribution)
+    return sorted(wanted, key=str.lower)
 
 
 def _found(found: Found) -> dict[str, str]:
     return {"version": found.version, "why": found.why, "get": found.get}
 
 
-def plan(
-    text: str,
-    *,
-    python: str = sys.executable,
-    app: str = REFERENCE_APP,
-    app_path: Path | None = None,
-    custom: Mapping[str, str] | None = None,
-) -> Plan:
-    """Return how to start the server that `text` names, installed or not: `plan.found` says whether it is.
-
-    `custom` maps names to command templates and goes before adapters of the same name. Raises UnknownName for a server
-    or variant that nobody knows, BadConfiguration for a name that is none or a chain that makes no sense.
-    """
-    from .launch import Plan
-
-    if text.endswith(".py"):
-        adapter = _adapter_in(_file(Path(text)), text)
-        return Plan(
-            text, adapter, adapter.find(python), _variant(adapter, ""), Settings(), python, app, app_path=app_path
-        )
-    name = parse(text)
-    adapter = _named(name.server, custom or {})
-    if adapter.front and name.front is None:
-        raise BadConfiguration(f"{adapter.name} is a front and needs a server behind it: {adapter.name}+gunicorn")
-    served = Plan(
-        name=text,
-        adapter=adapter,
-        found=_version(adapter, name.server, python),
-        variant=_variant(adapter, name.server.variant),
-        settings=name.server.settings,
-        python=python,
-        app=app,
-        app_path=app_path,
-    )
-    if name.front is None:
-        return served
-    front = _named(name.front, custom or {})
-    if not front.front:
-        raise BadConfiguration(f"{front.name} in {text!r} is no front; fronts are {', '.join(_fronts())}")
-    return Plan(
-        name=text,
-        adapter=front,
-        found=_version(front, name.front, python),
-        variant=name.front.variant and _variant(front, name.front.variant),
-        settings=name.front.settings,
-        python=python,
-        app=app,
-        app_path=app_path,
-        upstream=replace(served, name=text),
-    )
-
-
-def missing(plan: Plan) -> tuple[str, str]:
-    """Return (why, how to get it) of what the plan lacks, ('', '') where it can be started."""
-    for each in (plan.upstream, plan):
-        if each is not None and not each.found.here:
-            return each.found.why, each.found.get
-    return "", ""
-
-
-def information(plan: Plan) -> ServerInfo:
-    """Return what a report says of the server before it ran."""
-    why, get = missing(plan)
-    behind = plan.upstream
-    version = plan.found.version if behind is None else f"{plan.found.version} + {behind.found.version}"
-    title = plan.adapter.title if behind is None else f"{plan.adapter.title} in front of {behind.adapter.title}"
-    return ServerInfo(
-        name=plan.name,
-        title=title,
-        available=not why,
-        version=version if not why else "",
-        variant=plan.variant if behind is None else behind.variant,
-        python=plan.python,
-        why=why,
-        get=get,
-    )
-
-
-def require(plan: Plan) -> None:
-    """Raise NotInstalled where the plan lacks something: for a server that the user asked for by name."""
-    why, get = missing(plan)
-    if why:
-        raise NotInstalled(f"{plan.name}: {why}; get it with: {get}")
-
-
-def require_app(app: str, python: str, *folders: Path, called: str = "--app ", factory: bool = False) -> None:
-    """Raise BadConfiguration unless `app` (module:callable) imports in `python` with `folders` on its path.
-
-    `called` is what stands before it in messages. With `factory` it may end with (), for a function that makes the app.
-    """
-    module, colon, name = app.partition(":")
-    if name.endswith("()"):
-        if not factory:
-            raise BadConfiguration(
-                f"{called}{app}: an app that a function makes is for load alone; name a callable here"
-            )
-        name = name[:-2]
-    if not (module and colon and name):
-        raise BadConfiguration(f"{called}{app}: the form is module:callable, as shop.wsgi:application")
-    if module.split(".")[0] == "gauntlet_apps":
-        return
-    program = (
-        "import functools, importlib, sys\n"
-        "sys.path[:0] = sys.argv[3:]\n"
-        "try: thing = functools.reduce(getattr, sys.argv[2].split('.'), importlib.import_module(sys.argv[1]))\n"
-        "except BaseException as problem: sys.exit(f'{type(problem).__name__}: {problem}'.splitlines()[0])\n"
-        "callable(thing) or sys.exit(f'{sys.argv[1]}:{sys.argv[2]} cannot be called')"
-    )
-    try:
-        done = subprocess.run(
-            [python, "-c", program, module, name, *map(str, folders)],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise BadConfiguration(f"{called}{app}: importing it took more than 30 s") from None
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise BadConfiguration(f"{called}{app} does not import with {python}: {said}")
-
-
-def _named(part: Part, custom: Mapping[str, str]) -> Adapter:
-    if part.adapter in custom:
-        from_template = importlib.import_module(f"{PACKAGE}.servers.command").CommandServer
-        adapter: Adapter = from_template(part.adapter, custom[part.adapter])
-        return adapter
-    known = adapters()
-    if part.adapter not in known:
-        raise UnknownName(
-            f"no server is named {part.adapter!r}{suggestion(part.adapter, [*known, *custom])}; "
-            "`wsgi-gauntlet servers` lists them, --command takes one of your own"
-        )
-    return known[part.adapter]
-
-
-def _variant(adapter: Adapter, variant: str) -> str:
-    if not variant:
-        return next(iter(adapter.variants), "")
-    if variant not in adapter.variants:
-        has = f"it has {', '.join(adapter.variants)}" if adapter.variants else "it has none"
-        raise UnknownName(f"{adapter.name} has no variant {variant!r}{suggestion(variant, adapter.variants)}; {has}")
-    return variant
-
-
-def _version(adapter: Adapter, part: Part, python: str) -> Found:
-    found = adapter.find(python)
-    if not part.version or not found.here or found.version == part.version:
-        return found
-    wanted = f"{adapter.distribution or adapter.name}=={part.version}"
-    return replace(
-        found,
-        why=f"version {part.version} was asked for and {found.version} is installed",
-        get=f"{python} -m pip install {wanted} (or name an interpreter that has it with --python)",
-    )
-
-
-def _fronts() -> list[str]:
-    return [each.name for each in adapters().values() if each.front]
-
-
-def _adapter_in(thing: object, where: str) -> Adapter:
+def adapter_in(thing: object, where: str) -> Adapter:
     adapter = getattr(thing, "ADAPTER", thing)
     if not isinstance(adapter, Adapter):
         raise BadConfiguration(f"{where} has no ADAPTER that is a wsgi_gauntlet.harness.adapter.Adapter")
     return adapter
 
 
-def _file(path: Path) -> ModuleType:
+def adapter_file(path: Path) -> ModuleType:
     name = "wsgi_gauntlet_adapter_" + re.sub(r"\W", "_", path.stem)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():

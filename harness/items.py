@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from . import baseline, configuration, discover, session
+from . import baseline, configuration, discover, planning, session
 from .baseline import Baseline
 from .catalog import Case, suggestion
 from .errors import BadConfiguration, GauntletError, UnknownName, Unsupported
-from .launch import Plan
 from .model import Check, Level, Standing, Verdict
+from .plan import Plan
 from .plugin import ROOT, background
 from .pool import Pool
 from .runner import by_setup
@@ -236,7 +236,7 @@ class Cell(pytest.Item):
             raise NotJudged(str(trouble)) from None
         self._ran = True
         if self._hooks.accepted is not None:
-            server = discover.information(self._plan)
+            server = planning.information(self._plan)
             check = baseline.held_against(self._hooks.accepted, server, check, self._hooks.today)
         self.check = check
         self.user_properties[:] = [(VERDICT, str(check.verdict))]

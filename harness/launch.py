@@ -9,24 +9,24 @@ from __future__ import annotations
 import math
 import os
 import secrets
-import shlex
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import trio
 
 from . import ready
-from .adapter import Adapter, Command, Found, Launch, Protocol, Settings, located, python_version
+from .adapter import Command, Launch, Protocol, python_version
 from .address import NOMINAL_PORT, Address
-from .certificates import identity_files, lay_identity
-from .errors import NotInstalled, PortTaken, ServerDidNotStart, Unsupported
+from .errors import PortTaken, ServerDidNotStart, Unsupported
 from .events import Channel
+from .ordinary import hand_over, open_the_way, ordinary_user
 from .ownapp import PACKAGE, control
+from .part import Part, launch_of, lay_files, remove_socket
 from .places import SOCKET, lay_path, log_file, private_folder, require_descriptors, writing
-from .ports import leased_port
+from .plan import Plan
+from .ports import leased_port, loopback
 from .serverlog import ServerLog
 from .startup import until_ready
 from .supervised import Supervised
@@ -40,37 +40,6 @@ GRACE = 1.5
 
 REFERENCE = PACKAGE
 """Apps of this package answer /nonce, or what stands for it behind the control paths."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How to start one server. `name` is what the user wrote; `upstream` is the server behind a front.
-
-    `unix` asks for a Unix socket in place of TCP. `environment` is added to the server's. `app_path` is a folder for
-    the path of modules, where a user's own `app` lies.
-    """
-
-    name: str
-    adapter: Adapter
-    found: Found
-    variant: str
-    settings: Settings
-    python: str
-    app: str = "gauntlet_apps.reference:application"
-    upstream: Plan | None = None
-    unix: bool = False
-    environment: Mapping[str, str] = field(default_factory=dict)
-    app_path: Path | None = None
-
-
-@dataclass
-class _Part:
-    """One process tree of a chain, and what it was started with."""
-
-    plan: Plan
-    launch: Launch
-    command: Command
-    supervised: Supervised
 
 
 class Running:
@@ -88,9 +57,10 @@ class Running:
         self._home = home
         self._scratch = scratch
         self._deadline = deadline
-        self._parts: list[_Part] = []
+        self._parts: list[Part] = []
         self._leases = ExitStack()
         self._starts = 0
+        self._user = ordinary_user() if plan.as_ordinary_user else None
 
     # ------------------------------------------------------------------ what it is
 
@@ -107,20 +77,21 @@ class Running:
     @property
     def command_line(self) -> str:
         """What was started, for people; the server behind a front first."""
-        return "; ".join(_command_line(part.command) for part in self._parts)
+        return "; ".join(part.command_line for part in self._parts)
 
     @property
     def conditions(self) -> dict[str, object]:
         """What a figure must be read with: of the server that runs the app, and under 'front' of the front."""
         if not self._parts:
             return {}
-        server, *fronts = self._parts
+        server = self._parts[0]
         told: dict[str, object] = {
-            "python": python_version(server.plan.python),
+            "python": python_version(server.plan.found.python or server.plan.python),
             "version": server.plan.found.version,
             **server.plan.adapter.conditions(server.launch),
         }
-        for front in fronts:
+        if self.plan.upstream is not None:
+            front = self._parts[-1]
             told["front"] = {"version": front.plan.found.version, **front.plan.adapter.conditions(front.launch)}
         return told
 
@@ -164,7 +135,7 @@ class Running:
         with trio.move_on_after(seconds):
             async with trio.open_nursery() as nursery:
 
-                async def watch(part: _Part) -> None:
+                async def watch(part: Part) -> None:
                     await part.supervised.wait_ended()
                     nursery.cancel_scope.cancel()
 
@@ -189,12 +160,13 @@ class Running:
 
         Raises Unsupported where the server has no signal for that, ServerDidNotStart where nothing new answers.
         """
-        part = self._parts[0]
-        if part.command.reload is None:
-            raise Unsupported(f"{part.plan.adapter.name} has no signal that loads the app anew")
+        number = self._parts[0].command.reload
+        if number is None:
+            raise Unsupported(f"{self._parts[0].plan.adapter.name} has no signal that loads the app anew")
         before = set(self.processes())
-        self.history.append(f"asked to reload with {part.command.reload.name}")
-        part.supervised.send_signal(part.command.reload)
+        self.history.append(f"asked to reload with {number.name}")
+        for part in self._servers:
+            part.supervised.send_signal(number)
         with trio.move_on_after(self._deadline):
             while self.alive:
                 answer = await ready.ask(self.address, self._target, self.nonce)
@@ -209,13 +181,13 @@ class Running:
         That is what an operator does to a server that has no reload; a front goes on meanwhile. `grace` is as for
         `stop`. Raises ServerDidNotStart, and PortTaken where somebody else was quicker.
         """
-        part = self._parts[0]
         self.history.append("stopped and started again in its place")
-        await part.supervised.stop(part.command.stop, grace)
-        _remove_socket(part.launch.address)
-        mark = self._log.mark()
-        part.supervised = await self._supervise(part.plan, part.launch, part.command)
-        await self._until_ready(part, mark)
+        for part in self._servers:
+            await part.supervised.stop(part.command.stop, grace)
+            remove_socket(part.launch.address)
+            mark = self._log.mark()
+            part.supervised = await self._supervise(part.plan, part.launch, part.command)
+            await self._until_ready(part, mark)
 
     async def start(self) -> None:
         """Start it, on another port where somebody takes the first. See `running` for what it raises."""
@@ -253,43 +225,26 @@ class Running:
     async def _start_once(self) -> None:
         self._starts += 1
         if self.plan.upstream is None:
-            await self._start_part(self.plan, Protocol.HTTP, unix=self.plan.unix)
+            await self._start_part(self.plan, Protocol.HTTP, "s", unix=self.plan.unix)
         else:
             protocol, unix = self.plan.adapter.protocol_for(self.plan.variant, self.plan.upstream.adapter)
-            behind = await self._start_part(self.plan.upstream, protocol, unix=unix)
-            await self._start_part(self.plan, Protocol.HTTP, unix=self.plan.unix, behind=behind)
+            behind = [
+                await self._start_part(self.plan.upstream, protocol, f"s{number}", unix=unix)
+                for number in range(self.plan.adapter.upstreams(self.plan.settings))
+            ]
+            await self._start_part(self.plan, Protocol.HTTP, "f", unix=self.plan.unix, behind=behind)
         self.address = self._parts[-1].launch.address
         self.history.append(f"started as pid {self.pid} on {self.address}")
 
-    async def _start_part(self, plan: Plan, protocol: Protocol, *, unix: bool, behind: Launch | None = None) -> Launch:
-        if not plan.found.here:
-            raise NotInstalled(f"{plan.name}: {plan.found.why}; get it with: {plan.found.get}")
-        folder = self._home / f"{self._starts}{'f' if behind else 's'}"
-        if behind and behind.address.door:
-            raise Unsupported(f"{self.name}: without a socket there is nothing that a front could reach")
-        address = self._address(plan, folder, unix=unix)
-        launch = Launch(
-            python=located(plan.python),
-            executable=plan.found.executable,
-            address=address,
-            app=plan.app,
-            folder=folder,
-            settings=plan.settings,
-            variant=plan.variant,
-            protocol=protocol,
-            upstream=behind.address if behind else None,
-            upstream_protocol=behind.protocol if behind else Protocol.HTTP,
-            identity=identity_files(folder) if address.tls else None,
-        )
+    async def _start_part(
+        self, plan: Plan, protocol: Protocol, place: str, *, unix: bool, behind: Sequence[Launch] = ()
+    ) -> Launch:
+        folder = self._home / f"{self._starts}{place}"
+        launch = launch_of(plan, self._address(plan, folder, unix=unix), folder, protocol, list(behind))
         command = plan.adapter.command(launch)
-        with writing(folder):
-            folder.mkdir(mode=0o700)
-            if launch.identity is not None:
-                lay_identity(launch.identity)
-            for name, text in command.files.items():
-                (folder / name).write_text(text, encoding="utf-8")
+        lay_files(launch, command, self._user if plan.adapter.ordinary_user else None)
         mark = self._log.mark()
-        part = _Part(plan, launch, command, await self._supervise(plan, launch, command))
+        part = Part(plan, launch, command, await self._supervise(plan, launch, command))
         self._parts.append(part)
         await self._until_ready(part, mark)
         return launch
@@ -302,9 +257,10 @@ class Running:
             log=self._log.path,
             remove=self._home,
             prune=self._scratch,
+            user=self._user if plan.adapter.ordinary_user else None,
         )
 
-    async def _until_ready(self, part: _Part, mark: int) -> None:
+    async def _until_ready(self, part: Part, mark: int) -> None:
         await until_ready(
             part.launch,
             part.supervised,
@@ -324,7 +280,8 @@ class Running:
         tls = plan.settings.tls or plan.adapter.tls_only
         if unix or plan.adapter.unix_only:
             return Address(path=str(folder / SOCKET), tls=tls)
-        return Address(port=self._leases.enter_context(leased_port()), tls=tls)
+        host = plan.host or loopback()
+        return Address(host=host, port=self._leases.enter_context(leased_port(host)), tls=tls)
 
     def _environment(self, plan: Plan, command: Command, folder: Path) -> dict[str, str]:
         path = [str(self._home / "path")]
@@ -339,6 +296,11 @@ class Running:
     def _target(self) -> str:
         return f"{self.reference}/nonce"
 
+    @property
+    def _servers(self) -> list[Part]:
+        """Those that run the app: of a chain all but the front, which is the last."""
+        return self._parts if self.plan.upstream is None else self._parts[:-1]
+
 
 @asynccontextmanager
 async def running(
@@ -352,28 +314,21 @@ async def running(
     the adapter has no option for a setting.
     """
     require_descriptors()
-    home = private_folder(scratch)
+    home = private_folder(scratch, passed_by_others=plan.as_ordinary_user)
     try:
-        lay_path(home / "path")
         async with AsyncExitStack() as stack:
             channel = Channel.silent()
             if observe:
                 (home / "e").mkdir(mode=0o700)
                 channel = await stack.enter_async_context(Channel.open(home / "e"))
             server = Running(plan, channel, home, scratch, log_file(logs or home, plan.name), deadline)
+            lay_path(home / "path", theirs=plan.as_ordinary_user)
+            if plan.as_ordinary_user and (user := ordinary_user()) is not None:
+                with writing(home):
+                    open_the_way(home.parent)
+                    hand_over(home, user)
             stack.push_async_callback(server.stop)
             await server.start()
             yield server
     finally:
         shutil.rmtree(home, ignore_errors=True)
-
-
-def _remove_socket(address: Address) -> None:
-    # Most servers do not take a socket's path that a killed one has left.
-    if address.path:
-        Path(address.path).unlink(missing_ok=True)
-
-
-def _command_line(command: Command) -> str:
-    variables = [f"{name}={shlex.quote(value)}" for name, value in command.environment.items()]
-    return " ".join([*variables, shlex.join(command.argv)])

@@ -13,11 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from . import configuration, discover
+from . import configuration, planning
 from .address import Address
 from .background import Background, Hosted
 from .errors import BadConfiguration, GauntletError, Unsupported
-from .launch import Plan
+from .plan import Plan
 
 if TYPE_CHECKING:
     import httpx
@@ -158,9 +158,9 @@ class LiveServers:
         added = dict(environment)
         if not name.startswith("gauntlet_apps."):
             added.setdefault("PYTHONPATH", os.pathsep.join(map(str, folders)))
-        plan = discover.plan(server, python=python, app=name, custom=settings.servers)
-        discover.require(plan)
-        discover.require_app(name, python, *folders, called="app=")
+        plan = planning.plan(server, python=python, app=name, custom=settings.servers)
+        planning.require(plan)
+        planning.require_app(name, python, *folders, called="app=")
         behind = replace(plan.upstream, environment=added) if plan.upstream else None
         return replace(plan, environment=added, upstream=behind, unix=unix)
 

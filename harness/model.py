@@ -62,7 +62,8 @@ class Setup(msgspec.Struct, frozen=True):
 
     `None` leaves the adapter's default. `environment` is added to the server's process environment, `deployed` are
     variables that its deployer puts into each request's environ, by the adapter's own way. `tls` has it speak https.
-    `alone` keeps the instance's neighbours quiet: set it where the case measures time.
+    `alone` keeps the instance's neighbours quiet: set it where the case measures time. `app` is served in place of the
+    reference app, and needs `distribution` in the server's interpreter; it must answer /nonce as that does.
     """
 
     workers: int | None = None
@@ -73,6 +74,8 @@ class Setup(msgspec.Struct, frozen=True):
     deployed: tuple[tuple[str, str], ...] = ()
     tls: bool = False
     alone: bool = False
+    app: str = ""
+    distribution: str = ""
 
 
 class WireKind(enum.StrEnum):

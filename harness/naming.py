@@ -21,8 +21,11 @@ PART = re.compile(
 )
 
 WHOLE = frozenset({"workers", "threads", "backlog"})
-SWITCHES = {"tls": {"": True, "on": True, "off": False}}
-SETTABLE = frozenset(each.name for each in fields(Settings)) - {"mount", "deployed"}
+ON_OFF = {"": True, "on": True, "off": False}
+SWITCHES = {"tls": ON_OFF, "unix": ON_OFF, "tuned": ON_OFF}
+SETTABLE = frozenset(each.name for each in fields(Settings)) - {"mount", "deployed", "features"}
+WORD = re.compile(r"[a-z][a-z0-9-]*")
+"""A feature of one adapter's own, as gzip in nginx[gzip]; which there are only the adapter knows."""
 LARGEST = 100_000
 """No server has more workers, threads, seconds or waiting connections than this; a larger number is a slip."""
 
@@ -77,6 +80,9 @@ def settings(text: str, whole: str) -> Settings:
         name, equals, value = (each.strip() for each in item.partition("="))
         key = name.replace("-", "_")
         where = f"{item!r} in {whole!r}"
+        if key not in SETTABLE and WORD.fullmatch(item):
+            chosen["features"] = chosen.get("features", frozenset()) | {item}
+            continue
         if key not in SETTABLE:
             raise BadConfiguration(
                 f"{where} is no setting{suggestion(key, SETTABLE)}; there are {', '.join(sorted(SETTABLE))}"

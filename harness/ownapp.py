@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .launch import Plan
+    from .plan import Plan
 
 PACKAGE = "gauntlet_apps."
 """Where a server imports the reference app from; apps of this package answer the harness."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from .errors import OutOfResources, StorageFull
 from .events import LONGEST_PATH
+from .ordinary import others_can_pass
 
 SOCKET = "http.sock"
 """The Unix socket that a server listens on, in its folder."""
@@ -33,23 +35,37 @@ def require_descriptors() -> None:
             os.close(each)
 
 
-def private_folder(scratch: Path) -> Path:
-    """Make a folder for one instance, where a Unix socket's path still fits."""
-    room = LONGEST_PATH - len("/g-12345678/99s/") - len(SOCKET)
+def private_folder(scratch: Path, *, passed_by_others: bool = False) -> Path:
+    """Make a folder for one instance, where a Unix socket's path still fits.
+
+    With `passed_by_others` it lies where another user can get at it, should it be given to them.
+    """
+    room = LONGEST_PATH - len("/g-12345678/99s99/") - len(SOCKET)
+
+    def fits(place: Path) -> bool:
+        return len(os.fsencode(place)) <= room and (not passed_by_others or others_can_pass(place))
+
     place = scratch.resolve()
-    if len(os.fsencode(place)) > room:
+    if not fits(place):
         place = Path(tempfile.gettempdir())
-    if len(os.fsencode(place)) > room:
+    if not fits(place):
         place = Path("/tmp")  # noqa: S108 - mkdtemp makes a private folder in it
     with writing(place):
         return Path(tempfile.mkdtemp(prefix="g-", dir=place))
 
 
-def lay_path(folder: Path) -> None:
-    """Make the folder of PYTHONPATH in which the server's process finds the reference app, and nothing else of ours."""
+def lay_path(folder: Path, *, theirs: bool = False) -> None:
+    """Make the folder of PYTHONPATH in which the server's process finds the reference app, and nothing else of ours.
+
+    With `theirs` it is a copy, for another user: they may not be able to read where we are installed.
+    """
+    apps = Path(__file__).resolve().parents[1] / "suites" / "apps"
     with writing(folder):
         folder.mkdir(mode=0o700)
-        (folder / "gauntlet_apps").symlink_to(Path(__file__).resolve().parents[1] / "suites" / "apps")
+        if theirs:
+            shutil.copytree(apps, folder / "gauntlet_apps", ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            (folder / "gauntlet_apps").symlink_to(apps)
 
 
 def app_sources() -> dict[str, str]:

@@ -15,8 +15,8 @@ from .catalog import Case
 from .deciding import decided, due
 from .errors import GauntletError, OutOfResources, ServerTrouble, Unsupported
 from .judge import Finding, judge
-from .launch import Plan
 from .model import Check, Setup, Verdict
+from .plan import Plan
 from .runner import TRIES, prepared
 
 KEPT = 8

@@ -24,6 +24,18 @@ SPAN = 16384
 TRIES = 200
 
 
+def loopback() -> str:
+    """Return the loopback address that this machine has: 127.0.0.1, or ::1 on one with IPv6 alone.
+
+    Raises OutOfResources where it has neither.
+    """
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.bind((host, 0))
+            return host
+    raise OutOfResources("neither 127.0.0.1 nor ::1 can be bound; bring the loopback up: ip link set lo up")
+
+
 def port_range(ephemeral: str) -> range:
     """Return the ports to draw from, given the text of /proc/sys/net/ipv4/ip_local_port_range."""
     try:

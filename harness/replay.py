@@ -18,10 +18,11 @@ from .attempt import Attempt, answers, attempt
 from .catalog import Case, with_needs
 from .errors import BadConfiguration, GauntletError, ServerTrouble, Unsupported
 from .judge import judge
-from .launch import Plan, Running, running
+from .launch import Running, running
 from .model import AppEvent, Check, Verdict, WireEvent, WireKind
 from .patterns import Pattern
 from .places import app_sources
+from .plan import Plan
 from .reproducer import Reproducer, reproducer
 from .runner import in_order, prepared
 from .serverlog import EXCERPT

@@ -17,9 +17,9 @@ from .address import Address
 from .appfile import ROOT, appfile, used
 from .certificates import identity_files
 from .conversation import Way, conversation, of_the_case
-from .launch import Plan
 from .model import Check, WireEvent, WireKind
 from .patterns import Pattern
+from .plan import Plan
 from .shell import comment
 
 PORT = 8000

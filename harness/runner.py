@@ -19,13 +19,16 @@ from pathlib import Path
 import msgspec
 import trio
 
+from .adapter import distribution_version
 from .attempt import Attempt, another
 from .catalog import Case
 from .deciding import decided, due
+from .discover import REFERENCE_APP
 from .errors import ServerTrouble, Unsupported
 from .judge import Finding, judge
-from .launch import Plan, Running, running
+from .launch import Running, running
 from .model import Check, Setup, Verdict
+from .plan import Plan
 from .progress import Listener
 
 TRIES = 3
@@ -176,7 +179,15 @@ def prepared(plan: Plan, setup: Setup) -> Plan:
         deployed=setup.deployed,
     )
     environment = {**plan.environment, **dict(setup.environment)}
-    return replace(plan, settings=settings, unix=setup.unix or plan.unix, environment=environment)
+    app = setup.app or plan.app
+    if app != plan.app and plan.app != REFERENCE_APP:
+        raise Unsupported(f"--app has {plan.app} served, and this case is about another app")
+    if setup.distribution and not distribution_version(plan.interpreter, setup.distribution):
+        raise Unsupported(
+            f"{setup.distribution} is not installed for {plan.interpreter}; get it with: "
+            f"{plan.interpreter} -m pip install {setup.distribution}"
+        )
+    return replace(plan, app=app, settings=settings, unix=setup.unix or plan.unix, environment=environment)
 
 
 async def _cell(row: _Row, case: Case, server: Running, tries: int, bench: Bench) -> None:

@@ -24,15 +24,15 @@ from pathlib import Path
 import psutil
 import trio
 
-from . import discover, holding, journal, rounds
+from . import discover, holding, journal, planning, rounds
 from .baseline import breaks
 from .catalog import Scenario
 from .configuration import Configuration, broken
 from .errors import BadConfiguration, GauntletError, NoSuchPage
 from .journal import End, Journal, ServerLine, Start
-from .launch import Plan
 from .load.targets import elsewhere, proof, target
 from .model import SCHEMA, Grade, Results, Verdict
+from .plan import Plan
 from .progress import Listener
 from .selection import Selection, failed, shares
 from .work import Outcome, Work
@@ -87,10 +87,10 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
         if line := against.again(before or journal.read(book.folder)):
             book.write(line)
         for plan in plans:
-            book.write(ServerLine(discover.information(plan)))
-            if not discover.information(plan).available:
-                listener.remark(f"{plan.name}: {discover.missing(plan)[0]}; get it with: {discover.missing(plan)[1]}")
-        here = [plan for plan in plans if discover.information(plan).available]
+            book.write(ServerLine(planning.information(plan)))
+            if not planning.information(plan).available:
+                listener.remark(f"{plan.name}: {planning.missing(plan).lack}")
+        here = [plan for plan in plans if planning.information(plan).available]
         if call.cases is not None:
             for plan in here:
                 if plan.name not in cells:
@@ -137,12 +137,12 @@ def planned(call: Call, configuration: Configuration) -> list[Plan]:
         raise BadConfiguration(f"{', '.join(sorted(twice))} is named twice; name each server once")
     python = _interpreter(call.python)
     app_path = Path.cwd() if call.app != discover.REFERENCE_APP else None
-    plans = [discover.plan(n, python=python, app=call.app, app_path=app_path, custom=custom) for n in chosen]
+    plans = [planning.plan(n, python=python, app=call.app, app_path=app_path, custom=custom) for n in chosen]
     if names:
         for plan in plans:
-            discover.require(plan)
+            planning.require(plan)
     if app_path is not None:
-        discover.require_app(call.app, python, app_path, factory=call.cases is None)
+        planning.require_app(call.app, python, app_path, factory=call.cases is None)
     return plans
 
 

@@ -20,6 +20,7 @@ import trio
 
 from . import processes, supervisor
 from .errors import HarnessTrouble, OutOfResources
+from .ordinary import User
 
 LOG_LIMIT = 16 << 20
 """Bytes of a server's output that are kept."""
@@ -51,8 +52,9 @@ class Supervised:
         log: Path,
         remove: Path,
         prune: Path | None = None,
+        user: User | None = None,
     ) -> Supervised:
-        """Start `argv` in `folder` and return once it runs, or `failure` says why it could not.
+        """Start `argv` in `folder` as `user`, or as whom we are, and return once it runs, or `failure` says why not.
 
         `remove` is deleted if the harness dies, and `prune` with it where it is empty then. Raises OutOfResources.
         """
@@ -65,6 +67,7 @@ class Supervised:
             "parent": os.getpid(),
             "remove": str(remove),
             "prune": str(prune or ""),
+            "user": [user.uid, user.gid] if user is not None else None,
         }
         try:
             supervised = cls(_spawn(log, environment))

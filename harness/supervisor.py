@@ -6,7 +6,7 @@ below it and can be found and ended.
 
 The harness writes JSON lines to its stdin and reads JSON lines from its stdout.
 
-    in   first the order: {"argv", "environment", "folder", "log", "keep", "parent", "remove", "prune"}
+    in   first the order: {"argv", "environment", "folder", "log", "keep", "parent", "remove", "prune", "user"}
          then commands:   {"do": "signal", "number": 1}
                           {"do": "stop", "number": 15, "grace": 1.0}      seconds until SIGKILL
                          {"do": "leave"}                                 the folders are not to be deleted
@@ -129,6 +129,10 @@ class Supervisor:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
+        uid, gid = self._order.get("user") or (None, None)
+        if uid is not None and gid is not None:
+            os.fchown(output, uid, gid)  # servers open /dev/stderr anew, which the pipe's owner alone may
+
         return subprocess.Popen(
             self._order["argv"],
             stdin=subprocess.DEVNULL,
@@ -137,6 +141,9 @@ class Supervisor:
             cwd=self._order["folder"],
             env=self._order["environment"],
             start_new_session=True,
+            user=uid,
+            group=gid,
+            extra_groups=None if uid is None else [],
             preexec_fn=belt,  # safe: this process has one thread
         )
 

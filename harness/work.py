@@ -8,12 +8,13 @@ from pathlib import Path
 
 import msgspec
 
-from . import discover, rounds, runner
+from . import planning, rounds, runner
 from .catalog import Scenario
 from .holding import Holding
 from .journal import CheckLine, Journal, LoadLine, ServerLine
-from .launch import Plan, Running
+from .launch import Running
 from .model import Check, Load, ServerInfo
+from .plan import Plan
 from .progress import Listener
 from .selection import Share
 
@@ -56,7 +57,7 @@ class Work:
             if ids
         }
         self.loads = [(p, s) for s in scenarios for p in plans if (p.name, s.id) not in done]
-        self.information = {plan.name: discover.information(plan) for plan in plans}
+        self.information = {plan.name: planning.information(plan) for plan in plans}
 
     async def do(self) -> None:
         """Run them all; what is decided or measured is kept at once."""

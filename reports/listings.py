@@ -28,7 +28,11 @@ def servers(listed: Sequence[Listed], as_json: bool, console: Console | None = N
     for each in listed:
         name = f"{each.name}+SERVER" if each.front else each.name
         if each.why:
-            table.add_row(Text(name), Text("missing", style="yellow"), Text(f"{each.why}; get it with: {each.get}"))
+            table.add_row(
+                Text(name),
+                Text("missing", style="yellow"),
+                Text(f"{each.why}{f'; get it with: {each.get}' if each.get else ''}"),
+            )
         else:
             table.add_row(Text(name, style="bold"), Text(each.version), Text(each.title))
         for number, (variant, line) in enumerate(each.variants.items()):

@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
-from wsgi_gauntlet.harness import discover
-from wsgi_gauntlet.harness.launch import Plan
+from wsgi_gauntlet.harness import planning
+from wsgi_gauntlet.harness.plan import Plan
 
 
 def absent(message: str) -> NoReturn:
@@ -30,10 +31,22 @@ def program(*names: str, package: str) -> str:
     return found or absent(f"no {names[0]} on PATH; install Debian's package {package}")
 
 
+SERVERS = Path(__file__).resolve().parents[1] / ".servers" / "bin" / "python"
+"""The interpreter of the environment that `make install-test` makes for the servers; it has nothing of ours."""
+
+
+def served(name: str) -> Plan:
+    """Return the plan of that server, which must be here or in the environment of all servers."""
+    plan = planning.plan(name)
+    if planning.missing(plan).lack and SERVERS.exists():
+        plan = planning.plan(name, python=str(SERVERS))
+    return installed(plan)
+
+
 def installed(plan: Plan) -> Plan:
     """Return `plan`, whose server and front must be there."""
-    why, get = discover.missing(plan)
-    return absent(f"{plan.name}: {why}; get it with: {get}") if why else plan
+    lack = planning.missing(plan).lack
+    return absent(f"{plan.name}: {lack}") if lack else plan
 
 
 def own_network() -> list[str]:

@@ -26,7 +26,8 @@ from .targets.proof import Proven, Silent
 
 if TYPE_CHECKING:
     from ..catalog import Scenario
-    from ..launch import Plan, Running
+    from ..launch import Running
+    from ..plan import Plan
 
 Progress = Callable[[float | None, str], None]
 """Called with the fraction done (0 to 1, None where unknown) and what is being done, in words for the user."""

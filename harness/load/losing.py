@@ -24,7 +24,7 @@ from .course import Course
 from .looking.roll_call import RollCall
 
 if TYPE_CHECKING:
-    from ..launch import Plan
+    from ..plan import Plan
 
 FIRST = 5.0
 """Seconds in which a server that has just answered names one of its processes."""

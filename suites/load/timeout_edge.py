@@ -9,7 +9,6 @@ import trio
 
 from ...harness.catalog import scenario
 from ...harness.errors import ServerDidNotStart
-from ...harness.launch import Plan
 from ...harness.load.again import once_more_if_late
 from ...harness.load.arena import Arena
 from ...harness.load.hurried import hurried
@@ -29,6 +28,7 @@ from ...harness.load.looking.newcomers import Fate, newcomers
 from ...harness.load.question import ReferencePage
 from ...harness.load.stopping import Stop, looked_at
 from ...harness.model import GeneratorHealth, Grade, Load, Measure
+from ...harness.plan import Plan
 
 GAPS = (*RATIOS, math.inf)
 CLIENTS = len(Place) * len(GAPS)

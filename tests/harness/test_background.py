@@ -10,10 +10,10 @@ from types import FrameType
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness import planning
 from wsgi_gauntlet.harness.background import Background
 from wsgi_gauntlet.harness.errors import HarnessTrouble, ServerDidNotStart
-from wsgi_gauntlet.harness.launch import Plan
+from wsgi_gauntlet.harness.plan import Plan
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_fork_has_a_loop_of_its_own(background: Background) -> None:
 
 
 def wsgiref(app: str = "gauntlet_apps.reference:application") -> Plan:
-    return discover.plan("wsgiref", python=sys.executable, app=app)
+    return planning.plan("wsgiref", python=sys.executable, app=app)
 
 
 @pytest.mark.live

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness import discover, planning
 from wsgi_gauntlet.harness.errors import BadConfiguration, NotInstalled, UnknownName
 
 
@@ -27,24 +27,24 @@ def test_cases_come_pep_first() -> None:
 
 def test_the_lineup_can_be_planned() -> None:
     for name in discover.lineup():
-        assert discover.plan(name).name == name
+        assert planning.plan(name).name == name
 
 
 def test_a_plan_has_the_variant_and_the_settings() -> None:
-    plan = discover.plan("gunicorn:gthread[threads=8]")
+    plan = planning.plan("gunicorn:gthread[threads=8]")
     assert (plan.variant, plan.settings.threads) == ("gthread", 8)
-    assert discover.plan("gunicorn").variant == "sync"
+    assert planning.plan("gunicorn").variant == "sync"
 
 
 def test_a_chain_has_its_server_behind() -> None:
-    plan = discover.plan("nginx:unix+gunicorn:gthread")
+    plan = planning.plan("nginx:unix+gunicorn:gthread")
     assert plan.upstream is not None
     assert (plan.adapter.name, plan.variant, plan.upstream.variant) == ("nginx", "unix", "gthread")
-    assert "in front of" in discover.information(plan).title
+    assert "in front of" in planning.information(plan).title
 
 
 def test_a_custom_server_goes_before_one_of_ours() -> None:
-    plan = discover.plan("gunicorn", custom={"gunicorn": "{python} -m mine {port}"})
+    plan = planning.plan("gunicorn", custom={"gunicorn": "{python} -m mine {port}"})
     assert type(plan.adapter).__name__ == "CommandServer"
 
 
@@ -57,7 +57,7 @@ def test_an_adapter_from_a_file(tmp_path: Path) -> None:
         "    def command(self, launch):\n        return Command((launch.python, '-m', 'mine'))\n"
         "ADAPTER = Mine()\n"
     )
-    plan = discover.plan(str(path))
+    plan = planning.plan(str(path))
     assert (plan.name, plan.adapter.name) == (str(path), "mine")
 
 
@@ -67,7 +67,7 @@ def test_an_adapter_from_a_file(tmp_path: Path) -> None:
 def test_a_bad_adapter_file_is_one_line(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "bad.py").write_text(text)
     with pytest.raises(BadConfiguration) as raised:
-        discover.plan(str(tmp_path / "bad.py"))
+        planning.plan(str(tmp_path / "bad.py"))
     assert says in str(raised.value)
 
 
@@ -83,14 +83,14 @@ def test_a_bad_adapter_file_is_one_line(tmp_path: Path, text: str, says: str) ->
 )
 def test_wrong_names(name: str, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
-        discover.plan(name)
+        planning.plan(name)
 
 
 def test_another_version_is_not_here() -> None:
-    plan = discover.plan("gunicorn@1.2.3")
-    assert not discover.information(plan).available
+    plan = planning.plan("gunicorn@1.2.3")
+    assert not planning.information(plan).available
     with pytest.raises(NotInstalled, match=r"gunicorn==1\.2\.3"):
-        discover.require(plan)
+        planning.require(plan)
 
 
 def test_cases_and_scenarios_by_name() -> None:
@@ -110,7 +110,7 @@ def test_cases_and_scenarios_by_name() -> None:
 
 def test_an_app_is_imported_before_anything_runs(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text("def app(environ, start_response): pass\nprice = 1\n")
-    discover.require_app("shop:app", sys.executable, tmp_path)
+    planning.require_app("shop:app", sys.executable, tmp_path)
     for app, says in (("shop:price", "cannot be called"), ("shop:none", "AttributeError"), ("shop", "module:callable")):
         with pytest.raises(BadConfiguration, match=says):
-            discover.require_app(app, sys.executable, tmp_path)
+            planning.require_app(app, sys.executable, tmp_path)

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness import planning
 from wsgi_gauntlet.harness.errors import BadConfiguration
 from wsgi_gauntlet.harness.live_server import importable
 
@@ -32,7 +32,7 @@ def test_a_test_module_is_imported_by_its_file(tmp_path: Path, monkeypatch: pyte
     name, folders = importable(module.application, tmp_path / "project")
     assert name == "test_shop:application"
     assert folders[0] == tmp_path / "elsewhere"
-    discover.require_app(name, sys.executable, *folders)
+    planning.require_app(name, sys.executable, *folders)
 
 
 def test_a_test_module_in_a_package_is_imported_from_above_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +42,7 @@ def test_a_test_module_in_a_package_is_imported_from_above_it(tmp_path: Path, mo
     name, folders = importable(module.application, tmp_path / "project")
     assert name == "checks.test_shop:application"
     assert folders[0] == tmp_path / "elsewhere"
-    discover.require_app(name, sys.executable, *folders)
+    planning.require_app(name, sys.executable, *folders)
 
 
 def test_a_name_stays_as_it_is_and_the_root_comes_last(tmp_path: Path) -> None:

@@ -58,7 +58,8 @@ def test_tls_is_a_switch(text: str, tls: bool) -> None:
         ("gunicorn[workers]", "workers takes a number, as workers=4"),
         ("gunicorn[tls=yes]", "tls is on or off, as tls or tls=on or tls=off"),
         ("gunicorn[tls=]", "tls is on or off"),
-        ("gunicorn[https]", "there are backlog, keep_alive, threads, timeout, tls, workers"),
+        ("gunicorn[https=on]", "there are backlog, keep_alive, threads, timeout, tls, tuned, unix, workers"),
+        ("gunicorn[Gzip]", "'Gzip' in 'gunicorn[Gzip]' is no setting"),
         ("a+b+c", "chains 3 servers"),
     ],
 )
@@ -67,3 +68,9 @@ def test_what_is_no_name_says_so(text: str, says: str) -> None:
         parse(text)
     assert says in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_bare_word_is_a_feature_that_only_the_adapter_knows() -> None:
+    assert parse("nginx[gzip,cache,workers=2]+gunicorn").front == Part(
+        "nginx", settings=Settings(workers=2, features=frozenset({"gzip", "cache"}))
+    )

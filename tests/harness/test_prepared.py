@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness import planning
 from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.launch import Plan
 from wsgi_gauntlet.harness.model import Setup
+from wsgi_gauntlet.harness.plan import Plan
 from wsgi_gauntlet.harness.runner import prepared
 
 DEPLOYED = (("THE_APP_CONFIGURATION", "x"),)
 
 
 def plan(name: str) -> Plan:
-    return discover.plan(name, python=sys.executable)
+    return planning.plan(name, python=sys.executable)
 
 
 def behind(plan: Plan) -> Plan:

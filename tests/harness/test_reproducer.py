@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness import planning
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import BadConfiguration
-from wsgi_gauntlet.harness.launch import Plan
 from wsgi_gauntlet.harness.model import AppEvent, Check, Evidence, Level, Setup, Verdict, WireEvent, WireKind
 from wsgi_gauntlet.harness.patterns import Pattern
 from wsgi_gauntlet.harness.places import app_sources
+from wsgi_gauntlet.harness.plan import Plan
 from wsgi_gauntlet.harness.replay import write
 from wsgi_gauntlet.harness.reproducer import Reproducer, document, reproducer
 from wsgi_gauntlet.harness.runner import prepared
@@ -37,7 +37,7 @@ CELL = Check(
 
 
 def made(server: str, setup: Setup | None = None, there: Address = THERE, app: str = "") -> Reproducer:
-    plan = discover.plan(server)
+    plan = planning.plan(server)
     plan = replace(plan, app=app or plan.app)
     return reproducer(CELL, prepared(plan, setup or Setup()), there, Pattern.WHOLE, app_sources(), version="9.9")
 
@@ -118,6 +118,6 @@ def test_it_can_be_written(tmp_path: Path) -> None:
 
 
 def test_a_command_of_the_user_s_own() -> None:
-    plan: Plan = discover.plan("mine", custom={"mine": "{python} -m mine --port {port} {app}"})
+    plan: Plan = planning.plan("mine", custom={"mine": "{python} -m mine --port {port} {app}"})
     told = reproducer(CELL, plan, THERE, Pattern.WHOLE, app_sources())
     assert told.server == "PYTHONPATH=. python3 -m mine --port 8000 app:application\n"

@@ -17,7 +17,8 @@ from wsgi_gauntlet.harness.adapter import Adapter, Command, Found, Launch, Setti
 from wsgi_gauntlet.harness.errors import (
     ServerDidNotStart,
 )
-from wsgi_gauntlet.harness.launch import Plan, Running
+from wsgi_gauntlet.harness.launch import Running
+from wsgi_gauntlet.harness.plan import Plan
 
 PATIENCE = 20.0
 

@@ -14,15 +14,16 @@ from tempfile import TemporaryDirectory
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover, launch, processes
+from wsgi_gauntlet.harness import discover, launch, planning, processes
 from wsgi_gauntlet.harness.adapter import Found, Settings
 from wsgi_gauntlet.harness.errors import ServerDidNotStart, Unsupported
-from wsgi_gauntlet.harness.launch import Plan, Running
+from wsgi_gauntlet.harness.launch import Running
 from wsgi_gauntlet.harness.model import AppEvent
+from wsgi_gauntlet.harness.plan import Plan
 from wsgi_gauntlet.harness.ready import State, ask
 from wsgi_gauntlet.servers import nginx, uwsgi
 
-from ..needed import absent, installed
+from ..needed import absent, served
 
 pytestmark = pytest.mark.live
 
@@ -34,6 +35,8 @@ def names() -> list[str]:
     """Return every adapter in every variant; a front with a server behind it."""
     found = []
     for adapter in discover.adapters().values():
+        if adapter.gone:
+            continue
         for variant in adapter.variants or ("",):
             name = f"{adapter.name}:{variant}" if variant else adapter.name
             behind = "uwsgi" if variant.startswith("uwsgi") else "gunicorn"
@@ -43,7 +46,7 @@ def names() -> list[str]:
 
 def here(name: str) -> Plan:
     """Return the plan for `name`; a server that is missing fails in CI and is skipped elsewhere."""
-    return installed(discover.plan(name))
+    return served(name)
 
 
 def adapter(name: str) -> str:
@@ -176,7 +179,7 @@ async def test_debians_own_serve_as_well(name: str, folder: Path) -> None:
     ],
 )
 async def test_a_command_template_serves(template: str, folder: Path) -> None:
-    await serve(discover.plan("mine", custom={"mine": template}), folder)
+    await serve(planning.plan("mine", custom={"mine": template}), folder)
 
 
 async def test_an_app_that_fails_at_start_is_one_line_for_every_server(folder: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover, runner
+from wsgi_gauntlet.harness import planning, runner
 from wsgi_gauntlet.harness.catalog import MUST, Case, case
 from wsgi_gauntlet.harness.doubts import HELD_UP, Pulse
 from wsgi_gauntlet.harness.exchange import Exchange
@@ -45,7 +45,7 @@ async def cell(folder: Path, run: Run, *, tries: int = 3, logs: Path | None = No
     stranded: list[str] = []
     logs = logs or folder / "logs"
     logs.mkdir(exist_ok=True)
-    plan = discover.plan("wsgiref")
+    plan = planning.plan("wsgiref")
     bench = runner.Bench(folder, logs, Silence(), found.append, lambda _plan, why: stranded.append(why), tries=tries)
     with trio.fail_after(60):
         await runner.check([plan], {plan.name: [asked]}, bench)

@@ -10,11 +10,12 @@ from tempfile import TemporaryDirectory
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover, launch
+from wsgi_gauntlet.harness import discover, launch, planning
 from wsgi_gauntlet.harness.attempt import answers, attempt
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.load.arena import Arena
 from wsgi_gauntlet.harness.model import Setup, Verdict
+from wsgi_gauntlet.harness.plan import Plan
 from wsgi_gauntlet.harness.response import Ending
 from wsgi_gauntlet.harness.runner import prepared
 from wsgi_gauntlet.harness.wire import Transcript, Wire
@@ -53,13 +54,13 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def starting(plan: launch.Plan, folder: Path) -> launch.Plan:
+def starting(plan: Plan, folder: Path) -> Plan:
     return replace(plan, app="hostile:application", app_path=folder)
 
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_cases_run_as_they_do_over_a_socket(name: str, folder: Path) -> None:
-    plan = discover.plan(name)
+    plan = planning.plan(name)
     async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
         assert server.address.door
         assert await answers(server)
@@ -78,7 +79,7 @@ async def test_cases_run_as_they_do_over_a_socket(name: str, folder: Path) -> No
 async def test_an_app_that_breaks_its_process_is_the_servers_end_and_not_ours(
     path: str, ended: str, folder: Path
 ) -> None:
-    plan = starting(discover.plan("wsgiref:in-process"), folder)
+    plan = starting(planning.plan("wsgiref:in-process"), folder)
     async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
         wire = await Wire.open(server.address, Transcript())
         await wire.send(ASK % path.encode())
@@ -93,7 +94,7 @@ async def test_an_app_that_breaks_its_process_is_the_servers_end_and_not_ours(
 
 
 async def test_a_handler_that_hangs_is_ended_with_everything_else(folder: Path) -> None:
-    plan = starting(discover.plan("wsgiref:in-process"), folder)
+    plan = starting(planning.plan("wsgiref:in-process"), folder)
     with trio.fail_after(20):
         async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
             wire = await Wire.open(server.address, Transcript())
@@ -119,18 +120,18 @@ async def test_a_handler_that_hangs_is_ended_with_everything_else(folder: Path) 
 )
 async def test_what_makes_no_sense_without_a_socket(setup: Setup, why: str, folder: Path) -> None:
     for name in NAMES:
-        plan = prepared(discover.plan(name), setup)
+        plan = prepared(planning.plan(name), setup)
         with pytest.raises(Unsupported, match=why):
             async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs"):
                 pass
 
 
 async def test_a_front_and_load_need_a_socket(folder: Path) -> None:
-    plan = installed(discover.plan("nginx+wsgiref:in-process"))
+    plan = installed(planning.plan("nginx+wsgiref:in-process"))
     with pytest.raises(Unsupported, match="nothing that a front could reach"):
         async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs"):
             pass
-    plan = discover.plan("wsgiref:in-process")
+    plan = planning.plan("wsgiref:in-process")
     arena = Arena(plan, {}, scratch=folder / "scratch", logs=folder / "logs", progress=lambda *_: None)
     with pytest.raises(Unsupported, match="has no socket"):
         async with arena.server():

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover
-from wsgi_gauntlet.harness.launch import Plan
+from wsgi_gauntlet.harness import planning
 from wsgi_gauntlet.harness.load.judging import grading
 from wsgi_gauntlet.harness.model import Grade, Load, Outcome
+from wsgi_gauntlet.harness.plan import Plan
 
 from ..flawed.adapter import plan
 from ..needed import installed
@@ -170,7 +170,7 @@ def assert_p99_as_logged(cell: Load, *names: str) -> None:
 
 
 async def test_a_front_that_hands_over_whole_requests_is_immune(folder: Path) -> None:
-    fronted = installed(discover.plan("nginx+gunicorn:sync"))
+    fronted = installed(planning.plan("nginx+gunicorn:sync"))
     (cell,) = await side_by_side(folder, {**NARROW, "clients": 8}, fronted)
     assert cell.collapse is None
     assert cell.goodput == 1.0

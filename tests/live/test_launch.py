@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover, processes
+from wsgi_gauntlet.harness import planning, processes
 from wsgi_gauntlet.harness.errors import (
     ServerDidNotStart,
 )
@@ -113,7 +113,7 @@ async def test_restarting_in_place_gives_a_fresh_process_on_the_same_port(folder
 
 
 async def test_a_front_goes_on_while_the_server_behind_it_is_restarted_in_place(folder: Path) -> None:
-    async with running(installed(discover.plan("nginx:unix+waitress")), folder) as server:
+    async with running(installed(planning.plan("nginx:unix+waitress")), folder) as server:
         front, before = server.pid, set(server.processes())
         await server.restart_in_place()
         assert server.pid == front

@@ -23,10 +23,11 @@ import json, os, signal, sys, trio
 from pathlib import Path
 from wsgi_gauntlet.harness import launch
 from wsgi_gauntlet.harness.adapter import Settings
+from wsgi_gauntlet.harness.plan import Plan
 from wsgi_gauntlet.servers.gunicorn import ADAPTER
 
 async def main():
-    plan = launch.Plan("gunicorn", ADAPTER, ADAPTER.find(sys.executable), "sync", Settings(workers=2), sys.executable)
+    plan = Plan("gunicorn", ADAPTER, ADAPTER.find(sys.executable), "sync", Settings(workers=2), sys.executable)
     async with launch.running(plan, scratch=Path(sys.argv[1]), logs=Path(sys.argv[2])) as server:
         while len(server.processes()) < 3:
             await trio.sleep(0.01)

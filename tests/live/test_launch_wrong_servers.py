@@ -142,11 +142,12 @@ import os, resource, sys, trio
 from pathlib import Path
 from wsgi_gauntlet.harness import launch
 from wsgi_gauntlet.harness.adapter import Settings
+from wsgi_gauntlet.harness.plan import Plan
 from wsgi_gauntlet.harness.errors import GauntletError
 from wsgi_gauntlet.servers.wsgiref import ADAPTER
 
 async def main():
-    plan = launch.Plan("wsgiref", ADAPTER, ADAPTER.find(sys.executable), "", Settings(), sys.executable)
+    plan = Plan("wsgiref", ADAPTER, ADAPTER.find(sys.executable), "", Settings(), sys.executable)
     lowest = os.dup(0)
     os.close(lowest)
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + int(sys.argv[3]), 4096))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover, rounds
+from wsgi_gauntlet.harness import planning, rounds
 from wsgi_gauntlet.harness.catalog import Scenario
 from wsgi_gauntlet.harness.model import Grade, Load
 from wsgi_gauntlet.harness.progress import Silence
@@ -127,7 +127,7 @@ async def test_memory_that_is_refused_makes_the_cell_invalid(tmp_path: Path) -> 
     where = rounds.Range(tmp_path, tmp_path, Silence(), cells.append, lambda _plan, _why: None)
     scenario = Scenario("x/y", "x", "x", greedy, {}, {})
     with trio.fail_after(10):
-        await rounds.load([(discover.plan("wsgiref"), scenario)], rounds.Narrowing(), where)
+        await rounds.load([(planning.plan("wsgiref"), scenario)], rounds.Narrowing(), where)
     (cell,) = cells
     assert cell.grade is Grade.INVALID
     assert "memory" in cell.note

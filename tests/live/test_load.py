@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness import discover, planning
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import TargetRefused
-from wsgi_gauntlet.harness.launch import Plan
 from wsgi_gauntlet.harness.load.arena import Arena, refuse_elsewhere
 from wsgi_gauntlet.harness.load.judging.grading import FEWEST, GOOD, collapsed, unharmed
 from wsgi_gauntlet.harness.model import Grade, Load, Outcome
+from wsgi_gauntlet.harness.plan import Plan
 
 from ..needed import installed
 
@@ -51,7 +51,7 @@ def folder() -> Iterator[Path]:
 
 def here(name: str) -> Plan:
     custom = {"slots": f"{{python}} {SLOTS} {{host}} {{port}} {{threads}} {{app}}"}
-    return installed(discover.plan(name, custom=custom))
+    return installed(planning.plan(name, custom=custom))
 
 
 async def run(scenario: str, servers: dict[str, dict[str, Any]], folder: Path) -> dict[str, Load]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness import planning
 from wsgi_gauntlet.harness.launch import running
 from wsgi_gauntlet.harness.wire import Transcript, Wire
 
@@ -33,7 +33,7 @@ TARGETS = (
 
 async def sent(server: str, tmp_path: Path, *, observe: bool) -> list[bytes]:
     answers = []
-    async with running(discover.plan(server), scratch=tmp_path, logs=tmp_path, observe=observe) as instance:
+    async with running(planning.plan(server), scratch=tmp_path, logs=tmp_path, observe=observe) as instance:
         for target in TARGETS:
             wire = await Wire.open(instance.address, Transcript())
             await wire.send(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())

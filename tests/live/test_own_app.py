@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from wsgi_gauntlet.harness import discover, launch, rounds, session
+from wsgi_gauntlet.harness import discover, launch, planning, rounds, session
 from wsgi_gauntlet.harness.configuration import Configuration
 from wsgi_gauntlet.harness.errors import BadConfiguration, NoSuchPage
 from wsgi_gauntlet.harness.load import question as question_module
@@ -70,7 +70,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def measured(folder: Path, server: str, app: str, page: str = "/") -> Load:
-    installed(discover.plan(server))
+    installed(planning.plan(server))
     call = session.Call(
         servers=(server,),
         scenarios=("throughput",),
@@ -111,7 +111,7 @@ def test_healthy_users_know_the_right_answer(folder: Path, app: str, page: str, 
 
 
 async def test_users_of_a_page_that_differs_each_time_among_slow_clients(folder: Path) -> None:
-    plan = installed(discover.plan("waitress", app="shop:app", app_path=folder))
+    plan = installed(planning.plan("waitress", app="shop:app", app_path=folder))
     scenario = discover.scenario("slow-headers/byte")
     short = {"clients": 2, "baseline": 0.5, "duration": 0.5, "recovery": 1, "budget": 1, "reaping": 0.1}
     told: list[str] = []
@@ -158,11 +158,11 @@ def test_an_app_that_does_not_import_is_told_of_before_anything_starts(folder: P
 
 def test_check_takes_a_callable_and_no_factory(folder: Path) -> None:
     with pytest.raises(BadConfiguration, match="load alone"):
-        discover.require_app("shop:create_app()", sys.executable, folder)
+        planning.require_app("shop:create_app()", sys.executable, folder)
 
 
 async def test_the_control_paths_are_where_the_harness_looks(folder: Path) -> None:
-    plan = behind_control(discover.plan("waitress", app="shop:plain", app_path=folder))
+    plan = behind_control(planning.plan("waitress", app="shop:plain", app_path=folder))
     async with launch.running(plan, scratch=folder, logs=folder, observe=False) as running:
         assert running.reference == CONTROL
         question = await Arena(plan, {}, scratch=folder, logs=folder, page="/x").question(running)

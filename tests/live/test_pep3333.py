@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover, runner
+from wsgi_gauntlet.harness import discover, planning, runner
 from wsgi_gauntlet.harness.catalog import select
 from wsgi_gauntlet.harness.model import Check, Verdict
 from wsgi_gauntlet.harness.progress import Silence
@@ -30,7 +30,7 @@ async def checked(server: str, tmp_path: Path, *prefixes: str, tries: int = 3) -
     )
     cases = select(discover.cases(), prefixes or ["pep3333"])
     with trio.fail_after(100):
-        await runner.check([discover.plan(server)], {server: cases}, bench)
+        await runner.check([planning.plan(server)], {server: cases}, bench)
     assert stranded == []
     assert set(cells) == {case.id for case in cases}
     return cells

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from wsgi_gauntlet.harness import discover, pool
+from wsgi_gauntlet.harness import discover, planning, pool
 from wsgi_gauntlet.harness.background import Background
 from wsgi_gauntlet.harness.errors import ServerDidNotStart
 from wsgi_gauntlet.harness.model import Verdict
@@ -28,7 +28,7 @@ def background() -> Iterator[Background]:
 def test_the_instance_unused_for_longest_goes_first(background: Background, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "KEPT", 2)
     kept = Pool(background, {})
-    plans = [discover.plan(name, python=sys.executable) for name in ("wsgiref", "waitress", "waitress[threads=2]")]
+    plans = [planning.plan(name, python=sys.executable) for name in ("wsgiref", "waitress", "waitress[threads=2]")]
     for plan in (plans[0], plans[1], plans[0], plans[2]):
         assert kept.cell(plan, CASE, afresh=True).verdict is Verdict.PASS
     assert [key[0] for key in kept._instances] == ["wsgiref", "waitress[threads=2]"]
@@ -36,7 +36,7 @@ def test_the_instance_unused_for_longest_goes_first(background: Background, monk
 
 def test_one_that_ended_is_started_afresh_and_the_cell_says_so(background: Background) -> None:
     kept = Pool(background, {})
-    plan = discover.plan("wsgiref", python=sys.executable)
+    plan = planning.plan("wsgiref", python=sys.executable)
     assert kept.cell(plan, CASE).attempts >= 1
     (hosted,) = kept._instances.values()
     os.kill(hosted.server.pid, signal.SIGKILL)
@@ -48,7 +48,7 @@ def test_one_that_ended_is_started_afresh_and_the_cell_says_so(background: Backg
 
 def test_a_server_that_cannot_be_had_is_tried_once(background: Background) -> None:
     kept = Pool(background, {})
-    plan = discover.plan("wsgiref", python=sys.executable, app="nowhere:app")
+    plan = planning.plan("wsgiref", python=sys.executable, app="nowhere:app")
     for _ in range(2):
         with pytest.raises(ServerDidNotStart, match="nowhere"):
             kept.ready(plan, CASE)

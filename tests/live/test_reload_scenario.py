@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness import discover, planning
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.load.arena import Arena
 from wsgi_gauntlet.harness.load.targets.elsewhere import target_plan
@@ -67,7 +67,7 @@ async def test_a_time_without_a_listener_is_measured(folder: Path) -> None:
 
 
 async def test_a_sound_reload_loses_nothing_and_nobody_is_blamed(folder: Path) -> None:
-    cell = await proved("reload", installed(discover.plan("gunicorn:sync")), folder, **SHORT)
+    cell = await proved("reload", installed(planning.plan("gunicorn:sync")), folder, **SHORT)
     assert_consistent(cell)
     found = figures(cell)
     assert (found["requests lost"], found["slow uploads lost"]) == (0, 0)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness import discover, planning
 from wsgi_gauntlet.harness.model import AppEvent, Verdict, WireEvent, WireKind
 from wsgi_gauntlet.harness.patterns import Pattern
 from wsgi_gauntlet.harness.replay import Replayed, replay, write
@@ -53,7 +53,7 @@ class Heard:
 
 def replayed(server: str, case: str, pattern: Pattern = Pattern.WHOLE) -> tuple[Replayed, Heard]:
     heard = Heard()
-    return replay(discover.plan(server), discover.case(case), pattern, heard), heard
+    return replay(planning.plan(server), discover.case(case), pattern, heard), heard
 
 
 def free_port() -> int:
@@ -129,7 +129,7 @@ CELLS = [
 @pytest.mark.parametrize(("server", "case", "pattern"), CELLS, ids=str)
 def test_a_shell_sees_what_the_harness_saw(server: str, case: str, pattern: Pattern, tmp_path: Path) -> None:
     program("nc", package="netcat-openbsd")
-    installed(discover.plan(server))
+    installed(planning.plan(server))
     told, _ = replayed(server, case, pattern)
     seen = statuses(told)
     assert seen or told.cell.verdict in (Verdict.FAIL, Verdict.WARN)

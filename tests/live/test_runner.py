@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover, runner
+from wsgi_gauntlet.harness import planning, runner
 from wsgi_gauntlet.harness.catalog import INFO, MUST, SHOULD, Case, case
 from wsgi_gauntlet.harness.errors import EventsLost
 from wsgi_gauntlet.harness.exchange import Exchange
 from wsgi_gauntlet.harness.expect import violated
-from wsgi_gauntlet.harness.launch import Plan
 from wsgi_gauntlet.harness.model import Check, Level, Setup, Verdict, WireKind
+from wsgi_gauntlet.harness.plan import Plan
 from wsgi_gauntlet.harness.progress import Silence
 from wsgi_gauntlet.harness.references import pep3333
 
@@ -79,7 +79,7 @@ async def test_every_verdict_comes_out(tmp_path: Path) -> None:
 
     cells, stranded = await checked(
         tmp_path,
-        discover.plan("wsgiref"),
+        planning.plan("wsgiref"),
         made("needy", answered, needs=["own/area/fails"]),
         made("content", answered, needs=["own/area/passes"]),
         made("passes", answered),
@@ -123,7 +123,7 @@ async def test_a_server_that_dies_in_a_case_is_started_again(
         await x.get("/echo")
 
     cells, _ = await checked(
-        tmp_path, discover.plan("wsgiref"), made("kills", killing), made("after", answered), tries=1
+        tmp_path, planning.plan("wsgiref"), made("kills", killing), made("after", answered), tries=1
     )
     assert cells["kills"].verdict is verdict
     assert any(number.name in note for note in cells["kills"].evidence.process)
@@ -133,7 +133,7 @@ async def test_a_server_that_dies_in_a_case_is_started_again(
 async def test_a_setup_that_a_server_has_no_way_for_is_unsupported(tmp_path: Path) -> None:
     cells, stranded = await checked(
         tmp_path,
-        discover.plan("gunicorn:sync"),
+        planning.plan("gunicorn:sync"),
         made("plain", answered),
         made("threaded", answered, setup=Setup(threads=4)),
         made("alone", answered, setup=Setup(workers=2, alone=True)),
@@ -144,7 +144,7 @@ async def test_a_setup_that_a_server_has_no_way_for_is_unsupported(tmp_path: Pat
 
 
 async def test_a_server_that_never_starts_is_stranded_and_has_no_cells(tmp_path: Path) -> None:
-    plan = discover.plan("custom", custom={"custom": "{python} -c 'raise SystemExit(7)' {port}"})
+    plan = planning.plan("custom", custom={"custom": "{python} -c 'raise SystemExit(7)' {port}"})
     cells, stranded = await checked(tmp_path, plan, made("plain", answered))
     assert cells == {}
     assert len(stranded) == 1
@@ -160,7 +160,7 @@ def test_order_and_groups() -> None:
 
 
 def test_a_setup_changes_the_server_behind_a_front() -> None:
-    plan = discover.plan("nginx+gunicorn")
+    plan = planning.plan("nginx+gunicorn")
     prepared = runner.prepared(plan, Setup(threads=4, mount="/x"))
     assert prepared.upstream is not None
     assert (prepared.upstream.settings.threads, prepared.upstream.settings.mount) == (4, "/x")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness import planning
 from wsgi_gauntlet.harness.model import Grade, Load
 
 from ..flawed.adapter import plan
@@ -33,7 +33,7 @@ async def test_slow_bodies_take_a_slot_each(kind: str, folder: Path) -> None:
 
 
 async def test_who_reads_bodies_first_starts_no_app_early(folder: Path) -> None:
-    cell = await proved("slow-body/length", installed(discover.plan("waitress")), folder, **NARROW)
+    cell = await proved("slow-body/length", installed(planning.plan("waitress")), folder, **NARROW)
     assert cell.grade in (Grade.IMMUNE, Grade.DEGRADES)
     assert cell.collapse is None
     assert values(cell) == {"app started before the body was there": 0.0}
@@ -89,7 +89,7 @@ async def test_a_soak_has_its_windows(folder: Path) -> None:
 
 
 async def test_time_outs_are_found_where_they_are_set(folder: Path) -> None:
-    cell = await measured("timeout-edge", installed(discover.plan("gunicorn:gthread")), folder)
+    cell = await measured("timeout-edge", installed(planning.plan("gunicorn:gthread")), folder)
     if cell.grade is Grade.INVALID:  # a machine so busy that a move came late says so
         return
     found = {each.name: each for each in cell.measures}

@@ -17,11 +17,10 @@ import msgspec
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover, rounds, session
+from wsgi_gauntlet.harness import discover, planning, rounds, session
 from wsgi_gauntlet.harness.appfile import standing_alone
 from wsgi_gauntlet.harness.configuration import Configuration
 from wsgi_gauntlet.harness.errors import TargetRefused, Unsupported
-from wsgi_gauntlet.harness.launch import Plan
 from wsgi_gauntlet.harness.load import arena as arena_module
 from wsgi_gauntlet.harness.load.arena import Arena
 from wsgi_gauntlet.harness.load.lanes.shards import closed_loops
@@ -30,6 +29,7 @@ from wsgi_gauntlet.harness.load.targets import elsewhere, proof
 from wsgi_gauntlet.harness.load.targets.target import Target, parse
 from wsgi_gauntlet.harness.model import Grade, Load
 from wsgi_gauntlet.harness.places import app_sources
+from wsgi_gauntlet.harness.plan import Plan
 from wsgi_gauntlet.harness.ports import leased_port
 from wsgi_gauntlet.harness.progress import Silence
 
@@ -52,7 +52,7 @@ def folder() -> Iterator[Path]:
 @contextmanager
 def started(folder: Path, target: Target, token: str = TOKEN, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """Serve the printed app with waitress, as somebody else would."""
-    installed(discover.plan("waitress"))
+    installed(planning.plan("waitress"))
     where = f"--unix-socket={target.path}" if target.path else f"--listen={target.authority}"
     environment = {**os.environ, "GAUNTLET_TOKEN": token}
     server = subprocess.Popen(

@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness import planning
 from wsgi_gauntlet.harness.errors import BadConfiguration
-from wsgi_gauntlet.harness.launch import Plan
 from wsgi_gauntlet.harness.load.arena import Arena
 from wsgi_gauntlet.harness.model import Grade, Load
+from wsgi_gauntlet.harness.plan import Plan
 from wsgi_gauntlet.suites.load.throughput import throughput
 
 pytestmark = pytest.mark.live
@@ -41,7 +41,7 @@ async def measured(plan: Plan, folder: Path, **parameters: float) -> tuple[Load,
 
 
 async def test_a_server_that_keeps_connections(folder: Path) -> None:
-    load, told = await measured(discover.plan("waitress"), folder)
+    load, told = await measured(planning.plan("waitress"), folder)
     assert load.grade in (Grade.MEASURED, Grade.INVALID)
     assert (load.scenario, load.goodput) == ("throughput", 1.0)
     assert [(step.clients, step.goodput) for step in load.steps] == [(1, 1.0), (4, 1.0)]
@@ -56,7 +56,7 @@ async def test_a_server_that_keeps_connections(folder: Path) -> None:
 
 
 async def test_a_server_that_closes_after_each_answer_says_so(folder: Path) -> None:
-    load, _ = await measured(discover.plan("wsgiref"), folder, clients=1)
+    load, _ = await measured(planning.plan("wsgiref"), folder, clients=1)
     assert [step.clients for step in load.steps] == [1]
     assert any("closed the connection after each answer" in words for words in load.artefacts)
 
@@ -83,7 +83,7 @@ async def test_no_speed_is_quoted_for_wrong_answers(fault: str, came: str, folde
         "    return [body]\n"
         "make_server(sys.argv[1], int(sys.argv[2]), application).serve_forever()\n"
     )
-    plan = discover.plan("crooked", custom={"crooked": f"{{python}} {folder}/crooked.py {{host}} {{port}}"})
+    plan = planning.plan("crooked", custom={"crooked": f"{{python}} {folder}/crooked.py {{host}} {{port}}"})
     load, _ = await measured(plan, folder, clients=1)
     assert load.grade is Grade.ERROR
     assert (load.steps, load.goodput) == ((), None)
@@ -92,4 +92,4 @@ async def test_no_speed_is_quoted_for_wrong_answers(fault: str, came: str, folde
 
 async def test_a_ladder_that_never_ends_is_refused(folder: Path) -> None:
     with pytest.raises(BadConfiguration, match="factor"):
-        await measured(discover.plan("wsgiref"), folder, factor=1)
+        await measured(planning.plan("wsgiref"), folder, factor=1)

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover, runner
+from wsgi_gauntlet.harness import discover, planning, runner
 from wsgi_gauntlet.harness.adapter import Found, Settings
 from wsgi_gauntlet.harness.client import client
 from wsgi_gauntlet.harness.errors import ServerDidNotStart, Unsupported
-from wsgi_gauntlet.harness.launch import Plan
 from wsgi_gauntlet.harness.model import Check, Setup, Verdict
+from wsgi_gauntlet.harness.plan import Plan
 from wsgi_gauntlet.harness.progress import Silence
 from wsgi_gauntlet.harness.ready import State, ask
 from wsgi_gauntlet.servers import uwsgi
@@ -73,7 +73,7 @@ async def test_debians_uwsgi_was_built_with_tls(variant: str, folder: Path) -> N
 
 async def test_a_command_template_speaks_tls_where_it_names_the_files(folder: Path) -> None:
     template = "{python} -m gunicorn --bind {host}:{port} --certfile {certificate} --keyfile {key} -w {workers} {app}"
-    server = await serve(discover.plan("mine", custom={"mine": template}), folder)
+    server = await serve(planning.plan("mine", custom={"mine": template}), folder)
     assert server.address.url.startswith("https://")
 
 
@@ -127,7 +127,7 @@ from wsgi_gauntlet.servers.gunicorn import ADAPTER
 
 async def main():
     settings = Settings(tls=True)
-    plan = launch.Plan("gunicorn", ADAPTER, ADAPTER.find(sys.executable), "sync", settings, sys.executable)
+    plan = Plan("gunicorn", ADAPTER, ADAPTER.find(sys.executable), "sync", settings, sys.executable)
     async with launch.running(plan, scratch=Path(sys.argv[1]), logs=Path(sys.argv[2])) as server:
         print(json.dumps(server.processes()), flush=True)
         await trio.sleep_forever()
@@ -184,7 +184,7 @@ CONFIGURABLE, SCHEME, HTTPS, PROTOCOL = (
 )
 async def test_what_the_cases_find(name: str, verdicts: dict[str, Verdict], folder: Path) -> None:
     custom = {"mine": "{python} -m waitress --listen={host}:{port} {app}"}
-    server = discover.plan(name, custom=custom) if name in custom else here(name)
+    server = planning.plan(name, custom=custom) if name in custom else here(name)
     found: list[Check] = []
     bench = runner.Bench(folder / "scratch", folder / "logs", Silence(), found.append, lambda _, why: pytest.fail(why))
     with trio.fail_after(60):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness import discover, planning
 from wsgi_gauntlet.harness.load.arena import Arena
 from wsgi_gauntlet.harness.model import Grade, Load, Outcome
 
@@ -44,7 +44,7 @@ async def test_the_last_worker_is_missed_by_all(folder: Path) -> None:
 
 
 async def test_whoever_replaces_a_worker_is_not_blamed_for_its_end(folder: Path) -> None:
-    server = installed(discover.plan("gunicorn:sync[workers=2]"))
+    server = installed(planning.plan("gunicorn:sync[workers=2]"))
     cell = await proved("worker-loss", server, folder, **{**SHORT, "duration": 2.5})
     found = figures(cell)
     assert cell.grade in (Grade.IMMUNE, Grade.DEGRADES)
@@ -58,7 +58,7 @@ async def test_whoever_replaces_a_worker_is_not_blamed_for_its_end(folder: Path)
 
 
 async def test_a_server_of_one_process_is_gone(folder: Path) -> None:
-    cell = await proved("worker-loss", installed(discover.plan("waitress")), folder, **SHORT)
+    cell = await proved("worker-loss", installed(planning.plan("waitress")), folder, **SHORT)
     assert cell.grade is Grade.COLLAPSES
     assert "the server was gone" in cell.note.partition(" Wedged: ")[0]
     found = figures(cell)
@@ -72,7 +72,7 @@ async def test_interrupted_in_the_middle_it_leaves_no_process(folder: Path) -> N
     seen: set[int] = set()
     said: list[str] = []
     arena = Arena(
-        installed(discover.plan("gunicorn:sync")),
+        installed(planning.plan("gunicorn:sync")),
         {**found.smoke, **SHORT},
         scratch=folder / "scratch",
         logs=folder / "logs",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness import discover, planning
 from wsgi_gauntlet.harness.load.arena import Arena
 from wsgi_gauntlet.harness.load.judging.drift import Drift
 from wsgi_gauntlet.harness.model import Grade, Window
@@ -31,7 +31,7 @@ def test_smoke_and_full_have_the_same_parameters_all_above_0(name: str) -> None:
     assert scenario.smoke.keys() == scenario.full.keys()
     assert {"clients", "duration", "rate"} <= scenario.smoke.keys()
     for parameters in (scenario.smoke, scenario.full):
-        here = Arena(discover.plan("wsgiref"), parameters, scratch=Path(), logs=Path())
+        here = Arena(planning.plan("wsgiref"), parameters, scratch=Path(), logs=Path())
         assert all(here.number(key) > 0 for key in parameters)
     assert scenario.full_only == (name == "soak")
     assert scenario.summary

@@ -8,7 +8,8 @@ from typing import NoReturn
 from ...adapter import Adapter, Command, Found, Launch, Settings
 from ...errors import TargetRefused, Unsupported
 from ...events import Channel
-from ...launch import GRACE, Plan, Running
+from ...launch import GRACE, Running
+from ...plan import Plan
 from .proof import Proven, prove
 from .target import Target
 

@@ -172,9 +172,9 @@ async def http_variables_not_from_os(x: Exchange) -> None:
 async def cgi_extras(x: Exchange) -> None:
     """REMOTE_ADDR is the client's address.
 
-    Sends: A plain request over TCP from 127.0.0.1.
-    Expects: REMOTE_ADDR is 127.0.0.1.
+    Sends: A plain request over TCP from 127.0.0.1, or from ::1 on a machine with IPv6 alone.
+    Expects: REMOTE_ADDR is that.
     Why: Logs, rate limits and lists of who may come in read it; without it all clients look the same.
     """
     direct(x)
-    equal((await x.app()).detail["environ"].get("REMOTE_ADDR"), "127.0.0.1", "REMOTE_ADDR")
+    equal((await x.app()).detail["environ"].get("REMOTE_ADDR"), x.server.address.host, "REMOTE_ADDR")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from wsgi_gauntlet.harness import discover, launch
+from wsgi_gauntlet.harness import discover, launch, planning
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import BadConfiguration, TargetRefused
 from wsgi_gauntlet.harness.load.arena import LOG_KEPT, Arena
@@ -16,7 +16,7 @@ from wsgi_gauntlet.harness.model import Grade
 
 
 def arena(**parameters: Any) -> Arena:
-    return Arena(discover.plan("wsgiref"), parameters, scratch=Path(), logs=Path())
+    return Arena(planning.plan("wsgiref"), parameters, scratch=Path(), logs=Path())
 
 
 @pytest.mark.parametrize("value", [None, 0, -1, "many", True, float("inf"), float("nan")])
@@ -100,6 +100,6 @@ def test_all_scenarios_of_ours_have_the_same_keys_in_smoke_and_full() -> None:
         assert scenario.smoke.keys() == scenario.full.keys()
         assert {"clients", "duration", "rate"} <= scenario.smoke.keys()
         for parameters in (scenario.smoke, scenario.full):
-            here = Arena(discover.plan("wsgiref", python=sys.executable), parameters, scratch=Path(), logs=Path())
+            here = Arena(planning.plan("wsgiref", python=sys.executable), parameters, scratch=Path(), logs=Path())
             assert all(here.number(key) > 0 for key in parameters)
     assert discover.scenario("classroom").in_run

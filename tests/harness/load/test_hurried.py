@@ -2,7 +2,7 @@
 
 import pytest
 
-from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness import planning
 from wsgi_gauntlet.harness.adapter import Settings
 from wsgi_gauntlet.harness.load.hurried import hurried
 
@@ -22,7 +22,7 @@ from wsgi_gauntlet.harness.load.hurried import hurried
     ],
 )
 def test_what_can_be_set_is(name: str, settings: Settings) -> None:
-    plan = discover.plan(name)
+    plan = planning.plan(name)
     found = hurried(plan, 2, 14)
     assert found.settings == settings
     assert found.upstream == plan.upstream
@@ -30,4 +30,4 @@ def test_what_can_be_set_is(name: str, settings: Settings) -> None:
 
 
 def test_time_outs_that_are_short_enough_stay() -> None:
-    assert hurried(discover.plan("waitress"), 86_400, 14).settings == Settings(threads=14)
+    assert hurried(planning.plan("waitress"), 86_400, 14).settings == Settings(threads=14)

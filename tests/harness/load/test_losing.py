@@ -8,24 +8,24 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from wsgi_gauntlet.harness import discover, processes
+from wsgi_gauntlet.harness import planning, processes
 from wsgi_gauntlet.harness.adapter import Settings
 from wsgi_gauntlet.harness.load.losing import impatient
 
 
 def test_who_has_the_option_gets_the_time_out_and_who_has_none_stays_as_it_is() -> None:
-    assert impatient(discover.plan("gunicorn:sync"), 2).settings.timeout == 2
-    waitress = discover.plan("waitress")
+    assert impatient(planning.plan("gunicorn:sync"), 2).settings.timeout == 2
+    waitress = planning.plan("waitress")
     assert impatient(waitress, 2) == waitress
 
 
 def test_what_the_user_has_set_stays() -> None:
-    plan = replace(discover.plan("gunicorn:sync"), settings=Settings(timeout=9))
+    plan = replace(planning.plan("gunicorn:sync"), settings=Settings(timeout=9))
     assert impatient(plan, 2) == plan
 
 
 def test_a_front_keeps_its_own_and_the_server_behind_it_gets_the_time_out() -> None:
-    plan = impatient(discover.plan("nginx+gunicorn:sync"), 2)
+    plan = impatient(planning.plan("nginx+gunicorn:sync"), 2)
     assert plan.settings.timeout is None
     assert plan.upstream is not None
     assert plan.upstream.settings.timeout == 2

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness import discover, rounds
+from wsgi_gauntlet.harness import planning, rounds
 from wsgi_gauntlet.harness.catalog import Scenario
 from wsgi_gauntlet.harness.errors import OutOfResources, ServerDidNotStart, Unsupported
 from wsgi_gauntlet.harness.load.clients.limits import ran_out
@@ -108,7 +108,7 @@ async def test_each_becomes_a_cell_or_a_server_that_is_left_out(
     cells: list[Load] = []
     stranded: list[str] = []
     where = rounds.Range(tmp_path, tmp_path, Silence(), cells.append, lambda _plan, why: stranded.append(why))
-    await rounds.load([(discover.plan("wsgiref"), scenario)] * 2, rounds.Narrowing(), where)
+    await rounds.load([(planning.plan("wsgiref"), scenario)] * 2, rounds.Narrowing(), where)
     if grade is None:
         assert cells == []
         assert stranded == [note]

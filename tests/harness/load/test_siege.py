@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover, launch
+from wsgi_gauntlet.harness import discover, launch, planning
 from wsgi_gauntlet.harness.adapter import Settings
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import BadConfiguration, OutOfResources, ServerDidNotStart
@@ -114,7 +114,7 @@ async def run(
     monkeypatch.setattr(grading, "STEADY", 0.5)
     monkeypatch.setattr(course_module, "STEADY", 0.5)
     monkeypatch.setattr(grading, "LATE", 30.0)
-    arena = Arena(discover.plan("wsgiref"), {**SMALL, **parameters}, scratch=Path(), logs=Path())
+    arena = Arena(planning.plan("wsgiref"), {**SMALL, **parameters}, scratch=Path(), logs=Path())
     return await discover.scenario("slow-headers/byte").run(arena)
 
 
@@ -191,13 +191,13 @@ async def test_users_without_descriptors_end_the_scenario(monkeypatch: pytest.Mo
 
 
 async def test_parameters_are_looked_at_before_anything_starts() -> None:
-    arena = Arena(discover.plan("wsgiref"), {**SMALL, "probe": -1}, scratch=Path(), logs=Path())
+    arena = Arena(planning.plan("wsgiref"), {**SMALL, "probe": -1}, scratch=Path(), logs=Path())
     with pytest.raises(BadConfiguration, match="'probe'"):
         await discover.scenario("slow-headers/byte").run(arena)
 
 
 async def test_a_classroom_needs_somebody_on_good_wifi() -> None:
-    arena = Arena(discover.plan("wsgiref"), {"people": 8, "clients": 8}, scratch=Path(), logs=Path())
+    arena = Arena(planning.plan("wsgiref"), {"people": 8, "clients": 8}, scratch=Path(), logs=Path())
     with pytest.raises(BadConfiguration, match="at most 7 can be slow"):
         await discover.scenario("classroom").run(arena)
 

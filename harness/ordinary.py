@@ -1,0 +1,53 @@
+"""The user that stands in for root where a server will not serve as root, and what must be made theirs."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from dataclasses import dataclass
+from pathlib import Path
+
+NAMES = ("www-data", "http", "apache", "nobody")
+"""Who web servers run as: Debian's, Arch's, Fedora's, and the last one everywhere."""
+
+NOBODY = 65534
+"""Linux's overflow uid and gid (/proc/sys/kernel/overflowuid), for a machine that names none of them."""
+
+
+@dataclass(frozen=True)
+class User:
+    """Whom a process is started as."""
+
+    uid: int
+    gid: int
+
+
+def ordinary_user() -> User | None:
+    """Return whom root starts such a server as; None for anybody else, who has no choice."""
+    if os.geteuid() != 0:
+        return None
+    for name in NAMES:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return User(entry.pw_uid, entry.pw_gid)
+    return User(NOBODY, NOBODY)
+
+
+def hand_over(folder: Path, user: User) -> None:
+    """Make `folder` and all in it `user`'s: it stays private, to them and to root. Raises OSError."""
+    for place, folders, files in os.walk(folder):
+        os.chown(place, user.uid, user.gid)
+        for name in (*folders, *files):
+            os.chown(Path(place, name), user.uid, user.gid, follow_symlinks=False)
+
+
+def open_the_way(folder: Path) -> None:
+    """Let others pass through `folder`, ours, to what lies in it; not list it. Raises OSError."""
+    folder.chmod(folder.stat().st_mode | 0o011)
+
+
+def others_can_pass(folder: Path) -> bool:
+    """Say whether everybody can pass through all folders above `folder`."""
+    return all(each.stat().st_mode & 0o001 for each in folder.resolve().parents)

@@ -1,0 +1,204 @@
+"""From the name of a server to the plan of how it is started, installed or not; and what such a plan lacks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+
+from . import discover
+from .adapter import Adapter, Found, Settings
+from .catalog import suggestion
+from .errors import BadConfiguration, NotInstalled, UnknownName
+from .model import ServerInfo
+from .naming import SETTABLE, Part, parse
+from .plan import Plan
+
+
+def plan(
+    text: str,
+    *,
+    python: str = sys.executable,
+    app: str = discover.REFERENCE_APP,
+    app_path: Path | None = None,
+    custom: Mapping[str, str] | None = None,
+) -> Plan:
+    """Return how to start the server that `text` names, installed or not: `plan.found` says whether it is.
+
+    `custom` maps names to command templates and goes before adapters of the same name. Raises UnknownName for a server
+    or variant that nobody knows, BadConfiguration for a name that is none or a chain that makes no sense.
+    """
+    if text.endswith(".py"):
+        adapter = discover.adapter_in(discover.adapter_file(Path(text)), text)
+        return Plan(
+            text, adapter, adapter.find(python), _variant(adapter, ""), Settings(), python, app, app_path=app_path
+        )
+    name = parse(text)
+    adapter = _named(name.server, custom or {})
+    if adapter.front and name.front is None:
+        raise BadConfiguration(f"{adapter.name} is a front and needs a server behind it: {adapter.name}+gunicorn")
+    served = _part(text, adapter, name.server, python, app, app_path)
+    if name.front is None:
+        return served
+    front = _named(name.front, custom or {})
+    if not front.front:
+        raise BadConfiguration(f"{front.name} in {text!r} is no front; fronts are {', '.join(_fronts())}")
+    if served.unix:
+        raise BadConfiguration(
+            f"{text!r}: the front says how the server behind it is reached, as in nginx:unix+gunicorn"
+        )
+    return replace(_part(text, front, name.front, python, app, app_path), upstream=served)
+
+
+def _part(text: str, adapter: Adapter, part: Part, python: str, app: str, app_path: Path | None) -> Plan:
+    # A front without a variant chooses by what is behind it.
+    variant = "" if adapter.front and not part.variant else _variant(adapter, part.variant)
+    found = _version(adapter, part, python)
+    if found.here and (lacking := adapter.lacking(found.python or python, variant)).why:
+        found = lacking
+    return Plan(
+        name=text,
+        adapter=adapter,
+        found=found,
+        variant=variant,
+        settings=_settings(adapter, variant, part.settings, text),
+        python=python,
+        app=app,
+        app_path=app_path,
+        unix=part.settings.unix,
+        version=part.version,
+    )
+
+
+def _settings(adapter: Adapter, variant: str, asked: Settings, text: str) -> Settings:
+    """Return what is asked of the adapter, with its documentation's advice below it where that is wanted.
+
+    Raises BadConfiguration for words that the adapter does not know.
+    """
+    for word in sorted(asked.features - set(adapter.features)):
+        known = [*sorted(SETTABLE), *adapter.features]
+        raise BadConfiguration(
+            f"{word!r} in {text!r} is no setting of {adapter.name}{suggestion(word, known)}; "
+            f"there are {', '.join(known)}"
+        )
+    if not asked.tuned:
+        return asked
+    advice = adapter.tuned(variant, len(os.sched_getaffinity(0)))
+    if advice == Settings():
+        raise BadConfiguration(
+            f"{text!r}: {adapter.name} has no advice of its documentation to be tuned by; say what is to be set, "
+            f"as {adapter.name}[threads=8]"
+        )
+    plain = Settings()
+    said = {
+        each.name: value for each in fields(asked) if (value := getattr(asked, each.name)) != getattr(plain, each.name)
+    }
+    return replace(advice, **said)
+
+
+def missing(plan: Plan) -> Found:
+    """Return what the plan lacks, a Found without a `why` where it can be started."""
+    parts = (plan.upstream, plan) if plan.upstream is not None else (plan,)
+    return next((each.found for each in parts if not each.found.here), Found())
+
+
+def information(plan: Plan) -> ServerInfo:
+    """Return what a report says of the server before it ran."""
+    lacks = missing(plan)
+    behind = plan.upstream
+    version = plan.found.version if behind is None else f"{plan.found.version} + {behind.found.version}"
+    title = plan.adapter.title if behind is None else f"{plan.adapter.title} in front of {behind.adapter.title}"
+    return ServerInfo(
+        name=plan.name,
+        title=title,
+        available=lacks.here,
+        version=version if lacks.here else "",
+        variant=plan.runs_app.variant,
+        python=plan.interpreter,
+        why=lacks.why,
+        get=lacks.get,
+    )
+
+
+def require(plan: Plan) -> None:
+    """Raise NotInstalled where the plan lacks something: for a server that the user asked for by name."""
+    if lack := missing(plan).lack:
+        raise NotInstalled(f"{plan.name}: {lack}")
+
+
+def require_app(app: str, python: str, *folders: Path, called: str = "--app ", factory: bool = False) -> None:
+    """Raise BadConfiguration unless `app` (module:callable) imports in `python` with `folders` on its path.
+
+    `called` is what stands before it in messages. With `factory` it may end with (), for a function that makes the app.
+    """
+    module, colon, name = app.partition(":")
+    if name.endswith("()"):
+        if not factory:
+            raise BadConfiguration(
+                f"{called}{app}: an app that a function makes is for load alone; name a callable here"
+            )
+        name = name[:-2]
+    if not (module and colon and name):
+        raise BadConfiguration(f"{called}{app}: the form is module:callable, as shop.wsgi:application")
+    if module.split(".")[0] == "gauntlet_apps":
+        return
+    program = (
+        "import functools, importlib, sys\n"
+        "sys.path[:0] = sys.argv[3:]\n"
+        "try: thing = functools.reduce(getattr, sys.argv[2].split('.'), importlib.import_module(sys.argv[1]))\n"
+        "except BaseException as problem: sys.exit(f'{type(problem).__name__}: {problem}'.splitlines()[0])\n"
+        "callable(thing) or sys.exit(f'{sys.argv[1]}:{sys.argv[2]} cannot be called')"
+    )
+    try:
+        done = subprocess.run(
+            [python, "-c", program, module, name, *map(str, folders)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise BadConfiguration(f"{called}{app}: importing it took more than 30 s") from None
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise BadConfiguration(f"{called}{app} does not import with {python}: {said}")
+
+
+def _named(part: Part, custom: Mapping[str, str]) -> Adapter:
+    if part.adapter in custom:
+        return discover.command_server(part.adapter, custom[part.adapter])
+    known = discover.adapters()
+    if part.adapter not in known:
+        raise UnknownName(
+            f"no server is named {part.adapter!r}{suggestion(part.adapter, [*known, *custom])}; "
+            "`wsgi-gauntlet servers` lists them, --command takes one of your own"
+        )
+    return known[part.adapter]
+
+
+def _variant(adapter: Adapter, variant: str) -> str:
+    if not variant:
+        return next(iter(adapter.variants), "")
+    if variant not in adapter.variants:
+        has = f"it has {', '.join(adapter.variants)}" if adapter.variants else "it has none"
+        raise UnknownName(f"{adapter.name} has no variant {variant!r}{suggestion(variant, adapter.variants)}; {has}")
+    return variant
+
+
+def _version(adapter: Adapter, part: Part, python: str) -> Found:
+    found = adapter.find(python)
+    if not part.version or not found.here or found.version == part.version:
+        return found
+    wanted = f"{adapter.distribution or adapter.name}=={part.version}"
+    return replace(
+        found,
+        why=f"version {part.version} was asked for and {found.version} is installed",
+        get=f"{python} -m pip install {wanted} (or name an interpreter that has it with --python)",
+    )
+
+
+def _fronts() -> list[str]:
+    return [each.name for each in discover.adapters().values() if each.front]
