@@ -11,12 +11,15 @@ from . import in_process
 
 SCRIPT = """\
 import importlib
+import socket
 import sys
-from wsgiref.simple_server import make_server
+from wsgiref.simple_server import WSGIServer, make_server
 
 host, port, name = sys.argv[1:]
 module, _, attribute = name.partition(":")
 application = getattr(importlib.import_module(module), attribute)
+if ":" in host:
+    WSGIServer.address_family = socket.AF_INET6
 make_server(host, int(port), application).serve_forever()
 """
 

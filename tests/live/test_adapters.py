@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover, launch, planning, processes
+from wsgi_gauntlet.harness import launch, planning, processes
 from wsgi_gauntlet.harness.adapter import Found, Settings
 from wsgi_gauntlet.harness.errors import ServerDidNotStart, Unsupported
 from wsgi_gauntlet.harness.launch import Running
@@ -24,6 +24,7 @@ from wsgi_gauntlet.harness.ready import State, ask
 from wsgi_gauntlet.servers import nginx, uwsgi
 
 from ..needed import absent, served
+from .adapter_names import names
 
 pytestmark = pytest.mark.live
 
@@ -31,31 +32,10 @@ PATIENCE = 20.0
 STOPS_WITHIN = 5.0
 
 
-def names() -> list[str]:
-    """Return every adapter in every variant; a front with a server behind it."""
-    found = []
-    for adapter in discover.adapters().values():
-        if adapter.gone:
-            continue
-        for variant in adapter.variants or ("",):
-            name = f"{adapter.name}:{variant}" if variant else adapter.name
-            behind = "uwsgi" if variant.startswith("uwsgi") else "gunicorn"
-            found.append(f"{name}+{behind}" if adapter.front else name)
-    return [*found, "nginx+uwsgi"]
-
-
-def here(name: str) -> Plan:
-    """Return the plan for `name`; a server that is missing fails in CI and is skipped elsewhere."""
-    return served(name)
-
-
-def adapter(name: str) -> str:
-    return name.partition(":")[0]
-
-
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with TemporaryDirectory(prefix="g-") as name:
+    """With a space in its path, and so in every path that a server is given."""
+    with TemporaryDirectory(prefix="g -") as name:
         for each in ("scratch", "logs"):
             Path(name, each).mkdir()
         yield Path(name)
@@ -91,37 +71,47 @@ async def echoed(server: Running) -> AppEvent:
 
 @pytest.mark.parametrize("name", names())
 async def test_it_serves_over_tcp(name: str, folder: Path) -> None:
-    server = await serve(here(name), folder)
+    server = await serve(served(name), folder)
     assert server.name == name
+
+
+async def refusal(plan: Plan, folder: Path) -> str:
+    """Serve it, or return why it has no way to."""
+    try:
+        await serve(plan, folder)
+    except Unsupported as reason:
+        return str(reason)
+    return ""
 
 
 @pytest.mark.parametrize("name", names())
 async def test_it_serves_over_a_unix_socket_where_it_can(name: str, folder: Path) -> None:
-    refusal = ""
-    try:
-        await serve(replace(here(name), unix=True), folder)
-    except Unsupported as reason:
-        refusal = str(reason)
-    assert refusal in ("", f"{adapter(name)} has no option for unix sockets", f"{name} has no socket of any kind")
+    plan = served(name)
+    refused = await refusal(replace(plan, unix=True), folder)
+    assert not refused or "socket" in refused
+
+
+@pytest.mark.parametrize("name", names())
+async def test_it_listens_on_ipv6(name: str, folder: Path) -> None:
+    plan = served(name)
+    upstream = replace(plan.upstream, host="::1") if plan.upstream else None
+    server = await serve(replace(plan, host="::1", upstream=upstream), folder)
+    assert server.address.door or server.address.host == "::1"
 
 
 @pytest.mark.parametrize("name", names())
 async def test_it_mounts_the_app_where_it_can(name: str, folder: Path) -> None:
-    plan = here(name)
+    plan = served(name)
     plan = replace(plan, settings=replace(plan.settings, mount="/mounted"))
     if plan.upstream is not None:
         plan = replace(plan, upstream=replace(plan.upstream, settings=plan.settings))
-    refusal = ""
-    try:
-        await serve(plan, folder)
-    except Unsupported as reason:
-        refusal = str(reason)
-    assert refusal in ("", f"{adapter(name)} has no option for mounting")
+    refused = await refusal(plan, folder)
+    assert not refused or "mount" in refused
 
 
 @pytest.mark.parametrize("name", names())
 async def test_it_reloads_where_it_can(name: str, folder: Path) -> None:
-    async with launch.running(here(name), scratch=folder / "scratch", logs=folder / "logs") as server:
+    async with launch.running(served(name), scratch=folder / "scratch", logs=folder / "logs") as server:
         before = server.processes()
         try:
             await server.reload()
@@ -144,7 +134,7 @@ async def test_it_reloads_where_it_can(name: str, folder: Path) -> None:
     ],
 )
 async def test_settings_reach_the_server(name: str, settings: Settings, count: int, folder: Path) -> None:
-    plan = replace(here(name), settings=settings)
+    plan = replace(served(name), settings=settings)
     async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
         with trio.fail_after(PATIENCE):
             while len(server.processes()) < count:  # noqa: ASYNC110 - a fork sets no event
@@ -157,7 +147,7 @@ async def test_settings_reach_the_server(name: str, settings: Settings, count: i
     "name", ["uwsgi:http-socket", "uwsgi:http", "nginx:uwsgi_pass+uwsgi:http-socket", "nginx:tcp+uwsgi:http-socket"]
 )
 async def test_debians_own_serve_as_well(name: str, folder: Path) -> None:
-    plan = here(name)
+    plan = served(name)
     for part in filter(None, (plan, plan.upstream)):
         executable = shutil.which(part.adapter.name, path="/usr/bin:/usr/sbin")
         if executable is None:
@@ -185,7 +175,7 @@ async def test_a_command_template_serves(template: str, folder: Path) -> None:
 async def test_an_app_that_fails_at_start_is_one_line_for_every_server(folder: Path) -> None:
     (folder / "broken.py").write_text("raise RuntimeError('not today')\n")
     for name in names():
-        plan = here(name)
+        plan = served(name)
         if plan.upstream is not None:
             continue
         plan = replace(plan, app="broken:application", app_path=folder)

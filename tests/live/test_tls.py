@@ -26,9 +26,10 @@ from wsgi_gauntlet.harness.progress import Silence
 from wsgi_gauntlet.harness.ready import State, ask
 from wsgi_gauntlet.servers import uwsgi
 
-from ..needed import absent
+from ..needed import absent, served
+from .adapter_names import names
 from .launching import PATIENCE, alive, plan, running
-from .test_adapters import here, names, serve
+from .test_adapters import serve
 
 pytestmark = pytest.mark.live
 
@@ -42,7 +43,7 @@ def over_tls(plan: Plan) -> Plan:
 @pytest.mark.parametrize("name", names())
 async def test_it_serves_over_tls_where_it_can(name: str, folder: Path) -> None:
     try:
-        server = await serve(over_tls(here(name)), folder)
+        server = await serve(over_tls(served(name)), folder)
     except Unsupported as reason:
         assert any(each in str(reason) for each in WITHOUT.split("|")), reason  # noqa: PT017 - where there is one
         return
@@ -52,13 +53,13 @@ async def test_it_serves_over_tls_where_it_can(name: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["gunicorn:sync[tls]", "nginx:tcp+gunicorn[tls]", "nginx[tls]+gunicorn[tls]"])
 async def test_a_user_names_where_tls_is_to_be(name: str, folder: Path) -> None:
-    server = await serve(here(name), folder)
+    server = await serve(served(name), folder)
     assert server.address.tls is name.startswith(("gunicorn", "nginx[tls]"))
 
 
 @pytest.mark.parametrize("name", ["gunicorn:gthread", "nginx:tcp+gunicorn"])
 async def test_over_a_unix_socket_too(name: str, folder: Path) -> None:
-    server = await serve(over_tls(replace(here(name), unix=True)), folder)
+    server = await serve(over_tls(replace(served(name), unix=True)), folder)
     assert (bool(server.address.path), server.address.tls) == (True, True)
 
 
@@ -68,7 +69,7 @@ async def test_debians_uwsgi_was_built_with_tls(variant: str, folder: Path) -> N
     if executable is None:
         absent("Debian's uwsgi is not installed")
     found = Found(version=uwsgi.command_version(str(executable)), executable=str(executable))
-    assert (await serve(over_tls(replace(here(f"uwsgi:{variant}"), found=found)), folder)).address.tls
+    assert (await serve(over_tls(replace(served(f"uwsgi:{variant}"), found=found)), folder)).address.tls
 
 
 async def test_a_command_template_speaks_tls_where_it_names_the_files(folder: Path) -> None:
@@ -78,7 +79,7 @@ async def test_a_command_template_speaks_tls_where_it_names_the_files(folder: Pa
 
 
 async def test_any_client_gets_the_nonce(folder: Path) -> None:
-    async with running(over_tls(here("gunicorn:sync")), folder) as server, client(server.address) as asking:
+    async with running(over_tls(served("gunicorn:sync")), folder) as server, client(server.address) as asking:
         assert (await asking.get("/nonce")).text == server.nonce
 
 
@@ -94,7 +95,7 @@ def modes(path: Path) -> tuple[int, int]:
 
 
 async def test_the_key_is_ours_alone_and_a_restart_leaves_no_old_one(folder: Path) -> None:
-    async with running(over_tls(here("gunicorn:gthread")), folder) as server:
+    async with running(over_tls(served("gunicorn:gthread")), folder) as server:
         [first] = keys(folder)
         assert modes(first) == (0o700, 0o600)
         before = server.address
@@ -110,7 +111,7 @@ async def test_the_key_is_ours_alone_and_a_restart_leaves_no_old_one(folder: Pat
 
 
 async def test_a_crashed_server_leaves_no_key(folder: Path) -> None:
-    async with running(over_tls(here("werkzeug:threaded")), folder) as server:
+    async with running(over_tls(served("werkzeug:threaded")), folder) as server:
         os.kill(server.pid, signal.SIGSEGV)
         assert await server.end_within(PATIENCE)
         await server.restart()
@@ -184,7 +185,7 @@ CONFIGURABLE, SCHEME, HTTPS, PROTOCOL = (
 )
 async def test_what_the_cases_find(name: str, verdicts: dict[str, Verdict], folder: Path) -> None:
     custom = {"mine": "{python} -m waitress --listen={host}:{port} {app}"}
-    server = planning.plan(name, custom=custom) if name in custom else here(name)
+    server = planning.plan(name, custom=custom) if name in custom else served(name)
     found: list[Check] = []
     bench = runner.Bench(folder / "scratch", folder / "logs", Silence(), found.append, lambda _, why: pytest.fail(why))
     with trio.fail_after(60):

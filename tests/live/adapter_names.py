@@ -1,0 +1,23 @@
+"""Every server in every variant, by name. New files in servers/ are among them by being there."""
+
+from __future__ import annotations
+
+from wsgi_gauntlet.harness import discover
+
+
+def names() -> list[str]:
+    """Return every adapter in every variant; a front with a server behind it."""
+    found = []
+    for adapter in discover.adapters().values():
+        if adapter.gone:
+            continue
+        for variant in adapter.variants or ("",):
+            name = f"{adapter.name}:{variant}" if variant else adapter.name
+            behind = "uwsgi" if variant.startswith("uwsgi") else "gunicorn"
+            found.append(f"{name}+{behind}" if adapter.front else name)
+    return [*found, "nginx+uwsgi"]
+
+
+def adapter_of(name: str) -> str:
+    """Return the name of the adapter that `name` begins with."""
+    return name.partition("+")[0].partition(":")[0]
