@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,13 +27,24 @@ def ordinary_user() -> User | None:
     """Return whom root starts such a server as; None for anybody else, who has no choice."""
     if os.geteuid() != 0:
         return None
+    known = mapped(Path("/proc/self/uid_map").read_text())
     for name in NAMES:
         try:
             entry = pwd.getpwnam(name)
         except KeyError:
             continue
-        return User(entry.pw_uid, entry.pw_gid)
-    return User(NOBODY, NOBODY)
+        if known(entry.pw_uid):
+            return User(entry.pw_uid, entry.pw_gid)
+    return User(NOBODY, NOBODY) if known(NOBODY) else None
+
+
+def mapped(uid_map: str) -> Callable[[int], bool]:
+    """Return which uids there are, given the text of /proc/self/uid_map (user_namespaces(7)).
+
+    The root of a user namespace may be the only user in it, and can become nobody else.
+    """
+    ranges = [range(int(first), int(first) + int(count)) for first, _, count in map(str.split, uid_map.splitlines())]
+    return lambda uid: any(uid in each for each in ranges)
 
 
 def hand_over(folder: Path, user: User) -> None:
