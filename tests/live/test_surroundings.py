@@ -1,0 +1,111 @@
+"""Every server where little is as usual: without root, without a home, on IPv6 alone, and a space in every path."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from wsgi_gauntlet.harness import discover, planning
+from wsgi_gauntlet.harness.ordinary import NOBODY, others_can_pass
+
+from ..needed import SERVERS, absent, own_network, program
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).parents[2]
+
+PROGRAM = str(Path(sys.executable).parent / "wsgi-gauntlet")
+
+NO_HOME = "/proc/1/no-home"
+"""A home that nobody can make or write to, root neither."""
+
+ANSWERS = "pep3333/environ/mutable"
+"""A case that any server passes that serves at all."""
+
+
+def everyone(python: str) -> list[str]:
+    """Return each server that `python` has or that is on this machine, once; fronts with one behind them."""
+    found = []
+    for adapter in discover.adapters().values():
+        name = f"{adapter.name}+gunicorn" if adapter.front else adapter.name
+        if not adapter.gone and planning.missing(planning.plan(name, python=python)).here:
+            found.append(name)
+    return found
+
+
+@pytest.fixture
+def room() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="g -") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for each in ("a home", "temp files", "out"):
+            (folder / each).mkdir()
+            (folder / each).chmod(0o777)
+        yield folder
+
+
+def checked(prefix: Sequence[str], command: Sequence[str], python: str, room: Path) -> None:
+    """Run one case on everybody who is there, and see that all of them served and nothing is left."""
+    servers = everyone(python)
+    assert len(servers) >= 5, servers
+    out = room / "out" / "a run"
+    environment = {**os.environ, "HOME": NO_HOME, "TMPDIR": str(room / "temp files")}
+    environment.pop("XDG_CACHE_HOME", None)
+    argv = [*prefix, *command, "check", *servers, "--select", ANSWERS, "--python", python, "--out", str(out)]
+    done = subprocess.run(
+        argv, cwd=room / "a home", env=environment, capture_output=True, text=True, timeout=280, check=False
+    )
+    assert done.returncode in (0, 1), f"{done.returncode}: {done.stderr[-3000:]}"
+    results = json.loads((out / "results.json").read_text())
+    told = {each["server"]: each["verdict"] for each in results["checks"] if each["case"] == ANSWERS}
+    wrong = [f"{name}: {told.get(name)}" for name in servers if told.get(name) not in ("pass", "fail")]
+    assert not wrong, done.stderr[-3000:]
+    assert list((room / "temp files").iterdir()) == []
+    assert list((room / "a home").iterdir()) == []
+
+
+@pytest.mark.parametrize("python", [sys.executable, str(SERVERS)], ids=["ours", "theirs"])
+def test_root_without_a_home(python: str, room: Path) -> None:
+    checked([], [PROGRAM], python, room)
+
+
+@pytest.mark.parametrize("python", [sys.executable, str(SERVERS)], ids=["ours", "theirs"])
+def test_ipv6_alone(python: str, room: Path) -> None:
+    program("ip", package="iproute2")
+    unshare = own_network() if os.geteuid() else [program("unshare", package="util-linux"), "--net"]
+    only_six = "ip link set lo up && ip address delete 127.0.0.1/8 dev lo && exec "
+    command = [PROGRAM]
+    script = [*unshare, "sh", "-c", f'{only_six} {shlex.join(command)} "$@"', "sh"]
+    checked(script, [], python, room)
+
+
+def test_an_ordinary_user_with_a_space_in_every_path(room: Path) -> None:
+    """Installed from the wheel, for an interpreter that everybody may read, below a folder with a space."""
+    if os.geteuid():
+        pytest.fail("run by an ordinary user all other tests are this one; run it as root")
+    setpriv = program("setpriv", package="util-linux")
+    base = subprocess.run(
+        [SERVERS, "-c", "import sys; print(sys._base_executable)"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    if not others_can_pass(Path(base)):
+        absent(f"{base} is where only root can read it; make SERVERS_PYTHON=/usr/bin/python3 install-test")
+    subprocess.run([base, "-m", "venv", room / "an environment"], check=True)
+    python = str(room / "an environment" / "bin" / "python")
+    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-compile"]
+    wheel = ["-m", "hatchling", "build", "-t", "wheel", "-d", str(room)]
+    subprocess.run([sys.executable, *wheel], cwd=ROOT, check=True, capture_output=True)
+    (built,) = room.glob("*.whl")
+    subprocess.run([*pip, "--constraint", ROOT / "constraints.txt", f"{built}[servers]"], check=True)
+    as_nobody = [setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    for interpreter in (python, str(SERVERS)):
+        checked(as_nobody, [str(Path(python).parent / "wsgi-gauntlet")], interpreter, room)
+        shutil.rmtree(room / "out" / "a run")
