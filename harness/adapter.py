@@ -199,6 +199,13 @@ class Adapter(ABC):
         """For a front: how many instances of the server behind it are started. Overridden by fronts alone."""
         return 1
 
+    def mounted(self, settings: Settings, number: int) -> str:  # noqa: ARG002 - likewise
+        """For a front: the path prefix at which instance `number` behind it is to mount the app, '' for its own.
+
+        For a front that tells them apart by path and passes it on whole.
+        """
+        return ""
+
     def tuned(self, variant: str, cores: int) -> Settings:  # noqa: ARG002 - likewise
         """Return what its documentation advises for `variant` on `cores` cores; plain Settings where that is nothing.
 

@@ -12,6 +12,7 @@ import secrets
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import trio
@@ -147,6 +148,14 @@ class Running:
         """Return the pids of all processes of the server and the front, their supervisors left out."""
         return [pid for part in self._parts for pid in part.supervised.processes()]
 
+    def server_processes(self) -> list[int]:
+        """Return the pids of the server that runs the app, those of a front before it left out."""
+        return [pid for part in self._servers for pid in part.supervised.processes()]
+
+    def front_processes(self) -> list[int]:
+        """Return the pids of the front, none where there is none."""
+        return [pid for part in self._parts[len(self._servers) :] for pid in part.supervised.processes()]
+
     # ------------------------------------------------------------------ what can be done to it
 
     async def restart(self, grace: float = GRACE) -> None:
@@ -229,12 +238,19 @@ class Running:
         else:
             protocol, unix = self.plan.adapter.protocol_for(self.plan.variant, self.plan.upstream.adapter)
             behind = [
-                await self._start_part(self.plan.upstream, protocol, f"s{number}", unix=unix)
+                await self._start_part(self._behind(number), protocol, f"s{number}", unix=unix)
                 for number in range(self.plan.adapter.upstreams(self.plan.settings))
             ]
             await self._start_part(self.plan, Protocol.HTTP, "f", unix=self.plan.unix, behind=behind)
         self.address = self._parts[-1].launch.address
         self.history.append(f"started as pid {self.pid} on {self.address}")
+
+    def _behind(self, number: int) -> Plan:
+        """Return how instance `number` of the server behind the front is started."""
+        assert self.plan.upstream is not None
+        mount = self.plan.adapter.mounted(self.plan.settings, number)
+        settings = self.plan.upstream.settings
+        return replace(self.plan.upstream, settings=replace(settings, mount=mount)) if mount else self.plan.upstream
 
     async def _start_part(
         self, plan: Plan, protocol: Protocol, place: str, *, unix: bool, behind: Sequence[Launch] = ()

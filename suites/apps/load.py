@@ -18,6 +18,15 @@ BLOCK = 65536
 LARGEST_PAGE = 1 << 30
 """Bytes that a page is cut to; a slip in a scenario must not fill a disk or a network."""
 
+ASSETS = {
+    "style.css": ("text/css", 6000),
+    "script.js": ("application/javascript", 6000),
+    "first.svg": ("image/svg+xml", 6000),
+    "second.svg": ("image/svg+xml", 6000),
+    "photograph.jpg": ("image/jpeg", 200000),
+}
+"""The files below /static/ with media type and bytes, as in harness/assets.py."""
+
 
 def page(call: Call) -> Any:
     """Answer exactly `size` bytes that begin with `n` and a newline, after `wait` ms asleep and `work` ms of CPU."""
@@ -28,6 +37,17 @@ def page(call: Call) -> Any:
     if size <= BLOCK:
         return [start + _filler(size - len(start))]
     return page_blocks(start, size)
+
+
+def static(call: Call) -> list[bytes]:
+    """Answer the file of that name below /static/: the name on a line, then filler; 404 where there is none."""
+    name = call.path[len("/static/") :]
+    if name not in ASSETS:
+        return call.text("no such file\n", "404 Not Found")
+    media_type, size = ASSETS[name]
+    start = (name + "\n").encode("ascii")
+    call.start(headers=[("Content-Type", media_type), ("Content-Length", str(size))])
+    return [start + _filler(size - len(start))]
 
 
 def sink(call: Call) -> list[bytes]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness.adapter import Command, Launch, Protocol
+from wsgi_gauntlet.harness.adapter import Command, Launch, Protocol, Settings
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.servers import gunicorn, nginx, uwsgi
@@ -96,7 +96,12 @@ def test_conditions_say_how_requests_are_passed_on(launching: Launching) -> None
     told = ADAPTER.conditions(launching(upstream=BEHIND_SOCKET, upstream_protocol=Protocol.UWSGI))
     assert told["passes on"] == "uwsgi over a Unix socket"
     assert told["worker-connections"] == 512
+    assert told["kept to the server behind"] == 0
     assert ADAPTER.conditions(launching(upstream=BEHIND))["passes on"] == "http over TCP"
+
+
+def test_its_documentation_advises_a_worker_for_each_core() -> None:
+    assert ADAPTER.tuned("unix", 4) == Settings(workers=4)
 
 
 def test_the_wheel_goes_before_the_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,180 @@
+"""The text of nginx.conf for one launch. Pure. https://nginx.org/en/docs/http/ngx_http_proxy_module.html
+
+nginx's own defaults stand wherever nobody asked for something else: what is not written here is as it comes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..harness.adapter import Launch, Protocol, Settings
+from ..harness.address import Address
+from ..harness.assets import ASSETS, FOLDER, content
+
+WORKERS = 1
+"""nginx's own default."""
+
+UPSTREAM_KEEP_ALIVE = 32
+"""Idle connections that each worker keeps to the servers behind: since nginx 1.29.7 its default in upstream blocks."""
+
+GROUP = "servers"
+"""The name of the upstream block."""
+
+SECOND = "/second"
+"""The path that the second server is found under with by-path."""
+
+CACHE_VALID = ("200 302 10m", "404 1m")
+"""How long an answer is kept that does not say so itself: the example of proxy_cache_valid in nginx's documentation."""
+
+CACHE_KEY = '"$scheme$http_host$request_uri$http_x_gauntlet"'
+"""nginx's default but for two things: $proxy_host, which uwsgi_pass has not, and X-Gauntlet, in which a request says
+which attempt at which case it is, so that each attempt reaches the app once."""
+
+COMPRESSED = "text/plain text/css application/javascript image/svg+xml"
+"""The media types to compress beside text/html, which is always one of them."""
+
+UWSGI_PARAMETERS = (
+    "QUERY_STRING $query_string",
+    "REQUEST_METHOD $request_method",
+    "CONTENT_TYPE $content_type",
+    "CONTENT_LENGTH $content_length",
+    "REQUEST_URI $request_uri",
+    "PATH_INFO $document_uri",
+    "DOCUMENT_ROOT $document_root",
+    "SERVER_PROTOCOL $server_protocol",
+    "REQUEST_SCHEME $scheme",
+    "HTTPS $https if_not_empty",
+    "REMOTE_ADDR $remote_addr",
+    "REMOTE_PORT $remote_port",
+    "SERVER_PORT $server_port",
+    "SERVER_NAME $server_name",
+)
+"""The file `uwsgi_params` that nginx is distributed with."""
+
+_BARE = re.compile(r"[A-Za-z0-9_./:\[\]=+@%,-]+")
+
+
+def configuration(launch: Launch, *, root: bool) -> str:
+    """Return nginx.conf. With `root` its workers stay root, who can enter the private folder."""
+    lines = [
+        "daemon off;",
+        *(["user root;"] if root else []),
+        f"worker_processes {launch.settings.workers or WORKERS};",
+        f"pid {quoted(f'{launch.folder}/nginx.pid')};",
+        "error_log stderr;",
+        *_block("events"),
+        *_block("http", *_http(launch)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def static_files(settings: Settings) -> dict[str, str]:
+    """Return the files that nginx serves by itself, by their names in the launch folder."""
+    return {f"{FOLDER}/{name}": content(name) for name in ASSETS} if "static" in settings.features else {}
+
+
+def behind(launch: Launch) -> tuple[list[Address], Address | None]:
+    """Return the servers that get the requests by turns, and the one below SECOND where there is one."""
+    addresses = [each for each in (launch.upstream, *launch.others) if each is not None]
+    if "by-path" in launch.settings.features and len(addresses) > 1:
+        return addresses[:-1], addresses[-1]
+    return addresses, None
+
+
+def grouped(launch: Launch) -> bool:
+    """Say whether the servers behind stand in an upstream block: there the path of a socket may have any letter."""
+    servers, _ = behind(launch)
+    odd = any(set(":$") & set(each.path) for each in servers)
+    return odd or len(servers) > 1 or "upstream-keep-alive" in launch.settings.features
+
+
+def quoted(text: str) -> str:
+    """Return `text` as one word of a configuration, whatever is in it but for what the directive makes of a $."""
+    if _BARE.fullmatch(text):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _block(head: str, *inside: str) -> list[str]:
+    return [f"{head} {{", *(f"    {each}" for each in inside), "}"]
+
+
+def _http(launch: Launch) -> list[str]:
+    asked, features, folder = launch.settings, launch.settings.features, launch.folder
+    lines = ["access_log off;"]
+    temporary = (("client_body", "client_body"), *((each, each) for each in ("proxy", "fastcgi", "uwsgi", "scgi")))
+    lines += [f"{name}_temp_path {quoted(f'{folder}/{place}')};" for name, place in temporary]
+    if asked.keep_alive is not None:
+        lines.append(f"keepalive_timeout {asked.keep_alive:g}s;")
+    if asked.timeout is not None:
+        for each in ("client_header", "client_body", "send", "proxy_read", "uwsgi_read"):
+            lines.append(f"{each}_timeout {asked.timeout:g}s;")
+    if "gzip" in features:
+        lines += ["gzip on;", f"gzip_types {COMPRESSED};"]
+    if "cache" in features:
+        lines.append(f"{_module(launch)}_cache_path {quoted(f'{folder}/cache')} keys_zone=answers:1m;")
+    if grouped(launch):
+        lines += _group(launch)
+    return [*lines, *_block("server", *_server(launch))]
+
+
+def _group(launch: Launch) -> list[str]:
+    servers, _ = behind(launch)
+    lines = [f"server {quoted(_place(each))};" for each in servers]
+    if "upstream-keep-alive" in launch.settings.features:
+        lines.append(f"keepalive {UPSTREAM_KEEP_ALIVE};")
+    return _block(f"upstream {GROUP}", *lines)
+
+
+def _server(launch: Launch) -> list[str]:
+    asked = launch.settings
+    words = [
+        quoted(_place(launch.address)),
+        *(["ssl"] if launch.identity else []),
+        *([] if asked.backlog is None else [f"backlog={asked.backlog}"]),
+    ]
+    lines = [f"listen {' '.join(words)};"]
+    if launch.identity is not None:
+        lines.append(f"ssl_certificate {quoted(str(launch.identity.certificate))};")
+        lines.append(f"ssl_certificate_key {quoted(str(launch.identity.key))};")
+    lines.append("server_name localhost;")
+    if "static" in asked.features:
+        types = _block("types", *(f"{each.type} {name.rpartition('.')[2]};" for name, each in ASSETS.items()))
+        where = f"alias {quoted(f'{launch.folder}/{FOLDER}/')};"
+        lines += _block(f"location {quoted(f'{asked.mount}/{FOLDER}/')}", where, *dict.fromkeys(types))
+    servers, second = behind(launch)
+    if second is not None:
+        lines += _block(f"location {SECOND}/", *_passing_on(launch, second, _direct(launch, second)))
+    to = GROUP if grouped(launch) else _direct(launch, servers[0])
+    return [*lines, *_block("location /", *_passing_on(launch, servers[0], to))]
+
+
+def _passing_on(launch: Launch, server: Address, to: str) -> list[str]:
+    features, module = launch.settings.features, _module(launch)
+    if module == "uwsgi":
+        lines = [f"uwsgi_pass {quoted(to)};", *(f"uwsgi_param {each};" for each in UWSGI_PARAMETERS)]
+    else:
+        scheme = "https" if server.tls else "http"
+        lines = [f"proxy_pass {quoted(f'{scheme}://{to}')};", "proxy_set_header Host $http_host;"]
+    if "upstream-keep-alive" in features:
+        lines += ["proxy_http_version 1.1;", 'proxy_set_header Connection "";']
+    if "unbuffered" in features:
+        lines += [f"{module}_buffering off;", f"{module}_request_buffering off;"]
+    if "cache" in features:
+        lines += [f"{module}_cache answers;", f"{module}_cache_key {CACHE_KEY};"]
+        lines += [f"{module}_cache_valid {each};" for each in CACHE_VALID]
+    return lines
+
+
+def _module(launch: Launch) -> str:
+    return "uwsgi" if launch.upstream_protocol is Protocol.UWSGI else "proxy"
+
+
+def _place(address: Address) -> str:
+    return f"unix:{address.path}" if address.path else address.authority
+
+
+def _direct(launch: Launch, server: Address) -> str:
+    """Return the server as proxy_pass and uwsgi_pass name it; the former wants a colon where a socket's path ends."""
+    ends = ":" if server.path and _module(launch) == "proxy" else ""
+    return f"{_place(server)}{ends}"
