@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Launch
-from ..harness.ownapp import OWN
+from ..harness.adapter import Command, Launch, refuse
+from ..harness.errors import Unsupported
+from ..harness.ownapp import OWN, PACKAGE
 from .werkzeug import Werkzeug
 
 SCRIPT = """\
@@ -26,7 +27,13 @@ application.run(host, int(port), threaded=threaded == "threaded", load_dotenv=Fa
 """
 
 REFERENCE = "gauntlet_apps.reference:application"
-IN_FLASK = {REFERENCE: "gauntlet_apps.flask_app:application", OWN: "gauntlet_apps.own_flask:application"}
+WRITTEN_WITH_FLASK = "gauntlet_apps.in_flask:application"
+IN_FLASK = {
+    REFERENCE: "gauntlet_apps.flask_app:application",
+    OWN: "gauntlet_apps.own_flask:application",
+    WRITTEN_WITH_FLASK: WRITTEN_WITH_FLASK,
+}
+"""The Flask app that is served for an app of the harness's."""
 
 
 class Flask(Werkzeug):
@@ -40,11 +47,26 @@ class Flask(Werkzeug):
     variants: ClassVar[Mapping[str, str]] = {
         "threaded": "a thread for each connection, which is Flask's default",
         "single": "app.run(threaded=False)",
+        "cli": "its command, `flask run`, without reloader and debugger: a thread for each connection",
     }
     lineup = ("flask",)
 
+    def command(self, launch: Launch) -> Command:
+        """Return what Werkzeug's is with another script, or Flask's own command."""
+        scripted = super().command(launch)
+        if launch.variant != "cli":
+            return scripted
+        refuse(self.name, mounting=launch.settings.mount)
+        host, port = scripted.argv[2:4]
+        argv = [launch.python, "-m", "flask", "--app", self.app(launch), "run", "--host", host, "--port", port]
+        if launch.identity is not None:
+            argv += ["--cert", str(launch.identity.certificate), "--key", str(launch.identity.key)]
+        return Command((*argv, "--no-reload", "--no-debugger"), environment={"FLASK_SKIP_DOTENV": "1"})
+
     def app(self, launch: Launch) -> str:
         """Return the Flask app that holds the reference app; a user's own app must be a Flask app itself."""
+        if launch.app.startswith(PACKAGE) and launch.app not in IN_FLASK:
+            raise Unsupported("app.run is a method of Flask's apps; it serves no app of another framework")
         return IN_FLASK.get(launch.app, launch.app)
 
 

@@ -7,8 +7,9 @@ import signal
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Launch, distribution_version, refuse
+from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, Settings, distribution_version, refuse
 from ..harness.errors import Unsupported
+from . import through_a2wsgi
 
 WORKERS = 1
 THREADS = 1
@@ -17,6 +18,15 @@ TIMEOUT = 30
 BACKLOG = 2048
 """gunicorn's own defaults, gunicorn/config.py; unchanged since 19.0."""
 
+CONNECTIONS = 1000
+"""Greenlets of a gevent or eventlet worker: worker_connections in gunicorn/config.py."""
+
+TORNADO_KEEP_ALIVE = 3600
+"""Tornado's own, tornado/httpserver.py of 6.6."""
+
+WITHOUT_EVENTLET = (26, 0)
+"""The eventlet worker was removed then: https://docs.gunicorn.org/en/stable/news.html"""
+
 
 class Gunicorn(Adapter):
     """gunicorn, with its own defaults but for what would write outside the launch folder."""
@@ -24,28 +34,45 @@ class Gunicorn(Adapter):
     name = "gunicorn"
     title = "gunicorn"
     distribution = "gunicorn"
+    requires = ("gunicorn", "gevent", "tornado", "a2wsgi")
+    companions: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "gevent": ("gevent",),
+        "tornado": ("tornado",),
+        "asgi": ("a2wsgi",),
+        "eventlet": ("eventlet",),
+    }
     variants: ClassVar[Mapping[str, str]] = {
         "sync": "one request at a time in each worker, no keep-alive",
         "gthread": "a pool of threads in each worker",
+        "gevent": "a greenlet for each connection in each worker",
+        "tornado": "Tornado's HTTP server in each worker, one request at a time",
+        "asgi": "its ASGI worker, the app in a pool of threads through a2wsgi's WSGIMiddleware",
+        "eventlet": "a greenlet for each connection in each worker; gone since gunicorn 26.0",
     }
     lineup = ("gunicorn:sync", "gunicorn:gthread")
     deployment = "in the environment of its processes, as by its option --env; it has none for environ"
 
+    def lacking(self, python: str, variant: str) -> Found:
+        """Return what `variant` lacks: the eventlet worker any gunicorn that has it no longer."""
+        if variant == "eventlet" and _version(python) >= WITHOUT_EVENTLET:
+            return Found(
+                why="gunicorn has had no eventlet worker since version 26.0",
+                get=f"{python} -m pip install 'gunicorn<26' eventlet",
+            )
+        return super().lacking(python, variant)
+
     def command(self, launch: Launch) -> Command:
         """Return gunicorn's command line; a mount is told to it by SCRIPT_NAME, as its documentation says."""
-        asked = launch.settings
-        if launch.variant == "sync":
-            if (asked.threads or 1) > 1:
-                raise Unsupported("gunicorn's sync worker has one thread; gunicorn:gthread has a pool of them")
-            refuse("gunicorn's sync worker", keep_alive=asked.keep_alive)
+        asked, variant = launch.settings, launch.variant or "sync"
+        _require(launch, variant)
         bind = f"unix:{launch.address.path}" if launch.address.path else launch.address.authority
-        argv = [launch.python, "-m", "gunicorn", "--bind", bind, "--worker-class", launch.variant or "sync"]
+        argv = [launch.python, "-m", "gunicorn", "--bind", bind, "--worker-class", variant]
         # Its default is /tmp, where a killed worker would leave its file.
         argv += ["--worker-tmp-dir", str(launch.folder)]
         argv += _since(launch.python)
         for option, value in (
             ("--workers", asked.workers),
-            ("--threads", asked.threads),
+            ("--threads", asked.threads if variant in ("sync", "gthread") else None),
             ("--keep-alive", _seconds(asked.keep_alive)),
             ("--timeout", _seconds(asked.timeout)),
             ("--backlog", asked.backlog),
@@ -54,21 +81,61 @@ class Gunicorn(Adapter):
                 argv += [option, str(value)]
         if launch.identity is not None:
             argv += ["--certfile", str(launch.identity.certificate), "--keyfile", str(launch.identity.key)]
+        if variant == "asgi":
+            # Its event loop is uvloop where that is installed, as the parser is another where it is.
+            argv += ["--asgi-loop", "asyncio", *(("--root-path", asked.mount) if asked.mount else ())]
+            app = (*argv, through_a2wsgi.APP)
+            return Command(app, files=through_a2wsgi.files(launch), reload=signal.SIGHUP)
         environment = {"SCRIPT_NAME": asked.mount} if asked.mount else {}
-        return Command((*argv, launch.app), environment=environment, reload=signal.SIGHUP)
+        # Asked with SIGTERM, its Tornado worker looks for that twice, a second after the other.
+        stop = signal.SIGQUIT if variant == "tornado" else signal.SIGTERM
+        return Command((*argv, launch.app), environment=environment, stop=stop, reload=signal.SIGHUP)
+
+    def tuned(self, variant: str, cores: int) -> Settings:
+        """Return (2 x cores) + 1 workers, and for gthread the 2 x cores threads that its settings begin with.
+
+        https://docs.gunicorn.org/en/stable/design.html#how-many-workers and settings.html#threads
+        """
+        return Settings(workers=2 * cores + 1, threads=2 * cores if variant == "gthread" else None)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return gunicorn's settings, its defaults filled in. The sync worker keeps no connection alive."""
-        asked = launch.settings
-        threaded = launch.variant == "gthread"
+        asked, variant = launch.settings, launch.variant or "sync"
         keep_alive, timeout = _seconds(asked.keep_alive), _seconds(asked.timeout)
-        return {
+        threads = {"gthread": asked.threads or THREADS, "asgi": asked.threads or through_a2wsgi.THREADS}
+        kept = {"sync": 0, "tornado": TORNADO_KEEP_ALIVE}
+        told: dict[str, object] = {
             "workers": asked.workers or WORKERS,
-            "threads": (asked.threads or THREADS) if threaded else 1,
-            "keep-alive": (KEEP_ALIVE if keep_alive is None else keep_alive) if threaded else 0,
+            "threads": threads.get(variant, 1),
+            "keep-alive": kept.get(variant, KEEP_ALIVE if keep_alive is None else keep_alive),
             "timeout": TIMEOUT if timeout is None else timeout,
             "backlog": asked.backlog or BACKLOG,
         }
+        return told | ({"greenlets": CONNECTIONS} if variant in ("gevent", "eventlet") else {})
+
+
+def _require(launch: Launch, variant: str) -> None:
+    """Raise Unsupported for what this worker has no option for, some of which it would take and ignore."""
+    asked = launch.settings
+    if launch.protocol is not Protocol.HTTP:
+        raise Unsupported(f"gunicorn does not speak {launch.protocol} here")
+    if variant == "sync":
+        if (asked.threads or 1) > 1:
+            raise Unsupported("gunicorn's sync worker has one thread; gunicorn:gthread has a pool of them")
+        refuse("gunicorn's sync worker", keep_alive=asked.keep_alive)
+    if variant in ("gevent", "eventlet") and (asked.threads or 1) > 1:
+        raise Unsupported(
+            f"gunicorn's {variant} worker has greenlets in place of threads; gunicorn:gthread has threads"
+        )
+    if variant == "eventlet" and _version(launch.python) >= WITHOUT_EVENTLET:
+        raise Unsupported("gunicorn has had no eventlet worker since version 26.0")
+    if variant == "tornado":
+        if (asked.threads or 1) > 1:
+            raise Unsupported("gunicorn's tornado worker runs the app on its event loop; gunicorn:gthread has threads")
+        # It sets no_keep_alive on the server, where Tornado has not looked for it since version 4.
+        if asked.keep_alive is not None:
+            raise Unsupported("gunicorn's tornado worker takes --keep-alive but keeps connections as Tornado does")
+        refuse("gunicorn", mounting=asked.mount)
 
 
 def _seconds(asked: float | None) -> int | None:
@@ -76,11 +143,15 @@ def _seconds(asked: float | None) -> int | None:
     return None if asked is None else math.ceil(asked)
 
 
-def _since(python: str) -> list[str]:
-    """Return the options that newer versions need and older ones do not know."""
+def _version(python: str) -> tuple[int, int]:
     major, _, rest = distribution_version(python, "gunicorn").partition(".")
     minor = rest.partition(".")[0]
-    version = (int(major) if major.isdigit() else 0, int(minor) if minor.isdigit() else 0)
+    return int(major) if major.isdigit() else 0, int(minor) if minor.isdigit() else 0
+
+
+def _since(python: str) -> list[str]:
+    """Return the options that newer versions need and older ones do not know."""
+    version = _version(python)
     options = []
     if version >= (25, 1):  # from then on it listens on a control socket in the home directory
         options.append("--no-control-socket")

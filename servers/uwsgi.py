@@ -18,6 +18,15 @@ SOCKET_TIMEOUT = 4
 BUFFER_SIZE = 4096
 """uWSGI's own defaults, core/uwsgi.c of 2.0."""
 
+GREENLETS = 100
+"""What its documentation starts gevent mode with: https://uwsgi-docs.readthedocs.io/en/latest/Gevent.html"""
+
+DEBIAN = "-debian"
+"""What the version of Debian's ends with: its plugins are files of their own, and it runs apps in Debian's Python."""
+
+DEBIANS_PYTHON = "/usr/bin/python3"
+DEBIANS_GEVENT = Path("/usr/lib/uwsgi/plugins/gevent_python3_plugin.so")
+
 
 class Uwsgi(Adapter):
     """uWSGI with a master, as its documentation advises, and no request log."""
@@ -28,7 +37,11 @@ class Uwsgi(Adapter):
     variants: ClassVar[Mapping[str, str]] = {
         "http-socket": "the worker itself speaks HTTP",
         "http": "a router process speaks HTTP and hands each request on",
+        "gevent": f"{GREENLETS} greenlets in the worker itself, which speaks HTTP; the standard library is patched",
     }
+    requires = ("pyuwsgi", "gevent")
+    companions: ClassVar[Mapping[str, tuple[str, ...]]] = {"gevent": ("gevent",)}
+    features: ClassVar[Mapping[str, str]] = {"no-master": "without --master, as uWSGI starts unless it is told to"}
     deployment = "in the environment of its processes, and by its option --route-run=addvar:NAME=value"
 
     def find(self, python: str) -> Found:
@@ -38,8 +51,17 @@ class Uwsgi(Adapter):
             if executable.is_file() and (version := distribution_version(python, distribution)):
                 return Found(version=version, executable=str(executable))
         if (on_path := shutil.which("uwsgi")) and (version := command_version(on_path)):
-            return Found(version=version, executable=on_path)
+            python = DEBIANS_PYTHON if version.endswith(DEBIAN) else ""
+            return Found(version=version, executable=on_path, python=python)
         return Found(why=f"uWSGI is neither in {python} nor on PATH", get=f"{python} -m pip install pyuwsgi")
+
+    def lacking(self, python: str, variant: str) -> Found:
+        """Return what gevent mode lacks: gevent, and of Debian's uWSGI the plugin; the wheel has that built in."""
+        debians = self.find(python).version.endswith(DEBIAN)
+        if variant == "gevent" and debians and not DEBIANS_GEVENT.is_file():
+            package = "uwsgi-plugin-gevent-python3"
+            return Found(why=f"Debian's uWSGI has its plugin for gevent in {package}", get=f"apt-get install {package}")
+        return super().lacking(python, variant)
 
     def command(self, launch: Launch) -> Command:
         """Return uWSGI's command line, the same for the wheel, the sources and Debian but for Debian's plugins."""
@@ -51,6 +73,11 @@ class Uwsgi(Adapter):
             raise Unsupported("behind a front uWSGI speaks uwsgi here, which has no TLS; nginx:tcp+uwsgi[tls] has it")
         if launch.identity is not None and not has_tls(launch.executable):
             raise Unsupported(f"{launch.executable} was built without TLS: its --cflags have no -DUWSGI_SSL")
+        gevent, master = launch.variant == "gevent", "no-master" not in asked.features
+        if gevent and (asked.threads or 1) > 1:
+            raise Unsupported("uWSGI's threads do not work in its gevent mode; uwsgi:http-socket has threads")
+        if asked.timeout and not master:
+            raise Unsupported("uWSGI's harakiri is the master's doing: leave out no-master")
         spoken = "--http" if router else "--http-socket"
         where = address.path or address.authority
         if launch.identity is not None:
@@ -60,16 +87,18 @@ class Uwsgi(Adapter):
         if Path(launch.executable).name == "pyuwsgi":
             # To reload it executes itself anew, and would come up as the bare interpreter, without its environment.
             argv += ["--binary-path", launch.python]
-        if command_version(launch.executable).endswith("-debian"):
-            argv += ["--plugin", "http,python3" if router else "python3"]
+        if command_version(launch.executable).endswith(DEBIAN):
+            argv += ["--plugin", f"{'http,' if router else ''}python3{',gevent_python3' if gevent else ''}"]
         argv += [
             "--uwsgi-socket" if launch.protocol is Protocol.UWSGI else spoken,
             where,
-            "--master",
+            *(("--master",) if master else ()),
             "--need-app",
             "--die-on-term",
         ]
         argv += ["--disable-logging"]
+        if gevent:
+            argv += ["--gevent", str(GREENLETS), "--gevent-monkey-patch"]
         if router and asked.keep_alive:
             argv += [f"--http-keepalive={max(1, round(asked.keep_alive))}", "--http-auto-chunked"]
         for name, value in (
@@ -90,7 +119,7 @@ class Uwsgi(Adapter):
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return uWSGI's settings, its defaults filled in: one process with one thread."""
         asked = launch.settings
-        return {
+        told: dict[str, object] = {
             "workers": asked.workers or 1,
             "threads": asked.threads or 1,
             "keep-alive": asked.keep_alive or 0,
@@ -99,6 +128,7 @@ class Uwsgi(Adapter):
             "backlog": asked.backlog or BACKLOG,
             "buffer-size": BUFFER_SIZE,
         }
+        return told | ({"greenlets": GREENLETS} if launch.variant == "gevent" else {})
 
 
 @lru_cache(maxsize=16)

@@ -17,17 +17,21 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.exceptions import NotFound
 from werkzeug.serving import run_simple
 
-host, port, threaded, mount, certificate, key, name = sys.argv[1:]
+host, port, mode, mount, certificate, key, name = sys.argv[1:]
 module, _, attribute = name.partition(":")
 application = getattr(importlib.import_module(module), attribute)
 if mount:
     application = DispatcherMiddleware(NotFound(), {mount: application})
 ssl_context = (certificate, key) if key else None
-run_simple(host, int(port), application, threaded=threaded == "threaded", ssl_context=ssl_context)
+processes = int(mode) if mode.isdigit() else 1
+run_simple(host, int(port), application, threaded=mode == "threaded", processes=processes, ssl_context=ssl_context)
 """
 
 BACKLOG = 128
 """werkzeug.serving.LISTEN_QUEUE."""
+
+PROCESSES = 40
+"""What werkzeug.serving.ForkingWSGIServer forks at most unless it is told otherwise."""
 
 
 class Werkzeug(Adapter):
@@ -41,6 +45,7 @@ class Werkzeug(Adapter):
     variants: ClassVar[Mapping[str, str]] = {
         "threaded": "a thread for each connection, as Flask's app.run starts it",
         "single": "one connection at a time, as run_simple does unless told otherwise",
+        "processes": f"a process for each connection, {PROCESSES} at most; workers=N for N at most",
         "in-process": "its request handler called without a socket in a thread for each connection, for comparison",
     }
     socketless = frozenset({"in-process"})
@@ -53,11 +58,16 @@ class Werkzeug(Adapter):
             raise Unsupported(f"{self.title}'s server does not speak {launch.protocol}")
         if launch.variant == "single" and (asked.threads or 1) > 1:
             raise Unsupported(f"{self.name}:single has one thread; {self.name}:threaded has one for each connection")
-        if launch.variant != "single" and asked.threads == 1:
+        forks = launch.variant == "processes"
+        if forks and asked.workers == 1:
+            raise Unsupported(f"{self.name} does not fork for one process; {self.name}:single is that")
+        if forks and (asked.threads or 1) > 1:
+            raise Unsupported(f"{self.name} has either processes or threads; {self.name}:threaded has threads")
+        if launch.variant not in ("single", "processes") and asked.threads == 1:
             raise Unsupported(f"{self.name} has a thread for each connection; {self.name}:single has one")
         refuse(
             self.title,
-            more_than_one_worker=(asked.workers or 1) > 1,
+            more_than_one_worker=(asked.workers or 1) > 1 and not forks,
             keep_alive=asked.keep_alive,
             timeout=asked.timeout,
             backlog=asked.backlog,
@@ -71,7 +81,7 @@ class Werkzeug(Adapter):
             "serve.py",
             host,
             str(address.port),
-            launch.variant or "threaded",
+            str(asked.workers or PROCESSES) if forks else launch.variant or "threaded",
             asked.mount,
             str(launch.identity.certificate) if launch.identity else "",
             str(launch.identity.key) if launch.identity else "",
@@ -85,12 +95,13 @@ class Werkzeug(Adapter):
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return what it always is. It ends every connection after one answer, threaded or not."""
+        asked = launch.settings
         if launch.address.door:
             return in_process.conditions(threads="one a connection")
-        single = launch.variant == "single"
+        forks = launch.variant == "processes"
         return {
-            "workers": 1,
-            "threads": 1 if single else "one a connection",
+            "workers": f"one a connection, {asked.workers or PROCESSES} at most" if forks else 1,
+            "threads": 1 if forks or launch.variant == "single" else "one a connection",
             "keep-alive": 0,
             "backlog": BACKLOG,
         }

@@ -1,0 +1,123 @@
+"""Tornado's HTTP server with its WSGIContainer. https://www.tornadoweb.org/en/stable/wsgi.html"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import ClassVar
+
+from ..harness.adapter import Adapter, Command, Launch, Protocol, Settings, refuse
+from ..harness.errors import Unsupported
+
+SCRIPT = """\
+import asyncio
+import importlib
+import ssl
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets, bind_unix_socket
+from tornado.process import fork_processes
+from tornado.web import Application, FallbackHandler
+from tornado.wsgi import WSGIContainer
+
+variant, host, port, path, backlog, workers, threads, keep_alive, timeout, certificate, key, name = sys.argv[1:]
+module, _, attribute = name.partition(":")
+application = getattr(importlib.import_module(module), attribute)
+if path:
+    # A front's workers may run as somebody else; the folder that the socket is in is private.
+    sockets = [bind_unix_socket(path, mode=0o666, backlog=int(backlog))]
+else:
+    sockets = bind_sockets(int(port), host, backlog=int(backlog))
+if int(workers) > 1:
+    fork_processes(int(workers))
+
+
+async def main():
+    ssl_options = None
+    if key:
+        ssl_options = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        ssl_options.load_cert_chain(certificate, key)
+    if variant == "threads":
+        served = WSGIContainer(application, ThreadPoolExecutor(int(threads)))
+    else:
+        served = WSGIContainer(application)
+    if variant == "fallback":
+        served = Application([(r".*", FallbackHandler, {"fallback": served})])
+    server = HTTPServer(
+        served,
+        no_keep_alive=keep_alive == "0",
+        idle_connection_timeout=float(keep_alive) or None,
+        body_timeout=float(timeout) or None,
+        ssl_options=ssl_options,
+    )
+    server.add_sockets(sockets)
+    await asyncio.Event().wait()
+
+
+asyncio.run(main())
+"""
+
+KEEP_ALIVE = 3600
+BACKLOG = 128
+"""Tornado's own defaults: `initialize` in tornado/httpserver.py and _DEFAULT_BACKLOG in tornado/netutil.py of 6.6."""
+
+
+class Tornado(Adapter):
+    """Tornado's HTTPServer, started as its guide starts it in production."""
+
+    name = "tornado"
+    title = "Tornado"
+    distribution = "tornado"
+    variants: ClassVar[Mapping[str, str]] = {
+        "container": "WSGIContainer on its event loop: one request at a time, as by default until Tornado 7",
+        "threads": "WSGIContainer with an executor of threads, which its documentation highly recommends",
+        "fallback": "a web.Application whose FallbackHandler is the container, as beside handlers of one's own",
+    }
+    deployment = "in the environment of its processes; WSGIContainer has no option for environ"
+
+    def command(self, launch: Launch) -> Command:
+        """Return a script. Tornado has arguments where others have options; its time-out is body_timeout."""
+        asked, address = launch.settings, launch.address
+        if launch.protocol is not Protocol.HTTP:
+            raise Unsupported(f"Tornado does not speak {launch.protocol}")
+        if launch.variant != "threads" and (asked.threads or 1) > 1:
+            raise Unsupported(f"tornado:{launch.variant} runs the app on its event loop; tornado:threads has threads")
+        refuse("tornado", mounting=asked.mount)
+        values = (
+            *(launch.variant, address.host, address.port, address.path),
+            *(asked.backlog or BACKLOG, asked.workers or 1, asked.threads or _executor()),
+            f"{KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive:g}",
+            f"{asked.timeout or 0:g}",
+            launch.identity.certificate if launch.identity else "",
+            launch.identity.key if launch.identity else "",
+            launch.app,
+        )
+        return Command((launch.python, "serve.py", *map(str, values)), files={"serve.py": SCRIPT})
+
+    def tuned(self, variant: str, cores: int) -> Settings:  # noqa: ARG002 - it holds for all of them
+        """Return a process for each core: "Typically it is best to run one process per CPU".
+
+        https://www.tornadoweb.org/en/stable/guide/running.html
+        """
+        return Settings(workers=cores)
+
+    def conditions(self, launch: Launch) -> dict[str, object]:
+        """Return its settings, Tornado's defaults filled in; a time-out of 0 is none."""
+        asked = launch.settings
+        return {
+            "workers": asked.workers or 1,
+            "threads": (asked.threads or _executor()) if launch.variant == "threads" else 1,
+            "keep-alive": KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive,
+            "timeout": asked.timeout or 0,
+            "backlog": asked.backlog or BACKLOG,
+        }
+
+
+def _executor() -> int:
+    """Return the threads of a ThreadPoolExecutor that is not told how many, concurrent/futures/thread.py of 3.8."""
+    return min(32, (os.cpu_count() or 1) + 4)
+
+
+ADAPTER = Tornado()
