@@ -17,36 +17,58 @@ if TYPE_CHECKING:
 
 
 def servers(listed: Sequence[Listed], as_json: bool, console: Console | None = None) -> None:
-    """Print each server with its version and variants, or what is missing and the command that gets it."""
+    """Print each server with its version and variants, then those that are missing, with the command that gets each."""
     if as_json:
         _json([{**msgspec.to_builtins(each), "available": not each.why} for each in listed])
         return
     out = console or Console()
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="bold")
-    for column in ("server", "version", "what it is, or how to get it"):
-        table.add_column(column, overflow="fold")
-    for each in listed:
-        name = f"{each.name}+SERVER" if each.front else each.name
-        if each.why:
-            table.add_row(
-                Text(name),
-                Text("missing", style="yellow"),
-                Text(f"{each.why}{f'; get it with: {each.get}' if each.get else ''}"),
-            )
-        else:
-            table.add_row(Text(name, style="bold"), Text(each.version), Text(each.title))
-        for number, (variant, line) in enumerate(each.variants.items()):
-            named = f"  {each.name}:{variant}{'+SERVER' if each.front else ''}"
-            table.add_row(Text(named), Text("default" if number == 0 else "", style="dim"), Text(line))
-    out.print(table)
+    here = [each for each in listed if not each.why]
+    if here:
+        out.print(_here(here))
+    missing = [each for each in listed if each.why and each.get]
+    if missing:
+        table = _table("not here", "get it with")
+        for each in missing:
+            table.add_row(Text(_named(each)), Text(each.get))
+        out.print("", table)
+    if gone := [each for each in listed if each.why and not each.get]:
+        table = _table("not to be had", "why")
+        for each in gone:
+            table.add_row(Text(_named(each)), Text(each.why))
+        out.print("", table)
     out.print(
         "\nSettings go in brackets, as gunicorn[workers=4,threads=2]: workers, threads,\n"
-        "keep-alive, timeout, backlog, and tls, which has it speak https: gunicorn[tls].\n"
-        "Any other server: --command '{python} -m mine --port {port} {app}', a path to an adapter file,\n"
-        "or [tool.wsgi-gauntlet.servers] in pyproject.toml.",
+        "keep-alive, timeout, backlog. gunicorn[tls] speaks https, gunicorn[unix] listens\n"
+        "on a Unix socket, gunicorn[tuned] follows its documentation's advice.\n"
+        "gunicorn@20.1.0 is that version, in an environment of its own.\n"
+        "Any other server: --command '{python} -m mine --port {port} {app}', a path to\n"
+        "an adapter file, or [tool.wsgi-gauntlet.servers] in pyproject.toml.",
         markup=False,
         highlight=False,
     )
+
+
+def _here(listed: Sequence[Listed]) -> Table:
+    table = _table("server", "version", "what it is")
+    for each in listed:
+        table.add_row(Text(_named(each), style="bold"), Text(each.version), Text(each.title))
+        for number, (variant, line) in enumerate(each.variants.items()):
+            chosen = "default" if number == 0 and not each.front else ""
+            table.add_row(Text(f"  {_named(each, f':{variant}')}"), Text(chosen, style="dim"), Text(line))
+        for word, line in each.features.items():
+            table.add_row(Text(f"  {_named(each, f'[{word}]')}"), Text(""), Text(line))
+    return table
+
+
+def _named(each: Listed, more: str = "") -> str:
+    return f"{each.name}{more}{'+SERVER' if each.front else ''}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
 
 
 def cases(

@@ -28,8 +28,8 @@ PROGRAM = str(Path(sys.executable).parent / "wsgi-gauntlet")
 NO_HOME = "/proc/1/no-home"
 """A home that nobody can make or write to, root neither."""
 
-ANSWERS = "pep3333/environ/mutable"
-"""A case that any server passes that serves at all."""
+ANSWERS = "pep3333/environ/exact-dict"
+"""A case that comes to pass or fail on every server that serves at all."""
 
 
 def everyone(python: str) -> list[str]:
