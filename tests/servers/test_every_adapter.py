@@ -32,11 +32,12 @@ def test_its_names_can_be_written_on_the_command_line(adapter: Adapter) -> None:
 
 def test_it_is_here_or_says_how_to_get_it(adapter: Adapter) -> None:
     found = adapter.find(sys.executable)
-    assert (found.version and found.executable) if found.here else found.get
+    assert (found.version and found.executable) if found.here else found.get or found.why == adapter.gone
 
 
 def test_conditions_name_the_workers_and_are_plain_values(adapter: Adapter, launching: Launching) -> None:
-    for variant in adapter.variants or ("",):
+    for variant in () if adapter.gone else adapter.variants or ("",):
         told = adapter.conditions(launching(variant=variant, upstream=Address(port=1) if adapter.front else None))
-        assert told["workers"] == 1
+        # Apache starts three and more as it needs them, a CGI script is a process for each request.
+        assert told["workers"] == 1 or isinstance(told["workers"], str)
         assert all(isinstance(value, (int, float, str)) for value in told.values())

@@ -1,0 +1,73 @@
+"""bjoern: one process and one thread in C, on libev. https://github.com/jonashaag/bjoern"""
+
+from __future__ import annotations
+
+import signal
+
+from ..harness.adapter import Adapter, Command, Found, Launch, distribution_version, refuse
+from . import scripted
+
+SCRIPT = """\
+import socket
+
+import bjoern
+
+backlog = options.get("backlog", bjoern.DEFAULT_LISTEN_BACKLOG)
+if ":" in where and int(port):
+    # Its own listen() knows IPv4 alone; server_run() takes any socket that listens.
+    with socket.socket(socket.AF_INET6) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((where, int(port)))
+        listener.setblocking(False)
+        listener.listen(backlog)
+        bjoern.server_run(listener, loaded())
+elif int(port):
+    bjoern.run(loaded(), where, int(port), listen_backlog=backlog)
+else:
+    bjoern.run(loaded(), "unix:" + where, listen_backlog=backlog)
+"""
+
+BACKLOG = 1024
+"""bjoern.DEFAULT_LISTEN_BACKLOG of 3.2."""
+
+
+class Bjoern(Adapter):
+    """bjoern, built on the spot or the binary that others publish. All that it can be told is where to listen."""
+
+    name = "bjoern"
+    title = "bjoern"
+    distribution = "bjoern-binary"
+    deployment = "in the environment of its process; bjoern.run has no option for environ"
+
+    def find(self, python: str) -> Found:
+        """Look for the project's own distribution first, which needs a compiler and libev, then for the binary."""
+        version = distribution_version(python, "bjoern")
+        return Found(version=version, executable=python) if version else super().find(python)
+
+    def command(self, launch: Launch) -> Command:
+        """Return a script that calls `bjoern.run`, which ends in good order at SIGINT alone."""
+        asked = launch.settings
+        scripted.require_http(launch, self.name, tls=False)
+        refuse(
+            self.name,
+            more_than_one_worker=(asked.workers or 1) > 1,
+            more_than_one_thread=(asked.threads or 1) > 1,
+            keep_alive=asked.keep_alive is not None,
+            timeout=asked.timeout is not None,
+            mounting=asked.mount,
+        )
+        return scripted.command(launch, SCRIPT, signal.SIGINT, backlog=asked.backlog)
+
+    def conditions(self, launch: Launch) -> dict[str, object]:
+        """Return its settings. It closes no silent connection, in a request or between two."""
+        asked = launch.settings
+        return {
+            "workers": 1,
+            "threads": 1,
+            "keep-alive": "no limit",
+            "timeout": "no limit",
+            "backlog": BACKLOG if asked.backlog is None else asked.backlog,
+        }
+
+
+ADAPTER = Bjoern()

@@ -1,0 +1,73 @@
+"""cheroot: the HTTP server of CherryPy by itself, a pool of threads. https://cheroot.cherrypy.dev"""
+
+from __future__ import annotations
+
+import signal
+
+from ..harness.adapter import Adapter, Command, Launch, refuse
+from . import scripted
+
+SCRIPT = """\
+from cheroot import wsgi
+from cheroot.ssl.builtin import BuiltinSSLAdapter
+
+mount = options.pop("mount", "")
+certificate, key = options.pop("certificate", None), options.pop("key", None)
+application = loaded()
+if mount:
+    application = wsgi.PathInfoDispatcher({mount: application})
+server = wsgi.Server((where, int(port)) if int(port) else where, application, **options)
+if key:
+    server.ssl_adapter = BuiltinSSLAdapter(certificate, key)
+server.safe_start()
+"""
+
+THREADS = 10
+TIMEOUT = 10
+BACKLOG = 5
+KEPT = 10
+"""cheroot's own defaults, cheroot/wsgi.py Server and cheroot/server.py HTTPServer of 11.1; CherryPy has the same."""
+
+
+class Cheroot(Adapter):
+    """cheroot through its `wsgi.Server`, which its command starts too; the command has no option for TLS."""
+
+    name = "cheroot"
+    title = "cheroot"
+    distribution = "cheroot"
+    deployment = "in the environment of its process; it has no option for environ"
+
+    def command(self, launch: Launch) -> Command:
+        """Return a script that calls `safe_start`, which ends in good order at SIGINT alone."""
+        asked = launch.settings
+        scripted.require_http(launch, self.name, tls=True)
+        refuse(self.name, more_than_one_worker=(asked.workers or 1) > 1)
+        certificate, key = scripted.identity(launch)
+        return scripted.command(
+            launch,
+            SCRIPT,
+            signal.SIGINT,
+            numthreads=asked.threads,
+            max=asked.threads,
+            timeout=scripted.one_timeout(self.name, asked),
+            request_queue_size=asked.backlog,
+            mount=asked.mount or None,
+            certificate=certificate,
+            key=key,
+        )
+
+    def conditions(self, launch: Launch) -> dict[str, object]:
+        """Return cheroot's settings, its defaults filled in."""
+        asked = launch.settings
+        timeout = scripted.one_timeout(self.name, asked)
+        return {
+            "workers": 1,
+            "threads": asked.threads or THREADS,
+            "keep-alive": TIMEOUT if timeout is None else timeout,
+            "timeout": TIMEOUT if timeout is None else timeout,
+            "backlog": BACKLOG if asked.backlog is None else asked.backlog,
+            "waiting connections kept": KEPT,
+        }
+
+
+ADAPTER = Cheroot()

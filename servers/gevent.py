@@ -1,0 +1,91 @@
+"""gevent's pywsgi: one process, a greenlet for each connection. https://www.gevent.org/api/gevent.pywsgi.html"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from typing import ClassVar
+
+from ..harness.adapter import Adapter, Command, Launch, refuse
+from . import scripted
+
+PATCHING = """\
+from gevent import monkey
+
+monkey.patch_all()
+
+"""
+
+SCRIPT = """\
+import socket
+
+from gevent.pywsgi import WSGIServer
+from gevent.socket import socket as green_socket
+from gevent.ssl import PROTOCOL_TLS_SERVER, SSLContext
+
+certificate, key = options.pop("certificate", None), options.pop("key", None)
+if key:
+    options["ssl_context"] = SSLContext(PROTOCOL_TLS_SERVER)
+    options["ssl_context"].load_cert_chain(certificate, key)
+listener = (where, int(port))
+if not int(port):
+    listener = green_socket(socket.AF_UNIX)
+    listener.bind(where)
+    listener.listen(options.pop("backlog", WSGIServer.backlog))
+WSGIServer(listener, loaded(), log=None, **options).serve_forever()
+"""
+
+BACKLOG = 128
+"""gevent.server.StreamServer.backlog of 26.9."""
+
+
+class Gevent(Adapter):
+    """`gevent.pywsgi.WSGIServer`, without its access log."""
+
+    name = "gevent"
+    title = "gevent's pywsgi"
+    distribution = "gevent"
+    variants: ClassVar[Mapping[str, str]] = {
+        "patched": "after monkey.patch_all(), so that an app that waits lets others go on",
+        "unpatched": "as it comes, so that an app that waits holds up everybody",
+    }
+    lineup = ("gevent",)
+    deployment = "in the environment of its process, and by its option environ"
+
+    def command(self, launch: Launch) -> Command:
+        """Return a script that calls `serve_forever`. `threads` are the greenlets of its pool, its option `spawn`."""
+        asked = launch.settings
+        scripted.require_http(launch, self.name, tls=True)
+        refuse(
+            self.name,
+            more_than_one_worker=(asked.workers or 1) > 1,
+            keep_alive=asked.keep_alive is not None,
+            timeout=asked.timeout is not None,
+            # What stands in its option environ as SCRIPT_NAME is overwritten with '' (WSGIHandler.get_environ).
+            mounting=asked.mount,
+        )
+        certificate, key = scripted.identity(launch)
+        return scripted.command(
+            launch,
+            SCRIPT if launch.variant == "unpatched" else PATCHING + SCRIPT,
+            signal.SIGINT,
+            spawn=asked.threads,
+            backlog=asked.backlog,
+            environ=dict(asked.deployed) or None,
+            certificate=certificate,
+            key=key,
+        )
+
+    def conditions(self, launch: Launch) -> dict[str, object]:
+        """Return its settings. It closes no silent connection, in a request or between two."""
+        asked = launch.settings
+        return {
+            "workers": 1,
+            "threads": f"{asked.threads} greenlets" if asked.threads else "a greenlet a connection",
+            "keep-alive": "no limit",
+            "timeout": "no limit",
+            "backlog": BACKLOG if asked.backlog is None else asked.backlog,
+        }
+
+
+ADAPTER = Gevent()

@@ -1,0 +1,58 @@
+"""m0serve: processes in Mojo around CPython, WSGI and ASGI. https://m0serve.dev"""
+
+from __future__ import annotations
+
+from ..harness.adapter import Adapter, Command, Launch, refuse
+from . import scripted
+
+WORKERS = 1
+THREADS = 2
+KEEP_ALIVE = 60
+TIMEOUT = 30
+BACKLOG = 4096
+"""Its own defaults, as `m0serve --help` and `m0serve --doctor` of 1.16 give them; the backlog is what strace shows."""
+
+
+class M0serve(Adapter):
+    """m0serve through its command, `m0serve`."""
+
+    name = "m0serve"
+    title = "m0serve"
+    distribution = "m0serve"
+    deployment = "in the environment of its processes; it has no option for environ"
+
+    def command(self, launch: Launch) -> Command:
+        """Return its command line."""
+        asked, address = launch.settings, launch.address
+        scripted.require_http(launch, self.name, tls=False)
+        refuse(self.name, unix_sockets=address.path, backlog=asked.backlog is not None)
+        kept = scripted.whole_seconds(asked.keep_alive)
+        argv = [launch.python, "-m", "m0serve", "--protocol", "wsgi"]
+        argv += ["--host", address.host, "--port", str(address.port)]
+        for option, value in (
+            ("--workers", asked.workers),
+            ("--blocking-threads", asked.threads),
+            ("--idle-timeout", kept or None),
+            # To it an idle time-out of 0 is none at all.
+            ("--max-keepalive-requests", 1 if kept == 0 else None),
+            ("--body-timeout", scripted.whole_seconds(asked.timeout)),
+        ):
+            if value is not None:
+                argv += [option, str(value)]
+        argv += ["--mount", f"{asked.mount}={launch.app}"] if asked.mount else [launch.app]
+        return Command(tuple(argv))
+
+    def conditions(self, launch: Launch) -> dict[str, object]:
+        """Return its settings, its defaults filled in. Asked for workers alone, it has no threads for the app."""
+        asked = launch.settings
+        kept, timeout = scripted.whole_seconds(asked.keep_alive), scripted.whole_seconds(asked.timeout)
+        return {
+            "workers": asked.workers or WORKERS,
+            "threads": asked.threads or (1 if asked.workers else THREADS),
+            "keep-alive": KEEP_ALIVE if kept is None else kept,
+            "timeout": TIMEOUT if timeout is None else timeout or "no limit",
+            "backlog": BACKLOG,
+        }
+
+
+ADAPTER = M0serve()

@@ -1,0 +1,68 @@
+"""Peregrine: processes in Swift around CPython, WSGI and ASGI. https://github.com/grepjava/peregrine"""
+
+from __future__ import annotations
+
+import signal
+
+from ..harness.adapter import Adapter, Command, Launch, Settings
+from . import scripted
+
+WORKERS = 1
+THREADS = 1
+KEEP_ALIVE = 5.0
+TIMEOUT = 30.0
+BACKLOG = 2048
+CONNECTIONS = 4096
+"""Its own defaults, as `peregrine --help` of 1.2 gives them."""
+
+
+class Peregrine(Adapter):
+    """Peregrine through its command, `peregrine`."""
+
+    name = "peregrine"
+    title = "Peregrine"
+    distribution = "peregrine-server"
+    deployment = "in the environment of its processes; it has no option for environ"
+
+    def command(self, launch: Launch) -> Command:
+        """Return its command line; its times are milliseconds. The protocol is named lest it has to guess."""
+        asked, address = launch.settings, launch.address
+        scripted.require_http(launch, self.name, tls=True)
+        argv = [launch.python, "-m", "peregrine", "--protocol", "wsgi"]
+        argv += ["--unix", address.path] if address.path else ["--host", address.host, "--port", str(address.port)]
+        for option, value in (
+            ("--workers", asked.workers),
+            ("--wsgi-threads", asked.threads),
+            ("--keep-alive", _milliseconds(asked.keep_alive)),
+            ("--request-timeout", _milliseconds(asked.timeout)),
+            ("--backlog", asked.backlog),
+            ("--root-path", asked.mount or None),
+        ):
+            if value is not None:
+                argv += [option, str(value)]
+        if launch.identity is not None:
+            argv += ["--tls-cert", str(launch.identity.certificate), "--tls-key", str(launch.identity.key)]
+        return Command((*argv, launch.app), reload=signal.SIGHUP)
+
+    def tuned(self, variant: str, cores: int) -> Settings:  # noqa: ARG002 - it has no variants
+        """Return one worker a core, as its page on the package index starts it: `peregrine --workers 0`."""
+        return Settings(workers=cores)
+
+    def conditions(self, launch: Launch) -> dict[str, object]:
+        """Return its settings, its defaults filled in."""
+        asked = launch.settings
+        return {
+            "workers": asked.workers or WORKERS,
+            "threads": asked.threads or THREADS,
+            "keep-alive": KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive,
+            "timeout": TIMEOUT if asked.timeout is None else asked.timeout,
+            "backlog": BACKLOG if asked.backlog is None else asked.backlog,
+            "connections": CONNECTIONS,
+        }
+
+
+def _milliseconds(asked: float | None) -> int | None:
+    return None if asked is None else round(asked * 1000)
+
+
+ADAPTER = Peregrine()
