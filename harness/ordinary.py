@@ -55,6 +55,12 @@ def hand_over(folder: Path, user: User) -> None:
             os.chown(Path(place, name), user.uid, user.gid, follow_symlinks=False)
 
 
+def lend(socket: Path, user: User) -> None:
+    """Let `user` connect to `socket` of a server that runs as root, in a folder of ours. Raises OSError."""
+    open_the_way(socket.parent)
+    os.chown(socket, user.uid, user.gid)
+
+
 def open_the_way(folder: Path) -> None:
     """Let others pass through `folder`, ours, to what lies in it; not list it. Raises OSError."""
     folder.chmod(folder.stat().st_mode | 0o011)

@@ -1,0 +1,67 @@
+"""Apache as a front. https://httpd.apache.org/docs/2.4/howto/reverse_proxy.html"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, refuse
+from ..harness.address import Address
+from ..harness.errors import Unsupported
+from . import apache_configuration
+from .apache_configuration import quoted
+
+
+class Apache(Adapter):
+    """Apache with its own defaults, mod_proxy before the server; it passes the Host header on."""
+
+    name = "apache"
+    title = "Apache"
+    front = True
+    ordinary_user = True
+    variants: ClassVar[Mapping[str, str]] = {
+        "tcp": "mod_proxy_http to a TCP port",
+        "unix": "mod_proxy_http to a Unix socket",
+        "uwsgi": "mod_proxy_uwsgi to a Unix socket; the default in front of uWSGI",
+    }
+
+    def find(self, python: str) -> Found:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
+        """Look for `apache2`, or `httpd` as others than Debian call it."""
+        return apache_configuration.found()
+
+    def protocol_for(self, variant: str, upstream: Adapter) -> tuple[Protocol, bool]:
+        """Speak uwsgi to uWSGI unless the variant says otherwise, and HTTP over TCP to all others."""
+        if variant == "uwsgi" or (not variant and upstream.name == "uwsgi"):
+            return Protocol.UWSGI, True
+        return Protocol.HTTP, variant == "unix"
+
+    def command(self, launch: Launch) -> Command:
+        """Return a configuration with one ProxyPass."""
+        if launch.upstream is None:
+            raise Unsupported("apache is a front and needs a server behind it, as apache+gunicorn")
+        refuse("apache", unix_sockets=launch.address.path)
+        spoken = "uwsgi" if launch.upstream_protocol is Protocol.UWSGI else "http"
+        lines = [*apache_configuration.processes(launch), "ProxyPreserveHost On"]
+        if launch.upstream.tls:
+            lines += ["SSLProxyEngine On"]
+        lines += [f"ProxyPass / {quoted(_url(launch.upstream, spoken))}"]
+        modules = ["proxy", f"proxy_{spoken}"]
+        if launch.upstream.tls:
+            modules.append("ssl")
+        return apache_configuration.command(launch, launch.executable, modules, lines)
+
+    def conditions(self, launch: Launch) -> dict[str, object]:
+        """Return Apache's settings, its defaults filled in, and how it passes requests on."""
+        behind = launch.upstream
+        return {
+            **apache_configuration.conditions(launch),
+            "passes on": f"{launch.upstream_protocol} over {'a Unix socket' if behind and behind.path else 'TCP'}",
+        }
+
+
+def _url(behind: Address, spoken: str) -> str:
+    scheme = "https" if behind.tls else spoken
+    return f"unix:{behind.path}|{scheme}://localhost/" if behind.path else f"{scheme}://{behind.authority}/"
+
+
+ADAPTER = Apache()

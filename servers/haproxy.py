@@ -1,0 +1,122 @@
+"""HAProxy as a front. https://docs.haproxy.org/2.6/configuration.html"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from typing import ClassVar
+
+from ..harness.adapter import Adapter, Command, Found, Launch, Protocol
+from ..harness.errors import Unsupported
+from .system_programs import installed
+
+CONNECT_TIMEOUT = 5
+TIMEOUT = 50
+"""HAProxy has no time-outs by default and warns of that; these are its manual's, section 2.6 "Examples"."""
+
+CONFIGURATION = """\
+global
+    log stderr format raw local0 warning
+{settings}
+defaults
+    mode http
+    log global
+    timeout connect {connect}s
+    timeout client {timeout}ms
+    timeout server {timeout}ms
+{defaults}
+frontend front
+    bind {bind}
+    default_backend app
+
+backend app
+    server app {server}
+"""
+
+JOINED = """\
+umask 077
+cat "$1" "$2" > identity.pem || exit 1
+shift 2
+exec "$@"
+"""
+"""Before 3.0 it takes a certificate and its key from one file alone, or from two whose names it chooses."""
+
+
+class Haproxy(Adapter):
+    """HAProxy with the configuration that its manual begins with; it passes all headers on as they are."""
+
+    name = "haproxy"
+    title = "HAProxy"
+    front = True
+    variants: ClassVar[Mapping[str, str]] = {
+        "tcp": "to a TCP port",
+        "unix": "to a Unix socket",
+    }
+
+    def find(self, python: str) -> Found:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
+        """Look for `haproxy`."""
+        return installed("haproxy", "haproxy", "-v", r"HAProxy version (\d[^\s-]*)")
+
+    def protocol_for(self, variant: str, upstream: Adapter) -> tuple[Protocol, bool]:  # noqa: ARG002 - HTTP to all
+        """Speak HTTP, over TCP unless the variant says otherwise."""
+        return Protocol.HTTP, variant == "unix"
+
+    def command(self, launch: Launch) -> Command:
+        """Return HAProxy's command line and its configuration; over TLS a script joins certificate and key first."""
+        asked, behind = launch.settings, launch.upstream
+        if behind is None:
+            raise Unsupported("haproxy is a front and needs a server behind it, as haproxy+gunicorn")
+        if (asked.workers or 1) > 1:
+            raise Unsupported("haproxy has had one worker since 2.5, with threads: haproxy[threads=2]")
+        folder = launch.folder
+        bind = quoted(f"unix@{launch.address.path}" if launch.address.path else launch.address.authority)
+        if launch.identity is not None:
+            bind += f" ssl crt {quoted(folder / 'identity.pem')}"
+        if asked.backlog is not None:
+            bind += f" backlog {asked.backlog}"
+        server = quoted(f"unix@{behind.path}" if behind.path else behind.authority)
+        if behind.tls:
+            server += " ssl verify none"
+        configuration = CONFIGURATION.format(
+            settings="" if asked.threads is None else f"    nbthread {asked.threads}\n",
+            connect=CONNECT_TIMEOUT,
+            timeout=_milliseconds(TIMEOUT if asked.timeout is None else asked.timeout),
+            defaults=""
+            if asked.keep_alive is None
+            else f"    timeout http-keep-alive {_milliseconds(asked.keep_alive)}ms\n",
+            bind=bind,
+            server=server,
+        )
+        argv: tuple[str, ...] = (launch.executable, "-f", str(folder / "haproxy.cfg"), "-db")
+        files = {"haproxy.cfg": configuration}
+        if launch.identity is not None:
+            argv = ("/bin/sh", "start.sh", str(launch.identity.certificate), str(launch.identity.key), *argv)
+            files["start.sh"] = JOINED
+        return Command(argv, files=files)
+
+    def conditions(self, launch: Launch) -> dict[str, object]:
+        """Return HAProxy's settings, its defaults filled in: a thread for each core that it may run on."""
+        asked, behind = launch.settings, launch.upstream
+        timeout = TIMEOUT if asked.timeout is None else asked.timeout
+        return {
+            "workers": 1,
+            "threads": asked.threads or len(os.sched_getaffinity(0)),
+            "keep-alive": timeout if asked.keep_alive is None else asked.keep_alive,
+            "timeout": timeout,
+            "backlog": asked.backlog or "as many as connections (maxconn)",
+            "passes on": f"http over {'a Unix socket' if behind and behind.path else 'TCP'}",
+        }
+
+
+def quoted(value: object) -> str:
+    """Return `value` as one word of a configuration, with nothing in it that stands for something else."""
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    return f'"{escaped}"'
+
+
+def _milliseconds(seconds: float) -> int:
+    return math.ceil(seconds * 1000)
+
+
+ADAPTER = Haproxy()

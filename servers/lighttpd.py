@@ -1,0 +1,59 @@
+"""lighttpd as a front. https://redmine.lighttpd.net/projects/lighttpd/wiki/Docs_ModProxy"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from ..harness.adapter import Adapter, Command, Found, Launch, Protocol
+from ..harness.address import Address
+from ..harness.errors import Unsupported
+from . import lighttpd_configuration
+from .lighttpd_configuration import quoted
+
+
+class Lighttpd(Adapter):
+    """lighttpd with its own defaults, mod_proxy before the server; it passes the Host header on."""
+
+    name = "lighttpd"
+    title = "lighttpd"
+    front = True
+    variants: ClassVar[Mapping[str, str]] = {
+        "tcp": "mod_proxy to a TCP port",
+        "unix": "mod_proxy to a Unix socket",
+    }
+
+    def find(self, python: str) -> Found:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
+        """Look for `lighttpd`."""
+        return lighttpd_configuration.found()
+
+    def protocol_for(self, variant: str, upstream: Adapter) -> tuple[Protocol, bool]:  # noqa: ARG002 - HTTP to all
+        """Speak HTTP, over TCP unless the variant says otherwise."""
+        return Protocol.HTTP, variant == "unix"
+
+    def command(self, launch: Launch) -> Command:
+        """Return a configuration with one `proxy.server`."""
+        behind = launch.upstream
+        if behind is None:
+            raise Unsupported("lighttpd is a front and needs a server behind it, as lighttpd+gunicorn")
+        if behind.tls:
+            raise Unsupported("lighttpd's mod_proxy speaks no TLS to the server behind it")
+        lines = [f'proxy.server = ( "" => (( {_place(behind)} )) )']
+        return lighttpd_configuration.command(launch, launch.executable, ["proxy"], lines)
+
+    def conditions(self, launch: Launch) -> dict[str, object]:
+        """Return lighttpd's settings, its defaults filled in, and how it passes requests on."""
+        behind = launch.upstream
+        return {
+            **lighttpd_configuration.conditions(launch),
+            "passes on": f"http over {'a Unix socket' if behind and behind.path else 'TCP'}",
+        }
+
+
+def _place(behind: Address) -> str:
+    if behind.path:
+        return f'"socket" => {quoted(behind.path)}'
+    return f'"host" => {quoted(behind.host)}, "port" => {behind.port}'
+
+
+ADAPTER = Lighttpd()

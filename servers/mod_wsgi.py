@@ -1,0 +1,101 @@
+"""Apache with mod_wsgi, both of the system. https://modwsgi.readthedocs.io/en/develop/configuration.html"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, refuse
+from ..harness.errors import Unsupported
+from . import apache_configuration
+from .apache_configuration import quoted
+from .system_programs import program
+
+SCRIPT = """\
+import importlib
+
+module, _, attribute = {app!r}.partition(":")
+application = getattr(importlib.import_module(module), attribute)
+"""
+
+PROCESSES = 1
+THREADS = 15
+"""mod_wsgi's own defaults, WSGIDaemonProcess."""
+
+
+class ModWsgi(Adapter):
+    """Apache with the mod_wsgi that was built for the system's interpreter."""
+
+    name = "mod_wsgi"
+    title = "Apache with mod_wsgi"
+    variants: ClassVar[Mapping[str, str]] = {
+        "daemon": "the app in processes of its own, by WSGIDaemonProcess, as its documentation advises",
+        "embedded": "the app in Apache's own processes",
+    }
+    ordinary_user = True
+    deployment = "in the environment of its processes, and by SetEnv into environ"
+
+    def find(self, python: str) -> Found:  # noqa: ARG002 - it was built for one interpreter, and runs the app in that
+        """Look for Apache, for its module, and for the interpreter that the module was built for."""
+        apache = apache_configuration.found()
+        if not apache.here:
+            return apache
+        file = apache_configuration.module("wsgi")
+        if file is None:
+            return Found(why="Apache has no mod_wsgi", get="apt-get install libapache2-mod-wsgi-py3")
+        version, interpreter = built(file)
+        python3 = program(interpreter) if interpreter else ""
+        if not python3:
+            return Found(
+                why=f"{file} was built for {interpreter or 'no Python 3'}, which is not there",
+                get="apt-get install libapache2-mod-wsgi-py3",
+            )
+        return Found(version=version, executable=apache.executable, python=python3)
+
+    def command(self, launch: Launch) -> Command:
+        """Return a configuration with one WSGIScriptAlias; deployed variables go through SetEnv."""
+        asked = launch.settings
+        if launch.protocol is not Protocol.HTTP:
+            raise Unsupported(f"mod_wsgi does not speak {launch.protocol}")
+        refuse("mod_wsgi", unix_sockets=launch.address.path)
+        daemon = launch.variant != "embedded"
+        lines = [] if daemon else apache_configuration.processes(launch)
+        if daemon:
+            options = ["home=/proc/self/cwd", "locale=C.UTF-8"]
+            # It takes processes=1 for a word that there will be more: wsgi.multiprocess is true then.
+            options += [f"processes={asked.workers}"] if (asked.workers or 1) > 1 else []
+            options += [f"threads={asked.threads}"] if asked.threads is not None else []
+            options += [f"request-timeout={math.ceil(asked.timeout)}"] if asked.timeout is not None else []
+            # By way of its working directory the socket's path is short, however long that of the folder is.
+            lines += ["WSGISocketPrefix /proc/self/cwd/wsgi", f"WSGIDaemonProcess app {' '.join(options)}"]
+        group = "app" if daemon else "%{GLOBAL}"
+        script = quoted(launch.folder / "app.wsgi")
+        lines += [f"SetEnv {name} {quoted(value)}" for name, value in asked.deployed]
+        lines += [
+            f"WSGIScriptAlias {quoted(asked.mount or '/')} {script} process-group={group} application-group=%{{GLOBAL}}"
+        ]
+        files = {"app.wsgi": SCRIPT.format(app=launch.app)}
+        return apache_configuration.command(launch, launch.executable, ["wsgi"], lines, files)
+
+    def conditions(self, launch: Launch) -> dict[str, object]:
+        """Return mod_wsgi's settings and Apache's, their defaults filled in."""
+        told = apache_configuration.conditions(launch)
+        if launch.variant == "embedded":
+            return told
+        return {**told, "workers": launch.settings.workers or PROCESSES, "threads": launch.settings.threads or THREADS}
+
+
+@lru_cache(maxsize=4)
+def built(file: Path) -> tuple[str, str]:
+    """Return the version of the module in `file` and the name of its interpreter, as `python3.11`; '' where unknown."""
+    data = file.read_bytes()
+    version = re.search(rb"\0(\d+\.\d+\.\d+)\0", data)
+    library = re.search(rb"libpython(3\.\d+)", data)
+    return version[1].decode() if version else "", f"python{library[1].decode()}" if library else ""
+
+
+ADAPTER = ModWsgi()

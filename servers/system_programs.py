@@ -1,0 +1,51 @@
+"""Programs that come with the system, not with an interpreter: where they are, what they tell, who can run them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from functools import lru_cache
+from pathlib import Path
+
+from ..harness.adapter import Found
+from ..harness.ordinary import others_can_pass
+
+SYSTEM = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin")
+"""Where servers are installed; an ordinary user's PATH has not all of it."""
+
+
+def program(*names: str) -> str:
+    """Return where the first of `names` is that is installed, '' where none is."""
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), *SYSTEM))
+    return next(filter(None, (shutil.which(name, path=path) for name in names)), "") or ""
+
+
+@lru_cache(maxsize=64)
+def told(executable: str, option: str, pattern: str) -> str:
+    """Return what the first group of `pattern` finds in what `executable option` says; '' where it does not run."""
+    try:
+        done = subprocess.run(
+            [executable, option], capture_output=True, text=True, errors="replace", timeout=30, check=False
+        )
+    except OSError:
+        return ""
+    found = re.search(pattern, done.stdout + done.stderr)
+    return found[1] if found else ""
+
+
+def installed(name: str, package: str, option: str, pattern: str) -> Found:
+    """Return what there is of the program `name`, in Debian's `package`; see `told` for how its version is asked."""
+    executable = program(name)
+    if executable and (version := told(executable, option, pattern)):
+        return Found(version=version, executable=executable)
+    return Found(why=f"{name} is not installed", get=f"apt-get install {package}")
+
+
+def out_of_reach(python: str) -> bool:
+    """Say whether `python` lies where the ordinary user cannot go that root starts such servers as."""
+    if os.geteuid() != 0:
+        return False
+    place = Path(shutil.which(python) or python).absolute()
+    return not (others_can_pass(place) and others_can_pass(place.parent.resolve() / place.name))

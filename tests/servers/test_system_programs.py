@@ -1,0 +1,51 @@
+"""Where the system's programs are, what they tell, and who can run an interpreter."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from wsgi_gauntlet.servers.system_programs import installed, out_of_reach, program, told
+
+
+def test_the_first_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def which(name: str, path: str = "") -> str | None:
+        asked.append(path)
+        return f"/usr/sbin/{name}" if name == "httpd" else None
+
+    monkeypatch.setattr(shutil, "which", which)
+    assert program("apache2", "httpd") == "/usr/sbin/httpd"
+    assert program("nothing") == ""
+    assert "/usr/sbin" in asked[0].split(":")
+
+
+def test_a_program_tells_its_version_on_either_stream(tmp_path: Path) -> None:
+    assert told(sys.executable, "--version", r"Python (\d)") == "3"
+    assert told(sys.executable, "--version", r"Perl (\d)") == ""
+    assert told(str(tmp_path / "missing"), "-v", "(.)") == ""
+
+
+def test_what_is_not_installed_names_its_package() -> None:
+    assert installed("no-such-server", "some-package", "-v", "(.)").get == "apt-get install some-package"
+    assert installed("sh", "dash", "-c", "(nothing of the kind)").why == "sh is not installed"
+    found = installed("env", "coreutils", "--version", r"(\d+\.\d+)")
+    assert found.here
+    assert found.executable.endswith("/env")
+
+
+def test_root_asks_whether_others_can_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    assert out_of_reach(str(private / "python"))
+    (tmp_path / "python").symlink_to(private / "python")
+    assert out_of_reach(str(tmp_path / "python"))
+    assert not out_of_reach("/usr/bin/env")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert not out_of_reach(str(private / "python"))
