@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .exchange import Exchange
     from .load.arena import Arena
     from .model import Load
+    from .plan import Plan
 
 MUST, SHOULD, MAY, INFO = Level.MUST, Level.SHOULD, Level.MAY, Level.INFO
 
@@ -71,11 +72,17 @@ class Family:
     cases: tuple[Case, ...]
 
 
+def _any_server(_plan: Plan) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Scenario:
     """One way of putting a server under load. `in_run` says whether a plain `run` includes it.
 
     One that is `full_only` runs with --full, or where it is asked for by name: it says little in a short time.
+    `unfit` says why it means nothing for a server, '' for those it is for: it is left out there as long as the call
+    has others.
     """
 
     id: str
@@ -86,6 +93,7 @@ class Scenario:
     full: Mapping[str, Any]
     in_run: bool = False
     full_only: bool = False
+    unfit: Callable[[Plan], str] = _any_server
 
     def info(self) -> ScenarioInfo:
         """Return what a report shows of this scenario."""
@@ -138,7 +146,13 @@ def case(
 
 
 def scenario(
-    title: str, *, smoke: Mapping[str, Any], full: Mapping[str, Any], in_run: bool = False, full_only: bool = False
+    title: str,
+    *,
+    smoke: Mapping[str, Any],
+    full: Mapping[str, Any],
+    in_run: bool = False,
+    full_only: bool = False,
+    unfit: Callable[[Plan], str] = _any_server,
 ) -> Callable[[Callable[[Arena], Awaitable[Load]]], Scenario]:
     """Turn `async def name(arena)` into a scenario; `smoke` and `full` are its parameters, by the same keys."""
 
@@ -148,9 +162,22 @@ def scenario(
         if len(parts) > 1 and parts[-1] == parts[-2]:
             parts.pop()
         told = f"{words['']} {words['Why']}".strip()
-        return Scenario("/".join(parts), title, told, function, smoke, full, in_run, full_only)
+        return Scenario("/".join(parts), title, told, function, smoke, full, in_run, full_only, unfit)
 
     return decorate
+
+
+def pairings(scenarios: Iterable[Scenario], plans: Iterable[Plan]) -> list[tuple[Plan, Scenario]]:
+    """Return each scenario with each server that it is for; with all of them where it is for none.
+
+    So who asks for one server and one scenario is told why there is no figure, and who asks for many is not told often.
+    """
+    servers = list(plans)
+    found = []
+    for each in scenarios:
+        fit = [plan for plan in servers if not each.unfit(plan)]
+        found += [(plan, each) for plan in fit or servers]
+    return found
 
 
 def select(cases: Iterable[Case], prefixes: Iterable[str]) -> list[Case]:

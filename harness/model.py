@@ -1,4 +1,4 @@
-"""The words of wsgi-gauntlet as frozen types and enums. Imports nothing of ours.
+"""The words of wsgi-gauntlet as frozen types and enums. Imports nothing of ours but claim.py.
 
 Times are seconds of CLOCK_MONOTONIC unless a name says otherwise: the app's events and the wire's share that clock,
 so both can be laid on one time line. Everything here is written to `run.jsonl` and `results.json` by msgspec.
@@ -10,6 +10,8 @@ import enum
 from typing import Any
 
 import msgspec
+
+from .claim import Claim
 
 
 class Level(enum.StrEnum):
@@ -302,6 +304,7 @@ class Load(msgspec.Struct, frozen=True):
     `slowdown` is p99 during / p99 before. `collapse` is N*, None where no number of clients collapsed it. `recovery`
     is None where it was not measured or never came (grade `wedged`). `crowd` lists when how many adverse clients were
     held, as (seconds, clients). `conditions` says what ran: workers, threads, keep-alive, backlog, Python.
+    `claims` are the statements of folklore that this cell was to decide.
     """
 
     server: str
@@ -321,6 +324,7 @@ class Load(msgspec.Struct, frozen=True):
     crowd: tuple[tuple[float, int], ...] = ()
     percentiles: tuple[Percentile, ...] = ()
     measures: tuple[Measure, ...] = ()
+    claims: tuple[Claim, ...] = ()
     windows: tuple[Window, ...] = ()
     parameters: dict[str, Any] = {}
     conditions: dict[str, Any] = {}

@@ -43,14 +43,23 @@ def plan(
     served = _part(text, adapter, name.server, python, app, app_path)
     if name.front is None:
         return served
-    front = _named(name.front, custom or {})
+    return before(name.front, served, custom)
+
+
+def before(part: Part, served: Plan, custom: Mapping[str, str] | None = None) -> Plan:
+    """Return the plan of the front that `part` names, with `served` behind it, by the name that `served` has.
+
+    Raises as `plan` does.
+    """
+    front = _named(part, custom or {})
     if not front.front:
-        raise BadConfiguration(f"{front.name} in {text!r} is no front; fronts are {', '.join(_fronts())}")
+        raise BadConfiguration(f"{front.name} in {served.name!r} is no front; fronts are {', '.join(_fronts())}")
     if served.unix:
         raise BadConfiguration(
-            f"{text!r}: the front says how the server behind it is reached, as in nginx:unix+gunicorn"
+            f"{served.name!r}: the front says how the server behind it is reached, as in nginx:unix+gunicorn"
         )
-    return replace(_part(text, front, name.front, python, app, app_path), upstream=served)
+    made = _part(served.name, front, part, served.python, served.app, served.app_path)
+    return replace(made, upstream=served)
 
 
 def _part(text: str, adapter: Adapter, part: Part, python: str, app: str, app_path: Path | None) -> Plan:

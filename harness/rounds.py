@@ -68,6 +68,8 @@ async def load(cells: Sequence[tuple[Plan, Scenario]], narrowing: Narrowing, whe
         )
         where.listener.working(plan.name, scenario.id, 0.0)
         try:
+            if why := scenario.unfit(plan):
+                raise Unsupported(why)
             cell = arena.seen_out(await scenario.run(arena))
         except Exception as raised:  # noqa: BLE001 - a fault of ours in one cell must not cost the others
             problem = _told(raised)

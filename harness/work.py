@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from . import planning, rounds, runner
-from .catalog import Scenario
+from .catalog import Scenario, pairings
 from .holding import Holding
 from .journal import CheckLine, Journal, LoadLine, ServerLine
 from .launch import Running
@@ -56,7 +56,7 @@ class Work:
             for name, ids in left.items()
             if ids
         }
-        self.loads = [(p, s) for s in scenarios for p in plans if (p.name, s.id) not in done]
+        self.loads = [(p, s) for p, s in pairings(scenarios, plans) if (p.name, s.id) not in done]
         self.information = {plan.name: planning.information(plan) for plan in plans}
 
     async def do(self) -> None:

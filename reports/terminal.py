@@ -23,7 +23,7 @@ from rich.text import Text
 from ..harness.model import Check, Grade, Load, Standing, Verdict
 from .closing import summary
 from .visible import line
-from .words import GRADES, UNJUDGED, VERDICTS, best_rate, counted, grade, percent, rate
+from .words import GRADES, UNJUDGED, VERDICTS, best_rate, counted, grade, percent, rate, tallied
 
 __all__ = ["Terminal", "summary"]
 
@@ -132,7 +132,8 @@ class Terminal:
         elif cell.goodput is not None and cell.grade not in UNJUDGED:
             told += f", {percent(cell.goodput)} answered in time"
         if cell.note:
-            told = f"{grade(cell)}. {line(cell.note, 300)}"
+            came = tallied(each.held for each in cell.claims) if cell.claims else grade(cell)
+            told = f"{came}. {line(cell.note, 300)}"
         self._say(Text(f"{GRADES[cell.grade].sign} {line(cell.server, 60)} in {line(cell.scenario, 60)}: {told}"))
 
     def remark(self, text: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ..harness.claim import Held
 from ..harness.model import Grade, Load, Measure, Outcome, Phase, Verdict
 from ..harness.stats import WAITING
 
@@ -42,6 +44,21 @@ GRADES: dict[Grade, Mark] = {
     Grade.ERROR: Mark("E", "the harness's own fault, never the server's"),
 }
 
+
+@dataclass(frozen=True)
+class Shaded(Mark):
+    """One that has the colour of the grade `shade`."""
+
+    shade: str
+
+
+HELD: dict[Held, Shaded] = {
+    Held.HELD: Shaded("✓", "the rule's figure was reached", "immune"),
+    Held.BROKEN: Shaded("✗", "the figure says otherwise: of the statement, no blame of the server", "degrades"),
+    Held.INCONCLUSIVE: Shaded("≈", "the rounds lie on both sides of the threshold", "inconclusive"),
+    Held.MOOT: Shaded("–", "what the statement speaks of does not come up", "unsupported"),
+}
+
 UNJUDGED = frozenset({Grade.INCONCLUSIVE, Grade.INVALID, Grade.UNSUPPORTED, Grade.ERROR})
 """The grades that say nothing about the server."""
 
@@ -62,6 +79,14 @@ def grade(load: Load) -> str:
     if load.grade is Grade.COLLAPSES and load.collapse is not None:
         return f"collapses at {load.collapse}"
     return load.grade.value
+
+
+def tallied(held: Iterable[Held]) -> str:
+    """Return how often statements held and did not, as `held`, or `2 held, 1 did not hold`."""
+    counts = Counter(held)
+    if counts.total() == 1:
+        return next(iter(counts)).value
+    return ", ".join(f"{counts[each]} {each}" for each in HELD if counts[each])
 
 
 def during(load: Load) -> Phase | None:

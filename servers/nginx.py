@@ -25,7 +25,15 @@ from ..harness.adapter import (
 )
 from ..harness.errors import Unsupported
 from ..harness.ownapp import OWN, PACKAGE
-from .nginx_configuration import SECOND, UPSTREAM_KEEP_ALIVE, WORKERS, configuration, grouped, static_files
+from .nginx_configuration import (
+    MANY_CONNECTIONS,
+    SECOND,
+    UPSTREAM_KEEP_ALIVE,
+    WORKERS,
+    configuration,
+    grouped,
+    static_files,
+)
 
 WORKER_CONNECTIONS = 512
 KEEP_ALIVE = 75
@@ -55,6 +63,7 @@ class Nginx(Adapter):
         "gzip": "compresses text for clients that accept it",
         "static": "serves the reference app's files below /static/ itself, from a folder",
         "cache": "keeps answers, for as long as they say or ten minutes, and gives them again by itself",
+        "many-connections": f"{MANY_CONNECTIONS} connections a worker, as far as the limit on open files goes",
         "balanced": "two of the server behind, by turns",
         "by-path": f"two of the server behind, the second below {SECOND}/, where its own setting mounts the app",
     }
@@ -110,7 +119,7 @@ class Nginx(Adapter):
         asked, behind = launch.settings, launch.upstream
         told: dict[str, object] = {
             "workers": asked.workers or WORKERS,
-            "worker-connections": WORKER_CONNECTIONS,
+            "worker-connections": MANY_CONNECTIONS if "many-connections" in asked.features else WORKER_CONNECTIONS,
             "keep-alive": KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive,
             "timeout": PROXY_TIMEOUT if asked.timeout is None else asked.timeout,
             "backlog": asked.backlog or BACKLOG,

@@ -14,6 +14,9 @@ from ..harness.assets import ASSETS, FOLDER, content
 WORKERS = 1
 """nginx's own default."""
 
+MANY_CONNECTIONS = 20_000
+"""What many-connections raises worker_connections to: ten thousand clients, each with one to a server behind."""
+
 UPSTREAM_KEEP_ALIVE = 32
 """Idle connections that each worker keeps to the servers behind: since nginx 1.29.7 its default in upstream blocks."""
 
@@ -56,13 +59,14 @@ _BARE = re.compile(r"[A-Za-z0-9_./:\[\]=+@%,-]+")
 
 def configuration(launch: Launch, *, root: bool) -> str:
     """Return nginx.conf. With `root` its workers stay root, who can enter the private folder."""
+    many = "many-connections" in launch.settings.features
     lines = [
         "daemon off;",
         *(["user root;"] if root else []),
         f"worker_processes {launch.settings.workers or WORKERS};",
         f"pid {quoted(f'{launch.folder}/nginx.pid')};",
         "error_log stderr;",
-        *_block("events"),
+        *_block("events", *([f"worker_connections {MANY_CONNECTIONS};"] if many else [])),
         *_block("http", *_http(launch)),
     ]
     return "\n".join(lines) + "\n"

@@ -64,15 +64,28 @@ class Arena:
         self._lost: TargetRefused | None = None
         self._scratch = scratch
         self._logs = logs
-        self._started = time.monotonic()
-        self._conditions: dict[str, Any] = {}
+        self.began = time.monotonic()
+        self.conditions: dict[str, Any] = {}
         self._told: list[str] = []
         self._alive: list[Running] = []
+        self._beside: list[Arena] = []
+
+    def beside(self, plan: Plan) -> Arena:
+        """Return an arena for another server whose figures go into this cell, with the same parameters.
+
+        Its conditions stand in the cell under its name, and its log there too.
+        """
+        found = Arena(
+            plan, self.parameters, scratch=self._scratch, logs=self._logs, progress=self.progress, page=self._page
+        )
+        found.began = self.began
+        self._beside.append(found)
+        return found
 
     @property
     def elapsed(self) -> float:
         """Seconds since the scenario began."""
-        return time.monotonic() - self._started
+        return time.monotonic() - self.began
 
     @asynccontextmanager
     async def server(self) -> AsyncIterator[Running]:
@@ -84,7 +97,7 @@ class Arena:
         if isinstance(self.plan.adapter, StartedElsewhere):
             target = await self.plan.adapter.reach(self.plan, self._logs)
             refuse_elsewhere(target.address)
-            self._conditions = target.conditions
+            self.conditions = target.conditions
             yield target
             await self._see_target_out(self.plan.adapter)
             return
@@ -93,7 +106,7 @@ class Arena:
             if running.address.door:
                 raise Unsupported("it has no socket, and what load does to a server is done on its sockets")
             app = own_app(self.plan)
-            self._conditions = {
+            self.conditions = {
                 **({"variant": self.plan.variant} if self.plan.variant else {}),
                 **({"app": app} if app else {}),
                 **running.conditions,
@@ -169,16 +182,21 @@ class Arena:
             raise BadConfiguration(f"the parameter {name!r} is to be a whole number, not {value!r}")
         return int(value)
 
+    def told(self) -> str:
+        """Return what the servers have logged so far."""
+        return "".join([*self._told, *(each.log_since(0) for each in self._alive)])
+
     def load(self, scenario: Scenario, grade: Grade, **measured: Any) -> Load:
         """Return the cell: `measured` are fields of Load; server, parameters, conditions, time and log are added."""
         # A scenario may hand in its figures while the server still runs.
-        log = "".join([*self._told, *(each.log_since(0) for each in self._alive)])
+        log = "".join(each.told() for each in (self, *self._beside))
+        beside = {each.plan.name: each.conditions for each in self._beside if each.conditions}
         return Load(
             self.plan.name,
             scenario.id,
             grade,
             parameters=self.parameters,
-            conditions={**self._conditions, **measured.pop("conditions", {})},
+            conditions={**self.conditions, **beside, **measured.pop("conditions", {})},
             seconds=self.elapsed,
             log=log if len(log) <= LOG_KEPT else f"{log[: LOG_KEPT // 2]}\n[...]\n{log[-LOG_KEPT // 2 :]}",
             **measured,

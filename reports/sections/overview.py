@@ -87,6 +87,8 @@ def key_figure(load: Load) -> str:
         return ""
     if load.collapse is not None:
         return f"N*{words.JOINED}{load.collapse}"
+    if load.claims:
+        return words.tallied(each.held for each in load.claims)
     if load.grade is Grade.MEASURED:
         return _measured(load)
     if load.goodput is not None and load.goodput < 0.99:

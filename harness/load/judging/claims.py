@@ -1,0 +1,83 @@
+"""From figures of several rounds to whether a statement held. Values in, values out.
+
+Two servers take turns (A B B A ...), and each round gives one ratio, so what changes on the machine meanwhile falls on
+both. The ratios' interval decides: where all of it lies on one side of the threshold there is an answer, and where it
+lies on both there is none.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from ...claim import Claim, Held
+from ...model import Grade
+from ...stats import bootstrap_interval
+
+ENOUGH = 5
+"""Rounds from which on a bootstrap of their median says more than the span of all (see stats.bootstrap_interval)."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where a figure lies: `middle` is the rounds' median, `low` and `high` are the ends of what they leave open."""
+
+    low: float
+    middle: float
+    high: float
+
+    def told(self, shown: Callable[[float], str] = lambda value: f"{value:.2f}") -> str:
+        """Return it in words: the middle, and from where to where unless that is the same."""
+        middle, low, high = shown(self.middle), shown(self.low), shown(self.high)
+        return middle if low == high else f"{middle} ({low} to {high})"
+
+
+def interval(values: Iterable[float]) -> Interval:
+    """Return where the figure behind `values`, one a round, lies: their span, or a bootstrap interval of ENOUGH.
+
+    Raises ValueError for no values.
+    """
+    seen = sorted(values)
+    if not seen:
+        raise ValueError("an interval of nothing: give at least one value")
+    low, high = bootstrap_interval(seen) if len(seen) >= ENOUGH else (seen[0], seen[-1])
+    return Interval(low, statistics.median(seen), high)
+
+
+def ratios(of: Sequence[float], to: Sequence[float]) -> list[float]:
+    """Return for each round `of` / `to`. Rounds in which `to` is 0 have no ratio and are left out."""
+    return [mine / other for mine, other in zip(of, to, strict=True) if other > 0]
+
+
+def below(values: Sequence[float], limit: float) -> Held:
+    """Say whether what was measured lies below `limit`; INCONCLUSIVE without values."""
+    if not values:
+        return Held.INCONCLUSIVE
+    found = interval(values)
+    return Held.HELD if found.high < limit else Held.BROKEN if found.low >= limit else Held.INCONCLUSIVE
+
+
+def above(values: Sequence[float], limit: float) -> Held:
+    """Say whether what was measured lies above `limit`; INCONCLUSIVE without values."""
+    if not values:
+        return Held.INCONCLUSIVE
+    found = interval(values)
+    return Held.HELD if found.low > limit else Held.BROKEN if found.high <= limit else Held.INCONCLUSIVE
+
+
+def unanimous(rounds: Iterable[Held]) -> Held:
+    """Return what all rounds say, INCONCLUSIVE where they say different things or there is none."""
+    said = set(rounds)
+    return said.pop() if len(said) == 1 else Held.INCONCLUSIVE
+
+
+def graded(claims: Sequence[Claim]) -> Grade:
+    """Return the cell's grade: figures, unless none of its statements could be decided."""
+    undecided = all(each.held is Held.INCONCLUSIVE for each in claims)
+    return Grade.INCONCLUSIVE if undecided else Grade.MEASURED
+
+
+def in_turn(arms: Sequence[int], rounds: int) -> list[list[int]]:
+    """Return for each round the order of its arms: as given, then backwards, and so on."""
+    return [list(arms if number % 2 == 0 else reversed(arms)) for number in range(rounds)]
