@@ -23,28 +23,29 @@ class Granian(Adapter):
     deployment = "in the environment of its processes, which granian copies into environ"
 
     def command(self, launch: Launch) -> Command:
-        """Return granian's command line. Its time-out is the one for reading the head of a request.
+        """Return granian's command line. It waits as long for a request's head to begin as for it to end.
 
-        It has no time for keep-alive, only whether there is any: 0 seconds is none.
+        So one option is the time-out for a head that comes slowly and the time that a connection is kept.
         """
         asked, address = launch.settings, launch.address
         if launch.protocol is not Protocol.HTTP:
             raise Unsupported(f"granian does not speak {launch.protocol}")
-        if asked.keep_alive:
-            raise Unsupported("granian has no option for how long it keeps a connection, only for none: keep-alive=0")
+        waits = {each for each in (asked.keep_alive or None, asked.timeout) if each is not None}
+        if len(waits) > 1:
+            raise Unsupported("granian has one option for keep-alive and timeout together; set one of them")
         longest = LONGEST_HEADER_READ_TIMEOUT
-        if asked.timeout is not None and not 0 < asked.timeout <= longest:
-            raise Unsupported(f"granian's time-out for a request's head is above 0 s and {longest} s at most")
+        if not all(0 < each <= longest for each in waits):
+            raise Unsupported(f"granian's time for a request's head is above 0 s and {longest} s at most")
         if (asked.backlog or FEWEST_BACKLOG) < FEWEST_BACKLOG:
             raise Unsupported(f"granian's backlog is {FEWEST_BACKLOG} at least")
         argv = [launch.python, "-m", "granian", "--interface", "wsgi"]
         argv += ["--uds", address.path] if address.path else ["--host", address.host, "--port", str(address.port)]
-        if asked.keep_alive is not None:
+        if asked.keep_alive == 0:
             argv.append("--no-http1-keep-alive")
         for option, value in (
             ("--workers", asked.workers),
             ("--blocking-threads", asked.threads),
-            ("--http1-header-read-timeout", None if asked.timeout is None else max(1, round(asked.timeout * 1000))),
+            ("--http1-header-read-timeout", max(1, round(waits.pop() * 1000)) if waits else None),
             ("--backlog", asked.backlog),
             ("--url-path-prefix", asked.mount or None),
         ):
@@ -64,13 +65,14 @@ class Granian(Adapter):
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return granian's settings; its threads are half of what a worker takes on at once, its backlog's share."""
         asked = launch.settings
+        wait = asked.timeout or asked.keep_alive or HEADER_READ_TIMEOUT
         workers, backlog = asked.workers or 1, asked.backlog or BACKLOG
         return {
             "workers": workers,
             # AbstractServer.__init__ in granian/server/common.py; they are started as they are needed.
             "threads": asked.threads or max(1, max(1, backlog // workers) // 2),
-            "keep-alive": "without end" if asked.keep_alive is None else 0,
-            "timeout": asked.timeout or HEADER_READ_TIMEOUT,
+            "keep-alive": 0 if asked.keep_alive == 0 else wait,
+            "timeout": wait,
             "backlog": backlog,
         }
 

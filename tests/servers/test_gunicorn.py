@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from wsgi_gauntlet.harness.adapter import Launch
+from wsgi_gauntlet.harness.adapter import Launch, Protocol, Settings
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.servers import gunicorn
@@ -48,8 +48,9 @@ def test_a_mount_is_told_by_script_name(launching: Launching) -> None:
 @pytest.mark.parametrize(
     ("version", "socket", "parser"),
     [
-        ("25.1.0", True, True),
-        ("25.0.3", False, True),
+        ("25.2.0", True, True),
+        ("25.1.0", True, False),
+        ("25.0.3", False, False),
         ("20.1.0", False, False),
         ("", False, False),
         ("26.0", True, True),
@@ -94,3 +95,66 @@ def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:
         "timeout": 0,
         "backlog": 2048,
     }
+
+
+def test_the_asgi_worker_serves_the_app_through_a2wsgi(launching: Launching) -> None:
+    command = ADAPTER.command(launching(variant="asgi", threads=3, mount="/x", keep_alive=1.0))
+    assert command.argv[-7:] == (
+        *("--keep-alive", "1", "--asgi-loop", "asyncio", "--root-path", "/x"),
+        "through_a2wsgi:application",
+    )
+    assert "--threads" not in command.argv
+    assert "workers=3" in command.files["through_a2wsgi.py"]
+    assert command.environment == {}
+
+
+@pytest.mark.parametrize(("variant", "stop"), [("gevent", signal.SIGTERM), ("tornado", signal.SIGQUIT)])
+def test_each_worker_is_asked_to_stop_by_what_it_obeys_at_once(
+    launching: Launching, variant: str, stop: signal.Signals
+) -> None:
+    assert ADAPTER.command(launching(variant=variant)).stop is stop
+
+
+@pytest.mark.parametrize(
+    ("variant", "asked", "reason"),
+    [
+        ("gevent", {"threads": 2}, "greenlets in place of threads"),
+        ("tornado", {"threads": 2}, "on its event loop"),
+        ("tornado", {"keep_alive": 1.0}, "keeps connections as Tornado does"),
+        ("tornado", {"mount": "/x"}, "gunicorn has no option for mounting"),
+        ("eventlet", {}, "no eventlet worker since version 26.0"),
+        ("sync", {"protocol": Protocol.UWSGI}, "does not speak uwsgi"),
+    ],
+)
+def test_what_a_worker_would_take_and_ignore_is_refused(
+    launching: Launching, variant: str, asked: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(Unsupported, match=reason):
+        ADAPTER.command(launching(variant=variant, **asked))
+
+
+def test_older_versions_have_the_eventlet_worker(launching: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking = ADAPTER.lacking("/py", "eventlet")
+    assert lacking.why == "gunicorn has had no eventlet worker since version 26.0"
+    assert lacking.get == "/py -m pip install 'gunicorn<26' eventlet"
+    monkeypatch.setattr(gunicorn, "distribution_version", lambda *_: "25.3.0")
+    assert ADAPTER.command(launching(variant="eventlet")).argv[5:7] == ("--worker-class", "eventlet")
+
+
+@pytest.mark.parametrize(
+    ("variant", "differs"),
+    [
+        ("gevent", {"greenlets": 1000}),
+        ("tornado", {"keep-alive": 3600}),
+        ("asgi", {"threads": 10}),
+        ("eventlet", {"greenlets": 1000}),
+    ],
+)
+def test_conditions_of_the_other_workers(launching: Launching, variant: str, differs: dict[str, int]) -> None:
+    whole = {"workers": 1, "threads": 1, "keep-alive": 2, "timeout": 30, "backlog": 2048}
+    assert ADAPTER.conditions(launching(variant=variant)) == whole | differs
+
+
+def test_its_documentation_has_two_workers_a_core_and_one() -> None:
+    assert ADAPTER.tuned("sync", 2) == Settings(workers=5)
+    assert ADAPTER.tuned("gthread", 2) == Settings(workers=5, threads=4)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from wsgi_gauntlet.harness.adapter import Adapter, Launch, Protocol
 from wsgi_gauntlet.harness.address import Address
+from wsgi_gauntlet.harness.certificates import IdentityFiles
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.servers import flask, werkzeug, wsgiref
 
 Launching = Callable[..., Launch]
+
+IDENTITY = IdentityFiles(certificate=Path("/c.pem"), key=Path("/k.pem"))
 
 ALL = [werkzeug.ADAPTER, flask.ADAPTER, wsgiref.ADAPTER]
 
@@ -51,9 +55,40 @@ def test_werkzeugs_threads_are_one_or_without_number(launching: Launching) -> No
     assert werkzeug.ADAPTER.conditions(launching(variant="single"))["threads"] == 1
 
 
+def test_werkzeugs_processes_are_forked_up_to_a_number(launching: Launching) -> None:
+    assert werkzeug.ADAPTER.command(launching(variant="processes")).argv[4] == "40"
+    assert werkzeug.ADAPTER.command(launching(variant="processes", workers=3)).argv[4] == "3"
+    told = werkzeug.ADAPTER.conditions(launching(variant="processes", workers=3))
+    assert (told["workers"], told["threads"]) == ("one a connection, 3 at most", 1)
+    with pytest.raises(Unsupported, match="werkzeug:single is that"):
+        werkzeug.ADAPTER.command(launching(variant="processes", workers=1))
+    with pytest.raises(Unsupported, match="either processes or threads"):
+        werkzeug.ADAPTER.command(launching(variant="processes", threads=2))
+
+
+def test_flasks_own_command_neither_reloads_nor_debugs(launching: Launching) -> None:
+    launch = launching(variant="cli", address=Address(path="/s p"), identity=IDENTITY)
+    command = flask.ADAPTER.command(launch)
+    assert command.argv == (
+        *("/py/bin/python", "-m", "flask", "--app", "gauntlet_apps.flask_app:application", "run"),
+        *("--host", "unix:///s p", "--port", "0", "--cert", "/c.pem", "--key", "/k.pem"),
+        *("--no-reload", "--no-debugger"),
+    )
+    assert not command.files
+    with pytest.raises(Unsupported, match="flask has no option for mounting"):
+        flask.ADAPTER.command(launching(variant="cli", mount="/x"))
+
+
 def test_flask_serves_the_reference_app_inside_a_flask_app_and_a_users_own_as_it_is(launching: Launching) -> None:
     assert flask.ADAPTER.command(launching()).argv[-1] == "gauntlet_apps.flask_app:application"
     assert flask.ADAPTER.command(launching(app="mine:app")).argv[-1] == "mine:app"
+
+
+def test_flask_serves_no_app_of_another_framework(launching: Launching) -> None:
+    written = "gauntlet_apps.in_flask:application"
+    assert flask.ADAPTER.command(launching(app=written)).argv[-1] == written
+    with pytest.raises(Unsupported, match="serves no app of another framework"):
+        flask.ADAPTER.command(launching(app="gauntlet_apps.in_django:application"))
 
 
 def test_wsgiref_has_nothing_to_set(launching: Launching) -> None:

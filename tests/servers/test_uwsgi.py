@@ -59,7 +59,7 @@ def test_settings_become_its_options(launching: Launching) -> None:
 
 
 def test_behind_a_front_it_speaks_uwsgi_whatever_its_variant(launching: Launching) -> None:
-    for variant in ADAPTER.variants:
+    for variant in ("http-socket", "http", "gevent"):
         launch = launching(variant=variant, protocol=Protocol.UWSGI, address=Address(path="/s"))
         assert "--uwsgi-socket /s" in " ".join(ADAPTER.command(launch).argv)
 
@@ -104,7 +104,9 @@ def test_the_interpreters_own_goes_first(tmp_path: Path, monkeypatch: pytest.Mon
 def test_one_on_path_serves_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/uwsgi" if name == "uwsgi" else None)
     found = ADAPTER.find(interpreter(tmp_path))
-    assert (found.version, found.executable) == ("2.0.30", "/usr/bin/uwsgi")
+    assert (found.version, found.executable, found.python) == ("2.0.30", "/usr/bin/uwsgi", "")
+    monkeypatch.setattr(uwsgi, "command_version", lambda _: "2.0.21-debian")
+    assert ADAPTER.find(str(tmp_path / "python")).python == "/usr/bin/python3"
 
 
 def test_where_there_is_none_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,3 +119,31 @@ def test_where_there_is_none_it_says_how_to_get_it(tmp_path: Path, monkeypatch: 
 def test_a_command_that_does_not_run_has_no_version(tmp_path: Path) -> None:
     assert command_version(str(tmp_path / "missing")) == ""
     assert command_version(sys.executable).startswith("Python 3.")
+
+
+def test_gevent_mode_has_greenlets_and_no_threads(launching: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = " ".join(ADAPTER.command(launching(variant="gevent")).argv)
+    assert "--http-socket 127.0.0.1:8000 --master" in line
+    assert "--gevent 100 --gevent-monkey-patch --module" in line
+    assert ADAPTER.conditions(launching(variant="gevent"))["greenlets"] == 100
+    with pytest.raises(Unsupported, match="threads do not work in its gevent mode"):
+        ADAPTER.command(launching(variant="gevent", threads=2))
+    monkeypatch.setattr(uwsgi, "command_version", lambda _: "2.0.21-debian")
+    assert ADAPTER.command(launching(variant="gevent")).argv[1:3] == ("--plugin", "python3,gevent_python3")
+
+
+def test_debians_gevent_mode_is_a_package_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/uwsgi" if name == "uwsgi" else None)
+    monkeypatch.setattr(uwsgi, "command_version", lambda _: "2.0.21-debian")
+    monkeypatch.setattr(uwsgi, "DEBIANS_GEVENT", tmp_path / "missing")
+    lacking = ADAPTER.lacking(interpreter(tmp_path), "gevent")
+    assert lacking.get == "apt-get install uwsgi-plugin-gevent-python3"
+    assert not ADAPTER.lacking(str(tmp_path / "python"), "http").why
+
+
+def test_without_a_master_nothing_watches_for_harakiri(launching: Launching) -> None:
+    features = frozenset({"no-master"})
+    assert features <= set(ADAPTER.features)
+    assert "--master" not in ADAPTER.command(launching(features=features)).argv
+    with pytest.raises(Unsupported, match="harakiri is the master's doing"):
+        ADAPTER.command(launching(features=features, timeout=5.0))
