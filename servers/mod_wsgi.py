@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +14,6 @@ from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, refuse
 from ..harness.errors import Unsupported
 from . import apache_configuration
 from .apache_configuration import quoted
-from .system_programs import program
 
 SCRIPT = """\
 import importlib
@@ -21,6 +21,10 @@ import importlib
 module, _, attribute = {app!r}.partition(":")
 application = getattr(importlib.import_module(module), attribute)
 """
+
+WHERE = "/usr/bin:/usr/local/bin"
+"""Where the interpreter is whose library the module loads: one of the same version that a user put before it on PATH is
+another."""
 
 PROCESSES = 1
 THREADS = 15
@@ -48,8 +52,8 @@ class ModWsgi(Adapter):
         if file is None:
             return Found(why="Apache has no mod_wsgi", get="apt-get install libapache2-mod-wsgi-py3")
         version, interpreter = built(file)
-        python3 = program(interpreter) if interpreter else ""
-        if not python3:
+        python3 = shutil.which(interpreter, path=WHERE) if interpreter else None
+        if python3 is None:
             return Found(
                 why=f"{file} was built for {interpreter or 'no Python 3'}, which is not there",
                 get="apt-get install libapache2-mod-wsgi-py3",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from wsgi_gauntlet.harness.adapter import Found, Launch, Protocol
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.servers import apache_configuration, mod_wsgi
+from wsgi_gauntlet.servers import apache_configuration
 from wsgi_gauntlet.servers.mod_wsgi import ADAPTER
 
 Launching = Callable[..., Launch]
@@ -76,7 +77,7 @@ def module_file(folder: Path, content: bytes) -> Path:
 def found(monkeypatch: pytest.MonkeyPatch, file: Path | None, apache: Found) -> Found:
     monkeypatch.setattr(apache_configuration, "module", lambda _: file)
     monkeypatch.setattr(apache_configuration, "found", lambda: apache)
-    monkeypatch.setattr(mod_wsgi, "program", lambda name: "/usr/bin/python3.1" if name == "python3.1" else "")
+    monkeypatch.setattr(shutil, "which", lambda name, **_: "/usr/bin/python3.1" if name == "python3.1" else None)
     return ADAPTER.find("/py")
 
 
