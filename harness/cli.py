@@ -6,22 +6,18 @@ Errors of ours are one line on stderr; results are on stdout only with --json, e
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
+from .calling import execute, files, remarks, selection, show
+from .cli_versions import environments, history
 from .epilogs import EXIT_CODES, SERVERS, TARGETS
 from .errors import BadConfiguration, GauntletError
-
-if TYPE_CHECKING:
-    from .model import Results
-    from .selection import Selection
-    from .session import Call
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -105,7 +101,7 @@ def run(**given: Any) -> None:
 
     Each case is sent whole and in one other way; `check`, and `run --full`, send it in four.
     """
-    _execute(given, cases=_selection(), scenarios=())
+    execute(given, cases=selection(), scenarios=())
 
 
 @cli.command(epilog=SERVERS + EXIT_CODES)
@@ -126,7 +122,7 @@ def check(select: tuple[str, ...], level: tuple[str, ...], tag: tuple[str, ...],
 
     Options of different kinds narrow each other; the same one repeated widens.
     """
-    _execute(given, cases=_selection(select, level, tag, given["shard"]), scenarios=None)
+    execute(given, cases=selection(select, level, tag, given["shard"]), scenarios=None)
 
 
 @cli.command(epilog=TARGETS + SERVERS + EXIT_CODES)
@@ -141,7 +137,7 @@ def load(scenario: tuple[str, ...], **given: Any) -> None:
 
     Servers are started afresh for every scenario. With --app the users ask your own app for --path.
     """
-    _execute(given, cases=None, scenarios=scenario)
+    execute(given, cases=None, scenarios=scenario)
 
 
 @cli.command("target-app")
@@ -180,7 +176,7 @@ def cases(prefix: str, level: tuple[str, ...], tag: tuple[str, ...], as_json: bo
     from . import discover
     from .selection import chosen as choose
 
-    chosen = choose(discover.cases(), _selection((prefix,) if prefix else (), level, tag))
+    chosen = choose(discover.cases(), selection((prefix,) if prefix else (), level, tag))
     scenarios = () if prefix or level or tag else discover.scenarios()
     discover.listings().cases([each.info() for each in chosen], [each.info() for each in scenarios], as_json)
 
@@ -223,7 +219,7 @@ def replay(server: str, case: str, pattern: str, write: Path | None, as_json: bo
     if given["command"]:
         settings = replace(settings, servers={**settings.servers, server: given["command"]})
     asked = session.Call(servers=(server,), python=given["python"], app=given["app"] or discover.REFERENCE_APP)
-    (plan,) = session.planned(asked, settings)
+    (plan,) = session.planned(asked, settings, remarks())
     module = discover.replaying()
     shown = module.show(stderr=as_json)
     told = engine.replay(plan, chosen, Pattern[pattern.upper()], shown)
@@ -254,94 +250,12 @@ def report(runs: Sequence[Path], out: Path | None, as_json: bool, junit: Path | 
         raise BadConfiguration("name a folder for the report with --out: it is made of several runs or of a file")
     folder = out or runs[0]
     session.ready_folder(folder)
-    session.write(results, folder, _files(junit, markdown))
-    _show(results, folder, as_json)
+    session.write(results, folder, files(junit, markdown))
+    show(results, folder, as_json)
 
 
-def _selection(
-    prefixes: tuple[str, ...] = (), levels: tuple[str, ...] = (), tags: tuple[str, ...] = (), part: str | None = None
-) -> Selection:
-    from .model import Level
-    from .selection import Selection, shard
-
-    return Selection(prefixes, tuple(map(Level, levels)), tags, shard=shard(part) if part is not None else None)
-
-
-def _execute(given: dict[str, Any], *, cases: Selection | None, scenarios: tuple[str, ...] | None) -> None:
-    from . import configuration, discover, session
-    from .rounds import Narrowing
-
-    settings = configuration.read(Path("pyproject.toml"))
-    call: Call = session.Call(
-        servers=given["servers"],
-        cases=cases,
-        failed_in=given.get("failed_in"),
-        scenarios=scenarios,
-        narrowing=Narrowing(
-            given.get("full", False), given.get("clients"), given.get("duration"), given.get("rate"), _page(given)
-        ),
-        python=given["python"],
-        app=given["app"] or discover.REFERENCE_APP,
-        command=given["command"],
-        out=given["out"],
-        resume=given["resume"],
-        files=_files(given["junit"], given["markdown"]),
-        baseline=given.get("baseline"),
-        update_baseline=given.get("update_baseline", False),
-        target=given.get("target"),
-        token=_token(given),
-    )
-    with _terminal().Terminal() as terminal:
-        results, folder, code = session.run(call, settings, terminal)
-    _show(results, folder, given["as_json"])
-    for line in configuration.broken(settings.thresholds, results.loads):
-        click.echo(f"threshold broken: {line}", err=True)
-    sys.exit(code)
-
-
-def _page(given: dict[str, Any]) -> str:
-    path: str | None = given.get("path")
-    if path is None:
-        return "/"
-    from .load.question import checked_path
-
-    if not given["app"]:
-        raise BadConfiguration("--path names a page of an app of your own: name that as well, with --app")
-    return checked_path(path)
-
-
-def _token(given: dict[str, Any]) -> str:
-    """Return the token of --target. Raises BadConfiguration for options that say how to start what has been started."""
-    token: str | None = given.get("token")
-    if given.get("target") is None:
-        if token is not None:
-            raise BadConfiguration("--token is what --target must prove to know: name that as well")
-        return ""
-    if given["servers"]:
-        raise BadConfiguration("--target is one server that someone else started: name it or SERVER, not both")
-    for option in ("app", "command"):
-        if given[option]:
-            raise BadConfiguration(f"--{option} is for servers that are started here, and --target has been started")
-    return os.environ.get("GAUNTLET_TOKEN", "") if token is None else token
-
-
-def _files(junit: Path | None, markdown: Path | None) -> dict[str, Path]:
-    asked = {"junit": junit, "markdown": markdown}
-    return {name: path for name, path in asked.items() if path is not None}
-
-
-def _show(results: Results, folder: Path, as_json: bool) -> None:
-    _terminal().summary(results, folder)
-    if as_json:
-        from . import discover
-
-        click.echo(discover.outputs()["json"].render(results))
-
-
-def _terminal() -> Any:
-    from . import discover
-
-    return discover.terminal()
+cli.add_command(environments)
+cli.add_command(history)
 
 
 def main() -> None:

@@ -104,6 +104,11 @@ def listings() -> Any:
     return importlib.import_module(f"{PACKAGE}.reports.listings")
 
 
+def kept() -> Any:
+    """Return the module that prints what the cache keeps."""
+    return importlib.import_module(f"{PACKAGE}.reports.kept")
+
+
 def explaining() -> Any:
     """Return the module that explains cases."""
     return importlib.import_module(f"{PACKAGE}.reports.explaining")

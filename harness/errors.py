@@ -4,6 +4,7 @@
     ├── UsageError          (2)   the user asked for something that cannot be
     │   ├── UnknownName           no server, case, scenario, suite or output of that name
     │   ├── NotInstalled          the server is known and not here; says the command that gets it
+    │   ├── NoEnvironment         the version asked for cannot be had, or no environment be made for it
     │   ├── BadConfiguration      a setting, option or file does not hold together
     │   ├── NoSuchPage            the page to ask the user's own app for is answered with an error
     │   └── TargetRefused         the target did not prove that it serves the reference app
@@ -39,6 +40,10 @@ class UnknownName(UsageError):
 
 class NotInstalled(UsageError):
     """The server is known but not installed; the message carries the command that gets it."""
+
+
+class NoEnvironment(UsageError):
+    """The version that the user asked for cannot be had; the message says why, and what comes nearest."""
 
 
 class BadConfiguration(UsageError):

@@ -23,6 +23,7 @@ from .model import Check, Level, Standing, Verdict
 from .plan import Plan
 from .plugin import ROOT, background
 from .pool import Pool
+from .progress import Silence
 from .runner import by_setup
 from .selection import Selection, chosen
 
@@ -161,10 +162,22 @@ class Cells:
         if accepted:
             self.accepted = baseline.read(Path(self._config.invocation_params.dir, accepted))
         rows = []
-        for plan in session.planned(call, settings):
+        for plan in session.planned(call, settings, _Remarks(self._config)):
             cases = list({each.id: each for each in by_server.get(plan.name, selected)}.values())
             rows.append(Row(plan, [each for group in by_setup(cases).values() for each in group]))
         return rows
+
+
+class _Remarks(Silence):
+    """What is to be known before anything is collected: that an environment is made, which takes seconds."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def remark(self, text: str) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(text)
 
 
 class CellRoot(pytest.Collector):

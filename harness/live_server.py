@@ -13,11 +13,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from . import configuration, planning
+from . import configuration, environments, planning
 from .address import Address
 from .background import Background, Hosted
 from .errors import BadConfiguration, GauntletError, Unsupported
 from .plan import Plan
+from .progress import Silence
 
 if TYPE_CHECKING:
     import httpx
@@ -159,8 +160,9 @@ class LiveServers:
         if not name.startswith("gauntlet_apps."):
             added.setdefault("PYTHONPATH", os.pathsep.join(map(str, folders)))
         plan = planning.plan(server, python=python, app=name, custom=settings.servers)
+        plan = environments.provided(plan, Silence())
         planning.require(plan)
-        planning.require_app(name, python, *folders, called="app=")
+        planning.require_app(name, plan.runs_app.python, *folders, called="app=")
         behind = replace(plan.upstream, environment=added) if plan.upstream else None
         return replace(plan, environment=added, upstream=behind, unix=unix)
 

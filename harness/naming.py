@@ -57,6 +57,31 @@ def parse(text: str) -> ServerName:
     return ServerName(text, parts[-1], parts[0] if len(parts) == 2 else None)
 
 
+def at_version(text: str, version: str) -> str:
+    """Return the name `text` with `version`, as gunicorn@20.1.0[workers=2]; of a chain the server behind has it.
+
+    Raises BadConfiguration where it has one already, or is no name.
+    """
+    if said := parse(text).server.version:
+        raise BadConfiguration(f"{text!r} names version {said}; its history is about all of them, so leave @{said} out")
+    return _versioned(text, f"@{version}")
+
+
+def unversioned(text: str) -> str:
+    """Return the name `text` without the version of its server; of a chain that of the server behind."""
+    return _versioned(text, "")
+
+
+def _versioned(text: str, version: str) -> str:
+    *front, server = _split(text)
+    match = PART.fullmatch(server)
+    if match is None:
+        return text
+    variant, settings = match["variant"], match["settings"]
+    part = f"{match['adapter']}{f':{variant}' if variant else ''}{version}{f'[{settings}]' if settings else ''}"
+    return "+".join([*front, part])
+
+
 def _split(text: str) -> list[str]:
     # A '+' separates servers, but belongs to a version such as 2.0+local where no letter follows.
     return re.split(r"\+(?=[A-Za-z])(?![^\[]*\])", text.strip())

@@ -24,7 +24,7 @@ from pathlib import Path
 import psutil
 import trio
 
-from . import discover, holding, journal, planning, rounds
+from . import discover, environments, holding, journal, planning, rounds
 from .baseline import breaks
 from .catalog import Scenario
 from .configuration import Configuration, broken
@@ -33,7 +33,7 @@ from .journal import End, Journal, ServerLine, Start
 from .load.targets import elsewhere, proof, target
 from .model import SCHEMA, Grade, Results, Verdict
 from .plan import Plan
-from .progress import Listener
+from .progress import Listener, Silence
 from .selection import Selection, failed, shares
 from .work import Outcome, Work
 
@@ -49,6 +49,7 @@ class Call:
 
     `failed_in` is an earlier run, a folder or its results.json, to whose failed cells the call is narrowed. `target` is
     a server that somebody else started, in place of `servers`; what it must prove is that it knows `token`.
+    With `tolerant` a version that cannot be had is a server that is not here, instead of the end of the call.
     """
 
     servers: tuple[str, ...] = ()
@@ -66,6 +67,7 @@ class Call:
     update_baseline: bool = False
     target: str | None = None
     token: str = field(default="", repr=False)
+    tolerant: bool = False
 
 
 def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[Results, Path, int]:
@@ -75,7 +77,7 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
     """
     against = holding.opened(call.baseline or configuration.baseline, update=call.update_baseline)
     call = _narrowed(call)
-    plans = planned(call, configuration)
+    plans = planned(call, configuration, listener)
     cells = shares(discover.cases(), call.cases, [plan.name for plan in plans]) if call.cases is not None else {}
     cases = {case.id: case.info() for share in cells.values() for case in share.own}
     scenarios = _scenarios(call)
@@ -117,9 +119,10 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
         return results, book.folder, exit_code(results, configuration, outcome.interrupted, bool(outcome.stranded))
 
 
-def planned(call: Call, configuration: Configuration) -> list[Plan]:
+def planned(call: Call, configuration: Configuration, listener: Listener | None = None) -> list[Plan]:
     """Return the plans of the call's servers; what the user named must be there, what is ours to choose need not.
 
+    For versions that the interpreter does not have, environments are made, of which `listener` hears.
     Raises UsageError, before anything is started; of a target whatever keeps it from proving itself.
     """
     if call.target is not None:
@@ -135,15 +138,27 @@ def planned(call: Call, configuration: Configuration) -> list[Plan]:
     twice = {name for name in chosen if chosen.count(name) > 1}
     if twice:
         raise BadConfiguration(f"{', '.join(sorted(twice))} is named twice; name each server once")
-    python = _interpreter(call.python)
+    python = interpreter(call.python)
     app_path = Path.cwd() if call.app != discover.REFERENCE_APP else None
     plans = [planning.plan(n, python=python, app=call.app, app_path=app_path, custom=custom) for n in chosen]
-    if names:
-        for plan in plans:
+    for plan in plans:
+        if names and not _versioned(plan):
             planning.require(plan)
     if app_path is not None:
         planning.require_app(call.app, python, app_path, factory=call.cases is None)
+    # Not before all other words are known to be right: making an environment takes seconds.
+    plans = [environments.provided(plan, listener or Silence(), tolerant=call.tolerant) for plan in plans]
+    if names and not call.tolerant:
+        for plan in plans:
+            planning.require(plan)
+    if app_path is not None:
+        for each in {plan.runs_app.python for plan in plans} - {python}:
+            planning.require_app(call.app, each, app_path, factory=call.cases is None)
     return plans
+
+
+def _versioned(plan: Plan) -> bool:
+    return bool(plan.version) or (plan.upstream is not None and _versioned(plan.upstream))
 
 
 def exit_code(results: Results, configuration: Configuration, interrupted: bool, stranded: bool) -> int:
@@ -328,7 +343,8 @@ def _scenarios(call: Call) -> list[Scenario]:
     return [each for each in discover.scenarios() if each.in_run or (call.cases is None and not each.full_only)]
 
 
-def _interpreter(python: str) -> str:
+def interpreter(python: str) -> str:
+    """Return where the interpreter is that the user names. Raises BadConfiguration."""
     found = shutil.which(python)
     if found is None:
         raise BadConfiguration(f"--python {python}: no such program; name an interpreter's path, as /usr/bin/python3")

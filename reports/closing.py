@@ -13,6 +13,7 @@ from ..harness.baseline import told
 from ..harness.model import Check, Load, Results, Standing, Verdict
 from . import tally, words
 from .answer import answer
+from .closing_history import over_versions
 from .closing_overview import GRADE_STYLES, overview
 from .pairs import pairs
 from .visible import line
@@ -42,6 +43,7 @@ def summary(results: Results, folder: Path | None = None, console: Console | Non
     else:
         _failing(results, out)
     _in_process(results, out)
+    over_versions(results, out)
     if folder is not None:
         _heading(out, "")
         out.print(Text(f"The report: {line(str(folder / 'report.html'))}"), soft_wrap=True, highlight=False)

@@ -19,7 +19,20 @@ from markupsafe import Markup, escape
 from ..harness.model import Results, Verdict
 from ..harness.output import Output
 from . import answer, charts, figures, packing, words
-from .sections import aside, cells, environment, lint, matrix, overview, pairs, summary
+from .sections import (
+    aside,
+    beside,
+    cells,
+    environment,
+    folklore,
+    history,
+    lint,
+    matrix,
+    overview,
+    pairs,
+    promise,
+    summary,
+)
 from .sections.names import Names
 from .svg import DARK, LIGHT
 from .visible import clean, line
@@ -60,8 +73,14 @@ def _context(results: Results) -> dict[str, Any]:
         "matrix": matrix.matrix(results, names),
         "overview": overview.overview(results, names),
         "scenarios": loads,
+        "folklore": folklore.statements(results, names),
+        "folklore_aside": folklore.not_here(results, names),
+        "held": words.HELD,
         "groups": cells.groups(results, names),
         "evidence": packing.packed(results.checks, lambda each: each.verdict is Verdict.PASS),
+        "histories": history.histories(results, names),
+        "promise": promise.table(results, names),
+        "beside": beside.beside(results, names),
         "pairs": pairs.tables(results, names),
         "lint": lint.rows(results, names),
         "aside": aside.heaps(results, names),

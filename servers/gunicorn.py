@@ -155,7 +155,7 @@ def _since(python: str) -> list[str]:
     options = []
     if version >= (25, 1):  # from then on it listens on a control socket in the home directory
         options.append("--no-control-socket")
-    if version >= (25, 0):  # the C parser that it takes where it finds it gives other answers
+    if version >= (25, 2):  # the C parser that it takes from then on, where it finds it, gives other answers
         options += ["--http-parser", "python"]
     return options
 
