@@ -1,0 +1,83 @@
+"""From rounds to whether a statement held: the interval decides, and where it straddles nothing does."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsgi_gauntlet.harness.claim import Claim, Held
+from wsgi_gauntlet.harness.load.judging.claims import (
+    above,
+    below,
+    graded,
+    in_turn,
+    interval,
+    ratios,
+    unanimous,
+)
+from wsgi_gauntlet.harness.model import Grade
+
+
+def test_few_rounds_leave_open_all_that_they_saw() -> None:
+    found = interval([3.0, 1.0, 2.0])
+    assert (found.low, found.middle, found.high) == (1.0, 2.0, 3.0)
+    assert found.told() == "2.00 (1.00 to 3.00)"
+    assert interval([0.5]).told() == "0.50"
+
+
+def test_one_odd_round_of_many_moves_little() -> None:
+    found = interval([1.0] * 20 + [9.0])
+    assert (found.low, found.high) == (1.0, 1.0)
+
+
+def test_there_is_no_interval_of_nothing() -> None:
+    with pytest.raises(ValueError, match="an interval of nothing"):
+        interval([])
+
+
+@pytest.mark.parametrize(
+    ("values", "held"),
+    [
+        ([0.1, 0.2], Held.HELD),
+        ([0.5, 0.6], Held.BROKEN),
+        ([0.4, 0.6], Held.INCONCLUSIVE),
+        ([0.2, 0.5], Held.INCONCLUSIVE),
+        ([], Held.INCONCLUSIVE),
+    ],
+)
+def test_below(values: list[float], held: Held) -> None:
+    assert below(values, 0.5) is held
+
+
+@pytest.mark.parametrize(
+    ("values", "held"),
+    [
+        ([1.6, 1.9], Held.HELD),
+        ([1.5, 1.2], Held.BROKEN),
+        ([1.4, 1.6], Held.INCONCLUSIVE),
+        ([], Held.INCONCLUSIVE),
+    ],
+)
+def test_above(values: list[float], held: Held) -> None:
+    assert above(values, 1.5) is held
+
+
+def test_rounds_without_a_ratio_are_left_out() -> None:
+    assert ratios([1.0, 2.0], [2.0, 0.0]) == [0.5]
+
+
+def test_rounds_that_disagree_decide_nothing() -> None:
+    assert unanimous([Held.HELD, Held.HELD]) is Held.HELD
+    assert unanimous([Held.HELD, Held.MOOT]) is Held.INCONCLUSIVE
+    assert unanimous([]) is Held.INCONCLUSIVE
+
+
+def test_arms_take_turns_there_and_back() -> None:
+    assert in_turn(range(2), 4) == [[0, 1], [1, 0], [0, 1], [1, 0]]
+
+
+def test_a_cell_is_inconclusive_where_all_its_statements_are() -> None:
+    def claim(held: Held) -> Claim:
+        return Claim("", held, "", "")
+
+    assert graded([claim(Held.INCONCLUSIVE)]) is Grade.INCONCLUSIVE
+    assert graded([claim(Held.INCONCLUSIVE), claim(Held.BROKEN)]) is Grade.MEASURED
