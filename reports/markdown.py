@@ -15,8 +15,13 @@ from ..harness.model import Check, Load, Results, ScenarioInfo, Standing, Verdic
 from ..harness.output import Output
 from . import tally, words
 from .answer import answer, ran, title
+from .beside import compared, lacking
+from .beside import pairs as pairs_beside
 from .pairs import pairs
+from .promise import promise
+from .sections import folklore
 from .sections.environment import measured
+from .sections.names import Names
 from .sections.overview import key_figure
 from .visible import line
 
@@ -25,6 +30,9 @@ LONGEST = 60_000
 
 FEW = 3
 """Scenarios up to which each has a heading; more are folded away below one table of all."""
+
+LISTED = 12
+"""Cases of one pair of servers that are named; the page has them all."""
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~@&!])")
 
@@ -60,7 +68,10 @@ def _parts(results: Results) -> Iterator[str]:
     yield "".join(f"- **{plain(each.lead)}**: {plain(each.text, 2000)}\n" for each in answer(results)) + "\n"
     if results.checks:
         yield from _conformance(results)
+    yield from _promise(results)
+    yield from _beside(results)
     yield from _in_process(results)
+    yield from _folklore(results)
     yield from _under_load(results)
     absent = [each for each in results.servers.values() if not each.available]
     if absent:
@@ -104,6 +115,45 @@ def _unexpected(results: Results) -> Iterator[str]:
         yield "\n"
 
 
+def _promise(results: Results) -> Iterator[str]:
+    found = promise(results)
+    if found is None:
+        return
+    yield f"## WSGI's promise: any app on any server\n\n{plain(found.told, 600)}\n\n"
+    if found.frameworks:
+        table = f"| server | {' | '.join(each.title() for each in found.frameworks)} | did not come through |\n"
+        table += f"| :-- |{' :-- |' * len(found.frameworks)} :-- |\n"
+        for server in found.servers:
+            boxes = [found.pairings.get((server, name)) for name in found.frameworks]
+            told = [f"{words.VERDICTS[each.verdict].sign} {each.count}".rstrip() if each else "" for each in boxes]
+            table += f"| {plain(server)} | {' | '.join(told)} | {plain(found.lost(server))} |\n"
+        yield f"{table}\n"
+    yield "".join(f"{name.title()} was not tried: {plain(why)}\n\n" for name, why in found.absent.items())
+
+
+def _beside(results: Results) -> Iterator[str]:
+    """Yield a table of the servers that differ in one thing, and the cases in which that shows."""
+    found = pairs_beside(results)
+    if found:
+        yield "## What one difference changes\n\n| with | without | masked, fixed | caused, broke | under load |\n"
+        yield "| :-- | :-- | --: | --: | :-- |\n"
+        for each in found:
+            signs = [compared(*both) for both in each.loads]
+            load = f"{signs.count(1)} better, {signs.count(-1)} worse" if signs else ""
+            counts = [str(len(cells)) if each.told else "" for cells in (each.gains, each.losses)]
+            yield f"| {plain(each.other)} | {plain(each.plain)} | {' | '.join(counts)} | {load} |\n"
+        yield "\n"
+    for each in found:
+        for word, cells in ((each.difference.gain, each.gains), (each.difference.loss, each.losses)):
+            if cells:
+                listed = ", ".join(f"`{_code(cell.case)}`" for cell, _ in cells[:LISTED])
+                more = f" and {len(cells) - LISTED} more" if len(cells) > LISTED else ""
+                yield f"- {plain(each.other)} beside {plain(each.plain)}, {word}: {listed}{more}\n"
+    for lack in lacking(results):
+        yield f"- Add {plain(lack.alone)}: it shows what {plain(lack.front)} changes in {plain(lack.chain)}.\n"
+    yield "\n"
+
+
 def _in_process(results: Results) -> Iterator[str]:
     for pair in pairs(results):
         yield f"## On the wire and in-process: {plain(pair.wire)} and {plain(pair.within)}\n\n"
@@ -130,6 +180,20 @@ def _case(case: str, cells: list[Check]) -> str:
 def _server(cell: Check) -> str:
     expected = cell.baseline is not None and cell.baseline.standing is Standing.EXPECTED
     return plain(cell.server) + (f" ({plain(told(cell))})" if expected else "")
+
+
+def _folklore(results: Results) -> Iterator[str]:
+    names = Names()
+    found, aside = folklore.statements(results, names), folklore.not_here(results, names)
+    if found or aside:
+        yield "## Folklore, measured here\n\n"
+    for each in found:
+        yield f"- **{plain(each.statement)}**: {each.told}\n"
+        yield "".join(
+            f"  - {row.sign} {plain(row.server)}: {row.held}. {plain(row.figures, 600)}\n" for row in each.rows
+        )
+    yield "".join(f"- {plain(each.scenario)}, {plain(each.server)}: not here. {plain(each.why)}\n" for each in aside)
+    yield "\n" if found or aside else ""
 
 
 def _under_load(results: Results) -> Iterator[str]:

@@ -32,6 +32,10 @@ class Names:
         """What one server did in a scenario."""
         return self._name("load", scenario, server)
 
+    def beside(self, plain: str, other: str) -> str:
+        """Two servers beside each other."""
+        return self._name("beside", plain, other)
+
     def _name(self, *parts: str) -> str:
         if parts not in self._given:
             base = "--".join(re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") or "x" for part in parts)

@@ -1,0 +1,201 @@
+"""Servers that differ in one thing, cell beside cell: found by name, told on the page and in the summary."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from wsgi_gauntlet.harness.model import SCHEMA, Check, Grade, Level, Load, Results, ScenarioInfo, ServerInfo, Verdict
+from wsgi_gauntlet.reports import html, markdown
+from wsgi_gauntlet.reports.beside import Difference, Lacking, compared, lacking, pairs
+from wsgi_gauntlet.reports.sections import beside
+from wsgi_gauntlet.reports.sections.names import Names
+
+PASS, FAIL, WARN, FLAKY, INFO = Verdict.PASS, Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.INFO
+
+
+def cells(server: str, *verdicts: Verdict) -> list[Check]:
+    return [
+        Check(server, f"http/a/{number}", Level.MUST, (), each, "", "<right>", "<wrong>" if each is FAIL else "")
+        for number, each in enumerate(verdicts)
+    ]
+
+
+def run(*checks: list[Check], loads: tuple[Load, ...] = (), infos: tuple[ServerInfo, ...] = ()) -> Results:
+    scenarios = {each.scenario: ScenarioInfo(each.scenario, "The <scenario>", "") for each in loads}
+    return Results(
+        SCHEMA,
+        {},
+        {each.name: each for each in infos},
+        tuple(each for listed in checks for each in listed),
+        loads,
+        scenarios=scenarios,
+    )
+
+
+def found(results: Results) -> list[tuple[str, str, Difference, str]]:
+    return [(each.plain, each.other, each.difference, each.what) for each in pairs(results)]
+
+
+def test_what_a_front_masks_and_causes() -> None:
+    alone = cells("gunicorn", FAIL, PASS, PASS, WARN, FLAKY, Verdict.UNSUPPORTED, INFO, FAIL)
+    behind = cells("nginx:unix[gzip]+gunicorn", PASS, FAIL, PASS, PASS, PASS, PASS, INFO, FAIL)
+    [twins] = pairs(run(alone, behind))
+    assert (twins.plain, twins.other) == ("gunicorn", "nginx:unix[gzip]+gunicorn")
+    assert (twins.difference, twins.what) == (Difference.FRONT, "nginx:unix[gzip]")
+    assert [each[0].case for each in twins.gains] == ["http/a/0", "http/a/3"]
+    assert [each[0].case for each in twins.losses] == ["http/a/1"]
+    assert [each[0].case for each in twins.changes] == ["http/a/4"]
+    assert (twins.same, twins.unjudged) == (3, 1)
+    assert twins.told == (
+        "masked 2, caused 1, the same in 3 cases, otherwise different in 1, 1 judged in one of them only or in neither"
+    )
+
+
+def test_a_default_variant_is_the_one_that_is_named() -> None:
+    infos = (
+        ServerInfo("gunicorn:sync", "", True, "27.0.1", "sync"),
+        ServerInfo("nginx+gunicorn", "", True, "1.31.3 + 27.0.1", "sync"),
+        ServerInfo("nginx+gunicorn:gthread", "", True, "1.31.3 + 27.0.1", "gthread"),
+    )
+    results = run(*(cells(each.name, PASS) for each in infos), infos=infos)
+    assert found(results) == [("gunicorn:sync", "nginx+gunicorn", Difference.FRONT, "nginx")]
+    assert lacking(results) == [Lacking("nginx+gunicorn:gthread", "nginx", "gunicorn:gthread")]
+
+
+def test_only_one_thing_may_differ() -> None:
+    names = ("gunicorn[workers=2]", "nginx+gunicorn", "waitress", "nginx+waitress:x", "gunicorn@20.1.0[workers=3]")
+    assert found(run(*(cells(each, PASS) for each in names))) == []
+
+
+def test_two_versions_the_older_first() -> None:
+    infos = (
+        ServerInfo("gunicorn", "", True, "27.0.1", "sync"),
+        ServerInfo("gunicorn@9.2.0", "", True, "9.2.0", "sync"),
+        ServerInfo("gunicorn:sync", "", True, "27.0.1", "sync"),
+    )
+    results = run(*(cells(each.name, PASS) for each in infos), infos=infos)
+    assert found(results) == [("gunicorn@9.2.0", "gunicorn", Difference.VERSION, "9.2.0 → 27.0.1")]
+    three = run(*(cells(f"gunicorn@{each}.0", PASS) for each in (20, 21, 22)))
+    assert found(three) == []
+
+
+def test_a_version_of_a_chain_is_that_of_the_server_behind() -> None:
+    infos = (
+        ServerInfo("nginx+gunicorn@20.1.0", "", True, "1.31.3 + 20.1.0", "sync"),
+        ServerInfo("nginx+gunicorn", "", True, "1.31.3 + 27.0.1", "sync"),
+        ServerInfo("gunicorn@20.1.0", "", True, "20.1.0", "sync"),
+    )
+    assert found(run(*(cells(each.name, PASS) for each in infos), infos=infos)) == [
+        ("gunicorn@20.1.0", "nginx+gunicorn@20.1.0", Difference.FRONT, "nginx"),
+        ("nginx+gunicorn@20.1.0", "nginx+gunicorn", Difference.VERSION, "20.1.0 → 27.0.1"),
+    ]
+
+
+def test_tuned_is_beside_the_defaults_in_front_and_behind() -> None:
+    names = ("waitress", "waitress[tuned]", "nginx[tuned]+waitress", "nginx+waitress", "nginx[tuned]+waitress[tuned]")
+    assert [each for each in found(run(*(cells(each, PASS) for each in names))) if each[2] is Difference.TUNED] == [
+        ("waitress", "waitress[tuned]", Difference.TUNED, "waitress tuned"),
+        ("nginx+waitress", "nginx[tuned]+waitress", Difference.TUNED, "nginx tuned"),
+        ("nginx[tuned]+waitress", "nginx[tuned]+waitress[tuned]", Difference.TUNED, "waitress tuned"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["./mine.py", "a b", "nginx+x+y", ""])
+def test_a_name_that_is_none_has_no_twin(name: str) -> None:
+    assert found(run(cells(name, PASS), cells("gunicorn", PASS))) == []
+
+
+def test_a_plus_in_a_version_parts_nothing() -> None:
+    chain = "nginx@1.2+3[gzip]+gunicorn@2.0+1"
+    assert lacking(run(cells(chain, PASS))) == [Lacking(chain, "nginx@1.2+3[gzip]", "gunicorn@2.0+1")]
+
+
+def load(server: str, grade: Grade, collapse: int | None = None, **more: object) -> Load:
+    return msgspec.structs.replace(Load(server, "slow/<x>", grade, collapse=collapse), **more)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "better"),
+    [
+        ((Grade.WEDGED, None), (Grade.IMMUNE, None), 1),
+        ((Grade.IMMUNE, None), (Grade.DEGRADES, None), -1),
+        ((Grade.COLLAPSES, 2), (Grade.COLLAPSES, 64), 1),
+        ((Grade.COLLAPSES, 64), (Grade.COLLAPSES, 2), -1),
+        ((Grade.COLLAPSES, 2), (Grade.COLLAPSES, 2), 0),
+        ((Grade.IMMUNE, None), (Grade.IMMUNE, None), 0),
+        ((Grade.MEASURED, None), (Grade.IMMUNE, None), 0),
+        ((Grade.WEDGED, None), (Grade.INVALID, None), 0),
+    ],
+)
+def test_grades_are_compared_where_both_are_judgements(
+    before: tuple[Grade, int | None], after: tuple[Grade, int | None], better: int
+) -> None:
+    assert compared(load("a", *before), load("b", *after)) == better
+
+
+LOADED = run(
+    cells("gunicorn", FAIL, PASS),
+    cells("nginx+gunicorn", PASS, FAIL),
+    cells("nginx+waitress", PASS),
+    loads=(
+        load("gunicorn", Grade.COLLAPSES, 2, goodput=0.02, slowdown=500.0, slowdown_censored=True),
+        load("nginx+gunicorn", Grade.IMMUNE, goodput=1.0, slowdown=1.1),
+    ),
+)
+
+
+def test_the_page_has_both_sides_of_every_case_and_scenario() -> None:
+    """Escaped, and each linked to its cell."""
+    text = html.render(LOADED)
+    section = text[text.index('<section id="beside"') :].partition("</section>")[0]
+    assert "nginx in front of gunicorn" in section
+    assert "masked 1, caused 1, the same in 0 cases." in section
+    assert "&lt;wrong&gt;" in section
+    assert "<wrong>" not in section
+    assert 'href="#cell--nginx-gunicorn--http-a-0"' in section
+    assert "collapses at 2" in section
+    assert "2\u00a0% in time, p99 ≥\u00a0500\u00a0×" in section
+    assert "waitress alone was not in this run: with it, this shows what nginx changes" in section
+    assert '<a href="#beside">' in text
+
+
+def test_the_summary_has_a_table_and_the_cases() -> None:
+    text = markdown.render(LOADED)
+    assert "| nginx+gunicorn | gunicorn | 1 | 1 | 1 better, 0 worse |" in text
+    assert "- nginx+gunicorn beside gunicorn, masked: `http/a/0`" in text
+    assert "- nginx+gunicorn beside gunicorn, caused: `http/a/1`" in text
+    assert "- Add waitress: it shows what nginx changes in nginx+waitress." in text
+
+
+def test_of_very_many_cases_the_summary_names_the_first() -> None:
+    text = markdown.render(run(cells("gunicorn", *[FAIL] * 20), cells("nginx+gunicorn", *[PASS] * 20)))
+    assert "`http/a/11` and 8 more" in text
+
+
+def test_without_a_pair_there_is_no_section() -> None:
+    results = run(cells("gunicorn", PASS), cells("waitress", PASS))
+    assert beside.beside(results, Names()) is None
+    assert 'id="beside"' not in html.render(results)
+    assert "What one difference changes" not in markdown.render(results)
+
+
+def test_load_alone_has_its_table_too() -> None:
+    """And nothing is said of cases."""
+    section = beside.beside(msgspec.structs.replace(LOADED, checks=()), Names())
+    assert section is not None
+    assert (section.checked, section.loaded) == (False, True)
+    [comparison] = section.comparisons
+    assert (comparison.twins.told, comparison.better, comparison.worse) == ("", 1, 0)
+    text = markdown.render(msgspec.structs.replace(LOADED, checks=()))
+    assert "| nginx+gunicorn | gunicorn |  |  | 1 better, 0 worse |" in text
+
+
+def test_titles_say_what_differs() -> None:
+    names = ("gunicorn@20.0", "gunicorn@21.0", "waitress", "waitress[tuned]", "nginx+waitress")
+    told = [beside.title(each) for each in pairs(run(*(cells(each, PASS) for each in names)))]
+    assert told == [
+        "nginx in front of waitress",
+        "gunicorn@20.0 and gunicorn@21.0: 20.0 → 21.0",
+        "waitress tuned: waitress[tuned] beside waitress",
+    ]
