@@ -85,6 +85,10 @@ def _setup(setup: Setup) -> list[str]:
     for count, what in ((setup.workers, "worker"), (setup.threads, "thread")):
         if count is not None:
             found.append(f"{count} {what}{'s' if count != 1 else ''}")
+    if setup.app:
+        found.append(f"{setup.app} in place of the reference app")
+    if setup.distribution:
+        found.append(f"{setup.distribution} in the server's interpreter")
     if setup.unix:
         found.append("on a Unix socket")
     if setup.tls:

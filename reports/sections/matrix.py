@@ -51,12 +51,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Block:
-    """One area: a count for each server, then its cases."""
+    """One area: a count for each server, then its cases.
+
+    It has no `lines` where no server could be asked any of them, as all of a framework's that is not installed; then
+    `why` is the reason.
+    """
 
     id: str
     area: str
     counts: Sequence[Count]
     lines: Sequence[Line]
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,9 +99,17 @@ def matrix(results: Results, names: Names) -> Matrix:
                     sorted(verdicts - {Verdict.PASS}),
                 )
             )
-        blocks.append(Block(names.area(area), area, counts, lines))
+        why = _why_none([each for each in results.checks if tally.area(each.case) == area])
+        blocks.append(Block(names.area(area), area, counts, [] if why else lines, why))
     verdicts = {each.verdict for each in results.checks}
     return Matrix(servers, blocks, [each for each in words.VERDICTS if each in verdicts])
+
+
+def _why_none(cells: Sequence[Check]) -> str:
+    """Return the reason that all `cells` share for being unsupported, '' where they do not."""
+    reasons = {each.actual for each in cells}
+    alike = len(reasons) == 1 and all(each.verdict is Verdict.UNSUPPORTED for each in cells)
+    return reasons.pop() if alike and len(cells) > 1 else ""
 
 
 def _count(server: str, area: str, cells: Sequence[Check]) -> Count:

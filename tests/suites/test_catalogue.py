@@ -31,11 +31,12 @@ AREAS = {
         *("request-line", "host", "headers", "framing", "chunked", "connection", "expect", "responses", "limits"),
         "tls",
     ],
+    "frameworks": ["flask", "django", "pyramid", "falcon", "bottle"],
 }
 
 TAGS = {"security"}
 
-EXPLAINED = ["http", "pep3333"]
+EXPLAINED = ["frameworks", "http", "pep3333"]
 """The suites whose cases have all three paragraphs: Sends, Expects, Why."""
 
 

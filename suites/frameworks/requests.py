@@ -1,0 +1,137 @@
+"""What a framework's request object makes of what the server handed over."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from ...harness.catalog import MUST, case
+from ...harness.exchange import Exchange
+from ...harness.expect import equal, that, violated
+from ...harness.references import pep3333
+from ...harness.response import Response
+from .five import in_each
+
+VARIABLES = "environ Variables"
+
+INPUT = pep3333(VARIABLES, "An input stream (file-like object) from which the HTTP request body bytes can be read.")
+
+CONTENT = bytes(range(256)) * 300 + b"\r\n--edge-\r\n\r\n"
+"""A file of some 77 KB: more than a server reads at once, less than what any framework puts on disk."""
+
+
+def _read(answer: Response) -> dict[str, Any]:
+    """Return what the view says that it read."""
+    that(answer.status == 200 and answer.complete, "a complete 200 answer of the view", answer.describe())
+    try:
+        found = json.loads(answer.body)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        violated("the JSON that the view answers", answer.body)
+    return dict(found)
+
+
+@in_each
+@case(
+    MUST,
+    pep3333(
+        VARIABLES,
+        'The remainder of the request URL\'s "path", designating the virtual "location" of the request\'s target '
+        "within the application.",
+    ),
+    cut=False,
+)
+async def path(x: Exchange) -> None:
+    """A path with characters beyond ASCII finds its route and comes out as the text that it was.
+
+    Sends: A GET for /seen/café/€ x, percent-encoded as UTF-8; the view answers the path that its route caught.
+    Expects: The same text.
+    Why: Pages with names in French, Greek or Chinese would be 404 or garbled, in an app that has nothing wrong.
+    """
+    read = _read(await x.get("/seen/caf%C3%A9/%E2%82%AC%20x"))
+    equal(read.get("path"), "/seen/café/€ x", "the path in the view")
+
+
+@in_each
+@case(
+    MUST,
+    pep3333(VARIABLES, 'The portion of the request URL that follows the "?", if any. May be empty or absent.'),
+    cut=False,
+)
+async def query(x: Exchange) -> None:
+    """Parameters of the query come out as they went in, encoded characters and repeats too.
+
+    Sends: A GET with ?q=a%20b%26c+d&tag=1&tag=%C3%A9; the view answers its parameters.
+    Expects: q is `a b&c d`, and tag is 1 and é.
+    Why: Searches for C++ or R&D find something else, and of several boxes that a user ticked one is left.
+    """
+    read = _read(await x.get("/seen/x?q=a%20b%26c+d&tag=1&tag=%C3%A9"))
+    equal(read.get("query"), "a b&c d", "the parameter q in the view")
+    equal(read.get("tags"), ["1", "é"], "the parameters tag in the view")
+
+
+@in_each
+@case(
+    MUST,
+    pep3333(
+        VARIABLES,
+        "Variables corresponding to the client-supplied HTTP request headers (i.e., variables whose names begin with "
+        '"HTTP_").',
+    ),
+    cut=False,
+)
+async def headers(x: Exchange) -> None:
+    """Method, headers, cookies and the type of the content are in the request object as they were sent.
+
+    Sends: A PATCH of some JSON, with X-Own and two cookies; the view answers what it sees of them.
+    Expects: All of it, unchanged.
+    Why: Logins live in cookies, tokens in headers, and interfaces in methods other than GET and POST.
+    """
+    sent = [("X-Own", 'a, b; "c"'), ("Cookie", "first=1; second=two"), ("Content-Type", "application/json")]
+    read = _read(await x.get("/seen/x", method="PATCH", headers=sent, body=b"{}"))
+    equal(read.get("method"), "PATCH", "the method in the view")
+    equal(read.get("own"), 'a, b; "c"', "the header X-Own in the view")
+    equal(read.get("cookies"), {"first": "1", "second": "two"}, "the cookies in the view")
+    equal(read.get("type"), "application/json", "the type of the content in the view")
+
+
+@in_each
+@case(MUST, INPUT)
+async def form(x: Exchange) -> None:
+    """A form comes out as it was filled in.
+
+    Sends: A POST of a form with a name in UTF-8 and two values of one field; the view answers its fields.
+    Expects: The same values.
+    Why: This is what a web app does all day.
+    """
+    sent = b"name=J%C3%BCrgen+%26+Co&tag=1&tag=%E2%82%AC"
+    read = _read(
+        await x.get("/form", method="POST", headers=[("Content-Type", "application/x-www-form-urlencoded")], body=sent)
+    )
+    equal(read, {"name": "Jürgen & Co", "tags": ["1", "€"]}, "the form in the view")
+
+
+@in_each
+@case(MUST, INPUT, cut=False)
+async def upload(x: Exchange) -> None:
+    """An uploaded file arrives byte for byte, beside a field of the same form.
+
+    Sends: A POST of multipart/form-data with a field and a file of 77 KB of all bytes; the view answers the field, the
+    file's name, its size and SHA-256.
+    Expects: Those of what was sent.
+    Why: A picture or a contract that arrives as another one is noticed when it is too late.
+    """
+    edge = "edge-of-a-part"
+    parts = (
+        f'--{edge}\r\nContent-Disposition: form-data; name="note"\r\n\r\nfor Ada\r\n'
+        f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="own.bin"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    ).encode()
+    body = parts + CONTENT + f"\r\n--{edge}--\r\n".encode()
+    kind = ("Content-Type", f"multipart/form-data; boundary={edge}")
+    read = _read(await x.get("/upload", method="POST", headers=[kind], body=body))
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    wanted = {"note": "for Ada", "filename": "own.bin", "size": len(CONTENT), "sha256": digest}
+    equal(read, wanted, "the upload in the view")

@@ -1,0 +1,92 @@
+"""WSGI's promise: apps of five frameworks on a good server, on a bad one, and on real ones.
+
+The frameworks are in the environment of the servers, so the saint is run by its interpreter.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from wsgi_gauntlet.harness import discover, planning, runner
+from wsgi_gauntlet.harness.adapter import distribution_version
+from wsgi_gauntlet.harness.catalog import Case, select
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.model import Check, Setup, Verdict
+from wsgi_gauntlet.harness.plan import Plan
+from wsgi_gauntlet.suites.frameworks.five import FRAMEWORKS
+
+from ..needed import SERVERS, absent
+from ..saint.adapter import plan
+from ..saint.faults import every, promises
+from .test_saint import cells, finds, named, told
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
+
+CASES = select(discover.cases(), ["frameworks"])
+
+FAULTS = [fault for fault in every().values() if fault.cases[0].startswith("frameworks/")]
+
+REAL = ("gunicorn", "waitress", "werkzeug", "wsgiref")
+
+AFTER_HEAD = "frameworks/django/head"
+"""What these servers break: they send the body that Django leaves to them."""
+
+
+@pytest.fixture
+def python() -> str:
+    """The interpreter that has the frameworks."""
+    if not SERVERS.exists():
+        absent("no .servers; make it with: make install-test")
+    for distribution in FRAMEWORKS.values():
+        if not distribution_version(str(SERVERS), distribution):
+            absent(f"{distribution} is not installed for {SERVERS}; make it with: make install-test")
+    return str(SERVERS)
+
+
+async def found(folder: Path, rows: Mapping[str, Sequence[Case]], plans: Sequence[Plan], tries: int) -> list[Check]:
+    return await cells(folder, rows, plans, tries=tries, instances=1)
+
+
+def test_there_are_as_many_cases_of_each_framework() -> None:
+    assert tuple(FRAMEWORKS) == promises.FRAMEWORKS
+    assert {name: len(select(CASES, [f"frameworks/{name}/"])) for name in FRAMEWORKS} == dict.fromkeys(FRAMEWORKS, 13)
+    assert len({each.setup for each in CASES}) == len(FRAMEWORKS)
+
+
+async def test_all_pass_on_the_saint(tmp_path: Path, python: str) -> None:
+    saint = plan(python)
+    checks = await found(tmp_path, {saint.name: CASES}, [saint], 2)
+    wrong = [each for each in checks if each.verdict is not Verdict.PASS]
+    assert not wrong, "\n" + "\n".join(map(told, wrong))
+    assert {each.case: each.findings for each in checks if each.findings} == {}
+
+
+async def test_all_find_a_fault(tmp_path: Path, python: str) -> None:
+    plans = [plan(python, fault.name) for fault in FAULTS]
+    rows = {each.name: list(named(fault.cases).values()) for each, fault in zip(plans, FAULTS, strict=True)}
+    checks = await found(tmp_path, rows, plans, 1)
+    missed = [each for each in checks if not finds(each)]
+    assert not missed, "\n" + "\n".join(map(told, missed))
+
+
+async def test_real_servers_serve_all_of_them(tmp_path: Path, python: str) -> None:
+    plans = [planning.plan(name, python=python) for name in REAL]
+    for each in plans:
+        if lack := planning.missing(each).lack:
+            absent(f"{each.name}: {lack}")
+    checks = await found(tmp_path, {each.name: CASES for each in plans}, plans, 2)
+    wrong = [each for each in checks if each.verdict is not Verdict.PASS and each.case != AFTER_HEAD]
+    assert not wrong, "\n" + "\n".join(map(told, wrong))
+    # Seen with nc on waitress 3.0.2, Werkzeug 3.1.9 and Python 3.11.
+    sent = {each.server for each in checks if each.case == AFTER_HEAD and each.verdict is Verdict.FAIL}
+    assert sent <= {"waitress", "werkzeug", "wsgiref"}
+
+
+def test_who_lacks_a_framework_reads_how_to_get_it() -> None:
+    setup = Setup(app="gauntlet_apps.in_django:application", distribution="no-such-framework")
+    with pytest.raises(Unsupported, match=r"no-such-framework is not installed for .*python.*-m pip install no-such"):
+        runner.prepared(planning.plan("wsgiref", python=sys.executable), setup)

@@ -1,0 +1,116 @@
+"""What a run says of WSGI's promise: each server with each framework, one sentence, and who is absent."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from wsgi_gauntlet.harness.model import SCHEMA, Check, Level, Results, Verdict
+from wsgi_gauntlet.reports import html, markdown
+from wsgi_gauntlet.reports.promise import Promise, promise
+from wsgi_gauntlet.reports.sections import matrix
+from wsgi_gauntlet.reports.sections.names import Names
+
+PASS, FAIL, WARN, UNSUPPORTED, SKIPPED = (
+    *(Verdict.PASS, Verdict.FAIL, Verdict.WARN),
+    *(Verdict.UNSUPPORTED, Verdict.SKIPPED),
+)
+ABSENT = "pyramid is not installed for python; get it with: python -m pip install pyramid"
+
+
+def cell(server: str, framework: str, name: str, verdict: Verdict, actual: str = "") -> Check:
+    return Check(server, f"frameworks/{framework}/{name}", Level.MUST, (), verdict, actual=actual)
+
+
+def row(server: str, framework: str, **verdicts: Verdict) -> list[Check]:
+    return [cell(server, framework, name, verdict, "<odd>") for name, verdict in verdicts.items()]
+
+
+CELLS = (
+    *row("good", "flask", head=PASS, path=PASS, form=PASS),
+    *row("good", "django", head=PASS, path=PASS, form=SKIPPED),
+    *row("poor", "flask", head=PASS, path=WARN, form=PASS),
+    *row("poor", "django", head=FAIL, path=WARN, form=PASS),
+    *row("own", "flask", head=PASS, path=PASS, form=PASS),
+    *row("own", "django", head=UNSUPPORTED, path=UNSUPPORTED, form=UNSUPPORTED),
+    *(cell(server, "pyramid", name, UNSUPPORTED, ABSENT) for server in ("good", "poor") for name in ("head", "form")),
+)
+RUN = Results(SCHEMA, {}, {}, CELLS)
+
+
+def found(*cells: Check) -> Promise:
+    told = promise(Results(SCHEMA, {}, {}, cells))
+    assert told is not None
+    return told
+
+
+def test_each_pairing_has_its_worst_verdict_and_its_count() -> None:
+    """A case that was skipped counts neither way; nor does one that the server has no way to do."""
+    told = found(*CELLS)
+    assert {
+        key: (each.verdict, each.count, each.keeps) for key, each in told.pairings.items() if key[1] != "pyramid"
+    } == {
+        ("good", "flask"): (PASS, "3/3", True),
+        ("good", "django"): (PASS, "2/2", True),
+        ("poor", "flask"): (WARN, "2/3", False),
+        ("poor", "django"): (FAIL, "1/3", False),
+        ("own", "flask"): (PASS, "3/3", True),
+        ("own", "django"): (UNSUPPORTED, "", None),
+    }
+    assert told.pairings["poor", "django"].worst.case == "frameworks/django/head"
+
+
+def test_what_did_not_come_through_is_named_by_case() -> None:
+    told = found(*CELLS)
+    assert (told.lost("poor"), told.lost("good")) == ("path, head (Django)", "")
+
+
+def test_one_sentence_says_whether_the_promise_held() -> None:
+    assert found(*CELLS).told == (
+        "It held in 3 of 5 pairings of a server and a framework; not everything came through with any of them on poor."
+    )
+    assert found(*CELLS[:6]).told.startswith("It held: in each of 2 pairings")
+    assert found(*CELLS[:6], *row("poor", "flask", head=FAIL), *row("poor", "django", head=PASS)).told.endswith(
+        "not everything came through with Flask on poor."
+    )
+    many = [each for name in "abcdef" for each in row(name, "flask", head=FAIL)]
+    assert found(*many).told.endswith("not everything came through on 6 of 6 servers.")
+    assert found(CELLS[-1]).told == "No app of a framework could be tried."
+
+
+def test_a_framework_that_is_not_here_is_one_line_with_the_command_that_gets_it() -> None:
+    told = found(*CELLS)
+    assert told.frameworks == ["flask", "django"]
+    assert told.absent == {"pyramid": ABSENT}
+    page = html.render(RUN)
+    section = page[page.index('<section id="promise"') :].partition("</section>")[0]
+    assert section.count(ABSENT) == 1
+    assert "Pyramid</th>" not in section
+    assert markdown.render(RUN).count("was not tried") == 1
+    block = next(each for each in matrix.matrix(RUN, Names()).blocks if each.area == "frameworks/pyramid")
+    assert (block.lines, block.why) == ([], ABSENT)
+
+
+def test_the_page_links_each_pairing_to_its_worst_cell() -> None:
+    page = html.render(RUN)
+    section = page[page.index('<section id="promise"') :].partition("</section>")[0]
+    links = re.findall(r'href="#([^"]+)"', section)
+    assert "cell--poor--frameworks-django-head" in links
+    assert all(f'id="{each}"' in page for each in links)
+    assert "Django on own: unsupported: &lt;odd&gt;" in section
+    assert '<a href="#promise">' in page
+
+
+def test_the_summary_has_a_row_for_each_server() -> None:
+    text = markdown.render(RUN)
+    assert "| server | Flask | Django | did not come through |" in text
+    assert "| poor | ! 2/3 | ✗ 1/3 | path, head (Django) |" in text
+    assert "| own | ✓ 3/3 | – |  |" in text
+
+
+def test_a_run_without_frameworks_says_nothing_of_them() -> None:
+    other = msgspec.structs.replace(RUN, checks=(Check("good", "http/a/b", Level.MUST, (), PASS),))
+    assert promise(other) is None
+    assert "promise" not in markdown.render(other)
+    assert 'id="promise"' not in html.render(other)
