@@ -24,6 +24,9 @@ CONNECTIONS = 1000
 TORNADO_KEEP_ALIVE = 3600
 """Tornado's own, tornado/httpserver.py of 6.6."""
 
+LOOKS_EVERY_SECOND = frozenset({"gevent", "eventlet", "tornado"})
+"""Workers that look once a second whether SIGTERM has come, and the one of Tornado twice before it ends."""
+
 WITHOUT_EVENTLET = (26, 0)
 """The eventlet worker was removed then: https://docs.gunicorn.org/en/stable/news.html"""
 
@@ -87,8 +90,7 @@ class Gunicorn(Adapter):
             app = (*argv, through_a2wsgi.APP)
             return Command(app, files=through_a2wsgi.files(launch), reload=signal.SIGHUP)
         environment = {"SCRIPT_NAME": asked.mount} if asked.mount else {}
-        # Asked with SIGTERM, its Tornado worker looks for that twice, a second after the other.
-        stop = signal.SIGQUIT if variant == "tornado" else signal.SIGTERM
+        stop = signal.SIGQUIT if variant in LOOKS_EVERY_SECOND else signal.SIGTERM
         return Command((*argv, launch.app), environment=environment, stop=stop, reload=signal.SIGHUP)
 
     def tuned(self, variant: str, cores: int) -> Settings:

@@ -108,7 +108,7 @@ def test_the_asgi_worker_serves_the_app_through_a2wsgi(launching: Launching) -> 
     assert command.environment == {}
 
 
-@pytest.mark.parametrize(("variant", "stop"), [("gevent", signal.SIGTERM), ("tornado", signal.SIGQUIT)])
+@pytest.mark.parametrize(("variant", "stop"), [("asgi", signal.SIGTERM), ("gevent", signal.SIGQUIT)])
 def test_each_worker_is_asked_to_stop_by_what_it_obeys_at_once(
     launching: Launching, variant: str, stop: signal.Signals
 ) -> None:
