@@ -97,7 +97,7 @@ class ModWsgi(Adapter):
 def built(file: Path) -> tuple[str, str]:
     """Return the version of the module in `file` and the name of its interpreter, as `python3.11`; '' where unknown."""
     data = file.read_bytes()
-    version = re.search(rb"\0(\d+\.\d+\.\d+)\0", data)
+    version = re.search(rb"\0(\d[^\0]*)\0+mod_wsgi/%s\0", data)  # what it puts into the Server header, side by side
     library = re.search(rb"libpython(3\.\d+)", data)
     return version[1].decode() if version else "", f"python{library[1].decode()}" if library else ""
 

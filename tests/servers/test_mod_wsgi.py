@@ -83,7 +83,7 @@ def found(monkeypatch: pytest.MonkeyPatch, file: Path | None, apache: Found) -> 
 
 def test_the_module_says_which_interpreter_runs_the_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     apache = Found(version="2.4", executable="/a")
-    built = module_file(tmp_path, b"..\x004.9.4\x00..libpython3.1.so.1.0\x00")
+    built = module_file(tmp_path, b"\x003.1.9\x00libpython3.1.so.1.0\x004.9.4\x00mod_wsgi/%s\x00")
     assert found(monkeypatch, built, apache) == Found(version="4.9.4", executable="/a", python="/usr/bin/python3.1")
 
 
