@@ -17,8 +17,10 @@ THREADS = 2
 """Its number of threads has no default; this is what the first example of its documentation has."""
 BACKLOG = 128
 """What strace shows of 1.6; it has no option for it."""
-REUSES = 255
-"""How often it uses a connection again at most. Its default is 0, with which it keeps none."""
+REUSES = 254
+"""How often it uses a connection again at most. Its default is 0, with which it keeps none; with 255, the most that it
+takes, 1.6 leaves the second request on a connection without an answer.
+"""
 
 
 class Pyruvate(Adapter):
