@@ -22,7 +22,7 @@ from .adapter import Command, Launch, Protocol, python_version
 from .address import NOMINAL_PORT, Address
 from .errors import PortTaken, ServerDidNotStart, Unsupported
 from .events import Channel
-from .ordinary import hand_over, open_the_way, ordinary_user
+from .ordinary import hand_over, lend, open_the_way, ordinary_user
 from .ownapp import PACKAGE, control
 from .part import Part, launch_of, lay_files, remove_socket
 from .places import SOCKET, lay_path, log_file, private_folder, require_descriptors, writing
@@ -285,6 +285,8 @@ class Running:
             deadline=self._deadline,
             logged=lambda: self._log.since(mark),
         )
+        if self._user is not None and not part.plan.adapter.ordinary_user and part.launch.address.path:
+            lend(Path(part.launch.address.path), self._user)
 
     def _address(self, plan: Plan, folder: Path, *, unix: bool) -> Address:
         if plan.variant in plan.adapter.socketless:

@@ -10,7 +10,7 @@ from .adapter import Command, Launch, Protocol, located
 from .address import Address
 from .certificates import identity_files, lay_identity
 from .errors import NotInstalled, Unsupported
-from .ordinary import User, hand_over, lend
+from .ordinary import User, hand_over
 from .places import writing
 from .plan import Plan
 from .supervised import Supervised
@@ -58,10 +58,7 @@ def launch_of(plan: Plan, address: Address, folder: Path, protocol: Protocol, be
 
 
 def lay_files(launch: Launch, command: Command, user: User | None) -> None:
-    """Make the launch folder with all that the command needs in it, `user`'s where there is one. Raises StorageFull.
-
-    Unix sockets of servers behind it are lent to that user.
-    """
+    """Make the launch folder with all that the command needs in it, `user`'s where there is one. Raises StorageFull."""
     with writing(launch.folder):
         launch.folder.mkdir(mode=0o700)
         if launch.identity is not None:
@@ -74,9 +71,6 @@ def lay_files(launch: Launch, command: Command, user: User | None) -> None:
             (launch.folder / name).chmod(0o700)
         if user is not None:
             hand_over(launch.folder, user)
-            for each in (launch.upstream, *launch.others):
-                if each is not None and each.path:
-                    lend(Path(each.path), user)
 
 
 def remove_socket(address: Address) -> None:

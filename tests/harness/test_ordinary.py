@@ -10,7 +10,16 @@ from types import SimpleNamespace
 import pytest
 
 from wsgi_gauntlet.harness import ordinary
-from wsgi_gauntlet.harness.ordinary import NOBODY, User, hand_over, mapped, open_the_way, ordinary_user, others_can_pass
+from wsgi_gauntlet.harness.ordinary import (
+    NOBODY,
+    User,
+    hand_over,
+    lend,
+    mapped,
+    open_the_way,
+    ordinary_user,
+    others_can_pass,
+)
 
 
 @pytest.fixture
@@ -73,3 +82,13 @@ def test_the_way_is_opened_and_nothing_more(tmp_path: Path) -> None:
     assert private.stat().st_mode & 0o777 == 0o711
     private.chmod(0o700)
     assert not others_can_pass(private / "home")
+
+
+def test_a_socket_is_lent_and_its_folder_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+    monkeypatch.setattr(os, "chown", lambda *arguments: given.append(arguments))
+    folder = tmp_path / "server"
+    folder.mkdir(mode=0o700)
+    lend(folder / "http.sock", User(7, 8))
+    assert given == [(folder / "http.sock", 7, 8)]
+    assert folder.stat().st_mode & 0o777 == 0o711
