@@ -100,7 +100,7 @@ class Werkzeug(Adapter):
             return in_process.conditions(threads="one a connection")
         forks = launch.variant == "processes"
         return {
-            "workers": f"one a connection, {asked.workers or PROCESSES} at most" if forks else 1,
+            "workers": f"one a request, {asked.workers or PROCESSES} at most" if forks else 1,
             "threads": 1 if forks or launch.variant == "single" else "one a connection",
             "keep-alive": 0,
             "backlog": BACKLOG,

@@ -47,7 +47,8 @@ async def serve(plan: Plan, folder: Path) -> Running:
         for _ in range(2):  # a server that is stuck after its first client is not ready
             answer = await ask(server.address, f"{server.settings.mount}/nonce", server.nonce)
             assert answer.state is State.READY
-        assert answer.pid in server.processes()
+        # The process of a CGI script ends with its answer, as that of a server which forks for each request.
+        assert answer.pid in server.processes() or str(server.conditions["workers"]).startswith("one a request")
         assert server.alive
         assert {"workers", "threads"} & set(server.conditions)
         assert server.conditions["python"]
@@ -118,7 +119,9 @@ async def test_it_reloads_where_it_can(name: str, folder: Path) -> None:
         except Unsupported:
             return
         assert server.alive
-        assert (await echoed(server)).pid not in before
+        with trio.fail_after(PATIENCE):  # those that reload without a gap go on answering from the old ones meanwhile
+            while (await ask(server.address, "/nonce", server.nonce)).pid in before:  # noqa: ASYNC110 - nothing tells
+                await trio.sleep(0.05)
 
 
 @pytest.mark.parametrize(

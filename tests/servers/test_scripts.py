@@ -59,7 +59,7 @@ def test_werkzeugs_processes_are_forked_up_to_a_number(launching: Launching) -> 
     assert werkzeug.ADAPTER.command(launching(variant="processes")).argv[4] == "40"
     assert werkzeug.ADAPTER.command(launching(variant="processes", workers=3)).argv[4] == "3"
     told = werkzeug.ADAPTER.conditions(launching(variant="processes", workers=3))
-    assert (told["workers"], told["threads"]) == ("one a connection, 3 at most", 1)
+    assert (told["workers"], told["threads"]) == ("one a request, 3 at most", 1)
     with pytest.raises(Unsupported, match="werkzeug:single is that"):
         werkzeug.ADAPTER.command(launching(variant="processes", workers=1))
     with pytest.raises(Unsupported, match="either processes or threads"):
