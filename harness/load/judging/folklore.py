@@ -77,12 +77,14 @@ STATIC = f"In every round the server's processes spend less than {NOTHING:.0%} o
 def static(alone: Sequence[float], behind: Sequence[float], resolution: Sequence[float]) -> Claim:
     """Decide by CPU seconds of the server's own processes per 1,000 files, one each a round.
 
-    `resolution` is what one tick of the kernel's clock makes of that behind nginx: no less can be told from nothing.
+    `resolution` is what one tick of the kernel's clock makes of that behind nginx: so much more or less it may be.
     """
-    shares = ratios([cost + tick for cost, tick in zip(behind, resolution, strict=True)], alone)
+    bounds = list(zip(behind, resolution, strict=True))
+    most = below(ratios([cost + tick for cost, tick in bounds], alone), NOTHING)
+    least = below(ratios([cost - tick for cost, tick in bounds], alone), NOTHING)
     return Claim(
         "static files cost the app server nothing behind nginx",
-        below(shares, NOTHING),
+        most if most is least else Held.INCONCLUSIVE,
         STATIC,
         f"CPU of the server's processes per 1,000 files: {_ms(alone)} alone, {_ms(behind)} behind nginx.",
     )
