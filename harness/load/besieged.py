@@ -24,8 +24,8 @@ async def besieged(
 ) -> tuple[Besieged, GeneratorHealth]:
     """Return what users got before so many slow clients came and among them; its phases are called after `name`.
 
-    The parameters `baseline` and `duration` are the seconds of both, `rate` and `per_second` those of all courses. Where
-    the generator was late, it is done once more. Raises what `course` does.
+    The parameters `baseline` and `duration` are the seconds of both, `rate` and `per_second` those of all courses.
+    Where the generator was late, it is done once more. Raises what `course` does.
     """
     for _ in range(ROUNDS - 1):
         found, health = await _once(arena, persona, clients, name)

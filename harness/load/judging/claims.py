@@ -19,6 +19,10 @@ ENOUGH = 5
 """Rounds from which on a bootstrap of their median says more than the span of all (see stats.bootstrap_interval)."""
 
 
+FEWEST = 2
+"""Rounds below which times decide nothing: one has no interval."""
+
+
 @dataclass(frozen=True)
 class Interval:
     """Where a figure lies: `middle` is the rounds' median, `low` and `high` are the ends of what they leave open."""
@@ -50,17 +54,17 @@ def ratios(of: Sequence[float], to: Sequence[float]) -> list[float]:
     return [mine / other for mine, other in zip(of, to, strict=True) if other > 0]
 
 
-def below(values: Sequence[float], limit: float) -> Held:
-    """Say whether what was measured lies below `limit`; INCONCLUSIVE without values."""
-    if not values:
+def below(values: Sequence[float], limit: float, fewest: int = FEWEST) -> Held:
+    """Say whether what was measured lies below `limit`; INCONCLUSIVE with less than `fewest` values, one a round."""
+    if len(values) < max(1, fewest):
         return Held.INCONCLUSIVE
     found = interval(values)
     return Held.HELD if found.high < limit else Held.BROKEN if found.low >= limit else Held.INCONCLUSIVE
 
 
-def above(values: Sequence[float], limit: float) -> Held:
-    """Say whether what was measured lies above `limit`; INCONCLUSIVE without values."""
-    if not values:
+def above(values: Sequence[float], limit: float, fewest: int = FEWEST) -> Held:
+    """Say whether what was measured lies above `limit`; INCONCLUSIVE with less than `fewest` values, one a round."""
+    if len(values) < max(1, fewest):
         return Held.INCONCLUSIVE
     found = interval(values)
     return Held.HELD if found.low > limit else Held.BROKEN if found.high <= limit else Held.INCONCLUSIVE

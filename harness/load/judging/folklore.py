@@ -124,7 +124,7 @@ def idle(each: Sequence[float], held: int, asked: int, alone: Sequence[float], w
     no idle connection. One that still waits for its answer is not idle, and no fault of nginx.
     """
     if held >= GOOD * asked:
-        decided = below(each, LITTLE)
+        decided = below(each, LITTLE, 1)  # bytes, not times: each round has the same
     else:
         decided = Held.BROKEN if dropped > (1 - GOOD) * asked else Held.INCONCLUSIVE
     beside = f"; {amount(interval(alone).middle)} in the server alone" if alone else ""

@@ -41,6 +41,7 @@ def test_there_is_no_interval_of_nothing() -> None:
         ([0.5, 0.6], Held.BROKEN),
         ([0.4, 0.6], Held.INCONCLUSIVE),
         ([0.2, 0.5], Held.INCONCLUSIVE),
+        ([0.1], Held.INCONCLUSIVE),
         ([], Held.INCONCLUSIVE),
     ],
 )
