@@ -12,7 +12,7 @@ import cherrypy
 mount = options.pop("mount", "")
 cherrypy.tree.graft(loaded(), mount)
 # Its default watches every loaded module and starts anew when one changes.
-settings = {"engine.autoreload.on": False, "log.screen": False}
+settings = {"engine.autoreload.on": False}
 if int(port):
     settings.update({"server.socket_host": where, "server.socket_port": int(port)})
 else:

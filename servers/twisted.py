@@ -43,13 +43,21 @@ if "key" in options:
     words.append("privateKey=" + endpoints.quoteStringArgument(options["key"]))
 
 
+problems = []
+
+
 def failed(failure):
-    sys.stderr.write("%s: %s\\n" % (failure.type.__name__, failure.getErrorMessage()))
+    problems.append("%s: %s" % (failure.type.__name__, failure.getErrorMessage()))
     reactor.stop()
 
 
-endpoints.serverFromString(reactor, ":".join(words)).listen(site).addErrback(failed)
+def listen():
+    endpoints.serverFromString(reactor, ":".join(words)).listen(site).addErrback(failed)
+
+
+reactor.callWhenRunning(listen)
 reactor.run()
+sys.exit(problems[0] if problems else 0)
 """
 
 THREADS = 20
