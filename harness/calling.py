@@ -53,6 +53,7 @@ def execute(given: dict[str, Any], *, cases: Selection | None, scenarios: tuple[
         files=files(given["junit"], given["markdown"]),
         baseline=given.get("baseline"),
         update_baseline=given.get("update_baseline", False),
+        tuned=given.get("tuned", False),
         target=given.get("target"),
         token=_token(given),
     )
@@ -84,7 +85,7 @@ def _token(given: dict[str, Any]) -> str:
         return ""
     if given["servers"]:
         raise BadConfiguration("--target is one server that someone else started: name it or SERVER, not both")
-    for option in ("app", "command"):
+    for option in ("app", "command", "tuned"):
         if given[option]:
             raise BadConfiguration(f"--{option} is for servers that are started here, and --target has been started")
     return os.environ.get("GAUNTLET_TOKEN", "") if token is None else token

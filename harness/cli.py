@@ -37,6 +37,7 @@ def _common(function: F) -> F:
     options = [
         click.argument("servers", nargs=-1, metavar="[SERVER]..."),
         click.option("--python", default=sys.executable, metavar="EXE", help="Interpreter that runs the servers."),
+        click.option("--tuned", is_flag=True, help="Each server a second time, as its documentation advises."),
         click.option("--app", metavar="MODULE:NAME", help="App to serve instead of the reference app."),
         click.option(
             "--command", default="", metavar="TEMPLATE", help="A server of your own: '{python} -m mine {port}'."

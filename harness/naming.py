@@ -82,6 +82,11 @@ def _versioned(text: str, version: str) -> str:
     return "+".join([*front, part])
 
 
+def with_word(text: str, word: str) -> str:
+    """Return the name `text` with `word` in the brackets of its server, of a chain the one behind."""
+    return f"{text[:-1]},{word}]" if text.endswith("]") else f"{text}[{word}]"
+
+
 def _split(text: str) -> list[str]:
     # A '+' separates servers, but belongs to a version such as 2.0+local where no letter follows.
     return re.split(r"\+(?=[A-Za-z])(?![^\[]*\])", text.strip())

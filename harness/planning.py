@@ -14,7 +14,7 @@ from .adapter import Adapter, Found, Settings
 from .catalog import suggestion
 from .errors import BadConfiguration, NotInstalled, UnknownName
 from .model import ServerInfo
-from .naming import SETTABLE, Part, parse
+from .naming import SETTABLE, Part, parse, with_word
 from .plan import Plan
 
 
@@ -106,6 +106,15 @@ def _settings(adapter: Adapter, variant: str, asked: Settings, text: str) -> Set
         each.name: value for each in fields(asked) if (value := getattr(asked, each.name)) != getattr(plain, each.name)
     }
     return replace(advice, **said)
+
+
+def tuned_twin(plan: Plan) -> str:
+    """Return the name of the same server tuned as its documentation advises, '' where it is or that advises nothing."""
+    behind = plan.runs_app
+    if behind.settings.tuned or plan.name.endswith(".py"):
+        return ""
+    advice = behind.adapter.tuned(behind.variant, len(os.sched_getaffinity(0)))
+    return with_word(plan.name, "tuned") if advice != Settings() else ""
 
 
 def missing(plan: Plan) -> Found:

@@ -48,7 +48,8 @@ class Call:
     """What the user asked for. `cases` and `scenarios` are None where that half is not part of the call.
 
     `failed_in` is an earlier run, a folder or its results.json, to whose failed cells the call is narrowed. `target` is
-    a server that somebody else started, in place of `servers`; what it must prove is that it knows `token`.
+    a server that somebody else started, in place of `servers`; what it must prove is that it knows `token`. With
+    `tuned` each server is there a second time, as its documentation advises it.
     With `tolerant` a version that cannot be had is a server that is not here, instead of the end of the call.
     """
 
@@ -65,6 +66,7 @@ class Call:
     files: Mapping[str, Path] = field(default_factory=dict)
     baseline: Path | None = None
     update_baseline: bool = False
+    tuned: bool = False
     target: str | None = None
     token: str = field(default="", repr=False)
     tolerant: bool = False
@@ -140,7 +142,13 @@ def planned(call: Call, configuration: Configuration, listener: Listener | None 
         raise BadConfiguration(f"{', '.join(sorted(twice))} is named twice; name each server once")
     python = interpreter(call.python)
     app_path = Path.cwd() if call.app != discover.REFERENCE_APP else None
-    plans = [planning.plan(n, python=python, app=call.app, app_path=app_path, custom=custom) for n in chosen]
+
+    def plan(name: str) -> Plan:
+        return planning.plan(name, python=python, app=call.app, app_path=app_path, custom=custom)
+
+    plans = [plan(name) for name in chosen]
+    if call.tuned:
+        plans = [each for one in plans for each in (one, *map(plan, _twins(one, chosen)))]
     for plan in plans:
         if names and not _versioned(plan):
             planning.require(plan)
@@ -155,6 +163,11 @@ def planned(call: Call, configuration: Configuration, listener: Listener | None 
         for each in {plan.runs_app.python for plan in plans} - {python}:
             planning.require_app(call.app, each, app_path, factory=call.cases is None)
     return plans
+
+
+def _twins(plan: Plan, chosen: list[str]) -> list[str]:
+    twin = planning.tuned_twin(plan)
+    return [twin] if twin and twin not in chosen else []
 
 
 def _versioned(plan: Plan) -> bool:

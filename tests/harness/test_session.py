@@ -81,9 +81,25 @@ def test_a_scenario_that_says_little_in_a_short_time_is_asked_for() -> None:
         return {each.id for each in session._scenarios(session.Call(**call))}  # type: ignore[arg-type]
 
     everything = {each.id for each in discover.scenarios()}
-    assert "soak" in everything
-    assert chosen(scenarios=()) == everything - {"soak"}
+    asked = {each.id for each in discover.scenarios() if each.full_only}
+    assert "soak" in asked
+    assert "folklore/shield" in asked
+    assert chosen(scenarios=()) == everything - asked
     assert chosen(scenarios=("soak",)) == {"soak"}
     assert chosen(scenarios=(), narrowing=Narrowing(full=True)) == everything
     assert "soak" not in chosen(scenarios=(), cases=Selection())
     assert "soak" in chosen(scenarios=(), cases=Selection(), narrowing=Narrowing(full=True))
+
+
+def test_each_server_comes_a_second_time_as_its_documentation_advises() -> None:
+    names = ("waitress", "gunicorn:sync", "gunicorn:gthread[threads=3]", "nginx+gunicorn", "gunicorn:sync[tuned]")
+    plans = session.planned(session.Call(servers=names, tuned=True), Configuration())
+    assert [each.name for each in plans] == [
+        *("waitress", "gunicorn:sync"),
+        *("gunicorn:gthread[threads=3]", "gunicorn:gthread[threads=3,tuned]"),
+        *("nginx+gunicorn", "nginx+gunicorn[tuned]", "gunicorn:sync[tuned]"),
+    ]
+    tuned = {each.name: each.runs_app.settings for each in plans}
+    assert tuned["gunicorn:gthread[threads=3,tuned]"].threads == 3  # what is written goes before advice
+    assert (tuned["gunicorn:sync[tuned]"].workers or 1) > 1
+    assert tuned["waitress"].threads is None
