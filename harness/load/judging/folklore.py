@@ -71,7 +71,9 @@ NOTHING = 0.02
 """Share of what the files cost the server alone that still counts as nothing: its master's own looks at its workers and
 one tick of the kernel's clock are less."""
 
-STATIC = f"In every round the server's processes spend less than {NOTHING:.0%} of the CPU time that they spend alone."
+STATIC = (
+    f"In every round the server's processes spend less than {NOTHING * 100:.0f} % of the CPU time they spend alone."
+)
 
 
 def static(alone: Sequence[float], behind: Sequence[float], resolution: Sequence[float]) -> Claim:
@@ -104,7 +106,7 @@ def cheaper(uwsgi: Sequence[float], http: Sequence[float], way: str) -> Claim:
     return Claim(
         f"uwsgi_pass is cheaper than HTTP to uWSGI over {way}",
         below(share, CHEAPER),
-        f"Per request nginx and uWSGI together spend less than {CHEAPER:.0%} of the CPU time that HTTP takes, over all "
+        f"Per request nginx and uWSGI together spend less than {CHEAPER * 100:.0f} % of the CPU time of HTTP, over all "
         "rounds' interval.",
         f"CPU per 1,000 requests: {_ms(uwsgi)} by uwsgi_pass, {_ms(http)} by HTTP over {way}.{compared}",
     )
@@ -203,7 +205,7 @@ def fewer(mine: Sequence[float], others: Mapping[str, Sequence[float]]) -> Claim
     return Claim(
         "Werkzeug's server answers fewer requests than servers for production",
         below(ratios(mine, best), FEWER),
-        f"It answers less than {FEWER:.0%} of what the better of the others does, over all rounds' interval.",
+        f"It answers less than {FEWER * 100:.0f} % of what the better of the others does, over all rounds' interval.",
         f"It: {_rate(mine)}; {words}.",
     )
 
@@ -243,7 +245,10 @@ def falls(mine: Besieged, others: Mapping[str, Besieged], clients: int) -> Claim
 
 
 def _ms(values: Sequence[float]) -> str:
-    return interval(values).told(lambda value: f"{value * 1000:.3g}") + " ms" if values else "unknown"
+    def shown(value: float) -> str:
+        return f"{value * 1000:,.0f}" if value >= 0.1 else f"{value * 1000:.3g}"
+
+    return f"{interval(values).told(shown)} ms" if values else "unknown"
 
 
 def _rate(values: Sequence[float]) -> str:

@@ -8,8 +8,10 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ....harness.catalog import scenario
-from ....harness.claim import Claim
+from ....harness.claim import Claim, Held
 from ....harness.errors import Unsupported
 from ....harness.load.arena import Arena
 from ....harness.load.besieged import besieged
@@ -86,31 +88,37 @@ async def development(arena: Arena) -> Load:
     names = list(arenas)
     room = room_at_most(arena.count("clients"), CONNECTIONS)
     loops, opened, rate = await _rates(arena, arenas)
-    slow, healths = {}, []
+    slow: dict[str, folklore.Besieged] = {}
+    late = ""
     for name in names:
         slow[name], health = await besieged(
             arenas[name], partial(_bad_clients, seconds=arena.number("interval")), room.clients, name
         )
-        healths.append(health)
+        late = late or health.why
     claims = _claims(names, loops, opened, rate, slow, room.clients)
+    if late:
+        *rates, taken = claims
+        claims = (
+            *rates,
+            msgspec.structs.replace(taken, held=Held.INCONCLUSIVE, figures=f"{late[:1].upper()}{late[1:]}."),
+        )
     health, told = fit([each.result for spents in loops.values() for each in spents])
-    worst = min((health, *healths), key=lambda each: each.valid)
     mine = slow[names[0]].during
     # By one name on every server, so that reports have them in one row.
     called = {name: "this server" if name == names[0] else name for name in names}
     return arena.load(
         development,
-        graded(claims) if worst.valid else Grade.INVALID,
-        claims=claims if worst.valid else (),
+        graded(claims) if health.valid else Grade.INVALID,
+        claims=claims if health.valid else (),
         goodput=mine.goodput,
-        generator=worst,
+        generator=health,
         phases=tuple(phase for each in slow.values() for phase in (each.before, each.during)),
         measures=tuple(
             each for name in names for each in _measures(called[name], loops[name], opened[name], slow[name])
         ),
         conditions=room.told,
         artefacts=told,
-        note=" ".join([*(each.figures for each in claims), room.note] if worst.valid else [worst.why]).strip(),
+        note=" ".join([*(each.figures for each in claims), room.note] if health.valid else [health.why]).strip(),
     )
 
 
