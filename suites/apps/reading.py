@@ -35,8 +35,8 @@ def reads(call: Call) -> list[bytes]:
     A step that raises is reported with the exception, and the steps after it still come.
     """
     stream = call.environ["wsgi.input"]
-    left = call.environ.get("CONTENT_LENGTH") or "0"
-    left = int(left) if left.isdigit() else 0
+    declared = _declared(call.environ)
+    left = int(declared) if declared.isdigit() else 0
     iterator = None
     for step in call.query.get("do", "read").split(","):
         if step.startswith("hold:"):
@@ -63,10 +63,15 @@ def input_methods(call: Call) -> list[bytes]:
     return call.text(f"gauntlet {call.token}\n")
 
 
+def _declared(environ: Any) -> str:
+    # A server that gives a number in place of a str breaks the cases about that, and not every case with a body.
+    return str(environ.get("CONTENT_LENGTH") or "")
+
+
 def pieces(environ: Any) -> Iterator[bytes]:
     """Yield the request's body, as far as an app can know its end: Content-Length, or a stream that says it ends."""
     stream = environ["wsgi.input"]
-    declared = environ.get("CONTENT_LENGTH") or ""
+    declared = _declared(environ)
     if declared.isdigit():
         left = int(declared)
         while left > 0:
