@@ -168,11 +168,11 @@ def explained(said: str, wanted: str, python: str) -> str:
         if about and known not in ([""], ["none"]):
             return f"{plain} has no version {version}{nearest(version, known)}"
         if _NO_NETWORK.search(said):
-            return f"no package index could be reached for {wanted} ({last_line(said)})"
+            return f"no package index could be reached for {wanted}; is there a network?"
         if about:
             return f"the package index has no {plain} for {python} ({last_line(said)})"
     elif _NO_NETWORK.search(said):
-        return f"no package index could be reached for {wanted} ({last_line(said)})"
+        return f"no package index could be reached for {wanted}; is there a network?"
     return f"{wanted} cannot be installed for {python}: {last_line(said)}"
 
 

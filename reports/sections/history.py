@@ -1,4 +1,4 @@
-"""A section for each server of which several versions were checked: the chart, and what each version changed."""
+"""A section for each server of which three versions or more were checked: a chart, and what each version changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..visible import line
 from .names import Names
 
 CHARTED = 3
-"""Versions from which on there is a line to be seen; two are told by the table."""
+"""Versions from which on there is a line to be seen; two stand beside each other in a section of their own."""
 
 COUNTED = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.PASS)
 
@@ -46,25 +46,24 @@ class Row:
 
 @dataclass(frozen=True)
 class History:
-    """One server over its versions; `chart` is None where a table says it all."""
+    """One server over its versions."""
 
     timeline: Timeline
-    chart: Markup | None
+    chart: Markup
     rows: Sequence[Row]
     note: str
 
 
 def histories(results: Results, names: Names) -> list[History]:
-    """Return a section for each server of which two versions or more were checked."""
-    return [_history(place, each, names) for place, each in enumerate(timelines(results))]
+    """Return a section for each server of which so many versions were asked for, and two at least checked."""
+    long = [each for each in timelines(results) if len(each.points) >= CHARTED]
+    return [_history(place, each, names) for place, each in enumerate(long)]
 
 
 def _history(place: int, timeline: Timeline, names: Names) -> History:
-    chart = None
-    if len(timeline.points) >= CHARTED:
-        title = f"{line(timeline.server, 60)} over its versions: {releases.told(timeline.points)}"
-        drawn = inline(releases.over_versions(timeline), f"h{place}", title)
-        chart = Markup(drawn)  # noqa: S704 - drawn by us; what users wrote is escaped as text of the drawing
+    title = f"{line(timeline.server, 60)} over its versions: {releases.told(timeline.points)}"
+    drawn = inline(releases.over_versions(timeline), f"h{place}", title)
+    chart = Markup(drawn)  # noqa: S704 - drawn by us; what users wrote is escaped as text of the drawing
     rows = [_row(each, names, first=each is timeline.checked[0]) for each in timeline.points]
     fixed, broke = (sum(len(getattr(each, name)) for each in timeline.points) for name in ("fixed", "broke"))
     first, last = timeline.checked[0].version, timeline.checked[-1].version

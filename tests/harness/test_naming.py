@@ -4,7 +4,7 @@ import pytest
 
 from wsgi_gauntlet.harness.adapter import Settings
 from wsgi_gauntlet.harness.errors import BadConfiguration
-from wsgi_gauntlet.harness.naming import Part, parse
+from wsgi_gauntlet.harness.naming import Part, at_version, parse, unversioned
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,20 @@ def test_a_bare_word_is_a_feature_that_only_the_adapter_knows() -> None:
     assert parse("nginx[gzip,cache,workers=2]+gunicorn").front == Part(
         "nginx", settings=Settings(workers=2, features=frozenset({"gzip", "cache"}))
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "versioned"),
+    [
+        ("gunicorn", "gunicorn@20.1.0"),
+        ("gunicorn:gthread[workers=2]", "gunicorn:gthread@20.1.0[workers=2]"),
+        ("nginx@1.22.1+gunicorn", "nginx@1.22.1+gunicorn@20.1.0"),
+        ("nginx[tls]+gunicorn:sync", "nginx[tls]+gunicorn:sync@20.1.0"),
+    ],
+)
+def test_a_version_is_put_in_and_taken_out(text: str, versioned: str) -> None:
+    assert at_version(text, "20.1.0") == versioned
+    assert unversioned(versioned) == text
+    assert parse(versioned).server.version == "20.1.0"
+    with pytest.raises(BadConfiguration, match=r"names version 20\.1\.0"):
+        at_version(versioned, "1")
