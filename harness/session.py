@@ -149,19 +149,19 @@ def planned(call: Call, configuration: Configuration, listener: Listener | None 
     plans = [plan(name) for name in chosen]
     if call.tuned:
         plans = [each for one in plans for each in (one, *map(plan, _twins(one, chosen)))]
-    for plan in plans:
-        if names and not _versioned(plan):
-            planning.require(plan)
+    for each in plans:
+        if names and not _versioned(each):
+            planning.require(each)
     if app_path is not None:
         planning.require_app(call.app, python, app_path, factory=call.cases is None)
     # Not before all other words are known to be right: making an environment takes seconds.
-    plans = [environments.provided(plan, listener or Silence(), tolerant=call.tolerant) for plan in plans]
+    plans = [environments.provided(each, listener or Silence(), tolerant=call.tolerant) for each in plans]
     if names and not call.tolerant:
-        for plan in plans:
-            planning.require(plan)
+        for each in plans:
+            planning.require(each)
     if app_path is not None:
-        for each in {plan.runs_app.python for plan in plans} - {python}:
-            planning.require_app(call.app, each, app_path, factory=call.cases is None)
+        for other in {each.runs_app.python for each in plans} - {python}:
+            planning.require_app(call.app, other, app_path, factory=call.cases is None)
     return plans
 
 
