@@ -55,6 +55,11 @@ class Call:
         emit("called", self.token, {key: value for key, value in self.environ.items() if key not in os.environ})
 
 
+def call_of(environ: dict[str, Any]) -> Call:
+    """Return a request that a framework's view was reached by."""
+    return Call(environ, print)
+
+
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
     """Answer as the first segment of the path says, or as the first behaviour does."""
     call = Call(environ, start_response)

@@ -1,7 +1,7 @@
 """What the apps written with frameworks share: the reference app below a catch-all route, and what is the same in all.
 
 Each of in_flask.py, in_django.py, in_pyramid.py, in_falcon.py and in_bottle.py answers the same paths, through its
-framework's own request and response objects: /seen/..., /form, /upload, /cookies, /page, /download, /streamed,
+framework's own request and response objects: /seen/..., /form, /upload, /cookies, /article, /download, /streamed,
 /moved, /missing, /broken and /unchanged. Everything else goes through its catch-all route to the reference app.
 """
 
@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 from .call import Call
 from .observing import hold
-from .reference import application as reference_app
 
-PLAIN = ("cookies", "page", "download", "streamed", "moved", "missing", "broken", "unchanged")
+PLAIN = ("cookies", "article", "download", "streamed", "moved", "missing", "broken", "unchanged")
 """The views that are asked for by GET."""
 
 OWN_PATHS = ("seen", "form", "upload", *PLAIN)
@@ -26,7 +25,7 @@ PAGE = "a page of the framework's\n"
 TAG = "v1"
 """The entity tag of /unchanged, without its quotes."""
 
-SECRET = "signs the cookies of a test"
+COOKIE_KEY = "signs the cookies of a test"
 
 OWN_SOURCE = Path(__file__).absolute()
 """The file that /download sends: one that is there wherever the app runs."""
@@ -36,16 +35,21 @@ class Broken(Exception):
     """What the view of /broken raises and nobody catches."""
 
 
+def call_of(environ: Dict[str, Any]) -> Call:
+    """Return a request that a view was reached by, as the behaviours see one."""
+    return Call((environ, None), {})
+
+
 def told(environ: Dict[str, Any]) -> None:
     """Tell the harness with which environ a view was reached; the reference app tells of its own."""
-    call = Call((environ, None), {})
+    call = call_of(environ)
     if call.path.lstrip("/").partition("/")[0] in OWN_PATHS:
         call.report()
 
 
 def token_in(environ: Dict[str, Any]) -> str:
     """Return which attempt at which case a request belongs to."""
-    return Call((environ, None), {}).token
+    return call_of(environ).token
 
 
 def held_blocks(environ: Dict[str, Any]) -> Iterator[bytes]:
@@ -61,13 +65,13 @@ def digest(data: bytes) -> Dict[str, Any]:
     return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def reached(environ: Dict[str, Any]) -> Tuple[str, List[Tuple[str, str]], bytes]:
-    """Call the reference app from within a view; return the status line, the headers and the body of its answer."""
+def reached(app: Callable[..., Any], environ: Dict[str, Any]) -> Tuple[str, List[Tuple[str, str]], bytes]:
+    """Call `app`, the reference app, from within a view; return the status line, headers and body of its answer."""
     answered: List[Any] = []
 
     def start_response(status: str, headers: Any, _exc_info: Any = None) -> Any:
         answered[:] = [status, headers]
         return None
 
-    body = b"".join(reference_app(environ, start_response))
+    body = b"".join(app(environ, start_response))
     return answered[0], answered[1], body

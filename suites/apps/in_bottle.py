@@ -10,7 +10,8 @@ from urllib.parse import urljoin
 
 from bottle import Bottle, HTTPResponse, abort, redirect, request, response, static_file
 
-from .embedded import OWN_SOURCE, PAGE, SECRET, TAG, Broken, digest, held_blocks, reached, told
+from .embedded import COOKIE_KEY, OWN_SOURCE, PAGE, TAG, Broken, digest, held_blocks, reached, told
+from .reference import application as reference
 
 
 def make() -> Any:
@@ -39,12 +40,12 @@ def make() -> Any:
         return dict(read, filename=file.raw_filename, note=request.forms.getunicode("note"))
 
     def cookies() -> Any:
-        response.set_cookie("session", "ada", secret=SECRET)
+        response.set_cookie("session", "ada", secret=COOKIE_KEY)
         response.set_cookie("theme", "dark")
         response.content_type = "text/plain"
         return PAGE
 
-    def page() -> Any:
+    def article() -> Any:
         response.content_type = "text/plain"
         return PAGE
 
@@ -58,7 +59,7 @@ def make() -> Any:
         return held_blocks(request.environ)
 
     def moved() -> Any:
-        redirect(urljoin(request.url, "/page"), 303)
+        redirect(urljoin(request.url, "/article"), 303)
 
     def missing() -> Any:
         abort(404, "no such page")
@@ -70,16 +71,16 @@ def make() -> Any:
         tag = '"%s"' % TAG
         if request.get_header("If-None-Match") == tag:
             return HTTPResponse(status=304, ETag=tag)
-        return page()
+        return article()
 
     def elsewhere(path: str = "") -> Any:  # noqa: ARG001 - the reference app reads environ itself
-        status, headers, body = reached(request.environ)
+        status, headers, body = reached(reference, request.environ)
         return HTTPResponse(body, status, headers)
 
     bottle.route("/seen/<rest:path>", "ANY", seen)
     for view in (form, upload):
         bottle.route("/" + view.__name__, "POST", view)
-    for view in (cookies, page, download, streamed, moved, missing, broken, unchanged):
+    for view in (cookies, article, download, streamed, moved, missing, broken, unchanged):
         bottle.route("/" + view.__name__, "GET", view)
     for rule in ("/", "/<path:path>"):
         bottle.route(rule, "ANY", elsewhere)

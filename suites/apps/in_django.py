@@ -15,7 +15,8 @@ from django.http import FileResponse, Http404, HttpResponse, HttpResponseRedirec
 from django.urls import path, re_path
 from django.views.decorators.http import condition
 
-from .embedded import OWN_SOURCE, PAGE, SECRET, TAG, Broken, digest, held_blocks, reached, told
+from .embedded import COOKIE_KEY, OWN_SOURCE, PAGE, TAG, Broken, digest, held_blocks, reached, told
+from .reference import application as reference
 
 
 def make() -> Any:
@@ -47,7 +48,7 @@ def make() -> Any:
         answer.set_cookie("theme", "dark")
         return answer
 
-    def page(request: Any) -> Any:
+    def article(request: Any) -> Any:
         return HttpResponse(PAGE, content_type="text/plain")
 
     def download(request: Any) -> Any:
@@ -57,7 +58,7 @@ def make() -> Any:
         return StreamingHttpResponse(held_blocks(request.environ), content_type="text/plain")
 
     def moved(request: Any) -> Any:
-        answer = HttpResponseRedirect(request.build_absolute_uri("/page"))
+        answer = HttpResponseRedirect(request.build_absolute_uri("/article"))
         answer.status_code = 303
         return answer
 
@@ -71,21 +72,21 @@ def make() -> Any:
         return '"%s"' % TAG
 
     def elsewhere(request: Any) -> Any:
-        status, headers, body = reached(request.environ)
+        status, headers, body = reached(reference, request.environ)
         code, _, reason = status.partition(" ")
         return HttpResponse(body, status=int(code), reason=reason, headers=dict(headers))
 
     def tell(sender: Any, environ: Any, **more: Any) -> None:
         told(environ)
 
-    views = (form, upload, cookies, page, download, streamed, moved, missing, broken)
+    views = (form, upload, cookies, article, download, streamed, moved, missing, broken)
     settings.configure(
-        SECRET_KEY=SECRET,
+        SECRET_KEY=COOKIE_KEY,
         ALLOWED_HOSTS=["*"],
         ROOT_URLCONF=(
             path("seen/<path:rest>", seen),
             *(path(each.__name__, each) for each in views),
-            path("unchanged", condition(etag_func=etag)(page)),
+            path("unchanged", condition(etag_func=etag)(article)),
             re_path("", elsewhere),
         ),
         MIDDLEWARE=[

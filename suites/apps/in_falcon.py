@@ -10,7 +10,8 @@ from typing import Any, Dict
 
 import falcon
 
-from .embedded import OWN_SOURCE, PAGE, PLAIN, SECRET, TAG, Broken, digest, held_blocks, reached, told
+from .embedded import COOKIE_KEY, OWN_SOURCE, PAGE, PLAIN, TAG, Broken, digest, held_blocks, reached, told
+from .reference import application as reference
 
 
 class Views:
@@ -34,15 +35,15 @@ class Views:
 
     def on_get_cookies(self, req: Any, resp: Any) -> None:
         """Set two cookies."""
-        resp.set_cookie("session", SECRET.partition(" ")[0])
+        resp.set_cookie("session", COOKIE_KEY.partition(" ")[0])
         resp.set_cookie("theme", "dark")
         resp.content_type, resp.text = falcon.MEDIA_TEXT, PAGE
 
-    def on_get_page(self, req: Any, resp: Any) -> None:
+    def on_get_article(self, req: Any, resp: Any) -> None:
         """Answer a text."""
         resp.content_type, resp.text = falcon.MEDIA_TEXT, PAGE
 
-    on_head_page = on_get_page
+    on_head_article = on_get_article
 
     def on_get_download(self, req: Any, resp: Any) -> None:
         """Answer a file."""
@@ -55,7 +56,7 @@ class Views:
 
     def on_get_moved(self, req: Any, resp: Any) -> None:
         """Send the client on."""
-        raise falcon.HTTPSeeOther(req.prefix + "/page")
+        raise falcon.HTTPSeeOther(req.prefix + "/article")
 
     def on_get_missing(self, req: Any, resp: Any) -> None:
         """Be no page."""
@@ -71,7 +72,7 @@ class Views:
         if req.if_none_match and TAG in req.if_none_match:
             resp.status = falcon.HTTP_304
         else:
-            self.on_get_page(req, resp)
+            self.on_get_article(req, resp)
 
 
 class Telling:
@@ -97,7 +98,7 @@ def seen(req: Any, resp: Any, rest: str) -> None:
 
 def elsewhere(req: Any, resp: Any) -> None:
     """Answer as the reference app does."""
-    resp.status, headers, resp.data = reached(req.env)
+    resp.status, headers, resp.data = reached(reference, req.env)
     resp.set_headers([each for each in headers if each[0] != "Content-Length"])
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import Flask, Response, abort, jsonify, redirect, request, send_file, session, url_for
 
-from .embedded import OWN_SOURCE, PAGE, SECRET, TAG, Broken, digest, held_blocks, reached, told
+from .embedded import COOKIE_KEY, OWN_SOURCE, PAGE, TAG, Broken, digest, held_blocks, reached, told
+from .reference import application as reference
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 """What a catch-all route has to name one by one."""
@@ -15,7 +16,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 def make() -> Flask:
     """Return the app."""
     flask = Flask("gauntlet_apps", static_folder=None)
-    flask.secret_key = SECRET
+    flask.secret_key = COOKIE_KEY
     flask.before_request(lambda: told(request.environ))
 
     def seen(rest: str) -> Any:
@@ -42,7 +43,7 @@ def make() -> Flask:
         answer.set_cookie("theme", "dark")
         return answer
 
-    def page() -> Any:
+    def article() -> Any:
         return Response(PAGE, mimetype="text/plain")
 
     def download() -> Any:
@@ -52,7 +53,7 @@ def make() -> Flask:
         return Response(held_blocks(request.environ), mimetype="text/plain")
 
     def moved() -> Any:
-        return redirect(url_for("page", _external=True), 303)
+        return redirect(url_for("article", _external=True), 303)
 
     def missing() -> Any:
         abort(404)
@@ -66,13 +67,13 @@ def make() -> Flask:
         return answer.make_conditional(request)
 
     def elsewhere(path: str = "") -> Any:  # noqa: ARG001 - the reference app reads environ itself
-        status, headers, body = reached(request.environ)
+        status, headers, body = reached(reference, request.environ)
         return Response(body, status, headers)
 
     flask.add_url_rule("/seen/<path:rest>", "seen", seen, methods=METHODS)
     for view in (form, upload):
         flask.add_url_rule("/" + view.__name__, view.__name__, view, methods=["POST"])
-    for view in (cookies, page, download, streamed, moved, missing, broken, unchanged):
+    for view in (cookies, article, download, streamed, moved, missing, broken, unchanged):
         flask.add_url_rule("/" + view.__name__, view.__name__, view)
     for rule in ("/", "/<path:path>"):
         flask.add_url_rule(rule, "elsewhere", elsewhere, methods=METHODS)

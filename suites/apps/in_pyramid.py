@@ -15,7 +15,7 @@ from pyramid.response import FileResponse, Response
 from pyramid.session import SignedCookieSessionFactory
 from pyramid.wsgi import wsgiapp
 
-from .embedded import OWN_SOURCE, PAGE, SECRET, TAG, Broken, digest, held_blocks, told
+from .embedded import COOKIE_KEY, OWN_SOURCE, PAGE, TAG, Broken, digest, held_blocks, told
 from .reference import application as reference
 
 
@@ -46,7 +46,7 @@ def make() -> Any:
         answer.set_cookie("theme", "dark")
         return answer
 
-    def page(request: Any) -> Any:
+    def article(request: Any) -> Any:
         return Response(PAGE, content_type="text/plain")
 
     def download(request: Any) -> Any:
@@ -56,7 +56,7 @@ def make() -> Any:
         return Response(app_iter=held_blocks(request.environ), content_type="text/plain")
 
     def moved(request: Any) -> Any:
-        return HTTPSeeOther(location=request.route_url("page"))
+        return HTTPSeeOther(location=request.route_url("article"))
 
     def missing(request: Any) -> Any:
         raise HTTPNotFound("no such page")
@@ -67,13 +67,13 @@ def make() -> Any:
     def unchanged(request: Any) -> Any:
         return Response(PAGE, content_type="text/plain", etag=TAG, conditional_response=True)
 
-    with Configurator(session_factory=SignedCookieSessionFactory(SECRET)) as config:
+    with Configurator(session_factory=SignedCookieSessionFactory(COOKIE_KEY)) as config:
         config.add_route("seen", "/seen/*rest")
         config.add_view(seen, route_name="seen", renderer="json")
         for view in (form, upload):
             config.add_route(view.__name__, "/" + view.__name__)
             config.add_view(view, route_name=view.__name__, renderer="json")
-        for view in (cookies, page, download, streamed, moved, missing, broken, unchanged):
+        for view in (cookies, article, download, streamed, moved, missing, broken, unchanged):
             config.add_route(view.__name__, "/" + view.__name__)
             config.add_view(view, route_name=view.__name__)
         config.add_route("elsewhere", "/*path")

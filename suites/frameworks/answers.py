@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import trio
+
 from ...harness.catalog import MUST, SHOULD, case
-from ...harness.exchange import PATIENCE, Exchange
+from ...harness.exchange import Exchange
 from ...harness.expect import equal, that
 from ...harness.places import app_sources
 from ...harness.references import pep3333, rfc9110
+from ...harness.response import Response
 from ..pep3333.asking import HANG, direct, first, not_success, sent, served
 from .five import in_each
 
@@ -22,21 +25,41 @@ OUTPUT = pep3333(
 )
 
 
-LONGEST = 2.0
-"""Seconds that are waited for the end of a connection whose answer says that it closes."""
+SOON = 1.5
+"""Seconds in which a server answers that is up. Only a failing case waits them out, and it is tried again."""
+
+TIMES = 5
+"""How many times as long as its last answer an answer may take."""
+
+
+async def _patience(x: Exchange) -> float:
+    """Return the seconds to wait for an answer: a CGI program imports its framework for each."""
+    began = trio.current_time()
+    await x.fence()
+    return max(SOON, TIMES * (trio.current_time() - began))
+
+
+async def _got(x: Exchange, target: str) -> Response:
+    """Send a GET and return the answer, or what came of it in time."""
+    patience = await _patience(x)
+    wire = await sent(x, target)
+    answer = await wire.response(timeout=patience)
+    await wire.close()
+    return answer
 
 
 async def _bodiless(x: Exchange, request: bytes, status: int, *, head: bool = False) -> None:
     """Send `request` and then another on the connection; expect that status and not a byte between the two answers."""
+    patience = await _patience(x)
     wire = await x.connect()
     await wire.send(request)
-    answer = await wire.response(head=head)
+    answer = await wire.response(head=head, timeout=patience)
     that(answer.status == status and answer.complete, f"a complete {status} answer", answer.describe())
     if answer.says_close:  # a client must not send another request then (RFC 9112, section 9.6)
-        behind = await wire.receive_until(NEXT, timeout=LONGEST)
+        behind = await wire.receive_until(NEXT, timeout=SOON)
     else:
         await wire.send(x.request("/echo"))
-        behind = await wire.receive_until(NEXT)
+        behind = await wire.receive_until(NEXT, timeout=patience)
     that(not behind or behind.startswith(b"HTTP/1."), "nothing behind the head", behind[:200])
     that(not behind or NEXT in behind, "the next request answered, or the connection closed", behind[:200])
 
@@ -57,7 +80,7 @@ async def cookies(x: Exchange) -> None:
     Expects: A Set-Cookie for each of them.
     Why: Cookies cannot be joined into one line. Users would be logged out by changing their colours.
     """
-    answer = await x.get("/cookies")
+    answer = await _got(x, "/cookies")
     served(answer, PAGE)
     set_ = answer.all("Set-Cookie")
     for name in (b"session", b"theme=dark"):
@@ -81,7 +104,7 @@ async def head(x: Exchange) -> None:
     Expects: A 200 with nothing behind its head; the next request served as itself, or the connection closed.
     Why: Link checkers and monitors ask so. A body that nobody expects is taken for the next answer.
     """
-    await _bodiless(x, x.request("/page", method="HEAD"), 200, head=True)
+    await _bodiless(x, x.request("/article", method="HEAD"), 200, head=True)
 
 
 @in_each
@@ -109,7 +132,7 @@ async def missing(x: Exchange) -> None:
     Expects: A complete 404 with the framework's text.
     Why: Search engines and users are to see that a page is gone, in the words of the site.
     """
-    answer = await x.get("/missing")
+    answer = await _got(x, "/missing")
     served(answer, status=404)
     that(b"no such page" in answer.body or b"ot found" in answer.body.lower(), "the page of the 404", answer.body)
 
@@ -126,14 +149,14 @@ async def missing(x: Exchange) -> None:
 async def moved(x: Exchange) -> None:
     """A redirect to an absolute URL of the app's own leads back to where the client came from.
 
-    Sends: A GET; the view redirects to its own /page, by the URL that the framework makes of the request.
+    Sends: A GET; the view redirects to its own /article, by the URL that the framework makes of the request.
     Expects: A 303 whose Location has the scheme, host and port that the client used.
     Why: After each form users land on a port or host that does not answer, or leave https.
     """
-    answer = await x.get("/moved")
+    answer = await _got(x, "/moved")
     that(answer.status == 303 and answer.complete, "a complete 303 answer", answer.describe())
     scheme = "https" if x.server.address.tls else "http"
-    wanted = f"{scheme}://{x.server.address.authority}{x.target('/page')}".encode()
+    wanted = f"{scheme}://{x.server.address.authority}{x.target('/article')}".encode()
     equal(answer.all("Location"), [wanted], "Location")
 
 
@@ -153,7 +176,7 @@ async def broken(x: Exchange) -> None:
     Expects: A complete 500, and an answer to the next client.
     Why: One error in one view must not take the site away from everybody, nor leave its user without a word.
     """
-    answer = await x.get("/broken")
+    answer = await _got(x, "/broken")
     not_success(answer, "the view raised")
     that(answer.status == 500 and answer.complete, "a complete 500 answer", answer.describe())
     that(await x.alive(), "the server to answer afterwards", "no good answer")
@@ -179,9 +202,9 @@ async def streamed(x: Exchange) -> None:
     Why: Progress, server-sent events and answers that a model writes word by word live on this.
     """
     direct(x)
+    patience = await _patience(x)
     wire = await sent(x, "/streamed")
-    # A CGI program imports the framework for each request.
-    await first(x, lambda event: event.kind == "holding", "the view to get to its barrier", timeout=PATIENCE)
+    await first(x, lambda event: event.kind == "holding", "the view to get to its barrier", timeout=patience)
     early = await wire.receive_until(b"block 1\n", timeout=HANG)
     that(b"block 1\n" in early, "the first block on the wire while the view waits", early)
     x.release("second")
@@ -207,4 +230,4 @@ async def download(x: Exchange) -> None:
     Expects: All of the file and nothing else.
     Why: Downloads would be cut off, or never end.
     """
-    served(await x.get("/download"), app_sources()["embedded"].encode())
+    served(await _got(x, "/download"), app_sources()["embedded"].encode())

@@ -24,13 +24,15 @@ def test_it_compiles_as_python_3_8(path: Path) -> None:
     ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
 
 
-@pytest.mark.parametrize("path", sorted(set(APPS.glob("*.py")) - {APPS / "flask_app.py"}), ids=lambda path: path.name)
-def test_it_imports_the_standard_library_and_its_siblings_alone(path: Path) -> None:
+@pytest.mark.parametrize("path", sorted(APPS.glob("*.py")), ids=lambda path: path.name)
+def test_it_imports_the_standard_library_and_its_siblings_alone_or_the_framework_it_is_named_after(path: Path) -> None:
+    framework = {"flask"} if path.name == "flask_app.py" else {path.stem[3:]} if path.stem.startswith("in_") else set()
+    allowed = sys.stdlib_module_names | framework
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            assert {name.name.split(".")[0] for name in node.names} <= sys.stdlib_module_names
+            assert {name.name.split(".")[0] for name in node.names} <= allowed
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 1 or (node.module or "").split(".")[0] in sys.stdlib_module_names
+            assert node.level == 1 or (node.module or "").split(".")[0] in allowed
 
 
 # ---------------------------------------------------------------------- choosing a behaviour
