@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from wsgi_gauntlet.harness import discover, environments, planning
-from wsgi_gauntlet.harness.adapter import Adapter, Command, Launch
+from wsgi_gauntlet.harness.adapter import Adapter, Command, Launch, refuse
 from wsgi_gauntlet.harness.cli import cli
 from wsgi_gauntlet.harness.environments import Wanted, cleared, listed, made, provided, same, wanted_by
 from wsgi_gauntlet.harness.errors import NoEnvironment
@@ -36,6 +36,7 @@ class Tiny(Adapter):
 
     def command(self, launch: Launch) -> Command:
         """Return its command line."""
+        refuse("tiny", tls=launch.identity is not None, unix=bool(launch.address.path))
         return Command((launch.python, "-m", "tinyserver", launch.address.host, str(launch.address.port), launch.app))
 
 

@@ -1,0 +1,112 @@
+"""Versions beside each other and over releases, on real servers: one from a folder of wheels, and gunicorn's own."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from wsgi_gauntlet.harness import discover, environments, session
+from wsgi_gauntlet.harness.cli import cli
+from wsgi_gauntlet.harness.configuration import Configuration
+from wsgi_gauntlet.harness.progress import Silence
+from wsgi_gauntlet.harness.selection import Selection
+
+from ..harness.test_environments import Tiny
+from ..needed import absent
+from ..wheels import index
+
+pytestmark = pytest.mark.live
+
+SCHEME = "pep3333/environ/url-scheme"
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index(tmp_path / "index", monkeypatch)
+    known = {**discover.adapters(), "tiny": Tiny()}
+    monkeypatch.setattr(discover, "adapters", lambda: known)
+    monkeypatch.setattr(environments, "_in_use", {})
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_history_tells_what_was_fixed_and_what_does_not_run(tmp_path: Path) -> None:
+    """One release breaks a requirement, one does not start, one cannot be installed: each is a row."""
+    arguments = ["history", "tiny", "--select", SCHEME, "--out", str(tmp_path / "run"), "--json"]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 0, result.stderr
+    assert "tiny: 1.0, 2.0, 3.0, 4.0" in result.stderr
+    assert "2.0 fixed" in result.stderr
+    assert f"✗ → ✓ {SCHEME}" in result.stderr
+    assert "3.0 was not checked: did not start" in result.stderr
+    assert "4.0 was not checked: tinyserver==4.0 cannot be installed" in result.stderr
+    found = json.loads(result.stdout)["servers"]
+    assert [found[f"tiny@{each}"]["available"] for each in ("1.0", "2.0", "3.0", "4.0")] == [True, True, False, False]
+    assert '<section id="history"' in (tmp_path / "run" / "report.html").read_text()
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["tiny", "--since", "6"], "tinyserver has no final release from 6 on; the newest is 5.0rc1"),
+        (["tiny", "--since", "x"], "--since x: no version"),
+        (["tiny@1.0"], "names version 1.0"),
+        (["own.py"], "not of an adapter file"),
+        (["wsgiref"], "wsgiref has no history here"),
+    ],
+)
+def test_a_history_that_cannot_be_is_one_line(arguments: list[str], says: str) -> None:
+    result = CliRunner().invoke(cli, ["history", *arguments])
+    assert says in str(result.exception)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_versions_beside_each_other(tmp_path: Path) -> None:
+    call = session.Call(servers=("tiny@1.0", "tiny@2.0"), cases=Selection((SCHEME,)), out=tmp_path / "run")
+    results, _, code = session.run(call, Configuration(), Silence())
+    verdicts = {each.server: each.verdict.value for each in results.checks if each.case == SCHEME}
+    assert code == 1
+    assert verdicts == {"tiny@1.0": "fail", "tiny@2.0": "pass"}
+    assert {name: info.version for name, info in results.servers.items()} == {"tiny@1.0": "1.0", "tiny@2.0": "2.0"}
+
+
+def reachable(version: str) -> None:
+    """Have gunicorn of that version in the user's own cache, or say what is missing."""
+    wanted = environments.Wanted(sys.executable, "gunicorn", version)
+    try:
+        environments.made(wanted, f"gunicorn@{version}", Silence())
+    except environments.NoEnvironment as problem:
+        absent(f"no package index: {problem}")
+
+
+def test_gunicorn_20_1_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 2021; it takes a chunk's size with a plus in front, which later ones refuse (CVE-2024-1135's family)."""
+    monkeypatch.setenv("WSGI_GAUNTLET_CACHE", str(tmp_path / "the cache"))
+    monkeypatch.setattr(environments, "_in_use", {})
+    reachable("20.1.0")
+    call = session.Call(
+        servers=("gunicorn@20.1.0", "gunicorn"),
+        cases=Selection(("http/chunked/size-syntax/plus",)),
+        out=tmp_path / "run",
+    )
+    results, _, _ = session.run(call, Configuration(), Silence())
+    assert results.servers["gunicorn@20.1.0"].version == "20.1.0"
+    assert {each.server: each.verdict.value for each in results.checks} == {
+        "gunicorn@20.1.0": "fail",
+        "gunicorn": "pass",
+    }
+
+
+def test_three_releases_of_gunicorn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WSGI_GAUNTLET_CACHE", str(tmp_path / "the cache"))
+    monkeypatch.setattr(environments, "_in_use", {})
+    reachable("20.1.0")
+    arguments = ["history", "gunicorn", "--last", "3", "--select", "http/chunked/size-syntax", "--json"]
+    result = CliRunner().invoke(cli, [*arguments, "--out", str(tmp_path / "run")])
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert len({each["server"] for each in found["checks"]}) == 3
