@@ -12,12 +12,14 @@ PREFIXES = (
     "GRANIAN_",
     "GUNICORN_",
     "HYPERCORN_",
+    "MOD_WSGI_",
     "NGINX",
     "PYTEST_",
     "PYTHON",
     "UVICORN_",
     "UWSGI_",
     "WERKZEUG_",
+    "WSGI_RUN_",  # mod_wsgi-express changes to that user
 )
 """Settings of servers, and of Python itself: a test run's own PYTHONWARNINGS must not reach a server."""
 

@@ -87,7 +87,7 @@ class ModWsgi(Adapter):
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return mod_wsgi's settings and Apache's, their defaults filled in."""
-        told = apache_configuration.conditions(launch)
+        told = {**apache_configuration.conditions(launch), "apache": apache_configuration.found().version}
         if launch.variant == "embedded":
             return told
         return {**told, "workers": launch.settings.workers or PROCESSES, "threads": launch.settings.threads or THREADS}
