@@ -128,9 +128,11 @@ WAVES = 12
 async def _overlap(x: Exchange, name: str, *, same_process: bool) -> None:
     def together() -> list[AppEvent]:
         pids = [event.pid for event in x.events("holding")]
+        # A server may call the app with no request at all, to see what it is: that was beside none of ours.
+        calls = [call for call in x.events("called") if call.token]
         if same_process:
-            return [call for call in x.events("called") if pids.count(call.pid) > 1]
-        return x.events("called") if len(set(pids)) > 1 else []
+            return [call for call in calls if pids.count(call.pid) > 1]
+        return calls if len(set(pids)) > 1 else []
 
     # In waves, because it is the system that says which process gets a connection, and one may still be starting.
     for _ in range(WAVES):
