@@ -66,6 +66,12 @@ def test_newer_versions_keep_connections_to_a_group(
     assert ADAPTER.conditions(with_features())["kept to the server behind"] == 0
 
 
+def test_many_connections_raise_the_default(with_features: Launching) -> None:
+    assert within(with_features("many-connections"), "events") == ["worker_connections 20000;"]
+    assert ADAPTER.conditions(with_features("many-connections"))["worker-connections"] == 20_000
+    assert within(with_features(), "events") == []
+
+
 def test_gzip_takes_the_kinds_of_text_there_are(with_features: Launching) -> None:
     found = lines(with_features("gzip"))
     assert "gzip on;" in found
