@@ -10,8 +10,10 @@ import datetime as dt
 import json
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+
+from packaging.version import InvalidVersion, Version
 
 from .baseline_file import EXPECTABLE, SERVER, blocks, parse
 from .entries import Baseline, Entry, Served, served
@@ -90,15 +92,15 @@ def _round(text: str, where: str, results: Results, today: dt.date, known: Colle
 def _planned(before: Baseline, results: Results, today: dt.date) -> _Plan:
     found = _found(results)
     spoken: dict[int, dict[Served, Verdict]] = defaultdict(dict)
-    added: dict[tuple[str, str, str], Entry] = {}
+    added: dict[tuple[str, str, str, str], Entry] = {}
     for (server, case), verdict in found.items():
         entry = before.entry(*server, case, today) or before.expired(*server, case, today)
         if entry is not None:
             spoken[before.entries.index(entry)][server] = verdict
         elif verdict is Verdict.FAIL:
-            versions = _versions(server, before)
+            versions = _versions(server, before) or _own_version(server, case, found)
             new = Entry(server.name, server.variant, versions, case, verdict, _unexplained(server, today))
-            added[server.name, server.variant, case] = new
+            added[_whose(new)] = new
     removed: set[int] = set()
     verdicts: dict[int, Verdict] = {}
     expired, taken = 0, set(map(_whose, before.entries))
@@ -123,7 +125,7 @@ def _planned(before: Baseline, results: Results, today: dt.date) -> _Plan:
             ]
             if taken.isdisjoint(map(_whose, own)):  # else one of them has an entry of its own, which has expired
                 removed.add(place)
-                added.update({(each.server, each.variant, each.case): each for each in own})
+                added.update({_whose(each): each for each in own})
     return _Plan(frozenset(removed), verdicts, tuple(added.values()), expired)
 
 
@@ -142,6 +144,19 @@ def _found(results: Results) -> dict[tuple[Served, str], Verdict]:
 def _versions(server: Served, before: Baseline) -> str:
     """Return the range of the table that a new entry goes into, '' for a table of its own."""
     return next((e.versions for e in before.entries if e.variant == server.variant and e.fits(*server)), "")
+
+
+def _own_version(server: Served, case: str, found: Mapping[tuple[Served, str], Verdict]) -> str:
+    """Return the range of `server`'s version alone where another version in the run came out otherwise, else ''."""
+    came = {
+        verdict
+        for (each, other), verdict in found.items()
+        if other == case and (each.name, each.variant) == (server.name, server.variant)
+    }
+    try:
+        return f"=={Version(server.version)}" if len(came) > 1 else ""
+    except InvalidVersion:
+        return ""
 
 
 def _unexplained(server: Served, today: dt.date) -> str:

@@ -109,12 +109,21 @@ def _serving(plan: Plan, here: Address) -> tuple[dict[str, str], list[str], str]
     """Return the files of the server or servers, the commands, and the module that stands around the app."""
     if plan.upstream is None:
         files, line, around = _command(plan, here)
-        return files, _with_identity([line], here), around
+        return files, _with_identity([*_versions(plan), line], here), around
     protocol, unix = plan.adapter.protocol_for(plan.variant, plan.upstream.adapter)
     behind = Address(path="server.sock") if unix else Address(port=BEHIND_PORT)
     files, first, around = _command(plan.upstream, behind, protocol)
     fronted, last, _ = _command(plan, here, upstream=behind, upstream_protocol=protocol)
-    return {**files, **fronted}, _with_identity([f"{first} &", last], here), around
+    lines = [*_versions(plan.upstream), *_versions(plan), f"{first} &", last]
+    return {**files, **fronted}, _with_identity(lines, here), around
+
+
+def _versions(plan: Plan) -> list[str]:
+    """Return how the version is had that the user named, where they named one: another may be there."""
+    if not plan.version or not plan.adapter.distribution:
+        return []
+    wanted = f"{plan.adapter.distribution}=={plan.version}"
+    return [comment(f"python3 -m pip install {wanted} 'setuptools<81'", "In an environment of its own: ")]
 
 
 def _with_identity(lines: list[str], here: Address) -> list[str]:

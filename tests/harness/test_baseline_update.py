@@ -15,6 +15,7 @@ INFOS = {
     "gunicorn": ServerInfo("gunicorn", "", True, "27.0.1", "sync"),
     "gunicorn[workers=2]": ServerInfo("gunicorn[workers=2]", "", True, "27.0.1", "sync"),
     "gunicorn:gthread": ServerInfo("gunicorn:gthread", "", True, "27.0.1", "gthread"),
+    "gunicorn@20.1.0": ServerInfo("gunicorn@20.1.0", "", True, "20.1.0", "sync"),
     "waitress": ServerInfo("waitress", "", True, "3.0.2", ""),
 }
 FOUND = 'reason = "not yet explained; found with 27.0.1 on 2026-11-22"\n'
@@ -159,3 +160,11 @@ def test_an_expired_entry_for_all_variants_stays_expired_for_those_that_need_it(
     after = update(WIDE + "expires = 2020-01-01\n", run(**{"gunicorn": "1=pass", "gunicorn:gthread": "1=fail"}))
     assert 'variant = "gthread"' in after
     assert "expires = 2020-01-01" in after
+
+
+def test_versions_that_differ_get_entries_of_their_own() -> None:
+    """What both break is one entry; what only the older breaks excuses it alone."""
+    text = update("", run(**{"gunicorn@20.1.0": "1=fail 2=fail", "gunicorn": "1=fail 2=pass"}))
+    first, second = parse(text, "known.toml", CASES).entries
+    assert (first.case, first.versions) == ("a/b/1", "")
+    assert (second.case, second.versions) == ("a/b/2", "==20.1.0")

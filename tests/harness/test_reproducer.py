@@ -65,6 +65,12 @@ def test_nothing_of_this_machine_is_in_it(server: str) -> None:
     assert "app:application" in everything
 
 
+def test_a_version_says_how_it_is_had() -> None:
+    wanted = "# In an environment of its own: python3 -m pip install gunicorn==9.9 'setuptools<81'\n"
+    told = reproducer(CELL, replace(planning.plan("gunicorn"), version="9.9"), THERE, Pattern.WHOLE, app_sources())
+    assert told.server.startswith(wanted)
+
+
 def test_a_flask_app_is_one() -> None:
     assert "from flask import Flask" in made("flask").files["app.py"]
 

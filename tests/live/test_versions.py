@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from wsgi_gauntlet.harness import discover, environments, session
 from wsgi_gauntlet.harness.cli import cli
 from wsgi_gauntlet.harness.configuration import Configuration
+from wsgi_gauntlet.harness.errors import NoEnvironment
 from wsgi_gauntlet.harness.progress import Silence
 from wsgi_gauntlet.harness.selection import Selection
 
@@ -79,7 +80,7 @@ def reachable(version: str) -> None:
     wanted = environments.Wanted(sys.executable, "gunicorn", version)
     try:
         environments.made(wanted, f"gunicorn@{version}", Silence())
-    except environments.NoEnvironment as problem:
+    except NoEnvironment as problem:
         absent(f"no package index: {problem}")
 
 
