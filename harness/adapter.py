@@ -133,7 +133,8 @@ class Adapter(ABC):
     today can have it, '' for all that can be had. `features` maps words that may stand in its brackets, as in
     nginx[gzip], to a line on each.
     `front` is true of a proxy, which needs an upstream. `lineup` names the servers that a run without names includes of
-    this file, in the words of the command line; where it is empty, that is the adapter's own name. `unix_only` is true
+    this file, in the words of the command line; where it is empty, that is the adapter's own name, and where it is
+    None there are none: it is put through a run only where it is named. `unix_only` is true
     of a server that can be reached over a Unix socket alone. `socketless` names the variants that call the server's
     request handler without a socket (see socketless.py): they serve the door at `launch.address.door`. `tls_only` is
     true of a server that speaks nothing but https. `ordinary_user` is true of a server that does not serve as root:
@@ -152,7 +153,7 @@ class Adapter(ABC):
     features: ClassVar[Mapping[str, str]] = {}
     gone: ClassVar[str] = ""
     front: ClassVar[bool] = False
-    lineup: ClassVar[tuple[str, ...]] = ()
+    lineup: ClassVar[tuple[str, ...] | None] = ()
     deployment: ClassVar[str] = ""
     unix_only: bool = False
     tls_only: bool = False

@@ -182,7 +182,8 @@ def family_of_scenarios(name: str) -> tuple[Scenario, ...]:
 def lineup() -> list[str]:
     """Return the names that a run without servers puts through the gauntlet, fronts last."""
     ordered = sorted(adapters().values(), key=lambda each: each.front)
-    return [name for adapter in ordered for name in (adapter.lineup or ((adapter.name,) if not adapter.front else ()))]
+    chosen = [each for each in ordered if each.lineup is not None]
+    return [name for each in chosen for name in (each.lineup or ((each.name,) if not each.front else ()))]
 
 
 def listing(python: str) -> list[Listed]:

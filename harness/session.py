@@ -28,7 +28,7 @@ from . import discover, environments, holding, journal, planning, rounds
 from .baseline import breaks
 from .catalog import Scenario
 from .configuration import Configuration, broken
-from .errors import BadConfiguration, GauntletError, NoSuchPage
+from .errors import BadConfiguration, GauntletError, NoSuchPage, NotInstalled
 from .journal import End, Journal, ServerLine, Start
 from .load.targets import elsewhere, proof, target
 from .model import SCHEMA, Grade, Results, Verdict
@@ -147,6 +147,8 @@ def planned(call: Call, configuration: Configuration, listener: Listener | None 
         return planning.plan(name, python=python, app=call.app, app_path=app_path, custom=custom)
 
     plans = [plan(name) for name in chosen]
+    if not names:
+        plans = _installed(plans, listener or Silence())
     if call.tuned:
         plans = [each for one in plans for each in (one, *map(plan, _twins(one, chosen)))]
     for each in plans:
@@ -163,6 +165,16 @@ def planned(call: Call, configuration: Configuration, listener: Listener | None 
         for other in {each.runs_app.python for each in plans} - {python}:
             planning.require_app(call.app, other, app_path, factory=call.cases is None)
     return plans
+
+
+def _installed(plans: list[Plan], listener: Listener) -> list[Plan]:
+    here = [plan for plan in plans if planning.missing(plan).here]
+    if not here:
+        raise NotInstalled("no server is installed; `wsgi-gauntlet servers` says how to get each")
+    absent = [plan.name for plan in plans if plan not in here]
+    if absent:
+        listener.remark(f"not installed: {', '.join(absent)}; `wsgi-gauntlet servers` says how to get each")
+    return here
 
 
 def _twins(plan: Plan, chosen: list[str]) -> list[str]:

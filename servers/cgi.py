@@ -56,6 +56,8 @@ class Cgi(Adapter):
         "apache": "started by Apache's mod_cgid",
     }
     ordinary_user = True
+    # A process for every request: a run takes a quarter of an hour and says of each load what everybody knows.
+    lineup = None
     deployment = "in the environment of its processes, which CGIHandler copies into environ"
 
     def find(self, python: str) -> Found:

@@ -121,7 +121,6 @@ def test_check_leaves_a_whole_run_folder(place: Place) -> None:
         (["check", "gunicron"], "did you mean gunicorn"),
         (["check", "gunicorn:gthred"], "did you mean gthread"),
         (["check", "gunicorn[worker=2]"], "did you mean workers"),
-        (["check", "gunicorn@1.2.3"], "pip install gunicorn==1.2.3"),
         (["check", "nginx"], "needs a server behind it"),
         (["check", "gunicorn+gunicorn"], "is no front"),
         (["check", "gunicorn", "gunicorn"], "named twice"),
