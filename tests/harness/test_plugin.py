@@ -69,7 +69,7 @@ def test_it_is_found_by_its_entry_point(project: Project) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--wsgi-server", "gunicornn"], "did you mean gunicorn?"),
+        (["--wsgi-server", "gunicornn"], "did you mean gunicorn or uvicorn?"),
         (["--wsgi-server", "wsgiref", "--wsgi-select", "nowhere"], "no case's id begins with 'nowhere'"),
         (
             ["--wsgi-server", "wsgiref", "--wsgi-level", "musty"],

@@ -23,6 +23,11 @@ def names() -> list[str]:
     return [*found, "nginx+uwsgi"]
 
 
+def defaults() -> list[str]:
+    """Return every adapter once, in the variant that it has where none is named; a front with a server behind it."""
+    return list({adapter_of(name): name for name in reversed(names())}.values())
+
+
 def adapter_of(name: str) -> str:
     """Return the name of the adapter that `name` begins with."""
     return name.partition("+")[0].partition(":")[0]

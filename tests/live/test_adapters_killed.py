@@ -14,7 +14,7 @@ import pytest
 from wsgi_gauntlet.harness import processes
 
 from ..needed import served
-from .adapter_names import names
+from .adapter_names import defaults
 
 pytestmark = pytest.mark.live
 
@@ -55,7 +55,7 @@ trio.run(main)
 """
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", defaults())
 def test_nothing_outlives_a_harness_that_is_killed(name: str, folder: Path) -> None:
     scratch = folder / "scr atch"
     scratch.mkdir()

@@ -43,11 +43,11 @@ def leasing(monkeypatch: pytest.MonkeyPatch, *ports: int) -> None:
     given = list(ports)
 
     @contextmanager
-    def lease() -> Iterator[int]:
+    def lease(host: str) -> Iterator[int]:
         if given:
             yield given.pop(0)
         else:
-            with leased_port() as port:
+            with leased_port(host) as port:
                 yield port
 
     monkeypatch.setattr(launch, "leased_port", lease)

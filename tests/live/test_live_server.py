@@ -123,7 +123,7 @@ import pytest
     ("waitress", "shop.wsgi:number"),
     ("waitress", "shop.wsgi"),
     ("waitress", lambda environ, start_response: []),
-    ("waitress@0.1", "shop.wsgi:application"),
+    ("waitress@99", "shop.wsgi:application"),
 ])
 def test_wrong(wsgi_server, name, app):
     wsgi_server(name, app=app)
@@ -144,13 +144,13 @@ def test_what_cannot_be_is_one_line_below_the_users_own(project: Project) -> Non
     for line, says in zip(
         told,
         [
-            "UnknownName: no server is named 'gunicornn' (did you mean gunicorn?)",
+            "UnknownName: no server is named 'gunicornn' (did you mean gunicorn or uvicorn?)",
             "Unsupported: gunicorn's sync worker has one thread",
             "BadConfiguration: app=shop.wsgy:application does not import with",
             "BadConfiguration: app=shop.wsgi:number does not import with",
             "BadConfiguration: app=shop.wsgi: the form is module:callable",
             "BadConfiguration: app=<function <lambda> at",
-            "NotInstalled: waitress@0.1: version 0.1 was asked for",
+            "NoEnvironment: waitress@99: waitress has no version 99",
             "ServerDidNotStart: waitress did not start: exit code 1: ",
         ],
         strict=True,
