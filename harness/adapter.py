@@ -193,8 +193,11 @@ class Adapter(ABC):
         """
 
     def protocol_for(self, variant: str, upstream: Adapter) -> tuple[Protocol, bool]:  # noqa: ARG002 - see below
-        """For a front: what it speaks to `upstream`, and whether over a Unix socket. Overridden by fronts alone."""
-        return Protocol.HTTP, False
+        """For a front: what it speaks to `upstream`, and whether over a Unix socket.
+
+        HTTP, over TCP unless the variant is `unix`; overridden by fronts that speak something else as well.
+        """
+        return Protocol.HTTP, variant == "unix"
 
     def upstreams(self, settings: Settings) -> int:  # noqa: ARG002 - likewise
         """For a front: how many instances of the server behind it are started. Overridden by fronts alone."""

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, refuse
+from ..harness.adapter import Adapter, Command, Found, Launch, refuse
 from ..harness.errors import Unsupported
 from .system_programs import installed
 
@@ -31,10 +31,6 @@ class Caddy(Adapter):
     def find(self, python: str) -> Found:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
         """Look for `caddy`."""
         return installed("caddy", "caddy", "version", r"^v?(\d+\.\d\S*)")
-
-    def protocol_for(self, variant: str, upstream: Adapter) -> tuple[Protocol, bool]:  # noqa: ARG002 - HTTP to all
-        """Speak HTTP, over TCP unless the variant says otherwise."""
-        return Protocol.HTTP, variant == "unix"
 
     def command(self, launch: Launch) -> Command:
         """Return Caddy's command line and its configuration, in JSON, which needs no other rules for odd characters."""

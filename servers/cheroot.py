@@ -58,16 +58,8 @@ class Cheroot(Adapter):
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return cheroot's settings, its defaults filled in."""
-        asked = launch.settings
-        timeout = scripted.one_timeout(self.name, asked)
-        return {
-            "workers": 1,
-            "threads": asked.threads or THREADS,
-            "keep-alive": TIMEOUT if timeout is None else timeout,
-            "timeout": TIMEOUT if timeout is None else timeout,
-            "backlog": BACKLOG if asked.backlog is None else asked.backlog,
-            "waiting connections kept": KEPT,
-        }
+        told = scripted.with_one_timeout(launch, self.name, threads=THREADS, timeout=TIMEOUT, backlog=BACKLOG)
+        return {**told, "waiting connections kept": KEPT}
 
 
 ADAPTER = Cheroot()

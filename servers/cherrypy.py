@@ -57,16 +57,8 @@ class CherryPy(Adapter):
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return CherryPy's settings, its defaults filled in: those of cheroot (cherrypy/_cpserver.py)."""
-        asked = launch.settings
-        timeout = scripted.one_timeout(self.name, asked)
-        return {
-            "workers": 1,
-            "threads": asked.threads or THREADS,
-            "keep-alive": TIMEOUT if timeout is None else timeout,
-            "timeout": TIMEOUT if timeout is None else timeout,
-            "backlog": BACKLOG if asked.backlog is None else asked.backlog,
-            "waiting connections kept": KEPT,
-        }
+        told = scripted.with_one_timeout(launch, self.name, threads=THREADS, timeout=TIMEOUT, backlog=BACKLOG)
+        return {**told, "waiting connections kept": KEPT}
 
 
 ADAPTER = CherryPy()

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Found, Launch, Protocol
+from ..harness.adapter import Adapter, Command, Found, Launch
 from ..harness.errors import Unsupported
 from .system_programs import installed
 
@@ -57,10 +57,6 @@ class Haproxy(Adapter):
     def find(self, python: str) -> Found:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
         """Look for `haproxy`."""
         return installed("haproxy", "haproxy", "-v", r"HAProxy version (\d[^\s-]*)")
-
-    def protocol_for(self, variant: str, upstream: Adapter) -> tuple[Protocol, bool]:  # noqa: ARG002 - HTTP to all
-        """Speak HTTP, over TCP unless the variant says otherwise."""
-        return Protocol.HTTP, variant == "unix"
 
     def command(self, launch: Launch) -> Command:
         """Return HAProxy's command line and its configuration; over TLS a script joins certificate and key first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Found, Launch, Protocol
+from ..harness.adapter import Adapter, Command, Found, Launch
 from ..harness.address import Address
 from ..harness.errors import Unsupported
 from . import lighttpd_configuration
@@ -26,10 +26,6 @@ class Lighttpd(Adapter):
     def find(self, python: str) -> Found:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
         """Look for `lighttpd`."""
         return lighttpd_configuration.found()
-
-    def protocol_for(self, variant: str, upstream: Adapter) -> tuple[Protocol, bool]:  # noqa: ARG002 - HTTP to all
-        """Speak HTTP, over TCP unless the variant says otherwise."""
-        return Protocol.HTTP, variant == "unix"
 
     def command(self, launch: Launch) -> Command:
         """Return a configuration with one `proxy.server`."""

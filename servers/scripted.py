@@ -67,6 +67,19 @@ def one_timeout(name: str, asked: Settings) -> float | None:
     return next(iter(told), None)
 
 
+def with_one_timeout(launch: Launch, name: str, *, threads: int, timeout: float, backlog: int) -> dict[str, object]:
+    """Return the conditions of such a server, one process of threads, given its defaults."""
+    asked = launch.settings
+    told = one_timeout(name, asked)
+    return {
+        "workers": 1,
+        "threads": asked.threads or threads,
+        "keep-alive": timeout if told is None else told,
+        "timeout": timeout if told is None else told,
+        "backlog": backlog if asked.backlog is None else asked.backlog,
+    }
+
+
 def whole_seconds(asked: float | None) -> int | None:
     """Return whole seconds, rounded up, for a server that takes nothing else and that means something else by 0."""
     return None if asked is None else math.ceil(asked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,6 +17,20 @@ from .judging.folklore import Besieged
 
 if TYPE_CHECKING:
     from ..launch import Running
+
+
+SMOKE: Mapping[str, float] = {"duration": 1.0, "rate": 20, "baseline": 0.8, "per_second": 1000, "interval": 1}
+"""What such scenarios have in common in smoke runs; each adds its own."""
+
+FULL: Mapping[str, float] = {
+    "clients": 400,
+    "duration": 20,
+    "rate": 20,
+    "baseline": 10,
+    "per_second": 100,
+    "interval": 5,
+}
+"""The same for full runs."""
 
 
 async def besieged(

@@ -10,6 +10,7 @@ from .. import tally, words
 from ..beside import Difference, Lacking, Twins, compared, lacking, pairs
 from .names import Names
 from .overview import key_figure
+from .pairs import Row, Side
 
 FEW = 6
 """Cases up to which a group is shown unfolded."""
@@ -19,24 +20,6 @@ NOTES = {
     Difference.VERSION: "Fixed is what {plain} breaks and {other} does not, broke the other way round.",
     Difference.TUNED: "{other} has what its documentation advises, {plain} its defaults.",
 }
-
-
-@dataclass(frozen=True)
-class Side:
-    """What one of the two came to, and the link to its cell."""
-
-    check: Check
-    sign: str
-    link: str
-
-
-@dataclass(frozen=True)
-class Row:
-    """One case, the plain server's side first."""
-
-    case: str
-    link: str
-    sides: Sequence[Side]
 
 
 @dataclass(frozen=True)

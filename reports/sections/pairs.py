@@ -22,7 +22,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Row:
-    """One case: on the wire, and in-process."""
+    """One case: on the wire and in-process, or whatever the two are that stand beside each other."""
 
     case: str
     link: str

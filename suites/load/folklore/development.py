@@ -14,7 +14,7 @@ from ....harness.catalog import scenario
 from ....harness.claim import Claim, Held
 from ....harness.errors import Unsupported
 from ....harness.load.arena import Arena
-from ....harness.load.besieged import besieged
+from ....harness.load.besieged import FULL, SMOKE, besieged
 from ....harness.load.clients.mixture import Mixture
 from ....harness.load.clients.personas import DrippedHead
 from ....harness.load.clients.room import room_at_most
@@ -52,28 +52,8 @@ INTERVAL = 0.2
 
 @scenario(
     "Folklore: Werkzeug's server is for development",
-    smoke={
-        "clients": 64,
-        "duration": 1.0,
-        "rate": 20,
-        "baseline": 0.8,
-        "per_second": 1000,
-        "interval": 1,
-        "loop": 0.4,
-        "rounds": 3,
-        "size": 2000,
-    },
-    full={
-        "clients": 400,
-        "duration": 20,
-        "rate": 20,
-        "baseline": 10,
-        "per_second": 100,
-        "interval": 5,
-        "loop": 5,
-        "rounds": 6,
-        "size": 2000,
-    },
+    smoke={**SMOKE, "clients": 64, "loop": 0.4, "rounds": 3, "size": 2000},
+    full={**FULL, "loop": 5, "rounds": 6, "size": 2000},
     full_only=True,
     unfit=not_development,
 )

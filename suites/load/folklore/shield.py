@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ....harness.catalog import scenario
 from ....harness.load.arena import Arena
-from ....harness.load.besieged import besieged
+from ....harness.load.besieged import FULL, SMOKE, besieged
 from ....harness.load.clients.dripped_body import DrippedBody
 from ....harness.load.clients.mixture import Mixture
 from ....harness.load.clients.personas import DrippedHead
@@ -28,24 +28,8 @@ UPLOAD = 4096
 
 @scenario(
     "Folklore: nginx shields a server from slow clients",
-    smoke={
-        "clients": 128,
-        "duration": 1.0,
-        "rate": 20,
-        "baseline": 0.8,
-        "per_second": 1000,
-        "interval": 1,
-        "rounds": 2,
-    },
-    full={
-        "clients": 400,
-        "duration": 20,
-        "rate": 20,
-        "baseline": 10,
-        "per_second": 100,
-        "interval": 5,
-        "rounds": 4,
-    },
+    smoke={**SMOKE, "clients": 128, "rounds": 2},
+    full={**FULL, "rounds": 4},
     full_only=True,
     unfit=not_for_nginx,
 )
