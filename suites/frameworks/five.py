@@ -22,13 +22,17 @@ FRAMEWORKS: Mapping[str, str] = {
 
 
 def in_each(case: Case | Family) -> Family:
-    """Return `case` once for each framework, served the app that is written with it."""
+    """Return `case` once for each framework, served the app that is written with it.
+
+    What becomes of a request that comes in pieces other cases ask; these are about what a whole one comes to.
+    """
     assert isinstance(case, Case)
     suite, _, what = case.id.rsplit("/", 2)
     return Family(
         tuple(
             replace(
                 case,
+                cut=False,
                 id=f"{suite}/{name}/{what}",
                 setup=Setup(app=f"gauntlet_apps.in_{name}:application", distribution=distribution),
             )
