@@ -22,7 +22,7 @@ from .adapter import Command, Launch, Protocol, python_version
 from .address import NOMINAL_PORT, Address
 from .errors import PortTaken, ServerDidNotStart, Unsupported
 from .events import Channel
-from .ordinary import hand_over, lend, open_the_way, ordinary_user
+from .ordinary import hand_over, lend, open_the_way, ordinary_user, others_can_pass
 from .ownapp import PACKAGE, control
 from .part import Part, launch_of, lay_files, remove_socket
 from .places import SOCKET, lay_path, log_file, private_folder, require_descriptors, writing
@@ -342,6 +342,7 @@ async def running(
             server = Running(plan, channel, home, scratch, log_file(logs or home, plan.name), deadline)
             lay_path(home / "path", theirs=plan.as_ordinary_user)
             if plan.as_ordinary_user and (user := ordinary_user()) is not None:
+                _require_their_way(plan)
                 with writing(home):
                     open_the_way(home.parent)
                     hand_over(home, user)
@@ -350,3 +351,12 @@ async def running(
             yield server
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _require_their_way(plan: Plan) -> None:
+    # They would say that there is no module of that name, and whoever started them could see it right there.
+    if plan.app_path is not None and not others_can_pass(plan.app_path / plan.app):
+        raise ServerDidNotStart(
+            f"{plan.name} gives up root, and then cannot enter {plan.app_path} for the app: "
+            "let others pass through it (chmod o+x), or run as the user whose app it is"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,10 +17,23 @@ from wsgi_gauntlet.harness.errors import (
     StorageFull,
     Unsupported,
 )
+from wsgi_gauntlet.harness.ordinary import User
 
 from .launching import PATIENCE, Script, alive, plan, refused, running, until
 
 pytestmark = pytest.mark.live
+
+
+async def test_who_gave_up_root_cannot_enter_a_private_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ordinary(Script):
+        ordinary_user = True
+
+    monkeypatch.setattr(launch, "ordinary_user", lambda: User(os.getuid(), os.getgid()))
+    own = folder / "own"
+    own.mkdir(mode=0o700)
+    (own / "mine.py").write_text("application = None\n")
+    said = await refused(plan(adapter=Ordinary("serve()"), app="mine:application", app_path=own), folder)
+    assert f"cannot enter {own} for the app: let others pass" in said
 
 
 async def test_a_server_that_ignores_sigterm_is_killed(folder: Path) -> None:
