@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -25,7 +26,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from .adapter import Found, located, python_version
-from .cache import Lock, cache_folder
+from .cache import LOOK, Lock, cache_folder
 from .errors import NoEnvironment, StorageFull
 from .installing import Tell, install, interpreter, telling
 from .ownapp import PACKAGE
@@ -168,14 +169,19 @@ def made(wanted: Wanted, server: str, listener: Listener) -> Path:
         tell("another run makes its environment")
 
     try:
-        # Whoever makes it holds the lock alone; once it is whole, all hold it together.
-        if not lock.take(exclusive=False, until=until, waiting=waiting):
-            raise NoEnvironment(f"{server}: another run has been making its environment for {LIMIT:.0f} s")
-        if (found := _whole(home / wanted.name)) is not None:
-            return found
-        lock.release()
-        if not lock.take(exclusive=True, until=until, waiting=waiting):
-            raise NoEnvironment(f"{server}: another run holds its environment; try again when that is done")
+        # Whoever makes it holds the lock alone; once it is whole, all hold it together. So nobody may wait to have it
+        # alone: another may have come first, have made it, and use it for as long as its run takes.
+        while True:
+            if not lock.take(exclusive=False, until=until, waiting=waiting):
+                raise NoEnvironment(f"{server}: another run has been making its environment for {LIMIT:.0f} s")
+            if (found := _whole(home / wanted.name)) is not None:
+                return found
+            lock.release()
+            if lock.take(exclusive=True, until=0.0):
+                break
+            if time.monotonic() >= until:
+                raise NoEnvironment(f"{server}: another run holds its environment; try again when that is done")
+            time.sleep(random.uniform(0.0, LOOK))  # two that look in step would be in each other's way for ever
         if (found := _whole(home / wanted.name)) is None:
             listener.remark(
                 f"{server}: making an environment with {wanted.distribution} {wanted.version}; the next run has it"

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from wsgi_gauntlet.harness import discover, environments, planning
 from wsgi_gauntlet.harness.adapter import Adapter, Command, Launch, refuse
+from wsgi_gauntlet.harness.cache import Lock
 from wsgi_gauntlet.harness.cli import cli
 from wsgi_gauntlet.harness.environments import Wanted, cleared, listed, made, provided, same, wanted_by
 from wsgi_gauntlet.harness.errors import NoEnvironment
@@ -136,6 +137,33 @@ def test_two_runs_make_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
         each.join(60)
     assert makings == ["made"]
     assert len(set(found)) == 1
+
+
+@pytest.mark.usefixtures("tiny")
+def test_another_run_that_makes_it_first_and_goes_on_using_it_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wanted = Wanted(sys.executable, "tinyserver", "1.0")
+    theirs: list[Path] = []
+    give_back = Lock.release
+
+    def overtaken(lock: Lock) -> None:
+        give_back(lock)
+        if not theirs:  # between our look and our taking the lock alone
+            theirs.append(Path())
+            ours = dict(environments._in_use)
+            environments._in_use.clear()
+            theirs[0] = made(wanted, "theirs", Silence())
+            held.update(environments._in_use)
+            environments._in_use.clear()
+            environments._in_use.update(ours)
+
+    held: dict[Path, Lock] = {}
+    monkeypatch.setattr(environments, "LIMIT", 60.0)
+    monkeypatch.setattr(Lock, "release", overtaken)
+    assert made(wanted, "ours", Silence()) == theirs[0]
+    for lock in held.values():
+        give_back(lock)
 
 
 @pytest.mark.usefixtures("tiny")
