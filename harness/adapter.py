@@ -192,6 +192,13 @@ class Adapter(ABC):
         Raises Unsupported, with the reason, for what this server has no option for.
         """
 
+    def app(self, app: str) -> str:
+        """Return the app that is served where `app` is asked for: a server of one framework serves that one's alone.
+
+        Raises Unsupported where there is none.
+        """
+        return app
+
     def protocol_for(self, variant: str, upstream: Adapter) -> tuple[Protocol, bool]:  # noqa: ARG002 - see below
         """For a front: what it speaks to `upstream`, and whether over a Unix socket.
 

@@ -58,16 +58,16 @@ class Flask(Werkzeug):
             return scripted
         refuse(self.name, mounting=launch.settings.mount)
         host, port = scripted.argv[2:4]
-        argv = [launch.python, "-m", "flask", "--app", self.app(launch), "run", "--host", host, "--port", port]
+        argv = [launch.python, "-m", "flask", "--app", self.app(launch.app), "run", "--host", host, "--port", port]
         if launch.identity is not None:
             argv += ["--cert", str(launch.identity.certificate), "--key", str(launch.identity.key)]
         return Command((*argv, "--no-reload", "--no-debugger"), environment={"FLASK_SKIP_DOTENV": "1"})
 
-    def app(self, launch: Launch) -> str:
+    def app(self, app: str) -> str:
         """Return the Flask app that holds the reference app; a user's own app must be a Flask app itself."""
-        if launch.app.startswith(PACKAGE) and launch.app not in IN_FLASK:
+        if app.startswith(PACKAGE) and app not in IN_FLASK:
             raise Unsupported("app.run is a method of Flask's apps; it serves no app of another framework")
-        return IN_FLASK.get(launch.app, launch.app)
+        return IN_FLASK.get(app, app)
 
 
 ADAPTER = Flask()

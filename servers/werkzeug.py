@@ -85,13 +85,9 @@ class Werkzeug(Adapter):
             asked.mount,
             str(launch.identity.certificate) if launch.identity else "",
             str(launch.identity.key) if launch.identity else "",
-            self.app(launch),
+            self.app(launch.app),
         )
         return Command(argv, files={"serve.py": self.script})
-
-    def app(self, launch: Launch) -> str:
-        """Return the name of the app to serve."""
-        return launch.app
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return what it always is. It ends every connection after one answer, threaded or not."""

@@ -15,15 +15,8 @@ from ..adapter import Launch, Protocol
 from ..address import Address
 from ..errors import UnknownName, Unsupported
 from ..naming import parse
-from ..ownapp import OWN
 from ..plan import Plan
 from .targets.elsewhere import StartedElsewhere
-
-FLASK_APPS = {
-    "gauntlet_apps.reference:application": "gauntlet_apps.flask_app:application",
-    OWN: "gauntlet_apps.own_flask:application",
-}
-"""What Flask's own server serves in place of these: the same behind Flask, for any server to serve."""
 
 
 def behind(plan: Plan, front: str) -> Plan:
@@ -50,9 +43,8 @@ def same_app(plan: Plan, server: str) -> Plan:
 
     Raises Unsupported, with the command that gets it, where it is not here.
     """
-    app = FLASK_APPS.get(plan.app, plan.app) if plan.adapter.name == "flask" else plan.app
     try:
-        found = planning.plan(server, python=plan.python, app=app, app_path=plan.app_path)
+        found = planning.plan(server, python=plan.python, app=plan.adapter.app(plan.app), app_path=plan.app_path)
     except UnknownName as unknown:
         raise Unsupported(str(unknown)) from None
     return here(replace(found, environment=plan.environment, host=plan.host))
