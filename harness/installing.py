@@ -202,7 +202,7 @@ def last_line(said: str) -> str:
 
 def _run(argv: Sequence[str], room: Path, tell: Tell, until: float) -> Ended:
     """Run `argv` in `room`. Raises NoEnvironment where it is not done by `until`."""
-    with tempfile.TemporaryFile(dir=room) as output, _terminable():
+    with tempfile.TemporaryFile(dir=room) as output, _noting_interrupts() as interrupts:
         process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -213,7 +213,7 @@ def _run(argv: Sequence[str], room: Path, tell: Tell, until: float) -> Ended:
             start_new_session=True,
         )
         try:
-            while process.poll() is None:
+            while process.poll() is None and not interrupts:
                 if time.monotonic() >= until:
                     raise NoEnvironment(f"{_shown(argv)} was not done in time and has been ended; try again")
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -225,25 +225,32 @@ def _run(argv: Sequence[str], room: Path, tell: Tell, until: float) -> Ended:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+        if interrupts:
+            raise KeyboardInterrupt
         output.seek(0)
         return Ended(process.returncode, output.read().decode(errors="replace"))
 
 
 @contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Have SIGTERM end the block as Ctrl-C does, so that nothing started in it goes on."""
+def _noting_interrupts() -> Iterator[list[int]]:
+    """Give a list that gets the number of each SIGINT and SIGTERM that comes during the block.
+
+    An exception raised by the signal itself could come when a process is started and nobody holds it yet.
+    """
+    noted: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield noted
         return
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    def note(number: int, _frame: FrameType | None) -> None:
+        noted.append(number)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield noted
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _variables(inherited: Mapping[str, str], room: Path) -> dict[str, str]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
+import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,12 +117,30 @@ def test_an_interruption_ends_all_that_was_started(tmp_path: Path) -> None:
             pytest.fail("the child goes on")
 
 
-def test_sigterm_ends_what_is_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["TERM", "INT"])
+def test_a_signal_ends_what_is_run(name: str, tmp_path: Path) -> None:
     teller = tmp_path / "teller"
-    teller.write_text("#!/bin/sh\nkill -TERM $PPID; sleep 600\n")
+    teller.write_text(f"#!/bin/sh\nkill -{name} $PPID; sleep 600\n")
     teller.chmod(0o700)
     with pytest.raises(KeyboardInterrupt):
         installing._run([str(teller)], tmp_path, lambda _: None, time.monotonic() + 60)
+
+
+def test_a_signal_that_comes_while_a_process_is_being_started_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            started.append(self)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        installing._run(["sleep", "600"], tmp_path, lambda _: None, time.monotonic() + 60)
+    assert [each.returncode for each in started] == [-signal.SIGKILL]
 
 
 def test_an_interpreter_without_a_venv_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
