@@ -27,16 +27,17 @@ from pathlib import Path
 
 import trio
 
-from wsgi_gauntlet.harness import discover, launch, planning, ready
+from wsgi_gauntlet.harness import discover, launch, planning
 from wsgi_gauntlet.harness.adapter import Protocol
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import GauntletError, Unsupported
-from wsgi_gauntlet.harness.ordinary import ordinary_user
-from wsgi_gauntlet.harness.part import launch_of, lay_files
-from wsgi_gauntlet.harness.places import lay_path
-from wsgi_gauntlet.harness.plan import Plan
-from wsgi_gauntlet.harness.ports import leased_port, loopback
-from wsgi_gauntlet.harness.surroundings import server_environment
+from wsgi_gauntlet.harness.launching import ready
+from wsgi_gauntlet.harness.launching.ordinary import ordinary_user
+from wsgi_gauntlet.harness.launching.part import launch_of, lay_files
+from wsgi_gauntlet.harness.launching.places import lay_path
+from wsgi_gauntlet.harness.launching.plan import Plan
+from wsgi_gauntlet.harness.launching.ports import leased_port, loopback
+from wsgi_gauntlet.harness.launching.surroundings import server_environment
 
 BAR = 0.2
 """Seconds of ours that a start, and a stop, may cost at most."""

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from .address import Address
-from .certificates import IdentityFiles
 from .errors import Unsupported
+from .launching.certificates import IdentityFiles
 
 
 @dataclass(frozen=True)

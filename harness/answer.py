@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .lint_kinds import Kind
+from .attempts.lint_kinds import Kind
 
 
 class Framing(enum.StrEnum):

@@ -19,10 +19,10 @@ from .errors import UnknownName
 from .model import CaseInfo, Level, Reference, ScenarioInfo, Setup
 
 if TYPE_CHECKING:
-    from .exchange import Exchange
+    from .attempts.exchange import Exchange
+    from .launching.plan import Plan
     from .load.arena import Arena
     from .model import Load
-    from .plan import Plan
 
 MUST, SHOULD, MAY, INFO = Level.MUST, Level.SHOULD, Level.MAY, Level.INFO
 

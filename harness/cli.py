@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 import click
 
 from .calling import execute, files, remarks, selection, show
-from .cli_versions import environments, history
 from .epilogs import EXIT_CODES, SERVERS, TARGETS
 from .errors import BadConfiguration, GauntletError
+from .versions.commands import environments, history
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -148,8 +148,8 @@ def target_app() -> None:
     Serve its `application` with GAUNTLET_TOKEN in the environment. Where wsgi-gauntlet is installed,
     wsgi_gauntlet.suites.apps.deployed:application is the same.
     """
-    from .appfile import standing_alone
-    from .places import app_sources
+    from .launching.places import app_sources
+    from .replaying.appfile import standing_alone
 
     click.echo(standing_alone(app_sources(), "deployed"), nl=False)
 
@@ -212,8 +212,8 @@ def explain(case: str, as_json: bool) -> None:
 def replay(server: str, case: str, pattern: str, write: Path | None, as_json: bool, **given: Any) -> None:
     """Run CASE once on SERVER, shown as it happens, and print how to see the same with a shell alone."""
     from . import configuration, discover, session
-    from . import replay as engine
-    from .patterns import Pattern
+    from .attempts.patterns import Pattern
+    from .replaying import replay as engine
 
     chosen = discover.case(case)
     settings = configuration.read(Path("pyproject.toml"))

@@ -17,21 +17,21 @@ from pathlib import Path
 
 import trio
 
-from . import ready
 from .adapter import Command, Launch, Protocol, python_version
 from .address import NOMINAL_PORT, Address
 from .errors import PortTaken, ServerDidNotStart, Unsupported
 from .events import Channel
-from .ordinary import hand_over, lend, open_the_way, ordinary_user, others_can_pass
-from .ownapp import PACKAGE, control
-from .part import Part, launch_of, lay_files, remove_socket
-from .places import SOCKET, lay_path, log_file, private_folder, require_descriptors, writing
-from .plan import Plan
-from .ports import leased_port, loopback
-from .serverlog import ServerLog
-from .startup import until_ready
-from .supervised import Supervised
-from .surroundings import server_environment
+from .launching import ready
+from .launching.ordinary import hand_over, lend, open_the_way, ordinary_user, others_can_pass
+from .launching.ownapp import PACKAGE, control
+from .launching.part import Part, launch_of, lay_files, remove_socket
+from .launching.places import SOCKET, lay_path, log_file, private_folder, require_descriptors, writing
+from .launching.plan import Plan
+from .launching.ports import leased_port, loopback
+from .launching.serverlog import ServerLog
+from .launching.startup import until_ready
+from .launching.supervised import Supervised
+from .launching.surroundings import server_environment
 
 TRIES = 3
 """Starts, should somebody else take the port between our look and the server's bind."""

@@ -13,9 +13,9 @@ from . import discover
 from .adapter import Adapter, Found, Settings
 from .catalog import suggestion
 from .errors import BadConfiguration, NotInstalled, UnknownName
+from .launching.plan import Plan
 from .model import ServerInfo
 from .naming import SETTABLE, Part, parse, with_word
-from .plan import Plan
 
 
 def plan(

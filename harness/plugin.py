@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from .background import Background
-    from .live_server import LiveServers
+    from .pytesting.background import Background
+    from .pytesting.live_server import LiveServers
 
 ROOT = "wsgi-gauntlet"
 """What every cell's node id begins with, in place of a file."""
@@ -53,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.args[:] = [each for each in config.args if each not in ours]
     if not ours and not _asked(config):
         return
-    from .items import Cells
+    from .pytesting.items import Cells
 
     config.pluginmanager.register(Cells(config, ours), "wsgi-gauntlet-cells")
 
@@ -72,7 +72,7 @@ def _asked(config: pytest.Config) -> bool:
 
 def background(config: pytest.Config) -> Background:
     """Return the loop that servers run in: one for each pytest process, stopped when it ends."""
-    from .background import Background
+    from .pytesting.background import Background
 
     if BACKGROUND not in config.stash:
         config.stash[BACKGROUND] = Background()
@@ -87,7 +87,7 @@ def wsgi_server(request: pytest.FixtureRequest) -> Iterator[LiveServers]:
     Returned is a running server with `url`, `address`, `client` (an httpx.Client), `log`, `pid`, `restart()` and
     `stop()`; all that were started are stopped after the test.
     """
-    from .live_server import LiveServers
+    from .pytesting.live_server import LiveServers
 
     servers = LiveServers(
         background(request.config), request.config.rootpath, request.config.getoption("wsgi_python") or ""

@@ -15,7 +15,7 @@ import re
 from dataclasses import replace
 
 from .answer import Ending, Framing, Note, Response, listed, shorten
-from .lint_kinds import Kind
+from .attempts.lint_kinds import Kind
 
 __all__ = ["BODY_LIMIT", "HEAD_LIMIT", "RAW_LIMIT", "Ending", "Framing", "Response", "ResponseParser", "shorten"]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from .catalog import Scenario
 from .errors import GauntletError, NoSuchPage, ServerTrouble, TargetRefused, Unsupported
+from .launching.plan import Plan
 from .load.arena import Arena
 from .load.clients.limits import ran_out
 from .model import Grade, Load
-from .plan import Plan
 from .progress import Listener
 
 

@@ -20,15 +20,15 @@ import msgspec
 import trio
 
 from .adapter import distribution_version
-from .attempt import Attempt, another
+from .attempts.attempt import Attempt, another
+from .attempts.deciding import decided, due
 from .catalog import Case
-from .deciding import decided, due
 from .discover import REFERENCE_APP
 from .errors import ServerTrouble, Unsupported
 from .judge import Finding, judge
 from .launch import Running, running
+from .launching.plan import Plan
 from .model import Check, Setup, Verdict
-from .plan import Plan
 from .progress import Listener
 
 TRIES = 3

@@ -24,17 +24,19 @@ from pathlib import Path
 import psutil
 import trio
 
-from . import discover, environments, holding, journal, planning, rounds
-from .baseline import breaks
+from . import discover, journal, planning, rounds
+from .baselines import holding
+from .baselines.baseline import breaks
 from .catalog import Scenario
 from .configuration import Configuration, broken
 from .errors import BadConfiguration, GauntletError, NoSuchPage, NotInstalled
 from .journal import End, Journal, ServerLine, Start
+from .launching.plan import Plan
 from .load.targets import elsewhere, proof, target
 from .model import SCHEMA, Grade, Results, Verdict
-from .plan import Plan
 from .progress import Listener, Silence
 from .selection import Selection, failed, shares
+from .versions import environments
 from .work import Outcome, Work
 
 FOLDER = "gauntlet-out"

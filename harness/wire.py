@@ -15,14 +15,14 @@ from collections.abc import Iterable
 
 import trio
 
-from . import piped, tls
 from .address import Address
+from .attempts.patterns import Pattern, pieces
+from .attempts.wellformed import well_formed
 from .errors import OutOfResources, ServerTrouble, Skipped
 from .model import WireEvent, WireKind
-from .patterns import Pattern, pieces
 from .response import Ending, Response, ResponseParser
-from .sending import send_pieces
-from .wellformed import well_formed
+from .transports import piped, tls
+from .transports.sending import send_pieces
 
 EVENT_LIMIT = 64 * 1024
 """Bytes of one event that the evidence keeps."""

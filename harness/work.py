@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 
 from . import planning, rounds, runner
+from .baselines.holding import Holding
 from .catalog import Scenario, pairings
-from .holding import Holding
 from .journal import CheckLine, Journal, LoadLine, ServerLine
 from .launch import Running
+from .launching.plan import Plan
 from .model import Check, Load, ServerInfo
-from .plan import Plan
 from .progress import Listener
 from .selection import Share
 

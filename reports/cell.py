@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from ..harness.baseline import told
+from ..harness.baselines.baseline import told
 from ..harness.model import CaseInfo, Check, Evidence, Verdict
 from .bounds import cut_text
 from .timeline import Row, timeline

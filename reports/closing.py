@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..harness.baseline import told
+from ..harness.baselines.baseline import told
 from ..harness.model import Check, Load, Results, Standing, Verdict
 from . import tally, words
 from .answer import answer

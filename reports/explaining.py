@@ -10,10 +10,10 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from ..harness.attempts.patterns import Pattern
 from ..harness.catalog import Case
 from ..harness.documents import encoded
 from ..harness.model import Level, Setup
-from ..harness.patterns import Pattern
 
 WIDTH = 100
 """Columns of running text; longer lines are hard to read on any terminal."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from ..harness.baseline import told as standing_told
+from ..harness.baselines.baseline import told as standing_told
 from ..harness.model import Check, Grade, Load, Results, Standing, Verdict
 from ..harness.output import Output
 from . import tally, words

@@ -14,7 +14,7 @@ from rich.text import Text
 from .words import counted, size
 
 if TYPE_CHECKING:
-    from ..harness.environments import Kept
+    from ..harness.versions.environments import Kept
 
 
 def show(kept: Sequence[Kept], as_json: bool, console: Console | None = None) -> None:

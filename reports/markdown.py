@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from html import escape
 
-from ..harness.baseline import told
+from ..harness.baselines.baseline import told
 from ..harness.model import Check, Load, Results, ScenarioInfo, Standing, Verdict
 from ..harness.output import Output
 from . import tally, words

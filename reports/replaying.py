@@ -14,11 +14,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from ..harness.attempts.patterns import Pattern
 from ..harness.documents import encoded
 from ..harness.model import AppEvent, CaseInfo, Verdict, WireEvent, WireKind
-from ..harness.patterns import Pattern
-from ..harness.replay import Replayed
-from ..harness.reproducer import document
+from ..harness.replaying.replay import Replayed
+from ..harness.replaying.reproducer import document
 from .timeline import Row, app_row, wire_row
 from .visible import clean, line
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..harness.baseline import breaks
+from ..harness.baselines.baseline import breaks
 from ..harness.model import (
     CaseInfo,
     Check,
@@ -24,7 +24,7 @@ from ..harness.model import (
 @dataclass(frozen=True)
 class Tally:
     """How often each verdict fell. `security` counts the fails that are tagged so, `unexpected` what the baseline
-    does not expect (see harness/baseline.py)."""
+    does not expect (see harness/baselines/baseline.py)."""
 
     verdicts: Counter[Verdict]
     security: int = 0

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..harness.adapter import Command, Found, Launch
-from ..harness.certificates import IdentityFiles
 from ..harness.errors import Unsupported
+from ..harness.launching.certificates import IdentityFiles
 from .system_programs import installed, program
 
 START_SERVERS = 3

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ..harness.adapter import Command, Launch, refuse
 from ..harness.errors import Unsupported
-from ..harness.ownapp import OWN, PACKAGE
+from ..harness.launching.ownapp import OWN, PACKAGE
 from .werkzeug import Werkzeug
 
 SCRIPT = """\

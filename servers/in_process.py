@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import inspect
 
-from ..harness import socketless
 from ..harness.adapter import Command, Launch
+from ..harness.transports import socketless
 
 OPENING = """\
 import importlib

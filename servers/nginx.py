@@ -24,7 +24,7 @@ from ..harness.adapter import (
     refuse,
 )
 from ..harness.errors import Unsupported
-from ..harness.ownapp import OWN, PACKAGE
+from ..harness.launching.ownapp import OWN, PACKAGE
 from .nginx_configuration import (
     MANY_CONNECTIONS,
     SECOND,

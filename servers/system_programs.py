@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..harness.adapter import Found
-from ..harness.ordinary import others_can_pass
+from ..harness.launching.ordinary import others_can_pass
 
 SYSTEM = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin")
 """Where servers are installed; an ordinary user's PATH has not all of it."""

@@ -14,7 +14,7 @@ from typing import NoReturn
 import pytest
 
 from wsgi_gauntlet.harness import planning
-from wsgi_gauntlet.harness.plan import Plan
+from wsgi_gauntlet.harness.launching.plan import Plan
 
 
 def absent(message: str) -> NoReturn:

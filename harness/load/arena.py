@@ -18,8 +18,8 @@ import trio
 from .. import launch
 from ..address import Address
 from ..errors import BadConfiguration, TargetRefused, Unsupported
+from ..launching.ownapp import behind_control, control, own_app
 from ..model import Grade, Load
-from ..ownapp import behind_control, control, own_app
 from .question import OwnPage, Question, ReferencePage, learned
 from .targets.elsewhere import StartedElsewhere
 from .targets.proof import Proven, Silent
@@ -27,7 +27,7 @@ from .targets.proof import Proven, Silent
 if TYPE_CHECKING:
     from ..catalog import Scenario
     from ..launch import Running
-    from ..plan import Plan
+    from ..launching.plan import Plan
 
 Progress = Callable[[float | None, str], None]
 """Called with the fraction done (0 to 1, None where unknown) and what is being done, in words for the user."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..adapter import Launch, Protocol, Settings
 from ..address import Address
 from ..errors import Unsupported
-from ..plan import Plan
+from ..launching.plan import Plan
 
 SETTINGS = {"timeout": ("timeout", "harakiri"), "keep_alive": ("keep-alive",)}
 """The conditions that tell what a setting is unless the user says otherwise. One that is off stays off."""

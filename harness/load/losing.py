@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .. import processes
 from ..adapter import Launch
 from ..address import NOMINAL_PORT, Address
 from ..errors import Unsupported
+from ..launching import processes
 from ..model import Phase
 from .clients.link import Link
 from .course import Course
 from .looking.roll_call import RollCall
 
 if TYPE_CHECKING:
-    from ..plan import Plan
+    from ..launching.plan import Plan
 
 FIRST = 5.0
 """Seconds in which a server that has just answered names one of its processes."""

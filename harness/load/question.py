@@ -15,8 +15,8 @@ import trio
 
 from ..address import Address
 from ..errors import BadConfiguration, NoSuchPage, Unsupported
+from ..launching.ownapp import CONTROL
 from ..model import Outcome
-from ..ownapp import CONTROL
 from ..response import Response
 from .clients.link import Link, outcome_of, page_request
 

@@ -14,8 +14,8 @@ from .. import planning
 from ..adapter import Launch, Protocol
 from ..address import Address
 from ..errors import UnknownName, Unsupported
+from ..launching.plan import Plan
 from ..naming import parse
-from ..plan import Plan
 from .targets.elsewhere import StartedElsewhere
 
 

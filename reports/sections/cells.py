@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...harness.baseline import breaks, told
+from ...harness.attempts.patterns import Pattern
+from ...harness.baselines.baseline import breaks, told
 from ...harness.model import CaseInfo, Check, Results, Standing, Verdict
-from ...harness.patterns import Pattern
 from .. import tally, words
 from ..visible import line
 from .names import Names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...harness.lint_kinds import RULES, Kind, kind_of
+from ...harness.attempts.lint_kinds import RULES, Kind, kind_of
 from ...harness.model import Results
 from .. import tally
 from ..visible import line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...harness.baseline import told
+from ...harness.baselines.baseline import told
 from ...harness.model import CaseInfo, Check, Results, Verdict
 from .. import tally, words
 from .cells import standing

@@ -1,7 +1,7 @@
 """What stands for the harness where the app is served without it: reports go to stderr, barriers are short waits.
 
-harness/appfile.py cuts what one case uses out of the modules beside this one, into a file that anybody can serve. A
-name that stands here, or a method of a class, goes before the same name in the other modules.
+harness/replaying/appfile.py cuts what one case uses out of the modules beside this one, into a file that anybody can
+serve. A name that stands here, or a method of a class, goes before the same name in the other modules.
 """
 
 from __future__ import annotations

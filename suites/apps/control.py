@@ -15,7 +15,7 @@ from .reference import application as reference_app
 
 CONTROL = "/gauntlet-control"
 VARIABLE = "GAUNTLET_APP"
-"""Both are the same in harness/ownapp.py."""
+"""Both are the same in harness/launching/ownapp.py."""
 
 
 def behind_control(app: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import trio
 
+from ...harness.attempts.exchange import Exchange
 from ...harness.catalog import MUST, SHOULD, case
-from ...harness.exchange import Exchange
 from ...harness.expect import equal, that
-from ...harness.places import app_sources
+from ...harness.launching.places import app_sources
 from ...harness.references import pep3333, rfc9110
 from ...harness.response import Response
 from ..pep3333.asking import HANG, direct, first, not_success, sent, served

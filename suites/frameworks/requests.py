@@ -6,8 +6,8 @@ import hashlib
 import json
 from typing import Any
 
+from ...harness.attempts.exchange import Exchange
 from ...harness.catalog import MUST, case
-from ...harness.exchange import Exchange
 from ...harness.expect import equal, that, violated
 from ...harness.references import pep3333
 from ...harness.response import Response

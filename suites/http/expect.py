@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...harness import expect
+from ...harness.attempts.exchange import Exchange
 from ...harness.catalog import MAY, MUST, SHOULD, case
-from ...harness.exchange import Exchange
 from ...harness.references import rfc9110, rfc9112
 from ...harness.response import Ending, Response
 from .verbs import PATIENCE, ask, in_step, post, seen, served, served_body, survives, was_refused

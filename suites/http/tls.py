@@ -8,8 +8,8 @@ import ssl
 import trio
 
 from ...harness import expect
+from ...harness.attempts.exchange import Exchange
 from ...harness.catalog import INFO, MUST, SHOULD, case
-from ...harness.exchange import Exchange
 from ...harness.model import Setup
 from ...harness.references import rfc9112
 from ...harness.response import Ending

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import trio
 
 from ...harness import expect
-from ...harness.exchange import Exchange
+from ...harness.attempts.exchange import Exchange
 from ...harness.expect import Violation
 from ...harness.model import AppEvent
 from ...harness.response import Ending, Response

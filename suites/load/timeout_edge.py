@@ -9,6 +9,7 @@ import trio
 
 from ...harness.catalog import scenario
 from ...harness.errors import ServerDidNotStart
+from ...harness.launching.plan import Plan
 from ...harness.load.again import once_more_if_late
 from ...harness.load.arena import Arena
 from ...harness.load.hurried import hurried
@@ -28,7 +29,6 @@ from ...harness.load.looking.newcomers import Fate, newcomers
 from ...harness.load.question import ReferencePage
 from ...harness.load.stopping import Stop, looked_at
 from ...harness.model import GeneratorHealth, Grade, Load, Measure
-from ...harness.plan import Plan
 
 GAPS = (*RATIOS, math.inf)
 CLIENTS = len(Place) * len(GAPS)

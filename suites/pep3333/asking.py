@@ -7,7 +7,7 @@ from typing import Any
 
 import trio
 
-from ...harness.exchange import Exchange, query
+from ...harness.attempts.exchange import Exchange, query
 from ...harness.expect import Violation, that, violated
 from ...harness.model import AppEvent
 from ...harness.response import Response

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import trio
 
+from ...harness.attempts.exchange import Exchange, query
+from ...harness.attempts.patterns import Pattern
 from ...harness.catalog import MUST, SHOULD, case
-from ...harness.exchange import Exchange, query
 from ...harness.expect import equal, that
 from ...harness.model import Setup
-from ...harness.patterns import Pattern
 from ...harness.references import pep3333, rfc9112
 from .asking import held, sent
 

@@ -6,8 +6,8 @@ import re
 
 import trio
 
+from ...harness.attempts.exchange import Exchange
 from ...harness.catalog import MUST, SHOULD, case
-from ...harness.exchange import Exchange
 from ...harness.expect import equal, lacks, that
 from ...harness.references import pep3333
 from ...harness.response import Ending

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ...harness.attempts.exchange import Exchange, query
 from ...harness.catalog import MUST, SHOULD, case
-from ...harness.exchange import Exchange, query
 from ...harness.expect import equal, that
 from ...harness.references import pep3333
 from .asking import outcome, served

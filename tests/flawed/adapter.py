@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from wsgi_gauntlet.harness.adapter import Adapter, Command, Found, Launch, Settings
-from wsgi_gauntlet.harness.plan import Plan
+from wsgi_gauntlet.harness.launching.plan import Plan
 
 RELOADS = ("cuts_on_reload", "drops_on_reload")
 

@@ -13,8 +13,8 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from wsgi_gauntlet.harness import response as module
-from wsgi_gauntlet.harness.lint import LIMIT, lint
-from wsgi_gauntlet.harness.lint_kinds import Kind, kind_of
+from wsgi_gauntlet.harness.attempts.lint import LIMIT, lint
+from wsgi_gauntlet.harness.attempts.lint_kinds import Kind, kind_of
 from wsgi_gauntlet.harness.model import WireEvent, WireKind
 from wsgi_gauntlet.harness.response import Ending, Framing, Response, ResponseParser
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from wsgi_gauntlet.harness import catalog
+from wsgi_gauntlet.harness.attempts.exchange import Exchange
 from wsgi_gauntlet.harness.catalog import MUST, Case, Family, case, select, with_needs
 from wsgi_gauntlet.harness.errors import UnknownName
-from wsgi_gauntlet.harness.exchange import Exchange
 from wsgi_gauntlet.harness.references import pep3333, rfc9112
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from wsgi_gauntlet.harness import planning
 from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.harness.model import Setup
-from wsgi_gauntlet.harness.plan import Plan
 from wsgi_gauntlet.harness.runner import prepared
 
 DEPLOYED = (("THE_APP_CONFIGURATION", "x"),)

@@ -18,7 +18,7 @@ from wsgi_gauntlet.harness.errors import (
     ServerDidNotStart,
 )
 from wsgi_gauntlet.harness.launch import Running
-from wsgi_gauntlet.harness.plan import Plan
+from wsgi_gauntlet.harness.launching.plan import Plan
 
 PATIENCE = 20.0
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.harness.load.arena import Arena
 from wsgi_gauntlet.harness.model import Grade, Load
-from wsgi_gauntlet.harness.plan import Plan
 
 TRIES = 5
 """Another program's burst of work on the machine passes."""

@@ -14,14 +14,15 @@ from tempfile import TemporaryDirectory
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import launch, planning, processes
+from wsgi_gauntlet.harness import launch, planning
 from wsgi_gauntlet.harness.adapter import Found, Settings
 from wsgi_gauntlet.harness.errors import ServerDidNotStart, Unsupported
 from wsgi_gauntlet.harness.launch import Running
+from wsgi_gauntlet.harness.launching import processes
+from wsgi_gauntlet.harness.launching.ownapp import behind_control
+from wsgi_gauntlet.harness.launching.plan import Plan
+from wsgi_gauntlet.harness.launching.ready import State, ask
 from wsgi_gauntlet.harness.model import AppEvent
-from wsgi_gauntlet.harness.ownapp import behind_control
-from wsgi_gauntlet.harness.plan import Plan
-from wsgi_gauntlet.harness.ready import State, ask
 from wsgi_gauntlet.servers import nginx, uwsgi
 
 from ..needed import absent, served

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness import processes
+from wsgi_gauntlet.harness.launching import processes
 
 from ..needed import served
 from .adapter_names import defaults

@@ -16,9 +16,9 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness import planning, runner
+from wsgi_gauntlet.harness.attempts.doubts import HELD_UP, Pulse
+from wsgi_gauntlet.harness.attempts.exchange import Exchange
 from wsgi_gauntlet.harness.catalog import MUST, Case, case
-from wsgi_gauntlet.harness.doubts import HELD_UP, Pulse
-from wsgi_gauntlet.harness.exchange import Exchange
 from wsgi_gauntlet.harness.expect import that, violated
 from wsgi_gauntlet.harness.model import Check, Verdict
 from wsgi_gauntlet.harness.progress import Silence

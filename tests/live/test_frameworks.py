@@ -15,8 +15,8 @@ from wsgi_gauntlet.harness import discover, planning, runner
 from wsgi_gauntlet.harness.adapter import distribution_version
 from wsgi_gauntlet.harness.catalog import Case, select
 from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.harness.model import Check, Setup, Verdict
-from wsgi_gauntlet.harness.plan import Plan
 from wsgi_gauntlet.suites.frameworks.five import FRAMEWORKS
 
 from ..needed import SERVERS, absent

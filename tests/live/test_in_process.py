@@ -11,11 +11,11 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness import discover, launch, planning
-from wsgi_gauntlet.harness.attempt import answers, attempt
+from wsgi_gauntlet.harness.attempts.attempt import answers, attempt
 from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.harness.load.arena import Arena
 from wsgi_gauntlet.harness.model import Setup, Verdict
-from wsgi_gauntlet.harness.plan import Plan
 from wsgi_gauntlet.harness.response import Ending
 from wsgi_gauntlet.harness.runner import prepared
 from wsgi_gauntlet.harness.wire import Transcript, Wire

@@ -9,9 +9,9 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness import planning
+from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.harness.load.judging import grading
 from wsgi_gauntlet.harness.model import Grade, Load, Outcome
-from wsgi_gauntlet.harness.plan import Plan
 
 from ..flawed.adapter import plan
 from ..needed import installed

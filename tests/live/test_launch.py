@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import planning, processes
+from wsgi_gauntlet.harness import planning
 from wsgi_gauntlet.harness.errors import (
     ServerDidNotStart,
 )
-from wsgi_gauntlet.harness.ready import State, ask
+from wsgi_gauntlet.harness.launching import processes
+from wsgi_gauntlet.harness.launching.ready import State, ask
 
 from ..needed import installed
 from .launching import PATIENCE, alive, plan, running, running_quietly, until

@@ -23,7 +23,7 @@ import json, os, signal, sys, trio
 from pathlib import Path
 from wsgi_gauntlet.harness import launch
 from wsgi_gauntlet.harness.adapter import Settings
-from wsgi_gauntlet.harness.plan import Plan
+from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.servers.gunicorn import ADAPTER
 
 async def main():

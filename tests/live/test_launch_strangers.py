@@ -15,7 +15,7 @@ from wsgi_gauntlet.harness.adapter import Command, Launch
 from wsgi_gauntlet.harness.errors import (
     PortTaken,
 )
-from wsgi_gauntlet.harness.ports import leased_port
+from wsgi_gauntlet.harness.launching.ports import leased_port
 
 from .launching import GOOD, Script, plan, running, still_there
 

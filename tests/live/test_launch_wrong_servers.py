@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import launch, startup
+from wsgi_gauntlet.harness import launch
 from wsgi_gauntlet.harness.adapter import Command, Found, Launch
 from wsgi_gauntlet.harness.errors import (
     NotInstalled,
     StorageFull,
     Unsupported,
 )
-from wsgi_gauntlet.harness.ordinary import User
+from wsgi_gauntlet.harness.launching import startup
+from wsgi_gauntlet.harness.launching.ordinary import User
 
 from .launching import PATIENCE, Script, alive, plan, refused, running, until
 
@@ -92,7 +93,7 @@ async def test_a_server_that_never_listens_is_given_up(folder: Path) -> None:
 
 
 async def test_a_server_that_never_answers_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wsgi_gauntlet.harness.ready.PATIENCE", 0.1)
+    monkeypatch.setattr("wsgi_gauntlet.harness.launching.ready.PATIENCE", 0.1)
     script = "import socket, time; s = socket.create_server((sys.argv[1], int(sys.argv[2]))); time.sleep(600)"
     message = await refused(plan(script), folder, deadline=1.0)
     assert message.startswith("script did not start: it accepted a connection and said nothing for 1 s")
@@ -156,7 +157,7 @@ import os, resource, sys, trio
 from pathlib import Path
 from wsgi_gauntlet.harness import launch
 from wsgi_gauntlet.harness.adapter import Settings
-from wsgi_gauntlet.harness.plan import Plan
+from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.harness.errors import GauntletError
 from wsgi_gauntlet.servers.wsgiref import ADAPTER
 

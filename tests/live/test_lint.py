@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import lint as module
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.lint import STAYS_OPEN, lint
-from wsgi_gauntlet.harness.lint_kinds import Kind, kind_of
+from wsgi_gauntlet.harness.attempts import lint as module
+from wsgi_gauntlet.harness.attempts.lint import STAYS_OPEN, lint
+from wsgi_gauntlet.harness.attempts.lint_kinds import Kind, kind_of
 from wsgi_gauntlet.harness.wire import Transcript, Wire
 
-from ..harness.test_lint import BAD, CLOSED_AT_ONCE, NOW, WATCHED
+from ..harness.attempts.test_lint import BAD, CLOSED_AT_ONCE, NOW, WATCHED
 
 pytestmark = pytest.mark.live
 

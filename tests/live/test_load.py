@@ -14,10 +14,10 @@ import trio
 from wsgi_gauntlet.harness import discover, planning
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import TargetRefused
+from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.harness.load.arena import Arena, refuse_elsewhere
 from wsgi_gauntlet.harness.load.judging.grading import FEWEST, GOOD, collapsed, unharmed
 from wsgi_gauntlet.harness.model import Grade, Load, Outcome
-from wsgi_gauntlet.harness.plan import Plan
 
 from ..needed import installed
 

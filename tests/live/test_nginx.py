@@ -18,10 +18,10 @@ from wsgi_gauntlet.harness.answer import Response
 from wsgi_gauntlet.harness.assets import ASSETS, content
 from wsgi_gauntlet.harness.errors import ServerDidNotStart, Unsupported
 from wsgi_gauntlet.harness.launch import Running
+from wsgi_gauntlet.harness.launching.plan import Plan
+from wsgi_gauntlet.harness.launching.ready import ask
 from wsgi_gauntlet.harness.load.clients.link import Link
 from wsgi_gauntlet.harness.model import AppEvent
-from wsgi_gauntlet.harness.plan import Plan
-from wsgi_gauntlet.harness.ready import ask
 from wsgi_gauntlet.servers.nginx import command_version
 
 from ..needed import program, served

@@ -18,13 +18,13 @@ import pytest
 
 from wsgi_gauntlet.harness.catalog import Scenario
 from wsgi_gauntlet.harness.histogram import Histogram
+from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.harness.load.arena import Arena
 from wsgi_gauntlet.harness.load.lanes.lane_result import LaneResult
 from wsgi_gauntlet.harness.load.lanes.shards import open_loops
 from wsgi_gauntlet.harness.load.pacing import Uniform
 from wsgi_gauntlet.harness.load.rates import bench
 from wsgi_gauntlet.harness.model import Grade, Load, Measure, Outcome
-from wsgi_gauntlet.harness.plan import Plan
 from wsgi_gauntlet.suites.load.capacity import capacity
 from wsgi_gauntlet.suites.load.ramp import ramp
 from wsgi_gauntlet.suites.load.steady import steady

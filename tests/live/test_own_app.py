@@ -16,10 +16,10 @@ import pytest
 from wsgi_gauntlet.harness import discover, launch, planning, rounds, session
 from wsgi_gauntlet.harness.configuration import Configuration
 from wsgi_gauntlet.harness.errors import BadConfiguration, NoSuchPage
+from wsgi_gauntlet.harness.launching.ownapp import CONTROL, behind_control
 from wsgi_gauntlet.harness.load import question as question_module
 from wsgi_gauntlet.harness.load.arena import Arena
 from wsgi_gauntlet.harness.model import Grade, Load
-from wsgi_gauntlet.harness.ownapp import CONTROL, behind_control
 from wsgi_gauntlet.harness.progress import Silence
 
 from ..needed import installed

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from wsgi_gauntlet.harness import discover, planning, pool
-from wsgi_gauntlet.harness.background import Background
+from wsgi_gauntlet.harness import discover, planning
 from wsgi_gauntlet.harness.errors import ServerDidNotStart
 from wsgi_gauntlet.harness.model import Verdict
-from wsgi_gauntlet.harness.pool import Pool
+from wsgi_gauntlet.harness.pytesting import pool
+from wsgi_gauntlet.harness.pytesting.background import Background
+from wsgi_gauntlet.harness.pytesting.pool import Pool
 
 pytestmark = pytest.mark.live
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from wsgi_gauntlet.harness import discover, planning
+from wsgi_gauntlet.harness.attempts.patterns import Pattern
 from wsgi_gauntlet.harness.model import AppEvent, Verdict, WireEvent, WireKind
-from wsgi_gauntlet.harness.patterns import Pattern
-from wsgi_gauntlet.harness.replay import Replayed, replay, write
-from wsgi_gauntlet.harness.reproducer import PORT
+from wsgi_gauntlet.harness.replaying.replay import Replayed, replay, write
+from wsgi_gauntlet.harness.replaying.reproducer import PORT
 
 from ..needed import installed, program
 

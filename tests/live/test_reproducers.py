@@ -11,15 +11,15 @@ import trio
 
 from wsgi_gauntlet.harness import discover
 from wsgi_gauntlet.harness.adapter import distribution_version
-from wsgi_gauntlet.harness.attempt import Attempt, attempt
+from wsgi_gauntlet.harness.attempts.attempt import Attempt, attempt
+from wsgi_gauntlet.harness.attempts.patterns import Pattern
 from wsgi_gauntlet.harness.catalog import Case
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.launch import running
+from wsgi_gauntlet.harness.launching.places import app_sources
+from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.harness.model import Check, Setup
-from wsgi_gauntlet.harness.patterns import Pattern
-from wsgi_gauntlet.harness.places import app_sources
-from wsgi_gauntlet.harness.plan import Plan
-from wsgi_gauntlet.harness.reproducer import Reproducer, reproducer
+from wsgi_gauntlet.harness.replaying.reproducer import Reproducer, reproducer
 from wsgi_gauntlet.harness.runner import by_setup, prepared
 
 from ..saint.adapter import plan

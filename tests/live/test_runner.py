@@ -9,12 +9,12 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness import planning, runner
+from wsgi_gauntlet.harness.attempts.exchange import Exchange
 from wsgi_gauntlet.harness.catalog import INFO, MUST, SHOULD, Case, case
 from wsgi_gauntlet.harness.errors import EventsLost
-from wsgi_gauntlet.harness.exchange import Exchange
 from wsgi_gauntlet.harness.expect import violated
+from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.harness.model import Check, Level, Setup, Verdict, WireKind
-from wsgi_gauntlet.harness.plan import Plan
 from wsgi_gauntlet.harness.progress import Silence
 from wsgi_gauntlet.harness.references import pep3333
 

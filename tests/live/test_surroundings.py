@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from wsgi_gauntlet.harness import discover, planning
-from wsgi_gauntlet.harness.ordinary import NOBODY, others_can_pass
+from wsgi_gauntlet.harness.launching.ordinary import NOBODY, others_can_pass
 
 from ..needed import SERVERS, absent, own_network, program
 

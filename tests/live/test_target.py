@@ -18,9 +18,11 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness import discover, planning, rounds, session
-from wsgi_gauntlet.harness.appfile import standing_alone
 from wsgi_gauntlet.harness.configuration import Configuration
 from wsgi_gauntlet.harness.errors import TargetRefused, Unsupported
+from wsgi_gauntlet.harness.launching.places import app_sources
+from wsgi_gauntlet.harness.launching.plan import Plan
+from wsgi_gauntlet.harness.launching.ports import leased_port
 from wsgi_gauntlet.harness.load import arena as arena_module
 from wsgi_gauntlet.harness.load.arena import Arena
 from wsgi_gauntlet.harness.load.lanes.shards import closed_loops
@@ -28,10 +30,8 @@ from wsgi_gauntlet.harness.load.question import ReferencePage, checked_page
 from wsgi_gauntlet.harness.load.targets import elsewhere, proof
 from wsgi_gauntlet.harness.load.targets.target import Target, parse
 from wsgi_gauntlet.harness.model import Grade, Load
-from wsgi_gauntlet.harness.places import app_sources
-from wsgi_gauntlet.harness.plan import Plan
-from wsgi_gauntlet.harness.ports import leased_port
 from wsgi_gauntlet.harness.progress import Silence
+from wsgi_gauntlet.harness.replaying.appfile import standing_alone
 
 from ..needed import installed
 

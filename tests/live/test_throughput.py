@@ -10,9 +10,9 @@ import pytest
 
 from wsgi_gauntlet.harness import planning
 from wsgi_gauntlet.harness.errors import BadConfiguration
+from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.harness.load.arena import Arena
 from wsgi_gauntlet.harness.model import Grade, Load
-from wsgi_gauntlet.harness.plan import Plan
 from wsgi_gauntlet.suites.load.throughput import throughput
 
 pytestmark = pytest.mark.live

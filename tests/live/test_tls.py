@@ -20,10 +20,10 @@ from wsgi_gauntlet.harness import discover, planning, runner
 from wsgi_gauntlet.harness.adapter import Found, Settings
 from wsgi_gauntlet.harness.client import client
 from wsgi_gauntlet.harness.errors import ServerDidNotStart, Unsupported
+from wsgi_gauntlet.harness.launching.plan import Plan
+from wsgi_gauntlet.harness.launching.ready import State, ask
 from wsgi_gauntlet.harness.model import Check, Setup, Verdict
-from wsgi_gauntlet.harness.plan import Plan
 from wsgi_gauntlet.harness.progress import Silence
-from wsgi_gauntlet.harness.ready import State, ask
 from wsgi_gauntlet.servers import uwsgi
 
 from ..needed import absent, served
@@ -124,7 +124,7 @@ import json, sys, trio
 from pathlib import Path
 from wsgi_gauntlet.harness import launch
 from wsgi_gauntlet.harness.adapter import Settings
-from wsgi_gauntlet.harness.plan import Plan
+from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.servers.gunicorn import ADAPTER
 
 async def main():
@@ -154,7 +154,7 @@ def test_a_harness_that_is_killed_leaves_no_key(folder: Path) -> None:
 async def test_a_server_that_takes_no_notice_of_its_certificate_did_not_start(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wsgi_gauntlet.harness.startup.HOPELESS", 0.1)
+    monkeypatch.setattr("wsgi_gauntlet.harness.launching.startup.HOPELESS", 0.1)
     with pytest.raises(ServerDidNotStart, match="it accepted a connection and spoke no TLS on it"):
         async with running(plan(settings=Settings(tls=True)), folder):
             pass

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from wsgi_gauntlet.harness import discover, environments, session
+from wsgi_gauntlet.harness import discover, session
 from wsgi_gauntlet.harness.cli import cli
 from wsgi_gauntlet.harness.configuration import Configuration
 from wsgi_gauntlet.harness.errors import NoEnvironment
 from wsgi_gauntlet.harness.progress import Silence
 from wsgi_gauntlet.harness.selection import Selection
+from wsgi_gauntlet.harness.versions import environments
 
-from ..harness.test_environments import Tiny
+from ..harness.versions.test_environments import Tiny
 from ..needed import absent
 from ..wheels import index
 

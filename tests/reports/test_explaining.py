@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness.attempts.exchange import Exchange
 from wsgi_gauntlet.harness.catalog import Case
 from wsgi_gauntlet.harness.errors import UnknownName
-from wsgi_gauntlet.harness.exchange import Exchange
 from wsgi_gauntlet.harness.model import Level, Reference, Setup
 from wsgi_gauntlet.reports.explaining import explain
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from wsgi_gauntlet.harness.attempts.patterns import Pattern
 from wsgi_gauntlet.harness.model import AppEvent, CaseInfo, Check, Level, Reference, Verdict, WireEvent, WireKind
-from wsgi_gauntlet.harness.patterns import Pattern
-from wsgi_gauntlet.harness.replay import Replayed
-from wsgi_gauntlet.harness.reproducer import Reproducer
+from wsgi_gauntlet.harness.replaying.replay import Replayed
+from wsgi_gauntlet.harness.replaying.reproducer import Reproducer
 from wsgi_gauntlet.reports.replaying import PIECES, Replaying, as_json
 
 HOSTILE = "a\x1b[2J\x07\u202eb"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wsgi_gauntlet.harness.adapter import Adapter, Command, Found, Launch, Settings, refuse
-from wsgi_gauntlet.harness.plan import Plan
+from wsgi_gauntlet.harness.launching.plan import Plan
 
 TESTS = Path(__file__).resolve().parents[1]
 

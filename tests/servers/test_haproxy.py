@@ -10,8 +10,8 @@ import pytest
 
 from wsgi_gauntlet.harness.adapter import Command, Launch, Protocol
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.certificates import identity_files
 from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.launching.certificates import identity_files
 from wsgi_gauntlet.servers import gunicorn
 from wsgi_gauntlet.servers.haproxy import ADAPTER, quoted
 

@@ -10,8 +10,8 @@ import pytest
 
 from wsgi_gauntlet.harness.adapter import Adapter, Found, Launch, Protocol
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.certificates import identity_files
 from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.launching.certificates import identity_files
 from wsgi_gauntlet.servers import apache_configuration, mod_wsgi_express
 from wsgi_gauntlet.servers.mod_wsgi_express import ADAPTER
 

@@ -10,8 +10,8 @@ import pytest
 from wsgi_gauntlet.harness.adapter import Launch, Protocol, Settings
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.assets import ASSETS, content
-from wsgi_gauntlet.harness.certificates import identity_files
 from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.launching.certificates import identity_files
 from wsgi_gauntlet.servers import nginx
 from wsgi_gauntlet.servers.nginx import ADAPTER
 from wsgi_gauntlet.servers.nginx_configuration import quoted

@@ -11,9 +11,9 @@ import pytest
 
 from wsgi_gauntlet.harness.adapter import Launch, Protocol
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.certificates import identity_files
 from wsgi_gauntlet.harness.discover import adapters
 from wsgi_gauntlet.harness.errors import BadConfiguration, Unsupported
+from wsgi_gauntlet.harness.launching.certificates import identity_files
 from wsgi_gauntlet.servers import command, flask, gunicorn, nginx, uwsgi, waitress, werkzeug, wsgiref
 
 Launching = Callable[..., Launch]

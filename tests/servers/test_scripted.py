@@ -13,8 +13,8 @@ import pytest
 
 from wsgi_gauntlet.harness.adapter import Adapter, Command, Launch, Protocol
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.certificates import identity_files
 from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.launching.certificates import identity_files
 from wsgi_gauntlet.servers import bjoern, cheroot, cherrypy, eventlet, gevent, pyruvate, twisted
 
 Launching = Callable[..., Launch]

@@ -10,8 +10,8 @@ import pytest
 
 from wsgi_gauntlet.harness.adapter import Adapter, Launch, Protocol
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.certificates import IdentityFiles
 from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.launching.certificates import IdentityFiles
 from wsgi_gauntlet.servers import flask, werkzeug, wsgiref
 
 Launching = Callable[..., Launch]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ... import ready
+from ...launching import ready
 
 if TYPE_CHECKING:
     from ...launch import Running

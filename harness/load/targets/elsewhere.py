@@ -9,7 +9,7 @@ from ...adapter import Adapter, Command, Found, Launch, Settings
 from ...errors import TargetRefused, Unsupported
 from ...events import Channel
 from ...launch import GRACE, Running
-from ...plan import Plan
+from ...launching.plan import Plan
 from .proof import Proven, prove
 from .target import Target
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import MUST, case
-from ....harness.exchange import Exchange
 from ....harness.references import rfc9112
 from ..verbs import ask, served_body, spoiled
 from .sending import BARE_CR, DECODES, END, SECURITY, chunked

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from ....harness import expect
+from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import MUST, SHOULD, case
-from ....harness.exchange import Exchange
 from ....harness.references import rfc9110, rfc9112
 from ..verbs import REFUSED, ask, in_step, served, served_body, was_refused
 from .sending import DECODES, END, SECURITY, chunked, followed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....harness import expect
-from ....harness.exchange import Exchange
+from ....harness.attempts.exchange import Exchange
 from ....harness.references import rfc9112
 from ..verbs import PATIENCE, post, seen
 

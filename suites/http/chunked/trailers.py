@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....harness import expect
+from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import MUST, case
-from ....harness.exchange import Exchange
 from ....harness.references import rfc9112
 from ..verbs import ask, hidden, in_step, no_hidden_call, served_body
 from .sending import BARE_CR, DECODES, SECURITY, chunked, followed

@@ -7,8 +7,8 @@ import contextlib
 import trio
 
 from ....harness import expect
+from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import INFO, MAY, MUST, SHOULD, case
-from ....harness.exchange import Exchange
 from ....harness.references import rfc9112
 from ....harness.response import Ending
 from ..verbs import PATIENCE, ask, closed, noted, raw, served, survives

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....harness import expect
+from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import MAY, MUST, case
-from ....harness.exchange import Exchange
 from ....harness.references import rfc9110, rfc9112
 from ....harness.response import Ending
 from ..verbs import PATIENCE, ask, closed, in_step, post, refused, rejected_in_step, seen, served_body

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ....harness import expect
+from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import MUST, case
-from ....harness.exchange import Exchange
 from ....harness.references import rfc9112
 from ..verbs import PATIENCE, answered, ask, hidden, never_hidden, no_hidden_call, post, raw, seen, served
 

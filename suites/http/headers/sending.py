@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....harness.exchange import Exchange
+from ....harness.attempts.exchange import Exchange
 from ..verbs import raw
 
 

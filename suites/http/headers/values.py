@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....harness import expect
+from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import INFO, MUST, SHOULD, case
-from ....harness.exchange import Exchange
 from ....harness.references import rfc9110
 from ..verbs import (
     ask,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import trio
 
 from ....harness import expect
+from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import MAY, MUST, SHOULD, case
-from ....harness.exchange import Exchange
 from ....harness.references import rfc9110, rfc9112
 from ..verbs import PATIENCE, ask, in_step, post, raw, refused, rejected_in_step, seen, served, served_body, was_refused
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....harness import expect
+from ....harness.attempts.exchange import Exchange, query
 from ....harness.catalog import MUST, case
-from ....harness.exchange import Exchange, query
 from ....harness.references import rfc9110
 from ....harness.response import Ending, Response
 from ..verbs import PATIENCE, ask, in_step, seen

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from ....harness import expect
+from ....harness.attempts.exchange import Exchange, query
 from ....harness.catalog import MUST, case
-from ....harness.exchange import Exchange, query
 from ....harness.references import rfc9110, rfc9112
 from ....harness.response import Framing
 from ..verbs import ask, in_step, post, raw

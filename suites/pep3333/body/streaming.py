@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import MUST, case
-from ....harness.exchange import Exchange
 from ....harness.expect import that
 from ....harness.references import pep3333
 from ..asking import (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import MUST, case
-from ....harness.exchange import Exchange
 from ....harness.expect import equal
 from ....harness.model import Setup
 from ....harness.references import pep3333

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import trio
 
+from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import INFO, MUST, SHOULD, case
-from ....harness.exchange import Exchange
 from ....harness.expect import equal, every, that
 from ....harness.model import AppEvent, Setup
 from ....harness.references import pep3333

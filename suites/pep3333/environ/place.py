@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import socket
 
+from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import MUST, SHOULD, case
-from ....harness.exchange import Exchange
 from ....harness.expect import equal, one_of, that
 from ....harness.model import Setup
 from ....harness.references import pep3333

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....harness.adapter import Protocol
+from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import MUST, SHOULD, case
-from ....harness.exchange import Exchange
 from ....harness.expect import equal, one_of
 from ....harness.model import Setup
 from ....harness.references import pep3333

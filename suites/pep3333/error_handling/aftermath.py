@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import INFO, SHOULD, case
 from ....harness.errors import ServerTrouble
-from ....harness.exchange import Exchange
 from ....harness.expect import that
 from ....harness.references import pep3333
 from ..asking import (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable
 
+from ....harness.attempts.exchange import Exchange, query
+from ....harness.attempts.patterns import Pattern
 from ....harness.catalog import MUST, case
-from ....harness.exchange import Exchange, query
 from ....harness.expect import equal, that
-from ....harness.patterns import Pattern
 from ....harness.references import pep3333, rfc9112
 from ....harness.wire import Wire
 from ..asking import (

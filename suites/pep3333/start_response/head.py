@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import INFO, MUST, SHOULD, case
-from ....harness.exchange import Exchange
 from ....harness.expect import equal, that
 from ....harness.references import pep3333, rfc9110
 from ....harness.response import Response

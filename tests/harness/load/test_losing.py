@@ -8,8 +8,9 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from wsgi_gauntlet.harness import planning, processes
+from wsgi_gauntlet.harness import planning
 from wsgi_gauntlet.harness.adapter import Settings
+from wsgi_gauntlet.harness.launching import processes
 from wsgi_gauntlet.harness.load.losing import impatient
 
 

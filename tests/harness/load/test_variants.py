@@ -10,9 +10,9 @@ from wsgi_gauntlet.harness import planning
 from wsgi_gauntlet.harness.adapter import Found, Settings
 from wsgi_gauntlet.harness.catalog import Scenario, pairings
 from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.launching.ownapp import OWN
+from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.harness.load import variants
-from wsgi_gauntlet.harness.ownapp import OWN
-from wsgi_gauntlet.harness.plan import Plan
 
 HERE = Found(version="1", executable="/bin/true")
 

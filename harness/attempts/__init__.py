@@ -1,0 +1,1 @@
+"""From what is sent to one cell to its verdict."""

@@ -1,0 +1,84 @@
+"""Why what was seen in an attempt may not count against the server: what the harness, its machine or somebody else did.
+
+Looked for only when a server is about to be blamed, or a case passed over. Each answer is a sentence that says what was
+wrong and what to do; the attempt then comes to `error`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import trio
+
+from ..errors import OutOfResources
+from ..launch import Running
+from ..launching.places import require_descriptors
+from ..launching.processes import stopped
+
+BEAT = 0.1
+"""Seconds between two beats of a pulse."""
+
+HELD_UP = 0.5
+"""Seconds without a beat from which on a case's time-outs prove nothing: the shortest that blames a server is twice
+as long."""
+
+PROBE = 4096
+"""Bytes that must find room wherever a server or its log writes: one block of most file systems."""
+
+
+class Pulse:
+    """Tells how long the harness's own loop stood still: starved of processor time, stopped, or asleep."""
+
+    def __init__(self) -> None:
+        self._longest = 0.0
+        self._last = trio.current_time()
+
+    @property
+    def longest(self) -> float:
+        """The longest time without a beat that was due, in seconds, until now."""
+        return max(self._longest, trio.current_time() - self._last - BEAT)
+
+    async def beat(self) -> None:
+        """Beat until cancelled."""
+        while True:
+            await trio.sleep(BEAT)
+            self._longest, self._last = self.longest, trio.current_time()
+
+
+def doubt(server: Running, pulse: Pulse, since: float) -> str:
+    """Return why the attempt made with `server` since then (CLOCK_MONOTONIC) proves nothing; '' where it stands."""
+    return next(filter(None, _doubts(server, pulse, since)), "")
+
+
+def _doubts(server: Running, pulse: Pulse, since: float) -> Iterator[str]:
+    if pids := stopped(server.processes()):
+        listed = " ".join(map(str, pids))
+        yield f"somebody stopped the server's process {listed} (SIGSTOP); `kill -CONT {listed}` lets it go on"
+    if pulse.longest >= HELD_UP:
+        yield (
+            f"the harness itself stood still for {pulse.longest:.1f} s, so its time-outs prove nothing; "
+            "run the case again on a quieter machine"
+        )
+    yield server.channel.broken(since)
+    try:
+        require_descriptors()
+    except OutOfResources as trouble:
+        yield str(trouble)
+    for folder in server.folders:
+        yield _full(folder)
+
+
+def _full(folder: Path) -> str:
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            os.write(probe.fileno(), b"\0" * PROBE)
+    except OSError as trouble:
+        if trouble.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS):
+            return (
+                f"nothing can be written to {folder} ({trouble.strerror}), by the server neither; free some room there"
+            )
+    return ""

@@ -1,0 +1,1 @@
+"""Starting servers, and leaving nothing of them behind."""

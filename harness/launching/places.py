@@ -1,0 +1,96 @@
+"""Where one server's files are: a private folder, the path of modules in it, and a log that outlives it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import OutOfResources, StorageFull
+from ..events import LONGEST_PATH
+from .ordinary import others_can_pass
+
+SOCKET = "http.sock"
+"""The Unix socket that a server listens on, in its folder."""
+
+
+DESCRIPTORS = 24
+"""What one observed instance takes of the harness's descriptors while it starts, with room for its first clients."""
+
+
+def require_descriptors() -> None:
+    """Raise OutOfResources where there are too few descriptors left to start a server and talk to it."""
+    opened: list[int] = []
+    try:
+        opened.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(DESCRIPTORS))
+    except OSError as error:
+        raise OutOfResources(
+            f"fewer than {DESCRIPTORS} descriptors are left ({error.strerror}); raise `ulimit -n` or run less at a time"
+        ) from error
+    finally:
+        for each in opened:
+            os.close(each)
+
+
+def private_folder(scratch: Path, *, passed_by_others: bool = False) -> Path:
+    """Make a folder for one instance, where a Unix socket's path still fits.
+
+    With `passed_by_others` it lies where another user can get at it, should it be given to them.
+    """
+    room = LONGEST_PATH - len("/g-12345678/99s99/") - len(SOCKET)
+
+    def fits(place: Path) -> bool:
+        return len(os.fsencode(place)) <= room and (not passed_by_others or others_can_pass(place))
+
+    place = scratch.resolve()
+    if not fits(place):
+        place = Path(tempfile.gettempdir())
+    if not fits(place):
+        place = Path("/tmp")  # noqa: S108 - mkdtemp makes a private folder in it
+    with writing(place):
+        return Path(tempfile.mkdtemp(prefix="g-", dir=place))
+
+
+def lay_path(folder: Path, *, theirs: bool = False) -> None:
+    """Make the folder of PYTHONPATH in which the server's process finds the reference app, and nothing else of ours.
+
+    With `theirs` it is a copy, for another user: they may not be able to read where we are installed.
+    """
+    apps = Path(__file__).resolve().parents[2] / "suites" / "apps"
+    with writing(folder):
+        folder.mkdir(mode=0o700)
+        if theirs:
+            shutil.copytree(apps, folder / "gauntlet_apps", ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            (folder / "gauntlet_apps").symlink_to(apps)
+
+
+def app_sources() -> dict[str, str]:
+    """Return the modules of the reference app by name, as text: they are never imported here."""
+    folder = Path(__file__).resolve().parents[2] / "suites" / "apps"
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))}
+
+
+def log_file(logs: Path, name: str) -> Path:
+    """Create a new log file for a server of that name."""
+    plain = "".join(letter if letter.isalnum() or letter in "-_.=,@" else "-" for letter in name).strip("-.")[:80]
+    for number in range(1, 10_000):
+        path = logs / (f"{plain or 'server'}.log" if number == 1 else f"{plain or 'server'}.{number}.log")
+        if not path.exists():
+            with writing(path):
+                path.open("xb").close()
+            return path
+    raise StorageFull(f"there are too many logs of {name} in {logs}; delete old ones")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with files into StorageFull, which says what to do."""
+    try:
+        yield
+    except OSError as error:
+        where = "--out and TMPDIR choose other places"
+        raise StorageFull(f"cannot write {path}: {error.strerror}; {where}") from error

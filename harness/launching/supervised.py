@@ -1,0 +1,204 @@
+"""The harness's end of one supervisor: start a server below it, watch it, signal it, stop it.
+
+Nothing runs in the background: what the supervisor has reported is read when somebody asks, so a load generator in the
+same loop is not disturbed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from ..errors import HarnessTrouble, OutOfResources
+from . import processes, supervisor
+from .ordinary import User
+
+LOG_LIMIT = 16 << 20
+"""Bytes of a server's output that are kept."""
+
+FAREWELL = 4.0
+"""Seconds for a supervisor to end after its server's grace: it kills for at most two."""
+
+
+class Supervised:
+    """One server below one supervisor. Make it with `start`; whatever happens then, `stop` must be called."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._buffer = b""
+        self._reports_end = False
+        self.pid = 0
+        self.failure = ""
+        self._code: int | None = None
+        self._signal: int | None = None
+        self._over = False
+
+    @classmethod
+    async def start(
+        cls,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        folder: Path,
+        log: Path,
+        remove: Path,
+        prune: Path | None = None,
+        user: User | None = None,
+    ) -> Supervised:
+        """Start `argv` in `folder` as `user`, or as whom we are, and return once it runs, or `failure` says why not.
+
+        `remove` is deleted if the harness dies, and `prune` with it where it is empty then. Raises OutOfResources.
+        """
+        order = {
+            "argv": list(argv),
+            "environment": dict(environment),
+            "folder": str(folder),
+            "log": str(log),
+            "keep": LOG_LIMIT,
+            "parent": os.getpid(),
+            "remove": str(remove),
+            "prune": str(prune or ""),
+            "user": [user.uid, user.gid] if user is not None else None,
+        }
+        try:
+            supervised = cls(_spawn(log, environment))
+        except OSError as error:
+            raise OutOfResources(f"no process to be had: {error.strerror}; raise `ulimit -n` and `-u`") from error
+        try:
+            supervised._tell(order)
+            while not (supervised.pid or supervised.failure or supervised._reports_end):
+                await supervised._hear()
+        except BaseException:
+            # We are still there to clear away what is ours: others may have the folder that it would prune.
+            supervised._tell({"do": "leave"})
+            supervised._abandon()
+            raise
+        if not supervised.pid and not supervised.failure:
+            supervised._abandon()
+            raise HarnessTrouble(f"the supervisor of {argv[0]} ended before the server started; see {log}")
+        return supervised
+
+    @property
+    def ended(self) -> str:
+        """How it ended, as 'exit code 3' or 'signal SIGSEGV'; '' while it runs."""
+        self._listen()
+        if self.failure:
+            return self.failure
+        if not self._over:
+            return ""
+        if self._signal is not None:
+            return f"signal {signal_name(self._signal)}"
+        return f"exit code {self._code}" if self._code is not None else "an unknown end: its supervisor was killed"
+
+    def processes(self) -> list[int]:
+        """Return the pids of the server and all that it started."""
+        return [] if self._process.returncode is not None else processes.tree(self._process.pid)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send `number` to the server's first process."""
+        self._tell({"do": "signal", "number": int(number)})
+
+    async def wait_ended(self) -> None:
+        """Return when the server has ended."""
+        while not self.ended:
+            await self._hear()
+
+    async def stop(self, number: signal.Signals, grace: float) -> None:
+        """End it in good order, kill what is left after `grace` seconds, and return when all of it is gone."""
+        with trio.CancelScope(shield=True):
+            if not self.ended:
+                self._tell({"do": "stop", "number": int(number), "grace": grace})
+                with trio.move_on_after(grace + FAREWELL):
+                    await self.wait_ended()
+            self._close_stdin()
+            with trio.move_on_after(FAREWELL):
+                while self._process.poll() is None:  # noqa: ASYNC110 - the kernel has no event of ours for it
+                    await trio.sleep(0.002)
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Let go of the supervisor without waiting for the server: it ends everything by itself."""
+        self._close_stdin()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._reports_end = self._over = True
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(FAREWELL)
+            return
+        self._process.kill()
+        self._process.wait()
+
+    def _close_stdin(self) -> None:
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            with contextlib.suppress(OSError):
+                self._process.stdin.write(json.dumps(message).encode() + b"\n")
+
+    async def _hear(self) -> None:
+        """Wait for something new from the supervisor."""
+        if not self._listen() and self._process.stdout is not None and not self._reports_end:
+            await trio.lowlevel.wait_readable(self._process.stdout.fileno())
+            self._listen()
+        else:
+            await trio.lowlevel.checkpoint()
+
+    def _listen(self) -> bool:
+        """Take in what the supervisor has reported so far, without waiting; say whether there was anything."""
+        if self._reports_end or self._process.stdout is None:
+            return False
+        try:
+            data = os.read(self._process.stdout.fileno(), 1 << 16)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._reports_end = self._over = True
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            self._note(json.loads(line))
+        return True
+
+    def _note(self, report: dict[str, Any]) -> None:
+        if "started" in report:
+            self.pid = report["started"]
+        elif "failed" in report:
+            self.failure = report["failed"]
+        elif "exited" in report:
+            self._code, self._signal = report["exited"]["code"], report["exited"]["signal"]
+            self._over = True
+
+
+def _spawn(log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    with log.open("ab") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-I", supervisor.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment,
+            start_new_session=True,
+            bufsize=0,
+        )
+    assert process.stdout is not None
+    os.set_blocking(process.stdout.fileno(), False)
+    return process
+
+
+def signal_name(number: int) -> str:
+    """Return 'SIGSEGV' for 11, and the number as text for one without a name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)

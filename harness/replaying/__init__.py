@@ -1,0 +1,1 @@
+"""One cell again, watched, or without us."""

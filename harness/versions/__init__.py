@@ -1,0 +1,1 @@
+"""Releases of servers, and environments that hold one each."""

@@ -1,0 +1,121 @@
+"""The folder that outlives runs: where it is, whose it must be, and locks on the things in it.
+
+It is $WSGI_GAUNTLET_CACHE, else $XDG_CACHE_HOME/wsgi-gauntlet, else ~/.cache/wsgi-gauntlet
+(https://specifications.freedesktop.org/basedir-spec/); where the home cannot be written, a private folder below the
+temp folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ..errors import BadConfiguration
+
+NAME = "wsgi-gauntlet"
+VARIABLE = "WSGI_GAUNTLET_CACHE"
+
+LOOK = 0.1
+"""Seconds between two looks at a lock that another process holds."""
+
+
+def cache_folder(variables: Mapping[str, str]) -> Path:
+    """Return the cache folder, made where it was not there.
+
+    Raises BadConfiguration where the one that the user names cannot be written, and for a folder in the temp folder
+    that somebody else has laid there.
+    """
+    if named := variables.get(VARIABLE):
+        folder = Path(named).absolute()
+        if not _writable(folder):
+            raise BadConfiguration(f"{VARIABLE}={named} cannot be written; name another folder or unset it")
+        return folder
+    for folder in _homes(variables):
+        if _writable(folder):
+            return folder
+    return _temporary()
+
+
+def _homes(variables: Mapping[str, str]) -> list[Path]:
+    homes = []
+    if (given := variables.get("XDG_CACHE_HOME", "")).startswith("/"):  # the specification: others are to be ignored
+        homes.append(Path(given) / NAME)
+    if (home := variables.get("HOME", "")).startswith("/"):
+        homes.append(Path(home) / ".cache" / NAME)
+    return homes
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _temporary() -> Path:
+    folder = Path(tempfile.gettempdir()) / f"{NAME}-cache-{os.getuid()}"
+    try:
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        found = folder.lstat()
+        ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    except OSError as problem:
+        raise BadConfiguration(
+            f"neither the home nor {folder} can be written ({problem.strerror}); set {VARIABLE} to a folder that can be"
+        ) from None
+    # In a folder that everybody writes to, another user may have been there first; programs are run from it.
+    if not ours:
+        raise BadConfiguration(f"{folder} is not a private folder of yours; set {VARIABLE} to one that is")
+    return folder
+
+
+class Lock:
+    """An advisory lock that ends with the process: shared among those who use a thing, exclusive for who makes it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = -1
+
+    def take(self, *, exclusive: bool, until: float, waiting: Callable[[], None] = lambda: None) -> bool:
+        """Take it, and say whether it could be had before `until` (time.monotonic); `waiting` is called meanwhile."""
+        wanted = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
+        while True:
+            if self._file < 0:
+                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(self._file, wanted)
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    self.release()
+                    return False
+                waiting()
+                time.sleep(LOOK)
+                continue
+            if self._current():
+                return True
+            self.release()  # who held it before has removed it, with all that it was for
+
+    def release(self) -> None:
+        """Give it back. Harmless when repeated."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def remove(self) -> None:
+        """Remove its file, which must be held exclusively, and give it back."""
+        self._path.unlink(missing_ok=True)
+        self.release()
+
+    def _current(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file), self._path.stat())
+        except FileNotFoundError:
+            return False

@@ -1,0 +1,98 @@
+"""The commands about versions: `history`, a server over its releases, and `environments`, what is kept of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..calling import files, remarks, selection, show, terminal
+from ..errors import BadConfiguration
+
+HISTORY_CODES = """
+\b
+Exit codes:
+  0    the releases were checked, whatever they break: a history is a record
+  2    the call cannot be: no such server, no package index
+  4    trouble: no release could be checked, the disk is full, a fault of ours
+  130  interrupted; what was found out is kept and reported
+"""
+
+
+@click.command(epilog=HISTORY_CODES)
+@click.argument("server")
+@click.option("--last", default=8, type=click.IntRange(2, 100), metavar="N", help="The last N releases [8].")
+@click.option("--since", metavar="VERSION", help="Releases from this one on; all of them unless --last says how many.")
+@click.option("--pre", is_flag=True, help="Preliminary releases as well.")
+@click.option("--select", multiple=True, metavar="PREFIX", help="Only cases whose id begins so; may be repeated.")
+@click.option("--level", multiple=True, type=click.Choice(["must", "should", "may", "info"]), help="Only this level.")
+@click.option("--tag", multiple=True, metavar="TAG", help="Only cases with this tag; may be repeated.")
+@click.option("--python", default=sys.executable, metavar="EXE", help="Interpreter that runs the releases.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder [gauntlet-out].")
+@click.option("--resume", is_flag=True, help="Go on with the run in the folder instead of starting anew.")
+@click.option("--json", "as_json", is_flag=True, help="Print results.json on stdout.")
+@click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the summary in Markdown.")
+@click.pass_context
+def history(context: click.Context, /, server: str, **given: Any) -> None:
+    """Check the last releases of SERVER and tell what each fixed and what it broke.
+
+    SERVER is a name that `check` takes, without a version: gunicorn:gthread, nginx+waitress (releases of waitress).
+    Each release gets an environment of its own, which is kept for the next time.
+    """
+    from .. import configuration, discover, session
+    from .history import names, outcome
+    from .installing import telling
+
+    cases = selection(given["select"], given["level"], given["tag"])
+    counted = context.get_parameter_source("last") is not click.core.ParameterSource.DEFAULT
+    settings = configuration.read(Path("pyproject.toml"))
+    with terminal().Terminal() as shown:
+        chosen = names(
+            server,
+            session.interpreter(given["python"]),
+            number=given["last"] if counted or not given["since"] else 0,
+            since=given["since"],
+            pre=given["pre"],
+            custom=settings.servers,
+            tell=telling(shown, server),
+        )
+        shown.working(server, "", 1.0)
+        shown.remark(f"{server}: {', '.join(each.version for each in chosen)}")
+        call = session.Call(
+            servers=tuple(each.name for each in chosen),
+            cases=cases,
+            python=given["python"],
+            app=discover.REFERENCE_APP,
+            out=given["out"],
+            resume=given["resume"],
+            files=files(None, given["markdown"]),
+            tolerant=True,
+        )
+        results, folder, code = session.run(call, settings, shown)
+    show(results, folder, given["as_json"])
+    sys.exit(outcome(results, code))
+
+
+@click.command()
+@click.argument("what", default="list", type=click.Choice(["list", "clear"]), metavar="[list|clear]")
+@click.option("--clear", is_flag=True, help="Remove them; those that a run uses now are left.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+def environments(what: str, clear: bool, as_json: bool) -> None:
+    """List the environments that were made for versions of servers, as for gunicorn@20.1.0, or remove them.
+
+    They lie in WSGI_GAUNTLET_CACHE, else in XDG_CACHE_HOME/wsgi-gauntlet, else in ~/.cache/wsgi-gauntlet.
+    """
+    from .. import discover
+    from . import environments as kept
+
+    if not clear and what == "list":
+        discover.kept().show(kept.listed(), as_json)
+        return
+    if as_json:
+        raise BadConfiguration("--json is for the list")
+    gone, used = kept.cleared()
+    remarks().remark(f"removed {len(gone)} environment{'' if len(gone) == 1 else 's'}")
+    for each in used:
+        remarks().remark(f"left {each}: a run uses it")

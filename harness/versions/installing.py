@@ -1,0 +1,269 @@
+"""Makes an environment and installs into it: with uv where that is on PATH, else with the venv module and pip.
+
+Every program that is run here is bounded in time, is ended with all that it started when the call is interrupted, and
+writes nowhere but into the environment's own folder and its own cache.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from packaging.version import InvalidVersion, Version
+
+from ..errors import NoEnvironment
+from ..progress import Listener
+
+Tell = Callable[[str], None]
+"""Hears what goes on; '' for the same as before, every LOOK seconds."""
+
+LOOK = 0.5
+"""Seconds between two words to whoever waits."""
+
+_MISPLACING = frozenset(
+    {
+        "CONSTRAINT",
+        "DRY_RUN",
+        "NO_DEPS",
+        "PREFIX",
+        "PYTHON",
+        "REQUIREMENT",
+        "REQUIRE_HASHES",
+        "REQUIRE_VIRTUALENV",
+        "ROOT",
+        "TARGET",
+        "UPGRADE",
+        "USER",
+    }
+)
+"""Settings of pip (PIP_*) that would put something else, or put it elsewhere; where from is the user's to say."""
+
+_INDEX = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CONFIG_FILE")
+"""By these the user tells pip where packages are; uv reads none of them."""
+
+_PIP = ("--no-input", "--disable-pip-version-check")
+
+_NO_NETWORK = re.compile(
+    r"NewConnectionError|NameResolutionError|ConnectTimeout|Connection refused|Network is unreachable|ProxyError"
+    r"|Failed to establish a new connection|[Tt]emporary failure in name resolution|dns error|tcp connect error"
+)
+_FROM_VERSIONS = re.compile(r"No matching distribution|\(from versions: (?P<versions>[^)]*)\)")
+_OTHER_PYTHON = re.compile(r"(?P<version>\S+) Requires-Python (?P<needs>[^;\n]+)")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a program came to: its exit code, and stdout and stderr together."""
+
+    code: int
+    said: str
+
+
+def telling(listener: Listener, server: str) -> Tell:
+    """Return what tells `listener` that `server` is being got ready."""
+    told = ""
+
+    def tell(doing: str) -> None:
+        nonlocal told
+        told = doing or told
+        listener.working(server, told)
+
+    return tell
+
+
+def install(python: str, folder: Path, room: Path, wanted: Sequence[str], tell: Tell, until: float) -> str:
+    """Make an environment of `python` in `folder` with `wanted`, the first of them `name==version`; return how.
+
+    `room` is a private folder for what is temporary. `tell` hears what is going on; `until` is a time.monotonic().
+    Raises NoEnvironment, whose message says what was wrong in one line.
+    """
+    uv = shutil.which("uv")
+    if uv is not None and not any(each in os.environ for each in _INDEX):
+        tell(f"uv pip install {' '.join(wanted)}")
+        made = _run([uv, "venv", "--quiet", "--python", python, str(folder)], room, tell, until)
+        if not made.code:
+            argv = [uv, "pip", "install", "--quiet", "--python", str(interpreter(folder)), *wanted]
+            made = _run(argv, room, tell, until)
+        if not made.code:
+            return "uv"
+        # pip may know a place for packages that uv was not told of, and says better what was wrong.
+        shutil.rmtree(folder, ignore_errors=True)
+    pip = _environment(python, folder, room, tell, until)
+    tell(f"pip install {' '.join(wanted)}")
+    argv = [*pip, "install", *_PIP, "--progress-bar", "off", "--retries", "2", *wanted]
+    done = _run(argv, room, tell, until)
+    if done.code:
+        raise NoEnvironment(explained(done.said, wanted[0], python))
+    return "pip"
+
+
+def interpreter(folder: Path) -> Path:
+    """Return the interpreter of the environment in `folder`."""
+    return folder / "bin" / "python"
+
+
+def _environment(python: str, folder: Path, room: Path, tell: Tell, until: float) -> list[str]:
+    """Make an empty environment; return how pip is called for it."""
+    tell(f"{python} -m venv")
+    # Without pip in it: that takes ten times as long as all the rest, and what is here can do it from outside.
+    made = _run([python, "-I", "-m", "venv", "--without-pip", str(folder)], room, tell, until)
+    if made.code:
+        raise NoEnvironment(
+            f"{python} cannot make an environment ({last_line(made.said)}); install its venv module "
+            "(Debian: python3-venv), or put uv on PATH"
+        )
+    inside = str(interpreter(folder))
+    if (pip := pip_for(inside, room, tell, until, python)) is not None:
+        return pip
+    said = _run([inside, "-I", "-m", "ensurepip"], room, tell, until)
+    if said.code:
+        raise NoEnvironment(
+            f"neither {python} nor this program's interpreter has a pip ({last_line(said.said)}); install one "
+            "(Debian: python3-pip), or put uv on PATH"
+        )
+    return [inside, "-I", "-m", "pip"]
+
+
+def pip_for(python: str, room: Path, tell: Tell, until: float, *having: str) -> list[str] | None:
+    """Return how a pip is called that installs for `python`, None where there is none.
+
+    It may be its own, that of one of the interpreters `having`, or ours: since 22.3 pip takes --python.
+    """
+    for argv in (
+        [python, "-I", "-m", "pip"],
+        *([each, "-I", "-m", "pip", "--python", python] for each in (*having, sys.executable)),
+    ):
+        if not _run([*argv, "--version"], room, tell, until).code:
+            return argv
+    return None
+
+
+def ask_pip(argv: Sequence[str], room: Path, tell: Tell, until: float) -> Ended:
+    """Run a command of pip that installs nothing, and return what it said."""
+    return _run([*argv, *_PIP], room, tell, until)
+
+
+def explained(said: str, wanted: str, python: str) -> str:
+    """Return what was wrong, from what pip said of not being able to install `wanted` (`name==version`)."""
+    name, _, version = wanted.partition("==")
+    plain = name.partition("[")[0]
+    about = re.search(rf"requirement {re.escape(plain)}(\[[^]]*\])?==", said) is not None
+    if found := _FROM_VERSIONS.search(said):
+        for each in _OTHER_PYTHON.finditer(said):
+            if about and each["version"] == version:
+                return f"{plain} {version} needs Python {each['needs'].strip()}, which {python} is not"
+        known = [each.strip() for each in (found["versions"] or "").split(",")]
+        if about and known not in ([""], ["none"]):
+            return f"{plain} has no version {version}{nearest(version, known)}"
+        if _NO_NETWORK.search(said):
+            return f"no package index could be reached for {wanted}; is there a network?"
+        if about:
+            return f"the package index has no {plain} for {python} ({last_line(said)})"
+    elif _NO_NETWORK.search(said):
+        return f"no package index could be reached for {wanted}; is there a network?"
+    return f"{wanted} cannot be installed for {python}: {last_line(said)}"
+
+
+def nearest(version: str, known: Sequence[str]) -> str:
+    """Return `; the nearest are 20.0.4 and 20.1.0` for the versions on both sides, '' where nothing can be compared."""
+    try:
+        asked = Version(version)
+        ordered = sorted({Version(each) for each in known if each})
+    except InvalidVersion:
+        return ""
+    below = [each for each in ordered if each < asked][-1:]
+    above = [each for each in ordered if each > asked][:1]
+    sides = " and ".join(map(str, below + above))
+    return f"; the nearest {'are' if below and above else 'is'} {sides}" if sides else ""
+
+
+def last_line(said: str) -> str:
+    """Return the line of pip's (or uv's) that tells most: its last error, else its last line."""
+    lines = [each.strip() for each in said.splitlines() if each.strip() and not each.startswith(("[notice]", "hint:"))]
+    for place, line in reversed(list(enumerate(lines))):
+        if line.startswith("╰─>") and place:  # pip draws its boxes so: what is wrong, and below it with what
+            return f"{lines[place - 1].removeprefix('×').strip()}: {line.removeprefix('╰─>').strip()}"
+        if line.startswith("ERROR:"):
+            return line.removeprefix("ERROR:").strip()
+    return lines[-1][:400] if lines else "it said nothing"
+
+
+def _run(argv: Sequence[str], room: Path, tell: Tell, until: float) -> Ended:
+    """Run `argv` in `room`. Raises NoEnvironment where it is not done by `until`."""
+    with tempfile.TemporaryFile(dir=room) as output, _noting_interrupts() as interrupts:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=room,
+            env=_variables(os.environ, room),
+            start_new_session=True,
+        )
+        try:
+            while process.poll() is None and not interrupts:
+                if time.monotonic() >= until:
+                    raise NoEnvironment(f"{_shown(argv)} was not done in time and has been ended; try again")
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(LOOK)
+                tell("")
+        finally:
+            # A build has processes of its own; the session is ours alone.
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        if interrupts:
+            raise KeyboardInterrupt
+        output.seek(0)
+        return Ended(process.returncode, output.read().decode(errors="replace"))
+
+
+@contextlib.contextmanager
+def _noting_interrupts() -> Iterator[list[int]]:
+    """Give a list that gets the number of each SIGINT and SIGTERM that comes during the block.
+
+    An exception raised by the signal itself could come when a process is started and nobody holds it yet.
+    """
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        noted.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _variables(inherited: Mapping[str, str], room: Path) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in inherited.items()
+        if not name.startswith(("PYTHON", "COVERAGE_", "COV_CORE_"))
+        and name not in ("VIRTUAL_ENV", "CONDA_PREFIX")
+        and not (name.startswith("PIP_") and name.removeprefix("PIP_") in _MISPLACING)
+    }
+    # LC_ALL: messages are read. TMPDIR: an interrupted pip leaves its folders behind.
+    return {**kept, "TMPDIR": str(room), "LC_ALL": "C.UTF-8", "PIP_USER": "0"}
+
+
+def _shown(argv: Sequence[str]) -> str:
+    return " ".join(each for each in argv if each != "-I")[:200]

@@ -1,0 +1,90 @@
+"""However a stream is cut, it is the same stream; and the cuts fall where each way of sending says."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsgi_gauntlet.harness.attempts.patterns import MOST_PIECES, PAUSE, SINGLE, Pattern, Piece, pieces
+
+HEAD = b"POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n"
+NEXT = b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n"
+REQUEST = HEAD + b"ab\r\ncd"
+
+fragments = st.sampled_from(
+    [HEAD, NEXT, REQUEST, b"\r\n", b"\r", b"\n", b"GET / HTTP/1.1\r\n", b"Host: a\r\n\r\n", b"0"]
+)
+streams = st.one_of(st.binary(max_size=4000), st.lists(fragments, max_size=12).map(b"".join))
+
+
+def cut(data: bytes, pattern: Pattern, *, bodies: bool = False) -> list[bytes]:
+    return [piece.data for piece in pieces(data, pattern, bodies=bodies)]
+
+
+@given(streams, st.sampled_from(Pattern), st.booleans())
+def test_the_pieces_joined_are_the_data(data: bytes, pattern: Pattern, bodies: bool) -> None:
+    made = cut(data, pattern, bodies=bodies)
+    assert b"".join(made) == data
+    assert all(made) or made == [b""]
+
+
+@given(streams, st.booleans())
+def test_whole_is_one_piece(data: bytes, bodies: bool) -> None:
+    assert list(pieces(data, Pattern.WHOLE, bodies=bodies)) == [Piece(data)]
+
+
+@given(st.binary(max_size=300).filter(lambda data: b"\r\n\r\n" not in data), st.sampled_from(Pattern))
+def test_what_is_no_request_is_cut_as_if_it_were_one_head_or_not_at_all(data: bytes, pattern: Pattern) -> None:
+    made = list(pieces(data, pattern))
+    assert len(made) <= max(1, len(data))
+    assert all(piece.wait in (0, PAUSE) for piece in made)
+    assert not made[0].wait
+
+
+@pytest.mark.parametrize("bodies", [False, True])
+@pytest.mark.parametrize("behind", [b"", NEXT, b"ab", NEXT * 30])
+def test_what_could_be_answered_without_goes_with_the_last_piece(behind: bytes, bodies: bool) -> None:
+    needed = len(REQUEST) if bodies else len(HEAD)
+    for pattern in set(Pattern) - {Pattern.WHOLE}:
+        *earlier, last = cut(REQUEST + behind, pattern, bodies=bodies)
+        assert earlier
+        assert sum(map(len, earlier)) < needed
+        assert last.endswith((REQUEST + behind)[needed:])
+
+
+def test_byte_by_byte() -> None:
+    made = cut(REQUEST, Pattern.BYTES, bodies=True)
+    assert made == [REQUEST[at : at + 1] for at in range(len(REQUEST))]
+
+
+def test_beyond_a_heads_size_bytes_are_no_longer_single() -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n"
+    made = cut(head + b"." * 9000, Pattern.BYTES, bodies=True)
+    assert len(made) == SINGLE + 1
+    assert {len(each) for each in made[:-1]} == {1}
+
+
+def test_at_lines_the_cut_is_between_cr_and_lf() -> None:
+    made = cut(REQUEST, Pattern.LINES, bodies=True)
+    assert made == [
+        b"POST /read HTTP/1.1\r",
+        b"\nHost: a\r",
+        b"\nContent-Length: 6\r",
+        b"\n\r",
+        b"\nab\r",
+        b"\ncd",
+    ]
+
+
+def test_lines_are_cut_up_to_a_limit() -> None:
+    fields = b"".join(b"X-%d: a\r\n" % number for number in range(400))
+    made = cut(b"GET / HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n", Pattern.LINES)
+    assert len(made) == MOST_PIECES + 1
+
+
+def test_a_pause_is_within_the_head_before_the_body_and_within_the_body() -> None:
+    made = list(pieces(REQUEST, Pattern.PAUSED, bodies=True))
+    middle = len(HEAD) // 2
+    assert [piece.data for piece in made] == [HEAD[:middle], HEAD[middle:], b"ab\r", b"\ncd"]
+    assert [piece.wait for piece in made] == [0, PAUSE, PAUSE, PAUSE]

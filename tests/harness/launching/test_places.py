@@ -1,0 +1,65 @@
+"""Where one server's files are, and what is said where they cannot be."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from wsgi_gauntlet.harness.errors import OutOfResources, StorageFull
+from wsgi_gauntlet.harness.launching import places
+from wsgi_gauntlet.harness.launching.places import SOCKET, lay_path, log_file, private_folder, require_descriptors
+from wsgi_gauntlet.harness.launching.processes import listening_inodes, owns_port, tree
+
+
+def test_a_private_folder_is_private() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as scratch:
+        folder = private_folder(Path(scratch))
+        assert folder.parent == Path(scratch).resolve()
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_private_folder_is_elsewhere_where_a_sockets_path_would_not_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(deep))
+    folder = private_folder(deep)
+    folder.rmdir()
+    assert folder.parent == Path("/tmp")
+    assert len(str(folder / "99s" / SOCKET)) <= 107
+
+
+def test_the_path_of_modules_holds_the_reference_app_alone(tmp_path: Path) -> None:
+    lay_path(tmp_path / "path")
+    assert [each.name for each in (tmp_path / "path").iterdir()] == ["gauntlet_apps"]
+    assert (tmp_path / "path" / "gauntlet_apps" / "reference.py").is_file()
+
+
+def test_each_start_has_a_log_of_its_own_under_a_plain_name(tmp_path: Path) -> None:
+    names = [log_file(tmp_path, each).name for each in ("nginx+gunicorn:sync[workers=4]", "a", "a", "../../", "")]
+    assert names == ["nginx-gunicorn-sync-workers=4.log", "a.log", "a.2.log", "server.log", "server.2.log"]
+
+
+def test_what_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StorageFull, match=r"cannot write .*a.log: No such file or directory; --out and TMPDIR"):
+        log_file(tmp_path / "missing", "a")
+
+
+def test_too_few_descriptors_are_noticed_before_anything_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_descriptors()
+    monkeypatch.setattr(places, "DESCRIPTORS", 10**9)
+    with pytest.raises(OutOfResources, match="ulimit -n"):
+        require_descriptors()
+
+
+def test_nobody_listens_on_port_zero() -> None:
+    assert listening_inodes(0) == set()
+    assert not owns_port([os.getpid()], 0)
+
+
+def test_this_process_is_in_the_tree_of_its_parent() -> None:
+    assert os.getpid() in tree(os.getppid())

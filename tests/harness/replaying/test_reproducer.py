@@ -1,0 +1,129 @@
+"""What a cell says, as files and commands for somebody else."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from wsgi_gauntlet.harness import planning
+from wsgi_gauntlet.harness.address import Address
+from wsgi_gauntlet.harness.attempts.patterns import Pattern
+from wsgi_gauntlet.harness.errors import BadConfiguration
+from wsgi_gauntlet.harness.launching.places import app_sources
+from wsgi_gauntlet.harness.launching.plan import Plan
+from wsgi_gauntlet.harness.model import AppEvent, Check, Evidence, Level, Setup, Verdict, WireEvent, WireKind
+from wsgi_gauntlet.harness.replaying.replay import write
+from wsgi_gauntlet.harness.replaying.reproducer import Reproducer, document, reproducer
+from wsgi_gauntlet.harness.runner import prepared
+
+THERE = Address(port=45678)
+CELL = Check(
+    server="gunicorn",
+    case="http/framing/odd",
+    level=Level.MUST,
+    tags=(),
+    verdict=Verdict.FAIL,
+    expected="one answer",
+    actual="two\nrm -rf \x1b[2J",
+    evidence=Evidence(
+        wire=(
+            WireEvent(1.0, 1, WireKind.OPENED),
+            WireEvent(1.0, 1, WireKind.SENT, b"GET /x HTTP/1.1\r\nHost: 127.0.0.1:45678\r\n\r\n"),
+        ),
+        app=(AppEvent(1.1, "called", 1, 1, detail={"path": "/reads", "query": "do=read"}),),
+    ),
+)
+
+
+def made(server: str, setup: Setup | None = None, there: Address = THERE, app: str = "") -> Reproducer:
+    plan = planning.plan(server)
+    plan = replace(plan, app=app or plan.app)
+    return reproducer(CELL, prepared(plan, setup or Setup()), there, Pattern.WHOLE, app_sources(), version="9.9")
+
+
+def test_an_app_a_server_and_requests() -> None:
+    told = made("gunicorn")
+    assert list(told.files) == ["app.py"]
+    assert "def reads(call):" in told.files["app.py"]
+    assert told.server.startswith("PYTHONPATH=. python3 -m gunicorn --bind 127.0.0.1:8000 ")
+    assert told.server.endswith(" app:application\n")
+    assert told.requests.endswith(
+        "| nc -w 3 127.0.0.1 8000\n\n# Expected: one answer\n# Here, gunicorn 9.9: two rm -rf \\x1b[2J\n"
+    )
+    for name in ("app.py", "printf 'GET /x", "--- the server", "stderr"):
+        assert name in document(told)
+
+
+@pytest.mark.parametrize("server", ["werkzeug", "wsgiref", "waitress", "gunicorn:gthread", "flask", "uwsgi"])
+def test_nothing_of_this_machine_is_in_it(server: str) -> None:
+    told = made(server)
+    everything = document(told)
+    for own in (sys.executable, str(Path.home()), "gauntlet_apps.", "45678"):
+        assert own not in told.server
+        assert own not in told.requests
+    assert "app:application" in everything
+
+
+def test_a_version_says_how_it_is_had() -> None:
+    wanted = "# In an environment of its own: python3 -m pip install gunicorn==9.9 'setuptools<81'\n"
+    told = reproducer(CELL, replace(planning.plan("gunicorn"), version="9.9"), THERE, Pattern.WHOLE, app_sources())
+    assert told.server.startswith(wanted)
+
+
+def test_a_flask_app_is_one() -> None:
+    assert "from flask import Flask" in made("flask").files["app.py"]
+
+
+def test_a_front_and_the_server_behind_it() -> None:
+    told = made("nginx+gunicorn")
+    first, last = told.server.splitlines()
+    assert "gunicorn --bind 127.0.0.1:8001" in first
+    assert first.endswith("&")
+    assert "nginx" in last
+    assert "listen 127.0.0.1:8000" in told.files["nginx.conf"]
+    assert "proxy_pass http://127.0.0.1:8001" in told.files["nginx.conf"]
+
+
+def test_what_the_case_sets_up_is_in_the_command() -> None:
+    told = made("gunicorn:gthread", Setup(mount="/app", environment=(("A", "b c"),), threads=3, workers=2))
+    for each in ("SCRIPT_NAME=/app ", "A='b c' ", "--threads 3", "--workers 2"):
+        assert each in told.server
+
+
+def test_a_unix_socket_and_tls() -> None:
+    unix = made("gunicorn", Setup(unix=True), Address(path="/somewhere/http.sock"))
+    assert "--bind unix:http.sock" in unix.server
+    assert "nc -w 3 -U http.sock" in unix.requests
+    secure = made("gunicorn", Setup(tls=True), Address(port=45678, tls=True))
+    assert secure.server.startswith("openssl req -x509 ")
+    assert "--certfile certificate.pem --keyfile key.pem" in secure.server
+    assert "openssl s_client -quiet -connect 127.0.0.1:8000" in secure.requests
+
+
+def test_a_user_s_own_app_is_named_and_not_cut_out() -> None:
+    told = made("gunicorn", app="shop:site")
+    assert told.files == {}
+    assert told.server.endswith(" shop:site\n")
+
+
+def test_without_a_socket_there_is_none() -> None:
+    told = made("gunicorn", there=Address(door="/x"))
+    assert "without a socket" in told.why_not
+
+
+def test_it_can_be_written(tmp_path: Path) -> None:
+    told = made("wsgiref")
+    files = write(told, tmp_path / "new" / "one")
+    assert sorted(each.name for each in files) == ["app.py", "requests.sh", "serve.py", "server.sh"]
+    assert (tmp_path / "new" / "one" / "requests.sh").read_text() == told.requests
+    assert write(Reproducer(why_not="no"), tmp_path / "other") == []
+    (tmp_path / "file").touch()
+    with pytest.raises(BadConfiguration, match="cannot write to"):
+        write(told, tmp_path / "file")
+
+
+def test_a_command_of_the_user_s_own() -> None:
+    plan: Plan = planning.plan("mine", custom={"mine": "{python} -m mine --port {port} {app}"})
+    told = reproducer(CELL, plan, THERE, Pattern.WHOLE, app_sources())
+    assert told.server == "PYTHONPATH=. python3 -m mine --port 8000 app:application\n"

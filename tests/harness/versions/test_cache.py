@@ -1,0 +1,75 @@
+"""Where the cache is, whose it must be, and its locks."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from wsgi_gauntlet.harness.errors import BadConfiguration
+from wsgi_gauntlet.harness.versions.cache import Lock, cache_folder
+
+NOWHERE = "/proc/nobody-can-write-here"
+
+
+def test_the_first_that_is_named_is_taken(tmp_path: Path) -> None:
+    given = {"WSGI_GAUNTLET_CACHE": f"{tmp_path}/own", "XDG_CACHE_HOME": f"{tmp_path}/xdg", "HOME": f"{tmp_path}/home"}
+    assert cache_folder(given) == tmp_path / "own"
+    del given["WSGI_GAUNTLET_CACHE"]
+    assert cache_folder(given) == tmp_path / "xdg" / "wsgi-gauntlet"
+    given["XDG_CACHE_HOME"] = "relative"
+    assert cache_folder(given) == tmp_path / "home" / ".cache" / "wsgi-gauntlet"
+    assert (tmp_path / "home" / ".cache" / "wsgi-gauntlet").stat().st_mode & 0o777 == 0o700
+
+
+def test_one_that_the_user_names_must_be_writable() -> None:
+    with pytest.raises(BadConfiguration, match=r"WSGI_GAUNTLET_CACHE=.* cannot be written; name another"):
+        cache_folder({"WSGI_GAUNTLET_CACHE": NOWHERE})
+
+
+def test_without_a_writable_home_it_is_a_private_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = cache_folder({"HOME": NOWHERE, "XDG_CACHE_HOME": NOWHERE})
+    assert folder.parent == tmp_path
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert cache_folder({"HOME": NOWHERE}) == folder
+    folder.chmod(0o777)
+    with pytest.raises(BadConfiguration, match="is not a private folder of yours"):
+        cache_folder({"HOME": NOWHERE})
+    folder.rmdir()
+    folder.symlink_to(tmp_path)
+    with pytest.raises(BadConfiguration, match="is not a private folder of yours"):
+        cache_folder({})
+    monkeypatch.setattr(tempfile, "tempdir", NOWHERE)
+    with pytest.raises(BadConfiguration, match=r"neither the home nor .* can be written"):
+        cache_folder({})
+
+
+def test_many_share_and_one_makes(tmp_path: Path) -> None:
+    first, second = Lock(tmp_path / "x.lock"), Lock(tmp_path / "x.lock")
+    waited: list[int] = []
+    assert first.take(exclusive=False, until=0)
+    assert second.take(exclusive=False, until=0)
+    second.release()
+    assert not second.take(exclusive=True, until=time.monotonic() + 0.05, waiting=lambda: waited.append(1))
+    assert waited
+    first.release()
+    assert second.take(exclusive=True, until=0)
+    assert second.take(exclusive=False, until=0)
+    assert first.take(exclusive=False, until=0)
+    for each in (first, second, second):
+        each.release()
+
+
+def test_a_lock_whose_file_was_removed_is_taken_on_the_new_one(tmp_path: Path) -> None:
+    first, second = Lock(tmp_path / "x.lock"), Lock(tmp_path / "x.lock")
+    assert first.take(exclusive=True, until=0)
+
+    def removed() -> None:
+        first.remove()
+
+    assert second.take(exclusive=True, until=time.monotonic() + 10, waiting=removed)
+    assert (tmp_path / "x.lock").exists()
+    second.release()

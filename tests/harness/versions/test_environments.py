@@ -1,0 +1,242 @@
+"""Environments for versions: made once, found again, made anew after an abort, and refused in one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from click.testing import CliRunner
+
+from wsgi_gauntlet.harness import discover, planning
+from wsgi_gauntlet.harness.adapter import Adapter, Command, Launch, refuse
+from wsgi_gauntlet.harness.cli import cli
+from wsgi_gauntlet.harness.errors import NoEnvironment
+from wsgi_gauntlet.harness.progress import Silence
+from wsgi_gauntlet.harness.versions import environments
+from wsgi_gauntlet.harness.versions.cache import Lock
+from wsgi_gauntlet.harness.versions.environments import Wanted, cleared, listed, made, provided, same, wanted_by
+from wsgi_gauntlet.harness.versions.installing import install
+
+from ...wheels import index
+
+
+class Tiny(Adapter):
+    """The server of tests/wheels.py."""
+
+    name = "tiny"
+    title = "tiny"
+    distribution = "tinyserver"
+    requires = ("tinyserver", "companion")
+    variants: ClassVar[Mapping[str, str]] = {"plain": "alone", "helped": "with another beside it"}
+    companions: ClassVar[Mapping[str, tuple[str, ...]]] = {"helped": ("companion",)}
+
+    def command(self, launch: Launch) -> Command:
+        """Return its command line."""
+        refuse("tiny", tls=launch.identity is not None, unix=bool(launch.address.path))
+        return Command((launch.python, "-m", "tinyserver", launch.address.host, str(launch.address.port), launch.app))
+
+
+class Told(Silence):
+    """Keeps the remarks."""
+
+    def __init__(self) -> None:
+        self.remarks: list[str] = []
+
+    def remark(self, text: str) -> None:
+        """Keep one."""
+        self.remarks.append(text)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index(tmp_path / "index", monkeypatch)
+    known = {**discover.adapters(), "tiny": Tiny()}
+    monkeypatch.setattr(discover, "adapters", lambda: known)
+    monkeypatch.setattr(environments, "_in_use", {})
+
+
+@pytest.mark.usefixtures("tiny")
+def test_it_is_made_once_and_has_that_version() -> None:
+    told = Told()
+    first = provided(planning.plan("tiny@2.0"), told)
+    assert (first.found.version, first.found.here) == ("2.0", True)
+    assert first.python != sys.executable
+    assert first.interpreter == first.python
+    assert provided(planning.plan("tiny:plain@2"), told).python == provided(planning.plan("tiny@2"), told).python
+    assert [each for each in told.remarks if "making" in each] == [
+        "tiny@2.0: making an environment with tinyserver 2.0; the next run has it",
+        "tiny:plain@2: making an environment with tinyserver 2; the next run has it",
+    ]
+    assert len(listed()) == 2
+    assert all(each.stamp is not None and each.size > 0 for each in listed())
+    with_pip = subprocess.run([first.python, "-c", "import pkg_resources, tinyserver"], check=False)
+    assert with_pip.returncode == 0
+
+
+@pytest.mark.usefixtures("tiny")
+def test_what_a_variant_needs_is_beside_it_and_only_then() -> None:
+    assert wanted_by(planning.plan("tiny@1.0")).requirements == ["tinyserver==1.0", "setuptools<81"]
+    helped = planning.plan("tiny:helped@1.0")
+    assert wanted_by(helped).requirements == ["tinyserver==1.0", "companion", "setuptools<81"]
+    assert provided(helped, Silence()).found.here
+
+
+@pytest.mark.usefixtures("tiny")
+def test_one_whose_making_was_cut_short_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = Wanted(sys.executable, "tinyserver", "2.0")
+
+    def interrupted(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(environments, "install", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            made(wanted, "tiny", Silence())
+    assert listed() == []
+    python = made(wanted, "tiny", Silence())
+    (kept,) = listed()
+    Path(kept.path, environments.STAMP).unlink()
+    assert listed()[0].stamp is None
+    again = made(wanted, "tiny", Silence())
+    assert again != python
+    assert again.exists()
+    assert not python.exists()
+
+
+@pytest.mark.usefixtures("tiny")
+def test_two_runs_make_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each with a lock of its own, as two processes have them."""
+    makings: list[str] = []
+    both = threading.Barrier(2, timeout=60)
+
+    def counting(*given: object) -> str:
+        makings.append("made")
+        return install(*given)  # type: ignore[arg-type]
+
+    class OwnLocks(dict[Path, object]):
+        def setdefault(self, _key: Path, default: object = None) -> object:
+            return default
+
+    monkeypatch.setattr(environments, "install", counting)
+    monkeypatch.setattr(environments, "_in_use", OwnLocks())
+    found: list[Path] = []
+
+    def run() -> None:
+        both.wait()
+        found.append(made(Wanted(sys.executable, "tinyserver", "1.0"), "tiny", Silence()))
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(60)
+    assert makings == ["made"]
+    assert len(set(found)) == 1
+
+
+@pytest.mark.usefixtures("tiny")
+def test_another_run_that_makes_it_first_and_goes_on_using_it_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wanted = Wanted(sys.executable, "tinyserver", "1.0")
+    theirs: list[Path] = []
+    give_back = Lock.release
+
+    def overtaken(lock: Lock) -> None:
+        give_back(lock)
+        if not theirs:  # between our look and our taking the lock alone
+            theirs.append(Path())
+            ours = dict(environments._in_use)
+            environments._in_use.clear()
+            theirs[0] = made(wanted, "theirs", Silence())
+            held.update(environments._in_use)
+            environments._in_use.clear()
+            environments._in_use.update(ours)
+
+    held: dict[Path, Lock] = {}
+    monkeypatch.setattr(environments, "LIMIT", 60.0)
+    monkeypatch.setattr(Lock, "release", overtaken)
+    assert made(wanted, "ours", Silence()) == theirs[0]
+    for lock in held.values():
+        give_back(lock)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_clearing_leaves_what_is_used() -> None:
+    made(Wanted(sys.executable, "tinyserver", "1.0"), "tiny", Silence())
+    gone, used = cleared()
+    assert (gone, len(used)) == ([], 1)
+    for lock in environments._in_use.values():
+        lock.release()
+    result = CliRunner().invoke(cli, ["environments"])
+    assert "tinyserver 1.0" in result.stdout
+    assert "1 environment," in result.stdout
+    assert '"distribution": "tinyserver"' in CliRunner().invoke(cli, ["environments", "--json"]).stdout
+    assert "removed 1 environment" in CliRunner().invoke(cli, ["environments", "--clear"]).stderr
+    assert listed() == []
+    assert "no environments" in CliRunner().invoke(cli, ["environments", "list"]).stdout
+    assert "removed 0 environments" in CliRunner().invoke(cli, ["environments", "clear"]).stderr
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("tiny@2.5", "tiny@2.5: tinyserver has no version 2.5; the nearest are 2.0 and 3.0"),
+        ("tiny@4.0", "tiny@4.0: tinyserver==4.0 cannot be installed for .*nowhere-to-be-had"),
+        ("wsgiref@2", "wsgiref@2: wsgiref is the interpreter's own and as old as that .*--python"),
+    ],
+)
+def test_what_cannot_be_had_is_said_in_one_line(name: str, says: str) -> None:
+    plan = planning.plan(name)
+    with pytest.raises(NoEnvironment, match=says) as raised:
+        provided(plan, Silence())
+    assert "\n" not in str(raised.value)
+    assert raised.value.exit_code == 2
+    assert listed() == []
+    row = provided(plan, Silence(), tolerant=True)
+    assert not planning.information(row).available
+    assert not row.found.why.startswith(name)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_nothing_is_made_where_the_interpreter_has_the_version() -> None:
+    there = planning.plan("werkzeug").found.version
+    assert provided(planning.plan(f"werkzeug@{there}"), Silence()).python == sys.executable
+    assert provided(planning.plan("tiny"), Silence()).python == sys.executable
+    assert listed() == []
+
+
+@pytest.mark.usefixtures("tiny")
+def test_an_app_of_the_users_own_finds_what_its_interpreter_has() -> None:
+    plan = replace(planning.plan("tiny@2.0"), app="shop:app")
+    python = provided(plan, Silence()).python
+    program = "import trio, tinyserver; from importlib.metadata import version; print(version('tinyserver'))"
+    said = subprocess.run([python, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout == "2.0\n"
+    alone = provided(planning.plan("tiny@2.0"), Silence()).python
+    assert subprocess.run([alone, "-c", "import trio"], capture_output=True, check=False).returncode
+
+
+@pytest.mark.usefixtures("tiny")
+def test_servers_that_pip_does_not_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Tiny, "distribution", "")
+    plan = planning.plan("tiny@1.0")
+    with pytest.raises(NoEnvironment, match="is not installed by pip, so only the version that is here"):
+        wanted_by(replace(plan, found=replace(plan.found, version="7")))
+    monkeypatch.setattr(Tiny, "gone", "its maker has withdrawn it")
+    with pytest.raises(NoEnvironment, match="tiny cannot be had: its maker has withdrawn it"):
+        wanted_by(plan)
+
+
+def test_versions_that_are_one() -> None:
+    assert same("20.1", "20.1.0")
+    assert not same("20.1.0", "20.1.1")
+    assert same("2.0.21-debian", "2.0.21-debian")
+    assert not same("2.0.21-debian", "2.0.21")
