@@ -36,7 +36,7 @@ class Case:
 
     `needs` names cases that must pass first (else this one is skipped). The docstring's first line is `summary`;
     below it stand paragraphs that begin with `Sends:`, `Expects:` and `Why:` (why a user cares), for `explain`.
-    `cut` says that it may be sent in pieces (see patterns.py): false where pieces, or crowds, are its own subject.
+    `cut` says that it may be sent in pieces (attempts/patterns.py): false where pieces, or crowds, are its own subject.
     """
 
     id: str

@@ -157,9 +157,9 @@ class Expectation(msgspec.Struct, frozen=True):
 class Check(msgspec.Struct, frozen=True):
     """One cell of conformance: a server, a case, and the verdict with its evidence. `seconds` covers all attempts.
 
-    `patterns` are the ways of sending in which it held (see harness/attempts/patterns.py), empty where only one makes
-    sense. `findings` are what lint noticed in the answers on the way: they never change a verdict. `baseline` is None
-    where no baseline was given or it has nothing to say of the cell.
+    `patterns` are the ways of sending in which it held, empty where only one makes sense. `findings` are what lint
+    noticed in the answers on the way: they never change a verdict. `baseline` is None where no baseline was given or
+    it has nothing to say of the cell.
     """
 
     server: str

@@ -49,7 +49,7 @@ class Bench:
     """Where cells are run: folders, and who hears of them.
 
     `decided` is called once for each cell, in any order; `stranded` for a server that does not start; `started` for
-    each instance of a plain setup. With `thorough` each case is sent in all ways, else in two (see deciding.py).
+    each instance of a plain setup. With `thorough` each case is sent in all ways, else in two (attempts/deciding.py).
     """
 
     scratch: Path
