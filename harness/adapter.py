@@ -134,11 +134,11 @@ class Adapter(ABC):
     nginx[gzip], to a line on each.
     `front` is true of a proxy, which needs an upstream. `lineup` names the servers that a run without names includes of
     this file, in the words of the command line; where it is empty, that is the adapter's own name, and where it is
-    None there are none: it is put through a run only where it is named. `unix_only` is true
-    of a server that can be reached over a Unix socket alone. `socketless` names the variants that call the server's
-    request handler without a socket (transports/socketless.py): they serve the door at `launch.address.door`. `tls_only` is
-    true of a server that speaks nothing but https. `ordinary_user` is true of a server that does not serve as root:
-    it is started as an ordinary user then, to whom its folder belongs.
+    None there are none: it is put through a run only where it is named. `unix_only` is true of a server that can be
+    reached over a Unix socket alone. `socketless` names the variants that call the server's request handler without a
+    socket (transports/socketless.py): they serve the door at `launch.address.door`. `tls_only` is true of a server that
+    speaks nothing but https. `ordinary_user` is true of a server that does not serve as root: it is started as an
+    ordinary user then, to whom its folder belongs.
 
     `deployment` says in which ways the variables of `Settings.deployed` are handed over, for the evidence. Every server
     has them in the environment of its process; it is empty where nobody knows whether it has a way of its own as well.
