@@ -253,8 +253,11 @@ def _doubts(results: Results) -> list[Sentence]:
 
 
 def _absent(results: Results) -> list[Sentence]:
-    absent = [each.name for each in results.servers.values() if not each.available]
-    if not absent:
-        return []
-    were, them = ("were", "them") if len(absent) > 1 else ("was", "it")
-    return [Sentence("Not here", f"{several(absent)} {were} not tried; the table says how to get {them}.")]
+    absent = [each for each in results.servers.values() if not each.available]
+    parts = []
+    if lacking := [each.name for each in absent if each.get]:
+        were, them = ("were", "them") if len(lacking) > 1 else ("was", "it")
+        parts.append(f"{several(lacking)} {were} not tried; the table says how to get {them}.")
+    if others := [each.name for each in absent if not each.get]:
+        parts.append(f"{several(others)} could not be tried; the table says why.")
+    return [Sentence("Not here", " ".join(parts))] if parts else []

@@ -13,7 +13,10 @@ START = """\
 import os
 import sys
 
-from mod_wsgi.express.cli import main
+try:
+    from mod_wsgi.express.cli import main
+except ImportError:  # it moved there in 6.0
+    from mod_wsgi.server import main
 
 host = sys.argv.pop(1)
 main()

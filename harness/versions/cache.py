@@ -1,8 +1,10 @@
 """The folder that outlives runs: where it is, whose it must be, and locks on the things in it.
 
 It is $WSGI_GAUNTLET_CACHE, else $XDG_CACHE_HOME/wsgi-gauntlet, else ~/.cache/wsgi-gauntlet
-(https://specifications.freedesktop.org/basedir-spec/); where the home cannot be written, a private folder below the
-temp folder.
+(https://specifications.freedesktop.org/basedir-spec/), for root before that /var/cache/wsgi-gauntlet
+(https://refspecs.linuxfoundation.org/FHS_3.0/fhs/ch05s05.html): some servers run as an ordinary user whenever root
+starts them, and none of those may pass through root's home. Where none can be written, it is a private folder below
+the temp folder.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from ..errors import BadConfiguration
 
 NAME = "wsgi-gauntlet"
 VARIABLE = "WSGI_GAUNTLET_CACHE"
+SYSTEM = Path("/var/cache")
 
 LOOK = 0.1
 """Seconds between two looks at a lock that another process holds."""
@@ -42,10 +45,17 @@ def cache_folder(variables: Mapping[str, str]) -> Path:
     return _temporary()
 
 
+def mode() -> int:
+    """Return the permissions of folders in the cache: what root has made may be run by whom root starts servers as."""
+    return 0o755 if os.geteuid() == 0 else 0o700
+
+
 def _homes(variables: Mapping[str, str]) -> list[Path]:
     homes = []
     if (given := variables.get("XDG_CACHE_HOME", "")).startswith("/"):  # the specification: others are to be ignored
         homes.append(Path(given) / NAME)
+    if os.geteuid() == 0:
+        homes.append(SYSTEM / NAME)
     if (home := variables.get("HOME", "")).startswith("/"):
         homes.append(Path(home) / ".cache" / NAME)
     return homes
@@ -53,7 +63,7 @@ def _homes(variables: Mapping[str, str]) -> list[Path]:
 
 def _writable(folder: Path) -> bool:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=mode(), parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return True
     except OSError:

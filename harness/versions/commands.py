@@ -82,7 +82,8 @@ def history(context: click.Context, /, server: str, **given: Any) -> None:
 def environments(what: str, clear: bool, as_json: bool) -> None:
     """List the environments that were made for versions of servers, as for gunicorn@20.1.0, or remove them.
 
-    They lie in WSGI_GAUNTLET_CACHE, else in XDG_CACHE_HOME/wsgi-gauntlet, else in ~/.cache/wsgi-gauntlet.
+    They lie in WSGI_GAUNTLET_CACHE, else in XDG_CACHE_HOME/wsgi-gauntlet, else (as root) in
+    /var/cache/wsgi-gauntlet, else in ~/.cache/wsgi-gauntlet.
     """
     from .. import discover
     from . import environments as kept

@@ -30,7 +30,7 @@ from ..errors import NoEnvironment, StorageFull
 from ..launching.ownapp import PACKAGE
 from ..launching.plan import Plan
 from ..progress import Listener
-from .cache import LOOK, Lock, cache_folder
+from .cache import LOOK, Lock, cache_folder, mode
 from .installing import Tell, install, interpreter, telling
 
 LIMIT = 300.0
@@ -233,9 +233,10 @@ def same(version: str, other: str) -> bool:
 def _make(wanted: Wanted, server: str, place: Path, tell: Tell, until: float) -> Path:
     try:
         shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(mode=0o700)
+        place.mkdir(mode=mode())
         # A name of its own for each try: a pip that nobody could end does not write into the next one.
         folder = Path(tempfile.mkdtemp(prefix="e-", dir=place))
+        folder.chmod(mode())
         room = Path(tempfile.mkdtemp(prefix="t-", dir=place))
         try:
             by = install(wanted.python, folder, room, wanted.requirements, tell, until)
@@ -286,7 +287,7 @@ def _lend(python: str, borrower: Path) -> None:
 def _home() -> Path:
     home = cache_folder(os.environ) / "environments"
     try:
-        home.mkdir(mode=0o700, exist_ok=True)
+        home.mkdir(mode=mode(), exist_ok=True)
     except OSError as problem:
         raise StorageFull(f"{home}: {problem.strerror}; WSGI_GAUNTLET_CACHE names another folder") from None
     return home

@@ -44,6 +44,18 @@ def test_doubt_is_told_as_doubt(results: Results) -> None:
     assert _text(results, "Not here").startswith("bjoern and cheroot were not tried")
 
 
+def test_what_no_command_gets_is_not_said_to_be_had_by_one() -> None:
+    """A server that did not start, or that nobody can have, beside one that is not installed."""
+    there = (
+        ServerInfo("bjoern", "bjoern", False, why="not installed", get="pip install bjoern"),
+        ServerInfo("gunicorn@25.1.0", "gunicorn", False, why="did not start"),
+    )
+    text = _text(Results(SCHEMA, {}, {each.name: each for each in there}), "Not here")
+    assert text == (
+        "bjoern was not tried; the table says how to get it. gunicorn@25.1.0 could not be tried; the table says why."
+    )
+
+
 def test_a_clean_server_is_said_to_be_clean() -> None:
     """No requirement broken."""
     check = Check("saint", "http/host/missing", Level.MUST, (), Verdict.PASS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +28,23 @@ def test_a_script_does_what_its_command_does(launching: Launching) -> None:
     assert "--application-type module gauntlet_apps.reference --callable-object application" in line
     assert "--host 127.0.0.1 --port 8000" in line
     assert "--threads" not in line
+
+
+@pytest.mark.parametrize("place", ["mod_wsgi/express/cli.py", "mod_wsgi/server.py"], ids=["since 6.0", "before"])
+def test_its_main_is_found_where_the_version_has_it(tmp_path: Path, launching: Launching, place: str) -> None:
+    there = tmp_path / place
+    there.parent.mkdir(parents=True)
+    there.write_text(
+        "import pathlib\n"
+        "def main():\n"
+        "    script = pathlib.Path('apachectl')\n"
+        "    script.write_text('#!/bin/sh\\necho $0 $*\\n')\n"
+        "    script.chmod(0o700)\n"
+    )
+    (tmp_path / "start.py").write_text(ADAPTER.command(launching()).files["start.py"])
+    argv = [sys.executable, "start.py", "127.0.0.1", "setup-server"]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "./apachectl start -DFOREGROUND\n"
 
 
 def test_settings_become_its_options(launching: Launching) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -9,11 +10,26 @@ from pathlib import Path
 import pytest
 
 from wsgi_gauntlet.harness.errors import BadConfiguration
+from wsgi_gauntlet.harness.versions import cache
 from wsgi_gauntlet.harness.versions.cache import Lock, cache_folder
 
 NOWHERE = "/proc/nobody-can-write-here"
 
 
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Be root, on a system whose /var/cache is the folder returned."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(cache, "SYSTEM", tmp_path / "var-cache")
+    return tmp_path / "var-cache"
+
+
+@pytest.fixture
+def ordinary(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+
+@pytest.mark.usefixtures("ordinary")
 def test_the_first_that_is_named_is_taken(tmp_path: Path) -> None:
     given = {"WSGI_GAUNTLET_CACHE": f"{tmp_path}/own", "XDG_CACHE_HOME": f"{tmp_path}/xdg", "HOME": f"{tmp_path}/home"}
     assert cache_folder(given) == tmp_path / "own"
@@ -24,11 +40,25 @@ def test_the_first_that_is_named_is_taken(tmp_path: Path) -> None:
     assert (tmp_path / "home" / ".cache" / "wsgi-gauntlet").stat().st_mode & 0o777 == 0o700
 
 
+def test_what_root_makes_others_may_run(root: Path) -> None:
+    """And the home is not where they could."""
+    folder = cache_folder({"HOME": str(root.parent)})
+    assert folder == root / "wsgi-gauntlet"
+    assert folder.stat().st_mode & 0o055 == 0o055
+    assert cache_folder({"XDG_CACHE_HOME": f"{root}/xdg"}) == root / "xdg" / "wsgi-gauntlet"
+
+
+def test_root_that_cannot_write_there_has_a_home(root: Path) -> None:
+    root.touch()
+    assert cache_folder({"HOME": str(root.parent)}) == root.parent / ".cache" / "wsgi-gauntlet"
+
+
 def test_one_that_the_user_names_must_be_writable() -> None:
     with pytest.raises(BadConfiguration, match=r"WSGI_GAUNTLET_CACHE=.* cannot be written; name another"):
         cache_folder({"WSGI_GAUNTLET_CACHE": NOWHERE})
 
 
+@pytest.mark.usefixtures("ordinary")
 def test_without_a_writable_home_it_is_a_private_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     folder = cache_folder({"HOME": NOWHERE, "XDG_CACHE_HOME": NOWHERE})
