@@ -16,7 +16,7 @@ import click
 
 from .calling import execute, files, remarks, selection, show
 from .epilogs import EXIT_CODES, SERVERS, TARGETS
-from .errors import BadConfiguration, GauntletError
+from .errors import BadConfiguration, GauntletError, UnknownName
 from .versions.commands import environments, history
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -173,12 +173,17 @@ def servers(python: str, requirements: bool, as_json: bool) -> None:
 @_choosing
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 def cases(prefix: str, level: tuple[str, ...], tag: tuple[str, ...], as_json: bool) -> None:
-    """List the cases, or those whose id begins with PREFIX, and the scenarios."""
+    """List the cases and the scenarios, or those whose id begins with PREFIX."""
     from . import discover
     from .selection import chosen as choose
 
-    chosen = choose(discover.cases(), selection((prefix,) if prefix else (), level, tag))
-    scenarios = () if prefix or level or tag else discover.scenarios()
+    scenarios = [] if level or tag else [each for each in discover.scenarios() if each.id.startswith(prefix)]
+    try:
+        chosen = choose(discover.cases(), selection((prefix,) if prefix else (), level, tag))
+    except UnknownName:
+        if not scenarios:
+            raise
+        chosen = []
     discover.listings().cases([each.info() for each in chosen], [each.info() for each in scenarios], as_json)
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..harness.model import CaseInfo, ScenarioInfo
+from .words import counted
 
 if TYPE_CHECKING:
     from ..harness.discover import Listed
@@ -93,7 +94,8 @@ def cases(
         out.print(Text("\nscenarios (wsgi-gauntlet load --scenario ID)", style="bold"))
     for scenario in scenarios:
         out.print(Text(f"  {scenario.id:32} {scenario.title}"), soft_wrap=True)
-    out.print(Text(f"\n{len(chosen)} cases, {len(scenarios)} scenarios" if scenarios else f"\n{len(chosen)} cases"))
+    kinds = [counted(len(each), what) for each, what in ((chosen, "case"), (scenarios, "scenario")) if each]
+    out.print(Text(f"\n{', '.join(kinds) or 'none'}"))
 
 
 def _json(value: object) -> None:

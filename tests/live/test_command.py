@@ -309,6 +309,11 @@ def test_lists_and_explanations(place: Place) -> None:
     assert {each["name"] for each in json.loads(place.run("servers", "--json").stdout)} >= {"gunicorn", "nginx"}
     listed = place.run("cases", "pep3333/environ").stdout
     assert "exact-dict" in listed
+    assert "scenario" not in listed
+    listed = place.run("cases", "folklore").stdout
+    assert "nginx shields a server from slow clients" in listed
+    assert listed.endswith("\n6 scenarios\n")
+    assert "no case's id begins with 'folklor3'" in place.run("cases", "folklor3").stderr
     assert len(json.loads(place.run("cases", "--json").stdout)["cases"]) >= 60
     told = place.run("explain", "pep3333/environ/exact-dict").stdout
     assert "PEP 3333" in told
