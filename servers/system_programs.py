@@ -15,6 +15,9 @@ from ..harness.launching.ordinary import others_can_pass
 SYSTEM = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin")
 """Where servers are installed; an ordinary user's PATH has not all of it."""
 
+PATIENCE = 30.0
+"""Seconds for a program to tell its version, which takes it none."""
+
 
 def program(*names: str) -> str:
     """Return where the first of `names` is that is installed, '' where none is."""
@@ -24,12 +27,15 @@ def program(*names: str) -> str:
 
 @lru_cache(maxsize=64)
 def told(executable: str, option: str, pattern: str) -> str:
-    """Return what the first group of `pattern` finds in what `executable option` says; '' where it does not run."""
+    """Return what the first group of `pattern` finds in what `executable option` says; '' where nothing.
+
+    A program that cannot be run says nothing, nor does one that has not ended after PATIENCE.
+    """
     try:
         done = subprocess.run(
-            [executable, option], capture_output=True, text=True, errors="replace", timeout=30, check=False
+            [executable, option], capture_output=True, text=True, errors="replace", timeout=PATIENCE, check=False
         )
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return ""
     found = re.search(pattern, done.stdout + done.stderr)
     return found[1] if found else ""

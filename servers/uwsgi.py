@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
 from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, beside, distribution_version
 from ..harness.errors import Unsupported
+from . import system_programs
 
 BACKLOG = 100
 SOCKET_TIMEOUT = 4
@@ -131,24 +130,14 @@ class Uwsgi(Adapter):
         return told | ({"greenlets": GREENLETS} if launch.variant == "gevent" else {})
 
 
-@lru_cache(maxsize=16)
 def command_version(executable: str) -> str:
     """Return what `uwsgi --version` says, as `2.0.21-debian`; '' where it does not run."""
-    try:
-        done = subprocess.run([executable, "--version"], capture_output=True, text=True, timeout=30, check=False)
-    except OSError:
-        return ""
-    return done.stdout.strip()
+    return system_programs.told(executable, "--version", r"\A(\d\S*)")
 
 
-@lru_cache(maxsize=16)
 def has_tls(executable: str) -> bool:
     """Say whether that uWSGI was built with TLS; options that a build lacks it does not know."""
-    try:
-        done = subprocess.run([executable, "--cflags"], capture_output=True, text=True, timeout=30, check=False)
-    except OSError:
-        return False
-    return "-DUWSGI_SSL" in done.stdout.split()
+    return bool(system_programs.told(executable, "--cflags", r"(-DUWSGI_SSL)(?!\S)"))
 
 
 ADAPTER = Uwsgi()

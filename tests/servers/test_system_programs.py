@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from wsgi_gauntlet.servers import system_programs
 from wsgi_gauntlet.servers.system_programs import installed, out_of_reach, program, told
 
 
@@ -29,6 +30,14 @@ def test_a_program_tells_its_version_on_either_stream(tmp_path: Path) -> None:
     assert told(sys.executable, "--version", r"Python (\d)") == "3"
     assert told(sys.executable, "--version", r"Perl (\d)") == ""
     assert told(str(tmp_path / "missing"), "-v", "(.)") == ""
+
+
+def test_a_program_that_hangs_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system_programs, "PATIENCE", 0.05)
+    hanging = tmp_path / "hanging"
+    hanging.write_text("#!/bin/sh\nexec sleep 60\n")
+    hanging.chmod(0o755)
+    assert told(str(hanging), "-v", "(.)") == ""
 
 
 def test_what_is_not_installed_names_its_package() -> None:
