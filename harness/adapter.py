@@ -80,6 +80,12 @@ class Launch:
     others: tuple[Address, ...] = ()
     identity: IdentityFiles | None = None
 
+    @property
+    def passes_on(self) -> str:
+        """How a front passes requests on, for its conditions: `http over TCP`, `uwsgi over a Unix socket`."""
+        over_tls, socket = (self.upstream.tls, self.upstream.path) if self.upstream else (False, "")
+        return f"{'https' if over_tls else self.upstream_protocol} over {'a Unix socket' if socket else 'TCP'}"
+
 
 @dataclass(frozen=True)
 class Command:
@@ -254,37 +260,54 @@ def refuse(adapter: str, **asked: object) -> None:
             raise Unsupported(f"{adapter} has no option for {name.replace('_', ' ')}")
 
 
-@lru_cache(maxsize=256)
 def distribution_version(python: str, distribution: str) -> str:
-    """Return the version of `distribution` in the interpreter `python`, '' where it is not installed."""
+    """Return the version of `distribution` in the interpreter `python`, '' where it is not installed.
+
+    Raises BadConfiguration where `python` cannot be run.
+    """
     if python == sys.executable:
         try:
             return metadata.version(distribution)
         except metadata.PackageNotFoundError:
             return ""
-    return _ask(
+    return _distributions(python).get(str(canonicalize_name(distribution)), "")
+
+
+@lru_cache(maxsize=64)
+def _distributions(python: str) -> Mapping[str, str]:
+    # All at once: an interpreter takes longer to start than to list what is in it.
+    told = _ask(
         python,
-        "import importlib.metadata as m, json, sys\n"
-        "try: print(json.dumps(m.version(sys.argv[1])))\n"
-        "except m.PackageNotFoundError: print('\"\"')",
-        distribution,
+        "import importlib.metadata as m, json\n"
+        "found = [(each.metadata['Name'], each.version) for each in m.distributions()]\n"
+        "print(json.dumps([each for each in found if all(each)]))",
     )
+    # The first is the one that is imported.
+    return {str(canonicalize_name(name)): version for name, version in reversed(told or [])}
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def python_version(python: str) -> str:
-    """Return the version of the interpreter `python`, as `3.11.7` or `PyPy 3.10.14`."""
-    return _ask(
+    """Return the version of the interpreter `python`, as `3.11.7` or `PyPy 3.10.14`.
+
+    Raises BadConfiguration where it cannot be run.
+    """
+    told = _ask(
         python,
         "import json, platform as p\n"
         "name = p.python_implementation()\n"
         "print(json.dumps(('' if name == 'CPython' else name + ' ') + p.python_version()))",
     )
+    return str(told or "")
 
 
-def _ask(python: str, program: str, *arguments: str) -> str:
-    done = subprocess.run([python, "-c", program, *arguments], capture_output=True, text=True, timeout=30, check=False)
+def _ask(python: str, program: str) -> Any:
+    """Return the JSON that `program` prints in `python`, None where it prints none."""
     try:
-        return str(json.loads(done.stdout))
+        done = subprocess.run([python, "-c", program], capture_output=True, timeout=30, check=False)
+        return json.loads(done.stdout)
     except ValueError:
-        return ""
+        return None
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        why = problem.strerror if isinstance(problem, OSError) else "it did not answer in 30 s"
+        raise BadConfiguration(f"{python} cannot be run ({why}); name an interpreter with --python") from None

@@ -52,10 +52,9 @@ class Apache(Adapter):
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return Apache's settings, its defaults filled in, and how it passes requests on."""
-        behind = launch.upstream
         return {
             **apache_configuration.conditions(launch),
-            "passes on": f"{launch.upstream_protocol} over {'a Unix socket' if behind and behind.path else 'TCP'}",
+            "passes on": launch.passes_on,
         }
 
 

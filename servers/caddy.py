@@ -76,14 +76,14 @@ class Caddy(Adapter):
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return Caddy's settings, its defaults filled in; it has no time-out of reading but for idle connections."""
-        asked, behind = launch.settings, launch.upstream
+        asked = launch.settings
         return {
             "workers": 1,
             "threads": "as many as Go's runtime takes",
             "keep-alive": IDLE_TIMEOUT if asked.keep_alive is None else asked.keep_alive,
             "timeout": asked.timeout or 0,
             "backlog": "the system's (net.core.somaxconn)",
-            "passes on": f"http over {'a Unix socket' if behind and behind.path else 'TCP'}",
+            "passes on": launch.passes_on,
         }
 
 

@@ -93,7 +93,7 @@ class Haproxy(Adapter):
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return HAProxy's settings, its defaults filled in: a thread for each core that it may run on."""
-        asked, behind = launch.settings, launch.upstream
+        asked = launch.settings
         timeout = TIMEOUT if asked.timeout is None else asked.timeout
         return {
             "workers": 1,
@@ -101,7 +101,7 @@ class Haproxy(Adapter):
             "keep-alive": timeout if asked.keep_alive is None else asked.keep_alive,
             "timeout": timeout,
             "backlog": asked.backlog or "as many as connections (maxconn)",
-            "passes on": f"http over {'a Unix socket' if behind and behind.path else 'TCP'}",
+            "passes on": launch.passes_on,
         }
 
 

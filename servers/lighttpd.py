@@ -39,10 +39,9 @@ class Lighttpd(Adapter):
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return lighttpd's settings, its defaults filled in, and how it passes requests on."""
-        behind = launch.upstream
         return {
             **lighttpd_configuration.conditions(launch),
-            "passes on": f"http over {'a Unix socket' if behind and behind.path else 'TCP'}",
+            "passes on": launch.passes_on,
         }
 
 

@@ -116,14 +116,14 @@ class Nginx(Adapter):
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return nginx's settings, its defaults filled in, and how it passes requests on."""
-        asked, behind = launch.settings, launch.upstream
+        asked = launch.settings
         told: dict[str, object] = {
             "workers": asked.workers or WORKERS,
             "worker-connections": MANY_CONNECTIONS if "many-connections" in asked.features else WORKER_CONNECTIONS,
             "keep-alive": KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive,
             "timeout": PROXY_TIMEOUT if asked.timeout is None else asked.timeout,
             "backlog": asked.backlog or BACKLOG,
-            "passes on": f"{launch.upstream_protocol} over {'a Unix socket' if behind and behind.path else 'TCP'}",
+            "passes on": launch.passes_on,
             "kept to the server behind": _kept(launch),
         }
         if asked.features:

@@ -70,6 +70,7 @@ def test_tls_before_it_and_behind_it(launching: Launching) -> None:
     assert server(launch)["routes"][0]["handle"][0]["transport"]["tls"] == {"insecure_skip_verify": True}
     files = configuration(launch)["apps"]["tls"]["certificates"]["load_files"]
     assert files == [{"certificate": "/i/certificate.pem", "key": "/i/key.pem"}]
+    assert ADAPTER.conditions(launch)["passes on"] == "https over TCP"
 
 
 def test_settings_become_its_own_in_nanoseconds(launching: Launching) -> None:
