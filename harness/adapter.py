@@ -18,10 +18,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from packaging.utils import canonicalize_name
 
 from .address import Address
-from .errors import Unsupported
+from .errors import BadConfiguration, Unsupported
 from .launching.certificates import IdentityFiles
 
 
