@@ -31,7 +31,7 @@ CACHE_VALID = ("200 302 10m", "404 1m")
 
 CACHE_KEY = '"$scheme$http_host$request_uri$http_x_gauntlet"'
 """nginx's default but for two things: $proxy_host, which uwsgi_pass has not, and X-Gauntlet, in which a request says
-which attempt at which case it is, so that each attempt reaches the app once."""
+which attempt at which case it is: none is given what another one got. Within an attempt the cache keeps what it may."""
 
 COMPRESSED = "text/plain text/css application/javascript image/svg+xml"
 """The media types to compress beside text/html, which is always one of them."""

@@ -7,6 +7,9 @@ from typing import Any, Iterator
 
 from .call import TEXT, Call
 
+FRESH = ("Cache-Control", "no-store")
+"""Of answers that prove something of the server at that moment: a front that caches must not give them in its place."""
+
 
 def echo(call: Call) -> list[bytes]:
     """Answer `gauntlet <token>`. With `hold=NAME`, wait at that barrier first. Leaves the request's body unread."""
@@ -17,15 +20,13 @@ def echo(call: Call) -> list[bytes]:
 
 def fence(call: Call) -> list[bytes]:
     """Answer as /echo does; a separate name, so that the harness's own requests are known."""
-    return call.text(f"gauntlet {call.token}\n")
+    return call.text(f"gauntlet {call.token}\n", extra=[FRESH])
 
 
 def nonce(call: Call) -> list[bytes]:
     """Answer this run's nonce, which no stranger knows, and the process's id."""
     value = os.environ.get("GAUNTLET_NONCE", "")
-    # A front that caches must not answer for a process that is gone.
-    fresh = ("Cache-Control", "no-store")
-    return call.text(value, extra=[("X-Gauntlet-Nonce", value), ("X-Gauntlet-Pid", str(os.getpid())), fresh])
+    return call.text(value, extra=[("X-Gauntlet-Nonce", value), ("X-Gauntlet-Pid", str(os.getpid())), FRESH])
 
 
 def mine(call: Call) -> list[bytes]:

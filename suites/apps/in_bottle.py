@@ -71,6 +71,7 @@ def make() -> Any:
         tag = '"%s"' % TAG
         if request.get_header("If-None-Match") == tag:
             return HTTPResponse(status=304, ETag=tag)
+        response.set_header("ETag", tag)
         return article()
 
     def elsewhere(path: str = "") -> Any:  # noqa: ARG001 - the reference app reads environ itself

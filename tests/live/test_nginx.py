@@ -13,18 +13,21 @@ from tempfile import TemporaryDirectory
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import launch
+from wsgi_gauntlet.harness import discover, launch, planning, runner
+from wsgi_gauntlet.harness.adapter import distribution_version
 from wsgi_gauntlet.harness.answer import Response
 from wsgi_gauntlet.harness.assets import ASSETS, content
-from wsgi_gauntlet.harness.errors import ServerDidNotStart, Unsupported
+from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.launch import Running
 from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.harness.launching.ready import ask
 from wsgi_gauntlet.harness.load.clients.link import Link
-from wsgi_gauntlet.harness.model import AppEvent
+from wsgi_gauntlet.harness.model import AppEvent, Check, Verdict
+from wsgi_gauntlet.harness.progress import Silence
 from wsgi_gauntlet.servers.nginx import command_version
+from wsgi_gauntlet.suites.frameworks.five import FRAMEWORKS
 
-from ..needed import program, served
+from ..needed import SERVERS, absent, installed, program, served
 
 pytestmark = pytest.mark.live
 
@@ -114,7 +117,8 @@ async def test_buffered_the_app_is_called_once_the_body_is_there(executable: str
 
 @pytest.mark.parametrize("kept", [True, False])
 async def test_connections_to_the_server_behind_are_kept(kept: bool, executable: str, folder: Path) -> None:
-    name = f"nginx:tcp{'[upstream-keep-alive]' if kept else ''}+gunicorn:gthread"
+    # So long that no pause between two requests, however slow the machine, has the server behind close one.
+    name = f"nginx:tcp{'[upstream-keep-alive]' if kept else ''}+gunicorn:gthread[keep-alive=30]"
     async with running(plan(name, executable), folder) as server:
         for token in "abc":
             await get(server, f"/echo?t={token}")
@@ -157,6 +161,22 @@ async def test_a_cached_answer_does_not_reach_the_app(name: str, executable: str
         for token in ("one", "two"):  # each attempt at a case reaches the app
             await get(server, "/echo", f"X-Gauntlet: {token}")
             assert len(await calls(server, token)) == 1
+
+
+async def test_a_cache_is_not_in_the_way_of_what_is_asked_of_the_server_behind(folder: Path) -> None:
+    """Neither of what the harness asks within a case, nor of an answer that an app makes anew for those who have it."""
+    server = planning.plan("nginx:tcp[cache]+gunicorn", python=str(SERVERS))
+    for distribution in FRAMEWORKS.values():
+        if not distribution_version(str(SERVERS), distribution):
+            absent(f"{distribution} is not installed for {SERVERS}; make it with: make install-test")
+    cases = ["pep3333/error-handling/survives", *(f"frameworks/{each}/unchanged" for each in FRAMEWORKS)]
+    found: list[Check] = []
+    bench = runner.Bench(folder / "scratch", folder / "logs", Silence(), found.append, lambda _, why: pytest.fail(why))
+    with trio.fail_after(60):
+        await runner.check([installed(server)], {server.name: [discover.case(id_) for id_ in cases]}, bench)
+    assert {cell.case: cell.verdict for cell in found} == dict.fromkeys(cases, Verdict.PASS), [
+        (cell.case, cell.actual) for cell in found
+    ]
 
 
 async def test_two_answer_by_turns(executable: str, folder: Path) -> None:
@@ -226,6 +246,6 @@ async def serves_all(server: Running) -> None:
 
 async def test_a_server_that_cannot_be_mounted_is_not_told_apart_by_path(folder: Path) -> None:
     """And says so, in place of answering for the wrong path."""
-    with pytest.raises((Unsupported, ServerDidNotStart)):
+    with pytest.raises(Unsupported, match="wsgiref has no option for mounting"):
         async with running(plan("nginx[by-path]+wsgiref"), folder):
             pass
