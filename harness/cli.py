@@ -160,12 +160,12 @@ def target_app() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 def servers(python: str, requirements: bool, as_json: bool) -> None:
     """List the servers: versions, variants, and how to get what is missing."""
-    from . import discover
+    from . import discover, session
 
     if requirements:
         click.echo("\n".join(discover.requirements()))
     else:
-        discover.listings().servers(discover.listing(python), as_json)
+        discover.listings().servers(discover.listing(session.interpreter(python)), as_json)
 
 
 @cli.command()

@@ -22,7 +22,7 @@ from .address import NOMINAL_PORT, Address
 from .errors import PortTaken, ServerDidNotStart, Unsupported
 from .events import Channel
 from .launching import ready
-from .launching.ordinary import hand_over, lend, open_the_way, ordinary_user, others_can_pass
+from .launching.ordinary import User, hand_over, lend, open_the_way, ordinary_user, others_can_pass
 from .launching.ownapp import PACKAGE, control
 from .launching.part import Part, launch_of, lay_files, remove_socket
 from .launching.places import SOCKET, lay_path, log_file, private_folder, require_descriptors, writing
@@ -215,7 +215,7 @@ class Running:
                 return
 
     async def stop(self, grace: float = GRACE) -> None:
-        """End all of it, the front first, and free its ports and folders. Does nothing where nothing runs.
+        """End all of it at once, and free its ports and folders. Does nothing where nothing runs.
 
         `grace` is the seconds from the signal that asks it to stop until SIGKILL; with 0 it is not asked. A cancelled
         run gives none: whoever pressed Ctrl-C waits for the report.
@@ -343,14 +343,19 @@ async def running(
             lay_path(home / "path", theirs=plan.as_ordinary_user)
             if plan.as_ordinary_user and (user := ordinary_user()) is not None:
                 _require_their_way(plan)
-                with writing(home):
-                    open_the_way(home.parent)
-                    hand_over(home, user)
+                _give_away(home, scratch, user)
             stack.push_async_callback(server.stop)
             await server.start()
             yield server
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _give_away(home: Path, scratch: Path, user: User) -> None:
+    with writing(home):
+        if home.parent == scratch.resolve():  # else it is the user's own TMPDIR, which others can pass through already
+            open_the_way(home.parent)
+        hand_over(home, user)
 
 
 def _require_their_way(plan: Plan) -> None:

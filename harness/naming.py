@@ -1,5 +1,5 @@
 """A server as the user names it, taken apart: `gunicorn`, `gunicorn:gthread`, `gunicorn[workers=4]`, `gunicorn[tls]`,
-`gunicorn@20.1.0`, `nginx+gunicorn:sync`. Text in, values out; whether such a server exists is discover.py's business.
+`gunicorn@20.1.0`, `nginx+gunicorn:sync`. Text in, values out; whether such a server exists is planning.py's business.
 """
 
 from __future__ import annotations
@@ -7,6 +7,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
+
+from packaging.version import InvalidVersion, Version
 
 from .adapter import Settings
 from .catalog import suggestion
@@ -82,13 +84,21 @@ def _versioned(text: str, version: str) -> str:
     return "+".join([*front, part])
 
 
+def same_version(version: str, other: str) -> bool:
+    """Say whether two versions are one, as 20.1 and 20.1.0 are."""
+    try:
+        return Version(version) == Version(other)
+    except InvalidVersion:
+        return version == other
+
+
 def with_word(text: str, word: str) -> str:
     """Return the name `text` with `word` in the brackets of its server, of a chain the one behind."""
     return f"{text[:-1]},{word}]" if text.endswith("]") else f"{text}[{word}]"
 
 
 def _split(text: str) -> list[str]:
-    # A '+' separates servers, but belongs to a version such as 2.0+local where no letter follows.
+    # A '+' separates servers, but belongs to a version such as 2.0+1, where no letter follows.
     return re.split(r"\+(?=[A-Za-z])(?![^\[]*\])", text.strip())
 
 

@@ -15,7 +15,7 @@ from .catalog import suggestion
 from .errors import BadConfiguration, NotInstalled, UnknownName
 from .launching.plan import Plan
 from .model import ServerInfo
-from .naming import SETTABLE, Part, parse, with_word
+from .naming import SETTABLE, Part, parse, same_version, with_word
 
 
 def plan(
@@ -117,10 +117,13 @@ def tuned_twin(plan: Plan) -> str:
     return with_word(plan.name, "tuned") if advice != Settings() else ""
 
 
-def missing(plan: Plan) -> Found:
-    """Return what the plan lacks, a Found without a `why` where it can be started."""
+def missing(plan: Plan, *, versions: bool = True) -> Found:
+    """Return what the plan lacks, a Found without a `why` where it can be started.
+
+    Without `versions` a part that names one lacks nothing: an environment may yet be made for it.
+    """
     parts = (plan.upstream, plan) if plan.upstream is not None else (plan,)
-    return next((each.found for each in parts if not each.found.here), Found())
+    return next((each.found for each in parts if not each.found.here and (versions or not each.version)), Found())
 
 
 def information(plan: Plan) -> ServerInfo:
@@ -141,9 +144,9 @@ def information(plan: Plan) -> ServerInfo:
     )
 
 
-def require(plan: Plan) -> None:
+def require(plan: Plan, *, versions: bool = True) -> None:
     """Raise NotInstalled where the plan lacks something: for a server that the user asked for by name."""
-    if lack := missing(plan).lack:
+    if lack := missing(plan, versions=versions).lack:
         raise NotInstalled(f"{plan.name}: {lack}")
 
 
@@ -208,7 +211,7 @@ def _variant(adapter: Adapter, variant: str) -> str:
 
 def _version(adapter: Adapter, part: Part, python: str) -> Found:
     found = adapter.find(python)
-    if not part.version or not found.here or found.version == part.version:
+    if not part.version or not found.here or same_version(found.version, part.version):
         return found
     wanted = f"{adapter.distribution or adapter.name}=={part.version}"
     return replace(

@@ -153,9 +153,9 @@ def planned(call: Call, configuration: Configuration, listener: Listener | None 
         plans = _installed(plans, listener or Silence())
     if call.tuned:
         plans = [each for one in plans for each in (one, *map(plan, _twins(one, chosen)))]
-    for each in plans:
-        if names and not _versioned(each):
-            planning.require(each)
+    if names:
+        for each in plans:
+            planning.require(each, versions=False)
     if app_path is not None:
         planning.require_app(call.app, python, app_path, factory=call.cases is None)
     # Not before all other words are known to be right: making an environment takes seconds.
@@ -182,10 +182,6 @@ def _installed(plans: list[Plan], listener: Listener) -> list[Plan]:
 def _twins(plan: Plan, chosen: list[str]) -> list[str]:
     twin = planning.tuned_twin(plan)
     return [twin] if twin and twin not in chosen else []
-
-
-def _versioned(plan: Plan) -> bool:
-    return bool(plan.version) or (plan.upstream is not None and _versioned(plan.upstream))
 
 
 def exit_code(results: Results, configuration: Configuration, interrupted: bool, stranded: bool) -> int:

@@ -41,4 +41,4 @@ def show(kept: Sequence[Kept], as_json: bool, console: Console | None = None) ->
     out.print(table)
     where = Path(kept[0].path).parent
     out.print(Text(f"\n{counted(len(kept), 'environment')}, {size(sum(each.size for each in kept))}, in {where}"))
-    out.print("`wsgi-gauntlet environments clear` removes them.", markup=False, highlight=False)
+    out.print("`wsgi-gauntlet environments --clear` removes them.", markup=False, highlight=False)

@@ -42,13 +42,15 @@ def private_folder(scratch: Path, *, passed_by_others: bool = False) -> Path:
     """
     room = LONGEST_PATH - len("/g-12345678/99s99/") - len(SOCKET)
 
-    def fits(place: Path) -> bool:
-        return len(os.fsencode(place)) <= room and (not passed_by_others or others_can_pass(place))
+    def fits(place: Path, within: Path) -> bool:
+        return len(os.fsencode(place)) <= room and (not passed_by_others or others_can_pass(within))
 
-    place = scratch.resolve()
-    if not fits(place):
-        place = Path(tempfile.gettempdir())
-    if not fits(place):
+    own, given = scratch.resolve(), Path(tempfile.gettempdir())
+    if fits(own, own):
+        place = own
+    elif fits(given, given / "g"):  # the way through `scratch` is ours to open, that through the user's TMPDIR is not
+        place = given
+    else:
         place = Path("/tmp")  # noqa: S108 - mkdtemp makes a private folder in it
     with writing(place):
         return Path(tempfile.mkdtemp(prefix="g-", dir=place))

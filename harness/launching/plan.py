@@ -1,4 +1,4 @@
-"""How one server is to be started, as a value: what discover.py makes of a name, and launch.py carries out."""
+"""How one server is to be started, as a value: what planning.py makes of a name, and launch.py carries out."""
 
 from __future__ import annotations
 

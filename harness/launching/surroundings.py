@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 PREFIXES = (
+    "AIOHTTP_",
+    "CADDY_",
     "COVERAGE_",
     "COV_CORE_",
+    "EVENTLET_",
     "FLASK_",
     "GAUNTLET_",
+    "GEVENT_",
     "GRANIAN_",
     "GUNICORN_",
     "HYPERCORN_",
+    "M0_",  # m0serve
     "MOD_WSGI_",
     "NGINX",
     "PYTEST_",
     "PYTHON",
+    "TORNADO_",
     "UVICORN_",
     "UWSGI_",
     "WERKZEUG_",

@@ -76,10 +76,9 @@ def history(context: click.Context, /, server: str, **given: Any) -> None:
 
 
 @click.command()
-@click.argument("what", default="list", type=click.Choice(["list", "clear"]), metavar="[list|clear]")
 @click.option("--clear", is_flag=True, help="Remove them; those that a run uses now are left.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
-def environments(what: str, clear: bool, as_json: bool) -> None:
+def environments(clear: bool, as_json: bool) -> None:
     """List the environments that were made for versions of servers, as for gunicorn@20.1.0, or remove them.
 
     They lie in WSGI_GAUNTLET_CACHE, else in XDG_CACHE_HOME/wsgi-gauntlet, else (as root) in
@@ -88,7 +87,7 @@ def environments(what: str, clear: bool, as_json: bool) -> None:
     from .. import discover
     from . import environments as kept
 
-    if not clear and what == "list":
+    if not clear:
         discover.kept().show(kept.listed(), as_json)
         return
     if as_json:

@@ -7,6 +7,7 @@ keeps one that a run uses from being cleared.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
@@ -23,12 +24,12 @@ from pathlib import Path
 import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 
 from ..adapter import Found, located, python_version
 from ..errors import NoEnvironment, StorageFull
 from ..launching.ownapp import PACKAGE
 from ..launching.plan import Plan
+from ..naming import same_version
 from ..progress import Listener
 from .cache import LOOK, Lock, cache_folder, mode
 from .installing import Tell, install, interpreter, telling
@@ -103,13 +104,13 @@ def provided(plan: Plan, listener: Listener, *, tolerant: bool = False) -> Plan:
     """
     try:
         if plan.upstream is not None:
-            plan = replace(plan, upstream=provided(plan.upstream, listener))
-        if not plan.version or (plan.found.here and same(plan.found.version, plan.version)):
+            plan = replace(plan, upstream=provided(plan.upstream, listener, tolerant=tolerant))
+        if not plan.version or plan.found.here:
             return plan
         wanted = wanted_by(plan)
         python = str(made(wanted, plan.name, listener))
         found = plan.adapter.find(python)
-        if found.here and not same(found.version, plan.version):
+        if found.here and not same_version(found.version, plan.version):
             raise NoEnvironment(
                 f"{plan.name}: an environment with {wanted.distribution} {plan.version} was made, and yet "
                 f"{plan.adapter.name} runs in version {found.version} from elsewhere ({found.executable})"
@@ -222,14 +223,6 @@ def cleared() -> tuple[list[str], list[str]]:
     return gone, used
 
 
-def same(version: str, other: str) -> bool:
-    """Say whether two versions are one, as 20.1 and 20.1.0 are."""
-    try:
-        return Version(version) == Version(other)
-    except InvalidVersion:
-        return version == other
-
-
 def _make(wanted: Wanted, server: str, place: Path, tell: Tell, until: float) -> Path:
     try:
         shutil.rmtree(place, ignore_errors=True)
@@ -268,20 +261,22 @@ def _make(wanted: Wanted, server: str, place: Path, tell: Tell, until: float) ->
 
 
 def _lend(python: str, borrower: Path) -> None:
-    """Have `borrower` find behind its own packages those of `python`."""
-    program = "import json, site, sys; print(json.dumps([p for p in sys.path if p.endswith('-packages')]))"
-    done = subprocess.run([python, "-c", program], capture_output=True, check=False, timeout=30)
-    own = subprocess.run(
-        [borrower, "-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    if done.returncode or own.returncode:
-        raise NoEnvironment(f"{python} does not say where its packages are, which the app may need")
-    lines = "".join(f"{each}\n" for each in msgspec.json.decode(done.stdout, type=list[str]))
-    Path(own.stdout.rstrip("\n"), "wsgi_gauntlet_lent.pth").write_text(lines, encoding="utf-8")
+    """Have `borrower` find behind its own packages those of `python`, editable ones too."""
+    theirs = _told(python, "print(json.dumps([each for each in sys.path if each.endswith('-packages')]))")
+    own = _told(str(borrower), "print(json.dumps([sysconfig.get_path('purelib')]))")
+    # A folder that stands in a .pth alone is searched, but .pth files in it, those of editable installs, are not read.
+    lines = "".join(f"import site; site.addsitedir({each!r})\n" for each in theirs)
+    Path(own[0], "wsgi_gauntlet_lent.pth").write_text(lines, encoding="utf-8")
+
+
+def _told(python: str, program: str) -> list[str]:
+    try:
+        done = subprocess.run(
+            [python, "-c", f"import json, sys, sysconfig; {program}"], capture_output=True, check=True, timeout=30
+        )
+        return msgspec.json.decode(done.stdout, type=list[str])
+    except (OSError, subprocess.SubprocessError, msgspec.DecodeError):
+        raise NoEnvironment(f"{python} does not say where its packages are, which the app may need") from None
 
 
 def _home() -> Path:
@@ -307,7 +302,11 @@ def _stamp(place: Path) -> Stamp | None:
 
 
 def _size(place: Path) -> int:
-    return sum(each.lstat().st_blocks * 512 for each in _files(place))
+    size = 0
+    for each in _files(place):
+        with contextlib.suppress(FileNotFoundError):  # a run may be making it right now
+            size += each.lstat().st_blocks * 512
+    return size
 
 
 def _files(place: Path) -> Iterator[Path]:

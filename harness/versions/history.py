@@ -56,6 +56,6 @@ def outcome(results: Results, code: int) -> int:
 
     What releases break, and that an old one does not start, is what a history tells and no failure of it.
     """
-    if code not in (1, 4):
+    if code not in (0, 1, 4):
         return code
     return 4 if not results.checks or any(each.verdict is Verdict.ERROR for each in results.checks) else 0

@@ -21,7 +21,7 @@ from wsgi_gauntlet.harness.adapter import (
     refuse,
 )
 from wsgi_gauntlet.harness.address import Address
-from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.errors import BadConfiguration, Unsupported
 
 
 class Plain(Adapter):
@@ -61,6 +61,22 @@ def test_a_distribution_is_found_in_this_interpreter_and_in_another(tmp_path: Pa
     other = another_name_of_this_python(tmp_path)
     assert distribution_version(other, "no-such-distribution-anywhere") == ""
     assert distribution_version("/bin/true", "pytest") == ""
+
+
+def test_of_two_of_one_name_the_first_is_imported(tmp_path: Path) -> None:
+    """However the name is written."""
+    python = tmp_path / "python"
+    python.write_text("""#!/bin/sh\necho '[["Cherry_Py", "2"], ["cherry-py", "1"]]'\n""")
+    python.chmod(0o700)
+    assert distribution_version(str(python), "cherry.py") == "2"
+
+
+def test_an_interpreter_that_cannot_be_run_is_said_in_one_line(tmp_path: Path) -> None:
+    odd = tmp_path / "python"
+    odd.write_text("")
+    odd.chmod(0o700)
+    with pytest.raises(BadConfiguration, match=r"python cannot be run \(Exec format error\); name an interpreter"):
+        distribution_version(str(odd), "pytest")
 
 
 def test_a_missing_distribution_says_how_to_get_it() -> None:

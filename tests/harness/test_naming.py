@@ -4,7 +4,7 @@ import pytest
 
 from wsgi_gauntlet.harness.adapter import Settings
 from wsgi_gauntlet.harness.errors import BadConfiguration
-from wsgi_gauntlet.harness.naming import Part, at_version, parse, unversioned
+from wsgi_gauntlet.harness.naming import Part, at_version, parse, same_version, unversioned
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,13 @@ from wsgi_gauntlet.harness.naming import Part, at_version, parse, unversioned
 def test_names(text: str, server: Part, front: Part | None) -> None:
     name = parse(text)
     assert (name.text, name.server, name.front) == (text, server, front)
+
+
+def test_versions_that_are_one() -> None:
+    assert same_version("20.1", "20.1.0")
+    assert not same_version("20.1.0", "20.1.1")
+    assert same_version("2.0.21-debian", "2.0.21-debian")
+    assert not same_version("2.0.21-debian", "2.0.21")
 
 
 def test_settings() -> None:

@@ -33,6 +33,19 @@ def test_a_private_folder_is_elsewhere_where_a_sockets_path_would_not_fit(
     assert len(str(folder / "99s" / SOCKET)) <= 107
 
 
+def test_a_private_folder_for_another_user_is_where_they_can_get_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A way that is closed is opened in no folder but our own."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as users:  # 0700, as a user's own TMPDIR may be
+        monkeypatch.setattr(tempfile, "gettempdir", lambda: users)
+        scratch = Path(users, "scratch")
+        scratch.mkdir()
+        folder = private_folder(scratch, passed_by_others=True)
+        folder.rmdir()
+        assert folder.parent == Path("/tmp")
+        Path(users).chmod(0o711)
+        assert private_folder(scratch, passed_by_others=True).parent == scratch.resolve()
+
+
 def test_the_path_of_modules_holds_the_reference_app_alone(tmp_path: Path) -> None:
     lay_path(tmp_path / "path")
     assert [each.name for each in (tmp_path / "path").iterdir()] == ["gauntlet_apps"]

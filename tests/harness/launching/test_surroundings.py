@@ -11,8 +11,10 @@ from wsgi_gauntlet.harness.launching.surroundings import server_environment
     "name",
     [
         "COVERAGE_PROCESS_START",
+        "EVENTLET_HUB",
         "FLASK_DEBUG",
         "GAUNTLET_EVENTS",
+        "GEVENT_RESOLVER",
         "GUNICORN_CMD_ARGS",
         "HTTPS_PROXY",
         "LISTEN_FDS",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import site
 import subprocess
 import sys
 import threading
@@ -14,14 +15,17 @@ import pytest
 from click.testing import CliRunner
 
 from wsgi_gauntlet.harness import discover, planning
-from wsgi_gauntlet.harness.adapter import Adapter, Command, Launch, refuse
+from wsgi_gauntlet.harness.adapter import Adapter, Command, Found, Launch, refuse
 from wsgi_gauntlet.harness.cli import cli
-from wsgi_gauntlet.harness.errors import NoEnvironment
+from wsgi_gauntlet.harness.errors import NoEnvironment, NotInstalled
+from wsgi_gauntlet.harness.model import SCHEMA, Check, Level, Results, Verdict
 from wsgi_gauntlet.harness.progress import Silence
 from wsgi_gauntlet.harness.versions import environments
 from wsgi_gauntlet.harness.versions.cache import Lock
-from wsgi_gauntlet.harness.versions.environments import Wanted, cleared, listed, made, provided, same, wanted_by
+from wsgi_gauntlet.harness.versions.environments import Wanted, cleared, listed, made, provided, wanted_by
+from wsgi_gauntlet.harness.versions.history import outcome
 from wsgi_gauntlet.harness.versions.installing import install
+from wsgi_gauntlet.servers.nginx import Nginx
 
 from ...wheels import index
 
@@ -180,8 +184,8 @@ def test_clearing_leaves_what_is_used() -> None:
     assert '"distribution": "tinyserver"' in CliRunner().invoke(cli, ["environments", "--json"]).stdout
     assert "removed 1 environment" in CliRunner().invoke(cli, ["environments", "--clear"]).stderr
     assert listed() == []
-    assert "no environments" in CliRunner().invoke(cli, ["environments", "list"]).stdout
-    assert "removed 0 environments" in CliRunner().invoke(cli, ["environments", "clear"]).stderr
+    assert "no environments" in CliRunner().invoke(cli, ["environments"]).stdout
+    assert "removed 0 environments" in CliRunner().invoke(cli, ["environments", "--clear"]).stderr
 
 
 @pytest.mark.usefixtures("tiny")
@@ -206,6 +210,50 @@ def test_what_cannot_be_had_is_said_in_one_line(name: str, says: str) -> None:
 
 
 @pytest.mark.usefixtures("tiny")
+def test_the_reason_is_that_of_the_server_behind_the_front(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Nginx, "find", lambda *_: Found(version="1.31", executable="/usr/sbin/nginx"))
+    row = planning.information(provided(planning.plan("nginx+tiny@4.0"), Silence(), tolerant=True))
+    assert "nowhere-to-be-had" in row.why
+    assert not row.get
+
+
+@pytest.mark.usefixtures("tiny")
+def test_no_environment_is_made_for_a_chain_without_its_front(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Nginx, "find", lambda *_: Found(why="nginx is not installed", get="apt-get install nginx"))
+    for arguments in (("check", "nginx+tiny@2.0"), ("history", "nginx+tiny")):
+        result = CliRunner().invoke(cli, arguments)
+        assert isinstance(result.exception, NotInstalled)
+        assert "nginx is not installed; get it with: apt-get install nginx" in str(result.exception)
+    assert listed() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "verdicts", "ends"),
+    [
+        (0, [Verdict.PASS], 0),
+        (1, [Verdict.FAIL], 0),
+        (4, [Verdict.PASS], 0),
+        (1, [Verdict.ERROR], 4),
+        (0, [], 4),
+        (130, [], 130),
+    ],
+)
+def test_a_history_ends_with_trouble_where_nothing_was_checked(code: int, verdicts: list[Verdict], ends: int) -> None:
+    checks = tuple(Check("tiny@1.0", f"http/host/{each}", Level.MUST, (), each) for each in verdicts)
+    assert outcome(Results(SCHEMA, {}, {}, checks), code) == ends
+
+
+@pytest.mark.usefixtures("tiny")
+def test_an_environment_that_is_being_made_is_listed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was there when its folder was read may be gone a moment later."""
+    made(Wanted(sys.executable, "tinyserver", "1.0"), "tiny", Silence())
+    (whole,) = listed()
+    there = environments._files
+    monkeypatch.setattr(environments, "_files", lambda place: iter([*there(place), place / "gone"]))
+    assert listed() == [whole]
+
+
+@pytest.mark.usefixtures("tiny")
 def test_nothing_is_made_where_the_interpreter_has_the_version() -> None:
     there = planning.plan("werkzeug").found.version
     assert provided(planning.plan(f"werkzeug@{there}"), Silence()).python == sys.executable
@@ -220,6 +268,9 @@ def test_an_app_of_the_users_own_finds_what_its_interpreter_has() -> None:
     program = "import trio, tinyserver; from importlib.metadata import version; print(version('tinyserver'))"
     said = subprocess.run([python, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout == "2.0\n"
+    editable = [each for each in site.getsitepackages() if list(Path(each).glob("*wsgi_gauntlet*.pth"))]
+    assert editable, "the tests want wsgi-gauntlet installed in editable form"
+    assert not subprocess.run([python, "-c", "import wsgi_gauntlet.harness"], check=False, cwd="/").returncode
     alone = provided(planning.plan("tiny@2.0"), Silence()).python
     assert subprocess.run([alone, "-c", "import trio"], capture_output=True, check=False).returncode
 
@@ -233,10 +284,3 @@ def test_servers_that_pip_does_not_install(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(Tiny, "gone", "its maker has withdrawn it")
     with pytest.raises(NoEnvironment, match="tiny cannot be had: its maker has withdrawn it"):
         wanted_by(plan)
-
-
-def test_versions_that_are_one() -> None:
-    assert same("20.1", "20.1.0")
-    assert not same("20.1.0", "20.1.1")
-    assert same("2.0.21-debian", "2.0.21-debian")
-    assert not same("2.0.21-debian", "2.0.21")
