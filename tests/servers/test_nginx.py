@@ -68,13 +68,13 @@ def test_uwsgi_is_spoken_with_the_standard_parameters(launching: Launching) -> N
 
 
 def test_settings_become_directives(launching: Launching) -> None:
-    launch = launching(upstream=BEHIND, workers=4, keep_alive=5.0, timeout=7.0, backlog=64)
+    launch = launching(upstream=BEHIND, workers=4, keep_alive=0.5, timeout=7.0, backlog=64)
     lines = configuration(ADAPTER.command(launch))
     assert "worker_processes 4;" in lines
     assert "listen 127.0.0.1:8000 backlog=64;" in lines
-    assert "keepalive_timeout 5s;" in lines
-    assert {"client_header_timeout 7s;", "client_body_timeout 7s;", "send_timeout 7s;"} <= set(lines)
-    assert {"proxy_read_timeout 7s;", "uwsgi_read_timeout 7s;"} <= set(lines)
+    assert "keepalive_timeout 500ms;" in lines
+    assert {"client_header_timeout 7000ms;", "client_body_timeout 7000ms;", "send_timeout 7000ms;"} <= set(lines)
+    assert {"proxy_read_timeout 7000ms;", "uwsgi_read_timeout 7000ms;"} <= set(lines)
 
 
 def test_what_it_cannot_do(launching: Launching) -> None:
