@@ -41,7 +41,6 @@ def _read(answer: Response) -> dict[str, Any]:
         'The remainder of the request URL\'s "path", designating the virtual "location" of the request\'s target '
         "within the application.",
     ),
-    cut=False,
 )
 async def path(x: Exchange) -> None:
     """A path with characters beyond ASCII finds its route and comes out as the text that it was.
@@ -58,7 +57,6 @@ async def path(x: Exchange) -> None:
 @case(
     MUST,
     pep3333(VARIABLES, 'The portion of the request URL that follows the "?", if any. May be empty or absent.'),
-    cut=False,
 )
 async def query(x: Exchange) -> None:
     """Parameters of the query come out as they went in, encoded characters and repeats too.
@@ -80,7 +78,6 @@ async def query(x: Exchange) -> None:
         "Variables corresponding to the client-supplied HTTP request headers (i.e., variables whose names begin with "
         '"HTTP_").',
     ),
-    cut=False,
 )
 async def headers(x: Exchange) -> None:
     """Method, headers, cookies and the type of the content are in the request object as they were sent.
@@ -114,7 +111,7 @@ async def form(x: Exchange) -> None:
 
 
 @in_each
-@case(MUST, INPUT, cut=False)
+@case(MUST, INPUT)
 async def upload(x: Exchange) -> None:
     """An uploaded file arrives byte for byte, beside a field of the same form.
 

@@ -91,36 +91,53 @@ def hidden(x: Exchange) -> bytes:
     return x.request("/echo", token=f"{x.token}.hidden")
 
 
-async def ask(x: Exchange, data: bytes, *, head: bool = False, fin: bool = False, again: bool = True) -> Seen:
+async def ask(
+    x: Exchange,
+    data: bytes,
+    *,
+    head: bool = False,
+    fin: bool = False,
+    again: bool = True,
+    patience: float = PATIENCE,
+) -> Seen:
     """Send `data` on a connection of its own, then (`again`) a plain request on the same, and see what comes of both.
 
     No second request is sent where the answer says that the connection closes; then its end is waited for.
 
     `head`: the answer is to a HEAD. `fin`: our sending side is closed behind the data, so no second request follows.
+    `patience`: the seconds to wait for each answer.
     Raises Violation where the server does not serve a plain request on a new connection afterwards.
     """
     wire = await x.connect()
     await wire.send(data)
     if fin:
         await wire.half_close()
-    answer = await wire.response(head=head, timeout=PATIENCE)
+    answer = await wire.response(head=head, timeout=patience)
     after, ending = None, answer.ended
     if again and answer.complete:
         # What said that it closes gets no second request: a client must not send one (RFC 9112, section 9.6).
         if not fin and not answer.says_close:
             await wire.send(x.request("/echo", token=_next(x)))
-        after = await wire.response(timeout=PATIENCE)
+        after = await wire.response(timeout=patience)
         ending = after.ended
     await wire.close()
-    return await seen(x, answer, after, ending)
+    return await seen(x, answer, after, ending, patience=max(SURVIVAL, patience))
 
 
-async def seen(x: Exchange, answer: Response, after: Response | None = None, ending: Ending = Ending.OPEN) -> Seen:
+async def seen(
+    x: Exchange,
+    answer: Response,
+    after: Response | None = None,
+    ending: Ending = Ending.OPEN,
+    *,
+    patience: float = SURVIVAL,
+) -> Seen:
     """Join what came on the wire with what the app saw, once nothing of it is still on its way.
 
-    Connections are to be closed before. Raises Violation where the server does not serve a new one.
+    Connections are to be closed before. Raises Violation where the server does not serve a new one in `patience`
+    seconds.
     """
-    await survives(x)
+    await survives(x, patience)
     ours = [e for e in x.events() if e.token != _next(x)]
     return Seen(
         answer,
@@ -132,16 +149,16 @@ async def seen(x: Exchange, answer: Response, after: Response | None = None, end
     )
 
 
-async def survives(x: Exchange) -> None:
-    """Expect the server to serve a plain request on a new connection."""
+async def survives(x: Exchange, patience: float = SURVIVAL) -> None:
+    """Expect the server to serve a plain request on a new connection, in `patience` seconds."""
     expected = "the server to serve a plain request on a new connection afterwards"
     good = False
     try:
-        with trio.move_on_after(SURVIVAL):
+        with trio.move_on_after(patience):
             good = await x.fence()
     except ConnectFailed as failed:
         raise Violation(expected, str(failed)) from None
-    expect.that(good, expected, f"no good answer to it within {SURVIVAL:g} s")
+    expect.that(good, expected, f"no good answer to it within {patience:g} s")
 
 
 # ---------------------------------------------------------------------- what is expected of a Seen

@@ -7,6 +7,7 @@ from typing import Any
 
 import trio
 
+from ...harness.adapter import Protocol
 from ...harness.attempts.exchange import Exchange, query
 from ...harness.expect import Violation, that, violated
 from ...harness.model import AppEvent
@@ -22,6 +23,9 @@ SECOND_LOOK = 0.3
 
 GLANCE = 0.05
 """Seconds in which bytes that a server has already sent reach us; waited for where none are to come."""
+
+BEHIND_TLS = "TLS ends at the proxy in front, which speaks plain HTTP to the server that calls the app"
+"""Why a case is skipped in which the server was to know of TLS; see `knows_of_tls`."""
 
 
 async def first(x: Exchange, holds: Callable[[AppEvent], object], expected: str, *, timeout: float = HANG) -> AppEvent:
@@ -99,10 +103,13 @@ async def sent(x: Exchange, target: str) -> Wire:
     return wire
 
 
-async def asked(x: Exchange, target: str) -> Response:
-    """Send a GET for `target` and return what comes in the time that an app takes to break, be it nothing."""
+async def asked(x: Exchange, target: str, *, timeout: float = HANG) -> Response:
+    """Send a GET for `target` and return what comes in `timeout` seconds, be it nothing.
+
+    By default that is the time that an app takes to break.
+    """
     wire = await sent(x, target)
-    answer = await wire.response(timeout=HANG)
+    answer = await wire.response(timeout=timeout)
     await wire.close()
     return answer
 
@@ -144,3 +151,16 @@ def direct(x: Exchange) -> None:
     """Go on only where no proxy stands between: what it does with requests and blocks is not bound by PEP 3333."""
     if x.server.plan.upstream is not None:
         x.skip("the proxy in front does this by its own rules; the server behind it has a row of its own")
+
+
+def knows_of_tls(x: Exchange) -> bool:
+    """Say whether the server that calls the app can know of the client's TLS.
+
+    It cannot behind a proxy that speaks plain HTTP to it: a header that says so is between the two of them, and the
+    PEP has no word on it. Over the uwsgi protocol the proxy hands the variables themselves on.
+    """
+    plan = x.server.plan
+    if plan.upstream is None or plan.upstream.settings.tls:
+        return True
+    protocol, _ = plan.adapter.protocol_for(plan.variant, plan.upstream.adapter)
+    return protocol is Protocol.UWSGI

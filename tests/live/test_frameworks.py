@@ -19,7 +19,7 @@ from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.harness.model import Check, Setup, Verdict
 from wsgi_gauntlet.suites.frameworks.five import FRAMEWORKS
 
-from ..needed import SERVERS, absent
+from ..needed import SERVERS, absent, installed
 from ..saint.adapter import plan
 from ..saint.faults import every, promises
 from .test_saint import cells, finds, named, told
@@ -83,7 +83,25 @@ async def test_real_servers_serve_all_of_them(tmp_path: Path, python: str) -> No
     assert not wrong, "\n" + "\n".join(map(told, wrong))
     # Seen with nc on waitress 3.0.2, Werkzeug 3.1.9 and Python 3.11.
     sent = {each.server for each in checks if each.case == AFTER_HEAD and each.verdict is Verdict.FAIL}
+    assert "waitress" in sent
     assert sent <= {"waitress", "werkzeug", "wsgiref"}
+
+
+async def test_behind_a_front_that_ends_tls_nobody_is_blamed_for_http(tmp_path: Path, python: str) -> None:
+    """Unless the server behind has TLS of its own, and can know."""
+    ending, reaching = (
+        installed(planning.plan(name, python=python)) for name in ("nginx[tls]+waitress", "nginx[tls]+gunicorn[tls]")
+    )
+    moved, variables = named(["frameworks/flask/moved", "pep3333/environ/tls-variables/https"]).values()
+    plain = named(["frameworks/flask/cookies", "frameworks/flask/head", "frameworks/flask/unchanged"]).values()
+    rows = {ending.name: [moved, variables, *plain], reaching.name: [moved]}
+    checks = await found(tmp_path, rows, [ending, reaching], 2)
+    skipped = {each.case: each.actual for each in checks if each.verdict is Verdict.SKIPPED}
+    assert skipped.keys() == {moved.id, variables.id}
+    assert len(set(skipped.values())) == 1
+    wrong = [each for each in checks if each.verdict not in (Verdict.PASS, Verdict.SKIPPED)]
+    assert not wrong, "\n".join(map(told, wrong))
+    assert {each.server for each in checks if each.case == moved.id and each.verdict is Verdict.PASS} == {reaching.name}
 
 
 def test_who_lacks_a_framework_reads_how_to_get_it() -> None:

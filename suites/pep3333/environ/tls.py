@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from ....harness.adapter import Protocol
 from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.expect import equal, one_of
 from ....harness.model import Setup
 from ....harness.references import pep3333
-from ..asking import direct, told
+from ..asking import BEHIND_TLS, direct, knows_of_tls, told
 
 VARIABLES = "environ Variables"
 
@@ -16,19 +15,6 @@ OVER_TLS = Setup(tls=True)
 
 ON = ("on", "1")
 """Both mean it to the CGI gateway in the PEP's section The Server/Gateway Side."""
-
-
-def _knows(x: Exchange) -> bool:
-    """Say whether the server that calls the app can know of the client's TLS.
-
-    It cannot behind a proxy that speaks plain HTTP to it: a header that says so is between the two of them, and the
-    PEP has no word on it. Over the uwsgi protocol the proxy hands the variables themselves on.
-    """
-    plan = x.server.plan
-    if plan.upstream is None or plan.upstream.settings.tls:
-        return True
-    protocol, _ = plan.adapter.protocol_for(plan.variant, plan.upstream.adapter)
-    return protocol is Protocol.UWSGI
 
 
 @case(
@@ -52,8 +38,8 @@ async def tls_variables(x: Exchange, name: str) -> None:
 
     Why: An app that sets cookies for https alone, or writes into its log how safe a connection was, looks here.
     """
-    if not _knows(x):
-        x.skip("TLS ends at the proxy in front, which speaks plain HTTP to the server that calls the app")
+    if not knows_of_tls(x):
+        x.skip(BEHIND_TLS)
     if name == "SSL_PROTOCOL" and x.server.plan.upstream is not None and not x.server.plan.upstream.settings.tls:
         x.skip("TLS ends at the proxy in front, whose standard parameters tell the server of HTTPS alone")
     environ = (await x.app()).detail["environ"]
@@ -82,7 +68,7 @@ async def url_scheme_tls(x: Exchange) -> None:
     Why: With `http` the app's links and redirects lead out of TLS, or around in a circle.
     """
     scheme = (await x.app()).detail["environ"].get("wsgi.url_scheme")
-    one_of(scheme, ("https",) if _knows(x) else ("https", "http"), "wsgi.url_scheme")
+    one_of(scheme, ("https",) if knows_of_tls(x) else ("https", "http"), "wsgi.url_scheme")
 
 
 @case(

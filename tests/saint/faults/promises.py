@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from typing import Any
 from urllib.parse import unquote
 
@@ -68,3 +69,15 @@ def answers_garbled() -> None:
 def streams_gathered() -> None:
     """A body is asked for to its end before anything of it goes out."""
     around(Gateway, "iterate", lambda right, self, result: right(self, [b"".join(result)]))
+
+
+@fault("frameworks/bottle/head", "frameworks/bottle/unchanged")
+def deaf_after_bodiless() -> None:
+    """After the answer to a HEAD and after a 304 the connection stays, and nothing more that comes on it is read."""
+
+    def run(right: Any, self: Gateway, *about: Any) -> None:
+        right(self, *about)
+        if self.method == "HEAD" or self.code == 304:
+            threading.Event().wait()
+
+    around(Gateway, "run", run)
