@@ -8,6 +8,52 @@ PAST = frozenset({"gunicorn:eventlet"})
 """Variants that the last version of their server no longer has."""
 
 
+WITHOUT_UNIX_SOCKETS = frozenset(
+    {
+        "apache:tcp+gunicorn",
+        "apache:unix+gunicorn",
+        "apache:uwsgi+uwsgi",
+        "cgi:apache",
+        "fastpysgi",
+        "fastwsgi",
+        "m0serve",
+        "mod_wsgi-express",
+        "mod_wsgi:daemon",
+        "mod_wsgi:embedded",
+        "twisted",
+        "werkzeug:in-process",
+        "wsgiref:in-process",
+        "wsgiref:server",
+    }
+)
+"""Those that refuse to listen on one; whoever is not among them must serve there."""
+
+WITHOUT_MOUNTS = frozenset(
+    {
+        "bjoern",
+        "eventlet:wsgi",
+        "fastpysgi",
+        "fastwsgi",
+        "flask:cli",
+        "gevent:patched",
+        "gevent:unpatched",
+        "gunicorn:tornado",
+        "pyruvate",
+        "tornado:container",
+        "tornado:fallback",
+        "tornado:threads",
+        "uvicorn:a2wsgi",
+        "uvicorn:wsgi",
+        "wsgiref:in-process",
+        "wsgiref:server",
+    }
+)
+"""Those that refuse to serve the app below a path; whoever is not among them must do so."""
+
+RELOADING = frozenset({"cgi", "granian", "gunicorn", "hypercorn", "mod_wsgi", "mod_wsgi-express", "peregrine", "uwsgi"})
+"""The adapters of servers that load the app anew on a signal; behind a front it is the server that does."""
+
+
 def names() -> list[str]:
     """Return every adapter in every variant of today; a front with a server behind it."""
     found = []
@@ -26,6 +72,11 @@ def names() -> list[str]:
 def defaults() -> list[str]:
     """Return every adapter once, in the variant that it has where none is named; a front with a server behind it."""
     return list({adapter_of(name): name for name in reversed(names())}.values())
+
+
+def reloads(name: str) -> bool:
+    """Say whether the server that runs the app loads it anew on a signal."""
+    return adapter_of(name.rpartition("+")[2]) in RELOADING
 
 
 def adapter_of(name: str) -> str:

@@ -14,11 +14,18 @@ from wsgi_gauntlet.harness.load.lanes import lane_result
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Short, for the Unix sockets in it: pytest's own folders are deep."""
-    with TemporaryDirectory(prefix="g-") as name:
+    """Short, for the Unix sockets in it: pytest's own folders are deep. With a space in it, and so in every path that a
+    server is given. Others may pass through it: whoever gives up root has its place in it as well.
+
+    Whatever a test starts has left nothing in `scratch` when it ends.
+    """
+    with TemporaryDirectory(prefix="g -") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
         for each in ("scratch", "logs"):
-            Path(name, each).mkdir()
-        yield Path(name)
+            (folder / each).mkdir()
+        yield folder
+        assert list((folder / "scratch").glob("*")) == []  # a harness that was killed has left no such folder either
 
 
 @pytest.fixture

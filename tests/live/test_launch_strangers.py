@@ -88,7 +88,7 @@ async def test_a_path_too_long_for_a_socket_is_avoided(folder: Path) -> None:
             )
             return Command(argv, files={"s.py": GOOD + script})
 
-    deep = folder / "scratch" / ("d" * 90)
+    deep = folder / ("d" * 90)
     deep.mkdir()
     async with launch.running(plan(adapter=OnSocket("")), scratch=deep, logs=folder / "logs") as server:
         assert len(server.address.path) < 108
