@@ -36,10 +36,28 @@ HERE = [case for case in CASES.values() if not case.setup.distribution]
 async def cells(
     folder: Path, rows: Mapping[str, Sequence[Case]], plans: Sequence[Plan], *, tries: int, instances: int
 ) -> list[Check]:
-    """Return the cells of `rows`, by the names of `plans`; each of them exactly once."""
+    """Return the cells of `rows`, by the names of `plans`; each of them exactly once.
+
+    On a machine that stood still for a moment a cell comes to `error`, as it should: that one is asked once more.
+    """
+    first = await asked(folder / "first", rows, plans, tries=tries, instances=instances)
+    doubted = {(cell.server, cell.case) for cell in first if cell.verdict is Verdict.ERROR}
+    if not doubted:
+        return first
+    left = {name: [case for case in row if (name, case.id) in doubted] for name, row in rows.items()}
+    again = [each for each in plans if left.get(each.name)]
+    second = await asked(
+        folder / "again", {each.name: left[each.name] for each in again}, again, tries=tries, instances=1
+    )
+    return [cell for cell in first if cell.verdict is not Verdict.ERROR] + second
+
+
+async def asked(
+    folder: Path, rows: Mapping[str, Sequence[Case]], plans: Sequence[Plan], *, tries: int, instances: int
+) -> list[Check]:
     found: list[Check] = []
     stranded: list[str] = []
-    (folder / "logs").mkdir()
+    (folder / "logs").mkdir(parents=True)
     bench = runner.Bench(
         folder,
         folder / "logs",
@@ -108,18 +126,6 @@ async def test_cases_find_their_faults(tmp_path: Path, group: int) -> None:
     plans = [plan(sys.executable, fault.name) for fault in faults]
     rows = {each.name: list(named(fault.cases).values()) for each, fault in zip(plans, faults, strict=True)}
     found = await cells(tmp_path, rows, plans, tries=1, instances=1)
-    # On a machine that stood still for a moment a cell comes to `error`, as it should: that one is asked once more.
-    doubted = {
-        each.name: [CASES[cell.case] for cell in found if cell.server == each.name and cell.verdict is Verdict.ERROR]
-        for each in plans
-    }
-    again = [each for each in plans if doubted[each.name]]
-    (tmp_path / "again").mkdir()
-    found = [cell for cell in found if cell.verdict is not Verdict.ERROR]
-    if again:
-        found += await cells(
-            tmp_path / "again", {each.name: doubted[each.name] for each in again}, again, tries=1, instances=1
-        )
     missed = [cell for cell in found if not finds(cell)]
     wrong = {f"saint:{fault.name}": fault.wrong for fault in faults}
     assert not missed, "\n" + "\n".join(f"{told(cell)}\n    fault    {wrong[cell.server]}" for cell in missed)
