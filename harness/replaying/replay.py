@@ -150,7 +150,17 @@ async def _replay(plan: Plan, case: Case, pattern: Pattern, watcher: Watcher) ->
                 cell, pattern, needs=needs, reproducer=Reproducer(why_not=f"there is nothing to see: {why}")
             )
     cell = _cell(plan, case, made)
-    again = reproducer(cell, start, there, pattern, app_sources(), wire=wire, version=version, bodies=bodies)
+    again = reproducer(
+        cell,
+        start,
+        there,
+        pattern,
+        app_sources(),
+        wire=wire,
+        version=version,
+        bodies=bodies,
+        needs=case.setup.distribution,
+    )
     return Replayed(cell, pattern, version, command, needs, made.well_formed, again)
 
 

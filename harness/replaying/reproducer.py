@@ -65,11 +65,13 @@ def reproducer(
     wire: Sequence[WireEvent] | None = None,
     version: str = "",
     bodies: bool = False,
+    needs: str = "",
 ) -> Reproducer:
     """Return how to see what `cell` tells by hand; the server was started by `plan` and listened `there`.
 
     `pattern` is how the case was sent, with `bodies` the bodies too. `sources` are the modules of the reference app.
-    `wire` is what happened on the connections where more of it was kept than the evidence has.
+    `wire` is what happened on the connections where more of it was kept than the evidence has. `needs` is the
+    distribution of the framework that the case's app is written with, as in Setup.
     """
     if there.door:
         return Reproducer(why_not="the server's handler was called without a socket, which no shell can do")
@@ -78,11 +80,14 @@ def reproducer(
     wire = of_the_case(cell.evidence.wire if wire is None else wire)
     if _OURS.fullmatch(plan.app):
         asked = used(_paths(cell), [each.data for each in wire if each.kind is WireKind.SENT])
-        title = f"What {cell.case} uses of wsgi-gauntlet's reference app; serve it as {APP}."
+        what = f"What {cell.case} uses of wsgi-gauntlet's " + (f"app for {needs}" if needs else "reference app")
+        title = f"{what}; serve it as {APP}."
         files = {
             FILE: appfile(sources, asked, title=title, around=around, kind=dict(plan.environment).get(CALLABLE, "")),
             **files,
         }
+    if needs:
+        lines = [comment(f"python3 -m pip install {needs}", "Needs: "), *lines]
     told = conversation(wire, there, here, Way(pattern, bodies))
     judged = [comment(cell.expected, "Expected: ")] if cell.expected else []
     name = f"{plan.name} {version}".strip()

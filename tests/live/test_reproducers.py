@@ -54,7 +54,14 @@ async def reproduced(folder: Path) -> dict[str, Reproducer]:
                 for case in cases:
                     made = await attempt(case, server)
                     there = server.address
-                    found[case.id] = reproducer(cell(start, case, made), start, there, Pattern.WHOLE, sources)
+                    found[case.id] = reproducer(
+                        cell(start, case, made),
+                        start,
+                        there,
+                        Pattern.WHOLE,
+                        sources,
+                        needs=setup.distribution,
+                    )
                     if not server.alive:
                         await server.restart(grace=0)
         except Unsupported:

@@ -71,6 +71,18 @@ def test_a_version_says_how_it_is_had() -> None:
     assert told.server.startswith(wanted)
 
 
+def test_an_app_of_a_framework_says_how_that_is_had() -> None:
+    plan = replace(planning.plan("gunicorn"), app="gauntlet_apps.in_django:application")
+    told = reproducer(CELL, plan, THERE, Pattern.WHOLE, app_sources(), needs="Django")
+    assert told.server.startswith("# Needs: python3 -m pip install Django\nPYTHONPATH=. python3 -m gunicorn ")
+    assert told.files["app.py"].startswith(
+        '"""What http/framing/odd uses of wsgi-gauntlet\'s app for Django; serve it as app:application."""\n'
+    )
+    plain = made("gunicorn")
+    assert "Needs: " not in plain.server
+    assert "wsgi-gauntlet's reference app;" in plain.files["app.py"]
+
+
 def test_a_flask_app_is_one() -> None:
     assert "from flask import Flask" in made("flask").files["app.py"]
 
