@@ -257,7 +257,10 @@ def in_step(told: Seen) -> None:
     if told.after is None or (told.after.nothing and (told.ending is not Ending.OPEN or told.answer.says_close)):
         return
     good = told.after.status == 200 and told.after.body.endswith(b".next\n")
-    expect.that(good, "the next request on the connection served, or the connection closed", told.after.describe())
+    expected = "the next request on the connection served, or the connection closed"
+    if told.answer.says_close:
+        expected = "nothing behind an answer that says that the connection closes"
+    expect.that(good, expected, told.after.describe())
 
 
 def never_hidden(told: Seen) -> None:

@@ -90,6 +90,7 @@ def test_a_word_less_end_rejects_but_does_not_refuse() -> None:
         (verbs.served, told(OK, BAD, calls=(called(),)), "the next request on the connection served"),
         (verbs.in_step, told(OK, SILENT), "no answer, connection open"),
         (verbs.in_step, told(OK, OK), "the next request"),
+        (verbs.in_step, told(BAD, answer(b"<body>", Ending.EOF)), "nothing behind an answer that says"),
         (lambda s: verbs.served_body(s, b"hello"), told(OK, NEXT, calls=(called(),), bodies=(body("hel"),)), "'hel'"),
         (lambda s: verbs.served_body(s, b"hello"), SERVED, "the app to read b'hello'"),
         (verbs.spoiled, SERVED, "an error answer, or none"),
