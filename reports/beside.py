@@ -13,9 +13,7 @@ from ..harness.errors import BadConfiguration
 from ..harness.model import Check, Grade, Load, Results, ServerInfo, Verdict
 from ..harness.naming import Part, parse
 from . import tally, words
-
-BLAMED = frozenset({Verdict.FAIL, Verdict.WARN})
-"""Of a flaky cell nobody can say whether the difference is at work in it, or luck."""
+from .comparing import BLAMED, gains, loses, release
 
 JUDGED = BLAMED | {Verdict.PASS, Verdict.INFO, Verdict.FLAKY}
 
@@ -79,7 +77,7 @@ class Twins:
 
 @dataclass(frozen=True)
 class Lacking:
-    """A chain whose server did not run by itself as well; `alone` is the name to add to the call."""
+    """A chain whose server the call did not name by itself as well; `alone` is the name to add to it."""
 
     chain: str
     front: str
@@ -95,22 +93,25 @@ class _Form:
 
 
 def pairs(results: Results) -> list[Twins]:
-    """Return every pair of the run, chains first. Of three versions or more there is a time line instead."""
+    """Return every pair of the run that has a case or a scenario in common, chains first.
+
+    Of three versions or more there is a time line instead.
+    """
     forms = _forms(results)
     by_form: dict[_Form, str] = {}
     for name, form in forms.items():
         by_form.setdefault(form, name)
-    return [_twins(results, *each) for each in (*_chains(forms, by_form), *_versions(by_form), *_tuned(forms, by_form))]
+    found = (*_chains(forms, by_form), *_versions(by_form), *_tuned(forms, by_form))
+    return [twins for each in found if (twins := _twins(results, *each)).told or twins.loads]
 
 
 def lacking(results: Results) -> list[Lacking]:
-    """Return the chains that cannot be told from the server behind them, since that did not run alone."""
-    forms = _forms(results)
-    here = set(forms.values())
+    """Return the chains that cannot be told from the server behind them, since the call did not name that alone."""
+    called = {_form(each) for each in tally.servers(results)}
     return [
         Lacking(name, *_taken_apart(name))
-        for name, form in forms.items()
-        if form.front is not None and replace(form, front=None) not in here
+        for name, form in _forms(results).items()
+        if form.front is not None and replace(form, front=None) not in called
     ]
 
 
@@ -139,7 +140,7 @@ def _versions(by_form: Mapping[_Form, str]) -> Iterator[_Found]:
         groups.setdefault(replace(form, server=replace(form.server, version="")), []).append(form)
     for each in groups.values():
         if len(each) == 2 and all(one.server.version for one in each):
-            older, newer = sorted(each, key=lambda one: [int(part) for part in re.findall(r"\d+", one.server.version)])
+            older, newer = sorted(each, key=lambda one: release(one.server.version))
             what = f"{older.server.version} → {newer.server.version}"
             yield by_form[older], by_form[newer], Difference.VERSION, what
 
@@ -173,10 +174,10 @@ def _form(info: ServerInfo) -> _Form | None:
     except BadConfiguration:
         return None
     front, joined, behind = info.version.rpartition(" + ")
-    server = replace(name.server, variant=name.server.variant or info.variant, version=name.server.version or behind)
+    server = replace(name.server, variant=name.server.variant or info.variant, version=behind or name.server.version)
     if name.front is None:
         return _Form(server)
-    return _Form(server, replace(name.front, version=name.front.version or (front if joined else "")))
+    return _Form(server, replace(name.front, version=(front if joined else "") or name.front.version))
 
 
 def _taken_apart(chain: str) -> tuple[str, str]:
@@ -197,8 +198,8 @@ def _twins(results: Results, plain: str, other: str, difference: Difference, wha
     both = [(first[each.case], each) for each in results.checks if each.server == other and each.case in first]
     judged = [each for each in both if {each[0].verdict, each[1].verdict} <= JUDGED]
     differing = [each for each in judged if each[0].verdict is not each[1].verdict]
-    gains = [each for each in differing if each[0].verdict in BLAMED and each[1].verdict is Verdict.PASS]
-    losses = [each for each in differing if each[0].verdict is Verdict.PASS and each[1].verdict in BLAMED]
+    gained = [each for each in differing if gains(*each)]
+    lost = [each for each in differing if loses(*each)]
     loads = {each.scenario: each for each in results.loads if each.server == plain}
     return Twins(
         plain,
@@ -207,9 +208,9 @@ def _twins(results: Results, plain: str, other: str, difference: Difference, wha
         what,
         same=len(judged) - len(differing),
         unjudged=len(both) - len(judged),
-        gains=gains,
-        losses=losses,
-        changes=[each for each in differing if each not in gains and each not in losses],
+        gains=gained,
+        losses=lost,
+        changes=[each for each in differing if each not in gained and each not in lost],
         loads=[
             (loads[each.scenario], each) for each in results.loads if each.server == other and each.scenario in loads
         ],

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-
-from packaging.version import InvalidVersion, Version
 
 from ..harness.errors import BadConfiguration
 from ..harness.model import Check, Results, ServerInfo, Verdict
 from ..harness.naming import parse, unversioned
 from . import tally
+from .comparing import BLAMED, gains, loses, release
 from .tally import Tally
-
-BLAMED = frozenset({Verdict.FAIL, Verdict.WARN})
-"""What a release can fix. Of a flaky cell nobody can say whether it was fixed or was lucky."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +62,14 @@ class Timeline:
 
 def timelines(results: Results) -> list[Timeline]:
     """Return the servers of which two versions or more were checked, each with its versions."""
-    found: dict[str, dict[str, tuple[ServerInfo, str]]] = {}
-    for info in tally.servers(results):
+    found: dict[str, dict[str, ServerInfo]] = {}
+    # The one that is installed may be one of those that were named: the first with cells stands for a version.
+    checked = set(tally.checked(results))
+    for info in sorted(tally.servers(results), key=lambda each: each.name not in checked):
         base, version = _of(info)
         if version:
-            # The one that is installed may be one of those that were named: the first of a version stands for it.
-            found.setdefault(base, {}).setdefault(version, (info, version))
-    lines = [Timeline(base, _points(results, list(each.values()))) for base, each in found.items() if len(each) > 1]
+            found.setdefault(base, {}).setdefault(version, info)
+    lines = [Timeline(base, _points(results, each)) for base, each in found.items() if len(each) > 1]
     return [each for each in lines if len(each.checked) > 1]
 
 
@@ -86,14 +83,15 @@ def _of(info: ServerInfo) -> tuple[str, str]:
     return base, info.version.rpartition(" + ")[2] or named
 
 
-def _points(results: Results, infos: Sequence[tuple[ServerInfo, str]]) -> list[Point]:
+def _points(results: Results, infos: Mapping[str, ServerInfo]) -> list[Point]:
     points: list[Point] = []
     known: dict[str, Check] = {}
-    for info, version in sorted(infos, key=lambda each: _order(each[1])):
+    for version in sorted(infos, key=release):
+        info = infos[version]
         cells = [each for each in results.checks if each.server == info.name]
         changes = [Change(known[each.case], each) for each in cells if each.case in known]
-        fixed = [each for each in changes if each.before.verdict in BLAMED and each.after.verdict is Verdict.PASS]
-        broke = [each for each in changes if each.before.verdict is Verdict.PASS and each.after.verdict in BLAMED]
+        fixed = [each for each in changes if gains(each.before, each.after)]
+        broke = [each for each in changes if loses(each.before, each.after)]
         why = "" if cells else info.why.removeprefix(f"{info.name} ") or "no case of it was tried"
         points.append(Point(info.name, version, tally.count(cells), why, _sorted(fixed), _sorted(broke)))
         known.update({each.case: each for each in cells if each.verdict in BLAMED | {Verdict.PASS}})
@@ -108,10 +106,3 @@ def _sorted(changes: Sequence[Change]) -> list[Change]:
         return min(order.index(each.verdict) for each in (change.before, change.after) if each.verdict in BLAMED)
 
     return sorted(changes, key=place)
-
-
-def _order(version: str) -> tuple[bool, Version | str]:
-    try:
-        return True, Version(version)
-    except InvalidVersion:
-        return False, version

@@ -68,8 +68,8 @@ def _history(place: int, timeline: Timeline, names: Names) -> History:
     fixed, broke = (sum(len(getattr(each, name)) for each in timeline.points) for name in ("fixed", "broke"))
     first, last = timeline.checked[0].version, timeline.checked[-1].version
     note = (
-        f"From {first} to {last}: {words.counted(fixed, 'case')} fixed, {broke} broken. A case counts against the "
-        "last version before in which it could be judged; flaky cells are neither."
+        f"From {first} to {last}, step by step: fixed {fixed}, broke {broke}. A case counts at each step that changes "
+        "it, against the last version before in which it could be judged; flaky cells are neither."
     )
     return History(timeline, chart, rows, note)
 

@@ -80,6 +80,28 @@ def test_two_versions_the_older_first() -> None:
     assert found(three) == []
 
 
+def test_a_candidate_comes_before_its_release() -> None:
+    infos = (
+        ServerInfo("gunicorn", "", True, "23.0.0", "sync"),
+        ServerInfo("gunicorn@23.0.0rc1", "", True, "23.0.0rc1", "sync"),
+    )
+    results = run(cells("gunicorn", PASS), cells("gunicorn@23.0.0rc1", FAIL), infos=infos)
+    [twins] = pairs(results)
+    assert (twins.what, len(twins.gains), len(twins.losses)) == ("23.0.0rc1 → 23.0.0", 1, 0)
+
+
+def test_a_version_is_the_one_that_was_found() -> None:
+    """Two names of one version are no pair, however short one of them is."""
+    infos = (
+        ServerInfo("gunicorn", "", True, "20.1.0", "sync"),
+        ServerInfo("gunicorn@20.1", "", True, "20.1.0", "sync"),
+        ServerInfo("nginx@1.31+gunicorn@20.1", "", True, "1.31.3 + 20.1.0", "sync"),
+        ServerInfo("nginx@1.31.3+gunicorn", "", True, "1.31.3 + 20.1.0", "sync"),
+    )
+    results = run(*(cells(each.name, PASS) for each in infos), infos=infos)
+    assert {each[2] for each in found(results)} == {Difference.FRONT}
+
+
 def test_a_version_of_a_chain_is_that_of_the_server_behind() -> None:
     infos = (
         ServerInfo("nginx+gunicorn@20.1.0", "", True, "1.31.3 + 20.1.0", "sync"),
@@ -109,6 +131,23 @@ def test_a_name_that_is_none_has_no_twin(name: str) -> None:
 def test_a_plus_in_a_version_parts_nothing() -> None:
     chain = "nginx@1.2+3[gzip]+gunicorn@2.0+1"
     assert lacking(run(cells(chain, PASS))) == [Lacking(chain, "nginx@1.2+3[gzip]", "gunicorn@2.0+1")]
+
+
+@pytest.mark.parametrize("alone", ["gunicorn", "gunicorn:sync"])
+def test_what_the_call_named_and_did_not_run_need_not_be_added(alone: str) -> None:
+    infos = (
+        ServerInfo("nginx+gunicorn", "", True, "1.31.3 + 27.0.1", "sync"),
+        ServerInfo(alone, "", False, "27.0.1", "sync", why="did not start"),
+    )
+    results = run(cells("nginx+gunicorn", PASS), infos=infos)
+    assert lacking(results) == []
+    assert "What one difference changes" not in markdown.render(results)
+
+
+def test_two_with_nothing_in_common_are_no_pair() -> None:
+    results = run(cells("gunicorn", PASS), loads=(load("nginx+gunicorn", Grade.IMMUNE),))
+    assert pairs(results) == []
+    assert beside.beside(results, Names()) is None
 
 
 def load(server: str, grade: Grade, collapse: int | None = None, **more: object) -> Load:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from wsgi_gauntlet.harness.model import SCHEMA, Check, Level, Results, ServerInfo, Verdict
 from wsgi_gauntlet.reports import closing, html, releases
 from wsgi_gauntlet.reports.history import timelines
+from wsgi_gauntlet.reports.sections.history import histories
+from wsgi_gauntlet.reports.sections.names import Names
 
 SIGNS = {"✓": Verdict.PASS, "✗": Verdict.FAIL, "!": Verdict.WARN, "~": Verdict.FLAKY, "»": Verdict.SKIPPED}
 
@@ -51,6 +54,26 @@ def test_a_version_that_was_not_checked_is_a_row_with_its_reason() -> None:
     assert timelines(run({"gunicorn": ROWS["gunicorn"], "waitress": ("3", "✓")})) == []
 
 
+def test_a_version_is_told_by_the_first_name_of_it_that_ran() -> None:
+    """The one that is installed may be named as well, and its own environment not have come about."""
+    results = run({"gunicorn@20.1.0": ("20.1.0", "✗"), "gunicorn": ("27.0.1", "✓")})
+    absent = ServerInfo("gunicorn@27.0.1", "", False, "27.0.1", why="gunicorn@27.0.1 did not start")
+    results = msgspec.structs.replace(results, servers={absent.name: absent, **results.servers})
+    (line,) = timelines(results)
+    assert [(each.name, each.why, len(each.fixed)) for each in line.points] == [
+        ("gunicorn@20.1.0", "", 0),
+        ("gunicorn", "", 1),
+    ]
+
+
+def test_one_case_back_and_forth_is_not_several() -> None:
+    results = run({f"g@{number}": (str(number), sign) for number, sign in enumerate("✗✓✗✓", 1)})
+    (told,) = histories(results, Names())
+    assert told.note.startswith(
+        "From 1 to 4, step by step: fixed 2, broke 1. A case counts at each step that changes it"
+    )
+
+
 @pytest.mark.parametrize("rows", [3, 2])
 def test_the_page_has_a_chart_of_three(rows: int) -> None:
     results = run(dict(list(ROWS.items())[:rows]))
@@ -59,7 +82,7 @@ def test_the_page_has_a_chart_of_three(rows: int) -> None:
     if rows == 3:
         section = text[text.index('<section id="history"') :].partition("</section>")[0]
         assert 'class="chart"' in section
-        assert "From 9.0 to 27.0.1: 3 cases fixed, 2 broken" in section
+        assert "From 9.0 to 27.0.1, step by step: fixed 3, broke 2." in section
         assert 'href="#cell--gunicorn-20-1-0--http-a-case-1"' in section
         assert "var(--c-bad)" in section
 
