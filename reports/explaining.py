@@ -12,8 +12,8 @@ from rich.text import Text
 
 from ..harness.attempts.patterns import Pattern
 from ..harness.catalog import Case
-from ..harness.documents import encoded
 from ..harness.model import Level, Setup
+from .listings import document
 
 WIDTH = 100
 """Columns of running text; longer lines are hard to read on any terminal."""
@@ -32,10 +32,10 @@ def explain(name: str, cases: Sequence[Case], *, as_json: bool, console: Console
     Everything that a case knows of itself is there: the sentence that demands it, what is sent, what is expected, why
     a user cares, what it needs, and the commands to try it.
     """
-    out = console or Console(highlight=False)
     if as_json:
-        out.print(msgspec.json.format(encoded(_document(name, cases)), indent=2).decode(), soft_wrap=True, markup=False)
+        document(_document(name, cases), console)
         return
+    out = console or Console(highlight=False)
     case = cases[0]
     width = min(out.width, WIDTH)
     about = ", ".join([case.level, *case.tags, *([f"{len(cases)} variants"] if len(cases) > 1 else [])])

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .listings import document
 from .words import counted, size
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 def show(kept: Sequence[Kept], as_json: bool, console: Console | None = None) -> None:
     """Print the environments of the cache: what is in each, its size, when it was made."""
     if as_json:
-        document = msgspec.json.format(msgspec.json.encode(kept), indent=2).decode()
-        Console(soft_wrap=True, highlight=False, markup=False, color_system=None).print(document)
+        document(kept)
         return
     out = console or Console()
     if not kept:

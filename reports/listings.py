@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..harness.documents import encoded
 from ..harness.model import CaseInfo, ScenarioInfo
 from .words import counted
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def servers(listed: Sequence[Listed], as_json: bool, console: Console | None = None) -> None:
     """Print each server with its version and variants, then those that are missing, with the command that gets each."""
     if as_json:
-        _json([{**msgspec.to_builtins(each), "available": not each.why} for each in listed])
+        document([{**msgspec.to_builtins(each), "available": not each.why} for each in listed])
         return
     out = console or Console()
     here = [each for each in listed if not each.why]
@@ -77,7 +78,7 @@ def cases(
 ) -> None:
     """Print the cases by area with level and what holds, then the scenarios."""
     if as_json:
-        _json({"cases": chosen, "scenarios": scenarios})
+        document({"cases": chosen, "scenarios": scenarios})
         return
     out = console or Console()
     area = ""
@@ -98,7 +99,8 @@ def cases(
     out.print(Text(f"\n{', '.join(kinds) or 'none'}"))
 
 
-def _json(value: object) -> None:
-    Console(soft_wrap=True, highlight=False, markup=False, color_system=None).print(
-        msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-    )
+def document(value: object, console: Console | None = None) -> None:
+    """Print `value` as a JSON document, whatever a path or a server's name has in it, and nothing beside it."""
+    out = console or Console(color_system=None)
+    text = msgspec.json.format(encoded(value), indent=2).decode()
+    out.print(text, soft_wrap=True, highlight=False, markup=False, emoji=False)
