@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 import traceback
 from typing import Any
@@ -175,6 +176,20 @@ def closed_before_the_end() -> None:
 
     around(Gateway, "end", end)
     around(Gateway, "iterate", iterate)
+
+
+@fault("pep3333/error-handling/survives-exit")
+def ends_a_moment_after_it_was_told_to() -> None:
+    """SystemExit from the app has the server shut down, which serves somebody else meanwhile."""
+
+    def call(right: Any, self: Gateway, *about: Any) -> Any:
+        try:
+            return right(self, *about)
+        except SystemExit:
+            threading.Timer(0.05, os._exit, (1,)).start()
+            raise
+
+    around(Gateway, "call", call)
 
 
 @fault("pep3333/error-handling/survives-exit")
