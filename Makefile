@@ -50,7 +50,7 @@ run: install ## put every installed server through the gauntlet, then look at ga
 test: install-test ## run the tests, on real servers and in a real browser
 	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(ARGS)
 
-check: install-test ## lint and types
+check: $(VENV)/test.done ## lint and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

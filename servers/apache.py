@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -43,8 +44,9 @@ class Apache(Adapter):
         spoken = "uwsgi" if launch.upstream_protocol is Protocol.UWSGI else "http"
         lines = [*apache_configuration.processes(launch), "ProxyPreserveHost On"]
         if launch.upstream.tls:
-            lines += ["SSLProxyEngine On"]
-        lines += [f"ProxyPass / {quoted(_url(launch.upstream, spoken))}"]
+            # ProxyPreserveHost has it compare the Host that a client sends with the certificate's names.
+            lines += ["SSLProxyEngine On", "SSLProxyCheckPeerName Off"]
+        lines += [f"ProxyPass / {quoted(_url(launch, launch.upstream, spoken))}"]
         modules = ["proxy", f"proxy_{spoken}"]
         if launch.upstream.tls:
             modules.append("ssl")
@@ -58,9 +60,12 @@ class Apache(Adapter):
         }
 
 
-def _url(behind: Address, spoken: str) -> str:
+def _url(launch: Launch, behind: Address, spoken: str) -> str:
     scheme = "https" if behind.tls else spoken
-    return f"unix:{behind.path}|{scheme}://localhost/" if behind.path else f"{scheme}://{behind.authority}/"
+    if not behind.path:
+        return f"{scheme}://{behind.authority}/"
+    # From DefaultRuntimeDir on: in what is above both it would take # ? and | for its own, and has no escape for them.
+    return f"unix:{os.path.relpath(behind.path, launch.folder)}|{scheme}://localhost/"
 
 
 ADAPTER = Apache()

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from ..harness.adapter import Command, Found, Launch
 from ..harness.errors import Unsupported
 from ..harness.launching.certificates import IdentityFiles
-from .system_programs import installed, program
+from .system_programs import installed
 
 START_SERVERS = 3
 SERVER_LIMIT = 16
@@ -23,6 +23,9 @@ TIMEOUT = 60
 """include/http_core.h and httpd.h: DEFAULT_KEEPALIVE_TIMEOUT, DEFAULT_KEEPALIVE, DEFAULT_TIMEOUT."""
 BACKLOG = 511
 """include/ap_listen.h, DEFAULT_LISTENBACKLOG."""
+
+READING = "a head for 20 s, a body for 20 s; a second more for each 500 bytes, a head for 40 s at most"
+"""modules/filters/mod_reqtimeout.c, MRT_DEFAULT_*: it ends slow requests whatever Timeout says."""
 
 MODULE_FOLDERS = (
     "/usr/lib/apache2/modules",
@@ -41,8 +44,7 @@ RELOAD = signal.SIGUSR1
 
 def found() -> Found:
     """Return what there is of Apache."""
-    name = "apache2" if program("apache2") else "httpd" if program("httpd") else "apache2"
-    return installed(name, "apache2", "-v", r"Apache/(\S+)")
+    return installed("apache2", "-v", r"Apache/(\S+)", "httpd")
 
 
 def module(name: str) -> Path | None:
@@ -93,12 +95,16 @@ def processes(launch: Launch) -> list[str]:
 def conditions(launch: Launch) -> dict[str, object]:
     """Return Apache's settings, its defaults filled in: it starts more processes when few threads are free."""
     asked = launch.settings
+    # MaxRequestWorkers stays what its defaults make of it, whatever ThreadsPerChild is.
+    threads = THREADS_PER_CHILD * SERVER_LIMIT
+    most = max(1, min(SERVER_LIMIT, threads // (asked.threads or THREADS_PER_CHILD)))
     return {
-        "workers": asked.workers or f"{START_SERVERS} to {SERVER_LIMIT}",
+        "workers": asked.workers or (f"{START_SERVERS} to {most}" if most > START_SERVERS else most),
         "threads": asked.threads or THREADS_PER_CHILD,
         "keep-alive": KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive,
         "keep-alive requests": KEEP_ALIVE_REQUESTS,
         "timeout": TIMEOUT if asked.timeout is None else math.ceil(asked.timeout),
+        "waits for": READING,
         "backlog": asked.backlog or BACKLOG,
     }
 

@@ -30,7 +30,7 @@ class Caddy(Adapter):
 
     def find(self, python: str) -> Found:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
         """Look for `caddy`."""
-        return installed("caddy", "caddy", "version", r"^v?(\d+\.\d\S*)")
+        return installed("caddy", "version", r"^v?(\d+\.\d\S*)")
 
     def command(self, launch: Launch) -> Command:
         """Return Caddy's command line and its configuration, in JSON, which needs no other rules for odd characters."""
@@ -38,6 +38,8 @@ class Caddy(Adapter):
         if behind is None:
             raise Unsupported("caddy is a front and needs a server behind it, as caddy+gunicorn")
         refuse("caddy", more_than_one_worker=(asked.workers or 1) > 1, threads=asked.threads, backlog=asked.backlog)
+        if asked.keep_alive == 0:
+            raise Unsupported(f"caddy takes an idle time-out of 0 for its own of {IDLE_TIMEOUT} s: give it more")
         handler: dict[str, Any] = {
             "handler": "reverse_proxy",
             "upstreams": [{"dial": f"unix/{behind.path}" if behind.path else behind.authority}],

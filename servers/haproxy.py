@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from ..harness.adapter import Adapter, Command, Found, Launch
+from ..harness.address import Address
 from ..harness.errors import Unsupported
 from .system_programs import installed
 
@@ -18,6 +19,8 @@ TIMEOUT = 50
 CONFIGURATION = """\
 global
     log stderr format raw local0 warning
+    setenv dollar "\\$"
+    setenv comma ","
 {settings}
 defaults
     mode http
@@ -28,11 +31,14 @@ defaults
 {defaults}
 frontend front
     bind {bind}
-    default_backend app
+{closing}    default_backend app
 
 backend app
     server app {server}
 """
+
+MEANS_ITSELF = str.maketrans({"$": "${dollar}", ",": "${comma}"})
+"""In an address, when it has been read as a word: it is split at commas first, then has its variables put in."""
 
 JOINED = """\
 umask 077
@@ -56,7 +62,7 @@ class Haproxy(Adapter):
 
     def find(self, python: str) -> Found:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
         """Look for `haproxy`."""
-        return installed("haproxy", "haproxy", "-v", r"HAProxy version (\d[^\s-]*)")
+        return installed("haproxy", "-v", r"HAProxy version (\d[^\s-]*)")
 
     def command(self, launch: Launch) -> Command:
         """Return HAProxy's command line and its configuration; over TLS a script joins certificate and key first."""
@@ -66,22 +72,22 @@ class Haproxy(Adapter):
         if (asked.workers or 1) > 1:
             raise Unsupported("haproxy has had one worker since 2.5, with threads: haproxy[threads=2]")
         folder = launch.folder
-        bind = quoted(f"unix@{launch.address.path}" if launch.address.path else launch.address.authority)
+        bind = quoted(_place(launch.address))
         if launch.identity is not None:
             bind += f" ssl crt {quoted(folder / 'identity.pem')}"
         if asked.backlog is not None:
             bind += f" backlog {asked.backlog}"
-        server = quoted(f"unix@{behind.path}" if behind.path else behind.authority)
+        server = quoted(_place(behind))
         if behind.tls:
             server += " ssl verify none"
         configuration = CONFIGURATION.format(
             settings="" if asked.threads is None else f"    nbthread {asked.threads}\n",
             connect=CONNECT_TIMEOUT,
             timeout=_milliseconds(TIMEOUT if asked.timeout is None else asked.timeout),
-            defaults=""
-            if asked.keep_alive is None
-            else f"    timeout http-keep-alive {_milliseconds(asked.keep_alive)}ms\n",
+            defaults=f"    timeout http-keep-alive {_milliseconds(asked.keep_alive)}ms\n" if asked.keep_alive else "",
             bind=bind,
+            # To its time-outs 0 means that they are unset.
+            closing="    option httpclose\n" if asked.keep_alive == 0 else "",
             server=server,
         )
         argv: tuple[str, ...] = (launch.executable, "-f", str(folder / "haproxy.cfg"), "-db")
@@ -109,6 +115,10 @@ def quoted(value: object) -> str:
     """Return `value` as one word of a configuration, with nothing in it that stands for something else."""
     escaped = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
     return f'"{escaped}"'
+
+
+def _place(address: Address) -> str:
+    return f"unix@{address.path.translate(MEANS_ITSELF)}" if address.path else address.authority
 
 
 def _milliseconds(seconds: float) -> int:

@@ -28,7 +28,7 @@ NO_FILES: Mapping[str, str] = MappingProxyType({})
 
 def found() -> Found:
     """Return what there is of lighttpd."""
-    return installed("lighttpd", "lighttpd", "-v", r"lighttpd/(\S+)")
+    return installed("lighttpd", "-v", r"lighttpd/(\S+)")
 
 
 @lru_cache(maxsize=1)
@@ -38,8 +38,8 @@ def has_tls() -> bool:
 
 
 def quoted(value: object) -> str:
-    """Return `value` as a string of a configuration."""
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    """Return `value` as a string of a configuration: it knows one escape, and a backslash before all else is one."""
+    escaped = str(value).replace('"', '\\"')
     return f'"{escaped}"'
 
 

@@ -38,6 +38,7 @@ THREADS = 5
 KEEP_ALIVE = 2
 SOCKET_TIMEOUT = 60
 REQUEST_TIMEOUT = 60
+READING = "a head for 15 s, a body for 15 s; a second more for each 500 bytes, a head for 30 s at most"
 BACKLOG = 500
 """mod_wsgi-express's own defaults, mod_wsgi/express/options.py of 6.1."""
 
@@ -102,6 +103,7 @@ class ModWsgiExpress(Adapter):
             "keep-alive": KEEP_ALIVE if asked.keep_alive is None else math.ceil(asked.keep_alive),
             "timeout": SOCKET_TIMEOUT if asked.timeout is None else math.ceil(asked.timeout),
             "request-timeout": REQUEST_TIMEOUT if asked.timeout is None else math.ceil(asked.timeout),
+            "waits for": READING,
             "backlog": asked.backlog or BACKLOG,
             "apache": apache_configuration.found().version,
         }

@@ -41,12 +41,15 @@ def told(executable: str, option: str, pattern: str) -> str:
     return found[1] if found else ""
 
 
-def installed(name: str, package: str, option: str, pattern: str) -> Found:
-    """Return what there is of the program `name`, in Debian's `package`; see `told` for how its version is asked."""
-    executable = program(name)
+def installed(name: str, option: str, pattern: str, *elsewhere: str) -> Found:
+    """Return what there is of the program `name`; see `told` for how its version is asked.
+
+    Debian has it in a package of that name; `elsewhere` are names that others gave the program.
+    """
+    executable = program(name, *elsewhere)
     if executable and (version := told(executable, option, pattern)):
         return Found(version=version, executable=executable)
-    return Found(why=f"{name} is not installed", get=f"apt-get install {package}")
+    return Found(why=f"{name} is not installed", get=f"apt-get install {name}")
 
 
 def out_of_reach(python: str) -> bool:

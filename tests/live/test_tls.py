@@ -51,7 +51,17 @@ async def test_it_serves_over_tls_where_it_can(name: str, folder: Path) -> None:
     assert server.address.url.startswith("https://127.0.0.1:")
 
 
-@pytest.mark.parametrize("name", ["gunicorn:sync[tls]", "nginx:tcp+gunicorn[tls]", "nginx[tls]+gunicorn[tls]"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gunicorn:sync[tls]",
+        "nginx:tcp+gunicorn[tls]",
+        "nginx[tls]+gunicorn[tls]",
+        "apache:tcp+gunicorn[tls]",
+        "haproxy:tcp+gunicorn[tls]",
+        "caddy:tcp+gunicorn[tls]",
+    ],
+)
 async def test_a_user_names_where_tls_is_to_be(name: str, folder: Path) -> None:
     server = await serve(served(name), folder)
     assert server.address.tls is name.startswith(("gunicorn", "nginx[tls]"))

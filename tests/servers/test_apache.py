@@ -47,10 +47,10 @@ def test_it_keeps_its_defaults_and_passes_host_on(launching: Launching) -> None:
 
 def test_a_socket_behind_and_uwsgi(launching: Launching) -> None:
     lines = configuration(ADAPTER.command(launching(upstream=Address(path="/a b/s"))))
-    assert 'ProxyPass / "unix:/a b/s|http://localhost/"' in lines
+    assert 'ProxyPass / "unix:../a b/s|http://localhost/"' in lines
     spoken = launching(upstream=Address(path="/s"), upstream_protocol=Protocol.UWSGI)
     lines = configuration(ADAPTER.command(spoken))
-    assert 'ProxyPass / "unix:/s|uwsgi://localhost/"' in lines
+    assert 'ProxyPass / "unix:../s|uwsgi://localhost/"' in lines
     assert 'LoadModule proxy_uwsgi_module "/m/mod_proxy_uwsgi.so"' in lines
 
 
@@ -62,7 +62,7 @@ def test_tls_before_it_and_behind_it(launching: Launching) -> None:
     assert "Listen 127.0.0.1:8000 https" in lines
     assert "SSLEngine on" in lines
     assert 'SSLCertificateFile "/i/certificate.pem"' in lines
-    assert "SSLProxyEngine On" in lines
+    assert {"SSLProxyEngine On", "SSLProxyCheckPeerName Off"} <= set(lines)
     assert 'ProxyPass / "https://127.0.0.1:9000/"' in lines
 
 
@@ -73,6 +73,23 @@ def test_settings_become_directives(launching: Launching) -> None:
     assert expected | {"KeepAliveTimeout 500ms", "Timeout 7", "ListenBacklog 64"} <= set(lines)
     told = ADAPTER.conditions(launch)
     assert (told["workers"], told["threads"], told["timeout"], told["passes on"]) == (2, 4, 7, "http over TCP")
+
+
+@pytest.mark.parametrize(
+    ("asked", "workers"),
+    [
+        ({}, "3 to 16"),
+        ({"threads": 4}, "3 to 16"),
+        ({"threads": 100}, "3 to 4"),
+        ({"threads": 150}, "2"),
+        ({"threads": 500}, "1"),
+        ({"threads": 150, "workers": 5}, "5"),
+    ],
+)
+def test_its_processes_have_as_many_threads_as_it_would_have_had(
+    launching: Launching, asked: dict[str, int], workers: str
+) -> None:
+    assert str(ADAPTER.conditions(launching(upstream=BEHIND, **asked))["workers"]) == workers
 
 
 def test_what_it_cannot_do(launching: Launching) -> None:

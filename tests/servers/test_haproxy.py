@@ -37,6 +37,12 @@ def test_sockets(launching: Launching) -> None:
     assert {'bind "unix@/f"', 'server app "unix@/s s"'} <= set(lines)
 
 
+def test_the_path_of_a_socket_means_itself(launching: Launching) -> None:
+    lines = configuration(ADAPTER.command(launching(upstream=Address(path="/$s"), address=Address(path="/f,g"))))
+    assert {'bind "unix@/f\\${comma}g"', 'server app "unix@/\\${dollar}s"'} <= set(lines)
+    assert {'setenv dollar "\\$"', 'setenv comma ","'} <= set(lines)
+
+
 def test_settings_become_directives(launching: Launching) -> None:
     launch = launching(upstream=BEHIND, workers=1, threads=2, keep_alive=3.5, timeout=6.0, backlog=64)
     lines = configuration(ADAPTER.command(launch))
@@ -44,6 +50,12 @@ def test_settings_become_directives(launching: Launching) -> None:
     assert expected | {'bind "127.0.0.1:8000" backlog 64'} <= set(lines)
     told = ADAPTER.conditions(launch)
     assert (told["threads"], told["keep-alive"], told["backlog"]) == (2, 3.5, 64)
+
+
+def test_no_keep_alive_is_an_option_of_its_own(launching: Launching) -> None:
+    lines = configuration(ADAPTER.command(launching(upstream=BEHIND, keep_alive=0.0)))
+    assert "option httpclose" in lines
+    assert not [line for line in lines if "http-keep-alive" in line]
 
 
 def test_its_threads_are_the_cores_that_it_has(launching: Launching) -> None:

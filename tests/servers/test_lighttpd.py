@@ -84,4 +84,4 @@ def test_it_speaks_http_to_all(launching: Launching) -> None:
 
 
 def test_a_string_means_itself() -> None:
-    assert lighttpd_configuration.quoted('a "b" \\c') == '"a \\"b\\" \\\\c"'
+    assert lighttpd_configuration.quoted('a "b" \\c \\"') == '"a \\"b\\" \\c \\\\""'

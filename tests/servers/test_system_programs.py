@@ -40,10 +40,10 @@ def test_a_program_that_hangs_tells_nothing(tmp_path: Path, monkeypatch: pytest.
     assert told(str(hanging), "-v", "(.)") == ""
 
 
-def test_what_is_not_installed_names_its_package() -> None:
-    assert installed("no-such-server", "some-package", "-v", "(.)").get == "apt-get install some-package"
-    assert installed("sh", "dash", "-c", "(nothing of the kind)").why == "sh is not installed"
-    found = installed("env", "coreutils", "--version", r"(\d+\.\d+)")
+def test_what_is_installed_has_a_version_and_what_is_not_a_package() -> None:
+    assert installed("no-such-server", "-v", "(.)").get == "apt-get install no-such-server"
+    assert installed("sh", "-c", "(nothing of the kind)").why == "sh is not installed"
+    found = installed("no-such-server", "--version", r"(\d+\.\d+)", "env")
     assert found.here
     assert found.executable.endswith("/env")
 
