@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+
+from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness.adapter import Adapter, Command, Launch, refuse
+from wsgi_gauntlet.harness.versions import environments
 
 SERVER = """
 import functools, importlib, sys
@@ -30,6 +36,22 @@ make_server(host, int(port), served).serve_forever()
 """A server whose 1.0 breaks a requirement and whose 3.0 does not start."""
 
 
+class Tiny(Adapter):
+    """SERVER, which is installed as tinyserver."""
+
+    name = "tiny"
+    title = "tiny"
+    distribution = "tinyserver"
+    requires = ("tinyserver", "companion")
+    variants: ClassVar[Mapping[str, str]] = {"plain": "alone", "helped": "with another beside it"}
+    companions: ClassVar[Mapping[str, tuple[str, ...]]] = {"helped": ("companion",)}
+
+    def command(self, launch: Launch) -> Command:
+        """Return its command line."""
+        refuse("tiny", tls=launch.identity is not None, unix=bool(launch.address.path))
+        return Command((launch.python, "-m", "tinyserver", launch.address.host, str(launch.address.port), launch.app))
+
+
 def wheel(folder: Path, name: str, version: str, files: Mapping[str, str], *requires: str) -> Path:
     """Lay the wheel of `name` in `version` into `folder`."""
     known = f"{name}-{version}.dist-info"
@@ -47,15 +69,18 @@ def wheel(folder: Path, name: str, version: str, files: Mapping[str, str], *requ
     return path
 
 
-def index(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make `folder` an index with releases of tinyserver, and the only one that pip knows; the cache lies beside it."""
+def index(folder: Path, monkeypatch: pytest.MonkeyPatch, distribution: str = "tinyserver") -> Path:
+    """Make `folder` an index with releases of `distribution`, and the only one that pip knows.
+
+    The cache lies beside it. Each release is SERVER.
+    """
     folder.mkdir(parents=True)
     wheel(folder, "setuptools", "80.9.0", {"pkg_resources.py": ""})
     wheel(folder, "companion", "1.0", {"companion.py": ""})
     for version in ("1.0", "2.0", "3.0", "5.0rc1"):
         files = {"tinyserver/__init__.py": "", "tinyserver/__main__.py": SERVER.replace("{version}", version)}
-        wheel(folder, "tinyserver", version, files)
-    wheel(folder, "tinyserver", "4.0", {"tinyserver/__init__.py": ""}, "nowhere-to-be-had>=1")
+        wheel(folder, distribution, version, files)
+    wheel(folder, distribution, "4.0", {"tinyserver/__init__.py": ""}, "nowhere-to-be-had>=1")
     for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"):
         monkeypatch.delenv(name, raising=False)
     for name, value in (
@@ -66,3 +91,24 @@ def index(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ):
         monkeypatch.setenv(name, value)
     return folder
+
+
+@contextmanager
+def own_locks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep the locks that the block takes on environments apart from all others, and give them back at its end."""
+    monkeypatch.setattr(environments, "_in_use", {})
+    try:
+        yield
+    finally:
+        for lock in environments._in_use.values():
+            lock.release()
+
+
+@contextmanager
+def tiny_known(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have `tiny` be a server like all others, whose releases are had from an index in `folder`."""
+    index(folder / "index", monkeypatch)
+    known = {**discover.adapters(), "tiny": Tiny()}
+    monkeypatch.setattr(discover, "adapters", lambda: known)
+    with own_locks(monkeypatch):
+        yield

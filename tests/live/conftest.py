@@ -28,6 +28,14 @@ def folder() -> Iterator[Path]:
         assert list((folder / "scratch").glob("*")) == []  # a harness that was killed has left no such folder either
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of the tests' own, also for the one that forgets: root's is the machine's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WSGI_GAUNTLET_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let requests go out late: for tests that count what is lost, left or replaced, while other tests take the cores.

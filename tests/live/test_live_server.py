@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ..wheels import index
 from .project import Project
 
 pytestmark = pytest.mark.live
@@ -133,7 +134,10 @@ def test_fails_in_the_server(wsgi_server):
 """
 
 
-def test_what_cannot_be_is_one_line_below_the_users_own(project: Project) -> None:
+def test_what_cannot_be_is_one_line_below_the_users_own(
+    project: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index(tmp_path_factory.mktemp("packages") / "index", monkeypatch, "waitress")
     project.write("tests/test_shop.py", WRONG)
     project.write(
         "shop/sulking.py", "import os\nassert 'SHOP' not in os.environ, 'closed'\nfrom .wsgi import application\n"
@@ -150,7 +154,7 @@ def test_what_cannot_be_is_one_line_below_the_users_own(project: Project) -> Non
             "BadConfiguration: app=shop.wsgi:number does not import with",
             "BadConfiguration: app=shop.wsgi: the form is module:callable",
             "BadConfiguration: app=<function <lambda> at",
-            "NoEnvironment: waitress@99: waitress has no version 99",
+            "NoEnvironment: waitress@99: waitress has no version 99; the nearest is 5.0rc1",
             "ServerDidNotStart: waitress did not start: exit code 1: ",
         ],
         strict=True,

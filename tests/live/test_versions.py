@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from wsgi_gauntlet.harness import discover, session
+from wsgi_gauntlet.harness import session
 from wsgi_gauntlet.harness.cli import cli
 from wsgi_gauntlet.harness.configuration import Configuration
 from wsgi_gauntlet.harness.errors import NoEnvironment
@@ -17,26 +18,26 @@ from wsgi_gauntlet.harness.progress import Silence
 from wsgi_gauntlet.harness.selection import Selection
 from wsgi_gauntlet.harness.versions import environments
 
-from ..harness.versions.test_environments import Tiny
 from ..needed import absent
-from ..wheels import index
+from ..wheels import own_locks, tiny_known
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
 SCHEME = "pep3333/environ/url-scheme"
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    index(tmp_path / "index", monkeypatch)
-    known = {**discover.adapters(), "tiny": Tiny()}
-    monkeypatch.setattr(discover, "adapters", lambda: known)
-    monkeypatch.setattr(environments, "_in_use", {})
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with tiny_known(tmp_path, monkeypatch):
+        yield
 
 
 @pytest.mark.usefixtures("tiny")
 def test_a_history_tells_what_was_fixed_and_what_does_not_run(tmp_path: Path) -> None:
-    """One release breaks a requirement, one does not start, one cannot be installed: each is a row."""
+    """One release breaks a requirement, one does not start, one cannot be installed: each is a row.
+
+    The same environments then serve versions beside each other.
+    """
     arguments = ["history", "tiny", "--select", SCHEME, "--out", str(tmp_path / "run"), "--json"]
     result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == 0, result.stderr
@@ -48,6 +49,12 @@ def test_a_history_tells_what_was_fixed_and_what_does_not_run(tmp_path: Path) ->
     found = json.loads(result.stdout)["servers"]
     assert [found[f"tiny@{each}"]["available"] for each in ("1.0", "2.0", "3.0", "4.0")] == [True, True, False, False]
     assert '<section id="history"' in (tmp_path / "run" / "report.html").read_text()
+    call = session.Call(servers=("tiny@1.0", "tiny@2.0"), cases=Selection((SCHEME,)), out=tmp_path / "beside")
+    results, _, code = session.run(call, Configuration(), Silence())
+    verdicts = {each.server: each.verdict.value for each in results.checks if each.case == SCHEME}
+    assert code == 1
+    assert verdicts == {"tiny@1.0": "fail", "tiny@2.0": "pass"}
+    assert {name: info.version for name, info in results.servers.items()} == {"tiny@1.0": "1.0", "tiny@2.0": "2.0"}
 
 
 @pytest.mark.usefixtures("tiny")
@@ -66,30 +73,24 @@ def test_a_history_that_cannot_be_is_one_line(arguments: list[str], says: str) -
     assert says in str(result.exception)
 
 
-@pytest.mark.usefixtures("tiny")
-def test_versions_beside_each_other(tmp_path: Path) -> None:
-    call = session.Call(servers=("tiny@1.0", "tiny@2.0"), cases=Selection((SCHEME,)), out=tmp_path / "run")
-    results, _, code = session.run(call, Configuration(), Silence())
-    verdicts = {each.server: each.verdict.value for each in results.checks if each.case == SCHEME}
-    assert code == 1
-    assert verdicts == {"tiny@1.0": "fail", "tiny@2.0": "pass"}
-    assert {name: info.version for name, info in results.servers.items()} == {"tiny@1.0": "1.0", "tiny@2.0": "2.0"}
-
-
-def reachable(version: str) -> None:
-    """Have gunicorn of that version in the user's own cache, or say what is missing."""
-    wanted = environments.Wanted(sys.executable, "gunicorn", version)
-    try:
-        environments.made(wanted, f"gunicorn@{version}", Silence())
-    except NoEnvironment as problem:
-        absent(f"no package index: {problem}")
-
-
-def test_gunicorn_20_1_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 2021; it takes a chunk's size with a plus in front, which later ones refuse (CVE-2024-1135's family)."""
+@pytest.fixture
+def gunicorn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """20.1.0 of it in a cache of the test's own, from a real package index."""
     monkeypatch.setenv("WSGI_GAUNTLET_CACHE", str(tmp_path / "the cache"))
-    monkeypatch.setattr(environments, "_in_use", {})
-    reachable("20.1.0")
+    with own_locks(monkeypatch):
+        try:
+            environments.made(environments.Wanted(sys.executable, "gunicorn", "20.1.0"), "gunicorn@20.1.0", Silence())
+        except NoEnvironment as problem:
+            absent(f"no package index: {problem}")
+        yield
+
+
+@pytest.mark.usefixtures("gunicorn")
+def test_releases_of_gunicorn(tmp_path: Path) -> None:
+    """20.1.0, of 2021, takes a chunk's size with a plus in front; later ones refuse it (CVE-2024-1135's family).
+
+    What the newest are, and whether all of those start, is for their makers to say.
+    """
     call = session.Call(
         servers=("gunicorn@20.1.0", "gunicorn"),
         cases=Selection(("http/chunked/size-syntax/plus",)),
@@ -101,14 +102,9 @@ def test_gunicorn_20_1_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         "gunicorn@20.1.0": "fail",
         "gunicorn": "pass",
     }
-
-
-def test_three_releases_of_gunicorn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WSGI_GAUNTLET_CACHE", str(tmp_path / "the cache"))
-    monkeypatch.setattr(environments, "_in_use", {})
-    reachable("20.1.0")
-    arguments = ["history", "gunicorn", "--last", "3", "--select", "http/chunked/size-syntax", "--json"]
-    result = CliRunner().invoke(cli, [*arguments, "--out", str(tmp_path / "run")])
-    assert result.exit_code == 0, result.stderr
-    found = json.loads(result.stdout)
-    assert len({each["server"] for each in found["checks"]}) == 3
+    arguments = ["history", "gunicorn", "--last", "2", "--select", "http/chunked/size-syntax/plus", "--json"]
+    result = CliRunner().invoke(cli, [*arguments, "--out", str(tmp_path / "history")])
+    assert result.exit_code in (0, 4), result.stderr  # 4 where neither of them starts
+    found = json.loads(result.stdout)["servers"]
+    assert len(found) == 2
+    assert [name for name, info in found.items() if info["available"] and name != f"gunicorn@{info['version']}"] == []

@@ -6,16 +6,15 @@ import site
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from click.testing import CliRunner
 
-from wsgi_gauntlet.harness import discover, planning
-from wsgi_gauntlet.harness.adapter import Adapter, Command, Found, Launch, refuse
+from wsgi_gauntlet.harness import planning
+from wsgi_gauntlet.harness.adapter import Found
 from wsgi_gauntlet.harness.cli import cli
 from wsgi_gauntlet.harness.errors import NoEnvironment, NotInstalled
 from wsgi_gauntlet.harness.model import SCHEMA, Check, Level, Results, Verdict
@@ -27,23 +26,7 @@ from wsgi_gauntlet.harness.versions.history import outcome
 from wsgi_gauntlet.harness.versions.installing import install
 from wsgi_gauntlet.servers.nginx import Nginx
 
-from ...wheels import index
-
-
-class Tiny(Adapter):
-    """The server of tests/wheels.py."""
-
-    name = "tiny"
-    title = "tiny"
-    distribution = "tinyserver"
-    requires = ("tinyserver", "companion")
-    variants: ClassVar[Mapping[str, str]] = {"plain": "alone", "helped": "with another beside it"}
-    companions: ClassVar[Mapping[str, tuple[str, ...]]] = {"helped": ("companion",)}
-
-    def command(self, launch: Launch) -> Command:
-        """Return its command line."""
-        refuse("tiny", tls=launch.identity is not None, unix=bool(launch.address.path))
-        return Command((launch.python, "-m", "tinyserver", launch.address.host, str(launch.address.port), launch.app))
+from ...wheels import Tiny, tiny_known
 
 
 class Told(Silence):
@@ -58,11 +41,9 @@ class Told(Silence):
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    index(tmp_path / "index", monkeypatch)
-    known = {**discover.adapters(), "tiny": Tiny()}
-    monkeypatch.setattr(discover, "adapters", lambda: known)
-    monkeypatch.setattr(environments, "_in_use", {})
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with tiny_known(tmp_path, monkeypatch):
+        yield
 
 
 @pytest.mark.usefixtures("tiny")
@@ -125,6 +106,7 @@ def test_two_runs_make_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     class OwnLocks(dict[Path, object]):
         def setdefault(self, _key: Path, default: object = None) -> object:
+            self[Path(str(len(self)))] = default
             return default
 
     monkeypatch.setattr(environments, "install", counting)
@@ -140,8 +122,9 @@ def test_two_runs_make_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
         each.start()
     for each in threads:
         each.join(60)
+    assert not any(each.is_alive() for each in threads)
     assert makings == ["made"]
-    assert len(set(found)) == 1
+    assert (len(found), len(set(found))) == (2, 1)
 
 
 @pytest.mark.usefixtures("tiny")
