@@ -40,6 +40,9 @@ waits past for the connection's end is dropped: a server that floods us must not
 PIECE = 64 * 1024
 """Bytes asked of the socket at once."""
 
+LONG = 4
+"""How many times the longest silence a whole answer may take: one that comes on and on must end, too."""
+
 CLOSING = 0.5
 """Seconds for the closure alert to go out, where the server takes nothing any more."""
 
@@ -266,18 +269,24 @@ class Wire:
     async def response(self, head: bool = False, timeout: float = 5.0) -> Response:
         """Read exactly one final answer; `head` says that it answers a HEAD.
 
+        `timeout` is how long nothing may come; a long answer may take LONG times that, on a machine that is busy.
         Whatever came or did not is in what is returned; nothing is raised. What follows the answer stays for later.
         """
         parser = ResponseParser(head=head)
+        last = trio.current_time() + LONG * timeout
         with trio.move_on_after(timeout) as scope:
             while not parser.done:
                 rest = parser.feed(self._drain())
                 if parser.done:
                     self._inbox[:0] = rest
-                elif not await self._receive() and not self._inbox:
+                elif await self._receive():
+                    scope.deadline = min(last, trio.current_time() + timeout)
+                elif not self._inbox:
                     parser.eof(self._state)
         if scope.cancelled_caught:
-            self._record(WireKind.WAITED, note=f"no end of an answer within {timeout:g} s")
+            all_in_all = trio.current_time() >= last
+            waited = f"within {LONG * timeout:g} s" if all_in_all else f"in sight: nothing has come for {timeout:g} s"
+            self._record(WireKind.WAITED, note=f"no end of an answer {waited}")
         parser.eof(self._state)
         return parser.response()
 

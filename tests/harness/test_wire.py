@@ -6,7 +6,7 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -181,6 +181,42 @@ async def test_nothing_within_the_time() -> None:
         assert await wire.ending(timeout=0.01) is Ending.OPEN
         await wire.close()
     assert kinds(transcript).count(WireKind.WAITED) == 2
+
+
+def dripping(pieces: int) -> Handler:
+    """Return a handler that answers with a body that takes a tenth of a second a byte."""
+
+    async def handle(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % pieces)
+        with suppress(trio.BrokenResourceError):
+            for _ in range(pieces):
+                await trio.sleep(0.1)
+                await stream.send_all(b"x")
+
+    return handle
+
+
+async def test_an_answer_that_comes_slowly_is_waited_for_while_it_comes() -> None:
+    transcript = Transcript()
+    async with serving(dripping(12)) as address:
+        wire = await Wire.open(address, transcript)
+        await wire.send(b"GET / HTTP/1.1\r\n\r\n")
+        assert (await wire.response(timeout=1)).complete
+        await wire.close()
+    assert WireKind.WAITED not in kinds(transcript)
+
+
+async def test_an_answer_that_comes_for_ever_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONG", 1.2)
+    transcript = Transcript()
+    async with serving(dripping(1000)) as address:
+        wire = await Wire.open(address, transcript)
+        await wire.send(b"GET / HTTP/1.1\r\n\r\n")
+        assert not (await wire.response(timeout=1)).complete
+        await wire.close()
+    (waited,) = [event.note for event in transcript.events if event.kind is WireKind.WAITED]
+    assert waited == "no end of an answer within 1.2 s"
 
 
 async def test_receive_until_leaves_the_rest() -> None:
