@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from ..harness.adapter import Command, Found, Launch
+from ..harness.adapter import Command, Found, Launch, refuse
 from ..harness.errors import Unsupported
 from ..harness.launching.certificates import IdentityFiles
 from .system_programs import installed
@@ -68,8 +68,9 @@ def command(
     """Return Apache's command line with a configuration that loads `modules` and has `lines` at its end.
 
     All that it writes goes into the launch folder, what it logs to stderr. `files` are written beside it. Raises
-    Unsupported for a module that is not installed.
+    Unsupported for a module that is not installed, and for a time without limit.
     """
+    refuse_unlimited(launch)
     configuration = "\n".join((*_common(launch, modules), *lines, ""))
     return Command(
         (executable, "-f", str(launch.folder / "apache.conf"), "-D", "FOREGROUND"),
@@ -77,6 +78,11 @@ def command(
         stop=STOP,
         reload=RELOAD,
     )
+
+
+def refuse_unlimited(launch: Launch) -> None:
+    """Raise Unsupported where no limit of time is asked for: a Timeout of 0 s ends whatever has to be waited for."""
+    refuse("apache", unlimited_time=launch.settings.timeout == 0)
 
 
 def processes(launch: Launch) -> list[str]:

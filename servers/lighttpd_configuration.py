@@ -51,7 +51,9 @@ def command(
     All that it writes goes into the launch folder, what it logs to stderr. `files` are written beside it. Raises
     Unsupported for what lighttpd cannot do.
     """
-    refuse("lighttpd", threads=(launch.settings.threads or 1) > 1)
+    asked = launch.settings
+    # Of 0 s it makes whatever is less than 1 s.
+    refuse("lighttpd", threads=(asked.threads or 1) > 1, unlimited_time=asked.timeout == 0)
     if launch.identity is not None and not has_tls():
         raise Unsupported("lighttpd has no mod_openssl; get it with: apt-get install lighttpd-mod-openssl")
     configuration = "\n".join((*_common(launch, modules), *lines, ""))

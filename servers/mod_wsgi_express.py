@@ -68,6 +68,7 @@ class ModWsgiExpress(Adapter):
         if launch.protocol is not Protocol.HTTP:
             raise Unsupported(f"mod_wsgi-express does not speak {launch.protocol}")
         refuse("mod_wsgi-express", unix_sockets=address.path)
+        apache_configuration.refuse_unlimited(launch)
         module, _, name = launch.app.partition(":")
         argv = [launch.python, "start.py", address.host, "setup-server", "--application-type", "module", module]
         argv += ["--callable-object", name, "--server-root", PLACE, "--working-directory", PLACE, "--log-to-terminal"]

@@ -132,7 +132,8 @@ def _require_possible(launch: Launch) -> None:
     asked, behind = launch.settings, launch.upstream
     if behind is None:
         raise Unsupported("nginx is a front and needs a server behind it, as nginx+gunicorn")
-    refuse("nginx", threads=(asked.threads or 1) > 1)
+    # A time-out of 0 s ends whatever has to be waited for.
+    refuse("nginx", threads=(asked.threads or 1) > 1, unlimited_time=asked.timeout == 0)
     if launch.identity is not None and not has_tls(launch.executable):
         raise Unsupported(f"{launch.executable} was built without TLS: its -V has no http_ssl_module")
     if {"cache", "unbuffered"} <= asked.features:

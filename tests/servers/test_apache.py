@@ -93,6 +93,8 @@ def test_its_processes_have_as_many_threads_as_it_would_have_had(
 
 
 def test_what_it_cannot_do(launching: Launching) -> None:
+    with pytest.raises(Unsupported, match="apache has no option for unlimited time"):
+        ADAPTER.command(launching(upstream=BEHIND, timeout=0.0))
     with pytest.raises(Unsupported, match="needs a server behind it"):
         ADAPTER.command(launching())
     with pytest.raises(Unsupported, match="apache has no option for unix sockets"):

@@ -69,6 +69,8 @@ def test_its_tls_is_a_module_that_may_be_missing(
 
 
 def test_what_it_cannot_do(launching: Launching) -> None:
+    with pytest.raises(Unsupported, match="lighttpd has no option for unlimited time"):
+        ADAPTER.command(launching(upstream=BEHIND, timeout=0.0))
     with pytest.raises(Unsupported, match="needs a server behind it"):
         ADAPTER.command(launching())
     with pytest.raises(Unsupported, match="no option for threads"):

@@ -73,6 +73,8 @@ def test_what_it_cannot_do(launching: Launching) -> None:
         ADAPTER.command(launching(address=Address(path="/s")))
     with pytest.raises(Unsupported, match="does not speak uwsgi"):
         ADAPTER.command(launching(protocol=Protocol.UWSGI))
+    with pytest.raises(Unsupported, match="apache has no option for unlimited time"):
+        ADAPTER.command(launching(timeout=0.0))
 
 
 @pytest.mark.parametrize("reached", [True, False])

@@ -78,6 +78,8 @@ def test_settings_become_directives(launching: Launching) -> None:
 
 
 def test_what_it_cannot_do(launching: Launching) -> None:
+    with pytest.raises(Unsupported, match="nginx has no option for unlimited time"):
+        ADAPTER.command(launching(upstream=BEHIND, timeout=0.0))
     with pytest.raises(Unsupported, match="needs a server behind it"):
         ADAPTER.command(launching())
     with pytest.raises(Unsupported, match="no option for threads"):
