@@ -55,7 +55,7 @@ check: $(VENV)/test.done ## lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-benchmark: install-test ## the fast lane against wrk, side by side
+benchmark: install-test ## the fast lane against wrk, side by side (what launching costs: benchmarks/start_and_stop.py)
 	@$(BIN)/python benchmarks/fastlane_vs_wrk.py $(ARGS)
 
 PICTURE_RUN := gauntlet-out/classroom
