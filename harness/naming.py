@@ -141,6 +141,6 @@ def _number(key: str, value: str, where: str) -> float:
         number = int(value) if key in WHOLE else float(value)
     except ValueError:
         number = -1
-    if not 0 <= number <= LARGEST or (key in ("workers", "threads") and number < 1):
-        raise BadConfiguration(f"{where}: {key} takes a number, as {key}=4")
+    if not (1 if key in WHOLE else 0) <= number <= LARGEST:
+        raise BadConfiguration(f"{where}: {key} takes a number, as {key}=4{'; 1 or more' if key in WHOLE else ''}")
     return number
