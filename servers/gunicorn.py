@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import signal
 from collections.abc import Mapping
 from typing import ClassVar
 
 from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, Settings, distribution_version, refuse
 from ..harness.errors import Unsupported
-from . import through_a2wsgi
+from . import scripted, through_a2wsgi
 
 WORKERS = 1
 THREADS = 1
@@ -29,6 +28,10 @@ LOOKS_EVERY_SECOND = frozenset({"gevent", "eventlet", "tornado"})
 
 WITHOUT_EVENTLET = (26, 0)
 """The eventlet worker was removed then: https://docs.gunicorn.org/en/stable/news.html"""
+SINCE_ASGI = (24, 0)
+"""The ASGI worker came then, with its settings: `versionadded` of asgi_loop in gunicorn/config.py."""
+UNKNOWN = (0, 0)
+"""What stands for the version of a gunicorn that is not there, or does not say it in numbers."""
 
 
 class Gunicorn(Adapter):
@@ -56,13 +59,9 @@ class Gunicorn(Adapter):
     deployment = "in the environment of its processes, as by its option --env; it has none for environ"
 
     def lacking(self, python: str, variant: str) -> Found:
-        """Return what `variant` lacks: the eventlet worker any gunicorn that has it no longer."""
-        if variant == "eventlet" and _version(python) >= WITHOUT_EVENTLET:
-            return Found(
-                why="gunicorn has had no eventlet worker since version 26.0",
-                get=f"{python} -m pip install 'gunicorn<26' eventlet",
-            )
-        return super().lacking(python, variant)
+        """Return what `variant` lacks: a gunicorn that still has the eventlet worker, or has the ASGI worker yet."""
+        why, needed = _missing(_version(python), variant)
+        return Found(why=why, get=f"{python} -m pip install {needed}") if why else super().lacking(python, variant)
 
     def command(self, launch: Launch) -> Command:
         """Return gunicorn's command line; a mount is told to it by SCRIPT_NAME, as its documentation says."""
@@ -76,8 +75,8 @@ class Gunicorn(Adapter):
         for option, value in (
             ("--workers", asked.workers),
             ("--threads", asked.threads if variant in ("sync", "gthread") else None),
-            ("--keep-alive", _seconds(asked.keep_alive)),
-            ("--timeout", _seconds(asked.timeout)),
+            ("--keep-alive", scripted.whole_seconds(asked.keep_alive)),
+            ("--timeout", scripted.whole_seconds(asked.timeout)),
             ("--backlog", asked.backlog),
         ):
             if value is not None:
@@ -103,7 +102,7 @@ class Gunicorn(Adapter):
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return gunicorn's settings, its defaults filled in. The sync worker keeps no connection alive."""
         asked, variant = launch.settings, launch.variant or "sync"
-        keep_alive, timeout = _seconds(asked.keep_alive), _seconds(asked.timeout)
+        keep_alive, timeout = scripted.whole_seconds(asked.keep_alive), scripted.whole_seconds(asked.timeout)
         threads = {"gthread": asked.threads or THREADS, "asgi": asked.threads or through_a2wsgi.THREADS}
         kept = {"sync": 0, "tornado": TORNADO_KEEP_ALIVE}
         told: dict[str, object] = {
@@ -129,8 +128,9 @@ def _require(launch: Launch, variant: str) -> None:
         raise Unsupported(
             f"gunicorn's {variant} worker has greenlets in place of threads; gunicorn:gthread has threads"
         )
-    if variant == "eventlet" and _version(launch.python) >= WITHOUT_EVENTLET:
-        raise Unsupported("gunicorn has had no eventlet worker since version 26.0")
+    why, _ = _missing(_version(launch.python), variant)
+    if why:
+        raise Unsupported(why)
     if variant == "tornado":
         if (asked.threads or 1) > 1:
             raise Unsupported("gunicorn's tornado worker runs the app on its event loop; gunicorn:gthread has threads")
@@ -140,9 +140,13 @@ def _require(launch: Launch, variant: str) -> None:
         refuse("gunicorn", mounting=asked.mount)
 
 
-def _seconds(asked: float | None) -> int | None:
-    """Return whole seconds, which is all that gunicorn takes, rounded up: 0 means something else to it."""
-    return None if asked is None else math.ceil(asked)
+def _missing(version: tuple[int, int], variant: str) -> tuple[str, str]:
+    """Return why `version` has no such worker, '' where it has, and what to install for one that does."""
+    if variant == "eventlet" and version >= WITHOUT_EVENTLET:
+        return "gunicorn has had no eventlet worker since version 26.0", "'gunicorn<26' eventlet"
+    if variant == "asgi" and UNKNOWN < version < SINCE_ASGI:
+        return "gunicorn has no ASGI worker before version 24.0", "'gunicorn>=24' a2wsgi"
+    return "", ""
 
 
 def _version(python: str) -> tuple[int, int]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import signal
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Launch, Protocol, refuse
+from ..harness.adapter import Adapter, Command, Launch, refuse
 from ..harness.errors import Unsupported
-from . import through_a2wsgi
+from . import scripted, through_a2wsgi
 
 NATIVE_THREADS = 10
 KEEP_ALIVE = 5
@@ -43,8 +42,7 @@ class Uvicorn(Adapter):
         """
         asked, address = launch.settings, launch.address
         native = launch.variant != "a2wsgi"
-        if launch.protocol is not Protocol.HTTP:
-            raise Unsupported(f"uvicorn does not speak {launch.protocol}")
+        scripted.require_http(launch, self.name, tls=True)
         if native and asked.threads not in (None, NATIVE_THREADS):
             raise Unsupported(f"uvicorn's own WSGI mode has {NATIVE_THREADS} threads; uvicorn:a2wsgi has any number")
         refuse("uvicorn", timeout=asked.timeout, mounting=asked.mount)
@@ -53,7 +51,7 @@ class Uvicorn(Adapter):
         argv += ["--http", "h11", "--loop", "asyncio", "--no-access-log"]
         for option, value in (
             ("--workers", asked.workers),
-            ("--timeout-keep-alive", None if asked.keep_alive is None else math.ceil(asked.keep_alive)),
+            ("--timeout-keep-alive", scripted.whole_seconds(asked.keep_alive)),
             ("--backlog", asked.backlog),
         ):
             if value is not None:
@@ -70,10 +68,11 @@ class Uvicorn(Adapter):
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return uvicorn's settings, its defaults filled in."""
         asked = launch.settings
+        kept = scripted.whole_seconds(asked.keep_alive)
         return {
             "workers": asked.workers or 1,
             "threads": asked.threads or (through_a2wsgi.THREADS if launch.variant == "a2wsgi" else NATIVE_THREADS),
-            "keep-alive": KEEP_ALIVE if asked.keep_alive is None else math.ceil(asked.keep_alive),
+            "keep-alive": KEEP_ALIVE if kept is None else kept,
             "backlog": asked.backlog or BACKLOG,
         }
 

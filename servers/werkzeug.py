@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Launch, Protocol, refuse
+from ..harness.adapter import Adapter, Command, Launch, refuse
 from ..harness.errors import Unsupported
-from . import in_process
+from . import in_process, scripted
 
 SCRIPT = """\
 import importlib
@@ -54,8 +54,7 @@ class Werkzeug(Adapter):
     def command(self, launch: Launch) -> Command:
         """Return a script that calls `run_simple`; its only setting is whether there are threads."""
         asked = launch.settings
-        if launch.protocol is not Protocol.HTTP:
-            raise Unsupported(f"{self.title}'s server does not speak {launch.protocol}")
+        scripted.require_http(launch, self.name, tls=True)
         if launch.variant == "single" and (asked.threads or 1) > 1:
             raise Unsupported(f"{self.name}:single has one thread; {self.name}:threaded has one for each connection")
         forks = launch.variant == "processes"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Launch, Protocol, refuse
+from ..harness.adapter import Adapter, Command, Launch, refuse
 from ..harness.errors import Unsupported
-from . import in_process
+from . import in_process, scripted
 
 SCRIPT = """\
 import importlib
@@ -43,6 +43,7 @@ class Wsgiref(Adapter):
     def command(self, launch: Launch) -> Command:
         """Return a short script; there is nothing to set."""
         asked = launch.settings
+        scripted.require_http(launch, self.name, tls=True)
         if asked.tls:
             raise Unsupported("wsgiref has no TLS of its own; only a script that wraps its socket has it speak https")
         refuse(
@@ -55,8 +56,6 @@ class Wsgiref(Adapter):
             backlog=asked.backlog,
             mounting=asked.mount,
         )
-        if launch.protocol is not Protocol.HTTP:
-            raise Unsupported(f"wsgiref does not speak {launch.protocol}")
         address = launch.address
         if address.door:
             return in_process.command(launch, in_process.WSGIREF)

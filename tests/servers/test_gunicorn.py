@@ -141,6 +141,17 @@ def test_older_versions_have_the_eventlet_worker(launching: Launching, monkeypat
     assert ADAPTER.command(launching(variant="eventlet")).argv[5:7] == ("--worker-class", "eventlet")
 
 
+def test_the_asgi_worker_is_newer_than_the_others(launching: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gunicorn, "distribution_version", lambda *_: "23.0.0")
+    lacking = ADAPTER.lacking("/py", "asgi")
+    assert lacking.why == "gunicorn has no ASGI worker before version 24.0"
+    assert lacking.get == "/py -m pip install 'gunicorn>=24' a2wsgi"
+    with pytest.raises(Unsupported, match=r"no ASGI worker before version 24\.0"):
+        ADAPTER.command(launching(variant="asgi"))
+    monkeypatch.setattr(gunicorn, "distribution_version", lambda *_: "24.0.0")
+    assert ADAPTER.command(launching(variant="asgi"))
+
+
 @pytest.mark.parametrize(
     ("variant", "differs"),
     [
