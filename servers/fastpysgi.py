@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Launch, Protocol, refuse
-from ..harness.errors import Unsupported
+from ..harness.adapter import Adapter, Command, Launch, refuse
+from . import scripted
 
 SCRIPT = """\
 import importlib
@@ -34,6 +34,8 @@ class FastPySGI(Adapter):
     deployment = "in the environment of its processes; it has no option for environ"
     backlog: ClassVar[int] = 2048
     """class _Server in fastpysgi.py of 0.6."""
+    looks: ClassVar[int] = 3000
+    """Likewise, its svc_timer_interval: in milliseconds, how often it looks whose time is over."""
 
     def command(self, launch: Launch) -> Command:
         """Return a script: its command has options for neither workers nor time-outs, its `server` object has.
@@ -41,8 +43,7 @@ class FastPySGI(Adapter):
         It has a setting root_path, but in 0.6 that is no mount: '/x' crashes it, b'/x' changes nothing in environ.
         """
         asked, address = launch.settings, launch.address
-        if launch.protocol is not Protocol.HTTP:
-            raise Unsupported(f"{self.title} does not speak {launch.protocol}")
+        scripted.require_http(launch, self.name, tls=True)
         refuse(self.name, unix_sockets=address.path, more_than_one_thread=(asked.threads or 1) > 1)
         refuse(self.name, mounting=asked.mount)
         settings = self.settings(launch)
@@ -58,16 +59,19 @@ class FastPySGI(Adapter):
         return Command(argv, files={"serve.py": SCRIPT})
 
     def settings(self, launch: Launch) -> dict[str, object]:
-        """Return what to set on its `server`: its times are milliseconds, and none unless they are set."""
+        """Return what to set on its `server`: its times are milliseconds, and none unless they are set.
+
+        It is told to look as often as the shortest of them, where that is more often than by itself.
+        """
         asked = launch.settings
-        settings: dict[str, object] = {}
-        if asked.keep_alive == 0:
-            settings["allow_keepalive"] = False
-        elif asked.keep_alive is not None:
-            settings["next_req_timeout"] = max(1, round(asked.keep_alive * 1000))
+        times: dict[str, int] = {}
+        if asked.keep_alive:
+            times["next_req_timeout"] = max(1, round(asked.keep_alive * 1000))
         if asked.timeout:
-            settings["curr_req_timeout"] = max(1, round(asked.timeout * 1000))
-        return settings
+            times["curr_req_timeout"] = max(1, round(asked.timeout * 1000))
+        if times and min(times.values()) < self.looks:
+            times["svc_timer_interval"] = min(times.values())
+        return {"allow_keepalive": False, **times} if asked.keep_alive == 0 else dict(times)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return its settings, FastPySGI's defaults filled in."""
@@ -75,8 +79,8 @@ class FastPySGI(Adapter):
         return {
             "workers": asked.workers or 1,
             "threads": 1,
-            "keep-alive": "without end" if asked.keep_alive is None else asked.keep_alive,
-            "timeout": asked.timeout or 0,
+            "keep-alive": "no limit" if asked.keep_alive is None else asked.keep_alive,
+            "timeout": asked.timeout or "no limit",
             "backlog": asked.backlog or self.backlog,
         }
 

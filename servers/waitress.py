@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from ..harness.adapter import Adapter, Command, Launch, Protocol, refuse
+from ..harness.adapter import Adapter, Command, Launch, refuse
 from ..harness.errors import Unsupported
+from . import scripted
 
 THREADS = 4
 BACKLOG = 1024
 CHANNEL_TIMEOUT = 120
+CLEANUP_INTERVAL = 30
 CONNECTION_LIMIT = 100
 """waitress's own defaults, waitress/adjustments.py of 3.0."""
 
@@ -21,20 +23,24 @@ class Waitress(Adapter):
     deployment = "in the environment of its process; it has no option for environ"
 
     def command(self, launch: Launch) -> Command:
-        """Return waitress's command line. Its channel time-out is what it has in place of a keep-alive time."""
+        """Return waitress's command line. Its channel time-out is what it has in place of a keep-alive time.
+
+        It looks whose time is over once in each cleanup interval, so that is never longer than the time itself.
+        """
         asked = launch.settings
-        if launch.protocol is not Protocol.HTTP:
-            raise Unsupported(f"waitress does not speak {launch.protocol}")
-        if asked.tls:
-            raise Unsupported("waitress speaks no TLS; its documentation has a proxy do that, as nginx[tls]+waitress")
+        scripted.require_http(launch, self.name, tls=False)
         refuse("waitress", more_than_one_worker=(asked.workers or 1) > 1, timeout=asked.timeout)
+        if asked.keep_alive == 0:
+            raise Unsupported("waitress has no option to keep no connection; its channel time-out is 1 s at least")
+        kept = scripted.whole_seconds(asked.keep_alive)
         where = (
             f"--unix-socket={launch.address.path}" if launch.address.path else f"--listen={launch.address.authority}"
         )
         argv = [launch.python, "-m", "waitress", where]
         for option, value in (
             ("--threads", asked.threads),
-            ("--channel-timeout", None if asked.keep_alive is None else max(1, round(asked.keep_alive))),
+            ("--channel-timeout", kept),
+            ("--cleanup-interval", kept if kept is not None and kept < CLEANUP_INTERVAL else None),
             ("--backlog", asked.backlog),
             ("--url-prefix", asked.mount or None),
         ):
@@ -45,10 +51,11 @@ class Waitress(Adapter):
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return waitress's settings, its defaults filled in."""
         asked = launch.settings
+        kept = scripted.whole_seconds(asked.keep_alive)
         return {
             "workers": 1,
             "threads": asked.threads or THREADS,
-            "keep-alive": CHANNEL_TIMEOUT if asked.keep_alive is None else max(1, round(asked.keep_alive)),
+            "keep-alive": CHANNEL_TIMEOUT if kept is None else kept,
             "backlog": asked.backlog or BACKLOG,
             "connection limit": CONNECTION_LIMIT,
         }

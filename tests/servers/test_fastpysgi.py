@@ -52,10 +52,32 @@ def test_what_neither_can_do(adapter: Adapter, launching: Launching, asked: dict
 
 
 def test_settings_become_those_of_its_server(launching: Launching) -> None:
-    launch = launching(workers=2, keep_alive=2.5, timeout=1.5, backlog=64, identity=IDENTITY)
-    assert settings(fastpysgi.ADAPTER, launch) == {"next_req_timeout": 2500, "curr_req_timeout": 1500, "backlog": 64}
+    launch = launching(workers=2, keep_alive=3.5, timeout=4.5, backlog=64, identity=IDENTITY)
+    assert settings(fastpysgi.ADAPTER, launch) == {"next_req_timeout": 3500, "curr_req_timeout": 4500, "backlog": 64}
     assert fastpysgi.ADAPTER.command(launch).argv[5:8] == ("2", "/c.pem", "/k.pem")
     assert settings(fastpysgi.ADAPTER, launching(keep_alive=0.0)) == {"allow_keepalive": False}
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"keep_alive": 2.5}, {"next_req_timeout": 2500, "svc_timer_interval": 2500}),
+        ({"timeout": 1.5}, {"curr_req_timeout": 1500, "svc_timer_interval": 1500}),
+        (
+            {"keep_alive": 5.0, "timeout": 2.0},
+            {"next_req_timeout": 5000, "curr_req_timeout": 2000, "svc_timer_interval": 2000},
+        ),
+        (
+            {"keep_alive": 0.0, "timeout": 2.0},
+            {"allow_keepalive": False, "curr_req_timeout": 2000, "svc_timer_interval": 2000},
+        ),
+        ({"timeout": 0.0}, {}),
+    ],
+)
+def test_it_looks_as_often_as_its_shortest_time(
+    launching: Launching, asked: dict[str, float], told: dict[str, object]
+) -> None:
+    assert settings(fastpysgi.ADAPTER, launching(**asked)) == told
 
 
 def test_fastwsgi_knows_only_whether_connections_are_kept(launching: Launching) -> None:
@@ -70,7 +92,7 @@ def test_fastwsgi_knows_only_whether_connections_are_kept(launching: Launching) 
 
 
 def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:
-    whole = {"workers": 1, "threads": 1, "keep-alive": "without end", "timeout": 0, "backlog": 2048}
+    whole = {"workers": 1, "threads": 1, "keep-alive": "no limit", "timeout": "no limit", "backlog": 2048}
     assert fastpysgi.ADAPTER.conditions(launching()) == whole
     assert fastwsgi.ADAPTER.conditions(launching()) == whole | {"backlog": 1024}
     assert fastpysgi.ADAPTER.conditions(launching(keep_alive=2.0, timeout=3.0)) == whole | {

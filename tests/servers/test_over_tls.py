@@ -95,7 +95,7 @@ def configuration(launch: Launch) -> list[str]:
 
 
 def test_two_servers_have_no_tls_of_their_own(over_tls: Launching) -> None:
-    with pytest.raises(Unsupported, match=r"waitress speaks no TLS; .* nginx\[tls\]\+waitress"):
+    with pytest.raises(Unsupported, match=r"waitress speaks no TLS of its own; .* nginx\[tls\]\+waitress"):
         waitress.ADAPTER.command(over_tls())
     with pytest.raises(Unsupported, match="wsgiref has no TLS of its own"):
         wsgiref.ADAPTER.command(over_tls())

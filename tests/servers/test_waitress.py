@@ -24,10 +24,15 @@ def test_its_own_defaults_are_left_alone(launching: Launching) -> None:
 
 
 def test_settings_become_its_options(launching: Launching) -> None:
-    launch = launching(threads=8, keep_alive=5.4, backlog=64, mount="/x", address=Address(path="/s"))
+    launch = launching(threads=8, keep_alive=5.2, backlog=64, mount="/x", address=Address(path="/s"))
     assert ADAPTER.command(launch).argv[3:-1] == (
-        *("--unix-socket=/s", "--threads=8", "--channel-timeout=5", "--backlog=64", "--url-prefix=/x"),
+        *("--unix-socket=/s", "--threads=8", "--channel-timeout=6", "--cleanup-interval=6"),
+        *("--backlog=64", "--url-prefix=/x"),
     )
+
+
+def test_it_looks_no_less_often_than_by_itself(launching: Launching) -> None:
+    assert ADAPTER.command(launching(keep_alive=60.0)).argv[4:-1] == ("--channel-timeout=60",)
 
 
 def test_what_it_cannot_do(launching: Launching) -> None:
@@ -35,6 +40,8 @@ def test_what_it_cannot_do(launching: Launching) -> None:
         ADAPTER.command(launching(workers=2))
     with pytest.raises(Unsupported, match="timeout"):
         ADAPTER.command(launching(timeout=5.0))
+    with pytest.raises(Unsupported, match="no option to keep no connection"):
+        ADAPTER.command(launching(keep_alive=0.0))
     with pytest.raises(Unsupported, match="does not speak uwsgi"):
         ADAPTER.command(launching(protocol=Protocol.UWSGI))
 
