@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..harness.adapter import Adapter, Command, Launch, refuse
+from ..harness.errors import Unsupported
 from . import scripted
 
 SCRIPT = """\
@@ -17,10 +18,6 @@ THREADS = 2
 """Its number of threads has no default; this is what the first example of its documentation has."""
 BACKLOG = 128
 """What strace shows of 1.6; it has no option for it."""
-REUSES = 254
-"""How often it uses a connection again at most. Its default is 0, with which it keeps none; with 255, the most that it
-takes, 1.6 leaves the second request on a connection without an answer.
-"""
 
 
 class Pyruvate(Adapter):
@@ -32,7 +29,11 @@ class Pyruvate(Adapter):
     deployment = "in the environment of its process; pyruvate.serve has no option for environ"
 
     def command(self, launch: Launch) -> Command:
-        """Return a script that calls `serve`. What it calls workers are threads of one process."""
+        """Return a script that calls `serve`. What it calls workers are threads of one process.
+
+        It keeps no connection unless it is told a max_reuse_count. With one of 1 to 254 its answers say keep-alive and
+        1.6 ends the connection all the same; with 255, the most that it takes, the next request there has no answer.
+        """
         asked = launch.settings
         scripted.require_http(launch, self.name, tls=False)
         refuse(
@@ -42,22 +43,18 @@ class Pyruvate(Adapter):
             backlog=asked.backlog is not None,
             mounting=asked.mount,
         )
-        kept = scripted.whole_seconds(asked.keep_alive)
-        return scripted.command(
-            launch,
-            SCRIPT,
-            threads=asked.threads or THREADS,
-            keepalive_timeout=kept or None,
-            max_reuse_count=REUSES if kept else None,
-        )
+        if asked.keep_alive:
+            raise Unsupported(
+                "pyruvate has an option to keep connections, but with it ends them after one answer, or answers no more"
+            )
+        return scripted.command(launch, SCRIPT, threads=asked.threads or THREADS)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return its settings."""
-        asked = launch.settings
         return {
             "workers": 1,
-            "threads": asked.threads or THREADS,
-            "keep-alive": scripted.whole_seconds(asked.keep_alive) or 0,
+            "threads": launch.settings.threads or THREADS,
+            "keep-alive": 0,
             "backlog": BACKLOG,
         }
 
