@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 
-from ..harness.adapter import Adapter, Command, Launch, Protocol, Settings
+from ..harness.adapter import Adapter, Command, Launch, Settings
 from ..harness.errors import Unsupported
+from . import scripted
 
 BACKLOG = 1024
 FEWEST_BACKLOG = 128
@@ -23,13 +24,12 @@ class Granian(Adapter):
     deployment = "in the environment of its processes, which granian copies into environ"
 
     def command(self, launch: Launch) -> Command:
-        """Return granian's command line. It waits as long for a request's head to begin as for it to end.
+        """Return granian's command line. After an answer it waits as long for a head to begin as for it to end.
 
         So one option is the time-out for a head that comes slowly and the time that a connection is kept.
         """
         asked, address = launch.settings, launch.address
-        if launch.protocol is not Protocol.HTTP:
-            raise Unsupported(f"granian does not speak {launch.protocol}")
+        scripted.require_http(launch, self.name, tls=True)
         waits = {each for each in (asked.keep_alive or None, asked.timeout) if each is not None}
         if len(waits) > 1:
             raise Unsupported("granian has one option for keep-alive and timeout together; set one of them")
@@ -73,6 +73,7 @@ class Granian(Adapter):
             "threads": asked.threads or max(1, max(1, backlog // workers) // 2),
             "keep-alive": 0 if asked.keep_alive == 0 else wait,
             "timeout": wait,
+            "body-timeout": "no limit",
             "backlog": backlog,
         }
 

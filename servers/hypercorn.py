@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import os
 import signal
 
-from ..harness.adapter import Adapter, Command, Launch, Protocol
+from ..harness.adapter import Adapter, Command, Launch
 from ..harness.errors import Unsupported
+from . import scripted
 
 KEEP_ALIVE = 5
 BACKLOG = 100
 """hypercorn's own defaults, class Config in hypercorn/config.py of 0.18."""
-
-MOST_THREADS = 32
-THREADS_BESIDE_CORES = 4
-"""asyncio's executor, in which the app runs: concurrent.futures.ThreadPoolExecutor takes min(32, cores + 4)."""
 
 
 class Hypercorn(Adapter):
@@ -27,18 +22,24 @@ class Hypercorn(Adapter):
     deployment = "in the environment of its processes; it has no option for environ"
 
     def command(self, launch: Launch) -> Command:
-        """Return hypercorn's command line. Its --read-timeout, which is off by default, is the time-out."""
+        """Return hypercorn's command line. Its --read-timeout, which is off by default, is the time-out.
+
+        Its keep-alive time runs until a request's head is whole, on a new connection and after an answer.
+        """
         asked, address = launch.settings, launch.address
-        if launch.protocol is not Protocol.HTTP:
-            raise Unsupported(f"hypercorn does not speak {launch.protocol}")
-        if asked.threads not in (None, _threads()):
-            raise Unsupported(f"hypercorn has no option for threads: here asyncio's executor has {_threads()}")
+        scripted.require_http(launch, self.name, tls=True)
+        # asyncio runs the app in an executor of its own making.
+        threads = scripted.executor_threads()
+        if asked.threads not in (None, threads):
+            raise Unsupported(f"hypercorn has no option for threads: here asyncio's executor has {threads}")
+        if asked.keep_alive == 0:
+            raise Unsupported("hypercorn with a keep-alive time of 0 s bears no request whose head comes in two pieces")
         argv = [launch.python, "-m", "hypercorn"]
         argv += ["--bind", f"unix:{address.path}" if address.path else address.authority]
         for option, value in (
             ("--workers", asked.workers),
-            ("--keep-alive", None if asked.keep_alive is None else math.ceil(asked.keep_alive)),
-            ("--read-timeout", None if not asked.timeout else math.ceil(asked.timeout)),
+            ("--keep-alive", scripted.whole_seconds(asked.keep_alive)),
+            ("--read-timeout", scripted.whole_seconds(asked.timeout) or None),
             ("--backlog", asked.backlog),
             ("--root-path", asked.mount or None),
         ):
@@ -49,19 +50,16 @@ class Hypercorn(Adapter):
         return Command((*argv, f"wsgi:{launch.app}"), reload=signal.SIGHUP)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return hypercorn's settings, its defaults filled in; a time-out of 0 is none."""
+        """Return hypercorn's settings, its defaults filled in; for a head it has its keep-alive time alone."""
         asked = launch.settings
+        kept = scripted.whole_seconds(asked.keep_alive)
         return {
             "workers": asked.workers or 1,
-            "threads": _threads(),
-            "keep-alive": KEEP_ALIVE if asked.keep_alive is None else math.ceil(asked.keep_alive),
-            "timeout": math.ceil(asked.timeout or 0),
+            "threads": scripted.executor_threads(),
+            "keep-alive": KEEP_ALIVE if kept is None else kept,
+            "body-timeout": scripted.whole_seconds(asked.timeout) or "no limit",
             "backlog": asked.backlog or BACKLOG,
         }
-
-
-def _threads() -> int:
-    return min(MOST_THREADS, (os.cpu_count() or 1) + THREADS_BESIDE_CORES)
 
 
 ADAPTER = Hypercorn()

@@ -8,9 +8,11 @@ from . import scripted
 WORKERS = 1
 THREADS = 2
 KEEP_ALIVE = 60
-TIMEOUT = 30
+BODY_TIMEOUT = 30
 BACKLOG = 4096
 """Its own defaults, as `m0serve --help` and `m0serve --doctor` of 1.16 give them; the backlog is what strace shows."""
+HEAD_TIMEOUT = 10
+"""Seconds after which 1.16 answers 408 to who has not sent a whole head, whatever its other times are."""
 
 
 class M0serve(Adapter):
@@ -50,7 +52,8 @@ class M0serve(Adapter):
             "workers": asked.workers or WORKERS,
             "threads": asked.threads or (1 if asked.workers else THREADS),
             "keep-alive": KEEP_ALIVE if kept is None else kept,
-            "timeout": TIMEOUT if timeout is None else timeout or "no limit",
+            "head-timeout": HEAD_TIMEOUT,
+            "body-timeout": BODY_TIMEOUT if timeout is None else timeout or "no limit",
             "backlog": BACKLOG,
         }
 

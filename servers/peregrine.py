@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import signal
 
 from ..harness.adapter import Adapter, Command, Launch, Settings
+from ..harness.errors import Unsupported
 from . import scripted
 
 WORKERS = 1
@@ -28,6 +30,8 @@ class Peregrine(Adapter):
         """Return its command line; its times are milliseconds. The protocol is named lest it has to guess."""
         asked, address = launch.settings, launch.address
         scripted.require_http(launch, self.name, tls=True)
+        if asked.timeout == 0:
+            raise Unsupported("peregrine with a time-out of 0 s bears no request that comes in two pieces")
         argv = [launch.python, "-m", "peregrine", "--protocol", "wsgi"]
         argv += ["--unix", address.path] if address.path else ["--host", address.host, "--port", str(address.port)]
         for option, value in (
@@ -62,7 +66,7 @@ class Peregrine(Adapter):
 
 
 def _milliseconds(asked: float | None) -> int | None:
-    return None if asked is None else round(asked * 1000)
+    return None if asked is None else math.ceil(asked * 1000)
 
 
 ADAPTER = Peregrine()

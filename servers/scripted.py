@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 
 from ..harness.adapter import Command, Launch, Protocol, Settings
@@ -78,6 +79,11 @@ def with_one_timeout(launch: Launch, name: str, *, threads: int, timeout: float,
         "timeout": timeout if told is None else told,
         "backlog": backlog if asked.backlog is None else asked.backlog,
     }
+
+
+def executor_threads() -> int:
+    """Return the threads of a ThreadPoolExecutor that is not told how many, concurrent/futures/thread.py of 3.8."""
+    return min(32, (os.cpu_count() or 1) + 4)
 
 
 def whole_seconds(asked: float | None) -> int | None:

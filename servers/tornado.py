@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Launch, Protocol, Settings, refuse
+from ..harness.adapter import Adapter, Command, Launch, Settings, refuse
 from ..harness.errors import Unsupported
+from . import scripted
 
 SCRIPT = """\
 import asyncio
@@ -80,14 +80,13 @@ class Tornado(Adapter):
     def command(self, launch: Launch) -> Command:
         """Return a script. Tornado has arguments where others have options; its time-out is body_timeout."""
         asked, address = launch.settings, launch.address
-        if launch.protocol is not Protocol.HTTP:
-            raise Unsupported(f"Tornado does not speak {launch.protocol}")
+        scripted.require_http(launch, self.name, tls=True)
         if launch.variant != "threads" and (asked.threads or 1) > 1:
             raise Unsupported(f"tornado:{launch.variant} runs the app on its event loop; tornado:threads has threads")
         refuse("tornado", mounting=asked.mount)
         values = (
             *(launch.variant, address.host, address.port, address.path),
-            *(asked.backlog or BACKLOG, asked.workers or 1, asked.threads or _executor()),
+            *(asked.backlog or BACKLOG, asked.workers or 1, asked.threads or scripted.executor_threads()),
             f"{KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive:g}",
             f"{asked.timeout or 0:g}",
             launch.identity.certificate if launch.identity else "",
@@ -104,20 +103,15 @@ class Tornado(Adapter):
         return Settings(workers=cores)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return its settings, Tornado's defaults filled in; a time-out of 0 is none."""
+        """Return its settings, Tornado's defaults filled in; for a head it has its keep-alive time."""
         asked = launch.settings
         return {
             "workers": asked.workers or 1,
-            "threads": (asked.threads or _executor()) if launch.variant == "threads" else 1,
+            "threads": (asked.threads or scripted.executor_threads()) if launch.variant == "threads" else 1,
             "keep-alive": KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive,
-            "timeout": asked.timeout or 0,
+            "body-timeout": asked.timeout or "no limit",
             "backlog": asked.backlog or BACKLOG,
         }
-
-
-def _executor() -> int:
-    """Return the threads of a ThreadPoolExecutor that is not told how many, concurrent/futures/thread.py of 3.8."""
-    return min(32, (os.cpu_count() or 1) + 4)
 
 
 ADAPTER = Tornado()

@@ -8,14 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, beside, distribution_version
+from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, Settings, beside, distribution_version
 from ..harness.errors import Unsupported
-from . import system_programs
+from . import scripted, system_programs
 
 BACKLOG = 100
 SOCKET_TIMEOUT = 4
 BUFFER_SIZE = 4096
 """uWSGI's own defaults, core/uwsgi.c of 2.0."""
+
+ROUTER_TIMEOUT = 60
+"""The router's own, for a head that does not come to its end: --http-timeout, plugins/http/http.c of 2.0."""
+
+SHORTEST_KEPT = 2
+"""Seconds: the same file sets a time for kept connections `if (uhttp.keepalive > 1)`, else ROUTER_TIMEOUT holds."""
 
 GREENLETS = 100
 """What its documentation starts gevent mode with: https://uwsgi-docs.readthedocs.io/en/latest/Gevent.html"""
@@ -65,7 +71,7 @@ class Uwsgi(Adapter):
     def command(self, launch: Launch) -> Command:
         """Return uWSGI's command line, the same for the wheel, the sources and Debian but for Debian's plugins."""
         asked, address = launch.settings, launch.address
-        router = launch.variant == "http" and launch.protocol is Protocol.HTTP
+        router = _has_router(launch)
         if asked.keep_alive and not router:
             raise Unsupported("uWSGI keeps connections alive only in its router: uwsgi:http")
         if launch.identity is not None and launch.protocol is Protocol.UWSGI:
@@ -99,12 +105,12 @@ class Uwsgi(Adapter):
         if gevent:
             argv += ["--gevent", str(GREENLETS), "--gevent-monkey-patch"]
         if router and asked.keep_alive:
-            argv += [f"--http-keepalive={max(1, round(asked.keep_alive))}", "--http-auto-chunked"]
+            argv += [f"--http-keepalive={_kept(asked)}", "--http-auto-chunked"]
         for name, value in (
             ("--processes", asked.workers),
             ("--threads", asked.threads),
             ("--listen", asked.backlog),
-            ("--harakiri", None if asked.timeout is None else max(1, round(asked.timeout))),
+            ("--harakiri", scripted.whole_seconds(asked.timeout) or None),
         ):
             if value is not None:
                 argv += [name, str(value)]
@@ -116,18 +122,34 @@ class Uwsgi(Adapter):
         return Command(tuple(argv), reload=signal.SIGHUP)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return uWSGI's settings, its defaults filled in: one process with one thread."""
+        """Return uWSGI's settings, its defaults filled in: one process with one thread.
+
+        A worker has one clock for harakiri: in 2.0.30 a request that ends stops it for those of its other threads, too.
+        """
         asked = launch.settings
         told: dict[str, object] = {
             "workers": asked.workers or 1,
             "threads": asked.threads or 1,
-            "keep-alive": asked.keep_alive or 0,
-            "socket-timeout": SOCKET_TIMEOUT,
-            "harakiri": asked.timeout or 0,
+            "keep-alive": _kept(asked),
+            "harakiri": scripted.whole_seconds(asked.timeout) or 0,
             "backlog": asked.backlog or BACKLOG,
             "buffer-size": BUFFER_SIZE,
         }
-        return told | ({"greenlets": GREENLETS} if launch.variant == "gevent" else {})
+        if launch.variant == "gevent":  # where its socket time-out is none
+            return told | {"greenlets": GREENLETS}
+        if launch.protocol is Protocol.HTTP:  # harakiri counts from when the head is whole
+            told["head-timeout"] = ROUTER_TIMEOUT if _has_router(launch) else SOCKET_TIMEOUT
+        return told | {"socket-timeout": SOCKET_TIMEOUT}
+
+
+def _has_router(launch: Launch) -> bool:
+    return launch.variant == "http" and launch.protocol is Protocol.HTTP
+
+
+def _kept(asked: Settings) -> int:
+    """Return for how many seconds the router is told to keep a connection, 0 for not at all."""
+    kept = scripted.whole_seconds(asked.keep_alive) or 0
+    return max(SHORTEST_KEPT, kept) if kept else 0
 
 
 def command_version(executable: str) -> str:

@@ -10,7 +10,7 @@ from ..address import Address
 from ..errors import Unsupported
 from ..launching.plan import Plan
 
-SETTINGS = {"timeout": ("timeout", "harakiri"), "keep_alive": ("keep-alive",)}
+SETTINGS = {"timeout": ("timeout", "harakiri", "body-timeout"), "keep_alive": ("keep-alive",)}
 """The conditions that tell what a setting is unless the user says otherwise. One that is off stays off."""
 
 NOWHERE = Path("/nonexistent")

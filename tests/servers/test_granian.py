@@ -61,7 +61,7 @@ def test_what_it_cannot_do(launching: Launching, asked: dict[str, object], reaso
 
 
 def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:
-    whole = {"workers": 1, "threads": 512, "keep-alive": 30, "timeout": 30, "backlog": 1024}
+    whole = {"workers": 1, "threads": 512, "keep-alive": 30, "timeout": 30, "body-timeout": "no limit", "backlog": 1024}
     assert ADAPTER.conditions(launching()) == whole
     assert ADAPTER.conditions(launching(keep_alive=0.0)) == whole | {"keep-alive": 0}
     assert ADAPTER.conditions(launching(workers=2, backlog=256)) == whole | {

@@ -62,6 +62,11 @@ def test_it_does_not_speak_uwsgi(launching: Launching) -> None:
 
 
 def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:
-    whole = {"workers": 1, "threads": 6, "keep-alive": 5, "timeout": 0, "backlog": 100}
+    whole = {"workers": 1, "threads": 6, "keep-alive": 5, "body-timeout": "no limit", "backlog": 100}
     assert ADAPTER.conditions(launching()) == whole
-    assert ADAPTER.conditions(launching(keep_alive=0.0, timeout=0.2)) == whole | {"keep-alive": 0, "timeout": 1}
+    assert ADAPTER.conditions(launching(keep_alive=1.5, timeout=0.2)) == whole | {"keep-alive": 2, "body-timeout": 1}
+
+
+def test_without_a_keep_alive_time_it_has_none_for_a_request_either(launching: Launching) -> None:
+    with pytest.raises(Unsupported, match="hypercorn with a keep-alive time of 0 s"):
+        ADAPTER.command(launching(keep_alive=0.0))

@@ -45,6 +45,12 @@ def test_peregrine_speaks_tls_and_over_a_unix_socket(launching: Launching) -> No
     )
 
 
+def test_peregrine_would_wait_for_no_request_with_a_time_out_of_0(launching: Launching) -> None:
+    with pytest.raises(Unsupported, match="peregrine with a time-out of 0 s"):
+        peregrine.ADAPTER.command(launching(timeout=0.0))
+    assert "1" in peregrine.ADAPTER.command(launching(timeout=0.0001)).argv
+
+
 def test_peregrine_is_tuned_by_a_worker_a_core() -> None:
     assert peregrine.ADAPTER.tuned("", 8) == Settings(workers=8)
 
@@ -56,7 +62,8 @@ def test_m0serve_takes_whole_seconds(launching: Launching) -> None:
         *("--idle-timeout", "3", "--body-timeout", "1", APP),
     )
     told = m0serve.ADAPTER.conditions(launch)
-    assert (told["threads"], told["keep-alive"], told["timeout"]) == (3, 3, 1)
+    assert (told["threads"], told["keep-alive"], told["body-timeout"]) == (3, 3, 1)
+    assert (told["head-timeout"], "timeout" in told) == (10, False)
 
 
 def test_m0serve_keeps_no_connection_by_a_count_and_has_no_time_limit_with_0(launching: Launching) -> None:
@@ -64,7 +71,7 @@ def test_m0serve_keeps_no_connection_by_a_count_and_has_no_time_limit_with_0(lau
     argv = m0serve.ADAPTER.command(launch).argv
     assert argv[9:] == ("--max-keepalive-requests", "1", "--body-timeout", "0", APP)
     told = m0serve.ADAPTER.conditions(launch)
-    assert (told["keep-alive"], told["timeout"]) == (0, "no limit")
+    assert (told["keep-alive"], told["body-timeout"]) == (0, "no limit")
 
 
 def test_m0serves_threads_depend_on_what_else_it_is_told(launching: Launching) -> None:

@@ -68,13 +68,18 @@ def test_what_it_cannot_do(launching: Launching, variant: str, asked: dict[str, 
 
 
 def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:
-    whole = {"workers": 1, "threads": 1, "keep-alive": 3600, "timeout": 0, "backlog": 128}
+    whole = {"workers": 1, "threads": 1, "keep-alive": 3600, "body-timeout": "no limit", "backlog": 128}
     assert ADAPTER.conditions(launching(variant="container")) == whole
     assert ADAPTER.conditions(launching(variant="threads")) == whole | {"threads": 6}
     assert ADAPTER.conditions(launching(variant="threads", threads=3, keep_alive=0.0)) == whole | {
         "threads": 3,
         "keep-alive": 0.0,
     }
+
+
+def test_its_time_out_holds_for_bodies_alone(launching: Launching) -> None:
+    told = ADAPTER.conditions(launching(keep_alive=4.0, timeout=2.5))
+    assert (told["keep-alive"], told["body-timeout"], "timeout" in told) == (4.0, 2.5, False)
 
 
 def test_its_guide_has_a_process_a_core() -> None:

@@ -81,10 +81,38 @@ def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:
         "threads": 1,
         "keep-alive": 0,
         "socket-timeout": 4,
+        "head-timeout": 4,
         "harakiri": 0,
         "backlog": 100,
         "buffer-size": 4096,
     }
+
+
+@pytest.mark.parametrize(("asked", "told"), [(0.0, 0), (0.2, 1), (2.5, 3)])
+def test_harakiri_is_whole_seconds_and_left_out_where_it_is_none(launching: Launching, asked: float, told: int) -> None:
+    launch = launching(timeout=asked)
+    argv = ADAPTER.command(launch).argv
+    assert argv[argv.index("--disable-logging") + 1 : -2] == (("--harakiri", str(told)) if told else ())
+    assert ADAPTER.conditions(launch)["harakiri"] == told
+
+
+@pytest.mark.parametrize(("asked", "told"), [(0.0, 0), (0.5, 2), (1.0, 2), (2.5, 3)])
+def test_the_router_keeps_connections_for_two_seconds_at_least(launching: Launching, asked: float, told: int) -> None:
+    launch = launching(variant="http", keep_alive=asked)
+    said = [each for each in ADAPTER.command(launch).argv if each.startswith("--http-keepalive")]
+    assert said == ([f"--http-keepalive={told}"] if told else [])
+    assert ADAPTER.conditions(launch)["keep-alive"] == told
+
+
+def test_harakiri_is_no_time_for_heads(launching: Launching) -> None:
+    assert ADAPTER.conditions(launching(timeout=2.0))["head-timeout"] == 4
+    told = ADAPTER.conditions(launching(variant="gevent", timeout=2.0))
+    assert (told["harakiri"], {"head-timeout", "socket-timeout"} & set(told)) == (2, set())
+
+
+def test_the_router_has_a_time_of_its_own_for_heads(launching: Launching) -> None:
+    assert ADAPTER.conditions(launching(variant="http"))["head-timeout"] == 60
+    assert "head-timeout" not in ADAPTER.conditions(launching(variant="http", protocol=Protocol.UWSGI))
 
 
 def interpreter(folder: Path, *commands: str) -> str:

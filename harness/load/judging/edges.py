@@ -79,6 +79,9 @@ class Patience:
 TIMEOUTS = ("timeout", "socket-timeout", "harakiri")
 """The conditions in which an adapter names a time-out for requests; the shortest of them counts first."""
 
+OF_ITS_OWN = {Place.HEAD: "head-timeout", Place.BODY: "body-timeout"}
+"""The condition in which it names one for a place alone: no other counts there, even where this is no number."""
+
 
 def configured(conditions: Mapping[str, object], place: Place) -> float | None:
     """Return the seconds that ought to pass at `place` by the `conditions` of a server, its front's where it has one.
@@ -87,10 +90,16 @@ def configured(conditions: Mapping[str, object], place: Place) -> float | None:
     """
     front = conditions.get("front")
     here = front if isinstance(front, Mapping) else conditions
+    own = OF_ITS_OWN.get(place, "")
+    if own in here:
+        return _shortest(here, own)
     names = () if place is Place.IDLE else TIMEOUTS
-    known = [each for name in names if isinstance(each := here.get(name), int | float) and each > 0]
-    keep = here.get("keep-alive")
-    return min(known) if known else float(keep) if isinstance(keep, int | float) and keep > 0 else None
+    return _shortest(here, *names) or _shortest(here, "keep-alive")
+
+
+def _shortest(conditions: Mapping[str, object], *names: str) -> float | None:
+    known = [each for name in names if isinstance(each := conditions.get(name), int | float) and each > 0]
+    return float(min(known)) if known else None
 
 
 def patience(edges: Sequence[Edge], place: Place, looked: float) -> Patience | None:

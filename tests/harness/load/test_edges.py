@@ -99,6 +99,21 @@ def test_what_is_configured(conditions: dict[str, object], head: float | None, i
     assert configured(conditions, Place.IDLE) == idle
 
 
+@pytest.mark.parametrize(
+    ("conditions", "head", "body"),
+    [
+        ({"socket-timeout": 4, "harakiri": 3, "head-timeout": 60}, 60, 3),
+        ({"head-timeout": 10, "body-timeout": 2, "keep-alive": 60}, 10, 2),
+        # Tornado's and hypercorn's time for a kept connection holds for a head as well, and for no body.
+        ({"body-timeout": "no limit", "keep-alive": 5}, 5, None),
+        ({"timeout": 30, "body-timeout": "no limit", "keep-alive": 30}, 30, None),
+        (NGINX | {"head-timeout": 10}, 60, 60),
+    ],
+)
+def test_a_place_may_have_a_time_out_of_its_own(conditions: dict[str, object], head: float, body: float | None) -> None:
+    assert (configured(conditions, Place.HEAD), configured(conditions, Place.BODY)) == (head, body)
+
+
 def test_a_late_move_counts_only_where_it_can_have_decided() -> None:
     timeouts = {Place.HEAD: 2.0, Place.BODY: None}
     assert late(edges(LOOKED, 2.1, 2.0, 2.0, late=0.2), timeouts).startswith(

@@ -17,6 +17,9 @@ from wsgi_gauntlet.harness.load.hurried import hurried
         ("waitress", Settings(keep_alive=2, threads=14)),
         ("werkzeug:single", Settings()),
         ("uwsgi", Settings(threads=14)),  # harakiri is off by default
+        ("uwsgi:http", Settings(threads=14)),  # and its router has no option for its own time
+        ("m0serve", Settings(timeout=2, keep_alive=2, threads=14)),  # for bodies alone
+        ("tornado:threads", Settings(keep_alive=2, threads=14)),  # its time for bodies is off by default
         ("nginx+gunicorn:sync", Settings(timeout=2, keep_alive=2)),
         ("nginx+uwsgi", Settings(timeout=2, keep_alive=2)),
     ],
