@@ -123,8 +123,12 @@ def _one(handle: Callable[[Any], None], connection: Any) -> None:
 
 def _handed_over(visitor: socket.socket) -> list[int]:
     ends = array.array("i")
-    _, told, _, _ = visitor.recvmsg(1, socket.CMSG_SPACE(2 * ends.itemsize), socket.MSG_CMSG_CLOEXEC)
+    # PyPy does not know the flag; without it there is a moment in which a process started by the app would have them.
+    flag = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+    _, told, _, _ = visitor.recvmsg(1, socket.CMSG_SPACE(2 * ends.itemsize), flag)
     for level, kind, data in told:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             ends.frombytes(data[: len(data) - len(data) % ends.itemsize])
+    for each in ends:
+        os.set_inheritable(each, False)
     return list(ends)
