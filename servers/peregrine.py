@@ -31,7 +31,7 @@ class Peregrine(Adapter):
         asked, address = launch.settings, launch.address
         scripted.require_http(launch, self.name, tls=True)
         if asked.timeout == 0:
-            raise Unsupported("peregrine with a time-out of 0 s ends at its next look, about once a second, what is not whole")
+            raise Unsupported("peregrine with a time-out of 0 s ends what is not whole at its next look, soon after")
         argv = [launch.python, "-m", "peregrine", "--protocol", "wsgi"]
         argv += ["--unix", address.path] if address.path else ["--host", address.host, "--port", str(address.port)]
         for option, value in (
