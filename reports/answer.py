@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+from ..harness.claim import Held
 from ..harness.model import Grade, Load, Results, Standing, Verdict
 from . import tally
-from .words import UNJUDGED, counted, duration, during, percent, ratio, several
+from .words import HELD, UNJUDGED, counted, duration, during, percent, ratio, several, tallied
 
 LISTED = 3
 """Scenarios, or cells, that are told one by one; more of them are told in one sentence."""
@@ -32,6 +33,7 @@ def answer(results: Results) -> list[Sentence]:
         *_slow(results),
         *_others(results),
         *_measured(results),
+        *_folklore(results),
         *_conformance(results),
         *_baseline(results),
         *_doubts(results),
@@ -182,9 +184,32 @@ def _others(results: Results) -> list[Sentence]:
 
 def _measured(results: Results) -> list[Sentence]:
     """Say that there are figures, where they are all there is."""
-    names = {each.scenario for each in results.loads if each.grade is Grade.MEASURED}
+    names = {each.scenario for each in results.loads if each.grade is Grade.MEASURED and not each.claims}
     judged = results.checks or any(each.grade not in UNJUDGED | {Grade.MEASURED} for each in results.loads)
     return [Sentence("Measured", f"{several(sorted(names))}, without right or wrong.")] if names and not judged else []
+
+
+def _folklore(results: Results) -> list[Sentence]:
+    """Say which statements held on which servers; of more than a few, how many."""
+    found: dict[str, dict[Held, list[str]]] = {}
+    by_server: dict[str, list[Held]] = defaultdict(list)
+    for load in results.loads:
+        for each in load.claims:
+            found.setdefault(each.statement, {}).setdefault(each.held, []).append(load.server)
+            by_server[load.server].append(each.held)
+    if not found:
+        return []
+    if len(found) <= LISTED:
+        told = [
+            f"“{statement}”: {several([f'{held} on {several(servers[held])}' for held in HELD if held in servers])}"
+            for statement, servers in found.items()
+        ]
+        return [Sentence("Folklore", f"{'; '.join(told)}.")]
+    if len(by_server) <= LISTED:
+        counts = "".join(f"; {server}: {tallied(held)}" for server, held in by_server.items())
+        return [Sentence("Folklore", f"{len(found)} statements{counts}.")]
+    every = tallied(held for each in by_server.values() for held in each)
+    return [Sentence("Folklore", f"{len(found)} statements on {len(by_server)} servers: {every}.")]
 
 
 def _conformance(results: Results) -> list[Sentence]:
@@ -194,7 +219,9 @@ def _conformance(results: Results) -> list[Sentence]:
         name: tally.count(each for each in results.checks if each.server == name) for name in tally.checked(results)
     }
     asked = tally.musts(results)
-    clean = [name for name, each in tallies.items() if not each[Verdict.FAIL]]
+    whole = [name for name, each in tallies.items() if not each[Verdict.FAIL]]
+    clean = [name for name in whole if tallies[name][Verdict.PASS] or tallies[name][Verdict.WARN]]
+    unjudged = [name for name in whole if name not in clean]
     broken = sorted(((each[Verdict.FAIL], name) for name, each in tallies.items() if each[Verdict.FAIL]))
     text = ""
     if clean:
@@ -204,7 +231,9 @@ def _conformance(results: Results) -> list[Sentence]:
         first, rest = broken[0], broken[1:]
         text += f"{first[1]} breaks {first[0]}"
         text += "" if clean else f" of {asked} requirements (must)"
-        text += f", {several([f'{name} {number}' for number, name in rest])}." if rest else "."
+        text += f", {several([f'{name} {number}' for number, name in rest])}. " if rest else ". "
+    if unjudged:
+        text += f"Of {several(unjudged)} nothing could be judged."
     found = [Sentence("Conformance", text.strip())]
     exposed = sorted(((each.security, name) for name, each in tallies.items() if each.security), reverse=True)
     if exposed:

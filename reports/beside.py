@@ -74,6 +74,16 @@ class Twins:
             parts.append(f"{self.unjudged} judged in one of them only or in neither")
         return ", ".join(parts)
 
+    @property
+    def better(self) -> int:
+        """In how many scenarios `other` is better."""
+        return sum(compared(*each) > 0 for each in self.loads)
+
+    @property
+    def worse(self) -> int:
+        """In how many scenarios `other` is worse."""
+        return sum(compared(*each) < 0 for each in self.loads)
+
 
 @dataclass(frozen=True)
 class Lacking:

@@ -13,6 +13,7 @@ from ..harness.baselines.baseline import told
 from ..harness.model import Check, Load, Results, Standing, Verdict
 from . import tally, words
 from .answer import answer
+from .closing_beside import beside
 from .closing_history import over_versions
 from .closing_overview import GRADE_STYLES, overview
 from .pairs import pairs
@@ -42,6 +43,7 @@ def summary(results: Results, folder: Path | None = None, console: Console | Non
         _unexpected(results, out)
     else:
         _failing(results, out)
+    beside(results, out)
     _in_process(results, out)
     over_versions(results, out)
     if folder is not None:

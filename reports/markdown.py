@@ -15,7 +15,7 @@ from ..harness.model import Check, Load, Results, ScenarioInfo, Standing, Verdic
 from ..harness.output import Output
 from . import tally, words
 from .answer import answer, ran, title
-from .beside import compared, lacking
+from .beside import lacking
 from .beside import pairs as pairs_beside
 from .pairs import pairs
 from .promise import promise
@@ -138,8 +138,7 @@ def _beside(results: Results) -> Iterator[str]:
         yield "## What one difference changes\n\n| with | without | masked, fixed | caused, broke | under load |\n"
         yield "| :-- | :-- | --: | --: | :-- |\n"
         for each in found:
-            signs = [compared(*both) for both in each.loads]
-            load = f"{signs.count(1)} better, {signs.count(-1)} worse" if signs else ""
+            load = f"{each.better} better, {each.worse} worse" if each.loads else ""
             counts = [str(len(cells)) if each.told else "" for cells in (each.gains, each.losses)]
             yield f"| {plain(each.other)} | {plain(each.plain)} | {' | '.join(counts)} | {load} |\n"
         yield "\n"

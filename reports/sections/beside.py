@@ -57,7 +57,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One pair. `better` and `worse` count scenarios."""
+    """One pair."""
 
     id: str
     title: str
@@ -65,8 +65,6 @@ class Comparison:
     note: str
     groups: Sequence[Group]
     scenarios: Sequence[Scenario]
-    better: int
-    worse: int
 
 
 @dataclass(frozen=True)
@@ -115,8 +113,6 @@ def _comparison(twins: Twins, results: Results, names: Names) -> Comparison:
         NOTES[said].format(plain=twins.plain, other=twins.other),
         [_group(*each, names) for each in groups if each[2]],
         scenarios,
-        sum(each.better > 0 for each in scenarios),
-        sum(each.better < 0 for each in scenarios),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from wsgi_gauntlet.harness.claim import Claim, Held
 from wsgi_gauntlet.harness.model import SCHEMA, Check, Grade, Level, Load, Results, ServerInfo, Verdict
 from wsgi_gauntlet.reports.answer import answer, headline, ran
 
@@ -63,6 +64,35 @@ def test_a_clean_server_is_said_to_be_clean() -> None:
     assert _text(results, "Conformance") == "saint breaks none of the 1 requirements (must) tried."
     sinner = msgspec.structs.replace(check, server="sinner", verdict=Verdict.FAIL)
     assert _text(msgspec.structs.replace(results, checks=(check, sinner)), "Conformance").endswith("sinner breaks 1.")
+
+
+def test_a_server_that_could_be_asked_nothing_is_not_clean() -> None:
+    """As one without TLS, asked for it."""
+    held = Check("waitress", "http/host/missing", Level.MUST, (), Verdict.PASS)
+    without = msgspec.structs.replace(held, server="waitress[tls]", verdict=Verdict.UNSUPPORTED)
+    results = Results(SCHEMA, {}, {}, (held, without))
+    clean = "waitress breaks none of the 1 requirements (must) tried."
+    assert _text(results, "Conformance") == f"{clean} Of waitress[tls] nothing could be judged."
+    alone = msgspec.structs.replace(results, checks=(without,))
+    assert _text(alone, "Conformance") == "Of waitress[tls] nothing could be judged."
+
+
+def _folklore(server: str, *held: Held) -> Load:
+    claims = tuple(Claim(f"statement {place}", each, "a rule", "") for place, each in enumerate(held))
+    return Load(server, "folklore/shield", Grade.MEASURED, claims=claims)
+
+
+def test_folklore_is_told_by_statement_and_server() -> None:
+    """Of many statements by server, of many servers in sum; and nothing else is said of such a run."""
+    yes, no, unclear = Held.HELD, Held.BROKEN, Held.INCONCLUSIVE
+    few = Results(SCHEMA, {}, {}, loads=(_folklore("a", yes, no), _folklore("b", yes), _folklore("c", unclear)))
+    assert [(each.lead, each.text) for each in answer(few)] == [
+        ("Folklore", "“statement 0”: held on a and b and inconclusive on c; “statement 1”: did not hold on a.")
+    ]
+    many = Results(SCHEMA, {}, {}, loads=(_folklore("a", yes, yes, no, unclear), _folklore("b", no)))
+    assert _text(many, "Folklore") == "4 statements; a: 2 held, 1 did not hold, 1 inconclusive; b: did not hold."
+    wide = Results(SCHEMA, {}, {}, loads=tuple(_folklore(each, yes, yes, no, unclear) for each in "abcd"))
+    assert _text(wide, "Folklore") == "4 statements on 4 servers: 8 held, 4 did not hold, 4 inconclusive."
 
 
 def test_nothing_measured_is_said() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 import msgspec
 import pytest
+from rich.console import Console
 
 from wsgi_gauntlet.harness.model import SCHEMA, Check, Grade, Level, Load, Results, ScenarioInfo, ServerInfo, Verdict
-from wsgi_gauntlet.reports import html, markdown
+from wsgi_gauntlet.reports import closing, html, markdown
 from wsgi_gauntlet.reports.beside import Difference, Lacking, compared, lacking, pairs
 from wsgi_gauntlet.reports.sections import beside
 from wsgi_gauntlet.reports.sections.names import Names
@@ -207,6 +210,28 @@ def test_the_summary_has_a_table_and_the_cases() -> None:
     assert "- Add waitress: it shows what nginx changes in nginx+waitress." in text
 
 
+def test_the_terminal_has_a_line_for_each_pair() -> None:
+    """In 80 columns, also where names are long."""
+    out = io.StringIO()
+    closing.summary(LOADED, None, Console(file=out, width=80))
+    rows = [each.split() for each in out.getvalue().splitlines()]
+    assert ["with", "without", "better", "worse", "same", "load"] in rows
+    assert ["nginx+gunicorn", "gunicorn", "masked", "1", "caused", "1", "0", "+1", "−0"] in rows
+    assert "Add waitress: it shows what nginx changes in nginx+waitress." in out.getvalue()
+    long = ("gunicorn:gthread@20.1.0[workers=4,threads=2]", "gunicorn:gthread@22.0[workers=4,threads=2]")
+    out = io.StringIO()
+    results = run(*(cells(each, verdict) for each, verdict in zip(long, (FAIL, PASS), strict=True)))
+    closing.summary(results, None, Console(file=out, width=80))
+    assert "fixed 1" in out.getvalue()
+    assert max(map(len, out.getvalue().splitlines())) <= 80
+
+
+def test_a_run_without_pairs_has_none_on_the_terminal() -> None:
+    out = io.StringIO()
+    closing.summary(run(cells("gunicorn", PASS)), None, Console(file=out, width=80))
+    assert "What one difference changes" not in out.getvalue()
+
+
 def test_of_very_many_cases_the_summary_names_the_first() -> None:
     text = markdown.render(run(cells("gunicorn", *[FAIL] * 20), cells("nginx+gunicorn", *[PASS] * 20)))
     assert "`http/a/11` and 8 more" in text
@@ -225,7 +250,7 @@ def test_load_alone_has_its_table_too() -> None:
     assert section is not None
     assert (section.checked, section.loaded) == (False, True)
     [comparison] = section.comparisons
-    assert (comparison.twins.told, comparison.better, comparison.worse) == ("", 1, 0)
+    assert (comparison.twins.told, comparison.twins.better, comparison.twins.worse) == ("", 1, 0)
     text = markdown.render(msgspec.structs.replace(LOADED, checks=()))
     assert "| nginx+gunicorn | gunicorn |  |  | 1 better, 0 worse |" in text
 
