@@ -15,7 +15,7 @@ from .names import Names
 @dataclass(frozen=True)
 class Count:
     """What an area came to for one server: how many of its `total` judged cells passed. `shade` is the worst verdict
-    in it, `told` says it in words."""
+    in it, '' where none could be judged; `told` says it in words."""
 
     passed: int
     total: int

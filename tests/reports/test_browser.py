@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import pytest
 
-from wsgi_gauntlet.harness.model import Results
+from wsgi_gauntlet.harness.claim import Claim, Held
+from wsgi_gauntlet.harness.model import SCHEMA, Check, Grade, Level, Load, Results, ServerInfo, Verdict
 from wsgi_gauntlet.reports import html
 
 from ..needed import program
@@ -227,3 +228,60 @@ def test_every_scenario_on_ten_servers(
     assert page.evaluate("window.hacked") is None
     assert seen.said == []
     page.context.close()
+
+
+LONG = "behind nginx:unix[unbuffered]+gunicorn:gthread[workers=4,threads=2,keep-alive=2,timeout=30]: 100 % in time."
+
+LACKING = "Django is not installed for /usr/bin/python3.11; get it with: /usr/bin/python3.11 -m pip install Django"
+
+CUT_OFF = """found => [...document.querySelectorAll(found)].filter(each => {
+    const at = each.getBoundingClientRect(), box = each.closest('.box').getBoundingClientRect();
+    return !at.width || at.left < box.left || at.right > box.right || each.scrollWidth > each.clientWidth + 1;
+}).map(each => each.textContent)"""
+
+
+def odd() -> Results:
+    """Three versions, a framework that is not there beside one that is, and folklore with long figures."""
+    verdicts = {"gunicorn@20.1.0": Verdict.FAIL, "gunicorn@21.2.0": Verdict.PASS, "gunicorn@22.0.0": Verdict.FAIL}
+    checks = []
+    for server, verdict in verdicts.items():
+        checks.append(Check(server, "http/a-family-of-cases/one-with-quite-a-long-name", Level.MUST, (), verdict))
+        for name in ("head", "moved"):
+            checks.append(
+                Check(server, f"frameworks/django/{name}", Level.MUST, (), Verdict.UNSUPPORTED, "", "", LACKING)
+            )
+            checks.append(Check(server, f"frameworks/flask/{name}", Level.MUST, (), Verdict.PASS))
+    claims = (Claim("nginx shields a server from slow clients", Held.HELD, "a rule", LONG),)
+    servers = {name: ServerInfo(name, name, True, name.partition("@")[2]) for name in verdicts}
+    loads = (Load("gunicorn@22.0.0", "folklore/shield", Grade.MEASURED, claims=claims),)
+    return Results(SCHEMA, {}, servers, tuple(checks), loads)
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_nothing_long_is_cut_off(reader: Browser, tmp_path: Path, size: tuple[int, int]) -> None:
+    """Figures, what a version changed, and the reason why there is nothing of a framework."""
+    file = tmp_path / "report.html"
+    file.write_text(html.render(odd()), "utf-8")
+    page = reader.open(size).page
+    page.goto(file.as_uri())
+    why = "#matrix .area td.why" if size is WIDE else "#matrix .area small.why"
+    assert page.evaluate(f"document.querySelector('{why}').textContent") == LACKING
+    for found in ("#folklore td:last-child", "#history .versions tbody td:last-child", why):
+        assert page.evaluate(CUT_OFF, found) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_could_not_be_judged_has_not_the_colour_of_a_pass(
+    reader: Browser, tmp_path: Path, scheme: Literal["light", "dark"]
+) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(html.render(odd()), "utf-8")
+    page = reader.open(scheme=scheme).page
+    page.goto(file.as_uri())
+    shown = page.evaluate("""[...document.querySelectorAll('#matrix .area')].map(row => {
+        const style = getComputedStyle(row.querySelectorAll('td')[0]);
+        return [row.querySelector('a').textContent, style.color, style.fontWeight];
+    })""")
+    by_area = {area: look for area, *look in shown}
+    assert by_area["frameworks/django"][0] != by_area["frameworks/flask"][0]
+    assert (by_area["frameworks/django"][1], by_area["frameworks/flask"][1]) == ("400", "600")
