@@ -39,6 +39,18 @@ LOG_KEPT = 64 * 1024
 """Characters of the servers' logs that a cell keeps; the whole files stay beside the run."""
 
 
+def within(progress: Progress, begin: float, end: float) -> Progress:
+    """Return how to tell of the part from `begin` to `end` of some work: its own fraction is 0 to 1 and never sinks."""
+    furthest = 0.0
+
+    def told(fraction: float | None, doing: str) -> None:
+        nonlocal furthest
+        furthest = max(furthest, fraction or 0.0)
+        progress(begin + (end - begin) * furthest, doing)
+
+    return told
+
+
 class Arena:
     """One scenario on one server. `parameters` are the scenario's own, already narrowed by the command line.
 
@@ -161,7 +173,7 @@ class Arena:
         if not control(self.plan.app):
             return ReferencePage(running.reference)
         if self._learned is None:
-            self.progress(0.0, f"learning what {self._page} answers")
+            self.progress(None, f"learning what {self._page} answers")
             self._learned = await learned(running.address, f"{running.settings.mount}{self._page}")
         return self._learned
 

@@ -23,7 +23,7 @@ from ..errors import GauntletError, ServerDidNotStart
 from ..histogram import Histogram
 from ..model import Outcome, Percentile, Phase, Sample
 from ..stats import summarize, waits
-from .arena import Arena
+from .arena import Arena, Progress, within
 from .clients.crowd import Crowd
 from .clients.link import Link
 from .clients.personas import Persona
@@ -66,7 +66,8 @@ SHARES = {
     "recovery": (0.6, 0.85),
     "search": (0.85, 1.0),
 }
-"""The parts of a scenario, as a bar shows them; a server that stands its slow clients has no search."""
+"""The parts of a scenario, as a bar shows them, for phases that do not say their own; a server that stands its slow
+clients has no search."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,21 @@ class _Doing:
     name: str
     began: float
     seconds: float
+    share: tuple[float, float]
 
 
 class Course:
     """What goes on between one server and its clients. Made by `course`."""
 
     def __init__(
-        self, arena: Arena, running: Running, cohort: Cohort, crowd: Crowd, rate: float, question: Question
+        self,
+        arena: Arena,
+        running: Running,
+        cohort: Cohort,
+        crowd: Crowd,
+        rate: float,
+        question: Question,
+        progress: Progress,
     ) -> None:
         self.running = running
         self.question = question
@@ -91,18 +100,27 @@ class Course:
         self.held: list[tuple[float, int]] = []
         self.flying: list[tuple[float, int]] = []
         self._arena = arena
-        self._doing = _Doing("warm-up", 0.0, 1.0)
+        self._progress = progress
+        self._doing = _Doing("warm-up", 0.0, 1.0, SHARES["warm-up"])
 
-    async def phase(self, name: str, seconds: float, *, hurry: bool = False, record: bool = True) -> Phase:
+    async def phase(
+        self,
+        name: str,
+        seconds: float,
+        *,
+        hurry: bool = False,
+        record: bool = True,
+        share: tuple[float, float] | None = None,
+    ) -> Phase:
         """Let the users go on for `seconds` and return what those got whose requests were due in that time.
 
         Where the server's capacity allows few users it takes longer, so that ENOUGH requests are due. Requests still on
         their way a second after the end count as in flight. With `hurry` it ends as soon as it is certain that the
-        server has collapsed.
+        server has collapsed. On a bar it goes from one end of its `share` of the course to the other.
         """
         began = self.cohort.now
         seconds = max(seconds, min(ENOUGH / self.rate, PATIENCE))
-        self._doing = _Doing(name, began, seconds)
+        self._doing = _Doing(name, began, seconds, share or SHARES.get(name, SHARES["search"]))
         planned = seconds * self.rate
         while self.cohort.now < began + seconds:
             await trio.sleep(min(TICK, max(0.0, began + seconds - self.cohort.now)))
@@ -127,7 +145,7 @@ class Course:
         self.cohort.cut()
         self.crowd.release()
         released = self.cohort.now
-        self._doing = _Doing("recovery", released, patience + STEADY)
+        self._doing = _Doing("recovery", released, patience + STEADY, SHARES["recovery"])
         found = None
         while found is None and self.cohort.now < released + patience + STEADY:
             await trio.sleep(TICK)
@@ -207,9 +225,9 @@ class Course:
         until = self.cohort.now - TICK
         lately = [*self.cohort.samples[-RECENT:], *self.cohort.flights()]
         lately = [each for each in lately if began <= each.intended < until]
-        begin, end = SHARES.get(name, SHARES["search"])
+        begin, end = self._doing.share
         done = begin + (end - begin) * min((self.cohort.now - began) / seconds, 1.0)
-        self._arena.progress(done, f"{name}: {self.crowd.held} slow clients, {so_far(lately)}")
+        self._progress(done, f"{name}: {self.crowd.held} slow clients, {so_far(lately)}")
 
 
 def so_far(samples: list[Sample]) -> str:
@@ -232,14 +250,17 @@ async def course(
     rate: float,
     per_second: float,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> AsyncIterator[Course]:
     """Start a fresh server, warm it up and let healthy users arrive: at `rate` requests per second, all told.
 
     Slow clients of the kind that `persona` makes for the server stand ready to come, `per_second` of them. At the end
-    of the block all are gone. Raises what launching raises, ServerDidNotStart where it does not answer even now, and
+    of the block all are gone. `progress` is told how far the course is, where it is only a part of what the arena's is
+    told of. Raises what launching raises, ServerDidNotStart where it does not answer even now, and
     NoSuchPage for an app of the user's own that answers its page with an error.
     """
-    arena.progress(0.0, "starting a fresh server")
+    progress = progress or within(arena.progress, 0.0, 1.0)
+    progress(0.0, "starting a fresh server")
     async with arena.server() as running:
         try:
             question = await arena.question(running)
@@ -256,7 +277,7 @@ async def course(
                 crowd = Crowd(
                     running.address, persona(running), nursery, per_second=per_second, held_up=cohort.about_to_send
                 )
-                here = Course(arena, running, cohort, crowd, rate, question)
+                here = Course(arena, running, cohort, crowd, rate, question, progress)
                 nursery.start_soon(here.look)
                 nursery.start_soon(cohort.run, Poisson(rate / visit.requests, seed), LONGEST)
                 yield here

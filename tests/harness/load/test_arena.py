@@ -11,7 +11,7 @@ import pytest
 from wsgi_gauntlet.harness import discover, launch, planning
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import BadConfiguration, TargetRefused
-from wsgi_gauntlet.harness.load.arena import LOG_KEPT, Arena
+from wsgi_gauntlet.harness.load.arena import LOG_KEPT, Arena, within
 from wsgi_gauntlet.harness.model import Grade
 
 
@@ -103,3 +103,11 @@ def test_all_scenarios_of_ours_have_the_same_keys_in_smoke_and_full() -> None:
             here = Arena(planning.plan("wsgiref", python=sys.executable), parameters, scratch=Path(), logs=Path())
             assert all(here.number(key) > 0 for key in parameters)
     assert discover.scenario("classroom").in_run
+
+
+def test_a_part_of_the_work_moves_its_part_of_the_bar_and_never_back() -> None:
+    told: list[tuple[float | None, str]] = []
+    part = within(lambda fraction, doing: told.append((fraction, doing)), 0.4, 0.8)
+    for fraction in (0.0, 0.5, None, 0.25, 1.0):
+        part(fraction, "x")
+    assert [fraction for fraction, _ in told] == pytest.approx([0.4, 0.6, 0.6, 0.6, 0.8])
