@@ -112,8 +112,8 @@ class Page:
     status: int = 200
 
 
-async def checked_page(address: Address, question: Question, nonce: str, size: int) -> Page:
-    """Return what a lane asks for and compares with, over kept connections, once an answer was right.
+async def checked_page(address: Address, question: Question, nonce: str, size: int, *, keep: bool = True) -> Page:
+    """Return what a lane asks for and compares with, over kept connections or not, once an answer was right.
 
     Raises NotChecked where it is not, Unsupported where answers differ from each other.
     """
@@ -122,7 +122,7 @@ async def checked_page(address: Address, question: Question, nonce: str, size: i
             f"answers are compared byte for byte at this speed, and those to {question.target} differ each time: "
             "name another page with --path"
         )
-    request = question.request(address, nonce, size, keep=True)
+    request = question.request(address, nonce, size, keep=keep)
     came = "nothing"
     with trio.move_on_after(PATIENCE):
         try:

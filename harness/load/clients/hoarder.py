@@ -13,7 +13,7 @@ from .slowlink import Dropped, Script
 PIECE = 65536
 
 
-def _nobody() -> None:
+def _nobody(_more: int) -> None:
     pass
 
 
@@ -21,13 +21,13 @@ def _nobody() -> None:
 class Hoarder:
     """Asks for `target` on a connection to be kept alive, reads the whole answer, and says nothing more.
 
-    A server that keeps no connection alive drops it at once, with the answer. `answered` is called for each that is to
-    be kept.
+    A server that keeps no connection alive drops it at once, with the answer. `sits` is called with 1 for each that
+    has its answer and stays, and with -1 when that one has gone.
     """
 
     target: str
     authority: str
-    answered: Callable[[], None] = _nobody
+    sits: Callable[[int], None] = _nobody
 
     def live(self, dial: Dial) -> Script:
         """Ask, and stay until the server has had enough."""
@@ -38,5 +38,8 @@ class Hoarder:
             parser.feed((yield from link.read(PIECE)))
         if parser.response().says_close:
             raise Dropped("FIN", parser.response().status or 0)
-        self.answered()
-        yield from link.idle(math.inf)
+        self.sits(1)
+        try:
+            yield from link.idle(math.inf)
+        finally:
+            self.sits(-1)

@@ -85,3 +85,18 @@ class RollCall:
             self._waiting -= 1
         if answer is not None and answer.state is ready.State.READY and answer.pid > 1:
             self.heard.append(Present(asked, time.monotonic(), answer.pid))
+
+
+async def gathered(running: Running, processes: int, patience: float) -> int:
+    """Wait until so many different processes of `running` have answered, or `patience` seconds; return how many did.
+
+    A server is ready as soon as the first of its workers answers; what is measured then is a server half there.
+    """
+    roll = RollCall(running)
+    with trio.move_on_after(patience):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(roll.run)
+            while len(roll.pids()) < processes:  # noqa: ASYNC110 - it is asked again at that pace anyway
+                await trio.sleep(EVERY)
+            nursery.cancel_scope.cancel()
+    return len(roll.pids())

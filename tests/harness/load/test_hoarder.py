@@ -33,6 +33,32 @@ async def test_one_request_and_then_silence() -> None:
     assert more == []
 
 
+async def test_those_that_sit_are_counted_while_they_do() -> None:
+    """One that the server closes comes back, and is one all the same."""
+    sitting = 0
+    seen: list[int] = []
+    thrice = trio.Event()
+
+    def sits(more: int) -> None:
+        nonlocal sitting
+        sitting += more
+        seen.append(sitting)
+        if len(seen) == 6:
+            thrice.set()
+
+    async def handler(stream: trio.SocketStream) -> None:
+        await head_of(stream)
+        await stream.send_all(answer(10, close=False))
+
+    hoarder = Hoarder("/", "h", sits)
+    async with listening(handler) as address, trio.open_nursery() as nursery:
+        await Crowd(address, hoarder, nursery, per_second=1000).become(1)
+        with trio.fail_after(30):
+            await thrice.wait()
+        nursery.cancel_scope.cancel()
+    assert seen[:6] == [1, 0, 1, 0, 1, 0]
+
+
 async def test_who_keeps_no_connection_has_dropped_it_with_the_answer() -> None:
     async def handler(stream: trio.SocketStream) -> None:
         await head_of(stream)

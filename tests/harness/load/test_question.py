@@ -118,6 +118,10 @@ async def test_lanes_get_what_was_right(serving: Serving) -> None:
     async with serving() as (address, _):
         page = await checked_page(address, ReferencePage(), "abc", 10)
         assert page.body == b"abc\n......"
+        assert b"\r\nConnection: keep-alive\r\n" in page.request
+        once = await checked_page(address, ReferencePage(), "abc", 10, keep=False)
+        assert b"\r\nConnection: close\r\n" in once.request
+        assert b"keep-alive" not in once.request
         own = await checked_page(address, OwnPage(PAGE, 200, b"x\n..", 4), "", 0)
         assert (own.body, own.status) == (b"x\n..", 200)
         with pytest.raises(NotChecked, match="Asked for /p"):

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import time
+from itertools import count
+from types import SimpleNamespace
 from typing import Any, cast
 
-from wsgi_gauntlet.harness.load.looking.roll_call import EVERY, Present, RollCall
+import pytest
+
+from wsgi_gauntlet.harness.launching import ready
+from wsgi_gauntlet.harness.load.looking.roll_call import EVERY, Present, RollCall, gathered
 
 
 def heard(*answers: tuple[float, float, int]) -> RollCall:
@@ -36,3 +41,20 @@ async def test_nobody_new_comes_within_the_patience() -> None:
     assert await heard((1, 2, 7)).newcomer({7}, 0, 2 * EVERY) is None
     assert time.monotonic() - began >= 2 * EVERY
     assert await heard((1, 2, 8)).newcomer({7}, 0, 0) == 2
+
+
+@pytest.mark.parametrize(("asked", "there"), [(2, 2), (3, 2)])
+async def test_workers_are_waited_for_until_all_have_answered(
+    asked: int, there: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second boots after the first has answered a few times; a third never comes."""
+    answers = count()
+
+    async def ask(_address: object, _target: str, _nonce: str) -> ready.Answer:
+        pid = 11 if next(answers) < 3 else 12
+        return ready.Answer(ready.State.READY, f"HTTP/1.1 200 OK\r\nX-Gauntlet-Pid: {pid}\r\n\r\n".encode())
+
+    monkeypatch.setattr(ready, "ask", ask)
+    running = SimpleNamespace(address=None, reference="", nonce="n")
+    assert await gathered(cast("Any", running), asked, 0.5) == there
+    assert next(answers) > 3
