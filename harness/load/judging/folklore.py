@@ -14,6 +14,9 @@ from .claims import above, below, interval, ratios, unanimous
 from .collapse import Bracket
 from .grading import GOOD, amount, collapsed, told, unharmed
 
+NO_ROUND = "No round counts."
+"""What stands for figures where there are none; the scenario says why."""
+
 # ---------------------------------------------------------------------- nginx shields a server from slow clients
 
 SHIELD = (
@@ -72,7 +75,8 @@ NOTHING = 0.02
 one tick of the kernel's clock are less."""
 
 STATIC = (
-    f"In every round the server's processes spend less than {NOTHING * 100:.0f} % of the CPU time they spend alone."
+    f"The server's processes spend less than {NOTHING * 100:.0f} % of the CPU time they spend alone, over all rounds' "
+    "interval."
 )
 
 
@@ -121,9 +125,10 @@ LITTLE = 1000.0
 def idle(each: Sequence[float], held: int, asked: int, alone: Sequence[float], whole: int, dropped: int) -> Claim:
     """Decide by bytes of memory that one idle connection adds to nginx, one figure a round.
 
-    `held` of `asked` connections were answered and open at the end of the worst round, `dropped` were closed by nginx,
-    `whole` is all that it had then, in bytes, and `alone` the same figures of the server by itself, none where it holds
-    no idle connection. One that still waits for its answer is not idle, and no fault of nginx.
+    `held` of `asked` connections were answered and open at the end of the worst round. `dropped` is the most that nginx
+    closed in any round, `whole` the most memory that it had with them, in bytes. `alone` are the same figures of the
+    server by itself, none where it holds no idle connection. One that still waits for its answer is not idle, and no
+    fault of nginx.
     """
     if held >= GOOD * asked:
         decided = below(each, LITTLE, 1)  # bytes, not times: each round has the same
@@ -132,7 +137,7 @@ def idle(each: Sequence[float], held: int, asked: int, alone: Sequence[float], w
     beside = f"; {amount(interval(alone).middle)} in the server alone" if alone else ""
     cost = amount(max(0.0, interval(each).middle)) if each else "unknown"
     return Claim(
-        "nginx holds ten thousand idle connections in little memory",
+        f"nginx holds {asked:,} idle connections in little memory",
         decided,
         f"At least 99 % of the connections stay open, and each adds less than {LITTLE:,.0f} bytes to nginx's processes "
         "(the kernel's share is not counted).",
@@ -146,34 +151,37 @@ SCALES = 0.75
 """The share of a perfect scaling that counts as scaling: two workers then answer 1.5 times what one does."""
 
 
-def scales(one: Sequence[float], many: Sequence[float], workers: int, disturbed: int = 0) -> Claim:
-    """Decide by answers a second of 1 and of `workers` workers, one each a round. MOOT where there is one core.
-
-    `disturbed` rounds are not among them: other programs had a part of the cores that the workers were to have.
-    """
+def scales(one: Sequence[float], many: Sequence[float], workers: int) -> Claim:
+    """Decide by answers a second of 1 and of `workers` workers, one each a round. MOOT where there is one core."""
     statement = "pre-fork workers scale with their number"
     rule = f"{workers} workers answer more than {SCALES * workers:.2g} times what one does, over all rounds' interval."
     if workers < 2:
         return Claim(statement, Held.MOOT, "Two cores or more are needed.", "This machine has one core.")
     factor = ratios(many, one)
-    left_out = f"{disturbed} rounds do not count: other programs took a part of the cores." if disturbed else ""
     if not factor:
-        return Claim(statement, Held.INCONCLUSIVE, rule, left_out or "No round had an answer.")
+        return Claim(statement, Held.INCONCLUSIVE, rule, NO_ROUND)
     rates = f"{_rate(one)} with 1 worker, {_rate(many)} with {workers}, {interval(factor).told()} times as many."
-    return Claim(statement, above(factor, SCALES * workers), rule, f"{rates} {left_out}".strip())
+    return Claim(statement, above(factor, SCALES * workers), rule, rates)
 
 
-def taken(found: Mapping[int, Bracket], largest: int) -> Claim:
-    """Decide by N*, the fewest slow clients that take the server from its users, for each number of workers."""
+def taken(found: Mapping[int, Bracket | None]) -> Claim:
+    """Decide by N*, the fewest slow clients that take the server from its users, for each number of workers.
 
-    def one(workers: int, bracket: Bracket) -> Held:
-        if bracket.at_most is None or bracket.above >= workers:
+    None stands for a number of workers with which it could not be measured.
+    """
+
+    def one(workers: int, star: Bracket | None) -> Held:
+        if star is None:
+            return Held.INCONCLUSIVE
+        if star.above >= workers:
             return Held.BROKEN
-        if bracket.exact:
-            return Held.HELD if bracket.at_most == workers else Held.BROKEN
-        return Held.INCONCLUSIVE if bracket.at_most >= workers else Held.BROKEN
+        if star.at_most is None:
+            return Held.INCONCLUSIVE
+        if star.exact:
+            return Held.HELD if star.at_most == workers else Held.BROKEN
+        return Held.INCONCLUSIVE if star.at_most >= workers else Held.BROKEN
 
-    words = ", ".join(f"{_star(each, largest)} with {workers}" for workers, each in found.items())
+    words = ", ".join(f"{_star(each)} with {workers}" for workers, each in found.items())
     said = [one(workers, each) for workers, each in found.items()]
     return Claim(
         "a slow client takes each pre-fork worker",
@@ -183,9 +191,11 @@ def taken(found: Mapping[int, Bracket], largest: int) -> Claim:
     )
 
 
-def _star(found: Bracket, largest: int) -> str:
+def _star(found: Bracket | None) -> str:
+    if found is None:
+        return "unknown"
     if found.at_most is None:
-        return f"more than {max(largest, found.above)}"
+        return f"more than {found.above}"
     return str(found.at_most) if found.exact else f"{found.above + 1} to {found.at_most}"
 
 
@@ -216,7 +226,7 @@ def later(mine: Sequence[float], others: Mapping[str, Sequence[float]], rate: fl
     rule = f"Its p99 is more than {LATER:g} times that of the better of the others, over all rounds' interval."
     best = [min(each) for each in zip(*others.values(), strict=True)]
     if not best:
-        return Claim(statement, Held.INCONCLUSIVE, rule, "In no round could the generator keep to its times.")
+        return Claim(statement, Held.INCONCLUSIVE, rule, NO_ROUND)
     words = ", ".join(f"{name} {_ms(times)}" for name, times in others.items())
     return Claim(
         statement,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
-
-import psutil
 
 from ...model import GeneratorHealth
 from ..lanes.fastlane import closed_loop
@@ -24,14 +23,21 @@ TICK = 1.0 / os.sysconf("SC_CLK_TCK")
 THOUSAND = 1000.0
 
 DISTURBED = 0.1
-"""The share of the machine that other programs may take at most where a rate depends on how many cores there are."""
+"""The share of our cores that other programs may take at most where a rate depends on how many of them there are."""
+
+COUNTED = 8
+"""The fields of a core's line in /proc/stat that add up to its time, from user to steal; what follows them, the time of
+guests, is in `user` already (proc_stat(5))."""
+
+IDLE = (3, 4)
+"""Those of them that are no work: idle and iowait."""
 
 
 @dataclass(frozen=True)
 class Spent:
     """One closed loop: CPU seconds of the processes of the server that runs the app, and of the front before it.
 
-    `others` is the share of the machine, 0 to 1, that other programs took meanwhile.
+    `others` is the share, 0 to 1, that other programs took meanwhile of the cores that we and the server may use.
     """
 
     result: LaneResult
@@ -45,8 +51,18 @@ class Spent:
         return self.others < DISTURBED
 
     @property
+    def ok(self) -> int:
+        """How many answers were right."""
+        return self.result.ok
+
+    @property
+    def goodput(self) -> float:
+        """Their share, 0 to 1, of what was asked."""
+        return self.result.goodput
+
+    @property
     def server_each(self) -> float:
-        """CPU seconds of the server per 1,000 right answers; 0 where none was right."""
+        """CPU seconds of the server per 1,000 right answers. Raises ZeroDivisionError, as all of these, without any."""
         return self._each(self.server)
 
     @property
@@ -65,12 +81,12 @@ class Spent:
         return self._each(TICK)
 
     def _each(self, seconds: float) -> float:
-        return THOUSAND * seconds / self.result.ok if self.result.ok else 0.0
+        return THOUSAND * seconds / self.ok
 
 
 async def spent(running: Running, page: Page, connections: int, seconds: float) -> Spent:
     """Ask `running` for `page` in a closed loop and return what that cost. Raises what `closed_loop` raises."""
-    before, worked, own = await _cpu(running), _machine(), time.process_time()
+    before, worked, own = await _cpu(running), cores(), time.process_time()
     found = await closed_loop(
         running.address,
         page.request,
@@ -79,7 +95,7 @@ async def spent(running: Running, page: Page, connections: int, seconds: float) 
         connections=connections,
         seconds=seconds,
     )
-    busy, idle = (now - then for now, then in zip(_machine(), worked, strict=True))
+    busy, idle = (now - then for now, then in zip(cores(), worked, strict=True))
     own = time.process_time() - own
     server, front = (max(0.0, late - early) for late, early in zip(await _cpu(running), before, strict=True))
     others = max(0.0, busy - server - front - own) / max(busy + idle, TICK)
@@ -91,13 +107,20 @@ async def _cpu(running: Running) -> tuple[float, float]:
     return server.cpu, front.cpu
 
 
-def _machine() -> tuple[float, float]:
-    """Return the seconds that all cores together have been busy and idle."""
-    times = psutil.cpu_times()
-    idle = times.idle + getattr(times, "iowait", 0.0)
-    # What guests take is in `user` already (proc_stat(5)).
-    every = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
-    return every - idle, idle
+def cores(stat: str = "") -> tuple[float, float]:
+    """Return the seconds that the cores that we may use have been busy and idle; `stat` is /proc/stat unless given.
+
+    A server inherits these cores, so what happens on others takes nothing from it.
+    """
+    ours = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+    busy = idle = 0
+    for line in (stat or Path("/proc/stat").read_text("ascii")).splitlines():
+        name, *ticks = line.split()
+        if name in ours:
+            times = [int(each) for each in ticks[:COUNTED]]
+            rest = sum(times[place] for place in IDLE)
+            busy, idle = busy + sum(times) - rest, idle + rest
+    return busy * TICK, idle * TICK
 
 
 def fit(results: list[LaneResult]) -> tuple[GeneratorHealth, tuple[str, ...]]:

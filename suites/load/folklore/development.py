@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import statistics
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
@@ -20,7 +21,7 @@ from ....harness.load.clients.personas import DrippedHead
 from ....harness.load.clients.room import room_at_most
 from ....harness.load.clients.vanishing import Place, Vanishing
 from ....harness.load.judging import folklore
-from ....harness.load.judging.claims import graded, in_turn, interval
+from ....harness.load.judging.claims import bounded, counting, graded, in_turn, middle, noting, served
 from ....harness.load.judging.grading import NOTICED
 from ....harness.load.lanes.lane_result import LaneResult
 from ....harness.load.lanes.shards import open_loops
@@ -28,8 +29,9 @@ from ....harness.load.pacing import Arrivals
 from ....harness.load.question import Page, checked_page
 from ....harness.load.rates.spending import Spent, fit, spent
 from ....harness.load.siege import CONNECTIONS
-from ....harness.load.variants import not_development, same_app
+from ....harness.load.variants import same_app
 from ....harness.model import Grade, Load, Measure
+from .about import not_development
 
 if TYPE_CHECKING:
     from ....harness.launch import Running
@@ -48,6 +50,9 @@ FEWEST = 20
 
 INTERVAL = 0.2
 """Seconds between two disconnects of one client that vanishes."""
+
+BESIEGED = 0.4
+"""Where on a bar the loops are over and the bad clients come."""
 
 
 @scenario(
@@ -70,19 +75,24 @@ async def development(arena: Arena) -> Load:
     loops, opened, rate = await _rates(arena, arenas)
     slow: dict[str, folklore.Besieged] = {}
     late = ""
-    for name in names:
+    for place, name in enumerate(names):
         slow[name], health = await besieged(
-            arenas[name], partial(_bad_clients, seconds=arena.number("interval")), room.clients, name
+            arenas[name],
+            partial(_bad_clients, seconds=arena.number("interval")),
+            room.clients,
+            name,
+            (BESIEGED + (1 - BESIEGED) * place / len(names), BESIEGED + (1 - BESIEGED) * (place + 1) / len(names)),
         )
         late = late or health.why
-    claims = _claims(names, loops, opened, rate, slow, room.clients)
-    if late:
-        *rates, taken = claims
-        claims = (
-            *rates,
-            msgspec.structs.replace(taken, held=Held.INCONCLUSIVE, figures=f"{late[:1].upper()}{late[1:]}."),
-        )
     health, told = fit([each.result for spents in loops.values() for each in spents])
+    # A round in which the generator was late for one of them, or one gave errors, says nothing of any.
+    loops, unserved = served(loops)
+    opened, tardy = counting(opened, lambda each: each.health(NOTICED).valid, "the generator was late")
+    opened, wrong = served(opened)
+    fewer, later, taken = _claims(names, loops, opened, rate, slow, room.clients)
+    if late:
+        taken = msgspec.structs.replace(taken, held=Held.INCONCLUSIVE, figures=f"{late[:1].upper()}{late[1:]}.")
+    claims = (bounded(noting(fewer, unserved), told), noting(later, tardy, wrong), taken)
     mine = slow[names[0]].during
     # By one name on every server, so that reports have them in one row.
     called = {name: "this server" if name == names[0] else name for name in names}
@@ -132,13 +142,15 @@ async def _rates(
                 (running, await checked_page(running.address, question, secrets.token_hex(8), arena.count("size")))
             )
         for number, order in enumerate(in_turn(range(len(names)), rounds)):
-            arena.progress(0.2 * number / rounds, f"as fast as they answer, round {number + 1} of {rounds}")
+            arena.progress(BESIEGED / 2 * number / rounds, f"as fast as they answer, round {number + 1} of {rounds}")
             for place in order:
                 loops[names[place]].append(await spent(*arms[place], LOOPS, seconds))
-        rate = SHARE * min(interval([each.result.rate for each in spents]).middle for spents in loops.values())
+        slowest = min(statistics.median(each.result.rate for each in spents) for spents in loops.values())
+        rate = max(SHARE * slowest, FEWEST / seconds)
         for number, order in enumerate(in_turn(range(len(names)), rounds)):
-            arena.progress(0.2 + 0.2 * number / rounds, f"at {rate:,.0f} requests/s, round {number + 1} of {rounds}")
-            arrivals = Arrivals(max(FEWEST, round(rate * seconds)), seconds, seed=number)
+            done = BESIEGED / 2 * (1 + number / rounds)
+            arena.progress(done, f"at {rate:,.0f} requests/s, round {number + 1} of {rounds}")
+            arrivals = Arrivals(round(rate * seconds), seconds, seed=number)
             for place in order:
                 running, page = arms[place]
                 opened[names[place]].append(
@@ -173,12 +185,9 @@ def _claims(
     rate: float,
     slow: Mapping[str, folklore.Besieged],
     clients: int,
-) -> tuple[Claim, ...]:
+) -> tuple[Claim, Claim, Claim]:
     rates = {name: [each.result.rate for each in loops[name]] for name in names}
-    # A round in which the generator was late for one of them says nothing of any.
-    rounds = list(zip(*opened.values(), strict=True))
-    fit_for_use = [each for each in rounds if all(one.health(NOTICED).valid for one in each)]
-    late = {name: [_p99(each[place]) for each in fit_for_use] for place, name in enumerate(opened)}
+    late = {name: [_p99(each)[0] for each in opened[name]] for name in names}
     mine, *others = names
     return (
         folklore.fewer(rates[mine], {name: rates[name] for name in others}),
@@ -187,9 +196,10 @@ def _claims(
     )
 
 
-def _p99(found: LaneResult) -> float:
+def _p99(found: LaneResult) -> tuple[float, bool]:
     mark = found.quantile(0.99)
-    return mark[0] if mark else 0.0
+    assert mark  # it was well served
+    return mark
 
 
 def _measures(
@@ -198,9 +208,15 @@ def _measures(
     opened: list[LaneResult],
     slow: folklore.Besieged,
 ) -> tuple[Measure, ...]:
+    marks = [_p99(each) for each in opened]
     return (
-        Measure(f"answers a second, {name}", interval([each.result.rate for each in loops]).middle, "requests/s"),
-        Measure(f"p99 at the same rate, {name}", interval([_p99(each) for each in opened]).middle, "s"),
+        Measure(f"answers a second, {name}", middle([each.result.rate for each in loops]), "requests/s"),
+        Measure(
+            f"p99 at the same rate, {name}",
+            middle([value for value, _ in marks]),
+            "s",
+            censored=any(bound for _, bound in marks),
+        ),
         Measure(f"goodput among slow and vanishing clients, {name}", 100 * slow.during.goodput, "%"),
         Measure(f"p99 among slow and vanishing clients, {name}", slow.during.p99, "s", censored=slow.during.censored),
     )

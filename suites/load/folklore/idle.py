@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import count
+from dataclasses import dataclass, replace
 
 import trio
 
@@ -15,11 +14,13 @@ from ....harness.load.clients.hoarder import Hoarder
 from ....harness.load.clients.room import room_at_most
 from ....harness.load.cohort import warm_up
 from ....harness.load.judging import folklore
-from ....harness.load.judging.claims import graded, interval
+from ....harness.load.judging.claims import graded, middle
 from ....harness.load.looking.memory import memory
 from ....harness.load.looking.newcomers import Fate, newcomers
-from ....harness.load.variants import behind, not_for_nginx
+from ....harness.load.siege import CONNECTIONS
+from ....harness.load.variants import behind
 from ....harness.model import Load, Measure
+from .about import not_for_nginx
 
 FRONT = "nginx[many-connections]"
 
@@ -31,7 +32,7 @@ KEPT = 0.5
 
 
 @dataclass(frozen=True)
-class Held:
+class Hoard:
     """What so many idle connections came to. Bytes of the processes in question, before and with them."""
 
     connections: int
@@ -59,19 +60,20 @@ async def idle(arena: Arena) -> Load:
     First they do so to nginx before the server, with `worker_connections` raised from its default of 512, then to the
     server alone. Memory is the processes' own; what the kernel has for each connection is the same for all servers.
     """
-    room = room_at_most(arena.count("clients"))
+    room = room_at_most(arena.count("clients"), CONNECTIONS)  # nginx inherits the limit and has two for each
     fronted = arena.beside(behind(arena.plan, FRONT))
-    nginx: list[Held] = []
-    alone: list[Held] = []
+    nginx: list[Hoard] = []
+    alone: list[Hoard] = []
     rounds = arena.count("rounds")
     for number in range(rounds):
         arena.progress(number / rounds, f"round {number + 1} of {rounds}")
         nginx.append(await _held(fronted, room.clients, front=True))
         alone.append(await _held(arena, room.clients, front=False))
+    some = [each for each in nginx if each.connections]
     kept = [each for each in alone if each.connections >= KEPT * room.clients]
     worst = min(nginx, key=lambda each: each.connections)
     claim = folklore.idle(
-        [each.each for each in nginx if each.connections],
+        [each.each for each in some],
         worst.connections,
         room.clients,
         [each.each for each in kept],
@@ -83,7 +85,7 @@ async def idle(arena: Arena) -> Load:
         graded([claim]),
         claims=(claim,),
         measures=(
-            Measure("memory of one idle connection, nginx", _middle(nginx), "bytes"),
+            Measure("memory of one idle connection, nginx", _middle(some), "bytes"),
             Measure(
                 "memory of one idle connection, the server alone",
                 _middle(kept),
@@ -102,32 +104,32 @@ async def idle(arena: Arena) -> Load:
     )
 
 
-async def _held(arena: Arena, clients: int, *, front: bool) -> Held:
+async def _held(arena: Arena, clients: int, *, front: bool) -> Hoard:
     """Return what a fresh server is with so many idle clients, of a chain the front."""
     async with arena.server() as running, trio.open_nursery() as nursery:
         question = await arena.question(running)
         await warm_up(running.address, question)
-        answered = count()
-        seen = [0]
+        held = 0
 
-        def one() -> None:
-            seen[0] = next(answered) + 1
+        def sits(more: int) -> None:
+            nonlocal held
+            held += more
 
         processes = running.front_processes if front else running.server_processes
         before = await memory(processes())
-        hoarder = Hoarder(f"{running.reference}/page?n=idle", running.address.authority, one)
+        hoarder = Hoarder(f"{running.reference}/page?n=idle", running.address.authority, sits)
         crowd = Crowd(running.address, hoarder, nursery, per_second=arena.number("per_second"))
         await crowd.become(clients)
         with trio.move_on_after(arena.number("patience")):
             # A server that keeps no connection is not waited for.
-            while seen[0] < clients and crowd.reaped().dropped < KEPT * clients:  # noqa: ASYNC110 - in another process
+            while held < clients and crowd.reaped().dropped < KEPT * clients:  # noqa: ASYNC110 - in another process
                 await trio.sleep(STILL)
         after = await memory(processes())
-        held, dropped = min(crowd.held, seen[0]), crowd.reaped().dropped
+        found = Hoard(held, before, after, newcomer=False, dropped=crowd.reaped().dropped)
         fates = await newcomers(running.address, question, 1)
         nursery.cancel_scope.cancel()
-    return Held(held, before, after, bool(fates.get(Fate.SERVED)), dropped)
+    return replace(found, newcomer=bool(fates.get(Fate.SERVED)))
 
 
-def _middle(found: Sequence[Held]) -> float | None:
-    return interval([max(0.0, each.each) for each in found]).middle if found else None
+def _middle(found: Sequence[Hoard]) -> float | None:
+    return middle([max(0.0, each.each) for each in found])

@@ -14,8 +14,9 @@ from ....harness.load.clients.room import room_at_most
 from ....harness.load.judging import folklore
 from ....harness.load.judging.claims import graded, in_turn
 from ....harness.load.siege import CONNECTIONS
-from ....harness.load.variants import behind, not_for_nginx
+from ....harness.load.variants import behind
 from ....harness.model import GeneratorHealth, Grade, Load, Measure, Phase
+from .about import not_for_nginx
 
 if TYPE_CHECKING:
     from ....harness.launch import Running
@@ -54,10 +55,12 @@ async def shield(arena: Arena) -> Load:
             ]
         )
 
-    for number, order in enumerate(in_turn(range(2), arena.count("rounds")), 1):
-        for place in order:
+    rounds = arena.count("rounds")
+    for number, order in enumerate(in_turn(range(2), rounds)):
+        for turn, place in enumerate(order):
             where = f"behind {FRONT}" if place else "alone"
-            came, health = await besieged(arenas[place], slow, room.clients, f"{where}, round {number}")
+            part = ((number + turn / 2) / rounds, (number + (turn + 1) / 2) / rounds)
+            came, health = await besieged(arenas[place], slow, room.clients, f"{where}, round {number + 1}", part)
             found[place].append(came)
             phases += [came.before, came.during]
             healths.append(health)

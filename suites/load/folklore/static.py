@@ -7,11 +7,12 @@ from ....harness.catalog import scenario
 from ....harness.launch import Running
 from ....harness.load.arena import Arena
 from ....harness.load.judging import folklore
-from ....harness.load.judging.claims import graded, in_turn, interval
+from ....harness.load.judging.claims import graded, in_turn, middle, noting, served
 from ....harness.load.question import OwnPage, Page, checked_page
 from ....harness.load.rates.spending import Spent, fit, spent
-from ....harness.load.variants import behind, not_for_nginx
+from ....harness.load.variants import behind
 from ....harness.model import Grade, Load, Measure
+from .about import not_for_nginx
 
 FRONT = "nginx[static]"
 
@@ -37,33 +38,41 @@ async def static(arena: Arena) -> Load:
     fronted = arena.beside(behind(arena.plan, FRONT))
     arena.progress(0.0, "starting both")
     async with arena.server() as plain, fronted.server() as chain:
-        arms = [(plain, await _page(plain, plain.reference)), (chain, await _page(chain, chain.settings.mount))]
-        found: tuple[list[Spent], list[Spent]] = ([], [])
+        arms = {
+            "alone": (plain, await _page(plain, plain.reference)),
+            "behind": (chain, await _page(chain, chain.settings.mount)),
+        }
+        found: dict[str, list[Spent]] = {where: [] for where in arms}
         rounds = arena.count("rounds")
         for number, order in enumerate(in_turn(range(2), rounds)):
             for place in order:
                 arena.progress(number / rounds, f"round {number + 1} of {rounds}")
-                running, page = arms[place]
-                found[place].append(await spent(running, page, arena.count("clients"), arena.number("duration")))
-    alone, behind_it = found
-    health, told = fit([each.result for each in (*alone, *behind_it)])
-    claim = folklore.static(
-        [each.server_each for each in alone],
-        [each.server_each for each in behind_it],
-        [each.resolution for each in behind_it],
+                where = list(arms)[place]
+                found[where].append(await spent(*arms[where], arena.count("clients"), arena.number("duration")))
+    every = [each.result for spents in found.values() for each in spents]
+    health, told = fit(every)
+    kept, left_out = served(found)
+    alone, behind_it = kept["alone"], kept["behind"]
+    claim = noting(
+        folklore.static(
+            [each.server_each for each in alone],
+            [each.server_each for each in behind_it],
+            [each.resolution for each in behind_it],
+        ),
+        left_out,
     )
     return arena.load(
         static,
         graded([claim]) if health.valid else Grade.INVALID,
         claims=(claim,) if health.valid else (),
-        goodput=min(each.result.goodput for each in (*alone, *behind_it)),
+        goodput=min(each.goodput for each in every),
         generator=health,
         measures=(
-            Measure(f"{CPU}, alone", _middle([s.server_each for s in alone]), "s"),
-            Measure(f"{CPU}, behind nginx", _middle([s.server_each for s in behind_it]), "s"),
-            Measure("CPU of nginx per 1,000 files", _middle([s.front_each for s in behind_it]), "s"),
-            Measure("files a second, alone", _middle([s.result.rate for s in alone]), "requests/s"),
-            Measure("files a second, behind nginx", _middle([s.result.rate for s in behind_it]), "requests/s"),
+            Measure(f"{CPU}, alone", middle([s.server_each for s in alone]), "s"),
+            Measure(f"{CPU}, behind nginx", middle([s.server_each for s in behind_it]), "s"),
+            Measure("CPU of nginx per 1,000 files", middle([s.front_each for s in behind_it]), "s"),
+            Measure("files a second, alone", middle([s.result.rate for s in alone]), "requests/s"),
+            Measure("files a second, behind nginx", middle([s.result.rate for s in behind_it]), "requests/s"),
         ),
         artefacts=told,
         note=claim.figures,
@@ -74,7 +83,3 @@ async def _page(running: Running, before: str) -> Page:
     body = content(FILE).encode("ascii")
     question = OwnPage(f"{before}/{FOLDER}/{FILE}", 200, body, ASSETS[FILE].size)
     return await checked_page(running.address, question, "", len(body))
-
-
-def _middle(values: list[float]) -> float | None:
-    return interval(values).middle if values else None

@@ -8,11 +8,12 @@ from contextlib import AsyncExitStack
 from ....harness.catalog import scenario
 from ....harness.load.arena import Arena
 from ....harness.load.judging import folklore
-from ....harness.load.judging.claims import graded, in_turn, interval
+from ....harness.load.judging.claims import graded, in_turn, middle, noting, served
 from ....harness.load.question import checked_page
 from ....harness.load.rates.spending import Spent, fit, spent
-from ....harness.load.variants import behind, not_uwsgi
+from ....harness.load.variants import behind
 from ....harness.model import Grade, Load, Measure
+from .about import not_uwsgi
 
 WAYS = {"nginx:uwsgi_pass": "uwsgi_pass", "nginx:unix": "HTTP over a Unix socket", "nginx:tcp": "HTTP over TCP"}
 
@@ -46,18 +47,19 @@ async def uwsgi_pass(arena: Arena) -> Load:
                 running, page = arms[place]
                 front = list(WAYS)[place]
                 found[front].append(await spent(running, page, arena.count("clients"), arena.number("duration")))
-    every = [each for spents in found.values() for each in spents]
-    health, told = fit([each.result for each in every])
+    every = [each.result for spents in found.values() for each in spents]
+    health, told = fit(every)
+    found, left_out = served(found)
     costs = {front: [each.each for each in spents] for front, spents in found.items()}
     claims = tuple(
-        folklore.cheaper(costs["nginx:uwsgi_pass"], costs[front], way)
+        noting(folklore.cheaper(costs["nginx:uwsgi_pass"], costs[front], way), left_out)
         for front, way in (("nginx:unix", "a Unix socket"), ("nginx:tcp", "TCP"))
     )
     return arena.load(
         uwsgi_pass,
         graded(claims) if health.valid else Grade.INVALID,
         claims=claims if health.valid else (),
-        goodput=min(each.result.goodput for each in every),
+        goodput=min(each.goodput for each in every),
         generator=health,
         measures=tuple(each for front, way in WAYS.items() for each in _measures(way, found[front])),
         artefacts=told,
@@ -67,7 +69,7 @@ async def uwsgi_pass(arena: Arena) -> Load:
 
 def _measures(way: str, found: list[Spent]) -> tuple[Measure, ...]:
     return (
-        Measure(f"CPU of nginx per 1,000 requests, {way}", interval([s.front_each for s in found]).middle, "s"),
-        Measure(f"CPU of uWSGI per 1,000 requests, {way}", interval([s.server_each for s in found]).middle, "s"),
-        Measure(f"answers a second, {way}", interval([s.result.rate for s in found]).middle, "requests/s"),
+        Measure(f"CPU of nginx per 1,000 requests, {way}", middle([s.front_each for s in found]), "s"),
+        Measure(f"CPU of uWSGI per 1,000 requests, {way}", middle([s.server_each for s in found]), "s"),
+        Measure(f"answers a second, {way}", middle([s.result.rate for s in found]), "requests/s"),
     )

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
 from wsgi_gauntlet.harness.claim import Claim, Held
 from wsgi_gauntlet.harness.load.judging.claims import (
     above,
     below,
+    bounded,
+    counting,
     graded,
     in_turn,
     interval,
+    middle,
+    noting,
     ratios,
+    served,
     unanimous,
 )
 from wsgi_gauntlet.harness.model import Grade
@@ -64,6 +71,50 @@ def test_above(values: list[float], held: Held) -> None:
 
 def test_rounds_without_a_ratio_are_left_out() -> None:
     assert ratios([1.0, 2.0], [2.0, 0.0]) == [0.5]
+
+
+def test_the_middle_of_nothing_is_unknown() -> None:
+    assert middle([3.0, 1.0, 2.0]) == 2.0
+    assert middle([]) is None
+
+
+@dataclass(frozen=True)
+class Round:
+    ok: int
+    goodput: float
+
+
+GOOD, SOME_WRONG, NOTHING = Round(100, 1.0), Round(900, 0.9), Round(0, 1.0)
+
+
+def test_a_round_counts_where_everybody_answered_rightly() -> None:
+    """Errors are quick and cheap: a server that gives nothing else would win each comparison."""
+    kept, told = served({"a": [GOOD, GOOD, SOME_WRONG, GOOD], "b": [GOOD, NOTHING, GOOD, GOOD]})
+    assert kept == {"a": [GOOD, GOOD], "b": [GOOD, GOOD]}
+    assert told == "2 rounds do not count: not all answers were right."
+    assert served({"a": [GOOD], "b": [GOOD]}) == ({"a": [GOOD], "b": [GOOD]}, "")
+
+
+def test_one_round_left_out() -> None:
+    kept, told = counting({1: [1, 5], 2: [2, 3]}, lambda value: value < 5, "five is too much")
+    assert kept == {1: [1], 2: [2]}
+    assert told == "1 round does not count: five is too much."
+
+
+def test_figures_with_more_to_say() -> None:
+    claim = Claim("s", Held.HELD, "r", "It is 3.")
+    assert noting(claim, "", "One round does not count.").figures == "It is 3. One round does not count."
+    assert noting(claim, "") == claim
+
+
+def test_what_does_not_hold_by_lower_bounds_is_open() -> None:
+    """A generator at its limit holds the faster one back, so rates look more alike than they are."""
+    held, broken = Claim("s", Held.HELD, "r", "3."), Claim("s", Held.BROKEN, "r", "3.")
+    assert bounded(held, ["lower bounds"]) == held
+    assert bounded(broken, []) == broken
+    left = bounded(broken, ["lower bounds"])
+    assert left.held is Held.INCONCLUSIVE
+    assert left.figures.startswith("3. The generator was at its limit")
 
 
 def test_rounds_that_disagree_decide_nothing() -> None:

@@ -62,8 +62,24 @@ def test_cheaper(uwsgi: list[float], held: Held) -> None:
     assert folklore.cheaper(uwsgi, [1.0, 1.0], "TCP").held is held
 
 
-def test_without_answers_nothing_is_cheaper() -> None:
-    assert folklore.cheaper([0.0], [0.0], "TCP").held is Held.INCONCLUSIVE
+def test_without_rounds_that_count_nothing_is_decided() -> None:
+    for claim in (
+        folklore.static([], [], []),
+        folklore.cheaper([], [], "TCP"),
+        folklore.scales([], [], 2),
+        folklore.fewer([], {"a": []}),
+        folklore.later([], {"a": []}, 300),
+    ):
+        assert claim.held is Held.INCONCLUSIVE
+        assert claim.figures
+
+
+def test_the_rule_of_static_files_is_said_as_it_is() -> None:
+    """One odd round of many is left to the interval; the words say so."""
+    claim = folklore.static([1.0] * 8, [0.001] * 7 + [0.5], [0.0] * 8)
+    assert claim.held is Held.HELD
+    assert "over all rounds' interval" in claim.rule
+    assert "every round" not in claim.rule
 
 
 @pytest.mark.parametrize(
@@ -81,6 +97,7 @@ def test_without_answers_nothing_is_cheaper() -> None:
 def test_idle(each: list[float], count: int, dropped: int, held: Held) -> None:
     claim = folklore.idle(each, count, 1000, [30_000.0], 15_000_000, dropped)
     assert claim.held is held
+    assert claim.statement == "nginx holds 1,000 idle connections in little memory"
     assert f"{count:,} of 1,000 held" in claim.figures
     assert "30 KB in the server alone" in claim.figures
 
@@ -96,12 +113,6 @@ def test_one_core_shows_no_scaling() -> None:
     assert folklore.scales([], [], 1).held is Held.MOOT
 
 
-def test_disturbed_rounds_decide_nothing() -> None:
-    claim = folklore.scales([], [], 2, disturbed=3)
-    assert claim.held is Held.INCONCLUSIVE
-    assert claim.figures.startswith("3 rounds do not count")
-
-
 @pytest.mark.parametrize(
     ("found", "held", "words"),
     [
@@ -109,12 +120,16 @@ def test_disturbed_rounds_decide_nothing() -> None:
         ({1: Bracket(2, 3), 2: Bracket(2, 3)}, Held.BROKEN, "3 with 1, 3 with 2"),
         ({1: Bracket(0, 1), 2: Bracket(0, 1)}, Held.BROKEN, "1 with 2"),
         ({1: Bracket(16, None)}, Held.BROKEN, "more than 16 with 1 worker"),
+        ({1: Bracket(0, 1), 4: Bracket(4, None)}, Held.BROKEN, "more than 4 with 4"),  # no more were tried
+        ({4: Bracket(3, None)}, Held.INCONCLUSIVE, "more than 3 with 4"),
+        ({1: Bracket(0, 1), 4: None}, Held.INCONCLUSIVE, "unknown with 4"),
+        ({1: Bracket(2, 3), 4: None}, Held.BROKEN, "3 with 1, unknown with 4"),
         ({1: Bracket(0, 1), 4: Bracket(1, 8)}, Held.INCONCLUSIVE, "2 to 8 with 4"),
         ({4: Bracket(1, 3)}, Held.BROKEN, "2 to 3 with 4"),
     ],
 )
-def test_taken(found: dict[int, Bracket], held: Held, words: str) -> None:
-    claim = folklore.taken(found, 16)
+def test_taken(found: dict[int, Bracket | None], held: Held, words: str) -> None:
+    claim = folklore.taken(found)
     assert claim.held is held
     assert words in claim.figures
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from wsgi_gauntlet.harness.histogram import Histogram
+from wsgi_gauntlet.harness.load.judging.claims import served
 from wsgi_gauntlet.harness.load.lanes.lane_result import LaneResult
+from wsgi_gauntlet.harness.load.rates import spending
 from wsgi_gauntlet.harness.load.rates.spending import TICK, Spent, fit
 
 
@@ -24,13 +29,26 @@ def test_costs_are_for_a_thousand_answers() -> None:
     assert found.resolution == 2 * TICK
 
 
-def test_without_answers_nothing_was_paid_for() -> None:
-    assert Spent(result(0), server=0.1, front=0.1).each == 0.0
+def test_without_answers_there_is_no_cost_of_one() -> None:
+    """It is not 0, which would be cheaper than anything: rounds like that are left out before."""
+    nothing = Spent(result(0, errors=9), server=0.1, front=0.1)
+    assert served({1: [nothing], 2: [Spent(result(9), 0.1, 0.1)]})[0] == {1: [], 2: []}
+    with pytest.raises(ZeroDivisionError):
+        nothing.each  # noqa: B018 - it raises
 
 
 def test_other_programs_disturb() -> None:
     assert Spent(result(1), 0.0, 0.0, others=0.05).quiet
     assert not Spent(result(1), 0.0, 0.0, others=0.5).quiet
+
+
+def test_only_cores_that_we_may_use_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What keeps one of sixty-four busy takes nothing from a server that is not let onto it, and all of two cores."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {1, 10})
+    line = "cpu{} 10 1 4 100 5 0 2 3 7 0"  # the last but one is guests', who are in the first
+    stat = "\n".join([line.format(""), *(line.format(number) for number in (0, 1, 2, 10)), "intr 5 5", "ctxt 9"])
+    busy, idle = spending.cores(stat)
+    assert (round(busy / TICK), round(idle / TICK)) == (40, 210)
 
 
 def test_a_busy_generator_bounds_rates_and_leaves_costs() -> None:

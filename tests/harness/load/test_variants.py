@@ -1,4 +1,4 @@
-"""Plans made of plans, and which servers a statement is about."""
+"""Plans made of plans."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from wsgi_gauntlet.harness import planning
 from wsgi_gauntlet.harness.adapter import Found, Settings
-from wsgi_gauntlet.harness.catalog import Scenario, pairings
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.launching.ownapp import OWN
 from wsgi_gauntlet.harness.launching.plan import Plan
@@ -59,37 +58,3 @@ def test_another_server_that_nobody_knows_is_unsupported() -> None:
 
 def test_workers_are_a_setting() -> None:
     assert variants.with_workers(plan("gunicorn"), 4).settings == Settings(workers=4)
-
-
-@pytest.mark.parametrize(
-    ("about", "name", "why"),
-    [
-        (variants.not_for_nginx, "waitress", ""),
-        (variants.not_for_nginx, "waitress[tls]", "https"),
-        (variants.not_for_nginx, "nginx+waitress", "name it alone"),
-        (variants.not_for_nginx, "werkzeug:in-process", "no socket"),
-        (variants.not_uwsgi, "uwsgi", ""),
-        (variants.not_uwsgi, "gunicorn", "about uWSGI"),
-        (variants.not_development, "flask", ""),
-        (variants.not_development, "werkzeug:single", ""),
-        (variants.not_development, "gunicorn", "for development"),
-        (variants.not_prefork, "gunicorn:gthread", ""),
-        (variants.not_prefork, "uwsgi", ""),
-        (variants.not_prefork, "waitress", "no number of workers to set"),
-        (variants.not_prefork, "nginx+gunicorn", "name it alone"),
-    ],
-)
-def test_what_a_statement_is_about(about: object, name: str, why: str) -> None:
-    said = about(plan(name))  # type: ignore[operator]
-    assert (why in said) if why else not said
-
-
-def test_servers_that_it_is_not_for_are_left_out_unless_there_are_no_others() -> None:
-    async def run(_arena: object) -> None: ...
-
-    found = Scenario("folklore/x", "", "", run, {}, {}, unfit=variants.not_uwsgi)  # type: ignore[arg-type]
-    for_all = Scenario("steady", "", "", run, {}, {})  # type: ignore[arg-type]
-    uwsgi, waitress = plan("uwsgi"), plan("waitress")
-    told = [(server.name, each.id) for server, each in pairings([found, for_all], [uwsgi, waitress])]
-    assert told == [("uwsgi", "folklore/x"), ("uwsgi", "steady"), ("waitress", "steady")]
-    assert [server.name for server, _ in pairings([found], [waitress])] == ["waitress"]
