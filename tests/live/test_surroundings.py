@@ -107,7 +107,7 @@ def test_an_ordinary_user_with_a_space_in_every_path(room: Path) -> None:
     wheel = ["-m", "hatchling", "build", "-t", "wheel", "-d", str(room)]
     subprocess.run([sys.executable, *wheel], cwd=ROOT, check=True, capture_output=True)
     (built,) = room.glob("*.whl")
-    install = ["install", "--no-compile", "--constraint", ROOT / "constraints.txt", f"{built}[servers]"]
+    install = ["install", "--no-compile", "--constraint", str(ROOT / "constraints.txt"), f"{built}[servers]"]
     subprocess.run([*pip, *install], check=True)
     as_nobody = [setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     command = [str(Path(python).parent / "wsgi-gauntlet")]
