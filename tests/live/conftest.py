@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +12,27 @@ import pytest
 
 from wsgi_gauntlet.harness.load.judging import grading
 from wsgi_gauntlet.harness.load.lanes import lane_result
+
+MEASURING = 300
+"""Seconds for a test that measures: it may try for a while, see proving.py."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests that wait to be alone more time, and count none of that wait."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "alone" in item.fixturenames:
+            item.add_marker(pytest.mark.timeout(MEASURING, func_only=True), append=False)
+
+
+@pytest.fixture
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Among the tests that have this, in all processes of pytest-xdist, one runs at a time: each measures times."""
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent
+    with (common / "alone.lock").open("w") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)  # a process that ends has given it back
+        yield
 
 
 @pytest.fixture

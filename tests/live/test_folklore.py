@@ -24,7 +24,7 @@ from ..flawed.adapter import plan as flawed
 from ..needed import installed
 from .proving import TRIES
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("alone")]
 
 BESIEGED = {"clients": 8, "duration": 0.6, "baseline": 0.6, "rounds": 1}
 COUNTED = {"duration": 1, "rounds": 2}

@@ -15,9 +15,9 @@ from wsgi_gauntlet.harness.model import Grade, Load, Outcome
 
 from ..flawed.adapter import plan
 from ..needed import installed
-from .proving import proved
+from .proving import kept_up, proved
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("alone")]
 
 NARROW = {"baseline": 1.0, "duration": 1.5, "recovery": 2.0, "budget": 30.0}
 """With a search that comes to its end."""
@@ -32,11 +32,15 @@ SCENARIO = "slow-headers/byte"
 
 
 async def side_by_side(folder: Path, parameters: dict[str, float], *servers: Plan) -> list[Load]:
-    """Run SCENARIO on all `servers` at once: what decides is a second or more."""
+    """Run SCENARIO on all `servers` at once: what decides is a second or more.
+
+    With SHORT a server that is bad without any slow client gets no grade.
+    """
     cells: dict[str, Load] = {}
 
     async def one(server: Plan) -> None:
-        cells[server.name] = await proved(SCENARIO, server, folder, **parameters)
+        run = kept_up if parameters is SHORT else proved
+        cells[server.name] = await run(SCENARIO, server, folder, **parameters)
 
     async with trio.open_nursery() as nursery:
         for server in servers:
@@ -115,7 +119,8 @@ async def test_the_p99_of_a_closed_loop_is_found_to_two_percent(folder: Path) ->
 async def test_a_stall_counts_for_all_who_were_due_in_it(folder: Path) -> None:
     """With coordinated omission one request would have waited, and the others would have been asked later."""
     (cell,) = await side_by_side(folder, SHORT, plan("stalls", 12, 0.8))
-    (stall,) = (float(each) for each in re.findall(r"^stalled ([\d.]+)$", cell.log, re.MULTILINE))
+    # A baseline that came late is thrown away, and begun again on a fresh instance: the last one counts.
+    stall = [float(each) for each in re.findall(r"^stalled ([\d.]+)$", cell.log, re.MULTILINE)][-1]
     first = max(cell.samples, key=lambda each: each.latency)
     assert first.latency == pytest.approx(stall, rel=PRECISE)
     over = first.intended + first.latency

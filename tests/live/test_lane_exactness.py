@@ -18,15 +18,13 @@ from wsgi_gauntlet.harness.load.lanes.shards import closed_loops, open_loops
 from wsgi_gauntlet.harness.load.pacing import Poisson, Uniform, schedule
 
 from .lane_servers import BODY, REQUEST, always, answer, requests, serving
+from .proving import tries
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("alone")]
 
 Q = (0.0, 0.1, 0.5, 0.9, 0.99, 0.999, 1.0)
 
 STALL = 0.5
-
-TRIES = 5
-"""Of a comparison of times: another program may have had the core."""
 
 
 class Recorder(Histogram):
@@ -133,25 +131,31 @@ async def stalled(rate: float, seconds: float) -> tuple[LaneResult, list[float]]
     return found, [max(0.0, behave.ended - at) if at >= behave.began - 1 / rate else 0.0 for at in due]
 
 
+def differences(found: LaneResult, predicted: list[float]) -> list[str]:
+    """Return what was measured otherwise than predicted, by more than 2 %."""
+    # 40 % of the requests are due in the stall. Without correction all but a few would seem to be quick.
+    pairs = [(f"q{q}", found.latency.quantile(q), stats.quantile(predicted, q)) for q in (0.8, 0.9, 0.95, 0.99, 1.0)]
+    worst = [mark[0] for each in found.windows if (mark := each.quantile(1.0))]
+    pairs.append(("longest of all windows", max(worst), max(predicted)))
+    wrong = [f"{what}: {seen} and not {right}" for what, seen, right in pairs if abs(seen / right - 1) > 0.02]
+    share = sum(each > 0.01 for each in predicted) / len(predicted)
+    if abs(found.latency.share(0.01, 10) - share) > 0.02:
+        wrong.append(f"share that waited: {found.latency.share(0.01, 10)} and not {share}")
+    # The stall begins at 0.2 s: the window that begins there has the longest wait, those after it 0.1 s less each.
+    if worst.index(max(worst)) not in (1, 2) or worst[-1] >= STALL / 2:
+        wrong.append(f"the longest waits of the windows: {worst}")
+    return wrong
+
+
 async def test_who_comes_while_the_server_stalls_waits_as_long_as_arithmetic_says() -> None:
-    errors: dict[float, float] = {}
-    for _ in range(TRIES):
+    wrong: list[str] = []
+    for _ in tries():
         found, predicted = await stalled(rate=100, seconds=1.2)
         assert found.ok == len(predicted) == 119
-        # 40 % of the requests are due in the stall. Without correction all but a few would seem to be quick.
-        quantiles = (0.8, 0.9, 0.95, 0.99, 1.0)
-        errors = {q: found.latency.quantile(q) / stats.quantile(predicted, q) - 1 for q in quantiles}
-        if all(abs(error) <= 0.02 for error in errors.values()):
-            break
-    else:
-        pytest.fail(f"the latencies differ from the predicted ones by {errors}")
-    share = sum(each > 0.01 for each in predicted) / len(predicted)
-    assert found.latency.share(0.01, 10) == pytest.approx(share, abs=0.02)
-    worst = [mark[0] for each in found.windows if (mark := each.quantile(1.0))]
-    # The stall begins at 0.2 s: the window that begins there has the longest wait, those after it 0.1 s less each.
-    assert worst.index(max(worst)) in (1, 2)
-    assert max(worst) == pytest.approx(max(predicted), rel=0.02)
-    assert worst[-1] < STALL / 2
+        wrong = differences(found, predicted)
+        if not wrong:
+            return
+    pytest.fail("; ".join(wrong))
 
 
 async def test_a_closed_loop_is_service_time_and_is_not_corrected() -> None:
