@@ -14,11 +14,8 @@ from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.harness.load.arena import Arena
 from wsgi_gauntlet.harness.model import Grade, Load
 
-TRIES = 5
-"""Another program's burst of work on the machine passes."""
-
 PATIENCE = 100.0
-"""Seconds for tries, of which the last may end later: such a burst has been seen to last longer than five of them."""
+"""Seconds for tries, of which the last may end later: another program's burst of work on the machine passes."""
 
 
 def tries() -> Iterator[int]:

@@ -22,7 +22,7 @@ from wsgi_gauntlet.suites.load.folklore import development, idle, prefork, shiel
 
 from ..flawed.adapter import plan as flawed
 from ..needed import installed
-from .proving import TRIES
+from .proving import tries
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("alone")]
 
@@ -57,11 +57,10 @@ async def measured(scenario: str, plan: Plan, folder: Path, **parameters: float)
 
 async def decided(scenario: str, plan: Plan, folder: Path, parameters: Mapping[str, float], claim: int = 0) -> Load:
     """Run it until what it says in its claim of that number is a finding: other programs on the machine pass."""
-    cell = await measured(scenario, plan, folder, **parameters)
-    for _ in range(TRIES - 1):
+    for _ in tries():
+        cell = await measured(scenario, plan, folder, **parameters)
         if cell.claims and cell.claims[claim].held is not Held.INCONCLUSIVE:
             break
-        cell = await measured(scenario, plan, folder, **parameters)
     assert cell.claims, cell.note
     return cell
 
