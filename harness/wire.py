@@ -22,6 +22,7 @@ from .errors import OutOfResources, ServerTrouble, Skipped
 from .model import WireEvent, WireKind
 from .response import Ending, Response, ResponseParser
 from .transports import piped, tls
+from .transports.patience import Patience
 from .transports.sending import send_pieces
 
 EVENT_LIMIT = 64 * 1024
@@ -39,9 +40,6 @@ waits past for the connection's end is dropped: a server that floods us must not
 
 PIECE = 64 * 1024
 """Bytes asked of the socket at once."""
-
-LONG = 4
-"""How many times the longest silence a whole answer may take: one that comes on and on must end, too."""
 
 CLOSING = 0.5
 """Seconds for the closure alert to go out, where the server takes nothing any more."""
@@ -179,7 +177,7 @@ class Wire:
         """Send `data`, reading meanwhile what comes, so that neither side can block the other.
 
         Without `reading` nothing is read before all is sent, as with most HTTP libraries. Says whether all of it
-        went out: False where the peer has gone or takes nothing for `timeout`.
+        went out: False where the peer has gone or takes nothing for `timeout`, see Patience.
         """
         if self._closed:
             return False
@@ -188,11 +186,12 @@ class Wire:
         async with trio.open_nursery() as nursery:
             if reading:
                 nursery.start_soon(self._pump)
-            with trio.move_on_after(timeout) as scope:
-                sent = await self._send_all(data)
+            patience = Patience(timeout)
+            with patience.scope:
+                sent = await self._send_all(data, patience)
             nursery.cancel_scope.cancel()
-        if scope.cancelled_caught:
-            self._record(WireKind.WAITED, note=f"the server did not take all of it within {timeout:g} s")
+        if patience.over:
+            self._record(WireKind.WAITED, note=f"the server did not take all of it {patience.over}")
         return sent
 
     async def send_each(self, pieces: Iterable[bytes], pause: float = 0.0) -> bool:
@@ -269,24 +268,22 @@ class Wire:
     async def response(self, head: bool = False, timeout: float = 5.0) -> Response:
         """Read exactly one final answer; `head` says that it answers a HEAD.
 
-        `timeout` is how long nothing may come; a long answer may take LONG times that, on a machine that is busy.
+        `timeout` is how long nothing may come, see Patience.
         Whatever came or did not is in what is returned; nothing is raised. What follows the answer stays for later.
         """
         parser = ResponseParser(head=head)
-        last = trio.current_time() + LONG * timeout
-        with trio.move_on_after(timeout) as scope:
+        patience = Patience(timeout)
+        with patience.scope:
             while not parser.done:
                 rest = parser.feed(self._drain())
                 if parser.done:
                     self._inbox[:0] = rest
                 elif await self._receive():
-                    scope.deadline = min(last, trio.current_time() + timeout)
+                    patience.more()
                 elif not self._inbox:
                     parser.eof(self._state)
-        if scope.cancelled_caught:
-            all_in_all = trio.current_time() >= last
-            waited = f"within {LONG * timeout:g} s" if all_in_all else f"in sight: nothing has come for {timeout:g} s"
-            self._record(WireKind.WAITED, note=f"no end of an answer {waited}")
+        if patience.over:
+            self._record(WireKind.WAITED, note=f"no end of an answer {patience.over}")
         parser.eof(self._state)
         return parser.response()
 
@@ -320,9 +317,10 @@ class Wire:
 
     # ------------------------------------------------------------------ the socket
 
-    async def _send_all(self, data: bytes) -> bool:
+    async def _send_all(self, data: bytes, patience: Patience) -> bool:
         try:
-            await send_pieces(self._stream, pieces(data, self._pattern, bodies=self._transcript.bodies))
+            cut = pieces(data, self._pattern, bodies=self._transcript.bodies)
+            await send_pieces(self._stream, cut, patience.more)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as gone:
             # The kernel reports a reset once: here, and then the reading side sees a plain end.
             self._reset_on_send = isinstance(gone.__cause__, ConnectionResetError)

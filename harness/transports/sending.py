@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import trio
 
@@ -13,8 +13,10 @@ TURN = 32
 """Pieces after which other tasks get their turn: one a piece would take ten times as long with many tasks."""
 
 
-async def send_pieces(stream: trio.abc.SendStream, pieces: Iterable[Piece]) -> None:
-    """Send each of `pieces` on `stream`, waiting before it as long as it says.
+async def send_pieces(
+    stream: trio.abc.SendStream, pieces: Iterable[Piece], gone: Callable[[], None] = lambda: None
+) -> None:
+    """Send each of `pieces` on `stream`, waiting before it as long as it says; `gone` hears that some more went out.
 
     Raises what `stream.send_all` does. The stream must send at once what it is given (TCP_NODELAY).
     """
@@ -27,6 +29,7 @@ async def send_pieces(stream: trio.abc.SendStream, pieces: Iterable[Piece]) -> N
             rest = _at_once(plain, rest)
         if rest:
             await stream.send_all(rest)
+            gone()
 
 
 def _at_once(socket: int, data: bytes) -> bytes:

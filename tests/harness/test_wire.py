@@ -208,7 +208,7 @@ async def test_an_answer_that_comes_slowly_is_waited_for_while_it_comes() -> Non
 
 
 async def test_an_answer_that_comes_for_ever_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LONG", 1.2)
+    monkeypatch.setattr("wsgi_gauntlet.harness.transports.patience.LONG", 1.2)
     transcript = Transcript()
     async with serving(dripping(1000)) as address:
         wire = await Wire.open(address, transcript)
