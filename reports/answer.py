@@ -10,6 +10,9 @@ from ..harness.model import Grade, Load, Results, Standing, Verdict
 from . import tally
 from .words import HELD, UNJUDGED, counted, duration, during, percent, ratio, several, tallied
 
+MANY = 12
+"""More servers than these are too many for one sentence: those at both ends of their order are named."""
+
 LISTED = 3
 """Scenarios, or cells, that are told one by one; more of them are told in one sentence."""
 
@@ -231,13 +234,13 @@ def _conformance(results: Results) -> list[Sentence]:
         first, rest = broken[0], broken[1:]
         text += f"{first[1]} breaks {first[0]}"
         text += "" if clean else f" of {asked} requirements (must)"
-        text += f", {several([f'{name} {number}' for number, name in rest])}. " if rest else ". "
+        text += f", {several(_ends([f'{name} {number}' for number, name in rest]))}. " if rest else ". "
     if unjudged:
         text += f"Of {several(unjudged)} nothing could be judged."
     found = [Sentence("Conformance", text.strip())]
     exposed = sorted(((each.security, name) for name, each in tallies.items() if each.security), reverse=True)
     if exposed:
-        listed = several([f"{name} {number}" for number, name in exposed])
+        listed = several(_ends([f"{name} {number}" for number, name in exposed]))
         found.append(
             Sentence("Security", f"Requirements that guard against smuggling and injection are broken by {listed}.")
         )
@@ -279,6 +282,10 @@ def _doubts(results: Results) -> list[Sentence]:
     if errors:
         parts.append(f"{counted(errors, 'cell')} of conformance (the harness failed)")
     return [Sentence("Not judged", f"{'; '.join(parts)}. None of this counts against a server.")] if parts else []
+
+
+def _ends(ordered: list[str]) -> list[str]:
+    return ordered if len(ordered) <= MANY else [*ordered[:5], f"{len(ordered) - 8} others", *ordered[-3:]]
 
 
 def _absent(results: Results) -> list[Sentence]:

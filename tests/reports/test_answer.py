@@ -57,6 +57,21 @@ def test_what_no_command_gets_is_not_said_to_be_had_by_one() -> None:
     )
 
 
+def test_of_many_servers_those_at_both_ends_are_named() -> None:
+    """The table below has them all."""
+    checks = [
+        Check(f"s{number:02}", f"http/host/{case}", Level.MUST, ("security",), Verdict.FAIL)
+        for number in range(1, 21)
+        for case in range(number)
+    ]
+    results = Results(SCHEMA, {}, {each.server: ServerInfo(each.server, "s", True) for each in checks}, tuple(checks))
+    assert _text(results, "Conformance") == (
+        "s01 breaks 1 of 20 requirements (must), s02 2, s03 3, s04 4, s05 5, s06 6, 11 others, "
+        "s18 18, s19 19 and s20 20."
+    )
+    assert "by s20 20, s19 19, s18 18, s17 17, s16 16, 12 others, s03 3, s02 2 and s01 1." in _text(results, "Security")
+
+
 def test_a_clean_server_is_said_to_be_clean() -> None:
     """No requirement broken."""
     check = Check("saint", "http/host/missing", Level.MUST, (), Verdict.PASS)
