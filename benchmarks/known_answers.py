@@ -14,6 +14,7 @@ Ends with 0 where all hold, 1 where one does not, 2 where a server is missing.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -33,12 +34,16 @@ TESTS = Path(__file__).resolve().parents[1] / "tests"
 FLAWED = {
     "slots": "{python} -m flawed.slots {host} {port} {threads} {app}",
     "stuck": "{python} -m flawed.stuck {host} {port} 40 {app}",
+    "delays": "{python} -m flawed.delays {host} {port} 20 500 {app}",
 }
 
 TRIES = 3
 """Times that a run is begun until the generator kept up."""
 
 BYTE, BODY = "slow-headers/byte", "slow-body/length"
+
+DELAYED = {"clients": 1, "baseline": 2.0, "duration": 2.0, "recovery": 0.5, "budget": 0.1}
+"""Enough requests for a p99, and no search: this server is slow with or without slow clients."""
 
 WORKER_TIMEOUT = 30.0
 """Seconds: gunicorn's --timeout unless told otherwise."""
@@ -92,6 +97,18 @@ def held(cell: Load) -> bool:
     return collapses(4)(cell) and cell.reaped is not None and cell.reaped.how == "never"
 
 
+PRECISE = 0.02
+"""How far a latency may be from what the server's own clock says."""
+
+
+def as_logged(cell: Load) -> bool:
+    """Say whether the p99 of the first two phases is that of the answers that the server says it delayed, to 2 %."""
+    logged = [float(each) for each in re.findall(r"^delayed ([\d.]+)$", cell.log, re.MULTILINE)]
+    marks = [each.p99 for each in cell.phases[:2] if each.p99 is not None]
+    least, most = (end(logged, default=0.0) for end in (min, max))
+    return len(marks) == 2 and all(least * (1 - PRECISE) <= each <= most * (1 + PRECISE) for each in marks)
+
+
 def answers() -> list[Known]:
     """Return the table of SCENARIOS.md, and the flawed servers that take their time."""
     search = {"budget": 40.0}
@@ -130,6 +147,8 @@ def answers() -> list[Known]:
             Known(f"slots[threads={number}]", BYTE, f"collapses at {number}", collapses(number), few)
             for number in (1, 3, 7, 12)
         ),
+        Known("delays", BYTE, "p99 as logged, to 2 %", as_logged, DELAYED),
+        Known("delays", "throughput", "p99 as logged, to 2 %", as_logged, {"clients": 1, "factor": 2, "duration": 2.5}),
         Known(
             "stuck",
             BYTE,

@@ -187,7 +187,6 @@ async def test_three_ways_to_uwsgi(folder: Path) -> None:
     assert {each.partition("+")[0] for each in cell.conditions if "+" in each} == set(uwsgi_pass.WAYS)
 
 
-@pytest.mark.usefixtures("unhurried")
 async def test_this_server_is_the_one_that_was_named(folder: Path) -> None:
     installed(planning.plan("werkzeug"))
     cell = await measured("folklore/development", planning.plan("werkzeug"), folder, **DEVELOPMENT)
