@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from .errors import UnknownName
-from .model import CaseInfo, Level, Reference, ScenarioInfo, Setup
+from .model import Basis, Breach, CaseInfo, Level, Reference, ScenarioInfo, Setup
 
 if TYPE_CHECKING:
     from .attempts.exchange import Exchange
@@ -38,6 +38,7 @@ class Case:
     `needs` names cases that must pass first (else this one is skipped). The docstring's first line is `summary`;
     below it stand paragraphs that begin with `Sends:`, `Expects:` and `Why:` (why a user cares), for `explain`.
     `cut` says that it may be sent in pieces (attempts/patterns.py): false where pieces, or crowds, are its own subject.
+    `basis` says why the quoted sentence bears the level (basis.py), `breach` who breaks a rule in it on purpose.
     """
 
     id: str
@@ -53,6 +54,8 @@ class Case:
     setup: Setup = field(default_factory=Setup)
     deadline: float = DEADLINE
     cut: bool = True
+    basis: Basis | None = None
+    breach: Breach = Breach.NOBODY
 
     @property
     def area(self) -> str:
@@ -62,7 +65,16 @@ class Case:
     def info(self) -> CaseInfo:
         """Return what a report shows of this case."""
         return CaseInfo(
-            self.id, self.level, self.tags, self.summary, self.reference, self.why, self.sent, self.expected
+            self.id,
+            self.level,
+            self.tags,
+            self.summary,
+            self.reference,
+            self.why,
+            self.sent,
+            self.expected,
+            self.basis,
+            self.breach,
         )
 
 
@@ -111,17 +123,20 @@ def case(
     deadline: float = DEADLINE,
     cut: bool = True,
     variants: Mapping[str, Any] | None = None,
+    basis: Basis | None = None,
+    breach: Breach | Mapping[str, Breach] = Breach.NOBODY,
 ) -> Callable[[Callable[..., Awaitable[None]]], Case | Family]:
     """Turn `async def name(x: Exchange)` into the case whose id is the function's place.
 
     `level` comes from the quoted sentence. With `variants`, the function takes the variant's value as its second
-    argument. Time is in seconds. For the rest see `Case`.
+    argument. `breach` may name the variants that another breaks a rule in than nobody. Time is in seconds. For the
+    rest see `Case`.
     """
 
     def decorate(function: Callable[..., Awaitable[None]]) -> Case | Family:
         words = _words(function)
 
-        def make(id_: str, run: Callable[[Exchange], Awaitable[None]]) -> Case:
+        def make(id_: str, run: Callable[[Exchange], Awaitable[None]], variant: str = "") -> Case:
             return Case(
                 id=id_,
                 level=level,
@@ -136,12 +151,14 @@ def case(
                 setup=setup or Setup(),
                 deadline=deadline,
                 cut=cut,
+                basis=basis,
+                breach=breach if isinstance(breach, Breach) else breach.get(variant, Breach.NOBODY),
             )
 
         base = _place(function)
         if variants is None:
             return make(base, function)
-        return Family(tuple(make(f"{base}/{name}", _bound(function, value)) for name, value in variants.items()))
+        return Family(tuple(make(f"{base}/{name}", _bound(function, value), name) for name, value in variants.items()))
 
     return decorate
 

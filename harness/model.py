@@ -59,6 +59,37 @@ class Reference(msgspec.Struct, frozen=True):
     url: str
 
 
+class Ground(enum.StrEnum):
+    """What kind of thing a case's level rests on."""
+
+    MUST = "MUST of the text"
+    SHOULD = "SHOULD of the text"
+    MAY = "MAY of the text"
+    DEFINITION = "definition"
+    SECURITY = "security"
+    RECORDED = "recorded only"
+
+
+class Basis(msgspec.Struct, frozen=True):
+    """Why the quoted sentence bears a case's level.
+
+    `argument` leads from the sentence to the expected answer where its words alone do not. `rule` is the sentence that
+    makes a definition binding.
+    """
+
+    kind: Ground
+    argument: str = ""
+    rule: Reference | None = None
+
+
+class Breach(enum.StrEnum):
+    """Who breaks a rule in a case, on purpose: a compliant client and app would not do what it does."""
+
+    NOBODY = "nobody"
+    CLIENT = "client"
+    APP = "app"
+
+
 class Setup(msgspec.Struct, frozen=True):
     """What a case needs of the server; cells with equal setups share running instances.
 
@@ -349,7 +380,10 @@ class ServerInfo(msgspec.Struct, frozen=True):
 
 
 class CaseInfo(msgspec.Struct, frozen=True):
-    """What a report needs to know of a case beside its cells: what is sent, what is expected, why a user cares."""
+    """What a report needs to know of a case beside its cells: what is sent, what is expected, why a user cares.
+
+    `basis` is why its level is what it is, `breach` who breaks a rule in it; results of older versions do not say.
+    """
 
     id: str
     level: Level
@@ -359,6 +393,8 @@ class CaseInfo(msgspec.Struct, frozen=True):
     why: str = ""
     sent: str = ""
     expected: str = ""
+    basis: Basis | None = None
+    breach: Breach | None = None
 
 
 class ScenarioInfo(msgspec.Struct, frozen=True):

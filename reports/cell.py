@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ..harness.baselines.baseline import told
 from ..harness.model import CaseInfo, Check, Evidence, Verdict
+from . import words
 from .bounds import cut_text
 from .timeline import Row, timeline
 from .visible import clean, line
@@ -75,6 +76,10 @@ def _failure(check: Check, case: CaseInfo) -> Iterator[str]:
     yield ""
     yield f"{line(case.reference.document)}, {line(case.reference.section)}: “{line(case.reference.quote)}”"
     yield line(case.reference.url)
+    if case.basis is not None:
+        yield f"Basis: {line(words.basis(case.basis), 2000)}"
+    if case.breach is not None and words.BREACHES[case.breach]:
+        yield f"On purpose {words.BREACHES[case.breach]}."
     if case.why:
         yield f"Why it matters: {line(case.why)}"
     yield f"See it happen: wsgi-gauntlet replay {shlex.quote(line(check.server))} {check.case}"

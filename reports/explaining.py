@@ -13,6 +13,7 @@ from rich.text import Text
 from ..harness.attempts.patterns import Pattern
 from ..harness.catalog import Case
 from ..harness.model import Level, Setup
+from . import words
 from .listings import document
 
 WIDTH = 100
@@ -48,6 +49,9 @@ def explain(name: str, cases: Sequence[Case], *, as_json: bool, console: Console
     _print(out, Text(f"\n{case.reference.document}, {case.reference.section}", style="bold"))
     _print(out, Text(_block(f"“{' '.join(case.reference.quote.split())}”", width), style="italic"))
     _print(out, Text(f"  {case.reference.url}", style="dim"))
+    if case.basis is not None:
+        _print(out, Text("\nWhat the level rests on", style="bold"))
+        _print(out, Text(_block(words.basis(case.basis), width)))
     _print(out)
     for label, text in _facts(case):
         _print(out, Text(textwrap.fill(text, width, initial_indent=f"{label:10}", subsequent_indent=" " * 10)))
@@ -62,6 +66,8 @@ def explain(name: str, cases: Sequence[Case], *, as_json: bool, console: Console
 def _facts(case: Case) -> Iterator[tuple[str, str]]:
     yield "Level", f"{case.level}: {WEIGHT[case.level]}."
     yield "Sent", _sent(case)
+    if breach := words.BREACHES[case.breach]:
+        yield "Breach", f"on purpose {breach}."
     for need in case.needs:
         yield "Needs", f"{need} to hold; else this one is skipped."
     if setup := _setup(case.setup):

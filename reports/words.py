@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..harness.claim import Held
-from ..harness.model import Grade, Load, Measure, Outcome, Phase, Verdict
+from ..harness.model import Basis, Breach, Grade, Load, Measure, Outcome, Phase, Verdict
 from ..harness.stats import WAITING
 
 
@@ -43,6 +43,14 @@ GRADES: dict[Grade, Mark] = {
     Grade.UNSUPPORTED: Mark("–", "the server has no way to do it"),
     Grade.ERROR: Mark("E", "the harness's own fault, never the server's"),
 }
+
+
+BREACHES: dict[Breach, str] = {
+    Breach.NOBODY: "",
+    Breach.CLIENT: "the client breaks a rule, which no compliant client would",
+    Breach.APP: "the app breaks a rule, which no compliant app would",
+}
+"""Who breaks a rule in a case on purpose; '' where all do as they should."""
 
 
 @dataclass(frozen=True)
@@ -246,3 +254,10 @@ def _three(value: float) -> str:
     if abs(value) >= 99.95:
         return f"{value:,.0f}"
     return f"{value:.{1 if abs(value) >= 9.995 else 2}f}".rstrip("0").rstrip(".")
+
+
+def basis(told: Basis) -> str:
+    """Return in a sentence or two what a level rests on."""
+    text = f"{told.kind}: {told.argument}" if told.argument else f"{told.kind}."
+    rule = told.rule
+    return f"{text} {rule.document}, {rule.section}: “{rule.quote}”" if rule is not None else text

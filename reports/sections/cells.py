@@ -46,11 +46,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Section:
-    """One case with its cells, those that folded say little last. `link` is '' unless it leads to a web page."""
+    """One case with its cells, those that folded say little last. `link` is '' unless it leads to a web page.
+
+    `basis` and `breach` are in words, '' where results do not say or nobody breaks a rule.
+    """
 
     id: str
     case: CaseInfo
     link: str
+    basis: str
+    breach: str
     cells: Sequence[Cell]
 
 
@@ -85,6 +90,8 @@ def groups(results: Results, names: Names) -> list[Group]:
                     names.case(case.id),
                     case,
                     case.reference.url if case.reference.url.startswith("https://") else "",
+                    words.basis(case.basis) if case.basis is not None else "",
+                    _breach(case),
                     [
                         cell(place, each)
                         for place, each in sorted(by_case[case.id], key=lambda at: (_quiet(at[1]), order[at[1].server]))
@@ -104,6 +111,11 @@ def standing(check: Check) -> str:
     if breaks(check):
         return "unexpected"
     return "expected" if check.baseline.standing is Standing.EXPECTED else "stale"
+
+
+def _breach(case: CaseInfo) -> str:
+    words_of_it = words.BREACHES[case.breach] if case.breach is not None else ""
+    return f"On purpose {words_of_it}." if words_of_it else ""
 
 
 def _quiet(check: Check) -> bool:

@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 from wsgi_gauntlet.harness import model as m
+from wsgi_gauntlet.harness.basis import MUST_TEXT, interprets
 from wsgi_gauntlet.harness.references import pep3333, rfc9110, rfc9112
 
 from .sample_loads import SCENARIOS
@@ -113,6 +114,10 @@ def _cases() -> list[m.CaseInfo]:
                     _reference(area, name),
                     "Sent on one connection in one piece; the app reports what it was called with, and a second"
                     " request follows to see whether the connection is still in step.",
+                    basis=interprets("Another reading would be <b>another</b> request.")
+                    if area == "http/host"
+                    else MUST_TEXT,
+                    breach=m.Breach.CLIENT if area == "http/host" else m.Breach.NOBODY,
                 )
             )
     return found

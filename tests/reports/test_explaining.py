@@ -9,9 +9,10 @@ from rich.console import Console
 
 from wsgi_gauntlet.harness import discover
 from wsgi_gauntlet.harness.attempts.exchange import Exchange
+from wsgi_gauntlet.harness.basis import MUST_TEXT, generates
 from wsgi_gauntlet.harness.catalog import Case
 from wsgi_gauntlet.harness.errors import UnknownName
-from wsgi_gauntlet.harness.model import Level, Reference, Setup
+from wsgi_gauntlet.harness.model import Breach, Level, Reference, Setup
 from wsgi_gauntlet.reports.explaining import explain
 
 
@@ -56,6 +57,22 @@ def test_one_case_is_explained() -> None:
     assert "Setup" not in told
 
 
+def test_what_the_level_rests_on_is_told_with_the_rule_that_binds() -> None:
+    told = printed("x", case(basis=generates("The sign ends a line."), breach=Breach.CLIENT))
+    told = " ".join(told.split())
+    assert (
+        "What the level rests on definition: The sign ends a line. RFC 9110, 2.2: “A sender MUST NOT generate protocol "
+        "elements that do not match the grammar defined by the corresponding ABNF rules.”"
+    ) in told
+    assert "Breach on purpose the client breaks a rule" in told
+
+
+def test_who_breaks_no_rule_is_not_told_of() -> None:
+    told = printed("x", case(basis=MUST_TEXT))
+    assert "What the level rests on\n  MUST of the text.\n" in told
+    assert "Breach" not in told
+
+
 def test_a_setup_is_told_in_words() -> None:
     setup = Setup(
         workers=2,
@@ -88,6 +105,8 @@ def test_as_json_all_of_it_is_there() -> None:
     assert told["id"] == "http/framing/odd"
     assert told["cases"][0]["setup"]["mount"] == "/x"
     assert told["cases"][0]["reference"]["url"] == "https://example.org/#6.1"
+    assert told["cases"][0]["basis"] is None
+    assert told["cases"][0]["breach"] == "nobody"
     assert told["cases"][0]["patterns"] == ["whole", "byte by byte", "split at every CRLF", "paused"]
 
 

@@ -139,6 +139,9 @@ def test_every_cell_has_its_section(text: str, results: Results) -> None:
     assert "Booting worker" in log
     assert text.count('class="inside" id="cell--') == len(results.checks)
     assert "A server MUST respond with a 400" in text
+    assert "<dt>Basis</dt><dd>MUST of the text.</dd>" in text
+    assert "<dt>Basis</dt><dd>definition: Another reading would be &lt;b&gt;another&lt;/b&gt; request. RFC 9110" in text
+    assert "<dt>Breach</dt><dd>On purpose the client breaks a rule" in text
 
 
 def test_signs_are_there_beside_the_colours(text: str) -> None:

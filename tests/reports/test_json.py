@@ -39,6 +39,15 @@ def test_what_is_written_can_be_read(tmp_path: Path) -> None:
     assert json.load(tmp_path) == json.load(tmp_path / "results.json") == results
 
 
+def test_a_file_that_says_nothing_of_bases_is_read(tmp_path: Path) -> None:
+    """Versions before them wrote none."""
+    document = stdlib_json.loads(json.render(build()))
+    for case in document["cases"].values():
+        del case["basis"], case["breach"]
+    (tmp_path / "results.json").write_text(stdlib_json.dumps(document))
+    assert {(each.basis, each.breach) for each in json.load(tmp_path).cases.values()} == {(None, None)}
+
+
 def test_a_lone_surrogate_does_not_stop_it(tmp_path: Path) -> None:
     """A server's log can hold any byte; read with surrogateescape it has no UTF-8."""
     results = Results(SCHEMA, {"odd": "\udcff", "deep": [{"\ud800": 1}]}, {})

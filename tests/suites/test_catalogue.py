@@ -11,7 +11,7 @@ import pytest
 
 from wsgi_gauntlet import suites
 from wsgi_gauntlet.harness.catalog import Case, Family
-from wsgi_gauntlet.harness.model import Level
+from wsgi_gauntlet.harness.model import Ground, Level
 
 AREAS = {
     "pep3333": [
@@ -35,6 +35,12 @@ AREAS = {
 }
 
 TAGS = {"security"}
+
+WORDS = {
+    Ground.MUST: "MUST|MUST NOT|SHALL|SHALL NOT|REQUIRED",
+    Ground.SHOULD: "SHOULD|SHOULD NOT|RECOMMENDED|[Oo]ught to",
+    Ground.MAY: "MAY|OPTIONAL",
+}
 
 EXPLAINED = ["frameworks", "http", "pep3333"]
 """The suites whose cases have all three paragraphs: Sends, Expects, Why."""
@@ -107,6 +113,29 @@ def test_a_sentence_whose_one_word_of_duty_is_should_gives_no_must() -> None:
         return case.level is not Level.MUST or duties != {"should"}
 
     assert breaking(borne) == []
+
+
+def test_a_sentence_that_a_level_rests_on_has_its_word() -> None:
+    # The PEP writes plain prose, and its words in small letters.
+    def worded(case: Case) -> object:
+        word = WORDS.get(case.basis.kind) if case.basis is not None else None
+        flags = re.IGNORECASE if case.reference.document.startswith("PEP") else re.NOFLAG
+        return word is None or re.search(rf"\b({word})\b", case.reference.quote, flags)
+
+    assert breaking(worded) == []
+
+
+def test_what_is_no_word_of_the_text_is_argued_in_a_sentence() -> None:
+    def argued(case: Case) -> bool:
+        if case.basis is None or case.basis.kind in WORDS:
+            return True
+        return len(case.basis.argument.split()) >= 6 and case.basis.argument.endswith(".")
+
+    assert breaking(argued) == []
+
+
+def test_a_level_that_rests_on_security_is_tagged_so() -> None:
+    assert breaking(lambda c: c.basis is None or c.basis.kind is not Ground.SECURITY or "security" in c.tags) == []
 
 
 def test_what_a_case_needs_is_there_and_goes_in_no_circle() -> None:
