@@ -36,7 +36,7 @@ def execute(given: dict[str, Any], *, cases: Selection | None, scenarios: tuple[
     from . import configuration, discover, session
     from .rounds import Narrowing
 
-    settings = configuration.read(Path("pyproject.toml"))
+    settings = configuration.nearest()
     call: Call = session.Call(
         servers=given["servers"],
         cases=cases,

@@ -17,6 +17,8 @@ import click
 from .calling import execute, files, remarks, selection, show
 from .epilogs import EXIT_CODES, SERVERS, TARGETS
 from .errors import BadConfiguration, GauntletError, UnknownName
+from .options import Group, fit_files, place
+from .streams import take_every_character
 from .versions.commands import environments, history
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -24,7 +26,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 _PATH = click.option("--path", metavar="/PAGE", help="The page of --app that healthy users ask for [/].")
 
 
-@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Group, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="wsgi-gauntlet", prog_name="wsgi-gauntlet")
 def cli() -> None:
     """Run WSGI servers through the gauntlet.
@@ -42,13 +46,11 @@ def _common(function: F) -> F:
         click.option(
             "--command", default="", metavar="TEMPLATE", help="A server of your own: '{python} -m mine {port}'."
         ),
-        click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder [gauntlet-out]."),
+        click.option("--out", type=place, metavar="DIR", help="Run folder [gauntlet-out]."),
         click.option("--resume", is_flag=True, help="Go on with the run in the folder instead of starting anew."),
         click.option("--json", "as_json", is_flag=True, help="Print results.json on stdout."),
-        click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write a JUnit file for CI."),
-        click.option(
-            "--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the summary in Markdown."
-        ),
+        click.option("--junit", type=place, metavar="FILE", help="Write a JUnit file for CI."),
+        click.option("--markdown", type=place, metavar="FILE", help="Write the summary in Markdown."),
     ]
     for option in reversed(options):
         function = option(function)
@@ -57,9 +59,7 @@ def _common(function: F) -> F:
 
 def _accepting(function: F) -> F:
     options = [
-        click.option(
-            "--baseline", type=click.Path(path_type=Path), metavar="FILE", help="What is accepted of servers for now."
-        ),
+        click.option("--baseline", type=place, metavar="FILE", help="What is accepted of servers for now."),
         click.option("--update-baseline", is_flag=True, help="Write what the run finds into the baseline."),
     ]
     for option in reversed(options):
@@ -112,7 +112,7 @@ def run(**given: Any) -> None:
 @_choosing
 @click.option(
     "--failed-in",
-    type=click.Path(path_type=Path),
+    type=place,
     metavar="RUN",
     help="Only cells that came to fail, warn, flaky or error in RUN, a run folder or results.json; without names, "
     "of that run's servers.",
@@ -212,7 +212,7 @@ def explain(case: str, as_json: bool) -> None:
 @click.option("--python", default=sys.executable, metavar="EXE", help="Interpreter that runs the server.")
 @click.option("--app", metavar="MODULE:NAME", help="App to serve instead of the reference app.")
 @click.option("--command", default="", metavar="TEMPLATE", help="What SERVER is: '{python} -m mine {port}'.")
-@click.option("--write", type=click.Path(path_type=Path), metavar="DIR", help="Write the reproducer's files there.")
+@click.option("--write", type=place, metavar="DIR", help="Write the reproducer's files there.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document; the time line goes to stderr.")
 def replay(server: str, case: str, pattern: str, write: Path | None, as_json: bool, **given: Any) -> None:
     """Run CASE once on SERVER, shown as it happens, and print how to see the same with a shell alone."""
@@ -221,10 +221,12 @@ def replay(server: str, case: str, pattern: str, write: Path | None, as_json: bo
     from .replaying import replay as engine
 
     chosen = discover.case(case)
-    settings = configuration.read(Path("pyproject.toml"))
+    settings = configuration.nearest()
     if given["command"]:
         settings = replace(settings, servers={**settings.servers, server: given["command"]})
     asked = session.Call(servers=(server,), python=given["python"], app=given["app"] or discover.REFERENCE_APP)
+    if write is not None:
+        engine.fit(write)
     (plan,) = session.planned(asked, settings, remarks())
     module = discover.replaying()
     shown = module.show(stderr=as_json)
@@ -238,11 +240,11 @@ def replay(server: str, case: str, pattern: str, write: Path | None, as_json: bo
 
 
 @cli.command(epilog=EXIT_CODES)
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder for the report [that of the run].")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=place)
+@click.option("--out", type=place, metavar="DIR", help="Folder for the report [that of the run].")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json on stdout.")
-@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write a JUnit file for CI.")
-@click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the summary in Markdown.")
+@click.option("--junit", type=place, metavar="FILE", help="Write a JUnit file for CI.")
+@click.option("--markdown", type=place, metavar="FILE", help="Write the summary in Markdown.")
 def report(runs: Sequence[Path], out: Path | None, as_json: bool, junit: Path | None, markdown: Path | None) -> None:
     """Draw the report of RUN: a run folder, also one cut short, or a results.json.
 
@@ -255,8 +257,14 @@ def report(runs: Sequence[Path], out: Path | None, as_json: bool, junit: Path | 
     if out is None and (len(runs) > 1 or not runs[0].is_dir()):
         raise BadConfiguration("name a folder for the report with --out: it is made of several runs or of a file")
     folder = out or runs[0]
-    session.ready_folder(folder)
-    session.write(results, folder, files(junit, markdown))
+    asked = files(junit, markdown)
+    fit_files(asked, folder)
+    with session.ready_folder(
+        folder, kept=any(folder.resolve() in (each, each.parent) for each in map(Path.resolve, runs))
+    ) as earlier:
+        if earlier is not None:
+            remarks().remark(f"what was in {folder} was moved to {earlier}")
+        session.write(results, folder, asked)
     show(results, folder, as_json)
 
 
@@ -266,6 +274,7 @@ cli.add_command(history)
 
 def main() -> None:
     """Run the command; every error of ours is one line and its exit code, never a traceback."""
+    take_every_character()
     try:
         code = cli.main(standalone_mode=False)
     except GauntletError as problem:

@@ -14,6 +14,7 @@ collapse = 64           # N* at least
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -42,34 +43,52 @@ def read(path: Path) -> Configuration:
 
     Raises BadConfiguration, naming file and key, where it does not hold together.
     """
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        return Configuration()
-    except OSError as problem:
-        raise BadConfiguration(f"{path}: {problem.strerror}") from None
-    try:
-        table = tomllib.loads(text.decode()).get("tool", {}).get("wsgi-gauntlet", {})
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise BadConfiguration(f"{path} is not TOML: {problem}") from None
-    found = parse(table, str(path))
-    return replace(found, baseline=path.parent / found.baseline) if found.baseline is not None else found
+    table = _read(path)
+    return Configuration() if table is None else _configuration(table, path)
 
 
-def parse(table: Mapping[str, Any], where: str) -> Configuration:
+def nearest() -> Configuration:
+    """Return the configuration of the folder that this process works in, or of the nearest folder above it.
+
+    Looked at are the folders up to the top of the repository, or of the disk, where no repository is. Raises
+    BadConfiguration. A file that belongs to another user is passed over: it could name commands to be run.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        path = folder / "pyproject.toml"
+        if folder == here or _trusted(path):
+            table = _read(path)
+            if table is not None:
+                name = path if folder != here else Path(path.name)
+                return _configuration(table, name)
+        if (folder / ".git").exists():
+            break
+    return Configuration()
+
+
+def _trusted(path: Path) -> bool:
+    try:
+        return path.stat().st_uid in (os.getuid(), 0)
+    except OSError:
+        return False
+
+
+def parse(table: object, where: str) -> Configuration:
     """Return `table` (the contents of [tool.wsgi-gauntlet]) as a Configuration; `where` is what messages name."""
+    if not isinstance(table, dict):
+        raise BadConfiguration(f"{where}: tool.wsgi-gauntlet is a table: [tool.wsgi-gauntlet]")
     _known(table, KEYS, f"{where}: [tool.wsgi-gauntlet]")
     servers = _table(table, "servers", where)
     for name, command in servers.items():
         if not isinstance(command, str) or not command.strip():
             raise BadConfiguration(
-                f'{where}: servers.{name} takes a command template, as "{{python}} -m mine {{port}}"'
+                f'{where}: servers.{_key(name)} takes a command template, as "{{python}} -m mine {{port}}"'
             )
     thresholds = _table(table, "thresholds", where)
     _known(thresholds, THRESHOLDS, f"{where}: thresholds")
     for name, value in thresholds.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise BadConfiguration(f"{where}: thresholds.{name} takes a number")
+            raise BadConfiguration(f"{where}: thresholds.{_key(name)} takes a number")
     baseline = table.get("baseline")
     if baseline is not None and (not isinstance(baseline, str) or not baseline.strip()):
         raise BadConfiguration(f'{where}: baseline takes the name of a file, as baseline = "known.toml"')
@@ -92,6 +111,30 @@ def broken(thresholds: Mapping[str, float], loads: tuple[Load, ...]) -> list[str
     return lines
 
 
+def _read(path: Path) -> object | None:
+    """Return our table in `path`, None where the file or the table is not there. Raises BadConfiguration."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        raise BadConfiguration(f"{path}: {problem.strerror}") from None
+    try:
+        tools = tomllib.loads(text.decode()).get("tool", {})
+    except RecursionError:
+        raise BadConfiguration(f"{path} is not TOML: it is nested too deeply") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise BadConfiguration(f"{path} is not TOML: {problem}") from None
+    if not isinstance(tools, dict):
+        raise BadConfiguration(f"{path}: tool is a table: [tool.wsgi-gauntlet]")
+    return tools.get("wsgi-gauntlet")
+
+
+def _configuration(table: object, path: Path) -> Configuration:
+    found = parse(table, str(path))
+    return replace(found, baseline=path.parent / found.baseline) if found.baseline is not None else found
+
+
 def _table(table: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
     found = table.get(name, {})
     if not isinstance(found, dict):
@@ -103,3 +146,7 @@ def _known(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None
     for name in table:
         if name not in known:
             raise BadConfiguration(f"{where} knows no {name!r}{suggestion(name, known)}; it has {', '.join(known)}")
+
+
+def _key(name: str) -> str:
+    return name if name.isprintable() else repr(name)

@@ -125,10 +125,14 @@ def cell_words() -> Any:
 
 
 def stored(path: Path) -> Results:
-    """Return the results in `path`, a run folder or a `results.json`. Raises BadConfiguration where it is neither."""
-    if path.is_dir():
+    """Return the results in `path`: a run folder, a folder that holds a report alone, or a `results.json`.
+
+    Raises BadConfiguration where it is none of them.
+    """
+    as_json = importlib.import_module(f"{PACKAGE}.reports.json")
+    if path.is_dir() and ((path / journal.NAME).exists() or not (path / as_json.FILENAME).exists()):
         return journal.read(path)
-    results: Results = importlib.import_module(f"{PACKAGE}.reports.json").load(path)
+    results: Results = as_json.load(path)
     return results
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,13 @@ NAME = "run.jsonl"
 PREVIOUS = "previous"
 OURS = (NAME, "results.json", "report.html", "summary.md", "junit.xml", "logs")
 """What a run leaves in its folder; nothing else there is ever touched."""
+
+MARK = ".wsgi-gauntlet"
+"""The file by which a folder is known as one that we made; in it stands what for."""
+_RUN = "run"
+_HARMLESS = frozenset({".lock", ".gitignore", ".gitkeep"})
+"""What may lie in an empty folder."""
+_FIRST = b'{"line":"run"'
 
 
 class Start(msgspec.Struct, frozen=True, tag="run", tag_field="line"):
@@ -82,8 +89,9 @@ _decoder = msgspec.json.Decoder(Line)
 class Journal:
     """The journal of one run folder, open for appending and locked against a second run."""
 
-    def __init__(self, folder: Path, descriptor: int, lock: int) -> None:
+    def __init__(self, folder: Path, descriptor: int, lock: int, earlier: Path | None = None) -> None:
         self.folder = folder
+        self.earlier = earlier
         self._descriptor = descriptor
         self._lock = lock
 
@@ -92,18 +100,20 @@ class Journal:
     def open(cls, folder: Path, *, resume: bool = False) -> Iterator[Journal]:
         """Open `folder` for a run; what an earlier run left there moves to `previous/`, unless `resume` is set.
 
-        Raises BadConfiguration where another run uses the folder or it cannot be made, StorageFull where the disk is.
+        `earlier` says where it went to, None where there was nothing. Raises BadConfiguration where another run uses
+        the folder or it cannot be made, StorageFull where the disk is.
         """
         lock = claim(folder)
         try:
+            earlier = None
             if not resume:
-                _set_aside(folder)
+                earlier = set_aside(folder)
             else:
                 _mend(folder / NAME)
             with _storage(folder):
                 descriptor = os.open(folder / NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             try:
-                yield cls(folder, descriptor, lock)
+                yield cls(folder, descriptor, lock, earlier)
             finally:
                 os.close(descriptor)
         finally:
@@ -127,11 +137,13 @@ class Journal:
 def claim(folder: Path) -> int:
     """Make `folder` and lock it for this process; returns the descriptor that holds the lock until it is closed.
 
-    Raises BadConfiguration where that cannot be, with what to do.
+    Raises BadConfiguration where that cannot be, or the folder holds files of others, with what to do.
     """
+    fit(folder)
     try:
         with _storage(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            mark(folder, _RUN)
             lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as problem:
         raise BadConfiguration(f"cannot write to {folder}: {problem.strerror}; name another with --out") from None
@@ -141,6 +153,48 @@ def claim(folder: Path) -> int:
         os.close(lock)
         raise BadConfiguration(f"another run is writing to {folder}; wait for it or name another with --out") from None
     return lock
+
+
+def fit(folder: Path, what: str = _RUN, option: str = "--out") -> None:
+    """Raise BadConfiguration unless `folder` is one that we made for `what`, an empty one, or can be made.
+
+    Nothing is changed. `option` is where the user named it.
+    """
+    try:
+        if folder.is_symlink():
+            raise BadConfiguration(f"{folder} is a link to {folder.readlink()}; name the folder itself with {option}")
+        if folder.exists():
+            if not folder.is_dir():
+                raise BadConfiguration(f"{folder} is a file; name a folder with {option}")
+            if not _made_for(folder, what) and any(each.name not in _HARMLESS for each in folder.iterdir()):
+                raise BadConfiguration(
+                    f"{folder} has files that are not of an earlier run; name a new or empty folder with {option}"
+                )
+        nearest = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    except OSError as problem:
+        raise BadConfiguration(f"cannot write to {folder}: {problem.strerror}; name another with {option}") from None
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        why = errno.EACCES if nearest.is_dir() else errno.ENOTDIR
+        raise BadConfiguration(f"cannot write to {folder}: {nearest}: {os.strerror(why)}; name another with {option}")
+
+
+def mark(folder: Path, what: str) -> None:
+    """Write into `folder` that it is ours, made for `what`. Raises OSError."""
+    if not (folder / MARK).exists():
+        (folder / MARK).write_text(f"{what}\nwsgi-gauntlet made this folder and writes into it.\n")
+
+
+def _made_for(folder: Path, what: str) -> bool:
+    try:
+        return (folder / MARK).read_text(errors="replace").partition("\n")[0] == what
+    except FileNotFoundError:
+        if what != _RUN:
+            return False
+    try:
+        with (folder / NAME).open("rb") as journal:  # of a run before there were marks
+            return journal.read(len(_FIRST)) == _FIRST
+    except OSError:
+        return False
 
 
 def busy(folder: Path) -> bool:
@@ -215,8 +269,13 @@ def read(folder: Path) -> Results:
 def write_text(path: Path, text: str) -> None:
     """Put `text` into `path` at once or not at all: a reader, or a full disk, never leaves half a report.
 
-    Raises StorageFull where the disk is full; an older file is kept then.
+    Raises StorageFull where the disk is full; an older file is kept then. A device or a pipe is written to as it is.
     """
+    if path.exists() and not path.is_file():
+        with _storage(path.parent), path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.write(text)
+        return
+    path = path.resolve()  # a link stays one
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with _storage(path.parent):
@@ -226,15 +285,26 @@ def write_text(path: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _set_aside(folder: Path) -> None:
-    if not (folder / NAME).exists():
-        return
-    with _storage(folder):
-        shutil.rmtree(folder / PREVIOUS, ignore_errors=True)
-        (folder / PREVIOUS).mkdir()
-        for name in OURS:
-            if (folder / name).exists():
-                (folder / name).rename(folder / PREVIOUS / name)
+def set_aside(folder: Path) -> Path | None:
+    """Move what a run or a report left in `folder` into `previous/` there; return that, None where there is nothing.
+
+    What `previous/` holds goes to `previous-2/` and so on first. Raises StorageFull, BadConfiguration.
+    """
+    there = [name for name in OURS if os.path.lexists(folder / name)]
+    if not there:
+        return None
+    try:
+        with _storage(folder):
+            previous = folder / PREVIOUS
+            if os.path.lexists(previous):
+                number = next(each for each in itertools.count(2) if not os.path.lexists(folder / f"{PREVIOUS}-{each}"))
+                previous.rename(folder / f"{PREVIOUS}-{number}")
+            previous.mkdir()
+            for name in there:
+                (folder / name).rename(previous / name)
+    except OSError as problem:
+        raise BadConfiguration(f"cannot move the earlier run in {folder} away: {problem.strerror}") from None
+    return previous
 
 
 def _mend(path: Path) -> None:

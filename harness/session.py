@@ -29,11 +29,12 @@ from .baselines import holding
 from .baselines.baseline import breaks
 from .catalog import Scenario
 from .configuration import Configuration, broken
-from .errors import BadConfiguration, GauntletError, NoSuchPage, NotInstalled
+from .errors import BadConfiguration, GauntletError, NoSuchPage, NotInstalled, StorageFull
 from .journal import End, Journal, ServerLine, Start
 from .launching.plan import Plan
 from .load.targets import elsewhere, proof, target
 from .model import SCHEMA, Grade, Results, Verdict
+from .options import fit_files
 from .progress import Listener, Silence
 from .selection import Selection, failed, shares
 from .versions import environments
@@ -79,6 +80,7 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
 
     Raises GauntletError for whatever kept it from running, or from keeping what it measured.
     """
+    fit(call)
     against = holding.opened(call.baseline or configuration.baseline, update=call.update_baseline)
     call = _narrowed(call)
     plans = planned(call, configuration, listener)
@@ -87,6 +89,8 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
     scenarios = _scenarios(call)
     outcome = Outcome()
     with _folder(call) as book, scratch() as room:
+        if book.earlier is not None:
+            listener.remark(f"the earlier run in {book.folder} was moved to {book.earlier}")
         before = journal.read(book.folder) if call.resume and _begun(book.folder) else None
         if before is None:
             book.write(Start(SCHEMA, environment(call), cases, {s.id: s.info() for s in scenarios}))
@@ -203,18 +207,38 @@ def exit_code(results: Results, configuration: Configuration, interrupted: bool,
 def write(results: Results, folder: Path, files: Mapping[str, Path]) -> None:
     """Write every output into `folder`, and those that `files` names (by output) where it says.
 
-    Raises StorageFull.
+    Raises StorageFull, also where a file cannot be written for another reason; the folder is complete by then.
     """
-    for name, output in discover.outputs().items():
-        if name in files:
-            journal.write_text(files[name], output.render(results))
+    outputs = discover.outputs()
+    for output in outputs.values():
         if not output.asked:
             journal.write_text(folder / output.filename, output.render(results))
+    for name, path in files.items():
+        try:
+            journal.write_text(path, outputs[name].render(results))
+        except OSError as problem:
+            raise StorageFull(
+                f"cannot write {path}: {problem.strerror}; `wsgi-gauntlet report {folder} --{name} FILE` writes it anew"
+            ) from None
 
 
-def ready_folder(folder: Path) -> None:
-    """Make `folder` for a report. Raises BadConfiguration where it cannot be."""
-    os.close(journal.claim(folder))
+def fit(call: Call) -> None:
+    """Raise BadConfiguration where what `call` is to write cannot be written, before anything is started."""
+    journal.fit(call.out or Path(FOLDER))
+    fit_files(call.files, call.out or Path(FOLDER))
+
+
+@contextlib.contextmanager
+def ready_folder(folder: Path, *, kept: bool) -> Iterator[Path | None]:
+    """Make `folder` for a report and hold it; what is there already is moved away unless it is to be `kept`.
+
+    Gives where it was moved to. Raises BadConfiguration where the folder cannot be had.
+    """
+    lock = journal.claim(folder)
+    try:
+        yield None if kept else journal.set_aside(folder)
+    finally:
+        os.close(lock)
 
 
 def environment(call: Call) -> dict[str, object]:

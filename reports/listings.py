@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -103,4 +104,6 @@ def document(value: object, console: Console | None = None) -> None:
     """Print `value` as a JSON document, whatever a path or a server's name has in it, and nothing beside it."""
     out = console or Console(color_system=None)
     text = msgspec.json.format(encoded(value), indent=2).decode()
+    if not out.encoding.startswith("utf"):
+        text = json.dumps(json.loads(text), indent=2)  # in ASCII
     out.print(text, soft_wrap=True, highlight=False, markup=False, emoji=False)

@@ -38,6 +38,9 @@ LATE = 0.06
 WHOLE_LIMIT = 32 << 20
 """Bytes of a case that are kept for the reproducer."""
 
+REPRODUCER = "reproducer"
+"""What stands in the mark of a folder that `write` made."""
+
 HOLDS = frozenset({Verdict.PASS, Verdict.INFO})
 """What a needed case may come to."""
 
@@ -107,12 +110,19 @@ def replay(plan: Plan, case: Case, pattern: Pattern, watcher: Watcher) -> Replay
         raise
 
 
+def fit(folder: Path) -> None:
+    """Raise BadConfiguration unless a reproducer can be written into `folder` without touching files of others."""
+    journal.fit(folder, REPRODUCER, "--write")
+
+
 def write(made: Reproducer, folder: Path) -> list[Path]:
     """Write the reproducer's files into `folder` and return them. Raises StorageFull, BadConfiguration."""
     if made.why_not:
         return []
+    fit(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        journal.mark(folder, REPRODUCER)
     except OSError as problem:
         raise BadConfiguration(f"cannot write to {folder}: {problem.strerror}; name another folder") from None
     texts = {**made.files, "server.sh": made.server, "requests.sh": made.requests}

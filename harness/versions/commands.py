@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from ..calling import files, remarks, selection, show, terminal
 from ..errors import BadConfiguration
+from ..options import Command, place
 
 HISTORY_CODES = """
 \b
@@ -21,7 +22,7 @@ Exit codes:
 """
 
 
-@click.command(epilog=HISTORY_CODES)
+@click.command(cls=Command, epilog=HISTORY_CODES)
 @click.argument("server")
 @click.option("--last", default=8, type=click.IntRange(2, 100), metavar="N", help="The last N releases [8].")
 @click.option("--since", metavar="VERSION", help="Releases from this one on; all of them unless --last says how many.")
@@ -30,10 +31,10 @@ Exit codes:
 @click.option("--level", multiple=True, type=click.Choice(["must", "should", "may", "info"]), help="Only this level.")
 @click.option("--tag", multiple=True, metavar="TAG", help="Only cases with this tag; may be repeated.")
 @click.option("--python", default=sys.executable, metavar="EXE", help="Interpreter that runs the releases.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder [gauntlet-out].")
+@click.option("--out", type=place, metavar="DIR", help="Run folder [gauntlet-out].")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder instead of starting anew.")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json on stdout.")
-@click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the summary in Markdown.")
+@click.option("--markdown", type=place, metavar="FILE", help="Write the summary in Markdown.")
 @click.pass_context
 def history(context: click.Context, /, server: str, **given: Any) -> None:
     """Check the last releases of SERVER and tell what each fixed and what it broke.
@@ -47,7 +48,17 @@ def history(context: click.Context, /, server: str, **given: Any) -> None:
 
     cases = selection(given["select"], given["level"], given["tag"])
     counted = context.get_parameter_source("last") is not click.core.ParameterSource.DEFAULT
-    settings = configuration.read(Path("pyproject.toml"))
+    settings = configuration.nearest()
+    call = session.Call(
+        cases=cases,
+        python=given["python"],
+        app=discover.REFERENCE_APP,
+        out=given["out"],
+        resume=given["resume"],
+        files=files(None, given["markdown"]),
+        tolerant=True,
+    )
+    session.fit(call)
     with terminal().Terminal() as shown:
         chosen = names(
             server,
@@ -60,22 +71,12 @@ def history(context: click.Context, /, server: str, **given: Any) -> None:
         )
         shown.working(server, "", 1.0)
         shown.remark(f"{server}: {', '.join(each.version for each in chosen)}")
-        call = session.Call(
-            servers=tuple(each.name for each in chosen),
-            cases=cases,
-            python=given["python"],
-            app=discover.REFERENCE_APP,
-            out=given["out"],
-            resume=given["resume"],
-            files=files(None, given["markdown"]),
-            tolerant=True,
-        )
-        results, folder, code = session.run(call, settings, shown)
+        results, folder, code = session.run(replace(call, servers=tuple(each.name for each in chosen)), settings, shown)
     show(results, folder, given["as_json"])
     sys.exit(outcome(results, code))
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--clear", is_flag=True, help="Remove them; those that a run uses now are left.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 def environments(clear: bool, as_json: bool) -> None:

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from wsgi_gauntlet.harness.configuration import Configuration, broken, parse, read
+from wsgi_gauntlet.harness.configuration import Configuration, broken, nearest, parse, read
 from wsgi_gauntlet.harness.errors import BadConfiguration
 from wsgi_gauntlet.harness.model import Grade, Load
 
@@ -52,6 +54,51 @@ def test_bad_configuration_is_one_line(tmp_path: Path, text: str, says: str) -> 
     assert says in str(raised.value)
     assert str(path) in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+KEYS = st.sampled_from(["tool", "wsgi-gauntlet", "servers", "thresholds", "baseline", "goodput", "mine"]) | st.text()
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates() | st.times(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(VALUES)
+def test_whatever_stands_in_our_table_is_read_or_refused_in_one_line(value: object) -> None:
+    for table in (value, {"servers": value}, {"thresholds": value}, {"baseline": value}, {"servers": {"mine": value}}):
+        said = ""
+        try:
+            parse(table, "pyproject.toml")
+        except BadConfiguration as problem:
+            said = str(problem)
+        assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    "text", ["tool = 3", "[tool]\nwsgi-gauntlet = 3", "[[tool]]", "[[tool.wsgi-gauntlet]]", "x = " + "[" * 9000]
+)
+def test_what_is_no_table_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(BadConfiguration):
+        read(tmp_path / "pyproject.toml")
+
+
+def test_the_configuration_of_a_folder_above_counts_within_a_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    below = tmp_path / "repository" / "package" / "tests"
+    below.mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text("[tool.wsgi-gauntlet.thresholds]\ngoodput = 0.1\n")
+    top = tmp_path / "repository" / "pyproject.toml"
+    top.write_text('[tool.wsgi-gauntlet]\nbaseline = "known.toml"\n')
+    (tmp_path / "repository" / "package" / "pyproject.toml").write_text("[tool.other]\n")
+    monkeypatch.chdir(below)
+    assert nearest().baseline == top.parent / "known.toml"
+    top.unlink()
+    assert nearest().thresholds == {"goodput": 0.1}
+    (tmp_path / "repository" / ".git").mkdir()
+    assert nearest().thresholds == {}
 
 
 def test_a_folder_is_no_configuration(tmp_path: Path) -> None:

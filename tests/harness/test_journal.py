@@ -62,15 +62,87 @@ def test_a_torn_last_line_is_passed_over(tmp_path: Path, torn: bytes) -> None:
     assert [each.case for each in journal.read(tmp_path).checks] == ["a", "b"]
 
 
-def test_an_earlier_run_is_set_aside_and_strangers_are_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("keep")
-    for number in (1, 2):
+def test_earlier_runs_are_all_kept_and_strangers_are_left_alone(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
         with Journal.open(tmp_path) as book:
             book.write(START)
             book.write(CheckLine(cell(str(number))))
-    assert [each.case for each in journal.read(tmp_path).checks] == ["2"]
-    assert [each.case for each in journal.read(tmp_path / journal.PREVIOUS).checks] == ["1"]
+            assert book.earlier == (tmp_path / journal.PREVIOUS if number > 1 else None)
+        (tmp_path / "mine.txt").write_text("keep")
+        (tmp_path / journal.PREVIOUS).mkdir(exist_ok=True)
+        (tmp_path / journal.PREVIOUS / f"mine-{number}.txt").write_text("keep")
+    folders = ("", "previous", "previous-3", "previous-2")
+    there = {
+        each: journal.read(tmp_path / each).checks[0].case
+        for each in folders
+        if (tmp_path / each / journal.NAME).exists()
+    }
+    assert there == {"": "3", "previous": "2", "previous-3": "1"}
     assert (tmp_path / "mine.txt").read_text() == "keep"
+    assert len(list(tmp_path.rglob("mine-*.txt"))) == 3
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {str(each.relative_to(folder)): each.read_text() for each in folder.rglob("*") if each.is_file()}
+
+
+@pytest.mark.parametrize(
+    "name", ["summary.md", "results.json", "report.html", "previous/thesis.md", "logs/a", ".env", "a"]
+)
+def test_a_folder_of_somebody_is_refused_and_left_as_it_is(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    for resume in (False, True):
+        with pytest.raises(BadConfiguration, match="not of an earlier run"), Journal.open(tmp_path, resume=resume):
+            pass
+    with pytest.raises(BadConfiguration, match="not of an earlier run"):
+        journal.claim(tmp_path)
+    assert files(tmp_path) == {name: "mine"}
+
+
+def test_a_journal_of_somebody_is_no_mark_and_one_of_ours_is(tmp_path: Path) -> None:
+    (tmp_path / journal.NAME).write_text('{"level": "info"}\n')
+    with pytest.raises(BadConfiguration), Journal.open(tmp_path):
+        pass
+    (tmp_path / journal.NAME).write_text('{"line":"run","schema":1}\n')
+    with Journal.open(tmp_path) as book:
+        assert book.earlier == tmp_path / journal.PREVIOUS
+
+
+@pytest.mark.parametrize("place", ["/", "file", "file/below", "link", "dangling", "x" * 300, "/dev/null"])
+def test_what_can_be_no_run_folder_is_said_before_anything_is_made(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    for what in (journal.fit, journal.claim):
+        with pytest.raises(BadConfiguration, match="--out") as raised:
+            what(tmp_path / place)
+        assert "\n" not in str(raised.value)
+    assert files(tmp_path) == {"file": "mine"}
+    assert not list((tmp_path / "folder").iterdir())
+
+
+def test_an_empty_folder_may_be_kept_in_a_repository(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("*")
+    with Journal.open(tmp_path):
+        pass
+    assert (tmp_path / ".gitignore").read_text() == "*"
+
+
+def test_a_device_and_a_link_stay_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "null").symlink_to("/dev/null")
+    (tmp_path / "link").symlink_to("target")
+    for name in ("null", "link"):
+        journal.write_text(tmp_path / name, "text")
+        assert (tmp_path / name).is_symlink()
+    assert (tmp_path / "target").read_text() == "text"
+    assert not Path("/dev/null").is_file()
+    reading, writing = os.pipe()
+    journal.write_text(Path(f"/dev/fd/{writing}"), "text")
+    assert os.read(reading, 10) == b"text"
+    os.close(reading)
+    os.close(writing)
 
 
 def test_a_folder_has_one_writer(tmp_path: Path) -> None:

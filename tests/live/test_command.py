@@ -115,6 +115,18 @@ def test_check_leaves_a_whole_run_folder(place: Place) -> None:
     assert from_file.returncode == 0, from_file.stderr
 
 
+def test_a_report_is_read_as_a_run_is_and_an_earlier_one_is_kept(place: Place) -> None:
+    assert place.run("check", "wsgiref", *FEW, "--out", "run").returncode == 0
+    for number in range(3):
+        assert place.run("report", "run", "--out", "report", "--junit", "/dev/null").returncode == 0
+        assert (place.path / "report" / "previous").exists() == (number > 0)
+    again = place.run("report", "report")
+    assert again.returncode == 0, again.stderr
+    assert not (place.path / "report" / "previous-3").exists()
+    assert "no cell failed" in one_line(place.run("check", "--failed-in", "report"), 2)
+    assert not Path("/dev/null").is_file()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -136,6 +148,13 @@ def test_check_leaves_a_whole_run_folder(place: Place) -> None:
         (["explain", "exact-dct"], "no case has the id"),
         (["report", "nowhere"], "nowhere"),
         (["frobnicate"], "frobnicate"),
+        (["check", "gunicorn", "--out", "tmp/.."], "not of an earlier run"),
+        (["run", "gunicorn", "--out", "/"], "not of an earlier run"),
+        (["load", "gunicorn", "--out", "~/out"], "the shell did not replace the ~"),
+        (["replay", "gunicorn", "pep3333/environ/exact-dict", "--write", "tmp/.."], "not of an earlier run"),
+        (["check", "gunicorn", "--junit", "nowhere/junit.xml"], "there is no folder nowhere"),
+        (["history", "gunicorn", "--markdown", "nowhere/own.md"], "there is no folder nowhere"),
+        (["check", "--command", ""], "--command is empty"),
     ],
 )
 def test_a_call_that_cannot_be_is_one_line(place: Place, arguments: list[str], says: str) -> None:
