@@ -11,12 +11,13 @@ import msgspec
 import trio
 
 from ..catalog import Case
+from ..documents import encoded
 from ..errors import HarnessTrouble, ServerTrouble, Skipped
 from ..expect import Violation
 from ..judge import BROKEN, Finding, judge
 from ..launch import Running
 from ..launching.processes import processor_time
-from ..model import Evidence, Verdict
+from ..model import AppEvent, Evidence, Verdict
 from ..tasks import beside
 from ..wire import Transcript
 from .doubts import Pulse, doubt
@@ -38,6 +39,9 @@ LOOK = 0.1
 
 BUSY = 0.3
 """Share of one processor from which on a server without a request is not idle; the machine's others want theirs too."""
+
+KEPT = 1 << 19
+"""Bytes of the app's events that the evidence of one attempt keeps; the largest case has 200,000."""
 
 FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT")
 """Signals that no server ends itself with: somebody else, or the kernel short of memory, did."""
@@ -105,10 +109,26 @@ async def attempt(
     if isinstance(raised, Violation | Skipped) and (why := doubt(server, pulse, started)):
         told.append(f"seen in the attempt: {raised}")
         raised = HarnessTrouble(why)
-    evidence = Evidence(transcript.events, exchange.app_events(), exchange.log_so_far(), tuple(told))
+    reported = exchange.app_events()
+    kept = worth_keeping(reported)
+    if len(kept) < len(reported):
+        told.append(f"{len(reported) - len(kept)} later events of the app were not kept")
+    evidence = Evidence(transcript.events, kept, exchange.log_so_far(), tuple(told))
     seconds = time.monotonic() - started
-    found = lint(evidence.wire, evidence.app, time.time())
+    found = lint(evidence.wire, reported, time.time())
     return Attempt(judge(case.level, raised), evidence, seconds, pattern, transcript.well_formed, found)
+
+
+def worth_keeping(events: Sequence[AppEvent]) -> tuple[AppEvent, ...]:
+    """Return the first of `events`, as many as KEPT bytes of the journal hold."""
+    kept: list[AppEvent] = []
+    room = KEPT
+    for event in events:
+        room -= len(encoded(event))
+        if room < 0:
+            break
+        kept.append(event)
+    return tuple(kept)
 
 
 async def another(case: Case, server: Running, pattern: Pattern, made: Sequence[Attempt]) -> Attempt:

@@ -39,7 +39,7 @@ class Exchange:
         self.token = token
         self.transcript = transcript
         self.pattern = pattern
-        self._mark = server.channel.mark()
+        self._mark = server.channel.begin()
         self._log_mark = server.log_mark()
         self._wires: list[Wire] = []
 
@@ -202,7 +202,7 @@ class Exchange:
             await wire.close()
 
     def app_events(self) -> tuple[AppEvent, ...]:
-        """Return the evidence from the app's side, fences left out."""
+        """Return what the app has reported in this attempt, fences left out, also where some of it was lost."""
         return tuple(
             e for e in self.server.channel.since(self._mark) if self._ours(e) and e.detail.get("path") != "/fence"
         )
@@ -213,6 +213,8 @@ class Exchange:
         return event.token in ("", self.token) or event.token.startswith(f"{self.token}.")
 
     def _refuse_loss(self) -> None:
+        if flooded := self.server.channel.flooded:
+            raise EventsLost(flooded)
         if lost := self.server.channel.lost(self._mark):
             raise EventsLost(f"{lost} of the app's events did not arrive; run the case again on a quieter machine")
 

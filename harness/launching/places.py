@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..channelfiles import LONGEST_PATH
 from ..errors import OutOfResources, StorageFull
-from ..events import LONGEST_PATH
 from .ordinary import others_can_pass
 
 SOCKET = "http.sock"

@@ -3,6 +3,9 @@
 One JSON datagram an event, on the Unix socket named by GAUNTLET_EVENTS; without that variable (under load) nothing is
 told. A barrier is a connection to the socket named by GAUNTLET_CONTROL: `<token>:<name>` and a newline go out, one
 byte comes back when the harness lets go. harness/events.py is the other end.
+
+Each datagram begins with the key that stands in a file beside the socket, where there is one. It is no variable, since
+some servers copy those into environ.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import os
 import socket
 import threading
 import time
+from pathlib import Path
 from typing import Any, Iterable, Iterator, Optional
 
 PATIENCE_AT_BARRIER = 10.0
@@ -34,6 +38,7 @@ class _Sender:
         self.path = path
         self._lock = threading.Lock()
         self._sequence = 0
+        self._key = _key(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
 
@@ -49,7 +54,7 @@ class _Sender:
             if len(datagram) > LARGEST:
                 event["detail"] = {"too_large": len(datagram), "path": str(detail.get("path", ""))[:1000]}
                 datagram = json.dumps(event).encode("ascii")
-            self._deliver(datagram)
+            self._deliver(self._key + datagram)
 
     def _deliver(self, datagram: bytes) -> None:
         for _ in range(TRIES):
@@ -61,6 +66,13 @@ class _Sender:
                     # The harness has gone, or refuses; the app has a request to answer all the same.
                     return
             time.sleep(0.001)
+
+
+def _key(path: str) -> bytes:
+    try:
+        return Path(path + ".key").read_bytes()[:100]
+    except OSError:
+        return b""
 
 
 _making = threading.Lock()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,8 +14,9 @@ import pytest
 import trio
 import trio.testing
 
+from wsgi_gauntlet.harness.channelfiles import KEY_SUFFIX
 from wsgi_gauntlet.harness.errors import HarnessTrouble
-from wsgi_gauntlet.harness.events import CONTROL_VARIABLE, EVENTS_VARIABLE, Channel
+from wsgi_gauntlet.harness.events import BUDGET, CONTROL_VARIABLE, EVENTS_VARIABLE, Channel
 from wsgi_gauntlet.harness.model import AppEvent
 
 
@@ -25,8 +28,13 @@ def folder() -> Iterator[Path]:
 
 def send(channel: Channel, **event: object) -> None:
     whole = {"at": 1.0, "kind": "called", "pid": 7, "thread": 1, "token": "t", "sequence": 0, "detail": {}} | event
+    send_bytes(channel, json.dumps(whole).encode())
+
+
+def send_bytes(channel: Channel, data: bytes, *, key: bytes | None = None) -> None:
+    path = channel.environment[EVENTS_VARIABLE]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        sender.sendto(json.dumps(whole).encode(), channel.environment[EVENTS_VARIABLE])
+        sender.sendto((Path(path + KEY_SUFFIX).read_bytes() if key is None else key) + data, path)
 
 
 def names(folder: Path) -> list[str]:
@@ -108,13 +116,146 @@ async def test_a_reused_process_id_that_starts_anew_is_no_loss(folder: Path) -> 
         assert len(channel.since(0)) == 3
 
 
-async def test_what_is_not_an_event_is_left_out(folder: Path) -> None:
+async def test_what_lacks_the_key_is_a_strangers_and_counts_for_nothing(folder: Path) -> None:
     async with Channel.open(folder) as channel:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            for datagram in (b"", b"garbage", b'{"at": "yesterday"}', b"\xff\xfe"):
-                sender.sendto(datagram, channel.environment[EVENTS_VARIABLE])
+        event = b'{"at": 1.0, "kind": "called", "pid": 7, "thread": 1, "sequence": %d}'
+        for key, data in ((b"", b""), (b"", event % 0), (b"0" * 32, event % 0), (b"", b"x" * 100_000)):
+            send_bytes(channel, data, key=key)
         await channel.settle()
         assert channel.since(0) == []
+        assert channel.lost(0) == 0
+        send_bytes(channel, event % 0)
+        await channel.settle()
+        assert kinds(channel.since(0)) == ["called"]
+        assert channel.lost(0) == 0
+
+
+def form(**changed: str) -> bytes:
+    whole = {"at": "1.0", "kind": '"called"', "pid": "7", "thread": "1", "token": '"t"', "sequence": "0"} | changed
+    return ("{" + ",".join(f'"{name}":{value}' for name, value in whole.items()) + "}").encode()
+
+
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"garbage", id="no JSON"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b"\xff\xfe", id="no UTF-8"),
+        pytest.param(form(at='"yesterday"'), id="a time in words"),
+        pytest.param(form(at="NaN"), id="no number"),
+        pytest.param(form(at="1e999"), id="infinite"),
+        pytest.param(form(at="-1"), id="before time"),
+        pytest.param(form(pid="0"), id="pid 0"),
+        pytest.param(form(pid="-1"), id="negative pid"),
+        pytest.param(form(pid="9" * 50), id="huge pid"),
+        pytest.param(form(pid="9" * 9000), id="pid of too many digits"),
+        pytest.param(form(thread="9" * 50), id="huge thread"),
+        pytest.param(form(sequence="-1"), id="negative sequence"),
+        pytest.param(form(sequence="9" * 30), id="huge sequence"),
+        pytest.param(form(kind='"\\ud800"'), id="lone surrogate"),
+        pytest.param(form(kind="1"), id="kind of another type"),
+        pytest.param(form(kind='"' + "k" * 5000 + '"'), id="long kind"),
+        pytest.param(form(token="[]"), id="token of another type"),
+        pytest.param(form(detail="3"), id="detail of another type"),
+        pytest.param(form(detail='{"a":' + "[" * 20 + "]" * 20 + "}"), id="deeper than any event"),
+        pytest.param(form(detail='{"a":' + '{"a":' * 900 + "1" + "}" * 901), id="deep"),
+        pytest.param(form(detail='{"a":' + "[" * 60_000 + "]" * 60_000 + "}"), id="deeper than the stack"),
+        pytest.param(b"[" * 100_000, id="deep and cut short"),
+    ],
+)
+async def test_what_has_the_key_and_is_no_sane_event_is_lost_and_nothing_more(folder: Path, datagram: bytes) -> None:
+    async with Channel.open(folder) as channel:
+        send_bytes(channel, datagram)
+        await channel.settle()
+        assert channel.since(0) == []
+        assert channel.lost(0) == 1
+        send(channel)
+        await channel.settle()
+        assert kinds(channel.since(0)) == ["called"]
+        assert channel.lost(0) == 1
+
+
+async def test_numbers_of_a_process_that_lies_are_a_loss_and_nothing_more(folder: Path) -> None:
+    async with Channel.open(folder) as channel:
+        send(channel, sequence=1 << 52)
+        send(channel, sequence=0)
+        await channel.settle()
+        assert channel.lost(0) == 1 << 52
+        assert len(channel.since(0)) == 2
+
+
+async def test_no_more_processes_are_numbered_than_a_server_can_have(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wsgi_gauntlet.harness.events.MOST_PROCESSES", 2)
+    async with Channel.open(folder) as channel:
+        for pid in (1, 2, 3):
+            send(channel, pid=pid)
+        await channel.settle()
+        assert len(channel.since(0)) == 2
+        assert channel.lost(0) == 1
+
+
+@pytest.mark.parametrize("detail", [{"text": "x" * 100_000}, {"values": [[]] * 30_000}])
+async def test_the_events_of_an_attempt_take_bounded_memory(folder: Path, detail: dict[str, object]) -> None:
+    async with Channel.open(folder) as channel:
+        channel.begin()
+        tracemalloc.start()
+        for number in range(400):
+            send(channel, sequence=number, detail=detail)
+            channel.mark()
+        taken, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert taken < 2 * BUDGET
+        assert channel.lost(0) + len(channel.since(0)) == 400
+        assert "MiB" in channel.flooded
+        assert channel.flooded in channel.broken(0.0)
+        # The next attempt has a budget of its own; what was before the last one is forgotten then.
+        for _ in range(2):
+            mark = channel.begin()
+            assert channel.flooded == ""
+            assert channel.lost(mark) == 0
+        send(channel, sequence=400)
+        await channel.settle()
+        assert kinds(channel.since(mark)) == kinds(channel.since(0)) == ["called"]
+        assert channel.lost(mark) == 0, "those that were dropped are no loss of this attempt"
+
+
+async def test_waiting_and_marks_go_on_where_earlier_events_were_forgotten(folder: Path) -> None:
+    async with Channel.open(folder) as channel:
+        for number in range(6):
+            mark = channel.begin()
+            send(channel, kind=f"k{number}", sequence=number)
+            with trio.fail_after(5):
+                assert (await channel.wait(mark, lambda _: True)).kind == f"k{number}"
+            assert kinds(channel.since(mark)) == [f"k{number}"]
+        assert kinds(channel.since(0)) == ["k4", "k5"]
+        assert channel.mark() == 6
+
+
+async def test_a_sender_that_never_stops_holds_nobody(folder: Path) -> None:
+    stop = threading.Event()
+
+    def flood(channel: Channel) -> None:
+        path = channel.environment[EVENTS_VARIABLE]
+        key = Path(path + KEY_SUFFIX).read_bytes()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            while not stop.is_set():
+                sender.sendto(key + b"x" * 1000, path)
+
+    async with Channel.open(folder) as channel, trio.open_nursery() as nursery:
+        nursery.start_soon(trio.to_thread.run_sync, flood, channel)
+        try:
+            with trio.fail_after(20):
+                while not channel.flooded:
+                    await channel.settle()
+                for _ in range(10):
+                    await channel.settle()
+        finally:
+            stop.set()
+            while channel._drain():
+                pass
 
 
 async def test_more_events_than_the_socket_queues_are_all_read_when_drained(folder: Path) -> None:
@@ -128,14 +269,46 @@ async def test_more_events_than_the_socket_queues_are_all_read_when_drained(fold
         assert channel.lost(0) == 0
 
 
-async def test_no_more_than_the_most_events_are_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wsgi_gauntlet.harness.events.MOST_EVENTS", 2)
+async def test_only_so_many_barriers_are_held_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsgi_gauntlet.harness.events.MOST_HELD", 2)
     async with Channel.open(folder) as channel:
-        for number in range(3):
-            send(channel, sequence=number)
-        await channel.settle()
-        assert len(channel.since(0)) == 2
-        assert channel.lost(0) == 1
+        streams = [await ask(channel, f"t:{number}") for number in range(2)]
+        for number in range(2):
+            await held(channel, f"t:{number}")
+        assert channel.broken(0.0) == ""
+        with trio.fail_after(5):
+            assert await answer_at(channel, "t:late") == b""
+        assert "too many barriers" in channel.broken(0.0)
+        channel.release("t:0")
+        with trio.fail_after(5):
+            assert await streams[0].receive_some(1) == b"."
+            await held(channel, "t:0", 0)
+            async with await ask(channel, "t:next"):
+                await held(channel, "t:next")
+        for stream in streams:
+            await stream.aclose()
+
+
+async def test_only_so_many_barriers_are_opened_in_one_attempt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsgi_gauntlet.harness.events.MOST_BARRIERS", 3)
+    async with Channel.open(folder) as channel:
+        channel.release_all("t")
+        for answer in (b".", b".", b".", b""):
+            with trio.fail_after(5):
+                assert await answer_at(channel, "t:a") == answer
+        assert "too many barriers" in channel.broken(0.0)
+        channel.begin()
+        with trio.fail_after(5):
+            assert await answer_at(channel, "t:a") == b"."
+
+
+async def answer_at(channel: Channel, name: str) -> bytes:
+    async with await trio.open_unix_socket(channel.environment[CONTROL_VARIABLE]) as stream:
+        try:
+            await stream.send_all(name.encode() + b"\n")
+            return bytes(await stream.receive_some(1))
+        except trio.BrokenResourceError:
+            return b""
 
 
 async def test_a_barrier_holds_until_it_is_released(folder: Path) -> None:
@@ -188,7 +361,7 @@ async def test_an_app_that_gives_up_waiting_disturbs_nothing(folder: Path) -> No
 
 async def test_the_sockets_go_with_the_channel(folder: Path) -> None:
     async with Channel.open(folder) as channel:
-        assert names(folder) == ["control", "events"]
+        assert names(folder) == ["control", "events", "events.key"]
     assert names(folder) == []
     assert channel.mark() == 0
 

@@ -31,7 +31,7 @@ PATH = "-._~!$&'()*+,;=:@/" + string.digits + string.ascii_letters
 def exchange(authority: tuple[str, int] = ("127.0.0.1", 8000), mount: str = "") -> Exchange:
     """Return an exchange that makes requests; there is no server."""
     server: Any = SimpleNamespace(
-        channel=SimpleNamespace(mark=lambda: 0, since=lambda _mark: [], release=lambda _name: None),
+        channel=SimpleNamespace(begin=lambda: 0, since=lambda _mark: [], release=lambda _name: None),
         log_mark=lambda: 0,
         address=Address(host=authority[0], port=authority[1]),
         settings=SimpleNamespace(mount=mount),
