@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from .catalog import Scenario
 from .errors import GauntletError, NoSuchPage, ServerTrouble, TargetRefused, Unsupported
 from .launching.plan import Plan
@@ -82,6 +84,11 @@ async def load(cells: Sequence[tuple[Plan, Scenario]], narrowing: Narrowing, whe
                 continue
             grade, note = _instead(problem)
             cell = _without(plan, scenario, parameters, grade, note)
+            if isinstance(problem, TargetRefused):
+                # What was measured before it was lost was measured of the right one.
+                cell = msgspec.structs.replace(
+                    cell, phases=tuple(arena.kept), conditions=dict(arena.conditions), seconds=arena.elapsed
+                )
         where.measured(cell)
 
 

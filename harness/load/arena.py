@@ -19,9 +19,10 @@ from .. import launch
 from ..address import Address
 from ..errors import BadConfiguration, TargetRefused, Unsupported
 from ..launching.ownapp import behind_control, control, own_app
-from ..model import Grade, Load
+from ..model import Grade, Load, Phase
 from .question import OwnPage, Question, ReferencePage, learned
 from .targets.elsewhere import StartedElsewhere
+from .targets.guard import watched
 from .targets.proof import Proven, Silent
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Arena:
         self._page = page
         self._learned: OwnPage | None = None
         self._lost: TargetRefused | None = None
+        self.kept: list[Phase] = []
+        """What was measured so far, for a cell that is cut short."""
         self._scratch = scratch
         self._logs = logs
         self.began = time.monotonic()
@@ -103,14 +106,16 @@ class Arena:
     async def server(self) -> AsyncIterator[Running]:
         """Start a fresh server and stop it at the end of the block; its app reports nothing, as in real use.
 
-        A target that someone else started is the same each time, and proves itself each time. Raises what launching
-        raises, and TargetRefused for an address that could leave this machine, or without that proof.
+        A target that someone else started is the same each time, and proves itself each time, and again and again
+        until the end of the block. Raises what launching raises, and TargetRefused for an address that could leave this
+        machine, or without that proof: then the block is cancelled where it stands.
         """
         if isinstance(self.plan.adapter, StartedElsewhere):
             target = await self.plan.adapter.reach(self.plan, self._logs)
             refuse_elsewhere(target.address)
             self.conditions = target.conditions
-            yield target
+            async with watched(self.plan.adapter.guard(target)):
+                yield target
             await self._see_target_out(self.plan.adapter)
             return
         async with launch.running(self.plan, scratch=self._scratch, logs=self._logs, observe=False) as running:

@@ -134,8 +134,21 @@ class Course:
                     break
         found = summarize(self.cohort.seen(began), name, began, ended)
         if record:
-            self.phases.append(found)
+            self._keep(found)
         return found
+
+    def cut_short(self) -> None:
+        """Keep what users got in the phase that goes on, for a cell that ends here."""
+        name, began = self._doing.name, self._doing.began
+        if self.phases and began < self.phases[-1].ended:
+            return
+        seen = self.cohort.seen(began)
+        if seen:
+            self._arena.kept.append(summarize(seen, f"{name}, cut short", began, self.cohort.now))
+
+    def _keep(self, found: Phase) -> None:
+        self.phases.append(found)
+        self._arena.kept.append(found)
 
     async def recover(self, baseline_p99: float | None, patience: float) -> float | None:
         """Let all slow clients go, and return the seconds until users were well served again for STEADY seconds.
@@ -151,7 +164,7 @@ class Course:
             await trio.sleep(TICK)
             # What was due just now may not have been answered yet.
             found = recovery(self.cohort.seen(released), released, self._all_answered_until(), baseline_p99)
-        self.phases.append(summarize(self.cohort.seen(released), "recovery", released, self._all_answered_until()))
+        self._keep(summarize(self.cohort.seen(released), "recovery", released, self._all_answered_until()))
         return found if found is not None and found <= patience else None
 
     async def serve_again(self, patience: float = 2.0) -> None:
@@ -280,7 +293,13 @@ async def course(
                 here = Course(arena, running, cohort, crowd, rate, question, progress)
                 nursery.start_soon(here.look)
                 nursery.start_soon(cohort.run, Poisson(rate / visit.requests, seed), LONGEST)
-                yield here
+                whole = False
+                try:
+                    yield here
+                    whole = True
+                finally:
+                    if not whole:
+                        here.cut_short()
                 nursery.cancel_scope.cancel()
         except ExceptionGroup as group:
             # A nursery wraps what the block raised; the run tells errors apart by their type.

@@ -15,6 +15,7 @@ from .clients.drive import Drive
 from .clients.personas import browser_head
 from .clients.slowlink import LAST_WORDS, Dropped, Script, SlowLink, Wait
 from .judging.edges import Edge, Place
+from .targets.leave import waiting
 
 SIZE = 1 << 16
 """Bytes of the body that is declared, and never comes to its end."""
@@ -55,6 +56,7 @@ async def looked_at(address: Address, reference: str, stops: Sequence[Stop], mid
 
         link = None
         try:
+            yield from waiting(address)
             link = SlowLink.dialled(address)
             drive.watch(link)
             yield from link.connected()

@@ -21,6 +21,7 @@ from ..judging.grading import health
 from ..lanes.sources import Sources
 from ..pacing import Pacer, schedule
 from ..question import Question
+from ..targets.leave import waiting
 from .drive import Drive, Ride
 from .link import ours
 from .slowlink import Dropped, Script, SlowLink, Wait
@@ -142,6 +143,7 @@ class Churn:
         began = time.perf_counter_ns()
         link = None
         try:
+            yield from waiting(self._address)
             link = self._dialled()
             self._drive.watch(link)
             yield from link.connected()

@@ -14,6 +14,7 @@ import trio
 
 from ...address import Address
 from ...model import Reaped
+from ..targets.leave import waiting
 from .drive import Drive, Ride
 from .mixture import Mixture
 from .personas import Dialling, Persona
@@ -151,6 +152,7 @@ class Crowd:
             yield AGAIN, None
 
     def _dial(self, client: _Client, window: int | None) -> Dialling:
+        yield from waiting(self.address)
         link = SlowLink.dialled(self.address, window)
         client.links.append(link)
         self._drive.watch(link)

@@ -16,6 +16,7 @@ from ...address import Address
 from ...errors import OutOfResources, Unsupported
 from ...model import Outcome
 from ...response import Ending, Response, ResponseParser
+from ..targets.leave import admitted
 
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 """What the kernel answers where the client's side has run out."""
@@ -104,10 +105,12 @@ def plain_socket(address: Address) -> trio.socket.SocketType:
 async def connect(plain: trio.socket.SocketType, address: Address) -> None:
     """Connect `plain` to `address`, or close it and raise: OSError for the server's part, OutOfResources for ours.
 
-    Where the usual address has no local port left, others of 127.0.0.0/8 have (see sources.py).
+    Where the usual address has no local port left, others of 127.0.0.0/8 have (see sources.py). Of a target that is
+    watched it waits for leave, and raises TargetRefused where there is none any more.
     """
     others = list(OTHER_SOURCES) if address.host.startswith("127.") and not address.path else []
     try:
+        await admitted(address)
         while True:
             try:
                 await plain.connect(address.path or (address.host, address.port))

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from ...address import Address
 from ...errors import Unsupported
 from ...response import HEAD_LIMIT, RAW_LIMIT, Framing, Response, ResponseParser
+from ..targets.leave import guard_of
 from .sources import Sources
 
 PIECE = 64 * 1024
@@ -130,6 +131,8 @@ class Connections:
         self.started: list[int] = []
         self.open: dict[int, _Connection] = {}
         self._sources = Sources(address)
+        self.guard = guard_of(address)
+        """Who watches the target, None for a server that was started here."""
         self._request = request
         method = request.partition(b" ")[0]
         self._head = method == b"HEAD"
@@ -142,6 +145,15 @@ class Connections:
         self._most = 8 * len(body) + 4 * HEAD_LIMIT
 
     # ------------------------------------------------------------------ what the loops use
+
+    def admits(self) -> bool:
+        """Say whether a connection may be opened now, and count it: a target may have to prove itself first."""
+        return self.guard is None or self.guard.admits()
+
+    @property
+    def holds(self) -> bool:
+        """Say whether nothing is to be sent now, since a target that gave a wrong answer is to prove itself first."""
+        return self.guard is not None and self.guard.holds
 
     def connect(self, now: int) -> tuple[int, Step]:
         """Open a connection and send the request on it, as far as both go at once; `started` becomes `now`."""
@@ -329,6 +341,8 @@ class Connections:
         else:
             self.tally.errors += 1
         self.tally.trouble(words)
+        if self.guard is not None:
+            self.guard.suspect()
         return self._close(connection, Step.FAILED)
 
     def _refused(self, code: int) -> Step:

@@ -21,6 +21,7 @@ import trio
 from ...address import Address
 from ...histogram import BITS, Histogram
 from ..arena import refuse_elsewhere
+from ..targets.leave import WAIT
 from .connections import Connections, Step, Tally, checked
 from .lane_result import LaneResult, lane_result
 
@@ -32,6 +33,9 @@ PATIENCE = 0.005
 
 SWEEP = 20_000_000
 """Nanoseconds between looks for time-outs and for connections to be opened again."""
+
+SOON = 2_000_000
+"""Nanoseconds until the next sweep where a target has to prove itself before a connection may be opened."""
 
 BATCH = 256
 """Events taken from epoll at once; the memory for them is got at each call."""
@@ -101,8 +105,14 @@ async def _closed(
                 lane.time_out(fd)
             # A slot whose connection failed is filled again here and not at once: that bounds failures in time.
             for _ in range(connections - len(lane.open)):
+                if not lane.admits():
+                    sweep_at = now + SOON
+                    break
                 if lane.connect(clock())[1] is not Step.PENDING:
                     break
+        while lane.holds:
+            await trio.sleep(WAIT)
+            now = clock()
         receive, send, started = lane.receive, lane.send, lane.started
         learned, size = lane.learned, lane.size
         slice_end = min(now + SLICE, sweep_at, end)
@@ -139,6 +149,10 @@ async def _closed(
                     step = lane.read(fd, data)
                 if step is not Step.PENDING:
                     _next_in_closed_loop(lane, latency, fd, step)
+                    if step is Step.FAILED and lane.holds:
+                        # The other answers of this batch are still there after the proof.
+                        slice_end = 0
+                        break
                 learned, size = lane.learned, lane.size
             now = clock()
         if idle:
@@ -175,9 +189,10 @@ def _next_in_closed_loop(lane: Connections, latency: Histogram, fd: int, step: S
         latency.record(now - lane.started[fd])
     if step is Step.ANSWERED:
         step = lane.request(fd, now)
-        if step is Step.DROPPED:
+        if step is Step.DROPPED and lane.admits():
             lane.connect(now)
     elif step is Step.ANSWERED_LAST:
-        lane.connect(now)
-    elif step is Step.DROPPED:
+        if lane.admits():
+            lane.connect(now)
+    elif step is Step.DROPPED and lane.admits():
         lane.connect(lane.started[fd])

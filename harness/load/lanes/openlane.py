@@ -170,7 +170,9 @@ class _OpenLoop:
     def _hand_out(self) -> None:
         """Begin what is queued on connections that are free or may be opened."""
         lane = self._lane
-        while self._queue and (self._free or len(lane.open) < self._connections):
+        if lane.holds:
+            return
+        while self._queue and (self._free or (len(lane.open) < self._connections and lane.admits())):
             intended = self._queue.popleft()
             now = time.perf_counter_ns()
             if self._free:

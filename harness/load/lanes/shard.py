@@ -13,7 +13,9 @@ from functools import partial
 
 import trio
 
+from ...address import Address
 from ...errors import OutOfResources, TargetRefused, Unsupported
+from ..targets.guard import watched_again
 from ..targets.proof import told_again
 from . import shard_messages
 from .fastlane import closed_loop
@@ -76,9 +78,14 @@ async def _answer(order: Order, start: int) -> Report | Trouble:
 
 
 async def _lane(order: Order, start: int) -> LaneResult:
+    async with watched_again(told_again(order.address), order.proof) as address:
+        return await _loop(order, address, start)
+
+
+async def _loop(order: Order, address: Address, start: int) -> LaneResult:
     run = partial(
         closed_loop if order.schedule is None else open_loop,
-        told_again(order.address),
+        address,
         order.request,
         body=order.body,
         status=order.status,

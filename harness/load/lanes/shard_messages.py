@@ -43,6 +43,8 @@ class Order(msgspec.Struct, frozen=True, tag=True):
     warm_up: float = 0.0
     schedule: bytes | None = None
     window: float = 0.0
+    proof: tuple[str, str, int] | None = None
+    """Of a target: its mount, the token, and how many watch it. It travels through the pipe alone."""
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):

@@ -34,6 +34,8 @@ from ...errors import BadConfiguration, HarnessTrouble, OutOfResources, TargetRe
 from ...histogram import Histogram
 from ..arena import refuse_elsewhere
 from ..pacing import Pacer, schedule
+from ..targets.guard import told
+from ..targets.proof import fields
 from .connections import checked
 from .fastlane import closed_loop
 from .lane_result import LaneResult, LaneWindow, merged
@@ -97,7 +99,7 @@ async def closed_loops(
             warm_up=warm_up,
             timeout=timeout,
         )
-    order = partial(Order, dataclasses.asdict(address), request, body, status, timeout=timeout)
+    order = partial(Order, fields(address), request, body, status, timeout=timeout, proof=told(address, len(shares)))
     orders = [order(connections=share, seconds=seconds, warm_up=warm_up) for share in shares]
     return merged(await _side_by_side(orders, warm_up + seconds + timeout))
 
@@ -138,7 +140,16 @@ async def open_loops(
             window=window,
         )
     else:
-        order = partial(Order, dataclasses.asdict(address), request, body, status, timeout=timeout, window=window)
+        order = partial(
+            Order,
+            fields(address),
+            request,
+            body,
+            status,
+            timeout=timeout,
+            window=window,
+            proof=told(address, len(shares)),
+        )
         orders = [
             order(connections=share, schedule=packed(islice(times, number, None, len(shares))))
             for number, share in enumerate(shares)

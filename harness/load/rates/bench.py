@@ -114,11 +114,12 @@ class Bench:
         )
         self.results.append(found)
         self.phases.append(found.phase(name, self.started(found)))
+        self.arena.kept.append(self.phases[-1])
         return found
 
     def forget(self) -> None:
         """Throw away the last load's figures: it says nothing of the server."""
-        del self.results[-1], self.phases[-1]
+        del self.results[-1], self.phases[-1], self.arena.kept[-1]
 
     async def estimate(self, seconds: float) -> Estimate:
         """Return what the server can answer, from closed loops of `seconds` at few connections and then at more.

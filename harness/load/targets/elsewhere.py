@@ -10,6 +10,7 @@ from ...errors import TargetRefused, Unsupported
 from ...events import Channel
 from ...launch import GRACE, Running
 from ...launching.plan import Plan
+from .guard import Guard
 from .proof import Proven, prove
 from .target import Target
 
@@ -47,13 +48,19 @@ class StartedElsewhere(Adapter):
             raise type(refused)(f"{self.target}: {refused}") from None
         return Elsewhere(plan, self.target, address, logs)
 
+    def guard(self, running: Elsewhere) -> Guard:
+        """Return who watches `running`, which proved itself just now, while it is loaded: whoever connects asks it."""
+        guard = Guard(running.proven, self.target.mount, self._token)
+        running.address = guard.address
+        return guard
+
 
 class Elsewhere(Running):
     """A target that has just proved itself. Whatever would control its processes raises Unsupported."""
 
     def __init__(self, plan: Plan, target: Target, address: Proven, logs: Path) -> None:
         super().__init__(plan, Channel.silent(), logs, logs, logs / NO_LOG, 0.0)
-        self.address = address
+        self.address = self.proven = address
         self.target = target
 
     @property

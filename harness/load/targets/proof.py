@@ -9,12 +9,14 @@ option turns this off. It does not show what stands between: a proxy in front of
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import hmac
 import os
 import re
 import secrets
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import trio
@@ -23,6 +25,7 @@ from ...address import Address
 from ...errors import TargetRefused
 from ...response import Response
 from ..clients.link import Link
+from .leave import Leave
 from .target import Target
 
 PATIENCE = 5.0
@@ -41,6 +44,8 @@ class Proven(Address):
     """The address of a target that proved itself. Made in this module alone; `named` is what requests call the host."""
 
     named: str = ""
+    guard: Leave | None = field(default=None, compare=False, repr=False)
+    """Who watches it while it is loaded, see guard.py; None before and after."""
 
     @property
     def authority(self) -> str:
@@ -50,6 +55,15 @@ class Proven(Address):
 
 class Silent(TargetRefused):
     """The target took the connection or the question and answered nothing in time."""
+
+
+class Unreachable(TargetRefused):
+    """Nobody takes a connection there."""
+
+
+def fields(address: Address) -> dict[str, Any]:
+    """Return the fields of `address` for another process of this run, without who watches it here."""
+    return {each.name: getattr(address, each.name) for each in dataclasses.fields(address) if each.name != "guard"}
 
 
 def told_again(address: dict[str, Any]) -> Address:
@@ -89,7 +103,7 @@ async def prove(address: Address, target: Target, token: str) -> Proven:
     """Return `address` as one that may be loaded, once it has proved itself. Raises TargetRefused with the reason."""
     named = Proven(address.host, address.port, address.path, named=target.authority)
     challenge = secrets.token_hex(32)
-    require_proof(await _asked(named, f"{target.mount}/proof?c={challenge}"), challenge, token)
+    require_proof(await asked(named, f"{target.mount}/proof?c={challenge}"), challenge, token)
     return named
 
 
@@ -121,7 +135,8 @@ def require_proof(answer: Response, challenge: str, token: str) -> None:
         raise TargetRefused("it serves the reference app with another token than yours")
 
 
-async def _asked(address: Address, path: str) -> Response:
+async def asked(address: Address, path: str) -> Response:
+    """Return what `address` answers to GET `path`. Raises Silent, Unreachable; OutOfResources."""
     request = f"GET {path} HTTP/1.1\r\nHost: {address.authority}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
     try:
         with trio.fail_after(PATIENCE):
@@ -134,7 +149,9 @@ async def _asked(address: Address, path: str) -> Response:
         raise Silent(f"it did not answer within {PATIENCE:g} s") from None
     except OSError as error:
         said = os.strerror(error.errno) if error.errno else str(error)
-        raise TargetRefused(f"it cannot be reached: {said}") from None
+        # A Unix socket whose queue is full says EAGAIN: somebody listens there.
+        kind = Silent if error.errno == errno.EAGAIN else Unreachable
+        raise kind(f"it cannot be reached: {said}") from None
 
 
 async def _addresses(target: Target) -> list[Address]:

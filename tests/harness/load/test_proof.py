@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +14,7 @@ from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import OutOfResources, TargetRefused
 from wsgi_gauntlet.harness.load.arena import refuse_elsewhere
 from wsgi_gauntlet.harness.load.targets import proof
-from wsgi_gauntlet.harness.load.targets.proof import Proven, Silent, expected, find, prove, told_again
+from wsgi_gauntlet.harness.load.targets.proof import Proven, Silent, expected, fields, find, prove, told_again
 from wsgi_gauntlet.harness.load.targets.target import Target
 from wsgi_gauntlet.suites.apps import deployed
 
@@ -218,7 +217,7 @@ def test_an_address_elsewhere_needs_the_proof() -> None:
 
 def test_another_process_of_the_run_is_told_whole() -> None:
     for address in (Proven("192.0.2.1", 80, named="x:80"), Address("127.0.0.1", 80)):
-        assert told_again(dataclasses.asdict(address)) == address
+        assert told_again(fields(address)) == address
 
 
 # ---------------------------------------------------------------------- the app's end

@@ -1,0 +1,163 @@
+"""Another server takes a target's place in the middle of a scenario: it is spared, whatever it answers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trio
+
+from wsgi_gauntlet.harness import discover, rounds
+from wsgi_gauntlet.harness.errors import TargetRefused
+from wsgi_gauntlet.harness.launching.ports import leased_port
+from wsgi_gauntlet.harness.load.lanes.shards import closed_loops
+from wsgi_gauntlet.harness.load.question import ReferencePage, checked_page
+from wsgi_gauntlet.harness.load.targets import guard as guard_module
+from wsgi_gauntlet.harness.load.targets import proof
+from wsgi_gauntlet.harness.load.targets.guard import Guard, watched
+from wsgi_gauntlet.harness.load.targets.target import Target
+from wsgi_gauntlet.harness.model import Grade, Load
+from wsgi_gauntlet.harness.progress import Silence
+
+from . import strangers
+from .strangers import Stranger
+from .test_target import TOKEN, folder, measured, plan_of, somewhere, started
+
+__all__ = ["folder"]
+
+pytestmark = pytest.mark.live
+
+MOST = 50
+"""Requests, and connections, that may reach a stranger."""
+
+LOADS = {
+    "throughput": {"clients": 4, "duration": 20.0},
+    "steady": {"duration": 20.0},
+    "slow-headers/byte": {"clients": 64, "duration": 20.0},
+    "churn": {"duration": 20.0},
+}
+
+
+class Swap(Silence):
+    """Hears how far a scenario is, and has `swap` done once a fifth of it is over."""
+
+    def __init__(self, swap: Callable[[], None]) -> None:
+        self._swap = swap
+        self._begun = False
+
+    def working(self, server: str, doing: str, fraction: float | None = None) -> None:  # noqa: ARG002 - as its base
+        if (fraction or 0) >= 0.2 and not self._begun:
+            self._begun = True
+            # Not in this thread, which goes on loading.
+            threading.Thread(target=self._swap, daemon=True).start()
+
+
+def replaced(
+    folder: Path, target: Target, scenario: str, parameters: dict[str, float], stranger: Stranger
+) -> tuple[list[Load], list[str], float]:
+    """Return the cells, who was given up and why, and the seconds from the swap to the end."""
+    cells: list[Load] = []
+    told: list[str] = []
+    with ExitStack() as stack:
+        server = stack.enter_context(started(folder, target, TOKEN, "--threads=4"))
+        plan = plan_of(target)
+
+        def swap() -> None:
+            time.sleep(0.5)
+            server.kill()
+            server.wait()
+            where = Path(target.path) if target.path else (target.host, target.port)
+            stack.enter_context(strangers.listening(stranger, where))
+
+        found = discover.scenario(scenario)
+        chosen = replace(found, smoke={**found.smoke, **parameters})
+        where = rounds.Range(folder, folder, Swap(swap), cells.append, lambda _plan, why: told.append(why))
+        trio.run(rounds.load, [(plan, chosen)], rounds.Narrowing(), where)
+        return cells, told, time.monotonic() - stranger.began
+
+
+def spared(cells: list[Load], told: list[str], seconds: float, stranger: Stranger) -> None:
+    (cell,) = cells
+    assert cell.grade is Grade.ERROR
+    assert "no longer proves itself" in cell.note
+    assert told == [cell.note]
+    assert stranger.began
+    assert stranger.connections <= MOST, stranger
+    assert stranger.heads <= MOST, stranger
+    assert stranger.last - stranger.began < 1
+    assert seconds < 5
+
+
+@pytest.mark.parametrize("scenario", LOADS)
+def test_whoever_takes_a_targets_place_is_spared(folder: Path, scenario: str) -> None:
+    stranger = Stranger(strangers.copying)
+    with leased_port() as port:
+        found = replaced(folder, Target("127.0.0.1", port), scenario, LOADS[scenario], stranger)
+    spared(*found, stranger)
+
+
+@pytest.mark.parametrize("manner", [strangers.silent, strangers.friendly, strangers.of_another_token])
+def test_whatever_it_answers(folder: Path, manner: strangers.Manner) -> None:
+    stranger = Stranger(manner)
+    with leased_port() as port:
+        found = replaced(folder, Target("127.0.0.1", port), "slow-headers/byte", LOADS["slow-headers/byte"], stranger)
+    spared(*found, stranger)
+    # What was measured before it was lost was measured of the right one.
+    assert found[0][0].phases[0].name == "baseline"
+    assert found[0][0].phases[0].goodput > 0.5
+
+
+@pytest.mark.parametrize("scenario", ["throughput", "slow-headers/byte"])
+def test_on_a_unix_socket(folder: Path, scenario: str) -> None:
+    stranger = Stranger(strangers.copying)
+    found = replaced(folder, Target(path=str(folder / "s.sock")), scenario, LOADS[scenario], stranger)
+    spared(*found, stranger)
+
+
+@pytest.mark.parametrize("scenario", ["throughput", "slow-headers/byte", "churn"])
+def test_where_nobody_sees_who_listens(folder: Path, scenario: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard_module, "listeners", lambda _address: frozenset())
+    stranger = Stranger(strangers.copying)
+    with leased_port() as port:
+        found = replaced(folder, Target("127.0.0.1", port), scenario, LOADS[scenario], stranger)
+    spared(*found, stranger)
+
+
+def test_lanes_in_processes_of_their_own_stop_too(folder: Path) -> None:
+    stranger = Stranger(strangers.copying)
+    with leased_port() as port, ExitStack() as stack:
+        target = Target("127.0.0.1", port)
+        server = stack.enter_context(started(folder, target))
+
+        async def load() -> None:
+            address = await proof.find(target, TOKEN)
+            page = await checked_page(address, ReferencePage(), "abc", 100)
+            async with watched(Guard(address, target.mount, TOKEN)) as watching, trio.open_nursery() as nursery:
+
+                async def swap() -> None:
+                    await trio.sleep(1.5)
+                    server.kill()
+                    server.wait()
+                    stack.enter_context(strangers.listening(stranger, (target.host, target.port)))
+
+                nursery.start_soon(swap)
+                await closed_loops(watching, page.request, body=page.body, connections=8, seconds=20, processes=2)
+
+        with pytest.raises(TargetRefused, match="no longer proves itself"):
+            trio.run(load)
+        assert stranger.connections <= MOST
+        assert stranger.heads <= MOST
+        assert stranger.last - stranger.began < 1
+
+
+def test_a_target_that_is_only_busy_is_loaded_on(folder: Path) -> None:
+    with somewhere(folder, TOKEN) as target:
+        cell = measured(target, folder, "slow-body/length", clients=64, duration=2.0)
+    assert cell.grade is not Grade.ERROR
+    assert cell.crowd[-1]
+    assert max(held for _, held in cell.crowd) == 64
