@@ -11,14 +11,21 @@ from .observing import described
 PIECE = 65536
 """Bytes asked for at once."""
 
+MOST = 1 << 26
+"""Bytes after which a body of unknown length is given up: an input that never ends must not hold a server for ever."""
+
 SHOWN = 4096
 """Bytes of what was read that an event carries; its length and SHA-256 tell of the rest."""
 
 
 def read(call: Call) -> list[bytes]:
-    """Read the whole body, as far as the app can know its end, and report it as `body`."""
+    """Read the whole body, as far as the app can know its end, and report it as `body`.
+
+    `to=end` says that the request has an end that the server knows, as the last chunk is one: then the app reads up to
+    it, whatever environ says.
+    """
     length, digest, head = 0, hashlib.sha256(), b""
-    for piece in pieces(call.environ):
+    for piece in pieces(call.environ, ends=call.query.get("to") == "end"):
         length += len(piece)
         digest.update(piece)
         head += piece[: SHOWN - len(head)]
@@ -64,24 +71,20 @@ def input_methods(call: Call) -> list[bytes]:
     return call.text(f"gauntlet {call.token}\n")
 
 
-def pieces(environ: Any) -> Iterator[bytes]:
-    """Yield the request's body, as far as an app can know its end: Content-Length, or a stream that says it ends."""
+def pieces(environ: Any, *, ends: bool = False) -> Iterator[bytes]:
+    """Yield the request's body up to its end, where the app can know it.
+
+    That is Content-Length, or a stream that says that it ends; with `ends` the caller knows that it does.
+    """
     stream = environ["wsgi.input"]
     declared = str(environ.get("CONTENT_LENGTH") or "")
-    if declared.isdigit():
-        left = int(declared)
-        while left > 0:
-            piece = stream.read(min(left, PIECE))
-            if not piece:
-                return
-            left -= len(piece)
-            yield piece
-    elif environ.get("wsgi.input_terminated"):
-        while True:
-            piece = stream.read(PIECE)
-            if not piece:
-                return
-            yield piece
+    left = int(declared) if declared.isdigit() else MOST if ends or environ.get("wsgi.input_terminated") else 0
+    while left > 0:
+        piece = stream.read(min(left, PIECE))
+        if not piece:
+            return
+        left -= len(piece)
+        yield piece
 
 
 def _step(stream: Any, iterator: Any, step: str) -> Any:

@@ -7,7 +7,7 @@ from ...harness.attempts.exchange import Exchange
 from ...harness.catalog import MAY, MUST, SHOULD, case
 from ...harness.references import rfc9110, rfc9112
 from ...harness.response import Ending, Response
-from .verbs import PATIENCE, ask, in_step, post, seen, served, served_body, survives, was_refused
+from .verbs import PATIENCE, TO_END, ask, in_step, post, seen, served, served_body, survives, was_refused
 
 SOON = 0.5
 """Seconds for the first answer to a head that announces a body; behind a 100 none need come before that does."""
@@ -29,7 +29,7 @@ async def _asks_first(
 ) -> tuple[bytes, Response]:
     """Send a head with 100-continue; once an interim answer came, the body. Returns that answer and the final one."""
     wire = await x.connect()
-    await wire.send(post(x, *fields))
+    await wire.send(post(x, *fields, target=TO_END))
     begun = await wire.receive_until(b"\r\n\r\n", timeout=PATIENCE)
     if begun.startswith(b"HTTP/1.1 1"):
         await wire.send(body)

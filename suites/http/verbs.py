@@ -30,6 +30,9 @@ SURVIVAL = 3.0
 REFUSED = range(400, 500)
 """The statuses that tell a client that its request was at fault."""
 
+TO_END = "/read?to=end"
+"""The app's reader for a body whose end the coding tells: without Content-Length it reads on until its input ends."""
+
 UNDELIMITED = (400, 501)
 """What RFC 9112 asks for where the end of a body cannot be known (section 6.3) or its coding is unknown (6.1)."""
 
@@ -219,17 +222,22 @@ def served_body(told: Seen, body: bytes) -> None:
 
 
 def spoiled(told: Seen) -> None:
-    """Expect a body whose framing is broken not to be taken for a whole one: no 2xx, and the connection closed.
+    """Expect a request whose body's framing is broken to fail: no 2xx, and the connection closed.
 
-    A server that hands over bodies as they come has called the app by then, so the call itself is no fault; that the
-    app could read to a normal end is one.
+    A server that hands over bodies as they come has called the app by then, so the call itself is no fault. What its
+    app could read is `unfinished`'s question.
     """
     status = told.answer.status
     taken = status is not None and status < 400
     expect.that(not taken, "an error answer, or none, to a body with broken framing", told.describe())
-    expect.that(not told.bodies, "the app never told that the body came to its end", told.describe())
     expect.that(len(told.calls) <= 1, "one call of the app at most", told.describe())
     closed(told)
+
+
+def unfinished(told: Seen) -> None:
+    """Expect a body that was cut off not to be taken for a whole one, by the app neither."""
+    spoiled(told)
+    expect.that(not told.bodies, "the app never told that the body came to its end", told.describe())
 
 
 def answered(told: Seen) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import MUST, case
 from ....harness.references import rfc9112
-from ..verbs import ask, served_body, spoiled
+from ..verbs import ask, served_body, spoiled, unfinished
 from .sending import BARE_CR, DECODES, END, SECURITY, chunked
 
 COMPLETE = rfc9112(
@@ -47,7 +47,7 @@ async def spill(x: Exchange) -> None:
     """Data longer than its chunk's size spoils the body.
 
     Sends: a chunk that announces 5 bytes and holds 12, and the last chunk.
-    Expects: an error answer, or none; the app is never told of a whole body; the connection is closed.
+    Expects: an error answer, or none; the connection is closed.
     Why: What follows the fifth byte would be read as lines of chunks that the client chose: it decides where the body
     ends for this server alone.
     """
@@ -59,7 +59,7 @@ async def no_crlf_after_data(x: Exchange) -> None:
     """A chunk's data without CRLF behind it spoils the body.
 
     Sends: a chunk of five bytes with the last chunk right behind its data, no CRLF between.
-    Expects: an error answer, or none; the app is never told of a whole body; the connection is closed.
+    Expects: an error answer, or none; the connection is closed.
     Why: A reader that skips two bytes without a look loses its place by two bytes: enough to see another end of the
     body than the proxy in front.
     """
@@ -81,7 +81,7 @@ async def no_last_chunk_then_fin(x: Exchange, body: bytes) -> None:
     Why: An app that is told of a normal end stores half an upload as a whole one: there is no Content-Length by which
     it could know.
     """
-    spoiled(await ask(x, chunked(x, body), fin=True))
+    unfinished(await ask(x, chunked(x, body), fin=True))
 
 
 @case(MUST, COMPLETE, tags=SECURITY, needs=DECODES)
@@ -94,7 +94,7 @@ async def no_final_crlf(x: Exchange) -> None:
     Why: Trailer fields may stand there, and what was to come is not known. An app that is told of a normal end acts on
     a request that was cut off.
     """
-    spoiled(await ask(x, chunked(x, b"5\r\nhello\r\n0\r\n"), fin=True))
+    unfinished(await ask(x, chunked(x, b"5\r\nhello\r\n0\r\n"), fin=True))
 
 
 @case(
@@ -118,7 +118,7 @@ async def lf_terminators(x: Exchange, body: bytes) -> None:
 
     Sends: a chunked body in which one line ends with LF alone: a size, an extension, the data, or the last chunk's.
     Then our sending side is closed, so that a server which waits for CRLF can tell that none will come.
-    Expects: an error answer, or none; the app is never told of a whole body; the connection is closed. The leave to
+    Expects: an error answer, or none; the connection is closed. The leave to
     take LF for CRLF is given for the request line and headers only.
     Why: A proxy that reads on to CRLF sees another chunk than a server that stops at LF. What lies between the two is a
     request that only one of them has checked.

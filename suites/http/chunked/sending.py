@@ -5,7 +5,7 @@ from __future__ import annotations
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange
 from ....harness.references import rfc9112
-from ..verbs import PATIENCE, post, seen
+from ..verbs import PATIENCE, TO_END, post, seen
 
 SECURITY = ["security"]
 END = b"0\r\n\r\n"
@@ -21,7 +21,7 @@ BARE_CR = rfc9112(
 
 def chunked(x: Exchange, body: bytes) -> bytes:
     """Return a POST to the app's reader with this body, chunks and all."""
-    return post(x, "Transfer-Encoding: chunked", body=body)
+    return post(x, "Transfer-Encoding: chunked", body=body, target=TO_END)
 
 
 async def followed(x: Exchange, body: bytes) -> None:

@@ -7,6 +7,7 @@ from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.references import rfc9110, rfc9112
 from ..verbs import (
+    TO_END,
     UNDELIMITED,
     ask,
     closed,
@@ -52,7 +53,7 @@ async def te_and_cl(x: Exchange, length: int) -> None:
     what lies between is a request that only one of them has checked.
     """
     body = HELLO.ljust(length, b".")
-    told = await ask(x, post(x, f"Content-Length: {length}", "Transfer-Encoding: chunked", body=body))
+    told = await ask(x, post(x, f"Content-Length: {length}", "Transfer-Encoding: chunked", body=body, target=TO_END))
     if not was_rejected(told):
         served_body(told, b"hello")
     expect.that(len(told.calls) <= 1, "one call of the app at most", told.describe())
@@ -159,7 +160,7 @@ async def te_empty_elements(x: Exchange, value: str) -> None:
     Why: Software that joins and removes members of lists leaves such commas behind. The upload of a user behind it is
     refused for nothing.
     """
-    served_body(await ask(x, post(x, f"Transfer-Encoding: {value}", body=HELLO)), b"hello")
+    served_body(await ask(x, post(x, f"Transfer-Encoding: {value}", body=HELLO, target=TO_END)), b"hello")
 
 
 @case(MUST, rfc9112("7", "All transfer-coding names are case-insensitive"), tags=SECURITY)
@@ -171,7 +172,7 @@ async def te_case(x: Exchange) -> None:
     Why: A server that misses the coding takes the chunks for the next request, while the proxy in front takes them for
     a body: a request that nobody has checked.
     """
-    served_body(await ask(x, post(x, "Transfer-Encoding: cHuNkEd", body=HELLO)), b"hello")
+    served_body(await ask(x, post(x, "Transfer-Encoding: cHuNkEd", body=HELLO, target=TO_END)), b"hello")
 
 
 @case(
@@ -188,7 +189,7 @@ async def te_whitespace(x: Exchange, value: str) -> None:
     Why: A tab is all that an attacker needs where one server knows the coding behind it and the next one does not: the
     chunks are a body to the one and requests to the other.
     """
-    served_body(await ask(x, post(x, f"Transfer-Encoding:{value}", body=HELLO)), b"hello")
+    served_body(await ask(x, post(x, f"Transfer-Encoding:{value}", body=HELLO, target=TO_END)), b"hello")
 
 
 @case(
@@ -237,7 +238,7 @@ async def te_folded(x: Exchange) -> None:
     Why: One of two servers may see an empty header and so no coding at all. The chunks are then requests to the one and
     a body to the other.
     """
-    told = await ask(x, post(x, "Transfer-Encoding:\r\n chunked", body=HELLO))
+    told = await ask(x, post(x, "Transfer-Encoding:\r\n chunked", body=HELLO, target=TO_END))
     if was_refused(told):
         in_step(told)
     else:
