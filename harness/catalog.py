@@ -118,7 +118,7 @@ def case(
     reference: Reference,
     *,
     tags: Iterable[str] = (),
-    needs: Iterable[str] = (),
+    needs: Iterable[str] | Mapping[str, Iterable[str]] = (),
     setup: Setup | None = None,
     deadline: float = DEADLINE,
     cut: bool = True,
@@ -129,8 +129,8 @@ def case(
     """Turn `async def name(x: Exchange)` into the case whose id is the function's place.
 
     `level` comes from the quoted sentence. With `variants`, the function takes the variant's value as its second
-    argument. `breach` may name the variants that another breaks a rule in than nobody. Time is in seconds. For the
-    rest see `Case`.
+    argument. `breach` may name the variants that another breaks a rule in than nobody, `needs` those that need
+    something. Time is in seconds. For the rest see `Case`.
     """
 
     def decorate(function: Callable[..., Awaitable[None]]) -> Case | Family:
@@ -147,7 +147,7 @@ def case(
                 expected=words["Expects"],
                 why=words["Why"],
                 tags=tuple(tags),
-                needs=tuple(needs),
+                needs=tuple(needs.get(variant, ()) if isinstance(needs, Mapping) else needs),
                 setup=setup or Setup(),
                 deadline=deadline,
                 cut=cut,

@@ -24,6 +24,9 @@ SECOND_LOOK = 0.3
 GLANCE = 0.05
 """Seconds in which bytes that a server has already sent reach us; waited for where none are to come."""
 
+WRITES = ["pep3333/start-response/returns-write"]
+"""What cases need in which the app uses write(): where there is none, one case says so."""
+
 BEHIND_TLS = "TLS ends at the proxy in front, which speaks plain HTTP to the server that calls the app"
 """Why a case is skipped in which the server was to know of TLS; see `knows_of_tls`."""
 

@@ -11,7 +11,7 @@ from ...harness.catalog import MUST, SHOULD, case
 from ...harness.expect import equal, lacks, that
 from ...harness.references import pep3333
 from ...harness.response import Ending
-from .asking import GLANCE, HANG, asked, direct, outcome, sent, served, told
+from .asking import GLANCE, HANG, WRITES, asked, direct, outcome, sent, served, told
 
 LENGTH = "Handling the Content-Length Header"
 
@@ -23,7 +23,13 @@ EXCEEDED = pep3333(
 )
 
 
-@case(SHOULD, EXCEEDED, tags=["security"], variants={"list": "list", "blocks": "blocks", "write": "write"})
+@case(
+    SHOULD,
+    EXCEEDED,
+    tags=["security"],
+    variants={"list": "list", "blocks": "blocks", "write": "write"},
+    needs={"write": WRITES},
+)
 async def never_exceeded(x: Exchange, what: str) -> None:
     """No byte goes out beyond the app's Content-Length.
 
@@ -58,7 +64,7 @@ async def stops_iterating(x: Exchange) -> None:
     that(blocks <= 2, "at most 2 blocks to be asked for", f"{blocks} blocks")
 
 
-@case(SHOULD, EXCEEDED)
+@case(SHOULD, EXCEEDED, needs=WRITES)
 async def write_past_it_raises(x: Exchange) -> None:
     """write() raises where it is given more than Content-Length allows.
 

@@ -7,7 +7,7 @@ from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import MAY, MUST, case
 from ....harness.references import rfc9110, rfc9112
 from ....harness.response import Ending
-from ..verbs import PATIENCE, ask, closed, in_step, post, refused, rejected_in_step, seen, served_body
+from ..verbs import PATIENCE, TO_END, ask, closed, in_step, post, refused, rejected_in_step, seen, served_body
 
 SECURITY = ["security"]
 INVALID_LENGTH = rfc9112(
@@ -256,6 +256,7 @@ async def cl_then_next(x: Exchange) -> None:
         "delete-chunked": ("DELETE", True),
         "unknown-chunked": ("BREW", True),
     },
+    needs={name: ["http/chunked/one-chunk"] for name in ("delete-chunked", "unknown-chunked")},
 )
 async def body_of_any_method(x: Exchange, what: tuple[str, bool]) -> None:
     """A body is framed by its headers, whatever the method: the app reads it, and the next request begins behind it.
@@ -271,7 +272,7 @@ async def body_of_any_method(x: Exchange, what: tuple[str, bool]) -> None:
     fields, body = (
         ("Transfer-Encoding: chunked", b"5\r\nhello\r\n0\r\n\r\n") if chunks else ("Content-Length: 5", b"hello")
     )
-    told = await ask(x, post(x, fields, body=body, method=method))
+    told = await ask(x, post(x, fields, body=body, method=method, target=TO_END if chunks else "/read"))
     if not told.calls and told.answer.status in (400, 405, 411, 413, 501):
         in_step(told)
         if told.answer.status == 400:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import CLIENT, MUST_TEXT, interprets
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.references import rfc9110, rfc9112
 from ..verbs import (
@@ -22,6 +23,9 @@ from ..verbs import (
 )
 
 SECURITY = ["security"]
+DECODES = ["http/chunked/one-chunk"]
+"""How chunked is spelt says nothing of a server that does not know it."""
+
 HELLO = b"5\r\nhello\r\n0\r\n\r\n"
 BOTH = rfc9112(
     "6.1",
@@ -41,23 +45,60 @@ UNKNOWN_CODING = rfc9112(
 )
 
 
-@case(MUST, BOTH, tags=SECURITY, variants={"equal": len(HELLO), "shorter": 4, "longer": len(HELLO) + 1})
+LENGTHS = {"equal": len(HELLO), "shorter": 4, "longer": len(HELLO) + 1}
+
+
+@case(
+    MUST,
+    BOTH,
+    basis=MUST_TEXT,
+    breach=CLIENT,
+    tags=SECURITY,
+    variants=LENGTHS,
+)
 async def te_and_cl(x: Exchange, length: int) -> None:
-    """With both Transfer-Encoding and Content-Length, a request is refused or read as chunked, and the connection ends.
+    """With both Transfer-Encoding and Content-Length, the connection ends with the answer.
 
     Sends: a POST with both `Transfer-Encoding: chunked` and a Content-Length; the chunks hold `hello`, the length is
     that of the coded body, four bytes, or one byte more than there are.
-    Expects: a refusal without a call of the app, or one call that reads `hello`. Either way the connection is closed
-    after the answer.
+    Expects: a refusal without a call of the app, or one call. Either way the connection is closed after the answer.
+    What the app reads is `te-overrides-cl`'s question.
     Why: The classic of request smuggling: whoever reads the length sees another body than whoever reads the chunks, and
     what lies between is a request that only one of them has checked.
     """
     body = HELLO.ljust(length, b".")
     told = await ask(x, post(x, f"Content-Length: {length}", "Transfer-Encoding: chunked", body=body, target=TO_END))
-    if not was_rejected(told):
-        served_body(told, b"hello")
     expect.that(len(told.calls) <= 1, "one call of the app at most", told.describe())
     closed(told)
+
+
+@case(
+    MUST,
+    rfc9112(
+        "6.3",
+        "If a message is received with both a Transfer-Encoding and a Content-Length header field, the "
+        "Transfer-Encoding overrides the Content-Length.",
+    ),
+    basis=interprets("A body that is read by the length is another one than the message has."),
+    breach=CLIENT,
+    tags=SECURITY,
+    needs=DECODES,
+    variants=LENGTHS,
+)
+async def te_overrides_cl(x: Exchange, length: int) -> None:
+    """With both Transfer-Encoding and Content-Length, a request is refused, or its chunks are the body.
+
+    Sends: a POST with both `Transfer-Encoding: chunked` and a Content-Length; the chunks hold `hello`, the length is
+    that of the coded body, four bytes, or one byte more than there are.
+    Expects: a refusal without a call of the app, or one call that reads `hello`.
+    Why: An app that is told of the wrong length reads a part of the upload, or waits for bytes that never come.
+    """
+    body = HELLO.ljust(length, b".")
+    told = await ask(x, post(x, f"Content-Length: {length}", "Transfer-Encoding: chunked", body=body, target=TO_END))
+    if not was_rejected(told):
+        expect.that(len(told.calls) == 1, "one call of the app", told.describe())
+        got = [each.detail["data"].encode("latin-1") for each in told.bodies]
+        expect.that(got == [b"hello"], "the app to read b'hello'", told.describe())
 
 
 @case(
@@ -149,6 +190,7 @@ async def te_two_lines(x: Exchange, values: tuple[str, str]) -> None:
 @case(
     MUST,
     rfc9110("5.6.1.2", "A recipient MUST parse and ignore a reasonable number of empty list elements"),
+    needs=DECODES,
     variants={"before": ", chunked", "after": "chunked,"},
 )
 async def te_empty_elements(x: Exchange, value: str) -> None:
@@ -163,7 +205,7 @@ async def te_empty_elements(x: Exchange, value: str) -> None:
     served_body(await ask(x, post(x, f"Transfer-Encoding: {value}", body=HELLO, target=TO_END)), b"hello")
 
 
-@case(MUST, rfc9112("7", "All transfer-coding names are case-insensitive"), tags=SECURITY)
+@case(MUST, rfc9112("7", "All transfer-coding names are case-insensitive"), tags=SECURITY, needs=DECODES)
 async def te_case(x: Exchange) -> None:
     """`cHuNkEd` is chunked.
 
@@ -179,6 +221,7 @@ async def te_case(x: Exchange) -> None:
     MUST,
     rfc9112("5.1", "The field line value does not include that leading or trailing whitespace"),
     tags=SECURITY,
+    needs=DECODES,
     variants={"none": "chunked", "tab": "\tchunked", "around": " \t chunked \t "},
 )
 async def te_whitespace(x: Exchange, value: str) -> None:
@@ -228,6 +271,7 @@ async def te_obfuscated(x: Exchange, value: str) -> None:
         "forwarding the message downstream.",
     ),
     tags=SECURITY,
+    needs=DECODES,
 )
 async def te_folded(x: Exchange) -> None:
     """A folded `Transfer-Encoding: chunked` is refused or read as chunked, not overlooked.

@@ -6,11 +6,7 @@ from ....harness.attempts.exchange import Exchange, query
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.expect import equal, that
 from ....harness.references import pep3333
-from ..asking import (
-    asked,
-    not_success,
-    served,
-)
+from ..asking import WRITES, asked, not_success, served
 
 DETAILS = "Specification Details"
 
@@ -99,6 +95,7 @@ async def no_foreign_attributes(x: Exchange) -> None:
     variants={
         each: each for each in ("list-1", "list-2", "tuple-1", "tuple-2", "object-1", "object-2", "written-then-list")
     },
+    needs={"written-then-list": WRITES},
 )
 async def len_used_right(x: Exchange, what: str) -> None:
     """Whatever the server makes of len(), the body arrives whole and its end is certain.
@@ -168,6 +165,7 @@ async def all_iterables(x: Exchange, what: str) -> None:
         "a bytestring to be written as part of the HTTP response body, that is treated exactly as though it had been "
         "yielded by the output iterable",
     ),
+    needs=WRITES,
 )
 async def binary_exact_written(x: Exchange) -> None:
     """Every byte value and every kind of line end arrives as it was given to write().

@@ -6,12 +6,7 @@ from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import MUST, case
 from ....harness.expect import that
 from ....harness.references import pep3333
-from ..asking import (
-    HANG,
-    direct,
-    held,
-    sent,
-)
+from ..asking import HANG, WRITES, direct, held, sent
 
 DETAILS = "Specification Details"
 
@@ -78,6 +73,7 @@ async def block_by_block_declared(x: Exchange) -> None:
         "before write() returns, it must guarantee that the passed-in bytestring was either completely sent to the "
         "client, or that it is buffered for transmission while the application proceeds onward",
     ),
+    needs=WRITES,
 )
 async def write_delivered(x: Exchange) -> None:
     """What write() was given is on the wire while the app goes on.
@@ -97,6 +93,7 @@ async def write_delivered(x: Exchange) -> None:
         "if it does yield non-empty bytestrings, that output must be treated normally by the server or gateway (i.e., "
         "it must be sent or queued immediately)",
     ),
+    needs=WRITES,
 )
 async def block_by_block_after_write(x: Exchange) -> None:
     """A block is on the wire before the next one has been made, also behind what went through write().

@@ -5,12 +5,7 @@ from __future__ import annotations
 from ....harness.attempts.exchange import Exchange
 from ....harness.catalog import MUST, case
 from ....harness.references import pep3333
-from ..asking import (
-    asked,
-    not_success,
-    outcome,
-    served,
-)
+from ..asking import WRITES, asked, not_success, outcome, served
 
 WRITE = "The write() Callable"
 
@@ -23,6 +18,7 @@ WRITE = "The write() Callable"
         "sent to the client",
     ),
     variants={"then-block": ("", b"one\ntwo\nthree\n"), "then-nothing": ("?then=nothing", b"one\ntwo\n")},
+    needs=WRITES,
 )
 async def write_order(x: Exchange, answer: tuple[str, bytes]) -> None:
     """What went through write() comes first, then what the iterable yields; which may be nothing.
@@ -42,6 +38,7 @@ async def write_order(x: Exchange, answer: tuple[str, bytes]) -> None:
         "(i.e., values read from wsgi.input, passed to write() or yielded by the application), the value must be of "
         "type bytes under Python 3",
     ),
+    needs=WRITES,
 )
 async def str_written_is_error(x: Exchange) -> None:
     """Text passed to write() is an error, and never passes for a success.
@@ -63,6 +60,7 @@ async def str_written_is_error(x: Exchange) -> None:
         "a bytestring to be written as part of the HTTP response body, that is treated exactly as though it had been "
         "yielded by the output iterable",
     ),
+    needs=WRITES,
 )
 async def empty_write(x: Exchange) -> None:
     """A b'' given to write() does not end the body.

@@ -7,7 +7,7 @@ from ....harness.catalog import MUST, SHOULD, case
 from ....harness.expect import equal, that
 from ....harness.references import pep3333
 from ....harness.response import Framing
-from ..asking import first, outcome, served
+from ..asking import WRITES, first, outcome, served
 
 START = "The start_response() Callable"
 
@@ -85,6 +85,7 @@ async def exc_info_reraises(x: Exchange) -> None:
         "However, if any output has already been sent to the browser, start_response will reraise the provided "
         "exception.",
     ),
+    needs=WRITES,
 )
 async def exc_info_reraises_after_write(x: Exchange) -> None:
     """With exc_info and after a block went through write(), start_response raises.

@@ -219,7 +219,7 @@ def trailers_left() -> None:
     replace(Intake, "trailer", lambda _self: None)
 
 
-@fault("http/chunked/trailer", "http/chunked/trailer-forbidden")
+@fault("http/chunked/trailer-forbidden")
 def trailers_merged() -> None:
     """Chunked bodies are read before the app is called, and their trailers count for headers."""
 

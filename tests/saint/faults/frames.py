@@ -100,7 +100,7 @@ def length_fails() -> None:
 # ---------------------------------------------------------------------- Transfer-Encoding
 
 
-@fault("http/framing/te-and-cl", f"{DESYNC}/length-ends-before-chunks")
+@fault("http/framing/te-and-cl", "http/framing/te-overrides-cl", f"{DESYNC}/length-ends-before-chunks")
 def length_wins() -> None:
     """With both Content-Length and Transfer-Encoding, the length counts."""
 

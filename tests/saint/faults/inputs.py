@@ -119,7 +119,7 @@ def only_what_is_there() -> None:
     around(Intake, "_plain_piece", lambda right, self: right(self) if self._stream.buffer else b"")
 
 
-@fault("pep3333/input/chunked-decoded", "http/chunked/one-chunk", "http/framing/te-case")
+@fault("pep3333/input/chunked-decoded", "http/chunked/one-chunk")
 def chunks_unknown() -> None:
     """Transfer-Encoding is not known of: a chunked body is an empty one."""
     replace(framing, "length", lambda fields, _used: framing.declared(fields))
