@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.suites.apps import reference
+from wsgi_gauntlet.suites.apps import reading, reference
 from wsgi_gauntlet.suites.apps.basics import echo
 from wsgi_gauntlet.suites.apps.call import Call
 
@@ -116,6 +116,25 @@ def test_read_reports_the_body(harness: Harness) -> None:
     (detail,) = harness.details("body")
     assert (detail["length"], len(detail["data"])) == (5001, 4096)
     assert detail["sha256"] == hashlib.sha256(b"a" * 5000 + b"\xff").hexdigest()
+
+
+@pytest.mark.parametrize(("target", "length"), [("/read", 0), ("/read?to=end", 100000)])
+def test_read_goes_on_to_the_end_of_a_body_without_length_where_it_is_asked_to(
+    harness: Harness, target: str, length: int
+) -> None:
+    run(target, **{"wsgi.input": io.BytesIO(b"y" * 100000)})
+    (detail,) = harness.details("body")
+    assert detail["length"] == length
+
+
+def test_read_gives_up_a_body_that_never_ends(harness: Harness) -> None:
+    class Endless(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return b"#" * (size or 1)
+
+    run("/read?to=end", **{"wsgi.input": Endless()})
+    (detail,) = harness.details("body")
+    assert detail["length"] == reading.MOST
 
 
 def test_reads_follows_the_steps_and_reports_each(harness: Harness) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange, query
-from ....harness.catalog import SHOULD, case
-from ....harness.expect import equal
-from ....harness.references import pep3333
+from ....harness.basis import interprets, recorded
+from ....harness.catalog import INFO, MUST, SHOULD, case
+from ....harness.expect import equal, that
+from ....harness.references import pep3333, rfc9112
 from ..asking import (
     data,
+    first,
     reading,
     results,
 )
@@ -90,3 +92,66 @@ async def no_bleed(x: Exchange) -> None:
     """
     parts = [data(each) for each in await reading(x, "read:15,read:5", b"hello", more=x.request("/echo?second"))]
     equal(parts, [b"hello", b""], "what was read")
+
+
+CHUNKED = [("Transfer-Encoding", "chunked")]
+HELLO = b"5\r\nhello\r\n0\r\n\r\n"
+
+
+@case(
+    INFO,
+    pep3333(
+        "environ Variables", "An input stream (file-like object) from which the HTTP request body bytes can be read."
+    ),
+    basis=recorded("The PEP knows nothing of the key; frameworks agreed on it later."),
+    needs=["http/chunked/one-chunk"],
+)
+async def terminated(x: Exchange) -> None:
+    """Whether the app is told that a chunked body has an end: wsgi.input_terminated is there, and true.
+
+    Sends: A chunked POST.
+    Expects: Nothing in particular: whether the key is there is recorded. Without it, Flask and Django read nothing of a
+    body without a length.
+    Why: An upload in chunks is lost in silence, though the server could have handed it over.
+    """
+    wire = await x.connect()
+    await wire.send(x.request("/read?to=end", method="POST", headers=CHUNKED, body=HELLO))
+    that(await _terminated(x), "wsgi.input_terminated, with a chunked body", "it is not there, or not true")
+
+
+@case(
+    MUST,
+    rfc9112(
+        "6",
+        "The presence of a message body in a request is signaled by a Content-Length or Transfer-Encoding header "
+        "field.",
+    ),
+    basis=interprets("The key promises that the input ends with the body. Bytes behind it belong to no body."),
+    variants={
+        "chunks": (CHUNKED, HELLO, b"hello"),
+        "length": ([("Content-Length", "5")], b"hello", b"hello"),
+        "none": ([], b"", b""),
+    },
+    needs={"chunks": ["http/chunked/one-chunk"]},
+)
+async def terminated_ends(x: Exchange, what: tuple[list[tuple[str, str]], bytes, bytes]) -> None:
+    """Where wsgi.input_terminated is true, reading on without a length comes to an end.
+
+    Sends: A POST with a chunked body, one with a length, and one without a body, on a connection that stays open; the
+    app reads until it gets nothing.
+    Expects: The body, and then b'' at once. A server that does not set the key promises nothing.
+    Why: Frameworks that find the key read to the end, whatever the length says. They would wait for as long as the
+    client likes.
+    """
+    headers, sent, body = what
+    wire = await x.connect()
+    await wire.send(x.request("/reads?do=loop:100", method="POST", headers=headers) + sent)
+    if not await _terminated(x):
+        x.unsupported("the server does not set wsgi.input_terminated")
+    (part,) = await results(x, "loop:100", wire)
+    equal(data(part), body, "what was read")
+
+
+async def _terminated(x: Exchange) -> bool:
+    call = await first(x, lambda event: event.kind == "called", "the app to be called")
+    return bool(call.detail["wsgi"].get("wsgi.input_terminated", {}).get("true"))

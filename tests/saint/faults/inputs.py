@@ -30,7 +30,7 @@ def universal_newlines() -> None:
     around(Intake, "_piece", lambda right, self, most: right(self, most).replace(b"\r", b""))
 
 
-@fault("pep3333/input/eof-at-content-length")
+@fault("pep3333/input/eof-at-content-length", "pep3333/input/terminated-ends")
 def body_without_end() -> None:
     """At the request's end reading waits for more."""
 
