@@ -7,7 +7,7 @@ rule of the specification makes definitions binding, or a client is in danger an
 from __future__ import annotations
 
 from .model import Basis, Breach, Ground, Reference
-from .references import rfc9110
+from .references import pep3333, rfc9110, rfc9112
 
 MUST_TEXT = Basis(Ground.MUST)
 SHOULD_TEXT = Basis(Ground.SHOULD)
@@ -36,6 +36,30 @@ CONFORMS = rfc9110(
     "and conformance to the semantics of protocol elements sent.",
 )
 """Makes definitions binding for what an answer means."""
+
+VARIABLES_REQUIRED = pep3333(
+    "environ Variables",
+    "The following variables must be present, unless their value would be an empty string, in which case they may be "
+    "omitted, except as otherwise noted below.",
+)
+"""Makes the PEP's list of CGI variables binding."""
+
+WSGI_REQUIRED = pep3333("environ Variables", "and must contain the following WSGI-defined variables")
+"""Makes the PEP's list of `wsgi.` variables binding."""
+
+METHODS_REQUIRED = pep3333(
+    "Input and Error Streams",
+    "The methods listed in the table above must be supported by all servers conforming to this specification.",
+)
+"""Makes the methods of the two streams, and what they are documented to do, binding."""
+
+INCOMPLETE = rfc9112(
+    "8",
+    "A message body that uses the chunked transfer coding is incomplete if the zero-sized chunk that terminates the "
+    "encoding has not been received. A message that uses a valid Content-Length is incomplete if the size of the "
+    "message body received (in octets) is less than the value given by Content-Length.",
+)
+"""Says how a client tells a broken answer from a whole one."""
 
 
 def definition(argument: str, rule: Reference | None = None) -> Basis:
@@ -69,3 +93,18 @@ def security(argument: str) -> Basis:
 def recorded(argument: str) -> Basis:
     """Rest no demand on the sentence: what a server does is only recorded; `argument` says why nothing is asked."""
     return Basis(Ground.RECORDED, argument)
+
+
+def variable(argument: str) -> Basis:
+    """Rest a level on the definition of a CGI variable in PEP 3333."""
+    return definition(argument, VARIABLES_REQUIRED)
+
+
+def wsgi_variable(argument: str) -> Basis:
+    """Rest a level on the definition of a `wsgi.` variable in PEP 3333."""
+    return definition(argument, WSGI_REQUIRED)
+
+
+def stream(argument: str) -> Basis:
+    """Rest a level on what a method of wsgi.input is documented to do."""
+    return definition(argument, METHODS_REQUIRED)

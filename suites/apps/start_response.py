@@ -151,8 +151,9 @@ def replace_too_late(call: Call) -> Iterator[bytes]:
 
 
 def replace_after_write(call: Call) -> list[bytes]:
-    """write() a first block, then do as `replace_too_late` does."""
+    """write() a first block, wait at the barrier `written`, then do as `replace_too_late` does."""
     call.start(OK, [TEXT])(b"first\n")
+    call.hold("written")
     _replace_now(call)
     return [b"second\n"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import trio
 
 from ...harness.attempts.exchange import Exchange
+from ...harness.basis import MUST_TEXT, SHOULD_TEXT, conforms, variable
 from ...harness.catalog import MUST, SHOULD, case
 from ...harness.expect import equal, that
 from ...harness.launching.places import app_sources
@@ -62,6 +63,7 @@ async def _bodiless(x: Exchange, request: bytes, status: int, *, head: bool = Fa
         "Other HTTP Features",
         "They should only make changes that do not alter the effective semantics of the application's response.",
     ),
+    basis=SHOULD_TEXT,
 )
 async def cookies(x: Exchange) -> None:
     """Two cookies that a view sets are two header fields.
@@ -84,6 +86,7 @@ async def cookies(x: Exchange) -> None:
     rfc9110(
         "9.3.2", "The HEAD method is identical to GET except that the server MUST NOT send content in the response."
     ),
+    basis=MUST_TEXT,
 )
 async def head(x: Exchange) -> None:
     """HEAD for a page has no body, whatever the framework hands over.
@@ -100,6 +103,7 @@ async def head(x: Exchange) -> None:
 @case(
     MUST,
     rfc9110("15.4.5", "A 304 response is terminated by the end of the header section; it cannot contain content"),
+    basis=conforms("A 304 ends with its head by definition: bytes behind it are read as the next answer."),
 )
 async def unchanged(x: Exchange) -> None:
     """A page that the client has in its cache is a 304 without a body.
@@ -112,7 +116,7 @@ async def unchanged(x: Exchange) -> None:
 
 
 @in_each
-@case(SHOULD, OUTPUT)
+@case(SHOULD, OUTPUT, basis=SHOULD_TEXT)
 async def missing(x: Exchange) -> None:
     """The framework's own page for a 404 arrives, with its status.
 
@@ -131,6 +135,10 @@ async def missing(x: Exchange) -> None:
     pep3333(
         "URL Reconstruction",
         "If an application wishes to reconstruct a request's complete URL, it may do so using the following algorithm",
+    ),
+    basis=variable(
+        "The framework goes by the PEP's algorithm. Where the URL comes out as another, a "
+        "variable that it uses is not what the PEP defines."
     ),
 )
 async def moved(x: Exchange) -> None:
@@ -156,6 +164,7 @@ async def moved(x: Exchange) -> None:
         "Error Handling",
         "Servers should trap and log any exception that aborts an application or the iteration of its return value.",
     ),
+    basis=SHOULD_TEXT,
 )
 async def broken(x: Exchange) -> None:
     """A view that raises gives the client a 500, and the server goes on.
@@ -179,6 +188,7 @@ async def broken(x: Exchange) -> None:
         "transmit the block to the client, or guarantee that they will continue transmission even while the "
         "application is producing its next block.",
     ),
+    basis=MUST_TEXT,
 )
 async def streamed(x: Exchange) -> None:
     """Each block of a streamed answer is with the client before the next is made.
@@ -208,6 +218,7 @@ async def streamed(x: Exchange) -> None:
         "iterable that wraps read() and close(), so that applications using file wrappers are portable across "
         "platforms.",
     ),
+    basis=MUST_TEXT,
 )
 async def download(x: Exchange) -> None:
     """A file arrives whole, through wsgi.file_wrapper where the server has one.

@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from ...harness.attempts.exchange import Exchange
-from ...harness.catalog import MUST, case
+from ...harness.basis import SHOULD_TEXT, variable, wsgi_variable
+from ...harness.catalog import MUST, SHOULD, case
 from ...harness.expect import equal, that, violated
 from ...harness.references import pep3333
 from ...harness.response import Response
@@ -41,6 +42,10 @@ def _read(answer: Response) -> dict[str, Any]:
         'The remainder of the request URL\'s "path", designating the virtual "location" of the request\'s target '
         "within the application.",
     ),
+    basis=variable(
+        "It is the path's remainder as CGI defines it, decoded once, each byte a character; so "
+        "the framework finds the text again."
+    ),
 )
 async def path(x: Exchange) -> None:
     """A path with characters beyond ASCII finds its route and comes out as the text that it was.
@@ -57,6 +62,7 @@ async def path(x: Exchange) -> None:
 @case(
     MUST,
     pep3333(VARIABLES, 'The portion of the request URL that follows the "?", if any. May be empty or absent.'),
+    basis=variable("All that follows the ? is the value, so the framework finds each parameter as it was sent."),
 )
 async def query(x: Exchange) -> None:
     """Parameters of the query come out as they went in, encoded characters and repeats too.
@@ -72,12 +78,13 @@ async def query(x: Exchange) -> None:
 
 @in_each
 @case(
-    MUST,
+    SHOULD,
     pep3333(
         VARIABLES,
-        "Variables corresponding to the client-supplied HTTP request headers (i.e., variables whose names begin with "
-        '"HTTP_").',
+        "The presence or absence of these variables should correspond with the presence or absence of the appropriate "
+        "HTTP header in the request.",
     ),
+    basis=SHOULD_TEXT,
 )
 async def headers(x: Exchange) -> None:
     """Method, headers, cookies and the type of the content are in the request object as they were sent.
@@ -95,7 +102,7 @@ async def headers(x: Exchange) -> None:
 
 
 @in_each
-@case(MUST, INPUT)
+@case(MUST, INPUT, basis=wsgi_variable("The stream gives the bytes of the body, and a form is nothing else."))
 async def form(x: Exchange) -> None:
     """A form comes out as it was filled in.
 
@@ -111,7 +118,11 @@ async def form(x: Exchange) -> None:
 
 
 @in_each
-@case(MUST, INPUT)
+@case(
+    MUST,
+    INPUT,
+    basis=wsgi_variable("The stream gives the bytes of the body, whatever their values and however many they are."),
+)
 async def upload(x: Exchange) -> None:
     """An uploaded file arrives byte for byte, beside a field of the same form.
 

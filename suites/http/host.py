@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...harness import expect
 from ...harness.attempts.exchange import Exchange
+from ...harness.basis import CLIENT, MUST_TEXT, interprets, recorded
 from ...harness.catalog import MAY, MUST, case
 from ...harness.references import rfc9110, rfc9112
 from .verbs import ask, raw, refused, rejected_in_step, served
@@ -16,7 +17,7 @@ HOST = rfc9112(
 )
 
 
-@case(MUST, HOST)
+@case(MUST, HOST, basis=MUST_TEXT, breach=CLIENT)
 async def missing(x: Exchange) -> None:
     """HTTP/1.1 without Host is refused with 400.
 
@@ -29,7 +30,7 @@ async def missing(x: Exchange) -> None:
     refused(await ask(x, raw(x, f"GET {x.target('/echo')} HTTP/1.1", host=False)))
 
 
-@case(MUST, HOST, tags=["security"])
+@case(MUST, HOST, basis=MUST_TEXT, breach=CLIENT, tags=["security"])
 async def duplicate_different(x: Exchange) -> None:
     """Two different Host headers are refused with 400.
 
@@ -42,7 +43,7 @@ async def duplicate_different(x: Exchange) -> None:
     refused(await ask(x, x.request("/echo", headers=[("Host", "one.example"), ("Host", "two.example")])))
 
 
-@case(MUST, HOST)
+@case(MUST, HOST, basis=MUST_TEXT, breach=CLIENT)
 async def duplicate_same(x: Exchange) -> None:
     """Two equal Host headers are refused with 400.
 
@@ -57,6 +58,8 @@ async def duplicate_same(x: Exchange) -> None:
 @case(
     MUST,
     HOST,
+    basis=MUST_TEXT,
+    breach=CLIENT,
     tags=["security"],
     variants={
         "userinfo": "user@one.example",
@@ -89,6 +92,10 @@ async def invalid(x: Exchange, host: str) -> None:
         "If the authority component is missing or undefined for the target URI, then a client MUST send a Host header "
         "field with an empty field value.",
     ),
+    basis=recorded(
+        "A client must send it where there is no authority, and for http there always is one: a "
+        "server can serve it or refuse it."
+    ),
 )
 async def empty(x: Exchange) -> None:
     """An empty Host is served or refused with 400.
@@ -104,19 +111,21 @@ async def empty(x: Exchange) -> None:
 
 
 @case(
-    MUST,
+    MAY,
     rfc9112(
-        "C.2.1",
-        "Older HTTP/1.0 clients assumed a one-to-one relationship of IP addresses and servers; there was no "
-        "established mechanism for distinguishing the intended server of a request other than the IP address to which "
-        "that request was directed.",
+        "3.3",
+        "If the target URI's authority component is empty and its URI scheme requires a non-empty authority (as is the "
+        'case for "http" and "https"), the server can reject the request or determine whether a configured default '
+        "applies that is consistent with the incoming connection's context.",
     ),
+    basis=recorded('The text says "can" of both ways: to refuse, or to take a host that was configured.'),
 )
 async def missing_on_http10(x: Exchange) -> None:
     """HTTP/1.0 without Host is served.
 
     Sends: a GET in HTTP/1.0 without a Host header.
-    Expects: served by one call of the app; then the connection is closed, or in step.
+    Expects: served by one call of the app; then the connection is closed, or in step. A server that refuses it may do
+    so, and that is told.
     Why: Health checks of load balancers and old monitors send just this. A server that refuses them is taken out of
     service, though it is well.
     """
@@ -126,6 +135,9 @@ async def missing_on_http10(x: Exchange) -> None:
 @case(
     MUST,
     rfc9110("7.2", 'Host = uri-host [ ":" port ]'),
+    basis=interprets(
+        "Each is a host as the grammar has it, so none of them is the client's error, and its value is what was sent."
+    ),
     variants={
         "name": "one.example",
         "port": "one.example:8080",
@@ -149,7 +161,7 @@ async def valid(x: Exchange, host: str) -> None:
     expect.equal(told.lower().rstrip(":"), host.lower().rstrip(":"), "HTTP_HOST")
 
 
-@case(MUST, HOST, tags=["security"])
+@case(MUST, HOST, basis=MUST_TEXT, breach=CLIENT, tags=["security"])
 async def duplicate_on_http10(x: Exchange) -> None:
     """Two Host headers are refused in HTTP/1.0 too.
 

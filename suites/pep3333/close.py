@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...harness.attempts.exchange import Exchange, query
+from ...harness.basis import APP, MUST_TEXT
 from ...harness.catalog import MUST, case
 from ...harness.expect import equal, that
 from ...harness.references import pep3333
@@ -36,7 +37,7 @@ async def _closed_without_body(x: Exchange, target: str, method: str = "GET") ->
     await _closed_once(x)
 
 
-@case(MUST, CLOSE)
+@case(MUST, CLOSE, basis=MUST_TEXT)
 async def once_on_success(x: Exchange) -> None:
     """close() is called exactly once, after the last block.
 
@@ -51,7 +52,7 @@ async def once_on_success(x: Exchange) -> None:
     that(order[:2] == ["block", "block"] and order[-1] == "closed", "close() after the last block", order)
 
 
-@case(MUST, CLOSE)
+@case(MUST, CLOSE, basis=MUST_TEXT)
 async def on_iteration_error(x: Exchange) -> None:
     """close() is called also where iteration raises.
 
@@ -63,7 +64,7 @@ async def on_iteration_error(x: Exchange) -> None:
     await _closed_once(x)
 
 
-@case(MUST, CLOSE, deadline=20.0)
+@case(MUST, CLOSE, basis=MUST_TEXT, deadline=20.0)
 async def on_client_gone(x: Exchange) -> None:
     """close() is called also where the client goes away in the middle of the body.
 
@@ -79,7 +80,7 @@ async def on_client_gone(x: Exchange) -> None:
     that(event.detail["blocks"] <= event.detail["all"], "at most all blocks", event.detail)
 
 
-@case(MUST, CLOSE)
+@case(MUST, CLOSE, basis=MUST_TEXT)
 async def on_client_gone_late(x: Exchange) -> None:
     """close() is called also where the client goes away when it has all of the body and the app is not done.
 
@@ -96,7 +97,7 @@ async def on_client_gone_late(x: Exchange) -> None:
     await _closed_once(x)
 
 
-@case(MUST, CLOSE)
+@case(MUST, CLOSE, basis=MUST_TEXT, breach=APP)
 async def on_start_error(x: Exchange) -> None:
     """close() is called also where start_response raises while the iterable is at its first block.
 
@@ -111,7 +112,7 @@ async def on_start_error(x: Exchange) -> None:
     await _closed_once(x)
 
 
-@case(MUST, CLOSE)
+@case(MUST, CLOSE, basis=MUST_TEXT)
 async def on_head(x: Exchange) -> None:
     """close() is called also for HEAD, whose body nobody gets.
 
@@ -122,7 +123,7 @@ async def on_head(x: Exchange) -> None:
     await _closed_without_body(x, "/closing", method="HEAD")
 
 
-@case(MUST, CLOSE)
+@case(MUST, CLOSE, basis=MUST_TEXT)
 async def on_iter_error(x: Exchange) -> None:
     """close() is called also where the body cannot even be iterated.
 
@@ -137,7 +138,7 @@ async def on_iter_error(x: Exchange) -> None:
     await _closed_once(x)
 
 
-@case(MUST, CLOSE)
+@case(MUST, CLOSE, basis=MUST_TEXT, breach=APP)
 async def on_no_start(x: Exchange) -> None:
     """close() is called also where the app never called start_response.
 
@@ -149,7 +150,7 @@ async def on_no_start(x: Exchange) -> None:
     await _closed_once(x)
 
 
-@case(MUST, CLOSE, variants={"204": "204 No Content", "304": "304 Not Modified"})
+@case(MUST, CLOSE, basis=MUST_TEXT, breach=APP, variants={"204": "204 No Content", "304": "304 Not Modified"})
 async def on_bodiless(x: Exchange, status: str) -> None:
     """close() is called also where the status allows no body.
 
@@ -160,7 +161,7 @@ async def on_bodiless(x: Exchange, status: str) -> None:
     await _closed_without_body(x, "/closing" + query(status=status))
 
 
-@case(MUST, CLOSE)
+@case(MUST, CLOSE, basis=MUST_TEXT, breach=APP)
 async def when_length_reached(x: Exchange) -> None:
     """close() is called also where the server stops iterating because Content-Length is reached.
 

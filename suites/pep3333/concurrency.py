@@ -6,6 +6,7 @@ import trio
 
 from ...harness.attempts.exchange import Exchange, query
 from ...harness.attempts.patterns import Pattern
+from ...harness.basis import SHOULD_TEXT, conforms
 from ...harness.catalog import MUST, SHOULD, case
 from ...harness.expect import equal, that
 from ...harness.model import Setup
@@ -30,6 +31,7 @@ ATTEMPT = 0.3
         "in a single-threaded fashion, so that applications or frameworks that are not thread-safe may still be used "
         "with that server.",
     ),
+    basis=SHOULD_TEXT,
     setup=Setup(threads=1),
 )
 async def single_thread_option(x: Exchange) -> None:
@@ -84,7 +86,15 @@ ORDER = rfc9112(
 )
 
 
-@case(MUST, ORDER, cut=False)
+@case(
+    MUST,
+    ORDER,
+    basis=conforms(
+        "An answer belongs to a request by its place on the connection alone. What was made for "
+        "another connection's request is no answer to this one."
+    ),
+    cut=False,
+)
 async def no_cross_talk(x: Exchange) -> None:
     """None of 200 requests on 20 connections at a time gets another's answer.
 
@@ -96,7 +106,15 @@ async def no_cross_talk(x: Exchange) -> None:
     await _no_cross_talk(x)
 
 
-@case(MUST, ORDER, setup=Setup(threads=4), cut=False)
+@case(
+    MUST,
+    ORDER,
+    basis=conforms(
+        "An answer belongs to a request by its place on the connection alone, however many threads make answers."
+    ),
+    setup=Setup(threads=4),
+    cut=False,
+)
 async def no_cross_talk_threads(x: Exchange) -> None:
     """None of 200 requests on 20 connections at a time gets another's answer, also with four threads.
 

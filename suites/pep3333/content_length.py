@@ -7,9 +7,10 @@ import re
 import trio
 
 from ...harness.attempts.exchange import Exchange
+from ...harness.basis import APP, MUST_TEXT, SHOULD_TEXT
 from ...harness.catalog import MUST, SHOULD, case
 from ...harness.expect import equal, lacks, that
-from ...harness.references import pep3333
+from ...harness.references import pep3333, rfc9110
 from ...harness.response import Ending
 from .asking import GLANCE, HANG, WRITES, asked, direct, outcome, sent, served, told
 
@@ -26,6 +27,8 @@ EXCEEDED = pep3333(
 @case(
     SHOULD,
     EXCEEDED,
+    basis=SHOULD_TEXT,
+    breach=APP,
     tags=["security"],
     variants={"list": "list", "blocks": "blocks", "write": "write"},
     needs={"write": WRITES},
@@ -47,7 +50,7 @@ async def never_exceeded(x: Exchange, what: str) -> None:
     that(not wire.leftover, "nothing behind the 5 bytes", wire.leftover)
 
 
-@case(SHOULD, EXCEEDED)
+@case(SHOULD, EXCEEDED, basis=SHOULD_TEXT, breach=APP)
 async def stops_iterating(x: Exchange) -> None:
     """The server stops asking for blocks when Content-Length is reached.
 
@@ -64,7 +67,7 @@ async def stops_iterating(x: Exchange) -> None:
     that(blocks <= 2, "at most 2 blocks to be asked for", f"{blocks} blocks")
 
 
-@case(SHOULD, EXCEEDED, needs=WRITES)
+@case(SHOULD, EXCEEDED, basis=SHOULD_TEXT, breach=APP, needs=WRITES)
 async def write_past_it_raises(x: Exchange) -> None:
     """write() raises where it is given more than Content-Length allows.
 
@@ -85,6 +88,8 @@ async def write_past_it_raises(x: Exchange) -> None:
         "if the application does not provide enough data to meet its stated Content-Length, the server should close "
         "the connection and log or otherwise report the error",
     ),
+    basis=SHOULD_TEXT,
+    breach=APP,
 )
 async def short_body_closes(x: Exchange) -> None:
     """Where the app gives less than its Content-Length, the connection closes.
@@ -107,6 +112,7 @@ async def short_body_closes(x: Exchange) -> None:
         "Note that the server must comply fully with RFC 2616 when doing this, or else fall back to one of the other "
         "strategies for dealing with the absence of Content-Length.",
     ),
+    basis=MUST_TEXT,
     variants={"http11": "HTTP/1.1", "http10": "HTTP/1.0"},
 )
 async def unknown_length_legal(x: Exchange, version: str) -> None:
@@ -136,6 +142,8 @@ LATER = 0.5
         "if the application does not provide enough data to meet its stated Content-Length, the server should close "
         "the connection and log or otherwise report the error",
     ),
+    basis=SHOULD_TEXT,
+    breach=APP,
 )
 async def short_body_logged(x: Exchange) -> None:
     """Where the app gives less than its Content-Length, the log says so.
@@ -167,18 +175,25 @@ def _reports(log: str, usual: set[str]) -> bool:
     return any(REPORTED.search(line) or "HTTP/1." not in line for line in lines)
 
 
-CORRECT = pep3333(
-    "The start_response() Callable",
-    "In general, the server or gateway is responsible for ensuring that correct headers are sent to the client",
+ONCE = rfc9110(
+    "5.3",
+    "a sender MUST NOT generate multiple field lines with the same name in a message (whether in the headers or "
+    "trailers) or append a field line when a field line of the same name already exists in the message",
+)
+
+GRAMMAR = rfc9110(
+    "2.2",
+    "A sender MUST NOT generate protocol elements that do not match the grammar defined by the corresponding ABNF "
+    "rules.",
 )
 
 
-@case(MUST, CORRECT, tags=["security"], variants={"different": "", "same": "?same=yes"})
+@case(MUST, ONCE, basis=MUST_TEXT, breach=APP, tags=["security"], variants={"different": "", "same": "?same=yes"})
 async def two_lengths(x: Exchange, same: str) -> None:
     """Two Content-Length headers of the app's do not both go out.
 
     Sends: A plain request; the app gives Content-Length twice, once as 5 and once as 9, or twice as 5.
-    Expects: An error, or an answer with one Content-Length, or framed in another way. RFC 9110 forbids two (5.3).
+    Expects: An error, or an answer with one Content-Length, or framed in another way. RFC 9110 forbids two.
     Why: Proxy and browser may each believe another one; what is left over is then read as the answer to the next
     request, which may be somebody else's.
     """
@@ -187,7 +202,14 @@ async def two_lengths(x: Exchange, same: str) -> None:
     that(len(lengths) <= 1 and not any(b"," in each for each in lengths), "at most one Content-Length", lengths)
 
 
-@case(MUST, CORRECT, tags=["security"], variants={each: each for each in ("negative", "text", "hexadecimal", "list")})
+@case(
+    MUST,
+    GRAMMAR,
+    basis=MUST_TEXT,
+    breach=APP,
+    tags=["security"],
+    variants={each: each for each in ("negative", "text", "hexadecimal", "list")},
+)
 async def not_a_number(x: Exchange, what: str) -> None:
     """A Content-Length of the app's that is no number does not go out.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...harness.attempts.exchange import Exchange, query
+from ...harness.basis import MUST_TEXT, SHOULD_TEXT, definition
 from ...harness.catalog import MUST, SHOULD, case
 from ...harness.expect import equal, that
 from ...harness.references import pep3333
@@ -15,6 +16,7 @@ from .asking import outcome, served
         "Input and Error Streams",
         "The methods listed in the table above must be supported by all servers conforming to this specification.",
     ),
+    basis=MUST_TEXT,
     variants={"write": "write", "writelines": "writelines", "flush": "flush"},
 )
 async def methods(x: Exchange, name: str) -> None:
@@ -32,6 +34,7 @@ async def methods(x: Exchange, name: str) -> None:
 @case(
     SHOULD,
     pep3333("environ Variables", "the error stream should accept and log arbitrary unicode without raising an error"),
+    basis=SHOULD_TEXT,
 )
 async def unicode(x: Exchange) -> None:
     """wsgi.errors takes any text without raising.
@@ -54,6 +57,10 @@ async def unicode(x: Exchange) -> None:
         "An output stream (file-like object) to which error output can be written, for the purpose of recording "
         "program or other errors in a standardized and possibly centralized location.",
     ),
+    basis=definition(
+        "The stream is defined by its purpose, a record of errors in one place. Where that is, "
+        "is the server's affair; hence no must."
+    ),
 )
 async def reaches_log(x: Exchange) -> None:
     """What the app writes to wsgi.errors can be found in the server's log.
@@ -74,6 +81,7 @@ async def reaches_log(x: Exchange) -> None:
         'This should be a "text mode" stream; i.e., applications should use "\\n" as a line ending, and assume that it '
         "will be converted to the correct line ending by the server/gateway.",
     ),
+    basis=SHOULD_TEXT,
 )
 async def line_ends(x: Exchange) -> None:
     """Lines that the app writes to wsgi.errors are lines in the log.

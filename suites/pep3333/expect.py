@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...harness.attempts.exchange import Exchange
+from ...harness.basis import MUST_TEXT, recorded
 from ...harness.catalog import MAY, MUST, case
 from ...harness.expect import equal, that
 from ...harness.references import pep3333, rfc9110
@@ -25,6 +26,7 @@ EXPECT = [("Expect", "100-continue"), ("Content-Length", "5")]
         '"expect/continue" '
         "mechanism.",
     ),
+    basis=MUST_TEXT,
 )
 async def continue_on_read(x: Exchange) -> None:
     """A client that asks whether it may send its body is served.
@@ -53,6 +55,7 @@ async def continue_on_read(x: Exchange) -> None:
         "Proceed with the request normally, but provide the application with a wsgi.input stream that will send the "
         '"100 Continue" response if/when the application first attempts to read from the input stream.',
     ),
+    basis=recorded("The quoted way is one of three that the PEP offers; the other two are as good."),
 )
 async def no_continue_unread(x: Exchange) -> None:
     """Where the app answers without reading, no 100 asks for the body first; told, and nobody blamed.
@@ -71,6 +74,7 @@ async def no_continue_unread(x: Exchange) -> None:
         "10.1.1",
         "A server that receives a 100-continue expectation in an HTTP/1.0 request MUST ignore that expectation.",
     ),
+    basis=MUST_TEXT,
 )
 async def ignored_on_http10(x: Exchange) -> None:
     """An HTTP/1.0 client never gets a 1xx.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...harness.attempts.exchange import Exchange, query
+from ...harness.basis import MUST_TEXT, SHOULD_TEXT
 from ...harness.catalog import MUST, SHOULD, case
 from ...harness.expect import that
 from ...harness.references import pep3333
@@ -58,6 +59,7 @@ def _required(x: Exchange) -> None:
         "If the server or gateway supplies wsgi.file_wrapper, it must be a callable that accepts one required "
         "positional parameter, and one optional positional parameter.",
     ),
+    basis=MUST_TEXT,
     variants={"one": "one", "two": "two"},
 )
 async def callable(x: Exchange, where: str) -> None:  # noqa: A001 - the catalogue's id
@@ -72,7 +74,7 @@ async def callable(x: Exchange, where: str) -> None:  # noqa: A001 - the catalog
     that(event.kind == "returned", "the call to be taken", event.detail.get("text"))
 
 
-@case(MUST, pep3333(FILES, "The callable must return an iterable object"))
+@case(MUST, pep3333(FILES, "The callable must return an iterable object"), basis=MUST_TEXT)
 async def iterable(x: Exchange) -> None:
     """What it returns can be iterated, and gives the file's content.
 
@@ -90,6 +92,7 @@ async def iterable(x: Exchange) -> None:
         "must not perform any data transmission until and unless the server/gateway actually receives the iterable as "
         "a return value from the application",
     ),
+    basis=MUST_TEXT,
 )
 async def nothing_sent_early(x: Exchange) -> None:
     """Nothing of the file is sent before the app returns the wrapper, nor where it never does.
@@ -119,6 +122,7 @@ async def nothing_sent_early(x: Exchange) -> None:
         "if so, the iterable returned by wsgi.file_wrapper must have a close() method that invokes the original "
         "file-like object's close() method",
     ),
+    basis=MUST_TEXT,
 )
 async def close(x: Exchange) -> None:
     """The file's close() is called when the answer is done.
@@ -132,7 +136,7 @@ async def close(x: Exchange) -> None:
     await told(x, "closed", "close() of the file to be called")
 
 
-@case(MUST, PORTABLE, variants={"memory": "memory", "read-only": "readable"})
+@case(MUST, PORTABLE, basis=MUST_TEXT, variants={"memory": "memory", "read-only": "readable"})
 async def non_file(x: Exchange, what: str) -> None:
     """What is no file of the operating system's is sent as well.
 
@@ -144,7 +148,7 @@ async def non_file(x: Exchange, what: str) -> None:
     served(await _wrapped(x, what), CONTENT)
 
 
-@case(SHOULD, AS_READ)
+@case(SHOULD, AS_READ, basis=SHOULD_TEXT)
 async def whole_file(x: Exchange) -> None:
     """A real file is sent whole.
 
@@ -155,7 +159,7 @@ async def whole_file(x: Exchange) -> None:
     served(await _wrapped(x, "file"), CONTENT)
 
 
-@case(SHOULD, POSITION)
+@case(SHOULD, POSITION, basis=SHOULD_TEXT)
 async def offset(x: Exchange) -> None:
     """Sending begins where reading had got to.
 
@@ -166,7 +170,7 @@ async def offset(x: Exchange) -> None:
     served(await _wrapped(x, "offset"), CONTENT[100:])
 
 
-@case(SHOULD, POSITION)
+@case(SHOULD, POSITION, basis=SHOULD_TEXT)
 async def stops_at_content_length(x: Exchange) -> None:
     """Sending ends at the app's Content-Length.
 
@@ -183,7 +187,7 @@ async def stops_at_content_length(x: Exchange) -> None:
     that(not wire.leftover, "nothing behind the 50 bytes", wire.leftover)
 
 
-@case(MUST, PORTABLE)
+@case(MUST, PORTABLE, basis=MUST_TEXT)
 async def wrapped(x: Exchange) -> None:
     """Wrapped in turn by middleware, it is an iterable like any other.
 
@@ -194,7 +198,7 @@ async def wrapped(x: Exchange) -> None:
     served(await _wrapped(x, "wrapped"), CONTENT.upper())
 
 
-@case(MUST, PORTABLE)
+@case(MUST, PORTABLE, basis=MUST_TEXT)
 async def iterable_read_only(x: Exchange) -> None:
     """What it returns can be iterated also where the object has read() and nothing else.
 
@@ -213,6 +217,7 @@ async def iterable_read_only(x: Exchange) -> None:
         "if so, the iterable returned by wsgi.file_wrapper must have a close() method that invokes the original "
         "file-like object's close() method",
     ),
+    basis=MUST_TEXT,
 )
 async def close_passed_on(x: Exchange) -> None:
     """The wrapper's own close() calls that of the file.
@@ -229,7 +234,7 @@ async def close_passed_on(x: Exchange) -> None:
     await told(x, "closed", "close() of the file to be called")
 
 
-@case(SHOULD, POSITION)
+@case(SHOULD, POSITION, basis=SHOULD_TEXT)
 async def offset_when_sent(x: Exchange) -> None:
     """Sending begins where reading has got to when it begins, and not where it was when the file was wrapped.
 

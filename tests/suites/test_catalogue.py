@@ -42,6 +42,13 @@ WORDS = {
     Ground.MAY: "MAY|OPTIONAL",
 }
 
+BEARS = {
+    Level.MUST: {Ground.MUST, Ground.DEFINITION, Ground.SECURITY},
+    Level.SHOULD: {Ground.SHOULD, Ground.DEFINITION, Ground.SECURITY},
+    Level.MAY: {Ground.MAY, Ground.RECORDED},
+    Level.INFO: {Ground.MAY, Ground.RECORDED},
+}
+
 EXPLAINED = ["frameworks", "http", "pep3333"]
 """The suites whose cases have all three paragraphs: Sends, Expects, Why."""
 
@@ -132,6 +139,24 @@ def test_what_is_no_word_of_the_text_is_argued_in_a_sentence() -> None:
         return len(case.basis.argument.split()) >= 6 and case.basis.argument.endswith(".")
 
     assert breaking(argued) == []
+
+
+def test_a_level_rests_on_what_bears_it() -> None:
+    def borne(case: Case) -> object:
+        return case.basis is None or case.basis.kind in BEARS[case.level]
+
+    assert breaking(borne) == []
+
+
+def test_what_is_argued_is_argued_for_each_function_by_itself() -> None:
+    # Variants of one function share their argument, and so do the five frameworks.
+    functions: dict[str, set[str]] = {}
+    for case in CASES.values():
+        if case.basis is not None and case.basis.argument:
+            suite, area, name = case.id.split("/")[:3]
+            place = f"{suite}/{name}" if suite == "frameworks" else f"{suite}/{area}/{name}"
+            functions.setdefault(case.basis.argument, set()).add(place)
+    assert [places for places in functions.values() if len(places) > 1] == []
 
 
 def test_a_level_that_rests_on_security_is_tagged_so() -> None:

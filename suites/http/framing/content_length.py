@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import CLIENT, MAY_TEXT, MUST_TEXT, interprets
 from ....harness.catalog import MAY, MUST, case
 from ....harness.references import rfc9110, rfc9112
 from ....harness.response import Ending
@@ -28,7 +29,14 @@ OVERFLOW = rfc9110(
 )
 
 
-@case(MUST, INVALID_LENGTH, tags=SECURITY, variants={"larger-last": (5, 6), "larger-first": (6, 5), "zero": (0, 5)})
+@case(
+    MUST,
+    INVALID_LENGTH,
+    basis=MUST_TEXT,
+    breach=CLIENT,
+    tags=SECURITY,
+    variants={"larger-last": (5, 6), "larger-first": (6, 5), "zero": (0, 5)},
+)
 async def cl_duplicate_different(x: Exchange, lengths: tuple[int, int]) -> None:
     """Two Content-Length headers that differ are refused, and the connection is closed.
 
@@ -44,7 +52,7 @@ async def cl_duplicate_different(x: Exchange, lengths: tuple[int, int]) -> None:
     refused(told, closes=True)
 
 
-@case(MAY, SAME_LIST, tags=SECURITY, variants={"list": ("5, 5",), "lines": ("5", "5")})
+@case(MAY, SAME_LIST, basis=MAY_TEXT, breach=CLIENT, tags=SECURITY, variants={"list": ("5, 5",), "lines": ("5", "5")})
 async def cl_list_same(x: Exchange, values: tuple[str, ...]) -> None:
     """Content-Length given twice with one value is read as that value, or refused.
 
@@ -59,7 +67,7 @@ async def cl_list_same(x: Exchange, values: tuple[str, ...]) -> None:
         served_body(told, b"hello")
 
 
-@case(MUST, INVALID_LENGTH, tags=SECURITY)
+@case(MUST, INVALID_LENGTH, basis=MUST_TEXT, breach=CLIENT, tags=SECURITY)
 async def cl_list_different(x: Exchange) -> None:
     """A list of different lengths in one Content-Length is refused, and the connection is closed.
 
@@ -74,6 +82,8 @@ async def cl_list_different(x: Exchange) -> None:
 @case(
     MUST,
     INVALID_LENGTH,
+    basis=MUST_TEXT,
+    breach=CLIENT,
     tags=SECURITY,
     variants={
         "plus": "+5",
@@ -100,7 +110,15 @@ async def cl_syntax(x: Exchange, value: str) -> None:
     refused(await ask(x, post(x, f"Content-Length: {value}", body=b"hellohello")), closes=True)
 
 
-@case(MUST, LENGTH, tags=SECURITY)
+@case(
+    MUST,
+    LENGTH,
+    basis=interprets(
+        "The value is decimal whatever its first digit is: read as octal, 010 is two bytes "
+        "short, and they become the next request."
+    ),
+    tags=SECURITY,
+)
 async def cl_leading_zeros(x: Exchange) -> None:
     """`010` is ten, never eight: leading zeros are decimal, or refused.
 
@@ -122,6 +140,7 @@ async def cl_leading_zeros(x: Exchange) -> None:
         "When a specific version of HTTP allows such whitespace to appear in a message, a field parsing implementation "
         "MUST exclude such whitespace prior to evaluating the field value.",
     ),
+    basis=MUST_TEXT,
     variants={"none": "5", "tab": "\t5", "around": " \t 5 \t "},
 )
 async def cl_whitespace(x: Exchange, value: str) -> None:
@@ -138,6 +157,8 @@ async def cl_whitespace(x: Exchange, value: str) -> None:
 @case(
     MUST,
     OVERFLOW,
+    basis=MUST_TEXT,
+    breach=CLIENT,
     tags=SECURITY,
     variants={"64-bits": str(2**64 + 5), "32-bits": str(2**32 + 5), "digits": "9" * 5000},
 )
@@ -174,6 +195,7 @@ async def cl_overflow(x: Exchange, value: str) -> None:
         "If the sender closes the connection or the recipient times out before the indicated number of octets are "
         "received, the recipient MUST consider the message to be incomplete and close the connection.",
     ),
+    basis=MUST_TEXT,
     tags=SECURITY,
 )
 async def cl_short_then_fin(x: Exchange) -> None:
@@ -199,7 +221,13 @@ async def cl_short_then_fin(x: Exchange) -> None:
     expect.that(second.nothing, "one answer at most", second.describe())
 
 
-@case(MUST, LENGTH, tags=SECURITY)
+@case(
+    MUST,
+    LENGTH,
+    basis=interprets("The length is 0, so the body has ended, and what follows can only be the next message."),
+    breach=CLIENT,
+    tags=SECURITY,
+)
 async def cl_zero_then_bytes(x: Exchange) -> None:
     """Bytes after a body of length 0 are no part of it.
 
@@ -222,7 +250,12 @@ async def cl_zero_then_bytes(x: Exchange) -> None:
     expect.that(good, "a refusal of what follows, or the connection closed", after.describe())
 
 
-@case(MUST, LENGTH, tags=SECURITY)
+@case(
+    MUST,
+    LENGTH,
+    basis=interprets("The length says where the body ends, to the byte, so the next request begins just behind it."),
+    tags=SECURITY,
+)
 async def cl_then_next(x: Exchange) -> None:
     """The request that follows a body at once is read from its first byte.
 
@@ -247,6 +280,10 @@ async def cl_then_next(x: Exchange) -> None:
 @case(
     MUST,
     rfc9112("6", "Request message framing is independent of method semantics."),
+    basis=interprets(
+        "The headers alone say whether there is a body and where it ends. A server that goes by "
+        "the method reads the body as a request."
+    ),
     tags=SECURITY,
     variants={
         "get": ("GET", False),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange
-from ....harness.basis import CLIENT, MUST_TEXT, interprets
+from ....harness.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, interprets
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.references import rfc9110, rfc9112
 from ..verbs import (
@@ -109,6 +109,8 @@ async def te_overrides_cl(x: Exchange, length: int) -> None:
         "the message as if the framing is faulty, even if a Content-Length is present, and close the connection after "
         "processing the message.",
     ),
+    basis=MUST_TEXT,
+    breach=CLIENT,
     tags=SECURITY,
     variants={"chunks": False, "hidden-request": True},
 )
@@ -130,7 +132,14 @@ async def te_on_http10(x: Exchange, hide: bool) -> None:
     closed(told)
 
 
-@case(MUST, NOT_FINAL, tags=SECURITY, variants={"identity-last": "chunked, identity", "gzip-last": "chunked, gzip"})
+@case(
+    MUST,
+    NOT_FINAL,
+    basis=MUST_TEXT,
+    breach=CLIENT,
+    tags=SECURITY,
+    variants={"identity-last": "chunked, identity", "gzip-last": "chunked, gzip"},
+)
 async def te_not_final(x: Exchange, value: str) -> None:
     """A Transfer-Encoding that does not end with chunked is refused, and the connection is closed.
 
@@ -142,7 +151,7 @@ async def te_not_final(x: Exchange, value: str) -> None:
     refused(await ask(x, post(x, f"Transfer-Encoding: {value}", body=HELLO)), UNDELIMITED, closes=True)
 
 
-@case(SHOULD, UNKNOWN_CODING)
+@case(SHOULD, UNKNOWN_CODING, basis=SHOULD_TEXT)
 async def te_unknown(x: Exchange) -> None:
     """A transfer coding that nobody knows gets 501.
 
@@ -155,7 +164,7 @@ async def te_unknown(x: Exchange) -> None:
     refused(await ask(x, post(x, "Transfer-Encoding: gauntlet, chunked", body=HELLO)), (501,))
 
 
-@case(SHOULD, UNKNOWN_CODING, tags=SECURITY)
+@case(SHOULD, UNKNOWN_CODING, basis=SHOULD_TEXT, breach=CLIENT, tags=SECURITY)
 async def te_chunked_twice(x: Exchange) -> None:
     """`chunked, chunked` is refused.
 
@@ -170,6 +179,8 @@ async def te_chunked_twice(x: Exchange) -> None:
 @case(
     MUST,
     NOT_FINAL,
+    basis=MUST_TEXT,
+    breach=CLIENT,
     tags=SECURITY,
     variants={"chunked-first": ("chunked", "identity"), "gzip-last": ("chunked", "gzip")},
 )
@@ -190,6 +201,8 @@ async def te_two_lines(x: Exchange, values: tuple[str, str]) -> None:
 @case(
     MUST,
     rfc9110("5.6.1.2", "A recipient MUST parse and ignore a reasonable number of empty list elements"),
+    basis=MUST_TEXT,
+    breach=CLIENT,
     needs=DECODES,
     variants={"before": ", chunked", "after": "chunked,"},
 )
@@ -205,7 +218,15 @@ async def te_empty_elements(x: Exchange, value: str) -> None:
     served_body(await ask(x, post(x, f"Transfer-Encoding: {value}", body=HELLO, target=TO_END)), b"hello")
 
 
-@case(MUST, rfc9112("7", "All transfer-coding names are case-insensitive"), tags=SECURITY, needs=DECODES)
+@case(
+    MUST,
+    rfc9112("7", "All transfer-coding names are case-insensitive"),
+    basis=interprets(
+        "The coding's name means chunked in any case. A server that does not see it reads the chunks as requests."
+    ),
+    tags=SECURITY,
+    needs=DECODES,
+)
 async def te_case(x: Exchange) -> None:
     """`cHuNkEd` is chunked.
 
@@ -219,7 +240,12 @@ async def te_case(x: Exchange) -> None:
 
 @case(
     MUST,
-    rfc9112("5.1", "The field line value does not include that leading or trailing whitespace"),
+    rfc9110(
+        "5.5",
+        "When a specific version of HTTP allows such whitespace to appear in a message, a field parsing implementation "
+        "MUST exclude such whitespace prior to evaluating the field value.",
+    ),
+    basis=MUST_TEXT,
     tags=SECURITY,
     needs=DECODES,
     variants={"none": "chunked", "tab": "\tchunked", "around": " \t chunked \t "},
@@ -238,6 +264,8 @@ async def te_whitespace(x: Exchange, value: str) -> None:
 @case(
     MUST,
     NOT_FINAL,
+    basis=MUST_TEXT,
+    breach=CLIENT,
     tags=SECURITY,
     variants={
         "vt": "\x0bchunked",
@@ -267,9 +295,13 @@ async def te_obfuscated(x: Exchange, value: str) -> None:
     MUST,
     rfc9112(
         "5.2",
-        "or replace each received obs-fold with one or more SP octets prior to interpreting the field value or "
-        "forwarding the message downstream.",
+        'A server that receives an obs-fold in a request message that is not within a "message/http" container MUST '
+        "either reject the message by sending a 400 (Bad Request), preferably with a representation explaining that "
+        "obsolete line folding is unacceptable, or replace each received obs-fold with one or more SP octets prior to "
+        "interpreting the field value or forwarding the message downstream.",
     ),
+    basis=MUST_TEXT,
+    breach=CLIENT,
     tags=SECURITY,
     needs=DECODES,
 )
@@ -292,6 +324,8 @@ async def te_folded(x: Exchange) -> None:
 @case(
     SHOULD,
     rfc9112("7.1", "The chunked coding does not define any parameters. Their presence SHOULD be treated as an error."),
+    basis=SHOULD_TEXT,
+    breach=CLIENT,
     tags=SECURITY,
 )
 async def te_parameters(x: Exchange) -> None:
@@ -305,7 +339,7 @@ async def te_parameters(x: Exchange) -> None:
     refused(await ask(x, post(x, "Transfer-Encoding: chunked;q=1", body=HELLO)), UNDELIMITED)
 
 
-@case(SHOULD, UNKNOWN_CODING, tags=SECURITY)
+@case(SHOULD, UNKNOWN_CODING, basis=SHOULD_TEXT, breach=CLIENT, tags=SECURITY)
 async def te_identity(x: Exchange) -> None:
     """`Transfer-Encoding: identity`, which was withdrawn in 2014, is refused.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import CLIENT, MUST_TEXT
 from ....harness.catalog import MUST, case
 from ....harness.references import rfc9112
 from ..verbs import PATIENCE, answered, ask, hidden, never_hidden, no_hidden_call, post, raw, seen, served
@@ -64,7 +65,7 @@ AMBIGUITIES: dict[str, Ambiguity] = {
 """Requests whose end two readers may see in different places, with a whole request where they disagree."""
 
 
-@case(MUST, READ_OR_CLOSE, tags=SECURITY, variants=AMBIGUITIES)
+@case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, breach=CLIENT, tags=SECURITY, variants=AMBIGUITIES)
 async def desync(x: Exchange, ambiguity: Ambiguity) -> None:
     """A request hidden where two readers may disagree on the body's end is never served.
 
@@ -82,7 +83,7 @@ async def desync(x: Exchange, ambiguity: Ambiguity) -> None:
     expect.that(len(told.calls) <= 1, "one call of the app at most", told.describe())
 
 
-@case(MUST, READ_OR_CLOSE, tags=SECURITY)
+@case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, tags=SECURITY)
 async def get_with_body(x: Exchange) -> None:
     """The body of a GET is consumed, or the connection is closed; it never becomes a request.
 
@@ -99,7 +100,7 @@ async def get_with_body(x: Exchange) -> None:
     never_hidden(told)
 
 
-@case(MUST, READ_OR_CLOSE, tags=SECURITY)
+@case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, tags=SECURITY)
 async def head_with_body(x: Exchange) -> None:
     """The body of a HEAD is consumed, or the connection is closed; it never becomes a request.
 
@@ -124,7 +125,7 @@ def _unread(x: Exchange, padding: int) -> bytes:
     return post(x, f"Content-Length: {len(body)}", body=body, target="/echo")
 
 
-@case(MUST, READ_OR_CLOSE, tags=SECURITY)
+@case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, tags=SECURITY)
 async def unread_small(x: Exchange) -> None:
     """A small body that the app leaves unread never becomes the next request.
 
@@ -139,7 +140,7 @@ async def unread_small(x: Exchange) -> None:
     never_hidden(told)
 
 
-@case(MUST, READ_OR_CLOSE, tags=SECURITY)
+@case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, tags=SECURITY)
 async def unread_1mb(x: Exchange) -> None:
     """A body of 1 MiB that the app leaves unread is drained, or the connection is closed.
 
@@ -154,7 +155,7 @@ async def unread_1mb(x: Exchange) -> None:
     never_hidden(told)
 
 
-@case(MUST, READ_OR_CLOSE, tags=SECURITY)
+@case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, tags=SECURITY)
 async def unread_chunks(x: Exchange) -> None:
     """A chunked body that the app leaves unread never becomes the next request.
 
@@ -168,7 +169,7 @@ async def unread_chunks(x: Exchange) -> None:
     never_hidden(told)
 
 
-@case(MUST, READ_OR_CLOSE, tags=SECURITY, variants={"length": False, "chunks": True})
+@case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, tags=SECURITY, variants={"length": False, "chunks": True})
 async def unread_after_error(x: Exchange, chunks: bool) -> None:
     """A body that an app leaves unread because it fails never becomes the next request.
 
@@ -185,7 +186,7 @@ async def unread_after_error(x: Exchange, chunks: bool) -> None:
     never_hidden(told)
 
 
-@case(MUST, READ_OR_CLOSE, tags=SECURITY, variants={"length": False, "chunks": True})
+@case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, tags=SECURITY, variants={"length": False, "chunks": True})
 async def partly_read(x: Exchange, chunks: bool) -> None:
     """A body of which the app reads only the beginning never becomes the next request.
 
@@ -203,7 +204,13 @@ async def partly_read(x: Exchange, chunks: bool) -> None:
     never_hidden(told)
 
 
-@case(MUST, READ_OR_CLOSE, tags=SECURITY, variants={"delete": "DELETE", "options": "OPTIONS", "unknown": "BREW"})
+@case(
+    MUST,
+    READ_OR_CLOSE,
+    basis=MUST_TEXT,
+    tags=SECURITY,
+    variants={"delete": "DELETE", "options": "OPTIONS", "unknown": "BREW"},
+)
 async def unread_of_any_method(x: Exchange, method: str) -> None:
     """A body that the app leaves unread never becomes the next request, whatever the method.
 
@@ -220,7 +227,7 @@ async def unread_of_any_method(x: Exchange, method: str) -> None:
     never_hidden(told)
 
 
-@case(MUST, READ_OR_CLOSE, tags=SECURITY)
+@case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, tags=SECURITY)
 async def unread_expected(x: Exchange) -> None:
     """A body that a client was about to send when it got its answer never becomes a request.
 

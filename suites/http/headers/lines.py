@@ -6,6 +6,7 @@ import re
 
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import CLIENT, MUST_TEXT, SHOULD_TEXT
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.references import rfc9112
 from ..verbs import (
@@ -26,8 +27,10 @@ MALFORMED = rfc9112(
 )
 FOLD = rfc9112(
     "5.2",
-    "or replace each received obs-fold with one or more SP octets prior to interpreting the field value or forwarding "
-    "the message downstream.",
+    'A server that receives an obs-fold in a request message that is not within a "message/http" container MUST '
+    "either reject the message by sending a 400 (Bad Request), preferably with a representation explaining that "
+    "obsolete line folding is unacceptable, or replace each received obs-fold with one or more SP octets prior to "
+    "interpreting the field value or forwarding the message downstream.",
 )
 
 
@@ -38,6 +41,8 @@ FOLD = rfc9112(
         "A server MUST reject, with a response status code of 400 (Bad Request), any received request message that "
         "contains whitespace between a header field name and colon.",
     ),
+    basis=MUST_TEXT,
+    breach=CLIENT,
     tags=["security"],
     variants={"space": "X-A : 1", "tab": "X-A\t: 1", "framing": "Content-Length : 0"},
 )
@@ -60,6 +65,8 @@ async def space_before_colon(x: Exchange, field: str) -> None:
         "A recipient that receives whitespace between the start-line and the first header field MUST either reject the "
         "message as invalid or consume each whitespace-preceded line without further processing of it",
     ),
+    basis=MUST_TEXT,
+    breach=CLIENT,
     tags=["security"],
 )
 async def space_before_first(x: Exchange) -> None:
@@ -79,7 +86,14 @@ async def space_before_first(x: Exchange) -> None:
         expect.that(not left, "the line ignored or the request refused", left)
 
 
-@case(MUST, FOLD, tags=["security"], variants={"space": "\r\n 2", "tab": "\r\n\t2", "twice": "\r\n  \r\n 2"})
+@case(
+    MUST,
+    FOLD,
+    basis=MUST_TEXT,
+    breach=CLIENT,
+    tags=["security"],
+    variants={"space": "\r\n 2", "tab": "\r\n\t2", "twice": "\r\n  \r\n 2"},
+)
 async def obs_fold(x: Exchange, fold: str) -> None:
     """A folded header is refused, or its line breaks reach the app as spaces.
 
@@ -100,7 +114,7 @@ async def obs_fold(x: Exchange, fold: str) -> None:
         expect.equal(environ.get("HTTP_X_AFTER"), "yes", "the header after it")
 
 
-@case(SHOULD, MALFORMED)
+@case(SHOULD, MALFORMED, basis=SHOULD_TEXT, breach=CLIENT)
 async def no_colon(x: Exchange) -> None:
     """A header line without a colon is refused.
 
@@ -113,7 +127,7 @@ async def no_colon(x: Exchange) -> None:
     refused(await ask(x, get(x, "X-Lonely")))
 
 
-@case(SHOULD, MALFORMED)
+@case(SHOULD, MALFORMED, basis=SHOULD_TEXT, breach=CLIENT)
 async def empty_name(x: Exchange) -> None:
     """A header line without a name is refused.
 
@@ -129,6 +143,8 @@ async def empty_name(x: Exchange) -> None:
 @case(
     SHOULD,
     MALFORMED,
+    basis=SHOULD_TEXT,
+    breach=CLIENT,
     tags=["security"],
     variants={
         "space": "X A",

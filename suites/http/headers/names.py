@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import CLIENT, interprets, recorded, security
 from ....harness.catalog import INFO, MUST, SHOULD, case
 from ....harness.references import rfc9110, rfc9112
 from ..verbs import (
@@ -24,7 +25,11 @@ MAPPING = rfc9110(
 )
 
 
-@case(MUST, rfc9110("5.1", "Field names are case-insensitive"))
+@case(
+    MUST,
+    rfc9110("5.1", "Field names are case-insensitive"),
+    basis=interprets("The name is the same in any case, so a field that is there in capitals is there."),
+)
 async def name_case(x: Exchange) -> None:
     """A header's name means the same in any case, in framing as well.
 
@@ -42,9 +47,13 @@ async def name_case(x: Exchange) -> None:
 @case(
     MUST,
     rfc9110(
-        "5.3",
-        "The order in which field lines with the same name are received is therefore significant to the interpretation "
-        "of the field value",
+        "5.2",
+        "When a field name is repeated within a section, its combined field value consists of the list of "
+        "corresponding field line values within that section, concatenated in order, with each field line value "
+        "separated by a comma.",
+    ),
+    basis=interprets(
+        "The combined value is defined as all of the values in their order; a lost or a moved one is another value."
     ),
 )
 async def repeats_joined(x: Exchange) -> None:
@@ -60,7 +69,12 @@ async def repeats_joined(x: Exchange) -> None:
     expect.equal([each.strip(" \t") for each in value.split(",")], ["1", "2"], "the list in HTTP_X_A")
 
 
-@case(INFO, rfc9110("8.3", 'The "Content-Type" header field indicates the media type of the associated representation'))
+@case(
+    INFO,
+    rfc9110("8.3", 'The "Content-Type" header field indicates the media type of the associated representation'),
+    basis=recorded("The text defines one media type, and not what two of them mean."),
+    breach=CLIENT,
+)
 async def duplicate_content_type(x: Exchange) -> None:
     """What the app is told where Content-Type comes twice.
 
@@ -76,6 +90,10 @@ async def duplicate_content_type(x: Exchange) -> None:
 @case(
     SHOULD,
     MAPPING,
+    basis=security(
+        "A proxy strips or sets X-A and lets X_A pass. Where both become HTTP_X_A, any client "
+        "can forge what the proxy vouches for, such as who is logged in."
+    ),
     tags=["security"],
     variants={"before": ("X_A: bad", "X-A: good"), "after": ("X-A: good", "X_A: bad")},
 )
@@ -99,6 +117,10 @@ async def underscore_alias(x: Exchange, fields: tuple[str, str]) -> None:
         "6",
         "The presence of a message body in a request is signaled by a Content-Length or Transfer-Encoding header "
         "field.",
+    ),
+    basis=interprets(
+        "No field with an underscore signals a body. A server that takes one for it sees "
+        "another end of the request than the proxy in front."
     ),
     tags=["security"],
     variants={"length": "Content_Length: 5", "coding": "Transfer_Encoding: chunked"},
@@ -128,7 +150,15 @@ async def underscore_framing(x: Exchange, field: str) -> None:
         expect.equal(second.body, f"gauntlet {x.token}.second\n".encode(), "the second answer")
 
 
-@case(INFO, MAPPING, tags=["security"])
+@case(
+    INFO,
+    MAPPING,
+    basis=recorded(
+        "The PEP maps each field to HTTP_*, this one too. Whether an exception is made for it "
+        "is worth knowing, and demanded by no text."
+    ),
+    tags=["security"],
+)
 async def proxy_header(x: Exchange) -> None:
     """Whether a client's `Proxy` header becomes HTTP_PROXY, which some HTTP libraries take for their configuration.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, interprets, recorded
 from ....harness.catalog import INFO, MUST, SHOULD, case
 from ....harness.references import rfc9110
 from ..verbs import (
@@ -21,7 +22,7 @@ INVALID_VALUE = rfc9110(
 )
 
 
-@case(MUST, INVALID_VALUE, tags=["security"])
+@case(MUST, INVALID_VALUE, basis=MUST_TEXT, breach=CLIENT, tags=["security"])
 async def nul_in_value(x: Exchange) -> None:
     """NUL in a header's value is refused or replaced by a space.
 
@@ -36,7 +37,7 @@ async def nul_in_value(x: Exchange) -> None:
         expect.equal(served(told).get("HTTP_X_A"), "a b", "HTTP_X_A")
 
 
-@case(MUST, INVALID_VALUE, tags=["security"])
+@case(MUST, INVALID_VALUE, basis=MUST_TEXT, breach=CLIENT, tags=["security"])
 async def cr_in_value(x: Exchange) -> None:
     """A bare CR in a header's value is refused or replaced by a space, and never ends the line.
 
@@ -56,6 +57,8 @@ async def cr_in_value(x: Exchange) -> None:
 @case(
     INFO,
     rfc9110("5.5", "Field values containing other CTL characters are also invalid"),
+    basis=recorded("The text calls them invalid, and then lets a recipient keep them."),
+    breach=CLIENT,
     variants={"bel": "\x07", "del": "\x7f"},
 )
 async def bel_del_in_value(x: Exchange, character: str) -> None:
@@ -75,6 +78,7 @@ async def bel_del_in_value(x: Exchange, character: str) -> None:
 @case(
     SHOULD,
     rfc9110("5.5", "A recipient SHOULD treat other allowed octets in field content (i.e., obs-text) as opaque data."),
+    basis=SHOULD_TEXT,
     tags=["security"],
 )
 async def obs_text(x: Exchange) -> None:
@@ -97,6 +101,7 @@ async def obs_text(x: Exchange) -> None:
         "When a specific version of HTTP allows such whitespace to appear in a message, a field parsing implementation "
         "MUST exclude such whitespace prior to evaluating the field value.",
     ),
+    basis=MUST_TEXT,
     variants={"both": " \t a b \t ", "none": "a b", "before": "\ta b", "after": "a b\t"},
 )
 async def ows_trimmed(x: Exchange, value: str) -> None:
@@ -114,6 +119,7 @@ async def ows_trimmed(x: Exchange, value: str) -> None:
 @case(
     MUST,
     rfc9110("5.5", "field-value = *field-content"),
+    basis=interprets("The grammar has an empty value, so the field is there and its value is empty."),
     variants={"nothing": "", "blanks": " \t "},
 )
 async def empty_value(x: Exchange, value: str) -> None:

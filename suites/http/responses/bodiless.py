@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange, query
+from ....harness.basis import APP, MUST_TEXT, conforms
 from ....harness.catalog import MUST, case
 from ....harness.references import rfc9110
 from ....harness.response import Ending, Response
@@ -32,7 +33,13 @@ async def _bodiless(x: Exchange, status: str, framing: str) -> Response:
     return told.answer
 
 
-@case(MUST, NO_CONTENT, variants={"generator": "none", "no-body": "empty"})
+@case(
+    MUST,
+    NO_CONTENT,
+    basis=conforms("A 204 ends with its head by definition: bytes behind it are read as the next answer."),
+    breach={"generator": APP},
+    variants={"generator": "none", "no-body": "empty"},
+)
 async def no_body_204(x: Exchange, framing: str) -> None:
     """A 204 has no body, no Content-Length and no Transfer-Encoding.
 
@@ -48,7 +55,15 @@ async def no_body_204(x: Exchange, framing: str) -> None:
         expect.that(not answer.all(name), f"no {name} in a 204", answer.all(name))
 
 
-@case(MUST, NOT_MODIFIED, variants={"generator": "none", "no-body": "empty", "length": "length"})
+@case(
+    MUST,
+    NOT_MODIFIED,
+    basis=conforms(
+        "A 304 ends with its head by definition: bytes behind it, a last chunk too, are read as the next answer."
+    ),
+    breach={"generator": APP, "length": APP},
+    variants={"generator": "none", "no-body": "empty", "length": "length"},
+)
 async def no_body_304(x: Exchange, framing: str) -> None:
     """A 304 has no body, nor a chunk of one.
 
@@ -68,6 +83,7 @@ async def no_body_304(x: Exchange, framing: str) -> None:
         "a server MUST NOT send Content-Length in such a response unless its field value equals the decimal number of "
         "octets that would have been sent in the content of a 200 (OK) response to the same request.",
     ),
+    basis=MUST_TEXT,
 )
 async def not_modified_length(x: Exchange) -> None:
     """A 304 to which the app gives no length has none, or that of the 200.
@@ -85,7 +101,7 @@ async def not_modified_length(x: Exchange) -> None:
     expect.that(lengths in ([], whole.all("Content-Length")), "no Content-Length, or that of the 200", lengths)
 
 
-@case(MUST, RESET_CONTENT)
+@case(MUST, RESET_CONTENT, basis=MUST_TEXT)
 async def no_body_205(x: Exchange) -> None:
     """A 205 for which the app gives no body has none, and its end is marked, so that the next answer can be read.
 
@@ -109,6 +125,8 @@ async def no_body_205(x: Exchange) -> None:
         "A server MUST NOT send a Content-Length header field in any response with a status code of 1xx "
         "(Informational) or 204 (No Content).",
     ),
+    basis=MUST_TEXT,
+    breach=APP,
     variants={"zero": ("0", "empty"), "body": ("5", "none")},
 )
 async def no_length_204(x: Exchange, given: tuple[str, str]) -> None:
@@ -139,9 +157,14 @@ async def no_length_204(x: Exchange, given: tuple[str, str]) -> None:
     MUST,
     rfc9110(
         "15",
-        'zero or more interim (non-final) responses with status codes in the "informational" (1xx) range, followed by '
-        "exactly one final response with a status code in one of the other ranges.",
+        'zero or more "interim" (non-final) responses with status codes in the "informational" (1xx) range, followed '
+        'by exactly one "final" response with a status code in one of the other ranges.',
     ),
+    basis=conforms(
+        "One final answer follows by definition. A client that got a 1xx alone waits for it "
+        "until it gives up, or takes another's answer for it."
+    ),
+    breach=APP,
     tags=["security"],
     variants={"100": "100 Continue", "101": "101 Switching Protocols", "103": "103 Early Hints"},
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import CLIENT, MUST_TEXT, SHOULD_TEXT
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.references import rfc9110
 from ....harness.response import Response
@@ -14,7 +15,12 @@ HEAD = rfc9110(
 )
 
 
-@case(MUST, HEAD, variants={"length": "/respond", "generator": "/respond?framing=none", "written": "/write-in-order"})
+@case(
+    MUST,
+    HEAD,
+    basis=MUST_TEXT,
+    variants={"length": "/respond", "generator": "/respond?framing=none", "written": "/write-in-order"},
+)
 async def head_no_body(x: Exchange, target: str) -> None:
     """The answer to a HEAD has no body, even where the app yields one.
 
@@ -38,6 +44,7 @@ async def head_no_body(x: Exchange, target: str) -> None:
         "The server SHOULD send the same header fields in response to a HEAD request as it would have sent if the "
         "request method had been GET.",
     ),
+    basis=SHOULD_TEXT,
 )
 async def head_same_headers(x: Exchange) -> None:
     """A HEAD gets the headers that the app gives, its Content-Length included, as a GET does.
@@ -54,7 +61,7 @@ async def head_same_headers(x: Exchange) -> None:
         expect.equal(head.all(name), get.all(name), f"{name} of the answer to HEAD")
 
 
-@case(MUST, HEAD, needs=["http/connection/keep-alive"])
+@case(MUST, HEAD, basis=MUST_TEXT, needs=["http/connection/keep-alive"])
 async def head_then_next(x: Exchange) -> None:
     """The answer that follows a HEAD's on the connection is found where it should be.
 
@@ -74,7 +81,13 @@ async def head_then_next(x: Exchange) -> None:
         expect.equal(second.body, f"gauntlet {x.token}.second\n".encode(), "the second answer")
 
 
-@case(MUST, HEAD, variants={"refused": "", "app-failed": "/fail?when=before-start"})
+@case(
+    MUST,
+    HEAD,
+    basis=MUST_TEXT,
+    breach={"refused": CLIENT},
+    variants={"refused": "", "app-failed": "/fail?when=before-start"},
+)
 async def head_error_no_body(x: Exchange, target: str) -> None:
     """An error in answer to a HEAD has no body either.
 

@@ -6,6 +6,7 @@ import re
 
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange, query
+from ....harness.basis import APP, CLIENT, MUST_TEXT, generates
 from ....harness.catalog import MUST, case
 from ....harness.references import rfc9110, rfc9112
 from ....harness.response import Framing
@@ -30,6 +31,7 @@ IMF_FIXDATE = (
         "A server MUST NOT send a response containing Transfer-Encoding unless the corresponding request indicates "
         "HTTP/1.1 (or later minor revisions).",
     ),
+    basis=MUST_TEXT,
 )
 async def no_te_to_http10(x: Exchange) -> None:
     """HTTP/1.0 never gets a chunked answer; where no length is known, the connection's end marks the body's.
@@ -46,6 +48,8 @@ async def no_te_to_http10(x: Exchange) -> None:
 @case(
     MUST,
     DATE,
+    basis=MUST_TEXT,
+    breach={"error": CLIENT},
     variants={
         "ok": "/echo",
         "error": "",
@@ -78,6 +82,8 @@ async def date_once(x: Exchange, target: str) -> None:
         "A server MUST send the space that separates the status-code from the reason-phrase even when the "
         "reason-phrase is absent",
     ),
+    basis=MUST_TEXT,
+    breach=APP,
 )
 async def status_line_space(x: Exchange) -> None:
     """A status without a reason keeps the space behind its code.
@@ -96,6 +102,11 @@ async def status_line_space(x: Exchange) -> None:
 @case(
     MUST,
     rfc9112("4", "The first line of a response message is the status-line"),
+    basis=generates(
+        "An answer begins with a status line, its fields have the grammar of fields, and its "
+        "end is marked; a refusal is an answer."
+    ),
+    breach=CLIENT,
     variants={"colon": "X-A : 1", "length": "Content-Length: x"},
 )
 async def error_framed(x: Exchange, field: str) -> None:
@@ -120,6 +131,7 @@ async def error_framed(x: Exchange, field: str) -> None:
 @case(
     MUST,
     rfc9110("6.2", "A server MUST NOT send a version to which it is not conformant."),
+    basis=MUST_TEXT,
     variants={"1.1": "HTTP/1.1", "1.0": "HTTP/1.0", "1.2": "HTTP/1.2"},
 )
 async def response_version(x: Exchange, version: str) -> None:
@@ -141,6 +153,8 @@ async def response_version(x: Exchange, version: str) -> None:
         "A sender MUST NOT send a Content-Length header field in any message that contains a Transfer-Encoding header "
         "field.",
     ),
+    basis=MUST_TEXT,
+    breach=APP,
     tags=["security"],
     variants={"1.1": "HTTP/1.1", "1.0": "HTTP/1.0"},
 )
@@ -169,6 +183,7 @@ async def length_or_coding(x: Exchange, version: str) -> None:
         "A sender MUST NOT apply the chunked transfer coding more than once to a message body (i.e., chunking an "
         "already chunked message is not allowed).",
     ),
+    basis=MUST_TEXT,
 )
 async def codings_offered(x: Exchange) -> None:
     """A client that offers transfer codings and trailers gets an answer that is chunked once, if at all, and whole.

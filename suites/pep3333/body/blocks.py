@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange, query
+from ....harness.basis import APP, MUST_TEXT, SHOULD_TEXT, definition
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.expect import equal, that
 from ....harness.references import pep3333
@@ -19,10 +20,10 @@ LARGE_BLOCK = bytes(range(256)) * 16384
 ALLOWED = {"__class__", "__iter__", "__next__", "__len__", "__length_hint__", "__getitem__", "close"}
 """What the PEP lets a server use of the iterable, and what Python itself looks at for isinstance() and list()."""
 
-ITERABLE = pep3333(
+TRANSMITS = pep3333(
     DETAILS,
-    "Regardless of how it is accomplished, the application object must always return an iterable yielding zero or more "
-    "bytestrings.",
+    "The server or gateway must transmit the yielded bytestrings to the client in an unbuffered fashion, completing "
+    "the transmission of each bytestring before requesting another one.",
 )
 
 
@@ -33,6 +34,7 @@ ITERABLE = pep3333(
         "The server or gateway should treat the yielded bytestrings as binary byte sequences: in particular, it should "
         "ensure that line endings are not altered.",
     ),
+    basis=SHOULD_TEXT,
 )
 async def binary_exact(x: Exchange) -> None:
     """Every byte value and every kind of line end arrives as it was yielded.
@@ -46,11 +48,8 @@ async def binary_exact(x: Exchange) -> None:
 
 @case(
     MUST,
-    pep3333(
-        DETAILS,
-        "The server or gateway must transmit the yielded bytestrings to the client in an unbuffered fashion, "
-        "completing the transmission of each bytestring before requesting another one.",
-    ),
+    TRANSMITS,
+    basis=MUST_TEXT,
 )
 async def large_block(x: Exchange) -> None:
     """A block of 4 MiB arrives whole.
@@ -72,6 +71,7 @@ async def large_block(x: Exchange) -> None:
         "Finally, servers and gateways must not directly use any other attributes of the iterable returned by the "
         "application",
     ),
+    basis=MUST_TEXT,
 )
 async def no_foreign_attributes(x: Exchange) -> None:
     """Of the iterable only len(), iteration and close() are used.
@@ -89,9 +89,8 @@ async def no_foreign_attributes(x: Exchange) -> None:
 
 @case(
     MUST,
-    pep3333(
-        DETAILS, "If a call to len(iterable) succeeds, the server must be able to rely on the result being accurate."
-    ),
+    TRANSMITS,
+    basis=MUST_TEXT,
     variants={
         each: each for each in ("list-1", "list-2", "tuple-1", "tuple-2", "object-1", "object-2", "written-then-list")
     },
@@ -112,7 +111,7 @@ async def len_used_right(x: Exchange, what: str) -> None:
         served(await x.get("/sized" + query(what=what)), b"one\n" if what.endswith("1") else b"one\ntwo\n")
 
 
-@case(MUST, ITERABLE)
+@case(MUST, TRANSMITS, basis=MUST_TEXT)
 async def empty_block_in_chunked(x: Exchange) -> None:
     """A b'' among the blocks does not end the body.
 
@@ -125,12 +124,17 @@ async def empty_block_in_chunked(x: Exchange) -> None:
 
 
 @case(
-    MUST,
+    SHOULD,
     pep3333(
         "Unicode Issues",
         "(i.e., values read from wsgi.input, passed to write() or yielded by the application), the value must be of "
         "type bytes under Python 3",
     ),
+    basis=definition(
+        "A block is defined as bytes, and the duty to yield them is the app's. A server that "
+        "encodes text by a guess answers what the app never said; no sentence tells it to look."
+    ),
+    breach=APP,
 )
 async def str_block_is_error(x: Exchange) -> None:
     """A block of text is an error, and never passes for a success.
@@ -144,7 +148,8 @@ async def str_block_is_error(x: Exchange) -> None:
 
 @case(
     MUST,
-    ITERABLE,
+    TRANSMITS,
+    basis=MUST_TEXT,
     variants={each: each for each in ("list", "tuple", "generator", "iterator-class", "iterable-object", "file-like")},
 )
 async def all_iterables(x: Exchange, what: str) -> None:
@@ -164,6 +169,10 @@ async def all_iterables(x: Exchange, what: str) -> None:
         "The write() Callable",
         "a bytestring to be written as part of the HTTP response body, that is treated exactly as though it had been "
         "yielded by the output iterable",
+    ),
+    basis=definition(
+        "What is written is treated as what is yielded, of which the PEP says that a server "
+        "should keep it byte by byte."
     ),
     needs=WRITES,
 )

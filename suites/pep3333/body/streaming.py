@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import MUST_TEXT
 from ....harness.catalog import MUST, case
 from ....harness.expect import that
 from ....harness.references import pep3333
@@ -13,6 +14,13 @@ DETAILS = "Specification Details"
 STREAMING = "Buffering and Streaming"
 
 WRITE = "The write() Callable"
+
+DELAY = pep3333(
+    STREAMING,
+    "WSGI servers, gateways, and middleware must not delay the transmission of any block; they must either fully "
+    "transmit the block to the client, or guarantee that they will continue transmission even while the application is "
+    "producing its next block.",
+)
 
 
 async def _reaches_client_while_held(x: Exchange, target: str, barrier: str, block: bytes, rest: bytes) -> None:
@@ -26,15 +34,7 @@ async def _reaches_client_while_held(x: Exchange, target: str, barrier: str, blo
     that(rest in late, f"{rest!r} after that", late)
 
 
-@case(
-    MUST,
-    pep3333(
-        STREAMING,
-        "WSGI servers, gateways, and middleware must not delay the transmission of any block; they must either fully "
-        "transmit the block to the client, or guarantee that they will continue transmission even while the "
-        "application is producing its next block.",
-    ),
-)
+@case(MUST, DELAY, basis=MUST_TEXT)
 async def block_by_block(x: Exchange) -> None:
     """A block is on the wire before the next one has been made.
 
@@ -46,14 +46,7 @@ async def block_by_block(x: Exchange) -> None:
     await _reaches_client_while_held(x, "/stream", "second", b"block 1\n", b"block 2\n")
 
 
-@case(
-    MUST,
-    pep3333(
-        STREAMING,
-        "By providing this guarantee, WSGI allows applications to ensure that transmission will not become stalled at "
-        "an arbitrary point in their output data.",
-    ),
-)
+@case(MUST, DELAY, basis=MUST_TEXT)
 async def block_by_block_declared(x: Exchange) -> None:
     """A block is on the wire before the next one has been made, also where the app gives their length.
 
@@ -73,6 +66,7 @@ async def block_by_block_declared(x: Exchange) -> None:
         "before write() returns, it must guarantee that the passed-in bytestring was either completely sent to the "
         "client, or that it is buffered for transmission while the application proceeds onward",
     ),
+    basis=MUST_TEXT,
     needs=WRITES,
 )
 async def write_delivered(x: Exchange) -> None:
@@ -93,6 +87,7 @@ async def write_delivered(x: Exchange) -> None:
         "if it does yield non-empty bytestrings, that output must be treated normally by the server or gateway (i.e., "
         "it must be sent or queued immediately)",
     ),
+    basis=MUST_TEXT,
     needs=WRITES,
 )
 async def block_by_block_after_write(x: Exchange) -> None:

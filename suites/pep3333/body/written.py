@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange
-from ....harness.catalog import MUST, case
+from ....harness.basis import APP, definition
+from ....harness.catalog import MUST, SHOULD, case
 from ....harness.references import pep3333
 from ..asking import WRITES, asked, not_success, outcome, served
 
@@ -17,6 +18,7 @@ WRITE = "The write() Callable"
         "any bytestrings yielded by the iterable are transmitted after all bytestrings passed to write() have been "
         "sent to the client",
     ),
+    basis=definition("The sentence states an order as a consequence of the interface, and leaves no other."),
     variants={"then-block": ("", b"one\ntwo\nthree\n"), "then-nothing": ("?then=nothing", b"one\ntwo\n")},
     needs=WRITES,
 )
@@ -32,12 +34,18 @@ async def write_order(x: Exchange, answer: tuple[str, bytes]) -> None:
 
 
 @case(
-    MUST,
+    SHOULD,
     pep3333(
         "Unicode Issues",
         "(i.e., values read from wsgi.input, passed to write() or yielded by the application), the value must be of "
         "type bytes under Python 3",
     ),
+    basis=definition(
+        "What write() takes is defined as bytes, and the duty to give them is the app's. A "
+        "server that encodes text by a guess answers what the app never said; no sentence tells "
+        "it to look."
+    ),
+    breach=APP,
     needs=WRITES,
 )
 async def str_written_is_error(x: Exchange) -> None:
@@ -59,6 +67,10 @@ async def str_written_is_error(x: Exchange) -> None:
         WRITE,
         "a bytestring to be written as part of the HTTP response body, that is treated exactly as though it had been "
         "yielded by the output iterable",
+    ),
+    basis=definition(
+        "A yielded b'' ends nothing, since more may follow it, and what is written is treated "
+        "exactly as though it had been yielded."
     ),
     needs=WRITES,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import MUST_TEXT, definition
 from ....harness.catalog import MUST, case
 from ....harness.expect import equal
 from ....harness.model import Setup
@@ -16,7 +17,7 @@ ANY_KIND = pep3333(
 )
 
 
-@case(MUST, ANY_KIND, setup=Setup(environment=(("GAUNTLET_CALLABLE", "instance"),)))
+@case(MUST, ANY_KIND, basis=MUST_TEXT, setup=Setup(environment=(("GAUNTLET_CALLABLE", "instance"),)))
 async def callable_instance(x: Exchange) -> None:
     """An app that is an object with a method __call__ is served like a function.
 
@@ -29,7 +30,7 @@ async def callable_instance(x: Exchange) -> None:
     served(await x.get("/echo"), f"gauntlet {x.token}\n".encode())
 
 
-@case(MUST, ANY_KIND, setup=Setup(environment=(("GAUNTLET_CALLABLE", "class"),)))
+@case(MUST, ANY_KIND, basis=MUST_TEXT, setup=Setup(environment=(("GAUNTLET_CALLABLE", "class"),)))
 async def callable_class(x: Exchange) -> None:
     """An app that is a class is served like a function: calling it makes the body.
 
@@ -48,6 +49,9 @@ async def callable_class(x: Exchange) -> None:
         "The Server/Gateway Side",
         "The server or gateway invokes the application callable once for each request it receives from an HTTP client, "
         "that is directed at the application.",
+    ),
+    basis=definition(
+        "One call for each request is how the interface is defined. A second call is for a request that nobody sent."
     ),
     variants={"served": "/echo", "failed": "/fail?when=before-start"},
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import SHOULD_TEXT
 from ....harness.catalog import SHOULD, case
 from ....harness.expect import that
 from ....harness.model import Setup
@@ -19,6 +20,7 @@ VALUE = "/etc/the_app/settings.ini"
         "Servers and gateways should support this by allowing an application's deployer to specify name-value pairs to "
         "be placed in environ.",
     ),
+    basis=SHOULD_TEXT,
     setup=Setup(deployed=((NAME, VALUE),)),
 )
 async def configurable(x: Exchange) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import MUST_TEXT, SHOULD_TEXT, definition
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.expect import equal, that
 from ....harness.references import pep3333
@@ -25,6 +26,7 @@ LATIN1 = pep3333(
         DETAILS,
         "This object must be a builtin Python dictionary (not a subclass, UserDict or other dictionary emulation)",
     ),
+    basis=MUST_TEXT,
 )
 async def exact_dict(x: Exchange) -> None:
     """environ is a builtin dict and not a subclass of it.
@@ -38,7 +40,14 @@ async def exact_dict(x: Exchange) -> None:
     that(event.detail["exact_dict"], "type(environ) is dict", event.detail["environ_type"])
 
 
-@case(MUST, pep3333(DETAILS, "the application is allowed to modify the dictionary in any way it desires"))
+@case(
+    MUST,
+    pep3333(DETAILS, "the application is allowed to modify the dictionary in any way it desires"),
+    basis=definition(
+        "What is allowed in any way that the app desires cannot raise, and cannot spoil this "
+        "answer or the environ of the next request."
+    ),
+)
 async def mutable(x: Exchange) -> None:
     """The app may empty and change environ; the answer still comes, and the next request's environ is fresh.
 
@@ -62,6 +71,7 @@ async def mutable(x: Exchange) -> None:
     pep3333(
         DETAILS, "A server or gateway must invoke the application object using positional (not keyword) arguments."
     ),
+    basis=MUST_TEXT,
 )
 async def positional_call(x: Exchange) -> None:
     """The app is called with two positional arguments and no others.
@@ -84,6 +94,7 @@ async def positional_call(x: Exchange) -> None:
         "Note: missing variables (such as REMOTE_USER when no authentication has occurred) "
         "should be left out of the environ dictionary.",
     ),
+    basis=SHOULD_TEXT,
 )
 async def absent_not_none(x: Exchange) -> None:
     """What does not apply is left out of environ and not None.
@@ -109,7 +120,7 @@ async def _types(x: Exchange) -> dict[str, str]:
     return {name: types[name] for name in cgi_variables(types) if types[name] not in ("str", "NoneType")}
 
 
-@case(MUST, NATIVE)
+@case(MUST, NATIVE, basis=definition("A violation of the specification, in its own words: this leaves no other type."))
 async def native_strings(x: Exchange) -> None:
     """Every variable that CGI defines, and every HTTP_* one, is a str, exactly.
 
@@ -122,7 +133,14 @@ async def native_strings(x: Exchange) -> None:
     equal(wrong, {}, "the CGI variables that are no str")
 
 
-@case(SHOULD, NATIVE)
+@case(
+    SHOULD,
+    NATIVE,
+    basis=definition(
+        "The sentence speaks of the variables of CGI. These are none of them, but spelt as they "
+        "are, so an app takes them for the same; hence no must."
+    ),
+)
 async def native_strings_likewise(x: Exchange) -> None:
     """Variables that are spelt like CGI's, such as REMOTE_PORT, are str as well.
 
@@ -134,7 +152,7 @@ async def native_strings_likewise(x: Exchange) -> None:
     equal(await _types(x), {}, "the variables in upper case that are no str")
 
 
-@case(MUST, LATIN1)
+@case(MUST, LATIN1, basis=MUST_TEXT)
 async def latin1_range(x: Exchange) -> None:
     """No variable holds a character beyond U+00FF.
 
@@ -149,7 +167,7 @@ async def latin1_range(x: Exchange) -> None:
     equal(wrong, {}, "the variables with a character beyond U+00FF")
 
 
-@case(MUST, LATIN1)
+@case(MUST, LATIN1, basis=MUST_TEXT)
 async def path_bytes(x: Exchange) -> None:
     """The bytes of the path arrive as the characters of the same number.
 
@@ -168,6 +186,7 @@ async def path_bytes(x: Exchange) -> None:
         "underscores, and should be prefixed with a name that is unique to the defining "
         "server or gateway.",
     ),
+    basis=SHOULD_TEXT,
 )
 async def server_keys(x: Exchange) -> None:
     """What a server adds to environ for itself is named in lower case, with a prefix of its own.

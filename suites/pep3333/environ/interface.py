@@ -5,6 +5,7 @@ from __future__ import annotations
 import trio
 
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import MUST_TEXT, SHOULD_TEXT, recorded, wsgi_variable
 from ....harness.catalog import INFO, MUST, SHOULD, case
 from ....harness.expect import equal, every, that
 from ....harness.model import AppEvent, Setup
@@ -18,8 +19,15 @@ SCHEME = pep3333(
     'A string representing the "scheme" portion of the URL at which the application is being invoked.',
 )
 
+OTHER_KEYS = ("wsgi.version", "wsgi.url_scheme", "wsgi.multithread", "wsgi.multiprocess", "wsgi.run_once")
+"""The WSGI-defined variables beside the two streams."""
 
-@case(MUST, pep3333(VARIABLES, "The tuple (1, 0), representing WSGI version 1.0."))
+
+@case(
+    MUST,
+    pep3333(VARIABLES, "The tuple (1, 0), representing WSGI version 1.0."),
+    basis=wsgi_variable("The value is given in full; no other is defined."),
+)
 async def wsgi_version(x: Exchange) -> None:
     """wsgi.version is the tuple (1, 0).
 
@@ -32,7 +40,7 @@ async def wsgi_version(x: Exchange) -> None:
     equal(event.detail["wsgi"]["wsgi.version"]["repr"], "(1, 0)", "wsgi.version")
 
 
-@case(MUST, SCHEME)
+@case(MUST, SCHEME, basis=wsgi_variable("A request over plain HTTP invokes the app at a URL whose scheme is http."))
 async def url_scheme(x: Exchange) -> None:
     """wsgi.url_scheme is `http` for a request over plain HTTP.
 
@@ -45,7 +53,12 @@ async def url_scheme(x: Exchange) -> None:
     equal((await x.app()).detail["environ"].get("wsgi.url_scheme"), "http", "wsgi.url_scheme")
 
 
-@case(INFO, SCHEME, tags=["security"])
+@case(
+    INFO,
+    SCHEME,
+    basis=recorded("Whose word counts for the URL, the connection's or a proxy's, the PEP leaves open."),
+    tags=["security"],
+)
 async def url_scheme_forwarded(x: Exchange) -> None:
     """Whether X-Forwarded-Proto from 127.0.0.1 changes wsgi.url_scheme is told, and nobody blamed for it.
 
@@ -65,18 +78,20 @@ def _in_the_clear(x: Exchange) -> None:
         x.skip("this server was asked for with tls, of which pep3333/environ/url-scheme-tls tells")
 
 
-@case(MUST, pep3333(VARIABLES, "and must contain the following WSGI-defined variables"))
+@case(MUST, pep3333(VARIABLES, "and must contain the following WSGI-defined variables"), basis=MUST_TEXT)
 async def streams_present(x: Exchange) -> None:
-    """wsgi.input and wsgi.errors are there, also for a request with no body.
+    """wsgi.input and wsgi.errors are there, also for a request with no body, and the other five keys of WSGI.
 
     Sends: A plain GET, which has no body.
-    Expects: Both keys, and neither of them None.
+    Expects: Both keys, and neither of them None; and the keys of version, scheme and the three flags.
     Why: A framework reads the one and logs to the other without asking; where one is missing every plain page is an
     error.
     """
     types = (await x.app()).detail["types"]
     for name in ("wsgi.input", "wsgi.errors"):
         that(types.get(name, "NoneType") != "NoneType", f"{name} in environ", types.get(name))
+    missing = [name for name in OTHER_KEYS if name not in types]
+    equal(missing, [], "the WSGI-defined variables that are not in environ")
 
 
 @case(
@@ -86,6 +101,7 @@ async def streams_present(x: Exchange) -> None:
         "This value should evaluate true if the application object may be simultaneously "
         "invoked by another thread in the same process, and should evaluate false otherwise.",
     ),
+    basis=SHOULD_TEXT,
     setup=Setup(threads=4),
 )
 async def multithread_truth(x: Exchange) -> None:
@@ -107,6 +123,7 @@ async def multithread_truth(x: Exchange) -> None:
         "This value should evaluate true if an equivalent application object may be "
         "simultaneously invoked by another process, and should evaluate false otherwise.",
     ),
+    basis=SHOULD_TEXT,
     setup=Setup(workers=2),
 )
 async def multiprocess_truth(x: Exchange) -> None:
@@ -150,12 +167,21 @@ async def _overlap(x: Exchange, name: str, *, same_process: bool) -> None:
     every(flags, lambda flag: flag[1], f"a call with {name} true, while another was going on (process, value)")
 
 
-@case(MUST, pep3333(VARIABLES, "Normally, this will only be true for a gateway based on CGI (or something similar)."))
+@case(
+    SHOULD,
+    pep3333(
+        VARIABLES,
+        "This value should evaluate true if the server or gateway expects (but does not guarantee!) that the "
+        "application will only be invoked this one time during the life of its containing process.",
+    ),
+    basis=SHOULD_TEXT,
+)
 async def run_once(x: Exchange) -> None:
-    """wsgi.run_once is there, and false where the same process serves again.
+    """wsgi.run_once is false where the same process serves again.
 
     Sends: Two plain requests.
-    Expects: The key in both calls; where one process served both, its value is false.
+    Expects: The key in both calls; where one process served both, its value is false. That it is there at all is
+    streams-present's affair, too, and a must there.
     Why: A framework that is told it runs once flushes and closes everything after each request, and every page is slow.
     """
     await x.get("/echo")
@@ -177,6 +203,7 @@ ONE_AT_A_TIME = Setup(workers=1, threads=1)
         "This value should evaluate true if the application object may be simultaneously "
         "invoked by another thread in the same process, and should evaluate false otherwise.",
     ),
+    basis=SHOULD_TEXT,
     needs=["pep3333/concurrency/single-thread-option"],
     setup=ONE_AT_A_TIME,
 )
@@ -198,6 +225,7 @@ async def multithread_not_claimed(x: Exchange) -> None:
         "This value should evaluate true if an equivalent application object may be "
         "simultaneously invoked by another process, and should evaluate false otherwise.",
     ),
+    basis=SHOULD_TEXT,
     setup=ONE_AT_A_TIME,
 )
 async def multiprocess_not_claimed(x: Exchange) -> None:

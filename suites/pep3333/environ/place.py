@@ -6,6 +6,7 @@ import re
 import socket
 
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import MUST_TEXT, definition, variable
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.expect import equal, one_of, that
 from ....harness.model import Setup
@@ -16,7 +17,12 @@ VARIABLES = "environ Variables"
 
 
 @case(
-    MUST, pep3333(VARIABLES, 'This may be an empty string, if the application corresponds to the "root" of the server.')
+    MUST,
+    pep3333(VARIABLES, 'This may be an empty string, if the application corresponds to the "root" of the server.'),
+    basis=variable(
+        "The app stands at the root here. The empty string is the value that is defined for "
+        "that place, and an empty variable may be omitted."
+    ),
 )
 async def script_name(x: Exchange) -> None:
     """SCRIPT_NAME is empty, or left out, for an app at the root of the server.
@@ -37,6 +43,10 @@ async def script_name(x: Exchange) -> None:
         'The initial portion of the request URL\'s "path" that corresponds to the application '
         'object, so that the application knows its virtual "location".',
     ),
+    basis=variable(
+        "The two variables are defined as the parts of one path, in front of the app's place "
+        "and behind it; no other cut fits both."
+    ),
     setup=Setup(mount="/mounted"),
     variants={"below": "/echo/x", "slash": "/", "exact": ""},
 )
@@ -55,6 +65,7 @@ async def script_name_mounted(x: Exchange, path: str) -> None:
 @case(
     MUST,
     pep3333(VARIABLES, "SERVER_NAME and SERVER_PORT are required strings and must never be empty."),
+    basis=MUST_TEXT,
     variants={"http11": "HTTP/1.1", "http10-without-host": "HTTP/1.0"},
 )
 async def server_name_port(x: Exchange, version: str) -> None:
@@ -71,6 +82,7 @@ async def server_name_port(x: Exchange, version: str) -> None:
 @case(
     MUST,
     pep3333(VARIABLES, "SERVER_NAME and SERVER_PORT are required strings and must never be empty."),
+    basis=MUST_TEXT,
     setup=Setup(unix=True),
     variants={"http11": "HTTP/1.1", "http10-without-host": "HTTP/1.0"},
 )
@@ -102,6 +114,10 @@ async def _named(x: Exchange, version: str) -> None:
         "URL Reconstruction",
         "If an application wishes to reconstruct a request's complete URL, it may do so using the following algorithm",
     ),
+    basis=variable(
+        "The algorithm is the PEP's own. Where it makes another URL than was asked for, one of "
+        "the variables that it uses is not what the PEP defines."
+    ),
 )
 async def url_reconstruction(x: Exchange) -> None:
     """The PEP's algorithm rebuilds the URL that was asked for.
@@ -121,6 +137,10 @@ async def url_reconstruction(x: Exchange) -> None:
 @case(
     SHOULD,
     pep3333(VARIABLES, "When HTTP_HOST is not set, these variables can be combined to determine a default."),
+    basis=definition(
+        "Where no host was named, these variables are the only way back to the server. The PEP "
+        "gives no exact value for SERVER_NAME; hence no must."
+    ),
     variants={"name": "SERVER_NAME", "port": "SERVER_PORT"},
 )
 async def server_address(x: Exchange, name: str) -> None:
@@ -155,6 +175,7 @@ async def _without_host(x: Exchange) -> dict[str, str]:
         "The environ dictionary is required to contain these CGI environment variables, as defined by the Common "
         "Gateway Interface specification",
     ),
+    basis=MUST_TEXT,
     setup=Setup(mount="/mounted"),
 )
 async def mount_boundary(x: Exchange) -> None:

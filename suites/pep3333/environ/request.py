@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import MUST_TEXT, SHOULD_TEXT, variable
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.expect import equal, that
 from ....harness.model import Setup
@@ -25,6 +26,7 @@ HTTP_VARIABLES = pep3333(
         'The HTTP request method, such as "GET" or "POST". This cannot ever be an empty '
         "string, and so is always required.",
     ),
+    basis=MUST_TEXT,
     variants={"get": "GET", "post": "POST", "put": "PUT", "delete": "DELETE"},
 )
 async def request_method(x: Exchange, method: str) -> None:
@@ -44,6 +46,10 @@ async def request_method(x: Exchange, method: str) -> None:
         VARIABLES,
         'The remainder of the request URL\'s "path", designating the virtual "location" of '
         "the request's target within the application.",
+    ),
+    basis=variable(
+        "It is the path's remainder as CGI defines it: decoded once. The PEP's algorithm "
+        "encodes it once to get the URL back."
     ),
     variants={
         "plain": ("/echo/a/b", "/echo/a/b"),
@@ -71,6 +77,7 @@ async def path_info(x: Exchange, paths: tuple[str, str]) -> None:
 @case(
     MUST,
     pep3333(VARIABLES, 'The portion of the request URL that follows the "?", if any. May be empty or absent.'),
+    basis=variable("All that follows the first ? is the value, so nothing of it may be decoded, cut off or added."),
     variants={"kept": ("?a=%20b&c=d%2Be+f&?", "a=%20b&c=d%2Be+f&?"), "none": ("", "")},
 )
 async def query_string(x: Exchange, queries: tuple[str, str]) -> None:
@@ -88,6 +95,7 @@ async def query_string(x: Exchange, queries: tuple[str, str]) -> None:
 @case(
     MUST,
     pep3333(VARIABLES, "The contents of any Content-Type fields in the HTTP request. May be empty or absent."),
+    basis=variable("It is the field's content, so no other value is right, and no value is right where no field came."),
     variants={"sent": "text/x-gauntlet; charset=utf-8", "not-sent": ""},
 )
 async def content_type(x: Exchange, value: str) -> None:
@@ -104,6 +112,7 @@ async def content_type(x: Exchange, value: str) -> None:
 @case(
     MUST,
     pep3333(VARIABLES, "The contents of any Content-Length fields in the HTTP request. May be empty or absent."),
+    basis=variable("It is the field's content, so no other number is right, and none is right where no field came."),
     variants={"sent": b"hello", "zero": b"", "not-sent": None},
 )
 async def content_length(x: Exchange, body: bytes | None) -> None:
@@ -123,6 +132,7 @@ async def content_length(x: Exchange, body: bytes | None) -> None:
 @case(
     MUST,
     pep3333(VARIABLES, "The version of the protocol the client used to send the request."),
+    basis=variable("It is defined as the version that the client used, not as the one that the server speaks."),
     variants={"http11": "HTTP/1.1", "http10": "HTTP/1.0"},
 )
 async def server_protocol(x: Exchange, version: str) -> None:
@@ -136,7 +146,7 @@ async def server_protocol(x: Exchange, version: str) -> None:
     equal((await x.app(version=version)).detail["environ"].get("SERVER_PROTOCOL"), version, "SERVER_PROTOCOL")
 
 
-@case(SHOULD, HTTP_VARIABLES)
+@case(SHOULD, HTTP_VARIABLES, basis=SHOULD_TEXT)
 async def http_variables(x: Exchange) -> None:
     """A header that was sent is there as HTTP_*, with its value, and none is that was not sent.
 
@@ -152,7 +162,13 @@ async def http_variables(x: Exchange) -> None:
     equal(extra, [], "the HTTP_* variables of headers that were not sent")
 
 
-@case(SHOULD, HTTP_VARIABLES, tags=["security"], setup=Setup(environment=(("HTTP_X_LEAKED", "from the shell"),)))
+@case(
+    SHOULD,
+    HTTP_VARIABLES,
+    basis=SHOULD_TEXT,
+    tags=["security"],
+    setup=Setup(environment=(("HTTP_X_LEAKED", "from the shell"),)),
+)
 async def http_variables_not_from_os(x: Exchange) -> None:
     """A variable HTTP_X of the server's own process does not pass for a client's header.
 
@@ -168,6 +184,7 @@ async def http_variables_not_from_os(x: Exchange) -> None:
 @case(
     SHOULD,
     pep3333(VARIABLES, "A server or gateway should attempt to provide as many other CGI variables as are applicable."),
+    basis=SHOULD_TEXT,
 )
 async def cgi_extras(x: Exchange) -> None:
     """REMOTE_ADDR is the client's address.

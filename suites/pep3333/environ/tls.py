@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import SHOULD_TEXT, variable, wsgi_variable
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.expect import equal, one_of
 from ....harness.model import Setup
@@ -24,6 +25,7 @@ ON = ("on", "1")
         "In addition, if SSL is in use, the server or gateway should also provide as many of the Apache SSL "
         "environment variables [5] as are applicable, such as HTTPS=on and SSL_PROTOCOL.",
     ),
+    basis=SHOULD_TEXT,
     setup=OVER_TLS,
     variants={"https": "HTTPS", "ssl-protocol": "SSL_PROTOCOL"},
 )
@@ -55,6 +57,7 @@ async def tls_variables(x: Exchange, name: str) -> None:
         VARIABLES,
         'A string representing the "scheme" portion of the URL at which the application is being invoked.',
     ),
+    basis=wsgi_variable("A request over TLS invokes the app at a URL whose scheme is https."),
     setup=OVER_TLS,
 )
 async def url_scheme_tls(x: Exchange) -> None:
@@ -76,6 +79,10 @@ async def url_scheme_tls(x: Exchange) -> None:
     pep3333(
         "URL Reconstruction",
         "If an application wishes to reconstruct a request's complete URL, it may do so using the following algorithm",
+    ),
+    basis=variable(
+        "The algorithm is the PEP's own. Where it makes of a request over TLS another URL than "
+        "was asked for, a variable is not what the PEP defines."
     ),
     setup=OVER_TLS,
     variants={"host": "HTTP/1.1", "no-host": "HTTP/1.0"},

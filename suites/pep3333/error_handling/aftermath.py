@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import APP, SHOULD_TEXT, recorded
 from ....harness.catalog import INFO, SHOULD, case
 from ....harness.errors import ServerTrouble
 from ....harness.expect import that
@@ -43,7 +44,7 @@ async def _next_is_served(x: Exchange, otherwise: str) -> None:
     that(alive, "the next connection to be served", otherwise)
 
 
-@case(SHOULD, TRAP, variants={each: each for each in ("before-start", "after-start", "mid-body")})
+@case(SHOULD, TRAP, basis=SHOULD_TEXT, variants={each: each for each in ("before-start", "after-start", "mid-body")})
 async def logged(x: Exchange, when: str) -> None:
     """An exception that the app lets out is in the server's log.
 
@@ -56,7 +57,7 @@ async def logged(x: Exchange, when: str) -> None:
     that(await x.log(x.token), "the exception in the server's output", x.log_so_far()[-200:] or "nothing was logged")
 
 
-@case(SHOULD, TRAP)
+@case(SHOULD, TRAP, basis=SHOULD_TEXT, breach=APP)
 async def survives(x: Exchange) -> None:
     """After each of these failures the next connection is served.
 
@@ -69,7 +70,12 @@ async def survives(x: Exchange) -> None:
         await _next_is_served(x, f"no answer after an app that broke: {when}")
 
 
-@case(INFO, TRAP, tags=["security"])
+@case(
+    INFO,
+    TRAP,
+    basis=recorded("The sentence is about the log; of what the client may see no text says anything."),
+    tags=["security"],
+)
 async def no_details_leaked(x: Exchange) -> None:
     """Whether the client gets to see the exception's text or a traceback is told.
 
@@ -82,7 +88,7 @@ async def no_details_leaked(x: Exchange) -> None:
     that(not shown, "no detail of the exception in the answer", answer.body[:300])
 
 
-@case(SHOULD, TRAP)
+@case(SHOULD, TRAP, basis=SHOULD_TEXT)
 async def logged_on_close(x: Exchange) -> None:
     """An exception of the body's close() is in the server's log.
 
@@ -97,7 +103,7 @@ async def logged_on_close(x: Exchange) -> None:
     that(await x.log(x.token), "the exception in the server's output", x.log_so_far()[-200:] or "nothing was logged")
 
 
-@case(SHOULD, TRAP, variants={"length": "?length=yes", "no-length": ""})
+@case(SHOULD, TRAP, basis=SHOULD_TEXT, variants={"length": "?length=yes", "no-length": ""})
 async def close_raises(x: Exchange, length: str) -> None:
     """An exception of the body's close() does no harm to an answer whose body was given whole, nor to the next one.
 
@@ -110,7 +116,7 @@ async def close_raises(x: Exchange, length: str) -> None:
     await _next_is_served(x, "no answer")
 
 
-@case(SHOULD, TRAP)
+@case(SHOULD, TRAP, basis=SHOULD_TEXT)
 async def survives_exit(x: Exchange) -> None:
     """An app that raises SystemExit does not end the server.
 

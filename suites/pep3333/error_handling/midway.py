@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import APP, INCOMPLETE, definition
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.expect import that
 from ....harness.references import pep3333
@@ -25,7 +26,17 @@ TEXT_ONLY = pep3333(
 )
 
 
-@case(SHOULD, pep3333(ERRORS, "The server or gateway can then trap this (fatal) exception and abort the response."))
+@case(
+    SHOULD,
+    pep3333(ERRORS, "The server or gateway can then trap this (fatal) exception and abort the response."),
+    basis=definition(
+        (
+            "The server can abort the response, and a client knows of that only by what is missing "
+            "at the end. A whole end says that all of the content came."
+        ),
+        INCOMPLETE,
+    ),
+)
 async def mid_body(x: Exchange) -> None:
     """An app that raises in the middle of its body does not leave a message that looks whole.
 
@@ -39,7 +50,19 @@ async def mid_body(x: Exchange) -> None:
     await _aborted(wire)
 
 
-@case(SHOULD, pep3333(ERRORS, "The server or gateway can then trap this (fatal) exception and abort the response."))
+@case(
+    SHOULD,
+    pep3333(ERRORS, "The server or gateway can then trap this (fatal) exception and abort the response."),
+    basis=definition(
+        (
+            "The server can abort the response, and a client knows of that only by the bytes that "
+            "are missing. Made up to the promised length, the answer says that all of the content "
+            "came."
+        ),
+        INCOMPLETE,
+    ),
+    breach=APP,
+)
 async def mid_body_declared(x: Exchange) -> None:
     """Nor does an app that promised a length, and raises before it has given so much.
 
@@ -57,7 +80,14 @@ async def mid_body_declared(x: Exchange) -> None:
     that(ending is not Ending.OPEN, "the connection to close", f"{answer.describe()}; it stays open")
 
 
-@case(MUST, TEXT_ONLY)
+@case(
+    MUST,
+    TEXT_ONLY,
+    basis=definition(
+        "The permission to add to a body is given under one condition, text/*; without it the "
+        "body is what the app yielded."
+    ),
+)
 async def text_appended_only_to_text(x: Exchange) -> None:
     """No error text is added to a body that is not text.
 
@@ -70,7 +100,17 @@ async def text_appended_only_to_text(x: Exchange) -> None:
         that(b"first\n".startswith(answer.body), "nothing but the block that the app gave", answer.body)
 
 
-@case(SHOULD, pep3333(ERRORS, "The server or gateway can then trap this (fatal) exception and abort the response."))
+@case(
+    SHOULD,
+    pep3333(ERRORS, "The server or gateway can then trap this (fatal) exception and abort the response."),
+    basis=definition(
+        (
+            "What was written is a part of the body like any other: a whole end behind it says that "
+            "all of the content came."
+        ),
+        INCOMPLETE,
+    ),
+)
 async def mid_body_written(x: Exchange) -> None:
     """Nor does an app that raises after it has given a block to write().
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import APP, MUST_TEXT, SHOULD_TEXT, definition
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.expect import equal, that
 from ....harness.references import pep3333
@@ -30,7 +31,7 @@ NOT_YET = pep3333(
 )
 
 
-@case(SHOULD, TRAP)
+@case(SHOULD, TRAP, basis=SHOULD_TEXT)
 async def before_start(x: Exchange) -> None:
     """An app that raises before start_response gives the client a well-formed 500.
 
@@ -43,7 +44,7 @@ async def before_start(x: Exchange) -> None:
     that(answer.status == 500 and answer.complete, "a complete 500 answer", answer.describe())
 
 
-@case(MUST, NOT_YET)
+@case(MUST, NOT_YET, basis=MUST_TEXT)
 async def after_start_before_body(x: Exchange) -> None:
     """An app that raises after start_response and before the first block gives a 500, and not the app's 200.
 
@@ -64,6 +65,11 @@ async def after_start_before_body(x: Exchange) -> None:
         "the application must invoke the start_response() callable before the iterable yields its first body "
         "bytestring, so that the server can send the headers before any body content",
     ),
+    basis=definition(
+        "Status and headers of an answer are those that the app gives to start_response. Where "
+        "it gave none, a success is the server's own invention."
+    ),
+    breach=APP,
 )
 async def no_start_response(x: Exchange) -> None:
     """A body without start_response is an error, and never passes for a success.
@@ -76,11 +82,16 @@ async def no_start_response(x: Exchange) -> None:
 
 
 @case(
-    MUST,
+    SHOULD,
     pep3333(
         DETAILS,
         "When called by the server, the application object must return an iterable yielding zero or more bytestrings.",
     ),
+    basis=definition(
+        "The duty to return an iterable is the app's. What is none has no body to transmit, so "
+        "a whole success is the server's own invention; no sentence tells it to look."
+    ),
+    breach=APP,
     variants={"started": "none", "not-started": "none-unstarted"},
 )
 async def returns_none(x: Exchange, when: str) -> None:
@@ -100,6 +111,10 @@ async def returns_none(x: Exchange, when: str) -> None:
         "It is a fatal error for an application to supply strings containing any other Unicode character or code "
         "point.",
     ),
+    basis=definition(
+        "What the PEP calls fatal cannot be a success; a character beyond U+00FF has no byte that could be sent for it."
+    ),
+    breach=APP,
 )
 async def non_latin1_header(x: Exchange) -> None:
     """A header value with a character beyond U+00FF is an error, and never a head cut off in the middle.
@@ -115,7 +130,13 @@ async def non_latin1_header(x: Exchange) -> None:
     that(whole, "a complete error answer, or none", f"{answer.describe()}: {answer.raw[:200]!r}")
 
 
-@case(SHOULD, TRAP, variants={each: each for each in ("before-start", "no-start", "none-unstarted", "not-latin1")})
+@case(
+    SHOULD,
+    TRAP,
+    basis=SHOULD_TEXT,
+    breach={"no-start": APP, "none-unstarted": APP, "not-latin1": APP},
+    variants={each: each for each in ("before-start", "no-start", "none-unstarted", "not-latin1")},
+)
 async def not_left_hanging(x: Exchange, when: str) -> None:
     """After a failure the client gets an answer, or the end of its connection; not silence.
 
@@ -131,6 +152,7 @@ async def not_left_hanging(x: Exchange, when: str) -> None:
 @case(
     MUST,
     NOT_YET,
+    basis=MUST_TEXT,
     variants={"unstarted": "generator-unstarted", "started": "generator-started"},
 )
 async def raises_when_iterated(x: Exchange, when: str) -> None:
@@ -145,7 +167,7 @@ async def raises_when_iterated(x: Exchange, when: str) -> None:
     await _no_success(x, when)
 
 
-@case(MUST, NOT_YET, needs=["pep3333/start-response/waits-for-first-nonempty"])
+@case(MUST, NOT_YET, basis=MUST_TEXT, needs=["pep3333/start-response/waits-for-first-nonempty"])
 async def raises_after_blank(x: Exchange) -> None:
     """Nor does an app that has yielded nothing but b'' when it raises.
 
@@ -170,6 +192,11 @@ async def _no_success(x: Exchange, when: str) -> None:
         "It is a fatal error for an application to supply strings containing any other Unicode character or code "
         "point.",
     ),
+    basis=definition(
+        "What the PEP calls fatal cannot be a success; a character beyond U+00FF has no byte "
+        "that could stand for it in a status."
+    ),
+    breach=APP,
 )
 async def non_latin1_status(x: Exchange) -> None:
     """A status with a character beyond U+00FF is an error, and never goes out as something else.

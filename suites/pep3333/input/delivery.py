@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from ....harness.attempts.exchange import Exchange, query
 from ....harness.attempts.patterns import Pattern
+from ....harness.basis import MUST_TEXT, wsgi_variable
 from ....harness.catalog import MUST, case
 from ....harness.expect import equal, that
 from ....harness.references import pep3333, rfc9112
@@ -51,6 +52,10 @@ async def _apart(wire: Wire, head: bytes, body: bytes) -> None:
     pep3333(
         "environ Variables", "An input stream (file-like object) from which the HTTP request body bytes can be read."
     ),
+    basis=wsgi_variable(
+        "The stream gives the bytes of the body. How they travelled is no part of it, so all "
+        "ways of sending and reading come to the same bytes."
+    ),
     variants={
         "one-piece": _one_piece,
         "byte-by-byte": _byte_by_byte,
@@ -86,6 +91,9 @@ async def delivery_matrix(x: Exchange, deliver: Callable[[Wire, bytes, bytes], A
     pep3333(
         "environ Variables", "An input stream (file-like object) from which the HTTP request body bytes can be read."
     ),
+    basis=wsgi_variable(
+        "The stream gives the bytes of the body, all of them; the PEP names no size beyond which some may be lost."
+    ),
 )
 async def large_body(x: Exchange) -> None:
     """A body of 1 MiB reaches the app whole.
@@ -111,6 +119,7 @@ async def large_body(x: Exchange) -> None:
         'WSGI servers must handle any supported inbound "hop-by-hop" headers on their own, such as by decoding any '
         "inbound Transfer-Encoding, including chunked encoding if applicable.",
     ),
+    basis=MUST_TEXT,
 )
 async def chunked_decoded(x: Exchange) -> None:
     """A chunked body reaches the app decoded, or is refused with a status; never raw and never as nothing.
@@ -139,6 +148,7 @@ async def chunked_decoded(x: Exchange) -> None:
     rfc9112(
         "9.3", "A server MUST read the entire request message body or close the connection after sending its response"
     ),
+    basis=MUST_TEXT,
     tags=["security"],
 )
 async def unread_body(x: Exchange) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange, query
-from ....harness.basis import interprets, recorded
+from ....harness.basis import SHOULD_TEXT, interprets, recorded
 from ....harness.catalog import INFO, MUST, SHOULD, case
 from ....harness.expect import equal, that
 from ....harness.references import pep3333, rfc9112
@@ -39,7 +39,12 @@ EXHAUSTED = pep3333(
 )
 
 
-@case(SHOULD, EOF, variants={"read": "read:100,read:100", "readlines": "readlines", "iteration": "iter"})
+@case(
+    SHOULD,
+    EOF,
+    basis=SHOULD_TEXT,
+    variants={"read": "read:100,read:100", "readlines": "readlines", "iteration": "iter"},
+)
 async def eof_at_content_length(x: Exchange, do: str) -> None:
     """Reading ends at Content-Length, while the client keeps the connection open.
 
@@ -52,7 +57,7 @@ async def eof_at_content_length(x: Exchange, do: str) -> None:
     equal(b"".join(parts), LINES, "what was read")
 
 
-@case(SHOULD, NO_ARGUMENT, needs=[ENDS], variants={"whole": "read", "rest": "read:6,read"})
+@case(SHOULD, NO_ARGUMENT, basis=SHOULD_TEXT, needs=[ENDS], variants={"whole": "read", "rest": "read:6,read"})
 async def read_no_argument(x: Exchange, do: str) -> None:
     """read() without a size returns what is left of the body, and returns.
 
@@ -64,7 +69,7 @@ async def read_no_argument(x: Exchange, do: str) -> None:
     equal(parts, [LINES] if do == "read" else [LINES[:6], LINES[6:]], "what was read")
 
 
-@case(SHOULD, EXHAUSTED, needs=[ENDS], variants={"used-up": b"hello", "empty": b"", "no-body": None})
+@case(SHOULD, EXHAUSTED, basis=SHOULD_TEXT, needs=[ENDS], variants={"used-up": b"hello", "empty": b"", "no-body": None})
 async def read_past_end(x: Exchange, body: bytes | None) -> None:
     """Reading past the end gives b'' and goes on giving it.
 
@@ -81,7 +86,7 @@ async def read_past_end(x: Exchange, body: bytes | None) -> None:
     equal(parts, [body or b""] + [b""] * 5, "what was read")
 
 
-@case(SHOULD, EOF, tags=["security"])
+@case(SHOULD, EOF, basis=SHOULD_TEXT, tags=["security"])
 async def no_bleed(x: Exchange) -> None:
     """What follows the body on the connection never comes out of wsgi.input.
 

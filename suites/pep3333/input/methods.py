@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import MUST_TEXT, SHOULD_TEXT, stream
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.expect import equal, every
 from ....harness.references import pep3333
@@ -25,7 +26,7 @@ METHODS = pep3333(
 )
 
 
-@case(MUST, METHODS)
+@case(MUST, METHODS, basis=MUST_TEXT)
 async def methods(x: Exchange) -> None:
     """wsgi.input has read, readline, readlines and iteration.
 
@@ -41,6 +42,7 @@ async def methods(x: Exchange) -> None:
 @case(
     MUST,
     METHODS,
+    basis=MUST_TEXT,
     variants={"read": "rest", "readline": ",".join(["readline"] * 4), "next": ",".join(["next"] * 4)},
 )
 async def methods_work(x: Exchange, do: str) -> None:
@@ -55,7 +57,7 @@ async def methods_work(x: Exchange, do: str) -> None:
     equal(parts, [WHOLE_LINES] if do == "rest" else WHOLE_LINES.splitlines(keepends=True), "what was read")
 
 
-@case(SHOULD, pep3333(STREAMS, 'Servers should support the optional "size" argument to readline()'))
+@case(SHOULD, pep3333(STREAMS, 'Servers should support the optional "size" argument to readline()'), basis=SHOULD_TEXT)
 async def readline_size(x: Exchange) -> None:
     """readline(size) stops after `size` bytes, or at the line's end if that comes first.
 
@@ -74,6 +76,10 @@ async def readline_size(x: Exchange) -> None:
         STREAMS,
         "Note that the hint argument to readlines() is optional for both caller and implementer. The application is "
         "free not to supply it, and the server or gateway is free to ignore it.",
+    ),
+    basis=stream(
+        "To ignore the hint is allowed, to lose what it left unread is not: the lines that "
+        "readlines() has not given are still in the stream."
     ),
 )
 async def readlines_hint(x: Exchange) -> None:
@@ -96,6 +102,7 @@ async def readlines_hint(x: Exchange) -> None:
         "(i.e., values read from wsgi.input, passed to write() or yielded by the application), the value must be of "
         "type bytes under Python 3",
     ),
+    basis=MUST_TEXT,
 )
 async def bytes_only(x: Exchange) -> None:
     """Whatever is read is bytes, and exactly bytes.
@@ -116,7 +123,16 @@ LONG = 200_000
 """Bytes of a line that no buffer of a usual size holds."""
 
 
-@case(SHOULD, SEMANTICS, needs=[ENDS], variants={"zero": "read:0,rest", "minus-one": "read:6,read:-1"})
+@case(
+    SHOULD,
+    SEMANTICS,
+    basis=stream(
+        "The library documents a size of 0 as nothing and a negative one as all the rest. The "
+        "PEP's own notes have no word on either; hence no must."
+    ),
+    needs=[ENDS],
+    variants={"zero": "read:0,rest", "minus-one": "read:6,read:-1"},
+)
 async def sizes(x: Exchange, do: str) -> None:
     """read(0) reads nothing, and read(-1) all that is left, as in Python's library.
 
@@ -131,7 +147,9 @@ async def sizes(x: Exchange, do: str) -> None:
     equal(parts, wanted, "what was read")
 
 
-@case(MUST, SEMANTICS)
+@case(
+    MUST, SEMANTICS, basis=stream("The library documents readline() as giving one whole line; it names no longest one.")
+)
 async def long_line(x: Exchange) -> None:
     """readline() gives a line as a whole, however long it is.
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import APP, MUST_TEXT, SHOULD_TEXT, definition
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.expect import equal, that
 from ....harness.references import pep3333
 from ....harness.response import Framing
-from ..asking import WRITES, first, outcome, served
+from ..asking import HANG, WRITES, first, held, outcome, sent, served
 
 START = "The start_response() Callable"
+
+TOO_LATE = pep3333(
+    START,
+    "However, if exc_info is provided, and the HTTP headers have already been sent, start_response must raise an error",
+)
 
 
 @case(
@@ -19,6 +25,7 @@ START = "The start_response() Callable"
         "If exc_info is supplied, and no HTTP headers have been output yet, start_response should replace the "
         "currently-stored HTTP response headers with the newly-supplied ones",
     ),
+    basis=SHOULD_TEXT,
 )
 async def exc_info_replaces(x: Exchange) -> None:
     """With exc_info and before anything was sent, status, headers and length are all replaced.
@@ -43,6 +50,10 @@ async def exc_info_replaces(x: Exchange) -> None:
         "If no output has been written when an exception occurs, the call to start_response will return normally, and "
         "the application will return an error body to be sent to the browser.",
     ),
+    basis=definition(
+        'The call "will return normally" where nothing was sent, and the answer is what the app '
+        "gives then; the PEP leaves no other course."
+    ),
 )
 async def exc_info_first(x: Exchange) -> None:
     """With exc_info, start_response may also be called for the first time.
@@ -60,11 +71,8 @@ async def exc_info_first(x: Exchange) -> None:
 
 @case(
     MUST,
-    pep3333(
-        START,
-        "However, if exc_info is provided, and the HTTP headers have already been sent, start_response must raise an "
-        "error",
-    ),
+    TOO_LATE,
+    basis=MUST_TEXT,
 )
 async def exc_info_reraises(x: Exchange) -> None:
     """With exc_info and after the headers were sent, start_response raises.
@@ -80,26 +88,30 @@ async def exc_info_reraises(x: Exchange) -> None:
 
 @case(
     MUST,
-    pep3333(
-        "Error Handling",
-        "However, if any output has already been sent to the browser, start_response will reraise the provided "
-        "exception.",
-    ),
+    TOO_LATE,
+    basis=MUST_TEXT,
     needs=WRITES,
 )
 async def exc_info_reraises_after_write(x: Exchange) -> None:
     """With exc_info and after a block went through write(), start_response raises.
 
-    Sends: A plain request; the app writes a block, and then calls start_response with exc_info.
-    Expects: The call raises.
+    Sends: A plain request; the app writes a block, waits at a barrier until the client has it, and then calls
+    start_response with exc_info.
+    Expects: The call raises. Where the block does not come while the app waits, nothing was sent yet: then the case is
+    skipped, and write-delivered tells of it.
     Why: Frameworks that write their pages would put the error page into the middle of the page that failed.
     """
-    await x.get("/replace-after-write")
+    wire = await sent(x, "/replace-after-write")
+    await held(x, "written")
+    early = await wire.receive_until(b"first\n", timeout=HANG)
+    x.release("written")
     event = await outcome(x, "start_response")
+    if b"first\n" not in early:
+        x.skip("what went through write() was not sent while the app waited, nor were the headers (write-delivered)")
     equal(event.kind, "raised", "what start_response did")
 
 
-@case(SHOULD, pep3333(START, "and should re-raise using the exc_info tuple"))
+@case(SHOULD, pep3333(START, "and should re-raise using the exc_info tuple"), basis=SHOULD_TEXT)
 async def exc_info_same_exception(x: Exchange) -> None:
     """What start_response then raises is the app's own exception, with its traceback.
 
@@ -122,6 +134,10 @@ async def exc_info_same_exception(x: Exchange) -> None:
         "it is a fatal error to call start_response without the exc_info argument if start_response has already been "
         "called within the current invocation of the application",
     ),
+    basis=definition(
+        "What the PEP calls a fatal error of the call cannot pass as a good call; its own gateway raises."
+    ),
+    breach=APP,
 )
 async def second_call_fatal(x: Exchange) -> None:
     """A second call without exc_info raises.
@@ -142,6 +158,7 @@ async def second_call_fatal(x: Exchange) -> None:
         "should ensure that no reference is held to the exc_info parameter beyond the duration of the function's "
         "execution",
     ),
+    basis=SHOULD_TEXT,
 )
 async def no_reference_kept(x: Exchange) -> None:
     """exc_info is let go when start_response returns.
@@ -162,6 +179,8 @@ async def no_reference_kept(x: Exchange) -> None:
 @case(
     MUST,
     pep3333(START, "This includes the case where the first call to start_response raised an error."),
+    basis=definition("The fatal error includes this case by name, so the call cannot pass as a good one."),
+    breach=APP,
 )
 async def second_call_after_error(x: Exchange) -> None:
     """A second call without exc_info raises also where the first one raised.
@@ -186,6 +205,7 @@ async def second_call_after_error(x: Exchange) -> None:
         START,
         "This will re-raise the exception trapped by the application, and in principle should abort the application.",
     ),
+    basis=SHOULD_TEXT,
 )
 async def exc_info_aborts(x: Exchange) -> None:
     """What start_response raises for an app that comes too late ends the answer, visibly.

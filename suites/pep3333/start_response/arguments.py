@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import APP, MUST_TEXT, SHOULD_TEXT, definition
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.expect import that, violated
 from ....harness.references import pep3333, rfc9110
@@ -30,6 +31,9 @@ HOP_BY_HOP = pep3333(
         "The start_response parameter is a callable accepting two required positional arguments, and one optional "
         "argument.",
     ),
+    basis=definition(
+        "The two calls are just those that the definition describes; a server that refuses one has another interface."
+    ),
     variants={"two": "", "none-third": "?third=none"},
 )
 async def signature(x: Exchange, parameters: str) -> None:
@@ -52,6 +56,7 @@ async def signature(x: Exchange, parameters: str) -> None:
         "The start_response callable must return a write(body_data) callable that takes one positional parameter: a "
         "bytestring to be written as part of the HTTP response body.",
     ),
+    basis=MUST_TEXT,
 )
 async def returns_write(x: Exchange) -> None:
     """start_response returns a callable, which takes bytes and sends them.
@@ -80,6 +85,8 @@ async def _refused(x: Exchange, what: str, expected: str) -> None:
 @case(
     SHOULD,
     CHECKS,
+    basis=SHOULD_TEXT,
+    breach=APP,
     variants={
         each: each
         for each in (
@@ -115,6 +122,8 @@ async def checks_arguments(x: Exchange, what: str) -> None:
 @case(
     SHOULD,
     HOP_BY_HOP,
+    basis=SHOULD_TEXT,
+    breach=APP,
     variants={
         each: each
         for each in ("connection", "keep-alive", "proxy-authenticate", "trailers", "transfer-encoding", "upgrade")
@@ -139,6 +148,8 @@ async def hop_by_hop(x: Exchange, what: str) -> None:
         "A sender MUST NOT generate protocol elements that do not match the grammar defined by the corresponding ABNF "
         "rules.",
     ),
+    basis=MUST_TEXT,
+    breach=APP,
     tags=["security"],
     variants={each: each for each in ("crlf", "lf", "cr", "nul", "status", "name")},
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import MUST_TEXT, SHOULD_TEXT, definition, recorded
 from ....harness.catalog import INFO, MUST, SHOULD, case
 from ....harness.expect import equal, that
 from ....harness.references import pep3333, rfc9110
@@ -27,6 +28,7 @@ WAITS = pep3333(
         "if the application omits a header required by HTTP (or other relevant specifications that are in effect), the "
         "server or gateway must add it",
     ),
+    basis=MUST_TEXT,
 )
 async def adds_required_headers(x: Exchange) -> None:
     """Date is added where the app gives none.
@@ -43,6 +45,7 @@ async def adds_required_headers(x: Exchange) -> None:
 @case(
     INFO,
     pep3333(START, "the HTTP Date: and Server: headers would normally be supplied by the server or gateway"),
+    basis=recorded('"Normally" is no duty, and HTTP has none either.'),
 )
 async def adds_server_header(x: Exchange) -> None:
     """Whether a Server header is added is told; HTTP does not demand one, and some would rather not say.
@@ -63,6 +66,7 @@ async def adds_server_header(x: Exchange) -> None:
         "a sender MUST NOT generate multiple field lines with the same name in a message (whether in the headers or "
         "trailers) or append a field line when a field line of the same name already exists in the message",
     ),
+    basis=MUST_TEXT,
     variants={"date": "Date", "server": "Server", "content-length": "Content-Length", "content-type": "Content-Type"},
 )
 async def case_insensitive(x: Exchange, name: str) -> None:
@@ -78,7 +82,11 @@ async def case_insensitive(x: Exchange, name: str) -> None:
     that(len(answer.all(name)) <= 1, f"{name} at most once", answer.all(name))
 
 
-@case(MUST, pep3333(START, "However, the start_response callable must not actually transmit the response headers."))
+@case(
+    MUST,
+    pep3333(START, "However, the start_response callable must not actually transmit the response headers."),
+    basis=MUST_TEXT,
+)
 async def nothing_sent_on_call(x: Exchange) -> None:
     """Not a byte goes out when start_response is called.
 
@@ -91,7 +99,7 @@ async def nothing_sent_on_call(x: Exchange) -> None:
     await _silent_while_held(x, "/start-and-hold", "started", b"late\n")
 
 
-@case(MUST, WAITS)
+@case(MUST, WAITS, basis=MUST_TEXT)
 async def waits_for_first_nonempty(x: Exchange) -> None:
     """The headers wait for the first block that is not empty.
 
@@ -123,6 +131,7 @@ async def _silent_while_held(x: Exchange, target: str, barrier: str, body: bytes
         "response headers must not be sent until there is actual body data available, or until the application's "
         "returned iterable is exhausted",
     ),
+    basis=MUST_TEXT,
     variants={"list": "list", "generator": "generator", "blank": "blank"},
 )
 async def empty_iterable(x: Exchange, what: str) -> None:
@@ -144,6 +153,7 @@ async def empty_iterable(x: Exchange, what: str) -> None:
         "this invocation may be performed by the iterable's first iteration, so servers must not assume that "
         "start_response() has been called before they begin iterating over the iterable",
     ),
+    basis=MUST_TEXT,
 )
 async def late_call(x: Exchange) -> None:
     """An app that is a generator works: start_response is called by the first next().
@@ -165,6 +175,7 @@ async def late_call(x: Exchange) -> None:
         'In general, servers and gateways should "play dumb" and allow the application complete control over its '
         "output.",
     ),
+    basis=SHOULD_TEXT,
 )
 async def play_dumb(x: Exchange) -> None:
     """Status, reason, repeated headers and their order, and the body pass as the app gave them.
@@ -189,6 +200,10 @@ async def play_dumb(x: Exchange) -> None:
         "Unicode Issues",
         'all "strings" referred to in this specification must contain only code points representable in ISO-8859-1 '
         "encoding (\\u0000 through \\u00FF, inclusive)",
+    ),
+    basis=definition(
+        "ISO-8859-1 gives each of these characters the byte of the same number. Other bytes "
+        "would be another value than the app's."
     ),
 )
 async def latin1_kept(x: Exchange) -> None:

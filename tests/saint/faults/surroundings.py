@@ -290,6 +290,18 @@ def multithread_denied() -> None:
     _changes("wsgi.multithread", lambda _value: False)
 
 
+@fault("pep3333/environ/streams-present")
+def run_once_left_out() -> None:
+    """wsgi.run_once is not in environ."""
+
+    def build(right: Any, request: Any, place: Any, body: Any) -> Any:
+        variables = right(request, place, body)
+        del variables["wsgi.run_once"]
+        return variables
+
+    around(environ, "build", build)
+
+
 @fault("pep3333/environ/multiprocess-truth")
 def multiprocess_denied() -> None:
     """wsgi.multiprocess is false, whatever the workers."""
