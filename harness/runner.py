@@ -22,6 +22,8 @@ import trio
 from .adapter import distribution_version
 from .attempts.attempt import Attempt, another
 from .attempts.deciding import decided, due
+from .attempts.patterns import Pattern
+from .attempts.segments import Cutting
 from .catalog import Case
 from .discover import REFERENCE_APP
 from .errors import ServerTrouble, Unsupported
@@ -74,6 +76,7 @@ class _Row:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     attempts: dict[str, list[Attempt]] = field(default_factory=dict)
     doubtful: list[Case] = field(default_factory=list)
+    cutting: Cutting = field(default_factory=Cutting)
     trouble: Exception | None = None
 
 
@@ -204,19 +207,22 @@ async def _cell(row: _Row, case: Case, server: Running, tries: int, bench: Bench
             return
     bench.listener.working(row.plan.name, case.id)
     made = row.attempts.setdefault(case.id, [])
+    uncut = ""
     while pattern := due(case, made, bench.tries, thorough=bench.thorough):
+        if pattern is not Pattern.WHOLE and (uncut := await row.cutting.refused(server)):
+            break
         if sum(each.pattern is pattern for each in made) >= tries:
             row.doubtful.append(case)
             return
         made.append(await another(case, server, pattern, made))
-    _decide(row, case, bench)
+    _decide(row, case, bench, uncut)
 
 
 def _keep(row: _Row, case: Case, attempt: Attempt) -> None:
     row.attempts.setdefault(case.id, []).append(attempt)
 
 
-def _decide(row: _Row, case: Case, bench: Bench) -> None:
-    cell = decided(row.plan.name, case, row.attempts.pop(case.id))
+def _decide(row: _Row, case: Case, bench: Bench, uncut: str = "") -> None:
+    cell = decided(row.plan.name, case, row.attempts.pop(case.id), uncut)
     row.verdicts[case.id] = cell.verdict
     bench.decided(cell)

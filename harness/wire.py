@@ -24,6 +24,7 @@ from .response import Ending, Response, ResponseParser
 from .transports import piped, tls
 from .transports.patience import Patience
 from .transports.sending import send_pieces
+from .transports.taken import taken, unread
 
 EVENT_LIMIT = 64 * 1024
 """Bytes of one event that the evidence keeps."""
@@ -195,9 +196,14 @@ class Wire:
         return sent
 
     async def send_each(self, pieces: Iterable[bytes], pause: float = 0.0) -> bool:
-        """Send each of `pieces` as a segment of its own, `pause` apart. Says whether all of them went out."""
+        """Send each of `pieces` as a segment of its own, once the server has read the one before, and `pause` later.
+
+        Says whether all of them went out.
+        """
+        reads = True
         for at, piece in enumerate(pieces):
             if at:
+                reads = reads and await taken(unread(self._stream))
                 await trio.sleep(pause)
             if not await self.send(piece):
                 return False

@@ -75,13 +75,13 @@ def _facts(case: Case) -> Iterator[tuple[str, str]]:
 
 
 def _patterns(case: Case) -> list[Pattern]:
-    return [Pattern.WHOLE] if case.setup.alone else list(Pattern)
+    return [Pattern.WHOLE] if case.setup.alone or not case.cut else list(Pattern)
 
 
 def _sent(case: Case) -> str:
     whole, *others = _patterns(case)
     if not others:
-        return f"{whole} only: it measures time."
+        return f"{whole} only: {'it measures time' if case.setup.alone else 'pieces, or crowds, are its own subject'}."
     return f"{whole}; where all that it sends is well-formed, as well {', '.join(others[:-1])} and {others[-1]}."
 
 

@@ -45,9 +45,10 @@ def due(case: Case, attempts: Sequence[Attempt], tries: int, *, thorough: bool =
     return None
 
 
-def decided(server: str, case: Case, attempts: Sequence[Attempt]) -> Check:
+def decided(server: str, case: Case, attempts: Sequence[Attempt], uncut: str = "") -> Check:
     """Return the cell that `attempts`, in the order of `due`, come to.
 
+    `uncut` is why the other ways of sending were left out, '' where they were not: where the server takes no cut.
     Its evidence is of what the verdict rests on: the last attempt that came to it, or for flaky the one that blamed.
     """
     told, chosen, held = _told(attempts)
@@ -65,15 +66,16 @@ def decided(server: str, case: Case, attempts: Sequence[Attempt]) -> Check:
         actual=actual,
         attempts=len(attempts),
         seconds=round(sum(each.seconds for each in attempts), 4),
-        evidence=_with_troubles(shown[-1], attempts),
+        evidence=_with_troubles(shown[-1], attempts, uncut),
         patterns=tuple(held) if any(each.pattern is not Pattern.WHOLE for each in attempts) else (),
         findings=tuple(dict.fromkeys(line for each in attempts for line in each.lint))[:LIMIT],
     )
 
 
-def _with_troubles(shown: Attempt, attempts: Sequence[Attempt]) -> Evidence:
+def _with_troubles(shown: Attempt, attempts: Sequence[Attempt], uncut: str) -> Evidence:
     """Return the evidence of `shown` with a word on each other attempt that came to an error of ours."""
-    troubles = [
+    troubles = [f"sent whole only, because this server does not take every cut: {uncut}"] if uncut else []
+    troubles += [
         f"attempt {number} proved nothing: {each.finding.actual}"
         for number, each in enumerate(attempts, 1)
         if each.finding.verdict is Verdict.ERROR and each is not shown

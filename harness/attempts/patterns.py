@@ -1,12 +1,14 @@
 """Ways of sending the same bytes: how a stream is cut into segments must make no difference to a server.
 
-TCP promises an order of bytes, not of packets. The engine sends every well-formed case in each of these ways.
+TCP promises an order of bytes, not of packets. The engine sends every well-formed case in each of these ways. A piece
+goes out once the server has read the one before (transports/taken.py), so that the same cuts are seen each time.
+That is why they are few: a cut at every place is the subject of a case of its own (segments.py).
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .wellformed import first_message
@@ -14,8 +16,11 @@ from .wellformed import first_message
 PAUSE = 0.02
 """Seconds between two pieces: long enough for a server to have read the first and to wait for more."""
 
-SINGLE = 2048
-"""Bytes of one message sent one by one: heads are shorter, and what follows is of no other kind."""
+SINGLE = 32
+"""Bytes sent one by one at a message's beginning: the request line of most cases."""
+
+AT_ENDS = 4
+"""Bytes sent one by one at the head's end, and at both ends of the body."""
 
 MOST_PIECES = 200
 """Segments that one message is cut into at CRLFs."""
@@ -57,16 +62,17 @@ def pieces(data: bytes, pattern: Pattern, *, bodies: bool = False) -> Iterator[P
 
 def _cut(data: bytes, head: int, pattern: Pattern) -> Iterator[Piece]:
     if pattern is Pattern.BYTES:
-        for at in range(min(len(data), SINGLE)):
-            yield Piece(data[at : at + 1])
-        if len(data) > SINGLE:
-            yield Piece(data[SINGLE:])
+        ends = {
+            *range(1, SINGLE + 1),
+            *range(head - AT_ENDS, head + AT_ENDS + 1),
+            *range(len(data) - AT_ENDS, len(data)),
+        }
+        yield from _at(data, ends)
     elif pattern is Pattern.LINES:
         # Between CR and LF, where a parser that looks for both at once goes wrong.
         yield from (Piece(each) for each in _lines(data))
     else:
-        cuts = {head // 2, head, (head + len(data)) // 2}
-        yield from _paused(data, sorted(cut for cut in cuts if 0 < cut < len(data)))
+        yield from _at(data, {head // 2, head, (head + len(data)) // 2}, PAUSE)
 
 
 def _lines(data: bytes) -> Iterator[bytes]:
@@ -81,8 +87,8 @@ def _lines(data: bytes) -> Iterator[bytes]:
         yield data[start:]
 
 
-def _paused(data: bytes, cuts: list[int]) -> Iterator[Piece]:
+def _at(data: bytes, cuts: Iterable[int], wait: float = 0.0) -> Iterator[Piece]:
     start = 0
-    for cut in [*cuts, len(data)]:
-        yield Piece(data[start:cut], PAUSE if start else 0.0)
+    for cut in [*sorted(cut for cut in set(cuts) if 0 < cut < len(data)), len(data)]:
+        yield Piece(data[start:cut], wait if start else 0.0)
         start = cut

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 from ..attempts.attempt import Attempt, another
 from ..attempts.deciding import decided, due
+from ..attempts.patterns import Pattern
+from ..attempts.segments import Cutting
 from ..catalog import Case
 from ..errors import GauntletError, OutOfResources, ServerTrouble, Unsupported
 from ..judge import Finding, judge
@@ -35,6 +37,7 @@ class Pool:
         self._instances: dict[Key, Hosted] = {}
         self._stranded: dict[tuple[str, Setup], GauntletError | Unsupported] = {}
         self._decided: dict[tuple[str, str], Check] = {}
+        self._cutting: dict[str, Cutting] = {}
 
     def ready(self, plan: Plan, case: Case) -> None:
         """Have an instance for `case` running. Raises ServerTrouble, HarnessTrouble or Unsupported, the same again
@@ -53,26 +56,31 @@ class Pool:
     async def _cell(self, plan: Plan, case: Case, above: frozenset[str]) -> Check:
         key = (plan.name, case.id)
         if key not in self._decided:
-            self._decided[key] = decided(plan.name, case, await self._attempts(plan, case, above | {case.id}))
+            self._decided[key] = decided(plan.name, case, *await self._attempts(plan, case, above | {case.id}))
         return self._decided[key]
 
-    async def _attempts(self, plan: Plan, case: Case, above: frozenset[str]) -> list[Attempt]:
+    async def _attempts(self, plan: Plan, case: Case, above: frozenset[str]) -> tuple[list[Attempt], str]:
+        """Return the attempts at a cell, and why it was sent whole only; see `decided`."""
         for need in case.needs:
             if need in above or need not in self._known:
                 continue
             told = await self._cell(plan, self._known[need], above)
             if told.verdict not in (Verdict.PASS, Verdict.INFO):
-                return [Attempt(Finding(Verdict.SKIPPED, actual=f"needs {need}, which came to {told.verdict}"))]
+                skipped = Finding(Verdict.SKIPPED, actual=f"needs {need}, which came to {told.verdict}")
+                return [Attempt(skipped)], ""
         made: list[Attempt] = []
         while pattern := due(case, made, self._tries):
             again = any(each.pattern is pattern for each in made)
             try:
                 hosted = await self._instance(plan, case.setup, again)
+                cutting = self._cutting.setdefault(plan.name, Cutting())
+                if pattern is not Pattern.WHOLE and (uncut := await cutting.refused(hosted.server)):
+                    return made, uncut
                 made.append(await another(case, hosted.server, pattern, made))
             except (ServerTrouble, OutOfResources, Unsupported) as trouble:
                 await self._drop((plan.name, case.setup, again))
-                return [*made, Attempt(judge(case.level, trouble))]
-        return made
+                return [*made, Attempt(judge(case.level, trouble))], ""
+        return made, ""
 
     async def _instance(self, plan: Plan, setup: Setup, again: bool) -> Hosted:
         if (plan.name, setup) in self._stranded:

@@ -195,3 +195,9 @@ def test_every_cell_is_decided_in_bounded_attempts(verdicts: dict[Pattern, list[
     assert cell.attempts == len(attempts)
     blamed = [each for each in attempts if each.finding.verdict in (FAIL, Verdict.WARN)]
     assert blamed or cell.verdict not in (FAIL, Verdict.WARN)
+
+
+def test_a_server_that_takes_no_cut_is_said_to_have_been_asked_whole_only() -> None:
+    cell = decided("s", CASE, [made(PASS)], "cut behind byte 9 (b'GET /echo'): 400 Bad Request, 0 bytes")
+    assert (cell.verdict, cell.patterns) == (PASS, ())
+    assert cell.evidence.process[0].endswith("cut behind byte 9 (b'GET /echo'): 400 Bad Request, 0 bytes")

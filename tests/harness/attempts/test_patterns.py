@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsgi_gauntlet.harness.attempts.patterns import MOST_PIECES, PAUSE, SINGLE, Pattern, Piece, pieces
+from wsgi_gauntlet.harness.attempts.patterns import AT_ENDS, MOST_PIECES, PAUSE, SINGLE, Pattern, Piece, pieces
 
 HEAD = b"POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n"
 NEXT = b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -55,14 +55,15 @@ def test_what_could_be_answered_without_goes_with_the_last_piece(behind: bytes, 
 
 def test_byte_by_byte() -> None:
     made = cut(REQUEST, Pattern.BYTES, bodies=True)
-    assert made == [REQUEST[at : at + 1] for at in range(len(REQUEST))]
+    begin, end = HEAD[:SINGLE], HEAD[-AT_ENDS:]
+    singles = [bytes([each]) for each in begin], [bytes([each]) for each in end + b"ab\r\ncd"]
+    assert made == [*singles[0], HEAD[SINGLE:-AT_ENDS], *singles[1]]
 
 
-def test_beyond_a_heads_size_bytes_are_no_longer_single() -> None:
+def test_bytes_are_single_where_a_head_and_a_body_begin_and_end() -> None:
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n"
     made = cut(head + b"." * 9000, Pattern.BYTES, bodies=True)
-    assert len(made) == SINGLE + 1
-    assert {len(each) for each in made[:-1]} == {1}
+    assert [len(each) for each in made if len(each) > 1] == [len(head) - SINGLE - AT_ENDS, 9000 - 2 * AT_ENDS]
 
 
 def test_at_lines_the_cut_is_between_cr_and_lf() -> None:

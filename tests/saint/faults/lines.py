@@ -29,6 +29,19 @@ def cr_ends_a_line() -> None:
     cr_ends_lines()
 
 
+@fault("http/connection/cut-anywhere")
+def no_cut_behind_the_target() -> None:
+    """A segment that ends right behind the request target is refused."""
+
+    def fill(right: Any, self: Stream, deadline: float) -> bool:
+        more: bool = right(self, deadline)
+        if re.fullmatch(rb"[A-Z]+ /[a-z]+", self.buffer):
+            raise Refused(400, "nothing follows the target")
+        return more
+
+    around(Stream, "fill", fill)
+
+
 @fault("http/connection/fragmented-head")
 def head_in_one_piece() -> None:
     """A head must come in one piece."""
