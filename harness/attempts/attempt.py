@@ -17,6 +17,7 @@ from ..expect import Violation
 from ..judge import BROKEN, Finding, judge
 from ..launch import Running
 from ..launching.processes import processor_time
+from ..launching.supervised import UNKNOWN_END
 from ..model import AppEvent, Evidence, Verdict
 from ..tasks import beside
 from ..wire import Transcript
@@ -43,8 +44,8 @@ BUSY = 0.3
 KEPT = 1 << 19
 """Bytes of the app's events that the evidence of one attempt keeps; the largest case has 200,000."""
 
-FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT")
-"""Signals that no server ends itself with: somebody else, or the kernel short of memory, did."""
+FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", UNKNOWN_END)
+"""Ends that no fault of a server brings: somebody else, or the kernel short of memory, did."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,10 @@ async def attempt(
         raised = HarnessTrouble(f"the case did not come to an end within {case.deadline:g} s")
     if raised is not None and (ended := await server.end_within(NEWS)):
         told.append(f"the server ended during the case: {ended}")
-        if not isinstance(raised, Violation) and not ended.endswith(FROM_OUTSIDE):
+        if ended.endswith(FROM_OUTSIDE):
+            told.append(f"seen in the attempt: {raised}")
+            raised = HarnessTrouble(f"somebody ended the server, itself perhaps, and no fault did: {ended}")
+        elif not isinstance(raised, Violation):
             raised = Violation("the server to stay up, whatever the case sends and its app does", f"it ended: {ended}")
     if isinstance(raised, Violation | Skipped) and (why := doubt(server, pulse, started)):
         told.append(f"seen in the attempt: {raised}")

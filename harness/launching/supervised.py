@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import trio
 
 from ..errors import HarnessTrouble, OutOfResources
@@ -25,8 +26,31 @@ from .ordinary import User
 LOG_LIMIT = 16 << 20
 """Bytes of a server's output that are kept."""
 
+UNKNOWN_END = "an unknown end: its supervisor was killed"
+"""How a server ended whose supervisor cannot tell. Somebody killed that, the server itself perhaps."""
+
+LONGEST_REPORT = 1 << 16
+"""Bytes of one report; a supervisor's have fewer than a hundred."""
+
+ROUNDS = 50
+"""At most so many rounds of killing, each of which finds whatever was started during the one before."""
+
 FAREWELL = 4.0
 """Seconds for a supervisor to end after its server's grace: it kills for at most two."""
+
+
+class _Exited(msgspec.Struct, frozen=True):
+    code: int | None = None
+    signal: int | None = None
+
+
+class _Report(msgspec.Struct, frozen=True):
+    """One line of a supervisor, see supervisor.py."""
+
+    started: int = 0
+    supervisor: int = 0
+    failed: str = ""
+    exited: _Exited | None = None
 
 
 class Supervised:
@@ -37,6 +61,7 @@ class Supervised:
         self._buffer = b""
         self._reports_end = False
         self.pid = 0
+        self._below = process.pid
         self.failure = ""
         self._code: int | None = None
         self._signal: int | None = None
@@ -97,11 +122,11 @@ class Supervised:
             return ""
         if self._signal is not None:
             return f"signal {signal_name(self._signal)}"
-        return f"exit code {self._code}" if self._code is not None else "an unknown end: its supervisor was killed"
+        return f"exit code {self._code}" if self._code is not None else UNKNOWN_END
 
     def processes(self) -> list[int]:
         """Return the pids of the server and all that it started."""
-        return [] if self._process.returncode is not None else processes.tree(self._process.pid)
+        return [] if self._process.returncode is not None else processes.tree(self._below)
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send `number` to the server's first process."""
@@ -115,6 +140,10 @@ class Supervised:
     async def stop(self, number: signal.Signals, grace: float) -> None:
         """End it in good order, kill what is left after `grace` seconds, and return when all of it is gone."""
         with trio.CancelScope(shield=True):
+            self._tell({"do": "leave"})  # we are still there to clear away what is ours
+            for supervisor in (self._below, self._process.pid):
+                with contextlib.suppress(OSError):
+                    os.kill(supervisor, signal.SIGCONT)  # the server may have stopped them
             if not self.ended:
                 self._tell({"do": "stop", "number": int(number), "grace": grace})
                 with trio.move_on_after(grace + FAREWELL):
@@ -131,9 +160,15 @@ class Supervised:
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._reports_end = self._over = True
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(FAREWELL)
+        if self._process.poll() is not None:
             return
+        for _ in range(ROUNDS):
+            # Of a supervisor that does not do it, for whatever reason.
+            for pid in (below := processes.tree(self._process.pid)):
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+            if not below:
+                break
         self._process.kill()
         self._process.wait()
 
@@ -166,17 +201,20 @@ class Supervised:
         if not data:
             self._reports_end = self._over = True
         *lines, self._buffer = (self._buffer + data).split(b"\n")
+        self._buffer = self._buffer[:LONGEST_REPORT]
         for line in lines:
-            self._note(json.loads(line))
+            # A server can find this pipe, and write to it what it likes.
+            with contextlib.suppress(msgspec.MsgspecError, RecursionError, ValueError):
+                self._note(msgspec.json.decode(line, type=_Report))
         return True
 
-    def _note(self, report: dict[str, Any]) -> None:
-        if "started" in report:
-            self.pid = report["started"]
-        elif "failed" in report:
-            self.failure = report["failed"]
-        elif "exited" in report:
-            self._code, self._signal = report["exited"]["code"], report["exited"]["signal"]
+    def _note(self, report: _Report) -> None:
+        if report.started and not self.pid:
+            self.pid, self._below = report.started, report.supervisor
+        elif report.failed and not self.pid:
+            self.failure = report.failed
+        elif report.exited is not None:
+            self._code, self._signal = report.exited.code, report.exited.signal
             self._over = True
 
 

@@ -10,11 +10,17 @@ The harness writes JSON lines to its stdin and reads JSON lines from its stdout.
          then commands:   {"do": "signal", "number": 1}
                           {"do": "stop", "number": 15, "grace": 1.0}      seconds until SIGKILL
                          {"do": "leave"}                                 the folders are not to be deleted
-    out  {"started": pid} or {"failed": "why"}
+    out  {"started": pid, "supervisor": pid} or {"failed": "why"}
          {"exited": {"code": 3, "signal": null}}                          everything below has ended by then
 
-End of file on stdin, or a parent that is no longer `parent`, means that the harness is gone: everything is killed at
-once, the folder `remove` is deleted, and the folder `prune` too where that leaves it empty.
+End of file on stdin, or another parent than `parent`, means that the harness is gone: everything is killed at once, the
+folder `remove` is deleted, and the folder `prune` too where that leaves it empty.
+
+The server may be hostile: the supervisor is its parent, and both have the same user. So signals are ignored, lines that
+make no sense are passed over, and a second process, the guard, stands above. Whichever of the two is killed, the other
+ends everything below; neither deletes anything while the harness lives.
+
+    harness ── guard ── supervisor ── server ── what it starts
 """
 
 from __future__ import annotations
@@ -40,10 +46,19 @@ PATROL = 1.0
 KILL_ROUNDS = 400
 """At most this many rounds of killing, 5 ms apart: a fork bomb is outrun long before, a process in D state is not."""
 
-ASKED_TO_GO = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
-"""Signals that end the supervisor, and with it everything below; the server starts with their defaults."""
+DEAF_TO = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}
+"""Signals that do nothing to us: a server can send them to its parent. The server starts with their defaults."""
 
 CHUNK = 1 << 16
+
+LONGEST_COMMAND = 1 << 16
+"""Bytes of one command; the harness's have fewer than a hundred."""
+
+TRACKER = b"multiprocessing.resource_tracker"
+"""What stands in the command line of the process that removes a Python server's semaphores once the server is gone."""
+
+TRACKING = 1.0
+"""Seconds that such a process has for that; it needs milliseconds."""
 
 
 class Log:
@@ -79,6 +94,7 @@ class Supervisor:
         self._orphaned = False
         self._status: int | None = None
         self._rest = rest
+        self._guard = os.getppid()
 
     def run(self) -> None:
         """Start the server, serve the harness's commands, and return when nothing is left below."""
@@ -87,8 +103,6 @@ class Supervisor:
             os.set_blocking(descriptor, False)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in ASKED_TO_GO:
-            signal.signal(number, self._asked_to_go)
         output, input_ = os.pipe()
         os.set_blocking(output, False)
         try:
@@ -99,7 +113,7 @@ class Supervisor:
         finally:
             os.close(input_)
         self._server = server
-        report({"started": server.pid})
+        report({"started": server.pid, "supervisor": os.getpid()})
         self._selector.register(0, selectors.EVENT_READ)
         self._selector.register(woken, selectors.EVENT_READ)
         self._selector.register(output, selectors.EVENT_READ)
@@ -113,9 +127,6 @@ class Supervisor:
                 remove(self._order["remove"], self._order["prune"])
         self._report_end(dead)
 
-    def _asked_to_go(self, *_: object) -> None:
-        self._orphaned = True
-
     def _start(self, output: int) -> subprocess.Popen[bytes]:
         libc = ctypes.CDLL(None, use_errno=True)
         own = os.getpid()
@@ -125,7 +136,7 @@ class Supervisor:
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != own:
                 os._exit(1)
-            for number in ASKED_TO_GO:  # a shell's `&` hands down an ignored SIGINT
+            for number in DEAF_TO:  # a shell's `&` hands down an ignored SIGINT, too
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
@@ -149,7 +160,9 @@ class Supervisor:
 
     def _until_it_ends(self, woken: int, output: int) -> None:
         while not self._ended() and not self._orphaned:
-            if os.getppid() != self._order["parent"]:
+            if os.getppid() != self._guard:
+                return  # the harness lives, or the end of its pipe tells that it does not
+            if parent_of(self._guard) != self._order["parent"]:
                 self._orphaned = True
                 return
             wait = PATROL
@@ -208,18 +221,20 @@ class Supervisor:
 
     def _take(self, data: bytes) -> None:
         *lines, self._commands = (self._commands + data).split(b"\n")
+        self._commands = self._commands[:LONGEST_COMMAND]
         for line in lines:
-            self._obey(json.loads(line))
+            # The server can find this pipe, and write to it what it likes.
+            with contextlib.suppress(ValueError, TypeError, KeyError, OverflowError, RecursionError, OSError):
+                self._obey(json.loads(line))
 
     def _obey(self, command: dict[str, Any]) -> None:
         if command["do"] == "leave":
             self._order.update(remove="", prune="")
             return
-        if self._status is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._server.pid, command["number"])
         if command["do"] == "stop":
             self._deadline = time.monotonic() + command["grace"]
+        if self._status is None:
+            os.kill(self._server.pid, command["number"])
 
     def _report_end(self, dead: dict[int, int]) -> None:
         self._server.returncode = 0  # Popen must not wait for it again
@@ -235,13 +250,18 @@ class Supervisor:
 
 
 def kill_everything_below() -> dict[int, int]:
-    """Kill and reap every descendant of this process until there is none; return their wait statuses by pid."""
+    """Kill and reap every descendant of this process until there is none; return their wait statuses by pid.
+
+    Those that clear up behind a server go by themselves, once all others are gone.
+    """
     dead: dict[int, int] = {}
+    tracked = time.monotonic() + TRACKING
     for _ in range(KILL_ROUNDS):
         below = descendants(os.getpid())
         if not below:
             break
-        for pid in below:
+        others = [pid for pid in below if time.monotonic() >= tracked or not _clears_up(pid)]
+        for pid in others:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
@@ -251,15 +271,29 @@ def kill_everything_below() -> dict[int, int]:
     return dead
 
 
+def _clears_up(pid: int) -> bool:
+    try:
+        return TRACKER in Path("/proc", str(pid), "cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def parent_of(pid: int) -> int:
+    """Return the parent of `pid`, 0 where there is no such process."""
+    try:
+        stat = Path("/proc", str(pid), "stat").read_bytes()
+        # The command's name stands in parentheses and may hold any byte; the parent is the second field after.
+        return int(stat.rpartition(b")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
 def descendants(root: int) -> list[int]:
     """Return the pids of all processes below `root`, zombies included, parents before children."""
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):  # noqa: PTH208 - a tenth of the time, and this runs at every end
         if entry.isdigit():
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                stat = Path("/proc", entry, "stat").read_bytes()
-                # The command's name stands in parentheses and may hold any byte; the parent is the second field after.
-                children.setdefault(int(stat.rpartition(b")")[2].split()[1]), []).append(int(entry))
+            children.setdefault(parent_of(int(entry)), []).append(int(entry))
     found = list(children.get(root, ()))
     for pid in found:
         found.extend(children.get(pid, ()))
@@ -281,11 +315,28 @@ def report(message: dict[str, Any]) -> None:
         os.write(1, json.dumps(message).encode() + b"\n")
 
 
+def guard(supervisor: int, parent: int, order: dict[str, Any]) -> None:
+    """Wait for the end of the process `supervisor`, and end whatever it may have left."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    while os.waitpid(supervisor, os.WNOHANG)[0] == 0:
+        if os.getppid() != parent:
+            # The supervisor sees that as well, unless somebody has stopped it.
+            time.sleep(PATROL)
+            kill_everything_below()
+            remove(order["remove"], order["prune"])
+            return
+        signal.sigtimedwait({signal.SIGCHLD}, PATROL)
+    kill_everything_below()
+
+
 def main() -> None:
     """Read the order from stdin and see it through."""
+    for number in DEAF_TO:
+        signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(PermissionError):  # already the leader of its session
         os.setsid()
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     data = b""
     while b"\n" not in data:
         piece = os.read(0, CHUNK)
@@ -293,7 +344,13 @@ def main() -> None:
             return
         data += piece
     line, _, rest = data.partition(b"\n")
-    Supervisor(json.loads(line), rest).run()
+    order = json.loads(line)
+    parent = os.getppid()
+    if supervisor := os.fork():
+        guard(supervisor, parent, order)
+    else:
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # a fork does not inherit it
+        Supervisor(order, rest).run()
 
 
 if __name__ == "__main__":

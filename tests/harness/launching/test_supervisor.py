@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from wsgi_gauntlet.harness.launching import supervisor
 from wsgi_gauntlet.harness.launching.supervisor import Log, remove
 
@@ -180,13 +182,100 @@ def test_another_parent_than_the_harness_means_that_it_is_gone(tmp_path: Path) -
         assert gone(pid)
 
 
-def test_a_supervisor_that_is_asked_to_go_takes_all_with_it(tmp_path: Path) -> None:
-    with talk(tmp_path, FORKING) as it:
+SENDING = """
+import os, signal, sys, time
+from pathlib import Path
+def parent(pid): return int(Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[1])
+supervisor = os.getppid()
+for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+    for pid in (supervisor, parent(supervisor)):
+        os.kill(pid, number)
+print('sent', flush=True)
+time.sleep(600)
+"""
+
+
+def test_signals_from_the_server_do_nothing_to_its_supervisor(tmp_path: Path) -> None:
+    with talk(tmp_path, SENDING) as it:
+        it.hear()
+        it.wait_for_log("sent")
+        it.tell({"do": "stop", "number": int(signal.SIGTERM), "grace": PATIENCE})
+        assert it.hear() == {"exited": {"code": None, "signal": int(signal.SIGTERM)}}
+        assert it.folder.is_dir()
+
+
+def test_the_server_starts_with_the_default_of_every_signal(tmp_path: Path) -> None:
+    with talk(tmp_path, "", argv=["grep", "-E", "SigIgn|SigBlk", "/proc/self/status"]) as it:
+        it.hear()
+        it.hear()
+    ignored, blocked = sorted(it.log.read_text().split()[1::2])
+    assert int(ignored, 16) == int(blocked, 16) == 0
+
+
+def test_the_server_inherits_no_descriptor_but_the_three(tmp_path: Path) -> None:
+    with talk(tmp_path, "import os; print(sorted(map(int, os.listdir('/proc/self/fd')))[:-1], flush=True)") as it:
+        it.hear()
+        it.hear()
+    assert it.log.read_text() == "[0, 1, 2]\n"
+
+
+@pytest.mark.parametrize("above", [1, 2])
+def test_whichever_of_the_two_is_killed_all_below_ends_and_the_folder_stays(tmp_path: Path, above: int) -> None:
+    script = FORKING.replace("print('up'", KILLING.format(above=above) + "print('up'")
+    with talk(tmp_path, script) as it:
         pid = it.hear()["started"]
         it.wait_for_log("abandoned")
-        it.process.send_signal(signal.SIGTERM)
+        abandoned = int(it.log.read_text().split("abandoned ")[1].split()[0])
+        until(lambda: gone(pid) and gone(abandoned))
+        it.hang_up()
         it.process.wait(PATIENCE)
-        assert gone(pid)
+        assert it.process.returncode == (0 if above == 1 else -signal.SIGKILL)
+        assert it.folder.is_dir(), "the harness lives"
+
+
+KILLING = """
+from pathlib import Path
+def parent(pid): return int(Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[1])
+while "abandoned" not in Path("../log").read_text(): time.sleep(0.01)
+above = os.getpid()
+for _ in range({above}): above = parent(above)
+os.kill(above, signal.SIGKILL)
+"""
+
+
+def test_nonsense_in_its_pipe_is_passed_over(tmp_path: Path) -> None:
+    with talk(tmp_path, "import time; print('up', flush=True); time.sleep(600)") as it:
+        it.hear()
+        it.wait_for_log("up")
+        assert it.process.stdin is not None
+        for line in (
+            b"garbage",
+            b"[]",
+            b"3",
+            b'{"do": "dance"}',
+            b'{"do": "signal"}',
+            b'{"do": "signal", "number": "x"}',
+        ):
+            it.process.stdin.write(line + b"\n")
+        for line in (b'{"do": "signal", "number": 99999}', b"[" * 100_000, b"\xff", b"x" * 300_000):
+            it.process.stdin.write(line + b"\n")
+        it.tell({"do": "stop", "number": int(signal.SIGTERM), "grace": PATIENCE})
+        assert it.hear() == {"exited": {"code": None, "signal": int(signal.SIGTERM)}}
+
+
+def test_a_pythons_semaphores_are_cleared_away_behind_it(tmp_path: Path) -> None:
+    script = (
+        "import multiprocessing, os, signal\n"
+        "made = multiprocessing.get_context('spawn').Semaphore()\n"
+        "print('made', made._semlock.name, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    with talk(tmp_path, script) as it:
+        it.hear()
+        assert it.hear() == {"exited": {"code": None, "signal": int(signal.SIGKILL)}}
+    name = it.log.read_text().split()[1].lstrip("/")
+    assert name.startswith("mp-")
+    assert not Path("/dev/shm", f"sem.{name}").exists()
 
 
 def test_a_killed_supervisor_takes_the_server_with_it(tmp_path: Path) -> None:
