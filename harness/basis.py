@@ -53,6 +53,9 @@ METHODS_REQUIRED = pep3333(
 )
 """Makes the methods of the two streams, and what they are documented to do, binding."""
 
+DECODES = rfc9112("7.1", "A recipient MUST be able to parse and decode the chunked transfer coding.")
+"""Makes the definition of the chunked coding binding."""
+
 INCOMPLETE = rfc9112(
     "8",
     "A message body that uses the chunked transfer coding is incomplete if the zero-sized chunk that terminates the "
@@ -108,3 +111,8 @@ def wsgi_variable(argument: str) -> Basis:
 def stream(argument: str) -> Basis:
     """Rest a level on what a method of wsgi.input is documented to do."""
     return definition(argument, METHODS_REQUIRED)
+
+
+def coding(argument: str) -> Basis:
+    """Rest a level on what the chunked coding is."""
+    return definition(argument, DECODES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...harness import expect
 from ...harness.attempts.exchange import Exchange
+from ...harness.basis import MAY_TEXT, MUST_TEXT, SHOULD_TEXT, interprets
 from ...harness.catalog import MAY, MUST, SHOULD, case
 from ...harness.references import rfc9110, rfc9112
 from ...harness.response import Ending, Response
@@ -40,7 +41,7 @@ async def _asks_first(
     return begun, final
 
 
-@case(MUST, IMMEDIATE)
+@case(MUST, IMMEDIATE, basis=MUST_TEXT)
 async def one_continue(x: Exchange) -> None:
     """A client that asks first gets exactly one 100 before it sends its body, and is served; or a final answer at once.
 
@@ -53,7 +54,12 @@ async def one_continue(x: Exchange) -> None:
     await _one_continue(x, begun, final)
 
 
-@case(MUST, rfc9110("10.1.1", "The Expect field value is case-insensitive."), needs=["http/expect/one-continue"])
+@case(
+    MUST,
+    rfc9110("10.1.1", "The Expect field value is case-insensitive."),
+    basis=interprets("The value means 100-continue in any case, so what holds for that holds here."),
+    needs=["http/expect/one-continue"],
+)
 async def value_case(x: Exchange) -> None:
     """`100-Continue` asks for a 100 as `100-continue` does.
 
@@ -66,7 +72,7 @@ async def value_case(x: Exchange) -> None:
     await _one_continue(x, begun, final)
 
 
-@case(MUST, IMMEDIATE, needs=["http/expect/one-continue", "http/chunked/one-chunk"])
+@case(MUST, IMMEDIATE, basis=MUST_TEXT, needs=["http/expect/one-continue", "http/chunked/one-chunk"])
 async def before_chunks(x: Exchange) -> None:
     """A client that asks first is also told to send a chunked body.
 
@@ -91,7 +97,7 @@ async def _one_continue(x: Exchange, begun: bytes, final: Response) -> None:
     expect.equal([e.detail["data"] for e in x.events("body")], ["hello"], "what the app read")
 
 
-@case(MAY, OMITTED)
+@case(MAY, OMITTED, basis=MAY_TEXT)
 async def answered_unread(x: Exchange) -> None:
     """An app that does not read the body may be answered without a 100 before; a 100 is allowed as well.
 
@@ -112,6 +118,7 @@ async def answered_unread(x: Exchange) -> None:
 @case(
     MUST,
     rfc9110("15.2", "a server MUST NOT send a 1xx response to an HTTP/1.0 client."),
+    basis=MUST_TEXT,
 )
 async def http10(x: Exchange) -> None:
     """HTTP/1.0 never gets a 100, not even where it asks for one.
@@ -133,6 +140,7 @@ async def http10(x: Exchange) -> None:
         "A server that receives an Expect field value containing a member other than 100-continue MAY respond with a "
         "417 (Expectation Failed) status code",
     ),
+    basis=MAY_TEXT,
 )
 async def unknown(x: Exchange) -> None:
     """An expectation that nobody knows gets 417 or is ignored.
@@ -157,6 +165,7 @@ async def unknown(x: Exchange) -> None:
         "A server that sends a 100 (Continue) response MUST ultimately send a final status code, once it receives and "
         "processes the request content",
     ),
+    basis=MUST_TEXT,
 )
 async def early_body(x: Exchange) -> None:
     """A client that does not wait for the 100 is served, and the connection stays in step.
@@ -179,6 +188,7 @@ async def early_body(x: Exchange) -> None:
         "A server MUST NOT send a Content-Length header field in any response with a status code of 1xx "
         "(Informational) or 204 (No Content).",
     ),
+    basis=MUST_TEXT,
     needs=["http/expect/one-continue"],
 )
 async def interim_clean(x: Exchange) -> None:
@@ -204,6 +214,7 @@ async def interim_clean(x: Exchange) -> None:
         "If the sender closes the connection or the recipient times out before the indicated number of octets are "
         "received, the recipient MUST consider the message to be incomplete and close the connection.",
     ),
+    basis=MUST_TEXT,
     needs=["http/expect/one-continue"],
 )
 async def body_never_sent(x: Exchange) -> None:
@@ -237,6 +248,7 @@ async def body_never_sent(x: Exchange) -> None:
         "A server that responds with a final status code before reading the entire request content SHOULD indicate "
         "whether it intends to close the connection",
     ),
+    basis=SHOULD_TEXT,
 )
 async def final_says_whether(x: Exchange) -> None:
     """An answer that comes in place of the 100 says that the connection closes, or the body is read when it comes.

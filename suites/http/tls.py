@@ -9,6 +9,7 @@ import trio
 
 from ...harness import expect
 from ...harness.attempts.exchange import Exchange
+from ...harness.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, recorded
 from ...harness.catalog import INFO, MUST, SHOULD, case
 from ...harness.model import Setup
 from ...harness.references import rfc9112
@@ -30,6 +31,7 @@ INITIATION = rfc9112("9.7", "The HTTP client also acts as the TLS client.")
         "9.8",
         "Servers MUST attempt to initiate an exchange of closure alerts with the client before closing the connection.",
     ),
+    basis=MUST_TEXT,
     tags=["security"],
     setup=OVER_TLS,
 )
@@ -61,6 +63,7 @@ async def closure_alert(x: Exchange) -> None:
         "Servers SHOULD be prepared to receive an incomplete close from the client, since the client can often locate "
         "the end of server data.",
     ),
+    basis=SHOULD_TEXT,
     setup=OVER_TLS,
 )
 async def incomplete_close(x: Exchange) -> None:
@@ -82,7 +85,13 @@ async def incomplete_close(x: Exchange) -> None:
     await survives(x)
 
 
-@case(INFO, INITIATION, setup=OVER_TLS)
+@case(
+    INFO,
+    INITIATION,
+    basis=recorded("No sentence says what becomes of plain HTTP on such a port."),
+    breach=CLIENT,
+    setup=OVER_TLS,
+)
 async def plain_http(x: Exchange) -> None:
     """A plain request on the TLS port does not reach the app, the connection ends, and the server serves others.
 
@@ -105,7 +114,13 @@ async def plain_http(x: Exchange) -> None:
     expect.that(ending is not Ending.OPEN, "the connection closed", f"still open after {PATIENCE:g} s")
 
 
-@case(INFO, INITIATION, setup=OVER_TLS, variants={"fin": False, "reset": True})
+@case(
+    INFO,
+    INITIATION,
+    basis=recorded("No sentence speaks of clients that go away before they have sent a request."),
+    setup=OVER_TLS,
+    variants={"fin": False, "reset": True},
+)
 async def handshake_broken_off(x: Exchange, reset: bool) -> None:
     """A client that goes away in the middle of the handshake does not disturb the server.
 
@@ -122,7 +137,13 @@ async def handshake_broken_off(x: Exchange, reset: bool) -> None:
     await survives(x)
 
 
-@case(INFO, INITIATION, tags=["security"], setup=Setup(tls=True, threads=4))
+@case(
+    INFO,
+    INITIATION,
+    basis=recorded("No sentence says how long a handshake may take, or whom it may hold up."),
+    tags=["security"],
+    setup=Setup(tls=True, threads=4),
+)
 async def handshake_stalled(x: Exchange) -> None:
     """While one client hangs in the middle of its handshake, others are served.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import CLIENT, MUST_TEXT, coding, interprets, security
 from ....harness.catalog import MUST, case
 from ....harness.references import rfc9112
 from ..verbs import ask, served_body, spoiled, unfinished
@@ -24,6 +25,8 @@ INCOMPLETE = rfc9112(
 @case(
     MUST,
     BARE_CR,
+    basis=MUST_TEXT,
+    breach=CLIENT,
     tags=SECURITY,
     needs=DECODES,
 )
@@ -42,7 +45,17 @@ async def extension_bad(x: Exchange) -> None:
         spoiled(told)
 
 
-@case(MUST, GRAMMAR, tags=SECURITY, needs=DECODES)
+@case(
+    MUST,
+    GRAMMAR,
+    basis=security(
+        "The bytes behind the announced size are data to one reader and the next request to "
+        "another. An attacker puts a request there that the proxy in front never sees."
+    ),
+    breach=CLIENT,
+    tags=SECURITY,
+    needs=DECODES,
+)
 async def spill(x: Exchange) -> None:
     """Data longer than its chunk's size spoils the body.
 
@@ -54,7 +67,17 @@ async def spill(x: Exchange) -> None:
     spoiled(await ask(x, chunked(x, b"5\r\nhello, world\r\n" + END)))
 
 
-@case(MUST, GRAMMAR, tags=SECURITY, needs=DECODES)
+@case(
+    MUST,
+    GRAMMAR,
+    basis=security(
+        "One reader skips two bytes behind the data unseen, another one takes them for the next "
+        "size. From there on the two see different requests on a shared connection."
+    ),
+    breach=CLIENT,
+    tags=SECURITY,
+    needs=DECODES,
+)
 async def no_crlf_after_data(x: Exchange) -> None:
     """A chunk's data without CRLF behind it spoils the body.
 
@@ -69,6 +92,10 @@ async def no_crlf_after_data(x: Exchange) -> None:
 @case(
     MUST,
     INCOMPLETE,
+    basis=interprets(
+        "Without its last chunk the body is incomplete by definition; an app that is told of "
+        "its end takes half of an upload for the whole."
+    ),
     tags=SECURITY,
     needs=DECODES,
     variants={"between": b"5\r\nhello\r\n", "within": b"5\r\nhel", "early": b"fffff\r\nhello"},
@@ -84,7 +111,17 @@ async def no_last_chunk_then_fin(x: Exchange, body: bytes) -> None:
     unfinished(await ask(x, chunked(x, body), fin=True))
 
 
-@case(MUST, COMPLETE, tags=SECURITY, needs=DECODES)
+@case(
+    MUST,
+    COMPLETE,
+    basis=coding(
+        "The coding is complete only behind the empty line, so until it comes trailer fields "
+        "may, and the message has not ended."
+    ),
+    breach=CLIENT,
+    tags=SECURITY,
+    needs=DECODES,
+)
 async def no_final_crlf(x: Exchange) -> None:
     """A chunked body without the empty line at its end is not complete.
 
@@ -104,6 +141,11 @@ async def no_final_crlf(x: Exchange) -> None:
         "Although the line terminator for the start-line and fields is the sequence CRLF, a recipient MAY recognize a "
         "single LF as a line terminator and ignore any preceding CR.",
     ),
+    basis=security(
+        "The leave to take LF for CRLF is for start line and fields. A proxy that does not take "
+        "it sees the line, and so the request, end elsewhere: room for a smuggled one."
+    ),
+    breach=CLIENT,
     tags=SECURITY,
     needs=DECODES,
     variants={

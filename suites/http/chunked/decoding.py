@@ -6,6 +6,7 @@ import hashlib
 
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, coding
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.references import rfc9110, rfc9112
 from ..verbs import REFUSED, ask, in_step, served, served_body, was_refused
@@ -20,7 +21,7 @@ COMPLETE = rfc9112(
 IGNORED = rfc9112("7.1.1", "A recipient MUST ignore unrecognized chunk extensions.")
 
 
-@case(MUST, DECODE)
+@case(MUST, DECODE, basis=MUST_TEXT)
 async def one_chunk(x: Exchange) -> None:
     """A body of one chunk reaches the app decoded.
 
@@ -38,7 +39,7 @@ async def one_chunk(x: Exchange) -> None:
     served_body(told, b"hello")
 
 
-@case(MUST, DECODE, needs=DECODES)
+@case(MUST, DECODE, basis=MUST_TEXT, needs=DECODES)
 async def many_chunks(x: Exchange) -> None:
     """A body of many chunks of many sizes reaches the app in one piece.
 
@@ -59,7 +60,7 @@ async def many_chunks(x: Exchange) -> None:
         expect.equal(told.bodies[0].detail["data"].encode("latin-1"), b"".join(parts)[:4096], "what the app read")
 
 
-@case(MUST, DECODE, needs=DECODES)
+@case(MUST, DECODE, basis=MUST_TEXT, needs=DECODES)
 async def large_chunk(x: Exchange) -> None:
     """A chunk of 256 KiB, more than a server reads at once, reaches the app whole.
 
@@ -79,7 +80,7 @@ async def large_chunk(x: Exchange) -> None:
         expect.equal(read, [(len(part), hashlib.sha256(part).hexdigest())], "length and SHA-256 of what the app read")
 
 
-@case(MUST, COMPLETE, needs=DECODES)
+@case(MUST, COMPLETE, basis=coding("The first chunk may be the last, which leaves a body of no bytes."), needs=DECODES)
 async def empty(x: Exchange) -> None:
     """A chunked body without any data is an empty body.
 
@@ -92,7 +93,13 @@ async def empty(x: Exchange) -> None:
     served_body(await ask(x, chunked(x, END)), b"")
 
 
-@case(MUST, IGNORED, needs=DECODES, variants={"name": b";a", "value": b";a=b", "two": b";a=b;c", "last": b""})
+@case(
+    MUST,
+    IGNORED,
+    basis=MUST_TEXT,
+    needs=DECODES,
+    variants={"name": b";a", "value": b";a=b", "two": b";a=b;c", "last": b""},
+)
 async def extension_token(x: Exchange, extension: bytes) -> None:
     """A chunk extension that is not known is ignored.
 
@@ -105,7 +112,7 @@ async def extension_token(x: Exchange, extension: bytes) -> None:
     served_body(await ask(x, chunked(x, b"5" + extension + b"\r\nhello\r\n" + end)), b"hello")
 
 
-@case(MUST, IGNORED, needs=DECODES)
+@case(MUST, IGNORED, basis=MUST_TEXT, needs=DECODES)
 async def extension_quoted(x: Exchange) -> None:
     """A chunk extension with a quoted value is ignored, whatever the quotes hold.
 
@@ -125,6 +132,7 @@ async def extension_quoted(x: Exchange) -> None:
         "for the services provided, in the same way that it applies length limitations and timeouts for other parts of "
         "a message, and generate an appropriate 4xx (Client Error) response if that amount is exceeded.",
     ),
+    basis=SHOULD_TEXT,
     needs=DECODES,
 )
 async def extension_64k(x: Exchange) -> None:
@@ -147,6 +155,8 @@ async def extension_64k(x: Exchange) -> None:
         "5.6.3",
         "A recipient MUST parse for such bad whitespace and remove it before interpreting the protocol element.",
     ),
+    basis=MUST_TEXT,
+    breach=CLIENT,
     needs=DECODES,
     variants={"before": b" ;a", "after": b"; a=b", "tab": b"\t;\ta=b", "around-equals": b';a = "b"'},
 )
@@ -160,7 +170,13 @@ async def extension_whitespace(x: Exchange, extension: bytes) -> None:
     served_body(await ask(x, chunked(x, b"5" + extension + b"\r\nhello\r\n" + END)), b"hello")
 
 
-@case(MUST, COMPLETE, tags=SECURITY, needs=DECODES)
+@case(
+    MUST,
+    COMPLETE,
+    basis=coding("The coding says to the byte where the body is complete, so the next request begins just behind it."),
+    tags=SECURITY,
+    needs=DECODES,
+)
 async def then_next(x: Exchange) -> None:
     """The request that follows the last chunk at once is read from its first byte.
 

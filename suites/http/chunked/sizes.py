@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import CLIENT, MUST_TEXT, coding, recorded, security
 from ....harness.catalog import MAY, MUST, case
 from ....harness.references import rfc9112
 from ..verbs import ask, served_body, spoiled
@@ -16,7 +17,13 @@ LARGE = rfc9112(
 )
 
 
-@case(MUST, SIZE, needs=DECODES, variants={"upper": b"A", "lower": b"a"})
+@case(
+    MUST,
+    SIZE,
+    basis=coding("Hex digits are digits in either case, and both give the same number of octets."),
+    needs=DECODES,
+    variants={"upper": b"A", "lower": b"a"},
+)
 async def hex_case(x: Exchange, size: bytes) -> None:
     """A chunk's size may be written in either case.
 
@@ -28,7 +35,13 @@ async def hex_case(x: Exchange, size: bytes) -> None:
     served_body(await ask(x, chunked(x, size + b"\r\nhellohello\r\n" + END)), b"hellohello")
 
 
-@case(MUST, SIZE, needs=DECODES, variants={"one": b"05", "many": b"0000000005", "last": b"5"})
+@case(
+    MUST,
+    SIZE,
+    basis=coding("The field is a string of digits, of any length; zeros in front leave the number what it is."),
+    needs=DECODES,
+    variants={"one": b"05", "many": b"0000000005", "last": b"5"},
+)
 async def zero_padded(x: Exchange, size: bytes) -> None:
     """Leading zeros of a chunk's size change nothing, in the last chunk either.
 
@@ -45,6 +58,11 @@ async def zero_padded(x: Exchange, size: bytes) -> None:
 @case(
     MUST,
     SIZE,
+    basis=security(
+        "What is no row of hex digits is 5 to one reader and 0 or an error to another. Where "
+        "they differ an attacker hides a request from the proxy in front."
+    ),
+    breach=CLIENT,
     tags=SECURITY,
     needs=DECODES,
     variants={
@@ -74,6 +92,8 @@ async def size_syntax(x: Exchange, size: tuple[bytes, int]) -> None:
 @case(
     MUST,
     LARGE,
+    basis=MUST_TEXT,
+    breach=CLIENT,
     tags=SECURITY,
     needs=DECODES,
     variants={"64-bits": b"10000000000000005", "digits": b"f" * 2000},
@@ -93,6 +113,7 @@ async def size_overflow(x: Exchange, size: bytes) -> None:
 @case(
     MUST,
     LARGE,
+    basis=MUST_TEXT,
     tags=SECURITY,
     needs=DECODES,
     variants={"40": 40, "3000": 3000},
@@ -112,7 +133,15 @@ async def size_zeros(x: Exchange, zeros: int) -> None:
         spoiled(told)
 
 
-@case(MAY, SIZE, tags=SECURITY, needs=DECODES, variants={"space": b"5 ", "tab": b"5\t"})
+@case(
+    MAY,
+    SIZE,
+    basis=recorded("The grammar has no blank there, and a recipient may pass over it all the same."),
+    breach=CLIENT,
+    tags=SECURITY,
+    needs=DECODES,
+    variants={"space": b"5 ", "tab": b"5\t"},
+)
 async def size_space_behind(x: Exchange, size: bytes) -> None:
     """A blank between a chunk's size and the line's end is passed over, or spoils the body; it is nothing else.
 

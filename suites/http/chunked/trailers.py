@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import CLIENT, MUST_TEXT, coding
 from ....harness.catalog import MUST, case
 from ....harness.references import rfc9112
 from ..verbs import answered, ask, hidden, no_hidden_call, served_body
@@ -21,7 +22,14 @@ NOT_MERGED = rfc9112(
 )
 
 
-@case(MUST, COMPLETE, needs=DECODES)
+@case(
+    MUST,
+    COMPLETE,
+    basis=coding(
+        "A trailer section may stand before the empty line, so a message with one is a good message and ends behind it."
+    ),
+    needs=DECODES,
+)
 async def trailer(x: Exchange) -> None:
     """Trailer fields belong to the message: it is served, and they are read to their end.
 
@@ -36,6 +44,8 @@ async def trailer(x: Exchange) -> None:
 @case(
     MUST,
     NOT_MERGED,
+    basis=MUST_TEXT,
+    breach={"length": CLIENT, "host": CLIENT, "coding": CLIENT},
     tags=SECURITY,
     needs=DECODES,
     variants={
@@ -66,7 +76,12 @@ async def trailer_forbidden(x: Exchange, field: str) -> None:
     answered(told)
 
 
-@case(MUST, COMPLETE, needs=DECODES)
+@case(
+    MUST,
+    COMPLETE,
+    basis=coding("The message ends behind the trailer section's empty line, and the next request begins there."),
+    needs=DECODES,
+)
 async def trailer_then_next(x: Exchange) -> None:
     """The request that follows trailer fields on the connection is read from its beginning.
 
@@ -82,6 +97,8 @@ async def trailer_then_next(x: Exchange) -> None:
 @case(
     MUST,
     BARE_CR,
+    basis=MUST_TEXT,
+    breach=CLIENT,
     tags=SECURITY,
     needs=DECODES,
 )

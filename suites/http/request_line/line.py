@@ -6,6 +6,7 @@ import trio
 
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import CLIENT, MAY_TEXT, MUST_TEXT, SHOULD_TEXT, interprets
 from ....harness.catalog import MAY, MUST, SHOULD, case
 from ....harness.references import rfc9110, rfc9112
 from ..verbs import PATIENCE, ask, in_step, post, raw, refused, rejected_in_step, seen, served, served_body, was_refused
@@ -31,7 +32,11 @@ WAIT = 0.3
 """Seconds for the app to be called where that need not be."""
 
 
-@case(MUST, LINE)
+@case(
+    MUST,
+    LINE,
+    basis=interprets("The request is as plain as the grammar has it; a server that cannot take it takes none."),
+)
 async def baseline(x: Exchange) -> None:
     """A plain request is served.
 
@@ -53,6 +58,8 @@ async def baseline(x: Exchange) -> None:
         "a server that is expecting to receive and parse a request-line SHOULD ignore at least one empty line (CRLF) "
         "received prior to the request-line.",
     ),
+    basis=SHOULD_TEXT,
+    breach=CLIENT,
 )
 async def leading_crlf(x: Exchange) -> None:
     """An empty line before the request line is ignored.
@@ -72,6 +79,8 @@ async def leading_crlf(x: Exchange) -> None:
         "a server that is expecting to receive and parse a request-line SHOULD ignore at least one empty line (CRLF) "
         "received prior to the request-line.",
     ),
+    basis=SHOULD_TEXT,
+    breach=CLIENT,
     needs=["http/connection/keep-alive"],
 )
 async def crlf_after_body(x: Exchange) -> None:
@@ -89,6 +98,8 @@ async def crlf_after_body(x: Exchange) -> None:
 @case(
     MAY,
     rfc9112("2.2", "a recipient MAY recognize a single LF as a line terminator and ignore any preceding CR."),
+    basis=MAY_TEXT,
+    breach=CLIENT,
     tags=["security"],
 )
 async def bare_lf(x: Exchange) -> None:
@@ -122,6 +133,8 @@ async def bare_lf(x: Exchange) -> None:
         "A recipient of such a bare CR MUST consider that element to be invalid or replace each bare CR with SP before "
         "processing the element or forwarding the message.",
     ),
+    basis=MUST_TEXT,
+    breach=CLIENT,
     tags=["security"],
 )
 async def bare_cr(x: Exchange) -> None:
@@ -143,6 +156,8 @@ async def bare_cr(x: Exchange) -> None:
 @case(
     MAY,
     LENIENT,
+    basis=MAY_TEXT,
+    breach=CLIENT,
     variants={
         "two": "GET  {} HTTP/1.1",
         "leading": " GET {} HTTP/1.1",
@@ -164,7 +179,7 @@ async def several_spaces(x: Exchange, line: str) -> None:
         served(told)
 
 
-@case(MAY, LENIENT)
+@case(MAY, LENIENT, basis=MAY_TEXT, breach=CLIENT)
 async def tab_separator(x: Exchange) -> None:
     """Tabs between the parts of the request line are either taken for spaces or refused.
 
@@ -179,7 +194,7 @@ async def tab_separator(x: Exchange) -> None:
         served(told)
 
 
-@case(MAY, LENIENT, tags=["security"], variants={"vt": "\x0b", "ff": "\x0c", "cr": "\r"})
+@case(MAY, LENIENT, basis=MAY_TEXT, breach=CLIENT, tags=["security"], variants={"vt": "\x0b", "ff": "\x0c", "cr": "\r"})
 async def other_separators(x: Exchange, between: str) -> None:
     """Vertical tab, form feed or CR between the parts of the request line are either taken for a space or refused.
 
@@ -194,7 +209,13 @@ async def other_separators(x: Exchange, between: str) -> None:
         expect.equal(served(told).get("PATH_INFO"), "/echo", "PATH_INFO")
 
 
-@case(MUST, rfc9110("9.1", "The method token is case-sensitive"))
+@case(
+    MUST,
+    rfc9110("9.1", "The method token is case-sensitive"),
+    basis=interprets(
+        "Methods are told apart by case, so get is none that this text defines, and its meaning is not GET's."
+    ),
+)
 async def method_case(x: Exchange) -> None:
     """`get` is not GET: it reaches the app as it is, or not at all.
 
@@ -219,6 +240,7 @@ async def method_case(x: Exchange) -> None:
         "An origin server that receives a request method that is unrecognized or not implemented SHOULD respond with "
         "the 501 (Not Implemented) status code.",
     ),
+    basis=SHOULD_TEXT,
 )
 async def method_unknown(x: Exchange) -> None:
     """A method that nobody knows reaches the app, or gets 501 or 405.
@@ -240,6 +262,8 @@ async def method_unknown(x: Exchange) -> None:
 @case(
     SHOULD,
     MALFORMED,
+    basis=SHOULD_TEXT,
+    breach=CLIENT,
     tags=["security"],
     variants={"parenthesis": "GE(T", "nul": "GE\0T", "non-ascii": "GE\xe9T", "colon": "GET:", "quote": 'G"ET'},
 )
@@ -262,6 +286,7 @@ async def method_not_token(x: Exchange, method: str) -> None:
         "A server that receives a method longer than any that it implements SHOULD respond with a 501 (Not "
         "Implemented) status code.",
     ),
+    basis=SHOULD_TEXT,
 )
 async def method_100k(x: Exchange) -> None:
     """A method of 100,000 letters gets a proper refusal, not a broken connection.
@@ -284,6 +309,7 @@ async def method_100k(x: Exchange) -> None:
         "It is RECOMMENDED that all HTTP senders and recipients support, at a minimum, request-line lengths of 8000 "
         "octets.",
     ),
+    basis=SHOULD_TEXT,
 )
 async def uri_8000(x: Exchange) -> None:
     """A request line of 8000 bytes is served.
@@ -304,6 +330,7 @@ async def uri_8000(x: Exchange) -> None:
         "A server that receives a request-target longer than any URI it wishes to parse MUST respond with a 414 (URI "
         "Too Long) status code",
     ),
+    basis=MUST_TEXT,
 )
 async def uri_huge(x: Exchange) -> None:
     """A target of 128 KiB is served or gets 414.

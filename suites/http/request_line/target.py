@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, interprets, recorded, security
 from ....harness.catalog import INFO, MUST, SHOULD, case
 from ....harness.references import rfc9110, rfc9112
 from ..verbs import ask, in_step, noted, raw, refused, rejected_in_step, served, was_refused
@@ -15,7 +16,7 @@ INVALID = rfc9112(
 )
 
 
-@case(SHOULD, INVALID, tags=["security"])
+@case(SHOULD, INVALID, basis=SHOULD_TEXT, breach=CLIENT, tags=["security"])
 async def space_in_target(x: Exchange) -> None:
     """A target with a space in it is refused, or redirected to its encoded form.
 
@@ -28,7 +29,7 @@ async def space_in_target(x: Exchange) -> None:
     refused(await ask(x, raw(x, f"GET {x.target('/echo')}/a b HTTP/1.1")), (301, 400))
 
 
-@case(SHOULD, INVALID)
+@case(SHOULD, INVALID, basis=SHOULD_TEXT, breach=CLIENT)
 async def relative_target(x: Exchange) -> None:
     """A target that does not begin with `/` is refused.
 
@@ -48,6 +49,7 @@ async def relative_target(x: Exchange) -> None:
         "A server MUST accept the absolute-form in requests even though most HTTP/1.1 clients will only send the "
         "absolute-form to a proxy.",
     ),
+    basis=MUST_TEXT,
 )
 async def absolute_form(x: Exchange) -> None:
     """A whole URL as the target is served as its path.
@@ -71,6 +73,7 @@ async def absolute_form(x: Exchange) -> None:
         "When not being used as the target of an OPTIONS request, an empty path component is equivalent to an absolute "
         'path of "/"',
     ),
+    basis=interprets("The empty path is the root by definition, so the two URLs ask for the same page."),
 )
 async def absolute_form_no_path(x: Exchange) -> None:
     """A whole URL without a path is served as that of the root.
@@ -91,6 +94,8 @@ async def absolute_form_no_path(x: Exchange) -> None:
         "the origin server MUST ignore the received Host header field (if any) and instead use the host information of "
         "the request-target.",
     ),
+    basis=MUST_TEXT,
+    breach=CLIENT,
 )
 async def absolute_form_host_wins(x: Exchange) -> None:
     """The host of an absolute target counts, not the Host header.
@@ -113,7 +118,9 @@ async def absolute_form_host_wins(x: Exchange) -> None:
 
 @case(
     SHOULD,
-    rfc9112("3.2.3", "The authority-form of request-target is only used for CONNECT requests"),
+    INVALID,
+    basis=SHOULD_TEXT,
+    breach=CLIENT,
 )
 async def authority_form_only_connect(x: Exchange) -> None:
     """`GET example.com:80` is refused.
@@ -134,6 +141,7 @@ async def authority_form_only_connect(x: Exchange) -> None:
         "A server MUST NOT send any Transfer-Encoding or Content-Length header fields in a 2xx (Successful) response "
         "to CONNECT.",
     ),
+    basis=MUST_TEXT,
 )
 async def connect(x: Exchange) -> None:
     """CONNECT is refused, or its 2xx has neither Content-Length nor Transfer-Encoding.
@@ -158,6 +166,10 @@ async def connect(x: Exchange) -> None:
         "When a client wishes to request OPTIONS for the server as a whole, as opposed to a specific named resource of "
         'that server, the client MUST send only "*" (%x2A) as the request-target.',
     ),
+    basis=interprets(
+        "This target is the one that the client must send here. So nothing is wrong with the "
+        "request, and a 400 says that something is."
+    ),
 )
 async def options_star(x: Exchange) -> None:
     """`OPTIONS *` is understood: answered by the server or the app, or not implemented, but no parse error.
@@ -175,7 +187,9 @@ async def options_star(x: Exchange) -> None:
 
 @case(
     SHOULD,
-    rfc9112("3.2.4", "The asterisk-form of request-target is only used for a server-wide OPTIONS request"),
+    INVALID,
+    basis=SHOULD_TEXT,
+    breach=CLIENT,
 )
 async def get_star(x: Exchange) -> None:
     """`GET *` is refused.
@@ -189,7 +203,7 @@ async def get_star(x: Exchange) -> None:
     refused(await ask(x, raw(x, "GET * HTTP/1.1")), (301, 400))
 
 
-@case(SHOULD, INVALID)
+@case(SHOULD, INVALID, basis=SHOULD_TEXT, breach=CLIENT)
 async def fragment(x: Exchange) -> None:
     """A fragment in the target is refused, or at least does not reach the app as part of path or query.
 
@@ -208,7 +222,14 @@ async def fragment(x: Exchange) -> None:
         expect.that("#" not in shown, "no fragment in environ", shown)
 
 
-@case(SHOULD, INVALID, tags=["security"], variants={"nul": "\0", "control": "\x01", "tab": "\t", "delete": "\x7f"})
+@case(
+    SHOULD,
+    INVALID,
+    basis=SHOULD_TEXT,
+    breach=CLIENT,
+    tags=["security"],
+    variants={"nul": "\0", "control": "\x01", "tab": "\t", "delete": "\x7f"},
+)
 async def nul_ctl_target(x: Exchange, character: str) -> None:
     """A control character in the target is refused.
 
@@ -226,6 +247,8 @@ async def nul_ctl_target(x: Exchange, character: str) -> None:
         "2.2",
         "A recipient MUST parse an HTTP message as a sequence of octets in an encoding that is a superset of US-ASCII",
     ),
+    basis=MUST_TEXT,
+    breach=CLIENT,
 )
 async def non_ascii_target(x: Exchange) -> None:
     """Raw bytes above 0x7F in the path are refused, or reach the app as those bytes.
@@ -241,7 +264,11 @@ async def non_ascii_target(x: Exchange) -> None:
         expect.equal(served(told).get("PATH_INFO"), "/echo/caf\xc3\xa9", "PATH_INFO")
 
 
-@case(INFO, rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'))
+@case(
+    INFO,
+    rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'),
+    basis=recorded("The grammar allows empty segments; what an app is to see of them it does not say."),
+)
 async def double_slash(x: Exchange) -> None:
     """Whether `//` at the beginning of a path is kept.
 
@@ -255,7 +282,12 @@ async def double_slash(x: Exchange) -> None:
     noted("PATH_INFO for the target //echo", repr(paths[0]) if paths else told.answer.describe())
 
 
-@case(INFO, rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'), tags=["security"])
+@case(
+    INFO,
+    rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'),
+    basis=recorded("The grammar allows dots as segments; whether a server resolves them it does not say."),
+    tags=["security"],
+)
 async def dot_segments(x: Exchange) -> None:
     """Whether `/../` in a path is resolved before the app sees it.
 
@@ -275,6 +307,10 @@ async def dot_segments(x: Exchange) -> None:
         "2.2",
         "A recipient MUST parse an HTTP message as a sequence of octets in an encoding that is a superset of US-ASCII",
     ),
+    basis=security(
+        "A path cut off at the NUL is another one than filters and logs saw: a rule about the "
+        "path's end, such as which files may be had, is passed by."
+    ),
     tags=["security"],
 )
 async def encoded_nul(x: Exchange) -> None:
@@ -293,7 +329,11 @@ async def encoded_nul(x: Exchange) -> None:
         expect.equal(served(told).get("PATH_INFO"), "/echo/a\0b", "PATH_INFO")
 
 
-@case(INFO, rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'))
+@case(
+    INFO,
+    rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'),
+    basis=recorded("PEP 3333 and CGI decode the path once; what a server does beyond that is worth knowing."),
+)
 async def encoded_slash(x: Exchange) -> None:
     """What the app sees of `%2F` and `%252F` in a path; decoded once, it is `/` and `%2F`.
 
@@ -313,6 +353,10 @@ async def encoded_slash(x: Exchange) -> None:
         "5.5",
         "Field values containing CR, LF, or NUL characters are invalid and dangerous, due to the varying ways that "
         "implementations might parse and interpret those characters",
+    ),
+    basis=security(
+        "Whoever makes a link could write headers into the request that the app sees or into "
+        "the answer: cookies of his choice, and pages of his own in a shared cache."
     ),
     tags=["security"],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, generates, interprets
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.references import rfc9110, rfc9112
 from ..verbs import ask, raw, refused, served, was_rejected
@@ -16,7 +17,12 @@ MALFORMED = rfc9112(
 VERSION = rfc9110("6.2", "A server MUST NOT send a version to which it is not conformant.")
 
 
-@case(MUST, rfc9112("4", "The first line of a response message is the status-line"))
+@case(
+    MUST,
+    rfc9112("4", "The first line of a response message is the status-line"),
+    basis=generates("What is sent in answer to a request is a response message, and that begins with a status line."),
+    breach=CLIENT,
+)
 async def http09(x: Exchange) -> None:
     """A request line without a version is not answered with bare bytes.
 
@@ -30,7 +36,15 @@ async def http09(x: Exchange) -> None:
     expect.that(good, "a status line, or the connection closed", told.answer.describe())
 
 
-@case(MUST, rfc9112("2.3", "HTTP-version is case-sensitive."))
+@case(
+    MUST,
+    rfc9112("2.3", "HTTP-version is case-sensitive."),
+    basis=interprets(
+        "Case-sensitive means that this is no version at all, so the line is no request line of "
+        "HTTP/1.1, and to serve it as one is to read it otherwise than defined."
+    ),
+    breach=CLIENT,
+)
 async def version_lowercase(x: Exchange) -> None:
     """`http/1.1` is no version.
 
@@ -50,6 +64,7 @@ async def version_lowercase(x: Exchange) -> None:
         "a minor version number higher than what it implements SHOULD process the message as if it were in the highest "
         "minor version within that major version to which the recipient is conformant.",
     ),
+    basis=SHOULD_TEXT,
 )
 async def version_minor_2(x: Exchange) -> None:
     """HTTP/1.2 is served as HTTP/1.1, and the reply does not claim more than 1.1.
@@ -65,7 +80,7 @@ async def version_minor_2(x: Exchange) -> None:
     expect.one_of(told.answer.version, (b"HTTP/1.1", b"HTTP/1.0"), "the reply's version")
 
 
-@case(MUST, VERSION, variants={"2.0": "HTTP/2.0", "3.0": "HTTP/3.0", "9.9": "HTTP/9.9"})
+@case(MUST, VERSION, basis=MUST_TEXT, breach=CLIENT, variants={"2.0": "HTTP/2.0", "3.0": "HTTP/3.0", "9.9": "HTTP/9.9"})
 async def version_major_2(x: Exchange, version: str) -> None:
     """A major version that is not spoken here is never echoed; what comes has a status line of HTTP/1.
 
@@ -85,6 +100,8 @@ async def version_major_2(x: Exchange, version: str) -> None:
 @case(
     SHOULD,
     MALFORMED,
+    basis=SHOULD_TEXT,
+    breach=CLIENT,
     variants={
         "no-dot": "HTTP/11",
         "three-parts": "HTTP/1.1.1",
