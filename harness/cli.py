@@ -250,7 +250,7 @@ def report(runs: Sequence[Path], out: Path | None, as_json: bool, junit: Path | 
 
     Of several runs the cells are put together; where two have the same cell, the later one counts.
     """
-    from . import discover, session
+    from . import discover, journal, session
     from .results import together
 
     results = together([discover.stored(each) for each in runs])
@@ -259,7 +259,7 @@ def report(runs: Sequence[Path], out: Path | None, as_json: bool, junit: Path | 
     folder = out or runs[0]
     asked = files(junit, markdown)
     fit_files(asked, folder)
-    with session.ready_folder(
+    with journal.ready_folder(
         folder, kept=any(folder.resolve() in (each, each.parent) for each in map(Path.resolve, runs))
     ) as earlier:
         if earlier is not None:

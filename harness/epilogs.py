@@ -8,8 +8,10 @@ Exit codes:
   0    everything as expected
   1    a case failed, or a threshold was broken; with a baseline: a case failed or
        passed that the baseline does not expect to
-  2    the call or the configuration cannot be
-  3    a measurement is invalid: the generator could not keep up
+  2    the call or the configuration cannot be; or a server cannot do what its name
+       says, as wsgiref[tls]; or nothing of what was asked is there to be judged
+  3    a measurement is invalid: the generator could not keep up; or all figures
+       are inconclusive
   4    trouble: a server did not start, the disk is full, a fault of ours
   130  interrupted; what was measured is kept and reported
 """

@@ -20,19 +20,13 @@ import msgspec
 
 from .documents import encoded
 from .errors import BadConfiguration, StorageFull
+from .folders import fit, mark
 from .model import SCHEMA, CaseInfo, Check, Expectation, Load, Results, ScenarioInfo, ServerInfo
 
 NAME = "run.jsonl"
 PREVIOUS = "previous"
 OURS = (NAME, "results.json", "report.html", "summary.md", "junit.xml", "logs")
 """What a run leaves in its folder; nothing else there is ever touched."""
-
-MARK = ".wsgi-gauntlet"
-"""The file by which a folder is known as one that we made; in it stands what for."""
-_RUN = "run"
-_HARMLESS = frozenset({".lock", ".gitignore", ".gitkeep"})
-"""What may lie in an empty folder."""
-_FIRST = b'{"line":"run"'
 
 
 class Start(msgspec.Struct, frozen=True, tag="run", tag_field="line"):
@@ -143,7 +137,7 @@ def claim(folder: Path) -> int:
     try:
         with _storage(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            mark(folder, _RUN)
+            mark(folder)
             lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as problem:
         raise BadConfiguration(f"cannot write to {folder}: {problem.strerror}; name another with --out") from None
@@ -155,46 +149,17 @@ def claim(folder: Path) -> int:
     return lock
 
 
-def fit(folder: Path, what: str = _RUN, option: str = "--out") -> None:
-    """Raise BadConfiguration unless `folder` is one that we made for `what`, an empty one, or can be made.
+@contextlib.contextmanager
+def ready_folder(folder: Path, *, kept: bool) -> Iterator[Path | None]:
+    """Make `folder` for a report and hold it; what is there already is moved away unless it is to be `kept`.
 
-    Nothing is changed. `option` is where the user named it.
+    Gives where it was moved to. Raises BadConfiguration where the folder cannot be had.
     """
+    lock = claim(folder)
     try:
-        if folder.is_symlink():
-            raise BadConfiguration(f"{folder} is a link to {folder.readlink()}; name the folder itself with {option}")
-        if folder.exists():
-            if not folder.is_dir():
-                raise BadConfiguration(f"{folder} is a file; name a folder with {option}")
-            if not _made_for(folder, what) and any(each.name not in _HARMLESS for each in folder.iterdir()):
-                raise BadConfiguration(
-                    f"{folder} has files that are not of an earlier run; name a new or empty folder with {option}"
-                )
-        nearest = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
-    except OSError as problem:
-        raise BadConfiguration(f"cannot write to {folder}: {problem.strerror}; name another with {option}") from None
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        why = errno.EACCES if nearest.is_dir() else errno.ENOTDIR
-        raise BadConfiguration(f"cannot write to {folder}: {nearest}: {os.strerror(why)}; name another with {option}")
-
-
-def mark(folder: Path, what: str) -> None:
-    """Write into `folder` that it is ours, made for `what`. Raises OSError."""
-    if not (folder / MARK).exists():
-        (folder / MARK).write_text(f"{what}\nwsgi-gauntlet made this folder and writes into it.\n")
-
-
-def _made_for(folder: Path, what: str) -> bool:
-    try:
-        return (folder / MARK).read_text(errors="replace").partition("\n")[0] == what
-    except FileNotFoundError:
-        if what != _RUN:
-            return False
-    try:
-        with (folder / NAME).open("rb") as journal:  # of a run before there were marks
-            return journal.read(len(_FIRST)) == _FIRST
-    except OSError:
-        return False
+        yield None if kept else set_aside(folder)
+    finally:
+        os.close(lock)
 
 
 def busy(folder: Path) -> bool:

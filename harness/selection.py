@@ -54,6 +54,10 @@ class Selection:
         return " ".join(parts)
 
 
+class EmptyShard(BadConfiguration):
+    """There are more shards than cells, and this one has none."""
+
+
 @dataclass(frozen=True)
 class Share:
     """The cases of one server in a call, in the order of the catalogue.
@@ -112,7 +116,8 @@ def shares(known: Sequence[Case], selection: Selection, servers: Iterable[str]) 
     """Return what of `known` each of `servers` is to run, with what that needs; servers with nothing are left out.
 
     All shards of one selection together have each cell exactly once, whatever runs beside them.
-    Raises as `chosen` does, and BadConfiguration where nothing is left for any server.
+    Raises as `chosen` does, and BadConfiguration where nothing is left for any server, EmptyShard where
+    others have all the cells.
     """
     cases = chosen(known, selection)
     found = {}
@@ -124,7 +129,8 @@ def shares(known: Sequence[Case], selection: Selection, servers: Iterable[str]) 
             running = with_needs(own, known)
             found[server] = Share(tuple(running), frozenset(each.id for each in running) - {each.id for each in own})
     if not found:
-        raise BadConfiguration(f"no cell is left by {selection.told()}: there is nothing to run")
+        said = f"no cell is left by {selection.told()}: there is nothing to run"
+        raise EmptyShard(said) if selection.shard is not None and not selection.failed_in else BadConfiguration(said)
     return found
 
 

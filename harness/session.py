@@ -24,7 +24,7 @@ from pathlib import Path
 import psutil
 import trio
 
-from . import discover, journal, planning, rounds
+from . import discover, folders, journal, planning, rounds, unjudged
 from .baselines import holding
 from .baselines.baseline import breaks
 from .catalog import Scenario
@@ -36,7 +36,7 @@ from .load.targets import elsewhere, proof, target
 from .model import SCHEMA, Grade, Results, Verdict
 from .options import fit_files
 from .progress import Listener, Silence
-from .selection import Selection, failed, shares
+from .selection import EmptyShard, Selection, Share, failed, shares
 from .versions import environments
 from .work import Outcome, Work
 
@@ -84,7 +84,9 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
     against = holding.opened(call.baseline or configuration.baseline, update=call.update_baseline)
     call = _narrowed(call)
     plans = planned(call, configuration, listener)
-    cells = shares(discover.cases(), call.cases, [plan.name for plan in plans]) if call.cases is not None else {}
+    cells: dict[str, Share] = {}
+    with contextlib.suppress(EmptyShard):  # the other shards have all there is
+        cells = shares(discover.cases(), call.cases, [plan.name for plan in plans]) if call.cases is not None else {}
     cases = {case.id: case.info() for share in cells.values() for case in share.own}
     scenarios = _scenarios(call)
     outcome = Outcome()
@@ -101,10 +103,6 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
             if not planning.information(plan).available:
                 listener.remark(f"{plan.name}: {planning.missing(plan).lack}")
         here = [plan for plan in plans if planning.information(plan).available]
-        if call.cases is not None:
-            for plan in here:
-                if plan.name not in cells:
-                    listener.remark(f"{plan.name}: nothing to check, {call.cases.told()} leaves no cell of it")
         work = Work(book, listener, room, outcome, here, cells, scenarios, call.narrowing, _decided(before), against)
         ready = _prepared(bool(work.loads))
         refused: NoSuchPage | None = None
@@ -124,7 +122,13 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
             write(results, book.folder, call.files)
         if refused is not None:
             raise refused
-        return results, book.folder, exit_code(results, configuration, outcome.interrupted, bool(outcome.stranded))
+        code = exit_code(results, configuration, outcome.interrupted, bool(outcome.stranded))
+        if not outcome.interrupted:
+            nothing = unjudged.told(results, here, call.cases)
+            for each in nothing.lines:
+                listener.remark(each)
+            code = code or nothing.code
+        return results, book.folder, code
 
 
 def planned(call: Call, configuration: Configuration, listener: Listener | None = None) -> list[Plan]:
@@ -224,21 +228,8 @@ def write(results: Results, folder: Path, files: Mapping[str, Path]) -> None:
 
 def fit(call: Call) -> None:
     """Raise BadConfiguration where what `call` is to write cannot be written, before anything is started."""
-    journal.fit(call.out or Path(FOLDER))
+    folders.fit(call.out or Path(FOLDER))
     fit_files(call.files, call.out or Path(FOLDER))
-
-
-@contextlib.contextmanager
-def ready_folder(folder: Path, *, kept: bool) -> Iterator[Path | None]:
-    """Make `folder` for a report and hold it; what is there already is moved away unless it is to be `kept`.
-
-    Gives where it was moved to. Raises BadConfiguration where the folder cannot be had.
-    """
-    lock = journal.claim(folder)
-    try:
-        yield None if kept else journal.set_aside(folder)
-    finally:
-        os.close(lock)
 
 
 def environment(call: Call) -> dict[str, object]:

@@ -65,6 +65,7 @@ class Cells:
         self._ids = ids
         self._rows: list[Row] = []
         self._warned: dict[str, list[str]] = {}
+        self._judged: dict[str, bool] = {}
         self.strict: bool = config.getoption("wsgi_strict")
         self.today = dt.datetime.now().astimezone().date()
         self.accepted: Baseline | None = None
@@ -120,18 +121,32 @@ class Cells:
         return None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Count what passed with a warning; of all workers, where there are any."""
+        """Note which servers were judged and what passed with a warning; of all workers, where there are any."""
+        verdict = next((value for name, value in report.user_properties if name == VERDICT), None)
+        if report.nodeid.startswith(f"{ROOT}::") and (report.when == "call" or report.outcome != "passed"):
+            name = report.nodeid.removeprefix(f"{ROOT}::").partition("::")[0]
+            nothing = report.skipped and verdict == Verdict.UNSUPPORTED
+            self._judged[name] = self._judged.get(name, False) or not nothing
         if report.when == "call" and report.passed and (VERDICT, "warn") in map(tuple, report.user_properties):
             server = report.nodeid.removeprefix(f"{ROOT}::").rpartition("::")[0]
             self._warned.setdefault(server, []).append(report.nodeid)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what passed and is not as recommended, and where to read it."""
+        for server, judged in self._judged.items():
+            if not judged:
+                terminalreporter.write_line(f"{server}: nothing was judged; -rs says why")
         if self._warned and not terminalreporter.config.getoption("verbose") < 0:
             terminalreporter.section("wsgi-gauntlet", yellow=True)
             for server, ids in self._warned.items():
                 terminalreporter.line(f"{server}: recommendations (should) not followed: {len(ids)}")
             terminalreporter.line("-rP shows each, --wsgi-strict lets them fail")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """End with pytest's code for a run without tests where no cell was judged: such a run is no success."""
+        if exitstatus == pytest.ExitCode.OK and self._judged and not any(self._judged.values()):
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
     def collect(self) -> list[Row]:
         """Return the servers and their cases, which lie in the order that starts the fewest instances."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import trio
 
-from .. import discover, journal
+from .. import discover, folders, journal
 from ..attempts.attempt import Attempt, answers, attempt
 from ..attempts.patterns import Pattern
 from ..catalog import Case, with_needs
@@ -112,7 +112,7 @@ def replay(plan: Plan, case: Case, pattern: Pattern, watcher: Watcher) -> Replay
 
 def fit(folder: Path) -> None:
     """Raise BadConfiguration unless a reproducer can be written into `folder` without touching files of others."""
-    journal.fit(folder, REPRODUCER, "--write")
+    folders.fit(folder, REPRODUCER, "--write")
 
 
 def write(made: Reproducer, folder: Path) -> list[Path]:
@@ -122,7 +122,7 @@ def write(made: Reproducer, folder: Path) -> list[Path]:
     fit(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        journal.mark(folder, REPRODUCER)
+        folders.mark(folder, REPRODUCER)
     except OSError as problem:
         raise BadConfiguration(f"cannot write to {folder}: {problem.strerror}; name another folder") from None
     texts = {**made.files, "server.sh": made.server, "requests.sh": made.requests}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness import journal
+from wsgi_gauntlet.harness import folders, journal
 from wsgi_gauntlet.harness.errors import BadConfiguration, StorageFull
 from wsgi_gauntlet.harness.journal import CheckLine, End, Journal, LoadLine, ServerLine, Start
 from wsgi_gauntlet.harness.model import (
@@ -115,7 +115,7 @@ def test_what_can_be_no_run_folder_is_said_before_anything_is_made(tmp_path: Pat
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("folder")
     (tmp_path / "dangling").symlink_to("nowhere")
-    for what in (journal.fit, journal.claim):
+    for what in (folders.fit, journal.claim):
         with pytest.raises(BadConfiguration, match="--out") as raised:
             what(tmp_path / place)
         assert "\n" not in str(raised.value)

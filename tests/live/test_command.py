@@ -162,6 +162,23 @@ def test_a_call_that_cannot_be_is_one_line(place: Place, arguments: list[str], s
     assert not (place.path / "gauntlet-out").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["check", "wsgiref[tls]", *FEW], 2, "wsgiref[tls]: nothing was judged: "),
+        (["check", "wsgiref[tls]", "gunicorn", *FEW], 2, "wsgiref[tls]: nothing was judged: "),
+        (["check", "wsgiref", "--select", "http/tls"], 2, "wsgiref: nothing was judged: "),
+        (["load", "wsgiref[workers=2]", "--scenario", "classroom"], 2, "no option for more than one worker"),
+        (["check", "wsgiref", *FEW[:2], "--shard", "7/9"], 0, "wsgiref: nothing to check, "),
+    ],
+)
+def test_a_run_of_nothing_is_no_success_and_says_why(place: Place, arguments: list[str], code: int, says: str) -> None:
+    done = place.run(*arguments)
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert (place.path / "gauntlet-out" / "report.html").exists()
+
+
 def test_a_bad_configuration_is_one_line(place: Place) -> None:
     (place.path / "pyproject.toml").write_text("[tool.wsgi-gauntlet]\nservrs = {}\n")
     assert "did you mean servers" in one_line(place.run("check", "gunicorn"), 2)

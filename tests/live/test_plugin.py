@@ -43,6 +43,11 @@ def test_every_verdict_in_pytests_words(project: Project) -> None:
     assert project.ran().count("builds") == 1
 
 
+def test_a_session_in_which_all_is_unsupported_is_no_success(project: Project) -> None:
+    out = project.run("--wsgi-server", "waitress[tls]", "--wsgi-select", "own/area/holds", code=5)
+    assert "waitress(tls): nothing was judged; -rs says why" in out
+
+
 def test_a_failure_is_told_in_the_words_of_the_case(project: Project) -> None:
     out = project.run(f"{ROOT}/breaks", f"{ROOT}/ours", f"{ROOT}/wavers", code=1)
     assert "waitress fails own/area/breaks (must)\nThe moon is a moon.\n\nexpected: the moon\n" in out
