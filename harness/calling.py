@@ -43,7 +43,7 @@ def execute(given: dict[str, Any], *, cases: Selection | None, scenarios: tuple[
         failed_in=given.get("failed_in"),
         scenarios=scenarios,
         narrowing=Narrowing(
-            given.get("full", False), given.get("clients"), given.get("duration"), given.get("rate"), _page(given)
+            given.get("full", False), given.get("clients"), given.get("duration"), given.get("rate"), page_of(given)
         ),
         python=given["python"],
         app=given["app"] or discover.REFERENCE_APP,
@@ -65,7 +65,8 @@ def execute(given: dict[str, Any], *, cases: Selection | None, scenarios: tuple[
     sys.exit(code)
 
 
-def _page(given: dict[str, Any]) -> str:
+def page_of(given: dict[str, Any]) -> str:
+    """Return the page of --path. Raises BadConfiguration for what is none, and where no app of the user's is named."""
     path: str | None = given.get("path")
     if path is None:
         return "/"

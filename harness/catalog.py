@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from .errors import UnknownName
+from .launching.ownapp import AREA
 from .model import Basis, Breach, CaseInfo, Level, Reference, ScenarioInfo, Setup
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ class Case:
     def area(self) -> str:
         """The suite and file that the case stands in, as `pep3333/environ`."""
         return "/".join(self.id.split("/")[:2])
+
+    @property
+    def own_app(self) -> bool:
+        """Whether it is about an app of the user's own, and runs only where there is one."""
+        return self.id.startswith(AREA)
 
     def info(self) -> CaseInfo:
         """Return what a report shows of this case."""

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
-from .calling import execute, files, remarks, selection, show
+from .calling import execute, files, page_of, remarks, selection, show
 from .epilogs import EXIT_CODES, SERVERS, TARGETS
 from .errors import BadConfiguration, GauntletError, UnknownName
 from .options import Group, fit_files, place
@@ -23,7 +23,7 @@ from .versions.commands import environments, history
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_PATH = click.option("--path", metavar="/PAGE", help="The page of --app that healthy users ask for [/].")
+_PATH = click.option("--path", metavar="/PAGE", help="The page of --app that is asked for [/].")
 
 
 @click.group(
@@ -42,7 +42,7 @@ def _common(function: F) -> F:
         click.argument("servers", nargs=-1, metavar="[SERVER]..."),
         click.option("--python", default=sys.executable, metavar="EXE", help="Interpreter that runs the servers."),
         click.option("--tuned", is_flag=True, help="Each server a second time, as its documentation advises."),
-        click.option("--app", metavar="MODULE:NAME", help="App to serve instead of the reference app."),
+        click.option("--app", metavar="MODULE:NAME", help="An app of your own, served beside the reference app."),
         click.option(
             "--command", default="", metavar="TEMPLATE", help="A server of your own: '{python} -m mine {port}'."
         ),
@@ -108,6 +108,7 @@ def run(**given: Any) -> None:
 @cli.command(epilog=SERVERS + EXIT_CODES)
 @_common
 @_accepting
+@_PATH
 @click.option("--select", multiple=True, metavar="PREFIX", help="Only cases whose id begins so; may be repeated.")
 @_choosing
 @click.option(
@@ -210,7 +211,8 @@ def explain(case: str, as_json: bool) -> None:
     help="How it is sent: in one piece, byte by byte, split at every CRLF, with pauses.",
 )
 @click.option("--python", default=sys.executable, metavar="EXE", help="Interpreter that runs the server.")
-@click.option("--app", metavar="MODULE:NAME", help="App to serve instead of the reference app.")
+@click.option("--app", metavar="MODULE:NAME", help="An app of your own, served beside the reference app.")
+@_PATH
 @click.option("--command", default="", metavar="TEMPLATE", help="What SERVER is: '{python} -m mine {port}'.")
 @click.option("--write", type=place, metavar="DIR", help="Write the reproducer's files there.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document; the time line goes to stderr.")
@@ -218,13 +220,22 @@ def replay(server: str, case: str, pattern: str, write: Path | None, as_json: bo
     """Run CASE once on SERVER, shown as it happens, and print how to see the same with a shell alone."""
     from . import configuration, discover, session
     from .attempts.patterns import Pattern
+    from .launching.ownapp import is_own
     from .replaying import replay as engine
+    from .rounds import Narrowing
+    from .selection import fitting
 
     chosen = discover.case(case)
     settings = configuration.nearest()
     if given["command"]:
         settings = replace(settings, servers={**settings.servers, server: given["command"]})
-    asked = session.Call(servers=(server,), python=given["python"], app=given["app"] or discover.REFERENCE_APP)
+    asked = session.Call(
+        servers=(server,),
+        narrowing=Narrowing(page=page_of(given)),
+        python=given["python"],
+        app=given["app"] or discover.REFERENCE_APP,
+    )
+    fitting(discover.cases(), selection((chosen.id,)), own_app=is_own(asked.app))
     if write is not None:
         engine.fit(write)
     (plan,) = session.planned(asked, settings, remarks())

@@ -22,6 +22,7 @@ from . import journal
 from .adapter import Adapter, Found
 from .catalog import Case, Family, Scenario, suggestion, variants
 from .errors import BadConfiguration, UnknownName
+from .launching.ownapp import REFERENCE_APP as REFERENCE_APP
 from .model import Results
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ class Listed:
 
 
 PACKAGE = __package__.rpartition(".")[0]
-REFERENCE_APP = "gauntlet_apps.reference:application"
 
 
 @cache

@@ -31,7 +31,7 @@ from .launching.ports import leased_port, loopback
 from .launching.serverlog import ServerLog
 from .launching.startup import until_ready
 from .launching.supervised import Supervised
-from .launching.surroundings import server_environment
+from .launching.surroundings import own_python_path, server_environment
 
 TRIES = 3
 """Starts, should somebody else take the port between our look and the server's bind."""
@@ -304,7 +304,7 @@ class Running:
     def _environment(self, plan: Plan, command: Command, folder: Path) -> dict[str, str]:
         path = [str(self._home / "path")]
         if plan.app_path is not None:
-            path.append(str(plan.app_path.resolve()))
+            path += [str(plan.app_path.resolve()), *own_python_path()]
         added = {"GAUNTLET_NONCE": self.nonce, **self.channel.environment, **command.environment, **plan.environment}
         # PEP 3333 calls this the simplest way to put a variable into environ; a server of another way gets it as well.
         added.update(plan.settings.deployed)

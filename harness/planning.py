@@ -14,8 +14,67 @@ from .adapter import Adapter, Found, Settings
 from .catalog import suggestion
 from .errors import BadConfiguration, NotInstalled, UnknownName
 from .launching.plan import Plan
+from .launching.surroundings import own_python_path
 from .model import ServerInfo
 from .naming import SETTABLE, Part, parse, same_version, with_word
+
+ANSWER = "\nwsgi-gauntlet: "
+
+LOOK = (
+    f"ANSWER = {ANSWER!r}\n"
+    """\
+import functools, importlib, inspect, sys, traceback
+
+def say(text):
+    sys.stdout.write(ANSWER + text)
+    sys.stdout.flush()
+    raise SystemExit
+
+module, name = sys.argv[1:]
+made = name.endswith("()")
+try:
+    app = functools.reduce(getattr, name[:-2 if made else None].split("."), importlib.import_module(module))
+except BaseException as problem:
+    # The frames of the import itself are of no use to anybody.
+    frames = [each for each in traceback.extract_tb(problem.__traceback__) if "importlib" not in each.filename]
+    where = ["%s, line %s" % (each.filename, each.lineno) for each in frames[1:]][-1:]
+    told = traceback.format_exception_only(type(problem), problem)[-1].strip()
+    say("does not import with PYTHON: " + " ".join([told, *("(%s)" % each for each in where)]))
+if made:
+    if not callable(app):
+        say("cannot be called")
+    try:
+        app = app()
+    except BaseException as problem:
+        say("raises: " + traceback.format_exception_only(type(problem), problem)[-1].strip())
+
+def takes(count):
+    try:
+        inspect.signature(app).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:
+        return count == 2  # it is not written in Python, and says nothing
+    return True
+
+kind = "%s.%s" % (type(app).__module__, type(app).__qualname__)
+call = getattr(app, "__call__", None)
+if not callable(app):
+    say("cannot be called: it is a " + kind)
+if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(call) or (takes(3) and not takes(2)):
+    what = kind if kind != "builtins.function" else "an async function"
+    say("is an ASGI app (%s), and WSGI servers serve WSGI apps: name the WSGI app of your project, or wrap it in "
+        "a2wsgi.ASGIMiddleware" % what)
+if any(each.__module__.startswith("tornado.") for each in type(app).__mro__) and not takes(2):
+    say("is an app of Tornado's own (%s): only Tornado serves it, and it is no WSGI app" % kind)
+if not takes(2):
+    if takes(0) and not made:
+        say("looks like a function that makes the app, for it takes no environ: name it as %s:%s()" % (module, name))
+    say("cannot be called as a WSGI app, with environ and start_response: its signature is %s" % inspect.signature(app))
+say("")
+"""
+)
+"""Prints ANSWER, and behind it what is wrong with an app; nothing where nothing is."""
 
 
 def plan(
@@ -150,42 +209,38 @@ def require(plan: Plan, *, versions: bool = True) -> None:
         raise NotInstalled(f"{plan.name}: {lack}")
 
 
-def require_app(app: str, python: str, *folders: Path, called: str = "--app ", factory: bool = False) -> None:
-    """Raise BadConfiguration unless `app` (module:callable) imports in `python` with `folders` on its path.
+def require_app(app: str, python: str, *folders: Path, called: str = "--app ") -> None:
+    """Raise BadConfiguration unless `app` imports in `python`, with `folders` on its path, as something that is WSGI.
 
-    `called` is what stands before it in messages. With `factory` it may end with (), for a function that makes the app.
+    `app` is module:callable, or module:function() for an app that a function makes. `called` is what stands before it
+    in messages.
     """
     module, colon, name = app.partition(":")
-    if name.endswith("()"):
-        if not factory:
-            raise BadConfiguration(
-                f"{called}{app}: an app that a function makes is for load alone; name a callable here"
-            )
-        name = name[:-2]
-    if not (module and colon and name):
+    if not (module and colon and name.removesuffix("()")):
         raise BadConfiguration(f"{called}{app}: the form is module:callable, as shop.wsgi:application")
     if module.split(".")[0] == "gauntlet_apps":
         return
-    program = (
-        "import functools, importlib, sys\n"
-        "sys.path[:0] = sys.argv[3:]\n"
-        "try: thing = functools.reduce(getattr, sys.argv[2].split('.'), importlib.import_module(sys.argv[1]))\n"
-        "except BaseException as problem: sys.exit(f'{type(problem).__name__}: {problem}'.splitlines()[0])\n"
-        "callable(thing) or sys.exit(f'{sys.argv[1]}:{sys.argv[2]} cannot be called')"
-    )
+    environment = dict(os.environ)
+    environment["PYTHONPATH"] = os.pathsep.join([*map(str, folders), *own_python_path()])
     try:
         done = subprocess.run(
-            [python, "-c", program, module, name, *map(str, folders)],
+            [python, "-c", LOOK, module, name],
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=30,
             check=False,
+            env=environment,
         )
     except subprocess.TimeoutExpired:
         raise BadConfiguration(f"{called}{app}: importing it took more than 30 s") from None
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise BadConfiguration(f"{called}{app} does not import with {python}: {said}")
+    _, found, said = done.stdout.rpartition(ANSWER)
+    if not found:
+        lines = done.stderr.strip().splitlines()
+        last = " | ".join(map(str.strip, lines[-3:])) if lines else "no message"
+        raise BadConfiguration(f"{called}{app} does not import with {python}: it ended with {done.returncode}: {last}")
+    if said.strip():
+        raise BadConfiguration(f"{called}{app} {said.strip()}".replace("PYTHON", python, 1))
 
 
 def _named(part: Part, custom: Mapping[str, str]) -> Adapter:

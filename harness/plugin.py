@@ -34,7 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, metavar, words in (
         ("baseline", "FILE", "What is accepted of which server: such a cell is xfailed, and fails once it passes."),
         ("python", "EXE", "Interpreter that runs the servers [this one]."),
-        ("app", "MODULE:NAME", "App to serve instead of the reference app."),
+        ("app", "MODULE:NAME", "An app of your own, served beside the reference app."),
+        ("path", "/PAGE", "The page of --wsgi-app that is asked for [/]."),
         ("command", "TEMPLATE", "A server of your own, named custom: '{python} -m mine --bind {host}:{port} {app}'."),
     ):
         group.addoption(f"--wsgi-{name}", default=None, metavar=metavar, help=words)

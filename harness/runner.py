@@ -29,6 +29,7 @@ from .discover import REFERENCE_APP
 from .errors import ServerTrouble, Unsupported
 from .judge import Finding, judge
 from .launch import Running, running
+from .launching.ownapp import CALLABLE, beside_reference, is_own, without_own
 from .launching.plan import Plan
 from .model import Check, Setup, Verdict
 from .progress import Listener
@@ -161,7 +162,13 @@ async def _instance(row: _Row, setup: Setup, queue: deque[Case], tries: int, ben
 
 
 def prepared(plan: Plan, setup: Setup) -> Plan:
-    """Return `plan` changed to what `setup` needs; of a chain the server behind is what changes."""
+    """Return `plan` changed to what `setup` needs; of a chain the server behind is what changes.
+
+    An app of the user's own stands beside the reference app, or is left out where the case is about another app.
+    """
+    if is_own(plan.app):
+        about_another = setup.app or any(name == CALLABLE for name, _ in setup.environment)
+        plan = without_own(plan) if about_another else beside_reference(plan)
     if plan.upstream is not None:
         # The front passes paths on as they are, so the mount is the server's behind it; a front listens on TCP, and
         # TLS ends at it.
@@ -184,7 +191,7 @@ def prepared(plan: Plan, setup: Setup) -> Plan:
     environment = {**plan.environment, **dict(setup.environment)}
     app = setup.app or plan.app
     if app != plan.app and plan.app != REFERENCE_APP:
-        raise Unsupported(f"--app has {plan.app} served, and this case is about another app")
+        raise Unsupported(f"{plan.app} is served, and this case is about another app")
     if setup.distribution and not distribution_version(plan.interpreter, setup.distribution):
         raise Unsupported(
             f"{setup.distribution} is not installed for {plan.interpreter}; get it with: "

@@ -112,6 +112,19 @@ def chosen(known: Sequence[Case], selection: Selection) -> list[Case]:
     return found
 
 
+def fitting(known: Sequence[Case], selection: Selection, *, own_app: bool) -> list[Case]:
+    """Return the cases that can run: those about an app of the user's own only where there is one.
+
+    Raises BadConfiguration where the selection asks for such cases and there is none.
+    """
+    fit = [each for each in known if own_app or not each.own_app]
+    for prefix in selection.prefixes:
+        wanted = [each for each in known if each.id.startswith(prefix.strip("/"))]
+        if wanted and not any(each in fit for each in wanted):
+            raise BadConfiguration(f"--select {prefix} is about an app of your own: name that as well, with --app")
+    return fit
+
+
 def shares(known: Sequence[Case], selection: Selection, servers: Iterable[str]) -> dict[str, Share]:
     """Return what of `known` each of `servers` is to run, with what that needs; servers with nothing are left out.
 

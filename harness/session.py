@@ -31,12 +31,13 @@ from .catalog import Scenario
 from .configuration import Configuration, broken
 from .errors import BadConfiguration, GauntletError, NoSuchPage, NotInstalled, StorageFull
 from .journal import End, Journal, ServerLine, Start
+from .launching.ownapp import beside, is_own
 from .launching.plan import Plan
 from .load.targets import elsewhere, proof, target
 from .model import SCHEMA, Grade, Results, Verdict
 from .options import fit_files
 from .progress import Listener, Silence
-from .selection import EmptyShard, Selection, Share, failed, shares
+from .selection import EmptyShard, Selection, Share, failed, fitting, shares
 from .versions import environments
 from .work import Outcome, Work
 
@@ -84,9 +85,7 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
     against = holding.opened(call.baseline or configuration.baseline, update=call.update_baseline)
     call = _narrowed(call)
     plans = planned(call, configuration, listener)
-    cells: dict[str, Share] = {}
-    with contextlib.suppress(EmptyShard):  # the other shards have all there is
-        cells = shares(discover.cases(), call.cases, [plan.name for plan in plans]) if call.cases is not None else {}
+    cells = _cells(call, plans)
     cases = {case.id: case.info() for share in cells.values() for case in share.own}
     scenarios = _scenarios(call)
     outcome = Outcome()
@@ -98,6 +97,8 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
             book.write(Start(SCHEMA, environment(call), cases, {s.id: s.info() for s in scenarios}))
         if line := against.again(before or journal.read(book.folder)):
             book.write(line)
+        if cells and is_own(call.app):
+            listener.remark(beside(call.app, call.narrowing.page))
         for plan in plans:
             book.write(ServerLine(planning.information(plan)))
             if not planning.information(plan).available:
@@ -131,6 +132,15 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
         return results, book.folder, code
 
 
+def _cells(call: Call, plans: list[Plan]) -> dict[str, Share]:
+    if call.cases is None:
+        return {}
+    known = fitting(discover.cases(), call.cases, own_app=is_own(call.app))
+    with contextlib.suppress(EmptyShard):  # the other shards have all there is
+        return shares(known, call.cases, [plan.name for plan in plans])
+    return {}
+
+
 def planned(call: Call, configuration: Configuration, listener: Listener | None = None) -> list[Plan]:
     """Return the plans of the call's servers; what the user named must be there, what is ours to choose need not.
 
@@ -154,7 +164,8 @@ def planned(call: Call, configuration: Configuration, listener: Listener | None 
     app_path = Path.cwd() if call.app != discover.REFERENCE_APP else None
 
     def plan(name: str) -> Plan:
-        return planning.plan(name, python=python, app=call.app, app_path=app_path, custom=custom)
+        made = planning.plan(name, python=python, app=call.app, app_path=app_path, custom=custom)
+        return replace(made, page=call.narrowing.page)
 
     plans = [plan(name) for name in chosen]
     if not names:
@@ -165,7 +176,7 @@ def planned(call: Call, configuration: Configuration, listener: Listener | None 
         for each in plans:
             planning.require(each, versions=False)
     if app_path is not None:
-        planning.require_app(call.app, python, app_path, factory=call.cases is None)
+        planning.require_app(call.app, python, app_path)
     # Not before all other words are known to be right: making an environment takes seconds.
     plans = [environments.provided(each, listener or Silence(), tolerant=call.tolerant) for each in plans]
     if names and not call.tolerant:
@@ -173,7 +184,7 @@ def planned(call: Call, configuration: Configuration, listener: Listener | None 
             planning.require(each)
     if app_path is not None:
         for other in {each.runs_app.python for each in plans} - {python}:
-            planning.require_app(call.app, other, app_path, factory=call.cases is None)
+            planning.require_app(call.app, other, app_path)
     return plans
 
 
@@ -243,6 +254,7 @@ def environment(call: Call) -> dict[str, object]:
         "memory": psutil.virtual_memory().total,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **({"app": call.app} if call.target is None else {"target": call.target}),
+        **({"page": call.narrowing.page} if is_own(call.app) else {}),
         "full": call.narrowing.full,
     }
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ..harness.adapter import Command, Launch, refuse
 from ..harness.errors import Unsupported
-from ..harness.launching.ownapp import OWN, PACKAGE
+from ..harness.launching.ownapp import BESIDE, OWN, PACKAGE, REFERENCE_APP
 from .werkzeug import Werkzeug
 
 SCRIPT = """\
@@ -26,11 +26,11 @@ ssl_context = (certificate, key) if key else None
 application.run(host, int(port), threaded=threaded == "threaded", load_dotenv=False, ssl_context=ssl_context)
 """
 
-REFERENCE = "gauntlet_apps.reference:application"
 WRITTEN_WITH_FLASK = "gauntlet_apps.in_flask:application"
 IN_FLASK = {
-    REFERENCE: "gauntlet_apps.flask_app:application",
+    REFERENCE_APP: "gauntlet_apps.flask_app:application",
     OWN: "gauntlet_apps.own_flask:application",
+    BESIDE: "gauntlet_apps.beside_flask:application",
     WRITTEN_WITH_FLASK: WRITTEN_WITH_FLASK,
 }
 """The Flask app that is served for an app of the harness's."""

@@ -84,6 +84,11 @@ class Exchange:
             lines.append(f"Content-Length: {len(body)}")
         return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b"")
 
+    @property
+    def page(self) -> str:
+        """The page of the user's own app that is asked for, with --path."""
+        return self.server.plan.page
+
     def target(self, path: str) -> str:
         """Return `path` below the mount that the server was set up with."""
         return f"{self.server.settings.mount}{path}"

@@ -15,7 +15,8 @@ class Plan:
 
     `unix` asks for a Unix socket in place of TCP. `host` is the loopback address to listen on, '' for the one that
     this machine has. `environment` is added to the server's. `app_path` is a folder for the path of modules, where a
-    user's own `app` lies. `version` is the one that the user named, '' for the one that is there.
+    user's own `app` lies, and `page` is the page of it that checks ask for. `version` is the one that the user named,
+    '' for the one that is there.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Plan:
     environment: Mapping[str, str] = field(default_factory=dict)
     app_path: Path | None = None
     version: str = ""
+    page: str = "/"
 
     @property
     def runs_app(self) -> Plan:

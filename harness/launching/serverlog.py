@@ -77,3 +77,18 @@ def telling_line(log: str) -> str:
             if pattern.search(line):
                 return line[:300]
     return lines[-1][:300] if lines else ""
+
+
+def last_traceback(log: str) -> str:
+    """Return the end of the last traceback in `log`, as a part of a sentence; '' where there is none."""
+    _, found, after = log.rpartition("Traceback (most recent call last):")
+    if not found:
+        return ""
+    frames: list[str] = []
+    for line in after.splitlines():
+        text = line.strip()
+        if text and not set(text) <= set("^~ "):
+            frames.append(text)
+        if line and not line[:1].isspace() and len(frames) > 1:
+            break  # an exception's own line stands where the traceback began
+    return f"; the server's log says: {' | '.join(frames[-3:])[:400]}" if frames else ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 PREFIXES = (
     "AIOHTTP_",
@@ -44,6 +46,12 @@ NAMES = frozenset(
         "WEB_CONCURRENCY",  # gunicorn, uvicorn
     }
 )
+
+
+def own_python_path(inherited: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the folders of the user's own PYTHONPATH, made absolute: their app may be found by it."""
+    return [str(Path(each).absolute()) for each in inherited.get("PYTHONPATH", "").split(os.pathsep) if each]
+
 
 PROXIES = frozenset({"all_proxy", "ftp_proxy", "http_proxy", "https_proxy", "no_proxy"})
 

@@ -18,14 +18,17 @@ import pytest
 from .. import configuration, discover, planning, session
 from ..baselines import baseline
 from ..baselines.baseline import Baseline
+from ..calling import page_of
 from ..catalog import Case, suggestion
 from ..errors import BadConfiguration, GauntletError, UnknownName, Unsupported
+from ..launching.ownapp import is_own
 from ..launching.plan import Plan
 from ..model import Check, Level, Standing, Verdict
 from ..plugin import ROOT, background
 from ..progress import Silence
+from ..rounds import Narrowing
 from ..runner import by_setup
-from ..selection import Selection, chosen
+from ..selection import Selection, chosen, fitting
 from .pool import Pool
 
 VERDICT = "wsgi_verdict"
@@ -157,11 +160,13 @@ class Cells:
         settings = configuration.read(self._config.rootpath / "pyproject.toml")
         levels = tuple(map(_level, option("wsgi_level")))
         selection = Selection(tuple(option("wsgi_select")), levels, tuple(option("wsgi_tag")))
-        selected = chosen(discover.cases(), selection)
+        app = option("wsgi_app") or discover.REFERENCE_APP
+        known = fitting(discover.cases(), selection, own_app=is_own(app))
+        selected = chosen(known, selection)
         by_server: dict[str, list[Case]] = {}
         for id_ in self._ids:
             if id_ != ROOT:
-                server, cases = _of_id(id_)
+                server, cases = _of_id(id_, known)
                 by_server.setdefault(server, []).extend(cases)
         names = list(by_server)
         if not by_server:
@@ -171,7 +176,8 @@ class Cells:
         call = session.Call(
             servers=tuple(names),
             python=option("wsgi_python") or sys.executable,
-            app=option("wsgi_app") or discover.REFERENCE_APP,
+            narrowing=Narrowing(page=page_of({"app": option("wsgi_app"), "path": option("wsgi_path")})),
+            app=app,
             command=option("wsgi_command") or "",
         )
         accepted = option("wsgi_baseline") or settings.baseline
@@ -332,7 +338,7 @@ def markers(known: Iterable[Case]) -> Mapping[str, str]:
 
 def _ours(message: str) -> str:
     """Return a message of the command's with its options by the names that they have here."""
-    return re.sub(r"(?<![\w-])--(app|command|level|python|select|tag)\b", r"--wsgi-\1", message)
+    return re.sub(r"(?<![\w-])--(app|command|level|path|python|select|tag)\b", r"--wsgi-\1", message)
 
 
 def _level(text: str) -> Level:
@@ -345,12 +351,11 @@ def _level(text: str) -> Level:
         ) from None
 
 
-def _of_id(id_: str) -> tuple[str, list[Case]]:
+def _of_id(id_: str, known: Sequence[Case]) -> tuple[str, list[Case]]:
     """Return the server and the cases that a node id names; also an area's, `wsgi-gauntlet::gunicorn::http/framing`."""
     server, _, case = id_.removeprefix(f"{ROOT}::").partition("::")
     if not server.endswith(".py"):
         server = server.translate(str.maketrans("()", "[]"))
-    known = discover.cases()
     found = [each for each in known if not case or each.id == case or each.id.startswith(f"{case.rstrip('/')}/")]
     if not found:
         raise UnknownName(f"not found: {id_}{suggestion(case, [each.id for each in known])}")

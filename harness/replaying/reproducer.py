@@ -16,6 +16,7 @@ from ..adapter import Command, Launch, Protocol, located
 from ..address import Address
 from ..attempts.patterns import Pattern
 from ..launching.certificates import identity_files
+from ..launching.ownapp import AREA, CALLABLE, own_app, without_own
 from ..launching.plan import Plan
 from ..model import Check, WireEvent, WireKind
 from .appfile import ROOT, appfile, used
@@ -30,9 +31,6 @@ BEHIND_PORT = 8001
 
 APP = "app:application"
 FILE = "app.py"
-
-CALLABLE = "GAUNTLET_CALLABLE"
-"""By which the reference app is asked for another kind of callable."""
 
 IDENTITY = (
     "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out certificate.pem "
@@ -73,6 +71,7 @@ def reproducer(
     `wire` is what happened on the connections where more of it was kept than the evidence has. `needs` is the
     distribution of the framework that the case's app is written with, as in Setup.
     """
+    plan = _serving_one(plan, cell.case)
     if there.door:
         return Reproducer(why_not="the server's handler was called without a socket, which no shell can do")
     here = Address(path="http.sock", tls=there.tls) if there.path else Address(port=PORT, tls=there.tls)
@@ -93,6 +92,15 @@ def reproducer(
     name = f"{plan.name} {version}".strip()
     judged.append(comment(cell.actual or f"the case came to {cell.verdict}", f"Here, {name}: "))
     return Reproducer(files, "\n".join(lines) + "\n", "\n\n".join([told, "\n".join(judged)]) + "\n")
+
+
+def _serving_one(plan: Plan, case: str) -> Plan:
+    """Return `plan` with the one app that the case is about: the user's own, or the reference app without it."""
+    own = own_app(plan)
+    if not own or not case.startswith(AREA):
+        return without_own(plan)
+    behind = _serving_one(plan.upstream, case) if plan.upstream is not None else None
+    return replace(plan, app=own, environment={}, upstream=behind)
 
 
 def document(made: Reproducer) -> str:

@@ -43,3 +43,11 @@ def users_app() -> Any:
     for part in (attribute[:-2] if attribute.endswith("()") else attribute).split("."):
         thing = getattr(thing, part)
     return thing() if attribute.endswith("()") else thing
+
+
+def users_flask_app() -> Any:
+    """Import the user's app, which Flask's own launch takes only where it is Flask's. Raises TypeError else."""
+    flask = users_app()
+    if not hasattr(flask, "wsgi_app"):
+        raise TypeError("Flask's app.run needs a Flask app, and %r is none; werkzeug serves any app" % (flask,))
+    return flask

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 GROUPS = 8
 """Into how many tests the faults are dealt, so that pytest-xdist can run them side by side."""
 
-CASES = {case.id: case for case in discover.cases()}
+CASES = {case.id: case for case in discover.cases() if not case.own_app}
 
 HERE = [case for case in CASES.values() if not case.setup.distribution]
 """The cases that need no framework, which other interpreters have (see test_frameworks.py)."""

@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from wsgi_gauntlet.harness import planning
@@ -114,9 +115,19 @@ def test_a_unix_socket_and_tls() -> None:
 
 
 def test_a_user_s_own_app_is_named_and_not_cut_out() -> None:
-    told = made("gunicorn", app="shop:site")
+    plan = planning.plan("gunicorn", app="shop:site")
+    told = reproducer(
+        msgspec.structs.replace(CELL, case="own-app/page/length"), plan, THERE, Pattern.WHOLE, app_sources()
+    )
     assert told.files == {}
     assert told.server.endswith(" shop:site\n")
+
+
+def test_a_case_about_the_server_needs_no_app_of_the_user_s() -> None:
+    told = made("gunicorn", app="shop:site")
+    assert "reference app" in told.files["app.py"]
+    assert told.server.endswith(" app:application\n")
+    assert "shop" not in told.server
 
 
 def test_without_a_socket_there_is_none() -> None:
