@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange
+from ....harness.basis import CLIENT, MUST_TEXT, definition, interprets, recorded
 from ....harness.catalog import INFO, MUST, SHOULD, case
 from ....harness.references import rfc9110, rfc9112
 from ....harness.response import Ending
@@ -20,7 +21,7 @@ WAIT = 0.1
 """Seconds in which a server that does not wait for the rest gives itself away; one that does is not kept from it."""
 
 
-@case(MUST, IN_ORDER, needs=["http/connection/keep-alive"], variants={"2": 2, "10": 10, "100": 100})
+@case(MUST, IN_ORDER, basis=MUST_TEXT, needs=["http/connection/keep-alive"], variants={"2": 2, "10": 10, "100": 100})
 async def pipeline_order(x: Exchange, depth: int) -> None:
     """Requests sent at once on one connection are answered one by one, in their order.
 
@@ -43,7 +44,7 @@ async def pipeline_order(x: Exchange, depth: int) -> None:
     expect.that(len(got) == depth or stopped, f"{depth} answers, or one that says close", f"{len(got)} answers")
 
 
-@case(MUST, IN_ORDER)
+@case(MUST, IN_ORDER, basis=MUST_TEXT, breach=CLIENT)
 async def pipeline_bad_second(x: Exchange) -> None:
     """A broken request behind a good one does not cost the good one its answer.
 
@@ -69,6 +70,11 @@ async def pipeline_bad_second(x: Exchange) -> None:
         "If a server performs an immediate close of a TCP connection, there is a significant risk that the client will "
         "not be able to read the last HTTP response.",
     ),
+    basis=definition(
+        "The text names the risk, and closing in stages as the way around it, without a word of "
+        "duty. An answer that no client can read is as good as none; hence a should."
+    ),
+    breach=CLIENT,
 )
 async def error_readable_after_upload(x: Exchange) -> None:
     """The answer to an upload that is refused at its head can be read by a client that first sends all of it.
@@ -92,7 +98,11 @@ async def error_readable_after_upload(x: Exchange) -> None:
     expect.that(good, "the upload taken and its answer readable", f"{answer.describe()}; {how}; connection {ending}")
 
 
-@case(INFO, rfc9112("9.6", "Note that a TCP connection that is half-closed by the client does not delimit a request"))
+@case(
+    INFO,
+    rfc9112("9.6", "Note that a TCP connection that is half-closed by the client does not delimit a request"),
+    basis=recorded("That it delimits nothing says not whether the answer must still be sent."),
+)
 async def half_close(x: Exchange) -> None:
     """Whether a client that has closed its sending side still gets its answer.
 
@@ -112,6 +122,7 @@ async def half_close(x: Exchange) -> None:
         "A server MUST NOT switch to a protocol that was not indicated by the client in the corresponding request's "
         "Upgrade header field.",
     ),
+    basis=MUST_TEXT,
 )
 async def upgrade_unknown(x: Exchange) -> None:
     """An upgrade to a protocol that nobody speaks is ignored: an ordinary answer, no 101.
@@ -128,7 +139,7 @@ async def upgrade_unknown(x: Exchange) -> None:
     served(told)
 
 
-@case(MUST, WHOLE_HEAD, cut=False)
+@case(MUST, WHOLE_HEAD, basis=MUST_TEXT, cut=False)
 async def fragmented_head(x: Exchange) -> None:
     """A head is waited for to its last byte, and then served.
 
@@ -152,7 +163,12 @@ async def fragmented_head(x: Exchange) -> None:
     expect.equal(len(told.calls), 1, "the number of the app's calls")
 
 
-@case(MUST, rfc9112("6.3", "its decimal value defines the expected message body length in octets."), cut=False)
+@case(
+    MUST,
+    rfc9112("6.3", "its decimal value defines the expected message body length in octets."),
+    basis=interprets("The body has as many bytes as its length says; before the last one has come it is not there."),
+    cut=False,
+)
 async def fragmented_body(x: Exchange) -> None:
     """A body is waited for to its last byte, and then reaches the app whole.
 
