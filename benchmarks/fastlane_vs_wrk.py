@@ -2,11 +2,11 @@
 
     python benchmarks/fastlane_vs_wrk.py [--connections 64] [--rounds 7] [--seconds 2]
 
-One nginx worker answers `return 200` on one core; on another core, one after the other and in random order within each
-round, run the lane, wrk, and wrk once more. The lane has everything on that it has in real use: latency of every
-answer, status and body checked, time-outs. CPU is user + system time as the kernel counts it: of the whole process for
-wrk, of the loop without Python's start for the lane. wrk against wrk shows the noise: a ratio inside it is no
-difference.
+One nginx worker answers with `return 200` and the request's mark on one core; on another core, one after the other and
+in random order within each round, run the lane, wrk, and wrk once more. The lane has everything on that it has in real
+use: latency of every answer, status, body and mark checked, another mark for each request, time-outs. CPU is user +
+system time as the kernel counts it: of the whole process for wrk, of the loop without Python's start for the lane. wrk
+against wrk shows the noise: a ratio inside it is no difference.
 
 Ends with 0 where the lane keeps at least --bar of wrk's figure, 1 where it does not, 2 where something is missing.
 """

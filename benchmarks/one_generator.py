@@ -16,16 +16,17 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from one_nginx import BODY, Missing, pinned, tool
+from one_nginx import MARK, MARKED, MARKED_BODY, Missing, pinned, tool
 
 LANE = """
 import functools, json, resource, sys, trio
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.load.lanes.fastlane import closed_loop
-port, connections, seconds, body = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4].encode()
-request = f"GET / HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\n\\r\\n".encode()  # what wrk sends
+port, connections, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+page, mark, body = sys.argv[4], sys.argv[5].encode(), sys.argv[6].encode()
+request = f"GET {page} HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\n\\r\\n".encode()  # what wrk sends
 run = functools.partial(
-    closed_loop, Address(port=port), request, body=body, connections=connections, seconds=seconds
+    closed_loop, Address(port=port), request, body=body, connections=connections, seconds=seconds, mark=mark
 )
 before = resource.getrusage(resource.RUSAGE_SELF)
 found = trio.run(run)
@@ -45,7 +46,7 @@ class User(FastHttpUser):
 
     @task
     def page(self):
-        self.client.get("/")
+        self.client.get(os.environ["PAGE"])
 
 def used():
     now = resource.getrusage(resource.RUSAGE_SELF)
@@ -109,11 +110,12 @@ class Run:
     @property
     def url(self) -> str:
         """The page that is asked for."""
-        return f"http://127.0.0.1:{self.port}/"
+        return f"http://127.0.0.1:{self.port}{MARKED}"
 
     def lane(self) -> Figure:
-        """Run the fast lane: latency recorded, status and body checked of every answer, time-outs watched."""
-        argv = [sys.executable, "-c", LANE, str(self.port), str(self.connections), str(self.seconds), BODY]
+        """Run the fast lane: latency recorded, status, body and mark checked of every answer, time-outs watched."""
+        page = (MARKED, MARK, MARKED_BODY)
+        argv = [sys.executable, "-c", LANE, str(self.port), str(self.connections), str(self.seconds), *page]
         return _told(self._said(argv)[0])
 
     def wrk(self) -> Figure:
@@ -149,8 +151,8 @@ class Run:
             script, figure = Path(folder, "page.py"), Path(folder, "figure.json")
             script.write_text(LOCUST)
             argv = [locust(), "-f", str(script), "--headless", "-u", str(self.connections), "-r", "1000"]
-            argv += ["-t", f"{self.seconds}s", "-H", self.url.rstrip("/"), "--only-summary"]
-            said, _ = self._said(argv, FIGURE=str(figure))
+            argv += ["-t", f"{self.seconds}s", "-H", self.url.removesuffix(MARKED), "--only-summary"]
+            said, _ = self._said(argv, FIGURE=str(figure), PAGE=MARKED)
             return _told(figure.read_text() if figure.exists() else said)
 
     def autocannon(self) -> Figure:

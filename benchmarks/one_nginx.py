@@ -17,6 +17,12 @@ from pathlib import Path
 
 BODY = "ok\n"
 
+MARK = "5f0c36ea94d1b827"
+"""Of the page that generators ask for: it stands in the answer, where the lane has another one for each request."""
+
+MARKED, MARKED_BODY = f"/marked?n={MARK}", f"{MARK} ok\n"
+"""That page, and its answer."""
+
 MOST = 65_536
 """Connections that nginx gets room for."""
 
@@ -28,7 +34,10 @@ http {{
     keepalive_requests 1000000000; keepalive_timeout 600s; default_type text/plain;
     client_body_temp_path {folder}/1; proxy_temp_path {folder}/2; fastcgi_temp_path {folder}/3;
     uwsgi_temp_path {folder}/4; scgi_temp_path {folder}/5;
-    server {{ listen 127.0.0.1:{port} backlog=8192; location / {{ return 200 "ok\\n"; }} }}
+    server {{ listen 127.0.0.1:{port} backlog=8192;
+        location / {{ return 200 "ok\\n"; }}
+        location /marked {{ return 200 "$arg_n ok\\n"; }}
+    }}
 }}
 """
 

@@ -23,6 +23,9 @@ from .clients.link import Link, outcome_of, page_request
 PATIENCE = 10.0
 """Seconds in which a server must answer a single request when nobody else asks."""
 
+UNCHECKED = "whether an answer was meant for another request: all requests are the same, and so are their answers"
+"""What a lane cannot see of a page without a mark."""
+
 LATER = 1.1
 """Seconds before a page is asked for the last time while it is learned: a clock in it that shows seconds has moved."""
 
@@ -105,11 +108,20 @@ class NotChecked(Exception):
 
 @dataclass(frozen=True)
 class Page:
-    """One request for lanes, that is asked again and again, and the answer that is the only right one."""
+    """One request for lanes, that is asked again and again, and the answer that is the only right one.
+
+    `mark` is in both, where there is one: then each request has its own, and so has its answer.
+    """
 
     request: bytes
     body: bytes
     status: int = 200
+    mark: bytes = b""
+
+    @property
+    def unchecked(self) -> Mapping[str, object]:
+        """Say what nobody can see in the answers."""
+        return {} if self.mark else {"not checked": UNCHECKED}
 
 
 async def checked_page(address: Address, question: Question, nonce: str, size: int, *, keep: bool = True) -> Page:
@@ -133,7 +145,8 @@ async def checked_page(address: Address, question: Question, nonce: str, size: i
             if answer.length > len(answer.body):
                 raise Unsupported(f"an answer of {answer.length} bytes is too long to be compared at this speed")
             if question.outcome(answer, nonce, size) is Outcome.OK:
-                return Page(request, answer.body, answer.status or 200)
+                mark = nonce.encode("ascii") if question.made_to_order else b""
+                return Page(request, answer.body, answer.status or 200, mark if mark in answer.body else b"")
             came = answer.describe()
     asked = f"a page of {size} bytes" if question.made_to_order else str(question.told.get("page"))
     raise NotChecked(

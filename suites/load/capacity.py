@@ -131,7 +131,7 @@ def _where(found: Bracket) -> str:
 def _limit(arena: Arena, found: Bracket, tries: tuple[Try, ...]) -> str:
     if found.above is None:
         return "The rate that was allowed." if "rate" in arena.parameters else "The time for the search."
-    if found.bound:
+    if found.bound or found.failed is None:
         why = next(each.why for each in tries if each.rate == found.ceiling and each.said is Said.UNFIT)
         return f"The generator: {why}."
     return next(

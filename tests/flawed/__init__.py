@@ -18,6 +18,7 @@ As command templates, for whoever stands in tests/ (tests themselves have adapte
     {python} -m flawed.disorders {host} {port} {app}                pipelined requests are answered out of order
     {python} -m flawed.nagle {host} {port} {app}                    kept connections wait 40 ms for a delayed ACK
     {python} -m flawed.wrong_body {host} {port} K {app}             every K-th page is somebody else's
+    {python} -m flawed.swaps {host} {port} K {app}                  of K pages two are each other's
     {python} -m flawed.closes {host} {port} said|silent {app}       no connection is kept
     {python} -m flawed.half_hearted {host} {port} K {app}           every K-th connection gets one answer and no more
 

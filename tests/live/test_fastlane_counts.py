@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import socket
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from wsgi_gauntlet.harness.errors import OutOfResources, TargetRefused
 from wsgi_gauntlet.harness.load.lanes import connections, sources
 from wsgi_gauntlet.harness.load.lanes.fastlane import closed_loop
 from wsgi_gauntlet.harness.load.lanes.openlane import open_loop
+from wsgi_gauntlet.harness.load.lanes.shards import closed_loops
 
 from .lane_servers import BODY, REQUEST, always, answer, closed, once, requests, serving, silent
 
@@ -161,3 +164,27 @@ async def test_many_connects_use_many_sources(monkeypatch: pytest.MonkeyPatch) -
     found = await closed(behave, clients=1)
     assert found.ok == found.requests > 0
     assert {"127.0.0.1", "127.0.0.2", "127.0.0.3"} <= seen
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_a_server_that_stops_for_a_while_is_seen_to_be_silent(processes: int) -> None:
+    stopped = threading.Lock()
+    seen = itertools.count()
+
+    def behave(conn: socket.socket, _number: int) -> None:
+        for _ in requests(conn):
+            with stopped:
+                if next(seen) == 40:
+                    time.sleep(0.5)
+            conn.sendall(answer())
+
+    with serving(behave) as address:
+        found = await closed_loops(
+            address, REQUEST, body=BODY, connections=4, seconds=1.0, timeout=5.0, processes=processes
+        )
+    assert found.silence >= 0.49
+    seen = itertools.count()
+    with serving(behave) as address:
+        found = await open_loop(address, REQUEST, body=BODY, connections=9, schedule=[n / 100 for n in range(100)])
+    assert found.ok == 100
+    assert found.silence >= 0.49

@@ -1,7 +1,8 @@
 """The sockets of one lane, and all that its quick path leaves to careful code.
 
-The lane's loop reads with `receive[fd](size)` and compares with `learned`, the last answer that was checked in full.
-Whatever is not equal to it comes here: a first answer, a new Date, a piece of an answer, an end, a fault.
+The lane's loop reads with `receive[fd](size)` and compares with `asked[fd].answer`: the last answer that was checked in
+full, with the mark of this request in it (marks.py). Whatever is not equal to it comes here: a first answer, a new
+Date, a piece of an answer, an end, a fault.
 
     opening --> waiting for an answer --> (right, kept) --> waiting again
         |               |        `--> (right, closing) --> closed
@@ -25,8 +26,9 @@ from dataclasses import dataclass, field
 
 from ...address import Address
 from ...errors import Unsupported
-from ...response import HEAD_LIMIT, RAW_LIMIT, Framing, Response, ResponseParser
+from ...response import HEAD_LIMIT, RAW_LIMIT, Framing, ResponseParser
 from ..targets.leave import guard_of
+from .marks import Asked, Marks
 from .sources import Sources
 
 PIECE = 64 * 1024
@@ -38,8 +40,8 @@ KINDS_OF_TROUBLE = 16
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 """Methods whose request may be repeated on a new connection (RFC 9110, section 9.2.2)."""
 
-NOTHING_LEARNED = object()
-"""Equal to nothing that is received: neither to b'', an end, nor to None, which stands for a request not yet sent."""
+TIMED_OUT = (b"HTTP/1.1 408 ", b"HTTP/1.0 408 ")
+"""How an answer begins that a server may send on a connection without a request (RFC 9110, section 15.5.9)."""
 
 Received = bytes | bytearray | tuple[bytes] | None
 
@@ -60,6 +62,8 @@ class Step(enum.Enum):
     """The connect failed; counted."""
     GONE = enum.auto()
     """A connection without a request has closed."""
+    UNASKED = enum.auto()
+    """More came after an answer than was asked for: that answer was no right one. Counted, the connection closed."""
 
 
 @dataclass
@@ -115,17 +119,20 @@ def still_sending(_size: int) -> None:
 class Connections:
     """Opens, reads with care and closes. `status` and `body` are what every answer must have.
 
-    `receive`, `send` and `started` (nanoseconds) are lists by file descriptor for the loop to index.
-    Raises OutOfResources where no descriptor is left, Unsupported for TLS.
+    With `mark` requests differ in it, and each answer must have its own (marks.py). `following()` is the next of them.
+    `receive`, `send`, `asked` and `started` (nanoseconds) are lists by file descriptor for the loop to index.
+    Raises OutOfResources where no descriptor is left, Unsupported for TLS, ValueError for a mark that is not in both.
     """
 
-    def __init__(self, address: Address, request: bytes, *, status: int, body: bytes) -> None:
+    def __init__(self, address: Address, request: bytes, *, status: int, body: bytes, mark: bytes = b"") -> None:
         if address.tls:
             raise Unsupported("load over TLS is not measured")
         self.epoll = select.epoll()
         self.tally = Tally()
-        self.learned: object = NOTHING_LEARNED
         self.size = PIECE
+        self.asked: list[Asked] = []
+        self._marks = Marks(request, body, mark)
+        self.following = self._marks.following
         self.receive: list[Callable[[int], Received]] = []
         self.send: list[Callable[[bytes], int]] = []
         self.started: list[int] = []
@@ -133,14 +140,10 @@ class Connections:
         self._sources = Sources(address)
         self.guard = guard_of(address)
         """Who watches the target, None for a server that was started here."""
-        self._request = request
         method = request.partition(b" ")[0]
         self._head = method == b"HEAD"
         self._repeatable = method in IDEMPOTENT
         self._status = status
-        self._body = body
-        self._known: bytes | None = None
-        self._farewell: bytes | None = None
         # An answer may be chunked a byte at a time: six bytes on the wire for each of the body.
         self._most = 8 * len(body) + 4 * HEAD_LIMIT
 
@@ -169,10 +172,11 @@ class Connections:
             self.receive += [still_sending] * more
             self.send += [sock.send] * more
             self.started += [0] * more
+            self.asked += [self._marks.first] * more
         self.open[fd] = connection
         self.send[fd] = sock.send
         self.started[fd] = connection.begun = now
-        connection.unsent = self._request
+        connection.unsent = self._next(fd)
         self.receive[fd] = still_sending
         self.epoll.register(fd, select.EPOLLOUT)
         # On the loopback interface the connection is there already, and so the request goes out at once.
@@ -182,14 +186,14 @@ class Connections:
         """Send the request on a kept connection without one under way."""
         connection = self.open[fd]
         connection.busy = True
-        connection.unsent = self._request
+        connection.unsent = self._next(fd)
         self.started[fd] = now
         return self._go_on_sending(connection)
 
     def sent_partly(self, fd: int, count: int) -> None:
         """Hear that only `count` bytes of the request went out."""
         connection = self.open[fd]
-        connection.unsent = self._request[count:]
+        connection.unsent = self.asked[fd].request[count:]
         self.receive[fd] = still_sending
         # Not EPOLLIN too: an answer before the request's end would keep the lane awake without anything to do.
         self.epoll.modify(fd, select.EPOLLOUT)
@@ -211,12 +215,18 @@ class Connections:
             return self._ended(connection)
         if not connection.busy:
             self.tally.trouble("bytes came on a connection without a request")
-            return self._close(connection, Step.GONE)
+            if data.startswith(TIMED_OUT):
+                return self._close(connection, Step.GONE)
+            self.tally.errors += 1
+            return self._close(connection, Step.UNASKED)
         if connection.parser is None:
-            if data == self._farewell:
+            asked = self._marks.known(self.asked[fd])
+            if data == asked.answer:
+                self.receive[fd] = connection.sock.recv
+                return Step.ANSWERED
+            if data == asked.farewell:
                 return self._close(connection, Step.ANSWERED_LAST)
-            known = self._known
-            if known and len(data) < len(known) and known.startswith(data):
+            if _begins(asked.answer, data) or _begins(asked.farewell, data):
                 connection.held = data if isinstance(data, bytearray) else bytearray(data)
                 self.receive[fd] = connection.joined
                 return Step.PENDING
@@ -279,11 +289,18 @@ class Connections:
                 self.epoll.modify(fd, select.EPOLLIN)
             self.receive[fd] = connection.sock.recv
         elif self.receive[fd] is not still_sending:
-            self.sent_partly(fd, len(self._request) - len(connection.unsent))
+            self.sent_partly(fd, len(self.asked[fd].request) - len(connection.unsent))
         return Step.PENDING
+
+    def _next(self, fd: int) -> bytes:
+        """Take the next request for `fd`, and return it."""
+        asked = self.asked[fd] = self.following()
+        return asked.request
 
     def _judge(self, connection: _Connection, rest: bytes) -> Step:
         assert connection.parser is not None
+        asked = self.asked[connection.fd]
+        body = self._marks.right(asked)
         answer = connection.parser.response()
         connection.parser = None
         if answer.status is None:
@@ -292,19 +309,18 @@ class Connections:
             return self._fail(connection, f"an answer has no certain end: {'; '.join(answer.findings)[:120]}")
         if answer.status != self._status:
             return self._fail(connection, f"status {answer.status} instead of {self._status}")
-        if answer.body != self._body:
-            return self._fail(connection, _difference(answer, self._body), wrong=True)
+        if answer.body != body:
+            return self._fail(connection, self._marks.difference(answer, asked), wrong=True)
         if rest:
             return self._fail(connection, "bytes follow an answer that nobody asked for")
         # The quick path compares bytes as they came: only an answer whose end its own bytes tell may be learned.
         learnable = answer.framing is not Framing.CLOSE and len(answer.raw) < RAW_LIMIT
-        if learnable:
-            self._known = answer.raw
         if answer.says_close or answer.framing is Framing.CLOSE:
-            self._farewell = answer.raw if learnable else None
+            if learnable:
+                self._marks.learn(answer, asked, closes=True)
             return self._close(connection, Step.ANSWERED_LAST)
         if learnable:
-            self.learned = answer.raw
+            self._marks.learn(answer, asked, closes=False)
             # One more than the answer, so that what follows it shows; a short buffer is cheaper to get.
             self.size = min(len(answer.raw) + 1, 4 * PIECE)
         self.receive[connection.fd] = connection.sock.recv
@@ -364,11 +380,8 @@ def _named(code: int | None) -> str:
     return f"{errno.errorcode.get(code or 0, 'error')} ({os.strerror(code or 0)})"
 
 
-def _difference(answer: Response, body: bytes) -> str:
-    if answer.length != len(body):
-        return f"a body of {answer.length} bytes instead of {len(body)}"
-    at = next(index for index, (seen, meant) in enumerate(zip(answer.body, body, strict=False)) if seen != meant)
-    return f"a body of the right length that differs from byte {at} on"
+def _begins(whole: object, data: bytes | bytearray) -> bool:
+    return isinstance(whole, bytes) and len(data) < len(whole) and whole.startswith(data)
 
 
 def checked(**numbers: float) -> None:

@@ -5,7 +5,8 @@ request; every SLICE it passes through trio, and when nothing comes it waits the
 progress stay trio's.
 
 The quick path compares an answer with the last one that was checked in full, byte for byte: status, head, length and
-content at once. Where they differ (the Date header, once a second) it is parsed and checked again.
+content at once, with the mark of its own request (marks.py). Where they differ (the Date header, once a second) it is
+parsed and checked again.
 
 The clock is read once for each answer, after it was received and compared and before the next request goes out. That
 moment ends one request and begins the next. So an answer that waited in the socket while the lane was busy with others
@@ -24,6 +25,7 @@ from ..arena import refuse_elsewhere
 from ..targets.leave import WAIT
 from .connections import Connections, Step, Tally, checked
 from .lane_result import LaneResult, lane_result
+from .silence import Silence
 
 SLICE = 5_000_000
 """Nanoseconds in plain code before the lane passes through trio; with PATIENCE it bounds what others wait for."""
@@ -58,33 +60,38 @@ async def closed_loop(
     warm_up: float = 0.0,
     timeout: float = 5.0,
     start: int | None = None,
+    mark: bytes = b"",
 ) -> LaneResult:
     """Keep one request under way on each of `connections` for `seconds`, after `warm_up` seconds that do not count.
 
-    Every answer must have `status` and `body`. A connection that the server closes is opened again, after a fault at
-    the next sweep; a request unanswered after `timeout` seconds counts as a time-out. It all begins at the
+    Every answer must have `status` and `body`. With `mark`, which is in `request` and in `body`, each request has one
+    of its own, and so must its answer. A connection that the server closes is opened again, after a fault at the next
+    sweep; a request unanswered after `timeout` seconds counts as a time-out. It all begins at the
     time.perf_counter_ns() `start`, or at once. The result is service time at that concurrency, never corrected.
-    Raises ValueError for numbers that make no sense, TargetRefused for an address off this machine, OutOfResources
-    where no descriptor is left.
+    Raises ValueError for numbers and marks that make no sense, TargetRefused for an address off this machine,
+    OutOfResources where no descriptor is left.
     """
     refuse_elsewhere(address)
     checked(connections=connections, seconds=seconds, timeout=timeout)
-    lane = Connections(address, request, status=status, body=body)
+    lane = Connections(address, request, status=status, body=body, mark=mark)
     if start is not None:
         await trio.sleep(max(0, start - time.perf_counter_ns()) / 1e9)
     try:
-        return await _closed(lane, request, connections, int(warm_up * 1e9), int(seconds * 1e9), int(timeout * 1e9))
+        return await _closed(
+            lane, len(request), connections, int(warm_up * 1e9), int(seconds * 1e9), int(timeout * 1e9)
+        )
     finally:
         lane.close()
 
 
 async def _closed(
-    lane: Connections, request: bytes, connections: int, warm_up: int, duration: int, timeout: int
+    lane: Connections, whole: int, connections: int, warm_up: int, duration: int, timeout: int
 ) -> LaneResult:
-    clock, poll, whole = time.perf_counter_ns, lane.epoll.poll, len(request)
+    clock, poll, following = time.perf_counter_ns, lane.epoll.poll, lane.following
     latency, waiting = Histogram(), Histogram()
     counts = latency.counts
     begun = now = clock()
+    silence, stood_still = Silence(begun), 0
     cpu = time.thread_time()
     warming = warm_up > 0
     end = begun + warm_up + duration
@@ -97,7 +104,9 @@ async def _closed(
             latency, waiting = Histogram(), Histogram()
             counts = latency.counts
             begun, end, cpu = now, now + duration, time.thread_time()
+            silence, stood_still = Silence(begun), 0
         if now >= sweep_at:
+            stood_still = max(stood_still, now - (sweep_at or now))
             sweep_at = now + SWEEP
             overdue = lane.overdue(now - timeout)
             for fd in overdue:
@@ -113,8 +122,9 @@ async def _closed(
         while lane.holds:
             await trio.sleep(WAIT)
             now = clock()
-        receive, send, started = lane.receive, lane.send, lane.started
-        learned, size = lane.learned, lane.size
+            silence.waits(now)
+        receive, send, started, asked = lane.receive, lane.send, lane.started, lane.asked
+        size = lane.size
         slice_end = min(now + SLICE, sweep_at, end)
         idle = False
         while now < slice_end:
@@ -122,13 +132,14 @@ async def _closed(
             if not events:
                 idle = True
                 break
+            before = now
             for fd, _ in events:
                 try:
                     data = receive[fd](size)
                 except OSError as error:
                     step = lane.broken(fd, error)
                 else:
-                    if data == learned:
+                    if data == asked[fd].answer:
                         now = clock()
                         took = now - started[fd]
                         if took < _LEAST:
@@ -136,8 +147,9 @@ async def _closed(
                         shift = took.bit_length() - BITS
                         counts[(shift << _HALF) + (took >> shift)] += 1
                         started[fd] = now
+                        asked[fd] = after = following()
                         try:
-                            count = send[fd](request)
+                            count = send[fd](after.request)
                         except BlockingIOError:
                             count = 0
                         except OSError as error:
@@ -148,12 +160,14 @@ async def _closed(
                         continue
                     step = lane.read(fd, data)
                 if step is not Step.PENDING:
-                    _next_in_closed_loop(lane, latency, fd, step)
+                    now = _next_in_closed_loop(lane, latency, fd, step) or now
                     if step is Step.FAILED and lane.holds:
                         # The other answers of this batch are still there after the proof.
                         slice_end = 0
                         break
-                learned, size = lane.learned, lane.size
+                size = lane.size
+            if now != before:
+                silence.answered(now)
             now = clock()
         if idle:
             now = clock()
@@ -163,6 +177,7 @@ async def _closed(
         else:
             await trio.lowlevel.checkpoint()
     cpu = time.thread_time() - cpu
+    silence.lasts(now)
     unfinished = lane.overdue(now)
     ordinary = max(latency.quantile(1.0), ORDINARY * latency.quantile(0.5)) * 1e9 if len(latency) else 0
     for fd in unfinished:
@@ -179,13 +194,20 @@ async def _closed(
         unfinished=len(unfinished),
         knocking=lane.knocking(),
         began=time.monotonic() - (clock() - begun) / 1e9,
+        silence=silence.longest / 1e9,
+        silence_at=(silence.began - begun) / 1e9,
+        stood_still=stood_still / 1e9,
     )
 
 
-def _next_in_closed_loop(lane: Connections, latency: Histogram, fd: int, step: Step) -> None:
-    """Count what `step` says of the request on `fd`, and begin the next one where that can be done at once."""
+def _next_in_closed_loop(lane: Connections, latency: Histogram, fd: int, step: Step) -> int:
+    """Count what `step` says of the request on `fd`, and begin the next one where that can be done at once.
+
+    Return when it was rightly answered, 0 where it was not.
+    """
     now = time.perf_counter_ns()
-    if step in (Step.ANSWERED, Step.ANSWERED_LAST):
+    answered = step in (Step.ANSWERED, Step.ANSWERED_LAST)
+    if answered:
         latency.record(now - lane.started[fd])
     if step is Step.ANSWERED:
         step = lane.request(fd, now)
@@ -196,3 +218,4 @@ def _next_in_closed_loop(lane: Connections, latency: Histogram, fd: int, step: S
             lane.connect(now)
     elif step is Step.DROPPED and lane.admits():
         lane.connect(lane.started[fd])
+    return now if answered else 0

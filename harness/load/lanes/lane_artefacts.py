@@ -6,11 +6,18 @@ from collections.abc import Iterable, Sequence
 
 from ...stats import littles_law
 from ..judging.artefacts import DELAYED_ACK, FEW, FEW_LATE, NAGLE, PLATEAU, idle
+from ..judging.grading import seconds
 from .fastlane import SWEEP
 from .lane_result import LaneResult
 
 UNUSED = 0.8
 """The share of a closed loop's connections that rate x mean latency must account for: the loop itself never pauses."""
+
+HOLE = 0.25
+"""Seconds without any answer below which a silence is not told: a collection of garbage, a page that is written."""
+
+HOLES = 10
+"""So many times as long as what is usual a silence must be."""
 
 SYN_AGAIN = (0.99, 1.2)
 """Seconds: Linux sends a connection's first packet again after TCP_TIMEOUT_INIT, 1 s (RFC 6298, section 2)."""
@@ -25,7 +32,31 @@ def lane_artefacts(results: Sequence[LaneResult], cpu: Sequence[float] = ()) -> 
     for each, worked in zip(results, cpu or [0.0] * len(results), strict=True):
         for words in _artefacts(each, worked):
             told.setdefault(words, []).append(each.connections)
-    return tuple(f"{words} (at {_listed(seen)})" for words, seen in told.items())
+    return (*(f"{words} (at {_listed(seen)})" for words, seen in told.items()), *_hole(results))
+
+
+def _hole(results: Sequence[LaneResult]) -> Iterable[str]:
+    """Yield what is to be known of the longest silence, where it is far longer than what is usual."""
+    holes = [each for each in results if each.ok and each.silence >= max(HOLE, HOLES * _usual(each))]
+    if not holes:
+        return
+    worst = max(holes, key=lambda each: each.silence)
+    if worst.stood_still > worst.silence / 2:
+        yield (
+            f"for {seconds(worst.silence)} no answer was read, since the generator itself stood still for "
+            f"{seconds(worst.stood_still)}: stop what else runs on this machine (at {_listed([worst.connections])})"
+        )
+        return
+    yield (
+        f"a hole: for {seconds(worst.silence)} no answer came although requests waited, from {worst.silence_at:.1f} s "
+        f"on; usually they take {seconds(_usual(worst))}. Percentiles hardly show it "
+        f"(at {_listed([worst.connections])})"
+    )
+
+
+def _usual(result: LaneResult) -> float:
+    """Return the seconds that nobody wonders at: what half of the answers take, or from one answer to the next."""
+    return max(result.service.quantile(0.5), result.seconds / result.ok)
 
 
 def _artefacts(result: LaneResult, cpu: float) -> Iterable[str]:

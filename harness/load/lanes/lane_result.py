@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +88,11 @@ class LaneResult:
     counts connects that failed, `ports_out` those that failed for want of a local port. `knocking` counts connections
     that the server had not let in when the lane ended. `troubles` has what went wrong in words, with how often.
 
+    `silence` is the longest time in which requests waited and none was rightly answered, from `silence_at` on;
+    `stood_still` is the longest time that the generator itself did not come round. `waited` counts the requests of an
+    open loop that were due while all of its connections were busy. While that was so, connections x seconds add up to
+    `full_time`, and `full_answers` right answers came.
+
     `lateness` is the generator's own: from the intended time to the moment the lane turned to the request. `windows`
     are an open loop's, where they were asked for. `began` is the time.monotonic() at which counting began. Several
     lanes that were merged ran in as many `processes`, and `worst_share` is what the busiest took of its core.
@@ -115,6 +120,12 @@ class LaneResult:
     lateness: Histogram | None = None
     windows: tuple[LaneWindow, ...] = ()
     began: float = 0.0
+    silence: float = 0.0
+    silence_at: float = 0.0
+    stood_still: float = 0.0
+    waited: int = 0
+    full_time: float = 0.0
+    full_answers: int = 0
     processes: int = 1
     worst_share: float | None = None
 
@@ -296,9 +307,21 @@ def merged(results: Iterable[LaneResult]) -> LaneResult:
         lateness=Histogram.merged(late) if late else None,
         windows=_merged_windows(every),
         began=min(each.began for each in every),
+        **_common_silence(every),
+        stood_still=max(each.stood_still for each in every),
+        waited=sum(each.waited for each in every),
+        full_time=sum(each.full_time for each in every),
+        full_answers=sum(each.full_answers for each in every),
         processes=sum(each.processes for each in every),
         worst_share=max(each.cpu_share for each in every),
     )
+
+
+def _common_silence(every: Sequence[LaneResult]) -> dict[str, float]:
+    """Return when no lane got an answer, as far as their longest silences say."""
+    begin = max(each.began + each.silence_at for each in every)
+    end = min(each.began + each.silence_at + each.silence for each in every)
+    return {"silence": max(0.0, end - begin), "silence_at": begin - min(each.began for each in every)}
 
 
 def _merged_windows(results: Iterable[LaneResult]) -> tuple[LaneWindow, ...]:

@@ -20,6 +20,7 @@ from ..arena import refuse_elsewhere
 from .connections import Connections, Step, checked
 from .fastlane import BATCH, SLICE, SWEEP
 from .lane_result import LaneResult, LaneWindow, lane_result
+from .silence import Silence
 
 TRIO_LATE = 2_000_000
 """Nanoseconds that the loop comes back from trio early, whose waiting is as coarse as epoll's: a millisecond."""
@@ -42,6 +43,7 @@ async def open_loop(
     timeout: float = 5.0,
     window: float = 0.0,
     start: int | None = None,
+    mark: bytes = b"",
 ) -> LaneResult:
     """Send a request at each time of `schedule` (ascending seconds from now), whether or not the server keeps up.
 
@@ -49,12 +51,12 @@ async def open_loop(
     its latency with it: that counts from the intended time. Every request ends right, wrong, with an error, or after
     `timeout` seconds, as a time-out or as never sent; so the loop ends at most that long after the schedule.
     With `window` the result also has what became of the requests that were due in each so many seconds; `start` is the
-    time.perf_counter_ns() that the times count from, now by default. Raises as `closed_loop` does, and ValueError for
-    more than MOST_WINDOWS.
+    time.perf_counter_ns() that the times count from, now by default; `mark` is `closed_loop`'s. Raises as `closed_loop`
+    does, and ValueError for more than MOST_WINDOWS.
     """
     refuse_elsewhere(address)
     checked(connections=connections, timeout=timeout)
-    lane = Connections(address, request, status=status, body=body)
+    lane = Connections(address, request, status=status, body=body, mark=mark)
     try:
         return await _OpenLoop(lane, schedule, connections, int(timeout * 1e9), int(window * 1e9), start).run()
     finally:
@@ -97,6 +99,9 @@ class _OpenLoop:
         self._last = self._last_due = self._begun
         self._cpu_at_start = time.thread_time()
         self._cpu = 0.0
+        self._took: dict[int, tuple[int, int]] = {}
+        self._silence, self._stood_still = Silence(self._begun), 0
+        self._waited = self._full = self._full_since = self._full_answers = 0
         self._due = self._next_due()
 
     def _next_due(self) -> int | None:
@@ -110,7 +115,10 @@ class _OpenLoop:
             self._begin_what_is_due()
             now = clock()
             if now >= sweep_at:
+                self._stood_still = max(self._stood_still, now - sweep_at)
                 sweep_at = now + SWEEP
+                if lane.holds:
+                    self._silence.waits(now)
                 self._give_up(now - self._timeout, now)
             if self._due is None and not self._queue and len(lane.open) == len(self._free):
                 break
@@ -125,6 +133,9 @@ class _OpenLoop:
                     passed = now
                 self._wait_finely(gap)
             self._read_what_came()
+        self._silence.lasts(now)
+        if self._full_since:
+            self._full += now - self._full_since
         wanted = max(self._last_due - self._begun, 1) / 1e9
         seconds = max(self._last - self._begun, 1) / 1e9
         return lane_result(
@@ -140,6 +151,12 @@ class _OpenLoop:
             achieved=self._scheduled / max(wanted, seconds),
             lateness=self._lateness,
             began=self._began,
+            silence=self._silence.longest / 1e9,
+            silence_at=(self._silence.began - self._begun) / 1e9,
+            stood_still=self._stood_still / 1e9,
+            waited=self._waited,
+            full_time=self._connections * self._full / 1e9,
+            full_answers=self._full_answers,
             windows=tuple(
                 LaneWindow(number * self._window / 1e9, self._window / 1e9, each.scheduled, each.latency, each.waiting)
                 for number, each in enumerate(self._windows)
@@ -160,12 +177,17 @@ class _OpenLoop:
             self._scheduled += 1
             if self._window:
                 self._due_in(self._due).scheduled += 1
+            if not self._queue and len(self._lane.open) == len(self._free):
+                self._silence.waits(now)
             self._queue.append(self._due)
             self._last, self._last_due = now, self._due
             self._due = self._next_due()
             if self._due is None:
                 self._cpu = time.thread_time() - self._cpu_at_start
             self._hand_out()
+            if self._queue and not self._lane.holds:
+                self._waited += 1
+                self._full_since = self._full_since or now
 
     def _hand_out(self) -> None:
         """Begin what is queued on connections that are free or may be opened."""
@@ -183,6 +205,9 @@ class _OpenLoop:
             self._intended[fd] = intended
             if step is Step.DROPPED:
                 self._queue.appendleft(intended)
+        if self._full_since and not self._queue:
+            self._full += time.perf_counter_ns() - self._full_since
+            self._full_since = 0
 
     def _read_what_came(self) -> None:
         lane, clock = self._lane, time.perf_counter_ns
@@ -193,15 +218,14 @@ class _OpenLoop:
             except OSError as error:
                 step = lane.broken(fd, error)
             else:
-                step = Step.ANSWERED if data == lane.learned else lane.read(fd, data)
+                step = Step.ANSWERED if data == lane.asked[fd].answer else lane.read(fd, data)
             if step is Step.PENDING:
                 continue
             if step in (Step.ANSWERED, Step.ANSWERED_LAST):
                 now = clock()
-                self._latency.record(now - self._intended[fd])
-                if self._window:
-                    self._due_in(self._intended[fd]).latency.record(now - self._intended[fd])
-                self._service.record(now - lane.started[fd])
+                self._silence.answered(now)
+                self._full_answers += bool(self._full_since)
+                self._count(fd, now - self._intended[fd], now - lane.started[fd])
             if step is Step.ANSWERED:
                 lane.rest(fd)
                 self._free.append(fd)
@@ -209,12 +233,25 @@ class _OpenLoop:
                 self._queue.appendleft(self._intended[fd])
             elif step is Step.GONE:
                 self._free.remove(fd)
+            elif step is Step.UNASKED:
+                self._free.remove(fd)
+                self._count(fd, *self._took[fd], times=-1)
             if self._queue:
                 self._hand_out()
+
+    def _count(self, fd: int, latency: int, service: int, *, times: int = 1) -> None:
+        """Count the answer on `fd`; with -1 `times` it is taken back."""
+        self._took[fd] = latency, service
+        self._latency.record(latency, times)
+        self._service.record(service, times)
+        if self._window:
+            self._due_in(self._intended[fd]).latency.record(latency, times)
 
     def _give_up(self, limit: int, now: int) -> None:
         """Count what was intended before `limit` as timed out, or as never sent."""
         overdue = [fd for fd in self._lane.overdue(now) if self._intended[fd] < limit]
+        if overdue:
+            self._silence.lasts(now)
         for fd in overdue:
             self._record_waiting(self._intended[fd], now)
             self._lane.time_out(fd)

@@ -92,6 +92,7 @@ async def _loop(order: Order, address: Address, start: int) -> LaneResult:
         connections=order.connections,
         timeout=order.timeout,
         start=start,
+        mark=order.mark,
     )
     if order.schedule is None:
         return await run(seconds=order.seconds, warm_up=order.warm_up)

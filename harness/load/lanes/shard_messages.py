@@ -45,6 +45,7 @@ class Order(msgspec.Struct, frozen=True, tag=True):
     window: float = 0.0
     proof: tuple[str, str, int] | None = None
     """Of a target: its mount, the token, and how many watch it. It travels through the pipe alone."""
+    mark: bytes = b""
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):

@@ -79,6 +79,7 @@ async def closed_loops(
     warm_up: float = 0.0,
     timeout: float = 5.0,
     processes: int | None = None,
+    mark: bytes = b"",
 ) -> LaneResult:
     """Do what `fastlane.closed_loop` does, in several `processes`: by default in as many as are good for the machine.
 
@@ -98,8 +99,18 @@ async def closed_loops(
             status=status,
             warm_up=warm_up,
             timeout=timeout,
+            mark=mark,
         )
-    order = partial(Order, fields(address), request, body, status, timeout=timeout, proof=told(address, len(shares)))
+    order = partial(
+        Order,
+        fields(address),
+        request,
+        body,
+        status,
+        timeout=timeout,
+        proof=told(address, len(shares)),
+        mark=mark,
+    )
     orders = [order(connections=share, seconds=seconds, warm_up=warm_up) for share in shares]
     return merged(await _side_by_side(orders, warm_up + seconds + timeout))
 
@@ -116,6 +127,7 @@ async def open_loops(
     timeout: float = 5.0,
     processes: int | None = None,
     window: float = 0.0,
+    mark: bytes = b"",
 ) -> LaneResult:
     """Do what `openlane.open_loop` does with all that `pacer` means in `seconds`; `processes` as in `closed_loops`.
 
@@ -138,6 +150,7 @@ async def open_loops(
             status=status,
             timeout=timeout,
             window=window,
+            mark=mark,
         )
     else:
         order = partial(
@@ -149,6 +162,7 @@ async def open_loops(
             timeout=timeout,
             window=window,
             proof=told(address, len(shares)),
+            mark=mark,
         )
         orders = [
             order(connections=share, schedule=packed(islice(times, number, None, len(shares))))

@@ -15,7 +15,7 @@ import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -90,6 +90,7 @@ class Bench:
         self._question = question
         self._size = size
         self._alone: float | None = None
+        self._unchecked: Mapping[str, object] = {}
 
     async def offer(
         self, name: str, pacer: Pacer, seconds: float, *, timeout: float = TIMEOUT, window: float = 0.0
@@ -105,6 +106,7 @@ class Bench:
             page.request,
             body=page.body,
             status=page.status,
+            mark=page.mark,
             pacer=pacer,
             seconds=seconds,
             connections=self.connections,
@@ -188,7 +190,8 @@ class Bench:
 
     def conditions(self) -> dict[str, object]:
         """Return what the figures must be read with."""
-        return {"cores, shared with the generator": len(os.sched_getaffinity(0)), **self._question.told}
+        cores = len(os.sched_getaffinity(0))
+        return {"cores, shared with the generator": cores, **self._question.told, **self._unchecked}
 
     async def _closed(self, connections: int, seconds: float) -> LaneResult:
         page = await self._ready()
@@ -197,6 +200,7 @@ class Bench:
             page.request,
             body=page.body,
             status=page.status,
+            mark=page.mark,
             connections=connections,
             seconds=seconds,
             warm_up=WARM_UP,
@@ -240,7 +244,9 @@ class Bench:
         return page
 
     async def _check(self) -> Page:
-        return await checked_page(self.running.address, self._question, secrets.token_hex(8), self._size)
+        page = await checked_page(self.running.address, self._question, secrets.token_hex(8), self._size)
+        self._unchecked = page.unchecked
+        return page
 
 
 @asynccontextmanager

@@ -92,6 +92,7 @@ async def spent(running: Running, page: Page, connections: int, seconds: float) 
         page.request,
         body=page.body,
         status=page.status,
+        mark=page.mark,
         connections=connections,
         seconds=seconds,
     )

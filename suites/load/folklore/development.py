@@ -159,6 +159,7 @@ async def _rates(
                         page.request,
                         body=page.body,
                         status=page.status,
+                        mark=page.mark,
                         pacer=arrivals,
                         seconds=seconds,
                         connections=LOOPS * LOOPS,
