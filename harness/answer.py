@@ -108,3 +108,8 @@ def listed(values: Iterable[bytes]) -> list[str]:
 def shorten(data: bytes, longest: int = 60) -> str:
     """Return `data` as a person reads it, cut to `longest` bytes."""
     return repr(data) if len(data) <= longest else f"{data[:longest]!r}… ({len(data)} bytes)"
+
+
+def speaks_h2(received: bytes) -> bool:
+    """Say whether `received` begins with a SETTINGS frame, as a server's preface must (RFC 9113, section 3.4)."""
+    return len(received) >= 9 and received[3:5] == b"\x04\0" and received[5:9] == bytes(4)

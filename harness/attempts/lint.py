@@ -16,7 +16,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ..answer import Ending, Framing, Response, listed, shorten
+from ..answer import Ending, Framing, Response, listed, shorten, speaks_h2
 from ..model import AppEvent, WireEvent, WireKind
 from ..response import ResponseParser
 from .lint_kinds import RULES, Kind
@@ -70,6 +70,9 @@ END_TO_END = SINGLETONS | {b"allow", b"cache-control", b"content-length", b"set-
 HOP_BY_HOP = (b"keep-alive", b"upgrade")
 """Fields for one connection, which Connection must name; Transfer-Encoding need not be."""
 
+H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+"""What a client of HTTP/2 says first (RFC 9113, section 3.4)."""
+
 OPTIONS = frozenset({"close", "keep-alive", "upgrade"})
 """Connection options that need no field of their name."""
 
@@ -96,13 +99,18 @@ def lint(wire: Iterable[WireEvent], app: Iterable[AppEvent], now: float) -> tupl
         breaks = breaks or how == "end" or event.kind == "raised"
     found: dict[str, None] = {}
     for connection in _connections(wire):
-        if any(path in connection.sent for path in odd):
+        if any(path in connection.sent for path in odd) or _in_h2(connection):
             continue
         for finding in _of_connection(connection, breaks=breaks, now=now):
             found.setdefault(finding)
             if len(found) >= LIMIT:
                 return tuple(found)
     return tuple(found)
+
+
+def _in_h2(connection: _Connection) -> bool:
+    """Say whether both sides of the connection speak HTTP/2, of which nothing here is known."""
+    return connection.sent.startswith(H2_PREFACE) and speaks_h2(bytes(connection.received))
 
 
 def said(kind: Kind, detail: str = "") -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ...harness import expect
+from ...harness.answer import speaks_h2
 from ...harness.attempts.exchange import Exchange
+from ...harness.basis import SHOULD_TEXT
 from ...harness.catalog import INFO, MUST, SHOULD, case
 from ...harness.references import rfc9110, rfc9112
 from ...harness.response import Ending
@@ -23,6 +25,9 @@ NOT_HTTP = rfc9112(
     "receives a sequence of octets that does not match the HTTP-message grammar aside from the robustness exceptions "
     "listed above, the server SHOULD respond with a 400 (Bad Request) response and close the connection.",
 )
+SETTINGS = bytes.fromhex("000000040000000000")
+"""An empty SETTINGS frame of HTTP/2."""
+
 TLS_HELLO = bytes.fromhex("160301002f0100002b0303") + bytes(range(32)) + bytes.fromhex("000002c02f0100")
 """A TLS 1.2 ClientHello of one cipher suite, as a client sends it that was given the wrong port."""
 
@@ -107,6 +112,8 @@ async def _not_http(x: Exchange, data: bytes) -> None:
     await wire.close()
     await survives(x)
     expect.equal([e.detail["path"] for e in x.events("called")], [], "the app's calls")
+    if data.endswith(SETTINGS) and speaks_h2(answer.raw):
+        return
     expect.that(ending is not Ending.OPEN, "the connection closed", f"{answer.describe()}; open after {PATIENCE:g} s")
     good = answer.nothing or (answer.status is not None and answer.status >= 400)
     expect.that(good, "400, or the connection closed", answer.describe())
@@ -137,18 +144,26 @@ async def tls_hello(x: Exchange) -> None:
     await _not_http(x, TLS_HELLO)
 
 
-@case(SHOULD, NOT_HTTP)
+@case(
+    SHOULD,
+    rfc9112(
+        "3.2",
+        "Recipients of an invalid request-line SHOULD respond with either a 400 (Bad Request) error or a 301 (Moved "
+        "Permanently) redirect with the request-target properly encoded.",
+    ),
+    basis=SHOULD_TEXT,
+)
 async def h2_preface(x: Exchange) -> None:
-    """The preface of HTTP/2 gets an error or a closed connection, never an answer of the app.
+    """The preface of HTTP/2 is answered in HTTP/2, or gets an error or a closed connection; the app is not called.
 
-    Sends: what a client of HTTP/2 says first on a plain connection, `PRI * HTTP/2.0` and the rest; then our sending
-    side is closed.
-    Expects: a refusal, or nothing; the connection closed; the app never called; a plain request on a new connection
-    served.
+    Sends: what a client of HTTP/2 says first on a plain connection: `PRI * HTTP/2.0` and the rest, and an empty
+    SETTINGS frame; then our sending side is closed.
+    Expects: a SETTINGS frame, from a server that speaks HTTP/2; else a refusal, or nothing, and the connection closed.
+    The app never called; a plain request on a new connection served.
     Why: Clients try HTTP/2 in this way and fall back where it is refused. PRI is a method made to be refused by servers
-    of HTTP/1.
+    of HTTP/1, where `*` is for OPTIONS alone.
     """
-    await _not_http(x, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9))
+    await _not_http(x, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SETTINGS)
 
 
 @case(INFO, rfc9112("9.5", "Servers will usually have some timeout value beyond which they will no longer maintain"))

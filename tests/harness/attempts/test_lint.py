@@ -54,6 +54,13 @@ def kinds(received: bytes, sent: bytes = GET, ending: str = OPEN, app: tuple[App
     return [kind_of(finding) for finding in lint(transcript(received, sent, ending), app, NOW)]
 
 
+def test_http2_is_not_read_as_http1() -> None:
+    settings_frame = bytes.fromhex("000000040000000000")
+    assert kinds(settings_frame, sent=module.H2_PREFACE + settings_frame) == []
+    assert kinds(settings_frame) == ["no-status-line"]
+    assert kinds(b"<html>", sent=module.H2_PREFACE) == ["no-status-line"]
+
+
 def called(path: str = "/echo", kind: str = "called", **detail: Any) -> AppEvent:
     return AppEvent(1.0, kind, 1, 1, detail={"path": path, **detail})
 

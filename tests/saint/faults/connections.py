@@ -29,10 +29,24 @@ def close_not_told() -> None:
     "http/connection/close-honoured",
     "http/connection/close-in-list",
     "http/connection/http10-closes",
+    "http/connection/behind-close-unprocessed",
 )
 def never_closes() -> None:
     """The connection stays, whatever the client says."""
     replace(framing, "persistent", lambda _fields, _used: True)
+
+
+@fault("http/connection/behind-close-served")
+def close_means_silence() -> None:
+    """Whatever comes behind a closing request is refused in its place."""
+
+    def answer(right: Any, self: Connection, request: Any, *about: Any) -> Any:
+        if self.stream.buffer and not framing.persistent(request.fields, request.line.version):
+            self.refuse(Refused(400, "there is more behind a closing request"))
+            return False
+        return right(self, request, *about)
+
+    around(Connection, "answer", answer)
 
 
 @fault(
