@@ -10,8 +10,8 @@ Exit codes:
        passed that the baseline does not expect to
   2    the call or the configuration cannot be; or a server cannot do what its name
        says, as wsgiref[tls]; or nothing of what was asked is there to be judged
-  3    a measurement is invalid: the generator could not keep up; or all figures
-       are inconclusive
+  3    a measurement is invalid: the generator or this machine could not keep
+       up; or all figures are inconclusive
   4    trouble: a server did not start, the disk is full, a fault of ours
   130  interrupted; what was measured is kept and reported
 """

@@ -14,6 +14,8 @@ from .errors import GauntletError, NoSuchPage, ServerTrouble, TargetRefused, Uns
 from .launching.plan import Plan
 from .load.arena import Arena
 from .load.clients.limits import ran_out
+from .load.judging.crowded import seen_beside
+from .load.looking.neighbours import neighbours
 from .model import Grade, Load
 from .progress import Listener
 
@@ -72,7 +74,9 @@ async def load(cells: Sequence[tuple[Plan, Scenario]], narrowing: Narrowing, whe
         try:
             if why := scenario.unfit(plan):
                 raise Unsupported(why)
-            cell = arena.seen_out(await scenario.run(arena))
+            with neighbours() as looks:
+                cell = arena.seen_out(await scenario.run(arena))
+            cell = seen_beside(cell, looks)
         except Exception as raised:  # noqa: BLE001 - a fault of ours in one cell must not cost the others
             problem = _told(raised)
             if isinstance(problem, NoSuchPage):

@@ -270,7 +270,7 @@ def _baseline(results: Results) -> list[Sentence]:
 def _doubts(results: Results) -> list[Sentence]:
     parts = []
     for grade, why in (
-        (Grade.INVALID, "the generator could not keep up"),
+        (Grade.INVALID, "the generator or this machine could not keep up"),
         (Grade.INCONCLUSIVE, "the noise is wider than the threshold"),
         (Grade.ERROR, "the harness failed"),
     ):

@@ -39,7 +39,7 @@ GRADES: dict[Grade, Mark] = {
     Grade.WEDGED: Mark("⊗", "the others get almost nothing, also afterwards"),
     Grade.MEASURED: Mark("·", "a figure, no right or wrong"),
     Grade.INCONCLUSIVE: Mark("≈", "the noise is wider than the threshold: no finding"),
-    Grade.INVALID: Mark("?", "the generator could not keep up: no finding"),
+    Grade.INVALID: Mark("?", "the generator or this machine could not keep up: no finding"),
     Grade.UNSUPPORTED: Mark("–", "the server has no way to do it"),
     Grade.ERROR: Mark("E", "the harness's own fault, never the server's"),
 }

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from wsgi_gauntlet.harness.load.judging import grading
+from wsgi_gauntlet.harness.load.judging import crowded, grading
 from wsgi_gauntlet.harness.load.lanes import lane_result
 
 MEASURING = 300
@@ -61,7 +61,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _relaxed_generator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the generator be late and share its cores: these tests count, parse and judge, beside whatever else runs.
+    """Let the generator be late, share cores and have neighbours: these tests count and judge, beside whatever runs.
 
     benchmarks/known_answers.py proves what a punctual generator measures. What makes one invalid is tested in
     tests/harness/load/, from recorded samples.
@@ -71,3 +71,5 @@ def _relaxed_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grading, "LATE", 60.0)
     monkeypatch.setattr(lane_result, "LATENESS", 60.0)
     monkeypatch.setattr(lane_result, "BUSY", 2.0)
+    for share in ("TAKEN", "STOLEN"):
+        monkeypatch.setattr(crowded, share, 2.0)

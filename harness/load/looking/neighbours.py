@@ -1,0 +1,126 @@
+"""What else the machine does while a scenario runs: looks at its cores, and at what our processes took of them.
+
+This program's are the harness and all that it started, so the server's process tree too. Twice a second a thread reads
+/proc, which takes a millisecond. What the looks come to is judged in judging/crowded.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..judging.crowded import Look
+
+EVERY = 0.5
+"""Seconds between two looks."""
+
+MOST_LOOKS = 4096
+"""Looks that are kept, the latest: half an hour's."""
+
+MOST_PROCESSES = 2048
+"""Processes of a tree that are looked at, and threads of one whose children are."""
+
+_TICK = float(os.sysconf("SC_CLK_TCK"))
+
+
+class Tree:
+    """The seconds that a process and all below it have taken. A child's time counts when its parent has waited for it.
+
+    A process that ends is then counted twice at worst, never not at all: this program's own work is not to be taken for
+    a neighbour's.
+    """
+
+    def __init__(self, root: int) -> None:
+        self.taken = 0.0
+        self._root = root
+        self._last: dict[int, float] = {}
+
+    def look(self) -> float:
+        """Return the seconds taken since the first look."""
+        first = not self._last
+        seen: dict[int, float] = {}
+        waiting = [self._root]
+        while waiting and len(seen) < MOST_PROCESSES:
+            pid = waiting.pop()
+            with contextlib.suppress(OSError, ValueError):
+                seen[pid] = spent(Path(f"/proc/{pid}/stat").read_text())
+                waiting += [each for each in _children(pid) if each not in seen]
+        if not first:
+            self.taken += sum(max(0.0, now - self._last.get(pid, 0.0)) for pid, now in seen.items())
+        self._last = seen
+        return self.taken
+
+
+def spent(stat: str) -> float:
+    """Return the seconds of a process and of its children that have ended, from its /proc/PID/stat (proc(5)).
+
+    Raises ValueError for anything else.
+    """
+    # The name of a process may hold blanks and brackets.
+    words = stat.rpartition(")")[2].split()
+    if len(words) < 15:
+        raise ValueError("no line of /proc/PID/stat")
+    return sum(map(int, words[11:15])) / _TICK
+
+
+def cores(stat: str, mine: Collection[int]) -> tuple[float, float, float]:
+    """Return the seconds that the cores `mine` were busy, idle and stolen, from the text of /proc/stat (proc(5)).
+
+    Interrupts count as neither: most of them are this program's own packets. Raises ValueError where no core is there.
+    """
+    busy = idle = stolen = 0.0
+    found = 0
+    for line in stat.splitlines():
+        name, *numbers = line.split()
+        if not name.startswith("cpu") or not name[3:].isdigit() or int(name[3:]) not in mine or len(numbers) < 8:
+            continue
+        user, nice, system, idles, waits, _, _, steal = map(int, numbers[:8])
+        busy += (user + nice + system) / _TICK
+        idle += (idles + waits) / _TICK
+        stolen += steal / _TICK
+        found += 1
+    if not found:
+        raise ValueError("no core of ours is in /proc/stat")
+    return busy, idle, stolen
+
+
+@contextmanager
+def neighbours() -> Iterator[list[Look]]:
+    """Look at the machine again and again for the block; the list grows meanwhile, and stays empty without /proc."""
+    looks: list[Look] = []
+    over = threading.Event()
+    tree = Tree(os.getpid())
+    mine = os.sched_getaffinity(0)
+
+    def watch() -> None:
+        while True:
+            with contextlib.suppress(OSError, ValueError):
+                busy, idle, stolen = cores(Path("/proc/stat").read_text(), mine)
+                looks.append(Look(time.monotonic(), len(mine), busy, idle, stolen, tree.look()))
+                del looks[:-MOST_LOOKS]
+            if over.is_set():
+                return
+            over.wait(EVERY)
+
+    thread = threading.Thread(target=watch, name="neighbours", daemon=True)
+    thread.start()
+    try:
+        yield looks
+    finally:
+        over.set()
+        thread.join()
+
+
+def _children(pid: int) -> Iterable[int]:
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")[:MOST_PROCESSES]  # noqa: PTH208 - names alone, and often
+    except OSError:
+        return
+    for thread in threads:
+        with contextlib.suppress(OSError, ValueError):
+            yield from map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text().split())

@@ -1,0 +1,105 @@
+"""Figures taken beside other programs: from recorded looks, none of them at this machine."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from wsgi_gauntlet.harness.claim import Claim, Held
+from wsgi_gauntlet.harness.load.judging.crowded import Look, seen_beside, stretches, worst
+from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Load
+
+ALONE = ((1.2, 0.8, 0.0, 1.2),) * 6
+"""Busy, idle, stolen and our own cores of two, in each half second."""
+
+BESIDE_A_LOOP = ((2.0, 0.0, 0.0, 1.05),) * 6
+"""waitress under `throughput` with a busy loop beside it: 1,267 a second where it gives 4,676 alone."""
+
+CELL = Load("waitress", "throughput", Grade.MEASURED, generator=GeneratorHealth(True, 0.4), note="At best 1,267.")
+
+
+def recorded(*halves: tuple[float, float, float, float], cores: int = 2) -> list[Look]:
+    """Return looks that found so many cores busy, idle, stolen and at our work in each half second."""
+    looks = [Look(100.0, cores, 7000.0, 9000.0, 3.0, 12.0)]
+    for busy, idle, stolen, ours in halves:
+        at = looks[-1]
+        looks.append(
+            Look(
+                at.at + 0.5,
+                cores,
+                at.busy + busy / 2,
+                at.idle + idle / 2,
+                at.stolen + stolen / 2,
+                at.ours + ours / 2,
+            )
+        )
+    return looks
+
+
+def test_alone_it_stands_as_it_was_measured() -> None:
+    assert seen_beside(CELL, recorded(*ALONE)) is CELL
+    assert seen_beside(CELL, []) is CELL
+    assert seen_beside(CELL, recorded()) is CELL
+
+
+def test_beside_a_busy_loop_it_is_no_measurement_and_never_the_servers_fault() -> None:
+    found = seen_beside(CELL, recorded(*BESIDE_A_LOOP))
+    assert found.grade is Grade.INVALID
+    assert found.generator is not None
+    assert not found.generator.valid
+    assert found.generator.cpu_share == 0.4
+    assert "other programs took 0.9 of 2 cores" in found.generator.why
+    assert found.note.startswith("Not a measurement of the server: other programs took")
+    assert found.note.endswith(CELL.note)
+
+
+def test_a_second_of_it_is_enough_and_a_hiccup_is_not() -> None:
+    assert seen_beside(CELL, recorded(*ALONE, *BESIDE_A_LOOP[:2], *ALONE)).grade is Grade.INVALID
+    hiccup = (1.5, 0.5, 0.0, 1.2)
+    assert seen_beside(CELL, recorded(*ALONE, hiccup, *ALONE)).grade is Grade.MEASURED
+
+
+def test_what_others_take_where_enough_is_idle_is_only_said() -> None:
+    found = seen_beside(CELL, recorded(*[(1.0, 7.0, 0.0, 0.1)] * 4, cores=8))
+    assert found.grade is Grade.MEASURED
+    assert found.artefacts == ("not alone: other programs took 0.9 of 8 cores for 1.0 s, and 7.0 were idle",)
+    assert seen_beside(CELL, recorded(*[(0.3, 7.7, 0.0, 0.1)] * 4, cores=8)) is CELL
+
+
+def test_a_server_that_takes_the_whole_machine_is_no_neighbour() -> None:
+    assert seen_beside(CELL, recorded(*[(2.0, 0.0, 0.0, 1.98)] * 6)) is CELL
+    # The kernel counts in ticks, and may give more to processes than to cores.
+    assert seen_beside(CELL, recorded(*[(1.9, 0.0, 0.0, 2.0)] * 6)) is CELL
+
+
+def test_stolen_time_is_missed_whatever_is_idle() -> None:
+    found = seen_beside(CELL, recorded(*[(0.5, 1.2, 0.3, 0.5)] * 4))
+    assert found.grade is Grade.INVALID
+    assert "the host of this virtual machine kept 0.3 of 2 cores" in found.note
+
+
+def test_a_scenario_of_half_a_second_is_judged_as_a_whole() -> None:
+    assert seen_beside(CELL, recorded(BESIDE_A_LOOP[0])).grade is Grade.INVALID
+    assert len(stretches(recorded(BESIDE_A_LOOP[0]))) == 1
+
+
+@pytest.mark.parametrize("grade", [Grade.ERROR, Grade.UNSUPPORTED, Grade.INCONCLUSIVE, Grade.INVALID])
+def test_what_says_nothing_of_the_server_stays_as_it_is(grade: Grade) -> None:
+    cell = Load("a", "b", grade, note="why")
+    assert seen_beside(cell, recorded(*BESIDE_A_LOOP)) is cell
+
+
+def test_a_claim_that_many_rounds_decide_falls_only_with_most_of_them() -> None:
+    cell = replace(CELL, claims=(Claim("A statement.", Held.HELD, "A rule.", "Figures."),))
+    burst = seen_beside(cell, recorded(*ALONE, *BESIDE_A_LOOP[:2], *ALONE))
+    assert burst.grade is Grade.MEASURED
+    assert burst.claims
+    beside = seen_beside(cell, recorded(*BESIDE_A_LOOP))
+    assert beside.grade is Grade.INVALID
+    assert beside.claims == ()
+
+
+def test_the_worst_stretch_is_the_one_that_decides() -> None:
+    found = worst(recorded(*ALONE, *BESIDE_A_LOOP, *ALONE))
+    assert found is not None
+    assert (found.unfit, round(found.others, 2), found.idle) == (True, 0.95, 0.0)

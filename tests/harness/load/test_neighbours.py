@@ -1,0 +1,68 @@
+"""What is read of /proc: cores, and what this program's processes took."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from wsgi_gauntlet.harness.load.looking.neighbours import Tree, cores, neighbours, spent
+
+STAT = """cpu  400 0 200 1000 50 10 20 30 0 0
+cpu0 300 0 100 400 50 10 20 10 0 0
+cpu1 100 0 100 600 0 0 0 20 0 0
+intr 12345 0
+ctxt 99
+"""
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+WORKS = "import time; until = time.process_time() + 0.5\nwhile time.process_time() < until: pass"
+
+
+def test_only_the_cores_that_we_may_use_count() -> None:
+    assert cores(STAT, {0, 1}) == pytest.approx((600 / TICK, 1050 / TICK, 30 / TICK))
+    assert cores(STAT, {1}) == pytest.approx((200 / TICK, 600 / TICK, 20 / TICK))
+    for text, mine in ((STAT, {7}), ("", {0}), ("cpu0 1 2\n", {0})):
+        with pytest.raises(ValueError, match="no core of ours"):
+            cores(text, mine)
+
+
+def test_a_process_is_read_whatever_it_is_called() -> None:
+    line = "12 (a) R 1 (b) S 1 2 3 4 5 6 7 8 9 10 100 50 20 30 20 0 1 0"
+    assert spent(line) == 200 / TICK
+    with pytest.raises(ValueError, match="no line"):
+        spent("")
+
+
+def test_what_children_take_is_ours_while_they_live_and_after() -> None:
+    tree = Tree(os.getpid())
+    assert tree.look() == 0.0
+    subprocess.run([sys.executable, "-c", WORKS], check=True)
+    after = tree.look()
+    assert after >= 0.4
+    with subprocess.Popen([sys.executable, "-c", WORKS + "\ninput()"], stdin=subprocess.PIPE) as child:
+        stat = Path(f"/proc/{child.pid}/stat")
+        until = time.monotonic() + 30
+        while spent(stat.read_text()) < 0.5 - 2 / TICK:
+            assert time.monotonic() < until
+        assert tree.look() >= after + 0.4
+        child.communicate(b"\n")
+    assert tree.look() >= after + 0.4
+
+
+def test_looks_go_on_until_the_end_of_the_block() -> None:
+    with neighbours() as looks:
+        pass
+    assert looks
+    assert looks[-1].cores == len(os.sched_getaffinity(0))
+    count = len(looks)
+    with neighbours() as more:
+        until = time.monotonic() + 30
+        while len(more) < 2:
+            assert time.monotonic() < until
+    assert len(looks) == count
