@@ -167,7 +167,7 @@ async def _spins(server: Running, seconds: float) -> bool:
 
 
 async def answers(server: Running) -> bool:
-    """Say whether `server` answers a plain request with the app, as it must before a case begins."""
+    """Say whether `server` answers a plain request, as it must before a case begins."""
     if not server.alive:
         return False
     exchange = Exchange(server, secrets.token_hex(4), Transcript())
@@ -176,6 +176,8 @@ async def answers(server: Running) -> bool:
             return await exchange.alive()
     except (HarnessTrouble, ServerTrouble):
         return False
+    except Violation:
+        return True  # it is there, and wrong: the case is to say so
     finally:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
             await exchange.close()

@@ -6,14 +6,16 @@ is complete without the case doing anything for it.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
 import trio
 
 from ..errors import EventsLost, Skipped, Unsupported
+from ..expect import Violation, show
 from ..model import AppEvent
 from ..response import Response
 from ..wire import Transcript, Wire
@@ -27,6 +29,9 @@ PATIENCE = 5.0
 
 SETTLED = 0.5
 """Seconds for an event that must have been sent already to come out of its socket."""
+
+CALLED = "the app to be called for a request that is answered 200"
+"""What a case that never got to its own question expected."""
 
 Headers = Iterable[tuple[str, str]]
 
@@ -139,21 +144,33 @@ class Exchange:
     async def app(self, target: str = "/echo", **request: Any) -> AppEvent:
         """Send one well-formed request and return the app's `called` event for it (detail: environ and the like).
 
-        Raises Skipped where the server does not answer or its app was not called: other cases tell of that.
+        Raises Skipped where the server does not answer or refuses: other cases tell of that. Raises Violation where it
+        answers 200 and has not called the app.
         """
         answer = await self.get(target, **request)
         try:
             # The app tells before it answers: after a whole answer there is nothing left to wait for.
             return await self.event("called", timeout=SETTLED if answer.complete else PATIENCE)
         except trio.TooSlowError:
-            self._refuse_loss()
-            raise Skipped(f"the app was not called for a plain request; the answer was {answer.describe()}") from None
+            await self.not_called(answer)
+
+    async def not_called(self, answer: Response) -> NoReturn:
+        """End the case: `answer` came to a well-formed request for the app, and no word of a call.
+
+        Raises Violation where the answer is 200: then the server gave it by itself. Skipped where it is another, and
+        EventsLost where the app's word may have been lost.
+        """
+        await self.server.channel.settle()
+        self._refuse_loss()
+        if answer.status == 200 and answer.complete and await self.fence():
+            raise Violation(CALLED, f"{answer.describe()}, and the app was not called; for the next request it was")
+        raise Skipped(f"the app was not called for a plain request; the answer was {answer.describe()}")
 
     async def fence(self) -> bool:
         """Send a request of the harness's own and wait until the app has answered it; says whether it did.
 
         The app sends its events before it answers, so whatever it saw earlier has arrived by then. Raises EventsLost
-        where it answered and its word of that did not arrive.
+        where it answered and its word of that did not arrive, Violation where the server answered in its place.
         """
         mark = self.server.channel.mark()
         with trio.move_on_after(PATIENCE):
@@ -166,9 +183,30 @@ class Exchange:
             if answer.status != 200:
                 return False
             if not any(self._ours(e) for e in self.server.channel.since(mark)):
-                raise EventsLost("the app answered but its word of that did not arrive; run the case again")
+                await self._unheard(answer)
             return True
         return False
+
+    async def _unheard(self, answer: Response) -> NoReturn:
+        """Say who gave `answer`, a 200 without the app's word: the server by itself, or an app that was not heard."""
+        channel = self.server.channel
+        mark, token = channel.mark(), secrets.token_hex(4)
+        wire = await self._connect(self.transcript, Pattern.WHOLE)
+        await wire.send(self.request("/echo", headers=[("Connection", "close")], token=token))
+        await wire.response()
+        await wire.close()
+        await channel.settle()
+        heard = any(event.token == token for event in channel.since(mark))
+        # A word that was lost before it shows as a gap in the numbering now.
+        self._refuse_loss()
+        if heard:
+            how = "for the next request it was, and none of its words is missing"
+            raise Violation(CALLED, f"{answer.describe()}, and the app was not called; {how}")
+        if why := channel.broken(0):
+            raise EventsLost(why)
+        if answer.body != f"gauntlet {self.token}\n".encode():
+            raise Violation(CALLED, f"{answer.describe()}, which the app does not answer: {show(answer.body)}")
+        raise EventsLost("the app answered but its word of that did not arrive; run the case again")
 
     async def alive(self) -> bool:
         """Say whether the server answers a plain request on a new connection, as it must after any abuse."""

@@ -92,7 +92,7 @@ async def results(x: Exchange, do: str, wire: Wire) -> list[dict[str, Any]]:
         except trio.TooSlowError:
             if not x.events("called"):
                 answer = await wire.response(timeout=HANG)
-                x.skip(f"the app was not called with this request; the answer was {answer.describe()}")
+                await x.not_called(answer)
             violated(f"{python(step)} to return", f"it had not returned after {HANG:g} s, the connection being open")
         if raised := found[-1].get("raised"):
             violated(f"{python(step)} to return", f"{raised['type']}: {raised['text']}")

@@ -99,6 +99,16 @@ async def test_an_event_channel_that_died(tmp_path: Path) -> None:
     assert "event channel is dead" in told.actual
 
 
+async def test_an_app_that_answers_and_is_not_heard(tmp_path: Path) -> None:
+    async def run(x: Exchange) -> None:
+        x.server.channel._key = b"another key than the app was given"
+        await x.fence()
+
+    told = await cell(tmp_path, run, tries=1)
+    assert told.verdict is Verdict.ERROR
+    assert "its word of that did not arrive" in told.actual
+
+
 async def test_a_harness_without_descriptors(tmp_path: Path) -> None:
     async def run(x: Exchange) -> None:
         before = resource.getrlimit(resource.RLIMIT_NOFILE)
