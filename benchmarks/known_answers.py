@@ -34,6 +34,7 @@ TESTS = Path(__file__).resolve().parents[1] / "tests"
 FLAWED = {
     "slots": "{python} -m flawed.slots {host} {port} {threads} {app}",
     "stuck": "{python} -m flawed.stuck {host} {port} 40 {app}",
+    "nagle": "{python} -m flawed.nagle {host} {port} {app}",
     "delays": "{python} -m flawed.delays {host} {port} 20 500 {app}",
 }
 
@@ -54,6 +55,10 @@ then --keep-alive, 2 s, without one, and closes. Until the 5 s are over as many 
 
 CONNECTION_LIMIT = 100
 """waitress's connection_limit unless told otherwise; two of them are its listening socket and its wake-up pipe."""
+
+
+OFTEN = {"rate": 60, "clients": 2, "baseline": 1.0, "duration": 1.5, "recovery": 3.0, "budget": 0.1}
+"""Kept connections are asked again so soon that the client's kernel delays its ACKs."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,11 @@ def as_logged(cell: Load) -> bool:
     return len(marks) == 2 and all(least * (1 - PRECISE) <= each <= most * (1 + PRECISE) for each in marks)
 
 
+def names_nagle(cell: Load) -> bool:
+    """Say whether Nagle's 40 ms are found, and nothing else."""
+    return len(cell.artefacts) == 1 and "Nagle" in cell.artefacts[0]
+
+
 def answers() -> list[Known]:
     """Return the table of SCENARIOS.md, and the flawed servers that take their time."""
     search = {"budget": 40.0}
@@ -149,6 +159,8 @@ def answers() -> list[Known]:
         ),
         Known("delays", BYTE, "p99 as logged, to 2 %", as_logged, DELAYED),
         Known("delays", "throughput", "p99 as logged, to 2 %", as_logged, {"clients": 1, "factor": 2, "duration": 2.5}),
+        Known("nagle", BYTE, "Nagle's algorithm is named", names_nagle, OFTEN),
+        Known("nagle", "throughput", "Nagle's algorithm is named", names_nagle, {"clients": 16, "factor": 16}),
         Known(
             "stuck",
             BYTE,

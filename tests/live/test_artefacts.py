@@ -1,6 +1,7 @@
 """What makes figures misleading, provoked by servers that do it, through whole scenarios; a sound server is free of it.
 
 Running out of local ports is provoked twice: a kernel's answer that is made up, and a network with a handful of ports.
+Nagle's 40 ms show on an idle machine alone: benchmarks/known_answers.py provokes them.
 """
 
 from __future__ import annotations
@@ -22,21 +23,17 @@ from ..flawed.adapter import plan
 from ..needed import own_network
 from .proving import kept_up, measured, proved
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("alone")]
+pytestmark = pytest.mark.live
 
 LANE = {"clients": 16, "factor": 16, "duration": 0.4}
 
-USERS = {"clients": 2, "baseline": 1.0, "duration": 1.5, "recovery": 3.0, "budget": 0.1}
-
-OFTEN = 60
-"""Requests a second: kept connections are asked again so soon that the client's kernel delays its ACKs."""
+USERS = {"rate": 20, "clients": 2, "baseline": 1.0, "duration": 1.5, "recovery": 3.0, "budget": 0.1}
 
 
 @pytest.mark.parametrize(
     ("flaw", "words"),
     [
         ("sound", []),
-        ("nagle", ["Nagle's algorithm meets a delayed ACK"]),
         ("wrong_body 10", ["answers had a wrong body", "a body of the right length that differs from byte 0 on"]),
         ("closes said", ["the server closed the connection after each answer"]),
         ("closes silent", ["the server closed the connection after each answer", "closed kept connections without"]),
@@ -53,17 +50,14 @@ async def test_in_a_closed_loop(flaw: str, words: list[str], folder: Path) -> No
 async def test_in_what_users_get(folder: Path) -> None:
     cells: dict[str, Load] = {}
 
-    async def one(flaw: str, rate: float) -> None:
+    async def one(flaw: str) -> None:
         run = kept_up if flaw.startswith("wrong_body") else proved  # wrong without any slow client, it has no grade
-        cells[flaw] = await run("slow-headers/byte", plan(*flaw.split()), folder, rate=rate, **USERS)
+        cells[flaw] = await run("slow-headers/byte", plan(*flaw.split()), folder, **USERS)
 
-    for rate, flaws in ((OFTEN, ("sound", "nagle")), (20, ("wrong_body 5", "closes said", "closes silent"))):
-        async with trio.open_nursery() as nursery:
-            for flaw in flaws:
-                nursery.start_soon(one, flaw, rate)
+    async with trio.open_nursery() as nursery:
+        for flaw in ("sound", "wrong_body 5", "closes said", "closes silent"):
+            nursery.start_soon(one, flaw)
     assert cells["sound"].artefacts == ()
-    (nagle,) = cells["nagle"].artefacts
-    assert "of the answers took 40 ms: Nagle's algorithm" in nagle
     (wrong,) = cells["wrong_body 5"].artefacts
     assert "answers had a wrong body" in wrong
     assert cells["wrong_body 5"].grade is Grade.INCONCLUSIVE

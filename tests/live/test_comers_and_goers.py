@@ -11,7 +11,7 @@ from wsgi_gauntlet.harness.model import Grade, Load
 from ..flawed.adapter import plan
 from .proving import proved
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("alone")]
+pytestmark = pytest.mark.live
 
 NARROW = {"baseline": 1.0, "duration": 0.6, "recovery": 2.0}
 

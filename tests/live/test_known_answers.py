@@ -21,7 +21,7 @@ from ..flawed.adapter import plan
 from ..needed import installed
 from .proving import kept_up, proved
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("alone")]
+pytestmark = pytest.mark.live
 
 NARROW = {"baseline": 1.0, "duration": 1.5, "recovery": 2.0, "budget": 30.0}
 """With a search that comes to its end."""
@@ -109,7 +109,7 @@ async def test_requests_that_are_never_answered_are_counted_exactly(folder: Path
 async def test_a_closed_loop_counts_what_is_lost(folder: Path) -> None:
     cell = await proved("throughput", plan("loses", 9, "cut"), folder, clients=4, factor=4, duration=0.4)
     for clients, phase in zip((1, 4), cell.phases, strict=True):
-        assert phase.scheduled > 100
+        assert phase.scheduled > 18
         assert abs(phase.outcomes[Outcome.ERROR] - phase.scheduled / 9) < 1 + clients
 
 
@@ -129,8 +129,9 @@ async def test_a_stall_counts_for_all_who_were_due_in_it(folder: Path) -> None:
     (cell,) = await side_by_side(folder, SHORT, plan("stalls", 12, 0.8))
     # A baseline that came late is thrown away, and begun again on a fresh instance: the last one counts.
     stall = [float(each) for each in re.findall(r"^stalled ([\d.]+)$", cell.log, re.MULTILINE)][-1]
-    first = next(each for each in cell.samples if each.latency >= stall * (1 - PRECISE))
-    over = first.intended + stall * (1 - PRECISE)
+    least = stall * (1 - PRECISE)
+    first = next(each for each in cell.samples if each.service >= least)
+    over = first.intended + least
     # Arrivals are Poisson's with a fixed seed, at less than 20 a second where the server is slow to begin with.
     inside = [each for each in cell.samples if first.intended < each.intended < over]
     assert len(inside) >= 4
@@ -139,7 +140,7 @@ async def test_a_stall_counts_for_all_who_were_due_in_it(folder: Path) -> None:
         assert each.intended + each.latency >= over
     baseline = cell.phases[0]
     assert baseline.p99 is not None
-    assert baseline.p99 >= first.latency
+    assert baseline.p99 >= least
 
 
 async def test_a_descriptor_for_each_disconnect_is_counted_as_one(folder: Path) -> None:

@@ -21,7 +21,7 @@ from ..needed import installed
 from .launching import alive
 from .proving import measured, proved
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("alone")]
+pytestmark = pytest.mark.live
 
 SHORT = {"rate": 100.0, "estimate": 0.05, "baseline": 0.5}
 

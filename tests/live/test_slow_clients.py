@@ -14,7 +14,7 @@ from ..flawed.adapter import plan
 from ..needed import installed
 from .proving import measured, proved
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("alone")]
+pytestmark = pytest.mark.live
 
 NARROW = {"baseline": 1.0, "duration": 1.5, "recovery": 2.0, "budget": 30.0, "clients": 12, "reaping": 0.1}
 

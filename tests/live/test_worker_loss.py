@@ -16,7 +16,7 @@ from ..needed import installed
 from .launching import alive
 from .proving import proved
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("alone")]
+pytestmark = pytest.mark.live
 
 SHORT = {"baseline": 0.5, "duration": 0.5, "killed": 0.8}
 
