@@ -55,7 +55,7 @@ class Case:
     setup: Setup = field(default_factory=Setup)
     deadline: float = DEADLINE
     cut: bool = True
-    basis: Basis | None = None
+    basis: Basis = field(kw_only=True)
     breach: Breach = Breach.NOBODY
 
     @property
@@ -123,24 +123,27 @@ def case(
     level: Level,
     reference: Reference,
     *,
+    basis: Basis,
     tags: Iterable[str] = (),
     needs: Iterable[str] | Mapping[str, Iterable[str]] = (),
     setup: Setup | None = None,
     deadline: float = DEADLINE,
     cut: bool = True,
     variants: Mapping[str, Any] | None = None,
-    basis: Basis | None = None,
     breach: Breach | Mapping[str, Breach] = Breach.NOBODY,
 ) -> Callable[[Callable[..., Awaitable[None]]], Case | Family]:
     """Turn `async def name(x: Exchange)` into the case whose id is the function's place.
 
     `level` comes from the quoted sentence. With `variants`, the function takes the variant's value as its second
     argument. `breach` may name the variants that another breaks a rule in than nobody, `needs` those that need
-    something. Time is in seconds. For the rest see `Case`.
+    something. Time is in seconds. For the rest see `Case`. Raises ValueError where one of those names is no variant.
     """
 
     def decorate(function: Callable[..., Awaitable[None]]) -> Case | Family:
         words = _words(function)
+        for given in (needs, breach):
+            if isinstance(given, Mapping) and (strange := sorted(set(given) - set(variants or ()))):
+                raise ValueError(f"{_place(function)} has no variant {', '.join(strange)}")
 
         def make(id_: str, run: Callable[[Exchange], Awaitable[None]], variant: str = "") -> Case:
             return Case(

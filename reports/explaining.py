@@ -49,9 +49,8 @@ def explain(name: str, cases: Sequence[Case], *, as_json: bool, console: Console
     _print(out, Text(f"\n{case.reference.document}, {case.reference.section}", style="bold"))
     _print(out, Text(_block(f"“{' '.join(case.reference.quote.split())}”", width), style="italic"))
     _print(out, Text(f"  {case.reference.url}", style="dim"))
-    if case.basis is not None:
-        _print(out, Text("\nWhat the level rests on", style="bold"))
-        _print(out, Text(_block(words.basis(case.basis), width)))
+    _print(out, Text("\nWhat the level rests on", style="bold"))
+    _print(out, Text(_block(words.basis(case.basis), width)))
     _print(out)
     for label, text in _facts(case):
         _print(out, Text(textwrap.fill(text, width, initial_indent=f"{label:10}", subsequent_indent=" " * 10)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...harness import expect
 from ...harness.answer import speaks_h2
 from ...harness.attempts.exchange import Exchange
-from ...harness.basis import SHOULD_TEXT
+from ...harness.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, recorded
 from ...harness.catalog import INFO, MUST, SHOULD, case
 from ...harness.references import rfc9110, rfc9112
 from ...harness.response import Ending
@@ -32,7 +32,7 @@ TLS_HELLO = bytes.fromhex("160301002f0100002b0303") + bytes(range(32)) + bytes.f
 """A TLS 1.2 ClientHello of one cipher suite, as a client sends it that was given the wrong port."""
 
 
-@case(MUST, TOO_LARGE)
+@case(MUST, TOO_LARGE, basis=MUST_TEXT)
 async def header_too_large(x: Exchange) -> None:
     """A header of 256 KiB is served or gets a 4xx, never a bare reset.
 
@@ -49,7 +49,7 @@ async def header_too_large(x: Exchange) -> None:
         refused(told, REFUSED)
 
 
-@case(MUST, TOO_LARGE)
+@case(MUST, TOO_LARGE, basis=MUST_TEXT)
 async def too_many_headers(x: Exchange) -> None:
     """20,000 headers are served or get a 4xx, never a bare reset.
 
@@ -69,6 +69,7 @@ async def too_many_headers(x: Exchange) -> None:
 @case(
     INFO,
     rfc9110("15.5.14", "the server is refusing to process a request because the request content is larger than"),
+    basis=recorded("The text says how to refuse a body that is too large, and not which is."),
 )
 async def body_limit(x: Exchange) -> None:
     """What comes of a declared body of 10 GB, of which nothing is sent.
@@ -85,7 +86,7 @@ async def body_limit(x: Exchange) -> None:
     noted("the answer to a declared body of 10 GB", answer.describe())
 
 
-@case(MUST, WHOLE_HEAD, variants={"line": 10, "headers": -20, "empty-line": -2})
+@case(MUST, WHOLE_HEAD, basis=MUST_TEXT, variants={"line": 10, "headers": -20, "empty-line": -2})
 async def half_request_then_fin(x: Exchange, size: int) -> None:
     """A request that ends within its head never reaches the app.
 
@@ -119,7 +120,7 @@ async def _not_http(x: Exchange, data: bytes) -> None:
     expect.that(good, "400, or the connection closed", answer.describe())
 
 
-@case(SHOULD, NOT_HTTP)
+@case(SHOULD, NOT_HTTP, basis=SHOULD_TEXT, breach=CLIENT)
 async def garbage(x: Exchange) -> None:
     """Bytes that are no HTTP get 400 or a closed connection, never an answer of the app.
 
@@ -131,7 +132,7 @@ async def garbage(x: Exchange) -> None:
     await _not_http(x, bytes(range(14, 256)) + b"\r\n\r\n")
 
 
-@case(SHOULD, NOT_HTTP)
+@case(SHOULD, NOT_HTTP, basis=SHOULD_TEXT, breach=CLIENT)
 async def tls_hello(x: Exchange) -> None:
     """A TLS handshake on a plain port gets 400 or a closed connection once the client gives up, and no call.
 
@@ -166,7 +167,11 @@ async def h2_preface(x: Exchange) -> None:
     await _not_http(x, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SETTINGS)
 
 
-@case(INFO, rfc9112("9.5", "Servers will usually have some timeout value beyond which they will no longer maintain"))
+@case(
+    INFO,
+    rfc9112("9.5", "Servers will usually have some timeout value beyond which they will no longer maintain"),
+    basis=recorded("Whether a slow client may hold up others no sentence says; scenarios of load measure it."),
+)
 async def slow_headers(x: Exchange) -> None:
     """Whether others are served while one client is half-way through its head.
 
@@ -185,7 +190,11 @@ async def slow_headers(x: Exchange) -> None:
     noted("what another client gets meanwhile", answer.describe())
 
 
-@case(INFO, rfc9112("9.5", "Servers will usually have some timeout value beyond which they will no longer maintain"))
+@case(
+    INFO,
+    rfc9112("9.5", "Servers will usually have some timeout value beyond which they will no longer maintain"),
+    basis=recorded("Whether a slow upload may hold up others no sentence says; scenarios of load measure it."),
+)
 async def slow_body(x: Exchange) -> None:
     """Whether others are served while one client is half-way through its body.
 

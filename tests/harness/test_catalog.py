@@ -6,8 +6,10 @@ import pytest
 
 from wsgi_gauntlet.harness import catalog
 from wsgi_gauntlet.harness.attempts.exchange import Exchange
+from wsgi_gauntlet.harness.basis import CLIENT, MUST_TEXT
 from wsgi_gauntlet.harness.catalog import MUST, Case, Family, case, select, with_needs
 from wsgi_gauntlet.harness.errors import UnknownName
+from wsgi_gauntlet.harness.model import Breach
 from wsgi_gauntlet.harness.references import pep3333, rfc9112
 
 
@@ -24,7 +26,7 @@ def made(place: str) -> Case:
 
     module, _, run.__name__ = place.rpartition(".")
     run.__module__ = f"wsgi_gauntlet.suites.{module}"
-    found = case(MUST, pep3333("The Application", "a sentence"))(run)
+    found = case(MUST, pep3333("The Application", "a sentence"), basis=MUST_TEXT)(run)
     assert isinstance(found, Case)
     return found
 
@@ -45,12 +47,29 @@ async def test_variants_become_cases_of_their_own() -> None:
         seen.append(value)
 
     te_obfuscated.__module__ = "wsgi_gauntlet.suites.http.framing"
-    found = case(MUST, rfc9112("6.1", "a sentence"), variants={"vt": b"\x0b", "ff": b"\x0c"})(te_obfuscated)
+    found = case(MUST, rfc9112("6.1", "a sentence"), basis=MUST_TEXT, variants={"vt": b"\x0b", "ff": b"\x0c"})(
+        te_obfuscated
+    )
     assert isinstance(found, Family)
     assert [each.id for each in found.cases] == ["http/framing/te-obfuscated/vt", "http/framing/te-obfuscated/ff"]
     for each in found.cases:
         await each.run(None)  # type: ignore[arg-type]
     assert seen == [b"\x0b", b"\x0c"]
+
+
+def test_a_breach_may_be_of_some_variants_alone() -> None:
+    async def te_obfuscated(_x: object, _value: bytes) -> None:
+        """Refused."""
+
+    te_obfuscated.__module__ = "wsgi_gauntlet.suites.http.framing"
+    values = {"vt": b"\x0b", "plain": b" "}
+    decorate = case(MUST, rfc9112("6.1", "a"), basis=MUST_TEXT, breach={"vt": CLIENT}, variants=values)
+    found = decorate(te_obfuscated)
+    assert isinstance(found, Family)
+    assert [each.breach for each in found.cases] == [Breach.CLIENT, Breach.NOBODY]
+    strange = case(MUST, rfc9112("6.1", "a"), basis=MUST_TEXT, breach={"ff": CLIENT}, variants=values)
+    with pytest.raises(ValueError, match="http/framing/te-obfuscated has no variant ff"):
+        strange(te_obfuscated)
 
 
 def test_selection_is_by_prefix_in_order() -> None:

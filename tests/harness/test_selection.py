@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness.basis import MUST_TEXT
 from wsgi_gauntlet.harness.catalog import Case
 from wsgi_gauntlet.harness.errors import BadConfiguration, UnknownName
 from wsgi_gauntlet.harness.model import SCHEMA, Check, Level, Results, Verdict
@@ -17,7 +18,9 @@ async def nothing(_x: object) -> None:
 
 
 def case(id_: str, level: Level = Level.MUST, tags: tuple[str, ...] = (), needs: tuple[str, ...] = ()) -> Case:
-    return Case(id_, level, pep3333("The Application", "a"), nothing, "summary", tags=tags, needs=needs)
+    return Case(
+        id_, level, pep3333("The Application", "a"), nothing, "summary", tags=tags, needs=needs, basis=MUST_TEXT
+    )
 
 
 KNOWN = (

@@ -15,6 +15,7 @@ import psutil
 CATALOGUE = '''
 """Cases whose verdicts are known by construction."""
 
+from wsgi_gauntlet.harness.basis import MUST_TEXT, SHOULD_TEXT, recorded
 from wsgi_gauntlet.harness.catalog import INFO, MUST, SHOULD, case
 from wsgi_gauntlet.harness.errors import EventsLost
 from wsgi_gauntlet.harness.expect import violated
@@ -32,19 +33,19 @@ def ran(name):
     return runs[name]
 
 
-@case(MUST, REF)
+@case(MUST, REF, basis=MUST_TEXT)
 async def depends(x):
     """It holds, once another does."""
 
 
-@case(MUST, REF, tags=["security"])
+@case(MUST, REF, basis=MUST_TEXT, tags=["security"])
 async def holds(x):
     """The app is called."""
     ran("holds")
     await x.app("/echo")
 
 
-@case(MUST, REF)
+@case(MUST, REF, basis=MUST_TEXT)
 async def breaks(x):
     """The moon is a moon.
 
@@ -55,56 +56,56 @@ async def breaks(x):
     violated("the moon", "\\x1b[31mcheese")
 
 
-@case(SHOULD, REF)
+@case(SHOULD, REF, basis=SHOULD_TEXT)
 async def advises(x):
     """The bread is buttered."""
     await x.app("/echo")
     violated("butter", "margarine")
 
 
-@case(INFO, REF)
+@case(INFO, REF, basis=recorded("Nobody asks for anything here."))
 async def notes(x):
     """It is as it is."""
 
 
-@case(MUST, REF, needs=["own/area/breaks"])
+@case(MUST, REF, basis=MUST_TEXT, needs=["own/area/breaks"])
 async def skips(x):
     """It needs what is broken."""
 
 
-@case(MUST, REF, needs=["own/area/holds"])
+@case(MUST, REF, basis=MUST_TEXT, needs=["own/area/holds"])
 async def builds(x):
     """It needs what holds."""
     ran("builds")
 
 
-@case(MUST, REF)
+@case(MUST, REF, basis=MUST_TEXT)
 async def impossible(x):
     """Nobody can."""
     x.unsupported("nobody can")
 
 
-@case(MUST, REF)
+@case(MUST, REF, basis=MUST_TEXT)
 async def wavers(x):
     """Now and then it breaks."""
     if ran("wavers") % 2:
         violated("constancy", "a mood")
 
 
-@case(MUST, REF)
+@case(MUST, REF, basis=MUST_TEXT)
 async def ours(x):
     """The harness fails at it."""
     raise EventsLost("3 of the app's events did not arrive")
 
 
-@case(MUST, REF, setup=Setup(unix=True))
+@case(MUST, REF, basis=MUST_TEXT, setup=Setup(unix=True))
 async def unix(x):
     """It listens on a Unix socket."""
     assert x.server.address.path
     await x.app("/echo")
 
 
-@case(MUST, REF, deadline=60)
+@case(MUST, REF, basis=MUST_TEXT, deadline=60)
 async def hangs(x):
     """It takes its time."""
     import trio

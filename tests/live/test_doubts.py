@@ -18,6 +18,7 @@ import trio
 from wsgi_gauntlet.harness import planning, runner
 from wsgi_gauntlet.harness.attempts.doubts import HELD_UP, Pulse
 from wsgi_gauntlet.harness.attempts.exchange import Exchange
+from wsgi_gauntlet.harness.basis import MUST_TEXT
 from wsgi_gauntlet.harness.catalog import MUST, Case, case
 from wsgi_gauntlet.harness.expect import that, violated
 from wsgi_gauntlet.harness.model import Check, Verdict
@@ -39,7 +40,7 @@ async def cell(folder: Path, run: Run, *, tries: int = 3, logs: Path | None = No
         await run(x)
 
     wrapped.__module__, wrapped.__name__ = "wsgi_gauntlet.suites.own.area", "doubted"
-    asked = case(MUST, pep3333("The Application", "a sentence"))(wrapped)
+    asked = case(MUST, pep3333("The Application", "a sentence"), basis=MUST_TEXT)(wrapped)
     assert isinstance(asked, Case)
     found: list[Check] = []
     stranded: list[str] = []

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from wsgi_gauntlet.harness import discover
 from wsgi_gauntlet.harness.attempts.exchange import Exchange
-from wsgi_gauntlet.harness.basis import MUST_TEXT, generates
+from wsgi_gauntlet.harness.basis import MUST_TEXT, SHOULD_TEXT, generates
 from wsgi_gauntlet.harness.catalog import Case
 from wsgi_gauntlet.harness.errors import UnknownName
 from wsgi_gauntlet.harness.model import Breach, Level, Reference, Setup
@@ -29,6 +29,7 @@ def case(id_: str = "http/framing/odd/one", **changed: Any) -> Case:
         "expected": "an answer.",
         "why": "Users wait.",
         "tags": ("security",),
+        "basis": SHOULD_TEXT,
     }
     return Case(id_, **{**given, **changed})
 
@@ -105,7 +106,7 @@ def test_as_json_all_of_it_is_there() -> None:
     assert told["id"] == "http/framing/odd"
     assert told["cases"][0]["setup"]["mount"] == "/x"
     assert told["cases"][0]["reference"]["url"] == "https://example.org/#6.1"
-    assert told["cases"][0]["basis"] is None
+    assert told["cases"][0]["basis"]["kind"] == "SHOULD of the text"
     assert told["cases"][0]["breach"] == "nobody"
     assert told["cases"][0]["patterns"] == ["whole", "byte by byte", "split at every CRLF", "paused"]
 

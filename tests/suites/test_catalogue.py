@@ -126,7 +126,7 @@ def test_a_sentence_whose_one_word_of_duty_is_should_gives_no_must() -> None:
 def test_a_sentence_that_a_level_rests_on_has_its_word() -> None:
     # The PEP writes plain prose, and its words in small letters.
     def worded(case: Case) -> object:
-        word = WORDS.get(case.basis.kind) if case.basis is not None else None
+        word = WORDS.get(case.basis.kind)
         flags = re.IGNORECASE if case.reference.document.startswith("PEP") else re.NOFLAG
         return word is None or re.search(rf"\b({word})\b", case.reference.quote, flags)
 
@@ -135,7 +135,7 @@ def test_a_sentence_that_a_level_rests_on_has_its_word() -> None:
 
 def test_what_is_no_word_of_the_text_is_argued_in_a_sentence() -> None:
     def argued(case: Case) -> bool:
-        if case.basis is None or case.basis.kind in WORDS:
+        if case.basis.kind in WORDS:
             return True
         return len(case.basis.argument.split()) >= 6 and case.basis.argument.endswith(".")
 
@@ -143,17 +143,14 @@ def test_what_is_no_word_of_the_text_is_argued_in_a_sentence() -> None:
 
 
 def test_a_level_rests_on_what_bears_it() -> None:
-    def borne(case: Case) -> object:
-        return case.basis is None or case.basis.kind in BEARS[case.level]
-
-    assert breaking(borne) == []
+    assert breaking(lambda case: case.basis.kind in BEARS[case.level]) == []
 
 
 def test_what_is_argued_is_argued_for_each_function_by_itself() -> None:
     # Variants of one function share their argument, and so do the five frameworks.
     functions: dict[str, set[str]] = {}
     for case in CASES.values():
-        if case.basis is not None and case.basis.argument:
+        if case.basis.argument:
             suite, area, name = case.id.split("/")[:3]
             place = f"{suite}/{name}" if suite == "frameworks" else f"{suite}/{area}/{name}"
             functions.setdefault(case.basis.argument, set()).add(place)
@@ -161,7 +158,7 @@ def test_what_is_argued_is_argued_for_each_function_by_itself() -> None:
 
 
 def test_a_level_that_rests_on_security_is_tagged_so() -> None:
-    assert breaking(lambda c: c.basis is None or c.basis.kind is not Ground.SECURITY or "security" in c.tags) == []
+    assert breaking(lambda case: case.basis.kind is not Ground.SECURITY or "security" in case.tags) == []
 
 
 def test_what_a_case_needs_is_there_and_goes_in_no_circle() -> None:

@@ -8,7 +8,7 @@ import trio
 
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange
-from ....harness.basis import CLIENT, MUST_TEXT, interprets
+from ....harness.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, conforms, interprets, recorded
 from ....harness.catalog import INFO, MAY, MUST, SHOULD, case
 from ....harness.references import rfc9112
 from ....harness.response import Ending, Response
@@ -23,7 +23,7 @@ CLOSE = rfc9112(
 NOT_PERSISTENT = rfc9112("9.3", "The connection will close after the current response.")
 
 
-@case(SHOULD, PERSIST)
+@case(SHOULD, PERSIST, basis=SHOULD_TEXT)
 async def keep_alive(x: Exchange) -> None:
     """A second request on the same HTTP/1.1 connection is served.
 
@@ -45,6 +45,7 @@ async def keep_alive(x: Exchange) -> None:
         'A server that does not support persistent connections MUST send the "close" connection option in every '
         "response message that does not have a 1xx (Informational) status code.",
     ),
+    basis=MUST_TEXT,
 )
 async def says_close(x: Exchange) -> None:
     """A server that closes after its answer says so in it.
@@ -195,6 +196,7 @@ async def behind_close_served(x: Exchange) -> None:
         'the recipient wishes to honor the HTTP/1.0 "keep-alive" mechanism, the connection will persist after the '
         "current response",
     ),
+    basis=recorded('"Wishes to honor" leaves the choice to the server.'),
 )
 async def http10_keep_alive(x: Exchange) -> None:
     """HTTP/1.0 with keep-alive is served; the connection stays only where the answer says keep-alive.
@@ -218,6 +220,10 @@ async def http10_keep_alive(x: Exchange) -> None:
         "In order to remain persistent, all messages on a connection need to have a self-defined message length (i.e., "
         "one not defined by closure of the connection)",
     ),
+    basis=conforms(
+        "A connection that goes on needs messages whose length they themselves define; a client "
+        "of HTTP/1.0 knows no chunks, so a length or the end is left."
+    ),
 )
 async def http10_keep_alive_unknown_length(x: Exchange) -> None:
     """HTTP/1.0 with keep-alive gets the end of a body of unknown length: by a length or by the connection's end.
@@ -236,6 +242,7 @@ async def http10_keep_alive_unknown_length(x: Exchange) -> None:
 @case(
     INFO,
     rfc9112("9.5", "Servers will usually have some timeout value beyond which they will no longer maintain"),
+    basis=recorded("The text speaks of what servers usually do, and names no time."),
 )
 async def idle_reaped(x: Exchange) -> None:
     """How long a connection may lie idle after an answer, looked at for three seconds.
@@ -263,6 +270,8 @@ async def idle_reaped(x: Exchange) -> None:
         'A server that sends a "close" connection option MUST initiate closure of the connection (see below) after it '
         'sends the response containing the "close" connection option.',
     ),
+    basis=MUST_TEXT,
+    breach={"bad-header": CLIENT, "bad-length": CLIENT, "bad-coding": CLIENT},
     variants={
         "bad-header": ("X-A : 1", "/echo"),
         "bad-length": ("Content-Length: x", "/echo"),

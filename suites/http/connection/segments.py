@@ -5,6 +5,7 @@ from __future__ import annotations
 from ....harness import expect
 from ....harness.attempts.exchange import Exchange
 from ....harness.attempts.segments import FORMS, Form, cut_everywhere, told
+from ....harness.basis import MUST_TEXT
 from ....harness.catalog import MUST, case
 from ....harness.references import rfc9112
 
@@ -15,6 +16,7 @@ from ....harness.references import rfc9112
         "2.2",
         "A recipient MUST parse an HTTP message as a sequence of octets in an encoding that is a superset of US-ASCII",
     ),
+    basis=MUST_TEXT,
     cut=False,
     variants=FORMS,
 )

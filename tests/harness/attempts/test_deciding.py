@@ -14,6 +14,7 @@ from wsgi_gauntlet.harness.attempts.attempt import Attempt
 from wsgi_gauntlet.harness.attempts.deciding import decided, due
 from wsgi_gauntlet.harness.attempts.exchange import Exchange
 from wsgi_gauntlet.harness.attempts.patterns import Pattern
+from wsgi_gauntlet.harness.basis import MUST_TEXT
 from wsgi_gauntlet.harness.catalog import Case
 from wsgi_gauntlet.harness.judge import Finding
 from wsgi_gauntlet.harness.model import AppEvent, Evidence, Level, Reference, Setup, Verdict
@@ -34,7 +35,9 @@ async def run(_x: Exchange) -> None:
     """Nothing: no attempt is really made."""
 
 
-CASE = Case("http/host/missing", Level.MUST, Reference("RFC", "1", "q", "u"), run, "It is.", tags=("security",))
+CASE = Case(
+    "http/host/missing", Level.MUST, Reference("RFC", "1", "q", "u"), run, "It is.", tags=("security",), basis=MUST_TEXT
+)
 
 
 def made(verdict: Verdict, pattern: Pattern = WHOLE, *, well_formed: bool = True, note: str = "") -> Attempt:
