@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from ..harness.claim import Held
 from ..harness.model import Grade, Load, Results, Standing, Verdict
 from . import tally
+from .requirements import conformance, own_app
 from .words import HELD, UNJUDGED, counted, duration, during, percent, ratio, several, tallied
-
-MANY = 12
-"""More servers than these are too many for one sentence: those at both ends of their order are named."""
 
 LISTED = 3
 """Scenarios, or cells, that are told one by one; more of them are told in one sentence."""
@@ -32,12 +30,13 @@ def answer(results: Results) -> list[Sentence]:
     """Return the findings, the most telling first; never empty."""
     nothing = [] if tally.tried(results) else [Sentence("Nothing", "was measured: no cell of this run was decided.")]
     found = [
+        *(Sentence(*each) for each in own_app(results)),
         *_users(results),
         *_slow(results),
         *_others(results),
         *_measured(results),
         *_folklore(results),
-        *_conformance(results),
+        *(Sentence(*each) for each in conformance(results)),
         *_baseline(results),
         *_doubts(results),
         *_absent(results),
@@ -215,38 +214,6 @@ def _folklore(results: Results) -> list[Sentence]:
     return [Sentence("Folklore", f"{len(found)} statements on {len(by_server)} servers: {every}.")]
 
 
-def _conformance(results: Results) -> list[Sentence]:
-    if not results.checks:
-        return []
-    tallies = {
-        name: tally.count(each for each in results.checks if each.server == name) for name in tally.checked(results)
-    }
-    asked = tally.musts(results)
-    whole = [name for name, each in tallies.items() if not each[Verdict.FAIL]]
-    clean = [name for name in whole if tallies[name][Verdict.PASS] or tallies[name][Verdict.WARN]]
-    unjudged = [name for name in whole if name not in clean]
-    broken = sorted(((each[Verdict.FAIL], name) for name, each in tallies.items() if each[Verdict.FAIL]))
-    text = ""
-    if clean:
-        verb = "break" if len(clean) > 1 else "breaks"
-        text += f"{several(clean)} {verb} none of the {asked} requirements (must) tried. "
-    if broken:
-        first, rest = broken[0], broken[1:]
-        text += f"{first[1]} breaks {first[0]}"
-        text += "" if clean else f" of {asked} requirements (must)"
-        text += f", {several(_ends([f'{name} {number}' for number, name in rest]))}. " if rest else ". "
-    if unjudged:
-        text += f"Of {several(unjudged)} nothing could be judged."
-    found = [Sentence("Conformance", text.strip())]
-    exposed = sorted(((each.security, name) for name, each in tallies.items() if each.security), reverse=True)
-    if exposed:
-        listed = several(_ends([f"{name} {number}" for number, name in exposed]))
-        found.append(
-            Sentence("Security", f"Requirements that guard against smuggling and injection are broken by {listed}.")
-        )
-    return found
-
-
 def _baseline(results: Results) -> list[Sentence]:
     if not results.baseline or not results.checks:
         return []
@@ -282,10 +249,6 @@ def _doubts(results: Results) -> list[Sentence]:
     if errors:
         parts.append(f"{counted(errors, 'cell')} of conformance (the harness failed)")
     return [Sentence("Not judged", f"{'; '.join(parts)}. None of this counts against a server.")] if parts else []
-
-
-def _ends(ordered: list[str]) -> list[str]:
-    return ordered if len(ordered) <= MANY else [*ordered[:5], f"{len(ordered) - 8} others", *ordered[-3:]]
 
 
 def _absent(results: Results) -> list[Sentence]:

@@ -70,14 +70,13 @@ def _verdicts(results: Results) -> Table:
     table.add_column("server", overflow="fold")
     for each in shown:
         table.add_column(Text(f"{words.VERDICTS[each].sign} {each}"), justify="right", no_wrap=True)
-    table.add_column("other", justify="right", no_wrap=True)
+    table.add_column("other", overflow="fold")
     if results.baseline:
         table.add_column("unexpected", justify="right", no_wrap=True)
     for name in tally.checked(results):
-        counts = tally.count(each for each in results.checks if each.server == name)
+        counts = tally.of_server(results, name)
         numbers = [Text(str(counts[each]), style=_STYLES[each] if counts[each] else "dim") for each in shown]
-        others = counts.total - sum(counts[each] for each in shown)
-        row = [*numbers, Text(str(others), style="dim")]
+        row = [*numbers, Text(counts.others, style="dim")]
         if results.baseline:
             row.append(Text(str(counts.unexpected), style="bold red" if counts.unexpected else "dim"))
         table.add_row(Text(line(name, 40)), *row)

@@ -86,12 +86,11 @@ def _conformance(results: Results) -> Iterator[str]:
     heads = " | ".join(f"{words.VERDICTS[each].sign} {each}" for each in shown)
     held = bool(results.baseline)
     table = f"## Conformance\n\n| server | {heads} | other |{' unexpected |' * held}\n"
-    table += f"| :-- | {'--: | ' * (len(shown) + 1 + held)}\n"
+    table += f"| :-- | {'--: | ' * len(shown)}:-- |{' --: |' * held}\n"
     for name in tally.checked(results):
-        counts = tally.count(each for each in results.checks if each.server == name)
+        counts = tally.of_server(results, name)
         numbers = [str(counts[each]) for each in shown]
-        others = counts.total - sum(counts[each] for each in shown)
-        table += f"| {plain(name)} | {' | '.join(numbers)} | {others} |{f' {counts.unexpected} |' * held}\n"
+        table += f"| {plain(name)} | {' | '.join(numbers)} | {counts.others or 0} |{f' {counts.unexpected} |' * held}\n"
     yield f"{table}\n"
     yield from _unexpected(results)
     for verdict, heading in ((Verdict.FAIL, "Requirements broken (must)"), (Verdict.WARN, "Recommendations (should)")):

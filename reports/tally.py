@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..harness.baselines.baseline import breaks
+from ..harness.launching.ownapp import AREA
 from ..harness.model import (
     CaseInfo,
     Check,
-    Level,
     Load,
     Reference,
     Results,
@@ -19,6 +19,9 @@ from ..harness.model import (
     Standing,
     Verdict,
 )
+
+OTHERS = (Verdict.INFO, Verdict.UNSUPPORTED, Verdict.SKIPPED, Verdict.ERROR)
+"""The verdicts that are neither pass nor blame."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,11 @@ class Tally:
     verdicts: Counter[Verdict]
     security: int = 0
     unexpected: int = 0
+
+    @property
+    def others(self) -> str:
+        """What is neither pass nor blame, by verdict: `20 info, 3 unsupported`; '' where there is none."""
+        return ", ".join(f"{number} {each}" for each in OTHERS if (number := self.verdicts[each]))
 
     @property
     def total(self) -> int:
@@ -48,6 +56,16 @@ def count(cells: Iterable[Check]) -> Tally:
         security += each.verdict is Verdict.FAIL and "security" in each.tags
         unexpected += each.baseline is not None and breaks(each)
     return Tally(verdicts, security, unexpected)
+
+
+def about_servers(cells: Iterable[Check]) -> list[Check]:
+    """Return the cells about servers, without those about an app of the user's own."""
+    return [each for each in cells if not each.case.startswith(AREA)]
+
+
+def of_server(results: Results, server: str) -> Tally:
+    """Return the tally of what was asked of `server`; its cells about the user's app are left out."""
+    return count(about_servers(each for each in results.checks if each.server == server))
 
 
 def area(case: str) -> str:
@@ -101,11 +119,6 @@ def scenarios(results: Results) -> dict[str, tuple[ScenarioInfo, list[Load]]]:
         if cells:
             found[name] = (info, cells)
     return found
-
-
-def musts(results: Results) -> int:
-    """Return how many cases that ran are a must."""
-    return sum(each.level is Level.MUST for listed in cases(results).values() for each in listed)
 
 
 def standing(results: Results, *wanted: Standing) -> list[Check]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -261,3 +261,12 @@ def basis(told: Basis) -> str:
     text = f"{told.kind}: {told.argument}" if told.argument else f"{told.kind}."
     rule = told.rule
     return f"{text} {rule.document}, {rule.section}: “{rule.quote}”" if rule is not None else text
+
+
+MANY = 12
+"""More servers than these are too many for one sentence: those at both ends of their order are named."""
+
+
+def ends(ordered: Sequence[str]) -> list[str]:
+    """Return `ordered`, of more than MANY those at both ends and how many lie between."""
+    return list(ordered) if len(ordered) <= MANY else [*ordered[:5], f"{len(ordered) - 8} others", *ordered[-3:]]

@@ -14,8 +14,6 @@ COUNTED = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.PASS)
 FEW = 4
 """Scenarios up to which each has a column of its own; of more, the grades are counted and the overview has the rest."""
 
-OTHERS = (Verdict.INFO, Verdict.UNSUPPORTED, Verdict.SKIPPED, Verdict.ERROR)
-
 
 @dataclass(frozen=True)
 class Graded:
@@ -30,13 +28,12 @@ class Graded:
 
 @dataclass(frozen=True)
 class Row:
-    """One server. `others` counts what is neither pass nor blame, `other_words` says which. Under load it has `grades`,
+    """One server. `others` says what is neither pass nor blame. Under load it has `grades`,
     one a scenario, or in `graded` how often each (grade, sign) was given."""
 
     info: ServerInfo
     counts: Sequence[tuple[Verdict, int]]
-    others: int
-    other_words: str
+    others: str
     security: int
     grades: Sequence[Graded | None]
     graded: Sequence[tuple[Grade, str, int]]
@@ -63,7 +60,7 @@ def rows(results: Results, names: Names) -> list[Row]:
     scenarios = tally.scenarios(results)
     found = []
     for info in tally.servers(results):
-        counted = tally.count(each for each in results.checks if each.server == info.name)
+        counted = tally.of_server(results, info.name)
         loads = {
             name: next((each for each in cells if each.server == info.name), None)
             for name, (_, cells) in scenarios.items()
@@ -72,8 +69,7 @@ def rows(results: Results, names: Names) -> list[Row]:
             Row(
                 info,
                 [(each, counted[each]) for each in COUNTED],
-                sum(counted[each] for each in OTHERS),
-                ", ".join(f"{counted[each]} {each}" for each in OTHERS if counted[each]),
+                counted.others,
                 counted.security,
                 [_grade(each, names) if each else None for each in loads.values()] if len(scenarios) <= FEW else [],
                 _graded([each for each in loads.values() if each]),
