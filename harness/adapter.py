@@ -289,6 +289,25 @@ def _distributions(python: str) -> Mapping[str, str]:
 
 
 @lru_cache(maxsize=64)
+def working_tree(python: str, distribution: str) -> str:
+    """Return where `distribution` comes from in the interpreter `python` where that is a folder or a repository.
+
+    Such an installation, editable or not, has the version that its files say and need not be the release of that number
+    (PEP 610, direct_url.json). '' for one from a package index. Raises BadConfiguration where `python` cannot be run.
+    """
+    told = _ask(
+        python,
+        "import importlib.metadata as m, json, sys\n"
+        f"print(json.dumps(m.distribution({distribution!r}).read_text('direct_url.json')))",
+    )
+    try:
+        found = json.loads(told or "{}")
+        return str(found["url"]).removeprefix("file://") if "dir_info" in found or "vcs_info" in found else ""
+    except (ValueError, TypeError, KeyError):
+        return ""
+
+
+@lru_cache(maxsize=64)
 def python_version(python: str) -> str:
     """Return the version of the interpreter `python`, as `3.11.7` or `PyPy 3.10.14`.
 

@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from . import discover
-from .adapter import Adapter, Found, Settings
+from .adapter import Adapter, Found, Settings, working_tree
 from .catalog import suggestion
 from .errors import BadConfiguration, NotInstalled, UnknownName
 from .launching.plan import Plan
@@ -266,12 +266,18 @@ def _variant(adapter: Adapter, variant: str) -> str:
 
 def _version(adapter: Adapter, part: Part, python: str) -> Found:
     found = adapter.find(python)
-    if not part.version or not found.here or same_version(found.version, part.version):
+    if not part.version or not found.here:
         return found
+    why = f"version {part.version} was asked for and {found.version} is installed"
+    if same_version(found.version, part.version):
+        tree = working_tree(python, adapter.distribution) if adapter.distribution else ""
+        if not tree:
+            return found
+        why += f" from {tree}, which need not be that release"
     wanted = f"{adapter.distribution or adapter.name}=={part.version}"
     return replace(
         found,
-        why=f"version {part.version} was asked for and {found.version} is installed",
+        why=why,
         get=f"{python} -m pip install {wanted} (or name an interpreter that has it with --python)",
     )
 

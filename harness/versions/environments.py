@@ -25,14 +25,14 @@ import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from ..adapter import Found, located, python_version
+from ..adapter import Found, located, python_version, working_tree
 from ..errors import NoEnvironment, StorageFull
 from ..launching.ownapp import PACKAGE
 from ..launching.plan import Plan
 from ..naming import same_version
 from ..progress import Listener
 from .cache import LOOK, Lock, cache_folder, mode
-from .installing import Tell, install, interpreter, telling
+from .installing import Tell, install, interpreter, own_index, telling
 
 LIMIT = 300.0
 """Seconds in which an environment must be made: a server with parts in C is compiled in two minutes or so."""
@@ -41,6 +41,9 @@ OLD_SETUPTOOLS = "setuptools<81"
 """Many an older server imports pkg_resources, which setuptools 81 leaves out, and no newer Python brings."""
 
 STAMP = "stamp.json"
+
+OURS = "wsgi_gauntlet.servers."
+"""Where adapters are whose distributions are known to be what the package index has under that name."""
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -141,6 +144,13 @@ def wanted_by(plan: Plan) -> Wanted:
         there = f" ({plan.found.version} is installed)" if plan.found.version else ""
         raise NoEnvironment(
             f"{named} is not installed by pip, so only the version that is here can be run{there}; leave the @ out"
+        )
+    # Where it was installed from a folder and the adapter is not ours, a package of that name may be a stranger's.
+    known = type(adapter).__module__.startswith(OURS) or own_index()
+    if not known and (tree := working_tree(plan.python, adapter.distribution)):
+        raise NoEnvironment(
+            f"{named} is installed from {tree}, and {adapter.distribution} on the package index may be another's; "
+            "leave the @ out, or say with PIP_INDEX_URL or PIP_FIND_LINKS where its releases are"
         )
     own = canonicalize_name(adapter.distribution)
     optional = {canonicalize_name(_name(each)) for names in adapter.companions.values() for each in names}

@@ -90,7 +90,7 @@ def install(python: str, folder: Path, room: Path, wanted: Sequence[str], tell: 
     Raises NoEnvironment, whose message says what was wrong in one line.
     """
     uv = shutil.which("uv")
-    if uv is not None and not any(each in os.environ for each in _INDEX):
+    if uv is not None and not own_index():
         tell(f"uv pip install {' '.join(wanted)}")
         made = _run([uv, "venv", "--quiet", "--python", python, str(folder)], room, tell, until)
         if not made.code:
@@ -107,6 +107,11 @@ def install(python: str, folder: Path, room: Path, wanted: Sequence[str], tell: 
     if done.code:
         raise NoEnvironment(explained(done.said, wanted[0], python))
     return "pip"
+
+
+def own_index() -> bool:
+    """Say whether the user tells pip where packages are."""
+    return any(each in os.environ for each in _INDEX)
 
 
 def interpreter(folder: Path) -> Path:

@@ -6,6 +6,7 @@ import site
 import subprocess
 import sys
 import threading
+import venv
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -62,6 +63,45 @@ def test_it_is_made_once_and_has_that_version() -> None:
     assert all(each.stamp is not None and each.size > 0 for each in listed())
     with_pip = subprocess.run([first.python, "-c", "import pkg_resources, tinyserver"], check=False)
     assert with_pip.returncode == 0
+
+
+@pytest.fixture(params=["editable", "folder", "repository"])
+def tree(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An interpreter in which tinyserver 1.0 is a working tree, as PEP 610 says it."""
+    venv.create(tmp_path / "theirs", with_pip=False)
+    known = next((tmp_path / "theirs").rglob("site-packages")) / "tinyserver-1.0.dist-info"
+    known.mkdir()
+    (known / "METADATA").write_text("Metadata-Version: 2.1\nName: tinyserver\nVersion: 1.0\n")
+    about = {
+        "editable": '{"url": "file:///home/me/tiny", "dir_info": {"editable": true}}',
+        "folder": '{"url": "file:///home/me/tiny", "dir_info": {}}',
+        "repository": '{"url": "https://example.org/tiny", "vcs_info": {"vcs": "git", "commit_id": "1"}}',
+    }
+    (known / "direct_url.json").write_text(about[request.param])
+    return str(tmp_path / "theirs" / "bin" / "python")
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_working_tree_is_not_the_release_of_its_number(tree: str) -> None:
+    assert planning.plan("tiny", python=tree).found.here
+    plan = planning.plan("tiny@1.0", python=tree)
+    assert "which need not be that release" in plan.found.why
+    made_for = provided(plan, Silence())
+    assert made_for.found.here
+    assert made_for.python != tree
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_package_of_that_name_on_the_public_index_may_be_a_strangers(
+    tree: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CONFIG_FILE"):
+        monkeypatch.delenv(name)
+    with pytest.raises(NoEnvironment, match="may be another's; leave the @ out") as raised:
+        provided(planning.plan("tiny@1.0", python=tree), Silence())
+    assert "\n" not in str(raised.value)
+    result = CliRunner().invoke(cli, ["history", "tiny", "--python", tree])
+    assert "tiny has no history here" in str(result.exception)
 
 
 @pytest.mark.usefixtures("tiny")
