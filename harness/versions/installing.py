@@ -53,12 +53,24 @@ _MISPLACING = frozenset(
 _INDEX = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CONFIG_FILE")
 """By these the user tells pip where packages are; uv reads none of them."""
 
+LISTING = ("download", "-vv", "--pre", "--no-deps")
+"""A command of pip that says which versions there are, or why an index could not be asked."""
+
 _PIP = ("--no-input", "--disable-pip-version-check")
 
 _NO_NETWORK = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeout|Connection refused|Network is unreachable|ProxyError"
     r"|Failed to establish a new connection|[Tt]emporary failure in name resolution|dns error|tcp connect error"
+    r"|connection error: |Max retries exceeded|[Rr]ead timed out"
 )
+_REFUSED = re.compile(r"Could not fetch URL (?P<url>\S+): (?!404 )(?P<why>.+?) - skipping")
+"""What pip says, with -vv alone, of an index that answered with an error."""
+_REASON = re.compile(
+    r"^\s*(?P<why>(?:\S+: (?:fatal )?error: |[\w.]*(?:Error|Exception): "
+    r"|error: (?!subprocess-exited-with-error|failed-wheel-build|metadata-generation-failed)).+)$",
+    re.MULTILINE,
+)
+"""The line of a compiler or a build script that says what is wrong; pip's own last line says that something is."""
 _FROM_VERSIONS = re.compile(r"No matching distribution|\(from versions: (?P<versions>[^)]*)\)")
 _OTHER_PYTHON = re.compile(r"(?P<version>\S+) Requires-Python (?P<needs>[^;\n]+)")
 
@@ -105,7 +117,10 @@ def install(python: str, folder: Path, room: Path, wanted: Sequence[str], tell: 
     argv = [*pip, "install", *_PIP, "--progress-bar", "off", "--retries", "2", *wanted]
     done = _run(argv, room, tell, until)
     if done.code:
-        raise NoEnvironment(explained(done.said, wanted[0], python))
+        said = done.said
+        if "from versions: none" in said:
+            said += ask_pip([*pip, *LISTING, "--dest", str(room), wanted[0]], room, tell, until).said
+        raise NoEnvironment(explained(said, wanted[0], python))
     return "pip"
 
 
@@ -174,11 +189,16 @@ def explained(said: str, wanted: str, python: str) -> str:
             return f"{plain} has no version {version}{nearest(version, known)}"
         if _NO_NETWORK.search(said):
             return f"no package index could be reached for {wanted}; is there a network?"
+        if refused := _REFUSED.search(said):
+            return f"the package index refused to say what it has: {refused['url']}: {refused['why']}"
         if about:
             return f"the package index has no {plain} for {python} ({last_line(said)})"
     elif _NO_NETWORK.search(said):
         return f"no package index could be reached for {wanted}; is there a network?"
-    return f"{wanted} cannot be installed for {python}: {last_line(said)}"
+    line = last_line(said)
+    reason = _REASON.search(said)
+    more = f" ({reason['why'].strip()[:300]})" if reason and reason["why"].strip() not in line else ""
+    return f"{wanted} cannot be installed for {python}: {line}{more}"
 
 
 def nearest(version: str, known: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 
 from ..errors import NoEnvironment
-from .installing import Tell, ask_pip, explained, pip_for
+from .installing import LISTING, Tell, ask_pip, explained, pip_for
 
 LIMIT = 60.0
 """Seconds in which the package index must have answered."""
@@ -39,9 +39,7 @@ def releases(distribution: str, python: str, tell: Tell) -> list[Version]:
         said = ask_pip([*pip, "index", "versions", "--pre", distribution], room, tell, until).said
         found = listed(said, _LISTED)
         if not found:  # an older pip, or one that has dropped its experiment
-            said = ask_pip(
-                [*pip, "download", "--pre", "--no-deps", f"{distribution}=={NO_SUCH}"], room, tell, until
-            ).said
+            said = ask_pip([*pip, *LISTING, f"{distribution}=={NO_SUCH}"], room, tell, until).said
             found = listed(said, _REFUSED)
     if not found:
         raise NoEnvironment(explained(said, f"{distribution}=={NO_SUCH}", python).replace(f"=={NO_SUCH}", ""))

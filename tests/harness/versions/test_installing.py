@@ -69,6 +69,40 @@ NONE = "ERROR: No matching distribution found for gunicorn==9"
             ),
         ),
         (
+            (
+                "  x.c:3:10: fatal error: ev.h: No such file or directory\n  error: command '/usr/bin/gcc' failed\n"
+                "× Failed to build installable wheels for some pyproject.toml based projects\n╰─> gunicorn\n"
+            ),
+            (
+                f"gunicorn==9 cannot be installed for {PY}: Failed to build installable wheels for some pyproject.toml "
+                "based projects: gunicorn (x.c:3:10: fatal error: ev.h: No such file or directory)"
+            ),
+        ),
+        (
+            (
+                "  ModuleNotFoundError: No module named 'x'\n  [end of output]\nerror: metadata-generation-failed\n"
+                "\n× Encountered error while generating package metadata.\n╰─> gunicorn\n"
+            ),
+            (
+                f"gunicorn==9 cannot be installed for {PY}: Encountered error while generating package metadata.: "
+                "gunicorn (ModuleNotFoundError: No module named 'x')"
+            ),
+        ),
+        (
+            (
+                f"  Could not fetch URL http://i/: connection error: refused - skipping\n{NO} gunicorn==9 "
+                f"(from versions: none)\n{NONE}"
+            ),
+            "no package index could be reached for gunicorn==9; is there a network?",
+        ),
+        (
+            (
+                f"  Could not fetch URL http://i/: 403 Client Error: Forbidden for url: x - skipping\n{NO} gunicorn==9 "
+                f"(from versions: none)\n{NONE}"
+            ),
+            "the package index refused to say what it has: http://i/: 403 Client Error: Forbidden for url: x",
+        ),
+        (
             "Temporary failure in name resolution",
             "no package index could be reached for gunicorn==9; is there a network?",
         ),
