@@ -335,7 +335,8 @@ class Load(msgspec.Struct, frozen=True):
     `slowdown` is p99 during / p99 before. `collapse` is N*, None where no number of clients collapsed it. `recovery`
     is None where it was not measured or never came (grade `wedged`). `crowd` lists when how many adverse clients were
     held, as (seconds, clients). `conditions` says what ran: workers, threads, keep-alive, backlog, Python.
-    `claims` are the statements of folklore that this cell was to decide.
+    `claims` are the statements of folklore that this cell was to decide. `phase` names the one of `phases` that
+    `goodput` and `slowdown` are of, where its name is not that of a phase under adverse clients.
     """
 
     server: str
@@ -357,6 +358,7 @@ class Load(msgspec.Struct, frozen=True):
     measures: tuple[Measure, ...] = ()
     claims: tuple[Claim, ...] = ()
     windows: tuple[Window, ...] = ()
+    phase: str = ""
     parameters: dict[str, Any] = {}
     conditions: dict[str, Any] = {}
     artefacts: tuple[str, ...] = ()

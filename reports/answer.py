@@ -9,13 +9,20 @@ from ..harness.claim import Held
 from ..harness.model import Grade, Load, Results, Standing, Verdict
 from . import tally
 from .requirements import conformance, own_app
-from .words import HELD, UNJUDGED, counted, duration, during, percent, ratio, several, tallied
+from .words import HELD, UNJUDGED, counted, duration, during, got, percent, ratio, several, tallied
 
 LISTED = 3
 """Scenarios, or cells, that are told one by one; more of them are told in one sentence."""
 
 SERVED = 0.99
 """The share of correct answers from which users are served: the grade `immune` draws the same line."""
+
+
+HALF = 0.5
+"""The share of correct answers below which hardly anybody is served: the grade `collapses` draws the same line."""
+
+LOST = frozenset({Grade.COLLAPSES, Grade.WEDGED})
+"""Grades of servers that are taken from their users, by what is lost or by how long it takes."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +85,19 @@ def _users(results: Results) -> list[Sentence]:
     if not cells:
         return []
     cells.sort(key=lambda each: -(each.goodput or 0))
-    served = [each for each in cells if (each.goodput or 0) >= SERVED]
-    rest = [each for each in cells if (each.goodput or 0) < SERVED]
+    # What a person waits for over a second is not served, whatever share of it comes in the end.
+    served = [each for each in cells if (each.goodput or 0) >= SERVED and each.grade not in LOST]
+    late = [each for each in cells if (each.goodput or 0) >= HALF and each.grade in LOST]
+    rest = [each for each in cells if each not in served and each not in late]
     text = "While some people in the classroom are slow, "
     if served:
         verb = "serve" if len(served) > 1 else "serves"
-        text += f"{several([_served(each) for each in served])} still {verb} everyone else{'; ' if rest else '.'}"
+        text += (
+            f"{several([_served(each) for each in served])} still {verb} everyone else{'; ' if late or rest else '.'}"
+        )
+    if late:
+        verb = "keep" if len(late) > 1 else "keeps"
+        text += f"{several([_late(each) for each in late])} {verb} them waiting{'; ' if rest else '.'}"
     if rest:
         first = f"{rest[0].server} answers {percent(rest[0].goodput)} of the others' requests in time"
         text += several([first, *(f"{each.server} {percent(each.goodput)}" for each in rest[1:])]) + "."
@@ -91,6 +105,10 @@ def _users(results: Results) -> list[Sentence]:
     if wedged:
         text += f" After the slow ones had gone, {several(wedged)} did not recover."
     return [Sentence("Users", text)]
+
+
+def _late(cell: Load) -> str:
+    return f"{cell.server} ({got(cell)})"
 
 
 def _served(cell: Load) -> str:
@@ -120,15 +138,24 @@ def _slow(results: Results) -> list[Sentence]:
             f"{counted(number, 'slow client')} {'stop' if number > 1 else 'stops'} {several(by_number[number])}"
             for number in sorted(by_number)
         ]
-        stood = [each for each in judged if each.collapse is None]
-        if stood:
-            most = max(step.clients for each in stood for step in each.steps)
-            parts.append(
-                f"{several([each.server for each in stood])} {'hold' if len(stood) > 1 else 'holds'} out against "
-                f"{most if most < 2 else f'all {most}'}"
-            )
+        for verbs, stood in (
+            (("hold out against", "holds out against"), [each for each in judged if _unharmed(each)]),
+            (("are harmed, and not stopped, by", "is harmed, and not stopped, by"), [e for e in judged if _harmed(e)]),
+        ):
+            if stood:
+                most = max(step.clients for each in stood for step in each.steps)
+                verb = verbs[0] if len(stood) > 1 else verbs[1]
+                parts.append(f"{several([each.server for each in stood])} {verb} {most if most < 2 else f'all {most}'}")
         found.append(Sentence("Slow clients", f"In {name}, {'; '.join(parts)}."))
     return found
+
+
+def _unharmed(cell: Load) -> bool:
+    return cell.collapse is None and cell.grade is Grade.IMMUNE
+
+
+def _harmed(cell: Load) -> bool:
+    return cell.collapse is None and cell.grade is not Grade.IMMUNE
 
 
 def _many_sieges(sieges: dict[str, list[Load]]) -> str:
@@ -137,7 +164,7 @@ def _many_sieges(sieges: dict[str, list[Load]]) -> str:
     for cells in sieges.values():
         for each in cells:
             by_server[each.server].append(each)
-    standing: dict[str, list[str]] = defaultdict(list)
+    standing: dict[tuple[int, int], list[str]] = defaultdict(list)
     falling = []
     for server, cells in by_server.items():
         fallen = [each for each in cells if each.collapse is not None]
@@ -145,10 +172,13 @@ def _many_sieges(sieges: dict[str, list[Load]]) -> str:
             worst = min(fallen, key=lambda each: each.collapse or 0)
             falling.append((worst.collapse or 0, len(fallen), len(cells), server, worst.scenario))
         else:
-            standing[str(len(cells))].append(server)
+            standing[len(cells), sum(map(_harmed, cells))].append(server)
     parts = [
         f"{several(servers)} {'hold' if len(servers) > 1 else 'holds'} out against each of the {number} kinds tried"
-        for number, servers in standing.items()
+        if not harmed
+        else f"{several(servers)} {'fall' if len(servers) > 1 else 'falls'} to none of the {number} kinds tried, "
+        f"with users harmed by {harmed}"
+        for (number, harmed), servers in sorted(standing.items(), key=lambda each: each[0][1])
     ]
     for few, fallen_in, tried, server, scenario in sorted(falling, reverse=True):
         verb = "suffices" if few == 1 else "suffice"

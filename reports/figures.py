@@ -144,7 +144,7 @@ def _panels(name: str, cells: Sequence[Load], most: int) -> list[Panel]:
     shared = samples.frame(cells)
     found = []
     for place, load in enumerate(cells):
-        told = f"{words.percent(load.goodput)} answered in time, {words.grade(load)}"
+        told = ", ".join(filter(None, (words.got(load), words.grade(load))))
         drawn = panels.over_time(load, shared, most)
         chart = svg.inline(drawn, f"{name}{place}", f"{line(load.server)}: latency over time; {told}")
         mark = words.GRADES[load.grade]

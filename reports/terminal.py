@@ -23,7 +23,7 @@ from rich.text import Text
 from ..harness.model import Check, Grade, Load, Standing, Verdict
 from .closing import summary
 from .visible import line
-from .words import GRADES, UNJUDGED, VERDICTS, best_rate, counted, grade, percent, rate, tallied
+from .words import GRADES, UNJUDGED, VERDICTS, best_rate, counted, got, grade, rate, tallied
 
 __all__ = ["Terminal", "summary"]
 
@@ -130,7 +130,7 @@ class Terminal:
         if cell.grade is Grade.MEASURED and best is not None:
             told += f", {rate(best)} at best"
         elif cell.goodput is not None and cell.grade not in UNJUDGED:
-            told += f", {percent(cell.goodput)} answered in time"
+            told += f", {got(cell)}"
         if cell.note:
             came = tallied(each.held for each in cell.claims) if cell.claims else grade(cell)
             told = f"{came}. {line(cell.note, 300)}"

@@ -35,8 +35,8 @@ VERDICTS: dict[Verdict, Mark] = {
 GRADES: dict[Grade, Mark] = {
     Grade.IMMUNE: Mark("✓", "the others hardly notice"),
     Grade.DEGRADES: Mark("!", "the others get less, or later"),
-    Grade.COLLAPSES: Mark("✗", "the others get almost nothing"),
-    Grade.WEDGED: Mark("⊗", "the others get almost nothing, also afterwards"),
+    Grade.COLLAPSES: Mark("✗", "the others get less than half, or wait for over a second"),
+    Grade.WEDGED: Mark("⊗", "so do the others, and also afterwards"),
     Grade.MEASURED: Mark("·", "a figure, no right or wrong"),
     Grade.INCONCLUSIVE: Mark("≈", "the noise is wider than the threshold: no finding"),
     Grade.INVALID: Mark("?", "the generator or this machine could not keep up: no finding"),
@@ -89,6 +89,15 @@ def grade(load: Load) -> str:
     return load.grade.value
 
 
+def got(load: Load) -> str:
+    """Return what the other users got, as `100 % answered, p99 4.38 s`; '' where nothing was measured."""
+    phase = during(load)
+    parts = [f"{percent(load.goodput)} answered"] if load.goodput is not None else []
+    if phase is not None and phase.p99 is not None:
+        parts.append(f"p99 {duration(phase.p99, at_least=phase.censored)}")
+    return ", ".join(parts)
+
+
 def tallied(held: Iterable[Held]) -> str:
     """Return how often statements held and did not, as `held`, or `2 held, 1 did not hold`."""
     counts = Counter(held)
@@ -100,9 +109,12 @@ def tallied(held: Iterable[Held]) -> str:
 def during(load: Load) -> Phase | None:
     """Return the phase that a row's figures are of, None where no phase was measured.
 
-    That is the one in which the adverse clients were there; of a closed loop, the one with the best rate; of a search,
-    the one whose percentiles were kept; of several, the one that served worst.
+    That is the one that the cell names; the one in which the adverse clients were there; of a closed loop, the one with
+    the best rate; of a search, the one whose percentiles were kept; of several, the one that served worst.
     """
+    for each in load.phases:
+        if load.phase and each.name == load.phase:
+            return each
     for name in DURING:
         for each in load.phases:
             if each.name == name:

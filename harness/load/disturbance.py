@@ -116,6 +116,7 @@ async def _round(
             scenario,
             mark,
             goodput=worst.goodput,
+            phase=worst.name,
             slowdown=ratio,
             slowdown_censored=bound,
             recovery=recovered,

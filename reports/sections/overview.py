@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...harness.model import Grade, Load, Results
-from .. import tally, words
+from .. import answer, tally, words
 from .names import Names
 
 VIEWS = (
@@ -91,6 +91,10 @@ def key_figure(load: Load) -> str:
         return words.tallied(each.held for each in load.claims)
     if load.grade is Grade.MEASURED:
         return _measured(load)
+    phase = words.during(load)
+    if load.grade in answer.LOST and (load.goodput or 0.0) >= answer.HALF and phase is not None:
+        # Most were answered: what took the server from its users is how long that was.
+        return f"p99 {words.duration(phase.p99, at_least=phase.censored)}"
     if load.goodput is not None and load.goodput < 0.99:
         return words.percent(load.goodput)
     if load.slowdown is not None:
@@ -124,8 +128,8 @@ def _box(load: Load, names: Names) -> Box:
             dropped = f"{dropped} {words.duration(load.reaped.after)}"
     parts = [
         f"{load.server} in {load.scenario}: {words.grade(load)} ({mark.meaning})",
-        f"{words.percent(load.goodput)} answered in time" if load.goodput is not None else "",
-        f"p99 {slowdown}" if slowdown else "",
+        words.got(load),
+        f"p99 {slowdown} that of before" if slowdown else "",
         f"recovery {recovery}" if recovery else "",
         f"slow clients dropped: {words.reaped(load, share=True)}" if dropped else "",
         load.note if load.grade in words.UNJUDGED else "",

@@ -72,7 +72,8 @@ async def _round(arena: Arena) -> Load:
     return arena.load(
         ramp,
         Grade.ERROR if trouble else Grade.MEASURED if health.valid else Grade.INVALID,
-        goodput=b.results[0].goodput if b.results else None,
+        goodput=phases[-1].goodput if phases else None,
+        phase=phases[-1].name if phases else "",
         generator=health,
         phases=phases,
         windows=windows,

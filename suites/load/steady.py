@@ -47,11 +47,13 @@ async def steady(arena: Arena) -> Load:
             trouble = str(wrong)
     health = b.health()
     phases = tuple(b.phases)
+    worst = min(phases, key=lambda each: (each.goodput, -(each.p99 or 0.0)), default=None)
     measures += [_service(phase) for phase in phases]
     return arena.load(
         steady,
         Grade.ERROR if trouble else Grade.MEASURED if health.valid else Grade.INVALID,
-        goodput=_goodput(phases),
+        goodput=worst.goodput if worst else None,
+        phase=worst.name if worst else "",
         generator=health,
         phases=phases,
         percentiles=b.percentiles(),
@@ -95,11 +97,6 @@ async def _loads(arena: Arena, b: Bench, told: list[str], measures: list[Measure
 
 def _service(phase: Phase) -> Measure:
     return Measure(f"service time p99, {phase.name}", phase.service_p99, "s", note="From the send, not the time due.")
-
-
-def _goodput(phases: tuple[Phase, ...]) -> float | None:
-    asked = sum(each.scheduled for each in phases)
-    return sum(each.goodput * each.scheduled for each in phases) / asked if asked else None
 
 
 def _told(phases: tuple[Phase, ...]) -> str:

@@ -71,6 +71,7 @@ async def _round(arena: Arena) -> Load:
             worker_loss,
             mark,
             goodput=losses[worst].phase.goodput,
+            phase=losses[worst].phase.name,
             slowdown=ratio,
             slowdown_censored=bound,
             generator=health,

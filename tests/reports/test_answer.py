@@ -5,8 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from wsgi_gauntlet.harness.claim import Claim, Held
-from wsgi_gauntlet.harness.model import SCHEMA, Check, Grade, Level, Load, Results, ServerInfo, Verdict
+from wsgi_gauntlet.harness.model import SCHEMA, Check, Grade, Level, Load, Phase, Results, ServerInfo, Step, Verdict
 from wsgi_gauntlet.reports.answer import answer, headline, ran
+from wsgi_gauntlet.reports.sections.overview import key_figure
+from wsgi_gauntlet.reports.words import during, got
 
 from .sample import build
 
@@ -160,3 +162,55 @@ def test_mere_figures_are_a_finding() -> None:
     """A run of measurements alone has been judged, as far as there is anything to judge."""
     results = _loads(("a", "steady", Grade.MEASURED), ("a", "capacity", Grade.MEASURED))
     assert _text(results, "Measured") == "capacity and steady, without right or wrong."
+
+
+def _in_classroom(server: str, grade: Grade, goodput: float, p99: float) -> Load:
+    during = Phase("crowd", 2, 8, 400, {"ok": int(400 * goodput)}, goodput, p99=p99)
+    return Load(server, "classroom", grade, goodput=goodput, slowdown=3.0, phases=(during,))
+
+
+def _of(*loads: Load) -> Results:
+    return Results(SCHEMA, {}, {each.server: ServerInfo(each.server, "s", True) for each in loads}, loads=loads)
+
+
+def test_who_waits_for_seconds_is_not_served_though_all_is_answered_in_the_end() -> None:
+    """The sentence, the overview's box and the grade agree."""
+    late = _in_classroom("gunicorn:gthread[tuned]", Grade.COLLAPSES, 1.0, 4.38)
+    results = _of(_in_classroom("waitress", Grade.IMMUNE, 1.0, 0.009), late)
+    text = _text(results, "Users")
+    assert text == (
+        "While some people in the classroom are slow, waitress (p99 9 ms) still serves everyone else; "
+        "gunicorn:gthread[tuned] (100 % answered, p99 4.38 s) keeps them waiting."
+    )
+    assert key_figure(late).replace("\u00a0", " ") == "p99 4.38 s"
+    few = _in_classroom("wsgiref", Grade.WEDGED, 0.1, 5.0)
+    assert _text(_of(few, late), "Users").endswith(
+        "keeps them waiting; wsgiref answers 10 % of the others' requests in time. "
+        "After the slow ones had gone, wsgiref did not recover."
+    )
+    assert key_figure(few).replace("\u00a0", " ") == "10 %"
+
+
+def test_a_server_whose_users_are_harmed_does_not_hold_out() -> None:
+    """It only does not fall."""
+    steps = (Step(64, 0.97, p99=0.8),)
+    loads = [
+        Load(server, name, grade, goodput=0.97, steps=steps)
+        for name in ("slow-read", "idle-hoard", "slow-headers/byte", "mixed")
+        for server, grade in (("a", Grade.IMMUNE), ("b", Grade.DEGRADES if name == "mixed" else Grade.IMMUNE))
+    ]
+    assert _text(_of(*loads), "Slow clients") == (
+        "a holds out against each of the 4 kinds tried; b falls to none of the 4 kinds tried, with users harmed by 1."
+    )
+    assert _text(_of(*loads[-2:]), "Slow clients") == (
+        "In mixed, a holds out against all 64; b is harmed, and not stopped, by all 64."
+    )
+
+
+def test_a_rows_figures_are_of_one_phase() -> None:
+    """Behind nginx all are served at once; alone they wait."""
+    alone = Phase("alone, round 1: slow clients", 0, 5, 100, {"ok": 100}, 1.0, p99=4.0)
+    fronted = Phase("behind nginx, round 1: slow clients", 5, 9, 100, {"ok": 100}, 1.0, p99=0.01)
+    row = Load("a", "folklore/shield", Grade.MEASURED, goodput=1.0, phases=(alone, fronted), phase=fronted.name)
+    assert during(row) == fronted
+    assert got(row).replace("\u00a0", " ") == "100 % answered, p99 10 ms"

@@ -72,7 +72,7 @@ def test_plain_lines_tell_the_course_of_a_run() -> None:
         "check: 2 cells",
         "check: 2 of 2 cells in 1:15; ✗ 1 fail",
         "load: 1 cell",
-        "✓ waitress in classroom: immune, 99.9 % answered in time",
+        "✓ waitress in classroom: immune, 99.9 % answered",
         "· wsgiref in throughput: measured, 1,234/s at best",
         "? wsgiref in classroom: invalid. the generator was late",
     ]

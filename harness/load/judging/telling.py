@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...model import Grade
 from ..siege import Siege
-from .grading import GOOD, collapsed, seconds, told
+from .grading import GOOD, NOTICED, collapsed, seconds, told
 
 UNTOLD = frozenset({Grade.INVALID, Grade.INCONCLUSIVE})
 """Grades whose reason is all there is to say."""
@@ -35,6 +35,11 @@ def tell_classroom(siege: Siege, people: int) -> str:
     pace = f"99 % of the answers came within {seconds(before.p99 or 0.0)}"
     if siege.grade is Grade.IMMUNE:
         now, then = seconds(during.p99 or 0.0), seconds(before.p99 or 0.0)
+        if (during.p99 or 0.0) > NOTICED:
+            return (
+                f"{few}, 99 % of the answers to {others} came within {now}, and within {then} before: they wait "
+                "without slow clients, too."
+            )
         return f"{few}, {others} noticed nothing: 99 % of the answers came within {now}, {then} before."
     got = f"{few}, {others} got {during.goodput * 100:.0f} % of what they asked for"
     if during.p99 is not None:

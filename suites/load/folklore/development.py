@@ -101,6 +101,7 @@ async def development(arena: Arena) -> Load:
         graded(claims) if health.valid else Grade.INVALID,
         claims=claims if health.valid else (),
         goodput=mine.goodput,
+        phase=mine.name,
         generator=health,
         phases=tuple(phase for each in slow.values() for phase in (each.before, each.during)),
         measures=tuple(

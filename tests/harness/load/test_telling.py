@@ -85,3 +85,11 @@ def test_the_classroom(siege: Siege, expected: str) -> None:
 
 def test_who_was_always_served_did_not_recover() -> None:
     assert tell_recovery(FINE) == ""
+
+
+def test_nobody_noticed_nothing_who_waited_before_too() -> None:
+    waiting = Siege(8, Grade.IMMUNE, "why", phase(1, 0.390), phase(1, 0.411), 0.0, 4, None)
+    assert tell_classroom(waiting, 40) == (
+        "With 8 of 40 people on bad Wi-Fi, 99 % of the answers to the other 32 came within 411 ms, and within 390 ms "
+        "before: they wait without slow clients, too."
+    )
