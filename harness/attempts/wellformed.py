@@ -6,6 +6,7 @@ Strict where a server may be lenient: what is not plainly good is "no", and then
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 ORDINARY = 8000
@@ -16,7 +17,12 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") (\S+) HTTP/1\.([01])")
 _TARGET = re.compile(rb"(?:[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*((?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)[ \t]*")
-_HOST = re.compile(rb"(?:[A-Za-z0-9\-._~]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+_HOST = re.compile(
+    rb"(?:(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})*"
+    rb"|\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|\[[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+\])(?::[0-9]*)?"
+)
+"""RFC 3986, section 3.2.2; of a name's characters all but the comma, which two Host fields in one would bring in."""
+
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
 _CHUNK = re.compile(
@@ -68,7 +74,7 @@ def after_request(data: bytes, unseen: int | None) -> bytes | None:
     hosts = fields.get(b"host", [])
     if len(hosts) != 1 and (asked[3] == b"1" or len(hosts) > 1):
         return None
-    if not all(_HOST.fullmatch(each) for each in hosts):
+    if not all(_host(each) for each in hosts):
         return None
     return _after_body(data[end + 4 :], fields, later=asked[3] == b"1", unseen=unseen)
 
@@ -77,8 +83,19 @@ def _target(method: bytes, target: bytes) -> bool:
     if not _TARGET.fullmatch(target):
         return False
     if method == b"CONNECT":
-        return _HOST.fullmatch(target) is not None and b":" in target
+        return _host(target) and re.search(rb":[0-9]+\Z", target) is not None
     return target[:1] == b"/" or target.lower().startswith((b"http://", b"https://"))
+
+
+def _host(value: bytes) -> bool:
+    found = _HOST.fullmatch(value)
+    if found is None or found["ipv6"] is None:
+        return found is not None
+    try:
+        ipaddress.IPv6Address(found["ipv6"].decode("ascii"))
+    except ValueError:
+        return False
+    return True
 
 
 def _after_body(data: bytes, fields: dict[bytes, list[bytes]], *, later: bool, unseen: int | None) -> bytes | None:

@@ -67,12 +67,27 @@ async def duplicate_same(x: Exchange) -> None:
         "space": "one.example two.example",
         "comma": "one.example,two.example",
         "port-letters": "one.example:http",
+        "port-signed": "one.example:+80",
+        "two-ports": "one.example:1:2",
+        "query": "one.example?a",
+        "fragment": "one.example#a",
+        "quotes": '"one.example"',
+        "percent": "one.example%zz",
+        "obs-text": "\xe9.example",
+        "ipv6-bare": "::1",
+        "ipv6-unclosed": "[::1",
+        "ipv6-letters": "[zz]",
+        "ipv6-colons": "[:::::]",
+        "ipv6-groups": "[1:2:3:4:5:6:7:8:9]",
+        "ipv6-and-more": "[::1]x",
+        "future-empty": "[v1.]",
     },
 )
 async def invalid(x: Exchange, host: str) -> None:
     """A Host that is no host and port is refused with 400.
 
-    Sends: a GET whose Host is no host and port: with a user name, a path, a blank, a comma, or letters for a port.
+    Sends: a GET whose Host is no host and port: with a user name, a path, a query, a blank, a comma, quotes or a byte
+    above 0x7F, with letters, a sign or a second colon in the port, or with brackets around what is no address.
     Expects: 400, the app not called; the next request on the connection is served as itself, or the connection is
     closed. With a comma also served, if HTTP_HOST is just as sent: RFC 3986 lets a registered name have one.
     Why: Apps put the host into links and mails. `Host: one.example/path` in a mail to reset a password sends the user,
@@ -145,13 +160,18 @@ async def missing_on_http10(x: Exchange) -> None:
         "ipv6": "[2001:db8::1]:80",
         "capitals": "ONE.example",
         "empty-port": "one.example:",
+        "percent": "ex%C3%A9.example",
+        "sub-delims": "a!$&'()*+;=b.example",
+        "unreserved": "a_b~c.example",
+        "ipv4-in-ipv6": "[::ffff:192.0.2.1]:80",
+        "future": "[v1.a:b]",
     },
 )
 async def valid(x: Exchange, host: str) -> None:
     """Every form that a host may have is served, and the app is told of it as it was sent.
 
-    Sends: a GET with a good Host: a name, a name in capitals, a name or an address with a port, an IPv6 address, or a
-    name with a colon and no port.
+    Sends: a GET with a good Host: a name, a name in capitals, a name or an address with a port, an IPv6 address or one
+    of a later version, a name with a colon and no port, or with any other character that RFC 3986 lets a name have.
     Expects: the request served, and HTTP_HOST as sent (names in lower case are allowed, an empty port may be left
     out); the next request on the connection is served as itself.
     Why: An app builds its links, and many frameworks their access checks, on it. A user who comes by an address or

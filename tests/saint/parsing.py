@@ -5,6 +5,7 @@ Where the RFC lets a server choose between refusing and repairing, this one refu
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 
@@ -30,15 +31,17 @@ TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 
 PATH = rb"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*"
 QUERY = rb"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*"
-HOST = rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?"
-"""RFC 3986; of a host's sub-delimiters all but the comma, which a joined second Host field would bring in."""
+NAME = rb"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
+LITERAL = rb"\[(?:[0-9A-Fa-f:.]+|[vV][0-9A-Fa-f]+\.[A-Za-z0-9._~!$&'()*+,;=:-]+)\]"
+HOST = rb"(?:" + LITERAL + rb"|" + NAME + rb"*)(?::[0-9]*)?"
+"""RFC 3986, section 3.2.2, but for the groups of an IPv6 address, which `valid_host` counts."""
 
 _BEGINNING = re.compile(rb"(?:\r?\n?|" + TOKEN + rb"(?: .*)?)\Z", re.DOTALL)
 _REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([^ ]+) ([^ ]+)\Z", re.DOTALL)
 _VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])\Z")
 _ORIGIN = re.compile(rb"(/" + PATH + rb")(?:\?(" + QUERY + rb"))?\Z")
-_ABSOLUTE = re.compile(rb"https?://(" + HOST + rb")(/" + PATH + rb")?(?:\?(" + QUERY + rb"))?\Z", re.IGNORECASE)
-_AUTHORITY = re.compile(rb"[^:/?#@]+:[0-9]+\Z")
+_ABSOLUTE = re.compile(rb"http(s?)://(" + HOST + rb")(/" + PATH + rb")?(?:\?(" + QUERY + rb"))?\Z", re.IGNORECASE)
+_AUTHORITY = re.compile(rb"(?:" + LITERAL + rb"|" + NAME + rb"+):([0-9]+)\Z")
 _HOST = re.compile(HOST + rb"\Z")
 _FIELD = re.compile(rb"(" + TOKEN + rb"):[ \t]*(.*?)[ \t]*\Z", re.DOTALL)
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\Z", re.DOTALL)
@@ -57,11 +60,12 @@ class RequestLine:
 
 @dataclass(frozen=True)
 class Target:
-    """A target's parts. `authority` is that of the absolute form, None in the others."""
+    """A target's parts. `authority` is that of the absolute form, None in the others; `secure` where that is https."""
 
     path: bytes
     query: bytes = b""
     authority: bytes | None = None
+    secure: bool = False
 
 
 def plausible(beginning: bytes) -> bool:
@@ -117,16 +121,17 @@ def target(method: bytes, text: bytes) -> Target:
     if match := _ORIGIN.match(text):
         return Target(match[1], match[2] or b"")
     if match := _ABSOLUTE.match(text):
-        if not match[1] or match[1].startswith(b":"):
+        if not match[2] or match[2].startswith(b":") or not valid_host(match[2]):
             raise Refused(400, "the target names no host")
-        nothing = b"*" if method == b"OPTIONS" and match[3] is None else b"/"
-        return Target(match[2] or nothing, match[3] or b"", match[1])
+        nothing = b"*" if method == b"OPTIONS" and match[4] is None else b"/"
+        return Target(match[3] or nothing, match[4] or b"", match[2], secure=bool(match[1]))
     raise Refused(400, "the target has none of the forms that RFC 9112 knows for this method")
 
 
 def connect(text: bytes) -> Target:
     """Refuse CONNECT; RFC 9110, section 9.3.6: "most origin servers do not implement CONNECT"."""
-    if not _AUTHORITY.match(text) or int(text.rpartition(b":")[2]) not in range(1, 65536):
+    match = _AUTHORITY.match(text)
+    if not match or not valid_host(text) or int(match[1]) not in range(1, 65536):
         raise Refused(400, "CONNECT names no host and port")
     raise Refused(501, "there is no proxy here")
 
@@ -167,7 +172,19 @@ def check_host(fields: Fields, used: tuple[int, int]) -> None:
 
 def valid_host(value: bytes) -> bool:
     """Say whether `value` is a host with or without a port; an empty one is valid (section 3.2)."""
-    return bool(_HOST.match(value))
+    if not _HOST.match(value):
+        return False
+    literal = value[1:].partition(b"]")[0].decode() if value.startswith(b"[") else ""
+    return not literal or literal[0] in "vV" or address(literal)
+
+
+def address(text: str) -> bool:
+    """Say whether `text` is an IPv6 address (RFC 3986, section 3.2.2)."""
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def named(fields: Fields, authority: bytes | None) -> Fields:

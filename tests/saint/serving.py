@@ -101,9 +101,15 @@ class Connection:
         line = parsing.request_line(first)
         self.method = line.method.decode("latin-1")
         target = parsing.target(line.method, line.target)
+        self.check_scheme(target)
         fields = self.fields(deadline)
         parsing.check_host(fields, line.version)
         return Request(line, target, parsing.named(fields, target.authority))
+
+    def check_scheme(self, target: parsing.Target) -> None:
+        """Refuse a request for an https resource that came in the clear (RFC 9110, section 7.4)."""
+        if target.secure and self.options.tls is None:
+            raise Refused(421, "this is for https, and came in the clear")
 
     def request_line(self, deadline: float) -> bytes:
         """Return the request line without its end; empty lines before it are passed over."""

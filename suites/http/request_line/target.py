@@ -6,8 +6,9 @@ from ....harness import expect
 from ....harness.attempts.exchange import Exchange
 from ....harness.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, interprets, recorded, security
 from ....harness.catalog import INFO, MUST, SHOULD, case
+from ....harness.model import Setup
 from ....harness.references import rfc9110, rfc9112
-from ..verbs import ask, in_step, noted, raw, refused, rejected_in_step, served, was_refused
+from ..verbs import ask, in_step, noted, raw, refused, rejected_in_step, served, was_refused, was_rejected
 
 INVALID = rfc9112(
     "3.2",
@@ -64,6 +65,59 @@ async def absolute_form(x: Exchange) -> None:
     environ = served(told)
     expect.equal(environ.get("PATH_INFO"), "/echo", "PATH_INFO")
     expect.equal(environ.get("QUERY_STRING"), "a=b", "QUERY_STRING")
+
+
+@case(
+    MUST,
+    rfc9112(
+        "3.2.2",
+        "A server MUST accept the absolute-form in requests even though most HTTP/1.1 clients will only send the "
+        "absolute-form to a proxy.",
+    ),
+    basis=MUST_TEXT,
+    setup=Setup(tls=True),
+)
+async def absolute_form_over_tls(x: Exchange) -> None:
+    """A whole https URL as the target is served over TLS.
+
+    Sends: a GET over TLS whose target is the server's whole URL, with path and query.
+    Expects: served, PATH_INFO the path alone and QUERY_STRING the query alone; the next request on the connection is
+    served as itself, or the connection is closed.
+    Why: A server that knows http:// alone shows clients with whole URLs an error, as soon as it has a certificate.
+    """
+    told = await ask(x, raw(x, f"GET {x.server.address.url}{x.target('/echo')}?a=b HTTP/1.1"))
+    environ = served(told)
+    expect.equal(environ.get("PATH_INFO"), "/echo", "PATH_INFO")
+    expect.equal(environ.get("QUERY_STRING"), "a=b", "QUERY_STRING")
+
+
+@case(
+    MUST,
+    rfc9110(
+        "7.4",
+        'In particular, a request for an "https" resource MUST be rejected unless it has been received over a '
+        "connection that has been secured via a certificate valid for that target URI's origin",
+    ),
+    basis=MUST_TEXT,
+    breach=CLIENT,
+    tags=["security"],
+    variants={"lower": "https", "capitals": "HTTPS"},
+)
+async def https_in_the_clear(x: Exchange, scheme: str) -> None:
+    """A request for an https URL that comes in the clear is rejected.
+
+    Sends: `GET https://HOST:PORT/echo HTTP/1.1` over plain TCP, the scheme in small letters or in capitals. The server
+    was told of no gateway that it may trust.
+    Expects: an error (421, or another from 400 to 599), or the connection closed, without a call of the app; the next
+    request on the connection is served as itself, or the connection is closed.
+    Why: The page was meant for an encrypted connection. An app that serves it in the clear gives a password or a cookie
+    to whoever listens.
+    """
+    url = f"{scheme}://{x.server.address.authority}{x.target('/echo')}"
+    told = await ask(x, raw(x, f"GET {url} HTTP/1.1"))
+    rejected = was_rejected(told) or (not told.calls and told.answer.status in range(500, 600))
+    expect.that(rejected, "a rejection, and the app not called", told.describe())
+    in_step(told)
 
 
 @case(
@@ -157,6 +211,60 @@ async def connect(x: Exchange) -> None:
     if status is not None and 200 <= status < 300:
         for name in ("Content-Length", "Transfer-Encoding"):
             expect.that(not told.answer.all(name), f"no {name} in a 2xx to CONNECT", told.answer.all(name))
+
+
+@case(
+    MUST,
+    rfc9110(
+        "9.3.6",
+        "A server MUST reject a CONNECT request that targets an empty or invalid port number, typically by responding "
+        "with a 400 (Bad Request) status code.",
+    ),
+    basis=MUST_TEXT,
+    breach=CLIENT,
+    tags=["security"],
+    variants={
+        "empty": "example.com:",
+        "ipv6-empty": "[::1]:",
+        "zero": "example.com:0",
+        "too-large": "example.com:65536",
+        "letters": "example.com:http",
+        "signed": "example.com:+80",
+    },
+)
+async def connect_bad_port(x: Exchange, target: str) -> None:
+    """CONNECT to a port that is none is rejected.
+
+    Sends: `CONNECT example.com:`, `[::1]:`, or a port of 0, 65536, letters or with a sign.
+    Expects: an error (400, or another from 400 to 599), or the connection closed, without a call of the app.
+    Why: A program that opens tunnels reads such a port in its own way: as another port than the rule in front allows.
+    """
+    told = await ask(x, raw(x, f"CONNECT {target} HTTP/1.1"), again=False)
+    rejected = was_rejected(told) or (not told.calls and told.answer.status in range(500, 600))
+    expect.that(rejected, "a rejection, and the app not called", told.describe())
+
+
+@case(
+    SHOULD,
+    rfc9110(
+        "9.1",
+        "An origin server that receives a request method that is unrecognized or not implemented SHOULD respond with "
+        "the 501 (Not Implemented) status code.",
+    ),
+    basis=SHOULD_TEXT,
+    variants={"name": "example.com:443", "address": "192.0.2.1:80", "ipv6": "[::1]:443", "future": "[v1.a:b]:443"},
+)
+async def connect_good(x: Exchange, target: str) -> None:
+    """CONNECT to a good host and port is not implemented, not allowed, or the app's; nothing is wrong with it.
+
+    Sends: `CONNECT example.com:443`, or an IPv4, IPv6 or later address in its place.
+    Expects: 501 or 405 without a call of the app, or one call, whose answer is the app's matter; no 400.
+    Why: A 400 says that the client has made a mistake: somebody who tries a proxy's address on the wrong server looks
+    for it in vain.
+    """
+    told = await ask(x, raw(x, f"CONNECT {target} HTTP/1.1"), again=False)
+    good = len(told.calls) == 1 or was_refused(told, (405, 501))
+    expect.that(good, "405, 501, or a call of the app", told.describe())
 
 
 @case(

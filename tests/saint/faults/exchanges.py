@@ -106,6 +106,17 @@ def own_address_only() -> None:
     replace(parsing, "valid_host", lambda value: value.startswith((b"127.", b"[::1]", b"localhost")))
 
 
+@fault(
+    "http/host/valid/percent",
+    "http/host/valid/sub-delims",
+    "http/host/valid/unreserved",
+    "http/host/valid/future",
+)
+def letters_and_digits_only() -> None:
+    """A host is letters, digits, dots and hyphens, or an IPv6 address; others are refused."""
+    around(parsing, "valid_host", lambda right, value: right(value) and not re.search(rb"[^A-Za-z0-9.:\[\]-]|v", value))
+
+
 @fault("http/request-line/encoded-nul")
 def nul_ends_the_path() -> None:
     """A path ends at an encoded NUL."""

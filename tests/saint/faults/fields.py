@@ -48,6 +48,12 @@ def any_host() -> None:
     around(environ, "headers", headers)
 
 
+@fault("http/host/invalid/ipv6-colons", "http/host/invalid/ipv6-groups")
+def brackets_not_looked_into() -> None:
+    """Any hexadecimal digits, colons and dots between brackets are an address."""
+    replace(parsing, "address", lambda _text: True)
+
+
 @fault("http/host/missing-on-http10")
 def host_always_needed() -> None:
     """HTTP/1.0 must have Host too."""

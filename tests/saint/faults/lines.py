@@ -249,7 +249,42 @@ def host_header_wins() -> None:
     replace(parsing, "named", lambda fields, _authority: fields)
 
 
-@fault("http/request-line/connect")
+@fault("http/request-line/absolute-form-over-tls")
+def https_not_known() -> None:
+    """A whole https URL as the target is refused, over TLS too."""
+    around(parsing, "target", _without_https)
+
+
+def _without_https(right: Any, method: bytes, text: bytes) -> Target:
+    found: Target = right(method, text)
+    if found.secure:
+        raise Refused(400, "the target's scheme is not known")
+    return found
+
+
+@fault("http/request-line/https-in-the-clear")
+def https_in_the_clear_served() -> None:
+    """A request for an https URL is served in the clear."""
+    replace(Connection, "check_scheme", lambda _self, _target: None)
+
+
+@fault("http/request-line/connect-good")
+def connect_a_mistake() -> None:
+    """CONNECT is answered with 400."""
+
+    def connect(_text: bytes) -> Target:
+        raise Refused(400, "this is no proxy")
+
+    replace(parsing, "connect", connect)
+
+
+@fault("http/request-line/connect-good/ipv6", "http/request-line/connect-good/future")
+def connect_to_names_only() -> None:
+    """CONNECT to an address in brackets is answered with 400."""
+    replace(parsing, "_AUTHORITY", re.compile(rb"[^:/?#@]+:([0-9]+)\Z"))
+
+
+@fault("http/request-line/connect", "http/request-line/connect-bad-port")
 def connect_to_the_app() -> None:
     """CONNECT goes to the app, and its answer out as any other."""
     replace(parsing, "connect", lambda _text: Target(b"/"))
