@@ -6,14 +6,14 @@ rule of the specification makes definitions binding, or a client is in danger an
 
 from __future__ import annotations
 
-from .model import Basis, Breach, Ground, Reference
+from .ground import Basis, Breach, Ground, Reference
 from .references import pep3333, rfc9110, rfc9112
 
 MUST_TEXT = Basis(Ground.MUST)
 SHOULD_TEXT = Basis(Ground.SHOULD)
 MAY_TEXT = Basis(Ground.MAY)
 
-NOBODY, CLIENT, APP = Breach.NOBODY, Breach.CLIENT, Breach.APP
+CLIENT, APP = Breach.CLIENT, Breach.APP
 
 GENERATES = rfc9110(
     "2.2",

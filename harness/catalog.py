@@ -16,8 +16,9 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from .errors import UnknownName
+from .ground import Basis, Breach, Reference
 from .launching.ownapp import AREA
-from .model import Basis, Breach, CaseInfo, Level, Reference, ScenarioInfo, Setup
+from .model import CaseInfo, Level, ScenarioInfo, Setup
 
 if TYPE_CHECKING:
     from .attempts.exchange import Exchange

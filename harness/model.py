@@ -1,4 +1,4 @@
-"""The words of wsgi-gauntlet as frozen types and enums. Imports nothing of ours but claim.py.
+"""The words of wsgi-gauntlet as frozen types and enums. Imports nothing of ours but claim.py and ground.py.
 
 Times are seconds of CLOCK_MONOTONIC unless a name says otherwise: the app's events and the wire's share that clock,
 so both can be laid on one time line. Everything here is written to `run.jsonl` and `results.json` by msgspec.
@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from .claim import Claim
+from .ground import Basis, Breach, Reference
 
 
 class Level(enum.StrEnum):
@@ -48,46 +49,6 @@ class Grade(enum.StrEnum):
     INVALID = "invalid"
     UNSUPPORTED = "unsupported"
     ERROR = "error"
-
-
-class Reference(msgspec.Struct, frozen=True):
-    """The sentence that a case rests on, quoted from the specification's text."""
-
-    document: str
-    section: str
-    quote: str
-    url: str
-
-
-class Ground(enum.StrEnum):
-    """What kind of thing a case's level rests on."""
-
-    MUST = "MUST of the text"
-    SHOULD = "SHOULD of the text"
-    MAY = "MAY of the text"
-    DEFINITION = "definition"
-    SECURITY = "security"
-    RECORDED = "recorded only"
-
-
-class Basis(msgspec.Struct, frozen=True):
-    """Why the quoted sentence bears a case's level.
-
-    `argument` leads from the sentence to the expected answer where its words alone do not. `rule` is the sentence that
-    makes a definition binding.
-    """
-
-    kind: Ground
-    argument: str = ""
-    rule: Reference | None = None
-
-
-class Breach(enum.StrEnum):
-    """Who breaks a rule in a case, on purpose: a compliant client and app would not do what it does."""
-
-    NOBODY = "nobody"
-    CLIENT = "client"
-    APP = "app"
 
 
 class Setup(msgspec.Struct, frozen=True):

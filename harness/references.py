@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .model import Reference
+from .ground import Reference
 
 
 def pep3333(section: str, quote: str) -> Reference:

@@ -7,18 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..harness.baselines.baseline import breaks
+from ..harness.ground import Reference
 from ..harness.launching.ownapp import AREA
-from ..harness.model import (
-    CaseInfo,
-    Check,
-    Load,
-    Reference,
-    Results,
-    ScenarioInfo,
-    ServerInfo,
-    Standing,
-    Verdict,
-)
+from ..harness.model import CaseInfo, Check, Load, Results, ScenarioInfo, ServerInfo, Standing, Verdict
 
 OTHERS = (Verdict.INFO, Verdict.UNSUPPORTED, Verdict.SKIPPED, Verdict.ERROR)
 """The verdicts that are neither pass nor blame."""

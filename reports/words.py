@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..harness.claim import Held
-from ..harness.model import Basis, Breach, Grade, Load, Measure, Outcome, Phase, Verdict
+from ..harness.ground import Basis, Breach
+from ..harness.model import Grade, Load, Measure, Outcome, Phase, Verdict
 from ..harness.stats import WAITING
 
 

@@ -16,7 +16,9 @@ SOON = 0.5
 CONTINUE = ("Expect: 100-continue", "Content-Length: 5")
 IMMEDIATE = rfc9110(
     "10.1.1",
-    "The origin server MUST NOT wait for the content before sending the 100 (Continue) response.",
+    "an origin server MUST send either: an immediate response with a final status code, if that status can be "
+    "determined by examining just the method, target URI, and header fields, or an immediate 100 (Continue) response "
+    "to encourage the client to send the request content.",
 )
 OMITTED = rfc9110(
     "10.1.1",

@@ -9,7 +9,7 @@ from wsgi_gauntlet.harness.attempts.exchange import Exchange
 from wsgi_gauntlet.harness.basis import CLIENT, MUST_TEXT
 from wsgi_gauntlet.harness.catalog import MUST, Case, Family, case, select, with_needs
 from wsgi_gauntlet.harness.errors import UnknownName
-from wsgi_gauntlet.harness.model import Breach
+from wsgi_gauntlet.harness.ground import Breach
 from wsgi_gauntlet.harness.references import pep3333, rfc9112
 
 

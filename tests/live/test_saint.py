@@ -14,8 +14,9 @@ import trio
 
 from wsgi_gauntlet.harness import discover, runner
 from wsgi_gauntlet.harness.catalog import Case
+from wsgi_gauntlet.harness.ground import Breach
 from wsgi_gauntlet.harness.launching.plan import Plan
-from wsgi_gauntlet.harness.model import Breach, Check, Level, Verdict
+from wsgi_gauntlet.harness.model import Check, Level, Verdict
 from wsgi_gauntlet.harness.progress import Silence
 
 from ..saint.adapter import plan

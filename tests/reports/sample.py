@@ -7,6 +7,7 @@ from typing import Any
 
 from wsgi_gauntlet.harness import model as m
 from wsgi_gauntlet.harness.basis import MUST_TEXT, interprets
+from wsgi_gauntlet.harness.ground import Breach, Reference
 from wsgi_gauntlet.harness.references import pep3333, rfc9110, rfc9112
 
 from .sample_loads import SCENARIOS
@@ -117,13 +118,13 @@ def _cases() -> list[m.CaseInfo]:
                     basis=interprets("Another reading would be <b>another</b> request.")
                     if area == "http/host"
                     else MUST_TEXT,
-                    breach=m.Breach.CLIENT if area == "http/host" else m.Breach.NOBODY,
+                    breach=Breach.CLIENT if area == "http/host" else Breach.NOBODY,
                 )
             )
     return found
 
 
-def _reference(area: str, name: str) -> m.Reference:
+def _reference(area: str, name: str) -> Reference:
     if area.startswith("pep3333"):
         return pep3333(
             "environ Variables",

@@ -12,7 +12,8 @@ from wsgi_gauntlet.harness.attempts.exchange import Exchange
 from wsgi_gauntlet.harness.basis import MUST_TEXT, SHOULD_TEXT, generates
 from wsgi_gauntlet.harness.catalog import Case
 from wsgi_gauntlet.harness.errors import UnknownName
-from wsgi_gauntlet.harness.model import Breach, Level, Reference, Setup
+from wsgi_gauntlet.harness.ground import Breach, Reference
+from wsgi_gauntlet.harness.model import Level, Setup
 from wsgi_gauntlet.reports.explaining import explain
 
 

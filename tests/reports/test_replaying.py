@@ -7,7 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from wsgi_gauntlet.harness.attempts.patterns import Pattern
-from wsgi_gauntlet.harness.model import AppEvent, CaseInfo, Check, Level, Reference, Verdict, WireEvent, WireKind
+from wsgi_gauntlet.harness.ground import Reference
+from wsgi_gauntlet.harness.model import AppEvent, CaseInfo, Check, Level, Verdict, WireEvent, WireKind
 from wsgi_gauntlet.harness.replaying.replay import Replayed
 from wsgi_gauntlet.harness.replaying.reproducer import Reproducer
 from wsgi_gauntlet.reports.replaying import PIECES, Replaying, as_json

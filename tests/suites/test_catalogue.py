@@ -11,7 +11,8 @@ import pytest
 
 from wsgi_gauntlet import suites
 from wsgi_gauntlet.harness.catalog import Case, Family
-from wsgi_gauntlet.harness.model import Ground, Level
+from wsgi_gauntlet.harness.ground import Ground
+from wsgi_gauntlet.harness.model import Level
 
 AREAS = {
     "pep3333": [

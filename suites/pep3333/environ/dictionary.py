@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange
-from ....harness.basis import MUST_TEXT, SHOULD_TEXT, definition
+from ....harness.basis import MUST_TEXT, SHOULD_TEXT, definition, variable
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.expect import equal, that
 from ....harness.references import pep3333
@@ -167,7 +167,14 @@ async def latin1_range(x: Exchange) -> None:
     equal(wrong, {}, "the variables with a character beyond U+00FF")
 
 
-@case(MUST, LATIN1, basis=MUST_TEXT)
+@case(
+    MUST,
+    LATIN1,
+    basis=variable(
+        "The strings hold no character beyond Latin-1, which gives each byte of the path the character of the same "
+        "number; others would be another path."
+    ),
+)
 async def path_bytes(x: Exchange) -> None:
     """The bytes of the path arrive as the characters of the same number.
 

@@ -16,8 +16,9 @@ from wsgi_gauntlet.harness.attempts.exchange import Exchange
 from wsgi_gauntlet.harness.attempts.patterns import Pattern
 from wsgi_gauntlet.harness.basis import MUST_TEXT
 from wsgi_gauntlet.harness.catalog import Case
+from wsgi_gauntlet.harness.ground import Reference
 from wsgi_gauntlet.harness.judge import Finding
-from wsgi_gauntlet.harness.model import AppEvent, Evidence, Level, Reference, Setup, Verdict
+from wsgi_gauntlet.harness.model import AppEvent, Evidence, Level, Setup, Verdict
 
 TRIES = 3
 PASS, FAIL, FLAKY, ERROR, SKIPPED, INFO = (
