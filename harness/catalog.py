@@ -40,6 +40,7 @@ class Case:
     `needs` names cases that must pass first (else this one is skipped). The docstring's first line is `summary`;
     below it stand paragraphs that begin with `Sends:`, `Expects:` and `Why:` (why a user cares), for `explain`.
     `cut` says that it may be sent in pieces (attempts/patterns.py): false where pieces, or crowds, are its own subject.
+    `timed` says that it rests on when things happened, in a way that the wire does not show (attempts/doubts.py).
     `basis` says why the quoted sentence bears the level (basis.py), `breach` who breaks a rule in it on purpose.
     """
 
@@ -56,6 +57,7 @@ class Case:
     setup: Setup = field(default_factory=Setup)
     deadline: float = DEADLINE
     cut: bool = True
+    timed: bool = False
     basis: Basis = field(kw_only=True)
     breach: Breach = Breach.NOBODY
 
@@ -130,6 +132,7 @@ def case(
     setup: Setup | None = None,
     deadline: float = DEADLINE,
     cut: bool = True,
+    timed: bool = False,
     variants: Mapping[str, Any] | None = None,
     breach: Breach | Mapping[str, Breach] = Breach.NOBODY,
 ) -> Callable[[Callable[..., Awaitable[None]]], Case | Family]:
@@ -161,6 +164,7 @@ def case(
                 setup=setup or Setup(),
                 deadline=deadline,
                 cut=cut,
+                timed=timed,
                 basis=basis,
                 breach=breach if isinstance(breach, Breach) else breach.get(variant, Breach.NOBODY),
             )

@@ -12,6 +12,7 @@
     │   ├── ServerDidNotStart     it ended, or never answered with this run's nonce
     │   └── PortTaken             a stranger holds the port
     └── HarnessTrouble      (4)   the harness itself could not go on
+        ├── HeldUp                the machine stood still for a moment; the attempt is to be made again
         ├── EventsLost            the app's side channel dropped or never delivered something
         ├── StorageFull           the run folder cannot be written
         └── OutOfResources        no descriptors, memory or local ports left
@@ -72,6 +73,10 @@ class PortTaken(ServerTrouble):
 
 class HarnessTrouble(GauntletError):
     """The harness itself could not go on."""
+
+
+class HeldUp(HarnessTrouble):
+    """The harness stood still during an attempt that rests on time: it proves nothing, and is to be made again."""
 
 
 class EventsLost(HarnessTrouble):

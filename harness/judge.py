@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .errors import GauntletError, Skipped, Unsupported
+from .errors import GauntletError, HeldUp, Skipped, Unsupported
 from .expect import Violation
 from .model import Level, Verdict
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one attempt came to, with the sentences that explain it."""
+    """What one attempt came to, with the sentences that explain it. `again` says that the moment alone was to blame."""
 
     verdict: Verdict
     expected: str = ""
     actual: str = ""
+    again: bool = False
 
 
 BROKEN = frozenset({Verdict.FAIL, Verdict.WARN})
 """The verdicts that blame a server."""
+
+SPOILED = 5
+"""Attempts at a cell, in one way of sending, that are made again because the machine stood still."""
 
 
 def judge(level: Level, raised: BaseException | None) -> Finding:
@@ -38,6 +42,8 @@ def judge(level: Level, raised: BaseException | None) -> Finding:
             return Finding(Verdict.UNSUPPORTED, actual=str(raised))
         case Skipped():
             return Finding(Verdict.SKIPPED, actual=str(raised))
+        case HeldUp():
+            return Finding(Verdict.ERROR, actual=str(raised), again=True)
         case GauntletError():
             return Finding(Verdict.ERROR, actual=str(raised))
         case _:
@@ -45,13 +51,21 @@ def judge(level: Level, raised: BaseException | None) -> Finding:
 
 
 def settled(attempts: Sequence[Finding], tries: int) -> bool:
-    """Say whether `attempts` decide the cell: a finding without blame does, and so do `tries` attempts."""
+    """Say whether `attempts` decide the cell: a finding without blame does, and so do `tries` attempts.
+
+    Those that a bad moment spoiled do not count, up to `SPOILED` of them.
+    """
     if not attempts:
         return False
-    last = attempts[-1]
-    if last.verdict is Verdict.ERROR:
-        return len(attempts) >= tries
-    return last.verdict not in BROKEN or len(attempts) >= tries
+    last = attempts[-1].verdict
+    if last is not Verdict.ERROR and last not in BROKEN:
+        return True
+    return counted(attempts) >= tries or len(attempts) >= tries + SPOILED
+
+
+def counted(attempts: Sequence[Finding]) -> int:
+    """Return how many of `attempts` were not spoiled by a bad moment."""
+    return sum(not each.again for each in attempts)
 
 
 def settle(attempts: Sequence[Finding]) -> Finding:

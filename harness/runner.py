@@ -27,7 +27,7 @@ from .attempts.segments import Cutting
 from .catalog import Case
 from .discover import REFERENCE_APP
 from .errors import ServerTrouble, Unsupported
-from .judge import Finding, judge
+from .judge import Finding, counted, judge
 from .launch import Running, running
 from .launching.ownapp import CALLABLE, beside_reference, is_own, without_own
 from .launching.plan import Plan
@@ -218,7 +218,7 @@ async def _cell(row: _Row, case: Case, server: Running, tries: int, bench: Bench
     while pattern := due(case, made, bench.tries, thorough=bench.thorough):
         if pattern is not Pattern.WHOLE and (uncut := await row.cutting.refused(server)):
             break
-        if sum(each.pattern is pattern for each in made) >= tries:
+        if counted([each.finding for each in made if each.pattern is pattern]) >= tries:
             row.doubtful.append(case)
             return
         made.append(await another(case, server, pattern, made))

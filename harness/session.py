@@ -25,6 +25,7 @@ import psutil
 import trio
 
 from . import discover, folders, journal, planning, rounds, unjudged
+from .attempts.clock import AwakeClock
 from .baselines import holding
 from .baselines.baseline import breaks
 from .catalog import Scenario
@@ -301,7 +302,7 @@ def _until_done_or_interrupted(work: Callable[[], Awaitable[None]], outcome: Out
                 nursery.cancel_scope.cancel()
 
     try:
-        trio.run(main)
+        trio.run(main, clock=AwakeClock())
     except BaseExceptionGroup as group:
         explained = [each for each in _leaves(group) if isinstance(each, GauntletError | OSError)]
         if explained:

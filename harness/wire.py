@@ -56,10 +56,12 @@ class Transcript:
     """What was seen on all connections of one attempt, cut to what is worth keeping.
 
     `bodies` says that the app reads what it is sent to the end, so that bodies too may be cut into pieces.
+    `timed` says that something was waited for in vain, or a connection's end seen: then it counts when that was.
     """
 
     def __init__(self) -> None:
         self.bodies = False
+        self.timed = False
         self._sent: dict[int, bytearray] = {}
         self._unseen: dict[int, int] = {}
         self._events: list[WireEvent] = []
@@ -87,6 +89,7 @@ class Transcript:
     def record(self, connection: int, kind: WireKind, data: bytes = b"", note: str = "") -> None:
         """Add one event that happened now. Data beyond the limits is left out, and the event says how much."""
         at = time.monotonic()
+        self.timed |= kind in (WireKind.WAITED, WireKind.EOF, WireKind.RESET)
         if kind is WireKind.SENT:
             sent = self._sent.setdefault(connection, bytearray())
             room = EVENT_LIMIT - len(sent)
@@ -296,21 +299,19 @@ class Wire:
     async def receive_some(self, timeout: float = 5.0) -> bytes:
         """Return what has come, waiting for it if need be; b'' at the connection's end or after `timeout`."""
         if not self._inbox:
-            with trio.move_on_after(timeout):
+            with trio.move_on_after(timeout) as scope:
                 await self._receive()
+            self._transcript.timed |= scope.cancelled_caught
         return self._drain()
 
     async def receive_until(self, marker: bytes, timeout: float = 5.0) -> bytes:
         """Return what has come up to and with `marker`; all there is, where it did not come before end or `timeout`."""
-        with trio.move_on_after(timeout):
+        with trio.move_on_after(timeout) as scope:
             while marker not in self._inbox and await self._receive():
                 pass
+        self._transcript.timed |= scope.cancelled_caught
         at = self._inbox.find(marker)
-        if at < 0:
-            return self._drain()
-        taken = bytes(self._inbox[: at + len(marker)])
-        del self._inbox[: at + len(marker)]
-        return taken
+        return self._drain(at + len(marker) if at >= 0 else None)
 
     async def ending(self, timeout: float = 5.0) -> Ending:
         """Return what becomes of the connection within `timeout`; what still comes goes to `leftover`."""
@@ -381,9 +382,9 @@ class Wire:
                 note = f"TLS: {cause.reason or cause}"
         self._record(WireKind.RESET if ending is Ending.RESET else WireKind.EOF, note=note)
 
-    def _drain(self) -> bytes:
-        data = bytes(self._inbox)
-        self._inbox.clear()
+    def _drain(self, size: int | None = None) -> bytes:
+        data = bytes(self._inbox[:size])
+        del self._inbox[:size]
         return data
 
     def _record(self, kind: WireKind, data: bytes = b"", note: str = "") -> None:

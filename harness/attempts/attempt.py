@@ -12,7 +12,7 @@ import trio
 
 from ..catalog import Case
 from ..documents import encoded
-from ..errors import HarnessTrouble, ServerTrouble, Skipped
+from ..errors import HarnessTrouble, HeldUp, ServerTrouble, Skipped
 from ..expect import Violation
 from ..judge import BROKEN, Finding, judge
 from ..launch import Running
@@ -21,7 +21,8 @@ from ..launching.supervised import UNKNOWN_END
 from ..model import AppEvent, Evidence, Verdict
 from ..tasks import beside
 from ..wire import Transcript
-from .doubts import Pulse, doubt
+from .clock import patient
+from .doubts import Pulse, doubt, held_up
 from .exchange import Exchange
 from .lint import lint
 from .patterns import Pattern
@@ -92,7 +93,7 @@ async def attempt(
     scope = trio.CancelScope(deadline=trio.current_time() + case.deadline)
     pulse = Pulse()
     try:
-        with scope:
+        with scope, patient():
             async with beside() as nursery:
                 nursery.start_soon(pulse.beat)
                 await case.run(exchange)
@@ -102,6 +103,7 @@ async def attempt(
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
             await exchange.close()
     if scope.cancelled_caught:
+        transcript.timed = True
         raised = HarnessTrouble(f"the case did not come to an end within {case.deadline:g} s")
     if raised is not None and (ended := await server.end_within(NEWS)):
         told.append(f"the server ended during the case: {ended}")
@@ -110,9 +112,12 @@ async def attempt(
             raised = HarnessTrouble(f"somebody ended the server, itself perhaps, and no fault did: {ended}")
         elif not isinstance(raised, Violation):
             raised = Violation("the server to stay up, whatever the case sends and its app does", f"it ended: {ended}")
-    if isinstance(raised, Violation | Skipped) and (why := doubt(server, pulse, started)):
+    if isinstance(raised, Violation | Skipped) and (why := doubt(server, started)):
         told.append(f"seen in the attempt: {raised}")
         raised = HarnessTrouble(why)
+    elif (case.timed or transcript.timed) and (why := held_up(pulse)):
+        told.append(f"seen in the attempt: {raised or 'nothing wrong'}")
+        raised = HeldUp(why)
     reported = exchange.app_events()
     kept = worth_keeping(reported)
     if len(kept) < len(reported):

@@ -1,7 +1,8 @@
 """Why what was seen in an attempt may not count against the server: what the harness, its machine or somebody else did.
 
-Looked for only when a server is about to be blamed, or a case passed over. Each answer is a sentence that says what was
-wrong and what to do; the attempt then comes to `error`.
+Each answer is a sentence that says what was wrong and what to do; the attempt then comes to `error`. It is looked for
+when a server is about to be blamed, or a case passed over; whether the harness stood still also where a case passes,
+because what came late may then have been taken for what came at once.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,8 +25,8 @@ BEAT = 0.1
 """Seconds between two beats of a pulse."""
 
 HELD_UP = 0.5
-"""Seconds without a beat from which on a case's time-outs prove nothing: the shortest that blames a server is twice
-as long."""
+"""Seconds without a beat from which on what rests on time proves nothing: the shortest patience that blames a server is
+twice as long."""
 
 PROBE = 4096
 """Bytes that must find room wherever a server or its log writes: one block of most file systems."""
@@ -35,34 +37,39 @@ class Pulse:
 
     def __init__(self) -> None:
         self._longest = 0.0
-        self._last = trio.current_time()
+        self._last = time.monotonic()
 
     @property
     def longest(self) -> float:
         """The longest time without a beat that was due, in seconds, until now."""
-        return max(self._longest, trio.current_time() - self._last - BEAT)
+        return max(self._longest, time.monotonic() - self._last - BEAT)
 
     async def beat(self) -> None:
         """Beat until cancelled."""
         while True:
             await trio.sleep(BEAT)
-            self._longest, self._last = self.longest, trio.current_time()
+            self._longest, self._last = self.longest, time.monotonic()
 
 
-def doubt(server: Running, pulse: Pulse, since: float) -> str:
+def held_up(pulse: Pulse) -> str:
+    """Return that the harness stood still, and what to do; '' where it did not."""
+    if pulse.longest < HELD_UP:
+        return ""
+    return (
+        f"the harness itself stood still for {pulse.longest:.1f} s, so times and time-outs prove nothing; "
+        "run the case again on a quieter machine"
+    )
+
+
+def doubt(server: Running, since: float) -> str:
     """Return why the attempt made with `server` since then (CLOCK_MONOTONIC) proves nothing; '' where it stands."""
-    return next(filter(None, _doubts(server, pulse, since)), "")
+    return next(filter(None, _doubts(server, since)), "")
 
 
-def _doubts(server: Running, pulse: Pulse, since: float) -> Iterator[str]:
+def _doubts(server: Running, since: float) -> Iterator[str]:
     if pids := stopped(server.processes()):
         listed = " ".join(map(str, pids))
         yield f"somebody stopped the server's process {listed} (SIGSTOP); `kill -CONT {listed}` lets it go on"
-    if pulse.longest >= HELD_UP:
-        yield (
-            f"the harness itself stood still for {pulse.longest:.1f} s, so its time-outs prove nothing; "
-            "run the case again on a quieter machine"
-        )
     yield server.channel.broken(since)
     try:
         require_descriptors()

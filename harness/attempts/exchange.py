@@ -121,8 +121,12 @@ class Exchange:
 
         Raises trio.TooSlowError after `timeout` seconds: the case decides what that means.
         """
-        with trio.fail_after(timeout):
-            return await self.server.channel.wait(self._mark, lambda e: e.kind == kind and self._ours(e), count)
+        try:
+            with trio.fail_after(timeout):
+                return await self.server.channel.wait(self._mark, lambda e: e.kind == kind and self._ours(e), count)
+        except trio.TooSlowError:
+            self.transcript.timed = True
+            raise
 
     def events(self, kind: str | None = None) -> list[AppEvent]:
         """Return what the app has reported in this attempt so far, in the order of its clock."""
@@ -185,6 +189,7 @@ class Exchange:
             if not any(self._ours(e) for e in self.server.channel.since(mark)):
                 await self._unheard(answer)
             return True
+        self.transcript.timed = True
         return False
 
     async def _unheard(self, answer: Response) -> NoReturn:
@@ -224,6 +229,7 @@ class Exchange:
             while needle not in self.server.log_since(self._log_mark):
                 await self.server.log_grew()
             return True
+        self.transcript.timed = True
         return needle in self.server.log_since(self._log_mark)
 
     def log_so_far(self) -> str:

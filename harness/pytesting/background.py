@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import trio
 
+from ..attempts.clock import AwakeClock
 from ..errors import HarnessTrouble
 from ..launch import Running, running
 from ..launching.plan import Plan
@@ -134,7 +135,7 @@ class Background:
 
     def _run(self) -> None:
         try:
-            trio.run(self._main)
+            trio.run(self._main, clock=AwakeClock())
         except BaseException as problem:  # noqa: BLE001 - told to whoever waits; a thread has nobody else to tell
             self._why = f"{type(problem).__name__}: {problem}"
         finally:

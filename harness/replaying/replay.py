@@ -15,6 +15,7 @@ import trio
 
 from .. import discover, folders, journal
 from ..attempts.attempt import Attempt, answers, attempt
+from ..attempts.clock import AwakeClock
 from ..attempts.patterns import Pattern
 from ..catalog import Case, with_needs
 from ..errors import BadConfiguration, GauntletError, ServerTrouble, Unsupported
@@ -102,7 +103,7 @@ def replay(plan: Plan, case: Case, pattern: Pattern, watcher: Watcher) -> Replay
     Raises ServerDidNotStart and whatever else kept it from running.
     """
     try:
-        return trio.run(_replay, plan, case, pattern, watcher)
+        return trio.run(_replay, plan, case, pattern, watcher, clock=AwakeClock())
     except BaseExceptionGroup as group:
         for kind in (KeyboardInterrupt, GauntletError, OSError):
             if (found := _first(group, kind)) is not None:

@@ -143,6 +143,7 @@ async def handshake_broken_off(x: Exchange, reset: bool) -> None:
     basis=recorded("No sentence says how long a handshake may take, or whom it may hold up."),
     tags=["security"],
     setup=Setup(tls=True, threads=4),
+    timed=True,
 )
 async def handshake_stalled(x: Exchange) -> None:
     """While one client hangs in the middle of its handshake, others are served.

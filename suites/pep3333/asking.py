@@ -46,6 +46,7 @@ async def first(x: Exchange, holds: Callable[[AppEvent], object], expected: str,
             await x.server.channel.wait(mark, lambda _event: True)
             mark = x.server.channel.mark()
     x.events()
+    x.transcript.timed = True
     raise Violation(expected, f"no word of it from the app within {timeout:g} s")
 
 

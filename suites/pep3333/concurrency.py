@@ -33,6 +33,7 @@ ATTEMPT = 0.3
     ),
     basis=SHOULD_TEXT,
     setup=Setup(threads=1),
+    timed=True,
 )
 async def single_thread_option(x: Exchange) -> None:
     """Set to one thread, the server has one request at a time in each process.

@@ -144,6 +144,7 @@ LATER = 0.5
     ),
     basis=SHOULD_TEXT,
     breach=APP,
+    timed=True,
 )
 async def short_body_logged(x: Exchange) -> None:
     """Where the app gives less than its Content-Length, the log says so.

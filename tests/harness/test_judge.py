@@ -2,9 +2,9 @@
 
 import pytest
 
-from wsgi_gauntlet.harness.errors import EventsLost, Skipped, Unsupported
+from wsgi_gauntlet.harness.errors import EventsLost, HeldUp, Skipped, Unsupported
 from wsgi_gauntlet.harness.expect import Violation
-from wsgi_gauntlet.harness.judge import Finding, judge, settle, settled
+from wsgi_gauntlet.harness.judge import SPOILED, Finding, counted, judge, settle, settled
 from wsgi_gauntlet.harness.model import Level, Verdict
 
 BLAME = Violation("an answer", "none")
@@ -61,3 +61,16 @@ def test_blame_is_tried_again_and_a_pass_is_not() -> None:
     assert not settled([ERROR, FAIL], 3)
     assert settled([FAIL, FAIL, FAIL], 3)
     assert settled([FAIL, PASS], 3)
+
+
+AGAIN = judge(Level.MUST, HeldUp("the harness stood still"))
+
+
+def test_what_a_bad_moment_spoiled_does_not_count_up_to_a_bound() -> None:
+    assert (AGAIN.verdict, AGAIN.again) == (Verdict.ERROR, True)
+    assert settled([AGAIN, PASS], 3)
+    assert not settled([AGAIN] * SPOILED, 3)
+    assert not settled([FAIL, AGAIN, FAIL, AGAIN], 3)
+    assert settled([FAIL, AGAIN, FAIL, AGAIN, FAIL], 3)
+    assert settled([AGAIN] * (SPOILED + 3), 3)
+    assert counted([FAIL, AGAIN, ERROR]) == 2

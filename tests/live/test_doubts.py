@@ -21,6 +21,7 @@ from wsgi_gauntlet.harness.attempts.exchange import Exchange
 from wsgi_gauntlet.harness.basis import MUST_TEXT
 from wsgi_gauntlet.harness.catalog import MUST, Case, case
 from wsgi_gauntlet.harness.expect import that, violated
+from wsgi_gauntlet.harness.judge import SPOILED
 from wsgi_gauntlet.harness.model import Check, Verdict
 from wsgi_gauntlet.harness.progress import Silence
 from wsgi_gauntlet.harness.references import pep3333
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.live
 Run = Callable[[Exchange], Awaitable[None]]
 
 
-async def cell(folder: Path, run: Run, *, tries: int = 3, logs: Path | None = None) -> Check:
+async def cell(folder: Path, run: Run, *, tries: int = 3, logs: Path | None = None, timed: bool = False) -> Check:
     """Return what `run` comes to as a case, on wsgiref, whose one thread makes every fault show."""
 
     async def wrapped(x: Exchange) -> None:
@@ -40,7 +41,7 @@ async def cell(folder: Path, run: Run, *, tries: int = 3, logs: Path | None = No
         await run(x)
 
     wrapped.__module__, wrapped.__name__ = "wsgi_gauntlet.suites.own.area", "doubted"
-    asked = case(MUST, pep3333("The Application", "a sentence"), basis=MUST_TEXT)(wrapped)
+    asked = case(MUST, pep3333("The Application", "a sentence"), basis=MUST_TEXT, timed=timed)(wrapped)
     assert isinstance(asked, Case)
     found: list[Check] = []
     stranded: list[str] = []
@@ -131,16 +132,56 @@ async def test_a_harness_without_descriptors(tmp_path: Path) -> None:
     assert "ulimit -n" in told.actual
 
 
-async def test_a_harness_that_stood_still(tmp_path: Path) -> None:
+def stand_still() -> None:
+    subprocess.run([sys.executable, "-c", f"import time; time.sleep({HELD_UP + 0.3})"], check=True)
+
+
+@pytest.mark.parametrize("blames", [True, False], ids=["what blames", "what passes"])
+async def test_where_the_harness_stood_still_times_prove_nothing(tmp_path: Path, blames: bool) -> None:
     async def run(_x: Exchange) -> None:
         await trio.lowlevel.checkpoint()
-        program = f"import time; time.sleep({HELD_UP + 0.3})"
-        subprocess.run([sys.executable, "-c", program], check=True)  # noqa: ASYNC221 - it is to block
-        violated("an answer in time", "none")
+        stand_still()
+        that(not blames, "an answer in time", "none")
 
-    told = await cell(tmp_path, run, tries=1)
+    told = await cell(tmp_path, run, tries=1, timed=True)
     assert told.verdict is Verdict.ERROR
     assert "stood still" in told.actual
+    assert told.attempts == 1 + SPOILED
+
+
+async def test_an_end_that_came_while_the_harness_stood_still_proves_nothing(tmp_path: Path) -> None:
+    async def run(x: Exchange) -> None:
+        wire = await x.connect()
+        await wire.send(x.request("/echo"))
+        stand_still()
+        await wire.response()
+        await wire.ending()
+
+    assert "stood still" in (await cell(tmp_path, run, tries=1)).actual
+
+
+async def test_what_does_not_rest_on_time_stands_also_where_the_harness_stood_still(tmp_path: Path) -> None:
+    async def run(x: Exchange) -> None:
+        answer = await x.get("/echo")
+        stand_still()
+        violated("the moon", answer.describe())
+
+    assert (await cell(tmp_path, run, tries=1)).verdict is Verdict.FAIL
+
+
+async def test_an_attempt_that_a_bad_moment_spoiled_is_made_again(tmp_path: Path) -> None:
+    made: list[Exchange] = []
+
+    async def run(x: Exchange) -> None:
+        made.append(x)
+        if len(made) <= 3:
+            await trio.lowlevel.checkpoint()
+            stand_still()
+        await answered(x)
+
+    told = await cell(tmp_path, run, timed=True)
+    assert told.verdict is Verdict.PASS
+    assert sum("stood still" in line for line in told.evidence.process) == 3
 
 
 async def test_a_full_disk(tmp_path: Path) -> None:

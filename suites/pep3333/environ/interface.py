@@ -103,6 +103,7 @@ async def streams_present(x: Exchange) -> None:
     ),
     basis=SHOULD_TEXT,
     setup=Setup(threads=4),
+    timed=True,
 )
 async def multithread_truth(x: Exchange) -> None:
     """wsgi.multithread is true where two requests are in one process at the same time.
@@ -125,6 +126,7 @@ async def multithread_truth(x: Exchange) -> None:
     ),
     basis=SHOULD_TEXT,
     setup=Setup(workers=2),
+    timed=True,
 )
 async def multiprocess_truth(x: Exchange) -> None:
     """wsgi.multiprocess is true where two requests are in two processes at the same time.
