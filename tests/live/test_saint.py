@@ -37,6 +37,8 @@ BROKEN_ELSEWHERE = (
     "http/chunked/extension-whitespace/",
     "http/chunked/trailer-forbidden/",
     "http/request-line/absolute-form-host-wins",
+    "http/request-line/connect-bad-port/",
+    "http/request-line/https-in-the-clear/",
 )
 """Cases in which the client breaks a rule that the grammar does not have: what no sender must generate."""
 
