@@ -146,7 +146,8 @@ class Adapter(ABC):
     reached over a Unix socket alone. `socketless` names the variants that call the server's request handler without a
     socket (transports/socketless.py): they serve the door at `launch.address.door`. `tls_only` is true of a server that
     speaks nothing but https. `ordinary_user` is true of a server that does not serve as root: it is started as an
-    ordinary user then, to whom its folder belongs.
+    ordinary user then, to whom its folder belongs. `says_where_the_app_is` is true of one whose command chooses its
+    folder and its interpreter by itself.
 
     `deployment` says in which ways the variables of `Settings.deployed` are handed over, for the evidence. Every server
     has them in the environment of its process; it is empty where nobody knows whether it has a way of its own as well.
@@ -166,6 +167,7 @@ class Adapter(ABC):
     unix_only: bool = False
     tls_only: bool = False
     ordinary_user: ClassVar[bool] = False
+    says_where_the_app_is: ClassVar[bool] = False
     socketless: ClassVar[frozenset[str]] = frozenset()
 
     def find(self, python: str) -> Found:

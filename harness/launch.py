@@ -23,7 +23,7 @@ from .errors import PortTaken, ServerDidNotStart, Unsupported
 from .events import Channel
 from .launching import ready
 from .launching.ordinary import User, hand_over, lend, open_the_way, ordinary_user, others_can_pass
-from .launching.ownapp import PACKAGE, control
+from .launching.ownapp import FOLDER, PACKAGE, control
 from .launching.part import Part, launch_of, lay_files, remove_socket
 from .launching.places import SOCKET, lay_path, log_file, private_folder, require_descriptors, writing
 from .launching.plan import Plan
@@ -306,6 +306,8 @@ class Running:
         if plan.app_path is not None:
             path += [str(plan.app_path.resolve()), *own_python_path()]
         added = {"GAUNTLET_NONCE": self.nonce, **self.channel.environment, **command.environment, **plan.environment}
+        if plan.app_path is not None and command.folder is None:
+            added[FOLDER] = str(plan.app_path.resolve())
         # PEP 3333 calls this the simplest way to put a variable into environ; a server of another way gets it as well.
         added.update(plan.settings.deployed)
         return server_environment(os.environ, path=path, temporary=str(folder), added=added)

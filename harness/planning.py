@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -209,15 +209,29 @@ def require(plan: Plan, *, versions: bool = True) -> None:
         raise NotInstalled(f"{plan.name}: {lack}")
 
 
+def require_own_app(plans: Iterable[Plan], looked: frozenset[str] = frozenset()) -> frozenset[str]:
+    """Raise BadConfiguration unless the user's app imports in the interpreters of `plans`, but for those in `looked`.
+
+    Return all that have been looked at. A server whose command says for itself where the app is and what runs it is
+    left to that: where it does not find the app, its own log says so.
+    """
+    own = [each.runs_app for each in plans if each.app_path is not None]
+    for each in own:
+        parts_of_app(each.app)
+    asked = {(each.python, each.app, each.app_path) for each in own if not each.adapter.says_where_the_app_is}
+    for python, app, folder in sorted(asked - {each for each in asked if each[0] in looked}):
+        if folder is not None:
+            require_app(app, python, folder)
+    return looked | {each[0] for each in asked}
+
+
 def require_app(app: str, python: str, *folders: Path, called: str = "--app ") -> None:
     """Raise BadConfiguration unless `app` imports in `python`, with `folders` on its path, as something that is WSGI.
 
     `app` is module:callable, or module:function() for an app that a function makes. `called` is what stands before it
     in messages.
     """
-    module, colon, name = app.partition(":")
-    if not (module and colon and name.removesuffix("()")):
-        raise BadConfiguration(f"{called}{app}: the form is module:callable, as shop.wsgi:application")
+    module, name = parts_of_app(app, called)
     if module.split(".")[0] == "gauntlet_apps":
         return
     environment = dict(os.environ)
@@ -241,6 +255,14 @@ def require_app(app: str, python: str, *folders: Path, called: str = "--app ") -
         raise BadConfiguration(f"{called}{app} does not import with {python}: it ended with {done.returncode}: {last}")
     if said.strip():
         raise BadConfiguration(f"{called}{app} {said.strip()}".replace("PYTHON", python, 1))
+
+
+def parts_of_app(app: str, called: str = "--app ") -> tuple[str, str]:
+    """Return the module of `app` and what it is called there. Raises BadConfiguration where it has another form."""
+    module, colon, name = app.partition(":")
+    if not (module and colon and name.removesuffix("()")):
+        raise BadConfiguration(f"{called}{app}: the form is module:callable, as shop.wsgi:application")
+    return module, name
 
 
 def _named(part: Part, custom: Mapping[str, str]) -> Adapter:

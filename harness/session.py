@@ -162,10 +162,10 @@ def planned(call: Call, configuration: Configuration, listener: Listener | None 
     if twice:
         raise BadConfiguration(f"{', '.join(sorted(twice))} is named twice; name each server once")
     python = interpreter(call.python)
-    app_path = Path.cwd() if call.app != discover.REFERENCE_APP else None
+    where = Path.cwd() if call.app != discover.REFERENCE_APP else None
 
     def plan(name: str) -> Plan:
-        made = planning.plan(name, python=python, app=call.app, app_path=app_path, custom=custom)
+        made = planning.plan(name, python=python, app=call.app, app_path=where, custom=custom)
         return replace(made, page=call.narrowing.page)
 
     plans = [plan(name) for name in chosen]
@@ -176,16 +176,13 @@ def planned(call: Call, configuration: Configuration, listener: Listener | None 
     if names:
         for each in plans:
             planning.require(each, versions=False)
-    if app_path is not None:
-        planning.require_app(call.app, python, app_path)
+    looked = planning.require_own_app(plans)
     # Not before all other words are known to be right: making an environment takes seconds.
     plans = [environments.provided(each, listener or Silence(), tolerant=call.tolerant) for each in plans]
     if names and not call.tolerant:
         for each in plans:
             planning.require(each)
-    if app_path is not None:
-        for other in {each.runs_app.python for each in plans} - {python}:
-            planning.require_app(call.app, other, app_path)
+    planning.require_own_app(plans, looked)
     return plans
 
 

@@ -35,7 +35,7 @@ def summary(results: Results, folder: Path | None = None, console: Console | Non
     if not results.finished:
         out.print(Text("Interrupted: what had been measured by then is below.", style="bold yellow"))
     out.print(_sentences(results))
-    if results.checks:
+    if tally.about_servers(results.checks):
         _heading(out, "Conformance")
         out.print(_verdicts(results))
     _under_load(results, out)

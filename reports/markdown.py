@@ -66,7 +66,7 @@ def _parts(results: Results) -> Iterator[str]:
     where = measured(results.environment)
     yield f"{ran(results)}{f' · {plain(where)}' if where else ''}\n\n"
     yield "".join(f"- **{plain(each.lead)}**: {plain(each.text, 2000)}\n" for each in answer(results)) + "\n"
-    if results.checks:
+    if tally.about_servers(results.checks):
         yield from _conformance(results)
     yield from _promise(results)
     yield from _beside(results)

@@ -26,6 +26,8 @@ class CommandServer(Adapter):
     BadConfiguration for a template that cannot work.
     """
 
+    says_where_the_app_is = True
+
     def __init__(self, name: str, template: str) -> None:
         self.name = name  # type: ignore[misc]  # one class serves many names here
         self.title = name  # type: ignore[misc]  # likewise

@@ -42,6 +42,10 @@ VARIABLE = "GAUNTLET_APP"
 """The environment variable that names the user's app: `module:callable`, or `module:factory()`."""
 
 
+FOLDER = "GAUNTLET_APP_FOLDER"
+"""The environment variable that names the folder which the user's app is to run in."""
+
+
 def behind_control(plan: Plan) -> Plan:
     """Return `plan` with the user's app behind the control paths; a plan of the reference app as it is."""
     return _together(plan, OWN)

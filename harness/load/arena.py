@@ -17,8 +17,9 @@ import trio
 
 from .. import launch
 from ..address import Address
-from ..errors import BadConfiguration, TargetRefused, Unsupported
+from ..errors import BadConfiguration, NoSuchPage, ServerTrouble, TargetRefused, Unsupported
 from ..launching.ownapp import behind_control, control, own_app
+from ..launching.serverlog import last_traceback
 from ..model import Grade, Load, Phase
 from .question import OwnPage, Question, ReferencePage, learned
 from .targets.elsewhere import StartedElsewhere
@@ -173,13 +174,18 @@ class Arena:
     async def question(self, running: Running) -> Question:
         """Return what healthy users of `running` ask for: a reference page, or the user's own, learned once an arena.
 
-        Raises NoSuchPage where that page is answered with an error, trio.TooSlowError and OSError where none comes.
+        Raises NoSuchPage where that page is answered with an error, ServerTrouble and OSError where no answer comes.
         """
         if not control(self.plan.app):
             return ReferencePage(running.reference)
         if self._learned is None:
             self.progress(None, f"learning what {self._page} answers")
-            self._learned = await learned(running.address, f"{running.settings.mount}{self._page}")
+            mark = running.log_mark()
+            try:
+                self._learned = await learned(running.address, f"{running.settings.mount}{self._page}")
+            except (NoSuchPage, ServerTrouble) as problem:
+                await running.log_grew()
+                raise type(problem)(f"{problem}{last_traceback(running.log_since(mark))}") from None
         return self._learned
 
     def number(self, name: str) -> float:

@@ -14,7 +14,7 @@ from typing import Protocol
 import trio
 
 from ..address import Address
-from ..errors import BadConfiguration, NoSuchPage, Unsupported
+from ..errors import BadConfiguration, NoSuchPage, ServerTrouble, Unsupported
 from ..launching.ownapp import CONTROL
 from ..model import Outcome
 from ..response import Response
@@ -170,14 +170,16 @@ def checked_path(path: str) -> str:
 async def learned(address: Address, target: str) -> OwnPage:
     """Ask for `target` three times, the last time a second later, and return what the right answer is.
 
-    Raises NoSuchPage where it is neither 2xx nor 3xx, or not whole, trio.TooSlowError and OSError where none comes.
+    Raises NoSuchPage where it is neither 2xx nor 3xx, or not whole, ServerTrouble where none comes in time, OSError.
     """
     answers: list[Response] = []
     for wait in (0.0, 0.0, LATER):
         await trio.sleep(wait)
-        with trio.fail_after(PATIENCE):
+        with trio.move_on_after(PATIENCE) as limit:
             request = OwnPage(target).request(address, "", 0, keep=False)
             answers.append(await _answer(address, request))
+        if limit.cancelled_caught:
+            raise ServerTrouble(f"{target} was not answered within {PATIENCE:g} s: name a quicker page with --path")
         _require_good(answers[-1], target)
     first = answers[0]
     if any(each.status != first.status for each in answers):

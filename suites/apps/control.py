@@ -15,7 +15,8 @@ from .reference import application as reference_app
 
 CONTROL = "/gauntlet-control"
 VARIABLE = "GAUNTLET_APP"
-"""Both are the same in harness/launching/ownapp.py."""
+FOLDER = "GAUNTLET_APP_FOLDER"
+"""All three are the same in harness/launching/ownapp.py."""
 
 
 def behind_control(app: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,11 +35,18 @@ def behind_control(app: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def users_app() -> Any:
-    """Import the user's app, and make it where a function does. Raises RuntimeError where none is named."""
+    """Import the user's app, and make it where a function does, in the folder that it is to run in.
+
+    That is the user's own: an app opens files beside it by relative names. The server has started in a private folder,
+    so that nothing of it, as a pid file, comes to lie in theirs. Raises RuntimeError where no app is named.
+    """
     name = os.environ.get(VARIABLE, "")
     module, _, attribute = name.partition(":")
     if not (module and attribute):
         raise RuntimeError("set %s to the app to serve, as shop.wsgi:application; it is %r" % (VARIABLE, name))
+    folder = os.environ.get(FOLDER)
+    if folder:
+        os.chdir(folder)
     thing: Any = importlib.import_module(module)
     for part in (attribute[:-2] if attribute.endswith("()") else attribute).split("."):
         thing = getattr(thing, part)
