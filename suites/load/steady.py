@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from ...harness.catalog import scenario
 from ...harness.load.arena import Arena
 from ...harness.load.judging.grading import seconds
 from ...harness.load.pacing import Arrivals, Uniform
 from ...harness.load.question import NotChecked
-from ...harness.load.rates.bench import Bench, bench
-from ...harness.model import Grade, Load, Measure, Phase
+from ...harness.load.rates.bench import Bench, bench, grade_of
+from ...harness.load.rates.capacity import a_second
+from ...harness.model import Load, Measure, Phase
 
 SHARES = (0.5, 0.8)
 """Of capacity: a server that is half idle, and one before which queues begin to form."""
@@ -25,24 +29,29 @@ LONGER = 2.0
 
 @scenario(
     "Open model: latency at half and at four fifths of capacity",
-    smoke={"clients": 64, "duration": 0.8, "estimate": 0.25, "budget": 5, "size": 2000},
-    full={"clients": 256, "duration": 20, "estimate": 3, "budget": 180, "size": 2000},
+    smoke={"clients": 4096, "duration": 0.8, "estimate": 0.25, "budget": 5, "size": 2000},
+    full={"clients": 16384, "duration": 20, "estimate": 3, "budget": 180, "size": 2000},
 )
 async def steady(arena: Arena) -> Load:
     """Requests come at 50 % and at 80 % of capacity, independently of each other (Poisson) and evenly (uniform).
 
-    They are sent on time whether or not the server keeps up, over up to `clients` connections, and their latency counts
-    from the time at which they were due. A load for which the generator was late is offered again while `budget`
-    seconds last. What is capacity is estimated first on the same server, by short closed loops;
+    They are sent on time whether or not the server keeps up, over as many connections as that takes, up to `clients`,
+    and their latency counts from the time at which they were due. A load for which the generator was late is offered
+    again while `budget` seconds last. What is capacity is estimated first on the same server, by short closed loops,
+    and once more at the end: where it has changed, all is offered again as shares of what it is then.
     `rate`, where given, is the one rate to be offered instead. Service time counts from the send and stands beside.
     """
     told: list[str] = []
     measures: list[Measure] = []
-    trouble = ""
+    trouble = changed = ""
     async with bench(arena) as b:
         try:
-            loads = await _loads(arena, b, told, measures)
-            await _offered(arena, b, loads)
+            if "rate" in arena.parameters:
+                rate = arena.number("rate")
+                await _offered(arena, b, _loads({f"{rate:g}/s": rate}))
+            else:
+                capacity, changed = await _at_shares(arena, b, told)
+                measures.append(Measure("capacity, estimated", capacity, "requests/s"))
         except NotChecked as wrong:
             trouble = str(wrong)
     health = b.health()
@@ -51,7 +60,7 @@ async def steady(arena: Arena) -> Load:
     measures += [_service(phase) for phase in phases]
     return arena.load(
         steady,
-        Grade.ERROR if trouble else Grade.MEASURED if health.valid else Grade.INVALID,
+        grade_of(trouble, changed, health),
         goodput=worst.goodput if worst else None,
         phase=worst.name if worst else "",
         generator=health,
@@ -61,7 +70,7 @@ async def steady(arena: Arena) -> Load:
         conditions=b.conditions(),
         artefacts=b.artefacts(),
         note=" ".join(
-            filter(None, (trouble, health.why and f"Not a measurement: {health.why}.", *told, _told(phases)))
+            filter(None, (trouble, health.why and f"Not a measurement: {health.why}.", changed, *told, _told(phases)))
         ),
     )
 
@@ -83,15 +92,25 @@ async def _offered(arena: Arena, b: Bench, loads: list[tuple[str, str, float]]) 
             b.forget()
 
 
-async def _loads(arena: Arena, b: Bench, told: list[str], measures: list[Measure]) -> list[tuple[str, str, float]]:
+async def _at_shares(arena: Arena, b: Bench, told: list[str]) -> tuple[float, str]:
+    """Offer shares of capacity; return what it was, and in words that it is no longer so, empty where it is."""
+    assumed = await b.assume(told)
+    for last in (False, True):
+        await _offered(arena, b, _loads({f"{share * 100:.0f} %": share * assumed.rate for share in SHARES}))
+        now = await b.after(assumed)
+        if now is None or b.pool_bound:
+            break
+        words = f"After that load the server answered {a_second(now)} in a closed loop, not {a_second(assumed.rate)}"
+        if last:
+            return assumed.rate, f"{words}: what these are shares of does not stay."
+        told.append(f"{words}, so all was offered again as shares of that.")
+        b.forget(len(b.phases))
+        assumed = replace(assumed, rate=now)
+    return assumed.rate, ""
+
+
+def _loads(rates: Mapping[str, float]) -> list[tuple[str, str, float]]:
     """Return the loads, gentlest first: how requests come, how many in words, and how many a second."""
-    if "rate" in arena.parameters:
-        rate = arena.number("rate")
-        rates = {f"{rate:g}/s": rate}
-    else:
-        capacity = await b.assume(told)
-        rates = {f"{share * 100:.0f} %": share * capacity for share in SHARES}
-        measures.append(Measure("capacity, estimated", capacity, "requests/s"))
     return [(kind, name, rate) for name, rate in rates.items() for kind in (UNIFORM, POISSON)]
 
 

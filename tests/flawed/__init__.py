@@ -8,6 +8,7 @@ As command templates, for whoever stands in tests/ (tests themselves have adapte
     {python} -m flawed.delays {host} {port} K MILLISECONDS {app}    p99 is MILLISECONDS for K up to 50
     {python} -m flawed.stalls {host} {port} AFTER SECONDS {app}     one pause for everybody
     {python} -m flawed.takes {host} {port} SLOTS MILLISECONDS {app} capacity is SLOTS / MILLISECONDS
+    {python} -m flawed.throttles {host} {port} PAGES BEFORE AFTER MILLISECONDS {app}    SLOTS are fewer after so many
     {python} -m flawed.stuck {host} {port} CONNECTIONS {app}        wedged by that many at once
     {python} -m flawed.limits {host} {port} CONNECTIONS {app}       so many are open at a time, the others wait
     {python} -m flawed.leaks {host} {port} {app}                    one descriptor for each client that goes too early

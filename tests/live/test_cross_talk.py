@@ -210,7 +210,7 @@ async def test_throughput_counts_swapped_answers(folder: Path) -> None:
 
 async def test_steady_counts_swapped_answers(folder: Path) -> None:
     cell, swapped = await run(steady, folder, 20, rate=200, duration=0.5, budget=0.1)
-    assert wrong(cell) == pytest.approx(swapped, rel=0.1)
+    assert wrong(cell) == pytest.approx(swapped, rel=0.2)
     assert swapped >= 10
 
 

@@ -80,7 +80,8 @@ async def test_capacity_is_what_so_many_slots_can_do(folder: Path) -> None:
 
 
 async def test_a_server_that_is_always_too_slow_has_no_capacity(folder: Path) -> None:
-    cell = await run(capacity, plan("takes", 8, 150), folder, duration=0.3, budget=10)
+    # Half of its pages are quick, so 300 ms are not what a page takes anyway.
+    cell = await run(capacity, plan("delays", 2, 300), folder, duration=0.3, budget=10)
     assert measure(cell, "capacity").value is None
     assert cell.grade in (Grade.MEASURED, Grade.INVALID)
     assert "Not even" in cell.note or cell.grade is Grade.INVALID
@@ -101,8 +102,8 @@ async def test_a_generator_at_its_end_is_no_server_at_its_end(folder: Path, monk
         if named["pacer"].rate(0.0) <= 101:
             return found
         late = Histogram()
-        late.record(300_000_000, found.scheduled)
-        return replace(found, achieved=100.0, lateness=late)
+        late.record(120_000_000_000, found.scheduled)  # more than these tests let a generator have
+        return replace(found, achieved=1.0, lateness=late)
 
     monkeypatch.setattr(bench, "open_loops", weak)
     cell = await run(capacity, plan("takes", 8, 20), folder, duration=0.4, budget=5)
@@ -153,6 +154,50 @@ async def test_half_and_four_fifths_of_an_estimated_capacity(folder: Path) -> No
     assert cell.phases[2].scheduled == pytest.approx(160, rel=0.12)
     assert cell.goodput == 1.0
     assert cell.grade in (Grade.MEASURED, Grade.INVALID)
+
+
+async def test_capacity_is_not_what_64_connections_can_do(folder: Path) -> None:
+    # 128 answers at a time of 200 ms each: 640 a second, and 320 over 64 connections.
+    cell = await run(steady, plan("takes", 128, 200), folder, duration=0.3, budget=0.1)
+    assert value(cell, "capacity, estimated") == pytest.approx(640, rel=0.2)
+
+
+@pytest.mark.parametrize("scenario", [steady, capacity, ramp, surge], ids=lambda scenario: scenario.id)
+async def test_too_few_connections_are_no_server_at_its_end(scenario: Scenario, folder: Path) -> None:
+    cell = await run(scenario, plan("takes", 1000, 100), folder, clients=16, duration=1)
+    assert cell.grade is Grade.INVALID
+    assert cell.generator is not None
+    assert not cell.generator.valid
+    assert "all 16 connections of the generator were busy" in cell.note
+    assert "ask for more --clients than 16" in cell.note
+
+
+async def test_a_rate_that_the_connections_are_too_few_for_is_not_measured(folder: Path) -> None:
+    cell = await run(steady, plan("takes", 1000, 100), folder, clients=16, rate=320, duration=0.5, budget=0.1)
+    assert cell.grade is Grade.INVALID
+    assert "all 16 connections of the generator were busy, and each answer took 10" in cell.note
+
+
+async def test_shares_of_a_capacity_that_the_server_has_outrun_are_offered_again(folder: Path) -> None:
+    # 400 a second for the first 1,800 pages, which is longer than the estimate takes, and 100 from then on.
+    cell = await run(steady, plan("throttles", 1800, 16, 4, 40), folder, duration=1, budget=0.1)
+    assert value(cell, "capacity, estimated") == pytest.approx(100, rel=0.2)
+    assert cell.phases[0].scheduled == pytest.approx(50, rel=0.2)
+    assert "so all was offered again as shares of that" in cell.note
+
+
+async def test_a_server_that_is_throttled_while_it_is_estimated(folder: Path) -> None:
+    cell = await run(steady, plan("throttles", 300, 16, 4, 40), folder, duration=0.5, budget=0.1)
+    assert value(cell, "capacity, estimated") == pytest.approx(100, rel=0.2)
+
+
+@pytest.mark.parametrize("scenario", [ramp, surge], ids=lambda scenario: scenario.id)
+async def test_a_capacity_that_changes_decides_nothing(scenario: Scenario, folder: Path) -> None:
+    cell = await run(scenario, plan("throttles", 1500, 16, 4, 40), folder, duration=1)
+    # A surge after which users are never well served again says so, and no more.
+    assert cell.grade is Grade.INCONCLUSIVE or cell.recovery is None
+    if cell.grade is Grade.INCONCLUSIVE:
+        assert "capacity has changed" in cell.note or "watched" in cell.note
 
 
 async def test_the_knee_is_where_all_slots_are_busy(folder: Path) -> None:

@@ -105,8 +105,8 @@ def a_second(rate: float) -> str:
     return f"{rate:,.0f}/s" if rate >= 100 else f"{rate:.3g}/s"
 
 
-def judge(rate: float, found: LaneResult) -> Try:
-    """Return what trying `rate` came to, by the limits of SCENARIOS.md: p99 below 100 ms, few errors, most answered."""
+def judge(rate: float, found: LaneResult, limit: float = NOTICED) -> Try:
+    """Return what trying `rate` came to: p99 below `limit` seconds, few errors, most answered."""
     health = found.health(judged=NOTICED)
     if not health.valid:
         return Try(rate, Said.UNFIT, why=health.why)
@@ -114,7 +114,7 @@ def judge(rate: float, found: LaneResult) -> Try:
     p99, bound = mark or (0.0, False)
     bad = found.wrong + found.errors + found.timeouts
     why = []
-    if mark is None or p99 >= NOTICED:
+    if mark is None or p99 >= limit:
         why.append(f"p99 of {'at least ' if bound else ''}{seconds(p99)}" if mark else "no answers")
     if bad >= ERRORS * found.scheduled and bad:
         kinds = {Outcome.WRONG: found.wrong, Outcome.ERROR: found.errors, Outcome.TIMEOUT: found.timeouts}
@@ -122,7 +122,7 @@ def judge(rate: float, found: LaneResult) -> Try:
     if found.goodput < ACHIEVED:
         why.append(f"{found.goodput * 100:.3g} % answered")
     half = found.quantile(0.5)
-    far = half is None or half[0] >= NOTICED or p99 >= FAR * NOTICED or found.goodput < 1 - FAR * (1 - ACHIEVED)
+    far = half is None or half[0] >= limit or p99 >= FAR * limit or found.goodput < 1 - FAR * (1 - ACHIEVED)
     return Try(rate, Said.FAILED if why else Said.HELD, clear=bool(why) and far, why="; ".join(why))
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..judging.grading import GOOD
+from ..judging.grading import GOOD, NOTICED
 from ..lanes.lane_result import LaneWindow
 from .backlog import left
 from .stretch import timely
@@ -28,18 +28,18 @@ FEW = 2
 """Requests that may always be missing: those on their way at the window's ends."""
 
 
-def behind(windows: Sequence[LaneWindow]) -> list[bool]:
+def behind(windows: Sequence[LaneWindow], limit: float = NOTICED) -> list[bool]:
     """Return for each of `windows` whether the server fell behind in it, or was slow.
 
     Behind: fewer were answered in it than were due, by more than SLACK; what an answer takes when nobody queues is left
-    out. Slow: fewer than GOOD of those due in it were rightly answered within NOTICED seconds.
+    out. Slow: fewer than GOOD of those due in it were rightly answered within `limit` seconds.
     """
     alone = _alone(windows)
     found: list[bool] = []
     # From behind, since a window in which nothing was due is taken to be like the one after it.
     for each, count in reversed(list(zip(windows, left(windows, beyond=alone, answers_only=True), strict=True))):
         missing = each.scheduled - count > max(FEW, SLACK * each.scheduled)
-        slow = timely(each) < GOOD * each.scheduled
+        slow = timely(each, limit) < GOOD * each.scheduled
         found.append(missing or slow if each.scheduled else bool(found) and found[-1])
     return found[::-1]
 

@@ -1,0 +1,125 @@
+"""Compare `capacity` with wrk: servers with a thread for each connection, whose pages take a known time.
+
+    python benchmarks/capacity_vs_wrk.py [--milliseconds 1 60 250] [--connections 64 256 512 1024 2048] [--duration 4]
+
+For each page time wrk asks a fresh server over each number of connections in turn, --seconds long. Its best figure is
+what the server can do. Then the scenario `capacity` finds the highest rate that users are served well at, on another
+fresh server, and then wrk once more, since a machine changes: the best of both times counts. The ratio of capacity and
+wrk's best is to be within --within of 1.
+
+All three programs share the cores that there are. Where a page takes long the server sleeps most of the time, and at
+its end its own Python is the limit. Where it takes 1 ms it is that alone, and whatever the generator takes of the same
+core is missing there: wrk takes a fifth of what an open loop takes for the same rate, so the ratio is expected to be
+below 1 on two cores, and near it on more.
+
+Ends with 0 where all ratios are within, 1 where one is not, 2 where something is missing.
+"""
+
+# ruff: noqa: T201 - what this script prints is its result
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import trio
+from one_nginx import Missing, tool
+
+from wsgi_gauntlet.harness import discover
+from wsgi_gauntlet.harness.launching.plan import Plan
+from wsgi_gauntlet.harness.load.arena import Arena
+from wsgi_gauntlet.harness.model import Load
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from flawed.adapter import plan
+
+SLOTS = 100_000
+"""Pages that may be under way at once: more than there are connections, so each has a thread of its own."""
+
+MARK = "5f0c36ea94d1b827"
+"""Of the page that wrk asks for: the one that `capacity` asks for, with one mark."""
+
+SIZE = 2000
+"""Bytes of a page."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the comparison and return the exit code."""
+    options = _options(argv)
+    try:
+        wrk = tool("wrk")
+    except Missing as missing:
+        print(missing, file=sys.stderr)
+        return 2
+    held = True
+    print("page     wrk's best         capacity  capacity/wrk  grade")
+    for milliseconds in options.milliseconds:
+        server = plan("takes", SLOTS, milliseconds)
+        figures = trio.run(_wrk, wrk, server, options)
+        cell = trio.run(_capacity, server, options)
+        figures += trio.run(_wrk, wrk, server, options)
+        best, connections = max(figures)
+        found = next(each.value for each in cell.measures if each.name == "capacity")
+        ratio = (found or 0.0) / best
+        held &= abs(ratio - 1) <= options.within
+        at = f"{best:>8,.0f}/s at {connections:<5}"
+        print(f"{milliseconds:>3} ms {at} {found or 0:>8,.0f}/s {ratio:>12.2f}  {cell.grade}", flush=True)
+        if options.explain:
+            print(f"       {cell.note}\n       wrk: {', '.join(f'{rate:,.0f}/s at {n}' for rate, n in figures)}")
+    print(f"within {options.within:g} of wrk: {'all' if held else 'not all'}")
+    return 0 if held else 1
+
+
+async def _capacity(server: Plan, options: argparse.Namespace) -> Load:
+    scenario = discover.scenario("capacity")
+    asked = {"duration": options.duration, "budget": options.budget, "precision": options.precision, "size": SIZE}
+    with tempfile.TemporaryDirectory(prefix="g-") as folder:
+        return await scenario.run(_arena(server, {**scenario.full, "estimate": 1.0, **asked}, Path(folder)))
+
+
+async def _wrk(wrk: str, server: Plan, options: argparse.Namespace) -> list[tuple[float, int]]:
+    """Return the answers a second at each number of connections."""
+    figures = []
+    with tempfile.TemporaryDirectory(prefix="g-") as folder:
+        async with _arena(server, {}, Path(folder)).server() as running:
+            url = f"http://{running.address.authority}{running.reference}/page?n={MARK}&size={SIZE}"
+            for connections in options.connections:
+                argv = [wrk, "-t1", f"-c{connections}", f"-d{options.seconds}s", "--timeout", "10s", url]
+                done = await trio.run_process(argv, capture_stdout=True, stderr=subprocess.STDOUT)
+                said = done.stdout.decode()
+                rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
+                if not rate or "Non-2xx" in said:
+                    raise SystemExit(f"wrk did not measure:\n{said}")
+                figures.append((float(rate[1]), connections))
+    return figures
+
+
+def _arena(server: Plan, parameters: dict[str, float], folder: Path) -> Arena:
+    for name in ("scratch", "logs"):
+        (folder / name).mkdir()
+    return Arena(server, parameters, scratch=folder / "scratch", logs=folder / "logs")
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("--milliseconds", type=int, nargs="+", default=[1, 60, 250], metavar="MS", help="of a page")
+    parser.add_argument("--connections", type=int, nargs="+", default=[64, 256, 512, 1024, 2048], metavar="N")
+    parser.add_argument("--seconds", type=int, default=3, metavar="S", help="of one run of wrk, whole seconds")
+    parser.add_argument("--duration", type=float, default=4.0, metavar="S", help="of one try of a rate")
+    parser.add_argument("--budget", type=float, default=60.0, metavar="S", help="for the tries of one server")
+    parser.add_argument("--precision", type=float, default=0.03, metavar="SHARE", help="of the search")
+    parser.add_argument("--within", type=float, default=0.1, metavar="SHARE", help="how far from 1 a ratio may be")
+    parser.add_argument("--explain", action="store_true", help="print the cells' own words, and all figures of wrk")
+    options = parser.parse_args(argv)
+    if min(options.milliseconds + options.connections) < 1 or not 0 < options.seconds <= 600:
+        parser.error("--milliseconds and --connections are to be at least 1, --seconds 1 to 600")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""How many connections an open loop needs, and whether too few of them were the limit. Pure.
+
+A lane that has N connections, all of them busy, gets N / service time answers a second (Little's law). Where that is
+less than is offered, requests wait in the generator for a connection. Then either the server is at its end, and each
+answer takes far longer than one alone; or answers are as quick as ever, and the generator's own pool is the limit.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..judging.grading import NOTICED, SLOWDOWN
+from ..lanes.lane_result import LaneResult
+
+LEAST = 64
+"""Connections that an open loop may always have."""
+
+SPARE = 1.25
+"""So many times the connections are taken that are busy when each answer takes as long as is allowed."""
+
+WAITED = 0.01
+"""The share of requests that may wait for a connection: it stands beyond the p99."""
+
+OUTRUN = 1.5
+"""The factor by which what a server can do may differ from an estimate before percentages of it mean nothing."""
+
+
+def allowed(alone: float) -> float:
+    """Return the p99 in seconds below which users are served well by a page that takes `alone` when nobody else asks.
+
+    It is what a person notices, or twice what the page takes anyway, as in the grades (grading.py).
+    """
+    return max(NOTICED, SLOWDOWN * alone)
+
+
+def needed(rate: float, alone: float) -> int:
+    """Return the connections of an open loop of `rate` requests a second.
+
+    With so many a pool that is all busy proves that answers take longer than is allowed, whoever waits for what.
+    """
+    return max(LEAST, math.ceil(SPARE * rate * allowed(alone)))
+
+
+def binds(found: LaneResult, alone: float) -> bool:
+    """Say whether requests waited for a connection while those on their way were answered as quickly as is allowed."""
+    return found.waited > WAITED * found.scheduled and found.full_time < allowed(alone) * found.full_answers
+
+
+def outrun(estimate: float, now: float) -> bool:
+    """Say whether a server that answers `now` requests a second is another one than the estimate was made of."""
+    return not estimate / OUTRUN <= now <= estimate * OUTRUN

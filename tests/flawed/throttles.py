@@ -1,0 +1,31 @@
+"""A server that is throttled: BEFORE answers at a time for the first PAGES, AFTER from then on, of MILLISECONDS each.
+
+usage: python -m flawed.throttles HOST PORT PAGES BEFORE AFTER MILLISECONDS MODULE:CALLABLE
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Any
+
+from .sound import Client, Request, run
+from .takes import Takes
+
+
+class Throttles(Takes):
+    def __init__(self, host: str, port: int, application: Callable[..., Any], arguments: list[str]) -> None:
+        pages, before, after, milliseconds = arguments
+        super().__init__(host, port, application, [before, milliseconds])
+        self.pages, self.after = int(pages), int(after)
+
+    def answer(self, client: Client, request: Request) -> bool:
+        with self.lock:
+            if request.number > self.pages:
+                while len(self.free) > self.after:
+                    heapq.heappop(self.free)
+        return super().answer(client, request)
+
+
+if __name__ == "__main__":
+    run(Throttles)
