@@ -6,10 +6,12 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from wsgi_gauntlet import suites
+from wsgi_gauntlet.harness import basis
 from wsgi_gauntlet.harness.catalog import Case, Family
 from wsgi_gauntlet.harness.ground import Ground
 from wsgi_gauntlet.harness.model import Level
@@ -156,6 +158,13 @@ def test_what_is_argued_is_argued_for_each_function_by_itself() -> None:
             place = f"{suite}/{name}" if suite == "frameworks" else f"{suite}/{area}/{name}"
             functions.setdefault(case.basis.argument, set()).add(place)
     assert [places for places in functions.values() if len(places) > 1] == []
+
+
+def test_the_page_on_levels_has_every_basis_and_the_sentences_that_bind() -> None:
+    page = " ".join((Path(__file__).parents[2] / "docs" / "cases.md").read_text(encoding="utf-8").split())
+    assert [kind for kind in Ground if f"| {kind} |" not in page] == []
+    for rule in (basis.GENERATES, basis.CONFORMS, basis.INTERPRETS):
+        assert rule.quote.rstrip(".").partition(", including")[0] in page
 
 
 def test_a_level_that_rests_on_security_is_tagged_so() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ....harness.attempts.exchange import Exchange
-from ....harness.basis import APP, MUST_TEXT, SHOULD_TEXT, definition
+from ....harness.basis import APP, GENERATES, MUST_TEXT, SHOULD_TEXT, definition
 from ....harness.catalog import MUST, SHOULD, case
 from ....harness.expect import that, violated
-from ....harness.references import pep3333, rfc9110
+from ....harness.references import pep3333
 from ..asking import SECOND_LOOK, outcome, sent, served
 
 START = "The start_response() Callable"
@@ -143,11 +143,7 @@ async def hop_by_hop(x: Exchange, what: str) -> None:
 
 @case(
     MUST,
-    rfc9110(
-        "2.2",
-        "A sender MUST NOT generate protocol elements that do not match the grammar defined by the corresponding ABNF "
-        "rules.",
-    ),
+    GENERATES,
     basis=MUST_TEXT,
     breach=APP,
     tags=["security"],
