@@ -60,8 +60,9 @@ def execute(given: dict[str, Any], *, cases: Selection | None, scenarios: tuple[
     with terminal().Terminal() as shown:
         results, folder, code = session.run(call, settings, shown)
     show(results, folder, given["as_json"])
-    for line in configuration.broken(settings.thresholds, results.loads):
-        click.echo(f"threshold broken: {line}", err=True)
+    for cell in results.loads:
+        for each in cell.broken:
+            click.echo(f"threshold broken: {cell.server} {cell.scenario}: {each.told} ({each.table})", err=True)
     sys.exit(code)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from .broken import Broken
 from .claim import Claim
 from .ground import Basis, Breach, Reference
 
@@ -297,7 +298,8 @@ class Load(msgspec.Struct, frozen=True):
     is None where it was not measured or never came (grade `wedged`). `crowd` lists when how many adverse clients were
     held, as (seconds, clients). `conditions` says what ran: workers, threads, keep-alive, backlog, Python.
     `claims` are the statements of folklore that this cell was to decide. `phase` names the one of `phases` that
-    `goodput` and `slowdown` are of, where its name is not that of a phase under adverse clients.
+    `goodput` and `slowdown` are of, where its name is not that of a phase under adverse clients. `broken` are the
+    user's thresholds that it breaks.
     """
 
     server: str
@@ -320,6 +322,7 @@ class Load(msgspec.Struct, frozen=True):
     claims: tuple[Claim, ...] = ()
     windows: tuple[Window, ...] = ()
     phase: str = ""
+    broken: tuple[Broken, ...] = ()
     parameters: dict[str, Any] = {}
     conditions: dict[str, Any] = {}
     artefacts: tuple[str, ...] = ()

@@ -29,9 +29,9 @@ from .attempts.clock import AwakeClock
 from .baselines import holding
 from .baselines.baseline import breaks
 from .catalog import Scenario
-from .configuration import Configuration, broken
+from .configuration import Configuration
 from .errors import BadConfiguration, GauntletError, NoSuchPage, NotInstalled, StorageFull
-from .journal import End, Journal, ServerLine, Start
+from .journal import End, Journal, LoadLine, ServerLine, Start
 from .launching.ownapp import beside, is_own
 from .launching.plan import Plan
 from .load.targets import elsewhere, proof, target
@@ -39,6 +39,7 @@ from .model import SCHEMA, Grade, Results, Verdict
 from .options import fit_files
 from .progress import Listener, Silence
 from .selection import EmptyShard, Selection, Share, failed, fitting, shares
+from .thresholds import judged
 from .versions import environments
 from .work import Outcome, Work
 
@@ -105,7 +106,14 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
             if not planning.information(plan).available:
                 listener.remark(f"{plan.name}: {planning.missing(plan).lack}")
         here = [plan for plan in plans if planning.information(plan).available]
-        work = Work(book, listener, room, outcome, here, cells, scenarios, call.narrowing, _decided(before), against)
+        for cell in before.loads if before is not None else ():
+            # Thresholds may have changed since it was measured.
+            if (again := judged(configuration.thresholds, cell)) != cell:
+                book.write(LoadLine(again))
+        limits = configuration.thresholds
+        work = Work(
+            book, listener, room, outcome, here, cells, scenarios, call.narrowing, _decided(before), against, limits
+        )
         ready = _prepared(bool(work.loads))
         refused: NoSuchPage | None = None
         try:
@@ -124,7 +132,7 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
             write(results, book.folder, call.files)
         if refused is not None:
             raise refused
-        code = exit_code(results, configuration, outcome.interrupted, bool(outcome.stranded))
+        code = exit_code(results, outcome.interrupted, bool(outcome.stranded))
         if not outcome.interrupted:
             nothing = unjudged.told(results, here, call.cases)
             for each in nothing.lines:
@@ -201,7 +209,7 @@ def _twins(plan: Plan, chosen: list[str]) -> list[str]:
     return [twin] if twin and twin not in chosen else []
 
 
-def exit_code(results: Results, configuration: Configuration, interrupted: bool, stranded: bool) -> int:
+def exit_code(results: Results, interrupted: bool, stranded: bool) -> int:
     """Return what the process ends with, by the table in the command's help."""
     verdicts = {each.verdict for each in results.checks}
     failing = any(map(breaks, results.checks))
@@ -210,7 +218,7 @@ def exit_code(results: Results, configuration: Configuration, interrupted: bool,
         return INTERRUPTED
     if stranded:
         return TROUBLE
-    if failing or broken(configuration.thresholds, results.loads):
+    if failing or any(each.broken for each in results.loads):
         return FAILED
     if Verdict.ERROR in verdicts or Grade.ERROR in grades:
         return TROUBLE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,6 +18,7 @@ from .launching.plan import Plan
 from .model import Check, Load, ServerInfo
 from .progress import Listener
 from .selection import Share
+from .thresholds import judged
 
 
 @dataclass
@@ -42,9 +44,10 @@ class Work:
         narrowing: rounds.Narrowing,
         done: set[tuple[str, str]],
         against: Holding,
+        limits: Mapping[str, Any],
     ) -> None:
         self.book, self.listener, self.room, self.outcome = book, listener, room, outcome
-        self.plans, self.narrowing, self.against = plans, narrowing, against
+        self.plans, self.narrowing, self.against, self.limits = plans, narrowing, against, limits
         # Beside scenarios, in a plain run, there is less time; `check` and `run --full` take it.
         self.thorough = narrowing.full or not scenarios
         left = {
@@ -88,7 +91,8 @@ class Work:
         self.listener.checked(cell)
 
     def measured(self, cell: Load) -> None:
-        """Keep a measured cell."""
+        """Keep a measured cell, and which of the user's thresholds it breaks."""
+        cell = judged(self.limits, cell)
         self.book.write(LoadLine(cell))
         self.listener.loaded(cell)
 

@@ -43,6 +43,7 @@ def answer(results: Results) -> list[Sentence]:
         *_others(results),
         *_measured(results),
         *_folklore(results),
+        *_thresholds(results),
         *(Sentence(*each) for each in conformance(results)),
         *_baseline(results),
         *_doubts(results),
@@ -219,6 +220,18 @@ def _measured(results: Results) -> list[Sentence]:
     names = {each.scenario for each in results.loads if each.grade is Grade.MEASURED and not each.claims}
     judged = results.checks or any(each.grade not in UNJUDGED | {Grade.MEASURED} for each in results.loads)
     return [Sentence("Measured", f"{several(sorted(names))}, without right or wrong.")] if names and not judged else []
+
+
+def _thresholds(results: Results) -> list[Sentence]:
+    """Say which of the user's thresholds are broken, of more than a few by how many cells."""
+    found = [(cell, each) for cell in results.loads for each in cell.broken]
+    if not found:
+        return []
+    if len(found) <= LISTED:
+        told = "; ".join(f"{cell.server} in {cell.scenario}: {each.told}" for cell, each in found)
+        return [Sentence("Thresholds", f"{told}.")]
+    servers = several(dict.fromkeys(cell.server for cell, _ in found))
+    return [Sentence("Thresholds", f"{len(found)} are broken, by {servers}.")]
 
 
 def _folklore(results: Results) -> list[Sentence]:

@@ -285,7 +285,8 @@ def _fields(load: Load) -> dict[str, str]:
 
 def _row(load: Load, fields: Sequence[str], names: Names) -> Row:
     why = load.generator.why if load.generator and load.generator.why not in load.note else ""
-    doubts = [load.note if load.grade in words.UNJUDGED else "", why, *load.artefacts]
+    broken = [f"threshold broken: {each.told}" for each in load.broken]
+    doubts = [*broken, load.note if load.grade in words.UNJUDGED else "", why, *load.artefacts]
     return Row(
         names.load(load.server, load.scenario),
         load,

@@ -1,7 +1,8 @@
 """`junit.xml`: one test case for each cell, for CI systems. A fail fails, an error of ours errs, the rest passes.
 
-A warn or a flaky cell passes with a word in its output; what was not tried, or could not be judged, is skipped. So is
-a fail that the baseline expects, with its reason; a pass that it does not expect fails.
+A cell of load that breaks a threshold of the user's fails. A warn or a flaky cell passes with a word in its output;
+what was not tried, or could not be judged, is skipped. So is a fail that the baseline expects, with its reason; a pass
+that it does not expect fails.
 """
 
 from __future__ import annotations
@@ -86,6 +87,9 @@ def _load(cell: Load) -> ET.Element:
     note = line(cell.note, 500)
     if cell.grade is Grade.ERROR:
         _say(case, "error", note or "the harness failed", clean(cell.note), kind="harness")
+    elif cell.broken:
+        broken = "; ".join(each.told for each in cell.broken)
+        _say(case, "failure", line(f"threshold broken: {broken}", 500), f"{told}\n{note}".strip(), kind="threshold")
     elif cell.grade in UNJUDGED:
         _say(case, "skipped", f"{cell.grade}: {note}" if note else cell.grade)
     else:

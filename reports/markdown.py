@@ -72,6 +72,7 @@ def _parts(results: Results) -> Iterator[str]:
     yield from _beside(results)
     yield from _in_process(results)
     yield from _folklore(results)
+    yield from _thresholds(results)
     yield from _under_load(results)
     absent = [each for each in results.servers.values() if not each.available]
     if absent:
@@ -192,6 +193,18 @@ def _folklore(results: Results) -> Iterator[str]:
         )
     yield "".join(f"- {plain(each.scenario)}, {plain(each.server)}: not here. {plain(each.why)}\n" for each in aside)
     yield "\n" if found or aside else ""
+
+
+def _thresholds(results: Results) -> Iterator[str]:
+    lines = [
+        f"- {plain(cell.server)} in `{_code(cell.scenario)}`: {plain(each.told)} (`{_code(each.table)}`)\n"
+        for cell in results.loads
+        for each in cell.broken
+    ]
+    if lines:
+        yield "## Thresholds broken\n\n"
+        yield from lines
+        yield "\n"
 
 
 def _under_load(results: Results) -> Iterator[str]:

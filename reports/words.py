@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..harness import shown
 from ..harness.claim import Held
 from ..harness.ground import Basis, Breach
 from ..harness.model import Grade, Load, Measure, Outcome, Phase, Verdict
@@ -76,11 +77,7 @@ MISSING = "–"
 JOINED = "\u00a0"
 """Between a number and its unit: they are never to stand on two lines."""
 
-DURING = ("attack", "during", "crowd", "load")
-"""Names of the phase in which the adverse clients are there."""
-
-BESIDE = frozenset({"baseline", "before", "after", "recovery"})
-"""Names of the phases before and after whatever a scenario does."""
+DURING, during, best_rate = shown.DURING, shown.during, shown.best_rate
 
 
 def grade(load: Load) -> str:
@@ -105,30 +102,6 @@ def tallied(held: Iterable[Held]) -> str:
     if counts.total() == 1:
         return next(iter(counts)).value
     return ", ".join(f"{counts[each]} {each}" for each in HELD if counts[each])
-
-
-def during(load: Load) -> Phase | None:
-    """Return the phase that a row's figures are of, None where no phase was measured.
-
-    That is the one that the cell names; the one in which the adverse clients were there; of a closed loop, the one with
-    the best rate; of a search, the one whose percentiles were kept; of several, the one that served worst.
-    """
-    for each in load.phases:
-        if load.phase and each.name == load.phase:
-            return each
-    for name in DURING:
-        for each in load.phases:
-            if each.name == name:
-                return each
-    rates = [each.rate for each in load.steps]
-    if any(rates) and len(rates) == len(load.phases):
-        return load.phases[max(range(len(rates)), key=lambda place: rates[place] or 0.0)]
-    kept = {each.phase for each in load.percentiles}
-    named = [each for each in load.phases if each.name in kept]
-    if len(named) == 1:
-        return named[0]
-    between = [each for each in load.phases if each.name not in BESIDE] or load.phases
-    return max(between, key=lambda each: -1.0 if each.p99 is None else each.p99, default=None)
 
 
 def bounded(phase: Phase, share: float) -> bool:
@@ -226,11 +199,6 @@ def reaped(load: Load, *, share: bool = False) -> str:
         return "never"
     after = f" after {duration(found.after)}" if found.after is not None else ""
     return f"{found.how}{after}{f' ({found.dropped:,} of {found.clients:,})' if share else ''}"
-
-
-def best_rate(load: Load) -> float | None:
-    """Return the highest rate of a closed loop's steps."""
-    return max((each.rate for each in load.steps if each.rate is not None), default=None)
 
 
 def several(names: Iterable[str]) -> str:

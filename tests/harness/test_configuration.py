@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsgi_gauntlet.harness.configuration import Configuration, broken, nearest, parse, read
+from wsgi_gauntlet.harness.configuration import Configuration, nearest, parse, read
 from wsgi_gauntlet.harness.errors import BadConfiguration
-from wsgi_gauntlet.harness.model import Grade, Load
 
 
 def test_what_is_not_there_is_empty(tmp_path: Path) -> None:
@@ -104,11 +103,3 @@ def test_the_configuration_of_a_folder_above_counts_within_a_repository(
 def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
     with pytest.raises(BadConfiguration):
         read(tmp_path)
-
-
-def test_thresholds_hold_against_valid_cells_alone() -> None:
-    limits = parse({"thresholds": {"goodput": 0.99, "slowdown": 2, "collapse": 64}}, "here").thresholds
-    bad = Load("a", "classroom", Grade.COLLAPSES, goodput=0.4, slowdown=50.0, collapse=1)
-    good = Load("b", "classroom", Grade.IMMUNE, goodput=1.0, slowdown=1.1)
-    unsure = Load("c", "classroom", Grade.INVALID, goodput=0.1, slowdown=99.0, collapse=1)
-    assert [line.split(":")[0] for line in broken(limits, (bad, good, unsure))] == ["a classroom"] * 3

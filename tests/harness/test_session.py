@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from wsgi_gauntlet.harness import discover, session
@@ -14,6 +15,7 @@ from wsgi_gauntlet.harness.configuration import Configuration
 from wsgi_gauntlet.harness.model import SCHEMA, Check, Grade, Level, Load, Results, Verdict
 from wsgi_gauntlet.harness.rounds import Narrowing
 from wsgi_gauntlet.harness.selection import Selection
+from wsgi_gauntlet.harness.thresholds import judged
 
 
 def results(*cells: Verdict | Grade, goodput: float = 1.0) -> Results:
@@ -34,14 +36,15 @@ def results(*cells: Verdict | Grade, goodput: float = 1.0) -> Results:
     ],
 )
 def test_exit_codes(measured: Results, code: int) -> None:
-    limits = Configuration(thresholds={"goodput": 0.9})
-    assert session.exit_code(measured, limits, interrupted=False, stranded=False) == code
+    loads = tuple(judged({"goodput": 0.9}, each) for each in measured.loads)
+    measured = msgspec.structs.replace(measured, loads=loads)
+    assert session.exit_code(measured, interrupted=False, stranded=False) == code
 
 
 def test_an_interruption_and_a_server_that_did_not_start_come_first() -> None:
     measured = results(Verdict.FAIL)
-    assert session.exit_code(measured, Configuration(), interrupted=True, stranded=True) == 130
-    assert session.exit_code(measured, Configuration(), interrupted=False, stranded=True) == 4
+    assert session.exit_code(measured, interrupted=True, stranded=True) == 130
+    assert session.exit_code(measured, interrupted=False, stranded=True) == 4
 
 
 def test_scratch_is_private_and_gone_and_clears_after_the_killed(

@@ -313,6 +313,8 @@ def test_a_broken_threshold_ends_with_1(place: Place) -> None:
     done = place.run("load", "wsgiref", "--scenario", "throughput", "--duration", "0.5", "--clients", "1")
     assert done.returncode in (1, 3), done.stderr
     assert done.returncode == 3 or "threshold broken: wsgiref throughput" in done.stderr
+    (cell,) = journal.read(place.path / "gauntlet-out").loads
+    assert done.returncode == 3 or cell.broken
 
 
 def test_a_server_that_does_not_start_costs_the_others_no_load(place: Place) -> None:
