@@ -72,6 +72,18 @@ def test_a_breach_may_be_of_some_variants_alone() -> None:
         strange(te_obfuscated)
 
 
+def test_some_variants_alone_may_need_something() -> None:
+    async def of_any_method(_x: object, _value: bool) -> None:
+        """Read."""
+
+    of_any_method.__module__ = "wsgi_gauntlet.suites.http.framing"
+    values = {"length": False, "chunks": True}
+    needs = {"chunks": ["http/chunked/one-chunk"]}
+    found = case(MUST, rfc9112("6", "a"), basis=MUST_TEXT, needs=needs, variants=values)(of_any_method)
+    assert isinstance(found, Family)
+    assert [each.needs for each in found.cases] == [(), ("http/chunked/one-chunk",)]
+
+
 def test_selection_is_by_prefix_in_order() -> None:
     cases = [made("pep3333.environ.exact_dict"), made("pep3333.environ.mutable"), made("http.host.missing")]
     assert [c.id for c in select(cases, [])] == [c.id for c in cases]
