@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import json
+import shlex
 import shutil
 import signal
 import subprocess
@@ -149,6 +150,8 @@ class Adapter(ABC):
     ordinary user then, to whom its folder belongs. `says_where_the_app_is` is true of one whose command chooses its
     folder and its interpreter by itself.
 
+    `unready` is what may be wrong where the server does not serve the app, for the error's message.
+
     `deployment` says in which ways the variables of `Settings.deployed` are handed over, for the evidence. Every server
     has them in the environment of its process; it is empty where nobody knows whether it has a way of its own as well.
     """
@@ -166,6 +169,7 @@ class Adapter(ABC):
     deployment: ClassVar[str] = ""
     unix_only: bool = False
     tls_only: bool = False
+    unready: str = ""
     ordinary_user: ClassVar[bool] = False
     says_where_the_app_is: ClassVar[bool] = False
     socketless: ClassVar[frozenset[str]] = frozenset()
@@ -181,7 +185,7 @@ class Adapter(ABC):
             return Found(version=version, executable=python)
         return Found(
             why=f"{self.distribution} is not installed for {python}",
-            get=f"{python} -m pip install {' '.join(self.requires or (self.distribution,))}",
+            get=pip_install(python, *(self.requires or (self.distribution,))),
         )
 
     def lacking(self, python: str, variant: str) -> Found:
@@ -192,7 +196,7 @@ class Adapter(ABC):
         words = " and ".join(lacks)
         return Found(
             why=f"{self.name}:{variant} needs {words}, not installed for {python}",
-            get=f"{python} -m pip install {' '.join(lacks)}",
+            get=pip_install(python, *lacks),
         )
 
     @abstractmethod
@@ -262,6 +266,11 @@ def refuse(adapter: str, **asked: object) -> None:
     for name, value in asked.items():
         if value:
             raise Unsupported(f"{adapter} has no option for {name.replace('_', ' ')}")
+
+
+def pip_install(python: str, *wanted: str) -> str:
+    """Return the command that installs `wanted` for the interpreter `python`, quoted for a shell."""
+    return shlex.join([python, "-m", "pip", "install", *wanted])
 
 
 def distribution_version(python: str, distribution: str) -> str:

@@ -101,7 +101,16 @@ def files(junit: Path | None, markdown: Path | None) -> dict[str, Path]:
 
 def show(results: Results, folder: Path, as_json: bool) -> None:
     """Print the summary on stderr and, where it is wanted, results.json on stdout."""
+    from . import again
+    from .model import Verdict
+
     terminal().summary(results, folder)
+    failed = next((each for each in results.checks if each.verdict is Verdict.FAIL), None)
+    if failed is not None:  # whole, however narrow the terminal is: it is there to be pasted
+        command = again.replay(failed.server, failed.case, again.given(results.environment))
+        click.echo(
+            f"See a failure happen: {''.join(each if each.isprintable() else '?' for each in command)}", err=True
+        )
     if as_json:
         from . import discover
 

@@ -221,6 +221,7 @@ def replay(server: str, case: str, pattern: str, write: Path | None, as_json: bo
     from . import configuration, discover, session
     from .attempts.patterns import Pattern
     from .launching.ownapp import is_own
+    from .naming import parse
     from .replaying import replay as engine
     from .rounds import Narrowing
     from .selection import fitting
@@ -228,7 +229,7 @@ def replay(server: str, case: str, pattern: str, write: Path | None, as_json: bo
     chosen = discover.case(case)
     settings = configuration.nearest()
     if given["command"]:
-        settings = replace(settings, servers={**settings.servers, server: given["command"]})
+        settings = replace(settings, servers={**settings.servers, parse(server).server.adapter: given["command"]})
     asked = session.Call(
         servers=(server,),
         narrowing=Narrowing(page=page_of(given)),
@@ -261,7 +262,7 @@ def report(runs: Sequence[Path], out: Path | None, as_json: bool, junit: Path | 
 
     Of several runs the cells are put together; where two have the same cell, the later one counts.
     """
-    from . import discover, journal, session
+    from . import discover, journal, outputs
     from .results import together
 
     results = together([discover.stored(each) for each in runs])
@@ -275,7 +276,7 @@ def report(runs: Sequence[Path], out: Path | None, as_json: bool, junit: Path | 
     ) as earlier:
         if earlier is not None:
             remarks().remark(f"what was in {folder} was moved to {earlier}")
-        session.write(results, folder, asked)
+        outputs.write(results, folder, asked)
     show(results, folder, as_json)
 
 

@@ -12,6 +12,7 @@ import errno
 import fcntl
 import itertools
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -288,6 +289,6 @@ def _storage(folder: Path) -> Iterator[None]:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
             raise StorageFull(
                 f"cannot write to {folder}: {problem.strerror}; what was measured before is in {folder / NAME}: "
-                f"free some room, then `wsgi-gauntlet report {folder}` makes the report of it"
+                f"free some room, then `wsgi-gauntlet report {shlex.quote(str(folder))}` makes the report of it"
             ) from None
         raise

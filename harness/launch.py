@@ -277,14 +277,19 @@ class Running:
         )
 
     async def _until_ready(self, part: Part, mark: int) -> None:
-        await until_ready(
-            part.launch,
-            part.supervised,
-            name=part.plan.adapter.name if self.plan.upstream else self.name,
-            nonce=self.nonce if part.plan.app.startswith(REFERENCE) else "",
-            deadline=self._deadline,
-            logged=lambda: self._log.since(mark),
-        )
+        try:
+            await until_ready(
+                part.launch,
+                part.supervised,
+                name=part.plan.adapter.name if self.plan.upstream else self.name,
+                nonce=self.nonce if part.plan.app.startswith(REFERENCE) else "",
+                deadline=self._deadline,
+                logged=lambda: self._log.since(mark),
+            )
+        except ServerDidNotStart as problem:
+            if hint := part.plan.adapter.unready:
+                raise ServerDidNotStart(f"{problem} ({hint})") from None
+            raise
         if self._user is not None and not part.plan.adapter.ordinary_user and part.launch.address.path:
             lend(Path(part.launch.address.path), self._user)
 
@@ -308,6 +313,7 @@ class Running:
         added = {"GAUNTLET_NONCE": self.nonce, **self.channel.environment, **command.environment, **plan.environment}
         if plan.app_path is not None and command.folder is None:
             added[FOLDER] = str(plan.app_path.resolve())
+        path += filter(None, [added.pop("PYTHONPATH", "")])  # the app under test is found first
         # PEP 3333 calls this the simplest way to put a variable into environ; a server of another way gets it as well.
         added.update(plan.settings.deployed)
         return server_environment(os.environ, path=path, temporary=str(folder), added=added)

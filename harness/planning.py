@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from . import discover
-from .adapter import Adapter, Found, Settings, working_tree
+from .adapter import Adapter, Found, Settings, pip_install, working_tree
 from .catalog import suggestion
 from .errors import BadConfiguration, NotInstalled, UnknownName
 from .launching.plan import Plan
@@ -300,7 +300,7 @@ def _version(adapter: Adapter, part: Part, python: str) -> Found:
     return replace(
         found,
         why=why,
-        get=f"{python} -m pip install {wanted} (or name an interpreter that has it with --python)",
+        get=f"{pip_install(python, wanted)} (or name an interpreter that has it with --python)",
     )
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 import trio
 
-from .adapter import distribution_version
+from .adapter import distribution_version, pip_install
 from .attempts.attempt import Attempt, another
 from .attempts.deciding import decided, due
 from .attempts.patterns import Pattern
@@ -195,7 +195,7 @@ def prepared(plan: Plan, setup: Setup) -> Plan:
     if setup.distribution and not distribution_version(plan.interpreter, setup.distribution):
         raise Unsupported(
             f"{setup.distribution} is not installed for {plan.interpreter}; get it with: "
-            f"{plan.interpreter} -m pip install {setup.distribution}"
+            f"{pip_install(plan.interpreter, setup.distribution)}"
         )
     return replace(plan, app=app, settings=settings, unix=setup.unix or plan.unix, environment=environment)
 

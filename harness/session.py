@@ -24,19 +24,22 @@ from pathlib import Path
 import psutil
 import trio
 
-from . import discover, folders, journal, planning, rounds, unjudged
+from . import again, discover, folders, journal, planning, rounds, unjudged
 from .attempts.clock import AwakeClock
 from .baselines import holding
 from .baselines.baseline import breaks
 from .catalog import Scenario
 from .configuration import Configuration
-from .errors import BadConfiguration, GauntletError, NoSuchPage, NotInstalled, StorageFull
+from .errors import BadConfiguration, GauntletError, NoSuchPage, NotInstalled
 from .journal import End, Journal, LoadLine, ServerLine, Start
 from .launching.ownapp import beside, is_own
 from .launching.plan import Plan
 from .load.targets import elsewhere, proof, target
+from .machine import processor
 from .model import SCHEMA, Grade, Results, Verdict
+from .naming import parse
 from .options import fit_files
+from .outputs import write
 from .progress import Listener, Silence
 from .selection import EmptyShard, Selection, Share, failed, fitting, shares
 from .thresholds import judged
@@ -134,7 +137,7 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
             raise refused
         code = exit_code(results, outcome.interrupted, bool(outcome.stranded))
         if not outcome.interrupted:
-            nothing = unjudged.told(results, here, call.cases)
+            nothing = unjudged.told(results, [p for p in here if p.name not in outcome.stranded], call.cases)
             for each in nothing.lines:
                 listener.remark(each)
             code = code or nothing.code
@@ -165,6 +168,10 @@ def planned(call: Call, configuration: Configuration, listener: Listener | None 
     if call.command:
         custom["custom"] = call.command
         names = names or ["custom"]
+        if not any(parse(each).server.adapter == "custom" for each in names if not each.endswith(".py")):
+            raise BadConfiguration(
+                f"--command is a server named custom, and named is {', '.join(names)}: leave that out, or add custom"
+            )
     chosen = names or [*discover.lineup(), *configuration.servers]
     twice = {name for name in chosen if chosen.count(name) > 1}
     if twice:
@@ -225,24 +232,6 @@ def exit_code(results: Results, interrupted: bool, stranded: bool) -> int:
     return INVALID if Grade.INVALID in grades else 0
 
 
-def write(results: Results, folder: Path, files: Mapping[str, Path]) -> None:
-    """Write every output into `folder`, and those that `files` names (by output) where it says.
-
-    Raises StorageFull, also where a file cannot be written for another reason; the folder is complete by then.
-    """
-    outputs = discover.outputs()
-    for output in outputs.values():
-        if not output.asked:
-            journal.write_text(folder / output.filename, output.render(results))
-    for name, path in files.items():
-        try:
-            journal.write_text(path, outputs[name].render(results))
-        except OSError as problem:
-            raise StorageFull(
-                f"cannot write {path}: {problem.strerror}; `wsgi-gauntlet report {folder} --{name} FILE` writes it anew"
-            ) from None
-
-
 def fit(call: Call) -> None:
     """Raise BadConfiguration where what `call` is to write cannot be written, before anything is started."""
     folders.fit(call.out or Path(FOLDER))
@@ -255,13 +244,19 @@ def environment(call: Call) -> dict[str, object]:
         "program": f"wsgi-gauntlet {metadata.version('wsgi-gauntlet')}",
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "processor": _processor(),
+        "processor": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "memory": psutil.virtual_memory().total,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **({"app": call.app} if call.target is None else {"target": call.target}),
         **({"page": call.narrowing.page} if is_own(call.app) else {}),
         "full": call.narrowing.full,
+        again.OPTIONS: again.options(
+            python=call.python,
+            app=call.app if is_own(call.app) else "",
+            command=call.command,
+            page=call.narrowing.page,
+        ),
     }
 
 
@@ -405,11 +400,3 @@ def interpreter(python: str) -> str:
     if found is None:
         raise BadConfiguration(f"--python {python}: no such program; name an interpreter's path, as /usr/bin/python3")
     return str(Path(found).absolute())
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

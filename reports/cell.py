@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from ..harness.again import replay
 from ..harness.baselines.baseline import told
 from ..harness.model import CaseInfo, Check, Evidence, Verdict
 from . import words
@@ -34,16 +34,19 @@ def headline(check: Check) -> str:
     return line(told(check) if _against_expectation(check) else f"{check.verdict}: {check.actual}", 200)
 
 
-def failure(check: Check, case: CaseInfo) -> str:
-    """Return what was expected, what came, the sentence that demands it, and how to see it happen."""
-    return "\n".join(_failure(check, case))
+def failure(check: Check, case: CaseInfo, given: Sequence[str] = ()) -> str:
+    """Return what was expected, what came, the sentence that demands it, and how to see it happen.
+
+    `given` are the options that started the server.
+    """
+    return "\n".join(_failure(check, case, given))
 
 
-def sections(check: Check, case: CaseInfo) -> list[tuple[str, str]]:
+def sections(check: Check, case: CaseInfo, given: Sequence[str] = ()) -> list[tuple[str, str]]:
     """Return what stands below a cell's result, as (title, text); nothing where it passed without a remark."""
     found = []
     if check.verdict is Verdict.WARN:
-        found.append(("wsgi finding", failure(check, case)))
+        found.append(("wsgi finding", failure(check, case, given)))
     if check.findings:
         found.append(("wsgi lint", "\n".join(line(each, 500) for each in check.findings)))
     if check.verdict is not Verdict.PASS:
@@ -63,7 +66,7 @@ def _against_expectation(check: Check) -> bool:
     return check.baseline is not None and check.baseline.verdict is not None
 
 
-def _failure(check: Check, case: CaseInfo) -> Iterator[str]:
+def _failure(check: Check, case: CaseInfo, given: Sequence[str]) -> Iterator[str]:
     blame = BLAMED.get(check.verdict, f"comes to {check.verdict} in")
     yield f"{line(check.server)} {blame} {check.case} ({check.level})"
     if case.summary:
@@ -82,7 +85,7 @@ def _failure(check: Check, case: CaseInfo) -> Iterator[str]:
         yield f"On purpose {words.BREACHES[case.breach]}."
     if case.why:
         yield f"Why it matters: {line(case.why)}"
-    yield f"See it happen: wsgi-gauntlet replay {shlex.quote(line(check.server))} {check.case}"
+    yield f"See it happen: {replay(line(check.server), check.case, given)}"
 
 
 def _row(row: Row) -> Iterator[str]:

@@ -31,8 +31,6 @@ LONGEST = 60_000
 FEW = 3
 """Scenarios up to which each has a heading; more are folded away below one table of all."""
 
-LISTED = 12
-"""Cases of one pair of servers that are named; the page has them all."""
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~@&!])")
 
@@ -145,9 +143,8 @@ def _beside(results: Results) -> Iterator[str]:
     for each in found:
         for word, cells in ((each.difference.gain, each.gains), (each.difference.loss, each.losses)):
             if cells:
-                listed = ", ".join(f"`{_code(cell.case)}`" for cell, _ in cells[:LISTED])
-                more = f" and {len(cells) - LISTED} more" if len(cells) > LISTED else ""
-                yield f"- {plain(each.other)} beside {plain(each.plain)}, {word}: {listed}{more}\n"
+                listed = ", ".join(f"`{_code(cell.case)}`" for cell, _ in cells)
+                yield f"- {plain(each.other)} beside {plain(each.plain)}, {word}: {listed}\n"
     for lack in lacking(results):
         yield f"- Add {plain(lack.alone)}: it shows what {plain(lack.front)} changes in {plain(lack.chain)}.\n"
     yield "\n"

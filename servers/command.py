@@ -11,6 +11,7 @@ from pathlib import Path
 from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, refuse
 from ..harness.errors import BadConfiguration, Unsupported
 
+ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
 IDENTITY = frozenset({"certificate", "key"})
 KNOWN = frozenset({"python", "host", "port", "socket", "app", "workers", "threads"}) | IDENTITY
@@ -19,11 +20,11 @@ KNOWN = frozenset({"python", "host", "port", "socket", "app", "workers", "thread
 class CommandServer(Adapter):
     """`{python} -m myserver --bind {host}:{port} {app}`, or any other command that stays in the foreground.
 
-    The words are split as a shell splits them, and no shell runs. `{socket}` is the path of a Unix socket; a template
-    that has it and no `{port}` is always started on one. `{certificate}` and `{key}` are the paths of PEM files; a
-    template that has them is always spoken to in https. `{workers}` and `{threads}` are 1 unless something else is
-    asked. It runs in the folder that the user is in, and finds the reference app through PYTHONPATH. Raises
-    BadConfiguration for a template that cannot work.
+    The words are split as a shell splits them, and no shell runs. Words NAME=value before the program are set in its
+    environment. `{socket}` is the path of a Unix socket; a template that has it and no `{port}` is always started on
+    one. `{certificate}` and `{key}` are the paths of PEM files; a template that has them is always spoken to in https.
+    `{workers}` and `{threads}` are 1 unless something else is asked. It runs in the folder that the user is in, and
+    finds the reference app through PYTHONPATH. Raises BadConfiguration for a template that cannot work.
     """
 
     says_where_the_app_is = True
@@ -36,9 +37,15 @@ class CommandServer(Adapter):
             self.words = tuple(shlex.split(template))
         except ValueError as error:
             raise BadConfiguration(f"the command of {name} cannot be split into words: {error}") from None
+        self.assigned: dict[str, str] = {}
+        while self.words and (found := ASSIGNMENT.match(self.words[0])):
+            self.assigned[found[1]] = self.words[0][found.end() :]
+            self.words = self.words[1:]
+        if ours := [each for each in self.assigned if each.startswith("GAUNTLET_")]:
+            raise BadConfiguration(f"the command of {name} sets {ours[0]}, which is this program's own; leave it out")
         self.placeholders = frozenset(PLACEHOLDER.findall(template))
         if not self.words:
-            raise BadConfiguration(f"the command of {name} is empty")
+            raise BadConfiguration(f"the command of {name} {'has no program' if self.assigned else 'is empty'}")
         if unknown := self.placeholders - KNOWN:
             known = " ".join(f"{{{each}}}" for each in sorted(KNOWN))
             raise BadConfiguration(f"the command of {name} has {{{min(unknown)}}}; placeholders are {known}")
@@ -48,6 +55,8 @@ class CommandServer(Adapter):
             )
         if len(self.placeholders & IDENTITY) == 1:
             raise BadConfiguration(f"the command of {name} needs both {{certificate}} and {{key}}, or neither")
+        if "app" not in self.placeholders:
+            self.unready = "its command has no {app}, which stands for the app to serve, as module:callable"
         self.unix_only = "port" not in self.placeholders
         self.tls_only = self.placeholders >= IDENTITY
 
@@ -88,7 +97,8 @@ class CommandServer(Adapter):
             "certificate": str(launch.identity.certificate) if launch.identity else "",
             "key": str(launch.identity.key) if launch.identity else "",
         }
-        return Command(tuple(_filled(word, values) for word in self.words), folder=Path.cwd())
+        environment = {each: _filled(value, values) for each, value in self.assigned.items()}
+        return Command(tuple(_filled(word, values) for word in self.words), environment, folder=Path.cwd())
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return what the template was told; what it leaves out is not known."""

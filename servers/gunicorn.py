@@ -6,7 +6,17 @@ import signal
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, Settings, distribution_version, refuse
+from ..harness.adapter import (
+    Adapter,
+    Command,
+    Found,
+    Launch,
+    Protocol,
+    Settings,
+    distribution_version,
+    pip_install,
+    refuse,
+)
 from ..harness.errors import Unsupported
 from . import scripted, through_a2wsgi
 
@@ -61,7 +71,7 @@ class Gunicorn(Adapter):
     def lacking(self, python: str, variant: str) -> Found:
         """Return what `variant` lacks: a gunicorn that still has the eventlet worker, or has the ASGI worker yet."""
         why, needed = _missing(_version(python), variant)
-        return Found(why=why, get=f"{python} -m pip install {needed}") if why else super().lacking(python, variant)
+        return Found(why=why, get=pip_install(python, *needed.split())) if why else super().lacking(python, variant)
 
     def command(self, launch: Launch) -> Command:
         """Return gunicorn's command line; a mount is told to it by SCRIPT_NAME, as its documentation says."""
@@ -143,9 +153,9 @@ def _require(launch: Launch, variant: str) -> None:
 def _missing(version: tuple[int, int], variant: str) -> tuple[str, str]:
     """Return why `version` has no such worker, '' where it has, and what to install for one that does."""
     if variant == "eventlet" and version >= WITHOUT_EVENTLET:
-        return "gunicorn has had no eventlet worker since version 26.0", "'gunicorn<26' eventlet"
+        return "gunicorn has had no eventlet worker since version 26.0", "gunicorn<26 eventlet"
     if variant == "asgi" and UNKNOWN < version < SINCE_ASGI:
-        return "gunicorn has no ASGI worker before version 24.0", "'gunicorn>=24' a2wsgi"
+        return "gunicorn has no ASGI worker before version 24.0", "gunicorn>=24 a2wsgi"
     return "", ""
 
 

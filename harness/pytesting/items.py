@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from .. import configuration, discover, planning, session
+from .. import again, configuration, discover, planning, session
 from ..baselines import baseline
 from ..baselines.baseline import Baseline
 from ..calling import page_of
@@ -70,6 +70,11 @@ class Cells:
         self._warned: dict[str, list[str]] = {}
         self._judged: dict[str, bool] = {}
         self.strict: bool = config.getoption("wsgi_strict")
+        self.given = again.options(
+            python=config.getoption("wsgi_python") or "",
+            app=config.getoption("wsgi_app") or "",
+            command=config.getoption("wsgi_command") or "",
+        )
         self.today = dt.datetime.now().astimezone().date()
         self.accepted: Baseline | None = None
         try:
@@ -283,11 +288,14 @@ class Cell(pytest.Item):
                 # Verdicts, too: what was not judged has neither passed nor failed, and must not count as either.
                 pytest.skip(f"{check.verdict}: {said}")
         if self._excused(check) or self._fails(check):
-            raise Blamed(discover.cell_words().failure(check, self._case.info()))
+            raise Blamed(discover.cell_words().failure(check, self._case.info(), self._hooks.given))
 
     def sections(self) -> list[tuple[str, str]]:
         """Return what a report shows beside the result."""
-        return discover.cell_words().sections(self.check, self._case.info()) if self.check is not None else []
+        if self.check is None:
+            return []
+        found: list[tuple[str, str]] = discover.cell_words().sections(self.check, self._case.info(), self._hooks.given)
+        return found
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Return the words of an error of ours as they are: its traceback says nothing to anybody."""

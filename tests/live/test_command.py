@@ -179,6 +179,37 @@ def test_a_run_of_nothing_is_no_success_and_says_why(place: Place, arguments: li
     assert (place.path / "gauntlet-out" / "report.html").exists()
 
 
+def test_a_command_is_started_as_it_is_written_and_says_what_it_lacks(place: Place) -> None:
+    (place.path / "their folder").mkdir()
+    (place.path / "their folder" / "mine.py").write_text(
+        "import importlib, os, sys\n"
+        "from wsgiref.simple_server import make_server\n"
+        "module, _, name = sys.argv[1].partition(':')\n"
+        "app = getattr(importlib.import_module(module), name)\n"
+        "make_server('127.0.0.1', int(os.environ['PORT']), app).serve_forever()\n"
+    )
+    mine = "PYTHONPATH='their folder' PORT={port} {python} -m mine {app}"
+    done = place.run("check", "--command", mine, *FEW)
+    assert done.returncode == 0, done.stderr
+    done = place.run("check", "--command", "{python} -m http.server --bind {host} {port}", *FEW)
+    assert done.returncode == 4
+    assert "its command has no {app}, which stands for the app to serve" in done.stderr
+    done = place.run("check", "--command", mine, "--select", "http/request-line/version-lowercase")
+    assert done.returncode == 1
+    command = done.stderr.rpartition("See a failure happen: ")[2].strip()
+    again = subprocess.run(
+        f"PATH={Path(COMMAND).parent}:$PATH; {command}",
+        shell=True,
+        cwd=place.path,
+        env=place.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 1, again.stderr
+    assert "fail  http/request-line/version-lowercase" in again.stdout
+
+
 def test_a_bad_configuration_is_one_line(place: Place) -> None:
     (place.path / "pyproject.toml").write_text("[tool.wsgi-gauntlet]\nservrs = {}\n")
     assert "did you mean servers" in one_line(place.run("check", "gunicorn"), 2)

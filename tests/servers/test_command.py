@@ -30,6 +30,21 @@ def test_placeholders_are_filled_in_and_quotes_are_respected(launching: Launchin
     assert server.conditions(launching(workers=3)) == {"workers": 3, "threads": 1}
 
 
+def test_assignments_before_the_program_are_its_environment(launching: Launching) -> None:
+    server = CommandServer("mine", "PORT={port} TITLE='a b' EMPTY= serve A=1 {app}")
+    command = server.command(launching())
+    assert command.argv == ("serve", "A=1", "gauntlet_apps.reference:application")
+    assert command.environment == {"PORT": "8000", "TITLE": "a b", "EMPTY": ""}
+    for wrong, says in (("A={port}", "has no program"), ("GAUNTLET_NONCE=1 serve {port}", "this program's own")):
+        with pytest.raises(BadConfiguration, match=says):
+            CommandServer("mine", wrong)
+
+
+def test_a_command_without_the_app_says_what_it_lacks() -> None:
+    assert "{app}" in CommandServer("mine", "serve {port}").unready
+    assert not CommandServer("mine", "serve {port} {app}").unready
+
+
 def test_a_template_with_a_socket_alone_is_started_on_one(launching: Launching) -> None:
     server = CommandServer("mine", "serve {socket}")
     assert server.unix_only

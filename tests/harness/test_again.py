@@ -1,0 +1,48 @@
+"""Commands that are printed to be pasted."""
+
+import shlex
+import sys
+
+from click.testing import CliRunner
+
+from wsgi_gauntlet.harness import again
+from wsgi_gauntlet.harness.adapter import pip_install
+from wsgi_gauntlet.harness.cli import cli
+
+COMMAND = "{python} -m mine --bind '{host}:{port}' $x {app}"
+
+
+def test_what_is_printed_is_what_was_called_in_words_of_a_shell() -> None:
+    given = again.options(python="/my env/bin/python", app="shop:make()", command=COMMAND, page="/a?b=c d")
+    words = shlex.split(again.replay("custom[workers=2]", "http/tls/x", given))
+    assert words[:4] == ["wsgi-gauntlet", "replay", "custom[workers=2]", "http/tls/x"]
+    assert words[4:] == [
+        "--python",
+        "/my env/bin/python",
+        "--app",
+        "shop:make()",
+        "--path",
+        "/a?b=c d",
+        "--command",
+        COMMAND,
+    ]
+    known = {name for each in cli.commands["replay"].params for name in each.opts}
+    assert set(words[4::2]) <= known
+    assert again.given({again.OPTIONS: given}) == given
+
+
+def test_what_is_as_by_default_is_left_out() -> None:
+    assert again.options(python=sys.executable, app="", command="") == []
+    assert again.given({}) == []
+
+
+def test_what_gets_a_server_is_quoted() -> None:
+    command = pip_install("/my env/python", "uvicorn[standard]", "setuptools<81")
+    assert shlex.split(command) == ["/my env/python", "-m", "pip", "install", "uvicorn[standard]", "setuptools<81"]
+    listed = CliRunner().invoke(cli, ["servers", "--json"]).stdout
+    assert "'gunicorn<" not in listed
+
+
+def test_a_command_beside_another_name_is_refused() -> None:
+    done = CliRunner().invoke(cli, ["check", "waitress", "--command", COMMAND])
+    assert "--command is a server named custom, and named is waitress" in str(done.exception)
