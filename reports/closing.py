@@ -103,7 +103,7 @@ def _under_load(results: Results, out: Console) -> None:
 
 def _loads(cells: list[Load]) -> Table:
     fields = [_fields(each) for each in cells]
-    heads = ["goodput", "p99", "slowdown", "recovery", "best rate"]
+    heads = ["goodput", "p99", "slowdown", "recovery", "capacity", "best rate"]
     shown = [place for place in range(len(heads)) if any(row[place] != words.MISSING for row in fields)]
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("server", overflow="fold")
@@ -134,6 +134,7 @@ def _fields(load: Load) -> list[str]:
         words.duration(phase.p99, at_least=phase.censored) if phase else words.MISSING,
         words.ratio(load.slowdown, at_least=load.slowdown_censored),
         words.duration(load.recovery),
+        words.measure(words.capacity(load)),
         words.rate(words.best_rate(load)),
     ]
 

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from ..harness.model import Grade, Load, Phase, Results, ScenarioInfo, Step
 from . import answer, bars, curves, panels, samples, svg, tally, words
 from .bounds import cut_text
+from .scaling import scaled
 from .sections.names import Names
 from .visible import clean, line, opening
 
@@ -254,6 +255,7 @@ def _measures(cells: Sequence[Load]) -> tuple[Table | None, list[tuple[str, str]
          line(note, 400))
         for (name, note), servers in told.items()
     ]  # fmt: skip
+    notes += [(line(f"workers of {each.server}", 60), line(each.told, 400)) for each in scaled(cells)]
     return (["measure", *(line(load.server, 40) for load in having)], rows), notes
 
 
@@ -271,6 +273,7 @@ def _fields(load: Load) -> dict[str, str]:
     cost = load.cost if load.cost and load.cost.clients else None
     return {
         "goodput": words.percent(load.goodput),
+        "capacity": words.measure(words.capacity(load)),
         "best rate": words.rate(words.best_rate(load)),
         "p50": words.duration(phase.p50, at_least=words.bounded(phase, 0.5)) if phase else words.MISSING,
         "p99": words.duration(phase.p99, at_least=phase.censored) if phase else words.MISSING,

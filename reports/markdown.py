@@ -19,6 +19,7 @@ from .beside import lacking
 from .beside import pairs as pairs_beside
 from .pairs import pairs
 from .promise import promise
+from .scaling import scaled
 from .sections import folklore
 from .sections.environment import measured
 from .sections.names import Names
@@ -244,6 +245,7 @@ def _measures(cells: list[Load]) -> str:
         for each in load.measures:
             told[each.name].append(f"{plain(load.server)} {words.measure(each)}")
     lines = [f"- {plain(name, 100)}: {', '.join(values)}\n" for name, values in told.items()]
+    lines += [f"- workers of {plain(each.server)}: {each.told}\n" for each in scaled(cells)]
     return "".join(lines) + "\n" if lines else ""
 
 
@@ -267,8 +269,8 @@ def _loads(cells: list[Load]) -> str:
 
 
 def _best(load: Load) -> str:
-    best = words.best_rate(load)
-    return f", {words.rate(best)}" if best is not None else ""
+    best = words.rated(load)
+    return f", {best}" if best != words.MISSING else ""
 
 
 def _code(text: str) -> str:

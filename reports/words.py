@@ -201,6 +201,17 @@ def reaped(load: Load, *, share: bool = False) -> str:
     return f"{found.how}{after}{f' ({found.dropped:,} of {found.clients:,})' if share else ''}"
 
 
+def capacity(load: Load) -> Measure | None:
+    """Return the highest rate that users were served well at, None where nobody looked for it."""
+    return next((each for each in load.measures if each.name == "capacity"), None)
+
+
+def rated(load: Load) -> str:
+    """Return the one rate that a cell came to, of a closed loop or a search for capacity; `–` where there is none."""
+    best = best_rate(load)
+    return rate(best) if best is not None else measure(capacity(load))
+
+
 def several(names: Iterable[str]) -> str:
     """Return names as a sentence has them: `a`, `a and b`, `a, b and c`."""
     each = list(names)

@@ -87,8 +87,8 @@ def _graded(loads: Sequence[Load]) -> list[tuple[Grade, str, int]]:
 def _grade(load: Load, names: Names) -> Graded:
     told = words.grade(load)
     if load.grade is Grade.MEASURED:
-        best = words.best_rate(load)
-        told = words.rate(best) if best is not None else told
+        best = words.rated(load)
+        told = best if best != words.MISSING else told
     elif load.goodput is not None and load.grade not in words.UNJUDGED and load.collapse is None:
         told = f"{words.percent(load.goodput)} {told}"
     return Graded(
