@@ -56,12 +56,12 @@ class Transcript:
     """What was seen on all connections of one attempt, cut to what is worth keeping.
 
     `bodies` says that the app reads what it is sent to the end, so that bodies too may be cut into pieces.
-    `timed` says that something was waited for in vain, or a connection's end seen: then it counts when that was.
+    `timed` says that something was waited for in vain, or a connection's end seen; `late`, that it was seen too late.
     """
 
     def __init__(self) -> None:
         self.bodies = False
-        self.timed = False
+        self.timed = self.late = False
         self._sent: dict[int, bytearray] = {}
         self._unseen: dict[int, int] = {}
         self._events: list[WireEvent] = []
@@ -199,10 +199,7 @@ class Wire:
         return sent
 
     async def send_each(self, pieces: Iterable[bytes], pause: float = 0.0) -> bool:
-        """Send each of `pieces` as a segment of its own, once the server has read the one before, and `pause` later.
-
-        Says whether all of them went out.
-        """
+        """Send each of `pieces` as a segment, `pause` after the one before was read; say whether all went out."""
         reads = True
         for at, piece in enumerate(pieces):
             if at:
@@ -293,6 +290,7 @@ class Wire:
                     parser.eof(self._state)
         if patience.over:
             self._record(WireKind.WAITED, note=f"no end of an answer {patience.over}")
+        self._transcript.late |= patience.late and self._state is not Ending.OPEN
         parser.eof(self._state)
         return parser.response()
 
@@ -315,19 +313,20 @@ class Wire:
 
     async def ending(self, timeout: float = 5.0) -> Ending:
         """Return what becomes of the connection within `timeout`; what still comes goes to `leftover`."""
-        with trio.move_on_after(timeout) as scope:
+        patience = Patience(timeout)
+        with patience.scope:
             while self._state is Ending.OPEN and (await self._receive() or self._state is Ending.OPEN):
                 pass
-        if scope.cancelled_caught:
+        if patience.over:
             self._record(WireKind.WAITED, note=f"still open after {timeout:g} s")
+        self._transcript.late |= patience.late and self._state is not Ending.OPEN
         return self._state
 
     # ------------------------------------------------------------------ the socket
 
     async def _send_all(self, data: bytes, patience: Patience) -> bool:
         try:
-            cut = pieces(data, self._pattern, bodies=self._transcript.bodies)
-            await send_pieces(self._stream, cut, patience.more)
+            await send_pieces(self._stream, pieces(data, self._pattern, bodies=self._transcript.bodies), patience.more)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as gone:
             # The kernel reports a reset once: here, and then the reading side sees a plain end.
             self._reset_on_send = isinstance(gone.__cause__, ConnectionResetError)

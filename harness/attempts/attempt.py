@@ -115,7 +115,7 @@ async def attempt(
     if isinstance(raised, Violation | Skipped) and (why := doubt(server, started)):
         told.append(f"seen in the attempt: {raised}")
         raised = HarnessTrouble(why)
-    elif (case.timed or transcript.timed) and (why := held_up(pulse)):
+    elif (case.timed or transcript.timed) and (why := held_up(pulse, late=transcript.late)):
         told.append(f"seen in the attempt: {raised or 'nothing wrong'}")
         raised = HeldUp(why)
     reported = exchange.app_events()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import trio
 
 LONG = 4
@@ -17,12 +19,19 @@ class Patience:
 
     def __init__(self, silence: float) -> None:
         self._silence = silence
+        self._really = time.monotonic()
         self._last = trio.current_time() + LONG * silence
         self.scope = trio.CancelScope(deadline=trio.current_time() + silence)
 
     def more(self) -> None:
         """Hear that something has happened."""
+        self._really = time.monotonic()
         self.scope.deadline = min(self._last, trio.current_time() + self._silence)
+
+    @property
+    def late(self) -> bool:
+        """Whether nothing has happened for longer than that, which a clock that stood still meanwhile does not show."""
+        return time.monotonic() - self._really > self._silence
 
     @property
     def over(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ import trio
 
 from wsgi_gauntlet.harness import wire as module
 from wsgi_gauntlet.harness.address import Address
+from wsgi_gauntlet.harness.attempts.clock import AwakeClock, patient
 from wsgi_gauntlet.harness.client import client
 from wsgi_gauntlet.harness.errors import OutOfResources
 from wsgi_gauntlet.harness.model import WireKind
@@ -364,3 +366,26 @@ def test_a_transcript_has_an_end() -> None:
         transcript.record(1, WireKind.SENT, b"x")
     assert len(transcript.events) == module.EVENTS_LIMIT + 1
     assert transcript.events[-1].note == "later events were not kept"
+
+
+@pytest.mark.parametrize("held", [0.0, 0.4], ids=["at once", "later than was meant to be waited"])
+def test_an_end_that_was_seen_too_late_is_told(held: float) -> None:
+    async def main() -> bool:
+        go = trio.Event()
+
+        async def handler(stream: trio.SocketStream) -> None:
+            await go.wait()
+            time.sleep(held)  # noqa: ASYNC251 - the loop is to stand still
+            await stream.aclose()
+
+        async with serving(handler) as address:
+            transcript = Transcript()
+            wire = await Wire.open(address, transcript)
+            with patient():
+                go.set()
+                assert await wire.ending(held / 2 or 30.0) is Ending.EOF
+            await wire.close()
+        assert transcript.timed
+        return transcript.late
+
+    assert trio.run(main, clock=AwakeClock()) is (held > 0)
