@@ -16,6 +16,7 @@ from .answer import answer
 from .closing_beside import beside
 from .closing_history import over_versions
 from .closing_overview import GRADE_STYLES, overview
+from .counts import counts
 from .pairs import pairs
 from .visible import line
 
@@ -43,6 +44,7 @@ def summary(results: Results, folder: Path | None = None, console: Console | Non
         _unexpected(results, out)
     else:
         _failing(results, out)
+    _counts(results, out)
     beside(results, out)
     _in_process(results, out)
     over_versions(results, out)
@@ -114,6 +116,17 @@ def _loads(cells: list[Load]) -> Table:
         told = Text(f"{words.GRADES[each.grade].sign} {words.grade(each)}", style=GRADE_STYLES.get(each.grade, ""))
         table.add_row(Text(line(each.server, 40)), told, *(Text(row[place]) for place in shown))
     return table
+
+
+def _counts(results: Results, out: Console) -> None:
+    for each in counts(results):
+        _heading(out, f"{line(each.server, 60)} by its number of {each.what}")
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        for head in each.heads:
+            table.add_column(line(head, 40), justify="right", overflow="fold")
+        for row in each.cells:
+            table.add_row(*(Text(line(field, 40)) for field in row))
+        out.print(table)
 
 
 def _doubts(cells: list[Load], *, named: bool = False) -> list[Text]:

@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 from ..harness.model import Results, Verdict
 from ..harness.output import Output
 from . import answer, charts, figures, packing, words
+from .counts import counts
 from .sections import (
     aside,
     beside,
@@ -80,6 +81,7 @@ def _context(results: Results) -> dict[str, Any]:
         "evidence": packing.packed(results.checks, lambda each: each.verdict is Verdict.PASS),
         "histories": history.histories(results, names),
         "promise": promise.table(results, names),
+        "counts": counts(results),
         "beside": beside.beside(results, names),
         "pairs": pairs.tables(results, names),
         "lint": lint.rows(results, names),

@@ -17,6 +17,7 @@ from . import tally, words
 from .answer import answer, ran, title
 from .beside import lacking
 from .beside import pairs as pairs_beside
+from .counts import counts
 from .pairs import pairs
 from .promise import promise
 from .scaling import scaled
@@ -72,6 +73,7 @@ def _parts(results: Results) -> Iterator[str]:
     yield from _in_process(results)
     yield from _folklore(results)
     yield from _thresholds(results)
+    yield from _counts(results)
     yield from _under_load(results)
     absent = [each for each in results.servers.values() if not each.available]
     if absent:
@@ -203,6 +205,13 @@ def _thresholds(results: Results) -> Iterator[str]:
         yield "## Thresholds broken\n\n"
         yield from lines
         yield "\n"
+
+
+def _counts(results: Results) -> Iterator[str]:
+    for each in counts(results):
+        yield f"## {plain(each.server)} by its number of {each.what}\n\n"
+        yield f"| {' | '.join(map(plain, each.heads))} |\n|{' --: |' * len(each.heads)}\n"
+        yield "".join(f"| {' | '.join(map(plain, row))} |\n" for row in each.cells) + "\n"
 
 
 def _under_load(results: Results) -> Iterator[str]:
