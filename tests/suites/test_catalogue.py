@@ -167,6 +167,15 @@ def test_the_page_on_levels_has_every_basis_and_the_sentences_that_bind() -> Non
         assert rule.quote.rstrip(".").partition(", including")[0] in page
 
 
+def test_a_must_on_a_definition_of_an_rfc_names_the_rule_that_binds() -> None:
+    # The PEP defines an interface in plain prose; in an RFC a definition alone asks for nothing.
+    def bound(case: Case) -> bool:
+        alone = case.basis.kind is Ground.DEFINITION and case.basis.rule is None
+        return not (alone and case.level is Level.MUST and case.reference.document.startswith("RFC"))
+
+    assert breaking(bound) == []
+
+
 def test_a_level_that_rests_on_security_is_tagged_so() -> None:
     assert breaking(lambda case: case.basis.kind is not Ground.SECURITY or "security" in case.tags) == []
 
