@@ -23,7 +23,7 @@ from .errors import PortTaken, ServerDidNotStart, Unsupported
 from .events import Channel
 from .launching import ready
 from .launching.ordinary import User, hand_over, lend, open_the_way, ordinary_user, others_can_pass
-from .launching.ownapp import FOLDER, PACKAGE, control
+from .launching.ownapp import FOLDER, PACKAGE, control, own_app
 from .launching.part import Part, launch_of, lay_files, remove_socket
 from .launching.places import SOCKET, lay_path, log_file, private_folder, require_descriptors, writing
 from .launching.plan import Plan
@@ -35,6 +35,9 @@ from .launching.surroundings import own_python_path, server_environment
 
 TRIES = 3
 """Starts, should somebody else take the port between our look and the server's bind."""
+
+START, START_WITH_OWN_APP = 15.0, 60.0
+"""Seconds in which a server must answer: with the reference app, and with an app of the user's own in it."""
 
 GRACE = 1.5
 """Seconds from the signal that asks a server to stop until SIGKILL: uWSGI takes one; Ctrl-C has three in all."""
@@ -328,16 +331,21 @@ class Running:
         return self._parts if self.plan.upstream is None else self._parts[:-1]
 
 
+def patience(plan: Plan) -> float:
+    """Return the seconds in which a server must have started; an app of the user's own may take long to import."""
+    return START_WITH_OWN_APP if own_app(plan.runs_app) else START
+
+
 @asynccontextmanager
 async def running(
-    plan: Plan, *, scratch: Path, logs: Path | None, observe: bool = True, deadline: float = 15.0
+    plan: Plan, *, scratch: Path, logs: Path | None, observe: bool = True, deadline: float | None = None
 ) -> AsyncIterator[Running]:
     """Start what `plan` says, and stop it and remove its folder when the block ends, however it ends.
 
     `scratch` holds its private folder, `logs` its log, which goes with that folder where `logs` is None. Without
-    `observe` the app reports no events. `deadline` is in seconds, for each start. Raises ServerDidNotStart with the
-    log's telling line, PortTaken after three tries, NotInstalled, OutOfResources, StorageFull, and Unsupported where
-    the adapter has no option for a setting.
+    `observe` the app reports no events. `deadline` is in seconds, for each start; without it, `patience`.
+    Raises ServerDidNotStart with the log's telling line, PortTaken after three tries, NotInstalled, OutOfResources,
+    StorageFull, and Unsupported where the adapter has no option for a setting.
     """
     require_descriptors()
     home = private_folder(scratch, passed_by_others=plan.as_ordinary_user)
@@ -347,7 +355,9 @@ async def running(
             if observe:
                 (home / "e").mkdir(mode=0o700)
                 channel = await stack.enter_async_context(Channel.open(home / "e"))
-            server = Running(plan, channel, home, scratch, log_file(logs or home, plan.name), deadline)
+            server = Running(
+                plan, channel, home, scratch, log_file(logs or home, plan.name), deadline or patience(plan)
+            )
             lay_path(home / "path", theirs=plan.as_ordinary_user)
             if plan.as_ordinary_user and (user := ordinary_user()) is not None:
                 _require_their_way(plan)

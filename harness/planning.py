@@ -18,6 +18,9 @@ from .launching.surroundings import own_python_path
 from .model import ServerInfo
 from .naming import SETTABLE, Part, parse, same_version, with_word
 
+IMPORT = 60
+"""Seconds that importing an app may take."""
+
 ANSWER = "\nwsgi-gauntlet: "
 
 LOOK = (
@@ -242,12 +245,12 @@ def require_app(app: str, python: str, *folders: Path, called: str = "--app ") -
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=30,
+            timeout=IMPORT,
             check=False,
             env=environment,
         )
     except subprocess.TimeoutExpired:
-        raise BadConfiguration(f"{called}{app}: importing it took more than 30 s") from None
+        raise BadConfiguration(f"{called}{app}: importing it took more than {IMPORT} s") from None
     _, found, said = done.stdout.rpartition(ANSWER)
     if not found:
         lines = done.stderr.strip().splitlines()

@@ -126,6 +126,9 @@ def _look(call: Call, app: Callable[..., Any], environ: Dict[str, Any]) -> None:
         try:
             body = app(environ, start)
             for block in body:
+                if not isinstance(block, bytes):
+                    call.emit("own-raised", why="gives %s, where WSGI wants bytes" % type(block).__name__)
+                    return
                 size += len(block)
                 digest.update(block)
                 if size > LONGEST or time.monotonic() > until:
@@ -134,9 +137,10 @@ def _look(call: Call, app: Callable[..., Any], environ: Dict[str, Any]) -> None:
         finally:
             if hasattr(body, "close"):
                 body.close()
-    except Exception as raised:
-        lines = traceback.format_exc().strip().splitlines()
-        call.emit("own-raised", lines=[plain(line)[:300] for line in lines[-3:]], **described(raised))
+    except (Exception, SystemExit) as raised:
+        lines = traceback.format_exc().strip().splitlines()[-3:]
+        told = " | ".join(plain(line.strip())[:300] for line in lines)
+        call.emit("own-raised", why="raises: " + told, **described(raised))
         return
     for block in written:
         size += len(block)

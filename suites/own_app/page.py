@@ -64,12 +64,11 @@ async def _given(x: Exchange, method: str = "GET", headers: Headers = ()) -> Giv
     if len(x.events("own-asked")) == asked_before:
         x.skip(f"{asked} did not reach the app; the answer was {answer.describe()}")
     if raised := x.events("own-raised"):
-        told = raised[-1].detail
-        x.skip(f"{asked}: the app raises: {' | '.join(map(str.strip, told['lines']))}")
+        x.skip(f"{asked}: the app {raised[-1].detail['why']}")
     try:
         looked = (await x.event("own-looked", count=looked_before + 1, timeout=SETTLED)).detail
     except trio.TooSlowError:
-        x.skip(f"{asked}: what the app gives did not become known; the answer was {answer.describe()}")
+        x.skip(f"{asked}: the app came to no end within {PATIENCE:g} s; the answer was {answer.describe()}")
     if not looked["ended"]:
         x.skip(f"{asked} has no end, or a very late one: name another page with --path")
     code = str(looked.get("status", ""))[:3]

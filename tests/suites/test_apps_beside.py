@@ -140,7 +140,21 @@ def test_a_look_tells_what_the_app_raises(told: Any) -> None:
     both(app)(asking("look"), Server().start_response)
     kind, detail = told[1]
     assert kind == "own-raised"
-    assert detail["lines"][-1] == "ValueError: the till is empty"
+    assert detail["why"].startswith("raises: File ")
+    assert detail["why"].endswith(" | ValueError: the till is empty")
+
+
+def test_a_look_tells_of_an_app_that_leaves(told: Any) -> None:
+    def app(_environ: Any, _start_response: Any) -> Any:
+        raise SystemExit(3)
+
+    both(app)(asking("look"), Server().start_response)
+    assert told[1][1]["why"].endswith(" | SystemExit: 3")
+
+
+def test_a_look_tells_of_text_where_bytes_are_wanted(told: Any) -> None:
+    both(lambda _environ, _start: ["text"])(asking("look"), Server().start_response)
+    assert told[1] == ("own-raised", {"why": "gives str, where WSGI wants bytes"})
 
 
 def test_a_look_at_an_answer_without_end_ends(told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
