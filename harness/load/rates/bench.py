@@ -34,7 +34,7 @@ from ..lanes.shard import SPARE
 from ..lanes.shards import closed_loops, open_loops
 from ..pacing import Pacer
 from ..question import NotChecked, Page, Question, checked_page
-from .pool import allowed, binds, needed, outrun
+from .pool import STEP, allowed, binds, more, needed, outrun
 
 if TYPE_CHECKING:
     from ...launch import Running
@@ -44,9 +44,6 @@ TIMEOUT = 5.0
 
 FEWEST_CONNECTIONS = 8
 """Connections of the first closed loop of an estimate: enough to keep a few workers busy, and no crowd."""
-
-MORE_CONNECTIONS = 4
-"""The factor from one closed loop of an estimate to the next."""
 
 WORTH = 1.2
 """How much more must be answered at more connections for yet more to be tried."""
@@ -130,7 +127,7 @@ class Bench:
             found = await self._opened(page, pacer, seconds, most, connections, timeout, window)
             if connections >= self.connections or not binds(found, self.alone):
                 break
-            self._fewest = MORE_CONNECTIONS * connections
+            self._fewest = STEP * connections
         self.results.append(found)
         self.phases.append(found.phase(name, self.started(found)))
         self.arena.kept.append(self.phases[-1])
@@ -191,17 +188,17 @@ class Bench:
             if found.ok < ENOUGH and best is None:
                 seconds *= 3
                 found = await self._closed(connections, seconds)
-            more = best is None or found.rate >= WORTH * best.rate
+            worth = best is None or found.rate >= WORTH * best.rate
             quick = found.ok and found.latency.quantile(0.5) < allowed(self.alone)
             # A first loop that is the last one, too, has no other to be compared with.
             waits = self.alone > SETTLED or best is not None
             best = max(best or found, found, key=lambda each: each.rate)
-            if not more or not found.ok or self._crowded(found):
+            if not worth or not found.ok or self._crowded(found):
                 break
             if connections >= self.connections:
                 bound = bool(quick and waits)
                 break
-            connections = min(connections * MORE_CONNECTIONS, self.connections)
+            connections = more(connections, self.connections)
         if not best.ok:
             troubles = "; ".join(best.troubles or ()) or "no answer came in time"
             raise NotChecked(f"Asked over {best.connections} connections at once the server gave nothing: {troubles}.")
@@ -287,9 +284,9 @@ class Bench:
 
     def _short(self, connections: int, words: str) -> str:
         clients = self.arena.count("clients")
-        more = f"ask for more --clients than {clients:,}" if connections >= clients else "raise `ulimit -Hn`"
+        advice = f"ask for more --clients than {clients:,}" if connections >= clients else "raise `ulimit -Hn`"
         return (
-            f"all {connections:,} connections of the generator were busy, and {words}, so they were the limit; {more}"
+            f"all {connections:,} connections of the generator were busy, and {words}, so they were the limit; {advice}"
         )
 
     async def _closed(self, connections: int, seconds: float, *, restart: bool = True) -> LaneResult:

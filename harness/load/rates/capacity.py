@@ -107,7 +107,7 @@ def a_second(rate: float) -> str:
 
 def judge(rate: float, found: LaneResult, limit: float = NOTICED) -> Try:
     """Return what trying `rate` came to: p99 below `limit` seconds, few errors, most answered."""
-    health = found.health(judged=NOTICED)
+    health = found.health(judged=limit)
     if not health.valid:
         return Try(rate, Said.UNFIT, why=health.why)
     mark = found.quantile(0.99)

@@ -18,6 +18,9 @@ LEAST = 64
 SPARE = 1.25
 """So many times the connections are taken that are busy when each answer takes as long as is allowed."""
 
+STEP = 4
+"""The factor from one closed loop of an estimate to the next."""
+
 WAITED = 0.01
 """The share of requests that may wait for a connection: it stands beyond the p99."""
 
@@ -39,6 +42,15 @@ def needed(rate: float, alone: float) -> int:
     With so many a pool that is all busy proves that answers take longer than is allowed, whoever waits for what.
     """
     return max(LEAST, math.ceil(SPARE * rate * allowed(alone)))
+
+
+def more(connections: int, most: int) -> int:
+    """Return how many connections a closed loop is tried with after so many, up to `most`.
+
+    Each step is at least twice the one before: a shorter one could not tell a full pool from a busy server.
+    """
+    following = min(STEP * connections, most)
+    return most if most < 2 * following else following
 
 
 def binds(found: LaneResult, alone: float) -> bool:

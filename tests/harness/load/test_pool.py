@@ -8,7 +8,7 @@ import pytest
 
 from wsgi_gauntlet.harness.histogram import Histogram
 from wsgi_gauntlet.harness.load.lanes.lane_result import LaneResult
-from wsgi_gauntlet.harness.load.rates.pool import LEAST, allowed, binds, needed, outrun
+from wsgi_gauntlet.harness.load.rates.pool import LEAST, allowed, binds, more, needed, outrun
 
 
 def result(connections: int, service: float, seconds: float = 1.0, *, waited: int = 0) -> LaneResult:
@@ -75,6 +75,24 @@ def test_a_pool_of_the_size_that_is_needed_never_binds(alone: float, rate: float
     assert connections >= LEAST
     # All busy, and no more is answered than is offered: Little's law says how long each takes at least.
     assert not binds(result(connections, max(alone, connections / rate), waited=10_000), alone)
+
+
+@pytest.mark.parametrize(
+    ("most", "steps"),
+    [
+        (8, [8]),
+        (12, [8, 12]),
+        (36, [8, 36]),
+        (64, [8, 32, 64]),
+        (100, [8, 32, 100]),
+        (4096, [8, 32, 128, 512, 2048, 4096]),
+    ],
+)
+def test_the_steps_of_an_estimate_are_long_enough_to_show_a_difference(most: int, steps: list[int]) -> None:
+    seen = [8]
+    while seen[-1] < most:
+        seen.append(more(seen[-1], most))
+    assert seen == steps
 
 
 def test_an_estimate_that_the_server_has_outrun() -> None:
