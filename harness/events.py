@@ -196,13 +196,8 @@ class Channel:
 
         `since` is the CLOCK_MONOTONIC time from which on a barrier that we could not serve counts.
         """
-        for path, inode in self._inodes.items():
-            try:
-                same = path.stat().st_ino == inode
-            except OSError:
-                same = False
-            if not same:
-                return f"the event channel is cut: somebody removed its socket {path}; run the case again"
+        if cut := self._cut():
+            return f"the event channel is cut: somebody removed its socket {cut}; run the case again"
         if self._inodes and (why := refused(next(iter(self._inodes)))):
             return f"the event channel is dead ({why}); run the case again"
         if self._flooded:
@@ -212,6 +207,21 @@ class Channel:
         if self._starved >= since:
             return "the event channel could take no barrier: no descriptors were left; raise `ulimit -n`"
         return self._dead
+
+    @property
+    def intact(self) -> bool:
+        """Say whether both sockets are still where they were made."""
+        return self._cut() is None
+
+    def _cut(self) -> Path | None:
+        for path, inode in self._inodes.items():
+            try:
+                same = path.stat().st_ino == inode
+            except OSError:
+                same = False
+            if not same:
+                return path
+        return None
 
     async def settle(self) -> None:
         """Read every event that the app has already sent."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 import secrets
-import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import replace
@@ -25,7 +24,7 @@ from .launching import ready
 from .launching.ordinary import User, hand_over, lend, open_the_way, ordinary_user, others_can_pass
 from .launching.ownapp import FOLDER, PACKAGE, control, own_app
 from .launching.part import Part, launch_of, lay_files, remove_socket
-from .launching.places import SOCKET, lay_path, log_file, private_folder, require_descriptors, writing
+from .launching.places import SOCKET, clear, lay_path, log_file, private_folder, require_descriptors, writing
 from .launching.plan import Plan
 from .launching.ports import leased_port, loopback
 from .launching.serverlog import ServerLog
@@ -159,6 +158,11 @@ class Running:
         """Return the pids of the front, none where there is none."""
         return [pid for part in self._parts[len(self._servers) :] for pid in part.supervised.processes()]
 
+    @property
+    def intact(self) -> bool:
+        """Say whether its folder and the sockets of its channel are as they were made: a server can delete them."""
+        return self._home.is_dir() and self.channel.intact
+
     # ------------------------------------------------------------------ what can be done to it
 
     async def restart(self, grace: float = GRACE) -> None:
@@ -229,8 +233,8 @@ class Running:
             async with trio.open_nursery() as nursery:
                 for part in reversed(self._parts):
                     nursery.start_soon(part.supervised.stop, part.command.stop, grace)
-        for part in self._parts:
-            shutil.rmtree(part.launch.folder, ignore_errors=True)
+            for part in self._parts:
+                await trio.to_thread.run_sync(clear, part.launch.folder)
         self._parts.clear()
         self._leases.close()
 
@@ -366,7 +370,8 @@ async def running(
             await server.start()
             yield server
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(clear, home)
 
 
 def _give_away(home: Path, scratch: Path, user: User) -> None:

@@ -26,7 +26,7 @@ from .attempts.patterns import Pattern
 from .attempts.segments import Cutting
 from .catalog import Case
 from .discover import REFERENCE_APP
-from .errors import ServerTrouble, Unsupported
+from .errors import GauntletError, Unsupported, UsageError
 from .judge import Finding, counted, judge
 from .launch import Running, running
 from .launching.ownapp import CALLABLE, beside_reference, is_own, without_own
@@ -42,6 +42,9 @@ INSTANCES = 6
 
 WORTH_A_START = 8
 """Cases for which another instance is started: a start costs a server as much time as twenty quick cases."""
+
+RENEWALS = 12
+"""Times that one server's instances are replaced because somebody took their files away."""
 
 AT_ONCE = 6
 """Servers driven at once: on two cores more only wait for each other."""
@@ -79,6 +82,12 @@ class _Row:
     doubtful: list[Case] = field(default_factory=list)
     cutting: Cutting = field(default_factory=Cutting)
     trouble: Exception | None = None
+    renewed: int = 0
+    unkept: Exception | None = None
+
+
+class _Spoiled(Exception):
+    """The instance's files are gone: a fresh one must take the case."""
 
 
 async def check(plans: Sequence[Plan], cells: Mapping[str, Sequence[Case]], bench: Bench) -> None:
@@ -101,7 +110,7 @@ async def _server(plan: Plan, cases: Sequence[Case], bench: Bench, limiter: trio
                 row.doubtful.clear()
                 row.looked.update({case.id: trio.Event() for case in queue})
                 await _round(row, setup, queue, tries, bench)
-                if not row.verdicts and queue and isinstance(row.trouble, ServerTrouble):
+                if not row.verdicts and queue and isinstance(row.trouble, GauntletError):
                     bench.stranded(plan, str(row.trouble))
                     return
                 while queue:  # every instance gave up: what is left shares the reason of the last one
@@ -142,23 +151,42 @@ def in_order(cases: Sequence[Case]) -> list[Case]:
 
 
 async def _instance(row: _Row, setup: Setup, queue: deque[Case], tries: int, bench: Bench) -> None:
+    """Take cases from `queue` until it is empty.
+
+    Whatever goes wrong with the instance stays with its server: the others go on.
+    """
     try:
-        async with running(prepared(row.plan, setup), scratch=bench.scratch, logs=bench.logs) as server:
-            if setup == Setup():
-                bench.started(server)
-            while queue:
-                case = queue.popleft()
-                try:
-                    await _cell(row, case, server, tries, bench)
-                except ServerTrouble as trouble:
-                    # It could not be started again. This cell must be decided here: others may be waiting for it.
+        while await _until_spoiled(row, setup, queue, tries, bench):
+            row.renewed += 1
+    except UsageError:
+        raise
+    except Exception as trouble:
+        if trouble is row.unkept:
+            raise
+        row.trouble = trouble
+
+
+async def _until_spoiled(row: _Row, setup: Setup, queue: deque[Case], tries: int, bench: Bench) -> bool:
+    """Run cases on one instance; say whether it was given up with cases left, as its files were gone."""
+    async with running(prepared(row.plan, setup), scratch=bench.scratch, logs=bench.logs) as server:
+        if setup == Setup():
+            bench.started(server)
+        while queue:
+            case = queue.popleft()
+            try:
+                await _cell(row, case, server, tries, bench)
+            except _Spoiled:
+                queue.appendleft(case)
+                return True
+            except Exception as trouble:
+                # It could not be started again. This cell must be decided here: others may be waiting for it.
+                if trouble is not row.unkept:
                     _keep(row, case, Attempt(judge(case.level, trouble)))
                     _decide(row, case, bench)
-                    raise
-                finally:
-                    row.looked[case.id].set()
-    except (ServerTrouble, Unsupported) as trouble:
-        row.trouble = trouble
+                raise
+            finally:
+                row.looked[case.id].set()
+    return False
 
 
 def prepared(plan: Plan, setup: Setup) -> Plan:
@@ -221,8 +249,20 @@ async def _cell(row: _Row, case: Case, server: Running, tries: int, bench: Bench
         if counted([each.finding for each in made if each.pattern is pattern]) >= tries:
             row.doubtful.append(case)
             return
-        made.append(await another(case, server, pattern, made))
+        try:
+            told = await another(case, server, pattern, made)
+        except GauntletError:
+            if _to_be_renewed(row, server):
+                raise _Spoiled from None
+            raise
+        if told.finding.verdict is Verdict.ERROR and _to_be_renewed(row, server):
+            raise _Spoiled
+        made.append(told)
     _decide(row, case, bench, uncut)
+
+
+def _to_be_renewed(row: _Row, server: Running) -> bool:
+    return not server.intact and row.renewed < RENEWALS
 
 
 def _keep(row: _Row, case: Case, attempt: Attempt) -> None:
@@ -232,4 +272,8 @@ def _keep(row: _Row, case: Case, attempt: Attempt) -> None:
 def _decide(row: _Row, case: Case, bench: Bench, uncut: str = "") -> None:
     cell = decided(row.plan.name, case, row.attempts.pop(case.id), uncut)
     row.verdicts[case.id] = cell.verdict
-    bench.decided(cell)
+    try:
+        bench.decided(cell)
+    except Exception as unkept:
+        row.unkept = unkept  # nothing that is measured can be kept any more: the run must end
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -53,7 +54,24 @@ def private_folder(scratch: Path, *, passed_by_others: bool = False) -> Path:
     else:
         place = Path("/tmp")  # noqa: S108 - mkdtemp makes a private folder in it
     with writing(place):
+        if place == own:
+            place.mkdir(mode=0o700, exist_ok=True)  # a server can have deleted it
         return Path(tempfile.mkdtemp(prefix="g-", dir=place))
+
+
+def clear(folder: Path) -> None:
+    """Delete `folder` and all in it, as far as that can be; also what a server has closed to its own user."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.is_dir() or folder.is_symlink():
+        with contextlib.suppress(OSError):
+            folder.unlink(missing_ok=True)
+        return
+    closed = [folder]
+    for each in closed:
+        with contextlib.suppress(OSError):
+            each.chmod(0o700)
+            closed += [Path(entry) for entry in os.scandir(each) if entry.is_dir(follow_symlinks=False)]
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def lay_path(folder: Path, *, theirs: bool = False) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from pathlib import Path
 
 import trio
@@ -12,6 +14,9 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 EXCERPT = 64 << 10
 """Bytes of log that one question gets at most."""
+
+READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""How a log is opened: a server can have put something else in its place, which would make us wait for ever."""
 
 WAIT = 0.05
 STEP = 0.005
@@ -45,7 +50,9 @@ class ServerLog:
         size = self.mark()
         self._seen = size
         try:
-            with self.path.open("rb") as file:
+            with os.fdopen(os.open(self.path, READ), "rb") as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    return ""
                 file.seek(mark)
                 if size - mark <= EXCERPT:
                     return _text(file.read(EXCERPT))

@@ -7,6 +7,7 @@ same loop is not disturbed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -219,7 +220,15 @@ class Supervised:
 
 
 def _spawn(log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    with log.open("ab") as errors:
+    # A server started earlier can have put anything in the log's place.
+    how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        place = os.open(log, how, 0o644)
+    except OSError as problem:
+        if problem.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            raise
+        place = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    with os.fdopen(place, "wb") as errors:
         process = subprocess.Popen(
             [sys.executable, "-I", supervisor.__file__],
             stdin=subprocess.PIPE,

@@ -65,9 +65,13 @@ class Log:
     """The server's output: the first `keep` bytes stay; the rest is read and dropped, so the server never blocks."""
 
     def __init__(self, path: str, keep: int) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._keep = keep
-        self._left = max(0, keep - os.fstat(self._file).st_size)
+        self._left = 0
+        # A server started earlier can have put anything in its place, which must not make us wait.
+        how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        with contextlib.suppress(OSError):
+            self._file = os.open(path, how, 0o600)
+            self._left = max(0, keep - os.fstat(self._file).st_size)
 
     def write(self, data: bytes) -> None:
         """Append `data` as far as there is room, and a note where the room ends."""
