@@ -240,6 +240,10 @@ class Running:
 
     async def _start_once(self) -> None:
         self._starts += 1
+        if not self._home.is_dir():
+            raise ServerDidNotStart(
+                f"{self.name}: its folder {self._home} is gone; the server deleted it, or a stranger"
+            )
         if self.plan.upstream is None:
             await self._start_part(self.plan, Protocol.HTTP, "s", unix=self.plan.unix)
         else:

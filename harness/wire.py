@@ -22,7 +22,7 @@ from .errors import OutOfResources, ServerTrouble, Skipped
 from .model import WireEvent, WireKind
 from .response import Ending, Response, ResponseParser
 from .transports import piped, tls
-from .transports.patience import Patience
+from .transports.patience import ANSWER_LIMIT, Patience
 from .transports.sending import send_pieces
 from .transports.taken import taken, unread
 
@@ -280,16 +280,16 @@ class Wire:
         parser = ResponseParser(head=head)
         patience = Patience(timeout)
         with patience.scope:
-            while not parser.done:
+            while not parser.done and patience.size <= ANSWER_LIMIT:
                 rest = parser.feed(self._drain())
                 if parser.done:
                     self._inbox[:0] = rest
                 elif await self._receive():
-                    patience.more()
+                    patience.came(len(self._inbox))
                 elif not self._inbox:
                     parser.eof(self._state)
-        if patience.over:
-            self._record(WireKind.WAITED, note=f"no end of an answer {patience.over}")
+        if over := patience.over or ("" if parser.done else f"within {ANSWER_LIMIT} bytes"):
+            self._record(WireKind.WAITED, note=f"no end of an answer {over}")
         self._transcript.late |= patience.late and self._state is not Ending.OPEN
         parser.eof(self._state)
         return parser.response()
@@ -305,7 +305,7 @@ class Wire:
     async def receive_until(self, marker: bytes, timeout: float = 5.0) -> bytes:
         """Return what has come up to and with `marker`; all there is, where it did not come before end or `timeout`."""
         with trio.move_on_after(timeout) as scope:
-            while marker not in self._inbox and await self._receive():
+            while marker not in self._inbox and len(self._inbox) < INBOX_LIMIT and await self._receive():
                 pass
         self._transcript.timed |= scope.cancelled_caught
         at = self._inbox.find(marker)

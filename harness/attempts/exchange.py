@@ -18,6 +18,7 @@ from ..errors import EventsLost, Skipped, Unsupported
 from ..expect import Violation, show
 from ..model import AppEvent
 from ..response import Response
+from ..tasks import beside
 from ..wire import Transcript, Wire
 from .patterns import Pattern
 
@@ -122,11 +123,19 @@ class Exchange:
         Raises trio.TooSlowError after `timeout` seconds: the case decides what that means.
         """
         try:
-            with trio.fail_after(timeout):
-                return await self.server.channel.wait(self._mark, lambda e: e.kind == kind and self._ours(e), count)
+            with trio.fail_after(timeout) as patience:
+                async with beside() as nursery:
+                    nursery.start_soon(self._give_up_with_the_server, patience)
+                    return await self.server.channel.wait(self._mark, lambda e: e.kind == kind and self._ours(e), count)
         except trio.TooSlowError:
             self.transcript.timed = True
             raise
+        raise AssertionError  # `beside` swallows nothing
+
+    async def _give_up_with_the_server(self, patience: trio.CancelScope) -> None:
+        # What a server's processes have sent by their end is in the socket already.
+        if await self.server.end_within(patience.deadline - trio.current_time()):
+            patience.deadline = min(patience.deadline, trio.current_time() + SETTLED)
 
     def events(self, kind: str | None = None) -> list[AppEvent]:
         """Return what the app has reported in this attempt so far, in the order of its clock."""
@@ -153,8 +162,8 @@ class Exchange:
         """
         answer = await self.get(target, **request)
         try:
-            # The app tells before it answers: after a whole answer there is nothing left to wait for.
-            return await self.event("called", timeout=SETTLED if answer.complete else PATIENCE)
+            # The app tells before it answers: once an answer has begun there is nothing left to wait for.
+            return await self.event("called", timeout=PATIENCE if answer.status is None else SETTLED)
         except trio.TooSlowError:
             await self.not_called(answer)
 

@@ -16,7 +16,7 @@ LISTEN = "0A"
 
 def tree(supervisor: int) -> list[int]:
     """Return the pids below `supervisor`, parents before children; zombies are left out."""
-    return [pid for pid in _descendants(supervisor) if _state(pid) not in ("Z", "X", "")]
+    return [pid for pid in _descendants(supervisor) if exists(pid)]
 
 
 def _descendants(root: int) -> list[int]:
@@ -37,6 +37,11 @@ def _children(pid: int) -> list[int]:
             with contextlib.suppress(OSError):
                 found.extend(map(int, Path(f"/proc/{pid}/task/{thread}/children").read_bytes().split()))
     return found
+
+
+def exists(pid: int) -> bool:
+    """Say whether `pid` is a process that has not ended."""
+    return _state(pid) not in ("Z", "X", "")
 
 
 def stopped(pids: list[int]) -> list[int]:

@@ -116,11 +116,14 @@ class Supervised:
     @property
     def ended(self) -> str:
         """How it ended, as 'exit code 3' or 'signal SIGSEGV'; '' while it runs."""
+        watched = (self._below, self._process.pid)
+        gone = self.pid and not self._over and not all(map(processes.exists, watched))
         self._listen()
         if self.failure:
             return self.failure
         if not self._over:
-            return ""
+            # Whichever of the two is left clears away now.
+            return UNKNOWN_END if gone else ""
         if self._signal is not None:
             return f"signal {signal_name(self._signal)}"
         return f"exit code {self._code}" if self._code is not None else UNKNOWN_END

@@ -221,6 +221,40 @@ async def test_an_answer_that_comes_for_ever_is_not(monkeypatch: pytest.MonkeyPa
     assert waited == "no end of an answer within 1.2 s"
 
 
+async def test_an_answer_that_comes_in_drops_is_waited_for_half_as_long() -> None:
+    async def handle(stream: trio.SocketStream) -> None:
+        with suppress(trio.BrokenResourceError):
+            while True:
+                await stream.send_all(b"x")
+                await trio.sleep(0.02)
+
+    async with serving(handle) as address:
+        wire = await Wire.open(address, Transcript())
+        started = trio.current_time()
+        assert not (await wire.response(timeout=0.5)).complete
+        assert 1.0 <= trio.current_time() - started < 1.9
+        await wire.close()
+
+
+async def test_of_an_answer_without_end_only_so_much_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ANSWER_LIMIT", 300_000)
+
+    async def handle(stream: trio.SocketStream) -> None:
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while True:
+                await stream.send_all((b"1;" + b"e" * 1000 + b"\r\nx\r\n") * 10)
+
+    async with serving(handle) as address:
+        transcript = Transcript()
+        wire = await Wire.open(address, transcript)
+        with trio.fail_after(20):
+            answer = await wire.response(timeout=60)
+        assert not answer.complete
+        assert "no end of an answer within 300000 bytes" in str([event.note for event in transcript.events])
+        await wire.close()
+
+
 async def test_receive_until_leaves_the_rest() -> None:
     async with serving(saying(b"one\r\n\r\ntwo")) as address:
         wire = await Wire.open(address, Transcript())

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 import trio
 
 from wsgi_gauntlet.harness.launching.serverlog import EXCERPT, ServerLog, telling_line
+
+
+def test_what_a_server_puts_in_its_logs_place_is_not_waited_for(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("not for a report")
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to(secret)
+    (tmp_path / "folder").mkdir()
+    for name in ("fifo", "link", "folder", "gone"):
+        assert ServerLog(tmp_path / name).since(0) == "", name
 
 
 def test_an_excerpt_begins_at_the_mark_and_has_no_colours(tmp_path: Path) -> None:
