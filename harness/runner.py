@@ -110,7 +110,7 @@ async def _server(plan: Plan, cases: Sequence[Case], bench: Bench, limiter: trio
                 row.doubtful.clear()
                 row.looked.update({case.id: trio.Event() for case in queue})
                 await _round(row, setup, queue, tries, bench)
-                if not row.verdicts and queue and isinstance(row.trouble, GauntletError):
+                if not row.verdicts and not row.renewed and queue and isinstance(row.trouble, GauntletError):
                     bench.stranded(plan, str(row.trouble))
                     return
                 while queue:  # every instance gave up: what is left shares the reason of the last one
