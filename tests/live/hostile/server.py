@@ -106,7 +106,7 @@ def numbers() -> None:
 
 def flood() -> None:
     def without_end(key: bytes) -> Iterable[bytes]:
-        datagram = key + event(json.dumps({"text": "x" * 180_000}))
+        datagram = key + event(json.dumps({"text": "x" * 180_000}), kind='"flood"')
         while True:
             yield datagram
 
