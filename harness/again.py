@@ -10,7 +10,7 @@ OPTIONS = "options"
 """The key of a run's environment under which its options lie."""
 
 
-def options(*, python: str, app: str, command: str, page: str = "/") -> list[str]:
+def options(python: str, app: str, command: str, page: str = "/") -> list[str]:
     """Return the words that say again how servers are started; what is not given, '' or as by default, is left out."""
     words = []
     for name, value, default in (

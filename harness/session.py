@@ -252,10 +252,7 @@ def environment(call: Call) -> dict[str, object]:
         **({"page": call.narrowing.page} if is_own(call.app) else {}),
         "full": call.narrowing.full,
         again.OPTIONS: again.options(
-            python=call.python,
-            app=call.app if is_own(call.app) else "",
-            command=call.command,
-            page=call.narrowing.page,
+            call.python, call.app if is_own(call.app) else "", call.command, call.narrowing.page
         ),
     }
 
