@@ -22,13 +22,18 @@ if TYPE_CHECKING:
 
 
 def selection(
-    prefixes: tuple[str, ...] = (), levels: tuple[str, ...] = (), tags: tuple[str, ...] = (), part: str | None = None
+    prefixes: tuple[str, ...] = (),
+    levels: tuple[str, ...] = (),
+    tags: tuple[str, ...] = (),
+    part: str | None = None,
+    excluded: tuple[str, ...] = (),
 ) -> Selection:
     """Return the cells that the options of a command choose."""
     from .model import Level
     from .selection import Selection, shard
 
-    return Selection(prefixes, tuple(map(Level, levels)), tags, shard=shard(part) if part is not None else None)
+    which = shard(part) if part is not None else None
+    return Selection(prefixes, tuple(map(Level, levels)), tags, shard=which, excluded=excluded)
 
 
 def execute(given: dict[str, Any], *, cases: Selection | None, scenarios: tuple[str, ...] | None) -> None:

@@ -110,6 +110,12 @@ def run(**given: Any) -> None:
 @_accepting
 @_PATH
 @click.option("--select", multiple=True, metavar="PREFIX", help="Only cases whose id begins so; may be repeated.")
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PREFIX",
+    help="No case whose id begins so, unless others need it; may be repeated.",
+)
 @_choosing
 @click.option(
     "--failed-in",
@@ -119,12 +125,14 @@ def run(**given: Any) -> None:
     "of that run's servers.",
 )
 @click.option("--shard", metavar="K/N", help="Only the K-th of N parts; all N together are the whole.")
-def check(select: tuple[str, ...], level: tuple[str, ...], tag: tuple[str, ...], **given: Any) -> None:
+def check(
+    select: tuple[str, ...], exclude: tuple[str, ...], level: tuple[str, ...], tag: tuple[str, ...], **given: Any
+) -> None:
     """Prove case by case whether servers keep PEP 3333 and HTTP/1.1.
 
     Options of different kinds narrow each other; the same one repeated widens.
     """
-    execute(given, cases=selection(select, level, tag, given["shard"]), scenarios=None)
+    execute(given, cases=selection(select, level, tag, given["shard"], exclude), scenarios=None)
 
 
 @cli.command(epilog=TARGETS + SERVERS + EXIT_CODES)

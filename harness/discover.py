@@ -18,6 +18,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from . import journal
 from .adapter import Adapter, Found
 from .catalog import Case, Family, Scenario, suggestion, variants
@@ -207,14 +210,18 @@ def listing(python: str) -> list[Listed]:
 
 
 def requirements() -> list[str]:
-    """Return what pip is to install for every server that it can: names, the ones of frameworks too."""
+    """Return what pip is to install for every server that it can, one requirement for each distribution."""
     wanted: set[str] = set()
     for each in adapters().values():
         if not each.gone:
             wanted.update(each.requires or filter(None, (each.distribution,)))
             wanted.update(name for names in each.companions.values() for name in names)
     wanted.update(each.setup.distribution for each in cases() if each.setup.distribution)
-    return sorted(wanted, key=str.lower)
+    # One line for each distribution: `setuptools` beside `setuptools<81` says nothing, `flask` beside `Flask` neither.
+    by_name: dict[str, str] = {}
+    for requirement in sorted(wanted, key=len):
+        by_name[canonicalize_name(Requirement(requirement).name)] = requirement
+    return sorted(by_name.values(), key=str.lower)
 
 
 def _found(found: Found) -> dict[str, str]:

@@ -43,10 +43,12 @@ class Selection:
     failed_in: str = ""
     failed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     shard: Shard | None = None
+    excluded: tuple[str, ...] = ()
 
     def told(self) -> str:
         """Return the selectors as they are written on the command line."""
         parts = [f"--select {each}" for each in self.prefixes]
+        parts += [f"--exclude {each}" for each in self.excluded]
         parts += [f"--level {each}" for each in self.levels]
         parts += [f"--tag {each}" for each in self.tags]
         parts += [f"--failed-in {self.failed_in}"] if self.failed_in else []
@@ -101,10 +103,12 @@ def chosen(known: Sequence[Case], selection: Selection) -> list[Case]:
     for tag in selection.tags:
         if tag not in tags:
             raise UnknownName(f"no case is tagged {tag!r}{suggestion(tag, tags)}; there are {', '.join(sorted(tags))}")
+    without = {each.id for each in select(known, selection.excluded)} if selection.excluded else set()
     found = [
         each
         for each in select(known, selection.prefixes)
-        if (not selection.levels or each.level in selection.levels)
+        if each.id not in without
+        and (not selection.levels or each.level in selection.levels)
         and (not selection.tags or set(each.tags) & set(selection.tags))
     ]
     if not found:

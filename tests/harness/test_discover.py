@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from wsgi_gauntlet.harness import discover, planning
 from wsgi_gauntlet.harness.errors import BadConfiguration, NotInstalled, UnknownName
@@ -114,3 +116,11 @@ def test_an_app_is_imported_before_anything_runs(tmp_path: Path) -> None:
     for app, says in (("shop:price", "cannot be called"), ("shop:none", "AttributeError"), ("shop", "module:callable")):
         with pytest.raises(BadConfiguration, match=says):
             planning.require_app(app, sys.executable, tmp_path)
+
+
+def test_what_pip_is_to_install_has_each_distribution_once() -> None:
+    wanted = [Requirement(each) for each in discover.requirements()]
+    names = [canonicalize_name(each.name) for each in wanted]
+    assert len(set(names)) == len(names)
+    assert {"setuptools", "flask", "twisted"} <= set(names)
+    assert all(str(each.specifier) for each in wanted if each.name == "setuptools")

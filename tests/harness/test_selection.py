@@ -104,6 +104,19 @@ def test_a_new_case_moves_few() -> None:
     assert sum(after[id_] != place for id_, place in before.items()) <= 3
 
 
+def test_what_is_excluded_is_left_out_and_a_slip_is_said() -> None:
+    everything = {each.id for each in chosen(KNOWN, Selection())}
+    below = {each for each in everything if each.startswith("b/z")}
+    assert {each.id for each in chosen(KNOWN, Selection(excluded=("b/z",)))} == everything - below
+    assert {each.id for each in chosen(KNOWN, Selection(("b",), excluded=("b/z/5",)))} == {
+        each for each in everything if each.startswith("b") and each != "b/z/5"
+    }
+    with pytest.raises(UnknownName):
+        chosen(KNOWN, Selection(excluded=("nowhere",)))
+    with pytest.raises(BadConfiguration, match="no case is left by --select b --exclude b"):
+        chosen(KNOWN, Selection(("b",), excluded=("b",)))
+
+
 def test_more_shards_than_cells_is_said() -> None:
     with pytest.raises(BadConfiguration, match="no cell is left by --select b/z/5 --shard 1/2"):
         shares(KNOWN, Selection(("b/z/5",), shard=Shard(1, 2)), ["s"])
