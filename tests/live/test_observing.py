@@ -9,6 +9,7 @@ import pytest
 
 from wsgi_gauntlet.harness import planning
 from wsgi_gauntlet.harness.launch import running
+from wsgi_gauntlet.harness.launching.ownapp import HEADER, beside_reference
 from wsgi_gauntlet.harness.wire import Transcript, Wire
 
 pytestmark = pytest.mark.live
@@ -49,3 +50,47 @@ async def test_the_bytes_are_the_same(server: str, tmp_path: Path) -> None:
     observed = await sent(server, tmp_path, observe=True)
     assert all(observed)
     assert observed == await sent(server, tmp_path, observe=False)
+
+
+KINDS = """
+import os
+from wsgiref.util import FileWrapper
+
+class Closing:
+    def __iter__(self): return iter([b"one", b"two"])
+    def close(self): pass
+
+def app(environ, start_response):
+    kind = environ["PATH_INFO"].strip("/")
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    if kind == "list-1": return [b"one"]
+    if kind == "tuple-2": return (b"one", b"two")
+    if kind == "generator": return (each for each in [b"one", b"two"])
+    if kind == "closing": return Closing()
+    if kind == "empty": return []
+    wrapper = environ.get("wsgi.file_wrapper", FileWrapper)
+    return wrapper(open(__file__, "rb"))
+"""
+
+
+async def pages(server: str, folder: Path, *, beside: bool) -> list[bytes]:
+    plan = planning.plan(server, app="kinds:app", app_path=folder)
+    answers = []
+    asks = f"{HEADER}: ask\r\n" if beside else ""
+    async with running(beside_reference(plan) if beside else plan, scratch=folder, logs=folder) as instance:
+        for kind in ("list-1", "tuple-2", "generator", "closing", "empty", "file"):
+            wire = await Wire.open(instance.address, Transcript())
+            await wire.send(f"GET /{kind} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{asks}\r\n".encode())
+            answer = await wire.response(timeout=5.0)
+            await wire.close()
+            answers.append(re.sub(rb"\r\nDate: [^\r]*", b"", answer.raw))
+    return answers
+
+
+@pytest.mark.parametrize("server", ["waitress", "wsgiref", "gunicorn:gthread"])
+async def test_beside_the_reference_app_the_user_s_app_is_answered_for_the_same(server: str, tmp_path: Path) -> None:
+    (tmp_path / "kinds.py").write_text(KINDS)
+    alone = await pages(server, tmp_path, beside=False)
+    assert all(alone)
+    assert len(set(alone)) > 3
+    assert await pages(server, tmp_path, beside=True) == alone
