@@ -9,7 +9,6 @@ from ..harness.claim import Held
 from ..harness.model import Grade, Load, Results, Standing, Verdict
 from . import tally
 from .requirements import conformance, own_app
-from .scaling import scaled
 from .words import HELD, UNJUDGED, counted, duration, during, got, percent, ratio, several, tallied
 
 LISTED = 3
@@ -220,9 +219,7 @@ def _measured(results: Results) -> list[Sentence]:
     """Say that there are figures, where they are all there is."""
     names = {each.scenario for each in results.loads if each.grade is Grade.MEASURED and not each.claims}
     judged = results.checks or any(each.grade not in UNJUDGED | {Grade.MEASURED} for each in results.loads)
-    found = [Sentence("Measured", f"{several(sorted(names))}, without right or wrong.")] if names and not judged else []
-    workers = [f"{each.server}: {each.told}" for each in scaled(results.loads)]
-    return [*found, *([Sentence("Workers", f"{'; '.join(workers)}.")] if 0 < len(workers) <= LISTED else [])]
+    return [Sentence("Measured", f"{several(sorted(names))}, without right or wrong.")] if names and not judged else []
 
 
 def _thresholds(results: Results) -> list[Sentence]:

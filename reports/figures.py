@@ -11,7 +11,6 @@ from markupsafe import Markup, escape
 from ..harness.model import Grade, Load, Phase, Results, ScenarioInfo, Step
 from . import answer, bars, curves, panels, samples, svg, tally, words
 from .bounds import cut_text
-from .scaling import scaled
 from .sections.names import Names
 from .visible import clean, line, opening
 
@@ -255,7 +254,6 @@ def _measures(cells: Sequence[Load]) -> tuple[Table | None, list[tuple[str, str]
          line(note, 400))
         for (name, note), servers in told.items()
     ]  # fmt: skip
-    notes += [(line(f"workers of {each.server}", 60), line(each.told, 400)) for each in scaled(cells)]
     return (["measure", *(line(load.server, 40) for load in having)], rows), notes
 
 

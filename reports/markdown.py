@@ -20,7 +20,6 @@ from .beside import pairs as pairs_beside
 from .counts import counts
 from .pairs import pairs
 from .promise import promise
-from .scaling import scaled
 from .sections import folklore
 from .sections.environment import measured
 from .sections.names import Names
@@ -254,7 +253,6 @@ def _measures(cells: list[Load]) -> str:
         for each in load.measures:
             told[each.name].append(f"{plain(load.server)} {words.measure(each)}")
     lines = [f"- {plain(name, 100)}: {', '.join(values)}\n" for name, values in told.items()]
-    lines += [f"- workers of {plain(each.server)}: {each.told}\n" for each in scaled(cells)]
     return "".join(lines) + "\n" if lines else ""
 
 

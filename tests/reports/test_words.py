@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsgi_gauntlet.harness.model import Grade, Load, Outcome, Phase, Step, Verdict
+from wsgi_gauntlet.harness.model import Grade, Load, Measure, Outcome, Phase, Step, Verdict
 from wsgi_gauntlet.reports import words
 
 
@@ -85,3 +85,19 @@ def test_sizes_rates_and_lists() -> None:
     assert words.conditions({"workers": 1, "keep-alive": 5.0, "tls": False, "n": [1, 2]}) == (
         "workers 1 · keep-alive 5 · tls no · n 1, 2"
     )
+
+
+@pytest.mark.parametrize(
+    ("measures", "told"),
+    [
+        ((Measure("capacity", 914.0, "requests/s"),), "914/s"),
+        ((Measure("capacity", 914.0, "requests/s", censored=True),), "≥ 914/s"),
+        ((Measure("capacity", None, "requests/s"),), "–"),
+        ((Measure("capacity, estimated", 914.0, "requests/s"),), "–"),
+    ],
+)
+def test_a_search_for_capacity_comes_to_one_rate(measures: tuple[Measure, ...], told: str) -> None:
+    load = Load("a", "capacity", Grade.MEASURED, measures=measures)
+    assert words.rated(load).replace("\u00a0", " ") == told
+    stepped = Load("a", "throughput", Grade.MEASURED, measures=measures, steps=(Step(8, rate=300.0),))
+    assert words.rated(stepped) == "300/s"
