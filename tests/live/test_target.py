@@ -29,7 +29,7 @@ from wsgi_gauntlet.harness.load.lanes.shards import closed_loops
 from wsgi_gauntlet.harness.load.question import ReferencePage, checked_page
 from wsgi_gauntlet.harness.load.targets import elsewhere, proof
 from wsgi_gauntlet.harness.load.targets.target import Target, parse
-from wsgi_gauntlet.harness.model import Grade, Load
+from wsgi_gauntlet.harness.model import Grade, Load, Outcome
 from wsgi_gauntlet.harness.progress import Silence
 from wsgi_gauntlet.harness.replaying.appfile import standing_alone
 
@@ -132,7 +132,10 @@ def test_a_target_on_a_unix_socket(folder: Path) -> None:
     with started(folder, target):
         cell = measured(target, folder, "throughput", clients=2, duration=0.5)
     assert cell.grade in (Grade.MEASURED, Grade.INVALID)
-    assert cell.goodput == 1.0
+    # A busy machine may leave the last request of a connection on its way for long.
+    assert cell.goodput is not None
+    assert cell.goodput > 0.9
+    assert not any(each.outcomes[name] for each in cell.phases for name in (Outcome.WRONG, Outcome.ERROR))
 
 
 def test_a_target_below_a_prefix(folder: Path) -> None:
