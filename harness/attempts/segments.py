@@ -43,7 +43,7 @@ class Form:
 FORMS: Mapping[str, Form] = {
     "get": Form("GET", "/echo"),
     "post": Form("POST", "/read", (("Content-Length", str(len(BODY))),), BODY),
-    "chunked": Form("POST", "/read", (("Transfer-Encoding", "chunked"),), b"5\r\nhello\r\n0\r\n\r\n"),
+    "chunked": Form("POST", "/read?to=end", (("Transfer-Encoding", "chunked"),), b"5\r\nhello\r\n0\r\n\r\n"),
 }
 """What is cut at every place. The last is no part of what other cases rest on: a server need not take chunks."""
 
