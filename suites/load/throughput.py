@@ -69,6 +69,7 @@ async def throughput(arena: Arena) -> Load:
                 worked.append(_for_one_answer(found, before, await usage(running.processes())) if before else 0.0)
                 results.append(found)
                 phases.append(found.phase(name, started + WARM_UP))
+                arena.kept.append(phases[-1])
     except NotChecked as wrong:
         trouble = str(wrong)
     health = _health(results)

@@ -99,6 +99,8 @@ def test_whoever_takes_a_targets_place_is_spared(folder: Path, scenario: str) ->
     with leased_port() as port:
         found = replaced(folder, Target("127.0.0.1", port), scenario, LOADS[scenario], stranger)
     spared(*found, stranger)
+    if scenario == "throughput":
+        assert [each.name for each in found[0][0].phases] == ["1 connection"]
 
 
 @pytest.mark.parametrize("manner", [strangers.silent, strangers.friendly, strangers.of_another_token])
