@@ -191,7 +191,7 @@ async def learned(address: Address, target: str) -> OwnPage:
 
 def _require_good(answer: Response, target: str) -> None:
     if answer.status is None or not 200 <= answer.status < 400:
-        hint = "; does the app take requests for this host?" if answer.status == 400 else ""
+        hint = "; the app may take no requests for this host" if answer.status == 400 else ""
         gives = str(answer.status) if answer.status is not None else answer.describe()
         raise NoSuchPage(f"{target} gives {gives}: name a page with --path{hint}")
     if not answer.complete:

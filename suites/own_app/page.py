@@ -77,7 +77,8 @@ async def _given(x: Exchange, method: str = "GET", headers: Headers = ()) -> Giv
     if code.startswith("5"):
         x.skip(f"{asked} gives {code}: name another page with --path{last_traceback(x.log_so_far())}")
     if code == "400":
-        x.skip(f"{asked} gives 400: does the app take requests for the host {x.server.address.authority}?")
+        host = x.server.address.authority
+        x.skip(f"{asked} gives 400: the app may take no requests for {host}{last_traceback(x.log_so_far())}")
     found = tuple((str(name), str(value)) for name, value in looked["headers"])
     return Given(int(code), found, looked["size"], looked["digest"])
 

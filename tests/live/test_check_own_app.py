@@ -230,3 +230,21 @@ def test_the_plugin_does_the_same(folder: Path) -> None:
     assert done.returncode == 1, done.stdout + done.stderr
     assert "the app gives 405" in done.stdout
     assert "1 failed" in done.stdout
+
+
+def test_run_checks_the_server_and_loads_the_app(folder: Path) -> None:
+    installed(planning.plan("waitress"))
+    call = session.Call(
+        servers=("waitress",),
+        cases=Selection(("own-app/page/length", "pep3333/environ/path-info/plain")),
+        scenarios=("throughput",),
+        app="shop:good",
+        out=folder / "out",
+        narrowing=rounds.Narrowing(clients=2, duration=0.5, page="/a"),
+    )
+    results, where, _ = session.run(call, Configuration(), Silence())
+    assert {each.verdict for each in results.checks} == {Verdict.PASS}
+    assert results.loads[0].conditions["page"] == "/a"
+    first = (where / "summary.md").read_text().index("**Your app**: shop:good runs beside the reference app.")
+    assert first < (where / "summary.md").read_text().index("**Conformance**")
+    assert "shop:good runs beside the reference app." in (where / "report.html").read_text()

@@ -69,7 +69,7 @@ async def test_one_change_in_the_last_answer_is_enough(serving: Serving) -> None
     [
         ((b"200 OK", b"404 Not Found"), r"gives 404: name a page with --path$"),
         ((b"200 OK", b"500 Oops"), "gives 500"),
-        ((b"200 OK", b"400 No"), "does the app take requests for this host"),
+        ((b"200 OK", b"400 No"), "the app may take no requests for this host"),
         ((b"HTTP/1.1 200 OK", b"hello"), "name a page with --path"),
         ((b"\n..", b"\n"), "is not whole"),
     ],
