@@ -5,7 +5,8 @@
 For each page time wrk asks a fresh server over each number of connections in turn, --seconds long. Its best figure is
 what the server can do. Then the scenario `capacity` finds the highest rate that users are served well at, on another
 fresh server, and then wrk once more, since a machine changes: the best of both times counts. The ratio of capacity and
-wrk's best is to be within --within of 1.
+wrk's best is to be within --within of 1. A search in which the generator itself was late, which only has a lower bound,
+is made again, twice at most. Nothing else should run on the machine.
 
 All three programs share the cores that there are. Where a page takes long the server sleeps most of the time, and at
 its end its own Python is the limit. Where it takes 1 ms it is that alone, and whatever the generator takes of the same
@@ -32,7 +33,7 @@ from one_nginx import Missing, tool
 from wsgi_gauntlet.harness import discover
 from wsgi_gauntlet.harness.launching.plan import Plan
 from wsgi_gauntlet.harness.load.arena import Arena
-from wsgi_gauntlet.harness.model import Load
+from wsgi_gauntlet.harness.model import Grade, Load, Measure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -43,6 +44,9 @@ SLOTS = 100_000
 
 MARK = "5f0c36ea94d1b827"
 """Of the page that wrk asks for: the one that `capacity` asks for, with one mark."""
+
+TRIES = 3
+"""Searches until the generator kept up: what it could not offer is no limit of the server."""
 
 SIZE = 2000
 """Bytes of a page."""
@@ -61,18 +65,29 @@ def main(argv: list[str] | None = None) -> int:
     for milliseconds in options.milliseconds:
         server = plan("takes", SLOTS, milliseconds)
         figures = trio.run(_wrk, wrk, server, options)
-        cell = trio.run(_capacity, server, options)
+        cell, capacity = _found(server, options)
         figures += trio.run(_wrk, wrk, server, options)
         best, connections = max(figures)
-        found = next(each.value for each in cell.measures if each.name == "capacity")
-        ratio = (found or 0.0) / best
+        found = capacity.value or 0.0
+        ratio = found / best
         held &= abs(ratio - 1) <= options.within
         at = f"{best:>8,.0f}/s at {connections:<5}"
-        print(f"{milliseconds:>3} ms {at} {found or 0:>8,.0f}/s {ratio:>12.2f}  {cell.grade}", flush=True)
+        bound = ">=" if capacity.censored else ""
+        print(f"{milliseconds:>3} ms {at} {bound:>2}{found:>8,.0f}/s {ratio:>10.2f}  {cell.grade}", flush=True)
         if options.explain:
             print(f"       {cell.note}\n       wrk: {', '.join(f'{rate:,.0f}/s at {n}' for rate, n in figures)}")
     print(f"within {options.within:g} of wrk: {'all' if held else 'not all'}")
     return 0 if held else 1
+
+
+def _found(server: Plan, options: argparse.Namespace) -> tuple[Load, Measure]:
+    """Return the cell and its capacity, of the first try in which the generator kept up, or of the last."""
+    for _ in range(TRIES):
+        cell = trio.run(_capacity, server, options)
+        capacity = next(each for each in cell.measures if each.name == "capacity")
+        if cell.grade is Grade.MEASURED and not capacity.censored:
+            break
+    return cell, capacity
 
 
 async def _capacity(server: Plan, options: argparse.Namespace) -> Load:
