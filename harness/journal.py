@@ -104,7 +104,8 @@ class Journal:
             if not resume:
                 earlier = set_aside(folder)
             else:
-                _mend(folder / NAME)
+                with _storage(folder):
+                    _mend(folder / NAME)
             with _storage(folder):
                 descriptor = os.open(folder / NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             try:
@@ -291,4 +292,7 @@ def _storage(folder: Path) -> Iterator[None]:
                 f"cannot write to {folder}: {problem.strerror}; what was measured before is in {folder / NAME}: "
                 f"free some room, then `wsgi-gauntlet report {shlex.quote(str(folder))}` makes the report of it"
             ) from None
-        raise
+        place = problem.filename2 or problem.filename or folder
+        raise BadConfiguration(
+            f"cannot write {os.fsdecode(place)}: {problem.strerror}; move it away, or name another folder with --out"
+        ) from None

@@ -11,11 +11,10 @@ import gc
 import os
 import platform
 import shutil
-import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -25,12 +24,12 @@ import psutil
 import trio
 
 from . import again, discover, folders, journal, planning, rounds, unjudged
-from .attempts.clock import AwakeClock
 from .baselines import holding
 from .baselines.baseline import breaks
 from .catalog import Scenario
 from .configuration import Configuration
-from .errors import BadConfiguration, GauntletError, NoSuchPage, NotInstalled
+from .errors import BadConfiguration, NoSuchPage, NotInstalled
+from .interruption import until_done_or_interrupted
 from .journal import End, Journal, LoadLine, ServerLine, Start
 from .launching.ownapp import beside, is_own
 from .launching.plan import Plan
@@ -120,7 +119,7 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
         ready = _prepared(bool(work.loads))
         refused: NoSuchPage | None = None
         try:
-            _until_done_or_interrupted(work.do, outcome, listener)
+            until_done_or_interrupted(work.do, outcome, listener)
         except NoSuchPage as problem:
             refused = problem
         if refused is None and not outcome.interrupted:
@@ -280,39 +279,6 @@ def _prepared(wanted: bool) -> threading.Thread:
     thread = threading.Thread(target=prepare, daemon=True)
     thread.start()
     return thread
-
-
-def _until_done_or_interrupted(work: Callable[[], Awaitable[None]], outcome: Outcome, listener: Listener) -> None:
-    async def main() -> None:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async with trio.open_nursery() as nursery:
-
-                async def heed() -> None:
-                    async for _ in signals:
-                        outcome.interrupted = True
-                        listener.remark("interrupted: stopping the servers, then the report of what was measured")
-                        nursery.cancel_scope.cancel()
-                        return
-
-                nursery.start_soon(heed)
-                await work()
-                nursery.cancel_scope.cancel()
-
-    try:
-        trio.run(main, clock=AwakeClock())
-    except BaseExceptionGroup as group:
-        explained = [each for each in _leaves(group) if isinstance(each, GauntletError | OSError)]
-        if explained:
-            raise explained[0] from None
-        raise
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for each in group.exceptions:
-        if isinstance(each, BaseExceptionGroup):
-            yield from _leaves(each)
-        else:
-            yield each
 
 
 @contextlib.contextmanager

@@ -44,7 +44,8 @@ def private_folder(scratch: Path, *, passed_by_others: bool = False) -> Path:
     room = LONGEST_PATH - len("/g-12345678/99s99/") - len(SOCKET)
 
     def fits(place: Path, within: Path) -> bool:
-        return len(os.fsencode(place)) <= room and (not passed_by_others or others_can_pass(within))
+        # Servers' settings and command lines are text in UTF-8, and so must be the names of what lies here.
+        return _is_text(place) and len(os.fsencode(place)) <= room and (not passed_by_others or others_can_pass(within))
 
     own, given = scratch.resolve(), Path(tempfile.gettempdir())
     if fits(own, own):
@@ -57,6 +58,14 @@ def private_folder(scratch: Path, *, passed_by_others: bool = False) -> Path:
         if place == own:
             place.mkdir(mode=0o700, exist_ok=True)  # a server can have deleted it
         return Path(tempfile.mkdtemp(prefix="g-", dir=place))
+
+
+def _is_text(place: Path) -> bool:
+    try:
+        os.fsencode(place).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def clear(folder: Path) -> None:

@@ -207,3 +207,28 @@ def test_a_report_is_put_down_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
         journal.write_text(path, "new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_in_the_journals_place_is_said_in_one_line(tmp_path: Path, resume: bool) -> None:
+    with journal.Journal.open(tmp_path / "run"):
+        pass
+    (tmp_path / "run" / journal.NAME).unlink()
+    (tmp_path / "run" / journal.NAME / "x").mkdir(parents=True)
+    if resume:
+        with (
+            pytest.raises(BadConfiguration, match=r"run\.jsonl: Is a directory; move it away"),
+            journal.Journal.open(tmp_path / "run", resume=True),
+        ):
+            pass
+        assert (tmp_path / "run" / journal.NAME / "x").is_dir()
+    else:
+        with journal.Journal.open(tmp_path / "run"):
+            assert (tmp_path / "run" / journal.NAME).is_file()
+
+
+def test_a_folder_in_a_reports_place_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "report.html" / "x").mkdir(parents=True)
+    with pytest.raises(BadConfiguration, match=r"report\.html: Is a directory; move it away"):
+        journal.write_text(tmp_path / "report.html", "text")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["report.html"]

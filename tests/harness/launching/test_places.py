@@ -21,6 +21,18 @@ from wsgi_gauntlet.harness.launching.places import (
 from wsgi_gauntlet.harness.launching.processes import listening_inodes, owns_port, tree
 
 
+def test_a_place_whose_name_is_no_text_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = tmp_path / os.fsdecode(b"n\xff")
+    odd.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(odd))
+    folder = private_folder(odd)
+    try:
+        assert os.fsencode(folder).decode().startswith("/tmp/")
+        assert odd not in folder.parents
+    finally:
+        clear(folder)
+
+
 def test_a_folder_is_cleared_although_its_maker_closed_it(tmp_path: Path) -> None:
     inner = tmp_path / "made" / "closed" / "inner"
     inner.mkdir(parents=True)
