@@ -36,7 +36,8 @@ LONGEST = 250
 CASES = [
     case
     for case in discover.cases()
-    if not case.setup.distribution or distribution_version(sys.executable, case.setup.distribution)
+    if not case.own_app
+    and (not case.setup.distribution or distribution_version(sys.executable, case.setup.distribution))
 ]
 """All but those of frameworks that are not here; those of one that is stand for them."""
 
