@@ -296,6 +296,10 @@ def main() -> None:
     """Run the command; every error of ours is one line and its exit code, never a traceback."""
     take_every_character()
     try:
+        Path.cwd()
+    except OSError as problem:
+        _end(f"the folder that you are in cannot be read ({problem.strerror}); change to another", 2)
+    try:
         code = cli.main(standalone_mode=False)
     except GauntletError as problem:
         _end(str(problem), problem.exit_code)

@@ -243,7 +243,7 @@ def adapter_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as problem:  # noqa: BLE001 - the user's own file may raise anything; they get one line
+    except (Exception, SystemExit) as problem:  # noqa: BLE001 - the user's own file may raise anything; they get one line
         raise BadConfiguration(f"{path} does not import: {type(problem).__name__}: {problem}") from None
     return module
 

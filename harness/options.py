@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +27,11 @@ class Command(click.Command):
                 for value in given if isinstance(given, list | tuple) else (given,):
                     if isinstance(value, str) and not value.strip():
                         raise click.UsageError(f"{_called(each)} is empty; give it a value or leave it out", ctx)
-        return super().parse_args(ctx, args)
+        rest = super().parse_args(ctx, args)
+        for name, value in ctx.params.items():
+            if isinstance(value, float) and not math.isfinite(value):  # a range lets it pass
+                raise click.UsageError(f"--{name.replace('_', '-')} takes a number, and {value} is none", ctx)
+        return rest
 
 
 class Group(click.Group):

@@ -1,6 +1,7 @@
 """What the command line makes of its words before it heeds them, without a server."""
 
 import io
+import subprocess
 import sys
 from pathlib import Path
 
@@ -85,3 +86,24 @@ def test_every_character_is_printed_in_every_encoding(monkeypatch: pytest.Monkey
     assert raw.getvalue() == b"'a' ... -> caf\\xe9 \\u4e2d \\U0001f600 \\udce9\n"
     click.echo("caf\xe9 \u4e2d", file=sys.stderr)
     assert other.getvalue() == b"caf\xe9 \\u4e2d\n"
+
+
+@pytest.mark.parametrize("option", ["--duration", "--rate"])
+def test_a_number_is_one(option: str) -> None:
+    assert "takes a number, and nan is none" in ended("load", "gunicorn", option, "nan")
+
+
+def test_an_adapter_file_that_ends_the_program_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "ends.py").write_text("raise SystemExit(3)")
+    done = CliRunner().invoke(cli, ["check", str(tmp_path / "ends.py")])
+    assert "does not import: SystemExit: 3" in str(done.exception)
+
+
+def test_a_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    program = "from wsgi_gauntlet.harness.cli import main; main()"
+    command = f"cd {gone} && rmdir {gone} && exec {sys.executable} -P -c '{program}' check wsgiref"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("wsgi-gauntlet: the folder that you are in cannot be read")
