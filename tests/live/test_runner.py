@@ -10,6 +10,7 @@ import trio
 
 from wsgi_gauntlet.harness import planning, runner
 from wsgi_gauntlet.harness.attempts.exchange import Exchange
+from wsgi_gauntlet.harness.basis import MUST_TEXT
 from wsgi_gauntlet.harness.catalog import INFO, MUST, SHOULD, Case, case
 from wsgi_gauntlet.harness.errors import EventsLost
 from wsgi_gauntlet.harness.expect import violated
@@ -29,7 +30,7 @@ def made(name: str, run: Run, level: Level = MUST, **options: object) -> Case:
         await run(x)
 
     wrapped.__module__, wrapped.__name__ = "wsgi_gauntlet.suites.own.area", name
-    found = case(level, pep3333("The Application", "a sentence"), **options)(wrapped)  # type: ignore[arg-type]
+    found = case(level, pep3333("The Application", "a sentence"), basis=MUST_TEXT, **options)(wrapped)  # type: ignore[arg-type]
     assert isinstance(found, Case)
     return found
 
