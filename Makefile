@@ -9,6 +9,8 @@ SERVERS_PYTHON ?= $(shell /usr/bin/python3 -c 'import ensurepip, sys; sys.exit(s
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
+# Live tests wait for servers and time-outs more than they compute.
+TEST_PROCESSES ?= $(shell expr 2 \* $$(nproc))
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-test run test check benchmark picture clean
@@ -49,7 +51,7 @@ run: install ## put every installed server through the gauntlet, then look at ga
 
 # Of a part of the tests (ARGS) the coverage says nothing, and would fail.
 test: install-test ## run the tests, on real servers and in a real browser
-	@$(BIN)/python -m pytest -n auto --dist worksteal $(if $(strip $(ARGS)),,--cov --cov-report=term) $(ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(if $(strip $(ARGS)),,--cov --cov-report=term) $(ARGS)
 
 check: $(VENV)/test.done ## lint and types
 	@$(BIN)/ruff check .
