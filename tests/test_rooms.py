@@ -9,7 +9,6 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = ("harness", "suites", "servers", "reports")
 FILES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
-LONGEST = 400
 
 
 def imported_rooms(path: Path) -> Iterator[str]:
@@ -35,11 +34,6 @@ def test_doors_open_one_way(path: Path) -> None:
     room = path.relative_to(ROOT).parts[0]
     allowed = {room} if room == "harness" else {room, "harness"}
     assert set(imported_rooms(path)) <= allowed
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_one_concept_a_file(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= LONGEST
 
 
 def test_the_reader_of_imports_sees_a_forbidden_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,7 +142,7 @@ def test_it_can_be_written(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "one" / "requests.sh").read_text() == told.requests
     assert write(Reproducer(why_not="no"), tmp_path / "other") == []
     (tmp_path / "file").touch()
-    with pytest.raises(BadConfiguration, match="cannot write to"):
+    with pytest.raises(BadConfiguration, match="is a file; name a folder with --write"):
         write(told, tmp_path / "file")
 
 
