@@ -151,7 +151,7 @@ def test_what_cannot_be_is_one_line_below_the_users_own(
             "UnknownName: no server is named 'gunicornn' (did you mean gunicorn or uvicorn?)",
             "Unsupported: gunicorn's sync worker has one thread",
             "BadConfiguration: app=shop.wsgy:application does not import with",
-            "BadConfiguration: app=shop.wsgi:number does not import with",
+            "BadConfiguration: app=shop.wsgi:number cannot be called: it is a builtins.int",
             "BadConfiguration: app=shop.wsgi: the form is module:callable",
             "BadConfiguration: app=<function <lambda> at",
             "NoEnvironment: waitress@99: waitress has no version 99; the nearest is 5.0rc1",
