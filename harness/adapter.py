@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from .address import Address
 from .errors import BadConfiguration, Unsupported
@@ -150,7 +151,8 @@ class Adapter(ABC):
     ordinary user then, to whom its folder belongs. `says_where_the_app_is` is true of one whose command chooses its
     folder and its interpreter by itself.
 
-    `unready` is what may be wrong where the server does not serve the app, for the error's message.
+    `oldest` is the first version of the distribution that the adapter can start. `unready` is what may be wrong where
+    the server does not serve the app, for the error's message.
 
     `deployment` says in which ways the variables of `Settings.deployed` are handed over, for the evidence. Every server
     has them in the environment of its process; it is empty where nobody knows whether it has a way of its own as well.
@@ -164,6 +166,7 @@ class Adapter(ABC):
     companions: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     features: ClassVar[Mapping[str, str]] = {}
     gone: ClassVar[str] = ""
+    oldest: ClassVar[str] = ""
     front: ClassVar[bool] = False
     lineup: ClassVar[tuple[str, ...] | None] = ()
     deployment: ClassVar[str] = ""
@@ -190,6 +193,12 @@ class Adapter(ABC):
 
     def lacking(self, python: str, variant: str) -> Found:
         """Return what `variant` lacks in `python` beside the server itself, a Found without a `why` for nothing."""
+        version = distribution_version(python, self.distribution) if self.oldest else ""
+        if version and Version(version) < Version(self.oldest):
+            return Found(
+                why=f"{self.name} {version} cannot be started by its adapter; it is started from {self.oldest} on",
+                get=pip_install(python, f"{self.distribution}>={self.oldest}"),
+            )
         lacks = [each for each in self.companions.get(variant, ()) if not distribution_version(python, each)]
         if not lacks:
             return Found()

@@ -16,6 +16,7 @@ class FastWSGI(FastPySGI):
     name = "fastwsgi"
     title = "FastWSGI"
     distribution = "fastwsgi"
+    oldest = "0.0.8"
     # It imports pkg_resources, which newer versions of setuptools no longer have.
     requires = ("fastwsgi", "setuptools<81")
     companions: ClassVar[Mapping[str, tuple[str, ...]]] = {"": ("setuptools",)}

@@ -21,6 +21,7 @@ class Granian(Adapter):
     name = "granian"
     title = "granian"
     distribution = "granian"
+    oldest = "0.3.3"
     deployment = "in the environment of its processes, which granian copies into environ"
 
     def command(self, launch: Launch) -> Command:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from wsgi_gauntlet.harness import adapter
 from wsgi_gauntlet.harness.adapter import (
     Adapter,
     Command,
@@ -22,6 +23,7 @@ from wsgi_gauntlet.harness.adapter import (
 )
 from wsgi_gauntlet.harness.address import Address
 from wsgi_gauntlet.harness.errors import BadConfiguration, Unsupported
+from wsgi_gauntlet.servers.granian import Granian
 
 
 class Plain(Adapter):
@@ -106,3 +108,15 @@ def test_files_beside_an_interpreter(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     another_name_of_this_python(tmp_path / "bin")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert beside("python", "x") == tmp_path / "bin/x"
+
+
+@pytest.mark.parametrize(("version", "lacks"), [("0.3.2", True), ("0.3.3", False), ("2.8.0", False), ("", False)])
+def test_a_version_that_is_too_old_for_its_adapter_says_so(
+    monkeypatch: pytest.MonkeyPatch, version: str, lacks: bool
+) -> None:
+    monkeypatch.setattr(adapter, "distribution_version", lambda *_: version)
+    found = Granian().lacking("python", "")
+    assert bool(found.why) == lacks
+    if lacks:
+        assert "is started from 0.3.3 on" in found.why
+        assert found.get == "python -m pip install 'granian>=0.3.3'"
