@@ -10,7 +10,8 @@
     │   └── TargetRefused         the target did not prove that it serves the reference app
     ├── ServerTrouble       (4)   a server under test did not do what launching needs
     │   ├── ServerDidNotStart     it ended, or never answered with this run's nonce
-    │   └── PortTaken             a stranger holds the port
+    │   ├── PortTaken             a stranger holds the port
+    │   └── FilesGone             somebody deleted the instance's files
     └── HarnessTrouble      (4)   the harness itself could not go on
         ├── HeldUp                the machine stood still for a moment; the attempt is to be made again
         ├── EventsLost            the app's side channel dropped or never delivered something
@@ -69,6 +70,10 @@ class ServerDidNotStart(ServerTrouble):
 
 class PortTaken(ServerTrouble):
     """Something else holds the port that the server was to listen on."""
+
+
+class FilesGone(ServerTrouble):
+    """Somebody deleted the files that an instance was started with: a server, or a stranger."""
 
 
 class HarnessTrouble(GauntletError):

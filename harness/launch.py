@@ -18,7 +18,7 @@ import trio
 
 from .adapter import Command, Launch, Protocol, python_version
 from .address import NOMINAL_PORT, Address
-from .errors import PortTaken, ServerDidNotStart, Unsupported
+from .errors import FilesGone, GauntletError, PortTaken, ServerDidNotStart, Unsupported
 from .events import Channel
 from .launching import ready
 from .launching.ordinary import User, hand_over, lend, open_the_way, ordinary_user, others_can_pass
@@ -241,9 +241,7 @@ class Running:
     async def _start_once(self) -> None:
         self._starts += 1
         if not self._home.is_dir():
-            raise ServerDidNotStart(
-                f"{self.name}: its folder {self._home} is gone; the server deleted it, or a stranger"
-            )
+            raise FilesGone(f"{self.name}: its folder {self._home} is gone; the server deleted it, or a stranger")
         if self.plan.upstream is None:
             await self._start_part(self.plan, Protocol.HTTP, "s", unix=self.plan.unix)
         else:
@@ -371,7 +369,12 @@ async def running(
                 _require_their_way(plan)
                 _give_away(home, scratch, user)
             stack.push_async_callback(server.stop)
-            await server.start()
+            try:
+                await server.start()
+            except GauntletError as trouble:
+                if server.intact:
+                    raise
+                raise FilesGone(f"{server.name}: somebody deleted its files in {home} while it started") from trouble
             yield server
     finally:
         with trio.CancelScope(shield=True):

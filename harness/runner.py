@@ -26,7 +26,7 @@ from .attempts.patterns import Pattern
 from .attempts.segments import Cutting
 from .catalog import Case
 from .discover import REFERENCE_APP
-from .errors import GauntletError, Unsupported, UsageError
+from .errors import FilesGone, GauntletError, Unsupported, UsageError
 from .judge import Finding, counted, judge
 from .launch import Running, running
 from .launching.ownapp import CALLABLE, beside_reference, is_own, without_own
@@ -156,7 +156,7 @@ async def _instance(row: _Row, setup: Setup, queue: deque[Case], tries: int, ben
     Whatever goes wrong with the instance stays with its server: the others go on.
     """
     try:
-        while await _until_spoiled(row, setup, queue, tries, bench):
+        while await _renewing(row, setup, queue, tries, bench):
             row.renewed += 1
     except UsageError:
         raise
@@ -164,6 +164,16 @@ async def _instance(row: _Row, setup: Setup, queue: deque[Case], tries: int, ben
         if trouble is row.unkept:
             raise
         row.trouble = trouble
+
+
+async def _renewing(row: _Row, setup: Setup, queue: deque[Case], tries: int, bench: Bench) -> bool:
+    """Run cases on one instance; say whether its files were taken away, so that another must go on."""
+    try:
+        return await _until_spoiled(row, setup, queue, tries, bench)
+    except FilesGone:
+        if row.renewed >= RENEWALS:
+            raise
+        return True
 
 
 async def _until_spoiled(row: _Row, setup: Setup, queue: deque[Case], tries: int, bench: Bench) -> bool:

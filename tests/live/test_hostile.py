@@ -114,7 +114,8 @@ def left(script: str) -> list[int]:
 @pytest.mark.timeout(300)
 def test_who_attacks_the_run_spoils_cells_of_its_own_alone(place: Path) -> None:
     ran = check(place, ["good", *sorted(SPOILING | HARMLESS)])
-    assert {name: len(verdicts) for name, verdicts in ran.verdicts.items()} == dict.fromkeys(ran.verdicts, len(CASES))
+    counts = {name: len(verdicts) for name, verdicts in ran.verdicts.items()}
+    assert counts == dict.fromkeys(ran.verdicts, len(CASES)), ran.said
     assert ran.verdicts["good"] == ["pass"] * len(CASES)
     for name in HARMLESS:
         assert ran.verdicts[name] == ["pass"] * len(CASES), name
