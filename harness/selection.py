@@ -56,10 +56,6 @@ class Selection:
         return " ".join(parts)
 
 
-class EmptyShard(BadConfiguration):
-    """There are more shards than cells, and this one has none."""
-
-
 @dataclass(frozen=True)
 class Share:
     """The cases of one server in a call, in the order of the catalogue.
@@ -133,8 +129,7 @@ def shares(known: Sequence[Case], selection: Selection, servers: Iterable[str]) 
     """Return what of `known` each of `servers` is to run, with what that needs; servers with nothing are left out.
 
     All shards of one selection together have each cell exactly once, whatever runs beside them.
-    Raises as `chosen` does, and BadConfiguration where nothing is left for any server, EmptyShard where
-    others have all the cells.
+    Raises as `chosen` does, and BadConfiguration where nothing is left for any server.
     """
     cases = chosen(known, selection)
     found = {}
@@ -147,7 +142,7 @@ def shares(known: Sequence[Case], selection: Selection, servers: Iterable[str]) 
             found[server] = Share(tuple(running), frozenset(each.id for each in running) - {each.id for each in own})
     if not found:
         said = f"no cell is left by {selection.told()}: there is nothing to run"
-        raise EmptyShard(said) if selection.shard is not None and not selection.failed_in else BadConfiguration(said)
+        raise BadConfiguration(said)
     return found
 
 

@@ -40,7 +40,7 @@ from .naming import parse
 from .options import fit_files
 from .outputs import write
 from .progress import Listener, Silence
-from .selection import EmptyShard, Selection, Share, failed, fitting, shares
+from .selection import Selection, Share, failed, fitting, shares
 from .thresholds import judged
 from .versions import environments
 from .work import Outcome, Work
@@ -147,9 +147,7 @@ def _cells(call: Call, plans: list[Plan]) -> dict[str, Share]:
     if call.cases is None:
         return {}
     known = fitting(discover.cases(), call.cases, own_app=is_own(call.app))
-    with contextlib.suppress(EmptyShard):  # the other shards have all there is
-        return shares(known, call.cases, [plan.name for plan in plans])
-    return {}
+    return shares(known, call.cases, [plan.name for plan in plans])
 
 
 def planned(call: Call, configuration: Configuration, listener: Listener | None = None) -> list[Plan]:

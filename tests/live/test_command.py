@@ -169,7 +169,6 @@ def test_a_call_that_cannot_be_is_one_line(place: Place, arguments: list[str], s
         (["check", "wsgiref[tls]", "gunicorn", *FEW], 2, "wsgiref[tls]: nothing was judged: "),
         (["check", "wsgiref", "--select", "http/tls"], 2, "wsgiref: nothing was judged: "),
         (["load", "wsgiref[workers=2]", "--scenario", "classroom"], 2, "no option for more than one worker"),
-        (["check", "wsgiref", *FEW[:2], "--shard", "7/9"], 0, "wsgiref: nothing to check, "),
     ],
 )
 def test_a_run_of_nothing_is_no_success_and_says_why(place: Place, arguments: list[str], code: int, says: str) -> None:
