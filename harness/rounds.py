@@ -54,29 +54,28 @@ class Range:
 async def load(cells: Sequence[tuple[Plan, Scenario]], narrowing: Narrowing, where: Range) -> None:
     """Run each scenario of `cells` on its server, in the given order.
 
-    A server that does not start and a target that no longer proves itself are not tried again. Raises NoSuchPage,
-    which is so for every scenario.
+    What other programs spoilt is measured once more, unless that was in vain for the cell before: then they stay. A
+    server that does not start and a target that no longer proves itself are not tried again.
+
+    Raises NoSuchPage, which is so for every scenario.
     """
     lost: set[str] = set()
+    repeats = True
     for plan, scenario in cells:
         if plan.name in lost:
             continue
         parameters = narrowing.parameters(scenario)
-        arena = Arena(
-            plan,
-            parameters,
-            scratch=where.scratch,
-            logs=where.logs,
-            progress=_teller(where, plan, scenario),
-            page=narrowing.page,
-        )
+        arena = _arena(plan, scenario, parameters, narrowing, where)
         where.listener.working(plan.name, scenario.id, 0.0)
         try:
             if why := scenario.unfit(plan):
                 raise Unsupported(why)
-            with neighbours() as looks:
-                cell = arena.seen_out(await scenario.run(arena))
-            cell = seen_beside(cell, looks)
+            cell, spoilt = await _beside_others(arena, scenario)
+            if spoilt and repeats:
+                arena.progress(0.0, "other programs took the machine; once more")
+                arena = _arena(plan, scenario, parameters, narrowing, where)
+                cell, spoilt = await _beside_others(arena, scenario)
+            repeats = not spoilt
         except Exception as raised:  # noqa: BLE001 - a fault of ours in one cell must not cost the others
             problem = _told(raised)
             if isinstance(problem, NoSuchPage):
@@ -94,6 +93,25 @@ async def load(cells: Sequence[tuple[Plan, Scenario]], narrowing: Narrowing, whe
                     cell, phases=tuple(arena.kept), conditions=dict(arena.conditions), seconds=arena.elapsed
                 )
         where.measured(cell)
+
+
+def _arena(plan: Plan, scenario: Scenario, parameters: Mapping[str, Any], narrowing: Narrowing, where: Range) -> Arena:
+    return Arena(
+        plan,
+        parameters,
+        scratch=where.scratch,
+        logs=where.logs,
+        progress=_teller(where, plan, scenario),
+        page=narrowing.page,
+    )
+
+
+async def _beside_others(arena: Arena, scenario: Scenario) -> tuple[Load, bool]:
+    """Return the cell of `scenario`, and whether other programs made it invalid. Raises what the scenario raises."""
+    with neighbours(alone=not arena.started_here) as looks:
+        measured = arena.seen_out(await scenario.run(arena))
+    cell = seen_beside(measured, [each for each in looks if each.at >= arena.counts_from])
+    return cell, cell.grade is not measured.grade
 
 
 def _told(problem: Exception) -> Exception:

@@ -80,7 +80,8 @@ class Arena:
         """What was measured so far, for a cell that is cut short."""
         self._scratch = scratch
         self._logs = logs
-        self.began = time.monotonic()
+        self.began = self.counts_from = time.monotonic()
+        """When it began, and when the round did whose figures count."""
         self.conditions: dict[str, Any] = {}
         self._told: list[str] = []
         self._alive: list[Running] = []

@@ -31,33 +31,35 @@ _TICK = float(os.sysconf("SC_CLK_TCK"))
 class Tree:
     """The seconds that a process and all below it have taken. A child's time counts when its parent has waited for it.
 
-    A process that ends is then counted twice at worst, never not at all: this program's own work is not to be taken for
-    a neighbour's.
+    What was seen of a child while it lived does not count again then.
     """
 
     def __init__(self, root: int) -> None:
         self.taken = 0.0
         self._root = root
-        self._last: dict[int, float] = {}
+        self._last: dict[int, tuple[float, float]] = {}
 
     def look(self) -> float:
         """Return the seconds taken since the first look."""
-        first = not self._last
-        seen: dict[int, float] = {}
+        seen: dict[int, tuple[float, float]] = {}
         waiting = [self._root]
         while waiting and len(seen) < MOST_PROCESSES:
             pid = waiting.pop()
             with contextlib.suppress(OSError, ValueError):
                 seen[pid] = spent(Path(f"/proc/{pid}/stat").read_text())
                 waiting += [each for each in _children(pid) if each not in seen]
-        if not first:
-            self.taken += sum(max(0.0, now - self._last.get(pid, 0.0)) for pid, now in seen.items())
+        if self._last:
+            grown = [(now, self._last.get(pid, (0.0, 0.0))) for pid, now in seen.items()]
+            own = sum(max(0.0, now[0] - then[0]) for now, then in grown)
+            ended = sum(max(0.0, now[1] - then[1]) for now, then in grown)
+            gone = sum(sum(each) for pid, each in self._last.items() if pid not in seen)
+            self.taken += own + max(0.0, ended - gone)
         self._last = seen
         return self.taken
 
 
-def spent(stat: str) -> float:
-    """Return the seconds of a process and of its children that have ended, from its /proc/PID/stat (proc(5)).
+def spent(stat: str) -> tuple[float, float]:
+    """Return the seconds of a process, and those of its children that have ended, from its /proc/PID/stat (proc(5)).
 
     Raises ValueError for anything else.
     """
@@ -65,7 +67,8 @@ def spent(stat: str) -> float:
     words = stat.rpartition(")")[2].split()
     if len(words) < 15:
         raise ValueError("no line of /proc/PID/stat")
-    return sum(map(int, words[11:15])) / _TICK
+    own, system, childrens, their_system = map(int, words[11:15])
+    return (own + system) / _TICK, (childrens + their_system) / _TICK
 
 
 def cores(stat: str, mine: Collection[int]) -> tuple[float, float, float]:
@@ -90,8 +93,12 @@ def cores(stat: str, mine: Collection[int]) -> tuple[float, float, float]:
 
 
 @contextmanager
-def neighbours() -> Iterator[list[Look]]:
-    """Look at the machine again and again for the block; the list grows meanwhile, and stays empty without /proc."""
+def neighbours(*, alone: bool = False) -> Iterator[list[Look]]:
+    """Look at the machine again and again for the block; the list grows meanwhile, and stays empty without /proc.
+
+    With `alone` no other program is looked for, and all that is busy counts as ours: of a server that someone else
+    started nobody knows which processes are its own.
+    """
     looks: list[Look] = []
     over = threading.Event()
     tree = Tree(os.getpid())
@@ -101,7 +108,7 @@ def neighbours() -> Iterator[list[Look]]:
         while True:
             with contextlib.suppress(OSError, ValueError):
                 busy, idle, stolen = cores(Path("/proc/stat").read_text(), mine)
-                looks.append(Look(time.monotonic(), len(mine), busy, idle, stolen, tree.look()))
+                looks.append(Look(time.monotonic(), len(mine), busy, idle, stolen, busy if alone else tree.look()))
                 del looks[:-MOST_LOOKS]
             if over.is_set():
                 return

@@ -17,7 +17,7 @@ from .target import Target
 NO_LOG = "of-a-target.log"
 """The name of a file that never is."""
 
-UNKNOWN = ("version", "python", "workers", "threads", "keep-alive", "backlog")
+UNKNOWN = ("version", "python", "workers", "threads", "keep-alive", "backlog", "other programs")
 """Conditions of its figures that nobody here can tell."""
 
 

@@ -6,13 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from wsgi_gauntlet.harness.claim import Claim, Held
-from wsgi_gauntlet.harness.load.judging.crowded import Look, seen_beside, stretches, worst
+from wsgi_gauntlet.harness.load.judging.crowded import WINDOW, Look, seen_beside, stretches
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Load
 
 ALONE = ((1.2, 0.8, 0.0, 1.2),) * 6
 """Busy, idle, stolen and our own cores of two, in each half second."""
 
-BESIDE_A_LOOP = ((2.0, 0.0, 0.0, 1.05),) * 6
+BESIDE_A_LOOP = ((2.0, 0.0, 0.0, 1.06),) * 6
 """waitress under `throughput` with a busy loop beside it: 1,267 a second where it gives 4,676 alone."""
 
 CELL = Load("waitress", "throughput", Grade.MEASURED, generator=GeneratorHealth(True, 0.4), note="At best 1,267.")
@@ -53,16 +53,32 @@ def test_beside_a_busy_loop_it_is_no_measurement_and_never_the_servers_fault() -
     assert found.note.endswith(CELL.note)
 
 
-def test_a_second_of_it_is_enough_and_a_hiccup_is_not() -> None:
-    assert seen_beside(CELL, recorded(*ALONE, *BESIDE_A_LOOP[:2], *ALONE)).grade is Grade.INVALID
+def test_two_seconds_of_it_are_enough_and_one_is_only_said() -> None:
+    assert seen_beside(CELL, recorded(*ALONE, *BESIDE_A_LOOP[:4], *ALONE)).grade is Grade.INVALID
+    found = seen_beside(CELL, recorded(*ALONE, *BESIDE_A_LOOP[:2], *ALONE))
+    assert found.grade is Grade.MEASURED
+    assert [each.partition(":")[0] for each in found.artefacts] == ["not alone"]
     hiccup = (1.5, 0.5, 0.0, 1.2)
-    assert seen_beside(CELL, recorded(*ALONE, hiccup, *ALONE)).grade is Grade.MEASURED
+    assert seen_beside(CELL, recorded(*ALONE, hiccup, *ALONE)) is CELL
+
+
+def test_a_long_scenario_falls_with_a_tenth_of_it() -> None:
+    long = ALONE * 30
+    assert seen_beside(CELL, recorded(*long, *BESIDE_A_LOOP[:3], *long)).grade is Grade.MEASURED
+    assert seen_beside(CELL, recorded(*long, *BESIDE_A_LOOP * 2, *long)).grade is Grade.INVALID
+
+
+def test_only_time_counts_in_which_others_took_more_than_was_left() -> None:
+    idle = (1.0, 1.0, 0.0, 0.1)
+    assert seen_beside(CELL, recorded(*[idle] * 12)).grade is Grade.MEASURED
+    # The same mean: in one half of the time the server had nothing to do, in the other it had no core.
+    assert seen_beside(CELL, recorded(*[(2.0, 0.0, 0.0, 1.1), (0.9, 1.1, 0.0, 0.0)] * 6)).grade is Grade.INVALID
 
 
 def test_what_others_take_where_enough_is_idle_is_only_said() -> None:
     found = seen_beside(CELL, recorded(*[(1.0, 7.0, 0.0, 0.1)] * 4, cores=8))
     assert found.grade is Grade.MEASURED
-    assert found.artefacts == ("not alone: other programs took 0.9 of 8 cores for 1.0 s, and 7.0 were idle",)
+    assert found.artefacts == ("not alone: other programs took 0.9 of 8 cores for 2.0 s, and 7.0 were idle",)
     assert seen_beside(CELL, recorded(*[(0.3, 7.7, 0.0, 0.1)] * 4, cores=8)) is CELL
 
 
@@ -91,7 +107,7 @@ def test_what_says_nothing_of_the_server_stays_as_it_is(grade: Grade) -> None:
 
 def test_a_claim_that_many_rounds_decide_falls_only_with_most_of_them() -> None:
     cell = replace(CELL, claims=(Claim("A statement.", Held.HELD, "A rule.", "Figures."),))
-    burst = seen_beside(cell, recorded(*ALONE, *BESIDE_A_LOOP[:2], *ALONE))
+    burst = seen_beside(cell, recorded(*ALONE * 2, *BESIDE_A_LOOP[:4], *ALONE * 2))
     assert burst.grade is Grade.MEASURED
     assert burst.claims
     beside = seen_beside(cell, recorded(*BESIDE_A_LOOP))
@@ -99,7 +115,11 @@ def test_a_claim_that_many_rounds_decide_falls_only_with_most_of_them() -> None:
     assert beside.claims == ()
 
 
-def test_the_worst_stretch_is_the_one_that_decides() -> None:
-    found = worst(recorded(*ALONE, *BESIDE_A_LOOP, *ALONE))
-    assert found is not None
-    assert (found.unfit, round(found.others, 2), found.idle) == (True, 0.95, 0.0)
+def test_the_worst_stretch_is_the_one_that_is_told() -> None:
+    found = seen_beside(CELL, recorded(*ALONE, *BESIDE_A_LOOP * 2, *ALONE))
+    assert f"other programs took 0.9 of 2 cores for {WINDOW} s, and 0.0 were idle: close other programs" in found.note
+
+
+def test_a_host_that_keeps_time_is_no_program_to_close() -> None:
+    note = seen_beside(CELL, recorded(*[(0.5, 1.2, 0.3, 0.5)] * 4)).note
+    assert "were idle: measure on a machine of its own" in note

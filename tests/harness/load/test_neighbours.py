@@ -34,7 +34,7 @@ def test_only_the_cores_that_we_may_use_count() -> None:
 
 def test_a_process_is_read_whatever_it_is_called() -> None:
     line = "12 (a) R 1 (b) S 1 2 3 4 5 6 7 8 9 10 100 50 20 30 20 0 1 0"
-    assert spent(line) == 200 / TICK
+    assert spent(line) == (150 / TICK, 50 / TICK)
     with pytest.raises(ValueError, match="no line"):
         spent("")
 
@@ -48,11 +48,19 @@ def test_what_children_take_is_ours_while_they_live_and_after() -> None:
     with subprocess.Popen([sys.executable, "-c", WORKS + "\ninput()"], stdin=subprocess.PIPE) as child:
         stat = Path(f"/proc/{child.pid}/stat")
         until = time.monotonic() + 30
-        while spent(stat.read_text()) < 0.5 - 2 / TICK:
+        while spent(stat.read_text())[0] < 0.5 - 2 / TICK:
             assert time.monotonic() < until
-        assert tree.look() >= after + 0.4
+        alive = tree.look()
+        assert alive >= after + 0.4
         child.communicate(b"\n")
-    assert tree.look() >= after + 0.4
+    # It is waited for, and so part of what this process has taken: that is no new time.
+    assert alive <= tree.look() < alive + 0.4
+
+
+def test_of_a_server_that_someone_else_started_nobody_knows_who_the_others_are() -> None:
+    with neighbours(alone=True) as looks:
+        pass
+    assert [each.ours for each in looks] == [each.busy for each in looks]
 
 
 def test_looks_go_on_until_the_end_of_the_block() -> None:

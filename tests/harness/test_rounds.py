@@ -1,0 +1,45 @@
+"""What is measured once more: decided by how cells were spoilt, with no server and no load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from wsgi_gauntlet.harness import planning, rounds
+from wsgi_gauntlet.harness.catalog import Scenario
+from wsgi_gauntlet.harness.load.arena import Arena
+from wsgi_gauntlet.harness.model import Grade, Load
+from wsgi_gauntlet.harness.progress import Silence
+
+MEASURED, INVALID = Grade.MEASURED, Grade.INVALID
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "grades"),
+    [
+        ([False, False], [MEASURED, MEASURED]),
+        ([True, False, True, False], [MEASURED, MEASURED]),
+        # Others stay: what comes next is tried once, and again only after they have gone.
+        ([True, True, True, False, True, False], [INVALID, INVALID, MEASURED, MEASURED]),
+    ],
+)
+async def test_what_others_spoilt_is_measured_once_more_while_that_helps(
+    spoilt: list[bool], grades: list[Grade], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    left = list(spoilt)
+
+    async def run(arena: Arena) -> Load:
+        return arena.load(scenario, MEASURED)
+
+    def beside(cell: Load, _looks: object) -> Load:
+        return replace(cell, grade=INVALID) if left.pop(0) else cell
+
+    monkeypatch.setattr(rounds, "seen_beside", beside)
+    scenario = Scenario("x/y", "x", "x", run, {}, {})
+    cells: list[Load] = []
+    where = rounds.Range(tmp_path, tmp_path, Silence(), cells.append, lambda _plan, _why: None)
+    await rounds.load([(planning.plan("wsgiref"), scenario)] * len(grades), rounds.Narrowing(), where)
+    assert [cell.grade for cell in cells] == grades
+    assert left == []
