@@ -22,13 +22,17 @@ def read(call: Call) -> list[bytes]:
     """Read the whole body, as far as the app can know its end, and report it as `body`.
 
     `to=end` says that the request has an end that the server knows, as the last chunk is one: then the app reads up to
-    it, whatever environ says.
+    it, whatever environ says. Where reading fails, what was read before is reported as `part`.
     """
     length, digest, head = 0, hashlib.sha256(), b""
-    for piece in pieces(call.environ, ends=call.query.get("to") == "end"):
-        length += len(piece)
-        digest.update(piece)
-        head += piece[: SHOWN - len(head)]
+    try:
+        for piece in pieces(call.environ, ends=call.query.get("to") == "end"):
+            length += len(piece)
+            digest.update(piece)
+            head += piece[: SHOWN - len(head)]
+    except Exception:
+        call.emit("part", length=length, data=head.decode("latin-1"))
+        raise
     call.emit("body", length=length, sha256=digest.hexdigest(), data=head.decode("latin-1"))
     return call.text(f"gauntlet {call.token}\n")
 

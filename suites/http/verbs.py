@@ -159,11 +159,12 @@ async def survives(x: Exchange, patience: float = SURVIVAL) -> None:
     try:
         with trio.move_on_after(patience) as scope:
             good = await x.fence()
-        if scope.cancelled_caught:
-            x.transcript.timed = True
     except ConnectFailed as failed:
         raise Violation(expected, str(failed)) from None
-    expect.that(good, expected, f"no good answer to it within {patience:g} s")
+    if scope.cancelled_caught:
+        x.transcript.timed = True
+        raise Violation(expected, f"no good answer to it within {patience:g} s")
+    expect.that(good, expected, "another answer, or the connection's end in its place")
 
 
 # ---------------------------------------------------------------------- what is expected of a Seen
@@ -240,6 +241,15 @@ def unfinished(told: Seen) -> None:
     """Expect a body that was cut off not to be taken for a whole one, by the app neither."""
     spoiled(told)
     expect.that(not told.bodies, "the app never told that the body came to its end", told.describe())
+
+
+def nothing_made_up(x: Exchange, sent: bytes) -> None:
+    """Expect an app whose reading failed to have read nothing but the beginning of `sent`."""
+    for part in x.events("part"):
+        read = part.detail["data"].encode("latin-1")
+        good = part.detail["length"] == len(read) and sent.startswith(read)
+        found = f"{part.detail['length']} bytes, which begin {read[:80]!r}"
+        expect.that(good, f"the app to read nothing but what was sent, {sent!r}", found)
 
 
 def answered(told: Seen) -> None:

@@ -127,6 +127,19 @@ def test_read_goes_on_to_the_end_of_a_body_without_length_where_it_is_asked_to(
     assert detail["length"] == length
 
 
+def test_read_reports_what_came_before_reading_failed(harness: Harness) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if piece := super().read(size):
+                return piece
+            raise OSError("the client has gone")
+
+    with pytest.raises(OSError, match="gone"):
+        run("/read?to=end", **{"wsgi.input": Broken(b"hel")})
+    assert harness.details("part") == [{"length": 3, "data": "hel"}]
+    assert harness.details("body") == []
+
+
 def test_read_gives_up_a_body_that_never_ends(harness: Harness) -> None:
     class Endless(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:

@@ -6,7 +6,7 @@ from ....harness.attempts.exchange import Exchange
 from ....harness.basis import CLIENT, MUST_TEXT, coding, interprets, security
 from ....harness.catalog import MUST, case
 from ....harness.references import rfc9112
-from ..verbs import ask, served_body, spoiled, unfinished
+from ..verbs import ask, nothing_made_up, served_body, spoiled, unfinished
 from .sending import BARE_CR, DECODES, END, SECURITY, chunked
 
 COMPLETE = rfc9112(
@@ -104,11 +104,13 @@ async def no_last_chunk_then_fin(x: Exchange, body: bytes) -> None:
     """A chunked body that ends without its last chunk is not taken for a whole one.
 
     Sends: a chunk, or the first part of one, and no last chunk; then our sending side is closed.
-    Expects: an error answer, or none; the app is never told of a whole body; the connection is closed.
+    Expects: an error answer, or none; the app is never told of a whole body, and reads no byte that was not sent; the
+    connection is closed.
     Why: An app that is told of a normal end stores half an upload as a whole one: there is no Content-Length by which
     it could know.
     """
     unfinished(await ask(x, chunked(x, body), fin=True))
+    nothing_made_up(x, b"hello")
 
 
 @case(
@@ -160,8 +162,8 @@ async def lf_terminators(x: Exchange, body: bytes) -> None:
 
     Sends: a chunked body in which one line ends with LF alone: a size, an extension, the data, or the last chunk's.
     Then our sending side is closed, so that a server which waits for CRLF can tell that none will come.
-    Expects: an error answer, or none; the connection is closed. The leave to
-    take LF for CRLF is given for the request line and headers only.
+    Expects: an error answer, or none; the connection is closed. The leave to take LF for CRLF is given for the request
+    line and headers only.
     Why: A proxy that reads on to CRLF sees another chunk than a server that stops at LF. What lies between the two is a
     request that only one of them has checked.
     """

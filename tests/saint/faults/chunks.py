@@ -9,6 +9,7 @@ from typing import Any
 from .. import environ, framing, parsing
 from ..intake import Intake
 from ..refusal import Refused
+from ..stream import Stream
 from .committing import around, fault, replace
 
 
@@ -194,6 +195,20 @@ def end_completes_the_chunks() -> None:
         return piece
 
     around(Intake, "_coded_piece", coded)
+
+
+@fault("http/chunked/no-last-chunk-then-fin/early")
+def missing_bytes_made_up() -> None:
+    """Where a chunk ends too early, the app reads bytes that nobody sent, and then fails."""
+
+    def some(right: Any, self: Stream, most: int, deadline: float) -> bytes:
+        piece: bytes = right(self, most, deadline)
+        if piece or getattr(self, "made_up", False):
+            return piece
+        self.made_up = True  # type: ignore[attr-defined]
+        return bytes(most)
+
+    around(Stream, "some", some)
 
 
 @fault("http/chunked/lf-terminators")
