@@ -193,7 +193,7 @@ def test_a_command_is_started_as_it_is_written_and_says_what_it_lacks(place: Pla
     done = place.run("check", "--command", "{python} -m http.server --bind {host} {port}", *FEW)
     assert done.returncode == 4
     assert "its command has no {app}, which stands for the app to serve" in done.stderr
-    done = place.run("check", "--command", mine, "--select", "http/request-line/version-lowercase")
+    done = place.run("check", "--command", mine, "--select", "http/host/missing")
     assert done.returncode == 1
     command = done.stderr.rpartition("See a failure happen: ")[2].strip()
     again = subprocess.run(
@@ -206,7 +206,7 @@ def test_a_command_is_started_as_it_is_written_and_says_what_it_lacks(place: Pla
         check=False,
     )
     assert again.returncode == 1, again.stderr
-    assert "fail  http/request-line/version-lowercase" in again.stdout
+    assert "fail  http/host/missing" in again.stdout
 
 
 def test_a_bad_configuration_is_one_line(place: Place) -> None:

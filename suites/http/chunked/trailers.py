@@ -70,8 +70,8 @@ async def trailer_forbidden(x: Exchange, field: str) -> None:
         environ = call.detail["environ"]
         expect.equal(environ.get("HTTP_HOST"), x.server.address.authority, "HTTP_HOST")
         expect.that(environ.get("CONTENT_LENGTH") != "100", "the length unchanged", environ.get("CONTENT_LENGTH"))
-        coding = environ.get("HTTP_TRANSFER_ENCODING", "")
-        expect.that("gzip" not in coding, "the coding unchanged", coding)
+        codings = environ.get("HTTP_TRANSFER_ENCODING", "")
+        expect.that("gzip" not in codings, "the coding unchanged", codings)
         expect.equal(environ.get("HTTP_X_TRAILER"), None, "HTTP_X_TRAILER")
     answered(told)
 

@@ -114,7 +114,9 @@ async def close_in_list(x: Exchange, value: str) -> None:
 @case(
     MUST,
     NOT_PERSISTENT,
-    basis=interprets("Without close and keep-alive an HTTP/1.0 connection is what the sentence is about."),
+    basis=interprets(
+        "It is the last of the text's rules, and covers what the others do not: HTTP/1.0 without keep-alive."
+    ),
 )
 async def http10_closes(x: Exchange) -> None:
     """The connection of an HTTP/1.0 request without keep-alive is closed after the answer.

@@ -95,8 +95,10 @@ async def absolute_form_over_tls(x: Exchange) -> None:
     MUST,
     rfc9110(
         "7.4",
-        'In particular, a request for an "https" resource MUST be rejected unless it has been received over a '
-        "connection that has been secured via a certificate valid for that target URI's origin",
+        "Unless the connection is from a trusted gateway, an origin server MUST reject a request if any "
+        'scheme-specific requirements for the target URI are not met. In particular, a request for an "https" resource '
+        "MUST be rejected unless it has been received over a connection that has been secured via a certificate valid "
+        "for that target URI's origin",
     ),
     basis=MUST_TEXT,
     breach=CLIENT,
@@ -106,8 +108,8 @@ async def absolute_form_over_tls(x: Exchange) -> None:
 async def https_in_the_clear(x: Exchange, scheme: str) -> None:
     """A request for an https URL that comes in the clear is rejected.
 
-    Sends: `GET https://HOST:PORT/echo HTTP/1.1` over plain TCP, the scheme in small letters or in capitals. The server
-    was told of no gateway that it may trust.
+    Sends: `GET https://HOST:PORT/echo HTTP/1.1` over plain TCP, the scheme in small letters or in capitals. No
+    gateway is named to the server. Some trust this machine all the same, but only for headers like X-Forwarded-Proto.
     Expects: an error (421, or another from 400 to 599), or the connection closed, without a call of the app; the next
     request on the connection is served as itself, or the connection is closed.
     Why: The page was meant for an encrypted connection. An app that serves it in the clear gives a password or a cookie
@@ -252,12 +254,12 @@ async def connect_bad_port(x: Exchange, target: str) -> None:
         "the 501 (Not Implemented) status code.",
     ),
     basis=SHOULD_TEXT,
-    variants={"name": "example.com:443", "address": "192.0.2.1:80", "ipv6": "[::1]:443", "future": "[v1.a:b]:443"},
+    variants={"name": "example.com:443", "address": "192.0.2.1:80", "ipv6": "[::1]:443"},
 )
 async def connect_good(x: Exchange, target: str) -> None:
     """CONNECT to a good host and port is not implemented, not allowed, or the app's; nothing is wrong with it.
 
-    Sends: `CONNECT example.com:443`, or an IPv4, IPv6 or later address in its place.
+    Sends: `CONNECT example.com:443`, or an IPv4 or IPv6 address in its place.
     Expects: 501 or 405 without a call of the app, or one call, whose answer is the app's matter; no 400.
     Why: A 400 says that the client has made a mistake: somebody who tries a proxy's address on the wrong server looks
     for it in vain.

@@ -182,8 +182,8 @@ async def run_once(x: Exchange) -> None:
     """wsgi.run_once is false where the same process serves again.
 
     Sends: Two plain requests.
-    Expects: The key in both calls; where one process served both, its value is false. That it is there at all is
-    streams-present's affair, too, and a must there.
+    Expects: The key in both calls; where one process served both, its value is false. `streams-present` demands
+    the key, as a must.
     Why: A framework that is told it runs once flushes and closes everything after each request, and every page is slow.
     """
     await x.get("/echo")

@@ -110,11 +110,10 @@ def own_address_only() -> None:
     "http/host/valid/percent",
     "http/host/valid/sub-delims",
     "http/host/valid/unreserved",
-    "http/host/valid/future",
 )
 def letters_and_digits_only() -> None:
     """A host is letters, digits, dots and hyphens, or an IPv6 address; others are refused."""
-    around(parsing, "valid_host", lambda right, value: right(value) and not re.search(rb"[^A-Za-z0-9.:\[\]-]|v", value))
+    around(parsing, "valid_host", lambda right, value: right(value) and not re.search(rb"[^A-Za-z0-9.:\[\]-]", value))
 
 
 @fault("http/request-line/encoded-nul")

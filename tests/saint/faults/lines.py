@@ -278,7 +278,7 @@ def connect_a_mistake() -> None:
     replace(parsing, "connect", connect)
 
 
-@fault("http/request-line/connect-good/ipv6", "http/request-line/connect-good/future")
+@fault("http/request-line/connect-good/ipv6")
 def connect_to_names_only() -> None:
     """CONNECT to an address in brackets is answered with 400."""
     replace(parsing, "_AUTHORITY", re.compile(rb"[^:/?#@]+:([0-9]+)\Z"))
