@@ -109,7 +109,7 @@ def _level(table: Table, where: str, families: list[str], *, servers: bool) -> N
 
 def _number(name: str, value: object, where: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise BadConfiguration(f"{where}.{name} takes a number")
+        raise BadConfiguration(f"{where}.{name} takes a number from 0 on")
 
 
 def _server(name: str, where: str, known: list[str]) -> None:
@@ -157,7 +157,7 @@ def _broken(table: Table, cell: Load) -> Iterator[Broken]:
             case "slowdown" if cell.slowdown is not None and cell.slowdown > limit:
                 value, told = cell.slowdown, f"slowdown {cell.slowdown:.3g} is above {limit:g}"
             case "collapse" if cell.collapse is not None and cell.collapse < limit:
-                value, told = cell.collapse, f"it collapses at {cell.collapse} clients, below {limit:g}"
+                value, told = cell.collapse, f"N* {cell.collapse} is below {limit:g}: so few slow clients stop it"
             case "p99" if phase is not None and phase.p99 is not None and phase.p99 > limit:
                 value, told = phase.p99, f"p99 {phase.p99:.3g} s is above {limit:g} s"
             case "rate" if (rate := _rate(cell)) is not None and rate < limit:
@@ -167,9 +167,9 @@ def _broken(table: Table, cell: Load) -> Iterator[Broken]:
 
 
 def _rate(cell: Load) -> float | None:
-    """Return the best rate of a closed loop, else the capacity that was found."""
+    """Return the best rate of a closed loop, else the capacity that was found; a lower bound says nothing."""
     best = best_rate(cell)
-    found = next((each.value for each in cell.measures if each.name == "capacity"), None)
+    found = next((each.value for each in cell.measures if each.name == "capacity" and not each.censored), None)
     return best if best is not None else found
 
 

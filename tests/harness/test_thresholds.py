@@ -29,12 +29,15 @@ def test_each_threshold() -> None:
     assert broken({"goodput": 0.99, "slowdown": 2, "collapse": 64}, BAD) == [
         "goodput: goodput 0.4 is below 0.99",
         "slowdown: slowdown 50 is above 2",
-        "collapse: it collapses at 1 clients, below 64",
+        "collapse: N* 1 is below 64: so few slow clients stop it",
     ]
     assert broken({"p99": 0.5}, SLOW) == ["p99: p99 0.8 s is above 0.5 s"]
     assert broken({"rate": 5000}, QUICK) == ["rate: rate 4,000/s is below 5,000/s"]
     found = Load("waitress", "capacity", Grade.MEASURED, measures=(Measure("capacity", 1100.0, "requests/s"),))
     assert broken({"rate": 5000}, found) == ["rate: rate 1,100/s is below 5,000/s"]
+    # No more than `--rate` was offered, all of it was answered: how much more would be nobody knows.
+    bound = Measure("capacity", 1100.0, "requests/s", censored=True)
+    assert broken({"rate": 5000}, Load("waitress", "capacity", Grade.MEASURED, measures=(bound,))) == []
 
 
 def test_what_holds_and_what_has_no_such_figure_breaks_nothing() -> None:

@@ -185,7 +185,7 @@ class _OpenLoop:
             if self._due is None:
                 self._cpu = time.thread_time() - self._cpu_at_start
             self._hand_out()
-            if self._queue and not self._lane.holds:
+            if self._queue and len(self._lane.open) >= self._connections and not self._lane.holds:
                 self._waited += 1
                 self._full_since = self._full_since or now
 

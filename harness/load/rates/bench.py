@@ -285,9 +285,9 @@ class Bench:
     def _short(self, connections: int, words: str) -> str:
         clients = self.arena.count("clients")
         advice = f"ask for more --clients than {clients:,}" if connections >= clients else "raise `ulimit -Hn`"
-        return (
-            f"all {connections:,} connections of the generator were busy, and {words}, so they were the limit; {advice}"
-        )
+        which = "the only connection" if connections == 1 else f"all {connections:,} connections"
+        were = "was" if connections == 1 else "were"
+        return f"{which} of the generator {were} busy, and {words}, so the generator was the limit; {advice}"
 
     async def _closed(self, connections: int, seconds: float, *, restart: bool = True) -> LaneResult:
         page = await self._ready(restart=restart)

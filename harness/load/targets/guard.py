@@ -144,9 +144,12 @@ class Guard:
         now = time.monotonic()
         if now - self._looked > LOOK:
             self._looked = now
-            if listeners(self._plain) != self._listeners:
+            seen = listeners(self._plain)
+            if not seen:
+                self._doubt("nothing listens there any more")
+            elif not seen <= self._listeners:
+                # Fewer are no stranger's: a server that shares its port among processes may lose some of these.
                 self._doubt("another socket listens there than the one that proved itself")
-                return False
         return self._doubted is None
 
     def _doubt(self, said: str) -> None:
@@ -184,7 +187,8 @@ class Guard:
             if answer.complete or answer.status is None:
                 self._lose(str(wrong))
             else:
-                self._doubt(str(wrong))
+                # Cut off in the middle: a server that ends a busy worker does so too.
+                self._unproved(str(wrong), before)
             return
         finally:
             self._attempt = None
@@ -255,5 +259,5 @@ async def watched(guard: Guard) -> AsyncIterator[Proven]:
 
 
 def _busy(answer: Response) -> bool:
-    """Say whether it is what a server says or does that has too much to do."""
-    return answer.nothing or (answer.status is not None and answer.status >= 500)
+    """Say whether it is what a server says or does that has too much to do, or a proxy that counts requests."""
+    return answer.nothing or (answer.status is not None and (answer.status >= 500 or answer.status in (408, 429)))
