@@ -38,7 +38,7 @@ GRADES: dict[Grade, Mark] = {
     Grade.IMMUNE: Mark("✓", "the others hardly notice"),
     Grade.DEGRADES: Mark("!", "the others get less, or later"),
     Grade.COLLAPSES: Mark("✗", "the others get less than half, or wait for over a second"),
-    Grade.WEDGED: Mark("⊗", "so do the others, and also afterwards"),
+    Grade.WEDGED: Mark("⊗", "the others get less than half, or wait for over a second, also afterwards"),
     Grade.MEASURED: Mark("·", "a figure, no right or wrong"),
     Grade.INCONCLUSIVE: Mark("≈", "the noise is wider than the threshold: no finding"),
     Grade.INVALID: Mark("?", "the generator or this machine could not keep up: no finding"),
