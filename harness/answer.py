@@ -110,6 +110,10 @@ def shorten(data: bytes, longest: int = 60) -> str:
     return repr(data) if len(data) <= longest else f"{data[:longest]!r}… ({len(data)} bytes)"
 
 
+H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+"""What a client of HTTP/2 says first (RFC 9113, section 3.4)."""
+
+
 def speaks_h2(received: bytes) -> bool:
     """Say whether `received` begins with a SETTINGS frame, as a server's preface must (RFC 9113, section 3.4)."""
     return len(received) >= 9 and received[3:5] == b"\x04\0" and received[5:9] == bytes(4)

@@ -80,7 +80,8 @@ def _patterns(case: Case) -> list[Pattern]:
 def _sent(case: Case) -> str:
     whole, *others = _patterns(case)
     if not others:
-        return f"{whole} only: {'it measures time' if case.setup.alone else 'pieces, or crowds, are its own subject'}."
+        about = "it measures time" if case.setup.alone else "in pieces it would be another case"
+        return f"{whole} only: {about}."
     return f"{whole}; where all that it sends is well-formed, as well {', '.join(others[:-1])} and {others[-1]}."
 
 

@@ -16,7 +16,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ..answer import Ending, Framing, Response, listed, shorten, speaks_h2
+from ..answer import H2_PREFACE, Ending, Framing, Response, listed, shorten, speaks_h2
 from ..model import AppEvent, WireEvent, WireKind
 from ..response import ResponseParser
 from .lint_kinds import RULES, Kind
@@ -69,9 +69,6 @@ END_TO_END = SINGLETONS | {b"allow", b"cache-control", b"content-length", b"set-
 
 HOP_BY_HOP = (b"keep-alive", b"upgrade")
 """Fields for one connection, which Connection must name; Transfer-Encoding need not be."""
-
-H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-"""What a client of HTTP/2 says first (RFC 9113, section 3.4)."""
 
 OPTIONS = frozenset({"close", "keep-alive", "upgrade"})
 """Connection options that need no field of their name."""

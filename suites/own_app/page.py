@@ -1,6 +1,6 @@
 """What holds for every app, on the page of `--path`: what it gives to its server, and what the server makes of that.
 
-A case looks at the app first: it is called as a server calls it, in the server's process, and what it gives is told.
+A case looks at the app first: it is called as a server calls it, in the server's process, and reports what it gives.
 Then a client asks for the page. A fault is the app's where the app gave it, and the server's where it came on the way.
 """
 
@@ -91,11 +91,13 @@ async def _steady(x: Exchange) -> Given:
     return second
 
 
-@case(MUST, HEAD, cut=False, basis=MUST_TEXT)
+@case(
+    MUST, HEAD, cut=False, basis=conforms("But for the content, HEAD is GET by definition, and so has the same status.")
+)
 async def head_status(x: Exchange) -> None:
     """A HEAD for the page has the status of a GET.
 
-    Sends: nothing but a GET and a HEAD for the page of --path; the app is asked the same by itself before.
+    Sends: a GET and a HEAD for the page of --path; before that, the app alone is asked for both.
     Expects: one status, from the app and on the wire.
     Why: Monitors, link checkers and caches ask by HEAD. Where the app refuses it, they report a page as broken that is
     not.
@@ -134,7 +136,7 @@ async def head_body(x: Exchange) -> None:
 async def head_length(x: Exchange) -> None:
     """The Content-Length of a HEAD's answer is that of the page.
 
-    Sends: a HEAD for the page of --path; the app is asked for GET and HEAD by itself before.
+    Sends: a HEAD for the page of --path; before that, the app alone is asked for GET and HEAD.
     Expects: no Content-Length, or the number of bytes that a GET gives.
     Why: Download managers and caches believe it, and throw away what they have.
     """
@@ -194,7 +196,7 @@ async def no_body(x: Exchange) -> None:
 async def length(x: Exchange) -> None:
     """The page is as long as its Content-Length says, and comes whole.
 
-    Sends: a GET for the page of --path; the app is asked the same by itself before.
+    Sends: a GET for the page of --path; before that, the app alone is asked for it.
     Expects: the app gives as many bytes as its Content-Length says; the answer on the wire is whole.
     Why: Bytes too few and the browser waits; bytes too many and they are cut, or read as the next answer.
     """

@@ -58,8 +58,8 @@ async def unicode(x: Exchange) -> None:
         "program or other errors in a standardized and possibly centralized location.",
     ),
     basis=definition(
-        "The stream is defined by its purpose, a record of errors in one place. Where that is, "
-        "is the server's affair; hence no must."
+        "The stream is defined by its purpose: a record of errors in one place. "
+        "The server chooses the place; hence no must."
     ),
 )
 async def reaches_log(x: Exchange) -> None:

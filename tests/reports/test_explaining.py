@@ -92,6 +92,7 @@ def test_a_setup_is_told_in_words() -> None:
         "process, X=y put into each environ by its deployer, nothing else running beside it."
     ) in told
     assert "Sent whole only: it measures time." in told
+    assert "Sent whole only: in pieces it would be another case." in " ".join(printed("x", case(cut=False)).split())
 
 
 def test_variants_are_explained_together() -> None:

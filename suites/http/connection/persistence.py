@@ -223,8 +223,8 @@ async def http10_keep_alive(x: Exchange) -> None:
         "one not defined by closure of the connection)",
     ),
     basis=conforms(
-        "A connection that goes on needs messages whose length they themselves define; a client "
-        "of HTTP/1.0 knows no chunks, so a length or the end is left."
+        "On a connection that goes on, each message says how long it is. HTTP/1.0 has no chunks: "
+        "a server sends a length, or closes."
     ),
 )
 async def http10_keep_alive_unknown_length(x: Exchange) -> None:

@@ -101,7 +101,9 @@ async def error_readable_after_upload(x: Exchange) -> None:
 @case(
     INFO,
     rfc9112("9.6", "Note that a TCP connection that is half-closed by the client does not delimit a request"),
-    basis=recorded("That it delimits nothing says not whether the answer must still be sent."),
+    basis=recorded(
+        "The sentence is about where a request ends; it does not say whether the answer must still be sent."
+    ),
 )
 async def half_close(x: Exchange) -> None:
     """Whether a client that has closed its sending side still gets its answer.

@@ -212,9 +212,7 @@ async def other_separators(x: Exchange, between: str) -> None:
 @case(
     MUST,
     rfc9110("9.1", "The method token is case-sensitive"),
-    basis=interprets(
-        "Methods are told apart by case, so get is none that this text defines, and its meaning is not GET's."
-    ),
+    basis=interprets("Case makes another method of it: `get` is none that the text defines, and does not mean GET."),
 )
 async def method_case(x: Exchange) -> None:
     """`get` is not GET: it reaches the app as it is, or not at all.

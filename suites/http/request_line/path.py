@@ -13,7 +13,7 @@ from ..verbs import ask, in_step, noted, raw, rejected_in_step, served
 @case(
     INFO,
     rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'),
-    basis=recorded("The grammar allows empty segments; what an app is to see of them it does not say."),
+    basis=recorded("The grammar allows empty segments. It does not say what an app is to see of them."),
 )
 async def double_slash(x: Exchange) -> None:
     """Whether `//` at the beginning of a path is kept.
@@ -31,7 +31,7 @@ async def double_slash(x: Exchange) -> None:
 @case(
     INFO,
     rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'),
-    basis=recorded("The grammar allows dots as segments; whether a server resolves them it does not say."),
+    basis=recorded("The grammar allows dots as segments. It does not say whether a server resolves them."),
     tags=["security"],
 )
 async def dot_segments(x: Exchange) -> None:
@@ -54,8 +54,8 @@ async def dot_segments(x: Exchange) -> None:
         "A recipient MUST parse an HTTP message as a sequence of octets in an encoding that is a superset of US-ASCII",
     ),
     basis=security(
-        "A path cut off at the NUL is another one than filters and logs saw: a rule about the "
-        "path's end, such as which files may be had, is passed by."
+        "Filters and logs see the whole path, the app one that is cut at the NUL: "
+        "it gets past rules about how a path may end."
     ),
     tags=["security"],
 )

@@ -56,7 +56,7 @@ async def url_scheme(x: Exchange) -> None:
 @case(
     INFO,
     SCHEME,
-    basis=recorded("Whose word counts for the URL, the connection's or a proxy's, the PEP leaves open."),
+    basis=recorded("The PEP leaves open whose word counts for the URL: the connection's or a proxy's."),
     tags=["security"],
 )
 async def url_scheme_forwarded(x: Exchange) -> None:

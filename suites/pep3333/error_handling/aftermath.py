@@ -73,7 +73,7 @@ async def survives(x: Exchange) -> None:
 @case(
     INFO,
     TRAP,
-    basis=recorded("The sentence is about the log; of what the client may see no text says anything."),
+    basis=recorded("The sentence is about the log; no text says what the client may see."),
     tags=["security"],
 )
 async def no_details_leaked(x: Exchange) -> None:

@@ -134,7 +134,9 @@ async def terminated(x: Exchange) -> None:
         "The presence of a message body in a request is signaled by a Content-Length or Transfer-Encoding header "
         "field.",
     ),
-    basis=interprets("The key promises that the input ends with the body. Bytes behind it belong to no body."),
+    basis=interprets(
+        "With the key a server says that its input ends with the body. The message's fields say where that is."
+    ),
     variants={
         "chunks": (CHUNKED, HELLO, b"hello"),
         "length": ([("Content-Length", "5")], b"hello", b"hello"),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsgi_gauntlet.harness.answer import Response
+from wsgi_gauntlet.harness.answer import H2_PREFACE, Response
 from wsgi_gauntlet.harness.attempts import lint as module
 from wsgi_gauntlet.harness.attempts.lint import LIMIT, lint, said, seconds
 from wsgi_gauntlet.harness.attempts.lint_kinds import RULES, Kind, kind_of
@@ -56,9 +56,9 @@ def kinds(received: bytes, sent: bytes = GET, ending: str = OPEN, app: tuple[App
 
 def test_http2_is_not_read_as_http1() -> None:
     settings_frame = bytes.fromhex("000000040000000000")
-    assert kinds(settings_frame, sent=module.H2_PREFACE + settings_frame) == []
+    assert kinds(settings_frame, sent=H2_PREFACE + settings_frame) == []
     assert kinds(settings_frame) == ["no-status-line"]
-    assert kinds(b"<html>", sent=module.H2_PREFACE) == ["no-status-line"]
+    assert kinds(b"<html>", sent=H2_PREFACE) == ["no-status-line"]
 
 
 def called(path: str = "/echo", kind: str = "called", **detail: Any) -> AppEvent:
