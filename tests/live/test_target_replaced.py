@@ -36,10 +36,10 @@ MOST = 50
 """Requests, and connections, that may reach a stranger."""
 
 LOADS = {
-    "throughput": {"clients": 4, "duration": 20.0},
-    "steady": {"duration": 20.0},
-    "slow-headers/byte": {"clients": 64, "duration": 20.0},
-    "churn": {"duration": 20.0},
+    "throughput": {"clients": 4, "duration": 7.0},
+    "steady": {"duration": 7.0},
+    "slow-headers/byte": {"clients": 64, "duration": 7.0},
+    "churn": {"duration": 7.0},
 }
 
 

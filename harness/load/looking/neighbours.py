@@ -25,6 +25,9 @@ MOST_LOOKS = 4096
 MOST_PROCESSES = 2048
 """Processes of a tree that are looked at, and threads of one whose children are."""
 
+CHILDREN = "/proc/thread-self/children"
+"""A file that a kernel without CONFIG_PROC_CHILDREN has not."""
+
 _TICK = float(os.sysconf("SC_CLK_TCK"))
 
 
@@ -97,12 +100,13 @@ def neighbours(*, alone: bool = False) -> Iterator[list[Look]]:
     """Look at the machine again and again for the block; the list grows meanwhile, and stays empty without /proc.
 
     With `alone` no other program is looked for, and all that is busy counts as ours: of a server that someone else
-    started nobody knows which processes are its own.
+    started nobody knows which processes are its own. So it is where the kernel does not name a process's children.
     """
     looks: list[Look] = []
     over = threading.Event()
     tree = Tree(os.getpid())
     mine = os.sched_getaffinity(0)
+    alone = alone or not Path(CHILDREN).exists()
 
     def watch() -> None:
         while True:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from wsgi_gauntlet.harness.load.looking import neighbours as module
 from wsgi_gauntlet.harness.load.looking.neighbours import Tree, cores, neighbours, spent
 
 STAT = """cpu  400 0 200 1000 50 10 20 30 0 0
@@ -60,6 +61,15 @@ def test_what_children_take_is_ours_while_they_live_and_after() -> None:
 def test_of_a_server_that_someone_else_started_nobody_knows_who_the_others_are() -> None:
     with neighbours(alone=True) as looks:
         pass
+    assert looks
+    assert [each.ours for each in looks] == [each.busy for each in looks]
+
+
+def test_where_the_kernel_names_no_children_all_may_be_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(module, "CHILDREN", str(tmp_path / "children"))
+    with neighbours() as looks:
+        pass
+    assert looks
     assert [each.ours for each in looks] == [each.busy for each in looks]
 
 
