@@ -12,6 +12,7 @@ from ....harness.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, conforms, interpre
 from ....harness.catalog import INFO, MAY, MUST, SHOULD, case
 from ....harness.references import rfc9112
 from ....harness.response import Ending, Response
+from ....harness.wire import Wire
 from ..verbs import PATIENCE, ask, closed, noted, raw, served, survives
 
 PERSIST = rfc9112("9.3", "HTTP implementations SHOULD support persistent connections.")
@@ -140,8 +141,11 @@ async def _behind_close(x: Exchange) -> tuple[Response, bytes]:
     # when it cannot have been: neither may make a difference, and none is left to chance.
     first = x.request("/echo?hold=answer", headers=[("Connection", "close")])
     await wire.send(first + second[: len(second) // 2])
-    with contextlib.suppress(trio.TooSlowError):
-        await x.event("holding", timeout=PATIENCE)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_ended, wire, nursery.cancel_scope)
+        with contextlib.suppress(trio.TooSlowError):
+            await x.event("holding", timeout=PATIENCE)
+        nursery.cancel_scope.cancel()
     await wire.send(second[len(second) // 2 :])
     x.release("answer")
     answer = await wire.response(timeout=PATIENCE)
@@ -150,6 +154,12 @@ async def _behind_close(x: Exchange) -> tuple[Response, bytes]:
     await wire.close()
     await survives(x)
     return answer, left
+
+
+async def _ended(wire: Wire, waiting: trio.CancelScope) -> None:
+    """End the `waiting` for the app where the server has refused the request and closed."""
+    if await wire.ending(PATIENCE) is not Ending.OPEN:
+        waiting.cancel()
 
 
 @case(
