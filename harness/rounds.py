@@ -108,9 +108,10 @@ def _arena(plan: Plan, scenario: Scenario, parameters: Mapping[str, Any], narrow
 
 async def _beside_others(arena: Arena, scenario: Scenario) -> tuple[Load, bool]:
     """Return the cell of `scenario`, and whether other programs made it invalid. Raises what the scenario raises."""
-    with neighbours(alone=not arena.started_here) as looks:
+    with neighbours() as looks:
         measured = arena.seen_out(await scenario.run(arena))
-    cell = seen_beside(measured, [each for each in looks if each.at >= arena.counts_from])
+    counted = [each for each in looks if each.at >= arena.counts_from]
+    cell = seen_beside(measured, counted, started_here=arena.started_here)
     return cell, cell.grade is not measured.grade
 
 

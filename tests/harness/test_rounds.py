@@ -33,7 +33,8 @@ async def test_what_others_spoilt_is_measured_once_more_while_that_helps(
     async def run(arena: Arena) -> Load:
         return arena.load(scenario, MEASURED)
 
-    def beside(cell: Load, _looks: object) -> Load:
+    def beside(cell: Load, _looks: object, *, started_here: bool) -> Load:
+        assert started_here
         return replace(cell, grade=INVALID) if left.pop(0) else cell
 
     monkeypatch.setattr(rounds, "seen_beside", beside)

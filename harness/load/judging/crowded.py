@@ -92,10 +92,11 @@ def stretches(looks: Sequence[Look], seconds: float = WINDOW) -> list[Crowd]:
     return found
 
 
-def seen_beside(cell: Load, looks: Sequence[Look]) -> Load:
+def seen_beside(cell: Load, looks: Sequence[Look], *, started_here: bool = True) -> Load:
     """Return `cell` as it stands beside what the machine did meanwhile. What was measured stays.
 
-    It is invalid where others took too much in some stretch, and has a caveat where they took less than that.
+    It is invalid where others took too much in some stretch, and has a caveat where they took less than that. Of a
+    server that was not `started_here` nobody knows which processes are its own: others are then a caveat at most.
     """
     if cell.grade not in JUDGED or len(looks) < 2:
         return cell
@@ -103,6 +104,9 @@ def seen_beside(cell: Load, looks: Sequence[Look]) -> Load:
     # What decides a claim is many rounds, which are judged by themselves: one burst is not all of them.
     found = stretches(looks, whole if cell.claims else max(WINDOW, PART * whole))
     worst = max(found, key=lambda each: (each.unfit, each.missed + each.stolen), default=None)
+    if worst is not None and not started_here and all(each.stolen <= STOLEN * each.cores for each in found):
+        words = f"maybe not alone: this server and {worst.told}; which of them took it nobody here can tell"
+        return replace(cell, artefacts=(*cell.artefacts, words)) if worst.unfit else cell
     if worst is not None and worst.unfit:
         why = f"{worst.told}: {worst.advice}"
         return replace(

@@ -96,23 +96,22 @@ def cores(stat: str, mine: Collection[int]) -> tuple[float, float, float]:
 
 
 @contextmanager
-def neighbours(*, alone: bool = False) -> Iterator[list[Look]]:
+def neighbours() -> Iterator[list[Look]]:
     """Look at the machine again and again for the block; the list grows meanwhile, and stays empty without /proc.
 
-    With `alone` no other program is looked for, and all that is busy counts as ours: of a server that someone else
-    started nobody knows which processes are its own. So it is where the kernel does not name a process's children.
+    Where the kernel does not name a process's children, all that is busy counts as ours: nobody is blamed for it.
     """
     looks: list[Look] = []
     over = threading.Event()
     tree = Tree(os.getpid())
     mine = os.sched_getaffinity(0)
-    alone = alone or not Path(CHILDREN).exists()
+    named = Path(CHILDREN).exists()
 
     def watch() -> None:
         while True:
             with contextlib.suppress(OSError, ValueError):
                 busy, idle, stolen = cores(Path("/proc/stat").read_text(), mine)
-                looks.append(Look(time.monotonic(), len(mine), busy, idle, stolen, busy if alone else tree.look()))
+                looks.append(Look(time.monotonic(), len(mine), busy, idle, stolen, tree.look() if named else busy))
                 del looks[:-MOST_LOOKS]
             if over.is_set():
                 return

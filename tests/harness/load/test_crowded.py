@@ -123,3 +123,12 @@ def test_the_worst_stretch_is_the_one_that_is_told() -> None:
 def test_a_host_that_keeps_time_is_no_program_to_close() -> None:
     note = seen_beside(CELL, recorded(*[(0.5, 1.2, 0.3, 0.5)] * 4)).note
     assert "were idle: measure on a machine of its own" in note
+
+
+def test_of_a_server_that_someone_else_started_nobody_knows_who_the_others_are() -> None:
+    found = seen_beside(CELL, recorded(*BESIDE_A_LOOP), started_here=False)
+    assert found.grade is Grade.MEASURED
+    (words,) = found.artefacts
+    assert words.startswith("maybe not alone: this server and other programs took 0.9 of 2 cores for 3.0 s")
+    assert seen_beside(CELL, recorded(*ALONE), started_here=False) is CELL
+    assert seen_beside(CELL, recorded(*[(0.5, 1.2, 0.3, 0.5)] * 4), started_here=False).grade is Grade.INVALID

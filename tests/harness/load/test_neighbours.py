@@ -58,13 +58,6 @@ def test_what_children_take_is_ours_while_they_live_and_after() -> None:
     assert alive <= tree.look() < alive + 0.4
 
 
-def test_of_a_server_that_someone_else_started_nobody_knows_who_the_others_are() -> None:
-    with neighbours(alone=True) as looks:
-        pass
-    assert looks
-    assert [each.ours for each in looks] == [each.busy for each in looks]
-
-
 def test_where_the_kernel_names_no_children_all_may_be_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(module, "CHILDREN", str(tmp_path / "children"))
     with neighbours() as looks:
