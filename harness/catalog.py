@@ -139,8 +139,8 @@ def case(
     """Turn `async def name(x: Exchange)` into the case whose id is the function's place.
 
     `level` comes from the quoted sentence. With `variants`, the function takes the variant's value as its second
-    argument. `breach` may name the variants that another breaks a rule in than nobody, `needs` those that need
-    something. Time is in seconds. For the rest see `Case`. Raises ValueError where one of those names is no variant.
+    argument. `breach` and `needs` may be given for some of the variants alone, by name. Time is in seconds.
+    For the rest see `Case`. Raises ValueError where such a name is no variant.
     """
 
     def decorate(function: Callable[..., Awaitable[None]]) -> Case | Family:

@@ -25,7 +25,7 @@ GLANCE = 0.05
 """Seconds in which bytes that a server has already sent reach us; waited for where none are to come."""
 
 WRITES = ["pep3333/start-response/returns-write"]
-"""What cases need in which the app uses write(): where there is none, one case says so."""
+"""What a case needs whose app uses write(). Where a server has none, the case named here alone says so."""
 
 BEHIND_TLS = "TLS ends at the proxy in front, which speaks plain HTTP to the server that calls the app"
 """Why a case is skipped in which the server was to know of TLS; see `knows_of_tls`."""

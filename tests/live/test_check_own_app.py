@@ -58,6 +58,10 @@ def talks_in_304(environ, start_response):
     start_response("304 Not Modified", [])
     return [b"but hello"]
 
+def talks_to_head(environ, start_response):
+    start_response("200 OK", [("Content-Length", "5")])
+    return [b"hello"]
+
 def promises_more(environ, start_response):
     start_response("200 OK", [("Content-Length", "50")])
     return [b"hello"]
@@ -131,7 +135,16 @@ def test_a_fault_of_the_app_is_called_the_app_s(folder: Path, app: str, case: st
     assert cells[case].findings == ()
 
 
-def test_a_fault_of_the_server_is_called_the_server_s(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("app", "case", "expected", "actual"),
+    [
+        ("good", "closed", "the server to call close() once", "it called it 0 times"),
+        ("talks_to_head", "head-body", "the server to send nothing behind the head of a HEAD", "b'hello'"),
+    ],
+)
+def test_a_fault_of_the_server_is_called_the_server_s(
+    folder: Path, app: str, case: str, expected: str, actual: str
+) -> None:
     (folder / "quiet.py").write_text(
         "import http.server, importlib, sys, wsgiref.handlers, wsgiref.simple_server as simple\n"
         "wsgiref.handlers.SimpleHandler.close = lambda self: None\n"
@@ -141,14 +154,14 @@ def test_a_fault_of_the_server_is_called_the_server_s(folder: Path) -> None:
     )
     call = session.Call(
         command="{python} quiet.py {port} {app}",
-        cases=Selection(("own-app/page/closed",)),
-        app="shop:good",
+        cases=Selection((f"own-app/page/{case}",)),
+        app=f"shop:{app}",
         out=folder / "out",
     )
     results, _, code = session.run(call, Configuration(), Silence())
     (cell,) = results.checks
     assert (cell.verdict, code) == (Verdict.FAIL, 1)
-    assert (cell.expected, cell.actual) == ("the server to call close() once", "it called it 0 times")
+    assert (cell.expected, cell.actual) == (expected, actual)
 
 
 def test_an_app_that_raises_is_not_judged_and_the_reason_is_told(folder: Path) -> None:

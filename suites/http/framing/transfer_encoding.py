@@ -79,7 +79,10 @@ async def te_and_cl(x: Exchange, length: int) -> None:
         "If a message is received with both a Transfer-Encoding and a Content-Length header field, the "
         "Transfer-Encoding overrides the Content-Length.",
     ),
-    basis=interprets("A body that is read by the length is another one than the message has."),
+    basis=interprets(
+        "The chunks are the body. A server that passes the length on has the app read another one; PEP 3333 lets it "
+        "leave CONTENT_LENGTH out."
+    ),
     breach=CLIENT,
     tags=SECURITY,
     needs=DECODES,
@@ -90,7 +93,8 @@ async def te_overrides_cl(x: Exchange, length: int) -> None:
 
     Sends: a POST with both `Transfer-Encoding: chunked` and a Content-Length; the chunks hold `hello`, the length is
     that of the coded body, four bytes, or one byte more than there are.
-    Expects: a refusal without a call of the app, or one call that reads `hello`.
+    Expects: a refusal without a call of the app, or one call that reads `hello`. The app reads as far as CONTENT_LENGTH
+    says, where it is there.
     Why: An app that is told of the wrong length reads a part of the upload, or waits for bytes that never come.
     """
     body = HELLO.ljust(length, b".")
