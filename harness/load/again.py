@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 
 from ..model import Grade, Load
@@ -19,10 +18,11 @@ async def once_more_if_late(arena: Arena, once: Callable[[], Awaitable[Load]]) -
     """
     for name in arena.parameters:
         arena.number(name)
-    for _ in range(ROUNDS):
-        arena.counts_from = time.monotonic()
+    for _ in range(ROUNDS - 1):
+        arena.begin_round()
         cell = await once()
         if cell.grade is not Grade.INVALID:
-            break
-        arena.progress(0.0, "the generator was late; once more")
-    return cell
+            return cell
+        arena.progress(0.0, "the generator could not keep up; once more")
+    arena.begin_round()
+    return await once()

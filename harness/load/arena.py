@@ -99,6 +99,11 @@ class Arena:
         self._beside.append(found)
         return found
 
+    def begin_round(self) -> None:
+        """Begin the round whose figures count: what was measured before it is thrown away."""
+        self.counts_from = time.monotonic()
+        self.kept.clear()
+
     @property
     def elapsed(self) -> float:
         """Seconds since the scenario began."""

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from wsgi_gauntlet.harness import planning, rounds
 from wsgi_gauntlet.harness.catalog import Scenario
+from wsgi_gauntlet.harness.load.again import once_more_if_late
 from wsgi_gauntlet.harness.load.arena import Arena
-from wsgi_gauntlet.harness.model import Grade, Load
+from wsgi_gauntlet.harness.model import Grade, Load, Phase
 from wsgi_gauntlet.harness.progress import Silence
 
 MEASURED, INVALID = Grade.MEASURED, Grade.INVALID
@@ -44,3 +45,26 @@ async def test_what_others_spoilt_is_measured_once_more_while_that_helps(
     await rounds.load([(planning.plan("wsgiref"), scenario)] * len(grades), rounds.Narrowing(), where)
     assert [cell.grade for cell in cells] == grades
     assert left == []
+
+
+async def test_only_the_last_round_counts(tmp_path: Path) -> None:
+    scenario = Scenario("x/y", "x", "x", once_more_if_late, {}, {})  # type: ignore[arg-type]
+    doing: list[str] = []
+    arena = Arena(
+        planning.plan("wsgiref"),
+        {},
+        scratch=tmp_path,
+        logs=tmp_path,
+        progress=lambda _fraction, words: doing.append(words),
+    )
+    begun: list[float] = []
+
+    async def late() -> Load:
+        begun.append(arena.counts_from)
+        arena.kept.append(Phase(f"round {len(begun)}", 0, 1, 0, {}, 1.0))
+        return arena.load(scenario, INVALID)
+
+    assert (await once_more_if_late(arena, late)).grade is INVALID
+    assert [each.name for each in arena.kept] == ["round 2"]
+    assert begun[0] < begun[1] == arena.counts_from
+    assert doing == ["the generator could not keep up; once more"]
