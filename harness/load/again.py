@@ -12,7 +12,7 @@ ROUNDS = 2
 
 
 async def once_more_if_late(arena: Arena, once: Callable[[], Awaitable[Load]]) -> Load:
-    """Return the cell that `once` makes, or the one of its second round where the first was invalid.
+    """Return the cell that `once` makes, or that of its second round where the first was invalid and may change.
 
     Raises BadConfiguration for a parameter that is no number, before anything is started, and what `once` raises.
     """
@@ -21,7 +21,7 @@ async def once_more_if_late(arena: Arena, once: Callable[[], Awaitable[Load]]) -
     for _ in range(ROUNDS - 1):
         arena.begin_round()
         cell = await once()
-        if cell.grade is not Grade.INVALID:
+        if cell.grade is not Grade.INVALID or not arena.may_change:
             return cell
         arena.progress(0.0, "the generator could not keep up; once more")
     arena.begin_round()

@@ -82,6 +82,8 @@ class Arena:
         self._logs = logs
         self.began = self.counts_from = time.monotonic()
         """When it began, and when the round did whose figures count."""
+        self.may_change = True
+        """Whether another round may be valid where this one is not: parameters that are too small stay so."""
         self.conditions: dict[str, Any] = {}
         self._told: list[str] = []
         self._alive: list[Running] = []
@@ -102,6 +104,7 @@ class Arena:
     def begin_round(self) -> None:
         """Begin the round whose figures count: what was measured before it is thrown away."""
         self.counts_from = time.monotonic()
+        self.may_change = True
         self.kept.clear()
 
     @property

@@ -68,3 +68,17 @@ async def test_only_the_last_round_counts(tmp_path: Path) -> None:
     assert [each.name for each in arena.kept] == ["round 2"]
     assert begun[0] < begun[1] == arena.counts_from
     assert doing == ["the generator could not keep up; once more"]
+
+
+async def test_what_stays_as_it_is_is_not_done_again(tmp_path: Path) -> None:
+    scenario = Scenario("x/y", "x", "x", once_more_if_late, {}, {})  # type: ignore[arg-type]
+    arena = Arena(planning.plan("wsgiref"), {}, scratch=tmp_path, logs=tmp_path)
+    rounds_made: list[int] = []
+
+    async def too_few_connections() -> Load:
+        rounds_made.append(len(rounds_made))
+        arena.may_change = False
+        return arena.load(scenario, INVALID)
+
+    assert (await once_more_if_late(arena, too_few_connections)).grade is INVALID
+    assert rounds_made == [0]

@@ -128,6 +128,8 @@ class Bench:
             if connections >= self.connections or not binds(found, self.alone):
                 break
             self._fewest = STEP * connections
+        if binds(found, self.alone):
+            self.arena.may_change = False
         self.results.append(found)
         self.phases.append(found.phase(name, self.started(found)))
         self.arena.kept.append(self.phases[-1])
@@ -227,6 +229,7 @@ class Bench:
         found = await self.estimate(self.arena.number("estimate"))
         if found.bound:
             self.pool_bound = self._short(found.connections, "more of them were answered more")
+            self.arena.may_change = False
         told.append(f"Capacity was taken to be {found.words}.")
         return found
 
