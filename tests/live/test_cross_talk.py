@@ -178,7 +178,9 @@ async def test_answers_of_two_lanes_are_told_apart() -> None:
             conn.sendall(answer(body(first[0])))
 
     found = await closed(behave, clients=4, processes=2)
-    assert found.ok <= 1 + found.requests / 50
+    # Each of the four connections has that mark once in many.
+    assert found.ok <= 4 + found.requests / 50
+    assert found.wrong > 0
     assert found.wrong > 0
 
 

@@ -168,15 +168,15 @@ def blocks() -> list[tuple[str, str]]:
 
 
 def calls() -> list[tuple[str, list[str]]]:
-    """Return each command of the guide with the lines that it is shown to print."""
+    """Return each call of pytest in the guide with the lines that it is shown to print."""
     found: list[tuple[str, list[str]]] = []
     for kind, text in blocks():
         for line in text.splitlines() if kind == "console" else ():
             if line.startswith("$ "):
-                found.append((line.removeprefix("$ pytest "), []))
+                found.append((line.removeprefix("$ "), []))
             else:
                 found[-1][1].append(line)
-    return found
+    return [(call.removeprefix("pytest "), shown) for call, shown in found if call.startswith("pytest ")]
 
 
 @pytest.mark.parametrize(("call", "shown"), calls(), ids=lambda value: value if isinstance(value, str) else "")
