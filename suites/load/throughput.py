@@ -10,7 +10,7 @@ from ...harness.address import Address
 from ...harness.catalog import scenario
 from ...harness.errors import BadConfiguration
 from ...harness.load.arena import Arena
-from ...harness.load.judging.grading import seconds
+from ...harness.load.judging.grading import seconds, times
 from ...harness.load.lanes.fastlane import closed_loop
 from ...harness.load.lanes.lane_artefacts import lane_artefacts
 from ...harness.load.lanes.lane_result import LaneResult
@@ -132,7 +132,7 @@ def _troubles(results: Sequence[LaneResult]) -> list[str]:
     for each in results:
         for words, count in (each.troubles or {}).items():
             counted[words] = counted.get(words, 0) + count
-    return [f"{words}: {count} times" for words, count in counted.items()]
+    return [f"{words}: {times(count)}" for words, count in counted.items()]
 
 
 def _note(steps: Sequence[tuple[LaneResult, Phase]]) -> str:

@@ -72,4 +72,4 @@ def test_where_none_has_one_the_figures_are_invalid_and_say_why() -> None:
     assert connects == PORTS + ports_out
     assert seen == ["::1"]
     assert not valid
-    assert why.startswith(f"the machine ran out of local ports {ports_out} times")
+    assert why.startswith("the machine ran out of local ports ")

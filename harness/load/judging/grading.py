@@ -109,6 +109,11 @@ def seconds(value: float) -> str:
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
 
 
+def times(count: int) -> str:
+    """Return how often something was seen: `once`, `3 times`."""
+    return "once" if count == 1 else f"{count} times"
+
+
 def amount(count: float) -> str:
     """Return a number of bytes as a person reads it: `512 bytes`, `31 KB`, `2.6 MB`."""
     if abs(count) < 1e4:

@@ -11,6 +11,7 @@ from typing import Any
 from ...histogram import Histogram
 from ...model import GeneratorHealth, Outcome, Percentile, Phase, Window
 from ...stats import rank
+from ..judging.grading import times
 from .connections import Tally
 
 ACHIEVED = 0.99
@@ -234,7 +235,7 @@ class LaneResult:
     def _unfit(self, lateness: float, judged: float) -> str:
         if self.ports_out:
             return (
-                f"the machine ran out of local ports {self.ports_out} times; "
+                f"the machine ran out of local ports {times(self.ports_out)}; "
                 "wait a minute, or ask for fewer connections"
             )
         if self.offered is None:

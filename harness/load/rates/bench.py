@@ -28,6 +28,7 @@ from ...errors import Unsupported
 from ...model import GeneratorHealth, Grade, Percentile, Phase
 from ..arena import Arena
 from ..judging.grading import seconds as seconds_told
+from ..judging.grading import times
 from ..lanes.lane_artefacts import lane_artefacts
 from ..lanes.lane_result import LaneResult
 from ..lanes.shard import SPARE
@@ -276,8 +277,8 @@ class Bench:
         counted: Counter[str] = Counter()
         for each in self.results:
             counted.update(each.troubles or {})
-        again = f"the server had to be started again {self.restarts} times" if self.restarts else ""
-        troubles = (f"{words}: {count} times" for words, count in counted.items())
+        again = f"the server had to be started again {times(self.restarts)}" if self.restarts else ""
+        troubles = (f"{words}: {times(count)}" for words, count in counted.items())
         return (*lane_artefacts(self.results), *troubles, *filter(None, [again]))
 
     def conditions(self) -> dict[str, object]:
