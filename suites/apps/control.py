@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from pathlib import Path
 from typing import Any, Callable
 
 from .reference import application as reference_app
@@ -45,12 +46,18 @@ def users_app() -> Any:
     if not (module and attribute):
         raise RuntimeError("set %s to the app to serve, as shop.wsgi:application; it is %r" % (VARIABLE, name))
     folder = os.environ.get(FOLDER)
+    before = Path.cwd() if folder else None
     if folder:
         os.chdir(folder)
-    thing: Any = importlib.import_module(module)
-    for part in (attribute[:-2] if attribute.endswith("()") else attribute).split("."):
-        thing = getattr(thing, part)
-    return thing() if attribute.endswith("()") else thing
+    try:
+        thing: Any = importlib.import_module(module)
+        for part in (attribute[:-2] if attribute.endswith("()") else attribute).split("."):
+            thing = getattr(thing, part)
+        return thing() if attribute.endswith("()") else thing
+    except BaseException:
+        if before is not None:
+            os.chdir(before)  # where a server that tries again looks for its own files
+        raise
 
 
 def users_flask_app() -> Any:

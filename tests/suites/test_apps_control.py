@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from wsgi_gauntlet.suites.apps.control import CONTROL, VARIABLE, behind_control, users_app
+from wsgi_gauntlet.suites.apps.control import CONTROL, FOLDER, VARIABLE, behind_control, users_app
 
 from .app_rig import Server, environ
 
@@ -81,6 +81,24 @@ def test_without_a_name_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch, nam
     monkeypatch.setenv(VARIABLE, name)
     with pytest.raises(RuntimeError, match=VARIABLE):
         users_app()
+
+
+def test_an_app_that_fails_leaves_the_server_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """mod_wsgi imports it again at each request, by a path that begins where it was started."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "gauntlet_test_broken.py").write_text("raise RuntimeError('not today')\n")
+    (tmp_path / "server").mkdir()
+    monkeypatch.chdir(tmp_path / "server")
+    monkeypatch.syspath_prepend(tmp_path / "app")
+    monkeypatch.setenv(FOLDER, str(tmp_path / "app"))
+    for name in ("gauntlet_test_broken:application", "gauntlet_test_missing:application", "json:nothing"):
+        monkeypatch.setenv(VARIABLE, name)
+        with pytest.raises((RuntimeError, ImportError, AttributeError)):
+            users_app()
+        assert Path.cwd() == tmp_path / "server", name
+    monkeypatch.setenv(VARIABLE, "json:dumps")
+    users_app()
+    assert Path.cwd() == tmp_path / "app"
 
 
 def test_each_module_makes_the_app_once(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
