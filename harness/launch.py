@@ -358,23 +358,23 @@ async def running(
     try:
         async with AsyncExitStack() as stack:
             channel = Channel.silent()
-            if observe:
-                (home / "e").mkdir(mode=0o700)
-                channel = await stack.enter_async_context(Channel.open(home / "e"))
-            server = Running(
-                plan, channel, home, scratch, log_file(logs or home, plan.name), deadline or patience(plan)
-            )
-            lay_path(home / "path", theirs=plan.as_ordinary_user)
-            if plan.as_ordinary_user and (user := ordinary_user()) is not None:
-                _require_their_way(plan)
-                _give_away(home, scratch, user)
-            stack.push_async_callback(server.stop)
             try:
+                if observe:
+                    (home / "e").mkdir(mode=0o700)
+                    channel = await stack.enter_async_context(Channel.open(home / "e"))
+                server = Running(
+                    plan, channel, home, scratch, log_file(logs or home, plan.name), deadline or patience(plan)
+                )
+                lay_path(home / "path", theirs=plan.as_ordinary_user)
+                if plan.as_ordinary_user and (user := ordinary_user()) is not None:
+                    _require_their_way(plan)
+                    _give_away(home, scratch, user)
+                stack.push_async_callback(server.stop)
                 await server.start()
-            except GauntletError as trouble:
-                if server.intact:
+            except (GauntletError, OSError) as trouble:
+                if home.is_dir() and channel.intact:
                     raise
-                raise FilesGone(f"{server.name}: somebody deleted its files in {home} while it started") from trouble
+                raise FilesGone(f"{plan.name}: somebody deleted its files in {home} while it started") from trouble
             yield server
     finally:
         with trio.CancelScope(shield=True):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -13,6 +15,7 @@ import trio
 from wsgi_gauntlet.harness import launch
 from wsgi_gauntlet.harness.adapter import Command, Found, Launch
 from wsgi_gauntlet.harness.errors import (
+    FilesGone,
     NotInstalled,
     StorageFull,
     Unsupported,
@@ -132,9 +135,28 @@ async def test_what_the_adapter_has_no_option_for_is_unsupported(folder: Path) -
             pass
 
 
-async def test_a_folder_that_cannot_be_made_is_said_so(folder: Path) -> None:
+@pytest.mark.parametrize("scratch", ["missing/scratch", "file"])
+async def test_a_folder_that_cannot_be_made_is_said_so(scratch: str, folder: Path) -> None:
+    (folder / "file").touch()
     with pytest.raises(StorageFull, match="TMPDIR"):
-        async with launch.running(plan(), scratch=folder / "missing", logs=folder / "logs"):
+        async with launch.running(plan(), scratch=folder / scratch, logs=folder / "logs"):
+            pass
+
+
+@pytest.mark.parametrize("step", ["log_file", "lay_path", "lay_files", "launch_of"])
+async def test_files_that_go_while_it_starts_are_said_so(
+    step: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = getattr(launch, step)
+
+    def beaten(*positional: Any, **named: Any) -> Any:
+        for home in (folder / "scratch").iterdir():
+            shutil.rmtree(home)
+        return original(*positional, **named)
+
+    monkeypatch.setattr(launch, step, beaten)
+    with pytest.raises(FilesGone, match="somebody deleted its files"):
+        async with running(plan(), folder):
             pass
 
 
