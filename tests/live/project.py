@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,6 +145,13 @@ class Project:
         file.write_text(text)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start pytest there."""
+        return self.call([sys.executable, "-m", "pytest", "-p", "wsgi-gauntlet", *arguments])
+
+    def call(
+        self, argv: Sequence[str], *, stderr: int = subprocess.STDOUT, terminal: int | None = None
+    ) -> subprocess.Popen[str]:
+        """Start a program there, which finds the catalogue; with `terminal` in a session of its own on that."""
         # Other plugins take longer to load than most of these tests do.
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
@@ -154,11 +162,13 @@ class Project:
             "NO_COLOR": "1",
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-p", "wsgi-gauntlet", *arguments],
+            argv,
             cwd=self.path,
             env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stdin=terminal,
+            stdout=subprocess.PIPE if terminal is None else terminal,
+            stderr=stderr if terminal is None else terminal,
+            start_new_session=terminal is not None,
             text=True,
         )
 
@@ -171,7 +181,7 @@ class Project:
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run pytest there and return what it printed."""
         process = self.start(*arguments)
-        out, _ = process.communicate(timeout=90)
+        out = printed(process, 90)
         assert process.returncode == code, out
         return out
 
@@ -217,4 +227,14 @@ class Project:
     def interrupted(self, process: subprocess.Popen[str], number: signal.Signals) -> str:
         """Send `number` to pytest, and return what it printed until its end."""
         process.send_signal(number)
-        return process.communicate(timeout=30)[0]
+        return printed(process, 45)
+
+
+def printed(process: subprocess.Popen[str], seconds: float) -> str:
+    """Return what `process` prints until its end; one that goes on for longer than that is killed."""
+    try:
+        return process.communicate(timeout=seconds)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()  # else it would run beside the tests that follow, and one of them be blamed for it
+        process.communicate()
+        raise

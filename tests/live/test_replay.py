@@ -21,6 +21,7 @@ from wsgi_gauntlet.harness.replaying.replay import Replayed, replay, write
 from wsgi_gauntlet.harness.replaying.reproducer import PORT
 
 from ..needed import installed, program
+from .project import Project
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
@@ -185,11 +186,12 @@ def called(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_shows_it_and_ends_with_its_code(tmp_path: Path) -> None:
-    done = called(tmp_path, "wsgiref", "http/chunked/one-chunk", "--write", "by-hand")
+    done = called(tmp_path, "wsgiref", "http/headers/obs-fold/space", "--write", "by-hand")
     assert done.returncode == 1
-    for each in ("→ #1 sent", "fail  http/chunked/one-chunk", "--- app.py", "| nc -w ", "# Expected: "):
+    for each in ("→ #1 sent", "fail  http/headers/obs-fold/space", "--- app.py", "| nc -w ", "# Expected: "):
         assert each in done.stdout
     assert sorted(each.name for each in (tmp_path / "by-hand").iterdir()) == [
+        ".wsgi-gauntlet",
         "app.py",
         "requests.sh",
         "serve.py",
@@ -222,19 +224,14 @@ def test_nobody_has_to_read_to_the_end(tmp_path: Path) -> None:
 
 
 def test_interrupted_it_stops_the_server_and_says_so(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [COMMAND, "replay", "werkzeug", "http/limits/slow-headers"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert any("#1 sent" in each for each in process.stdout)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    project = Project.made(tmp_path)
+    with project.call([COMMAND, "replay", "waitress", "own/area/hangs"], stderr=subprocess.PIPE) as process:
+        project.wait_until_ran(process, "hangs")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
     assert process.returncode == 130
     assert err.strip() == "wsgi-gauntlet: interrupted"
+    project.wait_until_clean()
 
 
 @pytest.mark.parametrize(

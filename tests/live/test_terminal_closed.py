@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,62 +15,58 @@ import pytest
 
 from wsgi_gauntlet.harness import journal
 
+from .project import Project, printed
+
 pytestmark = pytest.mark.live
 
 PROGRAM = "from wsgi_gauntlet.harness.cli import main; main()"
-WORDS = [sys.executable, "-c", PROGRAM, "check", "wsgiref", "--select", "pep3333", "--out", "out"]
+CASES = ("--select", "own/area/holds", "--select", "own/area/hangs")
+WORDS = [sys.executable, "-c", PROGRAM, "check", "waitress", *CASES, "--out", "out"]
+"""One case has its verdict at once, the other waits until the signal has long come."""
+
 PATIENCE = 60.0
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
+def project() -> Iterator[Project]:
     with TemporaryDirectory(prefix="g-") as name:
-        (Path(name) / "t").mkdir()
-        yield Path(name)
+        yield Project.made(Path(name))
 
 
-def begun(place: Path) -> bool:
-    path = place / "out" / journal.NAME
-    return path.exists() and b'"line":"check"' in path.read_bytes()
-
-
-def until(condition: Callable[[], object]) -> None:
+def wait_until_one_hangs(project: Project, run: subprocess.Popen[str]) -> None:
+    """Return when one case has its verdict and the other is under way."""
+    project.wait_until_ran(run, "hangs")
+    path = project.path / "out" / journal.NAME
     deadline = time.monotonic() + PATIENCE
-    while not condition():
+    while b'"line":"check"' not in path.read_bytes():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
-def cleared_and_reported(place: Path) -> None:
-    assert list((place / "t").iterdir()) == []
-    results = journal.read(place / "out")
-    assert results.checks
+def cleared_and_reported(project: Project) -> None:
+    project.wait_until_clean()
+    results = journal.read(project.path / "out")
+    assert [each.case for each in results.checks] == ["own/area/holds"]
     assert not results.finished
-    assert (place / "out" / "report.html").exists()
+    assert (project.path / "out" / "report.html").exists()
 
 
-def test_a_hang_up_ends_a_run_with_its_report(place: Path) -> None:
-    with subprocess.Popen(WORDS, cwd=place, env={**os.environ, "TMPDIR": str(place / "t")}) as run:
-        until(lambda: begun(place))
+def test_a_hang_up_ends_a_run_with_its_report(project: Project) -> None:
+    with project.call(WORDS) as run:
+        wait_until_one_hangs(project, run)
         run.send_signal(signal.SIGHUP)
-        assert run.wait(PATIENCE) == 130
-    cleared_and_reported(place)
+        printed(run, PATIENCE)
+    assert run.returncode == 130
+    cleared_and_reported(project)
 
 
-def test_a_terminal_that_is_closed_ends_a_run_with_its_report(place: Path) -> None:
+def test_a_terminal_that_is_closed_ends_a_run_with_its_report(project: Project) -> None:
     ours, theirs = os.openpty()
-    with subprocess.Popen(
-        WORDS,
-        cwd=place,
-        env={**os.environ, "TMPDIR": str(place / "t")},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    ) as run:
+    with project.call(WORDS, terminal=theirs) as run:
         os.close(theirs)
-        until(lambda: begun(place))
+        wait_until_one_hangs(project, run)
         os.close(ours)
         run.send_signal(signal.SIGHUP)  # the kernel sends it where the terminal is the session's own
-        assert run.wait(PATIENCE) == 130
-    cleared_and_reported(place)
+        printed(run, PATIENCE)
+    assert run.returncode == 130
+    cleared_and_reported(project)
