@@ -24,12 +24,13 @@ from .launching import ready
 from .launching.ordinary import User, hand_over, lend, open_the_way, ordinary_user, others_can_pass
 from .launching.ownapp import FOLDER, PACKAGE, control, own_app
 from .launching.part import Part, launch_of, lay_files, remove_socket
-from .launching.places import SOCKET, clear, lay_path, log_file, private_folder, require_descriptors, writing
+from .launching.places import SOCKET, lay_path, log_file, private_folder, require_descriptors, writing
 from .launching.plan import Plan
 from .launching.ports import leased_port, loopback
 from .launching.serverlog import ServerLog
 from .launching.startup import until_ready
 from .launching.supervised import Supervised
+from .launching.supervisor import clear
 from .launching.surroundings import own_python_path, server_environment
 
 TRIES = 3

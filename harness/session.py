@@ -33,6 +33,7 @@ from .interruption import until_done_or_interrupted
 from .journal import End, Journal, LoadLine, ServerLine, Start
 from .launching.ownapp import beside, is_own
 from .launching.plan import Plan
+from .launching.supervisor import clear
 from .load.targets import elsewhere, proof, target
 from .machine import processor
 from .model import SCHEMA, Grade, Results, Verdict
@@ -289,12 +290,12 @@ def scratch() -> Iterator[Path]:
     for left in base.glob(f"{SCRATCH}*-*"):
         pid = left.name.removeprefix(SCRATCH).partition("-")[0]
         if pid.isdigit() and not psutil.pid_exists(int(pid)) and left.stat().st_uid == os.getuid():
-            shutil.rmtree(left, ignore_errors=True)
+            clear(left)
     room = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))
     try:
         yield room
     finally:
-        shutil.rmtree(room, ignore_errors=True)
+        clear(room)
 
 
 @contextlib.contextmanager

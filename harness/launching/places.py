@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import tempfile
@@ -66,21 +65,6 @@ def _is_text(place: Path) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def clear(folder: Path) -> None:
-    """Delete `folder` and all in it, as far as that can be; also what a server has closed to its own user."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if not folder.is_dir() or folder.is_symlink():
-        with contextlib.suppress(OSError):
-            folder.unlink(missing_ok=True)
-        return
-    closed = [folder]
-    for each in closed:
-        with contextlib.suppress(OSError):
-            each.chmod(0o700)
-            closed += [Path(entry) for entry in os.scandir(each) if entry.is_dir(follow_symlinks=False)]
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def lay_path(folder: Path, *, theirs: bool = False) -> None:

@@ -54,6 +54,12 @@ CHUNK = 1 << 16
 LONGEST_COMMAND = 1 << 16
 """Bytes of one command; the harness's have fewer than a hundred."""
 
+DEEPEST = 20
+"""Levels of folders that are deleted as they are; each takes a descriptor meanwhile."""
+
+MOST_FOLDERS = 1_000_000
+"""Folders after which no further one is brought up: somebody may be making new ones all the time."""
+
 TRACKER = b"multiprocessing.resource_tracker"
 """What stands in the command line of the process that removes a Python server's semaphores once the server is gone."""
 
@@ -307,10 +313,32 @@ def descendants(root: int) -> list[int]:
 def remove(folder: str, prune: str) -> None:
     """Delete `folder`, and `prune` where that leaves it empty; the harness is no longer there to do it."""
     if folder:
-        shutil.rmtree(folder, ignore_errors=True)
+        clear(Path(folder))
     if prune:
         with contextlib.suppress(OSError):
             Path(prune).rmdir()
+
+
+def clear(folder: Path) -> None:
+    """Delete `folder` and all in it, as far as that can be, whatever a server has made of it; no link is followed."""
+    if folder.is_symlink() or not folder.is_dir():
+        with contextlib.suppress(OSError):
+            folder.unlink(missing_ok=True)
+        return
+    # A server can have closed what is in it to its own user. It can also have made it deeper than Python's stack, a
+    # path's length and our descriptors allow: then what lies deep is brought up first.
+    found = [(folder, 0)]
+    for each, depth in found:
+        with contextlib.suppress(OSError):
+            each.chmod(0o700)
+            for inner in [Path(entry) for entry in os.scandir(each) if entry.is_dir(follow_symlinks=False)]:
+                if depth < DEEPEST:
+                    found.append((inner, depth + 1))
+                elif len(found) < MOST_FOLDERS:
+                    inner.chmod(0o700)
+                    found.append((inner.rename(folder / os.urandom(8).hex()), 1))
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def report(message: dict[str, Any]) -> None:

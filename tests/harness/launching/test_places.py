@@ -12,7 +12,6 @@ from wsgi_gauntlet.harness.errors import OutOfResources, StorageFull
 from wsgi_gauntlet.harness.launching import places
 from wsgi_gauntlet.harness.launching.places import (
     SOCKET,
-    clear,
     lay_path,
     log_file,
     private_folder,
@@ -30,29 +29,7 @@ def test_a_place_whose_name_is_no_text_is_not_taken(tmp_path: Path, monkeypatch:
         assert os.fsencode(folder).decode().startswith("/tmp/")
         assert odd not in folder.parents
     finally:
-        clear(folder)
-
-
-def test_a_folder_is_cleared_although_its_maker_closed_it(tmp_path: Path) -> None:
-    inner = tmp_path / "made" / "closed" / "inner"
-    inner.mkdir(parents=True)
-    (inner / "file").touch()
-    (tmp_path / "made" / "link").symlink_to(tmp_path / "other")
-    (tmp_path / "other").mkdir()
-    for each in (inner, inner.parent, inner.parent.parent):
-        each.chmod(0)
-    clear(tmp_path / "made")
-    assert sorted(tmp_path.iterdir()) == [tmp_path / "other"]
-
-
-def test_a_link_in_a_folders_place_is_removed_and_not_followed(tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "file").touch()
-    (tmp_path / "made").symlink_to(tmp_path / "other")
-    clear(tmp_path / "made")
-    clear(tmp_path / "never was")
-    assert sorted(tmp_path.iterdir()) == [tmp_path / "other"]
-    assert (tmp_path / "other" / "file").exists()
+        folder.rmdir()
 
 
 def test_a_private_folder_is_private() -> None:

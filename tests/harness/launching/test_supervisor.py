@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from wsgi_gauntlet.harness.launching import supervisor
-from wsgi_gauntlet.harness.launching.supervisor import Log, remove
+from wsgi_gauntlet.harness.launching.supervisor import Log, clear, remove
 
 PATIENCE = 20.0
 
@@ -180,6 +180,39 @@ def test_another_parent_than_the_harness_means_that_it_is_gone(tmp_path: Path) -
         pid = it.hear()["started"]
         it.process.wait(PATIENCE)
         assert gone(pid)
+
+
+def test_a_folder_is_cleared_although_its_maker_closed_it(tmp_path: Path) -> None:
+    inner = tmp_path / "made" / "closed" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "file").touch()
+    (tmp_path / "made" / "link").symlink_to(tmp_path / "other")
+    (tmp_path / "other").mkdir()
+    for each in (inner, inner.parent, inner.parent.parent):
+        each.chmod(0)
+    clear(tmp_path / "made")
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "other"]
+
+
+def test_a_link_in_a_folders_place_is_removed_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
+    (tmp_path / "made").symlink_to(tmp_path / "other")
+    clear(tmp_path / "made")
+    clear(tmp_path / "never was")
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "other"]
+    assert (tmp_path / "other" / "file").exists()
+
+
+def test_a_folder_is_cleared_however_deep_it_is(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    subprocess.run(
+        [sys.executable, "-c", "import os\nfor _ in range(3000): os.mkdir('d'); os.chdir('d')\nopen('f', 'w')"],
+        cwd=tmp_path / "made",
+        check=True,
+    )
+    clear(tmp_path / "made")
+    assert list(tmp_path.iterdir()) == []
 
 
 SENDING = """
