@@ -103,11 +103,16 @@ async def size_overflow(x: Exchange, size: bytes) -> None:
 
     Sends: a chunk with a size of 65 bits or of 2,000 digits and five bytes of data; then our sending side is closed, so
     that a server which waits for the rest can tell that none will come.
-    Expects: an error answer, or none; the connection is closed.
+    Expects: an error answer, or none; the connection is closed. Or the app reads all that came: then the size was not
+    cut. Whether the connection's end may complete a body is `no-last-chunk-then-fin`'s question.
     Why: A size that is cut to a machine word ends the chunk after a few bytes, and what follows is served as a request.
     A server that goes on waiting on an ended connection holds a worker for ever.
     """
-    spoiled(await ask(x, chunked(x, size + b"\r\nhello\r\n" + END), fin=True))
+    data = b"hello\r\n" + END
+    told = await ask(x, chunked(x, size + b"\r\n" + data), fin=True)
+    # Such a server answers 200 or 400 as chance has it: the app is at work on it when the error is found.
+    if [each.detail["data"].encode("latin-1") for each in told.bodies] != [data]:
+        spoiled(told)
 
 
 @case(
