@@ -61,6 +61,7 @@ def execute(given: dict[str, Any], *, cases: Selection | None, scenarios: tuple[
         tuned=given.get("tuned", False),
         target=given.get("target"),
         token=_token(given),
+        exitfirst=given.get("exitfirst", False),
     )
     with terminal().Terminal() as shown:
         results, folder, code = session.run(call, settings, shown)

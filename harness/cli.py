@@ -124,6 +124,7 @@ def run(**given: Any) -> None:
     help="Only cells that came to fail, warn, flaky or error in RUN, a run folder or results.json; without names, "
     "of that run's servers.",
 )
+@click.option("-x", "--exitfirst", is_flag=True, help="Stop at the first failure; --resume goes on.")
 @click.option("--shard", metavar="K/N", help="Only the K-th of N parts; all N together are the whole.")
 def check(
     select: tuple[str, ...], exclude: tuple[str, ...], level: tuple[str, ...], tag: tuple[str, ...], **given: Any

@@ -72,7 +72,7 @@ if any(each.__module__.startswith("tornado.") for each in type(app).__mro__) and
     say("is an app of Tornado's own (%s): only Tornado serves it, and it is no WSGI app" % kind)
 if not takes(2):
     if takes(0) and not made:
-        say("looks like a function that makes the app, for it takes no environ: name it as %s:%s()" % (module, name))
+        say("looks like a function that makes the app, for it takes no environ: name it as '%s:%s()'" % (module, name))
     say("cannot be called as a WSGI app, with environ and start_response: its signature is %s" % inspect.signature(app))
 say("")
 """

@@ -141,8 +141,7 @@ def shares(known: Sequence[Case], selection: Selection, servers: Iterable[str]) 
             running = with_needs(own, known)
             found[server] = Share(tuple(running), frozenset(each.id for each in running) - {each.id for each in own})
     if not found:
-        said = f"no cell is left by {selection.told()}: there is nothing to run"
-        raise BadConfiguration(said)
+        raise BadConfiguration(f"no cell is left by {selection.told()}: there is nothing to run")
     return found
 
 

@@ -60,6 +60,7 @@ class Call:
     a server that somebody else started, in place of `servers`; what it must prove is that it knows `token`. With
     `tuned` each server is there a second time, as its documentation advises it.
     With `tolerant` a version that cannot be had is a server that is not here, instead of the end of the call.
+    With `exitfirst` a check ends with the first cell that fails it.
     """
 
     servers: tuple[str, ...] = ()
@@ -79,6 +80,7 @@ class Call:
     target: str | None = None
     token: str = field(default="", repr=False)
     tolerant: bool = False
+    exitfirst: bool = False
 
 
 def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[Results, Path, int]:
@@ -113,9 +115,19 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
             # Thresholds may have changed since it was measured.
             if (again := judged(configuration.thresholds, cell)) != cell:
                 book.write(LoadLine(again))
-        limits = configuration.thresholds
         work = Work(
-            book, listener, room, outcome, here, cells, scenarios, call.narrowing, _decided(before), against, limits
+            book,
+            listener,
+            room,
+            outcome,
+            here,
+            cells,
+            scenarios,
+            call.narrowing,
+            _decided(before),
+            against,
+            configuration.thresholds,
+            call.exitfirst,
         )
         ready = _prepared(bool(work.loads))
         refused: NoSuchPage | None = None
@@ -123,11 +135,13 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
             until_done_or_interrupted(work.do, outcome, listener)
         except NoSuchPage as problem:
             refused = problem
-        if refused is None and not outcome.interrupted:
+        if refused is None and not outcome.cut_short:
             _update(against, book, listener)
             book.write(End())
         elif against.update:
-            listener.remark(f"baseline {against.name}: not updated, the run was interrupted")
+            listener.remark(
+                f"baseline {against.name}: not updated, the run was {'stopped' if outcome.stopped else 'interrupted'}"
+            )
         listener.working("report", "writing the report")
         ready.join()
         with _no_collector():
@@ -136,7 +150,7 @@ def run(call: Call, configuration: Configuration, listener: Listener) -> tuple[R
         if refused is not None:
             raise refused
         code = exit_code(results, outcome.interrupted, bool(outcome.stranded))
-        if not outcome.interrupted:
+        if not outcome.cut_short:
             nothing = unjudged.told(results, [p for p in here if p.name not in outcome.stranded], call.cases)
             for each in nothing.lines:
                 listener.remark(each)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import trio
 
 from . import planning, rounds, runner
+from .baselines.baseline import breaks
 from .baselines.holding import Holding
 from .catalog import Scenario, pairings
 from .journal import CheckLine, Journal, LoadLine, ServerLine
@@ -26,6 +28,13 @@ class Outcome:
     """What a run has come to so far, for its exit code."""
 
     interrupted: bool = False
+    stopped: bool = False  # at the first failure, as the user wished
+
+    @property
+    def cut_short(self) -> bool:
+        """Say whether cells are left that nobody got to."""
+        return self.interrupted or self.stopped
+
     stranded: list[str] = field(default_factory=list)
 
 
@@ -45,9 +54,11 @@ class Work:
         done: set[tuple[str, str]],
         against: Holding,
         limits: Mapping[str, Any],
+        exitfirst: bool = False,
     ) -> None:
         self.book, self.listener, self.room, self.outcome = book, listener, room, outcome
         self.plans, self.narrowing, self.against, self.limits = plans, narrowing, against, limits
+        self.exitfirst, self._scope = exitfirst, trio.CancelScope()
         # Beside scenarios, in a plain run, there is less time; `check` and `run --full` take it.
         self.thorough = narrowing.full or not scenarios
         left = {
@@ -63,7 +74,11 @@ class Work:
         self.information = {plan.name: planning.information(plan) for plan in plans}
 
     async def do(self) -> None:
-        """Run them all; what is decided or measured is kept at once."""
+        """Run them all, or to the first failure; what is decided or measured is kept at once."""
+        with self._scope:
+            await self._all()
+
+    async def _all(self) -> None:
         if self.reported:
             self.listener.stage("check", len(self.reported))
             bench = runner.Bench(
@@ -89,6 +104,10 @@ class Work:
         cell = self.against.held(self.information[cell.server], cell)
         self.book.write(CheckLine(cell))
         self.listener.checked(cell)
+        if self.exitfirst and not self.outcome.stopped and breaks(cell):
+            self.outcome.stopped = True
+            self.listener.remark("stopped at the first failure, as -x asks; --resume goes on")
+            self._scope.cancel()
 
     def measured(self, cell: Load) -> None:
         """Keep a measured cell, and which of the user's thresholds it breaks."""

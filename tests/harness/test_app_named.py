@@ -62,7 +62,7 @@ def test_a_wsgi_app_is_taken(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("app", "says"),
     [
-        ("shop:create_app", r"a function that makes the app.*name it as shop:create_app\(\)"),
+        ("shop:create_app", r"a function that makes the app.*name it as 'shop:create_app\(\)'"),
         ("shop:asgi", r"is an ASGI app \(an async function\)"),
         ("shop:asgi_object", r"is an ASGI app \(shop.Asgi\)"),
         ("shop:three", "is an ASGI app"),

@@ -53,6 +53,24 @@ def expecting(place: Path, *cases: str, extra: str = "") -> Path:
     return file
 
 
+def test_x_stops_at_the_first_failure_and_resume_goes_on(tmp_path: Path) -> None:
+    later = "pep3333/environ/server-name-port-unix"  # needs another setup, so it comes after what fails
+    words = ("check", "wsgiref", "--select", BROKEN, "--select", later, "--out", "out")
+    told = call(tmp_path, *words, "-x", "--baseline", "known.toml", "--update-baseline", code=1)
+    assert "stopped at the first failure" in told
+    assert "known.toml: not updated, the run was stopped" in told
+    assert not (tmp_path / "known.toml").exists()
+    assert {each.case for each in journal.read(tmp_path / "out").checks} == {BROKEN}
+
+    call(tmp_path, *words, "--resume", code=1)
+    assert {each.case.startswith(later) for each in journal.read(tmp_path / "out").checks} == {True, False}
+
+
+def test_x_passes_over_what_the_baseline_expects(tmp_path: Path) -> None:
+    expecting(tmp_path, BROKEN)
+    assert "stopped" not in check(tmp_path, "-x", "--baseline", "known.toml", code=0)
+
+
 def test_an_expected_fail_is_accepted_and_shown_with_its_reason(tmp_path: Path) -> None:
     assert "Requirements broken" in check(tmp_path, code=1)
     expecting(tmp_path, BROKEN)
