@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import trio
@@ -36,8 +36,14 @@ LONGEST_REPORT = 1 << 16
 ROUNDS = 50
 """At most so many rounds of killing, each of which finds whatever was started during the one before."""
 
+TURN = 0.02
+"""Seconds between two looks where somebody else waits for a report already."""
+
 FAREWELL = 4.0
 """Seconds for a supervisor to end after its server's grace: it kills for at most two."""
+
+
+Pid = Annotated[int, msgspec.Meta(gt=0, lt=1 << 31)]
 
 
 class _Exited(msgspec.Struct, frozen=True):
@@ -48,8 +54,8 @@ class _Exited(msgspec.Struct, frozen=True):
 class _Report(msgspec.Struct, frozen=True):
     """One line of a supervisor, see supervisor.py."""
 
-    started: int = 0
-    supervisor: int = 0
+    started: Pid | None = None
+    supervisor: Pid | None = None
     failed: str = ""
     exited: _Exited | None = None
 
@@ -96,11 +102,14 @@ class Supervised:
             "user": [user.uid, user.gid] if user is not None else None,
         }
         try:
-            supervised = cls(_spawn(log, environment))
+            process = _spawn(log, environment)
         except OSError as error:
             raise OutOfResources(f"no process to be had: {error.strerror}; raise `ulimit -n` and `-u`") from error
+        supervised = cls(process)
         try:
             supervised._tell(order)
+            if process.stdin is not None:
+                os.set_blocking(process.stdin.fileno(), False)  # the server can fill this pipe, and stop who reads it
             while not (supervised.pid or supervised.failure or supervised._reports_end):
                 await supervised._hear()
         except BaseException:
@@ -189,7 +198,10 @@ class Supervised:
     async def _hear(self) -> None:
         """Wait for something new from the supervisor."""
         if not self._listen() and self._process.stdout is not None and not self._reports_end:
-            await trio.lowlevel.wait_readable(self._process.stdout.fileno())
+            try:
+                await trio.lowlevel.wait_readable(self._process.stdout.fileno())
+            except trio.BusyResourceError:
+                await trio.sleep(TURN)  # somebody else waits for the same, and takes it in
             self._listen()
         else:
             await trio.lowlevel.checkpoint()
@@ -204,17 +216,23 @@ class Supervised:
             return False
         if not data:
             self._reports_end = self._over = True
+        self._take(data)
+        return True
+
+    def _take(self, data: bytes) -> None:
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         self._buffer = self._buffer[:LONGEST_REPORT]
         for line in lines:
             # A server can find this pipe, and write to it what it likes.
             with contextlib.suppress(msgspec.MsgspecError, RecursionError, ValueError):
                 self._note(msgspec.json.decode(line, type=_Report))
-        return True
 
     def _note(self, report: _Report) -> None:
-        if report.started and not self.pid:
-            self.pid, self._below = report.started, report.supervisor
+        if report.started and report.supervisor and not self.pid:
+            # Only from the guard's own child: the server may write here before its supervisor does.
+            named = report.supervisor
+            if supervisor.parent_of(named) == self._process.pid or not processes.exists(named):
+                self.pid, self._below = report.started, report.supervisor
         elif report.failed and not self.pid:
             self.failure = report.failed
         elif report.exited is not None:
