@@ -231,9 +231,14 @@ class Project:
 
 
 def printed(process: subprocess.Popen[str], seconds: float) -> str:
-    """Return what `process` prints until its end; one that goes on for longer than that is killed."""
+    """Return what `process` prints on stdout until its end. See `ended`."""
+    return ended(process, seconds)[0]
+
+
+def ended(process: subprocess.Popen[str], seconds: float) -> tuple[str, str]:
+    """Return what `process` prints on stdout and stderr until its end; one that goes on for longer is killed."""
     try:
-        return process.communicate(timeout=seconds)[0]
+        return process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.kill()  # else it would run beside the tests that follow, and one of them be blamed for it
         process.communicate()

@@ -17,6 +17,8 @@ import pytest
 
 from wsgi_gauntlet.harness import journal
 
+from .project import ended
+
 pytestmark = pytest.mark.live
 
 COMMAND = str(Path(sys.executable).with_name("wsgi-gauntlet"))
@@ -47,7 +49,7 @@ class Place:
 
     def run(self, *arguments: str, before: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
         process = self.start(*arguments, before=before)
-        out, err = process.communicate(timeout=100)
+        out, err = ended(process, 100)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def left(self) -> list[str]:
@@ -279,7 +281,7 @@ def test_interrupted_keeps_and_reports_what_was_measured(place: Place) -> None:
     process = place.start("check", "wsgiref", "gunicorn")
     place.wait_for_cells(process, 3)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = ended(process, 30)
     assert process.returncode == 130, err
     assert "Traceback" not in err
     results = journal.read(place.path / "gauntlet-out")
@@ -298,7 +300,7 @@ def test_killed_leaves_nothing_and_can_be_reported(place: Place) -> None:
     process = place.start("check", "gunicorn", "nginx+waitress")
     place.wait_for_cells(process, 3)
     process.kill()
-    process.communicate(timeout=30)
+    ended(process, 30)
     place.wait_until_clean()
     done = place.run("report", "gauntlet-out")
     assert done.returncode == 0, done.stderr
@@ -360,7 +362,7 @@ def test_a_server_that_does_not_start_costs_the_others_no_load(place: Place) -> 
 
 def test_two_runs_side_by_side_do_not_disturb_each_other(place: Place) -> None:
     both = [place.start("check", "wsgiref", "gunicorn:gthread", *FEW, "--select", "pep3333/start") for _ in range(2)]
-    told = [process.communicate(timeout=100)[1] for process in both]
+    told = [ended(process, 100)[1] for process in both]
     assert {process.returncode for process in both} <= {0, 1}, told
     first, second = (journal.read(place.path / name) for name in ("gauntlet-out", "gauntlet-out-2"))
     verdicts = [{(c.server, c.case): c.verdict for c in run.checks} for run in (first, second)]

@@ -83,7 +83,12 @@ def check(place: Path, attacks: Sequence[str]) -> Ran:
             stdout=results,
             stderr=said,
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:  # the test's own time is up
+            process.kill()
+            process.wait()
+            raise
         process.returncode = os.waitstatus_to_exitcode(status)
     complaints = (place / "said").read_text()
     assert process.returncode >= 0, complaints

@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from .project import ended
+
 pytestmark = pytest.mark.live
 
 PROGRAM = """
@@ -36,7 +38,7 @@ def test_whole_cells_are_kept_and_nothing_is_left(tmp_path: Path, scenario: str)
     children = psutil.Process(process.pid).children(recursive=True)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=30)[1]
+    said = ended(process, 30)[1]
     took = time.monotonic() - began
     assert process.returncode == 130, said
     assert took < SOON

@@ -21,7 +21,7 @@ from wsgi_gauntlet.harness.replaying.replay import Replayed, replay, write
 from wsgi_gauntlet.harness.replaying.reproducer import PORT
 
 from ..needed import installed, program
-from .project import Project
+from .project import Project, ended
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
@@ -228,7 +228,7 @@ def test_interrupted_it_stops_the_server_and_says_so(tmp_path: Path) -> None:
     with project.call([COMMAND, "replay", "waitress", "own/area/hangs"], stderr=subprocess.PIPE) as process:
         project.wait_until_ran(process, "hangs")
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate()
+        _, err = ended(process, 45)
     assert process.returncode == 130
     assert err.strip() == "wsgi-gauntlet: interrupted"
     project.wait_until_clean()
