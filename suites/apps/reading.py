@@ -21,8 +21,7 @@ SHOWN = 4096
 def read(call: Call) -> list[bytes]:
     """Read the whole body, as far as the app can know its end, and report it as `body`.
 
-    `to=end` says that the request has an end that the server knows, as the last chunk is one: then the app reads up to
-    it, whatever environ says. Where reading fails, what was read before is reported as `part`.
+    `to=end`: it has an end that the server knows, whatever environ says. Where reading fails, `part` is what came.
     """
     length, digest, head = 0, hashlib.sha256(), b""
     try:
@@ -76,10 +75,7 @@ def input_methods(call: Call) -> list[bytes]:
 
 
 def pieces(environ: Any, *, ends: bool = False) -> Iterator[bytes]:
-    """Yield the request's body up to its end, where the app can know it.
-
-    That is Content-Length, or a stream that says that it ends; with `ends` the caller knows that it does.
-    """
+    """Yield the body up to its end: of Content-Length, or of a stream that ends, which `ends` says that it does."""
     stream = environ["wsgi.input"]
     declared = str(environ.get("CONTENT_LENGTH") or "")
     left = int(declared) if declared.isdigit() else MOST if ends or environ.get("wsgi.input_terminated") else 0

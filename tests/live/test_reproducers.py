@@ -103,4 +103,4 @@ async def test_every_case_can_be_given_away(tmp_path: Path) -> None:
             lengths.append(length)
         assert the_shell_takes(made.requests), id_
     assert median(lengths) < SHORT * 0.8
-    assert sum(each < SHORT for each in lengths) > len(lengths) * 0.9
+    assert sum(each < SHORT for each in lengths) > len(lengths) * 0.9, sorted(lengths)
