@@ -58,8 +58,9 @@ SETTLING = 32
 RESPITE = 0.01
 """Seconds between two turns of reading once the budget is spent, so that a flood does not take our time from others."""
 
-MOST_HELD = 256
-"""Barriers held at once. Each takes a descriptor, and those are shared with all other servers."""
+MOST_HELD = 64
+"""Barriers held at once by one instance; the largest case has 48. Each takes a descriptor, of which many machines allow
+1024. A server has up to six instances, and the other servers need some, too."""
 
 MOST_BARRIERS = 4000
 """Barriers opened in one attempt."""

@@ -46,6 +46,9 @@ WORTH_A_START = 8
 RENEWALS = 12
 """Times that one server's instances are replaced because somebody took their files away."""
 
+UNDECIDED = "the server's files were taken away while {} was tried, which this case needs; run the case again"
+"""What is said of a case whose need nobody had decided when its turn came last."""
+
 AT_ONCE = 6
 """Servers driven at once: on two cores more only wait for each other."""
 
@@ -117,6 +120,9 @@ async def _server(plan: Plan, cases: Sequence[Case], bench: Bench, limiter: trio
                     case = queue.popleft()
                     _keep(row, case, Attempt(judge(case.level, row.trouble)))
                     _decide(row, case, bench)
+            for case in row.doubtful:  # no round is left, and its need went back into the queue meanwhile
+                _keep(row, case, Attempt(judge(case.level, FilesGone(UNDECIDED.format(", ".join(case.needs))))))
+                _decide(row, case, bench)
 
 
 async def _round(row: _Row, setup: Setup, queue: deque[Case], tries: int, bench: Bench) -> None:
