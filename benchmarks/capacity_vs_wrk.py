@@ -1,6 +1,6 @@
 """Compare `capacity` with wrk: servers with a thread for each connection, whose pages take a known time.
 
-    python benchmarks/capacity_vs_wrk.py [--milliseconds 1 60 250] [--connections 64 256 512 1024 2048] [--duration 4]
+    python benchmarks/capacity_vs_wrk.py [--milliseconds 1 60 250] [--limit 2000] [--connections 64 512 2048]
 
 For each page time wrk asks a fresh server over each number of connections in turn, --seconds long. Its best figure is
 what the server can do. Then the scenario `capacity` finds the highest rate that users are served well at, on another
@@ -8,10 +8,12 @@ fresh server, and then wrk once more, since a machine changes: the best of both 
 wrk's best is to be within --within of 1. A search in which the generator itself was late, which only has a lower bound,
 is made again, twice at most. Nothing else should run on the machine.
 
-All three programs share the cores that there are. Where a page takes long the server sleeps most of the time, and at
-its end its own Python is the limit. Where it takes 1 ms it is that alone, and whatever the generator takes of the same
-core is missing there: wrk takes a fifth of what an open loop takes for the same rate, so the ratio is expected to be
-below 1 on two cores, and near it on more.
+The server has a thread for each connection and answers --limit pages a second at most, by construction: as many pages
+may be under way at once as that takes. So the machine is not what both run out of, and its noise is in neither figure.
+With --limit 0 there is no such limit, and the server's own Python is at its end first. All programs share the cores
+then: whatever one takes is missing for the others, and wrk itself differs by half from one run to the next. wrk's short
+runs also begin with the start of a thread for each connection, which `capacity` leaves to its warm-up: where a page
+takes 250 ms it gets far less answered than the server can do.
 
 Ends with 0 where all ratios are within, 1 where one is not, 2 where something is missing.
 """
@@ -39,8 +41,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from flawed.adapter import plan
 
-SLOTS = 100_000
-"""Pages that may be under way at once: more than there are connections, so each has a thread of its own."""
+UNLIMITED = 100_000
+"""Pages that may be under way at once without a limit: more than there are connections."""
 
 MARK = "5f0c36ea94d1b827"
 """Of the page that wrk asks for: the one that `capacity` asks for, with one mark."""
@@ -63,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     held = True
     print("page     wrk's best         capacity  capacity/wrk  grade")
     for milliseconds in options.milliseconds:
-        server = plan("takes", SLOTS, milliseconds)
+        server = plan("takes", _slots(options.limit, milliseconds), milliseconds)
         figures = trio.run(_wrk, wrk, server, options)
         cell, capacity = _found(server, options)
         figures += trio.run(_wrk, wrk, server, options)
@@ -78,6 +80,11 @@ def main(argv: list[str] | None = None) -> int:
             print(f"       {cell.note}\n       wrk: {', '.join(f'{rate:,.0f}/s at {n}' for rate, n in figures)}")
     print(f"within {options.within:g} of wrk: {'all' if held else 'not all'}")
     return 0 if held else 1
+
+
+def _slots(limit: int, milliseconds: int) -> int:
+    """Return the pages that are under way at once where `limit` a second are answered, each in `milliseconds`."""
+    return max(1, round(limit * milliseconds / 1000)) if limit else UNLIMITED
 
 
 def _found(server: Plan, options: argparse.Namespace) -> tuple[Load, Measure]:
@@ -123,16 +130,17 @@ def _arena(server: Plan, parameters: dict[str, float], folder: Path) -> Arena:
 def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--milliseconds", type=int, nargs="+", default=[1, 60, 250], metavar="MS", help="of a page")
+    parser.add_argument("--limit", type=int, default=2000, metavar="N", help="pages a second at most, 0 for no limit")
     parser.add_argument("--connections", type=int, nargs="+", default=[64, 256, 512, 1024, 2048], metavar="N")
-    parser.add_argument("--seconds", type=int, default=3, metavar="S", help="of one run of wrk, whole seconds")
+    parser.add_argument("--seconds", type=int, default=4, metavar="S", help="of one run of wrk, whole seconds")
     parser.add_argument("--duration", type=float, default=4.0, metavar="S", help="of one try of a rate")
     parser.add_argument("--budget", type=float, default=60.0, metavar="S", help="for the tries of one server")
     parser.add_argument("--precision", type=float, default=0.03, metavar="SHARE", help="of the search")
     parser.add_argument("--within", type=float, default=0.1, metavar="SHARE", help="how far from 1 a ratio may be")
     parser.add_argument("--explain", action="store_true", help="print the cells' own words, and all figures of wrk")
     options = parser.parse_args(argv)
-    if min(options.milliseconds + options.connections) < 1 or not 0 < options.seconds <= 600:
-        parser.error("--milliseconds and --connections are to be at least 1, --seconds 1 to 600")
+    if min(options.milliseconds + options.connections) < 1 or options.limit < 0 or not 0 < options.seconds <= 600:
+        parser.error("--milliseconds and --connections are to be at least 1, --limit at least 0, --seconds 1 to 600")
     return options
 
 

@@ -95,6 +95,20 @@ class Arrivals:
         return self._times[place] if place < len(self._times) else math.inf
 
 
+GROWS = 2 / 3
+"""The part of a warm-up in which its rate grows; then it stays, so that what was put off is done."""
+
+
+def growing(rate: float, seconds: float) -> Iterator[float]:
+    """Yield the times, in seconds, of a warm-up: evenly from 0 to `rate` requests a second, then so many to the end."""
+    grows = GROWS * seconds
+    number = int(rate * grows / 2)
+    for place in range(number):
+        yield grows * math.sqrt((place + 0.5) / number)
+    for place in range(int(rate * (seconds - grows))):
+        yield grows + (place + 0.5) / rate
+
+
 class Steps:
     """One rate after the other: (requests per second, seconds) each; the last one goes on. A rate may be 0.
 

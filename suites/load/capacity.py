@@ -11,7 +11,7 @@ from ...harness.load.arena import Arena
 from ...harness.load.judging.grading import NOTICED, seconds
 from ...harness.load.pacing import Arrivals
 from ...harness.load.question import NotChecked
-from ...harness.load.rates.bench import Bench, bench
+from ...harness.load.rates.bench import Bench, Estimate, bench
 from ...harness.load.rates.bench import unfit as unfit_for
 from ...harness.load.rates.capacity import Bracket, Said, Try, a_second, bracket, inconclusive, judge, search
 from ...harness.load.rates.pool import allowed
@@ -33,6 +33,8 @@ LONGER = 2.5
 AT_CAPACITY = "at capacity"
 """The phase that the figures are of: the last try of the highest rate that held."""
 
+WARMED = "Connections were opened before each try counted."
+
 FEWEST = 5
 """Requests of the longest try below which a rate is not tried."""
 
@@ -46,7 +48,8 @@ async def capacity(arena: Arena) -> Load:
     """What is the highest rate of Poisson arrivals with p99 < 100 ms, errors < 0.1 % and 99 % of all answered?
 
     Where a page takes more than 50 ms when nobody else asks, the p99 may be twice that. Connections are opened as they
-    are needed, up to `clients`; where those are the limit and not the server, there is no figure.
+    are needed, up to `clients`; where those are the limit and not the server, there is no figure. They are opened in a
+    warm-up that does not count, since users keep theirs.
     Rates are tried for `duration` seconds each on one server, which is let go idle in between: up from a guess until
     one fails, then by halves until the rates that held and failed are `precision` apart or `budget` seconds are over.
     `rate`, where given, is the highest to be tried. A short try cannot tell a server that is overloaded by less than
@@ -59,8 +62,8 @@ async def capacity(arena: Arena) -> Load:
         try:
             arena.progress(0.0, "estimating capacity")
             found = await b.estimate(arena.number("estimate"))
-            guess = f"The search began from {found.words}."
-            tries = await _search(arena, b, GUESS * found.rate)
+            guess = f"The search began from {found.words}. {WARMED}"
+            tries = await _search(arena, b, found)
         except NotChecked as wrong:
             trouble = str(wrong)
         limit = allowed(b.alone)
@@ -94,7 +97,7 @@ async def capacity(arena: Arena) -> Load:
     )
 
 
-async def _search(arena: Arena, b: Bench, first: float) -> tuple[Try, ...]:
+async def _search(arena: Arena, b: Bench, estimate: Estimate) -> tuple[Try, ...]:
     duration, budget = arena.number("duration"), arena.number("budget")
     began = arena.elapsed
 
@@ -104,14 +107,20 @@ async def _search(arena: Arena, b: Bench, first: float) -> tuple[Try, ...]:
         length = min(max(duration, ENOUGH / rate), LONGER * duration)
         # Another seed each time: the same unlucky draw twice would be no second opinion.
         arrivals = Arrivals(max(1, round(rate * length)), length, seed=number)
-        found = await b.offer(f"{a_second(rate)}, try {number}", arrivals, length, timeout=GIVEN_UP * allowed(b.alone))
+        found = await b.offer(
+            f"{a_second(rate)}, try {number}",
+            arrivals,
+            length,
+            timeout=GIVEN_UP * allowed(b.alone),
+            best=estimate.connections,
+        )
         if short := b.short_of_connections(found):
             return Try(rate, Said.UNFIT, why=short)
         return judge(rate, found, allowed(b.alone))
 
     return await search(
         probe,
-        first,
+        GUESS * estimate.rate,
         arena.number("precision"),
         least=FEWEST / (LONGER * duration),
         most=arena.number("rate") if "rate" in arena.parameters else math.inf,

@@ -95,3 +95,36 @@ async def test_an_open_loop_nobody_listens_to_counts_errors() -> None:
         address = Address(port=taken.getsockname()[1])
         found = await open_loop(address, REQUEST, body=BODY, connections=5, schedule=[0.0, 0.01, 0.02])
     assert (found.errors, found.scheduled) == (3, 3)
+
+
+async def test_what_is_due_in_a_warm_up_is_sent_and_not_counted() -> None:
+    with serving(always(answer())) as address:
+        found = await open_loop(
+            address,
+            REQUEST,
+            body=BODY,
+            connections=20,
+            schedule=[n / 1000 for n in range(200)],
+            warm_up=0.1,
+            window=0.02,
+        )
+    assert (found.ok, found.scheduled, found.goodput) == (100, 100, 1.0)
+    assert found.lateness is not None
+    assert len(found.lateness) == len(found.service) == 100
+    assert [each.scheduled for each in found.windows] == [20] * 5
+    assert found.offered == pytest.approx(100 / 0.099, rel=0.001)
+
+
+async def test_a_request_of_the_warm_up_that_gets_no_answer_is_no_time_out() -> None:
+    def behave(conn: socket.socket, number: int) -> None:
+        for _ in requests(conn):
+            if number:
+                conn.sendall(answer())
+
+    with serving(behave) as address:
+        times = [0.0, *(0.05 + n / 1000 for n in range(20))]
+        counted = await open_loop(address, REQUEST, body=BODY, connections=5, schedule=times, timeout=1)
+    assert (counted.ok, counted.timeouts, counted.scheduled) == (20, 1, 21)
+    with serving(behave) as address:
+        found = await open_loop(address, REQUEST, body=BODY, connections=5, schedule=times, timeout=1, warm_up=0.04)
+    assert (found.ok, found.timeouts, found.scheduled, len(found.waiting)) == (20, 0, 20, 0)

@@ -17,7 +17,7 @@ import trio
 from ...address import Address
 from ...histogram import Histogram
 from ..arena import refuse_elsewhere
-from .connections import Connections, Step, checked
+from .connections import Connections, Step, Tally, checked
 from .fastlane import BATCH, SLICE, SWEEP
 from .lane_result import LaneResult, LaneWindow, lane_result
 from .silence import Silence
@@ -44,6 +44,7 @@ async def open_loop(
     window: float = 0.0,
     start: int | None = None,
     mark: bytes = b"",
+    warm_up: float = 0.0,
 ) -> LaneResult:
     """Send a request at each time of `schedule` (ascending seconds from now), whether or not the server keeps up.
 
@@ -51,14 +52,17 @@ async def open_loop(
     its latency with it: that counts from the intended time. Every request ends right, wrong, with an error, or after
     `timeout` seconds, as a time-out or as never sent; so the loop ends at most that long after the schedule.
     With `window` the result also has what became of the requests that were due in each so many seconds; `start` is the
-    time.perf_counter_ns() that the times count from, now by default; `mark` is `closed_loop`'s. Raises as `closed_loop`
-    does, and ValueError for more than MOST_WINDOWS.
+    time.perf_counter_ns() that the times count from, now by default; `mark` is `closed_loop`'s. Requests of
+    the first `warm_up` seconds are sent, and their answers and time-outs are not counted. Their connections stay, and
+    what they leave waiting delays the others. Raises as `closed_loop` does, and ValueError for more than MOST_WINDOWS.
     """
     refuse_elsewhere(address)
     checked(connections=connections, timeout=timeout)
     lane = Connections(address, request, status=status, body=body, mark=mark)
     try:
-        return await _OpenLoop(lane, schedule, connections, int(timeout * 1e9), int(window * 1e9), start).run()
+        return await _OpenLoop(
+            lane, schedule, connections, int(timeout * 1e9), int(window * 1e9), start, int(warm_up * 1e9)
+        ).run()
     finally:
         lane.close()
 
@@ -82,6 +86,7 @@ class _OpenLoop:
         timeout: int,
         window: int,
         start: int | None,
+        warm_up: int,
     ) -> None:
         self._lane = lane
         self._times = iter(schedule)
@@ -94,7 +99,9 @@ class _OpenLoop:
         self._scheduled = self._never_sent = 0
         self._window = window
         self._windows: list[_Window] = []
-        self._begun = time.perf_counter_ns() if start is None else start
+        self._zero = time.perf_counter_ns() if start is None else start
+        self._begun = self._zero + warm_up
+        self._warming = warm_up > 0
         self._began = time.monotonic() + (self._begun - time.perf_counter_ns()) / 1e9
         self._last = self._last_due = self._begun
         self._cpu_at_start = time.thread_time()
@@ -106,11 +113,11 @@ class _OpenLoop:
 
     def _next_due(self) -> int | None:
         at = next(self._times, None)
-        return None if at is None else self._begun + int(at * 1e9)
+        return None if at is None else self._zero + int(at * 1e9)
 
     async def run(self) -> LaneResult:
         clock, lane = time.perf_counter_ns, self._lane
-        sweep_at = passed = self._begun
+        sweep_at = passed = self._zero
         while True:
             self._begin_what_is_due()
             now = clock()
@@ -133,6 +140,8 @@ class _OpenLoop:
                     passed = now
                 self._wait_finely(gap)
             self._read_what_came()
+        if self._warming:
+            self._count_from(now)
         self._silence.lasts(now)
         if self._full_since:
             self._full += now - self._full_since
@@ -171,11 +180,25 @@ class _OpenLoop:
             self._windows.append(_Window())
         return self._windows[number]
 
+    def _count_from(self, now: int) -> None:
+        """End the warm-up: forget what was counted."""
+        self._warming = False
+        lane = self._lane
+        lane.tally = Tally(connects=len(lane.open))
+        self._lateness, self._scheduled, self._cpu_at_start = Histogram(), 0, time.thread_time()
+        self._silence, self._stood_still = Silence(now), 0
+        if self._queue or len(lane.open) > len(self._free):
+            self._silence.waits(now)
+        self._waited = self._full = self._full_answers = 0
+        self._full_since = now if self._full_since else 0
+
     def _begin_what_is_due(self) -> None:
         while self._due is not None and (now := time.perf_counter_ns()) >= self._due:
+            if self._warming and self._due >= self._begun:
+                self._count_from(now)
             self._lateness.record(now - self._due)
             self._scheduled += 1
-            if self._window:
+            if self._window and not self._warming:
                 self._due_in(self._due).scheduled += 1
             if not self._queue and len(self._lane.open) == len(self._free):
                 self._silence.waits(now)
@@ -242,6 +265,8 @@ class _OpenLoop:
     def _count(self, fd: int, latency: int, service: int, *, times: int = 1) -> None:
         """Count the answer on `fd`; with -1 `times` it is taken back."""
         self._took[fd] = latency, service
+        if self._intended[fd] < self._begun:
+            return
         self._latency.record(latency, times)
         self._service.record(service, times)
         if self._window:
@@ -253,17 +278,21 @@ class _OpenLoop:
         if overdue:
             self._silence.lasts(now)
         for fd in overdue:
-            self._record_waiting(self._intended[fd], now)
+            counts = self._record_waiting(self._intended[fd], now)
             self._lane.time_out(fd)
+            self._lane.tally.timeouts -= not counts
         while self._queue and self._queue[0] < limit:
-            self._record_waiting(self._queue.popleft(), now)
-            self._never_sent += 1
+            self._never_sent += self._record_waiting(self._queue.popleft(), now)
         self._hand_out()
 
-    def _record_waiting(self, intended: int, now: int) -> None:
+    def _record_waiting(self, intended: int, now: int) -> bool:
+        """Count a request that was given up, and say whether it counts: it was not due in the warm-up."""
+        if intended < self._begun:
+            return False
         self._waiting.record(now - intended)
         if self._window:
             self._due_in(intended).waiting.record(now - intended)
+        return True
 
     def _wait_finely(self, gap: int) -> None:
         """Wait for answers at most `gap` nanoseconds, which epoll's own milliseconds are too coarse for."""

@@ -96,7 +96,7 @@ async def _loop(order: Order, address: Address, start: int) -> LaneResult:
     )
     if order.schedule is None:
         return await run(seconds=order.seconds, warm_up=order.warm_up)
-    return await run(schedule=unpacked(order.schedule), window=order.window)
+    return await run(schedule=unpacked(order.schedule), window=order.window, warm_up=order.warm_up)
 
 
 def room_for(connections: int) -> None:

@@ -33,7 +33,7 @@ from ...address import Address
 from ...errors import BadConfiguration, HarnessTrouble, OutOfResources, TargetRefused, Unsupported
 from ...histogram import Histogram
 from ..arena import refuse_elsewhere
-from ..pacing import Pacer, schedule
+from ..pacing import Pacer, growing, schedule
 from ..targets.guard import told
 from ..targets.proof import fields
 from .connections import checked
@@ -128,9 +128,11 @@ async def open_loops(
     processes: int | None = None,
     window: float = 0.0,
     mark: bytes = b"",
+    warm_up: float = 0.0,
 ) -> LaneResult:
     """Do what `openlane.open_loop` does with all that `pacer` means in `seconds`; `processes` as in `closed_loops`.
 
+    With `warm_up` so many seconds come before, in which the rate grows to the first one and nothing is counted.
     With `window` the result's windows cover `seconds` without a gap, each of that length; the last may be shorter.
     Raises as `closed_loops` does, and BadConfiguration for more requests than MOST_REQUESTS.
     """
@@ -138,7 +140,7 @@ async def open_loops(
     checked(connections=connections, seconds=seconds, timeout=timeout)
     if window and not seconds / MOST_WINDOWS <= window < math.inf:
         raise ValueError(f"a window is to have {seconds / MOST_WINDOWS:g} s at least, not {window}")
-    times = await trio.to_thread.run_sync(_times, pacer, seconds)
+    times = await trio.to_thread.run_sync(_times, pacer, seconds, warm_up)
     shares = _shares(connections, processes)
     if not shares:
         found = await open_loop(
@@ -151,6 +153,7 @@ async def open_loops(
             timeout=timeout,
             window=window,
             mark=mark,
+            warm_up=warm_up,
         )
     else:
         order = partial(
@@ -163,17 +166,19 @@ async def open_loops(
             window=window,
             proof=told(address, len(shares)),
             mark=mark,
+            warm_up=warm_up,
         )
         orders = [
             order(connections=share, schedule=packed(islice(times, number, None, len(shares))))
             for number, share in enumerate(shares)
         ]
-        found = merged(await _side_by_side(orders, seconds + 2 * timeout))
+        found = merged(await _side_by_side(orders, warm_up + seconds + 2 * timeout))
     return dataclasses.replace(found, windows=_without_gap(found.windows, seconds, window)) if window else found
 
 
-def _times(pacer: Pacer, seconds: float) -> array[float]:
-    times = array("d", schedule(pacer, seconds, MOST_REQUESTS + 1))
+def _times(pacer: Pacer, seconds: float, warm_up: float) -> array[float]:
+    times = array("d", growing(pacer.rate(0.0), warm_up))
+    times.extend(warm_up + each for each in schedule(pacer, seconds, MOST_REQUESTS + 1))
     if len(times) > MOST_REQUESTS:
         raise BadConfiguration(
             f"more than {MOST_REQUESTS:,} requests are due in {seconds:g} s; ask for a lower --rate or --duration"

@@ -35,7 +35,7 @@ from ..lanes.shard import SPARE
 from ..lanes.shards import closed_loops, open_loops
 from ..pacing import Pacer
 from ..question import NotChecked, Page, Question, checked_page
-from .pool import STEP, allowed, binds, more, needed, outrun
+from .pool import STEP, allowed, binds, first, more, needed, outrun, warm_up
 
 if TYPE_CHECKING:
     from ...launch import Running
@@ -111,25 +111,43 @@ class Bench:
         self._size = size
         self._alone: float | None = None
         self._fewest = 0
+        self._enough = math.inf
         self._unchecked: Mapping[str, object] = {}
 
     async def offer(
-        self, name: str, pacer: Pacer, seconds: float, *, timeout: float = TIMEOUT, window: float = 0.0
+        self,
+        name: str,
+        pacer: Pacer,
+        seconds: float,
+        *,
+        timeout: float = TIMEOUT,
+        window: float = 0.0,
+        best: int | None = None,
     ) -> LaneResult:
         """Offer what `pacer` means for `seconds` once the server is idle, and keep it as the phase `name`.
 
-        Where the connections turn out to be too few it is offered again over more, as long as there may be more.
+        Where the connections turn out to be too few it is offered again over more, as long as there may be more and
+        they get more answered. `best` is the number that got most in a closed loop: then it begins with about so many,
+        and the rate is reached in a warm-up that does not count.
         Raises NotChecked where the server does not answer rightly even now, and what `open_loops` raises.
         """
         most = max(pacer.rate(seconds * part / 20) for part in range(21))
+        before: LaneResult | None = None
+        warm = 0.0 if best is None else warm_up(most, self.alone)
         while True:
             page = await self._ready()
-            connections = min(self.connections, max(self._fewest, needed(most, self.alone)))
-            found = await self._opened(page, pacer, seconds, most, connections, timeout, window)
-            if connections >= self.connections or not binds(found, self.alone):
+            usual = needed(most, self.alone) if best is None else first(most, self.alone, best)
+            connections = min(self.connections, max(self._fewest, usual))
+            found = await self._opened(page, pacer, seconds, most, connections, timeout, window, warm)
+            if before is not None and found.ok <= before.ok:
+                # More of them got less: the server was at its end with the fewer.
+                self._fewest, self._enough = 0, min(self._enough, before.connections)
+                found = before
                 break
-            self._fewest = STEP * connections
-        if binds(found, self.alone):
+            if connections >= self.connections or not self.short_of_connections(found):
+                break
+            before, self._fewest = found, STEP * connections
+        if self.short_of_connections(found):
             self.arena.may_change = False
         self.results.append(found)
         self.phases.append(found.phase(name, self.started(found)))
@@ -145,6 +163,7 @@ class Bench:
         connections: int,
         timeout: float,
         window: float,
+        warm: float,
     ) -> LaneResult:
         return await open_loops(
             self.running.address,
@@ -158,6 +177,7 @@ class Bench:
             timeout=timeout,
             processes=1 if most <= ONE_PROCESS and connections <= IN_ONE_PROCESS else None,
             window=window,
+            warm_up=warm,
         )
 
     def forget(self, loads: int = 1) -> None:
@@ -171,7 +191,7 @@ class Bench:
 
     def short_of_connections(self, found: LaneResult) -> str:
         """Return why the generator's connections and not the server were the limit of `found`, empty where not."""
-        if not binds(found, self.alone):
+        if found.connections >= self._enough or not binds(found, self.alone):
             return ""
         service = found.full_time / found.full_answers
         return self._short(found.connections, f"each answer took {seconds_told(service)}")
@@ -303,7 +323,7 @@ class Bench:
             mark=page.mark,
             connections=connections,
             seconds=seconds,
-            warm_up=WARM_UP,
+            warm_up=max(WARM_UP, 2 * self.alone),
             timeout=TIMEOUT,
             processes=1 if connections <= IN_ONE_PROCESS else None,
         )

@@ -18,6 +18,18 @@ LEAST = 64
 SPARE = 1.25
 """So many times the connections are taken that are busy when each answer takes as long as is allowed."""
 
+ROOM = 2.0
+"""So many times the connections are taken that are busy when each answer takes as long as when nobody else asks."""
+
+SHORTEST_WARM_UP = 0.2
+"""Seconds, however few connections are opened."""
+
+LONGEST_WARM_UP = 5.0
+"""Seconds, however many connections are opened."""
+
+OPENED = 750
+"""Connections that a warm-up opens a second, about: a server that starts a thread for each does twice that."""
+
 STEP = 4
 """The factor from one closed loop of an estimate to the next."""
 
@@ -42,6 +54,23 @@ def needed(rate: float, alone: float) -> int:
     With so many a pool that is all busy proves that answers take longer than is allowed, whoever waits for what.
     """
     return max(LEAST, math.ceil(SPARE * rate * allowed(alone)))
+
+
+def first(rate: float, alone: float, best: int) -> int:
+    """Return the connections that an open loop of `rate` begins with, where `best` of them got most in a closed loop.
+
+    They are twice what Little's law asks for, and never fewer than `best`. With all that may be `needed` each hiccup
+    would open hundreds of them, and a server with a thread for each answers less the more it has.
+    """
+    return min(needed(rate, alone), max(LEAST, best, math.ceil(ROOM * rate * alone)))
+
+
+def warm_up(rate: float, alone: float) -> float:
+    """Return the seconds in which `rate` is reached before an open loop counts.
+
+    Each connection is new then. A server that starts a thread for each has that to do once, and users keep theirs.
+    """
+    return min(LONGEST_WARM_UP, max(SHORTEST_WARM_UP, 2 * alone + rate * alone / OPENED))
 
 
 def more(connections: int, most: int) -> int:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsgi_gauntlet.harness.load.pacing import Arrivals, Pacer, Poisson, Ramp, Steps, Uniform, schedule
+from wsgi_gauntlet.harness.load.pacing import Arrivals, Pacer, Poisson, Ramp, Steps, Uniform, growing, schedule
 
 
 def test_uniform_has_equal_gaps() -> None:
@@ -163,3 +163,13 @@ def test_arrivals_are_so_many_and_bunched_by_chance() -> None:
     assert Arrivals(1, 1).after(1.0) == float("inf")
     with pytest.raises(ValueError, match="1 or more"):
         Arrivals(0, 1)
+
+
+def test_a_warm_up_grows_to_its_rate_and_stays_there() -> None:
+    times = list(growing(1000, 0.9))
+    assert times == sorted(times)
+    assert 0 < times[0] < times[-1] < 0.9
+    tenths = [sum(n / 10 <= each < (n + 1) / 10 for each in times) for n in range(9)]
+    # To 1,000 a second within 0.6 s.
+    assert tenths == pytest.approx([8, 25, 42, 58, 75, 92, 100, 100, 100], abs=1)
+    assert list(growing(1000, 0)) == []

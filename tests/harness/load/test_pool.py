@@ -8,7 +8,17 @@ import pytest
 
 from wsgi_gauntlet.harness.histogram import Histogram
 from wsgi_gauntlet.harness.load.lanes.lane_result import LaneResult
-from wsgi_gauntlet.harness.load.rates.pool import LEAST, allowed, binds, more, needed, outrun
+from wsgi_gauntlet.harness.load.rates.pool import (
+    LEAST,
+    LONGEST_WARM_UP,
+    allowed,
+    binds,
+    first,
+    more,
+    needed,
+    outrun,
+    warm_up,
+)
 
 
 def result(connections: int, service: float, seconds: float = 1.0, *, waited: int = 0) -> LaneResult:
@@ -100,3 +110,28 @@ def test_an_estimate_that_the_server_has_outrun() -> None:
     assert outrun(400, 4000)
     assert not outrun(4000, 3000)
     assert not outrun(4000, 5500)
+
+
+@pytest.mark.parametrize(
+    ("rate", "alone", "best", "expected"),
+    [
+        (10_000, 0.001, 8, LEAST),
+        (10_000, 0.001, 128, 128),
+        (5000, 0.06, 512, 600),
+        (5000, 0.25, 512, 2500),
+        (10, 0.001, 4096, LEAST),
+    ],
+)
+def test_a_pool_begins_with_what_did_best_and_twice_littles_law(
+    rate: float, alone: float, best: int, expected: int
+) -> None:
+    assert first(rate, alone, best) == expected
+    assert first(rate, alone, best) <= needed(rate, alone)
+
+
+def test_a_warm_up_is_as_long_as_its_connections_take() -> None:
+    quick, slow = warm_up(10_000, 0.001), warm_up(5000, 0.06)
+    assert quick < 0.3
+    # 300 connections, and time for their pages.
+    assert 0.5 < slow < 1
+    assert warm_up(100, 60) == LONGEST_WARM_UP
