@@ -278,8 +278,19 @@ def refuse(adapter: str, **asked: object) -> None:
 
 
 def pip_install(python: str, *wanted: str) -> str:
-    """Return the command that installs `wanted` for the interpreter `python`, quoted for a shell."""
+    """Return the command that installs `wanted` for the interpreter `python`, quoted for a shell.
+
+    An environment that pipx or uv made for one tool is theirs, often a part of their cache: another one takes it.
+    """
+    if _of_a_tool(Path(python).absolute().parent.parent):
+        install = shlex.join(["servers/bin/pip", "install", *wanted])
+        return f"python3 -m venv servers && {install}, then --python servers/bin/python"
     return shlex.join([python, "-m", "pip", "install", *wanted])
+
+
+def _of_a_tool(environment: Path) -> bool:
+    marks = ("pipx_metadata.json", "uv-receipt.toml")
+    return environment.parent.name.startswith("archive-v") or any((environment / each).exists() for each in marks)
 
 
 def distribution_version(python: str, distribution: str) -> str:

@@ -74,6 +74,7 @@ class Cells:
             python=config.getoption("wsgi_python") or "",
             app=config.getoption("wsgi_app") or "",
             command=config.getoption("wsgi_command") or "",
+            page=config.getoption("wsgi_path") or "/",
         )
         self.today = dt.datetime.now().astimezone().date()
         self.accepted: Baseline | None = None

@@ -2,7 +2,9 @@
 
 import shlex
 import sys
+from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from wsgi_gauntlet.harness import again
@@ -41,6 +43,18 @@ def test_what_gets_a_server_is_quoted() -> None:
     assert shlex.split(command) == ["/my env/python", "-m", "pip", "install", "uvicorn[standard]", "setuptools<81"]
     listed = CliRunner().invoke(cli, ["servers", "--json"]).stdout
     assert "'gunicorn<" not in listed
+
+
+@pytest.mark.parametrize(
+    "made", ["tools/wsgi-gauntlet/uv-receipt.toml", "venvs/x/pipx_metadata.json", "archive-v0/x/y"]
+)
+def test_nothing_is_installed_into_a_tools_own_environment(tmp_path: Path, made: str) -> None:
+    (tmp_path / made).parent.mkdir(parents=True)
+    (tmp_path / made).touch()
+    command = pip_install(str((tmp_path / made).parent / "bin" / "python"), "setuptools<81")
+    assert command == (
+        "python3 -m venv servers && servers/bin/pip install 'setuptools<81', then --python servers/bin/python"
+    )
 
 
 def test_a_command_beside_another_name_is_refused() -> None:

@@ -243,6 +243,7 @@ def test_the_plugin_does_the_same(folder: Path) -> None:
     assert done.returncode == 1, done.stdout + done.stderr
     assert "the app gives 405" in done.stdout
     assert "1 failed" in done.stdout
+    assert "own-app/page/head-status --app shop:refuses_head --path /a" in done.stdout
 
 
 def test_run_checks_the_server_and_loads_the_app(folder: Path) -> None:
