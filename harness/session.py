@@ -303,8 +303,9 @@ def scratch() -> Iterator[Path]:
     base = Path(tempfile.gettempdir())
     for left in base.glob(f"{SCRATCH}*-*"):
         pid = left.name.removeprefix(SCRATCH).partition("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)) and left.stat().st_uid == os.getuid():
-            clear(left)
+        with contextlib.suppress(FileNotFoundError):  # another run clears away as well
+            if pid.isdigit() and not psutil.pid_exists(int(pid)) and left.lstat().st_uid == os.getuid():
+                clear(left)
     room = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))
     try:
         yield room

@@ -15,7 +15,10 @@ import trio
 from ..errors import HarnessTrouble, ServerTrouble, Skipped
 from ..expect import Violation, show
 from ..launch import Running
+from ..tasks import beside
 from ..wire import Transcript
+from .clock import patient
+from .doubts import Pulse, held_up
 from .exchange import Exchange
 
 PATIENCE = 2.0
@@ -23,6 +26,9 @@ PATIENCE = 2.0
 
 ENOUGH = 8.0
 """Seconds after whose first failure no further place is tried: where answers fail to come, each costs `PATIENCE`."""
+
+TRIES = 6
+"""Times that a request is cut everywhere, at most, until the harness has seen it fail twice while it was awake."""
 
 CONTEXT = 24
 """Bytes before a cut that a message shows."""
@@ -107,20 +113,26 @@ class Cutting:
 async def _refused(server: Running) -> str:
     for form in (FORMS["get"], FORMS["post"]):
         # Twice, on connections of their own: what does not repeat is nobody's property.
-        said = ""
-        for _ in range(2):
+        failed = 0
+        for _ in range(TRIES):
             said = await _once(server, form)
-            if not said:
+            if said == "":
                 break
-        if said:
-            return said
+            if said is not None and (failed := failed + 1) == 2:
+                return said
     return ""
 
 
-async def _once(server: Running, form: Form) -> str:
+async def _once(server: Running, form: Form) -> str | None:
+    """Return where the request failed; '' for nowhere, None where the harness stood still and nothing is known."""
     x = Exchange(server, secrets.token_hex(4), Transcript())
+    pulse = Pulse()
     try:
-        return told(await cut_everywhere(x, form))
+        with patient():
+            async with beside() as nursery:
+                nursery.start_soon(pulse.beat)
+                said = told(await cut_everywhere(x, form))
+        return None if said and held_up(pulse, late=x.transcript.late) else said
     except (HarnessTrouble, ServerTrouble, Skipped, Violation):
         return ""  # it has troubles of another kind, which other cases tell of
     finally:

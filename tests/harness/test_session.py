@@ -54,6 +54,7 @@ def test_scratch_is_private_and_gone_and_clears_after_the_killed(
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     (tmp_path / f"{session.SCRATCH}{gone.pid}-left").mkdir()
+    (tmp_path / f"{session.SCRATCH}{gone.pid}-link").symlink_to(tmp_path / "nowhere")
     (tmp_path / f"{session.SCRATCH}{os.getpid()}-mine").mkdir()
     (tmp_path / f"{session.SCRATCH}else").mkdir()
     with session.scratch() as room:
