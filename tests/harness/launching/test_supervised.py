@@ -13,6 +13,7 @@ import pytest
 import trio
 import trio.testing
 
+from wsgi_gauntlet.harness.launching import supervised
 from wsgi_gauntlet.harness.launching.processes import exists
 from wsgi_gauntlet.harness.launching.supervised import Supervised
 
@@ -58,7 +59,10 @@ async def until_there(path: Path) -> None:
             await trio.sleep(0.01)
 
 
-async def test_a_server_that_stops_its_supervisor_and_fills_its_pipe_does_not_hold_the_harness(tmp_path: Path) -> None:
+async def test_a_server_that_stops_its_supervisor_and_fills_its_pipe_does_not_hold_the_harness(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervised, "FAREWELL", 0.5)  # the order to stop is lost, and then it is killed
     async with started(tmp_path, STOPPING) as server:
         await until_there(tmp_path / "home" / "up")
     assert server.processes() == []
