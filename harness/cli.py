@@ -307,7 +307,9 @@ def main() -> None:
     except click.exceptions.Abort:
         _end("interrupted", 130)
     except click.ClickException as problem:
-        _end(f"{problem.format_message()}; see `wsgi-gauntlet --help`", 2)
+        context = getattr(problem, "ctx", None)
+        command = context.command_path if context is not None else "wsgi-gauntlet"
+        _end(f"{problem.format_message().rstrip('.')}; see `{command} --help`", 2)
     except KeyboardInterrupt:
         _end("interrupted", 130)
     except BrokenPipeError:

@@ -32,7 +32,7 @@ from ..launching.plan import Plan
 from ..naming import same_version
 from ..progress import Listener
 from .cache import LOOK, Lock, cache_folder, mode
-from .installing import Tell, install, interpreter, own_index, telling
+from .installing import Tell, install, interpreter, no_public_index, telling
 
 LIMIT = 300.0
 """Seconds in which an environment must be made: a server with parts in C is compiled in two minutes or so."""
@@ -146,11 +146,11 @@ def wanted_by(plan: Plan) -> Wanted:
             f"{named} is not installed by pip, so only the version that is here can be run{there}; leave the @ out"
         )
     # Where it was installed from a folder and the adapter is not ours, a package of that name may be a stranger's.
-    known = type(adapter).__module__.startswith(OURS) or own_index()
+    known = type(adapter).__module__.startswith(OURS) or no_public_index()
     if not known and (tree := working_tree(plan.python, adapter.distribution)):
         raise NoEnvironment(
             f"{named} is installed from {tree}, and {adapter.distribution} on the package index may be another's; "
-            "leave the @ out, or say with PIP_INDEX_URL or PIP_FIND_LINKS where its releases are"
+            "leave the @ out, or put its releases into a folder and set PIP_NO_INDEX=1 and PIP_FIND_LINKS=FOLDER"
         )
     own = canonicalize_name(adapter.distribution)
     optional = {canonicalize_name(_name(each)) for names in adapter.companions.values() for each in names}

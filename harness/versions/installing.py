@@ -129,6 +129,11 @@ def own_index() -> bool:
     return any(each in os.environ for each in _INDEX)
 
 
+def no_public_index() -> bool:
+    """Say whether pip is to take packages from the user's folders alone; any index may mirror the public one."""
+    return os.environ.get("PIP_NO_INDEX", "").lower() in ("1", "true", "yes", "on", "y", "t")
+
+
 def interpreter(folder: Path) -> Path:
     """Return the interpreter of the environment in `folder`."""
     return folder / "bin" / "python"

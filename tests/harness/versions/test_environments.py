@@ -91,12 +91,15 @@ def test_a_working_tree_is_not_the_release_of_its_number(tree: str) -> None:
     assert made_for.python != tree
 
 
+@pytest.mark.parametrize("index", ["", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"])
 @pytest.mark.usefixtures("tiny")
 def test_a_package_of_that_name_on_the_public_index_may_be_a_strangers(
-    tree: str, monkeypatch: pytest.MonkeyPatch
+    tree: str, index: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CONFIG_FILE"):
         monkeypatch.delenv(name)
+    if index:  # the public one is asked as well, or this is a mirror of it
+        monkeypatch.setenv(index, "file:///nowhere")
     with pytest.raises(NoEnvironment, match="may be another's; leave the @ out") as raised:
         provided(planning.plan("tiny@1.0", python=tree), Silence())
     assert "\n" not in str(raised.value)
