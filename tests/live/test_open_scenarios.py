@@ -175,7 +175,7 @@ async def test_too_few_connections_are_no_server_at_its_end(scenario: Scenario, 
 async def test_a_rate_that_the_connections_are_too_few_for_is_not_measured(folder: Path) -> None:
     cell = await run(steady, plan("takes", 1000, 100), folder, clients=16, rate=320, duration=0.5, budget=0.1)
     assert cell.grade is Grade.INVALID
-    assert "all 16 connections of the generator were busy, and each answer took 10" in cell.note
+    assert "all 16 connections of the generator were busy, and each answer took 1" in cell.note
 
 
 async def test_shares_of_a_capacity_that_the_server_has_outrun_are_offered_again(folder: Path) -> None:
