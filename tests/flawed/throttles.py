@@ -1,11 +1,14 @@
 """A server that is throttled: BEFORE answers at a time for the first PAGES, AFTER from then on, of MILLISECONDS each.
 
+Its log says when that began.
+
 usage: python -m flawed.throttles HOST PORT PAGES BEFORE AFTER MILLISECONDS MODULE:CALLABLE
 """
 
 from __future__ import annotations
 
 import heapq
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +24,8 @@ class Throttles(Takes):
 
     def answer(self, client: Client, request: Request) -> bool:
         with self.lock:
+            if request.number == self.pages + 1:
+                print("throttled", file=sys.stderr, flush=True)  # noqa: T201 - it is its log
             if request.number > self.pages:
                 while len(self.free) > self.after:
                     heapq.heappop(self.free)

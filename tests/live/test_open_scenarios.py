@@ -195,8 +195,9 @@ async def test_a_server_that_is_throttled_while_it_is_estimated(folder: Path) ->
 @pytest.mark.parametrize("scenario", [ramp, surge], ids=lambda scenario: scenario.id)
 async def test_a_capacity_that_changes_decides_nothing(scenario: Scenario, folder: Path) -> None:
     cell = await run(scenario, plan("throttles", 1500, 16, 4, 40), folder, duration=1)
-    # A surge after which users are never well served again says so, and no more.
-    assert cell.grade is Grade.INCONCLUSIVE or cell.recovery is None
+    # A surge after which users are never well served again says so, and no more. On a machine so slow that fewer pages
+    # were asked for nothing was throttled.
+    assert cell.grade is Grade.INCONCLUSIVE or cell.recovery is None or "throttled" not in cell.log
     if cell.grade is Grade.INCONCLUSIVE:
         assert "capacity has changed" in cell.note or "watched" in cell.note
 
