@@ -39,8 +39,8 @@ ROUNDS = 50
 TURN = 0.02
 """Seconds between two looks where somebody else waits for a report already."""
 
-FAREWELL = 4.0
-"""Seconds for a supervisor to end after its server's grace: it kills for at most two."""
+FAREWELL = 7.0
+"""Seconds for a supervisor to end after its server's grace: it waits and kills for at most five."""
 
 
 Pid = Annotated[int, msgspec.Meta(gt=0, lt=1 << 31)]

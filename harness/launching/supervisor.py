@@ -43,7 +43,7 @@ PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 PATROL = 1.0
 """Seconds between looks at whether the harness still lives, should something else hold the pipe open."""
 
-KILL_ROUNDS = 400
+KILL_ROUNDS = 1000
 """At most this many rounds of killing, 5 ms apart: a fork bomb is outrun long before, a process in D state is not."""
 
 DEAF_TO = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}
@@ -63,8 +63,8 @@ MOST_FOLDERS = 1_000_000
 TRACKER = b"multiprocessing.resource_tracker"
 """What stands in the command line of the process that removes a Python server's semaphores once the server is gone."""
 
-TRACKING = 1.0
-"""Seconds that such a process has for that; it needs milliseconds."""
+TRACKING = 3.0
+"""Seconds that such a process has for that; it needs milliseconds on an idle machine."""
 
 
 class Log:

@@ -242,7 +242,9 @@ def test_the_server_starts_with_the_default_of_every_signal(tmp_path: Path) -> N
         it.hear()
         it.hear()
     ignored, blocked = sorted(it.log.read_text().split()[1::2])
-    assert int(ignored, 16) == int(blocked, 16) == 0
+    # 32 and 33 are the C library's own (nptl(7)): nobody can set them, so what came with them stays.
+    own = 1 << 31 | 1 << 32
+    assert int(ignored, 16) & ~own == int(blocked, 16) & ~own == 0
 
 
 def test_the_server_inherits_no_descriptor_but_the_three(tmp_path: Path) -> None:
