@@ -18,9 +18,9 @@ MEASURING = 300
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give tests that wait to be alone more time, and count none of that wait."""
+    """Give tests that may try for a while more time, and count no wait of those that wait to be alone."""
     for item in items:
-        if isinstance(item, pytest.Function) and "alone" in item.fixturenames:
+        if isinstance(item, pytest.Function) and ({"proved", "tries"} & vars(item.module).keys()):
             item.add_marker(pytest.mark.timeout(MEASURING, func_only=True), append=False)
 
 

@@ -20,6 +20,7 @@ from wsgi_gauntlet.harness.load.judging.grading import FEWEST, GOOD, collapsed, 
 from wsgi_gauntlet.harness.model import Grade, Load, Outcome
 
 from ..needed import installed
+from .proving import tries
 
 pytestmark = pytest.mark.live
 
@@ -61,14 +62,17 @@ async def run(scenario: str, servers: dict[str, dict[str, Any]], folder: Path) -
     told: list[str] = []
 
     async def one(name: str, parameters: dict[str, Any]) -> None:
-        arena = Arena(
-            here(name),
-            {**found.smoke, **NARROW, **parameters},
-            scratch=folder / "scratch",
-            logs=folder / "logs",
-            progress=lambda _fraction, doing: told.append(doing),
-        )
-        cells[name] = await found.run(arena)
+        for _ in tries():
+            arena = Arena(
+                here(name),
+                {**found.smoke, **NARROW, **parameters},
+                scratch=folder / "scratch",
+                logs=folder / "logs",
+                progress=lambda _fraction, doing: told.append(doing),
+            )
+            cells[name] = await found.run(arena)
+            if cells[name].grade not in (Grade.INVALID, Grade.INCONCLUSIVE):
+                break
 
     async with trio.open_nursery() as nursery:
         for name, parameters in servers.items():
