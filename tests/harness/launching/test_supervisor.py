@@ -300,9 +300,14 @@ def test_nonsense_in_its_pipe_is_passed_over(tmp_path: Path) -> None:
 
 def test_a_pythons_semaphores_are_cleared_away_behind_it(tmp_path: Path) -> None:
     script = (
-        "import multiprocessing, os, signal\n"
+        "import multiprocessing, os, signal, time\n"
+        "from multiprocessing import resource_tracker\n"
         "made = multiprocessing.get_context('spawn').Semaphore()\n"
         "print('made', made._semlock.name, flush=True)\n"
+        # The tracker ignores SIGINT once it runs. Until then it is a fork that looks like any other.
+        "status = f'/proc/{resource_tracker._resource_tracker._pid}/status'\n"
+        "def ignored(): return int(open(status).read().split('SigIgn:')[1].split()[0], 16)\n"
+        "while not ignored() >> signal.SIGINT - 1 & 1: time.sleep(0.01)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     with talk(tmp_path, script) as it:
