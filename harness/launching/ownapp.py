@@ -4,7 +4,7 @@ Under load `gauntlet_apps.own:application` is served. It hands what comes below 
 everything else, untouched, to the app that the environment variable names (suites/apps/control.py).
 
 For checks `gauntlet_apps.beside:application` is served. It hands what has HEADER to the user's app, and everything
-else, untouched, to the reference app (suites/apps/beside.py): so no case sees another path than without --app.
+else, untouched, to the reference app (suites/apps/user_app_header.py): so no case sees another path than without --app.
 """
 
 from __future__ import annotations

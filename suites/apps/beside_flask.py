@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .beside import beside
 from .control import users_flask_app
 from .flask_app import make
+from .user_app_header import beside
 
 
 def both() -> Any:

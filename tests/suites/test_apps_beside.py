@@ -15,7 +15,7 @@ from wsgi_gauntlet.suites.apps.control import VARIABLE
 
 from .app_rig import Server, environ
 
-NAME = "wsgi_gauntlet.suites.apps.beside"
+NAME = "wsgi_gauntlet.suites.apps.user_app_header"
 
 
 @pytest.fixture

@@ -34,8 +34,9 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     (tmp_path / "gauntlet_test_shop.py").write_text(SHOP)
     monkeypatch.syspath_prepend(tmp_path)
     yield importlib.import_module("gauntlet_test_shop")
-    for name in ("gauntlet_test_shop", "wsgi_gauntlet.suites.apps.own", "wsgi_gauntlet.suites.apps.own_flask"):
-        sys.modules.pop(name, None)
+    for name in ("own", "own_flask", "beside", "beside_flask"):
+        sys.modules.pop(f"wsgi_gauntlet.suites.apps.{name}", None)
+    sys.modules.pop("gauntlet_test_shop", None)
 
 
 def asked(app: Any, path: str, **variables: str) -> tuple[str, bytes]:
@@ -110,6 +111,10 @@ def test_each_module_makes_the_app_once(shop: Any, monkeypatch: pytest.MonkeyPat
     assert own_flask.application is shop.shop
     assert asked(shop.shop.wsgi_app, f"{CONTROL}/mine?n=z") == ("200 OK", b"z")
     assert shop.made == 2
+    importlib.import_module("wsgi_gauntlet.suites.apps.beside_flask")
+    assert shop.made == 3
+    importlib.import_module("wsgi_gauntlet.suites.apps.beside")
+    assert shop.made == 4
 
 
 @pytest.mark.usefixtures("shop")
