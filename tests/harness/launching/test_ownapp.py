@@ -24,7 +24,7 @@ from wsgi_gauntlet.suites.apps import control as app_side
 
 def test_both_sides_have_the_same_words() -> None:
     assert (app_side.CONTROL, app_side.VARIABLE, app_side.FOLDER) == (CONTROL, VARIABLE, FOLDER)
-    source = Path(app_side.__file__).with_name("beside.py").read_text(encoding="utf-8")
+    source = Path(app_side.__file__).with_name("user_app_header.py").read_text(encoding="utf-8")
     assert f'ASKED = "HTTP_{HEADER.upper().replace("-", "_")}"' in source
 
 
