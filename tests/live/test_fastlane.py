@@ -8,9 +8,7 @@ import struct
 
 import pytest
 
-from wsgi_gauntlet.harness.load.lanes.fastlane import closed_loop
-
-from .lane_servers import BODY, REQUEST, Behaviour, always, answer, closed, once, requests, serving
+from .lane_servers import BODY, REQUEST, Behaviour, always, answer, closed, lane, once, requests, serving
 
 pytestmark = pytest.mark.live
 
@@ -39,7 +37,7 @@ async def test_the_counts_are_the_servers_own() -> None:
 
 async def test_the_warm_up_does_not_count() -> None:
     with serving(always(answer())) as address:
-        found = await closed_loop(address, REQUEST, body=BODY, connections=1, seconds=0.1, warm_up=0.1)
+        found = await lane(address, REQUEST, body=BODY, connections=1, seconds=0.1, warm_up=0.1)
     assert found.seconds >= 0.1
     assert found.connects == 1
     assert found.ok > 0
@@ -76,7 +74,7 @@ async def test_a_head_that_changes_is_checked_again() -> None:
 async def test_a_large_answer() -> None:
     body = bytes(range(256)) * 2000
     with serving(always(answer(body))) as address:
-        found = await closed_loop(address, REQUEST, body=body, connections=2, seconds=0.15)
+        found = await lane(address, REQUEST, body=body, connections=2, seconds=0.15)
     assert found.ok == found.requests > 1, found.troubles
 
 
@@ -203,7 +201,7 @@ async def test_a_request_that_must_not_be_repeated_is_not() -> None:
 
     with serving(behave) as address:
         request = REQUEST.replace(b"GET", b"POST").replace(b"\r\n\r\n", b"\r\nContent-Length: 0\r\n\r\n")
-        found = await closed_loop(address, request, body=BODY, connections=1, seconds=0.15)
+        found = await lane(address, request, body=BODY, connections=1, seconds=0.15)
     assert found.dropped == 0
     assert found.errors > 0
     assert list(found.troubles or ()) == ["a kept connection was closed under a request that must not be repeated"]
@@ -222,7 +220,7 @@ async def test_a_large_request_goes_out_whole() -> None:
                 conn.sendall(answer())
 
     with serving(behave) as address:
-        found = await closed_loop(address, request + upload, body=BODY, connections=2, seconds=0.3)
+        found = await lane(address, request + upload, body=BODY, connections=2, seconds=0.3)
     assert found.ok == found.requests > 1, found.troubles
 
 
@@ -238,12 +236,12 @@ async def test_a_request_that_is_still_going_out_is_no_answer() -> None:
             conn.sendall(answer(head=b"Connection: close\r\n"))
 
     with serving(behave) as address:
-        found = await closed_loop(address, request, body=BODY, connections=2, seconds=0.3)
+        found = await lane(address, request, body=BODY, connections=2, seconds=0.3)
     assert 0 < found.ok == found.requests <= next(seen), found.troubles
 
 
 async def test_an_answer_to_head_has_no_body() -> None:
     with serving(always(b"HTTP/1.1 200 OK\r\nContent-Length: 29\r\n\r\n")) as address:
         request = REQUEST.replace(b"GET", b"HEAD")
-        found = await closed_loop(address, request, body=b"", connections=1, seconds=0.1)
+        found = await lane(address, request, body=b"", connections=1, seconds=0.1)
     assert found.ok == found.requests > 0, found.troubles

@@ -18,7 +18,7 @@ from wsgi_gauntlet.harness.load.lanes.fastlane import closed_loop
 from wsgi_gauntlet.harness.load.lanes.openlane import open_loop
 from wsgi_gauntlet.harness.load.lanes.shards import closed_loops
 
-from .lane_servers import BODY, REQUEST, always, answer, closed, once, requests, serving, silent
+from .lane_servers import BODY, REQUEST, always, answer, closed, lane, once, requests, serving, silent
 
 pytestmark = pytest.mark.live
 
@@ -42,7 +42,8 @@ async def test_a_stall_is_a_time_out_and_a_lower_bound() -> None:
 
 
 async def test_what_nobody_answers_until_the_end_is_a_lower_bound_too() -> None:
-    found = await closed(silent)
+    with serving(silent) as address:
+        found = await closed_loop(address, REQUEST, body=BODY, connections=2, seconds=0.15)
     assert (found.ok, found.requests, found.unfinished, found.overdue) == (0, 0, 2, 2)
     assert found.goodput == 0
     half = found.quantile(0.5)
@@ -89,7 +90,7 @@ async def test_nobody_listens() -> None:
 
 async def test_over_a_unix_socket(tmp_path: Path) -> None:
     with serving(always(answer()), tmp_path / "s") as address:
-        found = await closed_loop(address, REQUEST, body=BODY, connections=2, seconds=0.1)
+        found = await lane(address, REQUEST, body=BODY, connections=2, seconds=0.1)
     assert found.ok == found.requests > 0
 
 
