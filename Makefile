@@ -9,6 +9,8 @@ SERVERS_PYTHON ?= $(shell /usr/bin/python3 -c 'import ensurepip, sys; sys.exit(s
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
+# Each of the thousand processes that the tests start would compile our modules anew where this is set.
+unexport PYTHONDONTWRITEBYTECODE
 # Live tests wait for servers and time-outs more than they compute.
 TEST_PROCESSES ?= $(shell expr 2 \* $$(nproc))
 
