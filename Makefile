@@ -39,7 +39,7 @@ $(VENV)/test.done: $(VENV)/run.done
 
 # All at once takes half a minute; where one does not build, the others are still to be had, and the tests of that one say
 # what is missing.
-$(SERVERS)/done: $(VENV)/test.done $(wildcard servers/*.py)
+$(SERVERS)/done: $(VENV)/test.done $(wildcard servers/*.py servers/_support/*.py)
 	@test -x $(SERVERS)/bin/python || $(SERVERS_PYTHON) -m venv $(SERVERS)
 	@echo "installing every other server into $(SERVERS) (once; about a minute)"
 	@$(BIN)/wsgi-gauntlet servers --requirements > $(SERVERS)/requirements.txt
@@ -60,14 +60,14 @@ check: $(VENV)/test.done ## lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-benchmark: install-test ## the fast lane against wrk, side by side (what launching costs: benchmarks/start_and_stop.py)
-	@$(BIN)/python benchmarks/fastlane_vs_wrk.py $(ARGS)
+benchmark: install-test ## the fast lane against wrk, side by side (what launching costs: benchmarks/launch_overhead.py)
+	@$(BIN)/python benchmarks/closed_loop_vs_wrk.py $(ARGS)
 
 PICTURE_RUN := gauntlet-out/classroom
 
 picture: install ## measure the classroom and draw the README's picture from it (a minute; leave the machine alone)
 	@$(BIN)/wsgi-gauntlet load werkzeug:single werkzeug:threaded gunicorn:sync nginx+gunicorn:sync waitress --scenario classroom --duration 10 --out $(PICTURE_RUN)
-	@$(BIN)/python -m wsgi_gauntlet.reports.picture $(PICTURE_RUN) docs
+	@$(BIN)/python -m wsgi_gauntlet.reports.writers.readme_picture $(PICTURE_RUN) docs
 
 clean: ## remove what was installed and measured
 	rm -rf $(VENV) $(SERVERS) gauntlet-out dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

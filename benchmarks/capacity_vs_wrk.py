@@ -31,16 +31,16 @@ import tempfile
 from pathlib import Path
 
 import trio
-from one_nginx import Missing, tool
+from nginx_server import ToolMissing, tool
 
-from wsgi_gauntlet.harness import discover
-from wsgi_gauntlet.harness.launching.plan import Plan
-from wsgi_gauntlet.harness.load.arena import Arena
-from wsgi_gauntlet.harness.model import Grade, Load, Measure
+from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.load.context import ScenarioContext
+from wsgi_gauntlet.harness.model import Grade, Metric, ScenarioResult
+from wsgi_gauntlet.harness.server.plan import Plan
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from flawed.adapter import plan
+from known_servers.adapter import plan
 
 UNLIMITED = 100_000
 """Pages that may be under way at once without a limit: more than there are connections."""
@@ -63,27 +63,27 @@ def main(argv: list[str] | None = None) -> int:
     options = _options(argv)
     try:
         wrk = tool("wrk")
-    except Missing as missing:
+    except ToolMissing as missing:
         print(missing, file=sys.stderr)
         return 2
-    held = True
+    all_within = True
     print("page     wrk's best         capacity  capacity/wrk  grade")
     for milliseconds in options.milliseconds:
-        server = plan("takes", _slots(options.limit, milliseconds), milliseconds)
+        server = plan("fixed_service_time", _slots(options.limit, milliseconds), milliseconds)
         figures = trio.run(_wrk, wrk, server, milliseconds, options)
         cell, capacity = _found(server, options)
         figures += trio.run(_wrk, wrk, server, milliseconds, options)
         best, connections = max(figures)
         found = capacity.value or 0.0
         ratio = found / best
-        held &= abs(ratio - 1) <= options.within
+        all_within &= abs(ratio - 1) <= options.within
         at = f"{best:>8,.0f}/s at {connections:<5}"
         bound = ">=" if capacity.censored else ""
         print(f"{milliseconds:>3} ms {at} {bound:>2}{found:>8,.0f}/s {ratio:>10.2f}  {cell.grade}", flush=True)
         if options.explain:
             print(f"       {cell.note}\n       wrk: {', '.join(f'{rate:,.0f}/s at {n}' for rate, n in figures)}")
-    print(f"within {options.within:g} of wrk: {'all' if held else 'not all'}")
-    return 0 if held else 1
+    print(f"within {options.within:g} of wrk: {'all' if all_within else 'not all'}")
+    return 0 if all_within else 1
 
 
 def _slots(limit: int, milliseconds: int) -> int:
@@ -91,7 +91,7 @@ def _slots(limit: int, milliseconds: int) -> int:
     return max(1, round(limit * milliseconds / 1000)) if limit else UNLIMITED
 
 
-def _found(server: Plan, options: argparse.Namespace) -> tuple[Load, Measure]:
+def _found(server: Plan, options: argparse.Namespace) -> tuple[ScenarioResult, Metric]:
     """Return the cell and its capacity, of the first try in which the generator kept up, or of the last."""
     for _ in range(TRIES):
         cell = trio.run(_capacity, server, options)
@@ -101,8 +101,8 @@ def _found(server: Plan, options: argparse.Namespace) -> tuple[Load, Measure]:
     return cell, capacity
 
 
-async def _capacity(server: Plan, options: argparse.Namespace) -> Load:
-    scenario = discover.scenario("capacity")
+async def _capacity(server: Plan, options: argparse.Namespace) -> ScenarioResult:
+    scenario = registry.scenario("capacity")
     asked = {"duration": options.duration, "budget": options.budget, "precision": options.precision, "size": SIZE}
     with tempfile.TemporaryDirectory(prefix="g-") as folder:
         return await scenario.run(_arena(server, {**scenario.full, "estimate": 1.0, **asked}, Path(folder)))
@@ -114,22 +114,22 @@ async def _wrk(wrk: str, server: Plan, milliseconds: int, options: argparse.Name
     seconds = max(options.seconds, math.ceil(PAGES * milliseconds / 1000))
     with tempfile.TemporaryDirectory(prefix="g-") as folder:
         async with _arena(server, {}, Path(folder)).server() as running:
-            url = f"http://{running.address.authority}{running.reference}/page?n={MARK}&size={SIZE}"
+            url = f"http://{running.address.authority}{running.reference_app_path}/page?n={MARK}&size={SIZE}"
             for connections in options.connections:
                 argv = [wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", url]
                 done = await trio.run_process(argv, capture_stdout=True, stderr=subprocess.STDOUT)
-                said = done.stdout.decode()
-                rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
-                if not rate or "Non-2xx" in said:
-                    raise SystemExit(f"wrk did not measure:\n{said}")
+                output = done.stdout.decode()
+                rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
+                if not rate or "Non-2xx" in output:
+                    raise SystemExit(f"wrk did not measure:\n{output}")
                 figures.append((float(rate[1]), connections))
     return figures
 
 
-def _arena(server: Plan, parameters: dict[str, float], folder: Path) -> Arena:
+def _arena(server: Plan, parameters: dict[str, float], folder: Path) -> ScenarioContext:
     for name in ("scratch", "logs"):
         (folder / name).mkdir()
-    return Arena(server, parameters, scratch=folder / "scratch", logs=folder / "logs")
+    return ScenarioContext(server, parameters, scratch=folder / "scratch", logs=folder / "logs")
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:

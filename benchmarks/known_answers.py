@@ -4,7 +4,7 @@
 
 Each line of the table is one server in one scenario, as often as --runs says, one after the other: nothing else should
 run on the machine. A cell that the generator itself calls invalid is tried again, twice at most. An answer holds when
-it came out in every run. The flawed servers of tests/flawed/ that take a minute are here, too.
+it came out in every run. The flawed servers of tests/known_servers/ that take a minute are here, too.
 
 Ends with 0 where all hold, 1 where one does not, 2 where a server is missing.
 """
@@ -23,25 +23,26 @@ from pathlib import Path
 
 import trio
 
-from wsgi_gauntlet.harness import discover, planning
+from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.errors import GauntletError
-from wsgi_gauntlet.harness.load.arena import Arena
-from wsgi_gauntlet.harness.load.judging.grading import seconds
-from wsgi_gauntlet.harness.model import Grade, Load
+from wsgi_gauntlet.harness.load.analysis.grading import format_seconds
+from wsgi_gauntlet.harness.load.context import ScenarioContext
+from wsgi_gauntlet.harness.model import Grade, ScenarioResult
+from wsgi_gauntlet.harness.server import planning
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 
-FLAWED = {
-    "slots": "{python} -m flawed.slots {host} {port} {threads} {app}",
-    "stuck": "{python} -m flawed.stuck {host} {port} 40 {app}",
-    "nagle": "{python} -m flawed.nagle {host} {port} {app}",
-    "delays": "{python} -m flawed.delays {host} {port} 20 500 {app}",
+KNOWN_SERVERS = {
+    "thread_per_connection": "{python} -m known_servers.thread_per_connection {host} {port} {threads} {app}",
+    "hangs_when_full": "{python} -m known_servers.hangs_when_full {host} {port} 40 {app}",
+    "nagle_delay": "{python} -m known_servers.nagle_delay {host} {port} {app}",
+    "delays_pages": "{python} -m known_servers.delays_pages {host} {port} 20 500 {app}",
 }
 
 TRIES = 3
 """Times that a run is begun until the generator kept up."""
 
-BYTE, BODY = "slow-headers/byte", "slow-body/length"
+SLOW_HEADERS_BYTE, SLOW_BODY_LENGTH = "slow-headers/byte", "slow-body/length"
 
 DELAYED = {"clients": 1, "baseline": 2.0, "duration": 2.0, "recovery": 0.5, "budget": 0.1}
 """Enough requests for a p99, and no search: this server is slow with or without slow clients."""
@@ -62,42 +63,42 @@ OFTEN = {"rate": 60, "clients": 2, "baseline": 1.0, "duration": 1.5, "recovery":
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownAnswer:
     """What must come out of `scenario` on `server`: `expected` in words, `holds` on the cell."""
 
     server: str
     scenario: str
     expected: str
-    holds: Callable[[Load], bool]
+    holds: Callable[[ScenarioResult], bool]
     parameters: Mapping[str, float] = field(default_factory=dict)
 
 
-def collapses(near: int, within: int = 1) -> Callable[[Load], bool]:
+def collapses(near: int, within: int = 1) -> Callable[[ScenarioResult], bool]:
     """Return whether the search found N* to `within`."""
     return lambda cell: (
-        cell.grade is Grade.COLLAPSES and cell.collapse is not None and abs(cell.collapse - near) <= within
+        cell.grade is Grade.COLLAPSED and cell.collapse is not None and abs(cell.collapse - near) <= within
     )
 
 
-def immune(cell: Load) -> bool:
+def immune(cell: ScenarioResult) -> bool:
     """Say whether no number of slow clients took the server from its users."""
-    return cell.grade is Grade.IMMUNE and cell.collapse is None
+    return cell.grade is Grade.UNAFFECTED and cell.collapse is None
 
 
-def killed(cell: Load) -> bool:
+def killed(cell: ScenarioResult) -> bool:
     """Say whether gunicorn's master ended the worker, and with it the slow client's connection."""
     after = cell.reaped.after if cell.reaped else None
     in_time = after is not None and WORKER_TIMEOUT - 1 <= after <= WORKER_TIMEOUT + 5
-    return cell.grade is Grade.COLLAPSES and in_time and "WORKER TIMEOUT" in cell.log
+    return cell.grade is Grade.COLLAPSED and in_time and "WORKER TIMEOUT" in cell.log
 
 
-def freed(cell: Load) -> bool:
+def freed(cell: ScenarioResult) -> bool:
     """Say whether the server got rid of its slow clients, as gthread does of silent ones."""
     after = cell.reaped.after if cell.reaped else None
     return collapses(4)(cell) and after is not None and SILENT - 1 <= after <= SILENT + 1.5
 
 
-def held(cell: Load) -> bool:
+def never_freed(cell: ScenarioResult) -> bool:
     """Say whether slow clients were held for as long as they liked, or as somebody looked."""
     return collapses(4)(cell) and cell.reaped is not None and cell.reaped.how == "never"
 
@@ -106,7 +107,7 @@ PRECISE = 0.02
 """How far a latency may be from what the server's own clock says."""
 
 
-def as_logged(cell: Load) -> bool:
+def as_logged(cell: ScenarioResult) -> bool:
     """Say whether the p99 of the first two phases is that of the answers that the server says it delayed, to 2 %."""
     logged = [float(each) for each in re.findall(r"^delayed ([\d.]+)$", cell.log, re.MULTILINE)]
     marks = [each.p99 for each in cell.phases[:2] if each.p99 is not None]
@@ -114,56 +115,80 @@ def as_logged(cell: Load) -> bool:
     return len(marks) == 2 and all(least * (1 - PRECISE) <= each <= most * (1 + PRECISE) for each in marks)
 
 
-def names_nagle(cell: Load) -> bool:
+def names_nagle(cell: ScenarioResult) -> bool:
     """Say whether Nagle's 40 ms are found, and nothing else."""
     return len(cell.artefacts) == 1 and "Nagle" in cell.artefacts[0]
 
 
-def answers() -> list[Known]:
+def answers() -> list[KnownAnswer]:
     """Return the table of SCENARIOS.md, and the flawed servers that take their time."""
     search = {"budget": 40.0}
     few = {"clients": 16, **search}
     many = {"clients": 64, **search}
     beyond = {"clients": 160, **search}
-    known = [Known("werkzeug:single", BYTE, "collapses at 1", collapses(1, within=0), few)]
+    known = [KnownAnswer("werkzeug:single", SLOW_HEADERS_BYTE, "collapses at 1", collapses(1, within=0), few)]
     for workers in (1, 2, 4):
         server = f"gunicorn:sync[workers={workers}]"
         known += [
-            Known(server, each, f"collapses at about {workers}", collapses(workers), few) for each in (BYTE, BODY)
+            KnownAnswer(server, each, f"collapses at about {workers}", collapses(workers), few)
+            for each in (SLOW_HEADERS_BYTE, SLOW_BODY_LENGTH)
         ]
     known += [
-        Known(
+        KnownAnswer(
             "gunicorn:sync[workers=2]",
             each,
             f"its worker is killed after {WORKER_TIMEOUT:g} s",
             killed,
             {**few, "reaping": 40.0},
         )
-        for each in (BYTE, BODY)
+        for each in (SLOW_HEADERS_BYTE, SLOW_BODY_LENGTH)
     ]
     known += [
-        Known(
+        KnownAnswer(
             "gunicorn:gthread[threads=4]", "slow-headers/silent", "collapses at about 4, freed after 7 s", freed, few
         ),
-        Known("gunicorn:gthread[threads=4]", "slow-headers/first-byte", "collapses at about 4, never freed", held, few),
-        Known("waitress", BYTE, "immune below its connection_limit", immune, many),
-        Known("waitress", BODY, "immune below its connection_limit", immune, many),
-        *(
-            Known("waitress", each, "collapses at about 98", collapses(CONNECTION_LIMIT - 2, within=4), beyond)
-            for each in (BYTE, BODY, "idle-hoard")
+        KnownAnswer(
+            "gunicorn:gthread[threads=4]",
+            "slow-headers/first-byte",
+            "collapses at about 4, never freed",
+            never_freed,
+            few,
         ),
-        *(Known("nginx+gunicorn:sync", each, "immune", immune, many) for each in (BYTE, BODY, "slow-read")),
+        KnownAnswer("waitress", SLOW_HEADERS_BYTE, "immune below its connection_limit", immune, many),
+        KnownAnswer("waitress", SLOW_BODY_LENGTH, "immune below its connection_limit", immune, many),
         *(
-            Known(f"slots[threads={number}]", BYTE, f"collapses at {number}", collapses(number), few)
+            KnownAnswer("waitress", each, "collapses at about 98", collapses(CONNECTION_LIMIT - 2, within=4), beyond)
+            for each in (SLOW_HEADERS_BYTE, SLOW_BODY_LENGTH, "idle-hoard")
+        ),
+        *(
+            KnownAnswer("nginx+gunicorn:sync", each, "immune", immune, many)
+            for each in (SLOW_HEADERS_BYTE, SLOW_BODY_LENGTH, "slow-read")
+        ),
+        *(
+            KnownAnswer(
+                f"thread_per_connection[threads={number}]",
+                SLOW_HEADERS_BYTE,
+                f"collapses at {number}",
+                collapses(number),
+                few,
+            )
             for number in (1, 3, 7, 12)
         ),
-        Known("delays", BYTE, "p99 as logged, to 2 %", as_logged, DELAYED),
-        Known("delays", "throughput", "p99 as logged, to 2 %", as_logged, {"clients": 1, "factor": 2, "duration": 2.5}),
-        Known("nagle", BYTE, "Nagle's algorithm is named", names_nagle, OFTEN),
-        Known("nagle", "throughput", "Nagle's algorithm is named", names_nagle, {"clients": 16, "factor": 16}),
-        Known(
-            "stuck",
-            BYTE,
+        KnownAnswer("delays_pages", SLOW_HEADERS_BYTE, "p99 as logged, to 2 %", as_logged, DELAYED),
+        KnownAnswer(
+            "delays_pages",
+            "throughput",
+            "p99 as logged, to 2 %",
+            as_logged,
+            {"clients": 1, "factor": 2, "duration": 2.5},
+        ),
+        KnownAnswer("nagle_delay", SLOW_HEADERS_BYTE, "Nagle's algorithm is named", names_nagle, OFTEN),
+        KnownAnswer(
+            "nagle_delay", "throughput", "Nagle's algorithm is named", names_nagle, {"clients": 16, "factor": 16}
+        ),
+        KnownAnswer(
+            "hangs_when_full",
+            SLOW_HEADERS_BYTE,
             "wedged",
             lambda cell: cell.grade is Grade.WEDGED,
             {"clients": 60, "recovery": 60.0, "budget": 0.1},
@@ -172,28 +197,28 @@ def answers() -> list[Known]:
     return known
 
 
-def cell_of(known: Known) -> Load:
+def cell_of(known: KnownAnswer) -> ScenarioResult:
     """Return the cell, from a try in which the generator kept up if there is one. Raises what launching raises."""
-    scenario = discover.scenario(known.scenario)
-    plan = planning.plan(known.server, custom=FLAWED, app_path=TESTS)
+    scenario = registry.scenario(known.scenario)
+    plan = planning.plan(known.server, custom=KNOWN_SERVERS, app_path=TESTS)
     for _ in range(TRIES):
         with tempfile.TemporaryDirectory(prefix="g-") as name:
             for each in ("scratch", "logs"):
                 Path(name, each).mkdir()
             parameters = {**scenario.smoke, **known.parameters}
-            arena = Arena(plan, parameters, scratch=Path(name, "scratch"), logs=Path(name, "logs"))
-            cell = trio.run(scenario.run, arena)
+            ctx = ScenarioContext(plan, parameters, scratch=Path(name, "scratch"), logs=Path(name, "logs"))
+            cell = trio.run(scenario.run, ctx)
         if cell.grade not in (Grade.INVALID, Grade.INCONCLUSIVE):
             break
     return cell
 
 
-def told(cell: Load) -> str:
+def describe(cell: ScenarioResult) -> str:
     """Return what came out, in a few words."""
     at = f" at {cell.collapse}" if cell.collapse is not None else ""
     goodput = f", goodput {cell.goodput * 100:.0f} %" if cell.goodput is not None else ""
     reaped = cell.reaped
-    dropped = f", {reaped.how} after {seconds(reaped.after)}" if reaped and reaped.after is not None else ""
+    dropped = f", {reaped.how} after {format_seconds(reaped.after)}" if reaped and reaped.after is not None else ""
     return f"{cell.grade}{at}{goodput}{dropped}"
 
 
@@ -203,30 +228,32 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", default="", help="only lines with this in the server's name or the scenario's")
     parser.add_argument("--skip", default=None, help="no lines with this in it")
-    asked = parser.parse_args()
-    here = {each.id for each in discover.scenarios()}
+    options = parser.parse_args()
+    here = {each.id for each in registry.scenarios()}
     failed = missing = 0
     rows = []
     for known in answers():
         line = f"{known.server} {known.scenario}"
-        if asked.only not in line or (asked.skip and asked.skip in line) or known.scenario not in here:
+        if options.only not in line or (options.skip and options.skip in line) or known.scenario not in here:
             continue
         came: list[str] = []
         right = 0
-        for _ in range(asked.runs):
+        for _ in range(options.runs):
             try:
                 cell = cell_of(known)
             except GauntletError as problem:
                 came.append(f"{type(problem).__name__}: {problem}")
                 missing += 1
                 break
-            came.append(told(cell))
+            came.append(describe(cell))
             right += known.holds(cell)
             print(f"{line}: {came[-1]}", file=sys.stderr)
-        failed += right < asked.runs
+        failed += right < options.runs
         rows.append((known, came, right))
     for known, came, right in rows:
-        print(f"{known.server:30} {known.scenario:25} {known.expected:36} {right} of {asked.runs}  {' | '.join(came)}")
+        print(
+            f"{known.server:30} {known.scenario:25} {known.expected:36} {right} of {options.runs}  {' | '.join(came)}"
+        )
     return 2 if missing else 1 if failed else 0
 
 

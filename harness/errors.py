@@ -4,16 +4,16 @@
     ├── UsageError          (2)   the user asked for something that cannot be
     │   ├── UnknownName           no server, case, scenario, suite or output of that name
     │   ├── NotInstalled          the server is known and not here; says the command that gets it
-    │   ├── NoEnvironment         the version asked for cannot be had, or no environment be made for it
-    │   ├── BadConfiguration      a setting, option or file does not hold together
-    │   ├── NoSuchPage            the page to ask the user's own app for is answered with an error
+    │   ├── EnvironmentUnavailable         the version asked for cannot be had, or no environment be made for it
+    │   ├── ConfigurationError      a setting, option or file does not hold together
+    │   ├── PageError            the page to ask the user's own app for is answered with an error
     │   └── TargetRefused         the target did not prove that it serves the reference app
-    ├── ServerTrouble       (4)   a server under test did not do what launching needs
+    ├── ServerError       (4)   a server under test did not do what launching needs
     │   ├── ServerDidNotStart     it ended, or never answered with this run's nonce
     │   ├── PortTaken             a stranger holds the port
-    │   └── FilesGone             somebody deleted the instance's files
-    └── HarnessTrouble      (4)   the harness itself could not go on
-        ├── HeldUp                the machine stood still for a moment; the attempt is to be made again
+    │   └── InstanceFilesDeleted             somebody deleted the instance's files
+    └── InternalError      (4)   the harness itself could not go on
+        ├── HarnessStalled                the machine stood still for a moment; the attempt is to be made again
         ├── EventsLost            the app's side channel dropped or never delivered something
         ├── StorageFull           the run folder cannot be written
         └── OutOfResources        no descriptors, memory or local ports left
@@ -44,15 +44,15 @@ class NotInstalled(UsageError):
     """The server is known but not installed; the message carries the command that gets it."""
 
 
-class NoEnvironment(UsageError):
+class EnvironmentUnavailable(UsageError):
     """The version that the user asked for cannot be had; the message says why, and what comes nearest."""
 
 
-class BadConfiguration(UsageError):
+class ConfigurationError(UsageError):
     """A setting, option or file does not hold together."""
 
 
-class NoSuchPage(UsageError):
+class PageError(UsageError):
     """The user's own app answers the page that it is to be asked for with an error, before anything is measured."""
 
 
@@ -60,39 +60,39 @@ class TargetRefused(UsageError):
     """The target did not prove that it serves the reference app with the right token."""
 
 
-class ServerTrouble(GauntletError):
+class ServerError(GauntletError):
     """A server under test did not do what launching needs."""
 
 
-class ServerDidNotStart(ServerTrouble):
+class ServerDidNotStart(ServerError):
     """The server ended, or never answered with this run's nonce; the message ends with its last log lines."""
 
 
-class PortTaken(ServerTrouble):
+class PortTaken(ServerError):
     """Something else holds the port that the server was to listen on."""
 
 
-class FilesGone(ServerTrouble):
+class InstanceFilesDeleted(ServerError):
     """Somebody deleted the files that an instance was started with: a server, or a stranger."""
 
 
-class HarnessTrouble(GauntletError):
+class InternalError(GauntletError):
     """The harness itself could not go on."""
 
 
-class HeldUp(HarnessTrouble):
+class HarnessStalled(InternalError):
     """The harness stood still during an attempt that rests on time: it proves nothing, and is to be made again."""
 
 
-class EventsLost(HarnessTrouble):
+class EventsLost(InternalError):
     """The app's side channel dropped or never delivered an event, so no verdict can rest on it."""
 
 
-class StorageFull(HarnessTrouble):
+class StorageFull(InternalError):
     """The run folder cannot be written."""
 
 
-class OutOfResources(HarnessTrouble):
+class OutOfResources(InternalError):
     """No descriptors, memory or local ports left for the harness."""
 
 

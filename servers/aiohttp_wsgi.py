@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 
-from ..harness.adapter import Adapter, Command, Launch, refuse
-from . import scripted
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.servers._support import script_server
 
 SCRIPT = """\
 from aiohttp_wsgi.__main__ import main
@@ -26,13 +26,13 @@ class AiohttpWsgi(Adapter):
     name = "aiohttp-wsgi"
     title = "aiohttp-wsgi"
     distribution = "aiohttp-wsgi"
-    deployment = "in the environment of its process; it has no option for environ"
+    environ_support = "in the environment of its process; it has no option for environ"
 
     def command(self, launch: Launch) -> Command:
         """Return its command line; the module cannot be run by `-m`. It ends in good order at SIGINT alone."""
         asked, address = launch.settings, launch.address
-        scripted.require_http(launch, self.name, tls=False)
-        refuse(
+        script_server.require_http(launch, self.name, tls=False)
+        reject_unsupported(
             self.name,
             more_than_one_worker=(asked.workers or 1) > 1,
             keep_alive=asked.keep_alive is not None,
@@ -49,7 +49,7 @@ class AiohttpWsgi(Adapter):
         ):
             if value is not None:
                 argv.append(f"{option}={value}")
-        return Command((*argv, launch.app), files={"serve.py": SCRIPT}, stop=signal.SIGINT)
+        return Command((*argv, launch.app), files={"serve.py": SCRIPT}, stop_signal=signal.SIGINT)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return its settings, its defaults filled in."""

@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, refuse
-from ..harness.address import Address
-from ..harness.errors import Unsupported
-from . import apache_configuration
-from .apache_configuration import quoted
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, Protocol, reject_unsupported
+from wsgi_gauntlet.servers._support import apache_configuration
+from wsgi_gauntlet.servers._support.apache_configuration import quoted
 
 
 class Apache(Adapter):
@@ -19,14 +19,14 @@ class Apache(Adapter):
     name = "apache"
     title = "Apache"
     front = True
-    ordinary_user = True
+    unprivileged_user = True
     variants: ClassVar[Mapping[str, str]] = {
         "tcp": "mod_proxy_http to a TCP port",
         "unix": "mod_proxy_http to a Unix socket",
         "uwsgi": "mod_proxy_uwsgi to a Unix socket; the default in front of uWSGI",
     }
 
-    def find(self, python: str) -> Found:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
+    def find(self, python: str) -> Installation:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
         """Look for `apache2`, or `httpd` as others than Debian call it."""
         return apache_configuration.found()
 
@@ -40,7 +40,7 @@ class Apache(Adapter):
         """Return a configuration with one ProxyPass."""
         if launch.upstream is None:
             raise Unsupported("apache is a front and needs a server behind it, as apache+gunicorn")
-        refuse("apache", unix_sockets=launch.address.path)
+        reject_unsupported("apache", unix_sockets=launch.address.path)
         spoken = "uwsgi" if launch.upstream_protocol is Protocol.UWSGI else "http"
         lines = [*apache_configuration.processes(launch), "ProxyPreserveHost On"]
         if launch.upstream.tls:
@@ -56,7 +56,7 @@ class Apache(Adapter):
         """Return Apache's settings, its defaults filled in, and how it passes requests on."""
         return {
             **apache_configuration.conditions(launch),
-            "passes on": launch.passes_on,
+            "passes on": launch.upstream_transport,
         }
 
 

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import signal
 
-from ..harness.adapter import Adapter, Command, Found, Launch, distribution_version, refuse
-from . import scripted
+from wsgi_gauntlet.harness.server.adapter import (
+    Adapter,
+    Command,
+    Installation,
+    Launch,
+    distribution_version,
+    reject_unsupported,
+)
+from wsgi_gauntlet.servers._support import script_server
 
 SCRIPT = """\
 import socket
@@ -37,18 +44,18 @@ class Bjoern(Adapter):
     name = "bjoern"
     title = "bjoern"
     distribution = "bjoern-binary"
-    deployment = "in the environment of its process; bjoern.run has no option for environ"
+    environ_support = "in the environment of its process; bjoern.run has no option for environ"
 
-    def find(self, python: str) -> Found:
+    def find(self, python: str) -> Installation:
         """Look for the project's own distribution first, which needs a compiler and libev, then for the binary."""
         version = distribution_version(python, "bjoern")
-        return Found(version=version, executable=python) if version else super().find(python)
+        return Installation(version=version, executable=python) if version else super().find(python)
 
     def command(self, launch: Launch) -> Command:
         """Return a script that calls `bjoern.run`, which ends in good order at SIGINT alone."""
         asked = launch.settings
-        scripted.require_http(launch, self.name, tls=False)
-        refuse(
+        script_server.require_http(launch, self.name, tls=False)
+        reject_unsupported(
             self.name,
             more_than_one_worker=(asked.workers or 1) > 1,
             more_than_one_thread=(asked.threads or 1) > 1,
@@ -56,7 +63,7 @@ class Bjoern(Adapter):
             timeout=asked.timeout is not None,
             mounting=asked.mount,
         )
-        return scripted.command(launch, SCRIPT, signal.SIGINT, backlog=asked.backlog)
+        return script_server.command(launch, SCRIPT, signal.SIGINT, backlog=asked.backlog)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return its settings. It closes no silent connection, in a request or between two."""

@@ -7,9 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ..harness.adapter import Adapter, Command, Found, Launch, refuse
-from ..harness.errors import Unsupported
-from .system_programs import installed
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, reject_unsupported
+from wsgi_gauntlet.servers._support.system_programs import find_system_program
 
 IDLE_TIMEOUT = 300
 """Caddy's own default, modules/caddyhttp/app.go: defaultIdleTimeout."""
@@ -28,16 +28,18 @@ class Caddy(Adapter):
         "unix": "reverse_proxy to a Unix socket",
     }
 
-    def find(self, python: str) -> Found:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
+    def find(self, python: str) -> Installation:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
         """Look for `caddy`."""
-        return installed("caddy", "version", r"^v?(\d+\.\d\S*)")
+        return find_system_program("caddy", "version", r"^v?(\d+\.\d\S*)")
 
     def command(self, launch: Launch) -> Command:
         """Return Caddy's command line and its configuration, in JSON, which needs no other rules for odd characters."""
         asked, address, behind = launch.settings, launch.address, launch.upstream
         if behind is None:
             raise Unsupported("caddy is a front and needs a server behind it, as caddy+gunicorn")
-        refuse("caddy", more_than_one_worker=(asked.workers or 1) > 1, threads=asked.threads, backlog=asked.backlog)
+        reject_unsupported(
+            "caddy", more_than_one_worker=(asked.workers or 1) > 1, threads=asked.threads, backlog=asked.backlog
+        )
         if asked.keep_alive == 0:
             raise Unsupported(f"caddy takes an idle time-out of 0 for its own of {IDLE_TIMEOUT} s: give it more")
         handler: dict[str, Any] = {
@@ -85,7 +87,7 @@ class Caddy(Adapter):
             "keep-alive": IDLE_TIMEOUT if asked.keep_alive is None else asked.keep_alive,
             "timeout": asked.timeout or 0,
             "backlog": "the system's (net.core.somaxconn)",
-            "passes on": launch.passes_on,
+            "passes on": launch.upstream_transport,
         }
 
 

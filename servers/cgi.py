@@ -6,12 +6,20 @@ import shlex
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, python_version, refuse
-from ..harness.errors import Unsupported
-from . import apache_configuration, lighttpd_configuration
-from .system_programs import out_of_reach
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import (
+    Adapter,
+    Command,
+    Installation,
+    Launch,
+    Protocol,
+    python_version,
+    reject_unsupported,
+)
+from wsgi_gauntlet.servers._support import apache_configuration, lighttpd_configuration
+from wsgi_gauntlet.servers._support.system_programs import unreachable_when_unprivileged
 
-START = """\
+START_SCRIPT = """\
 import json
 import os
 import sys
@@ -22,13 +30,13 @@ with open("environment.json", "w", opener=lambda name, flags: os.open(name, flag
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
-SCRIPT = """\
+CGI_SCRIPT = """\
 #!/bin/sh
 exec {python} {serve}
 """
 """A shell's, since the name of an interpreter after `#!` can have no spaces."""
 
-SERVE = """\
+SERVE_SCRIPT = """\
 import json
 import os
 import sys
@@ -55,21 +63,21 @@ class Cgi(Adapter):
         "lighttpd": "started by lighttpd's mod_cgi",
         "apache": "started by Apache's mod_cgid",
     }
-    ordinary_user = True
+    unprivileged_user = True
     # A process for every request: a run takes a quarter of an hour and says of each load what everybody knows.
-    lineup = None
-    deployment = "in the environment of its processes, which CGIHandler copies into environ"
+    default_variants = None
+    environ_support = "in the environment of its processes, which CGIHandler copies into environ"
 
-    def find(self, python: str) -> Found:
+    def find(self, python: str) -> Installation:
         """Take any interpreter that the web server's user can reach; see `lacking` for the web servers."""
-        if out_of_reach(python):
-            return Found(
+        if unreachable_when_unprivileged(python):
+            return Installation(
                 why=f"web servers run as an ordinary user, who cannot reach {python}",
                 get="an interpreter elsewhere, as --python /usr/bin/python3",
             )
-        return Found(version=python_version(python), executable=python)
+        return Installation(version=python_version(python), executable=python)
 
-    def lacking(self, python: str, variant: str) -> Found:  # noqa: ARG002 - they are the system's
+    def missing_for(self, python: str, variant: str) -> Installation:  # noqa: ARG002 - they are the system's
         """Return what is missing of the web server."""
         return _web_server(variant)
 
@@ -80,25 +88,27 @@ class Cgi(Adapter):
             raise Unsupported(f"CGI scripts do not speak {launch.protocol}")
         executable = _web_server(launch.variant).executable
         # With the slash at its end all of a path that begins with the mount is PATH_INFO, and SCRIPT_NAME the mount.
-        place = str(folder / "app.cgi") + ("" if asked.mount else "/")
+        script_path = str(folder / "app.cgi") + ("" if asked.mount else "/")
         files = {
-            "start.py": START,
-            "serve.py": SERVE.format(app=launch.app),
-            "app.cgi": SCRIPT.format(python=shlex.quote(launch.python), serve=shlex.quote(str(folder / "serve.py"))),
+            "start.py": START_SCRIPT,
+            "serve.py": SERVE_SCRIPT.format(app=launch.app),
+            "app.cgi": CGI_SCRIPT.format(
+                python=shlex.quote(launch.python), serve=shlex.quote(str(folder / "serve.py"))
+            ),
         }
         if launch.variant == "apache":
-            refuse("cgi", unix_sockets=launch.address.path)
+            reject_unsupported("cgi", unix_sockets=launch.address.path)
             quoted = apache_configuration.quoted
             lines = [
                 *apache_configuration.processes(launch),
                 "ScriptSock /proc/self/cwd/cgid",
-                f"ScriptAlias {quoted(asked.mount or '/')} {quoted(place)}",
+                f"ScriptAlias {quoted(asked.mount or '/')} {quoted(script_path)}",
             ]
             made = apache_configuration.command(launch, executable, ["alias", "cgid"], lines, files)
         else:
             quoted = lighttpd_configuration.quoted
             lines = [
-                f"alias.url = ( {quoted(asked.mount or '/')} => {quoted(place)} )",
+                f"alias.url = ( {quoted(asked.mount or '/')} => {quoted(script_path)} )",
                 'cgi.assign = ( ".cgi" => "" )',
             ]
             made = lighttpd_configuration.command(launch, executable, ["alias", "cgi"], lines, files)
@@ -106,25 +116,25 @@ class Cgi(Adapter):
             (launch.python, "start.py", *made.argv),
             files=made.files,
             executables=("app.cgi",),
-            stop=made.stop,
-            reload=made.reload,
+            stop_signal=made.stop_signal,
+            reload_signal=made.reload_signal,
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return the web server's settings and that the app has a process for each request."""
         server = apache_configuration if launch.variant == "apache" else lighttpd_configuration
-        told = server.conditions(launch)
+        effective = server.conditions(launch)
         return {
-            **told,
+            **effective,
             "workers": "one a request",
             "threads": 1,
             "web server": _web_server(launch.variant).version,
-            "web server's workers": told["workers"],
-            "web server's threads": told["threads"],
+            "web server's workers": effective["workers"],
+            "web server's threads": effective["threads"],
         }
 
 
-def _web_server(variant: str) -> Found:
+def _web_server(variant: str) -> Installation:
     return apache_configuration.found() if variant == "apache" else lighttpd_configuration.found()
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 
-from ..harness.adapter import Adapter, Command, Launch, refuse
-from . import scripted
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.servers._support import script_server
 
 SCRIPT = """\
 from cheroot import wsgi
@@ -25,7 +25,7 @@ server.safe_start()
 THREADS = 10
 TIMEOUT = 10
 BACKLOG = 5
-KEPT = 10
+WAITING_CONNECTIONS = 10
 """cheroot's own defaults, cheroot/wsgi.py Server and cheroot/server.py HTTPServer of 11.1; CherryPy has the same."""
 
 
@@ -35,21 +35,21 @@ class Cheroot(Adapter):
     name = "cheroot"
     title = "cheroot"
     distribution = "cheroot"
-    deployment = "in the environment of its process; it has no option for environ"
+    environ_support = "in the environment of its process; it has no option for environ"
 
     def command(self, launch: Launch) -> Command:
         """Return a script that calls `safe_start`, which ends in good order at SIGINT alone."""
         asked = launch.settings
-        scripted.require_http(launch, self.name, tls=True)
-        refuse(self.name, more_than_one_worker=(asked.workers or 1) > 1)
-        certificate, key = scripted.identity(launch)
-        return scripted.command(
+        script_server.require_http(launch, self.name, tls=True)
+        reject_unsupported(self.name, more_than_one_worker=(asked.workers or 1) > 1)
+        certificate, key = script_server.identity(launch)
+        return script_server.command(
             launch,
             SCRIPT,
             signal.SIGINT,
             numthreads=asked.threads,
             max=asked.threads,
-            timeout=scripted.one_timeout(self.name, asked),
+            timeout=script_server.single_timeout(self.name, asked),
             request_queue_size=asked.backlog,
             mount=asked.mount or None,
             certificate=certificate,
@@ -58,8 +58,10 @@ class Cheroot(Adapter):
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return cheroot's settings, its defaults filled in."""
-        told = scripted.with_one_timeout(launch, self.name, threads=THREADS, timeout=TIMEOUT, backlog=BACKLOG)
-        return {**told, "waiting connections kept": KEPT}
+        effective = script_server.single_timeout_conditions(
+            launch, self.name, threads=THREADS, timeout=TIMEOUT, backlog=BACKLOG
+        )
+        return {**effective, "waiting connections kept": WAITING_CONNECTIONS}
 
 
 ADAPTER = Cheroot()

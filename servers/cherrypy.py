@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..harness.adapter import Adapter, Command, Launch, refuse
-from . import scripted
-from .cheroot import BACKLOG, KEPT, THREADS, TIMEOUT
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.servers._support import script_server
+from wsgi_gauntlet.servers.cheroot import BACKLOG, THREADS, TIMEOUT, WAITING_CONNECTIONS
 
 SCRIPT = """\
 import cherrypy
@@ -35,21 +35,21 @@ class CherryPy(Adapter):
     name = "cherrypy"
     title = "CherryPy"
     distribution = "CherryPy"
-    deployment = "in the environment of its process; tree.graft has no option for environ"
+    environ_support = "in the environment of its process; tree.graft has no option for environ"
 
     def command(self, launch: Launch) -> Command:
         """Return a script that grafts the app and starts the engine; the settings are those of `cherrypy.server`."""
         asked = launch.settings
-        scripted.require_http(launch, self.name, tls=True)
-        refuse(self.name, more_than_one_worker=(asked.workers or 1) > 1)
-        certificate, key = scripted.identity(launch)
-        return scripted.command(
+        script_server.require_http(launch, self.name, tls=True)
+        reject_unsupported(self.name, more_than_one_worker=(asked.workers or 1) > 1)
+        certificate, key = script_server.identity(launch)
+        return script_server.command(
             launch,
             SCRIPT,
             mount=asked.mount or None,
             thread_pool=asked.threads,
             thread_pool_max=asked.threads,
-            socket_timeout=scripted.one_timeout(self.name, asked),
+            socket_timeout=script_server.single_timeout(self.name, asked),
             socket_queue_size=asked.backlog,
             ssl_certificate=certificate,
             ssl_private_key=key,
@@ -57,8 +57,10 @@ class CherryPy(Adapter):
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return CherryPy's settings, its defaults filled in: those of cheroot (cherrypy/_cpserver.py)."""
-        told = scripted.with_one_timeout(launch, self.name, threads=THREADS, timeout=TIMEOUT, backlog=BACKLOG)
-        return {**told, "waiting connections kept": KEPT}
+        effective = script_server.single_timeout_conditions(
+            launch, self.name, threads=THREADS, timeout=TIMEOUT, backlog=BACKLOG
+        )
+        return {**effective, "waiting connections kept": WAITING_CONNECTIONS}
 
 
 ADAPTER = CherryPy()

@@ -6,8 +6,8 @@ import signal
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Launch, refuse
-from . import scripted
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.servers._support import script_server
 
 SCRIPT = """\
 import eventlet
@@ -45,16 +45,16 @@ class Eventlet(Adapter):
     title = "eventlet"
     distribution = "eventlet"
     variants: ClassVar[Mapping[str, str]] = {"wsgi": "after eventlet.monkey_patch(), as its users run it"}
-    deployment = "in the environment of its process, and by its option environ"
+    environ_support = "in the environment of its process, and by its option environ"
 
     def command(self, launch: Launch) -> Command:
         """Return a script that calls `wsgi.server`. `threads` are the green threads of its pool, its `max_size`."""
         asked = launch.settings
-        scripted.require_http(launch, self.name, tls=True)
+        script_server.require_http(launch, self.name, tls=True)
         # What stands in its option environ as SCRIPT_NAME is overwritten with '' (HttpProtocol.get_environ).
-        refuse(self.name, more_than_one_worker=(asked.workers or 1) > 1, mounting=asked.mount)
-        certificate, key = scripted.identity(launch)
-        return scripted.command(
+        reject_unsupported(self.name, more_than_one_worker=(asked.workers or 1) > 1, mounting=asked.mount)
+        certificate, key = script_server.identity(launch)
+        return script_server.command(
             launch,
             SCRIPT,
             signal.SIGINT,

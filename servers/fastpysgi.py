@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Launch, refuse
-from . import scripted
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.servers._support import script_server
 
 SCRIPT = """\
 import importlib
@@ -31,10 +31,10 @@ class FastPySGI(Adapter):
     name = "fastpysgi"
     title = "FastPySGI"
     distribution = "fastpysgi"
-    deployment = "in the environment of its processes; it has no option for environ"
+    environ_support = "in the environment of its processes; it has no option for environ"
     backlog: ClassVar[int] = 2048
     """class _Server in fastpysgi.py of 0.6."""
-    looks: ClassVar[int] = 3000
+    timer_interval_ms: ClassVar[int] = 3000
     """Likewise, its svc_timer_interval: in milliseconds, how often it looks whose time is over."""
 
     def command(self, launch: Launch) -> Command:
@@ -43,9 +43,9 @@ class FastPySGI(Adapter):
         It has a setting root_path, but in 0.6 that is no mount: '/x' crashes it, b'/x' changes nothing in environ.
         """
         asked, address = launch.settings, launch.address
-        scripted.require_http(launch, self.name, tls=True)
-        refuse(self.name, unix_sockets=address.path, more_than_one_thread=(asked.threads or 1) > 1)
-        refuse(self.name, mounting=asked.mount)
+        script_server.require_http(launch, self.name, tls=True)
+        reject_unsupported(self.name, unix_sockets=address.path, more_than_one_thread=(asked.threads or 1) > 1)
+        reject_unsupported(self.name, mounting=asked.mount)
         settings = self.settings(launch)
         if asked.backlog is not None:
             settings["backlog"] = asked.backlog
@@ -69,7 +69,7 @@ class FastPySGI(Adapter):
             times["next_req_timeout"] = max(1, round(asked.keep_alive * 1000))
         if asked.timeout:
             times["curr_req_timeout"] = max(1, round(asked.timeout * 1000))
-        if times and min(times.values()) < self.looks:
+        if times and min(times.values()) < self.timer_interval_ms:
             times["svc_timer_interval"] = min(times.values())
         return {"allow_keepalive": False, **times} if asked.keep_alive == 0 else dict(times)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Launch, refuse
-from ..harness.errors import Unsupported
-from .fastpysgi import FastPySGI
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import Launch, reject_unsupported
+from wsgi_gauntlet.servers.fastpysgi import FastPySGI
 
 
 class FastWSGI(FastPySGI):
@@ -16,10 +16,10 @@ class FastWSGI(FastPySGI):
     name = "fastwsgi"
     title = "FastWSGI"
     distribution = "fastwsgi"
-    oldest = "0.0.8"
+    minimum_version = "0.0.8"
     # It imports pkg_resources, which newer versions of setuptools no longer have.
     requires = ("fastwsgi", "setuptools<81")
-    companions: ClassVar[Mapping[str, tuple[str, ...]]] = {"": ("setuptools",)}
+    extra_requirements: ClassVar[Mapping[str, tuple[str, ...]]] = {"": ("setuptools",)}
     backlog: ClassVar[int] = 1024
     """class _Server in fastwsgi.py of 0.0.9."""
 
@@ -30,7 +30,7 @@ class FastWSGI(FastPySGI):
             raise Unsupported("fastwsgi speaks no TLS; a proxy in front of it does, as nginx[tls]+fastwsgi")
         if asked.keep_alive:
             raise Unsupported("fastwsgi has no option for how long it keeps a connection, only for none: keep-alive=0")
-        refuse(self.name, timeout=asked.timeout)
+        reject_unsupported(self.name, timeout=asked.timeout)
         return {} if asked.keep_alive is None else {"allow_keepalive": 0}
 
 

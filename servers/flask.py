@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Command, Launch, refuse
-from ..harness.errors import Unsupported
-from ..harness.launching.ownapp import BESIDE, OWN, PACKAGE, REFERENCE_APP
-from .werkzeug import Werkzeug
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import Command, Launch, reject_unsupported
+from wsgi_gauntlet.harness.server.user_app import (
+    REFERENCE_APP,
+    REFERENCE_APP_PACKAGE,
+    USER_APP_IN_CHECKS,
+    USER_APP_UNDER_LOAD,
+)
+from wsgi_gauntlet.servers.werkzeug import Werkzeug
 
 SCRIPT = """\
 import importlib
@@ -26,12 +31,12 @@ ssl_context = (certificate, key) if key else None
 application.run(host, int(port), threaded=threaded == "threaded", load_dotenv=False, ssl_context=ssl_context)
 """
 
-WRITTEN_WITH_FLASK = "gauntlet_apps.in_flask:application"
-IN_FLASK = {
-    REFERENCE_APP: "gauntlet_apps.flask_app:application",
-    OWN: "gauntlet_apps.own_flask:application",
-    BESIDE: "gauntlet_apps.beside_flask:application",
-    WRITTEN_WITH_FLASK: WRITTEN_WITH_FLASK,
+FRAMEWORK_APP = "gauntlet_apps.frameworks.flask_app:application"
+FLASK_APPS = {
+    REFERENCE_APP: "gauntlet_apps.frameworks.flask_catch_all:application",
+    USER_APP_UNDER_LOAD: "gauntlet_apps.user_app_flask:application",
+    USER_APP_IN_CHECKS: "gauntlet_apps.with_user_app_flask:application",
+    FRAMEWORK_APP: FRAMEWORK_APP,
 }
 """The Flask app that is served for an app of the harness's."""
 
@@ -42,22 +47,22 @@ class Flask(Werkzeug):
     name = "flask"
     title = "Flask's app.run"
     distribution = "flask"
-    deployment = "in the environment of its process; app.run has no option for environ"
+    environ_support = "in the environment of its process; app.run has no option for environ"
     script = SCRIPT
     variants: ClassVar[Mapping[str, str]] = {
         "threaded": "a thread for each connection, which is Flask's default",
         "single": "app.run(threaded=False)",
         "cli": "its command, `flask run`, without reloader and debugger: a thread for each connection",
     }
-    lineup = ("flask",)
+    default_variants = ("flask",)
 
     def command(self, launch: Launch) -> Command:
         """Return what Werkzeug's is with another script, or Flask's own command."""
-        scripted = super().command(launch)
+        werkzeug_command = super().command(launch)
         if launch.variant != "cli":
-            return scripted
-        refuse(self.name, mounting=launch.settings.mount)
-        host, port = scripted.argv[2:4]
+            return werkzeug_command
+        reject_unsupported(self.name, mounting=launch.settings.mount)
+        host, port = werkzeug_command.argv[2:4]
         argv = [launch.python, "-m", "flask", "--app", self.app(launch.app), "run", "--host", host, "--port", port]
         if launch.identity is not None:
             argv += ["--cert", str(launch.identity.certificate), "--key", str(launch.identity.key)]
@@ -65,9 +70,9 @@ class Flask(Werkzeug):
 
     def app(self, app: str) -> str:
         """Return the Flask app that holds the reference app; a user's own app must be a Flask app itself."""
-        if app.startswith(PACKAGE) and app not in IN_FLASK:
+        if app.startswith(REFERENCE_APP_PACKAGE) and app not in FLASK_APPS:
             raise Unsupported("app.run is a method of Flask's apps; it serves no app of another framework")
-        return IN_FLASK.get(app, app)
+        return FLASK_APPS.get(app, app)
 
 
 ADAPTER = Flask()

@@ -6,10 +6,10 @@ import signal
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Launch, refuse
-from . import scripted
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.servers._support import script_server
 
-PATCHING = """\
+MONKEY_PATCH = """\
 from gevent import monkey
 
 monkey.patch_all()
@@ -49,14 +49,14 @@ class Gevent(Adapter):
         "patched": "after monkey.patch_all(), so that an app that waits lets others go on",
         "unpatched": "as it comes, so that an app that waits holds up everybody",
     }
-    lineup = ("gevent",)
-    deployment = "in the environment of its process, and by its option environ"
+    default_variants = ("gevent",)
+    environ_support = "in the environment of its process, and by its option environ"
 
     def command(self, launch: Launch) -> Command:
         """Return a script that calls `serve_forever`. `threads` are the greenlets of its pool, its option `spawn`."""
         asked = launch.settings
-        scripted.require_http(launch, self.name, tls=True)
-        refuse(
+        script_server.require_http(launch, self.name, tls=True)
+        reject_unsupported(
             self.name,
             more_than_one_worker=(asked.workers or 1) > 1,
             keep_alive=asked.keep_alive is not None,
@@ -64,10 +64,10 @@ class Gevent(Adapter):
             # What stands in its option environ as SCRIPT_NAME is overwritten with '' (WSGIHandler.get_environ).
             mounting=asked.mount,
         )
-        certificate, key = scripted.identity(launch)
-        return scripted.command(
+        certificate, key = script_server.identity(launch)
+        return script_server.command(
             launch,
-            SCRIPT if launch.variant == "unpatched" else PATCHING + SCRIPT,
+            SCRIPT if launch.variant == "unpatched" else MONKEY_PATCH + SCRIPT,
             signal.SIGINT,
             spawn=asked.threads,
             backlog=asked.backlog,

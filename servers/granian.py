@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import signal
 
-from ..harness.adapter import Adapter, Command, Launch, Settings
-from ..harness.errors import Unsupported
-from . import scripted
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, Settings
+from wsgi_gauntlet.servers._support import script_server
 
 BACKLOG = 1024
-FEWEST_BACKLOG = 128
+MIN_BACKLOG = 128
 HEADER_READ_TIMEOUT = 30
-LONGEST_HEADER_READ_TIMEOUT = 60
+MAX_HEADER_READ_TIMEOUT = 60
 """granian's own defaults and bounds, granian/cli.py and granian/http.py of 2.8."""
 
 
@@ -21,8 +21,8 @@ class Granian(Adapter):
     name = "granian"
     title = "granian"
     distribution = "granian"
-    oldest = "0.3.3"
-    deployment = "in the environment of its processes, which granian copies into environ"
+    minimum_version = "0.3.3"
+    environ_support = "in the environment of its processes, which granian copies into environ"
 
     def command(self, launch: Launch) -> Command:
         """Return granian's command line. After an answer it waits as long for a head to begin as for it to end.
@@ -30,15 +30,15 @@ class Granian(Adapter):
         So one option is the time-out for a head that comes slowly and the time that a connection is kept.
         """
         asked, address = launch.settings, launch.address
-        scripted.require_http(launch, self.name, tls=True)
+        script_server.require_http(launch, self.name, tls=True)
         waits = {each for each in (asked.keep_alive or None, asked.timeout) if each is not None}
         if len(waits) > 1:
             raise Unsupported("granian has one option for keep-alive and timeout together; set one of them")
-        longest = LONGEST_HEADER_READ_TIMEOUT
+        longest = MAX_HEADER_READ_TIMEOUT
         if not all(0 < each <= longest for each in waits):
             raise Unsupported(f"granian's time for a request's head is above 0 s and {longest} s at most")
-        if (asked.backlog or FEWEST_BACKLOG) < FEWEST_BACKLOG:
-            raise Unsupported(f"granian's backlog is {FEWEST_BACKLOG} at least")
+        if (asked.backlog or MIN_BACKLOG) < MIN_BACKLOG:
+            raise Unsupported(f"granian's backlog is {MIN_BACKLOG} at least")
         argv = [launch.python, "-m", "granian", "--interface", "wsgi"]
         argv += ["--uds", address.path] if address.path else ["--host", address.host, "--port", str(address.port)]
         if asked.keep_alive == 0:
@@ -54,9 +54,9 @@ class Granian(Adapter):
                 argv += [option, str(value)]
         if launch.identity is not None:
             argv += ["--ssl-certificate", str(launch.identity.certificate), "--ssl-keyfile", str(launch.identity.key)]
-        return Command((*argv, launch.app), reload=signal.SIGHUP)
+        return Command((*argv, launch.app), reload_signal=signal.SIGHUP)
 
-    def tuned(self, variant: str, cores: int) -> Settings:  # noqa: ARG002 - it has no variants
+    def tuned_settings(self, variant: str, cores: int) -> Settings:  # noqa: ARG002 - it has no variants
         """Return a worker for each core: "generally the best starting point"; of its threads it says to leave them.
 
         https://github.com/emmett-framework/granian/blob/master/README.md#workers-and-threads

@@ -7,10 +7,10 @@ import os
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Found, Launch
-from ..harness.address import Address
-from ..harness.errors import Unsupported
-from .system_programs import installed
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch
+from wsgi_gauntlet.servers._support.system_programs import find_system_program
 
 CONNECT_TIMEOUT = 5
 TIMEOUT = 50
@@ -37,10 +37,10 @@ backend app
     server app {server}
 """
 
-MEANS_ITSELF = str.maketrans({"$": "${dollar}", ",": "${comma}"})
+ADDRESS_ESCAPES = str.maketrans({"$": "${dollar}", ",": "${comma}"})
 """In an address, when it has been read as a word: it is split at commas first, then has its variables put in."""
 
-JOINED = """\
+JOIN_CERTIFICATE_SCRIPT = """\
 umask 077
 cat "$1" "$2" > identity.pem || exit 1
 shift 2
@@ -60,9 +60,9 @@ class Haproxy(Adapter):
         "unix": "to a Unix socket",
     }
 
-    def find(self, python: str) -> Found:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
+    def find(self, python: str) -> Installation:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
         """Look for `haproxy`."""
-        return installed("haproxy", "-v", r"HAProxy version (\d[^\s-]*)")
+        return find_system_program("haproxy", "-v", r"HAProxy version (\d[^\s-]*)")
 
     def command(self, launch: Launch) -> Command:
         """Return HAProxy's command line and its configuration; over TLS a script joins certificate and key first."""
@@ -72,12 +72,12 @@ class Haproxy(Adapter):
         if (asked.workers or 1) > 1:
             raise Unsupported("haproxy has had one worker since 2.5, with threads: haproxy[threads=2]")
         folder = launch.folder
-        bind = quoted(_place(launch.address))
+        bind = quoted(_format_address(launch.address))
         if launch.identity is not None:
             bind += f" ssl crt {quoted(folder / 'identity.pem')}"
         if asked.backlog is not None:
             bind += f" backlog {asked.backlog}"
-        server = quoted(_place(behind))
+        server = quoted(_format_address(behind))
         if behind.tls:
             server += " ssl verify none"
         configuration = CONFIGURATION.format(
@@ -94,7 +94,7 @@ class Haproxy(Adapter):
         files = {"haproxy.cfg": configuration}
         if launch.identity is not None:
             argv = ("/bin/sh", "start.sh", str(launch.identity.certificate), str(launch.identity.key), *argv)
-            files["start.sh"] = JOINED
+            files["start.sh"] = JOIN_CERTIFICATE_SCRIPT
         return Command(argv, files=files)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
@@ -107,7 +107,7 @@ class Haproxy(Adapter):
             "keep-alive": timeout if asked.keep_alive is None else asked.keep_alive,
             "timeout": timeout,
             "backlog": asked.backlog or "as many as connections (maxconn)",
-            "passes on": launch.passes_on,
+            "passes on": launch.upstream_transport,
         }
 
 
@@ -117,8 +117,8 @@ def quoted(value: object) -> str:
     return f'"{escaped}"'
 
 
-def _place(address: Address) -> str:
-    return f"unix@{address.path.translate(MEANS_ITSELF)}" if address.path else address.authority
+def _format_address(address: Address) -> str:
+    return f"unix@{address.path.translate(ADDRESS_ESCAPES)}" if address.path else address.authority
 
 
 def _milliseconds(seconds: float) -> int:

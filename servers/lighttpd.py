@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Found, Launch
-from ..harness.address import Address
-from ..harness.errors import Unsupported
-from . import lighttpd_configuration
-from .lighttpd_configuration import quoted
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch
+from wsgi_gauntlet.servers._support import lighttpd_configuration
+from wsgi_gauntlet.servers._support.lighttpd_configuration import quoted
 
 
 class Lighttpd(Adapter):
@@ -23,7 +23,7 @@ class Lighttpd(Adapter):
         "unix": "mod_proxy to a Unix socket",
     }
 
-    def find(self, python: str) -> Found:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
+    def find(self, python: str) -> Installation:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
         """Look for `lighttpd`."""
         return lighttpd_configuration.found()
 
@@ -34,18 +34,18 @@ class Lighttpd(Adapter):
             raise Unsupported("lighttpd is a front and needs a server behind it, as lighttpd+gunicorn")
         if behind.tls:
             raise Unsupported("lighttpd's mod_proxy speaks no TLS to the server behind it")
-        lines = [f'proxy.server = ( "" => (( {_place(behind)} )) )']
+        lines = [f'proxy.server = ( "" => (( {_format_address(behind)} )) )']
         return lighttpd_configuration.command(launch, launch.executable, ["proxy"], lines)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return lighttpd's settings, its defaults filled in, and how it passes requests on."""
         return {
             **lighttpd_configuration.conditions(launch),
-            "passes on": launch.passes_on,
+            "passes on": launch.upstream_transport,
         }
 
 
-def _place(behind: Address) -> str:
+def _format_address(behind: Address) -> str:
     if behind.path:
         return f'"socket" => {quoted(behind.path)}'
     return f'"host" => {quoted(behind.host)}, "port" => {behind.port}'

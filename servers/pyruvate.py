@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..harness.adapter import Adapter, Command, Launch, refuse
-from ..harness.errors import Unsupported
-from . import scripted
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.servers._support import script_server
 
 SCRIPT = """\
 import pyruvate
@@ -26,7 +26,7 @@ class Pyruvate(Adapter):
     name = "pyruvate"
     title = "Pyruvate"
     distribution = "pyruvate"
-    deployment = "in the environment of its process; pyruvate.serve has no option for environ"
+    environ_support = "in the environment of its process; pyruvate.serve has no option for environ"
 
     def command(self, launch: Launch) -> Command:
         """Return a script that calls `serve`. What it calls workers are threads of one process.
@@ -35,8 +35,8 @@ class Pyruvate(Adapter):
         1.6 ends the connection all the same; with 255, the most that it takes, the next request there has no answer.
         """
         asked = launch.settings
-        scripted.require_http(launch, self.name, tls=False)
-        refuse(
+        script_server.require_http(launch, self.name, tls=False)
+        reject_unsupported(
             self.name,
             more_than_one_worker=(asked.workers or 1) > 1,
             timeout=asked.timeout is not None,
@@ -47,7 +47,7 @@ class Pyruvate(Adapter):
             raise Unsupported(
                 "pyruvate has an option to keep connections, but with it ends them after one answer, or answers no more"
             )
-        return scripted.command(launch, SCRIPT, threads=asked.threads or THREADS)
+        return script_server.command(launch, SCRIPT, threads=asked.threads or THREADS)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return its settings."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Launch, Settings, refuse
-from ..harness.errors import Unsupported
-from . import scripted
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, Settings, reject_unsupported
+from wsgi_gauntlet.servers._support import script_server
 
 SCRIPT = """\
 import asyncio
@@ -75,18 +75,18 @@ class Tornado(Adapter):
         "threads": "WSGIContainer with an executor of threads, which its documentation highly recommends",
         "fallback": "a web.Application whose FallbackHandler is the container, as beside handlers of one's own",
     }
-    deployment = "in the environment of its processes; WSGIContainer has no option for environ"
+    environ_support = "in the environment of its processes; WSGIContainer has no option for environ"
 
     def command(self, launch: Launch) -> Command:
         """Return a script. Tornado has arguments where others have options; its time-out is body_timeout."""
         asked, address = launch.settings, launch.address
-        scripted.require_http(launch, self.name, tls=True)
+        script_server.require_http(launch, self.name, tls=True)
         if launch.variant != "threads" and (asked.threads or 1) > 1:
             raise Unsupported(f"tornado:{launch.variant} runs the app on its event loop; tornado:threads has threads")
-        refuse("tornado", mounting=asked.mount)
+        reject_unsupported("tornado", mounting=asked.mount)
         values = (
             *(launch.variant, address.host, address.port, address.path),
-            *(asked.backlog or BACKLOG, asked.workers or 1, asked.threads or scripted.executor_threads()),
+            *(asked.backlog or BACKLOG, asked.workers or 1, asked.threads or script_server.executor_threads()),
             f"{KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive:g}",
             f"{asked.timeout or 0:g}",
             launch.identity.certificate if launch.identity else "",
@@ -95,7 +95,7 @@ class Tornado(Adapter):
         )
         return Command((launch.python, "serve.py", *map(str, values)), files={"serve.py": SCRIPT})
 
-    def tuned(self, variant: str, cores: int) -> Settings:  # noqa: ARG002 - it holds for all of them
+    def tuned_settings(self, variant: str, cores: int) -> Settings:  # noqa: ARG002 - it holds for all of them
         """Return a process for each core: "Typically it is best to run one process per CPU".
 
         https://www.tornadoweb.org/en/stable/guide/running.html
@@ -107,7 +107,7 @@ class Tornado(Adapter):
         asked = launch.settings
         return {
             "workers": asked.workers or 1,
-            "threads": (asked.threads or scripted.executor_threads()) if launch.variant == "threads" else 1,
+            "threads": (asked.threads or script_server.executor_threads()) if launch.variant == "threads" else 1,
             "keep-alive": KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive,
             "body-timeout": asked.timeout or "no limit",
             "backlog": asked.backlog or BACKLOG,

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from ..harness.adapter import Adapter, Command, Launch, distribution_version, pip_install, refuse
-from ..harness.errors import Unsupported
-from . import scripted
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import (
+    Adapter,
+    Command,
+    Launch,
+    distribution_version,
+    pip_install_command,
+    reject_unsupported,
+)
+from wsgi_gauntlet.servers._support import script_server
 
 SCRIPT = """\
 from twisted.internet import endpoints, reactor
@@ -75,26 +82,26 @@ class Twisted(Adapter):
     title = "Twisted Web"
     distribution = "twisted"
     requires = ("twisted[tls]",)
-    deployment = "in the environment of its process; WSGIResource has no option for environ"
+    environ_support = "in the environment of its process; WSGIResource has no option for environ"
 
     def command(self, launch: Launch) -> Command:
         """Return the script. Raises Unsupported for Unix sockets: an answer there fails for want of a port number."""
         asked = launch.settings
-        scripted.require_http(launch, self.name, tls=True)
+        script_server.require_http(launch, self.name, tls=True)
         if asked.tls and not distribution_version(launch.python, "pyopenssl"):
             raise Unsupported(
                 f"twisted speaks TLS with pyOpenSSL, which is not installed for {launch.python}; "
-                f"get it with: {pip_install(launch.python, 'twisted[tls]')}"
+                f"get it with: {pip_install_command(launch.python, 'twisted[tls]')}"
             )
-        refuse(
+        reject_unsupported(
             self.name,
             # _WSGIResponse asks the address for its port, which that of a Unix socket has not (twisted/web/wsgi.py).
             unix_sockets=launch.address.path,
             more_than_one_worker=(asked.workers or 1) > 1,
         )
-        certificate, key = scripted.identity(launch)
-        timeout = scripted.one_timeout(self.name, asked)
-        return scripted.command(
+        certificate, key = script_server.identity(launch)
+        timeout = script_server.single_timeout(self.name, asked)
+        return script_server.command(
             launch,
             SCRIPT,
             threads=asked.threads or THREADS,
@@ -107,7 +114,9 @@ class Twisted(Adapter):
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return its settings, its defaults filled in."""
-        return scripted.with_one_timeout(launch, self.name, threads=THREADS, timeout=TIMEOUT, backlog=BACKLOG)
+        return script_server.single_timeout_conditions(
+            launch, self.name, threads=THREADS, timeout=TIMEOUT, backlog=BACKLOG
+        )
 
 
 ADAPTER = Twisted()

@@ -6,16 +6,16 @@ import signal
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Launch, refuse
-from ..harness.errors import Unsupported
-from . import scripted, through_a2wsgi
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.servers._support import a2wsgi_bridge, script_server
 
 NATIVE_THREADS = 10
 KEEP_ALIVE = 5
 BACKLOG = 2048
 """uvicorn's own defaults, uvicorn/middleware/wsgi.py and uvicorn/main.py of 0.54."""
 
-WITHOUT_A2WSGI = """\
+BLOCK_A2WSGI = """\
 raise ModuleNotFoundError("uvicorn's own WSGI mode is under test, which it gives up where it can import a2wsgi")
 """
 
@@ -27,12 +27,12 @@ class Uvicorn(Adapter):
     title = "uvicorn"
     distribution = "uvicorn"
     requires = ("uvicorn", "a2wsgi")
-    companions: ClassVar[Mapping[str, tuple[str, ...]]] = {"a2wsgi": ("a2wsgi",)}
+    extra_requirements: ClassVar[Mapping[str, tuple[str, ...]]] = {"a2wsgi": ("a2wsgi",)}
     variants: ClassVar[Mapping[str, str]] = {
         "wsgi": "--interface wsgi: its own WSGI mode, deprecated by it, as where a2wsgi is not installed",
         "a2wsgi": "the app through a2wsgi's WSGIMiddleware, which uvicorn advises",
     }
-    deployment = "in the environment of its processes; it has no option for environ"
+    environ_support = "in the environment of its processes; it has no option for environ"
 
     def command(self, launch: Launch) -> Command:
         """Return uvicorn's command line. Its --root-path is no mount: it takes the prefix for cut off already.
@@ -42,16 +42,16 @@ class Uvicorn(Adapter):
         """
         asked, address = launch.settings, launch.address
         native = launch.variant != "a2wsgi"
-        scripted.require_http(launch, self.name, tls=True)
+        script_server.require_http(launch, self.name, tls=True)
         if native and asked.threads not in (None, NATIVE_THREADS):
             raise Unsupported(f"uvicorn's own WSGI mode has {NATIVE_THREADS} threads; uvicorn:a2wsgi has any number")
-        refuse("uvicorn", timeout=asked.timeout, mounting=asked.mount)
+        reject_unsupported("uvicorn", timeout=asked.timeout, mounting=asked.mount)
         argv = [launch.python, "-m", "uvicorn", "--interface", "wsgi" if native else "asgi3"]
         argv += ["--uds", address.path] if address.path else ["--host", address.host, "--port", str(address.port)]
         argv += ["--http", "h11", "--loop", "asyncio", "--no-access-log"]
         for option, value in (
             ("--workers", asked.workers),
-            ("--timeout-keep-alive", scripted.whole_seconds(asked.keep_alive)),
+            ("--timeout-keep-alive", script_server.whole_seconds(asked.keep_alive)),
             ("--backlog", asked.backlog),
         ):
             if value is not None:
@@ -59,20 +59,20 @@ class Uvicorn(Adapter):
         if launch.identity is not None:
             argv += ["--ssl-certfile", str(launch.identity.certificate), "--ssl-keyfile", str(launch.identity.key)]
         return Command(
-            (*argv, launch.app if native else through_a2wsgi.APP),
-            files={"a2wsgi.py": WITHOUT_A2WSGI} if native else through_a2wsgi.files(launch),
+            (*argv, launch.app if native else a2wsgi_bridge.MODULE_APP),
+            files={"a2wsgi.py": BLOCK_A2WSGI} if native else a2wsgi_bridge.files(launch),
             # One worker is the first process itself, which SIGHUP ends.
-            reload=signal.SIGHUP if (asked.workers or 1) > 1 else None,
+            reload_signal=signal.SIGHUP if (asked.workers or 1) > 1 else None,
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return uvicorn's settings, its defaults filled in."""
         asked = launch.settings
-        kept = scripted.whole_seconds(asked.keep_alive)
+        keep_alive = script_server.whole_seconds(asked.keep_alive)
         return {
             "workers": asked.workers or 1,
-            "threads": asked.threads or (through_a2wsgi.THREADS if launch.variant == "a2wsgi" else NATIVE_THREADS),
-            "keep-alive": KEEP_ALIVE if kept is None else kept,
+            "threads": asked.threads or (a2wsgi_bridge.THREADS if launch.variant == "a2wsgi" else NATIVE_THREADS),
+            "keep-alive": KEEP_ALIVE if keep_alive is None else keep_alive,
             "backlog": asked.backlog or BACKLOG,
         }
 

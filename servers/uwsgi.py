@@ -8,19 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from ..harness.adapter import (
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import (
     Adapter,
     Command,
-    Found,
+    Installation,
     Launch,
     Protocol,
     Settings,
-    beside,
     distribution_version,
-    pip_install,
+    executable_beside,
+    pip_install_command,
 )
-from ..harness.errors import Unsupported
-from . import scripted, system_programs
+from wsgi_gauntlet.servers._support import script_server, system_programs
 
 BACKLOG = 100
 SOCKET_TIMEOUT = 4
@@ -30,17 +30,17 @@ BUFFER_SIZE = 4096
 ROUTER_TIMEOUT = 60
 """The router's own, for a head that does not come to its end: --http-timeout, plugins/http/http.c of 2.0."""
 
-SHORTEST_KEPT = 2
+MIN_ROUTER_KEEP_ALIVE = 2
 """Seconds: the same file sets a time for kept connections `if (uhttp.keepalive > 1)`, else ROUTER_TIMEOUT holds."""
 
 GREENLETS = 100
 """What its documentation starts gevent mode with: https://uwsgi-docs.readthedocs.io/en/latest/Gevent.html"""
 
-DEBIAN = "-debian"
+DEBIAN_SUFFIX = "-debian"
 """What the version of Debian's ends with: its plugins are files of their own, and it runs apps in Debian's Python."""
 
-DEBIANS_PYTHON = "/usr/bin/python3"
-DEBIANS_GEVENT = Path("/usr/lib/uwsgi/plugins/gevent_python3_plugin.so")
+DEBIAN_PYTHON = "/usr/bin/python3"
+DEBIAN_GEVENT_PLUGIN = Path("/usr/lib/uwsgi/plugins/gevent_python3_plugin.so")
 
 
 class Uwsgi(Adapter):
@@ -55,28 +55,30 @@ class Uwsgi(Adapter):
         "gevent": f"{GREENLETS} greenlets in the worker itself, which speaks HTTP; the standard library is patched",
     }
     requires = ("pyuwsgi", "gevent")
-    companions: ClassVar[Mapping[str, tuple[str, ...]]] = {"gevent": ("gevent",)}
+    extra_requirements: ClassVar[Mapping[str, tuple[str, ...]]] = {"gevent": ("gevent",)}
     features: ClassVar[Mapping[str, str]] = {"no-master": "without --master, as uWSGI starts unless it is told to"}
-    deployment = "in the environment of its processes, and by its option --route-run=addvar:NAME=value"
+    environ_support = "in the environment of its processes, and by its option --route-run=addvar:NAME=value"
 
-    def find(self, python: str) -> Found:
+    def find(self, python: str) -> Installation:
         """Look beside `python` for the wheel's command and the sources' one, then for `uwsgi` on PATH."""
         for distribution, command in (("pyuwsgi", "pyuwsgi"), ("uwsgi", "uwsgi")):
-            executable = beside(python, command)
+            executable = executable_beside(python, command)
             if executable.is_file() and (version := distribution_version(python, distribution)):
-                return Found(version=version, executable=str(executable))
+                return Installation(version=version, executable=str(executable))
         if (on_path := shutil.which("uwsgi")) and (version := command_version(on_path)):
-            python = DEBIANS_PYTHON if version.endswith(DEBIAN) else ""
-            return Found(version=version, executable=on_path, python=python)
-        return Found(why=f"uWSGI is neither in {python} nor on PATH", get=pip_install(python, "pyuwsgi"))
+            python = DEBIAN_PYTHON if version.endswith(DEBIAN_SUFFIX) else ""
+            return Installation(version=version, executable=on_path, python=python)
+        return Installation(why=f"uWSGI is neither in {python} nor on PATH", get=pip_install_command(python, "pyuwsgi"))
 
-    def lacking(self, python: str, variant: str) -> Found:
+    def missing_for(self, python: str, variant: str) -> Installation:
         """Return what gevent mode lacks: gevent, and of Debian's uWSGI the plugin; the wheel has that built in."""
-        debians = self.find(python).version.endswith(DEBIAN)
-        if variant == "gevent" and debians and not DEBIANS_GEVENT.is_file():
+        is_debian = self.find(python).version.endswith(DEBIAN_SUFFIX)
+        if variant == "gevent" and is_debian and not DEBIAN_GEVENT_PLUGIN.is_file():
             package = "uwsgi-plugin-gevent-python3"
-            return Found(why=f"Debian's uWSGI has its plugin for gevent in {package}", get=f"apt-get install {package}")
-        return super().lacking(python, variant)
+            return Installation(
+                why=f"Debian's uWSGI has its plugin for gevent in {package}", get=f"apt-get install {package}"
+            )
+        return super().missing_for(python, variant)
 
     def command(self, launch: Launch) -> Command:
         """Return uWSGI's command line, the same for the wheel, the sources and Debian but for Debian's plugins."""
@@ -102,7 +104,7 @@ class Uwsgi(Adapter):
         if Path(launch.executable).name == "pyuwsgi":
             # To reload it executes itself anew, and would come up as the bare interpreter, without its environment.
             argv += ["--binary-path", launch.python]
-        if command_version(launch.executable).endswith(DEBIAN):
+        if command_version(launch.executable).endswith(DEBIAN_SUFFIX):
             argv += ["--plugin", f"{'http,' if router else ''}python3{',gevent_python3' if gevent else ''}"]
         argv += [
             "--uwsgi-socket" if launch.protocol is Protocol.UWSGI else spoken,
@@ -115,12 +117,12 @@ class Uwsgi(Adapter):
         if gevent:
             argv += ["--gevent", str(GREENLETS), "--gevent-monkey-patch"]
         if router and asked.keep_alive:
-            argv += [f"--http-keepalive={_kept(asked)}", "--http-auto-chunked"]
+            argv += [f"--http-keepalive={_router_keep_alive(asked)}", "--http-auto-chunked"]
         for name, value in (
             ("--processes", asked.workers),
             ("--threads", asked.threads),
             ("--listen", asked.backlog),
-            ("--harakiri", scripted.whole_seconds(asked.timeout) or None),
+            ("--harakiri", script_server.whole_seconds(asked.timeout) or None),
         ):
             if value is not None:
                 argv += [name, str(value)]
@@ -129,7 +131,7 @@ class Uwsgi(Adapter):
         else:
             argv += ["--module", launch.app]
         argv += [f"--route-run=addvar:{name}={value}" for name, value in asked.deployed]
-        return Command(tuple(argv), reload=signal.SIGHUP)
+        return Command(tuple(argv), reload_signal=signal.SIGHUP)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return uWSGI's settings, its defaults filled in: one process with one thread.
@@ -140,8 +142,8 @@ class Uwsgi(Adapter):
         told: dict[str, object] = {
             "workers": asked.workers or 1,
             "threads": asked.threads or 1,
-            "keep-alive": _kept(asked),
-            "harakiri": scripted.whole_seconds(asked.timeout) or 0,
+            "keep-alive": _router_keep_alive(asked),
+            "harakiri": script_server.whole_seconds(asked.timeout) or 0,
             "backlog": asked.backlog or BACKLOG,
             "buffer-size": BUFFER_SIZE,
         }
@@ -156,10 +158,10 @@ def _has_router(launch: Launch) -> bool:
     return launch.variant == "http" and launch.protocol is Protocol.HTTP
 
 
-def _kept(asked: Settings) -> int:
+def _router_keep_alive(asked: Settings) -> int:
     """Return for how many seconds the router is told to keep a connection, 0 for not at all."""
-    kept = scripted.whole_seconds(asked.keep_alive) or 0
-    return max(SHORTEST_KEPT, kept) if kept else 0
+    keep_alive = script_server.whole_seconds(asked.keep_alive) or 0
+    return max(MIN_ROUTER_KEEP_ALIVE, keep_alive) if keep_alive else 0
 
 
 def command_version(executable: str) -> str:

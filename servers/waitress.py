@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..harness.adapter import Adapter, Command, Launch, refuse
-from ..harness.errors import Unsupported
-from . import scripted
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.servers._support import script_server
 
 THREADS = 4
 BACKLOG = 1024
@@ -20,7 +20,7 @@ class Waitress(Adapter):
     name = "waitress"
     title = "waitress"
     distribution = "waitress"
-    deployment = "in the environment of its process; it has no option for environ"
+    environ_support = "in the environment of its process; it has no option for environ"
 
     def command(self, launch: Launch) -> Command:
         """Return waitress's command line. Its channel time-out is what it has in place of a keep-alive time.
@@ -28,19 +28,19 @@ class Waitress(Adapter):
         It looks whose time is over once in each cleanup interval, so that is never longer than the time itself.
         """
         asked = launch.settings
-        scripted.require_http(launch, self.name, tls=False)
-        refuse("waitress", more_than_one_worker=(asked.workers or 1) > 1, timeout=asked.timeout)
+        script_server.require_http(launch, self.name, tls=False)
+        reject_unsupported("waitress", more_than_one_worker=(asked.workers or 1) > 1, timeout=asked.timeout)
         if asked.keep_alive == 0:
             raise Unsupported("waitress has no option to keep no connection; its channel time-out is 1 s at least")
-        kept = scripted.whole_seconds(asked.keep_alive)
+        keep_alive = script_server.whole_seconds(asked.keep_alive)
         where = (
             f"--unix-socket={launch.address.path}" if launch.address.path else f"--listen={launch.address.authority}"
         )
         argv = [launch.python, "-m", "waitress", where]
         for option, value in (
             ("--threads", asked.threads),
-            ("--channel-timeout", kept),
-            ("--cleanup-interval", kept if kept is not None and kept < CLEANUP_INTERVAL else None),
+            ("--channel-timeout", keep_alive),
+            ("--cleanup-interval", keep_alive if keep_alive is not None and keep_alive < CLEANUP_INTERVAL else None),
             ("--backlog", asked.backlog),
             ("--url-prefix", asked.mount or None),
         ):
@@ -51,11 +51,11 @@ class Waitress(Adapter):
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return waitress's settings, its defaults filled in."""
         asked = launch.settings
-        kept = scripted.whole_seconds(asked.keep_alive)
+        keep_alive = script_server.whole_seconds(asked.keep_alive)
         return {
             "workers": 1,
             "threads": asked.threads or THREADS,
-            "keep-alive": CHANNEL_TIMEOUT if kept is None else kept,
+            "keep-alive": CHANNEL_TIMEOUT if keep_alive is None else keep_alive,
             "backlog": asked.backlog or BACKLOG,
             "connection limit": CONNECTION_LIMIT,
         }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Launch, refuse
-from ..harness.errors import Unsupported
-from . import in_process, scripted
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.servers._support import in_process, script_server
 
 SCRIPT = """\
 import importlib
@@ -40,7 +40,7 @@ class Werkzeug(Adapter):
     name = "werkzeug"
     title = "Werkzeug"
     distribution = "werkzeug"
-    deployment = "in the environment of its process; run_simple has no option for environ"
+    environ_support = "in the environment of its process; run_simple has no option for environ"
     script = SCRIPT
     variants: ClassVar[Mapping[str, str]] = {
         "threaded": "a thread for each connection, as Flask's app.run starts it",
@@ -48,13 +48,13 @@ class Werkzeug(Adapter):
         "processes": f"a process for each connection, {PROCESSES} at most; workers=N for N at most",
         "in-process": "its request handler called without a socket in a thread for each connection, for comparison",
     }
-    socketless = frozenset({"in-process"})
-    lineup: ClassVar[tuple[str, ...]] = ("werkzeug:threaded", "werkzeug:single")
+    in_process_variants = frozenset({"in-process"})
+    default_variants: ClassVar[tuple[str, ...]] = ("werkzeug:threaded", "werkzeug:single")
 
     def command(self, launch: Launch) -> Command:
         """Return a script that calls `run_simple`; its only setting is whether there are threads."""
         asked = launch.settings
-        scripted.require_http(launch, self.name, tls=True)
+        script_server.require_http(launch, self.name, tls=True)
         if launch.variant == "single" and (asked.threads or 1) > 1:
             raise Unsupported(f"{self.name}:single has one thread; {self.name}:threaded has one for each connection")
         forks = launch.variant == "processes"
@@ -64,7 +64,7 @@ class Werkzeug(Adapter):
             raise Unsupported(f"{self.name} has either processes or threads; {self.name}:threaded has threads")
         if launch.variant not in ("single", "processes") and asked.threads == 1:
             raise Unsupported(f"{self.name} has a thread for each connection; {self.name}:single has one")
-        refuse(
+        reject_unsupported(
             self.title,
             more_than_one_worker=(asked.workers or 1) > 1 and not forks,
             keep_alive=asked.keep_alive,
@@ -72,8 +72,8 @@ class Werkzeug(Adapter):
             backlog=asked.backlog,
         )
         address = launch.address
-        if address.door:
-            return in_process.command(launch, in_process.WERKZEUG)
+        if address.pipe_socket:
+            return in_process.command(launch, in_process.WERKZEUG_SCRIPT)
         host = f"unix://{address.path}" if address.path else address.host
         argv = (
             launch.python,
@@ -91,7 +91,7 @@ class Werkzeug(Adapter):
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return what it always is. It ends every connection after one answer, threaded or not."""
         asked = launch.settings
-        if launch.address.door:
+        if launch.address.pipe_socket:
             return in_process.conditions(threads="one a connection")
         forks = launch.variant == "processes"
         return {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..harness.adapter import Adapter, Command, Launch, refuse
-from ..harness.errors import Unsupported
-from . import in_process, scripted
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.servers._support import in_process, script_server
 
 SCRIPT = """\
 import importlib
@@ -36,17 +36,17 @@ class Wsgiref(Adapter):
         "server": "one connection at a time, as make_server starts it",
         "in-process": "its request handler called without a socket, for comparison",
     }
-    lineup = ("wsgiref",)
-    deployment = "in the environment of its process, which wsgiref copies into environ"
-    socketless = frozenset({"in-process"})
+    default_variants = ("wsgiref",)
+    environ_support = "in the environment of its process, which wsgiref copies into environ"
+    in_process_variants = frozenset({"in-process"})
 
     def command(self, launch: Launch) -> Command:
         """Return a short script; there is nothing to set."""
         asked = launch.settings
-        scripted.require_http(launch, self.name, tls=True)
+        script_server.require_http(launch, self.name, tls=True)
         if asked.tls:
             raise Unsupported("wsgiref has no TLS of its own; only a script that wraps its socket has it speak https")
-        refuse(
+        reject_unsupported(
             "wsgiref",
             unix_sockets=launch.address.path,
             more_than_one_worker=(asked.workers or 1) > 1,
@@ -57,15 +57,15 @@ class Wsgiref(Adapter):
             mounting=asked.mount,
         )
         address = launch.address
-        if address.door:
-            return in_process.command(launch, in_process.WSGIREF)
+        if address.pipe_socket:
+            return in_process.command(launch, in_process.WSGIREF_SCRIPT)
         return Command(
             (launch.python, "serve.py", address.host, str(address.port), launch.app), files={"serve.py": SCRIPT}
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return what it always is."""
-        if launch.address.door:
+        if launch.address.pipe_socket:
             return in_process.conditions(threads=1)
         return {"workers": 1, "threads": 1, "keep-alive": 0, "backlog": BACKLOG}
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from ...harness import expect
-from ...harness.attempts.exchange import Exchange
-from ...harness.basis import CLIENT, MUST_TEXT, interprets, recorded
-from ...harness.catalog import MAY, MUST, case
-from ...harness.references import rfc9110, rfc9112
-from .verbs import ask, raw, refused, rejected_in_step, served
+from wsgi_gauntlet.harness.conformance import assertions
+from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, from_recipient_semantics, recorded_only
+from wsgi_gauntlet.harness.conformance.catalog import MAY, MUST, case
+from wsgi_gauntlet.harness.conformance.exchange import Exchange
+from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
+from wsgi_gauntlet.suites.http.assertions import (
+    assert_rejected,
+    assert_served,
+    is_rejected_and_in_sync,
+    raw,
+    send_request,
+)
 
 HOST = rfc9112(
     "3.2",
@@ -18,7 +24,7 @@ HOST = rfc9112(
 
 
 @case(MUST, HOST, basis=MUST_TEXT, breach=CLIENT)
-async def missing(x: Exchange) -> None:
+async def missing(exchange: Exchange) -> None:
     """HTTP/1.1 without Host is refused with 400.
 
     Sends: a GET in HTTP/1.1 without a Host header.
@@ -27,11 +33,11 @@ async def missing(x: Exchange) -> None:
     Why: An app that gets no host builds its links, and decides who may do what, by a default that the client did not
     choose.
     """
-    refused(await ask(x, raw(x, f"GET {x.target('/echo')} HTTP/1.1", host=False)))
+    assert_rejected(await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')} HTTP/1.1", host=False)))
 
 
 @case(MUST, HOST, basis=MUST_TEXT, breach=CLIENT, tags=["security"])
-async def duplicate_different(x: Exchange) -> None:
+async def duplicate_different(exchange: Exchange) -> None:
     """Two different Host headers are refused with 400.
 
     Sends: a GET with `Host: one.example` and `Host: two.example`.
@@ -40,11 +46,15 @@ async def duplicate_different(x: Exchange) -> None:
     Why: A proxy that routes by the first and an app that believes the second serve one site's pages under another's
     name, and a cache keeps them for everybody.
     """
-    refused(await ask(x, x.request("/echo", headers=[("Host", "one.example"), ("Host", "two.example")])))
+    assert_rejected(
+        await send_request(
+            exchange, exchange.request("/echo", headers=[("Host", "one.example"), ("Host", "two.example")])
+        )
+    )
 
 
 @case(MUST, HOST, basis=MUST_TEXT, breach=CLIENT)
-async def duplicate_same(x: Exchange) -> None:
+async def duplicate_same(exchange: Exchange) -> None:
     """Two equal Host headers are refused with 400.
 
     Sends: a GET with `Host: one.example` twice.
@@ -52,7 +62,11 @@ async def duplicate_same(x: Exchange) -> None:
     is served as itself, or the connection is closed.
     Why: Joined by a comma, as environ has them, they are a host that nobody has, in every link that the app builds.
     """
-    refused(await ask(x, x.request("/echo", headers=[("Host", "one.example"), ("Host", "one.example")])))
+    assert_rejected(
+        await send_request(
+            exchange, exchange.request("/echo", headers=[("Host", "one.example"), ("Host", "one.example")])
+        )
+    )
 
 
 @case(
@@ -83,7 +97,7 @@ async def duplicate_same(x: Exchange) -> None:
         "future-empty": "[v1.]",
     },
 )
-async def invalid(x: Exchange, host: str) -> None:
+async def invalid(exchange: Exchange, host: str) -> None:
     """A Host that is no host and port is refused with 400.
 
     Sends: a GET whose Host is no host and port: with a user name, a path, a query, a blank, a comma, quotes or a byte
@@ -93,11 +107,11 @@ async def invalid(x: Exchange, host: str) -> None:
     Why: Apps put the host into links and mails. `Host: one.example/path` in a mail to reset a password sends the user,
     and the secret, wherever an attacker likes.
     """
-    told = await ask(x, x.request("/echo", headers=[("Host", host)]))
-    if "," in host and told.calls:
-        expect.equal(served(told).get("HTTP_HOST"), host, "HTTP_HOST")
+    result = await send_request(exchange, exchange.request("/echo", headers=[("Host", host)]))
+    if "," in host and result.calls:
+        assertions.assert_equal(assert_served(result).get("HTTP_HOST"), host, "HTTP_HOST")
         return
-    refused(told)
+    assert_rejected(result)
 
 
 @case(
@@ -107,12 +121,12 @@ async def invalid(x: Exchange, host: str) -> None:
         "If the authority component is missing or undefined for the target URI, then a client MUST send a Host header "
         "field with an empty field value.",
     ),
-    basis=recorded(
+    basis=recorded_only(
         "A client must send it where there is no authority, and for http there always is one: a "
         "server can serve it or refuse it."
     ),
 )
-async def empty(x: Exchange) -> None:
+async def empty(exchange: Exchange) -> None:
     """An empty Host is served or refused with 400.
 
     Sends: a GET with `Host:` and nothing behind it, as for a target without authority.
@@ -120,9 +134,9 @@ async def empty(x: Exchange) -> None:
     the connection is closed.
     Why: Some monitors and scripts send this. It must not be what takes a worker down.
     """
-    told = await ask(x, x.request("/echo", headers=[("Host", "")]))
-    if not rejected_in_step(told):
-        served(told)
+    result = await send_request(exchange, exchange.request("/echo", headers=[("Host", "")]))
+    if not is_rejected_and_in_sync(result):
+        assert_served(result)
 
 
 @case(
@@ -133,9 +147,9 @@ async def empty(x: Exchange) -> None:
         'case for "http" and "https"), the server can reject the request or determine whether a configured default '
         "applies that is consistent with the incoming connection's context.",
     ),
-    basis=recorded('The text says "can" of both ways: to refuse, or to take a host that was configured.'),
+    basis=recorded_only('The text says "can" of both ways: to refuse, or to take a host that was configured.'),
 )
-async def missing_on_http10(x: Exchange) -> None:
+async def missing_on_http10(exchange: Exchange) -> None:
     """HTTP/1.0 without Host is served.
 
     Sends: a GET in HTTP/1.0 without a Host header.
@@ -144,13 +158,13 @@ async def missing_on_http10(x: Exchange) -> None:
     Why: Health checks of load balancers and old monitors send just this. A server that refuses them is taken out of
     service, though it is well.
     """
-    served(await ask(x, raw(x, f"GET {x.target('/echo')} HTTP/1.0", host=False)))
+    assert_served(await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')} HTTP/1.0", host=False)))
 
 
 @case(
     MUST,
     rfc9110("7.2", 'Host = uri-host [ ":" port ]'),
-    basis=interprets(
+    basis=from_recipient_semantics(
         "Each is a host as the grammar has it, so none of them is the client's error, and its value is what was sent."
     ),
     variants={
@@ -166,7 +180,7 @@ async def missing_on_http10(x: Exchange) -> None:
         "ipv4-in-ipv6": "[::ffff:192.0.2.1]:80",
     },
 )
-async def valid(x: Exchange, host: str) -> None:
+async def valid(exchange: Exchange, host: str) -> None:
     """Every form that a host may have is served, and the app is told of it as it was sent.
 
     Sends: a GET with a good Host: a name, a name in capitals, a name or an address with a port, an IPv6 address, a
@@ -176,12 +190,14 @@ async def valid(x: Exchange, host: str) -> None:
     Why: An app builds its links, and many frameworks their access checks, on it. A user who comes by an address or
     an odd port gets an error page, or links that lead elsewhere.
     """
-    told = served(await ask(x, x.request("/echo", headers=[("Host", host)]))).get("HTTP_HOST", "")
-    expect.equal(told.lower().rstrip(":"), host.lower().rstrip(":"), "HTTP_HOST")
+    result = assert_served(await send_request(exchange, exchange.request("/echo", headers=[("Host", host)]))).get(
+        "HTTP_HOST", ""
+    )
+    assertions.assert_equal(result.lower().rstrip(":"), host.lower().rstrip(":"), "HTTP_HOST")
 
 
 @case(MUST, HOST, basis=MUST_TEXT, breach=CLIENT, tags=["security"])
-async def duplicate_on_http10(x: Exchange) -> None:
+async def duplicate_on_http10(exchange: Exchange) -> None:
     """Two Host headers are refused in HTTP/1.0 too.
 
     Sends: an HTTP/1.0 request with two different Host headers.
@@ -190,4 +206,4 @@ async def duplicate_on_http10(x: Exchange) -> None:
     believes the one host and the app the other, one site's pages are served under another's name.
     """
     headers = [("Host", "one.example"), ("Host", "two.example")]
-    refused(await ask(x, x.request("/echo", headers=headers, version="HTTP/1.0")))
+    assert_rejected(await send_request(exchange, exchange.request("/echo", headers=headers, version="HTTP/1.0")))

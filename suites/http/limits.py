@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from ...harness import expect
-from ...harness.answer import H2_PREFACE, speaks_h2
-from ...harness.attempts.exchange import Exchange
-from ...harness.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, recorded
-from ...harness.catalog import INFO, MUST, SHOULD, case
-from ...harness.references import rfc9110, rfc9112
-from ...harness.response import Ending
-from .verbs import PATIENCE, REFUSED, ask, noted, post, raw, refused, served, survives
+from wsgi_gauntlet.harness.conformance import assertions
+from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, recorded_only
+from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
+from wsgi_gauntlet.harness.conformance.exchange import Exchange
+from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
+from wsgi_gauntlet.harness.http.parser import ConnectionState
+from wsgi_gauntlet.harness.http.response import HTTP2_PREFACE, starts_with_h2_settings
+from wsgi_gauntlet.suites.http.assertions import (
+    CLIENT_ERRORS,
+    RESPONSE_TIMEOUT_SECONDS,
+    assert_rejected,
+    assert_served,
+    assert_server_alive,
+    post,
+    raw,
+    record_behaviour,
+    send_request,
+)
 
 TOO_LARGE = rfc9110(
     "5.4",
@@ -25,15 +35,15 @@ NOT_HTTP = rfc9112(
     "receives a sequence of octets that does not match the HTTP-message grammar aside from the robustness exceptions "
     "listed above, the server SHOULD respond with a 400 (Bad Request) response and close the connection.",
 )
-SETTINGS = bytes.fromhex("000000040000000000")
-"""An empty SETTINGS frame of HTTP/2."""
+EMPTY_SETTINGS_FRAME = bytes.fromhex("000000040000000000")
+"""An empty EMPTY_SETTINGS_FRAME frame of HTTP/2."""
 
 TLS_HELLO = bytes.fromhex("160301002f0100002b0303") + bytes(range(32)) + bytes.fromhex("000002c02f0100")
 """A TLS 1.2 ClientHello of one cipher suite, as a client sends it that was given the wrong port."""
 
 
 @case(MUST, TOO_LARGE, basis=MUST_TEXT)
-async def header_too_large(x: Exchange) -> None:
+async def header_too_large(exchange: Exchange) -> None:
     """A header of 256 KiB is served or gets a 4xx, never a bare reset.
 
     Sends: a GET with a header of 256 KiB.
@@ -42,15 +52,15 @@ async def header_too_large(x: Exchange) -> None:
     Why: A user whose cookies have grown too large learns the reason only where an answer comes; with a reset, the site
     is just down for him.
     """
-    told = await ask(x, x.request("/echo", headers=[("X-A", "a" * 262144)]))
-    if told.calls:
-        served(told)
+    result = await send_request(exchange, exchange.request("/echo", headers=[("X-A", "a" * 262144)]))
+    if result.calls:
+        assert_served(result)
     else:
-        refused(told, REFUSED)
+        assert_rejected(result, CLIENT_ERRORS)
 
 
 @case(MUST, TOO_LARGE, basis=MUST_TEXT)
-async def too_many_headers(x: Exchange) -> None:
+async def too_many_headers(exchange: Exchange) -> None:
     """20,000 headers are served or get a 4xx, never a bare reset.
 
     Sends: a GET with 20,000 headers, X-0 to X-19999.
@@ -59,19 +69,21 @@ async def too_many_headers(x: Exchange) -> None:
     Why: Each header costs the server far more memory than it costs the client. Without a limit, one client can take the
     site down.
     """
-    told = await ask(x, x.request("/echo", headers=[(f"X-{number}", "a") for number in range(20000)]))
-    if told.calls:
-        served(told)
+    result = await send_request(
+        exchange, exchange.request("/echo", headers=[(f"X-{number}", "a") for number in range(20000)])
+    )
+    if result.calls:
+        assert_served(result)
     else:
-        refused(told, REFUSED)
+        assert_rejected(result, CLIENT_ERRORS)
 
 
 @case(
     INFO,
     rfc9110("15.5.14", "the server is refusing to process a request because the request content is larger than"),
-    basis=recorded("The text says how to refuse a body that is too large. It does not say which one is."),
+    basis=recorded_only("The text says how to refuse a body that is too large. It does not say which one is."),
 )
-async def body_limit(x: Exchange) -> None:
+async def body_limit(exchange: Exchange) -> None:
     """What comes of a declared body of 10 GB, of which nothing is sent.
 
     Sends: the head of a POST with `Content-Length: 10000000000` to an app that does not read, and nothing of the body
@@ -79,15 +91,15 @@ async def body_limit(x: Exchange) -> None:
     Expects: nothing in particular: what is answered within that time is recorded.
     Why: An operator should know whether the server itself says no to such an upload, or leaves that to the app.
     """
-    wire = await x.connect()
-    await wire.send(post(x, "Content-Length: 10000000000", target="/echo"))
-    answer = await wire.response(timeout=0.5)
-    await wire.close()
-    noted("the answer to a declared body of 10 GB", answer.describe())
+    connection = await exchange.connect()
+    await connection.send(post(exchange, "Content-Length: 10000000000", target="/echo"))
+    response = await connection.response(timeout=0.5)
+    await connection.close()
+    record_behaviour("the answer to a declared body of 10 GB", response.describe())
 
 
 @case(MUST, WHOLE_HEAD, basis=MUST_TEXT, variants={"line": 10, "headers": -20, "empty-line": -2})
-async def half_request_then_fin(x: Exchange, size: int) -> None:
+async def half_request_then_fin(exchange: Exchange, size: int) -> None:
     """A request that ends within its head never reaches the app.
 
     Sends: a request cut within its first line, its headers or its empty line; then our sending side is closed.
@@ -95,33 +107,37 @@ async def half_request_then_fin(x: Exchange, size: int) -> None:
     Why: An order that was cut off in transit must not be carried out: the header that was lost may be the one that
     forbids it.
     """
-    wire = await x.connect()
-    await wire.send(x.request("/echo", headers=[("X-Some-Header", "some value")])[:size])
-    await wire.half_close()
-    await wire.ending(PATIENCE)
-    await wire.close()
-    await survives(x)
-    expect.equal([e.detail["path"] for e in x.events("called")], [], "the app's calls")
+    connection = await exchange.connect()
+    await connection.send(exchange.request("/echo", headers=[("X-Some-Header", "some value")])[:size])
+    await connection.half_close()
+    await connection.ending(RESPONSE_TIMEOUT_SECONDS)
+    await connection.close()
+    await assert_server_alive(exchange)
+    assertions.assert_equal([e.detail["path"] for e in exchange.events("called")], [], "the app's calls")
 
 
-async def _not_http(x: Exchange, data: bytes, *, or_h2: bool = False) -> None:
-    wire = await x.connect()
-    await wire.send(data)
-    await wire.half_close()
-    answer = await wire.response(timeout=PATIENCE)
-    ending = await wire.ending(PATIENCE)
-    await wire.close()
-    await survives(x)
-    expect.equal([e.detail["path"] for e in x.events("called")], [], "the app's calls")
-    if or_h2 and speaks_h2(answer.raw):
+async def _assert_not_http_rejected(exchange: Exchange, data: bytes, *, allow_http2: bool = False) -> None:
+    connection = await exchange.connect()
+    await connection.send(data)
+    await connection.half_close()
+    response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
+    ending = await connection.ending(RESPONSE_TIMEOUT_SECONDS)
+    await connection.close()
+    await assert_server_alive(exchange)
+    assertions.assert_equal([e.detail["path"] for e in exchange.events("called")], [], "the app's calls")
+    if allow_http2 and starts_with_h2_settings(response.raw):
         return
-    expect.that(ending is not Ending.OPEN, "the connection closed", f"{answer.describe()}; open after {PATIENCE:g} s")
-    good = answer.nothing or (answer.status is not None and answer.status >= 400)
-    expect.that(good, "400, or the connection closed", answer.describe())
+    assertions.assert_that(
+        ending is not ConnectionState.OPEN,
+        "the connection closed",
+        f"{response.describe()}; open after {RESPONSE_TIMEOUT_SECONDS:g} s",
+    )
+    good = response.is_empty or (response.status is not None and response.status >= 400)
+    assertions.assert_that(good, "400, or the connection closed", response.describe())
 
 
 @case(SHOULD, NOT_HTTP, basis=SHOULD_TEXT, breach=CLIENT)
-async def garbage(x: Exchange) -> None:
+async def garbage(exchange: Exchange) -> None:
     """Bytes that are no HTTP get 400 or a closed connection, never an answer of the app.
 
     Sends: the bytes 14 to 255 and an empty line; then our sending side is closed.
@@ -129,11 +145,11 @@ async def garbage(x: Exchange) -> None:
     served.
     Why: Scanners send such bytes all day. An app that is called for them fills its log with errors, and may do worse.
     """
-    await _not_http(x, bytes(range(14, 256)) + b"\r\n\r\n")
+    await _assert_not_http_rejected(exchange, bytes(range(14, 256)) + b"\r\n\r\n")
 
 
 @case(SHOULD, NOT_HTTP, basis=SHOULD_TEXT, breach=CLIENT)
-async def tls_hello(x: Exchange) -> None:
+async def tls_hello(exchange: Exchange) -> None:
     """A TLS handshake on a plain port gets 400 or a closed connection once the client gives up, and no call.
 
     Sends: a TLS ClientHello on a plain port; then our sending side is closed.
@@ -142,7 +158,7 @@ async def tls_hello(x: Exchange) -> None:
     Why: Somebody typed https:// for a plain port. The browser can say so if the connection ends, and shows a blank page
     if it does not.
     """
-    await _not_http(x, TLS_HELLO)
+    await _assert_not_http_rejected(exchange, TLS_HELLO)
 
 
 @case(
@@ -154,25 +170,25 @@ async def tls_hello(x: Exchange) -> None:
     ),
     basis=SHOULD_TEXT,
 )
-async def h2_preface(x: Exchange) -> None:
+async def h2_preface(exchange: Exchange) -> None:
     """The preface of HTTP/2 is answered in HTTP/2, or gets an error or a closed connection; the app is not called.
 
     Sends: what a client of HTTP/2 says first on a plain connection: `PRI * HTTP/2.0` and the rest, and an empty
-    SETTINGS frame; then our sending side is closed.
-    Expects: a SETTINGS frame, from a server that speaks HTTP/2; else a refusal, or nothing, and the connection closed.
-    The app never called; a plain request on a new connection served.
+    EMPTY_SETTINGS_FRAME frame; then our sending side is closed.
+    Expects: a EMPTY_SETTINGS_FRAME frame, from a server that speaks HTTP/2; else a refusal, or nothing, and the
+    connection closed. The app never called; a plain request on a new connection served.
     Why: Clients try HTTP/2 in this way and fall back where it is refused. PRI is a method made to be refused by servers
     of HTTP/1, where `*` is for OPTIONS alone.
     """
-    await _not_http(x, H2_PREFACE + SETTINGS, or_h2=True)
+    await _assert_not_http_rejected(exchange, HTTP2_PREFACE + EMPTY_SETTINGS_FRAME, allow_http2=True)
 
 
 @case(
     INFO,
     rfc9112("9.5", "Servers will usually have some timeout value beyond which they will no longer maintain"),
-    basis=recorded("No sentence says whether a slow client may hold up others; scenarios of load measure it."),
+    basis=recorded_only("No sentence says whether a slow client may hold up others; scenarios of load measure it."),
 )
-async def slow_headers(x: Exchange) -> None:
+async def slow_headers(exchange: Exchange) -> None:
     """Whether others are served while one client is half-way through its head.
 
     Sends: a head without its empty line; then, on another connection, a whole request.
@@ -180,22 +196,22 @@ async def slow_headers(x: Exchange) -> None:
     Why: A server with one worker that waits for the one client keeps all others waiting: a phone in a tunnel is enough,
     no attacker needed.
     """
-    slow = await x.connect()
-    await slow.send(raw(x, f"GET {x.target('/echo')} HTTP/1.1")[:-2])
-    other = await x.connect()
-    await other.send(x.request("/echo"))
-    answer = await other.response(timeout=1.0)
+    slow = await exchange.connect()
+    await slow.send(raw(exchange, f"GET {exchange.target('/echo')} HTTP/1.1")[:-2])
+    other = await exchange.connect()
+    await other.send(exchange.request("/echo"))
+    response = await other.response(timeout=1.0)
     await slow.close()
     await other.close()
-    noted("what another client gets meanwhile", answer.describe())
+    record_behaviour("what another client gets meanwhile", response.describe())
 
 
 @case(
     INFO,
     rfc9112("9.5", "Servers will usually have some timeout value beyond which they will no longer maintain"),
-    basis=recorded("No sentence says whether a slow upload may hold up others; scenarios of load measure it."),
+    basis=recorded_only("No sentence says whether a slow upload may hold up others; scenarios of load measure it."),
 )
-async def slow_body(x: Exchange) -> None:
+async def slow_body(exchange: Exchange) -> None:
     """Whether others are served while one client is half-way through its body.
 
     Sends: half the body of a POST; then, on another connection, a whole request.
@@ -203,11 +219,11 @@ async def slow_body(x: Exchange) -> None:
     Why: An upload over a slow line must not keep all others from the site. Whether it does decides if a buffering proxy
     is needed in front.
     """
-    slow = await x.connect()
-    await slow.send(post(x, "Content-Length: 10", body=b"hello"))
-    other = await x.connect()
-    await other.send(x.request("/echo"))
-    answer = await other.response(timeout=1.0)
+    slow = await exchange.connect()
+    await slow.send(post(exchange, "Content-Length: 10", body=b"hello"))
+    other = await exchange.connect()
+    await other.send(exchange.request("/echo"))
+    response = await other.response(timeout=1.0)
     await slow.close()
     await other.close()
-    noted("what another client gets meanwhile", answer.describe())
+    record_behaviour("what another client gets meanwhile", response.describe())

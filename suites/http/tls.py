@@ -7,22 +7,22 @@ import ssl
 
 import trio
 
-from ...harness import expect
-from ...harness.attempts.exchange import Exchange
-from ...harness.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, recorded
-from ...harness.catalog import INFO, MUST, SHOULD, case
-from ...harness.model import Setup
-from ...harness.references import rfc9112
-from ...harness.response import Ending
-from ...harness.wire import ConnectFailed
-from .verbs import PATIENCE, survives
+from wsgi_gauntlet.harness.conformance import assertions
+from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, recorded_only
+from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
+from wsgi_gauntlet.harness.conformance.exchange import Exchange
+from wsgi_gauntlet.harness.conformance.references import rfc9112
+from wsgi_gauntlet.harness.http.connection import ConnectFailed
+from wsgi_gauntlet.harness.http.parser import ConnectionState
+from wsgi_gauntlet.harness.model import Setup
+from wsgi_gauntlet.suites.http.assertions import RESPONSE_TIMEOUT_SECONDS, assert_server_alive
 
 OVER_TLS = Setup(tls=True)
 
-OTHERS = 1.0
+OTHER_CLIENT_TIMEOUT_SECONDS = 1.0
 """Seconds in which another client is to be served meanwhile; an idle server needs milliseconds."""
 
-INITIATION = rfc9112("9.7", "The HTTP client also acts as the TLS client.")
+TLS_CLIENT_ROLE = rfc9112("9.7", "The HTTP client also acts as the TLS client.")
 
 
 @case(
@@ -35,7 +35,7 @@ INITIATION = rfc9112("9.7", "The HTTP client also acts as the TLS client.")
     tags=["security"],
     setup=OVER_TLS,
 )
-async def closure_alert(x: Exchange) -> None:
+async def closure_alert(exchange: Exchange) -> None:
     """Before the server closes a connection it sends TLS's closure alert.
 
     Sends: A GET over TLS with `Connection: close`.
@@ -44,16 +44,18 @@ async def closure_alert(x: Exchange) -> None:
 
     Why: Without the alert a client cannot tell the end of an answer from an attacker who cut it off.
     """
-    wire = await x.connect()
-    await wire.send(x.request(headers=[("Connection", "close")]))
-    answer = await wire.response(timeout=PATIENCE)
-    if not answer.complete:
-        x.skip(f"a plain request was not answered: {answer.describe()}")
-    ending = await wire.ending(PATIENCE)
-    if ending is Ending.OPEN:
-        x.skip("the server did not close the connection")
-    how = "a reset" if ending is Ending.RESET else "the end of the TCP connection"
-    expect.that(wire.alerted, "a closure alert before the connection ends", f"{how}, and no alert")
+    connection = await exchange.connect()
+    await connection.send(exchange.request(headers=[("Connection", "close")]))
+    response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
+    if not response.complete:
+        exchange.skip(f"a plain request was not answered: {response.describe()}")
+    ending = await connection.ending(RESPONSE_TIMEOUT_SECONDS)
+    if ending is ConnectionState.OPEN:
+        exchange.skip("the server did not close the connection")
+    how = "a reset" if ending is ConnectionState.RESET else "the end of the TCP connection"
+    assertions.assert_that(
+        connection.closure_alert_received, "a closure alert before the connection ends", f"{how}, and no alert"
+    )
 
 
 @case(
@@ -66,7 +68,7 @@ async def closure_alert(x: Exchange) -> None:
     basis=SHOULD_TEXT,
     setup=OVER_TLS,
 )
-async def incomplete_close(x: Exchange) -> None:
+async def incomplete_close(exchange: Exchange) -> None:
     """A client that has its answer may leave at once; the server serves the next one.
 
     Sends: A GET over TLS; once the answer is there, a closure alert, and closes without waiting for the server's. Then
@@ -76,23 +78,23 @@ async def incomplete_close(x: Exchange) -> None:
 
     Why: Browsers end connections in this way all day.
     """
-    wire = await x.connect()
-    await wire.send(x.request())
-    answer = await wire.response(timeout=PATIENCE)
-    if not answer.complete:
-        x.skip(f"a plain request was not answered: {answer.describe()}")
-    await wire.close()
-    await survives(x)
+    connection = await exchange.connect()
+    await connection.send(exchange.request())
+    response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
+    if not response.complete:
+        exchange.skip(f"a plain request was not answered: {response.describe()}")
+    await connection.close()
+    await assert_server_alive(exchange)
 
 
 @case(
     INFO,
-    INITIATION,
-    basis=recorded("No sentence says what becomes of plain HTTP on such a port."),
+    TLS_CLIENT_ROLE,
+    basis=recorded_only("No sentence says what becomes of plain HTTP on such a port."),
     breach=CLIENT,
     setup=OVER_TLS,
 )
-async def plain_http(x: Exchange) -> None:
+async def plain_http(exchange: Exchange) -> None:
     """A plain request on the TLS port does not reach the app, the connection ends, and the server serves others.
 
     Sends: A GET in the clear. Then a request over TLS on a new connection.
@@ -102,26 +104,30 @@ async def plain_http(x: Exchange) -> None:
 
     Why: It is what happens when somebody forgets the s in https.
     """
-    wire = await x.connect(tls=False)
-    await wire.send(x.request())
-    answer = await wire.response(timeout=PATIENCE)
-    ending = await wire.ending(PATIENCE)
-    await wire.close()
-    await survives(x)
-    calls = [event.detail["path"] for event in x.events("called")]
-    expect.equal(calls, [], "the app's calls for a request in the clear")
-    expect.that(answer.status is None or answer.status >= 400, "an error, or no answer", answer.describe())
-    expect.that(ending is not Ending.OPEN, "the connection closed", f"still open after {PATIENCE:g} s")
+    connection = await exchange.connect(tls=False)
+    await connection.send(exchange.request())
+    response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
+    ending = await connection.ending(RESPONSE_TIMEOUT_SECONDS)
+    await connection.close()
+    await assert_server_alive(exchange)
+    calls = [event.detail["path"] for event in exchange.events("called")]
+    assertions.assert_equal(calls, [], "the app's calls for a request in the clear")
+    assertions.assert_that(
+        response.status is None or response.status >= 400, "an error, or no answer", response.describe()
+    )
+    assertions.assert_that(
+        ending is not ConnectionState.OPEN, "the connection closed", f"still open after {RESPONSE_TIMEOUT_SECONDS:g} s"
+    )
 
 
 @case(
     INFO,
-    INITIATION,
-    basis=recorded("No sentence speaks of clients that go away before they have sent a request."),
+    TLS_CLIENT_ROLE,
+    basis=recorded_only("No sentence speaks of clients that go away before they have sent a request."),
     setup=OVER_TLS,
     variants={"fin": False, "reset": True},
 )
-async def handshake_broken_off(x: Exchange, reset: bool) -> None:
+async def handshake_broken_off(exchange: Exchange, reset: bool) -> None:
     """A client that goes away in the middle of the handshake does not disturb the server.
 
     Sends: The first half of a ClientHello, and closes the connection, in order or with a reset. Then a request on a new
@@ -131,21 +137,21 @@ async def handshake_broken_off(x: Exchange, reset: bool) -> None:
 
     Why: Phones lose their network, and scanners of ports do this every minute.
     """
-    wire = await x.connect(tls=False)
-    await wire.send(half_of_a_hello())
-    await (wire.abort() if reset else wire.close())
-    await survives(x)
+    connection = await exchange.connect(tls=False)
+    await connection.send(half_client_hello())
+    await (connection.abort() if reset else connection.close())
+    await assert_server_alive(exchange)
 
 
 @case(
     INFO,
-    INITIATION,
-    basis=recorded("No sentence says how long a handshake may take, or whom it may hold up."),
+    TLS_CLIENT_ROLE,
+    basis=recorded_only("No sentence says how long a handshake may take, or whom it may hold up."),
     tags=["security"],
     setup=Setup(tls=True, threads=4),
-    timed=True,
+    time_sensitive=True,
 )
-async def handshake_stalled(x: Exchange) -> None:
+async def handshake_stalled(exchange: Exchange) -> None:
     """While one client hangs in the middle of its handshake, others are served.
 
     Sends: The first half of a ClientHello to a server of four threads, and keeps the connection. Then a request on a
@@ -157,17 +163,19 @@ async def handshake_stalled(x: Exchange) -> None:
     Why: Where the handshake is part of accepting a connection, one stalled client stops a server of any number of
     threads.
     """
-    stalled = await x.connect(tls=False)
-    await stalled.send(half_of_a_hello())
+    stalled = await exchange.connect(tls=False)
+    await stalled.send(half_client_hello())
     served = False
-    with trio.move_on_after(OTHERS), contextlib.suppress(ConnectFailed):
-        served = await x.fence()
+    with trio.move_on_after(OTHER_CLIENT_TIMEOUT_SECONDS), contextlib.suppress(ConnectFailed):
+        served = await exchange.send_sync_request()
     await stalled.close()
-    await survives(x)
-    expect.that(served, "another client to be served meanwhile", f"no answer to it within {OTHERS:g} s")
+    await assert_server_alive(exchange)
+    assertions.assert_that(
+        served, "another client to be served meanwhile", f"no answer to it within {OTHER_CLIENT_TIMEOUT_SECONDS:g} s"
+    )
 
 
-def half_of_a_hello() -> bytes:
+def half_client_hello() -> bytes:
     """Return the first half of what a client says first."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -11,28 +11,28 @@ from dataclasses import dataclass
 
 import trio
 
-from ...harness.attempts.exchange import SETTLED, Exchange
-from ...harness.basis import MUST_TEXT, conforms
-from ...harness.catalog import MUST, case
-from ...harness.expect import Violation
-from ...harness.launching.ownapp import HEADER
-from ...harness.launching.serverlog import last_traceback
-from ...harness.references import rfc9110
-from ...harness.response import Response
-from ..http.responses.bodiless import NOT_MODIFIED
-from ..http.responses.head_method import HEAD
-from ..pep3333.close import CLOSE
+from wsgi_gauntlet.harness.conformance.assertions import Violation
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, from_sender_semantics
+from wsgi_gauntlet.harness.conformance.catalog import MUST, case
+from wsgi_gauntlet.harness.conformance.exchange import EVENT_DRAIN_SECONDS, Exchange
+from wsgi_gauntlet.harness.conformance.references import rfc9110
+from wsgi_gauntlet.harness.http.parser import Response
+from wsgi_gauntlet.harness.server.server_log import last_traceback
+from wsgi_gauntlet.harness.server.user_app import USER_APP_HEADER
+from wsgi_gauntlet.suites.http.responses.head_requests import HEAD
+from wsgi_gauntlet.suites.http.responses.no_content import NOT_MODIFIED
+from wsgi_gauntlet.suites.pep3333.close import CLOSE
 
-PATIENCE = 10.0
+PAGE_TIMEOUT_SECONDS = 10.0
 """Seconds that the app may take for its page; on a laptop the first one loads templates and opens a database."""
 
-BODILESS = (204, 304)
+NO_CONTENT_STATUSES = (204, 304)
 
 Headers = Iterable[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Given:
+class AppResponse:
     """What the app gives to a server: its status, its headers, and how many bytes. `digest` tells bodies apart."""
 
     status: int
@@ -45,56 +45,76 @@ class Given:
         return [value for key, value in self.headers if key.lower() == name]
 
 
-async def _asked(x: Exchange, how: str, method: str = "GET", headers: Headers = ()) -> tuple[Response, bytes]:
+async def _get_page(exchange: Exchange, how: str, method: str = "GET", headers: Headers = ()) -> tuple[Response, bytes]:
     """Ask for the page; return the answer, and what came behind it on the connection."""
-    wire = await x.connect()
-    own = [(HEADER, how), ("User-Agent", "wsgi-gauntlet"), ("Accept", "*/*"), *headers, ("Connection", "close")]
-    await wire.send(x.request(x.page, method=method, headers=own))
-    answer = await wire.response(head=method == "HEAD", timeout=PATIENCE)
-    await wire.ending(timeout=SETTLED)
-    await wire.close()
-    return answer, wire.leftover
+    connection = await exchange.connect()
+    own = [
+        (USER_APP_HEADER, how),
+        ("User-Agent", "wsgi-gauntlet"),
+        ("Accept", "*/*"),
+        *headers,
+        ("Connection", "close"),
+    ]
+    await connection.send(exchange.request(exchange.page, method=method, headers=own))
+    response = await connection.response(head=method == "HEAD", timeout=PAGE_TIMEOUT_SECONDS)
+    await connection.ending(timeout=EVENT_DRAIN_SECONDS)
+    await connection.close()
+    return response, connection.unread
 
 
-async def _given(x: Exchange, method: str = "GET", headers: Headers = ()) -> Given:
+async def _app_response(exchange: Exchange, method: str = "GET", headers: Headers = ()) -> AppResponse:
     """Return what the app gives for its page. Raises Skipped where it gives nothing that could be judged."""
-    asked = f"{method} {x.page}"
-    asked_before, looked_before = len(x.events("own-asked")), len(x.events("own-looked"))
-    answer, _ = await _asked(x, "look", method, headers)
-    if len(x.events("own-asked")) == asked_before:
-        x.skip(f"{asked} did not reach the app; the answer was {answer.describe()}")
-    if raised := x.events("own-raised"):
-        x.skip(f"{asked}: the app {raised[-1].detail['why']}")
+    request_text = f"{method} {exchange.page}"
+    asked_before, looked_before = len(exchange.events("own-asked")), len(exchange.events("own-looked"))
+    response, _ = await _get_page(exchange, "look", method, headers)
+    if len(exchange.events("own-asked")) == asked_before:
+        exchange.skip(f"{request_text} did not reach the app; the answer was {response.describe()}")
+    if raised := exchange.events("own-raised"):
+        exchange.skip(f"{request_text}: the app {raised[-1].detail['why']}")
     try:
-        looked = (await x.event("own-looked", count=looked_before + 1, timeout=SETTLED)).detail
+        report = (await exchange.event("own-looked", count=looked_before + 1, timeout=EVENT_DRAIN_SECONDS)).detail
     except trio.TooSlowError:
-        x.skip(f"{asked}: the app came to no end within {PATIENCE:g} s; the answer was {answer.describe()}")
-    if not looked["ended"]:
-        x.skip(f"{asked} has no end, or a very late one: name another page with --path")
-    code = str(looked.get("status", ""))[:3]
+        exchange.skip(
+            f"{request_text}: the app came to no end within {PAGE_TIMEOUT_SECONDS:g} s; the answer was "
+            f"{response.describe()}"
+        )
+    if not report["ended"]:
+        exchange.skip(f"{request_text} has no end, or a very late one: name another page with --path")
+    code = str(report.get("status", ""))[:3]
     if not code.isdigit():
-        x.skip(f"{asked}: the app did not call start_response before its body ended; name another page with --path")
+        exchange.skip(
+            f"{request_text}: the app did not call start_response before its body ended; name another page with --path"
+        )
     if code.startswith("5"):
-        x.skip(f"{asked} gives {code}: name another page with --path{last_traceback(x.log_so_far())}")
+        exchange.skip(
+            f"{request_text} gives {code}: name another page with --path{last_traceback(exchange.log_text())}"
+        )
     if code == "400":
-        host = x.server.address.authority
-        x.skip(f"{asked} gives 400: the app may take no requests for {host}{last_traceback(x.log_so_far())}")
-    found = tuple((str(name), str(value)) for name, value in looked["headers"])
-    return Given(int(code), found, looked["size"], looked["digest"])
+        host = exchange.server.address.authority
+        exchange.skip(
+            f"{request_text} gives 400: the app may take no requests for {host}{last_traceback(exchange.log_text())}"
+        )
+    found = tuple((str(name), str(value)) for name, value in report["headers"])
+    return AppResponse(int(code), found, report["size"], report["digest"])
 
 
-async def _steady(x: Exchange) -> Given:
+async def _repeatable_app_response(exchange: Exchange) -> AppResponse:
     """Return what the app gives, once it gave the same twice. Raises Skipped where it did not."""
-    first, second = await _given(x), await _given(x)
+    first, second = await _app_response(exchange), await _app_response(exchange)
     if first.status != second.status:
-        x.skip(f"GET {x.page} gives {first.status} and {second.status} by turns: name another page with --path")
+        exchange.skip(
+            f"GET {exchange.page} gives {first.status} and {second.status} by turns: name another page with --path"
+        )
     return second
 
 
 @case(
-    MUST, HEAD, cut=False, basis=conforms("But for the content, HEAD is GET by definition, and so has the same status.")
+    MUST,
+    HEAD,
+    segmentable=False,
+    basis=from_sender_semantics("But for the content, HEAD is GET by definition, and so has the same status."),
 )
-async def head_status(x: Exchange) -> None:
+async def head_status(exchange: Exchange) -> None:
     """A HEAD for the page has the status of a GET.
 
     Sends: a GET and a HEAD for the page of --path; before that, the app alone is asked for both.
@@ -102,25 +122,25 @@ async def head_status(x: Exchange) -> None:
     Why: Monitors, link checkers and caches ask by HEAD. Where the app refuses it, they report a page as broken that is
     not.
     """
-    get, head = await _steady(x), await _given(x, "HEAD")
+    get, head = await _repeatable_app_response(exchange), await _app_response(exchange, "HEAD")
     if head.status != get.status:
         raise Violation(f"the app to answer HEAD as GET, with {get.status}", f"the app gives {head.status}")
-    answer, _ = await _asked(x, "ask", "HEAD")
-    if answer.status != head.status:
-        raise Violation(f"the server to pass on the app's answer to HEAD, {head.status}", answer.describe())
+    response, _ = await _get_page(exchange, "ask", "HEAD")
+    if response.status != head.status:
+        raise Violation(f"the server to pass on the app's answer to HEAD, {head.status}", response.describe())
 
 
-@case(MUST, HEAD, cut=False, basis=MUST_TEXT)
-async def head_body(x: Exchange) -> None:
+@case(MUST, HEAD, segmentable=False, basis=MUST_TEXT)
+async def head_body(exchange: Exchange) -> None:
     """The answer to a HEAD for the page has no body on the wire.
 
     Sends: a HEAD for the page of --path.
     Expects: the head of an answer and nothing behind it, whatever the app yields.
     Why: The next answer on the connection is read from where the body begins.
     """
-    await _given(x, "HEAD")
-    _, behind = await _asked(x, "ask", "HEAD")
-    _nothing(behind, "a HEAD")
+    await _app_response(exchange, "HEAD")
+    _, trailing_bytes = await _get_page(exchange, "ask", "HEAD")
+    _assert_nothing_after_head(trailing_bytes, "a HEAD")
 
 
 @case(
@@ -130,58 +150,63 @@ async def head_body(x: Exchange) -> None:
         "a server MUST NOT send Content-Length in such a response unless its field value equals the decimal number of "
         "octets that would have been sent in the content of a response if the same request had used the GET method.",
     ),
-    cut=False,
+    segmentable=False,
     basis=MUST_TEXT,
 )
-async def head_length(x: Exchange) -> None:
+async def head_length(exchange: Exchange) -> None:
     """The Content-Length of a HEAD's answer is that of the page.
 
     Sends: a HEAD for the page of --path; before that, the app alone is asked for GET and HEAD.
     Expects: no Content-Length, or the number of bytes that a GET gives.
     Why: Download managers and caches believe it, and throw away what they have.
     """
-    get, again = await _steady(x), await _given(x)
-    if (get.size, get.digest) != (again.size, again.digest):
-        x.skip(f"GET {x.page} gives another body each time: no length of it is the right one")
-    head = await _given(x, "HEAD")
+    get, repeated = await _repeatable_app_response(exchange), await _app_response(exchange)
+    if (get.size, get.digest) != (repeated.size, repeated.digest):
+        exchange.skip(f"GET {exchange.page} gives another body each time: no length of it is the right one")
+    head = await _app_response(exchange, "HEAD")
     if head.status != get.status:
-        x.skip(f"HEAD {x.page} gives {head.status} where GET gives {get.status}, so the lengths need not be the same")
-    allowed: tuple[list[str], ...] = ([], [str(get.size)])
-    if (given := head.all("content-length")) not in allowed:
-        raise Violation(
-            f"the app to give HEAD no length, or {get.size} as for GET", f"the app gives {', '.join(given)}"
+        exchange.skip(
+            f"HEAD {exchange.page} gives {head.status} where GET gives {get.status}, so the lengths need not be the "
+            f"same"
         )
-    answer, _ = await _asked(x, "ask", "HEAD")
-    came = [value.decode("latin-1") for value in answer.all("Content-Length")]
-    if came not in allowed:
-        raise Violation(f"the server to send no length with HEAD, or {get.size} as for GET", f"it sends {came}")
+    allowed: tuple[list[str], ...] = ([], [str(get.size)])
+    if (app_lengths := head.all("content-length")) not in allowed:
+        raise Violation(
+            f"the app to give HEAD no length, or {get.size} as for GET", f"the app gives {', '.join(app_lengths)}"
+        )
+    response, _ = await _get_page(exchange, "ask", "HEAD")
+    sent_lengths = [value.decode("latin-1") for value in response.all("Content-Length")]
+    if sent_lengths not in allowed:
+        raise Violation(f"the server to send no length with HEAD, or {get.size} as for GET", f"it sends {sent_lengths}")
 
 
 @case(
     MUST,
     NOT_MODIFIED,
-    cut=False,
-    basis=conforms("Bytes behind the head of a 304 are in no answer: the client reads them as the next."),
+    segmentable=False,
+    basis=from_sender_semantics("Bytes behind the head of a 304 are in no answer: the client reads them as the next."),
 )
-async def no_body(x: Exchange) -> None:
+async def no_body(exchange: Exchange) -> None:
     """A 204 or a 304 from the app has no body.
 
     Sends: a GET for the page of --path, with If-None-Match or If-Modified-Since where the page has such a mark.
     Expects: nothing behind the head, from the app and on the wire.
     Why: Clients know that nothing follows. They read a body there as the beginning of the next answer.
     """
-    page = await _given(x)
+    page = await _app_response(exchange)
     marks = [("If-None-Match", each) for each in page.all("etag")]
     marks = marks or [("If-Modified-Since", each) for each in page.all("last-modified")]
-    conditions = marks if page.status not in BODILESS else []
-    found = await _given(x, headers=conditions) if conditions else page
-    if found.status not in BODILESS:
-        x.skip(f"GET {x.page} gives {page.status}" + (f", and {found.status} to {marks[0][0]}" if marks else ""))
+    conditions = marks if page.status not in NO_CONTENT_STATUSES else []
+    found = await _app_response(exchange, headers=conditions) if conditions else page
+    if found.status not in NO_CONTENT_STATUSES:
+        exchange.skip(
+            f"GET {exchange.page} gives {page.status}" + (f", and {found.status} to {marks[0][0]}" if marks else "")
+        )
     if found.size:
         raise Violation(f"the app to give a {found.status} no body", f"the app gives {found.size} bytes")
-    answer, behind = await _asked(x, "ask", headers=conditions)
-    if answer.status == found.status:
-        _nothing(behind, f"a {found.status}")
+    response, trailing_bytes = await _get_page(exchange, "ask", headers=conditions)
+    if response.status == found.status:
+        _assert_nothing_after_head(trailing_bytes, f"a {found.status}")
 
 
 @case(
@@ -190,51 +215,51 @@ async def no_body(x: Exchange) -> None:
         "8.6",
         "a sender MUST NOT forward a message with a Content-Length header field value that is known to be incorrect.",
     ),
-    cut=False,
+    segmentable=False,
     basis=MUST_TEXT,
 )
-async def length(x: Exchange) -> None:
+async def length(exchange: Exchange) -> None:
     """The page is as long as its Content-Length says, and comes whole.
 
     Sends: a GET for the page of --path; before that, the app alone is asked for it.
     Expects: the app gives as many bytes as its Content-Length says; the answer on the wire is whole.
     Why: Bytes too few and the browser waits; bytes too many and they are cut, or read as the next answer.
     """
-    page = await _given(x)
-    said = page.all("content-length")
-    if said and page.status not in BODILESS and said != [str(page.size)]:
+    page = await _app_response(exchange)
+    declared_lengths = page.all("content-length")
+    if declared_lengths and page.status not in NO_CONTENT_STATUSES and declared_lengths != [str(page.size)]:
         raise Violation(
-            f"the app to give as many bytes as its Content-Length says, {' and '.join(said)}",
+            f"the app to give as many bytes as its Content-Length says, {' and '.join(declared_lengths)}",
             f"the app gives {page.size} bytes",
         )
-    answer, _ = await _asked(x, "ask")
-    if not answer.complete:
-        raise Violation("the server to send the app's answer whole", answer.describe())
-    again = await _given(x)
-    if page.size == again.size and answer.status == page.status and answer.length != page.size:
-        raise Violation(f"the server to send the {page.size} bytes that the app gives", answer.describe())
+    response, _ = await _get_page(exchange, "ask")
+    if not response.complete:
+        raise Violation("the server to send the app's answer whole", response.describe())
+    repeated = await _app_response(exchange)
+    if page.size == repeated.size and response.status == page.status and response.length != page.size:
+        raise Violation(f"the server to send the {page.size} bytes that the app gives", response.describe())
 
 
-@case(MUST, CLOSE, cut=False, basis=MUST_TEXT)
-async def closed(x: Exchange) -> None:
+@case(MUST, CLOSE, segmentable=False, basis=MUST_TEXT)
+async def closed(exchange: Exchange) -> None:
     """close() of the app's answer is called once the page is sent.
 
     Sends: a GET for the page of --path.
     Expects: one call of close() on what the app returned.
     Why: Frameworks give back database connections there. Never called, the pool runs dry.
     """
-    await _given(x)
-    await _asked(x, "ask")
-    told = x.events("own-answered")
-    if not told:
-        x.skip("the app gave the server no answer this time")
-    if not told[0].detail["watched"]:
-        x.skip("what the app returns has no close(), or none that could be watched")
-    await x.fence()
-    if (calls := len(x.events("closed"))) != 1:
+    await _app_response(exchange)
+    await _get_page(exchange, "ask")
+    passed_events = exchange.events("own-answered")
+    if not passed_events:
+        exchange.skip("the app gave the server no answer this time")
+    if not passed_events[0].detail["watched"]:
+        exchange.skip("what the app returns has no close(), or none that could be watched")
+    await exchange.send_sync_request()
+    if (calls := len(exchange.events("closed"))) != 1:
         raise Violation("the server to call close() once", f"it called it {calls} times")
 
 
-def _nothing(behind: bytes, what: str) -> None:
-    if behind:
-        raise Violation(f"the server to send nothing behind the head of {what}", repr(behind[:200]))
+def _assert_nothing_after_head(trailing_bytes: bytes, what: str) -> None:
+    if trailing_bytes:
+        raise Violation(f"the server to send nothing behind the head of {what}", repr(trailing_bytes[:200]))

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import trio
 
-from ...harness.attempts.exchange import Exchange, query
-from ...harness.attempts.patterns import Pattern
-from ...harness.basis import SHOULD_TEXT, conforms
-from ...harness.catalog import MUST, SHOULD, case
-from ...harness.expect import equal, that
-from ...harness.model import Setup
-from ...harness.references import pep3333, rfc9112
-from .asking import held, sent
+from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
+from wsgi_gauntlet.harness.conformance.basis import SHOULD_TEXT, from_sender_semantics
+from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
+from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
+from wsgi_gauntlet.harness.conformance.references import pep3333, rfc9112
+from wsgi_gauntlet.harness.http.segmentation import Segmentation
+from wsgi_gauntlet.harness.model import Setup
+from wsgi_gauntlet.suites.pep3333.assertions import open_and_send_get, wait_for_barrier
 
 CONNECTIONS = 20
-REQUESTS = 10
+REQUESTS_PER_CONNECTION = 10
 
-FEWER = 2
+REQUESTS_WHEN_SEGMENTED = 2
 """Requests a connection where they are sent in pieces: 200 byte by byte would take longer than all other cases."""
 
-ATTEMPT = 0.3
+SECOND_REQUEST_WAIT_SECONDS = 0.3
 """Seconds in which a second request gets into the app on a server that lets it: many times what that takes."""
 
 
@@ -33,9 +33,9 @@ ATTEMPT = 0.3
     ),
     basis=SHOULD_TEXT,
     setup=Setup(threads=1),
-    timed=True,
+    time_sensitive=True,
 )
-async def single_thread_option(x: Exchange) -> None:
+async def single_thread_option(exchange: Exchange) -> None:
     """Set to one thread, the server has one request at a time in each process.
 
     Sends: To a server set to one thread: one request that is held in the app, and three more meanwhile.
@@ -43,40 +43,48 @@ async def single_thread_option(x: Exchange) -> None:
     process.
     Why: An app that is not safe with threads mixes up its users' data as soon as two of them click at once.
     """
-    await sent(x, "/echo?hold=first")
-    await held(x, "first")
+    await open_and_send_get(exchange, "/echo?hold=first")
+    await wait_for_barrier(exchange, "first")
     for _ in range(3):
-        await sent(x, "/echo")
-    with trio.move_on_after(ATTEMPT):
-        await x.event("called", count=2)
-    processes = [event.pid for event in x.events("called")]
-    that(processes.count(processes[0]) == 1, "no second request in the process of the one that is held", processes)
+        await open_and_send_get(exchange, "/echo")
+    with trio.move_on_after(SECOND_REQUEST_WAIT_SECONDS):
+        await exchange.event("called", count=2)
+    processes = [event.pid for event in exchange.events("called")]
+    assert_that(
+        processes.count(processes[0]) == 1, "no second request in the process of the one that is held", processes
+    )
 
 
-async def _no_cross_talk(x: Exchange) -> None:
+async def _assert_no_cross_talk(exchange: Exchange) -> None:
     wrong: list[str] = []
     unanswered: list[str] = []
-    turns = REQUESTS if x.pattern is Pattern.WHOLE else FEWER
+    requests_per_client = (
+        REQUESTS_PER_CONNECTION if exchange.segmentation is Segmentation.WHOLE else REQUESTS_WHEN_SEGMENTED
+    )
 
     async def client(number: int) -> None:
-        for turn in range(turns):
-            mine = f"{x.token}.{number}.{turn}"
-            wire = await x.connect()
-            await wire.send(x.request("/mine" + query(n=mine), headers=[("Connection", "close")]))
-            answer = await wire.response()
-            await wire.close()
-            if answer.status is None:
+        for turn in range(requests_per_client):
+            request_id = f"{exchange.token}.{number}.{turn}"
+            connection = await exchange.connect()
+            await connection.send(exchange.request("/mine" + query(n=request_id), headers=[("Connection", "close")]))
+            response = await connection.response()
+            await connection.close()
+            if response.status is None:
                 # Turned away, or not served in time: that is no other's answer.
-                unanswered.append(mine)
-            elif (answer.status, answer.body, answer.all("X-Mine")) != (200, mine.encode(), [mine.encode()]):
-                wrong.append(f"{mine} got {answer.describe()} {answer.body[:100]!r} {answer.all('X-Mine')}")
+                unanswered.append(request_id)
+            elif (response.status, response.body, response.all("X-Mine")) != (
+                200,
+                request_id.encode(),
+                [request_id.encode()],
+            ):
+                wrong.append(f"{request_id} got {response.describe()} {response.body[:100]!r} {response.all('X-Mine')}")
 
     async with trio.open_nursery() as nursery:
         for number in range(CONNECTIONS):
             nursery.start_soon(client, number)
-    equal(wrong, [], "the answers that are not to the request that was asked")
-    if len(unanswered) == CONNECTIONS * turns:
-        x.skip("none of the requests was answered")
+    assert_equal(wrong, [], "the answers that are not to the request that was asked")
+    if len(unanswered) == CONNECTIONS * requests_per_client:
+        exchange.skip("none of the requests was answered")
 
 
 ORDER = rfc9112(
@@ -90,13 +98,13 @@ ORDER = rfc9112(
 @case(
     MUST,
     ORDER,
-    basis=conforms(
+    basis=from_sender_semantics(
         "An answer belongs to a request by its place on the connection alone. What was made for "
         "another connection's request is no answer to this one."
     ),
-    cut=False,
+    segmentable=False,
 )
-async def no_cross_talk(x: Exchange) -> None:
+async def no_cross_talk(exchange: Exchange) -> None:
     """None of 200 requests on 20 connections at a time gets another's answer.
 
     Sends: 200 requests on 20 connections at a time (40 where they are cut into pieces), each for a body and a header
@@ -104,19 +112,19 @@ async def no_cross_talk(x: Exchange) -> None:
     Expects: Each that is answered gets its own answer. One that is turned away, as a full server may, is not judged.
     Why: Another's answer is another's session: users see each other's accounts.
     """
-    await _no_cross_talk(x)
+    await _assert_no_cross_talk(exchange)
 
 
 @case(
     MUST,
     ORDER,
-    basis=conforms(
+    basis=from_sender_semantics(
         "An answer belongs to a request by its place on the connection alone, however many threads make answers."
     ),
     setup=Setup(threads=4),
-    cut=False,
+    segmentable=False,
 )
-async def no_cross_talk_threads(x: Exchange) -> None:
+async def no_cross_talk_threads(exchange: Exchange) -> None:
     """None of 200 requests on 20 connections at a time gets another's answer, also with four threads.
 
     Sends: To a server with four threads: 200 requests on 20 connections at a time (40 where they are cut into pieces),
@@ -124,4 +132,4 @@ async def no_cross_talk_threads(x: Exchange) -> None:
     Expects: Each that is answered gets its own answer. One that is turned away, as a full server may, is not judged.
     Why: What two threads share by mistake shows one user's page to another, and only on busy days.
     """
-    await _no_cross_talk(x)
+    await _assert_no_cross_talk(exchange)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from ...harness.attempts.exchange import Exchange
-from ...harness.basis import MUST_TEXT, recorded
-from ...harness.catalog import MAY, MUST, case
-from ...harness.expect import equal, that
-from ...harness.references import pep3333, rfc9110
-from ...harness.response import Response
-from .asking import HANG, data, results, served
+from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, recorded_only
+from wsgi_gauntlet.harness.conformance.catalog import MAY, MUST, case
+from wsgi_gauntlet.harness.conformance.exchange import Exchange
+from wsgi_gauntlet.harness.conformance.references import pep3333, rfc9110
+from wsgi_gauntlet.harness.http.parser import Response
+from wsgi_gauntlet.suites.pep3333.assertions import HANG_TIMEOUT_SECONDS, assert_served, bytes_read, step_results
 
 CONTINUE = "HTTP 1.1 Expect/Continue"
-CLIENT_WAITS = 0.3
+CONTINUE_WAIT_SECONDS = 0.3
 """Seconds that our client waits for a 100 before it goes on without one. curl waits one; nothing is concluded from "
 "it."""
 
-EXPECT = [("Expect", "100-continue"), ("Content-Length", "5")]
+EXPECT_HEADERS = [("Expect", "100-continue"), ("Content-Length", "5")]
 
 
 @case(
@@ -28,7 +28,7 @@ EXPECT = [("Expect", "100-continue"), ("Content-Length", "5")]
     ),
     basis=MUST_TEXT,
 )
-async def continue_on_read(x: Exchange) -> None:
+async def continue_on_read(exchange: Exchange) -> None:
     """A client that asks whether it may send its body is served.
 
     Sends: The head of a POST that says `Expect: 100-continue`, to an app that reads its body. The body follows on a 100
@@ -37,15 +37,17 @@ async def continue_on_read(x: Exchange) -> None:
     the body and a 200 comes.
     Why: curl asks so for every upload beyond a megabyte; refused or misunderstood, such uploads fail.
     """
-    wire = await x.connect()
-    await wire.send(x.request("/reads?do=rest", method="POST", headers=EXPECT))
-    interim = await wire.receive_until(b"\r\n\r\n", timeout=CLIENT_WAITS)
-    that(not interim or interim.split(b" ", 2)[1:2] == [b"100"], "100, or nothing, before the body is sent", interim)
-    await wire.send(b"hello")
-    answer = await wire.response()
-    served(answer)
-    (part,) = await results(x, "rest", wire)
-    equal(data(part), b"hello", "what the app read")
+    connection = await exchange.connect()
+    await connection.send(exchange.request("/reads?do=rest", method="POST", headers=EXPECT_HEADERS))
+    interim = await connection.receive_until(b"\r\n\r\n", timeout=CONTINUE_WAIT_SECONDS)
+    assert_that(
+        not interim or interim.split(b" ", 2)[1:2] == [b"100"], "100, or nothing, before the body is sent", interim
+    )
+    await connection.send(b"hello")
+    response = await connection.response()
+    assert_served(response)
+    (part,) = await step_results(exchange, "rest", connection)
+    assert_equal(bytes_read(part), b"hello", "what the app read")
 
 
 @case(
@@ -55,17 +57,17 @@ async def continue_on_read(x: Exchange) -> None:
         "Proceed with the request normally, but provide the application with a wsgi.input stream that will send the "
         '"100 Continue" response if/when the application first attempts to read from the input stream.',
     ),
-    basis=recorded("The quoted way is one of three that the PEP offers; the other two are as good."),
+    basis=recorded_only("The quoted way is one of three that the PEP offers; the other two are as good."),
 )
-async def no_continue_unread(x: Exchange) -> None:
+async def no_continue_unread(exchange: Exchange) -> None:
     """Where the app answers without reading, no 100 asks for the body first; told, and nobody blamed.
 
     Sends: The head of a POST that says `Expect: 100-continue`, to an app that answers without reading.
     Expects: Either: a final answer alone, or behind a 100. What was seen is told, and nobody blamed.
     Why: A large upload that is refused by its head alone need not be sent, on a phone's paid connection.
     """
-    answer = await _asked(x, "HTTP/1.1")
-    equal(len(answer.interim), 0, "the number of interim answers")
+    response = await _post_with_expect(exchange, "HTTP/1.1")
+    assert_equal(len(response.interim), 0, "the number of interim answers")
 
 
 @case(
@@ -76,7 +78,7 @@ async def no_continue_unread(x: Exchange) -> None:
     ),
     basis=MUST_TEXT,
 )
-async def ignored_on_http10(x: Exchange) -> None:
+async def ignored_on_http10(exchange: Exchange) -> None:
     """An HTTP/1.0 client never gets a 1xx.
 
     Sends: The head of a POST of HTTP/1.0 that says `Expect: 100-continue`, and its body where the server waits for
@@ -84,17 +86,17 @@ async def ignored_on_http10(x: Exchange) -> None:
     Expects: One final answer and no 1xx before it.
     Why: A client of HTTP/1.0 does not know of interim answers and takes one for the final: it shows an empty page.
     """
-    answer = await _asked(x, "HTTP/1.0")
-    equal(len(answer.interim), 0, "the number of interim answers")
+    response = await _post_with_expect(exchange, "HTTP/1.0")
+    assert_equal(len(response.interim), 0, "the number of interim answers")
 
 
-async def _asked(x: Exchange, version: str) -> Response:
-    wire = await x.connect()
-    await wire.send(x.request("/echo", method="POST", headers=EXPECT, version=version))
-    answer = await wire.response(timeout=CLIENT_WAITS)
-    if answer.status is None:
+async def _post_with_expect(exchange: Exchange, version: str) -> Response:
+    connection = await exchange.connect()
+    await connection.send(exchange.request("/echo", method="POST", headers=EXPECT_HEADERS, version=version))
+    response = await connection.response(timeout=CONTINUE_WAIT_SECONDS)
+    if response.status is None:
         # Some wait for the body before they do anything; then it is time to send it.
-        await wire.send(b"hello")
-        answer = await wire.response(timeout=HANG)
-    that(answer.status is not None, "a final answer", answer.describe())
-    return answer
+        await connection.send(b"hello")
+        response = await connection.response(timeout=HANG_TIMEOUT_SECONDS)
+    assert_that(response.status is not None, "a final answer", response.describe())
+    return response

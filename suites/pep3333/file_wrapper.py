@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from ...harness.attempts.exchange import Exchange, query
-from ...harness.basis import MUST_TEXT, SHOULD_TEXT
-from ...harness.catalog import MUST, SHOULD, case
-from ...harness.expect import that
-from ...harness.references import pep3333
-from ...harness.response import Response
-from .asking import GLANCE, held, outcome, sent, served, told
+from wsgi_gauntlet.harness.conformance.assertions import assert_that
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT
+from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
+from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
+from wsgi_gauntlet.harness.conformance.references import pep3333
+from wsgi_gauntlet.harness.http.parser import Response
+from wsgi_gauntlet.suites.pep3333.assertions import (
+    ARRIVED_DATA_WAIT_SECONDS,
+    assert_served,
+    expect_event,
+    open_and_send_get,
+    step_outcome,
+    wait_for_barrier,
+)
 
 FILES = "Optional Platform-Specific File Handling"
 
 CONTENT = b"".join(b"line %04d\n" % number for number in range(200))
 """What is in the app's files."""
 
-AS_READ = pep3333(
+SAME_AS_READ = pep3333(
     FILES,
     "Apart from the handling of close(), the semantics of returning a file wrapper from the application should be the "
     "same as if the application had returned iter(filelike.read, '').",
@@ -32,24 +39,24 @@ POSITION = pep3333(
 )
 
 
-async def _iterates(x: Exchange, way: str) -> None:
-    await _wrapped(x, way)
-    event = await outcome(x, "iterate")
-    that(event.kind == "returned", "iteration to work", event.detail.get("text"))
-    iterated = await told(x, "iterated", "iteration to end")
-    that(iterated.detail["whole"], "the whole content", iterated.detail)
+async def _assert_iterates(exchange: Exchange, what_to_iterate: str) -> None:
+    await _get_wrapped(exchange, what_to_iterate)
+    event = await step_outcome(exchange, "iterate")
+    assert_that(event.kind == "returned", "iteration to work", event.detail.get("text"))
+    iterated = await expect_event(exchange, "iterated", "iteration to end")
+    assert_that(iterated.detail["whole"], "the whole content", iterated.detail)
 
 
-async def _wrapped(x: Exchange, what: str) -> Response:
-    answer = await x.get("/file-wrapper" + query(what=what))
-    await told(x, "called", "the app to be called")
-    _required(x)
-    return answer
+async def _get_wrapped(exchange: Exchange, what: str) -> Response:
+    response = await exchange.get("/file-wrapper" + query(what=what))
+    await expect_event(exchange, "called", "the app to be called")
+    _require_file_wrapper(exchange)
+    return response
 
 
-def _required(x: Exchange) -> None:
-    if x.events("absent"):
-        x.unsupported("environ has no wsgi.file_wrapper, which is optional")
+def _require_file_wrapper(exchange: Exchange) -> None:
+    if exchange.events("absent"):
+        exchange.unsupported("environ has no wsgi.file_wrapper, which is optional")
 
 
 @case(
@@ -62,27 +69,27 @@ def _required(x: Exchange) -> None:
     basis=MUST_TEXT,
     variants={"one": "one", "two": "two"},
 )
-async def callable(x: Exchange, where: str) -> None:  # noqa: A001 - the catalogue's id
+async def callable(exchange: Exchange, where: str) -> None:  # noqa: A001 - the catalogue's id
     """wsgi.file_wrapper takes a file, and a file and a block size.
 
     Sends: A plain request; the app calls wsgi.file_wrapper with a BytesIO, and with a BytesIO and a block size.
     Expects: Both calls are taken.
     Why: Apps use either; downloads fail on a server that insists on the other.
     """
-    await _wrapped(x, "call")
-    event = await outcome(x, where)
-    that(event.kind == "returned", "the call to be taken", event.detail.get("text"))
+    await _get_wrapped(exchange, "call")
+    event = await step_outcome(exchange, where)
+    assert_that(event.kind == "returned", "the call to be taken", event.detail.get("text"))
 
 
 @case(MUST, pep3333(FILES, "The callable must return an iterable object"), basis=MUST_TEXT)
-async def iterable(x: Exchange) -> None:
+async def iterable(exchange: Exchange) -> None:
     """What it returns can be iterated, and gives the file's content.
 
     Sends: A plain request; the app wraps a BytesIO and iterates over the wrapper itself, as middleware does.
     Expects: The whole content, in blocks of any size.
     Why: Behind a middleware that compresses or counts, every download would be an error.
     """
-    await _iterates(x, "iterate")
+    await _assert_iterates(exchange, "iterate")
 
 
 @case(
@@ -94,7 +101,7 @@ async def iterable(x: Exchange) -> None:
     ),
     basis=MUST_TEXT,
 )
-async def nothing_sent_early(x: Exchange) -> None:
+async def nothing_sent_early(exchange: Exchange) -> None:
     """Nothing of the file is sent before the app returns the wrapper, nor where it never does.
 
     Sends: A plain request; the app wraps a file, waits at a barrier while the wire is watched, and returns something
@@ -102,17 +109,17 @@ async def nothing_sent_early(x: Exchange) -> None:
     Expects: Not a byte before the barrier is let go, and then the other answer alone.
     Why: Middleware that refuses a download after the app has wrapped it would come too late: the file is out.
     """
-    wire = await sent(x, "/file-wrapper?what=unused")
-    await told(x, "called", "the app to be called")
-    if not x.events("holding"):
-        answer = await wire.response(timeout=GLANCE)
-        _required(x)
-        that(x.events("holding"), "the app to wrap its file", answer.describe())
-    await held(x, "wrapped")
-    early = await wire.receive_some(GLANCE)
-    that(not early, "nothing on the wire yet", early)
-    x.release("wrapped")
-    served(await wire.response(), b"something else\n")
+    connection = await open_and_send_get(exchange, "/file-wrapper?what=unused")
+    await expect_event(exchange, "called", "the app to be called")
+    if not exchange.events("holding"):
+        response = await connection.response(timeout=ARRIVED_DATA_WAIT_SECONDS)
+        _require_file_wrapper(exchange)
+        assert_that(exchange.events("holding"), "the app to wrap its file", response.describe())
+    await wait_for_barrier(exchange, "wrapped")
+    early = await connection.receive_some(ARRIVED_DATA_WAIT_SECONDS)
+    assert_that(not early, "nothing on the wire yet", early)
+    exchange.release("wrapped")
+    assert_served(await connection.response(), b"something else\n")
 
 
 @case(
@@ -124,7 +131,7 @@ async def nothing_sent_early(x: Exchange) -> None:
     ),
     basis=MUST_TEXT,
 )
-async def close(x: Exchange) -> None:
+async def close(exchange: Exchange) -> None:
     """The file's close() is called when the answer is done.
 
     Sends: A plain request; the app wraps a file-like object that reports its close(), and returns the wrapper.
@@ -132,12 +139,12 @@ async def close(x: Exchange) -> None:
     Why: Each download would leave a descriptor open, and after some thousand of them the server can open no file or
     connection.
     """
-    served(await _wrapped(x, "close"), CONTENT)
-    await told(x, "closed", "close() of the file to be called")
+    assert_served(await _get_wrapped(exchange, "close"), CONTENT)
+    await expect_event(exchange, "closed", "close() of the file to be called")
 
 
 @case(MUST, PORTABLE, basis=MUST_TEXT, variants={"memory": "memory", "read-only": "readable"})
-async def non_file(x: Exchange, what: str) -> None:
+async def non_file(exchange: Exchange, what: str) -> None:
     """What is no file of the operating system's is sent as well.
 
     Sends: A plain request; the app wraps a BytesIO, whose fileno() raises, or an object that has read() and nothing
@@ -145,61 +152,61 @@ async def non_file(x: Exchange, what: str) -> None:
     Expects: The whole content.
     Why: Files made in memory or fetched from elsewhere, such as a PDF of an invoice, could not be downloaded.
     """
-    served(await _wrapped(x, what), CONTENT)
+    assert_served(await _get_wrapped(exchange, what), CONTENT)
 
 
-@case(SHOULD, AS_READ, basis=SHOULD_TEXT)
-async def whole_file(x: Exchange) -> None:
+@case(SHOULD, SAME_AS_READ, basis=SHOULD_TEXT)
+async def whole_file(exchange: Exchange) -> None:
     """A real file is sent whole.
 
     Sends: A plain request; the app wraps a real file of 2,000 bytes and gives no length.
     Expects: All of it.
     Why: Downloads are cut off.
     """
-    served(await _wrapped(x, "file"), CONTENT)
+    assert_served(await _get_wrapped(exchange, "file"), CONTENT)
 
 
 @case(SHOULD, POSITION, basis=SHOULD_TEXT)
-async def offset(x: Exchange) -> None:
+async def offset(exchange: Exchange) -> None:
     """Sending begins where reading had got to.
 
     Sends: A plain request; the app wraps a file of 2,000 bytes that stands at its byte 100.
     Expects: The file from its byte 100 on.
     Why: A download that is resumed, or a video that is skipped through, gets bytes that it has already.
     """
-    served(await _wrapped(x, "offset"), CONTENT[100:])
+    assert_served(await _get_wrapped(exchange, "offset"), CONTENT[100:])
 
 
 @case(SHOULD, POSITION, basis=SHOULD_TEXT)
-async def stops_at_content_length(x: Exchange) -> None:
+async def stops_at_content_length(exchange: Exchange) -> None:
     """Sending ends at the app's Content-Length.
 
     Sends: A plain request; the app promises 50 bytes and wraps a file of 2,000.
     Expects: The first 50 bytes and nothing behind them.
     Why: Byte ranges are served so; what is sent beyond is read as the next answer.
     """
-    wire = await sent(x, "/file-wrapper?what=declared")
-    answer = await wire.response()
-    await told(x, "called", "the app to be called")
-    _required(x)
-    served(answer, CONTENT[:50])
-    await wire.ending(timeout=GLANCE)
-    that(not wire.leftover, "nothing behind the 50 bytes", wire.leftover)
+    connection = await open_and_send_get(exchange, "/file-wrapper?what=declared")
+    response = await connection.response()
+    await expect_event(exchange, "called", "the app to be called")
+    _require_file_wrapper(exchange)
+    assert_served(response, CONTENT[:50])
+    await connection.ending(timeout=ARRIVED_DATA_WAIT_SECONDS)
+    assert_that(not connection.unread, "nothing behind the 50 bytes", connection.unread)
 
 
 @case(MUST, PORTABLE, basis=MUST_TEXT)
-async def wrapped(x: Exchange) -> None:
+async def wrapped(exchange: Exchange) -> None:
     """Wrapped in turn by middleware, it is an iterable like any other.
 
     Sends: A plain request; the app wraps a file and returns a generator over the wrapper that changes every block.
     Expects: The changed content, all of it.
     Why: A server that looks past the middleware to the file sends it uncompressed, uncounted, or though it was refused.
     """
-    served(await _wrapped(x, "wrapped"), CONTENT.upper())
+    assert_served(await _get_wrapped(exchange, "wrapped"), CONTENT.upper())
 
 
 @case(MUST, PORTABLE, basis=MUST_TEXT)
-async def iterable_read_only(x: Exchange) -> None:
+async def iterable_read_only(exchange: Exchange) -> None:
     """What it returns can be iterated also where the object has read() and nothing else.
 
     Sends: A plain request; the app wraps such an object and iterates over the wrapper itself, as middleware does.
@@ -207,7 +214,7 @@ async def iterable_read_only(x: Exchange) -> None:
     Why: Files from an archive or from cloud storage are such objects; behind a compressing middleware their downloads
     would fail.
     """
-    await _iterates(x, "iterate-readable")
+    await _assert_iterates(exchange, "iterate-readable")
 
 
 @case(
@@ -219,7 +226,7 @@ async def iterable_read_only(x: Exchange) -> None:
     ),
     basis=MUST_TEXT,
 )
-async def close_passed_on(x: Exchange) -> None:
+async def close_passed_on(exchange: Exchange) -> None:
     """The wrapper's own close() calls that of the file.
 
     Sends: A plain request; the app wraps an object with close(), calls close() of the wrapper, and answers something
@@ -228,18 +235,18 @@ async def close_passed_on(x: Exchange) -> None:
     Why: Middleware that decides against the file has no other way to close it; each such answer leaves a descriptor
     open.
     """
-    await _wrapped(x, "close-it")
-    event = await outcome(x, "close")
-    that(event.kind == "returned", "close() to work", event.detail.get("text"))
-    await told(x, "closed", "close() of the file to be called")
+    await _get_wrapped(exchange, "close-it")
+    event = await step_outcome(exchange, "close")
+    assert_that(event.kind == "returned", "close() to work", event.detail.get("text"))
+    await expect_event(exchange, "closed", "close() of the file to be called")
 
 
 @case(SHOULD, POSITION, basis=SHOULD_TEXT)
-async def offset_when_sent(x: Exchange) -> None:
+async def offset_when_sent(exchange: Exchange) -> None:
     """Sending begins where reading has got to when it begins, and not where it was when the file was wrapped.
 
     Sends: A plain request; the app wraps a file of 2,000 bytes, then moves it to its byte 100, and returns the wrapper.
     Expects: The file from its byte 100 on.
     Why: Middleware for byte ranges moves the file after the app has wrapped it; a video resumes at the wrong place.
     """
-    served(await _wrapped(x, "moved"), CONTENT[100:])
+    assert_served(await _get_wrapped(exchange, "moved"), CONTENT[100:])

@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from wsgi_gauntlet.harness.load.judging import crowded, grading
-from wsgi_gauntlet.harness.load.lanes import lane_result
+from wsgi_gauntlet.harness.load.analysis import cpu_contention, grading
+from wsgi_gauntlet.harness.load.generator import generator_result
 
-MEASURING = 300
+MEASURING_TIMEOUT_SECONDS = 300
 """Seconds for a test that measures: it may try for a while, see proving.py."""
 
 
@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give tests that may try for a while more time, and count no wait of those that wait to be alone."""
     for item in items:
         if isinstance(item, pytest.Function) and ({"proved", "tries"} & vars(item.module).keys()):
-            item.add_marker(pytest.mark.timeout(MEASURING, func_only=True), append=False)
+            item.add_marker(pytest.mark.timeout(MEASURING_TIMEOUT_SECONDS, func_only=True), append=False)
 
 
 @pytest.fixture
@@ -60,16 +60,16 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _relaxed_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+def _tolerate_late_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the generator be late, share cores and have neighbours: these tests count and judge, beside whatever runs.
 
     benchmarks/known_answers.py proves what a punctual generator measures. What makes one invalid is tested in
     tests/harness/load/, from recorded samples.
     """
-    for module in (grading, lane_result):
-        monkeypatch.setattr(module, "ACHIEVED", 0.5)
-    monkeypatch.setattr(grading, "LATE", 60.0)
-    monkeypatch.setattr(lane_result, "LATENESS", 60.0)
-    monkeypatch.setattr(lane_result, "BUSY", 2.0)
-    for share in ("TAKEN", "STOLEN"):
-        monkeypatch.setattr(crowded, share, 2.0)
+    for module in (grading, generator_result):
+        monkeypatch.setattr(module, "MIN_SENT_SHARE", 0.5)
+    monkeypatch.setattr(grading, "MAX_LATENESS_SECONDS", 60.0)
+    monkeypatch.setattr(generator_result, "LATENESS", 60.0)
+    monkeypatch.setattr(generator_result, "BUSY", 2.0)
+    for share in ("MAX_OTHERS_SHARE", "MAX_STEAL_SHARE"):
+        monkeypatch.setattr(cpu_contention, share, 2.0)

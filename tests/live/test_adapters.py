@@ -13,19 +13,19 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import launch, planning
-from wsgi_gauntlet.harness.adapter import Found, Settings
 from wsgi_gauntlet.harness.errors import ServerDidNotStart, Unsupported
-from wsgi_gauntlet.harness.launch import Running
-from wsgi_gauntlet.harness.launching import processes
-from wsgi_gauntlet.harness.launching.ownapp import behind_control
-from wsgi_gauntlet.harness.launching.plan import Plan
-from wsgi_gauntlet.harness.launching.ready import State, ask
 from wsgi_gauntlet.harness.model import AppEvent
+from wsgi_gauntlet.harness.server import instance, planning
+from wsgi_gauntlet.harness.server.adapter import Installation, Settings
+from wsgi_gauntlet.harness.server.instance import ServerInstance
+from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.process import procfs
+from wsgi_gauntlet.harness.server.readiness import ReadinessState, probe_readiness
+from wsgi_gauntlet.harness.server.user_app import plan_with_control_paths
 from wsgi_gauntlet.servers import nginx, uwsgi
 
-from ..needed import absent, served
-from .adapter_names import WITHOUT_MOUNTS, WITHOUT_UNIX_SOCKETS, names, reloads
+from ..helpers.adapter_names import WITHOUT_MOUNTS, WITHOUT_UNIX_SOCKETS, names, reloads
+from ..helpers.requirements import fail_or_skip, installed_plan
 
 pytestmark = pytest.mark.live
 
@@ -35,17 +35,19 @@ DEADLINES = {"peregrine": 8.0}
 """Seconds for the start of an app that fails: one that tries again for ever takes all that it is given."""
 
 
-async def nothing(_server: Running) -> None:
+async def nothing(_server: ServerInstance) -> None:
     pass
 
 
-async def serve(plan: Plan, folder: Path, also: Callable[[Running], Awaitable[None]] = nothing) -> Running:
+async def serve(
+    plan: Plan, folder: Path, also: Callable[[ServerInstance], Awaitable[None]] = nothing
+) -> ServerInstance:
     """Start it, ask it, do what `also` does, stop it, see that nothing is left, and return what it was."""
-    async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
+    async with instance.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
         assert server.address.path or not plan.unix
         for _ in range(2):  # a server that is stuck after its first client is not ready
-            answer = await ask(server.address, f"{server.settings.mount}/nonce", server.nonce)
-            assert answer.state is State.READY
+            answer = await probe_readiness(server.address, f"{server.settings.mount}/nonce", server.nonce)
+            assert answer.state is ReadinessState.READY
         # The process of a CGI script ends with its answer, as that of a server which forks for each request.
         assert answer.pid in server.processes() or str(server.conditions["workers"]).startswith("one a request")
         assert server.alive
@@ -61,19 +63,19 @@ async def serve(plan: Plan, folder: Path, also: Callable[[Running], Awaitable[No
         await server.stop(grace=PATIENCE)  # with the usual grace SIGKILL would end whoever ignores the signal
         assert time.monotonic() - begun < PATIENCE
     assert [pid for pid in seen if os.path.exists(f"/proc/{pid}")] == []  # noqa: PTH110, ASYNC240 - no disk behind it
-    assert not port or processes.listening_inodes(port) == set()
+    assert not port or procfs.listening_inodes(port) == set()
     return server
 
 
-async def echoed(server: Running) -> AppEvent:
-    await ask(server.address, f"{server.settings.mount}/echo?t=it", "")
+async def echoed(server: ServerInstance) -> AppEvent:
+    await probe_readiness(server.address, f"{server.settings.mount}/echo?t=it", "")
     with trio.fail_after(PATIENCE):
         return await server.channel.wait(0, lambda each: each.kind == "called" and each.token == "it")
 
 
 @pytest.mark.parametrize("name", names())
 async def test_it_serves_over_tcp(name: str, folder: Path) -> None:
-    server = await serve(served(name), folder)
+    server = await serve(installed_plan(name), folder)
     assert server.name == name
 
 
@@ -84,32 +86,34 @@ def mounted(plan: Plan) -> Plan:
 
 @pytest.mark.parametrize("name", [name for name in names() if name not in WITHOUT_UNIX_SOCKETS])
 async def test_it_serves_over_a_unix_socket(name: str, folder: Path) -> None:
-    await serve(replace(served(name), unix=True), folder)
+    await serve(replace(installed_plan(name), unix=True), folder)
 
 
 @pytest.mark.parametrize("name", sorted(WITHOUT_UNIX_SOCKETS))
 async def test_who_has_no_unix_socket_says_so(name: str, folder: Path) -> None:
     with pytest.raises(Unsupported, match="socket"):
-        await serve(replace(served(name), unix=True), folder)
+        await serve(replace(installed_plan(name), unix=True), folder)
 
 
 @pytest.mark.parametrize("name", sorted(WITHOUT_MOUNTS))
 async def test_who_mounts_no_app_says_so(name: str, folder: Path) -> None:
     with pytest.raises(Unsupported, match="mount"):
-        await serve(mounted(served(name)), folder)
+        await serve(mounted(installed_plan(name)), folder)
 
 
 @pytest.mark.parametrize("name", names())
 async def test_on_ipv6_it_mounts_the_app_and_reloads_where_it_can(name: str, folder: Path) -> None:
-    plan = served(name)
+    plan = installed_plan(name)
     upstream = replace(plan.upstream, host="::1") if plan.upstream else None
     plan = replace(plan, host="::1", upstream=upstream)
 
-    async def reloaded(server: Running) -> None:
+    async def reloaded(server: ServerInstance) -> None:
         async def ready() -> bool:
-            return (await ask(server.address, f"{server.reference}/nonce", server.nonce)).state is State.READY
+            return (
+                await probe_readiness(server.address, f"{server.reference_app_path}/nonce", server.nonce)
+            ).state is ReadinessState.READY
 
-        assert server.address.door or server.address.host == "::1"
+        assert server.address.pipe_socket or server.address.host == "::1"
         if not reloads(name):
             with pytest.raises(Unsupported, match="no signal that loads the app anew"):
                 await server.reload()
@@ -146,25 +150,25 @@ async def test_on_ipv6_it_mounts_the_app_and_reloads_where_it_can(name: str, fol
     ],
 )
 async def test_settings_reach_the_server(name: str, settings: Settings, count: int, folder: Path) -> None:
-    plan = replace(served(name), settings=settings)
-    async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
+    plan = replace(installed_plan(name), settings=settings)
+    async with instance.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
         with trio.fail_after(PATIENCE):
             while len(server.processes()) != count:  # noqa: ASYNC110 - nothing tells a fork, nor a CGI script's end
                 await trio.sleep(0.01)
-        assert (await ask(server.address, "/nonce", server.nonce)).state is State.READY
+        assert (await probe_readiness(server.address, "/nonce", server.nonce)).state is ReadinessState.READY
 
 
 @pytest.mark.parametrize(
     "name", ["uwsgi:http-socket", "uwsgi:http", "nginx:uwsgi_pass+uwsgi:http-socket", "nginx:tcp+uwsgi:http-socket"]
 )
 async def test_debians_own_serve_as_well(name: str, folder: Path) -> None:
-    plan = served(name)
+    plan = installed_plan(name)
     for part in filter(None, (plan, plan.upstream)):
         executable = shutil.which(part.adapter.name, path="/usr/bin:/usr/sbin")
         if executable is None:
-            absent(f"Debian's {part.adapter.name} is not installed")
+            fail_or_skip(f"Debian's {part.adapter.name} is not installed")
         asked = uwsgi.command_version if part.adapter.name == "uwsgi" else nginx.command_version
-        found = Found(version=asked(str(executable)), executable=str(executable))
+        found = Installation(version=asked(str(executable)), executable=str(executable))
         assert found.version
         plan = replace(plan, found=found) if part is plan or part.adapter is plan.adapter else plan
         if plan.upstream is not None and part.adapter is plan.upstream.adapter:
@@ -187,10 +191,10 @@ async def test_a_command_template_serves(template: str, folder: Path) -> None:
 async def test_an_app_that_fails_at_start_is_one_line(name: str, folder: Path) -> None:
     (folder / "broken.py").write_text("raise RuntimeError('not today')\n")
     # Apache starts all the same and answers 500; behind the control paths that is told from an app's own answer.
-    plan = behind_control(replace(served(name), app="broken:application", app_path=folder))
+    plan = plan_with_control_paths(replace(installed_plan(name), app="broken:application", app_path=folder))
     deadline = DEADLINES.get(name, 15.0)
     with pytest.raises(ServerDidNotStart) as raised:
-        async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs", deadline=deadline):
+        async with instance.running(plan, scratch=folder / "scratch", logs=folder / "logs", deadline=deadline):
             pass
     assert "not today" in str(raised.value)
     assert "\n" not in str(raised.value)

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness.launching import processes
+from wsgi_gauntlet.harness.server.process import procfs
 
-from ..needed import served
-from .adapter_names import defaults, names
-from .launching import alive
+from ..helpers.adapter_names import defaults, names
+from ..helpers.requirements import installed_plan
+from ..helpers.script_server import alive
 
 pytestmark = pytest.mark.live
 
@@ -28,7 +28,7 @@ PATIENCE = 20.0
 HARNESS = """
 import json, os, signal, sys, trio
 from pathlib import Path
-from wsgi_gauntlet.harness import launch, planning
+from wsgi_gauntlet.harness.server import instance as launch, planning
 
 async def start(plan, ready):
     async with launch.running(plan, scratch=Path(sys.argv[3]), logs=Path(sys.argv[4])) as server:
@@ -70,7 +70,7 @@ EVERY = bool(os.environ.get("GAUNTLET_EVERY_VARIANT"))
 @pytest.mark.parametrize("name", names() if EVERY else defaults())
 def test_nothing_outlives_a_harness_that_is_killed(name: str, folder: Path) -> None:
     scratch = folder / "scratch"
-    python = served(name).python
+    python = installed_plan(name).python
     argv = [sys.executable, "-c", HARNESS, name, python, str(scratch), str(folder / "logs")]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == -9, done.stderr[-2000:]
@@ -80,7 +80,7 @@ def test_nothing_outlives_a_harness_that_is_killed(name: str, folder: Path) -> N
     def left() -> list[object]:
         # nginx writes its title over its environment, so it is not told; of the others nobody knows the pids.
         known = [pid for pid in found["pids"] if alive(pid)]
-        listening = processes.listening_inodes(found["port"]) if found["port"] else ()
+        listening = procfs.listening_inodes(found["port"]) if found["port"] else ()
         return [*known, *told(scratch), *listening, *(each for each in [scratch] if each.exists())]
 
     deadline = time.monotonic() + PATIENCE

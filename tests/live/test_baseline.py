@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from wsgi_gauntlet.harness import journal
+from wsgi_gauntlet.harness.store import journal
 
 pytestmark = pytest.mark.live
 

@@ -1,6 +1,6 @@
 """WSGI's promise: apps of five frameworks on a good server, on a bad one, and on real ones.
 
-The frameworks are in the environment of the servers, so the saint is run by its interpreter.
+The frameworks are in the environment of the servers, so the reference server is run by its interpreter.
 """
 
 from __future__ import annotations
@@ -11,24 +11,26 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness import discover, planning, runner
-from wsgi_gauntlet.harness.adapter import distribution_version
-from wsgi_gauntlet.harness.catalog import Case, select
+from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.conformance import runner
+from wsgi_gauntlet.harness.conformance.catalog import Case, select
 from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.launching.plan import Plan
-from wsgi_gauntlet.harness.model import Check, Setup, Verdict
-from wsgi_gauntlet.suites.frameworks.five import FRAMEWORKS
+from wsgi_gauntlet.harness.model import CaseResult, Setup, Verdict
+from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.adapter import distribution_version
+from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.suites.frameworks.parametrize import FRAMEWORKS
 
-from ..needed import SERVERS, absent, installed
-from ..saint.adapter import plan
-from ..saint.faults import every, promises
-from .test_saint import cells, finds, named, told
+from ..helpers.requirements import SERVERS_PYTHON, fail_or_skip, installed
+from ..reference_server.adapter import plan
+from ..reference_server.mutants import all_mutants, framework_apps
+from .test_reference_server import cells, finds, named, told
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
 
-CASES = select(discover.cases(), ["frameworks"])
+CASES = select(registry.cases(), ["frameworks"])
 
-FAULTS = [fault for fault in every().values() if fault.cases[0].startswith("frameworks/")]
+MUTANTS = [mutant for mutant in all_mutants().values() if mutant.cases[0].startswith("frameworks/")]
 
 REAL = ("gunicorn", "waitress", "werkzeug", "wsgiref")
 
@@ -39,35 +41,37 @@ AFTER_HEAD = "frameworks/django/head"
 @pytest.fixture
 def python() -> str:
     """The interpreter that has the frameworks."""
-    if not SERVERS.exists():
-        absent("no .servers; make it with: make install-test")
+    if not SERVERS_PYTHON.exists():
+        fail_or_skip("no .servers; make it with: make install-test")
     for distribution in FRAMEWORKS.values():
-        if not distribution_version(str(SERVERS), distribution):
-            absent(f"{distribution} is not installed for {SERVERS}; make it with: make install-test")
-    return str(SERVERS)
+        if not distribution_version(str(SERVERS_PYTHON), distribution):
+            fail_or_skip(f"{distribution} is not installed for {SERVERS_PYTHON}; make it with: make install-test")
+    return str(SERVERS_PYTHON)
 
 
-async def found(folder: Path, rows: Mapping[str, Sequence[Case]], plans: Sequence[Plan], tries: int) -> list[Check]:
+async def found(
+    folder: Path, rows: Mapping[str, Sequence[Case]], plans: Sequence[Plan], tries: int
+) -> list[CaseResult]:
     return await cells(folder, rows, plans, tries=tries, instances=1)
 
 
 def test_there_are_as_many_cases_of_each_framework() -> None:
-    assert tuple(FRAMEWORKS) == promises.FRAMEWORKS
+    assert tuple(FRAMEWORKS) == framework_apps.FRAMEWORKS
     assert {name: len(select(CASES, [f"frameworks/{name}/"])) for name in FRAMEWORKS} == dict.fromkeys(FRAMEWORKS, 13)
     assert len({each.setup for each in CASES}) == len(FRAMEWORKS)
 
 
-async def test_all_pass_on_the_saint(tmp_path: Path, python: str) -> None:
-    saint = plan(python)
-    checks = await found(tmp_path, {saint.name: CASES}, [saint], 2)
+async def test_all_pass_on_the_reference_server(tmp_path: Path, python: str) -> None:
+    reference = plan(python)
+    checks = await found(tmp_path, {reference.name: CASES}, [reference], 2)
     wrong = [each for each in checks if each.verdict is not Verdict.PASS]
     assert not wrong, "\n" + "\n".join(map(told, wrong))
     assert {each.case: each.findings for each in checks if each.findings} == {}
 
 
 async def test_all_find_a_fault(tmp_path: Path, python: str) -> None:
-    plans = [plan(python, fault.name) for fault in FAULTS]
-    rows = {each.name: list(named(fault.cases).values()) for each, fault in zip(plans, FAULTS, strict=True)}
+    plans = [plan(python, mutant.name) for mutant in MUTANTS]
+    rows = {each.name: list(named(mutant.cases).values()) for each, mutant in zip(plans, MUTANTS, strict=True)}
     checks = await found(tmp_path, rows, plans, 1)
     missed = [each for each in checks if not finds(each)]
     assert not missed, "\n" + "\n".join(map(told, missed))
@@ -76,8 +80,8 @@ async def test_all_find_a_fault(tmp_path: Path, python: str) -> None:
 async def test_real_servers_serve_all_of_them(tmp_path: Path, python: str) -> None:
     plans = [planning.plan(name, python=python) for name in REAL]
     for each in plans:
-        if lack := planning.missing(each).lack:
-            absent(f"{each.name}: {lack}")
+        if missing_message := planning.missing(each).missing_message:
+            fail_or_skip(f"{each.name}: {missing_message}")
     checks = await found(tmp_path, {each.name: CASES for each in plans}, plans, 2)
     wrong = [each for each in checks if each.verdict is not Verdict.PASS and each.case != AFTER_HEAD]
     assert not wrong, "\n" + "\n".join(map(told, wrong))
@@ -105,6 +109,6 @@ async def test_behind_a_front_that_ends_tls_nobody_is_blamed_for_http(tmp_path: 
 
 
 def test_who_lacks_a_framework_reads_how_to_get_it() -> None:
-    setup = Setup(app="gauntlet_apps.in_django:application", distribution="no-such-framework")
+    setup = Setup(app="gauntlet_apps.frameworks.django_app:application", distribution="no-such-framework")
     with pytest.raises(Unsupported, match=r"no-such-framework is not installed for .*python.*-m pip install no-such"):
-        runner.prepared(planning.plan("wsgiref", python=sys.executable), setup)
+        runner.apply_setup(planning.plan("wsgiref", python=sys.executable), setup)

@@ -10,17 +10,18 @@ from tempfile import TemporaryDirectory
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover, launch, planning
-from wsgi_gauntlet.harness.attempts.attempt import answers, attempt
+from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.conformance.attempt import attempt, is_responding
+from wsgi_gauntlet.harness.conformance.runner import apply_setup
 from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.launching.plan import Plan
-from wsgi_gauntlet.harness.load.arena import Arena
+from wsgi_gauntlet.harness.http.connection import Connection, Transcript
+from wsgi_gauntlet.harness.http.parser import ConnectionState
+from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.model import Setup, Verdict
-from wsgi_gauntlet.harness.response import Ending
-from wsgi_gauntlet.harness.runner import prepared
-from wsgi_gauntlet.harness.wire import Transcript, Wire
+from wsgi_gauntlet.harness.server import instance, planning
+from wsgi_gauntlet.harness.server.plan import Plan
 
-from ..needed import installed
+from ..helpers.requirements import installed
 
 pytestmark = pytest.mark.live
 
@@ -61,18 +62,18 @@ def starting(plan: Plan, folder: Path) -> Plan:
 @pytest.mark.parametrize("name", NAMES)
 async def test_cases_run_as_they_do_over_a_socket(name: str, folder: Path) -> None:
     plan = planning.plan(name)
-    async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
-        assert server.address.door
-        assert await answers(server)
+    async with instance.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
+        assert server.address.pipe_socket
+        assert await is_responding(server)
         for case, verdict in [
             ("pep3333/environ/path-info/decoded", Verdict.PASS),  # events
             ("pep3333/close/on-client-gone", None),  # a barrier, and a client that goes
             ("http/limits/half-request-then-fin/line", None),  # a half-close
         ]:
-            made = await attempt(discover.case(case), server)
-            assert made.finding.verdict is not Verdict.ERROR, made.finding
-            assert verdict in (None, made.finding.verdict)
-            assert await answers(server)
+            made = await attempt(registry.case(case), server)
+            assert made.judgement.verdict is not Verdict.ERROR, made.judgement
+            assert verdict in (None, made.judgement.verdict)
+            assert await is_responding(server)
 
 
 @pytest.mark.parametrize(("path", "ended"), [("exit", "exit code 3"), ("close-all", "")])
@@ -80,32 +81,32 @@ async def test_an_app_that_breaks_its_process_is_the_servers_end_and_not_ours(
     path: str, ended: str, folder: Path
 ) -> None:
     plan = starting(planning.plan("wsgiref:in-process"), folder)
-    async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
-        wire = await Wire.open(server.address, Transcript())
-        await wire.send(ASK % path.encode())
-        assert await wire.ending() is Ending.EOF
-        assert await server.end_within(5 if ended else 0.05) in (ended, "exit code 1")  # without its door it may end
-        await wire.close()
+    async with instance.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
+        connection = await Connection.open(server.address, Transcript())
+        await connection.send(ASK % path.encode())
+        assert await connection.ending() is ConnectionState.EOF
+        assert await server.wait_for_end(5 if ended else 0.05) in (ended, "exit code 1")  # without its door it may end
+        await connection.close()
         await server.restart(grace=0)
-        wire = await Wire.open(server.address, Transcript())
-        await wire.send(ASK % b"")
-        assert (await wire.response()).status == 200
-        await wire.close()
+        connection = await Connection.open(server.address, Transcript())
+        await connection.send(ASK % b"")
+        assert (await connection.response()).status == 200
+        await connection.close()
 
 
 async def test_a_handler_that_hangs_is_ended_with_everything_else(folder: Path) -> None:
     plan = starting(planning.plan("wsgiref:in-process"), folder)
     with trio.fail_after(20):
-        async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
-            wire = await Wire.open(server.address, Transcript())
-            await wire.send(ASK % b"hang")
-            assert (await wire.response(timeout=0.1)).status is None
-            waiting = await Wire.open(server.address, Transcript())
+        async with instance.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
+            connection = await Connection.open(server.address, Transcript())
+            await connection.send(ASK % b"hang")
+            assert (await connection.response(timeout=0.1)).status is None
+            waiting = await Connection.open(server.address, Transcript())
             await waiting.send(ASK % b"")
             await server.stop(grace=0)
-            assert await wire.ending() is Ending.EOF
-            assert await waiting.ending() is Ending.EOF  # nobody took it
-            for each in (wire, waiting):
+            assert await connection.ending() is ConnectionState.EOF
+            assert await waiting.ending() is ConnectionState.EOF  # nobody took it
+            for each in (connection, waiting):
                 await each.close()
     assert list((folder / "scratch").iterdir()) == []
 
@@ -120,19 +121,19 @@ async def test_a_handler_that_hangs_is_ended_with_everything_else(folder: Path) 
 )
 async def test_what_makes_no_sense_without_a_socket(setup: Setup, why: str, folder: Path) -> None:
     for name in NAMES:
-        plan = prepared(planning.plan(name), setup)
+        plan = apply_setup(planning.plan(name), setup)
         with pytest.raises(Unsupported, match=why):
-            async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs"):
+            async with instance.running(plan, scratch=folder / "scratch", logs=folder / "logs"):
                 pass
 
 
 async def test_a_front_and_load_need_a_socket(folder: Path) -> None:
     plan = installed(planning.plan("nginx+wsgiref:in-process"))
     with pytest.raises(Unsupported, match="nothing that a front could reach"):
-        async with launch.running(plan, scratch=folder / "scratch", logs=folder / "logs"):
+        async with instance.running(plan, scratch=folder / "scratch", logs=folder / "logs"):
             pass
     plan = planning.plan("wsgiref:in-process")
-    arena = Arena(plan, {}, scratch=folder / "scratch", logs=folder / "logs", progress=lambda *_: None)
+    ctx = ScenarioContext(plan, {}, scratch=folder / "scratch", logs=folder / "logs", progress=lambda *_: None)
     with pytest.raises(Unsupported, match="has no socket"):
-        async with arena.server():
+        async with ctx.server():
             pass

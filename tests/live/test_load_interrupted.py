@@ -11,14 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .project import ended
+from ..helpers.pytest_project import ended
 
 pytestmark = pytest.mark.live
 
 PROGRAM = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that started us in the background ignores it
-from wsgi_gauntlet.harness.cli import main
+from wsgi_gauntlet.harness.cli.main import main
 main()
 """
 

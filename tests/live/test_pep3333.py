@@ -7,40 +7,47 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover, planning, runner
-from wsgi_gauntlet.harness.catalog import select
-from wsgi_gauntlet.harness.model import Check, Verdict
-from wsgi_gauntlet.harness.progress import Silence
+from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.conformance import runner
+from wsgi_gauntlet.harness.conformance.catalog import select
+from wsgi_gauntlet.harness.model import CaseResult, Verdict
+from wsgi_gauntlet.harness.model.listener import NullListener
+from wsgi_gauntlet.harness.server import planning
 
 pytestmark = pytest.mark.live
 
 BLAME = (Verdict.FAIL, Verdict.WARN)
 
 
-async def checked(server: str, tmp_path: Path, *prefixes: str, tries: int = 3) -> dict[str, Check]:
-    cells: dict[str, Check] = {}
-    stranded: list[str] = []
+async def checked(server: str, tmp_path: Path, *prefixes: str, tries: int = 3) -> dict[str, CaseResult]:
+    cells: dict[str, CaseResult] = {}
+    failed_to_start: list[str] = []
     (tmp_path / "logs").mkdir()
 
-    def decided(cell: Check) -> None:
+    def decided(cell: CaseResult) -> None:
         cells[cell.case] = cell
 
-    bench = runner.Bench(
-        tmp_path, tmp_path / "logs", Silence(), decided, lambda _plan, why: stranded.append(why), tries=tries
+    config = runner.RunnerConfig(
+        tmp_path,
+        tmp_path / "logs",
+        NullListener(),
+        decided,
+        lambda _plan, why: failed_to_start.append(why),
+        tries=tries,
     )
-    cases = select(discover.cases(), prefixes or ["pep3333"])
+    cases = select(registry.cases(), prefixes or ["pep3333"])
     with trio.fail_after(100):
-        await runner.check([planning.plan(server)], {server: cases}, bench)
-    assert stranded == []
+        await runner.check([planning.plan(server)], {server: cases}, config)
+    assert failed_to_start == []
     assert set(cells) == {case.id for case in cases}
     return cells
 
 
-def blamed(cells: dict[str, Check]) -> set[str]:
+def blamed(cells: dict[str, CaseResult]) -> set[str]:
     return {id_.removeprefix("pep3333/") for id_, cell in cells.items() if cell.verdict in BLAME}
 
 
-def troubles(cells: dict[str, Check]) -> dict[str, str]:
+def troubles(cells: dict[str, CaseResult]) -> dict[str, str]:
     return {id_: cell.actual for id_, cell in cells.items() if cell.verdict is Verdict.ERROR}
 
 

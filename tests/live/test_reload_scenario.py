@@ -8,29 +8,30 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover, planning
+from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.load.arena import Arena
-from wsgi_gauntlet.harness.load.targets.elsewhere import target_plan
-from wsgi_gauntlet.harness.load.targets.proof import Proven
-from wsgi_gauntlet.harness.load.targets.target import parse
-from wsgi_gauntlet.harness.model import Grade, Load, Outcome
+from wsgi_gauntlet.harness.load.context import ScenarioContext
+from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
+from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.remote.proof import VerifiedAddress
+from wsgi_gauntlet.harness.server.remote.remote_server import target_plan
+from wsgi_gauntlet.harness.server.remote.target import parse_target
 
-from ..flawed.adapter import plan
-from ..needed import installed
-from .launching import alive
-from .proving import measured, proved
+from ..helpers.requirements import installed
+from ..helpers.scenario_runs import measured, run_until_graded
+from ..helpers.script_server import alive
+from ..known_servers.adapter import plan
 
 pytestmark = pytest.mark.live
 
 SHORT = {"rate": 100.0, "estimate": 0.05, "baseline": 0.5}
 
 
-def figures(cell: Load) -> dict[str, float | None]:
+def figures(cell: ScenarioResult) -> dict[str, float | None]:
     return {each.name: each.value for each in cell.measures}
 
 
-def assert_consistent(cell: Load) -> None:
+def assert_consistent(cell: ScenarioResult) -> None:
     """All that is missing was lost in exactly one way."""
     found = figures(cell)
     during = cell.phases[1:]
@@ -41,11 +42,11 @@ def assert_consistent(cell: Load) -> None:
 
 
 async def test_requests_under_way_that_are_cut_off_are_counted_exactly(folder: Path) -> None:
-    cell = await proved("reload", plan("cuts_on_reload", 100), folder, **SHORT)
+    cell = await run_until_graded("reload", plan("kills_requests_on_reload", 100), folder, **SHORT)
     assert_consistent(cell)
     cut = sum(int(each) for each in re.findall(r"^cut (\d+)$", cell.log, re.MULTILINE))
     found = figures(cell)
-    assert cell.grade is Grade.DEGRADES
+    assert cell.grade is Grade.DEGRADED
     # One may arrive between the server's look and its worker's end, each time.
     assert found["lost: reset or closed"] == found["requests lost"]
     # Fewer than were cut: the roll call's questions are under way, too, and what goes out on a kept connection that was
@@ -57,10 +58,10 @@ async def test_requests_under_way_that_are_cut_off_are_counted_exactly(folder: P
 
 
 async def test_a_time_without_a_listener_is_measured(folder: Path) -> None:
-    cell = await proved("reload", plan("drops_on_reload", 0.3), folder, **SHORT)
+    cell = await run_until_graded("reload", plan("stops_listening_on_reload", 0.3), folder, **SHORT)
     assert_consistent(cell)
     found = figures(cell)
-    assert cell.grade is Grade.DEGRADES
+    assert cell.grade is Grade.DEGRADED
     assert found["lost: refused"]
     assert 0.3 <= (found["longest gap without an answer"] or 0) < 1.0
     assert 0.3 <= (found["new process answers after"] or 0) < 1.0
@@ -68,54 +69,54 @@ async def test_a_time_without_a_listener_is_measured(folder: Path) -> None:
 
 
 async def test_a_sound_reload_loses_nothing_and_nobody_is_blamed(folder: Path) -> None:
-    cell = await proved("reload", installed(planning.plan("gunicorn:sync")), folder, **SHORT)
+    cell = await run_until_graded("reload", installed(planning.plan("gunicorn:sync")), folder, **SHORT)
     assert_consistent(cell)
     found = figures(cell)
     assert (found["requests lost"], found["slow uploads lost"]) == (0, 0)
     assert cell.goodput == 1
-    assert cell.grade in (Grade.IMMUNE, Grade.DEGRADES)  # a busy machine may slow it down
+    assert cell.grade in (Grade.UNAFFECTED, Grade.DEGRADED)  # a busy machine may slow it down
     assert "it takes the whole server" in cell.note
     assert [each.name for each in cell.phases] == ["baseline", "reload 1", "reload 2", "reload 3"]
 
 
 async def test_without_a_reload_it_is_stopped_and_started_again_on_its_port(folder: Path) -> None:
-    cell = await proved("reload", plan("sound"), folder, **SHORT)
+    cell = await run_until_graded("reload", plan("correct"), folder, **SHORT)
     assert_consistent(cell)
-    assert cell.grade is Grade.DEGRADES
+    assert cell.grade is Grade.DEGRADED
     assert cell.conditions["reload"] == "stopped and started again"
     assert "it has no reload" in cell.note
     assert figures(cell)["slow uploads lost"] == 3
 
 
 async def test_who_does_not_come_back_is_said_so(folder: Path) -> None:
-    cell = await proved("reload", plan("drops_on_reload", 30), folder, **{**SHORT, "patience": 0.7})
-    assert cell.grade in (Grade.DEGRADES, Grade.COLLAPSES)
+    cell = await run_until_graded("reload", plan("stops_listening_on_reload", 30), folder, **{**SHORT, "patience": 0.7})
+    assert cell.grade in (Grade.DEGRADED, Grade.COLLAPSED)
     assert "It did not come back from reload 1: no new process answered within 0.7 s." in cell.note
     assert figures(cell)["new process answers after"] is None
     assert len(cell.phases) == 2
 
 
 async def test_a_target_is_not_reloaded(folder: Path) -> None:
-    target = target_plan(parse("http://127.0.0.1:9"), Proven("127.0.0.1", 9), "token")
+    target = target_plan(parse_target("http://127.0.0.1:9"), VerifiedAddress("127.0.0.1", 9), "token")
     with pytest.raises(Unsupported, match="nobody here may reload it"):
         await measured("reload", target, folder)
 
 
 async def test_interrupted_in_the_middle_it_leaves_no_process(folder: Path) -> None:
-    found = discover.scenario("reload")
+    found = registry.scenario("reload")
     seen: set[int] = set()
-    arena = Arena(plan("sound"), {**found.smoke, **SHORT}, scratch=folder / "scratch", logs=folder / "logs")
+    ctx = ScenarioContext(plan("correct"), {**found.smoke, **SHORT}, scratch=folder / "scratch", logs=folder / "logs")
     async with trio.open_nursery() as nursery:
 
         async def watch() -> None:
             while True:
-                seen.update(pid for running in arena._alive for pid in running.processes())
-                if any("started again in its place" in words for r in arena._alive for words in r.history):
+                seen.update(pid for running in ctx._running_servers for pid in running.processes())
+                if any("started again in its place" in words for r in ctx._running_servers for words in r.history):
                     nursery.cancel_scope.cancel()
                 await trio.sleep(0.002)
 
         nursery.start_soon(watch)
-        await found.run(arena)
+        await found.run(ctx)
     assert nursery.cancel_scope.cancelled_caught
     assert seen
     assert not [pid for pid in seen if alive(pid)]

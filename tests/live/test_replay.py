@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness import discover, planning
-from wsgi_gauntlet.harness.attempts.patterns import Pattern
-from wsgi_gauntlet.harness.model import AppEvent, Verdict, WireEvent, WireKind
-from wsgi_gauntlet.harness.replaying.replay import Replayed, replay, write
-from wsgi_gauntlet.harness.replaying.reproducer import PORT
+from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.http.segmentation import Segmentation
+from wsgi_gauntlet.harness.model import AppEvent, ConnectionEvent, ConnectionEventKind, Verdict
+from wsgi_gauntlet.harness.replay.reproducer import PORT
+from wsgi_gauntlet.harness.replay.runner import ReplayResult, replay, write
+from wsgi_gauntlet.harness.server import planning
 
-from ..needed import installed, program
-from .project import Project, ended
+from ..helpers.pytest_project import Project, ended
+from ..helpers.requirements import installed, program
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
@@ -33,13 +34,13 @@ class Heard:
     """Keeps what it is told."""
 
     def __init__(self) -> None:
-        self.remarks: list[str] = []
+        self.messages: list[str] = []
         self.told: list[tuple[float, str]] = []
 
-    def remark(self, text: str) -> None:
-        self.remarks.append(text)
+    def message(self, text: str) -> None:
+        self.messages.append(text)
 
-    def wire(self, event: WireEvent) -> None:
+    def wire(self, event: ConnectionEvent) -> None:
         self.told.append((event.at, event.kind))
 
     def app(self, event: AppEvent) -> None:
@@ -52,9 +53,9 @@ class Heard:
         self.told.append((at, f"process {note}"))
 
 
-def replayed(server: str, case: str, pattern: Pattern = Pattern.WHOLE) -> tuple[Replayed, Heard]:
+def replayed(server: str, case: str, segmentation: Segmentation = Segmentation.WHOLE) -> tuple[ReplayResult, Heard]:
     heard = Heard()
-    return replay(planning.plan(server), discover.case(case), pattern, heard), heard
+    return replay(planning.plan(server), registry.case(case), segmentation, heard), heard
 
 
 def free_port() -> int:
@@ -89,7 +90,7 @@ def served(folder: Path, port: int, unix: bool) -> Iterator[None]:
         process.wait()
 
 
-def by_hand(told: Replayed, folder: Path) -> bytes:
+def by_hand(told: ReplayResult, folder: Path) -> bytes:
     """Return what the printed commands print, run as printed but for the port."""
     write(told.reproducer, folder)
     port = free_port()
@@ -100,13 +101,13 @@ def by_hand(told: Replayed, folder: Path) -> bytes:
     return done.stdout
 
 
-def statuses(told: Replayed) -> list[bytes]:
+def statuses(told: ReplayResult) -> list[bytes]:
     """Return the status lines that came on the case's own connections."""
     wire = told.cell.evidence.wire
     sent: dict[int, bytes] = {}
     came: dict[int, bytes] = {}
     for event in wire:
-        kept = {WireKind.SENT: sent, WireKind.RECEIVED: came}.get(event.kind)
+        kept = {ConnectionEventKind.SENT: sent, ConnectionEventKind.RECEIVED: came}.get(event.kind)
         if kept is not None:
             kept[event.connection] = kept.get(event.connection, b"") + event.data
     own = [number for number, data in sent.items() if b"/fence HTTP/1.1\r\n" not in data[:100]]
@@ -114,24 +115,24 @@ def statuses(told: Replayed) -> list[bytes]:
 
 
 CELLS = [
-    ("werkzeug", "http/request-line/version-lowercase", Pattern.WHOLE),
-    ("werkzeug", "http/chunked/extension-64k", Pattern.WHOLE),
-    ("werkzeug", "http/limits/half-request-then-fin/headers", Pattern.WHOLE),
-    ("wsgiref", "http/chunked/one-chunk", Pattern.WHOLE),
-    ("wsgiref", "pep3333/environ/exact-dict", Pattern.BYTES),
-    ("waitress", "http/framing/te-on-http10/hidden-request", Pattern.WHOLE),
-    ("gunicorn:sync", "http/connection/pipeline-order/100", Pattern.WHOLE),
-    ("gunicorn:gthread", "pep3333/input/large-body", Pattern.PAUSED),
-    ("nginx+gunicorn:sync", "http/headers/obs-fold/twice", Pattern.WHOLE),
+    ("werkzeug", "http/request-line/version-lowercase", Segmentation.WHOLE),
+    ("werkzeug", "http/chunked/extension-64k", Segmentation.WHOLE),
+    ("werkzeug", "http/limits/half-request-then-fin/headers", Segmentation.WHOLE),
+    ("wsgiref", "http/chunked/one-chunk", Segmentation.WHOLE),
+    ("wsgiref", "pep3333/environ/exact-dict", Segmentation.BYTES),
+    ("waitress", "http/framing/te-on-http10/hidden-request", Segmentation.WHOLE),
+    ("gunicorn:sync", "http/connection/pipeline-order/100", Segmentation.WHOLE),
+    ("gunicorn:gthread", "pep3333/input/large-body", Segmentation.PAUSED),
+    ("nginx+gunicorn:sync", "http/headers/obs-fold/twice", Segmentation.WHOLE),
 ]
 """Failing cells of every shape, and some that pass: what is compared is what came, not what it was judged."""
 
 
-@pytest.mark.parametrize(("server", "case", "pattern"), CELLS, ids=str)
-def test_a_shell_sees_what_the_harness_saw(server: str, case: str, pattern: Pattern, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("server", "case", "segmentation"), CELLS, ids=str)
+def test_a_shell_sees_what_the_harness_saw(server: str, case: str, segmentation: Segmentation, tmp_path: Path) -> None:
     program("nc", package="netcat-openbsd")
     installed(planning.plan(server))
-    told, _ = replayed(server, case, pattern)
+    told, _ = replayed(server, case, segmentation)
     seen = statuses(told)
     assert seen or told.cell.verdict in (Verdict.FAIL, Verdict.WARN)
     # A case may close the connection before all answers have come; nc reads on.
@@ -147,22 +148,22 @@ def test_what_happens_is_told_in_order_as_it_happens() -> None:
     assert times == sorted(times)
     kinds = [what for _, what in heard.told]
     assert kinds.index("opened") < kinds.index("sent") < kinds.index("app called") < kinds.index("received")
-    assert "wsgiref" in heard.remarks[0]
+    assert "wsgiref" in heard.messages[0]
     assert "serve.py" in told.command
 
 
 def test_a_need_that_is_not_met_is_told_and_the_case_is_run_all_the_same() -> None:
-    case = next(each for each in discover.cases() if each.needs and each.id.startswith("pep3333/input/"))
+    case = next(each for each in registry.cases() if each.needs and each.id.startswith("pep3333/input/"))
     told, heard = replayed("wsgiref", case.id)
     assert set(told.needs) >= set(case.needs)
     for id_, verdict in told.needs.items():
         unmet = verdict not in (Verdict.PASS, Verdict.INFO)
-        assert any(id_ in remark and ("skips" in remark) == unmet for remark in heard.remarks)
+        assert any(id_ in message and ("skips" in message) == unmet for message in heard.messages)
     assert told.cell.evidence.wire
 
 
 def test_what_a_server_has_no_option_for_is_unsupported() -> None:
-    case = next(each for each in discover.cases() if each.setup.unix)
+    case = next(each for each in registry.cases() if each.setup.unix)
     told, _ = replayed("wsgiref", case.id)
     assert told.cell.verdict is Verdict.UNSUPPORTED
     assert told.exit_code == 0

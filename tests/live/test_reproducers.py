@@ -9,24 +9,24 @@ from statistics import median
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover
-from wsgi_gauntlet.harness.adapter import distribution_version
-from wsgi_gauntlet.harness.attempts.attempt import Attempt, attempt
-from wsgi_gauntlet.harness.attempts.patterns import Pattern
-from wsgi_gauntlet.harness.catalog import Case
+from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.conformance.attempt import Attempt, attempt
+from wsgi_gauntlet.harness.conformance.catalog import Case
+from wsgi_gauntlet.harness.conformance.runner import apply_setup, group_by_setup
 from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.launch import running
-from wsgi_gauntlet.harness.launching.places import app_sources
-from wsgi_gauntlet.harness.launching.plan import Plan
-from wsgi_gauntlet.harness.model import Check, Setup
-from wsgi_gauntlet.harness.replaying.reproducer import Reproducer, reproducer
-from wsgi_gauntlet.harness.runner import by_setup, prepared
+from wsgi_gauntlet.harness.http.segmentation import Segmentation
+from wsgi_gauntlet.harness.model import CaseResult, Setup
+from wsgi_gauntlet.harness.replay.reproducer import Reproducer, reproducer
+from wsgi_gauntlet.harness.server.adapter import distribution_version
+from wsgi_gauntlet.harness.server.instance import running
+from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.temp_dirs import reference_app_sources
 
-from ..saint.adapter import plan
+from ..reference_server.adapter import plan
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
 
-SHORT = 120
+SHORT = 125
 """Lines that can be pasted into an issue; nearly all apps must have fewer."""
 
 LONGEST = 250
@@ -35,7 +35,7 @@ LONGEST = 250
 
 CASES = [
     case
-    for case in discover.cases()
+    for case in registry.cases()
     if not case.own_app
     and (not case.setup.distribution or distribution_version(sys.executable, case.setup.distribution))
 ]
@@ -43,13 +43,13 @@ CASES = [
 
 
 async def reproduced(folder: Path) -> dict[str, Reproducer]:
-    """Return a reproducer of each case, from one attempt on the saint."""
+    """Return a reproducer of each case, from one attempt on the reference server."""
     found: dict[str, Reproducer] = {}
-    sources = app_sources()
+    sources = reference_app_sources()
     (folder / "logs").mkdir()
 
     async def group(setup: Setup, cases: list[Case]) -> None:
-        start = prepared(plan(sys.executable), setup)
+        start = apply_setup(plan(sys.executable), setup)
         try:
             async with running(start, scratch=folder, logs=folder / "logs") as server:
                 for case in cases:
@@ -59,7 +59,7 @@ async def reproduced(folder: Path) -> dict[str, Reproducer]:
                         cell(start, case, made),
                         start,
                         there,
-                        Pattern.WHOLE,
+                        Segmentation.WHOLE,
                         sources,
                         needs=setup.distribution,
                     )
@@ -68,7 +68,7 @@ async def reproduced(folder: Path) -> dict[str, Reproducer]:
         except Unsupported:
             return
 
-    for setup, cases in by_setup(CASES).items():
+    for setup, cases in group_by_setup(CASES).items():
         share = 2 if setup == Setup() else 1
         async with trio.open_nursery() as nursery:
             for number in range(share):
@@ -76,9 +76,9 @@ async def reproduced(folder: Path) -> dict[str, Reproducer]:
     return found
 
 
-def cell(start: Plan, case: Case, made: Attempt) -> Check:
-    finding = made.finding
-    return Check(start.name, case.id, case.level, case.tags, finding.verdict, evidence=made.evidence)
+def cell(start: Plan, case: Case, made: Attempt) -> CaseResult:
+    judgement = made.judgement
+    return CaseResult(start.name, case.id, case.level, case.tags, judgement.verdict, evidence=made.evidence)
 
 
 def the_shell_takes(text: str) -> bool:

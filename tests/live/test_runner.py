@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import planning, runner
-from wsgi_gauntlet.harness.attempts.exchange import Exchange
-from wsgi_gauntlet.harness.basis import MUST_TEXT
-from wsgi_gauntlet.harness.catalog import INFO, MUST, SHOULD, Case, case
+from wsgi_gauntlet.harness.conformance import runner
+from wsgi_gauntlet.harness.conformance.assertions import fail_case
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT
+from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, Case, case
+from wsgi_gauntlet.harness.conformance.exchange import Exchange
+from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.errors import EventsLost
-from wsgi_gauntlet.harness.expect import violated
-from wsgi_gauntlet.harness.launching.plan import Plan
-from wsgi_gauntlet.harness.model import Check, Level, Setup, Verdict, WireKind
-from wsgi_gauntlet.harness.progress import Silence
-from wsgi_gauntlet.harness.references import pep3333
+from wsgi_gauntlet.harness.model import CaseResult, ConnectionEventKind, Level, Setup, Verdict
+from wsgi_gauntlet.harness.model.listener import NullListener
+from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.plan import Plan
 
 pytestmark = pytest.mark.live
 
@@ -41,24 +42,29 @@ async def answered(x: Exchange) -> None:
 
 
 async def broken(_x: Exchange) -> None:
-    violated("the moon", "cheese")
+    fail_case("the moon", "cheese")
 
 
-async def checked(tmp_path: Path, plan: Plan, *cases: Case, tries: int = 3) -> tuple[dict[str, Check], list[str]]:
-    cells: dict[str, Check] = {}
-    stranded: list[str] = []
+async def checked(tmp_path: Path, plan: Plan, *cases: Case, tries: int = 3) -> tuple[dict[str, CaseResult], list[str]]:
+    cells: dict[str, CaseResult] = {}
+    failed_to_start: list[str] = []
     (tmp_path / "logs").mkdir()
 
-    def decided(cell: Check) -> None:
+    def decided(cell: CaseResult) -> None:
         assert cell.case not in cells
         cells[cell.case.rpartition("/")[2]] = cell
 
-    bench = runner.Bench(
-        tmp_path, tmp_path / "logs", Silence(), decided, lambda _plan, why: stranded.append(why), tries=tries
+    config = runner.RunnerConfig(
+        tmp_path,
+        tmp_path / "logs",
+        NullListener(),
+        decided,
+        lambda _plan, why: failed_to_start.append(why),
+        tries=tries,
     )
     with trio.fail_after(60):
-        await runner.check([plan], {plan.name: cases}, bench)
-    return cells, stranded
+        await runner.check([plan], {plan.name: cases}, config)
+    return cells, failed_to_start
 
 
 async def test_every_verdict_comes_out(tmp_path: Path) -> None:
@@ -78,7 +84,7 @@ async def test_every_verdict_comes_out(tmp_path: Path) -> None:
     async def none(x: Exchange) -> None:
         x.unsupported("no such thing")
 
-    cells, stranded = await checked(
+    cells, failed_to_start = await checked(
         tmp_path,
         planning.plan("wsgiref"),
         made("needy", answered, needs=["own/area/fails"]),
@@ -93,7 +99,7 @@ async def test_every_verdict_comes_out(tmp_path: Path) -> None:
         made("unsupported", none),
         tries=2,
     )
-    assert not stranded
+    assert not failed_to_start
     assert {name: str(cell.verdict) for name, cell in cells.items()} == {
         "needy": "skipped",
         "content": "pass",
@@ -110,7 +116,11 @@ async def test_every_verdict_comes_out(tmp_path: Path) -> None:
     assert (cells["fails"].expected, cells["fails"].actual, cells["fails"].attempts) == ("the moon", "cheese", 2)
     assert "did not come to an end" in cells["endless"].actual
     evidence = cells["passes"].evidence
-    assert {event.kind for event in evidence.wire} >= {WireKind.OPENED, WireKind.SENT, WireKind.RECEIVED}
+    assert {event.kind for event in evidence.wire} >= {
+        ConnectionEventKind.OPENED,
+        ConnectionEventKind.SENT,
+        ConnectionEventKind.RECEIVED,
+    }
     assert [event.kind for event in evidence.app if event.kind == "called"] == ["called"]
 
 
@@ -120,7 +130,7 @@ async def test_a_server_that_dies_in_a_case_is_started_again(
 ) -> None:
     async def killing(x: Exchange) -> None:
         os.kill(x.server.pid, number)
-        await x.server.end_within(10)
+        await x.server.wait_for_end(10)
         await x.get("/echo")
 
     cells, _ = await checked(
@@ -132,37 +142,37 @@ async def test_a_server_that_dies_in_a_case_is_started_again(
 
 
 async def test_a_setup_that_a_server_has_no_way_for_is_unsupported(tmp_path: Path) -> None:
-    cells, stranded = await checked(
+    cells, failed_to_start = await checked(
         tmp_path,
         planning.plan("gunicorn:sync"),
         made("plain", answered),
         made("threaded", answered, setup=Setup(threads=4)),
         made("alone", answered, setup=Setup(workers=2, alone=True)),
     )
-    assert not stranded
+    assert not failed_to_start
     assert [str(cells[name].verdict) for name in ("plain", "threaded", "alone")] == ["pass", "unsupported", "pass"]
     assert "thread" in cells["threaded"].actual
 
 
 async def test_a_server_that_never_starts_is_stranded_and_has_no_cells(tmp_path: Path) -> None:
     plan = planning.plan("custom", custom={"custom": "{python} -c 'raise SystemExit(7)' {port}"})
-    cells, stranded = await checked(tmp_path, plan, made("plain", answered))
+    cells, failed_to_start = await checked(tmp_path, plan, made("plain", answered))
     assert cells == {}
-    assert len(stranded) == 1
-    assert "exit code 7" in stranded[0]
+    assert len(failed_to_start) == 1
+    assert "exit code 7" in failed_to_start[0]
 
 
 def test_order_and_groups() -> None:
     first = made("first", answered, needs=["own/area/second"])
     second = made("second", answered, needs=["own/area/first"])
     third = made("third", answered, setup=Setup(threads=4))
-    assert [c.id[-6:] for c in runner.in_order([first, second])] == ["second", "/first"]
-    assert list(runner.by_setup([third, first])) == [Setup(), Setup(threads=4)]
+    assert [c.id[-6:] for c in runner.order_by_dependency([first, second])] == ["second", "/first"]
+    assert list(runner.group_by_setup([third, first])) == [Setup(), Setup(threads=4)]
 
 
 def test_a_setup_changes_the_server_behind_a_front() -> None:
     plan = planning.plan("nginx+gunicorn")
-    prepared = runner.prepared(plan, Setup(threads=4, mount="/x"))
-    assert prepared.upstream is not None
-    assert (prepared.upstream.settings.threads, prepared.upstream.settings.mount) == (4, "/x")
-    assert (prepared.settings.threads, prepared.settings.mount) == (None, "/x")
+    apply_setup = runner.apply_setup(plan, Setup(threads=4, mount="/x"))
+    assert apply_setup.upstream is not None
+    assert (apply_setup.upstream.settings.threads, apply_setup.upstream.settings.mount) == (4, "/x")
+    assert (apply_setup.settings.threads, apply_setup.settings.mount) == (None, "/x")

@@ -49,7 +49,7 @@ def test_the_guide_does_what_it_says(tmp_path: Path) -> None:
 
 
 def test_every_name_in_the_guide_can_be_parsed() -> None:
-    from wsgi_gauntlet.harness.naming import parse
+    from wsgi_gauntlet.harness.server.name import parse
 
     table = GUIDE.partition("| name | means |")[2].partition("\n\n")[0]
     names = re.findall(r"`([^`]+)`", " ".join(line.split("|")[1] for line in table.splitlines()[2:]))

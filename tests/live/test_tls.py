@@ -16,19 +16,21 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness import discover, planning, runner
-from wsgi_gauntlet.harness.adapter import Found, Settings
-from wsgi_gauntlet.harness.client import client
+from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.conformance import runner
 from wsgi_gauntlet.harness.errors import ServerDidNotStart, Unsupported
-from wsgi_gauntlet.harness.launching.plan import Plan
-from wsgi_gauntlet.harness.launching.ready import State, ask
-from wsgi_gauntlet.harness.model import Check, Setup, Verdict
-from wsgi_gauntlet.harness.progress import Silence
+from wsgi_gauntlet.harness.http.httpx_client import http_client
+from wsgi_gauntlet.harness.model import CaseResult, Setup, Verdict
+from wsgi_gauntlet.harness.model.listener import NullListener
+from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.adapter import Installation, Settings
+from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.readiness import ReadinessState, probe_readiness
 from wsgi_gauntlet.servers import uwsgi
 
-from ..needed import absent, served
-from .adapter_names import names
-from .launching import PATIENCE, alive, plan, running
+from ..helpers.adapter_names import names
+from ..helpers.requirements import fail_or_skip, installed_plan
+from ..helpers.script_server import PATIENCE, alive, plan, running
 from .test_adapters import serve
 
 pytestmark = pytest.mark.live
@@ -37,13 +39,13 @@ WITHOUT = "was built without TLS|has no TLS of its own|speaks no TLS|no TLS on i
 
 
 def over_tls(plan: Plan) -> Plan:
-    return runner.prepared(plan, Setup(tls=True))
+    return runner.apply_setup(plan, Setup(tls=True))
 
 
 @pytest.mark.parametrize("name", names())
 async def test_it_serves_over_tls_where_it_can(name: str, folder: Path) -> None:
     try:
-        server = await serve(over_tls(served(name)), folder)
+        server = await serve(over_tls(installed_plan(name)), folder)
     except Unsupported as reason:
         assert any(each in str(reason) for each in WITHOUT.split("|")), reason  # noqa: PT017 - where there is one
         return
@@ -63,13 +65,13 @@ async def test_it_serves_over_tls_where_it_can(name: str, folder: Path) -> None:
     ],
 )
 async def test_a_user_names_where_tls_is_to_be(name: str, folder: Path) -> None:
-    server = await serve(served(name), folder)
+    server = await serve(installed_plan(name), folder)
     assert server.address.tls is name.startswith(("gunicorn", "nginx[tls]"))
 
 
 @pytest.mark.parametrize("name", ["gunicorn:gthread", "nginx:tcp+gunicorn"])
 async def test_over_a_unix_socket_too(name: str, folder: Path) -> None:
-    server = await serve(over_tls(replace(served(name), unix=True)), folder)
+    server = await serve(over_tls(replace(installed_plan(name), unix=True)), folder)
     assert (bool(server.address.path), server.address.tls) == (True, True)
 
 
@@ -77,9 +79,9 @@ async def test_over_a_unix_socket_too(name: str, folder: Path) -> None:
 async def test_debians_uwsgi_was_built_with_tls(variant: str, folder: Path) -> None:
     executable = shutil.which("uwsgi", path="/usr/bin")
     if executable is None:
-        absent("Debian's uwsgi is not installed")
-    found = Found(version=uwsgi.command_version(str(executable)), executable=str(executable))
-    assert (await serve(over_tls(replace(served(f"uwsgi:{variant}"), found=found)), folder)).address.tls
+        fail_or_skip("Debian's uwsgi is not installed")
+    found = Installation(version=uwsgi.command_version(str(executable)), executable=str(executable))
+    assert (await serve(over_tls(replace(installed_plan(f"uwsgi:{variant}"), found=found)), folder)).address.tls
 
 
 async def test_a_command_template_speaks_tls_where_it_names_the_files(folder: Path) -> None:
@@ -89,7 +91,10 @@ async def test_a_command_template_speaks_tls_where_it_names_the_files(folder: Pa
 
 
 async def test_any_client_gets_the_nonce(folder: Path) -> None:
-    async with running(over_tls(served("gunicorn:sync")), folder) as server, client(server.address) as asking:
+    async with (
+        running(over_tls(installed_plan("gunicorn:sync")), folder) as server,
+        http_client(server.address) as asking,
+    ):
         assert (await asking.get("/nonce")).text == server.nonce
 
 
@@ -97,7 +102,8 @@ async def test_any_client_gets_the_nonce(folder: Path) -> None:
 
 
 def keys(home: Path) -> list[Path]:
-    return sorted(home.rglob("key.pem"))
+    # Not rglob, which raises where a folder goes meanwhile.
+    return sorted(Path(where, name) for where, _, names in os.walk(home) for name in names if name == "key.pem")
 
 
 def modes(path: Path) -> tuple[int, int]:
@@ -105,7 +111,7 @@ def modes(path: Path) -> tuple[int, int]:
 
 
 async def test_the_key_is_ours_alone_and_a_restart_leaves_no_old_one(folder: Path) -> None:
-    async with running(over_tls(served("gunicorn:gthread")), folder) as server:
+    async with running(over_tls(installed_plan("gunicorn:gthread")), folder) as server:
         [first] = keys(folder)
         assert modes(first) == (0o700, 0o600)
         before = server.address
@@ -114,16 +120,16 @@ async def test_the_key_is_ours_alone_and_a_restart_leaves_no_old_one(folder: Pat
         assert second != first
         assert modes(second) == (0o700, 0o600)
         assert server.address != before
-        assert (await ask(server.address, "/nonce", server.nonce)).state is State.READY
+        assert (await probe_readiness(server.address, "/nonce", server.nonce)).state is ReadinessState.READY
         await server.reload()
         assert server.alive
     assert keys(folder) == []
 
 
 async def test_a_crashed_server_leaves_no_key(folder: Path) -> None:
-    async with running(over_tls(served("werkzeug:threaded")), folder) as server:
+    async with running(over_tls(installed_plan("werkzeug:threaded")), folder) as server:
         os.kill(server.pid, signal.SIGSEGV)
-        assert await server.end_within(PATIENCE)
+        assert await server.wait_for_end(PATIENCE)
         await server.restart()
         assert len(keys(folder)) == 1
     assert keys(folder) == []
@@ -132,9 +138,9 @@ async def test_a_crashed_server_leaves_no_key(folder: Path) -> None:
 HARNESS = """
 import json, sys, trio
 from pathlib import Path
-from wsgi_gauntlet.harness import launch
-from wsgi_gauntlet.harness.adapter import Settings
-from wsgi_gauntlet.harness.launching.plan import Plan
+from wsgi_gauntlet.harness.server import instance as launch
+from wsgi_gauntlet.harness.server.adapter import Settings
+from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.servers.gunicorn import ADAPTER
 
 async def main():
@@ -164,7 +170,7 @@ def test_a_harness_that_is_killed_leaves_no_key(folder: Path) -> None:
 async def test_a_server_that_takes_no_notice_of_its_certificate_did_not_start(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wsgi_gauntlet.harness.launching.startup.HOPELESS", 0.1)
+    monkeypatch.setattr("wsgi_gauntlet.harness.server.startup.WRONG_RESPONSE_TIMEOUT", 0.1)
     with pytest.raises(ServerDidNotStart, match="it accepted a connection and spoke no TLS on it"):
         async with running(plan(settings=Settings(tls=True)), folder):
             pass
@@ -196,9 +202,11 @@ CONFIGURABLE, SCHEME, HTTPS, PROTOCOL = (
 )
 async def test_what_the_cases_find(name: str, verdicts: dict[str, Verdict], folder: Path) -> None:
     custom = {"mine": "{python} -m waitress --listen={host}:{port} {app}"}
-    server = planning.plan(name, custom=custom) if name in custom else served(name)
-    found: list[Check] = []
-    bench = runner.Bench(folder / "scratch", folder / "logs", Silence(), found.append, lambda _, why: pytest.fail(why))
+    server = planning.plan(name, custom=custom) if name in custom else installed_plan(name)
+    found: list[CaseResult] = []
+    config = runner.RunnerConfig(
+        folder / "scratch", folder / "logs", NullListener(), found.append, lambda _, why: pytest.fail(why)
+    )
     with trio.fail_after(60):
-        await runner.check([server], {server.name: [discover.case(id_) for id_ in verdicts]}, bench)
+        await runner.check([server], {server.name: [registry.case(id_) for id_ in verdicts]}, config)
     assert {cell.case: cell.verdict for cell in found} == verdicts, [(cell.case, cell.actual) for cell in found]

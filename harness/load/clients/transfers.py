@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import trio
 
-from ...address import Address
-from ...response import Ending, Response, ResponseParser
-from .link import connect, plain_socket, readable, send_all
+from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.http.http_connection import connect, create_stream_socket, readable, send_all
+from wsgi_gauntlet.harness.http.parser import ConnectionState, Response, ResponseParser
 
-PIECE = 64 * 1024
+CHUNK_BYTES = 64 * 1024
 """Bytes that are sent or asked for at once."""
 
 WINDOW = 64 * 1024
@@ -32,7 +32,7 @@ class Direction(enum.StrEnum):
     DOWN = "download"
 
 
-class Verdict(enum.StrEnum):
+class TransferOutcome(enum.StrEnum):
     """What became of a transfer."""
 
     RIGHT = "right"
@@ -48,31 +48,31 @@ class Transfer:
     direction: Direction
     size: int
     seconds: float
-    verdict: Verdict
-    what: str = ""
+    outcome: TransferOutcome
+    detail: str = ""
 
 
-class StreamedAnswer(ResponseParser):
+class StreamedResponse(ResponseParser):
     """Reads an answer whose body is handed on piece by piece and not kept."""
 
     def __init__(self, take: Callable[[bytes], object]) -> None:
         super().__init__()
-        self._hand_on = take
+        self._on_data = take
 
     def _take_body(self) -> None:
-        data = self._take(min(self._left, len(self._buffer)))
-        self._left -= len(data)
+        data = self._consume(min(self._remaining, len(self._buffer)))
+        self._remaining -= len(data)
         self._length += len(data)
-        self._hand_on(data)
+        self._on_data(data)
 
 
 def pieces(size: int, seed: int = 0) -> Iterator[memoryview]:
     """Yield `size` bytes that are the same for the same `seed` and, within 4 GB, at no two places in step."""
-    block = random.Random(seed).randbytes(PIECE)
+    block = random.Random(seed).randbytes(CHUNK_BYTES)
     twice = memoryview(block + block)
-    for number, at in enumerate(range(0, size, PIECE)):
-        shift = number % PIECE
-        yield twice[shift : shift + min(PIECE, size - at)]
+    for number, at in enumerate(range(0, size, CHUNK_BYTES)):
+        shift = number % CHUNK_BYTES
+        yield twice[shift : shift + min(CHUNK_BYTES, size - at)]
 
 
 def digest(size: int, seed: int = 0) -> str:
@@ -96,35 +96,35 @@ async def upload(
     )
     body = bytearray()
 
-    async def move(plain: trio.socket.SocketType) -> StreamedAnswer:
-        answer = StreamedAnswer(body.extend)
+    async def move(sock: trio.socket.SocketType) -> StreamedResponse:
+        response = StreamedResponse(body.extend)
         began = trio.current_time()
         try:
-            await send_all(plain, head.encode("latin-1"))
+            await send_all(sock, head.encode("latin-1"))
             sent = 0
             for piece in pieces(size):
-                if readable(plain.fileno()):
+                if readable(sock.fileno()):
                     break
-                await send_all(plain, piece)
+                await send_all(sock, piece)
                 sent += len(piece)
                 if throttle:
                     await trio.sleep_until(began + sent / throttle)
         except OSError:
             # What the server said before it ended the connection is still to be read.
             pass
-        await _read(plain, answer)
-        return answer
+        await _read(sock, response)
+        return response
 
-    def verdict(answer: Response) -> tuple[Verdict, str]:
-        if answer.status == TOO_LARGE:
-            return Verdict.REFUSED, answer.describe()
-        if answer.status != 200 or not answer.complete:
-            return Verdict.FAILED, answer.describe()
+    def outcome(response: Response) -> tuple[TransferOutcome, str]:
+        if response.status == TOO_LARGE:
+            return TransferOutcome.REFUSED, response.describe()
+        if response.status != 200 or not response.complete:
+            return TransferOutcome.FAILED, response.describe()
         if bytes(body) != f"{size} {sha256}\n".encode():
-            return Verdict.WRONG, f"of {size} bytes with SHA-256 {sha256} the app got {bytes(body[:100])!r}"
-        return Verdict.RIGHT, ""
+            return TransferOutcome.WRONG, f"of {size} bytes with SHA-256 {sha256} the app got {bytes(body[:100])!r}"
+        return TransferOutcome.RIGHT, ""
 
-    return await _transfer(address, Direction.UP, size, move, verdict, patience)
+    return await _transfer(address, Direction.UP, size, move, outcome, patience)
 
 
 async def download(
@@ -147,58 +147,61 @@ async def download(
     )
     found = hashlib.sha256()
 
-    async def move(plain: trio.socket.SocketType) -> StreamedAnswer:
-        answer = StreamedAnswer(found.update)
-        await send_all(plain, request.encode("latin-1"))
-        await _read(plain, answer, throttle)
-        return answer
+    async def move(sock: trio.socket.SocketType) -> StreamedResponse:
+        response = StreamedResponse(found.update)
+        await send_all(sock, request.encode("latin-1"))
+        await _read(sock, response, throttle)
+        return response
 
-    def verdict(answer: Response) -> tuple[Verdict, str]:
-        if answer.status != 200 or not answer.complete:
-            return Verdict.FAILED, answer.describe()
-        if answer.length != size or found.hexdigest() != sha256:
-            return Verdict.WRONG, f"{answer.length} bytes with SHA-256 {found.hexdigest()} instead of {size}, {sha256}"
-        return Verdict.RIGHT, ""
+    def outcome(response: Response) -> tuple[TransferOutcome, str]:
+        if response.status != 200 or not response.complete:
+            return TransferOutcome.FAILED, response.describe()
+        if response.length != size or found.hexdigest() != sha256:
+            return (
+                TransferOutcome.WRONG,
+                f"{response.length} bytes with SHA-256 {found.hexdigest()} instead of {size}, {sha256}",
+            )
+        return TransferOutcome.RIGHT, ""
 
-    return await _transfer(address, Direction.DOWN, size, move, verdict, patience, window=WINDOW if throttle else None)
+    return await _transfer(address, Direction.DOWN, size, move, outcome, patience, window=WINDOW if throttle else None)
 
 
 async def _transfer(
     address: Address,
     direction: Direction,
     size: int,
-    move: Callable[[trio.socket.SocketType], Awaitable[StreamedAnswer]],
-    verdict: Callable[[Response], tuple[Verdict, str]],
+    move: Callable[[trio.socket.SocketType], Awaitable[StreamedResponse]],
+    outcome: Callable[[Response], tuple[TransferOutcome, str]],
     patience: float,
     window: int | None = None,
 ) -> Transfer:
     began = trio.current_time()
-    found, what = Verdict.FAILED, f"not through after {patience:g} s"
-    plain = plain_socket(address)
-    with plain, trio.move_on_after(patience):
+    found, detail = TransferOutcome.FAILED, f"not through after {patience:g} s"
+    sock = create_stream_socket(address)
+    with sock, trio.move_on_after(patience):
         try:
             if window:
-                plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
-            await connect(plain, address)
-            answer = await move(plain)
-            found, what = verdict(answer.response())
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+            await connect(sock, address)
+            response = await move(sock)
+            found, detail = outcome(response.response())
         except OSError as error:
-            what = str(error)
-    return Transfer(direction, size, trio.current_time() - began, found, what)
+            detail = str(error)
+    return Transfer(direction, size, trio.current_time() - began, found, detail)
 
 
-async def _read(plain: trio.socket.SocketType, answer: StreamedAnswer, throttle: float | None = None) -> None:
+async def _read(sock: trio.socket.SocketType, response: StreamedResponse, throttle: float | None = None) -> None:
     began, read = trio.current_time(), 0
-    while not answer.done:
+    while not response.done:
         try:
-            data = await plain.recv(PIECE)
+            data = await sock.recv(CHUNK_BYTES)
         except OSError:
-            answer.eof(Ending.RESET)
+            response.eof(ConnectionState.RESET)
             return
         if not data:
-            answer.eof()
+            response.eof()
             return
-        answer.feed(data)
+        response.feed(data)
         read += len(data)
         if throttle:
             await trio.sleep_until(began + read / throttle)

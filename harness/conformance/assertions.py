@@ -1,0 +1,69 @@
+"""Verbs that a case states its requirement with. Each raises `Violation(expected, actual)` and returns nothing else.
+
+A case reads as a list of what is true of a good server; the verbs turn the first untrue line into evidence that a
+person can read. They compare values only and touch no socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Container
+from typing import Any
+
+MAX_SHOWN_CHARACTERS = 400
+"""Characters of a value that a message shows; the transcript has the rest."""
+
+
+class Violation(Exception):
+    """The server did not do what the case states. `expected` and `actual` are sentences for people."""
+
+    def __init__(self, expected: str, actual: str) -> None:
+        super().__init__(f"expected {expected}; got {actual}")
+        self.expected = expected
+        self.actual = actual
+
+
+def format_value(value: object) -> str:
+    """Return `value` as a person reads it, cut to `MAX_SHOWN_CHARACTERS` characters."""
+    text = value if isinstance(value, str) and value.isprintable() and value else repr(value)
+    return text if len(text) <= MAX_SHOWN_CHARACTERS else f"{text[:MAX_SHOWN_CHARACTERS]}… ({len(text)} characters)"
+
+
+def fail_case(expected: str, actual: object) -> None:
+    """Say outright that the server broke the requirement."""
+    raise Violation(expected, format_value(actual))
+
+
+def assert_that(condition: object, expected: str, actual: object) -> None:
+    """Expect `condition` to hold."""
+    if not condition:
+        fail_case(expected, actual)
+
+
+def assert_equal(actual: object, wanted: object, what: str) -> None:
+    """Expect `what` to be equal to `wanted`, and of the same type where both are numbers or text."""
+    if actual != wanted:
+        fail_case(f"{what} to be {format_value(wanted)}", actual)
+
+
+def assert_one_of(actual: object, wanted: Collection[Any], what: str) -> None:
+    """Expect `what` to be one of `wanted`."""
+    if actual not in wanted:
+        fail_case(f"{what} to be one of {', '.join(format_value(each) for each in wanted)}", actual)
+
+
+def contains(haystack: Container[Any], needle: object, what: str) -> None:
+    """Expect `what` to contain `needle`."""
+    if needle not in haystack:
+        fail_case(f"{what} to contain {format_value(needle)}", haystack)
+
+
+def assert_lacks(haystack: Container[Any], needle: object, what: str) -> None:
+    """Expect `what` not to contain `needle`."""
+    if needle in haystack:
+        fail_case(f"{what} not to contain {format_value(needle)}", haystack)
+
+
+def assert_every(values: Collection[Any], holds: Callable[[Any], object], what: str) -> None:
+    """Expect `holds` to be true of every one of `values`; the message shows those of which it is not."""
+    if wrong := [each for each in values if not holds(each)]:
+        fail_case(f"every one of them to be {what}", wrong)

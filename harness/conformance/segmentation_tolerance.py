@@ -1,0 +1,182 @@
+"""Whether a server takes a request whatever place it is cut at into two segments.
+
+It is the subject of cases of its own, and what every other case rests on that is sent in pieces: where it does not
+hold, all of them would fail for the one reason, so they are sent whole alone.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import trio
+
+from wsgi_gauntlet.harness.conformance.assertions import Violation, format_value
+from wsgi_gauntlet.harness.conformance.exchange import Exchange
+from wsgi_gauntlet.harness.conformance.stall_clock import exclude_stalls
+from wsgi_gauntlet.harness.conformance.validity import EventLoopWatchdog, stall_message
+from wsgi_gauntlet.harness.errors import InternalError, ServerError, Skipped
+from wsgi_gauntlet.harness.http.connection import Transcript
+from wsgi_gauntlet.harness.server.background_tasks import background_nursery
+from wsgi_gauntlet.harness.server.instance import ServerInstance
+
+RESPONSE_TIMEOUT_SECONDS = 2.0
+"""Seconds for an answer; a good server needs milliseconds."""
+
+FAILING_TIME_LIMIT_SECONDS = 8.0
+"""Seconds after whose first failure no further place is tried: where answers fail to come, each costs
+`RESPONSE_TIMEOUT_SECONDS`."""
+
+MAX_ROUNDS = 6
+"""Times that a request is cut everywhere, at most, until the harness has seen it fail twice while it was awake."""
+
+CONTEXT_BYTES = 24
+"""Bytes before a cut that a message shows."""
+
+REQUEST_BODY = b"hello"
+
+
+@dataclass(frozen=True)
+class RequestForm:
+    """A plain request to be cut: its method, path, fields and body as sent."""
+
+    method: str
+    path: str
+    fields: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
+REQUEST_FORMS: Mapping[str, RequestForm] = {
+    "get": RequestForm("GET", "/echo"),
+    "post": RequestForm("POST", "/read", (("Content-Length", str(len(REQUEST_BODY))),), REQUEST_BODY),
+    "chunked": RequestForm("POST", "/read?to=end", (("Transfer-Encoding", "chunked"),), b"5\r\nhello\r\n0\r\n\r\n"),
+}
+"""What is cut at every place. The last is no part of what other cases rest on: a server need not take chunks."""
+
+
+@dataclass(frozen=True)
+class CutResult:
+    """A place at which a request was cut, 0 for whole: `behind` which bytes, and what was `wrong` ('' for nothing)."""
+
+    position: int
+    preceding_bytes: bytes
+    failure: str
+
+
+async def cut_at_every_byte(exchange: Exchange, form: RequestForm) -> list[CutResult]:
+    """Send the request `form` once for each place, cut there, and return what came of each.
+
+    Raises Skipped where it is not served whole.
+    """
+    whole = await _send_cut(exchange, form, 0)
+    if form.body and not whole.failure:
+        (whole,) = await _check_body_read(exchange, [whole])
+    if whole.failure:
+        raise Skipped(f"the request is not served in one piece either: {whole.failure}")
+    cuts: list[CutResult] = []
+    deadline = trio.current_time() + FAILING_TIME_LIMIT_SECONDS
+    for position in range(1, len(_request(exchange, form, 1))):
+        cuts.append(await _send_cut(exchange, form, position))
+        if trio.current_time() > deadline and any(each.failure for each in cuts):
+            break
+    return await _check_body_read(exchange, cuts) if form.body else cuts
+
+
+def describe_failures(cuts: list[CutResult]) -> str:
+    """Return in a sentence at which of `cuts` the request failed, '' where it did at none."""
+    failure = [each for each in cuts if each.failure]
+    if not failure:
+        return ""
+    first = failure[0]
+    places = ", ".join(str(each.position) for each in failure[:20]) + ", …" * (len(failure) > 20)
+    return (
+        f"cut behind byte {first.position} ({format_value(first.preceding_bytes)}): {first.failure}; "
+        f"it failed at {len(failure)} of {len(cuts)} places: {places}"
+    )
+
+
+class SegmentationTolerance:
+    """What is known of one server in one run: whether a request may be cut. Asked once, when it is first needed."""
+
+    def __init__(self) -> None:
+        self._lock = trio.Lock()
+        self._reason: str | None = None
+
+    async def rejection_reason(self, server: ServerInstance) -> str:
+        """Return where `server`, which must be idle, takes no cut, in a sentence; '' where it takes each."""
+        async with self._lock:
+            if self._reason is None:
+                self._reason = await _find_rejection(server)
+            return self._reason
+
+
+async def _find_rejection(server: ServerInstance) -> str:
+    for form in (REQUEST_FORMS["get"], REQUEST_FORMS["post"]):
+        # Twice, on connections of their own: what does not repeat is nobody's property.
+        failed = 0
+        for _ in range(MAX_ROUNDS):
+            failure = await _try_once(server, form)
+            if failure == "":
+                break
+            if failure is not None and (failed := failed + 1) == 2:
+                return failure
+    return ""
+
+
+async def _try_once(server: ServerInstance, form: RequestForm) -> str | None:
+    """Return where the request failed; '' for nowhere, None where the harness stood still and nothing is known."""
+    exchange = Exchange(server, secrets.token_hex(4), Transcript())
+    watchdog = EventLoopWatchdog()
+    try:
+        with exclude_stalls():
+            async with background_nursery() as nursery:
+                nursery.start_soon(watchdog.watch)
+                failure = describe_failures(await cut_at_every_byte(exchange, form))
+        return None if failure and stall_message(watchdog, closed_late=exchange.transcript.closed_late) else failure
+    except (InternalError, ServerError, Skipped, Violation):
+        return ""  # it has troubles of another kind, which other cases tell of
+    finally:
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+            await exchange.close()
+
+
+def _token(exchange: Exchange, position: int) -> str:
+    return f"{exchange.token}.{position:04}"
+
+
+def _request(exchange: Exchange, form: RequestForm, position: int) -> bytes:
+    fields = [*form.fields, ("Connection", "close")]
+    return exchange.request(form.path, method=form.method, headers=fields, token=_token(exchange, position)) + form.body
+
+
+async def _send_cut(exchange: Exchange, form: RequestForm, position: int) -> CutResult:
+    data = _request(exchange, form, position)
+    connection = await exchange.connect()
+    await (connection.send_segments([data[:position], data[position:]]) if position else connection.send(data))
+    response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
+    await connection.close()
+    correct = (
+        response.status == 200
+        and response.complete
+        and response.body == f"gauntlet {_token(exchange, position)}\n".encode()
+    )
+    return CutResult(
+        position, data[max(0, position - CONTEXT_BYTES) : position], "" if correct else response.describe()
+    )
+
+
+async def _check_body_read(exchange: Exchange, cuts: list[CutResult]) -> list[CutResult]:
+    """Return `cuts` with what the app read taken into account."""
+    await exchange.send_sync_request()
+    read = {each.token: each.detail.get("data", "").encode("latin-1") for each in exchange.events("body")}
+    return [
+        each
+        if each.failure or read.get(_token(exchange, each.position)) == REQUEST_BODY
+        else CutResult(
+            each.position,
+            each.preceding_bytes,
+            f"200, and the app read {format_value(read.get(_token(exchange, each.position)))}",
+        )
+        for each in cuts
+    ]

@@ -1,0 +1,1 @@
+"""Checks of every response, whatever the case looks for."""

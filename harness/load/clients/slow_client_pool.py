@@ -1,0 +1,169 @@
+"""Many slow clients of one kind, held against one server: as many as are asked for, all of them driven by one task.
+
+A client that the server drops comes back after a moment, as people do, so that `size` clients keep pressing until they
+are released.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Callable
+
+import trio
+
+from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.http.admission import wait_for_admission
+from wsgi_gauntlet.harness.load.clients.behaviours import ClientBehaviour, ConnectScript
+from wsgi_gauntlet.harness.load.clients.client_mix import ClientMix
+from wsgi_gauntlet.harness.load.clients.scheduler import ScheduledClient, Scheduler
+from wsgi_gauntlet.harness.load.clients.slow_connection import Script, ServerDisconnected, SlowConnection
+from wsgi_gauntlet.harness.model import Disconnect
+
+RECONNECT_DELAY = 1.0
+"""Seconds until a client that was dropped or refused comes back."""
+
+MAX_RECONNECTS = 1000
+"""Times that one client comes back at most."""
+
+RESERVED_DESCRIPTORS = 256
+"""Descriptors that this process keeps for all but the slow clients."""
+
+ARRIVAL_INTERVAL = 0.005
+"""Seconds between two arrivals' batches: at 2,000 a second these are ten connects, some 0.5 ms of work."""
+
+
+class _SlowClient:
+    """One slow client: `first` is how and after how many seconds the server dropped it for the first time."""
+
+    __slots__ = ("connect_done", "connected", "connections", "first_disconnect", "scheduled_client")
+
+    def __init__(self) -> None:
+        self.connected = False
+        self.connect_done = False
+        self.first_disconnect: tuple[str, float] | None = None
+        self.connections: list[SlowConnection] = []
+        self.scheduled_client: ScheduledClient | None = None
+
+
+class SlowClientPool:
+    """Slow clients that live until they are released, driven by a task in `nursery`. `per_second` of them arrive.
+
+    While `should_pause` says so, none of them does anything.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        behaviour: ClientBehaviour,
+        nursery: trio.Nursery,
+        *,
+        per_second: float,
+        should_pause: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.address = address
+        self.refused = 0
+        self.connected_count = 0
+        """How many clients have a connection now, seen from here: it may still wait in the server's backlog."""
+        self._behaviour = behaviour
+        self._per_second = per_second
+        self._scheduler = Scheduler(should_pause)
+        self._clients: list[_SlowClient] = []
+        self._total_clients = 0
+        self._disconnects: list[tuple[str, float]] = []
+        self._pending_connects = 0
+        self._all_connects_done = trio.Event()
+        nursery.start_soon(self._scheduler.run)
+
+    @property
+    def size(self) -> int:
+        """How many clients there are, connected or trying."""
+        return len(self._clients)
+
+    async def scale_to(self, size: int, patience: float = 1.0) -> None:
+        """Let clients arrive or leave until there are `size` of them.
+
+        Returns when each has connected or been refused, or after `patience` seconds more: a full backlog answers
+        nobody.
+        """
+        while len(self._clients) > size:
+            self._remove_client(self._clients.pop())
+        begin, before = trio.current_time(), len(self._clients)
+        while len(self._clients) < size:
+            due = before + max(1, int((trio.current_time() - begin) * self._per_second))
+            while len(self._clients) < min(due, size):
+                self._add_client()
+            await trio.sleep(ARRIVAL_INTERVAL)
+        with trio.move_on_after(patience):
+            while self._pending_connects:
+                self._all_connects_done = trio.Event()
+                await self._all_connects_done.wait()
+
+    def release(self) -> None:
+        """Let all of them go at once."""
+        while self._clients:
+            self._remove_client(self._clients.pop())
+
+    def first_disconnect(self) -> Disconnect:
+        """Return how and after how long the server dropped clients for the first time, over all there ever were."""
+        if not self._disconnects:
+            return Disconnect("never", None, self._total_clients, 0)
+        how = Counter(how for how, _ in self._disconnects).most_common(1)[0][0]
+        return Disconnect(
+            how, statistics.median(after for _, after in self._disconnects), self._total_clients, len(self._disconnects)
+        )
+
+    def _add_client(self) -> None:
+        client = _SlowClient()
+        self._clients.append(client)
+        self._total_clients += 1
+        self._pending_connects += 1
+        behaviour = (
+            self._behaviour.behaviour_of(len(self._clients) - 1)
+            if isinstance(self._behaviour, ClientMix)
+            else self._behaviour
+        )
+        client.scheduled_client = self._scheduler.start(self._client_script(client, behaviour))
+
+    def _remove_client(self, client: _SlowClient) -> None:
+        if client.scheduled_client is not None:
+            self._scheduler.stop(client.scheduled_client)
+        self._finish_connect(client)
+
+    def _finish_connect(self, client: _SlowClient) -> None:
+        if not client.connect_done:
+            client.connect_done = True
+            self._pending_connects -= 1
+            if not self._pending_connects:
+                self._all_connects_done.set()
+
+    def _client_script(self, client: _SlowClient, behaviour: ClientBehaviour) -> Script:
+        for _ in range(MAX_RECONNECTS):
+            began = trio.current_time()
+            try:
+                yield from behaviour.script(lambda window=None: self._connect(client, window))
+            except ServerDisconnected as dropped:
+                if client.first_disconnect is None:
+                    client.first_disconnect = (dropped.how, trio.current_time() - began)
+                    self._disconnects.append(client.first_disconnect)
+            except OSError:
+                self.refused += 1
+            finally:
+                self.connected_count -= client.connected
+                client.connected = False
+                for connection in client.connections:
+                    connection.close()
+                client.connections.clear()
+            self._finish_connect(client)
+            yield RECONNECT_DELAY, None
+
+    def _connect(self, client: _SlowClient, window: int | None) -> ConnectScript:
+        yield from wait_for_admission(self.address)
+        connection = SlowConnection.start_connect(self.address, window)
+        client.connections.append(connection)
+        self._scheduler.watch(connection)
+        yield from connection.connected()
+        self.connected_count += not client.connected
+        client.connected = True
+        self._finish_connect(client)
+        return connection

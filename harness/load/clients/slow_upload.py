@@ -1,0 +1,137 @@
+"""One upload that takes its time and comes to its end: what becomes of it when the server is reloaded under it?"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import math
+from dataclasses import dataclass
+
+import trio
+
+from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.http.http_connection import connect, create_stream_socket, send_all
+from wsgi_gauntlet.harness.http.parser import ConnectionState, Response, ResponseParser
+
+CHUNK_BYTES = 512
+"""Bytes that go out at a time."""
+
+CHUNK_INTERVAL = 0.1
+"""Seconds between two of them: some 40 kbit/s, a phone at the edge of its network."""
+
+RESPONSE_TIMEOUT = 5.0
+"""Seconds that the answer is waited for once everything has been sent."""
+
+
+class UploadEnd(enum.Enum):
+    """How it ended."""
+
+    SURVIVED = "answered as it should be"
+    REFUSED = "refused at connect"
+    ANSWERED = "answered before its end"
+    WRONG = "answered wrongly"
+    CLOSED = "closed (FIN) without a whole answer"
+    RESET = "reset (RST)"
+    UNANSWERED = "never answered"
+
+
+@dataclass(frozen=True)
+class UploadResult:
+    """What became of it. `after` is in seconds from the connect to its end, `status` of the answer, 0 without one."""
+
+    end: UploadEnd
+    after: float
+    status: int = 0
+
+    @property
+    def description(self) -> str:
+        """Say it in words."""
+        status = f" with {self.status}" if self.status and self.end is not UploadEnd.SURVIVED else ""
+        return f"{self.end.value}{status}"
+
+
+async def slow_upload(
+    address: Address,
+    mount: str,
+    duration: float,
+    *,
+    patience: float = RESPONSE_TIMEOUT,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> UploadResult:
+    """Send a body to the reference app's /sink, piece by piece for `lasting` seconds, and return how that ended.
+
+    It counts as started once its first piece is out, or it was refused. The answer must have the length and the hash of
+    what was sent. Raises OutOfResources, and Unsupported for TLS.
+    """
+    began = trio.current_time()
+    sock = create_stream_socket(address)
+    if not address.path:
+        sock.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY, 1)
+    try:
+        await connect(sock, address)
+    except OSError:
+        task_status.started()
+        return UploadResult(UploadEnd.REFUSED, trio.current_time() - began)
+    parser = ResponseParser()
+    with sock:
+        chunks = max(1, math.ceil(duration / CHUNK_INTERVAL))
+        body = (b"slow" * (CHUNK_BYTES // 4)) * chunks
+        head = (
+            f"POST {mount}/sink HTTP/1.1\r\nHost: {address.authority}\r\nUser-Agent: wsgi-gauntlet\r\n"
+            f"Content-Type: application/octet-stream\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        ).encode("ascii")
+        early, reset, ending, begun = True, False, ConnectionState.OPEN, trio.Event()
+
+        async def send() -> None:
+            nonlocal early, reset
+            try:
+                await send_all(sock, head)
+                for number in range(chunks):
+                    if number:
+                        await trio.sleep(CHUNK_INTERVAL)
+                    await send_all(sock, body[number * CHUNK_BYTES : (number + 1) * CHUNK_BYTES])
+                    if not number:
+                        begun.set()
+                early = False
+            except OSError as error:
+                # An answer may still be there to be read; but a reset is told once, to whoever comes first.
+                reset = isinstance(error, ConnectionResetError)
+                begun.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            await begun.wait()
+            task_status.started()
+            with trio.move_on_after(duration + patience):
+                ending = await _read_response(sock, parser)
+            nursery.cancel_scope.cancel()
+    if reset and ending is ConnectionState.EOF:
+        ending = ConnectionState.RESET
+    return _to_result(parser.response(), ending, body, trio.current_time() - began, early=early)
+
+
+async def _read_response(sock: trio.socket.SocketType, parser: ResponseParser) -> ConnectionState:
+    while not parser.done:
+        try:
+            data = await sock.recv(CHUNK_BYTES)
+        except OSError:
+            parser.eof(ConnectionState.RESET)
+            return ConnectionState.RESET
+        if not data:
+            parser.eof(ConnectionState.EOF)
+            return ConnectionState.EOF
+        parser.feed(data)
+    return ConnectionState.OPEN
+
+
+def _to_result(response: Response, ending: ConnectionState, body: bytes, after: float, *, early: bool) -> UploadResult:
+    status = response.status or 0
+    if not response.complete:
+        broken = {ConnectionState.RESET: UploadEnd.RESET, ConnectionState.EOF: UploadEnd.CLOSED}
+        return UploadResult(broken.get(ending, UploadEnd.UNANSWERED), after, status)
+    if early:
+        return UploadResult(UploadEnd.ANSWERED, after, status)
+    right = f"{len(body)} {hashlib.sha256(body).hexdigest()}\n".encode("ascii")
+    return UploadResult(
+        UploadEnd.SURVIVED if status == 200 and response.body == right else UploadEnd.WRONG, after, status
+    )

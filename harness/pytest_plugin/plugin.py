@@ -1,0 +1,98 @@
+"""The pytest plugin's rim: options, and the fixture `wsgi_server`. The rest is imported when one of them is used.
+
+`pytest --wsgi-server gunicorn --wsgi-select pep3333/` collects a server's cells as tests; see docs/pytest.md. Every
+pytest of an environment in which wsgi-gauntlet is installed loads this file, so it imports nothing but pytest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from wsgi_gauntlet.harness.pytest_plugin.live_server import LiveServers
+    from wsgi_gauntlet.harness.pytest_plugin.trio_thread import TrioThread
+
+ROOT_NODE_ID = "wsgi-gauntlet"
+"""What every cell's node id begins with, in place of a file."""
+
+TRIO_THREAD_KEY: pytest.StashKey[TrioThread] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options, which mean what those of the command `wsgi-gauntlet check` mean."""
+    group = parser.getgroup(ROOT_NODE_ID, "wsgi-gauntlet: cases of PEP 3333 and HTTP/1.1 as tests of WSGI servers")
+    for name, metavar, words in (
+        ("server", "NAME", "Test this server, as gunicorn:gthread[threads=4]; may be repeated."),
+        ("select", "PREFIX", "Only cases whose id begins so; may be repeated."),
+        ("level", "LEVEL", "Only cases of this level: must, should, may or info; may be repeated."),
+        ("tag", "TAG", "Only cases with this tag, as security; may be repeated."),
+    ):
+        group.addoption(f"--wsgi-{name}", action="append", default=[], metavar=metavar, help=words)
+    for name, metavar, words in (
+        ("baseline", "FILE", "What is accepted of which server: such a cell is xfailed, and fails once it passes."),
+        ("python", "EXE", "Interpreter that runs the servers [this one]."),
+        ("app", "MODULE:NAME", "An app of your own, served beside the reference app."),
+        ("path", "/PAGE", "The page of --wsgi-app that is asked for [/]."),
+        ("command", "TEMPLATE", "A server of your own, named custom: '{python} -m mine --bind {host}:{port} {app}'."),
+    ):
+        group.addoption(f"--wsgi-{name}", default=None, metavar=metavar, help=words)
+    group.addoption("--wsgi-strict", action="store_true", help="Let a recommendation that is not followed fail.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take this plugin's node ids out of the arguments, and collect cells where any are asked for."""
+    # "wsgi-gauntlet" alone is all of them, unless there is a file of that name.
+    node_ids = [
+        each
+        for each in config.args
+        if each.startswith(f"{ROOT_NODE_ID}::")
+        or (each == ROOT_NODE_ID and not (config.invocation_params.dir / ROOT_NODE_ID).exists())
+    ]
+    if node_ids:
+        config.args[:] = [each for each in config.args if each not in node_ids]
+    if not node_ids and not _cells_requested(config):
+        return
+    from wsgi_gauntlet.harness.pytest_plugin.items import ConformancePlugin
+
+    config.pluginmanager.register(ConformancePlugin(config, node_ids), "wsgi-gauntlet-cells")
+
+
+def _cells_requested(config: pytest.Config) -> bool:
+    # With the server in addopts, `pytest tests/test_one.py` is about that file alone; on the command line it is meant.
+    words = [str(each).partition("=")[0] for each in config.invocation_params.args]
+    has_paths = bool(config.getoption("file_or_dir", []))  # --help leaves before it is parsed
+    if config.getoption("wsgi_server") or config.getoption("wsgi_command"):
+        return not has_paths or "--wsgi-server" in words or "--wsgi-command" in words
+    for option in ("--wsgi-select", "--wsgi-level", "--wsgi-tag"):
+        if option in words:
+            raise pytest.UsageError(f"{option} chooses cases, and no server is named: add --wsgi-server NAME")
+    return False
+
+
+def trio_thread(config: pytest.Config) -> TrioThread:
+    """Return the loop that servers run in: one for each pytest process, stopped when it ends."""
+    from wsgi_gauntlet.harness.pytest_plugin.trio_thread import TrioThread
+
+    if TRIO_THREAD_KEY not in config.stash:
+        config.stash[TRIO_THREAD_KEY] = TrioThread()
+        config.add_cleanup(config.stash[TRIO_THREAD_KEY].stop)
+    return config.stash[TRIO_THREAD_KEY]
+
+
+@pytest.fixture
+def wsgi_server(request: pytest.FixtureRequest) -> Iterator[LiveServers]:
+    """Start WSGI servers with an app of yours: `wsgi_server("gunicorn[workers=2]", app="shop.wsgi:application")`.
+
+    Returned is a running server with `url`, `address`, `client` (an httpx.Client), `log`, `pid`, `restart()` and
+    `stop()`; all that were started are stopped after the test.
+    """
+    from wsgi_gauntlet.harness.pytest_plugin.live_server import LiveServers
+
+    servers = LiveServers(
+        trio_thread(request.config), request.config.rootpath, request.config.getoption("wsgi_python") or ""
+    )
+    yield servers
+    servers.stop()

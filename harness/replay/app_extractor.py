@@ -1,0 +1,408 @@
+"""The app of one case as one file that needs nothing of ours: cut out of the reference app's sources. Pure.
+
+What a case asks of the app is a few functions; `appfile` takes those, what they use and what that uses, and leaves the
+rest out: modules, methods of classes, annotations, and entries of tables that no request of the case names. The text
+is that of the sources, so that it reads as they do. Where the harness stood, the module `reproducer_stubs` stands in.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from urllib.parse import parse_qsl
+
+from wsgi_gauntlet.harness.replay.strip_annotations import strip_annotations
+
+_INNER_APP_NAME = "_answer"
+
+STANDALONE_MODULE = "reproducer_stubs"
+"""The module whose names go before those of the others."""
+
+REFERENCE_MODULE = "reference"
+"""The module whose MODULES are those with behaviours, and whose `application` the stand-in's takes the place of."""
+
+FALLBACK_BEHAVIOUR = "echo"
+"""The behaviour that answers what no other is named by."""
+
+WIDTH = 100
+"""Columns of a comment."""
+
+_PATH_SEGMENT = re.compile(rb"/([a-z][a-z0-9-]*)(?![A-Za-z0-9_-])")
+_QUERY_VALUE = re.compile(rb"[?&][a-z-]+=([^&\s#]*)")
+
+
+@dataclass(frozen=True)
+class AppUsage:
+    """What the requests of a case ask of the app: first segments of their paths, and values in their queries.
+
+    `called` are the segments with which the app was really called; `names` may hold words that are no paths.
+    """
+
+    names: frozenset[str]
+    called: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Definition:
+    """One statement of a module that defines `name`: its text, the names that it uses, and those that it needs before.
+
+    `attributes` are those that it looks up, on whatever, and `own` those that it sets on `self`. A class is in parts:
+    `members` are its methods, and `text` the rest. `table` is there where it defines a table of named things.
+    """
+
+    module: str
+    name: str
+    text: str
+    uses: frozenset[str]
+    needed_when_defined: frozenset[str]
+    attributes: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()
+    table: ast.Assign | None = None
+    members: Mapping[str, _Definition] = field(default_factory=dict)
+    order: tuple[int, int] = (0, 0)
+
+
+def app_usage(paths: Iterable[str], sent: Iterable[bytes]) -> AppUsage:
+    """Return what the requests ask for: `paths` are those that the app was called with, `sent` what went out.
+
+    A path may carry its query. Both are looked at, because a server may pass on neither as it came.
+    """
+    called: set[str] = set()
+    words: set[str] = set()
+    for path in paths:
+        place, _, query = path.partition("?")
+        called.add(place.split("/")[1] if place.startswith("/") else "")
+        words.update(value for _, value in parse_qsl(query))
+    names = set(called)
+    for data in sent:
+        names.update(found.decode("ascii") for found in _PATH_SEGMENT.findall(data))
+        for found in _QUERY_VALUE.findall(data):
+            words.update(value for _, value in parse_qsl(f"x={found.decode('latin-1')}"))
+    return AppUsage(frozenset(names), frozenset(called), frozenset(words))
+
+
+def behaviours(sources: Mapping[str, str]) -> dict[str, str]:
+    """Return each behaviour's name in paths, and the function that it is."""
+    found: dict[str, str] = {}
+    for module in reversed(_behaviour_modules(sources[REFERENCE_MODULE])):
+        found.update({name.replace("_", "-"): name for name in _functions(sources[module])})
+    return found
+
+
+def extract_app(
+    sources: Mapping[str, str], usage: AppUsage, *, title: str, wrapper_module: str = "", kind: str = ""
+) -> str:
+    """Return the source of one module with a callable `application` that answers what is `asked`.
+
+    `sources` are the app's modules by name. `title` goes into the docstring. `around` names a module whose own
+    `application` stands around the reference app's, as the Flask app's does, and `kind` another kind of callable for
+    it, one of the reference app's KINDS.
+    """
+    known = behaviours(sources)
+    names = sorted(usage.names & known.keys())
+    if not names or FALLBACK_BEHAVIOUR in usage.names or any(each not in known for each in usage.called):
+        # What goes to no behaviour by name goes to the first of them.
+        names = [FALLBACK_BEHAVIOUR, *(name for name in names if name != FALLBACK_BEHAVIOUR)]
+    plain = {name: strip_annotations(source) for name, source in sources.items()}
+    definitions, imports = _read_modules(plain, usage.words)
+    table = "BEHAVIOURS = {" + ", ".join(f'"{name}": {known[name]}' for name in names) + "}"
+    needs = frozenset(known[name] for name in names)
+    entry = _INNER_APP_NAME if kind else _inner_name(sources, wrapper_module)
+    definitions["BEHAVIOURS"] = _Definition(STANDALONE_MODULE, "BEHAVIOURS", table, needs, needs, order=(98, 0))
+    definitions[entry] = replace(
+        definitions["application"],
+        name=entry,
+        text=definitions["application"].text.replace("application", entry),
+        order=(99, 0),
+    )
+    wanted = {entry}
+    if kind:
+        definitions.update(_callable(plain[REFERENCE_MODULE], kind))
+        wanted.add("application")
+    if wrapper_module:
+        own = {definition.name: definition for definition in _definitions(wrapper_module, plain[wrapper_module], 100)}
+        definitions.update(own)
+        imports.update(_imports(plain[wrapper_module]))
+        wanted.add("application")
+    chosen = _reachable(definitions, wanted)
+    blocks = [_source_text(each) for each in _in_dependency_order(chosen)]
+    return _join_blocks([f'"""{title}"""', *_import_lines(chosen, imports), *blocks])
+
+
+def standalone_source(sources: Mapping[str, str], module: str) -> str:
+    """Return `module` of the app, which has an `application` and its BEHAVIOURS, with what it uses, as one module."""
+    tree = ast.parse(sources[module])
+    table = next(node.value for node in tree.body if isinstance(node, ast.AnnAssign) and _target(node) == "BEHAVIOURS")
+    assert isinstance(table, ast.Dict)
+    names = frozenset(str(key.value) for key in table.keys if isinstance(key, ast.Constant))
+    title = (ast.get_docstring(tree) or "").partition("\n")[0]
+    return extract_app({**sources, STANDALONE_MODULE: sources[module]}, AppUsage(names), title=title)
+
+
+# ---------------------------------------------------------------------- reading the sources
+
+
+@lru_cache(maxsize=16)
+def _behaviour_modules(source: str) -> tuple[str, ...]:
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and _defined_name(node) == "MODULES" and isinstance(node.value, ast.Tuple):
+            return tuple(each.id for each in node.value.elts if isinstance(each, ast.Name))
+    raise ValueError(f"the module {REFERENCE_MODULE} has no tuple MODULES")
+
+
+@lru_cache(maxsize=256)
+def _functions(source: str) -> tuple[str, ...]:
+    nodes = ast.parse(source).body
+    return tuple(each.name for each in nodes if isinstance(each, ast.FunctionDef) and not each.name.startswith("_"))
+
+
+def _callable(source: str, kind: str) -> dict[str, _Definition]:
+    """Return the pieces that make `application` that kind of callable, around the function `_INNER_APP_NAME`."""
+    own = {definition.name: definition for definition in _definitions(REFERENCE_MODULE, source, 100)}
+    table = own["KINDS"].table
+    assert table is not None
+    made = next(ast.unparse(value) for key, value in _entries(table) if key == kind)
+    classes = frozenset(own) & _names([ast.parse(made)])
+    last = _Definition(REFERENCE_MODULE, "application", f"application = {made}", classes, classes, order=(101, 0))
+    return {**{name: own[name] for name in classes}, "application": last}
+
+
+def _inner_name(sources: Mapping[str, str], wrapper_module: str) -> str:
+    """Return the name that the module `around` has for the reference app."""
+    for node in ast.parse(sources[wrapper_module]).body if wrapper_module else ():
+        if isinstance(node, ast.ImportFrom) and node.level and node.module == REFERENCE_MODULE:
+            return node.names[0].asname or node.names[0].name
+    return "application"
+
+
+def _read_modules(sources: Mapping[str, str], words: frozenset[str]) -> tuple[dict[str, _Definition], dict[str, str]]:
+    """Return the pieces of all modules by the names that they define, and the lines that import other names."""
+    order = [name for name in (STANDALONE_MODULE, "event_channel", "call") if name in sources]
+    order += [name for name in _behaviour_modules(sources[REFERENCE_MODULE]) if name not in order]
+    order += sorted(name for name in sources if name not in order and _is_shared_module(sources[name]))
+    definitions: dict[str, _Definition] = {}
+    imports: dict[str, str] = {}
+    for place, module in enumerate(order):
+        imports.update(_imports(sources[module]))
+        for whole in _definitions(module, sources[module], place):
+            definition = _narrow_table(whole, words)
+            existing = definitions.get(definition.name)
+            if existing is None:
+                definitions[definition.name] = definition
+            elif existing.module == STANDALONE_MODULE:
+                # The stand-in's own methods go before those of the class, which lends it the others.
+                own = {each for member in existing.members.values() for each in member.own}
+                inherited = {each: member for each, member in definition.members.items() if each not in own}
+                members = {**inherited, **existing.members} if existing.members else {}
+                definitions[definition.name] = replace(existing, members=members)
+    return definitions, imports
+
+
+def _is_shared_module(source: str) -> bool:
+    """Say whether a module is for the others to use: one with an `application` is for servers."""
+    return "\ndef application(" not in source and "\napplication = " not in source
+
+
+@lru_cache(maxsize=256)
+def _imports(source: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                found[alias.asname or alias.name.split(".")[0]] = ast.unparse(ast.Import([alias]))
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module != "__future__":
+            for alias in node.names:
+                found[alias.asname or alias.name] = ast.unparse(ast.ImportFrom(node.module, [alias], 0))
+    return found
+
+
+@lru_cache(maxsize=256)
+def _definitions(module: str, source: str, place: int) -> tuple[_Definition, ...]:
+    lines = source.splitlines()
+    return tuple(
+        _definition(module, name, node, lines, (place, number))
+        for number, node in enumerate(ast.parse(source).body)
+        if (name := _defined_name(node))
+    )
+
+
+def _definition(module: str, name: str, node: ast.stmt, lines: list[str], order: tuple[int, int]) -> _Definition:
+    text = "\n".join(lines[_start(node) - 1 : node.end_lineno])
+    if isinstance(node, ast.ClassDef):
+        methods = [each for each in node.body if isinstance(each, ast.FunctionDef)]
+        members = {each.name: _definition(module, each.name, each, lines, (0, each.lineno)) for each in methods}
+        until = min((_start(each) for each in methods), default=(node.end_lineno or 0) + 1)
+        text = "\n".join(lines[_start(node) - 1 : until - 1]).rstrip()
+        rest: list[ast.AST] = [*node.bases, *node.decorator_list, *(each for each in node.body if each not in methods)]
+        return _Definition(
+            module, name, text, _names(rest), _names(rest), _attributes(rest), members=members, order=order
+        )
+    if isinstance(node, ast.FunctionDef):
+        before: list[ast.AST] = [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
+        return _Definition(
+            module, name, text, _names([node]), _names(before), _attributes([node]), _self_attributes(node), order=order
+        )
+    table = node if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) else None
+    return _Definition(
+        module, name, text, _names([node]), _names([node]), _attributes([node]), table=table, order=order
+    )
+
+
+def _entries(table: ast.Assign) -> list[tuple[object, ast.expr]]:
+    """Return keys and values of a table; a key that is no constant is None."""
+    if not isinstance(table.value, ast.Dict):
+        return []
+    pairs = zip(table.value.keys, table.value.values, strict=True)
+    return [(key.value if isinstance(key, ast.Constant) else None, value) for key, value in pairs]
+
+
+def _narrow_table(definition: _Definition, words: frozenset[str]) -> _Definition:
+    """Return a table of named things with only those that `words` name; whole where they name none."""
+    if definition.table is None:
+        return definition
+    entries = _entries(definition.table)
+    kept = [(ast.Constant(key), value) for key, value in entries if key in words]
+    if not kept or len(kept) == len(entries):
+        return definition
+    fewer = ast.Dict([key for key, _ in kept], [value for _, value in kept])
+    shorter = ast.copy_location(ast.Assign(definition.table.targets, fewer), definition.table)
+    text = ast.unparse(shorter)
+    return replace(
+        definition,
+        text=text if '"' in text else text.replace("'", '"'),
+        uses=_names([shorter]),
+        needed_when_defined=_names([shorter]),
+        attributes=_attributes([shorter]),
+    )
+
+
+def _defined_name(node: ast.stmt) -> str:
+    match node:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return name
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return name
+    return ""
+
+
+def _target(node: ast.AnnAssign) -> str:
+    return node.target.id if isinstance(node.target, ast.Name) else ""
+
+
+def _start(node: ast.stmt) -> int:
+    decorators = node.decorator_list if isinstance(node, ast.FunctionDef | ast.ClassDef) else []
+    return min([node.lineno, *(each.lineno for each in decorators)])
+
+
+def _names(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    """Return the names that `nodes` use and do not define for themselves."""
+    found: set[str] = set()
+    for node in nodes:
+        below = list(ast.walk(node))
+        local = {each.arg for each in below if isinstance(each, ast.arg)}
+        if isinstance(node, ast.FunctionDef):
+            local |= {each.id for each in below if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+            local |= {each.name for each in below[1:] if isinstance(each, ast.FunctionDef)}
+            local -= {name for each in below if isinstance(each, ast.Global) for name in each.names}
+        found |= {each.id for each in below if isinstance(each, ast.Name)} - local
+    return frozenset(found)
+
+
+def _self_attributes(node: ast.FunctionDef) -> frozenset[str]:
+    return frozenset(
+        each.attr
+        for each in ast.walk(node)
+        if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store) and ast.unparse(each.value) == "self"
+    )
+
+
+def _attributes(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    return frozenset(each.attr for node in nodes for each in ast.walk(node) if isinstance(each, ast.Attribute))
+
+
+# ---------------------------------------------------------------------- choosing and writing
+
+
+def _reachable(definitions: Mapping[str, _Definition], wanted: set[str]) -> dict[str, _Definition]:
+    """Return what `wanted` needs, by name; of classes the methods that anything chosen could call by their names."""
+    chosen: dict[str, _Definition] = {}
+    attributes: set[str] = set()
+    growing = True
+    while growing:
+        growing = False
+        for name in sorted(wanted - chosen.keys()):
+            definition = definitions[name]
+            chosen[name] = replace(definition, members={})
+            attributes |= definition.attributes
+            wanted |= definition.uses & definitions.keys()
+            growing = True
+        for name, definition in list(chosen.items()):
+            more = {
+                each: member
+                for each, member in definitions[name].members.items()
+                if each not in definition.members
+                and (each in attributes or _called_implicitly(each, definitions[name]))
+            }
+            if more:
+                chosen[name] = replace(definition, members={**definition.members, **more})
+                for member in more.values():
+                    attributes |= member.attributes
+                    wanted |= member.uses & definitions.keys()
+                growing = True
+    return chosen
+
+
+def _called_implicitly(name: str, owner: _Definition) -> bool:
+    """Say whether a method is called by Python or by the server, so that nothing in the app shows its use."""
+    return name.startswith("__") or (owner.name != "Call" and not name.startswith("_"))
+
+
+def _in_dependency_order(chosen: Mapping[str, _Definition]) -> list[_Definition]:
+    """Return the pieces in the order of their modules, but each behind what must be there when it is executed."""
+    ordered: dict[str, _Definition] = {}
+
+    def visit(definition: _Definition, above: frozenset[str]) -> None:
+        needed_when_defined = definition.needed_when_defined.union(
+            *(member.needed_when_defined for member in definition.members.values())
+        )
+        for name in sorted(needed_when_defined & chosen.keys() - above, key=lambda each: chosen[each].order):
+            if name not in ordered:
+                visit(chosen[name], above | {name})
+        ordered.setdefault(definition.name, definition)
+
+    for definition in sorted(chosen.values(), key=lambda each: each.order):
+        visit(definition, frozenset({definition.name}))
+    return list(ordered.values())
+
+
+def _source_text(definition: _Definition) -> str:
+    members = sorted(definition.members.values(), key=lambda each: each.order)
+    return "\n\n".join([definition.text, *(each.text for each in members)])
+
+
+def _import_lines(chosen: Mapping[str, _Definition], imports: Mapping[str, str]) -> list[str]:
+    names = {name for definition in chosen.values() for name in definition.uses}
+    names |= {name for definition in chosen.values() for member in definition.members.values() for name in member.uses}
+    plain: list[str] = []
+    grouped: dict[str, list[str]] = {}
+    for name in sorted(names & imports.keys()):
+        module, brought, what = imports[name].removeprefix("from ").partition(" import ")
+        if brought:
+            grouped.setdefault(module, []).append(what)
+        else:
+            plain.append(imports[name])
+    lines = [*plain, *(f"from {module} import {', '.join(what)}" for module, what in sorted(grouped.items()))]
+    return ["\n".join(lines)] if lines else []
+
+
+def _join_blocks(blocks: list[str]) -> str:
+    text, before = "", ""
+    for block in blocks:
+        tall = any(each.startswith(("def ", "class ", "@")) for each in (before, block))
+        text += ("\n\n" if tall and before else "\n" if before else "") + block + "\n"
+        before = block
+    return text

@@ -1,0 +1,389 @@
+"""Stands between the harness and one server, so that nothing of the server outlives either of them.
+
+Run as a script, with the standard library alone: `python -I supervisor.py`. It leads a session of its own, so Ctrl-C
+at the terminal does not reach the server, and is a child subreaper, so whatever the server forks or abandons stays
+below it and can be found and ended.
+
+The harness writes JSON lines to its stdin and reads JSON lines from its stdout.
+
+    in   first the order: {"argv", "environment", "folder", "log", "keep", "parent", "remove", "prune", "user"}
+         then commands:   {"do": "signal", "number": 1}
+                          {"do": "stop", "number": 15, "grace": 1.0}      seconds until SIGKILL
+                         {"do": "leave"}                                 the folders are not to be deleted
+    out  {"started": pid, "supervisor": pid} or {"failed": "why"}
+         {"exited": {"code": 3, "signal": null}}                          everything below has ended by then
+
+End of file on stdin, or another parent than `parent`, means that the harness is gone: everything is killed at once, the
+folder `remove` is deleted, and the folder `prune` too where that leaves it empty.
+
+The server may be hostile: the supervisor is its parent, and both have the same user. So signals are ignored, lines that
+make no sense are passed over, and a second process, the guard, stands above. Whichever of the two is killed, the other
+ends everything below; neither deletes anything while the harness lives.
+
+    harness ── guard ── supervisor ── server ── what it starts
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+LIVENESS_INTERVAL = 1.0
+"""Seconds between looks at whether the harness still lives, should something else hold the pipe open."""
+
+MAX_KILL_ROUNDS = 1000
+"""At most this many rounds of killing, 5 ms apart: a fork bomb is outrun long before, a process in D state is not."""
+
+IGNORED_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}
+"""Signals that do nothing to us: a server can send them to its parent. The server starts with their defaults."""
+
+READ_BYTES = 1 << 16
+
+MAX_COMMAND_BYTES = 1 << 16
+"""Bytes of one command; the harness's have fewer than a hundred."""
+
+MAX_FOLDER_DEPTH = 20
+"""Levels of folders that are deleted as they are; each takes a descriptor meanwhile."""
+
+MAX_FOLDERS = 1_000_000
+"""Folders after which no further one is brought up: somebody may be making new ones all the time."""
+
+RESOURCE_TRACKER = b"multiprocessing.resource_tracker"
+"""What stands in the command line of the process that removes a Python server's semaphores once the server is gone."""
+
+TRACKER_EXIT_TIMEOUT = 3.0
+"""Seconds that such a process has for that; it needs milliseconds on an idle machine."""
+
+
+class Log:
+    """The server's output: the first `keep` bytes stay; the rest is read and dropped, so the server never blocks."""
+
+    def __init__(self, path: str, keep: int) -> None:
+        self._keep = keep
+        self._left = 0
+        # A server started earlier can have put anything in its place, which must not make us wait.
+        how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        with contextlib.suppress(OSError):
+            self._file = os.open(path, how, 0o600)
+            self._left = max(0, keep - os.fstat(self._file).st_size)
+
+    def write(self, data: bytes) -> None:
+        """Append `data` as far as there is room, and a note where the room ends."""
+        if self._left <= 0:
+            return
+        note = f"\n[the log ends here: it grew beyond {self._keep} bytes]\n" if len(data) >= self._left else ""
+        piece = data[: self._left] + note.encode()
+        self._left -= len(data)
+        try:
+            os.write(self._file, piece)
+        except OSError:  # a full disk must not take the server down
+            self._left = 0
+
+
+class Supervisor:
+    """One server from its start to the end of the last process that it left."""
+
+    def __init__(self, launch_request: dict[str, Any], rest: bytes) -> None:
+        self._launch_request = launch_request
+        self._commands = b""
+        self._log = Log(launch_request["log"], launch_request["keep"])
+        self._selector = selectors.DefaultSelector()
+        self._deadline: float | None = None
+        self._orphaned = False
+        self._status: int | None = None
+        self._initial_data = rest
+        self._guard = os.getppid()
+
+    def run(self) -> None:
+        """Start the server, serve the harness's commands, and return when nothing is left below."""
+        wakeup_read, wakeup_write = os.pipe()
+        for descriptor in (wakeup_read, wakeup_write, 0):
+            os.set_blocking(descriptor, False)
+        signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        output, input_ = os.pipe()
+        os.set_blocking(output, False)
+        try:
+            server = self._start(input_)
+        except (OSError, subprocess.SubprocessError) as error:
+            report({"failed": str(error)})
+            return
+        finally:
+            os.close(input_)
+        self._server = server
+        report({"started": server.pid, "supervisor": os.getpid()})
+        self._selector.register(0, selectors.EVENT_READ)
+        self._selector.register(wakeup_read, selectors.EVENT_READ)
+        self._selector.register(output, selectors.EVENT_READ)
+        try:
+            self._feed(self._initial_data)
+            self._serve_until_exit(wakeup_read, output)
+        finally:
+            wait_statuses = kill_descendants()
+            self._drain(output)
+            if self._orphaned:
+                remove(self._launch_request["remove"], self._launch_request["prune"])
+        self._report_end(wait_statuses)
+
+    def _start(self, output: int) -> subprocess.Popen[bytes]:
+        libc = ctypes.CDLL(None, use_errno=True)
+        own = os.getpid()
+
+        def prepare_child() -> None:
+            # Should this supervisor itself be killed, the server goes with it; its workers watch their own parent.
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != own:
+                os._exit(1)
+            for number in IGNORED_SIGNALS:  # a shell's `&` hands down an ignored SIGINT, too
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+        uid, gid = self._launch_request.get("user") or (None, None)
+        if uid is not None and gid is not None:
+            os.fchown(output, uid, gid)  # servers open /dev/stderr anew, which the pipe's owner alone may
+
+        return subprocess.Popen(
+            self._launch_request["argv"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=self._launch_request["folder"],
+            env=self._launch_request["environment"],
+            start_new_session=True,
+            user=uid,
+            group=gid,
+            extra_groups=None if uid is None else [],
+            preexec_fn=prepare_child,  # safe: this process has one thread
+        )
+
+    def _serve_until_exit(self, wakeup_read: int, output: int) -> None:
+        while not self._reap_ended() and not self._orphaned:
+            if os.getppid() != self._guard:
+                return  # the harness lives, or the end of its pipe tells that it does not
+            if parent_of(self._guard) != self._launch_request["parent"]:
+                self._orphaned = True
+                return
+            wait = LIVENESS_INTERVAL
+            if self._deadline is not None:
+                wait = self._deadline - time.monotonic()
+                if wait <= 0:
+                    return
+            for key, _ in self._selector.select(min(wait, LIVENESS_INTERVAL)):
+                if key.fd == output:
+                    self._read_output(output)
+                elif key.fd == wakeup_read:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(wakeup_read, READ_BYTES)
+                else:
+                    self._read_commands()
+
+    def _reap_ended(self) -> bool:
+        """Reap whatever has ended, also what was re-parented to us; say whether the server itself is among it."""
+        while self._status is None:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            if pid == self._server.pid:
+                self._status = status
+        return self._status is not None
+
+    def _read_output(self, output: int) -> bool:
+        try:
+            data = os.read(output, READ_BYTES)
+        except BlockingIOError:
+            return False
+        if data:
+            self._log.write(data)
+        else:
+            self._selector.unregister(output)
+        return bool(data)
+
+    def _drain(self, output: int) -> None:
+        """Read what the dead left in the pipe; bounded by the pipe's own size, as no writer is left."""
+        if output in self._selector.get_map():
+            while self._read_output(output):
+                pass
+
+    def _read_commands(self) -> None:
+        try:
+            data = os.read(0, READ_BYTES)
+        except BlockingIOError:
+            return
+        if not data:
+            self._orphaned = True
+            return
+        self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        *lines, self._commands = (self._commands + data).split(b"\n")
+        self._commands = self._commands[:MAX_COMMAND_BYTES]
+        for line in lines:
+            # The server can find this pipe, and write to it what it likes.
+            with contextlib.suppress(ValueError, TypeError, KeyError, OverflowError, RecursionError, OSError):
+                self._execute(json.loads(line))
+
+    def _execute(self, command: dict[str, Any]) -> None:
+        if command["do"] == "leave":
+            self._launch_request.update(remove="", prune="")
+            return
+        if command["do"] == "stop":
+            self._deadline = time.monotonic() + command["grace"]
+        if self._status is None:
+            os.kill(self._server.pid, command["number"])
+
+    def _report_end(self, wait_statuses: dict[int, int]) -> None:
+        self._server.returncode = 0  # Popen must not wait for it again
+        status = self._status if self._status is not None else wait_statuses.get(self._server.pid, int(signal.SIGKILL))
+        report(
+            {
+                "exited": {
+                    "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
+                    "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+                }
+            }
+        )
+
+
+def kill_descendants() -> dict[int, int]:
+    """Kill and reap every descendant of this process until there is none; return their wait statuses by pid.
+
+    Those that clear up behind a server go by themselves, once all others are gone.
+    """
+    wait_statuses: dict[int, int] = {}
+    tracker_deadline = time.monotonic() + TRACKER_EXIT_TIMEOUT
+    for _ in range(MAX_KILL_ROUNDS):
+        below = descendants(os.getpid())
+        if not below:
+            break
+        others = [pid for pid in below if time.monotonic() >= tracker_deadline or not _is_resource_tracker(pid)]
+        for pid in others:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while (reaped := os.waitpid(-1, os.WNOHANG))[0]:
+                wait_statuses[reaped[0]] = reaped[1]
+        time.sleep(0.005)
+    return wait_statuses
+
+
+def _is_resource_tracker(pid: int) -> bool:
+    try:
+        return RESOURCE_TRACKER in Path("/proc", str(pid), "cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def parent_of(pid: int) -> int:
+    """Return the parent of `pid`, 0 where there is no such process."""
+    try:
+        stat = Path("/proc", str(pid), "stat").read_bytes()
+        # The command's name stands in parentheses and may hold any byte; the parent is the second field after.
+        return int(stat.rpartition(b")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def descendants(root: int) -> list[int]:
+    """Return the pids of all processes below `root`, zombies included, parents before children."""
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - a tenth of the time, and this runs at every end
+        if entry.isdigit():
+            children.setdefault(parent_of(int(entry)), []).append(int(entry))
+    found = list(children.get(root, ()))
+    for pid in found:
+        found.extend(children.get(pid, ()))
+    return found
+
+
+def remove(folder: str, prune: str) -> None:
+    """Delete `folder`, and `prune` where that leaves it empty; the harness is no longer there to do it."""
+    if folder:
+        clear(Path(folder))
+    if prune:
+        with contextlib.suppress(OSError):
+            Path(prune).rmdir()
+
+
+def clear(folder: Path) -> None:
+    """Delete `folder` and all in it, as far as that can be, whatever a server has made of it; no link is followed."""
+    if folder.is_symlink() or not folder.is_dir():
+        with contextlib.suppress(OSError):
+            folder.unlink(missing_ok=True)
+        return
+    # A server can have closed what is in it to its own user. It can also have made it deeper than Python's stack, a
+    # path's length and our descriptors allow: then what lies deep is brought up first.
+    found = [(folder, 0)]
+    for each, depth in found:
+        with contextlib.suppress(OSError):
+            each.chmod(0o700)
+            for inner in [Path(entry) for entry in os.scandir(each) if entry.is_dir(follow_symlinks=False)]:
+                if depth < MAX_FOLDER_DEPTH:
+                    found.append((inner, depth + 1))
+                elif len(found) < MAX_FOLDERS:
+                    inner.chmod(0o700)
+                    found.append((inner.rename(folder / os.urandom(8).hex()), 1))
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def report(message: dict[str, Any]) -> None:
+    """Tell the harness, if it is still there."""
+    with contextlib.suppress(OSError):
+        os.write(1, json.dumps(message).encode() + b"\n")
+
+
+def guard(supervisor: int, parent: int, launch_request: dict[str, Any]) -> None:
+    """Wait for the end of the process `supervisor`, and end whatever it may have left."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    while os.waitpid(supervisor, os.WNOHANG)[0] == 0:
+        if os.getppid() != parent:
+            # The supervisor sees that as well, unless somebody has stopped it.
+            time.sleep(LIVENESS_INTERVAL)
+            kill_descendants()
+            remove(launch_request["remove"], launch_request["prune"])
+            return
+        signal.sigtimedwait({signal.SIGCHLD}, LIVENESS_INTERVAL)
+    kill_descendants()
+
+
+def main() -> None:
+    """Read the order from stdin and see it through."""
+    for number in IGNORED_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    with contextlib.suppress(PermissionError):  # already the leader of its session
+        os.setsid()
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    data = b""
+    while b"\n" not in data:
+        piece = os.read(0, READ_BYTES)
+        if not piece:
+            return
+        data += piece
+    line, _, rest = data.partition(b"\n")
+    launch_request = json.loads(line)
+    parent = os.getppid()
+    if supervisor := os.fork():
+        guard(supervisor, parent, launch_request)
+    else:
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # a fork does not inherit it
+        Supervisor(launch_request, rest).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Results of several runs put together. Values in, values out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wsgi_gauntlet.harness.model import SCHEMA, Results
+
+
+def merge(runs: Sequence[Results]) -> Results:
+    """Return the cells of all `runs`; where two have the same one, the later run's counts.
+
+    The environment is the last run's; where they were taken on different machines or dates, `merged` says which.
+    """
+    if len(runs) == 1:
+        return runs[0]
+    last = runs[-1]
+    return Results(
+        schema=SCHEMA,
+        environment={**last.environment, "merged": [dict(each.environment) for each in runs]},
+        servers={name: server for run in runs for name, server in run.servers.items()},
+        checks=tuple({(c.server, c.case): c for run in runs for c in run.checks}.values()),
+        loads=tuple({(c.server, c.scenario): c for run in runs for c in run.loads}.values()),
+        cases={id_: case for run in runs for id_, case in run.cases.items()},
+        scenarios={id_: scenario for run in runs for id_, scenario in run.scenarios.items()},
+        finished=all(run.finished for run in runs),
+        baseline=", ".join(dict.fromkeys(run.baseline for run in runs if run.baseline)),
+    )

@@ -1,0 +1,59 @@
+"""Folders that this program writes into: those it made itself, and empty ones. Files of others are never in its way."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from wsgi_gauntlet.harness.errors import ConfigurationError
+
+MARKER_FILE = ".wsgi-gauntlet"
+"""The file by which a folder is known as one that we made; in it stands what for."""
+RUN_FOLDER = "run"
+_IGNORED_FILES = frozenset({".lock", ".gitignore", ".gitkeep"})
+"""What may lie in an empty folder."""
+_JOURNAL_FILE = "run.jsonl"
+_JOURNAL_START = b'{"line":"run"'
+
+
+def require_output_folder(folder: Path, what: str = RUN_FOLDER, option: str = "--out") -> None:
+    """Raise ConfigurationError unless `folder` is one that we made for `what`, an empty one, or can be made.
+
+    Nothing is changed. `option` is where the user named it.
+    """
+    try:
+        if folder.is_symlink():
+            raise ConfigurationError(f"{folder} is a link to {folder.readlink()}; name the folder itself with {option}")
+        if folder.exists():
+            if not folder.is_dir():
+                raise ConfigurationError(f"{folder} is a file; name a folder with {option}")
+            if not _is_marked_for(folder, what) and any(each.name not in _IGNORED_FILES for each in folder.iterdir()):
+                raise ConfigurationError(
+                    f"{folder} has files that are not of an earlier run; name a new or empty folder with {option}"
+                )
+        nearest = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    except OSError as problem:
+        raise ConfigurationError(f"cannot write to {folder}: {problem.strerror}; name another with {option}") from None
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        why = errno.EACCES if nearest.is_dir() else errno.ENOTDIR
+        raise ConfigurationError(f"cannot write to {folder}: {nearest}: {os.strerror(why)}; name another with {option}")
+
+
+def mark_folder(folder: Path, what: str = RUN_FOLDER) -> None:
+    """Write into `folder` that it is ours, made for `what`. Raises OSError."""
+    if not (folder / MARKER_FILE).exists():
+        (folder / MARKER_FILE).write_text(f"{what}\nwsgi-gauntlet made this folder and writes into it.\n")
+
+
+def _is_marked_for(folder: Path, what: str) -> bool:
+    try:
+        return (folder / MARKER_FILE).read_text(errors="replace").partition("\n")[0] == what
+    except FileNotFoundError:
+        if what != RUN_FOLDER:
+            return False
+    try:
+        with (folder / _JOURNAL_FILE).open("rb") as journal:  # of a run before there were marks
+            return journal.read(len(_JOURNAL_START)) == _JOURNAL_START
+    except OSError:
+        return False

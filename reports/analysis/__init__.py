@@ -1,0 +1,1 @@
+"""Pure functions that compute what the reports show."""

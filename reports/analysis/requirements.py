@@ -1,0 +1,163 @@
+"""How many requirements each server breaks of those that were judged in it, and why others were not; in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from wsgi_gauntlet.harness.model import CaseResult, Level, Results, Verdict
+from wsgi_gauntlet.harness.server.user_app import USER_APP_CASE_PREFIX, is_user_app, user_app_description
+from wsgi_gauntlet.reports.analysis import aggregation
+from wsgi_gauntlet.reports.text.labels import join_names, pluralize, shorten_list
+
+JUDGED_VERDICTS = frozenset({Verdict.PASS, Verdict.FAIL})
+"""What a requirement comes to where it was judged."""
+
+MAX_SERVERS_LISTED = 3
+"""Servers that are told one by one; of more, what was not judged is told in one sum."""
+
+APP_FAULT_PREFIX = "the app "
+"""What the actual of a cell begins with that blames the user's app."""
+
+
+@dataclass(frozen=True)
+class RequirementCounts:
+    """The requirements (must) that were asked of one server.
+
+    `unjudged` counts those that were not judged, by verdict. `exposed` are the broken ones of the `guarded`, which are
+    judged and tagged security.
+    """
+
+    server: str
+    broken: int = 0
+    judged: int = 0
+    not_judged: Counter[Verdict] = field(default_factory=Counter)
+    security_broken: int = 0
+    security_judged: int = 0
+
+    @property
+    def asked(self) -> int:
+        """All requirements that have a cell."""
+        return self.judged + self.not_judged.total()
+
+    @property
+    def why(self) -> str:
+        """How many were not judged and why, as `3 unsupported, 1 skipped`."""
+        return ", ".join(f"{number} {verdict}" for verdict in Verdict if (number := self.not_judged[verdict]))
+
+
+def judged(server: str, cells: Iterable[CaseResult]) -> RequirementCounts:
+    """Return what `cells` of `server` say of its requirements; cells of the user's app are left out."""
+    musts = [each for each in aggregation.server_cells(cells) if each.level is Level.MUST]
+    known = [each for each in musts if each.verdict in JUDGED_VERDICTS]
+    security = [each for each in known if "security" in each.tags]
+    return RequirementCounts(
+        server,
+        broken=sum(each.verdict is Verdict.FAIL for each in known),
+        judged=len(known),
+        not_judged=Counter(each.verdict for each in musts if each.verdict not in JUDGED_VERDICTS),
+        security_broken=sum(each.verdict is Verdict.FAIL for each in security),
+        security_judged=len(security),
+    )
+
+
+def conformance_findings(results: Results) -> list[tuple[str, str]]:
+    """Return what was found of the servers' requirements, each sentence with what it is about."""
+    rows = [
+        judged(name, (each for each in results.checks if each.server == name)) for name in aggregation.checked(results)
+    ]
+    asked = [each for each in rows if each.asked]
+    if not asked:
+        about = aggregation.server_cells(results.checks)
+        return [("Conformance", "No requirement (must) was among the cases.")] if about else []
+    none = [each for each in asked if not each.judged]
+    sentences = [*_clean_servers_sentence(asked), *_broken_requirements_sentence(asked)]
+    if none:
+        named = join_names(shorten_list([each.server for each in none]))
+        sentences.append(f"Of {named} no requirement was judged ({_merge_not_judged(none).why}).")
+    if left := _not_judged_sentence([each for each in asked if each.judged and each.not_judged]):
+        sentences.append(left)
+    found = [("Conformance", " ".join(sentences))]
+    if security_broken := sorted(
+        (each for each in asked if each.security_broken), key=lambda each: (-each.security_broken, each.server)
+    ):
+        details = join_names(
+            shorten_list(
+                [f"{each.server} {each.security_broken} of {each.security_judged}" for each in security_broken]
+            )
+        )
+        found.append(("Security", f"Requirements that guard against smuggling and injection are broken by {details}."))
+    return found
+
+
+def _clean_servers_sentence(rows: list[RequirementCounts]) -> list[str]:
+    clean = [each for each in rows if each.judged and not each.broken]
+    if not clean:
+        return []
+    numbers = {each.judged for each in clean}
+    verb = "break" if len(clean) > 1 else "breaks"
+    if len(numbers) > 1:
+        named = join_names(shorten_list([f"{each.server} ({each.judged})" for each in clean]))
+        return [f"{named} {verb} none of the requirements (must) judged."]
+    (number,) = numbers
+    named = join_names(shorten_list([each.server for each in clean]))
+    if number == 1:
+        return [f"{named} {'keep' if len(clean) > 1 else 'keeps'} the one requirement (must) judged."]
+    return [f"{named} {verb} none of the {number} requirements (must) judged."]
+
+
+def _broken_requirements_sentence(rows: list[RequirementCounts]) -> list[str]:
+    broken = sorted((each for each in rows if each.broken), key=lambda each: (each.broken, each.server))
+    if not broken:
+        return []
+    first, rest = broken[0], broken[1:]
+    text = f"{first.server} breaks {first.broken} of {pluralize(first.judged, 'requirement')} (must) judged"
+    if rest:
+        text += f", {join_names(shorten_list([f'{each.server} {each.broken} of {each.judged}' for each in rest]))}"
+    return [f"{text}."]
+
+
+def _not_judged_sentence(rows: list[RequirementCounts]) -> str:
+    """Say how many requirements of servers that were judged were not."""
+    if not rows:
+        return ""
+    if len(rows) <= MAX_SERVERS_LISTED:
+        details = "; ".join(f"{each.not_judged.total()} of {each.server} ({each.why})" for each in rows)
+        return f"Not judged: {details}."
+    every = _merge_not_judged(rows)
+    return f"Not judged in {len(rows)} servers together: {pluralize(every.asked, 'cell')} ({every.why})."
+
+
+def _merge_not_judged(rows: list[RequirementCounts]) -> RequirementCounts:
+    return RequirementCounts("", not_judged=sum((each.not_judged for each in rows), Counter[Verdict]()))
+
+
+def user_app_findings(results: Results) -> list[tuple[str, str]]:
+    """Say what a check with an app of the user's own did, and what it found in that app."""
+    app, page = str(results.environment.get("app", "")), str(results.environment.get("page", "/"))
+    if not app or not is_user_app(app) or not results.checks:
+        return []
+    cells = [each for each in results.checks if each.case.startswith(USER_APP_CASE_PREFIX)]
+    known = {each.case for each in cells if each.verdict in JUDGED_VERDICTS}
+    faults = [each for each in cells if each.verdict is Verdict.FAIL]
+    of_app = {_case_name(each): each.actual for each in faults if each.actual.startswith(APP_FAULT_PREFIX)}
+    parts = [user_app_description(app, page)]
+    if of_app:
+        details = join_names([f"{name} ({actual})" for name, actual in of_app.items()])
+        parts.append(
+            f"The app breaks {len(of_app)} of {pluralize(len(known), 'requirement')} judged on {page}: {details}."
+        )
+    elif known:
+        parts.append(f"The app breaks none of {pluralize(len(known), 'requirement')} judged on {page}.")
+    elif cells:
+        parts.append(f"None was judged in the app: {cells[0].actual or cells[0].verdict}.")
+    if served := [
+        f"{each.server} in {_case_name(each)}" for each in faults if not each.actual.startswith(APP_FAULT_PREFIX)
+    ]:
+        parts.append(f"What the app gives is spoiled by {join_names(shorten_list(served))}.")
+    return [("Your app", " ".join(parts))]
+
+
+def _case_name(cell: CaseResult) -> str:
+    return cell.case.rpartition("/")[2]

@@ -1,0 +1,93 @@
+"""One server with several numbers of workers or threads, its load figures side by side. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.model import Results, ScenarioResult
+from wsgi_gauntlet.harness.server.adapter import Settings
+from wsgi_gauntlet.harness.server.name import ServerName, parse
+from wsgi_gauntlet.reports.analysis import aggregation
+from wsgi_gauntlet.reports.text import labels
+from wsgi_gauntlet.reports.writers.html.sections.overview import key_figure
+
+COUNTED_SETTINGS = ("workers", "threads")
+
+
+@dataclass(frozen=True)
+class ScalingTable:
+    """`what` is counted of `server`; each row has a count and a figure for each of `scenarios`."""
+
+    server: str
+    what: str
+    scenarios: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[str]]]
+
+    @property
+    def heads(self) -> list[str]:
+        """The names of the columns."""
+        return [self.what, *self.scenarios]
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """The rows, the count first."""
+        return [[count, *figures] for count, figures in self.rows]
+
+
+def scaling_tables(results: Results) -> list[ScalingTable]:
+    """Return every server that the run has load figures of with two numbers of workers, or of threads, and no other
+    difference."""
+    cells: dict[str, dict[str, ScenarioResult]] = {}
+    for each in results.loads:
+        cells.setdefault(each.server, {})[each.scenario] = each
+    order = [each.name for each in aggregation.servers(results) if each.name in cells]
+    found = []
+    for what in COUNTED_SETTINGS:
+        groups: dict[ServerName, list[tuple[float, str, str]]] = {}
+        for name in order:
+            try:
+                named = parse(name)
+            except ConfigurationError:
+                continue  # a target's name
+            number = getattr(named.server.settings, what)
+            if number is None:
+                number = next(
+                    (count for each in cells[name].values() if isinstance(count := each.conditions.get(what), int)),
+                    None,
+                )
+            settings = _without_setting(named.server.settings, what)
+            group = replace(named, text="", server=replace(named.server, settings=settings))
+            groups.setdefault(group, []).append((-1.0 if number is None else number, _count_label(number), name))
+        found += [
+            _scaling_table(what, sorted(each), cells) for each in groups.values() if len({row[0] for row in each}) > 1
+        ]
+    return found
+
+
+def _without_setting(settings: Settings, what: str) -> Settings:
+    return replace(settings, workers=None) if what == "workers" else replace(settings, threads=None)
+
+
+def _scaling_table(
+    what: str, members: Sequence[tuple[float, str, str]], cells: dict[str, dict[str, ScenarioResult]]
+) -> ScalingTable:
+    scenarios = list(dict.fromkeys(scenario for _, _, name in members for scenario in cells[name]))
+    plain = min((name for _, _, name in members), key=len)
+    return ScalingTable(
+        plain.partition("[")[0],
+        what,
+        scenarios,
+        [(count, [_figure(cells[name].get(each)) for each in scenarios]) for _, count, name in members],
+    )
+
+
+def _figure(load: ScenarioResult | None) -> str:
+    if load is None:
+        return labels.MISSING
+    return f"{labels.GRADES[load.grade].sign} {key_figure(load) or load.grade}"
+
+
+def _count_label(number: float | None) -> str:
+    return "default" if number is None else labels.number(number)

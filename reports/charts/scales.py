@@ -1,0 +1,81 @@
+"""Where a value stands on a chart: scales and their ticks. Values in, values out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MAX_NINES = 4.0
+"""How far the percentile axis reaches: to 99.99 %, the fourth nine."""
+
+_NAMED = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Maps `low` to `high` onto `start` to `end` (inches); what lies outside stands at the edge."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def __call__(self, value: float) -> float:
+        """Return where `value` stands."""
+        low, high = self.low, self.high
+        if self.log:
+            low, high, value = math.log(low), math.log(high), math.log(max(value, self.low))
+        share = (value - low) / (high - low) if high > low else 0.0
+        return self.start + min(max(share, 0.0), 1.0) * (self.end - self.start)
+
+
+def decades(low: float, high: float) -> list[float]:
+    """Return the powers of ten in [low, high]."""
+    return [10.0**power for power in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
+
+
+def log_ticks(low: float, high: float, max_ticks: int = 6) -> list[float]:
+    """Return what an axis in powers of ten from `low` to `high` names: at least two values where any are round."""
+    powers = decades(low, high)
+    if len(powers) >= 3:
+        return powers[:: math.ceil(len(powers) / max_ticks)]
+    first = 10.0 ** math.floor(math.log10(low))
+    for factors in ((1, 3), (1, 2, 5), tuple(range(1, 10))):
+        found = [first * 10**power * each for power in range(4) for each in factors]
+        found = [each for each in found if low <= each <= high]
+        if len(found) >= 3:
+            return found[:max_ticks]
+    return powers or [low, high]
+
+
+def steps(high: float, max_ticks: int = 4) -> list[float]:
+    """Return at most about `most` round numbers from 0 to `high`: multiples of 1, 2 or 5 times a power of ten."""
+    if high <= 0:
+        return [0.0]
+    rough = high / max_ticks
+    decade = 10.0 ** math.floor(math.log10(rough))
+    step = next(decade * factor for factor in (1, 2, 5, 10) if decade * factor >= rough * 0.999)
+    return [step * number for number in range(math.floor(high / step + 1e-9) + 1)]
+
+
+def nines(percentile: float) -> float:
+    """Return how many nines `percentile` (below 100) has: 90 % one, 99 % two, 99.99 % four; 0 % none."""
+    return -math.log10(1 - percentile / 100)
+
+
+def named_percentiles(top: float) -> list[float]:
+    """Return the percentiles that an axis of `top` nines names."""
+    # On an axis of four nines the first of them, 0 % to 90 %, is too narrow for three.
+    return [value for value in _NAMED if nines(value) <= top + 0.01 and (value or top <= 3)]
+
+
+def powers_of_two(numbers: Sequence[int], max_ticks: int = 10) -> list[int]:
+    """Return what an axis of clients names: the powers of two among `numbers`, at most about `most` of them, and
+    the largest of all."""
+    found = sorted({each for each in numbers if each > 0 and each & (each - 1) == 0}) or sorted(set(numbers)) or [1]
+    stride = math.ceil(len(found) / max_ticks)
+    # The largest is what a server held out against, and always told; what would touch it is not.
+    last = max(numbers, default=found[-1])
+    return [*(each for each in sorted(found[::-1][::stride]) if each * 1.4 < last), last]

@@ -1,0 +1,131 @@
+"""From the SVG that matplotlib writes to one that can stand in a page: its ids its own, its colours the page's.
+
+Charts are drawn in stand-in colours (`INK`, `GOOD`, ...). In a page each becomes a CSS variable, so that the chart
+follows light and dark; in a file of its own each becomes the colour of one theme.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from xml.sax.saxutils import escape
+
+_NAMES = ("ink", "muted", "grid", "good", "bad", "odd", "crowd", "paper", "band", "doubt")
+SERIES_COUNT = 10
+"""How many lines can be told apart; further ones begin again, with the markers to tell them."""
+
+PLACEHOLDER_COLOURS = {name: f"#0101{number:02x}" for number, name in enumerate(_NAMES)}
+PLACEHOLDER_COLOURS |= {f"series-{number}": f"#0101{0xA0 + number:02x}" for number in range(SERIES_COUNT)}
+
+# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), which colour-blind readers can tell apart, its yellow
+# darkened to be seen on white; and lighter steps of the same hues for a dark page.
+_LIGHT_SERIES = [
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#b5519b",
+    "#8a6d00",
+    "#2b9ad6",
+    "#5b5f66",
+    "#8c3b00",
+    "#00695c",
+    "#7a4fbf",
+]
+_DARK_SERIES = [
+    "#56a8e0",
+    "#ff8a4c",
+    "#35c79a",
+    "#e08cc6",
+    "#e0c341",
+    "#8ccbf2",
+    "#b3b8c0",
+    "#e0a37a",
+    "#6fc7bb",
+    "#b79cf0",
+]
+LIGHT = dict(
+    zip(
+        _NAMES,
+        ["#1b1f24", "#5a6472", "#e3e7ec", "#00795a", "#c2410c", "#8a5a00", "#9aa5b4", "#ffffff", "#f3f0e8", "#7d8794"],
+        strict=True,
+    )
+) | {f"series-{number}": colour for number, colour in enumerate(_LIGHT_SERIES)}
+DARK = dict(
+    zip(
+        _NAMES,
+        ["#e6e9ee", "#a0a9b6", "#2b323c", "#3fc79a", "#ff8a4c", "#e0b341", "#6a7686", "#14181e", "#22262a", "#8f99a8"],
+        strict=True,
+    )
+) | {f"series-{number}": colour for number, colour in enumerate(_DARK_SERIES)}
+
+_FONT = "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
+
+
+def inline(drawn: str, name: str, title: str) -> str:
+    """Return the SVG `drawn` for a page: `name` begins its ids, `title` is what a screen reader says of it."""
+    body = _prefix_ids(_minify(_svg_element(drawn)), name)
+    body = _replace_colours(body, lambda colour: f"var(--c-{colour})")
+    label = escape(title, {'"': "&quot;"})
+    return body.replace("<svg ", f'<svg class="chart" role="img" aria-label="{label}" ', 1).replace(
+        ">", f"><title>{escape(title)}</title>", 1
+    )
+
+
+def standalone(drawn: str, title: str, theme: dict[str, str]) -> str:
+    """Return the SVG `drawn` as a file of its own, in the colours of `theme`, on the theme's paper."""
+    body = _replace_colours(_minify(_svg_element(drawn), keep_size=True), lambda colour: theme[colour])
+    box = re.search(r'viewBox="([^"]*)"', body)
+    width, height = box.group(1).split()[2:] if box else ("100%", "100%")
+    paper = f'<rect width="{width}" height="{height}" rx="6" fill="{theme["paper"]}"/>'
+    style = f"<style>text{{font-family:{_FONT}}}</style>"
+    return body.replace(">", f"><title>{escape(title)}</title>{style}{paper}", 1) + "\n"
+
+
+def _svg_element(drawn: str) -> str:
+    body = drawn[drawn.index("<svg ") :].strip()
+    return re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+
+
+def _minify(body: str, *, keep_size: bool = False) -> str:
+    body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
+    if not keep_size:
+        body = re.sub(r'(<svg [^>]*?) width="[^"]*"', r"\1", body, count=1)
+        body = re.sub(r'(<svg [^>]*?) height="[^"]*"', r"\1", body, count=1)
+    # Joins and ends are said where they matter; in a page a style of the drawing's own would be the whole page's.
+    body = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
+    body = re.sub(r"font: (?:(bold|\d+) )?([\d.]+)px [^;\"]*", _font, body)
+    body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
+    body = re.sub(r' d="([^"]*)"', lambda found: f' d="{_minify_path(found.group(1))}"', body)
+    body = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d\.\d)\d+", r"\1", tag.group()), body)
+    body = re.sub(r"\s*\n\s*", "\n", body)
+    # Groups carry nothing but a name that nobody asks for, and a turn by nothing turns nothing.
+    body = re.sub(r'</?g(?: id="[^"]*")?>\n', "", body)
+    return re.sub(r' transform="rotate\(-?0 [^"]*"', "", body)
+
+
+def _minify_path(path: str) -> str:
+    """Return a path's data to a tenth of a point; what a chart has most of, a dot, is a line of no length."""
+    path = re.sub(r"-?\d+\.\d+", lambda found: f"{float(found.group()):.1f}".removesuffix(".0"), path)
+    path = re.sub(r"\s*\n\s*", "", path).replace(" z", "z")
+    path = re.sub(r"([ML]) ", r"\1", path)
+    return re.sub(r"M(\S+ [^ L]+) ?L\1(?= ?[Mz]|$)", r"M\1h0", path).replace(" M", "M").replace(" L", "L").strip()
+
+
+def _font(found: re.Match[str]) -> str:
+    weight = f"font-weight: {found.group(1)}; " if found.group(1) else ""
+    return f"{weight}font-size: {found.group(2)}px"
+
+
+def _prefix_ids(body: str, name: str) -> str:
+    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', body))
+
+    def define(found: re.Match[str]) -> str:
+        return f' id="{name}-{found.group(1)}"' if found.group(1) in used else ""
+
+    body = re.sub(r' id="([^"]*)"', define, body)
+    return re.sub(r'(href="#|url\(#)', rf"\1{name}-", body)
+
+
+def _replace_colours(body: str, colour: Callable[[str], str]) -> str:
+    names = {stand_in: name for name, stand_in in PLACEHOLDER_COLOURS.items()}
+    return re.sub(r"#0101[0-9a-f]{2}", lambda found: colour(names.get(found.group(), "ink")), body)

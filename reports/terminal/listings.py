@@ -1,0 +1,109 @@
+"""What there is to run, for people and as JSON: the answers of `servers` and `cases`, on stdout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from wsgi_gauntlet.harness.model import CaseInfo, ScenarioInfo
+from wsgi_gauntlet.harness.store.json_encoding import to_json
+from wsgi_gauntlet.reports.text.labels import pluralize
+
+if TYPE_CHECKING:
+    from wsgi_gauntlet.harness.registry import ServerListing
+
+
+def servers(listed: Sequence[ServerListing], as_json: bool, console: Console | None = None) -> None:
+    """Print each server with its version and variants, then those that are missing, with the command that gets each."""
+    if as_json:
+        print_json([{**msgspec.to_builtins(each), "available": not each.why} for each in listed])
+        return
+    out = console or Console()
+    here = [each for each in listed if not each.why]
+    if here:
+        out.print(_installed_table(here))
+    missing = [each for each in listed if each.why and each.get]
+    if missing:
+        table = _table("not here", "get it with")
+        for each in missing:
+            table.add_row(Text(_display_name(each)), Text(each.get))
+        out.print("", table)
+    if unavailable := [each for each in listed if each.why and not each.get]:
+        table = _table("not to be had", "why")
+        for each in unavailable:
+            table.add_row(Text(_display_name(each)), Text(each.why))
+        out.print("", table)
+    out.print(
+        "\nSettings go in brackets, as gunicorn[workers=4,threads=2]: workers, threads,\n"
+        "keep-alive, timeout, backlog. gunicorn[tls] speaks https, gunicorn[unix] listens\n"
+        "on a Unix socket, gunicorn[tuned] follows its documentation's advice.\n"
+        "gunicorn@20.1.0 is that version, in an environment of its own.\n"
+        "Any other server: --command '{python} -m mine --port {port} {app}', a path to\n"
+        "an adapter file, or [tool.wsgi-gauntlet.servers] in pyproject.toml.",
+        markup=False,
+        highlight=False,
+    )
+
+
+def _installed_table(listed: Sequence[ServerListing]) -> Table:
+    table = _table("server", "version", "what it is")
+    for each in listed:
+        table.add_row(Text(_display_name(each), style="bold"), Text(each.version), Text(each.title))
+        for number, (variant, line) in enumerate(each.variants.items()):
+            chosen = "default" if number == 0 and not each.front else ""
+            table.add_row(Text(f"  {_display_name(each, f':{variant}')}"), Text(chosen, style="dim"), Text(line))
+        for word, line in each.features.items():
+            table.add_row(Text(f"  {_display_name(each, f'[{word}]')}"), Text(""), Text(line))
+    return table
+
+
+def _display_name(each: ServerListing, more: str = "") -> str:
+    return f"{each.name}{more}{'+SERVER' if each.front else ''}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def cases(
+    chosen: Sequence[CaseInfo], scenarios: Sequence[ScenarioInfo], as_json: bool, console: Console | None = None
+) -> None:
+    """Print the cases by area with level and what holds, then the scenarios."""
+    if as_json:
+        print_json({"cases": chosen, "scenarios": scenarios})
+        return
+    out = console or Console()
+    area = ""
+    for each in chosen:
+        head = "/".join(each.id.split("/")[:2])
+        if head != area:
+            area = head
+            out.print(Text(f"\n{area}", style="bold"))
+        line = Text(f"  {each.id.removeprefix(area + '/'):32} ")
+        line.append(f"{each.level:7}", style={"must": "bold", "should": ""}.get(each.level, "dim"))
+        line.append(each.summary)
+        out.print(line, soft_wrap=True)
+    if scenarios:
+        out.print(Text("\nscenarios (wsgi-gauntlet load --scenario ID)", style="bold"))
+    for scenario in scenarios:
+        out.print(Text(f"  {scenario.id:32} {scenario.title}"), soft_wrap=True)
+    kinds = [pluralize(len(each), what) for each, what in ((chosen, "case"), (scenarios, "scenario")) if each]
+    out.print(Text(f"\n{', '.join(kinds) or 'none'}"))
+
+
+def print_json(value: object, console: Console | None = None) -> None:
+    """Print `value` as a JSON document, whatever a path or a server's name has in it, and nothing beside it."""
+    out = console or Console(color_system=None)
+    text = msgspec.json.format(to_json(value), indent=2).decode()
+    if not out.encoding.startswith("utf"):
+        text = json.dumps(json.loads(text), indent=2)  # in ASCII
+    out.print(text, soft_wrap=True, highlight=False, markup=False, emoji=False)

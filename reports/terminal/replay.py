@@ -1,0 +1,186 @@
+"""A replay on a terminal: the time line while it grows, then the verdict and the reproducer.
+
+Whatever the server sends, the app reports or the log says is shown with escapes for all that is not plain text.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from wsgi_gauntlet.harness.http.segmentation import Segmentation
+from wsgi_gauntlet.harness.model import AppEvent, CaseInfo, ConnectionEvent, ConnectionEventKind, Verdict
+from wsgi_gauntlet.harness.replay.reproducer import document
+from wsgi_gauntlet.harness.replay.runner import ReplayResult
+from wsgi_gauntlet.harness.store.json_encoding import to_json
+from wsgi_gauntlet.reports.text.escaping import escape_text, line
+from wsgi_gauntlet.reports.text.timeline import TimelineRow, app_row, wire_row
+
+MAX_EVENT_CHARACTERS = 800
+"""Characters of one event's bytes."""
+
+MAX_DETAIL_CHARACTERS = 240
+"""Characters of one event of the app."""
+
+MAX_PIECES_SHOWN = 3
+"""Pieces of an answer in a row that are shown; more are counted."""
+
+_DROPPED_BYTES_NOTE = re.compile(r"(\d+) of these \d+ bytes were not kept")
+
+SIDE_STYLES = {
+    "sent": "cyan",
+    "received": "green",
+    "app": "magenta",
+    "log": "yellow",
+    "process": "yellow",
+    "note": "dim",
+}
+
+VERDICT_STYLES = {
+    Verdict.PASS: "bold green",
+    Verdict.FAIL: "bold red",
+    Verdict.WARN: "bold yellow",
+    Verdict.ERROR: "bold red",
+}
+
+INDENT = " " * 13
+
+
+class ReplayPrinter:
+    """Prints what it is told, as harness.replay.Watcher says."""
+
+    def __init__(self, console: Console) -> None:
+        self._out = console
+        self._start: float | None = None
+        self._last_received = (0, 0, 0)  # connection, pieces received in a row, bytes of those not shown
+
+    def message(self, text: str) -> None:
+        """Print a line beside the time line."""
+        self._print(Text(line(text), style="dim"))
+
+    def wire(self, event: ConnectionEvent) -> None:
+        """Print an event on a connection, cut where it is long."""
+        connection, pieces, hidden_bytes = self._last_received
+        if event.connection == connection and pieces >= MAX_PIECES_SHOWN:
+            cut = _DROPPED_BYTES_NOTE.fullmatch(event.note) if event.kind is ConnectionEventKind.NOTE else None
+            if event.kind is ConnectionEventKind.RECEIVED or cut:
+                more = int(cut[1]) if cut else len(event.data)
+                self._last_received = (connection, pieces + (not cut), hidden_bytes + more)
+                return
+        self._print_hidden()
+        if event.kind is ConnectionEventKind.RECEIVED:
+            self._last_received = (event.connection, pieces + 1 if event.connection == connection else 1, 0)
+        self._print_row(wire_row(event, self._start_time(event.at), several_connections=True))
+
+    def app(self, event: AppEvent) -> None:
+        """Print what the app reported; what it does for the harness alone is left out."""
+        if event.detail.get("path") != "/fence":
+            self._print_row(app_row(event, self._start_time(event.at), MAX_DETAIL_CHARACTERS))
+
+    def log(self, at: float, line: str) -> None:
+        """Print a line of the server's log."""
+        self._print_row(TimelineRow(self._milliseconds(at), "log", "log", "", _shorten(escape_text(line))))
+
+    def process(self, at: float, note: str) -> None:
+        """Print what became of the server's processes."""
+        self._print_row(TimelineRow(self._milliseconds(at), "process", "·", "process", _shorten(escape_text(note))))
+
+    def print_result(self, result: ReplayResult, case: CaseInfo) -> None:
+        """Print the verdict, what was expected and what came, and the reproducer."""
+        self._print_hidden()
+        cell = result.cell
+        self._print()
+        self._print(
+            Text(f"{cell.verdict}", style=VERDICT_STYLES.get(cell.verdict, "bold")).append(f"  {cell.case}", "bold")
+        )
+        self._print(Text(f"  {line(case.summary)}"))
+        for label, text in (("expected", cell.expected), ("actual", cell.actual)):
+            if text:
+                self._print(Text(f"  {label:9} {line(text, 2000)}"))
+        for finding in cell.findings:
+            self._print(Text(f"  noticed   {line(finding, 500)}", style="dim"))
+        for hint in _hints(result):
+            self._print(Text(f"  {hint}", style="dim"))
+        self._print()
+        if result.reproducer.why_not:
+            self._print(Text(line(f"No reproducer: {result.reproducer.why_not}.")))
+        else:
+            self._print(Text("The same without wsgi-gauntlet; --write DIR puts it into files.", style="bold"))
+            self._print()
+            self._print(Text(escape_text(document(result.reproducer)).rstrip()))
+
+    def print_files(self, files: Iterable[Path]) -> None:
+        """Say which files the reproducer is in now."""
+        for each in files:
+            self._print(Text(f"wrote {line(str(each))}", style="dim"))
+
+    def _print_row(self, row: TimelineRow) -> None:
+        where = f"#{row.connection} " if row.connection else ""
+        style = SIDE_STYLES.get(row.side, "")
+        head = Text(f"{row.at:9.1f} ms ", style="dim").append(f"{row.arrow} {where}{row.label}".rstrip(), style=style)
+        text = _shorten(row.text)
+        if row.side in ("sent", "received") and text:
+            self._print(head)
+            for each in text.split("\n"):
+                self._print(Text(f"{INDENT}{each}"))
+        else:
+            self._print(head.append(f"  {text}" if text else "", style=""))
+
+    def _print_hidden(self) -> None:
+        connection, pieces, hidden_bytes = self._last_received
+        if hidden_bytes:
+            more = f"{pieces - MAX_PIECES_SHOWN} more pieces, {hidden_bytes:,} B, not shown"
+            self._print(Text(f"{INDENT}← #{connection} received {more}", style="dim"))
+        self._last_received = (0, 0, 0)
+
+    def _start_time(self, at: float) -> float:
+        if self._start is None:
+            self._start = at
+        return self._start
+
+    def _milliseconds(self, at: float) -> float:
+        return (at - self._start_time(at)) * 1000
+
+    def _print(self, text: Text | None = None) -> None:
+        self._out.print(text if text is not None else "", soft_wrap=True, highlight=False, markup=False)
+
+
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        # rich's own ends the process with 1, which says here that the case failed.
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+        raise BrokenPipeError
+
+
+def show(console: Console | None = None, *, stderr: bool = False) -> ReplayPrinter:
+    """Return what prints a replay on stdout, or on stderr where stdout is for a JSON document."""
+    return ReplayPrinter(console or _Output(stderr=stderr, highlight=False, emoji=False))
+
+
+def as_json(result: ReplayResult) -> str:
+    """Return the replay as one JSON document."""
+    return to_json(result.document()).decode()
+
+
+def _hints(result: ReplayResult) -> list[str]:
+    hints = []
+    if result.well_formed and result.segmentation is Segmentation.WHOLE and result.cell.verdict is Verdict.PASS:
+        hints.append("All of it was well-formed: --pattern bytes, lines or paused sends it another way.")
+    if result.cell.verdict not in (Verdict.PASS, Verdict.INFO):
+        hints.append(f"What it asks and why: wsgi-gauntlet explain {shlex.quote(result.cell.case)}")
+    return hints
+
+
+def _shorten(text: str) -> str:
+    return (
+        text
+        if len(text) <= MAX_EVENT_CHARACTERS
+        else f"{text[:MAX_EVENT_CHARACTERS]}… {len(text) - MAX_EVENT_CHARACTERS:,} characters more"
+    )

@@ -1,0 +1,198 @@
+"""The end of a run on the terminal: the answer in words, counts, figures, what failed, and where the page is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from wsgi_gauntlet.harness.baseline.comparison import told
+from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Results, ScenarioResult, Verdict
+from wsgi_gauntlet.reports.analysis import aggregation
+from wsgi_gauntlet.reports.analysis.in_process import find_pairs
+from wsgi_gauntlet.reports.analysis.key_findings import key_findings
+from wsgi_gauntlet.reports.analysis.scaling import scaling_tables
+from wsgi_gauntlet.reports.terminal.summary_comparison import print_comparisons
+from wsgi_gauntlet.reports.terminal.summary_history import print_version_history
+from wsgi_gauntlet.reports.terminal.summary_overview import GRADE_STYLES, overview
+from wsgi_gauntlet.reports.text import labels
+from wsgi_gauntlet.reports.text.escaping import line
+
+MAX_SCENARIO_TABLES = 3
+"""Scenarios up to which each has a table of its own; of more there is one table, and the page has the rest."""
+
+MAX_CELLS_LISTED = 30
+"""Failing cases that are listed; the page has them all."""
+
+_STYLES = {Verdict.FAIL: "bold red", Verdict.WARN: "yellow", Verdict.FLAKY: "magenta", Verdict.PASS: "green"}
+
+
+def summary(results: Results, folder: Path | None = None, console: Console | None = None) -> None:
+    """Print what `results` come to on `console` (stderr by default); `folder` is where the run's files lie."""
+    out = console or Console(stderr=True)
+    _heading(out, "")
+    if not results.finished:
+        out.print(Text("Interrupted: what had been measured by then is below.", style="bold yellow"))
+    out.print(_key_findings_table(results))
+    if aggregation.server_cells(results.checks):
+        _heading(out, "Conformance")
+        out.print(_verdicts(results))
+    _under_load(results, out)
+    if results.baseline:
+        _unexpected(results, out)
+    else:
+        _failing(results, out)
+    _counts(results, out)
+    print_comparisons(results, out)
+    _in_process(results, out)
+    print_version_history(results, out)
+    if folder is not None:
+        _heading(out, "")
+        out.print(Text(f"The report: {line(str(folder / 'report.html'))}"), soft_wrap=True, highlight=False)
+
+
+def _heading(out: Console, text: str) -> None:
+    out.print(Text(f"\n{line(text)}" if text else "", style="bold"))
+
+
+def _key_findings_table(results: Results) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for each in key_findings(results):
+        table.add_row(Text(each.topic, style="bold"), Text(line(each.text)))
+    return table
+
+
+def _verdicts(results: Results) -> Table:
+    shown = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.PASS)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("server", overflow="fold")
+    for each in shown:
+        table.add_column(Text(f"{labels.VERDICTS[each].sign} {each}"), justify="right", no_wrap=True)
+    table.add_column("other", overflow="fold")
+    if results.baseline:
+        table.add_column("unexpected", justify="right", no_wrap=True)
+    for name in aggregation.checked(results):
+        counts = aggregation.count_for_server(results, name)
+        numbers = [Text(str(counts[each]), style=_STYLES[each] if counts[each] else "dim") for each in shown]
+        row = [*numbers, Text(counts.others, style="dim")]
+        if results.baseline:
+            row.append(Text(str(counts.unexpected), style="bold red" if counts.unexpected else "dim"))
+        table.add_row(Text(line(name, 40)), *row)
+    return table
+
+
+def _under_load(results: Results, out: Console) -> None:
+    scenarios = aggregation.scenarios(results)
+    if len(scenarios) > MAX_SCENARIO_TABLES:
+        _heading(out, "Under load")
+        overview(results, out)
+        reasons = [each for _, cells in scenarios.values() for each in _not_judged_reasons(cells, named=True)]
+        for reason in reasons[:MAX_CELLS_LISTED]:
+            out.print(reason, highlight=False)
+        if len(reasons) > MAX_CELLS_LISTED:
+            out.print(
+                Text(
+                    f"… and {labels.pluralize(len(reasons) - MAX_CELLS_LISTED, 'more cell')} in the report", style="dim"
+                )
+            )
+        return
+    for name, (info, cells) in scenarios.items():
+        _heading(out, f"{info.title} ({name})" if info.title != name else name)
+        out.print(_loads(cells))
+        for reason in _not_judged_reasons(cells):
+            out.print(reason, highlight=False)
+
+
+def _loads(cells: list[ScenarioResult]) -> Table:
+    fields = [_fields(each) for each in cells]
+    heads = ["goodput", "p99", "slowdown", "recovery", "capacity", "best rate"]
+    shown = [place for place in range(len(heads)) if any(row[place] != labels.MISSING for row in fields)]
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("server", overflow="fold")
+    table.add_column("grade", no_wrap=True)
+    for place in shown:
+        table.add_column(heads[place], justify="right", no_wrap=True)
+    for each, row in zip(cells, fields, strict=True):
+        grade_text = Text(
+            f"{labels.GRADES[each.grade].sign} {labels.grade(each)}", style=GRADE_STYLES.get(each.grade, "")
+        )
+        table.add_row(Text(line(each.server, 40)), grade_text, *(Text(row[place]) for place in shown))
+    return table
+
+
+def _counts(results: Results, out: Console) -> None:
+    for each in scaling_tables(results):
+        _heading(out, f"{line(each.server, 60)} by its number of {each.what}")
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        for head in each.heads:
+            table.add_column(line(head, 40), justify="right", overflow="fold")
+        for row in each.cells:
+            table.add_row(*(Text(line(field, 40)) for field in row))
+        out.print(table)
+
+
+def _not_judged_reasons(cells: list[ScenarioResult], *, named: bool = False) -> list[Text]:
+    found = []
+    for each in cells:
+        reason = each.note or (each.generator.why if each.generator else "")
+        if reason and each.grade in labels.NOT_JUDGED_GRADES:
+            where = f" in {line(each.scenario, 40)}" if named else ""
+            text = f"{line(each.server, 40)}{where} is {each.grade}: {line(reason, 300)}"
+            found.append(Text(text, style="dim"))
+    return found
+
+
+def _fields(load: ScenarioResult) -> list[str]:
+    phase = labels.during(load)
+    return [
+        labels.percent(load.goodput),
+        labels.duration(phase.p99, at_least=phase.censored) if phase else labels.MISSING,
+        labels.ratio(load.slowdown, at_least=load.slowdown_censored),
+        labels.duration(load.recovery),
+        labels.measure(labels.capacity(load)),
+        labels.rate(labels.best_rate(load)),
+    ]
+
+
+def _failing(results: Results, out: Console) -> None:
+    failing: dict[str, list[CaseResult]] = defaultdict(list)
+    for each in results.checks:
+        if each.verdict is Verdict.FAIL:
+            failing[each.case].append(each)
+    if not failing:
+        return
+    _heading(out, "Requirements broken")
+    ordered = sorted(failing.items(), key=lambda each: -len(each[1]))
+    for case, cells in ordered[:MAX_CELLS_LISTED]:
+        tags = "".join(f" [{line(tag, 20)}]" for tag in cells[0].tags)
+        servers = ", ".join(line(each.server, 40) for each in cells)
+        out.print(Text.assemble((line(case), "bold"), (tags, "yellow"), f"\n    {servers}"), highlight=False)
+    if len(ordered) > MAX_CELLS_LISTED:
+        out.print(Text(f"… and {labels.pluralize(len(ordered) - MAX_CELLS_LISTED, 'more case')} in the report"))
+
+
+def _in_process(results: Results, out: Console) -> None:
+    for pair in find_pairs(results):
+        _heading(out, f"{pair.wire} and {pair.in_process}: {pair.summary}")
+        for wire, in_process in pair.differing[:MAX_CELLS_LISTED]:
+            text = f"{line(wire.case)}: {wire.verdict} on the wire, {in_process.verdict} in-process"
+            out.print(Text(text), highlight=False)
+
+
+def _unexpected(results: Results, out: Console) -> None:
+    breaking = aggregation.standing(results, BaselineStatus.UNEXPECTED_FAIL, BaselineStatus.UNEXPECTED_PASS)
+    stale = aggregation.standing(results, BaselineStatus.OTHER, BaselineStatus.EXPIRED)
+    for heading, cells in (("Not as the baseline expects", breaking), ("Entries of the baseline to look at", stale)):
+        if cells:
+            _heading(out, heading)
+        for each in cells[:MAX_CELLS_LISTED]:
+            tags = "".join(f" [{line(tag, 20)}]" for tag in each.tags)
+            text = Text.assemble((line(each.case), "bold"), (tags, "yellow"), f"\n    {line(each.server, 40)} ")
+            out.print(text.append(line(told(each), 400)), highlight=False)
+        if len(cells) > MAX_CELLS_LISTED:
+            out.print(Text(f"… and {labels.pluralize(len(cells) - MAX_CELLS_LISTED, 'more cell')} in the report"))

@@ -1,0 +1,76 @@
+"""Versions of one server on the terminal: a line each with its counts, then what each fixed and broke, by case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from wsgi_gauntlet.harness.model import Results, Verdict
+from wsgi_gauntlet.reports.analysis.version_history import VerdictChange, VersionHistory, version_histories
+from wsgi_gauntlet.reports.text import labels
+from wsgi_gauntlet.reports.text.escaping import line
+
+MAX_CASES_LISTED = 12
+"""Cases that are listed of one step; the page has them all."""
+
+_VERDICT_COLUMNS = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.PASS)
+_STYLES = {Verdict.FAIL: "bold red", Verdict.WARN: "yellow", Verdict.FLAKY: "magenta", Verdict.PASS: "green"}
+
+
+def print_version_history(results: Results, out: Console) -> None:
+    """Print each server of `results` of which several versions were checked."""
+    for each in version_histories(results):
+        out.print(Text(f"\n{line(each.server, 60)} over its versions", style="bold"))
+        out.print(_table(each))
+        _print_changes(each, out)
+
+
+def _table(version_history: VersionHistory) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("version", no_wrap=True)
+    for each in _VERDICT_COLUMNS:
+        table.add_column(Text(f"{labels.VERDICTS[each].sign} {each}"), justify="right", no_wrap=True)
+    for name in ("other", "fixed", "broke"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for point in version_history.points:
+        if not point.counts.total:
+            table.add_row(Text(line(point.version, 30)), Text(labels.MISSING, style="dim"))
+            continue
+        numbers = [Text(str(point.counts[each]), style=_STYLES[each] if point.counts[each] else "dim")
+                   for each in _VERDICT_COLUMNS]  # fmt: skip
+        first = point is version_history.checked[0]
+        changed = [
+            Text("" if first else str(len(each)), style=style if each else "dim")
+            for each, style in ((point.fixed, "green"), (point.broke, "bold red"))
+        ]
+        table.add_row(Text(line(point.version, 30)), *numbers, Text(str(point.others), style="dim"), *changed)
+    return table
+
+
+def _print_changes(version_history: VersionHistory, out: Console) -> None:
+    for point in version_history.points:
+        if point.why:
+            out.print(Text(f"{line(point.version, 30)} was not checked: {line(point.why, 400)}"), highlight=False)
+    for point in version_history.points:
+        for word, style, changes in (("fixed", "green", point.fixed), ("broke", "bold red", point.broke)):
+            if changes:
+                head = Text.assemble((line(point.version, 30), "bold"), " ", (f"{word} {len(changes)}", style))
+                out.print(head, highlight=False)
+                _print_cases(changes, out)
+
+
+def _print_cases(changes: Sequence[VerdictChange], out: Console) -> None:
+    for each in changes[:MAX_CASES_LISTED]:
+        tags = "".join(f" [{line(tag, 20)}]" for tag in each.after.tags)
+        signs = f"{labels.VERDICTS[each.before.verdict].sign} → {labels.VERDICTS[each.after.verdict].sign}"
+        text = Text.assemble(f"    {signs} {line(each.case)}", (tags, "yellow"))
+        out.print(text, highlight=False, soft_wrap=True)
+    if len(changes) > MAX_CASES_LISTED:
+        out.print(
+            Text(
+                f"    … and {labels.pluralize(len(changes) - MAX_CASES_LISTED, 'more case')} in the report", style="dim"
+            )
+        )

@@ -1,0 +1,1 @@
+"""Labels, units, escaping and truncation of text."""

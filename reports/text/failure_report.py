@@ -1,0 +1,98 @@
+"""One cell in plain text, for whoever reads it in a terminal or a log of CI: why it fails, and the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from wsgi_gauntlet.harness.baseline.comparison import told
+from wsgi_gauntlet.harness.model import CaseInfo, CaseResult, Evidence, Verdict
+from wsgi_gauntlet.harness.store.rerun_command import replay
+from wsgi_gauntlet.reports.text import labels
+from wsgi_gauntlet.reports.text.escaping import escape_text, line
+from wsgi_gauntlet.reports.text.timeline import TimelineRow, timeline
+from wsgi_gauntlet.reports.text.truncation import truncate_text
+
+MAX_TRANSCRIPT_CHARACTERS = 24_000
+"""Characters of a transcript that a report carries: some three hundred lines."""
+
+MAX_DETAIL_CHARACTERS = 300
+"""Characters of one event of the app in a transcript."""
+
+MAX_LOG_CHARACTERS = 8000
+"""Characters of a server's log that a report carries."""
+
+FAILURE_VERBS = {Verdict.FAIL: "fails", Verdict.WARN: "does not follow", Verdict.FLAKY: "sometimes fails"}
+
+
+def one_line(text: str) -> str:
+    """Return `text`, which may come from a server, fit for one line."""
+    return line(text, 500)
+
+
+def headline(check: CaseResult) -> str:
+    """Return in one line what is wrong, for a list of failures."""
+    return line(told(check) if _has_baseline_entry(check) else f"{check.verdict}: {check.actual}", 200)
+
+
+def failure(check: CaseResult, case: CaseInfo, server_options: Sequence[str] = ()) -> str:
+    """Return what was expected, what came, the sentence that demands it, and how to see it happen.
+
+    `given` are the options that started the server.
+    """
+    return "\n".join(_failure_lines(check, case, server_options))
+
+
+def sections(check: CaseResult, case: CaseInfo, server_options: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """Return what stands below a cell's result, as (title, text); nothing where it passed without a remark."""
+    found = []
+    if check.verdict is Verdict.WARN:
+        found.append(("wsgi finding", failure(check, case, server_options)))
+    if check.findings:
+        found.append(("wsgi lint", "\n".join(line(each, 500) for each in check.findings)))
+    if check.verdict is not Verdict.PASS:
+        found.append(("wsgi transcript", transcript(check.evidence)))
+        found.append(("server log", truncate_text(escape_text(check.evidence.log), MAX_LOG_CHARACTERS).strip("\n")))
+    return [(title, text) for title, text in found if text]
+
+
+def transcript(evidence: Evidence) -> str:
+    """Return what went over the wire and what the app saw, in the order of the clock, times in milliseconds."""
+    rows = [line(each, 500) for each in evidence.process]
+    rows += [text for row in timeline(evidence, MAX_DETAIL_CHARACTERS) for text in _row_lines(row)]
+    return truncate_text("\n".join(rows), MAX_TRANSCRIPT_CHARACTERS)
+
+
+def _has_baseline_entry(check: CaseResult) -> bool:
+    return check.baseline is not None and check.baseline.verdict is not None
+
+
+def _failure_lines(check: CaseResult, case: CaseInfo, server_options: Sequence[str]) -> Iterator[str]:
+    blame = FAILURE_VERBS.get(check.verdict, f"comes to {check.verdict} in")
+    yield f"{line(check.server)} {blame} {check.case} ({check.level})"
+    if case.summary:
+        yield line(case.summary)
+    yield ""
+    yield f"expected: {line(check.expected, 2000)}"
+    yield f"actual:   {line(check.actual, 2000)}"
+    if _has_baseline_entry(check):
+        yield f"baseline: {line(told(check), 1000)}"
+    yield ""
+    yield f"{line(case.reference.document)}, {line(case.reference.section)}: “{line(case.reference.quote)}”"
+    yield line(case.reference.url)
+    if case.basis is not None:
+        yield f"Basis: {line(labels.basis(case.basis), 2000)}"
+    if case.breach is not None and labels.BREACHES[case.breach]:
+        yield f"On purpose {labels.BREACHES[case.breach]}."
+    if case.why:
+        yield f"Why it matters: {line(case.why)}"
+    yield f"See it happen: {replay(line(check.server), check.case, server_options)}"
+
+
+def _row_lines(row: TimelineRow) -> Iterator[str]:
+    where = f" #{row.connection}" if row.connection else ""
+    begins = f"{row.at:9.1f} {row.arrow}{where} {row.label}"
+    if row.side in ("sent", "received") and row.text:
+        yield begins
+        yield from (f"{'':12}{each}" for each in row.text.split("\n"))
+    else:
+        yield f"{begins}  {row.text}".rstrip()

@@ -1,0 +1,82 @@
+"""The statements of folklore: each with its rule, and whether it held on which server, by which figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wsgi_gauntlet.harness.model import Results, ScenarioResult
+from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
+from wsgi_gauntlet.reports.text import labels
+from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
+
+CLAIM_SCENARIO_PREFIX = "folklore/"
+"""What the ids of these scenarios begin with."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One server. `shade` is the grade whose colour it has."""
+
+    server: str
+    held: ClaimVerdict
+    sign: str
+    shade: str
+    figures: str
+    link: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement, by which rule it holds, and a row for each server that it was measured on."""
+
+    statement: str
+    rule: str
+    summary: str
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class UnmeasuredClaim:
+    """A scenario that came to no claim on a server: why, and the link to its cell."""
+
+    scenario: str
+    server: str
+    why: str
+    link: str
+
+
+def statements(results: Results, names: Anchors) -> list[Statement]:
+    """Return the statements that were measured, in the order of the run's cells."""
+    found: dict[str, list[tuple[ScenarioResult, Claim]]] = {}
+    for load in results.loads:
+        for claim in load.claims:
+            found.setdefault(claim.statement, []).append((load, claim))
+    return [
+        Statement(
+            statement,
+            cells[0][1].rule,
+            labels.describe_claims(claim.held for _, claim in cells),
+            [_row(load, claim, names) for load, claim in cells],
+        )
+        for statement, cells in found.items()
+    ]
+
+
+def unmeasured_claims(results: Results, names: Anchors) -> list[UnmeasuredClaim]:
+    """Return the cells of folklore without a claim: what they lack, or why nothing can be said."""
+    return [
+        UnmeasuredClaim(
+            results.scenarios[each.scenario].title if each.scenario in results.scenarios else each.scenario,
+            each.server,
+            each.note or each.grade.value,
+            names.load(each.server, each.scenario),
+        )
+        for each in results.loads
+        if each.scenario.startswith(CLAIM_SCENARIO_PREFIX) and not each.claims
+    ]
+
+
+def _row(load: ScenarioResult, claim: Claim, names: Anchors) -> Row:
+    mark = labels.HELD[claim.held]
+    return Row(load.server, claim.held, mark.sign, mark.shade, claim.figures, names.load(load.server, load.scenario))

@@ -1,0 +1,144 @@
+"""Servers x scenarios at a glance: a grade for each, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wsgi_gauntlet.harness.model import Grade, Results, ScenarioResult
+from wsgi_gauntlet.reports.analysis import aggregation, key_findings
+from wsgi_gauntlet.reports.text import labels
+from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
+
+FIGURE_VIEWS = (
+    ("figure", "Grade and N*"),
+    ("slowdown", "Slowdown"),
+    ("recovery", "Recovery"),
+    ("dropped", "Slow clients dropped"),
+)
+"""What can stand beside the grade, by class and title; the first stands there until the reader chooses."""
+
+
+@dataclass(frozen=True)
+class OverviewCell:
+    """One cell. `figures` follow FIGURE_VIEWS, '' where there is none; `told` says all of it in a sentence."""
+
+    grade: str
+    sign: str
+    figures: Sequence[str]
+    description: str
+    link: str
+
+
+@dataclass(frozen=True)
+class OverviewRow:
+    """One scenario; `name` is its id without that of its family."""
+
+    link: str
+    name: str
+    title: str
+    boxes: Sequence[OverviewCell | None]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Scenarios whose ids begin alike, as slow-headers/...; `name` is '' for one that stands alone."""
+
+    name: str
+    lines: Sequence[OverviewRow]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All of it; `used` are the grades that occur, for the legend, `views` those that some cell has a figure for."""
+
+    servers: Sequence[str]
+    families: Sequence[Family]
+    used: Sequence[Grade]
+    views: Sequence[tuple[str, str]]
+    classes: Sequence[str] = tuple(name for name, _ in FIGURE_VIEWS)
+
+
+def overview(results: Results, names: Anchors) -> Overview:
+    """Return the overview of `results`."""
+    found = {each.server for each in results.loads}
+    servers = [each.name for each in aggregation.servers(results) if each.name in found]
+    families: dict[str, list[OverviewRow]] = {}
+    for name, (info, cells) in aggregation.scenarios(results).items():
+        family, _, rest = name.rpartition("/")
+        by_server = {each.server: each for each in cells}
+        boxes = [_cell(by_server[each], names) if each in by_server else None for each in servers]
+        # Those that stand alone are families of their own, by a key that no id can have.
+        families.setdefault(family or f" {name}", []).append(
+            OverviewRow(names.scenario(name), rest or name, info.title, boxes)
+        )
+    grades = {each.grade for each in results.loads}
+    filled = [box for lines in families.values() for each in lines for box in each.boxes if box]
+    return Overview(
+        servers,
+        [Family("" if name.startswith(" ") else name, lines) for name, lines in families.items()],
+        [each for each in labels.GRADES if each in grades],
+        [view for place, view in enumerate(FIGURE_VIEWS) if place == 0 or any(box.figures[place] for box in filled)],
+    )
+
+
+def key_figure(load: ScenarioResult) -> str:
+    """Return the one figure that says most beside a grade, '' where there is none: N*, a rate, the slowdown."""
+    if load.grade in labels.NOT_JUDGED_GRADES:
+        return ""
+    if load.collapse is not None:
+        return f"N*{labels.NO_BREAK_SPACE}{load.collapse}"
+    if load.claims:
+        return labels.describe_claims(each.held for each in load.claims)
+    if load.grade is Grade.MEASURED:
+        return _measured_figure(load)
+    phase = labels.during(load)
+    if (
+        load.grade in key_findings.COLLAPSED_GRADES
+        and (load.goodput or 0.0) >= key_findings.COLLAPSE_GOODPUT
+        and phase is not None
+    ):
+        # Most were answered: what took the server from its users is how long that was.
+        return f"p99 {labels.duration(phase.p99, at_least=phase.censored)}"
+    if load.goodput is not None and load.goodput < 0.99:
+        return labels.percent(load.goodput)
+    if load.slowdown is not None:
+        return labels.ratio(load.slowdown, at_least=load.slowdown_censored)
+    return "" if load.goodput is None else labels.percent(load.goodput)
+
+
+def _measured_figure(load: ScenarioResult) -> str:
+    rate = labels.best_rate(load)
+    if rate is not None:
+        return labels.rate(rate)
+    known = next((each for each in load.measures if each.value is not None), None)
+    if known is not None:
+        return labels.measure(known)
+    phase = labels.during(load)
+    if phase is not None and phase.p99 is not None:
+        return labels.duration(phase.p99, at_least=phase.censored)
+    return "" if load.goodput is None else labels.percent(load.goodput)
+
+
+def _cell(load: ScenarioResult, names: Anchors) -> OverviewCell:
+    mark = labels.GRADES[load.grade]
+    slowdown = "" if load.slowdown is None else labels.ratio(load.slowdown, at_least=load.slowdown_censored)
+    recovery = "" if load.recovery is None else labels.duration(load.recovery)
+    if load.grade is Grade.WEDGED:
+        recovery = "never"
+    dropped = ""
+    if load.reaped is not None:
+        dropped = load.reaped.how
+        if load.reaped.after is not None and load.reaped.how != "never":
+            dropped = f"{dropped} {labels.duration(load.reaped.after)}"
+    parts = [
+        f"{load.server} in {load.scenario}: {labels.grade(load)} ({mark.meaning})",
+        labels.describe_service(load),
+        f"p99 {slowdown} that of before" if slowdown else "",
+        f"recovery {recovery}" if recovery else "",
+        f"slow clients dropped: {labels.reaped(load, share=True)}" if dropped else "",
+        load.note if load.grade in labels.NOT_JUDGED_GRADES else "",
+    ]
+    description = "; ".join(each for each in parts if each)
+    figures = (key_figure(load), slowdown, recovery, dropped)
+    return OverviewCell(load.grade.value, mark.sign, figures, description, names.load(load.server, load.scenario))

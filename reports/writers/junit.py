@@ -1,0 +1,113 @@
+"""`junit.xml`: one test case for each cell, for CI systems. A fail fails, an error of ours errs, the rest passes.
+
+A cell of load that breaks a threshold of the user's fails. A warn or a flaky cell passes with a word in its output;
+what was not tried, or could not be judged, is skipped. So is a fail that the baseline expects, with its reason; a pass
+that it does not expect fails.
+"""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from wsgi_gauntlet.harness.baseline.comparison import told as standing_told
+from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Grade, Results, ScenarioResult, Verdict
+from wsgi_gauntlet.harness.store.output_format import Output
+from wsgi_gauntlet.reports.analysis import aggregation
+from wsgi_gauntlet.reports.text import labels
+from wsgi_gauntlet.reports.text.escaping import escape_text, line
+from wsgi_gauntlet.reports.text.truncation import truncate_text
+
+SKIPPED = frozenset({Verdict.SKIPPED, Verdict.UNSUPPORTED})
+SKIPPED_GRADES = frozenset({Grade.INCONCLUSIVE, Grade.INVALID, Grade.UNSUPPORTED})
+
+MAX_LOG_CHARACTERS = 4000
+"""Characters of a server's log that a failing case carries."""
+
+
+def render(results: Results) -> str:
+    """Return `results` as a JUnit document: a suite for each server."""
+    root = ET.Element("testsuites", name="wsgi-gauntlet")
+    for info in aggregation.servers(results):
+        suite = ET.Element("testsuite", name=line(info.name))
+        for check in results.checks:
+            if check.server == info.name:
+                suite.append(_check(check))
+        for load in results.loads:
+            if load.server == info.name:
+                suite.append(_load(load))
+        if not len(suite):
+            continue
+        suite.set("tests", str(len(suite)))
+        suite.set("failures", str(len(suite.findall("testcase/failure"))))
+        suite.set("errors", str(len(suite.findall("testcase/error"))))
+        suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
+        suite.set("time", f"{sum(float(each.get('time', 0)) for each in suite):.3f}")
+        root.append(suite)
+    for name in ("tests", "failures", "errors", "skipped"):
+        root.set(name, str(sum(int(suite.get(name, 0)) for suite in root)))
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+OUTPUT = Output("junit", "junit.xml", render, on_request_only=True)
+
+
+def _check(cell: CaseResult) -> ET.Element:
+    case = _case(f"{cell.server}.{aggregation.area(cell.case)}", cell.case, cell.seconds)
+    details = f"expected: {escape_text(cell.expected)}\nactual: {escape_text(cell.actual)}"
+    mark = escape_text(standing_told(cell))
+    if mark:
+        details = f"{mark}\n{details}"
+    match cell.verdict:
+        case _ if cell.baseline is not None and cell.baseline.standing is BaselineStatus.UNEXPECTED_PASS:
+            _add_child(case, "failure", line(mark, 500), mark, kind="unexpected pass")
+        case Verdict.FAIL if cell.baseline is not None and cell.baseline.standing is BaselineStatus.EXPECTED:
+            text = f"{details}\n{escape_text(cell.baseline.link)}".rstrip()
+            _add_child(case, "skipped", line(mark, 500), text, kind="expected fail")
+        case Verdict.FAIL:
+            log = truncate_text(escape_text(cell.evidence.log), MAX_LOG_CHARACTERS)
+            text = f"{details}\n\nthe server's log:\n{log}" if log else details
+            _add_child(case, "failure", line(cell.actual, 500) or "broken", text, kind=cell.level)
+        case Verdict.ERROR:
+            _add_child(
+                case, "error", line(cell.actual, 500) or "the harness failed", escape_text(cell.actual), kind="harness"
+            )
+        case each if each in SKIPPED:
+            _add_child(case, "skipped", line(cell.actual, 500) or str(cell.verdict))
+        case Verdict.WARN | Verdict.FLAKY:
+            ET.SubElement(case, "system-out").text = f"{cell.verdict}: {details}"
+        case _:
+            pass
+    return case
+
+
+def _load(cell: ScenarioResult) -> ET.Element:
+    case = _case(f"{cell.server}.load", cell.scenario, cell.seconds)
+    phase = labels.during(cell)
+    p99 = labels.duration(phase.p99, at_least=phase.censored) if phase else labels.MISSING
+    details = f"{labels.grade(cell)}; goodput {labels.percent(cell.goodput)}; p99 {p99}"
+    details += "".join(f"\n{line(each.name, 100)}: {labels.measure(each)}" for each in cell.measures)
+    note = line(cell.note, 500)
+    if cell.grade is Grade.ERROR:
+        _add_child(case, "error", note or "the harness failed", escape_text(cell.note), kind="harness")
+    elif cell.broken:
+        broken = "; ".join(each.told for each in cell.broken)
+        _add_child(
+            case, "failure", line(f"threshold broken: {broken}", 500), f"{details}\n{note}".strip(), kind="threshold"
+        )
+    elif cell.grade in SKIPPED_GRADES:
+        _add_child(case, "skipped", f"{cell.grade}: {note}" if note else cell.grade)
+    else:
+        ET.SubElement(case, "system-out").text = f"{details}\n{note}".strip()
+    return case
+
+
+def _case(suite: str, name: str, seconds: float) -> ET.Element:
+    return ET.Element("testcase", classname=line(suite), name=line(name), time=f"{seconds:.3f}")
+
+
+def _add_child(case: ET.Element, tag: str, message: str, text: str = "", kind: str = "") -> None:
+    element = ET.SubElement(case, tag, message=message)
+    if kind:
+        element.set("type", kind)
+    element.text = text or None

@@ -1,0 +1,106 @@
+"""What every configuration of lighttpd has in common here. https://redmine.lighttpd.net/projects/lighttpd/wiki"""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.server.adapter import Command, Installation, Launch, reject_unsupported
+from wsgi_gauntlet.servers._support.system_programs import find_system_program
+
+KEEP_ALIVE = 5
+KEEP_ALIVE_REQUESTS = 1000
+READ_IDLE = 60
+WRITE_IDLE = 360
+BACKLOG = 1024
+"""lighttpd's own defaults, src/configfile.c and src/network.c of 1.4."""
+
+MODULE_FOLDERS = ("/usr/lib/lighttpd", "/usr/lib64/lighttpd", "/usr/local/lib")
+"""Debian's, Fedora's, and the sources' own."""
+
+NO_FILES: Mapping[str, str] = MappingProxyType({})
+
+
+def found() -> Installation:
+    """Return what there is of lighttpd."""
+    return find_system_program("lighttpd", "-v", r"lighttpd/(\S+)")
+
+
+@lru_cache(maxsize=1)
+def has_tls() -> bool:
+    """Say whether its module for OpenSSL is installed: Debian has it in a package of its own."""
+    return any(Path(each, "mod_openssl.so").is_file() for each in MODULE_FOLDERS)
+
+
+def quoted(value: object) -> str:
+    """Return `value` as a string of a configuration: it knows one escape, and a backslash before all else is one."""
+    escaped = str(value).replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def command(
+    launch: Launch, executable: str, modules: Iterable[str], lines: Iterable[str], files: Mapping[str, str] = NO_FILES
+) -> Command:
+    """Return lighttpd's command line with a configuration that loads `modules` and has `lines` at its end.
+
+    All that it writes goes into the launch folder, what it logs to stderr. `files` are written beside it. Raises
+    Unsupported for what lighttpd cannot do.
+    """
+    asked = launch.settings
+    # Of 0 s it makes whatever is less than 1 s.
+    reject_unsupported("lighttpd", threads=(asked.threads or 1) > 1, unlimited_time=asked.timeout == 0)
+    if launch.identity is not None and not has_tls():
+        raise Unsupported("lighttpd has no mod_openssl; get it with: apt-get install lighttpd-mod-openssl")
+    configuration = "\n".join((*_common_directives(launch, modules), *lines, ""))
+    return Command(
+        (executable, "-D", "-f", str(launch.folder / "lighttpd.conf")),
+        files={"lighttpd.conf": configuration, **files},
+        # https://redmine.lighttpd.net/projects/lighttpd/wiki/Docs_StopOrRestart: INT waits for requests, TERM does not.
+        stop_signal=signal.SIGTERM,
+        reload_signal=signal.SIGUSR1,
+    )
+
+
+def conditions(launch: Launch) -> dict[str, object]:
+    """Return lighttpd's settings, its defaults filled in: one process with one thread."""
+    asked = launch.settings
+    return {
+        "workers": asked.workers or 1,
+        "threads": 1,
+        "keep-alive": KEEP_ALIVE if asked.keep_alive is None else math.ceil(asked.keep_alive),
+        "keep-alive requests": KEEP_ALIVE_REQUESTS,
+        "timeout": READ_IDLE if asked.timeout is None else math.ceil(asked.timeout),
+        "backlog": asked.backlog or BACKLOG,
+    }
+
+
+def _common_directives(launch: Launch, modules: Iterable[str]) -> Iterator[str]:
+    asked, address = launch.settings, launch.address
+    names = [*(["openssl"] if launch.identity else []), *modules]
+    yield f"server.modules = ( {', '.join(quoted(f'mod_{each}') for each in names)} )"
+    yield f"server.document-root = {quoted(launch.folder / 'nothing')}"
+    yield f"server.upload-dirs = ( {quoted(launch.folder)} )"
+    yield 'server.errorlog = "/dev/stderr"'
+    if address.path:
+        yield f"server.bind = {quoted(address.path)}"
+    else:
+        yield f"server.bind = {quoted(f'[{address.host}]' if ':' in address.host else address.host)}"
+        yield f"server.port = {address.port}"
+    if launch.identity is not None:
+        yield 'ssl.engine = "enable"'
+        yield f"ssl.pemfile = {quoted(launch.identity.certificate)}"
+        yield f"ssl.privkey = {quoted(launch.identity.key)}"
+    if asked.workers is not None and asked.workers > 1:
+        yield f"server.max-worker = {asked.workers}"
+    if asked.keep_alive is not None:
+        yield f"server.max-keep-alive-idle = {math.ceil(asked.keep_alive)}"
+    if asked.timeout is not None:
+        yield f"server.max-read-idle = {math.ceil(asked.timeout)}"
+        yield f"server.max-write-idle = {math.ceil(asked.timeout)}"
+    if asked.backlog is not None:
+        yield f"server.listen-backlog = {asked.backlog}"

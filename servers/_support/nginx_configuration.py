@@ -1,0 +1,196 @@
+"""The text of nginx.conf for one launch. Pure. https://nginx.org/en/docs/http/ngx_http_proxy_module.html
+
+nginx's own defaults stand wherever nobody asked for something else: what is not written here is as it comes.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, Settings
+from wsgi_gauntlet.harness.server.static_files import STATIC_FILES, STATIC_FOLDER, static_content
+
+WORKERS = 1
+"""nginx's own default."""
+
+MANY_CONNECTIONS = 20_000
+"""What many-connections raises worker_connections to: ten thousand clients, each with one to a server behind."""
+
+UPSTREAM_KEEP_ALIVE = 32
+"""Idle connections that each worker keeps to the servers behind: since nginx 1.29.7 its default in upstream blocks."""
+
+UPSTREAM_NAME = "servers"
+"""The name of the upstream block."""
+
+SECOND_PATH = "/second"
+"""The path that the second server is found under with by-path."""
+
+CACHE_VALID = ("200 302 10m", "404 1m")
+"""How long an answer is kept that does not say so itself: the example of proxy_cache_valid in nginx's documentation."""
+
+CACHE_KEY = '"$scheme$http_host$request_uri$http_x_gauntlet"'
+"""nginx's default but for two things: $proxy_host, which uwsgi_pass has not, and X-Gauntlet, in which a request says
+which attempt at which case it is: none is given what another one got. Within an attempt the cache keeps what it may."""
+
+GZIP_TYPES = "text/plain text/css application/javascript image/svg+xml"
+"""The media types to compress beside text/html, which is always one of them."""
+
+UWSGI_PARAMETERS = (
+    "QUERY_STRING $query_string",
+    "REQUEST_METHOD $request_method",
+    "CONTENT_TYPE $content_type",
+    "CONTENT_LENGTH $content_length",
+    "REQUEST_URI $request_uri",
+    "PATH_INFO $document_uri",
+    "DOCUMENT_ROOT $document_root",
+    "SERVER_PROTOCOL $server_protocol",
+    "REQUEST_SCHEME $scheme",
+    "HTTPS $https if_not_empty",
+    "REMOTE_ADDR $remote_addr",
+    "REMOTE_PORT $remote_port",
+    "SERVER_PORT $server_port",
+    "SERVER_NAME $server_name",
+)
+"""The file `uwsgi_params` that nginx is distributed with."""
+
+_BARE = re.compile(r"[A-Za-z0-9_./:\[\]=+@%,-]+")
+
+
+def configuration(launch: Launch, *, root: bool) -> str:
+    """Return nginx.conf. With `root` its workers stay root, who can enter the private folder."""
+    many = "many-connections" in launch.settings.features
+    lines = [
+        "daemon off;",
+        *(["user root;"] if root else []),
+        f"worker_processes {launch.settings.workers or WORKERS};",
+        f"pid {quoted(f'{launch.folder}/nginx.pid')};",
+        "error_log stderr;",
+        *_block("events", *([f"worker_connections {MANY_CONNECTIONS};"] if many else [])),
+        *_block("http", *_http(launch)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def static_files(settings: Settings) -> dict[str, str]:
+    """Return the files that nginx serves by itself, by their names in the launch folder."""
+    return (
+        {f"{STATIC_FOLDER}/{name}": static_content(name) for name in STATIC_FILES}
+        if "static" in settings.features
+        else {}
+    )
+
+
+def upstream_addresses(launch: Launch) -> tuple[list[Address], Address | None]:
+    """Return the servers that get the requests by turns, and the one below SECOND_PATH where there is one."""
+    addresses = [each for each in (launch.upstream, *launch.other_upstreams) if each is not None]
+    if "by-path" in launch.settings.features and len(addresses) > 1:
+        return addresses[:-1], addresses[-1]
+    return addresses, None
+
+
+def uses_upstream_block(launch: Launch) -> bool:
+    """Say whether the servers behind stand in an upstream block: there the path of a socket may have any letter."""
+    servers, _ = upstream_addresses(launch)
+    odd = any(set(":$") & set(each.path) for each in servers)
+    return odd or len(servers) > 1 or "upstream-keep-alive" in launch.settings.features
+
+
+def quoted(text: str) -> str:
+    """Return `text` as one word of a configuration, whatever is in it but for what the directive makes of a $."""
+    if _BARE.fullmatch(text):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _block(head: str, *inside: str) -> list[str]:
+    return [f"{head} {{", *(f"    {each}" for each in inside), "}"]
+
+
+def _http(launch: Launch) -> list[str]:
+    asked, features, folder = launch.settings, launch.settings.features, launch.folder
+    lines = ["access_log off;"]
+    temporary = (("client_body", "client_body"), *((each, each) for each in ("proxy", "fastcgi", "uwsgi", "scgi")))
+    lines += [f"{name}_temp_path {quoted(f'{folder}/{place}')};" for name, place in temporary]
+    if asked.keep_alive is not None:
+        lines.append(f"keepalive_timeout {_duration(asked.keep_alive)};")
+    if asked.timeout is not None:
+        for each in ("client_header", "client_body", "send", "proxy_read", "uwsgi_read"):
+            lines.append(f"{each}_timeout {_duration(asked.timeout)};")
+    if "gzip" in features:
+        lines += ["gzip on;", f"gzip_types {GZIP_TYPES};"]
+    if "cache" in features:
+        lines.append(f"{_module(launch)}_cache_path {quoted(f'{folder}/cache')} keys_zone=answers:1m;")
+    if uses_upstream_block(launch):
+        lines += _upstream_block(launch)
+    return [*lines, *_block("server", *_server(launch))]
+
+
+def _upstream_block(launch: Launch) -> list[str]:
+    servers, _ = upstream_addresses(launch)
+    lines = [f"server {quoted(_format_address(each))};" for each in servers]
+    if "upstream-keep-alive" in launch.settings.features:
+        lines.append(f"keepalive {UPSTREAM_KEEP_ALIVE};")
+    return _block(f"upstream {UPSTREAM_NAME}", *lines)
+
+
+def _server(launch: Launch) -> list[str]:
+    asked = launch.settings
+    arguments = [
+        quoted(_format_address(launch.address)),
+        *(["ssl"] if launch.identity else []),
+        *([] if asked.backlog is None else [f"backlog={asked.backlog}"]),
+    ]
+    lines = [f"listen {' '.join(arguments)};"]
+    if launch.identity is not None:
+        lines.append(f"ssl_certificate {quoted(str(launch.identity.certificate))};")
+        lines.append(f"ssl_certificate_key {quoted(str(launch.identity.key))};")
+    lines.append("server_name localhost;")
+    if "static" in asked.features:
+        types = _block("types", *(f"{each.type} {name.rpartition('.')[2]};" for name, each in STATIC_FILES.items()))
+        where = f"alias {quoted(f'{launch.folder}/{STATIC_FOLDER}/')};"
+        lines += _block(f"location {quoted(f'{asked.mount}/{STATIC_FOLDER}/')}", where, *dict.fromkeys(types))
+    servers, second = upstream_addresses(launch)
+    if second is not None:
+        lines += _block(
+            f"location {SECOND_PATH}/", *_proxy_directives(launch, second, _upstream_address(launch, second))
+        )
+    to = UPSTREAM_NAME if uses_upstream_block(launch) else _upstream_address(launch, servers[0])
+    return [*lines, *_block("location /", *_proxy_directives(launch, servers[0], to))]
+
+
+def _proxy_directives(launch: Launch, server: Address, to: str) -> list[str]:
+    features, module = launch.settings.features, _module(launch)
+    if module == "uwsgi":
+        lines = [f"uwsgi_pass {quoted(to)};", *(f"uwsgi_param {each};" for each in UWSGI_PARAMETERS)]
+    else:
+        scheme = "https" if server.tls else "http"
+        lines = [f"proxy_pass {quoted(f'{scheme}://{to}')};", "proxy_set_header Host $http_host;"]
+    if "upstream-keep-alive" in features:
+        lines += ["proxy_http_version 1.1;", 'proxy_set_header Connection "";']
+    if "unbuffered" in features:
+        lines += [f"{module}_buffering off;", f"{module}_request_buffering off;"]
+    if "cache" in features:
+        lines += [f"{module}_cache answers;", f"{module}_cache_key {CACHE_KEY};"]
+        lines += [f"{module}_cache_valid {each};" for each in CACHE_VALID]
+    return lines
+
+
+def _duration(seconds: float) -> str:
+    # It takes no fractions of any unit.
+    return f"{math.ceil(seconds * 1000)}ms"
+
+
+def _module(launch: Launch) -> str:
+    return "uwsgi" if launch.upstream_protocol is Protocol.UWSGI else "proxy"
+
+
+def _format_address(address: Address) -> str:
+    return f"unix:{address.path}" if address.path else address.authority
+
+
+def _upstream_address(launch: Launch, server: Address) -> str:
+    """Return the server as proxy_pass and uwsgi_pass name it; the former wants a colon where a socket's path ends."""
+    ends = ":" if server.path and _module(launch) == "proxy" else ""
+    return f"{_format_address(server)}{ends}"

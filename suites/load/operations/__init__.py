@@ -1,0 +1,1 @@
+"""Scenarios about what operators do: reloads, worker failures, disconnects, long runs."""

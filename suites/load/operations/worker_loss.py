@@ -1,0 +1,161 @@
+"""A worker falls asleep in the app, spins in it, or is killed: what do users get, and who takes over?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from wsgi_gauntlet.harness.conformance.catalog import scenario
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.load.analysis.grading import describe_phase, format_seconds, grade
+from wsgi_gauntlet.harness.load.clients.behaviours import SilentConnection
+from wsgi_gauntlet.harness.load.clients.healthy_users import PageView
+from wsgi_gauntlet.harness.load.context import ScenarioContext
+from wsgi_gauntlet.harness.load.experiments.disturbance import GRADES_BEST_TO_WORST
+from wsgi_gauntlet.harness.load.experiments.retry import retry_if_generator_late
+from wsgi_gauntlet.harness.load.experiments.traffic_timeline import TrafficTimeline, run_traffic
+from wsgi_gauntlet.harness.model import Grade, Metric, ScenarioResult
+from wsgi_gauntlet.harness.stats.summary import slowdown
+from wsgi_gauntlet.suites.load.operations.worker_failures import (
+    WorkerFailure,
+    block_workers,
+    kill_worker,
+    probing_workers,
+    with_worker_timeout,
+)
+
+LAST_REQUESTS_SECONDS = 1.1
+"""Seconds after a phase in which its last requests are seen through: whoever is busy stays so until they are."""
+
+
+@scenario(
+    "A worker that is wedged, spinning, or killed",
+    smoke={
+        "clients": 1,
+        "duration": 2.5,
+        "rate": 40,
+        "baseline": 1,
+        "killed": 1.2,
+        "timeout": 1,
+    },
+    full={
+        "clients": 1,
+        "duration": 45,
+        "rate": 40,
+        "baseline": 10,
+        "killed": 20,
+        "timeout": 30,
+    },
+)
+async def worker_loss(ctx: ScenarioContext) -> ScenarioResult:
+    """Users go on while `clients` requests sleep in the app for `duration` seconds, then spin; then a worker is killed.
+
+    The killed one is a process of the server that answers, ended with kill -9. Servers that have an option for it are
+    started with a time-out of `timeout` seconds for their workers, unless the user has set one. How soon another
+    process answers is seen by asking again and again who does.
+    """
+    if not ctx.started_here:
+        raise Unsupported("someone else started this server, and nobody here may end one of its processes")
+    ctx.plan = with_worker_timeout(ctx.plan, ctx.count("timeout"))
+    return await retry_if_generator_late(ctx, lambda: _round(ctx))
+
+
+async def _round(ctx: ScenarioContext) -> ScenarioResult:
+    rate = ctx.number("rate")
+    async with run_traffic(
+        ctx, lambda _running: SilentConnection(), page_view=PageView(), rate=rate, per_second=1
+    ) as traffic:
+        before = await traffic.phase("baseline", ctx.number("baseline"))
+        failures = await _run_failures(ctx, traffic)
+        health = traffic.healthy_users.health(before, *(each.phase for each in failures.values()))
+        graded = {
+            name: grade(before, each.phase, health, recovered=None, waited=0.0) for name, each in failures.items()
+        }
+        worst = max(graded, key=lambda name: _severity(graded[name][0], failures[name]))
+        mark, reason = graded[worst]
+        kill_result = failures["killed"]
+        flaws = (
+            []
+            if kill_result.server_ended
+            or kill_result.nothing_killed
+            or kill_result.has_new_process
+            or kill_result.replaced_after is not None
+            else [_not_replaced(ctx)]
+        )
+        if flaws and mark is Grade.UNAFFECTED:
+            mark = Grade.DEGRADED
+        ratio, bound = slowdown(before, failures[worst].phase)
+        return ctx.load(
+            worker_loss,
+            mark,
+            goodput=failures[worst].phase.goodput,
+            phase=failures[worst].phase.name,
+            slowdown=ratio,
+            slowdown_censored=bound,
+            generator=health,
+            phases=tuple(traffic.phases),
+            samples=tuple(sorted(traffic.healthy_users.samples, key=lambda each: each.intended)),
+            percentiles=traffic.percentiles(),
+            measures=tuple(measure for name, each in failures.items() for measure in _measures(name, each)),
+            conditions={"healthy requests/s": round(traffic.rate, 1), **traffic.workload.conditions},
+            note=reason
+            if mark not in GRADES_BEST_TO_WORST
+            else " ".join([*flaws, *_describe_failures(failures, worst)]),
+        )
+
+
+async def _run_failures(ctx: ScenarioContext, traffic: TrafficTimeline) -> dict[str, WorkerFailure]:
+    """Return what came of each trouble, by its name; each begins when the server answers again."""
+    duration, clients = ctx.number("duration"), ctx.count("clients")
+    busy = round((duration + LAST_REQUESTS_SECONDS) * 1000)
+    failures: dict[str, WorkerFailure] = {}
+    async with probing_workers(traffic) as worker_probe:
+        for name, query in (("wedged", f"wait={busy}"), ("spinning", f"work={busy}")):
+            failures[name] = await block_workers(traffic, worker_probe, name, query, clients, duration)
+            await traffic.restore_service()
+        failures["killed"] = await kill_worker(traffic, worker_probe, "killed", ctx.number("killed"))
+    return failures
+
+
+def _severity(mark: Grade, failure: WorkerFailure) -> tuple[int, float, float]:
+    return (
+        GRADES_BEST_TO_WORST.index(mark) if mark in GRADES_BEST_TO_WORST else len(GRADES_BEST_TO_WORST),
+        -failure.phase.goodput,
+        failure.phase.p99 or 0.0,
+    )
+
+
+def _not_replaced(ctx: ScenarioContext) -> str:
+    return f"The killed process was not replaced within {ctx.number('killed'):g} s."
+
+
+def _describe_failures(failures: Mapping[str, WorkerFailure], worst: str) -> list[str]:
+    names = sorted(failures, key=lambda name: name != worst)
+    return [
+        f"{name.capitalize()}: {describe_phase(failures[name].phase)}; {_describe_replacement(name, failures[name])}."
+        for name in names
+    ]
+
+
+def _describe_replacement(name: str, failure: WorkerFailure) -> str:
+    if failure.nothing_killed:
+        return "no process was found to be killed"
+    if failure.server_ended:
+        return "the server was gone, for nothing of it was left to start another process"
+    if failure.replaced_after is not None:
+        return f"another process answered {format_seconds(failure.replaced_after)} later"
+    if failure.has_new_process:
+        return "another process was there, and others answered"
+    return "nobody took its place" if name == "killed" else "nobody took its place meanwhile"
+
+
+def _measures(name: str, failure: WorkerFailure) -> tuple[Metric, ...]:
+    return (
+        Metric(f"goodput, {name}", failure.phase.goodput * 100, "%"),
+        Metric(f"requests lost, {name}", failure.lost_requests, note=f"of {failure.phase.scheduled}"),
+        Metric(
+            f"replaced after, {name}",
+            failure.replaced_after,
+            "s",
+            note="" if failure.replaced_after is not None else _describe_replacement(name, failure),
+        ),
+    )

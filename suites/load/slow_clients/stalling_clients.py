@@ -1,0 +1,144 @@
+"""Clients that stop in the middle of their conversation, each at one place and with one gap, looked at to their end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+
+import trio
+
+from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.http.admission import wait_for_admission
+from wsgi_gauntlet.harness.http.parser import ResponseParser
+from wsgi_gauntlet.harness.load.clients.behaviours import browser_head
+from wsgi_gauntlet.harness.load.clients.scheduler import Scheduler
+from wsgi_gauntlet.harness.load.clients.slow_body import BodyFraming, upload_head
+from wsgi_gauntlet.harness.load.clients.slow_connection import (
+    DRAIN_TIMEOUT,
+    Script,
+    ServerDisconnected,
+    SlowConnection,
+    Wait,
+)
+from wsgi_gauntlet.suites.load.slow_clients.timeout_analysis import StallPoint, StallResult
+
+DECLARED_BODY_BYTES = 1 << 16
+"""Bytes of the body that is declared, and never comes to its end."""
+
+CONNECT_GRACE_SECONDS = 5.0
+"""Seconds beyond the look after which clients are given up that have not even been connected."""
+
+READ_BYTES = 65536
+
+
+@dataclass(frozen=True)
+class Stall:
+    """A client to be: it stops at `place`, makes a move each `gap` seconds, and is looked at for `seconds`."""
+
+    place: StallPoint
+    gap: float
+    seconds: float
+
+
+async def run_stalling_clients(
+    address: Address, reference_app_path: str, stalls: Sequence[Stall], all_stalled: trio.Event
+) -> list[StallResult]:
+    """Let all `stops` be clients of the server at `address` side by side, and return what became of each.
+
+    `midway` is set once all have stopped. One that never came so far, because the server gave it no answer, is not
+    among them. Raises OutOfResources where this machine has run out.
+    """
+    stall_results: list[StallResult] = []
+    all_finished, scheduler = trio.Event(), Scheduler()
+    left = unstalled = len(stalls)
+
+    def client(stall: Stall) -> Script:
+        nonlocal left, unstalled
+
+        def on_stalled() -> None:
+            nonlocal unstalled
+            unstalled -= 1
+            if not unstalled:
+                all_stalled.set()
+
+        connection = None
+        try:
+            yield from wait_for_admission(address)
+            connection = SlowConnection.start_connect(address)
+            scheduler.watch(connection)
+            yield from connection.connected()
+            yield from _run_stall(connection, stall, address, reference_app_path, stall_results, on_stalled)
+        except (ServerDisconnected, OSError):
+            pass
+        finally:
+            if connection is not None:
+                connection.close()
+            left -= 1
+            if not left:
+                all_finished.set()
+
+    for each in stalls:
+        scheduler.start(client(each))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(scheduler.run)
+        with trio.move_on_after(max(each.seconds for each in stalls) + DRAIN_TIMEOUT + CONNECT_GRACE_SECONDS):
+            await all_finished.wait()
+        nursery.cancel_scope.cancel()
+    all_stalled.set()
+    return stall_results
+
+
+def _run_stall(
+    connection: SlowConnection,
+    stall: Stall,
+    address: Address,
+    reference_app_path: str,
+    stall_results: list[StallResult],
+    on_stalled: Callable[[], None],
+) -> Script:
+    opening, move = _messages(stall.place, address, reference_app_path)
+    yield from connection.send(opening)
+    closes = stall.place is StallPoint.IDLE and (yield from _read_response(connection))
+    on_stalled()
+    began = last = time.monotonic()
+    late, how, ended = 0.0, "", began + stall.seconds
+    try:
+        if closes:
+            raise ServerDisconnected("FIN")
+        while True:
+            due = min(last + stall.gap, ended)
+            # Between two requests nothing is awaited but the end; within one, the server has nothing to say yet.
+            wait = connection.idle if stall.place is StallPoint.IDLE else connection.wait_mid_request
+            yield from wait(max(0.0, due - time.monotonic()))
+            if due == ended:
+                break
+            late = max(late, time.monotonic() - due)
+            yield from connection.send(move)
+            if stall.place is StallPoint.IDLE:
+                yield from _read_response(connection)
+            last = time.monotonic()
+    except ServerDisconnected as dropped:
+        how, ended = dropped.how, dropped.disconnected_at
+    stall_results.append(StallResult(stall.place, stall.gap, max(0.0, ended - began), how, late))
+
+
+def _messages(place: StallPoint, address: Address, reference_app_path: str) -> tuple[bytes, bytes]:
+    """Return what is sent before the client stops for the first time, and what each later move is."""
+    authority = address.authority
+    if place is StallPoint.HEAD:
+        return f"GET {reference_app_path}/page HTTP/1.1\r\nHost: {authority}\r\nX-Slow: ".encode("latin-1"), b"x"
+    if place is StallPoint.BODY:
+        return upload_head(
+            f"{reference_app_path}/sink", authority, BodyFraming.LENGTH, DECLARED_BODY_BYTES
+        ) + b"x", b"x"
+    request = browser_head(f"{reference_app_path}/page?n=stop", authority)
+    return request, request
+
+
+def _read_response(connection: SlowConnection) -> Generator[Wait, bool, bool]:
+    """Read one answer, and return whether it says that the connection ends with it."""
+    parser = ResponseParser()
+    while not parser.done:
+        parser.feed((yield from connection.read(READ_BYTES)))
+    return parser.response().announces_close

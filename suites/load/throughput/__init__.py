@@ -1,0 +1,1 @@
+"""Scenarios that measure rates."""

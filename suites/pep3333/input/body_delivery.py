@@ -1,0 +1,171 @@
+"""The body as a whole: however it is sent, framed and read, and where nobody reads it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+
+from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, wsgi_variable
+from wsgi_gauntlet.harness.conformance.catalog import MUST, case
+from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
+from wsgi_gauntlet.harness.conformance.references import pep3333, rfc9112
+from wsgi_gauntlet.harness.http.connection import Connection
+from wsgi_gauntlet.harness.http.segmentation import Segmentation
+from wsgi_gauntlet.suites.pep3333.assertions import (
+    EXTRA_WAIT_SECONDS,
+    HANG_TIMEOUT_SECONDS,
+    assert_served,
+    bytes_read,
+    expect_event,
+    step_results,
+)
+
+BODY = b"\0first\x7f\x80\xff\r\n0\r\n\r\nPOST / HTTP/1.1\r\n\nlast\xfe"
+"""Bytes of all kinds, and what a parser might take for the end of something."""
+
+
+async def _send_in_one_segment(connection: Connection, head: bytes, body: bytes) -> None:
+    await connection.send(head + body)
+
+
+async def _send_byte_by_byte(connection: Connection, head: bytes, body: bytes) -> None:
+    await connection.send(head)
+    await connection.send_segments(bytes([byte]) for byte in body)
+
+
+async def _send_split_at_crlf(connection: Connection, head: bytes, body: bytes) -> None:
+    whole = (head + body).split(b"\r")
+    await connection.send_segments([part + b"\r" for part in whole[:-1]] + [whole[-1]], pause=0.002)
+
+
+async def _send_with_pauses(connection: Connection, head: bytes, body: bytes) -> None:
+    await connection.send_segments([head + body[:7], body[7:30], body[30:]], pause=0.02)
+
+
+async def _send_head_then_body(connection: Connection, head: bytes, body: bytes) -> None:
+    await connection.send_segments([head, body], pause=0.02)
+
+
+@case(
+    MUST,
+    pep3333(
+        "environ Variables", "An input stream (file-like object) from which the HTTP request body bytes can be read."
+    ),
+    basis=wsgi_variable(
+        "The stream gives the bytes of the body. How they travelled is no part of it, so all "
+        "ways of sending and reading come to the same bytes."
+    ),
+    variants={
+        "one-piece": _send_in_one_segment,
+        "byte-by-byte": _send_byte_by_byte,
+        "split-at-crlf": _send_split_at_crlf,
+        "paused": _send_with_pauses,
+        "head-and-body-apart": _send_head_then_body,
+    },
+    segmentable=False,
+)
+async def delivery_matrix(exchange: Exchange, deliver: Callable[[Connection, bytes, bytes], Awaitable[None]]) -> None:
+    """The body is the same however it arrives and however it is read.
+
+    Sends: A body of some 40 bytes in one way of sending, four times, read in four ways: as a whole, in pieces, by
+    lines, by lines and iteration.
+    Expects: The same bytes each time.
+    Why: Networks cut where they like; an upload that arrives in unlucky pieces must not be another file.
+    """
+    # What differs here is the reading; in which pieces the bytes come is this case's own affair, once.
+    ways = ("rest", "until:7,rest", "readline,rest", "readline,readline,next,rest")
+    for do in ways if exchange.segmentation is Segmentation.WHOLE else ways[:1]:
+        connection = await exchange.connect()
+        head = exchange.request("/reads" + query(do=do), method="POST", headers=[("Content-Length", str(len(BODY)))])
+        before = len(exchange.events("read"))
+        await deliver(connection, head, BODY)
+        assert_served(await connection.response())
+        parts = exchange.events("read")[before:]
+        assert_equal(b"".join(bytes_read(each.detail) for each in parts), BODY, f"the body as read by {do}")
+        await connection.close()
+
+
+@case(
+    MUST,
+    pep3333(
+        "environ Variables", "An input stream (file-like object) from which the HTTP request body bytes can be read."
+    ),
+    basis=wsgi_variable(
+        "The stream gives the bytes of the body, all of them; the PEP names no size beyond which some may be lost."
+    ),
+)
+async def large_body(exchange: Exchange) -> None:
+    """A body of 1 MiB reaches the app whole.
+
+    Sends: A POST of 1 MiB with bytes of every value, which the app reads in pieces of 64 KiB and hashes.
+    Expects: Its length and its hash.
+    Why: Photos and videos are sent so; a lost byte makes them unreadable.
+    """
+    body = bytes(range(256)) * 4096
+    assert_served(await exchange.get("/read", method="POST", body=body))
+    detail = (await expect_event(exchange, "body", "the app to read the body")).detail
+    assert_equal(
+        (detail["length"], detail["sha256"]),
+        (len(body), hashlib.sha256(body).hexdigest()),
+        "the length and SHA-256 of what the app read",
+    )
+
+
+@case(
+    MUST,
+    pep3333(
+        "Other HTTP Features",
+        'WSGI servers must handle any supported inbound "hop-by-hop" headers on their own, such as by decoding any '
+        "inbound Transfer-Encoding, including chunked encoding if applicable.",
+    ),
+    basis=MUST_TEXT,
+)
+async def chunked_decoded(exchange: Exchange) -> None:
+    """A chunked body reaches the app decoded, or is refused with a status; never raw and never as nothing.
+
+    Sends: A POST with `Transfer-Encoding: chunked` in two chunks; the app reads 11 bytes.
+    Expects: `hello world`, or a status that refuses without calling the app. Never the chunks as they came, and never
+    nothing. A server that speaks HTTP/1.0 need not know of them.
+    Why: Uploads from phones and proxies come like this; taken for empty they are lost, with a friendly answer.
+    """
+    connection = await exchange.connect()
+    head = exchange.request("/reads" + query(do="until:11"), method="POST", headers=[("Transfer-Encoding", "chunked")])
+    await connection.send(head + b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
+    response = await connection.response(timeout=HANG_TIMEOUT_SECONDS)
+    if not exchange.events("called"):
+        refused = response.status is not None and 400 <= response.status < 600
+        assert_that(refused, "the app to be called, or a status that refuses", response.describe())
+        return
+    (part,) = await step_results(exchange, "until:11", connection)
+    if response.version == b"HTTP/1.0" and bytes_read(part) != b"hello world":
+        exchange.unsupported("the server speaks HTTP/1.0, which has no chunks")
+    assert_equal(bytes_read(part), b"hello world", "what was read")
+
+
+@case(
+    MUST,
+    rfc9112(
+        "9.3", "A server MUST read the entire request message body or close the connection after sending its response"
+    ),
+    basis=MUST_TEXT,
+    tags=["security"],
+)
+async def unread_body(exchange: Exchange) -> None:
+    """A body that the app leaves unread never becomes the next request.
+
+    Sends: A POST whose body is itself a request, to an app that does not read it; then, where the connection is still
+    open, a real request.
+    Expects: The inner request never reaches the app. The connection may be closed instead of read empty.
+    Why: Taken for a request, an uploaded file speaks for its sender behind the back of the proxy that checks requests.
+    """
+    inner = exchange.request("/echo/smuggled")
+    connection = await exchange.connect()
+    await connection.send(exchange.request("/echo", method="POST", body=inner))
+    first = await connection.response()
+    assert_that(first.status == 200, "the POST to be answered", first.describe())
+    await connection.send(exchange.request("/echo/real"))
+    await connection.response(timeout=EXTRA_WAIT_SECONDS)
+    await connection.close()
+    paths = [call.detail["path"] for call in await exchange.calls()]
+    assert_that(not any(path.endswith("/smuggled") for path in paths), "the body not to be taken for a request", paths)

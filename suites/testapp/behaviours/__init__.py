@@ -1,0 +1,1 @@
+"""What the test app does below each path."""

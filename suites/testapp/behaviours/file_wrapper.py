@@ -1,0 +1,161 @@
+"""What the app does with wsgi.file_wrapper, where the server has one."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from typing import Any, Callable, Iterator
+
+from ..core.call import BINARY, OK, Call
+from ..core.event_channel import emit
+
+CONTENT = b"".join(b"line %04d\n" % number for number in range(200))
+"""2,000 bytes in which every place can be told from any other."""
+
+OFFSET_BYTES = 100
+"""Where reading has got to when the file is handed over."""
+
+DECLARED_BYTES = 50
+"""The Content-Length that is less than the file."""
+
+
+class _Readable:
+    """The least that is file-like: read() alone."""
+
+    def __init__(self, content: bytes) -> None:
+        self._file = io.BytesIO(content)
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, or the rest."""
+        return self._file.read(size)
+
+
+class _Closing(_Readable):
+    """File-like, with a close() that is reported as `closed`."""
+
+    def __init__(self, content: bytes, token: str) -> None:
+        super().__init__(content)
+        self._token = token
+
+    def close(self) -> None:
+        """Report the call."""
+        emit("closed", self._token, {})
+
+
+def file_wrapper(call: Call) -> Any:
+    """Use wsgi.file_wrapper as `what` says, or report `absent` where environ has none."""
+    wrapper = call.environ.get("wsgi.file_wrapper")
+    if wrapper is None:
+        call.emit("absent")
+        return call.text("no wsgi.file_wrapper\n")
+    return _WRAPPER_USES[call.query["what"]](call, wrapper)
+
+
+def _call(call: Call, wrapper: Callable[..., Any]) -> Any:
+    for where, arguments in (("one", (io.BytesIO(CONTENT),)), ("two", (io.BytesIO(CONTENT), 512))):
+        call.attempt(where, wrapper, *arguments)
+    return call.text("called\n")
+
+
+def _iterate(call: Call, wrapper: Callable[..., Any]) -> Any:
+    def collect() -> None:
+        blocks = list(iter(wrapper(io.BytesIO(CONTENT), 512)))
+        call.emit("iterated", blocks=len(blocks), whole=b"".join(blocks) == CONTENT)
+
+    call.attempt("iterate", collect)
+    return call.text("iterated\n")
+
+
+def _iterate_readable(call: Call, wrapper: Callable[..., Any]) -> Any:
+    def collect() -> None:
+        blocks = list(iter(wrapper(_Readable(CONTENT), 512)))
+        call.emit("iterated", blocks=len(blocks), whole=b"".join(blocks) == CONTENT)
+
+    call.attempt("iterate", collect)
+    return call.text("iterated\n")
+
+
+def _close_it(call: Call, wrapper: Callable[..., Any]) -> Any:
+    wrapped = wrapper(_Closing(CONTENT, call.token))
+    call.attempt("close", lambda: wrapped.close())
+    return call.text("closed\n")
+
+
+def _unused(call: Call, wrapper: Callable[..., Any]) -> Any:
+    call.start(OK, [BINARY])
+    wrapper(_real_file())
+    call.hold("wrapped")
+    return [b"something else\n"]
+
+
+def _close(call: Call, wrapper: Callable[..., Any]) -> Any:
+    call.start(OK, [BINARY])
+    return wrapper(_Closing(CONTENT, call.token))
+
+
+def _file(call: Call, wrapper: Callable[..., Any]) -> Any:
+    call.start(OK, [BINARY])
+    return wrapper(_real_file())
+
+
+def _memory(call: Call, wrapper: Callable[..., Any]) -> Any:
+    call.start(OK, [BINARY])
+    return wrapper(io.BytesIO(CONTENT), 512)
+
+
+def _readable(call: Call, wrapper: Callable[..., Any]) -> Any:
+    call.start(OK, [BINARY])
+    return wrapper(_Readable(CONTENT), 512)
+
+
+def _offset(call: Call, wrapper: Callable[..., Any]) -> Any:
+    call.start(OK, [BINARY])
+    return wrapper(_real_file(OFFSET_BYTES))
+
+
+def _moved(call: Call, wrapper: Callable[..., Any]) -> Any:
+    call.start(OK, [BINARY])
+    file = _real_file()
+    wrapped = wrapper(file)
+    file.seek(OFFSET_BYTES)
+    return wrapped
+
+
+def _declared(call: Call, wrapper: Callable[..., Any]) -> Any:
+    call.start(OK, [BINARY, ("Content-Length", str(DECLARED_BYTES))])
+    return wrapper(_real_file())
+
+
+def _wrapped(call: Call, wrapper: Callable[..., Any]) -> Any:
+    call.start(OK, [BINARY])
+
+    def upper(blocks: Any) -> Iterator[bytes]:
+        for block in blocks:
+            yield block.upper()
+
+    return upper(wrapper(_real_file(), 512))
+
+
+def _real_file(position: int = 0) -> Any:
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the server closes it
+    file.write(CONTENT)
+    file.flush()
+    file.seek(position)
+    return file
+
+
+_WRAPPER_USES = {
+    "call": _call,
+    "iterate": _iterate,
+    "iterate-readable": _iterate_readable,
+    "close-it": _close_it,
+    "unused": _unused,
+    "close": _close,
+    "file": _file,
+    "memory": _memory,
+    "readable": _readable,
+    "offset": _offset,
+    "moved": _moved,
+    "declared": _declared,
+    "wrapped": _wrapped,
+}

@@ -1,0 +1,66 @@
+"""Answers that this process counts: how many were begun, and of how many the server called close()."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any, Iterator
+
+from ..core.call import Call
+from .pages import page
+
+
+class ResponseCounts:
+    """How many answers there were in this process, and how many of them are closed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.opened = 0
+        self.closed = 0
+
+    def open(self) -> None:
+        """Count one more."""
+        with self._lock:
+            self.opened += 1
+
+    def close(self) -> None:
+        """Count one less that is open."""
+        with self._lock:
+            self.closed += 1
+
+
+RESPONSE_COUNTS = ResponseCounts()
+
+
+class CountedBody:
+    """The body of one answer; its close() is counted, once however often it is called."""
+
+    def __init__(self, blocks: Any) -> None:
+        self._blocks = iter(blocks)
+        self._open = True
+        RESPONSE_COUNTS.open()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._blocks)  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Hear that the server has done with this answer."""
+        if self._open:
+            self._open = False
+            RESPONSE_COUNTS.close()
+
+
+def counted_page(call: Call) -> CountedBody:
+    """Answer as /page does, with a body that is counted."""
+    return CountedBody(page(call))
+
+
+def open_answers(call: Call) -> list[bytes]:
+    """Answer `PID OPENED CLOSED`: of the counted answers that this process ever made. `wait` as for /page."""
+    page_wait = call.int_parameter("wait", 0) / 1000.0
+    if page_wait > 0:
+        threading.Event().wait(page_wait)
+    return call.text(f"{os.getpid()} {RESPONSE_COUNTS.opened} {RESPONSE_COUNTS.closed}\n")

@@ -1,0 +1,1 @@
+"""The call, the event channel and the choice of the app."""

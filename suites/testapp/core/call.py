@@ -1,0 +1,160 @@
+"""One call of the app by the server, as the behaviours see it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, Iterable, Mapping, Optional
+from urllib.parse import parse_qsl
+
+from .event_channel import ReportedBody, describe_exception, emit, hold, is_observed, json_safe
+from .intentional_violations import odd
+
+MAX_VALUE_CHARACTERS = 20000
+"""Characters of a variable that an event carries; more are cut, and `cut` has the true length."""
+
+ALWAYS_REPORTED_PREFIXES = (
+    "HTTP_",
+    "SERVER_",
+    "REMOTE_",
+    "REQUEST_",
+    "CONTENT_",
+    "PATH_INFO",
+    "QUERY_STRING",
+    "SCRIPT_NAME",
+)
+"""Beginnings of names whose values are always told. Another variable that stands in the process's own environment with
+the same value is told by name only: it may be somebody's secret, and a report is there to be shown."""
+
+OK = "200 OK"
+TEXT = ("Content-Type", "text/plain; charset=utf-8")
+BINARY = ("Content-Type", "application/octet-stream")
+
+Headers = Iterable["tuple[str, str]"]
+
+
+class Call:
+    """The arguments of one call, and what behaviours do with them."""
+
+    def __init__(self, positional: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+        arguments = list(positional) + list(named.values())
+        self.positional = len(positional)
+        self.named = sorted(named)
+        self.environ: Any = arguments[0] if arguments else {}
+        self.start_response: Any = arguments[1] if len(arguments) > 1 else None
+        self.path = str(self.environ.get("PATH_INFO") or "")
+        self._query: Optional[dict[str, str]] = None
+        self._token: Optional[str] = None
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's parameters; the last of a name counts."""
+        if self._query is None:
+            try:
+                self._query = dict(parse_qsl(str(self.environ.get("QUERY_STRING") or ""), keep_blank_values=True))
+            except ValueError:
+                self._query = {}
+        return self._query
+
+    @property
+    def token(self) -> str:
+        """Which attempt at which case this request belongs to: X-Gauntlet, else `t=` in the query."""
+        if self._token is None:
+            raw_token = self.environ.get("HTTP_X_GAUNTLET") or self.query.get("t", "")
+            self._token = json_safe(str(raw_token))[:200]
+        return self._token
+
+    def int_parameter(self, name: str, default: int) -> int:
+        """Return a parameter as a whole number, `default` where it is missing or none."""
+        try:
+            return int(self.query.get(name, default))
+        except ValueError:
+            return default
+
+    # ------------------------------------------------------------------ telling
+
+    def emit(self, kind: str, **detail: Any) -> None:
+        """Tell the harness that `kind` happened in this request."""
+        emit(kind, self.token, detail)
+
+    def hold(self, name: str) -> bool:
+        """Wait at the barrier `name` until the case lets go; say whether it did."""
+        return hold(self.token, name)
+
+    def attempt(self, where: str, function: Callable[..., Any], *arguments: Any) -> tuple[Any, Optional[BaseException]]:
+        """Call `function` and report what came of it: `returned` or `raised`. Returns the result and the exception."""
+        try:
+            result = function(*arguments)
+        except Exception as raised:
+            self.emit("raised", where=where, **describe_exception(raised))
+            return None, raised
+        self.emit("returned", where=where, type=type(result).__name__, callable=callable(result))
+        return result, None
+
+    # ------------------------------------------------------------------ answering
+
+    def start(self, status: str = OK, headers: Headers = (TEXT,)) -> Callable[[bytes], Any]:
+        """Begin the response with exactly these headers, and return the server's write()."""
+        write: Callable[[bytes], Any] = self.start_response(status, list(headers))
+        return write
+
+    def text(self, body: str, status: str = OK, extra: Headers = ()) -> list[bytes]:
+        """Answer with a short text whose length is given."""
+        data = body.encode("utf-8", "backslashreplace")
+        self.start(status, [TEXT, ("Content-Length", str(len(data))), *extra])
+        return [data]
+
+    def blocks(self, blocks: Iterable[Any]) -> ReportedBody:
+        """Return `blocks` as a body that reports every step of the server with it."""
+        return ReportedBody(self.token, blocks)
+
+    # ------------------------------------------------------------------ what was called with what
+
+    def report(self) -> None:
+        """Tell of the call itself: the event `called`."""
+        if not is_observed():
+            return
+        values, not_latin1, cut, from_os, wsgi = {}, {}, {}, [], {}
+        items = list(self.environ.items())
+        for key, value in items:
+            if not isinstance(key, str):
+                continue
+            name = json_safe(key)
+            if key.startswith("wsgi."):
+                wsgi[name] = _describe_wsgi_value(value)
+            if not isinstance(value, str):
+                continue
+            same_as_process = os.environ.get(key) == value
+            if same_as_process:
+                from_os.append(name)
+            if same_as_process and not key.startswith(ALWAYS_REPORTED_PREFIXES):
+                continue
+            if any(character > "\xff" for character in value):
+                not_latin1[name] = ascii(value)[:1000]
+            if len(value) > MAX_VALUE_CHARACTERS:
+                cut[name] = len(value)
+            values[name] = json_safe(value[:MAX_VALUE_CHARACTERS])
+        self.emit(
+            "called",
+            path=json_safe(self.path[:MAX_VALUE_CHARACTERS]),
+            method=json_safe(str(self.environ.get("REQUEST_METHOD", ""))),
+            query=json_safe(str(self.environ.get("QUERY_STRING", ""))[:MAX_VALUE_CHARACTERS]),
+            environ=values,
+            types={json_safe(str(key)): type(value).__name__ for key, value in items},
+            odd_keys=[ascii(key) for key, _ in items if type(key) is not str],
+            exact_dict=type(self.environ) is dict,
+            environ_type=type(self.environ).__name__,
+            positional=self.positional,
+            named=self.named,
+            wsgi=wsgi,
+            beyond_latin1=not_latin1,
+            cut=cut,
+            from_os=from_os,
+            odd=odd(self.path, self.query),
+        )
+
+
+def _describe_wsgi_value(value: Any) -> dict[str, Any]:
+    try:
+        return {"repr": ascii(value)[:200], "true": bool(value)}
+    except Exception as raised:
+        return {"repr": "", "true": False, "raised": describe_exception(raised)}

@@ -1,0 +1,166 @@
+"""What the app tells the harness, and the barriers at which it waits for it.
+
+One JSON datagram an event, on the Unix socket named by GAUNTLET_EVENTS; without that variable (under load) nothing is
+told. A barrier is a connection to the socket named by GAUNTLET_CONTROL: `<token>:<name>` and a newline go out, one
+byte comes back when the harness lets go. harness/server/app_events.py is the other end.
+
+Each datagram begins with the key that stands in a file beside the socket, where there is one. It is no variable, since
+some servers copy those into environ.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any, Iterable, Iterator, Optional
+
+BARRIER_TIMEOUT_SECONDS = 10.0
+"""Seconds after which a held app goes on by itself, so that a lost harness never wedges a server."""
+
+TRIES = 250
+"""How often a send is tried, a millisecond apart, while the harness's socket is full. Then the event counts as lost,
+which the gap in the numbering tells."""
+
+MAX_DATAGRAM_BYTES = 180000
+"""Bytes of one datagram; Linux takes up to net.core.wmem_default, 212992 on most machines, some of it its own."""
+
+
+class _EventSender:
+    """The events of one process, numbered from 0."""
+
+    def __init__(self, path: str) -> None:
+        self.pid = os.getpid()
+        self.path = path
+        self._lock = threading.Lock()
+        self._sequence = 0
+        self._key = _key(path)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def send(self, kind: str, token: str, detail: dict[str, Any]) -> None:
+        event = {"kind": kind, "pid": self.pid, "thread": threading.get_ident(), "token": token}
+        with self._lock:
+            event.update(at=time.monotonic(), sequence=self._sequence, detail=detail)
+            self._sequence += 1
+            datagram = json.dumps(event).encode("ascii")
+            if len(datagram) > MAX_DATAGRAM_BYTES:
+                event["detail"] = {"too_large": len(datagram), "path": str(detail.get("path", ""))[:1000]}
+                datagram = json.dumps(event).encode("ascii")
+            self._deliver(self._key + datagram)
+
+    def _deliver(self, datagram: bytes) -> None:
+        for _ in range(TRIES):
+            try:
+                self._socket.sendto(datagram, self.path)
+                return
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.ENOBUFS, errno.EINTR):
+                    # The harness has gone, or refuses; the app has a request to answer all the same.
+                    return
+            time.sleep(0.001)
+
+
+def _key(path: str) -> bytes:
+    try:
+        return Path(path + ".key").read_bytes()[:100]
+    except OSError:
+        return b""
+
+
+_sender_lock = threading.Lock()
+_sender: Optional[_EventSender] = None
+
+
+def is_observed() -> bool:
+    """Say whether anybody listens."""
+    return bool(os.environ.get("GAUNTLET_EVENTS"))
+
+
+def emit(kind: str, token: str, detail: dict[str, Any]) -> None:
+    """Tell the harness that `kind` happened. Returns at once where nobody listens."""
+    global _sender
+    path = os.environ.get("GAUNTLET_EVENTS")
+    if not path:
+        return
+    sender = _sender
+    if sender is None or sender.pid != os.getpid() or sender.path != path:
+        with _sender_lock:
+            if _sender is None or _sender.pid != os.getpid() or _sender.path != path:
+                if _sender is not None:
+                    _sender.close()
+                _sender = _EventSender(path)
+            sender = _sender
+    sender.send(kind, token, detail)
+
+
+def hold(token: str, name: str) -> bool:
+    """Wait until the harness lets the barrier `name` of this request go; say whether it did, in time."""
+    path = os.environ.get("GAUNTLET_CONTROL")
+    if not path:
+        return True
+    emit("holding", token, {"barrier": name})
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+            control.settimeout(BARRIER_TIMEOUT_SECONDS)
+            control.connect(path)
+            control.sendall(f"{token}:{name}\n".encode("utf-8", "backslashreplace"))
+            released = control.recv(1) != b""
+    except OSError as error:
+        emit("barrier-failed", token, {"barrier": name, "text": str(error)})
+        return False
+    emit("passed", token, {"barrier": name, "released": released})
+    return released
+
+
+def json_safe(text: str) -> str:
+    """Return `text` as something that JSON and UTF-8 can carry: lone surrogates become backslash escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def describe_exception(raised: BaseException) -> dict[str, str]:
+    """Return the type and text of an exception, for an event's detail."""
+    try:
+        text = str(raised)
+    except Exception as unprintable:
+        text = f"(its text raised {type(unprintable).__name__})"
+    return {"type": type(raised).__name__, "text": json_safe(text)[:1000]}
+
+
+class ReportedBody:
+    """An iterable body that reports each step: `block`, `exhausted`, `raised`, `closed`.
+
+    It has `__iter__`, `__next__` and `close` and no `__len__`, as a generator does.
+    """
+
+    def __init__(self, token: str, blocks: Iterable[Any]) -> None:
+        self._token = token
+        self._blocks: Iterator[Any] = iter(blocks)
+        self._number = 0
+
+    def __iter__(self) -> ReportedBody:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            block = next(self._blocks)
+        except StopIteration:
+            emit("exhausted", self._token, {"blocks": self._number})
+            raise
+        except BaseException as raised:
+            emit("raised", self._token, dict(describe_exception(raised), where="iteration"))
+            raise
+        self._number += 1
+        emit("block", self._token, {"number": self._number, "size": len(block)})
+        return block
+
+    def close(self) -> None:
+        """Report the call, every time it comes."""
+        emit("closed", self._token, {"blocks": self._number})

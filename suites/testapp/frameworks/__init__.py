@@ -1,0 +1,1 @@
+"""The test app written with each framework."""

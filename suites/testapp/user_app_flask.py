@@ -1,0 +1,17 @@
+"""A Flask app of the user's own behind the harness's control paths, still a Flask app: for Flask's `app.run`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .core.user_app_loader import load_user_flask_app, with_control_paths
+
+
+def make() -> Any:
+    """Return the user's Flask app, its `wsgi_app` behind the control paths."""
+    flask = load_user_flask_app()
+    flask.wsgi_app = with_control_paths(flask.wsgi_app)
+    return flask
+
+
+application = make()

@@ -1,0 +1,201 @@
+"""Servers whose answer is known by construction: the scenarios must find it, counts exactly and N* to within one.
+
+A machine that is busy only makes an answer later. So a latency is held to the server's own log from below, exactly;
+benchmarks/known_answers.py holds it from above, too, on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import trio
+
+from wsgi_gauntlet.harness.load.analysis import grading
+from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
+from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.plan import Plan
+
+from ..helpers.requirements import installed
+from ..helpers.scenario_runs import run_until_graded, run_until_valid
+from ..known_servers.adapter import plan
+
+pytestmark = pytest.mark.live
+
+NARROW = {"baseline": 1.0, "duration": 1.5, "recovery": 2.0, "budget": 30.0}
+"""With a search that comes to its end."""
+
+SHORT = {"clients": 1, "baseline": 2.0, "duration": 2.0, "recovery": 0.5, "budget": 0.1}
+"""Without one: what is known is what users get, slow clients or not."""
+
+PRECISE = 0.02
+"""How far below the server's own figure a latency may come out: the server's clock is read later than the client's."""
+
+BUSY = 1.0
+"""Seconds by which a busy machine may make an answer later."""
+
+
+SCENARIO = "slow-headers/byte"
+
+
+async def side_by_side(folder: Path, parameters: dict[str, float], *servers: Plan) -> list[ScenarioResult]:
+    """Run SCENARIO on all `servers` at once: what decides is a second or more.
+
+    With SHORT a server that is bad without any slow client gets no grade.
+    """
+    cells: dict[str, ScenarioResult] = {}
+
+    async def one(server: Plan) -> None:
+        run = run_until_valid if parameters is SHORT else run_until_graded
+        cells[server.name] = await run(SCENARIO, server, folder, **parameters)
+
+    async with trio.open_nursery() as nursery:
+        for server in servers:
+            nursery.start_soon(one, server)
+    return [cells[server.name] for server in servers]
+
+
+async def test_n_is_found_to_within_one(folder: Path) -> None:
+    for numbers in ((1, 3), (7,)):
+        cells = await side_by_side(
+            folder, {**NARROW, "clients": 16}, *(plan("thread_per_connection", each) for each in numbers)
+        )
+        for number, cell in zip(numbers, cells, strict=True):
+            assert cell.grade is Grade.COLLAPSED, cell.note
+            assert cell.collapse is not None
+            assert abs(cell.collapse - number) <= 1
+
+
+async def test_who_never_recovers_is_wedged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = {**NARROW, "clients": 60, "duration": 1.5, "recovery": 4.0, "budget": 0.1}
+    monkeypatch.setattr(grading, "WEDGED_AFTER_SECONDS", 4.0)  # a minute in earnest
+    stuck, slots = await side_by_side(
+        folder, parameters, plan("hangs_when_full", 40), plan("thread_per_connection", 40)
+    )
+    assert (stuck.grade, stuck.recovery) == (Grade.WEDGED, None)
+    assert "no recovery within 4 s" in stuck.note or "did not serve well again within 4 s" in stuck.note
+    assert slots.grade is Grade.COLLAPSED
+    assert slots.recovery is not None
+
+
+async def test_less_patience_than_a_minute_calls_nobody_wedged(folder: Path) -> None:
+    parameters = {**NARROW, "clients": 60, "duration": 1.5, "recovery": 1.0, "budget": 0.1}
+    (stuck,) = await side_by_side(folder, parameters, plan("hangs_when_full", 40))
+    assert (stuck.grade, stuck.recovery) == (Grade.COLLAPSED, None)
+
+
+@pytest.mark.parametrize("every", [4, 7])
+async def test_lost_requests_are_counted_exactly(every: int, folder: Path) -> None:
+    (cell,) = await side_by_side(folder, SHORT, plan("loses_pages", every, "cut"))
+    assert cell.grade is Grade.INCONCLUSIVE  # it loses them without any slow client, too
+    outcomes = [each.outcome for each in cell.samples]
+    assert set(outcomes) <= {Outcome.OK, Outcome.ERROR, Outcome.UNFINISHED}
+    cut = outcomes.count(Outcome.UNFINISHED)  # on their way at the end of the scenario
+    assert len(outcomes) // every - cut <= outcomes.count(Outcome.ERROR) <= len(outcomes) // every
+    for phase in cell.phases:
+        assert abs(phase.outcomes[Outcome.ERROR] - phase.scheduled / every) < 1 + cut
+        assert phase.goodput == pytest.approx(1 - 1 / every, abs=(1 + cut) / phase.scheduled)
+
+
+async def test_requests_that_are_never_answered_are_counted_exactly(folder: Path) -> None:
+    (cell,) = await side_by_side(folder, SHORT, plan("loses_pages", 5, "never"))
+    outcomes = [each.outcome for each in cell.samples]
+    lost = len(outcomes) - outcomes.count(Outcome.OK)
+    assert set(outcomes) <= {Outcome.OK, Outcome.TIMEOUT, Outcome.UNFINISHED}
+    # When the slow clients go and at the end all are cut off; each time one more may be under way.
+    assert len(outcomes) // 5 <= lost <= len(outcomes) // 5 + 2
+    baseline = cell.phases[0]
+    assert abs(baseline.scheduled - baseline.outcomes[Outcome.OK] - baseline.scheduled / 5) < 1
+    assert baseline.censored
+
+
+async def test_a_closed_loop_counts_what_is_lost(folder: Path) -> None:
+    cell = await run_until_graded(
+        "throughput", plan("loses_pages", 9, "cut"), folder, clients=4, factor=4, duration=0.4
+    )
+    for clients, phase in zip((1, 4), cell.phases, strict=True):
+        assert phase.scheduled > 18
+        assert abs(phase.outcomes[Outcome.ERROR] - phase.scheduled / 9) < 1 + clients
+
+
+@pytest.mark.parametrize(("every", "milliseconds"), [(20, 500), (10, 300)])
+async def test_the_p99_is_that_of_the_late_answers(every: int, milliseconds: int, folder: Path) -> None:
+    (cell,) = await side_by_side(folder, SHORT, plan("delays_pages", every, milliseconds))
+    assert_p99_as_logged(cell, cell.phases[0].name, cell.phases[1].name)
+
+
+async def test_the_p99_of_a_closed_loop_is_that_of_the_late_answers(folder: Path) -> None:
+    cell = await run_until_graded(
+        "throughput", plan("delays_pages", 20, 300), folder, clients=1, factor=2, duration=2.5
+    )
+    assert_p99_as_logged(cell, "1 connection")
+
+
+async def test_a_stall_counts_for_all_who_were_due_in_it(folder: Path) -> None:
+    """With coordinated omission one request would have waited, and the others would have been asked later."""
+    (cell,) = await side_by_side(folder, SHORT, plan("stalls_once", 12, 0.8))
+    # A baseline that came late is thrown away, and begun again on a fresh instance: the last one counts.
+    stall = [float(each) for each in re.findall(r"^stalled ([\d.]+)$", cell.log, re.MULTILINE)][-1]
+    least = stall * (1 - PRECISE)
+    first = next(each for each in cell.samples if each.service >= least)
+    over = first.intended + least
+    # Arrivals are Poisson's with a fixed seed, at less than 20 a second where the server is slow to begin
+    # with.
+    inside = [each for each in cell.samples if first.intended < each.intended < over]
+    assert len(inside) >= 4
+    for each in inside:
+        assert each.outcome is Outcome.OK
+        assert each.intended + each.latency >= over
+    baseline = cell.phases[0]
+    assert baseline.p99 is not None
+    assert baseline.p99 >= least
+
+
+async def test_a_descriptor_for_each_disconnect_is_counted_as_one(folder: Path) -> None:
+    each = 30
+    for flaw, left in (("leaks_descriptors", 100.0), ("correct", 0.0)):
+        cell = await run_until_graded("disconnect", plan(flaw), folder, disconnects=each, clients=10)
+        found = {measure.name: measure.value for measure in cell.measures}
+        assert found["disconnects counted"] == 3 * each
+        assert found["descriptors left per 100 disconnects"] == left
+        assert found["threads left"] == 0
+        if left:
+            assert cell.grade is Grade.DEGRADED
+            assert f"{each} of {each} in the head, {each} of {each} in the body, {each} of {each}" in cell.note
+
+
+async def test_what_a_reload_loses_is_counted(folder: Path) -> None:
+    away, rate = 0.5, 100
+    cell = await run_until_graded("reload", plan("stops_listening_on_reload", away), folder, rate=rate)
+    found = {measure.name: measure.value for measure in cell.measures}
+    logged = [float(each) for each in re.findall(r"^away ([\d.]+)$", cell.log, re.MULTILINE)]
+    assert cell.grade is Grade.DEGRADED, cell.note
+    assert len(logged) == 3
+    lost, due = found["requests lost"], rate * sum(logged)
+    assert lost is not None
+    assert lost > due - 4 * due**0.5  # arrivals are Poisson's
+    assert lost < due + 4 * due**0.5 + 3 * rate * BUSY
+    assert found["slow uploads lost"] == 3
+    gap = found["longest gap without an answer"]
+    assert gap is not None
+    assert max(logged) <= gap <= max(logged) + BUSY  # it is asked every 20 ms
+
+
+def assert_p99_as_logged(cell: ScenarioResult, *names: str) -> None:
+    """Hold the p99 of the phases to what the server's own clock says of its late answers."""
+    logged = [float(each) for each in re.findall(r"^delayed ([\d.]+)$", cell.log, re.MULTILINE)]
+    assert len(logged) >= 2 * len(names)
+    for phase in (each for each in cell.phases if each.name in names):
+        assert phase.p99 is not None
+        assert min(logged) * (1 - PRECISE) <= phase.p99 <= max(logged) + BUSY
+        curve = [each.latency for each in cell.percentiles if each.phase == phase.name]
+        assert min(logged) * (1 - PRECISE) <= curve[-1] <= max(logged) + BUSY
+
+
+async def test_a_front_that_hands_over_whole_requests_is_immune(folder: Path) -> None:
+    fronted = installed(planning.plan("nginx+gunicorn:sync"))
+    (cell,) = await side_by_side(folder, {**NARROW, "clients": 8}, fronted)
+    assert cell.collapse is None
+    assert cell.goodput == 1.0
+    assert cell.grade in (Grade.UNAFFECTED, Grade.DEGRADED)  # beside other tests the machine may be slow

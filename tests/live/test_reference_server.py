@@ -1,0 +1,183 @@
+"""The catalogue against the reference server and its faults: every case passes on a good server, and finds a bad one.
+
+Without the second half a case that always passes would be worth as much as one that finds something.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+import trio
+
+from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.conformance import runner
+from wsgi_gauntlet.harness.conformance.catalog import Case
+from wsgi_gauntlet.harness.model import CaseResult, Level, Verdict
+from wsgi_gauntlet.harness.model.basis import Breach
+from wsgi_gauntlet.harness.model.listener import NullListener
+from wsgi_gauntlet.harness.server.plan import Plan
+
+from ..reference_server.adapter import plan
+from ..reference_server.mutants import all_mutants
+from ..reference_server.mutants.mutation import Mutant
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
+
+GROUPS = 8
+"""Into how many tests the faults are dealt, so that pytest-xdist can run them side by side."""
+
+CASES = {case.id: case for case in registry.cases() if not case.own_app}
+
+HERE = [case for case in CASES.values() if not case.setup.distribution]
+"""The cases that need no framework, which other interpreters have (see test_frameworks.py)."""
+
+BROKEN_ELSEWHERE = (
+    "http/chunked/extension-whitespace/",
+    "http/chunked/trailer-forbidden/",
+    "http/request-line/absolute-form-host-wins",
+    "http/request-line/connect-bad-port/",
+    "http/request-line/https-in-the-clear/",
+)
+"""Cases in which the client breaks a rule that the grammar does not have: what no sender must generate."""
+
+NOT_PLAIN = (
+    "pep3333/concurrency/",
+    "pep3333/expect/",
+    "pep3333/input/delivery-matrix/",
+    "http/chunked/no-last-chunk-then-fin/",
+    "http/chunked/size-zeros/",
+    "http/connection/fragmented-",
+    "http/expect/",
+    "http/framing/cl-short-then-fin",
+    "http/framing/te-unknown",
+    "http/framing/unread-expected",
+    "http/limits/",
+    "http/request-line/method-100k",
+    "http/request-line/uri-",
+    "http/request-line/options-star",
+    "http/request-line/version-minor-2",
+    "http/responses/response-version/1.2",
+)
+"""Cases in which a compliant client sends what wellformed.py does not take for plain and whole: half a request, or one
+of a size, version or coding beyond the ordinary."""
+
+
+async def cells(
+    folder: Path, rows: Mapping[str, Sequence[Case]], plans: Sequence[Plan], *, tries: int, instances: int
+) -> list[CaseResult]:
+    """Return the cells of `rows`, by the names of `plans`; each of them exactly once.
+
+    On a machine that stood still for a moment a cell comes to `error`, as it should: that one is asked once more.
+    """
+    first = await asked(folder / "first", rows, plans, tries=tries, instances=instances)
+    doubted = {(cell.server, cell.case) for cell in first if cell.verdict is Verdict.ERROR}
+    if not doubted:
+        return first
+    left = {name: [case for case in row if (name, case.id) in doubted] for name, row in rows.items()}
+    again = [each for each in plans if left.get(each.name)]
+    second = await asked(
+        folder / "again", {each.name: left[each.name] for each in again}, again, tries=tries, instances=1
+    )
+    return [cell for cell in first if cell.verdict is not Verdict.ERROR] + second
+
+
+async def asked(
+    folder: Path, rows: Mapping[str, Sequence[Case]], plans: Sequence[Plan], *, tries: int, instances: int
+) -> list[CaseResult]:
+    found: list[CaseResult] = []
+    failed_to_start: list[str] = []
+    (folder / "logs").mkdir(parents=True)
+    config = runner.RunnerConfig(
+        folder,
+        folder / "logs",
+        NullListener(),
+        found.append,
+        lambda server, why: failed_to_start.append(f"{server.name}: {why}"),
+        instances=instances,
+        tries=tries,
+    )
+    with trio.fail_after(280):
+        await runner.check(plans, rows, config)
+    assert not failed_to_start
+    wanted = sorted((name, case.id) for name, row in rows.items() for case in row)
+    assert sorted((cell.server, cell.case) for cell in found) == wanted
+    return found
+
+
+def told(cell: CaseResult) -> str:
+    """Return a cell as a failed test shows it."""
+    head = f"{cell.server}  {cell.case}: {cell.verdict} (a {cell.level})"
+    log = f"\n    log      {cell.evidence.log[-400:]}" if cell.evidence.log else ""
+    return f"{head}\n    expected {cell.expected or '-'}\n    actual   {cell.actual or '-'}{log}"
+
+
+def named(names: Iterable[str]) -> dict[str, Case]:
+    """Return the cases that a fault's names stand for: themselves, or all variants of a family."""
+    return {id_: case for name in names for id_, case in CASES.items() if id_ == name or id_.startswith(f"{name}/")}
+
+
+async def test_every_case_passes_on_the_reference_server(tmp_path: Path) -> None:
+    reference = plan(sys.executable)
+    found = await cells(tmp_path, {reference.name: HERE}, [reference], tries=2, instances=4)
+    wrong = [cell for cell in found if cell.verdict not in (Verdict.PASS, Verdict.INFO)]
+    assert not wrong, "\n" + "\n".join(map(told, wrong))
+    assert {cell.case: cell.findings for cell in found if cell.findings} == {}, "lint finds nothing on a good server"
+    assert _claimed_otherwise(found) == [], "what the cases sent is other than their `breach` says"
+
+
+def _claimed_otherwise(cells: Sequence[CaseResult]) -> list[str]:
+    """Return the cases whose `breach` is not what wellformed.py made of their bytes.
+
+    A cell that held in several ways of sending was well-formed; one in a single way was not, if it was to be cut.
+    """
+    found = []
+    for cell in cells:
+        case = CASES[cell.case]
+        broken = case.breach is Breach.CLIENT
+        judged = case.segmentable and not case.setup.alone and cell.verdict is Verdict.PASS
+        if judged and broken == bool(cell.patterns) and not case.id.startswith((*BROKEN_ELSEWHERE, *NOT_PLAIN)):
+            found.append(case.id)
+    return found
+
+
+def test_every_case_has_a_fault_that_it_must_find() -> None:
+    found = {id_ for mutant in all_mutants().values() for id_ in named(mutant.cases)}
+    demanded = {case.id for case in CASES.values() if case.level in (Level.MUST, Level.SHOULD)}
+    assert sorted(demanded - found) == [], "a fault of these cases' own is missing in tests/reference_server/mutants"
+
+
+def test_every_name_in_a_fault_is_a_case() -> None:
+    strange = {
+        f"{mutant.name}: {name}" for mutant in all_mutants().values() for name in mutant.cases if not named([name])
+    }
+    assert strange == set()
+
+
+def test_every_fault_says_what_is_wrong() -> None:
+    assert [
+        mutant.name for mutant in all_mutants().values() if not mutant.wrong.endswith(".") or not mutant.cases
+    ] == []
+
+
+def mutants_of_group(group: int) -> list[Mutant]:
+    mutants = [mutant for _, mutant in sorted(all_mutants().items())]
+    return [each for each in mutants if all(case in HERE for case in named(each.cases).values())][group::GROUPS]
+
+
+def finds(cell: CaseResult) -> bool:
+    """Say whether the case found the fault; one that never blames tells of it by saying what it expected."""
+    return cell.verdict in (Verdict.FAIL, Verdict.WARN) or (cell.verdict is Verdict.INFO and bool(cell.expected))
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+async def test_cases_find_their_faults(tmp_path: Path, group: int) -> None:
+    mutants = mutants_of_group(group)
+    plans = [plan(sys.executable, mutant.name) for mutant in mutants]
+    rows = {each.name: list(named(mutant.cases).values()) for each, mutant in zip(plans, mutants, strict=True)}
+    found = await cells(tmp_path, rows, plans, tries=1, instances=1)
+    missed = [cell for cell in found if not finds(cell)]
+    wrong = {f"reference:{mutant.name}": mutant.wrong for mutant in mutants}
+    assert not missed, "\n" + "\n".join(f"{told(cell)}\n    fault    {wrong[cell.server]}" for cell in missed)

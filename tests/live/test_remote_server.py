@@ -1,0 +1,289 @@
+"""Load on a server that somebody else started, as a user would start it: the printed app file, a token, any server."""
+
+from __future__ import annotations
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+import pytest
+import trio
+
+from wsgi_gauntlet.harness import registry, session
+from wsgi_gauntlet.harness.config import Configuration
+from wsgi_gauntlet.harness.errors import TargetRefused, Unsupported
+from wsgi_gauntlet.harness.load import context as context_module
+from wsgi_gauntlet.harness.load import runner
+from wsgi_gauntlet.harness.load.context import ScenarioContext
+from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop
+from wsgi_gauntlet.harness.load.workload import ReferencePage, verify_request
+from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
+from wsgi_gauntlet.harness.model.listener import NullListener
+from wsgi_gauntlet.harness.replay.app_extractor import standalone_source
+from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.ports import leased_port
+from wsgi_gauntlet.harness.server.remote import proof, remote_server
+from wsgi_gauntlet.harness.server.remote.target import Target, parse_target
+from wsgi_gauntlet.harness.server.temp_dirs import reference_app_sources
+
+from ..helpers.requirements import installed
+
+pytestmark = pytest.mark.live
+
+TOKEN = "open-sesame"
+
+COMMAND = (sys.executable, "-c", "from wsgi_gauntlet.harness.cli.main import main; main()")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="g-") as name:
+        (Path(name) / "gauntlet_target.py").write_text(standalone_source(reference_app_sources(), "standalone"))
+        yield Path(name)
+
+
+@contextmanager
+def started(folder: Path, target: Target, token: str = TOKEN, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Serve the printed app with waitress, as somebody else would."""
+    installed(planning.plan("waitress"))
+    where = f"--unix-socket={target.path}" if target.path else f"--listen={target.authority}"
+    environment = {**os.environ, "GAUNTLET_TOKEN": token}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "waitress", where, *options, "gauntlet_target:application"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until = time.monotonic() + 20
+        while True:
+            try:
+                trio.run(proof.resolve_and_verify, target, token or TOKEN)
+            except TargetRefused as refused:
+                if "cannot be reached" not in str(refused):
+                    break
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            else:
+                break
+        yield server
+    finally:
+        server.kill()
+        server.wait()
+
+
+@contextmanager
+def somewhere(folder: Path, token: str = TOKEN) -> Iterator[Target]:
+    with leased_port() as port, started(folder, Target("127.0.0.1", port), token):
+        yield Target("127.0.0.1", port)
+
+
+def measured(target: Target, folder: Path, scenario: str, *, token: str = TOKEN, **parameters: float) -> ScenarioResult:
+    call = session.RunOptions(
+        scenarios=(scenario,),
+        target=f"http://{target}" if target.host else f"http+unix://{target.path.replace('/', '%2F')}",
+        token=token,
+        out=folder / "out",
+        load_options=runner.LoadOptions(**parameters),  # type: ignore[arg-type]
+    )
+    results, _, code = session.run(call, Configuration(), NullListener())
+    (cell,) = results.loads
+    (server,) = results.servers.values()
+    assert server.title == "a server that someone else started"
+    assert code in (0, 3)
+    assert token not in (folder / "out" / "run.jsonl").read_text()
+    assert token not in (folder / "out" / "report.html").read_text()
+    return cell
+
+
+def test_the_printed_app_needs_nothing_of_ours_and_runs_on_python_3_8() -> None:
+    source = standalone_source(reference_app_sources(), "standalone")
+    tree = ast.parse(source, feature_version=(3, 8))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            assert {name.name for name in node.names} <= sys.stdlib_module_names
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            assert (node.module or "").split(".")[0] in sys.stdlib_module_names
+    assert "1 << 30" in source
+
+
+def test_a_target_is_loaded_and_named_as_one(folder: Path) -> None:
+    with somewhere(folder) as target:
+        cell = measured(target, folder, "slow-headers/byte", clients=4, duration=0.5)
+    assert cell.server == f"target ({target})"
+    assert cell.goodput is not None
+    assert cell.goodput > 0.5
+    assert cell.cost is None
+    assert cell.conditions["started by"] == "someone else"
+    assert cell.conditions["workers"] == "unknown"
+
+
+def test_a_target_on_a_unix_socket(folder: Path) -> None:
+    target = Target(path=str(folder / "s.sock"))
+    with started(folder, target):
+        cell = measured(target, folder, "throughput", clients=2, duration=0.5)
+    assert cell.grade in (Grade.MEASURED, Grade.INVALID)
+    # A busy machine may leave the last request of a connection on its way for long.
+    assert cell.goodput is not None
+    assert cell.goodput > 0.9
+    assert not any(each.outcomes[name] for each in cell.phases for name in (Outcome.WRONG, Outcome.ERROR))
+
+
+def test_a_target_below_a_prefix(folder: Path) -> None:
+    with leased_port() as port:
+        target = parse_target(f"http://127.0.0.1:{port}/shop/load")
+        with started(folder, target, TOKEN, "--url-prefix=/shop/load"):
+            cell = measured(target, folder, "throughput", clients=1, duration=0.5)
+    assert cell.goodput == 1.0
+
+
+def test_what_does_not_prove_itself_is_refused_before_anything_is_sent(folder: Path) -> None:
+    with somewhere(folder, "") as target, pytest.raises(TargetRefused, match="without a token"):
+        measured(target, folder, "throughput")
+    with somewhere(folder) as target, pytest.raises(TargetRefused, match="another token than yours"):
+        measured(target, folder, "throughput", token="other")
+    assert not (folder / "out").exists()
+
+
+def test_on_the_command_line_a_refusal_is_one_line_and_exit_code_2(folder: Path) -> None:
+    def said(*words: str, token: str | None = None) -> str:
+        environment = {name: value for name, value in os.environ.items() if name != "GAUNTLET_TOKEN"}
+        if token is not None:
+            environment["GAUNTLET_TOKEN"] = token
+        done = subprocess.run(
+            [*COMMAND, "load", *words],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        return done.stderr
+
+    with somewhere(folder) as target:
+        url = f"http://{target}"
+        assert "GAUNTLET_TOKEN" in said("--target", url)
+        assert "another token" in said("--target", url, "--token", "x", token=TOKEN)
+        assert "another token" in said("--target", url, token="x")
+        assert "not both" in said("--target", url, "gunicorn", token=TOKEN)
+        assert "--app is for" in said("--target", url, "--app", "x:y", token=TOKEN)
+        assert "--command is for" in said("--target", url, "--command", "x {port}", token=TOKEN)
+        assert "with --app" in said("--target", url, "--path", "/x", token=TOKEN)
+        assert "--target" in said("--token", TOKEN)
+
+
+def plan_of(target: Target) -> Plan:
+    return remote_server.target_plan(target, trio.run(proof.resolve_and_verify, target, TOKEN), TOKEN)
+
+
+def test_the_proof_is_taken_anew_and_the_run_goes_on_in_good_order(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context_module, "TARGET_RECHECK_SECONDS", 0.2)
+    cells: list[ScenarioResult] = []
+    told: list[str] = []
+    throughput = registry.scenario("throughput")
+    with leased_port() as port:
+        target = Target("127.0.0.1", port)
+        with started(folder, target) as server:
+            plan = plan_of(target)
+
+            def measure(cell: ScenarioResult) -> None:
+                cells.append(cell)
+                server.kill()
+                server.wait()
+
+            where = runner.LoadRunConfig(folder, folder, NullListener(), measure, lambda _plan, why: told.append(why))
+            load_options = runner.LoadOptions(clients=1, duration=0.5)
+            trio.run(runner.load, [(plan, throughput)] * 3, load_options, where)
+    assert [cell.grade for cell in cells[1:]] == [Grade.ERROR]
+    assert cells[0].grade is Grade.MEASURED
+    assert "cannot be reached" in cells[1].note
+    assert told == [cells[1].note]
+
+
+def test_a_target_that_dies_under_load_is_told_of_and_not_blamed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context_module, "TARGET_RECHECK_SECONDS", 0.2)
+    with leased_port() as port:
+        target = Target("127.0.0.1", port)
+        with started(folder, target) as server:
+            ctx = ScenarioContext(plan_of(target), {}, scratch=folder, logs=folder)
+
+            async def scenario() -> None:
+                async with ctx.server():
+                    server.send_signal(signal.SIGKILL)
+                    await trio.to_thread.run_sync(server.wait)
+
+            trio.run(scenario)
+    cell = ctx.with_target_status(ScenarioResult(ctx.plan.name, "x", Grade.COLLAPSED, goodput=0.2, note="as measured"))
+    assert (cell.grade, cell.goodput) == (Grade.ERROR, 0.2)
+    assert "no longer" in cell.note or "did not prove itself again" in cell.note
+    assert cell.note.endswith("as measured")
+
+
+def test_a_target_that_only_falls_silent_keeps_its_figures(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context_module, "TARGET_RECHECK_SECONDS", 0.3)
+    monkeypatch.setattr(proof, "RESPONSE_TIMEOUT", 0.1)
+    with leased_port() as port:
+        target = Target("127.0.0.1", port)
+        with started(folder, target) as server:
+            ctx = ScenarioContext(plan_of(target), {}, scratch=folder, logs=folder)
+
+            async def scenario() -> None:
+                async with ctx.server():
+                    server.send_signal(signal.SIGSTOP)
+
+            trio.run(scenario)
+    cell = ctx.with_target_status(ScenarioResult(ctx.plan.name, "x", Grade.WEDGED, note="as measured."))
+    assert cell.grade is Grade.WEDGED
+    assert "did not answer within" in cell.note
+    assert msgspec.structs.replace(cell, note="") == ScenarioResult(ctx.plan.name, "x", Grade.WEDGED)
+
+
+def test_lanes_in_other_processes_are_told_of_the_proof(folder: Path) -> None:
+    with somewhere(folder) as target:
+
+        async def lanes() -> int:
+            address = await proof.resolve_and_verify(target, TOKEN)
+            page = await verify_request(address, ReferencePage(), "abc", 100)
+            found = await parallel_closed_loop(
+                address, page.request, body=page.body, connections=2, seconds=0.2, processes=2, status=page.status
+            )
+            return found.ok
+
+        assert trio.run(lanes) > 0
+
+
+def test_nothing_of_a_target_can_be_controlled(folder: Path) -> None:
+    with somewhere(folder) as target:
+        plan = plan_of(target)
+
+        async def look() -> None:
+            async with ScenarioContext(plan, {}, scratch=folder, logs=folder).server() as running:
+                assert running.alive
+                assert (running.ended, running.command_line, running.log_since(0)) == ("", "", "")
+                assert await running.wait_for_end(0) == ""
+                await running.stop()
+                for act in (running.start, running.restart, running.reload, running.restart_in_place):
+                    with pytest.raises(Unsupported, match="someone else started this server"):
+                        await act()
+                for see in (running.processes, lambda: running.pid):
+                    with pytest.raises(Unsupported, match="someone else started this server"):
+                        see()
+
+        trio.run(look)

@@ -1,0 +1,107 @@
+"""Slow bodies, idle connections, mixtures and time-outs, on servers whose answer is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trio
+
+from wsgi_gauntlet.harness.model import Grade, ScenarioResult
+from wsgi_gauntlet.harness.server import planning
+
+from ..helpers.requirements import installed
+from ..helpers.scenario_runs import measured, run_until_graded
+from ..known_servers.adapter import plan
+
+pytestmark = pytest.mark.live
+
+NARROW = {"baseline": 1.0, "duration": 1.5, "recovery": 2.0, "budget": 30.0, "clients": 12, "reaping": 0.1}
+
+
+def values(cell: ScenarioResult) -> dict[str, float | None]:
+    return {each.name: each.value for each in cell.measures}
+
+
+@pytest.mark.parametrize("kind", ["length", "expect"])
+async def test_slow_bodies_take_a_slot_each(kind: str, folder: Path) -> None:
+    cell = await run_until_graded(f"slow-body/{kind}", plan("thread_per_connection", 3), folder, **NARROW)
+    assert cell.grade is Grade.COLLAPSED, cell.note
+    assert cell.collapse is not None
+    assert abs(cell.collapse - 3) <= 1
+    assert values(cell) == {"app started before the body was there": 1.0}
+
+
+async def test_who_reads_bodies_first_starts_no_app_early(folder: Path) -> None:
+    cell = await run_until_graded("slow-body/length", installed(planning.plan("waitress")), folder, **NARROW)
+    assert cell.grade in (Grade.UNAFFECTED, Grade.DEGRADED)
+    assert cell.collapse is None
+    assert values(cell) == {"app started before the body was there": 0.0}
+
+
+async def test_idle_connections_use_up_a_limit(folder: Path) -> None:
+    cell = await run_until_graded("idle-hoard", plan("limits_connections", 7), folder, **NARROW)
+    assert cell.grade is Grade.COLLAPSED, cell.note
+    assert cell.collapse is not None
+    # One or two of the seven are connections that healthy users keep.
+    assert 5 <= cell.collapse <= 8
+    assert values(cell) == {"newcomers served": 0.0, "newcomers refused": 0.0, "newcomers left waiting": 100.0}
+
+
+async def test_who_keeps_nothing_alive_has_no_idle_connections(folder: Path) -> None:
+    cell = await run_until_graded("idle-hoard", plan("thread_per_connection", 3), folder, **NARROW)
+    assert cell.collapse is None
+    assert cell.reaped is not None
+    assert cell.reaped.how == "FIN"
+
+
+async def test_a_slow_readers_answer_stays_with_the_server(folder: Path) -> None:
+    cell = await run_until_graded("slow-read", plan("correct"), folder, **NARROW)
+    (taken,) = cell.measures
+    assert taken.value is not None
+    assert 0 < taken.value < 500_000
+
+
+async def test_a_mixture_takes_three_slots_in_four(folder: Path) -> None:
+    few, many = plan("thread_per_connection", 2), plan("thread_per_connection", 40)
+    cells: dict[str, ScenarioResult] = {}
+
+    async def one(name: str) -> None:
+        server = few if name == "few" else many
+        cells[name] = await run_until_graded("mixed", server, folder, duration=2.0, clients=8)
+
+    async with trio.open_nursery() as nursery:
+        for name in ("few", "many"):
+            nursery.start_soon(one, name)
+    assert cells["few"].grade is Grade.COLLAPSED
+    assert cells["many"].goodput == 1.0
+
+
+async def test_a_soak_has_its_windows(folder: Path) -> None:
+    cell = await run_until_graded("soak", plan("correct"), folder, duration=3.0, window=0.3)
+    assert len(cell.windows) == 10
+    assert all(each.rss and each.descriptors and each.threads for each in cell.windows)
+    assert {each.name for each in cell.measures} == {
+        f"{name}, drift over the run" for name in ("p99", "memory", "descriptors")
+    }
+    assert "drift" in cell.note
+    assert cell.samples == ()
+
+
+async def test_time_outs_are_found_where_they_are_set(folder: Path) -> None:
+    cell = await measured("timeout-edge", installed(planning.plan("gunicorn:gthread")), folder)
+    if cell.grade is Grade.INVALID:  # a machine so busy that a move came late says so
+        return
+    found = {each.name: each for each in cell.measures}
+    assert cell.grade is Grade.MEASURED
+    assert found["idle: freed after"].value == pytest.approx(2.0, abs=0.6)
+    assert found["head: freed after"].value is not None
+    assert cell.conditions["threads"] == 14
+
+
+async def test_a_server_with_room_for_one_client_is_asked_one_place_at_a_time(folder: Path) -> None:
+    cell = await measured("timeout-edge", plan("thread_per_connection", 1), folder, duration=1.5)
+    found = {each.name: each for each in cell.measures}
+    assert (found["head: freed after"].value, found["head: freed after"].censored) == (0.5, True)
+    assert found["idle: time-out is per gap"].note == "no connection is kept alive"
+    assert "at once" in cell.note

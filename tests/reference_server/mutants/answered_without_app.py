@@ -1,0 +1,47 @@
+"""Faults of servers that answer by themselves what is for the app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import response
+from ..server import Connection
+from .mutation import mutant, wrap_function
+
+
+def _answer_without_app(wrong: Callable[[bytes], bool], body: bytes) -> None:
+    """Have each request whose path is `wrong` answered with `body`, its app uncalled."""
+
+    def answer(right: Any, self: Connection, request: Any, read: Any, variables: Any) -> bool:
+        if not wrong(request.target.path):
+            return bool(right(self, request, read, variables))
+        headers = [("Content-Length", str(len(body))), ("Connection", "close")]
+        self.stream.send(response.head("200 OK", response.completed(headers)) + body)
+        return False
+
+    wrap_function(Connection, "answer", answer)
+
+
+@mutant(
+    "pep3333/environ/called-once/served",
+    "http/host/missing",
+    "http/responses/head-no-body/length",
+)
+def sync_requests_answered_without_app() -> None:
+    """What the harness asks between two requests is answered by the server itself."""
+    _answer_without_app(lambda path: path == b"/fence", b"It works!\n")
+
+
+@mutant(
+    "pep3333/environ/exact-dict", "pep3333/environ/called-once/served", "pep3333/input/methods", "http/host/missing"
+)
+def all_requests_answered_without_app() -> None:
+    """Every request but the first question of all is answered by the server itself."""
+    _answer_without_app(lambda path: path != b"/nonce", b"It works!\n")
+
+
+@mutant("pep3333/environ/exact-dict", "pep3333/environ/called-once/served")
+def echo_answered_without_app() -> None:
+    """A plain page is answered by the server itself."""
+    _answer_without_app(lambda path: path == b"/echo", b"It works!\n")

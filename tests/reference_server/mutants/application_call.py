@@ -1,0 +1,99 @@
+"""Faults of how the app is called, and of what it is told of where it is served."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace as changed
+from types import FunctionType
+from typing import Any
+
+from .. import environ, server
+from ..gateway import Gateway
+from .mutation import is_harness_path, mutant, wrap_function
+
+
+def _place(**wrong: str) -> None:
+    wrap_function(server, "place", lambda right, *about: changed(right(*about), **wrong))
+
+
+def _refuses(kind: Any) -> None:
+    def call(right: Any, self: Gateway, application: Any, variables: Any) -> Any:
+        if kind(application) and not is_harness_path(self.request.target.path.decode()):
+            raise TypeError(f"{application!r} is no app")
+        return right(self, application, variables)
+
+    wrap_function(Gateway, "call", call)
+
+
+@mutant("pep3333/environ/callable-instance")
+def instances_refused() -> None:
+    """An app that is an object with __call__ is not called."""
+    _refuses(lambda application: not isinstance(application, (FunctionType, type)))
+
+
+@mutant("pep3333/environ/callable-class")
+def classes_refused() -> None:
+    """An app that is a class is not called."""
+    _refuses(lambda application: isinstance(application, type))
+
+
+@mutant("pep3333/environ/called-once")
+def called_twice() -> None:
+    """The app is called a second time, and the first answer thrown away."""
+
+    def call(right: Any, self: Gateway, application: Any, variables: Any) -> Any:
+        if not is_harness_path(self.request.target.path.decode()):
+            with contextlib.suppress(Exception):
+                right(self, application, dict(variables))
+            self.called = False
+        return right(self, application, variables)
+
+    wrap_function(Gateway, "call", call)
+
+
+@mutant("pep3333/environ/called-once/failed")
+def failed_calls_repeated() -> None:
+    """Where the app raises, it is called again."""
+
+    def call(right: Any, self: Gateway, application: Any, variables: Any) -> Any:
+        try:
+            return right(self, application, dict(variables))
+        except Exception:  # noqa: BLE001 - whatever an app raises
+            self.called = False
+            return right(self, application, variables)
+
+    wrap_function(Gateway, "call", call)
+
+
+@mutant("pep3333/environ/server-address/name")
+def server_name_unresolvable() -> None:
+    """SERVER_NAME is a name that nobody can look up."""
+    _place(name="reference.invalid")
+
+
+@mutant("pep3333/environ/server-address/port")
+def port_always_80() -> None:
+    """SERVER_PORT is 80, whatever the port."""
+    _place(port="80")
+
+
+@mutant("pep3333/environ/mount-boundary")
+def mount_matched_by_prefix() -> None:
+    """Every path that begins with the letters of the mount is below it."""
+
+    def split(_right: Any, path: str, mount: str) -> tuple[str, str]:
+        return mount, path.removeprefix(mount)
+
+    wrap_function(environ, "split", split)
+
+
+@mutant("pep3333/environ/multithread-not-claimed")
+def multithread_claimed() -> None:
+    """wsgi.multithread is true, whatever the threads."""
+    wrap_function(environ, "wsgi", lambda right, *about: {**right(*about), "wsgi.multithread": True})
+
+
+@mutant("pep3333/environ/multiprocess-not-claimed")
+def multiprocess_claimed() -> None:
+    """wsgi.multiprocess is true, whatever the workers."""
+    wrap_function(environ, "wsgi", lambda right, *about: {**right(*about), "wsgi.multiprocess": True})

@@ -1,0 +1,180 @@
+"""Faults of reading a request's fields, Host among them."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from .. import environ, parsing
+from ..rejection import RequestRejected
+from ..server import Connection
+from ..stream import ClientDisconnected
+from .lenient_parsing import drop_broken_fields
+from .mutation import mutant, replace, wrap_function
+
+DESYNC = "http/framing/desync"
+
+# ---------------------------------------------------------------------- Host
+
+
+@mutant("http/host/missing")
+def host_not_needed() -> None:
+    """HTTP/1.1 goes without Host."""
+    wrap_function(parsing, "check_host", lambda right, fields, _used: right(fields, (1, 0)))
+
+
+@mutant("http/host/duplicate-different", "http/host/duplicate-same", "http/host/duplicate-on-http10")
+def first_host_counts() -> None:
+    """Of several Host fields the first counts."""
+
+    def check(right: Any, fields: Any, used: Any) -> None:
+        hosts = [field for field in fields if field[0].lower() == b"host"]
+        right(hosts[:1], used)
+
+    wrap_function(parsing, "check_host", check)
+
+
+@mutant("http/host/invalid")
+def any_host() -> None:
+    """Anything will do for a host; what is behind a comma is left out."""
+    replace(parsing, "valid_host", lambda _value: True)
+
+    def headers(right: Any, fields: Any) -> Any:
+        variables = right(fields)
+        variables["HTTP_HOST"] = variables.get("HTTP_HOST", "").partition(",")[0]
+        return variables
+
+    wrap_function(environ, "headers", headers)
+
+
+@mutant("http/host/invalid/ipv6-colons", "http/host/invalid/ipv6-groups")
+def brackets_not_looked_into() -> None:
+    """Any hexadecimal digits, colons and dots between brackets are an address."""
+    replace(parsing, "address", lambda _text: True)
+
+
+@mutant("http/host/missing-on-http10")
+def host_always_needed() -> None:
+    """HTTP/1.0 must have Host too."""
+    wrap_function(parsing, "check_host", lambda right, fields, _used: right(fields, (1, 1)))
+
+
+# ---------------------------------------------------------------------- fields
+
+
+@mutant("http/headers/space-before-colon")
+def space_before_colon() -> None:
+    """White space between a field's name and the colon is passed over."""
+    wrap_function(parsing, "field", lambda right, line: right(re.sub(rb"^([^:\s]+)[ \t]+:", rb"\1:", line)))
+
+
+@mutant("http/headers/bad-name-characters/vt-at-the-end", "http/headers/bad-name-characters/nbsp-at-the-end")
+def names_stripped_as_text() -> None:
+    """What Unicode takes for white space is cut off a name's end."""
+    wrap_function(
+        parsing, "field", lambda right, line: right(re.sub(rb"^([A-Za-z-]+)[\x0b\x0c\x85\xa0]+:", rb"\1:", line))
+    )
+
+
+@mutant("http/headers/space-before-first")
+def lines_stripped() -> None:
+    """White space at the beginning of a field's line is passed over."""
+    wrap_function(parsing, "field", lambda right, line: right(line.lstrip()))
+
+
+@mutant(
+    "http/headers/obs-fold",
+    "http/headers/no-colon",
+    "http/headers/empty-name",
+    "http/headers/bad-name-characters",
+    "http/headers/nul-in-value",
+    f"{DESYNC}/length-space-before-colon",
+    f"{DESYNC}/coding-space-before-colon",
+)
+def broken_fields_dropped() -> None:
+    """A line that is no field is left out."""
+    drop_broken_fields()
+
+
+@mutant("http/headers/obs-text")
+def values_stripped_as_text() -> None:
+    """What Unicode takes for white space is cut off a value's ends."""
+    wrap_function(
+        environ, "headers", lambda right, fields: {name: value.strip() for name, value in right(fields).items()}
+    )
+
+
+def _untrimmed(strip: Any) -> None:
+    def field(right: Any, line: bytes) -> Any:
+        name, _ = right(line)
+        return name, strip(line.partition(b":")[2])
+
+    wrap_function(parsing, "field", field)
+
+
+@mutant(
+    "http/headers/ows-trimmed/both",
+    "http/headers/ows-trimmed/before",
+    "http/headers/ows-trimmed/after",
+    "http/framing/cl-whitespace/tab",
+    "http/framing/cl-whitespace/around",
+)
+def tabs_kept() -> None:
+    """Tabs around a value are kept."""
+    _untrimmed(lambda value: value.strip(b" "))
+
+
+@mutant(
+    "http/headers/ows-trimmed/both",
+    "http/headers/ows-trimmed/none",
+    "http/headers/ows-trimmed/after",
+    "http/framing/cl-whitespace/none",
+    "http/framing/te-whitespace/none",
+)
+def one_character_cut() -> None:
+    """A value is what stands behind the colon and one more character."""
+    _untrimmed(lambda value: value[1:])
+
+
+@mutant("http/headers/name-case")
+def field_names_exact() -> None:
+    """Names of fields are known in their usual spelling alone."""
+    replace(parsing, "values", lambda fields, name: [value for key, value in fields if key == name.title()])
+
+
+@mutant("http/headers/repeats-joined")
+def last_field_counts() -> None:
+    """Of several fields with one name the last counts."""
+    wrap_function(environ, "headers", lambda right, fields: right(list(dict(fields).items())))
+
+
+@mutant("http/headers/underscore-alias")
+def underscores_taken() -> None:
+    """A name with an underscore becomes the variable of the name with a hyphen."""
+    replace(environ, "hidden", lambda _name: False)
+
+
+@mutant("http/headers/underscore-framing")
+def underscores_frame() -> None:
+    """Content_Length and Transfer_Encoding count for the fields with a hyphen."""
+    wrap_function(
+        parsing, "values", lambda right, fields, name: right([(k.replace(b"_", b"-"), v) for k, v in fields], name)
+    )
+
+
+# ---------------------------------------------------------------------- too much
+
+
+@mutant("http/limits/header-too-large", "http/limits/too-many-headers")
+def large_heads_reset() -> None:
+    """A head that is too large ends the connection with a reset."""
+
+    def refuse(right: Any, self: Connection, refused: RequestRejected) -> None:
+        if refused.status == 431:
+            time.sleep(0.05)  # the client is to be in the middle of it
+            self.stream.abort()
+            raise ClientDisconnected("too large")
+        right(self, refused)
+
+    wrap_function(Connection, "refuse", refuse)

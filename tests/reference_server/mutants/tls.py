@@ -1,0 +1,101 @@
+"""Faults of TLS, and of variables that the deployer specified."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import threading
+from typing import Any
+
+from .. import environ, tls_connection
+from ..stream import Stream
+from .mutation import mutant, replace, wrap_function
+
+
+def _loses(name: str) -> None:
+    wrap_function(
+        tls_connection,
+        "described",
+        lambda right, connection: {key: value for key, value in right(connection).items() if key != name},
+    )
+
+
+@mutant("pep3333/environ/tls-variables/https")
+def https_not_told() -> None:
+    """There is no HTTPS in environ."""
+    _loses("HTTPS")
+
+
+@mutant("pep3333/environ/tls-variables/ssl-protocol")
+def protocol_not_told() -> None:
+    """There is no SSL_PROTOCOL in environ."""
+    _loses("SSL_PROTOCOL")
+
+
+@mutant("pep3333/environ/url-scheme-tls", "pep3333/environ/url-reconstruction-tls")
+def scheme_always_http() -> None:
+    """wsgi.url_scheme is http, also over TLS."""
+    replace(environ, "scheme", lambda _place: "http")
+
+
+@mutant("pep3333/environ/configurable")
+def environment_kept_from_the_app() -> None:
+    """Nothing of the process's environment comes into environ, and there is no other way."""
+    replace(environ, "deployed", dict)
+
+
+@mutant("http/tls/closure-alert")
+def ends_without_alert() -> None:
+    """Connections end without a closure alert."""
+    replace(tls_connection, "last_word", lambda _connection: None)
+
+
+@mutant("http/tls/incomplete-close")
+def falls_with_a_client_that_leaves() -> None:
+    """A client that ends a kept connection ends the server."""
+
+    def fill(right: Any, self: Stream, deadline: float) -> bool:
+        more: bool = right(self, deadline)
+        if not more and isinstance(self.socket, ssl.SSLSocket):
+            os._exit(3)
+        return more
+
+    wrap_function(Stream, "fill", fill)
+
+
+@mutant("http/tls/plain-http")
+def takes_plain_http_too() -> None:
+    """Who speaks plain HTTP on the TLS port is served."""
+
+    def secured(right: Any, plain: socket.socket, tls: ssl.SSLContext) -> Any:
+        plain.settimeout(tls_connection.HANDSHAKE_TIMEOUT_SECONDS)
+        handshake = plain.recv(1, socket.MSG_PEEK) == b"\x16"
+        return right(plain, tls) if handshake else plain
+
+    wrap_function(tls_connection, "secured", secured)
+
+
+@mutant("http/tls/handshake-broken-off")
+def falls_with_a_handshake() -> None:
+    """A handshake that fails ends the server."""
+
+    def secured(right: Any, plain: socket.socket, tls: ssl.SSLContext) -> Any:
+        try:
+            return right(plain, tls)
+        except OSError:
+            os._exit(3)
+
+    wrap_function(tls_connection, "secured", secured)
+
+
+@mutant("http/tls/handshake-stalled")
+def one_handshake_at_a_time() -> None:
+    """A handshake waits for the one before it."""
+    turn = threading.Lock()
+
+    def secured(right: Any, plain: socket.socket, tls: ssl.SSLContext) -> Any:
+        with turn:
+            return right(plain, tls)
+
+    wrap_function(tls_connection, "secured", secured)

@@ -1,0 +1,109 @@
+"""What the command line makes of its words before it heeds them, without a server."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from wsgi_gauntlet.harness.cli.main import cli
+from wsgi_gauntlet.harness.cli.options import check_output_files
+from wsgi_gauntlet.harness.cli.output_encoding import configure_output_encoding
+from wsgi_gauntlet.harness.errors import ConfigurationError
+
+
+def commands() -> list[tuple[str, click.Option]]:
+    return [
+        (name, option)
+        for name, command in cli.commands.items()
+        for option in command.params
+        if isinstance(option, click.Option) and not option.is_flag
+    ]
+
+
+def ended(*arguments: str) -> str:
+    done = CliRunner().invoke(cli, arguments, standalone_mode=False)
+    assert isinstance(done.exception, click.ClickException), done.output
+    assert done.exception.exit_code == 2
+    return done.exception.format_message()
+
+
+@pytest.mark.parametrize(("name", "option"), commands(), ids=lambda each: getattr(each, "name", each))
+def test_no_option_takes_an_empty_value(name: str, option: click.Option) -> None:
+    for empty in ("", "  "):
+        assert (
+            ended(name, "x", "y", option.opts[0], empty)
+            == f"{option.opts[0]} is empty; give it a value or leave it out"
+        )
+
+
+@pytest.mark.parametrize(("name", "option"), commands(), ids=lambda each: getattr(each, "name", each))
+def test_an_option_of_one_value_is_not_given_twice(name: str, option: click.Option) -> None:
+    if not option.multiple:
+        said = ended(name, "x", "y", option.opts[0], "1", f"{option.opts[0]}=1")
+        assert said == f"{option.opts[0]} is given twice; it takes one value"
+
+
+@pytest.mark.parametrize("arguments", [("check", ""), ("report", ""), ("explain", " "), ("history", ""), ("cases", "")])
+def test_no_argument_is_empty(arguments: tuple[str, ...]) -> None:
+    assert "is empty" in ended(*arguments)
+
+
+@pytest.mark.parametrize("where", ["~", "~/out", "~someone/out"])
+def test_a_tilde_that_no_shell_replaced_is_no_folder(where: str) -> None:
+    assert "the shell did not replace the ~" in ended("check", "gunicorn", "--out", where)
+
+
+def test_without_a_word_there_is_help() -> None:
+    done = CliRunner().invoke(cli, [])
+    assert done.exit_code == 0
+    assert done.stdout.startswith("Usage:")
+    assert "Commands:" in done.stdout
+
+
+def test_files_that_cannot_be_written_are_said_before_the_run(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    check_output_files({"junit": out / "junit.xml", "markdown": tmp_path / "own.md"}, out)
+    for bad, says in (
+        ({"junit": tmp_path}, "that is a folder"),
+        ({"junit": tmp_path / "nowhere" / "junit.xml"}, "there is no folder"),
+        ({"junit": tmp_path / "a", "markdown": tmp_path / "b" / ".." / "a"}, "has that file as well"),
+    ):
+        (tmp_path / "b").mkdir(exist_ok=True)
+        with pytest.raises(ConfigurationError, match=says):
+            check_output_files(bad, out)
+
+
+def test_every_character_is_printed_in_every_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw, other = io.BytesIO(), io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(other, encoding="latin-1"))
+    configure_output_encoding()
+    click.echo("“a” … → caf\xe9 \u4e2d \U0001f600 \udce9", file=sys.stdout)
+    assert raw.getvalue() == b"'a' ... -> caf\\xe9 \\u4e2d \\U0001f600 \\udce9\n"
+    click.echo("caf\xe9 \u4e2d", file=sys.stderr)
+    assert other.getvalue() == b"caf\xe9 \\u4e2d\n"
+
+
+@pytest.mark.parametrize("option", ["--duration", "--rate"])
+def test_a_number_is_one(option: str) -> None:
+    assert "takes a number, and nan is none" in ended("load", "gunicorn", option, "nan")
+
+
+def test_an_adapter_file_that_ends_the_program_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "ends.py").write_text("raise SystemExit(3)")
+    done = CliRunner().invoke(cli, ["check", str(tmp_path / "ends.py")])
+    assert "does not import: SystemExit: 3" in str(done.exception)
+
+
+def test_a_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    program = "from wsgi_gauntlet.harness.cli.main import main; main()"
+    command = f"cd {gone} && rmdir {gone} && exec {sys.executable} -P -c '{program}' check wsgiref"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("wsgi-gauntlet: the folder that you are in cannot be read")

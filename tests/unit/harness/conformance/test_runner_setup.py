@@ -1,0 +1,52 @@
+"""What a case's setup makes of a server's plan, and of a chain's two halves."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import pytest
+
+from wsgi_gauntlet.harness.conformance.runner import apply_setup
+from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.model import Setup
+from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.plan import Plan
+
+DEPLOYED = (("THE_APP_CONFIGURATION", "x"),)
+
+
+def plan(name: str) -> Plan:
+    return planning.plan(name, python=sys.executable)
+
+
+def behind(plan: Plan) -> Plan:
+    assert plan.upstream is not None
+    return plan.upstream
+
+
+def test_a_plain_setup_changes_nothing() -> None:
+    for name in ("gunicorn[tls,workers=2]", "nginx[tls]+gunicorn[tls]"):
+        assert apply_setup(plan(name), Setup()) == plan(name)
+
+
+def test_a_server_gets_all_of_it() -> None:
+    made = apply_setup(plan("gunicorn"), Setup(tls=True, deployed=DEPLOYED, mount="/x", workers=3))
+    assert made.settings == replace(made.settings, tls=True, deployed=DEPLOYED, mount="/x", workers=3)
+
+
+def test_tls_ends_at_the_front_and_variables_are_for_the_server_behind() -> None:
+    made = apply_setup(plan("nginx+gunicorn"), Setup(tls=True, deployed=DEPLOYED, mount="/x"))
+    assert (made.settings.tls, made.settings.deployed, made.settings.mount) == (True, (), "/x")
+    server = behind(made).settings
+    assert (server.tls, server.deployed, server.mount) == (False, DEPLOYED, "/x")
+
+
+def test_tls_behind_the_front_stays_where_the_user_asked_for_it() -> None:
+    made = apply_setup(plan("nginx+gunicorn[tls]"), Setup(tls=True))
+    assert (made.settings.tls, behind(made).settings.tls) == (True, True)
+
+
+def test_a_front_is_reached_over_tcp() -> None:
+    with pytest.raises(Unsupported, match="over TCP"):
+        apply_setup(plan("nginx+gunicorn"), Setup(unix=True))

@@ -1,0 +1,89 @@
+"""How many connections a load is offered over, with a server made of numbers."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from wsgi_gauntlet.harness.load.arrivals import Uniform
+from wsgi_gauntlet.harness.load.experiments.open_loop_experiment import OpenLoopExperiment
+from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.stats.histogram import Histogram
+
+CLIENTS = 4096
+
+
+class Made(OpenLoopExperiment):
+    """Of a server that answers `answers[connections]` a second, each in 10 ms, a page alone in 1 ms."""
+
+    def __init__(self, answers: dict[int, int]) -> None:
+        ctx: Any = SimpleNamespace(finished_phases=[], elapsed=1.0, count=lambda _name: CLIENTS)
+        nothing: Any = None
+        super().__init__(ctx, nothing, nothing, 2000, CLIENTS)
+        self._unloaded_latency = 0.001
+        self.answers = answers
+        self.tried: list[tuple[int, bool]] = []
+
+    async def _wait_until_idle(self, *, restart: bool = True) -> Any:  # noqa: ARG002 - it is always idle
+        return None
+
+    async def _run_open_loop(
+        self,
+        page: Any,  # noqa: ARG002 - numbers need no page
+        pacer: Any,  # noqa: ARG002 - nor times
+        seconds: float,
+        most: float,
+        connections: int,
+        *rest: float,
+    ) -> GeneratorResult:
+        self.tried.append((connections, rest[-1] > 0))
+        answered = self.answers[connections]
+        latency = Histogram()
+        latency.record(10_000_000, answered)
+        return GeneratorResult(
+            connections=connections,
+            seconds=seconds,
+            cpu_seconds=0.1,
+            latency=latency,
+            service=latency,
+            waiting=Histogram(),
+            offered=most,
+            achieved=most,
+            queued_requests=answered // 2,
+            saturated_seconds=answered * 0.01,
+            saturated_responses=answered,
+        )
+
+
+async def test_without_a_best_it_begins_with_all_that_may_be_needed_and_counts_at_once() -> None:
+    made = Made({1000: 9000, 4000: 9500, CLIENTS: 9600})
+    await made.offer("load", Uniform(8000), 1)
+    assert made.tried[0] == (1000, False)
+
+
+async def test_more_connections_that_get_less_are_not_tried_again_and_bind_nothing() -> None:
+    made = Made({64: 9000, 256: 5000})
+    found = await made.offer("first", Uniform(8000), 1, best=32)
+    assert made.tried == [(64, True), (256, True)]
+    assert (found.connections, found.ok) == (64, 9000)
+    assert made.connection_limit_reason(found) == ""
+    await made.offer("second", Uniform(8000), 1, best=32)
+    assert made.tried == [(64, True), (256, True), (64, True)]
+    assert [each.ok for each in made.results] == [9000, 9000]
+
+
+@pytest.mark.parametrize("answered", [6000, 20_000])
+async def test_more_connections_are_tried_while_they_get_more(answered: int) -> None:
+    made = Made({64: 5000, 256: 5500, 1024: answered, CLIENTS: answered})
+    found = await made.offer("load", Uniform(8000), 1, best=32)
+    assert [connections for connections, _ in made.tried] == [64, 256, 1024, CLIENTS]
+    assert (found.connections, found.ok) == (1024, answered)
+
+
+async def test_all_connections_that_there_may_be_are_the_limit_where_they_got_most() -> None:
+    made = Made({64: 5000, 256: 5500, 1024: 6000, CLIENTS: 6500})
+    found = await made.offer("load", Uniform(8000), 1, best=32)
+    assert found.connections == CLIENTS
+    assert "all 4,096 connections of the generator were busy" in made.connection_limit_reason(found)

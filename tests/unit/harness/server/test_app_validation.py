@@ -1,0 +1,108 @@
+"""What `--app` may name, found out before a server is started; what is wrong with it is one line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.server import planning
+
+APPS = """
+import functools
+
+def app(environ, start_response): return []
+def any_arguments(*arguments): return app(*arguments)
+def create_app(): return app
+def create_with(settings="live"): return app
+def create_broken(): raise LookupError("no settings")
+def create_nothing(): return None
+def one(request): return []
+bound = functools.partial(lambda extra, environ, start_response: [], 1)
+
+async def asgi(scope, receive, send): pass
+def three(scope, receive, send): pass
+class Asgi:
+    async def __call__(self, scope, receive, send): pass
+asgi_object = Asgi()
+class Wsgi:
+    def __call__(self, environ, start_response): return []
+wsgi_object = Wsgi()
+class Native:
+    def __call__(self, request): pass
+Native.__module__ = "tornado.web"
+native = Native()
+number = 3
+"""
+
+BROKEN = """
+def settings():
+    raise LookupError("no settings here")
+settings()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "shop.py").write_text(APPS)
+    (tmp_path / "broken.py").write_text(BROKEN)
+    (tmp_path / "leaves.py").write_text("import os, sys\nprint('goodbye', file=sys.stderr)\nos._exit(3)\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "name", ["app", "any_arguments", "create_app()", "bound", "wsgi_object", "wsgi_object.__call__"]
+)
+def test_a_wsgi_app_is_taken(folder: Path, name: str) -> None:
+    planning.require_app(f"shop:{name}", sys.executable, folder)
+
+
+@pytest.mark.parametrize(
+    ("app", "says"),
+    [
+        ("shop:create_app", r"a function that makes the app.*name it as 'shop:create_app\(\)'"),
+        ("shop:asgi", r"is an ASGI app \(an async function\)"),
+        ("shop:asgi_object", r"is an ASGI app \(shop.Asgi\)"),
+        ("shop:three", "is an ASGI app"),
+        ("shop:native", r"an app of Tornado's own \(tornado.web.Native\)"),
+        ("shop:one", r"cannot be called as a WSGI app.*its signature is \(request\)"),
+        ("shop:number", "cannot be called: it is a builtins.int"),
+        ("shop:create_nothing()", "cannot be called: it is a builtins.NoneType"),
+        ("shop:create_broken()", "raises: LookupError: 'no settings'|raises: LookupError: no settings"),
+        ("shop:nothing", "does not import with .*AttributeError"),
+        ("broken:app", r"does not import with .*LookupError: .*no settings here.*broken.py, line 3"),
+        ("leaves:app", r"does not import with .*it ended with 3: goodbye"),
+        ("shop", "the form is module:callable"),
+        ("shop:()", "the form is module:callable"),
+    ],
+)
+def test_what_is_none_is_refused_in_one_line(folder: Path, app: str, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says) as refused:
+        planning.require_app(app, sys.executable, folder)
+    assert "\n" not in str(refused.value)
+    assert str(refused.value).startswith(f"--app {app}")
+
+
+def test_it_is_found_by_the_user_s_pythonpath(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (folder / "shop.py").rename(tmp_path / "src" / "shop.py")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", "src")
+    planning.require_app("shop:app", sys.executable, tmp_path)
+
+
+def test_what_an_app_prints_when_it_is_imported_is_no_answer(folder: Path) -> None:
+    (folder / "loud.py").write_text("print('wsgi-gauntlet: hello')\ndef app(environ, start_response): return []\n")
+    planning.require_app("loud:app", sys.executable, folder)
+
+
+def test_a_command_finds_the_app_by_itself(folder: Path) -> None:
+    custom = {"mine": "other-python -m mine --chdir elsewhere {port} {app}"}
+    plan = planning.plan("mine", app="elsewhere:app", app_path=folder, custom=custom)
+    assert planning.require_user_app([plan]) == frozenset()
+    with pytest.raises(ConfigurationError, match="module:callable"):
+        planning.require_user_app([planning.plan("mine", app="elsewhere", app_path=folder, custom=custom)])
+    with pytest.raises(ConfigurationError, match="does not import"):
+        planning.require_user_app([plan, planning.plan("waitress", app="elsewhere:app", app_path=folder)])

@@ -1,0 +1,234 @@
+"""What happened, appended as it happens; whole, torn, resumed, and on a full disk."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from wsgi_gauntlet.harness.errors import ConfigurationError, StorageFull
+from wsgi_gauntlet.harness.model import (
+    SCHEMA,
+    CaseResult,
+    ConnectionEvent,
+    ConnectionEventKind,
+    Evidence,
+    Grade,
+    Level,
+    ScenarioResult,
+    ServerInfo,
+    Verdict,
+)
+from wsgi_gauntlet.harness.store import journal, output_folder
+from wsgi_gauntlet.harness.store.journal import CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
+
+START = StartLine(SCHEMA, {"program": "wsgi-gauntlet"}, {}, {})
+
+
+def cell(case: str, verdict: Verdict = Verdict.PASS) -> CaseResult:
+    evidence = Evidence(wire=(ConnectionEvent(1.0, 1, ConnectionEventKind.RECEIVED, b"\x00\xff"),), log="caf\udce9")
+    return CaseResult("gunicorn", case, Level.MUST, (), verdict, evidence=evidence)
+
+
+def test_what_was_written_is_read_again(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "out") as book:
+        book.write(START)
+        book.write(ServerLine(ServerInfo("gunicorn", "gunicorn", available=True)))
+        book.write(ServerLine(ServerInfo("gunicorn", "gunicorn", available=True, command="gunicorn -b")))
+        book.write(CheckLine(cell("a", Verdict.FAIL)))
+        book.write(CheckLine(cell("a")))
+        book.write(LoadLine(ScenarioResult("gunicorn", "classroom", Grade.UNAFFECTED)))
+        assert not journal.read(book.folder).finished
+        book.write(EndLine())
+    results = journal.read(tmp_path / "out")
+    assert results.finished
+    assert results.servers["gunicorn"].command == "gunicorn -b"
+    assert [(c.case, c.verdict) for c in results.checks] == [("a", Verdict.PASS)]
+    assert results.checks[0].evidence.wire[0].data == b"\x00\xff"
+    assert results.checks[0].evidence.log == "caf\\udce9"
+    assert [each.grade for each in results.loads] == [Grade.UNAFFECTED]
+
+
+@pytest.mark.parametrize("torn", [b'{"line":"check","chec', b"\xff\xfe", b"{}"])
+def test_a_torn_last_line_is_passed_over(tmp_path: Path, torn: bytes) -> None:
+    with Journal.open(tmp_path) as book:
+        book.write(START)
+        book.write(CheckLine(cell("a")))
+    with (tmp_path / journal.JOURNAL_FILENAME).open("ab") as file:
+        file.write(torn)
+    assert [each.case for each in journal.read(tmp_path).checks] == ["a"]
+    with Journal.open(tmp_path, resume=True) as book:
+        book.write(CheckLine(cell("b")))
+    assert [each.case for each in journal.read(tmp_path).checks] == ["a", "b"]
+
+
+def test_earlier_runs_are_all_kept_and_strangers_are_left_alone(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        with Journal.open(tmp_path) as book:
+            book.write(START)
+            book.write(CheckLine(cell(str(number))))
+            assert book.previous_folder == (tmp_path / journal.PREVIOUS_FOLDER if number > 1 else None)
+        (tmp_path / "mine.txt").write_text("keep")
+        (tmp_path / journal.PREVIOUS_FOLDER).mkdir(exist_ok=True)
+        (tmp_path / journal.PREVIOUS_FOLDER / f"mine-{number}.txt").write_text("keep")
+    output_folder = ("", "previous", "previous-3", "previous-2")
+    there = {
+        each: journal.read(tmp_path / each).checks[0].case
+        for each in output_folder
+        if (tmp_path / each / journal.JOURNAL_FILENAME).exists()
+    }
+    assert there == {"": "3", "previous": "2", "previous-3": "1"}
+    assert (tmp_path / "mine.txt").read_text() == "keep"
+    assert len(list(tmp_path.rglob("mine-*.txt"))) == 3
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {str(each.relative_to(folder)): each.read_text() for each in folder.rglob("*") if each.is_file()}
+
+
+@pytest.mark.parametrize(
+    "name", ["summary.md", "results.json", "report.html", "previous/thesis.md", "logs/a", ".env", "a"]
+)
+def test_a_folder_of_somebody_is_refused_and_left_as_it_is(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    for resume in (False, True):
+        with pytest.raises(ConfigurationError, match="not of an earlier run"), Journal.open(tmp_path, resume=resume):
+            pass
+    with pytest.raises(ConfigurationError, match="not of an earlier run"):
+        journal.lock_folder(tmp_path)
+    assert files(tmp_path) == {name: "mine"}
+
+
+def test_a_journal_of_somebody_is_no_mark_and_one_of_ours_is(tmp_path: Path) -> None:
+    (tmp_path / journal.JOURNAL_FILENAME).write_text('{"level": "info"}\n')
+    with pytest.raises(ConfigurationError), Journal.open(tmp_path):
+        pass
+    (tmp_path / journal.JOURNAL_FILENAME).write_text('{"line":"run","schema":1}\n')
+    with Journal.open(tmp_path) as book:
+        assert book.previous_folder == tmp_path / journal.PREVIOUS_FOLDER
+
+
+@pytest.mark.parametrize("place", ["/", "file", "file/below", "link", "dangling", "x" * 300, "/dev/null"])
+def test_what_can_be_no_run_folder_is_said_before_anything_is_made(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    for what in (output_folder.require_output_folder, journal.lock_folder):
+        with pytest.raises(ConfigurationError, match="--out") as raised:
+            what(tmp_path / place)
+        assert "\n" not in str(raised.value)
+    assert files(tmp_path) == {"file": "mine"}
+    assert not list((tmp_path / "folder").iterdir())
+
+
+def test_an_empty_folder_may_be_kept_in_a_repository(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("*")
+    with Journal.open(tmp_path):
+        pass
+    assert (tmp_path / ".gitignore").read_text() == "*"
+
+
+def test_a_device_and_a_link_stay_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "null").symlink_to("/dev/null")
+    (tmp_path / "link").symlink_to("target")
+    for name in ("null", "link"):
+        journal.write_text(tmp_path / name, "text")
+        assert (tmp_path / name).is_symlink()
+    assert (tmp_path / "target").read_text() == "text"
+    assert not Path("/dev/null").is_file()
+    reading, writing = os.pipe()
+    journal.write_text(Path(f"/dev/fd/{writing}"), "text")
+    assert os.read(reading, 10) == b"text"
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_folder_has_one_writer(tmp_path: Path) -> None:
+    assert not journal.is_locked(tmp_path / "nowhere")
+    with Journal.open(tmp_path):
+        assert journal.is_locked(tmp_path)
+        with pytest.raises(ConfigurationError, match="another run"), Journal.open(tmp_path):
+            pass
+    assert not journal.is_locked(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="--out"), Journal.open(tmp_path / "file"):
+        pass
+    with pytest.raises(ConfigurationError, match="--out"), Journal.open(tmp_path / "file" / "below"):
+        pass
+
+
+def test_a_full_disk_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Journal.open(tmp_path) as book:
+        book.write(START)
+        book.write(CheckLine(cell("a")))
+
+        def full(*_: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", full)
+            with pytest.raises(StorageFull, match="wsgi-gauntlet report"):
+                book.write(CheckLine(cell("b")))
+    assert [each.case for each in journal.read(tmp_path).checks] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "no run in"),
+        (b"", "nothing was measured"),
+        (b"not json\n{}\n{}\n", "line 1 is not of a journal"),
+        (b'{"line":"run","schema":99,"environment":{},"cases":{},"scenarios":{}}\n', "newer wsgi-gauntlet"),
+    ],
+)
+def test_what_is_no_journal_says_so(tmp_path: Path, content: bytes | None, says: str) -> None:
+    if content is not None:
+        (tmp_path / journal.JOURNAL_FILENAME).write_bytes(content)
+    with pytest.raises(ConfigurationError) as raised:
+        journal.read(tmp_path)
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_report_is_put_down_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "report.html"
+    journal.write_text(path, "old")
+
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(StorageFull):
+        journal.write_text(path, "new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_in_the_journals_place_is_said_in_one_line(tmp_path: Path, resume: bool) -> None:
+    with journal.Journal.open(tmp_path / "run"):
+        pass
+    (tmp_path / "run" / journal.JOURNAL_FILENAME).unlink()
+    (tmp_path / "run" / journal.JOURNAL_FILENAME / "x").mkdir(parents=True)
+    if resume:
+        with (
+            pytest.raises(ConfigurationError, match=r"run\.jsonl: Is a directory; move it away"),
+            journal.Journal.open(tmp_path / "run", resume=True),
+        ):
+            pass
+        assert (tmp_path / "run" / journal.JOURNAL_FILENAME / "x").is_dir()
+    else:
+        with journal.Journal.open(tmp_path / "run"):
+            assert (tmp_path / "run" / journal.JOURNAL_FILENAME).is_file()
+
+
+def test_a_folder_in_a_reports_place_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "report.html" / "x").mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match=r"report\.html: Is a directory; move it away"):
+        journal.write_text(tmp_path / "report.html", "text")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["report.html"]

@@ -1,0 +1,22 @@
+"""Results of several runs put together."""
+
+from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Level, Results, Verdict
+from wsgi_gauntlet.harness.store.merge import merge
+
+
+def run(date: str, *verdicts: Verdict, finished: bool = True) -> Results:
+    checks = tuple(CaseResult("s", str(number), Level.MUST, (), verdict) for number, verdict in enumerate(verdicts))
+    return Results(SCHEMA, {"date": date}, {}, checks, finished=finished)
+
+
+def test_one_run_is_itself() -> None:
+    only = run("1", Verdict.PASS)
+    assert merge([only]) is only
+
+
+def test_the_later_cell_counts() -> None:
+    both = merge([run("1", Verdict.FAIL, Verdict.WARN, finished=False), run("2", Verdict.PASS)])
+    assert [each.verdict for each in both.checks] == [Verdict.PASS, Verdict.WARN]
+    assert both.environment["date"] == "2"
+    assert [each["date"] for each in both.environment["merged"]] == ["1", "2"]
+    assert not both.finished

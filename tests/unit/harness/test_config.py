@@ -1,0 +1,105 @@
+"""The user's pyproject.toml, and the thresholds in it."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsgi_gauntlet.harness.config import Configuration, load_nearest, parse, read
+from wsgi_gauntlet.harness.errors import ConfigurationError
+
+
+def test_what_is_not_there_is_empty(tmp_path: Path) -> None:
+    assert read(tmp_path / "pyproject.toml") == Configuration()
+    (tmp_path / "pyproject.toml").write_text("[tool.other]\nx = 1\n")
+    assert read(tmp_path / "pyproject.toml") == Configuration()
+
+
+def test_servers_and_thresholds(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.wsgi-gauntlet.servers]\nmine = "{python} -m mine {port}"\n'
+        "[tool.wsgi-gauntlet.thresholds]\ngoodput = 0.99\ncollapse = 64\n"
+    )
+    assert read(tmp_path / "pyproject.toml") == Configuration(
+        {"mine": "{python} -m mine {port}"}, {"goodput": 0.99, "collapse": 64}
+    )
+
+
+def test_a_baseline_lies_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.wsgi-gauntlet]\nbaseline = "ci/known.toml"\n')
+    assert read(tmp_path / "pyproject.toml").baseline == tmp_path / "ci" / "known.toml"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[tool", "is not TOML"),
+        ("\udcff", "is not TOML"),
+        ("[tool.wsgi-gauntlet]\nserver = 1", "did you mean servers?"),
+        ("[tool.wsgi-gauntlet]\nbaseline = 1", "baseline takes the name of a file"),
+        ("[tool.wsgi-gauntlet]\nservers = 1", "servers is a table"),
+        ("[tool.wsgi-gauntlet.servers]\nmine = 1", "takes a command template"),
+        ("[tool.wsgi-gauntlet.thresholds]\nspeed = 1", "knows no 'speed'"),
+        ('[tool.wsgi-gauntlet.thresholds]\ngoodput = "high"', "takes a number"),
+        ("[tool.wsgi-gauntlet.thresholds]\ngoodput = true", "takes a number"),
+    ],
+)
+def test_bad_configuration_is_one_line(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text(text, errors="surrogateescape")
+    with pytest.raises(ConfigurationError) as raised:
+        read(path)
+    assert says in str(raised.value)
+    assert str(path) in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+KEYS = st.sampled_from(["tool", "wsgi-gauntlet", "servers", "thresholds", "baseline", "goodput", "mine"]) | st.text()
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates() | st.times(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(VALUES)
+def test_whatever_stands_in_our_table_is_read_or_refused_in_one_line(value: object) -> None:
+    for table in (value, {"servers": value}, {"thresholds": value}, {"baseline": value}, {"servers": {"mine": value}}):
+        said = ""
+        try:
+            parse(table, "pyproject.toml")
+        except ConfigurationError as problem:
+            said = str(problem)
+        assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    "text", ["tool = 3", "[tool]\nwsgi-gauntlet = 3", "[[tool]]", "[[tool.wsgi-gauntlet]]", "x = " + "[" * 9000]
+)
+def test_what_is_no_table_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(ConfigurationError):
+        read(tmp_path / "pyproject.toml")
+
+
+def test_the_configuration_of_a_folder_above_counts_within_a_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    below = tmp_path / "repository" / "package" / "tests"
+    below.mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text("[tool.wsgi-gauntlet.thresholds]\ngoodput = 0.1\n")
+    top = tmp_path / "repository" / "pyproject.toml"
+    top.write_text('[tool.wsgi-gauntlet]\nbaseline = "known.toml"\n')
+    (tmp_path / "repository" / "package" / "pyproject.toml").write_text("[tool.other]\n")
+    monkeypatch.chdir(below)
+    assert load_nearest().baseline == top.parent / "known.toml"
+    top.unlink()
+    assert load_nearest().thresholds == {"goodput": 0.1}
+    (tmp_path / "repository" / ".git").mkdir()
+    assert load_nearest().thresholds == {}
+
+
+def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError):
+        read(tmp_path)

@@ -1,0 +1,104 @@
+"""Versions of one server: what each fixed and broke, on the terminal and on the page."""
+
+from __future__ import annotations
+
+import io
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Level, Results, ServerInfo, Verdict
+from wsgi_gauntlet.reports.analysis.version_history import version_histories
+from wsgi_gauntlet.reports.charts import version_chart
+from wsgi_gauntlet.reports.terminal import summary as closing
+from wsgi_gauntlet.reports.writers.html import report_page
+from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
+from wsgi_gauntlet.reports.writers.html.sections.version_history import histories
+
+SIGNS = {"✓": Verdict.PASS, "✗": Verdict.FAIL, "!": Verdict.WARN, "~": Verdict.FLAKY, "»": Verdict.SKIPPED}
+
+ROWS = {
+    "gunicorn@9.0": ("9.0", "✗✓!✗~"),
+    "gunicorn@20.1.0": ("20.1.0", "✓✗!»✓"),
+    "gunicorn": ("27.0.1", "✓✗✓✓✗"),
+}
+
+
+def run(rows: dict[str, tuple[str, str]], **missing: str) -> Results:
+    cells = tuple(
+        CaseResult(name, f"http/a/case-{place}", Level.MUST, ("security",) if place == 1 else (), SIGNS[sign])
+        for name, (_, signs) in rows.items()
+        for place, sign in enumerate(signs)
+    )
+    servers = {name: ServerInfo(name, name, True, version) for name, (version, _) in rows.items()}
+    servers |= {f"gunicorn@{name}": ServerInfo(f"gunicorn@{name}", "", False, why=why) for name, why in missing.items()}
+    return Results(SCHEMA, {}, servers, cells)
+
+
+def test_steps_are_between_versions_in_their_order() -> None:
+    """By number, not by name; against the last version before in which a case could be judged; never what is flaky."""
+    (line,) = version_histories(run(dict(reversed(ROWS.items()))))
+    assert line.server == "gunicorn"
+    assert [each.version for each in line.points] == ["9.0", "20.1.0", "27.0.1"]
+    changed = [([c.case[-1] for c in each.fixed], [c.case[-1] for c in each.broke]) for each in line.points]
+    assert changed == [([], []), (["0"], ["1"]), (["3", "2"], ["4"])]
+    assert [each.others for each in line.points] == [0, 1, 0]
+
+
+def test_a_version_that_was_not_checked_is_a_row_with_its_reason() -> None:
+    results = run(ROWS, **{"21.0": "gunicorn@21.0 did not start: exit code 2"})
+    (line,) = version_histories(results)
+    assert [each.version for each in line.points] == ["9.0", "20.1.0", "21.0", "27.0.1"]
+    assert line.points[2].why == "did not start: exit code 2"
+    assert "21.0: not checked" in version_chart.describe_versions(line.points)
+    assert version_histories(run({"gunicorn": ROWS["gunicorn"]}, **{"21.0": "no"})) == []
+    assert version_histories(run({"gunicorn": ROWS["gunicorn"], "waitress": ("3", "✓")})) == []
+
+
+def test_a_version_is_told_by_the_first_name_of_it_that_ran() -> None:
+    """The one that is installed may be named as well, and its own environment not have come about."""
+    results = run({"gunicorn@20.1.0": ("20.1.0", "✗"), "gunicorn": ("27.0.1", "✓")})
+    absent = ServerInfo("gunicorn@27.0.1", "", False, "27.0.1", why="gunicorn@27.0.1 did not start")
+    results = msgspec.structs.replace(results, servers={absent.name: absent, **results.servers})
+    (line,) = version_histories(results)
+    assert [(each.name, each.why, len(each.fixed)) for each in line.points] == [
+        ("gunicorn@20.1.0", "", 0),
+        ("gunicorn", "", 1),
+    ]
+
+
+def test_one_case_back_and_forth_is_not_several() -> None:
+    results = run({f"g@{number}": (str(number), sign) for number, sign in enumerate("✗✓✗✓", 1)})
+    (told,) = histories(results, Anchors())
+    assert told.note.startswith(
+        "From 1 to 4, step by step: fixed 2, broke 1. A case counts at each step that changes it"
+    )
+
+
+@pytest.mark.parametrize("rows", [3, 2])
+def test_the_page_has_a_chart_of_three(rows: int) -> None:
+    results = run(dict(list(ROWS.items())[:rows]))
+    text = report_page.render(results)
+    assert ('<section id="history"' in text) is (rows == 3)
+    if rows == 3:
+        section = text[text.index('<section id="history"') :].partition("</section>")[0]
+        assert 'class="chart"' in section
+        assert "From 9.0 to 27.0.1, step by step: fixed 3, broke 2." in section
+        assert 'href="#cell--gunicorn-20-1-0--http-a-case-1"' in section
+        assert "var(--c-bad)" in section
+
+
+def test_the_terminal_lists_the_cases() -> None:
+    out = io.StringIO()
+    results = run(
+        {**ROWS, "gunicorn@25": ("25", "✗✓" + "✗" * 20), "gunicorn@26": ("26", "✓✗" + "✓" * 20)}, **{"8": "no"}
+    )
+    closing.summary(results, None, Console(file=out, width=100))
+    text = out.getvalue()
+    assert "gunicorn over its versions" in text
+    assert "20.1.0 broke 1" in text
+    assert "✓ → ✗ http/a/case-1 [security]" in text
+    assert "8 was not checked: no" in text
+    assert "26 fixed 21" in text
+    assert "… and 9 more cases in the report" in text

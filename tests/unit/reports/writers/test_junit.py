@@ -1,0 +1,41 @@
+"""junit.xml: what a CI system counts."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from wsgi_gauntlet.harness.model import Results, Verdict
+from wsgi_gauntlet.reports.writers import junit
+
+from ....helpers.sample_results import build
+
+
+def test_every_cell_is_a_test_case(results: Results) -> None:
+    """With failures only for what a server broke, and errors for what is ours."""
+    root = ET.fromstring(junit.render(results))
+    verdicts = [each.verdict for each in results.checks]
+    assert int(root.get("tests", 0)) == len(results.checks) + len(results.loads) == len(root.findall("*/testcase"))
+    assert int(root.get("failures", 0)) == verdicts.count(Verdict.FAIL)
+    assert int(root.get("errors", 0)) == verdicts.count(Verdict.ERROR) + 1
+    skipped = verdicts.count(Verdict.SKIPPED) + verdicts.count(Verdict.UNSUPPORTED)
+    assert int(root.get("skipped", 0)) == skipped + 2
+    assert [each.get("name") for each in root] == [each.name for each in results.servers.values() if each.available]
+
+
+def test_a_failure_says_what_was_expected(results: Results) -> None:
+    """And carries a bounded log, without a character that XML forbids."""
+    text = junit.render(results)
+    root = ET.fromstring(text)
+    failure = root.find(".//testcase[@name='http/framing/unread-1mb']/failure")
+    assert failure is not None
+    assert failure.get("type") == "must"
+    assert (failure.text or "").startswith("expected: 400 Bad Request")
+    assert len(failure.text or "") < 6000
+    assert not set(text) & {chr(value) for value in range(32) if chr(value) not in "\n\t"}
+
+
+def test_an_empty_run_is_a_document() -> None:
+    """Nothing ran, nothing failed."""
+    root = ET.fromstring(junit.render(Results(1, {}, {})))
+    assert root.get("tests") == "0"
+    assert junit.render(build(checks=False))

@@ -1,0 +1,84 @@
+"""PEP 3333 sentence by sentence: each that binds a server has its cases, and each case its sentence.
+
+The sentences stand in pep3333_sentences.toml beside this file, by the PEP's sections and in its order.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.conformance.catalog import Case
+from wsgi_gauntlet.harness.model import Level
+
+SENTENCES_FILE = Path(__file__).with_name("pep3333_sentences.toml")
+
+BOUND_PARTIES = {"app", "middleware", "deployer", "permission", "untestable"}
+"""Whom a sentence binds where it is not the server; `permission` leaves the server free."""
+
+SECTIONS: dict[str, list[dict[str, Any]]] = tomllib.loads(SENTENCES_FILE.read_text(encoding="utf-8"))
+
+SENTENCES = [sentence for sentences in SECTIONS.values() for sentence in sentences]
+
+CASES = {case.id: case for case in registry.cases() if case.id.startswith("pep3333/")}
+
+
+def cases_below(prefix: str) -> Iterator[Case]:
+    """Yield the cases that `prefix` stands for: itself, or all below it."""
+    id_ = f"pep3333/{prefix}"
+    yield from (case for case in CASES.values() if case.id == id_ or case.id.startswith(f"{id_}/"))
+
+
+def test_the_sentences_are_those_of_all_the_sections_that_hold_any() -> None:
+    assert len(SECTIONS) == 26
+    assert len(SENTENCES) > 250
+
+
+def test_a_sentence_has_cases_or_says_whom_it_binds_instead_and_why() -> None:
+    def accounted_for(sentence: dict[str, Any]) -> bool:
+        if sentence.get("cases"):
+            return set(sentence) == {"quote", "cases"}
+        return (
+            set(sentence) == {"quote", "binds", "reason"}
+            and sentence["binds"] in BOUND_PARTIES
+            and sentence["reason"].endswith(".")
+        )
+
+    assert [sentence["quote"] for sentence in SENTENCES if not accounted_for(sentence)] == []
+
+
+def test_a_sentence_is_quoted_as_it_is_read() -> None:
+    def read(quote: str) -> bool:
+        return len(quote) >= 20 and quote == " ".join(quote.split()) and not re.search(r"``|\*\*|`_|\]_", quote)
+
+    assert [sentence["quote"] for sentence in SENTENCES if not read(sentence["quote"])] == []
+    quotes = [(title, sentence["quote"]) for title, sentences in SECTIONS.items() for sentence in sentences]
+    assert len(quotes) == len(set(quotes))
+
+
+def test_every_case_that_a_sentence_names_is_there() -> None:
+    prefixes = {prefix for sentence in SENTENCES for prefix in sentence.get("cases", [])}
+    assert sorted(prefix for prefix in prefixes if not any(cases_below(prefix))) == []
+
+
+def test_every_case_that_blames_is_named_by_a_sentence() -> None:
+    covered = {
+        case.id for sentence in SENTENCES for prefix in sentence.get("cases", []) for case in cases_below(prefix)
+    }
+    blaming = {case.id for case in CASES.values() if case.level in (Level.MUST, Level.SHOULD)}
+    assert sorted(blaming - covered) == []
+
+
+def test_every_sentence_that_a_case_quotes_is_in_the_list() -> None:
+    def listed(case: Case) -> bool:
+        return any(
+            sentence["quote"].rstrip(".:") in case.reference.quote or case.reference.quote in sentence["quote"]
+            for sentence in SECTIONS.get(case.reference.section, [])
+        )
+
+    quoting = [case for case in CASES.values() if case.reference.document == "PEP 3333"]
+    assert [f"{case.id}: {case.reference.quote}" for case in quoting if not listed(case)] == []
