@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 TEST_PROCESSES ?= $(shell expr 2 \* $$(nproc))
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test run test check benchmark picture clean
+.PHONY: help install install-test run test test-fast check benchmark picture clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -54,6 +54,9 @@ run: install ## put every installed server through the gauntlet, then look at ga
 # Of a part of the tests (ARGS) the coverage says nothing, and would fail.
 test: install-test ## run the tests, on real servers and in a real browser
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(if $(strip $(ARGS)),,--cov --cov-report=term) $(ARGS)
+
+test-fast: $(VENV)/test.done ## run the tests that start no server and no browser
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal -m 'not live and not browser' tests/unit $(ARGS)
 
 check: $(VENV)/test.done ## lint and types
 	@$(BIN)/ruff check .
