@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+LONGEST = (
+    "test_restricted_environments",
+    "test_hostile_server",
+    "test_reference_server",
+    "test_python_implementations",
+)
+"""Files whose tests take a minute or two each. If one of them starts last, all other processes wait for it."""
 
 # How long an example takes says something of the machine alone.
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -15,3 +25,17 @@ settings.load_profile("any-machine")
 for number, action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, action)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest tests first in the share of each process: pytest-xdist splits the list into equal shares."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    longest = [each for each in items if each.path.stem in LONGEST]
+    others = [each for each in items if each.path.stem not in LONGEST]
+    share = -(-len(items) // processes)
+    ordered: list[pytest.Item] = []
+    for number in range(processes):
+        first = longest[number::processes]
+        ordered += first + others[: share - len(first)]
+        del others[: share - len(first)]
+    items[:] = ordered + others

@@ -18,7 +18,15 @@ from wsgi_gauntlet.harness.store import journal
 pytestmark = pytest.mark.live
 
 SERVER = Path(__file__).parents[1] / "helpers" / "hostile_server" / "server.py"
-PROGRAM = "from wsgi_gauntlet.harness.cli.main import main; main()"
+PROGRAM = """
+import re
+from pathlib import Path
+from wsgi_gauntlet.harness.cli.main import main
+try:
+    main()
+finally:  # getrusage would tell of the process that forked this one, too
+    Path("memory").write_text(re.search(r"VmHWM:\\s+([0-9]+)", Path("/proc/self/status").read_text())[1])
+"""
 CASES = ("pep3333/environ/exact-dict", "pep3333/environ/streams-present", "http/request-line/baseline")
 
 SPOILING = {"flood", "nesting", "numbers", "barriers", "kill_parent", "kill_guard", "delete_own", "replace"}
@@ -84,12 +92,11 @@ def check(place: Path, attacks: Sequence[str]) -> Ran:
             stderr=said,
         )
         try:
-            _, status, usage = os.wait4(process.pid, 0)
+            process.wait()
         except BaseException:  # the test's own time is up
             process.kill()
             process.wait()
             raise
-        process.returncode = os.waitstatus_to_exitcode(status)
     complaints = (place / "said").read_text()
     assert process.returncode >= 0, complaints
     assert "Traceback" not in complaints
@@ -101,7 +108,7 @@ def check(place: Path, attacks: Sequence[str]) -> Ran:
     for cell in json.loads((place / "results").read_text())["checks"]:
         verdicts[cell["server"]].append(cell["verdict"])
     size = (place / "gauntlet-out" / journal.JOURNAL_FILENAME).stat().st_size
-    return Ran(process.returncode, verdicts, usage.ru_maxrss * 1024, size, complaints)
+    return Ran(process.returncode, verdicts, int((place / "memory").read_text()) * 1024, size, complaints)
 
 
 def left(script: str) -> list[int]:

@@ -163,8 +163,8 @@ async def test_an_answer_that_comes_again_later_takes_back_the_one_before() -> N
             conn.sendall(answer(body(mark_of(each))))
 
     found = await opened(behave)
-    # Nobody waits for what comes after the last answer of all.
-    assert found.ok <= 1, found.error_messages
+    # Nobody waits for what comes after the last answer on each of the eight connections.
+    assert found.ok <= 8, found.error_messages
     assert (found.ok + found.errors + found.wrong, found.scheduled) == (59, 59)
 
 
