@@ -11,8 +11,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 # Each of the thousand processes that the tests start would compile our modules anew where this is set.
 unexport PYTHONDONTWRITEBYTECODE
-# Live tests wait for servers and time-outs more than they compute.
-TEST_PROCESSES ?= $(shell expr 2 \* $$(nproc))
+# Live tests wait for servers and time-outs, so one process more than there are cores. With more, tests disturb each other.
+TEST_PROCESSES ?= $(shell expr 1 + $$(nproc))
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-test run test test-fast check benchmark picture clean
