@@ -188,7 +188,7 @@ def scenario(
     full_only: bool = False,
     unsuitable_reason: Callable[[Plan], str] = _suits_every_server,
 ) -> Callable[[Callable[[ScenarioContext], Awaitable[ScenarioResult]]], Scenario]:
-    """Turn `async def name(arena)` into a scenario; `smoke` and `full` are its parameters, by the same keys."""
+    """Turn `async def name(ctx)` into a scenario; `smoke` and `full` are its parameters, by the same keys."""
 
     def decorate(function: Callable[[ScenarioContext], Awaitable[ScenarioResult]]) -> Scenario:
         sections = _docstring_sections(function)

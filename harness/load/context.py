@@ -1,7 +1,7 @@
-"""What a scenario is given: fresh servers of one kind, its parameters, and a way to say how far it is.
+"""What a scenario works with: fresh servers of one kind, its parameters, and a callback for progress.
 
-A scenario never learns a process id, a port or a folder; it says `async with arena.server()` as often as it needs a
-fresh round, and at the end hands what it measured to `arena.load`.
+A scenario never learns a process id, a port or a folder. It uses `async with ctx.server()` for each fresh server, and
+returns what `ctx.load` makes of its measurements.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class ScenarioContext:
         self._comparisons: list[ScenarioContext] = []
 
     def comparison(self, plan: Plan) -> ScenarioContext:
-        """Return an arena for another server whose figures go into this cell, with the same parameters.
+        """Return a context for another server whose figures go into this cell, with the same parameters.
 
         Its conditions stand in the cell under its name, and its log there too.
         """
@@ -189,7 +189,7 @@ class ScenarioContext:
         return not isinstance(self.plan.adapter, RemoteAdapter)
 
     async def workload(self, running: ServerInstance) -> Workload:
-        """Return what healthy users of `running` ask for: a reference page, or the user's own, learned once an arena.
+        """Return what healthy users of `running` ask for: a reference page, or the user's own, learned once a context.
 
         Raises PageError where that page is answered with an error, ServerError and OSError where no answer comes.
         """

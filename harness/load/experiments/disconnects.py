@@ -1,7 +1,7 @@
 """When and how a server drops a slow client: one client, watched on an instance of its own, beside everything else.
 
 Under a crowd the first client to be dropped says little: it may have waited in a queue for most of its life, and the
-siege is over before most servers lose patience. A second instance has nothing else to do, and costs no time.
+experiment is over before most servers lose patience. A second instance has nothing else to do, and costs no time.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
-"""One fresh server to which loads are offered one after another, each in lanes, each beginning when it is idle.
+"""Offer several open loads to one fresh server, one after another. Each begins when the server is idle.
 
-    async with bench(arena) as b:
-        capacity = await b.estimate()
-        found = await b.offer("steady", Poisson(0.5 * capacity.rate), 10)
+    async with open_loop_experiment(ctx) as experiment:
+        capacity = await experiment.estimate()
+        found = await experiment.offer("steady", Poisson(0.5 * capacity.rate), 10)
 
-Every answer is compared with one that was checked first. The figures are the lanes'; what a reader must know of all of
-them together is `b.health` and `b.artefacts`.
+Every response is compared with one that was checked first. `health` and the caveats are those of all loads together.
 """
 
 from __future__ import annotations

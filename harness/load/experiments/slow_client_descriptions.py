@@ -1,4 +1,4 @@
-"""What a siege came to, in plain words. Values in, values out."""
+"""Describe the result of an experiment with slow clients in plain words. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def describe_slow_clients(result: SlowClientResult) -> str:
 
 
 def describe_classroom(result: SlowClientResult, people: int) -> str:
-    """Return what the people on good Wi-Fi got while `siege.clients` of `people` were on a bad one."""
+    """Return what the people on good Wi-Fi got while `result.clients` of `people` were on a bad one."""
     if result.grade in REASON_ONLY_GRADES:
         return result.reason
     before, during = result.before, result.during

@@ -1,8 +1,8 @@
 """One server with its healthy users and its slow clients on one time line, phase after phase.
 
-    async with course(arena, persona, ...) as c:
+    async with run_traffic(ctx, make_behaviour, ...) as c:
         before = await c.phase("baseline", 2)           healthy users alone
-        await c.crowd.become(8)                         slow clients come
+        await c.crowd.scale_to(8)                       slow clients come
         during = await c.phase("crowd", 7)              the same users among them
         back = await c.recover(before.p99, 4)           slow clients leave
 
@@ -289,12 +289,12 @@ async def run_traffic(
     seed: int = 0,
     progress: ProgressCallback | None = None,
 ) -> AsyncIterator[TrafficTimeline]:
-    """Start a fresh server, warm it up and let healthy users arrive: at `rate` requests per second, all told.
+    """Start a fresh server, warm it up and let healthy users arrive at `rate` requests per second in all.
 
-    Slow clients of the kind that `persona` makes for the server stand ready to come, `per_second` of them. At the end
-    of the block all are gone. `progress` is told how far the course is, where it is only a part of what the arena's is
-    told of. Raises what launching raises, ServerDidNotStart where it does not answer even now, and
-    PageError for an app of the user's own that answers its page with an error.
+    `make_behaviour` makes the slow clients, of which `per_second` can connect each second. At the end of the block all
+    clients are gone. `progress` replaces the callback of `ctx` if this is only a part of the scenario. Raises the errors
+    of a server start, ServerDidNotStart if the server stops responding, and PageError if the user app answers its page
+    with an error.
     """
     progress = progress or scaled_progress(ctx.progress, 0.0, 1.0)
     progress(0.0, "starting a fresh server")

@@ -33,7 +33,7 @@ def test_a_count_is_a_whole_number() -> None:
 
 
 class Fake:
-    """As much of a running server as the arena asks for."""
+    """As much of a running server as the context asks for."""
 
     def __init__(self, address: Address, ended: str = "", log: str = "hello\n") -> None:
         self.address = address

@@ -1,4 +1,4 @@
-"""A siege in plain words."""
+"""Results with slow clients in plain words."""
 
 import dataclasses
 
@@ -25,7 +25,7 @@ DOWN = SlowClientResult(
 
 
 @pytest.mark.parametrize(
-    ("siege", "expected"),
+    ("result", "expected"),
     [
         (FINE, "With 8 slow clients the other users got this: 100 % of 100 requests answered, p99 5.0 ms."),
         (
@@ -60,12 +60,12 @@ DOWN = SlowClientResult(
         (dataclasses.replace(DOWN, grade=Grade.INVALID), "why"),
     ],
 )
-def test_slow_clients(siege: SlowClientResult, expected: str) -> None:
-    assert describe_slow_clients(siege) == expected
+def test_slow_clients(result: SlowClientResult, expected: str) -> None:
+    assert describe_slow_clients(result) == expected
 
 
 @pytest.mark.parametrize(
-    ("siege", "expected"),
+    ("result", "expected"),
     [
         (
             FINE,
@@ -85,8 +85,8 @@ def test_slow_clients(siege: SlowClientResult, expected: str) -> None:
         (dataclasses.replace(FINE, grade=Grade.INCONCLUSIVE), "why"),
     ],
 )
-def test_the_classroom(siege: SlowClientResult, expected: str) -> None:
-    assert describe_classroom(siege, 40) == expected
+def test_the_classroom(result: SlowClientResult, expected: str) -> None:
+    assert describe_classroom(result, 40) == expected
 
 
 def test_who_was_always_served_did_not_recover() -> None:
