@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from wsgi_gauntlet.harness.server.user_app import USER_APP_HEADER
-from wsgi_gauntlet.suites.testapp.core.user_app_loader import USER_APP_VARIABLE
+from wsgi_gauntlet.suites.testapp.core import user_app_choice
 
 from ....helpers.testapp_client import FakeServer, environ
 
-NAME = "wsgi_gauntlet.suites.testapp.core.user_app_choice"
-
 
 @pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     """Return what the app side reports, as (kind, detail)."""
-    (tmp_path / "gauntlet_test_plain.py").write_text("def app(environ, start_response): raise NotImplementedError\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv(USER_APP_VARIABLE, "gauntlet_test_plain:app")
-    importlib.import_module(NAME)
     found: list[tuple[str, dict[str, Any]]] = []
     for module in ("call", "event_channel"):
         target = f"wsgi_gauntlet.suites.testapp.core.{module}.emit"
         monkeypatch.setattr(target, lambda kind, _token, detail: found.append((kind, detail)))
-    yield found
-    for name in ("gauntlet_test_plain", NAME):
-        sys.modules.pop(name, None)
+    return found
 
 
 def both(app: Any, reference: Any = None) -> Any:
-    made: Any = importlib.import_module(NAME).with_user_app(reference, app)
+    made: Any = user_app_choice.with_user_app(reference, app)
     return made
 
 
@@ -158,7 +147,7 @@ def test_a_look_tells_of_text_where_bytes_are_wanted(told: Any) -> None:
 
 
 def test_a_look_at_an_answer_without_end_ends(told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{NAME}.LONGEST", 10)
+    monkeypatch.setattr(user_app_choice, "LONGEST", 10)
 
     def app(_environ: Any, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [])

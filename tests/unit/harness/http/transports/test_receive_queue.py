@@ -15,6 +15,8 @@ from wsgi_gauntlet.harness.http.transports import receive_queue as module
 from wsgi_gauntlet.harness.http.transports.receive_queue import unread_counter, wait_until_read
 from wsgi_gauntlet.harness.http.transports.segment_sender import send_pieces
 
+from .....helpers.requirements import fail_or_skip
+
 MESSAGE = b"GET /echo HTTP/1.1\r\n"
 
 
@@ -37,7 +39,7 @@ async def _tcp(host: str) -> tuple[trio.abc.Stream, Peer]:
         try:
             listening.bind((host, 0))
         except OSError:
-            pytest.skip(f"this machine has no {host}")
+            fail_or_skip(f"this machine has no {host}; enable IPv6 on the loopback interface")
         listening.listen()
         stream = await trio.open_tcp_stream(host, listening.getsockname()[1])
         theirs, _ = listening.accept()
