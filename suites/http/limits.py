@@ -175,7 +175,7 @@ async def h2_preface(exchange: Exchange) -> None:
 
     Sends: what a client of HTTP/2 says first on a plain connection: `PRI * HTTP/2.0` and the rest, and an empty
     EMPTY_SETTINGS_FRAME frame; then our sending side is closed.
-    Expects: a EMPTY_SETTINGS_FRAME frame, from a server that speaks HTTP/2; else a refusal, or nothing, and the
+    Expects: a SETTINGS frame, from a server that speaks HTTP/2; else a refusal, or nothing, and the
     connection closed. The app never called; a plain request on a new connection served.
     Why: Clients try HTTP/2 in this way and fall back where it is refused. PRI is a method made to be refused by servers
     of HTTP/1, where `*` is for OPTIONS alone.
