@@ -36,7 +36,7 @@ NOT_HTTP = rfc9112(
     "listed above, the server SHOULD respond with a 400 (Bad Request) response and close the connection.",
 )
 EMPTY_SETTINGS_FRAME = bytes.fromhex("000000040000000000")
-"""An empty EMPTY_SETTINGS_FRAME frame of HTTP/2."""
+"""An empty SETTINGS frame of HTTP/2."""
 
 TLS_HELLO = bytes.fromhex("160301002f0100002b0303") + bytes(range(32)) + bytes.fromhex("000002c02f0100")
 """A TLS 1.2 ClientHello of one cipher suite, as a client sends it that was given the wrong port."""
@@ -174,7 +174,7 @@ async def h2_preface(exchange: Exchange) -> None:
     """The preface of HTTP/2 is answered in HTTP/2, or gets an error or a closed connection; the app is not called.
 
     Sends: what a client of HTTP/2 says first on a plain connection: `PRI * HTTP/2.0` and the rest, and an empty
-    EMPTY_SETTINGS_FRAME frame; then our sending side is closed.
+    SETTINGS frame; then our sending side is closed.
     Expects: a SETTINGS frame, from a server that speaks HTTP/2; else a refusal, or nothing, and the
     connection closed. The app never called; a plain request on a new connection served.
     Why: Clients try HTTP/2 in this way and fall back where it is refused. PRI is a method made to be refused by servers
