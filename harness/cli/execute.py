@@ -1,6 +1,6 @@
 """From the words of a command to a call of session.py, and what is shown of it at its end.
 
-What the commands of cli.py and versions/commands.py share; like them it imports nothing heavy before it is needed.
+What the commands of cli.py and commands/history.py share; like them it imports nothing heavy before it is needed.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ class Case:
 
     `needs` names cases that must pass first (else this one is skipped). The docstring's first line is `summary`;
     below it stand paragraphs that begin with `Sends:`, `Expects:` and `Why:` (why a user cares), for `explain`.
-    `cut` says that it may be sent in pieces (attempts/patterns.py): false where pieces, or crowds, are its own subject.
-    `timed` says that it rests on when things happened, in a way that the wire does not show (attempts/doubts.py).
+    `cut` says that it may be sent in pieces (http/segmentation.py): false where pieces, or crowds, are its own subject.
+    `timed` says that it rests on when things happened, in a way that the wire does not show (conformance/validity.py).
     `basis` says why the quoted sentence bears the level (basis.py), `breach` who breaks a rule in it on purpose.
     """
 

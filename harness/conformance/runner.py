@@ -65,7 +65,7 @@ class RunnerConfig:
     """Where cells are run: folders, and who hears of them.
 
     `decided` is called once for each cell, in any order; `stranded` for a server that does not start; `started` for
-    each instance of a plain setup. With `thorough` each case is sent in all ways, else in two (attempts/deciding.py).
+    each instance of a plain setup. With `thorough` each case is sent in all ways, else in two (conformance/retry.py).
     """
 
     scratch: Path

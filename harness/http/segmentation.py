@@ -1,8 +1,8 @@
 """Ways of sending the same bytes: how a stream is cut into segments must make no difference to a server.
 
 TCP promises an order of bytes, not of packets. The engine sends every well-formed case in each of these ways. A piece
-goes out once the server has read the one before (transports/taken.py), so that the same cuts are seen each time.
-That is why they are few: a cut at every place is the subject of a case of its own (segments.py).
+goes out once the server has read the one before (transports/receive_queue.py), so that the same cuts are seen each
+time. That is why they are few: a cut at every place is the subject of a case of its own (segments.py).
 """
 
 from __future__ import annotations

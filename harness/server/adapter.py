@@ -146,9 +146,9 @@ class Adapter(ABC):
     this file, in the words of the command line; where it is empty, that is the adapter's own name, and where it is
     None there are none: it is put through a run only where it is named. `unix_only` is true of a server that can be
     reached over a Unix socket alone. `socketless` names the variants that call the server's request handler without a
-    socket (transports/socketless.py): they serve the door at `launch.address.door`. `tls_only` is true of a server that
-    speaks nothing but https. `unprivileged_user` is true of a server that does not serve as root: it is started as an
-    ordinary user then, to whom its folder belongs. `locates_app_itself` is true of one whose command chooses its
+    socket (transports/pipe_server.py): they serve the door at `launch.address.door`. `tls_only` is true of a server
+    that speaks nothing but https. `unprivileged_user` is true of a server that does not serve as root: it is started
+    as an ordinary user then, to whom its folder belongs. `locates_app_itself` is true of one whose command chooses its
     folder and its interpreter by itself.
 
     `oldest` is the first version of the distribution that the adapter can start. `unready` is what may be wrong where

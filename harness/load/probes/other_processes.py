@@ -1,7 +1,7 @@
 """What else the machine does while a scenario runs: looks at its cores, and at what our processes took of them.
 
 This program's are the harness and all that it started, so the server's process tree too. Twice a second a thread reads
-/proc, which takes a millisecond. What the looks come to is judged in judging/crowded.py.
+/proc, which takes a millisecond. What the looks come to is judged in analysis/cpu_contention.py.
 """
 
 from __future__ import annotations
