@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wsgi_gauntlet.harness.load.analysis.grading import format_share
 from wsgi_gauntlet.harness.model import Grade, Metric, Outcome, Phase, ScenarioResult, Verdict
 from wsgi_gauntlet.harness.model.basis import Basis, Breach
 from wsgi_gauntlet.harness.model.claim import ClaimVerdict
@@ -123,13 +124,7 @@ def is_lower_bound(phase: Phase, share: float) -> bool:
 
 def percent(share: float | None) -> str:
     """Return a share of 1 as per cent, never rounded up to 100 nor down to 0."""
-    if share is None:
-        return MISSING
-    if share >= 1 or share <= 0:
-        return f"{share:.0%}".replace("%", f"{NO_BREAK_SPACE}%")
-    digits = 1 if share > 0.99 or share < 0.01 else 0
-    kept = min(max(round(share * 100, digits), 0.1), 99.9)
-    return f"{kept:.{digits}f}{NO_BREAK_SPACE}%"
+    return MISSING if share is None else format_share(share).replace(" ", NO_BREAK_SPACE)
 
 
 def duration(seconds: float | None, *, at_least: bool = False) -> str:

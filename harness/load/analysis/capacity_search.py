@@ -21,7 +21,7 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from wsgi_gauntlet.harness.load.analysis.grading import NOTICEABLE_SECONDS, format_seconds
+from wsgi_gauntlet.harness.load.analysis.grading import NOTICEABLE_SECONDS, format_seconds, format_share
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 from wsgi_gauntlet.harness.model import Outcome
 
@@ -120,7 +120,7 @@ def evaluate_probe(rate: float, found: GeneratorResult, limit: float = NOTICEABL
         kinds = {Outcome.WRONG: found.wrong, Outcome.ERROR: found.errors, Outcome.TIMEOUT: found.timeouts}
         why.append(", ".join(f"{count} x {kind}" for kind, count in kinds.items() if count))
     if found.goodput < MIN_SENT_SHARE:
-        why.append(f"{found.goodput * 100:.3g} % answered")
+        why.append(f"{format_share(found.goodput)} answered")
     half = found.quantile(0.5)
     far = (
         half is None

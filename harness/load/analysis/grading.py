@@ -101,9 +101,26 @@ def grade(
 def describe_phase(phase: Phase) -> str:
     """Return what the users of `phase` got, in words."""
     if phase.p99 is None:
-        return f"{phase.goodput * 100:.0f} % of {phase.scheduled} requests answered"
+        return f"{format_share(phase.goodput)} of {phase.scheduled} requests answered"
     bound = "at least " if phase.censored else ""
-    return f"{phase.goodput * 100:.0f} % of {phase.scheduled} requests answered, p99 {bound}{format_seconds(phase.p99)}"
+    return (
+        f"{format_share(phase.goodput)} of {phase.scheduled} requests answered, p99 {bound}{format_seconds(phase.p99)}"
+    )
+
+
+def format_share(share: float) -> str:
+    """Return a share of 1 as per cent, cut and never rounded up: `97 %`, `98.9 %`, `99.95 %`; `100 %` means all.
+
+    The nearer it is to 1, the more digits it has, so that 99.96 % is not taken for all of it.
+    """
+    if share >= 1 or share <= 0:
+        return f"{share * 100:.0f} %"
+    if share < 0.001:
+        return "< 0.1 %"
+    digits = next((digits for digits, limit in ((1, 0.01), (0, 0.9), (1, 0.99), (2, 0.9999)) if share < limit), 3)
+    # 0.29 * 100 is 28.999999999999996 in floating point; what is added is far below the last digit.
+    cut = math.floor(share * 100 * 10**digits + 1e-6) / 10**digits
+    return f"{min(cut, 99.999):.3f}".rstrip("0").rstrip(".") + " %"
 
 
 def format_seconds(value: float) -> str:

@@ -8,6 +8,7 @@ from wsgi_gauntlet.harness.load.analysis.grading import (
     collapsed,
     describe_phase,
     format_seconds,
+    format_share,
 )
 from wsgi_gauntlet.harness.load.experiments.slow_clients import SlowClientResult
 from wsgi_gauntlet.harness.model import Grade
@@ -47,11 +48,11 @@ def describe_classroom(result: SlowClientResult, people: int) -> str:
                 "without slow clients, too."
             )
         return f"{few}, {others} noticed nothing: 99 % of the answers came within {now}, {then} before."
-    got = f"{few}, {others} got {during.goodput * 100:.0f} % of what they asked for"
+    got = f"{few}, {others} got {format_share(during.goodput)} of what they asked for"
     if during.p99 is not None:
         bound = "at least " if during.censored else ""
         got = f"{got}, and the slowest hundredth took {bound}{format_seconds(during.p99)}"
-    return f"{got}; before, {before.goodput * 100:.0f} % came, and {pace}. {describe_recovery(result)}".strip()
+    return f"{got}; before, {format_share(before.goodput)} came, and {pace}. {describe_recovery(result)}".strip()
 
 
 def describe_recovery(result: SlowClientResult) -> str:

@@ -25,6 +25,7 @@ from wsgi_gauntlet.harness.load.analysis.grading import (
     COLLAPSED_P99_SECONDS,
     STEADY_SECONDS,
     format_seconds,
+    format_share,
     recovery_time,
 )
 from wsgi_gauntlet.harness.load.arrivals import Poisson
@@ -272,7 +273,7 @@ def describe_progress(samples: list[Sample]) -> str:
     if not samples:
         return "nobody asked yet"
     found = summarize(samples, "", 0.0, math.inf)
-    answered = f"{found.goodput * 100:.0f} % answered"
+    answered = f"{format_share(found.goodput)} answered"
     if found.p99 is None:
         return answered
     return f"{answered}, p99 {'≥ ' if found.censored else ''}{format_seconds(found.p99)}"

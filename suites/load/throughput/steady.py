@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from wsgi_gauntlet.harness.conformance.catalog import scenario
 from wsgi_gauntlet.harness.load.analysis.capacity_search import format_rate
-from wsgi_gauntlet.harness.load.analysis.grading import format_seconds
+from wsgi_gauntlet.harness.load.analysis.grading import format_seconds, format_share
 from wsgi_gauntlet.harness.load.arrivals import FixedCountArrivals, Uniform
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments.open_loop_experiment import (
@@ -145,6 +145,6 @@ def _describe_last_phase(phases: tuple[Phase, ...]) -> str:
         return ""
     slowest = f"{'at least ' if last.censored else ''}{format_seconds(last.p99)}"
     return (
-        f"At {last.name.partition(', ')[2]} with Poisson arrivals {last.goodput * 100:.4g} % of {last.scheduled} "
+        f"At {last.name.partition(', ')[2]} with Poisson arrivals {format_share(last.goodput)} of {last.scheduled} "
         f"requests were answered, half within {format_seconds(last.p50)} and 99 % within {slowest}."
     )

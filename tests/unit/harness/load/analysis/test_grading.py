@@ -2,7 +2,14 @@
 
 import pytest
 
-from wsgi_gauntlet.harness.load.analysis.grading import describe_phase, format_seconds, grade, health, recovery_time
+from wsgi_gauntlet.harness.load.analysis.grading import (
+    describe_phase,
+    format_seconds,
+    format_share,
+    grade,
+    health,
+    recovery_time,
+)
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Outcome, Phase, Sample
 
 WELL = GeneratorHealth(valid=True)
@@ -52,7 +59,7 @@ def test_a_late_generator_never_blames_a_server() -> None:
 
 
 def test_what_users_got_is_told_in_words() -> None:
-    assert describe_phase(phase(0.375, 5.0, 40, censored=True)) == "38 % of 40 requests answered, p99 at least 5.0 s"
+    assert describe_phase(phase(0.375, 5.0, 40, censored=True)) == "37 % of 40 requests answered, p99 at least 5.0 s"
     assert describe_phase(phase(0.0, None, 40)) == "0 % of 40 requests answered"
     assert [format_seconds(value) for value in (0.0012, 0.0449, 0.95, 5.04)] == ["1.2 ms", "45 ms", "950 ms", "5.0 s"]
 
@@ -63,6 +70,27 @@ def sample(at: float, latency: float = 0.002, outcome: Outcome = Outcome.OK) -> 
 
 def tenths(begin: float, end: float) -> list[Sample]:
     return [sample(tenth / 10 + 0.05) for tenth in range(round(begin * 10), round(end * 10))]
+
+
+@pytest.mark.parametrize(
+    ("share", "written"),
+    [
+        (1.0, "100 %"),
+        (4777 / 4799, "99.54 %"),
+        (0.999999, "99.999 %"),
+        (0.99, "99 %"),
+        (0.9899, "98.9 %"),
+        (0.949999, "94.9 %"),
+        (0.29, "29 %"),
+        (0.28999, "28 %"),
+        (0.0099, "0.9 %"),
+        (0.0009, "< 0.1 %"),
+        (0.0, "0 %"),
+    ],
+)
+def test_a_share_is_cut_and_never_rounded_up(share: float, written: str) -> None:
+    """It said "100 % of 4799 requests answered" where 22 had no answer."""
+    assert format_share(share) == written
 
 
 def test_recovery_at_once() -> None:

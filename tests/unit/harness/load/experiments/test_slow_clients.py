@@ -34,6 +34,10 @@ SMALL = {
 }
 
 
+MAX_ROUNDS = 10
+"""How often a round is run again, in which a busy machine left the users waiting before a slow client had come."""
+
+
 class Slots:
     """A server in which `slots` connections can be served at a time; the others wait. Restarts are counted."""
 
@@ -116,7 +120,13 @@ async def run(
     monkeypatch.setattr(traffic_timeline_module, "STEADY_SECONDS", 0.5)
     monkeypatch.setattr(grading, "MAX_LATENESS_SECONDS", 30.0)
     ctx = ScenarioContext(planning.plan("wsgiref"), {**SMALL, **parameters}, scratch=Path(), logs=Path())
-    return await registry.scenario("slow-headers/byte").run(ctx)
+    for _ in range(MAX_ROUNDS):
+        cell = await registry.scenario("slow-headers/byte").run(ctx)
+        if "Already without slow clients" not in cell.note:
+            return cell
+        await server.restart()
+        server.restarts = 0
+    return cell
 
 
 async def test_n_is_found_and_users_recover(monkeypatch: pytest.MonkeyPatch) -> None:
