@@ -122,7 +122,7 @@ async def run(
     ctx = ScenarioContext(planning.plan("wsgiref"), {**SMALL, **parameters}, scratch=Path(), logs=Path())
     for _ in range(MAX_ROUNDS):
         cell = await registry.scenario("slow-headers/byte").run(ctx)
-        if "Already without slow clients" not in cell.note:
+        if cell.grade is not Grade.INCONCLUSIVE or "Already without slow clients" not in cell.note:
             return cell
         await server.restart()
         server.restarts = 0
