@@ -137,7 +137,7 @@ async def test_p99_is_that_of_the_late_ones(folder: Path) -> None:
         return
     for each in cell.phases:
         assert each.p50 is not None
-        assert each.p50 < 0.1
+        assert each.p50 < min(really)
         assert each.p99 is not None
         # A busy machine makes answers later, and never sooner than the server says.
         assert min(really) * 0.98 <= each.p99 <= max(really) + 1

@@ -63,8 +63,9 @@ async def test_a_time_without_a_listener_is_measured(folder: Path) -> None:
     found = figures(cell)
     assert cell.grade is Grade.DEGRADED
     assert found["lost: refused"]
-    assert 0.3 <= (found["longest gap without an answer"] or 0) < 1.0
-    assert 0.3 <= (found["new process answers after"] or 0) < 1.0
+    # A busy machine makes both longer, and nothing makes them shorter.
+    assert (found["longest gap without an answer"] or 0) >= 0.3
+    assert (found["new process answers after"] or 0) >= 0.3
     assert cell.conditions["reload"] == "its own signal"
 
 

