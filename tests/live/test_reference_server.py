@@ -123,7 +123,7 @@ async def test_every_case_passes_on_the_reference_server(tmp_path: Path) -> None
     reference = plan(sys.executable)
     found = await cells(tmp_path, {reference.name: HERE}, [reference], tries=2, instances=4)
     wrong = [cell for cell in found if cell.verdict not in (Verdict.PASS, Verdict.INFO)]
-    assert not wrong, "\n" + "\n".join(map(told, wrong))
+    assert not wrong, "\n" + "\n".join(map(describe_cell, wrong))
     assert {cell.case: cell.findings for cell in found if cell.findings} == {}, "lint finds nothing on a good server"
     assert _claimed_otherwise(found) == [], "what the cases sent is other than their `breach` says"
 
