@@ -91,7 +91,7 @@ async def write_past_it_raises(exchange: Exchange) -> None:
     skip_behind_proxy(exchange)
     await open_and_send_get(exchange, "/too-long?what=write")
     event = await step_outcome(exchange, "write")
-    assert_equal(event.kind, "raised", "what the second write() did")
+    assert_equal(event.kind, "raised", "the result of the second write()")
 
 
 @case(

@@ -28,7 +28,7 @@ async def methods(exchange: Exchange, name: str) -> None:
     """
     await exchange.get("/errors-methods")
     event = await step_outcome(exchange, name)
-    assert_equal(event.kind, "returned", f"what wsgi.errors.{name}() did")
+    assert_equal(event.kind, "returned", f"the result of wsgi.errors.{name}()")
 
 
 @case(

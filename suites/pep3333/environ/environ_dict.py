@@ -61,8 +61,8 @@ async def configurable(exchange: Exchange) -> None:
 
     Sends: A GET request. The harness starts the server with THE_APP_CONFIGURATION in its process environment. If the
     server has an option for environ variables, the harness uses it too.
-    Expects: The variable in environ. In the simplest way, the server copies all of os.environ. The case is unsupported
-    when the server has no known way.
+    Expects: The variable in environ. It is enough that the server copies all of os.environ. The case is unsupported
+    when the harness knows no way to set the variable.
     Why: One app is often deployed several times, each with its own settings, database or tenant.
     """
     plan = exchange.server.plan.upstream or exchange.server.plan
@@ -101,7 +101,7 @@ async def exact_dict(exchange: Exchange) -> None:
     code.
     """
     event = await exchange.app()
-    assert_that(event.detail["exact_dict"], "type(environ) is dict", event.detail["environ_type"])
+    assert_that(event.detail["exact_dict"], "type(environ) to be dict", event.detail["environ_type"])
 
 
 @case(
@@ -123,7 +123,7 @@ async def mutable(exchange: Exchange) -> None:
     """
     response = await get_within(exchange, "/mutate")
     assert_equal(
-        (await step_outcome(exchange, "mutate")).kind, "returned", "what environ.clear() and an assignment did"
+        (await step_outcome(exchange, "mutate")).kind, "returned", "the result of environ.clear() and an assignment"
     )
     assert_served(response)
     await exchange.get("/echo")
