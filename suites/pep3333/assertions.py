@@ -73,6 +73,19 @@ async def step_outcome(exchange: Exchange, step: str) -> AppEvent:
     )
 
 
+async def assert_step_returns(exchange: Exchange, step: str, subject: str) -> None:
+    """Expect that a step of the app returns. `subject` names the step in the message."""
+    event = await step_outcome(exchange, step)
+    exception = f"it raised {event.detail.get('type')}: {event.detail.get('text')}"
+    assert_that(event.kind == "returned", f"{subject} to return", exception)
+
+
+async def assert_step_raises(exchange: Exchange, step: str, subject: str) -> None:
+    """Expect that a step of the app raises. `subject` names the step in the message."""
+    event = await step_outcome(exchange, step)
+    assert_that(event.kind == "raised", f"{subject} to raise", "it returned")
+
+
 async def wait_for_barrier(exchange: Exchange, barrier: str, *, timeout: float = HANG_TIMEOUT_SECONDS) -> None:
     """Wait until the app waits at that barrier. `timeout` is in seconds."""
     await expect_event_where(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
+from wsgi_gauntlet.harness.conformance.assertions import assert_that
 from wsgi_gauntlet.harness.conformance.basis import SHOULD_TEXT, from_sender_semantics
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
@@ -83,7 +83,7 @@ async def _assert_no_cross_talk(exchange: Exchange) -> None:
     async with trio.open_nursery() as nursery:
         for number in range(CONNECTIONS):
             nursery.start_soon(client, number)
-    assert_equal(wrong, [], "the responses that do not belong to their request")
+    assert_that(not wrong, "every response to belong to its request", wrong)
     if len(unanswered) == CONNECTIONS * requests_per_client:
         exchange.skip("the server answered none of the requests")
 

@@ -13,9 +13,9 @@ from wsgi_gauntlet.suites.pep3333.assertions import (
     BARRIER_EVENT,
     assert_nothing_unread,
     assert_served,
+    assert_step_returns,
     expect_event,
     open_and_send_get,
-    step_outcome,
     wait_for_barrier,
 )
 
@@ -43,8 +43,7 @@ POSITION = pep3333(
 
 async def _assert_iterates(exchange: Exchange, what: str) -> None:
     await _get_wrapped(exchange, what)
-    event = await step_outcome(exchange, "iterate")
-    assert_that(event.kind == "returned", "iteration to work", event.detail.get("text"))
+    await assert_step_returns(exchange, "iterate", "the iteration over the wrapper")
     iterated = await expect_event(exchange, "iterated", "iteration to end")
     assert_that(iterated.detail["whole"], "the complete content", iterated.detail)
 
@@ -79,8 +78,7 @@ async def callable(exchange: Exchange, step: str) -> None:  # noqa: A001 - the n
     Why: Apps use both forms. Downloads fail on a server that accepts only one.
     """
     await _get_wrapped(exchange, "call")
-    event = await step_outcome(exchange, step)
-    assert_that(event.kind == "returned", "the call to return", event.detail.get("text"))
+    await assert_step_returns(exchange, step, "wsgi.file_wrapper")
 
 
 @case(MUST, pep3333(FILES, "The callable must return an iterable object"), basis=MUST_TEXT)
@@ -237,8 +235,7 @@ async def close_passed_on(exchange: Exchange) -> None:
     descriptor open.
     """
     await _get_wrapped(exchange, "close-it")
-    event = await step_outcome(exchange, "close")
-    assert_that(event.kind == "returned", "close() to return", event.detail.get("text"))
+    await assert_step_returns(exchange, "close", "close() of the wrapper")
     await expect_event(exchange, "closed", "close() of the file to be called")
 
 

@@ -90,7 +90,7 @@ async def streams_present(exchange: Exchange) -> None:
     for name in ("wsgi.input", "wsgi.errors"):
         assert_that(types.get(name, "NoneType") != "NoneType", f"{name} in environ", types.get(name))
     missing = [name for name in WSGI_VARIABLES if name not in types]
-    assert_equal(missing, [], "the WSGI variables that are missing in environ")
+    assert_that(not missing, "every WSGI variable in environ", f"an environ without {', '.join(missing)}")
 
 
 @case(

@@ -7,7 +7,13 @@ from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, SENDER_GRAMM
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import pep3333
-from wsgi_gauntlet.suites.pep3333.assertions import EXTRA_WAIT_SECONDS, assert_served, open_and_send_get, step_outcome
+from wsgi_gauntlet.suites.pep3333.assertions import (
+    EXTRA_WAIT_SECONDS,
+    assert_served,
+    assert_step_returns,
+    open_and_send_get,
+    step_outcome,
+)
 
 START = "The start_response() Callable"
 DETAILS = "Specification Details"
@@ -44,8 +50,7 @@ async def signature(exchange: Exchange, query_text: str) -> None:
     Why: Middleware passes its own exc_info=None on. Otherwise every page behind it is an error.
     """
     response = await exchange.get(f"/start{query_text}")
-    event = await step_outcome(exchange, "start_response")
-    assert_that(event.kind == "returned", "the call to return", event.detail.get("text"))
+    await assert_step_returns(exchange, "start_response", "start_response")
     assert_served(response, b"plain\n")
 
 
@@ -71,8 +76,7 @@ async def returns_write(exchange: Exchange) -> None:
         "start_response to return a callable",
         "an object that is not callable",
     )
-    event = await step_outcome(exchange, "write")
-    assert_that(event.kind == "returned", "write() to accept bytes", event.detail.get("text"))
+    await assert_step_returns(exchange, "write", "write()")
     assert_served(response, b"written\n")
 
 

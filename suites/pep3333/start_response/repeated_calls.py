@@ -12,6 +12,8 @@ from wsgi_gauntlet.suites.pep3333.assertions import (
     HANG_TIMEOUT_SECONDS,
     NEEDS_WRITE,
     assert_served,
+    assert_step_raises,
+    assert_step_returns,
     expect_event_where,
     open_and_send_get,
     step_outcome,
@@ -79,8 +81,7 @@ async def exc_info_first(exchange: Exchange) -> None:
     Why: Frameworks do this. Otherwise the error page of the framework is replaced by that of the server.
     """
     response = await exchange.get("/start-in-handler")
-    event = await step_outcome(exchange, "start_response")
-    assert_that(event.kind == "returned", "the call to return", event.detail.get("text"))
+    await assert_step_returns(exchange, "start_response", "start_response")
     assert_served(response, b"caught\n", 503)
 
 
@@ -97,8 +98,7 @@ async def exc_info_reraises(exchange: Exchange) -> None:
     Why: Otherwise an error page appears in the middle of a download.
     """
     await exchange.get("/replace-too-late")
-    event = await step_outcome(exchange, "start_response")
-    assert_equal(event.kind, "raised", "the result of start_response")
+    await assert_step_raises(exchange, "start_response", "start_response")
 
 
 @case(
@@ -126,7 +126,7 @@ async def exc_info_reraises_after_write(exchange: Exchange) -> None:
             "the written block had not reached the client, so the server can still replace the headers; see "
             "pep3333/body/write-delivered"
         )
-    assert_equal(event.kind, "raised", "the result of start_response")
+    assert_that(event.kind == "raised", "start_response to raise", "it returned")
 
 
 @case(SHOULD, pep3333(START, "and should re-raise using the exc_info tuple"), basis=SHOULD_TEXT)
@@ -222,8 +222,7 @@ async def second_call_after_error(exchange: Exchange) -> None:
             "start_response accepted a value that is not a str; see "
             "pep3333/start-response/checks-arguments/value-not-str"
         )
-    event = await step_outcome(exchange, "second")
-    assert_equal(event.kind, "raised", "the result of the second call")
+    await assert_step_raises(exchange, "second", "the second call")
 
 
 @case(
