@@ -14,10 +14,10 @@ from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.suites.frameworks.parametrize import for_each_framework
 from wsgi_gauntlet.suites.pep3333.assertions import assert_served
+from wsgi_gauntlet.suites.pep3333.environ.request_variables import HTTP_VARIABLES
+from wsgi_gauntlet.suites.pep3333.input.body_delivery import INPUT_STREAM
 
 VARIABLES = "environ Variables"
-
-INPUT = pep3333(VARIABLES, "An input stream (file-like object) from which the HTTP request body bytes can be read.")
 
 CONTENT = bytes(range(256)) * 300 + b"\r\n--edge-\r\n\r\n"
 """A file of 77 KB: more than a server reads at once, and less than frameworks store on disk."""
@@ -78,15 +78,7 @@ async def query(exchange: Exchange) -> None:
 
 
 @for_each_framework
-@case(
-    SHOULD,
-    pep3333(
-        VARIABLES,
-        "The presence or absence of these variables should correspond with the presence or absence of the appropriate "
-        "HTTP header in the request.",
-    ),
-    basis=SHOULD_TEXT,
-)
+@case(SHOULD, HTTP_VARIABLES, basis=SHOULD_TEXT)
 async def headers(exchange: Exchange) -> None:
     """The request object has the method, headers, cookies and content type that the client sent.
 
@@ -103,7 +95,7 @@ async def headers(exchange: Exchange) -> None:
 
 
 @for_each_framework
-@case(MUST, INPUT, basis=wsgi_variable("The stream gives the bytes of the body, and a form is nothing else."))
+@case(MUST, INPUT_STREAM, basis=wsgi_variable("The stream gives the bytes of the body, and a form is nothing else."))
 async def form(exchange: Exchange) -> None:
     """A form keeps its values.
 
@@ -123,7 +115,7 @@ async def form(exchange: Exchange) -> None:
 @for_each_framework
 @case(
     MUST,
-    INPUT,
+    INPUT_STREAM,
     basis=wsgi_variable("The stream gives the bytes of the body, whatever their values and however many they are."),
 )
 async def upload(exchange: Exchange) -> None:

@@ -24,6 +24,10 @@ from wsgi_gauntlet.suites.pep3333.assertions import (
     skip_behind_proxy,
     wait_for_barrier,
 )
+from wsgi_gauntlet.suites.pep3333.body.streaming import DELAY
+from wsgi_gauntlet.suites.pep3333.environ.server_and_mount import URL_RECONSTRUCTION
+from wsgi_gauntlet.suites.pep3333.error_handling.after_the_error import TRAP_AND_LOG
+from wsgi_gauntlet.suites.pep3333.file_wrapper import PORTABLE
 
 PAGE = b"a page of the framework's\n"
 """The constant of the same name in suites/testapp/frameworks/shared.py."""
@@ -140,10 +144,7 @@ async def missing(exchange: Exchange) -> None:
 @for_each_framework
 @case(
     MUST,
-    pep3333(
-        "URL Reconstruction",
-        "If an application wishes to reconstruct a request's complete URL, it may do so using the following algorithm",
-    ),
+    URL_RECONSTRUCTION,
     basis=cgi_variable(
         "The framework goes by the PEP's algorithm. Where the URL comes out as another, a "
         "variable that it uses is not what the PEP defines."
@@ -167,14 +168,7 @@ async def moved(exchange: Exchange) -> None:
 
 
 @for_each_framework
-@case(
-    SHOULD,
-    pep3333(
-        "Error Handling",
-        "Servers should trap and log any exception that aborts an application or the iteration of its return value.",
-    ),
-    basis=SHOULD_TEXT,
-)
+@case(SHOULD, TRAP_AND_LOG, basis=SHOULD_TEXT)
 async def broken(exchange: Exchange) -> None:
     """When a view raises, the client gets a 500 and the server continues.
 
@@ -190,16 +184,7 @@ async def broken(exchange: Exchange) -> None:
 
 
 @for_each_framework
-@case(
-    MUST,
-    pep3333(
-        "Buffering and Streaming",
-        "WSGI servers, gateways, and middleware must not delay the transmission of any block; they must either fully "
-        "transmit the block to the client, or guarantee that they will continue transmission even while the "
-        "application is producing its next block.",
-    ),
-    basis=MUST_TEXT,
-)
+@case(MUST, DELAY, basis=MUST_TEXT)
 async def streamed(exchange: Exchange) -> None:
     """The client receives each block of a streamed response before the view makes the next one.
 
@@ -220,16 +205,7 @@ async def streamed(exchange: Exchange) -> None:
 
 
 @for_each_framework
-@case(
-    MUST,
-    pep3333(
-        "Optional Platform-Specific File Handling",
-        "Note that even if the object is not suitable for the platform API, the wsgi.file_wrapper must still return an "
-        "iterable that wraps read() and close(), so that applications using file wrappers are portable across "
-        "platforms.",
-    ),
-    basis=MUST_TEXT,
-)
+@case(MUST, PORTABLE, basis=MUST_TEXT)
 async def download(exchange: Exchange) -> None:
     """A file arrives completely, through wsgi.file_wrapper if the server has one.
 

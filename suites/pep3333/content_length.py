@@ -27,6 +27,12 @@ from wsgi_gauntlet.suites.pep3333.assertions import (
 
 LENGTH = "Handling the Content-Length Header"
 
+SHORT_BODY = pep3333(
+    LENGTH,
+    "if the application does not provide enough data to meet its stated Content-Length, the server should close "
+    "the connection and log or otherwise report the error",
+)
+
 EXCEEDED = pep3333(
     LENGTH,
     "If the application supplies a Content-Length header, the server should not transmit more bytes to the client than "
@@ -93,16 +99,7 @@ async def write_past_it_raises(exchange: Exchange) -> None:
     await assert_step_raises(exchange, "write", "the second write()")
 
 
-@case(
-    SHOULD,
-    pep3333(
-        LENGTH,
-        "if the application does not provide enough data to meet its stated Content-Length, the server should close "
-        "the connection and log or otherwise report the error",
-    ),
-    basis=SHOULD_TEXT,
-    breach=APP,
-)
+@case(SHOULD, SHORT_BODY, basis=SHOULD_TEXT, breach=APP)
 async def short_body_closes(exchange: Exchange) -> None:
     """The server closes the connection when the app gives less than its Content-Length.
 
@@ -151,17 +148,7 @@ LOG_WAIT_SECONDS = 0.5
 """Seconds in which a log entry about the end of a response appears."""
 
 
-@case(
-    SHOULD,
-    pep3333(
-        LENGTH,
-        "if the application does not provide enough data to meet its stated Content-Length, the server should close "
-        "the connection and log or otherwise report the error",
-    ),
-    basis=SHOULD_TEXT,
-    breach=APP,
-    time_sensitive=True,
-)
+@case(SHOULD, SHORT_BODY, basis=SHOULD_TEXT, breach=APP, time_sensitive=True)
 async def short_body_logged(exchange: Exchange) -> None:
     """The server logs an error when the app gives less than its Content-Length.
 

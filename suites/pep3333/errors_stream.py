@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_that
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, definition
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, STREAM_METHODS_RULE, definition
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
 from wsgi_gauntlet.harness.conformance.references import pep3333
@@ -12,10 +12,7 @@ from wsgi_gauntlet.suites.pep3333.assertions import assert_served, assert_step_r
 
 @case(
     MUST,
-    pep3333(
-        "Input and Error Streams",
-        "The methods listed in the table above must be supported by all servers conforming to this specification.",
-    ),
+    STREAM_METHODS_RULE,
     basis=MUST_TEXT,
     variants={"write": "write", "writelines": "writelines", "flush": "flush"},
 )

@@ -34,6 +34,11 @@ PORTABLE = pep3333(
     "Note that even if the object is not suitable for the platform API, the wsgi.file_wrapper must still return an "
     "iterable that wraps read() and close(), so that applications using file wrappers are portable across platforms.",
 )
+CLOSE_OF_FILE = pep3333(
+    FILES,
+    "if so, the iterable returned by wsgi.file_wrapper must have a close() method that invokes the original "
+    "file-like object's close() method",
+)
 POSITION = pep3333(
     FILES,
     'transmission should begin at the current position within the "file" at the time that transmission begins, and '
@@ -121,15 +126,7 @@ async def nothing_sent_early(exchange: Exchange) -> None:
     assert_served(await connection.response(), b"something else\n")
 
 
-@case(
-    MUST,
-    pep3333(
-        FILES,
-        "if so, the iterable returned by wsgi.file_wrapper must have a close() method that invokes the original "
-        "file-like object's close() method",
-    ),
-    basis=MUST_TEXT,
-)
+@case(MUST, CLOSE_OF_FILE, basis=MUST_TEXT)
 async def close(exchange: Exchange) -> None:
     """The server calls close() of the file after the response.
 
@@ -217,15 +214,7 @@ async def iterable_read_only(exchange: Exchange) -> None:
     await _assert_iterates(exchange, "iterate-readable")
 
 
-@case(
-    MUST,
-    pep3333(
-        FILES,
-        "if so, the iterable returned by wsgi.file_wrapper must have a close() method that invokes the original "
-        "file-like object's close() method",
-    ),
-    basis=MUST_TEXT,
-)
+@case(MUST, CLOSE_OF_FILE, basis=MUST_TEXT)
 async def close_passed_on(exchange: Exchange) -> None:
     """close() of the wrapper calls close() of the file.
 

@@ -20,6 +20,18 @@ LARGE_BLOCK = bytes(range(256)) * 16384
 ALLOWED_ATTRIBUTES = {"__class__", "__iter__", "__next__", "__len__", "__length_hint__", "__getitem__", "close"}
 """Attributes that the PEP lets a server use, and those that Python uses for isinstance() and list()."""
 
+BYTES_ONLY = pep3333(
+    "Unicode Issues",
+    "(i.e., values read from wsgi.input, passed to write() or yielded by the application), the value must be of "
+    "type bytes under Python 3",
+)
+
+WRITTEN_LIKE_YIELDED = pep3333(
+    "The write() Callable",
+    "a bytestring to be written as part of the HTTP response body, that is treated exactly as though it had been "
+    "yielded by the output iterable",
+)
+
 TRANSMITS = pep3333(
     DETAILS,
     "The server or gateway must transmit the yielded bytestrings to the client in an unbuffered fashion, completing "
@@ -46,11 +58,7 @@ async def binary_exact(exchange: Exchange) -> None:
     assert_served(await exchange.get("/every-byte"), EVERY_BYTE)
 
 
-@case(
-    MUST,
-    TRANSMITS,
-    basis=MUST_TEXT,
-)
+@case(MUST, TRANSMITS, basis=MUST_TEXT)
 async def large_block(exchange: Exchange) -> None:
     """A block of 4 MiB arrives complete.
 
@@ -127,11 +135,7 @@ async def empty_block_in_chunked(exchange: Exchange) -> None:
 
 @case(
     SHOULD,
-    pep3333(
-        "Unicode Issues",
-        "(i.e., values read from wsgi.input, passed to write() or yielded by the application), the value must be of "
-        "type bytes under Python 3",
-    ),
+    BYTES_ONLY,
     basis=definition(
         "A block is defined as bytes, and the duty to yield them is the app's. A server that "
         "encodes text by a guess answers what the app never said; no sentence tells it to look."
@@ -167,11 +171,7 @@ async def all_iterables(exchange: Exchange, what: str) -> None:
 
 @case(
     SHOULD,
-    pep3333(
-        "The write() Callable",
-        "a bytestring to be written as part of the HTTP response body, that is treated exactly as though it had been "
-        "yielded by the output iterable",
-    ),
+    WRITTEN_LIKE_YIELDED,
     basis=definition(
         "What is written is treated as what is yielded, of which the PEP says that a server "
         "should keep it byte by byte."

@@ -13,6 +13,7 @@ from wsgi_gauntlet.suites.pep3333.assertions import (
     get_within,
     step_outcome,
 )
+from wsgi_gauntlet.suites.pep3333.body.blocks import BYTES_ONLY, WRITTEN_LIKE_YIELDED
 
 WRITE = "The write() Callable"
 
@@ -41,11 +42,7 @@ async def write_order(exchange: Exchange, query_and_body: tuple[str, bytes]) -> 
 
 @case(
     SHOULD,
-    pep3333(
-        "Unicode Issues",
-        "(i.e., values read from wsgi.input, passed to write() or yielded by the application), the value must be of "
-        "type bytes under Python 3",
-    ),
+    BYTES_ONLY,
     basis=definition(
         "What write() takes is defined as bytes, and the duty to give them is the app's. A "
         "server that encodes text by a guess answers what the app never said; no sentence tells "
@@ -69,11 +66,7 @@ async def str_written_is_error(exchange: Exchange) -> None:
 
 @case(
     MUST,
-    pep3333(
-        WRITE,
-        "a bytestring to be written as part of the HTTP response body, that is treated exactly as though it had been "
-        "yielded by the output iterable",
-    ),
+    WRITTEN_LIKE_YIELDED,
     basis=definition(
         "A yielded b'' ends nothing, since more may follow it, and what is written is treated "
         "exactly as though it had been yielded."

@@ -19,6 +19,11 @@ from wsgi_gauntlet.suites.pep3333.assertions import (
 
 VARIABLES = "environ Variables"
 
+URL_RECONSTRUCTION = pep3333(
+    "URL Reconstruction",
+    "If an application wishes to reconstruct a request's complete URL, it may do so using the following algorithm",
+)
+
 
 @case(
     MUST,
@@ -119,10 +124,7 @@ async def _environ_of_version(exchange: Exchange, version: str) -> dict[str, str
 
 @case(
     MUST,
-    pep3333(
-        "URL Reconstruction",
-        "If an application wishes to reconstruct a request's complete URL, it may do so using the following algorithm",
-    ),
+    URL_RECONSTRUCTION,
     basis=cgi_variable(
         "The algorithm is the PEP's own. Where it makes another URL than was asked for, one of "
         "the variables that it uses is not what the PEP defines."

@@ -15,6 +15,8 @@ from wsgi_gauntlet.suites.pep3333.assertions import (
     server_sees_tls,
     skip_behind_proxy,
 )
+from wsgi_gauntlet.suites.pep3333.environ.server_and_mount import URL_RECONSTRUCTION
+from wsgi_gauntlet.suites.pep3333.environ.wsgi_variables import SCHEME
 
 VARIABLES = "environ Variables"
 
@@ -61,10 +63,7 @@ async def tls_variables(exchange: Exchange, name: str) -> None:
 
 @case(
     MUST,
-    pep3333(
-        VARIABLES,
-        'A string representing the "scheme" portion of the URL at which the application is being invoked.',
-    ),
+    SCHEME,
     basis=wsgi_variable("A request over TLS invokes the app at a URL whose scheme is https."),
     setup=OVER_TLS,
 )
@@ -82,10 +81,7 @@ async def url_scheme_tls(exchange: Exchange) -> None:
 
 @case(
     MUST,
-    pep3333(
-        "URL Reconstruction",
-        "If an application wishes to reconstruct a request's complete URL, it may do so using the following algorithm",
-    ),
+    URL_RECONSTRUCTION,
     basis=cgi_variable(
         "The algorithm is the PEP's own. Where it makes of a request over TLS another URL than "
         "was asked for, a variable is not what the PEP defines."

@@ -19,6 +19,18 @@ SCHEME = pep3333(
     'A string representing the "scheme" portion of the URL at which the application is being invoked.',
 )
 
+MULTITHREAD = pep3333(
+    VARIABLES,
+    "This value should evaluate true if the application object may be simultaneously "
+    "invoked by another thread in the same process, and should evaluate false otherwise.",
+)
+
+MULTIPROCESS = pep3333(
+    VARIABLES,
+    "This value should evaluate true if an equivalent application object may be "
+    "simultaneously invoked by another process, and should evaluate false otherwise.",
+)
+
 WSGI_VARIABLES = ("wsgi.version", "wsgi.url_scheme", "wsgi.multithread", "wsgi.multiprocess", "wsgi.run_once")
 """The WSGI variables other than the two streams."""
 
@@ -93,17 +105,7 @@ async def streams_present(exchange: Exchange) -> None:
     assert_that(not missing, "every WSGI variable in environ", f"an environ without {', '.join(missing)}")
 
 
-@case(
-    SHOULD,
-    pep3333(
-        VARIABLES,
-        "This value should evaluate true if the application object may be simultaneously "
-        "invoked by another thread in the same process, and should evaluate false otherwise.",
-    ),
-    basis=SHOULD_TEXT,
-    setup=Setup(threads=4),
-    time_sensitive=True,
-)
+@case(SHOULD, MULTITHREAD, basis=SHOULD_TEXT, setup=Setup(threads=4), time_sensitive=True)
 async def multithread_truth(exchange: Exchange) -> None:
     """wsgi.multithread is true when two requests are in one process at the same time.
 
@@ -115,17 +117,7 @@ async def multithread_truth(exchange: Exchange) -> None:
     await _assert_true_while_overlapping(exchange, "wsgi.multithread", same_process=True)
 
 
-@case(
-    SHOULD,
-    pep3333(
-        VARIABLES,
-        "This value should evaluate true if an equivalent application object may be "
-        "simultaneously invoked by another process, and should evaluate false otherwise.",
-    ),
-    basis=SHOULD_TEXT,
-    setup=Setup(workers=2),
-    time_sensitive=True,
-)
+@case(SHOULD, MULTIPROCESS, basis=SHOULD_TEXT, setup=Setup(workers=2), time_sensitive=True)
 async def multiprocess_truth(exchange: Exchange) -> None:
     """wsgi.multiprocess is true when two requests are in two processes at the same time.
 
@@ -198,17 +190,7 @@ async def run_once(exchange: Exchange) -> None:
 SINGLE_THREADED = Setup(workers=1, threads=1)
 
 
-@case(
-    SHOULD,
-    pep3333(
-        VARIABLES,
-        "This value should evaluate true if the application object may be simultaneously "
-        "invoked by another thread in the same process, and should evaluate false otherwise.",
-    ),
-    basis=SHOULD_TEXT,
-    needs=["pep3333/concurrency/single-thread-option"],
-    setup=SINGLE_THREADED,
-)
+@case(SHOULD, MULTITHREAD, basis=SHOULD_TEXT, needs=["pep3333/concurrency/single-thread-option"], setup=SINGLE_THREADED)
 async def multithread_not_claimed(exchange: Exchange) -> None:
     """wsgi.multithread is false when the server is set to one thread.
 
@@ -220,16 +202,7 @@ async def multithread_not_claimed(exchange: Exchange) -> None:
     await _assert_false(exchange, "wsgi.multithread")
 
 
-@case(
-    SHOULD,
-    pep3333(
-        VARIABLES,
-        "This value should evaluate true if an equivalent application object may be "
-        "simultaneously invoked by another process, and should evaluate false otherwise.",
-    ),
-    basis=SHOULD_TEXT,
-    setup=SINGLE_THREADED,
-)
+@case(SHOULD, MULTIPROCESS, basis=SHOULD_TEXT, setup=SINGLE_THREADED)
 async def multiprocess_not_claimed(exchange: Exchange) -> None:
     """wsgi.multiprocess is false when the server is set to one process.
 

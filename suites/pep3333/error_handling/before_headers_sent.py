@@ -9,16 +9,15 @@ from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.http.parser import ConnectionState
 from wsgi_gauntlet.suites.pep3333.assertions import assert_not_success, assert_served, get_within
-
-ERRORS = "Error Handling"
+from wsgi_gauntlet.suites.pep3333.error_handling.after_the_error import TRAP_AND_LOG
 
 START = "The start_response() Callable"
 
 DETAILS = "Specification Details"
 
-TRAP_AND_LOG = pep3333(
-    ERRORS,
-    "Servers should trap and log any exception that aborts an application or the iteration of its return value.",
+NOT_LATIN1 = pep3333(
+    "Unicode Issues",
+    "It is a fatal error for an application to supply strings containing any other Unicode character or code point.",
 )
 
 HEADERS_NOT_SENT_YET = pep3333(
@@ -102,11 +101,7 @@ async def returns_none(exchange: Exchange, when: str) -> None:
 
 @case(
     MUST,
-    pep3333(
-        "Unicode Issues",
-        "It is a fatal error for an application to supply strings containing any other Unicode character or code "
-        "point.",
-    ),
+    NOT_LATIN1,
     basis=definition(
         "What the PEP calls fatal cannot be a success; a character beyond U+00FF has no byte that could be sent for it."
     ),
@@ -181,11 +176,7 @@ async def _assert_error_response(exchange: Exchange, when: str) -> None:
 
 @case(
     MUST,
-    pep3333(
-        "Unicode Issues",
-        "It is a fatal error for an application to supply strings containing any other Unicode character or code "
-        "point.",
-    ),
+    NOT_LATIN1,
     basis=definition(
         "What the PEP calls fatal cannot be a success; a character beyond U+00FF has no byte "
         "that could stand for it in a status."

@@ -21,6 +21,10 @@ from wsgi_gauntlet.suites.pep3333.assertions import (
     step_results,
 )
 
+INPUT_STREAM = pep3333(
+    "environ Variables", "An input stream (file-like object) from which the HTTP request body bytes can be read."
+)
+
 BODY = b"\0first\x7f\x80\xff\r\n0\r\n\r\nPOST / HTTP/1.1\r\n\nlast\xfe"
 """Bytes of all kinds, and sequences that a parser could mistake for an end."""
 
@@ -49,9 +53,7 @@ async def _send_head_then_body(connection: Connection, head: bytes, body: bytes)
 
 @case(
     MUST,
-    pep3333(
-        "environ Variables", "An input stream (file-like object) from which the HTTP request body bytes can be read."
-    ),
+    INPUT_STREAM,
     basis=wsgi_variable(
         "The stream gives the bytes of the body. How they travelled is no part of it, so all "
         "ways of sending and reading come to the same bytes."
@@ -89,9 +91,7 @@ async def delivery_matrix(exchange: Exchange, deliver: Callable[[Connection, byt
 
 @case(
     MUST,
-    pep3333(
-        "environ Variables", "An input stream (file-like object) from which the HTTP request body bytes can be read."
-    ),
+    INPUT_STREAM,
     basis=wsgi_variable(
         "The stream gives the bytes of the body, all of them; the PEP names no size beyond which some may be lost."
     ),

@@ -17,6 +17,7 @@ from wsgi_gauntlet.suites.pep3333.assertions import (
     read_in_app,
     step_results,
 )
+from wsgi_gauntlet.suites.pep3333.input.body_delivery import INPUT_STREAM
 
 STREAMS = "Input and Error Streams"
 
@@ -118,9 +119,7 @@ HELLO = b"5\r\nhello\r\n0\r\n\r\n"
 
 @case(
     INFO,
-    pep3333(
-        "environ Variables", "An input stream (file-like object) from which the HTTP request body bytes can be read."
-    ),
+    INPUT_STREAM,
     basis=recorded_only("The PEP knows nothing of the key; frameworks agreed on it later."),
     needs=["http/chunked/one-chunk"],
 )

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_every
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, input_method
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, STREAM_METHODS_RULE, input_method
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.suites.pep3333.assertions import NEEDS_EOF, bytes_read, expect_event, read_in_app
+from wsgi_gauntlet.suites.pep3333.body.blocks import BYTES_ONLY
 
 STREAMS = "Input and Error Streams"
 
 
 INPUT_LINES = b"first\nsecond\r\nthird\n\n"
 
-METHODS = pep3333(
-    STREAMS,
-    "The methods listed in the table above must be supported by all servers conforming to this specification.",
-)
 
-
-@case(MUST, METHODS, basis=MUST_TEXT)
+@case(MUST, STREAM_METHODS_RULE, basis=MUST_TEXT)
 async def methods(exchange: Exchange) -> None:
     """wsgi.input has read, readline, readlines and iteration.
 
@@ -35,7 +31,7 @@ async def methods(exchange: Exchange) -> None:
 
 @case(
     MUST,
-    METHODS,
+    STREAM_METHODS_RULE,
     basis=MUST_TEXT,
     variants={"read": "rest", "readline": ",".join(["readline"] * 4), "next": ",".join(["next"] * 4)},
 )
@@ -95,15 +91,7 @@ async def readlines_hint(exchange: Exchange) -> None:
     assert_equal(lines, INPUT_LINES.splitlines(keepends=True)[: len(lines)], "the lines")
 
 
-@case(
-    MUST,
-    pep3333(
-        "Unicode Issues",
-        "(i.e., values read from wsgi.input, passed to write() or yielded by the application), the value must be of "
-        "type bytes under Python 3",
-    ),
-    basis=MUST_TEXT,
-)
+@case(MUST, BYTES_ONLY, basis=MUST_TEXT)
 async def bytes_only(exchange: Exchange) -> None:
     """Every value that the app reads is exactly bytes.
 

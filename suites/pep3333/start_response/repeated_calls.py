@@ -85,11 +85,7 @@ async def exc_info_first(exchange: Exchange) -> None:
     assert_served(response, b"caught\n", 503)
 
 
-@case(
-    MUST,
-    HEADERS_ALREADY_SENT,
-    basis=MUST_TEXT,
-)
+@case(MUST, HEADERS_ALREADY_SENT, basis=MUST_TEXT)
 async def exc_info_reraises(exchange: Exchange) -> None:
     """With exc_info and after the headers are sent, start_response raises.
 
@@ -101,12 +97,7 @@ async def exc_info_reraises(exchange: Exchange) -> None:
     await assert_step_raises(exchange, "start_response", "start_response")
 
 
-@case(
-    MUST,
-    HEADERS_ALREADY_SENT,
-    basis=MUST_TEXT,
-    needs=NEEDS_WRITE,
-)
+@case(MUST, HEADERS_ALREADY_SENT, basis=MUST_TEXT, needs=NEEDS_WRITE)
 async def exc_info_reraises_after_write(exchange: Exchange) -> None:
     """With exc_info and after a call of write(), start_response raises.
 
