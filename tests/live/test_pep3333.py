@@ -16,7 +16,7 @@ from wsgi_gauntlet.harness.server import planning
 
 pytestmark = pytest.mark.live
 
-BLAMING_VERDICTS = (Verdict.FAIL, Verdict.WARN)
+BLAME = (Verdict.FAIL, Verdict.WARN)
 
 
 async def checked(server: str, tmp_path: Path, *prefixes: str, tries: int = 3) -> dict[str, CaseResult]:
@@ -24,14 +24,14 @@ async def checked(server: str, tmp_path: Path, *prefixes: str, tries: int = 3) -
     failed_to_start: list[str] = []
     (tmp_path / "logs").mkdir()
 
-    def store(cell: CaseResult) -> None:
+    def decided(cell: CaseResult) -> None:
         cells[cell.case] = cell
 
     config = runner.RunnerConfig(
         tmp_path,
         tmp_path / "logs",
         NullListener(),
-        store,
+        decided,
         lambda _plan, why: failed_to_start.append(why),
         tries=tries,
     )
@@ -44,7 +44,7 @@ async def checked(server: str, tmp_path: Path, *prefixes: str, tries: int = 3) -
 
 
 def blamed(cells: dict[str, CaseResult]) -> set[str]:
-    return {id_.removeprefix("pep3333/") for id_, cell in cells.items() if cell.verdict in BLAMING_VERDICTS}
+    return {id_.removeprefix("pep3333/") for id_, cell in cells.items() if cell.verdict in BLAME}
 
 
 def errors(cells: dict[str, CaseResult]) -> dict[str, str]:
