@@ -135,7 +135,7 @@ async def terminated(exchange: Exchange) -> None:
     await connection.send(exchange.request("/read?to=end", method="POST", headers=CHUNKED, body=HELLO))
     assert_that(
         await _input_terminated(exchange, connection),
-        "a true wsgi.input_terminated for a chunked body",
+        "wsgi.input_terminated to be true for a chunked body",
         "it is missing or false",
     )
 
