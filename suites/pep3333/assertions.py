@@ -30,7 +30,7 @@ NEEDS_WRITE = ["pep3333/start-response/returns-write"]
 NEEDS_EOF = "pep3333/input/eof-at-content-length/read"
 """The case that must pass before a case that reads to the end. Otherwise both report the same fault."""
 
-BARRIER_EVENT = "holding"
+BARRIER_EVENT = "waiting"
 """Kind of the app event "the app waits at a barrier"."""
 
 TLS_ENDS_AT_PROXY = "TLS ends at the proxy, which speaks plain HTTP to the server that calls the app"

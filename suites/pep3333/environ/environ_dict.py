@@ -36,7 +36,7 @@ SERVER_DEFINED_NAME = re.compile(r"[a-z0-9_]+\.[a-z0-9._]+")
 DEPLOYED_NAME = "THE_APP_CONFIGURATION"
 DEPLOYED_VALUE = "/etc/the_app/settings.ini"
 
-KEY_OF_EARLIER_REQUEST = "gauntlet.leftover"
+KEY_OF_EARLIER_REQUEST = "gauntlet.mark"
 """The key that the behaviour /mutate adds to environ."""
 
 LATIN1 = pep3333(
