@@ -1,1 +1,1 @@
-"""WSGI's promise, any app on any server: apps written with five frameworks, through their own requests and answers."""
+"""Apps of five frameworks: the same requests and responses must work on every server."""

@@ -1,7 +1,6 @@
-"""The frameworks, and how a case is asked of each: `@for_each_framework` makes `frameworks/django/form` and four more
-of `form`.
+"""`@for_each_framework` makes one case per framework: `frameworks/django/form` and four others from `form`.
 
-The apps are suites/apps/in_*.py; what they have in common is embedded.py beside them.
+The apps are in suites/testapp/frameworks.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ FRAMEWORKS: Mapping[str, str] = {
     "falcon": "falcon",
     "bottle": "bottle",
 }
-"""Each framework by the word for it in ids, with its name on the package index."""
+"""The name of each framework in ids, with its name on the package index."""
 
 
 def for_each_framework(case: Case | CaseVariants) -> CaseVariants:
-    """Return `case` once for each framework, served the app that is written with it.
+    """Return `case` once for each framework, with the app that uses it.
 
-    What becomes of a request that comes in pieces other cases ask; these are about what a whole one comes to.
+    Segmented requests are the subject of other cases.
     """
     assert isinstance(case, Case)
     suite, _, case_name = case.id.rsplit("/", 2)

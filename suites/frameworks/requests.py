@@ -1,4 +1,4 @@
-"""What a framework's request object makes of what the server handed over."""
+"""Request objects of frameworks: they contain the data that the client sent."""
 
 from __future__ import annotations
 
@@ -6,31 +6,32 @@ import hashlib
 import json
 from typing import Any
 
-from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that, fail_case
+from wsgi_gauntlet.harness.conformance.assertions import assert_equal, fail_case
 from wsgi_gauntlet.harness.conformance.basis import SHOULD_TEXT, cgi_variable, wsgi_variable
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.suites.frameworks.parametrize import for_each_framework
+from wsgi_gauntlet.suites.pep3333.assertions import assert_served
+from wsgi_gauntlet.suites.pep3333.environ.request_variables import HTTP_VARIABLES
+from wsgi_gauntlet.suites.pep3333.input.body_delivery import INPUT_STREAM
 
 VARIABLES = "environ Variables"
 
-INPUT = pep3333(VARIABLES, "An input stream (file-like object) from which the HTTP request body bytes can be read.")
-
 CONTENT = bytes(range(256)) * 300 + b"\r\n--edge-\r\n\r\n"
-"""A file of some 77 KB: more than a server reads at once, less than what any framework puts on disk."""
+"""A file of 77 KB: more than a server reads at once, and less than frameworks store on disk."""
 
 
 def _json_body(response: Response) -> dict[str, Any]:
-    """Return what the view says that it read."""
-    assert_that(response.status == 200 and response.complete, "a complete 200 answer of the view", response.describe())
+    """Return the values that the view read. Raises Violation when the response is not a JSON object."""
+    assert_served(response)
     try:
         found = json.loads(response.body)
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        fail_case("the JSON that the view answers", response.body)
+        fail_case("the JSON of the view", response.body)
     return dict(found)
 
 
@@ -48,11 +49,11 @@ def _json_body(response: Response) -> dict[str, Any]:
     ),
 )
 async def path(exchange: Exchange) -> None:
-    """A path with characters beyond ASCII finds its route and comes out as the text that it was.
+    """A path with non-ASCII characters finds its route and keeps its text.
 
-    Sends: A GET for /seen/café/€ x, percent-encoded as UTF-8; the view answers the path that its route caught.
+    Sends: A GET request for /seen/café/€ x, percent-encoded as UTF-8. The view returns the path that its route matched.
     Expects: The same text.
-    Why: Pages with names in French, Greek or Chinese would be 404 or garbled, in an app that has nothing wrong.
+    Why: Otherwise pages with French, Greek or Chinese names are 404 or garbled, although the app is correct.
     """
     read = _json_body(await exchange.get("/seen/caf%C3%A9/%E2%82%AC%20x"))
     assert_equal(read.get("path"), "/seen/café/€ x", "the path in the view")
@@ -65,11 +66,11 @@ async def path(exchange: Exchange) -> None:
     basis=cgi_variable("All that follows the ? is the value, so the framework finds each parameter as it was sent."),
 )
 async def query(exchange: Exchange) -> None:
-    """Parameters of the query come out as they went in, encoded characters and repeats too.
+    """Query parameters keep their values, including encoded characters and repeated names.
 
-    Sends: A GET with ?q=a%20b%26c+d&tag=1&tag=%C3%A9; the view answers its parameters.
+    Sends: A GET request with ?q=a%20b%26c+d&tag=1&tag=%C3%A9. The view returns its parameters.
     Expects: q is `a b&c d`, and tag is 1 and é.
-    Why: Searches for C++ or R&D find something else, and of several boxes that a user ticked one is left.
+    Why: Otherwise a search for C++ or R&D finds something else, and only one of several ticked boxes arrives.
     """
     read = _json_body(await exchange.get("/seen/x?q=a%20b%26c+d&tag=1&tag=%C3%A9"))
     assert_equal(read.get("query"), "a b&c d", "the parameter q in the view")
@@ -77,38 +78,30 @@ async def query(exchange: Exchange) -> None:
 
 
 @for_each_framework
-@case(
-    SHOULD,
-    pep3333(
-        VARIABLES,
-        "The presence or absence of these variables should correspond with the presence or absence of the appropriate "
-        "HTTP header in the request.",
-    ),
-    basis=SHOULD_TEXT,
-)
+@case(SHOULD, HTTP_VARIABLES, basis=SHOULD_TEXT)
 async def headers(exchange: Exchange) -> None:
-    """Method, headers, cookies and the type of the content are in the request object as they were sent.
+    """The request object has the method, headers, cookies and content type that the client sent.
 
-    Sends: A PATCH of some JSON, with X-Own and two cookies; the view answers what it sees of them.
-    Expects: All of it, unchanged.
-    Why: Logins live in cookies, tokens in headers, and interfaces in methods other than GET and POST.
+    Sends: A PATCH with a JSON body, X-Own and two cookies. The view returns their values.
+    Expects: All values, unchanged.
+    Why: Logins use cookies, tokens use headers, and APIs use methods other than GET and POST.
     """
     sent = [("X-Own", 'a, b; "c"'), ("Cookie", "first=1; second=two"), ("Content-Type", "application/json")]
     read = _json_body(await exchange.get("/seen/x", method="PATCH", headers=sent, body=b"{}"))
     assert_equal(read.get("method"), "PATCH", "the method in the view")
     assert_equal(read.get("own"), 'a, b; "c"', "the header X-Own in the view")
     assert_equal(read.get("cookies"), {"first": "1", "second": "two"}, "the cookies in the view")
-    assert_equal(read.get("type"), "application/json", "the type of the content in the view")
+    assert_equal(read.get("type"), "application/json", "the content type in the view")
 
 
 @for_each_framework
-@case(MUST, INPUT, basis=wsgi_variable("The stream gives the bytes of the body, and a form is nothing else."))
+@case(MUST, INPUT_STREAM, basis=wsgi_variable("The stream gives the bytes of the body, and a form is nothing else."))
 async def form(exchange: Exchange) -> None:
-    """A form comes out as it was filled in.
+    """A form keeps its values.
 
-    Sends: A POST of a form with a name in UTF-8 and two values of one field; the view answers its fields.
+    Sends: A POST of a form with a name in UTF-8 and two values of one field. The view returns its fields.
     Expects: The same values.
-    Why: This is what a web app does all day.
+    Why: Forms are a basic function of every web app.
     """
     sent = b"name=J%C3%BCrgen+%26+Co&tag=1&tag=%E2%82%AC"
     read = _json_body(
@@ -122,26 +115,26 @@ async def form(exchange: Exchange) -> None:
 @for_each_framework
 @case(
     MUST,
-    INPUT,
+    INPUT_STREAM,
     basis=wsgi_variable("The stream gives the bytes of the body, whatever their values and however many they are."),
 )
 async def upload(exchange: Exchange) -> None:
-    """An uploaded file arrives byte for byte, beside a field of the same form.
+    """An uploaded file arrives unchanged, together with another field of the form.
 
-    Sends: A POST of multipart/form-data with a field and a file of 77 KB of all bytes; the view answers the field, the
-    file's name, its size and SHA-256.
-    Expects: Those of what was sent.
-    Why: A picture or a contract that arrives as another one is noticed when it is too late.
+    Sends: A POST of multipart/form-data with a field and a file of 77 KB with all byte values. The view returns the
+    field, and the name, size and SHA-256 of the file.
+    Expects: The values of the sent form.
+    Why: Users notice a damaged picture or contract only when it is too late.
     """
-    edge = "edge-of-a-part"
+    boundary = "edge-of-a-part"
     parts = (
-        f'--{edge}\r\nContent-Disposition: form-data; name="note"\r\n\r\nfor Ada\r\n'
-        f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="own.bin"\r\n'
+        f'--{boundary}\r\nContent-Disposition: form-data; name="note"\r\n\r\nfor Ada\r\n'
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="own.bin"\r\n'
         "Content-Type: application/octet-stream\r\n\r\n"
     ).encode()
-    body = parts + CONTENT + f"\r\n--{edge}--\r\n".encode()
-    kind = ("Content-Type", f"multipart/form-data; boundary={edge}")
-    read = _json_body(await exchange.get("/upload", method="POST", headers=[kind], body=body))
+    body = parts + CONTENT + f"\r\n--{boundary}--\r\n".encode()
+    content_type = ("Content-Type", f"multipart/form-data; boundary={boundary}")
+    read = _json_body(await exchange.get("/upload", method="POST", headers=[content_type], body=body))
     digest = hashlib.sha256(CONTENT).hexdigest()
     wanted = {"note": "for Ada", "filename": "own.bin", "size": len(CONTENT), "sha256": digest}
     assert_equal(read, wanted, "the upload in the view")

@@ -1,4 +1,4 @@
-"""What becomes of a framework's response objects on their way to the client."""
+"""Response objects of frameworks: they reach the client as the view made them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,19 @@ from wsgi_gauntlet.suites.pep3333.assertions import (
     TLS_ENDS_AT_PROXY,
     assert_not_success,
     assert_served,
-    expect_event_where,
     get_within,
     open_and_send_get,
-    server_knows_of_tls,
+    server_sees_tls,
     skip_behind_proxy,
+    wait_for_barrier,
 )
+from wsgi_gauntlet.suites.pep3333.body.streaming import DELAY
+from wsgi_gauntlet.suites.pep3333.environ.server_and_mount import URL_RECONSTRUCTION
+from wsgi_gauntlet.suites.pep3333.error_handling.after_the_error import TRAP_AND_LOG
+from wsgi_gauntlet.suites.pep3333.file_wrapper import PORTABLE
 
 PAGE = b"a page of the framework's\n"
-"""What embedded.py in suites/apps has under that name."""
+"""The constant of the same name in suites/testapp/frameworks/shared.py."""
 
 OUTPUT = pep3333(
     "Other HTTP Features",
@@ -34,29 +38,25 @@ OUTPUT = pep3333(
 )
 
 SLOWEST_RESPONSE_FACTOR = 5
-"""How many times as long as its last answer an answer may take."""
+"""Allowed duration of a response, as a multiple of the duration of the response before."""
 
 
 async def _view_timeout(exchange: Exchange) -> float:
-    """Return the seconds to wait for an answer: a CGI program imports its framework for each."""
-    began = trio.current_time()
+    """Return the seconds to wait for a response. A CGI program imports its framework for each request."""
+    started_at = trio.current_time()
     await exchange.send_sync_request()
-    return max(RESPONSE_TIMEOUT_SECONDS, SLOWEST_RESPONSE_FACTOR * (trio.current_time() - began))
+    return max(RESPONSE_TIMEOUT_SECONDS, SLOWEST_RESPONSE_FACTOR * (trio.current_time() - started_at))
 
 
 async def _get_view(exchange: Exchange, target: str) -> Response:
-    """Send a GET and return the answer, or what came of it in time."""
+    """Send a GET request and return the part of the response that arrives in time."""
     return await get_within(exchange, target, timeout=await _view_timeout(exchange))
 
 
 async def _assert_no_content(exchange: Exchange, request: bytes, status: int, *, head: bool = False) -> None:
-    """Send `request` and then another on the connection; expect that status and not a byte between the two answers."""
+    """Send `request` and another one on the same connection. Expect `status`, and no byte between the responses."""
     result = await send_request(exchange, request, head=head, timeout=await _view_timeout(exchange))
-    assert_that(
-        result.response.status == status and result.response.complete,
-        f"a complete {status} answer",
-        result.response.describe(),
-    )
+    assert_served(result.response, status=status)
     assert_in_sync(result)
 
 
@@ -70,18 +70,22 @@ async def _assert_no_content(exchange: Exchange, request: bytes, status: int, *,
     basis=SHOULD_TEXT,
 )
 async def cookies(exchange: Exchange) -> None:
-    """Two cookies that a view sets are two header fields.
+    """Two cookies that a view sets become two header fields.
 
-    Sends: A GET; the view sets the cookie of a session, and one named theme beside it.
-    Expects: A Set-Cookie for each of them.
-    Why: Cookies cannot be joined into one line. Users would be logged out by changing their colours.
+    Sends: A GET request. The view sets a session cookie and a cookie named theme.
+    Expects: One Set-Cookie for each of them.
+    Why: Cookies cannot be joined into one line. Otherwise a user who changes the theme is logged out.
     """
     response = await _get_view(exchange, "/cookies")
     assert_served(response, PAGE)
-    set_ = response.all("Set-Cookie")
+    set_cookies = response.all("Set-Cookie")
     for name in (b"session", b"theme=dark"):
-        found = [each for each in set_ if each.startswith(name)]
-        assert_that(len(found) == 1 and len(set_) == 2, f"one Set-Cookie of two to begin with {name.decode()}", set_)
+        matching = [each for each in set_cookies if each.startswith(name)]
+        assert_that(
+            len(matching) == 1 and len(set_cookies) == 2,
+            f"two Set-Cookie, one of which begins with {name.decode()}",
+            set_cookies,
+        )
 
 
 @for_each_framework
@@ -93,12 +97,12 @@ async def cookies(exchange: Exchange) -> None:
     basis=MUST_TEXT,
 )
 async def head(exchange: Exchange) -> None:
-    """HEAD for a page has no body, whatever the framework hands over.
+    """The response to HEAD has no body, whatever the framework returns.
 
-    Sends: HEAD for a page of 26 bytes, and another request on the same connection. Some frameworks leave out the body
-    of a HEAD by themselves, Django leaves that to the server.
-    Expects: A 200 with nothing behind its head; the next request served as itself, or the connection closed.
-    Why: Link checkers and monitors ask so. A body that nobody expects is taken for the next answer.
+    Sends: HEAD for a page of 26 bytes, and another request on the same connection. Some frameworks remove the body of a
+    HEAD response. Django leaves this to the server.
+    Expects: A 200 with nothing after its head. The next request gets its own response, or the connection closes.
+    Why: Link checkers and monitors send HEAD. The client reads an unexpected body as the next response.
     """
     await _assert_no_content(exchange, exchange.request("/article", method="HEAD"), 200, head=True)
 
@@ -110,11 +114,11 @@ async def head(exchange: Exchange) -> None:
     basis=from_sender_semantics("A 304 ends with its head by definition: bytes behind it are read as the next answer."),
 )
 async def unchanged(exchange: Exchange) -> None:
-    """A page that the client has in its cache is a 304 without a body.
+    """A page that the client has in its cache gives a 304 without a body.
 
-    Sends: A GET whose If-None-Match has the page's entity tag, and another request on the same connection.
-    Expects: A 304 with nothing behind its head; the next request served as itself, or the connection closed.
-    Why: Browsers ask so for all that they have cached, on connections that are kept.
+    Sends: A GET request with the entity tag of the page in If-None-Match, and another request on the same connection.
+    Expects: A 304 with nothing after its head. The next request gets its own response, or the connection closes.
+    Why: Browsers revalidate all cached pages this way, on keep-alive connections.
     """
     await _assert_no_content(exchange, exchange.request("/unchanged", headers=[("If-None-Match", '"v1"')]), 304)
 
@@ -122,117 +126,92 @@ async def unchanged(exchange: Exchange) -> None:
 @for_each_framework
 @case(SHOULD, OUTPUT, basis=SHOULD_TEXT)
 async def missing(exchange: Exchange) -> None:
-    """The framework's own page for a 404 arrives, with its status.
+    """The 404 page of the framework arrives with its status.
 
-    Sends: A GET for what the view says does not exist.
-    Expects: A complete 404 with the framework's text.
-    Why: Search engines and users are to see that a page is gone, in the words of the site.
+    Sends: A GET request for a page that the view reports as not found.
+    Expects: A complete 404 with the text of the framework.
+    Why: Search engines and users must see that a page does not exist, with the text of the site.
     """
     response = await _get_view(exchange, "/missing")
     assert_served(response, status=404)
     assert_that(
-        b"no such page" in response.body or b"ot found" in response.body.lower(), "the page of the 404", response.body
+        b"no such page" in response.body or b"ot found" in response.body.lower(),
+        "the 404 page of the app",
+        response.body,
     )
 
 
 @for_each_framework
 @case(
     MUST,
-    pep3333(
-        "URL Reconstruction",
-        "If an application wishes to reconstruct a request's complete URL, it may do so using the following algorithm",
-    ),
+    URL_RECONSTRUCTION,
     basis=cgi_variable(
         "The framework goes by the PEP's algorithm. Where the URL comes out as another, a "
         "variable that it uses is not what the PEP defines."
     ),
 )
 async def moved(exchange: Exchange) -> None:
-    """A redirect to an absolute URL of the app's own leads back to where the client came from.
+    """A redirect to an absolute URL of the app leads back to the address that the client used.
 
-    Sends: A GET; the view redirects to its own /article, by the URL that the framework makes of the request.
-    Expects: A 303 whose Location has the scheme, host and port that the client used. It is skipped where TLS ends at
-    a proxy that speaks plain HTTP to the server: that cannot know the scheme.
-    Why: After each form users land on a port or host that does not answer, or leave https.
+    Sends: A GET request. The view redirects to its own /article, with the URL that the framework builds from the
+    request.
+    Expects: A 303 whose Location has the scheme, host and port that the client used. The case is skipped when a proxy
+    ends TLS and speaks plain HTTP to the server, because the server cannot know the scheme.
+    Why: Otherwise users land on a port or host that does not respond after each form, or leave https.
     """
-    if exchange.server.address.tls and not server_knows_of_tls(exchange):
+    if exchange.server.address.tls and not server_sees_tls(exchange):
         exchange.skip(TLS_ENDS_AT_PROXY)
     response = await _get_view(exchange, "/moved")
-    assert_that(response.status == 303 and response.complete, "a complete 303 answer", response.describe())
-    wanted = (exchange.server.address.url + exchange.target("/article")).encode()
-    assert_equal(response.all("Location"), [wanted], "Location")
+    assert_served(response, status=303)
+    expected = (exchange.server.address.url + exchange.target("/article")).encode()
+    assert_equal(response.all("Location"), [expected], "Location")
 
 
 @for_each_framework
-@case(
-    SHOULD,
-    pep3333(
-        "Error Handling",
-        "Servers should trap and log any exception that aborts an application or the iteration of its return value.",
-    ),
-    basis=SHOULD_TEXT,
-)
+@case(SHOULD, TRAP_AND_LOG, basis=SHOULD_TEXT)
 async def broken(exchange: Exchange) -> None:
-    """A view that raises gives the client a 500, and the server goes on.
+    """When a view raises, the client gets a 500 and the server continues.
 
-    Sends: A GET to a view that raises. Pyramid hands the exception to the server, the others make a page of it.
-    Expects: A complete 500, and an answer to the next client.
-    Why: One error in one view must not take the site away from everybody, nor leave its user without a word.
+    Sends: A GET request to a view that raises. Pyramid passes the exception to the server; the other frameworks make a
+    page of it.
+    Expects: A complete 500, and a response to the next client.
+    Why: One error in one view must not stop the site, and its user must see an error.
     """
     response = await _get_view(exchange, "/broken")
     assert_not_success(response, "the view raised")
-    assert_that(response.status == 500 and response.complete, "a complete 500 answer", response.describe())
-    assert_that(await exchange.alive(), "the server to answer afterwards", "no good answer")
+    assert_served(response, status=500)
+    assert_that(await exchange.alive(), "the server to serve the next request", "no 200 response")
 
 
 @for_each_framework
-@case(
-    MUST,
-    pep3333(
-        "Buffering and Streaming",
-        "WSGI servers, gateways, and middleware must not delay the transmission of any block; they must either fully "
-        "transmit the block to the client, or guarantee that they will continue transmission even while the "
-        "application is producing its next block.",
-    ),
-    basis=MUST_TEXT,
-)
+@case(MUST, DELAY, basis=MUST_TEXT)
 async def streamed(exchange: Exchange) -> None:
-    """Each block of a streamed answer is with the client before the next is made.
+    """The client receives each block of a streamed response before the view makes the next one.
 
-    Sends: A GET to a view that streams; it makes a block and waits at a barrier, which is let go when the client has
+    Sends: A GET request to a view that streams. It makes a block and waits at a barrier until the client has received
     the block.
-    Expects: The first block while the view waits, and the second after that.
-    Why: Progress, server-sent events and answers that a model writes word by word live on this.
+    Expects: The first block while the view waits, and the second block after that.
+    Why: Progress displays, server-sent events and responses of language models need streaming.
     """
     skip_behind_proxy(exchange)
     timeout = await _view_timeout(exchange)
     connection = await open_and_send_get(exchange, "/streamed")
-    await expect_event_where(
-        exchange, lambda event: event.kind == "holding", "the view to get to its barrier", timeout=timeout
-    )
+    await wait_for_barrier(exchange, "second", timeout=timeout)
     early = await connection.receive_until(b"block 1\n", timeout=HANG_TIMEOUT_SECONDS)
     assert_that(b"block 1\n" in early, "the first block on the wire while the view waits", early)
     exchange.release("second")
     late = await connection.receive_until(b"block 2\n", timeout=HANG_TIMEOUT_SECONDS)
-    assert_that(b"block 2\n" in late, "the second block after that", late)
+    assert_that(b"block 2\n" in late, "the second block after the view continues", late)
 
 
 @for_each_framework
-@case(
-    MUST,
-    pep3333(
-        "Optional Platform-Specific File Handling",
-        "Note that even if the object is not suitable for the platform API, the wsgi.file_wrapper must still return an "
-        "iterable that wraps read() and close(), so that applications using file wrappers are portable across "
-        "platforms.",
-    ),
-    basis=MUST_TEXT,
-)
+@case(MUST, PORTABLE, basis=MUST_TEXT)
 async def download(exchange: Exchange) -> None:
-    """A file arrives whole, through wsgi.file_wrapper where the server has one.
+    """A file arrives completely, through wsgi.file_wrapper if the server has one.
 
-    Sends: A GET to a view that sends a file by its framework's own means, which all take wsgi.file_wrapper.
-    Expects: All of the file and nothing else.
-    Why: Downloads would be cut off, or never end.
+    Sends: A GET request to a view that sends a file with the function of its framework. All these functions use
+    wsgi.file_wrapper.
+    Expects: The complete file and nothing else.
+    Why: Otherwise downloads are cut off or never end.
     """
     assert_served(await _get_view(exchange, "/download"), reference_app_sources()["shared"].encode())

@@ -1,1 +1,1 @@
-"""What holds for every app, asked of an app of the user's own beside the reference app; run with --app alone."""
+"""Requirements for every app, checked on the user app beside the test app. They run only with --app."""

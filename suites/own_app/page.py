@@ -1,7 +1,8 @@
-"""What holds for every app, on the page of `--path`: what it gives to its server, and what the server makes of that.
+"""Requirements for every app, checked on the page of `--path` of the user app.
 
-A case looks at the app first: it is called as a server calls it, in the server's process, and reports what it gives.
-Then a client asks for the page. A fault is the app's where the app gave it, and the server's where it came on the way.
+First a case checks the app: the test app calls it in the process of the server, as a server does, and reports its
+response. Then a client requests the page. A fault is the app's when the app made it, and the server's when it appears
+only on the wire.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from wsgi_gauntlet.suites.http.responses.no_content import NOT_MODIFIED
 from wsgi_gauntlet.suites.pep3333.close import CLOSE
 
 PAGE_TIMEOUT_SECONDS = 10.0
-"""Seconds that the app may take for its page; on a laptop the first one loads templates and opens a database."""
+"""Seconds to wait for the page. The first request may load templates and open a database."""
 
 NO_CONTENT_STATUSES = (204, 304)
 
@@ -33,7 +34,7 @@ Headers = Iterable[tuple[str, str]]
 
 @dataclass(frozen=True)
 class AppResponse:
-    """What the app gives to a server: its status, its headers, and how many bytes. `digest` tells bodies apart."""
+    """The response of the app to the server. `size` is in bytes; `digest` differs for different bodies."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -46,16 +47,16 @@ class AppResponse:
 
 
 async def _get_page(exchange: Exchange, how: str, method: str = "GET", headers: Headers = ()) -> tuple[Response, bytes]:
-    """Ask for the page; return the answer, and what came behind it on the connection."""
+    """Request the page. Return the response, and the bytes after it on the connection."""
     connection = await exchange.connect()
-    own = [
+    all_headers = [
         (USER_APP_HEADER, how),
         ("User-Agent", "wsgi-gauntlet"),
         ("Accept", "*/*"),
         *headers,
         ("Connection", "close"),
     ]
-    await connection.send(exchange.request(exchange.page, method=method, headers=own))
+    await connection.send(exchange.request(exchange.page, method=method, headers=all_headers))
     response = await connection.response(head=method == "HEAD", timeout=PAGE_TIMEOUT_SECONDS)
     await connection.ending(timeout=EVENT_DRAIN_SECONDS)
     await connection.close()
@@ -63,23 +64,23 @@ async def _get_page(exchange: Exchange, how: str, method: str = "GET", headers: 
 
 
 async def _app_response(exchange: Exchange, method: str = "GET", headers: Headers = ()) -> AppResponse:
-    """Return what the app gives for its page. Raises Skipped where it gives nothing that could be judged."""
+    """Return the response of the app for its page. Raises Skipped when the app gives no response to judge."""
     request_text = f"{method} {exchange.page}"
-    asked_before, looked_before = len(exchange.events("own-asked")), len(exchange.events("own-looked"))
+    calls_before, reports_before = len(exchange.events("own-asked")), len(exchange.events("own-looked"))
     response, _ = await _get_page(exchange, "look", method, headers)
-    if len(exchange.events("own-asked")) == asked_before:
-        exchange.skip(f"{request_text} did not reach the app; the answer was {response.describe()}")
+    if len(exchange.events("own-asked")) == calls_before:
+        exchange.skip(f"{request_text} did not reach the app; the response was {response.describe()}")
     if raised := exchange.events("own-raised"):
         exchange.skip(f"{request_text}: the app {raised[-1].detail['why']}")
     try:
-        report = (await exchange.event("own-looked", count=looked_before + 1, timeout=EVENT_DRAIN_SECONDS)).detail
+        report = (await exchange.event("own-looked", count=reports_before + 1, timeout=EVENT_DRAIN_SECONDS)).detail
     except trio.TooSlowError:
         exchange.skip(
-            f"{request_text}: the app came to no end within {PAGE_TIMEOUT_SECONDS:g} s; the answer was "
+            f"{request_text}: the app did not finish within {PAGE_TIMEOUT_SECONDS:g} s; the response was "
             f"{response.describe()}"
         )
     if not report["ended"]:
-        exchange.skip(f"{request_text} has no end, or a very late one: name another page with --path")
+        exchange.skip(f"{request_text}: the body is endless or very slow; name another page with --path")
     code = str(report.get("status", ""))[:3]
     if not code.isdigit():
         exchange.skip(
@@ -92,18 +93,18 @@ async def _app_response(exchange: Exchange, method: str = "GET", headers: Header
     if code == "400":
         host = exchange.server.address.authority
         exchange.skip(
-            f"{request_text} gives 400: the app may take no requests for {host}{last_traceback(exchange.log_text())}"
+            f"{request_text} gives 400: allow the host {host} in the app{last_traceback(exchange.log_text())}"
         )
-    found = tuple((str(name), str(value)) for name, value in report["headers"])
-    return AppResponse(int(code), found, report["size"], report["digest"])
+    app_headers = tuple((str(name), str(value)) for name, value in report["headers"])
+    return AppResponse(int(code), app_headers, report["size"], report["digest"])
 
 
 async def _repeatable_app_response(exchange: Exchange) -> AppResponse:
-    """Return what the app gives, once it gave the same twice. Raises Skipped where it did not."""
+    """Return the response of the app after two calls. Raises Skipped when their statuses differ."""
     first, second = await _app_response(exchange), await _app_response(exchange)
     if first.status != second.status:
         exchange.skip(
-            f"GET {exchange.page} gives {first.status} and {second.status} by turns: name another page with --path"
+            f"GET {exchange.page} gives first {first.status}, then {second.status}: name another page with --path"
         )
     return second
 
@@ -115,32 +116,31 @@ async def _repeatable_app_response(exchange: Exchange) -> AppResponse:
     basis=from_sender_semantics("But for the content, HEAD is GET by definition, and so has the same status."),
 )
 async def head_status(exchange: Exchange) -> None:
-    """A HEAD for the page has the status of a GET.
+    """A HEAD request for the page has the same status as a GET request.
 
-    Sends: a GET and a HEAD for the page of --path; before that, the app alone is asked for both.
-    Expects: one status, from the app and on the wire.
-    Why: Monitors, link checkers and caches ask by HEAD. Where the app refuses it, they report a page as broken that is
-    not.
+    Sends: A GET and a HEAD request for the page of --path. Before that, only the app is called for both.
+    Expects: The same status for both, from the app and on the wire.
+    Why: Monitors, link checkers and caches use HEAD. If the app rejects it, they report a working page as broken.
     """
     get, head = await _repeatable_app_response(exchange), await _app_response(exchange, "HEAD")
     if head.status != get.status:
-        raise Violation(f"the app to answer HEAD as GET, with {get.status}", f"the app gives {head.status}")
+        raise Violation(f"the app to give HEAD the status of GET, {get.status}", f"the app gives {head.status}")
     response, _ = await _get_page(exchange, "ask", "HEAD")
     if response.status != head.status:
-        raise Violation(f"the server to pass on the app's answer to HEAD, {head.status}", response.describe())
+        raise Violation(f"the server to send the status of the app for HEAD, {head.status}", response.describe())
 
 
 @case(MUST, HEAD, segmentable=False, basis=MUST_TEXT)
 async def head_body(exchange: Exchange) -> None:
-    """The answer to a HEAD for the page has no body on the wire.
+    """The response to a HEAD request for the page has no body on the wire.
 
-    Sends: a HEAD for the page of --path.
-    Expects: the head of an answer and nothing behind it, whatever the app yields.
-    Why: The next answer on the connection is read from where the body begins.
+    Sends: A HEAD request for the page of --path.
+    Expects: The head of a response and nothing after it, whatever the app yields.
+    Why: The client reads such a body as the next response on the connection.
     """
     await _app_response(exchange, "HEAD")
     _, trailing_bytes = await _get_page(exchange, "ask", "HEAD")
-    _assert_nothing_after_head(trailing_bytes, "a HEAD")
+    _assert_nothing_after_head(trailing_bytes, "the response to HEAD")
 
 
 @case(
@@ -154,30 +154,32 @@ async def head_body(exchange: Exchange) -> None:
     basis=MUST_TEXT,
 )
 async def head_length(exchange: Exchange) -> None:
-    """The Content-Length of a HEAD's answer is that of the page.
+    """The Content-Length of the HEAD response is that of the page.
 
-    Sends: a HEAD for the page of --path; before that, the app alone is asked for GET and HEAD.
-    Expects: no Content-Length, or the number of bytes that a GET gives.
-    Why: Download managers and caches believe it, and throw away what they have.
+    Sends: A HEAD request for the page of --path. Before that, only the app is called for GET and HEAD.
+    Expects: No Content-Length, or the number of bytes that a GET request returns.
+    Why: Download managers and caches trust it. With a wrong value, they discard what they have stored.
     """
     get, repeated = await _repeatable_app_response(exchange), await _app_response(exchange)
     if (get.size, get.digest) != (repeated.size, repeated.digest):
-        exchange.skip(f"GET {exchange.page} gives another body each time: no length of it is the right one")
+        exchange.skip(f"GET {exchange.page} gives another body each time, so no length is correct; use another --path")
     head = await _app_response(exchange, "HEAD")
     if head.status != get.status:
         exchange.skip(
-            f"HEAD {exchange.page} gives {head.status} where GET gives {get.status}, so the lengths need not be the "
-            f"same"
+            f"HEAD {exchange.page} gives {head.status} and GET gives {get.status}, so their lengths may differ"
         )
     allowed: tuple[list[str], ...] = ([], [str(get.size)])
     if (app_lengths := head.all("content-length")) not in allowed:
         raise Violation(
-            f"the app to give HEAD no length, or {get.size} as for GET", f"the app gives {', '.join(app_lengths)}"
+            f"the app to give HEAD no Content-Length, or {get.size} as for GET",
+            f"the app gives {', '.join(app_lengths)}",
         )
     response, _ = await _get_page(exchange, "ask", "HEAD")
     sent_lengths = [value.decode("latin-1") for value in response.all("Content-Length")]
     if sent_lengths not in allowed:
-        raise Violation(f"the server to send no length with HEAD, or {get.size} as for GET", f"it sends {sent_lengths}")
+        raise Violation(
+            f"the server to send HEAD no Content-Length, or {get.size} as for GET", f"it sends {sent_lengths}"
+        )
 
 
 @case(
@@ -187,26 +189,28 @@ async def head_length(exchange: Exchange) -> None:
     basis=from_sender_semantics("Bytes behind the head of a 304 are in no answer: the client reads them as the next."),
 )
 async def no_body(exchange: Exchange) -> None:
-    """A 204 or a 304 from the app has no body.
+    """A 204 or a 304 response of the app has no body.
 
-    Sends: a GET for the page of --path, with If-None-Match or If-Modified-Since where the page has such a mark.
-    Expects: nothing behind the head, from the app and on the wire.
-    Why: Clients know that nothing follows. They read a body there as the beginning of the next answer.
+    Sends: A GET request for the page of --path, with If-None-Match or If-Modified-Since if the page has an ETag or
+    Last-Modified.
+    Expects: Nothing after the head, from the app and on the wire.
+    Why: Clients expect no body. They read it as the start of the next response.
     """
     page = await _app_response(exchange)
-    marks = [("If-None-Match", each) for each in page.all("etag")]
-    marks = marks or [("If-Modified-Since", each) for each in page.all("last-modified")]
-    conditions = marks if page.status not in NO_CONTENT_STATUSES else []
+    validators = [("If-None-Match", each) for each in page.all("etag")]
+    validators = validators or [("If-Modified-Since", each) for each in page.all("last-modified")]
+    conditions = validators if page.status not in NO_CONTENT_STATUSES else []
     found = await _app_response(exchange, headers=conditions) if conditions else page
     if found.status not in NO_CONTENT_STATUSES:
         exchange.skip(
-            f"GET {exchange.page} gives {page.status}" + (f", and {found.status} to {marks[0][0]}" if marks else "")
+            f"GET {exchange.page} gives {page.status}"
+            + (f", and {found.status} with {validators[0][0]}" if validators else "")
         )
     if found.size:
-        raise Violation(f"the app to give a {found.status} no body", f"the app gives {found.size} bytes")
+        raise Violation(f"the app to give no body with {found.status}", f"the app gives {found.size} bytes")
     response, trailing_bytes = await _get_page(exchange, "ask", headers=conditions)
     if response.status == found.status:
-        _assert_nothing_after_head(trailing_bytes, f"a {found.status}")
+        _assert_nothing_after_head(trailing_bytes, f"the {found.status} response")
 
 
 @case(
@@ -219,11 +223,11 @@ async def no_body(exchange: Exchange) -> None:
     basis=MUST_TEXT,
 )
 async def length(exchange: Exchange) -> None:
-    """The page is as long as its Content-Length says, and comes whole.
+    """The page is as long as its Content-Length and arrives completely.
 
-    Sends: a GET for the page of --path; before that, the app alone is asked for it.
-    Expects: the app gives as many bytes as its Content-Length says; the answer on the wire is whole.
-    Why: Bytes too few and the browser waits; bytes too many and they are cut, or read as the next answer.
+    Sends: A GET request for the page of --path. Before that, only the app is called for it.
+    Expects: The app gives as many bytes as its Content-Length says, and the response on the wire is complete.
+    Why: With too few bytes the browser waits. Extra bytes are cut off, or the client reads them as the next response.
     """
     page = await _app_response(exchange)
     declared_lengths = page.all("content-length")
@@ -234,32 +238,32 @@ async def length(exchange: Exchange) -> None:
         )
     response, _ = await _get_page(exchange, "ask")
     if not response.complete:
-        raise Violation("the server to send the app's answer whole", response.describe())
+        raise Violation("the server to send the complete response of the app", response.describe())
     repeated = await _app_response(exchange)
     if page.size == repeated.size and response.status == page.status and response.length != page.size:
-        raise Violation(f"the server to send the {page.size} bytes that the app gives", response.describe())
+        raise Violation(f"the server to send the {page.size} bytes of the app", response.describe())
 
 
 @case(MUST, CLOSE, segmentable=False, basis=MUST_TEXT)
 async def closed(exchange: Exchange) -> None:
-    """close() of the app's answer is called once the page is sent.
+    """The server calls close() of the response of the app after it has sent the page.
 
-    Sends: a GET for the page of --path.
-    Expects: one call of close() on what the app returned.
-    Why: Frameworks give back database connections there. Never called, the pool runs dry.
+    Sends: A GET request for the page of --path.
+    Expects: One call of close() on the return value of the app.
+    Why: Frameworks return database connections there. Without the call the pool runs empty.
     """
     await _app_response(exchange)
     await _get_page(exchange, "ask")
-    passed_events = exchange.events("own-answered")
-    if not passed_events:
-        exchange.skip("the app gave the server no answer this time")
-    if not passed_events[0].detail["watched"]:
-        exchange.skip("what the app returns has no close(), or none that could be watched")
+    responses = exchange.events("own-answered")
+    if not responses:
+        exchange.skip("the app did not return a response to the server")
+    if not responses[0].detail["watched"]:
+        exchange.skip("the return value of the app has no close(), or one that the test app cannot observe")
     await exchange.send_sync_request()
     if (calls := len(exchange.events("closed"))) != 1:
-        raise Violation("the server to call close() once", f"it called it {calls} times")
+        raise Violation("the server to call close() once", f"it called close() {calls} times")
 
 
 def _assert_nothing_after_head(trailing_bytes: bytes, what: str) -> None:
     if trailing_bytes:
-        raise Violation(f"the server to send nothing behind the head of {what}", repr(trailing_bytes[:200]))
+        raise Violation(f"the server to send nothing after the head of {what}", repr(trailing_bytes[:200]))

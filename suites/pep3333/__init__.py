@@ -1,1 +1,1 @@
-"""What a server owes its app."""
+"""The requirements of PEP 3333 for a server."""

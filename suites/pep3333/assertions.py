@@ -1,7 +1,8 @@
-"""What the cases of this suite share: sending a request to a behaviour, and waiting for the app's word on it."""
+"""Shared helpers of the cases: send a request to a behaviour of the test app, and wait for its app events."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,29 +16,33 @@ from wsgi_gauntlet.harness.model import AppEvent
 from wsgi_gauntlet.harness.server.adapter import Protocol
 
 HANG_TIMEOUT_SECONDS = 1.0
-"""Seconds after which what a good server does at once is taken to hang. Only a failing attempt waits them out, and a
-failing case is tried again."""
+"""Seconds after which an operation that needs no waiting counts as hanging. Only a failing attempt waits so long."""
 
 EXTRA_WAIT_SECONDS = 0.3
-"""Seconds for an answer on which no verdict hangs: to describe it, or because none need come."""
+"""Seconds to wait for a response that does not influence the verdict."""
 
 ARRIVED_DATA_WAIT_SECONDS = 0.05
-"""Seconds in which bytes that a server has already sent reach us; waited for where none are to come."""
+"""Seconds until bytes that the server has already sent reach the client. On a correct server the case waits so long."""
 
 NEEDS_WRITE = ["pep3333/start-response/returns-write"]
-"""What a case needs whose app uses write(). Where a server has none, the case named here alone says so."""
+"""The case that must pass before a case whose app uses write(). If a server has no write(), only that case fails."""
 
-TLS_ENDS_AT_PROXY = "TLS ends at the proxy in front, which speaks plain HTTP to the server that calls the app"
-"""Why a case is skipped in which the server was to know of TLS; see `server_knows_of_tls`."""
+NEEDS_EOF = "pep3333/input/eof-at-content-length/read"
+"""The case that must pass before a case that reads to the end. Otherwise both report the same fault."""
+
+BARRIER_EVENT = "waiting"
+"""Kind of the app event "the app waits at a barrier"."""
+
+TLS_ENDS_AT_PROXY = "TLS ends at the proxy, which speaks plain HTTP to the server that calls the app"
+"""Reason to skip a case that needs a server with knowledge of TLS; see `server_sees_tls`."""
 
 
 async def expect_event_where(
     exchange: Exchange, matches: Callable[[AppEvent], object], expected: str, *, timeout: float = HANG_TIMEOUT_SECONDS
 ) -> AppEvent:
-    """Return the app's first event of this attempt of which `holds` is true.
+    """Return the first app event of this attempt that `matches`. `timeout` is in seconds.
 
-    Where none comes, a Violation says `expected`; an event lost on its way to us raises EventsLost instead, because
-    the server is not to blame for it.
+    Raises Violation with the text `expected` when there is none, and EventsLost when app events were lost.
     """
     mark = exchange.server.channel.mark()
     with trio.move_on_after(timeout):
@@ -47,53 +52,67 @@ async def expect_event_where(
                     return event
             await exchange.server.channel.wait(mark, lambda _event: True)
             mark = exchange.server.channel.mark()
-    exchange.events()
+    exchange.events()  # raises EventsLost: then the server is not to blame
     exchange.transcript.time_sensitive = True
-    raise Violation(expected, f"no word of it from the app within {timeout:g} s")
+    raise Violation(expected, f"the app did not report this within {timeout:g} s")
 
 
 async def expect_event(
     exchange: Exchange, kind: str, expected: str, *, timeout: float = HANG_TIMEOUT_SECONDS
 ) -> AppEvent:
-    """Return the app's first event of that kind; see `first`."""
+    """Return the first app event of that kind; see `expect_event_where`."""
     return await expect_event_where(exchange, lambda event: event.kind == kind, expected, timeout=timeout)
 
 
-async def step_outcome(exchange: Exchange, where: str) -> AppEvent:
-    """Return what became of the step `where` in the app: its event `returned` or `raised`."""
+async def step_outcome(exchange: Exchange, step: str) -> AppEvent:
+    """Return the app event with the result of a step of the app: `returned` or `raised`."""
     return await expect_event_where(
         exchange,
-        lambda event: event.kind in ("returned", "raised") and event.detail.get("where") == where,
-        f"the app to get through its step {where!r}",
+        lambda event: event.kind in ("returned", "raised") and event.detail.get("where") == step,
+        f"the app to finish its step {step!r}",
     )
 
 
-async def wait_for_barrier(exchange: Exchange, barrier: str) -> None:
-    """Wait until the app waits at that barrier."""
+async def assert_step_returns(exchange: Exchange, step: str, subject: str) -> None:
+    """Expect that a step of the app returns. `subject` names the step in the message."""
+    event = await step_outcome(exchange, step)
+    exception = f"it raised {event.detail.get('type')}: {event.detail.get('text')}"
+    assert_that(event.kind == "returned", f"{subject} to return", exception)
+
+
+async def assert_step_raises(exchange: Exchange, step: str, subject: str) -> None:
+    """Expect that a step of the app raises. `subject` names the step in the message."""
+    event = await step_outcome(exchange, step)
+    assert_that(event.kind == "raised", f"{subject} to raise", "it returned")
+
+
+async def wait_for_barrier(exchange: Exchange, barrier: str, *, timeout: float = HANG_TIMEOUT_SECONDS) -> None:
+    """Wait until the app waits at that barrier. `timeout` is in seconds."""
     await expect_event_where(
         exchange,
-        lambda event: event.kind == "holding" and event.detail["barrier"] == barrier,
-        f"the app to get to the point {barrier!r}",
+        lambda event: event.kind == BARRIER_EVENT and event.detail["barrier"] == barrier,
+        f"the app to reach the barrier {barrier!r}",
+        timeout=timeout,
     )
 
 
 async def read_in_app(
-    exchange: Exchange, do: str, body: bytes, *, following_bytes: bytes = b""
+    exchange: Exchange, steps: str, body: bytes, *, following_bytes: bytes = b""
 ) -> list[dict[str, Any]]:
-    """POST `body` to the app, which does `do` with wsgi.input, and return what each step read.
+    """POST `body`, let the app read wsgi.input in `steps`, and return the result of each step.
 
-    The connection stays open meanwhile, and `more` is on it right behind the body. A step that has not returned
-    after `HANG_TIMEOUT_SECONDS` seconds, or that raised, is a Violation.
+    The connection stays open, and `following_bytes` follow the body. Raises Violation when a step raises or does not
+    return within `HANG_TIMEOUT_SECONDS`.
     """
     connection = await exchange.connect()
-    await connection.send(exchange.request("/reads" + query(do=do), method="POST", body=body) + following_bytes)
-    return await step_results(exchange, do, connection)
+    await connection.send(exchange.request("/reads" + query(do=steps), method="POST", body=body) + following_bytes)
+    return await step_results(exchange, steps, connection)
 
 
-async def step_results(exchange: Exchange, do: str, connection: Connection) -> list[dict[str, Any]]:
-    """Return what each step of `do` read, as the app tells it; see `reading`."""
+async def step_results(exchange: Exchange, steps: str, connection: Connection) -> list[dict[str, Any]]:
+    """Return what the app reports of each step after a request to /reads; see `read_in_app`."""
     found: list[dict[str, Any]] = []
-    for number, step in enumerate(do.split(","), 1):
+    for number, step in enumerate(steps.split(","), 1):
         try:
             found.append((await exchange.event("read", timeout=HANG_TIMEOUT_SECONDS, count=number)).detail)
         except trio.TooSlowError:
@@ -102,7 +121,7 @@ async def step_results(exchange: Exchange, do: str, connection: Connection) -> l
                 await exchange.fail_app_not_called(response)
             fail_case(
                 f"{step_as_python(step)} to return",
-                f"it had not returned after {HANG_TIMEOUT_SECONDS:g} s, the connection being open",
+                f"it did not return within {HANG_TIMEOUT_SECONDS:g} s while the connection was open",
             )
         if raised := found[-1].get("raised"):
             fail_case(f"{step_as_python(step)} to return", f"{raised['type']}: {raised['text']}")
@@ -110,16 +129,22 @@ async def step_results(exchange: Exchange, do: str, connection: Connection) -> l
 
 
 async def open_and_send_get(exchange: Exchange, target: str) -> Connection:
-    """Send a GET for `target` on a connection of its own and return that, the answer unread."""
+    """Send a GET request on a new connection and return the connection without reading the response."""
     connection = await exchange.connect()
     await connection.send(exchange.request(target))
     return connection
 
 
-async def get_within(exchange: Exchange, target: str, *, timeout: float = HANG_TIMEOUT_SECONDS) -> Response:
-    """Send a GET for `target` and return what comes in `timeout` seconds, be it nothing.
+def request_of_version(exchange: Exchange, target: str, version: str) -> bytes:
+    """Return a GET request of that HTTP version: with Host, but HTTP/1.0 without Host."""
+    request = exchange.request(target, version=version)
+    return re.sub(rb"Host: [^\r]*\r\n", b"", request) if version == "HTTP/1.0" else request
 
-    By default that is the time that an app takes to break.
+
+async def get_within(exchange: Exchange, target: str, *, timeout: float = HANG_TIMEOUT_SECONDS) -> Response:
+    """Send a GET request and return the part of the response, possibly nothing, that arrives in `timeout` seconds.
+
+    The default timeout suits an app that fails immediately.
     """
     connection = await open_and_send_get(exchange, target)
     response = await connection.response(timeout=timeout)
@@ -128,49 +153,55 @@ async def get_within(exchange: Exchange, target: str, *, timeout: float = HANG_T
 
 
 def step_as_python(step: str) -> str:
-    """Return a step of the behaviour /reads as the Python that it stands for."""
+    """Return a step of the behaviour /reads as Python code or a short description."""
     name, _, size = step.partition(":")
-    whole = {
+    descriptions = {
         "iter": "list(wsgi.input)",
         "next": "next(iter(wsgi.input))",
         "until": f"reading {size} bytes",
         "rest": "reading the rest",
     }
-    return whole.get(name, f"wsgi.input.{name}({size})")
+    return descriptions.get(name, f"wsgi.input.{name}({size})")
 
 
 def bytes_read(result: dict[str, Any]) -> bytes:
-    """Return the bytes that a step read; anything else is a Violation."""
+    """Return the bytes that a step read. Raises Violation when it read another type."""
     assert_that("data" in result, "bytes", result.get("repr"))
     return str(result["data"]).encode("latin-1")
 
 
 def assert_served(response: Response, body: bytes | None = None, status: int = 200) -> None:
-    """Expect a whole answer with that status, and that body where one is given."""
-    assert_that(response.status == status and response.complete, f"a complete {status} answer", response.describe())
+    """Expect a complete response with that status, and with `body` if it is given."""
+    assert_that(response.status == status and response.complete, f"a complete {status} response", response.describe())
     if body is not None:
         assert_that(response.body == body, f"the body {body!r}", response.body)
 
 
-def assert_not_success(response: Response, why: str) -> None:
-    """Expect an error status, or an answer that is broken off or never begins; not a whole 2xx, nor what is no "
-    "answer."""
+def assert_not_success(response: Response, reason: str) -> None:
+    """Expect an error status, an aborted response or no response: no complete 2xx, and no bytes without a head."""
     success = response.status is not None and 200 <= response.status < 300 and response.complete
     garbage = response.status is None and not response.is_empty
-    assert_that(not (success or garbage), f"an error status or a broken-off answer, because {why}", response.describe())
+    assert_that(
+        not (success or garbage), f"an error status or an aborted response, because {reason}", response.describe()
+    )
+
+
+def assert_nothing_unread(connection: Connection, last_part: str) -> None:
+    """Expect that the server sent no bytes after `last_part`, which the case has read."""
+    assert_that(not connection.unread, f"no bytes after {last_part}", connection.unread)
 
 
 def skip_behind_proxy(exchange: Exchange) -> None:
-    """Go on only where no proxy stands between: what it does with requests and blocks is not bound by PEP 3333."""
+    """Skip the case behind a proxy: PEP 3333 does not bind the way in which a proxy handles requests and blocks."""
     if exchange.server.plan.upstream is not None:
-        exchange.skip("the proxy in front does this by its own rules; the server behind it has a row of its own")
+        exchange.skip("the proxy follows its own rules here; run this case on the server without the proxy")
 
 
-def server_knows_of_tls(exchange: Exchange) -> bool:
-    """Say whether the server that calls the app can know of the client's TLS.
+def server_sees_tls(exchange: Exchange) -> bool:
+    """Return whether the server that calls the app can know that the client uses TLS.
 
-    It cannot behind a proxy that speaks plain HTTP to it: a header that says so is between the two of them, and the
-    PEP has no word on it. Over the uwsgi protocol the proxy hands the variables themselves on.
+    It cannot behind a proxy that speaks plain HTTP to it: the PEP does not mention headers that proxies use for this.
+    With the uwsgi protocol, the proxy passes the variables themselves.
     """
     plan = exchange.server.plan
     if plan.upstream is None or plan.upstream.settings.tls:

@@ -1,4 +1,4 @@
-"""close() of the iterable: called once, whatever becomes of the request."""
+"""close() of the iterable: the server calls it exactly once, however the request ends."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ CLOSE = pep3333(
 )
 
 CLOSE_AFTER_RESET_TIMEOUT_SECONDS = 10.0
-"""Seconds after a client's reset in which close() is to be called. No text names a number. A server that is
-sending finds out at once, one that waits for room by the reset."""
+"""Seconds between a reset by the client and the call of close(). No text requires a number. A sending server notices a
+reset immediately."""
 
 
 async def _assert_closed_once(exchange: Exchange) -> None:
     await expect_event(exchange, "closed", "close() to be called")
-    # A second call would come with the end of this request; the fence is behind that.
+    # A second call would come at the end of this request, before the response to the sync request.
     await exchange.send_sync_request()
     assert_equal(len(exchange.events("closed")), 1, "the number of calls of close()")
 
 
 async def _assert_closed_without_body(exchange: Exchange, target: str, method: str = "GET") -> None:
-    # Our end stays open until close() was called: a server that sends a body all the same would find that we have gone.
+    # The client closes last: otherwise a server that wrongly sends a body sees a disconnect, which is another case.
     connection = await exchange.connect()
     await connection.send(exchange.request(target, method=method))
     await expect_event(exchange, "closed", "close() to be called")
@@ -45,12 +45,12 @@ async def _assert_closed_without_body(exchange: Exchange, target: str, method: s
 
 @case(MUST, CLOSE, basis=MUST_TEXT)
 async def once_on_success(exchange: Exchange) -> None:
-    """close() is called exactly once, after the last block.
+    """The server calls close() exactly once, after the last block.
 
-    Sends: A plain request; the app's body has two blocks and a close() that reports each call.
-    Expects: One call, after the last block was asked for.
-    Why: Database connections go back to their pool here: never called, the pool runs dry; called early, the page is cut
-    off.
+    Sends: A GET request. The body has two blocks and a close() that reports each call.
+    Expects: One call, after the server requested the last block.
+    Why: Frameworks return database connections to their pool here. Without the call the pool runs empty; an early call
+    cuts the page off.
     """
     assert_served(await exchange.get("/closing"), b"one\ntwo\n")
     await _assert_closed_once(exchange)
@@ -60,11 +60,11 @@ async def once_on_success(exchange: Exchange) -> None:
 
 @case(MUST, CLOSE, basis=MUST_TEXT)
 async def on_iteration_error(exchange: Exchange) -> None:
-    """close() is called also where iteration raises.
+    """The server calls close() when iteration raises.
 
-    Sends: A plain request; the app's body yields one block and raises.
+    Sends: A GET request. The body yields one block and raises.
     Expects: One call of close().
-    Why: A page that fails under load must give back what it holds, or a few errors stop the whole site.
+    Why: A failed page must release its resources. Otherwise a few errors stop the whole site.
     """
     await get_within(exchange, "/closing-after-error")
     await _assert_closed_once(exchange)
@@ -72,31 +72,31 @@ async def on_iteration_error(exchange: Exchange) -> None:
 
 @case(MUST, CLOSE, basis=MUST_TEXT, deadline=20.0)
 async def on_client_gone(exchange: Exchange) -> None:
-    """close() is called also where the client goes away in the middle of the body.
+    """The server calls close() when the client disconnects in the middle of the body.
 
-    Sends: A plain request for 64 MiB; the client reads the beginning and resets the connection.
-    Expects: A call of close() within ten seconds; no text names a number.
-    Why: Every download that a visitor breaks off would leave a file open, until the server can open none.
+    Sends: A GET request for 64 MiB. The client reads the beginning and resets the connection.
+    Expects: A call of close() within ten seconds. No text requires a number.
+    Why: Otherwise each aborted download leaves a file open, until the server cannot open any more.
     """
     connection = await open_and_send_get(exchange, "/endless")
     first = await connection.receive_some()
-    assert_that(first.startswith(b"HTTP/1."), "the answer to begin", first[:100])
+    assert_that(first.startswith(b"HTTP/1."), "the start of a response", first[:100])
     await connection.abort()
     event = await expect_event(
-        exchange, "closed", "close() to be called after the client has gone", timeout=CLOSE_AFTER_RESET_TIMEOUT_SECONDS
+        exchange, "closed", "close() to be called after the disconnect", timeout=CLOSE_AFTER_RESET_TIMEOUT_SECONDS
     )
-    assert_that(event.detail["blocks"] <= event.detail["all"], "at most all blocks", event.detail)
+    assert_that(event.detail["blocks"] <= event.detail["all"], "no more blocks than the body has", event.detail)
 
 
 @case(MUST, CLOSE, basis=MUST_TEXT)
 async def on_client_gone_late(exchange: Exchange) -> None:
-    """close() is called also where the client goes away when it has all of the body and the app is not done.
+    """The server calls close() when the client disconnects after the complete body but before the app has finished.
 
-    Sends: A plain request; the app gives a body of 4 bytes with its length, and works on before its iteration ends.
-    The client resets the connection meanwhile.
-    Expects: One call of close(), within a second of the iteration's end.
-    Why: Phones drop connections at every moment. Whatever the page had opened stays open, and is missing once enough
-    of them have.
+    Sends: A GET request. The app sets Content-Length, yields a body of 4 bytes, and continues to work before the
+    iteration ends. The client resets the connection meanwhile.
+    Expects: One call of close(), within a second of the end of the iteration.
+    Why: Phones drop connections at any time. Without close(), the resources of the page stay open until there are none
+    left.
     """
     connection = await open_and_send_get(exchange, "/closing-held")
     await connection.receive_until(b"one\n", timeout=HANG_TIMEOUT_SECONDS)
@@ -107,52 +107,51 @@ async def on_client_gone_late(exchange: Exchange) -> None:
 
 @case(MUST, CLOSE, basis=MUST_TEXT, breach=APP)
 async def on_start_error(exchange: Exchange) -> None:
-    """close() is called also where start_response raises while the iterable is at its first block.
+    """The server calls close() when start_response raises during the first iteration.
 
-    Sends: A plain request; the body's first step calls start_response twice without exc_info, which is an error, and
-    lets that out.
-    Expects: One call of close(). Where the second call raises nothing, the case is skipped.
-    Why: A mistake in the app costs not only its page but a connection to the database each time.
+    Sends: A GET request. The first step of the body calls start_response twice without exc_info, which is an error, and
+    does not catch the exception.
+    Expects: One call of close(). The case is skipped when the second call raises nothing.
+    Why: Otherwise each such error in the app also loses a database connection.
     """
     await get_within(exchange, "/closing-after-start-error")
     if not any(event.detail.get("where") == "iteration" for event in exchange.events("raised")):
-        exchange.skip("the second call of start_response raised nothing (second-call-fatal)")
+        exchange.skip("the second call of start_response did not raise; see pep3333/start-response/second-call-fatal")
     await _assert_closed_once(exchange)
 
 
 @case(MUST, CLOSE, basis=MUST_TEXT)
 async def on_head(exchange: Exchange) -> None:
-    """close() is called also for HEAD, whose body nobody gets.
+    """The server calls close() for a HEAD request, whose response has no body.
 
-    Sends: A HEAD; the app's body has two blocks and a close() that reports each call.
-    Expects: One call of close(). Whether the blocks are asked for at all is the server's affair.
-    Why: Link checkers and monitors send HEAD all day long; each would leave something open.
+    Sends: A HEAD request. The body has two blocks and a close() that reports each call.
+    Expects: One call of close(). The server may request the blocks or not.
+    Why: Link checkers and monitors send HEAD all day. Otherwise each request leaves a resource open.
     """
     await _assert_closed_without_body(exchange, "/closing", method="HEAD")
 
 
 @case(MUST, CLOSE, basis=MUST_TEXT)
 async def on_iter_error(exchange: Exchange) -> None:
-    """close() is called also where the body cannot even be iterated.
+    """The server calls close() when the body cannot be iterated.
 
-    Sends: A plain request; the app returns an object whose __iter__ raises.
+    Sends: A GET request. The app returns an object whose __iter__ raises.
     Expects: One call of close().
-    Why: The connection to the database that the page had opened is lost to the pool at each such error, until none is
-    left.
+    Why: Otherwise each such error loses the database connection of the page, until the pool is empty.
     """
     await get_within(exchange, "/closing-without-iteration")
     if not any(event.detail.get("where") == "iter" for event in exchange.events("raised")):
-        exchange.skip("the body's __iter__ was not called")
+        exchange.skip("the server did not call __iter__ of the body")
     await _assert_closed_once(exchange)
 
 
 @case(MUST, CLOSE, basis=MUST_TEXT, breach=APP)
 async def on_no_start(exchange: Exchange) -> None:
-    """close() is called also where the app never called start_response.
+    """The server calls close() when the app never called start_response.
 
-    Sends: A plain request; the app returns a body with close() and names no status.
-    Expects: One call of close(), whether a block was asked for or not.
-    Why: A mistake in one rarely used page must not leave a file open each time that it is visited.
+    Sends: A GET request. The app returns a body with close() and sets no status.
+    Expects: One call of close(), whether the server requested a block or not.
+    Why: Otherwise an error in one rarely used page leaves a file open on each visit.
     """
     await get_within(exchange, "/closing-unstarted")
     await _assert_closed_once(exchange)
@@ -160,24 +159,25 @@ async def on_no_start(exchange: Exchange) -> None:
 
 @case(MUST, CLOSE, basis=MUST_TEXT, breach=APP, variants={"204": "204 No Content", "304": "304 Not Modified"})
 async def on_bodiless(exchange: Exchange, status: str) -> None:
-    """close() is called also where the status allows no body.
+    """The server calls close() when the status does not allow a body.
 
-    Sends: A plain request; the app answers 204 or 304 with a body that has close().
-    Expects: One call of close(). Whether blocks are asked for is the server's affair.
-    Why: Answers to revisited pages and to scripts' calls are the most frequent of all; each would leave something open.
+    Sends: A GET request. The app responds with 204 or 304 and a body that has close().
+    Expects: One call of close(). The server may request blocks or not.
+    Why: Such responses are the most frequent: browsers revalidate pages and scripts call APIs. Otherwise each leaves a
+    resource open.
     """
     await _assert_closed_without_body(exchange, "/closing" + query(status=status))
 
 
 @case(MUST, CLOSE, basis=MUST_TEXT, breach=APP)
 async def when_length_reached(exchange: Exchange) -> None:
-    """close() is called also where the server stops iterating because Content-Length is reached.
+    """The server calls close() when it stops iterating because Content-Length is reached.
 
-    Sends: A plain request; the app promises 5 bytes and has 21 blocks of as many.
-    Expects: One call of close(), however many blocks were asked for.
-    Why: The server has all it needs, but the file or the lock behind the body is still held.
+    Sends: A GET request. The app sets Content-Length to 5 and has 21 blocks of 5 bytes.
+    Expects: One call of close(), however many blocks the server requested.
+    Why: The server has all the data that it needs, but the file or lock of the body is still open.
     """
-    # Our end stays open meanwhile: this is not about a client that has gone.
+    # The client keeps its connection open: a disconnect is the subject of another case.
     connection = await open_and_send_get(exchange, "/too-long?what=blocks")
     await expect_event(exchange, "closed", "close() to be called")
     await connection.close()

@@ -1,10 +1,10 @@
-"""Many requests at once: on one thread where that is asked for, and never one's answer to another."""
+"""Concurrent requests: the single-threaded option, and responses that belong to their requests."""
 
 from __future__ import annotations
 
 import trio
 
-from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
+from wsgi_gauntlet.harness.conformance.assertions import assert_that
 from wsgi_gauntlet.harness.conformance.basis import SHOULD_TEXT, from_sender_semantics
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
@@ -17,10 +17,11 @@ CONNECTIONS = 20
 REQUESTS_PER_CONNECTION = 10
 
 REQUESTS_WHEN_SEGMENTED = 2
-"""Requests a connection where they are sent in pieces: 200 byte by byte would take longer than all other cases."""
+"""Requests per connection when requests are cut into pieces. 200 requests byte by byte take longer than all other
+cases."""
 
 SECOND_REQUEST_WAIT_SECONDS = 0.3
-"""Seconds in which a second request gets into the app on a server that lets it: many times what that takes."""
+"""Seconds in which a second request reaches the app if the server allows it. This is many times the usual time."""
 
 
 @case(
@@ -36,12 +37,12 @@ SECOND_REQUEST_WAIT_SECONDS = 0.3
     time_sensitive=True,
 )
 async def single_thread_option(exchange: Exchange) -> None:
-    """Set to one thread, the server has one request at a time in each process.
+    """A server set to one thread runs one request at a time in each process.
 
-    Sends: To a server set to one thread: one request that is held in the app, and three more meanwhile.
-    Expects: None of them reaches the app in the process of the one that is held. They may wait, or be served by another
-    process.
-    Why: An app that is not safe with threads mixes up its users' data as soon as two of them click at once.
+    Sends: To a server set to one thread: one request that waits in the app, and three more meanwhile.
+    Expects: None of the three reaches the app in the process of the waiting request. They may wait, or another process
+    may serve them.
+    Why: An app that is not thread-safe mixes up the data of two users who click at the same time.
     """
     await open_and_send_get(exchange, "/echo?hold=first")
     await wait_for_barrier(exchange, "first")
@@ -51,7 +52,7 @@ async def single_thread_option(exchange: Exchange) -> None:
         await exchange.event("called", count=2)
     processes = [event.pid for event in exchange.events("called")]
     assert_that(
-        processes.count(processes[0]) == 1, "no second request in the process of the one that is held", processes
+        processes.count(processes[0]) == 1, "no second request in the process of the waiting request", processes
     )
 
 
@@ -70,7 +71,7 @@ async def _assert_no_cross_talk(exchange: Exchange) -> None:
             response = await connection.response()
             await connection.close()
             if response.status is None:
-                # Turned away, or not served in time: that is no other's answer.
+                # The server rejected the request or was too slow. This is not a response for another request.
                 unanswered.append(request_id)
             elif (response.status, response.body, response.all("X-Mine")) != (
                 200,
@@ -82,9 +83,9 @@ async def _assert_no_cross_talk(exchange: Exchange) -> None:
     async with trio.open_nursery() as nursery:
         for number in range(CONNECTIONS):
             nursery.start_soon(client, number)
-    assert_equal(wrong, [], "the answers that are not to the request that was asked")
+    assert_that(not wrong, "every response to belong to its request", wrong)
     if len(unanswered) == CONNECTIONS * requests_per_client:
-        exchange.skip("none of the requests was answered")
+        exchange.skip("the server answered none of the requests")
 
 
 ORDER = rfc9112(
@@ -105,12 +106,12 @@ ORDER = rfc9112(
     segmentable=False,
 )
 async def no_cross_talk(exchange: Exchange) -> None:
-    """None of 200 requests on 20 connections at a time gets another's answer.
+    """Each of 200 requests on 20 concurrent connections gets its own response.
 
-    Sends: 200 requests on 20 connections at a time (40 where they are cut into pieces), each for a body and a header
-    with a name of its own.
-    Expects: Each that is answered gets its own answer. One that is turned away, as a full server may, is not judged.
-    Why: Another's answer is another's session: users see each other's accounts.
+    Sends: 200 requests on 20 concurrent connections (40 when requests are cut into pieces). Each asks for a body and a
+    header with an identifier of its own.
+    Expects: Each response belongs to its request. Requests that a busy server rejects are not judged.
+    Why: A response for another request can contain another session: users see the accounts of other users.
     """
     await _assert_no_cross_talk(exchange)
 
@@ -125,11 +126,11 @@ async def no_cross_talk(exchange: Exchange) -> None:
     segmentable=False,
 )
 async def no_cross_talk_threads(exchange: Exchange) -> None:
-    """None of 200 requests on 20 connections at a time gets another's answer, also with four threads.
+    """Each of 200 requests on 20 concurrent connections gets its own response, also with four threads.
 
-    Sends: To a server with four threads: 200 requests on 20 connections at a time (40 where they are cut into pieces),
-    each for a body and a header with a name of its own.
-    Expects: Each that is answered gets its own answer. One that is turned away, as a full server may, is not judged.
-    Why: What two threads share by mistake shows one user's page to another, and only on busy days.
+    Sends: To a server with four threads: 200 requests on 20 concurrent connections (40 when requests are cut into
+    pieces). Each asks for a body and a header with an identifier of its own.
+    Expects: Each response belongs to its request. Requests that a busy server rejects are not judged.
+    Why: Data that two threads share by mistake shows the page of one user to another, and only under load.
     """
     await _assert_no_cross_talk(exchange)

@@ -1,34 +1,30 @@
-"""wsgi.errors: its methods, what text it takes, and that somebody can read it later."""
+"""wsgi.errors: its methods, the text that it accepts, and the log that it writes to."""
 
 from __future__ import annotations
 
-from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, definition
+from wsgi_gauntlet.harness.conformance.assertions import assert_that
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, STREAM_METHODS_RULE, definition
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
 from wsgi_gauntlet.harness.conformance.references import pep3333
-from wsgi_gauntlet.suites.pep3333.assertions import assert_served, step_outcome
+from wsgi_gauntlet.suites.pep3333.assertions import assert_served, assert_step_returns
 
 
 @case(
     MUST,
-    pep3333(
-        "Input and Error Streams",
-        "The methods listed in the table above must be supported by all servers conforming to this specification.",
-    ),
+    STREAM_METHODS_RULE,
     basis=MUST_TEXT,
     variants={"write": "write", "writelines": "writelines", "flush": "flush"},
 )
 async def methods(exchange: Exchange, name: str) -> None:
-    """wsgi.errors has write, writelines and flush, and they work.
+    """wsgi.errors has working methods write, writelines and flush.
 
-    Sends: A plain request; the app calls each of the three methods.
+    Sends: A GET request. The app calls each of the three methods.
     Expects: None of the calls raises.
-    Why: Logging handlers and warnings use them; where one is missing, the attempt to log an error becomes the error.
+    Why: Logging handlers and warnings use these methods. If one is missing, logging an error causes another error.
     """
     await exchange.get("/errors-methods")
-    event = await step_outcome(exchange, name)
-    assert_equal(event.kind, "returned", f"what wsgi.errors.{name}() did")
+    await assert_step_returns(exchange, name, f"wsgi.errors.{name}()")
 
 
 @case(
@@ -37,16 +33,15 @@ async def methods(exchange: Exchange, name: str) -> None:
     basis=SHOULD_TEXT,
 )
 async def unicode(exchange: Exchange) -> None:
-    """wsgi.errors takes any text without raising.
+    """wsgi.errors accepts any text without raising.
 
-    Sends: A plain request; the app writes `é`, a snowman and a snake to wsgi.errors, in a process whose locale is what
-    the harness gave it.
-    Expects: The call returns and the answer comes. The log may show substitutes for what it cannot write.
-    Why: A traceback that holds a user's name must not become a second error, which hides the first.
+    Sends: A GET request. The app writes `é`, a snowman and a snake to wsgi.errors. The harness sets the locale of the
+    process.
+    Expects: The call returns and the client gets the response. The log may replace characters that it cannot write.
+    Why: A traceback with the name of a user must not cause a second error that hides the first.
     """
     response = await exchange.get("/errors-unicode")
-    event = await step_outcome(exchange, "write")
-    assert_that(event.kind == "returned", "write() to take the text", event.detail.get("text"))
+    await assert_step_returns(exchange, "write", "wsgi.errors.write()")
     assert_served(response)
 
 
@@ -63,15 +58,15 @@ async def unicode(exchange: Exchange) -> None:
     ),
 )
 async def reaches_log(exchange: Exchange) -> None:
-    """What the app writes to wsgi.errors can be found in the server's log.
+    """Text that the app writes to wsgi.errors appears in the log of the server.
 
-    Sends: A plain request; the app writes a line with a word of its own to wsgi.errors and flushes it.
-    Expects: The word in the server's output, within two seconds.
-    Why: Errors that the app reports are nowhere to be found when somebody asks why the site was broken.
+    Sends: A GET request. The app writes a line with a unique word to wsgi.errors and flushes it.
+    Expects: The word appears in the output of the server within two seconds.
+    Why: Otherwise nobody finds the errors that the app reported.
     """
     word = f"errors-{exchange.token}"
     assert_served(await exchange.get("/errors-log" + query(line=word)))
-    assert_that(await exchange.log(word), "the line in the server's output", "it is not there")
+    assert_that(await exchange.log(word), "the line in the output of the server", "it is missing")
 
 
 @case(
@@ -86,13 +81,13 @@ async def reaches_log(exchange: Exchange) -> None:
 async def line_ends(exchange: Exchange) -> None:
     """Lines that the app writes to wsgi.errors are lines in the log.
 
-    Sends: A plain request; the app writes two lines, with a word of their own, in one call of write(), and flushes.
-    Expects: Each of the two words ends a line of the server's output; what stands before it is the server's affair.
-    Why: A traceback that is poured into one line cannot be read, nor found line by line in a log search.
+    Sends: A GET request. The app writes two lines, each with a unique word, in one call of write(), and flushes.
+    Expects: Each of the two words ends a line of the output of the server. Any prefix is allowed.
+    Why: A traceback in a single line is hard to read, and a log search cannot find its lines.
     """
     word = f"line-{exchange.token}"
     assert_served(await exchange.get("/errors-lines" + query(line=word)))
-    assert_that(await exchange.log(f"{word}-2"), "the second line in the server's output", "it is not there")
+    assert_that(await exchange.log(f"{word}-2"), "the second line in the output of the server", "it is missing")
     lines = [line.rstrip() for line in exchange.log_text().splitlines()]
     for number in (1, 2):
         ended = any(line.endswith(f"{word}-{number}") for line in lines)

@@ -12,8 +12,8 @@ from wsgi_gauntlet.suites.pep3333.assertions import HANG_TIMEOUT_SECONDS, assert
 
 CONTINUE = "HTTP 1.1 Expect/Continue"
 CONTINUE_WAIT_SECONDS = 0.3
-"""Seconds that our client waits for a 100 before it goes on without one. curl waits one; nothing is concluded from "
-"it."""
+"""Seconds that the client waits for a 100 response before it sends the body without one. curl waits one second. The
+time does not influence the verdict."""
 
 EXPECT_HEADERS = [("Expect", "100-continue"), ("Content-Length", "5")]
 
@@ -29,25 +29,26 @@ EXPECT_HEADERS = [("Expect", "100-continue"), ("Content-Length", "5")]
     basis=MUST_TEXT,
 )
 async def continue_on_read(exchange: Exchange) -> None:
-    """A client that asks whether it may send its body is served.
+    """The server serves a client that asks whether it may send its body.
 
-    Sends: The head of a POST that says `Expect: 100-continue`, to an app that reads its body. The body follows on a 100
-    or, where none comes, after a while.
-    Expects: A 100 at once, or when the app reads, or none at all, as the PEP's three ways have it; then the app reads
-    the body and a 200 comes.
-    Why: curl asks so for every upload beyond a megabyte; refused or misunderstood, such uploads fail.
+    Sends: The head of a POST with `Expect: 100-continue`, to an app that reads its body. The client sends the body
+    after a 100 response, or after a short wait without one.
+    Expects: A 100 response immediately, a 100 response when the app reads, or none: the PEP allows all three. Then the
+    app reads the body and the client gets a 200.
+    Why: curl sends this header for every upload above a megabyte. Such uploads fail if the server rejects or misreads
+    it.
     """
     connection = await exchange.connect()
     await connection.send(exchange.request("/reads?do=rest", method="POST", headers=EXPECT_HEADERS))
     interim = await connection.receive_until(b"\r\n\r\n", timeout=CONTINUE_WAIT_SECONDS)
     assert_that(
-        not interim or interim.split(b" ", 2)[1:2] == [b"100"], "100, or nothing, before the body is sent", interim
+        not interim or interim.split(b" ", 2)[1:2] == [b"100"], "a 100 response, or nothing, before the body", interim
     )
     await connection.send(b"hello")
     response = await connection.response()
     assert_served(response)
     (part,) = await step_results(exchange, "rest", connection)
-    assert_equal(bytes_read(part), b"hello", "what the app read")
+    assert_equal(bytes_read(part), b"hello", "the bytes that the app read")
 
 
 @case(
@@ -60,14 +61,14 @@ async def continue_on_read(exchange: Exchange) -> None:
     basis=recorded_only("The quoted way is one of three that the PEP offers; the other two are as good."),
 )
 async def no_continue_unread(exchange: Exchange) -> None:
-    """Where the app answers without reading, no 100 asks for the body first; told, and nobody blamed.
+    """Whether the server sends a 100 response before an app that does not read the body is recorded.
 
-    Sends: The head of a POST that says `Expect: 100-continue`, to an app that answers without reading.
-    Expects: Either: a final answer alone, or behind a 100. What was seen is told, and nobody blamed.
-    Why: A large upload that is refused by its head alone need not be sent, on a phone's paid connection.
+    Sends: The head of a POST with `Expect: 100-continue`, to an app that responds without reading.
+    Expects: Either a final response alone, or a 100 response before it. The behaviour is recorded; nothing is required.
+    Why: If the server rejects a large upload from its head alone, the client need not send it. This saves mobile data.
     """
     response = await _post_with_expect(exchange, "HTTP/1.1")
-    assert_equal(len(response.interim), 0, "the number of interim answers")
+    assert_equal(len(response.interim), 0, "the number of interim responses")
 
 
 @case(
@@ -79,15 +80,15 @@ async def no_continue_unread(exchange: Exchange) -> None:
     basis=MUST_TEXT,
 )
 async def ignored_on_http10(exchange: Exchange) -> None:
-    """An HTTP/1.0 client never gets a 1xx.
+    """An HTTP/1.0 client never gets a 1xx response.
 
-    Sends: The head of a POST of HTTP/1.0 that says `Expect: 100-continue`, and its body where the server waits for
-    that.
-    Expects: One final answer and no 1xx before it.
-    Why: A client of HTTP/1.0 does not know of interim answers and takes one for the final: it shows an empty page.
+    Sends: The head of an HTTP/1.0 POST with `Expect: 100-continue`, and its body if the server waits for it.
+    Expects: One final response and no 1xx response before it.
+    Why: An HTTP/1.0 client does not know interim responses. It takes one for the final response and shows an empty
+    page.
     """
     response = await _post_with_expect(exchange, "HTTP/1.0")
-    assert_equal(len(response.interim), 0, "the number of interim answers")
+    assert_equal(len(response.interim), 0, "the number of interim responses")
 
 
 async def _post_with_expect(exchange: Exchange, version: str) -> Response:
@@ -95,8 +96,8 @@ async def _post_with_expect(exchange: Exchange, version: str) -> Response:
     await connection.send(exchange.request("/echo", method="POST", headers=EXPECT_HEADERS, version=version))
     response = await connection.response(timeout=CONTINUE_WAIT_SECONDS)
     if response.status is None:
-        # Some wait for the body before they do anything; then it is time to send it.
+        # Some servers wait for the body first.
         await connection.send(b"hello")
         response = await connection.response(timeout=HANG_TIMEOUT_SECONDS)
-    assert_that(response.status is not None, "a final answer", response.describe())
+    assert_that(response.status is not None, "a final response", response.describe())
     return response

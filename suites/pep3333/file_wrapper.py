@@ -1,4 +1,4 @@
-"""wsgi.file_wrapper, where the server has one: what it takes, and that nothing of the file is lost or added."""
+"""wsgi.file_wrapper, if the server has one: its arguments, and the content that it sends."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.suites.pep3333.assertions import (
     ARRIVED_DATA_WAIT_SECONDS,
+    BARRIER_EVENT,
+    assert_nothing_unread,
     assert_served,
+    assert_step_returns,
     expect_event,
     open_and_send_get,
-    step_outcome,
     wait_for_barrier,
 )
 
 FILES = "Optional Platform-Specific File Handling"
 
 CONTENT = b"".join(b"line %04d\n" % number for number in range(200))
-"""What is in the app's files."""
+"""The content of the files of the app."""
 
 SAME_AS_READ = pep3333(
     FILES,
@@ -32,6 +34,11 @@ PORTABLE = pep3333(
     "Note that even if the object is not suitable for the platform API, the wsgi.file_wrapper must still return an "
     "iterable that wraps read() and close(), so that applications using file wrappers are portable across platforms.",
 )
+CLOSE_OF_FILE = pep3333(
+    FILES,
+    "if so, the iterable returned by wsgi.file_wrapper must have a close() method that invokes the original "
+    "file-like object's close() method",
+)
 POSITION = pep3333(
     FILES,
     'transmission should begin at the current position within the "file" at the time that transmission begins, and '
@@ -39,12 +46,11 @@ POSITION = pep3333(
 )
 
 
-async def _assert_iterates(exchange: Exchange, what_to_iterate: str) -> None:
-    await _get_wrapped(exchange, what_to_iterate)
-    event = await step_outcome(exchange, "iterate")
-    assert_that(event.kind == "returned", "iteration to work", event.detail.get("text"))
+async def _assert_iterates(exchange: Exchange, what: str) -> None:
+    await _get_wrapped(exchange, what)
+    await assert_step_returns(exchange, "iterate", "the iteration over the wrapper")
     iterated = await expect_event(exchange, "iterated", "iteration to end")
-    assert_that(iterated.detail["whole"], "the whole content", iterated.detail)
+    assert_that(iterated.detail["whole"], "the complete content", iterated.detail)
 
 
 async def _get_wrapped(exchange: Exchange, what: str) -> Response:
@@ -56,7 +62,7 @@ async def _get_wrapped(exchange: Exchange, what: str) -> Response:
 
 def _require_file_wrapper(exchange: Exchange) -> None:
     if exchange.events("absent"):
-        exchange.unsupported("environ has no wsgi.file_wrapper, which is optional")
+        exchange.unsupported("environ has no wsgi.file_wrapper, which the PEP does not require")
 
 
 @case(
@@ -69,25 +75,24 @@ def _require_file_wrapper(exchange: Exchange) -> None:
     basis=MUST_TEXT,
     variants={"one": "one", "two": "two"},
 )
-async def callable(exchange: Exchange, where: str) -> None:  # noqa: A001 - the catalogue's id
-    """wsgi.file_wrapper takes a file, and a file and a block size.
+async def callable(exchange: Exchange, step: str) -> None:  # noqa: A001 - the name is the id of the case
+    """wsgi.file_wrapper accepts a file, and a file with a block size.
 
-    Sends: A plain request; the app calls wsgi.file_wrapper with a BytesIO, and with a BytesIO and a block size.
-    Expects: Both calls are taken.
-    Why: Apps use either; downloads fail on a server that insists on the other.
+    Sends: A GET request. The app calls wsgi.file_wrapper with a BytesIO, or with a BytesIO and a block size.
+    Expects: The call returns.
+    Why: Apps use both forms. Downloads fail on a server that accepts only one.
     """
     await _get_wrapped(exchange, "call")
-    event = await step_outcome(exchange, where)
-    assert_that(event.kind == "returned", "the call to be taken", event.detail.get("text"))
+    await assert_step_returns(exchange, step, "wsgi.file_wrapper")
 
 
 @case(MUST, pep3333(FILES, "The callable must return an iterable object"), basis=MUST_TEXT)
 async def iterable(exchange: Exchange) -> None:
-    """What it returns can be iterated, and gives the file's content.
+    """wsgi.file_wrapper returns an iterable that yields the content of the file.
 
-    Sends: A plain request; the app wraps a BytesIO and iterates over the wrapper itself, as middleware does.
-    Expects: The whole content, in blocks of any size.
-    Why: Behind a middleware that compresses or counts, every download would be an error.
+    Sends: A GET request. The app wraps a BytesIO and iterates over the wrapper itself, as middleware does.
+    Expects: The complete content, in blocks of any size.
+    Why: Otherwise every download fails behind middleware that compresses or counts bytes.
     """
     await _assert_iterates(exchange, "iterate")
 
@@ -102,42 +107,33 @@ async def iterable(exchange: Exchange) -> None:
     basis=MUST_TEXT,
 )
 async def nothing_sent_early(exchange: Exchange) -> None:
-    """Nothing of the file is sent before the app returns the wrapper, nor where it never does.
+    """The server sends nothing of the file before the app returns the wrapper, and nothing if the app never returns it.
 
-    Sends: A plain request; the app wraps a file, waits at a barrier while the wire is watched, and returns something
-    else.
-    Expects: Not a byte before the barrier is let go, and then the other answer alone.
-    Why: Middleware that refuses a download after the app has wrapped it would come too late: the file is out.
+    Sends: A GET request. The app wraps a file, waits at a barrier, and then returns another body.
+    Expects: The client receives no byte before the barrier is released, and then only the other body.
+    Why: Middleware may reject a download after the app has wrapped the file. Otherwise the file has already been sent.
     """
     connection = await open_and_send_get(exchange, "/file-wrapper?what=unused")
     await expect_event(exchange, "called", "the app to be called")
-    if not exchange.events("holding"):
+    if not exchange.events(BARRIER_EVENT):
         response = await connection.response(timeout=ARRIVED_DATA_WAIT_SECONDS)
         _require_file_wrapper(exchange)
-        assert_that(exchange.events("holding"), "the app to wrap its file", response.describe())
+        assert_that(exchange.events(BARRIER_EVENT), "the app to wrap its file", response.describe())
     await wait_for_barrier(exchange, "wrapped")
     early = await connection.receive_some(ARRIVED_DATA_WAIT_SECONDS)
-    assert_that(not early, "nothing on the wire yet", early)
+    assert_that(not early, "no bytes on the wire while the app waits", early)
     exchange.release("wrapped")
     assert_served(await connection.response(), b"something else\n")
 
 
-@case(
-    MUST,
-    pep3333(
-        FILES,
-        "if so, the iterable returned by wsgi.file_wrapper must have a close() method that invokes the original "
-        "file-like object's close() method",
-    ),
-    basis=MUST_TEXT,
-)
+@case(MUST, CLOSE_OF_FILE, basis=MUST_TEXT)
 async def close(exchange: Exchange) -> None:
-    """The file's close() is called when the answer is done.
+    """The server calls close() of the file after the response.
 
-    Sends: A plain request; the app wraps a file-like object that reports its close(), and returns the wrapper.
-    Expects: The whole content, and the call.
-    Why: Each download would leave a descriptor open, and after some thousand of them the server can open no file or
-    connection.
+    Sends: A GET request. The app wraps a file-like object that reports its close(), and returns the wrapper.
+    Expects: The complete content, and the call.
+    Why: Otherwise each download leaves a descriptor open. After some thousand downloads the server cannot open any file
+    or connection.
     """
     assert_served(await _get_wrapped(exchange, "close"), CONTENT)
     await expect_event(exchange, "closed", "close() of the file to be called")
@@ -145,45 +141,45 @@ async def close(exchange: Exchange) -> None:
 
 @case(MUST, PORTABLE, basis=MUST_TEXT, variants={"memory": "memory", "read-only": "readable"})
 async def non_file(exchange: Exchange, what: str) -> None:
-    """What is no file of the operating system's is sent as well.
+    """The server sends objects that are not files of the operating system.
 
-    Sends: A plain request; the app wraps a BytesIO, whose fileno() raises, or an object that has read() and nothing
-    else.
-    Expects: The whole content.
-    Why: Files made in memory or fetched from elsewhere, such as a PDF of an invoice, could not be downloaded.
+    Sends: A GET request. The app wraps a BytesIO, whose fileno() raises, or an object that has only read().
+    Expects: The complete content.
+    Why: Otherwise users cannot download files that the app makes in memory or fetches over the network, such as a PDF
+    invoice.
     """
     assert_served(await _get_wrapped(exchange, what), CONTENT)
 
 
 @case(SHOULD, SAME_AS_READ, basis=SHOULD_TEXT)
 async def whole_file(exchange: Exchange) -> None:
-    """A real file is sent whole.
+    """The server sends a real file completely.
 
-    Sends: A plain request; the app wraps a real file of 2,000 bytes and gives no length.
-    Expects: All of it.
-    Why: Downloads are cut off.
+    Sends: A GET request. The app wraps a real file of 2,000 bytes and sets no Content-Length.
+    Expects: All 2,000 bytes.
+    Why: Otherwise downloads are cut off.
     """
     assert_served(await _get_wrapped(exchange, "file"), CONTENT)
 
 
 @case(SHOULD, POSITION, basis=SHOULD_TEXT)
 async def offset(exchange: Exchange) -> None:
-    """Sending begins where reading had got to.
+    """The server sends a file from its current position.
 
-    Sends: A plain request; the app wraps a file of 2,000 bytes that stands at its byte 100.
-    Expects: The file from its byte 100 on.
-    Why: A download that is resumed, or a video that is skipped through, gets bytes that it has already.
+    Sends: A GET request. The app wraps a file of 2,000 bytes whose position is 100.
+    Expects: The file from byte 100 to its end.
+    Why: Otherwise a resumed download, or a video after a skip, gets bytes that it already has.
     """
     assert_served(await _get_wrapped(exchange, "offset"), CONTENT[100:])
 
 
 @case(SHOULD, POSITION, basis=SHOULD_TEXT)
 async def stops_at_content_length(exchange: Exchange) -> None:
-    """Sending ends at the app's Content-Length.
+    """The server stops at the Content-Length of the app.
 
-    Sends: A plain request; the app promises 50 bytes and wraps a file of 2,000.
-    Expects: The first 50 bytes and nothing behind them.
-    Why: Byte ranges are served so; what is sent beyond is read as the next answer.
+    Sends: A GET request. The app sets Content-Length to 50 and wraps a file of 2,000 bytes.
+    Expects: The first 50 bytes and nothing after them.
+    Why: Byte ranges are served this way. The client reads extra bytes as the next response.
     """
     connection = await open_and_send_get(exchange, "/file-wrapper?what=declared")
     response = await connection.response()
@@ -191,62 +187,54 @@ async def stops_at_content_length(exchange: Exchange) -> None:
     _require_file_wrapper(exchange)
     assert_served(response, CONTENT[:50])
     await connection.ending(timeout=ARRIVED_DATA_WAIT_SECONDS)
-    assert_that(not connection.unread, "nothing behind the 50 bytes", connection.unread)
+    assert_nothing_unread(connection, "the 50 bytes")
 
 
 @case(MUST, PORTABLE, basis=MUST_TEXT)
 async def wrapped(exchange: Exchange) -> None:
-    """Wrapped in turn by middleware, it is an iterable like any other.
+    """The server treats a file wrapper inside middleware like any other iterable.
 
-    Sends: A plain request; the app wraps a file and returns a generator over the wrapper that changes every block.
-    Expects: The changed content, all of it.
-    Why: A server that looks past the middleware to the file sends it uncompressed, uncounted, or though it was refused.
+    Sends: A GET request. The app wraps a file and returns a generator over the wrapper that changes every block.
+    Expects: The changed content, completely.
+    Why: A server that bypasses the middleware sends the file uncompressed, uncounted, or although the middleware
+    rejected it.
     """
     assert_served(await _get_wrapped(exchange, "wrapped"), CONTENT.upper())
 
 
 @case(MUST, PORTABLE, basis=MUST_TEXT)
 async def iterable_read_only(exchange: Exchange) -> None:
-    """What it returns can be iterated also where the object has read() and nothing else.
+    """The wrapper can be iterated when the object has only read().
 
-    Sends: A plain request; the app wraps such an object and iterates over the wrapper itself, as middleware does.
-    Expects: The whole content, in blocks of any size.
-    Why: Files from an archive or from cloud storage are such objects; behind a compressing middleware their downloads
-    would fail.
+    Sends: A GET request. The app wraps such an object and iterates over the wrapper itself, as middleware does.
+    Expects: The complete content, in blocks of any size.
+    Why: Files from archives and cloud storage are such objects. Otherwise their downloads fail behind compressing
+    middleware.
     """
     await _assert_iterates(exchange, "iterate-readable")
 
 
-@case(
-    MUST,
-    pep3333(
-        FILES,
-        "if so, the iterable returned by wsgi.file_wrapper must have a close() method that invokes the original "
-        "file-like object's close() method",
-    ),
-    basis=MUST_TEXT,
-)
+@case(MUST, CLOSE_OF_FILE, basis=MUST_TEXT)
 async def close_passed_on(exchange: Exchange) -> None:
-    """The wrapper's own close() calls that of the file.
+    """close() of the wrapper calls close() of the file.
 
-    Sends: A plain request; the app wraps an object with close(), calls close() of the wrapper, and answers something
-    else.
-    Expects: The call is taken, and the object's close() was called.
-    Why: Middleware that decides against the file has no other way to close it; each such answer leaves a descriptor
-    open.
+    Sends: A GET request. The app wraps an object with close(), calls close() of the wrapper, and returns another body.
+    Expects: The call returns, and it called close() of the object.
+    Why: Middleware that discards the file has no other way to close it. Otherwise each such response leaves a
+    descriptor open.
     """
     await _get_wrapped(exchange, "close-it")
-    event = await step_outcome(exchange, "close")
-    assert_that(event.kind == "returned", "close() to work", event.detail.get("text"))
+    await assert_step_returns(exchange, "close", "close() of the wrapper")
     await expect_event(exchange, "closed", "close() of the file to be called")
 
 
 @case(SHOULD, POSITION, basis=SHOULD_TEXT)
 async def offset_when_sent(exchange: Exchange) -> None:
-    """Sending begins where reading has got to when it begins, and not where it was when the file was wrapped.
+    """The server sends a file from its position at the time of sending, not from its position at the time of wrapping.
 
-    Sends: A plain request; the app wraps a file of 2,000 bytes, then moves it to its byte 100, and returns the wrapper.
-    Expects: The file from its byte 100 on.
-    Why: Middleware for byte ranges moves the file after the app has wrapped it; a video resumes at the wrong place.
+    Sends: A GET request. The app wraps a file of 2,000 bytes, moves its position to 100, and returns the wrapper.
+    Expects: The file from byte 100 to its end.
+    Why: Middleware for byte ranges moves the position after the app has wrapped the file. Otherwise a video resumes at
+    the wrong place.
     """
     assert_served(await _get_wrapped(exchange, "moved"), CONTENT[100:])

@@ -142,8 +142,8 @@ def test_a_fault_of_the_app_is_called_the_app_s(folder: Path, app: str, case: st
 @pytest.mark.parametrize(
     ("app", "case", "expected", "actual"),
     [
-        ("good", "closed", "the server to call close() once", "it called it 0 times"),
-        ("talks_to_head", "head-body", "the server to send nothing behind the head of a HEAD", "b'hello'"),
+        ("good", "closed", "the server to call close() once", "it called close() 0 times"),
+        ("talks_to_head", "head-body", "the server to send nothing after the head of the response to HEAD", "b'hello'"),
     ],
 )
 def test_a_fault_of_the_server_is_called_the_server_s(

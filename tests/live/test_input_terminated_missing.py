@@ -15,7 +15,7 @@ from wsgi_gauntlet.harness.model import Verdict
 from wsgi_gauntlet.harness.server import planning
 
 from ..helpers.requirements import SERVERS_PYTHON, fail_or_skip, installed
-from .test_reference_server import cells, told
+from .test_reference_server import cells, describe_cell
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
 
@@ -52,7 +52,7 @@ async def test_what_they_keep_passes(tmp_path: Path) -> None:
     plans = [installed(planning.plan(name, python=str(SERVERS_PYTHON))) for name in UNANNOUNCED]
     checks = await cells(tmp_path, {each.name: KEPT for each in plans}, plans, tries=2, instances=1)
     wrong = [each for each in checks if each.verdict is not Verdict.PASS]
-    assert not wrong, "\n" + "\n".join(map(told, wrong))
+    assert not wrong, "\n" + "\n".join(map(describe_cell, wrong))
 
 
 async def test_the_missing_key_is_told_and_blames_nobody(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The cases of pep3333 on real servers: a good one passes, what is broken is found, nothing is our fault."""
+"""The cases of pep3333/ on real servers: known faults are found, correct servers pass, and no cell is an error."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def blamed(cells: dict[str, CaseResult]) -> set[str]:
     return {id_.removeprefix("pep3333/") for id_, cell in cells.items() if cell.verdict in BLAME}
 
 
-def troubles(cells: dict[str, CaseResult]) -> dict[str, str]:
+def errors(cells: dict[str, CaseResult]) -> dict[str, str]:
     return {id_: cell.actual for id_, cell in cells.items() if cell.verdict is Verdict.ERROR}
 
 
-async def test_waitress_keeps_nearly_all_of_it(tmp_path: Path) -> None:
+async def test_waitress_fails_only_known_cases(tmp_path: Path) -> None:
     cells = await checked("waitress", tmp_path)
-    assert troubles(cells) == {}
-    # Each of these was confirmed by hand on waitress 3.0.2, with nc or a raw socket.
+    assert errors(cells) == {}
+    # Confirmed by hand on waitress 3.0.2, with nc or a raw socket.
     assert blamed(cells) <= {
         "content-length/not-a-number/negative",
         "content-length/stops-iterating",
@@ -78,9 +78,9 @@ async def test_waitress_keeps_nearly_all_of_it(tmp_path: Path) -> None:
     assert len([cell for cell in cells.values() if cell.verdict is Verdict.PASS]) > 150
 
 
-async def test_what_is_broken_in_wsgiref_is_found(tmp_path: Path) -> None:
+async def test_known_faults_of_wsgiref_are_found(tmp_path: Path) -> None:
     cells = await checked("wsgiref", tmp_path, tries=1)
-    assert troubles(cells) == {}
+    assert errors(cells) == {}
     assert blamed(cells) >= {
         "content-length/never-exceeded/list",
         "environ/content-type/not-sent",
@@ -91,14 +91,14 @@ async def test_what_is_broken_in_wsgiref_is_found(tmp_path: Path) -> None:
     }
     assert cells["pep3333/input/read-no-argument/whole"].verdict is Verdict.SKIPPED
     assert cells["pep3333/environ/multithread-truth"].verdict is Verdict.UNSUPPORTED
-    fault = cells["pep3333/environ/content-type/not-sent"]
-    assert "text/plain" in fault.actual
-    assert [event.kind for event in fault.evidence.app] == ["called"]
-    assert fault.evidence.wire
+    failure = cells["pep3333/environ/content-type/not-sent"]
+    assert "text/plain" in failure.actual
+    assert [event.kind for event in failure.evidence.app] == ["called"]
+    assert failure.evidence.wire
 
 
-async def test_threads_and_processes_are_proven_by_overlap(tmp_path: Path) -> None:
+async def test_concurrent_requests_show_threads_and_processes(tmp_path: Path) -> None:
     cells = await checked("gunicorn:gthread", tmp_path, "pep3333/concurrency", "pep3333/environ/multi")
-    assert troubles(cells) == {}
+    assert errors(cells) == {}
     for case in ("environ/multithread-truth", "environ/multiprocess-truth", "concurrency/no-cross-talk-threads"):
         assert cells[f"pep3333/{case}"].verdict is Verdict.PASS

@@ -107,8 +107,8 @@ async def asked(
     return found
 
 
-def told(cell: CaseResult) -> str:
-    """Return a cell as a failed test shows it."""
+def describe_cell(cell: CaseResult) -> str:
+    """Return the text of a cell for the message of a failed test."""
     head = f"{cell.server}  {cell.case}: {cell.verdict} (a {cell.level})"
     log = f"\n    log      {cell.evidence.log[-400:]}" if cell.evidence.log else ""
     return f"{head}\n    expected {cell.expected or '-'}\n    actual   {cell.actual or '-'}{log}"
@@ -123,7 +123,7 @@ async def test_every_case_passes_on_the_reference_server(tmp_path: Path) -> None
     reference = plan(sys.executable)
     found = await cells(tmp_path, {reference.name: HERE}, [reference], tries=2, instances=4)
     wrong = [cell for cell in found if cell.verdict not in (Verdict.PASS, Verdict.INFO)]
-    assert not wrong, "\n" + "\n".join(map(told, wrong))
+    assert not wrong, "\n" + "\n".join(map(describe_cell, wrong))
     assert {cell.case: cell.findings for cell in found if cell.findings} == {}, "lint finds nothing on a good server"
     assert _claimed_otherwise(found) == [], "what the cases sent is other than their `breach` says"
 
@@ -180,4 +180,4 @@ async def test_cases_find_their_faults(tmp_path: Path, group: int) -> None:
     found = await cells(tmp_path, rows, plans, tries=1, instances=1)
     missed = [cell for cell in found if not finds(cell)]
     wrong = {f"reference:{mutant.name}": mutant.wrong for mutant in mutants}
-    assert not missed, "\n" + "\n".join(f"{told(cell)}\n    fault    {wrong[cell.server]}" for cell in missed)
+    assert not missed, "\n" + "\n".join(f"{describe_cell(cell)}\n    fault    {wrong[cell.server]}" for cell in missed)

@@ -1,1 +1,1 @@
-"""The body: which iterables there are, and that each block is sent whole, at once and as it is."""
+"""The response body: the server accepts every iterable and sends each block complete, immediately and unchanged."""

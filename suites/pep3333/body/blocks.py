@@ -1,4 +1,4 @@
-"""What the app returns: any iterable of bytes, sent block by block and unchanged."""
+"""The body that the app returns: any iterable of bytes, sent block by block and unchanged."""
 
 from __future__ import annotations
 
@@ -12,13 +12,25 @@ from wsgi_gauntlet.suites.pep3333.assertions import NEEDS_WRITE, assert_not_succ
 DETAILS = "Specification Details"
 
 EVERY_BYTE = bytes(range(256)) + b"\r\n-\n-\r-\n\r-\r\r\n\n"
-"""What the behaviour /every-byte sends."""
+"""The body of the behaviour /every-byte."""
 
 LARGE_BLOCK = bytes(range(256)) * 16384
-"""What the behaviour /large-block sends: 4 MiB."""
+"""The body of the behaviour /large-block: 4 MiB."""
 
 ALLOWED_ATTRIBUTES = {"__class__", "__iter__", "__next__", "__len__", "__length_hint__", "__getitem__", "close"}
-"""What the PEP lets a server use of the iterable, and what Python itself looks at for isinstance() and list()."""
+"""Attributes that the PEP lets a server use, and those that Python uses for isinstance() and list()."""
+
+BYTES_ONLY = pep3333(
+    "Unicode Issues",
+    "(i.e., values read from wsgi.input, passed to write() or yielded by the application), the value must be of "
+    "type bytes under Python 3",
+)
+
+WRITTEN_LIKE_YIELDED = pep3333(
+    "The write() Callable",
+    "a bytestring to be written as part of the HTTP response body, that is treated exactly as though it had been "
+    "yielded by the output iterable",
+)
 
 TRANSMITS = pep3333(
     DETAILS,
@@ -37,31 +49,27 @@ TRANSMITS = pep3333(
     basis=SHOULD_TEXT,
 )
 async def binary_exact(exchange: Exchange) -> None:
-    """Every byte value and every kind of line end arrives as it was yielded.
+    """Every byte value and every kind of line ending arrives unchanged.
 
-    Sends: A plain request; the app yields all 256 byte values, and CR and LF in all orders, with their length.
-    Expects: Those bytes, and no others.
-    Why: Images, archives and signatures are broken by one byte that was changed.
+    Sends: A GET request. The app sets a Content-Length and yields all 256 byte values, and CR and LF in all orders.
+    Expects: The same bytes and no others.
+    Why: One changed byte breaks images, archives and signatures.
     """
     assert_served(await exchange.get("/every-byte"), EVERY_BYTE)
 
 
-@case(
-    MUST,
-    TRANSMITS,
-    basis=MUST_TEXT,
-)
+@case(MUST, TRANSMITS, basis=MUST_TEXT)
 async def large_block(exchange: Exchange) -> None:
-    """A block of 4 MiB arrives whole.
+    """A block of 4 MiB arrives complete.
 
-    Sends: A plain request; the app yields one block of 4 MiB and gives no length.
-    Expects: All of it. A socket takes it in parts, and tells how much it took.
-    Why: Large pages and exports arrive cut off wherever the network is slower than the server.
+    Sends: A GET request. The app yields one block of 4 MiB and sets no Content-Length.
+    Expects: The complete block. A socket accepts only a part of it at a time and reports how much it accepted.
+    Why: Large pages and exports are cut off when the network is slower than the server.
     """
     response = await exchange.get("/large-block")
-    assert_that(response.status == 200 and response.complete, "a complete 200 answer", response.describe())
-    assert_equal(response.length, len(LARGE_BLOCK), "the body's length")
-    assert_that(response.body == LARGE_BLOCK, "the bytes that were yielded", "as many others")
+    assert_served(response)
+    assert_equal(response.length, len(LARGE_BLOCK), "the length of the body")
+    assert_that(response.body == LARGE_BLOCK, "the yielded bytes", "other bytes of the same number")
 
 
 @case(
@@ -74,17 +82,17 @@ async def large_block(exchange: Exchange) -> None:
     basis=MUST_TEXT,
 )
 async def no_foreign_attributes(exchange: Exchange) -> None:
-    """Of the iterable only len(), iteration and close() are used.
+    """The server uses only len(), iteration and close() of the iterable.
 
-    Sends: A plain request; the app returns an object that reports each attribute looked up on it.
-    Expects: Nothing but what len(), iteration and close() look up, and both blocks.
-    Why: Bodies that open a file or ask a database when they are touched fail, or do their work twice, on this server
-    alone.
+    Sends: A GET request. The app returns an object that reports each attribute lookup.
+    Expects: Only the attributes that len(), iteration and close() use are looked up, and both blocks arrive.
+    Why: Some bodies open a file or query a database when an attribute is read. They fail or work twice on such a
+    server.
     """
     assert_served(await exchange.get("/watched"), b"one\ntwo\n")
     await exchange.send_sync_request()
-    names = {event.detail["name"] for event in exchange.events("attribute")}
-    assert_equal(sorted(names - ALLOWED_ATTRIBUTES), [], "the other attributes that were looked up")
+    other_names = {event.detail["name"] for event in exchange.events("attribute")} - ALLOWED_ATTRIBUTES
+    assert_that(not other_names, "no lookups of other attributes", sorted(other_names))
 
 
 @case(
@@ -97,13 +105,13 @@ async def no_foreign_attributes(exchange: Exchange) -> None:
     needs={"written-then-list": NEEDS_WRITE},
 )
 async def len_used_right(exchange: Exchange, what: str) -> None:
-    """Whatever the server makes of len(), the body arrives whole and its end is certain.
+    """The body arrives complete and with a clear end, however the server uses len().
 
-    Sends: A plain request; the app returns one or two blocks, as a list, a tuple or an object with a length, and no
-    Content-Length. In one variant it has written a block before.
-    Expects: The whole body and a certain end. The one block's length may be given as the body's, but not where
-    something was written before.
-    Why: A wrong guess cuts the page off, or leaves the browser waiting for what never comes.
+    Sends: A GET request. The app returns one or two blocks and no Content-Length. The blocks are in a list, a tuple or
+    an object with a length. In one variant the app writes a block first.
+    Expects: The complete body and a clear end. The server may use the length of a single block as Content-Length, but
+    not after a write().
+    Why: A wrong length cuts the page off, or the browser waits for data that never comes.
     """
     if what == "written-then-list":
         assert_served(await exchange.get("/written-then-list"), b"written\nreturned\n")
@@ -117,21 +125,17 @@ async def len_used_right(exchange: Exchange, what: str) -> None:
 async def empty_block_in_chunked(exchange: Exchange) -> None:
     """A b'' among the blocks does not end the body.
 
-    Sends: A plain request; the app yields b'' before, between and after two blocks.
-    Expects: Both blocks, and a whole answer.
-    Why: Written as a chunk of size 0, b'' is the end of a chunked body: the page is cut off, and the rest of it read as
-    the next answer.
+    Sends: A GET request. The app yields b'' before, between and after two blocks.
+    Expects: Both blocks, in a complete response.
+    Why: A chunk of size 0 ends a chunked body. If the server sends b'' as such a chunk, the page is cut off and the
+    client reads the rest as the next response.
     """
     assert_served(await exchange.get("/empty-blocks"), b"one\ntwo\n")
 
 
 @case(
     SHOULD,
-    pep3333(
-        "Unicode Issues",
-        "(i.e., values read from wsgi.input, passed to write() or yielded by the application), the value must be of "
-        "type bytes under Python 3",
-    ),
+    BYTES_ONLY,
     basis=definition(
         "A block is defined as bytes, and the duty to yield them is the app's. A server that "
         "encodes text by a guess answers what the app never said; no sentence tells it to look."
@@ -139,11 +143,11 @@ async def empty_block_in_chunked(exchange: Exchange) -> None:
     breach=APP,
 )
 async def str_block_is_error(exchange: Exchange) -> None:
-    """A block of text is an error, and never passes for a success.
+    """A str in the body is an error: the server must not send a success.
 
-    Sends: A plain request; the app starts a 200 and returns a str.
-    Expects: An error status, or an answer that is broken off.
-    Why: Encoded by guess, it works until the first name with an accent, and then only on some servers.
+    Sends: A GET request. The app starts a 200 and returns a str.
+    Expects: An error status, or an aborted response.
+    Why: If the server guesses an encoding, the app works until a name contains an accent, and only on some servers.
     """
     assert_not_success(await get_within(exchange, "/str-block"), "the app yielded a str")
 
@@ -155,23 +159,19 @@ async def str_block_is_error(exchange: Exchange) -> None:
     variants={each: each for each in ("list", "tuple", "generator", "iterator-class", "iterable-object", "file-like")},
 )
 async def all_iterables(exchange: Exchange, what: str) -> None:
-    """Every kind of iterable is served alike.
+    """The server sends the same body for every kind of iterable.
 
-    Sends: A plain request; the app returns two blocks as a list, a tuple, a generator, an iterator class, an object
-    with `__iter__`, or a BytesIO.
+    Sends: A GET request. The app returns two blocks as a list, a tuple, a generator, an iterator class, an object with
+    `__iter__`, or a BytesIO.
     Expects: The same body each time.
-    Why: An app that was written on one server shows empty pages on another.
+    Why: An app that was developed on one server shows empty pages on another.
     """
     assert_served(await exchange.get("/kinds" + query(what=what)), b"one\ntwo\n")
 
 
 @case(
     SHOULD,
-    pep3333(
-        "The write() Callable",
-        "a bytestring to be written as part of the HTTP response body, that is treated exactly as though it had been "
-        "yielded by the output iterable",
-    ),
+    WRITTEN_LIKE_YIELDED,
     basis=definition(
         "What is written is treated as what is yielded, of which the PEP says that a server "
         "should keep it byte by byte."
@@ -179,10 +179,10 @@ async def all_iterables(exchange: Exchange, what: str) -> None:
     needs=NEEDS_WRITE,
 )
 async def binary_exact_written(exchange: Exchange) -> None:
-    """Every byte value and every kind of line end arrives as it was given to write().
+    """Every byte value and every kind of line ending that the app passes to write() arrives unchanged.
 
-    Sends: A plain request; the app writes all 256 values, and CR and LF in all orders, in one call.
-    Expects: Those bytes, and no others.
-    Why: Images, archives and signatures that an older framework writes so are broken by one byte that was changed.
+    Sends: A GET request. The app writes all 256 byte values, and CR and LF in all orders, in one call.
+    Expects: The same bytes and no others.
+    Why: Older frameworks send images and archives through write(). One changed byte breaks them.
     """
     assert_served(await exchange.get("/every-byte?how=write"), EVERY_BYTE)

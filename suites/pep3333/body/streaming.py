@@ -1,4 +1,4 @@
-"""When blocks go out: each before the app makes the next."""
+"""Streaming: the server sends each block before the app makes the next one."""
 
 from __future__ import annotations
 
@@ -30,39 +30,38 @@ DELAY = pep3333(
 
 
 async def _assert_sent_while_app_waits(
-    exchange: Exchange, target: str, barrier: str, block: bytes, rest: bytes
+    exchange: Exchange, target: str, barrier: str, block: bytes, next_block: bytes
 ) -> None:
     skip_behind_proxy(exchange)
     connection = await open_and_send_get(exchange, target)
     await wait_for_barrier(exchange, barrier)
     early = await connection.receive_until(block, timeout=HANG_TIMEOUT_SECONDS)
-    assert_that(block in early, f"{block!r} on the wire while the app does nothing", early)
+    assert_that(block in early, f"{block!r} on the wire while the app waits", early)
     exchange.release(barrier)
-    late = await connection.receive_until(rest, timeout=HANG_TIMEOUT_SECONDS)
-    assert_that(rest in late, f"{rest!r} after that", late)
+    late = await connection.receive_until(next_block, timeout=HANG_TIMEOUT_SECONDS)
+    assert_that(next_block in late, f"{next_block!r} after the app continues", late)
 
 
 @case(MUST, DELAY, basis=MUST_TEXT)
 async def block_by_block(exchange: Exchange) -> None:
-    """A block is on the wire before the next one has been made.
+    """The server sends a block before the app makes the next one.
 
-    Sends: A plain request; the app yields a block and waits at a barrier, which is let go when the client has the
-    block.
-    Expects: The block on the wire while the app waits, and the second one after that.
-    Why: Progress bars, server-sent events and long downloads live on this; held back, the page looks dead.
+    Sends: A GET request. The app yields a block and waits at a barrier until the client has received the block.
+    Expects: The client receives the first block while the app waits, and the second block after that.
+    Why: Progress bars, server-sent events and long downloads need this. If the server buffers blocks, the page looks
+    dead.
     """
     await _assert_sent_while_app_waits(exchange, "/stream", "second", b"block 1\n", b"block 2\n")
 
 
 @case(MUST, DELAY, basis=MUST_TEXT)
 async def block_by_block_declared(exchange: Exchange) -> None:
-    """A block is on the wire before the next one has been made, also where the app gives their length.
+    """The server sends a block before the app makes the next one, also when the app sets Content-Length.
 
-    Sends: A plain request; the app gives the length of two blocks, yields one, and waits at a barrier until the client
-    has it.
-    Expects: The first block on the wire while the app waits, and the second one after that.
-    Why: A film that is made while it is watched, or a large export with a known size, does not begin before all of it
-    is there.
+    Sends: A GET request. The app sets the Content-Length of two blocks, yields one, and waits at a barrier until the
+    client has received it.
+    Expects: The client receives the first block while the app waits, and the second block after that.
+    Why: If the server waits for the complete body, a live video or a large export of known size starts late.
     """
     await _assert_sent_while_app_waits(exchange, "/stream?declared=yes", "second", b"block 1\n", b"block 2\n")
 
@@ -78,12 +77,11 @@ async def block_by_block_declared(exchange: Exchange) -> None:
     needs=NEEDS_WRITE,
 )
 async def write_delivered(exchange: Exchange) -> None:
-    """What write() was given is on the wire while the app goes on.
+    """The server sends a block that the app passed to write() while the app continues.
 
-    Sends: A plain request; the app writes a block and waits at a barrier, which is let go when the client has the
-    block.
-    Expects: The block on the wire while the app waits, and then the one that it returns.
-    Why: Older frameworks send their progress through write(); users would see nothing until the work is over.
+    Sends: A GET request. The app writes a block and waits at a barrier until the client has received the block.
+    Expects: The client receives the written block while the app waits, and then the returned block.
+    Why: Older frameworks report progress through write(). Otherwise users see nothing until the work is finished.
     """
     await _assert_sent_while_app_waits(exchange, "/write-and-hold", "written", b"written\n", b"returned\n")
 
@@ -99,10 +97,10 @@ async def write_delivered(exchange: Exchange) -> None:
     needs=NEEDS_WRITE,
 )
 async def block_by_block_after_write(exchange: Exchange) -> None:
-    """A block is on the wire before the next one has been made, also behind what went through write().
+    """The server sends a block before the app makes the next one, also after a call of write().
 
-    Sends: A plain request; the app writes a block, yields another, and waits at a barrier before the third.
-    Expects: The second block reaches the client while the app waits.
-    Why: A page that shows its progress stands still until the work is over.
+    Sends: A GET request. The app writes a block, yields another, and waits at a barrier before the third.
+    Expects: The client receives the second block while the app waits.
+    Why: Otherwise a page that shows its progress stands still until the work is finished.
     """
     await _assert_sent_while_app_waits(exchange, "/write-then-stream", "second", b"block 1\n", b"block 2\n")

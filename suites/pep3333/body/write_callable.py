@@ -1,4 +1,4 @@
-"""What goes through write(): treated as what the iterable yields, and before it."""
+"""write(): the server treats its bytes like yielded bytes and sends them before the yielded ones."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from wsgi_gauntlet.suites.pep3333.assertions import (
     get_within,
     step_outcome,
 )
+from wsgi_gauntlet.suites.pep3333.body.blocks import BYTES_ONLY, WRITTEN_LIKE_YIELDED
 
 WRITE = "The write() Callable"
 
@@ -28,24 +29,20 @@ WRITE = "The write() Callable"
     variants={"then-block": ("", b"one\ntwo\nthree\n"), "then-nothing": ("?then=nothing", b"one\ntwo\n")},
     needs=NEEDS_WRITE,
 )
-async def write_order(exchange: Exchange, response: tuple[str, bytes]) -> None:
-    """What went through write() comes first, then what the iterable yields; which may be nothing.
+async def write_order(exchange: Exchange, query_and_body: tuple[str, bytes]) -> None:
+    """The server sends the written blocks first, then the yielded blocks, of which there may be none.
 
-    Sends: A plain request; the app writes two blocks and returns one more, or none.
-    Expects: What was written first, then what was returned.
-    Why: A page whose head comes behind its end, or that is lost because nothing was returned.
+    Sends: A GET request. The app writes two blocks and returns one more, or none.
+    Expects: The written blocks, then the returned block.
+    Why: Otherwise the end of a page comes before its beginning, or the page is lost because the app returned nothing.
     """
-    parameters, body = response
-    assert_served(await exchange.get(f"/write-in-order{parameters}"), body)
+    query_text, body = query_and_body
+    assert_served(await exchange.get(f"/write-in-order{query_text}"), body)
 
 
 @case(
     SHOULD,
-    pep3333(
-        "Unicode Issues",
-        "(i.e., values read from wsgi.input, passed to write() or yielded by the application), the value must be of "
-        "type bytes under Python 3",
-    ),
+    BYTES_ONLY,
     basis=definition(
         "What write() takes is defined as bytes, and the duty to give them is the app's. A "
         "server that encodes text by a guess answers what the app never said; no sentence tells "
@@ -55,11 +52,11 @@ async def write_order(exchange: Exchange, response: tuple[str, bytes]) -> None:
     needs=NEEDS_WRITE,
 )
 async def str_written_is_error(exchange: Exchange) -> None:
-    """Text passed to write() is an error, and never passes for a success.
+    """A str passed to write() is an error: the server must not send a success.
 
-    Sends: A plain request; the app starts a 200 and writes a str.
-    Expects: write() raises, or no whole 2xx comes of it.
-    Why: Encoded by guess, it works until the first name with an accent, and then only on some servers.
+    Sends: A GET request. The app starts a 200 and writes a str.
+    Expects: write() raises, or the client gets no complete 2xx response.
+    Why: If the server guesses an encoding, the app works until a name contains an accent, and only on some servers.
     """
     response = await get_within(exchange, "/str-written")
     event = await step_outcome(exchange, "write")
@@ -69,11 +66,7 @@ async def str_written_is_error(exchange: Exchange) -> None:
 
 @case(
     MUST,
-    pep3333(
-        WRITE,
-        "a bytestring to be written as part of the HTTP response body, that is treated exactly as though it had been "
-        "yielded by the output iterable",
-    ),
+    WRITTEN_LIKE_YIELDED,
     basis=definition(
         "A yielded b'' ends nothing, since more may follow it, and what is written is treated "
         "exactly as though it had been yielded."
@@ -81,11 +74,11 @@ async def str_written_is_error(exchange: Exchange) -> None:
     needs=NEEDS_WRITE,
 )
 async def empty_write(exchange: Exchange) -> None:
-    """A b'' given to write() does not end the body.
+    """A b'' passed to write() does not end the body.
 
-    Sends: A plain request; the app writes b'' before, between and after two blocks, and returns an empty list.
-    Expects: Both blocks, and a whole answer.
-    Why: Written as a chunk of size 0, it is the end of a chunked body: the page is cut off, and the rest of it is read
-    as the next answer.
+    Sends: A GET request. The app writes b'' before, between and after two blocks, and returns an empty list.
+    Expects: Both blocks, in a complete response.
+    Why: A chunk of size 0 ends a chunked body. If the server sends b'' as such a chunk, the page is cut off and the
+    client reads the rest as the next response.
     """
     assert_served(await exchange.get("/write-empty"), b"one\ntwo\n")

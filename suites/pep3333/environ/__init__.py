@@ -1,1 +1,1 @@
-"""environ: what it is, which variables it must hold, and what they say of the request."""
+"""environ: its type, its required variables and their values for a request."""

@@ -1,4 +1,4 @@
-"""How the server calls the app: whatever kind of callable it is, and once for each request."""
+"""The call of the app: the server accepts every kind of callable and calls it once for each request."""
 
 from __future__ import annotations
 
@@ -19,26 +19,23 @@ ANY_CALLABLE = pep3333(
 
 @case(MUST, ANY_CALLABLE, basis=MUST_TEXT, setup=Setup(environment=(("GAUNTLET_CALLABLE", "instance"),)))
 async def callable_instance(exchange: Exchange) -> None:
-    """An app that is an object with a method __call__ is served like a function.
+    """The server serves an app that is an object with a method __call__ like a function.
 
-    Sends: A plain request to a server that was given such an object, which has neither a name nor a signature of its
-    own.
-    Expects: The app's answer, with status 200.
-    Why: Flask's and Django's apps are such objects, and so is every app that is wrapped in a middleware class: on a
-    server that looks for a function they do not start.
+    Sends: A GET request to a server whose app is such an object. The object has no name and no signature of its own.
+    Expects: The response of the app, with status 200.
+    Why: The apps of Flask and Django are such objects, and so is every app inside a middleware class. They do not start
+    on a server that needs a function.
     """
     assert_served(await exchange.get("/echo"), f"gauntlet {exchange.token}\n".encode())
 
 
 @case(MUST, ANY_CALLABLE, basis=MUST_TEXT, setup=Setup(environment=(("GAUNTLET_CALLABLE", "class"),)))
 async def callable_class(exchange: Exchange) -> None:
-    """An app that is a class is served like a function: calling it makes the body.
+    """The server serves an app that is a class like a function: a call of the class returns the body.
 
-    Sends: A plain request to a server that was given a class, whose instances are iterable, as in the PEP's own
-    example.
-    Expects: The app's answer, with status 200.
-    Why: A server that takes a class for something to be instantiated first calls the app with the wrong arguments, and
-    every page of such a site is an error.
+    Sends: A GET request to a server whose app is a class with iterable instances, as in the example of the PEP.
+    Expects: The response of the app, with status 200.
+    Why: A server that instantiates the class first calls the app with the wrong arguments. Then every page is an error.
     """
     assert_served(await exchange.get("/echo"), f"gauntlet {exchange.token}\n".encode())
 
@@ -56,11 +53,11 @@ async def callable_class(exchange: Exchange) -> None:
     variants={"served": "/echo", "failed": "/fail?when=before-start"},
 )
 async def called_once(exchange: Exchange, target: str) -> None:
-    """The app is called once for one request, also where it fails.
+    """The server calls the app once for one request, also when the app fails.
 
-    Sends: One GET, to an app that answers or to one that raises.
-    Expects: One call of the app, whatever the client gets.
-    Why: An order that is tried again behind the user's back is placed, and paid for, twice.
+    Sends: One GET request, to an app that responds or to one that raises.
+    Expects: One call of the app, whatever response the client gets.
+    Why: If the server retries silently, the order of a user is placed and paid twice.
     """
     response = await get_within(exchange, target)
     calls = await exchange.calls()

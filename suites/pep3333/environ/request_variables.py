@@ -1,4 +1,4 @@
-"""What the variables say of the request."""
+"""The environ variables that describe the request."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ HTTP_VARIABLES = pep3333(
     variants={"get": "GET", "post": "POST", "put": "PUT", "delete": "DELETE"},
 )
 async def request_method(exchange: Exchange, method: str) -> None:
-    """REQUEST_METHOD is the method that the client used.
+    """REQUEST_METHOD is the method of the request.
 
-    Sends: A request with that method and, but for GET and DELETE, an empty body.
-    Expects: The method's name, as it was sent.
-    Why: An app chooses by it between showing a page and changing data.
+    Sends: A request with that method. POST and PUT have an empty body.
+    Expects: The name of the method, as the client sent it.
+    Why: Apps use it to decide whether to show a page or to change data.
     """
     event = await exchange.app(method=method, body=b"" if method in ("POST", "PUT") else None)
     assert_equal(event.detail["environ"].get("REQUEST_METHOD"), method, "REQUEST_METHOD")
@@ -59,19 +59,19 @@ async def request_method(exchange: Exchange, method: str) -> None:
         "trailing-slash": ("/echo/x/", "/echo/x/"),
     },
 )
-async def path_info(exchange: Exchange, paths: tuple[str, str]) -> None:
-    """PATH_INFO is the path, percent-decoded once, with its slashes as they were.
+async def path_info(exchange: Exchange, sent_and_expected: tuple[str, str]) -> None:
+    """PATH_INFO is the path, percent-decoded once, with its slashes unchanged.
 
-    Sends: A GET for a path: plain, percent-encoded, encoded twice, with two slashes in a row, or with a slash at the
-    end.
-    Expects: The path with its escapes decoded once, and each slash where it was.
-    Why: The PEP rebuilds the URL with quote(PATH_INFO), which holds only for a path decoded exactly once; decoded
-    twice, `..%252f` gets past the rules that keep a path in its folder.
+    Sends: A GET request for a path: plain, percent-encoded, encoded twice, with two slashes in a row, or with a slash
+    at the end.
+    Expects: The path, percent-decoded once, with every slash in its place.
+    Why: The PEP rebuilds the URL with quote(PATH_INFO), which needs a path that was decoded exactly once. If the server
+    decodes twice, `..%252f` bypasses the rules that keep a path in its folder.
     """
-    sent_value, wanted = paths
-    if "//" in sent_value:
+    path, expected = sent_and_expected
+    if "//" in path:
         skip_behind_proxy(exchange)
-    assert_equal((await exchange.app(sent_value)).detail["environ"].get("PATH_INFO"), wanted, "PATH_INFO")
+    assert_equal((await exchange.app(path)).detail["environ"].get("PATH_INFO"), expected, "PATH_INFO")
 
 
 @case(
@@ -80,18 +80,18 @@ async def path_info(exchange: Exchange, paths: tuple[str, str]) -> None:
     basis=cgi_variable("All that follows the first ? is the value, so nothing of it may be decoded, cut off or added."),
     variants={"kept": ("?a=%20b&c=d%2Be+f&?", "a=%20b&c=d%2Be+f&?"), "none": ("", "")},
 )
-async def query_string(exchange: Exchange, queries: tuple[str, str]) -> None:
-    """QUERY_STRING is what follows the first `?`, not decoded; empty or left out where there was none.
+async def query_string(exchange: Exchange, sent_and_expected: tuple[str, str]) -> None:
+    """QUERY_STRING is the text after the first `?`, not decoded. It is empty or absent without a query.
 
-    Sends: A GET with a query that holds escapes, a plus and another `?`, or with none at all.
-    Expects: What follows the first `?`, not decoded; empty or left out where there was none.
-    Why: Only the app knows where its parameters begin and end: decoded before, a name with an `&` in it becomes two
-    parameters.
+    Sends: A GET request with a query that contains percent escapes, a plus and another `?`, or a GET request without a
+    query.
+    Expects: The text after the first `?`, not decoded. Without a query, the variable is empty or absent.
+    Why: Only the app knows where its parameters begin and end. If the server decodes first, a value with an `&` becomes
+    two parameters.
     """
-    sent_value, wanted = queries
-    assert_equal(
-        (await exchange.app(f"/echo{sent_value}")).detail["environ"].get("QUERY_STRING", ""), wanted, "QUERY_STRING"
-    )
+    query, expected = sent_and_expected
+    environ = (await exchange.app(f"/echo{query}")).detail["environ"]
+    assert_equal(environ.get("QUERY_STRING", ""), expected, "QUERY_STRING")
 
 
 @case(
@@ -103,11 +103,11 @@ async def query_string(exchange: Exchange, queries: tuple[str, str]) -> None:
     variants={"sent": "text/x-gauntlet; charset=utf-8", "not-sent": ""},
 )
 async def content_type(exchange: Exchange, value: str) -> None:
-    """CONTENT_TYPE is the header's value, and empty or left out where no such header came.
+    """CONTENT_TYPE is the value of the header. It is empty or absent without the header.
 
-    Sends: A POST of one byte, with a Content-Type of its own or with none.
-    Expects: The header's value; empty or left out where no such header came.
-    Why: A type that nobody sent makes a framework parse the body by it, and the upload is lost.
+    Sends: A POST of one byte, with a Content-Type or without one.
+    Expects: The value of the header. Without the header, the variable is empty or absent.
+    Why: A framework parses the body by this type. With a type that nobody sent, it loses the upload.
     """
     event = await exchange.app(headers=[("Content-Type", value)] if value else [], method="POST", body=b"x")
     assert_equal(event.detail["environ"].get("CONTENT_TYPE", ""), value, "CONTENT_TYPE")
@@ -122,15 +122,17 @@ async def content_type(exchange: Exchange, value: str) -> None:
     variants={"sent": b"hello", "zero": b"", "not-sent": None},
 )
 async def content_length(exchange: Exchange, body: bytes | None) -> None:
-    """CONTENT_LENGTH is the header's value, and empty or left out where no such header came.
+    """CONTENT_LENGTH is the value of the header. It is empty or absent without the header.
 
-    Sends: A POST of 5 bytes, a POST of none, or a GET without a body.
-    Expects: The header's value; for no bytes also an empty string or none; empty or left out where no such header came.
-    Why: An app reads as many bytes as it says: too few lose the end of a form, too many make the page hang.
+    Sends: A POST of 5 bytes, a POST of 0 bytes, or a GET without a body.
+    Expects: The value of the header. For 0 bytes, empty or absent is allowed too. Without the header, the variable is
+    empty or absent.
+    Why: Apps read as many bytes as it says. If it is too small, the end of a form is lost; if it is too large, the page
+    hangs.
     """
     event = await exchange.app(method="GET" if body is None else "POST", body=body)
     value = event.detail["environ"].get("CONTENT_LENGTH", "")
-    # An absent length and one of no bytes say the same of a request whose body is empty.
+    # For an empty body, an absent length and a length of 0 mean the same.
     wanted = ("",) if body is None else ("0", "") if body == b"" else (str(len(body)),)
     assert_that(value in wanted, f"CONTENT_LENGTH to be {' or '.join(map(repr, wanted))}", value)
 
@@ -142,11 +144,12 @@ async def content_length(exchange: Exchange, body: bytes | None) -> None:
     variants={"http11": "HTTP/1.1", "http10": "HTTP/1.0"},
 )
 async def server_protocol(exchange: Exchange, version: str) -> None:
-    """SERVER_PROTOCOL is the version that the client used.
+    """SERVER_PROTOCOL is the HTTP version of the client.
 
-    Sends: A plain request of that version of HTTP.
-    Expects: The version as the client wrote it.
-    Why: An app decides by it whether it may rely on what HTTP/1.0 lacks, such as an answer without a known length.
+    Sends: A GET request with that HTTP version.
+    Expects: The version, as the client wrote it.
+    Why: Apps use it to decide whether they may use features that HTTP/1.0 lacks, such as a response without a known
+    length.
     """
     skip_behind_proxy(exchange)
     assert_equal(
@@ -156,18 +159,18 @@ async def server_protocol(exchange: Exchange, version: str) -> None:
 
 @case(SHOULD, HTTP_VARIABLES, basis=SHOULD_TEXT)
 async def http_variables(exchange: Exchange) -> None:
-    """A header that was sent is there as HTTP_*, with its value, and none is that was not sent.
+    """Each header of the request has an HTTP_* variable with its value, and no other headers do.
 
-    Sends: A request with Host, X-Gauntlet and X-Present, and nothing else.
-    Expects: HTTP_X_PRESENT with its value, and no HTTP_* variable of a header that was not sent.
-    Why: Cookies, languages and logins come by headers: one that is lost logs the user out, one that is invented speaks
-    for him.
+    Sends: A GET request with only Host, X-Gauntlet and X-Present.
+    Expects: HTTP_X_PRESENT with its value, and no HTTP_* variable for a header that the client did not send.
+    Why: Cookies, languages and logins are headers. A lost header logs the user out; an invented header acts in the name
+    of the user.
     """
     environ = (await exchange.app(headers=[("X-Present", "one, two")])).detail["environ"]
     assert_equal(environ.get("HTTP_X_PRESENT"), "one, two", "HTTP_X_PRESENT")
     skip_behind_proxy(exchange)
     extra = sorted({n for n in environ if n.startswith("HTTP_")} - {"HTTP_HOST", "HTTP_X_GAUNTLET", "HTTP_X_PRESENT"})
-    assert_equal(extra, [], "the HTTP_* variables of headers that were not sent")
+    assert_that(not extra, "no HTTP_* variable for a header that the client did not send", extra)
 
 
 @case(
@@ -178,15 +181,15 @@ async def http_variables(exchange: Exchange) -> None:
     setup=Setup(environment=(("HTTP_X_LEAKED", "from the shell"),)),
 )
 async def http_variables_not_from_os(exchange: Exchange) -> None:
-    """A variable HTTP_X of the server's own process does not pass for a client's header.
+    """A variable HTTP_X of the server's process does not appear as a header of a client.
 
-    Sends: A plain request to a server that was started with HTTP_X_LEAKED in its own environment.
+    Sends: A GET request to a server with HTTP_X_LEAKED in its process environment.
     Expects: No HTTP_X_LEAKED in environ.
-    Why: HTTP_PROXY, which many machines have, would pass for a header; and a header that the app trusts could come from
-    the shell.
+    Why: Many machines set HTTP_PROXY, which would look like a header. The shell could also set a header that the app
+    trusts.
     """
     types = (await exchange.app()).detail["types"]
-    assert_that("HTTP_X_LEAKED" not in types, "no HTTP_X_LEAKED in environ", "it is there, as if a client had sent it")
+    assert_that("HTTP_X_LEAKED" not in types, "no HTTP_X_LEAKED in environ", "environ has it like a header of a client")
 
 
 @case(
@@ -195,11 +198,11 @@ async def http_variables_not_from_os(exchange: Exchange) -> None:
     basis=SHOULD_TEXT,
 )
 async def cgi_extras(exchange: Exchange) -> None:
-    """REMOTE_ADDR is the client's address.
+    """REMOTE_ADDR is the address of the client.
 
-    Sends: A plain request over TCP from 127.0.0.1, or from ::1 on a machine with IPv6 alone.
-    Expects: REMOTE_ADDR is that.
-    Why: Logs, rate limits and lists of who may come in read it; without it all clients look the same.
+    Sends: A GET request over TCP from 127.0.0.1, or from ::1 on a machine that has only IPv6.
+    Expects: REMOTE_ADDR is that address.
+    Why: Logs, rate limits and access lists use it. Without it, all clients look the same.
     """
     skip_behind_proxy(exchange)
     assert_equal(

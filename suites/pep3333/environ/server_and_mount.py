@@ -1,8 +1,7 @@
-"""Where the app is: the address that it is served at, and the prefix that it is mounted under."""
+"""The place of the app: the address of the server, and the prefix of the mount."""
 
 from __future__ import annotations
 
-import re
 import socket
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_one_of, assert_that
@@ -11,9 +10,19 @@ from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.model import Setup
-from wsgi_gauntlet.suites.pep3333.assertions import EXTRA_WAIT_SECONDS, expect_event, skip_behind_proxy
+from wsgi_gauntlet.suites.pep3333.assertions import (
+    EXTRA_WAIT_SECONDS,
+    expect_event,
+    request_of_version,
+    skip_behind_proxy,
+)
 
 VARIABLES = "environ Variables"
+
+URL_RECONSTRUCTION = pep3333(
+    "URL Reconstruction",
+    "If an application wishes to reconstruct a request's complete URL, it may do so using the following algorithm",
+)
 
 
 @case(
@@ -25,12 +34,12 @@ VARIABLES = "environ Variables"
     ),
 )
 async def script_name(exchange: Exchange) -> None:
-    """SCRIPT_NAME is empty, or left out, for an app at the root of the server.
+    """SCRIPT_NAME is empty or absent for an app at the root of the server.
 
-    Sends: A plain request to a server that mounts its app nowhere in particular.
-    Expects: An empty SCRIPT_NAME, or none.
-    Why: Every link that the app makes begins with it: with a "/" they begin with "//", which browsers take for another
-    host.
+    Sends: A GET request to a server whose app is not mounted below a prefix.
+    Expects: SCRIPT_NAME is empty or absent.
+    Why: Every link of the app begins with SCRIPT_NAME. With "/", links begin with "//", and browsers take the next part
+    for a host name.
     """
     environ = (await exchange.app("/echo/x")).detail["environ"]
     assert_equal(environ.get("SCRIPT_NAME", ""), "", "SCRIPT_NAME")
@@ -51,12 +60,12 @@ async def script_name(exchange: Exchange) -> None:
     variants={"below": "/echo/x", "slash": "/", "exact": ""},
 )
 async def script_name_mounted(exchange: Exchange, path: str) -> None:
-    """SCRIPT_NAME is the prefix that the app is mounted under, and PATH_INFO what follows it.
+    """SCRIPT_NAME is the prefix of the mount, and PATH_INFO is the rest of the path.
 
-    Sends: A request below the mount, to the mount with a slash, or to the mount itself.
-    Expects: SCRIPT_NAME is /mounted, and PATH_INFO what follows it, which may be empty.
-    Why: Links are built from the one and routes found by the other; an app that is moved below a prefix loses all its
-    pages.
+    Sends: A GET request below the mount, to the mount with a slash, or to the mount itself.
+    Expects: SCRIPT_NAME is /mounted. PATH_INFO is the rest of the path, which may be empty.
+    Why: Apps build links from SCRIPT_NAME and find routes with PATH_INFO. Otherwise an app that moves below a prefix
+    loses all its pages.
     """
     environ = (await exchange.app(path)).detail["environ"]
     assert_equal(
@@ -71,12 +80,13 @@ async def script_name_mounted(exchange: Exchange, path: str) -> None:
     variants={"http11": "HTTP/1.1", "http10-without-host": "HTTP/1.0"},
 )
 async def server_name_port(exchange: Exchange, version: str) -> None:
-    """SERVER_NAME and SERVER_PORT are there and not empty, also where the client named no host.
+    """SERVER_NAME and SERVER_PORT are present and not empty, also when the client sent no Host.
 
-    Sends: A request over TCP; with HTTP/1.0 it has no Host header, and the two are all that the app knows of its
-    address.
-    Expects: Both are there and not empty.
-    Why: A framework that builds an absolute link fails on a missing one, for health checks and old clients first.
+    Sends: A GET request over TCP. In HTTP/1.0 it has no Host header, so the app knows its address only from these
+    variables.
+    Expects: Both are present and not empty.
+    Why: A framework that builds an absolute link fails if one is missing. Health checks and old clients notice this
+    first.
     """
     await _assert_server_name_and_port(exchange, version)
 
@@ -89,52 +99,50 @@ async def server_name_port(exchange: Exchange, version: str) -> None:
     variants={"http11": "HTTP/1.1", "http10-without-host": "HTTP/1.0"},
 )
 async def server_name_port_unix(exchange: Exchange, version: str) -> None:
-    """SERVER_NAME and SERVER_PORT are there and not empty, also on a Unix socket, which has neither.
+    """SERVER_NAME and SERVER_PORT are present and not empty, also on a Unix socket, which has neither.
 
-    Sends: A request over a Unix socket, which has neither name nor port; with HTTP/1.0 without a Host header.
-    Expects: Both are there and not empty; what they say is the server's affair.
-    Why: This is how a server is reached behind a proxy on the same machine; the first absolute link would be an error
-    there, and nowhere else.
+    Sends: A GET request over a Unix socket. In HTTP/1.0 it has no Host header.
+    Expects: Both are present and not empty. Their values are free.
+    Why: Proxies often reach a server on the same machine through a Unix socket. Otherwise the first absolute link fails
+    only there.
     """
     await _assert_server_name_and_port(exchange, version)
 
 
 async def _assert_server_name_and_port(exchange: Exchange, version: str) -> None:
-    request = exchange.request("/echo", version=version)
-    if version == "HTTP/1.0":
-        request = re.sub(rb"Host: [^\r]*\r\n", b"", request)
-    connection = await exchange.connect()
-    await connection.send(request)
-    event = await expect_event(exchange, "called", "the app to be called")
+    environ = await _environ_of_version(exchange, version)
     for name in ("SERVER_NAME", "SERVER_PORT"):
-        assert_that(
-            event.detail["environ"].get(name), f"{name} to be there and not empty", event.detail["environ"].get(name)
-        )
+        assert_that(environ.get(name), f"{name} to be present and not empty", environ.get(name))
+
+
+async def _environ_of_version(exchange: Exchange, version: str) -> dict[str, str]:
+    connection = await exchange.connect()
+    await connection.send(request_of_version(exchange, "/echo", version))
+    environ: dict[str, str] = (await expect_event(exchange, "called", "the app to be called")).detail["environ"]
+    return environ
 
 
 @case(
     MUST,
-    pep3333(
-        "URL Reconstruction",
-        "If an application wishes to reconstruct a request's complete URL, it may do so using the following algorithm",
-    ),
+    URL_RECONSTRUCTION,
     basis=cgi_variable(
         "The algorithm is the PEP's own. Where it makes another URL than was asked for, one of "
         "the variables that it uses is not what the PEP defines."
     ),
 )
 async def url_reconstruction(exchange: Exchange) -> None:
-    """The PEP's algorithm rebuilds the URL that was asked for.
+    """The URL algorithm of the PEP rebuilds the URL of the request.
 
-    Sends: A GET for a path with an encoded space and a query; the app runs the PEP's algorithm and reports what comes
-    out.
-    Expects: The URL that was asked for, character by character.
-    Why: Logins and payment services send users back to the URL that the app names; a wrong one loses them on the way.
+    Sends: A GET request for a path with an encoded space and a query. The app runs the algorithm of the PEP and reports
+    the result.
+    Expects: The URL of the request, character by character.
+    Why: Login and payment services send users back to the URL that the app names. With a wrong URL, users do not come
+    back.
     """
     skip_behind_proxy(exchange)
     path = "/reconstruct/a%20b/c?d=%20e"
     await exchange.get(path)
-    event = await expect_event(exchange, "url", "the algorithm to find all it needs in environ")
+    event = await expect_event(exchange, "url", "environ to have every variable of the algorithm")
     assert_equal(event.detail["url"], exchange.server.address.url + exchange.target(path), "the rebuilt URL")
 
 
@@ -148,28 +156,20 @@ async def url_reconstruction(exchange: Exchange) -> None:
     variants={"name": "SERVER_NAME", "port": "SERVER_PORT"},
 )
 async def server_address(exchange: Exchange, name: str) -> None:
-    """SERVER_NAME and SERVER_PORT lead back to the server where the client named no host.
+    """SERVER_NAME and SERVER_PORT lead back to the server when the client sent no Host.
 
-    Sends: A request of HTTP/1.0 without Host, over TCP.
-    Expects: SERVER_PORT is the port that the client has connected to; SERVER_NAME is the address that it has connected
-    to, or localhost, or the machine's own name.
-    Why: The links and redirects that the app makes then lead to this server, and not to a name that nobody can resolve
-    or to another port.
+    Sends: An HTTP/1.0 request without Host, over TCP.
+    Expects: SERVER_PORT is the port of the connection. SERVER_NAME is the address of the connection, localhost, or the
+    host name of the machine.
+    Why: Otherwise links and redirects of the app lead to another port or to a name that nobody can resolve.
     """
     skip_behind_proxy(exchange)
     address = exchange.server.address
     if address.path or address.pipe_socket:
-        exchange.skip("this server is not reached over TCP, and has no address of that kind")
-    value = (await _environ_without_host(exchange)).get(name)
-    known = {address.host, "localhost", socket.gethostname()}
-    assert_one_of(value, [str(address.port)] if name == "SERVER_PORT" else sorted(known), name)
-
-
-async def _environ_without_host(exchange: Exchange) -> dict[str, str]:
-    connection = await exchange.connect()
-    await connection.send(re.sub(rb"Host: [^\r]*\r\n", b"", exchange.request("/echo", version="HTTP/1.0")))
-    environ: dict[str, str] = (await expect_event(exchange, "called", "the app to be called")).detail["environ"]
-    return environ
+        exchange.skip("the harness does not reach this server over TCP, so it has no host and port")
+    value = (await _environ_of_version(exchange, "HTTP/1.0")).get(name)
+    host_names = {address.host, "localhost", socket.gethostname()}
+    assert_one_of(value, [str(address.port)] if name == "SERVER_PORT" else sorted(host_names), name)
 
 
 @case(
@@ -183,13 +183,13 @@ async def _environ_without_host(exchange: Exchange) -> dict[str, str]:
     setup=Setup(mount="/mounted"),
 )
 async def mount_boundary(exchange: Exchange) -> None:
-    """A path that only begins with the letters of the mount is not below it.
+    """A path that only starts with the letters of the mount is not below the mount.
 
-    Sends: A request for /mountedx/y to a server whose app is mounted under /mounted.
-    Expects: An answer without the app (404, say), or a call of it with a PATH_INFO that begins with a slash: CGI's
-    PATH_INFO is empty or does so.
-    Why: An app under /shop that also answers for /shopping gets the requests of another app on the same host, access
-    rules for /shop/ do not cover them, and its routes fail on a path without a slash.
+    Sends: A GET request for /mountedx/y to a server whose app is mounted at /mounted.
+    Expects: A response without a call of the app, for example 404, or a call with a PATH_INFO that begins with a slash.
+    CGI allows only an empty PATH_INFO or one with a slash.
+    Why: If the app at /shop also gets /shopping, it gets the requests of another app. Access rules for /shop/ do not
+    protect it, and its routes fail.
     """
     connection = await exchange.connect()
     await connection.send(exchange.request("x/y"))

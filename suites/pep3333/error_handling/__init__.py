@@ -1,1 +1,1 @@
-"""When the app breaks: what the client gets, what is logged, and that the server lives on."""
+"""Failures of the app: the response to the client, the log entry, and the next requests."""

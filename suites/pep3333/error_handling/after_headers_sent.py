@@ -1,4 +1,4 @@
-"""The app breaks when part of its answer is out: nobody may take that for the whole."""
+"""The app fails after the server has sent a part of the response: the response must not look complete."""
 
 from __future__ import annotations
 
@@ -38,13 +38,12 @@ TEXT_ONLY = pep3333(
     ),
 )
 async def mid_body(exchange: Exchange) -> None:
-    """An app that raises in the middle of its body does not leave a message that looks whole.
+    """When the app raises in the middle of its body, the response does not look complete.
 
-    Sends: A plain request; the app yields one block of binary data, without a length, and raises.
-    Expects: A broken end and a connection that closes. A body that lasts until the connection ends cannot say more than
-    that.
-    Why: A last chunk, or a connection kept open, would tell the client and every cache that half a download is all of
-    it.
+    Sends: A GET request. The app yields one block of binary data, without a Content-Length, and raises.
+    Expects: A response without a proper end, and a closed connection. For a body that ends with the connection, closing
+    it is enough.
+    Why: A last chunk or an open connection tells the client and every cache that half a download is complete.
     """
     connection = await open_and_send_get(exchange, "/fail?when=mid-body")
     await _assert_aborted(connection)
@@ -64,18 +63,19 @@ async def mid_body(exchange: Exchange) -> None:
     breach=APP,
 )
 async def mid_body_declared(exchange: Exchange) -> None:
-    """Nor does an app that promised a length, and raises before it has given so much.
+    """When the app raises before it has given its Content-Length, the response does not look complete.
 
-    Sends: A plain request; the app promises 100 bytes, yields 6 and raises.
-    Expects: The 6 bytes at most, and a connection that closes before the promise is kept.
-    Why: Kept open, the client waits for the rest; one that is sent an error page takes that for the rest.
+    Sends: A GET request. The app declares 100 bytes, yields 6 and raises.
+    Expects: At most the 6 bytes. The connection closes before the declared length is reached.
+    Why: If the connection stays open, the client waits for the rest. If the server adds an error page, the client takes
+    it for the rest.
     """
     connection = await open_and_send_get(exchange, "/fail?when=mid-body&length=100")
     response = await connection.response(timeout=HANG_TIMEOUT_SECONDS)
     if response.status is None or response.status >= 500:
         return
-    assert_that(not response.complete, "no clean end of the message", response.describe())
-    assert_that(b"first\n".startswith(response.body), "nothing but the block that the app gave", response.body)
+    assert_that(not response.complete, "an incomplete response", response.describe())
+    assert_that(b"first\n".startswith(response.body), "only the block of the app", response.body)
     ending = await connection.ending(timeout=ARRIVED_DATA_WAIT_SECONDS)
     assert_that(ending is not ConnectionState.OPEN, "the connection to close", f"{response.describe()}; it stays open")
 
@@ -89,15 +89,15 @@ async def mid_body_declared(exchange: Exchange) -> None:
     ),
 )
 async def text_appended_only_to_text(exchange: Exchange) -> None:
-    """No error text is added to a body that is not text.
+    """The server adds no error text to a body that is not text.
 
-    Sends: A plain request; the app yields one block of application/octet-stream, and raises.
-    Expects: Nothing in the body but that block. To text an error message may be added.
-    Why: Added to an image or an archive, it breaks what was whole.
+    Sends: A GET request. The app yields one block of application/octet-stream and raises.
+    Expects: The body contains only that block. The server may add an error message only to text.
+    Why: An added message damages an image or an archive.
     """
     response = await get_within(exchange, "/fail?when=mid-body")
     if response.status == 200:
-        assert_that(b"first\n".startswith(response.body), "nothing but the block that the app gave", response.body)
+        assert_that(b"first\n".startswith(response.body), "only the block of the app", response.body)
 
 
 @case(
@@ -112,11 +112,12 @@ async def text_appended_only_to_text(exchange: Exchange) -> None:
     ),
 )
 async def mid_body_written(exchange: Exchange) -> None:
-    """Nor does an app that raises after it has given a block to write().
+    """When the app raises after a call of write(), the response does not look complete.
 
-    Sends: A plain request; the app writes a block of binary data and raises before it has returned anything.
-    Expects: An error status where nothing was sent yet; else the block and a broken end, or a connection that closes.
-    Why: An export that an older framework writes line by line ends early, and looks complete.
+    Sends: A GET request. The app writes a block of binary data and raises before it returns.
+    Expects: An error status if the server has sent nothing. Otherwise the block, a response without a proper end, and a
+    closed connection.
+    Why: Older frameworks write exports line by line. Otherwise an aborted export looks complete.
     """
     connection = await open_and_send_get(exchange, "/fail?when=written-body")
     await _assert_aborted(connection)
@@ -126,7 +127,7 @@ async def _assert_aborted(connection: Connection) -> None:
     response = await connection.response()
     if response.status is None or response.status >= 500:
         return
-    whole = response.complete and response.framing is not Framing.CLOSE
-    assert_that(not whole, "no clean end of the message", f"{response.describe()} ({response.framing})")
+    looks_complete = response.complete and response.framing is not Framing.CLOSE
+    assert_that(not looks_complete, "an incomplete response", f"{response.describe()} ({response.framing})")
     ending = await connection.ending(timeout=ARRIVED_DATA_WAIT_SECONDS)
     assert_that(ending is not ConnectionState.OPEN, "the connection to close", "it stays open")

@@ -1,4 +1,4 @@
-"""What the server's keepers and its next clients notice of an app that broke."""
+"""The effects of a failed app: log entries, details that the client sees, and the next requests."""
 
 from __future__ import annotations
 
@@ -20,24 +20,31 @@ TRAP_AND_LOG = pep3333(
 )
 
 SECRET = "gauntlet-secret-5f3a"
-"""What stands in the text of the app's exceptions."""
-
+"""A part of the text of the app's exceptions."""
 
 SHUTDOWN_WAIT_SECONDS = 0.3
-"""Seconds in which a server that shuts down may yet serve somebody: cheroot 11.1 does so for less than 0.02."""
+"""Seconds in which a server may still serve clients during its shutdown. cheroot 11.1 does so for less than 0.02 s."""
 
 PROCESS_END_WAIT_SECONDS = 2.0
-"""Seconds in which a process that has closed its socket comes to its end, and we to know of that."""
+"""Seconds in which a process ends after it has closed its socket, and the harness notices this."""
 
 
 async def _assert_next_connection_served(exchange: Exchange, actual: str) -> None:
     try:
         alive = await exchange.alive()
     except ServerError:
-        # A server that ends gives up its socket first; that it has ended is what tells whose fault this is.
+        # A server closes its socket before it ends. The end of the process shows that the server is to blame.
         await exchange.server.wait_for_end(PROCESS_END_WAIT_SECONDS)
         raise
-    assert_that(alive, "the next connection to be served", actual)
+    assert_that(alive, "the server to serve the next connection", actual)
+
+
+async def _assert_exception_logged(exchange: Exchange) -> None:
+    assert_that(
+        await exchange.log(exchange.token),
+        "the exception in the output of the server",
+        exchange.log_text()[-200:] or "no output",
+    )
 
 
 @case(
@@ -47,32 +54,28 @@ async def _assert_next_connection_served(exchange: Exchange, actual: str) -> Non
     variants={each: each for each in ("before-start", "after-start", "mid-body")},
 )
 async def logged(exchange: Exchange, when: str) -> None:
-    """An exception that the app lets out is in the server's log.
+    """The server logs an exception that the app does not catch.
 
-    Sends: A plain request; the app raises before or after start_response or in the middle of its body, with a word of
-    its own in the exception's text.
-    Expects: That word in the server's output.
-    Why: Users report a broken page, and there is no trace of why.
+    Sends: A GET request. The app raises before or after start_response, or in the middle of its body. The exception
+    text contains a unique word.
+    Expects: The word appears in the output of the server.
+    Why: Users report a broken page, and the operator finds no reason.
     """
     await get_within(exchange, f"/fail?when={when}")
-    assert_that(
-        await exchange.log(exchange.token),
-        "the exception in the server's output",
-        exchange.log_text()[-200:] or "nothing was logged",
-    )
+    await _assert_exception_logged(exchange)
 
 
 @case(SHOULD, TRAP_AND_LOG, basis=SHOULD_TEXT, breach=APP)
 async def survives(exchange: Exchange) -> None:
-    """After each of these failures the next connection is served.
+    """After each failure of the app, the server serves the next connection.
 
-    Sends: Plain requests to an app that breaks in seven ways, one after the other, with a good request behind each.
-    Expects: Each of the good requests is served, on a new connection.
-    Why: One broken page, and somebody who reloads it, would take the whole site down.
+    Sends: GET requests to an app that fails in seven ways, one after the other. A valid request follows each.
+    Expects: The server serves each valid request on a new connection.
+    Why: Otherwise one broken page and a user who reloads it stop the whole site.
     """
     for when in ("before-start", "after-start", "mid-body", "no-start", "none", "none-unstarted", "not-latin1"):
         await get_within(exchange, f"/fail?when={when}")
-        await _assert_next_connection_served(exchange, f"no answer after an app that broke: {when}")
+        await _assert_next_connection_served(exchange, f"no response after a failure of the app ({when})")
 
 
 @case(
@@ -82,61 +85,56 @@ async def survives(exchange: Exchange) -> None:
     tags=["security"],
 )
 async def no_details_leaked(exchange: Exchange) -> None:
-    """Whether the client gets to see the exception's text or a traceback is told.
+    """Whether the client sees the exception text or a traceback is recorded.
 
-    Sends: A plain request; the app raises an exception with a word of its own, on a server set up as it comes.
-    Expects: Either: whether the client gets to see the word or a traceback is told.
-    Why: What helps on a laptop shows an attacker paths, versions and sometimes passwords elsewhere.
+    Sends: A GET request. The app raises an exception with a unique word. The server runs with its default settings.
+    Expects: Either. Whether the client sees the word or a traceback is recorded; nothing is required.
+    Why: Details that help a developer show an attacker paths, versions and sometimes passwords.
     """
     response = await get_within(exchange, "/fail?when=before-start")
     shown = SECRET.encode() in response.body or b"Traceback" in response.body
-    assert_that(not shown, "no detail of the exception in the answer", response.body[:300])
+    assert_that(not shown, "no detail of the exception in the response", response.body[:300])
 
 
 @case(SHOULD, TRAP_AND_LOG, basis=SHOULD_TEXT)
 async def logged_on_close(exchange: Exchange) -> None:
-    """An exception of the body's close() is in the server's log.
+    """The server logs an exception that close() of the body raises.
 
-    Sends: A plain request; the app's body is whole, and its close() raises with a word of its own.
-    Expects: That word in the server's output.
-    Why: What the app does after the answer (it gives back connections, writes its statistics) fails for weeks, and
-    nobody hears of it.
+    Sends: A GET request. The body is complete, and its close() raises an exception with a unique word.
+    Expects: The word appears in the output of the server.
+    Why: Apps return connections and write statistics after the response. Otherwise this can fail for weeks unnoticed.
     """
     await get_within(exchange, "/closing-badly")
-    # close() may be called when the client has all of its answer.
+    # The server may call close() after the client has received the response.
     await expect_event(exchange, "closed", "close() to be called")
-    assert_that(
-        await exchange.log(exchange.token),
-        "the exception in the server's output",
-        exchange.log_text()[-200:] or "nothing was logged",
-    )
+    await _assert_exception_logged(exchange)
 
 
 @case(SHOULD, TRAP_AND_LOG, basis=SHOULD_TEXT, variants={"length": "?length=yes", "no-length": ""})
 async def close_raises(exchange: Exchange, length: str) -> None:
-    """An exception of the body's close() does no harm to an answer whose body was given whole, nor to the next one.
+    """An exception in close() of the body harms neither the complete response nor the next request.
 
-    Sends: A plain request; the app gives two blocks, with or without their length, and its close() raises. Then
-    another request, on a connection of its own.
-    Expects: Both blocks and a clean end; the next request is served.
-    Why: The user's page is all there; a fault in the tidying up must not turn it into a broken download.
+    Sends: A GET request. The app gives two blocks, with or without Content-Length, and its close() raises. Then another
+    request on a new connection.
+    Expects: Both blocks and a proper end. The server serves the next request.
+    Why: The page is complete. An error in the cleanup must not turn it into a broken download.
     """
     assert_served(await get_within(exchange, f"/closing-badly{length}"), b"one\ntwo\n")
-    await _assert_next_connection_served(exchange, "no answer")
+    await _assert_next_connection_served(exchange, "no response")
 
 
 @case(SHOULD, TRAP_AND_LOG, basis=SHOULD_TEXT)
 async def survives_exit(exchange: Exchange) -> None:
-    """An app that raises SystemExit does not end the server.
+    """An app that raises SystemExit does not stop the server.
 
-    Sends: A plain request to an app that does what sys.exit() does; a moment later another.
-    Expects: The second is answered: by the same process, or by one that the server has started in its place. What the
-    client of the first gets is not judged.
-    Why: A library that calls exit() on bad input lets one visitor switch off the site for all.
+    Sends: A GET request to an app that calls sys.exit(), and a moment later another request.
+    Expects: A response to the second request, from the same process or from a new one. The first response is not
+    judged.
+    Why: Otherwise one visitor can stop the whole site if a library calls exit() on invalid input.
     """
     await get_within(exchange, "/fail?when=system-exit")
     with contextlib.suppress(ServerError):
         idle = await exchange.connect()
         await idle.ending(timeout=SHUTDOWN_WAIT_SECONDS)
-        await idle.close()  # one that serves nobody else meanwhile, or waits for all to be done, goes on
-    await _assert_next_connection_served(exchange, "no answer after an app that raised SystemExit")
+        await idle.close()  # a server may wait for this connection before it serves others or shuts down
+    await _assert_next_connection_served(exchange, "no response after an app that raised SystemExit")

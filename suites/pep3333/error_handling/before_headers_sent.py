@@ -1,24 +1,23 @@
-"""The app breaks before anything was sent: there is room for an honest error."""
+"""The app fails before the server has sent anything: the client must get an error."""
 
 from __future__ import annotations
 
-from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
+from wsgi_gauntlet.harness.conformance.assertions import assert_that
 from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, SHOULD_TEXT, definition
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.http.parser import ConnectionState
-from wsgi_gauntlet.suites.pep3333.assertions import assert_not_success, get_within
-
-ERRORS = "Error Handling"
+from wsgi_gauntlet.suites.pep3333.assertions import assert_not_success, assert_served, get_within
+from wsgi_gauntlet.suites.pep3333.error_handling.after_the_error import TRAP_AND_LOG
 
 START = "The start_response() Callable"
 
 DETAILS = "Specification Details"
 
-TRAP_AND_LOG = pep3333(
-    ERRORS,
-    "Servers should trap and log any exception that aborts an application or the iteration of its return value.",
+NOT_LATIN1 = pep3333(
+    "Unicode Issues",
+    "It is a fatal error for an application to supply strings containing any other Unicode character or code point.",
 )
 
 HEADERS_NOT_SENT_YET = pep3333(
@@ -30,29 +29,28 @@ HEADERS_NOT_SENT_YET = pep3333(
 
 @case(SHOULD, TRAP_AND_LOG, basis=SHOULD_TEXT)
 async def before_start(exchange: Exchange) -> None:
-    """An app that raises before start_response gives the client a well-formed 500.
+    """When the app raises before start_response, the client gets a well-formed 500.
 
-    Sends: A plain request; the app raises before it calls start_response.
-    Expects: A complete answer with status 500.
-    Why: Without an answer browsers show a page of their own about the connection, and proxies try the next server and
-    break that too.
+    Sends: A GET request. The app raises before it calls start_response.
+    Expects: A complete response with status 500.
+    Why: Without a response, browsers show a connection error. Proxies retry on the next server, where the request fails
+    too.
     """
-    response = await get_within(exchange, "/fail?when=before-start")
-    assert_that(response.status == 500 and response.complete, "a complete 500 answer", response.describe())
+    assert_served(await get_within(exchange, "/fail?when=before-start"), status=500)
 
 
 @case(MUST, HEADERS_NOT_SENT_YET, basis=MUST_TEXT)
 async def after_start_before_body(exchange: Exchange) -> None:
-    """An app that raises after start_response and before the first block gives a 500, and not the app's 200.
+    """When the app raises between start_response and the first block, the client gets an error and not the 200 of the
+    app.
 
-    Sends: A plain request; the app calls start_response with a 200 and raises before it returns a body.
-    Expects: An error status, best a 500, or a connection that closes; nothing of the 200 and its headers.
-    Why: Nothing was sent yet, so the failure can still be told as one: users, caches and monitors would take an empty
-    page for the answer.
+    Sends: A GET request. The app calls start_response with a 200 and raises before it returns a body.
+    Expects: An error status, preferably 500, or a closed connection. The client gets no part of the 200 and its
+    headers.
+    Why: The server has sent nothing yet, so it can still report the failure. Otherwise users, caches and monitors take
+    an empty page for the response.
     """
-    response = await get_within(exchange, "/fail?when=after-start")
-    assert_not_success(response, "the app raised before its first block")
-    assert_equal(response.all("X-Too-Early"), [], "the header of the answer that never was")
+    await _assert_error_response(exchange, "after-start")
 
 
 @case(
@@ -69,13 +67,13 @@ async def after_start_before_body(exchange: Exchange) -> None:
     breach=APP,
 )
 async def no_start_response(exchange: Exchange) -> None:
-    """A body without start_response is an error, and never passes for a success.
+    """A body without a call of start_response is an error: the server must not send a success.
 
-    Sends: A plain request; the app returns a list of bytes and calls nothing.
-    Expects: An error status, or a connection that closes. There is no status to send: a 200 would be made up.
-    Why: A page that an error has cut short is shown, and cached, as if it were right.
+    Sends: A GET request. The app returns a list of bytes and does not call start_response.
+    Expects: An error status, or a closed connection. The server has no status to send, so it would invent a 200.
+    Why: Otherwise browsers show, and caches store, a page that an error cut short.
     """
-    assert_not_success(await get_within(exchange, "/fail?when=no-start"), "the app named no status")
+    assert_not_success(await get_within(exchange, "/fail?when=no-start"), "the app set no status")
 
 
 @case(
@@ -92,39 +90,33 @@ async def no_start_response(exchange: Exchange) -> None:
     variants={"started": "none", "not-started": "none-unstarted"},
 )
 async def returns_none(exchange: Exchange, when: str) -> None:
-    """An app that returns None is an error, and never passes for a success.
+    """A return value of None is an error: the server must not send a success.
 
-    Sends: A plain request; the app returns None, after start_response or without it.
-    Expects: An error status, or an answer that is broken off.
-    Why: A forgotten `return` shows an empty page that nobody is told of.
+    Sends: A GET request. The app returns None, with or without a call of start_response.
+    Expects: An error status, or an aborted response.
+    Why: Otherwise a forgotten `return` gives an empty page, and no error is reported.
     """
     assert_not_success(await get_within(exchange, f"/fail?when={when}"), "the app returned None")
 
 
 @case(
     MUST,
-    pep3333(
-        "Unicode Issues",
-        "It is a fatal error for an application to supply strings containing any other Unicode character or code "
-        "point.",
-    ),
+    NOT_LATIN1,
     basis=definition(
         "What the PEP calls fatal cannot be a success; a character beyond U+00FF has no byte that could be sent for it."
     ),
     breach=APP,
 )
 async def non_latin1_header(exchange: Exchange) -> None:
-    """A header value with a character beyond U+00FF is an error, and never a head cut off in the middle.
+    """A header value with a character above U+00FF is an error: the server must not send a part of the head.
 
-    Sends: A plain request; the app sets `X-Snowman` to a snowman, between other headers.
-    Expects: A complete error answer, or a connection that closes without one; never a part of the head.
-    Why: A file name in Chinese breaks the download in a way that depends on the server, and half a head is read by the
-    next request.
+    Sends: A GET request. The app sets `X-Snowman` to a snowman, between other headers.
+    Expects: A complete error response, or a connection that closes without a response. The server never sends a part of
+    the head.
+    Why: A Chinese file name breaks the download in a different way on each server. The client also reads a partial head
+    as part of the next response.
     """
-    response = await get_within(exchange, "/fail?when=not-latin1")
-    assert_not_success(response, "the app's header cannot be sent")
-    whole = response.is_empty or response.complete
-    assert_that(whole, "a complete error answer, or none", f"{response.describe()}: {response.raw[:200]!r}")
+    await _assert_complete_error_or_none(exchange, "not-latin1", "the server cannot send the header of the app")
 
 
 @case(
@@ -135,15 +127,15 @@ async def non_latin1_header(exchange: Exchange) -> None:
     variants={each: each for each in ("before-start", "no-start", "none-unstarted", "not-latin1")},
 )
 async def not_left_hanging(exchange: Exchange, when: str) -> None:
-    """After a failure the client gets an answer, or the end of its connection; not silence.
+    """After a failure of the app, the client gets a response or the end of its connection.
 
-    Sends: A plain request to an app that breaks before anything was sent: in one of four ways.
-    Expects: An answer, or the end of the connection, within a second.
-    Why: A client that hears nothing waits out its own time-out, half a minute or more, and its user with it.
+    Sends: A GET request to an app that fails in one of four ways before the server has sent anything.
+    Expects: A response, or the end of the connection, within a second.
+    Why: Otherwise the client and its user wait for the timeout of the client, often more than half a minute.
     """
     response = await get_within(exchange, f"/fail?when={when}")
     ended = response.complete or response.ended is not ConnectionState.OPEN
-    assert_that(ended, "an answer or a closed connection", response.describe())
+    assert_that(ended, "a response or a closed connection", response.describe())
 
 
 @case(
@@ -153,25 +145,25 @@ async def not_left_hanging(exchange: Exchange, when: str) -> None:
     variants={"unstarted": "generator-unstarted", "started": "generator-started"},
 )
 async def raises_when_iterated(exchange: Exchange, when: str) -> None:
-    """An app that raises when its body is iterated, and before the first block, gives an error and not a success.
+    """When the app raises during iteration but before the first block, the client gets an error and not a success.
 
-    Sends: A plain request to an app that is a generator, and raises at its first step: before start_response or after
-    it.
-    Expects: An error status, best a 500, or a connection that closes without an answer; nothing of the 200 that the app
-    had begun.
-    Why: The user sees an empty page and takes it for the answer; so do caches, and the monitoring that counts errors.
+    Sends: A GET request to an app that is a generator and raises in its first step, before or after start_response.
+    Expects: An error status, preferably 500, or a connection that closes without a response. The client gets no part of
+    the 200 of the app.
+    Why: Otherwise users, caches and error monitoring take an empty page for the response.
     """
     await _assert_error_response(exchange, when)
 
 
 @case(MUST, HEADERS_NOT_SENT_YET, basis=MUST_TEXT, needs=["pep3333/start-response/waits-for-first-nonempty"])
 async def raises_after_blank(exchange: Exchange) -> None:
-    """Nor does an app that has yielded nothing but b'' when it raises.
+    """When the app raises after it has yielded only b'', the client gets an error and not a success.
 
-    Sends: A plain request; the app, a generator, calls start_response, yields b'', and raises.
-    Expects: An error status, best a 500, or a connection that closes without an answer; nothing of the 200 that the app
-    had begun.
-    Why: Middleware yields b'' while it waits for the app behind it; the error of that app would pass for an empty page.
+    Sends: A GET request. The app, a generator, calls start_response, yields b'', and raises.
+    Expects: An error status, preferably 500, or a connection that closes without a response. The client gets no part of
+    the 200 of the app.
+    Why: Middleware yields b'' while it waits for the inner app. Otherwise an error of the inner app looks like an empty
+    page.
     """
     await _assert_error_response(exchange, "blank-first")
 
@@ -179,16 +171,12 @@ async def raises_after_blank(exchange: Exchange) -> None:
 async def _assert_error_response(exchange: Exchange, when: str) -> None:
     response = await get_within(exchange, f"/fail?when={when}")
     assert_not_success(response, "the app raised before its first block")
-    assert_equal(response.all("X-Too-Early"), [], "the header of the answer that never was")
+    assert_that(not response.all("X-Too-Early"), "no header of the failed response", response.all("X-Too-Early"))
 
 
 @case(
     MUST,
-    pep3333(
-        "Unicode Issues",
-        "It is a fatal error for an application to supply strings containing any other Unicode character or code "
-        "point.",
-    ),
+    NOT_LATIN1,
     basis=definition(
         "What the PEP calls fatal cannot be a success; a character beyond U+00FF has no byte "
         "that could stand for it in a status."
@@ -196,13 +184,21 @@ async def _assert_error_response(exchange: Exchange, when: str) -> None:
     breach=APP,
 )
 async def non_latin1_status(exchange: Exchange) -> None:
-    """A status with a character beyond U+00FF is an error, and never goes out as something else.
+    """A status with a character above U+00FF is an error: the server must not send another status instead.
 
-    Sends: A plain request; the reason of the app's status holds a snowman.
-    Expects: An error status, or a connection that closes without an answer.
-    Why: A text that only some servers can send shows its author nothing at home, and users a broken page elsewhere.
+    Sends: A GET request. The reason phrase of the status contains a snowman.
+    Expects: An error status, or a connection that closes without a response.
+    Why: If only some servers report the error, the developer sees a working page and users of another server see a
+    broken one.
     """
-    response = await get_within(exchange, "/fail?when=status-not-latin1")
-    assert_not_success(response, "the app's status cannot be sent")
-    whole = response.is_empty or response.complete
-    assert_that(whole, "a complete error answer, or none", f"{response.describe()}: {response.raw[:200]!r}")
+    await _assert_complete_error_or_none(exchange, "status-not-latin1", "the server cannot send the status of the app")
+
+
+async def _assert_complete_error_or_none(exchange: Exchange, when: str, reason: str) -> None:
+    response = await get_within(exchange, f"/fail?when={when}")
+    assert_not_success(response, reason)
+    assert_that(
+        response.is_empty or response.complete,
+        "a complete error response, or no response",
+        f"{response.describe()}: {response.raw[:200]!r}",
+    )

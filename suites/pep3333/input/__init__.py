@@ -1,1 +1,1 @@
-"""wsgi.input: its methods, where it ends, and that it holds this request's body and nothing else."""
+"""wsgi.input: its methods, its end, and its content, which is the body of this request and nothing else."""

@@ -1,4 +1,4 @@
-"""The body as a whole: however it is sent, framed and read, and where nobody reads it."""
+"""The complete request body: different ways to send, frame and read it, and a body that the app does not read."""
 
 from __future__ import annotations
 
@@ -21,8 +21,12 @@ from wsgi_gauntlet.suites.pep3333.assertions import (
     step_results,
 )
 
+INPUT_STREAM = pep3333(
+    "environ Variables", "An input stream (file-like object) from which the HTTP request body bytes can be read."
+)
+
 BODY = b"\0first\x7f\x80\xff\r\n0\r\n\r\nPOST / HTTP/1.1\r\n\nlast\xfe"
-"""Bytes of all kinds, and what a parser might take for the end of something."""
+"""Bytes of all kinds, and sequences that a parser could mistake for an end."""
 
 
 async def _send_in_one_segment(connection: Connection, head: bytes, body: bytes) -> None:
@@ -35,8 +39,8 @@ async def _send_byte_by_byte(connection: Connection, head: bytes, body: bytes) -
 
 
 async def _send_split_at_crlf(connection: Connection, head: bytes, body: bytes) -> None:
-    whole = (head + body).split(b"\r")
-    await connection.send_segments([part + b"\r" for part in whole[:-1]] + [whole[-1]], pause=0.002)
+    parts = (head + body).split(b"\r")
+    await connection.send_segments([part + b"\r" for part in parts[:-1]] + [parts[-1]], pause=0.002)
 
 
 async def _send_with_pauses(connection: Connection, head: bytes, body: bytes) -> None:
@@ -49,9 +53,7 @@ async def _send_head_then_body(connection: Connection, head: bytes, body: bytes)
 
 @case(
     MUST,
-    pep3333(
-        "environ Variables", "An input stream (file-like object) from which the HTTP request body bytes can be read."
-    ),
+    INPUT_STREAM,
     basis=wsgi_variable(
         "The stream gives the bytes of the body. How they travelled is no part of it, so all "
         "ways of sending and reading come to the same bytes."
@@ -66,41 +68,40 @@ async def _send_head_then_body(connection: Connection, head: bytes, body: bytes)
     segmentable=False,
 )
 async def delivery_matrix(exchange: Exchange, deliver: Callable[[Connection, bytes, bytes], Awaitable[None]]) -> None:
-    """The body is the same however it arrives and however it is read.
+    """The body is the same for every way of sending and reading it.
 
-    Sends: A body of some 40 bytes in one way of sending, four times, read in four ways: as a whole, in pieces, by
-    lines, by lines and iteration.
+    Sends: A POST with a body of some 40 bytes, sent in one of five ways. It is repeated for four ways of reading:
+    everything, in pieces, by lines, and by lines and iteration.
     Expects: The same bytes each time.
-    Why: Networks cut where they like; an upload that arrives in unlucky pieces must not be another file.
+    Why: Networks split data anywhere. An upload that arrives in several pieces must not change.
     """
-    # What differs here is the reading; in which pieces the bytes come is this case's own affair, once.
-    ways = ("rest", "until:7,rest", "readline,rest", "readline,readline,next,rest")
-    for do in ways if exchange.segmentation is Segmentation.WHOLE else ways[:1]:
+    # The case cuts the body into pieces itself, so other segmentations need only one way of reading.
+    ways_to_read = ("rest", "until:7,rest", "readline,rest", "readline,readline,next,rest")
+    for steps in ways_to_read if exchange.segmentation is Segmentation.WHOLE else ways_to_read[:1]:
         connection = await exchange.connect()
-        head = exchange.request("/reads" + query(do=do), method="POST", headers=[("Content-Length", str(len(BODY)))])
+        length = [("Content-Length", str(len(BODY)))]
+        head = exchange.request("/reads" + query(do=steps), method="POST", headers=length)
         before = len(exchange.events("read"))
         await deliver(connection, head, BODY)
         assert_served(await connection.response())
         parts = exchange.events("read")[before:]
-        assert_equal(b"".join(bytes_read(each.detail) for each in parts), BODY, f"the body as read by {do}")
+        assert_equal(b"".join(bytes_read(each.detail) for each in parts), BODY, f"the body as read by {steps}")
         await connection.close()
 
 
 @case(
     MUST,
-    pep3333(
-        "environ Variables", "An input stream (file-like object) from which the HTTP request body bytes can be read."
-    ),
+    INPUT_STREAM,
     basis=wsgi_variable(
         "The stream gives the bytes of the body, all of them; the PEP names no size beyond which some may be lost."
     ),
 )
 async def large_body(exchange: Exchange) -> None:
-    """A body of 1 MiB reaches the app whole.
+    """A body of 1 MiB reaches the app completely.
 
-    Sends: A POST of 1 MiB with bytes of every value, which the app reads in pieces of 64 KiB and hashes.
-    Expects: Its length and its hash.
-    Why: Photos and videos are sent so; a lost byte makes them unreadable.
+    Sends: A POST of 1 MiB with all byte values. The app reads it in pieces of 64 KiB and hashes it.
+    Expects: The length and the hash of the sent body.
+    Why: Users upload photos and videos. One lost byte makes them unreadable.
     """
     body = bytes(range(256)) * 4096
     assert_served(await exchange.get("/read", method="POST", body=body))
@@ -108,7 +109,7 @@ async def large_body(exchange: Exchange) -> None:
     assert_equal(
         (detail["length"], detail["sha256"]),
         (len(body), hashlib.sha256(body).hexdigest()),
-        "the length and SHA-256 of what the app read",
+        "the length and SHA-256 of the bytes that the app read",
     )
 
 
@@ -122,25 +123,26 @@ async def large_body(exchange: Exchange) -> None:
     basis=MUST_TEXT,
 )
 async def chunked_decoded(exchange: Exchange) -> None:
-    """A chunked body reaches the app decoded, or is refused with a status; never raw and never as nothing.
+    """The server decodes a chunked body or rejects it with an error status.
 
-    Sends: A POST with `Transfer-Encoding: chunked` in two chunks; the app reads 11 bytes.
-    Expects: `hello world`, or a status that refuses without calling the app. Never the chunks as they came, and never
-    nothing. A server that speaks HTTP/1.0 need not know of them.
-    Why: Uploads from phones and proxies come like this; taken for empty they are lost, with a friendly answer.
+    Sends: A POST with `Transfer-Encoding: chunked` in two chunks. The app reads 11 bytes.
+    Expects: `hello world`, or an error status without a call of the app. The app never gets the raw chunks or an empty
+    body. The case is unsupported when the server speaks HTTP/1.0, which has no chunks.
+    Why: Phones and proxies send uploads in chunks. If the server reads no body, the upload is lost although the client
+    gets a success.
     """
     connection = await exchange.connect()
     head = exchange.request("/reads" + query(do="until:11"), method="POST", headers=[("Transfer-Encoding", "chunked")])
     await connection.send(head + b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
     response = await connection.response(timeout=HANG_TIMEOUT_SECONDS)
     if not exchange.events("called"):
-        refused = response.status is not None and 400 <= response.status < 600
-        assert_that(refused, "the app to be called, or a status that refuses", response.describe())
+        rejected = response.status is not None and 400 <= response.status < 600
+        assert_that(rejected, "the app to be called, or an error status", response.describe())
         return
     (part,) = await step_results(exchange, "until:11", connection)
     if response.version == b"HTTP/1.0" and bytes_read(part) != b"hello world":
         exchange.unsupported("the server speaks HTTP/1.0, which has no chunks")
-    assert_equal(bytes_read(part), b"hello world", "what was read")
+    assert_equal(bytes_read(part), b"hello world", "the bytes that the app read")
 
 
 @case(
@@ -152,20 +154,20 @@ async def chunked_decoded(exchange: Exchange) -> None:
     tags=["security"],
 )
 async def unread_body(exchange: Exchange) -> None:
-    """A body that the app leaves unread never becomes the next request.
+    """A body that the app does not read never becomes the next request.
 
-    Sends: A POST whose body is itself a request, to an app that does not read it; then, where the connection is still
-    open, a real request.
-    Expects: The inner request never reaches the app. The connection may be closed instead of read empty.
-    Why: Taken for a request, an uploaded file speaks for its sender behind the back of the proxy that checks requests.
+    Sends: A POST whose body is itself a request, to an app that does not read it. Then a real request, if the
+    connection is still open.
+    Expects: The inner request never reaches the app. The server may close the connection instead of reading the body.
+    Why: Otherwise an uploaded file can contain a request that bypasses the checks of the proxy.
     """
     inner = exchange.request("/echo/smuggled")
     connection = await exchange.connect()
     await connection.send(exchange.request("/echo", method="POST", body=inner))
     first = await connection.response()
-    assert_that(first.status == 200, "the POST to be answered", first.describe())
+    assert_that(first.status == 200, "a 200 response to the POST", first.describe())
     await connection.send(exchange.request("/echo/real"))
     await connection.response(timeout=EXTRA_WAIT_SECONDS)
     await connection.close()
     paths = [call.detail["path"] for call in await exchange.calls()]
-    assert_that(not any(path.endswith("/smuggled") for path in paths), "the body not to be taken for a request", paths)
+    assert_that(not any(path.endswith("/smuggled") for path in paths), "no call of the app for the body", paths)

@@ -1,4 +1,4 @@
-"""Where reading stops: at the body's end, whatever follows it on the connection or does not."""
+"""The end of wsgi.input: it is the end of the body, whatever follows on the connection."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
 from wsgi_gauntlet.harness.conformance.references import pep3333, rfc9112
 from wsgi_gauntlet.harness.http.connection import Connection
-from wsgi_gauntlet.suites.pep3333.assertions import HANG_TIMEOUT_SECONDS, bytes_read, read_in_app, step_results
+from wsgi_gauntlet.suites.pep3333.assertions import (
+    HANG_TIMEOUT_SECONDS,
+    NEEDS_EOF,
+    bytes_read,
+    read_in_app,
+    step_results,
+)
+from wsgi_gauntlet.suites.pep3333.input.body_delivery import INPUT_STREAM
 
 STREAMS = "Input and Error Streams"
 
 LINES = b"first\nsecond\r\nthird\n\nno end"
 
-NEEDS_EOF = "pep3333/input/eof-at-content-length/read"
-"""The case without which the others that read to the end would only find the same again."""
 
 EOF = pep3333(
     STREAMS,
@@ -43,28 +48,28 @@ EXHAUSTED = pep3333(
     basis=SHOULD_TEXT,
     variants={"read": "read:100,read:100", "readlines": "readlines", "iteration": "iter"},
 )
-async def eof_at_content_length(exchange: Exchange, do: str) -> None:
-    """Reading ends at Content-Length, while the client keeps the connection open.
+async def eof_at_content_length(exchange: Exchange, steps: str) -> None:
+    """Reading ends at Content-Length while the client keeps the connection open.
 
-    Sends: A POST of five lines, the last without an end, then silence on an open connection; the app reads to the end
-    in one of three ways.
+    Sends: A POST of five lines, the last without a line ending. Then the client sends nothing and keeps the connection
+    open. The app reads to the end in one of three ways.
     Expects: The body, and the end of file at Content-Length.
-    Why: An app that reads to the end would hang for as long as the client likes, and hold a worker with it.
+    Why: Otherwise an app that reads to the end waits, and a worker with it, for as long as the client wants.
     """
-    parts = [bytes_read(each) for each in await read_in_app(exchange, do, LINES)]
-    assert_equal(b"".join(parts), LINES, "what was read")
+    parts = [bytes_read(each) for each in await read_in_app(exchange, steps, LINES)]
+    assert_equal(b"".join(parts), LINES, "the bytes that the app read")
 
 
 @case(SHOULD, NO_ARGUMENT, basis=SHOULD_TEXT, needs=[NEEDS_EOF], variants={"whole": "read", "rest": "read:6,read"})
-async def read_no_argument(exchange: Exchange, do: str) -> None:
-    """read() without a size returns what is left of the body, and returns.
+async def read_no_argument(exchange: Exchange, steps: str) -> None:
+    """read() without a size returns the rest of the body without waiting.
 
-    Sends: A POST whose connection stays open; the app calls read() without a size, at once or after 6 bytes.
-    Expects: What is left of the body, without waiting for more.
-    Why: `json.load(environ["wsgi.input"])` does just that; it would hang.
+    Sends: A POST on a connection that stays open. The app calls read() without a size, immediately or after 6 bytes.
+    Expects: The rest of the body. The server does not wait for more data.
+    Why: `json.load(environ["wsgi.input"])` calls read() without a size. Otherwise it hangs.
     """
-    parts = [bytes_read(each) for each in await read_in_app(exchange, do, LINES)]
-    assert_equal(parts, [LINES] if do == "read" else [LINES[:6], LINES[6:]], "what was read")
+    parts = [bytes_read(each) for each in await read_in_app(exchange, steps, LINES)]
+    assert_equal(parts, [LINES] if steps == "read" else [LINES[:6], LINES[6:]], "the bytes that the app read")
 
 
 @case(
@@ -75,31 +80,29 @@ async def read_no_argument(exchange: Exchange, do: str) -> None:
     variants={"used-up": b"hello", "empty": b"", "no-body": None},
 )
 async def read_past_end(exchange: Exchange, body: bytes | None) -> None:
-    """Reading past the end gives b'' and goes on giving it.
+    """Reading past the end returns b'' each time.
 
-    Sends: A POST whose body is used up, one with an empty body, or a GET; the connection stays open, and the app goes
-    on reading with every method.
-    Expects: b'' each time, and an empty list for readlines().
-    Why: A parser that looks once more whether there is anything left would hang, or raise an error, behind a form that
-    was sent rightly.
+    Sends: A POST with 5 bytes, a POST with an empty body, or a GET. The connection stays open. The app reads everything
+    and then reads on with every method.
+    Expects: b'' each time, and an empty list from readlines().
+    Why: Otherwise a parser that checks for more data hangs or raises after a valid form.
     """
-    do = "rest,read:10,readline,read:1,readlines,read:10"
+    steps = "rest,read:10,readline,read:1,readlines,read:10"
     connection = await exchange.connect()
     await connection.send(
-        exchange.request("/reads" + query(do=do), method="GET" if body is None else "POST", body=body)
+        exchange.request("/reads" + query(do=steps), method="GET" if body is None else "POST", body=body)
     )
-    parts = [bytes_read(each) for each in await step_results(exchange, do, connection)]
-    assert_equal(parts, [body or b""] + [b""] * 5, "what was read")
+    parts = [bytes_read(each) for each in await step_results(exchange, steps, connection)]
+    assert_equal(parts, [body or b""] + [b""] * 5, "the bytes that the app read")
 
 
 @case(SHOULD, EOF, basis=SHOULD_TEXT, tags=["security"])
 async def no_bleed(exchange: Exchange) -> None:
-    """What follows the body on the connection never comes out of wsgi.input.
+    """Data after the body never comes out of wsgi.input.
 
-    Sends: A POST of 5 bytes with a second request right behind it; the app asks for 15 bytes and then for 5.
+    Sends: A POST of 5 bytes with a second request directly after it. The app asks for 15 bytes and then for 5.
     Expects: The 5 bytes, then b''.
-    Why: Bytes of the next request in this one's body may be another user's, with his cookies, behind a proxy that
-    shares the connection.
+    Why: Behind a proxy that shares the connection, the next request may belong to another user and contain cookies.
     """
     parts = [
         bytes_read(each)
@@ -107,7 +110,7 @@ async def no_bleed(exchange: Exchange) -> None:
             exchange, "read:15,read:5", b"hello", following_bytes=exchange.request("/echo?second")
         )
     ]
-    assert_equal(parts, [b"hello", b""], "what was read")
+    assert_equal(parts, [b"hello", b""], "the bytes that the app read")
 
 
 CHUNKED = [("Transfer-Encoding", "chunked")]
@@ -116,26 +119,24 @@ HELLO = b"5\r\nhello\r\n0\r\n\r\n"
 
 @case(
     INFO,
-    pep3333(
-        "environ Variables", "An input stream (file-like object) from which the HTTP request body bytes can be read."
-    ),
+    INPUT_STREAM,
     basis=recorded_only("The PEP knows nothing of the key; frameworks agreed on it later."),
     needs=["http/chunked/one-chunk"],
 )
 async def terminated(exchange: Exchange) -> None:
-    """Whether the app is told that a chunked body has an end: wsgi.input_terminated is there, and true.
+    """Whether the server sets wsgi.input_terminated for a chunked body is recorded.
 
     Sends: A chunked POST.
-    Expects: Nothing in particular: whether the key is there is recorded. Without it, Flask reads nothing of a body
-    without a length.
-    Why: An upload in chunks is lost in silence, though the server could have handed it over.
+    Expects: Either. Whether the variable is present and true is recorded; nothing is required. Without it, Flask reads
+    nothing from a body without a length.
+    Why: Otherwise a chunked upload is silently lost, although the server could have passed it to the app.
     """
     connection = await exchange.connect()
     await connection.send(exchange.request("/read?to=end", method="POST", headers=CHUNKED, body=HELLO))
     assert_that(
         await _input_terminated(exchange, connection),
-        "wsgi.input_terminated, with a chunked body",
-        "it is not there, or not true",
+        "wsgi.input_terminated to be true for a chunked body",
+        "it is missing or false",
     )
 
 
@@ -156,22 +157,21 @@ async def terminated(exchange: Exchange) -> None:
     },
     needs={"chunks": ["http/chunked/one-chunk"]},
 )
-async def terminated_ends(exchange: Exchange, what: tuple[list[tuple[str, str]], bytes, bytes]) -> None:
-    """Where wsgi.input_terminated is true, reading on without a length comes to an end.
+async def terminated_ends(exchange: Exchange, framing_and_body: tuple[list[tuple[str, str]], bytes, bytes]) -> None:
+    """If wsgi.input_terminated is true, reading without a length ends at the end of the body.
 
-    Sends: A POST with a chunked body, one with a length, and one without a body, on a connection that stays open; the
+    Sends: A POST with a chunked body, with a Content-Length, or without a body, on a connection that stays open. The
     app reads until it gets nothing.
-    Expects: The body, and then b'' at once. A server that does not set the key promises nothing.
-    Why: Frameworks that find the key read to the end, whatever the length says. They would wait for as long as the
-    client likes.
+    Expects: The body, and then b'' immediately. The case is unsupported when the server does not set the variable.
+    Why: Frameworks that find the variable read to the end. Otherwise they wait for as long as the client wants.
     """
-    headers, sent, body = what
+    headers, sent, body = framing_and_body
     connection = await exchange.connect()
     await connection.send(exchange.request("/reads?do=loop:100", method="POST", headers=headers) + sent)
     if not await _input_terminated(exchange, connection):
         exchange.unsupported("the server does not set wsgi.input_terminated")
     (part,) = await step_results(exchange, "loop:100", connection)
-    assert_equal(bytes_read(part), body, "what was read")
+    assert_equal(bytes_read(part), body, "the bytes that the app read")
 
 
 async def _input_terminated(exchange: Exchange, connection: Connection) -> bool:

@@ -1,34 +1,28 @@
-"""What wsgi.input can do: read, lines, sizes and hints."""
+"""The methods of wsgi.input: read, readline, readlines and iteration, with sizes and hints."""
 
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_every
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, input_method
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, STREAM_METHODS_RULE, input_method
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import pep3333
-from wsgi_gauntlet.suites.pep3333.assertions import bytes_read, expect_event, read_in_app
+from wsgi_gauntlet.suites.pep3333.assertions import NEEDS_EOF, bytes_read, expect_event, read_in_app
+from wsgi_gauntlet.suites.pep3333.body.blocks import BYTES_ONLY
 
 STREAMS = "Input and Error Streams"
 
-NEEDS_EOF = "pep3333/input/eof-at-content-length/read"
-"""The case without which one that reads to the end would only find the same again."""
 
 INPUT_LINES = b"first\nsecond\r\nthird\n\n"
 
-METHODS = pep3333(
-    STREAMS,
-    "The methods listed in the table above must be supported by all servers conforming to this specification.",
-)
 
-
-@case(MUST, METHODS, basis=MUST_TEXT)
+@case(MUST, STREAM_METHODS_RULE, basis=MUST_TEXT)
 async def methods(exchange: Exchange) -> None:
     """wsgi.input has read, readline, readlines and iteration.
 
-    Sends: A POST of one byte; the app looks which of the four wsgi.input has.
+    Sends: A POST of one byte. The app checks which of the four wsgi.input has.
     Expects: All four.
-    Why: Every framework's parser of forms uses some of them; without one, forms and uploads fail on this server.
+    Why: The form parser of every framework uses some of them. If one is missing, forms and uploads fail on this server.
     """
     await exchange.get("/input-methods", method="POST", body=b"x")
     event = await expect_event(exchange, "methods", "the app to be called")
@@ -37,35 +31,39 @@ async def methods(exchange: Exchange) -> None:
 
 @case(
     MUST,
-    METHODS,
+    STREAM_METHODS_RULE,
     basis=MUST_TEXT,
     variants={"read": "rest", "readline": ",".join(["readline"] * 4), "next": ",".join(["next"] * 4)},
 )
-async def methods_work(exchange: Exchange, do: str) -> None:
-    """read(size), readline() and iteration give the body as it was sent, line by line where they should.
+async def methods_work(exchange: Exchange, steps: str) -> None:
+    """read(size), readline() and iteration return the body unchanged, the last two line by line.
 
-    Sends: A POST of four lines, among them an empty one and one that ends in CR LF; the app reads all with one method:
-    read(size), readline() or next(). Nothing is read beyond the last line.
-    Expects: The bytes as they were sent, and line by line where lines were asked for.
-    Why: Uploads and forms that are split or changed at line ends arrive broken.
+    Sends: A POST of four lines, one of them empty and one ending in CR LF. The app reads all of it with one method:
+    read(size), readline() or next(). It does not read past the last line.
+    Expects: The sent bytes. readline() and next() return them line by line.
+    Why: Uploads and forms are damaged if line endings change or lines are split.
     """
-    parts = [bytes_read(each) for each in await read_in_app(exchange, do, INPUT_LINES)]
-    assert_equal(parts, [INPUT_LINES] if do == "rest" else INPUT_LINES.splitlines(keepends=True), "what was read")
+    parts = [bytes_read(each) for each in await read_in_app(exchange, steps, INPUT_LINES)]
+    assert_equal(
+        parts,
+        [INPUT_LINES] if steps == "rest" else INPUT_LINES.splitlines(keepends=True),
+        "the bytes that the app read",
+    )
 
 
 @case(SHOULD, pep3333(STREAMS, 'Servers should support the optional "size" argument to readline()'), basis=SHOULD_TEXT)
 async def readline_size(exchange: Exchange) -> None:
-    """readline(size) stops after `size` bytes, or at the line's end if that comes first.
+    """readline(size) stops after `size` bytes, or at an earlier line ending.
 
-    Sends: A POST of two lines; the app calls readline(3) twice and readline(100).
+    Sends: A POST of two lines. The app calls readline(3) twice and readline(100).
     Expects: Three bytes, the rest of the first line, and the second line.
-    Why: Parsers of forms use the size to keep a line without end from filling the memory; without it one request can
-    bring the server down.
+    Why: Form parsers use the size so that a very long line does not fill the memory. Without it, one request can stop
+    the server.
     """
     parts = [
         bytes_read(each) for each in await read_in_app(exchange, "readline:3,readline:3,readline:100", b"abcde\nxyz\n")
     ]
-    assert_equal(parts, [b"abc", b"de\n", b"xyz\n"], "what was read")
+    assert_equal(parts, [b"abc", b"de\n", b"xyz\n"], "the bytes that the app read")
 
 
 @case(
@@ -81,33 +79,25 @@ async def readline_size(exchange: Exchange) -> None:
     ),
 )
 async def readlines_hint(exchange: Exchange) -> None:
-    """readlines(hint) gives whole lines, and whatever it leaves is still there.
+    """readlines(hint) returns complete lines and leaves the rest in the stream.
 
-    Sends: A POST of four lines; the app calls readlines(1) and then reads the rest.
-    Expects: Whole lines, as many as the server likes, and what they leave is still there.
-    Why: A hint that cuts or loses lines shortens an uploaded list without anybody's noticing.
+    Sends: A POST of four lines. The app calls readlines(1) and then reads the rest.
+    Expects: Any number of complete lines. The remaining lines are still in the stream.
+    Why: If a hint cuts or loses lines, an uploaded list becomes shorter and nobody notices.
     """
     parts = await read_in_app(exchange, "readlines:1,rest", INPUT_LINES)
-    assert_equal(b"".join(bytes_read(each) for each in parts), INPUT_LINES, "what was read")
+    assert_equal(b"".join(bytes_read(each) for each in parts), INPUT_LINES, "the bytes that the app read")
     lines = [line.encode("latin-1") for line in parts[0]["lines"]]
     assert_equal(lines, INPUT_LINES.splitlines(keepends=True)[: len(lines)], "the lines")
 
 
-@case(
-    MUST,
-    pep3333(
-        "Unicode Issues",
-        "(i.e., values read from wsgi.input, passed to write() or yielded by the application), the value must be of "
-        "type bytes under Python 3",
-    ),
-    basis=MUST_TEXT,
-)
+@case(MUST, BYTES_ONLY, basis=MUST_TEXT)
 async def bytes_only(exchange: Exchange) -> None:
-    """Whatever is read is bytes, and exactly bytes.
+    """Every value that the app reads is exactly bytes.
 
-    Sends: A POST of four lines; the app takes a step with each method.
+    Sends: A POST of four lines. The app uses each method once.
     Expects: Exactly bytes each time, or lists of bytes.
-    Why: A framework that is handed text, or a bytearray, fails when it joins, hashes or compares it.
+    Why: A framework that gets a str or a bytearray fails when it joins, hashes or compares it.
     """
     parts = await read_in_app(exchange, "read:2,readline,next,readlines:1,rest", INPUT_LINES)
     assert_every(parts, lambda part: part["types"] in (["bytes"], []), "bytes")
@@ -118,7 +108,7 @@ SEMANTICS = pep3333(
 )
 
 LONG_LINE_BYTES = 200_000
-"""Bytes of a line that no buffer of a usual size holds."""
+"""Bytes of a line that is larger than common buffers."""
 
 
 @case(
@@ -131,18 +121,17 @@ LONG_LINE_BYTES = 200_000
     needs=[NEEDS_EOF],
     variants={"zero": "read:0,rest", "minus-one": "read:6,read:-1"},
 )
-async def sizes(exchange: Exchange, do: str) -> None:
-    """read(0) reads nothing, and read(-1) all that is left, as in Python's library.
+async def sizes(exchange: Exchange, steps: str) -> None:
+    """read(0) reads nothing and read(-1) reads the rest, as in the Python library.
 
-    Sends: Four lines, the connection staying open. The app calls read(0) and reads the rest, or reads 6 bytes and then
-    calls read(-1).
-    Expects: b'' and the whole body; or 6 bytes and all the others.
-    Why: io.TextIOWrapper, tarfile and the like pass such sizes on; an upload that is handed to them is cut short, or
-    hangs.
+    Sends: A POST of four lines on a connection that stays open. The app calls read(0) and reads the rest, or reads 6
+    bytes and then calls read(-1).
+    Expects: b'' and the complete body; or 6 bytes and all the others.
+    Why: io.TextIOWrapper, tarfile and other modules use such sizes. Otherwise an upload is cut short or hangs.
     """
-    parts = [bytes_read(each) for each in await read_in_app(exchange, do, INPUT_LINES)]
-    wanted = [b"", INPUT_LINES] if do.startswith("read:0") else [INPUT_LINES[:6], INPUT_LINES[6:]]
-    assert_equal(parts, wanted, "what was read")
+    parts = [bytes_read(each) for each in await read_in_app(exchange, steps, INPUT_LINES)]
+    wanted = [b"", INPUT_LINES] if steps.startswith("read:0") else [INPUT_LINES[:6], INPUT_LINES[6:]]
+    assert_equal(parts, wanted, "the bytes that the app read")
 
 
 @case(
@@ -151,11 +140,11 @@ async def sizes(exchange: Exchange, do: str) -> None:
     basis=input_method("The library documents readline() as giving one whole line; it names no longest one."),
 )
 async def long_line(exchange: Exchange) -> None:
-    """readline() gives a line as a whole, however long it is.
+    """readline() returns a complete line of any length.
 
-    Sends: A line of 200,000 bytes and three bytes more; the app calls readline() and reads the rest.
-    Expects: The line with its end, then the three bytes.
-    Why: A line of JSON or CSV, or a photo in Base64, comes in two pieces, and the app's parser calls it broken.
+    Sends: A POST with a line of 200,000 bytes and three more bytes. The app calls readline() and reads the rest.
+    Expects: The line with its ending, then the three bytes.
+    Why: Otherwise a long line of JSON or CSV, or a Base64 photo, arrives in two pieces, and the app cannot parse it.
     """
     parts = await read_in_app(exchange, "readline,rest", b"x" * LONG_LINE_BYTES + b"\nend")
-    assert_equal([part.get("length") for part in parts], [LONG_LINE_BYTES + 1, 3], "the lengths of what was read")
+    assert_equal([part.get("length") for part in parts], [LONG_LINE_BYTES + 1, 3], "the numbers of bytes read")

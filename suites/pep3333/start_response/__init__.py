@@ -1,1 +1,1 @@
-"""start_response(): its arguments, when the headers go out, and how an app changes its mind."""
+"""start_response(): its arguments, the time when headers are sent, and replacing them with exc_info."""

@@ -1,4 +1,4 @@
-"""What start_response takes, what it gives back, and what it must not let through."""
+"""start_response(): its arguments, its return value, and values that it must reject."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, SENDER_GRAMM
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import pep3333
-from wsgi_gauntlet.suites.pep3333.assertions import EXTRA_WAIT_SECONDS, assert_served, open_and_send_get, step_outcome
+from wsgi_gauntlet.suites.pep3333.assertions import (
+    EXTRA_WAIT_SECONDS,
+    assert_served,
+    assert_step_returns,
+    open_and_send_get,
+    step_outcome,
+)
 
 START = "The start_response() Callable"
 DETAILS = "Specification Details"
@@ -36,16 +42,15 @@ HOP_BY_HOP = pep3333(
     ),
     variants={"two": "", "none-third": "?third=none"},
 )
-async def signature(exchange: Exchange, parameters: str) -> None:
-    """start_response takes two positional arguments, and a third that may be None.
+async def signature(exchange: Exchange, query_text: str) -> None:
+    """start_response accepts two positional arguments, and a third that may be None.
 
-    Sends: A plain request; the app calls start_response with two positional arguments, or with None as a third.
-    Expects: The call is taken, and the answer comes.
-    Why: Middleware passes its own exc_info=None on as it is; behind it every page would be an error.
+    Sends: A GET request. The app calls start_response with two positional arguments, or with None as a third.
+    Expects: The call returns, and the client gets the response.
+    Why: Middleware passes its own exc_info=None on. Otherwise every page behind it is an error.
     """
-    response = await exchange.get(f"/start{parameters}")
-    event = await step_outcome(exchange, "start_response")
-    assert_that(event.kind == "returned", "the call to be taken", event.detail.get("text"))
+    response = await exchange.get(f"/start{query_text}")
+    await assert_step_returns(exchange, "start_response", "start_response")
     assert_served(response, b"plain\n")
 
 
@@ -59,20 +64,19 @@ async def signature(exchange: Exchange, parameters: str) -> None:
     basis=MUST_TEXT,
 )
 async def returns_write(exchange: Exchange) -> None:
-    """start_response returns a callable, which takes bytes and sends them.
+    """start_response returns a callable that accepts bytes and sends them.
 
-    Sends: A plain request; the app writes its body with what start_response returned, and returns an empty list.
-    Expects: A callable that takes bytes, and those bytes in the answer.
-    Why: Older frameworks send all their pages so; they would be empty.
+    Sends: A GET request. The app writes its body with the return value of start_response, and returns an empty list.
+    Expects: A callable that accepts bytes, and those bytes in the response.
+    Why: Older frameworks send all their pages this way. Otherwise the pages are empty.
     """
     response = await exchange.get("/write-returned")
     assert_that(
         (await step_outcome(exchange, "start_response")).detail.get("callable"),
         "start_response to return a callable",
-        "it is none",
+        "an object that is not callable",
     )
-    event = await step_outcome(exchange, "write")
-    assert_that(event.kind == "returned", "write() to take bytes", event.detail.get("text"))
+    await assert_step_returns(exchange, "write", "write()")
     assert_served(response, b"written\n")
 
 
@@ -81,7 +85,7 @@ async def _assert_arguments_rejected(exchange: Exchange, what: str, expected: st
     event = await step_outcome(exchange, "start_response")
     if event.kind != "raised":
         response = await connection.response(timeout=EXTRA_WAIT_SECONDS)
-        fail_case(expected, f"it returned, and the client got: {response.describe()}")
+        fail_case(expected, f"the call returned, and the client got {response.describe()}")
 
 
 @case(
@@ -110,13 +114,13 @@ async def _assert_arguments_rejected(exchange: Exchange, what: str, expected: st
     },
 )
 async def checks_arguments(exchange: Exchange, what: str) -> None:
-    """start_response raises where status or headers cannot be sent as they are.
+    """start_response raises when the status or the headers are invalid.
 
-    Sends: A plain request; the app calls start_response with one mistake in the status or the headers, and reports what
-    the call does.
+    Sends: A GET request. The app calls start_response with one mistake in the status or the headers, and reports the
+    result of the call.
     Expects: The call raises.
-    Why: Raised there, the traceback shows the author the line that is wrong; found out later, or never, the user gets a
-    broken answer.
+    Why: The traceback then shows the developer the wrong line. Otherwise the server finds the mistake later or never,
+    and the user gets a broken response.
     """
     await _assert_arguments_rejected(exchange, what, f"start_response to raise ({what})")
 
@@ -132,13 +136,13 @@ async def checks_arguments(exchange: Exchange, what: str) -> None:
     },
 )
 async def hop_by_hop(exchange: Exchange, what: str) -> None:
-    """start_response raises where the app names a hop-by-hop header: the connection is the server's affair.
+    """start_response raises when the app sets a hop-by-hop header.
 
-    Sends: A plain request; the app answers 200 with one hop-by-hop header beside Content-Type, and reports what the
-    call does.
+    Sends: A GET request. The app responds with 200 and one hop-by-hop header beside Content-Type, and reports the
+    result of the call.
     Expects: The call raises.
-    Why: The connection is the server's affair: an app that says how it goes on makes browsers and proxies wait for what
-    never comes.
+    Why: The server controls the connection. If an app sets these headers, browsers and proxies wait for data that never
+    comes.
     """
     await _assert_arguments_rejected(exchange, what, f"start_response to raise ({what} is a hop-by-hop header)")
 
@@ -152,19 +156,19 @@ async def hop_by_hop(exchange: Exchange, what: str) -> None:
     variants={each: each for each in ("crlf", "lf", "cr", "nul", "status", "name")},
 )
 async def no_injection(exchange: Exchange, what: str) -> None:
-    """CR, LF or NUL in a header, its name, or the status never reaches the client.
+    """CR, LF or NUL in a header value, a header name or the status never reaches the client.
 
-    Sends: A plain request; the app puts a line break or NUL into a header's value, its name or the status, as one does
-    that copies user input: `value<CR LF>X-Injected: yes`.
-    Expects: An error, or an answer in which those characters are gone. Never a header X-Injected, nor a bare CR, LF or
-    NUL in the head.
-    Why: Sent, they give whoever made the link a header to write, such as a cookie, or a whole answer that a cache keeps
-    for all.
+    Sends: A GET request. The app puts a line break or NUL into a header value, a header name or the status. Apps that
+    copy user input do this: `value<CR LF>X-Injected: yes`.
+    Expects: An error, or a response without those characters. The response never has a header X-Injected, or a bare CR,
+    LF or NUL in its head.
+    Why: Otherwise the author of a link can add a header, such as a cookie, or a second response. A cache may store this
+    response for all users.
     """
     response = await exchange.get(f"/inject?what={what}")
     head = response.raw.partition(b"\r\n\r\n")[0]
     lines = head.split(b"\r\n")
     injected = [line for line in lines if line.lower().startswith(b"x-injected")]
     assert_that(not injected, "no header that the app did not set", injected)
-    bare = [line for line in lines if any(byte in line for byte in (b"\r", b"\n", b"\0"))]
-    assert_that(not bare, "no bare CR, LF or NUL in the head", bare)
+    with_control = [line for line in lines if any(byte in line for byte in (b"\r", b"\n", b"\0"))]
+    assert_that(not with_control, "no bare CR, LF or NUL in the head", with_control)

@@ -1,4 +1,4 @@
-"""Calling start_response in an error handler, again, or too late: exc_info."""
+"""Repeated calls of start_response: in an error handler with exc_info, too late, or by mistake."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from wsgi_gauntlet.suites.pep3333.assertions import (
     HANG_TIMEOUT_SECONDS,
     NEEDS_WRITE,
     assert_served,
+    assert_step_raises,
+    assert_step_returns,
     expect_event_where,
     open_and_send_get,
     step_outcome,
@@ -26,6 +28,10 @@ HEADERS_ALREADY_SENT = pep3333(
 )
 
 
+DID_NOT_RERAISE = "start_response did not raise; see pep3333/start-response/exc-info-reraises"
+"""Reason to skip a case about the exception that start_response raises."""
+
+
 @case(
     SHOULD,
     pep3333(
@@ -36,19 +42,20 @@ HEADERS_ALREADY_SENT = pep3333(
     basis=SHOULD_TEXT,
 )
 async def exc_info_replaces(exchange: Exchange) -> None:
-    """With exc_info and before anything was sent, status, headers and length are all replaced.
+    """With exc_info and before the headers are sent, start_response replaces the status, the headers and the length.
 
-    Sends: A plain request; the app starts a 200 with X-First and a Content-Length of 3, then, with exc_info, a 503 with
-    X-Second and a longer body.
-    Expects: The 503 with X-Second and its whole body; nothing of the first headers, its length least of all.
-    Why: Error pages are cut off at the length of the page that failed, or sent as a success.
+    Sends: A GET request. The app starts a 200 with X-First and a Content-Length of 3. Then it starts a 503 with
+    exc_info, X-Second and a longer body.
+    Expects: The 503 with X-Second and its complete body. Nothing of the first headers remains, in particular not the
+    length.
+    Why: Otherwise an error page is cut off at the length of the failed page, or sent as a success.
     """
     response = await exchange.get("/replace")
     assert_served(response, b"replaced\n", 503)
     assert_equal((response.all("X-First"), response.all("X-Second")), ([], [b"yes"]), "X-First and X-Second")
     assert_that(
         response.header("Content-Length") != b"3",
-        "the first Content-Length to be gone",
+        "another Content-Length than the first one",
         response.header("Content-Length"),
     )
 
@@ -66,50 +73,39 @@ async def exc_info_replaces(exchange: Exchange) -> None:
     ),
 )
 async def exc_info_first(exchange: Exchange) -> None:
-    """With exc_info, start_response may also be called for the first time.
+    """The first call of start_response may have exc_info.
 
-    Sends: A plain request; the app fails before it has called start_response, and calls it in its error handler, with
+    Sends: A GET request. The app fails before it calls start_response. Its error handler calls start_response with
     exc_info.
-    Expects: The call is taken, and the client gets the 503 with its body.
-    Why: Frameworks do just that; their own error page would become the server's bare one.
+    Expects: The call returns, and the client gets the 503 with its body.
+    Why: Frameworks do this. Otherwise the error page of the framework is replaced by that of the server.
     """
     response = await exchange.get("/start-in-handler")
-    event = await step_outcome(exchange, "start_response")
-    assert_that(event.kind == "returned", "the call to be taken", event.detail.get("text"))
+    await assert_step_returns(exchange, "start_response", "start_response")
     assert_served(response, b"caught\n", 503)
 
 
-@case(
-    MUST,
-    HEADERS_ALREADY_SENT,
-    basis=MUST_TEXT,
-)
+@case(MUST, HEADERS_ALREADY_SENT, basis=MUST_TEXT)
 async def exc_info_reraises(exchange: Exchange) -> None:
-    """With exc_info and after the headers were sent, start_response raises.
+    """With exc_info and after the headers are sent, start_response raises.
 
-    Sends: A plain request; the app yields a block, and then calls start_response with exc_info.
+    Sends: A GET request. The app yields a block, and then calls start_response with exc_info.
     Expects: The call raises.
-    Why: Nothing else keeps an error page out of the middle of a download.
+    Why: Otherwise an error page appears in the middle of a download.
     """
     await exchange.get("/replace-too-late")
-    event = await step_outcome(exchange, "start_response")
-    assert_equal(event.kind, "raised", "what start_response did")
+    await assert_step_raises(exchange, "start_response", "start_response")
 
 
-@case(
-    MUST,
-    HEADERS_ALREADY_SENT,
-    basis=MUST_TEXT,
-    needs=NEEDS_WRITE,
-)
+@case(MUST, HEADERS_ALREADY_SENT, basis=MUST_TEXT, needs=NEEDS_WRITE)
 async def exc_info_reraises_after_write(exchange: Exchange) -> None:
-    """With exc_info and after a block went through write(), start_response raises.
+    """With exc_info and after a call of write(), start_response raises.
 
-    Sends: A plain request; the app writes a block, waits at a barrier until the client has it, and then calls
+    Sends: A GET request. The app writes a block, waits at a barrier until the client has received it, and then calls
     start_response with exc_info.
-    Expects: The call raises. Where it does not, and the block had not come while the app waited, the case is skipped:
-    what was not sent yet can still be replaced, and write-delivered tells of the delay.
-    Why: Frameworks that write their pages would put the error page into the middle of the page that failed.
+    Expects: The call raises. The case is skipped when the call returns and the client had not received the block. Then
+    the server can still replace the headers, and write-delivered reports the delay.
+    Why: Otherwise frameworks that use write() put the error page into the middle of the failed page.
     """
     connection = await open_and_send_get(exchange, "/replace-after-write")
     await wait_for_barrier(exchange, "written")
@@ -118,27 +114,27 @@ async def exc_info_reraises_after_write(exchange: Exchange) -> None:
     event = await step_outcome(exchange, "start_response")
     if event.kind != "raised" and b"first\n" not in early:
         exchange.skip(
-            "what went through write() had not reached the client yet, so it can still be replaced (write-delivered)"
+            "the written block had not reached the client, so the server can still replace the headers; see "
+            "pep3333/body/write-delivered"
         )
-    assert_equal(event.kind, "raised", "what start_response did")
+    assert_that(event.kind == "raised", "start_response to raise", "it returned")
 
 
 @case(SHOULD, pep3333(START, "and should re-raise using the exc_info tuple"), basis=SHOULD_TEXT)
 async def exc_info_same_exception(exchange: Exchange) -> None:
-    """What start_response then raises is the app's own exception, with its traceback.
+    """start_response raises the exception of the app, with its traceback.
 
-    Sends: A plain request; the app yields a block, and then calls start_response with exc_info.
-    Expects: What is raised is the app's own exception with its traceback. Where nothing is raised, the case is skipped.
-    Why: The log shows what went wrong and where; another exception tells the author only that it was too late.
+    Sends: A GET request. The app yields a block, and then calls start_response with exc_info.
+    Expects: The call raises the exception of the app with its traceback. The case is skipped when the call raises
+    nothing.
+    Why: The log then shows the error and its place. Another exception only shows that the call was too late.
     """
     await exchange.get("/replace-too-late")
     event = await step_outcome(exchange, "start_response")
     if event.kind != "raised":
-        exchange.skip("start_response raised nothing (exc-info-reraises)")
-    assert_that(
-        event.detail["same"], "the exception of exc_info itself", f"{event.detail['type']}: {event.detail['text']}"
-    )
-    assert_that(event.detail["traceback"], "its own traceback", "another one")
+        exchange.skip(DID_NOT_RERAISE)
+    assert_that(event.detail["same"], "the exception in exc_info", f"{event.detail['type']}: {event.detail['text']}")
+    assert_that(event.detail["traceback"], "the traceback in exc_info", "another traceback")
 
 
 @case(
@@ -154,16 +150,16 @@ async def exc_info_same_exception(exchange: Exchange) -> None:
     breach=APP,
 )
 async def second_call_fatal(exchange: Exchange) -> None:
-    """A second call without exc_info raises.
+    """A second call of start_response without exc_info raises.
 
-    Sends: A plain request; the app calls start_response twice without exc_info.
+    Sends: A GET request. The app calls start_response twice without exc_info.
     Expects: The second call raises.
-    Why: Otherwise one of two answers wins by chance, and on the next server the other one.
+    Why: Otherwise one of two responses wins by chance, and the next server may choose the other one.
     """
     response = await exchange.get("/start-twice")
     event = await step_outcome(exchange, "second")
     assert_that(
-        event.kind == "raised", "the second call to raise", f"it returned; the client got {response.describe()}"
+        event.kind == "raised", "the second call to raise", f"it returned, and the client got {response.describe()}"
     )
 
 
@@ -177,21 +173,23 @@ async def second_call_fatal(exchange: Exchange) -> None:
     basis=SHOULD_TEXT,
 )
 async def no_reference_kept(exchange: Exchange) -> None:
-    """exc_info is let go when start_response returns.
+    """The server keeps no reference to exc_info after start_response returns.
 
-    Sends: A plain request; the app gives its exception to start_response and then looks, by a weak reference, whether
-    it is still there.
-    Expects: It is gone. Where start_response raises, the case is skipped.
-    Why: Kept, it holds every local variable of every frame below: uploads and query results stay in memory, and the
+    Sends: A GET request. The app passes its exception to start_response and then checks with a weak reference whether
+    the exception still exists.
+    Expects: The exception is gone. The case is skipped when start_response raises.
+    Why: A traceback keeps every local variable of its frames alive. Uploads and query results stay in memory, and the
     process grows.
     """
     await exchange.get("/drop-exc-info")
     event = await expect_event_where(
-        exchange, lambda e: e.kind in ("reference", "raised"), "start_response with exc_info to return"
+        exchange, lambda event: event.kind in ("reference", "raised"), "start_response with exc_info to return"
     )
     if event.kind == "raised":
-        exchange.skip("start_response raised, though nothing had been sent (exc-info-replaces)")
-    assert_that(not event.detail["kept"], "nobody to hold the exception any more", "the server still does")
+        exchange.skip(
+            "start_response raised although the server had sent nothing; see pep3333/start-response/exc-info-replaces"
+        )
+    assert_that(not event.detail["kept"], "no reference to the exception", "the exception still exists")
 
 
 @case(
@@ -201,20 +199,21 @@ async def no_reference_kept(exchange: Exchange) -> None:
     breach=APP,
 )
 async def second_call_after_error(exchange: Exchange) -> None:
-    """A second call without exc_info raises also where the first one raised.
+    """A second call of start_response without exc_info raises, also when the first call raised.
 
-    Sends: A plain request; the app calls start_response with a value that is no text, traps the error, and calls it
-    again with good arguments, but without exc_info.
-    Expects: The second call raises. Where the first call takes the value, that is checks-arguments' affair, and this
-    case is skipped.
-    Why: An error handler that works by accident here loses the error page on the next server; the author should hear of
-    it at home.
+    Sends: A GET request. The app calls start_response with a header value that is not a str and catches the error. Then
+    it calls start_response again with valid arguments and without exc_info.
+    Expects: The second call raises. The case is skipped when the first call returns, which checks-arguments reports.
+    Why: An error handler that works by accident on one server loses the error page on the next one. The developer
+    should see this early.
     """
     await exchange.get("/start-again")
     if (await step_outcome(exchange, "first")).kind != "raised":
-        exchange.skip("start_response took a value that is no text (checks-arguments)")
-    event = await step_outcome(exchange, "second")
-    assert_equal(event.kind, "raised", "what the second call did")
+        exchange.skip(
+            "start_response accepted a value that is not a str; see "
+            "pep3333/start-response/checks-arguments/value-not-str"
+        )
+    await assert_step_raises(exchange, "second", "the second call")
 
 
 @case(
@@ -226,20 +225,21 @@ async def second_call_after_error(exchange: Exchange) -> None:
     basis=SHOULD_TEXT,
 )
 async def exc_info_aborts(exchange: Exchange) -> None:
-    """What start_response raises for an app that comes too late ends the answer, visibly.
+    """When the app calls start_response too late and does not catch the exception, the server visibly aborts the
+    response.
 
-    Sends: A plain request; the app yields a block, calls start_response with exc_info, and lets out what that raises.
-    Expects: The first block and a broken end: no last chunk, no complete length, or a connection that closes. An answer
-    that lasts until the connection closes cannot say more. Where start_response raises nothing, the case is skipped.
-    Why: The browser saves half a file as if it were whole, and a proxy keeps it for everybody.
+    Sends: A GET request. The app yields a block, calls start_response with exc_info, and does not catch the exception.
+    Expects: The first block and no proper end: no last chunk, less than the declared length, or a closed connection.
+    The case is skipped when start_response raises nothing.
+    Why: Otherwise the browser saves half a file as if it were complete, and a proxy stores it for all users.
     """
     response = await exchange.get("/replace-too-late")
     if (await step_outcome(exchange, "start_response")).kind != "raised":
-        exchange.skip("start_response raised nothing (exc-info-reraises)")
-    whole = response.complete and response.framing is not Framing.CLOSE
+        exchange.skip(DID_NOT_RERAISE)
+    looks_complete = response.complete and response.framing is not Framing.CLOSE
     assert_that(
-        response.status is None or response.status >= 500 or not whole,
-        "no clean end of the message",
+        response.status is None or response.status >= 500 or not looks_complete,
+        "an incomplete response",
         response.describe(),
     )
-    assert_that(b"second" not in response.body, "nothing of what the app would have sent next", response.body)
+    assert_that(b"second" not in response.body, "no second block in the body", response.body)

@@ -1,4 +1,4 @@
-"""When status and headers go out, and as what."""
+"""Status and headers: the time when the server sends them, and their values."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from wsgi_gauntlet.suites.pep3333.assertions import (
     ARRIVED_DATA_WAIT_SECONDS,
     assert_served,
     expect_event,
+    open_and_send_get,
     wait_for_barrier,
 )
 
@@ -36,11 +37,11 @@ HEADERS_WAIT_FOR_BODY = pep3333(
     basis=MUST_TEXT,
 )
 async def adds_required_headers(exchange: Exchange) -> None:
-    """Date is added where the app gives none.
+    """The server adds Date when the app does not set it.
 
-    Sends: A plain request; the app gives no header but Content-Type and Content-Length.
-    Expects: One Date, which RFC 9110 demands in every 2xx of an origin server with a clock (6.6.1).
-    Why: Caches reckon by it how old a page is; without it users see stale pages, or none are kept.
+    Sends: A GET request. The app sets only Content-Type and Content-Length.
+    Expects: One Date header. RFC 9110 requires it in every 2xx response of an origin server with a clock (6.6.1).
+    Why: Caches use it to compute the age of a page. Without it, users see stale pages or caches store none.
     """
     response = await exchange.get("/bare")
     assert_served(response)
@@ -53,11 +54,12 @@ async def adds_required_headers(exchange: Exchange) -> None:
     basis=recorded_only('"Normally" is no duty, and HTTP has none either.'),
 )
 async def adds_server_header(exchange: Exchange) -> None:
-    """Whether a Server header is added is told; HTTP does not demand one, and some would rather not say.
+    """Whether the server adds a Server header is recorded.
 
-    Sends: A plain request; the app gives no Server header.
-    Expects: One Server header or none: what was seen is told. HTTP does not demand one, and some would rather not say.
-    Why: It names the software, and often its version, to everybody who asks.
+    Sends: A GET request. The app sets no Server header.
+    Expects: One Server header or none. The behaviour is recorded; HTTP does not require the header, and some operators
+    hide it.
+    Why: The header shows the software, and often its version, to every client.
     """
     response = await exchange.get("/bare")
     assert_served(response)
@@ -75,15 +77,15 @@ async def adds_server_header(exchange: Exchange) -> None:
     variants={"date": "Date", "server": "Server", "content-length": "Content-Length", "content-type": "Content-Type"},
 )
 async def case_insensitive(exchange: Exchange, name: str) -> None:
-    """A header that the app gives, in whatever case, is not added a second time.
+    """The server does not add a header that the app has set, whatever the case of its name.
 
-    Sends: A plain request; the app gives `date`, `sERVER`, `CONTENT-LENGTH` and `cONTENT-tYPE`.
+    Sends: A GET request. The app sets `date`, `sERVER`, `CONTENT-LENGTH` and `cONTENT-tYPE`.
     Expects: A 200 with that header at most once.
-    Why: Two dates contradict each other in caches; two lengths let a client and a proxy disagree on where the page
-    ends.
+    Why: Two dates contradict each other in caches. With two lengths, a client and a proxy disagree on the end of the
+    page.
     """
     response = await exchange.get("/odd-case")
-    assert_that(response.status == 200, "a 200", response.describe())
+    assert_that(response.status == 200, "a 200 response", response.describe())
     assert_that(len(response.all(name)) <= 1, f"{name} at most once", response.all(name))
 
 
@@ -93,25 +95,24 @@ async def case_insensitive(exchange: Exchange, name: str) -> None:
     basis=MUST_TEXT,
 )
 async def nothing_sent_on_call(exchange: Exchange) -> None:
-    """Not a byte goes out when start_response is called.
+    """A call of start_response sends nothing.
 
-    Sends: A plain request; the app calls start_response and waits at a barrier before it returns its body; the wire is
-    watched meanwhile.
-    Expects: Not a byte before the barrier is let go, and the whole answer after it.
-    Why: An error that comes while the page is being made can no longer be told as one: users see half a page with
-    status 200.
+    Sends: A GET request. The app calls start_response and waits at a barrier before it returns its body.
+    Expects: The client receives no byte before the barrier is released, and then the complete response.
+    Why: Otherwise the app cannot report a later error, and users see half a page with status 200.
     """
     await _assert_nothing_sent_while_app_waits(exchange, "/start-and-hold", "started", b"late\n")
 
 
 @case(MUST, HEADERS_WAIT_FOR_BODY, basis=MUST_TEXT)
 async def waits_for_first_nonempty(exchange: Exchange) -> None:
-    """The headers wait for the first block that is not empty.
+    """The server sends the headers with the first block that is not empty.
 
-    Sends: A plain request; the app yields b'' and waits at a barrier, while the wire is watched; then it replaces
-    status and headers, and yields its body.
-    Expects: Not a byte before that, and the second status with its headers alone.
-    Why: Middleware yields b'' while it has nothing to pass on yet; an error that follows would go out as a success.
+    Sends: A GET request. The app yields b'' and waits at a barrier. Then it replaces the status and the headers, and
+    yields its body.
+    Expects: The client receives no byte while the app waits. Then it receives the second status with only the second
+    headers.
+    Why: Middleware yields b'' while it has no data yet. Otherwise a later error is sent as a success.
     """
     response = await _assert_nothing_sent_while_app_waits(
         exchange, "/empty-then-replace", "empty", b"replaced\n", status=503
@@ -122,11 +123,10 @@ async def waits_for_first_nonempty(exchange: Exchange) -> None:
 async def _assert_nothing_sent_while_app_waits(
     exchange: Exchange, target: str, barrier: str, body: bytes, status: int = 200
 ) -> Response:
-    connection = await exchange.connect()
-    await connection.send(exchange.request(target))
+    connection = await open_and_send_get(exchange, target)
     await wait_for_barrier(exchange, barrier)
     early = await connection.receive_some(ARRIVED_DATA_WAIT_SECONDS)
-    assert_that(not early, "nothing on the wire yet", early)
+    assert_that(not early, "no bytes on the wire while the app waits", early)
     exchange.release(barrier)
     response = await connection.response()
     assert_served(response, body, status)
@@ -144,11 +144,11 @@ async def _assert_nothing_sent_while_app_waits(
     variants={"list": "list", "generator": "generator", "blank": "blank"},
 )
 async def empty_iterable(exchange: Exchange, what: str) -> None:
-    """Status and headers go out also where the iterable yields nothing, or nothing but b''.
+    """The server sends the status and the headers when the iterable yields nothing, or only b''.
 
-    Sends: A plain request; the app sets a header and returns an empty list, an empty iterator, or one b''.
-    Expects: A whole answer with that header and no body.
-    Why: Redirects look like this; without their head the browser shows that the server sent nothing.
+    Sends: A GET request. The app sets a header and returns an empty list, an empty iterator, or one b''.
+    Expects: A complete response with that header and no body.
+    Why: Redirects look like this. Without a head, the browser reports an empty response of the server.
     """
     response = await exchange.get(f"/empty-body?what={what}")
     assert_served(response, b"")
@@ -165,11 +165,11 @@ async def empty_iterable(exchange: Exchange, what: str) -> None:
     basis=MUST_TEXT,
 )
 async def late_call(exchange: Exchange) -> None:
-    """An app that is a generator works: start_response is called by the first next().
+    """The app may call start_response in the first iteration of its iterable.
 
-    Sends: A plain request; the app is a generator and calls start_response in its first step.
-    Expects: Its status, its header and its body.
-    Why: Apps that are written as generators fail on every page.
+    Sends: A GET request. The app is a generator and calls start_response in its first step.
+    Expects: The status, the header and the body of the app.
+    Why: Otherwise apps that are generators fail on every page.
     """
     response = await exchange.get("/start-late")
     await expect_event(exchange, "first-next", "the iterable to be iterated")
@@ -187,16 +187,16 @@ async def late_call(exchange: Exchange) -> None:
     basis=SHOULD_TEXT,
 )
 async def play_dumb(exchange: Exchange) -> None:
-    """Status, reason, repeated headers and their order, and the body pass as the app gave them.
+    """The server sends status, reason phrase, repeated headers and their order, and the body as the app gave them.
 
-    Sends: A plain request; the app answers `299 Gauntlet Run`, three X-Order, two Set-Cookie, and a Content-Type with
-    quotes and a comma.
-    Expects: All of it as the app gave it: status, reason, values and their order, and the body.
-    Why: Of two cookies one is lost, and the user's login with it; what works on one server fails on the next.
+    Sends: A GET request. The app responds with `299 Gauntlet Run`, three X-Order, two Set-Cookie, and a Content-Type
+    with quotes and a comma.
+    Expects: The same status, reason phrase, values, order and body.
+    Why: If one of two cookies is lost, the user is logged out. An app that works on one server fails on the next.
     """
     response = await exchange.get("/play-dumb")
     assert_served(response, b"dumb\n", 299)
-    assert_equal(response.reason, b"Gauntlet Run", "the reason")
+    assert_equal(response.reason, b"Gauntlet Run", "the reason phrase")
     assert_equal(response.all("X-Order"), [b"one", b"two", b"three"], "the X-Order headers")
     cookies = [b"a=1; Path=/", b"b=2; Expires=Wed, 09 Jun 2027 10:18:14 GMT"]
     assert_equal(response.all("Set-Cookie"), cookies, "the Set-Cookie headers")
@@ -216,12 +216,12 @@ async def play_dumb(exchange: Exchange) -> None:
     ),
 )
 async def latin1_kept(exchange: Exchange) -> None:
-    """A header's characters up to U+00FF go out as the bytes of the same number.
+    """Each character of a header up to U+00FF is sent as the byte with the same number.
 
-    Sends: A plain request; the app sets a header to `café` in latin-1 and to the UTF-8 bytes of `€`, read as latin-1.
-    Expects: Those very bytes in the answer.
-    Why: Frameworks send file names and cookies in other scripts so. Encoded once more, or refused, the download has a
-    garbled name or fails.
+    Sends: A GET request. The app sets a header to `café` in latin-1 and to the UTF-8 bytes of `€`, read as latin-1.
+    Expects: Exactly these bytes in the response.
+    Why: Frameworks send file names and cookies in other scripts this way. If the server encodes them again or rejects
+    them, the download has a garbled name or fails.
     """
     response = await exchange.get("/latin1")
     assert_served(response, b"body\n")

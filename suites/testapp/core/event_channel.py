@@ -106,7 +106,7 @@ def hold(token: str, name: str) -> bool:
     path = os.environ.get("GAUNTLET_CONTROL")
     if not path:
         return True
-    emit("holding", token, {"barrier": name})
+    emit("waiting", token, {"barrier": name})
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
             control.settimeout(BARRIER_TIMEOUT_SECONDS)

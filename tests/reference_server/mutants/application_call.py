@@ -1,4 +1,4 @@
-"""Faults of how the app is called, and of what it is told of where it is served."""
+"""Faults in the call of the app and in the variables for its address and mount."""
 
 from __future__ import annotations
 

@@ -179,8 +179,8 @@ def closed_before_the_end() -> None:
 
 
 @mutant("pep3333/error-handling/survives-exit")
-def ends_a_moment_after_it_was_told_to() -> None:
-    """SystemExit from the app has the server shut down, which serves somebody else meanwhile."""
+def ends_shortly_after_system_exit() -> None:
+    """SystemExit from the app shuts the server down, which still serves another client meanwhile."""
 
     def call(right: Any, self: Gateway, *about: Any) -> Any:
         try:
@@ -193,7 +193,7 @@ def ends_a_moment_after_it_was_told_to() -> None:
 
 
 @mutant("pep3333/error-handling/survives-exit")
-def ends_when_told_to() -> None:
+def ends_at_system_exit() -> None:
     """SystemExit from the app ends the server."""
 
     def call(right: Any, self: Gateway, *about: Any) -> Any:

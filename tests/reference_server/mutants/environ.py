@@ -82,7 +82,7 @@ def root_is_a_slash() -> None:
 
 
 @mutant(f"{MOUNTED}/below", f"{MOUNTED}/slash", f"{MOUNTED}/exact")
-def mount_not_told() -> None:
+def mount_missing_in_script_name() -> None:
     """SCRIPT_NAME is empty, although a prefix was cut off the path."""
     _changes("SCRIPT_NAME", lambda _name: "")
 
@@ -218,7 +218,7 @@ def os_variables_pass_for_headers() -> None:
 
 
 @mutant("pep3333/environ/cgi-extras")
-def client_not_told() -> None:
+def remote_addr_missing() -> None:
     """There is no REMOTE_ADDR."""
     _loses("REMOTE_ADDR")
 

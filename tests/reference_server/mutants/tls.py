@@ -22,13 +22,13 @@ def _loses(name: str) -> None:
 
 
 @mutant("pep3333/environ/tls-variables/https")
-def https_not_told() -> None:
+def https_missing() -> None:
     """There is no HTTPS in environ."""
     _loses("HTTPS")
 
 
 @mutant("pep3333/environ/tls-variables/ssl-protocol")
-def protocol_not_told() -> None:
+def ssl_protocol_missing() -> None:
     """There is no SSL_PROTOCOL in environ."""
     _loses("SSL_PROTOCOL")
 

@@ -105,7 +105,7 @@ def _as_numbers(right: Any, headers: Any, name: str) -> list[str]:
 
 
 @mutant("pep3333/content-length/short-body-logged")
-def short_body_not_told() -> None:
+def short_body_not_logged() -> None:
     """A body that is too short is not logged."""
     replace(Gateway, "log", lambda _self, _text: None)
 

@@ -1,4 +1,4 @@
-"""Whether a log tells of a body that is too short: access lines do not, whatever they look like."""
+"""The search for a log line about a short body ignores access lines, whatever their format."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pytest
 
 from wsgi_gauntlet.suites.pep3333.content_length import _normalized_line, _reports_short_body
 
-USUAL = """\
+USUAL_LOG = """\
 127.0.0.1 - - [22/Nov/2026 20:01:09] "GET /echo HTTP/1.1" 200 18
-127.0.0.1 - - [22/Nov/2026 20:01:09] "GET /fence HTTP/1.1" 200 18
+127.0.0.1 - - [22/Nov/2026 20:01:09] "GET /sync HTTP/1.1" 200 18
 [2026-11-22 20:01:09 +0000] [4711] [DEBUG] GET /echo
 """
 
@@ -23,8 +23,8 @@ USUAL = """\
         "\n  \n",
     ],
 )
-def test_what_comes_with_every_request_tells_nothing(log: str) -> None:
-    assert not _reports_short_body(log, {_normalized_line(line) for line in USUAL.splitlines()})
+def test_lines_of_every_request_report_nothing(log: str) -> None:
+    assert not _reports_short_body(log, {_normalized_line(line) for line in USUAL_LOG.splitlines()})
 
 
 @pytest.mark.parametrize(
@@ -35,5 +35,5 @@ def test_what_comes_with_every_request_tells_nothing(log: str) -> None:
         "Traceback (most recent call last):\n  ...\nValueError: 5 != 10\n",
     ],
 )
-def test_anything_else_does(log: str) -> None:
-    assert _reports_short_body(USUAL + log, {_normalized_line(line) for line in USUAL.splitlines()})
+def test_other_lines_report_a_short_body(log: str) -> None:
+    assert _reports_short_body(USUAL_LOG + log, {_normalized_line(line) for line in USUAL_LOG.splitlines()})

@@ -1,6 +1,6 @@
-"""PEP 3333 sentence by sentence: each that binds a server has its cases, and each case its sentence.
+"""PEP 3333 sentence by sentence: each sentence that binds a server has cases, and each case has a sentence.
 
-The sentences stand in pep3333_sentences.toml beside this file, by the PEP's sections and in its order.
+pep3333_sentences.toml lists the sentences by section, in the order of the PEP.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from wsgi_gauntlet.harness.model import Level
 SENTENCES_FILE = Path(__file__).with_name("pep3333_sentences.toml")
 
 BOUND_PARTIES = {"app", "middleware", "deployer", "permission", "untestable"}
-"""Whom a sentence binds where it is not the server; `permission` leaves the server free."""
+"""Values of `binds` for a sentence that does not bind the server; `permission` leaves the server free."""
 
 SECTIONS: dict[str, list[dict[str, Any]]] = tomllib.loads(SENTENCES_FILE.read_text(encoding="utf-8"))
 
@@ -28,17 +28,17 @@ CASES = {case.id: case for case in registry.cases() if case.id.startswith("pep33
 
 
 def cases_below(prefix: str) -> Iterator[Case]:
-    """Yield the cases that `prefix` stands for: itself, or all below it."""
+    """Yield the case with the id `prefix`, or all cases below it."""
     id_ = f"pep3333/{prefix}"
     yield from (case for case in CASES.values() if case.id == id_ or case.id.startswith(f"{id_}/"))
 
 
-def test_the_sentences_are_those_of_all_the_sections_that_hold_any() -> None:
+def test_every_section_with_normative_sentences_is_listed() -> None:
     assert len(SECTIONS) == 26
     assert len(SENTENCES) > 250
 
 
-def test_a_sentence_has_cases_or_says_whom_it_binds_instead_and_why() -> None:
+def test_a_sentence_has_cases_or_a_reason_to_have_none() -> None:
     def accounted_for(sentence: dict[str, Any]) -> bool:
         if sentence.get("cases"):
             return set(sentence) == {"quote", "cases"}
@@ -51,21 +51,21 @@ def test_a_sentence_has_cases_or_says_whom_it_binds_instead_and_why() -> None:
     assert [sentence["quote"] for sentence in SENTENCES if not accounted_for(sentence)] == []
 
 
-def test_a_sentence_is_quoted_as_it_is_read() -> None:
-    def read(quote: str) -> bool:
+def test_quotes_have_no_markup() -> None:
+    def is_plain(quote: str) -> bool:
         return len(quote) >= 20 and quote == " ".join(quote.split()) and not re.search(r"``|\*\*|`_|\]_", quote)
 
-    assert [sentence["quote"] for sentence in SENTENCES if not read(sentence["quote"])] == []
+    assert [sentence["quote"] for sentence in SENTENCES if not is_plain(sentence["quote"])] == []
     quotes = [(title, sentence["quote"]) for title, sentences in SECTIONS.items() for sentence in sentences]
     assert len(quotes) == len(set(quotes))
 
 
-def test_every_case_that_a_sentence_names_is_there() -> None:
+def test_every_case_of_a_sentence_exists() -> None:
     prefixes = {prefix for sentence in SENTENCES for prefix in sentence.get("cases", [])}
     assert sorted(prefix for prefix in prefixes if not any(cases_below(prefix))) == []
 
 
-def test_every_case_that_blames_is_named_by_a_sentence() -> None:
+def test_every_case_with_a_must_or_should_has_a_sentence() -> None:
     covered = {
         case.id for sentence in SENTENCES for prefix in sentence.get("cases", []) for case in cases_below(prefix)
     }
@@ -73,7 +73,7 @@ def test_every_case_that_blames_is_named_by_a_sentence() -> None:
     assert sorted(blaming - covered) == []
 
 
-def test_every_sentence_that_a_case_quotes_is_in_the_list() -> None:
+def test_every_quote_of_a_case_is_listed() -> None:
     def listed(case: Case) -> bool:
         return any(
             sentence["quote"].rstrip(".:") in case.reference.quote or case.reference.quote in sentence["quote"]

@@ -188,7 +188,7 @@ def test_input_methods_reports_those_that_are_there(harness: FakeHarness) -> Non
 def test_mutate_empties_environ_and_leaves_a_mark(harness: FakeHarness) -> None:
     given = environ("/mutate")
     reference.application(given, FakeServer().start_response)
-    assert given == {"gauntlet.leftover": "left by an earlier request"}
+    assert given == {"gauntlet.mark": "from an earlier request"}
     assert harness.details("returned")[0]["where"] == "mutate"
 
 
