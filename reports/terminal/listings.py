@@ -92,8 +92,8 @@ def cases(
         return
     out = console or Console()
     if all_ids:
-        for listed in (*chosen, *scenarios):
-            out.print(listed.id, soft_wrap=True, highlight=False, markup=False)
+        for id_ in (*(case.id for case in chosen), *(scenario.id for scenario in scenarios)):
+            out.print(id_, soft_wrap=True, highlight=False, markup=False)
         return
     area = ""
     groups = _group_variants(chosen)

@@ -105,7 +105,7 @@ async def no_crlf_after_data(exchange: Exchange) -> None:
     MUST,
     INCOMPLETE,
     basis=from_recipient_semantics(
-        "Without its last chunk the body is incomplete by definition; an app that is told of "
+        "Without its last chunk the body is incomplete by definition; an app that sees "
         "its end takes half of an upload for the whole."
     ),
     tags=SECURITY_TAG,
@@ -161,7 +161,7 @@ async def no_final_crlf(exchange: Exchange) -> None:
     ),
     basis=security(
         "The leave to take LF for CRLF is for start line and fields. A proxy that does not take "
-        "it sees the line, and so the request, end elsewhere: room for a smuggled one."
+        "it sees the line, and so the request, end in another place: room for a smuggled one."
     ),
     breach=CLIENT,
     tags=SECURITY_TAG,

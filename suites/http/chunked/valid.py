@@ -44,7 +44,7 @@ async def one_chunk(exchange: Exchange) -> None:
     decoded = [each.detail["data"] for each in result.bodies] == ["hello"]
     if result.calls and not decoded and (await exchange.get("/echo")).version == b"HTTP/1.0":
         # RFC 9112, 6.1: "implementations advertising only HTTP/1.0 support will not understand" transfer codings.
-        exchange.unsupported("the server supports only HTTP/1.0, which has no chunks")
+        exchange.unsupported("the server speaks HTTP/1.0, which has no chunks")
     assert_body_served(result, b"hello")
 
 
