@@ -190,9 +190,15 @@ def servers(python: str, requirements: bool, as_json: bool) -> None:
 @cli.command()
 @click.argument("prefix", default="")
 @_case_filter_options
+@click.option(
+    "--all", "all_ids", is_flag=True, help="Print every id, also of each variant, one a line and nothing else."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
-def cases(prefix: str, level: tuple[str, ...], tag: tuple[str, ...], as_json: bool) -> None:
-    """List the cases and the scenarios, or those whose id begins with PREFIX."""
+def cases(prefix: str, level: tuple[str, ...], tag: tuple[str, ...], all_ids: bool, as_json: bool) -> None:
+    """List the cases and the scenarios, or those whose id begins with PREFIX.
+
+    The variants of a case share one line, as `cl-syntax (10 variants)`.
+    """
     from wsgi_gauntlet.harness import registry
     from wsgi_gauntlet.harness.conformance.selection import chosen as choose
 
@@ -203,7 +209,9 @@ def cases(prefix: str, level: tuple[str, ...], tag: tuple[str, ...], as_json: bo
         if not scenarios:
             raise
         chosen = []
-    registry.listings().cases([each.info() for each in chosen], [each.info() for each in scenarios], as_json)
+    registry.listings().cases(
+        [each.info() for each in chosen], [each.info() for each in scenarios], as_json, all_ids=all_ids
+    )
 
 
 @cli.command()

@@ -75,29 +75,56 @@ def _table(*columns: str) -> Table:
 
 
 def cases(
-    chosen: Sequence[CaseInfo], scenarios: Sequence[ScenarioInfo], as_json: bool, console: Console | None = None
+    chosen: Sequence[CaseInfo],
+    scenarios: Sequence[ScenarioInfo],
+    as_json: bool,
+    console: Console | None = None,
+    *,
+    all_ids: bool = False,
 ) -> None:
-    """Print the cases by area with level and what holds, then the scenarios."""
+    """Print the cases by area, with level and requirement, then the scenarios.
+
+    The variants of a case share one line, unless only one of them is chosen. With `all_ids`, print nothing but every
+    id, one a line.
+    """
     if as_json:
         print_json({"cases": chosen, "scenarios": scenarios})
         return
     out = console or Console()
+    if all_ids:
+        for id_ in (*(case.id for case in chosen), *(scenario.id for scenario in scenarios)):
+            out.print(id_, soft_wrap=True, highlight=False, markup=False)
+        return
     area = ""
-    for each in chosen:
-        head = "/".join(each.id.split("/")[:2])
+    groups = _group_variants(chosen)
+    for name, variants in groups.items():
+        first = variants[0]
+        head = "/".join(name.split("/")[:2])
         if head != area:
             area = head
             out.print(Text(f"\n{area}", style="bold"))
-        line = Text(f"  {each.id.removeprefix(area + '/'):32} ")
-        line.append(f"{each.level:7}", style={"must": "bold", "should": ""}.get(each.level, "dim"))
-        line.append(each.summary)
+        count = f" ({pluralize(len(variants), 'variant')})" if len(variants) > 1 else ""
+        line = Text(f"  {name.removeprefix(area + '/') + count:42} ")
+        line.append(f"{first.level:7}", style={"must": "bold", "should": ""}.get(first.level, "dim"))
+        line.append(first.summary)
         out.print(line, soft_wrap=True)
     if scenarios:
         out.print(Text("\nscenarios (wsgi-gauntlet load --scenario ID)", style="bold"))
     for scenario in scenarios:
-        out.print(Text(f"  {scenario.id:32} {scenario.title}"), soft_wrap=True)
+        out.print(Text(f"  {scenario.id:42} {scenario.title}"), soft_wrap=True)
     kinds = [pluralize(len(each), what) for each, what in ((chosen, "case"), (scenarios, "scenario")) if each]
     out.print(Text(f"\n{', '.join(kinds) or 'none'}"))
+    if len(groups) < len(chosen):
+        out.print(Text("--all prints the id of every variant."))
+
+
+def _group_variants(chosen: Sequence[CaseInfo]) -> dict[str, list[CaseInfo]]:
+    """Return the cases by the id that their variants share; a case without other variants has its own id."""
+    groups: dict[str, list[CaseInfo]] = {}
+    for each in chosen:
+        # suite/file/function/variant
+        groups.setdefault(each.id.rpartition("/")[0] if each.id.count("/") == 3 else each.id, []).append(each)
+    return {name if len(variants) > 1 else variants[0].id: variants for name, variants in groups.items()}
 
 
 def print_json(value: object, console: Console | None = None) -> None:

@@ -1,1 +1,1 @@
-"""What a server owes its clients."""
+"""The conformance cases of HTTP/1.1."""

@@ -1,7 +1,6 @@
-"""Verbs that the http cases share: ask on one connection, then tell whether the request was refused or served.
+"""Shared helpers of the http cases: build a request, send it on a connection, and assert its result.
 
-Every case is judged on three things together: the answer, what the app saw, and what becomes of a second request on
-the same connection.
+Most cases judge three things together: the response, the calls of the app, and a second request on the same connection.
 """
 
 from __future__ import annotations
@@ -20,56 +19,67 @@ from wsgi_gauntlet.harness.http.parser import ConnectionState, Response
 from wsgi_gauntlet.harness.model import AppEvent
 
 RESPONSE_TIMEOUT_SECONDS = 1.5
-"""Seconds to wait for an answer or an end. A good server needs milliseconds: only a failing case waits so long.
+"""Seconds to wait for a response or for the end of a connection. A good server needs milliseconds.
 
-Less than the 2 s after which gunicorn ends a connection that lies idle: that is no answer to what came on it."""
+It is shorter than the 2 s after which gunicorn closes an idle connection, so that this close is not read as a reaction
+to the request."""
 
 SERVER_ALIVE_TIMEOUT_SECONDS = 3.0
-"""Seconds in which a plain request on a new connection must be served after whatever a case did."""
+"""Seconds within which the server must serve a plain request on a new connection at the end of a case."""
 
 CLIENT_ERRORS = range(400, 500)
-"""The statuses that tell a client that its request was at fault."""
+"""The statuses that blame the request."""
 
 READ_TO_END_TARGET = "/read?to=end"
-"""The app's reader for a body whose end the coding tells: without Content-Length it reads on until its input ends."""
+"""A target of the test app that reads to the end of its input if the request has no Content-Length."""
 
 UNKNOWN_LENGTH_STATUSES = (400, 501)
-"""What RFC 9112 asks for where the end of a body cannot be known (section 6.3) or its coding is unknown (6.1)."""
+"""The statuses of RFC 9112 for a body whose end is unknown (section 6.3) or whose coding is unknown (section 6.1)."""
+
+SECURITY_TAG = ["security"]
+
+LAST_CHUNK = b"0\r\n\r\n"
+
+NEEDS_CHUNKED = ["http/chunked/one-chunk"]
+"""Cases on unusual or malformed chunks say nothing about a server that does not decode valid ones."""
 
 
 @dataclass(frozen=True)
 class RequestResult:
-    """What came of one request: its answer, a plain second request's answer on the same connection, and the app's side.
+    """The result of a request: its response, the response to a second request on the connection, and the app's calls.
 
-    `after` is None where no second request was to be tried; `second_request_reached_app` says that the app was called
-    for it. `calls` and `bodies` are the app's events `called` and `body`, those of the second request left out.
+    `second_response` is None if the case tried no second request. `second_request_reached_app` says that the app was
+    called for it. `calls` and `bodies` are the app events `called` and `body`, without those of the second request.
     """
 
     response: Response
     second_response: Response | None
-    ending: ConnectionState
+    connection_state: ConnectionState
     calls: tuple[AppEvent, ...]
     bodies: tuple[AppEvent, ...]
     second_request_reached_app: bool
 
     @property
     def closed(self) -> bool:
-        """Whether the connection ended with the answer, and nothing more came on it."""
-        ended = self.second_response is None or self.second_response.status is None
-        return self.ending is not ConnectionState.OPEN and ended and not self.second_request_reached_app
+        """Whether the connection closed after the response, without a response to the second request."""
+        no_more = self.second_response is None or self.second_response.status is None
+        return self.connection_state is not ConnectionState.OPEN and no_more and not self.second_request_reached_app
 
     def describe(self) -> str:
-        """Return answer and app's side in one sentence for people."""
+        """Return the response and the calls of the app in one sentence."""
         if not self.calls:
             return f"{self.response.describe()}; the app was not called"
-        # An event too large for its socket comes without its details.
+        # An event that is too large for its socket comes without its details.
         calls = ", ".join(f"{e.detail.get('method', '')} {e.detail.get('path', '')}"[:80] for e in self.calls)
         read = "".join(f", which read {e.detail['length']} bytes: {e.detail['data'][:80]!r}" for e in self.bodies[:2])
         return f"{self.response.describe()}; the app was called: {calls}{read}"
 
 
-def raw(exchange: Exchange, request_line: str, *fields: str, host: bool = True, body: bytes = b"") -> bytes:
-    """Return a request of exactly these lines, with Host (unless `host` is false) and this attempt's token first."""
+# ---------------------------------------------------------------------- requests
+
+
+def raw_request(exchange: Exchange, request_line: str, *fields: str, host: bool = True, body: bytes = b"") -> bytes:
+    """Return a request of exactly these lines, after Host (unless `host` is false) and the token of this attempt."""
     lines = [request_line]
     if host:
         lines.append(f"Host: {exchange.server.address.authority}")
@@ -77,7 +87,12 @@ def raw(exchange: Exchange, request_line: str, *fields: str, host: bool = True, 
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
-def post(
+def get_request(exchange: Exchange, *fields: str) -> bytes:
+    """Return a GET with these header lines."""
+    return raw_request(exchange, f"GET {exchange.target('/echo')} HTTP/1.1", *fields)
+
+
+def post_request(
     exchange: Exchange,
     *fields: str,
     body: bytes = b"",
@@ -85,12 +100,17 @@ def post(
     version: str = "HTTP/1.1",
     method: str = "POST",
 ) -> bytes:
-    """Return a POST of exactly these fields and body, to the app's reader; framing is left to `fields`."""
-    return raw(exchange, f"{method} {exchange.target(target)} {version}", *fields, body=body)
+    """Return a POST with exactly these header lines and this body. `fields` must define the length of the body."""
+    return raw_request(exchange, f"{method} {exchange.target(target)} {version}", *fields, body=body)
+
+
+def chunked_request(exchange: Exchange, body: bytes) -> bytes:
+    """Return a chunked POST; `body` contains the chunks."""
+    return post_request(exchange, "Transfer-Encoding: chunked", body=body, target=READ_TO_END_TARGET)
 
 
 def smuggled_request(exchange: Exchange) -> bytes:
-    """Return a whole request with a token of its own, for hiding in the body of another."""
+    """Return a whole request with its own token, to hide in the body of another request."""
     return exchange.request("/echo", token=f"{exchange.token}.hidden")
 
 
@@ -103,51 +123,73 @@ async def send_request(
     send_second: bool = True,
     timeout: float = RESPONSE_TIMEOUT_SECONDS,
 ) -> RequestResult:
-    """Send `data` on a connection of its own, then (`again`) a plain request on the same, and see what comes of both.
+    """Send `data` on a new connection, then a plain second request on the same one, and return the result of both.
 
-    No second request is sent where the answer says that the connection closes; then its end is waited for.
-
-    `head`: the answer is to a HEAD. `fin`: our sending side is closed behind the data, so no second request follows.
-    `patience`: the seconds to wait for each answer.
-    Raises Violation where the server does not serve a plain request on a new connection afterwards.
+    If the response says that the connection closes, no second request is sent; the function waits for the close.
+    `head`: the request is a HEAD. `half_close_after`: the client closes its sending side after `data`, so it sends no
+    second request. `timeout`: seconds to wait for each response.
+    Raises Violation if the server does not serve a plain request on a new connection afterwards.
     """
     connection = await exchange.connect()
     await connection.send(data)
     if half_close_after:
         await connection.half_close()
     response = await connection.response(head=head, timeout=timeout)
-    second_response, ending = None, response.ended
+    second_response, connection_state = None, response.ended
     if send_second and response.complete:
-        # What said that it closes gets no second request: a client must not send one (RFC 9112, section 9.6).
+        # A client must not send a request after a response that says close (RFC 9112, section 9.6).
         if not half_close_after and not response.announces_close:
             await connection.send(exchange.request("/echo", token=_second_token(exchange)))
         second_response = await connection.response(timeout=timeout)
-        ending = second_response.ended
+        connection_state = second_response.ended
     await connection.close()
     return await collect_result(
-        exchange, response, second_response, ending, timeout=max(SERVER_ALIVE_TIMEOUT_SECONDS, timeout)
+        exchange, response, second_response, connection_state, timeout=max(SERVER_ALIVE_TIMEOUT_SECONDS, timeout)
     )
+
+
+async def send_with_following_get(exchange: Exchange, data: bytes, *, head: bool = False) -> tuple[Response, Response]:
+    """Send `data` and a GET in one piece on a new connection, and return both responses. `head`: `data` is a HEAD."""
+    connection = await exchange.connect()
+    await connection.send(data + exchange.request("/echo", token=f"{exchange.token}.second"))
+    first = await connection.response(head=head, timeout=RESPONSE_TIMEOUT_SECONDS)
+    second = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
+    await connection.close()
+    return first, second
+
+
+async def read_responses(connection: Connection, count: int) -> list[Response]:
+    """Read up to `count` responses; stop at the first that is incomplete."""
+    got: list[Response] = []
+    while len(got) < count:
+        response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
+        if response.is_empty:
+            break
+        got.append(response)
+        if not response.complete:
+            break
+    return got
 
 
 async def collect_result(
     exchange: Exchange,
     response: Response,
     second_response: Response | None = None,
-    ending: ConnectionState = ConnectionState.OPEN,
+    connection_state: ConnectionState = ConnectionState.OPEN,
     *,
     timeout: float = SERVER_ALIVE_TIMEOUT_SECONDS,
 ) -> RequestResult:
-    """Join what came on the wire with what the app saw, once nothing of it is still on its way.
+    """Combine the responses with the app events, after the last event of the request has arrived.
 
-    Connections are to be closed before. Raises Violation where the server does not serve a new one in `patience`
-    seconds.
+    The caller must close its connections first.
+    Raises Violation if the server does not serve a plain request on a new connection within `timeout` seconds.
     """
     await assert_server_alive(exchange, timeout)
     first_request_events = [e for e in exchange.events() if e.token != _second_token(exchange)]
     return RequestResult(
         response,
         second_response,
-        ending,
+        connection_state,
         tuple(e for e in first_request_events if e.kind == "called"),
         tuple(e for e in first_request_events if e.kind == "body"),
         any(e.token == _second_token(exchange) for e in exchange.events("called")),
@@ -155,7 +197,7 @@ async def collect_result(
 
 
 async def assert_server_alive(exchange: Exchange, timeout: float = SERVER_ALIVE_TIMEOUT_SECONDS) -> None:
-    """Expect the server to serve a plain request on a new connection, in `patience` seconds."""
+    """Expect the server to serve a plain request on a new connection within `timeout` seconds."""
     expected = "the server to serve a plain request on a new connection afterwards"
     good = False
     try:
@@ -165,24 +207,24 @@ async def assert_server_alive(exchange: Exchange, timeout: float = SERVER_ALIVE_
         raise Violation(expected, str(failed)) from None
     if scope.cancelled_caught:
         exchange.transcript.time_sensitive = True
-        raise Violation(expected, f"no good answer to it within {timeout:g} s")
-    assertions.assert_that(good, expected, "another answer, or the connection's end in its place")
+        raise Violation(expected, f"no correct response within {timeout:g} s")
+    assertions.assert_that(good, expected, "another response, or the end of the connection")
 
 
-# ---------------------------------------------------------------------- what is expected of a Seen
+# ---------------------------------------------------------------------- assertions on a RequestResult
 
 
 def assert_rejected(result: RequestResult, statuses: Collection[int] = (400,), *, closes: bool = False) -> None:
-    """Expect one of `statuses`, the app not called, and the connection in step after it, or with `closes` closed."""
+    """Expect one of `statuses`, no call of the app, and a connection in sync, or with `closes` a closed one."""
     expected = f"{_statuses_text(statuses)} and the app not called"
     assertions.assert_that(not result.calls and result.response.status in statuses, expected, result.describe())
     if closes:
-        closed(result)
+        assert_closed(result)
     assert_in_sync(result)
 
 
 def is_rejected_and_in_sync(result: RequestResult) -> bool:
-    """Say whether it was rejected in any way; then the connection must be in step, or closed."""
+    """Return whether the request was rejected in any way; if so, expect the connection to be in sync or closed."""
     if not is_rejected(result):
         return False
     assert_in_sync(result)
@@ -190,21 +232,21 @@ def is_rejected_and_in_sync(result: RequestResult) -> bool:
 
 
 def is_rejected_with(result: RequestResult, statuses: Collection[int] = CLIENT_ERRORS) -> bool:
-    """Say whether it was refused with one of `statuses`; for requirements that leave the choice."""
+    """Return whether the request was rejected with one of `statuses`."""
     return not result.calls and result.response.status in statuses
 
 
 def is_rejected(result: RequestResult) -> bool:
-    """Say whether it was refused in any way, a connection closed without a word included.
+    """Return whether the request was rejected with a 4xx or by a close without a response.
 
-    For requirements that say "reject" and name no status.
+    It is for requirements that say "reject" and name no status.
     """
-    dropped = result.response.is_empty and result.ending is not ConnectionState.OPEN
+    dropped = result.response.is_empty and result.connection_state is not ConnectionState.OPEN
     return not result.calls and (dropped or result.response.status in CLIENT_ERRORS)
 
 
 def assert_served(result: RequestResult) -> dict[str, Any]:
-    """Expect a 200 from one call of the app, and the connection in step after it; returns the call's environ."""
+    """Expect a 200 from one call of the app and a connection in sync; return the environ of the call."""
     one = len(result.calls) == 1
     assertions.assert_that(
         result.response.status == 200 and result.response.complete and one,
@@ -217,7 +259,7 @@ def assert_served(result: RequestResult) -> dict[str, Any]:
 
 
 def assert_body_served(result: RequestResult, body: bytes) -> None:
-    """Expect the request to be served and the app to have read exactly `body`. 411 to a chunked one is allowed.
+    """Expect the request to be served and the app to read exactly `body`. 411 for a chunked body is allowed.
 
     RFC 9112, section 6.3: "A server MAY reject a request that contains a message body but not a Content-Length by
     responding with 411 (Length Required)."
@@ -231,43 +273,55 @@ def assert_body_served(result: RequestResult, body: bytes) -> None:
 
 
 def assert_body_rejected(result: RequestResult) -> None:
-    """Expect a request whose body's framing is broken to fail: no 2xx, and the connection closed.
+    """Expect a request with an invalid body to fail: no 2xx or 3xx, and the connection closed.
 
-    A server that hands over bodies as they come has called the app by then, so the call itself is no fault. What its
-    app could read is `unfinished`'s question.
+    A server that streams bodies has already called the app, so one call is allowed.
+    `assert_incomplete_body_rejected` checks the bytes that the app reads.
     """
     status = result.response.status
-    taken = status is not None and status < 400
-    assertions.assert_that(not taken, "an error answer, or none, to a body with broken framing", result.describe())
-    assertions.assert_that(len(result.calls) <= 1, "one call of the app at most", result.describe())
-    closed(result)
+    accepted = status is not None and status < 400
+    assertions.assert_that(
+        not accepted, "an error status or no response to a body with invalid framing", result.describe()
+    )
+    assert_called_at_most_once(result)
+    assert_closed(result)
 
 
 def assert_incomplete_body_rejected(result: RequestResult) -> None:
-    """Expect a body that was cut off not to be taken for a whole one, by the app neither."""
+    """Expect neither the server nor the app to accept an incomplete body as complete."""
     assert_body_rejected(result)
-    assertions.assert_that(not result.bodies, "the app never told that the body came to its end", result.describe())
+    assertions.assert_that(not result.bodies, "no normal end of the body for the app", result.describe())
 
 
 def assert_no_invented_body(exchange: Exchange, sent: bytes) -> None:
-    """Expect an app whose reading failed to have read nothing but the beginning of `sent`."""
+    """Expect an app whose reads failed to have read only bytes from the beginning of `sent`."""
     for part in exchange.events("part"):
         read = part.detail["data"].encode("latin-1")
         good = part.detail["length"] == len(read) and sent.startswith(read)
-        found = f"{part.detail['length']} bytes, which begin {read[:80]!r}"
-        assertions.assert_that(good, f"the app to read nothing but what was sent, {sent!r}", found)
+        found = f"{part.detail['length']} bytes that begin with {read[:80]!r}"
+        assertions.assert_that(good, f"the app to read only the bytes sent, {sent!r}", found)
+
+
+def assert_response(result: RequestResult) -> None:
+    """Expect a response with a status line."""
+    assertions.assert_that(result.response.status is not None, "a response", result.describe())
 
 
 def assert_response_or_close(result: RequestResult) -> None:
-    """Expect an answer, or the connection's end in its place."""
+    """Expect a response, or the end of the connection in its place."""
     good = result.response.status is not None or (
-        result.response.is_empty and result.ending is not ConnectionState.OPEN
+        result.response.is_empty and result.connection_state is not ConnectionState.OPEN
     )
-    assertions.assert_that(good, "an answer, or the connection closed", result.describe())
+    assertions.assert_that(good, "a response, or the connection closed", result.describe())
 
 
-def closed(result: RequestResult) -> None:
-    """Expect the connection to end with the answer, and a further request on it to get nothing."""
+def assert_called_at_most_once(result: RequestResult) -> None:
+    """Expect at most one call of the app for the first request."""
+    assertions.assert_that(len(result.calls) <= 1, "at most one call of the app", result.describe())
+
+
+def assert_closed(result: RequestResult) -> None:
+    """Expect the connection to close after the response, and a second request on it to get nothing."""
     if result.closed:
         return
     if result.second_response is None or result.second_response.is_empty:
@@ -275,55 +329,78 @@ def closed(result: RequestResult) -> None:
     else:
         got = f"{result.response.describe()}; then, on the same connection: {result.second_response.describe()}"
     assertions.fail_case(
-        "the connection closed after the answer", got + " (app called)" * result.second_request_reached_app
+        "the connection closed after the response", got + " (app called)" * result.second_request_reached_app
     )
 
 
 def assert_in_sync(result: RequestResult) -> None:
-    """Expect the second request on the connection to be served as itself, or the connection to be closed.
+    """Expect the second request on the connection to get its own response, or the connection to be closed.
 
-    Where the answer says that the connection closes, none was sent: then nothing more may come.
+    If the first response says that the connection closes, no second request was sent and nothing more may come.
     """
     if result.second_response is None or (
         result.second_response.is_empty
-        and (result.ending is not ConnectionState.OPEN or result.response.announces_close)
+        and (result.connection_state is not ConnectionState.OPEN or result.response.announces_close)
     ):
         return
     good = result.second_response.status == 200 and result.second_response.body.endswith(b".next\n")
     expected = "the next request on the connection served, or the connection closed"
     if result.response.announces_close:
-        expected = "nothing behind an answer that says that the connection closes"
+        expected = "nothing after a response that says that the connection closes"
     assertions.assert_that(good, expected, result.second_response.describe())
 
 
+def assert_no_body(result: RequestResult) -> None:
+    """Expect no byte between the headers of the response and the next response, and the connection in sync."""
+    next_response = result.second_response if result.second_response is not None else Response()
+    assertions.assert_that(
+        next_response.is_empty or next_response.status == 200,
+        "nothing between the headers and the next response",
+        next_response.raw[:200],
+    )
+    assert_in_sync(result)
+
+
 def assert_not_smuggled(result: RequestResult) -> None:
-    """Expect the app never to have been called for the request hidden in a body, and the connection in step."""
+    """Expect no call of the app for the request hidden in a body, and the connection in sync."""
     assert_smuggled_request_not_called(result)
     assert_in_sync(result)
 
 
 def assert_smuggled_request_not_called(result: RequestResult) -> None:
-    """Expect the app never to have been called for the request that was hidden in a body."""
+    """Expect no call of the app for the request hidden in a body."""
     smuggled = [each for each in result.calls if each.token.endswith(".hidden")]
-    assertions.assert_that(not smuggled, "bytes of a body never served as a request", result.describe())
+    assertions.assert_that(not smuggled, "no bytes of a body served as a request", result.describe())
+
+
+def assert_following_get_served(exchange: Exchange, first: Response, second: Response) -> None:
+    """Expect the GET of `send_with_following_get` to get its own response, unless the first one closes."""
+    if not (first.announces_close and second.is_empty):
+        assertions.assert_equal(second.body, f"gauntlet {exchange.token}.second\n".encode(), "the second response")
+
+
+async def assert_chunked_and_get_served(exchange: Exchange, chunks: bytes) -> None:
+    """Send a chunked POST whose `chunks` contain `hello`, and a GET, in one piece; expect both to be served.
+
+    The server may close the connection after the first response, and may answer 411 to the POST.
+    """
+    first, second = await send_with_following_get(exchange, chunked_request(exchange, chunks))
+    result = await collect_result(exchange, first)
+    if first.status != 411:
+        assertions.assert_equal(first.status, 200, "the status of the first response")
+        assertions.assert_equal([e.detail["data"] for e in result.bodies], ["hello"], "the bytes that the app read")
+    assert_following_get_served(exchange, first, second)
 
 
 def record_behaviour(what: str, actual: str) -> NoReturn:
-    """Tell what the server does where nothing is required; for cases of level info and may."""
+    """Record the server's behaviour; for cases of level info and may, which require nothing."""
     raise Violation(f"nothing in particular: {what} is recorded", actual)
 
 
-async def read_responses(connection: Connection, count: int) -> list[Response]:
-    """Read up to `count` answers, as long as they come whole."""
-    got: list[Response] = []
-    while len(got) < count:
-        response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
-        if response.is_empty:
-            break
-        got.append(response)
-        if not response.complete:
-            break
-    return got
+def record_environ_value(what: str, values: Collection[object], result: RequestResult) -> NoReturn:
+    """Record the value that the app's call saw, or the response if the app was not called."""
+    seen = [repr(value) for value in values]
+    record_behaviour(what, seen[0] if seen else result.response.describe())
 
 
 def _second_token(exchange: Exchange) -> str:

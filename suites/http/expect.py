@@ -1,4 +1,4 @@
-"""`Expect: 100-continue`, as a server's clients see it on the wire."""
+"""`Expect: 100-continue`, as a client sees it on the connection."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ from wsgi_gauntlet.harness.conformance import assertions
 from wsgi_gauntlet.harness.conformance.basis import MAY_TEXT, MUST_TEXT, SHOULD_TEXT, from_recipient_semantics
 from wsgi_gauntlet.harness.conformance.catalog import MAY, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
+from wsgi_gauntlet.harness.conformance.references import rfc9110
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response
 from wsgi_gauntlet.suites.http.assertions import (
     READ_TO_END_TARGET,
     RESPONSE_TIMEOUT_SECONDS,
     assert_body_served,
+    assert_called_at_most_once,
     assert_in_sync,
     assert_served,
     assert_server_alive,
     collect_result,
     is_rejected_with,
-    post,
+    post_request,
     send_request,
 )
+from wsgi_gauntlet.suites.http.references import INCOMPLETE_BODY, NO_LENGTH_IN_1XX_AND_204
 
 FIRST_RESPONSE_TIMEOUT_SECONDS = 0.5
-"""Seconds for the first answer to a head that announces a body; behind a 100 none need come before that does."""
+"""Seconds to wait for the first response before the body is sent. After a 100 the server may wait for the body."""
 
 EXPECT_FIELDS = ("Expect: 100-continue", "Content-Length: 5")
 IMMEDIATE_RESPONSE = rfc9110(
@@ -41,9 +43,12 @@ CONTINUE_MAY_BE_OMITTED = rfc9110(
 async def _send_expect_then_body(
     exchange: Exchange, fields: tuple[str, ...] = EXPECT_FIELDS, body: bytes = b"hello"
 ) -> tuple[bytes, Response]:
-    """Send a head with 100-continue; once an interim answer came, the body. Returns that answer and the final one."""
+    """Send headers with 100-continue, and the body after an interim response.
+
+    Returns the first bytes from the server and the final response.
+    """
     connection = await exchange.connect()
-    await connection.send(post(exchange, *fields, target=READ_TO_END_TARGET))
+    await connection.send(post_request(exchange, *fields, target=READ_TO_END_TARGET))
     first_bytes = await connection.receive_until(b"\r\n\r\n", timeout=RESPONSE_TIMEOUT_SECONDS)
     if first_bytes.startswith(b"HTTP/1.1 1"):
         await connection.send(body)
@@ -56,12 +61,13 @@ async def _send_expect_then_body(
 
 @case(MUST, IMMEDIATE_RESPONSE, basis=MUST_TEXT)
 async def one_continue(exchange: Exchange) -> None:
-    """A client that asks first gets exactly one 100 before it sends its body, and is served; or a final answer at once.
+    """A client that sends `Expect: 100-continue` gets exactly one 100 and is served, or gets a final response at once.
 
-    Sends: the head of a POST with `Expect: 100-continue`, to an app that reads; the body of five bytes once a 100 has
-    come.
-    Expects: exactly one 100, then 200, and the app reads the five bytes; or a refusal (4xx or 5xx) in the 100's place.
-    Why: curl asks for every upload over 1 MB and waits a second where no 100 comes; other clients wait for ever.
+    Sends: the headers of a POST with `Expect: 100-continue`, to an app that reads. After a 100, the body of five bytes.
+    Expects: exactly one 100, then 200, and the app reads the five bytes. Or a rejection (4xx or 5xx) in place of the
+    100.
+    Why: curl sends this header for every upload over 1 MB and waits one second if no 100 comes. Other clients wait for
+    ever.
     """
     first_bytes, final = await _send_expect_then_body(exchange)
     await _assert_one_continue(exchange, first_bytes, final)
@@ -74,12 +80,13 @@ async def one_continue(exchange: Exchange) -> None:
     needs=["http/expect/one-continue"],
 )
 async def value_case(exchange: Exchange) -> None:
-    """`100-Continue` asks for a 100 as `100-continue` does.
+    """`100-Continue` means the same as `100-continue`.
 
-    Sends: the head of a POST with `Expect: 100-Continue`; the body of five bytes once a 100 has come.
-    Expects: exactly one 100, then 200, and the app reads the five bytes; or a refusal in the 100's place.
-    Why: Some clients spell it so. Their uploads hang, or wait a second each, on a server that compares letter by
-    letter.
+    Sends: the headers of a POST with `Expect: 100-Continue`. After a 100, the body of five bytes.
+    Expects: exactly one 100, then 200, and the app reads the five bytes. Or a rejection (4xx or 5xx) in place of the
+    100.
+    Why: Some clients use this spelling. If the server compares the case of letters, their uploads hang or wait one
+    second each.
     """
     first_bytes, final = await _send_expect_then_body(exchange, ("Expect: 100-Continue", "Content-Length: 5"))
     await _assert_one_continue(exchange, first_bytes, final)
@@ -87,13 +94,12 @@ async def value_case(exchange: Exchange) -> None:
 
 @case(MUST, IMMEDIATE_RESPONSE, basis=MUST_TEXT, needs=["http/expect/one-continue", "http/chunked/one-chunk"])
 async def before_chunks(exchange: Exchange) -> None:
-    """A client that asks first is also told to send a chunked body.
+    """A client that sends `Expect: 100-continue` before a chunked body also gets a 100.
 
-    Sends: the head of a POST with `Expect: 100-continue` and `Transfer-Encoding: chunked`; the chunks once a 100 has
-    come.
-    Expects: exactly one 100, then 200, and the app reads `hello`; or a refusal, as 411, in the 100's place.
-    Why: A client that streams what it does not have yet asks first, for it cannot send it twice. Without the 100 its
-    upload never begins.
+    Sends: the headers of a POST with `Expect: 100-continue` and `Transfer-Encoding: chunked`. After a 100, the chunks.
+    Expects: exactly one 100, then 200, and the app reads `hello`. Or a rejection in place of the 100, for example 411.
+    Why: A client that streams data asks first, because it cannot send the data twice. Without the 100 its upload never
+    begins.
     """
     first_bytes, final = await _send_expect_then_body(
         exchange, ("Expect: 100-continue", "Transfer-Encoding: chunked"), b"5\r\nhello\r\n0\r\n\r\n"
@@ -108,26 +114,30 @@ async def _assert_one_continue(exchange: Exchange, first_bytes: bytes, final: Re
     assertions.assert_that(
         first_bytes.startswith(b"HTTP/1.1 100"), "100 before any body is sent", first_bytes[:100] or "nothing"
     )
-    assertions.assert_that(final.status == 200 and not final.interim, "then one final answer", final.describe())
-    assertions.assert_equal([e.detail["data"] for e in exchange.events("body")], ["hello"], "what the app read")
+    assertions.assert_that(
+        final.status == 200 and not final.interim, "one final response after the 100", final.describe()
+    )
+    assertions.assert_equal(
+        [e.detail["data"] for e in exchange.events("body")], ["hello"], "the bytes that the app read"
+    )
 
 
 @case(MAY, CONTINUE_MAY_BE_OMITTED, basis=MAY_TEXT)
 async def answered_unread(exchange: Exchange) -> None:
-    """An app that does not read the body may be answered without a 100 before; a 100 is allowed as well.
+    """If the app does not read the body, the response may come without a 100; a 100 is allowed as well.
 
-    Sends: the head of a POST with `Expect: 100-continue`, to an app that answers without reading.
-    Expects: a 100 or the final answer, before any of the body is sent.
-    Why: A refusal at once saves the client the upload: a gigabyte on a phone's account. Silence leaves both waiting for
-    each other.
+    Sends: the headers of a POST with `Expect: 100-continue`, to an app that responds without reading.
+    Expects: a 100 or the final response, before the client sends any of the body.
+    Why: An early rejection saves the client the upload, for example a gigabyte on a mobile plan. Without any response,
+    client and server wait for each other.
     """
     connection = await exchange.connect()
-    await connection.send(post(exchange, *EXPECT_FIELDS, target="/echo"))
+    await connection.send(post_request(exchange, *EXPECT_FIELDS, target="/echo"))
     first_bytes = await connection.receive_until(b"\r\n\r\n", timeout=RESPONSE_TIMEOUT_SECONDS)
     await connection.close()
     await assert_server_alive(exchange)
     good = first_bytes.startswith((b"HTTP/1.1 100 ", b"HTTP/1.1 200 ", b"HTTP/1.0 200 "))
-    assertions.assert_that(good, "100 or the final answer, before any body is sent", first_bytes[:100] or "nothing")
+    assertions.assert_that(good, "100 or the final response, before any body is sent", first_bytes[:100] or "nothing")
 
 
 @case(
@@ -136,16 +146,16 @@ async def answered_unread(exchange: Exchange) -> None:
     basis=MUST_TEXT,
 )
 async def http10(exchange: Exchange) -> None:
-    """HTTP/1.0 never gets a 100, not even where it asks for one.
+    """An HTTP/1.0 client never gets a 100, not even if it sends `Expect: 100-continue`.
 
-    Sends: a POST in HTTP/1.0 with `Expect: 100-continue`, body and all.
-    Expects: no 1xx; the app reads the five bytes and its answer comes.
-    Why: A client of HTTP/1.0 takes the first status line for the answer: its user sees `100 Continue` and an empty
+    Sends: a POST in HTTP/1.0 with `Expect: 100-continue` and its body.
+    Expects: no 1xx. The app reads the five bytes, and its response comes.
+    Why: An HTTP/1.0 client reads the first status line as the final response. Its user sees `100 Continue` and an empty
     page.
     """
-    result = await send_request(exchange, post(exchange, *EXPECT_FIELDS, body=b"hello", version="HTTP/1.0"))
+    result = await send_request(exchange, post_request(exchange, *EXPECT_FIELDS, body=b"hello", version="HTTP/1.0"))
     assertions.assert_that(
-        not result.response.interim, "no interim answer", [each.status for each in result.response.interim]
+        not result.response.interim, "no interim response", [each.status for each in result.response.interim]
     )
     assert_body_served(result, b"hello")
 
@@ -160,13 +170,13 @@ async def http10(exchange: Exchange) -> None:
     basis=MAY_TEXT,
 )
 async def unknown(exchange: Exchange) -> None:
-    """An expectation that nobody knows gets 417 or is ignored.
+    """An unknown expectation gets 417 or is ignored.
 
     Sends: a GET with `Expect: gauntlet`.
-    Expects: 417 without a call of the app, or served as if it were not there; the next request on the connection is
-    served as itself, or the connection is closed.
-    Why: A client that depends on what it asked for must be able to tell from the answer; one that does not must not be
-    kept out.
+    Expects: 417 without a call of the app, or the server serves the request as if the header did not exist. The next
+    request on the connection gets its own response, or the server closes the connection.
+    Why: A client that depends on the expectation must learn the result from the response. A client that does not depend
+    on it must still be served.
     """
     result = await send_request(exchange, exchange.request("/echo", headers=[("Expect", "gauntlet")]))
     if is_rejected_with(result, (417,)):
@@ -185,42 +195,38 @@ async def unknown(exchange: Exchange) -> None:
     basis=MUST_TEXT,
 )
 async def early_body(exchange: Exchange) -> None:
-    """A client that does not wait for the 100 is served, and the connection stays in step.
+    """A client that sends its body without waiting for the 100 is served, and the next request as well.
 
-    Sends: a POST with `Expect: 100-continue` and its body of five bytes at once, then another request.
-    Expects: at most one 100, then 200, and the app reads the five bytes; the next request on the connection is served
-    as itself.
-    Why: Clients tire of waiting, and send. A server that has lost count by then gives the next answer to the wrong
-    request.
+    Sends: a POST with `Expect: 100-continue` and its body of five bytes at once. Then another request.
+    Expects: at most one 100, then 200, and the app reads the five bytes. The next request on the connection gets its
+    own response, or the server closes the connection.
+    Why: Clients stop waiting after a while and send the body. A server that loses count gives the next response to the
+    wrong request.
     """
-    result = await send_request(exchange, post(exchange, *EXPECT_FIELDS, body=b"hello"))
+    result = await send_request(exchange, post_request(exchange, *EXPECT_FIELDS, body=b"hello"))
     assertions.assert_that(
-        len(result.response.interim) <= 1, "one 100 at most", [each.status for each in result.response.interim]
+        len(result.response.interim) <= 1, "at most one 100", [each.status for each in result.response.interim]
     )
     assert_body_served(result, b"hello")
 
 
 @case(
     MUST,
-    rfc9110(
-        "8.6",
-        "A server MUST NOT send a Content-Length header field in any response with a status code of 1xx "
-        "(Informational) or 204 (No Content).",
-    ),
+    NO_LENGTH_IN_1XX_AND_204,
     basis=MUST_TEXT,
     needs=["http/expect/one-continue"],
 )
 async def interim_clean(exchange: Exchange) -> None:
-    """A 100 has neither Content-Length nor Transfer-Encoding, and no body.
+    """A 100 has neither Content-Length nor Transfer-Encoding.
 
-    Sends: the head of a POST with `Expect: 100-continue`; the body once a 100 has come.
-    Expects: neither Content-Length nor Transfer-Encoding in the 100. Where no 100 comes there is nothing to look at.
-    Why: A length there makes a client read the final answer as the 100's body, and wait for an answer that has long
-    come.
+    Sends: the headers of a POST with `Expect: 100-continue`. After a 100, the body.
+    Expects: neither Content-Length nor Transfer-Encoding in the 100. If no 100 comes, the case is skipped.
+    Why: With a length in the 100, a client reads the final response as the body of the 100. Then it waits for a
+    response that already came.
     """
     first_bytes, _ = await _send_expect_then_body(exchange)
     if not first_bytes.startswith(b"HTTP/1.1 1"):
-        exchange.skip("no interim answer came")
+        exchange.skip("the server sent no interim response")
     fields = first_bytes.lower()
     for name in (b"content-length", b"transfer-encoding"):
         assertions.assert_lacks(fields, name, "the 100")
@@ -228,39 +234,35 @@ async def interim_clean(exchange: Exchange) -> None:
 
 @case(
     MUST,
-    rfc9112(
-        "6.3",
-        "If the sender closes the connection or the recipient times out before the indicated number of octets are "
-        "received, the recipient MUST consider the message to be incomplete and close the connection.",
-    ),
+    INCOMPLETE_BODY,
     basis=MUST_TEXT,
     needs=["http/expect/one-continue"],
 )
 async def body_never_sent(exchange: Exchange) -> None:
-    """A client that asks first and then goes without sending its body holds nobody up.
+    """A client that sends `Expect: 100-continue` and then closes without a body does not block the server.
 
-    Sends: the head of a POST with `Expect: 100-continue` to an app that reads, waits for the 100, and closes the
+    Sends: the headers of a POST with `Expect: 100-continue`, to an app that reads. After the 100, the client closes its
     sending side.
-    Expects: the connection closed, the app never told of bytes that did not come, one answer at most, and a plain
-    request on a new connection served.
-    Why: People close their browsers in the middle of an upload. A worker that waits on for the body is lost to all
-    others; a server that makes one up stores an empty file as theirs.
+    Expects: the server closes the connection and sends at most one response. The app reads no byte that the client did
+    not send. The server serves a plain request on a new connection afterwards.
+    Why: Users close their browsers during an upload. A worker that still waits for the body cannot serve others. A
+    server that invents a body stores an empty file as the user's.
     """
     connection = await exchange.connect()
-    await connection.send(post(exchange, *EXPECT_FIELDS))
+    await connection.send(post_request(exchange, *EXPECT_FIELDS))
     await connection.receive_until(b"\r\n\r\n", timeout=RESPONSE_TIMEOUT_SECONDS)
     await connection.half_close()
-    ending = await connection.ending(RESPONSE_TIMEOUT_SECONDS)
+    connection_state = await connection.ending(RESPONSE_TIMEOUT_SECONDS)
     response, more = await connection.response(timeout=0.1), await connection.response(timeout=0.1)
     await connection.close()
     result = await collect_result(exchange, response)
     assertions.assert_that(
-        ending is not ConnectionState.OPEN,
+        connection_state is not ConnectionState.OPEN,
         "the connection closed",
         f"{response.describe()}; open after {RESPONSE_TIMEOUT_SECONDS:g} s",
     )
-    assertions.assert_that(more.is_empty, "one answer at most", more.describe())
-    assertions.assert_that(len(result.calls) <= 1, "one call of the app at most", result.describe())
+    assertions.assert_that(more.is_empty, "at most one response", more.describe())
+    assert_called_at_most_once(result)
     assertions.assert_that(
         not any(e.detail["length"] for e in result.bodies), "no body for the app to read", result.describe()
     )
@@ -276,17 +278,17 @@ async def body_never_sent(exchange: Exchange) -> None:
     basis=SHOULD_TEXT,
 )
 async def final_says_whether(exchange: Exchange) -> None:
-    """An answer that comes in place of the 100 says that the connection closes, or the body is read when it comes.
+    """A response in place of the 100 says that the connection closes, or the server still reads the body.
 
-    Sends: the head of a POST with `Expect: 100-continue` to an app that answers without reading. Where the answer says
-    nothing of closing, then the body of five bytes, and another request.
-    Expects: a 100 before the answer; or an answer that says `Connection: close`; or one after which the body is taken
-    for a body and the request behind it is served.
-    Why: The client has to choose between sending a gigabyte in vain and opening a new connection. Told wrongly, it
-    sends into a closing connection and its user sees a network error instead of the answer.
+    Sends: the headers of a POST with `Expect: 100-continue`, to an app that responds without reading. If the response
+    does not say that the connection closes, the body of five bytes and another request.
+    Expects: a 100 before the response, or `Connection: close` in the response. Otherwise the server reads the body as a
+    body and serves the request after it.
+    Why: The client must choose between sending a gigabyte for nothing and opening a new connection. With wrong
+    information it sends into a closing connection, and its user sees a network error.
     """
     connection = await exchange.connect()
-    await connection.send(post(exchange, *EXPECT_FIELDS, target="/echo"))
+    await connection.send(post_request(exchange, *EXPECT_FIELDS, target="/echo"))
     response = await connection.response(timeout=FIRST_RESPONSE_TIMEOUT_SECONDS)
     if response.interim or response.announces_close:
         await connection.close()

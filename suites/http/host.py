@@ -1,4 +1,4 @@
-"""The Host header: required, single, and valid."""
+"""The Host header: required, single and valid."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from wsgi_gauntlet.harness.conformance.catalog import MAY, MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
+    SECURITY_TAG,
     assert_rejected,
     assert_served,
     is_rejected_and_in_sync,
-    raw,
+    raw_request,
     send_request,
 )
 
@@ -25,26 +26,27 @@ HOST = rfc9112(
 
 @case(MUST, HOST, basis=MUST_TEXT, breach=CLIENT)
 async def missing(exchange: Exchange) -> None:
-    """HTTP/1.1 without Host is refused with 400.
+    """An HTTP/1.1 request without Host gets 400.
 
     Sends: a GET in HTTP/1.1 without a Host header.
-    Expects: 400, the app not called; the next request on the connection is served as itself, or the connection is
-    closed.
-    Why: An app that gets no host builds its links, and decides who may do what, by a default that the client did not
-    choose.
+    Expects: the server answers 400 and does not call the app. The next request on the connection gets its own response,
+    or the server closes the connection.
+    Why: Without a host, an app builds links and decides on access with a default that the client did not choose.
     """
-    assert_rejected(await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')} HTTP/1.1", host=False)))
+    assert_rejected(
+        await send_request(exchange, raw_request(exchange, f"GET {exchange.target('/echo')} HTTP/1.1", host=False))
+    )
 
 
-@case(MUST, HOST, basis=MUST_TEXT, breach=CLIENT, tags=["security"])
+@case(MUST, HOST, basis=MUST_TEXT, breach=CLIENT, tags=SECURITY_TAG)
 async def duplicate_different(exchange: Exchange) -> None:
-    """Two different Host headers are refused with 400.
+    """A request with two different Host headers gets 400.
 
     Sends: a GET with `Host: one.example` and `Host: two.example`.
-    Expects: 400, the app not called; the next request on the connection is served as itself, or the connection is
-    closed.
-    Why: A proxy that routes by the first and an app that believes the second serve one site's pages under another's
-    name, and a cache keeps them for everybody.
+    Expects: the server answers 400 and does not call the app. The next request on the connection gets its own response,
+    or the server closes the connection.
+    Why: If a proxy routes by the first host and the app uses the second, the app serves one site's pages under another
+    name. A cache then gives them to everybody.
     """
     assert_rejected(
         await send_request(
@@ -55,12 +57,12 @@ async def duplicate_different(exchange: Exchange) -> None:
 
 @case(MUST, HOST, basis=MUST_TEXT, breach=CLIENT)
 async def duplicate_same(exchange: Exchange) -> None:
-    """Two equal Host headers are refused with 400.
+    """A request with two equal Host headers gets 400.
 
     Sends: a GET with `Host: one.example` twice.
-    Expects: 400, the app not called; the text makes no exception for equal values. The next request on the connection
-    is served as itself, or the connection is closed.
-    Why: Joined by a comma, as environ has them, they are a host that nobody has, in every link that the app builds.
+    Expects: the server answers 400 and does not call the app. The RFC makes no exception for equal values. The next
+    request on the connection gets its own response, or the server closes the connection.
+    Why: Environ joins them with a comma. The result is a host that does not exist, and the app puts it into every link.
     """
     assert_rejected(
         await send_request(
@@ -74,7 +76,7 @@ async def duplicate_same(exchange: Exchange) -> None:
     HOST,
     basis=MUST_TEXT,
     breach=CLIENT,
-    tags=["security"],
+    tags=SECURITY_TAG,
     variants={
         "userinfo": "user@one.example",
         "path": "one.example/path",
@@ -98,14 +100,15 @@ async def duplicate_same(exchange: Exchange) -> None:
     },
 )
 async def invalid(exchange: Exchange, host: str) -> None:
-    """A Host that is no host and port is refused with 400.
+    """A request with an invalid Host gets 400.
 
-    Sends: a GET whose Host is no host and port: with a user name, a path, a query, a blank, a comma, quotes or a byte
-    above 0x7F, with letters, a sign or a second colon in the port, or with brackets around what is no address.
-    Expects: 400, the app not called; the next request on the connection is served as itself, or the connection is
-    closed. With a comma also served, if HTTP_HOST is just as sent: RFC 3986 lets a registered name have one.
-    Why: Apps put the host into links and mails. `Host: one.example/path` in a mail to reset a password sends the user,
-    and the secret, wherever an attacker likes.
+    Sends: a GET with an invalid Host. It has a user name, path, query, space, comma, quotes or a byte above 0x7F;
+    letters, a sign or a second colon in the port; or brackets around an invalid address.
+    Expects: the server answers 400 and does not call the app. The next request on the connection gets its own response,
+    or the server closes the connection. For a comma, the server may also serve the request if HTTP_HOST is unchanged,
+    because RFC 3986 allows a comma in a registered name.
+    Why: Apps put the host into links and mails. `Host: one.example/path` in a password reset mail sends the user and
+    the secret to an address of the attacker's choice.
     """
     result = await send_request(exchange, exchange.request("/echo", headers=[("Host", host)]))
     if "," in host and result.calls:
@@ -127,12 +130,12 @@ async def invalid(exchange: Exchange, host: str) -> None:
     ),
 )
 async def empty(exchange: Exchange) -> None:
-    """An empty Host is served or refused with 400.
+    """An empty Host is served, or the request is rejected.
 
-    Sends: a GET with `Host:` and nothing behind it, as for a target without authority.
-    Expects: served, or refused without a call of the app; the next request on the connection is served as itself, or
-    the connection is closed.
-    Why: Some monitors and scripts send this. It must not be what takes a worker down.
+    Sends: a GET with `Host:` and nothing after it, as for a target without authority.
+    Expects: the server serves the request, or rejects it without calling the app. The next request on the connection
+    gets its own response, or the server closes the connection.
+    Why: Some monitors and scripts send this. It must not crash a worker.
     """
     result = await send_request(exchange, exchange.request("/echo", headers=[("Host", "")]))
     if not is_rejected_and_in_sync(result):
@@ -150,15 +153,17 @@ async def empty(exchange: Exchange) -> None:
     basis=recorded_only('The text says "can" of both ways: to refuse, or to take a host that was configured.'),
 )
 async def missing_on_http10(exchange: Exchange) -> None:
-    """HTTP/1.0 without Host is served.
+    """An HTTP/1.0 request without Host is served.
 
     Sends: a GET in HTTP/1.0 without a Host header.
-    Expects: served by one call of the app; then the connection is closed, or in step. A server may refuse it,
-    and then that is recorded.
-    Why: Health checks of load balancers and old monitors send just this. A server that refuses them is taken out of
-    service, though it is well.
+    Expects: the server serves the request with one call of the app. The next request on the connection gets its own
+    response, or the server closes the connection. A server may reject the request; the case records that.
+    Why: Health checks of load balancers and old monitors send this request. If the server rejects it, a load balancer
+    removes a healthy server.
     """
-    assert_served(await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')} HTTP/1.0", host=False)))
+    assert_served(
+        await send_request(exchange, raw_request(exchange, f"GET {exchange.target('/echo')} HTTP/1.0", host=False))
+    )
 
 
 @case(
@@ -181,14 +186,14 @@ async def missing_on_http10(exchange: Exchange) -> None:
     },
 )
 async def valid(exchange: Exchange, host: str) -> None:
-    """Every form that a host may have is served, and the app is told of it as it was sent.
+    """Every valid form of Host is served, and the app gets it unchanged.
 
-    Sends: a GET with a good Host: a name, a name in capitals, a name or an address with a port, an IPv6 address, a
-    name with a colon and no port, or with any other character that RFC 3986 lets a name have.
-    Expects: the request served, and HTTP_HOST as sent (names in lower case are allowed, an empty port may be left
-    out); the next request on the connection is served as itself.
-    Why: An app builds its links, and many frameworks their access checks, on it. A user who comes by an address or
-    an odd port gets an error page, or links that lead elsewhere.
+    Sends: a GET with a valid Host: a name, a name in capitals, a name or an address with a port, an IPv6 address, a
+    name with a colon and no port, or a name with other characters that RFC 3986 allows.
+    Expects: the server serves the request, and HTTP_HOST is unchanged. It may be in lower case, and a colon without a
+    port may be missing. The next request on the connection gets its own response, or the server closes the connection.
+    Why: An app uses the host for its links, and many frameworks for access checks. A user with an IP address or an
+    unusual port would get an error page or wrong links.
     """
     result = assert_served(await send_request(exchange, exchange.request("/echo", headers=[("Host", host)]))).get(
         "HTTP_HOST", ""
@@ -196,14 +201,15 @@ async def valid(exchange: Exchange, host: str) -> None:
     assertions.assert_equal(result.lower().rstrip(":"), host.lower().rstrip(":"), "HTTP_HOST")
 
 
-@case(MUST, HOST, basis=MUST_TEXT, breach=CLIENT, tags=["security"])
+@case(MUST, HOST, basis=MUST_TEXT, breach=CLIENT, tags=SECURITY_TAG)
 async def duplicate_on_http10(exchange: Exchange) -> None:
-    """Two Host headers are refused in HTTP/1.0 too.
+    """An HTTP/1.0 request with two Host headers gets 400 as well.
 
     Sends: an HTTP/1.0 request with two different Host headers.
-    Expects: 400, the app not called, and the connection closed or in step. The sentence says "any request message".
-    Why: A proxy that speaks HTTP/1.0 to its servers, as nginx does by default, passes on what its client sent. Where it
-    believes the one host and the app the other, one site's pages are served under another's name.
+    Expects: the server answers 400 and does not call the app. The next request on the connection gets its own response,
+    or the server closes the connection. The RFC says "any request message".
+    Why: nginx by default speaks HTTP/1.0 to its servers and forwards the client's headers. If it uses one host and the
+    app the other, the app serves one site's pages under another name.
     """
     headers = [("Host", "one.example"), ("Host", "two.example")]
     assert_rejected(await send_request(exchange, exchange.request("/echo", headers=headers, version="HTTP/1.0")))

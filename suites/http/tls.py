@@ -1,4 +1,4 @@
-"""TLS below HTTP: how connections end (RFC 9112, section 9.8), and clients that never get as far as a request."""
+"""TLS: how connections end (RFC 9112, section 9.8), and clients that never send a request."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from wsgi_gauntlet.harness.conformance.references import rfc9112
 from wsgi_gauntlet.harness.http.connection import ConnectFailed
 from wsgi_gauntlet.harness.http.parser import ConnectionState
 from wsgi_gauntlet.harness.model import Setup
-from wsgi_gauntlet.suites.http.assertions import RESPONSE_TIMEOUT_SECONDS, assert_server_alive
+from wsgi_gauntlet.suites.http.assertions import RESPONSE_TIMEOUT_SECONDS, SECURITY_TAG, assert_server_alive
 
 OVER_TLS = Setup(tls=True)
 
 OTHER_CLIENT_TIMEOUT_SECONDS = 1.0
-"""Seconds in which another client is to be served meanwhile; an idle server needs milliseconds."""
+"""Seconds within which the server must serve another client meanwhile. An idle server needs milliseconds."""
 
 TLS_CLIENT_ROLE = rfc9112("9.7", "The HTTP client also acts as the TLS client.")
 
@@ -32,29 +32,27 @@ TLS_CLIENT_ROLE = rfc9112("9.7", "The HTTP client also acts as the TLS client.")
         "Servers MUST attempt to initiate an exchange of closure alerts with the client before closing the connection.",
     ),
     basis=MUST_TEXT,
-    tags=["security"],
+    tags=SECURITY_TAG,
     setup=OVER_TLS,
 )
 async def closure_alert(exchange: Exchange) -> None:
-    """Before the server closes a connection it sends TLS's closure alert.
+    """Before the server closes a TLS connection, it sends a closure alert.
 
-    Sends: A GET over TLS with `Connection: close`.
-
-    Expects: A whole answer, then the alert `close_notify`, then the end of the connection.
-
-    Why: Without the alert a client cannot tell the end of an answer from an attacker who cut it off.
+    Sends: a GET over TLS with `Connection: close`.
+    Expects: a complete response, then the alert `close_notify`, then the end of the connection.
+    Why: Without the alert, a client cannot distinguish the end of a response from an attacker who truncated it.
     """
     connection = await exchange.connect()
     await connection.send(exchange.request(headers=[("Connection", "close")]))
     response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
     if not response.complete:
-        exchange.skip(f"a plain request was not answered: {response.describe()}")
-    ending = await connection.ending(RESPONSE_TIMEOUT_SECONDS)
-    if ending is ConnectionState.OPEN:
+        exchange.skip(f"a plain request got no complete response: {response.describe()}")
+    connection_state = await connection.ending(RESPONSE_TIMEOUT_SECONDS)
+    if connection_state is ConnectionState.OPEN:
         exchange.skip("the server did not close the connection")
-    how = "a reset" if ending is ConnectionState.RESET else "the end of the TCP connection"
+    how = "a reset" if connection_state is ConnectionState.RESET else "the end of the TCP connection"
     assertions.assert_that(
-        connection.closure_alert_received, "a closure alert before the connection ends", f"{how}, and no alert"
+        connection.closure_alert_received, "a closure alert before the connection ends", f"{how} without an alert"
     )
 
 
@@ -69,20 +67,18 @@ async def closure_alert(exchange: Exchange) -> None:
     setup=OVER_TLS,
 )
 async def incomplete_close(exchange: Exchange) -> None:
-    """A client that has its answer may leave at once; the server serves the next one.
+    """A client that closes without waiting for the server's closure alert does not disturb the server.
 
-    Sends: A GET over TLS; once the answer is there, a closure alert, and closes without waiting for the server's. Then
-    a plain request on a new connection.
-
-    Expects: The second request to be served.
-
-    Why: Browsers end connections in this way all day.
+    Sends: a GET over TLS. After the response, the client sends a closure alert and closes at once. Then a plain request
+    on a new connection.
+    Expects: the server serves the second request.
+    Why: Browsers close connections in this way all day.
     """
     connection = await exchange.connect()
     await connection.send(exchange.request())
     response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
     if not response.complete:
-        exchange.skip(f"a plain request was not answered: {response.describe()}")
+        exchange.skip(f"a plain request got no complete response: {response.describe()}")
     await connection.close()
     await assert_server_alive(exchange)
 
@@ -95,28 +91,28 @@ async def incomplete_close(exchange: Exchange) -> None:
     setup=OVER_TLS,
 )
 async def plain_http(exchange: Exchange) -> None:
-    """A plain request on the TLS port does not reach the app, the connection ends, and the server serves others.
+    """An unencrypted request on a TLS port does not reach the app, and the server still serves other clients.
 
-    Sends: A GET in the clear. Then a request over TLS on a new connection.
-
-    Expects: An error in the clear, or nothing, and the end of the connection; no call of the app; the second request
-    to be served. No sentence asks for one of these, so nobody is blamed.
-
-    Why: It is what happens when somebody forgets the s in https.
+    Sends: an unencrypted GET. Then a request over TLS on a new connection.
+    Expects: an unencrypted error response or nothing, and the end of the connection. The app is not called. The server
+    serves the second request. No sentence requires this, so the case only records it.
+    Why: This happens if somebody forgets the s in https.
     """
     connection = await exchange.connect(tls=False)
     await connection.send(exchange.request())
     response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
-    ending = await connection.ending(RESPONSE_TIMEOUT_SECONDS)
+    connection_state = await connection.ending(RESPONSE_TIMEOUT_SECONDS)
     await connection.close()
     await assert_server_alive(exchange)
     calls = [event.detail["path"] for event in exchange.events("called")]
-    assertions.assert_equal(calls, [], "the app's calls for a request in the clear")
+    assertions.assert_equal(calls, [], "the calls of the app for an unencrypted request")
     assertions.assert_that(
-        response.status is None or response.status >= 400, "an error, or no answer", response.describe()
+        response.status is None or response.status >= 400, "an error status or no response", response.describe()
     )
     assertions.assert_that(
-        ending is not ConnectionState.OPEN, "the connection closed", f"still open after {RESPONSE_TIMEOUT_SECONDS:g} s"
+        connection_state is not ConnectionState.OPEN,
+        "the connection closed",
+        f"still open after {RESPONSE_TIMEOUT_SECONDS:g} s",
     )
 
 
@@ -128,14 +124,12 @@ async def plain_http(exchange: Exchange) -> None:
     variants={"fin": False, "reset": True},
 )
 async def handshake_broken_off(exchange: Exchange, reset: bool) -> None:
-    """A client that goes away in the middle of the handshake does not disturb the server.
+    """A client that disconnects during the TLS handshake does not disturb the server.
 
-    Sends: The first half of a ClientHello, and closes the connection, in order or with a reset. Then a request on a new
-    connection.
-
-    Expects: The request to be served. No sentence asks for it in so many words, so nobody is blamed.
-
-    Why: Phones lose their network, and scanners of ports do this every minute.
+    Sends: the first half of a ClientHello. Then the client closes the connection, normally or with a reset. Then a
+    request on a new connection.
+    Expects: the server serves the request. No sentence requires this, so the case only records it.
+    Why: Phones lose their network and port scanners disconnect in this way every minute.
     """
     connection = await exchange.connect(tls=False)
     await connection.send(half_client_hello())
@@ -147,21 +141,19 @@ async def handshake_broken_off(exchange: Exchange, reset: bool) -> None:
     INFO,
     TLS_CLIENT_ROLE,
     basis=recorded_only("No sentence says how long a handshake may take, or whom it may hold up."),
-    tags=["security"],
+    tags=SECURITY_TAG,
     setup=Setup(tls=True, threads=4),
     time_sensitive=True,
 )
 async def handshake_stalled(exchange: Exchange) -> None:
-    """While one client hangs in the middle of its handshake, others are served.
+    """While one client stalls during the TLS handshake, the server serves others.
 
-    Sends: The first half of a ClientHello to a server of four threads, and keeps the connection. Then a request on a
-    new connection; then ends the first, and sends another.
-
-    Expects: The second client to be served within a second, and the third as well. No sentence asks for it, so
-    nobody is blamed.
-
-    Why: Where the handshake is part of accepting a connection, one stalled client stops a server of any number of
-    threads.
+    Sends: the first half of a ClientHello to a server with four threads, on a connection that stays open. Then a
+    request on a new connection. Then the client ends the first connection and sends another request.
+    Expects: the server serves the second client within a second, and then the third. No sentence requires this, so the
+    case only records it.
+    Why: If the server performs the handshake while it accepts a connection, one stalled client stops a server with any
+    number of threads.
     """
     stalled = await exchange.connect(tls=False)
     await stalled.send(half_client_hello())
@@ -171,12 +163,12 @@ async def handshake_stalled(exchange: Exchange) -> None:
     await stalled.close()
     await assert_server_alive(exchange)
     assertions.assert_that(
-        served, "another client to be served meanwhile", f"no answer to it within {OTHER_CLIENT_TIMEOUT_SECONDS:g} s"
+        served, "another client to be served meanwhile", f"no response to it within {OTHER_CLIENT_TIMEOUT_SECONDS:g} s"
     )
 
 
 def half_client_hello() -> bytes:
-    """Return the first half of what a client says first."""
+    """Return the first half of a TLS ClientHello."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with contextlib.suppress(ssl.SSLWantReadError):

@@ -1,4 +1,4 @@
-"""Chunked request bodies: decoded where they are right, refused where their framing is broken.
+"""Chunked request bodies: decoded if they are correct, rejected if their framing is invalid.
 
-411 is allowed to a server that takes no chunked bodies at all (RFC 9112, section 6.3).
+A server that accepts no chunked bodies may answer 411 (RFC 9112, section 6.3).
 """

@@ -1,4 +1,4 @@
-"""A chunk's size: hexadecimal digits and nothing else."""
+"""The chunk size: hexadecimal digits and nothing else."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, chunked_c
 from wsgi_gauntlet.harness.conformance.catalog import MAY, MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import rfc9112
-from wsgi_gauntlet.suites.http.assertions import assert_body_rejected, assert_body_served, send_request
-from wsgi_gauntlet.suites.http.chunked.helpers import LAST_CHUNK, NEEDS_CHUNKED, SECURITY_TAG, chunked_post
+from wsgi_gauntlet.suites.http.assertions import (
+    LAST_CHUNK,
+    NEEDS_CHUNKED,
+    SECURITY_TAG,
+    assert_body_rejected,
+    assert_body_served,
+    chunked_request,
+    send_request,
+)
 
 SIZE = rfc9112("7.1", "The chunk-size field is a string of hex digits indicating the size of the chunk-data in octets.")
 LARGE = rfc9112(
@@ -25,15 +32,16 @@ LARGE = rfc9112(
     variants={"upper": b"A", "lower": b"a"},
 )
 async def hex_case(exchange: Exchange, size: bytes) -> None:
-    """A chunk's size may be written in either case.
+    """The hexadecimal digits of a chunk size may be in upper or lower case.
 
-    Sends: a chunk of ten bytes whose size is written `A` or `a`, and the last chunk.
-    Expects: the app reads the ten bytes (or 411 without a call); the next request on the connection is served as
-    itself.
-    Why: Half of all clients write the one, half the other. Half of all uploads would fail.
+    Sends: a chunk of ten bytes whose size is `A` or `a`, and the last chunk.
+    Expects: the app reads the ten bytes. The server may also answer 411 without calling the app. The next request on
+    the connection gets its own response, or the server closes the connection.
+    Why: About half of all clients use upper case and half use lower case. Half of all uploads would fail.
     """
     assert_body_served(
-        await send_request(exchange, chunked_post(exchange, size + b"\r\nhellohello\r\n" + LAST_CHUNK)), b"hellohello"
+        await send_request(exchange, chunked_request(exchange, size + b"\r\nhellohello\r\n" + LAST_CHUNK)),
+        b"hellohello",
     )
 
 
@@ -45,16 +53,15 @@ async def hex_case(exchange: Exchange, size: bytes) -> None:
     variants={"one": b"05", "many": b"0000000005", "last": b"5"},
 )
 async def zero_padded(exchange: Exchange, size: bytes) -> None:
-    """Leading zeros of a chunk's size change nothing, in the last chunk either.
+    """Leading zeros do not change a chunk size, not even that of the last chunk.
 
-    Sends: `hello` in a chunk of the size `05`, `0000000005` or `5`, and a last chunk of `0` or, behind the last of
-    these, `000`.
-    Expects: the app reads `hello` (or 411 without a call); the next request on the connection is served as itself.
-    Why: Some clients write sizes with a fixed number of digits, because they fill them in later. Their uploads would
-    fail.
+    Sends: `hello` in a chunk of the size `05`, `0000000005` or `5`. The last chunk is `0`, or `000` after the size `5`.
+    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request on the
+    connection gets its own response, or the server closes the connection.
+    Why: Some clients write sizes with a fixed number of digits and fill them in later. Their uploads would fail.
     """
     end = b"000\r\n\r\n" if size == b"5" else LAST_CHUNK
-    assert_body_served(await send_request(exchange, chunked_post(exchange, size + b"\r\nhello\r\n" + end)), b"hello")
+    assert_body_served(await send_request(exchange, chunked_request(exchange, size + b"\r\nhello\r\n" + end)), b"hello")
 
 
 @case(
@@ -79,17 +86,17 @@ async def zero_padded(exchange: Exchange, size: bytes) -> None:
     },
 )
 async def size_syntax(exchange: Exchange, size: tuple[bytes, int]) -> None:
-    """A chunk's size that is not just hexadecimal digits spoils the body: no good answer, and the connection ends.
+    """An invalid chunk size makes the body invalid: the server must not answer 2xx and must close the connection.
 
-    Sends: a chunk whose size is not just hexadecimal digits: `0x5`, `5_0`, `+5`, `-5`, a blank before it, nothing, a
-    letter or a NUL behind it. Data of the length that a lenient reader would see follows.
-    Expects: an error answer, or none; the connection is closed.
-    Why: The number parsers of programming languages take prefixes, signs, blanks and underscores; the next server does
-    not. Two readings of one chunk are room for a smuggled request.
+    Sends: a chunk with an invalid size: `0x5`, `5_0`, `+5`, `-5`, a space before it, nothing, or a letter or NUL after
+    it. The data has the length that a lenient reader would use.
+    Expects: an error status, or no response. The server closes the connection.
+    Why: The number parsers of programming languages accept prefixes, signs, spaces and underscores. The next server
+    does not. If two servers read one chunk differently, an attacker can smuggle a request.
     """
     text, length = size
     assert_body_rejected(
-        await send_request(exchange, chunked_post(exchange, text + b"\r\n" + b"h" * length + b"\r\n" + LAST_CHUNK))
+        await send_request(exchange, chunked_request(exchange, text + b"\r\n" + b"h" * length + b"\r\n" + LAST_CHUNK))
     )
 
 
@@ -103,18 +110,19 @@ async def size_syntax(exchange: Exchange, size: tuple[bytes, int]) -> None:
     variants={"64-bits": b"10000000000000005", "digits": b"f" * 2000},
 )
 async def size_overflow(exchange: Exchange, size: bytes) -> None:
-    """A chunk's size too large for a machine word is refused or waited for, never cut to its low bits.
+    """A chunk size that is too large for a machine word is never cut to its low bits.
 
-    Sends: a chunk with a size of 65 bits or of 2,000 digits and five bytes of data; then our sending side is closed, so
-    that a server which waits for the rest can tell that none will come.
-    Expects: an error answer, or none; the connection is closed. Or the app reads all that came: then the size was not
-    cut. Whether the connection's end may complete a body is `no-last-chunk-then-fin`'s question.
-    Why: A size that is cut to a machine word ends the chunk after a few bytes, and what follows is served as a request.
-    A server that goes on waiting on an ended connection holds a worker for ever.
+    Sends: a chunk with five bytes of data and a size of 65 bits or of 2,000 digits. Then the client closes its sending
+    side, so that a server that waits for the rest knows that none will come.
+    Expects: an error status or no response, and the server closes the connection. Or the app reads all bytes that came,
+    which proves that the size was not cut. The case `no-last-chunk-then-fin` checks whether the end of the connection
+    may complete a body.
+    Why: If the size is cut to a machine word, the chunk ends after a few bytes and the rest is served as a request. A
+    server that waits on a closed connection blocks a worker for ever.
     """
     data = b"hello\r\n" + LAST_CHUNK
-    result = await send_request(exchange, chunked_post(exchange, size + b"\r\n" + data), half_close_after=True)
-    # Such a server answers 200 or 400 as chance has it: the app is at work on it when the error is found.
+    result = await send_request(exchange, chunked_request(exchange, size + b"\r\n" + data), half_close_after=True)
+    # A server that accepts it answers 200 or 400 by chance: the app is running when the server finds the error.
     if [each.detail["data"].encode("latin-1") for each in result.bodies] != [data]:
         assert_body_rejected(result)
 
@@ -128,14 +136,14 @@ async def size_overflow(exchange: Exchange, size: bytes) -> None:
     variants={"40": 40, "3000": 3000},
 )
 async def size_zeros(exchange: Exchange, zeros: int) -> None:
-    """A chunk's size behind a long row of zeros is read as the number that it is, or refused.
+    """A chunk size with many leading zeros is read correctly, or the body is rejected.
 
-    Sends: a chunk whose size is 40 or 3,000 zeros and a 5, with `hello`, and the last chunk.
-    Expects: the app reads `hello`; or an error answer, or none, and the connection closed.
-    Why: A reader that keeps the first digits alone sees the last chunk in it, and the next request in the data: one
-    that the proxy in front has passed on as part of a body.
+    Sends: a chunk with `hello` whose size is 40 or 3,000 zeros and a 5, and the last chunk.
+    Expects: the app reads `hello`. Or the server sends an error status or no response, and closes the connection.
+    Why: A reader that keeps only the first digits reads a last chunk, and reads the data as the next request. The proxy
+    in front forwarded this data as part of a body.
     """
-    result = await send_request(exchange, chunked_post(exchange, b"0" * zeros + b"5\r\nhello\r\n" + LAST_CHUNK))
+    result = await send_request(exchange, chunked_request(exchange, b"0" * zeros + b"5\r\nhello\r\n" + LAST_CHUNK))
     if result.response.status == 200:
         assert_body_served(result, b"hello")
     else:
@@ -152,14 +160,14 @@ async def size_zeros(exchange: Exchange, zeros: int) -> None:
     variants={"space": b"5 ", "tab": b"5\t"},
 )
 async def size_space_behind(exchange: Exchange, size: bytes) -> None:
-    """A blank between a chunk's size and the line's end is passed over, or spoils the body; it is nothing else.
+    """A space after a chunk size is ignored, or it makes the body invalid.
 
-    Sends: a chunk whose size is `5` and a blank or a tab, with `hello`, and the last chunk.
-    Expects: the app reads `hello`, or the body is refused and the connection closed. The grammar has blanks there only
-    before an extension; some old servers padded their sizes with them.
-    Why: A chunk's line that two servers read differently puts them out of step, and the next user's request with them.
+    Sends: a chunk with `hello` whose size is `5` and a space or a tab, and the last chunk.
+    Expects: the app reads `hello`, or the server rejects the body and closes the connection. The grammar allows spaces
+    there only before an extension, but some old servers padded their sizes with spaces.
+    Why: If two servers read a chunk's line differently, they disagree about every request that follows.
     """
-    result = await send_request(exchange, chunked_post(exchange, size + b"\r\nhello\r\n" + LAST_CHUNK))
+    result = await send_request(exchange, chunked_request(exchange, size + b"\r\nhello\r\n" + LAST_CHUNK))
     if result.response.status == 200:
         assert_body_served(result, b"hello")
     else:

@@ -1,4 +1,4 @@
-"""Chunks that are not what their framing says."""
+"""Chunks that do not match their framing."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
+    LAST_CHUNK,
+    NEEDS_CHUNKED,
+    SECURITY_TAG,
     assert_body_rejected,
     assert_body_served,
     assert_incomplete_body_rejected,
     assert_no_invented_body,
+    chunked_request,
     send_request,
 )
-from wsgi_gauntlet.suites.http.chunked.helpers import BARE_CR, LAST_CHUNK, NEEDS_CHUNKED, SECURITY_TAG, chunked_post
+from wsgi_gauntlet.suites.http.references import BARE_CR, CHUNKED_COMPLETE
 
-COMPLETE = rfc9112(
-    "7.1",
-    "The chunked transfer coding is complete when a chunk with a chunk-size of zero is received, possibly followed by "
-    "a trailer section, and finally terminated by an empty line.",
-)
 GRAMMAR = rfc9112("7.1", "chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF")
 INCOMPLETE = rfc9112(
     "8",
@@ -43,14 +42,15 @@ INCOMPLETE = rfc9112(
     needs=NEEDS_CHUNKED,
 )
 async def extension_bad(exchange: Exchange) -> None:
-    """A bare CR in a chunk extension does not end the line: the chunk is read as its size says, or refused.
+    """A bare CR in a chunk extension does not end the line: the chunk is read with its size, or rejected.
 
-    Sends: `5;a`, a bare CR, `b` and CRLF as a chunk's line, with `hello` behind it, and the last chunk.
-    Expects: the app reads `hello`, for the CR ends no line; or an error answer, or none, and the connection closed.
-    Why: Where CR ends a line for one of two servers in a chain, the body ends elsewhere for it, and a request can be
-    hidden in the difference.
+    Sends: `5;a`, a bare CR, `b` and CRLF as a chunk's line, then `hello` and the last chunk.
+    Expects: the app reads `hello`, because the CR ends no line. Or the server sends an error status or no response, and
+    closes the connection.
+    Why: If CR ends a line only for one of two servers in a chain, they see different ends of the body. An attacker can
+    hide a request in the difference.
     """
-    result = await send_request(exchange, chunked_post(exchange, b"5;a\rb\r\nhello\r\n" + LAST_CHUNK))
+    result = await send_request(exchange, chunked_request(exchange, b"5;a\rb\r\nhello\r\n" + LAST_CHUNK))
     if result.response.status == 200:
         assert_body_served(result, b"hello")
     else:
@@ -69,14 +69,14 @@ async def extension_bad(exchange: Exchange) -> None:
     needs=NEEDS_CHUNKED,
 )
 async def spill(exchange: Exchange) -> None:
-    """Data longer than its chunk's size spoils the body.
+    """A chunk with more data than its size makes the body invalid.
 
-    Sends: a chunk that announces 5 bytes and holds 12, and the last chunk.
-    Expects: an error answer, or none; the connection is closed.
-    Why: What follows the fifth byte would be read as lines of chunks that the client chose: it decides where the body
-    ends for this server alone.
+    Sends: a chunk that announces 5 bytes and contains 12, and the last chunk.
+    Expects: an error status, or no response. The server closes the connection.
+    Why: A lenient server reads the bytes after the fifth as chunk lines that the client chose. The client then decides
+    where the body ends for this server alone.
     """
-    assert_body_rejected(await send_request(exchange, chunked_post(exchange, b"5\r\nhello, world\r\n" + LAST_CHUNK)))
+    assert_body_rejected(await send_request(exchange, chunked_request(exchange, b"5\r\nhello, world\r\n" + LAST_CHUNK)))
 
 
 @case(
@@ -91,21 +91,21 @@ async def spill(exchange: Exchange) -> None:
     needs=NEEDS_CHUNKED,
 )
 async def no_crlf_after_data(exchange: Exchange) -> None:
-    """A chunk's data without CRLF behind it spoils the body.
+    """Chunk data without a CRLF after it makes the body invalid.
 
-    Sends: a chunk of five bytes with the last chunk right behind its data, no CRLF between.
-    Expects: an error answer, or none; the connection is closed.
-    Why: A reader that skips two bytes without a look loses its place by two bytes: enough to see another end of the
-    body than the proxy in front.
+    Sends: a chunk of five bytes, directly followed by the last chunk without a CRLF between them.
+    Expects: an error status, or no response. The server closes the connection.
+    Why: A reader that skips two bytes without checking them loses its place. It sees another end of the body than the
+    proxy in front.
     """
-    assert_body_rejected(await send_request(exchange, chunked_post(exchange, b"5\r\nhello" + LAST_CHUNK)))
+    assert_body_rejected(await send_request(exchange, chunked_request(exchange, b"5\r\nhello" + LAST_CHUNK)))
 
 
 @case(
     MUST,
     INCOMPLETE,
     basis=from_recipient_semantics(
-        "Without its last chunk the body is incomplete by definition; an app that is told of "
+        "Without its last chunk the body is incomplete by definition; an app that sees "
         "its end takes half of an upload for the whole."
     ),
     tags=SECURITY_TAG,
@@ -113,21 +113,23 @@ async def no_crlf_after_data(exchange: Exchange) -> None:
     variants={"between": b"5\r\nhello\r\n", "within": b"5\r\nhel", "early": b"fffff\r\nhello"},
 )
 async def no_last_chunk_then_fin(exchange: Exchange, body: bytes) -> None:
-    """A chunked body that ends without its last chunk is not taken for a whole one.
+    """A chunked body without its last chunk is not accepted as complete.
 
-    Sends: a chunk, or the first part of one, and no last chunk; then our sending side is closed.
-    Expects: an error answer, or none; the app is never told of a whole body, and reads no byte that was not sent; the
-    connection is closed.
-    Why: An app that is told of a normal end stores half an upload as a whole one: there is no Content-Length by which
-    it could know.
+    Sends: a chunk, or the first part of one, and no last chunk. Then the client closes its sending side.
+    Expects: an error status, or no response. The app sees no normal end of the body and reads no byte that the client
+    did not send. The server closes the connection.
+    Why: An app that sees a normal end stores half an upload as a whole one. There is no Content-Length that could show
+    the difference.
     """
-    assert_incomplete_body_rejected(await send_request(exchange, chunked_post(exchange, body), half_close_after=True))
+    assert_incomplete_body_rejected(
+        await send_request(exchange, chunked_request(exchange, body), half_close_after=True)
+    )
     assert_no_invented_body(exchange, b"hello")
 
 
 @case(
     MUST,
-    COMPLETE,
+    CHUNKED_COMPLETE,
     basis=chunked_coding(
         "The coding is complete only behind the empty line, so until it comes trailer fields "
         "may, and the message has not ended."
@@ -139,14 +141,14 @@ async def no_last_chunk_then_fin(exchange: Exchange, body: bytes) -> None:
 async def no_final_crlf(exchange: Exchange) -> None:
     """A chunked body without the empty line at its end is not complete.
 
-    Sends: a chunk that holds `hello` and the last chunk's line, without the empty line behind it; then our sending side
-    is closed.
-    Expects: an error answer, or none; the app is never told of a whole body; the connection is closed.
-    Why: Trailer fields may stand there, and what was to come is not known. An app that is told of a normal end acts on
-    a request that was cut off.
+    Sends: a chunk with `hello` and the line of the last chunk, without the empty line after it. Then the client closes
+    its sending side.
+    Expects: an error status, or no response. The app sees no normal end of the body. The server closes the connection.
+    Why: Trailer fields could follow there, and nobody knows what is missing. An app that sees a normal end acts on an
+    incomplete request.
     """
     assert_incomplete_body_rejected(
-        await send_request(exchange, chunked_post(exchange, b"5\r\nhello\r\n0\r\n"), half_close_after=True)
+        await send_request(exchange, chunked_request(exchange, b"5\r\nhello\r\n0\r\n"), half_close_after=True)
     )
 
 
@@ -159,7 +161,7 @@ async def no_final_crlf(exchange: Exchange) -> None:
     ),
     basis=security(
         "The leave to take LF for CRLF is for start line and fields. A proxy that does not take "
-        "it sees the line, and so the request, end elsewhere: room for a smuggled one."
+        "it sees the line, and so the request, end in another place: room for a smuggled one."
     ),
     breach=CLIENT,
     tags=SECURITY_TAG,
@@ -172,13 +174,13 @@ async def no_final_crlf(exchange: Exchange) -> None:
     },
 )
 async def lf_terminators(exchange: Exchange, body: bytes) -> None:
-    """LF alone ends no line of the chunked coding: the body is spoilt.
+    """A line of the chunked coding that ends with LF alone makes the body invalid.
 
-    Sends: a chunked body in which one line ends with LF alone: a size, an extension, the data, or the last chunk's.
-    Then our sending side is closed, so that a server which waits for CRLF can tell that none will come.
-    Expects: an error answer, or none; the connection is closed. The leave to take LF for CRLF is given for the request
-    line and headers only.
-    Why: A proxy that reads on to CRLF sees another chunk than a server that stops at LF. What lies between the two is a
-    request that only one of them has checked.
+    Sends: a chunked body in which one line ends with LF alone: a size, an extension, the data, or the last chunk. Then
+    the client closes its sending side, so that a server that waits for CRLF knows that none will come.
+    Expects: an error status, or no response. The server closes the connection. The RFC allows LF in place of CRLF only
+    for the request line and headers.
+    Why: A proxy that reads up to CRLF sees another chunk than a server that stops at LF. The bytes between the two ends
+    are a request that only one of them checked.
     """
-    assert_body_rejected(await send_request(exchange, chunked_post(exchange, body), half_close_after=True))
+    assert_body_rejected(await send_request(exchange, chunked_request(exchange, body), half_close_after=True))

@@ -1,4 +1,4 @@
-"""Fields behind the last chunk."""
+"""Trailer fields: headers after the last chunk."""
 
 from __future__ import annotations
 
@@ -8,25 +8,19 @@ from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
+    NEEDS_CHUNKED,
+    SECURITY_TAG,
     assert_body_served,
+    assert_called_at_most_once,
+    assert_chunked_and_get_served,
     assert_response_or_close,
     assert_smuggled_request_not_called,
+    chunked_request,
     send_request,
     smuggled_request,
 )
-from wsgi_gauntlet.suites.http.chunked.helpers import (
-    BARE_CR,
-    NEEDS_CHUNKED,
-    SECURITY_TAG,
-    assert_following_request_served,
-    chunked_post,
-)
+from wsgi_gauntlet.suites.http.references import BARE_CR, CHUNKED_COMPLETE
 
-COMPLETE = rfc9112(
-    "7.1",
-    "The chunked transfer coding is complete when a chunk with a chunk-size of zero is received, possibly followed by "
-    "a trailer section, and finally terminated by an empty line.",
-)
 NOT_MERGED = rfc9112(
     "7.1.2",
     "A recipient MUST NOT merge a received trailer field into the header section unless its corresponding header field "
@@ -36,22 +30,23 @@ NOT_MERGED = rfc9112(
 
 @case(
     MUST,
-    COMPLETE,
+    CHUNKED_COMPLETE,
     basis=chunked_coding(
         "A trailer section may stand before the empty line, so a message with one is a good message and ends behind it."
     ),
     needs=NEEDS_CHUNKED,
 )
 async def trailer(exchange: Exchange) -> None:
-    """Trailer fields belong to the message: it is served, and they are read to their end.
+    """A request with trailer fields is served, and the server reads them to their end.
 
-    Sends: a chunked POST that holds `hello`, with the trailer field `X-Trailer: yes` behind the last chunk.
-    Expects: the app reads `hello` (or 411 without a call); the next request on the connection is served as itself.
-    Why: Clients that sign an upload put the sum behind it. A server that does not know of trailers refuses the upload,
-    or takes the sum for the next request.
+    Sends: a chunked POST with `hello` and the trailer field `X-Trailer: yes` after the last chunk.
+    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request on the
+    connection gets its own response, or the server closes the connection.
+    Why: Clients that sign an upload send the signature in a trailer. A server without support for trailers rejects the
+    upload, or reads the signature as the next request.
     """
     assert_body_served(
-        await send_request(exchange, chunked_post(exchange, b"5\r\nhello\r\n0\r\nX-Trailer: yes\r\n\r\n")), b"hello"
+        await send_request(exchange, chunked_request(exchange, b"5\r\nhello\r\n0\r\nX-Trailer: yes\r\n\r\n")), b"hello"
     )
 
 
@@ -70,16 +65,17 @@ async def trailer(exchange: Exchange) -> None:
     },
 )
 async def trailer_forbidden(exchange: Exchange, field: str) -> None:
-    """A trailer field is no header to the app: served without it, or refused.
+    """A trailer field does not change the headers that the app gets: it is ignored, or the request is rejected.
 
-    Sends: a chunked POST that holds `hello`, with Content-Length, Host, Transfer-Encoding or X-Trailer behind the last
-    chunk.
-    Expects: no call of the app that is told of the new value; an answer, be it a refusal, or the connection closed.
-    Whether the fields are read to their end is `trailer`'s question.
-    Why: A proxy in front does not look for such fields there. Merged into the headers they change the host that the app
-    believes in, or the body's end, past every check.
+    Sends: a chunked POST with `hello` and Content-Length, Host, Transfer-Encoding or X-Trailer after the last chunk.
+    Expects: if the app is called, environ does not have the new value. The server responds, possibly with a rejection,
+    or closes the connection. The case `trailer` checks whether the server reads the fields to their end.
+    Why: A proxy in front does not look for such fields in the trailer. Merged into the headers, they change the host or
+    the body's end after every check.
     """
-    result = await send_request(exchange, chunked_post(exchange, b"5\r\nhello\r\n0\r\n" + field.encode() + b"\r\n\r\n"))
+    result = await send_request(
+        exchange, chunked_request(exchange, b"5\r\nhello\r\n0\r\n" + field.encode() + b"\r\n\r\n")
+    )
     for call in result.calls:
         environ = call.detail["environ"]
         assertions.assert_equal(environ.get("HTTP_HOST"), exchange.server.address.authority, "HTTP_HOST")
@@ -94,22 +90,21 @@ async def trailer_forbidden(exchange: Exchange, field: str) -> None:
 
 @case(
     MUST,
-    COMPLETE,
+    CHUNKED_COMPLETE,
     basis=chunked_coding(
         "The message ends behind the trailer section's empty line, and the next request begins there."
     ),
     needs=NEEDS_CHUNKED,
 )
 async def trailer_then_next(exchange: Exchange) -> None:
-    """The request that follows trailer fields on the connection is read from its beginning.
+    """A request that follows trailer fields is read from its first byte.
 
-    Sends: a chunked POST that holds `hello`, with two trailer fields, and a GET behind them, in one piece.
-    Expects: the app reads `hello` (or 411 without a call); then the GET is answered as itself, or the connection is
-    closed.
-    Why: A trailer that is left unread is taken for the next request's first line: another user's request fails, or is
-    changed.
+    Sends: a chunked POST with `hello` and two trailer fields, and a GET after them, in one piece.
+    Expects: the app reads `hello`, or the server answers 411 without calling the app. Then the GET gets its own
+    response, or the first response says that the connection closes.
+    Why: An unread trailer becomes the first line of the next request. Another user's request fails or is changed.
     """
-    await assert_following_request_served(exchange, b"5\r\nhello\r\n0\r\nX-Trailer: yes\r\nX-Other: yes\r\n\r\n")
+    await assert_chunked_and_get_served(exchange, b"5\r\nhello\r\n0\r\nX-Trailer: yes\r\nX-Other: yes\r\n\r\n")
 
 
 @case(
@@ -121,16 +116,16 @@ async def trailer_then_next(exchange: Exchange) -> None:
     needs=NEEDS_CHUNKED,
 )
 async def trailer_hidden(exchange: Exchange) -> None:
-    """Lines of a trailer section that end with CR alone end nothing: no request begins behind them.
+    """A bare CR does not end a line of a trailer section: no request begins after it.
 
     Sends: a chunked POST with the trailer field `X-Trailer: a`, two bare CRs, a whole request, and the empty line that
-    ends the trailer section. Our sending side stays open.
-    Expects: the request in the trailer is never served. The body is served without it, refused, or waited for.
-    Whether the trailer is read to its end is `trailer`'s question.
-    Why: Where CR ends a line for one of two servers, the trailer section ends there too, and what the proxy took for a
-    trailer field is a request that nobody has checked.
+    ends the trailer section. The client keeps its sending side open.
+    Expects: the server never serves the request in the trailer. It serves the body without it, rejects it, or waits for
+    more. The case `trailer` checks whether the server reads the trailer to its end.
+    Why: If CR ends a line for one of two servers, the trailer section ends there too. The proxy forwarded a trailer
+    field, but the server sees a request that nobody checked.
     """
     inside = b"X-Trailer: a\r\r" + smuggled_request(exchange).replace(b"\r\n", b"\r") + b"\r\n\r\n"
-    result = await send_request(exchange, chunked_post(exchange, b"5\r\nhello\r\n0\r\n" + inside))
+    result = await send_request(exchange, chunked_request(exchange, b"5\r\nhello\r\n0\r\n" + inside))
     assert_smuggled_request_not_called(result)
-    assertions.assert_that(len(result.calls) <= 1, "one call of the app at most", result.describe())
+    assert_called_at_most_once(result)

@@ -1,1 +1,1 @@
-"""Connections: kept, closed, shared by several requests, and slow in pieces."""
+"""Connections: persistence, pipelining and TCP segmentation."""

@@ -1,4 +1,4 @@
-"""Which connections stay and which end, and what the answer says of it."""
+"""Persistent connections: which connections stay open, which close, and whether the response says so."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from wsgi_gauntlet.harness.http.connection import Connection
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response
 from wsgi_gauntlet.suites.http.assertions import (
     RESPONSE_TIMEOUT_SECONDS,
+    assert_closed,
     assert_served,
     assert_server_alive,
-    closed,
-    raw,
+    raw_request,
     record_behaviour,
     send_request,
 )
+from wsgi_gauntlet.suites.http.references import IDLE_TIMEOUT
 
 PERSIST = rfc9112("9.3", "HTTP implementations SHOULD support persistent connections.")
 CLOSE = rfc9112(
@@ -43,16 +44,16 @@ NOT_PERSISTENT = rfc9112("9.3", "The connection will close after the current res
 async def keep_alive(exchange: Exchange) -> None:
     """A second request on the same HTTP/1.1 connection is served.
 
-    Sends: a GET in HTTP/1.1, and another on the same connection once it is answered.
-    Expects: both served on the one connection.
-    Why: Without it every image and script of a page costs the browser a new connection, and every call of a proxy to
-    the server one more.
+    Sends: a GET in HTTP/1.1. After its response, another GET on the same connection.
+    Expects: the server serves both on the one connection.
+    Why: Without persistent connections, every image and script of a page needs a new connection. So does every request
+    from a proxy to the server.
     """
     result = await send_request(exchange, exchange.request("/echo"))
     assert_served(result)
     good = result.second_response is not None and result.second_response.status == 200
     assertions.assert_that(
-        good, "a second answer on the same connection", result.response.describe() + ", then the connection closed"
+        good, "a second response on the same connection", result.response.describe() + ", then the connection closed"
     )
 
 
@@ -66,24 +67,28 @@ async def keep_alive(exchange: Exchange) -> None:
     basis=MUST_TEXT,
 )
 async def says_close(exchange: Exchange) -> None:
-    """A server that closes after its answer says so in it.
+    """If the server closes the connection after a response, the response says `Connection: close`.
 
-    Sends: a GET in HTTP/1.1, and another on the same connection unless the answer says close.
-    Expects: the second served; or an answer that says `Connection: close`.
-    Why: A client that is not told sends its next request into a closing connection, and cannot know whether it was
-    acted on: an order twice, or not at all.
+    Sends: a GET in HTTP/1.1. Then another GET on the same connection, unless the response says close.
+    Expects: the server serves the second request, or the first response says `Connection: close`.
+    Why: Without this header a client sends its next request into a closing connection. It cannot know whether the
+    request was processed: an order may arrive twice or never.
     """
     result = await send_request(exchange, exchange.request("/echo"))
     assertions.assert_equal(result.response.status, 200, "the status")
-    goes_on = result.second_response is not None and result.second_response.status is not None
-    said = f"Connection: {b', '.join(result.response.all('connection'))!r} and the connection {result.ending}"
-    assertions.assert_that(goes_on or result.response.announces_close, "`Connection: close`, or a second answer", said)
+    second_served = result.second_response is not None and result.second_response.status is not None
+    actual = (
+        f"Connection: {b', '.join(result.response.all('connection'))!r} and the connection {result.connection_state}"
+    )
+    assertions.assert_that(
+        second_served or result.response.announces_close, "`Connection: close`, or a second response", actual
+    )
 
 
 async def _assert_closes_after_response(
     exchange: Exchange, version: str = "HTTP/1.1", connection_option: str = ""
 ) -> None:
-    """Send one request that ends the connection, and nothing more: a client must not."""
+    """Send one request after which the server must close, and nothing more, because a client must not send more."""
     connection = await exchange.connect()
     await connection.send(
         exchange.request(
@@ -91,26 +96,27 @@ async def _assert_closes_after_response(
         )
     )
     response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
-    ending = await connection.ending(RESPONSE_TIMEOUT_SECONDS)
+    connection_state = await connection.ending(RESPONSE_TIMEOUT_SECONDS)
     unread_bytes = connection.unread
     await connection.close()
     await assert_server_alive(exchange)
-    assertions.assert_equal(response.status, 200, "the answer's status")
-    assertions.assert_that(not unread_bytes, "nothing behind the answer", unread_bytes)
+    assertions.assert_equal(response.status, 200, "the status of the response")
+    assertions.assert_that(not unread_bytes, "nothing after the response", unread_bytes)
     assertions.assert_that(
-        ending is not ConnectionState.OPEN,
-        "the connection closed after the answer",
+        connection_state is not ConnectionState.OPEN,
+        "the connection closed after the response",
         f"open after {RESPONSE_TIMEOUT_SECONDS:g} s",
     )
 
 
 @case(MUST, CLOSE, basis=MUST_TEXT)
 async def close_honoured(exchange: Exchange) -> None:
-    """After `Connection: close` the connection is closed by the server.
+    """After a request with `Connection: close`, the server closes the connection.
 
     Sends: a GET with `Connection: close`, and nothing more.
-    Expects: 200; then the connection closed by the server.
-    Why: The client has said that it reads one answer and then waits for the end. It waits until it gives up.
+    Expects: 200. Then the server closes the connection.
+    Why: The client reads one response and waits for the end of the connection. If the server does not close, the client
+    waits until its timeout.
     """
     await _assert_closes_after_response(exchange, connection_option="close")
 
@@ -128,13 +134,13 @@ async def close_honoured(exchange: Exchange) -> None:
     },
 )
 async def close_in_list(exchange: Exchange, value: str) -> None:
-    """`close` is found among other connection options, in any case and on any line.
+    """`close` is found in a list of connection options, in any case and on any line.
 
-    Sends: a GET with `close` among other connection options (`x-other, close`, `keep-alive, close`, between empty
-    members), as `Close`, or on a second line; and nothing more.
-    Expects: 200; then the connection closed by the server.
-    Why: The header is a list. A server that compares it as a whole with `close` keeps waiting for a client that has
-    left, or keeps one waiting that has not.
+    Sends: a GET with `close` among other connection options: `x-other, close`, `keep-alive, close`, between empty
+    members, as `Close`, or on a second line. Nothing more.
+    Expects: 200. Then the server closes the connection.
+    Why: The header is a list. A server that compares the whole value with `close` keeps the connection open, and the
+    client waits for its end.
     """
     await _assert_closes_after_response(exchange, connection_option=value)
 
@@ -147,25 +153,25 @@ async def close_in_list(exchange: Exchange, value: str) -> None:
     ),
 )
 async def http10_closes(exchange: Exchange) -> None:
-    """The connection of an HTTP/1.0 request without keep-alive is closed after the answer.
+    """After an HTTP/1.0 request without keep-alive, the server closes the connection.
 
     Sends: a GET in HTTP/1.0 without keep-alive, and nothing more.
-    Expects: 200; then the connection closed by the server.
-    Why: Such a client waits for the end of the connection to know the end of the page: its user sees a page that never
-    stops loading.
+    Expects: 200. Then the server closes the connection.
+    Why: Such a client uses the end of the connection as the end of the page. Its user sees a page that never stops
+    loading.
     """
     await _assert_closes_after_response(exchange, version="HTTP/1.0")
 
 
 async def _send_request_after_close(exchange: Exchange) -> tuple[Response, bytes]:
-    """Send a request that ends the connection and, while the app is at work on it, all of a second one.
+    """Send a request that ends the connection and, while the app handles it, a whole second request.
 
-    Returns the first answer, and what came behind it.
+    Returns the first response and the bytes after it.
     """
     second = exchange.request("/echo", token=f"{exchange.token}.second")
     connection = await exchange.connect()
-    # Half of it comes with the first request, which a server may have read with it, half while the app is at work,
-    # when it cannot have been: neither may make a difference, and none is left to chance.
+    # A server may read the first half together with the first request, but not the second half. Both must make no
+    # difference, so every attempt tries both.
     first = exchange.request("/echo?hold=answer", headers=[("Connection", "close")])
     await connection.send(first + second[: len(second) // 2])
     async with trio.open_nursery() as nursery:
@@ -184,7 +190,7 @@ async def _send_request_after_close(exchange: Exchange) -> tuple[Response, bytes
 
 
 async def _cancel_when_closed(connection: Connection, wait_scope: trio.CancelScope) -> None:
-    """End the `waiting` for the app where the server has refused the request and closed."""
+    """Cancel `wait_scope` if the server rejects the request and closes the connection."""
     if await connection.ending(RESPONSE_TIMEOUT_SECONDS) is not ConnectionState.OPEN:
         wait_scope.cancel()
 
@@ -197,18 +203,18 @@ async def _cancel_when_closed(connection: Connection, wait_scope: trio.CancelSco
     segmentable=False,
 )
 async def behind_close_unprocessed(exchange: Exchange) -> None:
-    """A request that is sent behind `Connection: close` is not processed.
+    """A request after `Connection: close` is not processed.
 
-    Sends: a GET with `Connection: close` and the first half of a second request behind it, which a client must not;
-    the other half once the app is at work on the first.
-    Expects: the second request neither answered nor given to the app.
-    Why: The client has said that it reads one answer. A server that acts on what follows does what nobody will hear of.
+    Sends: a GET with `Connection: close` and the first half of a second request, which a client must not send. The
+    other half follows while the app handles the first request.
+    Expects: the server sends no response to the second request and does not pass it to the app.
+    Why: The client reads only one response. If the server processes the second request, nobody learns of its result.
     """
     _, unread_bytes = await _send_request_after_close(exchange)
     late = [e.token for e in exchange.events("called") if e.token.endswith(".second")]
     assertions.assert_that(
         not late and not unread_bytes,
-        "the second request neither served nor answered",
+        "no response to the second request and no call of the app for it",
         unread_bytes or "the app was called",
     )
 
@@ -223,15 +229,15 @@ async def behind_close_unprocessed(exchange: Exchange) -> None:
     segmentable=False,
 )
 async def behind_close_served(exchange: Exchange) -> None:
-    """What is sent behind `Connection: close` does not cost the request before it its answer.
+    """Bytes after a request with `Connection: close` do not cost that request its response.
 
-    Sends: a GET with `Connection: close` and the first half of a second request behind it, which a client must not;
-    the other half once the app is at work on the first.
-    Expects: 200 for the first. What becomes of the second is `behind-close-unprocessed`'s question.
-    Why: A proxy or a library with this fault loses the answer to an order that was carried out.
+    Sends: a GET with `Connection: close` and the first half of a second request, which a client must not send. The
+    other half follows while the app handles the first request.
+    Expects: 200 for the first request. The case `behind-close-unprocessed` checks the second one.
+    Why: If a proxy or a library makes this mistake, it loses the response to an order that was processed.
     """
     response, _ = await _send_request_after_close(exchange)
-    assertions.assert_equal(response.status, 200, "the first answer's status")
+    assertions.assert_equal(response.status, 200, "the status of the first response")
 
 
 @case(
@@ -244,21 +250,24 @@ async def behind_close_served(exchange: Exchange) -> None:
     basis=recorded_only('"Wishes to honor" leaves the choice to the server.'),
 )
 async def http10_keep_alive(exchange: Exchange) -> None:
-    """HTTP/1.0 with keep-alive is served; the connection stays only where the answer says keep-alive.
+    """HTTP/1.0 with keep-alive is served; the connection stays open only if the response says keep-alive.
 
-    Sends: a GET in HTTP/1.0 with `Connection: keep-alive`, then a second request where the answer allows it.
-    Expects: 200 for the first; the second served exactly where the answer said keep-alive, else the connection closed.
-    Why: Benchmarks, old proxies and nginx by default speak so. Told wrongly, they send into a closed connection, or
-    wait on an open one.
+    Sends: a GET in HTTP/1.0 with `Connection: keep-alive`. Then a second request, if the response allows it.
+    Expects: 200 for the first request. The server serves the second exactly if the first response said keep-alive;
+    otherwise it closes the connection.
+    Why: Benchmarks, old proxies and nginx by default use HTTP/1.0. A wrong header makes them send into a closed
+    connection or wait on an open one.
     """
     result = await send_request(
         exchange, exchange.request("/echo", version="HTTP/1.0", headers=[("Connection", "keep-alive")])
     )
     assert_served(result)
     stays = result.second_response is not None and result.second_response.status == 200
-    said = "keep-alive" in result.response.options("connection") or not result.response.announces_close
+    says_keep_alive = "keep-alive" in result.response.options("connection") or not result.response.announces_close
     assertions.assert_that(
-        stays == said, "the connection to do what the answer says", result.response.all("connection")
+        stays == says_keep_alive,
+        "the connection to stay open or to close as the response says",
+        result.response.all("connection"),
     )
 
 
@@ -275,43 +284,45 @@ async def http10_keep_alive(exchange: Exchange) -> None:
     ),
 )
 async def http10_keep_alive_unknown_length(exchange: Exchange) -> None:
-    """HTTP/1.0 with keep-alive gets the end of a body of unknown length: by a length or by the connection's end.
+    """An HTTP/1.0 client with keep-alive can find the end of a body whose length the app does not give.
 
     Sends: a GET in HTTP/1.0 with `Connection: keep-alive`, to an app that gives no length.
-    Expects: the whole body, and its end marked by a Content-Length or by the end of the connection.
-    Why: Chunks are not for HTTP/1.0. On a connection that is kept open without a length the client waits for more until
-    it gives up.
+    Expects: the whole body. A Content-Length or the end of the connection marks its end.
+    Why: HTTP/1.0 has no chunks. If the connection stays open without a length, the client waits for more until its
+    timeout.
     """
     request = exchange.request("/respond?framing=none", version="HTTP/1.0", headers=[("Connection", "keep-alive")])
     result = await send_request(exchange, request)
     assertions.assert_equal(result.response.body, f"gauntlet {exchange.token}\n".encode(), "the body")
     assertions.assert_that(
-        result.response.complete, "the body's end marked by a length or the connection's end", result.describe()
+        result.response.complete,
+        "the end of the body marked by a length or by the end of the connection",
+        result.describe(),
     )
 
 
 @case(
     INFO,
-    rfc9112("9.5", "Servers will usually have some timeout value beyond which they will no longer maintain"),
+    IDLE_TIMEOUT,
     basis=recorded_only("The text speaks of what servers usually do, and names no time."),
 )
 async def idle_reaped(exchange: Exchange) -> None:
-    """How long a connection may lie idle after an answer, looked at for three seconds.
+    """Record how long the server keeps an idle connection open, up to three seconds.
 
     Sends: one request, and nothing for up to three seconds.
-    Expects: nothing in particular: how long the connection is kept is recorded.
-    Why: What is kept open costs the server; what is closed early costs the next request a new connection, or an error
-    behind a load balancer that thought it open.
+    Expects: nothing is required. The case records how long the connection stays open.
+    Why: Open idle connections cost the server resources. A connection that closes early costs the next request a new
+    one, or an error behind a load balancer that uses it.
     """
     connection = await exchange.connect()
-    await connection.send(raw(exchange, f"GET {exchange.target('/echo')} HTTP/1.1"))
+    await connection.send(raw_request(exchange, f"GET {exchange.target('/echo')} HTTP/1.1"))
     response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
     if response.announces_close:
-        record_behaviour("the time an idle connection is kept", "closed with the answer")
+        record_behaviour("the time for which an idle connection stays open", "closed with the response")
     began = trio.current_time()
     if await connection.ending(3.0) is ConnectionState.OPEN:
-        record_behaviour("the time an idle connection is kept", "longer than 3 s")
-    record_behaviour("the time an idle connection is kept", f"{trio.current_time() - began:.1f} s")
+        record_behaviour("the time for which an idle connection stays open", "longer than 3 s")
+    record_behaviour("the time for which an idle connection stays open", f"{trio.current_time() - began:.1f} s")
 
 
 @case(
@@ -331,17 +342,18 @@ async def idle_reaped(exchange: Exchange) -> None:
     },
 )
 async def error_closes(exchange: Exchange, what: tuple[str, str]) -> None:
-    """An error answer that says `Connection: close` is followed by the end of the connection.
+    """After an error response that says `Connection: close`, the server closes the connection.
 
-    Sends: a GET that must be refused, or one to an app that fails; then nothing, the connection left open on our side.
-    Expects: where the answer says close, the connection ends by itself, and nothing more comes on it. An answer that
-    does not say so is another case's matter.
-    Why: The server counts the connection as done, the client's pool does too, and both sides keep the socket: until no
+    Sends: a GET that the server must reject, or a GET to an app that fails. Then nothing; the client leaves the
+    connection open.
+    Expects: if the response says close, the server closes the connection and sends nothing more. If the response does
+    not say close, the case passes. If no error comes, the case is skipped.
+    Why: The server and the client both consider the connection finished and both keep the socket. In the end no file
     descriptor is left, and the site is down.
     """
     field, target = what
-    result = await send_request(exchange, raw(exchange, f"GET {exchange.target(target)} HTTP/1.1", field))
+    result = await send_request(exchange, raw_request(exchange, f"GET {exchange.target(target)} HTTP/1.1", field))
     if result.response.status is None or result.response.status < 400:
-        exchange.skip(f"no error came: {result.response.describe()}")
+        exchange.skip(f"the server sent no error: {result.response.describe()}")
     if result.response.announces_close:
-        closed(result)
+        assert_closed(result)

@@ -1,4 +1,5 @@
-"""Where a request's body ends: Content-Length, Transfer-Encoding, and what must never be guessed.
+"""The end of a request's body: Content-Length, Transfer-Encoding and unread bytes.
 
-Two servers in a chain that disagree on it let one client put words into another client's mouth (request smuggling).
+If two servers in a chain disagree about this end, one client can send requests in another client's name (request
+smuggling).
 """

@@ -1,4 +1,4 @@
-"""Transfer-Encoding: chunked at the end of the list, by its own name, or refused."""
+"""Transfer-Encoding: `chunked` at the end of the list and spelled exactly, or the request is rejected."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
+    NEEDS_CHUNKED,
     READ_TO_END_TARGET,
+    SECURITY_TAG,
     UNKNOWN_LENGTH_STATUSES,
     assert_body_served,
+    assert_called_at_most_once,
+    assert_closed,
     assert_in_sync,
     assert_not_smuggled,
     assert_rejected,
-    closed,
+    assert_response,
     is_rejected,
     is_rejected_with,
-    post,
+    post_request,
     send_request,
     smuggled_request,
 )
-
-SECURITY_TAG = ["security"]
-NEEDS_CHUNKED = ["http/chunked/one-chunk"]
-"""How chunked is spelt says nothing of a server that does not know it."""
+from wsgi_gauntlet.suites.http.references import OBS_FOLD, WHITESPACE_EXCLUDED
 
 CHUNKED_HELLO = b"5\r\nhello\r\n0\r\n\r\n"
 CONTENT_LENGTH_AND_TRANSFER_ENCODING = rfc9112(
@@ -57,22 +58,24 @@ LENGTHS = {"equal": len(CHUNKED_HELLO), "shorter": 4, "longer": len(CHUNKED_HELL
     variants=LENGTHS,
 )
 async def te_and_cl(exchange: Exchange, length: int) -> None:
-    """With both Transfer-Encoding and Content-Length, the connection ends with the answer.
+    """After a request with both Transfer-Encoding and Content-Length, the server closes the connection.
 
-    Sends: a POST with both `Transfer-Encoding: chunked` and a Content-Length; the chunks hold `hello`, the length is
-    that of the coded body, four bytes, or one byte more than there are.
-    Expects: a refusal without a call of the app, or one call. Either way the connection is closed after the answer.
-    What the app reads is `te-overrides-cl`'s question.
-    Why: The classic of request smuggling: whoever reads the length sees another body than whoever reads the chunks, and
-    what lies between is a request that only one of them has checked.
+    Sends: a POST with both `Transfer-Encoding: chunked` and a Content-Length. The chunks contain `hello`. The length is
+    that of the chunked body, four bytes, or one byte more than the body has.
+    Expects: the server rejects the request without calling the app, or calls the app once. In both cases it closes the
+    connection after the response. The case `te-overrides-cl` checks the bytes that the app reads.
+    Why: This is the classic form of request smuggling. A reader of the length and a reader of the chunks see different
+    bodies. The bytes between the two ends are a request that only one of them checked.
     """
     body = CHUNKED_HELLO.ljust(length, b".")
     result = await send_request(
         exchange,
-        post(exchange, f"Content-Length: {length}", "Transfer-Encoding: chunked", body=body, target=READ_TO_END_TARGET),
+        post_request(
+            exchange, f"Content-Length: {length}", "Transfer-Encoding: chunked", body=body, target=READ_TO_END_TARGET
+        ),
     )
-    assertions.assert_that(len(result.calls) <= 1, "one call of the app at most", result.describe())
-    closed(result)
+    assert_called_at_most_once(result)
+    assert_closed(result)
 
 
 @case(
@@ -92,18 +95,20 @@ async def te_and_cl(exchange: Exchange, length: int) -> None:
     variants=LENGTHS,
 )
 async def te_overrides_cl(exchange: Exchange, length: int) -> None:
-    """With both Transfer-Encoding and Content-Length, a request is refused, or its chunks are the body.
+    """If a request has both Transfer-Encoding and Content-Length, it is rejected, or the chunks are the body.
 
-    Sends: a POST with both `Transfer-Encoding: chunked` and a Content-Length; the chunks hold `hello`, the length is
-    that of the coded body, four bytes, or one byte more than there are.
-    Expects: a refusal without a call of the app, or one call that reads `hello`. The app reads as far as CONTENT_LENGTH
-    says, where it is there.
-    Why: An app that is told of the wrong length reads a part of the upload, or waits for bytes that never come.
+    Sends: a POST with both `Transfer-Encoding: chunked` and a Content-Length. The chunks contain `hello`. The length is
+    that of the chunked body, four bytes, or one byte more than the body has.
+    Expects: the server rejects the request without calling the app, or calls the app once and the app reads `hello`.
+    The app reads up to CONTENT_LENGTH if environ has it.
+    Why: With the wrong length, an app reads only part of the upload, or waits for bytes that never come.
     """
     body = CHUNKED_HELLO.ljust(length, b".")
     result = await send_request(
         exchange,
-        post(exchange, f"Content-Length: {length}", "Transfer-Encoding: chunked", body=body, target=READ_TO_END_TARGET),
+        post_request(
+            exchange, f"Content-Length: {length}", "Transfer-Encoding: chunked", body=body, target=READ_TO_END_TARGET
+        ),
     )
     if not is_rejected(result):
         assertions.assert_that(len(result.calls) == 1, "one call of the app", result.describe())
@@ -125,24 +130,24 @@ async def te_overrides_cl(exchange: Exchange, length: int) -> None:
     variants={"chunks": False, "hidden-request": True},
 )
 async def te_on_http10(exchange: Exchange, hide: bool) -> None:
-    """Transfer-Encoding in HTTP/1.0 ends the connection, keep-alive or not.
+    """After an HTTP/1.0 request with Transfer-Encoding the server closes the connection, even with keep-alive.
 
-    Sends: a POST in HTTP/1.0 with keep-alive, chunked: either a chunk that holds `hello`, or a whole request in place
-    of chunks. Then another request, where the answer allows one.
-    Expects: an answer, refusal or not; at most one call of the app, none for the request in the body; and the
-    connection closed.
-    Why: An old proxy in between does not know chunks and passes them on unread. A server that goes on behind them on
-    the same connection takes bytes of one user's body for another one's request.
+    Sends: a chunked POST in HTTP/1.0 with keep-alive. The body is a chunk with `hello`, or a whole request instead of
+    chunks. Then another request, if the response allows one.
+    Expects: a response, which may be a rejection. The app is called at most once, and never for the request in the
+    body. The server closes the connection.
+    Why: An old proxy does not know chunks and forwards them unread. A server that continues on the same connection
+    reads one user's body as another user's request.
     """
     fields = ("Transfer-Encoding: chunked", "Connection: keep-alive")
     result = await send_request(
         exchange,
-        post(exchange, *fields, body=smuggled_request(exchange) if hide else CHUNKED_HELLO, version="HTTP/1.0"),
+        post_request(exchange, *fields, body=smuggled_request(exchange) if hide else CHUNKED_HELLO, version="HTTP/1.0"),
     )
-    assertions.assert_that(result.response.status is not None, "an answer", result.describe())
+    assert_response(result)
     assert_not_smuggled(result)
-    assertions.assert_that(len(result.calls) <= 1, "one call of the app at most", result.describe())
-    closed(result)
+    assert_called_at_most_once(result)
+    assert_closed(result)
 
 
 @case(
@@ -154,16 +159,16 @@ async def te_on_http10(exchange: Exchange, hide: bool) -> None:
     variants={"identity-last": "chunked, identity", "gzip-last": "chunked, gzip"},
 )
 async def te_not_final(exchange: Exchange, value: str) -> None:
-    """A Transfer-Encoding that does not end with chunked is refused, and the connection is closed.
+    """A Transfer-Encoding that does not end with `chunked` is rejected, and the server closes the connection.
 
     Sends: a POST with `Transfer-Encoding: chunked, identity` or `chunked, gzip`, and a chunked body.
-    Expects: 400, the app not called, and the connection closed. 501 is taken, too, though 6.3 says 400: 6.1 asks for it
-    where a coding is not known, and it refuses as well.
-    Why: Where the last coding is not chunked nothing marks the body's end. A server that guesses one can be made to see
-    a request where the proxy in front sees a body.
+    Expects: the server answers 400 and does not call the app. The server closes the connection. 501 is also accepted:
+    RFC 9112, 6.1 asks for it if a coding is unknown, and it rejects the request too.
+    Why: If the last coding is not chunked, nothing marks the end of the body. A server that guesses the end can be made
+    to see a request inside a body that the proxy forwarded.
     """
     assert_rejected(
-        await send_request(exchange, post(exchange, f"Transfer-Encoding: {value}", body=CHUNKED_HELLO)),
+        await send_request(exchange, post_request(exchange, f"Transfer-Encoding: {value}", body=CHUNKED_HELLO)),
         UNKNOWN_LENGTH_STATUSES,
         closes=True,
     )
@@ -171,30 +176,34 @@ async def te_not_final(exchange: Exchange, value: str) -> None:
 
 @case(SHOULD, UNKNOWN_CODING, basis=SHOULD_TEXT)
 async def te_unknown(exchange: Exchange) -> None:
-    """A transfer coding that nobody knows gets 501.
+    """An unknown transfer coding gets 501.
 
     Sends: a POST with `Transfer-Encoding: gauntlet, chunked` and a chunked body.
-    Expects: 501, the app not called; the next request on the connection is served as itself, or the connection is
-    closed.
-    Why: The body's end can be found, but an app that is handed what nobody has decoded stores rubbish as the user's
-    upload.
+    Expects: the server answers 501 and does not call the app. The next request on the connection gets its own response,
+    or the server closes the connection.
+    Why: The server can find the end of this body, but cannot decode it. An app that receives undecoded bytes stores
+    them as the user's upload.
     """
     assert_rejected(
-        await send_request(exchange, post(exchange, "Transfer-Encoding: gauntlet, chunked", body=CHUNKED_HELLO)), (501,)
+        await send_request(
+            exchange, post_request(exchange, "Transfer-Encoding: gauntlet, chunked", body=CHUNKED_HELLO)
+        ),
+        (501,),
     )
 
 
 @case(SHOULD, UNKNOWN_CODING, basis=SHOULD_TEXT, breach=CLIENT, tags=SECURITY_TAG)
 async def te_chunked_twice(exchange: Exchange) -> None:
-    """`chunked, chunked` is refused.
+    """`Transfer-Encoding: chunked, chunked` is rejected.
 
     Sends: a POST with `Transfer-Encoding: chunked, chunked` and a body that is chunked once.
-    Expects: 400 or 501, the app not called; the next request on the connection is served as itself, or the connection
-    is closed.
-    Why: One server unwraps once, the next one twice: two bodies, and a gap between them for a smuggled request.
+    Expects: the server answers 400 or 501 and does not call the app. The next request on the connection gets its own
+    response, or the server closes the connection.
+    Why: One server decodes once, and the next server decodes twice. They see two different bodies, and a smuggled
+    request fits into the difference.
     """
     assert_rejected(
-        await send_request(exchange, post(exchange, "Transfer-Encoding: chunked, chunked", body=CHUNKED_HELLO)),
+        await send_request(exchange, post_request(exchange, "Transfer-Encoding: chunked, chunked", body=CHUNKED_HELLO)),
         UNKNOWN_LENGTH_STATUSES,
     )
 
@@ -208,18 +217,20 @@ async def te_chunked_twice(exchange: Exchange) -> None:
     variants={"chunked-first": ("chunked", "identity"), "gzip-last": ("chunked", "gzip")},
 )
 async def te_two_lines(exchange: Exchange, values: tuple[str, str]) -> None:
-    """Two Transfer-Encoding lines are one list: chunked in the first and something else in the second is refused.
+    """Two Transfer-Encoding lines are one list: `chunked` followed by another coding is rejected.
 
-    Sends: a POST with `Transfer-Encoding: chunked` on one line and `identity` or `gzip` on a second, and a chunked
+    Sends: a POST with `Transfer-Encoding: chunked` on one line and `identity` or `gzip` on a second line, and a chunked
     body.
-    Expects: 400, the app not called, and the connection closed: the two lines are the list `chunked, identity`, whose
-    end is not chunked. 501 is taken, too, though 6.3 says 400: 6.1 asks for it where a coding is not known.
-    Why: A server that looks at the first line alone sees a chunked body where the proxy, which looks at the last, sees
-    none. An attacker writes requests into the difference.
+    Expects: the server answers 400 and does not call the app. The server closes the connection. The two lines form one
+    list, which does not end with chunked. 501 is also accepted: RFC 9112, 6.1 asks for it if a coding is unknown.
+    Why: One server uses the first line and sees a chunked body. A proxy that uses the last line sees none. An attacker
+    writes requests into the difference.
     """
     fields = [f"Transfer-Encoding: {value}" for value in values]
     assert_rejected(
-        await send_request(exchange, post(exchange, *fields, body=CHUNKED_HELLO)), UNKNOWN_LENGTH_STATUSES, closes=True
+        await send_request(exchange, post_request(exchange, *fields, body=CHUNKED_HELLO)),
+        UNKNOWN_LENGTH_STATUSES,
+        closes=True,
     )
 
 
@@ -235,14 +246,15 @@ async def te_empty_elements(exchange: Exchange, value: str) -> None:
     """Empty members of the Transfer-Encoding list are ignored.
 
     Sends: a POST with `Transfer-Encoding: , chunked` or `chunked,`, and `hello` in a chunk.
-    Expects: the app reads `hello` (or 411 without a call, from a server that takes no chunks); the next request on the
-    connection is served as itself.
-    Why: Software that joins and removes members of lists leaves such commas behind. The upload of a user behind it is
-    refused for nothing.
+    Expects: the app reads `hello`, or a server that accepts no chunks answers 411 without calling the app. The next
+    request on the connection gets its own response, or the server closes the connection.
+    Why: Software that joins and removes list members leaves such commas. A user behind such software would lose a
+    correct upload.
     """
     assert_body_served(
         await send_request(
-            exchange, post(exchange, f"Transfer-Encoding: {value}", body=CHUNKED_HELLO, target=READ_TO_END_TARGET)
+            exchange,
+            post_request(exchange, f"Transfer-Encoding: {value}", body=CHUNKED_HELLO, target=READ_TO_END_TARGET),
         ),
         b"hello",
     )
@@ -258,16 +270,18 @@ async def te_empty_elements(exchange: Exchange, value: str) -> None:
     needs=NEEDS_CHUNKED,
 )
 async def te_case(exchange: Exchange) -> None:
-    """`cHuNkEd` is chunked.
+    """`cHuNkEd` means chunked.
 
     Sends: a POST with `Transfer-Encoding: cHuNkEd`, and `hello` in a chunk.
-    Expects: the app reads `hello` (or 411 without a call); the next request on the connection is served as itself.
-    Why: A server that misses the coding takes the chunks for the next request, while the proxy in front takes them for
-    a body: a request that nobody has checked.
+    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request on the
+    connection gets its own response, or the server closes the connection.
+    Why: A server that misses the coding reads the chunks as the next request. A proxy forwards the same chunks as a
+    body, so nobody checked that request.
     """
     assert_body_served(
         await send_request(
-            exchange, post(exchange, "Transfer-Encoding: cHuNkEd", body=CHUNKED_HELLO, target=READ_TO_END_TARGET)
+            exchange,
+            post_request(exchange, "Transfer-Encoding: cHuNkEd", body=CHUNKED_HELLO, target=READ_TO_END_TARGET),
         ),
         b"hello",
     )
@@ -275,27 +289,25 @@ async def te_case(exchange: Exchange) -> None:
 
 @case(
     MUST,
-    rfc9110(
-        "5.5",
-        "When a specific version of HTTP allows such whitespace to appear in a message, a field parsing implementation "
-        "MUST exclude such whitespace prior to evaluating the field value.",
-    ),
+    WHITESPACE_EXCLUDED,
     basis=MUST_TEXT,
     tags=SECURITY_TAG,
     needs=NEEDS_CHUNKED,
     variants={"none": "chunked", "tab": "\tchunked", "around": " \t chunked \t "},
 )
 async def te_whitespace(exchange: Exchange, value: str) -> None:
-    """Blanks and tabs around `chunked` change nothing, nor does their absence.
+    """Spaces and tabs around `chunked` do not change its meaning.
 
-    Sends: a POST with `Transfer-Encoding:chunked`, or with blanks and tabs around the word; `hello` in a chunk.
-    Expects: the app reads `hello` (or 411 without a call); the next request on the connection is served as itself.
-    Why: A tab is all that an attacker needs where one server knows the coding behind it and the next one does not: the
-    chunks are a body to the one and requests to the other.
+    Sends: a POST with `Transfer-Encoding:chunked`, or with spaces and tabs around the word, and `hello` in a chunk.
+    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request on the
+    connection gets its own response, or the server closes the connection.
+    Why: If one server knows the coding after a tab and the next server does not, a tab is enough for an attack. The
+    chunks are a body for one server and requests for the other.
     """
     assert_body_served(
         await send_request(
-            exchange, post(exchange, f"Transfer-Encoding:{value}", body=CHUNKED_HELLO, target=READ_TO_END_TARGET)
+            exchange,
+            post_request(exchange, f"Transfer-Encoding:{value}", body=CHUNKED_HELLO, target=READ_TO_END_TARGET),
         ),
         b"hello",
     )
@@ -320,17 +332,17 @@ async def te_whitespace(exchange: Exchange, value: str) -> None:
     },
 )
 async def te_obfuscated(exchange: Exchange, value: str) -> None:
-    """What only resembles chunked is refused, never read as chunked, and the connection is closed.
+    """A value that only resembles `chunked` is rejected, never read as chunked, and the server closes the connection.
 
-    Sends: a POST whose Transfer-Encoding only resembles chunked: a control character, a non-breaking space, quotes, a
-    letter or a word too many. Its body is chunked.
-    Expects: 400, the app not called, and the connection closed. 501 is taken, too, though 6.3 says 400: 6.1 asks for it
-    where a coding is not known, and none of these is.
-    Why: Attackers look for a spelling that one of two servers in a chain takes for chunked and the other does not.
-    Through the difference they send requests in other users' names.
+    Sends: a POST with a chunked body. Its Transfer-Encoding only resembles chunked: it has an extra control character,
+    non-breaking space, quotes, letter or word.
+    Expects: the server answers 400 and does not call the app. The server closes the connection. 501 is also accepted:
+    RFC 9112, 6.1 asks for it if a coding is unknown, and all these codings are.
+    Why: Attackers look for a spelling that only one of two servers in a chain reads as chunked. The difference lets
+    them send requests in other users' names.
     """
     assert_rejected(
-        await send_request(exchange, post(exchange, f"Transfer-Encoding: {value}", body=CHUNKED_HELLO)),
+        await send_request(exchange, post_request(exchange, f"Transfer-Encoding: {value}", body=CHUNKED_HELLO)),
         UNKNOWN_LENGTH_STATUSES,
         closes=True,
     )
@@ -338,29 +350,24 @@ async def te_obfuscated(exchange: Exchange, value: str) -> None:
 
 @case(
     MUST,
-    rfc9112(
-        "5.2",
-        'A server that receives an obs-fold in a request message that is not within a "message/http" container MUST '
-        "either reject the message by sending a 400 (Bad Request), preferably with a representation explaining that "
-        "obsolete line folding is unacceptable, or replace each received obs-fold with one or more SP octets prior to "
-        "interpreting the field value or forwarding the message downstream.",
-    ),
+    OBS_FOLD,
     basis=MUST_TEXT,
     breach=CLIENT,
     tags=SECURITY_TAG,
     needs=NEEDS_CHUNKED,
 )
 async def te_folded(exchange: Exchange) -> None:
-    """A folded `Transfer-Encoding: chunked` is refused or read as chunked, not overlooked.
+    """A folded `Transfer-Encoding: chunked` is rejected or read as chunked, not ignored.
 
-    Sends: a POST with `Transfer-Encoding:`, a line break, a blank and `chunked`, and `hello` in a chunk.
-    Expects: a refusal without a call of the app, or the app reads `hello`. Either way the next request on the
-    connection is served as itself, or the connection is closed.
-    Why: One of two servers may see an empty header and so no coding at all. The chunks are then requests to the one and
-    a body to the other.
+    Sends: a POST with `Transfer-Encoding:`, a line break, a space and `chunked`, and `hello` in a chunk.
+    Expects: the server rejects the request without calling the app, or the app reads `hello`. The next request on the
+    connection gets its own response, or the server closes the connection.
+    Why: One of two servers may see an empty header and therefore no coding. The chunks are then requests for one server
+    and a body for the other.
     """
     result = await send_request(
-        exchange, post(exchange, "Transfer-Encoding:\r\n chunked", body=CHUNKED_HELLO, target=READ_TO_END_TARGET)
+        exchange,
+        post_request(exchange, "Transfer-Encoding:\r\n chunked", body=CHUNKED_HELLO, target=READ_TO_END_TARGET),
     )
     if is_rejected_with(result):
         assert_in_sync(result)
@@ -376,31 +383,32 @@ async def te_folded(exchange: Exchange) -> None:
     tags=SECURITY_TAG,
 )
 async def te_parameters(exchange: Exchange) -> None:
-    """`chunked;q=1` is refused.
+    """`Transfer-Encoding: chunked;q=1` is rejected.
 
-    Sends: a POST with `Transfer-Encoding: chunked;q=1` and `hello` in a chunk.
-    Expects: 400 or 501, the app not called; the next request on the connection is served as itself, or the connection
-    is closed.
-    Why: Whether that is still chunked is what two servers may disagree on, and an attacker needs no more than that.
+    Sends: a POST with `Transfer-Encoding: chunked;q=1`, and `hello` in a chunk.
+    Expects: the server answers 400 or 501 and does not call the app. The next request on the connection gets its own
+    response, or the server closes the connection.
+    Why: Two servers may disagree whether this is still chunked. An attacker needs nothing more.
     """
     assert_rejected(
-        await send_request(exchange, post(exchange, "Transfer-Encoding: chunked;q=1", body=CHUNKED_HELLO)),
+        await send_request(exchange, post_request(exchange, "Transfer-Encoding: chunked;q=1", body=CHUNKED_HELLO)),
         UNKNOWN_LENGTH_STATUSES,
     )
 
 
 @case(SHOULD, UNKNOWN_CODING, basis=SHOULD_TEXT, breach=CLIENT, tags=SECURITY_TAG)
 async def te_identity(exchange: Exchange) -> None:
-    """`Transfer-Encoding: identity`, which was withdrawn in 2014, is refused.
+    """`Transfer-Encoding: identity`, which was withdrawn in 2014, is rejected.
 
-    Sends: a POST with `Transfer-Encoding: identity`, which was withdrawn in 2014, beside `Content-Length: 5` and five
-    bytes.
-    Expects: 400 or 501, the app not called; the next request on the connection is served as itself, or the connection
-    is closed.
-    Why: Servers that know the old coding use the length, others find no end of the body. Where two of them stand in a
-    row, the body's end is the attacker's choice.
+    Sends: a POST with `Transfer-Encoding: identity`, `Content-Length: 5` and five bytes of body.
+    Expects: the server answers 400 or 501 and does not call the app. The next request on the connection gets its own
+    response, or the server closes the connection.
+    Why: Servers that know the old coding use the length. Other servers find no end of the body. In a chain of both, the
+    attacker chooses the end of the body.
     """
     assert_rejected(
-        await send_request(exchange, post(exchange, "Transfer-Encoding: identity", "Content-Length: 5", body=b"hello")),
+        await send_request(
+            exchange, post_request(exchange, "Transfer-Encoding: identity", "Content-Length: 5", body=b"hello")
+        ),
         UNKNOWN_LENGTH_STATUSES,
     )

@@ -1,4 +1,4 @@
-"""Bodies that nobody reads, and requests hidden where two readers may disagree on a body's end."""
+"""Bodies that no app reads, and requests that are hidden where two readers may disagree about a body's end."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
     RESPONSE_TIMEOUT_SECONDS,
+    SECURITY_TAG,
+    assert_called_at_most_once,
     assert_not_smuggled,
+    assert_response,
     assert_response_or_close,
     assert_served,
     assert_smuggled_request_not_called,
     collect_result,
-    post,
-    raw,
+    post_request,
+    raw_request,
     send_request,
     smuggled_request,
 )
 
-SECURITY_TAG = ["security"]
-AFTER_CONTINUE_TIMEOUT_SECONDS = 0.5
-"""Seconds for a final answer from a server that has sent a 100: one that reads bodies beforehand waits for this one."""
+FINAL_RESPONSE_TIMEOUT_SECONDS = 0.5
+"""Seconds to wait for a final response after a 100. A server that reads bodies first waits for the body instead."""
 
 READ_OR_CLOSE = rfc9112(
     "9.3",
@@ -73,62 +75,63 @@ AMBIGUITIES: dict[str, Ambiguity] = {
         b"0\r\n\r\n" + h,
     ),
 }
-"""Requests whose end two readers may see in different places, with a whole request where they disagree."""
+"""Requests whose body may end in two places, with a whole request between the two."""
 
 
 @case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, breach=CLIENT, tags=SECURITY_TAG, variants=AMBIGUITIES)
 async def desync(exchange: Exchange, ambiguity: Ambiguity) -> None:
-    """A request hidden where two readers may disagree on the body's end is never served.
+    """A request that is hidden where two readers may disagree about the body's end is never served.
 
-    Sends: a POST whose body's end two readers may see in different places (two lengths, a length and chunks, a coding
-    in a doubtful spelling), with a whole request where they disagree.
-    Expects: an answer, or the connection closed; the app is called once at most, and never for the hidden request; a
-    further request on the connection is served as itself, or the connection is closed.
-    Why: Behind a proxy that reads it the other way, the hidden request was never checked, and its answer goes to the
-    next user of the connection.
+    Sends: a POST whose body may end in two places: it has two lengths, a length and chunks, or an unusual spelling of a
+    coding. The bytes between the two ends are a whole request.
+    Expects: a response, or the server closes the connection. The app is called at most once, and never for the hidden
+    request. The next request on the connection gets its own response, or the server closes the connection.
+    Why: A proxy that reads the body the other way never checked the hidden request. The response goes to the next user
+    of the connection.
     """
     fields, body = ambiguity(smuggled_request(exchange))
-    result = await send_request(exchange, post(exchange, *fields, body=body, target="/echo"))
+    result = await send_request(exchange, post_request(exchange, *fields, body=body, target="/echo"))
     assert_response_or_close(result)
     assert_not_smuggled(result)
-    assertions.assert_that(len(result.calls) <= 1, "one call of the app at most", result.describe())
+    assert_called_at_most_once(result)
 
 
 @case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, tags=SECURITY_TAG)
 async def get_with_body(exchange: Exchange) -> None:
-    """The body of a GET is consumed, or the connection is closed; it never becomes a request.
+    """The body of a GET is read or the connection is closed; the body never becomes a request.
 
-    Sends: a GET with a Content-Length whose body is a whole request, to an app that does not read it; then another
+    Sends: a GET with a Content-Length whose body is a whole request, to an app that does not read it. Then another
     request.
-    Expects: an answer; the app is not called for what lies in the body; the next request is served as itself, or the
-    connection is closed.
-    Why: Apps do not read the body of a GET, and servers forget that it can have one. A proxy that counts it as a body
-    has not checked the request inside.
+    Expects: a response. The app is never called for the request in the body. The next request on the connection gets
+    its own response, or the server closes the connection.
+    Why: Apps do not read the body of a GET, and some servers forget that a GET can have one. A proxy that forwards it
+    as a body did not check the request inside.
     """
     body = smuggled_request(exchange)
     result = await send_request(
-        exchange, raw(exchange, f"GET {exchange.target('/echo')} HTTP/1.1", f"Content-Length: {len(body)}", body=body)
+        exchange,
+        raw_request(exchange, f"GET {exchange.target('/echo')} HTTP/1.1", f"Content-Length: {len(body)}", body=body),
     )
-    assertions.assert_that(result.response.status is not None, "an answer", result.describe())
+    assert_response(result)
     assert_not_smuggled(result)
 
 
 @case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, tags=SECURITY_TAG)
 async def head_with_body(exchange: Exchange) -> None:
-    """The body of a HEAD is consumed, or the connection is closed; it never becomes a request.
+    """The body of a HEAD is read or the connection is closed; the body never becomes a request.
 
-    Sends: a HEAD with a Content-Length whose body is a whole request, then another request.
-    Expects: an answer; the app is not called for what lies in the body; the next request on the connection is served,
-    or the connection is closed.
-    Why: What is left of the body begins the next request: an attacker's, in the name of whoever shares the connection
-    behind a proxy.
+    Sends: a HEAD with a Content-Length whose body is a whole request. Then another request.
+    Expects: a response. The app is never called for the request in the body. The next request on the connection is
+    served, or the server closes the connection.
+    Why: The unread rest of the body begins the next request. Behind a proxy, an attacker's request then runs in the
+    name of another user of the connection.
     """
     body = smuggled_request(exchange)
-    data = raw(exchange, f"HEAD {exchange.target('/echo')} HTTP/1.1", f"Content-Length: {len(body)}", body=body)
+    data = raw_request(exchange, f"HEAD {exchange.target('/echo')} HTTP/1.1", f"Content-Length: {len(body)}", body=body)
     result = await send_request(exchange, data, head=True)
-    assertions.assert_that(result.response.status is not None, "an answer", result.describe())
+    assert_response(result)
     assert_smuggled_request_not_called(result)
-    # Whether a body follows the answer to a HEAD is another case's question; here a refusal would give the body away.
+    # Another case checks whether a body follows. Here, an error would show that the server read the body as a request.
     second_is_error = (
         result.second_response is not None
         and result.second_response.status is not None
@@ -141,17 +144,17 @@ async def head_with_body(exchange: Exchange) -> None:
 
 def _post_with_smuggled_request(exchange: Exchange, padding: int) -> bytes:
     body = b"." * padding + smuggled_request(exchange)
-    return post(exchange, f"Content-Length: {len(body)}", body=body, target="/echo")
+    return post_request(exchange, f"Content-Length: {len(body)}", body=body, target="/echo")
 
 
 @case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, tags=SECURITY_TAG)
 async def unread_small(exchange: Exchange) -> None:
-    """A small body that the app leaves unread never becomes the next request.
+    """A small body that the app does not read never becomes the next request.
 
-    Sends: a POST whose body is a whole request, to an app that answers without reading it; then another request.
-    Expects: 200 from one call of the app; what lies in the body is never served; the next request is served as itself,
-    or the connection is closed.
-    Why: Many apps answer without reading, with a redirect to the log-in for one. Whatever the body holds would then be
+    Sends: a POST whose body is a whole request, to an app that responds without reading it. Then another request.
+    Expects: 200 from one call of the app. The request in the body is never served. The next request on the connection
+    gets its own response, or the server closes the connection.
+    Why: Many apps respond without reading, for example with a redirect to a login page. The body's bytes would then be
     served as a request, past the proxy's rules.
     """
     result = await send_request(exchange, _post_with_smuggled_request(exchange, 0))
@@ -161,13 +164,14 @@ async def unread_small(exchange: Exchange) -> None:
 
 @case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, tags=SECURITY_TAG)
 async def unread_1mb(exchange: Exchange) -> None:
-    """A body of 1 MiB that the app leaves unread is drained, or the connection is closed.
+    """If the app does not read a body of 1 MiB, the server reads and discards it or closes the connection.
 
-    Sends: a POST of 1 MiB that ends with a whole request, to an app that answers without reading; then another request.
-    Expects: an answer, or the connection closed; the end of the body is never served as a request; the next request is
-    served as itself, or the connection is closed.
-    Why: A server that reads away small bodies and gives up on large ones must close. Else an upload's end becomes a
-    request of the uploader's choice.
+    Sends: a POST of 1 MiB that ends with a whole request, to an app that responds without reading. Then another
+    request.
+    Expects: a response, or the server closes the connection. The end of the body is never served as a request. The next
+    request on the connection gets its own response, or the server closes the connection.
+    Why: A server that discards small bodies but not large ones must close the connection. Otherwise the end of an
+    upload becomes a request that the uploader chose.
     """
     result = await send_request(exchange, _post_with_smuggled_request(exchange, 1024 * 1024))
     assert_response_or_close(result)
@@ -176,15 +180,17 @@ async def unread_1mb(exchange: Exchange) -> None:
 
 @case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, tags=SECURITY_TAG)
 async def unread_chunks(exchange: Exchange) -> None:
-    """A chunked body that the app leaves unread never becomes the next request.
+    """A chunked body that the app does not read never becomes the next request.
 
-    Sends: a POST with a chunk that holds a whole request, to an app that answers without reading; then another request.
-    Expects: an answer, or the connection closed; the chunk is never served as a request; the next request is served as
-    itself, or the connection is closed.
-    Why: What is left of the chunks is read as the next request: behind a proxy, in another user's name.
+    Sends: a POST with a chunk that contains a whole request, to an app that responds without reading. Then another
+    request.
+    Expects: a response, or the server closes the connection. The chunk is never served as a request. The next request
+    on the connection gets its own response, or the server closes the connection.
+    Why: The server reads the remaining chunks as the next request. Behind a proxy, this request runs in another user's
+    name.
     """
     result = await send_request(
-        exchange, post(exchange, CHUNKED, body=_chunk(smuggled_request(exchange)), target="/echo")
+        exchange, post_request(exchange, CHUNKED, body=_chunk(smuggled_request(exchange)), target="/echo")
     )
     assert_response_or_close(result)
     assert_not_smuggled(result)
@@ -192,36 +198,37 @@ async def unread_chunks(exchange: Exchange) -> None:
 
 @case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, tags=SECURITY_TAG, variants={"length": False, "chunks": True})
 async def unread_after_error(exchange: Exchange, chunks: bool) -> None:
-    """A body that an app leaves unread because it fails never becomes the next request.
+    """If an app fails before it reads the body, the body never becomes the next request.
 
-    Sends: a POST whose body, with a length or in a chunk, is a whole request, to an app that raises before it reads it.
-    Expects: an answer, or the connection closed; what lies in the body is never served; the next request is served as
-    itself, or the connection is closed.
-    Why: The way out of an error is easily forgotten. An attacker who can make an app fail could then have any request
-    served, past the proxy's rules.
+    Sends: a POST whose body, with a length or in a chunk, is a whole request. The app raises before it reads it. Then
+    another request.
+    Expects: a response, or the server closes the connection. The request in the body is never served. The next request
+    on the connection gets its own response, or the server closes the connection.
+    Why: Error paths are easy to forget. An attacker who can make an app fail could get any request served, past the
+    proxy's rules.
     """
     body = smuggled_request(exchange)
     fields, sent = (CHUNKED, _chunk(body)) if chunks else (f"Content-Length: {len(body)}", body)
-    result = await send_request(exchange, post(exchange, fields, body=sent, target="/fail?when=before-start"))
+    result = await send_request(exchange, post_request(exchange, fields, body=sent, target="/fail?when=before-start"))
     assert_response_or_close(result)
     assert_not_smuggled(result)
 
 
 @case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, tags=SECURITY_TAG, variants={"length": False, "chunks": True})
 async def partly_read(exchange: Exchange, chunks: bool) -> None:
-    """A body of which the app reads only the beginning never becomes the next request.
+    """If the app reads only the beginning of a body, the rest never becomes the next request.
 
-    Sends: a POST whose body, with a length or in a chunk, is `hello` and then a whole request, to an app that reads the
-    first five bytes.
-    Expects: an answer; what lies in the body is never served; the next request is served as itself, or the connection
-    is closed.
-    Why: An app that refuses an upload for its first line leaves the rest on the connection, where it would be the next
-    request.
+    Sends: a POST whose body, with a length or in a chunk, is `hello` followed by a whole request. The app reads the
+    first five bytes. Then another request.
+    Expects: a response. The request in the body is never served. The next request on the connection gets its own
+    response, or the server closes the connection.
+    Why: An app that rejects an upload after its first line leaves the rest on the connection. The server would read
+    that rest as the next request.
     """
     body = b"hello" + smuggled_request(exchange)
     fields, sent = (CHUNKED, _chunk(body)) if chunks else (f"Content-Length: {len(body)}", body)
-    result = await send_request(exchange, post(exchange, fields, body=sent, target="/reads?do=read:5"))
-    assertions.assert_that(result.response.status is not None, "an answer", result.describe())
+    result = await send_request(exchange, post_request(exchange, fields, body=sent, target="/reads?do=read:5"))
+    assert_response(result)
     assert_not_smuggled(result)
 
 
@@ -233,51 +240,53 @@ async def partly_read(exchange: Exchange, chunks: bool) -> None:
     variants={"delete": "DELETE", "options": "OPTIONS", "unknown": "BREW"},
 )
 async def unread_of_any_method(exchange: Exchange, method: str) -> None:
-    """A body that the app leaves unread never becomes the next request, whatever the method.
+    """A body that the app does not read never becomes the next request, whatever the method is.
 
     Sends: a DELETE, OPTIONS or BREW with a Content-Length whose body is a whole request, to an app that does not read
-    it; then another request.
-    Expects: an answer, a refusal of the method included; the app is not called for what lies in the body; the next
-    request is served as itself, or the connection is closed.
-    Why: A server that expects bodies of POST and PUT alone serves what such a body holds: a request that the proxy in
-    front has passed on as a body, unchecked.
+    it. Then another request.
+    Expects: a response, which may reject the method. The app is never called for the request in the body. The next
+    request on the connection gets its own response, or the server closes the connection.
+    Why: A server that expects bodies only for POST and PUT serves the bytes of such a body as a request. The proxy
+    forwarded them unchecked, as a body.
     """
     body = smuggled_request(exchange)
     result = await send_request(
-        exchange, post(exchange, f"Content-Length: {len(body)}", body=body, target="/echo", method=method)
+        exchange, post_request(exchange, f"Content-Length: {len(body)}", body=body, target="/echo", method=method)
     )
-    assertions.assert_that(result.response.status is not None, "an answer", result.describe())
+    assert_response(result)
     assert_not_smuggled(result)
 
 
 @case(MUST, READ_OR_CLOSE, basis=MUST_TEXT, tags=SECURITY_TAG)
 async def unread_expected(exchange: Exchange) -> None:
-    """A body that a client was about to send when it got its answer never becomes a request.
+    """A body that follows an early response to `Expect: 100-continue` never becomes a request.
 
-    Sends: the head of a POST with `Expect: 100-continue` to an app that answers without reading. Unless the answer says
-    that the connection closes, then the body that the head announced, a whole request, and another request behind it.
-    The body goes before the answer where a 100 comes and nothing else.
-    Expects: an answer; what lies in the body is never served; the request behind it is served as itself, or the
-    connection is closed.
-    Why: Whether the body still comes is the client's choice after such an answer. A server that keeps the connection
-    and does not count it serves the body as a request: an attacker's, past the proxy's rules.
+    Sends: the headers of a POST with `Expect: 100-continue`, to an app that responds without reading. If the server
+    sends 100 first, the body follows. Otherwise the body follows the response, unless that says that the connection
+    closes. The body is a whole request. Then another request.
+    Expects: a response. The request in the body is never served. The next request on the connection gets its own
+    response, or the server closes the connection.
+    Why: After such a response, the client may still send the body. A server that keeps the connection and forgets the
+    body serves it as a request, past the proxy's rules.
     """
     body = smuggled_request(exchange)
     connection = await exchange.connect()
-    await connection.send(post(exchange, "Expect: 100-continue", f"Content-Length: {len(body)}", target="/echo"))
-    response = await connection.response(timeout=AFTER_CONTINUE_TIMEOUT_SECONDS)
+    await connection.send(
+        post_request(exchange, "Expect: 100-continue", f"Content-Length: {len(body)}", target="/echo")
+    )
+    response = await connection.response(timeout=FINAL_RESPONSE_TIMEOUT_SECONDS)
     if response.status is None and response.interim:
-        # It was told to send its body first, before the app is called.
+        # The server wants the body before it calls the app.
         await connection.send(body)
         body = b""
         response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
-    second_response, ending = None, response.ended
+    second_response, connection_state = None, response.ended
     if response.complete:
         if not response.announces_close:
             await connection.send(body + exchange.request("/echo", token=f"{exchange.token}.next"))
         second_response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
-        ending = second_response.ended
+        connection_state = second_response.ended
     await connection.close()
-    result = await collect_result(exchange, response, second_response, ending)
-    assertions.assert_that(response.status is not None, "an answer", result.describe())
+    result = await collect_result(exchange, response, second_response, connection_state)
+    assert_response(result)
     assert_not_smuggled(result)

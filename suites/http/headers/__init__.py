@@ -1,1 +1,1 @@
-"""Header fields of a request: their syntax, and what of them reaches the app."""
+"""Request headers: their syntax, and the values that reach the app."""

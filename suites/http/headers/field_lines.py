@@ -1,4 +1,4 @@
-"""A header's line: name, colon, value, and what is none."""
+"""Header lines: name, colon and value, and lines that are not headers."""
 
 from __future__ import annotations
 
@@ -10,28 +10,17 @@ from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
+    SECURITY_TAG,
     assert_in_sync,
     assert_rejected,
     assert_served,
+    get_request,
     is_rejected_and_in_sync,
     is_rejected_with,
-    raw,
+    raw_request,
     send_request,
 )
-from wsgi_gauntlet.suites.http.headers.helpers import get
-
-MALFORMED = rfc9112(
-    "2.2",
-    "receives a sequence of octets that does not match the HTTP-message grammar aside from the robustness exceptions "
-    "listed above, the server SHOULD respond with a 400 (Bad Request) response and close the connection.",
-)
-FOLD = rfc9112(
-    "5.2",
-    'A server that receives an obs-fold in a request message that is not within a "message/http" container MUST '
-    "either reject the message by sending a 400 (Bad Request), preferably with a representation explaining that "
-    "obsolete line folding is unacceptable, or replace each received obs-fold with one or more SP octets prior to "
-    "interpreting the field value or forwarding the message downstream.",
-)
+from wsgi_gauntlet.suites.http.references import MALFORMED_MESSAGE, OBS_FOLD
 
 
 @case(
@@ -43,19 +32,19 @@ FOLD = rfc9112(
     ),
     basis=MUST_TEXT,
     breach=CLIENT,
-    tags=["security"],
+    tags=SECURITY_TAG,
     variants={"space": "X-A : 1", "tab": "X-A\t: 1", "framing": "Content-Length : 0"},
 )
 async def space_before_colon(exchange: Exchange, field: str) -> None:
-    """White space before a header's colon is refused with exactly 400.
+    """Whitespace before a header's colon gets exactly 400.
 
-    Sends: a GET with a blank or a tab between a header's name and its colon: `X-A : 1`, or `Content-Length : 0`.
-    Expects: exactly 400, the app not called; the next request on the connection is served as itself, or the connection
-    is closed.
-    Why: Servers that strip it and servers that keep it see different headers, also different lengths of a body.
-    Requests have been smuggled through proxies in this way.
+    Sends: a GET with a space or a tab between a header's name and its colon: `X-A : 1` or `Content-Length : 0`.
+    Expects: the server answers 400 and does not call the app. The next request on the connection gets its own response,
+    or the server closes the connection.
+    Why: Servers that strip the space and servers that keep it see different headers, and so different body lengths.
+    Attackers have smuggled requests through proxies in this way.
     """
-    assert_rejected(await send_request(exchange, get(exchange, field)))
+    assert_rejected(await send_request(exchange, get_request(exchange, field)))
 
 
 @case(
@@ -67,85 +56,86 @@ async def space_before_colon(exchange: Exchange, field: str) -> None:
     ),
     basis=MUST_TEXT,
     breach=CLIENT,
-    tags=["security"],
+    tags=SECURITY_TAG,
 )
 async def space_before_first(exchange: Exchange) -> None:
-    """A first header line that begins with white space is refused, or wholly ignored.
+    """A first header line that begins with whitespace is rejected or ignored completely.
 
-    Sends: a GET whose first header line, right below the request line, is ` X-Smuggled: yes`.
-    Expects: a refusal without a call of the app, or the request served with that line wholly ignored; the next request
-    on the connection is served as itself, or the connection is closed.
-    Why: One server may take the line for a header, the next for part of the line above: a header that the proxy would
-    have removed gets to the app.
+    Sends: a GET whose first header line is ` X-Smuggled: yes`, directly after the request line.
+    Expects: the server rejects the request without calling the app, or serves it and ignores this line completely. The
+    next request on the connection gets its own response, or the server closes the connection.
+    Why: One server may read the line as a header, and the next as part of the line above. Then a header reaches the app
+    that the proxy would have removed.
     """
     line = f"GET {exchange.target('/echo')} HTTP/1.1\r\n X-Smuggled: yes"
-    result = await send_request(exchange, raw(exchange, line))
+    result = await send_request(exchange, raw_request(exchange, line))
     if not is_rejected_and_in_sync(result):
         environ = assert_served(result)
         left = [name for name, value in environ.items() if "SMUGGLED" in name or "X-Smuggled" in value]
-        assertions.assert_that(not left, "the line ignored or the request refused", left)
+        assertions.assert_that(not left, "the line ignored, or the request rejected", left)
 
 
 @case(
     MUST,
-    FOLD,
+    OBS_FOLD,
     basis=MUST_TEXT,
     breach=CLIENT,
-    tags=["security"],
+    tags=SECURITY_TAG,
     variants={"space": "\r\n 2", "tab": "\r\n\t2", "twice": "\r\n  \r\n 2"},
 )
 async def obs_fold(exchange: Exchange, fold: str) -> None:
-    """A folded header is refused, or its line breaks reach the app as spaces.
+    """A folded header is rejected, or its line breaks reach the app as spaces.
 
-    Sends: a GET with a header whose value goes on after a line break and a blank or a tab, once or twice, and another
-    header below it.
-    Expects: a refusal without a call of the app, or the request served with blanks in place of the line break, and the
-    header below untouched; the next request on the connection is served as itself, or the connection is closed.
-    Why: A line break in environ becomes one in logs, mails and headers that the app makes of it: the sender writes
-    lines of his own there.
+    Sends: a GET with a header whose value continues after a line break and a space or a tab, once or twice. Another
+    header follows.
+    Expects: the server rejects the request without calling the app. Or it serves the request with spaces in place of
+    the line break and leaves the next header unchanged. The next request on the connection gets its own response, or
+    the server closes the connection.
+    Why: Apps copy environ values into logs, mails and headers. With a line break in the value, the client can add its
+    own lines there.
     """
-    result = await send_request(exchange, get(exchange, f"X-Folded: 1{fold}", "X-After: yes"))
+    result = await send_request(exchange, get_request(exchange, f"X-Folded: 1{fold}", "X-After: yes"))
     if is_rejected_with(result):
         assert_in_sync(result)
     else:
         environ = assert_served(result)
         value = environ.get("HTTP_X_FOLDED", "")
-        assertions.assert_that(re.fullmatch("1[ \t]+2", value), "`1 2`, or the request refused", value)
-        assertions.assert_equal(environ.get("HTTP_X_AFTER"), "yes", "the header after it")
+        assertions.assert_that(re.fullmatch("1[ \t]+2", value), "`1 2`, or the request rejected", value)
+        assertions.assert_equal(environ.get("HTTP_X_AFTER"), "yes", "the next header")
 
 
-@case(SHOULD, MALFORMED, basis=SHOULD_TEXT, breach=CLIENT)
+@case(SHOULD, MALFORMED_MESSAGE, basis=SHOULD_TEXT, breach=CLIENT)
 async def no_colon(exchange: Exchange) -> None:
-    """A header line without a colon is refused.
+    """A header line without a colon is rejected.
 
-    Sends: a GET with a header line that is just `X-Lonely`.
-    Expects: 400, the app not called; the next request on the connection is served as itself, or the connection is
-    closed.
-    Why: A line that one server skips may end the headers, or begin a body, for the next. Guessing is what attackers
-    live on.
+    Sends: a GET with a header line that is only `X-Lonely`.
+    Expects: the server answers 400 and does not call the app. The next request on the connection gets its own response,
+    or the server closes the connection.
+    Why: One server may skip the line. For the next server it may end the headers or begin a body. Attackers use such
+    differences.
     """
-    assert_rejected(await send_request(exchange, get(exchange, "X-Lonely")))
+    assert_rejected(await send_request(exchange, get_request(exchange, "X-Lonely")))
 
 
-@case(SHOULD, MALFORMED, basis=SHOULD_TEXT, breach=CLIENT)
+@case(SHOULD, MALFORMED_MESSAGE, basis=SHOULD_TEXT, breach=CLIENT)
 async def empty_name(exchange: Exchange) -> None:
-    """A header line without a name is refused.
+    """A header line without a name is rejected.
 
     Sends: a GET with the header line `: value`.
-    Expects: 400, the app not called; the next request on the connection is served as itself, or the connection is
-    closed.
-    Why: It becomes a variable named HTTP_ at best. A proxy that drops the line and a server that stops at it see
+    Expects: the server answers 400 and does not call the app. The next request on the connection gets its own response,
+    or the server closes the connection.
+    Why: At best it becomes a variable named HTTP_. A proxy that drops the line and a server that stops at it see
     different requests.
     """
-    assert_rejected(await send_request(exchange, get(exchange, ": value")))
+    assert_rejected(await send_request(exchange, get_request(exchange, ": value")))
 
 
 @case(
     SHOULD,
-    MALFORMED,
+    MALFORMED_MESSAGE,
     basis=SHOULD_TEXT,
     breach=CLIENT,
-    tags=["security"],
+    tags=SECURITY_TAG,
     variants={
         "space": "X A",
         "parenthesis": "X(A",
@@ -157,13 +147,13 @@ async def empty_name(exchange: Exchange) -> None:
     },
 )
 async def bad_name_characters(exchange: Exchange, name: str) -> None:
-    """A header name with characters that no token has is refused.
+    """A header name with invalid characters is rejected.
 
-    Sends: a GET with a header whose name holds what no token has: a blank, a parenthesis, a slash, NUL, a byte above
-    0x7F, or a vertical tab or non-breaking space at its end.
-    Expects: 400, the app not called; the next request on the connection is served as itself, or the connection is
-    closed.
-    Why: Proxies and servers differ in what they drop of such names, so that a header which the proxy lets pass becomes
-    one that it would have removed.
+    Sends: a GET with a header whose name contains a space, a parenthesis, a slash, NUL or a byte above 0x7F, or ends
+    with a vertical tab or non-breaking space.
+    Expects: the server answers 400 and does not call the app. The next request on the connection gets its own response,
+    or the server closes the connection.
+    Why: Proxies and servers drop different characters from such names. A header that the proxy forwards can become one
+    that the proxy would have removed.
     """
-    assert_rejected(await send_request(exchange, get(exchange, f"{name}: 1")))
+    assert_rejected(await send_request(exchange, get_request(exchange, f"{name}: 1")))

@@ -1,4 +1,4 @@
-"""A header's name: what is the same header, and what is another."""
+"""Header names: when two names mean the same header."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
     RESPONSE_TIMEOUT_SECONDS,
+    SECURITY_TAG,
     assert_body_served,
     assert_served,
+    get_request,
     is_rejected_and_in_sync,
-    post,
-    record_behaviour,
+    post_request,
+    record_environ_value,
     send_request,
 )
-from wsgi_gauntlet.suites.http.headers.helpers import get
 
 FIELD_NAME_MAPPING = rfc9110(
     "17.10",
@@ -31,15 +32,15 @@ FIELD_NAME_MAPPING = rfc9110(
     basis=from_recipient_semantics("The name is the same in any case, so a field that is there in capitals is there."),
 )
 async def name_case(exchange: Exchange) -> None:
-    """A header's name means the same in any case, in framing as well.
+    """Header names are case-insensitive, also for the headers that define the body.
 
     Sends: a POST of five bytes with `cONTENT-lENGTH: 5` and `x-MiXeD: yes`.
-    Expects: the app reads the five bytes and finds HTTP_X_MIXED; the next request on the connection is served as
-    itself.
-    Why: Clients are free in this, and proxies that speak HTTP/2 to browsers send all names in lower case. A body whose
-    length is overlooked becomes the next request.
+    Expects: the app reads the five bytes and finds HTTP_X_MIXED. The next request on the connection gets its own
+    response, or the server closes the connection.
+    Why: Clients may use any case, and proxies that speak HTTP/2 to browsers send all names in lower case. If the server
+    misses a length, the body becomes the next request.
     """
-    result = await send_request(exchange, post(exchange, "cONTENT-lENGTH: 5", "x-MiXeD: yes", body=b"hello"))
+    result = await send_request(exchange, post_request(exchange, "cONTENT-lENGTH: 5", "x-MiXeD: yes", body=b"hello"))
     assert_body_served(result, b"hello")
     assertions.assert_equal(assert_served(result).get("HTTP_X_MIXED"), "yes", "HTTP_X_MIXED")
 
@@ -57,15 +58,17 @@ async def name_case(exchange: Exchange) -> None:
     ),
 )
 async def repeats_joined(exchange: Exchange) -> None:
-    """Header lines of one name reach the app joined by commas, in order; none is lost.
+    """Repeated headers reach the app joined by commas, in order and complete.
 
     Sends: a GET with `X-A: 1`, `X-B: b` and `X-A: 2`.
-    Expects: the request served, and HTTP_X_A the list of 1 and 2, in this order; the next request on the connection is
-    served as itself.
-    Why: Each proxy on the way adds a line to X-Forwarded-For and the like. With a line lost or the order changed, an
-    app believes the wrong client's address.
+    Expects: the server serves the request, and HTTP_X_A is the list of 1 and 2 in this order. The next request on the
+    connection gets its own response, or the server closes the connection.
+    Why: Each proxy adds a line to X-Forwarded-For and similar headers. If a line is lost or the order changes, the app
+    uses the wrong client address.
     """
-    value = assert_served(await send_request(exchange, get(exchange, "X-A: 1", "X-B: b", "X-A: 2"))).get("HTTP_X_A", "")
+    value = assert_served(await send_request(exchange, get_request(exchange, "X-A: 1", "X-B: b", "X-A: 2"))).get(
+        "HTTP_X_A", ""
+    )
     assertions.assert_equal([each.strip(" \t") for each in value.split(",")], ["1", "2"], "the list in HTTP_X_A")
 
 
@@ -76,17 +79,16 @@ async def repeats_joined(exchange: Exchange) -> None:
     breach=CLIENT,
 )
 async def duplicate_content_type(exchange: Exchange) -> None:
-    """What the app is told where Content-Type comes twice.
+    """Record the CONTENT_TYPE that the app gets for two Content-Type headers.
 
-    Sends: a POST without a body with `Content-Type: text/a` and `Content-Type: text/b`.
-    Expects: nothing in particular: what the app finds in CONTENT_TYPE, or the refusal, is recorded.
-    Why: A filter in front that looks at the one and an app that looks at the other parse different bodies.
+    Sends: a POST without a body, with `Content-Type: text/a` and `Content-Type: text/b`.
+    Expects: nothing is required. The case records the app's CONTENT_TYPE or the rejection.
+    Why: If a filter in front uses one type and the app uses the other, they parse different bodies.
     """
     result = await send_request(
-        exchange, post(exchange, "Content-Length: 0", "Content-Type: text/a", "Content-Type: text/b")
+        exchange, post_request(exchange, "Content-Length: 0", "Content-Type: text/a", "Content-Type: text/b")
     )
-    values = [repr(each.detail["environ"].get("CONTENT_TYPE")) for each in result.calls]
-    record_behaviour("CONTENT_TYPE", values[0] if values else result.response.describe())
+    record_environ_value("CONTENT_TYPE", [each.detail["environ"].get("CONTENT_TYPE") for each in result.calls], result)
 
 
 @case(
@@ -96,19 +98,19 @@ async def duplicate_content_type(exchange: Exchange) -> None:
         "A proxy strips or sets X-A and lets X_A pass. Where both become HTTP_X_A, any client "
         "can forge what the proxy vouches for, such as who is logged in."
     ),
-    tags=["security"],
+    tags=SECURITY_TAG,
     variants={"before": ("X_A: bad", "X-A: good"), "after": ("X-A: good", "X_A: bad")},
 )
 async def underscore_alias(exchange: Exchange, fields: tuple[str, str]) -> None:
-    """`X_A` is not mixed up with `X-A`, although both map to HTTP_X_A.
+    """`X_A` does not replace or join `X-A`, although both map to HTTP_X_A.
 
     Sends: a GET with `X_A: bad` and `X-A: good`, in either order.
-    Expects: a refusal without a call of the app, or the request served with HTTP_X_A `good` and nothing else; the next
-    request on the connection is served as itself, or the connection is closed.
-    Why: A proxy that sets and cleans `X-User` lets a client's `X_User` through. An app that reads it there takes the
-    client for whom he likes.
+    Expects: the server rejects the request without calling the app, or serves it and HTTP_X_A is exactly `good`. The
+    next request on the connection gets its own response, or the server closes the connection.
+    Why: A proxy that sets and removes `X-User` forwards a client's `X_User`. An app that reads it accepts any user name
+    that the client claims.
     """
-    result = await send_request(exchange, get(exchange, *fields))
+    result = await send_request(exchange, get_request(exchange, *fields))
     if not is_rejected_and_in_sync(result):
         assertions.assert_equal(assert_served(result).get("HTTP_X_A"), "good", "HTTP_X_A")
 
@@ -124,21 +126,21 @@ async def underscore_alias(exchange: Exchange, fields: tuple[str, str]) -> None:
         "No field with an underscore signals a body. A server that takes one for it sees "
         "another end of the request than the proxy in front."
     ),
-    tags=["security"],
+    tags=SECURITY_TAG,
     variants={"length": "Content_Length: 5", "coding": "Transfer_Encoding: chunked"},
 )
 async def underscore_framing(exchange: Exchange, field: str) -> None:
-    """`Content_Length` and `Transfer_Encoding` frame nothing.
+    """`Content_Length` and `Transfer_Encoding` do not define a body.
 
-    Sends: a POST with `Content_Length: 5` or `Transfer_Encoding: chunked` and no body, and a GET behind it, in one
+    Sends: a POST with `Content_Length: 5` or `Transfer_Encoding: chunked` and no body, and a GET after it, in one
     piece.
-    Expects: the POST served without a body, and the GET answered as itself or the connection closed; or a 4xx before
-    the app is called.
-    Why: The GET would be swallowed as a body: a user's request lost. Where the proxy in front sees it the other way
-    round, one is smuggled.
+    Expects: the server serves the POST without a body. The GET gets its own response, or the server closes the
+    connection. Or the server answers 4xx before it calls the app.
+    Why: The server would read the GET as a body, and a user's request would be lost. If the proxy in front reads it the
+    other way, an attacker can smuggle a request.
     """
     connection = await exchange.connect()
-    await connection.send(post(exchange, field) + exchange.request("/echo", token=f"{exchange.token}.second"))
+    await connection.send(post_request(exchange, field) + exchange.request("/echo", token=f"{exchange.token}.second"))
     first = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
     second = (
         await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
@@ -146,14 +148,14 @@ async def underscore_framing(exchange: Exchange, field: str) -> None:
         else None
     )
     await connection.close()
-    # A refusal comes before the app is called; one that comes after it is of a body that should not be there.
+    # A rejection after the call of the app is about a body that should not exist.
     if first.status is not None and 400 <= first.status < 500 and not exchange.events("called"):
         return
-    assertions.assert_equal(first.status, 200, "the first answer's status")
+    assertions.assert_equal(first.status, 200, "the status of the first response")
     lengths = [e.detail["length"] for e in exchange.events("body")]
     assertions.assert_that(not any(lengths), "no body for the app to read", lengths)
     if second is not None and not second.is_empty:
-        assertions.assert_equal(second.body, f"gauntlet {exchange.token}.second\n".encode(), "the second answer")
+        assertions.assert_equal(second.body, f"gauntlet {exchange.token}.second\n".encode(), "the second response")
 
 
 @case(
@@ -163,16 +165,15 @@ async def underscore_framing(exchange: Exchange, field: str) -> None:
         "The PEP maps each field to HTTP_*, this one too. Whether an exception is made for it "
         "is worth knowing, and demanded by no text."
     ),
-    tags=["security"],
+    tags=SECURITY_TAG,
 )
 async def proxy_header(exchange: Exchange) -> None:
-    """Whether a client's `Proxy` header becomes HTTP_PROXY, which some HTTP libraries take for their configuration.
+    """Record whether a client's `Proxy` header becomes HTTP_PROXY.
 
     Sends: a GET with `Proxy: http://stranger.example`.
-    Expects: nothing in particular: whether the app finds it as HTTP_PROXY, or the refusal, is recorded.
-    Why: Known as httpoxy: some HTTP libraries take HTTP_PROXY for their configuration, and then a client has the app's
-    outgoing requests pass through his own machine.
+    Expects: nothing is required. The case records the app's HTTP_PROXY or the rejection.
+    Why: This attack is known as httpoxy. Some HTTP libraries use HTTP_PROXY as their configuration, so a client can
+    redirect the app's outgoing requests to its own machine.
     """
-    result = await send_request(exchange, get(exchange, "Proxy: http://stranger.example"))
-    values = [repr(each.detail["environ"].get("HTTP_PROXY")) for each in result.calls]
-    record_behaviour("HTTP_PROXY", values[0] if values else result.response.describe())
+    result = await send_request(exchange, get_request(exchange, "Proxy: http://stranger.example"))
+    record_environ_value("HTTP_PROXY", [each.detail["environ"].get("HTTP_PROXY") for each in result.calls], result)

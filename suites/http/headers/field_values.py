@@ -1,4 +1,4 @@
-"""A header's value, byte by byte."""
+"""Header values, byte by byte."""
 
 from __future__ import annotations
 
@@ -13,8 +13,15 @@ from wsgi_gauntlet.harness.conformance.basis import (
 from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import rfc9110
-from wsgi_gauntlet.suites.http.assertions import assert_served, is_rejected_and_in_sync, record_behaviour, send_request
-from wsgi_gauntlet.suites.http.headers.helpers import get
+from wsgi_gauntlet.suites.http.assertions import (
+    SECURITY_TAG,
+    assert_served,
+    get_request,
+    is_rejected_and_in_sync,
+    record_environ_value,
+    send_request,
+)
+from wsgi_gauntlet.suites.http.references import WHITESPACE_EXCLUDED
 
 INVALID_VALUE = rfc9110(
     "5.5",
@@ -23,32 +30,32 @@ INVALID_VALUE = rfc9110(
 )
 
 
-@case(MUST, INVALID_VALUE, basis=MUST_TEXT, breach=CLIENT, tags=["security"])
+@case(MUST, INVALID_VALUE, basis=MUST_TEXT, breach=CLIENT, tags=SECURITY_TAG)
 async def nul_in_value(exchange: Exchange) -> None:
-    """NUL in a header's value is refused or replaced by a space.
+    """NUL in a header's value is replaced by a space, or the request is rejected.
 
     Sends: a GET with `X-A: a`, a NUL, and `b`.
-    Expects: a refusal without a call of the app, or the request served with a blank in the NUL's place; the next
-    request on the connection is served as itself, or the connection is closed.
-    Why: What is written in C stops at a NUL, what is written in Python does not: a check that reads the one passes what
-    the app reads as the other.
+    Expects: the server rejects the request without calling the app, or serves it with a space in place of the NUL. The
+    next request on the connection gets its own response, or the server closes the connection.
+    Why: C programs stop at a NUL and Python programs do not. A check in C then sees another value than the app.
     """
-    result = await send_request(exchange, get(exchange, "X-A: a\0b"))
+    result = await send_request(exchange, get_request(exchange, "X-A: a\0b"))
     if not is_rejected_and_in_sync(result):
         assertions.assert_equal(assert_served(result).get("HTTP_X_A"), "a b", "HTTP_X_A")
 
 
-@case(MUST, INVALID_VALUE, basis=MUST_TEXT, breach=CLIENT, tags=["security"])
+@case(MUST, INVALID_VALUE, basis=MUST_TEXT, breach=CLIENT, tags=SECURITY_TAG)
 async def cr_in_value(exchange: Exchange) -> None:
-    """A bare CR in a header's value is refused or replaced by a space, and never ends the line.
+    """A bare CR in a header's value does not end the line: it is replaced by a space, or the request is rejected.
 
     Sends: a GET with `X-A: a`, a bare CR, and `X-Smuggled: yes`.
-    Expects: a refusal without a call of the app, or the request served with a blank in the CR's place; HTTP_X_SMUGGLED
-    is never there. The next request on the connection is served as itself, or the connection is closed.
-    Why: Where CR ends a line, a client adds headers that the proxy in front would have removed: who is logged in, for
-    one.
+    Expects: the server rejects the request without calling the app, or serves it with a space in place of the CR.
+    HTTP_X_SMUGGLED never exists. The next request on the connection gets its own response, or the server closes the
+    connection.
+    Why: If CR ends a line, a client can add headers that the proxy in front would have removed, for example the name of
+    the user.
     """
-    result = await send_request(exchange, get(exchange, "X-A: a\rX-Smuggled: yes"))
+    result = await send_request(exchange, get_request(exchange, "X-A: a\rX-Smuggled: yes"))
     if not is_rejected_and_in_sync(result):
         environ = assert_served(result)
         assertions.assert_equal(environ.get("HTTP_X_SMUGGLED"), None, "HTTP_X_SMUGGLED")
@@ -63,61 +70,64 @@ async def cr_in_value(exchange: Exchange) -> None:
     variants={"bel": "\x07", "del": "\x7f"},
 )
 async def bel_del_in_value(exchange: Exchange, character: str) -> None:
-    """What becomes of other control characters in a header's value.
+    """Record how other control characters in a header's value reach the app.
 
-    Sends: a GET with a header whose value holds 0x07 or 0x7F.
-    Expects: nothing in particular: the text calls them invalid, and allows keeping them. What the app is told, or the
-    refusal, is recorded.
-    Why: Such characters move the cursor or ring the bell in a terminal that shows a log; an operator may want to know
+    Sends: a GET with a header whose value contains 0x07 or 0x7F.
+    Expects: nothing is required: the RFC calls these characters invalid but allows a server to keep them. The case
+    records the app's value or the rejection.
+    Why: In a terminal that shows a log, such characters move the cursor or ring the bell. Operators may want to know
     whether they get that far.
     """
-    result = await send_request(exchange, get(exchange, f"X-A: a{character}b"))
-    values = [repr(each.detail["environ"].get("HTTP_X_A")) for each in result.calls]
-    record_behaviour("the treatment of a control character", values[0] if values else result.response.describe())
+    result = await send_request(exchange, get_request(exchange, f"X-A: a{character}b"))
+    record_environ_value(
+        "the treatment of a control character",
+        [each.detail["environ"].get("HTTP_X_A") for each in result.calls],
+        result,
+    )
 
 
 @case(
     SHOULD,
     rfc9110("5.5", "A recipient SHOULD treat other allowed octets in field content (i.e., obs-text) as opaque data."),
     basis=SHOULD_TEXT,
-    tags=["security"],
+    tags=SECURITY_TAG,
 )
 async def obs_text(exchange: Exchange) -> None:
-    """Bytes above 0x7F in a header's value reach the app as they are, also those that look like space to Unicode.
+    """Bytes above 0x7F in a header's value reach the app unchanged, also those that Unicode treats as spaces.
 
-    Sends: a GET with a header whose value begins with 0x85 and ends with 0xA0, and has UTF-8 between them.
-    Expects: the request served, and HTTP_X_A of exactly these bytes; the next request on the connection is served as
-    itself.
-    Why: Text functions take 0x85 and 0xA0 for blanks and strip them. A name then passes a check in front and is another
-    name in the app.
+    Sends: a GET with a header whose value begins with 0x85, ends with 0xA0, and has UTF-8 between them.
+    Expects: the server serves the request, and HTTP_X_A has exactly these bytes. The next request on the connection
+    gets its own response, or the server closes the connection.
+    Why: Text functions treat 0x85 and 0xA0 as spaces and strip them. A name that passes a check in front is then
+    another name in the app.
     """
     value = "\x85caf\xc3\xa9\xa0"
     assertions.assert_equal(
-        assert_served(await send_request(exchange, get(exchange, f"X-A: {value}"))).get("HTTP_X_A"), value, "HTTP_X_A"
+        assert_served(await send_request(exchange, get_request(exchange, f"X-A: {value}"))).get("HTTP_X_A"),
+        value,
+        "HTTP_X_A",
     )
 
 
 @case(
     MUST,
-    rfc9110(
-        "5.5",
-        "When a specific version of HTTP allows such whitespace to appear in a message, a field parsing implementation "
-        "MUST exclude such whitespace prior to evaluating the field value.",
-    ),
+    WHITESPACE_EXCLUDED,
     basis=MUST_TEXT,
     variants={"both": " \t a b \t ", "none": "a b", "before": "\ta b", "after": "a b\t"},
 )
 async def ows_trimmed(exchange: Exchange, value: str) -> None:
-    """Spaces and tabs around a header's value are no part of it.
+    """Spaces and tabs around a header's value are not part of the value.
 
-    Sends: a GET with a header whose value is `a b`, with blanks and tabs before or behind it, or with nothing between
+    Sends: a GET with a header whose value is `a b`, with spaces and tabs before or after it, or with nothing between
     colon and value.
-    Expects: the request served, and HTTP_X_A exactly `a b`; the next request on the connection is served as itself.
-    Why: A value that keeps them fails comparisons in the app: an access rule that does not match, or one that should
-    not.
+    Expects: the server serves the request, and HTTP_X_A is exactly `a b`. The next request on the connection gets its
+    own response, or the server closes the connection.
+    Why: With extra spaces, comparisons in the app fail. An access rule that should match does not match.
     """
     assertions.assert_equal(
-        assert_served(await send_request(exchange, get(exchange, f"X-A:{value}"))).get("HTTP_X_A"), "a b", "HTTP_X_A"
+        assert_served(await send_request(exchange, get_request(exchange, f"X-A:{value}"))).get("HTTP_X_A"),
+        "a b",
+        "HTTP_X_A",
     )
 
 
@@ -128,14 +138,14 @@ async def ows_trimmed(exchange: Exchange, value: str) -> None:
     variants={"nothing": "", "blanks": " \t "},
 )
 async def empty_value(exchange: Exchange, value: str) -> None:
-    """A header without a value is a good header, and the app is told of an empty one.
+    """A header without a value is valid, and the app gets an empty value.
 
-    Sends: `X-A:` with nothing behind the colon, or with blanks and a tab, and another header below it.
-    Expects: the request served, HTTP_X_A there and empty, the header below it with its own value; the next request on
-    the connection is served as itself.
-    Why: Browsers and proxies send such headers. An app that asks whether one is there gets the wrong answer, or the
-    next line becomes its value.
+    Sends: a GET with `X-A:` and nothing after the colon, or only spaces and a tab. Another header follows.
+    Expects: the server serves the request. HTTP_X_A exists and is empty, and the next header has its own value. The
+    next request on the connection gets its own response, or the server closes the connection.
+    Why: Browsers and proxies send such headers. An app that checks whether the header exists gets a wrong result, or
+    the next line becomes the value.
     """
-    environ = assert_served(await send_request(exchange, get(exchange, f"X-A:{value}", "X-B: b")))
+    environ = assert_served(await send_request(exchange, get_request(exchange, f"X-A:{value}", "X-B: b")))
     assertions.assert_equal(environ.get("HTTP_X_A"), "", "HTTP_X_A")
     assertions.assert_equal(environ.get("HTTP_X_B"), "b", "HTTP_X_B")

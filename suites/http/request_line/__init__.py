@@ -1,1 +1,1 @@
-"""The request line: its grammar, the protocol's version, and the forms of a target."""
+"""The request line: its grammar, the HTTP version and the forms of a request target."""

@@ -1,4 +1,4 @@
-"""The version of HTTP in the request line, and in the answer to it."""
+"""The HTTP version in the request line and in the response."""
 
 from __future__ import annotations
 
@@ -6,32 +6,26 @@ from wsgi_gauntlet.harness.conformance import assertions
 from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, from_sender_grammar
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
-from wsgi_gauntlet.suites.http.assertions import assert_rejected, assert_served, is_rejected, raw, send_request
-
-MALFORMED = rfc9112(
-    "2.2",
-    "receives a sequence of octets that does not match the HTTP-message grammar aside from the robustness exceptions "
-    "listed above, the server SHOULD respond with a 400 (Bad Request) response and close the connection.",
-)
-VERSION = rfc9110("6.2", "A server MUST NOT send a version to which it is not conformant.")
+from wsgi_gauntlet.harness.conformance.references import rfc9110
+from wsgi_gauntlet.suites.http.assertions import assert_rejected, assert_served, is_rejected, raw_request, send_request
+from wsgi_gauntlet.suites.http.references import MALFORMED_MESSAGE, OWN_VERSION, STATUS_LINE
 
 
 @case(
     MUST,
-    rfc9112("4", "The first line of a response message is the status-line"),
+    STATUS_LINE,
     basis=from_sender_grammar(
         "What is sent in answer to a request is a response message, and that begins with a status line."
     ),
     breach=CLIENT,
 )
 async def http09(exchange: Exchange) -> None:
-    """A request line without a version is not answered with bare bytes.
+    """A request line without a version does not get a response without a status line.
 
-    Sends: `GET /echo` without a version, and an empty line, as HTTP/0.9 had it.
-    Expects: an answer with a status line, or the connection closed without a word; no bare bytes.
-    Why: An answer without a status line lets an attacker have a browser read bytes of his choice as a page of this
-    origin.
+    Sends: `GET /echo` without a version, and an empty line, as in HTTP/0.9.
+    Expects: a response with a status line, or the server closes the connection without a response.
+    Why: If the response has no status line, an attacker can make a browser read bytes of the attacker's choice as a
+    page of this site.
     """
     result = await send_request(
         exchange, f"GET {exchange.target('/echo')}?t={exchange.token}\r\n\r\n".encode(), send_second=False
@@ -42,20 +36,22 @@ async def http09(exchange: Exchange) -> None:
 
 @case(
     SHOULD,
-    MALFORMED,
+    MALFORMED_MESSAGE,
     basis=SHOULD_TEXT,
     breach=CLIENT,
 )
 async def version_lowercase(exchange: Exchange) -> None:
-    """`http/1.1` is no version.
+    """The version `http/1.1` in lower case is rejected.
 
-    Sends: `GET /echo http/1.1` with good headers.
-    Expects: 400 or 505, the app not called; the next request on the connection is served as itself, or the connection
-    is closed.
-    Why: The name is compared byte by byte. What one server lets pass here the next may read as HTTP/0.9, without
-    headers.
+    Sends: `GET /echo http/1.1` with valid headers.
+    Expects: the server answers 400 or 505 and does not call the app. The next request on the connection gets its own
+    response, or the server closes the connection.
+    Why: The name of the version is case-sensitive. If one server accepts lower case, the next may read the line as
+    HTTP/0.9 without headers.
     """
-    assert_rejected(await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')} http/1.1")), (400, 505))
+    assert_rejected(
+        await send_request(exchange, raw_request(exchange, f"GET {exchange.target('/echo')} http/1.1")), (400, 505)
+    )
 
 
 @case(
@@ -68,39 +64,47 @@ async def version_lowercase(exchange: Exchange) -> None:
     basis=SHOULD_TEXT,
 )
 async def version_minor_2(exchange: Exchange) -> None:
-    """HTTP/1.2 is served as HTTP/1.1, and the reply does not claim more than 1.1.
+    """An HTTP/1.2 request is served as HTTP/1.1, and the response does not claim a version above 1.1.
 
-    Sends: a GET in `HTTP/1.2` with good headers.
-    Expects: served by one call of the app, the reply in HTTP/1.1 or 1.0; the next request on the connection is served
-    as itself, or the connection is closed.
-    Why: The text promises a newer client that it can talk to an older server. One that echoes the version promises what
-    it does not know.
+    Sends: a GET in `HTTP/1.2` with valid headers.
+    Expects: the server serves the request with one call of the app and responds in HTTP/1.1 or 1.0. The next request on
+    the connection gets its own response, or the server closes the connection.
+    Why: The RFC promises newer clients that they can talk to older servers. A server that echoes the version claims
+    features that it does not have.
     """
-    result = await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')} HTTP/1.2"))
+    result = await send_request(exchange, raw_request(exchange, f"GET {exchange.target('/echo')} HTTP/1.2"))
     assert_served(result)
-    assertions.assert_one_of(result.response.version, (b"HTTP/1.1", b"HTTP/1.0"), "the reply's version")
+    assertions.assert_one_of(result.response.version, (b"HTTP/1.1", b"HTTP/1.0"), "the version of the response")
 
 
-@case(MUST, VERSION, basis=MUST_TEXT, breach=CLIENT, variants={"2.0": "HTTP/2.0", "3.0": "HTTP/3.0", "9.9": "HTTP/9.9"})
+@case(
+    MUST,
+    OWN_VERSION,
+    basis=MUST_TEXT,
+    breach=CLIENT,
+    variants={"2.0": "HTTP/2.0", "3.0": "HTTP/3.0", "9.9": "HTTP/9.9"},
+)
 async def version_major_2(exchange: Exchange, version: str) -> None:
-    """A major version that is not spoken here is never echoed; what comes has a status line of HTTP/1.
+    """An unsupported major version is never echoed; the response has an HTTP/1 status line.
 
     Sends: a GET in HTTP/2.0, 3.0 or 9.9, as lines of text.
-    Expects: an answer with a status line of HTTP/1.1 or 1.0, be it 400, 505 or a page; or the connection closed without
-    a word.
-    Why: A client that is answered in a version which is not spoken here goes on in it, and nothing that follows makes
-    sense.
+    Expects: a response with a status line of HTTP/1.1 or 1.0, for example 400, 505 or a page. Or the server closes the
+    connection without a response.
+    Why: If the response claims the other version, the client continues in that version. Neither side understands the
+    bytes that follow.
     """
-    result = await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')} {version}"), send_second=False)
+    result = await send_request(
+        exchange, raw_request(exchange, f"GET {exchange.target('/echo')} {version}"), send_second=False
+    )
     if is_rejected(result) and result.response.is_empty:
         return
     assertions.assert_that(result.response.status is not None, "a status line", result.response.describe())
-    assertions.assert_one_of(result.response.version, (b"HTTP/1.1", b"HTTP/1.0"), "the reply's version")
+    assertions.assert_one_of(result.response.version, (b"HTTP/1.1", b"HTTP/1.0"), "the version of the response")
 
 
 @case(
     SHOULD,
-    MALFORMED,
+    MALFORMED_MESSAGE,
     basis=SHOULD_TEXT,
     breach=CLIENT,
     variants={
@@ -114,15 +118,15 @@ async def version_major_2(exchange: Exchange, version: str) -> None:
     },
 )
 async def version_junk(exchange: Exchange, version: str) -> None:
-    """What is no HTTP version is refused.
+    """An invalid HTTP version is rejected.
 
-    Sends: a GET whose version is none: `HTTP/11`, `HTTP/1.1.1`, `HTTP/1.1a`, `HTP/1.1`, `HTTP/1`, `HTTP/1.10` or
+    Sends: a GET with the invalid version `HTTP/11`, `HTTP/1.1.1`, `HTTP/1.1a`, `HTP/1.1`, `HTTP/1`, `HTTP/1.10` or
     `HTTP/+1.1`.
-    Expects: 400 or 505, the app not called; the next request on the connection is served as itself, or the connection
-    is closed.
-    Why: The version decides which rules of framing and keeping a connection hold. A server that guesses may guess
-    otherwise than the proxy in front.
+    Expects: the server answers 400 or 505 and does not call the app. The next request on the connection gets its own
+    response, or the server closes the connection.
+    Why: The version decides how bodies end and whether a connection stays open. A server that guesses the version may
+    guess differently from the proxy in front.
     """
     assert_rejected(
-        await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')} {version}")), (400, 505)
+        await send_request(exchange, raw_request(exchange, f"GET {exchange.target('/echo')} {version}")), (400, 505)
     )

@@ -1,4 +1,4 @@
-"""Paths that servers read in several ways: slashes, dots, and what is encoded."""
+"""Paths that servers read in several ways: repeated slashes, dot segments and percent-encoded characters."""
 
 from __future__ import annotations
 
@@ -8,74 +8,76 @@ from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
+    SECURITY_TAG,
     assert_in_sync,
     assert_served,
     is_rejected_and_in_sync,
-    raw,
-    record_behaviour,
+    raw_request,
+    record_environ_value,
     send_request,
 )
+from wsgi_gauntlet.suites.http.references import SEQUENCE_OF_OCTETS
+
+ORIGIN_FORM = rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]')
 
 
 @case(
     INFO,
-    rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'),
+    ORIGIN_FORM,
     basis=recorded_only("The grammar allows empty segments. It does not say what an app is to see of them."),
 )
 async def double_slash(exchange: Exchange) -> None:
-    """Whether `//` at the beginning of a path is kept.
+    """Record whether `//` at the beginning of a path reaches the app.
 
     Sends: `GET //echo`.
-    Expects: nothing in particular: the app's PATH_INFO, or the refusal, is recorded.
-    Why: An app that redirects to its own path may send the browser to a host called `echo`; one that compares paths may
-    let `//admin` pass.
+    Expects: nothing is required. The case records the app's PATH_INFO or the rejection.
+    Why: An app that redirects to its own path may send the browser to a host named `echo`. An app that compares paths
+    may allow `//admin`.
     """
-    result = await send_request(exchange, raw(exchange, f"GET /{exchange.target('/echo')} HTTP/1.1"))
-    paths = [each.detail["path"] for each in result.calls]
-    record_behaviour("PATH_INFO for the target //echo", repr(paths[0]) if paths else result.response.describe())
+    result = await send_request(exchange, raw_request(exchange, f"GET /{exchange.target('/echo')} HTTP/1.1"))
+    record_environ_value("PATH_INFO for the target //echo", [each.detail["path"] for each in result.calls], result)
 
 
 @case(
     INFO,
-    rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'),
+    ORIGIN_FORM,
     basis=recorded_only("The grammar allows dots as segments. It does not say whether a server resolves them."),
-    tags=["security"],
+    tags=SECURITY_TAG,
 )
 async def dot_segments(exchange: Exchange) -> None:
-    """Whether `/../` in a path is resolved before the app sees it.
+    """Record whether the server resolves `/../` in a path before the app sees it.
 
     Sends: `GET /echo/a/../b`.
-    Expects: nothing in particular: the app's PATH_INFO, or the refusal, is recorded.
-    Why: A proxy that checks `/echo/a` and an app that serves `/echo/b` disagree on what was asked. Who resolves the
-    dots should be known.
+    Expects: nothing is required. The case records the app's PATH_INFO or the rejection.
+    Why: A proxy that checks `/echo/a` and an app that serves `/echo/b` see different paths. Operators must know which
+    of them resolves dot segments.
     """
-    result = await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')}/a/../b HTTP/1.1"))
-    paths = [each.detail["path"] for each in result.calls]
-    record_behaviour("PATH_INFO for the target /echo/a/../b", repr(paths[0]) if paths else result.response.describe())
+    result = await send_request(exchange, raw_request(exchange, f"GET {exchange.target('/echo')}/a/../b HTTP/1.1"))
+    record_environ_value(
+        "PATH_INFO for the target /echo/a/../b", [each.detail["path"] for each in result.calls], result
+    )
 
 
 @case(
     MUST,
-    rfc9112(
-        "2.2",
-        "A recipient MUST parse an HTTP message as a sequence of octets in an encoding that is a superset of US-ASCII",
-    ),
+    SEQUENCE_OF_OCTETS,
     basis=security(
         "Filters and logs see the whole path, the app one that is cut at the NUL: "
         "it gets past rules about how a path may end."
     ),
-    tags=["security"],
+    tags=SECURITY_TAG,
 )
 async def encoded_nul(exchange: Exchange) -> None:
-    """An encoded NUL ends no path: it reaches the app as the byte that it is, or the request is refused.
+    """An encoded NUL does not end the path: it reaches the app as a byte, or the request is rejected.
 
     Sends: `GET /echo/a%00b`.
-    Expects: PATH_INFO with the NUL and what follows it; or a refusal (301 or 4xx) without a call of the app. The next
-    request on the connection is served as itself, or the connection is closed.
-    Why: A server that stops at the NUL shows the app `/echo/a` where the proxy checked another path: rules for
-    `.php` and the like have been passed by in this way.
+    Expects: PATH_INFO has the NUL and the characters after it. Or the server answers 301 or 4xx, or closes the
+    connection, without calling the app. The next request on the connection gets its own response, or the server closes
+    the connection.
+    Why: A server that stops at the NUL gives the app `/echo/a`, but the proxy checked another path. Attackers have
+    evaded rules for `.php` and similar names in this way.
     """
-    result = await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')}/a%00b HTTP/1.1"))
+    result = await send_request(exchange, raw_request(exchange, f"GET {exchange.target('/echo')}/a%00b HTTP/1.1"))
     if not result.calls and result.response.status == 301:
         assert_in_sync(result)
     elif not is_rejected_and_in_sync(result):
@@ -84,21 +86,20 @@ async def encoded_nul(exchange: Exchange) -> None:
 
 @case(
     INFO,
-    rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]'),
+    ORIGIN_FORM,
     basis=recorded_only("PEP 3333 and CGI decode the path once; what a server does beyond that is worth knowing."),
 )
 async def encoded_slash(exchange: Exchange) -> None:
-    """What the app sees of `%2F` and `%252F` in a path; decoded once, it is `/` and `%2F`.
+    """Record how `%2F` and `%252F` in a path reach the app.
 
     Sends: `GET /echo/a%2Fb%252Fc`.
-    Expects: nothing in particular: the app's PATH_INFO, or the refusal, is recorded. Decoded once it is
-    `/echo/a/b%2Fc`.
-    Why: A path that is decoded twice gets past checks that were made in between.
+    Expects: nothing is required. The case records the app's PATH_INFO or the rejection. If the server decodes the path
+    once, it is `/echo/a/b%2Fc`.
+    Why: If a path is decoded twice, it evades checks between the two steps.
     """
-    result = await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')}/a%2Fb%252Fc HTTP/1.1"))
-    paths = [each.detail["path"] for each in result.calls]
-    record_behaviour(
-        "PATH_INFO for the target /echo/a%2Fb%252Fc", repr(paths[0]) if paths else result.response.describe()
+    result = await send_request(exchange, raw_request(exchange, f"GET {exchange.target('/echo')}/a%2Fb%252Fc HTTP/1.1"))
+    record_environ_value(
+        "PATH_INFO for the target /echo/a%2Fb%252Fc", [each.detail["path"] for each in result.calls], result
     )
 
 
@@ -113,25 +114,25 @@ async def encoded_slash(exchange: Exchange) -> None:
         "Whoever makes a link could write headers into the request that the app sees or into "
         "the answer: cookies of his choice, and pages of his own in a shared cache."
     ),
-    tags=["security"],
+    tags=SECURITY_TAG,
 )
 async def encoded_crlf(exchange: Exchange) -> None:
-    """Encoded line breaks in the path make no header: neither of the request that the app sees nor of the answer.
+    """Encoded line breaks in the path create no header, neither in environ nor in the response.
 
     Sends: `GET /echo%0d%0aX-Smuggled:%20yes`.
-    Expects: served with the line breaks as characters of PATH_INFO, or refused; HTTP_X_SMUGGLED not there, and no such
-    header in the answer. After a call of the app, the next request on the connection is served as itself, or the
-    connection is closed.
-    Why: Servers and apps put the path into redirects and logs. With a real line break in it, a link that somebody
-    clicks on sets cookies in his browser.
+    Expects: the server serves the request with the line breaks in PATH_INFO, or rejects it. Neither environ nor the
+    response has a header X-Smuggled. If the app was called, the next request on the connection gets its own response,
+    or the server closes the connection.
+    Why: Servers and apps write the path into redirects and logs. If the path has a real line break, a link can set
+    cookies in the browser of the user who clicks it.
     """
     result = await send_request(
-        exchange, raw(exchange, f"GET {exchange.target('/echo')}%0d%0aX-Smuggled:%20yes HTTP/1.1")
+        exchange, raw_request(exchange, f"GET {exchange.target('/echo')}%0d%0aX-Smuggled:%20yes HTTP/1.1")
     )
     for call in result.calls:
         assertions.assert_equal(call.detail["environ"].get("HTTP_X_SMUGGLED"), None, "HTTP_X_SMUGGLED")
     assertions.assert_that(
-        not result.response.all("X-Smuggled"), "no header X-Smuggled in the answer", result.response.raw[:200]
+        not result.response.all("X-Smuggled"), "no header X-Smuggled in the response", result.response.raw[:200]
     )
     if result.calls:
         assert_served(result)

@@ -1,4 +1,4 @@
-"""The four forms of a target, and what of it reaches the app."""
+"""The four forms of a request target, and the parts that reach the app."""
 
 from __future__ import annotations
 
@@ -9,70 +9,67 @@ from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
 from wsgi_gauntlet.harness.model import Setup
 from wsgi_gauntlet.suites.http.assertions import (
+    SECURITY_TAG,
     assert_in_sync,
     assert_rejected,
     assert_served,
     is_rejected,
     is_rejected_and_in_sync,
     is_rejected_with,
-    raw,
+    raw_request,
     send_request,
 )
+from wsgi_gauntlet.suites.http.references import INVALID_REQUEST_LINE, SEQUENCE_OF_OCTETS, UNKNOWN_METHOD
 
-INVALID = rfc9112(
-    "3.2",
-    "Recipients of an invalid request-line SHOULD respond with either a 400 (Bad Request) error or a 301 (Moved "
-    "Permanently) redirect with the request-target properly encoded.",
+ABSOLUTE_FORM = rfc9112(
+    "3.2.2",
+    "A server MUST accept the absolute-form in requests even though most HTTP/1.1 clients will only send the "
+    "absolute-form to a proxy.",
 )
 
 
-@case(SHOULD, INVALID, basis=SHOULD_TEXT, breach=CLIENT, tags=["security"])
+@case(SHOULD, INVALID_REQUEST_LINE, basis=SHOULD_TEXT, breach=CLIENT, tags=SECURITY_TAG)
 async def space_in_target(exchange: Exchange) -> None:
-    """A target with a space in it is refused, or redirected to its encoded form.
+    """A target that contains a space is rejected, or redirected to its encoded form.
 
     Sends: `GET /echo/a b HTTP/1.1`.
-    Expects: 400, or 301 to the encoded form, the app not called; the next request on the connection is served as
-    itself, or the connection is closed.
-    Why: A server that picks two of the four words may pick others than the proxy in front did: what was checked is not
-    what is served.
+    Expects: the server answers 400, or 301 to the encoded form, and does not call the app. The next request on the
+    connection gets its own response, or the server closes the connection.
+    Why: If the server chooses other words of this line than the proxy in front, it serves a path that nobody checked.
     """
     assert_rejected(
-        await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')}/a b HTTP/1.1")), (301, 400)
+        await send_request(exchange, raw_request(exchange, f"GET {exchange.target('/echo')}/a b HTTP/1.1")), (301, 400)
     )
 
 
-@case(SHOULD, INVALID, basis=SHOULD_TEXT, breach=CLIENT)
+@case(SHOULD, INVALID_REQUEST_LINE, basis=SHOULD_TEXT, breach=CLIENT)
 async def relative_target(exchange: Exchange) -> None:
-    """A target that does not begin with `/` is refused.
+    """A target that does not begin with `/` is rejected.
 
-    Sends: `GET echo HTTP/1.1`: a target that does not begin with a slash.
-    Expects: 400, or 301, the app not called; the next request on the connection is served as itself, or the connection
-    is closed.
-    Why: An app that joins the path to a URL or the name of a file gets one that begins in the wrong place:
-    `@evil.example` behind a host, for one.
+    Sends: `GET echo HTTP/1.1`, whose target does not begin with a slash.
+    Expects: the server answers 400 or 301 and does not call the app. The next request on the connection gets its own
+    response, or the server closes the connection.
+    Why: An app that appends the path to a URL or a file name gets a wrong result, for example `@evil.example` after a
+    host name.
     """
-    assert_rejected(await send_request(exchange, raw(exchange, "GET echo HTTP/1.1")), (301, 400))
+    assert_rejected(await send_request(exchange, raw_request(exchange, "GET echo HTTP/1.1")), (301, 400))
 
 
 @case(
     MUST,
-    rfc9112(
-        "3.2.2",
-        "A server MUST accept the absolute-form in requests even though most HTTP/1.1 clients will only send the "
-        "absolute-form to a proxy.",
-    ),
+    ABSOLUTE_FORM,
     basis=MUST_TEXT,
 )
 async def absolute_form(exchange: Exchange) -> None:
-    """A whole URL as the target is served as its path.
+    """A request whose target is a whole URL is served, and the app gets the URL's path.
 
     Sends: a GET whose target is the server's whole URL, with path and query.
-    Expects: served, PATH_INFO the path alone and QUERY_STRING the query alone; the next request on the connection is
-    served as itself, or the connection is closed.
-    Why: Some clients and proxies send whole URLs. An app that is given the URL as its path finds no such page.
+    Expects: the server serves the request. PATH_INFO is the path alone and QUERY_STRING is the query alone. The next
+    request on the connection gets its own response, or the server closes the connection.
+    Why: Some clients and proxies send whole URLs. An app that gets the URL as its path does not find the page.
     """
     url = f"{exchange.server.address.url}{exchange.target('/echo')}?a=b"
-    result = await send_request(exchange, raw(exchange, f"GET {url} HTTP/1.1"))
+    result = await send_request(exchange, raw_request(exchange, f"GET {url} HTTP/1.1"))
     environ = assert_served(result)
     assertions.assert_equal(environ.get("PATH_INFO"), "/echo", "PATH_INFO")
     assertions.assert_equal(environ.get("QUERY_STRING"), "a=b", "QUERY_STRING")
@@ -80,24 +77,21 @@ async def absolute_form(exchange: Exchange) -> None:
 
 @case(
     MUST,
-    rfc9112(
-        "3.2.2",
-        "A server MUST accept the absolute-form in requests even though most HTTP/1.1 clients will only send the "
-        "absolute-form to a proxy.",
-    ),
+    ABSOLUTE_FORM,
     basis=MUST_TEXT,
     setup=Setup(tls=True),
 )
 async def absolute_form_over_tls(exchange: Exchange) -> None:
-    """A whole https URL as the target is served over TLS.
+    """A request over TLS whose target is a whole https URL is served.
 
     Sends: a GET over TLS whose target is the server's whole URL, with path and query.
-    Expects: served, PATH_INFO the path alone and QUERY_STRING the query alone; the next request on the connection is
-    served as itself, or the connection is closed.
-    Why: A server that knows http:// alone shows clients with whole URLs an error, as soon as it has a certificate.
+    Expects: the server serves the request. PATH_INFO is the path alone and QUERY_STRING is the query alone. The next
+    request on the connection gets its own response, or the server closes the connection.
+    Why: If a server knows only http:// URLs, clients that send whole URLs get errors as soon as the server has a
+    certificate.
     """
     result = await send_request(
-        exchange, raw(exchange, f"GET {exchange.server.address.url}{exchange.target('/echo')}?a=b HTTP/1.1")
+        exchange, raw_request(exchange, f"GET {exchange.server.address.url}{exchange.target('/echo')}?a=b HTTP/1.1")
     )
     environ = assert_served(result)
     assertions.assert_equal(environ.get("PATH_INFO"), "/echo", "PATH_INFO")
@@ -115,21 +109,21 @@ async def absolute_form_over_tls(exchange: Exchange) -> None:
     ),
     basis=MUST_TEXT,
     breach=CLIENT,
-    tags=["security"],
+    tags=SECURITY_TAG,
     variants={"lower": "https", "capitals": "HTTPS"},
 )
 async def https_in_the_clear(exchange: Exchange, scheme: str) -> None:
-    """A request for an https URL that comes in the clear is rejected.
+    """A request for an https URL over an unencrypted connection is rejected.
 
-    Sends: `GET https://HOST:PORT/echo HTTP/1.1` over plain TCP, the scheme in small letters or in capitals. No
-    gateway is named to the server. Some trust this machine all the same, but only for headers like X-Forwarded-Proto.
-    Expects: an error (421, or another from 400 to 599), or the connection closed, without a call of the app; the next
-    request on the connection is served as itself, or the connection is closed.
-    Why: The page was meant for an encrypted connection. An app that serves it in the clear gives a password or a cookie
-    to whoever listens.
+    Sends: `GET https://HOST:PORT/echo HTTP/1.1` over plain TCP, with the scheme in lower or upper case. The server has
+    no configured gateway. Some servers trust this machine anyway, but only for headers such as X-Forwarded-Proto.
+    Expects: an error status (421, or another from 400 to 599), or the server closes the connection. It does not call
+    the app. The next request on the connection gets its own response, or the server closes the connection.
+    Why: The page needs an encrypted connection. An app that serves it unencrypted reveals passwords and cookies to
+    anyone who listens.
     """
     url = f"{scheme}://{exchange.server.address.authority}{exchange.target('/echo')}"
-    result = await send_request(exchange, raw(exchange, f"GET {url} HTTP/1.1"))
+    result = await send_request(exchange, raw_request(exchange, f"GET {url} HTTP/1.1"))
     rejected = is_rejected(result) or (not result.calls and result.response.status in range(500, 600))
     assertions.assert_that(rejected, "a rejection, and the app not called", result.describe())
     assert_in_sync(result)
@@ -145,14 +139,15 @@ async def https_in_the_clear(exchange: Exchange, scheme: str) -> None:
     basis=from_recipient_semantics("The empty path is the root by definition, so the two URLs ask for the same page."),
 )
 async def absolute_form_no_path(exchange: Exchange) -> None:
-    """A whole URL without a path is served as that of the root.
+    """A whole URL without a path means the root path.
 
-    Sends: `GET http://HOST:PORT HTTP/1.1`, as a person types an address.
-    Expects: served, PATH_INFO `/` or empty; the next request on the connection is served as itself, or the connection
-    is closed.
-    Why: The front page, asked for in the other form that every server must know: the visitor gets an error instead.
+    Sends: `GET http://HOST:PORT HTTP/1.1`, like an address that a person types.
+    Expects: the server serves the request, and PATH_INFO is `/` or empty. The next request on the connection gets its
+    own response, or the server closes the connection.
+    Why: This is a request for the front page, in a form that every server must accept. The visitor would get an error
+    instead.
     """
-    result = await send_request(exchange, raw(exchange, f"GET {exchange.server.address.url} HTTP/1.1"))
+    result = await send_request(exchange, raw_request(exchange, f"GET {exchange.server.address.url} HTTP/1.1"))
     assertions.assert_one_of(assert_served(result).get("PATH_INFO", ""), ("/", ""), "PATH_INFO")
 
 
@@ -167,42 +162,45 @@ async def absolute_form_no_path(exchange: Exchange) -> None:
     breach=CLIENT,
 )
 async def absolute_form_host_wins(exchange: Exchange) -> None:
-    """The host of an absolute target counts, not the Host header.
+    """The host of an absolute target takes precedence over the Host header.
 
     Sends: `GET http://right.example/echo` with `Host: wrong.example`.
-    Expects: served, the app told of right.example, or of no host but not of wrong.example; or 400 or 421 without a
-    call. The next request on the connection is served as itself, or the connection is closed.
-    Why: An app that is told wrong.example builds links, and decides who may do what, for a host that a proxy in front,
-    which keeps the rule, has not seen.
+    Expects: the server serves the request, and the app gets right.example or at least not wrong.example. Or the server
+    answers 400 or 421 without calling the app. The next request on the connection gets its own response, or the server
+    closes the connection.
+    Why: The app uses the host to build links and to decide on access. With wrong.example it acts for a host that a
+    correct proxy in front did not see.
     """
     target = f"http://right.example{exchange.target('/echo')}"
-    result = await send_request(exchange, raw(exchange, f"GET {target} HTTP/1.1", "Host: wrong.example", host=False))
+    result = await send_request(
+        exchange, raw_request(exchange, f"GET {target} HTTP/1.1", "Host: wrong.example", host=False)
+    )
     if is_rejected_with(result, (400, 421)):
         assert_in_sync(result)
         return
     environ = assert_served(result)
-    told_host = environ.get("HTTP_HOST", environ.get("SERVER_NAME"))
+    app_host = environ.get("HTTP_HOST", environ.get("SERVER_NAME"))
     assertions.assert_that(
-        told_host != "wrong.example", "the app to be told right.example", f"HTTP_HOST is {told_host!r}"
+        app_host != "wrong.example", "the app not to get the host wrong.example", f"HTTP_HOST is {app_host!r}"
     )
 
 
 @case(
     SHOULD,
-    INVALID,
+    INVALID_REQUEST_LINE,
     basis=SHOULD_TEXT,
     breach=CLIENT,
 )
 async def authority_form_only_connect(exchange: Exchange) -> None:
-    """`GET example.com:80` is refused.
+    """`GET example.com:80` is rejected.
 
-    Sends: `GET example.com:80 HTTP/1.1`, a target for CONNECT.
-    Expects: 400, or 301, the app not called; the next request on the connection is served as itself, or the connection
-    is closed.
-    Why: Scanners look for open proxies in this way. An app that gets a path which is none may take `example.com` for a
-    scheme.
+    Sends: `GET example.com:80 HTTP/1.1`. Only CONNECT may use such a target.
+    Expects: the server answers 400 or 301 and does not call the app. The next request on the connection gets its own
+    response, or the server closes the connection.
+    Why: Scanners look for open proxies with this request. An app that gets this invalid path may read `example.com` as
+    a scheme.
     """
-    assert_rejected(await send_request(exchange, raw(exchange, "GET example.com:80 HTTP/1.1")), (301, 400))
+    assert_rejected(await send_request(exchange, raw_request(exchange, "GET example.com:80 HTTP/1.1")), (301, 400))
 
 
 @case(
@@ -215,15 +213,15 @@ async def authority_form_only_connect(exchange: Exchange) -> None:
     basis=MUST_TEXT,
 )
 async def connect(exchange: Exchange) -> None:
-    """CONNECT is refused, or its 2xx has neither Content-Length nor Transfer-Encoding.
+    """CONNECT is rejected, or its 2xx response has neither Content-Length nor Transfer-Encoding.
 
     Sends: `CONNECT example.com:80 HTTP/1.1`.
-    Expects: anything but a 2xx, or a 2xx with neither Content-Length nor Transfer-Encoding. The reference app answers
-    CONNECT as a catch-all route does; the server knows the method.
-    Why: A client takes any 2xx for a tunnel that begins right behind the head, and the app's page for the other end's
-    first bytes.
+    Expects: any response but a 2xx, or a 2xx with neither Content-Length nor Transfer-Encoding. The test app responds
+    to CONNECT like a catch-all route; the server sees the method.
+    Why: A client reads any 2xx as a tunnel that begins after the headers. It would read the app's page as bytes from
+    the other end of the tunnel.
     """
-    result = await send_request(exchange, raw(exchange, "CONNECT example.com:80 HTTP/1.1"), send_second=False)
+    result = await send_request(exchange, raw_request(exchange, "CONNECT example.com:80 HTTP/1.1"), send_second=False)
     status = result.response.status
     if status is not None and 200 <= status < 300:
         for name in ("Content-Length", "Transfer-Encoding"):
@@ -241,7 +239,7 @@ async def connect(exchange: Exchange) -> None:
     ),
     basis=MUST_TEXT,
     breach=CLIENT,
-    tags=["security"],
+    tags=SECURITY_TAG,
     variants={
         "empty": "example.com:",
         "ipv6-empty": "[::1]:",
@@ -252,36 +250,34 @@ async def connect(exchange: Exchange) -> None:
     },
 )
 async def connect_bad_port(exchange: Exchange, target: str) -> None:
-    """CONNECT to a port that is none is rejected.
+    """CONNECT to an invalid port is rejected.
 
-    Sends: `CONNECT example.com:`, `[::1]:`, or a port of 0, 65536, letters or with a sign.
-    Expects: an error (400, or another from 400 to 599), or the connection closed, without a call of the app.
-    Why: A program that opens tunnels reads such a port in its own way: as another port than the rule in front allows.
+    Sends: `CONNECT example.com:`, `[::1]:`, or a port that is 0, 65536, letters or a signed number.
+    Expects: an error status (400, or another from 400 to 599), or the server closes the connection. It does not call
+    the app.
+    Why: A program that opens tunnels may read such a port as another port than the one that the rule in front allows.
     """
-    result = await send_request(exchange, raw(exchange, f"CONNECT {target} HTTP/1.1"), send_second=False)
+    result = await send_request(exchange, raw_request(exchange, f"CONNECT {target} HTTP/1.1"), send_second=False)
     rejected = is_rejected(result) or (not result.calls and result.response.status in range(500, 600))
     assertions.assert_that(rejected, "a rejection, and the app not called", result.describe())
 
 
 @case(
     SHOULD,
-    rfc9110(
-        "9.1",
-        "An origin server that receives a request method that is unrecognized or not implemented SHOULD respond with "
-        "the 501 (Not Implemented) status code.",
-    ),
+    UNKNOWN_METHOD,
     basis=SHOULD_TEXT,
     variants={"name": "example.com:443", "address": "192.0.2.1:80", "ipv6": "[::1]:443"},
 )
 async def connect_good(exchange: Exchange, target: str) -> None:
-    """CONNECT to a good host and port is not implemented, not allowed, or the app's; nothing is wrong with it.
+    """CONNECT to a valid host and port is not a malformed request: it gets 405, 501 or the app's response.
 
-    Sends: `CONNECT example.com:443`, or an IPv4 or IPv6 address in its place.
-    Expects: 501 or 405 without a call of the app, or one call, whose answer is the app's matter; no 400.
-    Why: A 400 says that the client has made a mistake: somebody who tries a proxy's address on the wrong server looks
-    for it in vain.
+    Sends: `CONNECT example.com:443`, or an IPv4 or IPv6 address in place of the name.
+    Expects: 501 or 405 without a call of the app, or one call of the app, whose response does not matter. The server
+    does not answer 400 itself.
+    Why: A 400 says that the client made a mistake. A user who entered the wrong server as a proxy would search for a
+    mistake that does not exist.
     """
-    result = await send_request(exchange, raw(exchange, f"CONNECT {target} HTTP/1.1"), send_second=False)
+    result = await send_request(exchange, raw_request(exchange, f"CONNECT {target} HTTP/1.1"), send_second=False)
     good = len(result.calls) == 1 or is_rejected_with(result, (405, 501))
     assertions.assert_that(good, "405, 501, or a call of the app", result.describe())
 
@@ -299,48 +295,47 @@ async def connect_good(exchange: Exchange, target: str) -> None:
     ),
 )
 async def options_star(exchange: Exchange) -> None:
-    """`OPTIONS *` is understood: answered by the server or the app, or not implemented, but no parse error.
+    """`OPTIONS *` is not a malformed request: the server or the app responds, or it is not implemented.
 
-    Sends: `OPTIONS * HTTP/1.1`, the ping of HTTP.
-    Expects: 200, 204, 403, 404, 405 or 501, from the server or the app, but no 400: nothing is wrong with the request.
-    The next one on the connection is served as itself, or the connection is closed.
-    Why: Load balancers and monitors ask so whether a server is there. A 400 reads as: it is not well.
+    Sends: `OPTIONS * HTTP/1.1`, a test whether the server responds.
+    Expects: 200, 204, 403, 404, 405 or 501, from the server or the app. Not 400, because the request is correct. The
+    next request on the connection gets its own response, or the server closes the connection.
+    Why: Load balancers and monitors use this request to check a server. They read a 400 as a failure of the server.
     """
-    result = await send_request(exchange, raw(exchange, "OPTIONS * HTTP/1.1"))
+    result = await send_request(exchange, raw_request(exchange, "OPTIONS * HTTP/1.1"))
     good = result.response.status in (200, 204, 403, 404, 405, 501)
-    assertions.assert_that(good, "an answer to a request that is correct", result.describe())
+    assertions.assert_that(good, "one of 200, 204, 403, 404, 405 and 501", result.describe())
     assert_in_sync(result)
 
 
 @case(
     SHOULD,
-    INVALID,
+    INVALID_REQUEST_LINE,
     basis=SHOULD_TEXT,
     breach=CLIENT,
 )
 async def get_star(exchange: Exchange) -> None:
-    """`GET *` is refused.
+    """`GET *` is rejected.
 
     Sends: `GET * HTTP/1.1`.
-    Expects: 400, or 301, the app not called; the next request on the connection is served as itself, or the connection
-    is closed.
-    Why: Apps are told of a path that does not begin with a slash, and fail in whatever way they fail for what cannot
-    be.
+    Expects: the server answers 400 or 301 and does not call the app. The next request on the connection gets its own
+    response, or the server closes the connection.
+    Why: Apps do not expect a path that does not begin with a slash, and may fail in any way.
     """
-    assert_rejected(await send_request(exchange, raw(exchange, "GET * HTTP/1.1")), (301, 400))
+    assert_rejected(await send_request(exchange, raw_request(exchange, "GET * HTTP/1.1")), (301, 400))
 
 
-@case(SHOULD, INVALID, basis=SHOULD_TEXT, breach=CLIENT)
+@case(SHOULD, INVALID_REQUEST_LINE, basis=SHOULD_TEXT, breach=CLIENT)
 async def fragment(exchange: Exchange) -> None:
-    """A fragment in the target is refused, or at least does not reach the app as part of path or query.
+    """A target with a fragment is rejected, or the fragment does not reach the app in path or query.
 
     Sends: `GET /echo?a=b#part`.
-    Expects: 400 or 301 without a call of the app, or served with no `#` in PATH_INFO and QUERY_STRING; the next request
-    on the connection is served as itself, or the connection is closed.
-    Why: A fragment is for the browser alone. With it in the query, `a` is not `b`, and a check on the one passes by the
-    other.
+    Expects: the server answers 400 or 301 without calling the app, or serves the request with no `#` in PATH_INFO and
+    QUERY_STRING. The next request on the connection gets its own response, or the server closes the connection.
+    Why: Fragments are only for the browser. With a fragment in the query, the value of `a` is not `b`, and a check for
+    `b` does not match.
     """
-    result = await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')}?a=b#part HTTP/1.1"))
+    result = await send_request(exchange, raw_request(exchange, f"GET {exchange.target('/echo')}?a=b#part HTTP/1.1"))
     if is_rejected_with(result, (301, 400)):
         assert_in_sync(result)
     else:
@@ -351,44 +346,41 @@ async def fragment(exchange: Exchange) -> None:
 
 @case(
     SHOULD,
-    INVALID,
+    INVALID_REQUEST_LINE,
     basis=SHOULD_TEXT,
     breach=CLIENT,
-    tags=["security"],
+    tags=SECURITY_TAG,
     variants={"nul": "\0", "control": "\x01", "tab": "\t", "delete": "\x7f"},
 )
 async def nul_ctl_target(exchange: Exchange, character: str) -> None:
-    """A control character in the target is refused.
+    """A control character in the target is rejected.
 
     Sends: a GET with a raw control character in the path: NUL, 0x01, a tab or 0x7F.
-    Expects: 400, or 301, the app not called; the next request on the connection is served as itself, or the connection
-    is closed.
-    Why: Languages and logs stop at such characters or drop them, and so see another path than the one that was checked.
+    Expects: the server answers 400 or 301 and does not call the app. The next request on the connection gets its own
+    response, or the server closes the connection.
+    Why: Some languages and logs stop at such characters or drop them. They see another path than the one that was
+    checked.
     """
     assert_rejected(
-        await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')}/a{character}b HTTP/1.1")),
+        await send_request(exchange, raw_request(exchange, f"GET {exchange.target('/echo')}/a{character}b HTTP/1.1")),
         (301, 400),
     )
 
 
 @case(
     MUST,
-    rfc9112(
-        "2.2",
-        "A recipient MUST parse an HTTP message as a sequence of octets in an encoding that is a superset of US-ASCII",
-    ),
+    SEQUENCE_OF_OCTETS,
     basis=MUST_TEXT,
     breach=CLIENT,
 )
 async def non_ascii_target(exchange: Exchange) -> None:
-    """Raw bytes above 0x7F in the path are refused, or reach the app as those bytes.
+    """Raw bytes above 0x7F in the path reach the app unchanged, or the request is rejected.
 
-    Sends: a GET with the raw bytes C3 A9 in the path, as some tools send them.
-    Expects: a refusal without a call of the app, or PATH_INFO with just these two bytes as latin-1; the next request on
-    the connection is served as itself, or the connection is closed.
-    Why: Decoded and encoded by somebody's guess, the path is another: the page is not found, or a rule on it does not
-    match.
+    Sends: a GET with the raw bytes C3 A9 in the path. Some tools send such paths.
+    Expects: the server rejects the request without calling the app, or PATH_INFO has exactly these two bytes as
+    latin-1. The next request on the connection gets its own response, or the server closes the connection.
+    Why: A server that guesses an encoding changes the path. The page is not found, or an access rule does not match.
     """
-    result = await send_request(exchange, raw(exchange, f"GET {exchange.target('/echo')}/caf\xc3\xa9 HTTP/1.1"))
+    result = await send_request(exchange, raw_request(exchange, f"GET {exchange.target('/echo')}/caf\xc3\xa9 HTTP/1.1"))
     if not is_rejected_and_in_sync(result):
         assertions.assert_equal(assert_served(result).get("PATH_INFO"), "/echo/caf\xc3\xa9", "PATH_INFO")

@@ -1,1 +1,1 @@
-"""What a server makes of the app's answer on the wire, and of its own."""
+"""Responses: how the server sends the app's responses and its own."""

@@ -1,4 +1,4 @@
-"""The head of an answer: status line, version, Date, and how the body's end is told."""
+"""The headers of a response: status line, version, Date, and the end of the body."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
 from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
 from wsgi_gauntlet.harness.http.parser import Framing
-from wsgi_gauntlet.suites.http.assertions import assert_in_sync, post, raw, send_request
+from wsgi_gauntlet.suites.http.assertions import SECURITY_TAG, assert_in_sync, post_request, raw_request, send_request
+from wsgi_gauntlet.suites.http.references import OWN_VERSION, STATUS_LINE
 
 DATE = rfc9110(
     "6.6.1",
@@ -34,11 +35,11 @@ IMF_FIXDATE = (
     basis=MUST_TEXT,
 )
 async def no_te_to_http10(exchange: Exchange) -> None:
-    """HTTP/1.0 never gets a chunked answer; where no length is known, the connection's end marks the body's.
+    """An HTTP/1.0 client never gets a chunked response; without a length, the end of the connection ends the body.
 
     Sends: a GET in HTTP/1.0 to an app that gives no length.
-    Expects: no Transfer-Encoding, and just the app's body; the connection's end marks the body's.
-    Why: An old client shows the chunks' sizes as part of the page; a program stores them in the file.
+    Expects: no Transfer-Encoding, and exactly the app's body. The end of the connection marks the end of the body.
+    Why: An old client shows the chunk sizes as part of the page, and a program stores them in the file.
     """
     result = await send_request(exchange, exchange.request("/respond?framing=none", version="HTTP/1.0"))
     assertions.assert_equal(result.response.all("Transfer-Encoding"), [], "Transfer-Encoding")
@@ -58,18 +59,19 @@ async def no_te_to_http10(exchange: Exchange) -> None:
     },
 )
 async def date_once(exchange: Exchange, target: str) -> None:
-    """Every answer, a refusal too, has exactly one Date in the form of RFC 9110.
+    """Every response, also a rejection, has exactly one Date in the format of RFC 9110.
 
-    Sends: a GET that is answered by the app (200, 204 or 304), or one that must be refused.
-    Expects: exactly one Date in the answer, such as `Sun, 06 Nov 1994 08:49:37 GMT`. Where no refusal comes there is
-    nothing to look at.
-    Why: Caches reckon an answer's age from it. Without it, or with two, they keep old pages too long or nothing at all.
+    Sends: a GET to which the app responds with 200, 204 or 304, or a GET that the server must reject.
+    Expects: exactly one Date in the response, such as `Sun, 06 Nov 1994 08:49:37 GMT`. If the server does not reject
+    the invalid request, the case is skipped.
+    Why: Caches compute a response's age from Date. Without it, or with two, they keep old pages too long or keep
+    nothing.
     """
     broken = not target
-    request = raw(exchange, "GET /echo HTTP/1.1", "X-A : 1") if broken else exchange.request(target)
+    request = raw_request(exchange, "GET /echo HTTP/1.1", "X-A : 1") if broken else exchange.request(target)
     result = await send_request(exchange, request)
     if broken and (result.response.status is None or not 400 <= result.response.status < 500):
-        exchange.skip(f"no refusal came that could carry a Date: {result.response.describe()}")
+        exchange.skip(f"the server did not reject the invalid request: {result.response.describe()}")
     dates = result.response.all("Date")
     assertions.assert_equal(len(dates), 1, "the number of Date headers")
     assertions.assert_that(
@@ -88,22 +90,23 @@ async def date_once(exchange: Exchange, target: str) -> None:
     breach=APP,
 )
 async def status_line_space(exchange: Exchange) -> None:
-    """A status without a reason keeps the space behind its code.
+    """A status without a reason phrase keeps the space after its code.
 
-    Sends: a GET to an app whose status is `200 ` without a reason.
-    Expects: `HTTP/1.1 200 ` with the blank behind the code. A server that says 500 to such a status is left alone.
-    Why: Parsers that split at blanks count three parts. Without the third, clients take the answer for broken.
+    Sends: a GET to an app whose status is `200 ` without a reason phrase.
+    Expects: `HTTP/1.1 200 ` with the space after the code. If the server answers 500 to such a status, the case is
+    skipped.
+    Why: Parsers that split at spaces expect three parts. Without the third, clients treat the response as broken.
     """
     result = await send_request(exchange, exchange.request(f"/respond{query(status='200 ')}"), send_second=False)
     if result.response.status == 500:
-        exchange.skip("the server takes no status without a reason from an app, and says so with a 500")
+        exchange.skip("the server answers 500 to an app's status without a reason phrase")
     line = result.response.raw.partition(b"\r\n")[0]
     assertions.assert_that(re.fullmatch(rb"HTTP/1\.[01] 200 .*", line), "`HTTP/1.1 200 ` with the space", line)
 
 
 @case(
     MUST,
-    rfc9112("4", "The first line of a response message is the status-line"),
+    STATUS_LINE,
     basis=from_sender_grammar(
         "An answer begins with a status line, its fields have the grammar of fields, and its "
         "end is marked; a refusal is an answer."
@@ -112,40 +115,44 @@ async def status_line_space(exchange: Exchange) -> None:
     variants={"colon": "X-A : 1", "length": "Content-Length: x"},
 )
 async def error_framed(exchange: Exchange, field: str) -> None:
-    """A refusal is a whole answer: status line, good headers, and a body whose end is marked.
+    """A rejection is a complete response: a status line, valid headers, and a body with a marked end.
 
-    Sends: a POST with a header that must be refused: a blank before the colon, or a Content-Length that is no number.
-    Expects: a whole answer: a good status line, good headers, a body whose end is marked; with no length in it the
-    connection closed. Where nothing is refused there is nothing to look at.
-    Why: A browser that cannot tell where the error page ends shows none, or goes on loading. The user never learns what
-    was wrong.
+    Sends: a POST with a header that the server must reject: a space before the colon, or an invalid Content-Length.
+    Expects: a complete response with a valid status line, valid headers and a body whose end is marked. If it has no
+    length, the server closes the connection. If the server does not reject the request, the case is skipped.
+    Why: A browser that cannot find the end of the error page shows nothing or keeps loading. The user never learns the
+    reason.
     """
-    result = await send_request(exchange, post(exchange, field, target="/echo"))
+    result = await send_request(exchange, post_request(exchange, field, target="/echo"))
     if result.response.status is not None and result.response.status < 400:
-        exchange.skip(f"nothing was refused: {result.response.describe()}")
+        exchange.skip(f"the server did not reject the request: {result.response.describe()}")
     whole = result.response.complete and not result.response.findings
     faults = "; ".join(result.response.findings)
-    assertions.assert_that(whole, "a whole answer", result.response.describe() + (f" ({faults})" if faults else ""))
+    assertions.assert_that(
+        whole, "a complete response", result.response.describe() + (f" ({faults})" if faults else "")
+    )
     if result.response.framing is Framing.CLOSE:
-        assertions.assert_that(result.closed, "the connection closed, as the answer gives no length", result.describe())
+        assertions.assert_that(
+            result.closed, "the connection closed, because the response has no length", result.describe()
+        )
 
 
 @case(
     MUST,
-    rfc9110("6.2", "A server MUST NOT send a version to which it is not conformant."),
+    OWN_VERSION,
     basis=MUST_TEXT,
     variants={"1.1": "HTTP/1.1", "1.0": "HTTP/1.0", "1.2": "HTTP/1.2"},
 )
 async def response_version(exchange: Exchange, version: str) -> None:
-    """The answer's version is the server's own, HTTP/1.1 or 1.0, whatever the client's.
+    """The version of a response is the server's own, HTTP/1.1 or 1.0, whatever the client's version is.
 
     Sends: a GET in HTTP/1.1, 1.0 or 1.2.
-    Expects: an answer in HTTP/1.1 or HTTP/1.0, whatever the client's version.
-    Why: A client may use what the version in the answer promises. Told of one that nobody knows, it gives up or goes
-    wrong.
+    Expects: a response in HTTP/1.1 or HTTP/1.0.
+    Why: A client may use the features of the version in the response. If the version is unknown, the client aborts or
+    fails.
     """
     result = await send_request(exchange, exchange.request("/echo", version=version), send_second=False)
-    assertions.assert_one_of(result.response.version, (b"HTTP/1.1", b"HTTP/1.0"), "the answer's version")
+    assertions.assert_one_of(result.response.version, (b"HTTP/1.1", b"HTTP/1.0"), "the version of the response")
 
 
 @case(
@@ -157,17 +164,17 @@ async def response_version(exchange: Exchange, version: str) -> None:
     ),
     basis=MUST_TEXT,
     breach=APP,
-    tags=["security"],
+    tags=SECURITY_TAG,
     variants={"1.1": "HTTP/1.1", "1.0": "HTTP/1.0"},
 )
 async def length_or_coding(exchange: Exchange, version: str) -> None:
-    """Content-Length and Transfer-Encoding never both go out.
+    """A response never has both Content-Length and Transfer-Encoding.
 
-    Sends: a GET, in HTTP/1.1 or 1.0, to an app that gives a Content-Length and `Transfer-Encoding: chunked`, which
-    is hop-by-hop and none of its business.
-    Expects: an answer with one of the two at most, and a body that is framed as it says; or an error of the server's.
-    Why: Whoever reads the length and whoever reads the chunks see different ends. On a shared connection the rest of
-    one user's page is the beginning of another one's.
+    Sends: a GET, in HTTP/1.1 or 1.0, to an app that gives a Content-Length and `Transfer-Encoding: chunked`. An app
+    must not give Transfer-Encoding, which is a hop-by-hop header.
+    Expects: a response with at most one of the two and a body that matches it, or an error status from the server.
+    Why: A reader of the length and a reader of the chunks see different ends. On a shared connection, the rest of one
+    user's page begins another user's page.
     """
     target = f"/respond{query(**{'h-Transfer-Encoding': 'chunked'})}"
     result = await send_request(exchange, exchange.request(target, version=version), send_second=False)
@@ -175,7 +182,7 @@ async def length_or_coding(exchange: Exchange, version: str) -> None:
     both = response.all("Content-Length") and response.all("Transfer-Encoding")
     assertions.assert_that(not both, "Content-Length or Transfer-Encoding, not both", response.headers)
     coded = response.all("Transfer-Encoding") and not response.complete
-    assertions.assert_that(not coded, "a body that is framed as its head says", response.describe())
+    assertions.assert_that(not coded, "a body that matches the headers of the response", response.describe())
 
 
 @case(
@@ -188,13 +195,13 @@ async def length_or_coding(exchange: Exchange, version: str) -> None:
     basis=MUST_TEXT,
 )
 async def codings_offered(exchange: Exchange) -> None:
-    """A client that offers transfer codings and trailers gets an answer that is chunked once, if at all, and whole.
+    """A client that accepts transfer codings and trailers gets a complete response that is chunked at most once.
 
     Sends: a GET with `TE: gzip, trailers` and `Connection: TE`, to an app that gives no length.
-    Expects: no Transfer-Encoding but `chunked`, once, for what is said to be coded must be; the body whole, its end
-    marked, and the next request on the connection served as itself, or the connection closed.
-    Why: Some clients and proxies offer them. A server that says gzip and sends plain bytes, or chunks a second time,
-    has the user's browser show nothing at all.
+    Expects: no Transfer-Encoding except one `chunked`, because the body must match the header. The body is complete and
+    its end is marked. The next request on the connection gets its own response, or the server closes the connection.
+    Why: Some clients and proxies send TE. If a server says gzip but sends plain bytes, or chunks twice, the user's
+    browser shows nothing.
     """
     result = await send_request(
         exchange, exchange.request("/respond?framing=none", headers=[("TE", "gzip, trailers"), ("Connection", "TE")])

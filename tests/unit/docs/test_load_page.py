@@ -1,4 +1,4 @@
-"""docs/load.md lists the scenarios that there are, in the words of the catalogue."""
+"""docs/load.md lists every scenario of the catalogue, and names options that exist."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ STAR = " \\*"
 
 
 def table() -> str:
-    """Return the table as it is to stand there."""
+    """Return the table that the page must contain."""
     rows = [f"| `{each.id}`{STAR if each.in_default_run else ''} | {each.title} |" for each in registry.scenarios()]
     return "\n".join(["| scenario | what |", "|---|---|", *rows])
 
 
-def test_every_scenario_is_there() -> None:
+def test_every_scenario_is_listed() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
-    assert table() in text, f"docs/load.md is to have this table:\n{table()}"
+    assert table() in text, f"docs/load.md must contain this table:\n{table()}"
 
 
-def test_what_it_tells_to_type_exists() -> None:
+def test_the_options_of_load_are_described() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     for words in (
         "--target",
         "--token",
         "--app",
-        "--path",
+        "--app-path",
         "--full",
-        "--clients",
+        "--slow-clients",
         "--duration",
-        "--rate",
+        "--background-rate",
         "target-app",
     ):
         assert words in text

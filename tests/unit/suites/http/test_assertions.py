@@ -1,4 +1,4 @@
-"""What the http cases call refused, served, spoiled and closed, told from made-up answers; needs no socket."""
+"""The shared assertions of the http cases, with constructed results and without sockets."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ def result(
 
 
 SERVED = result(OK, NEXT, calls=(called(HTTP_A="b"),))
-REFUSED = result(BAD, GONE)
+REJECTED = result(BAD, GONE)
 
 
-def test_a_good_refusal() -> None:
-    assertions.assert_rejected(REFUSED, closes=True)
-    assert assertions.is_rejected_with(REFUSED)
-    assert assertions.is_rejected(REFUSED)
-    assert not assertions.is_rejected_with(REFUSED, (411,))
-    assert REFUSED.closed
-    assertions.assert_body_rejected(REFUSED)
+def test_a_correct_rejection() -> None:
+    assertions.assert_rejected(REJECTED, closes=True)
+    assert assertions.is_rejected_with(REJECTED)
+    assert assertions.is_rejected(REJECTED)
+    assert not assertions.is_rejected_with(REJECTED, (411,))
+    assert REJECTED.closed
+    assertions.assert_body_rejected(REJECTED)
 
 
-def test_a_good_service() -> None:
+def test_a_correct_response() -> None:
     assert assertions.assert_served(SERVED) == {"HTTP_A": "b"}
     assertions.assert_not_smuggled(SERVED)
     assertions.assert_body_served(result(OK, NEXT, calls=(called(),), bodies=(body("hello"),)), b"hello")
@@ -68,7 +68,7 @@ def test_a_good_service() -> None:
     assertions.assert_in_sync(result(OK))
 
 
-def test_a_word_less_end_rejects_but_does_not_refuse() -> None:
+def test_a_close_without_a_response_is_a_rejection_without_a_status() -> None:
     dropped = result(GONE)
     assert assertions.is_rejected(dropped)
     assert not assertions.is_rejected_with(dropped)
@@ -77,23 +77,23 @@ def test_a_word_less_end_rejects_but_does_not_refuse() -> None:
 
 
 @pytest.mark.parametrize(
-    ("judge", "seen", "says"),
+    ("judge", "judged", "message"),
     [
         (assertions.assert_rejected, SERVED, "400 and the app not called"),
-        (assertions.assert_rejected, result(GONE), "no answer, connection closed; the app was not called"),
+        (assertions.assert_rejected, result(GONE), "; the app was not called"),
         (lambda s: assertions.assert_rejected(s, closes=True), result(BAD, NEXT), "on the same connection: 200 OK"),
         (lambda s: assertions.assert_rejected(s, range(400, 500)), SERVED, "a status from 400 to 499"),
-        (assertions.closed, result(BAD, SILENT), "stayed open for 1.5 s"),
-        (assertions.closed, result(BAD, BAD, second_request_reached_app=True), "(app called)"),
-        (assertions.assert_served, REFUSED, "the request to be served"),
+        (assertions.assert_closed, result(BAD, SILENT), "stayed open for 1.5 s"),
+        (assertions.assert_closed, result(BAD, BAD, second_request_reached_app=True), "(app called)"),
+        (assertions.assert_served, REJECTED, "the request to be served"),
         (assertions.assert_served, result(OK, NEXT, calls=(called(), called())), "GET /echo, GET /echo"),
         (assertions.assert_served, result(OK, BAD, calls=(called(),)), "the next request on the connection served"),
-        (assertions.assert_in_sync, result(OK, SILENT), "no answer, connection open"),
+        (assertions.assert_in_sync, result(OK, SILENT), "connection open"),
         (assertions.assert_in_sync, result(OK, OK), "the next request"),
         (
             assertions.assert_in_sync,
             result(BAD, response(b"<body>", ConnectionState.EOF)),
-            "nothing behind an answer that says",
+            "nothing after a response that says",
         ),
         (
             lambda s: assertions.assert_body_served(s, b"hello"),
@@ -101,21 +101,37 @@ def test_a_word_less_end_rejects_but_does_not_refuse() -> None:
             "'hel'",
         ),
         (lambda s: assertions.assert_body_served(s, b"hello"), SERVED, "the app to read b'hello'"),
-        (assertions.assert_body_rejected, SERVED, "an error answer, or none"),
+        (assertions.assert_body_rejected, SERVED, "an error status or no response"),
         (assertions.assert_body_rejected, result(SILENT), "the connection closed"),
         (
             assertions.assert_not_smuggled,
             result(OK, NEXT, calls=(called(), called("t.hidden"))),
-            "never served as a request",
+            "no bytes of a body served as a request",
         ),
     ],
 )
-def test_what_is_told_of_a_fault(judge: Callable[[RequestResult], object], seen: RequestResult, says: str) -> None:
+def test_the_violation_says_what_is_wrong(
+    judge: Callable[[RequestResult], object], judged: RequestResult, message: str
+) -> None:
     with pytest.raises(Violation) as raised:
-        judge(seen)
-    assert says in str(raised.value)
+        judge(judged)
+    assert message in str(raised.value)
 
 
-def test_what_is_only_noted_says_so() -> None:
+def test_recorded_behaviour_requires_nothing() -> None:
     with pytest.raises(Violation, match="nothing in particular: the colour is recorded; got red"):
         assertions.record_behaviour("the colour", "red")
+
+
+def test_a_value_of_environ_is_recorded_or_else_the_response() -> None:
+    with pytest.raises(Violation, match="got 'a'"):
+        assertions.record_environ_value("HTTP_A", ["a"], SERVED)
+    with pytest.raises(Violation, match="got 400 Bad Request"):
+        assertions.record_environ_value("HTTP_A", [], REJECTED)
+
+
+def test_no_byte_may_follow_the_headers() -> None:
+    assertions.assert_no_body(result(OK, NEXT))
+    assertions.assert_no_body(result(OK, GONE))
+    with pytest.raises(Violation, match="nothing between the headers and the next response"):
+        assertions.assert_no_body(result(OK, response(b"<body>", ConnectionState.EOF)))

@@ -1,4 +1,4 @@
-"""What a server of HTTP/2 says first, told from everything else."""
+"""The first bytes of an HTTP/2 server, distinguished from everything else."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from wsgi_gauntlet.suites.http.limits import EMPTY_SETTINGS_FRAME
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "received",
     [
         EMPTY_SETTINGS_FRAME,
         bytes.fromhex("00000c0400000000000003000000640002000000 00"),
         EMPTY_SETTINGS_FRAME + EMPTY_SETTINGS_FRAME,
     ],
 )
-def test_a_settings_frame_is_an_answer_in_http2(answer: bytes) -> None:
-    assert starts_with_h2_settings(answer)
+def test_a_settings_frame_is_an_http2_response(received: bytes) -> None:
+    assert starts_with_h2_settings(received)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "received",
     [
         b"",
         EMPTY_SETTINGS_FRAME[:8],
@@ -31,5 +31,5 @@ def test_a_settings_frame_is_an_answer_in_http2(answer: bytes) -> None:
         bytes.fromhex("000000040000000001"),
     ],
 )
-def test_nothing_else_is(answer: bytes) -> None:
-    assert not starts_with_h2_settings(answer)
+def test_nothing_else_is_an_http2_response(received: bytes) -> None:
+    assert not starts_with_h2_settings(received)
