@@ -37,6 +37,31 @@ class Verdict(enum.StrEnum):
     FLAKY = "flaky"
     ERROR = "error"
 
+    @property
+    def blames_server(self) -> bool:
+        """Whether the server broke a requirement."""
+        return self in (Verdict.FAIL, Verdict.WARN)
+
+    @property
+    def is_met(self) -> bool:
+        """Whether cases that need this one can run."""
+        return self in (Verdict.PASS, Verdict.INFO)
+
+    @property
+    def is_not_applicable(self) -> bool:
+        """Whether the case could not be applied to the server."""
+        return self in (Verdict.UNSUPPORTED, Verdict.SKIPPED)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the verdict says something about the server."""
+        return self is not Verdict.ERROR and not self.is_not_applicable
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a user should look at the cell, and `--failed-in` runs it again."""
+        return self.blames_server or self in (Verdict.FLAKY, Verdict.ERROR)
+
 
 class Grade(enum.StrEnum):
     """What a server is worth in one scenario; the last four never count against it."""
@@ -50,6 +75,11 @@ class Grade(enum.StrEnum):
     INVALID = "invalid"
     UNSUPPORTED = "unsupported"
     ERROR = "error"
+
+    @property
+    def has_valid_figures(self) -> bool:
+        """Whether the figures of the cell say something about the server."""
+        return self not in (Grade.INCONCLUSIVE, Grade.INVALID, Grade.UNSUPPORTED, Grade.ERROR)
 
 
 class Setup(msgspec.Struct, frozen=True):

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import CaseResult, ConnectionEvent, ConnectionEventKind
 from wsgi_gauntlet.harness.replay.app_extractor import REFERENCE_MODULE, app_usage, extract_app
 from wsgi_gauntlet.harness.replay.netcat_script import SendMode, case_events, netcat_script
@@ -53,25 +52,30 @@ class Reproducer:
     why_not: str = ""
 
 
+@dataclass(frozen=True)
+class StartedServer:
+    """The server that showed the result: its plan, the address where it listened, and its version."""
+
+    plan: Plan
+    address: Address
+    version: str = ""
+
+
 def reproducer(
     cell: CaseResult,
-    plan: Plan,
-    original_address: Address,
-    segmentation: Segmentation,
+    started: StartedServer,
+    mode: SendMode,
     sources: Mapping[str, str],
     *,
     wire: Sequence[ConnectionEvent] | None = None,
-    version: str = "",
-    split_bodies: bool = False,
-    needs: str = "",
+    distribution: str = "",
 ) -> Reproducer:
-    """Return how to see what `cell` tells by hand; the server was started by `plan` and listened `there`.
+    """Return how to see the result `cell` of `started` by hand. `mode` says how the requests were cut.
 
-    `pattern` is how the case was sent, with `bodies` the bodies too. `sources` are the modules of the reference app.
-    `wire` is what happened on the connections where more of it was kept than the evidence has. `needs` is the
-    distribution of the framework that the case's app is written with, as in Setup.
+    `sources` are the modules of the test app. `wire` has the events of the connections, if more of them were kept than
+    the evidence has. `distribution` is the framework of the case's app, as in Setup.
     """
-    plan = _with_single_app(plan, cell.case)
+    plan, original_address = _with_single_app(started.plan, cell.case), started.address
     if original_address.pipe_socket:
         return Reproducer(why_not="the server's handler was called without a socket, which no shell can do")
     new_address = (
@@ -83,7 +87,9 @@ def reproducer(
     wire = case_events(cell.evidence.wire if wire is None else wire)
     if _REFERENCE_APP.fullmatch(plan.app):
         usage = app_usage(_paths(cell), [each.data for each in wire if each.kind is ConnectionEventKind.SENT])
-        what = f"What {cell.case} uses of wsgi-gauntlet's " + (f"app for {needs}" if needs else "reference app")
+        what = f"What {cell.case} uses of wsgi-gauntlet's " + (
+            f"app for {distribution}" if distribution else "reference app"
+        )
         title = f"{what}; serve it as {APP}."
         files = {
             APP_FILENAME: extract_app(
@@ -95,12 +101,12 @@ def reproducer(
             ),
             **files,
         }
-    if needs:
-        lines = [comment(f"python3 -m pip install {needs}", "Needs: "), *lines]
-    script = netcat_script(wire, original_address, new_address, SendMode(segmentation, split_bodies))
+    if distribution:
+        lines = [comment(f"python3 -m pip install {distribution}", "Needs: "), *lines]
+    script = netcat_script(wire, original_address, new_address, mode)
     outcome_comments = [comment(cell.expected, "Expected: ")] if cell.expected else []
-    name = f"{plan.name} {version}".strip()
-    outcome_comments.append(comment(cell.actual or f"the case came to {cell.verdict}", f"Here, {name}: "))
+    name = f"{plan.name} {started.version}".strip()
+    outcome_comments.append(comment(cell.actual or f"the verdict is {cell.verdict}", f"Here, {name}: "))
     return Reproducer(files, "\n".join(lines) + "\n", "\n\n".join([script, "\n".join(outcome_comments)]) + "\n")
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from wsgi_gauntlet.harness import registry, session
+from wsgi_gauntlet.harness import exit_codes, registry, session
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.conformance.catalog import Scenario
 from wsgi_gauntlet.harness.conformance.selection import Selection
 from wsgi_gauntlet.harness.load.runner import LoadOptions
 from wsgi_gauntlet.harness.load.thresholds import apply_thresholds
 from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Grade, Level, Results, ScenarioResult, Verdict
+from wsgi_gauntlet.harness.server import temp_dirs
 
 
 def results(*cells: Verdict | Grade, goodput: float = 1.0) -> Results:
@@ -38,13 +39,13 @@ def results(*cells: Verdict | Grade, goodput: float = 1.0) -> Results:
 def test_exit_codes(measured: Results, code: int) -> None:
     loads = tuple(apply_thresholds({"goodput": 0.9}, each) for each in measured.loads)
     measured = msgspec.structs.replace(measured, loads=loads)
-    assert session.exit_code(measured, interrupted=False, failed_to_start=False) == code
+    assert exit_codes.exit_code(measured, interrupted=False, failed_to_start=False) == code
 
 
 def test_an_interruption_and_a_server_that_did_not_start_come_first() -> None:
     measured = results(Verdict.FAIL)
-    assert session.exit_code(measured, interrupted=True, failed_to_start=True) == 130
-    assert session.exit_code(measured, interrupted=False, failed_to_start=True) == 4
+    assert exit_codes.exit_code(measured, interrupted=True, failed_to_start=True) == 130
+    assert exit_codes.exit_code(measured, interrupted=False, failed_to_start=True) == 4
 
 
 def test_scratch_is_private_and_gone_and_clears_after_the_killed(
@@ -53,22 +54,22 @@ def test_scratch_is_private_and_gone_and_clears_after_the_killed(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    (tmp_path / f"{session.SCRATCH_PREFIX}{gone.pid}-left").mkdir()
-    (tmp_path / f"{session.SCRATCH_PREFIX}{gone.pid}-link").symlink_to(tmp_path / "nowhere")
-    (tmp_path / f"{session.SCRATCH_PREFIX}{os.getpid()}-mine").mkdir()
-    (tmp_path / f"{session.SCRATCH_PREFIX}else").mkdir()
-    with session.scratch() as room:
-        assert room.stat().st_mode & 0o777 == 0o700
+    (tmp_path / f"{temp_dirs.SCRATCH_PREFIX}{gone.pid}-left").mkdir()
+    (tmp_path / f"{temp_dirs.SCRATCH_PREFIX}{gone.pid}-link").symlink_to(tmp_path / "nowhere")
+    (tmp_path / f"{temp_dirs.SCRATCH_PREFIX}{os.getpid()}-mine").mkdir()
+    (tmp_path / f"{temp_dirs.SCRATCH_PREFIX}else").mkdir()
+    with temp_dirs.scratch_folder() as scratch:
+        assert scratch.stat().st_mode & 0o777 == 0o700
         assert {path.name for path in tmp_path.iterdir()} == {
-            room.name,
-            f"{session.SCRATCH_PREFIX}{os.getpid()}-mine",
-            f"{session.SCRATCH_PREFIX}else",
+            scratch.name,
+            f"{temp_dirs.SCRATCH_PREFIX}{os.getpid()}-mine",
+            f"{temp_dirs.SCRATCH_PREFIX}else",
         }
-    assert not room.exists()
+    assert not scratch.exists()
 
 
 def test_narrowing_replaces_what_was_asked_for_alone() -> None:
-    async def run(_arena: object) -> ScenarioResult:
+    async def run(_ctx: object) -> ScenarioResult:
         raise AssertionError
 
     scenario = Scenario("x", "X", "", run, {"clients": 8, "size": 1}, {"clients": 64, "size": 2})

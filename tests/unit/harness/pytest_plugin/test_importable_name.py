@@ -53,5 +53,5 @@ def test_a_name_stays_as_it_is_and_the_root_comes_last(tmp_path: Path) -> None:
 
 
 def test_an_object_of_no_module_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="stands at the top of no imported module"):
+    with pytest.raises(ConfigurationError, match="is not at the top level of an imported module"):
         importable_name(lambda _environ, _start_response: [], tmp_path)
