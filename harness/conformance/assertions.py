@@ -1,7 +1,7 @@
-"""Verbs that a case states its requirement with. Each raises `Violation(expected, actual)` and returns nothing else.
+"""Assertions for cases. Each raises `Violation(expected, actual)` if it does not hold, and returns nothing.
 
-A case reads as a list of what is true of a good server; the verbs turn the first untrue line into evidence that a
-person can read. They compare values only and touch no socket.
+A case is a list of statements about a good server. The first false statement becomes evidence for people. Assertions
+compare values only and use no socket.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ MAX_SHOWN_CHARACTERS = 400
 
 
 class Violation(Exception):
-    """The server did not do what the case states. `expected` and `actual` are sentences for people."""
+    """The server broke the requirement of the case. `expected` and `actual` are sentences for people."""
 
     def __init__(self, expected: str, actual: str) -> None:
         super().__init__(f"expected {expected}; got {actual}")
@@ -23,13 +23,13 @@ class Violation(Exception):
 
 
 def format_value(value: object) -> str:
-    """Return `value` as a person reads it, cut to `MAX_SHOWN_CHARACTERS` characters."""
+    """Return `value` as text for people, cut to `MAX_SHOWN_CHARACTERS` characters."""
     text = value if isinstance(value, str) and value.isprintable() and value else repr(value)
     return text if len(text) <= MAX_SHOWN_CHARACTERS else f"{text[:MAX_SHOWN_CHARACTERS]}… ({len(text)} characters)"
 
 
 def fail_case(expected: str, actual: object) -> None:
-    """Say outright that the server broke the requirement."""
+    """Say that the server broke the requirement."""
     raise Violation(expected, format_value(actual))
 
 
@@ -64,6 +64,6 @@ def assert_lacks(haystack: Container[Any], needle: object, what: str) -> None:
 
 
 def assert_every(values: Collection[Any], holds: Callable[[Any], object], what: str) -> None:
-    """Expect `holds` to be true of every one of `values`; the message shows those of which it is not."""
+    """Expect `holds` to be true for each of `values`; the message shows the others."""
     if wrong := [each for each in values if not holds(each)]:
         fail_case(f"every one of them to be {what}", wrong)

@@ -10,13 +10,17 @@ import msgspec
 import pytest
 
 from wsgi_gauntlet.harness import exit_codes, registry, session
+from wsgi_gauntlet.harness.baseline.session import open_baseline
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.conformance.catalog import Scenario
 from wsgi_gauntlet.harness.conformance.selection import Selection
+from wsgi_gauntlet.harness.events import CaseFinished, Event, ScenarioFinished, ServerFailed, ServerStarted
 from wsgi_gauntlet.harness.load.runner import LoadOptions
 from wsgi_gauntlet.harness.load.thresholds import apply_thresholds
-from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Grade, Level, Results, ScenarioResult, Verdict
+from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Grade, Level, Results, ScenarioResult, ServerInfo, Verdict
 from wsgi_gauntlet.harness.server import temp_dirs
+from wsgi_gauntlet.harness.store import journal
+from wsgi_gauntlet.harness.store.journal import Journal, StartLine
 
 
 def results(*cells: Verdict | Grade, goodput: float = 1.0) -> Results:
@@ -108,3 +112,23 @@ def test_each_server_comes_a_second_time_as_its_documentation_advises() -> None:
     assert tuned["gunicorn:gthread[threads=3,tuned]"].threads == 3  # what is written goes before advice
     assert (tuned["gunicorn:sync[tuned]"].workers or 1) > 1
     assert tuned["waitress"].threads is None
+
+
+def test_an_error_of_the_handler_loses_no_result(tmp_path: Path) -> None:
+    def handle(_event: Event) -> None:
+        raise BrokenPipeError("the terminal was closed")
+
+    infos = {"s": ServerInfo("s", "S", True)}
+    with Journal.open(tmp_path / "run") as run_journal:
+        run_journal.write(StartLine(SCHEMA, {}, {}, {}))
+        recorder = session._Recorder(run_journal, handle, open_baseline(None, update=False), {}, infos)
+        recorder.record(ServerStarted("s", "serve"))
+        recorder.record(CaseFinished(CaseResult("s", "a", Level.MUST, (), Verdict.PASS)))
+        recorder.record(ScenarioFinished(ScenarioResult("s", "b", Grade.MEASURED)))
+        recorder.record(ServerFailed("s", "it ended"))
+        stored = journal.read(run_journal.folder)
+    assert isinstance(recorder.handler_error, BrokenPipeError)
+    assert [each.case for each in stored.checks] == ["a"]
+    assert [each.scenario for each in stored.loads] == ["b"]
+    assert stored.servers["s"] == ServerInfo("s", "S", False, command="serve", why="it ended")
+    assert recorder.failed == {"s"}
