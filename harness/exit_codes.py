@@ -116,7 +116,7 @@ def _cells(results: Results, server: str, asked: Collection[str] | None) -> Iter
     for load in results.loads:
         if load.server == server:
             why = load.note or (load.generator.why if load.generator is not None else "")
-            yield load.grade.has_valid_figures, load.grade, why
+            yield load.grade.is_judged, load.grade, why
 
 
 def _explain(cells: Sequence[tuple[str, str]]) -> tuple[int, str]:

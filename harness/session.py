@@ -126,29 +126,18 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
             run_journal.write(line)
         if selections and is_user_app(options.app):
             handle(Message(user_app_description(options.app, options.load_options.page)))
-        server_infos = {plan.name: planning.server_info(plan) for plan in plans}
-        for plan in plans:
-            run_journal.write(ServerLine(server_infos[plan.name]))
-            if not server_infos[plan.name].available:
-                handle(Message(f"{plan.name}: {planning.missing(plan).missing_message}"))
-        available = [plan for plan in plans if server_infos[plan.name].available]
-        for cell in previous_results.loads if previous_results is not None else ():
-            # The thresholds may have changed since the cell was measured.
-            if (judged_again := thresholds.apply_thresholds(configuration.thresholds, cell)) != cell:
-                run_journal.write(LoadLine(judged_again))
-        session = _Session(
-            options,
-            _remaining_cells(selections, scenarios, available, _finished_cells(previous_results)),
-            _Recorder(run_journal, handle, baseline_session, configuration.thresholds, server_infos),
-            RunFolders(scratch, run_journal.logs),
-        )
+        recorder = _Recorder(run_journal, handle, baseline_session, configuration.thresholds)
+        available = recorder.add_servers(plans)
+        if previous_results is not None:
+            recorder.judge_again(previous_results)
+        cells = _remaining_cells(selections, scenarios, available, _finished_cells(previous_results))
+        session = _Session(options, cells, recorder, RunFolders(scratch, run_journal.logs))
         preload_thread = _start_report_preload(bool(session.cells.loads))
         error: BaseException | None = None
         try:
             session.run_until_interrupted()
         except PageError as problem:
             error = problem
-        recorder = session.recorder
         error = error or recorder.handler_error
         if error is None and not session.incomplete:
             _update_baseline(baseline_session, run_journal, handle)
@@ -223,15 +212,28 @@ class _Recorder:
         handle: EventHandler,
         baseline: BaselineSession,
         threshold_table: thresholds.Table,
-        server_infos: Mapping[str, ServerInfo],
     ) -> None:
         self._journal = run_journal
         self._handle = handle
         self._baseline = baseline
         self._thresholds = threshold_table
-        self._server_infos = dict(server_infos)
+        self._server_infos: dict[str, ServerInfo] = {}
         self.failed: set[str] = set()
         self.handler_error: BaseException | None = None
+
+    def add_servers(self, plans: Sequence[Plan]) -> list[Plan]:
+        """Store the servers of the run and return those that are available."""
+        for plan in plans:
+            self._update(planning.server_info(plan))
+            if not self._server_infos[plan.name].available:
+                self._handle(Message(f"{plan.name}: {planning.missing(plan).missing_message}"))
+        return [plan for plan in plans if self._server_infos[plan.name].available]
+
+    def judge_again(self, previous_results: Results) -> None:
+        """Store the cells of load whose broken thresholds are others now: the user may have changed the thresholds."""
+        for cell in previous_results.loads:
+            if (judged := thresholds.apply_thresholds(self._thresholds, cell)) != cell:
+                self._journal.write(LoadLine(judged))
 
     def record(self, event: Event) -> Event:
         """Store the result in `event` and pass the event on. Return it as it was stored. Raises StorageFull."""
@@ -259,7 +261,7 @@ class _Recorder:
                 self.handler_error = error
 
     def _update(self, info: ServerInfo) -> None:
-        if info != self._server_infos[info.name]:
+        if info != self._server_infos.get(info.name):
             self._server_infos[info.name] = info
             self._journal.write(ServerLine(info))
 

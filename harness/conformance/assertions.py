@@ -51,12 +51,6 @@ def assert_one_of(actual: object, wanted: Collection[Any], what: str) -> None:
         fail_case(f"{what} to be one of {', '.join(format_value(each) for each in wanted)}", actual)
 
 
-def contains(haystack: Container[Any], needle: object, what: str) -> None:
-    """Expect `what` to contain `needle`."""
-    if needle not in haystack:
-        fail_case(f"{what} to contain {format_value(needle)}", haystack)
-
-
 def assert_lacks(haystack: Container[Any], needle: object, what: str) -> None:
     """Expect `what` not to contain `needle`."""
     if needle in haystack:

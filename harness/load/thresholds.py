@@ -36,7 +36,7 @@ Table = Mapping[str, object]
 
 def apply_thresholds(table: Table, cell: ScenarioResult) -> ScenarioResult:
     """Return `cell` with the thresholds of `table` that it breaks. A cell without valid figures breaks none."""
-    found = tuple(_broken_thresholds(table, cell)) if cell.grade.has_valid_figures else ()
+    found = tuple(_broken_thresholds(table, cell)) if cell.grade.is_judged else ()
     return cell if found == cell.broken else msgspec.structs.replace(cell, broken=found)
 
 

@@ -39,27 +39,27 @@ class Verdict(enum.StrEnum):
 
     @property
     def blames_server(self) -> bool:
-        """Whether the server broke a requirement."""
+        """Say whether the server broke the requirement each time."""
         return self in (Verdict.FAIL, Verdict.WARN)
 
     @property
     def is_met(self) -> bool:
-        """Whether cases that need this one can run."""
+        """Say whether cases that need this one can run."""
         return self in (Verdict.PASS, Verdict.INFO)
 
     @property
     def is_not_applicable(self) -> bool:
-        """Whether the case could not be applied to the server."""
+        """Say whether the case could not be applied to the server."""
         return self in (Verdict.UNSUPPORTED, Verdict.SKIPPED)
 
     @property
     def is_judged(self) -> bool:
-        """Whether the verdict says something about the server."""
+        """Say whether the verdict says anything about the server."""
         return self is not Verdict.ERROR and not self.is_not_applicable
 
     @property
     def needs_attention(self) -> bool:
-        """Whether a user should look at the cell, and `--failed-in` runs it again."""
+        """Say whether a user should look at the cell. `--failed-in` runs such cells again."""
         return self.blames_server or self in (Verdict.FLAKY, Verdict.ERROR)
 
 
@@ -77,8 +77,8 @@ class Grade(enum.StrEnum):
     ERROR = "error"
 
     @property
-    def has_valid_figures(self) -> bool:
-        """Whether the figures of the cell say something about the server."""
+    def is_judged(self) -> bool:
+        """Say whether the grade says anything about the server. `measured` is a figure and counts as judged."""
         return self not in (Grade.INCONCLUSIVE, Grade.INVALID, Grade.UNSUPPORTED, Grade.ERROR)
 
 

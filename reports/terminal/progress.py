@@ -245,7 +245,7 @@ def _describe_scenario(cell: ScenarioResult) -> str:
     best = best_rate(cell)
     if cell.grade is Grade.MEASURED and best is not None:
         result += f", {rate(best)} at best"
-    elif cell.goodput is not None and cell.grade.has_valid_figures:
+    elif cell.goodput is not None and cell.grade.is_judged:
         result += f", {describe_service(cell)}"
     if cell.note:
         claims = describe_claims(each.held for each in cell.claims) if cell.claims else grade(cell)

@@ -65,7 +65,7 @@ async def test_every_verdict_comes_out(tmp_path: Path) -> None:
     async def never_ends(_x: Exchange) -> None:
         await trio.sleep_forever()
 
-    async def ours(_x: Exchange) -> None:
+    async def loses_events(_x: Exchange) -> None:
         raise EventsLost("3 events")
 
     async def none(x: Exchange) -> None:
@@ -82,7 +82,7 @@ async def test_every_verdict_comes_out(tmp_path: Path) -> None:
         made("tells", answered, INFO),
         made("flaky", sometimes),
         made("endless", never_ends, deadline=0.1),
-        made("ours", ours),
+        made("loses_events", loses_events),
         made("unsupported", none),
         tries=2,
     )
@@ -96,7 +96,7 @@ async def test_every_verdict_comes_out(tmp_path: Path) -> None:
         "tells": "info",
         "flaky": "flaky",
         "endless": "error",
-        "ours": "error",
+        "loses_events": "error",
         "unsupported": "unsupported",
     }
     assert "own/area/fails" in cells["needy"].actual
@@ -141,7 +141,7 @@ async def test_a_setup_that_a_server_has_no_way_for_is_unsupported(tmp_path: Pat
     assert "thread" in cells["threaded"].actual
 
 
-async def test_a_server_that_never_starts_is_stranded_and_has_no_cells(tmp_path: Path) -> None:
+async def test_a_server_that_never_starts_has_no_cells(tmp_path: Path) -> None:
     plan = planning.plan("custom", custom={"custom": "{python} -c 'raise SystemExit(7)' {port}"})
     cells, failed_to_start = await checked(tmp_path, plan, made("plain", answered))
     assert cells == {}

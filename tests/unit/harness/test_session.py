@@ -1,4 +1,4 @@
-"""From what was measured to an exit code; scratch folders; narrowing."""
+"""From what was measured to an exit code; scratch folders; options."""
 
 import os
 import subprocess
@@ -72,7 +72,7 @@ def test_scratch_is_private_and_gone_and_clears_after_the_killed(
     assert not scratch.exists()
 
 
-def test_narrowing_replaces_what_was_asked_for_alone() -> None:
+def test_options_replace_only_the_parameters_that_they_name() -> None:
     async def run(_ctx: object) -> ScenarioResult:
         raise AssertionError
 
@@ -118,10 +118,10 @@ def test_an_error_of_the_handler_loses_no_result(tmp_path: Path) -> None:
     def handle(_event: Event) -> None:
         raise BrokenPipeError("the terminal was closed")
 
-    infos = {"s": ServerInfo("s", "S", True)}
     with Journal.open(tmp_path / "run") as run_journal:
         run_journal.write(StartLine(SCHEMA, {}, {}, {}))
-        recorder = session._Recorder(run_journal, handle, open_baseline(None, update=False), {}, infos)
+        recorder = session._Recorder(run_journal, handle, open_baseline(None, update=False), {})
+        recorder._update(ServerInfo("s", "S", True))
         recorder.record(ServerStarted("s", "serve"))
         recorder.record(CaseFinished(CaseResult("s", "a", Level.MUST, (), Verdict.PASS)))
         recorder.record(ScenarioFinished(ScenarioResult("s", "b", Grade.MEASURED)))

@@ -22,7 +22,7 @@ SHOW_CURSOR = "\x1b[?25h"
 
 
 class Clock:
-    """Time that goes on when it is told to."""
+    """A clock whose time the test sets."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -56,7 +56,7 @@ def _check(verdict: Verdict) -> CaseResult:
 
 
 def test_plain_lines_tell_the_course_of_a_run() -> None:
-    """Stages, cells of load, remarks; a check is counted and not printed."""
+    """Stages, cells of load and messages are printed; a case is only counted."""
     console, file = _plain()
     clock = Clock()
     with ProgressDisplay(console, clock=clock) as shown:
