@@ -39,25 +39,25 @@ def assert_that(condition: object, expected: str, actual: object) -> None:
         fail_case(expected, actual)
 
 
-def assert_equal(actual: object, wanted: object, what: str) -> None:
-    """Expect `what` to be equal to `wanted`, and of the same type where both are numbers or text."""
+def assert_equal(actual: object, wanted: object, subject: str) -> None:
+    """Expect `subject` to be equal to `wanted`."""
     if actual != wanted:
-        fail_case(f"{what} to be {format_value(wanted)}", actual)
+        fail_case(f"{subject} to be {format_value(wanted)}", actual)
 
 
-def assert_one_of(actual: object, wanted: Collection[Any], what: str) -> None:
-    """Expect `what` to be one of `wanted`."""
+def assert_one_of(actual: object, wanted: Collection[Any], subject: str) -> None:
+    """Expect `subject` to be one of `wanted`."""
     if actual not in wanted:
-        fail_case(f"{what} to be one of {', '.join(format_value(each) for each in wanted)}", actual)
+        fail_case(f"{subject} to be one of {', '.join(format_value(each) for each in wanted)}", actual)
 
 
-def assert_lacks(haystack: Container[Any], needle: object, what: str) -> None:
-    """Expect `what` not to contain `needle`."""
+def assert_lacks(haystack: Container[Any], needle: object, subject: str) -> None:
+    """Expect `subject` not to contain `needle`."""
     if needle in haystack:
-        fail_case(f"{what} not to contain {format_value(needle)}", haystack)
+        fail_case(f"{subject} not to contain {format_value(needle)}", haystack)
 
 
-def assert_every(values: Collection[Any], holds: Callable[[Any], object], what: str) -> None:
+def assert_every(values: Collection[Any], holds: Callable[[Any], object], subject: str) -> None:
     """Expect `holds` to be true for each of `values`; the message shows the others."""
     if wrong := [each for each in values if not holds(each)]:
-        fail_case(f"every one of them to be {what}", wrong)
+        fail_case(f"every one of them to be {subject}", wrong)

@@ -140,7 +140,7 @@ async def ensure_responding(server: ServerInstance) -> list[str]:
     """Restart `server` if it does not respond. Return notes for the evidence. Raises ServerError."""
     if await is_responding(server):
         return []
-    note = f"did not answer before the attempt ({server.ended or 'still running'}); started afresh"
+    note = f"the server did not respond before the attempt ({server.ended or 'still running'}); it was restarted"
     await server.restart(grace=0)
     return [note]
 
@@ -157,7 +157,8 @@ async def run_again(
     split_bodies = any(each.app_read_body for each in previous_attempts)
     made = await attempt(case, server, segmentation, notes, split_bodies=split_bodies)
     if made.judgement.verdict.blames_server and server.alive and await _keeps_cpu_busy(server, made.seconds):
-        process = (*made.evidence.process, "afterwards it kept a processor busy with nothing to do; started afresh")
+        note = "afterwards the server kept a processor busy without a request; it was restarted"
+        process = (*made.evidence.process, note)
         made = replace(made, evidence=msgspec.structs.replace(made.evidence, process=process))
         await server.restart(grace=0)
     return made

@@ -1,9 +1,9 @@
-"""`@case` and `@scenario`: what turns a function in suites/ into something that can be run, named and explained.
+"""`@case` and `@scenario`: turn a function in suites/ into a case or a scenario.
 
-The id is where the function stands: `late_call` in `suites/pep3333/start_response.py` is
+The id is the place of the function: `late_call` in `suites/pep3333/start_response.py` is
 `pep3333/start-response/late-call`.
-A case with `variants` becomes one case for each (`.../te-obfuscated/vt`), its function called with the variant's value.
-Nothing is registered anywhere: discover.py finds the objects that the decorators leave in their modules.
+A function with `variants` becomes one case for each variant (`.../te-obfuscated/vt`) and gets the value of the variant.
+Nothing is registered: registry.py finds the objects of the decorators in the modules.
 """
 
 from __future__ import annotations

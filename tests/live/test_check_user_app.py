@@ -197,7 +197,7 @@ def test_a_flask_app_on_flask_s_own_launch(folder: Path) -> None:
 
 
 def test_the_cases_of_an_own_app_need_one(folder: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"about an app of your own: .*--app"):
+    with pytest.raises(ConfigurationError, match=r"needs your own app: .*--app"):
         checked(folder, "waitress", registry.REFERENCE_APP, "own-app")
 
 
