@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
-from wsgi_gauntlet.harness.model.listener import NullListener
+from wsgi_gauntlet.harness.events import Event, Message
 
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.conformance.selection import Selection
@@ -64,7 +64,7 @@ def run_and_exit(given: dict[str, Any], *, cases: Selection | None, scenarios: t
         exitfirst=given.get("exitfirst", False),
     )
     with terminal().ProgressDisplay() as shown:
-        results, folder, code = session.run(options, settings, shown)
+        results, folder, code = session.run(options, settings, shown.handle)
     show(results, folder, given["as_json"])
     for cell in results.loads:
         for each in cell.broken:
@@ -132,11 +132,7 @@ def terminal() -> Any:
     return registry.terminal()
 
 
-class _StderrListener(NullListener):
-    def message(self, text: str) -> None:
-        click.echo(text, err=True)
-
-
-def stderr_listener() -> NullListener:
-    """Return a listener for what goes on before a command shows anything itself: its remarks go to stderr."""
-    return _StderrListener()
+def print_message(event: Event) -> None:
+    """Print the messages of a command that has no display, to stderr."""
+    if isinstance(event, Message):
+        click.echo(event.text, err=True)

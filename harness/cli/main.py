@@ -19,14 +19,16 @@ from wsgi_gauntlet.harness.cli.execute import (
     case_selection,
     output_files,
     page_option,
+    print_message,
     run_and_exit,
     show,
-    stderr_listener,
 )
 from wsgi_gauntlet.harness.cli.help_text import EXIT_CODES_HELP, REMOTE_SERVER_HELP, SERVER_NAMES_HELP
-from wsgi_gauntlet.harness.cli.options import Group, check_output_files, path_argument
+from wsgi_gauntlet.harness.cli.options import Group, path_argument
 from wsgi_gauntlet.harness.cli.output_encoding import configure_output_encoding
 from wsgi_gauntlet.harness.errors import ConfigurationError, GauntletError, UnknownName
+from wsgi_gauntlet.harness.events import Message
+from wsgi_gauntlet.harness.store.output_folder import check_output_files
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -265,7 +267,7 @@ def replay(server: str, case: str, pattern: str, write: Path | None, as_json: bo
     runnable_cases(registry.cases(), case_selection((chosen.id,)), own_app=is_user_app(asked.app))
     if write is not None:
         engine.require_output_folder(write)
-    (plan,) = session.plan_servers(asked, settings, stderr_listener())
+    (plan,) = session.plan_servers(asked, settings, print_message)
     module = registry.replaying()
     display = module.show(stderr=as_json)
     result = engine.replay(plan, chosen, Segmentation[pattern.upper()], display)
@@ -302,7 +304,7 @@ def report(runs: Sequence[Path], out: Path | None, as_json: bool, junit: Path | 
         folder, keep_files=any(folder.resolve() in (each, each.parent) for each in map(Path.resolve, runs))
     ) as previous_folder:
         if previous_folder is not None:
-            stderr_listener().message(f"what was in {folder} was moved to {previous_folder}")
+            print_message(Message(f"what was in {folder} was moved to {previous_folder}"))
         outputs.write(results, folder, asked)
     show(results, folder, as_json)
 

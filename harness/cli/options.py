@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import math
-import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
-
-from wsgi_gauntlet.harness.errors import ConfigurationError
 
 
 class Command(click.Command):
@@ -59,26 +54,6 @@ def path_argument(text: str) -> Path:
             f"{text}: the shell did not replace the ~; write $HOME, or ./{text} for that very name"
         )
     return Path(text)
-
-
-def check_output_files(files: Mapping[str, Path], folder: Path) -> None:
-    """Raise ConfigurationError where one of `files` (by output) cannot be written; `folder` is made by the run
-    itself."""
-    option_by_path: dict[Path, str] = {}
-    for name, path in files.items():
-        option = f"--{name} {path}"
-        where = path.absolute().parent
-        if path.is_dir():
-            raise ConfigurationError(f"{option}: that is a folder; name a file")
-        if not where.is_dir() and where != folder.absolute():
-            raise ConfigurationError(f"{option}: there is no folder {path.parent}; make it first")
-        for each in (path, where):
-            if each.exists() and not os.access(each, os.W_OK):
-                raise ConfigurationError(f"{option}: {each}: {os.strerror(errno.EACCES)}; name another file")
-        resolved = path.resolve()
-        if resolved in option_by_path:
-            raise ConfigurationError(f"{option}: {option_by_path[resolved]} has that file as well; name another")
-        option_by_path[resolved] = f"--{name}"
 
 
 def _parameter_name(parameter: click.Parameter) -> str:

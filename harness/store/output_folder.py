@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
@@ -57,3 +58,22 @@ def _is_marked_for(folder: Path, what: str) -> bool:
             return journal.read(len(_JOURNAL_START)) == _JOURNAL_START
     except OSError:
         return False
+
+
+def check_output_files(files: Mapping[str, Path], folder: Path) -> None:
+    """Raise ConfigurationError if one of `files` (by output) cannot be written. The run itself makes `folder`."""
+    option_by_path: dict[Path, str] = {}
+    for name, path in files.items():
+        option = f"--{name} {path}"
+        where = path.absolute().parent
+        if path.is_dir():
+            raise ConfigurationError(f"{option}: that is a folder; name a file")
+        if not where.is_dir() and where != folder.absolute():
+            raise ConfigurationError(f"{option}: there is no folder {path.parent}; make it first")
+        for each in (path, where):
+            if each.exists() and not os.access(each, os.W_OK):
+                raise ConfigurationError(f"{option}: {each}: {os.strerror(errno.EACCES)}; name another file")
+        resolved = path.resolve()
+        if resolved in option_by_path:
+            raise ConfigurationError(f"{option}: {option_by_path[resolved]} has that file as well; name another")
+        option_by_path[resolved] = f"--{name}"

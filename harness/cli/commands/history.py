@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from wsgi_gauntlet.harness.cli.execute import case_selection, output_files, show, stderr_listener, terminal
+from wsgi_gauntlet.harness.cli.execute import case_selection, output_files, print_message, show, terminal
 from wsgi_gauntlet.harness.cli.options import Command, path_argument
 from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.events import Message, Progress
 
 HISTORY_EXIT_CODES = """
 \b
@@ -67,12 +68,12 @@ def history(context: click.Context, /, server: str, **given: Any) -> None:
             since=given["since"],
             pre=given["pre"],
             custom=settings.servers,
-            on_progress=progress_callback(shown, server),
+            on_progress=progress_callback(shown.handle, server),
         )
-        shown.progress(server, "", 1.0)
-        shown.message(f"{server}: {', '.join(each.version for each in chosen)}")
+        shown.handle(Progress(server, "", 1.0))
+        shown.handle(Message(f"{server}: {', '.join(each.version for each in chosen)}"))
         results, folder, code = session.run(
-            replace(options, servers=tuple(each.name for each in chosen)), settings, shown
+            replace(options, servers=tuple(each.name for each in chosen)), settings, shown.handle
         )
     show(results, folder, given["as_json"])
     sys.exit(history_exit_code(results, code))
@@ -96,6 +97,6 @@ def environments(clear: bool, as_json: bool) -> None:
     if as_json:
         raise ConfigurationError("--json is for the list")
     gone, used = kept.clear_environments()
-    stderr_listener().message(f"removed {len(gone)} environment{'' if len(gone) == 1 else 's'}")
+    print_message(Message(f"removed {len(gone)} environment{'' if len(gone) == 1 else 's'}"))
     for each in used:
-        stderr_listener().message(f"left {each}: a run uses it")
+        print_message(Message(f"left {each}: a run uses it"))

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from wsgi_gauntlet.harness.cli.main import cli
-from wsgi_gauntlet.harness.cli.options import check_output_files
 from wsgi_gauntlet.harness.cli.output_encoding import configure_output_encoding
 from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.store.output_folder import check_output_files
 
 
 def commands() -> list[tuple[str, click.Option]]:

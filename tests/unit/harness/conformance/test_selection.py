@@ -124,7 +124,7 @@ def test_more_shards_than_cells_is_said() -> None:
 
 @pytest.mark.parametrize("text", ["", "2", "0/4", "5/4", "1/0", "a/b", "1/4/2", "-1/4", "1.5/2"])
 def test_a_bad_shard(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="the form is K/N"):
+    with pytest.raises(ConfigurationError, match="use the form K/N"):
         shard(text)
 
 
