@@ -140,11 +140,7 @@ async def answered_unread(exchange: Exchange) -> None:
     assertions.assert_that(good, "100 or the final response, before any body is sent", first_bytes[:100] or "nothing")
 
 
-@case(
-    MUST,
-    rfc9110("15.2", "a server MUST NOT send a 1xx response to an HTTP/1.0 client."),
-    basis=MUST_TEXT,
-)
+@case(MUST, rfc9110("15.2", "a server MUST NOT send a 1xx response to an HTTP/1.0 client."), basis=MUST_TEXT)
 async def http10(exchange: Exchange) -> None:
     """An HTTP/1.0 client never gets a 100, not even if it sends `Expect: 100-continue`.
 
@@ -174,7 +170,7 @@ async def unknown(exchange: Exchange) -> None:
 
     Sends: a GET with `Expect: gauntlet`.
     Expects: 417 without a call of the app, or the server serves the request as if the header did not exist. The next
-    request on the connection gets its own response, or the server closes the connection.
+    request gets its own response, or the server closes the connection.
     Why: A client that depends on the expectation must learn the result from the response. A client that does not depend
     on it must still be served.
     """
@@ -198,8 +194,8 @@ async def early_body(exchange: Exchange) -> None:
     """A client that sends its body without waiting for the 100 is served, and the next request as well.
 
     Sends: a POST with `Expect: 100-continue` and its body of five bytes at once. Then another request.
-    Expects: at most one 100, then 200, and the app reads the five bytes. The next request on the connection gets its
-    own response, or the server closes the connection.
+    Expects: at most one 100, then 200, and the app reads the five bytes. The next request gets its own response, or the
+    server closes the connection.
     Why: Clients stop waiting after a while and send the body. A server that loses count gives the next response to the
     wrong request.
     """
@@ -210,12 +206,7 @@ async def early_body(exchange: Exchange) -> None:
     assert_body_served(result, b"hello")
 
 
-@case(
-    MUST,
-    NO_LENGTH_IN_1XX_AND_204,
-    basis=MUST_TEXT,
-    needs=["http/expect/one-continue"],
-)
+@case(MUST, NO_LENGTH_IN_1XX_AND_204, basis=MUST_TEXT, needs=["http/expect/one-continue"])
 async def interim_clean(exchange: Exchange) -> None:
     """A 100 has neither Content-Length nor Transfer-Encoding.
 
@@ -232,12 +223,7 @@ async def interim_clean(exchange: Exchange) -> None:
         assertions.assert_lacks(fields, name, "the 100")
 
 
-@case(
-    MUST,
-    INCOMPLETE_BODY,
-    basis=MUST_TEXT,
-    needs=["http/expect/one-continue"],
-)
+@case(MUST, INCOMPLETE_BODY, basis=MUST_TEXT, needs=["http/expect/one-continue"])
 async def body_never_sent(exchange: Exchange) -> None:
     """A client that sends `Expect: 100-continue` and then closes without a body does not block the server.
 

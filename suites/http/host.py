@@ -29,8 +29,8 @@ async def missing(exchange: Exchange) -> None:
     """An HTTP/1.1 request without Host gets 400.
 
     Sends: a GET in HTTP/1.1 without a Host header.
-    Expects: the server answers 400 and does not call the app. The next request on the connection gets its own response,
-    or the server closes the connection.
+    Expects: the server answers 400 and does not call the app. The next request gets its own response, or the server
+    closes the connection.
     Why: Without a host, an app builds links and decides on access with a default that the client did not choose.
     """
     assert_rejected(
@@ -43,8 +43,8 @@ async def duplicate_different(exchange: Exchange) -> None:
     """A request with two different Host headers gets 400.
 
     Sends: a GET with `Host: one.example` and `Host: two.example`.
-    Expects: the server answers 400 and does not call the app. The next request on the connection gets its own response,
-    or the server closes the connection.
+    Expects: the server answers 400 and does not call the app. The next request gets its own response, or the server
+    closes the connection.
     Why: If a proxy routes by the first host and the app uses the second, the app serves one site's pages under another
     name. A cache then gives them to everybody.
     """
@@ -61,7 +61,7 @@ async def duplicate_same(exchange: Exchange) -> None:
 
     Sends: a GET with `Host: one.example` twice.
     Expects: the server answers 400 and does not call the app. The RFC makes no exception for equal values. The next
-    request on the connection gets its own response, or the server closes the connection.
+    request gets its own response, or the server closes the connection.
     Why: Environ joins them with a comma. The result is a host that does not exist, and the app puts it into every link.
     """
     assert_rejected(
@@ -104,9 +104,9 @@ async def invalid(exchange: Exchange, host: str) -> None:
 
     Sends: a GET with an invalid Host. It has a user name, path, query, space, comma, quotes or a byte above 0x7F;
     letters, a sign or a second colon in the port; or brackets around an invalid address.
-    Expects: the server answers 400 and does not call the app. The next request on the connection gets its own response,
-    or the server closes the connection. For a comma, the server may also serve the request if HTTP_HOST is unchanged,
-    because RFC 3986 allows a comma in a registered name.
+    Expects: the server answers 400 and does not call the app. The next request gets its own response, or the server
+    closes the connection. For a comma, the server may also serve the request if HTTP_HOST is unchanged, because RFC
+    3986 allows a comma in a registered name.
     Why: Apps put the host into links and mails. `Host: one.example/path` in a password reset mail sends the user and
     the secret to an address of the attacker's choice.
     """
@@ -133,8 +133,8 @@ async def empty(exchange: Exchange) -> None:
     """An empty Host is served, or the request is rejected.
 
     Sends: a GET with `Host:` and nothing after it, as for a target without authority.
-    Expects: the server serves the request, or rejects it without calling the app. The next request on the connection
-    gets its own response, or the server closes the connection.
+    Expects: the server serves the request, or rejects it without calling the app. The next request gets its own
+    response, or the server closes the connection.
     Why: Some monitors and scripts send this. It must not crash a worker.
     """
     result = await send_request(exchange, exchange.request("/echo", headers=[("Host", "")]))
@@ -156,8 +156,8 @@ async def missing_on_http10(exchange: Exchange) -> None:
     """An HTTP/1.0 request without Host is served.
 
     Sends: a GET in HTTP/1.0 without a Host header.
-    Expects: the server serves the request with one call of the app. The next request on the connection gets its own
-    response, or the server closes the connection. A server may reject the request; the case records that.
+    Expects: the server serves the request with one call of the app. The next request gets its own response, or the
+    server closes the connection. A server may reject the request; the case records that.
     Why: Health checks of load balancers and old monitors send this request. If the server rejects it, a load balancer
     removes a healthy server.
     """
@@ -191,7 +191,7 @@ async def valid(exchange: Exchange, host: str) -> None:
     Sends: a GET with a valid Host: a name, a name in capitals, a name or an address with a port, an IPv6 address, a
     name with a colon and no port, or a name with other characters that RFC 3986 allows.
     Expects: the server serves the request, and HTTP_HOST is unchanged. It may be in lower case, and a colon without a
-    port may be missing. The next request on the connection gets its own response, or the server closes the connection.
+    port may be missing. The next request gets its own response, or the server closes the connection.
     Why: An app uses the host for its links, and many frameworks for access checks. A user with an IP address or an
     unusual port would get an error page or wrong links.
     """
@@ -206,8 +206,8 @@ async def duplicate_on_http10(exchange: Exchange) -> None:
     """An HTTP/1.0 request with two Host headers gets 400 as well.
 
     Sends: an HTTP/1.0 request with two different Host headers.
-    Expects: the server answers 400 and does not call the app. The next request on the connection gets its own response,
-    or the server closes the connection. The RFC says "any request message".
+    Expects: the server answers 400 and does not call the app. The next request gets its own response, or the server
+    closes the connection. The RFC says "any request message".
     Why: nginx by default speaks HTTP/1.0 to its servers and forwards the client's headers. If it uses one host and the
     app the other, the app serves one site's pages under another name.
     """

@@ -47,8 +47,7 @@ async def header_too_large(exchange: Exchange) -> None:
 
     Sends: a GET with a header of 256 KiB.
     Expects: the server serves the request, or answers with a status from 400 to 499 without calling the app. It does
-    not only reset the connection. The next request on the connection gets its own response, or the server closes the
-    connection.
+    not only reset the connection. The next request gets its own response, or the server closes the connection.
     Why: A user with too many cookies learns the reason only from a response. With a reset, the site just seems to be
     down.
     """
@@ -65,8 +64,7 @@ async def too_many_headers(exchange: Exchange) -> None:
 
     Sends: a GET with 20,000 headers, X-0 to X-19999.
     Expects: the server serves the request, or answers with a status from 400 to 499 without calling the app. It does
-    not only reset the connection. The next request on the connection gets its own response, or the server closes the
-    connection.
+    not only reset the connection. The next request gets its own response, or the server closes the connection.
     Why: Each header costs the server much more memory than it costs the client. Without a limit, one client can stop
     the site.
     """
@@ -163,11 +161,7 @@ async def tls_hello(exchange: Exchange) -> None:
     await _assert_not_http_rejected(exchange, TLS_HELLO)
 
 
-@case(
-    SHOULD,
-    INVALID_REQUEST_LINE,
-    basis=SHOULD_TEXT,
-)
+@case(SHOULD, INVALID_REQUEST_LINE, basis=SHOULD_TEXT)
 async def h2_preface(exchange: Exchange) -> None:
     """The HTTP/2 preface gets an HTTP/2 response, an error or a closed connection, and never reaches the app.
 

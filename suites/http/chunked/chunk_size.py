@@ -35,8 +35,8 @@ async def hex_case(exchange: Exchange, size: bytes) -> None:
     """The hexadecimal digits of a chunk size may be in upper or lower case.
 
     Sends: a chunk of ten bytes whose size is `A` or `a`, and the last chunk.
-    Expects: the app reads the ten bytes. The server may also answer 411 without calling the app. The next request on
-    the connection gets its own response, or the server closes the connection.
+    Expects: the app reads the ten bytes. The server may also answer 411 without calling the app. The next request gets
+    its own response, or the server closes the connection.
     Why: About half of all clients use upper case and half use lower case. Half of all uploads would fail.
     """
     assert_body_served(
@@ -56,8 +56,8 @@ async def zero_padded(exchange: Exchange, size: bytes) -> None:
     """Leading zeros do not change a chunk size, not even that of the last chunk.
 
     Sends: `hello` in a chunk of the size `05`, `0000000005` or `5`. The last chunk is `0`, or `000` after the size `5`.
-    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request on the
-    connection gets its own response, or the server closes the connection.
+    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request gets its own
+    response, or the server closes the connection.
     Why: Some clients write sizes with a fixed number of digits and fill them in later. Their uploads would fail.
     """
     end = b"000\r\n\r\n" if size == b"5" else LAST_CHUNK
@@ -127,14 +127,7 @@ async def size_overflow(exchange: Exchange, size: bytes) -> None:
         assert_body_rejected(result)
 
 
-@case(
-    MUST,
-    LARGE,
-    basis=MUST_TEXT,
-    tags=SECURITY_TAG,
-    needs=NEEDS_CHUNKED,
-    variants={"40": 40, "3000": 3000},
-)
+@case(MUST, LARGE, basis=MUST_TEXT, tags=SECURITY_TAG, needs=NEEDS_CHUNKED, variants={"40": 40, "3000": 3000})
 async def size_zeros(exchange: Exchange, zeros: int) -> None:
     """A chunk size with many leading zeros is read correctly, or the body is rejected.
 

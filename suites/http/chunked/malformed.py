@@ -33,14 +33,7 @@ INCOMPLETE = rfc9112(
 )
 
 
-@case(
-    MUST,
-    BARE_CR,
-    basis=MUST_TEXT,
-    breach=CLIENT,
-    tags=SECURITY_TAG,
-    needs=NEEDS_CHUNKED,
-)
+@case(MUST, BARE_CR, basis=MUST_TEXT, breach=CLIENT, tags=SECURITY_TAG, needs=NEEDS_CHUNKED)
 async def extension_bad(exchange: Exchange) -> None:
     """A bare CR in a chunk extension does not end the line: the chunk is read with its size, or rejected.
 

@@ -40,8 +40,8 @@ async def trailer(exchange: Exchange) -> None:
     """A request with trailer fields is served, and the server reads them to their end.
 
     Sends: a chunked POST with `hello` and the trailer field `X-Trailer: yes` after the last chunk.
-    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request on the
-    connection gets its own response, or the server closes the connection.
+    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request gets its own
+    response, or the server closes the connection.
     Why: Clients that sign an upload send the signature in a trailer. A server without support for trailers rejects the
     upload, or reads the signature as the next request.
     """
@@ -107,14 +107,7 @@ async def trailer_then_next(exchange: Exchange) -> None:
     await assert_chunked_and_get_served(exchange, b"5\r\nhello\r\n0\r\nX-Trailer: yes\r\nX-Other: yes\r\n\r\n")
 
 
-@case(
-    MUST,
-    BARE_CR,
-    basis=MUST_TEXT,
-    breach=CLIENT,
-    tags=SECURITY_TAG,
-    needs=NEEDS_CHUNKED,
-)
+@case(MUST, BARE_CR, basis=MUST_TEXT, breach=CLIENT, tags=SECURITY_TAG, needs=NEEDS_CHUNKED)
 async def trailer_hidden(exchange: Exchange) -> None:
     """A bare CR does not end a line of a trailer section: no request begins after it.
 

@@ -34,9 +34,8 @@ async def one_chunk(exchange: Exchange) -> None:
     """A body of one chunk reaches the app decoded.
 
     Sends: a POST with `hello` in one chunk, and the last chunk.
-    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request on the
-    connection gets its own response, or the server closes the connection. A server that responds in HTTP/1.0 need not
-    support chunks.
+    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request gets its own
+    response, or the server closes the connection. A server that responds in HTTP/1.0 need not support chunks.
     Why: Browsers, curl and phones send uploads of unknown length in chunks. If the server does not decode them, the
     upload is lost or damaged.
     """
@@ -54,7 +53,7 @@ async def many_chunks(exchange: Exchange) -> None:
 
     Sends: a POST with 59 chunks of 1 to 177 bytes.
     Expects: the app reads all the data as one body. The server may also answer 411 without calling the app. The next
-    request on the connection gets its own response, or the server closes the connection.
+    request gets its own response, or the server closes the connection.
     Why: A reader that loses count at the end of a buffer damages uploads at random, and nobody can find the reason.
     """
     parts = [b"%d;" % number * number for number in range(1, 60)]
@@ -77,7 +76,7 @@ async def large_chunk(exchange: Exchange) -> None:
 
     Sends: a POST with one chunk of 256 KiB, and the last chunk.
     Expects: the app reads exactly these bytes. 411 or 413 without a call of the app is also allowed. The next request
-    on the connection gets its own response, or the server closes the connection.
+    gets its own response, or the server closes the connection.
     Why: Clients send files in chunks as large as their buffers. A server that treats one read as the whole chunk
     truncates the file.
     """
@@ -103,8 +102,8 @@ async def empty(exchange: Exchange) -> None:
     """A chunked body without data is an empty body.
 
     Sends: a POST whose body is only the last chunk.
-    Expects: the app reads an empty body. The server may also answer 411 without calling the app. The next request on
-    the connection gets its own response, or the server closes the connection.
+    Expects: the app reads an empty body. The server may also answer 411 without calling the app. The next request gets
+    its own response, or the server closes the connection.
     Why: A client with nothing to send ends its body in this way. A server that waits for more blocks the client, and a
     server that rejects it fails the client without reason.
     """
@@ -122,8 +121,8 @@ async def extension_token(exchange: Exchange, extension: bytes) -> None:
     """An unknown chunk extension is ignored.
 
     Sends: `5;a`, `5;a=b` or `5;a=b;c` as the line of a chunk with `hello`, or an extension on the last chunk.
-    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request on the
-    connection gets its own response, or the server closes the connection.
+    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request gets its own
+    response, or the server closes the connection.
     Why: Proxies and clients that sign their uploads add such extensions. If the server treats them as errors, these
     uploads fail.
     """
@@ -139,8 +138,8 @@ async def extension_quoted(exchange: Exchange) -> None:
 
     Sends: a chunk with `hello` and an extension. The quoted value contains a semicolon, a comma, an escaped quote and a
     zero.
-    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request on the
-    connection gets its own response, or the server closes the connection.
+    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request gets its own
+    response, or the server closes the connection.
     Why: A reader that splits inside the quotes finds a size or an end that does not exist, and loses the upload.
     """
     assert_body_served(
@@ -164,8 +163,7 @@ async def extension_64k(exchange: Exchange) -> None:
     """A chunk extension of 64 KiB is rejected.
 
     Sends: a chunk with `hello` and 65,536 letters of extension after its size.
-    Expects: a status from 400 to 499. The next request on the connection gets its own response, or the server closes
-    the connection.
+    Expects: a status from 400 to 499. The next request gets its own response, or the server closes the connection.
     Why: Without a limit, one client can make the server read and store extensions for ever, without one byte of body.
     """
     result = await send_request(
@@ -190,8 +188,8 @@ async def extension_whitespace(exchange: Exchange, extension: bytes) -> None:
     """Spaces and tabs around the delimiters of a chunk extension are ignored.
 
     Sends: a chunk's line such as `5 ;a`, `5; a=b` or `5;a = "b"`, then `hello` and the last chunk.
-    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request on the
-    connection gets its own response, or the server closes the connection.
+    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request gets its own
+    response, or the server closes the connection.
     Why: The grammar allows such spaces because old senders use them. Their users' uploads fail on a server that does
     not accept them.
     """

@@ -301,11 +301,7 @@ async def http10_keep_alive_unknown_length(exchange: Exchange) -> None:
     )
 
 
-@case(
-    INFO,
-    IDLE_TIMEOUT,
-    basis=recorded_only("The text speaks of what servers usually do, and names no time."),
-)
+@case(INFO, IDLE_TIMEOUT, basis=recorded_only("The text speaks of what servers usually do, and names no time."))
 async def idle_reaped(exchange: Exchange) -> None:
     """Record how long the server keeps an idle connection open, up to three seconds.
 

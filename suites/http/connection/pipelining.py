@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import (
-    CLIENT,
-    MUST_TEXT,
-    definition,
-    recorded_only,
-)
+from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, definition, recorded_only
 from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
@@ -145,8 +140,8 @@ async def upgrade_unknown(exchange: Exchange) -> None:
     """An upgrade to an unknown protocol is ignored: the server sends a normal response, not 101.
 
     Sends: a GET with `Connection: Upgrade` and `Upgrade: gauntlet/1`.
-    Expects: a normal response from one call of the app, not 101. The next request on the connection gets its own
-    response, or the server closes the connection.
+    Expects: a normal response from one call of the app, not 101. The next request gets its own response, or the server
+    closes the connection.
     Why: After 101 a client stops using HTTP and cannot understand the response. Behind a proxy the connection becomes a
     tunnel past the proxy's rules.
     """

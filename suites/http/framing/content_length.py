@@ -78,7 +78,7 @@ async def cl_list_same(exchange: Exchange, values: tuple[str, ...]) -> None:
 
     Sends: a POST of five bytes whose Content-Length says 5 twice: as `5, 5`, or on two lines.
     Expects: the app reads the five bytes, or the server rejects the request without calling the app. The next request
-    on the connection gets its own response, or the server closes the connection.
+    gets its own response, or the server closes the connection.
     Why: Some proxies join or repeat headers. This behaviour decides whether uploads through them work. With any other
     reading, the proxy and the server disagree about the end of the body.
     """
@@ -150,8 +150,8 @@ async def cl_leading_zeros(exchange: Exchange) -> None:
     """A Content-Length of `010` means ten bytes, not eight: leading zeros are decimal, or the request is rejected.
 
     Sends: a POST with `Content-Length: 010` and ten bytes of body.
-    Expects: the app reads all ten bytes, or the server rejects the request without calling the app. The next request on
-    the connection gets its own response, or the server closes the connection.
+    Expects: the app reads all ten bytes, or the server rejects the request without calling the app. The next request
+    gets its own response, or the server closes the connection.
     Why: Some number parsers read a number with a leading zero as octal: eight bytes. The last two bytes then begin the
     next user's request on the connection.
     """
@@ -160,18 +160,12 @@ async def cl_leading_zeros(exchange: Exchange) -> None:
         assert_body_served(result, b"hellohello")
 
 
-@case(
-    MUST,
-    WHITESPACE_EXCLUDED,
-    basis=MUST_TEXT,
-    variants={"none": "5", "tab": "\t5", "around": " \t 5 \t "},
-)
+@case(MUST, WHITESPACE_EXCLUDED, basis=MUST_TEXT, variants={"none": "5", "tab": "\t5", "around": " \t 5 \t "})
 async def cl_whitespace(exchange: Exchange, value: str) -> None:
     """Spaces and tabs around a Content-Length do not change its value.
 
     Sends: a POST of five bytes with `Content-Length:5`, or with spaces and tabs around the 5.
-    Expects: the app reads the five bytes. The next request on the connection gets its own response, or the server
-    closes the connection.
+    Expects: the app reads the five bytes. The next request gets its own response, or the server closes the connection.
     Why: Small clients and gateways omit the usual space, or align headers with tabs. Their uploads would be lost, or
     stay on the connection as the next request.
     """
@@ -216,12 +210,7 @@ async def cl_overflow(exchange: Exchange, value: str) -> None:
     assertions.assert_equal(smuggled, [], "the requests served from the body")
 
 
-@case(
-    MUST,
-    INCOMPLETE_BODY,
-    basis=MUST_TEXT,
-    tags=SECURITY_TAG,
-)
+@case(MUST, INCOMPLETE_BODY, basis=MUST_TEXT, tags=SECURITY_TAG)
 async def cl_short_then_fin(exchange: Exchange) -> None:
     """If a body ends before its length, the server closes the connection.
 
@@ -329,8 +318,8 @@ async def body_of_any_method(exchange: Exchange, what: tuple[str, bool]) -> None
 
     Sends: a request with a method other than POST and a body of five bytes, with a Content-Length or in a chunk.
     Expects: the app reads the five bytes. The server may instead reject such a body with 400, 405, 411, 413 or 501,
-    without calling the app. The next request on the connection gets its own response, or the server closes the
-    connection. After a 400 it must close the connection.
+    without calling the app. The next request gets its own response, or the server closes the connection. After a 400 it
+    must close the connection.
     Why: Search engines and storage APIs use DELETE with a body. WebDAV adds methods, which BREW represents here. A
     server that expects bodies only for POST reads such a body as the next request, which an attacker can choose.
     """

@@ -49,14 +49,7 @@ UNKNOWN_CODING = rfc9112(
 LENGTHS = {"equal": len(CHUNKED_HELLO), "shorter": 4, "longer": len(CHUNKED_HELLO) + 1}
 
 
-@case(
-    MUST,
-    CONTENT_LENGTH_AND_TRANSFER_ENCODING,
-    basis=MUST_TEXT,
-    breach=CLIENT,
-    tags=SECURITY_TAG,
-    variants=LENGTHS,
-)
+@case(MUST, CONTENT_LENGTH_AND_TRANSFER_ENCODING, basis=MUST_TEXT, breach=CLIENT, tags=SECURITY_TAG, variants=LENGTHS)
 async def te_and_cl(exchange: Exchange, length: int) -> None:
     """After a request with both Transfer-Encoding and Content-Length, the server closes the connection.
 
@@ -179,8 +172,8 @@ async def te_unknown(exchange: Exchange) -> None:
     """An unknown transfer coding gets 501.
 
     Sends: a POST with `Transfer-Encoding: gauntlet, chunked` and a chunked body.
-    Expects: the server answers 501 and does not call the app. The next request on the connection gets its own response,
-    or the server closes the connection.
+    Expects: the server answers 501 and does not call the app. The next request gets its own response, or the server
+    closes the connection.
     Why: The server can find the end of this body, but cannot decode it. An app that receives undecoded bytes stores
     them as the user's upload.
     """
@@ -197,8 +190,8 @@ async def te_chunked_twice(exchange: Exchange) -> None:
     """`Transfer-Encoding: chunked, chunked` is rejected.
 
     Sends: a POST with `Transfer-Encoding: chunked, chunked` and a body that is chunked once.
-    Expects: the server answers 400 or 501 and does not call the app. The next request on the connection gets its own
-    response, or the server closes the connection.
+    Expects: the server answers 400 or 501 and does not call the app. The next request gets its own response, or the
+    server closes the connection.
     Why: One server decodes once, and the next server decodes twice. They see two different bodies, and a smuggled
     request fits into the difference.
     """
@@ -247,7 +240,7 @@ async def te_empty_elements(exchange: Exchange, value: str) -> None:
 
     Sends: a POST with `Transfer-Encoding: , chunked` or `chunked,`, and `hello` in a chunk.
     Expects: the app reads `hello`, or a server that accepts no chunks answers 411 without calling the app. The next
-    request on the connection gets its own response, or the server closes the connection.
+    request gets its own response, or the server closes the connection.
     Why: Software that joins and removes list members leaves such commas. A user behind such software would lose a
     correct upload.
     """
@@ -273,8 +266,8 @@ async def te_case(exchange: Exchange) -> None:
     """`cHuNkEd` means chunked.
 
     Sends: a POST with `Transfer-Encoding: cHuNkEd`, and `hello` in a chunk.
-    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request on the
-    connection gets its own response, or the server closes the connection.
+    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request gets its own
+    response, or the server closes the connection.
     Why: A server that misses the coding reads the chunks as the next request. A proxy forwards the same chunks as a
     body, so nobody checked that request.
     """
@@ -299,8 +292,8 @@ async def te_whitespace(exchange: Exchange, value: str) -> None:
     """Spaces and tabs around `chunked` do not change its meaning.
 
     Sends: a POST with `Transfer-Encoding:chunked`, or with spaces and tabs around the word, and `hello` in a chunk.
-    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request on the
-    connection gets its own response, or the server closes the connection.
+    Expects: the app reads `hello`, or the server answers 411 without calling the app. The next request gets its own
+    response, or the server closes the connection.
     Why: If one server knows the coding after a tab and the next server does not, a tab is enough for an attack. The
     chunks are a body for one server and requests for the other.
     """
@@ -348,20 +341,13 @@ async def te_obfuscated(exchange: Exchange, value: str) -> None:
     )
 
 
-@case(
-    MUST,
-    OBS_FOLD,
-    basis=MUST_TEXT,
-    breach=CLIENT,
-    tags=SECURITY_TAG,
-    needs=NEEDS_CHUNKED,
-)
+@case(MUST, OBS_FOLD, basis=MUST_TEXT, breach=CLIENT, tags=SECURITY_TAG, needs=NEEDS_CHUNKED)
 async def te_folded(exchange: Exchange) -> None:
     """A folded `Transfer-Encoding: chunked` is rejected or read as chunked, not ignored.
 
     Sends: a POST with `Transfer-Encoding:`, a line break, a space and `chunked`, and `hello` in a chunk.
-    Expects: the server rejects the request without calling the app, or the app reads `hello`. The next request on the
-    connection gets its own response, or the server closes the connection.
+    Expects: the server rejects the request without calling the app, or the app reads `hello`. The next request gets its
+    own response, or the server closes the connection.
     Why: One of two servers may see an empty header and therefore no coding. The chunks are then requests for one server
     and a body for the other.
     """
@@ -386,8 +372,8 @@ async def te_parameters(exchange: Exchange) -> None:
     """`Transfer-Encoding: chunked;q=1` is rejected.
 
     Sends: a POST with `Transfer-Encoding: chunked;q=1`, and `hello` in a chunk.
-    Expects: the server answers 400 or 501 and does not call the app. The next request on the connection gets its own
-    response, or the server closes the connection.
+    Expects: the server answers 400 or 501 and does not call the app. The next request gets its own response, or the
+    server closes the connection.
     Why: Two servers may disagree whether this is still chunked. An attacker needs nothing more.
     """
     assert_rejected(
@@ -401,8 +387,8 @@ async def te_identity(exchange: Exchange) -> None:
     """`Transfer-Encoding: identity`, which was withdrawn in 2014, is rejected.
 
     Sends: a POST with `Transfer-Encoding: identity`, `Content-Length: 5` and five bytes of body.
-    Expects: the server answers 400 or 501 and does not call the app. The next request on the connection gets its own
-    response, or the server closes the connection.
+    Expects: the server answers 400 or 501 and does not call the app. The next request gets its own response, or the
+    server closes the connection.
     Why: Servers that know the old coding use the length. Other servers find no end of the body. In a chain of both, the
     attacker chooses the end of the body.
     """

@@ -85,7 +85,7 @@ async def desync(exchange: Exchange, ambiguity: Ambiguity) -> None:
     Sends: a POST whose body may end in two places: it has two lengths, a length and chunks, or an unusual spelling of a
     coding. The bytes between the two ends are a whole request.
     Expects: a response, or the server closes the connection. The app is called at most once, and never for the hidden
-    request. The next request on the connection gets its own response, or the server closes the connection.
+    request. The next request gets its own response, or the server closes the connection.
     Why: A proxy that reads the body the other way never checked the hidden request. The response goes to the next user
     of the connection.
     """
@@ -102,8 +102,8 @@ async def get_with_body(exchange: Exchange) -> None:
 
     Sends: a GET with a Content-Length whose body is a whole request, to an app that does not read it. Then another
     request.
-    Expects: a response. The app is never called for the request in the body. The next request on the connection gets
-    its own response, or the server closes the connection.
+    Expects: a response. The app is never called for the request in the body. The next request gets its own response, or
+    the server closes the connection.
     Why: Apps do not read the body of a GET, and some servers forget that a GET can have one. A proxy that forwards it
     as a body did not check the request inside.
     """
@@ -152,8 +152,8 @@ async def unread_small(exchange: Exchange) -> None:
     """A small body that the app does not read never becomes the next request.
 
     Sends: a POST whose body is a whole request, to an app that responds without reading it. Then another request.
-    Expects: 200 from one call of the app. The request in the body is never served. The next request on the connection
-    gets its own response, or the server closes the connection.
+    Expects: 200 from one call of the app. The request in the body is never served. The next request gets its own
+    response, or the server closes the connection.
     Why: Many apps respond without reading, for example with a redirect to a login page. The body's bytes would then be
     served as a request, past the proxy's rules.
     """
@@ -169,7 +169,7 @@ async def unread_1mb(exchange: Exchange) -> None:
     Sends: a POST of 1 MiB that ends with a whole request, to an app that responds without reading. Then another
     request.
     Expects: a response, or the server closes the connection. The end of the body is never served as a request. The next
-    request on the connection gets its own response, or the server closes the connection.
+    request gets its own response, or the server closes the connection.
     Why: A server that discards small bodies but not large ones must close the connection. Otherwise the end of an
     upload becomes a request that the uploader chose.
     """
@@ -185,7 +185,7 @@ async def unread_chunks(exchange: Exchange) -> None:
     Sends: a POST with a chunk that contains a whole request, to an app that responds without reading. Then another
     request.
     Expects: a response, or the server closes the connection. The chunk is never served as a request. The next request
-    on the connection gets its own response, or the server closes the connection.
+    gets its own response, or the server closes the connection.
     Why: The server reads the remaining chunks as the next request. Behind a proxy, this request runs in another user's
     name.
     """
@@ -203,7 +203,7 @@ async def unread_after_error(exchange: Exchange, chunks: bool) -> None:
     Sends: a POST whose body, with a length or in a chunk, is a whole request. The app raises before it reads it. Then
     another request.
     Expects: a response, or the server closes the connection. The request in the body is never served. The next request
-    on the connection gets its own response, or the server closes the connection.
+    gets its own response, or the server closes the connection.
     Why: Error paths are easy to forget. An attacker who can make an app fail could get any request served, past the
     proxy's rules.
     """
@@ -220,8 +220,8 @@ async def partly_read(exchange: Exchange, chunks: bool) -> None:
 
     Sends: a POST whose body, with a length or in a chunk, is `hello` followed by a whole request. The app reads the
     first five bytes. Then another request.
-    Expects: a response. The request in the body is never served. The next request on the connection gets its own
-    response, or the server closes the connection.
+    Expects: a response. The request in the body is never served. The next request gets its own response, or the server
+    closes the connection.
     Why: An app that rejects an upload after its first line leaves the rest on the connection. The server would read
     that rest as the next request.
     """
@@ -245,7 +245,7 @@ async def unread_of_any_method(exchange: Exchange, method: str) -> None:
     Sends: a DELETE, OPTIONS or BREW with a Content-Length whose body is a whole request, to an app that does not read
     it. Then another request.
     Expects: a response, which may reject the method. The app is never called for the request in the body. The next
-    request on the connection gets its own response, or the server closes the connection.
+    request gets its own response, or the server closes the connection.
     Why: A server that expects bodies only for POST and PUT serves the bytes of such a body as a request. The proxy
     forwarded them unchecked, as a body.
     """
@@ -264,8 +264,8 @@ async def unread_expected(exchange: Exchange) -> None:
     Sends: the headers of a POST with `Expect: 100-continue`, to an app that responds without reading. If the server
     sends 100 first, the body follows. Otherwise the body follows the response, unless that says that the connection
     closes. The body is a whole request. Then another request.
-    Expects: a response. The request in the body is never served. The next request on the connection gets its own
-    response, or the server closes the connection.
+    Expects: a response. The request in the body is never served. The next request gets its own response, or the server
+    closes the connection.
     Why: After such a response, the client may still send the body. A server that keeps the connection and forgets the
     body serves it as a request, past the proxy's rules.
     """

@@ -39,8 +39,8 @@ async def space_before_colon(exchange: Exchange, field: str) -> None:
     """Whitespace before a header's colon gets exactly 400.
 
     Sends: a GET with a space or a tab between a header's name and its colon: `X-A : 1` or `Content-Length : 0`.
-    Expects: the server answers 400 and does not call the app. The next request on the connection gets its own response,
-    or the server closes the connection.
+    Expects: the server answers 400 and does not call the app. The next request gets its own response, or the server
+    closes the connection.
     Why: Servers that strip the space and servers that keep it see different headers, and so different body lengths.
     Attackers have smuggled requests through proxies in this way.
     """
@@ -63,7 +63,7 @@ async def space_before_first(exchange: Exchange) -> None:
 
     Sends: a GET whose first header line is ` X-Smuggled: yes`, directly after the request line.
     Expects: the server rejects the request without calling the app, or serves it and ignores this line completely. The
-    next request on the connection gets its own response, or the server closes the connection.
+    next request gets its own response, or the server closes the connection.
     Why: One server may read the line as a header, and the next as part of the line above. Then a header reaches the app
     that the proxy would have removed.
     """
@@ -89,8 +89,8 @@ async def obs_fold(exchange: Exchange, fold: str) -> None:
     Sends: a GET with a header whose value continues after a line break and a space or a tab, once or twice. Another
     header follows.
     Expects: the server rejects the request without calling the app. Or it serves the request with spaces in place of
-    the line break and leaves the next header unchanged. The next request on the connection gets its own response, or
-    the server closes the connection.
+    the line break and leaves the next header unchanged. The next request gets its own response, or the server closes
+    the connection.
     Why: Apps copy environ values into logs, mails and headers. With a line break in the value, the client can add its
     own lines there.
     """
@@ -109,8 +109,8 @@ async def no_colon(exchange: Exchange) -> None:
     """A header line without a colon is rejected.
 
     Sends: a GET with a header line that is only `X-Lonely`.
-    Expects: the server answers 400 and does not call the app. The next request on the connection gets its own response,
-    or the server closes the connection.
+    Expects: the server answers 400 and does not call the app. The next request gets its own response, or the server
+    closes the connection.
     Why: One server may skip the line. For the next server it may end the headers or begin a body. Attackers use such
     differences.
     """
@@ -122,8 +122,8 @@ async def empty_name(exchange: Exchange) -> None:
     """A header line without a name is rejected.
 
     Sends: a GET with the header line `: value`.
-    Expects: the server answers 400 and does not call the app. The next request on the connection gets its own response,
-    or the server closes the connection.
+    Expects: the server answers 400 and does not call the app. The next request gets its own response, or the server
+    closes the connection.
     Why: At best it becomes a variable named HTTP_. A proxy that drops the line and a server that stops at it see
     different requests.
     """
@@ -151,8 +151,8 @@ async def bad_name_characters(exchange: Exchange, name: str) -> None:
 
     Sends: a GET with a header whose name contains a space, a parenthesis, a slash, NUL or a byte above 0x7F, or ends
     with a vertical tab or non-breaking space.
-    Expects: the server answers 400 and does not call the app. The next request on the connection gets its own response,
-    or the server closes the connection.
+    Expects: the server answers 400 and does not call the app. The next request gets its own response, or the server
+    closes the connection.
     Why: Proxies and servers drop different characters from such names. A header that the proxy forwards can become one
     that the proxy would have removed.
     """

@@ -35,8 +35,8 @@ async def name_case(exchange: Exchange) -> None:
     """Header names are case-insensitive, also for the headers that define the body.
 
     Sends: a POST of five bytes with `cONTENT-lENGTH: 5` and `x-MiXeD: yes`.
-    Expects: the app reads the five bytes and finds HTTP_X_MIXED. The next request on the connection gets its own
-    response, or the server closes the connection.
+    Expects: the app reads the five bytes and finds HTTP_X_MIXED. The next request gets its own response, or the server
+    closes the connection.
     Why: Clients may use any case, and proxies that speak HTTP/2 to browsers send all names in lower case. If the server
     misses a length, the body becomes the next request.
     """
@@ -61,8 +61,8 @@ async def repeats_joined(exchange: Exchange) -> None:
     """Repeated headers reach the app joined by commas, in order and complete.
 
     Sends: a GET with `X-A: 1`, `X-B: b` and `X-A: 2`.
-    Expects: the server serves the request, and HTTP_X_A is the list of 1 and 2 in this order. The next request on the
-    connection gets its own response, or the server closes the connection.
+    Expects: the server serves the request, and HTTP_X_A is the list of 1 and 2 in this order. The next request gets its
+    own response, or the server closes the connection.
     Why: Each proxy adds a line to X-Forwarded-For and similar headers. If a line is lost or the order changes, the app
     uses the wrong client address.
     """
@@ -106,7 +106,7 @@ async def underscore_alias(exchange: Exchange, fields: tuple[str, str]) -> None:
 
     Sends: a GET with `X_A: bad` and `X-A: good`, in either order.
     Expects: the server rejects the request without calling the app, or serves it and HTTP_X_A is exactly `good`. The
-    next request on the connection gets its own response, or the server closes the connection.
+    next request gets its own response, or the server closes the connection.
     Why: A proxy that sets and removes `X-User` forwards a client's `X_User`. An app that reads it accepts any user name
     that the client claims.
     """

@@ -36,7 +36,7 @@ async def nul_in_value(exchange: Exchange) -> None:
 
     Sends: a GET with `X-A: a`, a NUL, and `b`.
     Expects: the server rejects the request without calling the app, or serves it with a space in place of the NUL. The
-    next request on the connection gets its own response, or the server closes the connection.
+    next request gets its own response, or the server closes the connection.
     Why: C programs stop at a NUL and Python programs do not. A check in C then sees another value than the app.
     """
     result = await send_request(exchange, get_request(exchange, "X-A: a\0b"))
@@ -50,8 +50,7 @@ async def cr_in_value(exchange: Exchange) -> None:
 
     Sends: a GET with `X-A: a`, a bare CR, and `X-Smuggled: yes`.
     Expects: the server rejects the request without calling the app, or serves it with a space in place of the CR.
-    HTTP_X_SMUGGLED never exists. The next request on the connection gets its own response, or the server closes the
-    connection.
+    HTTP_X_SMUGGLED never exists. The next request gets its own response, or the server closes the connection.
     Why: If CR ends a line, a client can add headers that the proxy in front would have removed, for example the name of
     the user.
     """
@@ -96,8 +95,8 @@ async def obs_text(exchange: Exchange) -> None:
     """Bytes above 0x7F in a header's value reach the app unchanged, also those that Unicode treats as spaces.
 
     Sends: a GET with a header whose value begins with 0x85, ends with 0xA0, and has UTF-8 between them.
-    Expects: the server serves the request, and HTTP_X_A has exactly these bytes. The next request on the connection
-    gets its own response, or the server closes the connection.
+    Expects: the server serves the request, and HTTP_X_A has exactly these bytes. The next request gets its own
+    response, or the server closes the connection.
     Why: Text functions treat 0x85 and 0xA0 as spaces and strip them. A name that passes a check in front is then
     another name in the app.
     """
@@ -120,8 +119,8 @@ async def ows_trimmed(exchange: Exchange, value: str) -> None:
 
     Sends: a GET with a header whose value is `a b`, with spaces and tabs before or after it, or with nothing between
     colon and value.
-    Expects: the server serves the request, and HTTP_X_A is exactly `a b`. The next request on the connection gets its
-    own response, or the server closes the connection.
+    Expects: the server serves the request, and HTTP_X_A is exactly `a b`. The next request gets its own response, or
+    the server closes the connection.
     Why: With extra spaces, comparisons in the app fail. An access rule that should match does not match.
     """
     assertions.assert_equal(
@@ -142,7 +141,7 @@ async def empty_value(exchange: Exchange, value: str) -> None:
 
     Sends: a GET with `X-A:` and nothing after the colon, or only spaces and a tab. Another header follows.
     Expects: the server serves the request. HTTP_X_A exists and is empty, and the next header has its own value. The
-    next request on the connection gets its own response, or the server closes the connection.
+    next request gets its own response, or the server closes the connection.
     Why: Browsers and proxies send such headers. An app that checks whether the header exists gets a wrong result, or
     the next line becomes the value.
     """

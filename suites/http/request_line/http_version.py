@@ -34,18 +34,13 @@ async def http09(exchange: Exchange) -> None:
     assertions.assert_that(good, "a status line, or the connection closed", result.response.describe())
 
 
-@case(
-    SHOULD,
-    MALFORMED_MESSAGE,
-    basis=SHOULD_TEXT,
-    breach=CLIENT,
-)
+@case(SHOULD, MALFORMED_MESSAGE, basis=SHOULD_TEXT, breach=CLIENT)
 async def version_lowercase(exchange: Exchange) -> None:
     """The version `http/1.1` in lower case is rejected.
 
     Sends: `GET /echo http/1.1` with valid headers.
-    Expects: the server answers 400 or 505 and does not call the app. The next request on the connection gets its own
-    response, or the server closes the connection.
+    Expects: the server answers 400 or 505 and does not call the app. The next request gets its own response, or the
+    server closes the connection.
     Why: The name of the version is case-sensitive. If one server accepts lower case, the next may read the line as
     HTTP/0.9 without headers.
     """
@@ -67,8 +62,8 @@ async def version_minor_2(exchange: Exchange) -> None:
     """An HTTP/1.2 request is served as HTTP/1.1, and the response does not claim a version above 1.1.
 
     Sends: a GET in `HTTP/1.2` with valid headers.
-    Expects: the server serves the request with one call of the app and responds in HTTP/1.1 or 1.0. The next request on
-    the connection gets its own response, or the server closes the connection.
+    Expects: the server serves the request with one call of the app and responds in HTTP/1.1 or 1.0. The next request
+    gets its own response, or the server closes the connection.
     Why: The RFC promises newer clients that they can talk to older servers. A server that echoes the version claims
     features that it does not have.
     """
@@ -122,8 +117,8 @@ async def version_junk(exchange: Exchange, version: str) -> None:
 
     Sends: a GET with the invalid version `HTTP/11`, `HTTP/1.1.1`, `HTTP/1.1a`, `HTP/1.1`, `HTTP/1`, `HTTP/1.10` or
     `HTTP/+1.1`.
-    Expects: the server answers 400 or 505 and does not call the app. The next request on the connection gets its own
-    response, or the server closes the connection.
+    Expects: the server answers 400 or 505 and does not call the app. The next request gets its own response, or the
+    server closes the connection.
     Why: The version decides how bodies end and whether a connection stays open. A server that guesses the version may
     guess differently from the proxy in front.
     """

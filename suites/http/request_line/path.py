@@ -72,8 +72,7 @@ async def encoded_nul(exchange: Exchange) -> None:
 
     Sends: `GET /echo/a%00b`.
     Expects: PATH_INFO has the NUL and the characters after it. Or the server answers 301 or 4xx, or closes the
-    connection, without calling the app. The next request on the connection gets its own response, or the server closes
-    the connection.
+    connection, without calling the app. The next request gets its own response, or the server closes the connection.
     Why: A server that stops at the NUL gives the app `/echo/a`, but the proxy checked another path. Attackers have
     evaded rules for `.php` and similar names in this way.
     """
@@ -121,8 +120,8 @@ async def encoded_crlf(exchange: Exchange) -> None:
 
     Sends: `GET /echo%0d%0aX-Smuggled:%20yes`.
     Expects: the server serves the request with the line breaks in PATH_INFO, or rejects it. Neither environ nor the
-    response has a header X-Smuggled. If the app was called, the next request on the connection gets its own response,
-    or the server closes the connection.
+    response has a header X-Smuggled. If the app was called, the next request gets its own response, or the server
+    closes the connection.
     Why: Servers and apps write the path into redirects and logs. If the path has a real line break, a link can set
     cookies in the browser of the user who clicks it.
     """

@@ -58,8 +58,8 @@ async def baseline(exchange: Exchange) -> None:
     """A plain request is served.
 
     Sends: a GET with Host and nothing unusual. Then another request.
-    Expects: 200 from one call of the app with REQUEST_METHOD `GET`, and the app's body. The next request on the
-    connection gets its own response, or the server closes the connection.
+    Expects: 200 from one call of the app with REQUEST_METHOD `GET`, and the app's body. The next request gets its own
+    response, or the server closes the connection.
     Why: Every visitor sends such requests. If this case passes, the other cases fail because of the bytes that they
     send.
     """
@@ -69,36 +69,25 @@ async def baseline(exchange: Exchange) -> None:
     assertions.assert_equal(result.response.body, f"gauntlet {exchange.token}\n".encode(), "the body")
 
 
-@case(
-    SHOULD,
-    EMPTY_LINE_IGNORED,
-    basis=SHOULD_TEXT,
-    breach=CLIENT,
-)
+@case(SHOULD, EMPTY_LINE_IGNORED, basis=SHOULD_TEXT, breach=CLIENT)
 async def leading_crlf(exchange: Exchange) -> None:
     """An empty line before the request line is ignored.
 
     Sends: an empty line (CRLF), then a GET.
-    Expects: the server serves the GET with one call of the app. The next request on the connection gets its own
-    response, or the server closes the connection.
+    Expects: the server serves the GET with one call of the app. The next request gets its own response, or the server
+    closes the connection.
     Why: Some old clients send an extra CRLF after a body. Their user must not get an error page for the next click.
     """
     assert_served(await send_request(exchange, b"\r\n" + exchange.request("/echo")))
 
 
-@case(
-    SHOULD,
-    EMPTY_LINE_IGNORED,
-    basis=SHOULD_TEXT,
-    breach=CLIENT,
-    needs=["http/connection/keep-alive"],
-)
+@case(SHOULD, EMPTY_LINE_IGNORED, basis=SHOULD_TEXT, breach=CLIENT, needs=["http/connection/keep-alive"])
 async def crlf_after_body(exchange: Exchange) -> None:
     """An extra CRLF after a body does not break the next request on the connection.
 
     Sends: a POST of five bytes and an extra CRLF. After the response, another request.
-    Expects: the app reads exactly the five bytes. The next request on the connection gets its own response, or the
-    server closes the connection.
+    Expects: the app reads exactly the five bytes. The next request gets its own response, or the server closes the
+    connection.
     Why: The RFC says that old clients add such a CRLF. Their users would get an error page after every form.
     """
     result = await send_request(exchange, post_request(exchange, "Content-Length: 5", body=b"hello") + b"\r\n")
@@ -135,13 +124,7 @@ async def bare_lf(exchange: Exchange) -> None:
         assert_served(result)
 
 
-@case(
-    MUST,
-    BARE_CR,
-    basis=MUST_TEXT,
-    breach=CLIENT,
-    tags=SECURITY_TAG,
-)
+@case(MUST, BARE_CR, basis=MUST_TEXT, breach=CLIENT, tags=SECURITY_TAG)
 async def bare_cr(exchange: Exchange) -> None:
     """A CR without LF does not end the request line.
 
@@ -178,7 +161,7 @@ async def several_spaces(exchange: Exchange, line: str) -> None:
 
     Sends: a request line with an extra space before the method, the target or the version, or at its end.
     Expects: the server serves the request with one call of the app, or rejects it without calling the app. The next
-    request on the connection gets its own response, or the server closes the connection.
+    request gets its own response, or the server closes the connection.
     Why: Faulty scripts send such lines. A server may accept them if it reads the intended request.
     """
     result = await send_request(exchange, raw_request(exchange, line.format(exchange.target("/echo"))))
@@ -192,7 +175,7 @@ async def tab_separator(exchange: Exchange) -> None:
 
     Sends: a request line with tabs between its three parts.
     Expects: the server serves the request with one call of the app, or rejects it without calling the app. The next
-    request on the connection gets its own response, or the server closes the connection.
+    request gets its own response, or the server closes the connection.
     Why: If a proxy reads the tab as part of the target and the server does not, the server serves a path that nobody
     checked.
     """
@@ -207,7 +190,7 @@ async def other_separators(exchange: Exchange, between: str) -> None:
 
     Sends: a request line with one of these characters in place of its two spaces.
     Expects: the server serves the request and PATH_INFO is the target alone, or the server rejects it without calling
-    the app. The next request on the connection gets its own response, or the server closes the connection.
+    the app. The next request gets its own response, or the server closes the connection.
     Why: A server may read the character as part of the target, or the line as one without a version. Then it sees
     another request than the proxy that checked it.
     """
@@ -230,7 +213,7 @@ async def method_case(exchange: Exchange) -> None:
 
     Sends: a request with the method `get`.
     Expects: one call of the app with REQUEST_METHOD `get`; or the server answers 400, 405 or 501 without calling the
-    app. The next request on the connection gets its own response, or the server closes the connection.
+    app. The next request gets its own response, or the server closes the connection.
     Why: A rule in the proxy that allows or denies methods does not match `get`. A server that changes it to GET evades
     the rule.
     """
@@ -242,17 +225,13 @@ async def method_case(exchange: Exchange) -> None:
         assert_rejected(result, (400, 405, 501))
 
 
-@case(
-    SHOULD,
-    UNKNOWN_METHOD,
-    basis=SHOULD_TEXT,
-)
+@case(SHOULD, UNKNOWN_METHOD, basis=SHOULD_TEXT)
 async def method_unknown(exchange: Exchange) -> None:
     """An unknown method reaches the app, or gets 501 or 405.
 
     Sends: a request with the method `BREW`, which has valid syntax but is not a known method.
     Expects: one call of the app with REQUEST_METHOD `BREW`; or the server answers 405 or 501 without calling the app.
-    The next request on the connection gets its own response, or the server closes the connection.
+    The next request gets its own response, or the server closes the connection.
     Why: WebDAV, calendars and other extensions define their own methods. An app that uses them cannot run if the server
     rejects them as malformed.
     """
@@ -276,8 +255,8 @@ async def method_not_token(exchange: Exchange, method: str) -> None:
     """A method with invalid characters is rejected.
 
     Sends: a request whose method contains a parenthesis, NUL, a byte above 0x7F, a colon or a quote.
-    Expects: the server answers 400, 405 or 501 and does not call the app. The next request on the connection gets its
-    own response, or the server closes the connection.
+    Expects: the server answers 400, 405 or 501 and does not call the app. The next request gets its own response, or
+    the server closes the connection.
     Why: Programs that check methods read such a word in different ways. An app may compare, log or store it without
     care.
     """
@@ -301,8 +280,8 @@ async def method_100k(exchange: Exchange) -> None:
 
     Sends: 100,000 letters in place of a method, then a target and valid headers.
     Expects: the server serves the request, or answers 400, 405, 414, 431 or 501 without calling the app. It does not
-    break the connection. After a rejection, the next request on the connection gets its own response, or the server
-    closes the connection.
+    break the connection. After a rejection, the next request gets its own response, or the server closes the
+    connection.
     Why: Scanners send this, and so does a client whose body is read as a request. A response tells its operator the
     reason; a reset does not.
     """
@@ -324,8 +303,8 @@ async def uri_8000(exchange: Exchange) -> None:
     """A request line of 8000 bytes is served.
 
     Sends: a GET whose long query makes the request line 8000 bytes long.
-    Expects: the server serves the request with one call of the app. The next request on the connection gets its own
-    response, or the server closes the connection.
+    Expects: the server serves the request with one call of the app. The next request gets its own response, or the
+    server closes the connection.
     Why: Search forms and single sign-on create such long URLs. If the server's limit is smaller, users cannot log in.
     """
     start, end = f"GET {exchange.target('/echo')}?q=", " HTTP/1.1"
@@ -348,7 +327,7 @@ async def uri_huge(exchange: Exchange) -> None:
 
     Sends: a GET with a query of 131,072 letters.
     Expects: the server serves the request, or answers 414 without calling the app. After a rejection, the next request
-    on the connection gets its own response, or the server closes the connection.
+    gets its own response, or the server closes the connection.
     Why: 414 tells a developer the reason at once. After a plain 400 or a reset the developer has to search for it.
     """
     result = await send_request(

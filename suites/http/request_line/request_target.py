@@ -33,8 +33,8 @@ async def space_in_target(exchange: Exchange) -> None:
     """A target that contains a space is rejected, or redirected to its encoded form.
 
     Sends: `GET /echo/a b HTTP/1.1`.
-    Expects: the server answers 400, or 301 to the encoded form, and does not call the app. The next request on the
-    connection gets its own response, or the server closes the connection.
+    Expects: the server answers 400, or 301 to the encoded form, and does not call the app. The next request gets its
+    own response, or the server closes the connection.
     Why: If the server chooses other words of this line than the proxy in front, it serves a path that nobody checked.
     """
     assert_rejected(
@@ -47,25 +47,21 @@ async def relative_target(exchange: Exchange) -> None:
     """A target that does not begin with `/` is rejected.
 
     Sends: `GET echo HTTP/1.1`, whose target does not begin with a slash.
-    Expects: the server answers 400 or 301 and does not call the app. The next request on the connection gets its own
-    response, or the server closes the connection.
+    Expects: the server answers 400 or 301 and does not call the app. The next request gets its own response, or the
+    server closes the connection.
     Why: An app that appends the path to a URL or a file name gets a wrong result, for example `@evil.example` after a
     host name.
     """
     assert_rejected(await send_request(exchange, raw_request(exchange, "GET echo HTTP/1.1")), (301, 400))
 
 
-@case(
-    MUST,
-    ABSOLUTE_FORM,
-    basis=MUST_TEXT,
-)
+@case(MUST, ABSOLUTE_FORM, basis=MUST_TEXT)
 async def absolute_form(exchange: Exchange) -> None:
     """A request whose target is a whole URL is served, and the app gets the URL's path.
 
     Sends: a GET whose target is the server's whole URL, with path and query.
     Expects: the server serves the request. PATH_INFO is the path alone and QUERY_STRING is the query alone. The next
-    request on the connection gets its own response, or the server closes the connection.
+    request gets its own response, or the server closes the connection.
     Why: Some clients and proxies send whole URLs. An app that gets the URL as its path does not find the page.
     """
     url = f"{exchange.server.address.url}{exchange.target('/echo')}?a=b"
@@ -75,18 +71,13 @@ async def absolute_form(exchange: Exchange) -> None:
     assertions.assert_equal(environ.get("QUERY_STRING"), "a=b", "QUERY_STRING")
 
 
-@case(
-    MUST,
-    ABSOLUTE_FORM,
-    basis=MUST_TEXT,
-    setup=Setup(tls=True),
-)
+@case(MUST, ABSOLUTE_FORM, basis=MUST_TEXT, setup=Setup(tls=True))
 async def absolute_form_over_tls(exchange: Exchange) -> None:
     """A request over TLS whose target is a whole https URL is served.
 
     Sends: a GET over TLS whose target is the server's whole URL, with path and query.
     Expects: the server serves the request. PATH_INFO is the path alone and QUERY_STRING is the query alone. The next
-    request on the connection gets its own response, or the server closes the connection.
+    request gets its own response, or the server closes the connection.
     Why: If a server knows only http:// URLs, clients that send whole URLs get errors as soon as the server has a
     certificate.
     """
@@ -118,7 +109,7 @@ async def https_in_the_clear(exchange: Exchange, scheme: str) -> None:
     Sends: `GET https://HOST:PORT/echo HTTP/1.1` over plain TCP, with the scheme in lower or upper case. The server has
     no configured gateway. Some servers trust this machine anyway, but only for headers such as X-Forwarded-Proto.
     Expects: an error status (421, or another from 400 to 599), or the server closes the connection. It does not call
-    the app. The next request on the connection gets its own response, or the server closes the connection.
+    the app. The next request gets its own response, or the server closes the connection.
     Why: The page needs an encrypted connection. An app that serves it unencrypted reveals passwords and cookies to
     anyone who listens.
     """
@@ -142,8 +133,8 @@ async def absolute_form_no_path(exchange: Exchange) -> None:
     """A whole URL without a path means the root path.
 
     Sends: `GET http://HOST:PORT HTTP/1.1`, like an address that a person types.
-    Expects: the server serves the request, and PATH_INFO is `/` or empty. The next request on the connection gets its
-    own response, or the server closes the connection.
+    Expects: the server serves the request, and PATH_INFO is `/` or empty. The next request gets its own response, or
+    the server closes the connection.
     Why: This is a request for the front page, in a form that every server must accept. The visitor would get an error
     instead.
     """
@@ -166,8 +157,8 @@ async def absolute_form_host_wins(exchange: Exchange) -> None:
 
     Sends: `GET http://right.example/echo` with `Host: wrong.example`.
     Expects: the server serves the request, and the app gets right.example or at least not wrong.example. Or the server
-    answers 400 or 421 without calling the app. The next request on the connection gets its own response, or the server
-    closes the connection.
+    answers 400 or 421 without calling the app. The next request gets its own response, or the server closes the
+    connection.
     Why: The app uses the host to build links and to decide on access. With wrong.example it acts for a host that a
     correct proxy in front did not see.
     """
@@ -185,18 +176,13 @@ async def absolute_form_host_wins(exchange: Exchange) -> None:
     )
 
 
-@case(
-    SHOULD,
-    INVALID_REQUEST_LINE,
-    basis=SHOULD_TEXT,
-    breach=CLIENT,
-)
+@case(SHOULD, INVALID_REQUEST_LINE, basis=SHOULD_TEXT, breach=CLIENT)
 async def authority_form_only_connect(exchange: Exchange) -> None:
     """`GET example.com:80` is rejected.
 
     Sends: `GET example.com:80 HTTP/1.1`. Only CONNECT may use such a target.
-    Expects: the server answers 400 or 301 and does not call the app. The next request on the connection gets its own
-    response, or the server closes the connection.
+    Expects: the server answers 400 or 301 and does not call the app. The next request gets its own response, or the
+    server closes the connection.
     Why: Scanners look for open proxies with this request. An app that gets this invalid path may read `example.com` as
     a scheme.
     """
@@ -299,7 +285,7 @@ async def options_star(exchange: Exchange) -> None:
 
     Sends: `OPTIONS * HTTP/1.1`, a test whether the server responds.
     Expects: 200, 204, 403, 404, 405 or 501, from the server or the app. Not 400, because the request is correct. The
-    next request on the connection gets its own response, or the server closes the connection.
+    next request gets its own response, or the server closes the connection.
     Why: Load balancers and monitors use this request to check a server. They read a 400 as a failure of the server.
     """
     result = await send_request(exchange, raw_request(exchange, "OPTIONS * HTTP/1.1"))
@@ -308,18 +294,13 @@ async def options_star(exchange: Exchange) -> None:
     assert_in_sync(result)
 
 
-@case(
-    SHOULD,
-    INVALID_REQUEST_LINE,
-    basis=SHOULD_TEXT,
-    breach=CLIENT,
-)
+@case(SHOULD, INVALID_REQUEST_LINE, basis=SHOULD_TEXT, breach=CLIENT)
 async def get_star(exchange: Exchange) -> None:
     """`GET *` is rejected.
 
     Sends: `GET * HTTP/1.1`.
-    Expects: the server answers 400 or 301 and does not call the app. The next request on the connection gets its own
-    response, or the server closes the connection.
+    Expects: the server answers 400 or 301 and does not call the app. The next request gets its own response, or the
+    server closes the connection.
     Why: Apps do not expect a path that does not begin with a slash, and may fail in any way.
     """
     assert_rejected(await send_request(exchange, raw_request(exchange, "GET * HTTP/1.1")), (301, 400))
@@ -331,7 +312,7 @@ async def fragment(exchange: Exchange) -> None:
 
     Sends: `GET /echo?a=b#part`.
     Expects: the server answers 400 or 301 without calling the app, or serves the request with no `#` in PATH_INFO and
-    QUERY_STRING. The next request on the connection gets its own response, or the server closes the connection.
+    QUERY_STRING. The next request gets its own response, or the server closes the connection.
     Why: Fragments are only for the browser. With a fragment in the query, the value of `a` is not `b`, and a check for
     `b` does not match.
     """
@@ -356,8 +337,8 @@ async def nul_ctl_target(exchange: Exchange, character: str) -> None:
     """A control character in the target is rejected.
 
     Sends: a GET with a raw control character in the path: NUL, 0x01, a tab or 0x7F.
-    Expects: the server answers 400 or 301 and does not call the app. The next request on the connection gets its own
-    response, or the server closes the connection.
+    Expects: the server answers 400 or 301 and does not call the app. The next request gets its own response, or the
+    server closes the connection.
     Why: Some languages and logs stop at such characters or drop them. They see another path than the one that was
     checked.
     """
@@ -367,18 +348,13 @@ async def nul_ctl_target(exchange: Exchange, character: str) -> None:
     )
 
 
-@case(
-    MUST,
-    SEQUENCE_OF_OCTETS,
-    basis=MUST_TEXT,
-    breach=CLIENT,
-)
+@case(MUST, SEQUENCE_OF_OCTETS, basis=MUST_TEXT, breach=CLIENT)
 async def non_ascii_target(exchange: Exchange) -> None:
     """Raw bytes above 0x7F in the path reach the app unchanged, or the request is rejected.
 
     Sends: a GET with the raw bytes C3 A9 in the path. Some tools send such paths.
     Expects: the server rejects the request without calling the app, or PATH_INFO has exactly these two bytes as
-    latin-1. The next request on the connection gets its own response, or the server closes the connection.
+    latin-1. The next request gets its own response, or the server closes the connection.
     Why: A server that guesses an encoding changes the path. The page is not found, or an access rule does not match.
     """
     result = await send_request(exchange, raw_request(exchange, f"GET {exchange.target('/echo')}/caf\xc3\xa9 HTTP/1.1"))

@@ -51,12 +51,7 @@ async def no_te_to_http10(exchange: Exchange) -> None:
     DATE,
     basis=MUST_TEXT,
     breach={"error": CLIENT},
-    variants={
-        "ok": "/echo",
-        "error": "",
-        "no-content": f"/respond{NO_BODY}",
-        "not-modified": f"/respond{NO_CHANGE}",
-    },
+    variants={"ok": "/echo", "error": "", "no-content": f"/respond{NO_BODY}", "not-modified": f"/respond{NO_CHANGE}"},
 )
 async def date_once(exchange: Exchange, target: str) -> None:
     """Every response, also a rejection, has exactly one Date in the format of RFC 9110.
@@ -137,12 +132,7 @@ async def error_framed(exchange: Exchange, field: str) -> None:
         )
 
 
-@case(
-    MUST,
-    OWN_VERSION,
-    basis=MUST_TEXT,
-    variants={"1.1": "HTTP/1.1", "1.0": "HTTP/1.0", "1.2": "HTTP/1.2"},
-)
+@case(MUST, OWN_VERSION, basis=MUST_TEXT, variants={"1.1": "HTTP/1.1", "1.0": "HTTP/1.0", "1.2": "HTTP/1.2"})
 async def response_version(exchange: Exchange, version: str) -> None:
     """The version of a response is the server's own, HTTP/1.1 or 1.0, whatever the client's version is.
 
@@ -199,7 +189,7 @@ async def codings_offered(exchange: Exchange) -> None:
 
     Sends: a GET with `TE: gzip, trailers` and `Connection: TE`, to an app that gives no length.
     Expects: no Transfer-Encoding except one `chunked`, because the body must match the header. The body is complete and
-    its end is marked. The next request on the connection gets its own response, or the server closes the connection.
+    its end is marked. The next request gets its own response, or the server closes the connection.
     Why: Some clients and proxies send TE. If a server says gzip but sends plain bytes, or chunks twice, the user's
     browser shows nothing.
     """

@@ -51,8 +51,8 @@ async def no_body_204(exchange: Exchange, framing: str) -> None:
 
     Sends: a GET to an app that responds with 204 and no length, with a body from a generator or without a body. Then
     another request.
-    Expects: a 204 without Content-Length, Transfer-Encoding or body. The next request on the connection gets its own
-    response, or the server closes the connection. If the server answers 500 to a 204 with a body, the case is skipped.
+    Expects: a 204 without Content-Length, Transfer-Encoding or body. The next request gets its own response, or the
+    server closes the connection. If the server answers 500 to a 204 with a body, the case is skipped.
     Why: Clients know that nothing follows the headers of a 204. They read a last chunk or a body as the next response,
     and the user's next click fails.
     """
@@ -75,9 +75,9 @@ async def no_body_304(exchange: Exchange, framing: str) -> None:
 
     Sends: a GET to an app that responds with 304: with a body from a generator, with a body and its length, or without
     a body. Then another request.
-    Expects: a 304 with nothing after its headers. The next request on the connection gets its own response, or the
-    server closes the connection. The page's Content-Length is allowed. If the server answers 500 to a 304 with a body,
-    the case is skipped.
+    Expects: a 304 with nothing after its headers. The next request gets its own response, or the server closes the
+    connection. The page's Content-Length is allowed. If the server answers 500 to a 304 with a body, the case is
+    skipped.
     Why: Browsers revalidate cached pages on persistent connections. Extra bytes become the next page.
     """
     await _assert_no_content(exchange, "304 Not Modified", framing)
@@ -117,7 +117,7 @@ async def no_body_205(exchange: Exchange) -> None:
 
     Sends: a GET to an app that responds with 205, no body and no length. Then another request.
     Expects: a 205 without content. A length, a last chunk or the end of the connection marks its end. The next request
-    on the connection gets its own response, or the server closes the connection.
+    gets its own response, or the server closes the connection.
     Why: Unlike a 204, a 205 does not end with its headers. Without a marked end, the client waits for a body, and the
     form that it should clear stays filled.
     """
@@ -146,9 +146,9 @@ async def no_length_204(exchange: Exchange, given: tuple[str, str]) -> None:
 
     Sends: a GET to an app that responds with 204, with `Content-Length: 0` and no body, or with `Content-Length: 5` and
     a body. Then another request.
-    Expects: a 204 without Content-Length and without a body, or a 500 because the app is wrong. The next request on the
-    connection gets its own response, or the server closes the connection. PEP 3333 lets a server add or remove headers
-    that define the body.
+    Expects: a 204 without Content-Length and without a body, or a 500 because the app is wrong. The next request gets
+    its own response, or the server closes the connection. PEP 3333 lets a server add or remove headers that define the
+    body.
     Why: Many frameworks set a length on every response. A client that believes it waits for bytes that never come, or
     reads the next response as these bytes.
     """
