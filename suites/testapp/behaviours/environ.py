@@ -1,4 +1,4 @@
-"""Uses of environ."""
+"""What the app does with environ."""
 
 from __future__ import annotations
 
