@@ -8,7 +8,6 @@ import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -94,7 +93,7 @@ def table_line_ranges(text: str, header: re.Pattern[str]) -> list[tuple[int, int
     return found
 
 
-def _entries(document: Mapping[str, Any], where: str, known: Collection[str]) -> Iterator[Entry]:
+def _entries(document: Mapping[str, object], where: str, known: Collection[str]) -> Iterator[Entry]:
     for table, server in enumerate(_get_tables(document, "server", where, "[[server]]")):
         place = f"{where}: [[server]] number {table + 1}"
         name = _get_text(server, "name", place, 'name = "gunicorn"')
@@ -114,7 +113,7 @@ def _entries(document: Mapping[str, Any], where: str, known: Collection[str]) ->
 
 
 def _entry(
-    expected: Mapping[str, Any],
+    expected: Mapping[str, object],
     server: tuple[str, str, str],
     where: str,
     known: Collection[str],
@@ -164,14 +163,14 @@ def _require_plain_name(name: str, where: str) -> None:
         )
 
 
-def _get_tables(table: Mapping[str, Any], key: str, where: str, form: str) -> list[Mapping[str, Any]]:
+def _get_tables(table: Mapping[str, object], key: str, where: str, form: str) -> list[Mapping[str, object]]:
     found = table.get(key, [])
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise ConfigurationError(f"{where}: {key} must be an array of tables: write {form}")
     return found
 
 
-def _get_text(table: Mapping[str, Any], key: str, where: str, form: str, *, required: bool = True) -> str:
+def _get_text(table: Mapping[str, object], key: str, where: str, form: str, *, required: bool = True) -> str:
     value = table.get(key)
     if value is None and not required:
         return ""
@@ -182,7 +181,7 @@ def _get_text(table: Mapping[str, Any], key: str, where: str, form: str, *, requ
     return value.strip()
 
 
-def _reject_unknown_keys(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+def _reject_unknown_keys(table: Mapping[str, object], known: tuple[str, ...], where: str) -> None:
     for name in table:
         if name not in known:
             raise ConfigurationError(

@@ -77,7 +77,7 @@ class BaselineLine(msgspec.Struct, frozen=True, tag="baseline", tag_field="line"
     """The baseline file of the run ('' for none), and the new status of earlier cells."""
 
     file: str
-    changes: tuple[BaselineChange, ...] = msgspec.field(default=(), name="held")
+    applied: tuple[BaselineChange, ...] = ()
 
 
 class EndLine(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
@@ -212,8 +212,8 @@ def read(folder: Path) -> Results:
                 checks[check.server, check.case] = check
             case LoadLine(load=load):
                 loads[load.server, load.scenario] = load
-            case BaselineLine(file=baseline, changes=changes):
-                for each in changes:
+            case BaselineLine(file=baseline, applied=applied):
+                for each in applied:
                     if cell := checks.get((each.server, each.case)):
                         checks[each.server, each.case] = msgspec.structs.replace(cell, baseline=each.baseline)
             case EndLine():

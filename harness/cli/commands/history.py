@@ -25,7 +25,7 @@ HISTORY_EXIT_CODES = """
 Exit codes:
   0    the releases were checked, whatever their verdicts are
   2    wrong usage; no such server, or the package index cannot be reached
-  4    error: no release could be checked, the disk is full, or the harness failed
+  4    error: no release was checked, the disk is full, or the harness failed
   130  interrupted; the results so far are saved and reported
 """
 
