@@ -21,7 +21,7 @@ URL is http://HOST:PORT[/prefix], http+unix://%2Fpath[/prefix] or unix:/path.
 Before each scenario the remote server must prove that it serves the test app
 and knows your token. Where wsgi-gauntlet is not installed, see `target-app`.
   export WSGI_GAUNTLET_TOKEN=$(cat /proc/sys/kernel/random/uuid)
-  gunicorn wsgi_gauntlet.suites.testapp.standalone:application
+  gunicorn wsgi_gauntlet.target:application
   wsgi-gauntlet load --target http://127.0.0.1:8000
 """
 
@@ -119,7 +119,7 @@ def target_app() -> None:
 
     It is one file that needs only the standard library. Serve its `application` with WSGI_GAUNTLET_TOKEN in the
     environment, then use `load --target`. If wsgi-gauntlet is installed there, serve
-    wsgi_gauntlet.suites.testapp.standalone:application instead.
+    wsgi_gauntlet.target:application instead.
     """
     from wsgi_gauntlet.harness.replay.app_extractor import standalone_source
     from wsgi_gauntlet.harness.server.temp_dirs import reference_app_sources
