@@ -23,6 +23,8 @@ In a case, `Violation` blames the server; `Unsupported` and `Skipped` decide a c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 
 class GauntletError(Exception):
     """Base of all errors whose message alone is shown to the user."""
@@ -102,3 +104,22 @@ class Unsupported(Exception):
 
 class Skipped(Exception):
     """Raised in a case: another case that it needs did not pass; the message names that case."""
+
+
+def leaf_exceptions(problem: BaseException) -> Iterator[BaseException]:
+    """Yield the errors of an exception group and of the groups in it; yield any other error as it is."""
+    if isinstance(problem, BaseExceptionGroup):
+        for each in problem.exceptions:
+            yield from leaf_exceptions(each)
+    else:
+        yield problem
+
+
+def reportable_error(problem: BaseException) -> BaseException:
+    """Return the error that describes `problem`, which may be an exception group of a nursery.
+
+    This is the first GauntletError or Unsupported of a group, else its only error, else the group itself.
+    """
+    leaves = list(leaf_exceptions(problem))
+    explained = [each for each in leaves if isinstance(each, GauntletError | Unsupported)]
+    return explained[0] if explained else leaves[0] if len(leaves) == 1 else problem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from wsgi_gauntlet.harness.errors import OutOfResources
+from wsgi_gauntlet.harness.errors import OutOfResources, leaf_exceptions
 
 EXHAUSTION_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 """The errors that the kernel reports when the client side has no resources left."""
@@ -23,7 +23,7 @@ def as_out_of_resources(error: OSError) -> OSError | OutOfResources:
 def describe_exhausted_resource(problem: BaseException) -> str:
     """Return the exhausted resource and what to do, if `problem` or an exception in its group reports one, else ''."""
     if isinstance(problem, BaseExceptionGroup):
-        return next(filter(None, map(describe_exhausted_resource, problem.exceptions)), "")
+        return next(filter(None, map(describe_exhausted_resource, leaf_exceptions(problem))), "")
     if isinstance(problem, OutOfResources):
         return str(problem)
     if isinstance(problem, MemoryError):

@@ -1,7 +1,7 @@
-"""One call of the program from its words to its exit code: plan, run, keep, report.
+"""Run cases and scenarios on servers: plan, run, store, report.
 
-Everything measured goes to the journal first; results and reports are made from the journal, so an interrupted run, a
-resumed one and a finished one take the same path.
+The session is the only loop that stores results and passes events on. It writes each result to the journal before the
+runner goes on. Reports are made from the journal alone, so finished, resumed and interrupted runs take the same path.
 """
 
 from __future__ import annotations
@@ -11,24 +11,26 @@ import gc
 import os
 import platform
 import shutil
+import signal
+import stat
 import sys
-import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+import msgspec
 import psutil
 import trio
 
-from wsgi_gauntlet.harness import registry
-from wsgi_gauntlet.harness.baseline import session
+from wsgi_gauntlet.harness import exit_codes, registry
 from wsgi_gauntlet.harness.baseline.comparison import fails_run
-from wsgi_gauntlet.harness.cli import exit_codes
+from wsgi_gauntlet.harness.baseline.session import BaselineSession, open_baseline
 from wsgi_gauntlet.harness.config import Configuration
-from wsgi_gauntlet.harness.conformance.catalog import Scenario
+from wsgi_gauntlet.harness.conformance import runner
+from wsgi_gauntlet.harness.conformance.catalog import Case, Scenario, server_scenario_pairs
 from wsgi_gauntlet.harness.conformance.selection import (
     CaseSelection,
     Selection,
@@ -36,47 +38,54 @@ from wsgi_gauntlet.harness.conformance.selection import (
     failed,
     runnable_cases,
 )
-from wsgi_gauntlet.harness.errors import ConfigurationError, NotInstalled, PageError
-from wsgi_gauntlet.harness.load import runner
-from wsgi_gauntlet.harness.load.thresholds import apply_thresholds
-from wsgi_gauntlet.harness.model import SCHEMA, Grade, Results, Verdict
-from wsgi_gauntlet.harness.model.listener import Listener, NullListener
+from wsgi_gauntlet.harness.conformance.validity import StallClock
+from wsgi_gauntlet.harness.errors import ConfigurationError, GauntletError, NotInstalled, PageError, leaf_exceptions
+from wsgi_gauntlet.harness.event_queue import EventQueue, handle_events
+from wsgi_gauntlet.harness.events import (
+    CaseFinished,
+    Event,
+    EventHandler,
+    Message,
+    Progress,
+    ScenarioFinished,
+    ServerFailed,
+    ServerStarted,
+    StageStarted,
+    ignore_event,
+)
+from wsgi_gauntlet.harness.load import runner as load_runner
+from wsgi_gauntlet.harness.load import thresholds
+from wsgi_gauntlet.harness.model import SCHEMA, Results, ServerInfo
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.environments import versioned
 from wsgi_gauntlet.harness.server.name import parse
 from wsgi_gauntlet.harness.server.plan import Plan
-from wsgi_gauntlet.harness.server.process.signals import run_until_interrupted
-from wsgi_gauntlet.harness.server.process.supervisor import clear
 from wsgi_gauntlet.harness.server.remote import proof, remote_server, target
+from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
 from wsgi_gauntlet.harness.server.user_app import is_user_app, user_app_description
-from wsgi_gauntlet.harness.session_work import RunStatus, SessionWork
 from wsgi_gauntlet.harness.store import journal, output_folder, rerun_command
 from wsgi_gauntlet.harness.store.host_info import processor_name
-from wsgi_gauntlet.harness.store.journal import EndLine, Journal, LoadLine, ServerLine, StartLine
+from wsgi_gauntlet.harness.store.journal import CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
 from wsgi_gauntlet.harness.store.output_format import write_outputs
 
 DEFAULT_RUN_FOLDER = "gauntlet-out"
-SCRATCH_PREFIX = "wsgi-gauntlet-"
-
-EXIT_INTERRUPTED, EXIT_FAILED, INVALID, EXIT_ERROR = 130, 1, 3, 4
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What the user asked for. `cases` and `scenarios` are None where that half is not part of the call.
+    """The options of a run. `cases` is None in a run of load alone, `scenarios` in a run of conformance alone.
 
-    `failed_in` is an earlier run, a folder or its results.json, to whose failed cells the call is narrowed. `target` is
-    a server that somebody else started, in place of `servers`; what it must prove is that it knows `token`. With
-    `tuned` each server is there a second time, as its documentation advises it.
-    With `tolerant` a version that cannot be had is a server that is not here, instead of the end of the call.
-    With `exitfirst` a check ends with the first cell that fails it.
+    `failed_in` is an earlier run (its folder or results.json): only its failed cells are run. `target` is a running
+    server in place of `servers`; it must prove that it knows `token`. With `tuned` each server is also run as its
+    documentation recommends. With `skip_unavailable_versions` a version that cannot be installed is reported as a
+    missing server and does not end the run. With `exitfirst` the run ends at the first cell that fails it.
     """
 
     servers: tuple[str, ...] = ()
     cases: Selection | None = None
     failed_in: Path | None = None
     scenarios: tuple[str, ...] | None = None
-    load_options: runner.LoadOptions = field(default_factory=runner.LoadOptions)
+    load_options: load_runner.LoadOptions = field(default_factory=load_runner.LoadOptions)
     python: str = sys.executable
     app: str = registry.REFERENCE_APP
     command: str = ""
@@ -92,88 +101,260 @@ class RunOptions:
     exitfirst: bool = False
 
 
-def run(options: RunOptions, configuration: Configuration, listener: Listener) -> tuple[Results, Path, int]:
-    """Carry out `call`; return what was measured, the run folder and the exit code.
+def run(options: RunOptions, configuration: Configuration, handle: EventHandler) -> tuple[Results, Path, int]:
+    """Run the cells of `options`; return the results, the run folder and the exit code.
 
-    Raises GauntletError for whatever kept it from running, or from keeping what it measured.
+    `handle` gets every event. If it raises, the run stops, the report is written and the error is raised again.
+    Raises GauntletError if the run cannot start or its results cannot be stored.
     """
     require_output_folder(options)
-    baseline_session = session.open_baseline(
+    baseline_session = open_baseline(
         options.baseline or configuration.baseline,
         [each.id for each in registry.cases()],
         update=options.update_baseline,
     )
     options = _with_failed_cells(options)
-    plans = plan_servers(options, configuration, listener)
-    cells = _select_cases(options, plans)
-    cases = {case.id: case.info() for share in cells.values() for case in share.reported}
+    plans = plan_servers(options, configuration, handle)
+    selections = _select_cases(options, plans)
     scenarios = _select_scenarios(options)
-    status = RunStatus()
-    with _open_run_folder(options) as run_journal, scratch() as scratch_folder:
+    with _open_run_folder(options) as run_journal, scratch_folder() as scratch:
         if run_journal.previous_folder is not None:
-            listener.message(f"the earlier run in {run_journal.folder} was moved to {run_journal.previous_folder}")
+            handle(Message(f"the earlier run in {run_journal.folder} was moved to {run_journal.previous_folder}"))
         previous_results = (
             journal.read(run_journal.folder) if options.resume and _has_journal(run_journal.folder) else None
         )
         if previous_results is None:
+            cases = {case.id: case.info() for each in selections.values() for case in each.reported}
             run_journal.write(StartLine(SCHEMA, environment(options), cases, {s.id: s.info() for s in scenarios}))
         if line := baseline_session.again(previous_results or journal.read(run_journal.folder)):
             run_journal.write(line)
-        if cells and is_user_app(options.app):
-            listener.message(user_app_description(options.app, options.load_options.page))
-        for plan in plans:
-            run_journal.write(ServerLine(planning.server_info(plan)))
-            if not planning.server_info(plan).available:
-                listener.message(f"{plan.name}: {planning.missing(plan).missing_message}")
-        available = [plan for plan in plans if planning.server_info(plan).available]
-        for cell in previous_results.loads if previous_results is not None else ():
-            # Thresholds may have changed since it was measured.
-            if (rerun_command := apply_thresholds(configuration.thresholds, cell)) != cell:
-                run_journal.write(LoadLine(rerun_command))
-        work = SessionWork(
-            run_journal,
-            listener,
-            scratch_folder,
-            status,
-            available,
-            cells,
-            scenarios,
-            options.load_options,
-            _finished_cells(previous_results),
-            baseline_session,
-            configuration.thresholds,
-            options.exitfirst,
-        )
-        preload_thread = _start_report_preload(bool(work.loads))
-        page_error: PageError | None = None
+        if selections and is_user_app(options.app):
+            handle(Message(user_app_description(options.app, options.load_options.page)))
+        recorder = _Recorder(run_journal, handle, baseline_session, configuration.thresholds)
+        available = recorder.add_servers(plans)
+        if previous_results is not None:
+            recorder.judge_again(previous_results)
+        cells = _remaining_cells(selections, scenarios, available, _finished_cells(previous_results))
+        session = _Session(options, cells, recorder, RunFolders(scratch, run_journal.logs))
+        preload_thread = _start_report_preload(bool(session.cells.loads))
+        error: BaseException | None = None
         try:
-            run_until_interrupted(work.run, status, listener)
+            session.run_until_interrupted()
         except PageError as problem:
-            page_error = problem
-        if page_error is None and not status.incomplete:
-            _update_baseline(baseline_session, run_journal, listener)
+            error = problem
+        error = error or recorder.handler_error
+        if error is None and not session.incomplete:
+            _update_baseline(baseline_session, run_journal, handle)
             run_journal.write(EndLine())
         elif baseline_session.update:
-            listener.message(
-                f"baseline {baseline_session.name}: not updated, the run was "
-                f"{'stopped' if status.stopped else 'interrupted'}"
-            )
-        listener.progress("report", "writing the report")
+            how = "stopped" if session.stopped else "interrupted"
+            recorder.pass_on(Message(f"baseline {baseline_session.name}: not updated, the run was {how}"))
+        recorder.pass_on(Progress("report", "writing the report"))
         preload_thread.join()
         with _garbage_collector_paused():
             results = journal.read(run_journal.folder)
             write_outputs(results, run_journal.folder, registry.outputs(), options.output_files)
-        if page_error is not None:
-            raise page_error
-        code = exit_code(results, status.interrupted, bool(status.failed_to_start))
-        if not status.incomplete:
-            nothing = exit_codes.told(
-                results, [p for p in available if p.name not in status.failed_to_start], options.cases
-            )
-            for each in nothing.lines:
-                listener.message(each)
-            code = code or nothing.code
+        if error is not None:
+            raise error
+        code = exit_codes.exit_code(results, interrupted=session.interrupted, failed_to_start=bool(recorder.failed))
+        if not session.incomplete:
+            started = [plan for plan in available if plan.name not in recorder.failed]
+            unjudged = exit_codes.unjudged_report(results, started, options.cases)
+            for text in unjudged.lines:
+                handle(Message(text))
+            code = code or unjudged.code
         return results, run_journal.folder, code
+
+
+@dataclass(frozen=True)
+class _RemainingCells:
+    """The cells of a run that have no result yet.
+
+    `cases` lists the cases by server, with those that they need. `reported` are the (server, case) whose results count.
+    """
+
+    plans: Sequence[Plan]
+    cases: Mapping[str, Sequence[Case]]
+    reported: frozenset[tuple[str, str]]
+    loads: Sequence[tuple[Plan, Scenario]]
+
+
+def _remaining_cells(
+    selections: Mapping[str, CaseSelection],
+    scenarios: Sequence[Scenario],
+    plans: Sequence[Plan],
+    finished: set[tuple[str, str]],
+) -> _RemainingCells:
+    names = [plan.name for plan in plans if plan.name in selections]
+    left = {name: {c.id for c in selections[name].reported if (name, c.id) not in finished} for name in names}
+    cases = {
+        name: [c for c in selections[name].cases if c.id in ids or c.id in selections[name].dependencies_only]
+        for name, ids in left.items()
+        if ids
+    }
+    return _RemainingCells(
+        [plan for plan in plans if plan.name in cases],
+        cases,
+        frozenset((name, id_) for name, ids in left.items() for id_ in ids),
+        [
+            (plan, each)
+            for plan, each in server_scenario_pairs(scenarios, plans)
+            if (plan.name, each.id) not in finished
+        ],
+    )
+
+
+class _Recorder:
+    """Write results to the journal and pass events on.
+
+    An error of the handler is kept in `handler_error`. It does not reach the runners, and later results are stored.
+    """
+
+    def __init__(
+        self,
+        run_journal: Journal,
+        handle: EventHandler,
+        baseline: BaselineSession,
+        threshold_table: thresholds.Table,
+    ) -> None:
+        self._journal = run_journal
+        self._handle = handle
+        self._baseline = baseline
+        self._thresholds = threshold_table
+        self._server_infos: dict[str, ServerInfo] = {}
+        self.failed: set[str] = set()
+        self.handler_error: BaseException | None = None
+
+    def add_servers(self, plans: Sequence[Plan]) -> list[Plan]:
+        """Store the servers of the run and return those that are available."""
+        for plan in plans:
+            self._update(planning.server_info(plan))
+            if not self._server_infos[plan.name].available:
+                self._handle(Message(f"{plan.name}: {planning.missing(plan).missing_message}"))
+        return [plan for plan in plans if self._server_infos[plan.name].available]
+
+    def judge_again(self, previous_results: Results) -> None:
+        """Store the cells of load whose broken thresholds are others now: the user may have changed the thresholds."""
+        for cell in previous_results.loads:
+            if (judged := thresholds.apply_thresholds(self._thresholds, cell)) != cell:
+                self._journal.write(LoadLine(judged))
+
+    def record(self, event: Event) -> Event:
+        """Store the result in `event` and pass the event on. Return it as it was stored. Raises StorageFull."""
+        match event:
+            case CaseFinished(cell):
+                event = CaseFinished(self._baseline.apply(self._server_infos[cell.server], cell))
+                self._journal.write(CheckLine(event.cell))
+            case ScenarioFinished(cell):
+                event = ScenarioFinished(thresholds.apply_thresholds(self._thresholds, cell))
+                self._journal.write(LoadLine(event.cell))
+            case ServerStarted(server, command_line):
+                self._update(msgspec.structs.replace(self._server_infos[server], command=command_line))
+            case ServerFailed(server, reason):
+                self.failed.add(server)
+                self._update(msgspec.structs.replace(self._server_infos[server], available=False, why=reason))
+        self.pass_on(event)
+        return event
+
+    def pass_on(self, event: Event) -> None:
+        """Give `event` to the handler, unless the handler raised an error before."""
+        if self.handler_error is None:
+            try:
+                self._handle(event)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - raised again when the results are safe
+                self.handler_error = error
+
+    def _update(self, info: ServerInfo) -> None:
+        if info != self._server_infos.get(info.name):
+            self._server_infos[info.name] = info
+            self._journal.write(ServerLine(info))
+
+
+class _Session:
+    """Run the cells of one run. `interrupted`: a signal ended it; `stopped`: it ended at the first failure."""
+
+    def __init__(self, options: RunOptions, cells: _RemainingCells, recorder: _Recorder, folders: RunFolders) -> None:
+        self.options, self.cells, self.recorder, self.folders = options, cells, recorder, folders
+        self.interrupted = self.stopped = False
+        self._scope = trio.CancelScope()
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether some cells were not run."""
+        return self.interrupted or self.stopped
+
+    def run_until_interrupted(self) -> None:
+        """Run all cells, or run until a signal. Raises GauntletError and OSError without an exception group."""
+
+        async def main() -> None:
+            with trio.open_signal_receiver(*_shutdown_signals()) as signals:
+                async with trio.open_nursery() as nursery:
+
+                    async def wait_for_signal() -> None:
+                        async for number in signals:
+                            if number == signal.SIGHUP:
+                                _redirect_terminal_to_null()
+                            self.interrupted = True
+                            self.recorder.pass_on(
+                                Message("interrupted: stopping the servers, then the report of the results until now")
+                            )
+                            nursery.cancel_scope.cancel()
+                            return
+
+                    nursery.start_soon(wait_for_signal)
+                    with self._scope:
+                        await handle_events(self._run_cells, self._handle_event)
+                    nursery.cancel_scope.cancel()
+
+        try:
+            trio.run(main, clock=StallClock())
+        except BaseExceptionGroup as group:
+            expected_errors = [each for each in leaf_exceptions(group) if isinstance(each, GauntletError | OSError)]
+            if expected_errors:
+                raise expected_errors[0] from None
+            raise
+
+    async def _run_cells(self, events: EventQueue) -> None:
+        load_options = self.options.load_options
+        if self.cells.reported:
+            await events.put(StageStarted("check", len(self.cells.reported)))
+            # A run of cases and scenarios has less time for cases than `check` and `run --full`.
+            all_segmentations = load_options.full or self.options.scenarios is None
+            config = runner.RunnerConfig(self.folders, all_segmentations=all_segmentations)
+            await runner.check(self.cells.plans, self.cells.cases, config, events)
+        if self.cells.loads:
+            await events.put(StageStarted("load", len(self.cells.loads)))
+            cells = ((plan, each) for plan, each in self.cells.loads if plan.name not in self.recorder.failed)
+            await load_runner.load(cells, load_options, self.folders, events)
+
+    def _handle_event(self, event: Event) -> None:
+        if isinstance(event, CaseFinished) and (event.cell.server, event.cell.case) not in self.cells.reported:
+            return  # another shard reports it
+        stored = self.recorder.record(event)
+        if self.recorder.handler_error is not None:
+            self._scope.cancel()
+        elif (
+            self.options.exitfirst and not self.stopped and isinstance(stored, CaseFinished) and fails_run(stored.cell)
+        ):
+            self.stopped = True
+            self.recorder.pass_on(Message("stopped at the first failure (--exitfirst); --resume continues the run"))
+            self._scope.cancel()
+
+
+def _shutdown_signals() -> list[signal.Signals]:
+    # `nohup` ignores SIGHUP, and so does the run then.
+    found = [signal.SIGINT, signal.SIGTERM]
+    return found if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [*found, signal.SIGHUP]
+
+
+def _redirect_terminal_to_null() -> None:
+    # The terminal was closed: writing to it is an error.
+    null = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+                os.dup2(null, descriptor)
+    os.close(null)
 
 
 def _select_cases(options: RunOptions, plans: list[Plan]) -> dict[str, CaseSelection]:
@@ -183,11 +364,11 @@ def _select_cases(options: RunOptions, plans: list[Plan]) -> dict[str, CaseSelec
     return case_selections(known, options.cases, [plan.name for plan in plans])
 
 
-def plan_servers(options: RunOptions, configuration: Configuration, listener: Listener | None = None) -> list[Plan]:
-    """Return the plans of the call's servers; what the user named must be there, what is ours to choose need not.
+def plan_servers(options: RunOptions, configuration: Configuration, handle: EventHandler = ignore_event) -> list[Plan]:
+    """Return the plans of the servers. Servers that the user named must be installed; default servers need not be.
 
-    For versions that the interpreter does not have, environments are made, of which `listener` hears.
-    Raises UsageError, before anything is started; of a target whatever keeps it from proving itself.
+    For versions that are not installed, environments are made; `handle` gets their progress.
+    Raises UsageError before anything is started, and TargetRefused if a target does not prove itself.
     """
     if options.target is not None:
         found = target.parse_target(options.target)
@@ -202,7 +383,8 @@ def plan_servers(options: RunOptions, configuration: Configuration, listener: Li
         names = names or ["custom"]
         if not any(parse(each).server.adapter == "custom" for each in names if not each.endswith(".py")):
             raise ConfigurationError(
-                f"--command is a server named custom, and named is {', '.join(names)}: leave that out, or add custom"
+                f"--command describes the server named custom, but the servers are {', '.join(names)}: "
+                "leave them out, or add custom"
             )
     chosen = names or [*registry.default_variants(), *configuration.servers]
     twice = {name for name in chosen if chosen.count(name) > 1}
@@ -217,18 +399,16 @@ def plan_servers(options: RunOptions, configuration: Configuration, listener: Li
 
     plans = [plan(name) for name in chosen]
     if not names:
-        plans = _keep_installed(plans, listener or NullListener())
+        plans = _keep_installed(plans, handle)
     if options.tuned:
         plans = [each for one in plans for each in (one, *map(plan, _tuned_variants(one, chosen)))]
     if names:
         for each in plans:
             planning.require(each, versions=False)
     checked_interpreters = planning.require_user_app(plans)
-    # Not before all other words are known to be right: making an environment takes seconds.
+    # Last, because making an environment takes seconds: all other options are known to be right now.
     plans = [
-        versioned.ensure_environments(
-            each, listener or NullListener(), skip_unavailable_versions=options.skip_unavailable_versions
-        )
+        versioned.ensure_environments(each, handle, skip_unavailable_versions=options.skip_unavailable_versions)
         for each in plans
     ]
     if names and not options.skip_unavailable_versions:
@@ -238,13 +418,15 @@ def plan_servers(options: RunOptions, configuration: Configuration, listener: Li
     return plans
 
 
-def _keep_installed(plans: list[Plan], listener: Listener) -> list[Plan]:
+def _keep_installed(plans: list[Plan], handle: EventHandler) -> list[Plan]:
     available = [plan for plan in plans if planning.missing(plan).available]
     if not available:
-        raise NotInstalled("no server is installed; `wsgi-gauntlet servers` says how to get each")
+        raise NotInstalled("no server is installed; `wsgi-gauntlet servers` lists the commands that install them")
     absent = [plan.name for plan in plans if plan not in available]
     if absent:
-        listener.message(f"not installed: {', '.join(absent)}; `wsgi-gauntlet servers` says how to get each")
+        handle(
+            Message(f"not installed: {', '.join(absent)}; `wsgi-gauntlet servers` lists the commands that install them")
+        )
     return available
 
 
@@ -253,30 +435,14 @@ def _tuned_variants(plan: Plan, chosen: list[str]) -> list[str]:
     return [tuned_name] if tuned_name and tuned_name not in chosen else []
 
 
-def exit_code(results: Results, interrupted: bool, failed_to_start: bool) -> int:
-    """Return what the process ends with, by the table in the command's help."""
-    verdicts = {each.verdict for each in results.checks}
-    failing = any(map(fails_run, results.checks))
-    grades = {each.grade for each in results.loads}
-    if interrupted:
-        return EXIT_INTERRUPTED
-    if failed_to_start:
-        return EXIT_ERROR
-    if failing or any(each.broken for each in results.loads):
-        return EXIT_FAILED
-    if Verdict.ERROR in verdicts or Grade.ERROR in grades:
-        return EXIT_ERROR
-    return INVALID if Grade.INVALID in grades else 0
-
-
 def require_output_folder(options: RunOptions) -> None:
-    """Raise ConfigurationError where what `call` is to write cannot be written, before anything is started."""
+    """Raise ConfigurationError, before anything is started, if the outputs of the run cannot be written."""
     output_folder.require_output_folder(options.out or Path(DEFAULT_RUN_FOLDER))
     output_folder.check_output_files(options.output_files, options.out or Path(DEFAULT_RUN_FOLDER))
 
 
 def environment(options: RunOptions) -> dict[str, object]:
-    """Return what a reader must know of machine, program and call."""
+    """Return the facts about the machine, the program and the options that a reader of the report needs."""
     return {
         "program": f"wsgi-gauntlet {metadata.version('wsgi-gauntlet')}",
         "python": platform.python_version(),
@@ -296,8 +462,8 @@ def environment(options: RunOptions) -> dict[str, object]:
 
 @contextlib.contextmanager
 def _garbage_collector_paused() -> Iterator[None]:
-    # A report is a million small objects and none of them garbage before its end: looking for some takes a fifth of
-    # the time that somebody who pressed Ctrl-C waits.
+    # A report is a million small objects that all stay until its end. The garbage collector would take a fifth of the
+    # time that a user waits after Ctrl-C.
     gc.disable()
     try:
         yield
@@ -306,10 +472,10 @@ def _garbage_collector_paused() -> Iterator[None]:
 
 
 def _start_report_preload(wanted: bool) -> threading.Thread:
-    # Beside the start of the first servers, so that Ctrl-C at the end is not followed by seconds of imports. Only for
-    # runs with load: nothing else has charts, and they are long.
+    # The imports take seconds: during the start of the first servers they delay nobody, after Ctrl-C they would.
+    # Only reports of load have charts, which need them.
     def prepare() -> None:
-        # Where this process has just run out of something, the report itself will say so or find some again.
+        # If the process is out of descriptors or memory now, the report itself retries or fails with a message.
         with contextlib.suppress(OSError, ImportError, MemoryError):
             for output in registry.outputs().values() if wanted else ():
                 output.prepare()
@@ -317,25 +483,6 @@ def _start_report_preload(wanted: bool) -> threading.Thread:
     thread = threading.Thread(target=prepare, daemon=True)
     thread.start()
     return thread
-
-
-@contextlib.contextmanager
-def scratch() -> Iterator[Path]:
-    """Make a private folder (0700) for sockets and configuration, gone at the end.
-
-    What a run that was killed left behind is cleared away first: the folder's name carries its maker's pid.
-    """
-    base = Path(tempfile.gettempdir())
-    for left in base.glob(f"{SCRATCH_PREFIX}*-*"):
-        pid = left.name.removeprefix(SCRATCH_PREFIX).partition("-")[0]
-        with contextlib.suppress(FileNotFoundError):  # another run clears away as well
-            if pid.isdigit() and not psutil.pid_exists(int(pid)) and left.lstat().st_uid == os.getuid():
-                clear(left)
-    scratch_folder = Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-"))
-    try:
-        yield scratch_folder
-    finally:
-        clear(scratch_folder)
 
 
 @contextlib.contextmanager
@@ -348,7 +495,7 @@ def _open_run_folder(options: RunOptions) -> Iterator[Journal]:
         for number in range(1, 100):
             path = Path(DEFAULT_RUN_FOLDER if number == 1 else f"{DEFAULT_RUN_FOLDER}-{number}")
             if journal.is_locked(path):
-                continue  # another run of the same user in the same place: both keep their own
+                continue  # another run uses this folder
             yield stack.enter_context(Journal.open(path, resume=options.resume))
             return
         raise ConfigurationError(f"99 runs are writing to {DEFAULT_RUN_FOLDER}; name another folder with --out")
@@ -368,7 +515,7 @@ def _finished_cells(previous_results: Results | None) -> set[tuple[str, str]]:
 
 
 def _with_failed_cells(options: RunOptions) -> RunOptions:
-    """Return `call` with the run that it is narrowed to read, and that run's servers where it names none."""
+    """Return `options` with the failed cells of the run `failed_in`, and with its servers if none are named."""
     if options.failed_in is None or options.cases is None:
         return options
     found = failed(registry.load_results(options.failed_in))
@@ -378,13 +525,13 @@ def _with_failed_cells(options: RunOptions) -> RunOptions:
     return replace(options, cases=cases, servers=options.servers or (() if options.command else tuple(found)))
 
 
-def _update_baseline(baseline_session: session.BaselineSession, run_journal: Journal, listener: Listener) -> None:
+def _update_baseline(baseline_session: BaselineSession, run_journal: Journal, handle: EventHandler) -> None:
     if baseline_session.update:
         results = journal.read(run_journal.folder)
-        after, told = baseline_session.updated(results)
+        after, summary = baseline_session.updated(results)
         if line := after.again(results):
             run_journal.write(line)
-        listener.message(told)
+        handle(Message(summary))
 
 
 def _select_scenarios(options: RunOptions) -> list[Scenario]:
@@ -401,8 +548,10 @@ def _select_scenarios(options: RunOptions) -> list[Scenario]:
 
 
 def interpreter(python: str) -> str:
-    """Return where the interpreter is that the user names. Raises ConfigurationError."""
+    """Return the path of the interpreter `python`. Raises ConfigurationError."""
     found = shutil.which(python)
     if found is None:
-        raise ConfigurationError(f"--python {python}: no such program; name an interpreter's path, as /usr/bin/python3")
+        raise ConfigurationError(
+            f"--python {python}: no such program; give the path of an interpreter, such as /usr/bin/python3"
+        )
     return str(Path(found).absolute())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from wsgi_gauntlet.harness.cli.options import RunArguments
-from wsgi_gauntlet.harness.model.listener import NullListener
+from wsgi_gauntlet.harness.events import Event, Message
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def run_and_exit(options: RunOptions, arguments: RunArguments) -> NoReturn:
 
     settings = config.load_nearest()
     with ProgressDisplay() as display:
-        results, folder, code = session.run(options, settings, display)
+        results, folder, code = session.run(options, settings, display.handle)
     show(results, folder, arguments.json)
     for cell in results.loads:
         for each in cell.broken:
@@ -95,11 +95,7 @@ def show(results: Results, folder: Path, as_json: bool) -> None:
         click.echo(registry.outputs()["json"].render(results))
 
 
-class _StderrListener(NullListener):
-    def message(self, text: str) -> None:
-        click.echo(text, err=True)
-
-
-def stderr_listener() -> NullListener:
-    """Return a listener that prints messages on stderr, for commands without a progress display."""
-    return _StderrListener()
+def print_message(event: Event) -> None:
+    """Print a message on stderr, for commands without a progress display. Ignore other events."""
+    if isinstance(event, Message):
+        click.echo(event.text, err=True)

@@ -1,1 +1,1 @@
-"""From what is sent to one cell to its verdict."""
+"""Cases, attempts and verdicts: everything between a request and the result of a cell."""

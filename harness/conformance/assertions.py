@@ -1,7 +1,7 @@
-"""Verbs that a case states its requirement with. Each raises `Violation(expected, actual)` and returns nothing else.
+"""Assertions for cases. Each raises `Violation(expected, actual)` if it does not hold, and returns nothing.
 
-A case reads as a list of what is true of a good server; the verbs turn the first untrue line into evidence that a
-person can read. They compare values only and touch no socket.
+A case is a list of statements about a good server. The first false statement becomes evidence for people. Assertions
+compare values only and use no socket.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ MAX_SHOWN_CHARACTERS = 400
 
 
 class Violation(Exception):
-    """The server did not do what the case states. `expected` and `actual` are sentences for people."""
+    """The server broke the requirement of the case. `expected` and `actual` are sentences for people."""
 
     def __init__(self, expected: str, actual: str) -> None:
         super().__init__(f"expected {expected}; got {actual}")
@@ -23,13 +23,13 @@ class Violation(Exception):
 
 
 def format_value(value: object) -> str:
-    """Return `value` as a person reads it, cut to `MAX_SHOWN_CHARACTERS` characters."""
+    """Return `value` as text for people, cut to `MAX_SHOWN_CHARACTERS` characters."""
     text = value if isinstance(value, str) and value.isprintable() and value else repr(value)
     return text if len(text) <= MAX_SHOWN_CHARACTERS else f"{text[:MAX_SHOWN_CHARACTERS]}… ({len(text)} characters)"
 
 
 def fail_case(expected: str, actual: object) -> None:
-    """Say outright that the server broke the requirement."""
+    """Say that the server broke the requirement."""
     raise Violation(expected, format_value(actual))
 
 
@@ -39,31 +39,25 @@ def assert_that(condition: object, expected: str, actual: object) -> None:
         fail_case(expected, actual)
 
 
-def assert_equal(actual: object, wanted: object, what: str) -> None:
-    """Expect `what` to be equal to `wanted`, and of the same type where both are numbers or text."""
+def assert_equal(actual: object, wanted: object, subject: str) -> None:
+    """Expect `subject` to be equal to `wanted`."""
     if actual != wanted:
-        fail_case(f"{what} to be {format_value(wanted)}", actual)
+        fail_case(f"{subject} to be {format_value(wanted)}", actual)
 
 
-def assert_one_of(actual: object, wanted: Collection[Any], what: str) -> None:
-    """Expect `what` to be one of `wanted`."""
+def assert_one_of(actual: object, wanted: Collection[Any], subject: str) -> None:
+    """Expect `subject` to be one of `wanted`."""
     if actual not in wanted:
-        fail_case(f"{what} to be one of {', '.join(format_value(each) for each in wanted)}", actual)
+        fail_case(f"{subject} to be one of {', '.join(format_value(each) for each in wanted)}", actual)
 
 
-def contains(haystack: Container[Any], needle: object, what: str) -> None:
-    """Expect `what` to contain `needle`."""
-    if needle not in haystack:
-        fail_case(f"{what} to contain {format_value(needle)}", haystack)
-
-
-def assert_lacks(haystack: Container[Any], needle: object, what: str) -> None:
-    """Expect `what` not to contain `needle`."""
+def assert_lacks(haystack: Container[Any], needle: object, subject: str) -> None:
+    """Expect `subject` not to contain `needle`."""
     if needle in haystack:
-        fail_case(f"{what} not to contain {format_value(needle)}", haystack)
+        fail_case(f"{subject} not to contain {format_value(needle)}", haystack)
 
 
-def assert_every(values: Collection[Any], holds: Callable[[Any], object], what: str) -> None:
-    """Expect `holds` to be true of every one of `values`; the message shows those of which it is not."""
+def assert_every(values: Collection[Any], holds: Callable[[Any], object], subject: str) -> None:
+    """Expect `holds` to be true for each of `values`; the message shows the others."""
     if wrong := [each for each in values if not holds(each)]:
-        fail_case(f"every one of them to be {what}", wrong)
+        fail_case(f"every one of them to be {subject}", wrong)

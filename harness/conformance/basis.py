@@ -1,7 +1,7 @@
-"""What the level of a case rests on, in short words for its decorator.
+"""Justify the level of a case: short functions for the decorator `@case`.
 
-A level is argued from the quoted sentence: either that has the word (MUST, SHOULD, MAY), or it defines something and a
-rule of the specification makes definitions binding, or a client is in danger and the argument says how.
+The quoted sentence justifies the level. It has the word MUST, SHOULD or MAY; or it defines something, and a rule of the
+specification makes definitions binding; or another behaviour harms somebody, and the argument says how.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SENDER_GRAMMAR_RULE = rfc9110(
     "A sender MUST NOT generate protocol elements that do not match the grammar defined by the corresponding ABNF "
     "rules.",
 )
-"""Makes the grammar binding for what a server sends."""
+"""Makes the grammar binding for the messages that a server sends."""
 
 RECIPIENT_SEMANTICS_RULE = rfc9110(
     "2.4",
@@ -28,14 +28,14 @@ RECIPIENT_SEMANTICS_RULE = rfc9110(
     "specification, including extensions to this specification, unless the recipient has determined (through "
     "experience or configuration) that the sender incorrectly implements what is implied by those semantics.",
 )
-"""Makes definitions binding for what a server receives."""
+"""Makes definitions binding for the messages that a server receives."""
 
 SENDER_SEMANTICS_RULE = rfc9110(
     "2.2",
     "Conformance to HTTP includes both conformance to the particular messaging syntax of the protocol version in use "
     "and conformance to the semantics of protocol elements sent.",
 )
-"""Makes definitions binding for what an answer means."""
+"""Makes definitions binding for the meaning of a response."""
 
 CGI_VARIABLES_RULE = pep3333(
     "environ Variables",
@@ -51,7 +51,7 @@ STREAM_METHODS_RULE = pep3333(
     "Input and Error Streams",
     "The methods listed in the table above must be supported by all servers conforming to this specification.",
 )
-"""Makes the methods of the two streams, and what they are documented to do, binding."""
+"""Makes the methods of the two streams and their documented behaviour binding."""
 
 CHUNKED_DECODING_RULE = rfc9112("7.1", "A recipient MUST be able to parse and decode the chunked transfer coding.")
 """Makes the definition of the chunked coding binding."""
@@ -62,39 +62,39 @@ INCOMPLETE_MESSAGE_RULE = rfc9112(
     "encoding has not been received. A message that uses a valid Content-Length is incomplete if the size of the "
     "message body received (in octets) is less than the value given by Content-Length.",
 )
-"""Says how a client tells a broken answer from a whole one."""
+"""Says how a client distinguishes an incomplete response from a complete one."""
 
 
 def definition(argument: str, rule: Reference | None = None) -> Basis:
-    """Rest a level on a definition: `argument` says how it leads to the answer, `rule` is what makes it binding.
+    """Rest a level on a definition. `argument` leads from it to the expected behaviour; `rule` makes it binding.
 
-    PEP 3333 defines an interface in plain prose; there `rule` is needed only where another sentence demands the whole.
+    PEP 3333 defines an interface in prose. Its definitions need a `rule` only if another sentence makes them binding.
     """
     return Basis(BasisKind.DEFINITION, argument, rule)
 
 
 def from_sender_grammar(argument: str) -> Basis:
-    """Rest a level on the grammar of what the server sends (RFC 9110, 2.2)."""
+    """Rest a level on the grammar of messages that the server sends (RFC 9110, 2.2)."""
     return definition(argument, SENDER_GRAMMAR_RULE)
 
 
 def from_recipient_semantics(argument: str) -> Basis:
-    """Rest a level on the defined meaning of what the server receives (RFC 9110, 2.4)."""
+    """Rest a level on the meaning of messages that the server receives (RFC 9110, 2.4)."""
     return definition(argument, RECIPIENT_SEMANTICS_RULE)
 
 
 def from_sender_semantics(argument: str) -> Basis:
-    """Rest a level on the defined meaning of what the server sends (RFC 9110, 2.2)."""
+    """Rest a level on the meaning of messages that the server sends (RFC 9110, 2.2)."""
     return definition(argument, SENDER_SEMANTICS_RULE)
 
 
 def security(argument: str) -> Basis:
-    """Rest a level on the harm that another answer does; `argument` says to whom, and how."""
+    """Rest a level on the harm of another behaviour; `argument` says who is harmed and how."""
     return Basis(BasisKind.SECURITY, argument)
 
 
 def recorded_only(argument: str) -> Basis:
-    """Rest no demand on the sentence: what a server does is only recorded; `argument` says why nothing is asked."""
+    """Require nothing: the behaviour of the server is only recorded. `argument` says why."""
     return Basis(BasisKind.RECORDED, argument)
 
 
@@ -109,10 +109,10 @@ def wsgi_variable(argument: str) -> Basis:
 
 
 def input_method(argument: str) -> Basis:
-    """Rest a level on what a method of wsgi.input is documented to do."""
+    """Rest a level on the documented behaviour of a method of wsgi.input."""
     return definition(argument, STREAM_METHODS_RULE)
 
 
 def chunked_coding(argument: str) -> Basis:
-    """Rest a level on what the chunked coding is."""
+    """Rest a level on the definition of the chunked coding."""
     return definition(argument, CHUNKED_DECODING_RULE)

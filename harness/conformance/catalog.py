@@ -1,9 +1,9 @@
-"""`@case` and `@scenario`: what turns a function in suites/ into something that can be run, named and explained.
+"""`@case` and `@scenario`: turn a function in suites/ into a case or a scenario.
 
-The id is where the function stands: `late_call` in `suites/pep3333/start_response.py` is
+The id is the place of the function: `late_call` in `suites/pep3333/start_response.py` is
 `pep3333/start-response/late-call`.
-A case with `variants` becomes one case for each (`.../te-obfuscated/vt`), its function called with the variant's value.
-Nothing is registered anywhere: discover.py finds the objects that the decorators leave in their modules.
+A function with `variants` becomes one case for each variant (`.../te-obfuscated/vt`) and gets the value of the variant.
+Nothing is registered: registry.py finds the objects of the decorators in the modules.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from wsgi_gauntlet.harness.errors import UnknownName
 from wsgi_gauntlet.harness.model import CaseInfo, Level, ScenarioInfo, Setup
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 MUST, SHOULD, MAY, INFO = Level.MUST, Level.SHOULD, Level.MAY, Level.INFO
 
 DEFAULT_DEADLINE_SECONDS = 30.0
-"""Seconds that a case may take unless it says otherwise. No good server needs one of them on an idle machine; a hundred
-requests to a program that starts anew for each need ten."""
+"""Default time-out of a case in seconds. A good server on an idle machine needs less than one. A hundred requests to a
+program that starts again for each of them need ten."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One requirement: what is asked, by which sentence, and the function that finds out.
+    """One requirement: the sentence that demands it, and the function that checks it.
 
-    `needs` names cases that must pass first (else this one is skipped). The docstring's first line is `summary`;
-    below it stand paragraphs that begin with `Sends:`, `Expects:` and `Why:` (why a user cares), for `explain`.
-    `cut` says that it may be sent in pieces (http/segmentation.py): false where pieces, or crowds, are its own subject.
-    `timed` says that it rests on when things happened, in a way that the wire does not show (conformance/validity.py).
-    `basis` says why the quoted sentence bears the level (basis.py), `breach` who breaks a rule in it on purpose.
+    `needs` names cases that must pass first; else this case is skipped. The first line of the docstring is `summary`.
+    Its paragraphs `Sends:`, `Expects:` and `Why:` (why a user cares) are for `explain`.
+    `segmentable` allows other segmentations (http/segmentation.py). It is false if the case tests segments itself.
+    `time_sensitive` says that the verdict depends on time in a way that the transcript does not show (validity.py).
+    `basis` says why the sentence justifies the level (basis.py). `breach` says who breaks a rule in it on purpose.
     """
 
     id: str
@@ -63,16 +63,16 @@ class Case:
 
     @property
     def area(self) -> str:
-        """The suite and file that the case stands in, as `pep3333/environ`."""
+        """The suite and file of the case, such as `pep3333/environ`."""
         return "/".join(self.id.split("/")[:2])
 
     @property
     def own_app(self) -> bool:
-        """Whether it is about an app of the user's own, and runs only where there is one."""
+        """Whether the case is about a user app and needs one."""
         return self.id.startswith(USER_APP_CASE_PREFIX)
 
     def info(self) -> CaseInfo:
-        """Return what a report shows of this case."""
+        """Return the description of this case for reports."""
         return CaseInfo(
             self.id,
             self.level,
@@ -89,7 +89,7 @@ class Case:
 
 @dataclass(frozen=True)
 class CaseVariants:
-    """The cases that one function with `variants` stands for."""
+    """The cases of one function with `variants`."""
 
     cases: tuple[Case, ...]
 
@@ -122,26 +122,34 @@ class Scenario:
         return ScenarioInfo(self.id, self.title, self.summary)
 
 
+class CaseOptions(TypedDict, total=False):
+    """The optional fields of `Case` that `@case` takes. `needs` and `breach` may map names of variants to values."""
+
+    tags: Iterable[str]
+    needs: Iterable[str] | Mapping[str, Iterable[str]]
+    setup: Setup
+    deadline: float
+    segmentable: bool
+    time_sensitive: bool
+    breach: Breach | Mapping[str, Breach]
+
+
 def case(
     level: Level,
     reference: Reference,
     *,
     basis: Basis,
-    tags: Iterable[str] = (),
-    needs: Iterable[str] | Mapping[str, Iterable[str]] = (),
-    setup: Setup | None = None,
-    deadline: float = DEFAULT_DEADLINE_SECONDS,
-    segmentable: bool = True,
-    time_sensitive: bool = False,
     variants: Mapping[str, Any] | None = None,
-    breach: Breach | Mapping[str, Breach] = Breach.NOBODY,
+    **options: Unpack[CaseOptions],
 ) -> Callable[[Callable[..., Awaitable[None]]], Case | CaseVariants]:
-    """Turn `async def name(x: Exchange)` into the case whose id is the function's place.
+    """Turn `async def name(exchange)` into a case. Its id is the place of the function.
 
-    `level` comes from the quoted sentence. With `variants`, the function takes the variant's value as its second
-    argument. `breach` and `needs` may be given for some of the variants alone, by name. Time is in seconds.
-    For the rest see `Case`. Raises ValueError where such a name is no variant.
+    With `variants` the function gets the value of the variant as its second argument, and each variant is a case.
+    Raises ValueError if `needs` or `breach` names an unknown variant.
     """
+    needs = options.pop("needs", ())
+    breach = options.pop("breach", Breach.NOBODY)
+    tags = tuple(options.pop("tags", ()))
 
     def decorate(function: Callable[..., Awaitable[None]]) -> Case | CaseVariants:
         sections = _docstring_sections(function)
@@ -159,14 +167,11 @@ def case(
                 sent=sections["Sends"],
                 expected=sections["Expects"],
                 why=sections["Why"],
-                tags=tuple(tags),
+                tags=tags,
                 needs=tuple(needs.get(variant, ()) if isinstance(needs, Mapping) else needs),
-                setup=setup or Setup(),
-                deadline=deadline,
-                segmentable=segmentable,
-                time_sensitive=time_sensitive,
                 basis=basis,
                 breach=breach if isinstance(breach, Breach) else breach.get(variant, Breach.NOBODY),
+                **options,
             )
 
         base = _case_id(function)
@@ -215,10 +220,9 @@ def server_scenario_pairs(scenarios: Iterable[Scenario], plans: Iterable[Plan]) 
 
 
 def select(cases: Iterable[Case], prefixes: Iterable[str]) -> list[Case]:
-    """Return the cases whose id lies under one of `prefixes` (all, where there are none), in the given order.
+    """Return the cases whose id begins with one of `prefixes`, in the given order; without prefixes, all cases.
 
-    A prefix is whole words: `http` and `pep3333/environ`, also `pep3333/env`.
-    Raises UnknownName where one finds nothing.
+    Raises UnknownName for a prefix without cases.
     """
     all_cases = list(cases)
     wanted = [prefix.strip("/") for prefix in prefixes]
@@ -232,9 +236,9 @@ def select(cases: Iterable[Case], prefixes: Iterable[str]) -> list[Case]:
 
 
 def with_dependencies(chosen: Iterable[Case], known: Iterable[Case]) -> list[Case]:
-    """Return the cases of `known` that are `chosen` or that a chosen one needs, in the order of `known`.
+    """Return the cases of `known` that are `chosen` or that a chosen case needs, in the order of `known`.
 
-    Without its needs a case would blame a server for what an unselected one is about.
+    Without its needed cases a case would blame the server for the fault of another requirement.
     """
     by_id = {each.id: each for each in known}
     wanted: set[str] = set()
@@ -248,9 +252,9 @@ def with_dependencies(chosen: Iterable[Case], known: Iterable[Case]) -> list[Cas
 
 
 def variants(id_: str, cases: Iterable[Case]) -> tuple[str, tuple[Case, ...]]:
-    """Return the cases that one function with variants stands for, and what they are called together.
+    """Return the common id and the cases of a function with variants, ('', ()) if `id_` names no such function.
 
-    `id_` is that, or its last word where no other function has the same; ('', ()) where it is neither.
+    `id_` is the common id, or its last word if no other function has the same.
     """
     wanted = id_.strip("/")
     families: dict[str, list[Case]] = {}
@@ -278,7 +282,7 @@ def _bind_variant(function: Callable[..., Awaitable[None]], value: Any) -> Calla
 
 
 def _docstring_sections(function: Callable[..., Any]) -> dict[str, str]:
-    """Return the docstring by what its parts are for: '' is its first paragraph; a part without a label is a why."""
+    """Return the parts of the docstring by label: '' is the first paragraph; parts without a label belong to `Why`."""
     found = {"": "", "Sends": "", "Expects": "", "Why": ""}
     first, *rest = re.split(r"\n\s*\n|\n(?=(?:Sends|Expects|Why):)", inspect.cleandoc(function.__doc__ or ""))
     found[""] = " ".join(first.split())
@@ -298,9 +302,9 @@ def _scenario_place(function: Callable[..., Any]) -> list[str]:
 
 
 def _case_id(function: Callable[..., Any]) -> str:
-    # wsgi_gauntlet.suites.pep3333.start_response -> pep3333/start-response; a suite from elsewhere (an entry
-    # point) counts from its last two parts.
+    # wsgi_gauntlet.suites.pep3333.start_response -> pep3333/start-response; of another package's suite (an entry
+    # point) the last two parts count.
     module = function.__module__.split(".")
     inside = module[module.index("suites") + 1 :] if "suites" in module else module[-2:]
-    # A folder in a suite is one area, however many files it has.
+    # A folder in a suite is one area.
     return "/".join([*inside[:2], function.__name__]).replace("_", "-")

@@ -1,13 +1,14 @@
-"""What a case is given: connections to the server, requests that reach the reference app, and what the app saw.
+"""What a case uses: connections to the server, requests that reach the test app, and the app events.
 
-One Exchange serves one attempt at one case. It records everything into one transcript, so that the verdict's evidence
-is complete without the case doing anything for it.
+One Exchange serves one attempt of one case. It records everything in one transcript, so the evidence is complete
+without any work of the case.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
@@ -26,19 +27,23 @@ if TYPE_CHECKING:
     from wsgi_gauntlet.harness.server.instance import ServerInstance
 
 RESPONSE_TIMEOUT_SECONDS = 5.0
-"""Seconds to wait for what a good server does at once. Generous: only a failing case ever waits it out."""
+"""Seconds to wait for a response. A good server responds at once; only a failing case waits until the end."""
 
 EVENT_DRAIN_SECONDS = 0.5
-"""Seconds for an event that must have been sent already to come out of its socket."""
+"""Seconds in which an event that was sent already must arrive."""
 
 APP_CALLED_EXPECTATION = "the app to be called for a request that is answered 200"
-"""What a case that never got to its own question expected."""
+"""The expectation of a case whose request did not reach the app."""
 
 Headers = Iterable[tuple[str, str]]
 
 
+CLOSE_TIMEOUT_SECONDS = 1.0
+"""Seconds in which the connections of an attempt must close, also when the attempt was cancelled."""
+
+
 class Exchange:
-    """One attempt at one case against one running server."""
+    """One attempt of one case on one running server."""
 
     def __init__(
         self,
@@ -58,10 +63,10 @@ class Exchange:
     # ------------------------------------------------------------------ the wire
 
     async def connect(self, *, tls: bool = True) -> Connection:
-        """Open a connection of its own to the server; it is closed when the attempt ends.
+        """Open a new connection to the server; it is closed when the attempt ends.
 
-        What is sent on it goes out in the attempt's pattern. Without `tls` it does so in the clear, also where the
-        server speaks https.
+        The requests on it are cut as the attempt's segmentation says. `tls=False` sends plain text also to a server
+        that uses TLS.
         """
         return await self._connect(self.transcript, self.segmentation, tls=tls)
 
@@ -83,7 +88,7 @@ class Exchange:
     ) -> bytes:
         """Return a well-formed request for `target` (below the mount) as bytes, with Host and this attempt's token.
 
-        Content-Length is added where `body` is given and no header frames it already.
+        Content-Length is added if there is a `body` and no header frames it.
         """
         header_list = list(headers)
         names = {name.lower() for name, _ in header_list}
@@ -98,11 +103,11 @@ class Exchange:
 
     @property
     def page(self) -> str:
-        """The page of the user's own app that is asked for, with --path."""
+        """The page of the user app that the case requests (`--path`)."""
         return self.server.plan.page
 
     def target(self, path: str) -> str:
-        """Return `path` below the mount that the server was set up with."""
+        """Return `path` below the mount of the server."""
         return f"{self.server.settings.mount}{path}"
 
     async def get(
@@ -114,7 +119,7 @@ class Exchange:
         body: bytes | None = None,
         version: str = "HTTP/1.1",
     ) -> Response:
-        """Send one well-formed request on a connection of its own and return the answer, then close it."""
+        """Send one well-formed request on a new connection, return the response and close the connection."""
         connection = await self.connect()
         await connection.send(self.request(target, method=method, headers=headers, body=body, version=version))
         response = await connection.response(head=method == "HEAD")
@@ -126,27 +131,27 @@ class Exchange:
     async def event(self, kind: str, *, timeout: float = RESPONSE_TIMEOUT_SECONDS, count: int = 1) -> AppEvent:
         """Wait for the app's `count`-th event of that kind in this attempt and return it.
 
-        Raises trio.TooSlowError after `timeout` seconds: the case decides what that means.
+        Raises trio.TooSlowError after `timeout` seconds; the case decides whether that blames the server.
         """
         try:
-            with trio.fail_after(timeout) as patience:
+            with trio.fail_after(timeout) as scope:
                 async with background_nursery() as nursery:
-                    nursery.start_soon(self._shorten_timeout_on_exit, patience)
+                    nursery.start_soon(self._shorten_timeout_on_exit, scope)
                     return await self.server.channel.wait(
                         self._mark, lambda e: e.kind == kind and self._belongs_to_attempt(e), count
                     )
         except trio.TooSlowError:
             self.transcript.time_sensitive = True
             raise
-        raise AssertionError  # `beside` swallows nothing
+        raise AssertionError  # background_nursery suppresses no error
 
-    async def _shorten_timeout_on_exit(self, patience: trio.CancelScope) -> None:
-        # What a server's processes have sent by their end is in the socket already.
-        if await self.server.wait_for_end(patience.deadline - trio.current_time()):
-            patience.deadline = min(patience.deadline, trio.current_time() + EVENT_DRAIN_SECONDS)
+    async def _shorten_timeout_on_exit(self, scope: trio.CancelScope) -> None:
+        # After the server has ended, its last events are in the socket already.
+        if await self.server.wait_for_end(scope.deadline - trio.current_time()):
+            scope.deadline = min(scope.deadline, trio.current_time() + EVENT_DRAIN_SECONDS)
 
     def events(self, kind: str | None = None) -> list[AppEvent]:
-        """Return what the app has reported in this attempt so far, in the order of its clock."""
+        """Return the app events of this attempt so far, ordered by time."""
         self._require_no_lost_events()
         return [
             e
@@ -155,9 +160,9 @@ class Exchange:
         ]
 
     async def calls(self) -> list[AppEvent]:
-        """Return the app's calls in this attempt, after a fence request made sure that none is still on its way.
+        """Return the app's calls in this attempt, after a sync request: no event is on its way then.
 
-        Connections that could hold a single-threaded server are to be closed first.
+        Close connections that may block a single-threaded server first.
         """
         await self.send_sync_request()
         return self.events("called")
@@ -165,12 +170,12 @@ class Exchange:
     async def app(self, target: str = "/echo", **request: Any) -> AppEvent:
         """Send one well-formed request and return the app's `called` event for it (detail: environ and the like).
 
-        Raises Skipped where the server does not answer or refuses: other cases tell of that. Raises Violation where it
-        answers 200 and has not called the app.
+        Raises Skipped if the server does not respond or rejects the request: other cases report that. Raises Violation
+        if it responds with 200 without a call of the app.
         """
         response = await self.get(target, **request)
         try:
-            # The app tells before it answers: once an answer has begun there is nothing left to wait for.
+            # The app sends its event before its response: after a response there is nothing left to wait for.
             return await self.event(
                 "called", timeout=RESPONSE_TIMEOUT_SECONDS if response.status is None else EVENT_DRAIN_SECONDS
             )
@@ -178,10 +183,10 @@ class Exchange:
             await self.fail_app_not_called(response)
 
     async def fail_app_not_called(self, response: Response) -> NoReturn:
-        """End the case: `answer` came to a well-formed request for the app, and no word of a call.
+        """End the case: a well-formed request got `response`, and the app reported no call.
 
-        Raises Violation where the answer is 200: then the server gave it by itself. Skipped where it is another, and
-        EventsLost where the app's word may have been lost.
+        Raises Violation if the response is 200: the server made it without the app. Raises Skipped for other responses,
+        and EventsLost if the app event may have been lost.
         """
         await self.server.channel.read_pending()
         self._require_no_lost_events()
@@ -190,13 +195,13 @@ class Exchange:
                 APP_CALLED_EXPECTATION,
                 f"{response.describe()}, and the app was not called; for the next request it was",
             )
-        raise Skipped(f"the app was not called for a plain request; the answer was {response.describe()}")
+        raise Skipped(f"the app was not called for a plain request; the response was {response.describe()}")
 
     async def send_sync_request(self) -> bool:
-        """Send a request of the harness's own and wait until the app has answered it; says whether it did.
+        """Send a request of the harness and wait for the app's response; say whether it came.
 
-        The app sends its events before it answers, so whatever it saw earlier has arrived by then. Raises EventsLost
-        where it answered and its word of that did not arrive, Violation where the server answered in its place.
+        The app sends its events before its response, so all earlier events have arrived by then. Raises EventsLost if
+        the app responded and its event did not arrive, Violation if the server responded without the app.
         """
         mark = self.server.channel.mark()
         with trio.move_on_after(RESPONSE_TIMEOUT_SECONDS):
@@ -215,7 +220,7 @@ class Exchange:
         return False
 
     async def _explain_missing_event(self, response: Response) -> NoReturn:
-        """Say who gave `answer`, a 200 without the app's word: the server by itself, or an app that was not heard."""
+        """Find out who made `response`, a 200 without an app event: the server, or an app whose events were lost."""
         channel = self.server.channel
         mark, token = channel.mark(), secrets.token_hex(4)
         connection = await self._connect(self.transcript, Segmentation.WHOLE)
@@ -224,32 +229,32 @@ class Exchange:
         await connection.close()
         await channel.read_pending()
         app_reported = any(event.token == token for event in channel.since(mark))
-        # A word that was lost before it shows as a gap in the numbering now.
+        # An earlier event that was lost is a gap in the sequence numbers now.
         self._require_no_lost_events()
         if app_reported:
-            how = "for the next request it was, and none of its words is missing"
+            how = "for the next request it was, and none of its events is missing"
             raise Violation(APP_CALLED_EXPECTATION, f"{response.describe()}, and the app was not called; {how}")
         if why := channel.failure_message(0):
             raise EventsLost(why)
         if response.body != f"gauntlet {self.token}\n".encode():
             raise Violation(
                 APP_CALLED_EXPECTATION,
-                f"{response.describe()}, which the app does not answer: {format_value(response.body)}",
+                f"{response.describe()}, with a body that the app does not send: {format_value(response.body)}",
             )
-        raise EventsLost("the app answered but its word of that did not arrive; run the case again")
+        raise EventsLost("the app responded but its event did not arrive; run the case again")
 
     async def alive(self) -> bool:
-        """Say whether the server answers a plain request on a new connection, as it must after any abuse."""
+        """Say whether the server responds to a plain request on a new connection, as it must after any request."""
         return await self.send_sync_request()
 
     def release(self, barrier: str) -> None:
-        """Let the app go on past `barrier`, now or when it gets there (`hold=` in a target, see suites/apps)."""
+        """Let the app go on past `barrier`, now or when it arrives there (`hold=` in a target, see suites/testapp)."""
         self.server.channel.release(f"{self.token}:{barrier}")
 
     # ------------------------------------------------------------------ the server
 
     async def log(self, needle: str, *, timeout: float = 2.0) -> bool:
-        """Say whether `needle` comes up in the server's log of this attempt within `timeout` seconds."""
+        """Say whether `needle` appears in the server's log of this attempt within `timeout` seconds."""
         with trio.move_on_after(timeout):
             while needle not in self.server.log_since(self._log_mark):
                 await self.server.wait_for_log()
@@ -262,21 +267,21 @@ class Exchange:
         return self.server.log_since(self._log_mark)
 
     def unsupported(self, why: str) -> None:
-        """End the case: the server has no such thing, and need not."""
+        """End the case: the server has no such feature and needs none."""
         raise Unsupported(why)
 
     def skip(self, dependency: str) -> None:
-        """End the case: something that it depends on does not work here."""
+        """End the case: `dependency` does not work on this server."""
         raise Skipped(dependency)
 
     async def close(self) -> None:
-        """Close every connection of this attempt and let every barrier go."""
+        """Close all connections of this attempt and release all barriers."""
         self.server.channel.release_all(self.token)
         for connection in self._connections:
             await connection.close()
 
     def app_events(self) -> tuple[AppEvent, ...]:
-        """Return what the app has reported in this attempt, fences left out, also where some of it was lost."""
+        """Return the app events of this attempt without sync requests, also if some events were lost."""
         return tuple(
             e
             for e in self.server.channel.since(self._mark)
@@ -284,8 +289,8 @@ class Exchange:
         )
 
     def _belongs_to_attempt(self, event: AppEvent) -> bool:
-        # An instance runs one case at a time, so an event without a token (a request too broken to carry one)
-        # belongs to it; a token of another attempt is a late guest.
+        # An instance runs one case at a time, so an event without a token (the request was too broken for one) belongs
+        # to this attempt. An event with the token of another attempt is late.
         return event.token in ("", self.token) or event.token.startswith(f"{self.token}.")
 
     def _require_no_lost_events(self) -> None:
@@ -297,6 +302,19 @@ class Exchange:
             )
 
 
+@asynccontextmanager
+async def open_exchange(
+    server: ServerInstance, transcript: Transcript | None = None, segmentation: Segmentation = Segmentation.WHOLE
+) -> AsyncIterator[Exchange]:
+    """Begin an attempt on `server`, and close its connections at the end of the block."""
+    exchange = Exchange(server, secrets.token_hex(4), transcript or Transcript(), segmentation)
+    try:
+        yield exchange
+    finally:
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_TIMEOUT_SECONDS):
+            await exchange.close()
+
+
 def query(**values: object) -> str:
-    """Return a query string for the reference app, `?` included."""
+    """Return a query string for the test app, with the `?`."""
     return "?" + "&".join(f"{name}={quote(str(value))}" for name, value in values.items())

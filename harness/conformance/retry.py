@@ -1,25 +1,33 @@
-"""From the attempts at one cell to its verdict: in which ways it is sent, how often, and what that comes to. Pure."""
+"""Repeat a case in several segmentations until its attempts decide the cell, and combine them into one result.
+
+`AttemptLoop` is the only loop over attempts. A run (runner.py) and pytest (pytest_plugin/instance_pool.py) give it
+instances. All other functions here are pure.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from zlib import crc32
 
 import msgspec
 
-from wsgi_gauntlet.harness.conformance.attempt import Attempt
+from wsgi_gauntlet.harness.conformance.attempt import Attempt, run_again
 from wsgi_gauntlet.harness.conformance.catalog import Case
-from wsgi_gauntlet.harness.conformance.verdict import BLAMING_VERDICTS, Judgement, combine_attempts, is_decided
+from wsgi_gauntlet.harness.conformance.segmentation_tolerance import SegmentationTolerance
+from wsgi_gauntlet.harness.conformance.verdict import Judgement, combine_attempts, is_decided, judge
+from wsgi_gauntlet.harness.errors import InstanceFilesDeleted
 from wsgi_gauntlet.harness.http.lint.linter import LINT_FINDINGS_LIMIT
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import CaseResult, Evidence, Level, Verdict
+from wsgi_gauntlet.harness.server.instance import ServerInstance
 
-NEUTRAL_VERDICTS = frozenset({Verdict.SKIPPED, Verdict.UNSUPPORTED})
-"""What a further way of sending may come to without changing the cell."""
+MAX_ATTEMPTS = 3
+"""Attempts of a case that blames the server. If one of them passes, the verdict is `flaky`."""
 
 
 def segmentations_for(case: Case, *, all_segmentations: bool) -> tuple[Segmentation, ...]:
-    """Return the ways in which `case` is sent: all, or the first and one other, which differs from case to case."""
+    """Return all segmentations, or the first one and one other, which differs from case to case."""
     whole, *others = Segmentation
     return tuple(Segmentation) if all_segmentations else (whole, others[crc32(case.id.encode()) % len(others)])
 
@@ -27,42 +35,53 @@ def segmentations_for(case: Case, *, all_segmentations: bool) -> tuple[Segmentat
 def next_segmentation(
     case: Case, attempts: Sequence[Attempt], tries: int, *, all_segmentations: bool = True
 ) -> Segmentation | None:
-    """Return the way of sending that the next attempt at the cell is to use; None where the cell is decided.
+    """Return the segmentation of the next attempt, None if `attempts` decide the cell.
 
-    Only what has passed in one piece, and was well-formed, is sent in the other ways. A case that measures time is
-    sent in one: the others would be what it measures.
+    A case is cut only if it passed whole and its requests are well-formed. A case that measures time is always sent
+    whole: a cut would change the measured time.
     """
     for segmentation in segmentations_for(case, all_segmentations=all_segmentations):
         made = [each for each in attempts if each.segmentation is segmentation]
-        # That a freedom is taken is no blame, and yet to be seen more than once: it may have been the moment's doing.
-        free = case.level is Level.MAY and bool(made) and made[-1].judgement.verdict is Verdict.INFO
-        if not is_decided([each.judgement for each in made], tries) or (free and len(made) < tries):
+        # A server that uses a `may` is not blamed. The case is still repeated: chance may have caused the result.
+        optional = case.level is Level.MAY and bool(made) and made[-1].judgement.verdict is Verdict.INFO
+        if not is_decided([each.judgement for each in made], tries) or (optional and len(made) < tries):
             return segmentation
-        judgement = combine_attempts([each.judgement for each in made])
-        alone = not made[-1].well_formed or not case.segmentable or case.setup.alone
-        if segmentation is Segmentation.WHOLE and (alone or judgement.verdict is not Verdict.PASS):
+        verdict = combine_attempts([each.judgement for each in made]).verdict
+        whole_only = not made[-1].well_formed or not case.segmentable or case.setup.alone
+        if segmentation is Segmentation.WHOLE and (whole_only or verdict is not Verdict.PASS):
             return None
-        if judgement.verdict is not Verdict.PASS and judgement.verdict not in NEUTRAL_VERDICTS:
+        if verdict is not Verdict.PASS and not verdict.is_not_applicable:
             return None
     return None
 
 
 def finalize(server: str, case: Case, attempts: Sequence[Attempt], whole_only_reason: str = "") -> CaseResult:
-    """Return the cell that `attempts`, in the order of `due`, come to.
+    """Return the cell of `attempts`, which are in the order of `next_segmentation`.
 
-    `uncut` is why the other ways of sending were left out, '' where they were not: where the server takes no cut.
-    Its evidence is of what the verdict rests on: the last attempt that came to it, or for flaky the one that blamed.
+    `whole_only_reason` says why the case was not cut, '' if it was. The evidence is that of the attempt that decides:
+    the last one with the verdict, or for `flaky` the last one that blames the server.
     """
-    judgement, chosen, passed_segmentations = _decisive_attempts(attempts)
+    judgement, decisive, passed_segmentations = _decisive_attempts(attempts)
     shown = [
-        each for each in chosen if each.judgement == judgement or each.judgement.verdict in BLAMING_VERDICTS
-    ] or chosen
-    segmentation = chosen[-1].segmentation
-    actual = (
-        judgement.actual
-        if segmentation is Segmentation.WHOLE or not judgement.actual
-        else f"sent {segmentation}: {judgement.actual}"
-    )
+        each for each in decisive if each.judgement == judgement or each.judgement.verdict.blames_server
+    ] or decisive
+    segmentation = decisive[-1].segmentation
+    if segmentation is not Segmentation.WHOLE and judgement.actual:
+        judgement = replace(judgement, actual=f"sent {segmentation}: {judgement.actual}")
+    evidence = _with_error_notes(shown[-1], attempts, whole_only_reason)
+    was_cut = any(each.segmentation is not Segmentation.WHOLE for each in attempts)
+    return case_result(server, case, judgement, evidence, attempts, tuple(passed_segmentations) if was_cut else ())
+
+
+def case_result(
+    server: str,
+    case: Case,
+    judgement: Judgement,
+    evidence: Evidence,
+    attempts: Sequence[Attempt],
+    passed_segmentations: tuple[Segmentation, ...] = (),
+) -> CaseResult:
+    """Return the cell of `attempts` with that judgement and evidence."""
     return CaseResult(
         server=server,
         case=case.id,
@@ -71,19 +90,17 @@ def finalize(server: str, case: Case, attempts: Sequence[Attempt], whole_only_re
         verdict=judgement.verdict,
         summary=case.summary,
         expected=judgement.expected,
-        actual=actual,
+        actual=judgement.actual,
         attempts=len(attempts),
         seconds=round(sum(each.seconds for each in attempts), 4),
-        evidence=_with_error_notes(shown[-1], attempts, whole_only_reason),
-        patterns=tuple(passed_segmentations)
-        if any(each.segmentation is not Segmentation.WHOLE for each in attempts)
-        else (),
+        evidence=evidence,
+        patterns=passed_segmentations,
         findings=tuple(dict.fromkeys(line for each in attempts for line in each.lint))[:LINT_FINDINGS_LIMIT],
     )
 
 
 def _with_error_notes(shown: Attempt, attempts: Sequence[Attempt], whole_only_reason: str) -> Evidence:
-    """Return the evidence of `shown` with a word on each other attempt that came to an error of ours."""
+    """Return the evidence of `shown` with a note on each other attempt that the harness could not complete."""
     notes = (
         [f"sent whole only, because this server does not take every cut: {whole_only_reason}"]
         if whole_only_reason
@@ -100,7 +117,7 @@ def _with_error_notes(shown: Attempt, attempts: Sequence[Attempt], whole_only_re
 
 
 def _decisive_attempts(attempts: Sequence[Attempt]) -> tuple[Judgement, list[Attempt], list[Segmentation]]:
-    """Return what decides, the attempts that it rests on, and the ways of sending in which the case held."""
+    """Return the judgement, the attempts that it rests on, and the segmentations in which the case passed."""
     passed_segmentations: list[Segmentation] = []
     whole = [each for each in attempts if each.segmentation is Segmentation.WHOLE]
     for segmentation in Segmentation:
@@ -110,6 +127,60 @@ def _decisive_attempts(attempts: Sequence[Attempt]) -> tuple[Judgement, list[Att
         judgement = combine_attempts([each.judgement for each in made])
         if judgement.verdict is Verdict.PASS:
             passed_segmentations.append(segmentation)
-        elif segmentation is Segmentation.WHOLE or judgement.verdict not in NEUTRAL_VERDICTS:
+        elif segmentation is Segmentation.WHOLE or not judgement.verdict.is_not_applicable:
             return judgement, made, passed_segmentations
     return combine_attempts([each.judgement for each in whole]), whole, passed_segmentations
+
+
+InstanceSource = Callable[[Segmentation], Awaitable[ServerInstance | None]]
+"""Returns an instance for the next attempt in that segmentation, None if another round must go on."""
+
+
+@dataclass
+class AttemptLoop:
+    """The attempts of one case on one server, made until they decide the cell. `tries` is as in `is_decided`."""
+
+    case: Case
+    tolerance: SegmentationTolerance
+    tries: int = MAX_ATTEMPTS
+    all_segmentations: bool = True
+    attempts: list[Attempt] = field(default_factory=list)
+    whole_only_reason: str = ""
+
+    async def run(self, next_instance: InstanceSource) -> bool:
+        """Make attempts on the instances of `next_instance`; say whether they decide the cell.
+
+        Raises InstanceFilesDeleted without an attempt if the files of the instance are gone: a new instance must take
+        the case. Raises ServerError as `run_again` does.
+        """
+        while segmentation := next_segmentation(
+            self.case, self.attempts, self.tries, all_segmentations=self.all_segmentations
+        ):
+            server = await next_instance(segmentation)
+            if server is None:
+                return False
+            if segmentation is not Segmentation.WHOLE:
+                self.whole_only_reason = await self.tolerance.rejection_reason(server)
+                if self.whole_only_reason:
+                    break
+            made = await run_again(self.case, server, segmentation, self.attempts)
+            if made.judgement.verdict is Verdict.ERROR and not server.intact:
+                raise InstanceFilesDeleted(made.judgement.actual)
+            self.attempts.append(made)
+        return True
+
+    def made_in(self, segmentation: Segmentation) -> list[Judgement]:
+        """Return the judgements of the attempts in that segmentation."""
+        return [each.judgement for each in self.attempts if each.segmentation is segmentation]
+
+    def add_error(self, error: Exception) -> None:
+        """Add an attempt that ended with `error` before the case began."""
+        self.attempts.append(Attempt(judge(self.case.level, error)))
+
+    def skip(self, needed: str, verdict: Verdict) -> None:
+        """Add an attempt that was skipped: the case `needed` has `verdict`."""
+        self.attempts.append(Attempt(Judgement(Verdict.SKIPPED, actual=f"needs {needed}, whose verdict is {verdict}")))
+
+    def result(self, server: str) -> CaseResult:
+        """Return the cell of the attempts on `server`."""
+        return finalize(server, self.case, self.attempts, self.whole_only_reason)

@@ -1,36 +1,36 @@
-"""Cases x servers on trio: starts instances, hands them cases, repeats what blames a server, and tells each cell.
+"""Run cases on servers: start instances, give them cases, and report each cell as an event.
 
-A server's cells are grouped by the setup that they need; each group has instances of its own, driven at once, and an
-instance runs one case at a time, so that what the app reports belongs to one cell. Every case begins on an instance
-that has just answered; one that does not is replaced, and the cell says so.
+The cases of a server are grouped by the setup that they need. Each group has its own instances, which run at the same
+time. An instance runs one case at a time, so that app events belong to one cell. Before each case the instance must
+respond; if it does not, it is restarted and the evidence says so.
 
-What blames the server is doubtful until a second round has found it again: on fresh instances and in the opposite
-order, so that no cell suffers twice from what ran before it.
+A case that blames the server is run again in a second round, on fresh instances and in the opposite order: then the
+same cases did not run before it.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
-from pathlib import Path
 
 import msgspec
 import trio
 
-from wsgi_gauntlet.harness.conformance.attempt import Attempt, run_again
 from wsgi_gauntlet.harness.conformance.catalog import Case
-from wsgi_gauntlet.harness.conformance.retry import finalize, next_segmentation
+from wsgi_gauntlet.harness.conformance.retry import MAX_ATTEMPTS, AttemptLoop
 from wsgi_gauntlet.harness.conformance.segmentation_tolerance import SegmentationTolerance
-from wsgi_gauntlet.harness.conformance.verdict import Judgement, count_unstalled, judge
+from wsgi_gauntlet.harness.conformance.verdict import count_unstalled
 from wsgi_gauntlet.harness.errors import GauntletError, InstanceFilesDeleted, Unsupported, UsageError
+from wsgi_gauntlet.harness.event_queue import EventQueue
+from wsgi_gauntlet.harness.events import CaseFinished, Progress, ServerFailed, ServerStarted
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
-from wsgi_gauntlet.harness.model import CaseResult, Setup, Verdict
-from wsgi_gauntlet.harness.model.listener import Listener
+from wsgi_gauntlet.harness.model import Setup, Verdict
 from wsgi_gauntlet.harness.server.adapter import distribution_version, pip_install_command
 from wsgi_gauntlet.harness.server.instance import ServerInstance, running
 from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.temp_dirs import RunFolders
 from wsgi_gauntlet.harness.server.user_app import (
     CALLABLE_VARIABLE,
     REFERENCE_APP,
@@ -39,116 +39,195 @@ from wsgi_gauntlet.harness.server.user_app import (
     without_user_app,
 )
 
-MAX_ATTEMPTS = 3
-"""Attempts at a cell that blames the server; one that passes in between makes it flaky."""
-
 MAX_INSTANCES = 6
 """Instances of one server that share the cases of one setup."""
 
 CASES_PER_INSTANCE = 8
-"""Cases for which another instance is started: a start costs a server as much time as twenty quick cases."""
+"""Cases for which another instance is started. A start takes as long as twenty quick cases."""
 
 MAX_RENEWALS = 12
-"""Times that one server's instances are replaced because somebody took their files away."""
-
-UNDECIDED_DEPENDENCY_MESSAGE = (
-    "the server's files were taken away while {} was tried, which this case needs; run the case again"
-)
-"""What is said of a case whose need nobody had decided when its turn came last."""
+"""Times that the instances of one server are replaced because their files were deleted."""
 
 MAX_PARALLEL_SERVERS = 6
-"""Servers driven at once: on two cores more only wait for each other."""
+"""Servers that run at the same time. On two cores more servers only wait for each other."""
+
+UNDECIDED_DEPENDENCY_MESSAGE = "the server's files were deleted during {}, which this case needs; run the case again"
+"""The reason of a case whose needed case got no verdict in the last round."""
 
 
 @dataclass(frozen=True)
 class RunnerConfig:
-    """Where cells are run: folders, and who hears of them.
+    """How cases are run. Without `all_segmentations` each case is sent whole and in one other segmentation."""
 
-    `decided` is called once for each cell, in any order; `stranded` for a server that does not start; `started` for
-    each instance of a plain setup. With `thorough` each case is sent in all ways, else in two (conformance/retry.py).
-    """
-
-    scratch: Path
-    logs: Path
-    listener: Listener
-    finalize: Callable[[CaseResult], None]
-    failed_to_start: Callable[[Plan, str], None]
-    started: Callable[[ServerInstance], None] = lambda _run_server: None
+    folders: RunFolders
     instances: int = MAX_INSTANCES
     parallel_servers: int = MAX_PARALLEL_SERVERS
     tries: int = MAX_ATTEMPTS
     all_segmentations: bool = True
 
 
+class _InstanceLost(Exception):
+    """The files of the instance are gone: a fresh instance must take the case."""
+
+
+async def check(
+    plans: Sequence[Plan], cells: Mapping[str, Sequence[Case]], config: RunnerConfig, events: EventQueue
+) -> None:
+    """Run for each of `plans` the cases that `cells` lists under its name.
+
+    Puts one CaseFinished for each case, in any order, and a ServerStarted for each instance of the plain setup. A
+    server that does not start gets ServerFailed instead, and the others go on.
+    """
+    limiter = trio.CapacityLimiter(config.parallel_servers)
+
+    async def run(plan: Plan) -> None:
+        async with limiter:
+            await _ServerRun(plan, cells[plan.name], config, events).run()
+
+    async with trio.open_nursery() as nursery:
+        for plan in plans:
+            nursery.start_soon(run, plan)
+
+
+@dataclass
+class _Round:
+    """One pass over the cases of one setup. `visited` is set when the round has tried the case."""
+
+    setup: Setup
+    queue: deque[Case]
+    tries: int
+    visited: dict[str, trio.Event]
+
+
 @dataclass
 class _ServerRun:
-    """One server's cells of one call, while they are run. `looked` is set when the round has been at a case."""
+    """The cases of one server, while they are run."""
 
     plan: Plan
-    setups: dict[str, Setup]
-    visited: dict[str, trio.Event] = field(default_factory=dict)
+    cases: Sequence[Case]
+    config: RunnerConfig
+    events: EventQueue
     verdicts: dict[str, Verdict] = field(default_factory=dict)
-    attempts: dict[str, list[Attempt]] = field(default_factory=dict)
+    loops: dict[str, AttemptLoop] = field(default_factory=dict)
     to_repeat: list[Case] = field(default_factory=list)
     segmentation_tolerance: SegmentationTolerance = field(default_factory=SegmentationTolerance)
     error: Exception | None = None
     renewals: int = 0
-    storage_error: Exception | None = None
 
-
-class _InstanceLost(Exception):
-    """The instance's files are gone: a fresh one must take the case."""
-
-
-async def check(plans: Sequence[Plan], cells: Mapping[str, Sequence[Case]], config: RunnerConfig) -> None:
-    """Run, for each of `plans`, the cases that `cells` has under its name.
-
-    A server that does not start is told to `bench.stranded`, and the others go on.
-    """
-    limiter = trio.CapacityLimiter(config.parallel_servers)
-    async with trio.open_nursery() as nursery:
-        for plan in plans:
-            nursery.start_soon(_run_server, plan, cells[plan.name], config, limiter)
-
-
-async def _run_server(plan: Plan, cases: Sequence[Case], config: RunnerConfig, limiter: trio.CapacityLimiter) -> None:
-    run = _ServerRun(plan, {each.id: each.setup for each in cases})
-    async with limiter:
-        for setup, group in group_by_setup(cases).items():
-            for tries in sorted({1, config.tries}):  # with one try there is no second round
-                queue = deque(group if tries == 1 else order_by_dependency(run.to_repeat[::-1]))
-                run.to_repeat.clear()
-                run.visited.update({case.id: trio.Event() for case in queue})
-                await _run_round(run, setup, queue, tries, config)
-                if not run.verdicts and not run.renewals and queue and isinstance(run.error, GauntletError):
-                    config.failed_to_start(plan, str(run.error))
+    async def run(self) -> None:
+        """Run the cases, or report that the server does not start."""
+        for setup, group in group_by_setup(self.cases).items():
+            for tries in sorted({1, self.config.tries}):  # with one try there is no second round
+                queue = deque(group if tries == 1 else order_by_dependency(self.to_repeat[::-1]))
+                self.to_repeat.clear()
+                await self._run_round(_Round(setup, queue, tries, {case.id: trio.Event() for case in queue}))
+                if not self.verdicts and not self.renewals and queue and isinstance(self.error, GauntletError):
+                    await self.events.put(ServerFailed(self.plan.name, str(self.error)))
                     return
-                while queue:  # every instance gave up: what is left shares the reason of the last one
-                    case = queue.popleft()
-                    _add_attempt(run, case, Attempt(judge(case.level, run.error)))
-                    _finish_case(run, case, config)
-            for case in run.to_repeat:  # no round is left, and its need went back into the queue meanwhile
-                _add_attempt(
-                    run,
-                    case,
-                    Attempt(
-                        judge(
-                            case.level, InstanceFilesDeleted(UNDECIDED_DEPENDENCY_MESSAGE.format(", ".join(case.needs)))
-                        )
-                    ),
+                while queue:  # all instances failed: the remaining cases get the error of the last one
+                    assert self.error is not None
+                    await self._finish_with_error(queue.popleft(), self.error)
+            for case in self.to_repeat:  # the needed case was put back into the queue, and no round is left
+                await self._finish_with_error(
+                    case, InstanceFilesDeleted(UNDECIDED_DEPENDENCY_MESSAGE.format(", ".join(case.needs)))
                 )
-                _finish_case(run, case, config)
+            self.to_repeat.clear()
 
+    async def _run_round(self, round_: _Round) -> None:
+        width = 1 if round_.setup.alone else min(self.config.instances, ceil(len(round_.queue) / CASES_PER_INSTANCE))
+        async with trio.open_nursery() as nursery:
+            for _ in range(width):
+                nursery.start_soon(self._run_instances, round_)
 
-async def _run_round(run: _ServerRun, setup: Setup, queue: deque[Case], tries: int, config: RunnerConfig) -> None:
-    width = 1 if setup.alone else min(config.instances, ceil(len(queue) / CASES_PER_INSTANCE))
-    async with trio.open_nursery() as nursery:
-        for _ in range(width):
-            nursery.start_soon(_run_instance, run, setup, queue, tries, config)
+    async def _run_instances(self, round_: _Round) -> None:
+        """Run cases until the queue is empty, and replace the instance when its files were deleted.
+
+        An error of the instance ends only this task: the other instances go on.
+        """
+        try:
+            while await self._run_on_instance(round_):
+                self.renewals += 1
+        except UsageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - becomes the result of the cases that are left
+            self.error = error
+
+    async def _run_on_instance(self, round_: _Round) -> bool:
+        """Run cases on one instance; say whether its files were deleted, so that another must go on."""
+        try:
+            async with running(
+                apply_setup(self.plan, round_.setup), scratch=self.config.folders.scratch, logs=self.config.folders.logs
+            ) as server:
+                if round_.setup == Setup():
+                    await self.events.put(ServerStarted(self.plan.name, server.command_line))
+                while round_.queue:
+                    case = round_.queue.popleft()
+                    try:
+                        await self._run_case(case, server, round_)
+                    except _InstanceLost:
+                        round_.queue.appendleft(case)
+                        return True
+                    except Exception as error:
+                        # The server cannot be restarted. The cell must be decided: other cases may wait for it.
+                        await self._finish_with_error(case, error)
+                        raise
+                    finally:
+                        round_.visited[case.id].set()
+        except InstanceFilesDeleted:
+            if self.renewals >= MAX_RENEWALS:
+                raise
+            return True
+        return False
+
+    async def _run_case(self, case: Case, server: ServerInstance, round_: _Round) -> None:
+        loop = self._loop(case)
+        for need in case.needs:
+            if need in round_.visited:
+                await round_.visited[need].wait()  # it is earlier in the same queue: an instance runs it
+                if need not in self.verdicts:
+                    self.to_repeat.append(case)  # together with the needed case
+                    return
+            if not (verdict := self.verdicts.get(need, Verdict.PASS)).is_met:
+                loop.skip(need, verdict)
+                await self._finish_case(loop)
+                return
+        self.events.put_progress(Progress(self.plan.name, case.id))
+
+        async def next_instance(segmentation: Segmentation) -> ServerInstance | None:
+            # The second round makes further attempts on another instance.
+            return server if count_unstalled(loop.made_in(segmentation)) < round_.tries else None
+
+        try:
+            decided = await loop.run(next_instance)
+        except GauntletError:
+            if not server.intact and self.renewals < MAX_RENEWALS:
+                raise _InstanceLost from None
+            raise
+        if decided:
+            await self._finish_case(loop)
+        else:
+            self.to_repeat.append(case)
+
+    def _loop(self, case: Case) -> AttemptLoop:
+        return self.loops.setdefault(
+            case.id,
+            AttemptLoop(case, self.segmentation_tolerance, self.config.tries, self.config.all_segmentations),
+        )
+
+    async def _finish_with_error(self, case: Case, error: Exception) -> None:
+        loop = self._loop(case)
+        loop.add_error(error)
+        await self._finish_case(loop)
+
+    async def _finish_case(self, loop: AttemptLoop) -> None:
+        del self.loops[loop.case.id]
+        cell = loop.result(self.plan.name)
+        self.verdicts[cell.case] = cell.verdict
+        await self.events.put(CaseFinished(cell))
 
 
 def group_by_setup(cases: Iterable[Case]) -> dict[Setup, list[Case]]:
-    """Return `cases` by the setup they need, plain ones first, each group with what others depend on first."""
+    """Return `cases` by the setup they need, the plain setup first, each group in the order of dependencies."""
     groups: dict[Setup, list[Case]] = {Setup(): []}
     for each in cases:
         groups.setdefault(each.setup, []).append(each)
@@ -156,7 +235,7 @@ def group_by_setup(cases: Iterable[Case]) -> dict[Setup, list[Case]]:
 
 
 def order_by_dependency(cases: Sequence[Case]) -> list[Case]:
-    """Return `cases` with every one behind those that it needs; otherwise the order is kept."""
+    """Return `cases` with each case behind those that it needs; otherwise the order stays."""
     by_id = {each.id: each for each in cases}
     ordered: dict[str, Case] = {}
 
@@ -171,70 +250,18 @@ def order_by_dependency(cases: Sequence[Case]) -> list[Case]:
     return list(ordered.values())
 
 
-async def _run_instance(run: _ServerRun, setup: Setup, queue: deque[Case], tries: int, config: RunnerConfig) -> None:
-    """Take cases from `queue` until it is empty.
-
-    Whatever goes wrong with the instance stays with its server: the others go on.
-    """
-    try:
-        while await _run_until_renewal(run, setup, queue, tries, config):
-            run.renewals += 1
-    except UsageError:
-        raise
-    except Exception as error:
-        if error is run.storage_error:
-            raise
-        run.error = error
-
-
-async def _run_until_renewal(
-    run: _ServerRun, setup: Setup, queue: deque[Case], tries: int, config: RunnerConfig
-) -> bool:
-    """Run cases on one instance; say whether its files were taken away, so that another must go on."""
-    try:
-        return await _run_on_instance(run, setup, queue, tries, config)
-    except InstanceFilesDeleted:
-        if run.renewals >= MAX_RENEWALS:
-            raise
-        return True
-
-
-async def _run_on_instance(run: _ServerRun, setup: Setup, queue: deque[Case], tries: int, config: RunnerConfig) -> bool:
-    """Run cases on one instance; say whether it was given up with cases left, as its files were gone."""
-    async with running(apply_setup(run.plan, setup), scratch=config.scratch, logs=config.logs) as server:
-        if setup == Setup():
-            config.started(server)
-        while queue:
-            case = queue.popleft()
-            try:
-                await _run_case(run, case, server, tries, config)
-            except _InstanceLost:
-                queue.appendleft(case)
-                return True
-            except Exception as error:
-                # It could not be started again. This cell must be decided here: others may be waiting for it.
-                if error is not run.storage_error:
-                    _add_attempt(run, case, Attempt(judge(case.level, error)))
-                    _finish_case(run, case, config)
-                raise
-            finally:
-                run.visited[case.id].set()
-    return False
-
-
 def apply_setup(plan: Plan, setup: Setup) -> Plan:
-    """Return `plan` changed to what `setup` needs; of a chain the server behind is what changes.
+    """Return `plan` with the settings of `setup`; in a chain the server behind the proxy gets them.
 
-    An app of the user's own stands beside the reference app, or is left out where the case is about another app.
+    A user app runs beside the test app. It is left out if the case is about another app. Raises Unsupported.
     """
     if is_user_app(plan.app):
         about_another = setup.app or any(name == CALLABLE_VARIABLE for name, _ in setup.environment)
         plan = without_user_app(plan) if about_another else plan_with_reference_app(plan)
     if plan.upstream is not None:
-        # The front passes paths on as they are, so the mount is the server's behind it; a front listens on TCP, and
-        # TLS ends at it.
+        # A proxy passes paths on unchanged, so the server behind it has the mount. A proxy listens on TCP and ends TLS.
         if setup.unix:
-            raise Unsupported("a front is reached over TCP here")
+            raise Unsupported("the harness connects to a proxy over TCP only")
         behind = apply_setup(plan.upstream, msgspec.structs.replace(setup, tls=False))
         return replace(
             plan,
@@ -259,56 +286,3 @@ def apply_setup(plan: Plan, setup: Setup) -> Plan:
             f"{pip_install_command(plan.interpreter, setup.distribution)}"
         )
     return replace(plan, app=app, settings=settings, unix=setup.unix or plan.unix, environment=environment)
-
-
-async def _run_case(run: _ServerRun, case: Case, server: ServerInstance, tries: int, config: RunnerConfig) -> None:
-    for need in case.needs:
-        if run.setups.get(need) == case.setup:
-            await run.visited[need].wait()  # it comes earlier in the same queue (see group_by_setup): somebody is at it
-            if need not in run.verdicts:
-                run.to_repeat.append(case)  # as its need is
-                return
-        if run.verdicts.get(need, Verdict.PASS) not in (Verdict.PASS, Verdict.INFO):
-            reason = f"needs {need}, which came to {run.verdicts[need]}"
-            _add_attempt(run, case, Attempt(Judgement(Verdict.SKIPPED, actual=reason)))
-            _finish_case(run, case, config)
-            return
-    config.listener.progress(run.plan.name, case.id)
-    attempts = run.attempts.setdefault(case.id, [])
-    whole_only_reason = ""
-    while segmentation := next_segmentation(case, attempts, config.tries, all_segmentations=config.all_segmentations):
-        if segmentation is not Segmentation.WHOLE and (
-            whole_only_reason := await run.segmentation_tolerance.rejection_reason(server)
-        ):
-            break
-        if count_unstalled([each.judgement for each in attempts if each.segmentation is segmentation]) >= tries:
-            run.to_repeat.append(case)
-            return
-        try:
-            result = await run_again(case, server, segmentation, attempts)
-        except GauntletError:
-            if _needs_renewal(run, server):
-                raise _InstanceLost from None
-            raise
-        if result.judgement.verdict is Verdict.ERROR and _needs_renewal(run, server):
-            raise _InstanceLost
-        attempts.append(result)
-    _finish_case(run, case, config, whole_only_reason)
-
-
-def _needs_renewal(run: _ServerRun, server: ServerInstance) -> bool:
-    return not server.intact and run.renewals < MAX_RENEWALS
-
-
-def _add_attempt(run: _ServerRun, case: Case, attempt: Attempt) -> None:
-    run.attempts.setdefault(case.id, []).append(attempt)
-
-
-def _finish_case(run: _ServerRun, case: Case, config: RunnerConfig, whole_only_reason: str = "") -> None:
-    cell = finalize(run.plan.name, case, run.attempts.pop(case.id), whole_only_reason)
-    run.verdicts[case.id] = cell.verdict
-    try:
-        config.finalize(cell)
-    except Exception as storage_error:
-        run.storage_error = storage_error  # nothing that is measured can be kept any more: the run must end
-        raise

@@ -1,35 +1,31 @@
-"""Whether a server takes a request whatever place it is cut at into two segments.
+"""Find out whether a server accepts a request that is cut into two segments at any byte.
 
-It is the subject of cases of its own, and what every other case rests on that is sent in pieces: where it does not
-hold, all of them would fail for the one reason, so they are sent whole alone.
+The cases of http/connection/segmentation test this. All other cases depend on it when they are cut: on a server that
+rejects cuts they would all fail for the same reason, so they are sent whole only.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import trio
 
 from wsgi_gauntlet.harness.conformance.assertions import Violation, format_value
-from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.stall_clock import exclude_stalls
+from wsgi_gauntlet.harness.conformance.exchange import Exchange, open_exchange
 from wsgi_gauntlet.harness.conformance.validity import EventLoopWatchdog, stall_message
 from wsgi_gauntlet.harness.errors import InternalError, ServerError, Skipped
-from wsgi_gauntlet.harness.http.connection import Transcript
-from wsgi_gauntlet.harness.server.background_tasks import background_nursery
 from wsgi_gauntlet.harness.server.instance import ServerInstance
 
 RESPONSE_TIMEOUT_SECONDS = 2.0
-"""Seconds for an answer; a good server needs milliseconds."""
+"""Seconds for a response; a good server needs milliseconds."""
 
 FAILING_TIME_LIMIT_SECONDS = 8.0
-"""Seconds after whose first failure no further place is tried: where answers fail to come, each costs
+"""Seconds after which a request that has failed is not cut at further bytes: each missing response costs
 `RESPONSE_TIMEOUT_SECONDS`."""
 
 MAX_ROUNDS = 6
-"""Times that a request is cut everywhere, at most, until the harness has seen it fail twice while it was awake."""
+"""Maximum rounds of cuts of one request. It must fail in two rounds in which the harness did not stall."""
 
 CONTEXT_BYTES = 24
 """Bytes before a cut that a message shows."""
@@ -52,12 +48,12 @@ REQUEST_FORMS: Mapping[str, RequestForm] = {
     "post": RequestForm("POST", "/read", (("Content-Length", str(len(REQUEST_BODY))),), REQUEST_BODY),
     "chunked": RequestForm("POST", "/read?to=end", (("Transfer-Encoding", "chunked"),), b"5\r\nhello\r\n0\r\n\r\n"),
 }
-"""What is cut at every place. The last is no part of what other cases rest on: a server need not take chunks."""
+"""The requests that are cut. Other cases do not depend on the last one: a server may reject chunked requests."""
 
 
 @dataclass(frozen=True)
 class CutResult:
-    """A place at which a request was cut, 0 for whole: `behind` which bytes, and what was `wrong` ('' for nothing)."""
+    """A request that was cut at byte `position` (0: whole), behind `preceding_bytes`. `failure` is '' if it worked."""
 
     position: int
     preceding_bytes: bytes
@@ -65,9 +61,9 @@ class CutResult:
 
 
 async def cut_at_every_byte(exchange: Exchange, form: RequestForm) -> list[CutResult]:
-    """Send the request `form` once for each place, cut there, and return what came of each.
+    """Send the request `form` once for each of its bytes, cut there, and return the results.
 
-    Raises Skipped where it is not served whole.
+    Raises Skipped if the whole request gets no correct response.
     """
     whole = await _send_cut(exchange, form, 0)
     if form.body and not whole.failure:
@@ -84,7 +80,7 @@ async def cut_at_every_byte(exchange: Exchange, form: RequestForm) -> list[CutRe
 
 
 def describe_failures(cuts: list[CutResult]) -> str:
-    """Return in a sentence at which of `cuts` the request failed, '' where it did at none."""
+    """Return a sentence that says at which of `cuts` the request failed, '' if it failed at none."""
     failure = [each for each in cuts if each.failure]
     if not failure:
         return ""
@@ -97,14 +93,14 @@ def describe_failures(cuts: list[CutResult]) -> str:
 
 
 class SegmentationTolerance:
-    """What is known of one server in one run: whether a request may be cut. Asked once, when it is first needed."""
+    """Remember for one server in one run whether requests may be cut. The server is tested on first use."""
 
     def __init__(self) -> None:
         self._lock = trio.Lock()
         self._reason: str | None = None
 
     async def rejection_reason(self, server: ServerInstance) -> str:
-        """Return where `server`, which must be idle, takes no cut, in a sentence; '' where it takes each."""
+        """Return a sentence that says which cut `server` rejects, '' if it accepts all. The server must be idle."""
         async with self._lock:
             if self._reason is None:
                 self._reason = await _find_rejection(server)
@@ -113,7 +109,7 @@ class SegmentationTolerance:
 
 async def _find_rejection(server: ServerInstance) -> str:
     for form in (REQUEST_FORMS["get"], REQUEST_FORMS["post"]):
-        # Twice, on connections of their own: what does not repeat is nobody's property.
+        # A failure must repeat on new connections.
         failed = 0
         for _ in range(MAX_ROUNDS):
             failure = await _try_once(server, form)
@@ -125,20 +121,15 @@ async def _find_rejection(server: ServerInstance) -> str:
 
 
 async def _try_once(server: ServerInstance, form: RequestForm) -> str | None:
-    """Return where the request failed; '' for nowhere, None where the harness stood still and nothing is known."""
-    exchange = Exchange(server, secrets.token_hex(4), Transcript())
+    """Return the failure of the request, '' if it worked, None if the harness stalled and the result is unknown."""
     watchdog = EventLoopWatchdog()
-    try:
-        with exclude_stalls():
-            async with background_nursery() as nursery:
-                nursery.start_soon(watchdog.watch)
+    async with open_exchange(server) as exchange:
+        try:
+            async with watchdog.watching():
                 failure = describe_failures(await cut_at_every_byte(exchange, form))
-        return None if failure and stall_message(watchdog, closed_late=exchange.transcript.closed_late) else failure
-    except (InternalError, ServerError, Skipped, Violation):
-        return ""  # it has troubles of another kind, which other cases tell of
-    finally:
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
-            await exchange.close()
+        except (InternalError, ServerError, Skipped, Violation):
+            return ""  # other cases report this failure
+    return None if failure and stall_message(watchdog, closed_late=exchange.transcript.closed_late) else failure
 
 
 def _token(exchange: Exchange, position: int) -> str:
@@ -167,7 +158,7 @@ async def _send_cut(exchange: Exchange, form: RequestForm, position: int) -> Cut
 
 
 async def _check_body_read(exchange: Exchange, cuts: list[CutResult]) -> list[CutResult]:
-    """Return `cuts` with what the app read taken into account."""
+    """Return `cuts`, with a failure for each request whose body the app did not read correctly."""
     await exchange.send_sync_request()
     read = {each.token: each.detail.get("data", "").encode("latin-1") for each in exchange.events("body")}
     return [

@@ -1,7 +1,7 @@
-"""Which cells a call is about: by id, level, tag, an earlier run, and a shard of what is left. Values in, values out.
+"""Select the cells of a run by id, level, tag, an earlier run, and shard. Pure.
 
-Selectors of one kind unite, kinds intersect: `--level must --level should --tag security` asks for what is a must or a
-should, and of these for what is tagged security.
+Selectors of one kind are combined with "or", different kinds with "and": `--level must --level should --tag security`
+selects the cases with the level must or should that also have the tag security.
 """
 
 from __future__ import annotations
@@ -13,11 +13,8 @@ from dataclasses import dataclass, field
 
 from wsgi_gauntlet.harness.conformance.catalog import Case, select, with_dependencies
 from wsgi_gauntlet.harness.errors import ConfigurationError, UnknownName
-from wsgi_gauntlet.harness.model import Level, Results, Verdict
+from wsgi_gauntlet.harness.model import Level, Results
 from wsgi_gauntlet.harness.model.naming import did_you_mean
-
-FAILING_VERDICTS = frozenset({Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.ERROR})
-"""The verdicts that `--failed-in` looks for."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +30,9 @@ class Shard:
 
 @dataclass(frozen=True)
 class Selection:
-    """What narrows a call; empty is everything.
+    """The selectors of a run; without any, all cases are selected.
 
-    `failed` maps a server's name to the ids of its cases that failed in the run that `failed_in` names.
+    `failed` maps the name of a server to the ids of its cases that failed in the run `failed_in`.
     """
 
     prefixes: tuple[str, ...] = ()
@@ -46,23 +43,22 @@ class Selection:
     shard: Shard | None = None
     excluded: tuple[str, ...] = ()
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """Return the selectors as they are written on the command line."""
         parts = [f"--select {each}" for each in self.prefixes]
         parts += [f"--exclude {each}" for each in self.excluded]
         parts += [f"--level {each}" for each in self.levels]
         parts += [f"--tag {each}" for each in self.tags]
-        parts += [f"--failed-in {self.failed_in}"] if self.failed_in else []
+        parts += [f"--rerun-failed {self.failed_in}"] if self.failed_in else []
         parts += [f"--shard {self.shard}"] if self.shard else []
         return " ".join(parts)
 
 
 @dataclass(frozen=True)
 class CaseSelection:
-    """The cases of one server in a call, in the order of the catalogue.
+    """The cases of one server in a run, in the order of the catalogue.
 
-    `borrowed` are those among `cases` that another shard answers for: they run, because one of this shard needs them,
-    and are not reported.
+    Another shard reports the cases in `dependencies_only`. They run here because a case of this shard needs them.
     """
 
     cases: tuple[Case, ...]
@@ -70,31 +66,33 @@ class CaseSelection:
 
     @property
     def reported(self) -> tuple[Case, ...]:
-        """What is reported."""
+        """The cases that this run reports."""
         return tuple(each for each in self.cases if each.id not in self.dependencies_only)
 
 
 def shard(text: str) -> Shard:
-    """Return `2/4` as a Shard. Raises ConfigurationError where it is none."""
+    """Return `2/4` as a Shard. Raises ConfigurationError for any other text."""
     match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip())
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise ConfigurationError(f"--shard {text}: the form is K/N, K from 1 to N: the second of four parts is 2/4")
+        raise ConfigurationError(
+            f"--shard {text}: use the form K/N with K from 1 to N; the second of four parts is 2/4"
+        )
     return Shard(int(match[1]), int(match[2]))
 
 
 def failed(results: Results) -> dict[str, frozenset[str]]:
-    """Return by server the ids of the cases that came to fail, warn, flaky or error in `results`."""
+    """Return by server the ids of the cases with the verdict fail, warn, flaky or error in `results`."""
     found: dict[str, set[str]] = {}
     for cell in results.checks:
-        if cell.verdict in FAILING_VERDICTS:
+        if cell.verdict.needs_attention:
             found.setdefault(cell.server, set()).add(cell.case)
     return {server: frozenset(ids) for server, ids in found.items()}
 
 
 def chosen(known: Sequence[Case], selection: Selection) -> list[Case]:
-    """Return the cases of `known` that id, level and tag leave, in its order, without what they need.
+    """Return the cases of `known` that the ids, levels and tags select, in its order, without the cases they need.
 
-    Raises UnknownName for a prefix or tag that is nowhere, ConfigurationError where the selectors leave nothing.
+    Raises UnknownName for an unknown prefix or tag, ConfigurationError if no case is left.
     """
     tags = {tag for each in known for tag in each.tags}
     for tag in selection.tags:
@@ -111,28 +109,28 @@ def chosen(known: Sequence[Case], selection: Selection) -> list[Case]:
         and (not selection.tags or set(each.tags) & set(selection.tags))
     ]
     if not found:
-        raise ConfigurationError(f"no case is left by {selection.told()}; `wsgi-gauntlet cases` lists them")
+        raise ConfigurationError(f"no case is left by {selection.describe()}; `wsgi-gauntlet cases` lists them")
     return found
 
 
 def runnable_cases(known: Sequence[Case], selection: Selection, *, own_app: bool) -> list[Case]:
-    """Return the cases that can run: those about an app of the user's own only where there is one.
+    """Return the cases that can run: cases about a user app need one.
 
-    Raises ConfigurationError where the selection asks for such cases and there is none.
+    Raises ConfigurationError if the selection asks for such cases and there is no user app.
     """
     fit = [each for each in known if own_app or not each.own_app]
     for prefix in selection.prefixes:
         wanted = [each for each in known if each.id.startswith(prefix.strip("/"))]
         if wanted and not any(each in fit for each in wanted):
-            raise ConfigurationError(f"--select {prefix} is about an app of your own: name that as well, with --app")
+            raise ConfigurationError(f"--select {prefix} needs your own app: name it with --app")
     return fit
 
 
 def case_selections(known: Sequence[Case], selection: Selection, servers: Iterable[str]) -> dict[str, CaseSelection]:
-    """Return what of `known` each of `servers` is to run, with what that needs; servers with nothing are left out.
+    """Return by server the selected cases of `known` and the cases that they need. Servers without cases are left out.
 
-    All shards of one selection together have each cell exactly once, whatever runs beside them.
-    Raises as `chosen` does, and ConfigurationError where nothing is left for any server.
+    All shards of one selection together report each cell exactly once.
+    Raises as `chosen` does, and ConfigurationError if no server has a case.
     """
     cases = chosen(known, selection)
     found = {}
@@ -146,15 +144,15 @@ def case_selections(known: Sequence[Case], selection: Selection, servers: Iterab
                 tuple(running), frozenset(each.id for each in running) - {each.id for each in reported}
             )
     if not found:
-        raise ConfigurationError(f"no cell is left by {selection.told()}: there is nothing to run")
+        raise ConfigurationError(f"no cell is left by {selection.describe()}: there is nothing to run")
     return found
 
 
 def _shard_part(cases: Sequence[Case], part: Shard) -> list[Case]:
-    """Return one of `part.of` parts that differ by one case at most.
+    """Return one of `part.of` parts whose sizes differ by at most one case.
 
-    They are stretches of the order by digest: the same on any machine, each with something of every area, and a case
-    that is added to the catalogue moves few others.
+    The parts are ranges of the cases ordered by digest. So they are the same on all machines, each part has cases of
+    every area, and a new case moves few others.
     """
     ordered = sorted(cases, key=lambda each: hashlib.blake2b(each.id.encode(), digest_size=8).digest())
     first, last = (number * len(ordered) // part.of for number in (part.number - 1, part.number))

@@ -1,8 +1,8 @@
-"""Why what was seen in an attempt may not count against the server: what the harness, its machine or somebody else did.
+"""Find out why an attempt proves nothing: the harness, the machine or another program disturbed it.
 
-Each answer is a sentence that says what was wrong and what to do; the attempt then comes to `error`. It is looked for
-when a server is about to be blamed, or a case passed over; whether the harness stood still also where a case passes,
-because what came late may then have been taken for what came at once.
+Each reason is a sentence that says what was wrong and what to do. The attempt then gets the verdict `error`. Reasons
+are looked for before a server is blamed and before a case is skipped. A stall of the harness also counts when the case
+passed: late bytes may then look like bytes that came at once.
 """
 
 from __future__ import annotations
@@ -11,29 +11,86 @@ import errno
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import trio
 
 from wsgi_gauntlet.harness.errors import OutOfResources
+from wsgi_gauntlet.harness.server.background_tasks import background_nursery
 from wsgi_gauntlet.harness.server.instance import ServerInstance
 from wsgi_gauntlet.harness.server.process.procfs import stopped_pids
 from wsgi_gauntlet.harness.server.temp_dirs import require_descriptors
 
+UNCOUNTED_STALL_SECONDS = 0.01
+"""Seconds of each stall that `StallClock` counts as time. Without them a busy loop would never reach a deadline."""
+
 WATCHDOG_INTERVAL_SECONDS = 0.1
-"""Seconds between two beats of a pulse."""
+"""Seconds between two wake-ups of the watchdog."""
 
 STALL_LIMIT_SECONDS = 0.5
-"""Seconds without a beat from which on what rests on time proves nothing: the shortest patience that blames a server is
-twice as long."""
+"""Seconds of a stall from which time-outs prove nothing: half of the shortest time-out that blames a server."""
 
 DISK_PROBE_BYTES = 4096
-"""Bytes that must find room wherever a server or its log writes: one block of most file systems."""
+"""Bytes that must fit wherever a server or its log writes: one block of most file systems."""
+
+
+class StallClock(trio.abc.Clock):
+    """Count only the time in which the event loop was awake, inside `excluding_stalls()`; count all time elsewhere.
+
+    On a busy machine the loop is late for bytes that have arrived already. With trio's own clock the time-out of a
+    case would be over then, and a server that answered in time would be blamed. Load never uses `excluding_stalls()`.
+    """
+
+    def __init__(self) -> None:
+        self._stalled_seconds = 0.0
+        self._planned_sleep = 0.0
+        self._last_reading = time.perf_counter()
+        self._depth = 0
+
+    def start_clock(self) -> None:
+        """Start the clock."""
+        self._last_reading = time.perf_counter()
+
+    def current_time(self) -> float:
+        """Return the time in seconds."""
+        now = time.perf_counter()
+        if self._depth:
+            self._stalled_seconds += max(0.0, now - self._last_reading - self._planned_sleep - UNCOUNTED_STALL_SECONDS)
+        self._last_reading, self._planned_sleep = now, 0.0
+        return now - self._stalled_seconds
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        """Return the seconds until `deadline`; the loop sleeps for them."""
+        self._planned_sleep = max(0.0, deadline - self.current_time())
+        return self._planned_sleep
+
+    @contextmanager
+    def excluding_stalls(self) -> Iterator[None]:
+        """Do not count stalls of the loop within the block."""
+        self.current_time()
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self.current_time()
+            self._depth -= 1
+
+
+@contextmanager
+def exclude_stalls() -> Iterator[None]:
+    """Do not count stalls of the loop within the block, if the loop runs with a `StallClock`."""
+    clock = trio.lowlevel.current_clock()
+    if isinstance(clock, StallClock):
+        with clock.excluding_stalls():
+            yield
+    else:
+        yield
 
 
 class EventLoopWatchdog:
-    """Tells how long the harness's own loop stood still: starved of processor time, stopped, or asleep."""
+    """Measure how long the event loop of the harness stalled: without processor time, stopped or suspended."""
 
     def __init__(self) -> None:
         self._longest_stall = 0.0
@@ -41,25 +98,33 @@ class EventLoopWatchdog:
 
     @property
     def longest_stall(self) -> float:
-        """The longest time without a beat that was due, in seconds, until now."""
+        """The longest stall until now, in seconds."""
         return max(self._longest_stall, time.monotonic() - self._last - WATCHDOG_INTERVAL_SECONDS)
 
     async def watch(self) -> None:
-        """Beat until cancelled."""
+        """Wake up regularly until cancelled."""
         while True:
             await trio.sleep(WATCHDOG_INTERVAL_SECONDS)
             self._longest_stall, self._last = self.longest_stall, time.monotonic()
 
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Watch the loop during the block, and exclude its stalls from all time-outs of the block."""
+        with exclude_stalls():
+            async with background_nursery() as nursery:
+                nursery.start_soon(self.watch)
+                yield
+
 
 def stall_message(watchdog: EventLoopWatchdog, *, closed_late: bool) -> str:
-    """Return that the harness stood still, and what to do; '' where it did not.
+    """Return that the harness stalled and what to do, '' if it did not stall.
 
-    `late` says that it saw a connection's end later than it meant to wait: many short stops come to that.
+    `closed_late` says that the harness read the end of a connection after its time-out: many short stalls do that.
     """
     if closed_late:
         return (
-            "the harness saw a connection's end later than it meant to wait for it, and cannot tell whether it came "
-            "at once; run the case again on a quieter machine"
+            "the harness read the end of a connection later than its time-out, and cannot say whether the server "
+            "closed it at once; run the case again on a quieter machine"
         )
     if watchdog.longest_stall < STALL_LIMIT_SECONDS:
         return ""
@@ -70,7 +135,7 @@ def stall_message(watchdog: EventLoopWatchdog, *, closed_late: bool) -> str:
 
 
 def invalid_reason(server: ServerInstance, since: float) -> str:
-    """Return why the attempt made with `server` since then (CLOCK_MONOTONIC) proves nothing; '' where it stands."""
+    """Return why an attempt on `server` that began at `since` (CLOCK_MONOTONIC) proves nothing, '' if it is valid."""
     return next(filter(None, _invalid_reasons(server, since)), "")
 
 
@@ -81,8 +146,8 @@ def _invalid_reasons(server: ServerInstance, since: float) -> Iterator[str]:
     yield server.channel.failure_message(since)
     try:
         require_descriptors()
-    except OutOfResources as trouble:
-        yield str(trouble)
+    except OutOfResources as problem:
+        yield str(problem)
     for folder in server.folders:
         yield _disk_full_message(folder)
 
@@ -91,9 +156,9 @@ def _disk_full_message(folder: Path) -> str:
     try:
         with tempfile.TemporaryFile(dir=folder) as probe:
             os.write(probe.fileno(), b"\0" * DISK_PROBE_BYTES)
-    except OSError as trouble:
-        if trouble.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS):
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS):
             return (
-                f"nothing can be written to {folder} ({trouble.strerror}), by the server neither; free some room there"
+                f"neither the harness nor the server can write to {folder} ({problem.strerror}); free some room there"
             )
     return ""

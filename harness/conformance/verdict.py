@@ -1,4 +1,4 @@
-"""From what a case raised to a verdict, and from several attempts to one. Values in, values out."""
+"""Turn the result of an attempt into a verdict, and several attempts into one. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from wsgi_gauntlet.harness.model import Level, Verdict
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one attempt came to, with the sentences that explain it. `stalled` says that the moment alone was to
-    blame."""
+    """The verdict of one attempt with the sentences that explain it. `stalled` says that only a stall is the cause."""
 
     verdict: Verdict
     expected: str = ""
@@ -21,17 +20,14 @@ class Judgement:
     stalled: bool = False
 
 
-BLAMING_VERDICTS = frozenset({Verdict.FAIL, Verdict.WARN})
-"""The verdicts that blame a server."""
-
 MAX_STALLED_ATTEMPTS = 5
-"""Attempts at a cell, in one way of sending, that are made again because the machine stood still."""
+"""Attempts in one segmentation that are repeated because the harness stalled."""
 
 
 def judge(level: Level, raised: BaseException | None) -> Judgement:
-    """Return the finding of an attempt that ended by raising `raised`, or normally where that is None.
+    """Return the judgement of an attempt that raised `raised`, or that ended normally (None).
 
-    Only a Violation blames the server; anything unforeseen is our own fault.
+    Only a Violation blames the server. An unexpected error is a fault of the harness.
     """
     match raised:
         case None:
@@ -43,42 +39,39 @@ def judge(level: Level, raised: BaseException | None) -> Judgement:
             return Judgement(Verdict.UNSUPPORTED, actual=str(raised))
         case Skipped():
             return Judgement(Verdict.SKIPPED, actual=str(raised))
-        case HarnessStalled():
-            return Judgement(Verdict.ERROR, actual=str(raised), stalled=True)
         case GauntletError():
-            return Judgement(Verdict.ERROR, actual=str(raised))
+            return Judgement(Verdict.ERROR, actual=str(raised), stalled=isinstance(raised, HarnessStalled))
         case _:
             return Judgement(Verdict.ERROR, actual=f"{type(raised).__name__}: {raised}")
 
 
 def is_decided(attempts: Sequence[Judgement], tries: int) -> bool:
-    """Say whether `attempts` decide the cell: a finding without blame does, and so do `tries` attempts.
+    """Say whether `attempts` decide the cell: one without blame does, and so do `tries` attempts.
 
-    Those that a bad moment spoiled do not count, up to `MAX_STALLED_ATTEMPTS` of them.
+    Stalled attempts do not count, up to `MAX_STALLED_ATTEMPTS` of them.
     """
     if not attempts:
         return False
     last = attempts[-1].verdict
-    if last is not Verdict.ERROR and last not in BLAMING_VERDICTS:
+    if last is not Verdict.ERROR and not last.blames_server:
         return True
     return count_unstalled(attempts) >= tries or len(attempts) >= tries + MAX_STALLED_ATTEMPTS
 
 
 def count_unstalled(attempts: Sequence[Judgement]) -> int:
-    """Return how many of `attempts` were not spoiled by a bad moment."""
+    """Return how many of `attempts` did not stall."""
     return sum(not each.stalled for each in attempts)
 
 
 def combine_attempts(attempts: Sequence[Judgement]) -> Judgement:
-    """Return the one finding that `attempts` come to: blame that did not repeat every time is flaky.
+    """Return the judgement of all `attempts`: blame that some of them do not repeat is `flaky`.
 
-    An error among the attempts does not make a server's fault doubtful, nor a pass certain: it is left out unless
-    there is nothing else.
+    An error neither weakens a fault of the server nor proves a pass: it counts only if there is nothing else.
     """
     valid = [each for each in attempts if each.verdict is not Verdict.ERROR]
     if not valid:
         return attempts[-1]
-    blaming = [each for each in valid if each.verdict in BLAMING_VERDICTS]
+    blaming = [each for each in valid if each.verdict.blames_server]
     if blaming and len(blaming) < len(valid):
         first = blaming[0]
         return Judgement(Verdict.FLAKY, first.expected, f"{len(blaming)} of {len(valid)} attempts: {first.actual}")

@@ -1,31 +1,39 @@
-"""Scenarios x servers, one after the other: whatever else runs on the machine would be measured too."""
+"""Run scenarios on servers, one after the other: a second server would disturb the measurement."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from wsgi_gauntlet.harness.conformance.catalog import Scenario
-from wsgi_gauntlet.harness.errors import GauntletError, PageError, ServerError, TargetRefused, Unsupported
+from wsgi_gauntlet.harness.errors import (
+    GauntletError,
+    PageError,
+    ServerError,
+    TargetRefused,
+    Unsupported,
+    reportable_error,
+)
+from wsgi_gauntlet.harness.event_queue import EventQueue
+from wsgi_gauntlet.harness.events import Progress, ScenarioFinished, ServerFailed
 from wsgi_gauntlet.harness.limits import describe_exhausted_resource
 from wsgi_gauntlet.harness.load.analysis.cpu_contention import apply_cpu_contention
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.probes.other_processes import other_processes
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
-from wsgi_gauntlet.harness.model.listener import Listener
 from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.temp_dirs import RunFolders
 
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """What the command line asks of every scenario: `full` parameters, and some of them replaced.
+    """The options of the command line for every scenario. `full` chooses the parameters for full runs.
 
-    `clients` is the largest number of adverse clients, `duration` the seconds under them, `rate` healthy arrivals
-    a second. `page` is what healthy users ask an app of the user's own for.
+    `clients` is the largest number of slow clients, `duration` the seconds under load, `rate` the requests of healthy
+    users per second. They replace the parameters of the scenario. `page` is the page of the user app.
     """
 
     full: bool = False
@@ -35,81 +43,74 @@ class LoadOptions:
     page: str = "/"
 
     def parameters(self, scenario: Scenario) -> dict[str, Any]:
-        """Return the parameters of `scenario`, narrowed."""
+        """Return the parameters of `scenario` with those of the command line."""
         asked = {"clients": self.clients, "duration": self.duration, "rate": self.rate}
         return {**(scenario.full if self.full else scenario.smoke), **{k: v for k, v in asked.items() if v is not None}}
 
 
-@dataclass(frozen=True)
-class LoadRunConfig:
-    """Where load is run: folders, and who hears of it. `measured` is called once for each cell."""
+async def load(
+    cells: Iterable[tuple[Plan, Scenario]], load_options: LoadOptions, folders: RunFolders, events: EventQueue
+) -> None:
+    """Run each scenario of `cells` on its server, in the given order, and put one ScenarioFinished for each.
 
-    scratch: Path
-    logs: Path
-    listener: Listener
-    measured: Callable[[ScenarioResult], None]
-    failed_to_start: Callable[[Plan, str], None]
+    If other processes made a cell invalid, it is measured once more, unless that did not help for the cell before.
+    A server that does not start gets ServerFailed and no cell; a target that no longer proves itself gets both.
+    `cells` is asked for the next cell after these events are handled, so it can leave out servers that failed.
 
-
-async def load(cells: Sequence[tuple[Plan, Scenario]], load_options: LoadOptions, config: LoadRunConfig) -> None:
-    """Run each scenario of `cells` on its server, in the given order.
-
-    What other programs spoilt is measured once more, unless that was in vain for the cell before: then they stay. A
-    server that does not start and a target that no longer proves itself are not tried again.
-
-    Raises PageError, which is so for every scenario.
+    Raises PageError: the page of the user app fails in every scenario.
     """
-    failed_servers: set[str] = set()
     may_repeat = True
     for plan, scenario in cells:
-        if plan.name in failed_servers:
-            continue
         parameters = load_options.parameters(scenario)
-        ctx = _scenario_context(plan, scenario, parameters, load_options, config)
-        config.listener.progress(plan.name, scenario.id, 0.0)
+        ctx = _scenario_context(plan, scenario, parameters, load_options, folders, events)
+        events.put_progress(Progress(plan.name, scenario.id, 0.0))
         try:
             if why := scenario.unsuitable_reason(plan):
                 raise Unsupported(why)
-            cell, disturbed = await _run_watching_neighbours(ctx, scenario)
+            cell, disturbed = await _run_watching_other_processes(ctx, scenario)
             if disturbed and may_repeat:
                 ctx.progress(0.0, "other programs took the machine; once more")
-                ctx = _scenario_context(plan, scenario, parameters, load_options, config)
-                cell, disturbed = await _run_watching_neighbours(ctx, scenario)
+                ctx = _scenario_context(plan, scenario, parameters, load_options, folders, events)
+                cell, disturbed = await _run_watching_other_processes(ctx, scenario)
             may_repeat = not disturbed
-        except Exception as raised:  # noqa: BLE001 - a fault of ours in one cell must not cost the others
-            problem = _unwrap(raised)
+        except Exception as raised:  # noqa: BLE001 - an internal error in one cell must not end the others
+            problem = reportable_error(raised)
             if isinstance(problem, PageError):
                 raise problem from None
             if isinstance(problem, ServerError | TargetRefused):
-                config.failed_to_start(plan, str(problem))
-                failed_servers.add(plan.name)
+                await events.put(ServerFailed(plan.name, str(problem)))
             if isinstance(problem, ServerError):
                 continue
             grade, note = _error_grade(problem)
-            cell = _empty_result(plan, scenario, parameters, grade, note)
+            cell = ScenarioResult(plan.name, scenario.id, grade, parameters=dict(parameters), note=note)
             if isinstance(problem, TargetRefused):
-                # What was measured before it was lost was measured of the right one.
+                # The figures until then are those of the right server.
                 cell = msgspec.structs.replace(
                     cell, phases=tuple(ctx.finished_phases), conditions=dict(ctx.conditions), seconds=ctx.elapsed
                 )
-        config.measured(cell)
+        await events.put(ScenarioFinished(cell))
 
 
 def _scenario_context(
-    plan: Plan, scenario: Scenario, parameters: Mapping[str, Any], load_options: LoadOptions, config: LoadRunConfig
+    plan: Plan,
+    scenario: Scenario,
+    parameters: Mapping[str, Any],
+    load_options: LoadOptions,
+    folders: RunFolders,
+    events: EventQueue,
 ) -> ScenarioContext:
     return ScenarioContext(
         plan,
         parameters,
-        scratch=config.scratch,
-        logs=config.logs,
-        progress=_progress_callback(config, plan, scenario),
+        scratch=folders.scratch,
+        logs=folders.logs,
+        progress=_progress_callback(events, plan, scenario),
         page=load_options.page,
     )
 
 
-async def _run_watching_neighbours(ctx: ScenarioContext, scenario: Scenario) -> tuple[ScenarioResult, bool]:
-    """Return the cell of `scenario`, and whether other programs made it invalid. Raises what the scenario raises."""
+async def _run_watching_other_processes(ctx: ScenarioContext, scenario: Scenario) -> tuple[ScenarioResult, bool]:
+    """Return the cell of `scenario`, and whether other processes made it invalid. Raises the errors of the scenario."""
     with other_processes() as looks:
         measured = ctx.with_target_status(await scenario.run(ctx))
     counted = [each for each in looks if each.at >= ctx.round_started]
@@ -117,17 +118,8 @@ async def _run_watching_neighbours(ctx: ScenarioContext, scenario: Scenario) -> 
     return cell, cell.grade is not measured.grade
 
 
-def _unwrap(problem: Exception) -> Exception:
-    """Return what can be told of a group of errors, as a nursery raises them; anything else as it is."""
-    if not isinstance(problem, ExceptionGroup):
-        return problem
-    leaves = [_unwrap(each) for each in problem.exceptions]
-    explained = [each for each in leaves if isinstance(each, GauntletError | Unsupported)]
-    return next(iter(explained), problem if len(leaves) > 1 else leaves[0])
-
-
-def _error_grade(problem: Exception) -> tuple[Grade, str]:
-    """Return what a cell is told as whose scenario raised `problem`."""
+def _error_grade(problem: BaseException) -> tuple[Grade, str]:
+    """Return the grade and the note of a cell whose scenario raised `problem`."""
     if isinstance(problem, Unsupported):
         return Grade.UNSUPPORTED, str(problem)
     if limit := describe_exhausted_resource(problem):
@@ -135,14 +127,8 @@ def _error_grade(problem: Exception) -> tuple[Grade, str]:
     return Grade.ERROR, str(problem) if isinstance(problem, GauntletError) else f"{type(problem).__name__}: {problem}"
 
 
-def _progress_callback(config: LoadRunConfig, plan: Plan, scenario: Scenario) -> Callable[[float | None, str], None]:
-    def tell(fraction: float | None, doing: str) -> None:
-        config.listener.progress(plan.name, f"{scenario.id}: {doing}", fraction)
+def _progress_callback(events: EventQueue, plan: Plan, scenario: Scenario) -> Callable[[float | None, str], None]:
+    def report(fraction: float | None, activity: str) -> None:
+        events.put_progress(Progress(plan.name, f"{scenario.id}: {activity}", fraction))
 
-    return tell
-
-
-def _empty_result(
-    plan: Plan, scenario: Scenario, parameters: Mapping[str, Any], grade: Grade, note: str
-) -> ScenarioResult:
-    return ScenarioResult(plan.name, scenario.id, grade, parameters=dict(parameters), note=note)
+    return report

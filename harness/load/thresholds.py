@@ -1,26 +1,25 @@
-"""What a user asks of figures under load: for all cells, for a scenario or its family, for a server. Values in, out.
+"""Compare the figures of load with the user's thresholds: for all cells, for scenarios, and for servers. Pure.
 
 [tool.wsgi-gauntlet.thresholds]
 goodput = 0.99                                              # at least
 slowdown = 2.0                                              # at most
 collapse = 64                                               # N* at least
 p99 = 0.5                                                   # seconds at most
-rate = 1000                                                 # answers a second at least
+rate = 1000                                                 # responses per second at least
 [tool.wsgi-gauntlet.thresholds."slow-headers"]              # a scenario, or a family of them
 [tool.wsgi-gauntlet.thresholds.servers."gunicorn:gthread"]  # a server, and below it scenarios again
 
-For each threshold the table that says most counts: a server's before a scenario's, a scenario's before its family's.
+The most specific table counts: a server before a scenario, a scenario before its family.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import msgspec
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
-from wsgi_gauntlet.harness.model import Grade, ScenarioResult
+from wsgi_gauntlet.harness.model import ScenarioResult
 from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.model.threshold_violation import ThresholdViolation
 from wsgi_gauntlet.harness.server import name as naming
@@ -29,42 +28,47 @@ from wsgi_gauntlet.harness.stats.headline_phase import best_rate, during
 THRESHOLD_NAMES = ("goodput", "slowdown", "collapse", "p99", "rate")
 SERVERS_TABLE = "servers"
 TARGET_TABLE = "target"
-"""The name, in a table, of whatever --target loads."""
+"""The name in a table for the server of --target."""
 
-UNJUDGED_GRADES = frozenset({Grade.INVALID, Grade.INCONCLUSIVE, Grade.ERROR, Grade.UNSUPPORTED})
-"""Grades of cells without a valid figure: they break nothing."""
-
-Table = Mapping[str, Any]
+Table = Mapping[str, object]
+"""A table of TOML. `check_table` makes sure that its values are numbers and tables."""
 
 
 def apply_thresholds(table: Table, cell: ScenarioResult) -> ScenarioResult:
-    """Return `cell` with the thresholds of `table` that it breaks; one without a valid figure breaks none."""
-    found = () if cell.grade in UNJUDGED_GRADES else tuple(_broken_thresholds(table, cell))
+    """Return `cell` with the thresholds of `table` that it breaks. A cell without valid figures breaks none."""
+    found = tuple(_broken_thresholds(table, cell)) if cell.grade.is_judged else ()
     return cell if found == cell.broken else msgspec.structs.replace(cell, broken=found)
 
 
 def thresholds_for(table: Table, server: str, scenario: str) -> dict[str, tuple[float, str]]:
-    """Return each threshold that is for `server` in `scenario`, with the name of the table that it stands in."""
+    """Return each threshold for `server` in `scenario`, with the name of its table."""
     found: dict[str, tuple[float, str]] = {}
-    places = [("thresholds", table)]
-    of_servers = table.get(SERVERS_TABLE, {})
-    places += [
-        (f"thresholds.{SERVERS_TABLE}.{_toml_key(name)}", of_servers.get(name)) for name in _server_table_names(server)
+    server_tables = _inner_table(table, SERVERS_TABLE)
+    tables = [("thresholds", table)]
+    tables += [
+        (f"thresholds.{SERVERS_TABLE}.{_toml_key(name)}", _inner_table(server_tables, name))
+        for name in _server_table_names(server)
     ]
-    for where, place in places:
-        if place is None:
-            continue
-        for name, inner in [("", place), *((each, place.get(each)) for each in _scenario_table_names(scenario))]:
-            for key, value in (inner or {}).items():
-                if key in THRESHOLD_NAMES:
+    for where, outer in tables:
+        for name, inner in [
+            ("", outer),
+            *((each, _inner_table(outer, each)) for each in _scenario_table_names(scenario)),
+        ]:
+            for key, value in inner.items():
+                if key in THRESHOLD_NAMES and isinstance(value, int | float):
                     found[key] = value, f"{where}.{_toml_key(name)}" if name else where
     return found
 
 
-def check_table(table: Table, where: str, scenarios: Iterable[str], servers: Iterable[str]) -> None:
-    """Raise ConfigurationError, naming the place, unless `table` holds together.
+def _inner_table(table: Table, name: str) -> Table:
+    inner = table.get(name)
+    return inner if isinstance(inner, Mapping) else {}
 
-    `scenarios` are the ids that there are, `servers` the names of adapters and the user's own.
+
+def check_table(table: Table, where: str, scenarios: Iterable[str], servers: Iterable[str]) -> None:
+    """Raise ConfigurationError, with the place, if `table` has an unknown name or a wrong value.
+
+    `scenarios` are the ids of all scenarios, `servers` the names of adapters and of the user's servers.
     """
     families = list(dict.fromkeys(each for id_ in scenarios for each in _scenario_table_names(id_)))
     known = list(servers)
@@ -83,7 +87,7 @@ def check_table(table: Table, where: str, scenarios: Iterable[str], servers: Ite
 
 
 def has_tables(table: Table) -> bool:
-    """Say whether `table` has thresholds for scenarios or servers, or what may be meant as such."""
+    """Say whether `table` has keys that are not thresholds: tables for scenarios or servers, or a wrong name."""
     return any(key not in THRESHOLD_NAMES for key in table)
 
 
@@ -128,7 +132,7 @@ def _check_server_name(name: str, where: str, known: list[str]) -> None:
 
 
 def _server_table_names(server: str) -> Iterator[str]:
-    """Yield the names of tables that are about `server`, the widest first: gunicorn, gunicorn:gthread, and in full."""
+    """Yield the names of the tables for `server`, the widest first: gunicorn, gunicorn:gthread, the whole name."""
     found = [server]
     try:
         parsed = naming.parse(server)
@@ -142,7 +146,7 @@ def _server_table_names(server: str) -> Iterator[str]:
 
 
 def _scenario_table_names(scenario: str) -> list[str]:
-    """Return the names of tables that are about `scenario`, the widest first: slow-headers, slow-headers/byte."""
+    """Return the names of the tables for `scenario`, the widest first: slow-headers, slow-headers/byte."""
     words = scenario.split("/")
     return ["/".join(words[:count]) for count in range(1, len(words) + 1)]
 
@@ -172,7 +176,7 @@ def _broken_thresholds(table: Table, cell: ScenarioResult) -> Iterator[Threshold
 
 
 def _best_or_capacity_rate(cell: ScenarioResult) -> float | None:
-    """Return the best rate of a closed loop, else the capacity that was found; a lower bound says nothing."""
+    """Return the best rate of a closed loop, else the measured capacity. A lower bound does not count."""
     best = best_rate(cell)
     found = next((each.value for each in cell.measures if each.name == "capacity" and not each.censored), None)
     return best if best is not None else found

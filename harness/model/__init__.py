@@ -37,6 +37,31 @@ class Verdict(enum.StrEnum):
     FLAKY = "flaky"
     ERROR = "error"
 
+    @property
+    def blames_server(self) -> bool:
+        """Say whether the server broke the requirement each time."""
+        return self in (Verdict.FAIL, Verdict.WARN)
+
+    @property
+    def is_met(self) -> bool:
+        """Say whether cases that need this one can run."""
+        return self in (Verdict.PASS, Verdict.INFO)
+
+    @property
+    def is_not_applicable(self) -> bool:
+        """Say whether the case could not be applied to the server."""
+        return self in (Verdict.UNSUPPORTED, Verdict.SKIPPED)
+
+    @property
+    def is_judged(self) -> bool:
+        """Say whether the verdict says anything about the server."""
+        return self is not Verdict.ERROR and not self.is_not_applicable
+
+    @property
+    def needs_attention(self) -> bool:
+        """Say whether a user should look at the cell. `--rerun-failed` runs such cells again."""
+        return self.blames_server or self in (Verdict.FLAKY, Verdict.ERROR)
+
 
 class Grade(enum.StrEnum):
     """What a server is worth in one scenario; the last four never count against it."""
@@ -50,6 +75,11 @@ class Grade(enum.StrEnum):
     INVALID = "invalid"
     UNSUPPORTED = "unsupported"
     ERROR = "error"
+
+    @property
+    def is_judged(self) -> bool:
+        """Say whether the grade says anything about the server. `measured` is a figure and counts as judged."""
+        return self not in (Grade.INCONCLUSIVE, Grade.INVALID, Grade.UNSUPPORTED, Grade.ERROR)
 
 
 class Setup(msgspec.Struct, frozen=True):

@@ -1,1 +1,1 @@
-"""Cases and servers from pytest."""
+"""Run cases as pytest items, and start servers for tests of users."""

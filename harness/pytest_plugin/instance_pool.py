@@ -1,34 +1,38 @@
-"""Cells one at a time, as somebody asks for them, on instances that stay up in between.
+"""Decide cells one at a time for pytest, on instances that stay up between the cells.
 
-What runner.py does with a whole run, for those that cannot hand one over: the same attempts, the same tries, the same
-verdicts. An instance serves one server in one setup; a second one, started when it is needed, is what blame is
-tried again on, so that no cell suffers twice from what ran before it.
+The attempts, the tries and the verdicts are those of a run (conformance/retry.py). An instance serves one server in one
+setup. Further attempts are made on a second instance: then the same cases did not run before them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wsgi_gauntlet.harness.conformance.attempt import Attempt, run_again
 from wsgi_gauntlet.harness.conformance.catalog import Case
-from wsgi_gauntlet.harness.conformance.retry import finalize, next_segmentation
-from wsgi_gauntlet.harness.conformance.runner import MAX_ATTEMPTS, apply_setup
+from wsgi_gauntlet.harness.conformance.retry import MAX_ATTEMPTS, AttemptLoop
+from wsgi_gauntlet.harness.conformance.runner import MAX_RENEWALS, apply_setup
 from wsgi_gauntlet.harness.conformance.segmentation_tolerance import SegmentationTolerance
-from wsgi_gauntlet.harness.conformance.verdict import Judgement, judge
-from wsgi_gauntlet.harness.errors import GauntletError, OutOfResources, ServerError, Unsupported
+from wsgi_gauntlet.harness.errors import (
+    GauntletError,
+    InstanceFilesDeleted,
+    OutOfResources,
+    ServerError,
+    Unsupported,
+)
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
-from wsgi_gauntlet.harness.model import CaseResult, Setup, Verdict
+from wsgi_gauntlet.harness.model import CaseResult, Setup
 from wsgi_gauntlet.harness.pytest_plugin.trio_thread import HostedServer, TrioThread
+from wsgi_gauntlet.harness.server.instance import ServerInstance
 from wsgi_gauntlet.harness.server.plan import Plan
 
 MAX_INSTANCES = 8
-"""Instances that stay up; the one unused for longest goes first. More than one server's setups, in their order."""
+"""Instances that stay up. The one that was not used for the longest time is stopped first."""
 
 InstanceKey = tuple[str, Setup, bool]
 
 
 class InstancePool:
-    """The instances, and the cells decided so far. `known` are all cases, for those that a selected one needs."""
+    """The running instances, and the cells decided so far. `known` are all cases: a case may need others."""
 
     def __init__(self, trio_thread: TrioThread, known: Mapping[str, Case], tries: int = MAX_ATTEMPTS) -> None:
         self._trio_thread = trio_thread
@@ -40,15 +44,14 @@ class InstancePool:
         self._segmentation_tolerance: dict[str, SegmentationTolerance] = {}
 
     def ensure_instance(self, plan: Plan, case: Case) -> None:
-        """Have an instance for `case` running. Raises ServerError, InternalError or Unsupported, the same again
-        at once where the server has failed to start before."""
+        """Start an instance for `case`, if none runs.
+
+        Raises ServerError, InternalError or Unsupported; for a server that failed to start before, the same error.
+        """
         self._trio_thread.call(self._instance, plan, case.setup, False)
 
     def cell(self, plan: Plan, case: Case, *, rerun: bool = False) -> CaseResult:
-        """Decide the cell, and before it those that it needs and that were not decided yet.
-
-        With `afresh` it is run again where it has been decided.
-        """
+        """Decide the cell, and before it the needed cells that are not decided. `rerun` runs a decided cell again."""
         if rerun:
             self._decided.pop((plan.name, case.id), None)
         return self._trio_thread.call(self._cell, plan, case, frozenset())
@@ -56,33 +59,35 @@ class InstancePool:
     async def _cell(self, plan: Plan, case: Case, ancestors: frozenset[str]) -> CaseResult:
         key = (plan.name, case.id)
         if key not in self._decided:
-            self._decided[key] = finalize(plan.name, case, *await self._attempts(plan, case, ancestors | {case.id}))
+            self._decided[key] = await self._run_case(plan, case, ancestors | {case.id})
         return self._decided[key]
 
-    async def _attempts(self, plan: Plan, case: Case, ancestors: frozenset[str]) -> tuple[list[Attempt], str]:
-        """Return the attempts at a cell, and why it was sent whole only; see `decided`."""
+    async def _run_case(self, plan: Plan, case: Case, ancestors: frozenset[str]) -> CaseResult:
+        tolerance = self._segmentation_tolerance.setdefault(plan.name, SegmentationTolerance())
+        loop = AttemptLoop(case, tolerance, self._tries)
         for need in case.needs:
             if need in ancestors or need not in self._known:
                 continue
-            needed_check = await self._cell(plan, self._known[need], ancestors)
-            if needed_check.verdict not in (Verdict.PASS, Verdict.INFO):
-                skipped = Judgement(Verdict.SKIPPED, actual=f"needs {need}, which came to {needed_check.verdict}")
-                return [Attempt(skipped)], ""
-        attempts: list[Attempt] = []
-        while segmentation := next_segmentation(case, attempts, self._tries):
-            is_retry = any(each.segmentation is segmentation for each in attempts)
+            if not (verdict := (await self._cell(plan, self._known[need], ancestors)).verdict).is_met:
+                loop.skip(need, verdict)
+                return loop.result(plan.name)
+        is_retry = False
+
+        async def next_instance(segmentation: Segmentation) -> ServerInstance:
+            nonlocal is_retry
+            is_retry = bool(loop.made_in(segmentation))
+            return (await self._instance(plan, case.setup, is_retry)).server
+
+        for renewals_left in range(MAX_RENEWALS, -1, -1):
             try:
-                hosted = await self._instance(plan, case.setup, is_retry)
-                segmentation_tolerance = self._segmentation_tolerance.setdefault(plan.name, SegmentationTolerance())
-                if segmentation is not Segmentation.WHOLE and (
-                    whole_only_reason := await segmentation_tolerance.rejection_reason(hosted.server)
-                ):
-                    return attempts, whole_only_reason
-                attempts.append(await run_again(case, hosted.server, segmentation, attempts))
-            except (ServerError, OutOfResources, Unsupported) as error:
+                await loop.run(next_instance)
+                break
+            except (ServerError, OutOfResources, Unsupported) as problem:
                 await self._close_instance((plan.name, case.setup, is_retry))
-                return [*attempts, Attempt(judge(case.level, error))], ""
-        return attempts, ""
+                if not isinstance(problem, InstanceFilesDeleted) or not renewals_left:
+                    loop.add_error(problem)
+                    break
+        return loop.result(plan.name)
 
     async def _instance(self, plan: Plan, setup: Setup, is_retry: bool) -> HostedServer:
         if (plan.name, setup) in self._failed_to_start:
@@ -97,7 +102,7 @@ class InstancePool:
             except (ServerError, Unsupported) as error:
                 self._failed_to_start[plan.name, setup] = error
                 raise
-        self._instances[key] = hosted  # the last one in the dict is the one used last
+        self._instances[key] = hosted  # a dict keeps the order: the last one was used last
         return hosted
 
     async def _close_instance(self, key: InstanceKey) -> None:

@@ -1,4 +1,4 @@
-"""Cells as pytest's items: collected without files, run one by one, reported in the words of the case.
+"""Show cells as pytest items: collected without files, run one by one, reported with the text of the case.
 
 The node id is `wsgi-gauntlet::SERVER::CASE`, so that xdist's --dist loadscope keeps each server in one worker.
 """
@@ -23,10 +23,10 @@ from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.runner import group_by_setup
 from wsgi_gauntlet.harness.conformance.selection import Selection, chosen, runnable_cases
 from wsgi_gauntlet.harness.errors import ConfigurationError, GauntletError, UnknownName, Unsupported
+from wsgi_gauntlet.harness.events import Event, Message
 from wsgi_gauntlet.harness.load.runner import LoadOptions
 from wsgi_gauntlet.harness.load.workload import user_app_page
 from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Level, Verdict
-from wsgi_gauntlet.harness.model.listener import NullListener
 from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.pytest_plugin.instance_pool import InstancePool
 from wsgi_gauntlet.harness.pytest_plugin.plugin import ROOT_NODE_ID, trio_thread
@@ -37,19 +37,19 @@ from wsgi_gauntlet.harness.store import rerun_command
 from wsgi_gauntlet.reports.text import failure_report
 
 VERDICT_PROPERTY = "wsgi_verdict"
-"""The property of a report that carries the verdict: `-rA`, --junit-xml and other plugins see it."""
+"""The report property with the verdict, for `-rA`, --junit-xml and other plugins."""
 
 
 ReportStatus = tuple[str, str, tuple[str, dict[str, bool]]]
-"""pytest's: category, letter, and the word with its colour."""
+"""A test status as pytest defines it: category, letter, and word with colour."""
 
 
 class CaseFailed(Exception):
-    """The cell fails: the server, or what the baseline says of it. Its text is the report."""
+    """The cell fails. The text of the error is the report."""
 
 
 class CaseNotJudged(Exception):
-    """The cell could not be decided for a reason that is not the server's doing."""
+    """The cell has no verdict, and the server is not the cause."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class ServerCases:
 
     @property
     def name(self) -> str:
-        """The server's name in node ids, as `gunicorn(workers=2)`: to pytest and xdist a bracket begins a parameter."""
+        """The server's name in node ids, such as `gunicorn(workers=2)`: brackets mark parameters in pytest."""
         return self.plan.name.translate(str.maketrans("[]", "()"))
 
 
 class ConformancePlugin:
-    """The hooks of a session that has cells; `ids` are the node ids that were named, which then are all there is."""
+    """The hooks of a pytest session with cells. `ids` are the node ids on the command line: if any, only they run."""
 
     def __init__(self, config: pytest.Config, ids: Sequence[str]) -> None:
         self._config = config
@@ -93,7 +93,7 @@ class ConformancePlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        """Settle what is collected, so that a wrong word is one line and nothing has been started."""
+        """Select the cells before anything is started, so that a wrong option is a one-line error."""
         try:
             self._collected = self._select_cases()
         except GauntletError as problem:
@@ -103,7 +103,7 @@ class ConformancePlugin:
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Put the cells behind whatever else the session collects."""
+        """Put the cells behind all other items of the session."""
         report = yield
         if isinstance(collector, pytest.Session) and report.passed:
             report.result = [
@@ -116,15 +116,15 @@ class ConformancePlugin:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Add the evidence; tell what could not be judged as an error, and a skip by its node id."""
+        """Add the evidence. Report a cell without verdict as an error, and a skip with its node id."""
         report = yield
         if not isinstance(item, CaseItem):
             return report
         if call.excinfo is not None and isinstance(call.excinfo.value, CaseNotJudged):
-            report.when = "setup"  # what pytest calls an error, rather than a failure
-            report.longrepr = item.repr_failure(call.excinfo)  # of a setup pytest would show the traceback
+            report.when = "setup"  # pytest reports it as an error then, not as a failure
+            report.longrepr = item.repr_failure(call.excinfo)  # pytest would show the traceback of a setup
         if report.skipped and isinstance(report.longrepr, tuple):
-            # Without a line, which pytest prints no number for.
+            # pytest prints no line number for None.
             report.longrepr = (item.nodeid, None, report.longrepr[2].removeprefix("Skipped: "))  # type: ignore[assignment]
         if call.when == "call":
             report.sections.extend(item.sections())
@@ -132,24 +132,24 @@ class ConformancePlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> ReportStatus | None:
-        """Show a recommendation that is not followed as passed, but not like any other."""
+        """Show a cell with the verdict `warn` as passed, with a letter of its own."""
         if report.when == "call" and report.passed and (VERDICT_PROPERTY, "warn") in map(tuple, report.user_properties):
             return "passed", "w", ("WARN", {"yellow": True})
         return None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note which servers were judged and what passed with a warning; of all workers, where there are any."""
+        """Remember which servers were judged and which cells have the verdict `warn`, from all xdist workers."""
         verdict = next((value for name, value in report.user_properties if name == VERDICT_PROPERTY), None)
         if report.nodeid.startswith(f"{ROOT_NODE_ID}::") and (report.when == "call" or report.outcome != "passed"):
             name = report.nodeid.removeprefix(f"{ROOT_NODE_ID}::").partition("::")[0]
-            nothing = report.skipped and verdict == Verdict.UNSUPPORTED
-            self._server_judged[name] = self._server_judged.get(name, False) or not nothing
+            unjudged = report.skipped and verdict == Verdict.UNSUPPORTED
+            self._server_judged[name] = self._server_judged.get(name, False) or not unjudged
         if report.when == "call" and report.passed and (VERDICT_PROPERTY, "warn") in map(tuple, report.user_properties):
             server = report.nodeid.removeprefix(f"{ROOT_NODE_ID}::").rpartition("::")[0]
             self._warned_ids.setdefault(server, []).append(report.nodeid)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say what passed and is not as recommended, and where to read it."""
+        """Print servers that were not judged and the number of recommendations that servers do not follow."""
         for server, judged in self._server_judged.items():
             if not judged:
                 terminalreporter.write_line(f"{server}: nothing was judged; -rs says why")
@@ -161,12 +161,12 @@ class ConformancePlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """End with pytest's code for a run without tests where no cell was judged: such a run is no success."""
+        """End with pytest's code for a run without tests if no cell was judged: such a run is no success."""
         if exitstatus == pytest.ExitCode.OK and self._server_judged and not any(self._server_judged.values()):
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
     def collect(self) -> list[ServerCases]:
-        """Return the servers and their cases, which lie in the order that starts the fewest instances."""
+        """Return the servers and their cases, in the order that starts the fewest instances."""
         return self._collected
 
     def _select_cases(self) -> list[ServerCases]:
@@ -200,26 +200,20 @@ class ConformancePlugin:
                 Path(self._config.invocation_params.dir, accepted), [each.id for each in registry.cases()]
             )
         rows = []
-        for plan in session.plan_servers(call, settings, _TerminalListener(self._config)):
+        for plan in session.plan_servers(call, settings, self._print_message):
             cases = list({each.id: each for each in by_server.get(plan.name, selected)}.values())
             rows.append(ServerCases(plan, [each for group in group_by_setup(cases).values() for each in group]))
         return rows
 
-
-class _TerminalListener(NullListener):
-    """What is to be known before anything is collected: that an environment is made, which takes seconds."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-
-    def message(self, text: str) -> None:
+    def _print_message(self, event: Event) -> None:
+        # Making an environment takes seconds before anything is collected.
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            reporter.write_line(text)
+        if reporter is not None and isinstance(event, Message):
+            reporter.write_line(event.text)
 
 
 class ConformanceCollector(pytest.Collector):
-    """All cells of a session."""
+    """All cells of a pytest session."""
 
     def __init__(self, *, hooks: ConformancePlugin, **given: Any) -> None:
         super().__init__(**given)
@@ -272,19 +266,19 @@ class CaseItem(pytest.Item):
             self.add_marker(name)
 
     def setup(self) -> None:
-        """Have the server running: what that costs or how it fails is then told apart from the case."""
+        """Start the server here, so that pytest shows the time and errors of the start separately from the case."""
         try:
             self._hooks.pool.ensure_instance(self._plan, self._case)
         except Unsupported as reason:
             self.user_properties[:] = [(VERDICT_PROPERTY, str(Verdict.UNSUPPORTED))]
-            # Not a test left out but a verdict: the server has no way to do it. pytest has no other word for that.
+            # `unsupported` is a verdict. pytest has no other status for it.
             pytest.skip(f"unsupported: {reason}")
         except GauntletError as error:
             self.user_properties[:] = [(VERDICT_PROPERTY, str(Verdict.ERROR))]
             raise CaseNotJudged(str(error)) from None
 
     def runtest(self) -> None:
-        """Run the case; return, skip or raise by its verdict and by what the baseline says of it."""
+        """Run the case; return, skip or raise as its verdict and the baseline require."""
         self.check = None
         try:
             check = self._hooks.pool.cell(self._plan, self._case, rerun=self._has_run)
@@ -302,19 +296,19 @@ class CaseItem(pytest.Item):
             case Verdict.ERROR:
                 raise CaseNotJudged(f"no verdict, for a reason that is not the server's fault: {actual_line}")
             case Verdict.SKIPPED | Verdict.UNSUPPORTED:
-                # Verdicts, too: what was not judged has neither passed nor failed, and must not count as either.
+                # These cells have neither passed nor failed.
                 pytest.skip(f"{check.verdict}: {actual_line}")
         if self._mark_expected(check) or self._is_failure(check):
             raise CaseFailed(failure_report.failure(check, self._case.info(), self._hooks.given))
 
     def sections(self) -> list[tuple[str, str]]:
-        """Return what a report shows beside the result."""
+        """Return the sections of the report."""
         if self.check is None:
             return []
         return failure_report.sections(self.check, self._case.info(), self._hooks.given)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Return the words of an error of ours as they are: its traceback says nothing to anybody."""
+        """Return the text of an error that explains itself: its traceback does not help the user."""
         if not isinstance(excinfo.value, CaseFailed | CaseNotJudged | GauntletError):
             return super().repr_failure(excinfo, style)
         shown: Any = excinfo.getrepr(style="value")
@@ -324,7 +318,7 @@ class CaseItem(pytest.Item):
         return shown
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """Return where the item is and its title; there is no file."""
+        """Return the location and the title of the item; there is no file."""
         return self.config.rootpath / ROOT_NODE_ID, None, f"{self._plan.name} {self._case.id}"
 
     def _mark_expected(self, check: CaseResult) -> bool:
@@ -350,12 +344,12 @@ class CaseItem(pytest.Item):
 
 
 def markers_of(case: Case) -> list[str]:
-    """Return the markers of a case's items: all bear `wsgi_gauntlet`, then level and tags follow."""
+    """Return the markers of a case's items: `wsgi_gauntlet`, then level and tags."""
     return ["wsgi_gauntlet", *(f"wsgi_{re.sub(r'[^0-9A-Za-z]', '_', each)}" for each in (case.level, *case.tags))]
 
 
 def markers(known: Iterable[Case]) -> Mapping[str, str]:
-    """Return every marker that items may bear, with what it means."""
+    """Return all markers of items with their meaning."""
     found = {"wsgi_gauntlet": "a case of wsgi-gauntlet on a server"}
     found |= {f"wsgi_{level}": f"a case of wsgi-gauntlet of the level {level}" for level in Level}
     for case in known:
@@ -365,7 +359,7 @@ def markers(known: Iterable[Case]) -> Mapping[str, str]:
 
 
 def _with_plugin_options(message: str) -> str:
-    """Return a message of the command's with its options by the names that they have here."""
+    """Return an error message of the command with the option names of the plugin."""
     message = message.replace("--app-path", "--path")
     return re.sub(r"(?<![\w-])--(app|command|level|path|python|select|tag)\b", r"--wsgi-\1", message)
 
@@ -381,7 +375,7 @@ def _parse_level(text: str) -> Level:
 
 
 def _parse_node_id(id_: str, known: Sequence[Case]) -> tuple[str, list[Case]]:
-    """Return the server and the cases that a node id names; also an area's, `wsgi-gauntlet::gunicorn::http/framing`."""
+    """Return the server and the cases of a node id, which may name an area: `wsgi-gauntlet::gunicorn::http/framing`."""
     server, _, case = id_.removeprefix(f"{ROOT_NODE_ID}::").partition("::")
     if not server.endswith(".py"):
         server = server.translate(str.maketrans("()", "[]"))

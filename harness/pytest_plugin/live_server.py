@@ -1,4 +1,4 @@
-"""The fixture `wsgi_server`: any server that wsgi-gauntlet knows, with the user's own app, for their own tests."""
+"""The fixture `wsgi_server`: start any server of wsgi-gauntlet with the user's app, in the user's tests."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from wsgi_gauntlet.harness import config
 from wsgi_gauntlet.harness.errors import ConfigurationError, GauntletError, Unsupported
+from wsgi_gauntlet.harness.events import ignore_event
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.model.listener import NullListener
 from wsgi_gauntlet.harness.pytest_plugin.trio_thread import HostedServer, TrioThread
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.environments import versioned
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 App = str | Callable[..., Any]
 
 CLIENT_TIMEOUT_SECONDS = 30.0
-"""Seconds that `client` waits; a test that waits longer for a server on its own machine waits for nothing."""
+"""Time-out of `client` in seconds. A server on the same machine that needs longer does not respond."""
 
 
 class LiveServer:
@@ -42,27 +42,27 @@ class LiveServer:
 
     @property
     def name(self) -> str:
-        """What it was asked for by, as `gunicorn:gthread[threads=4]`."""
+        """The server name, such as `gunicorn:gthread[threads=4]`."""
         return self._hosted.server.name
 
     @property
     def address(self) -> Address:
-        """Where it listens: `host` and `port`, or `path` of a Unix socket."""
+        """The address of the server: `host` and `port`, or `path` of a Unix socket."""
         return self._hosted.server.address
 
     @property
     def url(self) -> str:
-        """Its origin, as `http://127.0.0.1:40123`, without a slash at the end."""
+        """The origin, such as `http://127.0.0.1:40123`, without a slash at the end."""
         return self.address.url
 
     @property
     def pid(self) -> int:
-        """The server's first process, 0 where it was stopped; of a chain, the front's."""
+        """The id of the server's first process, 0 if it was stopped. In a chain, that of the proxy."""
         return self._hosted.server.pid
 
     @property
     def ended(self) -> str:
-        """How it ended, as 'exit code 3' or 'signal SIGSEGV'; '' while it runs."""
+        """How the server ended: 'exit code 3' or 'signal SIGSEGV'. '' while it runs."""
         return self._hosted.server.ended
 
     @property
@@ -72,12 +72,12 @@ class LiveServer:
 
     @property
     def log(self) -> str:
-        """What it wrote to stdout and stderr so far, of all starts: at most 64 KiB, cut in the middle."""
+        """The output of the server until now, from all starts: at most 64 KiB, cut in the middle."""
         return self._hosted.server.log_since(0) if self._final_log is None else self._final_log
 
     @property
     def client(self) -> httpx.Client:
-        """An httpx client with `url` as its base; it ignores proxies, follows no redirect and is closed for you."""
+        """An httpx client with `url` as its base. It ignores proxies and redirects, and is closed automatically."""
         import httpx
 
         if self._client is None:
@@ -91,13 +91,13 @@ class LiveServer:
         return self._client
 
     def restart(self) -> None:
-        """End it in good order and start it afresh, on another port. Raises ServerDidNotStart."""
+        """Stop the server and start it again, on another port. Raises ServerDidNotStart."""
         __tracebackhide__ = True
         self._forget_client()
         _call_without_traceback(self._trio_thread, self._hosted.server.restart)
 
     def stop(self) -> None:
-        """End it in good order: SIGTERM or what it takes for that, SIGKILL 1.5 s later. Harmless when repeated."""
+        """Stop the server with SIGTERM or its own signal, and SIGKILL after 1.5 s. Repeated calls do nothing."""
         __tracebackhide__ = True
         self._forget_client()
         if self._final_log is None:
@@ -115,7 +115,7 @@ class LiveServer:
 
 
 class LiveServers:
-    """Starts servers: call it. `root` is the project's folder, which the app may be imported from."""
+    """Call it to start a server. `root` is the project's folder, from which the app can be imported."""
 
     def __init__(self, trio_thread: TrioThread, root: Path, python: str = "") -> None:
         self._trio_thread = trio_thread
@@ -132,11 +132,11 @@ class LiveServers:
         environment: Mapping[str, str] | None = None,
         unix: bool = False,
     ) -> LiveServer:
-        """Start `server`, named as on the command line, and return it once it answers (a GET of /nonce).
+        """Start `server` (a server name as on the command line) and return it when it responds to a GET of /nonce.
 
-        `app` is `module:callable`, or the callable itself where it stands at the top of a module. `environment` is
-        added to the test's own; `unix` has the server listen on a Unix socket.
-        Raises UsageError where one of these cannot be, ServerDidNotStart with the log's telling line.
+        `app` is `module:callable`, or the callable itself if it is defined at the top level of a module. `environment`
+        is added to the environment of the test. With `unix` the server listens on a Unix socket.
+        Raises UsageError for wrong arguments, ServerDidNotStart with the line of the log that explains it.
         """
         __tracebackhide__ = True
         try:
@@ -148,7 +148,7 @@ class LiveServers:
         return started
 
     def stop(self) -> None:
-        """Stop all that were started, the last one first."""
+        """Stop all started servers, the last one first."""
         while self._started:
             self._started.pop().stop()
 
@@ -162,7 +162,7 @@ class LiveServers:
         if not name.startswith("gauntlet_apps."):
             added.setdefault("PYTHONPATH", os.pathsep.join(map(str, folders)))
         plan = planning.plan(server, python=python, app=name, custom=settings.servers)
-        plan = versioned.ensure_environments(plan, NullListener())
+        plan = versioned.ensure_environments(plan, ignore_event)
         planning.require(plan)
         planning.require_app(name, plan.app_plan.python, *folders, label="app=")
         upstream_plan = replace(plan.upstream, environment=added) if plan.upstream else None
@@ -170,10 +170,10 @@ class LiveServers:
 
 
 def importable_name(app: App, root: Path) -> tuple[str, list[Path]]:
-    """Return `app` as `module:callable` and the folders that another process imports it from.
+    """Return `app` as `module:callable`, and the folders from which another process can import it.
 
-    These are what this process has on its path beyond its installation, then `root`.
-    Raises ConfigurationError for an object that no module has at its top.
+    These are the folders on the path of this process that are not part of its installation, then `root`.
+    Raises ConfigurationError if no module has the object at its top level.
     """
     folders = [*_project_paths(), root]
     if isinstance(app, str):
@@ -182,7 +182,7 @@ def importable_name(app: App, root: Path) -> tuple[str, list[Path]]:
     file = Path(module.__file__ or "").resolve()
     if importlib.util.find_spec(module.__name__.partition(".")[0]) is not None and _imports_by_name(module, folders):
         return f"{module.__name__}:{name}", folders
-    # A test module that pytest has given a name of its own: by its file.
+    # pytest gave the test module another name: find it by its file.
     parts, folder = [file.stem], file.parent
     while (folder / "__init__.py").exists() and folder != folder.parent:
         parts.insert(0, folder.name)
@@ -191,7 +191,7 @@ def importable_name(app: App, root: Path) -> tuple[str, list[Path]]:
 
 
 def _imports_by_name(module: ModuleType, folders: list[Path]) -> bool:
-    """Say whether a fresh interpreter with `folders` on its path finds the module's own file by its name."""
+    """Say whether another interpreter with `folders` on its path imports the same file by the module's name."""
     file = Path(module.__file__ or "").resolve()
     inside = Path(*module.__name__.split("."))
     candidates = [folder / end for folder in folders for end in (inside.with_suffix(".py"), inside / "__init__.py")]
@@ -217,14 +217,14 @@ def _module_and_name(app: Callable[..., Any]) -> tuple[ModuleType, str]:
             if value is app and name.isidentifier():
                 return module, name
     raise ConfigurationError(
-        f"app={app!r} stands at the top of no imported module; the server runs in a process of its own and can only "
-        'import it: move it there, or name it as app="module:callable"'
+        f"app={app!r} is not at the top level of an imported module; the server is another process and must import "
+        'it: move it there, or pass app="module:callable"'
     )
 
 
 def _candidate_modules(app: Callable[..., Any]) -> Iterator[ModuleType]:
-    # A function knows its module, a Flask app the one that it was made in. Of the others a test's come last: importing
-    # one imports pytest into the server.
+    # A function and a Flask app know their module. Among the other modules, test modules come last: importing one
+    # imports pytest into the server.
     named = [getattr(app, "__module__", None), getattr(app, "import_name", None)]
     yield from (sys.modules[each] for each in named if isinstance(each, str) and each in sys.modules)
     others = [each for each in list(sys.modules.values()) if isinstance(each, ModuleType) and _module_file(each)]
@@ -236,7 +236,7 @@ def _module_file(module: ModuleType) -> str:
 
 
 def _call_without_traceback(trio_thread: TrioThread, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call in the background; what is ours to explain comes without the frames that mean nothing to a test's author."""
+    """Call `function` in the loop. Errors that explain themselves are raised without the frames of the harness."""
     __tracebackhide__ = True
     try:
         return trio_thread.call(function, *arguments)

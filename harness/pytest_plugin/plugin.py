@@ -1,7 +1,7 @@
-"""The pytest plugin's rim: options, and the fixture `wsgi_server`. The rest is imported when one of them is used.
+"""The options of the pytest plugin and the fixture `wsgi_server`. All other modules are imported on first use.
 
 `pytest --wsgi-server gunicorn --wsgi-select pep3333/` collects a server's cells as tests; see docs/pytest.md. Every
-pytest of an environment in which wsgi-gauntlet is installed loads this file, so it imports nothing but pytest.
+pytest run in an environment with wsgi-gauntlet loads this file, so it imports only pytest.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ if TYPE_CHECKING:
     from wsgi_gauntlet.harness.pytest_plugin.trio_thread import TrioThread
 
 ROOT_NODE_ID = "wsgi-gauntlet"
-"""What every cell's node id begins with, in place of a file."""
+"""The first part of each cell's node id, in place of a file."""
 
 TRIO_THREAD_KEY: pytest.StashKey[TrioThread] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options, which mean what those of the command `wsgi-gauntlet check` mean."""
+    """Add the options. They have the meaning of the options of `wsgi-gauntlet check`."""
     group = parser.getgroup(ROOT_NODE_ID, "wsgi-gauntlet: cases of PEP 3333 and HTTP/1.1 as tests of WSGI servers")
     for name, metavar, words in (
-        ("server", "NAME", "Test this server, as gunicorn:gthread[threads=4]; may be repeated."),
-        ("select", "PREFIX", "Only cases whose id begins so; may be repeated."),
+        ("server", "NAME", "Test this server, such as gunicorn:gthread[threads=4]; may be repeated."),
+        ("select", "PREFIX", "Only cases whose id begins with PREFIX; may be repeated."),
         ("level", "LEVEL", "Only cases of this level: must, should, may or info; may be repeated."),
-        ("tag", "TAG", "Only cases with this tag, as security; may be repeated."),
+        ("tag", "TAG", "Only cases with this tag, such as security; may be repeated."),
     ):
         group.addoption(f"--wsgi-{name}", action="append", default=[], metavar=metavar, help=words)
     for name, metavar, words in (
-        ("baseline", "FILE", "What is accepted of which server: such a cell is xfailed, and fails once it passes."),
+        ("baseline", "FILE", "Baseline of accepted verdicts: such a cell is xfailed, and fails when it passes."),
         ("python", "EXE", "Interpreter that runs the servers [this one]."),
-        ("app", "MODULE:NAME", "An app of your own, served beside the reference app."),
-        ("path", "/PAGE", "The page of --wsgi-app that is asked for [/]."),
-        ("command", "TEMPLATE", "A server of your own, named custom: '{python} -m mine --bind {host}:{port} {app}'."),
+        ("app", "MODULE:NAME", "Your own app, served beside the test app."),
+        ("path", "/PAGE", "The page of --wsgi-app to request [/]."),
+        ("command", "TEMPLATE", "Your own server, named custom: '{python} -m mine --bind {host}:{port} {app}'."),
     ):
         group.addoption(f"--wsgi-{name}", default=None, metavar=metavar, help=words)
-    group.addoption("--wsgi-strict", action="store_true", help="Let a recommendation that is not followed fail.")
+    group.addoption("--wsgi-strict", action="store_true", help="Fail cells with the verdict `warn`.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take this plugin's node ids out of the arguments, and collect cells where any are asked for."""
+    """Take this plugin's node ids out of the arguments, and collect cells if any are requested."""
     # "wsgi-gauntlet" alone is all of them, unless there is a file of that name.
     node_ids = [
         each
@@ -61,9 +61,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _cells_requested(config: pytest.Config) -> bool:
-    # With the server in addopts, `pytest tests/test_one.py` is about that file alone; on the command line it is meant.
+    # A server in addopts does not apply to `pytest tests/test_one.py`; a server on the command line does.
     words = [str(each).partition("=")[0] for each in config.invocation_params.args]
-    has_paths = bool(config.getoption("file_or_dir", []))  # --help leaves before it is parsed
+    has_paths = bool(config.getoption("file_or_dir", []))  # --help ends before this option is parsed
     if config.getoption("wsgi_server") or config.getoption("wsgi_command"):
         return not has_paths or "--wsgi-server" in words or "--wsgi-command" in words
     for option in ("--wsgi-select", "--wsgi-level", "--wsgi-tag"):
@@ -73,7 +73,7 @@ def _cells_requested(config: pytest.Config) -> bool:
 
 
 def trio_thread(config: pytest.Config) -> TrioThread:
-    """Return the loop that servers run in: one for each pytest process, stopped when it ends."""
+    """Return the loop that runs the servers: one for each pytest process, stopped at its end."""
     from wsgi_gauntlet.harness.pytest_plugin.trio_thread import TrioThread
 
     if TRIO_THREAD_KEY not in config.stash:
@@ -84,10 +84,10 @@ def trio_thread(config: pytest.Config) -> TrioThread:
 
 @pytest.fixture
 def wsgi_server(request: pytest.FixtureRequest) -> Iterator[LiveServers]:
-    """Start WSGI servers with an app of yours: `wsgi_server("gunicorn[workers=2]", app="shop.wsgi:application")`.
+    """Start WSGI servers with your app: `wsgi_server("gunicorn[workers=2]", app="shop.wsgi:application")`.
 
-    Returned is a running server with `url`, `address`, `client` (an httpx.Client), `log`, `pid`, `restart()` and
-    `stop()`; all that were started are stopped after the test.
+    The call returns a running server with `url`, `address`, `client` (an httpx.Client), `log`, `pid`, `restart()` and
+    `stop()`. All servers are stopped after the test.
     """
     from wsgi_gauntlet.harness.pytest_plugin.live_server import LiveServers
 

@@ -1,7 +1,7 @@
-"""A trio loop in a thread of its own, for callers that are not async themselves, and the servers that it keeps up.
+"""Run a trio loop in a thread of its own, for callers without async, and keep servers running in it.
 
-Whoever calls waits like for any function. Where the wait is cut short (Ctrl-C, a time-out of the caller's own), the
-call is cancelled and its end awaited first, so that nothing goes on behind the caller's back.
+The caller waits as for any function. If the wait is interrupted (Ctrl-C, a time-out of the caller), the call is
+cancelled and its end awaited: nothing goes on in the background.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ from typing import Any, TypeVar
 
 import trio
 
-from wsgi_gauntlet.harness.conformance.stall_clock import StallClock
+from wsgi_gauntlet.harness.conformance.validity import StallClock
 from wsgi_gauntlet.harness.errors import InternalError
 from wsgi_gauntlet.harness.server.instance import ServerInstance, running
 from wsgi_gauntlet.harness.server.plan import Plan
-from wsgi_gauntlet.harness.session import scratch
+from wsgi_gauntlet.harness.server.temp_dirs import scratch_folder
 
 T = TypeVar("T")
 
 STOP_TIMEOUT_SECONDS = 15.0
-"""Seconds for everything to end: a supervisor that has to kill takes less than half of them."""
+"""Seconds in which all servers must end. A supervisor that must kill needs less than half of them."""
 
 
 @dataclass(frozen=True)
 class HostedServer:
-    """A server that runs until `closing` is set; `closed` once nothing of it is left, for whatever reason."""
+    """A server that runs until `stop_requested` is set. `closed` is set when the server has ended for any reason."""
 
     server: ServerInstance
     stop_requested: trio.Event = field(default_factory=trio.Event)
     closed: trio.Event = field(default_factory=trio.Event)
 
     async def close(self) -> None:
-        """Stop the server in good order and return when it is gone."""
+        """Stop the server and wait until it has ended."""
         self.stop_requested.set()
         await self.closed.wait()
 
 
 class TrioThread:
-    """The loop. It starts with the first call; `stop` ends it and every server in it, and may come at any time."""
+    """The loop. The first call starts it; `stop` ends it and its servers, and may be called at any time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -58,10 +58,7 @@ class TrioThread:
         self._end_reason = "it was stopped"
 
     def call(self, function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
-        """Run `function` in the loop and return what it returns, or raise what it raises.
-
-        Raises InternalError where the loop has ended.
-        """
+        """Run `function` in the loop and return its result. Raises its errors, and InternalError if the loop ended."""
         token, nursery = self._ensure_running()
         future: Future[T] = Future()
         scope = trio.CancelScope()
@@ -71,7 +68,7 @@ class TrioThread:
             with scope:
                 try:
                     future.set_result(await function(*arguments))
-                except Exception as problem:  # noqa: BLE001 - it is the caller's, in the other thread
+                except Exception as problem:  # noqa: BLE001 - raised again in the caller's thread
                     future.set_exception(problem)
             if not future.done():
                 future.set_exception(InternalError("the call was cut short"))
@@ -89,13 +86,13 @@ class TrioThread:
             self._pending.discard(future)
 
     async def start_server(self, plan: Plan, *, observe: bool = True) -> HostedServer:
-        """Start what `plan` says and keep it running. Only for the loop's own tasks; raises what `running` does."""
+        """Start the server of `plan` and keep it running. Call it in the loop only. Raises as `running` does."""
         assert self._nursery is not None
         hosted: HostedServer = await self._nursery.start(self._serve_until_stopped, plan, observe)
         return hosted
 
     def stop(self) -> None:
-        """End every call and every server, and the loop; return when nothing is left. Harmless when repeated."""
+        """End all calls and servers, and the loop. Repeated calls do nothing."""
         thread, self._thread = self._thread, None
         if thread is None or self._pid != os.getpid():
             return
@@ -113,7 +110,7 @@ class TrioThread:
                 hosted = HostedServer(server)
                 task_status.started(hosted)
                 await hosted.stop_requested.wait()
-        except Exception:  # before the start it is the starter's; later one server's trouble must not end the others
+        except Exception:  # before the start the caller gets it; later an error of one server must not end the others
             if hosted is None:
                 raise
         finally:
@@ -138,7 +135,7 @@ class TrioThread:
     def _run(self) -> None:
         try:
             trio.run(self._main, clock=StallClock())
-        except BaseException as problem:  # noqa: BLE001 - told to whoever waits; a thread has nobody else to tell
+        except BaseException as problem:  # noqa: BLE001 - raised in the threads that wait
             self._end_reason = f"{type(problem).__name__}: {problem}"
         finally:
             self._started.set()
@@ -147,7 +144,7 @@ class TrioThread:
                     future.set_exception(InternalError(self._ended_message()))
 
     async def _main(self) -> None:
-        with scratch() as self._scratch_folder:
+        with scratch_folder() as self._scratch_folder:
             async with trio.open_nursery() as self._nursery:
                 self._token = trio.lowlevel.current_trio_token()
                 self._started.set()

@@ -1,1 +1,1 @@
-"""One cell again, watched, or without us."""
+"""Run one case again: watched step by step, or as a reproducer without wsgi-gauntlet."""

@@ -1,8 +1,8 @@
-"""The app of one case as one file that needs nothing of ours: cut out of the reference app's sources. Pure.
+"""Extract the app of one case from the sources of the test app, as one file without other modules. Pure.
 
-What a case asks of the app is a few functions; `appfile` takes those, what they use and what that uses, and leaves the
-rest out: modules, methods of classes, annotations, and entries of tables that no request of the case names. The text
-is that of the sources, so that it reads as they do. Where the harness stood, the module `reproducer_stubs` stands in.
+A case uses a few functions of the test app. The file has these functions and the code that they use. It leaves out all
+other modules, methods and annotations, and the entries of tables that no request of the case names. The text is copied
+from the sources. The module `reproducer_stubs` replaces the code that talks to the harness.
 """
 
 from __future__ import annotations
@@ -14,18 +14,17 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
-from wsgi_gauntlet.harness.replay.strip_annotations import strip_annotations
-
+_TOOL_COMMENT = re.compile(r"[ \t]+# (?:noqa|type: ignore).*$", re.MULTILINE)
 _INNER_APP_NAME = "_answer"
 
 STANDALONE_MODULE = "reproducer_stubs"
-"""The module whose names go before those of the others."""
+"""The module whose definitions replace those of other modules."""
 
 REFERENCE_MODULE = "reference"
-"""The module whose MODULES are those with behaviours, and whose `application` the stand-in's takes the place of."""
+"""The module with `MODULES` (the modules of behaviours) and with the `application` that the file replaces."""
 
 FALLBACK_BEHAVIOUR = "echo"
-"""The behaviour that answers what no other is named by."""
+"""The behaviour for requests that name no other."""
 
 WIDTH = 100
 """Columns of a comment."""
@@ -36,9 +35,9 @@ _QUERY_VALUE = re.compile(rb"[?&][a-z-]+=([^&\s#]*)")
 
 @dataclass(frozen=True)
 class AppUsage:
-    """What the requests of a case ask of the app: first segments of their paths, and values in their queries.
+    """The parts of the app that the requests of a case use: first segments of paths, and values of queries.
 
-    `called` are the segments with which the app was really called; `names` may hold words that are no paths.
+    `called` are the segments with which the app was really called. `names` may have words that are no paths.
     """
 
     names: frozenset[str]
@@ -48,10 +47,11 @@ class AppUsage:
 
 @dataclass(frozen=True)
 class _Definition:
-    """One statement of a module that defines `name`: its text, the names that it uses, and those that it needs before.
+    """One statement of a module that defines `name`: its text and the names that it uses.
 
-    `attributes` are those that it looks up, on whatever, and `own` those that it sets on `self`. A class is in parts:
-    `members` are its methods, and `text` the rest. `table` is there where it defines a table of named things.
+    `needed_when_defined` are names that must exist before. `attributes` are the attributes that it reads on any object,
+    `own` those that it sets on `self`. A class is split: `members` are its methods, `text` the rest. `table` is set if
+    the statement defines a table.
     """
 
     module: str
@@ -67,9 +67,10 @@ class _Definition:
 
 
 def app_usage(paths: Iterable[str], sent: Iterable[bytes]) -> AppUsage:
-    """Return what the requests ask for: `paths` are those that the app was called with, `sent` what went out.
+    """Return the parts of the app that the requests use.
 
-    A path may carry its query. Both are looked at, because a server may pass on neither as it came.
+    `paths` are the paths, with queries, with which the app was called; `sent` are the bytes of the requests. Both are
+    used, because a server may change paths and queries.
     """
     called: set[str] = set()
     words: set[str] = set()
@@ -86,7 +87,7 @@ def app_usage(paths: Iterable[str], sent: Iterable[bytes]) -> AppUsage:
 
 
 def behaviours(sources: Mapping[str, str]) -> dict[str, str]:
-    """Return each behaviour's name in paths, and the function that it is."""
+    """Return the name of each behaviour in paths, and the name of its function."""
     found: dict[str, str] = {}
     for module in reversed(_behaviour_modules(sources[REFERENCE_MODULE])):
         found.update({name.replace("_", "-"): name for name in _functions(sources[module])})
@@ -96,16 +97,15 @@ def behaviours(sources: Mapping[str, str]) -> dict[str, str]:
 def extract_app(
     sources: Mapping[str, str], usage: AppUsage, *, title: str, wrapper_module: str = "", kind: str = ""
 ) -> str:
-    """Return the source of one module with a callable `application` that answers what is `asked`.
+    """Return the source of one module with a callable `application` for the requests of `usage`.
 
-    `sources` are the app's modules by name. `title` goes into the docstring. `around` names a module whose own
-    `application` stands around the reference app's, as the Flask app's does, and `kind` another kind of callable for
-    it, one of the reference app's KINDS.
+    `sources` are the modules of the app by name. `title` goes into the docstring. `wrapper_module` names a module whose
+    `application` wraps the test app, such as the Flask app. `kind` is the kind of callable, one of the app's KINDS.
     """
     known = behaviours(sources)
     names = sorted(usage.names & known.keys())
     if not names or FALLBACK_BEHAVIOUR in usage.names or any(each not in known for each in usage.called):
-        # What goes to no behaviour by name goes to the first of them.
+        # The first behaviour of the table gets all requests without a name.
         names = [FALLBACK_BEHAVIOUR, *(name for name in names if name != FALLBACK_BEHAVIOUR)]
     plain = {name: strip_annotations(source) for name, source in sources.items()}
     definitions, imports = _read_modules(plain, usage.words)
@@ -134,7 +134,7 @@ def extract_app(
 
 
 def standalone_source(sources: Mapping[str, str], module: str) -> str:
-    """Return `module` of the app, which has an `application` and its BEHAVIOURS, with what it uses, as one module."""
+    """Return `module` of the app, with its `application`, its BEHAVIOURS and all code that they use, as one module."""
     tree = ast.parse(sources[module])
     table = next(node.value for node in tree.body if isinstance(node, ast.AnnAssign) and _target(node) == "BEHAVIOURS")
     assert isinstance(table, ast.Dict)
@@ -161,7 +161,7 @@ def _functions(source: str) -> tuple[str, ...]:
 
 
 def _callable(source: str, kind: str) -> dict[str, _Definition]:
-    """Return the pieces that make `application` that kind of callable, around the function `_INNER_APP_NAME`."""
+    """Return the definitions that wrap `_INNER_APP_NAME` as that kind of callable."""
     own = {definition.name: definition for definition in _definitions(REFERENCE_MODULE, source, 100)}
     table = own["KINDS"].table
     assert table is not None
@@ -172,7 +172,7 @@ def _callable(source: str, kind: str) -> dict[str, _Definition]:
 
 
 def _inner_name(sources: Mapping[str, str], wrapper_module: str) -> str:
-    """Return the name that the module `around` has for the reference app."""
+    """Return the name of the test app in the module `wrapper_module`."""
     for node in ast.parse(sources[wrapper_module]).body if wrapper_module else ():
         if isinstance(node, ast.ImportFrom) and node.level and node.module == REFERENCE_MODULE:
             return node.names[0].asname or node.names[0].name
@@ -180,7 +180,7 @@ def _inner_name(sources: Mapping[str, str], wrapper_module: str) -> str:
 
 
 def _read_modules(sources: Mapping[str, str], words: frozenset[str]) -> tuple[dict[str, _Definition], dict[str, str]]:
-    """Return the pieces of all modules by the names that they define, and the lines that import other names."""
+    """Return the definitions of all modules by name, and the import lines of other names."""
     order = [name for name in (STANDALONE_MODULE, "event_channel", "call") if name in sources]
     order += [name for name in _behaviour_modules(sources[REFERENCE_MODULE]) if name not in order]
     order += sorted(name for name in sources if name not in order and _is_shared_module(sources[name]))
@@ -194,7 +194,7 @@ def _read_modules(sources: Mapping[str, str], words: frozenset[str]) -> tuple[di
             if existing is None:
                 definitions[definition.name] = definition
             elif existing.module == STANDALONE_MODULE:
-                # The stand-in's own methods go before those of the class, which lends it the others.
+                # The stub keeps its own methods and gets the other methods of the class.
                 own = {each for member in existing.members.values() for each in member.own}
                 inherited = {each: member for each, member in definition.members.items() if each not in own}
                 members = {**inherited, **existing.members} if existing.members else {}
@@ -203,7 +203,7 @@ def _read_modules(sources: Mapping[str, str], words: frozenset[str]) -> tuple[di
 
 
 def _is_shared_module(source: str) -> bool:
-    """Say whether a module is for the others to use: one with an `application` is for servers."""
+    """Say whether other modules use this one: a module with an `application` is for servers."""
     return "\ndef application(" not in source and "\napplication = " not in source
 
 
@@ -253,7 +253,7 @@ def _definition(module: str, name: str, node: ast.stmt, lines: list[str], order:
 
 
 def _entries(table: ast.Assign) -> list[tuple[object, ast.expr]]:
-    """Return keys and values of a table; a key that is no constant is None."""
+    """Return the keys and values of a table; a key that is no constant is None."""
     if not isinstance(table.value, ast.Dict):
         return []
     pairs = zip(table.value.keys, table.value.values, strict=True)
@@ -261,7 +261,7 @@ def _entries(table: ast.Assign) -> list[tuple[object, ast.expr]]:
 
 
 def _narrow_table(definition: _Definition, words: frozenset[str]) -> _Definition:
-    """Return a table of named things with only those that `words` name; whole where they name none."""
+    """Return a table with the entries that `words` name, or the whole table if they name none."""
     if definition.table is None:
         return definition
     entries = _entries(definition.table)
@@ -299,7 +299,7 @@ def _start(node: ast.stmt) -> int:
 
 
 def _names(nodes: Iterable[ast.AST]) -> frozenset[str]:
-    """Return the names that `nodes` use and do not define for themselves."""
+    """Return the names that `nodes` use and do not define themselves."""
     found: set[str] = set()
     for node in nodes:
         below = list(ast.walk(node))
@@ -328,7 +328,7 @@ def _attributes(nodes: Iterable[ast.AST]) -> frozenset[str]:
 
 
 def _reachable(definitions: Mapping[str, _Definition], wanted: set[str]) -> dict[str, _Definition]:
-    """Return what `wanted` needs, by name; of classes the methods that anything chosen could call by their names."""
+    """Return by name the definitions that `wanted` needs. A class keeps the methods whose names the code uses."""
     chosen: dict[str, _Definition] = {}
     attributes: set[str] = set()
     growing = True
@@ -357,12 +357,12 @@ def _reachable(definitions: Mapping[str, _Definition], wanted: set[str]) -> dict
 
 
 def _called_implicitly(name: str, owner: _Definition) -> bool:
-    """Say whether a method is called by Python or by the server, so that nothing in the app shows its use."""
+    """Say whether Python or the server calls a method, so that the app does not show its use."""
     return name.startswith("__") or (owner.name != "Call" and not name.startswith("_"))
 
 
 def _in_dependency_order(chosen: Mapping[str, _Definition]) -> list[_Definition]:
-    """Return the pieces in the order of their modules, but each behind what must be there when it is executed."""
+    """Return the definitions in the order of their modules, each behind the definitions that it needs."""
     ordered: dict[str, _Definition] = {}
 
     def visit(definition: _Definition, above: frozenset[str]) -> None:
@@ -406,3 +406,27 @@ def _join_blocks(blocks: list[str]) -> str:
         text += ("\n\n" if tall and before else "\n" if before else "") + block + "\n"
         before = block
     return text
+
+
+@lru_cache(maxsize=256)
+def strip_annotations(source: str) -> str:
+    """Return `source` without annotations and without comments for tools (noqa, type: ignore)."""
+    lines = [line.encode() for line in _TOOL_COMMENT.sub("", source).splitlines()]
+    spans: list[tuple[tuple[int, int], tuple[int, int], bytes]] = []
+    for node in ast.walk(ast.parse(b"\n".join(lines))):
+        annotation: ast.expr | None = None
+        if isinstance(node, ast.arg) and node.annotation:
+            annotation, start = node.annotation, (node.lineno - 1, node.col_offset + len(node.arg.encode()))
+        elif isinstance(node, ast.AnnAssign) and node.value:
+            annotation, start = node.annotation, ((node.target.end_lineno or 0) - 1, node.target.end_col_offset or 0)
+        elif isinstance(node, ast.FunctionDef) and node.returns:
+            annotation = node.returns
+            start = (annotation.lineno - 1, lines[annotation.lineno - 1].rindex(b" ->", 0, annotation.col_offset))
+        if annotation is None:
+            continue
+        last, end = (annotation.end_lineno or 0) - 1, annotation.end_col_offset or 0
+        default = isinstance(node, ast.arg) and lines[last][end : end + 3] == b" = "
+        spans.append((start, (last, end + 3 if default else end), b"=" if default else b""))
+    for (line, column), (last, end), replacement in sorted(spans, reverse=True):
+        lines[line : last + 1] = [lines[line][:column] + replacement + lines[last][end:]]
+    return b"\n".join(lines).decode()

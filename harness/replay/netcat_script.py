@@ -1,7 +1,7 @@
-"""What the client of a case did on its connections, as commands of a POSIX shell with nc. Pure.
+"""Write the client side of a case as commands of a POSIX shell with nc. Pure.
 
-A shell cannot wait for an answer before it goes on, nor for the app to get somewhere: where the case did, the commands
-pause. Connections that were open at the same time are so here, and act in the same order.
+A shell cannot wait for a response or for the app. If the case did, the commands pause. Connections that were open at
+the same time are open at the same time here, and act in the same order.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from wsgi_gauntlet.harness.model import ConnectionEvent, ConnectionEventKind
 from wsgi_gauntlet.harness.replay.shell_commands import comment, group_commands, print_commands, print_continued
 
 RESPONSE_WAIT_SECONDS = 0.5
-"""Seconds in which an answer comes that the next bytes waited for."""
+"""Seconds of pause for a response that the case awaited before the next bytes."""
 
 CONNECTION_STEP_SECONDS = 0.3
-"""Seconds between what one connection does and what another does because of it."""
+"""Seconds of pause before another connection acts."""
 
 SEGMENT_GAP_SECONDS = 0.05
-"""Seconds that keep two pieces apart, so that they go out as segments of their own."""
+"""Seconds between two pieces, so that they are sent in separate segments."""
 
 IDLE_TIMEOUT_SECONDS = 3
-"""Seconds of silence after which nc gives up: more than the app waits at a barrier."""
+"""Idle seconds after which nc ends: more than the app waits at a barrier."""
 
 MAX_PAUSE_SECONDS = 10.0
-"""Seconds that a pause or a silence is cut to."""
+"""Longest pause in seconds; longer ones are shortened."""
 
 MAX_CONNECTIONS = 12
-"""Connections that are written out, of those at the same time and about of all."""
+"""Connections that the script has: at most this many at the same time, and about this many in all."""
 
 MAX_SEGMENTS = 40
-"""Pieces of one connection that are sent apart; more are joined, or sent byte by byte where they were."""
+"""Pieces of one connection that are sent with pauses; with more pieces, short pauses are left out."""
 
 _TRUNCATION_NOTE = re.compile(r"(\d+) of these (\d+) bytes were not kept")
 _END_DESCRIPTIONS = {ConnectionEventKind.EOF: "then the end (FIN)", ConnectionEventKind.RESET: "then a reset (RST)"}
@@ -48,7 +48,7 @@ BYTE_BY_BYTE_FUNCTION = r"""slowly() {  # each byte in a segment of its own
 
 @dataclass(frozen=True)
 class SendMode:
-    """How the case was sent: in which pattern, and whether bodies too."""
+    """How the requests of the case were cut, and whether bodies were cut too."""
 
     segmentation: Segmentation = Segmentation.WHOLE
     split_bodies: bool = False
@@ -56,9 +56,9 @@ class SendMode:
 
 @dataclass(frozen=True)
 class _Action:
-    """Something that the client did: sent `data` (of `length` bytes, if not all were kept), or ended in some way.
+    """One action of the client: it sent `data`, or it ended the connection. `length` counts also bytes not kept.
 
-    `heard` says that an answer had come before it, `slow` that `data` went out byte by byte.
+    `after_response`: a response had arrived before. `byte_by_byte`: each byte of `data` was sent alone.
     """
 
     at: float
@@ -71,7 +71,7 @@ class _Action:
 
 @dataclass(frozen=True)
 class _Connection:
-    """One connection. `deeds` are what it did; `until` is when it ended, `received` what it got."""
+    """One connection with its `actions`. `until` is the time of its end; `silence` its longest wait in seconds."""
 
     number: int
     opened: float
@@ -86,9 +86,9 @@ class _Connection:
 def netcat_script(
     wire: Sequence[ConnectionEvent], original_address: Address, new_address: Address, mode: SendMode
 ) -> str:
-    """Return the commands that do to the server at `here` what was done, in that `way`, to the one that was `there`.
+    """Return the commands that repeat `wire` on the server at `new_address`, with the requests cut as `mode` says.
 
-    Where the server was named by its address in a request, it is named by the new one.
+    In the requests, `original_address` is replaced by the new one.
     """
     connections = _connections(wire)
     if not connections:
@@ -112,7 +112,7 @@ def netcat_script(
 
 
 def case_events(wire: Sequence[ConnectionEvent]) -> list[ConnectionEvent]:
-    """Return `wire` without the harness's own connections that only saw to it that the server still answers."""
+    """Return `wire` without the sync requests of the harness."""
     own = {each.number for each in _connections(wire) if _is_sync_request(each)}
     return [each for each in wire if each.connection not in own]
 
@@ -165,7 +165,7 @@ def _connection(number: int, events: Sequence[ConnectionEvent]) -> _Connection:
 
 
 def _whole_length(note: ConnectionEvent, sent: _Action) -> int:
-    """Return how much was sent where `note` says that less was kept; 0 where it is about something else."""
+    """Return how many bytes were sent if `note` says that fewer were kept, 0 for any other note."""
     cut = _TRUNCATION_NOTE.search(note.note)
     return int(cut[2]) if cut and int(cut[2]) - int(cut[1]) == len(sent.data) else 0
 
@@ -240,7 +240,7 @@ def _activity_times(connection: _Connection, times: Sequence[float]) -> list[flo
 
 
 def _schedule(group: Sequence[_Connection]) -> Mapping[int, list[float]]:
-    """Return for each connection when it opens and when it does each of its deeds, in seconds from the first."""
+    """Return for each connection the times of its opening and of its actions, in seconds from the first."""
     timeline: list[tuple[float, _Connection, _Action | None]] = [(each.opened, each, None) for each in group]
     timeline += [(action.at, each, action) for each in group for action in each.actions]
     times: dict[int, list[float]] = {each.number: [] for each in group}
@@ -276,9 +276,10 @@ def _pipeline(
     hold_seconds: float = 0.0,
     close_at: float | None = None,
 ) -> str:
-    """Return the commands of one connection, whose deeds come at `times` after it was opened.
+    """Return the commands of one connection, whose actions happen at `times` after its opening.
 
-    It is held open for `lasting` seconds after its last; `closing` is when the client closes it, if that matters.
+    It stays open for `hold_seconds` after its last action. `close_at` is the time at which the client closes it, if
+    that matters.
     """
     commands: list[str] = []
     now = 0.0
@@ -310,7 +311,7 @@ def _pipeline(
 
 
 def _steps(connection: _Connection, times: Sequence[float]) -> list[tuple[float, _Action]]:
-    """Return what is to be done when, up to the close; single bytes in a row are one step."""
+    """Return the actions with their times, up to the close. Single bytes in a row are one action."""
     steps: list[tuple[float, _Action]] = []
     for time, action in zip(times, connection.actions, strict=True):
         if action.kind is ConnectionEventKind.CLOSED:
@@ -366,7 +367,7 @@ def _connect_command(connection: _Connection, new_address: Address, idle: int, c
     where = f"-U {new_address.path}" if new_address.path else f"{new_address.host} {new_address.port}"
     text = f"nc {'-N ' if _half_closed(connection) else ''}-w {idle} {where}"
     if connection.reset:
-        # nc knows no reset; but it is killed when nobody reads its output, and what it leaves unread makes one.
+        # nc cannot send a reset. But if it is killed with unread bytes, the kernel sends one.
         return (
             f"{text} | head -c {len(connection.received)}"
             if connection.received
@@ -380,6 +381,6 @@ def _summary_comment(connection: _Connection) -> str:
     got = f"got {first.decode('latin-1')!a}, {len(connection.received):,} bytes" if first else "nothing was read"
     closed = "closes with a reset" if connection.reset else ""
     lost = sum(each.length - len(each.data) for each in connection.actions)
-    truncated = f"the last {lost:,} bytes sent were not kept, and may have been others" if lost else ""
+    truncated = f"the last {lost:,} bytes sent were not kept, and may differ" if lost else ""
     details = ", ".join(each for each in (got, connection.ending, closed, truncated) if each)
     return comment(details, f"Connection {connection.number}: ")

@@ -1,7 +1,7 @@
-"""What a case did to a server, as something that needs neither the harness nor its app: files and shell commands. Pure.
+"""Make a reproducer: files and shell commands that show one result without wsgi-gauntlet. Pure.
 
-The server is started by the adapter's own command, the requests are sent by printf and nc. All of it is made to be
-pasted into an issue and run by somebody else.
+The server is started with the command of its adapter. printf and nc send the requests. The text can be pasted into an
+issue and run by anybody.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import CaseResult, ConnectionEvent, ConnectionEventKind
 from wsgi_gauntlet.harness.replay.app_extractor import REFERENCE_MODULE, app_usage, extract_app
 from wsgi_gauntlet.harness.replay.netcat_script import SendMode, case_events, netcat_script
@@ -24,10 +23,10 @@ from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.user_app import CALLABLE_VARIABLE, USER_APP_CASE_PREFIX, user_app_of, without_user_app
 
 PORT = 8000
-"""Where the server of a reproducer listens, unless in a Unix socket."""
+"""The port of the server, unless it listens on a Unix socket."""
 
 UPSTREAM_PORT = 8001
-"""Where the server behind a front listens, likewise."""
+"""The port of the server behind a proxy."""
 
 APP = "app:application"
 APP_FILENAME = "app.py"
@@ -42,9 +41,9 @@ _REFERENCE_APP = re.compile(r"gauntlet_apps\.([\w.]+):application")
 
 @dataclass(frozen=True)
 class Reproducer:
-    """Files by name, the command that starts the server in their folder, and the commands that talk to it.
+    """Files by name, the command that starts the server in their folder, and the commands that send the requests.
 
-    `why_not` says why there is none.
+    `why_not` says why no reproducer is possible.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
@@ -53,27 +52,32 @@ class Reproducer:
     why_not: str = ""
 
 
+@dataclass(frozen=True)
+class StartedServer:
+    """The server that showed the result: its plan, the address where it listened, and its version."""
+
+    plan: Plan
+    address: Address
+    version: str = ""
+
+
 def reproducer(
     cell: CaseResult,
-    plan: Plan,
-    original_address: Address,
-    segmentation: Segmentation,
+    started: StartedServer,
+    mode: SendMode,
     sources: Mapping[str, str],
     *,
     wire: Sequence[ConnectionEvent] | None = None,
-    version: str = "",
-    split_bodies: bool = False,
-    needs: str = "",
+    distribution: str = "",
 ) -> Reproducer:
-    """Return how to see what `cell` tells by hand; the server was started by `plan` and listened `there`.
+    """Return how to see the result `cell` of `started` by hand. `mode` says how the requests were cut.
 
-    `pattern` is how the case was sent, with `bodies` the bodies too. `sources` are the modules of the reference app.
-    `wire` is what happened on the connections where more of it was kept than the evidence has. `needs` is the
-    distribution of the framework that the case's app is written with, as in Setup.
+    `sources` are the modules of the test app. `wire` has the events of the connections, if more of them were kept than
+    the evidence has. `distribution` is the framework of the case's app, as in Setup.
     """
-    plan = _with_single_app(plan, cell.case)
+    plan, original_address = _with_single_app(started.plan, cell.case), started.address
     if original_address.pipe_socket:
-        return Reproducer(why_not="the server's handler was called without a socket, which no shell can do")
+        return Reproducer(why_not="the server's handler was called without a socket, and a shell cannot do that")
     new_address = (
         Address(path="http.sock", tls=original_address.tls)
         if original_address.path
@@ -83,7 +87,9 @@ def reproducer(
     wire = case_events(cell.evidence.wire if wire is None else wire)
     if _REFERENCE_APP.fullmatch(plan.app):
         usage = app_usage(_paths(cell), [each.data for each in wire if each.kind is ConnectionEventKind.SENT])
-        what = f"What {cell.case} uses of wsgi-gauntlet's " + (f"app for {needs}" if needs else "reference app")
+        what = f"What {cell.case} uses of wsgi-gauntlet's " + (
+            f"app for {distribution}" if distribution else "reference app"
+        )
         title = f"{what}; serve it as {APP}."
         files = {
             APP_FILENAME: extract_app(
@@ -95,17 +101,17 @@ def reproducer(
             ),
             **files,
         }
-    if needs:
-        lines = [comment(f"python3 -m pip install {needs}", "Needs: "), *lines]
-    script = netcat_script(wire, original_address, new_address, SendMode(segmentation, split_bodies))
+    if distribution:
+        lines = [comment(f"python3 -m pip install {distribution}", "Needs: "), *lines]
+    script = netcat_script(wire, original_address, new_address, mode)
     outcome_comments = [comment(cell.expected, "Expected: ")] if cell.expected else []
-    name = f"{plan.name} {version}".strip()
-    outcome_comments.append(comment(cell.actual or f"the case came to {cell.verdict}", f"Here, {name}: "))
+    name = f"{plan.name} {started.version}".strip()
+    outcome_comments.append(comment(cell.actual or f"the verdict is {cell.verdict}", f"Here, {name}: "))
     return Reproducer(files, "\n".join(lines) + "\n", "\n\n".join([script, "\n".join(outcome_comments)]) + "\n")
 
 
 def _with_single_app(plan: Plan, case: str) -> Plan:
-    """Return `plan` with the one app that the case is about: the user's own, or the reference app without it."""
+    """Return `plan` with the app of the case alone: the user app or the test app."""
     own = user_app_of(plan)
     if not own or not case.startswith(USER_APP_CASE_PREFIX):
         return without_user_app(plan)
@@ -114,10 +120,10 @@ def _with_single_app(plan: Plan, case: str) -> Plan:
 
 
 def document(made: Reproducer) -> str:
-    """Return all of it as one text for people: what to save, what to run, what to look at."""
+    """Return the reproducer as one text: the files to save, the commands to run, and where to look."""
     parts = [f"--- {name}\n\n{text}" for name, text in made.files.items()]
     where = " and ".join(made.files) or "the app"
-    says = "; what the app sees stands on its stderr, after `app:`" if APP_FILENAME in made.files else ""
+    says = "; the app prints the requests that it gets to stderr, after `app:`" if APP_FILENAME in made.files else ""
     parts.append(f"--- the server, in the folder of {where}{says}\n\n{made.server}")
     parts.append(f"--- the requests, from another terminal\n\n{made.requests}")
     return "\n".join(parts)
@@ -129,7 +135,7 @@ def _paths(cell: CaseResult) -> list[str]:
 
 
 def _server_setup(plan: Plan, new_address: Address) -> tuple[dict[str, str], list[str], str]:
-    """Return the files of the server or servers, the commands, and the module that stands around the app."""
+    """Return the files of the servers, their commands, and the module that wraps the app."""
     if plan.upstream is None:
         files, line, wrapper_module = _adapter_command(plan, new_address)
         return files, _with_certificate([*_version_comments(plan), line], new_address), wrapper_module
@@ -142,7 +148,7 @@ def _server_setup(plan: Plan, new_address: Address) -> tuple[dict[str, str], lis
 
 
 def _version_comments(plan: Plan) -> list[str]:
-    """Return how the version is had that the user named, where they named one: another may be there."""
+    """Return a comment with the command that installs the version that the user named, if any."""
     if not plan.version or not plan.adapter.distribution:
         return []
     wanted = f"{plan.adapter.distribution}=={plan.version}"
@@ -180,7 +186,7 @@ def _adapter_command(
 
 
 def _portable(command: Command, launch: Launch) -> Command:
-    """Return `command` without places of this machine: programs by their names, the app as the one in the file."""
+    """Return `command` without paths of this machine: programs by name, and the app of the file."""
     by_name = {launch.python: "python3", launch.executable: Path(launch.executable).name}
     if launch.executable == launch.python:
         by_name[launch.executable] = "python3"

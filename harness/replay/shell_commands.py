@@ -1,7 +1,7 @@
-"""Bytes as commands of a POSIX shell that print exactly them. Pure.
+"""Write bytes as commands of a POSIX shell that print exactly these bytes. Pure.
 
-Nothing of what is printed can reach the shell: bytes stand in single quotes, those that are not plain as octal escapes
-of printf's format, and a comment is one line of printable ASCII.
+The shell never interprets the bytes: they are in single quotes, special bytes are octal escapes of printf's format, and
+a comment is printable ASCII.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ import re
 import textwrap
 
 MIN_RUN_BYTES = 200
-"""Bytes of the same value in a row that are made rather than written."""
+"""Equal bytes in a row from which a command generates them."""
 
 MIN_PATTERN_DATA_BYTES = 3000
-"""Bytes from which on a repeated pattern is looked for."""
+"""Bytes from which repeated patterns are searched."""
 
 MAX_PERIOD_BYTES = 1024
-"""Bytes of the longest pattern that is found to repeat itself."""
+"""Length of the longest repeated pattern, in bytes."""
 
 MIN_COUNTED_LINES = 40
-"""Lines that differ by a number alone, each greater by one, that are counted rather than written."""
+"""Lines from which a loop prints them, if they differ only in a number that grows by one."""
 
 MAX_LINES_PER_STEP = 6
-"""Lines of one such step, at most."""
+"""Maximum lines of one step of such a loop."""
 
 COMMENT_WIDTH = 100
-"""Columns of a comment."""
+"""Width of a comment in columns."""
 
 _NUMBER = re.compile(rb"(?<![0-9])(?:0|[1-9][0-9]{0,8})(?![0-9])")
 _RUN = re.compile(rb"(.)\1{%d,}" % (MIN_RUN_BYTES - 1), re.DOTALL)
@@ -33,7 +33,7 @@ _ESCAPES = {0x0D: "\\r", 0x0A: "\\n", 0x09: "\\t", 0x5C: "\\\\", 0x25: "%%", 0x2
 
 
 def print_commands(data: bytes) -> list[str]:
-    """Return the commands that print `data`, one after the other."""
+    """Return the commands that print `data`, in order."""
     commands: list[str] = []
     start = 0
     for found in _RUN.finditer(data):
@@ -43,7 +43,7 @@ def print_commands(data: bytes) -> list[str]:
 
 
 def print_continued(data: bytes, length: int) -> list[str]:
-    """Return the commands that print `length` bytes that begin with `data` and go on like its end."""
+    """Return the commands that print `length` bytes: `data`, then a repetition of its end."""
     last = data[-1:] or b"x"
     at = _find_repetition(data, len(data) - MIN_PATTERN_DATA_BYTES // 2)
     if at is None or at[1] < len(data):
@@ -55,12 +55,12 @@ def print_continued(data: bytes, length: int) -> list[str]:
 
 
 def group_commands(commands: list[str]) -> str:
-    """Return several commands as one whose output can be piped."""
+    """Return the commands as one command whose output can be piped."""
     return commands[0] if len(commands) == 1 else "{ " + "; ".join(commands) + "; }"
 
 
 def comment(text: str, label: str = "") -> str:
-    """Return `text` as lines of comment, whatever is in it; `label` stands before it."""
+    """Return `label` and any `text` as comment lines."""
     plain = " ".join(text.split()).encode("ascii", "backslashreplace").decode("ascii")
     safe = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in f"{label}{plain}")
     wrapped = textwrap.wrap(safe, COMMENT_WIDTH - 2, subsequent_indent=" " * len(label), break_on_hyphens=False)
@@ -68,7 +68,7 @@ def comment(text: str, label: str = "") -> str:
 
 
 def _print_patterns(data: bytes) -> list[str]:
-    """Return what prints `data`, which has no long run of one value."""
+    """Return the commands that print `data`, which has no long run of one value."""
     at = _find_repetition(data, len(data) // 2) if len(data) >= MIN_PATTERN_DATA_BYTES else None
     if at is not None:
         start, end, period = at
@@ -79,7 +79,7 @@ def _print_patterns(data: bytes) -> list[str]:
 
 
 def _find_repetition(data: bytes, middle: int) -> tuple[int, int, int] | None:
-    """Return where the pattern that there is at `middle` begins and ends, and its bytes; None where there is none."""
+    """Return the begin and end of the repeated pattern around `middle`, and its period; None if there is none."""
     window = data[max(0, middle - MIN_PATTERN_DATA_BYTES // 2) : middle + MIN_PATTERN_DATA_BYTES // 2]
     sizes = range(1, min(MAX_PERIOD_BYTES, len(window) // 2))
     period = next((size for size in sizes if window[size:] == window[:-size]), 0)
@@ -95,7 +95,7 @@ def _find_repetition(data: bytes, middle: int) -> tuple[int, int, int] | None:
 
 
 def _print_counted_lines(data: bytes) -> list[str]:
-    """Return what prints `data`, with lines that only count on as a loop."""
+    """Return the commands that print `data`, with a loop for lines that only count."""
     lines = data.splitlines(keepends=True)
     if len(lines) < MIN_COUNTED_LINES:
         return _printf(data)
@@ -112,7 +112,7 @@ def _print_counted_lines(data: bytes) -> list[str]:
 
 
 def _find_counter(steps: list[bytes]) -> tuple[bytes, int, bytes, int] | None:
-    """Return what stands before and after the number in each of the first of `steps`, where it begins, how many."""
+    """Return the text before the number, its first value, the text after it, and how many of `steps` count on."""
     for found in _NUMBER.finditer(steps[0]):
         before, first, after = steps[0][: found.start()], int(found[0]), steps[0][found.end() :]
         count = 0
@@ -136,7 +136,7 @@ def _repeat_command(unit: bytes, count: int) -> list[str]:
 
 
 def _printf(data: bytes) -> list[str]:
-    """Return printf with `data` in quotes, a line of the text for each of its lines; the shell joins them."""
+    """Return printf with `data` in quotes, one line of text for each line of `data`; the shell joins them."""
     if not data:
         return []
     lines = data.splitlines(keepends=True)
@@ -146,8 +146,8 @@ def _printf(data: bytes) -> list[str]:
 
 
 def _quote_format(data: bytes, *, first: bool = True) -> str:
-    """Return `data` as a quoted format of printf, or as what follows the `first` part of one."""
+    """Return `data` as a quoted format of printf, or as a later part of one if it is not the `first`."""
     text = "".join(_ESCAPES.get(value) or (chr(value) if 0x20 <= value < 0x7F else f"\\{value:03o}") for value in data)
-    # A format that begins with a dash would be taken for an option.
+    # printf reads a format that begins with a dash as an option.
     text = f"\\055{text[1:]}" if first and text.startswith("-") else text
     return f"'{text}'"

@@ -1,4 +1,4 @@
-"""Where one server's files are: a private folder, the path of modules in it, and a log that outlives it."""
+"""Make the folders and files of servers: the scratch folder of a run, a private folder for each instance, and logs."""
 
 from __future__ import annotations
 
@@ -6,19 +6,52 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from wsgi_gauntlet.harness.errors import OutOfResources, StorageFull
 from wsgi_gauntlet.harness.server.app_event_files import MAX_SOCKET_PATH_BYTES
+from wsgi_gauntlet.harness.server.process.supervisor import clear
 from wsgi_gauntlet.harness.server.process.unprivileged_user import others_can_traverse
 
 SOCKET_NAME = "http.sock"
 """The Unix socket that a server listens on, in its folder."""
 
+SCRATCH_PREFIX = "wsgi-gauntlet-"
+"""Prefix of the names of scratch folders, in the folder for temporary files."""
 
 REQUIRED_DESCRIPTORS = 24
 """What one observed instance takes of the harness's descriptors while it starts, with room for its first clients."""
+
+
+@dataclass(frozen=True)
+class RunFolders:
+    """The folders of a run: `scratch` for sockets and configuration, `logs` for the logs of the servers."""
+
+    scratch: Path
+    logs: Path
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Make a private folder (0700) for sockets and configuration, and delete it at the end of the block.
+
+    Folders of killed runs are deleted first: the name of a folder contains the process id of its run.
+    """
+    base = Path(tempfile.gettempdir())
+    for left in base.glob(f"{SCRATCH_PREFIX}*-*"):
+        pid = left.name.removeprefix(SCRATCH_PREFIX).partition("-")[0]
+        with suppress(FileNotFoundError):  # another run deletes them as well
+            if pid.isdigit() and not psutil.pid_exists(int(pid)) and left.lstat().st_uid == os.getuid():
+                clear(left)
+    folder = Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-"))
+    try:
+        yield folder
+    finally:
+        clear(folder)
 
 
 def require_descriptors() -> None:

@@ -1,7 +1,7 @@
-"""A run on the terminal: bars where there is one, plain lines where there is not, never silent for more than 2 s.
+"""Show a run: with bars on a terminal, else as plain lines. The output never pauses for more than 2 s.
 
-Everything goes to stderr, stdout belongs to `--json`. What servers and users wrote is shown without control
-characters, and never read as markup.
+All output goes to stderr, because `--json` uses stdout. Text of servers and users is shown without control characters
+and is never read as markup.
 """
 
 from __future__ import annotations
@@ -20,12 +20,20 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Grade, ScenarioResult, Verdict
+from wsgi_gauntlet.harness.events import (
+    CaseFinished,
+    Event,
+    Message,
+    Progress,
+    ScenarioFinished,
+    ServerFailed,
+    StageStarted,
+)
+from wsgi_gauntlet.harness.model import BaselineStatus, Grade, ScenarioResult, Verdict
 from wsgi_gauntlet.reports.terminal.summary import summary
 from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.text.labels import (
     GRADES,
-    NOT_JUDGED_GRADES,
     VERDICTS,
     best_rate,
     describe_claims,
@@ -38,13 +46,13 @@ from wsgi_gauntlet.reports.text.labels import (
 __all__ = ["ProgressDisplay", "summary"]
 
 HEARTBEAT_SECONDS = 1.25
-"""Seconds after which a plain log gets a line to show that the run goes on; promised are 2."""
+"""Seconds without output after which a plain log gets a status line."""
 
 STALE_SECONDS = 20.0
-"""Seconds after which a server that has not been heard of loses its line."""
+"""Seconds without an event after which the line of a server disappears."""
 
 _MAX_SERVERS_SHOWN = 12
-_REPORTED_VERDICTS = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.ERROR)
+_REPORTED_VERDICTS = tuple(each for each in Verdict if each.needs_attention)
 _REPORTED_STATUSES = (BaselineStatus.EXPECTED, BaselineStatus.UNEXPECTED_FAIL, BaselineStatus.UNEXPECTED_PASS)
 
 
@@ -56,9 +64,9 @@ class _Activity:
 
 
 class ProgressDisplay:
-    """Shows a run as it goes on; use it as a context manager, so that the terminal is restored however the run ends.
+    """Show the events of a run. Use it as a context manager: it restores the terminal at the end.
 
-    `console` is where to (stderr by default), `clock` in seconds.
+    `console` is stderr by default; `clock` returns seconds.
     """
 
     def __init__(self, console: Console | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -78,7 +86,7 @@ class ProgressDisplay:
     def __enter__(self) -> Self:
         self._started = self._stage_started = self._last_output = self._clock()
         if self._console.is_terminal and not self._console.is_dumb_terminal:
-            # Standard output is left alone: it may be the JSON document that a program reads.
+            # stdout stays unchanged: it may be a JSON document that a program reads.
             self._live = Live(
                 console=self._console,
                 get_renderable=self._render,
@@ -104,56 +112,44 @@ class ProgressDisplay:
             self._heartbeat.join(timeout=2)
             self._heartbeat = None
 
-    def stage_started(self, name: str, total: int) -> None:
-        """Begin a stretch of work."""
+    def handle(self, event: Event) -> None:
+        """Show `event`."""
+        match event:
+            case StageStarted(name, cells):
+                self._start_stage(name, cells)
+            case Progress(server, activity, fraction):
+                with self._lock:
+                    # The newest activity is the last one: a list that is too long drops the oldest.
+                    self._activities.pop(server, None)
+                    if fraction is None or fraction < 1:
+                        self._activities[server] = _Activity(line(activity, 120), fraction, self._clock())
+            case CaseFinished(cell):
+                with self._lock:
+                    self._done += 1
+                    self._verdicts[cell.verdict] += 1
+                    if cell.baseline is not None:
+                        self._baseline_statuses[cell.baseline.standing] += 1
+            case ScenarioFinished(cell):
+                with self._lock:
+                    self._done += 1
+                    self._activities.pop(cell.server, None)
+                self._print_line(Text(_describe_scenario(cell)))
+            case ServerFailed(server, reason):
+                self._print_line(Text(line(f"{server}: {reason}", 1000)))
+            case Message(text):
+                self._print_line(Text(line(text, 1000)))
+
+    def _start_stage(self, name: str, cells: int) -> None:
         with self._lock:
             self._close_stage()
-            self._stage, self._total, self._done = line(name, 40), total, 0
+            self._stage, self._total, self._done = line(name, 40), cells, 0
             self._stage_started = self._clock()
             self._activities.clear()
         if self._live is None:
-            self._print_line(Text(f"{self._stage}: {pluralize(total, 'cell')}"))
-
-    def progress(self, server: str, activity: str, fraction: float | None = None) -> None:
-        """Show what `server` is at."""
-        with self._lock:
-            # The last one heard of stands last, so that a long list drops those that have gone quiet.
-            self._activities.pop(server, None)
-            if fraction is None or fraction < 1:
-                self._activities[server] = _Activity(line(activity, 120), fraction, self._clock())
-
-    def case_finished(self, cell: CaseResult) -> None:
-        """Count one cell of conformance."""
-        with self._lock:
-            self._done += 1
-            self._verdicts[cell.verdict] += 1
-            if cell.baseline is not None:
-                self._baseline_statuses[cell.baseline.standing] += 1
-
-    def scenario_finished(self, cell: ScenarioResult) -> None:
-        """Say what a server came to in a scenario."""
-        with self._lock:
-            self._done += 1
-            self._activities.pop(cell.server, None)
-        message = grade(cell)
-        best = best_rate(cell)
-        if cell.grade is Grade.MEASURED and best is not None:
-            message += f", {rate(best)} at best"
-        elif cell.goodput is not None and cell.grade not in NOT_JUDGED_GRADES:
-            message += f", {describe_service(cell)}"
-        if cell.note:
-            came = describe_claims(each.held for each in cell.claims) if cell.claims else grade(cell)
-            message = f"{came}. {line(cell.note, 300)}"
-        self._print_line(
-            Text(f"{GRADES[cell.grade].sign} {line(cell.server, 60)} in {line(cell.scenario, 60)}: {message}")
-        )
-
-    def message(self, text: str) -> None:
-        """Say one line."""
-        self._print_line(Text(line(text, 1000)))
+            self._print_line(Text(f"{self._stage}: {pluralize(cells, 'cell')}"))
 
     def tick(self) -> None:
-        """Say how far the run is, where the log has been quiet for long; the heartbeat calls it."""
+        """Print a status line if the log has had no output for a while. The heartbeat calls this."""
         with self._lock:
             if self._live is None and self._clock() - self._last_output >= HEARTBEAT_SECONDS:
                 self._print_line(Text(self._status_line(), style="dim"))
@@ -163,12 +159,12 @@ class ProgressDisplay:
             try:
                 self.tick()
             except (OSError, ValueError):
-                return  # nobody reads any more
+                return  # the log was closed
 
     def _print_line(self, text: Text) -> None:
         with self._lock:
             self._last_output = self._clock()
-            # A log's lines are for grep and stay whole; a person's are broken between words.
+            # Lines of a log stay whole for grep; lines on a terminal are wrapped between words.
             self._console.print(text, soft_wrap=self._live is None, highlight=False)
 
     def _close_stage(self) -> None:
@@ -222,7 +218,7 @@ class ProgressDisplay:
                 Text(f"{_format_minutes(now - self._started)}  {signs}", style="dim"),
             )
             shown = sorted(list(self._recent_activities().items())[-_MAX_SERVERS_SHOWN:])
-            # Never narrower again: a bar that moves sideways with the names draws the eye for nothing.
+            # The column never gets narrower, so that the bars do not move sideways.
             self._name_width = max(self._name_width, *(min(28, len(line(name)) + 2) for name, _ in shown), 2)
             rows = Table.grid(padding=(0, 1), expand=True)
             rows.add_column(no_wrap=True, width=self._name_width)
@@ -238,13 +234,27 @@ class ProgressDisplay:
                 rows.add_row(Text(f"  {line(name, 26)}"), bar, Text(what, style="dim"))
             if self._stage != "load":
                 return Group(head, rows)
-            # Load is one server at a time. Its figures are what is watched: a line of their own keeps them whole at 80
-            # columns, and it is there before the first of them, so that nothing jumps.
+            # Load runs one server at a time. Its figures have a line of their own, so that 80 columns are enough. The
+            # line exists before the first figures, so that nothing moves.
             return Group(head, rows, Text(f"    {figures}", no_wrap=True, overflow="ellipsis"))
 
 
+def _describe_scenario(cell: ScenarioResult) -> str:
+    """Return one line with the result of a server in a scenario."""
+    result = grade(cell)
+    best = best_rate(cell)
+    if cell.grade is Grade.MEASURED and best is not None:
+        result += f", {rate(best)} at best"
+    elif cell.goodput is not None and cell.grade.is_judged:
+        result += f", {describe_service(cell)}"
+    if cell.note:
+        claims = describe_claims(each.held for each in cell.claims) if cell.claims else grade(cell)
+        result = f"{claims}. {line(cell.note, 300)}"
+    return f"{GRADES[cell.grade].sign} {line(cell.server, 60)} in {line(cell.scenario, 60)}: {result}"
+
+
 def _split_activity(text: str) -> tuple[str, str]:
-    """Return which scenario it is, and what goes on in it: `slow-read`, `crowd: 8 slow clients, p99 12 ms`."""
+    """Return the scenario and its activity: `slow-read` and `during: 8 slow clients, p99 12 ms`."""
     scenario, colon, activity = text.partition(": ")
     return (scenario, activity) if colon else (text, "")
 

@@ -94,7 +94,7 @@ async def wavers(x):
 
 
 @case(MUST, REF, basis=MUST_TEXT)
-async def ours(x):
+async def loses_events(x):
     """The harness fails at it."""
     raise EventsLost("3 of the app's events did not arrive")
 
@@ -117,7 +117,7 @@ async def hangs(x):
 
 METADATA = "Metadata-Version: 2.1\nName: own\nVersion: 1\n"
 
-KNOWN = ("holds", "breaks", "advises", "notes", "skips", "builds", "impossible", "wavers", "ours", "unix")
+KNOWN = ("holds", "breaks", "advises", "notes", "skips", "builds", "impossible", "wavers", "loses-events", "unix")
 """The cases that come to an end, in an order that is not that of the file."""
 
 

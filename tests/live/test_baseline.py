@@ -162,7 +162,7 @@ def test_shards_together_are_the_whole(tmp_path: Path) -> None:
     [
         (["--update-baseline"], "--update-baseline needs a file"),
         (["--baseline", "nowhere.toml"], "there is no baseline nowhere.toml"),
-        (["--shard", "3/2"], "the form is K/N"),
+        (["--shard", "3/2"], "use the form K/N"),
         (["--shard", "1/99"], "--shard 1/99: there is nothing to run"),
         (["--tag", "securty"], "did you mean security"),
         (["--level", "info"], "no case is left by"),

@@ -95,17 +95,14 @@ from pathlib import Path
 import trio
 sys.path.insert(0, sys.argv[1])
 from wsgi_gauntlet.harness import registry
-from wsgi_gauntlet.harness.model.listener import Listener
-from wsgi_gauntlet.harness.load.runner import LoadOptions, LoadRunConfig, load
+from tests.helpers.runs import run_scenarios
 from tests.known_servers.adapter import plan
 
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("40000 40015")
-class Nobody(Listener): pass
-folder, cells = Path(sys.argv[2]), []
-where = LoadRunConfig(folder / "scratch", folder / "logs", Nobody(), cells.append, lambda *_: None)
-trio.run(load, [(plan("correct"), registry.scenario("slow-headers/byte"))], LoadOptions(), where)
-print(json.dumps([cells[0].grade, cells[0].note]))
+cells = [(plan("correct"), registry.scenario("slow-headers/byte"))]
+(cell,) = trio.run(run_scenarios, Path(sys.argv[2]), cells).scenarios
+print(json.dumps([cell.grade, cell.note]))
 """
 
 

@@ -16,9 +16,9 @@ from wsgi_gauntlet.harness import registry, session
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.conformance.selection import Selection
 from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.events import Event, EventHandler, Message, ignore_event
 from wsgi_gauntlet.harness.load import runner
 from wsgi_gauntlet.harness.model import CaseResult, Verdict
-from wsgi_gauntlet.harness.model.listener import NullListener
 from wsgi_gauntlet.harness.server import planning
 
 from ..helpers.requirements import installed
@@ -88,18 +88,8 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(name)
 
 
-class Heard(NullListener):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.messages.append(text)
-
-
 def checked(
-    folder: Path, server: str, app: str, *prefixes: str, heard: NullListener | None = None
+    folder: Path, server: str, app: str, *prefixes: str, handle: EventHandler = ignore_event
 ) -> dict[str, CaseResult]:
     installed(planning.plan(server))
     call = session.RunOptions(
@@ -109,18 +99,19 @@ def checked(
         out=folder / f"out-{app.partition(':')[2].strip('()')}",
         load_options=runner.LoadOptions(page="/"),
     )
-    results, _, _ = session.run(call, Configuration(), heard or NullListener())
+    results, _, _ = session.run(call, Configuration(), handle)
     return {each.case.removeprefix("own-app/page/"): each for each in results.checks}
 
 
 def test_an_app_without_fault_is_not_blamed(folder: Path) -> None:
-    heard = Heard()
-    cells = checked(folder, "gunicorn:gthread", "shop:create_app()", heard=heard)
+    events: list[Event] = []
+    cells = checked(folder, "gunicorn:gthread", "shop:create_app()", handle=events.append)
     assert {name: each.verdict for name, each in cells.items()} == dict.fromkeys(cells, Verdict.PASS), [
         each.actual for each in cells.values()
     ]
     assert len(cells) == 6
-    assert heard.messages[0].startswith("shop:create_app() runs beside the reference app.")
+    messages = [each.text for each in events if isinstance(each, Message)]
+    assert messages[0].startswith("shop:create_app() runs beside the reference app.")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +153,7 @@ def test_a_fault_of_the_server_is_called_the_server_s(
         app=f"shop:{app}",
         out=folder / "out",
     )
-    results, _, code = session.run(call, Configuration(), NullListener())
+    results, _, code = session.run(call, Configuration(), ignore_event)
     (cell,) = results.checks
     assert (cell.verdict, code) == (Verdict.FAIL, 1)
     assert (cell.expected, cell.actual) == (expected, actual)
@@ -206,7 +197,7 @@ def test_a_flask_app_on_flask_s_own_launch(folder: Path) -> None:
 
 
 def test_the_cases_of_an_own_app_need_one(folder: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"about an app of your own: .*--app"):
+    with pytest.raises(ConfigurationError, match=r"needs your own app: .*--app"):
         checked(folder, "waitress", registry.REFERENCE_APP, "own-app")
 
 
@@ -260,7 +251,7 @@ def test_run_checks_the_server_and_loads_the_app(folder: Path) -> None:
         out=folder / "out",
         load_options=runner.LoadOptions(clients=2, duration=0.5, page="/a"),
     )
-    results, where, _ = session.run(call, Configuration(), NullListener())
+    results, where, _ = session.run(call, Configuration(), ignore_event)
     assert {each.verdict for each in results.checks} == {Verdict.PASS}
     assert results.loads[0].conditions["page"] == "/a"
     first = (where / "summary.md").read_text().index("**Your app**: shop:good runs beside the reference app.")

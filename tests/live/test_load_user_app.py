@@ -16,11 +16,11 @@ import pytest
 from wsgi_gauntlet.harness import registry, session
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.errors import ConfigurationError, PageError
+from wsgi_gauntlet.harness.events import ignore_event
 from wsgi_gauntlet.harness.load import runner
 from wsgi_gauntlet.harness.load import workload as workload_module
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
-from wsgi_gauntlet.harness.model.listener import NullListener
 from wsgi_gauntlet.harness.server import instance, planning
 from wsgi_gauntlet.harness.server.user_app import CONTROL_PREFIX, plan_with_control_paths
 
@@ -80,7 +80,7 @@ def measured(folder: Path, server: str, app: str, page: str = "/") -> ScenarioRe
         out=folder / "out",
         load_options=runner.LoadOptions(clients=2, duration=0.5, page=page),
     )
-    results, _, code = session.run(call, Configuration(), NullListener())
+    results, _, code = session.run(call, Configuration(), ignore_event)
     (cell,) = results.loads
     assert code in (0, 2, 3), cell.note  # 2 is a run in which nothing could be judged
     return cell
@@ -205,7 +205,7 @@ def test_an_app_is_found_where_a_command_goes(folder: Path) -> None:
         out=folder / "out",
         load_options=runner.LoadOptions(clients=2, duration=0.5),
     )
-    results, _, _ = session.run(call, Configuration(), NullListener())
+    results, _, _ = session.run(call, Configuration(), ignore_event)
     assert results.loads[0].conditions["right answer"] == "200, complete, 13 bytes compared"
 
 
@@ -219,7 +219,7 @@ def test_a_page_that_does_not_come_is_told_as_that(folder: Path, monkeypatch: py
     (folder / "slow.py").write_text("import time\ndef app(environ, start_response): time.sleep(60)\n")
     installed(planning.plan("waitress"))
     call = session.RunOptions(servers=("waitress",), scenarios=("throughput",), app="slow:app", out=folder / "out")
-    results, _, code = session.run(call, Configuration(), NullListener())
+    results, _, code = session.run(call, Configuration(), ignore_event)
     assert code == 4
     assert results.servers["waitress"].why == "/ was not answered within 0.2 s: name a quicker page with --path"
 

@@ -14,12 +14,10 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness import registry
-from wsgi_gauntlet.harness.conformance import runner
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.http_connection import HttpConnection
 from wsgi_gauntlet.harness.http.response import Response
-from wsgi_gauntlet.harness.model import AppEvent, CaseResult, Verdict
-from wsgi_gauntlet.harness.model.listener import NullListener
+from wsgi_gauntlet.harness.model import AppEvent, Verdict
 from wsgi_gauntlet.harness.server import instance, planning
 from wsgi_gauntlet.harness.server.adapter import distribution_version
 from wsgi_gauntlet.harness.server.instance import ServerInstance
@@ -30,6 +28,7 @@ from wsgi_gauntlet.servers.nginx import command_version
 from wsgi_gauntlet.suites.frameworks.parametrize import FRAMEWORKS
 
 from ..helpers.requirements import SERVERS_PYTHON, fail_or_skip, installed, installed_plan, program
+from ..helpers.runs import check_cases
 
 pytestmark = pytest.mark.live
 
@@ -172,14 +171,11 @@ async def test_a_cache_is_not_in_the_way_of_what_is_asked_of_the_server_behind(f
         if not distribution_version(str(SERVERS_PYTHON), distribution):
             fail_or_skip(f"{distribution} is not installed for {SERVERS_PYTHON}; make it with: make install-test")
     cases = ["pep3333/error-handling/survives", *(f"frameworks/{each}/unchanged" for each in FRAMEWORKS)]
-    found: list[CaseResult] = []
-    config = runner.RunnerConfig(
-        folder / "scratch", folder / "logs", NullListener(), found.append, lambda _, why: pytest.fail(why)
-    )
     with trio.fail_after(60):
-        await runner.check([installed(server)], {server.name: [registry.case(id_) for id_ in cases]}, config)
-    assert {cell.case: cell.verdict for cell in found} == dict.fromkeys(cases, Verdict.PASS), [
-        (cell.case, cell.actual) for cell in found
+        found = await check_cases(folder, [installed(server)], {server.name: [registry.case(id_) for id_ in cases]})
+    assert not found.failed
+    assert {cell.case: cell.verdict for cell in found.cases} == dict.fromkeys(cases, Verdict.PASS), [
+        (cell.case, cell.actual) for cell in found.cases
     ]
 
 

@@ -8,11 +8,11 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness import registry
-from wsgi_gauntlet.harness.conformance import runner
 from wsgi_gauntlet.harness.conformance.catalog import select
 from wsgi_gauntlet.harness.model import CaseResult, Verdict
-from wsgi_gauntlet.harness.model.listener import NullListener
 from wsgi_gauntlet.harness.server import planning
+
+from ..helpers.runs import check_cases
 
 pytestmark = pytest.mark.live
 
@@ -20,25 +20,11 @@ BLAME = (Verdict.FAIL, Verdict.WARN)
 
 
 async def checked(server: str, tmp_path: Path, *prefixes: str, tries: int = 3) -> dict[str, CaseResult]:
-    cells: dict[str, CaseResult] = {}
-    failed_to_start: list[str] = []
-    (tmp_path / "logs").mkdir()
-
-    def decided(cell: CaseResult) -> None:
-        cells[cell.case] = cell
-
-    config = runner.RunnerConfig(
-        tmp_path,
-        tmp_path / "logs",
-        NullListener(),
-        decided,
-        lambda _plan, why: failed_to_start.append(why),
-        tries=tries,
-    )
     cases = select(registry.cases(), prefixes or ["pep3333"])
     with trio.fail_after(100):
-        await runner.check([planning.plan(server)], {server: cases}, config)
-    assert failed_to_start == []
+        found = await check_cases(tmp_path, [planning.plan(server)], {server: cases}, tries=tries)
+    assert found.failed == []
+    cells = {cell.case: cell for cell in found.cases}
     assert set(cells) == {case.id for case in cases}
     return cells
 

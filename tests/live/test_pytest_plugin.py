@@ -24,7 +24,7 @@ WORDS = {
     "builds": "PASSED",
     "impossible": "SKIPPED",
     "wavers": "FAILED",
-    "ours": "ERROR",
+    "loses-events": "ERROR",
     "unix": "PASSED",
 }
 
@@ -48,8 +48,8 @@ def test_a_session_in_which_all_is_unsupported_is_no_success(project: Project) -
     assert "waitress(tls): nothing was judged; -rs says why" in out
 
 
-def test_a_failure_is_told_in_the_words_of_the_case(project: Project) -> None:
-    out = project.run(f"{ROOT}/breaks", f"{ROOT}/ours", f"{ROOT}/wavers", code=1)
+def test_a_failure_is_reported_with_the_text_of_the_case(project: Project) -> None:
+    out = project.run(f"{ROOT}/breaks", f"{ROOT}/loses-events", f"{ROOT}/wavers", code=1)
     assert "waitress fails own/area/breaks (must)\nThe moon is a moon.\n\nexpected: the moon\n" in out
     assert "actual:   '\\x1b[31mcheese'" in out  # as text: nothing of a server's reaches the terminal raw
     assert "“a sentence that asks for it”\nhttps://peps.python.org/pep-3333/#environ-variables\n" in out
@@ -88,15 +88,15 @@ def test_junit_tells_failures_from_errors(project: Project) -> None:
     assert kinds == {
         "breaks": "failure",
         "wavers": "failure",
-        "ours": "error",
+        "loses-events": "error",
         "skips": "skipped",
         "impossible": "skipped",
     }
     failure = cases["breaks"].find("failure")
     assert failure is not None
     assert "expected: the moon" in (failure.text or "")
-    told = {name: each.find("properties/property") for name, each in cases.items()}
-    assert {name: each.get("value") for name, each in told.items() if each is not None}["advises"] == "warn"
+    properties = {name: each.find("properties/property") for name, each in cases.items()}
+    assert {name: each.get("value") for name, each in properties.items() if each is not None}["advises"] == "warn"
 
 
 def test_stops_at_the_first_failure_and_goes_on_with_what_failed(project: Project) -> None:
@@ -110,12 +110,12 @@ def test_a_need_runs_before_a_case_that_is_alone(project: Project) -> None:
     assert project.outcomes(f"{ROOT}/skips") == {"skips": "SKIPPED"}
 
 
-def test_a_server_that_does_not_start_is_told_at_once_for_each_cell(project: Project) -> None:
+def test_a_server_that_does_not_start_is_reported_at_once_for_each_cell(project: Project) -> None:
     project.write("mine.py", "import sys\nsys.exit('no such luck')\n")
     command = f"{{python}} {project.path}/mine.py {{port}}"
     out = project.run("--wsgi-command", command, "--wsgi-select", "own/", "-rE", "--junit-xml", "junit.xml", code=1)
-    told = [each.get("value") for each in ET.parse(project.path / "junit.xml").iter("property")]
-    assert sorted(filter(None, told)) == ["error"] * 11 + ["unsupported"]
+    verdicts = [each.get("value") for each in ET.parse(project.path / "junit.xml").iter("property")]
+    assert sorted(filter(None, verdicts)) == ["error"] * 11 + ["unsupported"]
     assert "1 skipped, 11 errors" in out  # the command takes no Unix socket
     assert "ERROR at setup of custom own/area/holds" in out
     assert "ERROR wsgi-gauntlet::custom::own/area/holds - custom did not start: exit code 1: no such luck" in out
@@ -156,8 +156,8 @@ reason = "we like margarine"
 
 def test_a_baseline_is_a_strict_xfail(project: Project) -> None:
     project.write("known.toml", BASELINE)
-    told = project.outcomes(*OWN, "--wsgi-baseline", "known.toml", code=1)
-    assert told == {**WORDS, "breaks": "XFAIL", "wavers": "XFAIL", "advises": "XFAIL", "holds": "FAILED"}
+    outcomes = project.outcomes(*OWN, "--wsgi-baseline", "known.toml", code=1)
+    assert outcomes == {**WORDS, "breaks": "XFAIL", "wavers": "XFAIL", "advises": "XFAIL", "holds": "FAILED"}
     out = project.run(*OWN, "--wsgi-baseline", "known.toml", "-rx", code=1)
     assert "XFAIL wsgi-gauntlet::waitress::own/area/breaks - known since spring" in out
     assert "[XPASS(strict)] was broken; passes, but the baseline expects fail: delete lines 10 to 13 of" in out
@@ -193,5 +193,5 @@ def test_cells_and_tests_of_the_users_own_run_side_by_side(project: Project) -> 
     assert project.outcomes("-k", "unix or test_one", *OWN) == {"test_one": "PASSED", "unix": "PASSED"}
 
 
-def test_every_case_of_the_small_catalogue_is_told_of() -> None:
+def test_every_case_of_the_small_catalogue_is_reported() -> None:
     assert {*KNOWN, "depends"} == set(WORDS)

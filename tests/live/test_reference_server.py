@@ -13,13 +13,12 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness import registry
-from wsgi_gauntlet.harness.conformance import runner
 from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.model import CaseResult, Level, Verdict
 from wsgi_gauntlet.harness.model.basis import Breach
-from wsgi_gauntlet.harness.model.listener import NullListener
 from wsgi_gauntlet.harness.server.plan import Plan
 
+from ..helpers.runs import check_cases
 from ..reference_server.adapter import plan
 from ..reference_server.mutants import all_mutants
 from ..reference_server.mutants.mutation import Mutant
@@ -87,21 +86,10 @@ async def cells(
 async def asked(
     folder: Path, rows: Mapping[str, Sequence[Case]], plans: Sequence[Plan], *, tries: int, instances: int
 ) -> list[CaseResult]:
-    found: list[CaseResult] = []
-    failed_to_start: list[str] = []
-    (folder / "logs").mkdir(parents=True)
-    config = runner.RunnerConfig(
-        folder,
-        folder / "logs",
-        NullListener(),
-        found.append,
-        lambda server, why: failed_to_start.append(f"{server.name}: {why}"),
-        instances=instances,
-        tries=tries,
-    )
     with trio.fail_after(280):
-        await runner.check(plans, rows, config)
-    assert not failed_to_start
+        collected = await check_cases(folder, plans, rows, instances=instances, tries=tries)
+    assert not collected.failed
+    found = collected.cases
     wanted = sorted((name, case.id) for name, row in rows.items() for case in row)
     assert sorted((cell.server, cell.case) for cell in found) == wanted
     return found

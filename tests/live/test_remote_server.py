@@ -20,13 +20,13 @@ import trio
 from wsgi_gauntlet.harness import registry, session
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.errors import TargetRefused, Unsupported
+from wsgi_gauntlet.harness.events import Event, ScenarioFinished, ignore_event
 from wsgi_gauntlet.harness.load import context as context_module
 from wsgi_gauntlet.harness.load import runner
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop
 from wsgi_gauntlet.harness.load.workload import ReferencePage, verify_request
 from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
-from wsgi_gauntlet.harness.model.listener import NullListener
 from wsgi_gauntlet.harness.replay.app_extractor import standalone_source
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
@@ -36,6 +36,7 @@ from wsgi_gauntlet.harness.server.remote.target import Target, parse_target
 from wsgi_gauntlet.harness.server.temp_dirs import reference_app_sources
 
 from ..helpers.requirements import installed
+from ..helpers.runs import run_scenarios
 
 pytestmark = pytest.mark.live
 
@@ -96,7 +97,7 @@ def measured(target: Target, folder: Path, scenario: str, *, token: str = TOKEN,
         out=folder / "out",
         load_options=runner.LoadOptions(**parameters),  # type: ignore[arg-type]
     )
-    results, _, code = session.run(call, Configuration(), NullListener())
+    results, _, code = session.run(call, Configuration(), ignore_event)
     (cell,) = results.loads
     (server,) = results.servers.values()
     assert server.title == "a server that someone else started"
@@ -195,26 +196,24 @@ def test_the_proof_is_taken_anew_and_the_run_goes_on_in_good_order(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(context_module, "TARGET_RECHECK_SECONDS", 0.2)
-    cells: list[ScenarioResult] = []
-    told: list[str] = []
     throughput = registry.scenario("throughput")
     with leased_port() as port:
         target = Target("127.0.0.1", port)
         with started(folder, target) as server:
             plan = plan_of(target)
 
-            def measure(cell: ScenarioResult) -> None:
-                cells.append(cell)
-                server.kill()
-                server.wait()
+            def end_server(event: Event) -> None:
+                if isinstance(event, ScenarioFinished):
+                    server.kill()
+                    server.wait()
 
-            where = runner.LoadRunConfig(folder, folder, NullListener(), measure, lambda _plan, why: told.append(why))
             load_options = runner.LoadOptions(clients=1, duration=0.5)
-            trio.run(runner.load, [(plan, throughput)] * 3, load_options, where)
+            found = trio.run(run_scenarios, folder, [(plan, throughput)] * 3, load_options, end_server)
+    cells = found.scenarios
     assert [cell.grade for cell in cells[1:]] == [Grade.ERROR]
     assert cells[0].grade is Grade.MEASURED
     assert "cannot be reached" in cells[1].note
-    assert told == [cells[1].note]
+    assert found.failed == [cells[1].note]
 
 
 def test_a_target_that_dies_under_load_is_told_of_and_not_blamed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,11 +14,10 @@ import trio
 
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.errors import TargetRefused
-from wsgi_gauntlet.harness.load import runner
+from wsgi_gauntlet.harness.events import Event, Progress
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop
 from wsgi_gauntlet.harness.load.workload import ReferencePage, verify_request
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
-from wsgi_gauntlet.harness.model.listener import NullListener
 from wsgi_gauntlet.harness.server.ports import leased_port
 from wsgi_gauntlet.harness.server.remote import guard as guard_module
 from wsgi_gauntlet.harness.server.remote import proof
@@ -27,6 +26,7 @@ from wsgi_gauntlet.harness.server.remote.target import Target
 
 from ..helpers import impostor_servers
 from ..helpers.impostor_servers import ImpostorServer
+from ..helpers.runs import run_scenarios
 from .test_remote_server import TOKEN, folder, measured, plan_of, somewhere, started
 
 __all__ = ["folder"]
@@ -44,15 +44,15 @@ LOADS = {
 }
 
 
-class Swap(NullListener):
-    """Hears how far a scenario is, and has `swap` done once a fifth of it is over."""
+class Swap:
+    """Call `swap` when a fifth of a scenario is over."""
 
     def __init__(self, swap: Callable[[], None]) -> None:
         self._swap = swap
         self._begun = False
 
-    def progress(self, server: str, activity: str, fraction: float | None = None) -> None:  # noqa: ARG002 - as its base
-        if (fraction or 0) >= 0.2 and not self._begun:
+    def handle(self, event: Event) -> None:
+        if isinstance(event, Progress) and (event.fraction or 0) >= 0.2 and not self._begun:
             self._begun = True
             # Not in this thread, which goes on loading.
             threading.Thread(target=self._swap, daemon=True).start()
@@ -62,8 +62,6 @@ def replaced(
     folder: Path, target: Target, scenario: str, parameters: dict[str, float], stranger: ImpostorServer
 ) -> tuple[list[ScenarioResult], list[str], float]:
     """Return the cells, who was given up and why, and the seconds from the swap to the end."""
-    cells: list[ScenarioResult] = []
-    told: list[str] = []
     with ExitStack() as stack:
         server = stack.enter_context(started(folder, target, TOKEN, "--threads=4"))
         plan = plan_of(target)
@@ -77,9 +75,8 @@ def replaced(
 
         found = registry.scenario(scenario)
         chosen = replace(found, smoke={**found.smoke, **parameters})
-        where = runner.LoadRunConfig(folder, folder, Swap(swap), cells.append, lambda _plan, why: told.append(why))
-        trio.run(runner.load, [(plan, chosen)], runner.LoadOptions(), where)
-        return cells, told, time.monotonic() - stranger.began
+        result = trio.run(run_scenarios, folder, [(plan, chosen)], None, Swap(swap).handle)
+        return result.scenarios, result.failed, time.monotonic() - stranger.began
 
 
 def spared(cells: list[ScenarioResult], told: list[str], seconds: float, stranger: ImpostorServer) -> None:

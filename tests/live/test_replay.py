@@ -31,26 +31,26 @@ STATUS = re.compile(rb"HTTP/1\.[01] \d{3}")
 
 
 class Heard:
-    """Keeps what it is told."""
+    """Keep all events."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []
-        self.told: list[tuple[float, str]] = []
+        self.timeline: list[tuple[float, str]] = []
 
     def message(self, text: str) -> None:
         self.messages.append(text)
 
     def wire(self, event: ConnectionEvent) -> None:
-        self.told.append((event.at, event.kind))
+        self.timeline.append((event.at, event.kind))
 
     def app(self, event: AppEvent) -> None:
-        self.told.append((event.at, f"app {event.kind}"))
+        self.timeline.append((event.at, f"app {event.kind}"))
 
     def log(self, at: float, line: str) -> None:
-        self.told.append((at, f"log {line}"))
+        self.timeline.append((at, f"log {line}"))
 
     def process(self, at: float, note: str) -> None:
-        self.told.append((at, f"process {note}"))
+        self.timeline.append((at, f"process {note}"))
 
 
 def replayed(server: str, case: str, segmentation: Segmentation = Segmentation.WHOLE) -> tuple[ReplayResult, Heard]:
@@ -90,20 +90,20 @@ def served(folder: Path, port: int, unix: bool) -> Iterator[None]:
         process.wait()
 
 
-def by_hand(told: ReplayResult, folder: Path) -> bytes:
+def by_hand(result: ReplayResult, folder: Path) -> bytes:
     """Return what the printed commands print, run as printed but for the port."""
-    write(told.reproducer, folder)
+    write(result.reproducer, folder)
     port = free_port()
     for path in folder.iterdir():
         path.write_text(re.sub(rf"\b{PORT}\b", str(port), path.read_text()))
-    with served(folder, port, unix="nc -U" in told.reproducer.requests):
+    with served(folder, port, unix="nc -U" in result.reproducer.requests):
         done = subprocess.run(["/bin/sh", "requests.sh"], cwd=folder, capture_output=True, timeout=60, check=False)
     return done.stdout
 
 
-def statuses(told: ReplayResult) -> list[bytes]:
+def statuses(result: ReplayResult) -> list[bytes]:
     """Return the status lines that came on the case's own connections."""
-    wire = told.cell.evidence.wire
+    wire = result.cell.evidence.wire
     sent: dict[int, bytes] = {}
     came: dict[int, bytes] = {}
     for event in wire:
@@ -132,42 +132,42 @@ CELLS = [
 def test_a_shell_sees_what_the_harness_saw(server: str, case: str, segmentation: Segmentation, tmp_path: Path) -> None:
     program("nc", package="netcat-openbsd")
     installed(planning.plan(server))
-    told, _ = replayed(server, case, segmentation)
-    seen = statuses(told)
-    assert seen or told.cell.verdict in (Verdict.FAIL, Verdict.WARN)
+    result, _ = replayed(server, case, segmentation)
+    seen = statuses(result)
+    assert seen or result.cell.verdict in (Verdict.FAIL, Verdict.WARN)
     # A case may close the connection before all answers have come; nc reads on.
-    assert STATUS.findall(by_hand(told, tmp_path / "by hand"))[: len(seen)] == seen
+    assert STATUS.findall(by_hand(result, tmp_path / "by hand"))[: len(seen)] == seen
 
 
-def test_what_happens_is_told_in_order_as_it_happens() -> None:
-    told, heard = replayed("wsgiref", "pep3333/environ/exact-dict")
-    assert told.cell.verdict is Verdict.PASS
-    assert told.exit_code == 0
-    assert told.well_formed
-    times = [at for at, _ in heard.told]
+def test_events_are_reported_in_order_as_they_happen() -> None:
+    result, heard = replayed("wsgiref", "pep3333/environ/exact-dict")
+    assert result.cell.verdict is Verdict.PASS
+    assert result.exit_code == 0
+    assert result.well_formed
+    times = [at for at, _ in heard.timeline]
     assert times == sorted(times)
-    kinds = [what for _, what in heard.told]
+    kinds = [what for _, what in heard.timeline]
     assert kinds.index("opened") < kinds.index("sent") < kinds.index("app called") < kinds.index("received")
     assert "wsgiref" in heard.messages[0]
-    assert "serve.py" in told.command
+    assert "serve.py" in result.command
 
 
-def test_a_need_that_is_not_met_is_told_and_the_case_is_run_all_the_same() -> None:
+def test_a_needed_case_that_fails_is_reported_and_the_case_runs() -> None:
     case = next(each for each in registry.cases() if each.needs and each.id.startswith("pep3333/input/"))
-    told, heard = replayed("wsgiref", case.id)
-    assert set(told.needs) >= set(case.needs)
-    for id_, verdict in told.needs.items():
+    result, heard = replayed("wsgiref", case.id)
+    assert set(result.needs) >= set(case.needs)
+    for id_, verdict in result.needs.items():
         unmet = verdict not in (Verdict.PASS, Verdict.INFO)
         assert any(id_ in message and ("skips" in message) == unmet for message in heard.messages)
-    assert told.cell.evidence.wire
+    assert result.cell.evidence.wire
 
 
 def test_what_a_server_has_no_option_for_is_unsupported() -> None:
     case = next(each for each in registry.cases() if each.setup.unix)
-    told, _ = replayed("wsgiref", case.id)
-    assert told.cell.verdict is Verdict.UNSUPPORTED
-    assert told.exit_code == 0
-    assert told.reproducer.why_not
+    result, _ = replayed("wsgiref", case.id)
+    assert result.cell.verdict is Verdict.UNSUPPORTED
+    assert result.exit_code == 0
+    assert result.reproducer.why_not
 
 
 COMMAND = str(BINARIES / "wsgi-gauntlet")
@@ -204,10 +204,10 @@ def test_json_is_one_document(tmp_path: Path) -> None:
     template = "{python} -m waitress --listen={host}:{port} {app}"
     done = called(tmp_path, "mine", "exact-dict", "--json", "--pattern", "lines", "--command", template)
     assert done.returncode == 0
-    told = json.loads(done.stdout)
-    assert told["check"]["verdict"] == "pass"
-    assert told["pattern"] == "split at every CRLF"
-    assert "app:application" in told["reproducer"]["server"]
+    result = json.loads(done.stdout)
+    assert result["check"]["verdict"] == "pass"
+    assert result["pattern"] == "split at every CRLF"
+    assert "app:application" in result["reproducer"]["server"]
     assert "→ #1 sent" in done.stderr
 
 

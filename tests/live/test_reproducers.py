@@ -14,9 +14,9 @@ from wsgi_gauntlet.harness.conformance.attempt import Attempt, attempt
 from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.runner import apply_setup, group_by_setup
 from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import CaseResult, Setup
-from wsgi_gauntlet.harness.replay.reproducer import Reproducer, reproducer
+from wsgi_gauntlet.harness.replay.netcat_script import SendMode
+from wsgi_gauntlet.harness.replay.reproducer import Reproducer, StartedServer, reproducer
 from wsgi_gauntlet.harness.server.adapter import distribution_version
 from wsgi_gauntlet.harness.server.instance import running
 from wsgi_gauntlet.harness.server.plan import Plan
@@ -54,14 +54,12 @@ async def reproduced(folder: Path) -> dict[str, Reproducer]:
             async with running(start, scratch=folder, logs=folder / "logs") as server:
                 for case in cases:
                     made = await attempt(case, server)
-                    there = server.address
                     found[case.id] = reproducer(
                         cell(start, case, made),
-                        start,
-                        there,
-                        Segmentation.WHOLE,
+                        StartedServer(start, server.address),
+                        SendMode(),
                         sources,
-                        needs=setup.distribution,
+                        distribution=setup.distribution,
                     )
                     if not server.alive:
                         await server.restart(grace=0)

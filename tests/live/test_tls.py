@@ -20,8 +20,7 @@ from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.conformance import runner
 from wsgi_gauntlet.harness.errors import ServerDidNotStart, Unsupported
 from wsgi_gauntlet.harness.http.httpx_client import http_client
-from wsgi_gauntlet.harness.model import CaseResult, Setup, Verdict
-from wsgi_gauntlet.harness.model.listener import NullListener
+from wsgi_gauntlet.harness.model import Setup, Verdict
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.adapter import Installation, Settings
 from wsgi_gauntlet.harness.server.plan import Plan
@@ -30,6 +29,7 @@ from wsgi_gauntlet.servers import uwsgi
 
 from ..helpers.adapter_names import names
 from ..helpers.requirements import fail_or_skip, installed_plan
+from ..helpers.runs import check_cases
 from ..helpers.script_server import PATIENCE, alive, plan, running
 from .test_adapters import serve
 
@@ -203,10 +203,9 @@ CONFIGURABLE, SCHEME, HTTPS, PROTOCOL = (
 async def test_what_the_cases_find(name: str, verdicts: dict[str, Verdict], folder: Path) -> None:
     custom = {"mine": "{python} -m waitress --listen={host}:{port} {app}"}
     server = planning.plan(name, custom=custom) if name in custom else installed_plan(name)
-    found: list[CaseResult] = []
-    config = runner.RunnerConfig(
-        folder / "scratch", folder / "logs", NullListener(), found.append, lambda _, why: pytest.fail(why)
-    )
     with trio.fail_after(60):
-        await runner.check([server], {server.name: [registry.case(id_) for id_ in verdicts]}, config)
-    assert {cell.case: cell.verdict for cell in found} == verdicts, [(cell.case, cell.actual) for cell in found]
+        found = await check_cases(folder, [server], {server.name: [registry.case(id_) for id_ in verdicts]})
+    assert not found.failed
+    assert {cell.case: cell.verdict for cell in found.cases} == verdicts, [
+        (cell.case, cell.actual) for cell in found.cases
+    ]

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.conformance import runner
 from wsgi_gauntlet.harness.conformance.assertions import assert_that, fail_case
 from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT
 from wsgi_gauntlet.harness.conformance.catalog import MUST, Case, case
@@ -24,10 +23,10 @@ from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.conformance.validity import STALL_LIMIT_SECONDS, EventLoopWatchdog
 from wsgi_gauntlet.harness.conformance.verdict import MAX_STALLED_ATTEMPTS
 from wsgi_gauntlet.harness.model import CaseResult, Verdict
-from wsgi_gauntlet.harness.model.listener import NullListener
 from wsgi_gauntlet.harness.server import planning
 
 from ..helpers.requirements import fail_or_skip
+from ..helpers.runs import check_cases
 
 pytestmark = pytest.mark.live
 
@@ -48,18 +47,11 @@ async def cell(
         wrapped
     )
     assert isinstance(asked, Case)
-    found: list[CaseResult] = []
-    failed_to_start: list[str] = []
-    logs = logs or folder / "logs"
-    logs.mkdir(exist_ok=True)
     plan = planning.plan("wsgiref")
-    config = runner.RunnerConfig(
-        folder, logs, NullListener(), found.append, lambda _plan, why: failed_to_start.append(why), tries=tries
-    )
     with trio.fail_after(60):
-        await runner.check([plan], {plan.name: [asked]}, config)
-    assert not failed_to_start
-    return found[0]
+        found = await check_cases(folder, [plan], {plan.name: [asked]}, logs=logs, tries=tries)
+    assert not found.failed
+    return found.cases[0]
 
 
 async def answered(x: Exchange) -> None:
@@ -115,7 +107,7 @@ async def test_an_app_that_answers_and_is_not_heard(tmp_path: Path) -> None:
 
     told = await cell(tmp_path, run, tries=1)
     assert told.verdict is Verdict.ERROR
-    assert "its word of that did not arrive" in told.actual
+    assert "its event did not arrive" in told.actual
 
 
 async def test_a_harness_without_descriptors(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from wsgi_gauntlet.harness.cli.main import cli
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.conformance.selection import Selection
 from wsgi_gauntlet.harness.errors import EnvironmentUnavailable
-from wsgi_gauntlet.harness.model.listener import NullListener
+from wsgi_gauntlet.harness.events import ignore_event
 from wsgi_gauntlet.harness.server.environments import versioned
 
 from ..helpers.requirements import fail_or_skip
@@ -50,7 +50,7 @@ def test_a_history_tells_what_was_fixed_and_what_does_not_run(tmp_path: Path) ->
     assert [found[f"tiny@{each}"]["available"] for each in ("1.0", "2.0", "3.0", "4.0")] == [True, True, False, False]
     assert '<section id="history"' in (tmp_path / "run" / "report.html").read_text()
     call = session.RunOptions(servers=("tiny@1.0", "tiny@2.0"), cases=Selection((SCHEME,)), out=tmp_path / "beside")
-    results, _, code = session.run(call, Configuration(), NullListener())
+    results, _, code = session.run(call, Configuration(), ignore_event)
     verdicts = {each.server: each.verdict.value for each in results.checks if each.case == SCHEME}
     assert code == 1
     assert verdicts == {"tiny@1.0": "fail", "tiny@2.0": "pass"}
@@ -80,7 +80,7 @@ def gunicorn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with isolated_environment_locks(monkeypatch):
         try:
             versioned.made(
-                versioned.EnvironmentSpec(sys.executable, "gunicorn", "20.1.0"), "gunicorn@20.1.0", NullListener()
+                versioned.EnvironmentSpec(sys.executable, "gunicorn", "20.1.0"), "gunicorn@20.1.0", ignore_event
             )
         except EnvironmentUnavailable as problem:
             fail_or_skip(f"no package index: {problem}")
@@ -98,7 +98,7 @@ def test_releases_of_gunicorn(tmp_path: Path) -> None:
         cases=Selection(("http/chunked/size-syntax/plus",)),
         out=tmp_path / "run",
     )
-    results, _, _ = session.run(call, Configuration(), NullListener())
+    results, _, _ = session.run(call, Configuration(), ignore_event)
     assert results.servers["gunicorn@20.1.0"].version == "20.1.0"
     assert {each.server: each.verdict.value for each in results.checks} == {
         "gunicorn@20.1.0": "fail",

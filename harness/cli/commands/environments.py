@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from wsgi_gauntlet.harness.cli.execute import stderr_listener
+from wsgi_gauntlet.harness.cli.execute import print_message
 from wsgi_gauntlet.harness.cli.options import Option, command
 from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.events import Message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,6 @@ def environments(arguments: EnvironmentsArguments) -> None:
     if arguments.json:
         raise ConfigurationError("--json and --clear cannot be combined: leave one out")
     removed, used = versioned.clear_environments()
-    stderr_listener().message(f"removed {len(removed)} environment{'' if len(removed) == 1 else 's'}")
+    print_message(Message(f"removed {len(removed)} environment{'' if len(removed) == 1 else 's'}"))
     for each in used:
-        stderr_listener().message(f"kept {each}: a run uses it")
+        print_message(Message(f"kept {each}: a run uses it"))

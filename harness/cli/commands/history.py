@@ -14,6 +14,7 @@ from wsgi_gauntlet.harness.cli.commands.check import LEVELS
 from wsgi_gauntlet.harness.cli.execute import case_selection, output_files, show
 from wsgi_gauntlet.harness.cli.options import Option, command, path_argument
 from wsgi_gauntlet.harness.errors import ConfigurationError, EnvironmentUnavailable
+from wsgi_gauntlet.harness.events import Message, Progress
 
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.model import Results
@@ -103,11 +104,11 @@ def history(arguments: HistoryArguments) -> None:
     )
     session.require_output_folder(options)
     with ProgressDisplay() as display:
-        chosen = releases_to_check(arguments, settings.servers, progress_callback(display, arguments.server))
-        display.progress(arguments.server, "", 1.0)
-        display.message(f"{arguments.server}: {', '.join(each.version for each in chosen)}")
+        chosen = releases_to_check(arguments, settings.servers, progress_callback(display.handle, arguments.server))
+        display.handle(Progress(arguments.server, "", 1.0))
+        display.handle(Message(f"{arguments.server}: {', '.join(each.version for each in chosen)}"))
         results, folder, code = session.run(
-            replace(options, servers=tuple(each.name for each in chosen)), settings, display
+            replace(options, servers=tuple(each.name for each in chosen)), settings, display.handle
         )
     show(results, folder, arguments.json)
     sys.exit(history_exit_code(results, code))

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import click
 
-from wsgi_gauntlet.harness.cli.execute import case_selection, stderr_listener
+from wsgi_gauntlet.harness.cli.execute import case_selection, print_message
 from wsgi_gauntlet.harness.cli.options import SERVER_NAMES_HELP, Option, command, path_argument
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP, is_user_app
 
@@ -92,7 +92,7 @@ def replay(arguments: ReplayArguments) -> None:
     runnable_cases(registry.cases(), case_selection((case.id,)), own_app=is_user_app(options.app))
     if arguments.write is not None:
         runner.require_output_folder(arguments.write)
-    (plan,) = session.plan_servers(options, settings, stderr_listener())
+    (plan,) = session.plan_servers(options, settings, print_message)
     display = terminal.show(stderr=arguments.json)
     result = runner.replay(plan, case, Segmentation[arguments.pattern.upper()], display)
     display.print_result(result, case.info())

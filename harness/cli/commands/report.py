@@ -8,9 +8,10 @@ from typing import Annotated
 
 import click
 
-from wsgi_gauntlet.harness.cli.execute import output_files, show, stderr_listener
+from wsgi_gauntlet.harness.cli.execute import output_files, print_message, show
 from wsgi_gauntlet.harness.cli.options import Option, command, path_argument
 from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.events import Message
 
 REPORT_EXIT_CODES = """
 \b
@@ -63,6 +64,6 @@ def report(arguments: ReportArguments) -> None:
     keep_files = any(folder.resolve() in (each, each.parent) for each in map(Path.resolve, runs))
     with journal.open_report_folder(folder, keep_files=keep_files) as previous_folder:
         if previous_folder is not None:
-            stderr_listener().message(f"the earlier files of {folder} were moved to {previous_folder}")
+            print_message(Message(f"the earlier files of {folder} were moved to {previous_folder}"))
         write_outputs(results, folder, registry.outputs(), files)
     show(results, folder, arguments.json)

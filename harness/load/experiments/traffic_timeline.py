@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from wsgi_gauntlet.harness.errors import GauntletError, ServerDidNotStart
+from wsgi_gauntlet.harness.errors import ServerDidNotStart, reportable_error
 from wsgi_gauntlet.harness.http.http_connection import HttpConnection
 from wsgi_gauntlet.harness.load.analysis.grading import (
     COLLAPSED_P99_SECONDS,
@@ -336,16 +336,7 @@ async def run_traffic(
                 nursery.cancel_scope.cancel()
         except ExceptionGroup as group:
             # A nursery wraps what the block raised; the run tells errors apart by their type.
-            raise _first_reportable(group) from None
-
-
-def _first_reportable(group: ExceptionGroup[Exception]) -> Exception:
-    """Return the first error in `group` that a user can be told of, else the group."""
-    reportable, _ = group.split(GauntletError)
-    found: Exception = reportable or group
-    while isinstance(found, ExceptionGroup) and (reportable or len(found.exceptions) == 1):
-        found = found.exceptions[0]
-    return found
+            raise reportable_error(group) from None
 
 
 def collapse_is_certain(samples_in_phase: list[Sample], planned: float) -> bool:

@@ -24,7 +24,7 @@ from types import FrameType
 from packaging.version import InvalidVersion, Version
 
 from wsgi_gauntlet.harness.errors import EnvironmentUnavailable
-from wsgi_gauntlet.harness.model.listener import Listener
+from wsgi_gauntlet.harness.events import EventHandler, Progress
 
 ProgressCallback = Callable[[str], None]
 """Hears what goes on; '' for the same as before, every PROGRESS_INTERVAL seconds."""
@@ -83,14 +83,14 @@ class CommandResult:
     output: str
 
 
-def progress_callback(listener: Listener, server: str) -> ProgressCallback:
-    """Return what tells `listener` that `server` is being got ready."""
+def progress_callback(handle: EventHandler, server: str) -> ProgressCallback:
+    """Return a callback that reports to `handle` what is done for `server`."""
     last_message = ""
 
     def on_progress(doing: str) -> None:
         nonlocal last_message
         last_message = doing or last_message
-        listener.progress(server, last_message)
+        handle(Progress(server, last_message))
 
     return on_progress
 

@@ -26,7 +26,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from wsgi_gauntlet.harness.errors import EnvironmentUnavailable, StorageFull
-from wsgi_gauntlet.harness.model.listener import Listener
+from wsgi_gauntlet.harness.events import EventHandler, Message, Progress
 from wsgi_gauntlet.harness.server.adapter import Installation, absolute_interpreter, direct_url_origin, python_version
 from wsgi_gauntlet.harness.server.environments.cache import LOCK_POLL_INTERVAL, FileLock, cache_folder, mode
 from wsgi_gauntlet.harness.server.environments.installer import (
@@ -105,7 +105,7 @@ _held_locks: dict[Path, FileLock] = {}
 """Shared locks on what this process uses, until it ends."""
 
 
-def ensure_environments(plan: Plan, listener: Listener, *, skip_unavailable_versions: bool = False) -> Plan:
+def ensure_environments(plan: Plan, handle: EventHandler, *, skip_unavailable_versions: bool = False) -> Plan:
     """Return `plan` with each server of it in the version that it names, in an environment made or found for that.
 
     Where the interpreter asked for has that version, nothing is made. Raises EnvironmentUnavailable, in one line,
@@ -117,13 +117,13 @@ def ensure_environments(plan: Plan, listener: Listener, *, skip_unavailable_vers
             plan = replace(
                 plan,
                 upstream=ensure_environments(
-                    plan.upstream, listener, skip_unavailable_versions=skip_unavailable_versions
+                    plan.upstream, handle, skip_unavailable_versions=skip_unavailable_versions
                 ),
             )
         if not plan.version or plan.found.available:
             return plan
         wanted = environment_for(plan)
-        python = str(made(wanted, plan.name, listener))
+        python = str(made(wanted, plan.name, handle))
         found = plan.adapter.find(python)
         if found.available and not same_version(found.version, plan.version):
             raise EnvironmentUnavailable(
@@ -181,7 +181,7 @@ def environment_for(plan: Plan) -> EnvironmentSpec:
     )
 
 
-def made(wanted: EnvironmentSpec, server: str, listener: Listener) -> Path:
+def made(wanted: EnvironmentSpec, server: str, handle: EventHandler) -> Path:
     """Return the interpreter of the environment `wanted`, which is made where it is not there yet.
 
     `server` is for whom, as the user wrote it. Raises EnvironmentUnavailable.
@@ -190,7 +190,7 @@ def made(wanted: EnvironmentSpec, server: str, listener: Listener) -> Path:
     deadline = time.monotonic() + CREATION_TIMEOUT
     lock = _held_locks.setdefault(home / wanted.name, FileLock(home / f"{wanted.name}.lock"))
 
-    on_progress = progress_callback(listener, server)
+    on_progress = progress_callback(handle, server)
 
     def on_wait() -> None:
         on_progress("another run makes its environment")
@@ -216,8 +216,10 @@ def made(wanted: EnvironmentSpec, server: str, listener: Listener) -> Path:
                 random.uniform(0.0, LOCK_POLL_INTERVAL)
             )  # two that look in step would be in each other's way for ever
         if (found := _complete_interpreter(home / wanted.name)) is None:
-            listener.message(
-                f"{server}: making an environment with {wanted.distribution} {wanted.version}; the next run has it"
+            handle(
+                Message(
+                    f"{server}: making an environment with {wanted.distribution} {wanted.version}; the next run has it"
+                )
             )
             try:
                 found = _create(wanted, server, home / wanted.name, on_progress, deadline)
@@ -231,7 +233,7 @@ def made(wanted: EnvironmentSpec, server: str, listener: Listener) -> Path:
         lock.release()
         raise
     finally:
-        listener.progress(server, "has its environment", 1.0)
+        handle(Progress(server, "has its environment", 1.0))
 
 
 def list_environments() -> list[CachedEnvironment]:

@@ -21,7 +21,7 @@ from dataclasses import replace
 
 import trio
 
-from wsgi_gauntlet.harness.errors import TargetRefused
+from wsgi_gauntlet.harness.errors import TargetRefused, leaf_exceptions
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.admission import ADMISSION_RETRY_INTERVAL
 from wsgi_gauntlet.harness.http.parser import Response
@@ -250,10 +250,8 @@ async def guarded(guard: Guard) -> AsyncIterator[VerifiedAddress]:
                 nursery.cancel_scope.cancel()
     except ExceptionGroup as group:
         if guard.revoked is None:
-            found: Exception = group
-            while isinstance(found, ExceptionGroup) and len(found.exceptions) == 1:
-                found = found.exceptions[0]
-            raise found from None
+            leaves = list(leaf_exceptions(group))
+            raise (leaves[0] if len(leaves) == 1 else group) from None
     if guard.revoked is not None:
         raise guard.revoked
 

@@ -1,4 +1,4 @@
-"""From what was measured to an exit code; scratch folders; narrowing."""
+"""From what was measured to an exit code; scratch folders; options."""
 
 import os
 import subprocess
@@ -9,13 +9,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from wsgi_gauntlet.harness import registry, session
+from wsgi_gauntlet.harness import exit_codes, registry, session
+from wsgi_gauntlet.harness.baseline.session import open_baseline
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.conformance.catalog import Scenario
 from wsgi_gauntlet.harness.conformance.selection import Selection
+from wsgi_gauntlet.harness.events import CaseFinished, Event, ScenarioFinished, ServerFailed, ServerStarted
 from wsgi_gauntlet.harness.load.runner import LoadOptions
 from wsgi_gauntlet.harness.load.thresholds import apply_thresholds
-from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Grade, Level, Results, ScenarioResult, Verdict
+from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Grade, Level, Results, ScenarioResult, ServerInfo, Verdict
+from wsgi_gauntlet.harness.server import temp_dirs
+from wsgi_gauntlet.harness.store import journal
+from wsgi_gauntlet.harness.store.journal import Journal, StartLine
 
 
 def results(*cells: Verdict | Grade, goodput: float = 1.0) -> Results:
@@ -38,13 +43,13 @@ def results(*cells: Verdict | Grade, goodput: float = 1.0) -> Results:
 def test_exit_codes(measured: Results, code: int) -> None:
     loads = tuple(apply_thresholds({"goodput": 0.9}, each) for each in measured.loads)
     measured = msgspec.structs.replace(measured, loads=loads)
-    assert session.exit_code(measured, interrupted=False, failed_to_start=False) == code
+    assert exit_codes.exit_code(measured, interrupted=False, failed_to_start=False) == code
 
 
 def test_an_interruption_and_a_server_that_did_not_start_come_first() -> None:
     measured = results(Verdict.FAIL)
-    assert session.exit_code(measured, interrupted=True, failed_to_start=True) == 130
-    assert session.exit_code(measured, interrupted=False, failed_to_start=True) == 4
+    assert exit_codes.exit_code(measured, interrupted=True, failed_to_start=True) == 130
+    assert exit_codes.exit_code(measured, interrupted=False, failed_to_start=True) == 4
 
 
 def test_scratch_is_private_and_gone_and_clears_after_the_killed(
@@ -53,22 +58,22 @@ def test_scratch_is_private_and_gone_and_clears_after_the_killed(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    (tmp_path / f"{session.SCRATCH_PREFIX}{gone.pid}-left").mkdir()
-    (tmp_path / f"{session.SCRATCH_PREFIX}{gone.pid}-link").symlink_to(tmp_path / "nowhere")
-    (tmp_path / f"{session.SCRATCH_PREFIX}{os.getpid()}-mine").mkdir()
-    (tmp_path / f"{session.SCRATCH_PREFIX}else").mkdir()
-    with session.scratch() as room:
-        assert room.stat().st_mode & 0o777 == 0o700
+    (tmp_path / f"{temp_dirs.SCRATCH_PREFIX}{gone.pid}-left").mkdir()
+    (tmp_path / f"{temp_dirs.SCRATCH_PREFIX}{gone.pid}-link").symlink_to(tmp_path / "nowhere")
+    (tmp_path / f"{temp_dirs.SCRATCH_PREFIX}{os.getpid()}-mine").mkdir()
+    (tmp_path / f"{temp_dirs.SCRATCH_PREFIX}else").mkdir()
+    with temp_dirs.scratch_folder() as scratch:
+        assert scratch.stat().st_mode & 0o777 == 0o700
         assert {path.name for path in tmp_path.iterdir()} == {
-            room.name,
-            f"{session.SCRATCH_PREFIX}{os.getpid()}-mine",
-            f"{session.SCRATCH_PREFIX}else",
+            scratch.name,
+            f"{temp_dirs.SCRATCH_PREFIX}{os.getpid()}-mine",
+            f"{temp_dirs.SCRATCH_PREFIX}else",
         }
-    assert not room.exists()
+    assert not scratch.exists()
 
 
-def test_narrowing_replaces_what_was_asked_for_alone() -> None:
-    async def run(_arena: object) -> ScenarioResult:
+def test_options_replace_only_the_parameters_that_they_name() -> None:
+    async def run(_ctx: object) -> ScenarioResult:
         raise AssertionError
 
     scenario = Scenario("x", "X", "", run, {"clients": 8, "size": 1}, {"clients": 64, "size": 2})
@@ -107,3 +112,23 @@ def test_each_server_comes_a_second_time_as_its_documentation_advises() -> None:
     assert tuned["gunicorn:gthread[threads=3,tuned]"].threads == 3  # what is written goes before advice
     assert (tuned["gunicorn:sync[tuned]"].workers or 1) > 1
     assert tuned["waitress"].threads is None
+
+
+def test_an_error_of_the_handler_loses_no_result(tmp_path: Path) -> None:
+    def handle(_event: Event) -> None:
+        raise BrokenPipeError("the terminal was closed")
+
+    with Journal.open(tmp_path / "run") as run_journal:
+        run_journal.write(StartLine(SCHEMA, {}, {}, {}))
+        recorder = session._Recorder(run_journal, handle, open_baseline(None, (), update=False), {})
+        recorder._update(ServerInfo("s", "S", True))
+        recorder.record(ServerStarted("s", "serve"))
+        recorder.record(CaseFinished(CaseResult("s", "a", Level.MUST, (), Verdict.PASS)))
+        recorder.record(ScenarioFinished(ScenarioResult("s", "b", Grade.MEASURED)))
+        recorder.record(ServerFailed("s", "it ended"))
+        stored = journal.read(run_journal.folder)
+    assert isinstance(recorder.handler_error, BrokenPipeError)
+    assert [each.case for each in stored.checks] == ["a"]
+    assert [each.scenario for each in stored.loads] == ["b"]
+    assert stored.servers["s"] == ServerInfo("s", "S", False, command="serve", why="it ended")
+    assert recorder.failed == {"s"}

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from wsgi_gauntlet.harness.events import CaseFinished, StageStarted
 from wsgi_gauntlet.harness.model import (
     SCHEMA,
     BaselineExpectation,
@@ -94,10 +95,10 @@ def test_the_course_of_a_run_counts_them(baseline_results: Results) -> None:
     """At the end of the stage."""
     file = io.StringIO()
     with ProgressDisplay(Console(file=file, width=200, force_terminal=False, no_color=True)) as shown:
-        shown.stage_started("check", len(baseline_results.checks))
+        shown.handle(StageStarted("check", len(baseline_results.checks)))
         for each in baseline_results.checks:
-            shown.case_finished(each)
-        shown.stage_started("load", 0)
+            shown.handle(CaseFinished(each))
+        shown.handle(StageStarted("load", 0))
     assert "2 expected, 2 unexpected fail, 1 unexpected pass" in file.getvalue()
 
 

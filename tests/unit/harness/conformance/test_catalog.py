@@ -101,7 +101,7 @@ def test_what_a_case_needs_comes_with_it() -> None:
 
 
 def test_a_scenario_named_as_its_file_is_named_once() -> None:
-    async def classroom(_arena: object) -> None:
+    async def classroom(_ctx: object) -> None:
         """Forty people."""
 
     classroom.__module__ = "wsgi_gauntlet.suites.load.classroom"

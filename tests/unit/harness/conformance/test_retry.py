@@ -123,7 +123,7 @@ def test_a_pass_among_failures_is_enough_to_know() -> None:
     assert segmentations_for(played(CASE, {BYTES: [FAIL, PASS]})) == [WHOLE, BYTES, BYTES]
 
 
-def test_an_error_of_ours_is_tried_again_and_a_pass_after_it_counts() -> None:
+def test_an_internal_error_is_tried_again_and_a_pass_after_it_counts() -> None:
     assert segmentations_for(played(CASE, {WHOLE: [ERROR, PASS]})) == [WHOLE, WHOLE, BYTES, LINES, PAUSED]
     assert segmentations_for(played(CASE, {WHOLE: [ERROR] * 3})) == [WHOLE] * 3
 
@@ -149,7 +149,7 @@ def test_a_pass_in_every_way() -> None:
     assert (cell.expected, cell.actual) == ("", "")
 
 
-def test_one_way_alone_is_not_told_of() -> None:
+def test_a_single_segmentation_is_not_listed() -> None:
     assert finalize("reference", CASE, played(CASE, {}, well_formed=False)).patterns == ()
 
 
@@ -185,14 +185,14 @@ def test_the_evidence_is_that_of_the_attempt_that_blamed() -> None:
     assert finalize("reference", CASE, [made(FAIL, note=str(n)) for n in range(3)]).evidence.process == ("2",)
 
 
-def test_an_error_beside_a_verdict_is_told_of_in_its_evidence() -> None:
+def test_an_error_beside_a_verdict_is_in_its_evidence() -> None:
     cell = finalize("reference", CASE, played(CASE, {WHOLE: [ERROR, PASS]}))
     assert cell.verdict is PASS
     assert cell.evidence.process == ("attempt 1 proved nothing: error in an attempt",)
     assert finalize("reference", CASE, [made(ERROR)] * 3).verdict is ERROR
 
 
-def test_what_the_lint_found_is_told_once() -> None:
+def test_lint_findings_are_listed_once() -> None:
     attempts = [replace(each, lint=("odd", f"odder in {each.segmentation}")) for each in played(CASE, {})]
     assert finalize("reference", CASE, attempts).findings == (
         "odd",

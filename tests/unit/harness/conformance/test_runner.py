@@ -12,17 +12,18 @@ import pytest
 import trio
 import trio.testing
 
-from wsgi_gauntlet.harness.conformance import runner
+from wsgi_gauntlet.harness.conformance import retry, runner
 from wsgi_gauntlet.harness.conformance.attempt import Attempt
 from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT
 from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.verdict import Judgement
 from wsgi_gauntlet.harness.errors import InternalError
-from wsgi_gauntlet.harness.model import CaseResult, Evidence, Level, Verdict
+from wsgi_gauntlet.harness.model import Evidence, Level, Verdict
 from wsgi_gauntlet.harness.model.basis import Reference
-from wsgi_gauntlet.harness.model.listener import NullListener
 from wsgi_gauntlet.harness.server import planning
+
+from ....helpers.runs import check_cases
 
 
 @dataclass
@@ -30,6 +31,7 @@ class Instance:
     """As much of a running server as is asked here."""
 
     intact: bool = True
+    command_line: str = "serve"
 
 
 async def run(_x: Exchange) -> None:
@@ -63,15 +65,11 @@ async def test_what_needs_a_case_that_was_put_back_gets_a_cell_all_the_same(
         return Attempt(Judgement(verdict), Evidence((), (), "", ()), 0.0, segmentation, False, ())
 
     monkeypatch.setattr(runner, "running", running)
-    monkeypatch.setattr(runner, "run_again", run_again)
+    monkeypatch.setattr(retry, "run_again", run_again)
     monkeypatch.setattr(runner, "CASES_PER_INSTANCE", 1)
-    told: dict[str, Verdict] = {}
-
-    def decided(cell: CaseResult) -> None:
-        told[cell.case] = cell.verdict
-
-    config = runner.RunnerConfig(tmp_path, tmp_path, NullListener(), decided, lambda *_: None, instances=2, tries=tries)
+    cases = {"wsgiref": [case("need"), case("dep", "need")]}
     with trio.fail_after(30):
-        await runner.check([planning.plan("wsgiref")], {"wsgiref": [case("need"), case("dep", "need")]}, config)
-    assert set(told) == {"need", "dep"}
-    assert told["dep"] is Verdict.ERROR
+        found = await check_cases(tmp_path, [planning.plan("wsgiref")], cases, instances=2, tries=tries)
+    verdicts = {cell.case: cell.verdict for cell in found.cases}
+    assert set(verdicts) == {"need", "dep"}
+    assert verdicts["dep"] is Verdict.ERROR

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from wsgi_gauntlet.harness.conformance import segmentation_tolerance
+from wsgi_gauntlet.harness.conformance import exchange, segmentation_tolerance
 from wsgi_gauntlet.harness.conformance.segmentation_tolerance import CutResult, SegmentationTolerance, describe_failures
 from wsgi_gauntlet.harness.http.connection import Transcript
 
@@ -58,7 +58,7 @@ async def test_cuts_are_refused_where_they_failed_twice_while_the_harness_was_aw
 
     monkeypatch.setattr(segmentation_tolerance, "cut_at_every_byte", cut_at_every_byte)
     monkeypatch.setattr(segmentation_tolerance, "stall_message", lambda *_, **__: "it stood still" if asleep else "")
-    monkeypatch.setattr(segmentation_tolerance, "Exchange", Nothing)
+    monkeypatch.setattr(exchange, "Exchange", Nothing)
     server: Any = None
     assert bool(await SegmentationTolerance().rejection_reason(server)) is rejection_reason
     assert next(coming, None) is None

@@ -16,7 +16,7 @@ from wsgi_gauntlet.harness.model import Level, Verdict
 
 BLAME = Violation("an answer", "none")
 FAIL, PASS = Judgement(Verdict.FAIL, "an answer", "none"), Judgement(Verdict.PASS)
-ERROR = Judgement(Verdict.ERROR, "", "ours")
+ERROR = Judgement(Verdict.ERROR, "", "internal")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_blame_is_tried_again_and_a_pass_is_not() -> None:
 AGAIN = judge(Level.MUST, HarnessStalled("the harness stood still"))
 
 
-def test_what_a_bad_moment_spoiled_does_not_count_up_to_a_bound() -> None:
+def test_stalled_attempts_do_not_count_up_to_a_limit() -> None:
     assert (AGAIN.verdict, AGAIN.stalled) == (Verdict.ERROR, True)
     assert is_decided([AGAIN, PASS], 3)
     assert not is_decided([AGAIN] * MAX_STALLED_ATTEMPTS, 3)

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.conformance.stall_clock import StallClock, exclude_stalls
+from wsgi_gauntlet.harness.conformance.validity import StallClock, exclude_stalls
 from wsgi_gauntlet.harness.errors import OutOfResources
 from wsgi_gauntlet.harness.http import connection as module
 from wsgi_gauntlet.harness.http.address import Address

@@ -12,8 +12,9 @@ from wsgi_gauntlet.harness.load import runner
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments.retry import retry_if_generator_late
 from wsgi_gauntlet.harness.model import Grade, Phase, ScenarioResult
-from wsgi_gauntlet.harness.model.listener import NullListener
 from wsgi_gauntlet.harness.server import planning
+
+from ....helpers.runs import run_scenarios
 
 MEASURED, INVALID = Grade.MEASURED, Grade.INVALID
 
@@ -41,10 +42,8 @@ async def test_what_others_spoilt_is_measured_once_more_while_that_helps(
 
     monkeypatch.setattr(runner, "apply_cpu_contention", beside)
     scenario = Scenario("x/y", "x", "x", run, {}, {})
-    cells: list[ScenarioResult] = []
-    where = runner.LoadRunConfig(tmp_path, tmp_path, NullListener(), cells.append, lambda _plan, _why: None)
-    await runner.load([(planning.plan("wsgiref"), scenario)] * len(grades), runner.LoadOptions(), where)
-    assert [cell.grade for cell in cells] == grades
+    found = await run_scenarios(tmp_path, [(planning.plan("wsgiref"), scenario)] * len(grades))
+    assert [cell.grade for cell in found.scenarios] == grades
     assert left == []
 
 

@@ -28,20 +28,20 @@ def loaded(file: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType
 
 
 def test_a_test_module_is_imported_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = loaded(tmp_path / "elsewhere" / "test_shop.py", "odd.test_shop", monkeypatch)
+    module = loaded(tmp_path / "other" / "test_shop.py", "odd.test_shop", monkeypatch)
     name, folders = importable_name(module.application, tmp_path / "project")
     assert name == "test_shop:application"
-    assert folders[0] == tmp_path / "elsewhere"
+    assert folders[0] == tmp_path / "other"
     planning.require_app(name, sys.executable, *folders)
 
 
 def test_a_test_module_in_a_package_is_imported_from_above_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "elsewhere" / "checks").mkdir(parents=True)
-    (tmp_path / "elsewhere" / "checks" / "__init__.py").write_text("")
-    module = loaded(tmp_path / "elsewhere" / "checks" / "test_shop.py", "odd.test_shop", monkeypatch)
+    (tmp_path / "other" / "checks").mkdir(parents=True)
+    (tmp_path / "other" / "checks" / "__init__.py").write_text("")
+    module = loaded(tmp_path / "other" / "checks" / "test_shop.py", "odd.test_shop", monkeypatch)
     name, folders = importable_name(module.application, tmp_path / "project")
     assert name == "checks.test_shop:application"
-    assert folders[0] == tmp_path / "elsewhere"
+    assert folders[0] == tmp_path / "other"
     planning.require_app(name, sys.executable, *folders)
 
 
@@ -53,5 +53,5 @@ def test_a_name_stays_as_it_is_and_the_root_comes_last(tmp_path: Path) -> None:
 
 
 def test_an_object_of_no_module_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="stands at the top of no imported module"):
+    with pytest.raises(ConfigurationError, match="is not at the top level of an imported module"):
         importable_name(lambda _environ, _start_response: [], tmp_path)

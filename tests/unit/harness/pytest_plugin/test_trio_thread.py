@@ -114,7 +114,7 @@ def test_servers_stay_up_between_calls_until_the_loop_ends(background: TrioThrea
 
 
 @pytest.mark.live
-def test_a_server_that_does_not_start_is_the_callers_trouble_alone(background: TrioThread) -> None:
+def test_a_server_that_does_not_start_is_an_error_of_its_caller_alone(background: TrioThread) -> None:
     with pytest.raises(ServerDidNotStart):
         background.call(background.start_server, wsgiref("nowhere:app"))
     assert background.call(double, 1) == 2

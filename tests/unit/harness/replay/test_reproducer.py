@@ -10,7 +10,6 @@ import pytest
 from wsgi_gauntlet.harness.conformance.runner import apply_setup
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import (
     AppEvent,
     CaseResult,
@@ -21,7 +20,8 @@ from wsgi_gauntlet.harness.model import (
     Setup,
     Verdict,
 )
-from wsgi_gauntlet.harness.replay.reproducer import Reproducer, document, reproducer
+from wsgi_gauntlet.harness.replay.netcat_script import SendMode
+from wsgi_gauntlet.harness.replay.reproducer import Reproducer, StartedServer, document, reproducer
 from wsgi_gauntlet.harness.replay.runner import write
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
@@ -49,47 +49,48 @@ CELL = CaseResult(
 def made(server: str, setup: Setup | None = None, there: Address = THERE, app: str = "") -> Reproducer:
     plan = planning.plan(server)
     plan = replace(plan, app=app or plan.app)
-    return reproducer(
-        CELL, apply_setup(plan, setup or Setup()), there, Segmentation.WHOLE, reference_app_sources(), version="9.9"
-    )
+    return reproduced(apply_setup(plan, setup or Setup()), there)
+
+
+def reproduced(plan: Plan, there: Address = THERE, cell: CaseResult = CELL, distribution: str = "") -> Reproducer:
+    started = StartedServer(plan, there, "9.9")
+    return reproducer(cell, started, SendMode(), reference_app_sources(), distribution=distribution)
 
 
 def test_an_app_a_server_and_requests() -> None:
-    told = made("gunicorn")
-    assert list(told.files) == ["app.py"]
-    assert "def reads(call):" in told.files["app.py"]
-    assert told.server.startswith("PYTHONPATH=. python3 -m gunicorn --bind 127.0.0.1:8000 ")
-    assert told.server.endswith(" app:application\n")
-    assert told.requests.endswith(
+    result = made("gunicorn")
+    assert list(result.files) == ["app.py"]
+    assert "def reads(call):" in result.files["app.py"]
+    assert result.server.startswith("PYTHONPATH=. python3 -m gunicorn --bind 127.0.0.1:8000 ")
+    assert result.server.endswith(" app:application\n")
+    assert result.requests.endswith(
         "| nc -w 3 127.0.0.1 8000\n\n# Expected: one answer\n# Here, gunicorn 9.9: two rm -rf \\x1b[2J\n"
     )
     for name in ("app.py", "printf 'GET /x", "--- the server", "stderr"):
-        assert name in document(told)
+        assert name in document(result)
 
 
 @pytest.mark.parametrize("server", ["werkzeug", "wsgiref", "waitress", "gunicorn:gthread", "flask", "uwsgi"])
 def test_nothing_of_this_machine_is_in_it(server: str) -> None:
-    told = made(server)
-    everything = document(told)
+    result = made(server)
+    everything = document(result)
     for own in (sys.executable, str(Path.home()), "gauntlet_apps.", "45678"):
-        assert own not in told.server
-        assert own not in told.requests
+        assert own not in result.server
+        assert own not in result.requests
     assert "app:application" in everything
 
 
 def test_a_version_says_how_it_is_had() -> None:
     wanted = "# In an environment of its own: python3 -m pip install gunicorn==9.9 'setuptools<81'\n"
-    told = reproducer(
-        CELL, replace(planning.plan("gunicorn"), version="9.9"), THERE, Segmentation.WHOLE, reference_app_sources()
-    )
-    assert told.server.startswith(wanted)
+    result = reproduced(replace(planning.plan("gunicorn"), version="9.9"))
+    assert result.server.startswith(wanted)
 
 
 def test_an_app_of_a_framework_says_how_that_is_had() -> None:
     plan = replace(planning.plan("gunicorn"), app="gauntlet_apps.frameworks.django_app:application")
-    told = reproducer(CELL, plan, THERE, Segmentation.WHOLE, reference_app_sources(), needs="Django")
-    assert told.server.startswith("# Needs: python3 -m pip install Django\nPYTHONPATH=. python3 -m gunicorn ")
-    assert told.files["app.py"].startswith(
+    result = reproduced(plan, distribution="Django")
+    assert result.server.startswith("# Needs: python3 -m pip install Django\nPYTHONPATH=. python3 -m gunicorn ")
+    assert result.files["app.py"].startswith(
         '"""What http/framing/odd uses of wsgi-gauntlet\'s app for Django; serve it as app:application."""\n'
     )
     plain = made("gunicorn")
@@ -102,19 +103,19 @@ def test_a_flask_app_is_one() -> None:
 
 
 def test_a_front_and_the_server_behind_it() -> None:
-    told = made("nginx+gunicorn")
-    first, last = told.server.splitlines()
+    result = made("nginx+gunicorn")
+    first, last = result.server.splitlines()
     assert "gunicorn --bind 127.0.0.1:8001" in first
     assert first.endswith("&")
     assert "nginx" in last
-    assert "listen 127.0.0.1:8000" in told.files["nginx.conf"]
-    assert "proxy_pass http://127.0.0.1:8001" in told.files["nginx.conf"]
+    assert "listen 127.0.0.1:8000" in result.files["nginx.conf"]
+    assert "proxy_pass http://127.0.0.1:8001" in result.files["nginx.conf"]
 
 
 def test_what_the_case_sets_up_is_in_the_command() -> None:
-    told = made("gunicorn:gthread", Setup(mount="/app", environment=(("A", "b c"),), threads=3, workers=2))
+    result = made("gunicorn:gthread", Setup(mount="/app", environment=(("A", "b c"),), threads=3, workers=2))
     for each in ("SCRIPT_NAME=/app ", "A='b c' ", "--threads 3", "--workers 2"):
-        assert each in told.server
+        assert each in result.server
 
 
 def test_a_unix_socket_and_tls() -> None:
@@ -129,41 +130,35 @@ def test_a_unix_socket_and_tls() -> None:
 
 def test_a_user_s_own_app_is_named_and_not_cut_out() -> None:
     plan = planning.plan("gunicorn", app="shop:site")
-    told = reproducer(
-        msgspec.structs.replace(CELL, case="own-app/page/length"),
-        plan,
-        THERE,
-        Segmentation.WHOLE,
-        reference_app_sources(),
-    )
-    assert told.files == {}
-    assert told.server.endswith(" shop:site\n")
+    result = reproduced(plan, cell=msgspec.structs.replace(CELL, case="own-app/page/length"))
+    assert result.files == {}
+    assert result.server.endswith(" shop:site\n")
 
 
 def test_a_case_about_the_server_needs_no_app_of_the_user_s() -> None:
-    told = made("gunicorn", app="shop:site")
-    assert "reference app" in told.files["app.py"]
-    assert told.server.endswith(" app:application\n")
-    assert "shop" not in told.server
+    result = made("gunicorn", app="shop:site")
+    assert "reference app" in result.files["app.py"]
+    assert result.server.endswith(" app:application\n")
+    assert "shop" not in result.server
 
 
 def test_without_a_socket_there_is_none() -> None:
-    told = made("gunicorn", there=Address(pipe_socket="/x"))
-    assert "without a socket" in told.why_not
+    result = made("gunicorn", there=Address(pipe_socket="/x"))
+    assert "without a socket" in result.why_not
 
 
 def test_it_can_be_written(tmp_path: Path) -> None:
-    told = made("wsgiref")
-    files = write(told, tmp_path / "new" / "one")
+    result = made("wsgiref")
+    files = write(result, tmp_path / "new" / "one")
     assert sorted(each.name for each in files) == ["app.py", "requests.sh", "serve.py", "server.sh"]
-    assert (tmp_path / "new" / "one" / "requests.sh").read_text() == told.requests
+    assert (tmp_path / "new" / "one" / "requests.sh").read_text() == result.requests
     assert write(Reproducer(why_not="no"), tmp_path / "other") == []
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="is a file; name a folder with --write"):
-        write(told, tmp_path / "file")
+        write(result, tmp_path / "file")
 
 
 def test_a_command_of_the_user_s_own() -> None:
     plan: Plan = planning.plan("mine", custom={"mine": "{python} -m mine --port {port} {app}"})
-    told = reproducer(CELL, plan, THERE, Segmentation.WHOLE, reference_app_sources())
-    assert told.server == "PYTHONPATH=. python3 -m mine --port 8000 app:application\n"
+    result = reproduced(plan)
+    assert result.server == "PYTHONPATH=. python3 -m mine --port 8000 app:application\n"

@@ -68,8 +68,8 @@ def test_what_was_not_kept_goes_on_as_it_was() -> None:
 
 @pytest.mark.parametrize("text", ["one\nrm -rf /", "\x1b[2J\r\ntwo\u2028three\u202e", "a" * 300, "", "words " * 60])
 def test_a_comment_is_nothing_but_comment(text: str) -> None:
-    told = comment(text, "Here: ")
-    assert all(each.startswith("#") for each in told.splitlines())
-    assert told.isascii()
-    assert "\x1b" not in told
-    assert printed([told]) == b""
+    lines = comment(text, "Here: ")
+    assert all(each.startswith("#") for each in lines.splitlines())
+    assert lines.isascii()
+    assert "\x1b" not in lines
+    assert printed([lines]) == b""

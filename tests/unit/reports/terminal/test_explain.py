@@ -143,5 +143,7 @@ def test_what_is_no_family_is_one_line(name: str, says: str) -> None:
 
 
 def test_a_family_is_no_case() -> None:
-    with pytest.raises(UnknownName, match=r"te-and-cl has \d+ variants: equal, .*; name one of them, like http/framing/te-and-cl/"):
+    with pytest.raises(
+        UnknownName, match=r"te-and-cl has \d+ variants: equal, .*; name one of them, like http/framing/te-and-cl/"
+    ):
         registry.case("te-and-cl")

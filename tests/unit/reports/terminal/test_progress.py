@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from wsgi_gauntlet.harness.events import CaseFinished, Message, Progress, ScenarioFinished, StageStarted
 from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Grade, Level, Results, ScenarioResult, Step, Verdict
 from wsgi_gauntlet.reports.terminal import progress
 from wsgi_gauntlet.reports.terminal.progress import ProgressDisplay
@@ -21,7 +22,7 @@ SHOW_CURSOR = "\x1b[?25h"
 
 
 class Clock:
-    """Time that goes on when it is told to."""
+    """A clock whose time the test sets."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -55,22 +56,24 @@ def _check(verdict: Verdict) -> CaseResult:
 
 
 def test_plain_lines_tell_the_course_of_a_run() -> None:
-    """Stages, cells of load, remarks; a check is counted and not printed."""
+    """Stages, cells of load and messages are printed; a case is only counted."""
     console, file = _plain()
     clock = Clock()
     with ProgressDisplay(console, clock=clock) as shown:
-        shown.message("uwsgi is not here")
-        shown.stage_started("check", 2)
-        shown.case_finished(_check(Verdict.PASS))
-        shown.case_finished(_check(Verdict.FAIL))
+        shown.handle(Message("uwsgi is not here"))
+        shown.handle(StageStarted("check", 2))
+        shown.handle(CaseFinished(_check(Verdict.PASS)))
+        shown.handle(CaseFinished(_check(Verdict.FAIL)))
         clock.now += 75
-        shown.stage_started("load", 1)
-        shown.scenario_finished(ScenarioResult("waitress", "classroom", Grade.UNAFFECTED, 0.999))
-        shown.scenario_finished(
-            ScenarioResult("wsgiref", "throughput", Grade.MEASURED, 1.0, steps=(Step(8, rate=1234.0), Step(64)))
+        shown.handle(StageStarted("load", 1))
+        shown.handle(ScenarioFinished(ScenarioResult("waitress", "classroom", Grade.UNAFFECTED, 0.999)))
+        shown.handle(
+            ScenarioFinished(
+                ScenarioResult("wsgiref", "throughput", Grade.MEASURED, 1.0, steps=(Step(8, rate=1234.0), Step(64)))
+            )
         )
-        shown.scenario_finished(
-            ScenarioResult("wsgiref", "classroom", Grade.INVALID, 0.2, note="the generator was late")
+        shown.handle(
+            ScenarioFinished(ScenarioResult("wsgiref", "classroom", Grade.INVALID, 0.2, note="the generator was late"))
         )
     assert file.getvalue().replace("\u00a0", " ").splitlines() == [
         "uwsgi is not here",
@@ -88,9 +91,9 @@ def test_a_quiet_log_gets_a_sign_of_life() -> None:
     console, file = _plain(200)
     clock = Clock()
     shown = ProgressDisplay(console, clock=clock)
-    shown.stage_started("check", 10)
-    shown.progress("uwsgi", "http/framing/desync", 0.4)
-    shown.progress("waitress", "restarting")
+    shown.handle(StageStarted("check", 10))
+    shown.handle(Progress("uwsgi", "http/framing/desync", 0.4))
+    shown.handle(Progress("waitress", "restarting"))
     shown.tick()
     clock.now += progress.HEARTBEAT_SECONDS
     shown.tick()
@@ -133,9 +136,9 @@ def test_the_terminal_is_restored(error: type[BaseException] | None) -> None:
 
     def run() -> None:
         with ProgressDisplay(console) as shown:
-            shown.stage_started("check", 10)
-            shown.progress("waitress", "http/host/missing", 0.5)
-            shown.message("one line")
+            shown.handle(StageStarted("check", 10))
+            shown.handle(Progress("waitress", "http/host/missing", 0.5))
+            shown.handle(Message("one line"))
             if error:
                 raise error
 
@@ -153,11 +156,11 @@ def test_bars_show_each_server() -> None:
     """What it is at, and how far; within the width."""
     console = Console(file=io.StringIO(), width=80, force_terminal=True)
     shown = ProgressDisplay(console, clock=Clock())
-    shown.stage_started("check", 10)
+    shown.handle(StageStarted("check", 10))
     for number in range(20):
-        shown.progress(f"server-{number}", "http/framing/desync " * 5, 0.5)
-    shown.progress("server-19", "done", 1.0)
-    shown.case_finished(_check(Verdict.FAIL))
+        shown.handle(Progress(f"server-{number}", "http/framing/desync " * 5, 0.5))
+    shown.handle(Progress("server-19", "done", 1.0))
+    shown.handle(CaseFinished(_check(Verdict.FAIL)))
     with console.capture() as captured:
         console.print(shown._render())
     text = captured.get()
@@ -172,10 +175,10 @@ def test_a_servers_words_neither_move_the_cursor_nor_colour_the_text() -> None:
     """Escapes are written out, markup is not read."""
     console, file = _plain(400)
     with ProgressDisplay(console) as shown:
-        shown.message(HOSTILE_TEXT)
-        shown.stage_started(HOSTILE_TEXT, 1)
-        shown.progress(HOSTILE_TEXT, HOSTILE_TEXT, 0.1)
-        shown.scenario_finished(ScenarioResult(HOSTILE_TEXT, HOSTILE_TEXT, Grade.ERROR, note=HOSTILE_TEXT))
+        shown.handle(Message(HOSTILE_TEXT))
+        shown.handle(StageStarted(HOSTILE_TEXT, 1))
+        shown.handle(Progress(HOSTILE_TEXT, HOSTILE_TEXT, 0.1))
+        shown.handle(ScenarioFinished(ScenarioResult(HOSTILE_TEXT, HOSTILE_TEXT, Grade.ERROR, note=HOSTILE_TEXT)))
     text = file.getvalue()
     assert "[bold red]not markup[/]" in text
     assert not set(text) & {chr(value) for value in (*range(10), *range(11, 32))}
@@ -229,22 +232,24 @@ def test_the_figures_of_load_are_whole_at_80_columns(server: str) -> None:
     """On a line of their own, that is there before them; the bar stays where it is when the next server comes."""
     console = Console(file=io.StringIO(), width=80, force_terminal=True)
     shown = ProgressDisplay(console, clock=Clock())
-    shown.stage_started("load", 10)
+    shown.handle(StageStarted("load", 10))
 
     def drawn() -> list[str]:
         with console.capture() as captured:
             console.print(shown._render())
         return re.sub(r"\x1b\[[0-9;]*m", "", captured.get()).splitlines()
 
-    shown.progress(server, "slow-headers/first-byte", 0.0)
+    shown.handle(Progress(server, "slow-headers/first-byte", 0.0))
     before = drawn()
-    shown.progress(server, "slow-headers/first-byte: crowd: 2,048 slow clients, 97 % answered, p99 ≥ 5.0 s", 0.5)
+    shown.handle(
+        Progress(server, "slow-headers/first-byte: crowd: 2,048 slow clients, 97 % answered, p99 ≥ 5.0 s", 0.5)
+    )
     during = drawn()
     assert len(before) == len(during) == 3
     assert "slow-headers/first-byte" in during[1]
     assert during[2].strip() == "crowd: 2,048 slow clients, 97 % answered, p99 ≥ 5.0 s"
-    shown.progress(server, "", 1.0)
+    shown.handle(Progress(server, "", 1.0))
     assert len(drawn()) == 2
-    shown.progress("uwsgi", "mixed: crowd: 8 slow clients", 0.5)
+    shown.handle(Progress("uwsgi", "mixed: crowd: 8 slow clients", 0.5))
     after = drawn()
     assert after[1].index("mixed") == during[1].index("slow-headers")

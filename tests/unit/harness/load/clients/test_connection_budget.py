@@ -12,11 +12,11 @@ import pytest
 from wsgi_gauntlet.harness.conformance.catalog import Scenario
 from wsgi_gauntlet.harness.errors import OutOfResources, ServerDidNotStart, Unsupported
 from wsgi_gauntlet.harness.limits import describe_exhausted_resource
-from wsgi_gauntlet.harness.load import runner
 from wsgi_gauntlet.harness.load.clients.connection_budget import ConnectionBudget, reserve_connections
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
-from wsgi_gauntlet.harness.model.listener import NullListener
 from wsgi_gauntlet.harness.server import planning
+
+from .....helpers.runs import run_scenarios
 
 Limits = tuple[int, int]
 
@@ -102,20 +102,15 @@ def test_what_ran_out(problem: Exception, said: str) -> None:
 async def test_each_becomes_a_cell_or_a_server_that_is_left_out(
     problem: Exception, grade: Grade | None, note: str, tmp_path: Path
 ) -> None:
-    async def run(_arena: object) -> ScenarioResult:
+    async def run(_ctx: object) -> ScenarioResult:
         raise problem
 
     scenario = Scenario("x/y", "x", "x", run, {}, {})
-    cells: list[ScenarioResult] = []
-    failed_to_start: list[str] = []
-    where = runner.LoadRunConfig(
-        tmp_path, tmp_path, NullListener(), cells.append, lambda _plan, why: failed_to_start.append(why)
-    )
-    await runner.load([(planning.plan("wsgiref"), scenario)] * 2, runner.LoadOptions(), where)
+    found = await run_scenarios(tmp_path, [(planning.plan("wsgiref"), scenario)] * 2)
     if grade is None:
-        assert cells == []
-        assert failed_to_start == [note]
+        assert found.scenarios == []
+        assert found.failed == [note]
     else:
-        assert [cell.grade for cell in cells] == [grade] * 2
-        assert note in cells[0].note
-        assert failed_to_start == []
+        assert [cell.grade for cell in found.scenarios] == [grade] * 2
+        assert note in found.scenarios[0].note
+        assert found.failed == []

@@ -17,8 +17,8 @@ from click.testing import CliRunner
 from wsgi_gauntlet.harness.cli.commands.history import history_exit_code
 from wsgi_gauntlet.harness.cli.main import cli
 from wsgi_gauntlet.harness.errors import EnvironmentUnavailable, NotInstalled
+from wsgi_gauntlet.harness.events import Event, Message, ignore_event
 from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Level, Results, Verdict
-from wsgi_gauntlet.harness.model.listener import NullListener
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.adapter import Installation
 from wsgi_gauntlet.harness.server.environments import versioned
@@ -37,17 +37,6 @@ from wsgi_gauntlet.servers.nginx import Nginx
 from .....helpers.wheel_index import TinyServer, tiny_server_installed
 
 
-class Told(NullListener):
-    """Keeps the remarks."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def message(self, text: str) -> None:
-        """Keep one."""
-        self.messages.append(text)
-
-
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with tiny_server_installed(tmp_path, monkeypatch):
@@ -56,16 +45,16 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("tiny")
 def test_it_is_made_once_and_has_that_version() -> None:
-    told = Told()
-    first = ensure_environments(planning.plan("tiny@2.0"), told)
+    events: list[Event] = []
+    first = ensure_environments(planning.plan("tiny@2.0"), events.append)
     assert (first.found.version, first.found.available) == ("2.0", True)
     assert first.python != sys.executable
     assert first.interpreter == first.python
     assert (
-        ensure_environments(planning.plan("tiny:plain@2"), told).python
-        == ensure_environments(planning.plan("tiny@2"), told).python
+        ensure_environments(planning.plan("tiny:plain@2"), events.append).python
+        == ensure_environments(planning.plan("tiny@2"), events.append).python
     )
-    assert [each for each in told.messages if "making" in each] == [
+    assert [each.text for each in events if isinstance(each, Message) and "making" in each.text] == [
         "tiny@2.0: making an environment with tinyserver 2.0; the next run has it",
         "tiny:plain@2: making an environment with tinyserver 2; the next run has it",
     ]
@@ -96,7 +85,7 @@ def test_a_working_tree_is_not_the_release_of_its_number(tree: str) -> None:
     assert planning.plan("tiny", python=tree).found.available
     plan = planning.plan("tiny@1.0", python=tree)
     assert "which need not be that release" in plan.found.why
-    made_for = ensure_environments(plan, NullListener())
+    made_for = ensure_environments(plan, ignore_event)
     assert made_for.found.available
     assert made_for.python != tree
 
@@ -111,7 +100,7 @@ def test_a_package_of_that_name_on_the_public_index_may_be_a_strangers(
     if index:  # the public one is asked as well, or this is a mirror of it
         monkeypatch.setenv(index, "file:///nowhere")
     with pytest.raises(EnvironmentUnavailable, match="may be another's; leave the @ out") as raised:
-        ensure_environments(planning.plan("tiny@1.0", python=tree), NullListener())
+        ensure_environments(planning.plan("tiny@1.0", python=tree), ignore_event)
     assert "\n" not in str(raised.value)
     result = CliRunner().invoke(cli, ["history", "tiny", "--python", tree])
     assert "tiny has no history here" in str(result.exception)
@@ -122,7 +111,7 @@ def test_what_a_variant_needs_is_beside_it_and_only_then() -> None:
     assert environment_for(planning.plan("tiny@1.0")).requirements == ["tinyserver==1.0", "setuptools<81"]
     helped = planning.plan("tiny:helped@1.0")
     assert environment_for(helped).requirements == ["tinyserver==1.0", "companion", "setuptools<81"]
-    assert ensure_environments(helped, NullListener()).found.available
+    assert ensure_environments(helped, ignore_event).found.available
 
 
 @pytest.mark.usefixtures("tiny")
@@ -135,13 +124,13 @@ def test_one_whose_making_was_cut_short_is_made_anew(monkeypatch: pytest.MonkeyP
     with monkeypatch.context() as patch:
         patch.setattr(versioned, "install", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            made(wanted, "tiny", NullListener())
+            made(wanted, "tiny", ignore_event)
     assert list_environments() == []
-    python = made(wanted, "tiny", NullListener())
+    python = made(wanted, "tiny", ignore_event)
     (kept,) = list_environments()
     Path(kept.path, versioned.STAMP_FILE).unlink()
     assert list_environments()[0].stamp is None
-    again = made(wanted, "tiny", NullListener())
+    again = made(wanted, "tiny", ignore_event)
     assert again != python
     assert again.exists()
     assert not python.exists()
@@ -168,7 +157,7 @@ def test_two_runs_make_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def run() -> None:
         both.wait()
-        found.append(made(EnvironmentSpec(sys.executable, "tinyserver", "1.0"), "tiny", NullListener()))
+        found.append(made(EnvironmentSpec(sys.executable, "tinyserver", "1.0"), "tiny", ignore_event))
 
     threads = [threading.Thread(target=run) for _ in range(2)]
     for each in threads:
@@ -194,7 +183,7 @@ def test_another_run_that_makes_it_first_and_goes_on_using_it_is_not_waited_for(
             theirs.append(Path())
             ours = dict(versioned._held_locks)
             versioned._held_locks.clear()
-            theirs[0] = made(wanted, "theirs", NullListener())
+            theirs[0] = made(wanted, "theirs", ignore_event)
             held.update(versioned._held_locks)
             versioned._held_locks.clear()
             versioned._held_locks.update(ours)
@@ -202,14 +191,14 @@ def test_another_run_that_makes_it_first_and_goes_on_using_it_is_not_waited_for(
     held: dict[Path, FileLock] = {}
     monkeypatch.setattr(versioned, "CREATION_TIMEOUT", 60.0)
     monkeypatch.setattr(FileLock, "release", overtaken)
-    assert made(wanted, "ours", NullListener()) == theirs[0]
+    assert made(wanted, "ours", ignore_event) == theirs[0]
     for lock in held.values():
         give_back(lock)
 
 
 @pytest.mark.usefixtures("tiny")
 def test_clearing_leaves_what_is_used() -> None:
-    made(EnvironmentSpec(sys.executable, "tinyserver", "1.0"), "tiny", NullListener())
+    made(EnvironmentSpec(sys.executable, "tinyserver", "1.0"), "tiny", ignore_event)
     gone, used = clear_environments()
     assert (gone, len(used)) == ([], 1)
     for lock in versioned._held_locks.values():
@@ -236,11 +225,11 @@ def test_clearing_leaves_what_is_used() -> None:
 def test_what_cannot_be_had_is_said_in_one_line(name: str, says: str) -> None:
     plan = planning.plan(name)
     with pytest.raises(EnvironmentUnavailable, match=says) as raised:
-        ensure_environments(plan, NullListener())
+        ensure_environments(plan, ignore_event)
     assert "\n" not in str(raised.value)
     assert raised.value.exit_code == 2
     assert list_environments() == []
-    row = ensure_environments(plan, NullListener(), skip_unavailable_versions=True)
+    row = ensure_environments(plan, ignore_event, skip_unavailable_versions=True)
     assert not planning.server_info(row).available
     assert not row.found.why.startswith(name)
 
@@ -249,7 +238,7 @@ def test_what_cannot_be_had_is_said_in_one_line(name: str, says: str) -> None:
 def test_the_reason_is_that_of_the_server_behind_the_front(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Nginx, "find", lambda *_: Installation(version="1.31", executable="/usr/sbin/nginx"))
     row = planning.server_info(
-        ensure_environments(planning.plan("nginx+tiny@4.0"), NullListener(), skip_unavailable_versions=True)
+        ensure_environments(planning.plan("nginx+tiny@4.0"), ignore_event, skip_unavailable_versions=True)
     )
     assert "nowhere-to-be-had" in row.why
     assert not row.get
@@ -286,7 +275,7 @@ def test_a_history_ends_with_trouble_where_nothing_was_checked(code: int, verdic
 @pytest.mark.usefixtures("tiny")
 def test_an_environment_that_is_being_made_is_listed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that was there when its folder was read may be gone a moment later."""
-    made(EnvironmentSpec(sys.executable, "tinyserver", "1.0"), "tiny", NullListener())
+    made(EnvironmentSpec(sys.executable, "tinyserver", "1.0"), "tiny", ignore_event)
     (whole,) = list_environments()
     there = versioned._files
     monkeypatch.setattr(versioned, "_files", lambda place: iter([*there(place), place / "gone"]))
@@ -296,22 +285,22 @@ def test_an_environment_that_is_being_made_is_listed_all_the_same(monkeypatch: p
 @pytest.mark.usefixtures("tiny")
 def test_nothing_is_made_where_the_interpreter_has_the_version() -> None:
     there = planning.plan("werkzeug").found.version
-    assert ensure_environments(planning.plan(f"werkzeug@{there}"), NullListener()).python == sys.executable
-    assert ensure_environments(planning.plan("tiny"), NullListener()).python == sys.executable
+    assert ensure_environments(planning.plan(f"werkzeug@{there}"), ignore_event).python == sys.executable
+    assert ensure_environments(planning.plan("tiny"), ignore_event).python == sys.executable
     assert list_environments() == []
 
 
 @pytest.mark.usefixtures("tiny")
 def test_an_app_of_the_users_own_finds_what_its_interpreter_has() -> None:
     plan = replace(planning.plan("tiny@2.0"), app="shop:app")
-    python = ensure_environments(plan, NullListener()).python
+    python = ensure_environments(plan, ignore_event).python
     program = "import trio, tinyserver; from importlib.metadata import version; print(version('tinyserver'))"
     said = subprocess.run([python, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout == "2.0\n"
     editable = [each for each in site.getsitepackages() if list(Path(each).glob("*wsgi_gauntlet*.pth"))]
     assert editable, "the tests want wsgi-gauntlet installed in editable form"
     assert not subprocess.run([python, "-c", "import wsgi_gauntlet.harness"], check=False, cwd="/").returncode
-    alone = ensure_environments(planning.plan("tiny@2.0"), NullListener()).python
+    alone = ensure_environments(planning.plan("tiny@2.0"), ignore_event).python
     assert subprocess.run([alone, "-c", "import trio"], capture_output=True, check=False).returncode
 
 

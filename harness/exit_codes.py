@@ -1,4 +1,4 @@
-"""What a run did not find out: servers of which nothing was judged, why, and what the process ends with for that."""
+"""Choose the exit code of a run, and explain which servers it could not judge."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.baseline.comparison import fails_run
 from wsgi_gauntlet.harness.conformance.selection import Selection, chosen
 from wsgi_gauntlet.harness.errors import GauntletError, Unsupported
 from wsgi_gauntlet.harness.http.address import Address
@@ -16,34 +17,45 @@ from wsgi_gauntlet.harness.server.adapter import Launch, Protocol
 from wsgi_gauntlet.harness.server.chain_member import build_launch
 from wsgi_gauntlet.harness.server.plan import Plan
 
-VERDICTS_WITHOUT_JUDGEMENT = frozenset({Verdict.UNSUPPORTED, Verdict.SKIPPED, Verdict.ERROR})
-"""Verdicts that say nothing of the server."""
-
-GRADES_WITHOUT_JUDGEMENT = frozenset({Grade.INCONCLUSIVE, Grade.INVALID, Grade.UNSUPPORTED, Grade.ERROR})
-"""Grades that say nothing of the server."""
-
-EXIT_USAGE, INVALID, EXIT_ERROR = 2, 3, 4
-NO_SCENARIO_MESSAGE = "nothing was measured: no scenario is for it"
+EXIT_FAILED, EXIT_USAGE, EXIT_INVALID, EXIT_ERROR, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
+NO_SCENARIO_MESSAGE = "nothing was measured: no scenario fits it"
 
 
 @dataclass(frozen=True)
 class UnjudgedReport:
-    """What is to be said of servers of which nothing was judged, and the exit code where all else was as expected."""
+    """One line for each server without a judged cell, and the exit code if all other results are as expected."""
 
     lines: tuple[str, ...] = ()
     code: int = 0
 
 
-def told(results: Results, plans: Sequence[Plan], selection: Selection | None) -> UnjudgedReport:
-    """Return what a call of `plans` and `selection` (None for load alone) did not find out.
+def exit_code(results: Results, *, interrupted: bool, failed_to_start: bool) -> int:
+    """Return the exit code of a run, as the command's help lists them."""
+    verdicts = {each.verdict for each in results.checks}
+    grades = {each.grade for each in results.loads}
+    if interrupted:
+        return EXIT_INTERRUPTED
+    if failed_to_start:
+        return EXIT_ERROR
+    if any(map(fails_run, results.checks)) or any(each.broken for each in results.loads):
+        return EXIT_FAILED
+    if Verdict.ERROR in verdicts or Grade.ERROR in grades:
+        return EXIT_ERROR
+    return EXIT_INVALID if Grade.INVALID in grades else 0
 
-    A call of which nothing was judged at all is no success, nor is one that names a server that cannot be had. Of one
-    shard alone the first may well be so, since the others have the other cells.
+
+def unjudged_report(results: Results, plans: Sequence[Plan], selection: Selection | None) -> UnjudgedReport:
+    """Return which servers of `plans` have no judged cell; `selection` is None in a run of load alone.
+
+    A run without any judged cell is no success, and neither is one with a server that cannot be started as named. One
+    shard may have no cells, because the others have them.
     """
     asked = {each.id for each in chosen(registry.cases(), selection)} if selection is not None else None
     found = unjudged_servers(results, [plan.name for plan in plans], asked)
     left = (
-        f"nothing to check, {selection.told()} leaves no cell of it" if selection is not None else NO_SCENARIO_MESSAGE
+        f"nothing to check, {selection.describe()} leaves no cell of it"
+        if selection is not None
+        else NO_SCENARIO_MESSAGE
     )
     lines = tuple(f"{server}: {left if why == NO_SCENARIO_MESSAGE else why}" for server, (_, why) in found.items())
     cannot = any(cannot_start_reason(plan) for plan in plans if plan.name in found)
@@ -56,9 +68,9 @@ def told(results: Results, plans: Sequence[Plan], selection: Selection | None) -
 def unjudged_servers(
     results: Results, servers: Sequence[str], asked: Collection[str] | None = None
 ) -> Mapping[str, tuple[int, str]]:
-    """Return each of `servers` of which nothing was judged, with the exit code of that and one line that says why.
+    """Return for each of `servers` without a judged cell the exit code and one line that says why.
 
-    `asked` are the ids of the cases that the call is about, None for all: what these need is no finding of its own.
+    `asked` are the ids of the selected cases, None for all: cases that only they need do not count.
     """
     found = {}
     for server in servers:
@@ -69,7 +81,7 @@ def unjudged_servers(
 
 
 def cannot_start_reason(plan: Plan) -> str:
-    """Return why the server cannot be started as it is named, as tiny[tls] where tiny has no TLS; '' where it can."""
+    """Return why the server cannot be started as named (tiny[tls], and tiny has no TLS), '' if it can."""
     try:
         upstream_launches, protocol = [], Protocol.HTTP
         if plan.upstream is not None:
@@ -79,7 +91,7 @@ def cannot_start_reason(plan: Plan) -> str:
     except Unsupported as why:
         return str(why)
     except GauntletError:
-        return ""  # something else is wrong, and starting it says what
+        return ""  # another error, which the start reports
     return ""
 
 
@@ -100,11 +112,11 @@ def _build_launch(plan: Plan, protocol: Protocol, upstream_launches: Sequence[La
 def _cells(results: Results, server: str, asked: Collection[str] | None) -> Iterator[tuple[bool, str, str]]:
     for check in results.checks:
         if check.server == server and (asked is None or check.case in asked):
-            yield check.verdict not in VERDICTS_WITHOUT_JUDGEMENT, check.verdict, check.actual
+            yield check.verdict.is_judged, check.verdict, check.actual
     for load in results.loads:
         if load.server == server:
             why = load.note or (load.generator.why if load.generator is not None else "")
-            yield load.grade not in GRADES_WITHOUT_JUDGEMENT, load.grade, why
+            yield load.grade.is_judged, load.grade, why
 
 
 def _explain(cells: Sequence[tuple[str, str]]) -> tuple[int, str]:
@@ -113,10 +125,10 @@ def _explain(cells: Sequence[tuple[str, str]]) -> tuple[int, str]:
     kinds = Counter(kind for kind, _ in cells)
     code = EXIT_USAGE
     if Grade.INVALID in kinds or Grade.INCONCLUSIVE in kinds:
-        code = INVALID
+        code = EXIT_INVALID
     if Verdict.ERROR in kinds:
         code = EXIT_ERROR
     counts = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
     reasons = Counter(reason for _, reason in cells if reason).most_common()
-    told = f" ({'mostly: ' if len(reasons) > 1 else ''}{reasons[0][0]})" if reasons else ""
-    return code, f"nothing was judged: {counts}{told}"
+    reason = f" ({'mostly: ' if len(reasons) > 1 else ''}{reasons[0][0]})" if reasons else ""
+    return code, f"nothing was judged: {counts}{reason}"

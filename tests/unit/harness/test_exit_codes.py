@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from wsgi_gauntlet.harness.cli.exit_codes import cannot_start_reason, told, unjudged_servers
 from wsgi_gauntlet.harness.conformance.selection import Selection, Shard
+from wsgi_gauntlet.harness.exit_codes import cannot_start_reason, unjudged_report, unjudged_servers
 from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Grade, Level, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.harness.server import planning
 
@@ -61,7 +61,7 @@ def test_a_server_that_cannot_be_had_as_it_is_named(name: str) -> None:
     plain = planning.plan("wsgiref", python=sys.executable)
     assert not cannot_start_reason(plain)
     measured = both(results(name, Verdict.UNSUPPORTED), results("wsgiref", Verdict.PASS))
-    said = told(measured, [plan, plain], None)
+    said = unjudged_report(measured, [plan, plain], None)
     assert said.code == 2
     assert said.lines == (f"{name}: nothing was judged: 1 unsupported (no way)",)
 
@@ -69,8 +69,8 @@ def test_a_server_that_cannot_be_had_as_it_is_named(name: str) -> None:
 def test_one_shard_of_nothing_is_no_fault_and_a_whole_of_nothing_is() -> None:
     plain = planning.plan("wsgiref", python=sys.executable)
     nothing = Results(SCHEMA, {}, {}, (), ())
-    assert told(nothing, [plain], Selection((EXACT,))).code == 2
-    said = told(nothing, [plain], Selection((EXACT,), shard=Shard(3, 9)))
+    assert unjudged_report(nothing, [plain], Selection((EXACT,))).code == 2
+    said = unjudged_report(nothing, [plain], Selection((EXACT,), shard=Shard(3, 9)))
     assert (said.code, said.lines) == (
         0,
         (f"wsgiref: nothing to check, --select {EXACT} --shard 3/9 leaves no cell of it",),

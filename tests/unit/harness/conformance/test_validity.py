@@ -1,4 +1,4 @@
-"""A clock that stands still while the harness's loop does, and never for ever."""
+"""The clock that does not count stalls of the event loop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.conformance.stall_clock import UNCOUNTED_STALL_SECONDS, StallClock, exclude_stalls
+from wsgi_gauntlet.harness.conformance.validity import UNCOUNTED_STALL_SECONDS, StallClock, exclude_stalls
 
 HELD = 0.5
 
