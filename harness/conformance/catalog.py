@@ -147,9 +147,8 @@ def case(
     With `variants` the function gets the value of the variant as its second argument, and each variant is a case.
     Raises ValueError if `needs` or `breach` names an unknown variant.
     """
-    needs = options.pop("needs", ())
-    breach = options.pop("breach", Breach.NOBODY)
-    tags = tuple(options.pop("tags", ()))
+    needs = options.get("needs", ())
+    breach = options.get("breach", Breach.NOBODY)
 
     def decorate(function: Callable[..., Awaitable[None]]) -> Case | CaseVariants:
         sections = _docstring_sections(function)
@@ -167,11 +166,14 @@ def case(
                 sent=sections["Sends"],
                 expected=sections["Expects"],
                 why=sections["Why"],
-                tags=tags,
+                tags=tuple(options.get("tags", ())),
                 needs=tuple(needs.get(variant, ()) if isinstance(needs, Mapping) else needs),
                 basis=basis,
                 breach=breach if isinstance(breach, Breach) else breach.get(variant, Breach.NOBODY),
-                **options,
+                setup=options.get("setup", Setup()),
+                deadline=options.get("deadline", DEFAULT_DEADLINE_SECONDS),
+                segmentable=options.get("segmentable", True),
+                time_sensitive=options.get("time_sensitive", False),
             )
 
         base = _case_id(function)
