@@ -64,7 +64,6 @@ from wsgi_gauntlet.harness.server.remote import proof, remote_server, target
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
 from wsgi_gauntlet.harness.server.user_app import is_user_app, user_app_description
 from wsgi_gauntlet.harness.store import journal, output_folder, rerun_command
-from wsgi_gauntlet.harness.store.host_info import processor_name
 from wsgi_gauntlet.harness.store.journal import CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
 from wsgi_gauntlet.harness.store.output_format import write_outputs
 
@@ -447,7 +446,7 @@ def environment(options: RunOptions) -> dict[str, object]:
         "program": f"wsgi-gauntlet {metadata.version('wsgi-gauntlet')}",
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "processor": processor_name(),
+        "processor": _processor_name(),
         "cores": len(os.sched_getaffinity(0)),
         "memory": psutil.virtual_memory().total,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -458,6 +457,15 @@ def environment(options: RunOptions) -> dict[str, object]:
             options.python, options.app if is_user_app(options.app) else "", options.command, options.load_options.page
         ),
     }
+
+
+def _processor_name() -> str:
+    """Return the name of the processor, as the system reports it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 @contextlib.contextmanager
