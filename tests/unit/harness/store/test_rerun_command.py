@@ -59,4 +59,4 @@ def test_nothing_is_installed_into_a_tools_own_environment(tmp_path: Path, made:
 
 def test_a_command_beside_another_name_is_refused() -> None:
     done = CliRunner().invoke(cli, ["check", "waitress", "--command", COMMAND])
-    assert "--command is a server named custom, and named is waitress" in str(done.exception)
+    assert "--command describes the server named custom, but the servers are waitress" in str(done.exception)
