@@ -64,9 +64,8 @@ from wsgi_gauntlet.harness.server.remote import proof, remote_server, target
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
 from wsgi_gauntlet.harness.server.user_app import is_user_app, user_app_description
 from wsgi_gauntlet.harness.store import journal, output_folder, rerun_command
-from wsgi_gauntlet.harness.store.host_info import processor_name
 from wsgi_gauntlet.harness.store.journal import CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
-from wsgi_gauntlet.harness.store.outputs import write
+from wsgi_gauntlet.harness.store.output_format import write_outputs
 
 DEFAULT_RUN_FOLDER = "gauntlet-out"
 
@@ -108,7 +107,11 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
     Raises GauntletError if the run cannot start or its results cannot be stored.
     """
     require_output_folder(options)
-    baseline_session = open_baseline(options.baseline or configuration.baseline, update=options.update_baseline)
+    baseline_session = open_baseline(
+        options.baseline or configuration.baseline,
+        [each.id for each in registry.cases()],
+        update=options.update_baseline,
+    )
     options = _with_failed_cells(options)
     plans = plan_servers(options, configuration, handle)
     selections = _select_cases(options, plans)
@@ -149,7 +152,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         preload_thread.join()
         with _garbage_collector_paused():
             results = journal.read(run_journal.folder)
-            write(results, run_journal.folder, options.output_files)
+            write_outputs(results, run_journal.folder, registry.outputs(), options.output_files)
         if error is not None:
             raise error
         code = exit_codes.exit_code(results, interrupted=session.interrupted, failed_to_start=bool(recorder.failed))
@@ -443,7 +446,7 @@ def environment(options: RunOptions) -> dict[str, object]:
         "program": f"wsgi-gauntlet {metadata.version('wsgi-gauntlet')}",
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "processor": processor_name(),
+        "processor": _processor_name(),
         "cores": len(os.sched_getaffinity(0)),
         "memory": psutil.virtual_memory().total,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -454,6 +457,15 @@ def environment(options: RunOptions) -> dict[str, object]:
             options.python, options.app if is_user_app(options.app) else "", options.command, options.load_options.page
         ),
     }
+
+
+def _processor_name() -> str:
+    """Return the name of the processor, as the system reports it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 @contextlib.contextmanager

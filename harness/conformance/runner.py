@@ -27,13 +27,13 @@ from wsgi_gauntlet.harness.event_queue import EventQueue
 from wsgi_gauntlet.harness.events import CaseFinished, Progress, ServerFailed, ServerStarted
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import Setup, Verdict
-from wsgi_gauntlet.harness.registry import REFERENCE_APP
 from wsgi_gauntlet.harness.server.adapter import distribution_version, pip_install_command
 from wsgi_gauntlet.harness.server.instance import ServerInstance, running
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders
 from wsgi_gauntlet.harness.server.user_app import (
     CALLABLE_VARIABLE,
+    REFERENCE_APP,
     is_user_app,
     plan_with_reference_app,
     without_user_app,

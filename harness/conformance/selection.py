@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from wsgi_gauntlet.harness.conformance.catalog import Case, did_you_mean, select, with_dependencies
+from wsgi_gauntlet.harness.conformance.catalog import Case, select, with_dependencies
 from wsgi_gauntlet.harness.errors import ConfigurationError, UnknownName
 from wsgi_gauntlet.harness.model import Level, Results
+from wsgi_gauntlet.harness.model.naming import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Selection:
         parts += [f"--exclude {each}" for each in self.excluded]
         parts += [f"--level {each}" for each in self.levels]
         parts += [f"--tag {each}" for each in self.tags]
-        parts += [f"--failed-in {self.failed_in}"] if self.failed_in else []
+        parts += [f"--rerun-failed {self.failed_in}"] if self.failed_in else []
         parts += [f"--shard {self.shard}"] if self.shard else []
         return " ".join(parts)
 

@@ -12,14 +12,12 @@ import socket
 
 import trio
 
-from wsgi_gauntlet.harness.errors import OutOfResources, Unsupported
+from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.admission import wait_until_may_connect
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response, ResponseParser
+from wsgi_gauntlet.harness.limits import as_out_of_resources
 from wsgi_gauntlet.harness.model import Outcome
-
-EXHAUSTION_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
-"""What the kernel answers where the client's side has run out."""
 
 OTHER_SOURCES = ("127.0.0.254", "127.0.0.253")
 """Where connections come from once 127.0.0.1 has no local port left; lanes come to these last."""
@@ -125,16 +123,6 @@ async def connect(sock: trio.socket.SocketType, address: Address) -> None:
     except BaseException:
         sock.close()
         raise
-
-
-def as_out_of_resources(error: OSError) -> OSError | OutOfResources:
-    """Return `trouble`, or what it means where it is this machine's and not the server's, who is not to be blamed."""
-    if error.errno in EXHAUSTION_ERRNOS:
-        return OutOfResources(
-            f"this machine has no more open files, local ports or memory for clients ({error.strerror}): ask for "
-            "fewer --clients, raise `ulimit -n`, or wait a minute for closed connections to be forgotten"
-        )
-    return error
 
 
 def page_request(address: Address, mount: str, nonce: str, size: int, *, keep: bool) -> bytes:

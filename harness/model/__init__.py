@@ -59,7 +59,7 @@ class Verdict(enum.StrEnum):
 
     @property
     def needs_attention(self) -> bool:
-        """Say whether a user should look at the cell. `--failed-in` runs such cells again."""
+        """Say whether a user should look at the cell. `--rerun-failed` runs such cells again."""
         return self.blames_server or self in (Verdict.FLAKY, Verdict.ERROR)
 
 

@@ -120,7 +120,7 @@ def test_an_error_of_the_handler_loses_no_result(tmp_path: Path) -> None:
 
     with Journal.open(tmp_path / "run") as run_journal:
         run_journal.write(StartLine(SCHEMA, {}, {}, {}))
-        recorder = session._Recorder(run_journal, handle, open_baseline(None, update=False), {})
+        recorder = session._Recorder(run_journal, handle, open_baseline(None, (), update=False), {})
         recorder._update(ServerInfo("s", "S", True))
         recorder.record(ServerStarted("s", "serve"))
         recorder.record(CaseFinished(CaseResult("s", "a", Level.MUST, (), Verdict.PASS)))

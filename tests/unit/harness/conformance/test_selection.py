@@ -74,7 +74,7 @@ def test_cells_that_failed_are_of_their_server() -> None:
     earlier = failed(Results(SCHEMA, {}, {}, (*checks, gone)))
     found = case_selections(KNOWN, Selection(failed_in="run", failed=earlier), ["one", "two", "three"])
     assert {name: ids(each.reported) for name, each in found.items()} == {"one": "1 2 4", "two": "2"}
-    with pytest.raises(ConfigurationError, match="no cell is left by --failed-in run"):
+    with pytest.raises(ConfigurationError, match="no cell is left by --rerun-failed run"):
         case_selections(KNOWN, Selection(failed_in="run", failed=earlier), ["three"])
 
 

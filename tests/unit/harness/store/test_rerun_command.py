@@ -1,4 +1,4 @@
-"""Commands that are printed to be pasted."""
+"""Commands that reports print for the user to paste."""
 
 import shlex
 import sys
@@ -23,7 +23,7 @@ def test_what_is_printed_is_what_was_called_in_words_of_a_shell() -> None:
         "/my env/bin/python",
         "--app",
         "shop:make()",
-        "--path",
+        "--app-path",
         "/a?b=c d",
         "--command",
         COMMAND,
@@ -59,4 +59,4 @@ def test_nothing_is_installed_into_a_tools_own_environment(tmp_path: Path, made:
 
 def test_a_command_beside_another_name_is_refused() -> None:
     done = CliRunner().invoke(cli, ["check", "waitress", "--command", COMMAND])
-    assert "--command is a server named custom, and named is waitress" in str(done.exception)
+    assert "--command describes the server named custom, but the servers are waitress" in str(done.exception)
