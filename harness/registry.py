@@ -24,7 +24,7 @@ from packaging.utils import canonicalize_name
 from wsgi_gauntlet.harness.conformance.catalog import Case, CaseVariants, Scenario, did_you_mean, variants
 from wsgi_gauntlet.harness.errors import ConfigurationError, UnknownName
 from wsgi_gauntlet.harness.model import Results
-from wsgi_gauntlet.harness.server.adapter import Adapter, Installation
+from wsgi_gauntlet.harness.server.adapter import Adapter, Installation, ServerDescription
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP as REFERENCE_APP
 from wsgi_gauntlet.harness.store import journal
 
@@ -50,12 +50,12 @@ ROOT_PACKAGE = __package__.rpartition(".")[0]
 
 
 @cache
-def adapters() -> Mapping[str, Adapter]:
+def adapters() -> Mapping[str, ServerDescription]:
     """Return every adapter by name: the files of servers/ and the entry points in group `wsgi_gauntlet.servers`."""
-    found = {}
+    found: dict[str, ServerDescription] = {}
     for module in _plugin_modules("servers"):
         adapter = getattr(module, "ADAPTER", None)
-        if isinstance(adapter, Adapter):
+        if isinstance(adapter, ServerDescription):
             found[adapter.name] = adapter
     for point in metadata.entry_points(group="wsgi_gauntlet.servers"):
         found[point.name] = require_adapter(point.load(), f"entry point {point.name}")

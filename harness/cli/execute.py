@@ -98,7 +98,9 @@ def _remote_token(given: dict[str, Any]) -> str:
     for option in ("app", "command", "tuned"):
         if given[option]:
             raise ConfigurationError(f"--{option} is for servers that are started here, and --target has been started")
-    return os.environ.get("GAUNTLET_TOKEN", "") if token is None else token
+    if token is not None:
+        return token
+    return os.environ.get("WSGI_GAUNTLET_TOKEN") or os.environ.get("GAUNTLET_TOKEN", "")  # the second one is deprecated
 
 
 def output_files(junit: Path | None, markdown: Path | None) -> dict[str, Path]:

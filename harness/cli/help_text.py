@@ -28,7 +28,7 @@ REMOTE_SERVER_HELP = """
 \b
 URL is http://HOST:PORT[/prefix], http+unix://%2Fpath[/prefix] or unix:/path. That server is
 loaded only if it proves that it serves the reference app with your token, before each scenario:
-  export GAUNTLET_TOKEN=$(python3 -c 'import secrets; print(secrets.token_urlsafe())')
-  gunicorn wsgi_gauntlet.suites.testapp.standalone:application      (or see `target-app`)
+  export WSGI_GAUNTLET_TOKEN=$(python3 -c 'import secrets; print(secrets.token_urlsafe())')
+  gunicorn wsgi_gauntlet.target:application      (or see `target-app`)
   wsgi-gauntlet load --target http://127.0.0.1:8000
 """

@@ -151,7 +151,7 @@ def check(
 @_PATH_OPTION
 @click.option("--scenario", multiple=True, metavar="ID", help="Only this scenario, or family (slow-headers).")
 @click.option("--target", metavar="URL", help="A server that someone else started, in place of SERVER.")
-@click.option("--token", metavar="T", help="What --target must prove to know [GAUNTLET_TOKEN].")
+@click.option("--token", metavar="T", help="What --target must prove to know [WSGI_GAUNTLET_TOKEN].")
 def load(scenario: tuple[str, ...], **given: Any) -> None:
     """Measure what ordinary users get while other clients are slow.
 
@@ -164,8 +164,8 @@ def load(scenario: tuple[str, ...], **given: Any) -> None:
 def target_app() -> None:
     """Print the app that a server must serve to be loaded with `load --target`: one file, standard library alone.
 
-    Serve its `application` with GAUNTLET_TOKEN in the environment. Where wsgi-gauntlet is installed,
-    wsgi_gauntlet.suites.testapp.standalone:application is the same.
+    Serve its `application` with WSGI_GAUNTLET_TOKEN in the environment. Where wsgi-gauntlet is installed,
+    wsgi_gauntlet.target:application is the same.
     """
     from wsgi_gauntlet.harness.replay.app_extractor import standalone_source
     from wsgi_gauntlet.harness.server.temp_dirs import reference_app_sources

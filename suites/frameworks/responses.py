@@ -208,7 +208,7 @@ async def streamed(exchange: Exchange) -> None:
     timeout = await _view_timeout(exchange)
     connection = await open_and_send_get(exchange, "/streamed")
     await expect_event_where(
-        exchange, lambda event: event.kind == "holding", "the view to get to its barrier", timeout=timeout
+        exchange, lambda event: event.kind == "waiting", "the view to get to its barrier", timeout=timeout
     )
     early = await connection.receive_until(b"block 1\n", timeout=HANG_TIMEOUT_SECONDS)
     assert_that(b"block 1\n" in early, "the first block on the wire while the view waits", early)

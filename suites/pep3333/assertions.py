@@ -72,7 +72,7 @@ async def wait_for_barrier(exchange: Exchange, barrier: str) -> None:
     """Wait until the app waits at that barrier."""
     await expect_event_where(
         exchange,
-        lambda event: event.kind == "holding" and event.detail["barrier"] == barrier,
+        lambda event: event.kind == "waiting" and event.detail["barrier"] == barrier,
         f"the app to get to the point {barrier!r}",
     )
 

@@ -184,7 +184,7 @@ async def short_body_logged(exchange: Exchange) -> None:
 
 
 def _normalized_line(line: str) -> str:
-    return re.sub(r"/(echo|fence|too-short)|[0-9a-f]{8,}|[0-9]+(\.[0-9]+)?", "#", line).strip()
+    return re.sub(r"/(echo|sync|too-short)|[0-9a-f]{8,}|[0-9]+(\.[0-9]+)?", "#", line).strip()
 
 
 def _reports_short_body(log: str, usual: set[str]) -> bool:

@@ -111,10 +111,10 @@ async def nothing_sent_early(exchange: Exchange) -> None:
     """
     connection = await open_and_send_get(exchange, "/file-wrapper?what=unused")
     await expect_event(exchange, "called", "the app to be called")
-    if not exchange.events("holding"):
+    if not exchange.events("waiting"):
         response = await connection.response(timeout=ARRIVED_DATA_WAIT_SECONDS)
         _require_file_wrapper(exchange)
-        assert_that(exchange.events("holding"), "the app to wrap its file", response.describe())
+        assert_that(exchange.events("waiting"), "the app to wrap its file", response.describe())
     await wait_for_barrier(exchange, "wrapped")
     early = await connection.receive_some(ARRIVED_DATA_WAIT_SECONDS)
     assert_that(not early, "nothing on the wire yet", early)

@@ -190,7 +190,7 @@ async def test_a_command_template_serves(template: str, folder: Path) -> None:
 @pytest.mark.parametrize("name", [name for name in names() if "+" not in name])
 async def test_an_app_that_fails_at_start_is_one_line(name: str, folder: Path) -> None:
     (folder / "broken.py").write_text("raise RuntimeError('not today')\n")
-    # Apache starts all the same and answers 500; behind the control paths that is told from an app's own answer.
+    # Apache starts all the same and answers 500; behind the control paths that differs from an app's own response.
     plan = plan_with_control_paths(replace(installed_plan(name), app="broken:application", app_path=folder))
     deadline = DEADLINES.get(name, 15.0)
     with pytest.raises(ServerDidNotStart) as raised:

@@ -226,7 +226,7 @@ def test_a_python_without_the_server_says_how_to_get_it(place: Place) -> None:
 def test_an_app_that_fails_in_the_server_is_told_and_the_others_finish(place: Place) -> None:
     (place.path / "fragile.py").write_text(
         "import os\n"
-        "if 'GAUNTLET_NONCE' in os.environ:\n    raise RuntimeError('no database here')\n"
+        "if 'WSGI_GAUNTLET_NONCE' in os.environ:\n    raise RuntimeError('no database here')\n"
         "def app(environ, start_response):\n    return []\n"
     )
     done = place.run("check", "gunicorn", "--app", "fragile:app", *FEW)

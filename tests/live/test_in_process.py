@@ -77,7 +77,7 @@ async def test_cases_run_as_they_do_over_a_socket(name: str, folder: Path) -> No
 
 
 @pytest.mark.parametrize(("path", "ended"), [("exit", "exit code 3"), ("close-all", "")])
-async def test_an_app_that_breaks_its_process_is_the_servers_end_and_not_ours(
+async def test_an_app_that_breaks_its_process_is_the_servers_end_and_not_the_harness_s(
     path: str, ended: str, folder: Path
 ) -> None:
     plan = starting(planning.plan("wsgiref:in-process"), folder)

@@ -63,7 +63,7 @@ def replaced(
 ) -> tuple[list[ScenarioResult], list[str], float]:
     """Return the cells, who was given up and why, and the seconds from the swap to the end."""
     cells: list[ScenarioResult] = []
-    told: list[str] = []
+    reported: list[str] = []
     with ExitStack() as stack:
         server = stack.enter_context(started(folder, target, TOKEN, "--threads=4"))
         plan = plan_of(target)
@@ -77,16 +77,16 @@ def replaced(
 
         found = registry.scenario(scenario)
         chosen = replace(found, smoke={**found.smoke, **parameters})
-        where = runner.LoadRunConfig(folder, folder, Swap(swap), cells.append, lambda _plan, why: told.append(why))
+        where = runner.LoadRunConfig(folder, folder, Swap(swap), cells.append, lambda _plan, why: reported.append(why))
         trio.run(runner.load, [(plan, chosen)], runner.LoadOptions(), where)
-        return cells, told, time.monotonic() - stranger.began
+        return cells, reported, time.monotonic() - stranger.began
 
 
-def spared(cells: list[ScenarioResult], told: list[str], seconds: float, stranger: ImpostorServer) -> None:
+def spared(cells: list[ScenarioResult], reported: list[str], seconds: float, stranger: ImpostorServer) -> None:
     (cell,) = cells
     assert cell.grade is Grade.ERROR
     assert "no longer proves itself" in cell.note
-    assert told == [cell.note]
+    assert reported == [cell.note]
     assert stranger.began
     assert stranger.connections <= MOST, stranger
     assert stranger.heads <= MOST, stranger
@@ -133,7 +133,7 @@ def test_where_nobody_sees_who_listens(folder: Path, scenario: str, monkeypatch:
     spared(*found, stranger)
 
 
-def test_lanes_in_processes_of_their_own_stop_too(folder: Path) -> None:
+def test_generators_in_their_own_processes_stop_too(folder: Path) -> None:
     stranger = ImpostorServer(impostor_servers.copying)
     with leased_port() as port, ExitStack() as stack:
         target = Target("127.0.0.1", port)

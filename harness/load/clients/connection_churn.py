@@ -15,8 +15,8 @@ import trio
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.admission import wait_for_admission
-from wsgi_gauntlet.harness.http.http_connection import as_out_of_resources
 from wsgi_gauntlet.harness.http.parser import ConnectionState, ResponseParser
+from wsgi_gauntlet.harness.limits import as_out_of_resources
 from wsgi_gauntlet.harness.load.analysis.grading import health
 from wsgi_gauntlet.harness.load.arrivals import Pacer, schedule
 from wsgi_gauntlet.harness.load.clients.scheduler import ScheduledClient, Scheduler

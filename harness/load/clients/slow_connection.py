@@ -20,7 +20,8 @@ from collections.abc import Generator, Iterable
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.http.http_connection import BIND_WITHOUT_PORT, OTHER_SOURCES, as_out_of_resources
+from wsgi_gauntlet.harness.http.http_connection import BIND_WITHOUT_PORT, OTHER_SOURCES
+from wsgi_gauntlet.harness.limits import as_out_of_resources
 
 SEGMENT_BYTES = 1400
 """Bytes of one segment, as on a phone's network. The loopback's own are 64 KiB, for which the kernel would give the

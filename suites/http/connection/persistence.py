@@ -171,7 +171,7 @@ async def _send_request_after_close(exchange: Exchange) -> tuple[Response, bytes
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_cancel_when_closed, connection, nursery.cancel_scope)
         with contextlib.suppress(trio.TooSlowError):
-            await exchange.event("holding", timeout=RESPONSE_TIMEOUT_SECONDS)
+            await exchange.event("waiting", timeout=RESPONSE_TIMEOUT_SECONDS)
         nursery.cancel_scope.cancel()
     await connection.send(second[len(second) // 2 :])
     exchange.release("answer")

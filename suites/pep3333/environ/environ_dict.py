@@ -66,7 +66,7 @@ async def mutable(exchange: Exchange) -> None:
     later = await expect_event_where(
         exchange, lambda e: e.kind == "called" and "/echo" in e.detail["path"], "a second call of the app"
     )
-    leftover_keys = "gauntlet.leftover" in later.detail["types"]
+    leftover_keys = "gauntlet.mark" in later.detail["types"]
     assert_that(not leftover_keys, "a fresh environ for the next request", "what the first request put into it")
 
 

@@ -147,7 +147,7 @@ machine."""
 
 async def _assert_true_while_overlapping(exchange: Exchange, name: str, *, same_process: bool) -> None:
     def overlapping_calls() -> list[AppEvent]:
-        pids = [event.pid for event in exchange.events("holding")]
+        pids = [event.pid for event in exchange.events("waiting")]
         # A server may call the app with no request at all, to see what it is: that was beside none of ours.
         calls = [call for call in exchange.events("called") if call.token]
         if same_process:
@@ -160,7 +160,7 @@ async def _assert_true_while_overlapping(exchange: Exchange, name: str, *, same_
             await open_and_send_get(exchange, "/echo?hold=overlap")
         with trio.move_on_after(EXTRA_WAIT_SECONDS):
             while not overlapping_calls():
-                await exchange.event("holding", count=len(exchange.events("holding")) + 1)
+                await exchange.event("waiting", count=len(exchange.events("waiting")) + 1)
         if overlapping_calls():
             break
     calls = overlapping_calls()

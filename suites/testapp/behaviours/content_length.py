@@ -1,4 +1,4 @@
-"""Bodies that do not keep to their Content-Length, and Content-Lengths that are none."""
+"""Bodies that differ from their Content-Length, and invalid values of Content-Length."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from ..core.call import OK, TEXT, Call
 
 INVALID_LENGTHS = {"negative": "-5", "text": "five", "hexadecimal": "0x5", "list": "5, 9"}
-"""Values of Content-Length that are no number, by the name under which `odd_length` knows them."""
+"""Values of Content-Length that are no number, by their names in `odd_length`."""
 
 
 def too_long(call: Call) -> Any:

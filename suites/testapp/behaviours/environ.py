@@ -1,4 +1,4 @@
-"""What the app does with environ."""
+"""Uses of environ."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ..core.call import Call
 
 
 def mutate(call: Call) -> list[bytes]:
-    """Empty environ and leave a mark in it, as an app is allowed to."""
+    """Empty environ and put a mark into it, as an app is allowed to."""
 
     def change() -> None:
         call.environ.clear()
-        call.environ["gauntlet.leftover"] = "left by an earlier request"
+        call.environ["gauntlet.mark"] = "from an earlier request"
 
     token = call.token
     call.attempt("mutate", change)

@@ -1,4 +1,4 @@
-"""What the app does with wsgi.errors."""
+"""Uses of wsgi.errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def errors_methods(call: Call) -> list[bytes]:
 
 
 def errors_unicode(call: Call) -> list[bytes]:
-    """Write text from all over Unicode to wsgi.errors."""
+    """Write text from different parts of Unicode to wsgi.errors."""
     stream = call.environ["wsgi.errors"]
     call.attempt("write", lambda: stream.write("wsgi-gauntlet: caf\xe9, \u2603, \U0001f40d\n"))
     call.attempt("flush", lambda: stream.flush())
@@ -31,7 +31,7 @@ def errors_log(call: Call) -> list[bytes]:
 
 
 def errors_lines(call: Call) -> list[bytes]:
-    """Write two lines at once to wsgi.errors: `line` with 1 and with 2 behind it."""
+    """Write two lines at once to wsgi.errors: `line` followed by -1, and by -2."""
     stream = call.environ["wsgi.errors"]
     line = call.query.get("line", "")
     stream.write(f"{line}-1\n{line}-2\n")

@@ -1,4 +1,4 @@
-"""Which calls answer against HTTP's rules on purpose: what lint finds in their answers is not the server's doing."""
+"""Calls whose responses break the rules of HTTP on purpose: the server is not the cause of what lint finds there."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Mapping
 RULE_BREAKING_BEHAVIOURS = frozenset(
     {"inject", "odd-case", "odd-length", "start-wrongly", "too-long", "too-short", "two-lengths"},
 )
-"""Behaviours that give the server headers, or a body, that no answer may have."""
+"""Behaviours that give the server headers, or a body, that no response may have."""
 
 ABORTING_BEHAVIOURS = frozenset(
     {"closing-after-error", "closing-after-start-error", "closing-badly", "fail", "str-block", "str-written"}
 )
-"""Behaviours after which an answer that has begun cannot be brought to its end."""
+"""Behaviours after which the server cannot complete a response that has begun."""
 
 NO_CONTENT_STATUSES = ("1", "204", "205", "304")
-"""What the statuses begin with that have no body; `respond` gives them one, and its length."""
+"""Prefixes of the statuses without a body; `respond` gives them one, and its length."""
 
 SERVER_OWNED_PARAMETERS = frozenset(
     {"h-connection", "h-content-length", "h-date", "h-keep-alive", "h-server", "h-transfer-encoding", "h-upgrade"}
 )
-"""Parameters by which `respond` is told to give headers that are the server's to give."""
+"""Parameters that make `respond` give headers that only the server may give."""
 
 
 def odd(path: str, query: Mapping[str, str]) -> str:
-    """Return `all` where no part of the answer is the server's own doing, `end` where its end is not, else ''."""
+    """Return `all` if the app may cause any fault of the response, `end` if it may cause a missing end, else ''."""
     name = path.split("/", 2)[1] if path.startswith("/") else ""
     if name in RULE_BREAKING_BEHAVIOURS or (name == "respond" and _is_rule_breaking_response(query)):
         return "all"

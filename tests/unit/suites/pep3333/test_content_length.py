@@ -8,7 +8,7 @@ from wsgi_gauntlet.suites.pep3333.content_length import _normalized_line, _repor
 
 USUAL = """\
 127.0.0.1 - - [22/Nov/2026 20:01:09] "GET /echo HTTP/1.1" 200 18
-127.0.0.1 - - [22/Nov/2026 20:01:09] "GET /fence HTTP/1.1" 200 18
+127.0.0.1 - - [22/Nov/2026 20:01:09] "GET /sync HTTP/1.1" 200 18
 [2026-11-22 20:01:09 +0000] [4711] [DEBUG] GET /echo
 """
 

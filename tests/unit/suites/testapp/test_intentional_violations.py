@@ -39,7 +39,7 @@ def test_odd(path: str, query: dict[str, str], how: str) -> None:
     assert odd(path, query) == how
 
 
-def test_it_is_told_with_the_call(harness: FakeHarness) -> None:
+def test_it_is_reported_with_the_call(harness: FakeHarness) -> None:
     run("/echo")
     run("/odd-case")
     assert [detail["odd"] for detail in harness.details("called")] == ["", "all"]

@@ -1,4 +1,4 @@
-"""What pip and uv say, in one line of ours; and that nothing which is run here outlives its time."""
+"""What pip and uv say, in one line of the harness; and that nothing which is run here outlives its time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NONE = "ERROR: No matching distribution found for gunicorn==9"
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("said", "expected"),
     [
         (
             (
@@ -114,8 +114,8 @@ NONE = "ERROR: No matching distribution found for gunicorn==9"
         ("", f"gunicorn==9 cannot be installed for {PY}: it said nothing"),
     ],
 )
-def test_what_was_wrong(said: str, told: str) -> None:
-    assert installation_error(said, "gunicorn==9", PY) == told
+def test_what_was_wrong(said: str, expected: str) -> None:
+    assert installation_error(said, "gunicorn==9", PY) == expected
 
 
 def test_what_is_nearest() -> None:
@@ -193,7 +193,7 @@ def test_an_interpreter_without_a_venv_module(tmp_path: Path, monkeypatch: pytes
         install(str(poor), tmp_path / "e", tmp_path, ["x==1"], lambda _: None, time.monotonic() + 60)
 
 
-def test_settings_of_pip_that_put_things_elsewhere_are_left_out(tmp_path: Path) -> None:
+def test_settings_of_pip_that_change_the_target_are_left_out(tmp_path: Path) -> None:
     given = {"PIP_TARGET": "/x", "PIP_INDEX_URL": "i", "USER": "me", "PYTHONPATH": "/y", "VIRTUAL_ENV": "/z"}
     kept = installer._subprocess_environment(given, tmp_path)
     assert kept == {

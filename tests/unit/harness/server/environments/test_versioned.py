@@ -37,8 +37,8 @@ from wsgi_gauntlet.servers.nginx import Nginx
 from .....helpers.wheel_index import TinyServer, tiny_server_installed
 
 
-class Told(NullListener):
-    """Keeps the remarks."""
+class Messages(NullListener):
+    """Keeps the messages."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []
@@ -56,16 +56,16 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("tiny")
 def test_it_is_made_once_and_has_that_version() -> None:
-    told = Told()
-    first = ensure_environments(planning.plan("tiny@2.0"), told)
+    reported = Messages()
+    first = ensure_environments(planning.plan("tiny@2.0"), reported)
     assert (first.found.version, first.found.available) == ("2.0", True)
     assert first.python != sys.executable
     assert first.interpreter == first.python
     assert (
-        ensure_environments(planning.plan("tiny:plain@2"), told).python
-        == ensure_environments(planning.plan("tiny@2"), told).python
+        ensure_environments(planning.plan("tiny:plain@2"), reported).python
+        == ensure_environments(planning.plan("tiny@2"), reported).python
     )
-    assert [each for each in told.messages if "making" in each] == [
+    assert [each for each in reported.messages if "making" in each] == [
         "tiny@2.0: making an environment with tinyserver 2.0; the next run has it",
         "tiny:plain@2: making an environment with tinyserver 2; the next run has it",
     ]
@@ -192,17 +192,17 @@ def test_another_run_that_makes_it_first_and_goes_on_using_it_is_not_waited_for(
         give_back(lock)
         if not theirs:  # between our look and our taking the lock alone
             theirs.append(Path())
-            ours = dict(versioned._held_locks)
+            own = dict(versioned._held_locks)
             versioned._held_locks.clear()
             theirs[0] = made(wanted, "theirs", NullListener())
             held.update(versioned._held_locks)
             versioned._held_locks.clear()
-            versioned._held_locks.update(ours)
+            versioned._held_locks.update(own)
 
     held: dict[Path, FileLock] = {}
     monkeypatch.setattr(versioned, "CREATION_TIMEOUT", 60.0)
     monkeypatch.setattr(FileLock, "release", overtaken)
-    assert made(wanted, "ours", NullListener()) == theirs[0]
+    assert made(wanted, "own", NullListener()) == theirs[0]
     for lock in held.values():
         give_back(lock)
 
@@ -278,7 +278,7 @@ def test_no_environment_is_made_for_a_chain_without_its_front(monkeypatch: pytes
         (130, [], 130),
     ],
 )
-def test_a_history_ends_with_trouble_where_nothing_was_checked(code: int, verdicts: list[Verdict], ends: int) -> None:
+def test_a_history_ends_with_an_error_where_nothing_was_checked(code: int, verdicts: list[Verdict], ends: int) -> None:
     checks = tuple(CaseResult("tiny@1.0", f"http/host/{each}", Level.MUST, (), each) for each in verdicts)
     assert history_exit_code(Results(SCHEMA, {}, {}, checks), code) == ends
 

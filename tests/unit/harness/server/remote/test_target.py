@@ -9,7 +9,7 @@ from wsgi_gauntlet.harness.server.remote.target import Target, parse_target
 
 
 @pytest.mark.parametrize(
-    ("text", "target", "told"),
+    ("text", "target", "expected"),
     [
         ("http://127.0.0.1:8000", Target("127.0.0.1", 8000), "127.0.0.1:8000"),
         ("http://127.0.0.1:8000/", Target("127.0.0.1", 8000), "127.0.0.1:8000"),
@@ -22,9 +22,9 @@ from wsgi_gauntlet.harness.server.remote.target import Target, parse_target
         ("http+unix://%2Frun%2Fapp.sock/x", Target(path="/run/app.sock", mount="/x"), "unix:/run/app.sock/x"),
     ],
 )
-def test_forms(text: str, target: Target, told: str) -> None:
+def test_forms(text: str, target: Target, expected: str) -> None:
     assert parse_target(text) == target
-    assert str(target) == told
+    assert str(target) == expected
 
 
 @pytest.mark.parametrize(
