@@ -29,7 +29,6 @@ class AiohttpWsgi(Adapter):
     environ_support = "in the environment of its process; it has no option for environ"
 
     def supports(self, launch: Launch) -> str:
-        """Reject TLS, several workers and time-outs."""
         asked = launch.settings
         return script_server.no_tls(launch, self.name) or no_option_for(
             self.name,
@@ -45,13 +44,12 @@ class AiohttpWsgi(Adapter):
         argv += (
             [f"--unix-socket={address.path}"] if address.path else [f"--host={address.host}", f"--port={address.port}"]
         )
-        for option, value in (
+        argv += script_server.options(
             ("--threads", asked.threads),
             ("--backlog", asked.backlog),
             ("--script-name", asked.mount or None),
-        ):
-            if value is not None:
-                argv.append(f"{option}={value}")
+            joined_by="=",
+        )
         return Command((*argv, launch.app), files={"serve.py": SCRIPT}, stop_signal=signal.SIGINT)
 
     def conditions(self, launch: Launch) -> dict[str, object]:

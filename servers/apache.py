@@ -44,7 +44,6 @@ class Apache(Adapter):
         return Protocol.HTTP, variant == "unix"
 
     def supports(self, launch: Launch) -> str:
-        """Reject Unix sockets, and what Apache cannot do."""
         return no_option_for("apache", unix_sockets=launch.address.path) or apache_configuration.supports(
             launch, _modules(launch)
         )

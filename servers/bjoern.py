@@ -52,7 +52,6 @@ class Bjoern(Adapter):
         return Installation(version=version, executable=python) if version else super().find(python)
 
     def supports(self, launch: Launch) -> str:
-        """Reject everything but a backlog."""
         asked = launch.settings
         return script_server.no_tls(launch, self.name) or no_option_for(
             self.name,

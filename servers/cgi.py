@@ -80,7 +80,6 @@ class Cgi(Adapter):
         return _web_server(variant)
 
     def supports(self, launch: Launch) -> str:
-        """Reject what the web server does not support; Apache is not started on Unix sockets."""
         if launch.variant == "apache":
             return no_option_for("cgi", unix_sockets=launch.address.path) or apache_configuration.supports(
                 launch, ["alias", "cgid"]

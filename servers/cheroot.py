@@ -38,7 +38,6 @@ class Cheroot(Adapter):
     environ_support = "in the environment of its process; it has no option for environ"
 
     def supports(self, launch: Launch) -> str:
-        """Reject several workers and different time-outs."""
         asked = launch.settings
         return no_option_for(
             self.name, more_than_one_worker=(asked.workers or 1) > 1

@@ -71,7 +71,6 @@ class CommandServer(Adapter):
         return Installation(executable=executable)
 
     def supports(self, launch: Launch) -> str:
-        """Reject everything that the template has no placeholder for."""
         asked, address = launch.settings, launch.address
         if address.path and "socket" not in self.placeholders:
             return f"the command of {self.name} has no {{socket}}"

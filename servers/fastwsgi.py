@@ -23,7 +23,6 @@ class FastWSGI(FastPySGI):
     """class _Server in fastwsgi.py of 0.0.9."""
 
     def supports(self, launch: Launch) -> str:
-        """Reject what FastPySGI rejects, and TLS, time-outs and a keep-alive time other than 0."""
         asked = launch.settings
         if launch.identity is not None:
             return "fastwsgi speaks no TLS; a proxy in front of it does, as nginx[tls]+fastwsgi"

@@ -57,7 +57,6 @@ class Flask(Werkzeug):
     default_variants = ("flask",)
 
     def supports(self, launch: Launch) -> str:
-        """Reject what Werkzeug rejects, apps of other frameworks, and a mount for `flask run`."""
         if launch.app.startswith(REFERENCE_APP_PACKAGE) and launch.app not in FLASK_APPS:
             return "app.run is a method of Flask's apps; it serves no app of another framework"
         mounting = launch.variant == "cli" and launch.settings.mount

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, Settings
+from wsgi_gauntlet.servers._support import script_server
 
 BACKLOG = 1024
 MIN_BACKLOG = 128
@@ -46,15 +47,13 @@ class Granian(Adapter):
         argv += ["--uds", address.path] if address.path else ["--host", address.host, "--port", str(address.port)]
         if asked.keep_alive == 0:
             argv.append("--no-http1-keep-alive")
-        for option, value in (
+        argv += script_server.options(
             ("--workers", asked.workers),
             ("--blocking-threads", asked.threads),
             ("--http1-header-read-timeout", max(1, round(waits.pop() * 1000)) if waits else None),
             ("--backlog", asked.backlog),
             ("--url-path-prefix", asked.mount or None),
-        ):
-            if value is not None:
-                argv += [option, str(value)]
+        )
         if launch.identity is not None:
             argv += ["--ssl-certificate", str(launch.identity.certificate), "--ssl-keyfile", str(launch.identity.key)]
         return Command((*argv, launch.app), reload_signal=signal.SIGHUP)

@@ -76,7 +76,6 @@ class Gunicorn(Adapter):
         )
 
     def supports(self, launch: Launch) -> str:
-        """Reject options that a worker does not have, or accepts and ignores."""
         return _unsupported_by_worker(launch, launch.variant or "sync")
 
     def command(self, launch: Launch) -> Command:
@@ -87,15 +86,13 @@ class Gunicorn(Adapter):
         # By default this is /tmp, where a killed worker would leave its file.
         argv += ["--worker-tmp-dir", str(launch.folder)]
         argv += _version_options(launch.python)
-        for option, value in (
+        argv += script_server.options(
             ("--workers", asked.workers),
             ("--threads", asked.threads if variant in ("sync", "gthread") else None),
             ("--keep-alive", script_server.whole_seconds(asked.keep_alive)),
             ("--timeout", script_server.whole_seconds(asked.timeout)),
             ("--backlog", asked.backlog),
-        ):
-            if value is not None:
-                argv += [option, str(value)]
+        )
         if launch.identity is not None:
             argv += ["--certfile", str(launch.identity.certificate), "--keyfile", str(launch.identity.key)]
         if variant == "asgi":

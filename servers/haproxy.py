@@ -64,7 +64,6 @@ class Haproxy(Adapter):
         return find_system_program("haproxy", "-v", r"HAProxy version (\d[^\s-]*)")
 
     def supports(self, launch: Launch) -> str:
-        """Reject several workers."""
         if (launch.settings.workers or 1) > 1:
             return "haproxy has had one worker since 2.5, with threads: haproxy[threads=2]"
         return ""

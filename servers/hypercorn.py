@@ -21,7 +21,6 @@ class Hypercorn(Adapter):
     environ_support = "in the environment of its processes; it has no option for environ"
 
     def supports(self, launch: Launch) -> str:
-        """Reject other numbers of threads than asyncio's executor has, and a keep-alive time of 0."""
         threads = script_server.executor_threads()
         if launch.settings.threads not in (None, threads):
             return f"hypercorn has no option for threads: here asyncio's executor has {threads}"
@@ -37,15 +36,13 @@ class Hypercorn(Adapter):
         asked, address = launch.settings, launch.address
         argv = [launch.python, "-m", "hypercorn"]
         argv += ["--bind", f"unix:{address.path}" if address.path else address.authority]
-        for option, value in (
+        argv += script_server.options(
             ("--workers", asked.workers),
             ("--keep-alive", script_server.whole_seconds(asked.keep_alive)),
             ("--read-timeout", script_server.whole_seconds(asked.timeout) or None),
             ("--backlog", asked.backlog),
             ("--root-path", asked.mount or None),
-        ):
-            if value is not None:
-                argv += [option, str(value)]
+        )
         if launch.identity is not None:
             argv += ["--certfile", str(launch.identity.certificate), "--keyfile", str(launch.identity.key)]
         return Command((*argv, f"wsgi:{launch.app}"), reload_signal=signal.SIGHUP)

@@ -27,7 +27,6 @@ class Lighttpd(Adapter):
         return lighttpd_configuration.found()
 
     def supports(self, launch: Launch) -> str:
-        """Reject TLS to the server behind it, and what lighttpd cannot do."""
         if launch.upstream is not None and launch.upstream.tls:
             return "lighttpd's mod_proxy speaks no TLS to the server behind it"
         return lighttpd_configuration.supports(launch)

@@ -24,7 +24,6 @@ class M0serve(Adapter):
     environ_support = "in the environment of its processes; it has no option for environ"
 
     def supports(self, launch: Launch) -> str:
-        """Reject TLS, Unix sockets and a backlog."""
         unsupported = {"unix_sockets": launch.address.path, "backlog": launch.settings.backlog is not None}
         return script_server.no_tls(launch, self.name) or no_option_for(self.name, **unsupported)
 
@@ -34,16 +33,14 @@ class M0serve(Adapter):
         keep_alive = script_server.whole_seconds(asked.keep_alive)
         argv = [launch.python, "-m", "m0serve", "--protocol", "wsgi"]
         argv += ["--host", address.host, "--port", str(address.port)]
-        for option, value in (
+        argv += script_server.options(
             ("--workers", asked.workers),
             ("--blocking-threads", asked.threads),
             ("--idle-timeout", keep_alive or None),
             # An idle time-out of 0 means none to it.
             ("--max-keepalive-requests", 1 if keep_alive == 0 else None),
             ("--body-timeout", script_server.whole_seconds(asked.timeout)),
-        ):
-            if value is not None:
-                argv += [option, str(value)]
+        )
         argv += ["--mount", f"{asked.mount}={launch.app}"] if asked.mount else [launch.app]
         return Command(tuple(argv))
 

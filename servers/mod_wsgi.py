@@ -60,7 +60,6 @@ class ModWsgi(Adapter):
         return Installation(version=version, executable=apache.executable, python=python3)
 
     def supports(self, launch: Launch) -> str:
-        """Reject Unix sockets, and what Apache cannot do."""
         return no_option_for("mod_wsgi", unix_sockets=launch.address.path) or apache_configuration.supports(
             launch, ["wsgi"]
         )

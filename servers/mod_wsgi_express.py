@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, no_option_for
-from wsgi_gauntlet.servers._support import apache_configuration
+from wsgi_gauntlet.servers._support import apache_configuration, script_server
 from wsgi_gauntlet.servers._support.system_programs import unreachable_when_unprivileged
 
 START_SCRIPT = """\
@@ -62,7 +62,6 @@ class ModWsgiExpress(Adapter):
         return found
 
     def supports(self, launch: Launch) -> str:
-        """Reject Unix sockets and time-outs of 0."""
         return no_option_for(
             "mod_wsgi-express", unix_sockets=launch.address.path
         ) or apache_configuration.unlimited_timeout_reason(launch)
@@ -89,7 +88,7 @@ class ModWsgiExpress(Adapter):
             # Its --https-port adds a second port to the one for plain HTTP, and serves one name only.
             argv += ["--include-file", f"{WORKING_FOLDER}/tls.conf"]
             files["tls.conf"] = "\n".join(apache_configuration.tls(launch.identity)) + "\n"
-        for option, value in (
+        argv += script_server.options(
             ("--processes", asked.workers if (asked.workers or 1) > 1 else None),
             ("--threads", asked.threads),
             ("--keep-alive-timeout", None if asked.keep_alive is None else math.ceil(asked.keep_alive)),
@@ -97,9 +96,7 @@ class ModWsgiExpress(Adapter):
             ("--request-timeout", None if asked.timeout is None else math.ceil(asked.timeout)),
             ("--server-backlog", asked.backlog),
             ("--mount-point", asked.mount or None),
-        ):
-            if value is not None:
-                argv += [option, str(value)]
+        )
         for variable, content in asked.deployed:
             argv += ["--setenv", variable, content]
         return Command(

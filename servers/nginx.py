@@ -104,7 +104,6 @@ class Nginx(Adapter):
         return Settings(workers=cores)
 
     def supports(self, launch: Launch) -> str:
-        """Reject threads, time-outs of 0, and features that exclude each other."""
         asked = launch.settings
         # A time-out of 0 s ends every wait at once.
         if reason := no_option_for("nginx", threads=(asked.threads or 1) > 1, unlimited_time=asked.timeout == 0):

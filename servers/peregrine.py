@@ -6,6 +6,7 @@ import math
 import signal
 
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, Settings
+from wsgi_gauntlet.servers._support import script_server
 
 WORKERS = 1
 THREADS = 1
@@ -25,7 +26,6 @@ class Peregrine(Adapter):
     environ_support = "in the environment of its processes; it has no option for environ"
 
     def supports(self, launch: Launch) -> str:
-        """Reject a time-out of 0."""
         if launch.settings.timeout == 0:
             return "peregrine with a time-out of 0 s ends every incomplete request at its next check"
         return ""
@@ -35,16 +35,14 @@ class Peregrine(Adapter):
         asked, address = launch.settings, launch.address
         argv = [launch.python, "-m", "peregrine", "--protocol", "wsgi"]
         argv += ["--unix", address.path] if address.path else ["--host", address.host, "--port", str(address.port)]
-        for option, value in (
+        argv += script_server.options(
             ("--workers", asked.workers),
             ("--wsgi-threads", asked.threads),
             ("--keep-alive", _milliseconds(asked.keep_alive)),
             ("--request-timeout", _milliseconds(asked.timeout)),
             ("--backlog", asked.backlog),
             ("--root-path", asked.mount or None),
-        ):
-            if value is not None:
-                argv += [option, str(value)]
+        )
         if launch.identity is not None:
             argv += ["--tls-cert", str(launch.identity.certificate), "--tls-key", str(launch.identity.key)]
         return Command((*argv, launch.app), reload_signal=signal.SIGHUP)

@@ -77,7 +77,6 @@ class Tornado(Adapter):
     environ_support = "in the environment of its processes; WSGIContainer has no option for environ"
 
     def supports(self, launch: Launch) -> str:
-        """Reject a mount, and threads for variants without an executor."""
         if launch.variant != "threads" and (launch.settings.threads or 1) > 1:
             return f"tornado:{launch.variant} runs the app on its event loop; tornado:threads has threads"
         return no_option_for("tornado", mounting=launch.settings.mount)

@@ -54,13 +54,11 @@ class Uvicorn(Adapter):
         argv = [launch.python, "-m", "uvicorn", "--interface", "wsgi" if native else "asgi3"]
         argv += ["--uds", address.path] if address.path else ["--host", address.host, "--port", str(address.port)]
         argv += ["--http", "h11", "--loop", "asyncio", "--no-access-log"]
-        for option, value in (
+        argv += script_server.options(
             ("--workers", asked.workers),
             ("--timeout-keep-alive", script_server.whole_seconds(asked.keep_alive)),
             ("--backlog", asked.backlog),
-        ):
-            if value is not None:
-                argv += [option, str(value)]
+        )
         if launch.identity is not None:
             argv += ["--ssl-certfile", str(launch.identity.certificate), "--ssl-keyfile", str(launch.identity.key)]
         return Command(

@@ -81,7 +81,6 @@ class Uwsgi(Adapter):
         return super().missing_for(python, variant)
 
     def supports(self, launch: Launch) -> str:
-        """Reject settings that need the router, the master or a build with TLS."""
         asked = launch.settings
         if asked.keep_alive and not _has_router(launch):
             return "uWSGI keeps connections alive only in its router: uwsgi:http"
@@ -123,14 +122,12 @@ class Uwsgi(Adapter):
             argv += ["--gevent", str(GREENLETS), "--gevent-monkey-patch"]
         if router and asked.keep_alive:
             argv += [f"--http-keepalive={_router_keep_alive(asked)}", "--http-auto-chunked"]
-        for name, value in (
+        argv += script_server.options(
             ("--processes", asked.workers),
             ("--threads", asked.threads),
             ("--listen", asked.backlog),
             ("--harakiri", script_server.whole_seconds(asked.timeout) or None),
-        ):
-            if value is not None:
-                argv += [name, str(value)]
+        )
         if asked.mount:
             argv += ["--mount", f"{asked.mount}={launch.app}", "--manage-script-name"]
         else:

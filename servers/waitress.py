@@ -22,7 +22,6 @@ class Waitress(Adapter):
     environ_support = "in the environment of its process; it has no option for environ"
 
     def supports(self, launch: Launch) -> str:
-        """Reject TLS, several workers, a time-out, and a keep-alive time of 0."""
         asked = launch.settings
         if asked.keep_alive == 0:
             return "waitress has no option to keep no connection; its channel time-out is 1 s at least"
@@ -41,15 +40,14 @@ class Waitress(Adapter):
             f"--unix-socket={launch.address.path}" if launch.address.path else f"--listen={launch.address.authority}"
         )
         argv = [launch.python, "-m", "waitress", where]
-        for option, value in (
+        argv += script_server.options(
             ("--threads", asked.threads),
             ("--channel-timeout", keep_alive),
             ("--cleanup-interval", keep_alive if keep_alive is not None and keep_alive < CLEANUP_INTERVAL else None),
             ("--backlog", asked.backlog),
             ("--url-prefix", asked.mount or None),
-        ):
-            if value is not None:
-                argv.append(f"{option}={value}")
+            joined_by="=",
+        )
         return Command((*argv, launch.app))
 
     def conditions(self, launch: Launch) -> dict[str, object]:

@@ -51,7 +51,6 @@ class Werkzeug(Adapter):
     default_variants: ClassVar[tuple[str, ...]] = ("werkzeug:threaded", "werkzeug:single")
 
     def supports(self, launch: Launch) -> str:
-        """Reject everything but the number of processes: the variant chooses threads or processes."""
         asked, forks = launch.settings, launch.variant == "processes"
         if launch.variant == "single" and (asked.threads or 1) > 1:
             return f"{self.name}:single has one thread; {self.name}:threaded has one for each connection"

@@ -40,7 +40,6 @@ class Wsgiref(Adapter):
     in_process_variants = frozenset({"in-process"})
 
     def supports(self, launch: Launch) -> str:
-        """Reject all settings: it has none."""
         asked = launch.settings
         if asked.tls:
             return "wsgiref has no TLS of its own; only a script that wraps its socket could add it"

@@ -300,14 +300,6 @@ class Connection:
             await self._stream.aclose()
         self._record(ConnectionEventKind.CLOSED)
 
-    async def close_without_alert(self) -> None:
-        """Close the connection without TLS's closure alert, as clients do that have the whole response."""
-        if self._closed:
-            return
-        self._closed = True
-        await trio.aclose_forcefully(self._transport_stream)
-        self._record(ConnectionEventKind.CLOSED, note="without a closure alert")
-
     async def abort(self) -> None:
         """Close the connection with a reset (RST), as a crashed client does."""
         if self._closed:

@@ -114,7 +114,6 @@ class ServerInstance(ServerUnderTest):
 
     @property
     def conditions(self) -> dict[str, object]:
-        """The settings of the server that runs the app; under 'front' those of the proxy."""
         if not self._members:
             return {}
         server = self._members[0]
@@ -129,30 +128,21 @@ class ServerInstance(ServerUnderTest):
         return effective
 
     @property
-    def log_path(self) -> Path:
-        """The file with the output of the server, and of the proxy, from all starts."""
-        return self._log.path
-
-    @property
     def folders(self) -> tuple[Path, ...]:
         """The folders that the server and its log write to."""
         return (self._instance_folder, self._log.path.parent)
 
     def log_position(self) -> int:
-        """Return the present end of the log."""
         return self._log.position()
 
     def log_since(self, position: int) -> str:
-        """Return what was logged after `position`: at most 64 KiB, with a note if the middle was cut out."""
         return self._log.since(position)
 
     async def wait_for_log(self) -> None:
-        """Return when the log is longer than at the last read, or after 50 ms."""
         await self._log.wait_for_growth()
 
     @property
     def ended(self) -> str:
-        """How the server ended, as 'exit code 3' or 'signal SIGSEGV'; '' while it runs."""
         for part in self._members:
             if end := part.supervised.ended:
                 return end if len(self._members) == 1 else f"{part.plan.adapter.name}: {end}"
@@ -172,15 +162,12 @@ class ServerInstance(ServerUnderTest):
         return self.ended
 
     def processes(self) -> list[int]:
-        """Return the pids of all processes of the server and the proxy, without their supervisors."""
         return [pid for part in self._members for pid in part.supervised.processes()]
 
     def server_processes(self) -> list[int]:
-        """Return the pids of the server that runs the app, without those of a proxy before it."""
         return [pid for part in self._app_members for pid in part.supervised.processes()]
 
     def front_processes(self) -> list[int]:
-        """Return the pids of the proxy, none if there is no proxy."""
         return [pid for part in self._members[len(self._app_members) :] for pid in part.supervised.processes()]
 
     @property
@@ -191,13 +178,11 @@ class ServerInstance(ServerUnderTest):
     # ------------------------------------------------------------------ what can be done to it
 
     async def restart(self, grace: float = STOP_GRACE) -> None:
-        """Stop all of it and start it again, on another port."""
         self.history.append(f"restarted ({self.ended or 'it still ran'})")
         await self.stop(grace)
         await self.start()
 
     async def reload(self) -> None:
-        """Make the server load its app again; return when a process that it started since then answers."""
         number = self._members[0].command.reload_signal
         if number is None:
             raise Unsupported(f"{self._members[0].plan.adapter.name} has no signal that loads the app again")
@@ -214,7 +199,6 @@ class ServerInstance(ServerUnderTest):
         raise ServerDidNotStart(f"{self.name} did not load the app again ({self.ended or 'it still runs'})")
 
     async def restart_in_place(self, grace: float = STOP_GRACE) -> None:
-        """Stop the server that runs the app and start it with the same command on the same port."""
         self.history.append("stopped and started again in its place")
         for part in self._app_members:
             await part.supervised.stop(part.command.stop_signal, grace)

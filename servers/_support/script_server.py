@@ -37,6 +37,12 @@ def command(launch: Launch, script: str, stop_signal: signal.Signals = signal.SI
     )
 
 
+def options(*values: tuple[str, object], joined_by: str = "") -> list[str]:
+    """Return each option and its value as two words, or as one word with `joined_by`; leave out those that are None."""
+    given = [(name, str(value)) for name, value in values if value is not None]
+    return [joined_by.join(each) for each in given] if joined_by else [word for each in given for word in each]
+
+
 def identity(launch: Launch) -> tuple[str | None, str | None]:
     """Return the paths of certificate and key, None without TLS."""
     if launch.identity is None:

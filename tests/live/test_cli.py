@@ -137,7 +137,7 @@ def test_a_report_is_read_as_a_run_is_and_an_earlier_one_is_kept(place: Place) -
         (["check", "gunicorn:gthred"], "did you mean gthread"),
         (["check", "gunicorn[worker=2]"], "did you mean workers"),
         (["check", "nginx"], "needs a server behind it"),
-        (["check", "gunicorn+gunicorn"], "is no front"),
+        (["check", "gunicorn+gunicorn"], "is no proxy"),
         (["check", "gunicorn", "gunicorn"], "named twice"),
         (["check", "missing.py"], "no adapter file"),
         (["check", "gunicorn", "--select", "pep3333/enviorn"], "did you mean pep3333/environ"),

@@ -129,7 +129,7 @@ async def test_what_makes_no_sense_without_a_socket(setup: Setup, why: str, fold
 
 async def test_a_front_and_load_need_a_socket(folder: Path) -> None:
     plan = installed(planning.plan("nginx+wsgiref:in-process"))
-    with pytest.raises(Unsupported, match="nothing that a front could reach"):
+    with pytest.raises(Unsupported, match="no socket that the proxy could connect to"):
         async with instance.running(plan, scratch=folder / "scratch", logs=folder / "logs"):
             pass
     plan = planning.plan("wsgiref:in-process")

@@ -255,7 +255,7 @@ def test_a_target_that_only_falls_silent_keeps_its_figures(folder: Path, monkeyp
             trio.run(scenario)
     cell = ctx.with_target_status(ScenarioResult(ctx.plan.name, "x", Grade.WEDGED, note="as measured."))
     assert cell.grade is Grade.WEDGED
-    assert "did not answer within" in cell.note
+    assert "did not respond within" in cell.note
     assert msgspec.structs.replace(cell, note="") == ScenarioResult(ctx.plan.name, "x", Grade.WEDGED)
 
 

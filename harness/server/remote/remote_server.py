@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from wsgi_gauntlet.harness.errors import TargetRefused, Unsupported
 from wsgi_gauntlet.harness.server.adapter import Installation, ServerDescription, Settings
 from wsgi_gauntlet.harness.server.plan import Plan
@@ -68,50 +66,32 @@ class RemoteServer(ServerUnderTest):
 
     @property
     def ended(self) -> str:
-        """Nothing: its end is visible only in missing responses."""
-        return ""
+        return ""  # its end is visible only in missing responses
 
     def processes(self) -> list[int]:
-        """Raise Unsupported."""
-        _raise_unsupported("cannot see or control its processes")
+        raise Unsupported("somebody else started this server, and the harness cannot see its processes")
 
-    def server_processes(self) -> list[int]:
-        """Raise Unsupported."""
-        _raise_unsupported("cannot see or control its processes")
-
-    def front_processes(self) -> list[int]:
-        """Raise Unsupported."""
-        _raise_unsupported("cannot see or control its processes")
+    server_processes = front_processes = processes
 
     def log_position(self) -> int:
-        """Return 0: its log is not visible."""
         return 0
 
-    def log_since(self, position: int) -> str:  # noqa: ARG002 - see above
-        """Return no log."""
+    def log_since(self, position: int) -> str:  # noqa: ARG002 - its log is not visible
         return ""
 
     async def wait_for_log(self) -> None:
-        """Return at once: there will be no log."""
-
-    async def restart(self, grace: float = STOP_GRACE) -> None:  # noqa: ARG002 - see below
-        """Raise Unsupported."""
-        _raise_unsupported("cannot restart it")
-
-    async def restart_in_place(self, grace: float = STOP_GRACE) -> None:  # noqa: ARG002 - see below
-        """Raise Unsupported."""
-        _raise_unsupported("cannot restart it")
+        pass
 
     async def reload(self) -> None:
-        """Raise Unsupported."""
-        _raise_unsupported("cannot reload its app")
+        raise Unsupported("somebody else started this server, and the harness cannot control it")
+
+    async def restart(self, grace: float = STOP_GRACE) -> None:  # noqa: ARG002 - there is no process to stop
+        await self.reload()
+
+    restart_in_place = restart
 
 
 def target_plan(target: Target, address: VerifiedAddress, token: str) -> Plan:
     """Return the plan of a target that proved itself at `address`, with the name that reports use."""
     description = RemoteDescription(target, address, token)
     return Plan(f"target ({target})", description, Installation(), "", Settings(mount=target.mount), "")
-
-
-def _raise_unsupported(what: str) -> NoReturn:
-    raise Unsupported(f"somebody else started this server, and the harness {what}")

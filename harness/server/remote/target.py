@@ -60,7 +60,7 @@ def parse_target(text: str) -> Target:
         raise TargetRefused(f"{text}: an address of a server has no query and no fragment; leave it out")
     mount = parts.path.rstrip("/")
     if not _MOUNT.fullmatch(mount):
-        raise TargetRefused(f"{text}: the path prefix {mount!r} contains characters that a request cannot; correct it")
+        raise TargetRefused(f"{text}: the path prefix {mount!r} is not valid in a request; correct it")
     if parts.scheme == "http+unix":
         return Target(path=_socket_path(unquote(parts.netloc), text), mount=mount)
     return _tcp_target(parts, port, text, mount)

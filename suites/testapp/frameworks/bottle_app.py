@@ -25,7 +25,6 @@ from .shared import (
 
 
 def seen(rest: str) -> Any:
-    """Answer with the parts of the request."""
     return {
         "method": request.method,
         "path": "/seen/" + rest,
@@ -38,20 +37,17 @@ def seen(rest: str) -> Any:
 
 
 def form() -> Any:
-    """Read a form."""
     tags = request.forms.decode().getall("tag")
     return {"name": request.forms.getunicode("name"), "tags": tags}
 
 
 def upload() -> Any:
-    """Read a form with a file in it."""
     file = request.files.get("file")
     read = digest(file.file.read())
     return dict(read, filename=file.raw_filename, note=request.forms.getunicode("note"))
 
 
 def cookies() -> Any:
-    """Set two cookies."""
     response.set_cookie("session", "ada", secret=COOKIE_KEY)
     response.set_cookie("theme", "dark")
     response.content_type = "text/plain"
@@ -59,41 +55,34 @@ def cookies() -> Any:
 
 
 def article() -> Any:
-    """Answer a text."""
     response.content_type = "text/plain"
     return PAGE
 
 
 def download() -> Any:
-    """Answer a file."""
     return static_file(
         DOWNLOAD_FILE.name, root=str(DOWNLOAD_FILE.parent), mimetype="application/octet-stream", download=True
     )
 
 
 def streamed() -> Any:
-    """Answer in two blocks."""
     response.content_type = "text/plain"
     return held_blocks(request.environ)
 
 
 def moved() -> Any:
-    """Redirect the client."""
     redirect(urljoin(request.url, "/article"), 303)
 
 
 def missing() -> Any:
-    """Answer that there is no such page."""
     abort(404, "no such page")
 
 
 def broken() -> Any:
-    """Raise an error."""
     raise ViewError("an error that nobody catches")
 
 
 def unchanged() -> Any:
-    """Answer a page that the client may have already."""
     tag = '"%s"' % ENTITY_TAG
     if request.get_header("If-None-Match") == tag:
         return HTTPResponse(status=304, ETag=tag)
@@ -102,7 +91,6 @@ def unchanged() -> Any:
 
 
 def catch_all(path: str = "") -> Any:  # noqa: ARG001 - the test app reads environ itself
-    """Answer as the test app."""
     status, headers, body = call_test_app(reference, request.environ)
     return HTTPResponse(body, status, headers)
 

@@ -24,7 +24,6 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 
 
 def seen(rest: str) -> Any:
-    """Answer with the parts of the request."""
     return jsonify(
         method=request.method,
         path="/seen/" + rest,
@@ -37,18 +36,15 @@ def seen(rest: str) -> Any:
 
 
 def form() -> Any:
-    """Read a form."""
     return jsonify(name=request.form.get("name"), tags=request.form.getlist("tag"))
 
 
 def upload() -> Any:
-    """Read a form with a file in it."""
     file = request.files["file"]
     return jsonify(filename=file.filename, note=request.form.get("note"), **digest(file.read()))
 
 
 def cookies() -> Any:
-    """Set two cookies."""
     session["user"] = "ada"
     response = Response(PAGE, mimetype="text/plain")
     response.set_cookie("theme", "dark")
@@ -56,44 +52,36 @@ def cookies() -> Any:
 
 
 def article() -> Any:
-    """Answer a text."""
     return Response(PAGE, mimetype="text/plain")
 
 
 def download() -> Any:
-    """Answer a file."""
     return send_file(DOWNLOAD_FILE, mimetype="application/octet-stream", as_attachment=True)
 
 
 def streamed() -> Any:
-    """Answer in two blocks."""
     return Response(held_blocks(request.environ), mimetype="text/plain")
 
 
 def moved() -> Any:
-    """Redirect the client."""
     return redirect(url_for("article", _external=True), 303)
 
 
 def missing() -> Any:
-    """Answer that there is no such page."""
     abort(404)
 
 
 def broken() -> Any:
-    """Raise an error."""
     raise ViewError("an error that nobody catches")
 
 
 def unchanged() -> Any:
-    """Answer a page that the client may have already."""
     response = Response(PAGE, mimetype="text/plain")
     response.set_etag(ENTITY_TAG)
     return response.make_conditional(request)
 
 
 def catch_all(path: str = "") -> Any:  # noqa: ARG001 - the test app reads environ itself
-    """Answer as the test app."""
     status, headers, body = call_test_app(reference, request.environ)
     return Response(body, status, headers)
 

@@ -72,7 +72,7 @@ def test_a_request_is_answered_with_the_servers_environment(launching: Launching
 def test_what_it_cannot_do(launching: Launching) -> None:
     with pytest.raises(Unsupported, match="cgi has no option for unix sockets"):
         start_command(ADAPTER, launching(variant="apache", address=Address(path="/s")))
-    with pytest.raises(Unsupported, match="do not speak uwsgi"):
+    with pytest.raises(Unsupported, match="cgi does not speak uwsgi"):
         start_command(ADAPTER, launching(protocol=Protocol.UWSGI))
 
 

@@ -83,7 +83,7 @@ def test_it_looks_as_often_as_its_shortest_time(
 def test_fastwsgi_knows_only_whether_connections_are_kept(launching: Launching) -> None:
     assert settings(fastwsgi.ADAPTER, launching(keep_alive=0.0, backlog=64)) == {"allow_keepalive": 0, "backlog": 64}
     for asked, reason in (
-        ({"keep_alive": 1.0}, "only for none"),
+        ({"keep_alive": 1.0}, "can only keep no connection"),
         ({"timeout": 1.0}, "no option for timeout"),
         ({"identity": IDENTITY}, "no TLS"),
     ):

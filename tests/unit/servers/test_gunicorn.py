@@ -118,7 +118,7 @@ def test_each_worker_is_asked_to_stop_by_what_it_obeys_at_once(
 @pytest.mark.parametrize(
     ("variant", "asked", "reason"),
     [
-        ("gevent", {"threads": 2}, "greenlets in place of threads"),
+        ("gevent", {"threads": 2}, "greenlets instead of threads"),
         ("tornado", {"threads": 2}, "on its event loop"),
         ("tornado", {"keep_alive": 1.0}, "keeps connections as Tornado does"),
         ("tornado", {"mount": "/x"}, "gunicorn has no option for mounting"),

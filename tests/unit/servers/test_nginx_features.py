@@ -91,7 +91,7 @@ def test_static_files_are_those_of_the_app(with_features: Launching) -> None:
 @pytest.mark.parametrize(("given", "module"), [({}, "proxy"), (OVER_UWSGI, "uwsgi")])
 def test_a_cache_lies_in_its_folder(with_features: Launching, given: dict[str, object], module: str) -> None:
     launch = with_features("cache", **given)
-    assert f"{module}_cache_path /private/cache keys_zone=answers:1m;" in lines(launch)
+    assert f"{module}_cache_path /private/cache keys_zone=responses:1m;" in lines(launch)
     assert f"{module}_cache_valid 200 302 10m;" in within(launch, "location /")
 
 
@@ -135,7 +135,7 @@ def test_what_cannot_be_had_together(with_features: Launching, monkeypatch: pyte
     with pytest.raises(Unsupported, match="the uwsgi protocol keeps no connection"):
         start_command(ADAPTER, with_features("upstream-keep-alive", **OVER_UWSGI))
     for app in ("shop.wsgi:application", "gauntlet_apps.user_app:application"):
-        with pytest.raises(Unsupported, match="not those of an app of your own"):
+        with pytest.raises(Unsupported, match="not those of a user app"):
             start_command(ADAPTER, with_features("static", app=app))
     dollar = Path("/a$b")
     for given in ({"features": frozenset({"static"})}, {"identity": identity_files(dollar)}):

@@ -125,5 +125,5 @@ def test_meinheld_is_listed_with_the_reason_why_it_cannot_be_had(launching: Laun
     assert not found.available
     assert not found.get
     assert "greenlet<0.5" in found.missing_message
-    with pytest.raises(Unsupported, match=r"meinheld cannot be had: its last version, 1\.0\.2"):
+    with pytest.raises(Unsupported, match=r"meinheld cannot be started: its last version, 1\.0\.2"):
         start_command(meinheld.ADAPTER, launching())

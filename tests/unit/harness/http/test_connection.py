@@ -150,7 +150,7 @@ async def test_reset_differs_from_an_end() -> None:
         connection = await Connection.open(address, transcript)
         await connection.send(b"x")
         answer = await connection.response()
-        assert answer.describe() == "no answer, connection reset"
+        assert answer.describe() == "no response, connection reset"
         assert await connection.ending() is ConnectionState.RESET
         await connection.close()
         assert not await connection.send(b"x")
@@ -161,7 +161,7 @@ async def test_nothing_within_the_time() -> None:
     transcript = Transcript()
     async with serving(silent) as address:
         connection = await Connection.open(address, transcript)
-        assert (await connection.response(timeout=0.01)).describe() == "no answer, connection open"
+        assert (await connection.response(timeout=0.01)).describe() == "no response, connection open"
         assert await connection.receive_some(timeout=0.01) == b""
         assert await connection.receive_until(b"x", timeout=0.01) == b""
         assert await connection.ending(timeout=0.01) is ConnectionState.OPEN
@@ -202,7 +202,7 @@ async def test_an_answer_that_comes_for_ever_is_not(monkeypatch: pytest.MonkeyPa
         assert not (await connection.response(timeout=1)).complete
         await connection.close()
     (waited,) = [event.note for event in transcript.events if event.kind is ConnectionEventKind.WAITED]
-    assert waited == "no end of an answer within 1.2 s"
+    assert waited == "no end of a response within 1.2 s"
 
 
 async def test_an_answer_that_comes_in_drops_is_waited_for_half_as_long() -> None:
@@ -235,7 +235,7 @@ async def test_of_an_answer_without_end_only_so_much_is_read(monkeypatch: pytest
         with trio.fail_after(20):
             answer = await connection.response(timeout=60)
         assert not answer.complete
-        assert "no end of an answer within 300000 bytes" in str([event.note for event in transcript.events])
+        assert "no end of a response within 300000 bytes" in str([event.note for event in transcript.events])
         await connection.close()
 
 

@@ -74,8 +74,8 @@ def test_a_wsgi_app_is_taken(folder: Path, name: str) -> None:
         ("shop:nothing", "does not import with .*AttributeError"),
         ("broken:app", r"does not import with .*LookupError: .*no settings here.*broken.py, line 3"),
         ("leaves:app", r"does not import with .*it ended with 3: goodbye"),
-        ("shop", "the form is module:callable"),
-        ("shop:()", "the form is module:callable"),
+        ("shop", "write module:callable"),
+        ("shop:()", "write module:callable"),
     ],
 )
 def test_what_is_none_is_refused_in_one_line(folder: Path, app: str, says: str) -> None:

@@ -78,7 +78,10 @@ def test_each_start_has_a_log_of_its_own_under_a_plain_name(tmp_path: Path) -> N
 
 
 def test_what_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(StorageFull, match=r"cannot write .*a.log: No such file or directory; --out and TMPDIR"):
+    with pytest.raises(
+        StorageFull,
+        match=r"cannot write .*a.log: No such file or directory; choose another place with --out and TMPDIR",
+    ):
         create_log_file(tmp_path / "missing", "a")
 
 

@@ -80,7 +80,7 @@ def test_a_word_less_end_rejects_but_does_not_refuse() -> None:
     ("judge", "seen", "says"),
     [
         (assertions.assert_rejected, SERVED, "400 and the app not called"),
-        (assertions.assert_rejected, result(GONE), "no answer, connection closed; the app was not called"),
+        (assertions.assert_rejected, result(GONE), "no response, connection closed; the app was not called"),
         (lambda s: assertions.assert_rejected(s, closes=True), result(BAD, NEXT), "on the same connection: 200 OK"),
         (lambda s: assertions.assert_rejected(s, range(400, 500)), SERVED, "a status from 400 to 499"),
         (assertions.closed, result(BAD, SILENT), "stayed open for 1.5 s"),
@@ -88,7 +88,7 @@ def test_a_word_less_end_rejects_but_does_not_refuse() -> None:
         (assertions.assert_served, REFUSED, "the request to be served"),
         (assertions.assert_served, result(OK, NEXT, calls=(called(), called())), "GET /echo, GET /echo"),
         (assertions.assert_served, result(OK, BAD, calls=(called(),)), "the next request on the connection served"),
-        (assertions.assert_in_sync, result(OK, SILENT), "no answer, connection open"),
+        (assertions.assert_in_sync, result(OK, SILENT), "no response, connection open"),
         (assertions.assert_in_sync, result(OK, OK), "the next request"),
         (
             assertions.assert_in_sync,

@@ -147,7 +147,7 @@ def test_a_look_reports_text_where_bytes_are_wanted(reported: Any) -> None:
 
 
 def test_a_look_at_an_answer_without_end_ends(reported: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(user_app_choice, "LONGEST", 10)
+    monkeypatch.setattr(user_app_choice, "MAX_BODY_BYTES", 10)
 
     def app(_environ: Any, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [])

@@ -95,7 +95,7 @@ def tree(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def test_a_working_tree_is_not_the_release_of_its_number(tree: str) -> None:
     assert planning.plan("tiny", python=tree).found.available
     plan = planning.plan("tiny@1.0", python=tree)
-    assert "which need not be that release" in plan.found.why
+    assert "which may differ from that release" in plan.found.why
     made_for = ensure_environments(plan, NullListener())
     assert made_for.found.available
     assert made_for.python != tree
@@ -110,7 +110,7 @@ def test_a_package_of_that_name_on_the_public_index_may_be_a_strangers(
         monkeypatch.delenv(name)
     if index:  # the public one is asked as well, or this is a mirror of it
         monkeypatch.setenv(index, "file:///nowhere")
-    with pytest.raises(EnvironmentUnavailable, match="may be another's; leave the @ out") as raised:
+    with pytest.raises(EnvironmentUnavailable, match="may be another project; leave the @ out") as raised:
         ensure_environments(planning.plan("tiny@1.0", python=tree), NullListener())
     assert "\n" not in str(raised.value)
     result = CliRunner().invoke(cli, ["history", "tiny", "--python", tree])
@@ -230,7 +230,7 @@ def test_clearing_leaves_what_is_used() -> None:
     [
         ("tiny@2.5", "tiny@2.5: tinyserver has no version 2.5; the nearest are 2.0 and 3.0"),
         ("tiny@4.0", "tiny@4.0: tinyserver==4.0 cannot be installed for .*nowhere-to-be-had"),
-        ("wsgiref@2", "wsgiref@2: wsgiref is the interpreter's own and as old as that .*--python"),
+        ("wsgiref@2", "wsgiref@2: wsgiref comes with the interpreter and has its version .*--python"),
     ],
 )
 def test_what_cannot_be_had_is_said_in_one_line(name: str, says: str) -> None:
@@ -319,7 +319,7 @@ def test_an_app_of_the_users_own_finds_what_its_interpreter_has() -> None:
 def test_servers_that_pip_does_not_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TinyServer, "distribution", "")
     plan = planning.plan("tiny@1.0")
-    with pytest.raises(EnvironmentUnavailable, match="is not installed by pip, so only the version that is here"):
+    with pytest.raises(EnvironmentUnavailable, match="is not installed by pip, so only the installed version"):
         environment_for(replace(plan, found=replace(plan.found, version="7")))
     monkeypatch.setattr(TinyServer, "unavailable_reason", "its maker has withdrawn it")
     with pytest.raises(EnvironmentUnavailable, match="tiny cannot be had: its maker has withdrawn it"):

@@ -61,4 +61,4 @@ async def test_a_busy_server_is_asked_again_and_another_one_is_not(
     guard = made()
     await guard.watch()
     assert answers == []
-    assert "it is not the reference app" in str(guard.revoked)
+    assert "it is not the test app" in str(guard.revoked)

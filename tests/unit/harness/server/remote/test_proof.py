@@ -124,22 +124,22 @@ async def test_the_token_never_travels() -> None:
     ("answer", "reason"),
     [
         (lambda head: right(head, "other"), "another token than yours"),
-        (lambda head: ok(head), "not the reference app"),
-        (lambda head: head, "not the reference app"),
-        (lambda head: ok(head.split()[1]), "not the reference app"),
-        (lambda _: ok(TOKEN.encode()), "not the reference app"),
+        (lambda head: ok(head), "not the test app"),
+        (lambda head: head, "not the test app"),
+        (lambda head: ok(head.split()[1]), "not the test app"),
+        (lambda _: ok(TOKEN.encode()), "not the test app"),
         (lambda _: ok(b"wsgi-gauntlet proof " + b"0" * 64), "another token than yours"),
-        (lambda head: right(head).replace(b"200 OK", b"500 Oops"), "not the reference app"),
+        (lambda head: right(head).replace(b"200 OK", b"500 Oops"), "not the test app"),
         (lambda head: right(head).replace(b"200 OK", b"302 Found\r\nLocation: http://x/"), "redirect to 'http://x/'"),
         (lambda _: ok(b"", b"301 Moved"), r"redirect \(301\)"),
-        (lambda head: right(head)[:-5], "not the reference app"),
-        (lambda head: right(head).replace(b"proof ", b"proof  "), "not the reference app"),
-        (lambda head: ok(b"<p>" + right(head).partition(b"\r\n\r\n")[2]), "not the reference app"),
+        (lambda head: right(head)[:-5], "not the test app"),
+        (lambda head: right(head).replace(b"proof ", b"proof  "), "not the test app"),
+        (lambda head: ok(b"<p>" + right(head).partition(b"\r\n\r\n")[2]), "not the test app"),
         (lambda _: ok(b"wsgi-gauntlet proof refused: WSGI_GAUNTLET_TOKEN is not set\n", b"403 No"), "without a token"),
         (lambda _: ok(b"this is the reference app of wsgi-gauntlet; ...", b"404 No"), "not below this path"),
-        (lambda _: b"SSH-2.0-x\r\n", "not the reference app"),
-        (lambda _: b"", "not the reference app"),
-        (lambda _: ok(b"\x00\n\x1b[31m\r\n"), "not the reference app"),
+        (lambda _: b"SSH-2.0-x\r\n", "not the test app"),
+        (lambda _: b"", "not the test app"),
+        (lambda _: ok(b"\x00\n\x1b[31m\r\n"), "not the test app"),
     ],
 )
 async def test_everything_else_is_refused(answer: Answer, reason: str) -> None:
@@ -150,7 +150,7 @@ async def test_a_server_that_says_nothing_is_distinguished(monkeypatch: pytest.M
     monkeypatch.setattr(proof, "RESPONSE_TIMEOUT", 0.05)
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
-    with pytest.raises(NoResponse, match=r"did not answer within 0\.05 s"):
+    with pytest.raises(NoResponse, match=r"did not respond within 0\.05 s"):
         await verify(Address(port=port), Target("127.0.0.1", port), TOKEN)
     await listeners[0].aclose()
     with pytest.raises(TargetRefused, match="Connection refused"):
@@ -160,7 +160,7 @@ async def test_a_server_that_says_nothing_is_distinguished(monkeypatch: pytest.M
 async def test_no_such_host_and_no_such_socket(tmp_path: Path) -> None:
     with pytest.raises(TargetRefused, match="No such file"):
         await resolve_and_verify(Target(path=str(tmp_path / "x.sock")), TOKEN)
-    with pytest.raises(TargetRefused, match="the name of no host"):
+    with pytest.raises(TargetRefused, match="no host has the name"):
         await resolve_and_verify(Target("x" * 70 + ".invalid", 80), TOKEN)
 
 
