@@ -58,10 +58,11 @@ test: install-test ## run the tests, on real servers and in a real browser
 test-fast: $(VENV)/test.done ## run the tests that start no server and no browser
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal -m 'not live and not browser' tests/unit $(ARGS)
 
-check: $(VENV)/test.done ## lint and types
+check: $(VENV)/test.done ## check style, types and layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports
 
 benchmark: install-test ## the fast lane against wrk, side by side (what launching costs: benchmarks/launch_overhead.py)
 	@$(BIN)/python benchmarks/closed_loop_vs_wrk.py $(ARGS)

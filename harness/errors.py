@@ -1,91 +1,91 @@
-"""What can go wrong, named by situation. Each message says what was wrong and what to do about it.
+"""The exceptions of the harness, named by situation. Each message says what is wrong and what to do.
 
-    GauntletError                 everything below; the command line prints its message and ends with `exit_code`
-    ├── UsageError          (2)   the user asked for something that cannot be
-    │   ├── UnknownName           no server, case, scenario, suite or output of that name
-    │   ├── NotInstalled          the server is known and not here; says the command that gets it
-    │   ├── EnvironmentUnavailable         the version asked for cannot be had, or no environment be made for it
-    │   ├── ConfigurationError      a setting, option or file does not hold together
-    │   ├── PageError            the page to ask the user's own app for is answered with an error
-    │   └── TargetRefused         the target did not prove that it serves the reference app
-    ├── ServerError       (4)   a server under test did not do what launching needs
-    │   ├── ServerDidNotStart     it ended, or never answered with this run's nonce
-    │   ├── PortTaken             a stranger holds the port
-    │   └── InstanceFilesDeleted             somebody deleted the instance's files
-    └── InternalError      (4)   the harness itself could not go on
-        ├── HarnessStalled                the machine stood still for a moment; the attempt is to be made again
-        ├── EventsLost            the app's side channel dropped or never delivered something
-        ├── StorageFull           the run folder cannot be written
-        └── OutOfResources        no descriptors, memory or local ports left
+    GauntletError                     everything below; the command line prints the message and ends with `exit_code`
+    ├── UsageError               (2)  the user asked for something that is not possible
+    │   ├── UnknownName               no server, case, scenario, suite or output has this name
+    │   ├── NotInstalled              the server is known but not installed; the message has the install command
+    │   ├── EnvironmentUnavailable    the version is not available, or its environment cannot be made
+    │   ├── ConfigurationError        a setting, option or file is wrong
+    │   ├── PageError                 the user app answers the requested page with an error
+    │   └── TargetRefused             the remote server did not prove that it serves the test app
+    ├── ServerError              (4)  a server under test did not start or run as needed
+    │   ├── ServerDidNotStart         it ended, or never answered with the nonce of this run
+    │   ├── PortTaken                 another process uses the port
+    │   └── InstanceFilesDeleted      somebody deleted the files of the instance
+    └── InternalError            (4)  the harness cannot go on
+        ├── HarnessStalled            the machine paused; the attempt must be repeated
+        ├── EventsLost                app events were dropped or never arrived
+        ├── StorageFull               the run folder cannot be written
+        └── OutOfResources            no descriptors, memory or local ports are left
 
-Inside a case, `expect.Violation` blames the server, `Unsupported` and `Skipped` decide a cell without blame.
+In a case, `Violation` blames the server; `Unsupported` and `Skipped` decide a cell without blame.
 """
 
 from __future__ import annotations
 
 
 class GauntletError(Exception):
-    """Base of all errors that are ours to explain."""
+    """Base of all errors whose message alone is shown to the user."""
 
     exit_code = 4
 
 
 class UsageError(GauntletError):
-    """The user asked for something that cannot be."""
+    """The user asked for something that is not possible."""
 
     exit_code = 2
 
 
 class UnknownName(UsageError):
-    """No server, case, scenario, suite or output has that name."""
+    """No server, case, scenario, suite or output has this name."""
 
 
 class NotInstalled(UsageError):
-    """The server is known but not installed; the message carries the command that gets it."""
+    """The server is known but not installed; the message has the install command."""
 
 
 class EnvironmentUnavailable(UsageError):
-    """The version that the user asked for cannot be had; the message says why, and what comes nearest."""
+    """The requested version is not available; the message says why and names the nearest version."""
 
 
 class ConfigurationError(UsageError):
-    """A setting, option or file does not hold together."""
+    """A setting, option or file is wrong."""
 
 
 class PageError(UsageError):
-    """The user's own app answers the page that it is to be asked for with an error, before anything is measured."""
+    """The user app answers the requested page with an error, before anything is measured."""
 
 
 class TargetRefused(UsageError):
-    """The target did not prove that it serves the reference app with the right token."""
+    """The remote server did not prove that it serves the test app and knows the token."""
 
 
 class ServerError(GauntletError):
-    """A server under test did not do what launching needs."""
+    """A server under test did not start or run as needed."""
 
 
 class ServerDidNotStart(ServerError):
-    """The server ended, or never answered with this run's nonce; the message ends with its last log lines."""
+    """The server ended, or never answered with the nonce of this run; the message has its last log lines."""
 
 
 class PortTaken(ServerError):
-    """Something else holds the port that the server was to listen on."""
+    """Another process uses the port of the server."""
 
 
 class InstanceFilesDeleted(ServerError):
-    """Somebody deleted the files that an instance was started with: a server, or a stranger."""
+    """A server, or another process, deleted the files of an instance."""
 
 
 class InternalError(GauntletError):
-    """The harness itself could not go on."""
+    """The harness cannot go on."""
 
 
 class HarnessStalled(InternalError):
-    """The harness stood still during an attempt that rests on time: it proves nothing, and is to be made again."""
+    """The harness paused during an attempt that depends on time: the attempt proves nothing and must be repeated."""
 
 
 class EventsLost(InternalError):
-    """The app's side channel dropped or never delivered an event, so no verdict can rest on it."""
+    """App events were dropped or never arrived, so they cannot support a verdict."""
 
 
 class StorageFull(InternalError):
@@ -93,12 +93,12 @@ class StorageFull(InternalError):
 
 
 class OutOfResources(InternalError):
-    """No descriptors, memory or local ports left for the harness."""
+    """The harness has no descriptors, memory or local ports left."""
 
 
 class Unsupported(Exception):
-    """Raised in a case or adapter: the server has no way to do what is asked (unsupported, not failed)."""
+    """Raised in a case or adapter: the server has no way to do what the case needs."""
 
 
 class Skipped(Exception):
-    """Raised in a case: what it depends on does not work on this server; the message names the dependency."""
+    """Raised in a case: another case that it needs did not pass; the message names that case."""

@@ -27,7 +27,6 @@ from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.baseline import session
 from wsgi_gauntlet.harness.baseline.comparison import fails_run
 from wsgi_gauntlet.harness.cli import exit_codes
-from wsgi_gauntlet.harness.cli.options import check_output_files
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.conformance.catalog import Scenario
 from wsgi_gauntlet.harness.conformance.selection import (
@@ -54,7 +53,7 @@ from wsgi_gauntlet.harness.session_work import RunStatus, SessionWork
 from wsgi_gauntlet.harness.store import journal, output_folder, rerun_command
 from wsgi_gauntlet.harness.store.host_info import processor_name
 from wsgi_gauntlet.harness.store.journal import EndLine, Journal, LoadLine, ServerLine, StartLine
-from wsgi_gauntlet.harness.store.outputs import write
+from wsgi_gauntlet.harness.store.output_format import write_outputs
 
 DEFAULT_RUN_FOLDER = "gauntlet-out"
 SCRATCH_PREFIX = "wsgi-gauntlet-"
@@ -99,7 +98,11 @@ def run(options: RunOptions, configuration: Configuration, listener: Listener) -
     Raises GauntletError for whatever kept it from running, or from keeping what it measured.
     """
     require_output_folder(options)
-    baseline_session = session.open_baseline(options.baseline or configuration.baseline, update=options.update_baseline)
+    baseline_session = session.open_baseline(
+        options.baseline or configuration.baseline,
+        [each.id for each in registry.cases()],
+        update=options.update_baseline,
+    )
     options = _with_failed_cells(options)
     plans = plan_servers(options, configuration, listener)
     cells = _select_cases(options, plans)
@@ -159,7 +162,7 @@ def run(options: RunOptions, configuration: Configuration, listener: Listener) -
         preload_thread.join()
         with _garbage_collector_paused():
             results = journal.read(run_journal.folder)
-            write(results, run_journal.folder, options.output_files)
+            write_outputs(results, run_journal.folder, registry.outputs(), options.output_files)
         if page_error is not None:
             raise page_error
         code = exit_code(results, status.interrupted, bool(status.failed_to_start))
@@ -269,7 +272,7 @@ def exit_code(results: Results, interrupted: bool, failed_to_start: bool) -> int
 def require_output_folder(options: RunOptions) -> None:
     """Raise ConfigurationError where what `call` is to write cannot be written, before anything is started."""
     output_folder.require_output_folder(options.out or Path(DEFAULT_RUN_FOLDER))
-    check_output_files(options.output_files, options.out or Path(DEFAULT_RUN_FOLDER))
+    output_folder.check_output_files(options.output_files, options.out or Path(DEFAULT_RUN_FOLDER))
 
 
 def environment(options: RunOptions) -> dict[str, object]:

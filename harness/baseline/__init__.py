@@ -1,1 +1,1 @@
-"""What a user has accepted of servers."""
+"""The verdicts that a user accepts for now."""

@@ -1,65 +1,44 @@
-"""What a user has accepted of servers, by case, for now: the baseline file, and a run held against it.
+"""Compare a cell with the baseline: the verdicts that a user accepts for now. Pure.
 
     [[server]]
     name = "gunicorn"               # or a chain: "nginx+gunicorn"
     variant = "sync"                # absent: every variant
-    versions = ">=20,<28"           # a PEP 440 specifier, absent: every version; of a chain, the server behind
+    versions = ">=20,<28"           # a PEP 440 specifier, absent: every version; in a chain, of the server behind
 
     [[server.expected]]
     case = "http/framing/te-obfuscated/vt"
     verdict = "fail"                # or warn, or flaky
     reason = "why it is accepted"
     link = "https://..."            # optional
-    expires = 2027-03-01            # optional: the last day on which the entry excuses
+    expires = 2027-03-01            # optional: the last day on which the entry is valid
 
-Everything is pure but `read`. Where several entries fit a cell, the one that says most of its server counts.
+If several entries match a cell, the most specific one applies.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 
 import msgspec
 
 from wsgi_gauntlet.harness.baseline.entries import Baseline, Entry, baseline_server, server_label
-from wsgi_gauntlet.harness.model import BaselineExpectation, BaselineStatus, CaseResult, Results, ServerInfo, Verdict
+from wsgi_gauntlet.harness.model import BaselineExpectation, BaselineStatus, CaseResult, ServerInfo, Verdict
 
 FAILING_STATUSES = frozenset({BaselineStatus.UNEXPECTED_FAIL, BaselineStatus.UNEXPECTED_PASS})
-"""What makes a run with a baseline end with exit code 1."""
-
-
-@dataclass(frozen=True)
-class BaselineComparison:
-    """A run held against a baseline: its cells, each with its `baseline` filled in, by how they stand.
-
-    `met` are as expected, `other` came to another verdict that blames no more than the expected one, `expired` have an
-    entry that is past its day and did not fail.
-    """
-
-    unexpected_fails: tuple[CaseResult, ...] = ()
-    unexpected_passes: tuple[CaseResult, ...] = ()
-    other: tuple[CaseResult, ...] = ()
-    expired: tuple[CaseResult, ...] = ()
-    expected: tuple[CaseResult, ...] = ()
-
-    @property
-    def fails_run(self) -> bool:
-        """Say whether the run ends with exit code 1 for it."""
-        return bool(self.unexpected_fails or self.unexpected_passes)
+"""The statuses that end a run with exit code 1."""
 
 
 def apply_baseline(baseline: Baseline, server: ServerInfo, cell: CaseResult, today: dt.date) -> CaseResult:
-    """Return `cell` with its `baseline` filled in: how it stands to its entry, None where there is nothing to say."""
+    """Return `cell` with its `baseline` set: its status and its entry, or None if the baseline does not apply."""
     server_key = baseline_server(server)
     entry = baseline.entry(*server_key, cell.case, today) or baseline.expired(*server_key, cell.case, today)
-    standing = _status_of(entry, cell.verdict, today)
-    if standing is None:
+    status = _status_of(entry, cell.verdict, today)
+    if status is None:
         return msgspec.structs.replace(cell, baseline=None)
     if entry is None:
-        return msgspec.structs.replace(cell, baseline=BaselineExpectation(standing))
-    told = BaselineExpectation(
-        standing,
+        return msgspec.structs.replace(cell, baseline=BaselineExpectation(status))
+    expectation = BaselineExpectation(
+        status,
         verdict=entry.verdict,
         reason=entry.reason,
         link=entry.link,
@@ -67,35 +46,18 @@ def apply_baseline(baseline: Baseline, server: ServerInfo, cell: CaseResult, tod
         expired=entry.expired(today),
         where=_entry_location(baseline, entry),
     )
-    return msgspec.structs.replace(cell, baseline=told)
-
-
-def compare(baseline: Baseline, results: Results, today: dt.date) -> BaselineComparison:
-    """Hold every cell of `results` against `baseline`. Entries of servers or cases that were not run say nothing."""
-    by_status: dict[BaselineStatus, list[CaseResult]] = {each: [] for each in BaselineStatus}
-    for cell in results.checks:
-        server = results.servers.get(cell.server) or ServerInfo(cell.server, cell.server, True)
-        told = apply_baseline(baseline, server, cell, today)
-        if told.baseline is not None:
-            by_status[told.baseline.standing].append(told)
-    return BaselineComparison(
-        unexpected_fails=tuple(by_status[BaselineStatus.UNEXPECTED_FAIL]),
-        unexpected_passes=tuple(by_status[BaselineStatus.UNEXPECTED_PASS]),
-        other=tuple(by_status[BaselineStatus.OTHER]),
-        expired=tuple(by_status[BaselineStatus.EXPIRED]),
-        expected=tuple(by_status[BaselineStatus.EXPECTED]),
-    )
+    return msgspec.structs.replace(cell, baseline=expectation)
 
 
 def fails_run(cell: CaseResult) -> bool:
-    """Say whether the cell makes a run end with exit code 1, with a baseline or without."""
+    """Say whether the cell makes a run end with exit code 1, with or without a baseline."""
     if cell.baseline is None:
         return cell.verdict is Verdict.FAIL
     return cell.baseline.standing in FAILING_STATUSES
 
 
-def told(cell: CaseResult) -> str:
-    """Return in one line how the cell stands to the baseline and what to do about it, '' where there is nothing."""
+def describe_status(cell: CaseResult) -> str:
+    """Return one line: how the cell compares to the baseline and what to do; '' if the baseline does not apply."""
     mark = cell.baseline
     if mark is None:
         return ""
@@ -103,17 +65,17 @@ def told(cell: CaseResult) -> str:
         case BaselineStatus.EXPECTED:
             return f"as the baseline expects: {mark.reason}"
         case BaselineStatus.UNEXPECTED_PASS:
-            return f"passes, and the baseline expects {mark.verdict}: delete {mark.where}"
+            return f"passes, but the baseline expects {mark.verdict}: delete {mark.where}"
         case BaselineStatus.EXPIRED:
             return f"{cell.verdict}, and its entry ({mark.where}) expired on {mark.expires}: {mark.reason}"
         case BaselineStatus.OTHER:
-            return f"{cell.verdict}, and the baseline expects {mark.verdict}: correct {mark.where}"
+            return f"{cell.verdict}, but the baseline expects {mark.verdict}: correct {mark.where}"
         case BaselineStatus.UNEXPECTED_FAIL if mark.verdict is None:
             return "fails, and the baseline has no entry for it"
         case BaselineStatus.UNEXPECTED_FAIL if mark.expired:
             return f"fails, and its entry ({mark.where}) expired on {mark.expires}: {mark.reason}"
         case BaselineStatus.UNEXPECTED_FAIL:
-            return f"fails, and the baseline expects no more than {mark.verdict} ({mark.where})"
+            return f"fails, but the baseline expects only {mark.verdict} ({mark.where})"
 
 
 def _status_of(entry: Entry | None, verdict: Verdict, today: dt.date) -> BaselineStatus | None:
@@ -122,9 +84,7 @@ def _status_of(entry: Entry | None, verdict: Verdict, today: dt.date) -> Baselin
     if entry is None:
         return BaselineStatus.UNEXPECTED_FAIL if verdict is Verdict.FAIL else None
     if entry.verdict is Verdict.FLAKY and not entry.expired(today):
-        return (
-            BaselineStatus.EXPECTED
-        )  # now and then it passes, or fails three times in a row: that is what flaky means
+        return BaselineStatus.EXPECTED  # a flaky case may pass, or fail in all attempts
     if verdict is Verdict.PASS:
         return BaselineStatus.UNEXPECTED_PASS
     if entry.expired(today):

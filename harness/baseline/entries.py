@@ -1,4 +1,4 @@
-"""One accepted cell and a file full of them, as values: which entry speaks for which server and case."""
+"""The entries of a baseline file, and which entry applies to which server and case. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _VERSION_NUMBER = re.compile(r"\d[\w.!+-]*")
 
 
 class BaselineServer(NamedTuple):
-    """A server as the baseline knows it: `gunicorn` or `nginx+gunicorn`, without its settings."""
+    """A server as the baseline names it: `gunicorn` or `nginx+gunicorn`, without its settings."""
 
     name: str
     variant: str
@@ -28,9 +28,10 @@ class BaselineServer(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """One accepted cell. `variant` and `versions` are '' for all; `lines` are its first and last in the file, if known.
+    """One accepted cell. `variant` and `versions` are '' for all.
 
-    `table` and `place` say where it is in the file: the place of its server's table, and its own in that.
+    `lines` are its first and last line in the file, if known. `table` is the index of its [[server]] table, `place` its
+    index in that table.
     """
 
     server: str
@@ -46,11 +47,11 @@ class Entry:
     place: int = 0
 
     def expired(self, today: dt.date) -> bool:
-        """Say whether it no longer excuses: the day it names is its last good one."""
+        """Say whether it is no longer valid; `expires` is its last valid day."""
         return self.expires is not None and today > self.expires
 
     def matches(self, name: str, variant: str, version: str) -> bool:
-        """Say whether it is about that server; a version that is none by PEP 440 lies in no range."""
+        """Say whether it applies to this server. A version that PEP 440 does not allow is in no range."""
         if self.server != name or (self.variant and self.variant != variant):
             return False
         if not self.versions:
@@ -61,17 +62,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class Baseline:
-    """All entries of one file, in its order; `path` is what messages name."""
+    """All entries of one file, in its order. Messages name `path`."""
 
     path: str
     entries: tuple[Entry, ...] = ()
 
     def entry(self, name: str, variant: str, version: str, case: str, today: dt.date) -> Entry | None:
-        """Return the entry that speaks for the cell and still excuses, None where there is none."""
+        """Return the valid entry of the cell, None if there is none."""
         return next((each for each in self._matching(name, variant, version, case) if not each.expired(today)), None)
 
     def expired(self, name: str, variant: str, version: str, case: str, today: dt.date) -> Entry | None:
-        """Return the entry that would speak for the cell, had it not expired."""
+        """Return the expired entry of the cell, None if there is none."""
         return next((each for each in self._matching(name, variant, version, case) if each.expired(today)), None)
 
     def _matching(self, name: str, variant: str, version: str, case: str) -> list[Entry]:
@@ -80,12 +81,12 @@ class Baseline:
 
 
 def baseline_server(server: ServerInfo) -> BaselineServer:
-    """Return what entries are matched with; of a chain, variant and version are those of the server behind."""
+    """Return `server` as entries name it. In a chain, variant and version are those of the server behind."""
     if server.name.endswith(".py"):
         return BaselineServer(Path(server.name).name, server.variant, server.version)
     try:
         name = parse(server.name)
-    except ConfigurationError:  # of an older run, or another program's
+    except ConfigurationError:  # the results of an older version may have other names
         return BaselineServer(server.name, server.variant, server.version)
     front = f"{name.front.adapter}+" if name.front else ""
     return BaselineServer(f"{front}{name.server.adapter}", server.variant, server.version.rpartition(" + ")[2])
@@ -97,7 +98,7 @@ def server_label(server: str, variant: str, versions: str) -> str:
 
 
 def _parse_version(text: str) -> Version | None:
-    # An interpreter's version may stand behind its name: PyPy 3.10.14.
+    # The version may follow the name of an interpreter: PyPy 3.10.14.
     found = _VERSION_NUMBER.search(text)
     try:
         return Version(found.group()) if found else None

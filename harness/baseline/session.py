@@ -1,12 +1,12 @@
-"""A run and the user's baseline: opened before anything starts, asked of each cell, updated at the end."""
+"""The baseline of one run: open it before anything starts, apply it to each cell, update it at the end."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.baseline.comparison import apply_baseline
 from wsgi_gauntlet.harness.baseline.entries import Baseline
 from wsgi_gauntlet.harness.baseline.parser import read
@@ -18,12 +18,13 @@ from wsgi_gauntlet.harness.store.journal import BaselineChange, BaselineLine, wr
 
 @dataclass(frozen=True)
 class BaselineSession:
-    """The baseline of one run; `file` is None where the run has none, and then nothing is said of any cell."""
+    """The baseline of one run. Without a `file` the run has no baseline. `known_cases` are the ids of all cases."""
 
     file: Path | None
     baseline: Baseline
     update: bool
     today: date
+    known_cases: Collection[str] = ()
 
     @property
     def name(self) -> str:
@@ -31,11 +32,11 @@ class BaselineSession:
         return str(self.file) if self.file is not None else ""
 
     def apply(self, server: ServerInfo, cell: CaseResult) -> CaseResult:
-        """Return `cell` with how it stands to the baseline."""
+        """Return `cell` with its baseline status."""
         return cell if self.file is None else apply_baseline(self.baseline, server, cell, self.today)
 
     def again(self, results: Results) -> BaselineLine | None:
-        """Return what is to be said anew of the cells of `results`, held against another baseline or none before."""
+        """Return the statuses that differ from those in `results`, None if none does."""
         changed = []
         for cell in results.checks:
             server = results.servers.get(cell.server) or ServerInfo(cell.server, cell.server, True)
@@ -45,39 +46,41 @@ class BaselineSession:
         return BaselineLine(self.name, tuple(changed)) if changed or self.name != results.baseline else None
 
     def updated(self, results: Results) -> tuple[BaselineSession, str]:
-        """Write the file so that it says what `results` found; return what it says then, and one line on it.
+        """Write the verdicts of `results` into the file; return the new baseline and a summary in one line.
 
-        Raises ConfigurationError where it cannot be written or edited, StorageFull where the disk is full.
+        Raises ConfigurationError if the file cannot be written or edited, StorageFull if the disk is full.
         """
         assert self.file is not None
         try:
             text = self.file.read_bytes().decode() if self.file.exists() else ""
-            known = [each.id for each in registry.cases()]
-            update = updated(text, self.name, results, self.today, known)
+            update = updated(text, self.name, results, self.today, self.known_cases)
             if update.text != text:
-                write_text(self.file.resolve(), update.text)  # resolved: a link stays one
+                write_text(self.file.resolve(), update.text)  # resolved, so that a link stays a link
         except OSError as problem:
-            raise ConfigurationError(f"baseline {self.file} cannot be written: {problem.strerror}") from None
+            raise ConfigurationError(
+                f"baseline {self.file} cannot be written: {problem.strerror}; name another file with --baseline"
+            ) from None
         if not self.file.exists():
             return self, update.summary(self.name)
-        return BaselineSession(self.file, read(self.file, known), False, self.today), update.summary(self.name)
+        after = replace(self, baseline=read(self.file, self.known_cases), update=False)
+        return after, update.summary(self.name)
 
 
-def open_baseline(file: Path | None, *, update: bool) -> BaselineSession:
-    """Return the baseline in `file`, which need not be there yet where it is to be written.
+def open_baseline(file: Path | None, known_cases: Collection[str], *, update: bool) -> BaselineSession:
+    """Return the baseline in `file`, which may be missing if it is updated. `known_cases` are the ids of all cases.
 
-    Raises ConfigurationError where it cannot be read, or where there is none to update.
+    Raises ConfigurationError if the file cannot be read, or if there is no file to update.
     """
     today = datetime.now(UTC).date()
     if file is None:
         if update:
             raise ConfigurationError(
-                "--update-baseline needs a file to write: name it with --baseline FILE, or as "
+                "--update-baseline needs a file: name it with --baseline FILE, or write "
                 'baseline = "FILE" under [tool.wsgi-gauntlet] in pyproject.toml'
             )
         return BaselineSession(None, Baseline(""), False, today)
     if update and not file.exists():
         if not file.absolute().parent.is_dir():
-            raise ConfigurationError(f"there is no folder for the baseline {file}; make it first")
-        return BaselineSession(file, Baseline(str(file)), True, today)
-    return BaselineSession(file, read(file), update, today)
+            raise ConfigurationError(f"the folder of the baseline {file} does not exist; create it first")
+        return BaselineSession(file, Baseline(str(file)), True, today, known_cases)
+    return BaselineSession(file, read(file, known_cases), update, today, known_cases)

@@ -1,7 +1,7 @@
-"""`--update-baseline`: the file made to say what a run found, every line that stays as it was.
+"""`--update-baseline`: write the verdicts of a run into the file. All other lines stay the same.
 
-The text is edited by lines, and read again before it counts: a TOML library gives the comment above an entry to the
-entry before it, so that deleting one would take its neighbour's comment along.
+The text is edited line by line, and parsed again as a check. A TOML library attaches the comment above an entry to the
+entry before it: deleting an entry would delete the comment of the next one.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.model import Results, ServerInfo, Verdict
 
 DEFAULT_REASON = "not yet explained"
-"""The reason of an entry that nobody has looked into."""
+"""The reason of a new entry."""
 
 MAX_ROUNDS = 8
-"""More entries than fit any one cell: with and without variant, by a few ranges of versions."""
+"""Rounds of edits. A cell matches fewer entries than this: with and without variant, by a few ranges of versions."""
 
 _WORST_FIRST = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.PASS)
 _VERDICT_LINE = re.compile(r"""^(\s*verdict\s*=\s*)("[a-z]*"|'[a-z]*')""")
@@ -32,7 +32,7 @@ _VERDICT_LINE = re.compile(r"""^(\s*verdict\s*=\s*)("[a-z]*"|'[a-z]*')""")
 
 @dataclass(frozen=True)
 class Update:
-    """The new text of the file, and what is different in it. `expired` entries are met still, and left to a person."""
+    """The new text of the file and its changes. `expired` counts the entries that are still needed but expired."""
 
     text: str
     added: int = 0
@@ -41,16 +41,16 @@ class Update:
     expired: int = 0
 
     def summary(self, path: str) -> str:
-        """Return what was done, in one line."""
+        """Return the changes in one line."""
         counts = {"added": self.added, "corrected": self.changed, "removed": self.removed}
         done = ", ".join(f"{number} {word}" for word, number in counts.items() if number) or "nothing to change"
-        left = f"; {self.expired} expired and still needed: set their dates by hand" if self.expired else ""
+        left = f"; {self.expired} expired and still needed: change their dates by hand" if self.expired else ""
         return f"baseline {path}: {done}{left}"
 
 
 @dataclass(frozen=True)
 class _Edits:
-    """What is to become of the entries: `verdicts` maps one's place in the file to its new verdict."""
+    """The changes of the entries. `verdicts` maps the index of an entry in the file to its new verdict."""
 
     removed: frozenset[int]
     verdicts: dict[int, Verdict]
@@ -59,15 +59,15 @@ class _Edits:
 
 
 def updated(text: str, where: str, results: Results, today: dt.date, known: Collection[str]) -> Update:
-    """Return `text` ('' for a new file) made to say what `results` found; `where` is what messages name.
+    """Return `text` ('' for a new file) with the verdicts of `results`. Messages name `where`.
 
-    An unexpected fail gets an entry; one that passes now loses its own; an expired one is left as it is. Where an entry
-    is for several servers of the run and they differ, it gives way to one for each variant that still needs it.
+    An unexpected fail gets an entry. A cell that passes loses its entry. An expired entry stays. If an entry matches
+    several servers with different verdicts, one entry for each variant that needs it takes its place.
 
-    Raises ConfigurationError where the file is not one, or is written in a form that cannot be edited line by line.
+    Raises ConfigurationError if the file is not a baseline, or has a form that cannot be edited line by line.
     """
     done = Update(text)
-    for _ in range(MAX_ROUNDS):  # an entry that goes may have stood before one that fits the same cell
+    for _ in range(MAX_ROUNDS):  # a removed entry may have hidden a less specific one
         step = _update_once(done.text, where, results, today, known)
         if step.text == done.text:
             break
@@ -116,21 +116,21 @@ def _plan_edits(before: Baseline, results: Results, today: dt.date) -> _Edits:
             if verdicts_seen != {entry.verdict}:
                 verdicts[place] = verdicts_seen.pop()
         elif entry.variant or len({each.variant for each in by_server}) < len(by_server):
-            continue  # the same variant came out both ways: there is nothing to tell them apart by
+            continue  # the same variant has both verdicts, so no entry can separate them
         else:
             own = [
                 replace(entry, variant=server.variant, verdict=verdict, lines=None)
                 for server, verdict in by_server.items()
                 if verdict in EXPECTABLE_VERDICTS
             ]
-            if taken.isdisjoint(map(_entry_key, own)):  # else one of them has an entry of its own, which has expired
+            if taken.isdisjoint(map(_entry_key, own)):  # else one variant has its own entry, which expired
                 removed.add(place)
                 added.update({_entry_key(each): each for each in own})
     return _Edits(frozenset(removed), verdicts, tuple(added.values()), expired)
 
 
 def _worst_verdicts(results: Results) -> dict[tuple[BaselineServer, str], Verdict]:
-    """Return the worst verdict of each case on each server as the baseline knows it; info blames nobody, as a pass."""
+    """Return the worst verdict of each case on each server. `info` counts as `pass`."""
     found: dict[tuple[BaselineServer, str], Verdict] = {}
     for cell in results.checks:
         verdict = Verdict.PASS if cell.verdict is Verdict.INFO else cell.verdict
@@ -142,12 +142,12 @@ def _worst_verdicts(results: Results) -> dict[tuple[BaselineServer, str], Verdic
 
 
 def _table_versions(server: BaselineServer, before: Baseline) -> str:
-    """Return the range of the table that a new entry goes into, '' for a table of its own."""
+    """Return the versions of the table for a new entry, '' for a new table."""
     return next((e.versions for e in before.entries if e.variant == server.variant and e.matches(*server)), "")
 
 
 def _exact_version(server: BaselineServer, case: str, found: Mapping[tuple[BaselineServer, str], Verdict]) -> str:
-    """Return the range of `server`'s version alone where another version in the run came out otherwise, else ''."""
+    """Return a range with only the version of `server` if another version has another verdict, else ''."""
     verdicts_seen = {
         verdict
         for (each, other), verdict in found.items()
@@ -188,12 +188,12 @@ def _edit_lines(text: str, before: Baseline, edits: _Edits, where: str) -> list[
             lines[number] = _VERDICT_LINE.sub(rf'\g<1>"{verdict}"', lines[number])
     rest: dict[tuple[str, str, str], list[Entry]] = defaultdict(list)
     for entry in sorted(edits.added, key=lambda each: each.case):
-        neighbour = _neighbour_entry(entry, before)
-        if neighbour is None:
+        adjacent = _adjacent_entry(entry, before)
+        if adjacent is None:
             rest[entry.server, entry.variant, entry.versions].append(entry)
         else:
-            first, last = neighbour.lines or (0, 0)
-            if neighbour.case < entry.case:
+            first, last = adjacent.lines or (0, 0)
+            if adjacent.case < entry.case:
                 inserted[last] += ["", *_format_entry(entry)]
             else:
                 inserted[_lines_with_comment(lines, first, last).start] += ["", *_format_entry(entry)]
@@ -201,7 +201,7 @@ def _edit_lines(text: str, before: Baseline, edits: _Edits, where: str) -> list[
         dropped.update(_lines_with_comment(lines, *(before.entries[place].lines or (1, 0))))
     tables_in_use = {before.entries[place].table for place in range(len(before.entries)) if place not in edits.removed}
     tables_in_use |= {
-        neighbour.table for entry in edits.added if (neighbour := _neighbour_entry(entry, before)) is not None
+        adjacent.table for entry in edits.added if (adjacent := _adjacent_entry(entry, before)) is not None
     }
     emptied = {before.entries[place].table for place in edits.removed} - tables_in_use
     for table in emptied:
@@ -222,8 +222,8 @@ def _edit_lines(text: str, before: Baseline, edits: _Edits, where: str) -> list[
     return made
 
 
-def _neighbour_entry(entry: Entry, before: Baseline) -> Entry | None:
-    """Return the entry that a new one goes next to: of its own server's table, the last before it in order."""
+def _adjacent_entry(entry: Entry, before: Baseline) -> Entry | None:
+    """Return the entry next to which a new one is inserted: the last one before it in the table of its server."""
     tables = [each for each in before.entries if _entry_key(each)[:3] == _entry_key(entry)[:3]]
     own = [each for each in tables if each.table == tables[0].table]
     lower = [each for each in own if each.case < entry.case]
@@ -240,17 +240,17 @@ def _line_indexes(entry: Entry) -> range:
 
 
 def _comment_start(lines: list[str], number: int) -> int:
-    """Return the first line of the comment that stands right above line `number`, else that line itself."""
+    """Return the first line of the comment directly above line `number`, or that line itself."""
     while number and lines[number - 1].lstrip().startswith("#"):
         number -= 1
     return number
 
 
 def _lines_with_comment(lines: list[str], first: int, last: int) -> range:
-    """Return the lines of a table with the comment right above it and the blank lines before that."""
+    """Return the lines of a table, of the comment directly above it and of the blank lines before that."""
     start = _comment_start(lines, first - 1)
     if not any(line.strip() for line in lines[:start]) and start != first - 1:
-        start = first - 1  # what the file begins with is about the file
+        start = first - 1  # the first comment is about the whole file
     while start and not lines[start - 1].strip():
         start -= 1
     return range(start, last)
@@ -268,5 +268,5 @@ def _format_entry(entry: Entry) -> list[str]:
 
 
 def _toml_string(text: str) -> str:
-    # A JSON string is a TOML one but for DEL, which TOML wants escaped.
+    # JSON strings are TOML strings, but TOML needs an escape for DEL.
     return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,19 +1,19 @@
-"""From the words of a command to a call of session.py, and what is shown of it at its end.
+"""What several commands share: the options of a run, the run itself, and its summary.
 
-What the commands of cli.py and commands/history.py share; like them it imports nothing heavy before it is needed.
+Heavy modules are imported only when they are needed.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.cli.options import RunArguments
 from wsgi_gauntlet.harness.model.listener import NullListener
+from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP
 
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.conformance.selection import Selection
@@ -25,10 +25,11 @@ def case_selection(
     prefixes: tuple[str, ...] = (),
     levels: tuple[str, ...] = (),
     tags: tuple[str, ...] = (),
+    *,
     shard_text: str | None = None,
     excluded: tuple[str, ...] = (),
 ) -> Selection:
-    """Return the cells that the options of a command choose."""
+    """Return the selection of cases that the options of a command describe."""
     from wsgi_gauntlet.harness.conformance.selection import Selection, shard
     from wsgi_gauntlet.harness.model import Level
 
@@ -36,102 +37,62 @@ def case_selection(
     return Selection(prefixes, tuple(map(Level, levels)), tags, shard=shard_parts, excluded=excluded)
 
 
-def run_and_exit(given: dict[str, Any], *, cases: Selection | None, scenarios: tuple[str, ...] | None) -> None:
-    """Carry out the command with the options `given`, show what came of it, and end with its exit code."""
-    from wsgi_gauntlet.harness import config, registry, session
+def run_options(arguments: RunArguments, *, full: bool = False) -> RunOptions:
+    """Return the options of a run that `run`, `check` and `load` have in common."""
+    from wsgi_gauntlet.harness import session
     from wsgi_gauntlet.harness.load.runner import LoadOptions
+    from wsgi_gauntlet.harness.load.workload import user_app_page
+
+    return session.RunOptions(
+        servers=arguments.servers,
+        load_options=LoadOptions(full=full, page=user_app_page(arguments.app, arguments.app_path)),
+        python=arguments.python,
+        app=arguments.app or REFERENCE_APP,
+        command=arguments.command,
+        out=arguments.out,
+        resume=arguments.resume,
+        output_files=output_files(arguments.junit, arguments.markdown),
+        tuned=arguments.tuned,
+    )
+
+
+def run_and_exit(options: RunOptions, arguments: RunArguments) -> NoReturn:
+    """Run with `options`, show the results as `arguments` say, and end with the exit code."""
+    from wsgi_gauntlet.harness import config, session
+    from wsgi_gauntlet.reports.terminal.progress import ProgressDisplay
 
     settings = config.load_nearest()
-    options: RunOptions = session.RunOptions(
-        servers=given["servers"],
-        cases=cases,
-        failed_in=given.get("failed_in"),
-        scenarios=scenarios,
-        load_options=LoadOptions(
-            given.get("full", False), given.get("clients"), given.get("duration"), given.get("rate"), page_option(given)
-        ),
-        python=given["python"],
-        app=given["app"] or registry.REFERENCE_APP,
-        command=given["command"],
-        out=given["out"],
-        resume=given["resume"],
-        output_files=output_files(given["junit"], given["markdown"]),
-        baseline=given.get("baseline"),
-        update_baseline=given.get("update_baseline", False),
-        tuned=given.get("tuned", False),
-        target=given.get("target"),
-        token=_remote_token(given),
-        exitfirst=given.get("exitfirst", False),
-    )
-    with terminal().ProgressDisplay() as shown:
-        results, folder, code = session.run(options, settings, shown)
-    show(results, folder, given["as_json"])
+    with ProgressDisplay() as display:
+        results, folder, code = session.run(options, settings, display)
+    show(results, folder, arguments.json)
     for cell in results.loads:
         for each in cell.broken:
             click.echo(f"threshold broken: {cell.server} {cell.scenario}: {each.told} ({each.table})", err=True)
     sys.exit(code)
 
 
-def page_option(given: dict[str, Any]) -> str:
-    """Return the page of --path. Raises ConfigurationError for what is none, and where no app of the user's is
-    named."""
-    path: str | None = given.get("path")
-    if path is None:
-        return "/"
-    from wsgi_gauntlet.harness.load.workload import validated_path
-
-    if not given["app"]:
-        raise ConfigurationError("--path names a page of an app of your own: name that as well, with --app")
-    return validated_path(path)
-
-
-def _remote_token(given: dict[str, Any]) -> str:
-    """Return the token of --target. Raises ConfigurationError for options that say how to start what has been
-    started."""
-    token: str | None = given.get("token")
-    if given.get("target") is None:
-        if token is not None:
-            raise ConfigurationError("--token is what --target must prove to know: name that as well")
-        return ""
-    if given["servers"]:
-        raise ConfigurationError("--target is one server that someone else started: name it or SERVER, not both")
-    for option in ("app", "command", "tuned"):
-        if given[option]:
-            raise ConfigurationError(f"--{option} is for servers that are started here, and --target has been started")
-    if token is not None:
-        return token
-    return os.environ.get("WSGI_GAUNTLET_TOKEN") or os.environ.get("GAUNTLET_TOKEN", "")  # the second one is deprecated
-
-
 def output_files(junit: Path | None, markdown: Path | None) -> dict[str, Path]:
-    """Return the outputs that are wanted elsewhere, by name."""
+    """Return the outputs that the user wants in a file of their own, by name."""
     asked = {"junit": junit, "markdown": markdown}
     return {name: path for name, path in asked.items() if path is not None}
 
 
 def show(results: Results, folder: Path, as_json: bool) -> None:
-    """Print the summary on stderr and, where it is wanted, results.json on stdout."""
+    """Print the summary on stderr and, if `as_json`, results.json on stdout."""
+    from wsgi_gauntlet.harness import registry
     from wsgi_gauntlet.harness.model import Verdict
     from wsgi_gauntlet.harness.store import rerun_command
+    from wsgi_gauntlet.reports.terminal.summary import summary
 
-    terminal().summary(results, folder)
+    summary(results, folder)
     failed = next((each for each in results.checks if each.verdict is Verdict.FAIL), None)
-    if failed is not None:  # whole, however narrow the terminal is: it is there to be pasted
+    if failed is not None:  # in one line on any terminal, so that it can be pasted
         command = rerun_command.replay(failed.server, failed.case, rerun_command.given(results.environment))
         click.echo(
             f"See a failure happen: {''.join(each if each.isprintable() else '?' for each in command)}", err=True
         )
     if as_json:
-        from wsgi_gauntlet.harness import registry
-
         click.echo(registry.outputs()["json"].render(results))
-
-
-def terminal() -> Any:
-    """Return the module that shows a run on a terminal."""
-    from wsgi_gauntlet.harness import registry
-
-    return registry.terminal()
 
 
 class _StderrListener(NullListener):
@@ -140,5 +101,5 @@ class _StderrListener(NullListener):
 
 
 def stderr_listener() -> NullListener:
-    """Return a listener for what goes on before a command shows anything itself: its remarks go to stderr."""
+    """Return a listener that prints messages on stderr, for commands without a progress display."""
     return _StderrListener()

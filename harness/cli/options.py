@@ -1,23 +1,71 @@
-"""What every command does with its words before it heeds them: one value for each option, no empty ones, fit files."""
+"""The options of the commands as frozen types, and the click classes that read them.
+
+A command has one type of options. Each field declares its option or argument: `Annotated[type, click.Option(...)]`.
+"""
 
 from __future__ import annotations
 
-import errno
 import math
-import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar, get_args, get_type_hints
 
 import click
+import msgspec
 
-from wsgi_gauntlet.harness.errors import ConfigurationError
+if TYPE_CHECKING:
+    from click.parser import _OptionParser
+
+T = TypeVar("T")
+
+OLD_NAMES = {
+    "--app-path": "--path",
+    "--background-rate": "--rate",
+    "--rerun-failed": "--failed-in",
+    "--slow-clients": "--clients",
+}
+"""The names of options in version 0.1. They work until version 0.3 and are not shown."""
+
+EXIT_CODES_HELP = """
+\b
+Exit codes:
+  0    everything as expected
+  1    a case failed or a threshold was broken; with a baseline: a case failed
+       or passed that the baseline does not expect
+  2    wrong usage or configuration; a server cannot do what its name asks,
+       for example wsgiref[tls]; or nothing was judged
+  3    a measurement is invalid: the generator or this machine could not keep
+       up; or every figure is inconclusive
+  4    error: a server did not start, the disk is full, or the harness failed
+  130  interrupted; the results so far are saved and reported
+"""
+
+SERVER_NAMES_HELP = """
+\b
+SERVER is a name that `wsgi-gauntlet servers` lists, or an adapter file:
+  gunicorn   gunicorn:gthread   gunicorn[workers=4,threads=2]
+  gunicorn@27.0.1   nginx+gunicorn:sync   nginx+uwsgi   ./my_adapter.py
+"""
+
+
+class Option(click.Option):
+    """An option that also accepts its old name."""
+
+    def add_to_parser(self, parser: _OptionParser, ctx: click.Context) -> None:
+        """Add the option to `parser` under its shown and its old names."""
+        shown = self.opts
+        self.opts = [*shown, *(OLD_NAMES[each] for each in shown if each in OLD_NAMES)]
+        super().add_to_parser(parser, ctx)
+        self.opts = shown
 
 
 class Command(click.Command):
-    """A command that refuses an option given twice where it takes one value, and values without a character."""
+    """A command that rejects empty values, and a second value for an option that takes one."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take the words apart as click does, after a look at what click lets pass."""
+        """Parse `args` and check what click does not check."""
         if not ctx.resilient_parsing and not any(each in ctx.help_option_names for each in args):
             values, _, order = self.make_parser(ctx).parse_args(args=list(args))
             for each in dict.fromkeys(order):
@@ -31,54 +79,93 @@ class Command(click.Command):
                         )
         rest = super().parse_args(ctx, args)
         for name, value in ctx.params.items():
-            if isinstance(value, float) and not math.isfinite(value):  # a range lets it pass
-                raise click.UsageError(f"--{name.replace('_', '-')} takes a number, and {value} is none", ctx)
+            if isinstance(value, float) and not math.isfinite(value):  # click.FloatRange accepts nan
+                raise click.UsageError(f"--{name.replace('_', '-')} takes a number; {value} is not a number", ctx)
         return rest
 
 
 class Group(click.Group):
-    """A group whose commands are all of that kind; called without a word it prints its help."""
-
-    command_class = Command
+    """A group of commands. Without arguments it prints its help."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Print the help where nothing is asked."""
+        """Print the help if there are no arguments."""
         if not args and not ctx.resilient_parsing:
             click.echo(ctx.get_help())
             ctx.exit()
         return super().parse_args(ctx, args)
 
 
-def path_argument(text: str) -> Path:
-    """Return the file or folder that is named on the command line.
+def command(options: type[T], *, epilog: str = "") -> Callable[[Callable[[T], None]], click.Command]:
+    """Turn a function of one `options` object into a command; its docstring is the help."""
 
-    Raises BadParameter for a ~ that no shell has replaced: it would be a folder of that name.
-    """
+    def decorate(function: Callable[[T], None]) -> click.Command:
+        def run(**values: object) -> None:
+            function(msgspec.convert(values, options))
+
+        hints = get_type_hints(options, include_extras=True)
+        parameters = [each for hint in hints.values() for each in get_args(hint) if isinstance(each, click.Parameter)]
+        assert [each.name for each in parameters] == list(hints), options
+        return Command(function.__name__, callback=run, params=parameters, help=function.__doc__, epilog=epilog)
+
+    return decorate
+
+
+def path_argument(text: str) -> Path:
+    """Return a file or folder of the command line. Raises BadParameter if it begins with a ~."""
     if text.startswith("~"):
         raise click.BadParameter(
-            f"{text}: the shell did not replace the ~; write $HOME, or ./{text} for that very name"
+            f"{text}: the shell did not replace the ~; write $HOME, or ./{text} if the name begins with ~"
         )
     return Path(text)
 
 
-def check_output_files(files: Mapping[str, Path], folder: Path) -> None:
-    """Raise ConfigurationError where one of `files` (by output) cannot be written; `folder` is made by the run
-    itself."""
-    option_by_path: dict[Path, str] = {}
-    for name, path in files.items():
-        option = f"--{name} {path}"
-        where = path.absolute().parent
-        if path.is_dir():
-            raise ConfigurationError(f"{option}: that is a folder; name a file")
-        if not where.is_dir() and where != folder.absolute():
-            raise ConfigurationError(f"{option}: there is no folder {path.parent}; make it first")
-        for each in (path, where):
-            if each.exists() and not os.access(each, os.W_OK):
-                raise ConfigurationError(f"{option}: {each}: {os.strerror(errno.EACCES)}; name another file")
-        resolved = path.resolve()
-        if resolved in option_by_path:
-            raise ConfigurationError(f"{option}: {option_by_path[resolved]} has that file as well; name another")
-        option_by_path[resolved] = f"--{name}"
+@dataclass(frozen=True, kw_only=True)
+class RunArguments:
+    """The options of `run`, `check` and `load`."""
+
+    servers: Annotated[tuple[str, ...], click.Argument(["servers"], nargs=-1, metavar="[SERVER]...")]
+    python: Annotated[
+        str, Option(["--python"], default=sys.executable, metavar="EXE", help="Interpreter that runs the servers.")
+    ]
+    tuned: Annotated[
+        bool, Option(["--tuned"], is_flag=True, help="Test each server also with the settings that its docs advise.")
+    ]
+    app: Annotated[str | None, Option(["--app"], metavar="MODULE:NAME", help="User app to serve beside the test app.")]
+    app_path: Annotated[
+        str | None, Option(["--app-path"], metavar="/PAGE", help="Page of the user app to request [/].")
+    ]
+    command: Annotated[
+        str,
+        Option(
+            ["--command"],
+            default="",
+            metavar="TEMPLATE",
+            help="Command that starts a server: '{python} -m mine {port}'.",
+        ),
+    ]
+    out: Annotated[Path | None, Option(["--out"], type=path_argument, metavar="DIR", help="Run folder [gauntlet-out].")]
+    resume: Annotated[
+        bool, Option(["--resume"], is_flag=True, help="Continue the run in the folder instead of starting a new one.")
+    ]
+    json: Annotated[bool, Option(["--json"], is_flag=True, help="Print results.json on stdout.")]
+    junit: Annotated[
+        Path | None, Option(["--junit"], type=path_argument, metavar="FILE", help="Write a JUnit file for CI.")
+    ]
+    markdown: Annotated[
+        Path | None, Option(["--markdown"], type=path_argument, metavar="FILE", help="Write the summary in Markdown.")
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineArguments(RunArguments):
+    """The options of `run` and `check`."""
+
+    baseline: Annotated[
+        Path | None, Option(["--baseline"], type=path_argument, metavar="FILE", help="File of accepted verdicts.")
+    ]
+    update_baseline: Annotated[
+        bool, Option(["--update-baseline"], is_flag=True, help="Write the verdicts of the run into the baseline.")
+    ]
 
 
 def _parameter_name(parameter: click.Parameter) -> str:

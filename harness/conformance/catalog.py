@@ -12,12 +12,12 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from wsgi_gauntlet.harness.errors import UnknownName
 from wsgi_gauntlet.harness.model import CaseInfo, Level, ScenarioInfo, Setup
 from wsgi_gauntlet.harness.model.basis import Basis, Breach, Reference
+from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.server.user_app import USER_APP_CASE_PREFIX
 
 if TYPE_CHECKING:
@@ -260,12 +260,6 @@ def variants(id_: str, cases: Iterable[Case]) -> tuple[str, tuple[Case, ...]]:
             families.setdefault(each.id.rpartition("/")[0], []).append(each)
     names = [wanted] if wanted in families else [each for each in families if each.endswith(f"/{wanted}")]
     return (names[0], tuple(families[names[0]])) if len(names) == 1 else ("", ())
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ' (did you mean ...?)' for a near miss, else ''."""
-    near = get_close_matches(name, list(known), n=2, cutoff=0.6)
-    return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
 def _all_prefixes(cases: Iterable[Case]) -> set[str]:

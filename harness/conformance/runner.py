@@ -28,12 +28,12 @@ from wsgi_gauntlet.harness.errors import GauntletError, InstanceFilesDeleted, Un
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import CaseResult, Setup, Verdict
 from wsgi_gauntlet.harness.model.listener import Listener
-from wsgi_gauntlet.harness.registry import REFERENCE_APP
 from wsgi_gauntlet.harness.server.adapter import distribution_version, pip_install_command
 from wsgi_gauntlet.harness.server.instance import ServerInstance, running
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.user_app import (
     CALLABLE_VARIABLE,
+    REFERENCE_APP,
     is_user_app,
     plan_with_reference_app,
     without_user_app,

@@ -174,6 +174,18 @@ def validated_path(path: str) -> str:
     return path
 
 
+def user_app_page(app: str | None, path: str | None) -> str:
+    """Return the page of the user app, `/` if the user names none.
+
+    Raises ConfigurationError if `path` is not a path, or if there is no user app.
+    """
+    if path is None:
+        return "/"
+    if not app:
+        raise ConfigurationError("--app-path needs --app: name the app that has the page")
+    return validated_path(path)
+
+
 async def learn_expected_response(address: Address, target: str) -> UserAppPage:
     """Ask for `target` three times, the last time a second later, and return what the right answer is.
 

@@ -19,20 +19,22 @@ from wsgi_gauntlet.harness import config as configuration
 from wsgi_gauntlet.harness import registry, session
 from wsgi_gauntlet.harness.baseline import comparison, parser
 from wsgi_gauntlet.harness.baseline.entries import Baseline
-from wsgi_gauntlet.harness.cli.execute import page_option
-from wsgi_gauntlet.harness.conformance.catalog import Case, did_you_mean
+from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.runner import group_by_setup
 from wsgi_gauntlet.harness.conformance.selection import Selection, chosen, runnable_cases
 from wsgi_gauntlet.harness.errors import ConfigurationError, GauntletError, UnknownName, Unsupported
 from wsgi_gauntlet.harness.load.runner import LoadOptions
+from wsgi_gauntlet.harness.load.workload import user_app_page
 from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Level, Verdict
 from wsgi_gauntlet.harness.model.listener import NullListener
+from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.pytest_plugin.instance_pool import InstancePool
 from wsgi_gauntlet.harness.pytest_plugin.plugin import ROOT_NODE_ID, trio_thread
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.user_app import is_user_app
 from wsgi_gauntlet.harness.store import rerun_command
+from wsgi_gauntlet.reports.text import failure_report
 
 VERDICT_PROPERTY = "wsgi_verdict"
 """The property of a report that carries the verdict: `-rA`, --junit-xml and other plugins see it."""
@@ -188,13 +190,15 @@ class ConformancePlugin:
         call = session.RunOptions(
             servers=tuple(names),
             python=option("wsgi_python") or sys.executable,
-            load_options=LoadOptions(page=page_option({"app": option("wsgi_app"), "path": option("wsgi_path")})),
+            load_options=LoadOptions(page=user_app_page(option("wsgi_app"), option("wsgi_path"))),
             app=app,
             command=option("wsgi_command") or "",
         )
         accepted = option("wsgi_baseline") or settings.baseline
         if accepted:
-            self.accepted = parser.read(Path(self._config.invocation_params.dir, accepted))
+            self.accepted = parser.read(
+                Path(self._config.invocation_params.dir, accepted), [each.id for each in registry.cases()]
+            )
         rows = []
         for plan in session.plan_servers(call, settings, _TerminalListener(self._config)):
             cases = list({each.id: each for each in by_server.get(plan.name, selected)}.values())
@@ -293,7 +297,7 @@ class CaseItem(pytest.Item):
             check = comparison.apply_baseline(self._hooks.accepted, server, check, self._hooks.today)
         self.check = check
         self.user_properties[:] = [(VERDICT_PROPERTY, str(check.verdict))]
-        actual_line = registry.cell_words().one_line(check.actual)
+        actual_line = failure_report.one_line(check.actual)
         match check.verdict:
             case Verdict.ERROR:
                 raise CaseNotJudged(f"no verdict, for a reason that is not the server's fault: {actual_line}")
@@ -301,14 +305,13 @@ class CaseItem(pytest.Item):
                 # Verdicts, too: what was not judged has neither passed nor failed, and must not count as either.
                 pytest.skip(f"{check.verdict}: {actual_line}")
         if self._mark_expected(check) or self._is_failure(check):
-            raise CaseFailed(registry.cell_words().failure(check, self._case.info(), self._hooks.given))
+            raise CaseFailed(failure_report.failure(check, self._case.info(), self._hooks.given))
 
     def sections(self) -> list[tuple[str, str]]:
         """Return what a report shows beside the result."""
         if self.check is None:
             return []
-        found: list[tuple[str, str]] = registry.cell_words().sections(self.check, self._case.info(), self._hooks.given)
-        return found
+        return failure_report.sections(self.check, self._case.info(), self._hooks.given)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Return the words of an error of ours as they are: its traceback says nothing to anybody."""
@@ -316,8 +319,8 @@ class CaseItem(pytest.Item):
             return super().repr_failure(excinfo, style)
         shown: Any = excinfo.getrepr(style="value")
         shown.reprcrash.path, shown.reprcrash.lineno = self.nodeid, 1
-        blamed = isinstance(excinfo.value, CaseFailed) and self.check is not None
-        shown.reprcrash.message = registry.cell_words().headline(self.check) if blamed else str(excinfo.value)
+        blamed = self.check if isinstance(excinfo.value, CaseFailed) else None
+        shown.reprcrash.message = failure_report.headline(blamed) if blamed is not None else str(excinfo.value)
         return shown
 
     def reportinfo(self) -> tuple[Path, None, str]:
@@ -334,7 +337,9 @@ class CaseItem(pytest.Item):
         )
         if accepted or mark.standing is BaselineStatus.UNEXPECTED_PASS:
             reason = (
-                mark.reason if mark.standing is BaselineStatus.EXPECTED else f"{mark.reason}; {comparison.told(check)}"
+                mark.reason
+                if mark.standing is BaselineStatus.EXPECTED
+                else f"{mark.reason}; {comparison.describe_status(check)}"
             )
             self.own_markers[:] = [each for each in self.own_markers if each.name != "xfail"]
             self.add_marker(pytest.mark.xfail(reason=reason, strict=True, raises=CaseFailed))
@@ -361,6 +366,7 @@ def markers(known: Iterable[Case]) -> Mapping[str, str]:
 
 def _with_plugin_options(message: str) -> str:
     """Return a message of the command's with its options by the names that they have here."""
+    message = message.replace("--app-path", "--path")
     return re.sub(r"(?<![\w-])--(app|command|level|path|python|select|tag)\b", r"--wsgi-\1", message)
 
 

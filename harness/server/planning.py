@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
-from wsgi_gauntlet.harness import registry
-from wsgi_gauntlet.harness.conformance.catalog import did_you_mean
 from wsgi_gauntlet.harness.errors import ConfigurationError, NotInstalled, UnknownName
 from wsgi_gauntlet.harness.model import ServerInfo
+from wsgi_gauntlet.harness.model.naming import did_you_mean
+from wsgi_gauntlet.harness.server import adapter_registry
 from wsgi_gauntlet.harness.server.adapter import (
     Installation,
     ServerDescription,
@@ -23,7 +23,7 @@ from wsgi_gauntlet.harness.server.adapter import (
 from wsgi_gauntlet.harness.server.name import SETTING_NAMES, ServerSpec, parse, same_version, with_setting
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.process.environment import user_python_path
-from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP_PACKAGE
+from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP, REFERENCE_APP_PACKAGE
 
 APP_IMPORT_TIMEOUT_SECONDS = 60
 """Seconds that importing an app may take."""
@@ -91,7 +91,7 @@ def plan(
     text: str,
     *,
     python: str = sys.executable,
-    app: str = registry.REFERENCE_APP,
+    app: str = REFERENCE_APP,
     app_path: Path | None = None,
     custom: Mapping[str, str] | None = None,
 ) -> Plan:
@@ -101,7 +101,7 @@ def plan(
     server or variant, ConfigurationError if `text` is not a server name or its chain makes no sense.
     """
     if text.endswith(".py"):
-        own = registry.require_adapter(registry.load_adapter_module(Path(text)), text)
+        own = adapter_registry.require_adapter(adapter_registry.load_adapter_module(Path(text)), text)
         return Plan(
             text,
             own,
@@ -287,8 +287,8 @@ def split_app_name(app: str, label: str = "--app ") -> tuple[str, str]:
 
 def _adapter_named(part: ServerSpec, custom: Mapping[str, str]) -> ServerDescription:
     if part.adapter in custom:
-        return registry.command_server(part.adapter, custom[part.adapter])
-    known = registry.adapters()
+        return adapter_registry.command_server(part.adapter, custom[part.adapter])
+    known = adapter_registry.adapters()
     if part.adapter not in known:
         raise UnknownName(
             f"no server is named {part.adapter!r}{did_you_mean(part.adapter, [*known, *custom])}; "
@@ -325,4 +325,4 @@ def _find_version(adapter: ServerDescription, part: ServerSpec, python: str) -> 
 
 
 def _fronts() -> list[str]:
-    return [each.name for each in registry.adapters().values() if each.front]
+    return [each.name for each in adapter_registry.adapters().values() if each.front]

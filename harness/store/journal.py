@@ -1,8 +1,8 @@
-"""What happened, appended as it happens: `run.jsonl`, one JSON document a line, the first field saying what it is.
+"""The journal `run.jsonl`: one JSON document per line, appended as soon as a result is known.
 
-A line is written whole and flushed before the run goes on, so a kill -9 loses at most the cell that was under way; a
-torn last line is what a kill or a full disk leaves, and reading passes over it. Everything else in a run folder can be
-made again from the journal.
+The first field of a line is its kind. The harness writes a line before it goes on, so `kill -9` loses at most the
+current cell. A kill or a full disk can leave an incomplete last line, which `read` ignores. All other files of a run
+folder can be made again from the journal.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -36,38 +35,38 @@ from wsgi_gauntlet.harness.store.output_folder import mark_folder, require_outpu
 JOURNAL_FILENAME = "run.jsonl"
 PREVIOUS_FOLDER = "previous"
 RUN_FILES = (JOURNAL_FILENAME, "results.json", "report.html", "summary.md", "junit.xml", "logs")
-"""What a run leaves in its folder; nothing else there is ever touched."""
+"""The files of a run in its folder. The harness touches no others there."""
 
 
 class StartLine(msgspec.Struct, frozen=True, tag="run", tag_field="line"):
-    """The first line: the machine, the program and the call."""
+    """The first line: the machine, the program, the options, the cases and the scenarios."""
 
     schema: int
-    environment: dict[str, Any]
+    environment: dict[str, object]
     cases: dict[str, CaseInfo]
     scenarios: dict[str, ScenarioInfo]
 
 
 class ServerLine(msgspec.Struct, frozen=True, tag="server", tag_field="line"):
-    """A server as it was found or started; a later line about the same one replaces it."""
+    """A server as it was found or started. A later line about the same server replaces it."""
 
     server: ServerInfo
 
 
 class CheckLine(msgspec.Struct, frozen=True, tag="check", tag_field="line"):
-    """A decided cell of conformance."""
+    """A finished cell of conformance."""
 
     check: CaseResult
 
 
 class LoadLine(msgspec.Struct, frozen=True, tag="load", tag_field="line"):
-    """A measured cell of load."""
+    """A finished cell of load."""
 
     load: ScenarioResult
 
 
 class BaselineChange(msgspec.Struct, frozen=True):
-    """How a cell that is in the journal already stands to the baseline; None where there is nothing to say."""
+    """The new baseline status of a cell that is already in the journal; None if the baseline does not apply."""
 
     server: str
     case: str
@@ -75,14 +74,14 @@ class BaselineChange(msgspec.Struct, frozen=True):
 
 
 class BaselineLine(msgspec.Struct, frozen=True, tag="baseline", tag_field="line"):
-    """The baseline that the cells are held against ('' for none), and what it says of cells told before."""
+    """The baseline file of the run ('' for none), and the new status of earlier cells."""
 
     file: str
-    held: tuple[BaselineChange, ...] = ()
+    applied: tuple[BaselineChange, ...] = ()
 
 
 class EndLine(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
-    """The last line of a run that was not cut short."""
+    """The last line of a complete run."""
 
 
 Line = StartLine | ServerLine | CheckLine | LoadLine | BaselineLine | EndLine
@@ -91,7 +90,7 @@ _decoder = msgspec.json.Decoder(Line)
 
 
 class Journal:
-    """The journal of one run folder, open for appending and locked against a second run."""
+    """The journal of one run folder, open for appending and locked against other runs."""
 
     def __init__(self, folder: Path, descriptor: int, lock: int, previous_folder: Path | None = None) -> None:
         self.folder = folder
@@ -102,10 +101,10 @@ class Journal:
     @classmethod
     @contextlib.contextmanager
     def open(cls, folder: Path, *, resume: bool = False) -> Iterator[Journal]:
-        """Open `folder` for a run; what an earlier run left there moves to `previous/`, unless `resume` is set.
+        """Open `folder` for a run. The files of an earlier run move to `previous_folder`, unless `resume` is set.
 
-        `earlier` says where it went to, None where there was nothing. Raises ConfigurationError where another run uses
-        the folder or it cannot be made, StorageFull where the disk is.
+        Raises ConfigurationError if another run uses the folder or it cannot be created, StorageFull if the disk is
+        full.
         """
         lock = lock_folder(folder)
         try:
@@ -114,7 +113,7 @@ class Journal:
                 previous_folder = move_to_previous(folder)
             else:
                 with _storage_errors(folder):
-                    _drop_torn_line(folder / JOURNAL_FILENAME)
+                    _drop_incomplete_line(folder / JOURNAL_FILENAME)
             with _storage_errors(folder):
                 descriptor = os.open(
                     folder / JOURNAL_FILENAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644
@@ -128,13 +127,13 @@ class Journal:
 
     @property
     def logs(self) -> Path:
-        """The folder of the servers' logs."""
+        """The folder of the server logs."""
         with _storage_errors(self.folder):
             (self.folder / "logs").mkdir(exist_ok=True)
         return self.folder / "logs"
 
     def write(self, line: Line) -> None:
-        """Append one line. Raises StorageFull where the disk is full; all earlier lines are safe then."""
+        """Append one line. Raises StorageFull if the disk is full; all earlier lines are safe then."""
         data = to_json(line) + b"\n"
         with _storage_errors(self.folder):
             while data:
@@ -142,9 +141,9 @@ class Journal:
 
 
 def lock_folder(folder: Path) -> int:
-    """Make `folder` and lock it for this process; returns the descriptor that holds the lock until it is closed.
+    """Create `folder` and lock it for this process; return the descriptor of the lock. Closing it ends the lock.
 
-    Raises ConfigurationError where that cannot be, or the folder holds files of others, with what to do.
+    Raises ConfigurationError if this is not possible, or if the folder has files of others.
     """
     require_output_folder(folder)
     try:
@@ -153,22 +152,24 @@ def lock_folder(folder: Path) -> int:
             mark_folder(folder)
             lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as problem:
-        raise ConfigurationError(f"cannot write to {folder}: {problem.strerror}; name another with --out") from None
+        raise ConfigurationError(
+            f"cannot write to {folder}: {problem.strerror}; name another folder with --out"
+        ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(lock)
         raise ConfigurationError(
-            f"another run is writing to {folder}; wait for it or name another with --out"
+            f"another run is writing to {folder}; wait for it or name another folder with --out"
         ) from None
     return lock
 
 
 @contextlib.contextmanager
 def open_report_folder(folder: Path, *, keep_files: bool) -> Iterator[Path | None]:
-    """Make `folder` for a report and hold it; what is there already is moved away unless it is to be `kept`.
+    """Create and lock `folder` for a report. Existing files move to another folder, unless `keep_files` is set.
 
-    Gives where it was moved to. Raises ConfigurationError where the folder cannot be had.
+    Yields that other folder, None if there is none. Raises ConfigurationError if the folder cannot be used.
     """
     lock = lock_folder(folder)
     try:
@@ -190,29 +191,17 @@ def is_locked(folder: Path) -> bool:
 
 
 def read(folder: Path) -> Results:
-    """Return what the journal in `folder` tells, whole or cut short.
+    """Return the results in the journal of `folder`, complete or not.
 
-    Raises ConfigurationError where there is no journal, or one that this program cannot read.
+    Raises ConfigurationError if there is no journal, or if this version cannot read it.
     """
     path = folder / JOURNAL_FILENAME
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as problem:
-        raise ConfigurationError(f"no run in {folder}: {JOURNAL_FILENAME}: {problem.strerror}") from None
     start: StartLine | None = None
     servers: dict[str, ServerInfo] = {}
     checks: dict[tuple[str, str], CaseResult] = {}
     loads: dict[tuple[str, str], ScenarioResult] = {}
     finished, baseline = False, ""
-    for number, data in enumerate(lines, 1):
-        if not data.strip():
-            continue
-        try:
-            line = _decoder.decode(data)
-        except msgspec.MsgspecError as problem:
-            if number >= len(lines) - 1:
-                break
-            raise ConfigurationError(f"{path} line {number} is not of a journal of this version: {problem}") from None
+    for line in _lines(path):
         finished = False
         match line:
             case StartLine():
@@ -223,18 +212,16 @@ def read(folder: Path) -> Results:
                 checks[check.server, check.case] = check
             case LoadLine(load=load):
                 loads[load.server, load.scenario] = load
-            case BaselineLine(file=baseline, held=held):
-                for each in held:
+            case BaselineLine(file=baseline, applied=applied):
+                for each in applied:
                     if cell := checks.get((each.server, each.case)):
                         checks[each.server, each.case] = msgspec.structs.replace(cell, baseline=each.baseline)
             case EndLine():
                 finished = True
     if start is None:
-        raise ConfigurationError(f"{path} has no first line: nothing was measured before the run was cut short")
+        raise ConfigurationError(f"{path} has no first line: the run ended before it measured anything; run it again")
     if start.schema > SCHEMA:
-        raise ConfigurationError(
-            f"{path} was written by a newer wsgi-gauntlet (schema {start.schema}); update this one"
-        )
+        raise ConfigurationError(f"a newer wsgi-gauntlet wrote {path} (schema {start.schema}); update this one")
     return Results(
         schema=SCHEMA,
         environment=start.environment,
@@ -249,15 +236,15 @@ def read(folder: Path) -> Results:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Put `text` into `path` at once or not at all: a reader, or a full disk, never leaves half a report.
+    """Write `text` into `path` completely or not at all. A device or a pipe is written to directly.
 
-    Raises StorageFull where the disk is full; an older file is kept then. A device or a pipe is written to as it is.
+    Raises StorageFull if the disk is full; an older file stays then.
     """
     if path.exists() and not path.is_file():
         with _storage_errors(path.parent), path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write(text)
         return
-    path = path.resolve()  # a link stays one
+    path = path.resolve()  # so that a link stays a link
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with _storage_errors(path.parent):
@@ -268,9 +255,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def move_to_previous(folder: Path) -> Path | None:
-    """Move what a run or a report left in `folder` into `previous/` there; return that, None where there is nothing.
+    """Move the files of a run or a report in `folder` into its `previous/`; return that, None if there are no files.
 
-    What `previous/` holds goes to `previous-2/` and so on first. Raises StorageFull, ConfigurationError.
+    An existing `previous/` is renamed to `previous-2/` and so on. Raises StorageFull, ConfigurationError.
     """
     existing = [name for name in RUN_FILES if os.path.lexists(folder / name)]
     if not existing:
@@ -287,12 +274,35 @@ def move_to_previous(folder: Path) -> Path | None:
             for name in existing:
                 (folder / name).rename(previous / name)
     except OSError as problem:
-        raise ConfigurationError(f"cannot move the earlier run in {folder} away: {problem.strerror}") from None
+        raise ConfigurationError(
+            f"cannot move the earlier run in {folder}: {problem.strerror}; name another folder with --out"
+        ) from None
     return previous
 
 
-def _drop_torn_line(path: Path) -> None:
-    # A torn last line would swallow the first line of the resumed run.
+def _lines(path: Path) -> Iterator[Line]:
+    """Yield the lines of the journal at `path` without an incomplete last one. Raises ConfigurationError."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as problem:
+        raise ConfigurationError(
+            f"no run in {path.parent}: {path.name}: {problem.strerror}; name the folder of a run"
+        ) from None
+    for number, data in enumerate(lines, 1):
+        if not data.strip():
+            continue
+        try:
+            yield _decoder.decode(data)
+        except msgspec.MsgspecError as problem:
+            if number >= len(lines) - 1:
+                return
+            raise ConfigurationError(
+                f"{path} line {number} is not a line of this version: {problem}; use the version that wrote it"
+            ) from None
+
+
+def _drop_incomplete_line(path: Path) -> None:
+    # The resumed run would append its first line to an incomplete last line.
     if path.exists():
         whole = path.read_bytes()
         if not whole.endswith(b"\n"):
@@ -306,11 +316,10 @@ def _storage_errors(folder: Path) -> Iterator[None]:
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
             raise StorageFull(
-                f"cannot write to {folder}: {problem.strerror}; what was measured before is in "
-                f"{folder / JOURNAL_FILENAME}: "
-                f"free some room, then `wsgi-gauntlet report {shlex.quote(str(folder))}` makes the report of it"
+                f"cannot write to {folder}: {problem.strerror}; the results so far are in {folder / JOURNAL_FILENAME}: "
+                f"free disk space, then `wsgi-gauntlet report {shlex.quote(str(folder))}` writes their report"
             ) from None
         place = problem.filename2 or problem.filename or folder
         raise ConfigurationError(
-            f"cannot write {os.fsdecode(place)}: {problem.strerror}; move it away, or name another folder with --out"
+            f"cannot write {os.fsdecode(place)}: {problem.strerror}; move it, or name another folder with --out"
         ) from None

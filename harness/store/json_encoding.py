@@ -1,19 +1,17 @@
-"""Values as JSON documents, whatever text a server or its app put into them. Values in, bytes out."""
+"""Encode values as JSON, whatever text a server or its app put into them. Pure."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import msgspec
 
 _encoder = msgspec.json.Encoder()
 
 
-def to_json(value: Any) -> bytes:
+def to_json(value: object) -> bytes:
     """Return `value` as JSON in UTF-8.
 
-    A lone surrogate (a server's log or an app's event can hold one) has no UTF-8, and JSON's own escape for it is
-    refused by most readers, so it becomes the six characters of the escape.
+    A server log or an app event may have a lone surrogate. UTF-8 cannot encode it, and most readers reject its escape
+    in JSON, so it becomes the six characters of the escape.
     """
     try:
         return _encoder.encode(value)
@@ -21,7 +19,7 @@ def to_json(value: Any) -> bytes:
         return _encoder.encode(_escape_surrogates(msgspec.to_builtins(value, str_keys=True)))
 
 
-def _escape_surrogates(value: Any) -> Any:
+def _escape_surrogates(value: object) -> object:
     match value:
         case str():
             return value.encode("utf-8", "backslashreplace").decode()

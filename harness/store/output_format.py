@@ -1,19 +1,23 @@
-"""What one file in reports/ offers: results in, the text of one file out."""
+"""The files that show the results of a run: what one file in reports/ provides, and how a run writes them all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from wsgi_gauntlet.harness.errors import StorageFull
 from wsgi_gauntlet.harness.model import Results
+from wsgi_gauntlet.harness.store import journal
 
 
 @dataclass(frozen=True)
 class Output:
-    """One form of report. `filename` is where it lies in a run folder; `render` is pure.
+    """One format of a report.
 
-    `prepare` does beforehand what `render` would lose time with. `asked` is true of a form that is written only where
-    the call names a file for it.
+    `filename` is its name in a run folder. `render` is pure. `prepare` does slow work, such as imports, in advance. An
+    output that is `on_request_only` is written only if the user names a file for it.
     """
 
     name: str
@@ -21,3 +25,21 @@ class Output:
     render: Callable[[Results], str]
     prepare: Callable[[], None] = lambda: None
     on_request_only: bool = False
+
+
+def write_outputs(results: Results, folder: Path, outputs: Mapping[str, Output], files: Mapping[str, Path]) -> None:
+    """Write all `outputs` (by name) into `folder`, and those in `files` (path by name) to their path.
+
+    Raises StorageFull, also if one of `files` cannot be written; the folder is complete then.
+    """
+    for output in outputs.values():
+        if not output.on_request_only:
+            journal.write_text(folder / output.filename, output.render(results))
+    for name, path in files.items():
+        try:
+            journal.write_text(path, outputs[name].render(results))
+        except OSError as problem:
+            raise StorageFull(
+                f"cannot write {path}: {problem.strerror}; correct this, then "
+                f"`wsgi-gauntlet report {shlex.quote(str(folder))} --{name} FILE` writes it"
+            ) from None

@@ -1,4 +1,4 @@
-"""Commands of ours that are printed to be pasted: quoted, and with the options of the call that they are for."""
+"""Commands that reports print for the user to paste: quoted, with the options of the run."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import sys
 from collections.abc import Mapping, Sequence
 
 OPTIONS_KEY = "options"
-"""The key of a run's environment under which its options lie."""
+"""The key of a run's environment that has its options."""
 
 
 def options(python: str, app: str, command: str, page: str = "/") -> list[str]:
-    """Return the words that say again how servers are started; what is not given, '' or as by default, is left out."""
+    """Return the options that start the same servers again, without those that are '' or the default."""
     words = []
     for name, value, default in (
         ("--python", python, sys.executable),
         ("--app", app, ""),
-        ("--path", page, "/"),
+        ("--app-path", page, "/"),
         ("--command", command, ""),
     ):
         if value and value != default:
@@ -25,11 +25,11 @@ def options(python: str, app: str, command: str, page: str = "/") -> list[str]:
 
 
 def replay(server: str, case: str, given: Sequence[str] = ()) -> str:
-    """Return the command that replays `case` on `server`, called with those options."""
+    """Return the command that replays `case` on `server` with the options `given`."""
     return shlex.join(["wsgi-gauntlet", "replay", server, case, *given])
 
 
 def given(environment: Mapping[str, object]) -> list[str]:
-    """Return the options that a run's environment holds; runs of older versions hold none."""
+    """Return the options in a run's environment. Runs of older versions have none."""
     found = environment.get(OPTIONS_KEY)
     return [str(each) for each in found] if isinstance(found, list | tuple) else []

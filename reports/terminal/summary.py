@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from wsgi_gauntlet.harness.baseline.comparison import told
+from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.in_process import find_pairs
@@ -193,6 +193,6 @@ def _unexpected(results: Results, out: Console) -> None:
         for each in cells[:MAX_CELLS_LISTED]:
             tags = "".join(f" [{line(tag, 20)}]" for tag in each.tags)
             text = Text.assemble((line(each.case), "bold"), (tags, "yellow"), f"\n    {line(each.server, 40)} ")
-            out.print(text.append(line(told(each), 400)), highlight=False)
+            out.print(text.append(line(describe_status(each), 400)), highlight=False)
         if len(cells) > MAX_CELLS_LISTED:
             out.print(Text(f"… and {labels.pluralize(len(cells) - MAX_CELLS_LISTED, 'more cell')} in the report"))

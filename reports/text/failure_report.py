@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from wsgi_gauntlet.harness.baseline.comparison import told
+from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import CaseInfo, CaseResult, Evidence, Verdict
 from wsgi_gauntlet.harness.store.rerun_command import replay
 from wsgi_gauntlet.reports.text import labels
@@ -31,7 +31,7 @@ def one_line(text: str) -> str:
 
 def headline(check: CaseResult) -> str:
     """Return in one line what is wrong, for a list of failures."""
-    return line(told(check) if _has_baseline_entry(check) else f"{check.verdict}: {check.actual}", 200)
+    return line(describe_status(check) if _has_baseline_entry(check) else f"{check.verdict}: {check.actual}", 200)
 
 
 def failure(check: CaseResult, case: CaseInfo, server_options: Sequence[str] = ()) -> str:
@@ -75,7 +75,7 @@ def _failure_lines(check: CaseResult, case: CaseInfo, server_options: Sequence[s
     yield f"expected: {line(check.expected, 2000)}"
     yield f"actual:   {line(check.actual, 2000)}"
     if _has_baseline_entry(check):
-        yield f"baseline: {line(told(check), 1000)}"
+        yield f"baseline: {line(describe_status(check), 1000)}"
     yield ""
     yield f"{line(case.reference.document)}, {line(case.reference.section)}: “{line(case.reference.quote)}”"
     yield line(case.reference.url)

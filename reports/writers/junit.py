@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from wsgi_gauntlet.harness.baseline.comparison import told as standing_told
+from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Grade, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.reports.analysis import aggregation
@@ -55,7 +55,7 @@ OUTPUT = Output("junit", "junit.xml", render, on_request_only=True)
 def _check(cell: CaseResult) -> ET.Element:
     case = _case(f"{cell.server}.{aggregation.area(cell.case)}", cell.case, cell.seconds)
     details = f"expected: {escape_text(cell.expected)}\nactual: {escape_text(cell.actual)}"
-    mark = escape_text(standing_told(cell))
+    mark = escape_text(describe_status(cell))
     if mark:
         details = f"{mark}\n{details}"
     match cell.verdict:

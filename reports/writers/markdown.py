@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from html import escape
 
-from wsgi_gauntlet.harness.baseline.comparison import told
+from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Results, ScenarioInfo, ScenarioResult, Verdict
 from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.reports.analysis import aggregation
@@ -121,7 +121,7 @@ def _unexpected(results: Results) -> Iterator[str]:
     if cells:
         yield f"### Not as the baseline expects ({escape_markdown(results.baseline)})\n\n"
         for each in cells:
-            yield f"- `{_code(each.case)}`: {escape_markdown(each.server)} {escape_markdown(told(each))}\n"
+            yield f"- `{_code(each.case)}`: {escape_markdown(each.server)} {escape_markdown(describe_status(each))}\n"
         yield "\n"
 
 
@@ -203,7 +203,7 @@ def _case(case: str, cells: list[CaseResult]) -> str:
 
 def _server(cell: CaseResult) -> str:
     expected = cell.baseline is not None and cell.baseline.standing is BaselineStatus.EXPECTED
-    return escape_markdown(cell.server) + (f" ({escape_markdown(told(cell))})" if expected else "")
+    return escape_markdown(cell.server) + (f" ({escape_markdown(describe_status(cell))})" if expected else "")
 
 
 def _claims(results: Results) -> Iterator[str]:

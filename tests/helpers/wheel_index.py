@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 
-from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.server import adapter_registry
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
 from wsgi_gauntlet.harness.server.environments import versioned
 
@@ -108,7 +108,7 @@ def isolated_environment_locks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 def tiny_server_installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have `tiny` be a server like all others, whose releases are had from an index in `folder`."""
     make_package_index(folder / "index", monkeypatch)
-    known = {**registry.adapters(), "tiny": TinyServer()}
-    monkeypatch.setattr(registry, "adapters", lambda: known)
+    known = {**adapter_registry.adapters(), "tiny": TinyServer()}
+    monkeypatch.setattr(adapter_registry, "adapters", lambda: known)
     with isolated_environment_locks(monkeypatch):
         yield

@@ -49,16 +49,16 @@ def expecting(place: Path, *cases: str, extra: str = "") -> Path:
     """Write a baseline that expects `cases` to fail."""
     file = place / "known.toml"
     entries = "".join(ENTRY.format(case=case) + extra for case in cases)
-    file.write_text(f'# Ours.\n[[server]]\nname = "wsgiref"\n{entries}')
+    file.write_text(f'# Mine.\n[[server]]\nname = "wsgiref"\n{entries}')
     return file
 
 
 def test_x_stops_at_the_first_failure_and_resume_goes_on(tmp_path: Path) -> None:
     later = "pep3333/environ/server-name-port-unix"  # needs another setup, so it comes after what fails
     words = ("check", "wsgiref", "--select", BROKEN, "--select", later, "--out", "out")
-    told = call(tmp_path, *words, "-x", "--baseline", "known.toml", "--update-baseline", code=1)
-    assert "stopped at the first failure" in told
-    assert "known.toml: not updated, the run was stopped" in told
+    said = call(tmp_path, *words, "-x", "--baseline", "known.toml", "--update-baseline", code=1)
+    assert "stopped at the first failure" in said
+    assert "known.toml: not updated, the run was stopped" in said
     assert not (tmp_path / "known.toml").exists()
     assert {each.case for each in journal.read(tmp_path / "out").checks} == {BROKEN}
 
@@ -74,20 +74,20 @@ def test_x_passes_over_what_the_baseline_expects(tmp_path: Path) -> None:
 def test_an_expected_fail_is_accepted_and_shown_with_its_reason(tmp_path: Path) -> None:
     assert "Requirements broken" in check(tmp_path, code=1)
     expecting(tmp_path, BROKEN)
-    told = check(tmp_path, "--baseline", "known.toml", "--junit", "junit.xml", code=0)
-    assert "Nothing unexpected; 1 cell as known.toml expects." in told
+    said = check(tmp_path, "--baseline", "known.toml", "--junit", "junit.xml", code=0)
+    assert "Nothing unexpected; 1 cell as known.toml expects." in said
     counts = ET.parse(tmp_path / "junit.xml").getroot()
     assert (counts.get("failures"), counts.get("skipped")) == ("0", "1")
     for name in ("results.json", "report.html", "summary.md"):
         assert "wsgiref is for trying things out" in (tmp_path / "gauntlet-out" / name).read_text()
     again = call(tmp_path, "report", "gauntlet-out", code=0)
-    assert again.splitlines()[1:] == told[told.index("Conformance ") :].splitlines()
+    assert again.splitlines()[1:] == said[said.index("Conformance ") :].splitlines()
 
 
 def test_an_unexpected_pass_says_what_to_delete(tmp_path: Path) -> None:
     file = expecting(tmp_path, BROKEN, KEPT)
-    told = check(tmp_path, "--baseline", "known.toml", code=1)
-    assert "delete lines 10 to 13 of known.toml" in told
+    said = check(tmp_path, "--baseline", "known.toml", code=1)
+    assert "delete lines 10 to 13 of known.toml" in said
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join(lines[:9] + lines[13:]))
     check(tmp_path, "--baseline", "known.toml", code=0)
@@ -110,7 +110,7 @@ def test_an_update_settles_it_and_the_configured_file_is_used(tmp_path: Path) ->
     check(tmp_path, code=0)
     expecting(tmp_path, KEPT)
     assert "baseline known.toml: 1 added, 1 removed" in check(tmp_path, "--update-baseline", code=0)
-    assert (tmp_path / "known.toml").read_text().startswith("# Ours.\n")
+    assert (tmp_path / "known.toml").read_text().startswith("# Mine.\n")
 
 
 def test_a_resumed_run_is_held_against_the_baseline_of_the_new_call(tmp_path: Path) -> None:
@@ -124,11 +124,11 @@ def test_only_what_failed_runs_again_and_of_the_same_servers(tmp_path: Path) -> 
     call(tmp_path, "check", "wsgiref", "waitress", *TWO, "--out", "first", code=1)
     failed = {(each.server, each.case) for each in journal.read(tmp_path / "first").checks if each.verdict == "fail"}
     assert ("wsgiref", BROKEN) in failed
-    call(tmp_path, "check", "--failed-in", "first/results.json", "--out", "second", code=1)
+    call(tmp_path, "check", "--rerun-failed", "first/results.json", "--out", "second", code=1)
     assert {(each.server, each.case) for each in journal.read(tmp_path / "second").checks} == failed
     call(tmp_path, "check", "wsgiref", "--select", KEPT, "--out", "good", code=0)
-    assert "no cell failed in good" in call(tmp_path, "check", "--failed-in", "good", code=2)
-    assert "there is nothing to run" in call(tmp_path, "check", "gunicorn", "--failed-in", "first", code=2)
+    assert "no cell failed in good" in call(tmp_path, "check", "--rerun-failed", "good", code=2)
+    assert "there is nothing to run" in call(tmp_path, "check", "gunicorn", "--rerun-failed", "first", code=2)
 
 
 def test_shards_together_are_the_whole(tmp_path: Path) -> None:
@@ -151,8 +151,8 @@ def test_shards_together_are_the_whole(tmp_path: Path) -> None:
         shards.append(journal.read(out).checks)
     assert [len(each) for each in shards] == [4, 4]
     whole = journal.read(tmp_path / "whole").checks
-    told = sorted((each.case, each.verdict) for part in shards for each in part)
-    assert told == sorted((each.case, each.verdict) for each in whole)
+    said = sorted((each.case, each.verdict) for part in shards for each in part)
+    assert said == sorted((each.case, each.verdict) for each in whole)
     call(tmp_path, "report", "shard-1", "shard-2", "--out", "both", code=0)
     assert len(json.loads((tmp_path / "both" / "results.json").read_text())["checks"]) == len(whole)
 
@@ -167,12 +167,12 @@ def test_shards_together_are_the_whole(tmp_path: Path) -> None:
         (["--tag", "securty"], "did you mean security"),
         (["--level", "info"], "no case is left by"),
         (["--level", "most"], "--level"),
-        (["--failed-in", "nowhere"], "nowhere"),
+        (["--rerun-failed", "nowhere"], "nowhere"),
     ],
 )
 def test_a_call_that_cannot_be_is_one_line(tmp_path: Path, arguments: list[str], says: str) -> None:
-    told = check(tmp_path, *arguments, code=2)
-    lines = [each for each in told.splitlines() if not each.endswith("getting ready")]  # which a busy machine tells
+    said = check(tmp_path, *arguments, code=2)
+    lines = [each for each in said.splitlines() if not each.endswith("getting ready")]  # which a busy machine prints
     assert len(lines) == 1
     assert says in lines[0]
     assert not (tmp_path / "gauntlet-out").exists()

@@ -1,4 +1,4 @@
-"""The command as a person uses it: whole runs, interrupted ones, and everything that can be wrong with a call."""
+"""The command as a user calls it: complete and interrupted runs, and every wrong call."""
 
 import json
 import os
@@ -33,7 +33,7 @@ class Place:
 
     @property
     def environment(self) -> dict[str, str]:
-        # Coverage's own files go where it was told to put them, not into the place that is looked at.
+        # Coverage writes its own files to its own folder, not into the place.
         return {**os.environ, "TMPDIR": str(self.path / "tmp"), "COLUMNS": "100", "NO_COLOR": "1"}
 
     def start(self, *arguments: str, before: Callable[[], None] | None = None) -> subprocess.Popen[str]:
@@ -126,7 +126,7 @@ def test_a_report_is_read_as_a_run_is_and_an_earlier_one_is_kept(place: Place) -
     again = place.run("report", "report")
     assert again.returncode == 0, again.stderr
     assert not (place.path / "report" / "previous-3").exists()
-    assert "no cell failed" in one_line(place.run("check", "--failed-in", "report"), 2)
+    assert "no cell failed" in one_line(place.run("check", "--rerun-failed", "report"), 2)
     assert not Path("/dev/null").is_file()
 
 
@@ -147,7 +147,7 @@ def test_a_report_is_read_as_a_run_is_and_an_earlier_one_is_kept(place: Place) -
         (["check", "gunicorn", "--app", "json:nothing"], "nothing"),
         (["check", "--command", "{nonsense}", *FEW], "nonsense"),
         (["load", "gunicorn", "--scenario", "clasroom"], "did you mean classroom"),
-        (["load", "gunicorn", "--clients", "0"], "--clients"),
+        (["load", "gunicorn", "--slow-clients", "0"], "--slow-clients"),
         (["explain", "exact-dct"], "no case has the id"),
         (["report", "nowhere"], "nowhere"),
         (["frobnicate"], "frobnicate"),
@@ -223,7 +223,7 @@ def test_a_python_without_the_server_says_how_to_get_it(place: Place) -> None:
     assert "pip install gunicorn" in one_line(place.run("check", "gunicorn", "--python", str(bare / "bin/python")), 2)
 
 
-def test_an_app_that_fails_in_the_server_is_told_and_the_others_finish(place: Place) -> None:
+def test_an_app_that_fails_in_the_server_is_reported_and_the_others_finish(place: Place) -> None:
     (place.path / "fragile.py").write_text(
         "import os\n"
         "if 'WSGI_GAUNTLET_NONCE' in os.environ:\n    raise RuntimeError('no database here')\n"
@@ -262,7 +262,7 @@ def test_a_hopeless_server_is_reported_and_the_others_finish(place: Place, kind:
     assert {c.server: str(c.verdict) for c in results.checks} == {"wsgiref": "pass"}
 
 
-def test_ten_megabytes_of_log_are_drained_and_told(place: Place) -> None:
+def test_ten_megabytes_of_log_are_drained_and_kept(place: Place) -> None:
     script = place.path / "loud.py"
     script.write_text(
         "import sys\nfrom wsgiref.simple_server import make_server\nfrom gauntlet_apps.reference import application\n"
@@ -311,7 +311,7 @@ def test_killed_leaves_nothing_and_can_be_reported(place: Place) -> None:
 def test_a_full_disk_is_one_line_and_loses_nothing(place: Place) -> None:
     def small_files() -> None:
         # The kernel refuses to let any file grow beyond this, as a full disk would.
-        # The first line of a run tells of every case, which takes half a megabyte.
+        # The first line of a run describes every case and takes half a megabyte.
         resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
 
     done = place.run("check", "wsgiref", "gunicorn", before=small_files)
@@ -327,7 +327,7 @@ def one_line_at_the_end(done: subprocess.CompletedProcess[str], code: int) -> st
 
 
 def test_load_is_measured_kept_and_resumed(place: Place) -> None:
-    few = ("load", "waitress", "wsgiref", "--scenario", "throughput", "--duration", "0.5", "--clients", "2")
+    few = ("load", "waitress", "wsgiref", "--scenario", "throughput", "--duration", "0.5", "--slow-clients", "2")
     done = place.run(*few, "--json")
     assert done.returncode in (0, 3), done.stderr
     loads = {each["server"]: each for each in json.loads(done.stdout)["loads"]}
@@ -343,7 +343,7 @@ def test_load_is_measured_kept_and_resumed(place: Place) -> None:
 
 def test_a_broken_threshold_ends_with_1(place: Place) -> None:
     (place.path / "pyproject.toml").write_text("[tool.wsgi-gauntlet.thresholds]\ngoodput = 1.5\n")
-    done = place.run("load", "wsgiref", "--scenario", "throughput", "--duration", "0.5", "--clients", "1")
+    done = place.run("load", "wsgiref", "--scenario", "throughput", "--duration", "0.5", "--slow-clients", "1")
     assert done.returncode in (1, 3), done.stderr
     assert done.returncode == 3 or "threshold broken: wsgiref throughput" in done.stderr
     (cell,) = journal.read(place.path / "gauntlet-out").loads
@@ -354,7 +354,7 @@ def test_a_server_that_does_not_start_costs_the_others_no_load(place: Place) -> 
     (place.path / "pyproject.toml").write_text(
         "[tool.wsgi-gauntlet.servers]\nbad = \"{python} -c 'raise SystemExit(7)' {port}\"\n"
     )
-    done = place.run("load", "bad", "wsgiref", "--scenario", "throughput", "--duration", "0.5", "--clients", "1")
+    done = place.run("load", "bad", "wsgiref", "--scenario", "throughput", "--duration", "0.5", "--slow-clients", "1")
     assert done.returncode == 4, done.stderr
     results = journal.read(place.path / "gauntlet-out")
     assert "exit code 7" in results.servers["bad"].why
@@ -363,8 +363,8 @@ def test_a_server_that_does_not_start_costs_the_others_no_load(place: Place) -> 
 
 def test_two_runs_side_by_side_do_not_disturb_each_other(place: Place) -> None:
     both = [place.start("check", "wsgiref", "gunicorn:gthread", *FEW, "--select", "pep3333/start") for _ in range(2)]
-    told = [ended(process, 100)[1] for process in both]
-    assert {process.returncode for process in both} <= {0, 1}, told
+    errors = [ended(process, 100)[1] for process in both]
+    assert {process.returncode for process in both} <= {0, 1}, errors
     first, second = (journal.read(place.path / name) for name in ("gauntlet-out", "gauntlet-out-2"))
     verdicts = [{(c.server, c.case): c.verdict for c in run.checks} for run in (first, second)]
     assert verdicts[0] == verdicts[1]
@@ -386,6 +386,6 @@ def test_lists_and_explanations(place: Place) -> None:
     assert listed.endswith("\n6 scenarios\n")
     assert "no case's id begins with 'folklor3'" in place.run("cases", "folklor3").stderr
     assert len(json.loads(place.run("cases", "--json").stdout)["cases"]) >= 60
-    told = place.run("explain", "pep3333/environ/exact-dict").stdout
-    assert "PEP 3333" in told
-    assert "peps.python.org" in told
+    explained = place.run("explain", "pep3333/environ/exact-dict").stdout
+    assert "PEP 3333" in explained
+    assert "peps.python.org" in explained

@@ -245,7 +245,7 @@ def command(folder: Path, *words: str) -> Any:
         (("--app", "shop:app", "--path", "/a#b"), "is no path"),
         (("--app", "shop:app", "--path", "/ä"), "percent-encode"),
         (("--app", "shop:app", "--path", f"{CONTROL_PREFIX}/page"), "never the app's"),
-        (("--path", "/x"), "with --app"),
+        (("--path", "/x"), "needs --app"),
     ],
 )
 def test_a_path_that_cannot_be_is_one_line(folder: Path, words: tuple[str, ...], why: str) -> None:

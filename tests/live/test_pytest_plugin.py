@@ -160,7 +160,7 @@ def test_a_baseline_is_a_strict_xfail(project: Project) -> None:
     assert told == {**WORDS, "breaks": "XFAIL", "wavers": "XFAIL", "advises": "XFAIL", "holds": "FAILED"}
     out = project.run(*OWN, "--wsgi-baseline", "known.toml", "-rx", code=1)
     assert "XFAIL wsgi-gauntlet::waitress::own/area/breaks - known since spring" in out
-    assert "[XPASS(strict)] was broken; passes, and the baseline expects fail: delete lines 10 to 13 of" in out
+    assert "[XPASS(strict)] was broken; passes, but the baseline expects fail: delete lines 10 to 13 of" in out
     # The user's pyproject.toml may name it, and then it counts without the option.
     project.write("pyproject.toml", '[tool.wsgi-gauntlet]\nbaseline = "known.toml"\n')
     assert project.outcomes(f"{ROOT}/breaks") == {"breaks": "XFAIL"}

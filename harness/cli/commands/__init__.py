@@ -1,1 +1,1 @@
-"""One module for each command."""
+"""The commands of wsgi-gauntlet. They import heavy modules only when they run."""

@@ -1,101 +1,165 @@
-"""The commands about versions: `history`, a server over its releases, and `environments`, what is kept of them."""
+"""`wsgi-gauntlet history`: the releases of one server."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from wsgi_gauntlet.harness.cli.execute import case_selection, output_files, show, stderr_listener, terminal
-from wsgi_gauntlet.harness.cli.options import Command, path_argument
-from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.cli.commands.check import LEVELS
+from wsgi_gauntlet.harness.cli.execute import case_selection, output_files, show
+from wsgi_gauntlet.harness.cli.options import Option, command, path_argument
+from wsgi_gauntlet.harness.errors import ConfigurationError, EnvironmentUnavailable
+
+if TYPE_CHECKING:
+    from wsgi_gauntlet.harness.model import Results
+
+DEFAULT_RELEASES = 8
 
 HISTORY_EXIT_CODES = """
 \b
 Exit codes:
-  0    the releases were checked, whatever they break: a history is a record
-  2    the call cannot be: no such server, no package index
-  4    trouble: no release could be checked, the disk is full, a fault of ours
-  130  interrupted; what was found out is kept and reported
+  0    the releases were checked, whatever their verdicts are
+  2    wrong usage; no such server, or the package index cannot be reached
+  4    error: no release was checked, the disk is full, or the harness failed
+  130  interrupted; the results so far are saved and reported
 """
 
 
-@click.command(cls=Command, epilog=HISTORY_EXIT_CODES)
-@click.argument("server")
-@click.option("--last", default=8, type=click.IntRange(2, 100), metavar="N", help="The last N releases [8].")
-@click.option("--since", metavar="VERSION", help="Releases from this one on; all of them unless --last says how many.")
-@click.option("--pre", is_flag=True, help="Preliminary releases as well.")
-@click.option("--select", multiple=True, metavar="PREFIX", help="Only cases whose id begins so; may be repeated.")
-@click.option("--level", multiple=True, type=click.Choice(["must", "should", "may", "info"]), help="Only this level.")
-@click.option("--tag", multiple=True, metavar="TAG", help="Only cases with this tag; may be repeated.")
-@click.option("--python", default=sys.executable, metavar="EXE", help="Interpreter that runs the releases.")
-@click.option("--out", type=path_argument, metavar="DIR", help="Run folder [gauntlet-out].")
-@click.option("--resume", is_flag=True, help="Go on with the run in the folder instead of starting anew.")
-@click.option("--json", "as_json", is_flag=True, help="Print results.json on stdout.")
-@click.option("--markdown", type=path_argument, metavar="FILE", help="Write the summary in Markdown.")
-@click.pass_context
-def history(context: click.Context, /, server: str, **given: Any) -> None:
-    """Check the last releases of SERVER and tell what each fixed and what it broke.
+@dataclass(frozen=True)
+class Release:
+    """One release of a server, and the server name that selects it."""
 
-    SERVER is a name that `check` takes, without a version: gunicorn:gthread, nginx+waitress (releases of waitress).
-    Each release gets an environment of its own, which is kept for the next time.
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryArguments:
+    """The options of `history`."""
+
+    server: Annotated[str, click.Argument(["server"])]
+    last: Annotated[
+        int | None,
+        Option(
+            ["--last"], type=click.IntRange(2, 100), metavar="N", help=f"Only the last N releases [{DEFAULT_RELEASES}]."
+        ),
+    ]
+    since: Annotated[
+        str | None,
+        Option(["--since"], metavar="VERSION", help="Only releases from this one on; all of them without --last."),
+    ]
+    pre: Annotated[bool, Option(["--pre"], is_flag=True, help="Include pre-releases.")]
+    select: Annotated[
+        tuple[str, ...],
+        Option(
+            ["--select"], multiple=True, metavar="PREFIX", help="Only cases whose id begins with PREFIX; repeatable."
+        ),
+    ]
+    level: Annotated[
+        tuple[str, ...], Option(["--level"], multiple=True, type=LEVELS, help="Only cases of this level; repeatable.")
+    ]
+    tag: Annotated[
+        tuple[str, ...], Option(["--tag"], multiple=True, metavar="TAG", help="Only cases with this tag; repeatable.")
+    ]
+    python: Annotated[
+        str, Option(["--python"], default=sys.executable, metavar="EXE", help="Interpreter that runs the releases.")
+    ]
+    out: Annotated[Path | None, Option(["--out"], type=path_argument, metavar="DIR", help="Run folder [gauntlet-out].")]
+    resume: Annotated[
+        bool, Option(["--resume"], is_flag=True, help="Continue the run in the folder instead of starting a new one.")
+    ]
+    json: Annotated[bool, Option(["--json"], is_flag=True, help="Print results.json on stdout.")]
+    markdown: Annotated[
+        Path | None, Option(["--markdown"], type=path_argument, metavar="FILE", help="Write the summary in Markdown.")
+    ]
+
+
+@command(HistoryArguments, epilog=HISTORY_EXIT_CODES)
+def history(arguments: HistoryArguments) -> None:
+    """Check releases of a server and show what changed.
+
+    SERVER is a name without a version: gunicorn:gthread, or nginx+waitress for the releases of waitress. The harness
+    makes an environment for each release and keeps it for the next run.
     """
-    from wsgi_gauntlet.harness import config, registry, session
-    from wsgi_gauntlet.harness.cli.release_history import history_exit_code, releases_to_check
+    from wsgi_gauntlet.harness import config, session
     from wsgi_gauntlet.harness.server.environments.installer import progress_callback
+    from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP
+    from wsgi_gauntlet.reports.terminal.progress import ProgressDisplay
 
-    cases = case_selection(given["select"], given["level"], given["tag"])
-    counted = context.get_parameter_source("last") is not click.core.ParameterSource.DEFAULT
     settings = config.load_nearest()
     options = session.RunOptions(
-        cases=cases,
-        python=given["python"],
-        app=registry.REFERENCE_APP,
-        out=given["out"],
-        resume=given["resume"],
-        output_files=output_files(None, given["markdown"]),
+        cases=case_selection(arguments.select, arguments.level, arguments.tag),
+        python=arguments.python,
+        app=REFERENCE_APP,
+        out=arguments.out,
+        resume=arguments.resume,
+        output_files=output_files(None, arguments.markdown),
         skip_unavailable_versions=True,
     )
     session.require_output_folder(options)
-    with terminal().ProgressDisplay() as shown:
-        chosen = releases_to_check(
-            server,
-            session.interpreter(given["python"]),
-            number=given["last"] if counted or not given["since"] else 0,
-            since=given["since"],
-            pre=given["pre"],
-            custom=settings.servers,
-            on_progress=progress_callback(shown, server),
-        )
-        shown.progress(server, "", 1.0)
-        shown.message(f"{server}: {', '.join(each.version for each in chosen)}")
+    with ProgressDisplay() as display:
+        chosen = releases_to_check(arguments, settings.servers, progress_callback(display, arguments.server))
+        display.progress(arguments.server, "", 1.0)
+        display.message(f"{arguments.server}: {', '.join(each.version for each in chosen)}")
         results, folder, code = session.run(
-            replace(options, servers=tuple(each.name for each in chosen)), settings, shown
+            replace(options, servers=tuple(each.name for each in chosen)), settings, display
         )
-    show(results, folder, given["as_json"])
+    show(results, folder, arguments.json)
     sys.exit(history_exit_code(results, code))
 
 
-@click.command(cls=Command)
-@click.option("--clear", is_flag=True, help="Remove them; those that a run uses now are left.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
-def environments(clear: bool, as_json: bool) -> None:
-    """List the environments that were made for versions of servers, as for gunicorn@20.1.0, or remove them.
+def releases_to_check(
+    arguments: HistoryArguments, custom: Mapping[str, str], on_progress: Callable[[str], None]
+) -> list[Release]:
+    """Return the releases to check, the oldest first. `custom` maps custom servers to command templates.
 
-    They lie in WSGI_GAUNTLET_CACHE, else in XDG_CACHE_HOME/wsgi-gauntlet, else (as root) in
-    /var/cache/wsgi-gauntlet, else in ~/.cache/wsgi-gauntlet.
+    Raises UsageError for a wrong name, a server that pip does not install, or if no release matches.
     """
-    from wsgi_gauntlet.harness import registry
-    from wsgi_gauntlet.harness.server.environments import versioned as kept
+    from packaging.version import InvalidVersion, Version
 
-    if not clear:
-        registry.kept().show(kept.list_environments(), as_json)
-        return
-    if as_json:
-        raise ConfigurationError("--json is for the list")
-    gone, used = kept.clear_environments()
-    stderr_listener().message(f"removed {len(gone)} environment{'' if len(gone) == 1 else 's'}")
-    for each in used:
-        stderr_listener().message(f"left {each}: a run uses it")
+    from wsgi_gauntlet.harness import session
+    from wsgi_gauntlet.harness.server import planning
+    from wsgi_gauntlet.harness.server.environments import releases
+    from wsgi_gauntlet.harness.server.environments.versioned import environment_for
+    from wsgi_gauntlet.harness.server.name import with_version
+
+    server, since = arguments.server, arguments.since
+    if server.endswith(".py"):
+        raise ConfigurationError(f"{server}: an adapter file has no releases; name a server that pip installs")
+    python = session.interpreter(arguments.python)
+    plan = planning.plan(with_version(server, "0"), python=python, custom=custom)
+    try:
+        first = Version(since) if since is not None else None
+    except InvalidVersion:
+        raise ConfigurationError(f"--since {since}: this is not a version; write it like 20.1.0") from None
+    try:
+        wanted = environment_for(plan.app_plan)
+    except EnvironmentUnavailable as problem:
+        raise ConfigurationError(
+            f"{server} has no history here: {str(problem).removeprefix(f'{plan.name}: ')}"
+        ) from None
+    found = releases.releases(wanted.distribution, python, on_progress)
+    number = arguments.last if arguments.last is not None else 0 if since else DEFAULT_RELEASES
+    chosen = releases.latest_releases(found, number, since=first, pre=arguments.pre)
+    if not chosen:
+        newest = f"; the newest is {found[-1]}" if found else ""
+        after = f" from {since} on" if since else ""
+        raise ConfigurationError(f"{wanted.distribution} has no final release{after}{newest}; try --pre")
+    return [Release(with_version(server, str(each)), str(each)) for each in chosen]
+
+
+def history_exit_code(results: Results, code: int) -> int:
+    """Return the exit code of a history, if a check of the same servers ends with `code`.
+
+    A failed case, or an old release that does not start, is a result of a history and no failure.
+    """
+    from wsgi_gauntlet.harness.model import Verdict
+
+    if code not in (0, 1, 4):
+        return code
+    return 4 if not results.checks or any(each.verdict is Verdict.ERROR for each in results.checks) else 0

@@ -1,4 +1,4 @@
-"""The user's pyproject.toml, and the thresholds in it."""
+"""The table of a user in pyproject.toml."""
 
 from pathlib import Path
 
@@ -37,8 +37,8 @@ def test_a_baseline_lies_beside_the_file(tmp_path: Path) -> None:
         ("[tool", "is not TOML"),
         ("\udcff", "is not TOML"),
         ("[tool.wsgi-gauntlet]\nserver = 1", "did you mean servers?"),
-        ("[tool.wsgi-gauntlet]\nbaseline = 1", "baseline takes the name of a file"),
-        ("[tool.wsgi-gauntlet]\nservers = 1", "servers is a table"),
+        ("[tool.wsgi-gauntlet]\nbaseline = 1", "baseline takes the name of a file: write"),
+        ("[tool.wsgi-gauntlet]\nservers = 1", "servers must be a table"),
         ("[tool.wsgi-gauntlet.servers]\nmine = 1", "takes a command template"),
         ("[tool.wsgi-gauntlet.thresholds]\nspeed = 1", "knows no 'speed'"),
         ('[tool.wsgi-gauntlet.thresholds]\ngoodput = "high"', "takes a number"),
@@ -64,7 +64,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_whatever_stands_in_our_table_is_read_or_refused_in_one_line(value: object) -> None:
+def test_any_table_is_read_or_rejected_in_one_line(value: object) -> None:
     for table in (value, {"servers": value}, {"thresholds": value}, {"baseline": value}, {"servers": {"mine": value}}):
         said = ""
         try:

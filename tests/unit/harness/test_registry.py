@@ -1,4 +1,4 @@
-"""What there is to run is found by itself, and a wrong name says what is near."""
+"""The registry finds adapters, cases, scenarios and outputs; a wrong name gets similar ones."""
 
 import sys
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_cases_come_pep_first() -> None:
     assert firsts == sorted(firsts, key=lambda each: each != "pep3333")
 
 
-def test_the_lineup_can_be_planned() -> None:
+def test_the_default_servers_can_be_planned() -> None:
     for name in registry.default_variants():
         assert planning.plan(name).name == name
 
@@ -46,7 +46,7 @@ def test_a_chain_has_its_server_behind() -> None:
     assert "in front of" in planning.server_info(plan).title
 
 
-def test_a_custom_server_goes_before_one_of_ours() -> None:
+def test_a_custom_server_replaces_an_adapter_of_the_same_name() -> None:
     plan = planning.plan("gunicorn", custom={"gunicorn": "{python} -m mine {port}"})
     assert type(plan.adapter).__name__ == "CommandServer"
 

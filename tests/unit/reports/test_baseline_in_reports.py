@@ -70,10 +70,10 @@ def test_the_terminal_tells_what_is_unexpected_alone(baseline_results: Results) 
     output = file.getvalue()
     assert "2 unexpected fails and 1 unexpected pass; 2 cells as known.toml expects; 2 entries to look at." in output
     assert "Requirements broken" not in output
-    assert f"gunicorn passes, and the baseline expects fail: delete {WHERE}" in output
+    assert f"gunicorn passes, but the baseline expects fail: delete {WHERE}" in output
     assert "gunicorn fails, and the baseline has no entry for it" in output
     assert f"gunicorn fails, and its entry ({WHERE}) expired on 2026-03-01: {REASON}" in output
-    assert f"gunicorn flaky, and the baseline expects fail: correct {WHERE}" in output
+    assert f"gunicorn flaky, but the baseline expects fail: correct {WHERE}" in output
     assert "http/framing/met" not in output
     assert re.search(r"unexpected *\ngunicorn( +\d+)+ +3 *\n", output)
 
@@ -121,7 +121,7 @@ def test_markdown_tells_them_first(baseline_results: Results) -> None:
     """And nothing of a reason is markup."""
     output = markdown.render(baseline_results)
     assert output.index("### Not as the baseline expects (known.toml)") < output.index("<details>")
-    assert f"- `http/framing/mended`: gunicorn passes, and the baseline expects fail: delete {WHERE}" in output
+    assert f"- `http/framing/mended`: gunicorn passes, but the baseline expects fail: delete {WHERE}" in output
     assert "gunicorn (as the baseline expects: \\<b\\>reported\\</b\\> \\*upstream\\*)" in output
     assert "| other | unexpected |" in output
     assert "| 3 |" in output
@@ -131,7 +131,7 @@ def test_the_page_marks_them(baseline_results: Results) -> None:
     """Reason and link beside the cell, an unexpected pass set apart from the others that passed."""
     page = report_page.render(baseline_results)
     assert '<option value="unexpected">' in page
-    assert 'aria-label="gunicorn: pass; passes, and the baseline expects fail' in page
+    assert 'aria-label="gunicorn: pass; passes, but the baseline expects fail' in page
     assert len(re.findall(r'<details class="cell[^"]* unexpected"', page)) == 3
     assert len(re.findall(r'<details class="cell[^"]* expected"', page)) == 2
     assert '<details class="cell quiet unexpected"' not in page

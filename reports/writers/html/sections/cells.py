@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wsgi_gauntlet.harness.baseline.comparison import fails_run, told
+from wsgi_gauntlet.harness.baseline.comparison import describe_status, fails_run
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import BaselineStatus, CaseInfo, CaseResult, Results, Verdict
 from wsgi_gauntlet.reports.analysis import aggregation
@@ -139,7 +139,7 @@ def _cell(check: CaseResult, names: Anchors, index: int, needs: tuple[str, str] 
         needs,
         [line(each, 500) for each in check.evidence.process[:50]],
         standing(check),
-        line(told(check), 600),
+        line(describe_status(check), 600),
         link if link.startswith(("https://", "http://")) else "",
     )
 

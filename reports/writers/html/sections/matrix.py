@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wsgi_gauntlet.harness.baseline.comparison import told
+from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import CaseInfo, CaseResult, Results, Verdict
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.text import labels
@@ -124,7 +124,7 @@ def _count(server: str, area: str, cells: Sequence[CaseResult]) -> AreaCount:
 def _cell(server: str, case: str, cell: CaseResult | None, names: Anchors) -> MatrixCell:
     if cell is None:
         return MatrixCell("", "", "", f"{server}: {case} was not decided")
-    baseline_note = f"; {told(cell)}" if cell.baseline is not None else ""
+    baseline_note = f"; {describe_status(cell)}" if cell.baseline is not None else ""
     return MatrixCell(
         cell.verdict,
         labels.VERDICTS[cell.verdict].sign,

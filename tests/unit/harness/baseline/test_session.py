@@ -1,4 +1,4 @@
-"""A run's cells and the user's baseline, from opening the file to writing it."""
+"""The baseline of a run, from opening the file to writing it."""
 
 import datetime as dt
 from dataclasses import replace
@@ -23,6 +23,7 @@ from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.harness.store.journal import BaselineChange, BaselineLine, CheckLine, Journal, StartLine
 
 CASE, OTHER = "pep3333/environ/exact-dict", "http/request-line/baseline"
+IDS = (CASE, OTHER)
 KNOWN = f'[[server]]\nname = "s"\n\n[[server.expected]]\ncase = "{CASE}"\nverdict = "fail"\nreason = "r"\n'
 SERVER = ServerInfo("s", "S", True, "1.0")
 
@@ -36,28 +37,28 @@ def run(*cells: CaseResult, baseline: str = "") -> Results:
 
 
 def test_a_run_without_a_baseline_says_nothing() -> None:
-    none = open_baseline(None, update=False)
+    none = open_baseline(None, IDS, update=False)
     fail = cell(CASE, Verdict.FAIL)
     assert none.apply(SERVER, fail) is fail
     assert none.again(run(fail)) is None
 
 
-def test_cells_are_held_as_they_come_and_again_when_the_file_is_another(tmp_path: Path) -> None:
+def test_cells_get_their_status_at_once_and_again_if_the_file_is_another(tmp_path: Path) -> None:
     file = tmp_path / "known.toml"
     file.write_text(KNOWN)
-    holding = open_baseline(file, update=False)
-    met = holding.apply(SERVER, cell(CASE, Verdict.FAIL))
+    opened = open_baseline(file, IDS, update=False)
+    met = opened.apply(SERVER, cell(CASE, Verdict.FAIL))
     assert met.baseline is not None
     assert met.baseline.standing is BaselineStatus.EXPECTED
-    assert holding.again(run(met, baseline=str(file))) is None
-    line = holding.again(run(cell(CASE, Verdict.FAIL), cell(OTHER, Verdict.PASS)))
+    assert opened.again(run(met, baseline=str(file))) is None
+    line = opened.again(run(cell(CASE, Verdict.FAIL), cell(OTHER, Verdict.PASS)))
     assert line == BaselineLine(str(file), (BaselineChange("s", CASE, met.baseline),))
-    assert open_baseline(None, update=False).again(run(met, baseline=str(file))) == BaselineLine(
+    assert open_baseline(None, IDS, update=False).again(run(met, baseline=str(file))) == BaselineLine(
         "", (BaselineChange("s", CASE, None),)
     )
 
 
-def test_the_journal_tells_how_cells_stand(tmp_path: Path) -> None:
+def test_the_journal_stores_the_status_of_cells(tmp_path: Path) -> None:
     mark = BaselineExpectation(BaselineStatus.UNEXPECTED_FAIL)
     with Journal.open(tmp_path) as book:
         book.write(StartLine(SCHEMA, {}, {}, {}))
@@ -74,12 +75,14 @@ def test_the_journal_tells_how_cells_stand(tmp_path: Path) -> None:
     assert second.checks == tuple(msgspec.structs.replace(each, baseline=None) for each in first.checks)
 
 
-def test_an_update_is_written_and_held_against(tmp_path: Path) -> None:
+def test_an_update_is_written_and_applies(tmp_path: Path) -> None:
     target, file = tmp_path / "real.toml", tmp_path / "known.toml"
     target.write_text(f"# mine\n\n{KNOWN}")
     file.symlink_to(target)
-    after, told = open_baseline(file, update=True).updated(run(cell(CASE, Verdict.PASS), cell(OTHER, Verdict.FAIL)))
-    assert told == f"baseline {file}: 1 added, 1 removed"
+    after, summary = open_baseline(file, IDS, update=True).updated(
+        run(cell(CASE, Verdict.PASS), cell(OTHER, Verdict.FAIL))
+    )
+    assert summary == f"baseline {file}: 1 added, 1 removed"
     assert file.is_symlink()
     assert target.read_text().startswith("# mine\n")
     assert CASE not in target.read_text()
@@ -90,28 +93,28 @@ def test_an_update_is_written_and_held_against(tmp_path: Path) -> None:
 
 def test_nothing_to_write_leaves_no_file(tmp_path: Path) -> None:
     file = tmp_path / "known.toml"
-    holding = open_baseline(file, update=True)
-    after, told = holding.updated(run(cell(OTHER, Verdict.PASS)))
-    assert told == f"baseline {file}: nothing to change"
-    assert after is holding
+    opened = open_baseline(file, IDS, update=True)
+    after, summary = opened.updated(run(cell(OTHER, Verdict.PASS)))
+    assert summary == f"baseline {file}: nothing to change"
+    assert after is opened
     assert not file.exists()
 
 
-def test_what_cannot_be_opened_is_said_before_anything_starts(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_is_an_error_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="--update-baseline needs a file"):
-        open_baseline(None, update=True)
-    with pytest.raises(ConfigurationError, match="there is no folder"):
-        open_baseline(tmp_path / "nowhere" / "known.toml", update=True)
+        open_baseline(None, IDS, update=True)
+    with pytest.raises(ConfigurationError, match="does not exist; create it first"):
+        open_baseline(tmp_path / "nowhere" / "known.toml", IDS, update=True)
     with pytest.raises(ConfigurationError, match="there is no baseline"):
-        open_baseline(tmp_path / "known.toml", update=False)
-    with pytest.raises(ConfigurationError, match="name a file"):
-        open_baseline(tmp_path, update=True)
+        open_baseline(tmp_path / "known.toml", IDS, update=False)
+    with pytest.raises(ConfigurationError, match="name a readable file"):
+        open_baseline(tmp_path, IDS, update=True)
 
 
-def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    broken = replace(open_baseline(tmp_path / "known.toml", update=True), file=folder)
+    broken = replace(open_baseline(tmp_path / "known.toml", IDS, update=True), file=folder)
     with pytest.raises(ConfigurationError, match="cannot be written"):
         broken.updated(run(cell(OTHER, Verdict.FAIL)))
     assert isinstance(broken, BaselineSession)

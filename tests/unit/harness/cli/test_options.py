@@ -1,18 +1,17 @@
-"""What the command line makes of its words before it heeds them, without a server."""
+"""The options of the commands, their help and their errors, without a server."""
 
 import io
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from wsgi_gauntlet.harness.cli.main import cli
-from wsgi_gauntlet.harness.cli.options import check_output_files
-from wsgi_gauntlet.harness.cli.output_encoding import configure_output_encoding
-from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.cli.main import cli, configure_output_encoding
+from wsgi_gauntlet.harness.cli.options import OLD_NAMES
 
 
 def commands() -> list[tuple[str, click.Option]]:
@@ -64,19 +63,6 @@ def test_without_a_word_there_is_help() -> None:
     assert "Commands:" in done.stdout
 
 
-def test_files_that_cannot_be_written_are_said_before_the_run(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    check_output_files({"junit": out / "junit.xml", "markdown": tmp_path / "own.md"}, out)
-    for bad, says in (
-        ({"junit": tmp_path}, "that is a folder"),
-        ({"junit": tmp_path / "nowhere" / "junit.xml"}, "there is no folder"),
-        ({"junit": tmp_path / "a", "markdown": tmp_path / "b" / ".." / "a"}, "has that file as well"),
-    ):
-        (tmp_path / "b").mkdir(exist_ok=True)
-        with pytest.raises(ConfigurationError, match=says):
-            check_output_files(bad, out)
-
-
 def test_every_character_is_printed_in_every_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
     raw, other = io.BytesIO(), io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
@@ -88,9 +74,35 @@ def test_every_character_is_printed_in_every_encoding(monkeypatch: pytest.Monkey
     assert other.getvalue() == b"caf\xe9 \\u4e2d\n"
 
 
-@pytest.mark.parametrize("option", ["--duration", "--rate"])
+@pytest.mark.parametrize("option", ["--duration", "--background-rate"])
 def test_a_number_is_one(option: str) -> None:
-    assert "takes a number, and nan is none" in ended("load", "gunicorn", option, "nan")
+    assert f"{option} takes a number; nan is not a number" in ended("load", "gunicorn", option, "nan")
+
+
+@pytest.mark.parametrize(("new", "old"), OLD_NAMES.items())
+def test_an_old_name_works_and_is_not_shown(new: str, old: str) -> None:
+    with_option = [command for command in cli.commands.values() if any(new in each.opts for each in command.params)]
+    assert with_option
+    for command in with_option:
+        words = ["x", "y"] if command.name == "replay" else ["x"]
+        value = "5" if new in ("--slow-clients", "--background-rate") else "/5"
+        found = [command.make_context("c", [*words, name, value]).params for name in (new, old)]
+        assert found[0] == found[1]
+        shown = CliRunner().invoke(cli, [str(command.name), "--help"]).stdout
+        assert f"{new} " in shown
+        assert f"{old} " not in shown
+
+
+def test_no_line_of_help_is_cut_off_or_too_wide() -> None:
+    for arguments in ([], *([name] for name in cli.commands)):
+        shown = CliRunner().invoke(cli, [*arguments, "--help"], env={"COLUMNS": "80"}).stdout
+        assert "..." not in shown.replace("[SERVER]...", "").replace("RUN...", "").replace("[ARGS]...", "")
+        assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    done = CliRunner().invoke(cli, ["--version"])
+    assert done.stdout == f"wsgi-gauntlet, version {version('wsgi-gauntlet')}\n"
 
 
 def test_an_adapter_file_that_ends_the_program_is_one_line(tmp_path: Path) -> None:
@@ -106,4 +118,4 @@ def test_a_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
     command = f"cd {gone} && rmdir {gone} && exec {sys.executable} -P -c '{program}' check wsgiref"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith("wsgi-gauntlet: the folder that you are in cannot be read")
+    assert done.stderr.startswith("wsgi-gauntlet: the current folder cannot be read")

@@ -1,4 +1,4 @@
-"""What happened, appended as it happens; whole, torn, resumed, and on a full disk."""
+"""The journal: complete, incomplete, resumed, and on a full disk."""
 
 import errno
 import os
@@ -49,13 +49,13 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     assert [each.grade for each in results.loads] == [Grade.UNAFFECTED]
 
 
-@pytest.mark.parametrize("torn", [b'{"line":"check","chec', b"\xff\xfe", b"{}"])
-def test_a_torn_last_line_is_passed_over(tmp_path: Path, torn: bytes) -> None:
+@pytest.mark.parametrize("incomplete", [b'{"line":"check","chec', b"\xff\xfe", b"{}"])
+def test_an_incomplete_last_line_is_ignored(tmp_path: Path, incomplete: bytes) -> None:
     with Journal.open(tmp_path) as book:
         book.write(START)
         book.write(CheckLine(cell("a")))
     with (tmp_path / journal.JOURNAL_FILENAME).open("ab") as file:
-        file.write(torn)
+        file.write(incomplete)
     assert [each.case for each in journal.read(tmp_path).checks] == ["a"]
     with Journal.open(tmp_path, resume=True) as book:
         book.write(CheckLine(cell("b")))
@@ -100,7 +100,7 @@ def test_a_folder_of_somebody_is_refused_and_left_as_it_is(tmp_path: Path, name:
     assert files(tmp_path) == {name: "mine"}
 
 
-def test_a_journal_of_somebody_is_no_mark_and_one_of_ours_is(tmp_path: Path) -> None:
+def test_a_journal_of_the_harness_marks_a_folder_and_another_file_does_not(tmp_path: Path) -> None:
     (tmp_path / journal.JOURNAL_FILENAME).write_text('{"level": "info"}\n')
     with pytest.raises(ConfigurationError), Journal.open(tmp_path):
         pass
@@ -181,8 +181,8 @@ def test_a_full_disk_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest
     ("content", "says"),
     [
         (None, "no run in"),
-        (b"", "nothing was measured"),
-        (b"not json\n{}\n{}\n", "line 1 is not of a journal"),
+        (b"", "before it measured anything"),
+        (b"not json\n{}\n{}\n", "line 1 is not a line of this version"),
         (b'{"line":"run","schema":99,"environment":{},"cases":{},"scenarios":{}}\n', "newer wsgi-gauntlet"),
     ],
 )
@@ -217,7 +217,7 @@ def test_a_folder_in_the_journals_place_is_said_in_one_line(tmp_path: Path, resu
     (tmp_path / "run" / journal.JOURNAL_FILENAME / "x").mkdir(parents=True)
     if resume:
         with (
-            pytest.raises(ConfigurationError, match=r"run\.jsonl: Is a directory; move it away"),
+            pytest.raises(ConfigurationError, match=r"run\.jsonl: Is a directory; move it, or"),
             journal.Journal.open(tmp_path / "run", resume=True),
         ):
             pass
@@ -229,6 +229,6 @@ def test_a_folder_in_the_journals_place_is_said_in_one_line(tmp_path: Path, resu
 
 def test_a_folder_in_a_reports_place_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "report.html" / "x").mkdir(parents=True)
-    with pytest.raises(ConfigurationError, match=r"report\.html: Is a directory; move it away"):
+    with pytest.raises(ConfigurationError, match=r"report\.html: Is a directory; move it, or"):
         journal.write_text(tmp_path / "report.html", "text")
     assert sorted(each.name for each in tmp_path.iterdir()) == ["report.html"]

@@ -1,4 +1,4 @@
-"""Commands that are printed to be pasted."""
+"""Commands that reports print for the user to paste."""
 
 import shlex
 import sys
@@ -23,7 +23,7 @@ def test_what_is_printed_is_what_was_called_in_words_of_a_shell() -> None:
         "/my env/bin/python",
         "--app",
         "shop:make()",
-        "--path",
+        "--app-path",
         "/a?b=c d",
         "--command",
         COMMAND,

@@ -135,7 +135,7 @@ def test_names_lead_to_cases_and_families() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("http/framing", "holds"), ("nonsense", "no case has the id"), ("exact-dct", "no case")]
+    ("name", "says"), [("http/framing", "is a family of"), ("nonsense", "no case has the id"), ("exact-dct", "no case")]
 )
 def test_what_is_no_family_is_one_line(name: str, says: str) -> None:
     with pytest.raises(UnknownName, match=says):
@@ -143,5 +143,7 @@ def test_what_is_no_family_is_one_line(name: str, says: str) -> None:
 
 
 def test_a_family_is_no_case() -> None:
-    with pytest.raises(UnknownName, match=r"te-and-cl is \d+ cases: equal, .*; name one, as http/framing/te-and-cl/"):
+    with pytest.raises(
+        UnknownName, match=r"te-and-cl has \d+ variants: equal, .*; name one of them, like http/framing/te-and-cl/"
+    ):
         registry.case("te-and-cl")

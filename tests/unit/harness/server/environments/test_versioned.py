@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from wsgi_gauntlet.harness.cli.commands.history import history_exit_code
 from wsgi_gauntlet.harness.cli.main import cli
-from wsgi_gauntlet.harness.cli.release_history import history_exit_code
 from wsgi_gauntlet.harness.errors import EnvironmentUnavailable, NotInstalled
 from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Level, Results, Verdict
 from wsgi_gauntlet.harness.model.listener import NullListener

@@ -1,0 +1,88 @@
+"""`wsgi-gauntlet check`: conformance alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import click
+
+from wsgi_gauntlet.harness.cli.execute import case_selection, run_and_exit, run_options
+from wsgi_gauntlet.harness.cli.options import (
+    EXIT_CODES_HELP,
+    SERVER_NAMES_HELP,
+    BaselineArguments,
+    Option,
+    command,
+    path_argument,
+)
+
+LEVELS = click.Choice(["must", "should", "may", "info"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckArguments(BaselineArguments):
+    """The options of `check`."""
+
+    select: Annotated[
+        tuple[str, ...],
+        Option(
+            ["--select"], multiple=True, metavar="PREFIX", help="Only cases whose id begins with PREFIX; repeatable."
+        ),
+    ]
+    exclude: Annotated[
+        tuple[str, ...],
+        Option(
+            ["--exclude"],
+            multiple=True,
+            metavar="PREFIX",
+            help="No cases whose id begins with PREFIX, unless other cases need them; repeatable.",
+        ),
+    ]
+    level: Annotated[
+        tuple[str, ...], Option(["--level"], multiple=True, type=LEVELS, help="Only cases of this level; repeatable.")
+    ]
+    tag: Annotated[
+        tuple[str, ...], Option(["--tag"], multiple=True, metavar="TAG", help="Only cases with this tag; repeatable.")
+    ]
+    rerun_failed: Annotated[
+        Path | None,
+        Option(
+            ["--rerun-failed"],
+            type=path_argument,
+            metavar="RUN",
+            help="Only cells that got fail, warn, flaky or error in RUN, a run folder or a results.json. Without "
+            "SERVER, the servers of that run.",
+        ),
+    ]
+    exitfirst: Annotated[
+        bool, Option(["-x", "--exitfirst"], is_flag=True, help="Stop at the first failure; --resume continues.")
+    ]
+    shard: Annotated[
+        str | None,
+        Option(["--shard"], metavar="K/N", help="Only part K of N; all N parts together are the whole run."),
+    ]
+
+
+@command(CheckArguments, epilog=SERVER_NAMES_HELP + EXIT_CODES_HELP)
+def check(arguments: CheckArguments) -> None:
+    """Check servers against PEP 3333 and HTTP/1.1.
+
+    A case must match every kind of filter (--select, --level, --tag). If you repeat one option, a case must match one
+    of its values.
+    """
+    cases = case_selection(
+        arguments.select, arguments.level, arguments.tag, shard_text=arguments.shard, excluded=arguments.exclude
+    )
+    run_and_exit(
+        replace(
+            run_options(arguments),
+            cases=cases,
+            failed_in=arguments.rerun_failed,
+            baseline=arguments.baseline,
+            update_baseline=arguments.update_baseline,
+            exitfirst=arguments.exitfirst,
+        ),
+        arguments,
+    )

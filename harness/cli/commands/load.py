@@ -1,0 +1,127 @@
+"""`wsgi-gauntlet load` and `target-app`: servers under load, also remote ones."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import click
+
+from wsgi_gauntlet.harness.cli.execute import run_and_exit, run_options
+from wsgi_gauntlet.harness.cli.options import EXIT_CODES_HELP, SERVER_NAMES_HELP, Command, Option, RunArguments, command
+from wsgi_gauntlet.harness.errors import ConfigurationError
+
+TOKEN_VARIABLES = ("WSGI_GAUNTLET_TOKEN", "GAUNTLET_TOKEN")
+"""The environment variable of the token, and its name in version 0.1."""
+
+REMOTE_SERVER_HELP = """
+\b
+URL is http://HOST:PORT[/prefix], http+unix://%2Fpath[/prefix] or unix:/path.
+Before each scenario the remote server must prove that it serves the test app
+and knows your token. Where wsgi-gauntlet is not installed, see `target-app`.
+  export WSGI_GAUNTLET_TOKEN=$(cat /proc/sys/kernel/random/uuid)
+  gunicorn wsgi_gauntlet.target:application
+  wsgi-gauntlet load --target http://127.0.0.1:8000
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadArguments(RunArguments):
+    """The options of `load`."""
+
+    full: Annotated[
+        bool, Option(["--full"], is_flag=True, help="Run every scenario with its long parameters: takes hours.")
+    ]
+    slow_clients: Annotated[
+        int | None,
+        Option(
+            ["--slow-clients"], type=click.IntRange(1, 100_000), metavar="N", help="Largest number of slow clients."
+        ),
+    ]
+    duration: Annotated[
+        float | None,
+        Option(["--duration"], type=click.FloatRange(0.5, 3600), metavar="S", help="Seconds with slow clients."),
+    ]
+    background_rate: Annotated[
+        float | None,
+        Option(
+            ["--background-rate"],
+            type=click.FloatRange(0.1, 10_000),
+            metavar="R",
+            help="Requests per second of the healthy users.",
+        ),
+    ]
+    scenario: Annotated[
+        tuple[str, ...],
+        Option(
+            ["--scenario"],
+            multiple=True,
+            metavar="ID",
+            help="Only this scenario, or this family, for example slow-headers; repeatable.",
+        ),
+    ]
+    target: Annotated[str | None, Option(["--target"], metavar="URL", help="Remote server to load, instead of SERVER.")]
+    token: Annotated[
+        str | None,
+        Option(["--token"], metavar="T", help="Token that the remote server must know [WSGI_GAUNTLET_TOKEN]."),
+    ]
+
+
+@command(LoadArguments, epilog=REMOTE_SERVER_HELP + SERVER_NAMES_HELP + EXIT_CODES_HELP)
+def load(arguments: LoadArguments) -> None:
+    """Measure how slow clients affect healthy users.
+
+    The harness starts a new server instance for every scenario. With --app, the healthy users request the page
+    --app-path of the user app.
+    """
+    options = run_options(arguments, full=arguments.full)
+    load_options = replace(
+        options.load_options,
+        clients=arguments.slow_clients,
+        duration=arguments.duration,
+        rate=arguments.background_rate,
+    )
+    run_and_exit(
+        replace(
+            options,
+            scenarios=arguments.scenario,
+            load_options=load_options,
+            target=arguments.target,
+            token=_remote_token(arguments),
+        ),
+        arguments,
+    )
+
+
+def _remote_token(arguments: LoadArguments) -> str:
+    """Return the token for --target, '' without --target.
+
+    Raises ConfigurationError for --token without --target, and for options that start a server with --target.
+    """
+    if arguments.target is None:
+        if arguments.token is not None:
+            raise ConfigurationError("--token requires --target: name the remote server")
+        return ""
+    if arguments.servers:
+        raise ConfigurationError("--target and SERVER cannot be combined: name one of them")
+    for option, value in (("app", arguments.app), ("command", arguments.command), ("tuned", arguments.tuned)):
+        if value:
+            raise ConfigurationError(f"--{option} cannot be combined with --target: the remote server already runs")
+    if arguments.token is not None:
+        return arguments.token
+    return next((os.environ[each] for each in TOKEN_VARIABLES if each in os.environ), "")
+
+
+@click.command("target-app", cls=Command)
+def target_app() -> None:
+    """Print the app that a remote server must serve.
+
+    It is one file that needs only the standard library. Serve its `application` with WSGI_GAUNTLET_TOKEN in the
+    environment, then use `load --target`. If wsgi-gauntlet is installed there, serve
+    wsgi_gauntlet.target:application instead.
+    """
+    from wsgi_gauntlet.harness.replay.app_extractor import standalone_source
+    from wsgi_gauntlet.harness.server.temp_dirs import reference_app_sources
+
+    click.echo(standalone_source(reference_app_sources(), "standalone"), nl=False)

@@ -1,0 +1,103 @@
+"""`wsgi-gauntlet replay`: one case on one server, shown step by step."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import click
+
+from wsgi_gauntlet.harness.cli.execute import case_selection, stderr_listener
+from wsgi_gauntlet.harness.cli.options import SERVER_NAMES_HELP, Option, command, path_argument
+from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP, is_user_app
+
+REPLAY_EXIT_CODES = """
+\b
+Exit codes:
+  0    the case passed, or the server was not blamed
+  1    the case failed
+  2    wrong usage or configuration
+  4    error: the server did not start, or the harness failed
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayArguments:
+    """The options of `replay`."""
+
+    server: Annotated[str, click.Argument(["server"])]
+    case: Annotated[str, click.Argument(["case"])]
+    pattern: Annotated[
+        str,
+        Option(
+            ["--pattern"],
+            default="whole",
+            type=click.Choice(["whole", "bytes", "lines", "paused"]),
+            help="Segmentation: in one piece, byte by byte, cut at every CRLF, or with pauses.",
+        ),
+    ]
+    python: Annotated[
+        str, Option(["--python"], default=sys.executable, metavar="EXE", help="Interpreter that runs the server.")
+    ]
+    app: Annotated[str | None, Option(["--app"], metavar="MODULE:NAME", help="User app to serve beside the test app.")]
+    app_path: Annotated[
+        str | None, Option(["--app-path"], metavar="/PAGE", help="Page of the user app to request [/].")
+    ]
+    command: Annotated[
+        str,
+        Option(
+            ["--command"],
+            default="",
+            metavar="TEMPLATE",
+            help="Command that starts SERVER: '{python} -m mine {port}'.",
+        ),
+    ]
+    write: Annotated[
+        Path | None,
+        Option(["--write"], type=path_argument, metavar="DIR", help="Write the files of the reproducer to DIR."),
+    ]
+    json: Annotated[
+        bool, Option(["--json"], is_flag=True, help="Print a JSON document on stdout and the steps on stderr.")
+    ]
+
+
+@command(ReplayArguments, epilog=SERVER_NAMES_HELP + REPLAY_EXIT_CODES)
+def replay(arguments: ReplayArguments) -> None:
+    """Run one case on one server and show each step.
+
+    At the end it prints shell commands that show the same without this program.
+    """
+    from wsgi_gauntlet.harness import config, registry, session
+    from wsgi_gauntlet.harness.conformance.selection import runnable_cases
+    from wsgi_gauntlet.harness.http.segmentation import Segmentation
+    from wsgi_gauntlet.harness.load.runner import LoadOptions
+    from wsgi_gauntlet.harness.load.workload import user_app_page
+    from wsgi_gauntlet.harness.replay import runner
+    from wsgi_gauntlet.harness.server.name import parse
+    from wsgi_gauntlet.reports.terminal import replay as terminal
+
+    case = registry.case(arguments.case)
+    settings = config.load_nearest()
+    if arguments.command:
+        adapter = parse(arguments.server).server.adapter
+        settings = replace(settings, servers={**settings.servers, adapter: arguments.command})
+    options = session.RunOptions(
+        servers=(arguments.server,),
+        load_options=LoadOptions(page=user_app_page(arguments.app, arguments.app_path)),
+        python=arguments.python,
+        app=arguments.app or REFERENCE_APP,
+    )
+    runnable_cases(registry.cases(), case_selection((case.id,)), own_app=is_user_app(options.app))
+    if arguments.write is not None:
+        runner.require_output_folder(arguments.write)
+    (plan,) = session.plan_servers(options, settings, stderr_listener())
+    display = terminal.show(stderr=arguments.json)
+    result = runner.replay(plan, case, Segmentation[arguments.pattern.upper()], display)
+    display.print_result(result, case.info())
+    if arguments.write is not None:
+        display.print_files(runner.write(result.reproducer, arguments.write))
+    if arguments.json:
+        click.echo(terminal.as_json(result))
+    sys.exit(result.exit_code)

@@ -1,0 +1,68 @@
+"""`wsgi-gauntlet report`: the report of runs that exist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import click
+
+from wsgi_gauntlet.harness.cli.execute import output_files, show, stderr_listener
+from wsgi_gauntlet.harness.cli.options import Option, command, path_argument
+from wsgi_gauntlet.harness.errors import ConfigurationError
+
+REPORT_EXIT_CODES = """
+\b
+Exit codes:
+  0    the report is written, whatever its verdicts are
+  2    wrong usage; RUN is not a run folder or a results.json
+  4    error: the disk is full, or the harness failed
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportArguments:
+    """The options of `report`."""
+
+    runs: Annotated[
+        tuple[Path, ...], click.Argument(["runs"], nargs=-1, required=True, metavar="RUN...", type=path_argument)
+    ]
+    out: Annotated[
+        Path | None, Option(["--out"], type=path_argument, metavar="DIR", help="Folder of the report [the run folder].")
+    ]
+    json: Annotated[bool, Option(["--json"], is_flag=True, help="Print results.json on stdout.")]
+    junit: Annotated[
+        Path | None, Option(["--junit"], type=path_argument, metavar="FILE", help="Write a JUnit file for CI.")
+    ]
+    markdown: Annotated[
+        Path | None, Option(["--markdown"], type=path_argument, metavar="FILE", help="Write the summary in Markdown.")
+    ]
+
+
+@command(ReportArguments, epilog=REPORT_EXIT_CODES)
+def report(arguments: ReportArguments) -> None:
+    """Write the report of one run, or merge several runs.
+
+    RUN is a run folder, also of an interrupted run, or a results.json. If two runs have the same cell, the later one
+    counts.
+    """
+    from wsgi_gauntlet.harness import registry
+    from wsgi_gauntlet.harness.store import journal
+    from wsgi_gauntlet.harness.store.merge import merge
+    from wsgi_gauntlet.harness.store.output_folder import check_output_files
+    from wsgi_gauntlet.harness.store.output_format import write_outputs
+
+    runs = arguments.runs
+    results = merge([registry.load_results(each) for each in runs])
+    if arguments.out is None and (len(runs) > 1 or not runs[0].is_dir()):
+        raise ConfigurationError("a report of several runs, or of a results.json, needs a folder: name it with --out")
+    folder = arguments.out or runs[0]
+    files = output_files(arguments.junit, arguments.markdown)
+    check_output_files(files, folder)
+    keep_files = any(folder.resolve() in (each, each.parent) for each in map(Path.resolve, runs))
+    with journal.open_report_folder(folder, keep_files=keep_files) as previous_folder:
+        if previous_folder is not None:
+            stderr_listener().message(f"the earlier files of {folder} were moved to {previous_folder}")
+        write_outputs(results, folder, registry.outputs(), files)
+    show(results, folder, arguments.json)

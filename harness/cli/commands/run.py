@@ -1,0 +1,38 @@
+"""`wsgi-gauntlet run`: check and load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from wsgi_gauntlet.harness.cli.execute import case_selection, run_and_exit, run_options
+from wsgi_gauntlet.harness.cli.options import EXIT_CODES_HELP, SERVER_NAMES_HELP, BaselineArguments, Option, command
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCommandArguments(BaselineArguments):
+    """The options of `run`."""
+
+    full: Annotated[
+        bool, Option(["--full"], is_flag=True, help="Run every scenario with its long parameters: takes hours.")
+    ]
+
+
+@command(RunCommandArguments, epilog=SERVER_NAMES_HELP + EXIT_CODES_HELP)
+def run(arguments: RunCommandArguments) -> None:
+    """Check servers, put them under load and write a report.
+
+    Without SERVER, the harness tests every installed server. It sends each case whole and in one other segmentation.
+    `check`, and `run --full`, use all four segmentations.
+    """
+    options = run_options(arguments, full=arguments.full)
+    run_and_exit(
+        replace(
+            options,
+            cases=case_selection(),
+            scenarios=(),
+            baseline=arguments.baseline,
+            update_baseline=arguments.update_baseline,
+        ),
+        arguments,
+    )
