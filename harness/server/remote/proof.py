@@ -9,6 +9,7 @@ this off. The proof says nothing about other programs on the way: a proxy in fro
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import hmac
 import os
@@ -65,28 +66,15 @@ class Unreachable(TargetRefused):
     """Nobody accepts a connection there."""
 
 
-class _AddressFields(msgspec.Struct, omit_defaults=True):
-    host: str
-    port: int
-    path: str
-    tls: bool
-    pipe_socket: str
-    named: str | None = None
-
-
 def address_fields(address: Address) -> dict[str, object]:
     """Return the fields of `address` for another process of this run, without its watcher."""
-    named = address.named if isinstance(address, VerifiedAddress) else None
-    fields = _AddressFields(address.host, address.port, address.path, address.tls, address.pipe_socket, named)
-    return msgspec.structs.asdict(fields)
+    return {each.name: getattr(address, each.name) for each in dataclasses.fields(address) if each.name != "guard"}
 
 
 def address_from_fields(fields: dict[str, object]) -> Address:
     """Return the address with the fields from another process of this run, which verified it."""
-    read = msgspec.convert(fields, _AddressFields)
-    if read.named is None:
-        return Address(read.host, read.port, read.path, read.tls, read.pipe_socket)
-    return VerifiedAddress(read.host, read.port, read.path, read.tls, read.pipe_socket, read.named)
+    plain = msgspec.convert(fields, Address)
+    return VerifiedAddress(**vars(plain), named=str(fields["named"])) if "named" in fields else plain
 
 
 def require_token(token: str) -> str:

@@ -7,7 +7,6 @@ from typing import Any, Callable, Iterable, Mapping, Optional
 from urllib.parse import parse_qsl
 
 from .event_channel import ReportedBody, describe_exception, emit, hold, is_observed, json_safe
-from .intentional_violations import odd
 
 MAX_VALUE_CHARACTERS = 20000
 """Characters of a variable in an event; more are cut, and `cut` has the true length."""
@@ -32,6 +31,24 @@ OLD_TOKEN_VARIABLE = "GAUNTLET_TOKEN"
 OK = "200 OK"
 TEXT = ("Content-Type", "text/plain; charset=utf-8")
 BINARY = ("Content-Type", "application/octet-stream")
+
+RULE_BREAKING_BEHAVIOURS = frozenset(
+    {"inject", "odd-case", "odd-length", "start-wrongly", "too-long", "too-short", "two-lengths"},
+)
+"""Behaviours that give the server headers, or a body, that no response may have."""
+
+ABORTING_BEHAVIOURS = frozenset(
+    {"closing-after-error", "closing-after-start-error", "closing-badly", "fail", "str-block", "str-written"}
+)
+"""Behaviours after which the server cannot complete a response that has begun."""
+
+NO_CONTENT_STATUSES = ("1", "204", "205", "304")
+"""Prefixes of the statuses without a body; `respond` gives them one, and its length."""
+
+SERVER_OWNED_PARAMETERS = frozenset(
+    {"h-connection", "h-content-length", "h-date", "h-keep-alive", "h-server", "h-transfer-encoding", "h-upgrade"}
+)
+"""Parameters that make `respond` give headers that only the server may give."""
 
 Headers = Iterable["tuple[str, str]"]
 
@@ -167,3 +184,21 @@ def _describe_wsgi_value(value: Any) -> dict[str, Any]:
         return {"repr": ascii(value)[:200], "true": bool(value)}
     except Exception as raised:
         return {"repr": "", "true": False, "raised": describe_exception(raised)}
+
+
+def odd(path: str, query: Mapping[str, str]) -> str:
+    """Return how a call breaks the rules of HTTP on purpose, for lint.
+
+    `all`: the app may cause any fault of the response; `end`: it may cause a missing end; else ''.
+    """
+    name = path.split("/", 2)[1] if path.startswith("/") else ""
+    if name in RULE_BREAKING_BEHAVIOURS or (name == "respond" and _is_rule_breaking_response(query)):
+        return "all"
+    return "end" if name in ABORTING_BEHAVIOURS else ""
+
+
+def _is_rule_breaking_response(query: Mapping[str, str]) -> bool:
+    body = query.get("framing") != "empty"
+    return (body and query.get("status", "").startswith(NO_CONTENT_STATUSES)) or any(
+        key.lower() in SERVER_OWNED_PARAMETERS for key in query
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wsgi_gauntlet.suites.testapp.behaviours.basics import echo
-from wsgi_gauntlet.suites.testapp.core import intentional_violations as module
-from wsgi_gauntlet.suites.testapp.core.intentional_violations import odd
+from wsgi_gauntlet.suites.testapp.core import call as module
+from wsgi_gauntlet.suites.testapp.core.call import odd
 from wsgi_gauntlet.suites.testapp.reference import find_behaviour
 
 from ....helpers.testapp_client import FakeHarness, run

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from wsgi_gauntlet.suites.testapp import reference
-from wsgi_gauntlet.suites.testapp.behaviours.content_length import INVALID_LENGTHS
+from wsgi_gauntlet.suites.testapp.behaviours.body import INVALID_LENGTHS
 from wsgi_gauntlet.suites.testapp.behaviours.start_response import PlannedError
 
 from ....helpers.testapp_client import FakeHarness, FakeServer, environ, run
