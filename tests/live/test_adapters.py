@@ -115,7 +115,7 @@ async def test_on_ipv6_it_mounts_the_app_and_reloads_where_it_can(name: str, fol
 
         assert server.address.pipe_socket or server.address.host == "::1"
         if not reloads(name):
-            with pytest.raises(Unsupported, match="no signal that loads the app anew"):
+            with pytest.raises(Unsupported, match="no signal that loads the app again"):
                 await server.reload()
             return
         await server.reload()

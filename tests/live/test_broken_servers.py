@@ -149,7 +149,7 @@ async def test_files_that_go_while_it_starts_are_said_so(
         return original(*positional, **named)
 
     monkeypatch.setattr(instance, step, beaten)
-    with pytest.raises(InstanceFilesDeleted, match="somebody deleted its files"):
+    with pytest.raises(InstanceFilesDeleted, match="were deleted while it started"):
         async with running(plan(), folder):
             pass
 

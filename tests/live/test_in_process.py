@@ -114,8 +114,8 @@ async def test_a_handler_that_hangs_is_ended_with_everything_else(folder: Path) 
 @pytest.mark.parametrize(
     ("setup", "why"),
     [
-        (Setup(unix=True), "has no socket of any kind"),
-        (Setup(tls=True), "has no socket, so no TLS"),
+        (Setup(unix=True), "so it has no Unix socket"),
+        (Setup(tls=True), "has no socket, so it has no TLS"),
         (Setup(workers=2), "has no option for more than one worker"),
     ],
 )

@@ -125,7 +125,7 @@ async def test_reloading_that_brings_no_new_process_is_said_so(folder: Path) -> 
     script = "import signal; signal.signal(signal.SIGHUP, lambda *_: None); serve()"
     async with running(plan(script), folder, deadline=5.0) as server:
         server._deadline = 0.2
-        with pytest.raises(ServerDidNotStart, match="did not load the app anew"):
+        with pytest.raises(ServerDidNotStart, match="did not load the app again"):
             await server.reload()
 
 
