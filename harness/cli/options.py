@@ -26,7 +26,7 @@ OLD_NAMES = {
     "--rerun-failed": "--failed-in",
     "--slow-clients": "--clients",
 }
-"""The names of options in version 0.1. They work until version 0.3 and are not shown."""
+"""The names of options in version 0.1. They still work in version 0.2, and no help shows them."""
 
 EXIT_CODES_HELP = """
 \b
