@@ -16,7 +16,7 @@ from wsgi_gauntlet.harness.server.adapter import (
     no_option_for,
     pip_install_command,
 )
-from wsgi_gauntlet.servers._support import a2wsgi_bridge, script_server
+from wsgi_gauntlet.servers._support import script_server
 
 WORKERS = 1
 THREADS = 1
@@ -98,8 +98,8 @@ class Gunicorn(Adapter):
         if variant == "asgi":
             # By default it uses uvloop if that is installed.
             argv += ["--asgi-loop", "asyncio", *(("--root-path", asked.mount) if asked.mount else ())]
-            app = (*argv, a2wsgi_bridge.MODULE_APP)
-            return Command(app, files=a2wsgi_bridge.files(launch), reload_signal=signal.SIGHUP)
+            app = (*argv, script_server.A2WSGI_APP)
+            return Command(app, files=script_server.a2wsgi_files(launch), reload_signal=signal.SIGHUP)
         environment = {"SCRIPT_NAME": asked.mount} if asked.mount else {}
         stop_signal = signal.SIGQUIT if variant in SLOW_SIGTERM_WORKERS else signal.SIGTERM
         return Command(
@@ -117,7 +117,7 @@ class Gunicorn(Adapter):
         """Return gunicorn's settings with its defaults. The sync worker keeps no connection alive."""
         asked, variant = launch.settings, launch.variant or "sync"
         keep_alive, timeout = script_server.whole_seconds(asked.keep_alive), script_server.whole_seconds(asked.timeout)
-        threads = {"gthread": asked.threads or THREADS, "asgi": asked.threads or a2wsgi_bridge.THREADS}
+        threads = {"gthread": asked.threads or THREADS, "asgi": asked.threads or script_server.A2WSGI_THREADS}
         fixed_keep_alive = {"sync": 0, "tornado": TORNADO_KEEP_ALIVE}
         effective: dict[str, object] = {
             "workers": asked.workers or WORKERS,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, no_option_for
-from wsgi_gauntlet.servers._support import a2wsgi_bridge, script_server
+from wsgi_gauntlet.servers._support import script_server
 
 NATIVE_THREADS = 10
 KEEP_ALIVE = 5
@@ -62,8 +62,8 @@ class Uvicorn(Adapter):
         if launch.identity is not None:
             argv += ["--ssl-certfile", str(launch.identity.certificate), "--ssl-keyfile", str(launch.identity.key)]
         return Command(
-            (*argv, launch.app if native else a2wsgi_bridge.MODULE_APP),
-            files={"a2wsgi.py": BLOCK_A2WSGI} if native else a2wsgi_bridge.files(launch),
+            (*argv, launch.app if native else script_server.A2WSGI_APP),
+            files={"a2wsgi.py": BLOCK_A2WSGI} if native else script_server.a2wsgi_files(launch),
             # A single worker is the first process itself, and SIGHUP ends it.
             reload_signal=signal.SIGHUP if (asked.workers or 1) > 1 else None,
         )
@@ -72,9 +72,11 @@ class Uvicorn(Adapter):
         """Return uvicorn's settings with its defaults."""
         asked = launch.settings
         keep_alive = script_server.whole_seconds(asked.keep_alive)
+        threads = script_server.A2WSGI_THREADS if launch.variant == "a2wsgi" else NATIVE_THREADS
         return {
             "workers": asked.workers or 1,
-            "threads": asked.threads or (a2wsgi_bridge.THREADS if launch.variant == "a2wsgi" else NATIVE_THREADS),
+            "threads": asked.threads
+            or (script_server.A2WSGI_THREADS if launch.variant == "a2wsgi" else NATIVE_THREADS),
             "keep-alive": KEEP_ALIVE if keep_alive is None else keep_alive,
             "backlog": asked.backlog or BACKLOG,
         }

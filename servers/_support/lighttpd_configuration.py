@@ -15,7 +15,6 @@ from wsgi_gauntlet.servers._support.system_programs import find_system_program
 KEEP_ALIVE = 5
 KEEP_ALIVE_REQUESTS = 1000
 READ_IDLE = 60
-WRITE_IDLE = 360
 BACKLOG = 1024
 """lighttpd's defaults, src/configfile.c and src/network.c of 1.4."""
 

@@ -1,4 +1,4 @@
-"""Servers that a short script starts, and checks that several adapters share."""
+"""Servers that a short script starts, and helpers that several adapters share."""
 
 from __future__ import annotations
 
@@ -96,3 +96,24 @@ def executor_threads() -> int:
 def whole_seconds(asked: float | None) -> int | None:
     """Return whole seconds, rounded up, for a server that takes nothing else and for which 0 means something else."""
     return None if asked is None else math.ceil(asked)
+
+
+A2WSGI_THREADS = 10
+"""a2wsgi's default, WSGIMiddleware.__init__ in a2wsgi/wsgi.py of 1.10. https://github.com/abersheeran/a2wsgi"""
+
+A2WSGI_APP = "through_a2wsgi:application"
+A2WSGI_MODULE = """\
+import importlib
+
+from a2wsgi import WSGIMiddleware
+
+module, _, attribute = {app!r}.partition(":")
+application = WSGIMiddleware(getattr(importlib.import_module(module), attribute), workers={threads})
+"""
+
+
+def a2wsgi_files(launch: Launch) -> dict[str, str]:
+    """Return the module through which an ASGI server serves the app as A2WSGI_APP; a2wsgi runs the app's threads."""
+    return {
+        "through_a2wsgi.py": A2WSGI_MODULE.format(app=launch.app, threads=launch.settings.threads or A2WSGI_THREADS)
+    }
