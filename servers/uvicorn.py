@@ -75,8 +75,7 @@ class Uvicorn(Adapter):
         threads = script_server.A2WSGI_THREADS if launch.variant == "a2wsgi" else NATIVE_THREADS
         return {
             "workers": asked.workers or 1,
-            "threads": asked.threads
-            or (script_server.A2WSGI_THREADS if launch.variant == "a2wsgi" else NATIVE_THREADS),
+            "threads": asked.threads or threads,
             "keep-alive": KEEP_ALIVE if keep_alive is None else keep_alive,
             "backlog": asked.backlog or BACKLOG,
         }
