@@ -322,5 +322,5 @@ def test_servers_that_pip_does_not_install(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(EnvironmentUnavailable, match="is not installed by pip, so only the installed version"):
         environment_for(replace(plan, found=replace(plan.found, version="7")))
     monkeypatch.setattr(TinyServer, "unavailable_reason", "its maker has withdrawn it")
-    with pytest.raises(EnvironmentUnavailable, match="tiny cannot be had: its maker has withdrawn it"):
+    with pytest.raises(EnvironmentUnavailable, match="tiny is unavailable: its maker has withdrawn it"):
         environment_for(plan)
