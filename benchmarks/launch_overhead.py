@@ -31,13 +31,13 @@ from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.errors import GauntletError, Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server import instance, planning, readiness
-from wsgi_gauntlet.harness.server.adapter import Protocol
-from wsgi_gauntlet.harness.server.chain_member import build_launch, write_launch_files
+from wsgi_gauntlet.harness.server.adapter import Protocol, start_command
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.ports import leased_port, loopback_host
 from wsgi_gauntlet.harness.server.process.environment import server_environment
 from wsgi_gauntlet.harness.server.process.unprivileged_user import unprivileged_user
 from wsgi_gauntlet.harness.server.temp_dirs import create_app_path
+from wsgi_gauntlet.harness.server.user_app import NONCE_VARIABLE
 
 BAR = 0.2
 """Seconds of ours that a start, and a stop, may cost at most."""
@@ -64,10 +64,10 @@ def without_harness(plan: Plan, folder: Path) -> Times:
     try:
         create_app_path(home / "path")
         with leased_port(host) as port:
-            made = build_launch(plan, Address(host=host, port=port), home / "1", Protocol.HTTP, [])
-            command = plan.adapter.command(made)
-            write_launch_files(made, command, None)
-            added = {"GAUNTLET_NONCE": nonce, **command.environment, **plan.environment}
+            made = plan.launch(Address(host=host, port=port), home / "1")
+            command = start_command(plan.adapter, made)
+            instance.write_launch_files(made, command, None)
+            added = {NONCE_VARIABLE: nonce, **command.environment, **plan.environment}
             environment = server_environment(
                 os.environ, path=[str(home / "path")], temporary=str(made.folder), added=added
             )

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.baseline.comparison import fails_run
 from wsgi_gauntlet.harness.conformance.selection import Selection, chosen
-from wsgi_gauntlet.harness.errors import GauntletError, Unsupported
-from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.load.experiments.short_timeouts import DRY_RUN_FOLDER
+from wsgi_gauntlet.harness.errors import GauntletError
 from wsgi_gauntlet.harness.model import Grade, Results, Verdict
-from wsgi_gauntlet.harness.server.adapter import Launch, Protocol
-from wsgi_gauntlet.harness.server.chain_member import build_launch
+from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INVALID, EXIT_ERROR, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
@@ -82,31 +79,12 @@ def unjudged_servers(
 
 def cannot_start_reason(plan: Plan) -> str:
     """Return why the server cannot be started as named (tiny[tls], and tiny has no TLS), '' if it can."""
+    if not planning.missing(plan).available:
+        return ""
     try:
-        upstream_launches, protocol = [], Protocol.HTTP
-        if plan.upstream is not None:
-            protocol, unix = plan.adapter.protocol_for(plan.variant, plan.upstream.adapter)
-            upstream_launches = [_build_launch(replace(plan.upstream, unix=unix), protocol)]
-        _build_launch(plan, Protocol.HTTP, upstream_launches)
-    except Unsupported as why:
-        return str(why)
+        return plan.unsupported_reason()
     except GauntletError:
         return ""  # another error, which the start reports
-    return ""
-
-
-def _build_launch(plan: Plan, protocol: Protocol, upstream_launches: Sequence[Launch] = ()) -> Launch:
-    if plan.variant in plan.adapter.in_process_variants:
-        if plan.unix or plan.settings.tls:
-            raise Unsupported(f"{plan.adapter.name}:{plan.variant} has no socket")
-        address = Address(port=1, pipe_socket=str(DRY_RUN_FOLDER))
-    elif plan.unix or plan.adapter.unix_only:
-        address = Address(path=str(DRY_RUN_FOLDER / "s"), tls=plan.settings.tls or plan.adapter.tls_only)
-    else:
-        address = Address(port=1, tls=plan.settings.tls or plan.adapter.tls_only)
-    launch = build_launch(plan, address, DRY_RUN_FOLDER, protocol, list(upstream_launches))
-    plan.adapter.command(launch)  # adapters start and write nothing themselves
-    return launch
 
 
 def _cells(results: Results, server: str, asked: Collection[str] | None) -> Iterator[tuple[bool, str, str]]:

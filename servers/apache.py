@@ -1,4 +1,4 @@
-"""Apache as a front. https://httpd.apache.org/docs/2.4/howto/reverse_proxy.html"""
+"""Apache as a proxy. https://httpd.apache.org/docs/2.4/howto/reverse_proxy.html"""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ import os
 from collections.abc import Mapping
 from typing import ClassVar
 
-from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, Protocol, reject_unsupported
+from wsgi_gauntlet.harness.server.adapter import (
+    Adapter,
+    Command,
+    Installation,
+    Launch,
+    Protocol,
+    ServerDescription,
+    no_option_for,
+)
 from wsgi_gauntlet.servers._support import apache_configuration
 from wsgi_gauntlet.servers._support.apache_configuration import quoted
 
 
 class Apache(Adapter):
-    """Apache with its own defaults, mod_proxy before the server; it passes the Host header on."""
+    """Apache with its defaults and mod_proxy to the server; it passes the Host header on."""
 
     name = "apache"
     title = "Apache"
@@ -26,45 +33,51 @@ class Apache(Adapter):
         "uwsgi": "mod_proxy_uwsgi to a Unix socket; the default in front of uWSGI",
     }
 
-    def find(self, python: str) -> Installation:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
-        """Look for `apache2`, or `httpd` as others than Debian call it."""
+    def find(self, python: str) -> Installation:  # noqa: ARG002 - the system's program, whatever interpreter runs the app
+        """Look for `apache2`, or `httpd`, its name on systems other than Debian."""
         return apache_configuration.found()
 
-    def protocol_for(self, variant: str, upstream: Adapter) -> tuple[Protocol, bool]:
-        """Speak uwsgi to uWSGI unless the variant says otherwise, and HTTP over TCP to all others."""
+    def protocol_for(self, variant: str, upstream: ServerDescription) -> tuple[Protocol, bool]:
+        """Use uwsgi to uWSGI unless the variant says otherwise, and HTTP over TCP to all other servers."""
         if variant == "uwsgi" or (not variant and upstream.name == "uwsgi"):
             return Protocol.UWSGI, True
         return Protocol.HTTP, variant == "unix"
 
+    def supports(self, launch: Launch) -> str:
+        return no_option_for("apache", unix_sockets=launch.address.path) or apache_configuration.supports(
+            launch, _modules(launch)
+        )
+
     def command(self, launch: Launch) -> Command:
         """Return a configuration with one ProxyPass."""
-        if launch.upstream is None:
-            raise Unsupported("apache is a front and needs a server behind it, as apache+gunicorn")
-        reject_unsupported("apache", unix_sockets=launch.address.path)
+        assert launch.upstream is not None
         spoken = "uwsgi" if launch.upstream_protocol is Protocol.UWSGI else "http"
         lines = [*apache_configuration.processes(launch), "ProxyPreserveHost On"]
         if launch.upstream.tls:
-            # ProxyPreserveHost has it compare the Host that a client sends with the certificate's names.
+            # With ProxyPreserveHost it compares the client's Host with the names in the certificate.
             lines += ["SSLProxyEngine On", "SSLProxyCheckPeerName Off"]
         lines += [f"ProxyPass / {quoted(_url(launch, launch.upstream, spoken))}"]
-        modules = ["proxy", f"proxy_{spoken}"]
-        if launch.upstream.tls:
-            modules.append("ssl")
-        return apache_configuration.command(launch, launch.executable, modules, lines)
+        return apache_configuration.command(launch, launch.executable, _modules(launch), lines)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return Apache's settings, its defaults filled in, and how it passes requests on."""
+        """Return Apache's settings with its defaults, and how it passes requests on."""
         return {
             **apache_configuration.conditions(launch),
             "passes on": launch.upstream_transport,
         }
 
 
+def _modules(launch: Launch) -> list[str]:
+    spoken = "uwsgi" if launch.upstream_protocol is Protocol.UWSGI else "http"
+    over_tls = launch.upstream is not None and launch.upstream.tls
+    return ["proxy", f"proxy_{spoken}", *(["ssl"] if over_tls else [])]
+
+
 def _url(launch: Launch, behind: Address, spoken: str) -> str:
     scheme = "https" if behind.tls else spoken
     if not behind.path:
         return f"{scheme}://{behind.authority}/"
-    # From DefaultRuntimeDir on: in what is above both it would take # ? and | for its own, and has no escape for them.
+    # Relative to DefaultRuntimeDir: Apache has no escape for # ? and | in the folders above.
     return f"unix:{os.path.relpath(behind.path, launch.folder)}|{scheme}://localhost/"
 
 

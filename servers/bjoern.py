@@ -10,7 +10,7 @@ from wsgi_gauntlet.harness.server.adapter import (
     Installation,
     Launch,
     distribution_version,
-    reject_unsupported,
+    no_option_for,
 )
 from wsgi_gauntlet.servers._support import script_server
 
@@ -21,7 +21,7 @@ import bjoern
 
 backlog = options.get("backlog", bjoern.DEFAULT_LISTEN_BACKLOG)
 if ":" in where and int(port):
-    # Its own listen() knows IPv4 alone; server_run() takes any socket that listens.
+    # Its own listen() has IPv4 alone; server_run() accepts any listening socket.
     with socket.socket(socket.AF_INET6) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((where, int(port)))
@@ -39,7 +39,7 @@ BACKLOG = 1024
 
 
 class Bjoern(Adapter):
-    """bjoern, built on the spot or the binary that others publish. All that it can be told is where to listen."""
+    """bjoern, built on this machine, or a published binary. Its only settings are the address and the backlog."""
 
     name = "bjoern"
     title = "bjoern"
@@ -47,15 +47,13 @@ class Bjoern(Adapter):
     environ_support = "in the environment of its process; bjoern.run has no option for environ"
 
     def find(self, python: str) -> Installation:
-        """Look for the project's own distribution first, which needs a compiler and libev, then for the binary."""
+        """Look for the project's own distribution, which needs a compiler and libev, then for the binary."""
         version = distribution_version(python, "bjoern")
         return Installation(version=version, executable=python) if version else super().find(python)
 
-    def command(self, launch: Launch) -> Command:
-        """Return a script that calls `bjoern.run`, which ends in good order at SIGINT alone."""
+    def supports(self, launch: Launch) -> str:
         asked = launch.settings
-        script_server.require_http(launch, self.name, tls=False)
-        reject_unsupported(
+        return script_server.no_tls(launch, self.name) or no_option_for(
             self.name,
             more_than_one_worker=(asked.workers or 1) > 1,
             more_than_one_thread=(asked.threads or 1) > 1,
@@ -63,10 +61,13 @@ class Bjoern(Adapter):
             timeout=asked.timeout is not None,
             mounting=asked.mount,
         )
-        return script_server.command(launch, SCRIPT, signal.SIGINT, backlog=asked.backlog)
+
+    def command(self, launch: Launch) -> Command:
+        """Return a script that calls `bjoern.run`; only SIGINT ends it in good order."""
+        return script_server.command(launch, SCRIPT, signal.SIGINT, backlog=launch.settings.backlog)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return its settings. It closes no silent connection, in a request or between two."""
+        """Return its settings. It closes no silent connection, neither in a request nor between requests."""
         asked = launch.settings
         return {
             "workers": 1,

@@ -1,24 +1,25 @@
-"""Caddy as a front. https://caddyserver.com/docs/json/apps/http/"""
+"""Caddy as a proxy. https://caddyserver.com/docs/json/apps/http/"""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, reject_unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, no_option_for
 from wsgi_gauntlet.servers._support.system_programs import find_system_program
 
 IDLE_TIMEOUT = 300
-"""Caddy's own default, modules/caddyhttp/app.go: defaultIdleTimeout."""
+"""Caddy's default, modules/caddyhttp/app.go: defaultIdleTimeout."""
 NANOSECONDS = 1_000_000_000
-"""Caddy's durations are Go's."""
+"""Caddy's durations are those of Go, in nanoseconds."""
+
+Json = dict[str, object]
 
 
 class Caddy(Adapter):
-    """Caddy with its own defaults, reverse_proxy before the server; it passes the Host header on."""
+    """Caddy with its defaults and reverse_proxy to the server; it passes the Host header on."""
 
     name = "caddy"
     title = "Caddy"
@@ -28,28 +29,31 @@ class Caddy(Adapter):
         "unix": "reverse_proxy to a Unix socket",
     }
 
-    def find(self, python: str) -> Installation:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
+    def find(self, python: str) -> Installation:  # noqa: ARG002 - the system's program, whatever interpreter runs the app
         """Look for `caddy`."""
         return find_system_program("caddy", "version", r"^v?(\d+\.\d\S*)")
 
-    def command(self, launch: Launch) -> Command:
-        """Return Caddy's command line and its configuration, in JSON, which needs no other rules for odd characters."""
-        asked, address, behind = launch.settings, launch.address, launch.upstream
-        if behind is None:
-            raise Unsupported("caddy is a front and needs a server behind it, as caddy+gunicorn")
-        reject_unsupported(
+    def supports(self, launch: Launch) -> str:
+        """Reject several workers, threads and a backlog; an idle time-out of 0 means its default to Caddy."""
+        asked = launch.settings
+        if asked.keep_alive == 0:
+            return f"caddy takes an idle time-out of 0 for its own of {IDLE_TIMEOUT} s: use a longer one"
+        return no_option_for(
             "caddy", more_than_one_worker=(asked.workers or 1) > 1, threads=asked.threads, backlog=asked.backlog
         )
-        if asked.keep_alive == 0:
-            raise Unsupported(f"caddy takes an idle time-out of 0 for its own of {IDLE_TIMEOUT} s: give it more")
-        handler: dict[str, Any] = {
+
+    def command(self, launch: Launch) -> Command:
+        """Return Caddy's command line and its configuration in JSON, which has simple rules for unusual characters."""
+        asked, address, behind = launch.settings, launch.address, launch.upstream
+        assert behind is not None
+        handler: Json = {
             "handler": "reverse_proxy",
             "upstreams": [{"dial": f"unix/{behind.path}" if behind.path else behind.authority}],
         }
-        transport: dict[str, Any] = {"protocol": "http"}
+        transport: Json = {"protocol": "http"}
         if behind.tls:
             transport["tls"] = {"insecure_skip_verify": True}
-        server: dict[str, Any] = {
+        server: Json = {
             "listen": [f"unix/{address.path}" if address.path else f"tcp/{address.authority}"],
             "routes": [{"handle": [handler]}],
             "automatic_https": {"disable": True},
@@ -60,7 +64,7 @@ class Caddy(Adapter):
             server |= {f"{each}_timeout": _duration(asked.timeout) for each in ("read", "read_header", "write")}
             transport |= {f"{each}_timeout": _duration(asked.timeout) for each in ("read", "write")}
         handler["transport"] = transport
-        apps: dict[str, Any] = {"http": {"servers": {"front": server}}}
+        apps: Json = {"http": {"servers": {"front": server}}}
         if launch.identity is not None:
             server["tls_connection_policies"] = [{}]
             files = {"certificate": str(launch.identity.certificate), "key": str(launch.identity.key)}
@@ -79,11 +83,11 @@ class Caddy(Adapter):
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return Caddy's settings, its defaults filled in; it has no time-out of reading but for idle connections."""
+        """Return Caddy's settings with its defaults. It has a read time-out for idle connections only."""
         asked = launch.settings
         return {
             "workers": 1,
-            "threads": "as many as Go's runtime takes",
+            "threads": "as many as Go's runtime starts",
             "keep-alive": IDLE_TIMEOUT if asked.keep_alive is None else asked.keep_alive,
             "timeout": asked.timeout or 0,
             "backlog": "the system's (net.core.somaxconn)",

@@ -1,4 +1,4 @@
-"""A CGI script, the oldest way of all: a process for each request. https://docs.python.org/3/library/wsgiref.html"""
+"""A CGI script: the server starts a process for each request. https://docs.python.org/3/library/wsgiref.html"""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import shlex
 from collections.abc import Mapping
 from typing import ClassVar
 
-from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.server.adapter import (
     Adapter,
     Command,
     Installation,
     Launch,
-    Protocol,
+    no_option_for,
     python_version,
-    reject_unsupported,
 )
 from wsgi_gauntlet.servers._support import apache_configuration, lighttpd_configuration
 from wsgi_gauntlet.servers._support.system_programs import unreachable_when_unprivileged
@@ -24,7 +22,7 @@ import json
 import os
 import sys
 
-# Servers give a CGI script little of their own environment: it is handed over beside them.
+# Servers give a CGI script only a part of their environment, so this file passes it on.
 with open("environment.json", "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
     json.dump(dict(os.environ), file)
 os.execv(sys.argv[1], sys.argv[1:])
@@ -34,7 +32,7 @@ CGI_SCRIPT = """\
 #!/bin/sh
 exec {python} {serve}
 """
-"""A shell's, since the name of an interpreter after `#!` can have no spaces."""
+"""A shell script: the name of an interpreter after `#!` may not contain spaces."""
 
 SERVE_SCRIPT = """\
 import json
@@ -64,30 +62,35 @@ class Cgi(Adapter):
         "apache": "started by Apache's mod_cgid",
     }
     unprivileged_user = True
-    # A process for every request: a run takes a quarter of an hour and says of each load what everybody knows.
+    # With a process for every request a run takes 15 minutes, and its load figures are no surprise.
     default_variants = None
     environ_support = "in the environment of its processes, which CGIHandler copies into environ"
 
     def find(self, python: str) -> Installation:
-        """Take any interpreter that the web server's user can reach; see `lacking` for the web servers."""
+        """Accept any interpreter that the web server's user can reach; `missing_for` checks the web servers."""
         if unreachable_when_unprivileged(python):
             return Installation(
-                why=f"web servers run as an ordinary user, who cannot reach {python}",
-                get="an interpreter elsewhere, as --python /usr/bin/python3",
+                why=f"web servers run as an unprivileged user, who cannot reach {python}",
+                get="an interpreter in another place, as --python /usr/bin/python3",
             )
         return Installation(version=python_version(python), executable=python)
 
-    def missing_for(self, python: str, variant: str) -> Installation:  # noqa: ARG002 - they are the system's
-        """Return what is missing of the web server."""
+    def missing_for(self, python: str, variant: str) -> Installation:  # noqa: ARG002 - the system's programs
+        """Return what the system lacks of the web server."""
         return _web_server(variant)
 
+    def supports(self, launch: Launch) -> str:
+        if launch.variant == "apache":
+            return no_option_for("cgi", unix_sockets=launch.address.path) or apache_configuration.supports(
+                launch, ["alias", "cgid"]
+            )
+        return lighttpd_configuration.supports(launch)
+
     def command(self, launch: Launch) -> Command:
-        """Return a script that starts the web server, whose configuration has the CGI script for all paths."""
+        """Return a script that starts the web server; its configuration has the CGI script for all paths."""
         asked, folder = launch.settings, launch.folder
-        if launch.protocol is not Protocol.HTTP:
-            raise Unsupported(f"CGI scripts do not speak {launch.protocol}")
         executable = _web_server(launch.variant).executable
-        # With the slash at its end all of a path that begins with the mount is PATH_INFO, and SCRIPT_NAME the mount.
+        # With a final slash, SCRIPT_NAME is the mount and PATH_INFO is the rest of the path.
         script_path = str(folder / "app.cgi") + ("" if asked.mount else "/")
         files = {
             "start.py": START_SCRIPT,
@@ -97,7 +100,6 @@ class Cgi(Adapter):
             ),
         }
         if launch.variant == "apache":
-            reject_unsupported("cgi", unix_sockets=launch.address.path)
             quoted = apache_configuration.quoted
             lines = [
                 *apache_configuration.processes(launch),
@@ -121,7 +123,7 @@ class Cgi(Adapter):
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return the web server's settings and that the app has a process for each request."""
+        """Return the settings of the web server; the app has a process for each request."""
         server = apache_configuration if launch.variant == "apache" else lighttpd_configuration
         effective = server.conditions(launch)
         return {

@@ -1,10 +1,10 @@
-"""cheroot: the HTTP server of CherryPy by itself, a pool of threads. https://cheroot.cherrypy.dev"""
+"""cheroot: the HTTP server of CherryPy alone, a pool of threads. https://cheroot.cherrypy.dev"""
 
 from __future__ import annotations
 
 import signal
 
-from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, no_option_for
 from wsgi_gauntlet.servers._support import script_server
 
 SCRIPT = """\
@@ -26,22 +26,26 @@ THREADS = 10
 TIMEOUT = 10
 BACKLOG = 5
 WAITING_CONNECTIONS = 10
-"""cheroot's own defaults, cheroot/wsgi.py Server and cheroot/server.py HTTPServer of 11.1; CherryPy has the same."""
+"""cheroot's defaults, cheroot/wsgi.py Server and cheroot/server.py HTTPServer of 11.1; CherryPy has the same."""
 
 
 class Cheroot(Adapter):
-    """cheroot through its `wsgi.Server`, which its command starts too; the command has no option for TLS."""
+    """cheroot through its `wsgi.Server`, as its command starts it; the command has no option for TLS."""
 
     name = "cheroot"
     title = "cheroot"
     distribution = "cheroot"
     environ_support = "in the environment of its process; it has no option for environ"
 
-    def command(self, launch: Launch) -> Command:
-        """Return a script that calls `safe_start`, which ends in good order at SIGINT alone."""
+    def supports(self, launch: Launch) -> str:
         asked = launch.settings
-        script_server.require_http(launch, self.name, tls=True)
-        reject_unsupported(self.name, more_than_one_worker=(asked.workers or 1) > 1)
+        return no_option_for(
+            self.name, more_than_one_worker=(asked.workers or 1) > 1
+        ) or script_server.single_timeout_reason(self.name, asked)
+
+    def command(self, launch: Launch) -> Command:
+        """Return a script that calls `safe_start`; only SIGINT ends it in good order."""
+        asked = launch.settings
         certificate, key = script_server.identity(launch)
         return script_server.command(
             launch,
@@ -49,7 +53,7 @@ class Cheroot(Adapter):
             signal.SIGINT,
             numthreads=asked.threads,
             max=asked.threads,
-            timeout=script_server.single_timeout(self.name, asked),
+            timeout=script_server.single_timeout(asked),
             request_queue_size=asked.backlog,
             mount=asked.mount or None,
             certificate=certificate,
@@ -57,10 +61,8 @@ class Cheroot(Adapter):
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return cheroot's settings, its defaults filled in."""
-        effective = script_server.single_timeout_conditions(
-            launch, self.name, threads=THREADS, timeout=TIMEOUT, backlog=BACKLOG
-        )
+        """Return cheroot's settings with its defaults."""
+        effective = script_server.single_timeout_conditions(launch, threads=THREADS, timeout=TIMEOUT, backlog=BACKLOG)
         return {**effective, "waiting connections kept": WAITING_CONNECTIONS}
 
 

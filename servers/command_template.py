@@ -1,4 +1,4 @@
-"""A server of the user's own, given as a command template."""
+"""A server that the user gives as a command template."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from wsgi_gauntlet.harness.errors import ConfigurationError, Unsupported
-from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, Protocol, reject_unsupported
+from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, no_option_for
 
 ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
 CERTIFICATE_PLACEHOLDERS = frozenset({"certificate", "key"})
 PLACEHOLDERS = frozenset({"python", "host", "port", "socket", "app", "workers", "threads"}) | CERTIFICATE_PLACEHOLDERS
+RESERVED_PREFIXES = ("GAUNTLET_", "WSGI_GAUNTLET_")
+"""Prefixes of environment variables that the harness sets; the first one is of older versions."""
 
 
 class CommandServer(Adapter):
-    """`{python} -m myserver --bind {host}:{port} {app}`, or any other command that stays in the foreground.
+    """`{python} -m myserver --bind {host}:{port} {app}`, or another command that stays in the foreground.
 
-    The words are split as a shell splits them, and no shell runs. Words NAME=value before the program are set in its
-    environment. `{socket}` is the path of a Unix socket; a template that has it and no `{port}` is always started on
-    one. `{certificate}` and `{key}` are the paths of PEM files; a template that has them is always spoken to in https.
-    `{workers}` and `{threads}` are 1 unless something else is asked. It runs in the folder that the user is in, and
-    finds the reference app through PYTHONPATH. Raises ConfigurationError for a template that cannot work.
+    The words are split as in a shell, but no shell runs. Words NAME=value before the program are environment variables.
+    `{socket}` is the path of a Unix socket; a template with it and without `{port}` always gets one. `{certificate}`
+    and `{key}` are the paths of PEM files; a template with them always uses https. `{workers}` and `{threads}` are 1
+    unless the user sets them. The command runs in the present folder of the user, and PYTHONPATH contains the test app.
+    Raises ConfigurationError for a template that cannot work.
     """
 
     locates_app_itself = True
@@ -41,9 +43,9 @@ class CommandServer(Adapter):
         while self.arguments and (found := ASSIGNMENT.match(self.arguments[0])):
             self.assignments[found[1]] = self.arguments[0][found.end() :]
             self.arguments = self.arguments[1:]
-        if reserved := [each for each in self.assignments if each.startswith("GAUNTLET_")]:
+        if reserved := [each for each in self.assignments if each.startswith(RESERVED_PREFIXES)]:
             raise ConfigurationError(
-                f"the command of {name} sets {reserved[0]}, which is this program's own; leave it out"
+                f"the command of {name} sets {reserved[0]}, which is reserved for this program; leave it out"
             )
         self.placeholders = frozenset(PLACEHOLDER.findall(template))
         if not self.arguments:
@@ -52,34 +54,29 @@ class CommandServer(Adapter):
             known = " ".join(f"{{{each}}}" for each in sorted(PLACEHOLDERS))
             raise ConfigurationError(f"the command of {name} has {{{min(unknown)}}}; placeholders are {known}")
         if not self.placeholders & {"port", "socket"}:
-            raise ConfigurationError(
-                f"the command of {name} needs {{port}} or {{socket}}, or nobody knows where it listens"
-            )
+            raise ConfigurationError(f"the command of {name} needs {{port}} or {{socket}} to say where it listens")
         if len(self.placeholders & CERTIFICATE_PLACEHOLDERS) == 1:
             raise ConfigurationError(f"the command of {name} needs both {{certificate}} and {{key}}, or neither")
         if "app" not in self.placeholders:
-            self.start_failure_hint = "its command has no {app}, which stands for the app to serve, as module:callable"
+            self.start_failure_hint = "its command has no {app}, the placeholder for the app, as module:callable"
         self.unix_only = "port" not in self.placeholders
         self.tls_only = self.placeholders >= CERTIFICATE_PLACEHOLDERS
 
     def find(self, python: str) -> Installation:
-        """Look for the command's first word on PATH."""
+        """Look for the first word of the command on PATH."""
         first = _fill(self.arguments[0], {"python": python})
         executable = shutil.which(first)
         if executable is None:
-            return Installation(why=f"there is no command {first!r}", get=f"install what provides {Path(first).name}")
+            return Installation(why=f"there is no command {first!r}", get=f"install the program {Path(first).name}")
         return Installation(executable=executable)
 
-    def command(self, launch: Launch) -> Command:
-        """Return the template with its placeholders filled in."""
+    def supports(self, launch: Launch) -> str:
         asked, address = launch.settings, launch.address
-        if launch.protocol is not Protocol.HTTP:
-            raise Unsupported(f"{self.name} is not known to speak {launch.protocol}")
         if address.path and "socket" not in self.placeholders:
-            raise Unsupported(f"the command of {self.name} has no {{socket}}")
+            return f"the command of {self.name} has no {{socket}}"
         if address.tls and not self.tls_only:
-            raise Unsupported(f"the command of {self.name} has no {{certificate}} and {{key}}, so it speaks no TLS")
-        reject_unsupported(
+            return f"the command of {self.name} has no {{certificate}} and {{key}}, so it speaks no TLS"
+        return no_option_for(
             f"the command of {self.name}",
             workers="workers" not in self.placeholders and (asked.workers or 1) > 1,
             threads="threads" not in self.placeholders and (asked.threads or 1) > 1,
@@ -88,6 +85,10 @@ class CommandServer(Adapter):
             backlog=asked.backlog,
             mounting=asked.mount,
         )
+
+    def command(self, launch: Launch) -> Command:
+        """Return the template with values in place of its placeholders."""
+        asked, address = launch.settings, launch.address
         values = {
             "python": launch.python,
             "host": address.host,
@@ -103,7 +104,7 @@ class CommandServer(Adapter):
         return Command(tuple(_fill(word, values) for word in self.arguments), environment, folder=Path.cwd())
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return what the template was told; what it leaves out is not known."""
+        """Return the settings in the template; the others are unknown."""
         asked = launch.settings
         effective = {"workers": asked.workers or 1, "threads": asked.threads or 1}
         return {name: value for name, value in effective.items() if name in self.placeholders}

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Mapping
 from typing import ClassVar
 
-from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, no_option_for
 from wsgi_gauntlet.servers._support import script_server
 
 SCRIPT = """\
@@ -25,7 +25,7 @@ else:
     listening = {"addr": where, "family": socket.AF_UNIX}
 if "backlog" in options:
     listening["backlog"] = options.pop("backlog")
-# With its default, SO_REUSEPORT, a second server on the port would take half of the connections and nobody would know.
+# By default it sets SO_REUSEPORT: a second server on the port would get half of the connections unnoticed.
 listener = eventlet.listen(reuse_port=False, **listening)
 certificate, key = options.pop("certificate", None), options.pop("key", None)
 if key:
@@ -35,7 +35,7 @@ wsgi.server(listener, loaded(), log_output=False, **options)
 
 GREEN_THREADS = 1024
 BACKLOG = 50
-"""eventlet's own defaults: wsgi.DEFAULT_MAX_SIMULTANEOUS_REQUESTS and convenience.listen of 0.41."""
+"""eventlet's defaults: wsgi.DEFAULT_MAX_SIMULTANEOUS_REQUESTS and convenience.listen of 0.41."""
 
 
 class Eventlet(Adapter):
@@ -47,12 +47,14 @@ class Eventlet(Adapter):
     variants: ClassVar[Mapping[str, str]] = {"wsgi": "after eventlet.monkey_patch(), as its users run it"}
     environ_support = "in the environment of its process, and by its option environ"
 
-    def command(self, launch: Launch) -> Command:
-        """Return a script that calls `wsgi.server`. `threads` are the green threads of its pool, its `max_size`."""
+    def supports(self, launch: Launch) -> str:
+        """Reject several workers, and a mount: it sets SCRIPT_NAME to '' (HttpProtocol.get_environ)."""
         asked = launch.settings
-        script_server.require_http(launch, self.name, tls=True)
-        # What stands in its option environ as SCRIPT_NAME is overwritten with '' (HttpProtocol.get_environ).
-        reject_unsupported(self.name, more_than_one_worker=(asked.workers or 1) > 1, mounting=asked.mount)
+        return no_option_for(self.name, more_than_one_worker=(asked.workers or 1) > 1, mounting=asked.mount)
+
+    def command(self, launch: Launch) -> Command:
+        """Return a script that calls `wsgi.server`; `threads` is the number of its green threads (`max_size`)."""
+        asked = launch.settings
         certificate, key = script_server.identity(launch)
         return script_server.command(
             launch,
@@ -68,12 +70,12 @@ class Eventlet(Adapter):
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return its settings, its defaults filled in. It closes no silent connection unless it is told to."""
+        """Return its settings with its defaults. It closes no silent connection unless a time-out is set."""
         asked = launch.settings
         return {
             "workers": 1,
             "threads": f"{asked.threads or GREEN_THREADS} green threads",
-            # Where it has no time of its own, the one for every operation on the socket holds.
+            # Without a keep-alive time, the time-out of every socket operation applies.
             "keep-alive": (asked.timeout or "no limit") if asked.keep_alive is None else asked.keep_alive,
             "timeout": asked.timeout or "no limit",
             "backlog": BACKLOG if asked.backlog is None else asked.backlog,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import ClassVar
 
-from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
-from wsgi_gauntlet.servers._support import script_server
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, no_option_for
 
 SCRIPT = """\
 import importlib
@@ -26,7 +25,7 @@ package.run(application, host, int(port), workers=int(workers))
 
 
 class FastPySGI(Adapter):
-    """FastPySGI through its `run`: one event loop a worker, on which the app runs."""
+    """FastPySGI through its `run`: one event loop in each worker, which runs the app too."""
 
     name = "fastpysgi"
     title = "FastPySGI"
@@ -35,17 +34,24 @@ class FastPySGI(Adapter):
     backlog: ClassVar[int] = 2048
     """class _Server in fastpysgi.py of 0.6."""
     timer_interval_ms: ClassVar[int] = 3000
-    """Likewise, its svc_timer_interval: in milliseconds, how often it looks whose time is over."""
+    """svc_timer_interval in the same file: the milliseconds between two checks for expired time-outs."""
+
+    def supports(self, launch: Launch) -> str:
+        """Reject Unix sockets, several threads and a mount.
+
+        Its setting root_path is no mount: in 0.6 '/x' crashes it, and b'/x' changes nothing in environ.
+        """
+        asked = launch.settings
+        return no_option_for(
+            self.name,
+            unix_sockets=launch.address.path,
+            more_than_one_thread=(asked.threads or 1) > 1,
+            mounting=asked.mount,
+        )
 
     def command(self, launch: Launch) -> Command:
-        """Return a script: its command has options for neither workers nor time-outs, its `server` object has.
-
-        It has a setting root_path, but in 0.6 that is no mount: '/x' crashes it, b'/x' changes nothing in environ.
-        """
+        """Return a script: workers and time-outs are attributes of its `server`, and no options of its command."""
         asked, address = launch.settings, launch.address
-        script_server.require_http(launch, self.name, tls=True)
-        reject_unsupported(self.name, unix_sockets=address.path, more_than_one_thread=(asked.threads or 1) > 1)
-        reject_unsupported(self.name, mounting=asked.mount)
         settings = self.settings(launch)
         if asked.backlog is not None:
             settings["backlog"] = asked.backlog
@@ -59,9 +65,9 @@ class FastPySGI(Adapter):
         return Command(argv, files={"serve.py": SCRIPT})
 
     def settings(self, launch: Launch) -> dict[str, object]:
-        """Return what to set on its `server`: its times are milliseconds, and none unless they are set.
+        """Return the attributes to set on its `server`: times in milliseconds; by default there are none.
 
-        It is told to look as often as the shortest of them, where that is more often than by itself.
+        The interval of its checks is set to the shortest time if that is shorter than the default interval.
         """
         asked = launch.settings
         times: dict[str, int] = {}
@@ -74,7 +80,7 @@ class FastPySGI(Adapter):
         return {"allow_keepalive": False, **times} if asked.keep_alive == 0 else dict(times)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return its settings, FastPySGI's defaults filled in."""
+        """Return its settings with FastPySGI's defaults."""
         asked = launch.settings
         return {
             "workers": asked.workers or 1,

@@ -1,4 +1,4 @@
-"""A Flask app served as its users serve it: `app.run(host, port)`."""
+"""A Flask app, served as Flask's users serve it: `app.run(host, port)`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.server.adapter import Command, Launch, reject_unsupported
+from wsgi_gauntlet.harness.server.adapter import Command, Launch, no_option_for
 from wsgi_gauntlet.harness.server.user_app import (
     REFERENCE_APP,
     REFERENCE_APP_PACKAGE,
@@ -38,11 +38,11 @@ FLASK_APPS = {
     USER_APP_IN_CHECKS: "gauntlet_apps.with_user_app_flask:application",
     FRAMEWORK_APP: FRAMEWORK_APP,
 }
-"""The Flask app that is served for an app of the harness's."""
+"""The Flask app to serve in place of each app of the harness."""
 
 
 class Flask(Werkzeug):
-    """Flask's `app.run`: Werkzeug's server with Flask between it and the app."""
+    """Flask's `app.run`: Werkzeug's server, with Flask between the server and the app."""
 
     name = "flask"
     title = "Flask's app.run"
@@ -56,12 +56,17 @@ class Flask(Werkzeug):
     }
     default_variants = ("flask",)
 
+    def supports(self, launch: Launch) -> str:
+        if launch.app.startswith(REFERENCE_APP_PACKAGE) and launch.app not in FLASK_APPS:
+            return "app.run is a method of Flask's apps; it serves no app of another framework"
+        mounting = launch.variant == "cli" and launch.settings.mount
+        return no_option_for(self.name, mounting=mounting) or super().supports(launch)
+
     def command(self, launch: Launch) -> Command:
-        """Return what Werkzeug's is with another script, or Flask's own command."""
+        """Return Werkzeug's command with another script, or Flask's own command."""
         werkzeug_command = super().command(launch)
         if launch.variant != "cli":
             return werkzeug_command
-        reject_unsupported(self.name, mounting=launch.settings.mount)
         host, port = werkzeug_command.argv[2:4]
         argv = [launch.python, "-m", "flask", "--app", self.app(launch.app), "run", "--host", host, "--port", port]
         if launch.identity is not None:
@@ -69,7 +74,7 @@ class Flask(Werkzeug):
         return Command((*argv, "--no-reload", "--no-debugger"), environment={"FLASK_SKIP_DOTENV": "1"})
 
     def app(self, app: str) -> str:
-        """Return the Flask app that holds the reference app; a user's own app must be a Flask app itself."""
+        """Return the Flask app with the test app in it; a user app must itself be a Flask app."""
         if app.startswith(REFERENCE_APP_PACKAGE) and app not in FLASK_APPS:
             raise Unsupported("app.run is a method of Flask's apps; it serves no app of another framework")
         return FLASK_APPS.get(app, app)

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Mapping
 from typing import ClassVar
 
-from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, no_option_for
 from wsgi_gauntlet.servers._support import script_server
 
 MONKEY_PATCH = """\
@@ -46,24 +46,26 @@ class Gevent(Adapter):
     title = "gevent's pywsgi"
     distribution = "gevent"
     variants: ClassVar[Mapping[str, str]] = {
-        "patched": "after monkey.patch_all(), so that an app that waits lets others go on",
-        "unpatched": "as it comes, so that an app that waits holds up everybody",
+        "patched": "after monkey.patch_all(), so that an app that waits does not block other requests",
+        "unpatched": "without monkey.patch_all(), so that an app that waits blocks all requests",
     }
     default_variants = ("gevent",)
     environ_support = "in the environment of its process, and by its option environ"
 
-    def command(self, launch: Launch) -> Command:
-        """Return a script that calls `serve_forever`. `threads` are the greenlets of its pool, its option `spawn`."""
+    def supports(self, launch: Launch) -> str:
+        """Reject several workers, time-outs, and a mount: it sets SCRIPT_NAME to '' (WSGIHandler.get_environ)."""
         asked = launch.settings
-        script_server.require_http(launch, self.name, tls=True)
-        reject_unsupported(
+        return no_option_for(
             self.name,
             more_than_one_worker=(asked.workers or 1) > 1,
             keep_alive=asked.keep_alive is not None,
             timeout=asked.timeout is not None,
-            # What stands in its option environ as SCRIPT_NAME is overwritten with '' (WSGIHandler.get_environ).
             mounting=asked.mount,
         )
+
+    def command(self, launch: Launch) -> Command:
+        """Return a script that calls `serve_forever`; `threads` is the size of its pool of greenlets (`spawn`)."""
+        asked = launch.settings
         certificate, key = script_server.identity(launch)
         return script_server.command(
             launch,
@@ -77,7 +79,7 @@ class Gevent(Adapter):
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return its settings. It closes no silent connection, in a request or between two."""
+        """Return its settings. It closes no silent connection, neither in a request nor between requests."""
         asked = launch.settings
         return {
             "workers": 1,

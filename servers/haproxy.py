@@ -1,4 +1,4 @@
-"""HAProxy as a front. https://docs.haproxy.org/2.6/configuration.html"""
+"""HAProxy as a proxy. https://docs.haproxy.org/2.6/configuration.html"""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import os
 from collections.abc import Mapping
 from typing import ClassVar
 
-from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch
 from wsgi_gauntlet.servers._support.system_programs import find_system_program
 
 CONNECT_TIMEOUT = 5
 TIMEOUT = 50
-"""HAProxy has no time-outs by default and warns of that; these are its manual's, section 2.6 "Examples"."""
+"""HAProxy has no default time-outs and warns about that; these are from its manual, section 2.6 "Examples"."""
 
 CONFIGURATION = """\
 global
@@ -38,7 +37,7 @@ backend app
 """
 
 ADDRESS_ESCAPES = str.maketrans({"$": "${dollar}", ",": "${comma}"})
-"""In an address, when it has been read as a word: it is split at commas first, then has its variables put in."""
+"""Escapes in an address that has been read as a word: HAProxy splits it at commas and replaces variables."""
 
 JOIN_CERTIFICATE_SCRIPT = """\
 umask 077
@@ -46,11 +45,11 @@ cat "$1" "$2" > identity.pem || exit 1
 shift 2
 exec "$@"
 """
-"""Before 3.0 it takes a certificate and its key from one file alone, or from two whose names it chooses."""
+"""Before 3.0 it reads certificate and key from one file, or from two files with names that it chooses."""
 
 
 class Haproxy(Adapter):
-    """HAProxy with the configuration that its manual begins with; it passes all headers on as they are."""
+    """HAProxy with the first configuration of its manual; it passes all headers on unchanged."""
 
     name = "haproxy"
     title = "HAProxy"
@@ -60,17 +59,19 @@ class Haproxy(Adapter):
         "unix": "to a Unix socket",
     }
 
-    def find(self, python: str) -> Installation:  # noqa: ARG002 - it is the system's, whatever interpreter runs the app
+    def find(self, python: str) -> Installation:  # noqa: ARG002 - the system's program, whatever interpreter runs the app
         """Look for `haproxy`."""
         return find_system_program("haproxy", "-v", r"HAProxy version (\d[^\s-]*)")
 
+    def supports(self, launch: Launch) -> str:
+        if (launch.settings.workers or 1) > 1:
+            return "haproxy has had one worker since 2.5, with threads: haproxy[threads=2]"
+        return ""
+
     def command(self, launch: Launch) -> Command:
-        """Return HAProxy's command line and its configuration; over TLS a script joins certificate and key first."""
+        """Return HAProxy's command line and its configuration; for TLS a script joins certificate and key first."""
         asked, behind = launch.settings, launch.upstream
-        if behind is None:
-            raise Unsupported("haproxy is a front and needs a server behind it, as haproxy+gunicorn")
-        if (asked.workers or 1) > 1:
-            raise Unsupported("haproxy has had one worker since 2.5, with threads: haproxy[threads=2]")
+        assert behind is not None
         folder = launch.folder
         bind = quoted(_format_address(launch.address))
         if launch.identity is not None:
@@ -86,7 +87,7 @@ class Haproxy(Adapter):
             timeout=_milliseconds(TIMEOUT if asked.timeout is None else asked.timeout),
             defaults=f"    timeout http-keep-alive {_milliseconds(asked.keep_alive)}ms\n" if asked.keep_alive else "",
             bind=bind,
-            # To its time-outs 0 means that they are unset.
+            # A time-out of 0 means none.
             closing="    option httpclose\n" if asked.keep_alive == 0 else "",
             server=server,
         )
@@ -98,7 +99,7 @@ class Haproxy(Adapter):
         return Command(argv, files=files)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return HAProxy's settings, its defaults filled in: a thread for each core that it may run on."""
+        """Return HAProxy's settings with its defaults: a thread for each core that it may run on."""
         asked = launch.settings
         timeout = TIMEOUT if asked.timeout is None else asked.timeout
         return {
@@ -112,7 +113,7 @@ class Haproxy(Adapter):
 
 
 def quoted(value: object) -> str:
-    """Return `value` as one word of a configuration, with nothing in it that stands for something else."""
+    """Return `value` as one word of a configuration, without special characters."""
     escaped = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
     return f'"{escaped}"'
 

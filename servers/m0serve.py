@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, no_option_for
 from wsgi_gauntlet.servers._support import script_server
 
 WORKERS = 1
@@ -10,9 +10,9 @@ THREADS = 2
 KEEP_ALIVE = 60
 BODY_TIMEOUT = 30
 BACKLOG = 4096
-"""Its own defaults, as `m0serve --help` and `m0serve --doctor` of 1.16 give them; the backlog is what strace shows."""
+"""Its defaults, from `m0serve --help` and `m0serve --doctor` of 1.16; strace shows the backlog."""
 HEAD_TIMEOUT = 10
-"""Seconds after which 1.16 answers 408 to who has not sent a whole head, whatever its other times are."""
+"""Seconds for a whole head, after which 1.16 sends a 408, whatever its other time-outs are."""
 
 
 class M0serve(Adapter):
@@ -23,29 +23,29 @@ class M0serve(Adapter):
     distribution = "m0serve"
     environ_support = "in the environment of its processes; it has no option for environ"
 
+    def supports(self, launch: Launch) -> str:
+        unsupported = {"unix_sockets": launch.address.path, "backlog": launch.settings.backlog is not None}
+        return script_server.no_tls(launch, self.name) or no_option_for(self.name, **unsupported)
+
     def command(self, launch: Launch) -> Command:
         """Return its command line."""
         asked, address = launch.settings, launch.address
-        script_server.require_http(launch, self.name, tls=False)
-        reject_unsupported(self.name, unix_sockets=address.path, backlog=asked.backlog is not None)
         keep_alive = script_server.whole_seconds(asked.keep_alive)
         argv = [launch.python, "-m", "m0serve", "--protocol", "wsgi"]
         argv += ["--host", address.host, "--port", str(address.port)]
-        for option, value in (
+        argv += script_server.options(
             ("--workers", asked.workers),
             ("--blocking-threads", asked.threads),
             ("--idle-timeout", keep_alive or None),
-            # To it an idle time-out of 0 is none at all.
+            # An idle time-out of 0 means none to it.
             ("--max-keepalive-requests", 1 if keep_alive == 0 else None),
             ("--body-timeout", script_server.whole_seconds(asked.timeout)),
-        ):
-            if value is not None:
-                argv += [option, str(value)]
+        )
         argv += ["--mount", f"{asked.mount}={launch.app}"] if asked.mount else [launch.app]
         return Command(tuple(argv))
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return its settings, its defaults filled in. Asked for workers alone, it has no threads for the app."""
+        """Return its settings with its defaults. With only workers set, it has no threads for the app."""
         asked = launch.settings
         keep_alive, timeout = script_server.whole_seconds(asked.keep_alive), script_server.whole_seconds(asked.timeout)
         return {

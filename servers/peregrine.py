@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import signal
 
-from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, Settings
 from wsgi_gauntlet.servers._support import script_server
 
@@ -15,7 +14,7 @@ KEEP_ALIVE = 5.0
 TIMEOUT = 30.0
 BACKLOG = 2048
 CONNECTIONS = 4096
-"""Its own defaults, as `peregrine --help` of 1.2 gives them."""
+"""Its defaults, from `peregrine --help` of 1.2."""
 
 
 class Peregrine(Adapter):
@@ -26,34 +25,34 @@ class Peregrine(Adapter):
     distribution = "peregrine-server"
     environ_support = "in the environment of its processes; it has no option for environ"
 
+    def supports(self, launch: Launch) -> str:
+        if launch.settings.timeout == 0:
+            return "peregrine with a time-out of 0 s ends every incomplete request at its next check"
+        return ""
+
     def command(self, launch: Launch) -> Command:
-        """Return its command line; its times are milliseconds. The protocol is named lest it has to guess."""
+        """Return its command line, with times in milliseconds. It names the protocol, so that none is guessed."""
         asked, address = launch.settings, launch.address
-        script_server.require_http(launch, self.name, tls=True)
-        if asked.timeout == 0:
-            raise Unsupported("peregrine with a time-out of 0 s ends what is not whole at its next look, soon after")
         argv = [launch.python, "-m", "peregrine", "--protocol", "wsgi"]
         argv += ["--unix", address.path] if address.path else ["--host", address.host, "--port", str(address.port)]
-        for option, value in (
+        argv += script_server.options(
             ("--workers", asked.workers),
             ("--wsgi-threads", asked.threads),
             ("--keep-alive", _milliseconds(asked.keep_alive)),
             ("--request-timeout", _milliseconds(asked.timeout)),
             ("--backlog", asked.backlog),
             ("--root-path", asked.mount or None),
-        ):
-            if value is not None:
-                argv += [option, str(value)]
+        )
         if launch.identity is not None:
             argv += ["--tls-cert", str(launch.identity.certificate), "--tls-key", str(launch.identity.key)]
         return Command((*argv, launch.app), reload_signal=signal.SIGHUP)
 
     def tuned_settings(self, variant: str, cores: int) -> Settings:  # noqa: ARG002 - it has no variants
-        """Return one worker a core, as its page on the package index starts it: `peregrine --workers 0`."""
+        """Return one worker for each core, as in its page on the package index: `peregrine --workers 0`."""
         return Settings(workers=cores)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return its settings, its defaults filled in."""
+        """Return its settings with its defaults."""
         asked = launch.settings
         return {
             "workers": asked.workers or WORKERS,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, no_option_for
 from wsgi_gauntlet.servers._support import script_server
 
 SCRIPT = """\
@@ -15,9 +14,9 @@ pyruvate.serve(loaded(), where, options.pop("threads"), **options)
 """
 
 THREADS = 2
-"""Its number of threads has no default; this is what the first example of its documentation has."""
+"""The number of threads has no default; this one is from the first example of its documentation."""
 BACKLOG = 128
-"""What strace shows of 1.6; it has no option for it."""
+"""strace shows this backlog of 1.6; there is no option for it."""
 
 
 class Pyruvate(Adapter):
@@ -28,25 +27,26 @@ class Pyruvate(Adapter):
     distribution = "pyruvate"
     environ_support = "in the environment of its process; pyruvate.serve has no option for environ"
 
-    def command(self, launch: Launch) -> Command:
-        """Return a script that calls `serve`. What it calls workers are threads of one process.
+    def supports(self, launch: Launch) -> str:
+        """Reject TLS, several workers, time-outs, a backlog, a mount, and kept connections.
 
-        It keeps no connection unless it is told a max_reuse_count. With one of 1 to 254 its answers say keep-alive and
-        1.6 ends the connection all the same; with 255, the most that it takes, the next request there has no answer.
+        By default it keeps no connection. With a max_reuse_count of 1 to 254 its responses say keep-alive, but 1.6 ends
+        the connection. With 255, the largest value, the next request on the connection gets no response.
         """
         asked = launch.settings
-        script_server.require_http(launch, self.name, tls=False)
-        reject_unsupported(
+        if asked.keep_alive:
+            return "pyruvate has an option to keep connections, but then it ends them, or does not respond any more"
+        return script_server.no_tls(launch, self.name) or no_option_for(
             self.name,
             more_than_one_worker=(asked.workers or 1) > 1,
             timeout=asked.timeout is not None,
             backlog=asked.backlog is not None,
             mounting=asked.mount,
         )
-        if asked.keep_alive:
-            raise Unsupported(
-                "pyruvate has an option to keep connections, but with it ends them after one answer, or answers no more"
-            )
+
+    def command(self, launch: Launch) -> Command:
+        """Return a script that calls `serve`. Its workers are threads of one process."""
+        asked = launch.settings
         return script_server.command(launch, SCRIPT, threads=asked.threads or THREADS)
 
     def conditions(self, launch: Launch) -> dict[str, object]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, Settings, reject_unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, Settings, no_option_for
 from wsgi_gauntlet.servers._support import script_server
 
 SCRIPT = """\
@@ -26,7 +25,7 @@ variant, host, port, path, backlog, workers, threads, keep_alive, timeout, certi
 module, _, attribute = name.partition(":")
 application = getattr(importlib.import_module(module), attribute)
 if path:
-    # A front's workers may run as somebody else; the folder that the socket is in is private.
+    # A proxy's workers may run as another user; the folder of the socket is private.
     sockets = [bind_unix_socket(path, mode=0o666, backlog=int(backlog))]
 else:
     sockets = bind_sockets(int(port), host, backlog=int(backlog))
@@ -61,11 +60,11 @@ asyncio.run(main())
 
 KEEP_ALIVE = 3600
 BACKLOG = 128
-"""Tornado's own defaults: `initialize` in tornado/httpserver.py and _DEFAULT_BACKLOG in tornado/netutil.py of 6.6."""
+"""Tornado's defaults: `initialize` in tornado/httpserver.py and _DEFAULT_BACKLOG in tornado/netutil.py of 6.6."""
 
 
 class Tornado(Adapter):
-    """Tornado's HTTPServer, started as its guide starts it in production."""
+    """Tornado's HTTPServer, started as in its guide for production."""
 
     name = "tornado"
     title = "Tornado"
@@ -73,17 +72,18 @@ class Tornado(Adapter):
     variants: ClassVar[Mapping[str, str]] = {
         "container": "WSGIContainer on its event loop: one request at a time, as by default until Tornado 7",
         "threads": "WSGIContainer with an executor of threads, which its documentation highly recommends",
-        "fallback": "a web.Application whose FallbackHandler is the container, as beside handlers of one's own",
+        "fallback": "a web.Application with the container in a FallbackHandler, for apps with other handlers too",
     }
     environ_support = "in the environment of its processes; WSGIContainer has no option for environ"
 
+    def supports(self, launch: Launch) -> str:
+        if launch.variant != "threads" and (launch.settings.threads or 1) > 1:
+            return f"tornado:{launch.variant} runs the app on its event loop; tornado:threads has threads"
+        return no_option_for("tornado", mounting=launch.settings.mount)
+
     def command(self, launch: Launch) -> Command:
-        """Return a script. Tornado has arguments where others have options; its time-out is body_timeout."""
+        """Return a script. Tornado has arguments instead of options; its time-out is body_timeout."""
         asked, address = launch.settings, launch.address
-        script_server.require_http(launch, self.name, tls=True)
-        if launch.variant != "threads" and (asked.threads or 1) > 1:
-            raise Unsupported(f"tornado:{launch.variant} runs the app on its event loop; tornado:threads has threads")
-        reject_unsupported("tornado", mounting=asked.mount)
         values = (
             *(launch.variant, address.host, address.port, address.path),
             *(asked.backlog or BACKLOG, asked.workers or 1, asked.threads or script_server.executor_threads()),
@@ -103,7 +103,7 @@ class Tornado(Adapter):
         return Settings(workers=cores)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return its settings, Tornado's defaults filled in; for a head it has its keep-alive time."""
+        """Return its settings with Tornado's defaults; the keep-alive time is its time-out for a head."""
         asked = launch.settings
         return {
             "workers": asked.workers or 1,

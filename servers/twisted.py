@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.server.adapter import (
     Adapter,
     Command,
     Launch,
     distribution_version,
+    no_option_for,
     pip_install_command,
-    reject_unsupported,
 )
 from wsgi_gauntlet.servers._support import script_server
 
@@ -68,15 +67,15 @@ sys.exit(problems[0] if problems else 0)
 """
 
 THREADS = 20
-"""twisted.python.threadpool.ThreadPool, of which `twist web --wsgi` makes one as it comes (twisted/web/tap.py)."""
+"""twisted.python.threadpool.ThreadPool; `twist web --wsgi` makes one with this default (twisted/web/tap.py)."""
 TIMEOUT = 60
-"""twisted.web.http._REQUEST_TIMEOUT: seconds that a connection may be silent, in a request or between two."""
+"""twisted.web.http._REQUEST_TIMEOUT: the longest silence of a connection in seconds, in a request or between two."""
 BACKLOG = 50
-"""The endpoint's own, twisted.internet.endpoints.TCP4ServerEndpoint."""
+"""The default of the endpoint, twisted.internet.endpoints.TCP4ServerEndpoint."""
 
 
 class Twisted(Adapter):
-    """What `twist web --wsgi` sets up, by a script: that command has no option for threads or time-outs."""
+    """The server of `twist web --wsgi`, started by a script: that command has no option for threads or time-outs."""
 
     name = "twisted"
     title = "Twisted Web"
@@ -84,23 +83,26 @@ class Twisted(Adapter):
     requires = ("twisted[tls]",)
     environ_support = "in the environment of its process; WSGIResource has no option for environ"
 
-    def command(self, launch: Launch) -> Command:
-        """Return the script. Raises Unsupported for Unix sockets: an answer there fails for want of a port number."""
+    def supports(self, launch: Launch) -> str:
+        """Reject several workers, different time-outs, TLS without pyOpenSSL, and Unix sockets.
+
+        On a Unix socket every response fails: _WSGIResponse needs the port of the address (twisted/web/wsgi.py).
+        """
         asked = launch.settings
-        script_server.require_http(launch, self.name, tls=True)
         if asked.tls and not distribution_version(launch.python, "pyopenssl"):
-            raise Unsupported(
+            return (
                 f"twisted speaks TLS with pyOpenSSL, which is not installed for {launch.python}; "
                 f"get it with: {pip_install_command(launch.python, 'twisted[tls]')}"
             )
-        reject_unsupported(
-            self.name,
-            # _WSGIResponse asks the address for its port, which that of a Unix socket has not (twisted/web/wsgi.py).
-            unix_sockets=launch.address.path,
-            more_than_one_worker=(asked.workers or 1) > 1,
-        )
+        return no_option_for(
+            self.name, unix_sockets=launch.address.path, more_than_one_worker=(asked.workers or 1) > 1
+        ) or script_server.single_timeout_reason(self.name, asked)
+
+    def command(self, launch: Launch) -> Command:
+        """Return the script."""
+        asked = launch.settings
         certificate, key = script_server.identity(launch)
-        timeout = script_server.single_timeout(self.name, asked)
+        timeout = script_server.single_timeout(asked)
         return script_server.command(
             launch,
             SCRIPT,
@@ -113,10 +115,8 @@ class Twisted(Adapter):
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return its settings, its defaults filled in."""
-        return script_server.single_timeout_conditions(
-            launch, self.name, threads=THREADS, timeout=TIMEOUT, backlog=BACKLOG
-        )
+        """Return its settings with its defaults."""
+        return script_server.single_timeout_conditions(launch, threads=THREADS, timeout=TIMEOUT, backlog=BACKLOG)
 
 
 ADAPTER = Twisted()

@@ -6,22 +6,21 @@ import signal
 from collections.abc import Mapping
 from typing import ClassVar
 
-from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
-from wsgi_gauntlet.servers._support import a2wsgi_bridge, script_server
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, no_option_for
+from wsgi_gauntlet.servers._support import script_server
 
 NATIVE_THREADS = 10
 KEEP_ALIVE = 5
 BACKLOG = 2048
-"""uvicorn's own defaults, uvicorn/middleware/wsgi.py and uvicorn/main.py of 0.54."""
+"""uvicorn's defaults, uvicorn/middleware/wsgi.py and uvicorn/main.py of 0.54."""
 
 BLOCK_A2WSGI = """\
-raise ModuleNotFoundError("uvicorn's own WSGI mode is under test, which it gives up where it can import a2wsgi")
+raise ModuleNotFoundError("uvicorn's own WSGI mode is under test; uvicorn replaces it if it can import a2wsgi")
 """
 
 
 class Uvicorn(Adapter):
-    """uvicorn with h11 and asyncio, which every installation of it has, and no request log."""
+    """uvicorn with h11 and asyncio, which every installation has, and without a request log."""
 
     name = "uvicorn"
     title = "uvicorn"
@@ -29,49 +28,54 @@ class Uvicorn(Adapter):
     requires = ("uvicorn", "a2wsgi")
     extra_requirements: ClassVar[Mapping[str, tuple[str, ...]]] = {"a2wsgi": ("a2wsgi",)}
     variants: ClassVar[Mapping[str, str]] = {
-        "wsgi": "--interface wsgi: its own WSGI mode, deprecated by it, as where a2wsgi is not installed",
-        "a2wsgi": "the app through a2wsgi's WSGIMiddleware, which uvicorn advises",
+        "wsgi": "--interface wsgi: its own WSGI mode, which it deprecates; used if a2wsgi is not installed",
+        "a2wsgi": "the app through a2wsgi's WSGIMiddleware, which uvicorn recommends",
     }
     environ_support = "in the environment of its processes; it has no option for environ"
 
-    def command(self, launch: Launch) -> Command:
-        """Return uvicorn's command line. Its --root-path is no mount: it takes the prefix for cut off already.
+    def supports(self, launch: Launch) -> str:
+        """Reject time-outs, another number of threads in its own WSGI mode, and a mount.
 
-        What it picks by what is installed is written out, because each gives other answers: the parser of requests, the
-        event loop, and the WSGI mode, which silently becomes a2wsgi's where that can be imported.
+        Its --root-path is no mount: it expects that the prefix was removed already.
+        """
+        asked = launch.settings
+        if launch.variant != "a2wsgi" and asked.threads not in (None, NATIVE_THREADS):
+            return f"uvicorn's own WSGI mode has {NATIVE_THREADS} threads; uvicorn:a2wsgi has any number"
+        return no_option_for("uvicorn", timeout=asked.timeout, mounting=asked.mount)
+
+    def command(self, launch: Launch) -> Command:
+        """Return uvicorn's command line.
+
+        Defaults that depend on installed packages are written out, because each choice behaves differently: the parser,
+        the event loop, and the WSGI mode, which silently becomes a2wsgi's if that can be imported.
         """
         asked, address = launch.settings, launch.address
         native = launch.variant != "a2wsgi"
-        script_server.require_http(launch, self.name, tls=True)
-        if native and asked.threads not in (None, NATIVE_THREADS):
-            raise Unsupported(f"uvicorn's own WSGI mode has {NATIVE_THREADS} threads; uvicorn:a2wsgi has any number")
-        reject_unsupported("uvicorn", timeout=asked.timeout, mounting=asked.mount)
         argv = [launch.python, "-m", "uvicorn", "--interface", "wsgi" if native else "asgi3"]
         argv += ["--uds", address.path] if address.path else ["--host", address.host, "--port", str(address.port)]
         argv += ["--http", "h11", "--loop", "asyncio", "--no-access-log"]
-        for option, value in (
+        argv += script_server.options(
             ("--workers", asked.workers),
             ("--timeout-keep-alive", script_server.whole_seconds(asked.keep_alive)),
             ("--backlog", asked.backlog),
-        ):
-            if value is not None:
-                argv += [option, str(value)]
+        )
         if launch.identity is not None:
             argv += ["--ssl-certfile", str(launch.identity.certificate), "--ssl-keyfile", str(launch.identity.key)]
         return Command(
-            (*argv, launch.app if native else a2wsgi_bridge.MODULE_APP),
-            files={"a2wsgi.py": BLOCK_A2WSGI} if native else a2wsgi_bridge.files(launch),
-            # One worker is the first process itself, which SIGHUP ends.
+            (*argv, launch.app if native else script_server.A2WSGI_APP),
+            files={"a2wsgi.py": BLOCK_A2WSGI} if native else script_server.a2wsgi_files(launch),
+            # A single worker is the first process itself, and SIGHUP ends it.
             reload_signal=signal.SIGHUP if (asked.workers or 1) > 1 else None,
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return uvicorn's settings, its defaults filled in."""
+        """Return uvicorn's settings with its defaults."""
         asked = launch.settings
         keep_alive = script_server.whole_seconds(asked.keep_alive)
+        threads = script_server.A2WSGI_THREADS if launch.variant == "a2wsgi" else NATIVE_THREADS
         return {
             "workers": asked.workers or 1,
-            "threads": asked.threads or (a2wsgi_bridge.THREADS if launch.variant == "a2wsgi" else NATIVE_THREADS),
+            "threads": asked.threads or threads,
             "keep-alive": KEEP_ALIVE if keep_alive is None else keep_alive,
             "backlog": asked.backlog or BACKLOG,
         }

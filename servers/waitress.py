@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, no_option_for
 from wsgi_gauntlet.servers._support import script_server
 
 THREADS = 4
@@ -11,7 +10,7 @@ BACKLOG = 1024
 CHANNEL_TIMEOUT = 120
 CLEANUP_INTERVAL = 30
 CONNECTION_LIMIT = 100
-"""waitress's own defaults, waitress/adjustments.py of 3.0."""
+"""waitress's defaults, waitress/adjustments.py of 3.0."""
 
 
 class Waitress(Adapter):
@@ -22,34 +21,37 @@ class Waitress(Adapter):
     distribution = "waitress"
     environ_support = "in the environment of its process; it has no option for environ"
 
-    def command(self, launch: Launch) -> Command:
-        """Return waitress's command line. Its channel time-out is what it has in place of a keep-alive time.
+    def supports(self, launch: Launch) -> str:
+        asked = launch.settings
+        if asked.keep_alive == 0:
+            return "waitress has no option to keep no connection; its channel time-out is 1 s at least"
+        return script_server.no_tls(launch, self.name) or no_option_for(
+            "waitress", more_than_one_worker=(asked.workers or 1) > 1, timeout=asked.timeout
+        )
 
-        It looks whose time is over once in each cleanup interval, so that is never longer than the time itself.
+    def command(self, launch: Launch) -> Command:
+        """Return waitress's command line; its channel time-out is the keep-alive time.
+
+        The cleanup interval is the time between two checks for expired time-outs, so it must not be longer.
         """
         asked = launch.settings
-        script_server.require_http(launch, self.name, tls=False)
-        reject_unsupported("waitress", more_than_one_worker=(asked.workers or 1) > 1, timeout=asked.timeout)
-        if asked.keep_alive == 0:
-            raise Unsupported("waitress has no option to keep no connection; its channel time-out is 1 s at least")
         keep_alive = script_server.whole_seconds(asked.keep_alive)
         where = (
             f"--unix-socket={launch.address.path}" if launch.address.path else f"--listen={launch.address.authority}"
         )
         argv = [launch.python, "-m", "waitress", where]
-        for option, value in (
+        argv += script_server.options(
             ("--threads", asked.threads),
             ("--channel-timeout", keep_alive),
             ("--cleanup-interval", keep_alive if keep_alive is not None and keep_alive < CLEANUP_INTERVAL else None),
             ("--backlog", asked.backlog),
             ("--url-prefix", asked.mount or None),
-        ):
-            if value is not None:
-                argv.append(f"{option}={value}")
+            joined_by="=",
+        )
         return Command((*argv, launch.app))
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return waitress's settings, its defaults filled in."""
+        """Return waitress's settings with its defaults."""
         asked = launch.settings
         keep_alive = script_server.whole_seconds(asked.keep_alive)
         return {

@@ -1,13 +1,12 @@
-"""Werkzeug's development server, which `app.run` and `flask run` start: the one that many laptops serve from."""
+"""Werkzeug's development server, which `app.run` and `flask run` start on the machine of a developer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import ClassVar
 
-from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
-from wsgi_gauntlet.servers._support import in_process, script_server
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, no_option_for
+from wsgi_gauntlet.servers._support import in_process
 
 SCRIPT = """\
 import importlib
@@ -31,7 +30,7 @@ BACKLOG = 128
 """werkzeug.serving.LISTEN_QUEUE."""
 
 PROCESSES = 40
-"""What werkzeug.serving.ForkingWSGIServer forks at most unless it is told otherwise."""
+"""The largest number of processes of werkzeug.serving.ForkingWSGIServer by default."""
 
 
 class Werkzeug(Adapter):
@@ -44,33 +43,34 @@ class Werkzeug(Adapter):
     script = SCRIPT
     variants: ClassVar[Mapping[str, str]] = {
         "threaded": "a thread for each connection, as Flask's app.run starts it",
-        "single": "one connection at a time, as run_simple does unless told otherwise",
+        "single": "one connection at a time, as run_simple does by default",
         "processes": f"a process for each connection, {PROCESSES} at most; workers=N for N at most",
         "in-process": "its request handler called without a socket in a thread for each connection, for comparison",
     }
     in_process_variants = frozenset({"in-process"})
     default_variants: ClassVar[tuple[str, ...]] = ("werkzeug:threaded", "werkzeug:single")
 
-    def command(self, launch: Launch) -> Command:
-        """Return a script that calls `run_simple`; its only setting is whether there are threads."""
-        asked = launch.settings
-        script_server.require_http(launch, self.name, tls=True)
+    def supports(self, launch: Launch) -> str:
+        asked, forks = launch.settings, launch.variant == "processes"
         if launch.variant == "single" and (asked.threads or 1) > 1:
-            raise Unsupported(f"{self.name}:single has one thread; {self.name}:threaded has one for each connection")
-        forks = launch.variant == "processes"
+            return f"{self.name}:single has one thread; {self.name}:threaded has one for each connection"
         if forks and asked.workers == 1:
-            raise Unsupported(f"{self.name} does not fork for one process; {self.name}:single is that")
+            return f"{self.name} does not fork for one process; {self.name}:single is that"
         if forks and (asked.threads or 1) > 1:
-            raise Unsupported(f"{self.name} has either processes or threads; {self.name}:threaded has threads")
+            return f"{self.name} has either processes or threads; {self.name}:threaded has threads"
         if launch.variant not in ("single", "processes") and asked.threads == 1:
-            raise Unsupported(f"{self.name} has a thread for each connection; {self.name}:single has one")
-        reject_unsupported(
+            return f"{self.name} has a thread for each connection; {self.name}:single has one"
+        return no_option_for(
             self.title,
             more_than_one_worker=(asked.workers or 1) > 1 and not forks,
             keep_alive=asked.keep_alive,
             timeout=asked.timeout,
             backlog=asked.backlog,
         )
+
+    def command(self, launch: Launch) -> Command:
+        """Return a script that calls `run_simple`."""
+        asked, forks = launch.settings, launch.variant == "processes"
         address = launch.address
         if address.pipe_socket:
             return in_process.command(launch, in_process.WERKZEUG_SCRIPT)
@@ -89,7 +89,7 @@ class Werkzeug(Adapter):
         return Command(argv, files={"serve.py": self.script})
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return what it always is. It ends every connection after one answer, threaded or not."""
+        """Return its fixed settings. It ends every connection after one response, threaded or not."""
         asked = launch.settings
         if launch.address.pipe_socket:
             return in_process.conditions(threads="one a connection")

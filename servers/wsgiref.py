@@ -1,13 +1,12 @@
-"""wsgiref: the standard library's reference server, one connection at a time. PEP 3333 grew beside it."""
+"""wsgiref: the reference server of the standard library, one connection at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import ClassVar
 
-from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, reject_unsupported
-from wsgi_gauntlet.servers._support import in_process, script_server
+from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, no_option_for
+from wsgi_gauntlet.servers._support import in_process
 
 SCRIPT = """\
 import importlib
@@ -28,7 +27,7 @@ BACKLOG = 5
 
 
 class Wsgiref(Adapter):
-    """`wsgiref.simple_server`, as its documentation starts it, and its request handler without a socket."""
+    """`wsgiref.simple_server`, started as in its documentation, and its request handler without a socket."""
 
     name = "wsgiref"
     title = "wsgiref"
@@ -40,13 +39,11 @@ class Wsgiref(Adapter):
     environ_support = "in the environment of its process, which wsgiref copies into environ"
     in_process_variants = frozenset({"in-process"})
 
-    def command(self, launch: Launch) -> Command:
-        """Return a short script; there is nothing to set."""
+    def supports(self, launch: Launch) -> str:
         asked = launch.settings
-        script_server.require_http(launch, self.name, tls=True)
         if asked.tls:
-            raise Unsupported("wsgiref has no TLS of its own; only a script that wraps its socket has it speak https")
-        reject_unsupported(
+            return "wsgiref has no TLS of its own; only a script that wraps its socket could add it"
+        return no_option_for(
             "wsgiref",
             unix_sockets=launch.address.path,
             more_than_one_worker=(asked.workers or 1) > 1,
@@ -56,6 +53,9 @@ class Wsgiref(Adapter):
             backlog=asked.backlog,
             mounting=asked.mount,
         )
+
+    def command(self, launch: Launch) -> Command:
+        """Return a short script."""
         address = launch.address
         if address.pipe_socket:
             return in_process.command(launch, in_process.WSGIREF_SCRIPT)
@@ -64,7 +64,7 @@ class Wsgiref(Adapter):
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return what it always is."""
+        """Return its fixed settings."""
         if launch.address.pipe_socket:
             return in_process.conditions(threads=1)
         return {"workers": 1, "threads": 1, "keep-alive": 0, "backlog": BACKLOG}

@@ -156,7 +156,7 @@ class Exchange:
         return [
             e
             for e in self.server.channel.since(self._mark)
-            if self._belongs_to_attempt(e) and kind in (None, e.kind) and e.detail.get("path") != "/fence"
+            if self._belongs_to_attempt(e) and kind in (None, e.kind) and e.detail.get("path") != "/sync"
         ]
 
     async def calls(self) -> list[AppEvent]:
@@ -206,7 +206,7 @@ class Exchange:
         mark = self.server.channel.mark()
         with trio.move_on_after(RESPONSE_TIMEOUT_SECONDS):
             connection = await self._connect(self.transcript, Segmentation.WHOLE)
-            await connection.send(self.request("/fence", headers=[("Connection", "close")]))
+            await connection.send(self.request("/sync", headers=[("Connection", "close")]))
             response = await connection.response()
             await connection.close()
             await self.server.channel.read_pending()
@@ -285,7 +285,7 @@ class Exchange:
         return tuple(
             e
             for e in self.server.channel.since(self._mark)
-            if self._belongs_to_attempt(e) and e.detail.get("path") != "/fence"
+            if self._belongs_to_attempt(e) and e.detail.get("path") != "/sync"
         )
 
     def _belongs_to_attempt(self, event: AppEvent) -> bool:

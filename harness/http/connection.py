@@ -1,6 +1,6 @@
-"""Scripted bytes over one connection, every one of them recorded with its time.
+"""A connection that sends exact bytes and records everything with its time.
 
-A case says exactly what goes out, and reads what comes back without trusting it. Nothing here raises for what a server
+A case decides which bytes go out, and reads the response without trusting it. Nothing here raises for what a server
 does to the connection: that is evidence, not an error.
 """
 
@@ -16,47 +16,101 @@ from collections.abc import Iterable
 import trio
 
 from wsgi_gauntlet.harness.errors import OutOfResources, ServerError, Skipped
+from wsgi_gauntlet.harness.http import transports
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response, ResponseParser
 from wsgi_gauntlet.harness.http.request import well_formed
 from wsgi_gauntlet.harness.http.segmentation import Segmentation, split_segments
-from wsgi_gauntlet.harness.http.transports import pipe_client, tls
-from wsgi_gauntlet.harness.http.transports.inactivity_timeout import RESPONSE_LIMIT_BYTES, InactivityTimeout
-from wsgi_gauntlet.harness.http.transports.receive_queue import unread_counter, wait_until_read
-from wsgi_gauntlet.harness.http.transports.segment_sender import send_pieces
+from wsgi_gauntlet.harness.http.transports import PipeStream
+from wsgi_gauntlet.harness.limits import EXHAUSTION_ERRNOS
 from wsgi_gauntlet.harness.model import ConnectionEvent, ConnectionEventKind
 
 EVENT_LIMIT_BYTES = 64 * 1024
 """Bytes of one event that the evidence keeps."""
 
 TRANSCRIPT_LIMIT_BYTES = 1024 * 1024
-"""Bytes that the evidence of one attempt keeps in all."""
+"""Bytes that the evidence of one attempt keeps in total."""
 
 EVENTS_LIMIT = 4000
-"""Events that the evidence of one attempt keeps: more than a request sent byte by byte has."""
+"""Events that the evidence of one attempt keeps: more than a request sent byte by byte causes."""
 
 INBOX_LIMIT_BYTES = 16 * 1024 * 1024
-"""Bytes that are held for a case that has not read them yet. Then the server has to wait while we send, and what a case
-waits past for the connection's end is dropped: a server that floods us must not take our memory."""
+"""Unread bytes that a connection keeps. While sending, the harness then stops reading, and the server has to wait.
+While a case waits for the end of the connection, further bytes are dropped: a server must not fill the memory."""
 
 READ_SIZE_BYTES = 64 * 1024
-"""Bytes asked of the socket at once."""
+"""Bytes that one read asks for."""
 
 CLOSE_TIMEOUT_SECONDS = 0.5
-"""Seconds for the closure alert to go out, where the server takes nothing any more."""
+"""Seconds for TLS's closure alert to go out if the server reads nothing any more."""
 
-Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream] | pipe_client.PipeStream
+TOTAL_TIME_FACTOR = 4
+"""The longest time of a whole response, as a multiple of the longest silence."""
+
+SLOW_TOTAL_TIME_FACTOR = 2
+"""The same for a response that is slower than MIN_BYTES_PER_SECOND."""
+
+MIN_BYTES_PER_SECOND = 10_000
+"""A busy machine delays a response, then delivers it at once. A response slower than this is slow on purpose."""
+
+RESPONSE_LIMIT_BYTES = 64 << 20
+"""Bytes of one response that are read. The largest response of a case has 4 MiB."""
+
+Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream] | PipeStream
+
+
+class InactivityTimeout:
+    """A cancel scope for a block that is given up after `inactivity_seconds` without progress.
+
+    On a busy machine an operation may take much longer than on an idle one. Progress shows that the server does not
+    hang. Create it in the task of the block.
+    """
+
+    def __init__(self, inactivity_seconds: float) -> None:
+        self._inactivity_seconds = inactivity_seconds
+        self._last_activity = time.monotonic()
+        self._started = trio.current_time()
+        self._latest_deadline = self._started + TOTAL_TIME_FACTOR * inactivity_seconds
+        self.size = 0
+        self.scope = trio.CancelScope(deadline=trio.current_time() + inactivity_seconds)
+
+    def on_progress(self) -> None:
+        """Record progress."""
+        self._last_activity = time.monotonic()
+        self.scope.deadline = min(self._latest_deadline, trio.current_time() + self._inactivity_seconds)
+
+    def on_received(self, size: int) -> None:
+        """Record `size` more bytes of a response; a response that comes a few bytes at a time gets less time."""
+        self.size += size
+        longest = SLOW_TOTAL_TIME_FACTOR * self._inactivity_seconds + self.size / MIN_BYTES_PER_SECOND
+        self._latest_deadline = self._started + min(TOTAL_TIME_FACTOR * self._inactivity_seconds, longest)
+        self.on_progress()
+
+    @property
+    def closed_late(self) -> bool:
+        """Whether the time-out is over in real time, which trio's clock does not show if the harness stood still."""
+        return time.monotonic() - self._last_activity > self._inactivity_seconds
+
+    @property
+    def timeout_message(self) -> str:
+        """Why the block was given up, as the end of a sentence; '' if it was not."""
+        if not self.scope.cancelled_caught:
+            return ""
+        if self.scope.deadline >= self._latest_deadline:
+            return f"within {self._latest_deadline - self._started:.3g} s"
+        return f"and nothing more for {self._inactivity_seconds:g} s"
 
 
 class ConnectFailed(ServerError):
-    """The server's address took no connection."""
+    """The server did not accept a connection."""
 
 
 class Transcript:
-    """What was seen on all connections of one attempt, cut to what is worth keeping.
+    """The record of all connections of one attempt, cut to the limits above.
 
-    `bodies` says that the app reads what it is sent to the end, so that bodies too may be cut into pieces.
-    `timed` says that something was waited for in vain, or a connection's end seen; `late`, that it was seen too late.
+    `split_bodies`: the app reads the whole body, so bodies may be cut into segments too.
+    `time_sensitive`: the attempt waited in vain for something, or saw the end of a connection.
+    `closed_late`: it saw that end too late.
     """
 
     def __init__(self) -> None:
@@ -76,7 +130,7 @@ class Transcript:
 
     @property
     def well_formed(self) -> bool:
-        """Whether on every connection whole, well-formed requests went out and nothing else."""
+        """Whether every connection carried whole, well-formed requests and nothing else."""
         return bool(self._sent) and all(
             well_formed(bytes(data), self._unrecorded_bytes.get(number, 0)) for number, data in self._sent.items()
         )
@@ -87,7 +141,7 @@ class Transcript:
         return self._connections
 
     def record(self, connection: int, kind: ConnectionEventKind, data: bytes = b"", note: str = "") -> None:
-        """Add one event that happened now. Data beyond the limits is left out, and the event says how much."""
+        """Add one event that happened now. Data beyond the limits is left out, and a note gives its size."""
         at = time.monotonic()
         self.time_sensitive |= kind in (ConnectionEventKind.WAITED, ConnectionEventKind.EOF, ConnectionEventKind.RESET)
         if kind is ConnectionEventKind.SENT:
@@ -111,10 +165,10 @@ class Transcript:
 
 
 class Connection:
-    """One connection to a server, driven byte by byte. Times are in seconds.
+    """One connection to a server. Times are in seconds.
 
-    What has come and was not asked for yet waits in `leftover`. Not for use by two tasks at once, except that
-    anything may be sent while another task reads.
+    `unread` is the received data that no method has returned yet. Only one task may use the connection, except that
+    one task may send while another one reads.
     """
 
     def __init__(
@@ -143,33 +197,32 @@ class Connection:
         segmentation: Segmentation = Segmentation.WHOLE,
         timeout: float = 5.0,
     ) -> Connection:
-        """Connect to `address`; what is sent goes out in `pattern`.
+        """Connect to `address`; `segmentation` is the way in which data is sent.
 
-        Raises ConnectFailed where nobody takes the connection within `timeout`, OutOfResources where no socket or
-        local port is left to us.
+        Raises ConnectFailed if the server does not accept the connection within `timeout`, OutOfResources if this
+        machine has no socket or local port left.
         """
         if address.pipe_socket:
             return cls._opened(await _open_pipes(address), address, transcript, segmentation)
-        family = socket.AF_UNIX if address.path else socket.AF_INET6 if ":" in address.host else socket.AF_INET
         try:
-            plain = trio.socket.socket(family, socket.SOCK_STREAM)
-        except OSError as trouble:
-            raise OutOfResources(f"no socket to be had: {trouble}; raise `ulimit -n` or run fewer at once") from trouble
+            plain = trio.socket.socket(address.family, socket.SOCK_STREAM)
+        except OSError as error:
+            raise OutOfResources(f"cannot open a socket: {error}; raise `ulimit -n` or run fewer at once") from error
         awaited = "connection"
         try:
             with trio.fail_after(timeout):
-                await plain.connect(address.path or (address.host, address.port))
+                await plain.connect(address.socket_address)
                 stream = trio.SocketStream(plain)
                 awaited = "TLS handshake"
-                opened: Stream = await tls.start_tls(stream, address) if address.tls else stream
-        except (OSError, trio.TooSlowError, trio.BrokenResourceError) as trouble:
+                opened: Stream = await transports.start_tls(stream, address) if address.tls else stream
+        except (OSError, trio.TooSlowError, trio.BrokenResourceError) as error:
             plain.close()
-            if getattr(trouble, "errno", None) == errno.EADDRNOTAVAIL:
+            if getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
                 raise OutOfResources(
-                    "no local port is free; wait a minute for closed connections to be forgotten"
-                ) from trouble
-            why = tls.reason(trouble) or f"no {awaited} within {timeout:g} s"
-            raise ConnectFailed(f"{address} takes no connection: {why}") from trouble
+                    "no local port is free; wait a minute until the kernel releases closed connections"
+                ) from error
+            why = transports.tls_failure_reason(error) or f"no {awaited} within {timeout:g} s"
+            raise ConnectFailed(f"{address} takes no connection: {why}") from error
         except trio.Cancelled:
             plain.close()
             raise
@@ -186,10 +239,10 @@ class Connection:
     # ------------------------------------------------------------------ sending
 
     async def send(self, data: bytes, timeout: float = 5.0, *, reading: bool = True) -> bool:
-        """Send `data`, reading meanwhile what comes, so that neither side can block the other.
+        """Send `data` and read at the same time, so that neither side can block the other.
 
-        Without `reading` nothing is read before all is sent, as with most HTTP libraries. Says whether all of it
-        went out: False where the peer has gone or takes nothing for `timeout`, see InactivityTimeout.
+        Without `reading` nothing is read before all data is sent, as in most HTTP libraries. Return whether all data
+        was sent: false if the server has gone or takes nothing for `timeout`, see InactivityTimeout.
         """
         if self._closed:
             return False
@@ -208,21 +261,23 @@ class Connection:
             )
         return sent
 
-    async def send_segments(self, split_segments: Iterable[bytes], pause: float = 0.0) -> bool:
-        """Send each of `pieces` as a segment, `pause` after the one before was read; say whether all went out."""
+    async def send_segments(self, segments: Iterable[bytes], pause: float = 0.0) -> bool:
+        """Send each of `segments` `pause` seconds after the server read the last one; return whether all were sent."""
         server_reads = True
-        for at, piece in enumerate(split_segments):
-            if at:
-                server_reads = server_reads and await wait_until_read(unread_counter(self._stream))
+        for number, segment in enumerate(segments):
+            if number:
+                server_reads = server_reads and await transports.wait_until_read(
+                    transports.unread_counter(self._stream)
+                )
                 await trio.sleep(pause)
-            if not await self.send(piece):
+            if not await self.send(segment):
                 return False
         return True
 
     async def half_close(self) -> bool:
-        """End our sending side (FIN); reading goes on. Says whether that was possible.
+        """Close the sending side (FIN) and go on reading. Return whether that was possible.
 
-        Raises Skipped over TLS: its end closes both sides, as far as most servers are concerned.
+        Raises Skipped over TLS: most servers then close both sides.
         """
         if self._closed:
             return False
@@ -236,26 +291,17 @@ class Connection:
         return True
 
     async def close(self) -> None:
-        """Close the connection in good order; again is harmless."""
+        """Close the connection in good order. A second call does nothing."""
         if self._closed:
             return
         self._closed = True
-        with trio.move_on_after(
-            CLOSE_TIMEOUT_SECONDS
-        ):  # TLS has a last word; over plain TCP there is nothing to wait for
+        # TLS sends a closure alert; over plain TCP nothing takes time.
+        with trio.move_on_after(CLOSE_TIMEOUT_SECONDS):
             await self._stream.aclose()
         self._record(ConnectionEventKind.CLOSED)
 
-    async def close_without_alert(self) -> None:
-        """Close the connection without TLS's closure alert, as clients do that know they have it all."""
-        if self._closed:
-            return
-        self._closed = True
-        await trio.aclose_forcefully(self._transport_stream)
-        self._record(ConnectionEventKind.CLOSED, note="without a closure alert")
-
     async def abort(self) -> None:
-        """Close the connection with a reset (RST), as a crashed or impatient client does."""
+        """Close the connection with a reset (RST), as a crashed client does."""
         if self._closed:
             return
         self._closed = True
@@ -268,26 +314,26 @@ class Connection:
         self._record(ConnectionEventKind.CLOSED, note=note)
 
     @property
-    def _transport_stream(self) -> trio.SocketStream | pipe_client.PipeStream:
+    def _transport_stream(self) -> trio.SocketStream | PipeStream:
         return self._stream.transport_stream if isinstance(self._stream, trio.SSLStream) else self._stream
 
     # ------------------------------------------------------------------ reading
 
     @property
     def closure_alert_received(self) -> bool:
-        """Whether the server ended its side with TLS's closure alert."""
+        """Whether the server sent TLS's closure alert."""
         return self._closure_alert_received
 
     @property
     def unread(self) -> bytes:
-        """What has come and was not asked for yet."""
+        """The received data that no method has returned yet."""
         return bytes(self._inbox)
 
     async def response(self, head: bool = False, timeout: float = 5.0) -> Response:
-        """Read exactly one final answer; `head` says that it answers a HEAD.
+        """Read exactly one final response; `head` says that the request was a HEAD.
 
-        `timeout` is how long nothing may come, see InactivityTimeout.
-        Whatever came or did not is in what is returned; nothing is raised. What follows the answer stays for later.
+        `timeout` is the longest silence in seconds, see InactivityTimeout. Nothing is raised: the result says what came
+        and what did not. Bytes after the response stay unread.
         """
         parser = ResponseParser(head=head)
         inactivity = InactivityTimeout(timeout)
@@ -303,13 +349,13 @@ class Connection:
         if timeout_message := inactivity.timeout_message or (
             "" if parser.done else f"within {RESPONSE_LIMIT_BYTES} bytes"
         ):
-            self._record(ConnectionEventKind.WAITED, note=f"no end of an answer {timeout_message}")
+            self._record(ConnectionEventKind.WAITED, note=f"no end of a response {timeout_message}")
         self._transcript.closed_late |= inactivity.closed_late and self._state is not ConnectionState.OPEN
         parser.eof(self._state)
         return parser.response()
 
     async def receive_some(self, timeout: float = 5.0) -> bytes:
-        """Return what has come, waiting for it if need be; b'' at the connection's end or after `timeout`."""
+        """Return the unread data, waiting for some if there is none; b'' at the end of the connection or `timeout`."""
         if not self._inbox:
             with trio.move_on_after(timeout) as scope:
                 await self._receive()
@@ -317,7 +363,7 @@ class Connection:
         return self._take_unread()
 
     async def receive_until(self, marker: bytes, timeout: float = 5.0) -> bytes:
-        """Return what has come up to and with `marker`; all there is, where it did not come before end or `timeout`."""
+        """Return the data up to and including `marker`; all data if it did not come before the end or `timeout`."""
         with trio.move_on_after(timeout) as scope:
             while marker not in self._inbox and len(self._inbox) < INBOX_LIMIT_BYTES and await self._receive():
                 pass
@@ -326,7 +372,7 @@ class Connection:
         return self._take_unread(at + len(marker) if at >= 0 else None)
 
     async def ending(self, timeout: float = 5.0) -> ConnectionState:
-        """Return what becomes of the connection within `timeout`; what still comes goes to `leftover`."""
+        """Wait for the end of the connection and return its state after at most `timeout`; data stays unread."""
         inactivity = InactivityTimeout(timeout)
         with inactivity.scope:
             while self._state is ConnectionState.OPEN and (
@@ -342,13 +388,13 @@ class Connection:
 
     async def _send_all(self, data: bytes, inactivity: InactivityTimeout) -> bool:
         try:
-            await send_pieces(
+            await transports.send_pieces(
                 self._stream,
                 split_segments(data, self._segmentation, split_bodies=self._transcript.split_bodies),
                 inactivity.on_progress,
             )
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            # The kernel reports a reset once: here, and then the reading side sees a plain end.
+            # The kernel reports a reset once: here. The reading side then sees a plain end.
             self._reset_on_send = isinstance(error.__cause__, ConnectionResetError)
             self._record(ConnectionEventKind.NOTE, note=f"not all of it went out: {error.__cause__ or error}")
             return False
@@ -359,7 +405,7 @@ class Connection:
             await self._receive()
 
     async def _receive(self) -> bool:
-        """Put one piece into the inbox; say whether there was one."""
+        """Read once into the inbox; return whether data came."""
         before = len(self._inbox)
         async with self._reading:
             if len(self._inbox) > before:
@@ -415,10 +461,10 @@ class Connection:
         self._transcript.record(self._number, kind, data, note)
 
 
-async def _open_pipes(address: Address) -> pipe_client.PipeStream:
+async def _open_pipes(address: Address) -> PipeStream:
     try:
-        return await pipe_client.connect(address.pipe_socket)
-    except OSError as trouble:
-        if trouble.errno in (errno.EMFILE, errno.ENFILE):
-            raise OutOfResources(f"no pipe to be had: {trouble}; raise `ulimit -n` or run fewer at once") from trouble
-        raise ConnectFailed(f"nobody takes the {address}: {trouble}") from trouble
+        return await transports.connect_pipes(address.pipe_socket)
+    except OSError as error:
+        if error.errno in EXHAUSTION_ERRNOS:
+            raise OutOfResources(f"cannot open a pipe: {error}; raise `ulimit -n` or run fewer at once") from error
+        raise ConnectFailed(f"nobody takes the {address}: {error}") from error

@@ -1,12 +1,12 @@
-"""Reads any answer of a server and records what is wrong with it. No I/O, never raises on what it is fed.
+"""A parser that reads any response and records what is wrong with it. No I/O; no input makes it raise.
 
-The grammar is RFC 9112's; where an answer departs from it the parser does what browsers do, if they go on at all, and
-writes a finding. `ResponseParser` reads one final answer and the interim ones before it:
+The grammar is that of RFC 9112. If a response breaks it, the parser does what browsers do and records an issue.
+`ResponseParser` reads one final response and the interim responses before it:
 
     start --> status line --> fields --> (1xx: start again) --> body by length | chunks | until close --> done
                   `--> junk (not HTTP/1) until close
 
-What comes out does not depend on how the bytes were cut into pieces. Memory is bounded by the constants below.
+The result does not depend on how the bytes were cut into pieces. The constants below limit the memory.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ __all__ = [
 ]
 
 HEAD_LIMIT = 256 * 1024
-"""Bytes of a head, with the interim ones before it, and of a trailer section that are read. Chromium stops at 256 KiB,
-curl at 300 KiB."""
+"""Bytes of a head, with its interim responses, and of a trailer section that are read. Chromium stops at 256 KiB, curl
+at 300 KiB."""
 
 BODY_LIMIT = 8 * 1024 * 1024
-"""Bytes of a body that are kept; what follows is counted only. The cases' largest is 4 MiB. With its copy, and a head
-and trailers that are all field names, one answer stays below 64 MB."""
+"""Bytes of a body that are kept; further bytes are only counted. The largest body of a case has 4 MiB. With its copy,
+and a head and trailers full of field names, one response stays below 64 MB."""
 
 FEED_SIZE_BYTES = 64 * 1024
-"""Bytes that are read at a time, however many are fed."""
+"""Bytes that are processed at a time, however many are fed."""
 
 RAW_LIMIT = 1024 * 1024
-"""Bytes as they came that `Response.raw` keeps."""
+"""Received bytes that `Response.raw` keeps."""
 
 INTERIM_LIMIT = 32
-"""Interim answers before a final one. Firefox and curl have no limit; no server has a use for more than a few."""
+"""Interim responses before a final one. Firefox and curl have no limit; no server needs more than a few."""
 
 CHUNK_LINE_LIMIT = 64 * 1024
 """Bytes of one chunk-size line, extensions included."""
 
 PARSE_ISSUES_LIMIT = 32
-"""Findings that one answer keeps."""
+"""Issues that one response keeps."""
 
 MAX_CONTENT_LENGTH_DIGITS = 18
 """Decimal digits of a length that still fits 63 bits."""
@@ -65,7 +65,7 @@ _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]+)([ \t]*)(;.*)?", re.DOTALL)
 
 
 class ResponseParser:
-    """Reads one final answer from the bytes it is fed. `head` says that the request was a HEAD: no body follows."""
+    """Reads one final response from the bytes it is fed. `head` says that the request was a HEAD: no body follows."""
 
     def __init__(self, *, head: bool = False) -> None:
         self.done = False
@@ -96,7 +96,7 @@ class ResponseParser:
     # ------------------------------------------------------------------ what callers use
 
     def feed(self, data: bytes) -> bytes:
-        """Read `data` and return what of it lies past the answer's end: nothing, as long as `done` is false."""
+        """Process `data` and return the bytes after the end of the response: none while `done` is false."""
         at = 0
         while not self.done and at < len(data):
             self._buffer += data[at : at + FEED_SIZE_BYTES]
@@ -110,20 +110,20 @@ class ResponseParser:
         return rest
 
     def eof(self, ending: ConnectionState = ConnectionState.EOF) -> None:
-        """Say that no more bytes will come, because the connection ended so or the caller will not wait (OPEN)."""
+        """Report that no more bytes will come: the connection ended so, or the caller stops waiting (OPEN)."""
         if self.done:
             return
         self._ended = ending
         if self._framing is Framing.CLOSE and self._step == self._body_until_close:
             self._complete = ending is ConnectionState.EOF and self._status is not None
         elif self._buffer or self._raw or self._interim:
-            self._add_issue(LintKind.INCOMPLETE_RESPONSE, f"the answer is not complete: {self._describe_position()}")
+            self._add_issue(LintKind.INCOMPLETE_RESPONSE, f"the response is not complete: {self._describe_position()}")
         self._append_raw(bytes(self._buffer))
         self._buffer.clear()
         self.done = True
 
     def response(self) -> Response:
-        """Return the answer as far as it has been read."""
+        """Return the response as far as it has been read."""
         return Response(
             status=self._status,
             reason=self._reason,
@@ -141,7 +141,7 @@ class ResponseParser:
             trailers=tuple(self._trailers),
         )
 
-    # ------------------------------------------------------------------ the steps: each says whether to go on
+    # ------------------------------------------------------------------ the steps: each returns whether to go on
 
     def _start(self) -> bool:
         beginning = bytes(self._buffer[:5])
@@ -153,7 +153,7 @@ class ResponseParser:
                 self._consume(2 if beginning.startswith(b"\r\n") else 1)
                 return True
         if not b"HTTP/".startswith(beginning):
-            self._add_issue(LintKind.MISSING_STATUS_LINE, "the answer does not begin with a status line")
+            self._add_issue(LintKind.MISSING_STATUS_LINE, "the response does not begin with a status line")
             self._framing = Framing.CLOSE
             return self._next_step(self._body_until_close)
         line = self._line()
@@ -188,7 +188,7 @@ class ResponseParser:
 
     def _after_interim(self) -> bool:
         if len(self._interim) >= INTERIM_LIMIT:
-            return self._abandon(LintKind.TOO_LARGE_TO_READ, f"more than {INTERIM_LIMIT} interim answers")
+            return self._abandon(LintKind.TOO_LARGE_TO_READ, f"more than {INTERIM_LIMIT} interim responses")
         self._complete = True
         self._interim.append(replace(self.response(), interim=()))
         self._begin()
@@ -232,7 +232,7 @@ class ResponseParser:
         elif ending in (b"", b"\r"):
             return False
         else:
-            # The first byte decides, unless it is a CR: what the finding shows must not hang on how much has come.
+            # Show only the first byte unless it is a CR: the issue must not depend on how much has come.
             shown = ending if ending[:1] == b"\r" else ending[:1]
             return self._abandon(LintKind.INVALID_CHUNK, f"a chunk's data is followed by {shorten(shown)}, not by CRLF")
         return self._next_step(self._chunk_size)
@@ -285,7 +285,7 @@ class ResponseParser:
         if lengths and codings:
             self._add_issue(
                 LintKind.CONTENT_LENGTH_AND_TRANSFER_ENCODING,
-                "the answer has both Transfer-Encoding and Content-Length",
+                "the response has both Transfer-Encoding and Content-Length",
             )
         if len(lengths) > 1:
             self._add_issue(
@@ -295,7 +295,7 @@ class ResponseParser:
         bodiless = status < 200 or status == 204
         if bodiless and (lengths or codings):
             kind = LintKind.FORBIDDEN_TRANSFER_ENCODING if codings else LintKind.FORBIDDEN_CONTENT_LENGTH
-            self._add_issue(kind, f"a {status} answer has {'Transfer-Encoding' if codings else 'Content-Length'}")
+            self._add_issue(kind, f"a {status} response has {'Transfer-Encoding' if codings else 'Content-Length'}")
         valid = bool(lengths) and lengths[0].isdigit() and len(lengths[0].lstrip(b"0")) <= MAX_CONTENT_LENGTH_DIGITS
         if lengths and not valid:
             self._add_issue(LintKind.INVALID_CONTENT_LENGTH, f"Content-Length {shorten(lengths[0])} is not a length")
@@ -316,7 +316,7 @@ class ResponseParser:
     # ------------------------------------------------------------------ bytes
 
     def _line(self, limit: int = HEAD_LIMIT) -> bytes | None:
-        """Take one line without its end; None where it has not all come, or is too long (then the answer is lost)."""
+        """Take one line without its end; None if it is not complete yet, or too long (then the response is lost)."""
         at = self._buffer.find(b"\n", self._search_from)
         size = at + 1 if at >= 0 else len(self._buffer)
         used = self._section_size if limit == HEAD_LIMIT else 0
@@ -375,13 +375,13 @@ class ResponseParser:
         return False
 
     def _add_issue(self, kind: LintKind | None, text: str) -> None:
-        note = ParseIssue(kind, text)
-        if len(self._issues) < PARSE_ISSUES_LIMIT and note not in self._issues:
-            self._issues.append(note)
+        issue = ParseIssue(kind, text)
+        if len(self._issues) < PARSE_ISSUES_LIMIT and issue not in self._issues:
+            self._issues.append(issue)
 
     def _describe_position(self) -> str:
         if self._status is None:
-            return "it ends in the status line" if self._raw or self._buffer else "only interim answers came"
+            return "it ends in the status line" if self._raw or self._buffer else "only interim responses came"
         if self._step == self._field_line:
             return "it ends in the trailers" if self._section is self._trailers else "it ends in the header fields"
         if self._framing is Framing.LENGTH:
@@ -390,7 +390,7 @@ class ResponseParser:
 
 
 def _status_line_issue(line: re.Match[bytes]) -> LintKind:
-    """Return what is wrong with a status line that can be read: its version, its reason, or how it is put together."""
+    """Return the fault of a status line that can be read: its version, its reason, or its form."""
     if not _VERSION.fullmatch(line[1]):
         return LintKind.INVALID_HTTP_VERSION
     put_together = b"HTTP/%s %s%s" % (line[1], line[2], line[3])

@@ -1,7 +1,7 @@
-"""Whether what a case sent on one connection is a row of whole, well-formed HTTP/1 requests of ordinary size.
+"""The request heads of the harness, and a check whether sent bytes are whole, well-formed HTTP/1 requests.
 
-Strict where a server may be lenient: what is not plainly good is "no", and then a way of sending it proves nothing
-(a server may refuse it at the first byte that is wrong). Grammar of RFC 9112, sections 2 to 7, and RFC 9110, section 5.
+The check is strict where a server may be lenient. If a request is not clearly good, the way of sending it proves
+nothing: a server may reject it at the first wrong byte. Grammar of RFC 9112, sections 2 to 7, and RFC 9110, section 5.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import ipaddress
 import re
 
-ORDINARY_LIMIT_BYTES = 8000
+from wsgi_gauntlet.harness.http.address import Address
+
+HEAD_SIZE_LIMIT_BYTES = 8000
 """Bytes of a head, or of a chunk's line. RFC 9112, section 3: "It is RECOMMENDED that all HTTP senders and recipients
-support, at a minimum, request-line lengths of 8000 octets." A longer one may be refused before it has come whole."""
+support, at a minimum, request-line lengths of 8000 octets." A server may reject a longer one before it is complete."""
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") (\S+) HTTP/1\.([01])")
@@ -21,7 +23,7 @@ _HOST = re.compile(
     rb"(?:(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})*"
     rb"|\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|\[[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+\])(?::[0-9]*)?"
 )
-"""RFC 3986, section 3.2.2; of a name's characters all but the comma, which two Host fields in one would bring in."""
+"""RFC 3986, section 3.2.2, without the comma: two Host fields joined into one would contain it."""
 
 _CONTENT_LENGTH = re.compile(rb"[0-9]{1,18}")
 _QUOTED_STRING = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
@@ -36,10 +38,15 @@ _CHUNK_LINE = re.compile(
 )
 
 
-def well_formed(sent: bytes, unrecorded_bytes: int = 0) -> bool:
-    """Say whether `sent` is one or more whole, well-formed requests and nothing else.
+def get_request(address: Address, target: str, *fields: str) -> bytes:
+    """Return a GET request for `target` with the Host of `address` and the header lines `fields`."""
+    return "\r\n".join((f"GET {target} HTTP/1.1", f"Host: {address.authority}", *fields, "", "")).encode("latin-1")
 
-    `unseen` is how many bytes more went out that were not kept; they may only be the rest of a body.
+
+def well_formed(sent: bytes, unrecorded_bytes: int = 0) -> bool:
+    """Return whether `sent` is one or more whole, well-formed requests and nothing else.
+
+    `unrecorded_bytes` more were sent and not kept; they may only be the rest of a body.
     """
     rest: bytes | None = sent
     while rest:
@@ -48,9 +55,9 @@ def well_formed(sent: bytes, unrecorded_bytes: int = 0) -> bool:
 
 
 def first_message(data: bytes) -> tuple[int, int] | None:
-    """Return where the head and where the body ends of the request that `data` begins with; None where that is unclear.
+    """Return the offsets of the end of the head and of the body of the first request in `data`; None if unclear.
 
-    A body that goes on after `data` ends with it.
+    If the body is longer than `data`, its end is the end of `data`.
     """
     end = data.find(b"\r\n\r\n") + 4
     if end < 4:
@@ -60,12 +67,12 @@ def first_message(data: bytes) -> tuple[int, int] | None:
 
 
 def after_request(data: bytes, unrecorded_bytes: int | None) -> bytes | None:
-    """Return what follows the request that `data` begins with; None where it is not whole and well-formed.
+    """Return the bytes after the first request in `data`; None if that is not whole and well-formed.
 
-    `unseen` is as for `well_formed`, None where any number of bytes may follow.
+    `unrecorded_bytes` is as for `well_formed`; None means any number.
     """
     end = data.find(b"\r\n\r\n")
-    if not 0 <= end <= ORDINARY_LIMIT_BYTES:
+    if not 0 <= end <= HEAD_SIZE_LIMIT_BYTES:
         return None
     line, *lines = data[:end].split(b"\r\n")
     request_line = _REQUEST_LINE.fullmatch(line)
@@ -125,7 +132,7 @@ def _after_chunks(data: bytes, unrecorded_bytes: int | None) -> bytes | None:
     more = unrecorded_bytes is None or unrecorded_bytes > 0
     while True:
         end = data.find(b"\r\n")
-        size = _CHUNK_LINE.fullmatch(data[:end]) if 0 <= end <= ORDINARY_LIMIT_BYTES else None
+        size = _CHUNK_LINE.fullmatch(data[:end]) if 0 <= end <= HEAD_SIZE_LIMIT_BYTES else None
         if not size:
             return b"" if more and end < 0 else None
         length, data = int(size[1], 16), data[end + 2 :]

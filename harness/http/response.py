@@ -1,4 +1,4 @@
-"""One answer of a server: its parts as they came, and what is wrong with it. Values only; response.py reads them."""
+"""One response of a server: its parts, and what is wrong with it. Values only; parser.py makes them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wsgi_gauntlet.harness.http.lint.kinds import LintKind
 
 
 class Framing(enum.StrEnum):
-    """How the end of a body is known."""
+    """The way in which the end of a body is known."""
 
     NONE = "no body"
     LENGTH = "Content-Length"
@@ -20,7 +20,7 @@ class Framing(enum.StrEnum):
 
 
 class ConnectionState(enum.StrEnum):
-    """What became of a connection, seen from the client."""
+    """The state of a connection, seen from the client."""
 
     OPEN = "open"
     EOF = "closed"
@@ -28,7 +28,7 @@ class ConnectionState(enum.StrEnum):
 
 
 class ParseIssue(NamedTuple):
-    """One thing that is wrong with an answer, in words; `kind` is None where it is not the answer's doing."""
+    """One fault of a response, in words; `kind` is None if the cause is not the response."""
 
     kind: LintKind | None
     text: str
@@ -36,10 +36,10 @@ class ParseIssue(NamedTuple):
 
 @dataclass(frozen=True)
 class Response:
-    """One answer as it came. `status` is None where no status line did; `complete` where its end is certain.
+    """One response. `status` is None if it has no status line; `complete` means that its end is certain.
 
-    `length` counts the body's bytes without their framing, `expected` is what Content-Length promised. `trailers` are
-    the fields after a chunked body. `ended` is the connection's state when the answer was done with.
+    `length` counts the bytes of the body without framing, `expected` is the value of Content-Length. `trailers` are
+    the fields after a chunked body. `ended` is the state of the connection at the end of the response.
     """
 
     status: int | None = None
@@ -59,11 +59,11 @@ class Response:
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """What is wrong with it, in words with the bytes at fault."""
+        """The faults of the response, in words, with the bytes at fault."""
         return tuple(issue.text for issue in self.issues)
 
     def header(self, name: str) -> bytes | None:
-        """Return the first value of the field `name`, None where there is none. Case does not matter."""
+        """Return the first value of the field `name`, None if there is none. Case does not matter."""
         return next(iter(self.all(name)), None)
 
     def all(self, name: str) -> list[bytes]:
@@ -77,19 +77,19 @@ class Response:
 
     @property
     def announces_close(self) -> bool:
-        """Whether the answer announces that its connection ends with it (RFC 9112, section 9.3)."""
+        """Whether the response announces the end of its connection (RFC 9112, section 9.3)."""
         options = self.options("connection")
         return "close" in options or (self.version == b"HTTP/1.0" and "keep-alive" not in options)
 
     @property
     def is_empty(self) -> bool:
-        """Whether not one byte of an answer came."""
+        """Whether not one byte of a response came."""
         return not self.raw
 
     def describe(self) -> str:
-        """Return one line for people, as `200 OK, 12 bytes` or `no answer, connection reset`."""
+        """Return one line for people, as `200 OK, 12 bytes` or `no response, connection reset`."""
         if self.status is None:
-            what = "no answer" if self.is_empty else f"no status line but {shorten(self.raw)}"
+            what = "no response" if self.is_empty else f"no status line but {shorten(self.raw)}"
             return f"{what}, connection {self.ended}"
         reason = self.reason.decode("latin-1").strip()
         status_text = f"{self.status} {reason}".strip() if reason.isprintable() else f"{self.status} {self.reason!r}"
@@ -102,20 +102,20 @@ class Response:
 
 
 def list_members(values: Iterable[bytes]) -> list[str]:
-    """Return the members of a list-valued field that came as `values`, in lower case."""
+    """Return the members of a list-valued field with the given values, in lower case."""
     members = b",".join(values).decode("latin-1").lower().split(",")
     return [stripped for member in members if (stripped := member.strip(" \t"))]
 
 
 def shorten(data: bytes, longest: int = 60) -> str:
-    """Return `data` as a person reads it, cut to `longest` bytes."""
+    """Return `data` for people, cut to `longest` bytes."""
     return repr(data) if len(data) <= longest else f"{data[:longest]!r}… ({len(data)} bytes)"
 
 
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-"""What a client of HTTP/2 says first (RFC 9113, section 3.4)."""
+"""The first bytes of an HTTP/2 client (RFC 9113, section 3.4)."""
 
 
 def starts_with_h2_settings(received: bytes) -> bool:
-    """Say whether `received` begins with a SETTINGS frame, as a server's preface must (RFC 9113, section 3.4)."""
+    """Return whether `received` begins with a SETTINGS frame, as a server's preface must (RFC 9113, section 3.4)."""
     return len(received) >= 9 and received[3:5] == b"\x04\0" and received[5:9] == bytes(4)

@@ -1,8 +1,8 @@
-"""Ways of sending the same bytes: how a stream is cut into segments must make no difference to a server.
+"""Segmentations: ways of cutting the same bytes into TCP segments, which must make no difference to a server.
 
-TCP promises an order of bytes, not of packets. The engine sends every well-formed case in each of these ways. A piece
-goes out once the server has read the one before (transports/receive_queue.py), so that the same cuts are seen each
-time. That is why they are few: a cut at every place is the subject of a case of its own (segments.py).
+TCP guarantees the order of bytes, not their packets. Every well-formed case is repeated in each segmentation. A segment
+is sent after the server read the one before (transports.py), so that the server sees the same cuts each time. That
+takes time, so there are few segmentations: a case of its own cuts a request at every place (segments.py).
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from dataclasses import dataclass
 from wsgi_gauntlet.harness.http.request import first_message
 
 PAUSE_SECONDS = 0.02
-"""Seconds between two pieces: long enough for a server to have read the first and to wait for more."""
+"""Seconds between two segments: enough for a server to read the first one and wait for more."""
 
 SINGLE_BYTES_AT_START = 32
-"""Bytes sent one by one at a message's beginning: the request line of most cases."""
+"""Bytes sent one by one at the beginning of a message: the request line of most cases."""
 
 SINGLE_BYTES_AT_EDGES = 4
-"""Bytes sent one by one at the head's end, and at both ends of the body."""
+"""Bytes sent one by one at the end of the head, and at both ends of the body."""
 
 MAX_SEGMENTS = 200
-"""Segments that one message is cut into at CRLFs."""
+"""Segments that one message is cut into at its CRLFs."""
 
 
 class Segmentation(enum.StrEnum):
-    """A way of sending."""
+    """The way in which a request is cut into segments."""
 
     WHOLE = "whole"
     BYTES = "byte by byte"
@@ -37,18 +37,18 @@ class Segmentation(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Segment:
-    """Bytes for a segment of their own, and the seconds to wait before they go out."""
+    """The bytes of one segment, and the seconds to wait before sending it."""
 
     data: bytes
     delay: float = 0.0
 
 
 def split_segments(data: bytes, segmentation: Segmentation, *, split_bodies: bool = False) -> Iterator[Segment]:
-    """Return the segments that `data` goes out in; joined they are `data`.
+    """Yield the segments of `data`; joined they are `data`.
 
-    What is cut is the first message: its head, and its body too with `bodies`, which is for an app that reads it.
-    All that a server could answer without goes out with the last piece of that: else it would depend on the moment
-    whether the server, once it has answered, finds more on the connection.
+    Only the first message is cut: its head, and with `split_bodies` its body too, for an app that reads it. Everything
+    after that message is sent with its last segment: a server may respond without it, and must not find more or less
+    data on the connection depending on the moment.
     """
     head, end = first_message(data) or (0, len(data))
     cut = end if split_bodies else head
@@ -69,7 +69,7 @@ def _split(data: bytes, head: int, segmentation: Segmentation) -> Iterator[Segme
         }
         yield from _split_at(data, ends)
     elif segmentation is Segmentation.LINES:
-        # Between CR and LF, where a parser that looks for both at once goes wrong.
+        # Between CR and LF: a parser that looks for both at once fails there.
         yield from (Segment(each) for each in _split_lines(data))
     else:
         yield from _split_at(data, {head // 2, head, (head + len(data)) // 2}, PAUSE_SECONDS)

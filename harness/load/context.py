@@ -22,14 +22,14 @@ from wsgi_gauntlet.harness.model import Grade, Phase, ScenarioResult
 from wsgi_gauntlet.harness.server import instance
 from wsgi_gauntlet.harness.server.remote.guard import guarded
 from wsgi_gauntlet.harness.server.remote.proof import NoResponse, VerifiedAddress
-from wsgi_gauntlet.harness.server.remote.remote_server import RemoteAdapter
+from wsgi_gauntlet.harness.server.remote.remote_server import RemoteDescription
 from wsgi_gauntlet.harness.server.server_log import last_traceback
 from wsgi_gauntlet.harness.server.user_app import control_prefix, plan_with_control_paths, user_app_of
 
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.conformance.catalog import Scenario
-    from wsgi_gauntlet.harness.server.instance import ServerInstance
     from wsgi_gauntlet.harness.server.plan import Plan
+    from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 ProgressCallback = Callable[[float | None, str], None]
 """Called with the fraction done (0 to 1, None where unknown) and what is being done, in words for the user."""
@@ -86,7 +86,7 @@ class ScenarioContext:
         """Whether another round may be valid where this one is not: parameters that are too small stay so."""
         self.conditions: dict[str, Any] = {}
         self._stopped_server_logs: list[str] = []
-        self._running_servers: list[ServerInstance] = []
+        self._running_servers: list[ServerUnderTest] = []
         self._comparisons: list[ScenarioContext] = []
 
     def comparison(self, plan: Plan) -> ScenarioContext:
@@ -118,15 +118,15 @@ class ScenarioContext:
         return time.monotonic() - self.began
 
     @asynccontextmanager
-    async def server(self) -> AsyncIterator[ServerInstance]:
+    async def server(self) -> AsyncIterator[ServerUnderTest]:
         """Start a fresh server and stop it at the end of the block; its app reports nothing, as in real use.
 
-        A target that someone else started is the same each time, and proves itself each time, and again and again
+        A target that somebody else started is the same each time, and proves itself each time, and again and again
         until the end of the block. Raises what launching raises, and TargetRefused for an address that could leave this
         machine, or without that proof: then the block is cancelled where it stands.
         """
-        if isinstance(self.plan.adapter, RemoteAdapter):
-            target = await self.plan.adapter.verify_again(self.plan, self._logs)
+        if isinstance(self.plan.adapter, RemoteDescription):
+            target = await self.plan.adapter.verify_again(self.plan)
             require_loopback_or_verified(target.address)
             self.conditions = target.conditions
             async with guarded(self.plan.adapter.guard(target)):
@@ -152,13 +152,13 @@ class ScenarioContext:
                 if not running.alive:
                     self._stopped_server_logs.append(f"[the server was not stopped, it had ended: {running.ended}]\n")
 
-    async def _recheck_target(self, adapter: RemoteAdapter) -> None:
+    async def _recheck_target(self, adapter: RemoteDescription) -> None:
         """Note it where a target no longer proves itself, some time after the last client has gone."""
         refusal: TargetRefused = NoResponse(f"{adapter.target}: it did not answer")
         with trio.move_on_after(TARGET_RECHECK_SECONDS):
             while True:
                 try:
-                    await adapter.verify_again(self.plan, self._logs)
+                    await adapter.verify_again(self.plan)
                 except TargetRefused as refused:
                     refusal = refused
                 else:
@@ -186,9 +186,9 @@ class ScenarioContext:
     @property
     def started_here(self) -> bool:
         """Say whether servers are started, and so may be restarted and looked into; false for a target."""
-        return not isinstance(self.plan.adapter, RemoteAdapter)
+        return not isinstance(self.plan.adapter, RemoteDescription)
 
-    async def workload(self, running: ServerInstance) -> Workload:
+    async def workload(self, running: ServerUnderTest) -> Workload:
         """Return what healthy users of `running` ask for: a reference page, or the user's own, learned once a context.
 
         Raises PageError where that page is answered with an error, ServerError and OSError where no answer comes.

@@ -172,7 +172,7 @@ def _whole_length(note: ConnectionEvent, sent: _Action) -> int:
 
 def _is_sync_request(connection: _Connection) -> bool:
     line = connection.actions[0].data.partition(b"\r\n")[0] if connection.actions else b""
-    return line.endswith(b"/fence HTTP/1.1") and connection.received.startswith((b"HTTP/1.1 200 ", b"HTTP/1.0 200 "))
+    return line.endswith(b"/sync HTTP/1.1") and connection.received.startswith((b"HTTP/1.1 200 ", b"HTTP/1.0 200 "))
 
 
 def _concurrent_groups(connections: Sequence[_Connection]) -> list[list[_Connection]]:

@@ -17,8 +17,7 @@ from wsgi_gauntlet.harness.model import CaseResult, ConnectionEvent, ConnectionE
 from wsgi_gauntlet.harness.replay.app_extractor import REFERENCE_MODULE, app_usage, extract_app
 from wsgi_gauntlet.harness.replay.netcat_script import SendMode, case_events, netcat_script
 from wsgi_gauntlet.harness.replay.shell_commands import comment
-from wsgi_gauntlet.harness.server.adapter import Command, Launch, Protocol, absolute_interpreter
-from wsgi_gauntlet.harness.server.certificates import identity_files
+from wsgi_gauntlet.harness.server.adapter import Command, Launch, Protocol, start_command
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.user_app import CALLABLE_VARIABLE, USER_APP_CASE_PREFIX, user_app_of, without_user_app
 
@@ -166,20 +165,8 @@ def _adapter_command(
     upstream: Address | None = None,
     upstream_protocol: Protocol = Protocol.HTTP,
 ) -> tuple[dict[str, str], str, str]:
-    launch = Launch(
-        python=absolute_interpreter(plan.python),
-        executable=plan.found.executable,
-        address=address,
-        app=plan.app,
-        folder=Path(),
-        settings=plan.settings,
-        variant=plan.variant,
-        protocol=protocol,
-        upstream=upstream,
-        upstream_protocol=upstream_protocol,
-        identity=identity_files(Path()) if address.tls else None,
-    )
-    command = plan.adapter.command(launch)
+    launch = replace(plan.launch(address, protocol=protocol), upstream=upstream, upstream_protocol=upstream_protocol)
+    command = start_command(plan.adapter, launch)
     modules = [found[1].rpartition(".")[2] for word in command.argv if (found := _REFERENCE_APP.search(word))]
     wrapper_module = next((each for each in modules if each != REFERENCE_MODULE), "")
     return dict(command.files), _command_line(_portable(command, launch), plan), wrapper_module

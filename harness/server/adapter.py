@@ -1,7 +1,7 @@
-"""What one file in servers/ says of a server: whether it is here, and the command that starts it.
+"""The adapter API: how one file in servers/ describes a server, and the command that starts it.
 
-An adapter starts nothing itself: it returns a `Command`, a value, and launch.py does the rest. That keeps an adapter at
-about twenty lines and makes it testable without a server.
+An adapter starts nothing itself. It returns a `Command`, a value, and instance.py does the rest. So an adapter is short
+and can be tested without a server. Server authors import this API from `wsgi_gauntlet.adapters`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
+import msgspec
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -31,13 +32,13 @@ from wsgi_gauntlet.harness.server.certificates import CertificateFiles
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user or a case asks of a server, in words that all servers share; None leaves its default.
+    """The settings of a server that the user or a case asks for, in terms that all servers share.
 
-    `keep_alive` and `timeout` are seconds. `tls` has it speak https, with the certificate of `Launch.identity`, `unix`
-    has it listen on a Unix socket. `tuned` asks for what its documentation advises in place of its defaults (see
-    Adapter.tuned). `features` are words of the adapter's own, from its `features`.
-    `mount` is the path prefix ('' or '/x') that the app is to be found under, `deployed` are variables that its
-    deployer puts into every request's environ; neither can be written on the command line.
+    None leaves the server's default. `keep_alive` and `timeout` are seconds. `tls`: the server uses https with the
+    certificate `Launch.identity`. `unix`: it listens on a Unix socket. `tuned`: use the settings that its documentation
+    recommends (see Adapter.tuned_settings). `features` are words that the adapter itself defines.
+    The command line has no words for the last two. `mount` is the path prefix of the app ('' or '/x'). `deployed` are
+    variables that a deployer puts into the environ of every request.
     """
 
     workers: int | None = None
@@ -54,7 +55,7 @@ class Settings:
 
 
 class Protocol(enum.StrEnum):
-    """What is spoken at an address."""
+    """The protocol that a server uses at its address."""
 
     HTTP = "http"
     UWSGI = "uwsgi"
@@ -62,20 +63,20 @@ class Protocol(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Launch:
-    """What an adapter is to start, and where.
+    """What an adapter must start, and where.
 
-    `folder` is private to this instance and writable, also by whatever user the server changes to. `app` is
-    `module:callable`, importable through the PYTHONPATH that launch.py sets. `upstream` is the server behind a front,
-    which speaks `upstream_protocol`, and `others` are further ones like it, for a front that asked for some (see
-    Adapter.upstreams). `protocol` is what the server is to speak at `address`. `identity` is where its
-    certificate and key are, None unless `address.tls`.
+    `app` is `module:callable` and can be imported. `protocol` is the one to use at `address`. `upstream` is the server
+    behind a proxy; it uses `upstream_protocol`. `other_upstreams` are more of them, see Adapter.upstream_count.
+    `identity` names the certificate and key files, None unless `address.tls`.
+    `folder` is private to this instance. The server may write there, also as the user that it changes to. Until the
+    harness starts the server, `folder` is empty and a TCP `address` has port 0: `Adapter.supports` may be asked before.
     """
 
     python: str
     executable: str
     address: Address
     app: str
-    folder: Path
+    folder: Path = Path()
     settings: Settings = field(default_factory=Settings)
     variant: str = ""
     protocol: Protocol = Protocol.HTTP
@@ -86,18 +87,18 @@ class Launch:
 
     @property
     def upstream_transport(self) -> str:
-        """How a front passes requests on, for its conditions: `http over TCP`, `uwsgi over a Unix socket`."""
+        """How a proxy passes requests on, for its conditions: `http over TCP`, `uwsgi over a Unix socket`."""
         over_tls, socket = (self.upstream.tls, self.upstream.path) if self.upstream else (False, "")
         return f"{'https' if over_tls else self.upstream_protocol} over {'a Unix socket' if socket else 'TCP'}"
 
 
 @dataclass(frozen=True)
 class Command:
-    """How to start it: `files` (name to text) are written into the launch folder first, `environment` is added.
+    """How to start a server.
 
-    The names of files may have folders in front of them; `executables` are those that are to be programs. `reload` is
-    the signal that makes it load the app anew, None where there is none. `stop` ends it in good order. It runs in the
-    launch folder unless `folder` names another.
+    `files` (name to text) are written into the launch folder first; names may contain folders. `executables` are the
+    files that must be executable. `environment` is added to the server's. `stop_signal` stops it in good order.
+    `reload_signal` makes it load the app again, None if no signal does. It runs in `folder`, or in the launch folder.
     """
 
     argv: tuple[str, ...]
@@ -111,10 +112,11 @@ class Command:
 
 @dataclass(frozen=True)
 class Installation:
-    """Whether a server is here. `executable` is what to run; `why` and `get` say what is missing and how to get it.
+    """Whether a server is installed.
 
-    `get` is '' where nothing gets it. `python` is the interpreter that runs the app, where that is not the one asked
-    for: a server may have been built into its own.
+    `executable` is the program to run. `why` says what is missing, `get` is the command that installs it, '' if there
+    is none. `python` is the interpreter that runs the app, if it is not the requested one: a server may be built into
+    its own.
     """
 
     version: str = ""
@@ -125,37 +127,37 @@ class Installation:
 
     @property
     def available(self) -> bool:
-        """Say whether it can be started."""
+        """Whether the server can be started."""
         return not self.why
 
     @property
     def missing_message(self) -> str:
-        """What is missing and, where something gets it, the command that does; '' where nothing is missing."""
+        """What is missing and the command that installs it, if there is one; '' if nothing is missing."""
         return f"{self.why}; get it with: {self.get}" if self.get else self.why
 
 
-class Adapter(ABC):
-    """One server. `variants` maps each mode's name to a line on it; the first is the default; may be empty.
+class ServerDescription:
+    """What is known about one server, apart from how to start it. Each attribute has a default but name and title.
 
-    `distribution` is its name on the package index, for finding it in the interpreter that is to run it; `requires` is
-    what an environment needs that is to have it and all its variants, as pip takes it, the distribution alone where it
-    is empty. `companions` names the distributions that a variant needs beside it. `gone` says why no interpreter of
-    today can have it, '' for all that can be had. `features` maps words that may stand in its brackets, as in
-    nginx[gzip], to a line on each.
-    `front` is true of a proxy, which needs an upstream. `lineup` names the servers that a run without names includes of
-    this file, in the words of the command line; where it is empty, that is the adapter's own name, and where it is
-    None there are none: it is put through a run only where it is named. `unix_only` is true of a server that can be
-    reached over a Unix socket alone. `socketless` names the variants that call the server's request handler without a
-    socket (transports/pipe_server.py): they serve the door at `launch.address.door`. `tls_only` is true of a server
-    that speaks nothing but https. `unprivileged_user` is true of a server that does not serve as root: it is started
-    as an ordinary user then, to whom its folder belongs. `locates_app_itself` is true of one whose command chooses its
-    folder and its interpreter by itself.
+    `name` and `title` are for the command line and for people. `variants` maps each variant to its description; the
+    first is the default. `features` maps each word that may stand in brackets, as in nginx[gzip], to its description.
 
-    `oldest` is the first version of the distribution that the adapter can start. `unready` is what may be wrong where
-    the server does not serve the app, for the error's message.
+    To install it: `distribution` is its name on the package index. `requires` are the pip requirements for all
+    variants; empty means the distribution alone. `extra_requirements` names the distributions that a variant needs too.
+    `minimum_version` is the first version that the adapter can start. `unavailable_reason` says
+    why no current interpreter can have the server, '' if one can.
 
-    `deployment` says in which ways the variables of `Settings.deployed` are handed over, for the evidence. Every server
-    has them in the environment of its process; it is empty where nobody knows whether it has a way of its own as well.
+    In a run: `default_variants` are the server names of this file in a run without names. Empty means the adapter's
+    name, None means no server. `front` means a proxy, which needs a server behind it.
+
+    To start it: `protocols` are those that it can use. `unix_only`: it needs a Unix socket. `tls_only`: it needs TLS.
+    `in_process_variants` call the server's request handler without a socket (http/pipe_server.py), through
+    `launch.address.pipe_socket`. `unprivileged_user`: it does not serve as root, so an unprivileged user starts it and
+    owns its folder. `locates_app_itself`: its command chooses folder and interpreter. `start_failure_hint` is a likely
+    reason if the server does not serve the app.
+
+    `environ_support` says how the variables of `Settings.deployed` reach environ, for the evidence; '' if unknown.
+    Every server has them in the environment of its process.
     """
 
     name: ClassVar[str]
@@ -168,6 +170,7 @@ class Adapter(ABC):
     unavailable_reason: ClassVar[str] = ""
     minimum_version: ClassVar[str] = ""
     front: ClassVar[bool] = False
+    protocols: ClassVar[frozenset[Protocol]] = frozenset({Protocol.HTTP})
     default_variants: ClassVar[tuple[str, ...] | None] = ()
     environ_support: ClassVar[str] = ""
     unix_only: bool = False
@@ -178,7 +181,7 @@ class Adapter(ABC):
     in_process_variants: ClassVar[frozenset[str]] = frozenset()
 
     def find(self, python: str) -> Installation:
-        """Return what there is of this server in the interpreter `python`."""
+        """Return the installation of this server in the interpreter `python`."""
         if self.unavailable_reason:
             return Installation(why=self.unavailable_reason)
         if not self.distribution:
@@ -192,13 +195,13 @@ class Adapter(ABC):
         )
 
     def missing_for(self, python: str, variant: str) -> Installation:
-        """Return what `variant` lacks in `python` beside the server itself, a Found without a `why` for nothing."""
+        """Return what `variant` lacks in `python` beside the server itself; an empty Installation if nothing."""
         version = distribution_version(python, self.distribution) if self.minimum_version else ""
         if version and Version(version) < Version(self.minimum_version):
             return Installation(
                 why=(
-                    f"{self.name} {version} cannot be started by its adapter; it is started from "
-                    f"{self.minimum_version} on"
+                    f"{self.name} {version} is too old for its adapter, which starts version {self.minimum_version} "
+                    "and newer"
                 ),
                 get=pip_install_command(python, f"{self.distribution}>={self.minimum_version}"),
             )
@@ -211,47 +214,40 @@ class Adapter(ABC):
             get=pip_install_command(python, *missing),
         )
 
-    @abstractmethod
-    def command(self, launch: Launch) -> Command:
-        """Return the command that starts the server as `launch` says.
-
-        Raises Unsupported, with the reason, for what this server has no option for.
-        """
-
     def app(self, app: str) -> str:
-        """Return the app that is served where `app` is asked for: a server of one framework serves that one's alone.
+        """Return the app that is served in place of `app`: the server of one framework serves only apps of it.
 
-        Raises Unsupported where there is none.
+        Raises Unsupported if there is none.
         """
         return app
 
-    def protocol_for(self, variant: str, upstream: Adapter) -> tuple[Protocol, bool]:  # noqa: ARG002 - see below
-        """For a front: what it speaks to `upstream`, and whether over a Unix socket.
+    def protocol_for(self, variant: str, upstream: ServerDescription) -> tuple[Protocol, bool]:  # noqa: ARG002 - see below
+        """For a proxy: return the protocol to `upstream`, and whether it goes over a Unix socket.
 
-        HTTP, over TCP unless the variant is `unix`; overridden by fronts that speak something else as well.
+        The default is HTTP, over TCP unless the variant is `unix`. Proxies with other protocols override this.
         """
         return Protocol.HTTP, variant == "unix"
 
     def upstream_count(self, settings: Settings) -> int:  # noqa: ARG002 - likewise
-        """For a front: how many instances of the server behind it are started. Overridden by fronts alone."""
+        """For a proxy: return how many instances of the server behind it are started."""
         return 1
 
     def upstream_mount(self, settings: Settings, number: int) -> str:  # noqa: ARG002 - likewise
-        """For a front: the path prefix at which instance `number` behind it is to mount the app, '' for its own.
+        """For a proxy: return the path prefix at which instance `number` behind it mounts the app, '' for its own.
 
-        For a front that tells them apart by path and passes it on whole.
+        This is for a proxy that selects an instance by path and passes the path on unchanged.
         """
         return ""
 
     def tuned_settings(self, variant: str, cores: int) -> Settings:  # noqa: ARG002 - likewise
-        """Return what its documentation advises for `variant` on `cores` cores; plain Settings where that is nothing.
+        """Return the settings that the documentation recommends for `variant` on `cores` cores; Settings() if none.
 
-        Overridden where there is advice, with its source beside it. What the user writes goes before it.
+        An override names its source. Settings of the user take precedence.
         """
         return Settings()
 
     def conditions(self, launch: Launch) -> dict[str, object]:
-        """Return what a figure must be read with: workers, threads, keep-alive, backlog, as they really are."""
+        """Return the effective settings that a reader of a figure must know: workers, threads, keep-alive, backlog."""
         asked = launch.settings
         named = {
             "workers": asked.workers,
@@ -263,27 +259,66 @@ class Adapter(ABC):
         return {name: value for name, value in named.items() if value is not None}
 
 
+class Adapter(ServerDescription, ABC):
+    """A server that the harness can start."""
+
+    def supports(self, launch: Launch) -> str:  # noqa: ARG002 - likewise
+        """Return why the server has no way to do what `launch` asks; '' if it has one.
+
+        `launch.settings` is the usual reason. Neither port nor folder may be chosen yet. Do not check the protocol or
+        whether a proxy has a server behind it: the harness does that.
+        """
+        return ""
+
+    @abstractmethod
+    def command(self, launch: Launch) -> Command:
+        """Return the command that starts the server for a launch that it supports."""
+
+
+def unsupported_reason(adapter: ServerDescription, launch: Launch) -> str:
+    """Return why `adapter` cannot start `launch`, '' if it can. Starts nothing."""
+    if not isinstance(adapter, Adapter):
+        return f"{adapter.name} cannot be started: {adapter.unavailable_reason}"
+    if launch.protocol not in adapter.protocols:
+        return f"{adapter.name} does not speak {launch.protocol}"
+    if adapter.front and launch.upstream is None:
+        return f"{adapter.name} is a proxy and needs a server behind it, as {adapter.name}+gunicorn"
+    return adapter.supports(launch)
+
+
+def start_command(adapter: ServerDescription, launch: Launch) -> Command:
+    """Return the command that starts the server. Raises Unsupported, with the reason, if the adapter cannot do it."""
+    reason = unsupported_reason(adapter, launch)
+    if reason or not isinstance(adapter, Adapter):
+        raise Unsupported(reason)
+    return adapter.command(launch)
+
+
+def no_option_for(server: str, **asked: object) -> str:
+    """Return that `server` has no option for the first true value of `asked`; '' if there is none."""
+    return next((f"{server} has no option for {name.replace('_', ' ')}" for name, value in asked.items() if value), "")
+
+
+def reject_unsupported(adapter: str, **asked: object) -> None:
+    """Raise Unsupported as `no_option_for` describes. For adapters that were written before `Adapter.supports`."""
+    if reason := no_option_for(adapter, **asked):
+        raise Unsupported(reason)
+
+
 def executable_beside(python: str, command: str) -> Path:
-    """Return where `command` is if it is installed with the interpreter `python`, which may be a name on PATH."""
+    """Return the path of `command` beside the interpreter `python`, which may be a name on PATH."""
     return Path(absolute_interpreter(shutil.which(python) or python)).parent / command
 
 
 def absolute_interpreter(python: str) -> str:
-    """Return `python` so that it is the same from any folder; a link is not followed, it may be an environment's."""
+    """Return `python` as an absolute path. Links are not followed: a link may be an environment's interpreter."""
     return str(Path(python).absolute()) if "/" in python else python
-
-
-def reject_unsupported(adapter: str, **asked: object) -> None:
-    """Raise Unsupported for the first of `asked` that is set: this server has no option for it."""
-    for name, value in asked.items():
-        if value:
-            raise Unsupported(f"{adapter} has no option for {name.replace('_', ' ')}")
 
 
 def pip_install_command(python: str, *wanted: str) -> str:
     """Return the command that installs `wanted` for the interpreter `python`, quoted for a shell.
 
-    An environment that pipx or uv made for one tool is theirs, often a part of their cache: another one takes it.
+    An environment of pipx or uv belongs to that tool and is often in its cache, so the command makes a new environment.
     """
     if _is_tool_environment(Path(python).absolute().parent.parent):
         install = shlex.join(["servers/bin/pip", "install", *wanted])
@@ -299,9 +334,9 @@ def _is_tool_environment(environment: Path) -> bool:
 
 
 def distribution_version(python: str, distribution: str) -> str:
-    """Return the version of `distribution` in the interpreter `python`, '' where it is not installed.
+    """Return the version of `distribution` in the interpreter `python`, '' if it is not installed.
 
-    Raises ConfigurationError where `python` cannot be run.
+    Raises ConfigurationError if `python` cannot be run.
     """
     if python == sys.executable:
         try:
@@ -313,23 +348,24 @@ def distribution_version(python: str, distribution: str) -> str:
 
 @lru_cache(maxsize=64)
 def _installed_distributions(python: str) -> Mapping[str, str]:
-    # All at once: an interpreter takes longer to start than to list what is in it.
+    # All at once: starting an interpreter takes longer than listing all its distributions.
     output = _query_interpreter(
         python,
         "import importlib.metadata as m, json\n"
         "found = [(each.metadata['Name'], each.version) for each in m.distributions()]\n"
         "print(json.dumps([each for each in found if all(each)]))",
     )
-    # The first is the one that is imported.
-    return {str(canonicalize_name(name)): version for name, version in reversed(output or [])}
+    found = msgspec.convert(output or [], list[tuple[str, str]])
+    # The first one of a name is the one that is imported.
+    return {str(canonicalize_name(name)): version for name, version in reversed(found)}
 
 
 @lru_cache(maxsize=64)
 def direct_url_origin(python: str, distribution: str) -> str:
-    """Return where `distribution` comes from in the interpreter `python` where that is a folder or a repository.
+    """Return the folder or repository that `distribution` in the interpreter `python` was installed from, else ''.
 
-    Such an installation, editable or not, has the version that its files say and need not be the release of that number
-    (PEP 610, direct_url.json). '' for one from a package index. Raises ConfigurationError where `python` cannot be run.
+    Such an installation has the version that its files say, and need not be the release of that number (PEP 610,
+    direct_url.json). Raises ConfigurationError if `python` cannot be run.
     """
     output = _query_interpreter(
         python,
@@ -337,7 +373,7 @@ def direct_url_origin(python: str, distribution: str) -> str:
         f"print(json.dumps(m.distribution({distribution!r}).read_text('direct_url.json')))",
     )
     try:
-        found = json.loads(output or "{}")
+        found = json.loads(str(output or "{}"))
         return str(found["url"]).removeprefix("file://") if "dir_info" in found or "vcs_info" in found else ""
     except (ValueError, TypeError, KeyError):
         return ""
@@ -347,7 +383,7 @@ def direct_url_origin(python: str, distribution: str) -> str:
 def python_version(python: str) -> str:
     """Return the version of the interpreter `python`, as `3.11.7` or `PyPy 3.10.14`.
 
-    Raises ConfigurationError where it cannot be run.
+    Raises ConfigurationError if it cannot be run.
     """
     output = _query_interpreter(
         python,
@@ -358,11 +394,12 @@ def python_version(python: str) -> str:
     return str(output or "")
 
 
-def _query_interpreter(python: str, program: str) -> Any:
-    """Return the JSON that `program` prints in `python`, None where it prints none."""
+def _query_interpreter(python: str, program: str) -> object:
+    """Return the JSON value that `program` prints in `python`, None if it prints none."""
     try:
         done = subprocess.run([python, "-c", program], capture_output=True, timeout=30, check=False)
-        return json.loads(done.stdout)
+        result: object = json.loads(done.stdout)
+        return result
     except ValueError:
         return None
     except (OSError, subprocess.TimeoutExpired) as problem:

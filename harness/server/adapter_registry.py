@@ -16,18 +16,18 @@ from pathlib import Path
 from types import ModuleType
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
-from wsgi_gauntlet.harness.server.adapter import Adapter
+from wsgi_gauntlet.harness.server.adapter import Adapter, ServerDescription
 
 PACKAGE = "wsgi_gauntlet.servers"
 
 
 @cache
-def adapters() -> Mapping[str, Adapter]:
+def adapters() -> Mapping[str, ServerDescription]:
     """Return every adapter by name: the files of servers/ and the entry points in group `wsgi_gauntlet.servers`."""
-    found = {}
+    found: dict[str, ServerDescription] = {}
     for info in pkgutil.iter_modules(importlib.import_module(PACKAGE).__path__, f"{PACKAGE}."):
         adapter = None if info.ispkg else getattr(importlib.import_module(info.name), "ADAPTER", None)
-        if isinstance(adapter, Adapter):
+        if isinstance(adapter, ServerDescription):
             found[adapter.name] = adapter
     for point in metadata.entry_points(group=PACKAGE):
         found[point.name] = require_adapter(point.load(), f"entry point {point.name}")
@@ -45,7 +45,7 @@ def require_adapter(thing: object, where: str) -> Adapter:
     adapter = getattr(thing, "ADAPTER", thing)
     if not isinstance(adapter, Adapter):
         raise ConfigurationError(
-            f"{where} has no ADAPTER; set ADAPTER to an instance of wsgi_gauntlet.harness.server.adapter.Adapter"
+            f"{where} has no ADAPTER; set ADAPTER to an instance of wsgi_gauntlet.adapters.Adapter"
         )
     return adapter
 

@@ -1,21 +1,20 @@
-"""The app's side channel: events out of the server's process, and barriers that hold the app in it.
+"""The event channel: app events from the server's process, and barriers that hold the test app.
 
-The reference app sends each event as one JSON datagram to a Unix socket; it asks to be held at a barrier by connecting
-to a second one, a stream, on which it sends `<token>:<name>` and a newline and waits for one byte. Both paths are
-told to it by environment variables. The app never waits for the harness except at a barrier that its request asked for.
+The test app sends each event as one JSON datagram to a Unix socket. To wait at a barrier it connects to a second one, a
+stream: it sends `<token>:<name>` and a newline, and waits for one byte. Environment variables name both paths. The app
+waits for the harness only at a barrier that its request asked for.
 
-A Unix datagram socket queues few datagrams (net.unix.max_dgram_qlen, 10 on most machines), so the reader drains it
-eagerly, and each process numbers its events so that a lost one shows.
+A Unix datagram socket queues few datagrams (net.unix.max_dgram_qlen, 10 on most machines). So the channel reads
+eagerly, and each process numbers its events, so that a lost one is noticed.
 
-Whatever comes here may be forged. A file beside the socket holds a key, with which the app begins each datagram: what
-lacks it is a stranger's and is dropped. Code in the server's own process can read the key and forge all the same. So
-form, depth, amount and rate are bounded; what goes beyond them counts as lost, and then there is no verdict.
+Everything that arrives may be forged. A file beside the socket holds a key that starts each datagram; a datagram
+without it is dropped. Code in the server's own process can read the key. So form, depth, amount and rate are limited.
+Events beyond a limit count as lost, and then there is no verdict.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import math
 import secrets
 import socket
@@ -24,52 +23,68 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import trio
 
+from wsgi_gauntlet.harness.errors import InternalError
+from wsgi_gauntlet.harness.limits import EXHAUSTION_ERRNOS
 from wsgi_gauntlet.harness.model import AppEvent
-from wsgi_gauntlet.harness.server.app_event_decoder import decode_app_event, memory_bytes
-from wsgi_gauntlet.harness.server.app_event_files import bind, send_error, write_key_file
 from wsgi_gauntlet.harness.server.background_tasks import background_nursery
 
-EVENTS_VARIABLE = "GAUNTLET_EVENTS"
-"""The environment variable that tells the app the path of the datagram socket."""
+EVENTS_VARIABLE = "WSGI_GAUNTLET_EVENTS"
+"""The environment variable with the path of the datagram socket."""
 
-CONTROL_VARIABLE = "GAUNTLET_CONTROL"
-"""The environment variable that tells the app the path of the barriers' stream socket."""
+CONTROL_VARIABLE = "WSGI_GAUNTLET_CONTROL"
+"""The environment variable with the path of the stream socket of the barriers."""
+
+MAX_SOCKET_PATH_BYTES = 107
+"""Bytes of a path in sockaddr_un on Linux, without the final NUL (unix(7))."""
+
+KEY_SUFFIX = ".key"
+"""The key's file is named like the socket with this suffix (suites/testapp/core/event_channel.py uses it too)."""
 
 MAX_DATAGRAM_BYTES = 1 << 18
-"""Bytes read at once; Linux refuses to send more than net.core.wmem_default, 208 KiB on most machines."""
+"""Bytes of one read. Linux refuses to send more than net.core.wmem_default, 208 KiB on most machines."""
 
 MEMORY_BUDGET_BYTES = 8 << 20
-"""Bytes of memory, roughly, that the events of one attempt may take. The largest case takes a tenth of that."""
+"""Approximate bytes of memory for the events of one attempt. The largest case needs a tenth."""
+
+BYTES_PER_VALUE = 64
+"""Approximate bytes of memory of each value in an event, beside its text."""
+
+MAX_DEPTH = 16
+"""Levels of lists and objects in an event; the app uses four."""
+
+MAX_NAME_LENGTH = 1000
+"""Characters of the kind and the token of an event."""
 
 MAX_PROCESSES = 20_000
 """Processes whose numbering is remembered. A server that starts one for each request has a tenth of that."""
 
 UNKNOWN_SEQUENCE = -1
-"""The number that a process's next event has after some of its events were dropped uncounted."""
+"""The number before a process's next event if some of its events were dropped without being counted."""
 
 DATAGRAMS_PER_TURN = 64
-"""Datagrams read before other tasks get their turn."""
+"""Datagrams that are read before other tasks run."""
 
 MAX_DRAIN_ROUNDS = 32
-"""Times that a queue is emptied in a row: a sender that never stops must not hold us for ever."""
+"""Times in a row that the queue is emptied: a sender may never stop."""
 
 FLOOD_PAUSE_SECONDS = 0.01
-"""Seconds between two turns of reading once the budget is spent, so that a flood does not take our time from others."""
+"""Seconds between two reads after the budget is used up, so that a flood leaves time for other tasks."""
 
 MAX_WAITING_BARRIERS = 64
-"""Barriers held at once by one instance; the largest case has 48. Each takes a descriptor, of which many machines allow
-1024. A server has up to six instances, and the other servers need some, too."""
+"""Barriers of one instance that the app may wait at; the largest case has 48. Each needs a descriptor, and a process on
+many machines may have 1024. A server has up to six instances, and other servers need some too."""
 
 MAX_BARRIERS = 4000
 """Barriers opened in one attempt."""
 
 
 class AppEventChannel:
-    """What one running server's app reports, and the barriers that it waits at.
+    """The app events of one server instance, and its barriers.
 
-    Made by `AppEventChannel.open`, or by `AppEventChannel.unobserved()` for a server that is not observed.
+    `AppEventChannel.open` makes one; `AppEventChannel.unobserved()` makes one for a server that is not observed.
     """
 
     def __init__(self, environment: Mapping[str, str], events: socket.socket | None = None, key: bytes = b"") -> None:
@@ -100,7 +115,7 @@ class AppEventChannel:
     async def open(cls, folder: Path) -> AsyncIterator[AppEventChannel]:
         """Open both sockets in `folder`, which must be private (0700), and serve them until the block ends.
 
-        Raises InternalError where the folder's path is too long for a Unix socket or the sockets cannot be made.
+        Raises InternalError if the path is too long for a Unix socket, or if the sockets cannot be made.
         """
         events_path, control_path = folder / "events", folder / "control"
         with (
@@ -108,11 +123,11 @@ class AppEventChannel:
             socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control,
         ):
             for each, path in ((events, events_path), (control, control_path)):
-                bind(each, path)
+                _bind(each, path)
                 each.setblocking(False)
             control.listen(128)
             key = secrets.token_hex(16).encode()
-            key_path = write_key_file(events_path, key)
+            key_path = _write_key_file(events_path, key)
             channel = cls({EVENTS_VARIABLE: str(events_path), CONTROL_VARIABLE: str(control_path)}, events, key)
             channel._inodes = {path: path.stat().st_ino for path in (events_path, control_path)}
             try:
@@ -128,15 +143,15 @@ class AppEventChannel:
 
     @classmethod
     def unobserved(cls) -> AppEventChannel:
-        """Return a channel for a server that is not observed: no environment, no events, ever."""
+        """Return a channel without environment and events."""
         return cls({})
 
     # ------------------------------------------------------------------ events
 
     def begin_attempt(self) -> int:
-        """Begin an attempt: return the present moment, and give its events a budget of their own.
+        """Begin an attempt with an event budget of its own, and return its mark.
 
-        Events from before the attempt that came before this one are forgotten.
+        Events from before the previous attempt are forgotten.
         """
         mark = self.mark()
         if (outdated := self._attempt_start - self._discarded) > 0:
@@ -147,15 +162,15 @@ class AppEventChannel:
                 for position, count in self._losses_by_position.items()
                 if position >= self._attempt_start
             }
-        self._losses_by_position.pop(mark, None)  # dropped before now, and no event has come since
+        self._losses_by_position.pop(mark, None)  # lost before now, with no event since
         self._attempt_start = mark
-        if self._flooded:  # what was dropped then must not show as a gap in this attempt
+        if self._flooded:  # the events dropped until now must not show as a gap in this attempt
             self._next_sequence = dict.fromkeys(self._next_sequence, UNKNOWN_SEQUENCE)
         self._bytes_used, self._flooded, self._barriers_opened = 0, False, 0
         return mark
 
     def mark(self) -> int:
-        """Return the present moment, for `since`, `wait` and `lost`."""
+        """Return a mark of the present moment, for `since`, `wait` and `lost_count`."""
         self._drain()
         return self._discarded + len(self._events)
 
@@ -165,9 +180,9 @@ class AppEventChannel:
         return sorted(self._events[max(0, mark - self._discarded) :], key=lambda event: event.at)
 
     async def wait(self, mark: int, predicate: Callable[[AppEvent], object], count: int = 1) -> AppEvent:
-        """Return the `count`-th event after `mark`, in order of arrival, of which `predicate` holds.
+        """Return the `count`-th event after `mark`, in order of arrival, for which `predicate` is true.
 
-        Waits for ever: the caller sets the deadline.
+        There is no time-out: the caller sets the deadline.
         """
         position, found = mark, 0
         while True:
@@ -184,42 +199,42 @@ class AppEventChannel:
             await arrived.wait()
 
     def lost_count(self, mark: int) -> int:
-        """Return how many events are known lost, by gaps in a process's numbering that showed after `mark`."""
+        """Return how many events are known to be lost: gaps in a process's numbering that showed after `mark`."""
         return sum(count for position, count in self._losses_by_position.items() if position >= mark)
 
     @property
     def flooded(self) -> str:
-        """Why events of this attempt were dropped on purpose, with what to do; '' where none were."""
+        """Why events of this attempt were dropped on purpose, and what to do; '' if none were."""
         if not self._flooded:
             return ""
         return (
             f"the app reported more than {MEMORY_BUDGET_BYTES >> 20} MiB in one attempt, and the rest was dropped; "
-            "look at its log"
+            "read its log"
         )
 
     def failure_message(self, since: float) -> str:
-        """Return why the app's word may not reach us, with what to do; '' where nothing stands in its way.
+        """Return why app events may not reach the harness, and what to do; '' if they can.
 
-        `since` is the CLOCK_MONOTONIC time from which on a barrier that we could not serve counts.
+        `since` is a CLOCK_MONOTONIC time: an earlier barrier that could not be served does not count.
         """
         if missing := self._missing_socket():
-            return f"the event channel is cut: somebody removed its socket {missing}; run the case again"
-        if self._inodes and (why := send_error(next(iter(self._inodes)))):
+            return f"the event channel is cut: its socket {missing} was removed; run the case again"
+        if self._inodes and (why := _send_error(next(iter(self._inodes)))):
             return f"the event channel is dead ({why}); run the case again"
         if self._flooded:
             return self.flooded
         if self._overloaded_at >= since:
             return (
-                f"the app waited at too many barriers: {MAX_WAITING_BARRIERS} at once or {MAX_BARRIERS} in all are "
-                "served"
+                f"the app waited at too many barriers: the limits are {MAX_WAITING_BARRIERS} at once and "
+                f"{MAX_BARRIERS} in total"
             )
         if self._out_of_descriptors_at >= since:
-            return "the event channel could take no barrier: no descriptors were left; raise `ulimit -n`"
+            return "the event channel could not serve a barrier: no descriptors were left; raise `ulimit -n`"
         return self._failure
 
     @property
     def intact(self) -> bool:
-        """Say whether both sockets are still where they were made."""
+        """Whether both sockets are still in their places."""
         return self._missing_socket() is None
 
     def _missing_socket(self) -> Path | None:
@@ -233,7 +248,7 @@ class AppEventChannel:
         return None
 
     async def read_pending(self) -> None:
-        """Read every event that the app has already sent."""
+        """Read every event that the app has sent so far."""
         for _ in range(MAX_DRAIN_ROUNDS):
             if not self._drain():
                 break
@@ -251,13 +266,13 @@ class AppEventChannel:
                 await trio.sleep(FLOOD_PAUSE_SECONDS if self._flooded else 0)
 
     def _drain(self) -> bool:
-        """Read what is queued, within bounds; say whether there may be more."""
+        """Read the queued datagrams, within limits; return whether there may be more."""
         if self._socket is None or self._failure:
             return False
         read = 0
         while read < DATAGRAMS_PER_TURN:
             try:
-                # What is not wanted is left to the kernel, which drops it without a copy.
+                # The kernel drops an unwanted datagram without a copy.
                 wanted = not self._flooded and self._socket.recv(len(self._key), socket.MSG_PEEK) == self._key
                 size = self._socket.recv_into(self._buffer, MAX_DATAGRAM_BYTES if wanted else 1)
             except BlockingIOError:
@@ -276,14 +291,14 @@ class AppEventChannel:
         return read == DATAGRAMS_PER_TURN
 
     def _accept(self, datagram: bytes) -> None:
-        self._bytes_used += memory_bytes(datagram)
+        self._bytes_used += _memory_bytes(datagram)
         if self._bytes_used > MEMORY_BUDGET_BYTES:
             self._flooded = True
             self._count_lost(1)
             return
-        event = decode_app_event(datagram)
+        event = _decode_app_event(datagram)
         if event is None or (event.pid not in self._next_sequence and len(self._next_sequence) >= MAX_PROCESSES):
-            # It has our key and is cut short, or forged.
+            # It has the key, and is cut short or forged.
             self._count_lost(1)
             return
         expected = self._next_sequence.get(event.pid, 0)
@@ -300,17 +315,17 @@ class AppEventChannel:
     # ------------------------------------------------------------------ barriers
 
     def release(self, name: str) -> None:
-        """Let all that wait at the barrier `name` (`<token>:<name>`) go, and all that come to it later."""
+        """Release all requests that wait at the barrier `name` (`<token>:<name>`), and all that will."""
         self._released.add(name)
         self._open_gates(lambda waiting: waiting == name)
 
     def release_all(self, token_prefix: str) -> None:
-        """Let all go that wait, or come to wait, at a barrier whose name begins with `token_prefix`."""
+        """Release all requests that wait, or will wait, at a barrier whose name begins with `token_prefix`."""
         self._released_prefixes.add(token_prefix)
         self._open_gates(lambda waiting: waiting.startswith(token_prefix))
 
     def waiting(self, name: str) -> int:
-        """Return how many wait at the barrier `name`."""
+        """Return how many requests wait at the barrier `name`."""
         return len(self._waiting.get(name, ()))
 
     def _open_gates(self, matches: Callable[[str], bool]) -> None:
@@ -327,10 +342,10 @@ class AppEventChannel:
             while True:
                 try:
                     stream = await listener.accept()
-                except OSError as trouble:
-                    if trouble.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS):
+                except OSError as error:
+                    if error.errno not in EXHAUSTION_ERRNOS:
                         raise
-                    # The app waits in the backlog, up to its own time-out.
+                    # The app waits in the backlog until its own time-out.
                     self._out_of_descriptors_at = time.monotonic()
                     await trio.sleep(0.05)
                     continue
@@ -358,7 +373,7 @@ class AppEventChannel:
                         self._remove_gate(name, gate)
                 await stream.send_all(b".")
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            # The app's process ended or gave the wait up.
+            # The app's process ended or stopped waiting.
             return
         finally:
             self._waiting_count -= 1
@@ -372,7 +387,7 @@ class AppEventChannel:
 
 
 async def _read_line(stream: trio.SocketStream) -> str | None:
-    # Far longer than any name that a case uses.
+    # The limit is far above any name of a case.
     line = b""
     while b"\n" not in line and len(line) < 4096:
         piece = await stream.receive_some(4096)
@@ -386,10 +401,77 @@ async def _wait_for_gate_or_disconnect(gate: trio.Event, stream: trio.SocketStre
     async with trio.open_nursery() as nursery:
 
         async def watch() -> None:
-            # The app sends nothing more: whatever is read here is the end of its connection.
+            # The app sends nothing more, so this read returns at the end of its connection.
             await stream.receive_some(1)
             nursery.cancel_scope.cancel()
 
         nursery.start_soon(watch)
         await gate.wait()
         nursery.cancel_scope.cancel()
+
+
+def _bind(each: socket.socket, path: Path) -> None:
+    if len(str(path).encode()) > MAX_SOCKET_PATH_BYTES:
+        raise InternalError(
+            f"the path of the folder {path.parent} is too long for a Unix socket ({MAX_SOCKET_PATH_BYTES} bytes); "
+            "set TMPDIR to a shorter one"
+        )
+    try:
+        each.bind(str(path))
+    except OSError as error:
+        raise InternalError(f"cannot open the socket {path}: {error.strerror}; is its folder writable?") from error
+
+
+def _write_key_file(events: Path, key: bytes) -> Path:
+    path = events.with_name(events.name + KEY_SUFFIX)
+    try:
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_bytes(key)
+    except OSError as error:
+        raise InternalError(f"cannot write {path}: {error.strerror}; is its folder writable?") from error
+    return path
+
+
+def _send_error(path: Path) -> str:
+    """Return why a datagram to `path` is not delivered; '' if it is, or if the queue is just full."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+            probe.setblocking(False)
+            probe.sendto(b"?", str(path))
+    except BlockingIOError:
+        return ""
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def _memory_bytes(datagram: bytes) -> int:
+    """Return roughly how much memory an event takes: an empty list has two characters and takes 56 bytes."""
+    return len(datagram) + BYTES_PER_VALUE * sum(datagram.count(sign) for sign in (b",", b"[", b"{"))
+
+
+def _decode_app_event(datagram: bytes) -> AppEvent | None:
+    """Return the event in `datagram`; None if it is none, or one that the test app would not send."""
+    try:
+        event = msgspec.json.decode(datagram, type=AppEvent)
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        return None
+    valid = (
+        0 < event.pid < 1 << 31
+        and 0 <= event.sequence < 1 << 53
+        and abs(event.thread) < 1 << 64
+        and 0 <= event.at < math.inf
+        and len(event.kind) <= MAX_NAME_LENGTH
+        and len(event.token) <= MAX_NAME_LENGTH
+    )
+    return event if valid and not _exceeds_depth(event.detail, MAX_DEPTH) else None
+
+
+def _exceeds_depth(value: object, levels: int) -> bool:
+    if isinstance(value, dict):
+        inner = list(value.values())
+    elif isinstance(value, list):
+        inner = value
+    else:
+        return False
+    return levels == 0 or any(_exceeds_depth(each, levels - 1) for each in inner)

@@ -1,4 +1,4 @@
-"""A certificate and key for servers on this machine, made by an authority that nobody trusts and forgotten with it."""
+"""A certificate and key for servers on this machine. Nobody trusts their authority, which ends with this process."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 
 HOST_NAMES = ("127.0.0.1", "::1", "localhost")
-"""What the certificate is for; no other address is ever spoken to."""
+"""The names in the certificate; the harness connects to no other address over TLS."""
 
 
 @dataclass(frozen=True)
 class ServerCertificate:
-    """What a TLS server shows and keeps, and the `authority` that signed it; PEM throughout."""
+    """The certificate and key of a TLS server, and the `authority` that signed it; all PEM."""
 
     certificate: bytes
     key: bytes
@@ -22,7 +22,7 @@ class ServerCertificate:
 
 @dataclass(frozen=True)
 class CertificateFiles:
-    """Where a server finds its certificate, with the chain, and its private key, which has no passphrase."""
+    """The files with a server's certificate chain and with its private key, which has no passphrase."""
 
     certificate: Path
     key: Path
@@ -30,8 +30,8 @@ class CertificateFiles:
 
 @cache
 def identity() -> ServerCertificate:
-    """Return this process's one identity, made when it is first asked for."""
-    import trustme  # loading it takes longer than `--help` may
+    """Return the one certificate of this process, made at the first call."""
+    import trustme  # importing it takes too long for `--help`
 
     authority = trustme.CA(organization_name="wsgi-gauntlet")
     issued = authority.issue_cert(*HOST_NAMES)
@@ -40,12 +40,12 @@ def identity() -> ServerCertificate:
 
 
 def identity_files(folder: Path) -> CertificateFiles:
-    """Return where `write_identity_files` puts the files in `folder`."""
+    """Return the paths that `write_identity_files` uses in `folder`."""
     return CertificateFiles(folder / "certificate.pem", folder / "key.pem")
 
 
 def write_identity_files(files: CertificateFiles) -> None:
-    """Write the files so that only our own user can read them, at no moment anybody else. Raises OSError."""
+    """Write the files; at no moment can another user read them. Raises OSError."""
     for path, data in ((files.certificate, identity().certificate), (files.key, identity().key)):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:

@@ -1,28 +1,28 @@
-"""Starts servers under test and leaves nothing of them behind.
+"""Starts servers under test and removes everything of them.
 
-Ready means that the reference app answered with this run's nonce: a stranger on the port is never mistaken for the
-server. A front and the server behind it are one `ServerInstance`, started back to front, each below a supervisor of
-its own.
+A server is ready when the test app answers with the nonce of this instance, so another program on the port is never
+mistaken for the server. A proxy and the server behind it are one `ServerInstance`. They are started back to front, each
+below a supervisor of its own.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import secrets
+import shlex
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import trio
 
 from wsgi_gauntlet.harness.errors import GauntletError, InstanceFilesDeleted, PortTaken, ServerDidNotStart, Unsupported
-from wsgi_gauntlet.harness.http.address import NOMINAL_PORT, Address
+from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server import readiness
-from wsgi_gauntlet.harness.server.adapter import Command, Launch, Protocol, python_version
+from wsgi_gauntlet.harness.server.adapter import Command, Launch, Protocol, python_version, start_command
 from wsgi_gauntlet.harness.server.app_events import AppEventChannel
-from wsgi_gauntlet.harness.server.chain_member import ChainMember, build_launch, remove_socket, write_launch_files
+from wsgi_gauntlet.harness.server.certificates import write_identity_files
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.ports import leased_port, loopback_host
 from wsgi_gauntlet.harness.server.process.environment import server_environment, user_python_path
@@ -37,9 +37,8 @@ from wsgi_gauntlet.harness.server.process.unprivileged_user import (
     unprivileged_user,
 )
 from wsgi_gauntlet.harness.server.server_log import ServerLog
-from wsgi_gauntlet.harness.server.startup import wait_until_ready
+from wsgi_gauntlet.harness.server.server_under_test import STOP_GRACE, ServerUnderTest
 from wsgi_gauntlet.harness.server.temp_dirs import (
-    SOCKET_NAME,
     as_storage_errors,
     create_app_path,
     create_log_file,
@@ -47,41 +46,54 @@ from wsgi_gauntlet.harness.server.temp_dirs import (
     require_descriptors,
 )
 from wsgi_gauntlet.harness.server.user_app import (
+    NONCE_VARIABLE,
     REFERENCE_APP_PACKAGE,
     USER_APP_FOLDER_VARIABLE,
-    control_prefix,
     user_app_of,
 )
 
 START_ATTEMPTS = 3
-"""Starts, should somebody else take the port between our look and the server's bind."""
+"""Starts, if another program takes the port between the harness's check and the server's bind."""
 
 START_TIMEOUT, START_TIMEOUT_WITH_USER_APP = 15.0, 60.0
-"""Seconds in which a server must answer: with the reference app, and with an app of the user's own in it."""
-
-STOP_GRACE = 1.5
-"""Seconds from the signal that asks a server to stop until SIGKILL: uWSGI takes one; Ctrl-C has three in all."""
-
-REFERENCE = REFERENCE_APP_PACKAGE
-"""Apps of this package answer /nonce, or what stands for it behind the control paths."""
+"""Seconds in which a server must be ready: with the test app alone, and with a user app in it."""
 
 
-class ServerInstance:
-    """A server that answers. After `restart`, `address` and `pid` are new: ask for them, never keep them."""
+@dataclass
+class ChainMember:
+    """One process tree of a chain, the server or the proxy before it, and how it was started."""
 
-    def __init__(
-        self, plan: Plan, channel: AppEventChannel, instance_folder: Path, scratch: Path, log: Path, deadline: float
-    ) -> None:
-        self.plan = plan
-        self.name = plan.name
-        self.settings = plan.settings
+    plan: Plan
+    launch: Launch
+    command: Command
+    supervised: SupervisedProcess
+
+    @property
+    def command_line(self) -> str:
+        """The command with its environment variables, for people."""
+        variables = [f"{name}={shlex.quote(value)}" for name, value in self.command.environment.items()]
+        return " ".join([*variables, shlex.join(self.command.argv)])
+
+
+@dataclass(frozen=True)
+class InstanceFolders:
+    """The folders of one instance: its private folder, the scratch folder that contains it, and its log file."""
+
+    instance: Path
+    scratch: Path
+    log: Path
+
+
+class ServerInstance(ServerUnderTest):
+    """A server that the harness starts, watches and stops. After `restart`, `address` and `pid` are new."""
+
+    def __init__(self, plan: Plan, channel: AppEventChannel, folders: InstanceFolders, deadline: float) -> None:
+        super().__init__(plan)
         self.channel = channel
-        self.nonce = secrets.token_hex(16)
         self.history: list[str] = []
-        self.address = Address()
-        self._log = ServerLog(log)
-        self._instance_folder = instance_folder
-        self._scratch = scratch
+        self._log = ServerLog(folders.log)
+        self._instance_folder = folders.instance
+        self._scratch = folders.scratch
         self._deadline = deadline
         self._members: list[ChainMember] = []
         self._leases = ExitStack()
@@ -92,22 +104,16 @@ class ServerInstance:
 
     @property
     def pid(self) -> int:
-        """The first process of the server, or of the front where there is one."""
+        """The first process of the server, or of the proxy if there is one."""
         return self._members[-1].supervised.pid if self._members else 0
 
     @property
-    def reference_app_path(self) -> str:
-        """The path in front of the reference app's own paths: `f"{reference}/page"` is its page."""
-        return f"{self.settings.mount}{control_prefix(self.plan.app)}"
-
-    @property
     def command_line(self) -> str:
-        """What was started, for people; the server behind a front first."""
+        """The commands that were run, for people; the server behind a proxy first."""
         return "; ".join(part.command_line for part in self._members)
 
     @property
     def conditions(self) -> dict[str, object]:
-        """What a figure must be read with: of the server that runs the app, and under 'front' of the front."""
         if not self._members:
             return {}
         server = self._members[0]
@@ -122,42 +128,28 @@ class ServerInstance:
         return effective
 
     @property
-    def log_path(self) -> Path:
-        """Where the output of the server is, and of the front, from all starts."""
-        return self._log.path
-
-    @property
     def folders(self) -> tuple[Path, ...]:
-        """Where the server and its log write."""
+        """The folders that the server and its log write to."""
         return (self._instance_folder, self._log.path.parent)
 
     def log_position(self) -> int:
-        """Return where the log ends now."""
         return self._log.position()
 
     def log_since(self, position: int) -> str:
-        """Return what was logged after `mark`: at most 64 KiB, with a note of what was cut out of the middle."""
         return self._log.since(position)
 
     async def wait_for_log(self) -> None:
-        """Return when there is more log than was last read, or after 50 ms."""
         await self._log.wait_for_growth()
 
     @property
     def ended(self) -> str:
-        """How it ended, as 'exit code 3' or 'signal SIGSEGV'; '' while it runs."""
         for part in self._members:
             if end := part.supervised.ended:
                 return end if len(self._members) == 1 else f"{part.plan.adapter.name}: {end}"
         return "" if self._members else "stopped"
 
-    @property
-    def alive(self) -> bool:
-        """Say whether it runs; of a chain, whether both do."""
-        return not self.ended
-
     async def wait_for_end(self, seconds: float) -> str:
-        """Return how it ended, waiting up to `seconds` for news of that; '' where it still runs then."""
+        """Return how the server ended, waiting up to `seconds` for that; '' if it still runs then."""
         with trio.move_on_after(seconds):
             async with trio.open_nursery() as nursery:
 
@@ -170,38 +162,30 @@ class ServerInstance:
         return self.ended
 
     def processes(self) -> list[int]:
-        """Return the pids of all processes of the server and the front, their supervisors left out."""
         return [pid for part in self._members for pid in part.supervised.processes()]
 
     def server_processes(self) -> list[int]:
-        """Return the pids of the server that runs the app, those of a front before it left out."""
         return [pid for part in self._app_members for pid in part.supervised.processes()]
 
     def front_processes(self) -> list[int]:
-        """Return the pids of the front, none where there is none."""
         return [pid for part in self._members[len(self._app_members) :] for pid in part.supervised.processes()]
 
     @property
     def intact(self) -> bool:
-        """Say whether its folder and the sockets of its channel are as they were made: a server can delete them."""
+        """Whether its folder and the sockets of its channel are as they were made: a server can delete them."""
         return self._instance_folder.is_dir() and self.channel.intact
 
     # ------------------------------------------------------------------ what can be done to it
 
     async def restart(self, grace: float = STOP_GRACE) -> None:
-        """End all of it and start it afresh, on another port; `grace` is as for `stop`. Raises what `running` does."""
         self.history.append(f"restarted ({self.ended or 'it still ran'})")
         await self.stop(grace)
         await self.start()
 
     async def reload(self) -> None:
-        """Have the server load its app anew, and return when a process that it started since then answers.
-
-        Raises Unsupported where the server has no signal for that, ServerDidNotStart where nothing new answers.
-        """
         number = self._members[0].command.reload_signal
         if number is None:
-            raise Unsupported(f"{self._members[0].plan.adapter.name} has no signal that loads the app anew")
+            raise Unsupported(f"{self._members[0].plan.adapter.name} has no signal that loads the app again")
         before = set(self.processes())
         self.history.append(f"asked to reload with {number.name}")
         for part in self._app_members:
@@ -212,24 +196,19 @@ class ServerInstance:
                 if response.state is readiness.ReadinessState.READY and response.pid not in before:
                     return
                 await trio.sleep(readiness.PROBE_INTERVAL)
-        raise ServerDidNotStart(f"{self.name} did not load the app anew ({self.ended or 'it still runs'})")
+        raise ServerDidNotStart(f"{self.name} did not load the app again ({self.ended or 'it still runs'})")
 
     async def restart_in_place(self, grace: float = STOP_GRACE) -> None:
-        """Stop the server that runs the app and start it with the same command line where it was, on the same port.
-
-        That is what an operator does to a server that has no reload; a front goes on meanwhile. `grace` is as for
-        `stop`. Raises ServerDidNotStart, and PortTaken where somebody else was quicker.
-        """
         self.history.append("stopped and started again in its place")
         for part in self._app_members:
             await part.supervised.stop(part.command.stop_signal, grace)
-            remove_socket(part.launch.address)
+            _remove_socket(part.launch.address)
             position = self._log.position()
             part.supervised = await self._supervise(part.plan, part.launch, part.command)
             await self._wait_until_ready(part, position)
 
     async def start(self) -> None:
-        """Start it, on another port where somebody takes the first. See `running` for what it raises."""
+        """Start the server, on another port if the first one is taken. Raises what `running` raises."""
         for attempt in range(1, START_ATTEMPTS + 1):
             try:
                 await self._start_once()
@@ -245,10 +224,10 @@ class ServerInstance:
                 return
 
     async def stop(self, grace: float = STOP_GRACE) -> None:
-        """End all of it at once, and free its ports and folders. Does nothing where nothing runs.
+        """Stop all of it, and free its ports and folders. Do nothing if nothing runs.
 
-        `grace` is the seconds from the signal that asks it to stop until SIGKILL; with 0 it is not asked. A cancelled
-        run gives none: whoever pressed Ctrl-C waits for the report.
+        `grace` is the seconds from the signal that asks it to stop until SIGKILL; with 0 there is no such signal. A
+        cancelled run uses 0: a user who pressed Ctrl-C waits for the report.
         """
         if trio.current_effective_deadline() == -math.inf:
             grace = 0.0
@@ -265,33 +244,33 @@ class ServerInstance:
         self._start_count += 1
         if not self._instance_folder.is_dir():
             raise InstanceFilesDeleted(
-                f"{self.name}: its folder {self._instance_folder} is gone; the server deleted it, or a stranger"
+                f"{self.name}: its folder {self._instance_folder} is gone; the server or another program deleted it"
             )
-        if self.plan.upstream is None:
-            await self._start_member(self.plan, Protocol.HTTP, "s", unix=self.plan.unix)
+        behind = self.plan.chain()
+        if behind is None:
+            await self._start_member(self.plan, "s")
         else:
-            protocol, unix = self.plan.adapter.protocol_for(self.plan.variant, self.plan.upstream.adapter)
-            behind = [
-                await self._start_member(self._upstream_plan(number), protocol, f"s{number}", unix=unix)
+            protocol, plan = behind
+            launches = [
+                await self._start_member(self._upstream_plan(plan, number), f"s{number}", protocol)
                 for number in range(self.plan.adapter.upstream_count(self.plan.settings))
             ]
-            await self._start_member(self.plan, Protocol.HTTP, "f", unix=self.plan.unix, behind=behind)
+            await self._start_member(self.plan, "f", behind=launches)
         self.address = self._members[-1].launch.address
         self.history.append(f"started as pid {self.pid} on {self.address}")
 
-    def _upstream_plan(self, number: int) -> Plan:
-        """Return how instance `number` of the server behind the front is started."""
-        assert self.plan.upstream is not None
+    def _upstream_plan(self, plan: Plan, number: int) -> Plan:
+        """Return how instance `number` of the server behind the proxy is started."""
         mount = self.plan.adapter.upstream_mount(self.plan.settings, number)
-        settings = self.plan.upstream.settings
-        return replace(self.plan.upstream, settings=replace(settings, mount=mount)) if mount else self.plan.upstream
+        return replace(plan, settings=replace(plan.settings, mount=mount)) if mount else plan
 
     async def _start_member(
-        self, plan: Plan, protocol: Protocol, label: str, *, unix: bool, behind: Sequence[Launch] = ()
+        self, plan: Plan, label: str, protocol: Protocol = Protocol.HTTP, behind: Sequence[Launch] = ()
     ) -> Launch:
+        plan.require_installed()
         folder = self._instance_folder / f"{self._start_count}{label}"
-        launch = build_launch(plan, self._address(plan, folder, unix=unix), folder, protocol, list(behind))
-        command = plan.adapter.command(launch)
+        launch = plan.launch(self._address(plan, folder), folder, protocol, behind)
+        command = start_command(plan.adapter, launch)
         write_launch_files(launch, command, self._user if plan.adapter.unprivileged_user else None)
         position = self._log.position()
         part = ChainMember(plan, launch, command, await self._supervise(plan, launch, command))
@@ -312,11 +291,11 @@ class ServerInstance:
 
     async def _wait_until_ready(self, part: ChainMember, position: int) -> None:
         try:
-            await wait_until_ready(
+            await readiness.wait_until_ready(
                 part.launch,
                 part.supervised,
                 name=part.plan.adapter.name if self.plan.upstream else self.name,
-                nonce=self.nonce if part.plan.app.startswith(REFERENCE) else "",
+                nonce=self.nonce if part.plan.app.startswith(REFERENCE_APP_PACKAGE) else "",
                 deadline=self._deadline,
                 read_log=lambda: self._log.since(position),
             )
@@ -327,28 +306,22 @@ class ServerInstance:
         if self._user is not None and not part.plan.adapter.unprivileged_user and part.launch.address.path:
             grant_access(Path(part.launch.address.path), self._user)
 
-    def _address(self, plan: Plan, folder: Path, *, unix: bool) -> Address:
-        if plan.variant in plan.adapter.in_process_variants:
-            if unix:
-                raise Unsupported(f"{plan.adapter.name}:{plan.variant} has no socket of any kind")
-            if plan.settings.tls:
-                raise Unsupported(f"{plan.adapter.name}:{plan.variant} has no socket, so no TLS on it")
-            return Address(port=NOMINAL_PORT, pipe_socket=str(folder / SOCKET_NAME))
-        tls = plan.settings.tls or plan.adapter.tls_only
-        if unix or plan.adapter.unix_only:
-            return Address(path=str(folder / SOCKET_NAME), tls=tls)
+    def _address(self, plan: Plan, folder: Path) -> Address:
+        address = plan.address(folder)
+        if address.path or address.pipe_socket:
+            return address
         host = plan.host or loopback_host()
-        return Address(host=host, port=self._leases.enter_context(leased_port(host)), tls=tls)
+        return replace(address, host=host, port=self._leases.enter_context(leased_port(host)))
 
     def _environment(self, plan: Plan, command: Command, folder: Path) -> dict[str, str]:
         path = [str(self._instance_folder / "path")]
         if plan.app_path is not None:
             path += [str(plan.app_path.resolve()), *user_python_path()]
-        added = {"GAUNTLET_NONCE": self.nonce, **self.channel.environment, **command.environment, **plan.environment}
+        added = {NONCE_VARIABLE: self.nonce, **self.channel.environment, **command.environment, **plan.environment}
         if plan.app_path is not None and command.folder is None:
             added[USER_APP_FOLDER_VARIABLE] = str(plan.app_path.resolve())
         path += filter(None, [added.pop("PYTHONPATH", "")])  # the app under test is found first
-        # PEP 3333 calls this the simplest way to put a variable into environ; a server of another way gets it as well.
+        # PEP 3333 calls this the simplest way to put a variable into environ. A server with another way gets it too.
         added.update(plan.settings.deployed)
         return server_environment(os.environ, path=path, temporary=str(folder), added=added)
 
@@ -358,25 +331,47 @@ class ServerInstance:
 
     @property
     def _app_members(self) -> list[ChainMember]:
-        """Those that run the app: of a chain all but the front, which is the last."""
+        """The members that run the app: in a chain all but the proxy, which is the last."""
         return self._members if self.plan.upstream is None else self._members[:-1]
 
 
+def _remove_socket(address: Address) -> None:
+    """Remove the path of a Unix socket: most servers do not accept one that a killed server left."""
+    if address.path:
+        Path(address.path).unlink(missing_ok=True)
+
+
 def start_timeout(plan: Plan) -> float:
-    """Return the seconds in which a server must have started; an app of the user's own may take long to import."""
+    """Return the seconds in which a server must be ready; a user app may take long to import."""
     return START_TIMEOUT_WITH_USER_APP if user_app_of(plan.app_plan) else START_TIMEOUT
+
+
+def write_launch_files(launch: Launch, command: Command, user: User | None) -> None:
+    """Make the launch folder with all files of the command, owned by `user` if there is one. Raises StorageFull."""
+    with as_storage_errors(launch.folder):
+        launch.folder.mkdir(mode=0o700)
+        if launch.identity is not None:
+            write_identity_files(launch.identity)
+        for name, text in command.files.items():
+            file = launch.folder / name
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        for name in command.executables:
+            (launch.folder / name).chmod(0o700)
+        if user is not None:
+            chown_tree(launch.folder, user)
 
 
 @asynccontextmanager
 async def running(
     plan: Plan, *, scratch: Path, logs: Path | None, observe: bool = True, deadline: float | None = None
 ) -> AsyncIterator[ServerInstance]:
-    """Start what `plan` says, and stop it and remove its folder when the block ends, however it ends.
+    """Start the server of `plan`; stop it and remove its folder when the block ends, however it ends.
 
-    `scratch` holds its private folder, `logs` its log, which goes with that folder where `logs` is None. Without
-    `observe` the app reports no events. `deadline` is in seconds, for each start; without it, `patience`.
-    Raises ServerDidNotStart with the log's telling line, PortTaken after three tries, NotInstalled, OutOfResources,
-    StorageFull, and Unsupported where the adapter has no option for a setting.
+    `scratch` contains its private folder, `logs` its log; with `logs` None the log is deleted with the private folder.
+    Without `observe` the app reports no events. `deadline` is the seconds for each start, by default `start_timeout`.
+    Raises ServerDidNotStart with a line of the log, PortTaken after three tries, NotInstalled, OutOfResources,
+    StorageFull, and Unsupported if the adapter has no option for a setting.
     """
     require_descriptors()
     instance_folder = create_private_folder(scratch, traversable_by_others=plan.as_unprivileged_user)
@@ -387,26 +382,21 @@ async def running(
                 if observe:
                     (instance_folder / "e").mkdir(mode=0o700)
                     channel = await stack.enter_async_context(AppEventChannel.open(instance_folder / "e"))
-                server = ServerInstance(
-                    plan,
-                    channel,
-                    instance_folder,
-                    scratch,
-                    create_log_file(logs or instance_folder, plan.name),
-                    deadline or start_timeout(plan),
-                )
+                log = create_log_file(logs or instance_folder, plan.name)
+                folders = InstanceFolders(instance_folder, scratch, log)
+                server = ServerInstance(plan, channel, folders, deadline or start_timeout(plan))
                 create_app_path(instance_folder / "path", copy=plan.as_unprivileged_user)
                 if plan.as_unprivileged_user and (user := unprivileged_user()) is not None:
                     _require_app_accessible(plan)
                     _grant_folder(instance_folder, scratch, user)
                 stack.push_async_callback(server.stop)
                 await server.start()
-            except (GauntletError, OSError) as trouble:
+            except (GauntletError, OSError) as error:
                 if instance_folder.is_dir() and channel.intact:
                     raise
                 raise InstanceFilesDeleted(
-                    f"{plan.name}: somebody deleted its files in {instance_folder} while it started"
-                ) from trouble
+                    f"{plan.name}: its files in {instance_folder} were deleted while it started"
+                ) from error
             yield server
     finally:
         with trio.CancelScope(shield=True):
@@ -415,17 +405,15 @@ async def running(
 
 def _grant_folder(instance_folder: Path, scratch: Path, user: User) -> None:
     with as_storage_errors(instance_folder):
-        if (
-            instance_folder.parent == scratch.resolve()
-        ):  # else it is the user's own TMPDIR, which others can pass through already
+        if instance_folder.parent == scratch.resolve():  # else it is the user's TMPDIR, which is traversable already
             allow_traversal(instance_folder.parent)
         chown_tree(instance_folder, user)
 
 
 def _require_app_accessible(plan: Plan) -> None:
-    # They would say that there is no module of that name, and whoever started them could see it right there.
+    # Without this check the server reports a missing module, although the user sees the file.
     if plan.app_path is not None and not others_can_traverse(plan.app_path / plan.app):
         raise ServerDidNotStart(
-            f"{plan.name} gives up root, and then cannot enter {plan.app_path} for the app: "
-            "let others pass through it (chmod o+x), or run as the user whose app it is"
+            f"{plan.name} gives up root and then cannot enter {plan.app_path} for the app: "
+            "let others pass through the folder (chmod o+x), or run as the owner of the app"
         )

@@ -1,12 +1,11 @@
-"""A server as the user names it, taken apart: `gunicorn`, `gunicorn:gthread`, `gunicorn[workers=4]`, `gunicorn[tls]`,
-`gunicorn@20.1.0`, `nginx+gunicorn:sync`. Text in, values out; whether such a server exists is planning.py's business.
+"""Server names as the user writes them: `gunicorn`, `gunicorn:gthread`, `gunicorn[workers=4]`, `gunicorn[tls]`,
+`gunicorn@20.1.0`, `nginx+gunicorn:sync`. Text in, values out; planning.py checks whether such a server exists.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
@@ -27,14 +26,14 @@ ON_OFF_VALUES = {"": True, "on": True, "off": False}
 BOOLEAN_SETTINGS = {"tls": ON_OFF_VALUES, "unix": ON_OFF_VALUES, "tuned": ON_OFF_VALUES}
 SETTING_NAMES = frozenset(each.name for each in fields(Settings)) - {"mount", "deployed", "features"}
 FEATURE_PATTERN = re.compile(r"[a-z][a-z0-9-]*")
-"""A feature of one adapter's own, as gzip in nginx[gzip]; which there are only the adapter knows."""
+"""A feature of one adapter, as gzip in nginx[gzip]; only the adapter knows which features exist."""
 MAX_SETTING_VALUE = 100_000
-"""No server has more workers, threads, seconds or waiting connections than this; a larger number is a slip."""
+"""No server has more workers, threads, seconds or waiting connections than this; a larger number is a mistake."""
 
 
 @dataclass(frozen=True)
 class ServerSpec:
-    """One server of a chain: the adapter's name, and '' or the default for what the user left out."""
+    """One server of a chain: the adapter's name, and '' or the default for each part that the user left out."""
 
     adapter: str
     variant: str = ""
@@ -44,7 +43,7 @@ class ServerSpec:
 
 @dataclass(frozen=True)
 class ServerName:
-    """A server, and the front before it where it has one. `text` is what the user wrote."""
+    """A server, and the proxy before it if there is one. `text` is the name that the user wrote."""
 
     text: str
     server: ServerSpec
@@ -52,29 +51,29 @@ class ServerName:
 
 
 def parse(text: str) -> ServerName:
-    """Return `text` taken apart. Raises ConfigurationError where it is not a server's name."""
+    """Return the parts of the server name `text`. Raises ConfigurationError if it is not a server name."""
     parts = [_parse_spec(each, text) for each in _split_chain(text)]
     if len(parts) > 2:
         raise ConfigurationError(
-            f"{text!r} chains {len(parts)} servers; a chain is a front and a server: nginx+gunicorn"
+            f"{text!r} chains {len(parts)} servers; a chain is a proxy and a server: nginx+gunicorn"
         )
     return ServerName(text, parts[-1], parts[0] if len(parts) == 2 else None)
 
 
 def with_version(text: str, version: str) -> str:
-    """Return the name `text` with `version`, as gunicorn@20.1.0[workers=2]; of a chain the server behind has it.
+    """Return the server name `text` with `version`, as gunicorn@20.1.0[workers=2]; in a chain for the server behind.
 
-    Raises ConfigurationError where it has one already, or is no name.
+    Raises ConfigurationError if it has a version already, or is not a server name.
     """
     if named_version := parse(text).server.version:
         raise ConfigurationError(
-            f"{text!r} names version {named_version}; its history is about all of them, so leave @{named_version} out"
+            f"{text!r} names version {named_version}, but the history covers all versions; leave @{named_version} out"
         )
     return _replace_version(text, f"@{version}")
 
 
 def without_version(text: str) -> str:
-    """Return the name `text` without the version of its server; of a chain that of the server behind."""
+    """Return the server name `text` without the version of its server; in a chain of the server behind."""
     return _replace_version(text, "")
 
 
@@ -89,7 +88,7 @@ def _replace_version(text: str, version: str) -> str:
 
 
 def same_version(version: str, other: str) -> bool:
-    """Say whether two versions are one, as 20.1 and 20.1.0 are."""
+    """Return whether two versions are the same, as 20.1 and 20.1.0 are."""
     try:
         return Version(version) == Version(other)
     except InvalidVersion:
@@ -97,12 +96,12 @@ def same_version(version: str, other: str) -> bool:
 
 
 def with_setting(text: str, word: str) -> str:
-    """Return the name `text` with `word` in the brackets of its server, of a chain the one behind."""
+    """Return the server name `text` with `word` in the brackets of its server; in a chain of the server behind."""
     return f"{text[:-1]},{word}]" if text.endswith("]") else f"{text}[{word}]"
 
 
 def _split_chain(text: str) -> list[str]:
-    # A '+' separates servers, but belongs to a version such as 2.0+1, where no letter follows.
+    # '+' separates servers; in a version such as 2.0+1 no letter follows it.
     return re.split(r"\+(?=[A-Za-z])(?![^\[]*\])", text.strip())
 
 
@@ -110,7 +109,7 @@ def _parse_spec(text: str, full_name: str) -> ServerSpec:
     match = SERVER_PATTERN.fullmatch(text)
     if match is None:
         raise ConfigurationError(
-            f"{full_name!r} is not a server's name; the form is front+server:variant@version[workers=4,threads=2]"
+            f"{full_name!r} is not a server name; the form is proxy+server:variant@version[workers=4,threads=2]"
         )
     return ServerSpec(
         match["adapter"], match["variant"] or "", match["version"] or "", settings(match["settings"] or "", full_name)
@@ -118,26 +117,27 @@ def _parse_spec(text: str, full_name: str) -> ServerSpec:
 
 
 def settings(text: str, full_name: str) -> Settings:
-    """Return `workers=4,tls` as Settings. Raises ConfigurationError; `whole` is what its message names."""
-    chosen: dict[str, Any] = {}
+    """Return `workers=4,tls` as Settings. Raises ConfigurationError, whose message contains `full_name`."""
+    chosen: dict[str, float | bool] = {}
+    features: set[str] = set()
     for item in filter(None, (each.strip() for each in text.split(","))):
         name, equals, value = (each.strip() for each in item.partition("="))
         key = name.replace("-", "_")
         where = f"{item!r} in {full_name!r}"
         if key not in SETTING_NAMES and FEATURE_PATTERN.fullmatch(item):
-            chosen["features"] = chosen.get("features", frozenset()) | {item}
-            continue
-        if key not in SETTING_NAMES:
+            features.add(item)
+        elif key not in SETTING_NAMES:
             raise ConfigurationError(
-                f"{where} is no setting{did_you_mean(key, SETTING_NAMES)}; there are {', '.join(sorted(SETTING_NAMES))}"
+                f"{where} is no setting{did_you_mean(key, SETTING_NAMES)}; settings are "
+                f"{', '.join(sorted(SETTING_NAMES))}"
             )
-        if key in BOOLEAN_SETTINGS:
+        elif key in BOOLEAN_SETTINGS:
             if (equals and not value) or value not in BOOLEAN_SETTINGS[key]:
-                raise ConfigurationError(f"{where}: {key} is on or off, as {key} or {key}=on or {key}=off")
+                raise ConfigurationError(f"{where}: {key} is on or off; write {key}, {key}=on or {key}=off")
             chosen[key] = BOOLEAN_SETTINGS[key][value]
-            continue
-        chosen[key] = _parse_number(key, value, where)
-    return replace(Settings(), **chosen)
+        else:
+            chosen[key] = _parse_number(key, value, where)
+    return replace(Settings(features=frozenset(features)), **chosen)  # type: ignore[arg-type]  # the names are checked
 
 
 def _parse_number(key: str, value: str, where: str) -> float:
@@ -147,6 +147,6 @@ def _parse_number(key: str, value: str, where: str) -> float:
         number = -1
     if not (1 if key in INTEGER_SETTINGS else 0) <= number <= MAX_SETTING_VALUE:
         raise ConfigurationError(
-            f"{where}: {key} takes a number, as {key}=4{'; 1 or more' if key in INTEGER_SETTINGS else ''}"
+            f"{where}: {key} is a number; write {key}=4{', 1 or more' if key in INTEGER_SETTINGS else ''}"
         )
     return number

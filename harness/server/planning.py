@@ -1,4 +1,4 @@
-"""From the name of a server to the plan of how it is started, installed or not; and what such a plan lacks."""
+"""From a server name to the plan of its start, whether it is installed or not; and what such a plan lacks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,17 @@ from wsgi_gauntlet.harness.errors import ConfigurationError, NotInstalled, Unkno
 from wsgi_gauntlet.harness.model import ServerInfo
 from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.server import adapter_registry
-from wsgi_gauntlet.harness.server.adapter import Adapter, Installation, Settings, direct_url_origin, pip_install_command
+from wsgi_gauntlet.harness.server.adapter import (
+    Installation,
+    ServerDescription,
+    Settings,
+    direct_url_origin,
+    pip_install_command,
+)
 from wsgi_gauntlet.harness.server.name import SETTING_NAMES, ServerSpec, parse, same_version, with_setting
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.process.environment import user_python_path
-from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP
+from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP, REFERENCE_APP_PACKAGE
 
 APP_IMPORT_TIMEOUT_SECONDS = 60
 """Seconds that importing an app may take."""
@@ -42,8 +48,8 @@ except BaseException as problem:
     # The frames of the import itself are of no use to anybody.
     frames = [each for each in traceback.extract_tb(problem.__traceback__) if "importlib" not in each.filename]
     where = ["%s, line %s" % (each.filename, each.lineno) for each in frames[1:]][-1:]
-    told = traceback.format_exception_only(type(problem), problem)[-1].strip()
-    say("does not import with PYTHON: " + " ".join([told, *("(%s)" % each for each in where)]))
+    line = traceback.format_exception_only(type(problem), problem)[-1].strip()
+    say("does not import with PYTHON: " + " ".join([line, *("(%s)" % each for each in where)]))
 if made:
     if not callable(app):
         say("cannot be called")
@@ -58,7 +64,7 @@ def takes(count):
     except TypeError:
         return False
     except ValueError:
-        return count == 2  # it is not written in Python, and says nothing
+        return count == 2  # it is not written in Python, and has no signature
     return True
 
 kind = "%s.%s" % (type(app).__module__, type(app).__qualname__)
@@ -78,7 +84,7 @@ if not takes(2):
 say("")
 """
 )
-"""Prints RESULT_MARKER, and behind it what is wrong with an app; nothing where nothing is."""
+"""A program that prints RESULT_MARKER and what is wrong with an app; nothing after it if the app is good."""
 
 
 def plan(
@@ -89,18 +95,18 @@ def plan(
     app_path: Path | None = None,
     custom: Mapping[str, str] | None = None,
 ) -> Plan:
-    """Return how to start the server that `text` names, installed or not: `plan.found` says whether it is.
+    """Return how to start the server that `text` names; `plan.found` says whether it is installed.
 
-    `custom` maps names to command templates and goes before adapters of the same name. Raises UnknownName for a server
-    or variant that nobody knows, ConfigurationError for a name that is none or a chain that makes no sense.
+    `custom` maps names to command templates, which take precedence over adapters. Raises UnknownName for an unknown
+    server or variant, ConfigurationError if `text` is not a server name or its chain makes no sense.
     """
     if text.endswith(".py"):
-        adapter = adapter_registry.require_adapter(adapter_registry.load_adapter_module(Path(text)), text)
+        own = adapter_registry.require_adapter(adapter_registry.load_adapter_module(Path(text)), text)
         return Plan(
             text,
-            adapter,
-            adapter.find(python),
-            _resolve_variant(adapter, ""),
+            own,
+            own.find(python),
+            _resolve_variant(own, ""),
             Settings(),
             python,
             app,
@@ -109,7 +115,7 @@ def plan(
     name = parse(text)
     adapter = _adapter_named(name.server, custom or {})
     if adapter.front and name.front is None:
-        raise ConfigurationError(f"{adapter.name} is a front and needs a server behind it: {adapter.name}+gunicorn")
+        raise ConfigurationError(f"{adapter.name} is a proxy and needs a server behind it: {adapter.name}+gunicorn")
     served = _plan_part(text, adapter, name.server, python, app, app_path)
     if name.front is None:
         return served
@@ -117,23 +123,25 @@ def plan(
 
 
 def with_front(part: ServerSpec, served: Plan, custom: Mapping[str, str] | None = None) -> Plan:
-    """Return the plan of the front that `part` names, with `served` behind it, by the name that `served` has.
+    """Return the plan of the proxy that `part` names before the server of `served`; its name is that of `served`.
 
-    Raises as `plan` does.
+    Raises what `plan` raises.
     """
     front = _adapter_named(part, custom or {})
     if not front.front:
-        raise ConfigurationError(f"{front.name} in {served.name!r} is no front; fronts are {', '.join(_fronts())}")
+        raise ConfigurationError(f"{front.name} in {served.name!r} is no proxy; proxies are {', '.join(_fronts())}")
     if served.unix:
         raise ConfigurationError(
-            f"{served.name!r}: the front says how the server behind it is reached, as in nginx:unix+gunicorn"
+            f"{served.name!r}: the variant of the proxy chooses the Unix socket, as in nginx:unix+gunicorn"
         )
     made = _plan_part(served.name, front, part, served.python, served.app, served.app_path)
     return replace(made, upstream=served)
 
 
-def _plan_part(text: str, adapter: Adapter, part: ServerSpec, python: str, app: str, app_path: Path | None) -> Plan:
-    # A front without a variant chooses by what is behind it.
+def _plan_part(
+    text: str, adapter: ServerDescription, part: ServerSpec, python: str, app: str, app_path: Path | None
+) -> Plan:
+    # A proxy without a variant chooses by the server behind it.
     variant = "" if adapter.front and not part.variant else _resolve_variant(adapter, part.variant)
     found = _find_version(adapter, part, python)
     if found.available and (missing_for := adapter.missing_for(found.python or python, variant)).why:
@@ -152,34 +160,34 @@ def _plan_part(text: str, adapter: Adapter, part: ServerSpec, python: str, app: 
     )
 
 
-def _resolve_settings(adapter: Adapter, variant: str, asked: Settings, text: str) -> Settings:
-    """Return what is asked of the adapter, with its documentation's advice below it where that is wanted.
+def _resolve_settings(adapter: ServerDescription, variant: str, asked: Settings, text: str) -> Settings:
+    """Return the settings `asked`, and for a tuned variant those that the documentation recommends.
 
-    Raises ConfigurationError for words that the adapter does not know.
+    Raises ConfigurationError for features that the adapter does not have.
     """
     for word in sorted(asked.features - set(adapter.features)):
         known = [*sorted(SETTING_NAMES), *adapter.features]
         raise ConfigurationError(
             f"{word!r} in {text!r} is no setting of {adapter.name}{did_you_mean(word, known)}; "
-            f"there are {', '.join(known)}"
+            f"settings are {', '.join(known)}"
         )
     if not asked.tuned:
         return asked
     advice = adapter.tuned_settings(variant, len(os.sched_getaffinity(0)))
     if advice == Settings():
         raise ConfigurationError(
-            f"{text!r}: {adapter.name} has no advice of its documentation to be tuned by; say what is to be set, "
-            f"as {adapter.name}[threads=8]"
+            f"{text!r}: the documentation of {adapter.name} recommends no settings, so it has no tuned variant; write "
+            f"the settings, as {adapter.name}[threads=8]"
         )
     plain = Settings()
-    said = {
+    named = {
         each.name: value for each in fields(asked) if (value := getattr(asked, each.name)) != getattr(plain, each.name)
     }
-    return replace(advice, **said)
+    return replace(advice, **named)
 
 
 def tuned_variant_name(plan: Plan) -> str:
-    """Return the name of the same server tuned as its documentation advises, '' where it is or that advises nothing."""
+    """Return the server name of the tuned variant; '' if this is one, or if the documentation recommends nothing."""
     behind = plan.app_plan
     if behind.settings.tuned or plan.name.endswith(".py"):
         return ""
@@ -188,9 +196,9 @@ def tuned_variant_name(plan: Plan) -> str:
 
 
 def missing(plan: Plan, *, versions: bool = True) -> Installation:
-    """Return what the plan lacks, a Found without a `why` where it can be started.
+    """Return what the plan lacks; an empty Installation if it can be started.
 
-    Without `versions` a part that names one lacks nothing: an environment may yet be made for it.
+    Without `versions` a server that names a version lacks nothing: an environment can be made for it.
     """
     parts = (plan.upstream, plan) if plan.upstream is not None else (plan,)
     return next(
@@ -199,7 +207,7 @@ def missing(plan: Plan, *, versions: bool = True) -> Installation:
 
 
 def server_info(plan: Plan) -> ServerInfo:
-    """Return what a report says of the server before it ran."""
+    """Return the description of the server in a report before it ran."""
     lacks = missing(plan)
     behind = plan.upstream
     version = plan.found.version if behind is None else f"{plan.found.version} + {behind.found.version}"
@@ -217,16 +225,16 @@ def server_info(plan: Plan) -> ServerInfo:
 
 
 def require(plan: Plan, *, versions: bool = True) -> None:
-    """Raise NotInstalled where the plan lacks something: for a server that the user asked for by name."""
+    """Raise NotInstalled if the plan lacks something, for a server that the user named."""
     if missing_message := missing(plan, versions=versions).missing_message:
         raise NotInstalled(f"{plan.name}: {missing_message}")
 
 
 def require_user_app(plans: Iterable[Plan], checked_interpreters: frozenset[str] = frozenset()) -> frozenset[str]:
-    """Raise ConfigurationError unless the user's app imports in the interpreters of `plans`, but for those in `looked`.
+    """Raise ConfigurationError unless the user app imports in the interpreters of `plans` that are not checked yet.
 
-    Return all that have been looked at. A server whose command says for itself where the app is and what runs it is
-    left to that: where it does not find the app, its own log says so.
+    Return all checked interpreters. A command template that chooses folder and interpreter is not checked: if it does
+    not find the app, its own log says so.
     """
     own = [each.app_plan for each in plans if each.app_path is not None]
     for each in own:
@@ -239,13 +247,12 @@ def require_user_app(plans: Iterable[Plan], checked_interpreters: frozenset[str]
 
 
 def require_app(app: str, python: str, *folders: Path, label: str = "--app ") -> None:
-    """Raise ConfigurationError unless `app` imports in `python`, with `folders` on its path, as something that is WSGI.
+    """Raise ConfigurationError unless `app` imports in `python`, with `folders` on its path, as a WSGI app.
 
-    `app` is module:callable, or module:function() for an app that a function makes. `called` is what stands before it
-    in messages.
+    `app` is module:callable, or module:function() for an app that a function makes. `label` precedes it in messages.
     """
     module, name = split_app_name(app, label)
-    if module.split(".")[0] == "gauntlet_apps":
+    if f"{module.split('.')[0]}." == REFERENCE_APP_PACKAGE:
         return
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join([*map(str, folders), *user_python_path()])
@@ -261,24 +268,24 @@ def require_app(app: str, python: str, *folders: Path, label: str = "--app ") ->
         )
     except subprocess.TimeoutExpired:
         raise ConfigurationError(f"{label}{app}: importing it took more than {APP_IMPORT_TIMEOUT_SECONDS} s") from None
-    _, found, said = done.stdout.rpartition(RESULT_MARKER)
+    _, found, fault = done.stdout.rpartition(RESULT_MARKER)
     if not found:
         lines = done.stderr.strip().splitlines()
         last = " | ".join(map(str.strip, lines[-3:])) if lines else "no message"
         raise ConfigurationError(f"{label}{app} does not import with {python}: it ended with {done.returncode}: {last}")
-    if said.strip():
-        raise ConfigurationError(f"{label}{app} {said.strip()}".replace("PYTHON", python, 1))
+    if fault.strip():
+        raise ConfigurationError(f"{label}{app} {fault.strip()}".replace("PYTHON", python, 1))
 
 
 def split_app_name(app: str, label: str = "--app ") -> tuple[str, str]:
-    """Return the module of `app` and what it is called there. Raises ConfigurationError where it has another form."""
+    """Return the module and the callable of `app`. Raises ConfigurationError if it has another form."""
     module, colon, name = app.partition(":")
     if not (module and colon and name.removesuffix("()")):
-        raise ConfigurationError(f"{label}{app}: the form is module:callable, as shop.wsgi:application")
+        raise ConfigurationError(f"{label}{app}: write module:callable, as shop.wsgi:application")
     return module, name
 
 
-def _adapter_named(part: ServerSpec, custom: Mapping[str, str]) -> Adapter:
+def _adapter_named(part: ServerSpec, custom: Mapping[str, str]) -> ServerDescription:
     if part.adapter in custom:
         return adapter_registry.command_server(part.adapter, custom[part.adapter])
     known = adapter_registry.adapters()
@@ -290,30 +297,30 @@ def _adapter_named(part: ServerSpec, custom: Mapping[str, str]) -> Adapter:
     return known[part.adapter]
 
 
-def _resolve_variant(adapter: Adapter, variant: str) -> str:
+def _resolve_variant(adapter: ServerDescription, variant: str) -> str:
     if not variant:
         return next(iter(adapter.variants), "")
     if variant not in adapter.variants:
-        has = f"it has {', '.join(adapter.variants)}" if adapter.variants else "it has none"
+        has = f"its variants are {', '.join(adapter.variants)}" if adapter.variants else "it has none"
         raise UnknownName(f"{adapter.name} has no variant {variant!r}{did_you_mean(variant, adapter.variants)}; {has}")
     return variant
 
 
-def _find_version(adapter: Adapter, part: ServerSpec, python: str) -> Installation:
+def _find_version(adapter: ServerDescription, part: ServerSpec, python: str) -> Installation:
     found = adapter.find(python)
     if not part.version or not found.available:
         return found
-    why = f"version {part.version} was asked for and {found.version} is installed"
+    why = f"version {part.version} is needed and {found.version} is installed"
     if same_version(found.version, part.version):
         tree = direct_url_origin(python, adapter.distribution) if adapter.distribution else ""
         if not tree:
             return found
-        why += f" from {tree}, which need not be that release"
+        why += f" from {tree}, which may differ from that release"
     wanted = f"{adapter.distribution or adapter.name}=={part.version}"
     return replace(
         found,
         why=why,
-        get=f"{pip_install_command(python, wanted)} (or name an interpreter that has it with --python)",
+        get=f"{pip_install_command(python, wanted)} (or name an interpreter with that version with --python)",
     )
 
 

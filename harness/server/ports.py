@@ -1,7 +1,7 @@
-"""Ports for the servers under test: below what the kernel hands out by itself, and leased among our own runs.
+"""Ports for the servers under test: below the range that the kernel uses by itself, and leased among runs.
 
-A lease is an abstract Unix socket named after the port. The kernel frees it with the process, however that dies, and
-another run of ours on this machine sees it before either has bound the port.
+A lease is an abstract Unix socket named after the port. The kernel frees it when the process ends, however it ends.
+Another run on this machine sees the lease before a server binds the port.
 """
 
 from __future__ import annotations
@@ -14,30 +14,31 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from wsgi_gauntlet.harness.errors import OutOfResources
+from wsgi_gauntlet.harness.http.address import host_family
 
 LOWEST_PORT = 10240
-"""Below are the ports that well-known services are configured on."""
+"""Well-known services use the ports below."""
 
 PORT_SPAN = 16384
-"""How many ports below the ephemeral range are drawn from."""
+"""The number of ports below the ephemeral range that may be leased."""
 
 LEASE_ATTEMPTS = 200
 
 
 def loopback_host() -> str:
-    """Return the loopback address that this machine has: 127.0.0.1, or ::1 on one with IPv6 alone.
+    """Return the loopback address of this machine: 127.0.0.1, or ::1 if it has IPv6 alone.
 
-    Raises OutOfResources where it has neither.
+    Raises OutOfResources if it has neither.
     """
-    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as probe:
+    for host in ("127.0.0.1", "::1"):
+        with contextlib.suppress(OSError), socket.socket(host_family(host), socket.SOCK_STREAM) as probe:
             probe.bind((host, 0))
             return host
-    raise OutOfResources("neither 127.0.0.1 nor ::1 can be bound; bring the loopback up: ip link set lo up")
+    raise OutOfResources("neither 127.0.0.1 nor ::1 can be bound; start the loopback interface: ip link set lo up")
 
 
 def port_range(ephemeral: str) -> range:
-    """Return the ports to draw from, given the text of /proc/sys/net/ipv4/ip_local_port_range."""
+    """Return the ports that may be leased, given the text of /proc/sys/net/ipv4/ip_local_port_range."""
     try:
         low, high = (int(word) for word in ephemeral.split())
     except ValueError:
@@ -46,12 +47,12 @@ def port_range(ephemeral: str) -> range:
         return range(max(LOWEST_PORT, low - PORT_SPAN), low)
     if 65536 - high > 1024:
         return range(high + 1, 65536)
-    return range(LOWEST_PORT, 32768)  # the kernel hands these out too, so a start may have to be tried again
+    return range(LOWEST_PORT, 32768)  # the kernel uses these too, so a start may have to be repeated
 
 
 @contextmanager
 def leased_port(host: str = "127.0.0.1") -> Iterator[int]:
-    """Hold a port that nothing listens on and no other run of ours has; raises OutOfResources where there is none."""
+    """Lease a port that nobody listens on and no other run has leased. Raises OutOfResources if there is none."""
     try:
         ephemeral = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii")
     except OSError:
@@ -63,7 +64,7 @@ def leased_port(host: str = "127.0.0.1") -> Iterator[int]:
             try:
                 lease = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
             except OSError as error:
-                raise OutOfResources(f"no socket to be had: {error.strerror}; raise `ulimit -n`") from error
+                raise OutOfResources(f"cannot open a socket: {error.strerror}; raise `ulimit -n`") from error
             try:
                 lease.bind(f"\0wsgi-gauntlet-port-{port}")
             except OSError:
@@ -79,9 +80,8 @@ def leased_port(host: str = "127.0.0.1") -> Iterator[int]:
 
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Say whether `port` can be bound. Without SO_REUSEADDR: a port whose last connections linger is not free."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
+    """Return whether `port` can be bound. Without SO_REUSEADDR: a port whose last connections linger is not free."""
+    with socket.socket(host_family(host), socket.SOCK_STREAM) as probe:
         try:
             probe.bind((host, port))
         except OSError:

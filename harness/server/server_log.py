@@ -1,4 +1,4 @@
-"""A server's log as its supervisor writes it, and the one line of it that tells why a start failed."""
+"""The log of a server, which its supervisor writes, and the line in it that explains a failed start."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 import trio
 
 ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-"""What Werkzeug writes to a pipe too; a report has no use for it."""
+"""Colours, which Werkzeug writes to a pipe too."""
 
 EXCERPT_BYTES = 64 << 10
-"""Bytes of log that one question gets at most."""
+"""Bytes of the log that one read returns at most."""
 
 OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-"""How a log is opened: a server can have put something else in its place, which would make us wait for ever."""
+"""How a log is opened: a server may have put something else in its place, which could block for ever."""
 
 GROWTH_TIMEOUT = 0.05
 POLL_INTERVAL = 0.005
@@ -28,25 +28,25 @@ ERROR_LINE_PATTERNS = (
     ),
     re.compile(r"\b(?:error|exception|failed|cannot|can't|unable|not found|no module|denied|invalid)\b", re.IGNORECASE),
 )
-"""What the line looks like that says most, best first: an exception's last line, a server's own fatal, anything bad."""
+"""The most useful lines, best first: the last line of an exception, a fatal error of the server, any complaint."""
 
 
 class ServerLog:
-    """The log of one server, or of a front and the server behind it together."""
+    """The log of one server, or of a proxy and the server behind it together."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._read_size = 0
 
     def position(self) -> int:
-        """Return where the log ends now."""
+        """Return the present end of the log."""
         try:
             return self.path.stat().st_size
         except OSError:
             return 0
 
     def since(self, position: int) -> str:
-        """Return what was written after `mark`: at most 64 KiB, with a note of what was cut out of the middle."""
+        """Return what was logged after `position`: at most 64 KiB, with a note if the middle was cut out."""
         size = self.position()
         self._read_size = size
         try:
@@ -65,7 +65,7 @@ class ServerLog:
         return _text(first) + note + _text(last)
 
     async def wait_for_growth(self) -> None:
-        """Return when there is more than `since` last saw, or after 50 ms."""
+        """Return when the log is longer than at the last read, or after 50 ms."""
         for _ in range(round(GROWTH_TIMEOUT / POLL_INTERVAL)):
             await trio.sleep(POLL_INTERVAL)
             if self.position() > self._read_size:
@@ -77,7 +77,7 @@ def _text(data: bytes) -> str:
 
 
 def most_relevant_line(log: str) -> str:
-    """Return the line of `log` that says best what went wrong, '' for an empty log."""
+    """Return the line of `log` that best explains a failure, '' for an empty log."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     for pattern in ERROR_LINE_PATTERNS:
         for line in reversed(lines):
@@ -87,7 +87,7 @@ def most_relevant_line(log: str) -> str:
 
 
 def last_traceback(log: str) -> str:
-    """Return the end of the last traceback in `log`, as a part of a sentence; '' where there is none."""
+    """Return the end of the last traceback in `log`, as a part of a sentence; '' if there is none."""
     _, found, after = log.rpartition("Traceback (most recent call last):")
     if not found:
         return ""
@@ -97,5 +97,5 @@ def last_traceback(log: str) -> str:
         if text and not set(text) <= set("^~ "):
             frames.append(text)
         if line and not line[:1].isspace() and len(frames) > 1:
-            break  # an exception's own line stands where the traceback began
-    return f"; the server's log says: {' | '.join(frames[-3:])[:400]}" if frames else ""
+            break  # the line of the exception itself begins where the traceback began
+    return f"; the server's log: {' | '.join(frames[-3:])[:400]}" if frames else ""

@@ -1,7 +1,7 @@
-"""The files that belong to the reference app's page: what a front may serve in the app's place, byte for byte the same.
+"""The static files of the test app's page, which a proxy may serve instead of the app, byte for byte the same.
 
-The app answers them below /static/ (`static` in suites/testapp/behaviours/pages.py, which cannot import this file and
-has the same names and sizes; a test holds the two together).
+The app serves them below /static/ (`static` in suites/testapp/behaviours/pages.py). It cannot import this file and
+repeats the names and sizes; a test compares the two.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 STATIC_FOLDER = "static"
-"""The folder of a front's, and the first segment of the path, that the files are in."""
+"""The first segment of the files' paths, and the folder of a proxy that contains them."""
 
 FILLER_LINE = "wsgi-gauntlet wsgi-gauntlet wsgi-gauntlet wsgi-gauntlet wsgi-g\n"
-"""What the files are filled with; the app's pages as well."""
+"""The filler of the files and of the app's pages."""
 
 
 @dataclass(frozen=True)
 class StaticFile:
-    """One file: its media type, and its length in bytes."""
+    """The media type of one file, and its length in bytes."""
 
     type: str
     size: int
@@ -31,10 +31,10 @@ STATIC_FILES: Mapping[str, StaticFile] = {
     "second.svg": StaticFile("image/svg+xml", 6_000),
     "photograph.jpg": StaticFile("image/jpeg", 200_000),
 }
-"""What one visit of the classroom loads beside its page, in the same sizes, and the big file of its phones."""
+"""The files that one visit of the classroom loads beside its page, and the large file of its phones."""
 
 
 def static_content(name: str) -> str:
-    """Return the whole of the file `name`, ASCII: its name on a line, then filler, so that no two are the same."""
+    """Return the content of the file `name` in ASCII: its name on a line, then filler, so that all files differ."""
     size = STATIC_FILES[name].size
     return (f"{name}\n" + FILLER_LINE * (size // len(FILLER_LINE) + 1))[:size]

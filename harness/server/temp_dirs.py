@@ -13,18 +13,16 @@ from pathlib import Path
 import psutil
 
 from wsgi_gauntlet.harness.errors import OutOfResources, StorageFull
-from wsgi_gauntlet.harness.server.app_event_files import MAX_SOCKET_PATH_BYTES
+from wsgi_gauntlet.harness.server.app_events import MAX_SOCKET_PATH_BYTES
+from wsgi_gauntlet.harness.server.plan import SOCKET_NAME
 from wsgi_gauntlet.harness.server.process.supervisor import clear
 from wsgi_gauntlet.harness.server.process.unprivileged_user import others_can_traverse
-
-SOCKET_NAME = "http.sock"
-"""The Unix socket that a server listens on, in its folder."""
 
 SCRATCH_PREFIX = "wsgi-gauntlet-"
 """Prefix of the names of scratch folders, in the folder for temporary files."""
 
 REQUIRED_DESCRIPTORS = 24
-"""What one observed instance takes of the harness's descriptors while it starts, with room for its first clients."""
+"""Descriptors of the harness for the start of one observed instance and for its first clients."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +53,14 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def require_descriptors() -> None:
-    """Raise OutOfResources where there are too few descriptors left to start a server and talk to it."""
+    """Raise OutOfResources if too few descriptors are left to start a server and connect to it."""
     opened: list[int] = []
     try:
         opened.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(REQUIRED_DESCRIPTORS))
     except OSError as error:
         raise OutOfResources(
             f"fewer than {REQUIRED_DESCRIPTORS} descriptors are left ({error.strerror}); raise `ulimit -n` or run "
-            f"less at a time"
+            "less at a time"
         ) from error
     finally:
         for each in opened:
@@ -70,24 +68,24 @@ def require_descriptors() -> None:
 
 
 def create_private_folder(scratch: Path, *, traversable_by_others: bool = False) -> Path:
-    """Make a folder for one instance, where a Unix socket's path still fits.
+    """Make a folder for one instance whose path is short enough for a Unix socket.
 
-    With `traversable_by_others` it lies where another user can get at it, should it be given to them.
+    With `traversable_by_others` another user can reach it, if it is given to that user later.
     """
-    room = MAX_SOCKET_PATH_BYTES - len("/g-12345678/99s99/") - len(SOCKET_NAME)
+    longest = MAX_SOCKET_PATH_BYTES - len("/g-12345678/99s99/") - len(SOCKET_NAME)
 
     def fits(place: Path, within: Path) -> bool:
-        # Servers' settings and command lines are text in UTF-8, and so must be the names of what lies here.
+        # Settings and command lines of servers are UTF-8, so paths must be too.
         return (
             _is_utf8(place)
-            and len(os.fsencode(place)) <= room
+            and len(os.fsencode(place)) <= longest
             and (not traversable_by_others or others_can_traverse(within))
         )
 
     own, given = scratch.resolve(), Path(tempfile.gettempdir())
     if fits(own, own):
         place = own
-    elif fits(given, given / "g"):  # the way through `scratch` is ours to open, that through the user's TMPDIR is not
+    elif fits(given, given / "g"):  # the harness may open `scratch` for others, but not the user's TMPDIR
         place = given
     else:
         place = Path("/tmp")  # noqa: S108 - mkdtemp makes a private folder in it
@@ -106,9 +104,9 @@ def _is_utf8(place: Path) -> bool:
 
 
 def create_app_path(folder: Path, *, copy: bool = False) -> None:
-    """Make the folder of PYTHONPATH in which the server's process finds the reference app, and nothing else of ours.
+    """Make the folder of PYTHONPATH that contains the test app and nothing else of wsgi-gauntlet.
 
-    With `theirs` it is a copy, for another user: they may not be able to read where we are installed.
+    With `copy` it contains a copy, for another user who may not be able to read the installation of wsgi-gauntlet.
     """
     apps = Path(__file__).resolve().parents[2] / "suites" / "testapp"
     with as_storage_errors(folder):
@@ -120,14 +118,14 @@ def create_app_path(folder: Path, *, copy: bool = False) -> None:
 
 
 def reference_app_sources() -> dict[str, str]:
-    """Return the modules of the reference app by name, as text: they are never imported here."""
+    """Return the modules of the test app by name, as text; the harness does not import them."""
     folder = Path(__file__).resolve().parents[2] / "suites" / "testapp"
     found = sorted(path for path in folder.rglob("*.py") if path.name != "__init__.py")
     return {path.stem: path.read_text(encoding="utf-8") for path in found}
 
 
 def create_log_file(logs: Path, name: str) -> Path:
-    """Create a new log file for a server of that name."""
+    """Make a new log file for the server `name`."""
     plain = "".join(letter if letter.isalnum() or letter in "-_.=,@" else "-" for letter in name).strip("-.")[:80]
     for number in range(1, 10_000):
         path = logs / (f"{plain or 'server'}.log" if number == 1 else f"{plain or 'server'}.{number}.log")
@@ -140,9 +138,10 @@ def create_log_file(logs: Path, name: str) -> Path:
 
 @contextmanager
 def as_storage_errors(path: Path) -> Iterator[None]:
-    """Turn what goes wrong with files into StorageFull, which says what to do."""
+    """Raise an OSError of the block as StorageFull, which says what to do."""
     try:
         yield
     except OSError as error:
-        where = "--out and TMPDIR choose other places"
-        raise StorageFull(f"cannot write {path}: {error.strerror}; {where}") from error
+        raise StorageFull(
+            f"cannot write {path}: {error.strerror}; choose another place with --out and TMPDIR"
+        ) from error

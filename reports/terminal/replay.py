@@ -80,7 +80,7 @@ class ReplayPrinter:
 
     def app(self, event: AppEvent) -> None:
         """Print what the app reported; what it does for the harness alone is left out."""
-        if event.detail.get("path") != "/fence":
+        if event.detail.get("path") != "/sync":
             self._print_row(app_row(event, self._start_time(event.at), MAX_DETAIL_CHARACTERS))
 
     def log(self, at: float, line: str) -> None:

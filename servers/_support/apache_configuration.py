@@ -1,4 +1,4 @@
-"""What every configuration of Apache has in common here. https://httpd.apache.org/docs/2.4/mod/core.html"""
+"""The common part of all configurations of Apache. https://httpd.apache.org/docs/2.4/mod/core.html"""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.server.adapter import Command, Installation, Launch, reject_unsupported
+from wsgi_gauntlet.harness.server.adapter import Command, Installation, Launch, no_option_for
 from wsgi_gauntlet.harness.server.certificates import CertificateFiles
 from wsgi_gauntlet.servers._support.system_programs import find_system_program
 
@@ -25,7 +24,7 @@ BACKLOG = 511
 """include/ap_listen.h, DEFAULT_LISTENBACKLOG."""
 
 READ_TIMEOUTS = "a head for 20 s, a body for 20 s; a second more for each 500 bytes, a head for 40 s at most"
-"""modules/filters/mod_reqtimeout.c, MRT_DEFAULT_*: it ends slow requests whatever Timeout says."""
+"""modules/filters/mod_reqtimeout.c, MRT_DEFAULT_*: it ends slow requests, whatever Timeout says."""
 
 MODULE_FOLDERS = (
     "/usr/lib/apache2/modules",
@@ -33,7 +32,10 @@ MODULE_FOLDERS = (
     "/usr/lib/httpd/modules",
     "/usr/local/apache2/modules",
 )
-"""Debian's, Fedora's, Arch's, and the sources' own."""
+"""On Debian, Fedora and Arch, and of the sources."""
+
+COMMON_MODULES = ("mpm_event", "unixd", "authz_core", "env", "reqtimeout")
+"""Modules of every configuration. Debian's program contains mod_unixd; packages of Apache enable mod_reqtimeout."""
 
 NO_FILES: Mapping[str, str] = MappingProxyType({})
 
@@ -43,17 +45,17 @@ RELOAD_SIGNAL = signal.SIGUSR1
 
 
 def found() -> Installation:
-    """Return what there is of Apache."""
+    """Return the installation of Apache."""
     return find_system_program("apache2", "-v", r"Apache/(\S+)", "httpd")
 
 
 def module(name: str) -> Path | None:
-    """Return the file of the module `name`, as `wsgi`; None where it is not installed."""
+    """Return the file of the module `name`, as `wsgi`; None if it is not installed."""
     return next(filter(Path.is_file, (Path(each, f"mod_{name}.so") for each in MODULE_FOLDERS)), None)
 
 
 def quoted(value: object) -> str:
-    """Return `value` as one word of a configuration: it knows two escapes, and takes ${...} for a variable."""
+    """Return `value` as one word of a configuration, which has two escapes and reads ${...} as a variable."""
     escaped = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("${", "${dollar}{")
     return f'"{escaped}"'
 
@@ -65,12 +67,10 @@ def command(
     lines: Iterable[str],
     files: Mapping[str, str] = NO_FILES,
 ) -> Command:
-    """Return Apache's command line with a configuration that loads `modules` and has `lines` at its end.
+    """Return Apache's command line with a configuration that loads `modules` and ends with `lines`.
 
-    All that it writes goes into the launch folder, what it logs to stderr. `files` are written beside it. Raises
-    Unsupported for a module that is not installed, and for a time without limit.
+    All its files go into the launch folder, its log to stderr. `files` are written beside the configuration.
     """
-    reject_unlimited_timeout(launch)
     configuration = "\n".join((*_common_directives(launch, modules), *lines, ""))
     return Command(
         (executable, "-f", str(launch.folder / "apache.conf"), "-D", "FOREGROUND"),
@@ -80,13 +80,20 @@ def command(
     )
 
 
-def reject_unlimited_timeout(launch: Launch) -> None:
-    """Raise Unsupported where no limit of time is asked for: a Timeout of 0 s ends whatever has to be waited for."""
-    reject_unsupported("apache", unlimited_time=launch.settings.timeout == 0)
+def supports(launch: Launch, modules: Iterable[str]) -> str:
+    """Return why Apache cannot do what `launch` asks with `modules`, '' if it can."""
+    wanted = (*COMMON_MODULES, *modules, *(["ssl"] if launch.identity else []))
+    missing = next((each for each in wanted if each != "unixd" and module(each) is None), "")
+    return unlimited_timeout_reason(launch) or (f"this Apache has no mod_{missing}" if missing else "")
+
+
+def unlimited_timeout_reason(launch: Launch) -> str:
+    """Return that Apache has no unlimited time, if that is asked for: a Timeout of 0 s ends every wait at once."""
+    return no_option_for("apache", unlimited_time=launch.settings.timeout == 0)
 
 
 def processes(launch: Launch) -> list[str]:
-    """Return the directives that have exactly as many processes and threads as are asked for."""
+    """Return the directives for exactly the number of processes and threads that the settings ask for."""
     workers, threads = launch.settings.workers, launch.settings.threads
     lines = []
     if threads is not None:
@@ -99,9 +106,9 @@ def processes(launch: Launch) -> list[str]:
 
 
 def conditions(launch: Launch) -> dict[str, object]:
-    """Return Apache's settings, its defaults filled in: it starts more processes when few threads are free."""
+    """Return Apache's settings with its defaults: it starts more processes when few threads are free."""
     asked = launch.settings
-    # MaxRequestWorkers stays what its defaults make of it, whatever ThreadsPerChild is.
+    # MaxRequestWorkers keeps its default, whatever ThreadsPerChild is.
     threads = THREADS_PER_CHILD * SERVER_LIMIT
     most = max(1, min(SERVER_LIMIT, threads // (asked.threads or THREADS_PER_CHILD)))
     return {
@@ -116,7 +123,7 @@ def conditions(launch: Launch) -> dict[str, object]:
 
 
 def tls(identity: CertificateFiles) -> Iterator[str]:
-    """Yield the directives that have it speak https on all ports."""
+    """Yield the directives for https on all ports."""
     yield from _load_module("ssl")
     yield "SSLEngine on"
     yield f"SSLCertificateFile {quoted(identity.certificate)}"
@@ -137,11 +144,10 @@ def _common_directives(launch: Launch, modules: Iterable[str]) -> Iterator[str]:
     yield f"PidFile {quoted(folder / 'apache.pid')}"
     yield f"Mutex {quoted(f'file:{folder}')} default"
     yield "ErrorLog /dev/stderr"
-    # The log's one reader looks for the app's own words; time and pid in front of each line hide them.
+    # Cases search the log for lines of the app; time and pid before each line would hide them.
     yield "ErrorLogFormat %M"
     yield f"ServerName {'https' if launch.identity else 'http'}://localhost:{launch.address.port}"
-    # mod_unixd is part of Debian's program and a file elsewhere; mod_reqtimeout is on wherever Apache is packaged.
-    for each in ("mpm_event", "unixd", "authz_core", "env", "reqtimeout", *modules):
+    for each in (*COMMON_MODULES, *modules):
         yield from _load_module(each)
     yield f"Listen {launch.address.authority}{' https' if launch.identity else ''}"
     if launch.identity:
@@ -158,9 +164,5 @@ def _common_directives(launch: Launch, modules: Iterable[str]) -> Iterator[str]:
 
 
 def _require_module(name: str) -> Path:
-    file = module(name)
-    if file is None and name == "unixd":
-        return Path("mod_unixd.so")  # it is part of the program then, and the line never read
-    if file is None:
-        raise Unsupported(f"this Apache has no mod_{name}")
-    return file
+    # Debian's program contains mod_unixd; then Apache does not read the line.
+    return module(name) or Path(f"mod_{name}.so")

@@ -1,13 +1,13 @@
-"""Servers' own request handlers called without a socket, for comparison with the same handlers on the wire.
+"""Request handlers of servers, called without a socket, for comparison with the same handlers on a socket.
 
-What is left out, what stays and what came of it: docs/in-process.md.
+docs/in-process.md says what is left out, what stays, and what the comparison showed.
 """
 
 from __future__ import annotations
 
 import inspect
 
-from wsgi_gauntlet.harness.http.transports import pipe_server
+from wsgi_gauntlet.harness.http import pipe_server
 from wsgi_gauntlet.harness.server.adapter import Command, Launch
 
 SCRIPT_PROLOGUE = """\
@@ -17,7 +17,7 @@ import sys
 
 from socketless import PipeConnection, serve
 
-door, host, port, mount, name = sys.argv[1:]
+pipe_socket, host, port, mount, name = sys.argv[1:]
 module, _, attribute = name.partition(":")
 application = getattr(importlib.import_module(module), attribute)
 """
@@ -43,7 +43,7 @@ server.server_name, server.server_port = socket.getfqdn(host), int(port)
 server.setup_environ()
 server.set_app(application)
 {HANDLE_FUNCTION}
-serve(door, handle)
+serve(pipe_socket, handle)
 """
 
 WERKZEUG_SCRIPT = f"""\
@@ -62,17 +62,17 @@ server.port = int(port)
 
 
 class Selectable(PipeConnection):
-    # Before its end the handler looks with select whether there is more to read.
+    # At its end the handler checks with select whether there is more to read.
     def fileno(self):
         return self._reading
 
 {HANDLE_FUNCTION}
-serve(door, handle, threaded=True, kind=Selectable)
+serve(pipe_socket, handle, threaded=True, kind=Selectable)
 """
 
 
 def command(launch: Launch, script: str) -> Command:
-    """Return what runs `script`, one of the above, at the door of `launch`."""
+    """Return the command that runs `script`, one of the above, for the connections of `launch`."""
     address, mount = launch.address, launch.settings.mount
     return Command(
         (launch.python, "serve.py", address.pipe_socket, address.host, str(address.port), mount, launch.app),
@@ -81,5 +81,5 @@ def command(launch: Launch, script: str) -> Command:
 
 
 def conditions(threads: int | str) -> dict[str, object]:
-    """Return what a handler without a socket always is, with that many threads."""
+    """Return the fixed settings of a handler without a socket, with the given threads."""
     return {"workers": 1, "threads": threads, "keep-alive": 0, "backlog": pipe_server.BACKLOG}

@@ -1,4 +1,4 @@
-"""What every configuration of lighttpd has in common here. https://redmine.lighttpd.net/projects/lighttpd/wiki"""
+"""The common part of all configurations of lighttpd. https://redmine.lighttpd.net/projects/lighttpd/wiki"""
 
 from __future__ import annotations
 
@@ -9,36 +9,34 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.server.adapter import Command, Installation, Launch, reject_unsupported
+from wsgi_gauntlet.harness.server.adapter import Command, Installation, Launch, no_option_for
 from wsgi_gauntlet.servers._support.system_programs import find_system_program
 
 KEEP_ALIVE = 5
 KEEP_ALIVE_REQUESTS = 1000
 READ_IDLE = 60
-WRITE_IDLE = 360
 BACKLOG = 1024
-"""lighttpd's own defaults, src/configfile.c and src/network.c of 1.4."""
+"""lighttpd's defaults, src/configfile.c and src/network.c of 1.4."""
 
 MODULE_FOLDERS = ("/usr/lib/lighttpd", "/usr/lib64/lighttpd", "/usr/local/lib")
-"""Debian's, Fedora's, and the sources' own."""
+"""On Debian and Fedora, and of the sources."""
 
 NO_FILES: Mapping[str, str] = MappingProxyType({})
 
 
 def found() -> Installation:
-    """Return what there is of lighttpd."""
+    """Return the installation of lighttpd."""
     return find_system_program("lighttpd", "-v", r"lighttpd/(\S+)")
 
 
 @lru_cache(maxsize=1)
 def has_tls() -> bool:
-    """Say whether its module for OpenSSL is installed: Debian has it in a package of its own."""
+    """Return whether its module for OpenSSL is installed: Debian has it in another package."""
     return any(Path(each, "mod_openssl.so").is_file() for each in MODULE_FOLDERS)
 
 
 def quoted(value: object) -> str:
-    """Return `value` as a string of a configuration: it knows one escape, and a backslash before all else is one."""
+    """Return `value` as a string of a configuration, which has one escape; any other backslash stands for itself."""
     escaped = str(value).replace('"', '\\"')
     return f'"{escaped}"'
 
@@ -46,16 +44,10 @@ def quoted(value: object) -> str:
 def command(
     launch: Launch, executable: str, modules: Iterable[str], lines: Iterable[str], files: Mapping[str, str] = NO_FILES
 ) -> Command:
-    """Return lighttpd's command line with a configuration that loads `modules` and has `lines` at its end.
+    """Return lighttpd's command line with a configuration that loads `modules` and ends with `lines`.
 
-    All that it writes goes into the launch folder, what it logs to stderr. `files` are written beside it. Raises
-    Unsupported for what lighttpd cannot do.
+    All its files go into the launch folder, its log to stderr. `files` are written beside the configuration.
     """
-    asked = launch.settings
-    # Of 0 s it makes whatever is less than 1 s.
-    reject_unsupported("lighttpd", threads=(asked.threads or 1) > 1, unlimited_time=asked.timeout == 0)
-    if launch.identity is not None and not has_tls():
-        raise Unsupported("lighttpd has no mod_openssl; get it with: apt-get install lighttpd-mod-openssl")
     configuration = "\n".join((*_common_directives(launch, modules), *lines, ""))
     return Command(
         (executable, "-D", "-f", str(launch.folder / "lighttpd.conf")),
@@ -66,8 +58,17 @@ def command(
     )
 
 
+def supports(launch: Launch) -> str:
+    """Return why lighttpd cannot do what `launch` asks, '' if it can."""
+    asked = launch.settings
+    if launch.identity is not None and not has_tls():
+        return "lighttpd has no mod_openssl; get it with: apt-get install lighttpd-mod-openssl"
+    # A time-out of 0 s becomes one of less than 1 s.
+    return no_option_for("lighttpd", threads=(asked.threads or 1) > 1, unlimited_time=asked.timeout == 0)
+
+
 def conditions(launch: Launch) -> dict[str, object]:
-    """Return lighttpd's settings, its defaults filled in: one process with one thread."""
+    """Return lighttpd's settings with its defaults: one process with one thread."""
     asked = launch.settings
     return {
         "workers": asked.workers or 1,

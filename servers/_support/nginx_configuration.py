@@ -1,6 +1,6 @@
 """The text of nginx.conf for one launch. Pure. https://nginx.org/en/docs/http/ngx_http_proxy_module.html
 
-nginx's own defaults stand wherever nobody asked for something else: what is not written here is as it comes.
+Settings that nobody asks for are not written, so nginx uses its defaults.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, Settings
 from wsgi_gauntlet.harness.server.static_files import STATIC_FILES, STATIC_FOLDER, static_content
 
 WORKERS = 1
-"""nginx's own default."""
+"""nginx's default."""
 
 MANY_CONNECTIONS = 20_000
-"""What many-connections raises worker_connections to: ten thousand clients, each with one to a server behind."""
+"""The worker_connections with many-connections: ten thousand clients, each with one connection to a server behind."""
 
 UPSTREAM_KEEP_ALIVE = 32
-"""Idle connections that each worker keeps to the servers behind: since nginx 1.29.7 its default in upstream blocks."""
+"""Idle connections that each worker keeps to the servers behind: the default in upstream blocks since nginx 1.29.7."""
 
 UPSTREAM_NAME = "servers"
 """The name of the upstream block."""
 
 SECOND_PATH = "/second"
-"""The path that the second server is found under with by-path."""
+"""The path prefix of the second server with by-path."""
 
 CACHE_VALID = ("200 302 10m", "404 1m")
-"""How long an answer is kept that does not say so itself: the example of proxy_cache_valid in nginx's documentation."""
+"""The time that a response without one is kept: the example of proxy_cache_valid in nginx's documentation."""
 
 CACHE_KEY = '"$scheme$http_host$request_uri$http_x_gauntlet"'
-"""nginx's default but for two things: $proxy_host, which uwsgi_pass has not, and X-Gauntlet, in which a request says
-which attempt at which case it is: none is given what another one got. Within an attempt the cache keeps what it may."""
+"""nginx's default without $proxy_host, which uwsgi_pass does not have, and with X-Gauntlet, which names the attempt of
+a case. So no attempt gets a response of another one, and within an attempt the cache is free."""
 
 GZIP_TYPES = "text/plain text/css application/javascript image/svg+xml"
-"""The media types to compress beside text/html, which is always one of them."""
+"""The media types to compress beside text/html, which is always compressed."""
 
 UWSGI_PARAMETERS = (
     "QUERY_STRING $query_string",
@@ -53,7 +53,7 @@ UWSGI_PARAMETERS = (
     "SERVER_PORT $server_port",
     "SERVER_NAME $server_name",
 )
-"""The file `uwsgi_params` that nginx is distributed with."""
+"""The file `uwsgi_params` of nginx."""
 
 _BARE = re.compile(r"[A-Za-z0-9_./:\[\]=+@%,-]+")
 
@@ -83,7 +83,7 @@ def static_files(settings: Settings) -> dict[str, str]:
 
 
 def upstream_addresses(launch: Launch) -> tuple[list[Address], Address | None]:
-    """Return the servers that get the requests by turns, and the one below SECOND_PATH where there is one."""
+    """Return the servers that get requests in turns, and the one below SECOND_PATH if there is one."""
     addresses = [each for each in (launch.upstream, *launch.other_upstreams) if each is not None]
     if "by-path" in launch.settings.features and len(addresses) > 1:
         return addresses[:-1], addresses[-1]
@@ -91,14 +91,14 @@ def upstream_addresses(launch: Launch) -> tuple[list[Address], Address | None]:
 
 
 def uses_upstream_block(launch: Launch) -> bool:
-    """Say whether the servers behind stand in an upstream block: there the path of a socket may have any letter."""
+    """Return whether there is an upstream block; only there may the path of a socket contain any letter."""
     servers, _ = upstream_addresses(launch)
     odd = any(set(":$") & set(each.path) for each in servers)
     return odd or len(servers) > 1 or "upstream-keep-alive" in launch.settings.features
 
 
 def quoted(text: str) -> str:
-    """Return `text` as one word of a configuration, whatever is in it but for what the directive makes of a $."""
+    """Return `text` as one word of a configuration; a directive may still read a $ in it."""
     if _BARE.fullmatch(text):
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
@@ -121,7 +121,7 @@ def _http(launch: Launch) -> list[str]:
     if "gzip" in features:
         lines += ["gzip on;", f"gzip_types {GZIP_TYPES};"]
     if "cache" in features:
-        lines.append(f"{_module(launch)}_cache_path {quoted(f'{folder}/cache')} keys_zone=answers:1m;")
+        lines.append(f"{_module(launch)}_cache_path {quoted(f'{folder}/cache')} keys_zone=responses:1m;")
     if uses_upstream_block(launch):
         lines += _upstream_block(launch)
     return [*lines, *_block("server", *_server(launch))]
@@ -172,13 +172,13 @@ def _proxy_directives(launch: Launch, server: Address, to: str) -> list[str]:
     if "unbuffered" in features:
         lines += [f"{module}_buffering off;", f"{module}_request_buffering off;"]
     if "cache" in features:
-        lines += [f"{module}_cache answers;", f"{module}_cache_key {CACHE_KEY};"]
+        lines += [f"{module}_cache responses;", f"{module}_cache_key {CACHE_KEY};"]
         lines += [f"{module}_cache_valid {each};" for each in CACHE_VALID]
     return lines
 
 
 def _duration(seconds: float) -> str:
-    # It takes no fractions of any unit.
+    # No unit allows fractions.
     return f"{math.ceil(seconds * 1000)}ms"
 
 
@@ -191,6 +191,6 @@ def _format_address(address: Address) -> str:
 
 
 def _upstream_address(launch: Launch, server: Address) -> str:
-    """Return the server as proxy_pass and uwsgi_pass name it; the former wants a colon where a socket's path ends."""
+    """Return the server in the form of proxy_pass or uwsgi_pass; the former needs a colon after a socket's path."""
     ends = ":" if server.path and _module(launch) == "proxy" else ""
     return f"{_format_address(server)}{ends}"

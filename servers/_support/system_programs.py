@@ -1,4 +1,4 @@
-"""Programs that come with the system, not with an interpreter: where they are, what they tell, who can run them."""
+"""Programs of the system, not of an interpreter: their places, their versions, and who can run them."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from wsgi_gauntlet.harness.server.adapter import Installation
 from wsgi_gauntlet.harness.server.process.unprivileged_user import others_can_traverse
 
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin")
-"""Where servers are installed; an ordinary user's PATH has not all of it."""
+"""The folders of servers; the PATH of a normal user does not contain all of them."""
 
 VERSION_TIMEOUT = 30.0
-"""Seconds for a program to tell its version, which takes it none."""
+"""Seconds for a program to print its version."""
 
 
 def find_program(*names: str) -> str:
-    """Return where the first of `names` is that is installed, '' where none is."""
+    """Return the path of the first of `names` that is installed, '' if none is."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS))
     return next(filter(None, (shutil.which(name, path=path) for name in names)), "") or ""
 
 
 @lru_cache(maxsize=64)
-def told(executable: str, option: str, pattern: str) -> str:
-    """Return what the first group of `pattern` finds in what `executable option` says; '' where nothing.
+def command_output(executable: str, option: str, pattern: str) -> str:
+    """Return the first group of `pattern` in the output of `executable option`; '' if nothing matches.
 
-    A program that cannot be run says nothing, nor does one that has not ended after VERSION_TIMEOUT.
+    '' too for a program that cannot be run, or that has not ended after VERSION_TIMEOUT.
     """
     try:
         done = subprocess.run(
@@ -42,18 +42,18 @@ def told(executable: str, option: str, pattern: str) -> str:
 
 
 def find_system_program(name: str, option: str, pattern: str, *other_names: str) -> Installation:
-    """Return what there is of the program `name`; see `told` for how its version is asked.
+    """Return the installation of the program `name`, whose version `command_output` reads.
 
-    Debian has it in a package of that name; `elsewhere` are names that others gave the program.
+    Debian's package has the same name; `other_names` are those of the program on other systems.
     """
     executable = find_program(name, *other_names)
-    if executable and (version := told(executable, option, pattern)):
+    if executable and (version := command_output(executable, option, pattern)):
         return Installation(version=version, executable=executable)
     return Installation(why=f"{name} is not installed", get=f"apt-get install {name}")
 
 
 def unreachable_when_unprivileged(python: str) -> bool:
-    """Say whether `python` lies where the ordinary user cannot go that root starts such servers as."""
+    """Return whether `python` is out of reach for the unprivileged user that root starts such servers as."""
     if os.geteuid() != 0:
         return False
     place = Path(shutil.which(python) or python).absolute()

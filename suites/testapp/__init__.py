@@ -1,1 +1,1 @@
-"""The reference app: runs inside the server under test. Stdlib only (but for flask_app), Python 3.8 and PyPy too."""
+"""The test app, which runs inside the server under test: the standard library only, Python 3.8 or newer, and PyPy."""

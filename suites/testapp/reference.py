@@ -1,8 +1,8 @@
-"""The reference app: `application`, and the way from a request's path to the behaviour that answers it.
+"""The test app: `application`, and the choice of the behaviour for a request.
 
-The first segment of the path names a behaviour: a public function of one of the modules below, dashes for underscores,
-taking the Call. Adding a behaviour is adding one function. What no behaviour is called answers as /echo does. The
-server gets what the behaviour returns as it is, so that observing changes nothing of what the server does with it.
+The first segment of the path names a behaviour: a public function of one of the modules below, with dashes for
+underscores, that takes the Call. To add a behaviour, add one function. Unknown names are answered as /echo. The server
+gets the result of the behaviour unchanged, so that observation does not change what the server does with it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from .behaviours import (
     basics,
     body,
     body_close,
-    content_length,
     environ,
-    errors_stream,
     failures,
     file_wrapper,
     input_stream,
@@ -36,29 +34,27 @@ MODULES = (
     proof,
     environ,
     input_stream,
-    errors_stream,
     start_response,
     body,
     body_close,
-    content_length,
     failures,
     file_wrapper,
 )
 
 UNREPORTED_BEHAVIOURS = (basics.nonce, basics.mine, proof.proof)
-"""Behaviours of which the harness is told nothing."""
+"""Behaviours that report nothing to the harness."""
 
 _behaviour_cache: Dict[str, Callable[[Call], Any]] = {}
 
 
 def find_behaviour(path: str) -> Callable[[Call], Any]:
-    """Return the behaviour that answers `path`."""
+    """Return the behaviour for `path`."""
     name = path.split("/", 2)[1] if path.startswith("/") else ""
     known = _behaviour_cache.get(name)
     if known is None:
         known = _look_up(name)
         if known is not basics.echo:
-            # Only real names are kept: a client chooses the path, and must not fill the server's memory with it.
+            # Only existing names are cached: clients choose the path, and must not fill the server's memory.
             _behaviour_cache[name] = known
     return known
 
@@ -74,7 +70,7 @@ def _look_up(name: str) -> Callable[[Call], Any]:
 
 
 def application(*positional: Any, **named: Any) -> Any:
-    """Answer one request; takes any arguments, so that a server that passes the wrong ones can be told of it."""
+    """Answer one request; take any arguments, so that wrong ones can be reported."""
     call = Call(positional, named)
     try:
         run_behaviour = find_behaviour(call.path)
@@ -87,7 +83,7 @@ def application(*positional: Any, **named: Any) -> Any:
 
 
 class CallableInstance:
-    """An app that is an object with `__call__`: it has no name, no code and no signature to look at."""
+    """An app that is an object with `__call__`: it has no name, no code and no signature."""
 
     def __call__(self, *positional: Any, **named: Any) -> Any:
         """Answer one request."""
@@ -95,7 +91,7 @@ class CallableInstance:
 
 
 class CallableClass:
-    """An app that is a class: calling it makes the body, as the PEP's own AppClass does."""
+    """An app that is a class: calling it makes the body, as AppClass in the PEP does."""
 
     def __init__(self, *positional: Any, **named: Any) -> None:
         self._body = _answer(*positional, **named)
@@ -108,5 +104,5 @@ _answer = application
 
 KINDS: Dict[str, Any] = {"instance": CallableInstance(), "class": CallableClass}
 
-application = KINDS.get(os.environ.get("GAUNTLET_CALLABLE", ""), application)
-"""What servers are given: the function, or where the process's environment asks for it another kind of callable."""
+application = KINDS.get(os.environ.get("WSGI_GAUNTLET_CALLABLE", ""), application)
+"""The app for servers: the function, or the kind of callable that the environment variable names."""

@@ -1,20 +1,19 @@
-"""The reference app for a server that somebody else starts: `load --target URL` measures that server with it.
+"""The test app for a server that somebody else starts: `load --target URL` measures that server with it.
 
-    GAUNTLET_TOKEN=... gunicorn wsgi_gauntlet.suites.testapp.standalone:application
+    WSGI_GAUNTLET_TOKEN=... gunicorn wsgi_gauntlet.target:application
 
-It has what load asks for and nothing else, and answers nothing at all where no token is set.
+It has only the behaviours for load. Without a token it serves none of them.
 `wsgi-gauntlet target-app` prints it as one file that needs the standard library alone.
 """
 
 from __future__ import annotations
 
-import os
 from typing import Any, Callable, Dict
 
 from .behaviours.pages import page, sink
-from .behaviours.proof import TOKEN_VARIABLE, proof
+from .behaviours.proof import proof
 from .behaviours.response_counter import counted_page, open_answers
-from .core.call import Call
+from .core.call import Call, deployment_token
 
 BEHAVIOURS: Dict[str, Callable[[Call], Any]] = {
     "counted-page": counted_page,
@@ -26,11 +25,11 @@ BEHAVIOURS: Dict[str, Callable[[Call], Any]] = {
 
 
 def application(environ: Any, start_response: Any) -> Any:
-    """Answer as the first segment of the path says."""
+    """Answer a request as the behaviour that the first segment of its path names."""
     call = Call((environ, start_response), {})
     name = call.path.split("/")[1] if call.path.startswith("/") else ""
     if name not in BEHAVIOURS:
-        return call.text("this is the reference app of wsgi-gauntlet; nothing is here\n", "404 Not Found")
-    if not os.environ.get(TOKEN_VARIABLE):
+        return call.text("this is the test app of wsgi-gauntlet; it has no such page\n", "404 Not Found")
+    if not deployment_token():
         return proof(call)
     return BEHAVIOURS[name](call)

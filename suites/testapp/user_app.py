@@ -1,4 +1,4 @@
-"""The user's own app, named by GAUNTLET_APP, behind the harness's control paths."""
+"""The user app, which WSGI_GAUNTLET_APP names, with the control paths of the harness."""
 
 from __future__ import annotations
 

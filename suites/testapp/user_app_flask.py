@@ -1,4 +1,4 @@
-"""A Flask app of the user's own behind the harness's control paths, still a Flask app: for Flask's `app.run`."""
+"""A Flask app of the user with the control paths of the harness. It stays a Flask app, for Flask's `app.run`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .core.user_app_loader import load_user_flask_app, with_control_paths
 
 
 def make() -> Any:
-    """Return the user's Flask app, its `wsgi_app` behind the control paths."""
+    """Return the Flask app of the user with the control paths in its `wsgi_app`."""
     flask = load_user_flask_app()
     flask.wsgi_app = with_control_paths(flask.wsgi_app)
     return flask

@@ -1,4 +1,4 @@
-"""The reference app with an app of the user's own beside it: what a check with `--app` serves."""
+"""The test app with the user app beside it: the app of a check with `--app`."""
 
 from __future__ import annotations
 

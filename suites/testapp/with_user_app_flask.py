@@ -1,4 +1,4 @@
-"""Flask's own launch of a check with `--app`: the reference app in Flask, and the user's Flask app beside it."""
+"""The app of a check with `--app` on Flask's server: the test app in Flask, and the user's Flask app beside it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .frameworks.flask_catch_all import make
 
 
 def make_with_user_app() -> Any:
-    """Return the Flask app that holds the reference app, with the user's app for the requests that ask for it."""
+    """Return the Flask app with the test app in it, and the user app for requests that name it."""
     flask: Any = make()
     flask.wsgi_app = with_user_app(flask.wsgi_app, load_user_flask_app().wsgi_app)
     return flask

@@ -115,7 +115,7 @@ async def test_on_ipv6_it_mounts_the_app_and_reloads_where_it_can(name: str, fol
 
         assert server.address.pipe_socket or server.address.host == "::1"
         if not reloads(name):
-            with pytest.raises(Unsupported, match="no signal that loads the app anew"):
+            with pytest.raises(Unsupported, match="no signal that loads the app again"):
                 await server.reload()
             return
         await server.reload()
@@ -190,7 +190,7 @@ async def test_a_command_template_serves(template: str, folder: Path) -> None:
 @pytest.mark.parametrize("name", [name for name in names() if "+" not in name])
 async def test_an_app_that_fails_at_start_is_one_line(name: str, folder: Path) -> None:
     (folder / "broken.py").write_text("raise RuntimeError('not today')\n")
-    # Apache starts all the same and answers 500; behind the control paths that is told from an app's own answer.
+    # Apache starts all the same and answers 500; behind the control paths that differs from an app's own response.
     plan = plan_with_control_paths(replace(installed_plan(name), app="broken:application", app_path=folder))
     deadline = DEADLINES.get(name, 15.0)
     with pytest.raises(ServerDidNotStart) as raised:

@@ -1,6 +1,6 @@
 """Every adapter when the harness is killed, with one instance that serves and one half-way through its start.
 
-In the variant that it has where none is named; in all of them where GAUNTLET_EVERY_VARIANT is set.
+In the variant that it has where none is named; in all of them where WSGI_GAUNTLET_EVERY_VARIANT is set.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ async def main():
         while not (half := [each for pid in children() if pid not in before for each in below(pid)]):
             await trio.sleep(0.001)  # the supervisor has just started the server's first process
         pids = [*map(int, [*children(), *half]), *serving[0].processes()]
-        told = {"port": serving[0].address.tcp_port, "home": str(serving[0].folders[0]), "pids": pids}
-        print(json.dumps(told), flush=True)
+        reported = {"port": serving[0].address.tcp_port, "home": str(serving[0].folders[0]), "pids": pids}
+        print(json.dumps(reported), flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 
 def children():
@@ -64,7 +64,7 @@ trio.run(main)
 """
 
 
-EVERY = bool(os.environ.get("GAUNTLET_EVERY_VARIANT"))
+EVERY = bool(os.environ.get("WSGI_GAUNTLET_EVERY_VARIANT"))
 
 
 @pytest.mark.parametrize("name", names() if EVERY else defaults())
@@ -78,10 +78,10 @@ def test_nothing_outlives_a_harness_that_is_killed(name: str, folder: Path) -> N
     assert Path(found["home"]).parent == scratch, "what is left would be looked for in the wrong place"
 
     def left() -> list[object]:
-        # nginx writes its title over its environment, so it is not told; of the others nobody knows the pids.
+        # nginx writes its title over its environment, so it cannot be read; the pids of the others are unknown.
         known = [pid for pid in found["pids"] if alive(pid)]
         listening = procfs.listening_inodes(found["port"]) if found["port"] else ()
-        return [*known, *told(scratch), *listening, *(each for each in [scratch] if each.exists())]
+        return [*known, *reported(scratch), *listening, *(each for each in [scratch] if each.exists())]
 
     deadline = time.monotonic() + PATIENCE
     while remains := left():
@@ -89,8 +89,8 @@ def test_nothing_outlives_a_harness_that_is_killed(name: str, folder: Path) -> N
         time.sleep(0.01)
 
 
-def told(scratch: Path) -> list[str]:
-    """Return the command lines of all processes that were told of `scratch`: TMPDIR is there."""
+def reported(scratch: Path) -> list[str]:
+    """Return the command lines of all processes that know `scratch`: TMPDIR is there."""
     found = []
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):

@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness.errors import InstanceFilesDeleted, NotInstalled, StorageFull, Unsupported
-from wsgi_gauntlet.harness.server import instance, startup
+from wsgi_gauntlet.harness.server import instance, readiness
 from wsgi_gauntlet.harness.server.adapter import Command, Installation, Launch
 from wsgi_gauntlet.harness.server.process.unprivileged_user import User
 
@@ -23,14 +23,14 @@ pytestmark = pytest.mark.live
 
 
 async def test_who_gave_up_root_cannot_enter_a_private_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Ordinary(Script):
+    class Unprivileged(Script):
         unprivileged_user = True
 
     monkeypatch.setattr(instance, "unprivileged_user", lambda: User(os.getuid(), os.getgid()))
     own = folder / "own"
     own.mkdir(mode=0o700)
     (own / "mine.py").write_text("application = None\n")
-    said = await refused(plan(adapter=Ordinary("serve()"), app="mine:application", app_path=own), folder)
+    said = await refused(plan(adapter=Unprivileged("serve()"), app="mine:application", app_path=own), folder)
     assert f"cannot enter {own} for the app: let others pass" in said
 
 
@@ -97,7 +97,7 @@ async def test_a_server_that_never_answers_is_given_up(folder: Path, monkeypatch
 
 
 async def test_a_server_that_answers_garbage_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(startup, "WRONG_RESPONSE_TIMEOUT", 0.1)
+    monkeypatch.setattr(readiness, "WRONG_RESPONSE_TIMEOUT", 0.1)
     script = (
         "import socket\n"
         "s = socket.create_server((sys.argv[1], int(sys.argv[2])))\n"
@@ -105,7 +105,7 @@ async def test_a_server_that_answers_garbage_is_given_up(folder: Path, monkeypat
         "    c, _ = s.accept(); c.recv(9999); c.sendall(b'\\0\\xffgarbage'); c.close()"
     )
     message = await refused(plan(script), folder)
-    assert "did not serve the app: GET /nonce was answered with '\\x00ÿgarbage'" in message
+    assert "did not serve the app: the response to GET /nonce was '\\x00ÿgarbage'" in message
 
 
 async def test_a_command_that_cannot_be_run_is_said_so(folder: Path) -> None:
@@ -137,7 +137,7 @@ async def test_a_folder_that_cannot_be_made_is_said_so(scratch: str, folder: Pat
             pass
 
 
-@pytest.mark.parametrize("step", ["create_log_file", "create_app_path", "write_launch_files", "build_launch"])
+@pytest.mark.parametrize("step", ["create_log_file", "create_app_path", "write_launch_files", "start_command"])
 async def test_files_that_go_while_it_starts_are_said_so(
     step: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,7 +149,7 @@ async def test_files_that_go_while_it_starts_are_said_so(
         return original(*positional, **named)
 
     monkeypatch.setattr(instance, step, beaten)
-    with pytest.raises(InstanceFilesDeleted, match="somebody deleted its files"):
+    with pytest.raises(InstanceFilesDeleted, match="were deleted while it started"):
         async with running(plan(), folder):
             pass
 

@@ -137,7 +137,7 @@ def test_a_report_is_read_as_a_run_is_and_an_earlier_one_is_kept(place: Place) -
         (["check", "gunicorn:gthred"], "did you mean gthread"),
         (["check", "gunicorn[worker=2]"], "did you mean workers"),
         (["check", "nginx"], "needs a server behind it"),
-        (["check", "gunicorn+gunicorn"], "is no front"),
+        (["check", "gunicorn+gunicorn"], "is no proxy"),
         (["check", "gunicorn", "gunicorn"], "named twice"),
         (["check", "missing.py"], "no adapter file"),
         (["check", "gunicorn", "--select", "pep3333/enviorn"], "did you mean pep3333/environ"),
@@ -195,7 +195,7 @@ def test_a_command_is_started_as_it_is_written_and_says_what_it_lacks(place: Pla
     assert done.returncode == 0, done.stderr
     done = place.run("check", "--command", "{python} -m http.server --bind {host} {port}", *FEW)
     assert done.returncode == 4
-    assert "its command has no {app}, which stands for the app to serve" in done.stderr
+    assert "its command has no {app}, the placeholder for the app" in done.stderr
     done = place.run("check", "--command", mine, "--select", "http/host/missing")
     assert done.returncode == 1
     command = done.stderr.rpartition("See a failure happen: ")[2].strip()
@@ -226,7 +226,7 @@ def test_a_python_without_the_server_says_how_to_get_it(place: Place) -> None:
 def test_an_app_that_fails_in_the_server_is_reported_and_the_others_finish(place: Place) -> None:
     (place.path / "fragile.py").write_text(
         "import os\n"
-        "if 'GAUNTLET_NONCE' in os.environ:\n    raise RuntimeError('no database here')\n"
+        "if 'WSGI_GAUNTLET_NONCE' in os.environ:\n    raise RuntimeError('no database here')\n"
         "def app(environ, start_response):\n    return []\n"
     )
     done = place.run("check", "gunicorn", "--app", "fragile:app", *FEW)

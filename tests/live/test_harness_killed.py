@@ -44,13 +44,13 @@ def test_a_harness_that_is_killed_leaves_nothing(folder: Path, number: signal.Si
     argv = [sys.executable, "-c", HARNESS, str(folder / "scratch"), str(folder / "logs")]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as harness:
         assert harness.stdout is not None
-        started = json.loads(harness.stdout.readline())
+        reported = json.loads(harness.stdout.readline())
         supervisors = [int(each) for each in children(harness.pid)]
         assert supervisors
         harness.send_signal(number)
         harness.wait(PATIENCE)
     deadline = time.monotonic() + PATIENCE
-    while [pid for pid in (*started["pids"], *supervisors) if alive(pid)] or (folder / "scratch").exists() != (
+    while [pid for pid in (*reported["pids"], *supervisors) if alive(pid)] or (folder / "scratch").exists() != (
         number is signal.SIGINT
     ):
         assert time.monotonic() < deadline
@@ -59,7 +59,7 @@ def test_a_harness_that_is_killed_leaves_nothing(folder: Path, number: signal.Si
         assert list((folder / "scratch").iterdir()) == []
     (folder / "scratch").mkdir(exist_ok=True)
     with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", started["port"])) != 0
+        assert probe.connect_ex(("127.0.0.1", reported["port"])) != 0
 
 
 def children(pid: int) -> list[str]:

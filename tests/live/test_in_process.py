@@ -77,7 +77,7 @@ async def test_cases_run_as_they_do_over_a_socket(name: str, folder: Path) -> No
 
 
 @pytest.mark.parametrize(("path", "ended"), [("exit", "exit code 3"), ("close-all", "")])
-async def test_an_app_that_breaks_its_process_is_the_servers_end_and_not_ours(
+async def test_an_app_that_breaks_its_process_is_the_servers_end_and_not_the_harness_s(
     path: str, ended: str, folder: Path
 ) -> None:
     plan = starting(planning.plan("wsgiref:in-process"), folder)
@@ -114,8 +114,8 @@ async def test_a_handler_that_hangs_is_ended_with_everything_else(folder: Path) 
 @pytest.mark.parametrize(
     ("setup", "why"),
     [
-        (Setup(unix=True), "has no socket of any kind"),
-        (Setup(tls=True), "has no socket, so no TLS"),
+        (Setup(unix=True), "so it has no Unix socket"),
+        (Setup(tls=True), "has no socket, so it has no TLS"),
         (Setup(workers=2), "has no option for more than one worker"),
     ],
 )
@@ -129,7 +129,7 @@ async def test_what_makes_no_sense_without_a_socket(setup: Setup, why: str, fold
 
 async def test_a_front_and_load_need_a_socket(folder: Path) -> None:
     plan = installed(planning.plan("nginx+wsgiref:in-process"))
-    with pytest.raises(Unsupported, match="nothing that a front could reach"):
+    with pytest.raises(Unsupported, match="no socket that the proxy could connect to"):
         async with instance.running(plan, scratch=folder / "scratch", logs=folder / "logs"):
             pass
     plan = planning.plan("wsgiref:in-process")

@@ -152,7 +152,7 @@ def test_what_cannot_be_is_one_line_below_the_users_own(
             "Unsupported: gunicorn's sync worker has one thread",
             "ConfigurationError: app=shop.wsgy:application does not import with",
             "ConfigurationError: app=shop.wsgi:number cannot be called: it is a builtins.int",
-            "ConfigurationError: app=shop.wsgi: the form is module:callable",
+            "ConfigurationError: app=shop.wsgi: write module:callable",
             "ConfigurationError: app=<function <lambda> at",
             "EnvironmentUnavailable: waitress@99: waitress has no version 99; the nearest is 5.0rc1",
             "ServerDidNotStart: waitress did not start: exit code 1: ",

@@ -210,7 +210,7 @@ def test_an_app_is_found_where_a_command_goes(folder: Path) -> None:
 
 
 def test_an_app_that_raises_is_told_with_the_end_of_its_traceback(folder: Path) -> None:
-    with pytest.raises(PageError, match=r"/broken gives 500: .*the server's log says: .*shop.py.* \| ValueError"):
+    with pytest.raises(PageError, match=r"/broken gives 500: .*the server's log: .*shop.py.* \| ValueError"):
         measured(folder, "waitress", "shop:app", "/broken")
 
 

@@ -246,7 +246,7 @@ async def serves_all(server: ServerInstance) -> None:
     assert len(pids) == 3
 
 
-async def test_a_server_that_cannot_be_mounted_is_not_told_apart_by_path(folder: Path) -> None:
+async def test_a_server_that_cannot_be_mounted_is_not_selected_by_path(folder: Path) -> None:
     """And says so, in place of answering for the wrong path."""
     with pytest.raises(Unsupported, match="wsgiref has no option for mounting"):
         async with running(plan("nginx[by-path]+wsgiref"), folder):

@@ -23,6 +23,7 @@ from wsgi_gauntlet.harness.load.experiments import open_loop_experiment
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_open_loop
 from wsgi_gauntlet.harness.model import Grade, Metric, Outcome, ScenarioResult
+from wsgi_gauntlet.harness.server.instance import ServerInstance
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.stats.histogram import Histogram
 from wsgi_gauntlet.suites.load.throughput.capacity import capacity
@@ -278,6 +279,7 @@ async def test_a_server_that_has_ended_is_started_again(folder: Path) -> None:
     async with open_loop_experiment.open_loop_experiment(ctx) as b:
         found = await b.offer("first", Uniform(40), 0.5)
         assert found.ok == found.scheduled
+        assert isinstance(b.running, ServerInstance)
         os.kill(b.running.pid, signal.SIGKILL)
         assert await b.running.wait_for_end(10)
         found = await b.offer("second", Uniform(40), 0.5)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.live
 
 @pytest.fixture
 def stranger() -> Iterator[int]:
-    """A program that is not ours and answers every request on its port."""
+    """A program of another user and answers every request on its port."""
     script = (
         "import http.server as h\n"
         "s = h.ThreadingHTTPServer(('127.0.0.1', 0), h.SimpleHTTPRequestHandler)\n"
@@ -82,7 +82,7 @@ async def test_a_path_too_long_for_a_socket_is_avoided(folder: Path) -> None:
                 "s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()\n"
                 "while True:\n"
                 "    c, _ = s.accept(); c.recv(9999)\n"
-                "    c.sendall(b'HTTP/1.0 200 OK\\r\\n\\r\\n' + os.environ['GAUNTLET_NONCE'].encode()); c.close()"
+                "    c.sendall(b'HTTP/1.0 200 OK\\r\\n\\r\\n' + os.environ['WSGI_GAUNTLET_NONCE'].encode()); c.close()"
             )
             return Command(argv, files={"s.py": GOOD + script})
 

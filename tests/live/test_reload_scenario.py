@@ -13,6 +13,7 @@ from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.instance import ServerInstance
 from wsgi_gauntlet.harness.server.remote.proof import VerifiedAddress
 from wsgi_gauntlet.harness.server.remote.remote_server import target_plan
 from wsgi_gauntlet.harness.server.remote.target import parse_target
@@ -112,7 +113,8 @@ async def test_interrupted_in_the_middle_it_leaves_no_process(folder: Path) -> N
         async def watch() -> None:
             while True:
                 seen.update(pid for running in ctx._running_servers for pid in running.processes())
-                if any("started again in its place" in words for r in ctx._running_servers for words in r.history):
+                instances = [each for each in ctx._running_servers if isinstance(each, ServerInstance)]
+                if any("started again in its place" in words for each in instances for words in each.history):
                     nursery.cancel_scope.cancel()
                 await trio.sleep(0.002)
 

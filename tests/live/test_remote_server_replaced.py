@@ -79,11 +79,11 @@ def replaced(
         return result.scenarios, result.failed, time.monotonic() - stranger.began
 
 
-def spared(cells: list[ScenarioResult], told: list[str], seconds: float, stranger: ImpostorServer) -> None:
+def spared(cells: list[ScenarioResult], reported: list[str], seconds: float, stranger: ImpostorServer) -> None:
     (cell,) = cells
     assert cell.grade is Grade.ERROR
     assert "no longer proves itself" in cell.note
-    assert told == [cell.note]
+    assert reported == [cell.note]
     assert stranger.began
     assert stranger.connections <= MOST, stranger
     assert stranger.heads <= MOST, stranger
@@ -130,7 +130,7 @@ def test_where_nobody_sees_who_listens(folder: Path, scenario: str, monkeypatch:
     spared(*found, stranger)
 
 
-def test_lanes_in_processes_of_their_own_stop_too(folder: Path) -> None:
+def test_generators_in_their_own_processes_stop_too(folder: Path) -> None:
     stranger = ImpostorServer(impostor_servers.copying)
     with leased_port() as port, ExitStack() as stack:
         target = Target("127.0.0.1", port)

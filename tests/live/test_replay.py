@@ -110,7 +110,7 @@ def statuses(result: ReplayResult) -> list[bytes]:
         kept = {ConnectionEventKind.SENT: sent, ConnectionEventKind.RECEIVED: came}.get(event.kind)
         if kept is not None:
             kept[event.connection] = kept.get(event.connection, b"") + event.data
-    own = [number for number, data in sent.items() if b"/fence HTTP/1.1\r\n" not in data[:100]]
+    own = [number for number, data in sent.items() if b"/sync HTTP/1.1\r\n" not in data[:100]]
     return [found for number in sorted(own) for found in STATUS.findall(came.get(number, b""))]
 
 

@@ -70,8 +70,8 @@ def checked(
     )
     assert done.returncode in (0, 1), f"{done.returncode}: {done.stderr[-3000:]}"
     results = json.loads((out / "results.json").read_text())
-    told = {each["server"]: each["verdict"] for each in results["checks"] if each["case"] == ANSWERS}
-    wrong = [f"{name}: {told.get(name)}" for name in servers if told.get(name) not in ("pass", "fail")]
+    reported = {each["server"]: each["verdict"] for each in results["checks"] if each["case"] == ANSWERS}
+    wrong = [f"{name}: {reported.get(name)}" for name in servers if reported.get(name) not in ("pass", "fail")]
     assert not wrong, done.stderr[-3000:]
     assert list((room / "temp files").iterdir()) == []
     assert list((room / "a home").iterdir()) == []
@@ -92,10 +92,10 @@ def test_ipv6_alone(room: Path) -> None:
     checked(script, [], str(SERVERS_PYTHON), room)
 
 
-def test_an_ordinary_user_with_a_space_in_every_path(room: Path) -> None:
+def test_an_unprivileged_user_with_a_space_in_every_path(room: Path) -> None:
     """Installed from the wheel, for an interpreter that everybody may read, below a folder with a space."""
     if os.geteuid():
-        pytest.fail("run by an ordinary user all other tests are this one; run it as root")
+        pytest.fail("run by an unprivileged user all other tests are this one; run it as root")
     setpriv = program("setpriv", package="util-linux")
     base = subprocess.run(
         [SERVERS_PYTHON, "-c", "import sys; print(sys._base_executable)"], capture_output=True, text=True, check=True

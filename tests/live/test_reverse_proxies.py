@@ -1,4 +1,4 @@
-"""What all fronts and web servers have to do: take any path as it is, and close connections when they are told to."""
+"""What all fronts and web servers have to do: take any path as it is, and close connections if the settings say so."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ async def test_the_log_is_read_from_a_mark_and_noticed_to_grow(folder: Path) -> 
         await until(lambda: "t=mark" in server.log_since(mark))
         assert "hello" not in server.log_since(mark)
         await server.wait_for_log()
-    assert "hello" in server.log_path.read_text()
+    assert "hello" in server._log.path.read_text()
 
 
 async def test_the_app_reports_events_unless_it_is_not_observed(folder: Path) -> None:
@@ -125,7 +125,7 @@ async def test_reloading_that_brings_no_new_process_is_said_so(folder: Path) -> 
     script = "import signal; signal.signal(signal.SIGHUP, lambda *_: None); serve()"
     async with running(plan(script), folder, deadline=5.0) as server:
         server._deadline = 0.2
-        with pytest.raises(ServerDidNotStart, match="did not load the app anew"):
+        with pytest.raises(ServerDidNotStart, match="did not load the app again"):
             await server.reload()
 
 

@@ -1,4 +1,4 @@
-"""Times that a server is told: what its conditions say of them is what a client meets."""
+"""Time-outs of a server: its conditions agree with what a client observes."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ async def lived(server: ServerInstance, sent: bytes, patience: float) -> float:
         return trio.current_time() - last
 
 
-@pytest.mark.parametrize(("name", "told"), [("waitress[keep-alive=1]", 1), ("uwsgi:http[keep-alive=1]", 2)])
-async def test_a_short_keep_alive_time_is_kept(name: str, told: int, folder: Path) -> None:
+@pytest.mark.parametrize(("name", "expected"), [("waitress[keep-alive=1]", 1), ("uwsgi:http[keep-alive=1]", 2)])
+async def test_a_short_keep_alive_time_is_kept(name: str, expected: int, folder: Path) -> None:
     async with instance.running(installed_plan(name), scratch=folder / "scratch", logs=folder / "logs") as server:
-        assert server.conditions["keep-alive"] == told
-        # Before it was told all that it needs for that, the one took 30 s and the other 60.
-        assert await lived(server, HEAD + b"\r\n", 20) >= told - 0.1
+        assert server.conditions["keep-alive"] == expected
+        # Before it got all options for that, the one took 30 s and the other 60.
+        assert await lived(server, HEAD + b"\r\n", 20) >= expected - 0.1
 
 
 async def test_a_harakiri_of_0_ends_no_request(folder: Path) -> None:

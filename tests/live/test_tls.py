@@ -13,13 +13,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 import trio
 
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.conformance import runner
 from wsgi_gauntlet.harness.errors import ServerDidNotStart, Unsupported
-from wsgi_gauntlet.harness.http.httpx_client import http_client
 from wsgi_gauntlet.harness.model import Setup, Verdict
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.adapter import Installation, Settings
@@ -93,9 +93,9 @@ async def test_a_command_template_speaks_tls_where_it_names_the_files(folder: Pa
 async def test_any_client_gets_the_nonce(folder: Path) -> None:
     async with (
         running(over_tls(installed_plan("gunicorn:sync")), folder) as server,
-        http_client(server.address) as asking,
+        httpx.AsyncClient(base_url=server.address.url, verify=False, trust_env=False) as client,
     ):
-        assert (await asking.get("/nonce")).text == server.nonce
+        assert (await client.get("/nonce")).text == server.nonce
 
 
 # ---------------------------------------------------------------------- the key
@@ -110,7 +110,7 @@ def modes(path: Path) -> tuple[int, int]:
     return stat.S_IMODE(path.parent.stat().st_mode), stat.S_IMODE(path.stat().st_mode)
 
 
-async def test_the_key_is_ours_alone_and_a_restart_leaves_no_old_one(folder: Path) -> None:
+async def test_the_key_is_private_and_a_restart_leaves_no_old_one(folder: Path) -> None:
     async with running(over_tls(installed_plan("gunicorn:gthread")), folder) as server:
         [first] = keys(folder)
         assert modes(first) == (0o700, 0o600)
@@ -170,7 +170,7 @@ def test_a_harness_that_is_killed_leaves_no_key(folder: Path) -> None:
 async def test_a_server_that_takes_no_notice_of_its_certificate_did_not_start(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wsgi_gauntlet.harness.server.startup.WRONG_RESPONSE_TIMEOUT", 0.1)
+    monkeypatch.setattr("wsgi_gauntlet.harness.server.readiness.WRONG_RESPONSE_TIMEOUT", 0.1)
     with pytest.raises(ServerDidNotStart, match="it accepted a connection and spoke no TLS on it"):
         async with running(plan(settings=Settings(tls=True)), folder):
             pass
@@ -191,7 +191,7 @@ CONFIGURABLE, SCHEME, HTTPS, PROTOCOL = (
         ("wsgiref:server", {CONFIGURABLE: Verdict.PASS, SCHEME: Verdict.UNSUPPORTED}),
         ("uwsgi:http-socket", {CONFIGURABLE: Verdict.PASS}),
         ("gunicorn:sync", {CONFIGURABLE: Verdict.WARN, SCHEME: Verdict.PASS, HTTPS: Verdict.WARN}),
-        # TLS ends at the front: over HTTP the server cannot know, over uwsgi it is told.
+        # TLS ends at the front: over HTTP the server cannot know, over uwsgi it knows.
         ("nginx:tcp+gunicorn:sync", {SCHEME: Verdict.PASS, HTTPS: Verdict.SKIPPED, PROTOCOL: Verdict.SKIPPED}),
         (
             "nginx+uwsgi",

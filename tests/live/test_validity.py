@@ -81,7 +81,7 @@ async def test_a_server_that_somebody_stopped(tmp_path: Path) -> None:
 
 async def test_an_event_channel_that_was_cut(tmp_path: Path) -> None:
     async def run(x: Exchange) -> None:
-        await trio.Path(x.server.channel.environment["GAUNTLET_EVENTS"]).unlink(missing_ok=True)
+        await trio.Path(x.server.channel.environment["WSGI_GAUNTLET_EVENTS"]).unlink(missing_ok=True)
         await answered(x)
 
     told = await cell(tmp_path, run, tries=1)

@@ -1,4 +1,4 @@
-"""The wheel, installed where nothing of ours is, works from a folder that has a `reports` package of its own."""
+"""The wheel works in an environment of its own, and from a folder that has another `reports` package."""
 
 import os
 import subprocess
@@ -8,6 +8,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+import wsgi_gauntlet
+from wsgi_gauntlet import adapters, target
+from wsgi_gauntlet.suites.testapp import standalone
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +28,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def test_the_wheel_holds_every_file_of_the_rooms(wheel: Path) -> None:
+def test_the_wheel_contains_every_file_of_the_packages(wheel: Path) -> None:
     packed = set(zipfile.ZipFile(wheel).namelist())
     tracked = subprocess.run(
         ["git", "ls-files", "harness", "suites", "servers", "reports"],
@@ -33,23 +37,25 @@ def test_the_wheel_holds_every_file_of_the_rooms(wheel: Path) -> None:
         capture_output=True,
         text=True,
     ).stdout.splitlines()
-    assert {f"wsgi_gauntlet/{name}" for name in tracked} <= packed
+    public = {"__init__.py", "adapters.py", "target.py"}
+    assert {f"wsgi_gauntlet/{name}" for name in (*tracked, *public)} <= packed
     assert not {name for name in packed if name.startswith(("harness/", "tests/", ".src/"))}
 
 
-def test_the_command_works_from_elsewhere(wheel: Path, tmp_path: Path) -> None:
-    # The dependencies come from this environment by a .pth file: what is tested is our package, not the index.
+def test_the_command_works_from_another_folder(wheel: Path, tmp_path: Path) -> None:
+    # The dependencies come from this environment by a .pth file: the test is about this package, not about the index.
     home = tmp_path / "new"
     venv.create(home, with_pip=False)
     site = next((home / "lib").glob("python*/site-packages"))
     zipfile.ZipFile(wheel).extractall(site)
-    ours = Path(next(path for path in sys.path if path.endswith("site-packages")))
-    (site / "dependencies.pth").write_text(f"{ours}\n")
+    dependencies = Path(next(path for path in sys.path if path.endswith("site-packages")))
+    (site / "dependencies.pth").write_text(f"{dependencies}\n")
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "__init__.py").write_text("raise SystemExit('the wrong reports')\n")
     program = (
         "import sys; sys.path.insert(0, ''); sys.path[:] = [p for p in sys.path if not p.endswith('.src')];"
         "sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f).lower()];"
+        "import wsgi_gauntlet, wsgi_gauntlet.adapters, wsgi_gauntlet.target; print(wsgi_gauntlet.__version__);"
         "import wsgi_gauntlet.harness.cli.main as c; print(c.__file__); sys.argv[1:] = ['cases']; c.main()"
     )
     done = subprocess.run(
@@ -62,7 +68,24 @@ def test_the_command_works_from_elsewhere(wheel: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert str(site) in done.stdout
+    assert wsgi_gauntlet.__version__ in wheel.name
+    assert done.stdout.startswith(wsgi_gauntlet.__version__)
     assert "exact-dict" in done.stdout
+
+
+def test_the_public_modules_export_the_adapter_api_and_the_app() -> None:
+    assert target.application is standalone.application
+    assert all(hasattr(adapters, name) for name in adapters.__all__)
+
+
+def test_another_distribution_can_add_a_module_to_the_package(tmp_path: Path) -> None:
+    (tmp_path / "wsgi_gauntlet").mkdir()
+    (tmp_path / "wsgi_gauntlet" / "addition.py").write_text("VALUE = 7\n")
+    program = "import wsgi_gauntlet.addition as a, wsgi_gauntlet.harness; print(a.VALUE)"
+    path = os.pathsep.join([*(each for each in sys.path if each), str(tmp_path)])
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False)
+    assert done.stdout == "7\n", done.stderr
 
 
 def test_help_is_quick_and_imports_nothing_heavy() -> None:

@@ -1,4 +1,4 @@
-"""What may be wrong with an answer: every kind that the reader of answers and lint know, and where it is forbidden.
+"""The kinds of faults that the parser and lint find in a response, and the section that forbids each.
 
 A finding is one line: its kind, a colon, the kind's sentence, perhaps a detail, and the section. Reports count by kind.
 """

@@ -1,12 +1,12 @@
-"""What is wrong with the answers of one attempt, whatever the case asked for. Pure: events in, findings out.
+"""The faults of all responses of one attempt, whatever the case asked for. Pure: events in, findings out.
 
-Every connection's bytes are read again, requests and answers side by side, so that also what a case reads raw is seen.
-A finding never changes a verdict. What the harness or the app did on purpose is none:
+Every connection's bytes are read again, requests and responses together, so that raw reads of a case are covered too.
+A finding never changes a verdict. What the harness or the app did on purpose is no finding:
 
-- An app that answers against the rules says so (`odd` in its event `called`): with `all` its connections are not looked
-  at, with `end` its answers may break off, as they may where the app raised.
-- Where a request was not well-formed, what follows it may be taken for anything: only what holds of all answers counts.
-- Where bytes or events were not kept, what comes after them is not judged.
+- An app that breaks the rules says so (`odd` in its event `called`). With `all` its connections are ignored. With `end`
+  its responses may be cut off; so may the responses of an app that raised.
+- A server may take the bytes after a malformed request for anything. Only rules for all responses apply there.
+- Where bytes or events were not kept, nothing after them is judged.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ LINT_FINDINGS_LIMIT = 20
 """Distinct findings of one attempt, and of one cell."""
 
 READ_LIMIT_BYTES = 128 * 1024
-"""Bytes of one connection that are read, each way. What follows is a body, or nothing that reading on would better."""
+"""Bytes of one connection that are read in each direction. The rest is a body, or would add nothing."""
 
 RESPONSES_LIMIT = 100
-"""Answers of one connection that are read."""
+"""Responses of one connection that are read."""
 
 DATE_TOLERANCE_SECONDS = 24 * 60 * 60
-"""Seconds that a Date may be off: a clock that is set wrong by more is no matter of time zones or of a slow machine."""
+"""Seconds by which a Date may be wrong: neither a time zone nor a slow machine explains more."""
 
 IMMEDIATE_CLOSE_SECONDS = 0.2
-"""Seconds from an answer's last byte to the connection's end that are no idle time-out: servers' begin at a second."""
+"""The longest time from the last byte of a response to an immediate close. Idle time-outs begin at a second."""
 
 RECENT_SEND_SECONDS = 1.0
-"""Seconds from our last byte to the connection's end, likewise; an answer that was read late must not look like it."""
+"""The longest time from the client's last byte to an immediate close; a response may be read late."""
 
 STAYS_OPEN_SECONDS = 2.0
-"""Seconds that a connection is watched after its answer before it counts as left open."""
+"""Seconds without a close after which a connection counts as left open."""
 
 TRUNCATION_NOTE_END, LATER_EVENTS_NOTE_START = "not kept", "later events"
-"""How the note ends that says that something is not in the evidence, and begins where it is all that came later
-(harness/http/connection.py); else it is bytes of the event before it."""
+"""The end of a note that bytes of the last event are missing, and the start of the note that all later events are
+(connection.py)."""
 
 SINGLE_VALUE_HEADERS = frozenset(
     {
@@ -70,16 +70,16 @@ SINGLE_VALUE_HEADERS = frozenset(
         b"server",
     }
 )
-"""Fields of RFC 9110 and 9111 that an answer has once; Content-Length has a kind of its own."""
+"""Fields of RFC 9110 and 9111 that a response has at most once; Content-Length has a kind of its own."""
 
 END_TO_END_HEADERS = SINGLE_VALUE_HEADERS | {b"allow", b"cache-control", b"content-length", b"set-cookie", b"vary"}
-"""Fields for all recipients, which Connection must not name."""
+"""Fields for all recipients; Connection must not name them."""
 
 HOP_BY_HOP_HEADERS = (b"keep-alive", b"upgrade")
-"""Fields for one connection, which Connection must name; Transfer-Encoding need not be."""
+"""Fields for one connection; Connection must name them, except Transfer-Encoding."""
 
 KNOWN_CONNECTION_OPTIONS = frozenset({"close", "keep-alive", "upgrade"})
-"""Connection options that need no field of their name."""
+"""Connection options that need no field of the same name."""
 
 _DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -91,10 +91,10 @@ _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def lint(events: Iterable[ConnectionEvent], app: Iterable[AppEvent], now: float) -> tuple[str, ...]:
-    """Return what is wrong with the answers among `wire`; `now` is the present, in seconds of the epoch.
+    """Return the faults of the responses in `events`; `now` is the present time in seconds of the epoch.
 
-    `app` is what the app told in the same attempt. At most LINT_FINDINGS_LIMIT findings, each of them once, in the
-    order of the connections; a finding is its kind, a colon, a sentence and the section (see lint_kinds.py).
+    `app` are the app events of the same attempt. Return at most LINT_FINDINGS_LIMIT findings, each once, ordered by
+    connection. A finding is its kind, a colon, a sentence and the section (see kinds.py).
     """
     nonconforming_paths: set[bytes] = set()
     may_break_off = False
@@ -115,12 +115,12 @@ def lint(events: Iterable[ConnectionEvent], app: Iterable[AppEvent], now: float)
 
 
 def _is_http2(connection: _ConnectionTrace) -> bool:
-    """Say whether both sides of the connection speak HTTP/2, of which nothing here is known."""
+    """Return whether both sides of the connection use HTTP/2, which lint does not know."""
     return connection.sent.startswith(HTTP2_PREFACE) and starts_with_h2_settings(bytes(connection.received))
 
 
 def format_finding(kind: LintKind, detail: str = "") -> str:
-    """Return a finding of `kind` as it stands in a cell: stable from run to run."""
+    """Return the text of a finding in a cell: the same in every run."""
     rule = LINT_RULES[kind]
     return f"{kind}: {rule.sentence}{f': {detail}' if detail else ''} ({rule.where})"
 
@@ -130,7 +130,7 @@ def format_finding(kind: LintKind, detail: str = "") -> str:
 
 @dataclass
 class _ConnectionTrace:
-    """What went over one connection, and when it came to which end. Seconds of CLOCK_MONOTONIC."""
+    """The bytes of one connection and the times of its ends, in seconds of CLOCK_MONOTONIC."""
 
     sent: bytearray = field(default_factory=bytearray)
     received: bytearray = field(default_factory=bytearray)
@@ -146,7 +146,7 @@ class _ConnectionTrace:
     last: ConnectionEventKind = ConnectionEventKind.OPENED
 
     def mark_truncated(self) -> None:
-        """Take note that bytes of the last event are missing."""
+        """Record that bytes of the last event are missing."""
         if self.last is ConnectionEventKind.SENT:
             self.sent_truncated = True
         else:
@@ -154,7 +154,7 @@ class _ConnectionTrace:
 
     @property
     def closed_at_once(self) -> bool:
-        """Whether the server closed it as soon as it had answered, of its own accord."""
+        """Whether the server closed the connection right after its response, by its own decision."""
         if self.ended is not ConnectionState.EOF or self.half_closed or self.closed:
             return False
         return (
@@ -164,7 +164,7 @@ class _ConnectionTrace:
 
     @property
     def left_open(self) -> bool:
-        """Whether it was seen to stay open after all that came."""
+        """Whether the connection stayed open after the last byte."""
         return self.ended is ConnectionState.OPEN and self.watched_until - self.last_received >= STAYS_OPEN_SECONDS
 
 
@@ -209,7 +209,7 @@ class _Request:
 
 
 def _parse_requests(sent: bytes, *, received_truncated: bool) -> tuple[list[_Request], bytes]:
-    """Return the well-formed requests that `sent` begins with, and what is left, which is not one."""
+    """Return the well-formed requests that `sent` begins with, and the rest."""
     found: list[_Request] = []
     left = sent
     while left:
@@ -224,14 +224,14 @@ def _parse_requests(sent: bytes, *, received_truncated: bool) -> tuple[list[_Req
 
 def _lint_connection(trace: _ConnectionTrace, *, may_break_off: bool, now: float) -> Iterator[str]:
     requests, malformed = _parse_requests(bytes(trace.sent), received_truncated=trace.sent_truncated)
-    # Without a version it is a request of HTTP/0.9 if anything, whose answer is a body and nothing else.
+    # Without a version it could only be a request of HTTP/0.9, whose response is a body and nothing else.
     names_http_version = b" HTTP/" in malformed.partition(b"\n")[0]
     ended = trace.ended is ConnectionState.EOF and not (trace.received_truncated or trace.half_closed or may_break_off)
     data = bytes(trace.received)
     for number in range(RESPONSES_LIMIT):
         request = requests[number] if number < len(requests) else None
         if request is None and b"HEAD" in malformed:
-            return  # who knows whether a body is to follow
+            return  # nobody knows whether a body is to follow
         parser = ResponseParser(head=request is not None and request.method == b"HEAD")
         rest = parser.feed(data)
         parser.eof(ConnectionState.OPEN if trace.received_truncated else trace.ended)
@@ -266,7 +266,7 @@ def _lint_connection(trace: _ConnectionTrace, *, may_break_off: bool, now: float
 def _lint_parse_issues(response: Response, *, broken_off: bool) -> Iterator[str]:
     for each in (*response.interim, response):
         for note in each.issues:
-            # The version is looked at with the answer's parts.
+            # `lint_response` checks the version.
             if note.kind in (None, LintKind.INVALID_HTTP_VERSION) or (
                 note.kind is LintKind.INCOMPLETE_RESPONSE and not broken_off
             ):
@@ -295,11 +295,11 @@ def _lint_close(trace: _ConnectionTrace, response: Response) -> Iterator[str]:
         yield format_finding(LintKind.CLOSE_NOT_ANNOUNCED)
 
 
-# ---------------------------------------------------------------------- an answer
+# ---------------------------------------------------------------------- a response
 
 
 def lint_response(response: Response, *, now: float, version: bytes = b"HTTP/1.1") -> Iterator[str]:
-    """Yield what is wrong with the parts of `answer`; `version` is the request's, empty where it is not known."""
+    """Yield the faults of the parts of `response`; `version` is that of the request, empty if unknown."""
     assert response.status is not None
     if response.version not in (b"HTTP/1.0", b"HTTP/1.1"):
         yield format_finding(LintKind.INVALID_HTTP_VERSION)

@@ -16,7 +16,7 @@ from wsgi_gauntlet.harness.load.experiments.traffic_timeline import run_traffic
 from wsgi_gauntlet.harness.model import GeneratorHealth, Phase
 
 if TYPE_CHECKING:
-    from wsgi_gauntlet.harness.server.instance import ServerInstance
+    from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 
 SMOKE: Mapping[str, float] = {"duration": 1.0, "rate": 20, "baseline": 0.8, "per_second": 1000, "interval": 1}
@@ -39,7 +39,7 @@ BEFORE_PROGRESS, DURING_PROGRESS = (0.1, 0.5), (0.5, 1.0)
 
 async def run_before_after(
     ctx: ScenarioContext,
-    make_behaviour: Callable[[ServerInstance], ClientBehaviour],
+    make_behaviour: Callable[[ServerUnderTest], ClientBehaviour],
     clients: int,
     name: str,
     progress_range: tuple[float, float] = (0.0, 1.0),
@@ -62,7 +62,7 @@ async def run_before_after(
 
 async def _run_once(
     ctx: ScenarioContext,
-    make_behaviour: Callable[[ServerInstance], ClientBehaviour],
+    make_behaviour: Callable[[ServerUnderTest], ClientBehaviour],
     clients: int,
     name: str,
     progress: ProgressCallback,

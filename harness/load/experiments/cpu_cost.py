@@ -15,7 +15,7 @@ from wsgi_gauntlet.harness.load.workload import VerifiedRequest
 from wsgi_gauntlet.harness.model import GeneratorHealth
 
 if TYPE_CHECKING:
-    from wsgi_gauntlet.harness.server.instance import ServerInstance
+    from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 CLOCK_TICK = 1.0 / os.sysconf("SC_CLK_TCK")
 """Seconds of the kernel's clock, in which /proc tells of CPU time: it is exact to the tick below."""
@@ -84,7 +84,9 @@ class CpuCost:
         return RESPONSES_PER_UNIT * seconds / self.ok
 
 
-async def measure_cpu_cost(running: ServerInstance, page: VerifiedRequest, connections: int, seconds: float) -> CpuCost:
+async def measure_cpu_cost(
+    running: ServerUnderTest, page: VerifiedRequest, connections: int, seconds: float
+) -> CpuCost:
     """Ask `running` for `page` in a closed loop and return what that cost. Raises what `closed_loop` raises."""
     before, worked, own = await _cpu_seconds(running), core_times(), time.process_time()
     found = await closed_loop(
@@ -103,7 +105,7 @@ async def measure_cpu_cost(running: ServerInstance, page: VerifiedRequest, conne
     return CpuCost(found, server, front, other_cpu_share)
 
 
-async def _cpu_seconds(running: ServerInstance) -> tuple[float, float]:
+async def _cpu_seconds(running: ServerUnderTest) -> tuple[float, float]:
     server, front = await usage(running.server_processes()), await usage(running.front_processes())
     return server.cpu, front.cpu
 

@@ -20,7 +20,7 @@ from wsgi_gauntlet.harness.model import Disconnect
 from wsgi_gauntlet.harness.server.background_tasks import background_nursery
 
 if TYPE_CHECKING:
-    from wsgi_gauntlet.harness.server.instance import ServerInstance
+    from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 POLL_SECONDS = 0.05
 """Seconds between two looks at whether the client has been dropped."""
@@ -28,7 +28,7 @@ POLL_SECONDS = 0.05
 
 @asynccontextmanager
 async def watch_disconnect(
-    ctx: ScenarioContext, make_behaviour: Callable[[ServerInstance], ClientBehaviour], seconds: float | None
+    ctx: ScenarioContext, make_behaviour: Callable[[ServerUnderTest], ClientBehaviour], seconds: float | None
 ) -> AsyncIterator[Callable[[], Awaitable[Disconnect | None]]]:
     """Hold one slow client against a second fresh server from now on.
 

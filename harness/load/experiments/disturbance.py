@@ -29,7 +29,7 @@ from wsgi_gauntlet.harness.stats.summary import slowdown
 
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.conformance.catalog import Scenario
-    from wsgi_gauntlet.harness.server.instance import ServerInstance
+    from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 GRADES_BEST_TO_WORST = (Grade.UNAFFECTED, Grade.DEGRADED, Grade.COLLAPSED, Grade.WEDGED)
 """From good to bad."""
@@ -62,7 +62,7 @@ class Disturbance(Protocol):
         """Return what came of it."""
 
 
-def _silent_behaviour(_running: ServerInstance) -> ClientBehaviour:
+def _silent_behaviour(_running: ServerUnderTest) -> ClientBehaviour:
     return SilentConnection()
 
 
@@ -72,7 +72,7 @@ async def run_disturbance(
     make_disturbance: Callable[[], Disturbance],
     *,
     page_view: PageView = PageView(),  # noqa: B008 - frozen
-    make_behaviour: Callable[[ServerInstance], ClientBehaviour] = _silent_behaviour,
+    make_behaviour: Callable[[ServerUnderTest], ClientBehaviour] = _silent_behaviour,
 ) -> ScenarioResult:
     """Take a fresh server and its users through the course and return the cell.
 
@@ -89,7 +89,7 @@ async def _round(
     scenario: Scenario,
     disturbance: Disturbance,
     page_view: PageView,
-    make_behaviour: Callable[[ServerInstance], ClientBehaviour],
+    make_behaviour: Callable[[ServerUnderTest], ClientBehaviour],
 ) -> ScenarioResult:
     patience = ctx.number("recovery")
     per_second = ctx.number("per_second") if "per_second" in ctx.parameters else 1.0

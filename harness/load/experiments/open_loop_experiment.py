@@ -45,7 +45,7 @@ from wsgi_gauntlet.harness.load.workload import UnexpectedResponse, VerifiedRequ
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Percentile, Phase
 
 if TYPE_CHECKING:
-    from wsgi_gauntlet.harness.server.instance import ServerInstance
+    from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 TIMEOUT = 5.0
 """Seconds that a user waits, as in the healthy cohort."""
@@ -106,7 +106,7 @@ class OpenLoopExperiment:
     """A server, and what was measured of it so far. Made by `bench`."""
 
     def __init__(
-        self, ctx: ScenarioContext, running: ServerInstance, workload: Workload, size: int, connections: int
+        self, ctx: ScenarioContext, running: ServerUnderTest, workload: Workload, size: int, connections: int
     ) -> None:
         self.ctx = ctx
         self.running = running

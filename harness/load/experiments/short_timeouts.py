@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, Settings
+from wsgi_gauntlet.harness.server.adapter import Settings
 from wsgi_gauntlet.harness.server.plan import Plan
 
 TIMEOUT_CONDITIONS = {"timeout": ("timeout", "harakiri", "body-timeout"), "keep_alive": ("keep-alive",)}
 """The conditions that tell what a setting is unless the user says otherwise. One that is off stays off."""
-
-DRY_RUN_FOLDER = Path("/nonexistent")
-"""The folder of a launch that is only asked for its command, and never started."""
 
 
 def with_short_timeouts(plan: Plan, seconds: float, clients: int) -> Plan:
@@ -23,10 +17,10 @@ def with_short_timeouts(plan: Plan, seconds: float, clients: int) -> Plan:
     What the server has no setting for, or the user has set, stays as it is. A front holds its clients by itself: it is
     given no workers, and the server behind it stays as it is.
     """
-    if not _supports(plan, plan.settings):
+    if plan.unsupported_reason():
         return plan
     asked = plan.settings
-    conditions = plan.adapter.conditions(_dry_run_launch(plan, asked))
+    conditions = plan.adapter.conditions(plan.planned_launches()[-1][1])
     for name, known in TIMEOUT_CONDITIONS.items():
         longer = any(
             isinstance(each := conditions.get(condition), int | float) and each > seconds for condition in known
@@ -41,31 +35,4 @@ def with_short_timeouts(plan: Plan, seconds: float, clients: int) -> Plan:
 
 def _with_setting(plan: Plan, settings: Settings, name: str, value: float) -> Settings:
     changed = replace(settings, **{name: value})  # type: ignore[arg-type]  # a number, whatever the field is called
-    return changed if _supports(plan, changed) else settings
-
-
-def _supports(plan: Plan, settings: Settings) -> bool:
-    """Say whether the adapter has a command for `settings`; adapters start nothing themselves."""
-    try:
-        plan.adapter.command(_dry_run_launch(plan, settings))
-    except Unsupported:
-        return False
-    return True
-
-
-def _dry_run_launch(plan: Plan, settings: Settings) -> Launch:
-    spoken, behind = Protocol.HTTP, None
-    if plan.upstream is not None:
-        spoken, _ = plan.adapter.protocol_for(plan.variant, plan.upstream.adapter)
-        behind = Address(port=2)
-    return Launch(
-        python=plan.python,
-        executable=plan.found.executable,
-        address=Address(port=1),
-        app=plan.app,
-        folder=DRY_RUN_FOLDER,
-        settings=settings,
-        variant=plan.variant,
-        upstream=behind,
-        upstream_protocol=spoken,
-    )
+    return settings if replace(plan, settings=changed).unsupported_reason() else changed

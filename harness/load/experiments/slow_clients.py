@@ -30,7 +30,7 @@ from wsgi_gauntlet.harness.stats.summary import slowdown
 
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.conformance.catalog import Scenario
-    from wsgi_gauntlet.harness.server.instance import ServerInstance
+    from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 NOFILE = resource.RLIMIT_NOFILE
 """The server inherits this limit from us, as it would from a shell; it is printed beside the figures."""
@@ -92,7 +92,7 @@ class SlowClientResult:
 async def run_slow_client_experiment(
     ctx: ScenarioContext,
     scenario: Scenario,
-    make_behaviour: Callable[[ServerInstance], ClientBehaviour],
+    make_behaviour: Callable[[ServerUnderTest], ClientBehaviour],
     note: Callable[[SlowClientResult], str],
     *,
     page_view: PageView = PageView(),  # noqa: B008 - frozen
@@ -124,7 +124,7 @@ async def run_slow_client_experiment(
 async def _round(
     ctx: ScenarioContext,
     scenario: Scenario,
-    make_behaviour: Callable[[ServerInstance], ClientBehaviour],
+    make_behaviour: Callable[[ServerUnderTest], ClientBehaviour],
     note: Callable[[SlowClientResult], str],
     page_view: PageView,
     connection_budget: ConnectionBudget,

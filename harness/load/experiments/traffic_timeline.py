@@ -46,7 +46,7 @@ from wsgi_gauntlet.harness.stats.histogram import Histogram
 from wsgi_gauntlet.harness.stats.summary import summarize, waiting_times
 
 if TYPE_CHECKING:
-    from wsgi_gauntlet.harness.server.instance import ServerInstance
+    from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 POLL_SECONDS = 0.1
 """Seconds between two looks at the course while a phase goes on."""
@@ -96,7 +96,7 @@ class TrafficTimeline:
     def __init__(
         self,
         ctx: ScenarioContext,
-        running: ServerInstance,
+        running: ServerUnderTest,
         healthy_users: HealthyUsers,
         crowd: SlowClientPool,
         rate: float,
@@ -282,7 +282,7 @@ def describe_progress(samples: list[Sample]) -> str:
 @asynccontextmanager
 async def run_traffic(
     ctx: ScenarioContext,
-    make_behaviour: Callable[[ServerInstance], ClientBehaviour],
+    make_behaviour: Callable[[ServerUnderTest], ClientBehaviour],
     *,
     page_view: PageView,
     rate: float,

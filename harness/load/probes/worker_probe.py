@@ -16,7 +16,7 @@ import trio
 from wsgi_gauntlet.harness.server import readiness
 
 if TYPE_CHECKING:
-    from wsgi_gauntlet.harness.server.instance import ServerInstance
+    from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 PROBE_INTERVAL = 0.02
 """Seconds between two questions: how finely gaps are known, and a load of 50 requests a second."""
@@ -41,7 +41,7 @@ class WorkerResponse:
 class WorkerProbe:
     """Asks `running` until it is cancelled. What it has heard may be asked while it goes on."""
 
-    def __init__(self, running: ServerInstance) -> None:
+    def __init__(self, running: ServerUnderTest) -> None:
         self.responses: list[WorkerResponse] = []
         self._running = running
         self._pending = 0
@@ -93,7 +93,7 @@ class WorkerProbe:
             self.responses.append(WorkerResponse(sent_at, time.monotonic(), response.pid))
 
 
-async def wait_for_workers(running: ServerInstance, processes: int, patience: float) -> int:
+async def wait_for_workers(running: ServerUnderTest, processes: int, patience: float) -> int:
     """Wait until so many different processes of `running` have answered, or `patience` seconds; return how many did.
 
     A server is ready as soon as the first of its workers answers; what is measured then is a server half there.

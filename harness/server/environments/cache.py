@@ -1,10 +1,10 @@
-"""The folder that outlives runs: where it is, whose it must be, and locks on the things in it.
+"""The cache folder, which outlives runs: its place, its owner, and locks on its contents.
 
 It is $WSGI_GAUNTLET_CACHE, else $XDG_CACHE_HOME/wsgi-gauntlet, else ~/.cache/wsgi-gauntlet
-(https://specifications.freedesktop.org/basedir-spec/), for root before that /var/cache/wsgi-gauntlet
-(https://refspecs.linuxfoundation.org/FHS_3.0/fhs/ch05s05.html): some servers run as an ordinary user whenever root
-starts them, and none of those may pass through root's home. Where none can be written, it is a private folder below
-the temp folder.
+(https://specifications.freedesktop.org/basedir-spec/). For root, /var/cache/wsgi-gauntlet precedes the home
+(https://refspecs.linuxfoundation.org/FHS_3.0/fhs/ch05s05.html): some servers run as an unprivileged user if root starts
+them, and that user may not pass through root's home. If none of these can be written, it is a private folder in the
+folder for temporary files.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ CACHE_VARIABLE = "WSGI_GAUNTLET_CACHE"
 SYSTEM_CACHE = Path("/var/cache")
 
 LOCK_POLL_INTERVAL = 0.1
-"""Seconds between two looks at a lock that another process holds."""
+"""Seconds between two attempts to get a lock that another process holds."""
 
 
 def cache_folder(variables: Mapping[str, str]) -> Path:
-    """Return the cache folder, made where it was not there.
+    """Return the cache folder; make it if it does not exist.
 
-    Raises ConfigurationError where the one that the user names cannot be written, and for a folder in the temp folder
-    that somebody else has laid there.
+    Raises ConfigurationError if the folder that the user names cannot be written, or if another user owns the one
+    in the folder for temporary files.
     """
     if named := variables.get(CACHE_VARIABLE):
         folder = Path(named).absolute()
@@ -46,13 +46,13 @@ def cache_folder(variables: Mapping[str, str]) -> Path:
 
 
 def mode() -> int:
-    """Return the permissions of folders in the cache: what root has made may be run by whom root starts servers as."""
+    """Return the permissions of folders in the cache: an unprivileged user may run servers that root installed."""
     return 0o755 if os.geteuid() == 0 else 0o700
 
 
 def _candidate_folders(variables: Mapping[str, str]) -> list[Path]:
     candidates = []
-    if (given := variables.get("XDG_CACHE_HOME", "")).startswith("/"):  # the specification: others are to be ignored
+    if (given := variables.get("XDG_CACHE_HOME", "")).startswith("/"):  # the specification says to ignore others
         candidates.append(Path(given) / FOLDER_NAME)
     if os.geteuid() == 0:
         candidates.append(SYSTEM_CACHE / FOLDER_NAME)
@@ -82,21 +82,21 @@ def _temporary_cache() -> Path:
             f"neither the home nor {folder} can be written ({problem.strerror}); set {CACHE_VARIABLE} to a folder "
             f"that can be"
         ) from None
-    # In a folder that everybody writes to, another user may have been there first; programs are run from it.
+    # Programs run from this folder, and another user may have made it first: everybody may write to its parent.
     if not is_private:
         raise ConfigurationError(f"{folder} is not a private folder of yours; set {CACHE_VARIABLE} to one that is")
     return folder
 
 
 class FileLock:
-    """An advisory lock that ends with the process: shared among those who use a thing, exclusive for who makes it."""
+    """An advisory lock that ends with the process: shared for users of a thing, exclusive for its maker."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = -1
 
     def acquire(self, *, exclusive: bool, deadline: float, on_wait: Callable[[], None] = lambda: None) -> bool:
-        """Take it, and say whether it could be had before `until` (time.monotonic); `waiting` is called meanwhile."""
+        """Return whether the lock was acquired before `deadline` (time.monotonic); call `on_wait` meanwhile."""
         wanted = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
         while True:
             if self._file < 0:
@@ -112,16 +112,16 @@ class FileLock:
                 continue
             if self._is_current():
                 return True
-            self.release()  # who held it before has removed it, with all that it was for
+            self.release()  # its last owner has removed it, with the environment
 
     def release(self) -> None:
-        """Give it back. Harmless when repeated."""
+        """Release the lock. A second call does nothing."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
     def remove(self) -> None:
-        """Remove its file, which must be held exclusively, and give it back."""
+        """Remove the file of the lock, which must be exclusive, and release it."""
         self._path.unlink(missing_ok=True)
         self.release()
 

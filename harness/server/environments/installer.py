@@ -1,7 +1,7 @@
-"""Makes an environment and installs into it: with uv where that is on PATH, else with the venv module and pip.
+"""Makes an environment and installs into it: with uv if that is on PATH, else with the venv module and pip.
 
-Every program that is run here is bounded in time, is ended with all that it started when the call is interrupted, and
-writes nowhere but into the environment's own folder and its own cache.
+Every program here has a time limit, and ends with all its children if the call is interrupted. It writes only to the
+folder of the environment and to its own cache.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from wsgi_gauntlet.harness.errors import EnvironmentUnavailable
 from wsgi_gauntlet.harness.events import EventHandler, Progress
 
 ProgressCallback = Callable[[str], None]
-"""Hears what goes on; '' for the same as before, every PROGRESS_INTERVAL seconds."""
+"""Gets the present activity, or '' for the same one, every PROGRESS_INTERVAL seconds."""
 
 PROGRESS_INTERVAL = 0.5
-"""Seconds between two words to whoever waits."""
+"""Seconds between two progress reports."""
 
 _REMOVED_PIP_SETTINGS = frozenset(
     {
@@ -48,13 +48,13 @@ _REMOVED_PIP_SETTINGS = frozenset(
         "USER",
     }
 )
-"""Settings of pip (PIP_*) that would put something else, or put it elsewhere; where from is the user's to say."""
+"""Settings of pip (PIP_*) that change what is installed, or where to. The user may choose the package index."""
 
 _INDEX_VARIABLES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CONFIG_FILE")
-"""By these the user tells pip where packages are; uv reads none of them."""
+"""The variables that tell pip where packages are; uv reads none of them."""
 
 LIST_VERSIONS_ARGUMENTS = ("download", "-vv", "--pre", "--no-deps")
-"""A command of pip that says which versions there are, or why an index could not be asked."""
+"""A command of pip that lists the versions, or says why an index cannot be reached."""
 
 _PIP_OPTIONS = ("--no-input", "--disable-pip-version-check")
 
@@ -64,20 +64,20 @@ _NO_NETWORK = re.compile(
     r"|connection error: |Max retries exceeded|[Rr]ead timed out"
 )
 _INDEX_ERROR = re.compile(r"Could not fetch URL (?P<url>\S+): (?!404 )(?P<why>.+?) - skipping")
-"""What pip says, with -vv alone, of an index that answered with an error."""
+"""The message of pip, with -vv alone, about an index whose response was an error."""
 _BUILD_ERROR = re.compile(
     r"^\s*(?P<why>(?:\S+: (?:fatal )?error: |[\w.]*(?:Error|Exception): "
     r"|error: (?!subprocess-exited-with-error|failed-wheel-build|metadata-generation-failed)).+)$",
     re.MULTILINE,
 )
-"""The line of a compiler or a build script that says what is wrong; pip's own last line says that something is."""
+"""The line of a compiler or a build script with the reason; the last line of pip itself names none."""
 _FROM_VERSIONS = re.compile(r"No matching distribution|\(from versions: (?P<versions>[^)]*)\)")
 _REQUIRES_PYTHON = re.compile(r"(?P<version>\S+) Requires-Python (?P<needs>[^;\n]+)")
 
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a program came to: its exit code, and stdout and stderr together."""
+    """The result of a program: its exit code, and stdout and stderr together."""
 
     code: int
     output: str
@@ -98,10 +98,10 @@ def progress_callback(handle: EventHandler, server: str) -> ProgressCallback:
 def install(
     python: str, folder: Path, temp_folder: Path, wanted: Sequence[str], on_progress: ProgressCallback, deadline: float
 ) -> str:
-    """Make an environment of `python` in `folder` with `wanted`, the first of them `name==version`; return how.
+    """Make an environment of `python` in `folder` with `wanted`, the first of them `name==version`.
 
-    `room` is a private folder for what is temporary. `tell` hears what is going on; `until` is a time.monotonic().
-    Raises EnvironmentUnavailable, whose message says what was wrong in one line.
+    Return the installer. `temp_folder` is private. `deadline` is a time.monotonic(). Raises EnvironmentUnavailable with
+    the reason in one line.
     """
     uv = shutil.which("uv")
     if uv is not None and not has_user_index():
@@ -114,7 +114,7 @@ def install(
             made = _run_command(argv, temp_folder, on_progress, deadline)
         if not made.code:
             return "uv"
-        # pip may know a place for packages that uv was not told of, and says better what was wrong.
+        # pip may know an index that uv does not know, and its messages are better.
         shutil.rmtree(folder, ignore_errors=True)
     pip = _create_venv(python, folder, temp_folder, on_progress, deadline)
     on_progress(f"pip install {' '.join(wanted)}")
@@ -134,12 +134,12 @@ def install(
 
 
 def has_user_index() -> bool:
-    """Say whether the user tells pip where packages are."""
+    """Return whether the user configured a package index for pip."""
     return any(each in os.environ for each in _INDEX_VARIABLES)
 
 
 def is_offline_index() -> bool:
-    """Say whether pip is to take packages from the user's folders alone; any index may mirror the public one."""
+    """Return whether pip may use only folders of the user; any other index may mirror the public one."""
     return os.environ.get("PIP_NO_INDEX", "").lower() in ("1", "true", "yes", "on", "y", "t")
 
 
@@ -151,13 +151,13 @@ def interpreter(folder: Path) -> Path:
 def _create_venv(
     python: str, folder: Path, temp_folder: Path, on_progress: ProgressCallback, deadline: float
 ) -> list[str]:
-    """Make an empty environment; return how pip is called for it."""
+    """Make an empty environment; return the command of a pip that installs into it."""
     on_progress(f"{python} -m venv")
-    # Without pip in it: that takes ten times as long as all the rest, and what is here can do it from outside.
+    # Without pip in it: that takes ten times as long as the rest, and another pip can install from outside.
     made = _run_command([python, "-I", "-m", "venv", "--without-pip", str(folder)], temp_folder, on_progress, deadline)
     if made.code:
         raise EnvironmentUnavailable(
-            f"{python} cannot make an environment ({last_error_line(made.output)}); install its venv module "
+            f"{python} cannot make an environment ({last_error_line(made.output)}); install the venv module "
             "(Debian: python3-venv), or put uv on PATH"
         )
     inside = str(interpreter(folder))
@@ -166,9 +166,8 @@ def _create_venv(
     output = _run_command([inside, "-I", "-m", "ensurepip"], temp_folder, on_progress, deadline)
     if output.code:
         raise EnvironmentUnavailable(
-            f"neither {python} nor this program's interpreter has a pip ({last_error_line(output.output)}); install "
-            f"one "
-            "(Debian: python3-pip), or put uv on PATH"
+            f"neither {python} nor the interpreter of wsgi-gauntlet has pip ({last_error_line(output.output)}); "
+            "install it (Debian: python3-pip), or put uv on PATH"
         )
     return [inside, "-I", "-m", "pip"]
 
@@ -176,9 +175,9 @@ def _create_venv(
 def find_pip(
     python: str, temp_folder: Path, on_progress: ProgressCallback, deadline: float, *having: str
 ) -> list[str] | None:
-    """Return how a pip is called that installs for `python`, None where there is none.
+    """Return the command of a pip that installs for `python`, None if there is none.
 
-    It may be its own, that of one of the interpreters `having`, or ours: since 22.3 pip takes --python.
+    It may belong to `python`, to one of the interpreters `having`, or to this one: pip has --python since 22.3.
     """
     for argv in (
         [python, "-I", "-m", "pip"],
@@ -190,26 +189,26 @@ def find_pip(
 
 
 def run_pip(argv: Sequence[str], temp_folder: Path, on_progress: ProgressCallback, deadline: float) -> CommandResult:
-    """Run a command of pip that installs nothing, and return what it said."""
+    """Run a command of pip that installs nothing, and return its result."""
     return _run_command([*argv, *_PIP_OPTIONS], temp_folder, on_progress, deadline)
 
 
 def installation_error(output: str, wanted: str, python: str) -> str:
-    """Return what was wrong, from what pip said of not being able to install `wanted` (`name==version`)."""
+    """Return why pip could not install `wanted` (`name==version`), given its output."""
     name, _, version = wanted.partition("==")
     plain = name.partition("[")[0]
     about = re.search(rf"requirement {re.escape(plain)}(\[[^]]*\])?==", output) is not None
     if found := _FROM_VERSIONS.search(output):
         for each in _REQUIRES_PYTHON.finditer(output):
             if about and each["version"] == version:
-                return f"{plain} {version} needs Python {each['needs'].strip()}, which {python} is not"
+                return f"{plain} {version} needs Python {each['needs'].strip()}, and {python} is another version"
         known = [each.strip() for each in (found["versions"] or "").split(",")]
         if about and known not in ([""], ["none"]):
             return f"{plain} has no version {version}{nearest_versions(version, known)}"
         if _NO_NETWORK.search(output):
             return f"no package index could be reached for {wanted}; is there a network?"
         if refused := _INDEX_ERROR.search(output):
-            return f"the package index refused to say what it has: {refused['url']}: {refused['why']}"
+            return f"the package index responded with an error: {refused['url']}: {refused['why']}"
         if about:
             return f"the package index has no {plain} for {python} ({last_error_line(output)})"
     elif _NO_NETWORK.search(output):
@@ -221,7 +220,7 @@ def installation_error(output: str, wanted: str, python: str) -> str:
 
 
 def nearest_versions(version: str, known: Sequence[str]) -> str:
-    """Return `; the nearest are 20.0.4 and 20.1.0` for the versions on both sides, '' where nothing can be compared."""
+    """Return `; the nearest are 20.0.4 and 20.1.0` for the versions on both sides, '' if none can be compared."""
     try:
         asked = Version(version)
         ordered = sorted({Version(each) for each in known if each})
@@ -234,22 +233,22 @@ def nearest_versions(version: str, known: Sequence[str]) -> str:
 
 
 def last_error_line(output: str) -> str:
-    """Return the line of pip's (or uv's) that tells most: its last error, else its last line."""
+    """Return the most useful line of pip's (or uv's) output: its last error, else its last line."""
     lines = [
         each.strip() for each in output.splitlines() if each.strip() and not each.startswith(("[notice]", "hint:"))
     ]
     for place, line in reversed(list(enumerate(lines))):
-        if line.startswith("╰─>") and place:  # pip draws its boxes so: what is wrong, and below it with what
+        if line.startswith("╰─>") and place:  # a box of pip: the fault, and below it its object
             return f"{lines[place - 1].removeprefix('×').strip()}: {line.removeprefix('╰─>').strip()}"
         if line.startswith("ERROR:"):
             return line.removeprefix("ERROR:").strip()
-    return lines[-1][:400] if lines else "it said nothing"
+    return lines[-1][:400] if lines else "it printed nothing"
 
 
 def _run_command(
     argv: Sequence[str], temp_folder: Path, on_progress: ProgressCallback, deadline: float
 ) -> CommandResult:
-    """Run `argv` in `room`. Raises EnvironmentUnavailable where it is not done by `until`."""
+    """Run `argv` in `temp_folder`. Raises EnvironmentUnavailable if it has not ended by `deadline`."""
     with tempfile.TemporaryFile(dir=temp_folder) as output, _record_interrupts() as interrupts:
         process = subprocess.Popen(
             argv,
@@ -263,14 +262,12 @@ def _run_command(
         try:
             while process.poll() is None and not interrupts:
                 if time.monotonic() >= deadline:
-                    raise EnvironmentUnavailable(
-                        f"{_command_text(argv)} was not done in time and has been ended; try again"
-                    )
+                    raise EnvironmentUnavailable(f"{_command_text(argv)} took too long and was stopped; try again")
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(PROGRESS_INTERVAL)
                 on_progress("")
         finally:
-            # A build has processes of its own; the session is ours alone.
+            # A build starts processes of its own. All of them are in the session that was made above.
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
@@ -283,9 +280,9 @@ def _run_command(
 
 @contextlib.contextmanager
 def _record_interrupts() -> Iterator[list[int]]:
-    """Give a list that gets the number of each SIGINT and SIGTERM that comes during the block.
+    """Give a list that gets the number of each SIGINT and SIGTERM during the block.
 
-    An exception raised by the signal itself could come when a process is started and nobody holds it yet.
+    An exception from a signal handler could lose a process that has just been started.
     """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
@@ -311,7 +308,7 @@ def _subprocess_environment(inherited: Mapping[str, str], temp_folder: Path) -> 
         and name not in ("VIRTUAL_ENV", "CONDA_PREFIX")
         and not (name.startswith("PIP_") and name.removeprefix("PIP_") in _REMOVED_PIP_SETTINGS)
     }
-    # LC_ALL: messages are read. TMPDIR: an interrupted pip leaves its folders behind.
+    # LC_ALL: the messages are parsed. TMPDIR: an interrupted pip does not remove its folders.
     return {**remaining, "TMPDIR": str(temp_folder), "LC_ALL": "C.UTF-8", "PIP_USER": "0"}
 
 

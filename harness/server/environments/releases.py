@@ -1,4 +1,4 @@
-"""Which releases of a distribution there are, as pip finds them for an interpreter."""
+"""The releases of a distribution that pip finds for an interpreter."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from wsgi_gauntlet.harness.server.environments.installer import (
 )
 
 INDEX_TIMEOUT = 60.0
-"""Seconds in which the package index must have answered."""
+"""Seconds for the response of the package index."""
 
 _AVAILABLE_VERSIONS = re.compile(r"^\s*Available versions:(?P<versions>.*)$", re.MULTILINE)
 _FROM_VERSIONS = re.compile(r"\(from versions:(?P<versions>[^)]*)\)")
 UNRELEASED_VERSION = "0.0.dev0"
-"""A version that nobody has released: asked for it, every pip says which there are."""
+"""A version that nobody released: every pip lists the existing ones when it cannot find it."""
 
 
 def releases(distribution: str, python: str, on_progress: ProgressCallback) -> list[Version]:
-    """Return every release of `distribution` that pip would install for `python`, in their order, also preliminary.
+    """Return every release of `distribution` that pip would install for `python`, in order, with pre-releases.
 
-    Raises EnvironmentUnavailable where there are none, or the index cannot be asked.
+    Raises EnvironmentUnavailable if there are none, or if the index cannot be reached.
     """
     deadline = time.monotonic() + INDEX_TIMEOUT
     with tempfile.TemporaryDirectory(prefix="wsgi-gauntlet-index-") as folder:
@@ -40,11 +40,11 @@ def releases(distribution: str, python: str, on_progress: ProgressCallback) -> l
         pip = find_pip(python, temp_folder, on_progress, deadline)
         if pip is None:
             raise EnvironmentUnavailable(
-                f"neither {python} nor this program's own interpreter has pip, which knows the releases"
+                f"neither {python} nor the interpreter of wsgi-gauntlet has pip, which lists the releases; install it"
             )
         output = run_pip([*pip, "index", "versions", "--pre", distribution], temp_folder, on_progress, deadline).output
         found = parse_versions(output, _AVAILABLE_VERSIONS)
-        if not found:  # an older pip, or one that has dropped its experiment
+        if not found:  # an older pip, or one that removed this experimental command
             output = run_pip(
                 [*pip, *LIST_VERSIONS_ARGUMENTS, f"{distribution}=={UNRELEASED_VERSION}"],
                 temp_folder,
@@ -62,7 +62,7 @@ def releases(distribution: str, python: str, on_progress: ProgressCallback) -> l
 
 
 def parse_versions(output: str, where: re.Pattern[str] = _AVAILABLE_VERSIONS) -> list[Version]:
-    """Return the versions that pip lists in what it `said`, in their order; what is none by PEP 440 is left out."""
+    """Return the versions in the output of pip, in order, without those that PEP 440 does not allow."""
     match = where.search(output)
     found = set()
     for each in match["versions"].split(",") if match else ():
@@ -76,9 +76,9 @@ def parse_versions(output: str, where: re.Pattern[str] = _AVAILABLE_VERSIONS) ->
 def latest_releases(
     found: Sequence[Version], number: int, *, since: Version | None = None, pre: bool = False
 ) -> list[Version]:
-    """Return the last `number` releases of `found`, in their order; all of those from `since` on where that is given.
+    """Return the last `number` releases of `found`, in order, and none before `since`.
 
-    Final releases (and their post-releases) only, unless `pre` asks for preliminary ones as well.
+    Without `pre` only final releases and their post-releases count.
     """
     chosen = [each for each in sorted(found) if pre or not each.is_prerelease]
     if since is not None:

@@ -1,8 +1,8 @@
-"""Environments with one version of one server, made once and kept: what `gunicorn@20.1.0` runs in.
+"""Environments with one version of one server, for names such as `gunicorn@20.1.0`. Each is made once and kept.
 
-There is one for each interpreter, distribution, version and what the variant needs beside it. A stamp that is written
-last says which folder is whole, so one whose making was cut short is made anew; a lock has two runs make it once, and
-keeps one that a run uses from being cleared.
+There is one for each combination of interpreter, distribution, version and extra requirements. A stamp names the
+complete folder. It is written last; without it the environment is made again. A lock lets only one run make it, and
+keeps an environment in use from being cleared.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP_PACKAGE
 
 CREATION_TIMEOUT = 300.0
-"""Seconds in which an environment must be made: a server with parts in C is compiled in two minutes or so."""
+"""Seconds in which an environment must be made: compiling a server in C takes about two minutes."""
 
 SETUPTOOLS_REQUIREMENT = "setuptools<81"
-"""Many an older server imports pkg_resources, which setuptools 81 leaves out, and no newer Python brings."""
+"""Many older servers import pkg_resources, which setuptools 81 and newer versions of Python do not have."""
 
 STAMP_FILE = "stamp.json"
 
 BUILTIN_ADAPTERS = "wsgi_gauntlet.servers."
-"""Where adapters are whose distributions are known to be what the package index has under that name."""
+"""The package of the adapters whose distributions are known to be those of that name on the package index."""
 
 
 class Stamp(msgspec.Struct, frozen=True):
-    """What is in an environment. `folder` is which of its folders is whole, `made` when (ISO 8601), `by` with what."""
+    """The contents of an environment. `folder` is the complete one; it was `made` at a time (ISO 8601) `by` a tool."""
 
     distribution: str
     version: str
@@ -66,7 +66,7 @@ class Stamp(msgspec.Struct, frozen=True):
 
 
 class CachedEnvironment(msgspec.Struct, frozen=True):
-    """One environment of the cache, `size` bytes large; `stamp` is None for one whose making was cut short."""
+    """One environment of the cache; `size` is in bytes, `stamp` is None if it is incomplete."""
 
     name: str
     path: str
@@ -76,9 +76,9 @@ class CachedEnvironment(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class EnvironmentSpec:
-    """An environment: `distribution` in `version`, for `python`, with `beside` it what pip takes.
+    """An environment for `python` with `distribution` in `version`; `beside` are further pip requirements.
 
-    With `lends`, what `python` has can be imported behind it: a user's own app needs more than a server.
+    With `inherits_packages` the packages of `python` can be imported too: a user app needs more than the server.
     """
 
     python: str
@@ -90,27 +90,26 @@ class EnvironmentSpec:
 
     @property
     def requirements(self) -> list[str]:
-        """What pip is to install."""
+        """The pip requirements."""
         return [f"{self.distribution}{self.extras}=={self.version}", *self.beside, SETUPTOOLS_REQUIREMENT]
 
     @property
     def name(self) -> str:
-        """The name of its folder: readable, and another for all that may differ."""
+        """The name of its folder: readable, and different for each combination."""
         parts = (self.python, python_version(self.python), *self.requirements, str(self.inherits_packages))
         digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
         return re.sub(r"[^A-Za-z0-9.+_-]", "-", f"{self.distribution}-{self.version}-{digest}")
 
 
 _held_locks: dict[Path, FileLock] = {}
-"""Shared locks on what this process uses, until it ends."""
+"""Shared locks on the environments that this process uses, until it ends."""
 
 
 def ensure_environments(plan: Plan, handle: EventHandler, *, skip_unavailable_versions: bool = False) -> Plan:
-    """Return `plan` with each server of it in the version that it names, in an environment made or found for that.
+    """Return `plan` with each server in the version that it names, in an environment that is made or found for it.
 
-    Where the interpreter asked for has that version, nothing is made. Raises EnvironmentUnavailable, in one line,
-    where the version cannot be had; with `tolerant` the plan then says so of itself, as of a server that is not
-    installed.
+    No environment is made if the given interpreter has that version. Raises EnvironmentUnavailable, in one line, if the
+    version is unavailable. With `skip_unavailable_versions` the plan then says so, like one without an installation.
     """
     try:
         if plan.upstream is not None:
@@ -127,8 +126,8 @@ def ensure_environments(plan: Plan, handle: EventHandler, *, skip_unavailable_ve
         found = plan.adapter.find(python)
         if found.available and not same_version(found.version, plan.version):
             raise EnvironmentUnavailable(
-                f"{plan.name}: an environment with {wanted.distribution} {plan.version} was made, and yet "
-                f"{plan.adapter.name} runs in version {found.version} from elsewhere ({found.executable})"
+                f"{plan.name}: an environment with {wanted.distribution} {plan.version} was made, but "
+                f"{plan.adapter.name} runs in version {found.version} from another place ({found.executable})"
             )
         if found.available and (missing_for := plan.adapter.missing_for(python, plan.variant)).why:
             found = missing_for
@@ -140,28 +139,28 @@ def ensure_environments(plan: Plan, handle: EventHandler, *, skip_unavailable_ve
 
 
 def environment_for(plan: Plan) -> EnvironmentSpec:
-    """Return the environment in which `plan`'s server (not the one behind it) has the version that it names.
+    """Return the environment in which the server of `plan` (not the one behind it) has the version that it names.
 
-    Raises EnvironmentUnavailable for a server that comes with the interpreter, from the system or from nowhere.
+    Raises EnvironmentUnavailable for a server that comes with the interpreter or the system, or is unavailable.
     """
     adapter, named = plan.adapter, f"{plan.name}: {plan.adapter.name}"
     if adapter.unavailable_reason:
-        raise EnvironmentUnavailable(f"{named} cannot be had: {adapter.unavailable_reason}")
+        raise EnvironmentUnavailable(f"{named} is unavailable: {adapter.unavailable_reason}")
     if not adapter.distribution:
         if plan.found.version == python_version(plan.python):
             raise EnvironmentUnavailable(
-                f"{named} is the interpreter's own and as old as that ({plan.found.version}); "
+                f"{named} comes with the interpreter and has its version ({plan.found.version}); "
                 "name an interpreter of the version that you want with --python"
             )
         there = f" ({plan.found.version} is installed)" if plan.found.version else ""
         raise EnvironmentUnavailable(
-            f"{named} is not installed by pip, so only the version that is here can be run{there}; leave the @ out"
+            f"{named} is not installed by pip, so only the installed version can be run{there}; leave the @ out"
         )
-    # Where it was installed from a folder and the adapter is not ours, a package of that name may be a stranger's.
+    # A package of that name may be another project if this one was installed from a folder and has a foreign adapter.
     known = type(adapter).__module__.startswith(BUILTIN_ADAPTERS) or is_offline_index()
     if not known and (tree := direct_url_origin(plan.python, adapter.distribution)):
         raise EnvironmentUnavailable(
-            f"{named} is installed from {tree}, and {adapter.distribution} on the package index may be another's; "
+            f"{named} is installed from {tree}, and {adapter.distribution} on the index may be another project; "
             "leave the @ out, or put its releases into a folder and set PIP_NO_INDEX=1 and PIP_FIND_LINKS=FOLDER"
         )
     own = canonicalize_name(adapter.distribution)
@@ -182,9 +181,9 @@ def environment_for(plan: Plan) -> EnvironmentSpec:
 
 
 def made(wanted: EnvironmentSpec, server: str, handle: EventHandler) -> Path:
-    """Return the interpreter of the environment `wanted`, which is made where it is not there yet.
+    """Return the interpreter of the environment `wanted`; make it if it does not exist yet.
 
-    `server` is for whom, as the user wrote it. Raises EnvironmentUnavailable.
+    `server` is the server name, for messages. Raises EnvironmentUnavailable.
     """
     home = _environments_folder()
     deadline = time.monotonic() + CREATION_TIMEOUT
@@ -193,11 +192,11 @@ def made(wanted: EnvironmentSpec, server: str, handle: EventHandler) -> Path:
     on_progress = progress_callback(handle, server)
 
     def on_wait() -> None:
-        on_progress("another run makes its environment")
+        on_progress("another run is making its environment")
 
     try:
-        # Whoever makes it holds the lock alone; once it is whole, all hold it together. So nobody may wait to have it
-        # alone: another may have come first, have made it, and use it for as long as its run takes.
+        # The maker has the lock alone; all users of the complete environment share it. So nobody may wait for the
+        # exclusive lock: another run may have made the environment and use it for hours.
         while True:
             if not lock.acquire(exclusive=False, deadline=deadline, on_wait=on_wait):
                 raise EnvironmentUnavailable(
@@ -212,9 +211,8 @@ def made(wanted: EnvironmentSpec, server: str, handle: EventHandler) -> Path:
                 raise EnvironmentUnavailable(
                     f"{server}: another run holds its environment; try again when that is done"
                 )
-            time.sleep(
-                random.uniform(0.0, LOCK_POLL_INTERVAL)
-            )  # two that look in step would be in each other's way for ever
+            # Two runs that try at the same times would block each other for ever.
+            time.sleep(random.uniform(0.0, LOCK_POLL_INTERVAL))
         if (found := _complete_interpreter(home / wanted.name)) is None:
             handle(
                 Message(
@@ -227,7 +225,7 @@ def made(wanted: EnvironmentSpec, server: str, handle: EventHandler) -> Path:
                 lock.remove()
                 raise
         if not lock.acquire(exclusive=False, deadline=deadline):
-            raise EnvironmentUnavailable(f"{server}: its environment was removed while it was made; try again")
+            raise EnvironmentUnavailable(f"{server}: another program removed its environment; try again")
         return found
     except BaseException:
         lock.release()
@@ -237,7 +235,7 @@ def made(wanted: EnvironmentSpec, server: str, handle: EventHandler) -> Path:
 
 
 def list_environments() -> list[CachedEnvironment]:
-    """Return what is in the cache, by name."""
+    """Return the environments in the cache, by name."""
     home = _environments_folder()
     return [
         CachedEnvironment(each.name, str(each), _disk_usage(each), _read_stamp(each))
@@ -247,7 +245,7 @@ def list_environments() -> list[CachedEnvironment]:
 
 
 def clear_environments() -> tuple[list[str], list[str]]:
-    """Remove what is in the cache; return the names of what went, and of what was left because a run uses it."""
+    """Remove the environments; return the names of the removed ones, and of those that a run uses."""
     home = _environments_folder()
     gone, used = [], []
     for each in sorted(path for path in home.iterdir() if path.is_dir()):
@@ -265,7 +263,7 @@ def _create(wanted: EnvironmentSpec, server: str, place: Path, on_progress: Prog
     try:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(mode=mode())
-        # A name of its own for each try: a pip that nobody could end does not write into the next one.
+        # A new name for each attempt: a pip that could not be stopped does not write into the next folder.
         folder = Path(tempfile.mkdtemp(prefix="e-", dir=place))
         folder.chmod(mode())
         temp_folder = Path(tempfile.mkdtemp(prefix="t-", dir=place))
@@ -299,12 +297,12 @@ def _create(wanted: EnvironmentSpec, server: str, place: Path, on_progress: Prog
 
 
 def _inherit_packages(python: str, environment_python: Path) -> None:
-    """Have `borrower` find behind its own packages those of `python`, editable ones too."""
+    """Let `environment_python` import the packages of `python` after its own, also editable ones."""
     base_packages = _query_paths(python, "print(json.dumps([each for each in sys.path if each.endswith('-packages')]))")
     own = _query_paths(str(environment_python), "print(json.dumps([sysconfig.get_path('purelib')]))")
-    # A folder that stands in a .pth alone is searched, but .pth files in it, those of editable installs, are not read.
+    # A folder that is only named in a .pth file is searched, but its own .pth files (editable installs) are not read.
     lines = "".join(f"import site; site.addsitedir({each!r})\n" for each in base_packages)
-    Path(own[0], "wsgi_gauntlet_lent.pth").write_text(lines, encoding="utf-8")
+    Path(own[0], "wsgi_gauntlet_inherited.pth").write_text(lines, encoding="utf-8")
 
 
 def _query_paths(python: str, program: str) -> list[str]:
@@ -314,7 +312,7 @@ def _query_paths(python: str, program: str) -> list[str]:
         )
         return msgspec.json.decode(done.stdout, type=list[str])
     except (OSError, subprocess.SubprocessError, msgspec.DecodeError):
-        raise EnvironmentUnavailable(f"{python} does not say where its packages are, which the app may need") from None
+        raise EnvironmentUnavailable(f"{python} does not report the folders of its packages for the app") from None
 
 
 def _environments_folder() -> Path:

@@ -1,1 +1,1 @@
-"""The processes of a server: supervisor, logs and the environment that they run in."""
+"""The processes of a server: supervisor, signals and environment."""

@@ -1,4 +1,4 @@
-"""The environment variables that a server starts with: the user's own, without what would change the server."""
+"""The environment variables of a server: those of the user, without the ones that would change the server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REMOVED_PREFIXES = (
     "COV_CORE_",
     "EVENTLET_",
     "FLASK_",
-    "GAUNTLET_",
+    "GAUNTLET_",  # of older versions of this program
     "GEVENT_",
     "GRANIAN_",
     "GUNICORN_",
@@ -27,15 +27,16 @@ REMOVED_PREFIXES = (
     "UVICORN_",
     "UWSGI_",
     "WERKZEUG_",
+    "WSGI_GAUNTLET_",
     "WSGI_RUN_",  # mod_wsgi-express changes to that user
 )
-"""Settings of servers, and of Python itself: a test run's own PYTHONWARNINGS must not reach a server."""
+"""Settings of this program, of servers, and of Python: PYTHONWARNINGS of a test run must not reach a server."""
 
 REMOVED_NAMES = frozenset(
     {
         "FORWARDED_ALLOW_IPS",  # gunicorn, uvicorn
         "LISTEN_FDNAMES",
-        "LISTEN_FDS",  # socket activation: gunicorn and waitress would take over those descriptors
+        "LISTEN_FDS",  # socket activation: gunicorn and waitress would use those descriptors
         "LISTEN_PID",
         "NOTIFY_SOCKET",  # gunicorn and uWSGI report to systemd
         "PORT",  # gunicorn binds to it
@@ -49,7 +50,7 @@ REMOVED_NAMES = frozenset(
 
 
 def user_python_path(inherited: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the folders of the user's own PYTHONPATH, made absolute: their app may be found by it."""
+    """Return the folders of the user's PYTHONPATH, made absolute: the user app may be in one of them."""
     return [str(Path(each).absolute()) for each in inherited.get("PYTHONPATH", "").split(os.pathsep) if each]
 
 
@@ -59,10 +60,10 @@ PROXY_NAMES = frozenset({"all_proxy", "ftp_proxy", "http_proxy", "https_proxy", 
 def server_environment(
     inherited: Mapping[str, str], *, path: list[str], temporary: str, added: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return what a server is started with.
+    """Return the environment that a server is started with.
 
-    `path` becomes PYTHONPATH, `temporary` TMPDIR (so that no temporary file outlives the folder), and `added` wins
-    over everything.
+    `path` becomes PYTHONPATH. `temporary` becomes TMPDIR, so that no temporary file outlives the folder. `added` has
+    precedence over everything.
     """
     remaining = {
         name: value

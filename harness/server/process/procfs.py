@@ -1,4 +1,4 @@
-"""What the processes below a supervisor are, and who listens where."""
+"""The processes below a supervisor, and the processes that listen on a port."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def descendant_pids(supervisor: int) -> list[int]:
 
 
 def _descendants(root: int) -> list[int]:
-    # The supervisor's own way scans all of /proc: sure, which it needs to be at the end, and forty milliseconds where a
-    # thousand processes run. This one asks the kernel for the children alone (CONFIG_PROC_CHILDREN of proc(5)).
+    # The supervisor scans all of /proc, which is certain and takes 40 ms with a thousand processes. It needs certainty
+    # at the end. Here the kernel returns the children alone (CONFIG_PROC_CHILDREN of proc(5)).
     if not Path(f"/proc/{root}/task/{root}/children").exists():
         return below.descendants(root)
     found = _children(root)
@@ -40,21 +40,21 @@ def _children(pid: int) -> list[int]:
 
 
 def exists(pid: int) -> bool:
-    """Say whether `pid` is a process that has not ended."""
+    """Return whether `pid` is a process that has not ended."""
     return _state(pid) not in ("Z", "X", "")
 
 
 def stopped_pids(pids: list[int]) -> list[int]:
-    """Return those of `pids` that stand still because of a SIGSTOP or a debugger (states T and t of proc(5))."""
+    """Return those of `pids` that are stopped by SIGSTOP or a debugger (states T and t of proc(5))."""
     return [pid for pid in pids if _state(pid) in ("T", "t")]
 
 
 def kill(pid: int, among: Callable[[], Collection[int]]) -> bool:
-    """Send SIGKILL to `pid` if it is `among` the processes that are ours to kill; say whether it was."""
+    """Send SIGKILL to `pid` if it is still one of `among()`; return whether it was."""
     if pid <= 1:
         return False
     try:
-        # It holds on to this very process, whatever becomes of its number before the signal is sent.
+        # The descriptor keeps naming this process, even if its pid is used again.
         pidfd = os.pidfd_open(pid)
     except OSError:
         return False
@@ -76,7 +76,7 @@ def _state(pid: int) -> str:
 
 
 def cpu_seconds(pids: list[int]) -> float:
-    """Return the seconds of processor time that `pids` have used so far, in clock ticks of usually 10 ms."""
+    """Return the processor time that `pids` have used so far: seconds, in clock ticks of usually 10 ms."""
     used = 0
     for pid in pids:
         with contextlib.suppress(OSError, IndexError, ValueError):
@@ -86,7 +86,7 @@ def cpu_seconds(pids: list[int]) -> float:
 
 
 def owns_port(pids: list[int], port: int) -> bool:
-    """Say whether one of `pids` holds a TCP socket that listens on `port`."""
+    """Return whether one of `pids` has a TCP socket that listens on `port`."""
     wanted = {f"socket:[{inode}]" for inode in listening_inodes(port)}
     return bool(wanted) and any(wanted & _open_file_targets(pid) for pid in pids)
 

@@ -1,7 +1,7 @@
-"""The harness's end of one supervisor: start a server below it, watch it, signal it, stop it.
+"""The harness's side of one supervisor: start a server below it, watch it, send it signals, stop it.
 
-Nothing runs in the background: what the supervisor has reported is read when somebody asks, so a load generator in the
-same loop is not disturbed.
+Nothing runs in the background: the reports of the supervisor are read on demand, so a load generator in the same event
+loop is not disturbed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import trio
@@ -28,16 +28,16 @@ LOG_LIMIT_BYTES = 16 << 20
 """Bytes of a server's output that are kept."""
 
 UNKNOWN_EXIT = "an unknown end: its supervisor was killed"
-"""How a server ended whose supervisor cannot tell. Somebody killed that, the server itself perhaps."""
+"""The end of a server whose supervisor was killed, by the server itself or by another program."""
 
 MAX_REPORT_BYTES = 1 << 16
-"""Bytes of one report; a supervisor's have fewer than a hundred."""
+"""Bytes of one report; those of a supervisor have fewer than a hundred."""
 
 MAX_KILL_ROUNDS = 50
-"""At most so many rounds of killing, each of which finds whatever was started during the one before."""
+"""Rounds of killing at most; each finds the processes that started during the one before."""
 
 POLL_INTERVAL = 0.02
-"""Seconds between two looks where somebody else waits for a report already."""
+"""Seconds between two checks if another task already waits for a report."""
 
 SUPERVISOR_EXIT_TIMEOUT = 7.0
 """Seconds for a supervisor to end after its server's grace: it waits and kills for at most five."""
@@ -61,7 +61,7 @@ class _Report(msgspec.Struct, frozen=True):
 
 
 class SupervisedProcess:
-    """One server below one supervisor. Make it with `start`; whatever happens then, `stop` must be called."""
+    """One server below one supervisor. `start` makes it; `stop` must be called in any case."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -86,9 +86,9 @@ class SupervisedProcess:
         prune: Path | None = None,
         user: User | None = None,
     ) -> SupervisedProcess:
-        """Start `argv` in `folder` as `user`, or as whom we are, and return once it runs, or `failure` says why not.
+        """Start `argv` in `folder` as `user`, by default the present user. Return when it runs or has a `failure`.
 
-        `remove` is deleted if the harness dies, and `prune` with it where it is empty then. Raises OutOfResources.
+        If the harness dies, `remove` is deleted, and `prune` too if it is empty then. Raises OutOfResources.
         """
         launch_request = {
             "argv": list(argv),
@@ -104,41 +104,41 @@ class SupervisedProcess:
         try:
             process = _spawn(log, environment)
         except OSError as error:
-            raise OutOfResources(f"no process to be had: {error.strerror}; raise `ulimit -n` and `-u`") from error
+            raise OutOfResources(f"cannot start a process: {error.strerror}; raise `ulimit -n` and `-u`") from error
         supervised = cls(process)
         try:
             supervised._send(launch_request)
             if process.stdin is not None:
-                os.set_blocking(process.stdin.fileno(), False)  # the server can fill this pipe, and stop who reads it
+                os.set_blocking(process.stdin.fileno(), False)  # the server could fill this pipe and block its reader
             while not (supervised.pid or supervised.failure or supervised._reports_closed):
                 await supervised._wait_for_report()
         except BaseException:
-            # We are still there to clear away what is ours: others may have the folder that it would prune.
+            # The harness lives and clears the folders itself; another run may use the folder `prune`.
             supervised._send({"do": "leave"})
             supervised._release()
             raise
         if not supervised.pid and not supervised.failure:
             supervised._release()
-            raise InternalError(f"the supervisor of {argv[0]} ended before the server started; see {log}")
+            raise InternalError(f"the supervisor of {argv[0]} ended before the server started; read {log}")
         return supervised
 
     @property
     def ended(self) -> str:
-        """How it ended, as 'exit code 3' or 'signal SIGSEGV'; '' while it runs."""
+        """How the server ended, as 'exit code 3' or 'signal SIGSEGV'; '' while it runs."""
         watched = (self._supervisor_pid, self._process.pid)
         processes_missing = self.pid and not self._has_ended and not all(map(procfs.exists, watched))
         self._read_reports()
         if self.failure:
             return self.failure
         if not self._has_ended:
-            # Whichever of the two is left clears away now.
+            # The other one of the two ends all processes now.
             return UNKNOWN_EXIT if processes_missing else ""
         if self._signal is not None:
             return f"signal {signal_name(self._signal)}"
         return f"exit code {self._exit_code}" if self._exit_code is not None else UNKNOWN_EXIT
 
     def processes(self) -> list[int]:
-        """Return the pids of the server and all that it started."""
+        """Return the pids of the server and of all that it started."""
         return [] if self._process.returncode is not None else procfs.descendant_pids(self._supervisor_pid)
 
     def send_signal(self, number: signal.Signals) -> None:
@@ -151,9 +151,9 @@ class SupervisedProcess:
             await self._wait_for_report()
 
     async def stop(self, number: signal.Signals, grace: float) -> None:
-        """End it in good order, kill what is left after `grace` seconds, and return when all of it is gone."""
+        """Stop the server in good order, kill what is left after `grace` seconds; return when all of it has ended."""
         with trio.CancelScope(shield=True):
-            self._send({"do": "leave"})  # we are still there to clear away what is ours
+            self._send({"do": "leave"})  # the harness lives and clears the folders itself
             for supervisor in (self._supervisor_pid, self._process.pid):
                 with contextlib.suppress(OSError):
                     os.kill(supervisor, signal.SIGCONT)  # the server may have stopped them
@@ -163,12 +163,12 @@ class SupervisedProcess:
                     await self.wait_ended()
             self._close_stdin()
             with trio.move_on_after(SUPERVISOR_EXIT_TIMEOUT):
-                while self._process.poll() is None:  # noqa: ASYNC110 - the kernel has no event of ours for it
+                while self._process.poll() is None:  # noqa: ASYNC110 - the kernel has no event for it
                     await trio.sleep(0.002)
             self._release()
 
     def _release(self) -> None:
-        """Let go of the supervisor without waiting for the server: it ends everything by itself."""
+        """Close the pipes to the supervisor, which then ends everything by itself."""
         self._close_stdin()
         if self._process.stdout is not None:
             self._process.stdout.close()
@@ -176,7 +176,7 @@ class SupervisedProcess:
         if self._process.poll() is not None:
             return
         for _ in range(MAX_KILL_ROUNDS):
-            # Of a supervisor that does not do it, for whatever reason.
+            # For a supervisor that does not do it, whatever the reason.
             for pid in (remaining_pids := procfs.descendant_pids(self._process.pid)):
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
@@ -190,24 +190,24 @@ class SupervisedProcess:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, object]) -> None:
         if self._process.stdin is not None and not self._process.stdin.closed:
             with contextlib.suppress(OSError):
                 self._process.stdin.write(json.dumps(message).encode() + b"\n")
 
     async def _wait_for_report(self) -> None:
-        """Wait for something new from the supervisor."""
+        """Wait for a new report of the supervisor."""
         if not self._read_reports() and self._process.stdout is not None and not self._reports_closed:
             try:
                 await trio.lowlevel.wait_readable(self._process.stdout.fileno())
             except trio.BusyResourceError:
-                await trio.sleep(POLL_INTERVAL)  # somebody else waits for the same, and takes it in
+                await trio.sleep(POLL_INTERVAL)  # another task waits for the same report and reads it
             self._read_reports()
         else:
             await trio.lowlevel.checkpoint()
 
     def _read_reports(self) -> bool:
-        """Take in what the supervisor has reported so far, without waiting; say whether there was anything."""
+        """Read the reports so far, without waiting; return whether there were any."""
         if self._reports_closed or self._process.stdout is None:
             return False
         try:
@@ -223,13 +223,13 @@ class SupervisedProcess:
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         self._buffer = self._buffer[:MAX_REPORT_BYTES]
         for line in lines:
-            # A server can find this pipe, and write to it what it likes.
+            # The server can find this pipe and write anything to it.
             with contextlib.suppress(msgspec.MsgspecError, RecursionError, ValueError):
                 self._apply(msgspec.json.decode(line, type=_Report))
 
     def _apply(self, report: _Report) -> None:
         if report.started and report.supervisor and not self.pid:
-            # Only from the guard's own child: the server may write here before its supervisor does.
+            # Accept it only from the guard's own child: the server may write here before its supervisor does.
             named = report.supervisor
             if supervisor.parent_of(named) == self._process.pid or not procfs.exists(named):
                 self.pid, self._supervisor_pid = report.started, report.supervisor
@@ -241,7 +241,7 @@ class SupervisedProcess:
 
 
 def _spawn(log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    # A server started earlier can have put anything in the log's place.
+    # A server that ran earlier can have put anything in the log's place.
     how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         place = os.open(log, how, 0o644)
@@ -265,7 +265,7 @@ def _spawn(log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]
 
 
 def signal_name(number: int) -> str:
-    """Return 'SIGSEGV' for 11, and the number as text for one without a name."""
+    """Return the name of a signal, 'SIGSEGV' for 11; the number as text if it has no name."""
     try:
         return signal.Signals(number).name
     except ValueError:

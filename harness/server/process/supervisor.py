@@ -1,26 +1,26 @@
-"""Stands between the harness and one server, so that nothing of the server outlives either of them.
+"""A process between the harness and one server, so that nothing of the server outlives either of them.
 
-Run as a script, with the standard library alone: `python -I supervisor.py`. It leads a session of its own, so Ctrl-C
-at the terminal does not reach the server, and is a child subreaper, so whatever the server forks or abandons stays
+It runs as a script, with the standard library alone: `python -I supervisor.py`. It leads its own session, so Ctrl-C at
+the terminal does not reach the server. It is a child subreaper, so all processes that the server forks or abandons stay
 below it and can be found and ended.
 
 The harness writes JSON lines to its stdin and reads JSON lines from its stdout.
 
-    in   first the order: {"argv", "environment", "folder", "log", "keep", "parent", "remove", "prune", "user"}
+    in   first the request:  {"argv", "environment", "folder", "log", "keep", "parent", "remove", "prune", "user"}
          then commands:   {"do": "signal", "number": 1}
                           {"do": "stop", "number": 15, "grace": 1.0}      seconds until SIGKILL
-                         {"do": "leave"}                                 the folders are not to be deleted
+                          {"do": "leave"}                                 do not delete the folders
     out  {"started": pid, "supervisor": pid} or {"failed": "why"}
          {"exited": {"code": 3, "signal": null}}                          everything below has ended by then
 
-End of file on stdin, or another parent than `parent`, means that the harness is gone: everything is killed at once, the
-folder `remove` is deleted, and the folder `prune` too where that leaves it empty.
+An end of file on stdin, or another parent than `parent`, means that the harness has ended. Then everything is killed at
+once, the folder `remove` is deleted, and the folder `prune` too if it is empty then.
 
-The server may be hostile: the supervisor is its parent, and both have the same user. So signals are ignored, lines that
-make no sense are passed over, and a second process, the guard, stands above. Whichever of the two is killed, the other
-ends everything below; neither deletes anything while the harness lives.
+The server may be hostile: it is a child of the supervisor and has the same user. So the supervisor ignores signals and
+invalid lines, and a second process, the guard, stands above it. If one of the two is killed, the other one ends
+everything below. Neither deletes a folder while the harness lives.
 
-    harness ── guard ── supervisor ── server ── what it starts
+    harness ── guard ── supervisor ── server ── its processes
 """
 
 from __future__ import annotations
@@ -35,36 +35,58 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 LIVENESS_INTERVAL = 1.0
-"""Seconds between looks at whether the harness still lives, should something else hold the pipe open."""
+"""Seconds between checks whether the harness lives, in case another process keeps the pipe open."""
 
 MAX_KILL_ROUNDS = 1000
-"""At most this many rounds of killing, 5 ms apart: a fork bomb is outrun long before, a process in D state is not."""
+"""Rounds of killing at most, 5 ms apart. A fork bomb ends long before; a process in state D does not end."""
 
 IGNORED_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}
-"""Signals that do nothing to us: a server can send them to its parent. The server starts with their defaults."""
+"""Signals that the supervisor ignores: a server can send them to its parent. The server starts with their defaults."""
 
 READ_BYTES = 1 << 16
 
 MAX_COMMAND_BYTES = 1 << 16
-"""Bytes of one command; the harness's have fewer than a hundred."""
+"""Bytes of one command; the harness's commands have fewer than a hundred."""
 
 MAX_FOLDER_DEPTH = 20
-"""Levels of folders that are deleted as they are; each takes a descriptor meanwhile."""
+"""Levels of folders that are deleted in place; each needs a descriptor."""
 
 MAX_FOLDERS = 1_000_000
-"""Folders after which no further one is brought up: somebody may be making new ones all the time."""
+"""Folders after which deep folders are not moved up any more: a process may make new ones all the time."""
 
 RESOURCE_TRACKER = b"multiprocessing.resource_tracker"
-"""What stands in the command line of the process that removes a Python server's semaphores once the server is gone."""
+"""Text in the command line of the process that removes the semaphores of a Python server after its end."""
 
 TRACKER_EXIT_TIMEOUT = 3.0
-"""Seconds that such a process has for that; it needs milliseconds on an idle machine."""
+"""Seconds for that process to end; on an idle machine it needs milliseconds."""
+
+
+class LaunchRequest(TypedDict):
+    """The first line from the harness."""
+
+    argv: list[str]
+    environment: dict[str, str]
+    folder: str
+    log: str
+    keep: int
+    parent: int
+    remove: str
+    prune: str
+    user: list[int] | None
+
+
+class ControlCommand(TypedDict, total=False):
+    """A later line from the harness."""
+
+    do: str
+    number: int
+    grace: float
 
 
 class Log:
@@ -73,14 +95,14 @@ class Log:
     def __init__(self, path: str, keep: int) -> None:
         self._keep = keep
         self._left = 0
-        # A server started earlier can have put anything in its place, which must not make us wait.
+        # A server that ran earlier can have put anything in its place; opening it must not block.
         how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         with contextlib.suppress(OSError):
             self._file = os.open(path, how, 0o600)
             self._left = max(0, keep - os.fstat(self._file).st_size)
 
     def write(self, data: bytes) -> None:
-        """Append `data` as far as there is room, and a note where the room ends."""
+        """Append `data` up to the limit, and a note at the limit."""
         if self._left <= 0:
             return
         note = f"\n[the log ends here: it grew beyond {self._keep} bytes]\n" if len(data) >= self._left else ""
@@ -93,9 +115,9 @@ class Log:
 
 
 class Supervisor:
-    """One server from its start to the end of the last process that it left."""
+    """One server from its start to the end of its last process."""
 
-    def __init__(self, launch_request: dict[str, Any], rest: bytes) -> None:
+    def __init__(self, launch_request: LaunchRequest, rest: bytes) -> None:
         self._launch_request = launch_request
         self._commands = b""
         self._log = Log(launch_request["log"], launch_request["keep"])
@@ -107,7 +129,7 @@ class Supervisor:
         self._guard = os.getppid()
 
     def run(self) -> None:
-        """Start the server, serve the harness's commands, and return when nothing is left below."""
+        """Start the server, obey the harness's commands, and return when no process is left below."""
         wakeup_read, wakeup_write = os.pipe()
         for descriptor in (wakeup_read, wakeup_write, 0):
             os.set_blocking(descriptor, False)
@@ -142,7 +164,7 @@ class Supervisor:
         own = os.getpid()
 
         def prepare_child() -> None:
-            # Should this supervisor itself be killed, the server goes with it; its workers watch their own parent.
+            # If this supervisor is killed, the kernel kills the server too; its workers watch their own parent.
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != own:
                 os._exit(1)
@@ -152,7 +174,7 @@ class Supervisor:
 
         uid, gid = self._launch_request.get("user") or (None, None)
         if uid is not None and gid is not None:
-            os.fchown(output, uid, gid)  # servers open /dev/stderr anew, which the pipe's owner alone may
+            os.fchown(output, uid, gid)  # servers open /dev/stderr again, which only the pipe's owner may
 
         return subprocess.Popen(
             self._launch_request["argv"],
@@ -171,7 +193,7 @@ class Supervisor:
     def _serve_until_exit(self, wakeup_read: int, output: int) -> None:
         while not self._reap_ended() and not self._orphaned:
             if os.getppid() != self._guard:
-                return  # the harness lives, or the end of its pipe tells that it does not
+                return  # the end of the pipe shows whether the harness lives
             if parent_of(self._guard) != self._launch_request["parent"]:
                 self._orphaned = True
                 return
@@ -190,7 +212,7 @@ class Supervisor:
                     self._read_commands()
 
     def _reap_ended(self) -> bool:
-        """Reap whatever has ended, also what was re-parented to us; say whether the server itself is among it."""
+        """Reap all ended children, also adopted ones; return whether the server is one of them."""
         while self._status is None:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -214,7 +236,7 @@ class Supervisor:
         return bool(data)
 
     def _drain(self, output: int) -> None:
-        """Read what the dead left in the pipe; bounded by the pipe's own size, as no writer is left."""
+        """Read the output that ended processes left in the pipe."""
         if output in self._selector.get_map():
             while self._read_output(output):
                 pass
@@ -233,13 +255,13 @@ class Supervisor:
         *lines, self._commands = (self._commands + data).split(b"\n")
         self._commands = self._commands[:MAX_COMMAND_BYTES]
         for line in lines:
-            # The server can find this pipe, and write to it what it likes.
+            # The server can find this pipe and write anything to it.
             with contextlib.suppress(ValueError, TypeError, KeyError, OverflowError, RecursionError, OSError):
                 self._execute(json.loads(line))
 
-    def _execute(self, command: dict[str, Any]) -> None:
+    def _execute(self, command: ControlCommand) -> None:
         if command["do"] == "leave":
-            self._launch_request.update(remove="", prune="")
+            self._launch_request["remove"] = self._launch_request["prune"] = ""
             return
         if command["do"] == "stop":
             self._deadline = time.monotonic() + command["grace"]
@@ -262,7 +284,7 @@ class Supervisor:
 def kill_descendants() -> dict[int, int]:
     """Kill and reap every descendant of this process until there is none; return their wait statuses by pid.
 
-    Those that clear up behind a server go by themselves, once all others are gone.
+    Resource trackers end by themselves after all other processes.
     """
     wait_statuses: dict[int, int] = {}
     tracker_deadline = time.monotonic() + TRACKER_EXIT_TIMEOUT
@@ -275,8 +297,8 @@ def kill_descendants() -> dict[int, int]:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
-            while (reaped := os.waitpid(-1, os.WNOHANG))[0]:
-                wait_statuses[reaped[0]] = reaped[1]
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                wait_statuses[ended[0]] = ended[1]
         time.sleep(0.005)
     return wait_statuses
 
@@ -289,10 +311,10 @@ def _is_resource_tracker(pid: int) -> bool:
 
 
 def parent_of(pid: int) -> int:
-    """Return the parent of `pid`, 0 where there is no such process."""
+    """Return the parent of `pid`, 0 if there is no such process."""
     try:
         stat = Path("/proc", str(pid), "stat").read_bytes()
-        # The command's name stands in parentheses and may hold any byte; the parent is the second field after.
+        # The name of the command stands in parentheses and may contain any byte; the parent is the second field after.
         return int(stat.rpartition(b")")[2].split()[1])
     except (OSError, ValueError, IndexError):
         return 0
@@ -301,7 +323,7 @@ def parent_of(pid: int) -> int:
 def descendants(root: int) -> list[int]:
     """Return the pids of all processes below `root`, zombies included, parents before children."""
     children: dict[int, list[int]] = {}
-    for entry in os.listdir("/proc"):  # noqa: PTH208 - a tenth of the time, and this runs at every end
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - it takes a tenth of the time, and runs at every end
         if entry.isdigit():
             children.setdefault(parent_of(int(entry)), []).append(int(entry))
     found = list(children.get(root, ()))
@@ -311,7 +333,7 @@ def descendants(root: int) -> list[int]:
 
 
 def remove(folder: str, prune: str) -> None:
-    """Delete `folder`, and `prune` where that leaves it empty; the harness is no longer there to do it."""
+    """Delete `folder`, and `prune` if it is empty then; the harness has ended and cannot do it."""
     if folder:
         clear(Path(folder))
     if prune:
@@ -320,13 +342,13 @@ def remove(folder: str, prune: str) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Delete `folder` and all in it, as far as that can be, whatever a server has made of it; no link is followed."""
+    """Delete `folder` and its contents as far as possible, whatever a server did to it. Links are not followed."""
     if folder.is_symlink() or not folder.is_dir():
         with contextlib.suppress(OSError):
             folder.unlink(missing_ok=True)
         return
-    # A server can have closed what is in it to its own user. It can also have made it deeper than Python's stack, a
-    # path's length and our descriptors allow: then what lies deep is brought up first.
+    # A server can have removed its own permissions. It can have made folders deeper than Python's stack, the longest
+    # path or the number of descriptors allows: deep folders are moved up first.
     found = [(folder, 0)]
     for each, depth in found:
         with contextlib.suppress(OSError):
@@ -341,18 +363,18 @@ def clear(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def report(message: dict[str, Any]) -> None:
-    """Tell the harness, if it is still there."""
+def report(message: dict[str, object]) -> None:
+    """Send `message` to the harness, if it still lives."""
     with contextlib.suppress(OSError):
         os.write(1, json.dumps(message).encode() + b"\n")
 
 
-def guard(supervisor: int, parent: int, launch_request: dict[str, Any]) -> None:
-    """Wait for the end of the process `supervisor`, and end whatever it may have left."""
+def guard(supervisor: int, parent: int, launch_request: LaunchRequest) -> None:
+    """Wait for the end of the process `supervisor`, then end everything below."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     while os.waitpid(supervisor, os.WNOHANG)[0] == 0:
         if os.getppid() != parent:
-            # The supervisor sees that as well, unless somebody has stopped it.
+            # The supervisor notices this too, unless it was stopped.
             time.sleep(LIVENESS_INTERVAL)
             kill_descendants()
             remove(launch_request["remove"], launch_request["prune"])
@@ -362,7 +384,7 @@ def guard(supervisor: int, parent: int, launch_request: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Read the order from stdin and see it through."""
+    """Read the request from stdin and carry it out."""
     for number in IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(PermissionError):  # already the leader of its session
@@ -376,7 +398,7 @@ def main() -> None:
             return
         data += piece
     line, _, rest = data.partition(b"\n")
-    launch_request = json.loads(line)
+    launch_request: LaunchRequest = json.loads(line)
     parent = os.getppid()
     if supervisor := os.fork():
         guard(supervisor, parent, launch_request)

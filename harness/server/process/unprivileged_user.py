@@ -1,4 +1,4 @@
-"""The user that stands in for root where a server will not serve as root, and what must be made theirs."""
+"""The unprivileged user for servers that do not serve as root, and access to the files that they need."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 USER_NAMES = ("www-data", "http", "apache", "nobody")
-"""Who web servers run as: Debian's, Arch's, Fedora's, and the last one everywhere."""
+"""Users that web servers run as: on Debian, Arch and Fedora, and on every system."""
 
 NOBODY_ID = 65534
-"""Linux's overflow uid and gid (/proc/sys/kernel/overflowuid), for a machine that names none of them."""
+"""Linux's overflow uid and gid (/proc/sys/kernel/overflowuid), for a machine without these users."""
 
 
 @dataclass(frozen=True)
 class User:
-    """Whom a process is started as."""
+    """The user and group that a process is started as."""
 
     uid: int
     gid: int
 
 
 def unprivileged_user() -> User | None:
-    """Return whom root starts such a server as; None for anybody else, who has no choice."""
+    """Return the user for such a server if the harness runs as root, else None."""
     if os.geteuid() != 0:
         return None
     known = mapped_ids(Path("/proc/self/uid_map").read_text())
@@ -39,16 +39,16 @@ def unprivileged_user() -> User | None:
 
 
 def mapped_ids(uid_map: str) -> Callable[[int], bool]:
-    """Return which uids there are, given the text of /proc/self/uid_map (user_namespaces(7)).
+    """Return a test for the uids that exist, given the text of /proc/self/uid_map (user_namespaces(7)).
 
-    The root of a user namespace may be the only user in it, and can become nobody else.
+    The root of a user namespace may be its only user, and cannot change to another one.
     """
     ranges = [range(int(first), int(first) + int(count)) for first, _, count in map(str.split, uid_map.splitlines())]
     return lambda uid: any(uid in each for each in ranges)
 
 
 def chown_tree(folder: Path, user: User) -> None:
-    """Make `folder` and all in it `user`'s: it stays private, to them and to root. Raises OSError."""
+    """Give `folder` and its contents to `user`: it stays private, to them and to root. Raises OSError."""
     for place, folders, files in os.walk(folder):
         os.chown(place, user.uid, user.gid)
         for name in (*folders, *files):
@@ -56,16 +56,16 @@ def chown_tree(folder: Path, user: User) -> None:
 
 
 def grant_access(socket: Path, user: User) -> None:
-    """Let `user` connect to `socket` of a server that runs as root, in a folder of ours. Raises OSError."""
+    """Let `user` connect to `socket` of a server that runs as root, in a folder of the harness. Raises OSError."""
     allow_traversal(socket.parent)
     os.chown(socket, user.uid, user.gid)
 
 
 def allow_traversal(folder: Path) -> None:
-    """Let others pass through `folder`, ours, to what lies in it; not list it. Raises OSError."""
+    """Let others pass through `folder` to its contents, but not list it. Raises OSError."""
     folder.chmod(folder.stat().st_mode | 0o011)
 
 
 def others_can_traverse(folder: Path) -> bool:
-    """Say whether everybody can pass through all folders above `folder`."""
+    """Return whether everybody can pass through all folders above `folder`."""
     return all(each.stat().st_mode & 0o001 for each in folder.resolve().parents)

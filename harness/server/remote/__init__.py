@@ -1,1 +1,1 @@
-"""Servers that someone else started, and the proof that they may be loaded."""
+"""Servers that somebody else started, and the proof that they may be loaded."""

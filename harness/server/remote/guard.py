@@ -1,13 +1,12 @@
-"""Keeps watch over a target while it is loaded: it proves itself again and again, and without that nobody connects.
+"""A watcher of a target under load: the target must prove itself repeatedly, and without a proof nobody may connect.
 
-    right proof                        connections may be opened
-    another socket listens there       none is opened until the proof is right again
-    a wrong proof                      the load ends at once
+    valid proof                        connections may be opened
+    another socket listens there       none may be opened until the next valid proof
+    invalid proof                      the load ends at once
     no proof for MAX_SUSPENSION s      the load ends, unless the same socket still listens: that server is only busy
 
-A server that takes the place of another breaks the connections of that one. So new connections are what is held back,
-and whoever opens one asks here first. What listens is seen on this machine alone; of a server on another one each proof
-is good for a few connections.
+A server that replaces another one breaks its connections. So the guard controls new connections: every client asks here
+first. Only sockets on this machine are visible; a proof of a server on another machine is good for a few connections.
 """
 
 from __future__ import annotations
@@ -29,37 +28,37 @@ from wsgi_gauntlet.harness.server.remote.listeners import listeners
 from wsgi_gauntlet.harness.server.remote.proof import NoResponse, Unreachable, VerifiedAddress, check_proof, send_get
 
 CHALLENGE_INTERVAL = 0.1
-"""Seconds between a right proof and the next question."""
+"""Seconds from a valid proof to the next challenge."""
 
 CHALLENGE_RETRY_INTERVAL = 0.03
-"""Seconds until the next question where there was no proof."""
+"""Seconds to the next challenge if there was no proof."""
 
 MIN_CHALLENGE_INTERVAL = 0.01
-"""Seconds until the next question, whatever happens."""
+"""Seconds to the next challenge in any case."""
 
 PROOF_FRESH_SECONDS = 0.02
-"""Seconds for which a right proof answers a suspicion, too."""
+"""Seconds for which a valid proof also answers a suspicion."""
 
 MAX_SUSPENSION = 0.7
-"""Seconds that a doubt may last before the load ends."""
+"""Seconds without proof after which the load ends."""
 
 LISTENER_CACHE_SECONDS = 0.002
-"""Seconds for which a look at who listens is good: it takes 50 µs, and there may be thousands of connections."""
+"""Seconds for which a check of the listeners is good: it takes 50 µs, and there may be thousands of connections."""
 
 LISTENER_POLL_INTERVAL = 0.05
-"""Seconds between looks when nobody connects."""
+"""Seconds between checks while nobody connects."""
 
 CONNECTIONS_PER_PROOF = 24
-"""Connections that one proof is good for where nobody sees who listens."""
+"""Connections that one proof is good for if the listeners are not visible."""
 
 MAX_PAUSE = 0.2
-"""Seconds that a lane waits for a proof after a wrong answer."""
+"""Seconds that a generator process waits for a proof after a wrong response."""
 
 
 class Guard:
-    """Watches the target at `address`, which proved itself just now. `shares` guards watch it side by side.
+    """Watches the target at `address`, which has just proved itself. `shares` guards watch it at the same time.
 
-    Whoever connects to its `address` asks it for leave. `lost` is why it may be loaded no more, None as long as it may.
+    Clients that connect to `self.address` ask this guard. `revoked` says why the target may not be loaded any more.
     """
 
     def __init__(self, address: VerifiedAddress, mount: str, token: str, shares: int = 1) -> None:
@@ -79,10 +78,10 @@ class Guard:
         self._challenge_now = trio.Event()
         self._attempt: trio.CancelScope | None = None
 
-    # ------------------------------------------------------------------ for those who load
+    # ------------------------------------------------------------------ for the clients
 
     def may_connect(self) -> bool:
-        """Say whether a connection may be opened now, and count it."""
+        """Return whether a connection may be opened now, and count it."""
         if self.revoked is not None or self._suspended_since is not None:
             return False
         if self._listeners:
@@ -95,14 +94,14 @@ class Guard:
         return True
 
     async def wait_until_may_connect(self) -> None:
-        """Wait until a connection may be opened. Raises TargetRefused where none may be any more."""
+        """Wait until a connection may be opened. Raises TargetRefused if the target may not be loaded any more."""
         while not self.may_connect():
             if self.revoked is not None:
                 raise self.revoked
             await trio.sleep(ADMISSION_RETRY_INTERVAL)
 
     def report_wrong_response(self) -> None:
-        """Hear of a wrong answer: ask for a proof at once, and hold back what a lane would send until it is there."""
+        """Challenge the target at once, and pause the clients until it has proved itself."""
         now = time.monotonic()
         if now - self._proved_at > PROOF_FRESH_SECONDS and now > self._held_until:
             self._suspected, self._held_until = now, now + MAX_PAUSE
@@ -110,13 +109,13 @@ class Guard:
 
     @property
     def must_pause(self) -> bool:
-        """Say whether a lane is to send nothing now, on open connections neither."""
+        """Whether clients must send nothing now, not even on open connections."""
         return self.revoked is not None or time.monotonic() < self._held_until
 
     # ------------------------------------------------------------------ the watch
 
     async def watch(self) -> None:
-        """Watch until the target is lost, and set `lost`. Run it in a task beside the load."""
+        """Watch the target until `revoked` is set. Run this in a task beside the load."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._look)
             while self.revoked is None:
@@ -148,7 +147,7 @@ class Guard:
             if not seen:
                 self._suspend("nothing listens there any more")
             elif not seen <= self._listeners:
-                # Fewer are no stranger's: a server that shares its port among processes may lose some of these.
+                # Fewer sockets are normal: a server that shares its port among processes may lose some of them.
                 self._suspend("another socket listens there than the one that proved itself")
         return self._suspended_since is None
 
@@ -156,7 +155,7 @@ class Guard:
         self._reason = reason
         if self._suspended_since is None:
             self._suspended_since = time.monotonic()
-            # A question from before says nothing of who is there now.
+            # A challenge that was sent earlier does not show who listens now.
             if self._attempt is not None:
                 self._attempt.cancel()
             self._challenge_now.set()
@@ -187,7 +186,7 @@ class Guard:
             if response.complete or response.status is None:
                 self._revoke(str(wrong))
             else:
-                # Cut off in the middle: a server that ends a busy worker does so too.
+                # The response was cut off: a server that ends a busy worker does that too.
                 self._no_proof(str(wrong), before)
             return
         finally:
@@ -195,7 +194,7 @@ class Guard:
             if self._challenged_at > self._suspected:
                 self._held_until = -math.inf
         if _busy(response):
-            self._no_proof(f"it answers {response.describe()}", before)
+            self._no_proof(f"its response is {response.describe()}", before)
         elif before == listeners(self._plain):
             self._listeners = before
             self._credit = self._max_credit
@@ -203,24 +202,24 @@ class Guard:
             self._proved_at = time.monotonic()
 
     def _no_proof(self, reason: str, before: frozenset[str]) -> None:
-        """Take it that there was no proof and no wrong one; a server that is only busy does so too."""
+        """Record that there was neither a valid nor an invalid proof; a busy server does that too."""
         if not self._listeners or before != self._listeners:
             self._suspend(reason)
 
 
 WatchCredentials = tuple[str, str, int]
-"""What another process of this run needs to watch a target: its mount, the token, and how many watch it."""
+"""The mount, the token and the number of watching processes: what another process needs to watch a target."""
 
 
 def watch_credentials(address: Address, processes: int) -> WatchCredentials | None:
-    """Return what each of `processes` needs to watch the target at `address`, None where nobody watches."""
+    """Return the credentials for `processes` processes that watch the target at `address`, None if nobody watches."""
     guard = getattr(address, "guard", None)
     return (guard.mount, guard.token, processes) if isinstance(guard, Guard) else None
 
 
 @asynccontextmanager
 async def guarded_in_process(address: Address, watch_credentials: WatchCredentials | None) -> AsyncIterator[Address]:
-    """Watch the target at `address` for the block, in a process of which it was `told`. Raises as `watched` does."""
+    """Watch the target at `address` for the block, in another process of the run. Raises what `guarded` raises."""
     if watch_credentials is None or not isinstance(address, VerifiedAddress):
         yield address
         return
@@ -230,11 +229,9 @@ async def guarded_in_process(address: Address, watch_credentials: WatchCredentia
 
 @asynccontextmanager
 async def guarded(guard: Guard) -> AsyncIterator[VerifiedAddress]:
-    """Watch a target for the block, which is cancelled where it stands when the target is lost.
+    """Watch a target for the block, which gets the address to connect to and is cancelled if the guard revokes it.
 
-    It is given the address that asks for leave.
-
-    Raises TargetRefused then. What else the block raises comes out as it is.
+    Raises TargetRefused then. Other errors of the block are raised as they are.
     """
     try:
         async with trio.open_nursery() as nursery:
@@ -257,7 +254,7 @@ async def guarded(guard: Guard) -> AsyncIterator[VerifiedAddress]:
 
 
 def _busy(response: Response) -> bool:
-    """Say whether it is what a server says or does that has too much to do, or a proxy that counts requests."""
+    """Return whether the response is that of a busy server, or of a proxy that limits requests."""
     return response.is_empty or (
         response.status is not None and (response.status >= 500 or response.status in (408, 429))
     )

@@ -1,7 +1,7 @@
-"""Who listens at an address, as the kernel of this machine names it: another server is another socket.
+"""The sockets that listen at an address, as the kernel of this machine names them: another server is another socket.
 
-Of a TCP port the inodes of its listening sockets, of a Unix socket the file's identity. A server on another machine or
-in another network namespace is not seen.
+For a TCP port these are the inodes of its listening sockets, for a Unix socket the identity of its file. Sockets on
+another machine or in another network namespace are not visible.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import struct
 from wsgi_gauntlet.harness.http.address import Address
 
 _SOCK_DIAG = 4
-"""NETLINK_SOCK_DIAG of <linux/netlink.h>. /proc/net/tcp says the same, and takes 10 ms where this takes 20 µs."""
+"""NETLINK_SOCK_DIAG of <linux/netlink.h>. /proc/net/tcp has the same data, but takes 10 ms instead of 20 µs."""
 
 _BY_FAMILY = 20
-"""SOCK_DIAG_BY_FAMILY: any other type of message ends a dump."""
+"""SOCK_DIAG_BY_FAMILY; every other type of message ends a dump."""
 
 _DUMP = 0x301
 """NLM_F_REQUEST | NLM_F_DUMP."""
@@ -30,14 +30,14 @@ _REQUEST = struct.Struct("=BBBBL48s")
 """struct inet_diag_req_v2 of <linux/inet_diag.h>: family, protocol, ext, pad, states, an identity that is ignored."""
 
 _PORT_AT, _INODE_AT, _MIN_SIZE = 4, 68, 72
-"""Where struct inet_diag_msg has its source port (network order) and its inode, and its size in bytes."""
+"""Offsets of the source port (network order) and the inode in struct inet_diag_msg, and its size in bytes."""
 
 MAX_MESSAGES = 256
 """Messages of one dump that are read at most."""
 
 
 def listeners(address: Address) -> frozenset[str]:
-    """Return the identities of what listens at `address`; empty where nothing is seen."""
+    """Return the identities of the sockets that listen at `address`; empty if none is visible."""
     if address.path:
         try:
             found = os.stat(address.path)  # noqa: PTH116 - a call for each new connection

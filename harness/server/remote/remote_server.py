@@ -1,88 +1,64 @@
-"""A server that somebody else started, with the face of one that was started here and nothing to control it by."""
+"""A remote server: somebody else started it, and the harness cannot look into it or control it."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import NoReturn
-
 from wsgi_gauntlet.harness.errors import TargetRefused, Unsupported
-from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, Settings
-from wsgi_gauntlet.harness.server.app_events import AppEventChannel
-from wsgi_gauntlet.harness.server.instance import STOP_GRACE, ServerInstance
+from wsgi_gauntlet.harness.server.adapter import Installation, ServerDescription, Settings
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.remote.guard import Guard
 from wsgi_gauntlet.harness.server.remote.proof import VerifiedAddress, verify
 from wsgi_gauntlet.harness.server.remote.target import Target
-
-NO_LOG = "of-a-target.log"
-"""The name of a file that never is."""
+from wsgi_gauntlet.harness.server.server_under_test import STOP_GRACE, ServerUnderTest
 
 UNKNOWN_CONDITIONS = ("version", "python", "workers", "threads", "keep-alive", "backlog", "other programs")
-"""Conditions of its figures that nobody here can tell."""
+"""Conditions of a remote server that the harness cannot know."""
 
 
-class RemoteAdapter(Adapter):
-    """What there is to say of a target, in place of how to start it."""
+class RemoteDescription(ServerDescription):
+    """The description of a target in its plan. It is no Adapter: there is no command that starts it."""
 
     name = "target"
-    title = "a server that someone else started"
+    title = "a server that somebody else started"
+    unavailable_reason = "somebody else starts it"
 
     def __init__(self, target: Target, address: VerifiedAddress, token: str) -> None:
         self.target = target
         self._address = address
         self._token = token
 
-    def find(self, python: str) -> Installation:  # noqa: ARG002 - it is in no interpreter of ours
-        """Say that it is there."""
+    def find(self, python: str) -> Installation:  # noqa: ARG002 - it runs in no interpreter of this machine
+        """Return an installation without a version."""
         return Installation()
 
-    def command(self, launch: Launch) -> Command:  # noqa: ARG002 - nothing is launched
-        """Raise Unsupported: it has been started."""
-        _raise_unsupported("starts it")
-
-    async def verify_again(self, plan: Plan, logs: Path) -> RemoteServer:
-        """Return it once it has proved itself anew, at the address of the first time. Raises TargetRefused."""
+    async def verify_again(self, plan: Plan) -> RemoteServer:
+        """Return the server after another proof, at the address of the first one. Raises TargetRefused."""
         try:
             address = await verify(self._address, self.target, self._token)
         except TargetRefused as refused:
             raise type(refused)(f"{self.target}: {refused}") from None
-        return RemoteServer(plan, self.target, address, logs)
+        return RemoteServer(plan, self.target, address)
 
     def guard(self, running: RemoteServer) -> Guard:
-        """Return who watches `running`, which proved itself just now, while it is loaded: whoever connects asks it."""
+        """Return a guard for `running`, which has just proved itself; every client of it asks the guard."""
         guard = Guard(running.proven, self.target.mount, self._token)
         running.address = guard.address
         return guard
 
 
-class RemoteServer(ServerInstance):
-    """A target that has just proved itself. Whatever would control its processes raises Unsupported."""
+class RemoteServer(ServerUnderTest):
+    """A target that has just proved itself. Its processes and its log are not visible."""
 
-    def __init__(self, plan: Plan, target: Target, address: VerifiedAddress, logs: Path) -> None:
-        super().__init__(plan, AppEventChannel.unobserved(), logs, logs, logs / NO_LOG, 0.0)
+    def __init__(self, plan: Plan, target: Target, address: VerifiedAddress) -> None:
+        super().__init__(plan)
         self.address = self.proven = address
         self.target = target
 
     @property
-    def _members(self) -> NoReturn:
-        # Whatever a ServerInstance does to processes begins with these; none of a target's may be touched.
-        _raise_unsupported("sees or controls its processes")
-
-    @_members.setter
-    def _members(self, _: object) -> None:
-        pass
-
-    @property
-    def command_line(self) -> str:
-        """Nobody here knows how it was started."""
-        return ""
-
-    @property
     def conditions(self) -> dict[str, object]:
-        """What is known of it, which is where it is, and by name what is not."""
+        """Its address, and which conditions are unknown."""
         here = "this machine" if self.address.loopback else "another machine"
         return {
-            "started by": "someone else",
+            "started by": "somebody else",
             "address": str(self.target),
             "runs on": here,
             **dict.fromkeys(UNKNOWN_CONDITIONS, "unknown"),
@@ -90,34 +66,32 @@ class RemoteServer(ServerInstance):
 
     @property
     def ended(self) -> str:
-        """Whether it has ended is seen by whether it answers."""
+        return ""  # its end is visible only in missing responses
+
+    def processes(self) -> list[int]:
+        raise Unsupported("somebody else started this server, and the harness cannot see its processes")
+
+    server_processes = front_processes = processes
+
+    def log_position(self) -> int:
+        return 0
+
+    def log_since(self, position: int) -> str:  # noqa: ARG002 - its log is not visible
         return ""
 
-    async def wait_for_end(self, seconds: float) -> str:  # noqa: ARG002 - nobody here would hear of it
-        """Nobody here hears of its end."""
-        return ""
-
-    async def start(self) -> None:
-        """Raise Unsupported."""
-        _raise_unsupported("starts it")
-
-    async def stop(self, grace: float = STOP_GRACE) -> None:
-        """Leave it alone."""
-
-    async def restart(self, grace: float = STOP_GRACE) -> None:  # noqa: ARG002 - see below
-        """Raise Unsupported."""
-        _raise_unsupported("restarts it")
+    async def wait_for_log(self) -> None:
+        pass
 
     async def reload(self) -> None:
-        """Raise Unsupported."""
-        _raise_unsupported("has it load its app anew")
+        raise Unsupported("somebody else started this server, and the harness cannot control it")
+
+    async def restart(self, grace: float = STOP_GRACE) -> None:  # noqa: ARG002 - there is no process to stop
+        await self.reload()
+
+    restart_in_place = restart
 
 
 def target_plan(target: Target, address: VerifiedAddress, token: str) -> Plan:
-    """Return the plan of a target that proved itself at `address`; it is named as reports name it."""
-    adapter = RemoteAdapter(target, address, token)
-    return Plan(f"target ({target})", adapter, Installation(), "", Settings(mount=target.mount), "")
-
-
-def _raise_unsupported(what: str) -> NoReturn:
-    raise Unsupported(f"someone else started this server, and nobody here {what}")
+    """Return the plan of a target that proved itself at `address`, with the name that reports use."""
+    description = RemoteDescription(target, address, token)
+    return Plan(f"target ({target})", description, Installation(), "", Settings(mount=target.mount), "")

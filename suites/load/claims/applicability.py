@@ -5,20 +5,14 @@ Nothing is started here.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.experiments.comparison_plans import with_workers
-from wsgi_gauntlet.harness.server.adapter import Launch, Protocol
 from wsgi_gauntlet.harness.server.plan import Plan
-from wsgi_gauntlet.harness.server.remote.remote_server import RemoteAdapter
+from wsgi_gauntlet.harness.server.remote.remote_server import RemoteDescription
 
 
 def reason_not_standalone(plan: Plan) -> str:
     """Say why `plan` is no server by itself, started here on a socket, that a front could be put before; else ''."""
-    if isinstance(plan.adapter, RemoteAdapter):
+    if isinstance(plan.adapter, RemoteDescription):
         return "it was started elsewhere, and this needs it started both alone and otherwise"
     if plan.upstream is not None:
         return f"this is about {plan.upstream.adapter.name} with a front and without one: name it alone"
@@ -54,20 +48,5 @@ def reason_not_prefork(plan: Plan) -> str:
     """Say why `plan` has no number of workers to set; else ''. Its adapter is asked, and nothing is started."""
     if why := reason_not_standalone(plan):
         return why
-    asked = with_workers(plan, 2)
-    dry_run_folder = Path(os.sep, "nowhere")
-    launch = Launch(
-        python=plan.python,
-        executable=plan.found.executable or plan.python,
-        address=Address(path=str(dry_run_folder / "s")) if plan.unix or plan.adapter.unix_only else Address(port=1),
-        app=plan.app,
-        folder=dry_run_folder,
-        settings=asked.settings,
-        variant=plan.variant,
-        protocol=Protocol.HTTP,
-    )
-    try:
-        plan.adapter.command(launch)
-    except Unsupported as refused:
-        return f"it has no number of workers to set: {refused}"
-    return ""
+    reason = with_workers(plan, 2).unsupported_reason()
+    return f"it has no number of workers to set: {reason}" if reason else ""

@@ -42,7 +42,7 @@ from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
 from wsgi_gauntlet.suites.load.claims.applicability import reason_not_development_server
 
 if TYPE_CHECKING:
-    from wsgi_gauntlet.harness.server.instance import ServerInstance
+    from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 PRODUCTION_SERVERS = ("gunicorn:gthread", "waitress")
 """Servers for production that run anywhere and need nothing compiled, each with its defaults."""
@@ -159,7 +159,7 @@ async def _measure_rates(
     closed_loop_costs: dict[str, list[CpuCost]] = {name: [] for name in names}
     open_loop_results: dict[str, list[GeneratorResult]] = {name: [] for name in names}
     async with AsyncExitStack() as stack:
-        arms: list[tuple[ServerInstance, VerifiedRequest]] = []
+        arms: list[tuple[ServerUnderTest, VerifiedRequest]] = []
         for name in names:
             ctx.progress(0.0, f"starting {name}")
             running = await stack.enter_async_context(contexts[name].server())
@@ -199,7 +199,7 @@ async def _measure_rates(
     return closed_loop_costs, open_loop_results, rate
 
 
-def _adverse_clients(running: ServerInstance, seconds: float) -> ClientMix:
+def _adverse_clients(running: ServerUnderTest, seconds: float) -> ClientMix:
     authority = running.address.authority
     return ClientMix(
         [

@@ -35,7 +35,7 @@ from wsgi_gauntlet.harness.model import Grade, Metric, Phase, ScenarioResult
 from wsgi_gauntlet.suites.load.claims.applicability import reason_not_prefork
 
 if TYPE_CHECKING:
-    from wsgi_gauntlet.harness.server.instance import ServerInstance
+    from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 APP_CPU_MS = 5
 """Milliseconds of CPU time that an answer takes the app, so that workers and not the generator are at their limit."""
@@ -179,7 +179,7 @@ async def _run_closed_loops(ctx: ScenarioContext, cores: int) -> dict[int, list[
     return found
 
 
-async def _page(running: ServerInstance) -> VerifiedRequest:
+async def _page(running: ServerUnderTest) -> VerifiedRequest:
     workload = ReferencePage(running.reference_app_path)
     page = await verify_request(running.address, workload, secrets.token_hex(8), BODY_BYTES, keep=False)
     return replace(page, request=page.request.replace(b"&size=", f"&work={APP_CPU_MS}&size=".encode(), 1))

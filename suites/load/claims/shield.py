@@ -19,7 +19,7 @@ from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, Phase, S
 from wsgi_gauntlet.suites.load.claims.applicability import reason_not_proxyable
 
 if TYPE_CHECKING:
-    from wsgi_gauntlet.harness.server.instance import ServerInstance
+    from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 FRONT = "nginx"
 
@@ -46,7 +46,7 @@ async def shield(ctx: ScenarioContext) -> ScenarioResult:
     phases: list[Phase] = []
     healths: list[GeneratorHealth] = []
 
-    def make_behaviour(running: ServerInstance) -> ClientMix:
+    def make_behaviour(running: ServerUnderTest) -> ClientMix:
         authority, interval = running.address.authority, ctx.number("interval")
         return ClientMix(
             [

@@ -16,7 +16,7 @@ from wsgi_gauntlet.harness.load.experiments.comparison_plans import behind_front
 from wsgi_gauntlet.harness.load.experiments.cpu_cost import CpuCost, judge_generator, measure_cpu_cost
 from wsgi_gauntlet.harness.load.workload import UserAppPage, VerifiedRequest, verify_request
 from wsgi_gauntlet.harness.model import Grade, Metric, ScenarioResult
-from wsgi_gauntlet.harness.server.instance import ServerInstance
+from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 from wsgi_gauntlet.harness.server.static_files import STATIC_FILES, STATIC_FOLDER, static_content
 from wsgi_gauntlet.suites.load.claims.applicability import reason_not_proxyable
 
@@ -85,7 +85,7 @@ async def static(ctx: ScenarioContext) -> ScenarioResult:
     )
 
 
-async def _page(running: ServerInstance, before: str) -> VerifiedRequest:
+async def _page(running: ServerUnderTest, before: str) -> VerifiedRequest:
     body = static_content(FILE_NAME).encode("ascii")
     workload = UserAppPage(f"{before}/{STATIC_FOLDER}/{FILE_NAME}", 200, body, STATIC_FILES[FILE_NAME].size)
     return await verify_request(running.address, workload, "", len(body))

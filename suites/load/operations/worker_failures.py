@@ -9,18 +9,14 @@ import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trio
 
-from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.http.address import NOMINAL_PORT, Address
 from wsgi_gauntlet.harness.http.http_connection import HttpConnection
 from wsgi_gauntlet.harness.load.experiments.traffic_timeline import TrafficTimeline
 from wsgi_gauntlet.harness.load.probes.worker_probe import WorkerProbe
 from wsgi_gauntlet.harness.model import Phase
-from wsgi_gauntlet.harness.server.adapter import Launch
 from wsgi_gauntlet.harness.server.process import procfs
 
 if TYPE_CHECKING:
@@ -99,21 +95,8 @@ def with_worker_timeout(plan: Plan, timeout: int) -> Plan:
         return replace(plan, upstream=with_worker_timeout(plan.upstream, timeout))
     if plan.settings.timeout is not None:
         return plan
-    settings = replace(plan.settings, timeout=float(timeout))
-    launch = Launch(
-        python=plan.python,
-        executable=plan.found.executable,
-        address=Address(port=NOMINAL_PORT),
-        app=plan.app,
-        folder=Path(),
-        settings=settings,
-        variant=plan.variant,
-    )
-    try:
-        plan.adapter.command(launch)
-    except Unsupported:
-        return plan
-    return replace(plan, settings=settings)
+    with_timeout = replace(plan, settings=replace(plan.settings, timeout=float(timeout)))
+    return plan if with_timeout.unsupported_reason() else with_timeout
 
 
 def _worker_failure(

@@ -15,7 +15,7 @@ from wsgi_gauntlet.harness.load.experiments.slow_clients import run_slow_client_
 from wsgi_gauntlet.harness.model import ScenarioResult
 
 if TYPE_CHECKING:
-    from wsgi_gauntlet.harness.server.instance import ServerInstance
+    from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 PAGE_BYTES = 1_000_000
 """Bytes of the answer that is read slowly: more than the kernel takes from a server."""
@@ -59,7 +59,7 @@ async def mixed(ctx: ScenarioContext) -> ScenarioResult:
     )
 
 
-def mixed_clients(running: ServerInstance, interval: float) -> ClientMix:
+def mixed_clients(running: ServerUnderTest, interval: float) -> ClientMix:
     """Return slow clients of the four kinds for `running`, with `interval` seconds between two of their moves."""
     authority = running.address.authority
     page = f"{running.reference_app_path}/page?n=slow"

@@ -17,7 +17,7 @@ ANY_CALLABLE = pep3333(
 )
 
 
-@case(MUST, ANY_CALLABLE, basis=MUST_TEXT, setup=Setup(environment=(("GAUNTLET_CALLABLE", "instance"),)))
+@case(MUST, ANY_CALLABLE, basis=MUST_TEXT, setup=Setup(environment=(("WSGI_GAUNTLET_CALLABLE", "instance"),)))
 async def callable_instance(exchange: Exchange) -> None:
     """The server serves an app that is an object with a method __call__ like a function.
 
@@ -29,7 +29,7 @@ async def callable_instance(exchange: Exchange) -> None:
     assert_served(await exchange.get("/echo"), f"gauntlet {exchange.token}\n".encode())
 
 
-@case(MUST, ANY_CALLABLE, basis=MUST_TEXT, setup=Setup(environment=(("GAUNTLET_CALLABLE", "class"),)))
+@case(MUST, ANY_CALLABLE, basis=MUST_TEXT, setup=Setup(environment=(("WSGI_GAUNTLET_CALLABLE", "class"),)))
 async def callable_class(exchange: Exchange) -> None:
     """The server serves an app that is a class like a function: a call of the class returns the body.
 

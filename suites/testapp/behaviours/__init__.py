@@ -1,1 +1,1 @@
-"""What the test app does below each path."""
+"""The behaviours of the test app, one for each path."""

@@ -1,4 +1,4 @@
-"""What every case may need: a plain answer, the fence, the proof of who answers."""
+"""Behaviours for every case: a plain response, the sync request, and the nonce that proves the instance."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import Any, Iterator
 from ..core.call import TEXT, Call
 
 NO_STORE = ("Cache-Control", "no-store")
-"""Of answers that prove something of the server at that moment: a front that caches must not give them in its place."""
+"""For responses that prove something about the server at this moment: a caching proxy must not send them itself."""
 
 
 def echo(call: Call) -> list[bytes]:
-    """Answer `gauntlet <token>`. With `hold=NAME`, wait at that barrier first. Leaves the request's body unread."""
+    """Answer `gauntlet <token>`. With `hold=NAME`, wait at that barrier first. The request's body stays unread."""
     if "hold" in call.query:
         call.hold(call.query["hold"])
     return call.text(f"gauntlet {call.token}\n")
 
 
-def fence(call: Call) -> list[bytes]:
-    """Answer as /echo does; a separate name, so that the harness's own requests are known."""
+def sync(call: Call) -> list[bytes]:
+    """Answer as /echo. The separate name marks the harness's own requests."""
     return call.text(f"gauntlet {call.token}\n", extra=[NO_STORE])
 
 
 def nonce(call: Call) -> list[bytes]:
-    """Answer this run's nonce, which no stranger knows, and the process's id."""
-    value = os.environ.get("GAUNTLET_NONCE", "")
+    """Answer the nonce of this instance, which other programs do not know, and the id of the process."""
+    value = os.environ.get("WSGI_GAUNTLET_NONCE", "")
     return call.text(value, extra=[("X-Gauntlet-Nonce", value), ("X-Gauntlet-Pid", str(os.getpid())), NO_STORE])
 
 
 def mine(call: Call) -> list[bytes]:
-    """Answer the parameter `n`, in the body and as X-Mine. Told to nobody: hundreds of these come at once."""
+    """Answer the parameter `n`, in the body and as X-Mine. It is not reported: hundreds of them come at once."""
     own = call.query.get("n", "")
     return call.text(own, extra=[("X-Mine", own)])
 
 
 def respond(call: Call) -> Any:
-    """Answer as the query says: `status`, `body` (default `gauntlet <token>`), `type`, and `framing`.
+    """Answer with the `status`, `body` (default `gauntlet <token>`), `type` and `framing` in the query.
 
     `framing` is `length` (the default), `none` (a generator without Content-Length), or `empty` (no body at all, no
     length). Any parameter `h-NAME=VALUE` becomes a header. The characters of `body` are sent as latin-1.

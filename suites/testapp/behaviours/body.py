@@ -1,4 +1,4 @@
-"""Bodies that the app returns, and what the server does with them."""
+"""Bodies that the app returns, also with a wrong Content-Length."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ..core.call import BINARY, OK, TEXT, Call
 from ..core.event_channel import emit
 
 EVERY_BYTE = bytes(range(256)) + b"\r\n-\n-\r-\n\r-\r\r\n\n"
-"""All byte values, and line ends in every order that a careless conversion would change."""
+"""All byte values, and line ends in every order that a wrong conversion would change."""
 
 ENDLESS_BLOCK = b"gauntlet" * 4096
 ENDLESS_BLOCKS = 2048
-"""32 KiB a block and 64 MiB in all: more than the buffers between an app and a client that has gone can hide."""
+"""32 KiB in each block and 64 MiB in total: more than all buffers between an app and a client that has gone."""
 
 
 LARGE_BLOCK = bytes(range(256)) * 16384
@@ -21,7 +21,7 @@ LARGE_BLOCK = bytes(range(256)) * 16384
 
 
 class _SizedIterable:
-    """An iterable of blocks with a length of its own, which is no list."""
+    """An iterable of blocks with a length, which is no list."""
 
     def __init__(self, blocks: list[bytes]) -> None:
         self._blocks = blocks
@@ -47,7 +47,7 @@ class _Iterator:
 
 
 class _Iterable:
-    """An object that has `__iter__` alone."""
+    """An object with `__iter__` and nothing else."""
 
     def __init__(self, blocks: list[bytes]) -> None:
         self._blocks = blocks
@@ -82,7 +82,7 @@ class _AttributeRecorder:
 
 
 def every_byte(call: Call) -> list[bytes]:
-    """Answer all byte values and mixed line ends, with their length; with `how=write` through write()."""
+    """Answer all byte values and mixed line ends with their length; `how=write` uses write()."""
     write = call.start(OK, [BINARY, ("Content-Length", str(len(EVERY_BYTE)))])
     if call.query.get("how") != "write":
         return [EVERY_BYTE]
@@ -91,13 +91,13 @@ def every_byte(call: Call) -> list[bytes]:
 
 
 def large_block(call: Call) -> list[bytes]:
-    """Answer one block of 4 MiB, and leave its length to the server."""
+    """Answer one block of 4 MiB without Content-Length."""
     call.start(OK, [BINARY])
     return [LARGE_BLOCK]
 
 
 def stream(call: Call) -> Any:
-    """Yield a block, wait at the barrier `second`, yield another; with `declared=yes` their length is given."""
+    """Yield a block, wait at the barrier `second`, yield another; `declared=yes` adds Content-Length."""
     call.start(OK, [TEXT, ("Content-Length", "16")] if call.query.get("declared") == "yes" else [TEXT])
 
     def blocks() -> Iterator[bytes]:
@@ -109,7 +109,7 @@ def stream(call: Call) -> Any:
 
 
 def watched(call: Call) -> _AttributeRecorder:
-    """Return an iterable that reports what the server looks up on it."""
+    """Return an iterable that reports the attributes that the server looks up."""
     call.start()
     return _AttributeRecorder(call.token, [b"one\n", b"two\n"])
 
@@ -186,20 +186,20 @@ def write_returned(call: Call) -> list[bytes]:
 
 
 def str_block(call: Call) -> list[Any]:
-    """Return text where bytes are due."""
+    """Return text instead of bytes."""
     call.start()
     return ["text, not bytes\n"]
 
 
 def str_written(call: Call) -> list[bytes]:
-    """write() text where bytes are due, and report what it does."""
+    """write() text instead of bytes, and report the result."""
     write: Any = call.start()
     call.attempt("write", write, "text, not bytes\n")
     return []
 
 
 def kinds(call: Call) -> Any:
-    """Return the same two blocks as another kind of iterable each time, named by `what`."""
+    """Return the same two blocks as the kind of iterable that `what` names."""
     call.start()
     blocks = [b"one\n", b"two\n"]
     made: dict[str, Any] = {
@@ -214,7 +214,7 @@ def kinds(call: Call) -> Any:
 
 
 def endless(call: Call) -> Any:
-    """Return far more than a connection buffers, from a body with close(); only its end is reported."""
+    """Return far more than a connection buffers, from a body with close(). Only its end is reported."""
     call.start(OK, [BINARY])
     return _Endless(call.token)
 
@@ -234,12 +234,48 @@ class _Endless:
         return ENDLESS_BLOCK
 
     def close(self) -> None:
-        """Report the call and how much had been asked for."""
+        """Report the call and the number of blocks that were given."""
         emit("closed", self._token, {"blocks": self._blocks_given, "all": ENDLESS_BLOCKS})
 
 
 def unknown_length(call: Call) -> Iterator[bytes]:
-    """Yield two blocks and give no length."""
+    """Yield two blocks without Content-Length."""
     call.start()
     yield b"one\n"
     yield b"two\n"
+
+
+INVALID_LENGTHS = {"negative": "-5", "text": "five", "hexadecimal": "0x5", "list": "5, 9"}
+"""Values of Content-Length that are no number, by their names in `odd_length`."""
+
+
+def too_long(call: Call) -> Any:
+    """Promise 5 bytes and return more: `what` is `list`, `blocks` (each one reported) or `write`."""
+    write = call.start(OK, [TEXT, ("Content-Length", "5")])
+    what = call.query.get("what", "list")
+    if what == "write":
+        write(b"hello")
+        call.attempt("write", write, b"EXTRA")
+        return []
+    if what == "blocks":
+        return call.blocks([b"hello"] + [b"EXTRA"] * 20)
+    return [b"helloEXTRA"]
+
+
+def too_short(call: Call) -> list[bytes]:
+    """Promise 10 bytes and return 5."""
+    call.start(OK, [TEXT, ("Content-Length", "10")])
+    return [b"short"]
+
+
+def two_lengths(call: Call) -> list[bytes]:
+    """Answer 5 bytes with two headers Content-Length: 5 and 9, or twice 5 with `same=yes`."""
+    second = "5" if call.query.get("same") == "yes" else "9"
+    call.start(OK, [TEXT, ("Content-Length", "5"), ("Content-Length", second)])
+    return [b"body\n"]
+
+
+def odd_length(call: Call) -> list[bytes]:
+    """Answer 5 bytes with a Content-Length that is no number; `what` is one of INVALID_LENGTHS."""
+    call.start(OK, [TEXT, ("Content-Length", INVALID_LENGTHS[call.query["what"]])])
+    return [b"body\n"]

@@ -1,4 +1,4 @@
-"""Bodies with close(), and what comes in the way of its call."""
+"""Bodies with close(), and errors that may prevent its call."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .start_response import PlannedError
 
 
 def closing(call: Call) -> Any:
-    """Return a body with close() that reports every step of the server with it; `status` is 200 unless given."""
+    """Return a body with close() that reports every step; `status` is 200 by default."""
     call.start(call.query.get("status", OK), [TEXT])
     return call.blocks([b"one\n", b"two\n"])
 
 
 def closing_held(call: Call) -> Any:
-    """Return a body with close() and a length, which waits at the barrier `last` behind its only block."""
+    """Return a body with close() and a length. It waits at the barrier `last` after its only block."""
     call.start(OK, [TEXT, ("Content-Length", "4")])
 
     def blocks() -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""How the app breaks: `/fail?when=...`."""
+"""Failures of the app: `/fail?when=...`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ..core.call import BINARY, OK, TEXT, Call
 from .start_response import PlannedError
 
 SECRET = "gauntlet-secret-5f3a"
-"""Stands in every planned exception's text: what a client sees of it, everybody sees."""
+"""A part of every planned exception's text. A client must not see it: then everybody could."""
 
 
 def fail(call: Call) -> Any:
-    """Break as `when` says, one of `_FAILURES`.
+    """Fail as `when` says, one of `_FAILURES`.
 
     `mid-body` sends its first block as binary, so that no error text may be added; `type=text` makes it text, and
     `length=N` promises N bytes.

@@ -1,4 +1,4 @@
-"""What the app does with wsgi.file_wrapper, where the server has one."""
+"""Uses of wsgi.file_wrapper, if the server has one."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ..core.call import BINARY, OK, Call
 from ..core.event_channel import emit
 
 CONTENT = b"".join(b"line %04d\n" % number for number in range(200))
-"""2,000 bytes in which every place can be told from any other."""
+"""2,000 bytes in which every position is different from any other."""
 
 OFFSET_BYTES = 100
-"""Where reading has got to when the file is handed over."""
+"""The position in the file when the server gets it."""
 
 DECLARED_BYTES = 50
-"""The Content-Length that is less than the file."""
+"""A Content-Length that is smaller than the file."""
 
 
 class _Readable:
-    """The least that is file-like: read() alone."""
+    """The minimal file-like object: read() alone."""
 
     def __init__(self, content: bytes) -> None:
         self._file = io.BytesIO(content)
@@ -31,7 +31,7 @@ class _Readable:
 
 
 class _Closing(_Readable):
-    """File-like, with a close() that is reported as `closed`."""
+    """A file-like object whose close() is reported as `closed`."""
 
     def __init__(self, content: bytes, token: str) -> None:
         super().__init__(content)
@@ -43,7 +43,7 @@ class _Closing(_Readable):
 
 
 def file_wrapper(call: Call) -> Any:
-    """Use wsgi.file_wrapper as `what` says, or report `absent` where environ has none."""
+    """Use wsgi.file_wrapper as `what` says, or report `absent` if environ has none."""
     wrapper = call.environ.get("wsgi.file_wrapper")
     if wrapper is None:
         call.emit("absent")

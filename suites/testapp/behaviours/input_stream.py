@@ -1,4 +1,4 @@
-"""What the app does with wsgi.input."""
+"""Uses of wsgi.input."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from ..core.call import Call
 from ..core.event_channel import describe_exception
 
 READ_BYTES = 65536
-"""Bytes asked for at once."""
+"""Bytes that one read asks for."""
 
 MAX_INPUT_BYTES = 1 << 26
-"""Bytes after which a body of unknown length is given up: an input that never ends must not hold a server for ever."""
+"""Bytes after which a body of unknown length is given up: an input without end must not block a server for ever."""
 
 MAX_REPORTED_INPUT_BYTES = 4096
-"""Bytes of what was read that an event carries; its length and SHA-256 tell of the rest."""
+"""Bytes of the input that an event contains; its length and SHA-256 describe the rest."""
 
 
 def read(call: Call) -> list[bytes]:
     """Read the whole body, as far as the app can know its end, and report it as `body`.
 
-    `to=end`: it has an end that the server knows, whatever environ says. Where reading fails, `part` is what came.
+    `to=end`: the server knows its end, whatever environ says. If reading fails, `part` reports the bytes before that.
     """
     length, digest, head = 0, hashlib.sha256(), b""
     try:
@@ -42,10 +42,10 @@ def reads(call: Call) -> list[bytes]:
     Steps: `read`, `read:N`, `readline`, `readline:N`, `readlines`, `readlines:N`, `next` (of one iterator), `iter` (all
     of a new one), `until:N` (read on until N bytes or the end), `rest` (so with what Content-Length leaves), `loop:N`
     (read(N) until the end), `hold:NAME`.
-    A step that raises is reported with the exception, and the steps after it still come.
+    If a step raises, the exception is reported and the next step follows.
     """
     stream = call.environ["wsgi.input"]
-    # A server that gives a number in place of a str breaks the cases about that, and not every case with a body.
+    # A number instead of a str must fail only the cases about it, and not every case with a body.
     declared = str(call.environ.get("CONTENT_LENGTH") or "")
     remaining = int(declared) if declared.isdigit() else 0
     iterator = None
@@ -75,7 +75,7 @@ def input_methods(call: Call) -> list[bytes]:
 
 
 def body_blocks(environ: Any, *, ends: bool = False) -> Iterator[bytes]:
-    """Yield the body up to its end: of Content-Length, or of a stream that ends, which `ends` says that it does."""
+    """Yield the body up to its end, which Content-Length gives. With `ends` the stream itself has an end."""
     stream = environ["wsgi.input"]
     declared = str(environ.get("CONTENT_LENGTH") or "")
     remaining = (
@@ -104,7 +104,7 @@ def _run_step(stream: Any, iterator: Any, step: str) -> Any:
             received += block
         return received
     if name == "loop":
-        # As many reads as a body of a case can need; a stream that never ends is reported, not followed for ever.
+        # The limit is far above the reads that a case needs; a stream without end is reported.
         parts = []
         for _ in range(100000):
             block = stream.read(int(size))

@@ -1,4 +1,4 @@
-"""What load is made with. Tells the harness nothing by itself, so that it costs what an app costs."""
+"""The pages for load. They report nothing to the harness, so they cost no more than any app."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..core.call import TEXT, Call
 from .input_stream import body_blocks
 
 DEFAULT_PAGE_BYTES = 2000
-"""Bytes of a page unless the query says otherwise: a small HTML answer."""
+"""Bytes of a page unless the query says otherwise: a small HTML page."""
 
 PAGE_BLOCK_BYTES = 65536
 """Bytes of one block of a page."""
 
 MAX_PAGE_BYTES = 1 << 30
-"""Bytes that a page is cut to; a slip in a scenario must not fill a disk or a network."""
+"""The largest page; a mistake in a scenario must not fill a disk or a network."""
 
 ASSETS = {
     "style.css": ("text/css", 6000),
@@ -40,7 +40,7 @@ def page(call: Call) -> Any:
 
 
 def static(call: Call) -> list[bytes]:
-    """Answer the file of that name below /static/: the name on a line, then filler; 404 where there is none."""
+    """Answer the file of that name below /static/: the name on a line, then filler; 404 if there is none."""
     name = call.path[len("/static/") :]
     if name not in ASSETS:
         return call.text("no such file\n", "404 Not Found")
@@ -51,7 +51,7 @@ def static(call: Call) -> list[bytes]:
 
 
 def sink(call: Call) -> list[bytes]:
-    """Read the whole body and answer `LENGTH SHA256HEX`; X-Gauntlet-Waited has the seconds that reading it took."""
+    """Read the whole body and answer `LENGTH SHA256HEX`; X-Gauntlet-Waited contains the seconds of reading."""
     length, digest, began = 0, hashlib.sha256(), time.perf_counter()
     for block in body_blocks(call.environ):
         length += len(block)
@@ -68,7 +68,7 @@ def _filler(size: int) -> bytes:
 
 
 def page_blocks(start: bytes, size: int) -> Iterator[bytes]:
-    """Yield the page of `size` bytes, which are more than a block, that begins with `start`, a block at a time."""
+    """Yield a page of `size` bytes, more than a block, in blocks; it begins with `start`."""
     filler = _filler(PAGE_BLOCK_BYTES)
     yield start + filler[: PAGE_BLOCK_BYTES - len(start)]
     remaining = size - PAGE_BLOCK_BYTES
@@ -81,7 +81,7 @@ def _sleep_and_work(wait: float, work: float) -> None:
     if wait > 0:
         time.sleep(wait)
     if work > 0:
-        # CPU time of this thread, so that a busy machine makes the answer late but the work no less.
+        # The CPU time of this thread: a busy machine makes the response late, but the work stays the same.
         end = time.thread_time() + work
         while time.thread_time() < end:
             hashlib.sha256(b"work" * 256).digest()

@@ -1,4 +1,4 @@
-"""Answers that this process counts: how many were begun, and of how many the server called close()."""
+"""Counted responses of this process: how many have begun, and how many the server has closed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .pages import page
 
 
 class ResponseCounts:
-    """How many answers there were in this process, and how many of them are closed."""
+    """The number of responses in this process, and how many of them are closed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -24,7 +24,7 @@ class ResponseCounts:
             self.opened += 1
 
     def close(self) -> None:
-        """Count one less that is open."""
+        """Count one more that is closed."""
         with self._lock:
             self.closed += 1
 
@@ -33,7 +33,7 @@ RESPONSE_COUNTS = ResponseCounts()
 
 
 class CountedBody:
-    """The body of one answer; its close() is counted, once however often it is called."""
+    """The body of one response. Only the first call of its close() is counted."""
 
     def __init__(self, blocks: Any) -> None:
         self._blocks = iter(blocks)
@@ -47,19 +47,19 @@ class CountedBody:
         return next(self._blocks)  # type: ignore[no-any-return]
 
     def close(self) -> None:
-        """Hear that the server has done with this answer."""
+        """Count this response as closed."""
         if self._open:
             self._open = False
             RESPONSE_COUNTS.close()
 
 
 def counted_page(call: Call) -> CountedBody:
-    """Answer as /page does, with a body that is counted."""
+    """Answer as /page, with a counted body."""
     return CountedBody(page(call))
 
 
 def open_answers(call: Call) -> list[bytes]:
-    """Answer `PID OPENED CLOSED`: of the counted answers that this process ever made. `wait` as for /page."""
+    """Answer `PID OPENED CLOSED`, the counts of this process. `wait` as for /page."""
     page_wait = call.int_parameter("wait", 0) / 1000.0
     if page_wait > 0:
         threading.Event().wait(page_wait)

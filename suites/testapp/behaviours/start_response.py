@@ -1,4 +1,4 @@
-"""What the app does with start_response()."""
+"""Uses of start_response()."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ INVALID_ARGUMENTS: dict[str, tuple[Any, Any]] = {
     "proxy-authenticate": (OK, [TEXT, ("Proxy-Authenticate", "Basic")]),
     "upgrade": (OK, [TEXT, ("Upgrade", "gauntlet")]),
 }
-"""Arguments that a server should refuse, by the name under which `start_wrongly` knows them."""
+"""Arguments that a server should reject, by their names in `start_wrongly`."""
 
 INJECTED_VALUES = {
     "crlf": "value\r\nX-Injected: yes",
@@ -42,7 +42,7 @@ INJECTED_VALUES = {
     "cr": "value\rX-Injected: yes",
     "nul": "value\0X-Injected: yes",
 }
-"""Header values that would make a second header of themselves, or stop a careless reader short."""
+"""Header values that add a second header, or end the value early, if the server sends them unchecked."""
 
 
 class PlannedError(Exception):
@@ -59,7 +59,7 @@ def start(call: Call) -> list[bytes]:
 
 
 def start_wrongly(call: Call) -> list[bytes]:
-    """Call start_response with the wrong arguments named by `what`; where that raises, answer 500 by the book."""
+    """Call start_response with the wrong arguments that `what` names; if that raises, answer 500 correctly."""
     status, headers = INVALID_ARGUMENTS[call.query["what"]]
     try:
         call.start_response(status, headers if type(headers) is tuple else list(headers))
@@ -72,10 +72,9 @@ def start_wrongly(call: Call) -> list[bytes]:
 
 
 def inject(call: Call) -> list[bytes]:
-    """Answer with line breaks or NUL in a header's value, as an app does that copies user input into one.
+    """Answer with line breaks or NUL in a header's value, like an app that copies user input into it.
 
-    `what` is one of INJECTED_VALUES, or `status` or `name`, which have the line break in the reason or in a header's
-    name.
+    `what` is one of INJECTED_VALUES; `status` and `name` put the line break into the reason or into a header's name.
     """
     what = call.query["what"]
     status = f"{OK}\r\nX-Injected: yes" if what == "status" else OK
@@ -91,7 +90,7 @@ def bare(call: Call) -> list[bytes]:
 
 
 def odd_case(call: Call) -> list[bytes]:
-    """Answer with headers that servers add themselves, spelt in unusual case."""
+    """Answer with headers that servers add themselves, in unusual case."""
     call.start(
         OK,
         [
@@ -129,7 +128,7 @@ def empty_body(call: Call) -> Any:
 
 
 def start_in_handler(call: Call) -> list[bytes]:
-    """Fail before start_response, and call it for the first time in the handler, with exc_info."""
+    """Fail before start_response, then call it in the handler with exc_info."""
     try:
         raise PlannedError("raised before start_response")
     except PlannedError:
@@ -144,7 +143,7 @@ def replace(call: Call) -> list[bytes]:
 
 
 def replace_too_late(call: Call) -> Iterator[bytes]:
-    """Yield a first block, then call start_response with exc_info, when the headers are gone; report what it does."""
+    """Yield a first block, then call start_response with exc_info after the headers were sent; report the result."""
     call.start(OK, [TEXT])
     yield b"first\n"
     _call_again_with_exc_info(call)
@@ -152,7 +151,7 @@ def replace_too_late(call: Call) -> Iterator[bytes]:
 
 
 def replace_after_write(call: Call) -> list[bytes]:
-    """write() a first block, wait at the barrier `written`, then do as `replace_too_late` does."""
+    """write() a first block, wait at the barrier `written`, then do the same as `replace_too_late`."""
     call.start(OK, [TEXT])(b"first\n")
     call.hold("written")
     _call_again_with_exc_info(call)
@@ -184,14 +183,14 @@ def _call_again_with_exc_info(call: Call) -> None:
 
 
 def start_twice(call: Call) -> list[bytes]:
-    """Call start_response a second time without exc_info and report what it does."""
+    """Call start_response a second time without exc_info and report the result."""
     call.start(OK, [TEXT, ("X-Call", "first")])
     call.attempt("second", call.start_response, "299 Second", [TEXT, ("X-Call", "second")])
     return [b"twice\n"]
 
 
 def start_again(call: Call) -> list[bytes]:
-    """Call start_response with a value that is no text, then rightly, but without exc_info; report both."""
+    """Call start_response with a value that is no text, then correctly, but without exc_info; report both."""
     _, raised = call.attempt("first", call.start_response, OK, [TEXT, ("X-Name", 5)])
     if raised is not None:
         call.attempt("second", call.start_response, OK, [TEXT])
@@ -212,7 +211,7 @@ def start_late(call: Call) -> Iterator[bytes]:
 
 
 def drop_exc_info(call: Call) -> list[bytes]:
-    """Call start_response with exc_info and report, as `reference`, whether the exception lives on after that."""
+    """Call start_response with exc_info and report, as `reference`, whether something keeps the exception alive."""
     call.start(OK, [TEXT])
     kept = _call_with_exc_info(call)
     gc.collect()

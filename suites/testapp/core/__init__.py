@@ -1,1 +1,1 @@
-"""The call, the event channel and the choice of the app."""
+"""The call, the event channel, and the choice between test app and user app."""

@@ -7,10 +7,9 @@ from typing import Any, Callable, Iterable, Mapping, Optional
 from urllib.parse import parse_qsl
 
 from .event_channel import ReportedBody, describe_exception, emit, hold, is_observed, json_safe
-from .intentional_violations import odd
 
 MAX_VALUE_CHARACTERS = 20000
-"""Characters of a variable that an event carries; more are cut, and `cut` has the true length."""
+"""Characters of a variable in an event; more are cut, and `cut` has the true length."""
 
 ALWAYS_REPORTED_PREFIXES = (
     "HTTP_",
@@ -22,18 +21,40 @@ ALWAYS_REPORTED_PREFIXES = (
     "QUERY_STRING",
     "SCRIPT_NAME",
 )
-"""Beginnings of names whose values are always told. Another variable that stands in the process's own environment with
-the same value is told by name only: it may be somebody's secret, and a report is there to be shown."""
+"""Prefixes of names whose values are always reported. Of another variable that has the same value in the environment of
+the process, only the name is reported: it may be a secret, and people share reports."""
+
+TOKEN_VARIABLE = "WSGI_GAUNTLET_TOKEN"
+OLD_TOKEN_VARIABLE = "GAUNTLET_TOKEN"
+"""The environment variables with the token of a deployment; the second one is deprecated."""
 
 OK = "200 OK"
 TEXT = ("Content-Type", "text/plain; charset=utf-8")
 BINARY = ("Content-Type", "application/octet-stream")
 
+RULE_BREAKING_BEHAVIOURS = frozenset(
+    {"inject", "odd-case", "odd-length", "start-wrongly", "too-long", "too-short", "two-lengths"},
+)
+"""Behaviours that give the server headers, or a body, that no response may have."""
+
+ABORTING_BEHAVIOURS = frozenset(
+    {"closing-after-error", "closing-after-start-error", "closing-badly", "fail", "str-block", "str-written"}
+)
+"""Behaviours after which the server cannot complete a response that has begun."""
+
+NO_CONTENT_STATUSES = ("1", "204", "205", "304")
+"""Prefixes of the statuses without a body; `respond` gives them one, and its length."""
+
+SERVER_OWNED_PARAMETERS = frozenset(
+    {"h-connection", "h-content-length", "h-date", "h-keep-alive", "h-server", "h-transfer-encoding", "h-upgrade"}
+)
+"""Parameters that make `respond` give headers that only the server may give."""
+
 Headers = Iterable["tuple[str, str]"]
 
 
 class Call:
-    """The arguments of one call, and what behaviours do with them."""
+    """The arguments of one call of the app, and helpers for behaviours."""
 
     def __init__(self, positional: tuple[Any, ...], named: Mapping[str, Any]) -> None:
         arguments = list(positional) + list(named.values())
@@ -47,7 +68,7 @@ class Call:
 
     @property
     def query(self) -> dict[str, str]:
-        """The query's parameters; the last of a name counts."""
+        """The parameters of the query; the last one of a name counts."""
         if self._query is None:
             try:
                 self._query = dict(parse_qsl(str(self.environ.get("QUERY_STRING") or ""), keep_blank_values=True))
@@ -57,31 +78,31 @@ class Call:
 
     @property
     def token(self) -> str:
-        """Which attempt at which case this request belongs to: X-Gauntlet, else `t=` in the query."""
+        """The attempt that this request belongs to: X-Gauntlet, else `t=` in the query."""
         if self._token is None:
             raw_token = self.environ.get("HTTP_X_GAUNTLET") or self.query.get("t", "")
             self._token = json_safe(str(raw_token))[:200]
         return self._token
 
     def int_parameter(self, name: str, default: int) -> int:
-        """Return a parameter as a whole number, `default` where it is missing or none."""
+        """Return a parameter as a whole number, `default` if it is missing or no number."""
         try:
             return int(self.query.get(name, default))
         except ValueError:
             return default
 
-    # ------------------------------------------------------------------ telling
+    # ------------------------------------------------------------------ reports
 
     def emit(self, kind: str, **detail: Any) -> None:
-        """Tell the harness that `kind` happened in this request."""
+        """Report the event `kind` of this request."""
         emit(kind, self.token, detail)
 
     def hold(self, name: str) -> bool:
-        """Wait at the barrier `name` until the case lets go; say whether it did."""
+        """Wait at the barrier `name` until the case releases it; return whether it did."""
         return hold(self.token, name)
 
     def attempt(self, where: str, function: Callable[..., Any], *arguments: Any) -> tuple[Any, Optional[BaseException]]:
-        """Call `function` and report what came of it: `returned` or `raised`. Returns the result and the exception."""
+        """Call `function` and report `returned` or `raised`. Return the result and the exception."""
         try:
             result = function(*arguments)
         except Exception as raised:
@@ -90,7 +111,7 @@ class Call:
         self.emit("returned", where=where, type=type(result).__name__, callable=callable(result))
         return result, None
 
-    # ------------------------------------------------------------------ answering
+    # ------------------------------------------------------------------ responses
 
     def start(self, status: str = OK, headers: Headers = (TEXT,)) -> Callable[[bytes], Any]:
         """Begin the response with exactly these headers, and return the server's write()."""
@@ -98,19 +119,19 @@ class Call:
         return write
 
     def text(self, body: str, status: str = OK, extra: Headers = ()) -> list[bytes]:
-        """Answer with a short text whose length is given."""
+        """Answer with a short text and its Content-Length."""
         data = body.encode("utf-8", "backslashreplace")
         self.start(status, [TEXT, ("Content-Length", str(len(data))), *extra])
         return [data]
 
     def blocks(self, blocks: Iterable[Any]) -> ReportedBody:
-        """Return `blocks` as a body that reports every step of the server with it."""
+        """Return `blocks` as a body that reports every step."""
         return ReportedBody(self.token, blocks)
 
-    # ------------------------------------------------------------------ what was called with what
+    # ------------------------------------------------------------------ the call itself
 
     def report(self) -> None:
-        """Tell of the call itself: the event `called`."""
+        """Report the call itself: the event `called`."""
         if not is_observed():
             return
         values, not_latin1, cut, from_os, wsgi = {}, {}, {}, [], {}
@@ -153,8 +174,31 @@ class Call:
         )
 
 
+def deployment_token() -> str:
+    """Return the token that this deployment was started with, '' if there is none."""
+    return os.environ.get(TOKEN_VARIABLE) or os.environ.get(OLD_TOKEN_VARIABLE, "")
+
+
 def _describe_wsgi_value(value: Any) -> dict[str, Any]:
     try:
         return {"repr": ascii(value)[:200], "true": bool(value)}
     except Exception as raised:
         return {"repr": "", "true": False, "raised": describe_exception(raised)}
+
+
+def odd(path: str, query: Mapping[str, str]) -> str:
+    """Return how a call breaks the rules of HTTP on purpose, for lint.
+
+    `all`: the app may cause any fault of the response; `end`: it may cause a missing end; else ''.
+    """
+    name = path.split("/", 2)[1] if path.startswith("/") else ""
+    if name in RULE_BREAKING_BEHAVIOURS or (name == "respond" and _is_rule_breaking_response(query)):
+        return "all"
+    return "end" if name in ABORTING_BEHAVIOURS else ""
+
+
+def _is_rule_breaking_response(query: Mapping[str, str]) -> bool:
+    body = query.get("framing") != "empty"
+    return (body and query.get("status", "").startswith(NO_CONTENT_STATUSES)) or any(
+        key.lower() in SERVER_OWNED_PARAMETERS for key in query
+    )

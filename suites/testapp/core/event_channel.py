@@ -1,11 +1,12 @@
-"""What the app tells the harness, and the barriers at which it waits for it.
+"""The event channel: app events to the harness, and barriers at which the app waits for the harness.
 
-One JSON datagram an event, on the Unix socket named by GAUNTLET_EVENTS; without that variable (under load) nothing is
-told. A barrier is a connection to the socket named by GAUNTLET_CONTROL: `<token>:<name>` and a newline go out, one
-byte comes back when the harness lets go. harness/server/app_events.py is the other end.
+Each event is one JSON datagram to the Unix socket that WSGI_GAUNTLET_EVENTS names. Without that variable (under load)
+nothing is reported. A barrier is a connection to the socket that WSGI_GAUNTLET_CONTROL names: the app sends
+`<token>:<name>` and a newline, and gets one byte when the harness releases it. The other end is
+harness/server/app_events.py.
 
-Each datagram begins with the key that stands in a file beside the socket, where there is one. It is no variable, since
-some servers copy those into environ.
+Each datagram begins with the key in a file beside the socket. The key is no variable, because some servers copy
+variables into environ.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from pathlib import Path
 from typing import Any, Iterable, Iterator, Optional
 
 BARRIER_TIMEOUT_SECONDS = 10.0
-"""Seconds after which a held app goes on by itself, so that a lost harness never wedges a server."""
+"""Seconds after which the app stops waiting at a barrier, so that a server works on if the harness ends."""
 
 TRIES = 250
-"""How often a send is tried, a millisecond apart, while the harness's socket is full. Then the event counts as lost,
-which the gap in the numbering tells."""
+"""Attempts to send, a millisecond apart, while the harness's socket is full. Then the event is lost, which the gap in
+the numbering shows."""
 
 MAX_DATAGRAM_BYTES = 180000
-"""Bytes of one datagram; Linux takes up to net.core.wmem_default, 212992 on most machines, some of it its own."""
+"""Bytes of one datagram; Linux sends up to net.core.wmem_default, 212992 on most machines, with its own data."""
 
 
 class _EventSender:
@@ -63,7 +64,7 @@ class _EventSender:
                 return
             except OSError as error:
                 if error.errno not in (errno.EAGAIN, errno.ENOBUFS, errno.EINTR):
-                    # The harness has gone, or refuses; the app has a request to answer all the same.
+                    # The harness has ended or refuses; the app must answer its request anyway.
                     return
             time.sleep(0.001)
 
@@ -80,14 +81,14 @@ _sender: Optional[_EventSender] = None
 
 
 def is_observed() -> bool:
-    """Say whether anybody listens."""
-    return bool(os.environ.get("GAUNTLET_EVENTS"))
+    """Return whether the harness observes the app."""
+    return bool(os.environ.get("WSGI_GAUNTLET_EVENTS"))
 
 
 def emit(kind: str, token: str, detail: dict[str, Any]) -> None:
-    """Tell the harness that `kind` happened. Returns at once where nobody listens."""
+    """Report the event `kind`. Do nothing if the harness does not observe the app."""
     global _sender
-    path = os.environ.get("GAUNTLET_EVENTS")
+    path = os.environ.get("WSGI_GAUNTLET_EVENTS")
     if not path:
         return
     sender = _sender
@@ -102,8 +103,8 @@ def emit(kind: str, token: str, detail: dict[str, Any]) -> None:
 
 
 def hold(token: str, name: str) -> bool:
-    """Wait until the harness lets the barrier `name` of this request go; say whether it did, in time."""
-    path = os.environ.get("GAUNTLET_CONTROL")
+    """Wait until the harness releases the barrier `name` of this request; return whether it did so in time."""
+    path = os.environ.get("WSGI_GAUNTLET_CONTROL")
     if not path:
         return True
     emit("waiting", token, {"barrier": name})
@@ -121,7 +122,7 @@ def hold(token: str, name: str) -> bool:
 
 
 def json_safe(text: str) -> str:
-    """Return `text` as something that JSON and UTF-8 can carry: lone surrogates become backslash escapes."""
+    """Return `text` in a form for JSON and UTF-8: lone surrogates become backslash escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -162,5 +163,5 @@ class ReportedBody:
         return block
 
     def close(self) -> None:
-        """Report the call, every time it comes."""
+        """Report each call."""
         emit("closed", self._token, {"blocks": self._number})

@@ -1,9 +1,8 @@
-"""Chooses between the reference app and an app of the user's own beside it, in one process.
+"""The choice between the test app and the user app beside it, in one process.
 
-The header X-Gauntlet-App sends a request to the user's app; every other request reaches the reference app, and neither
-sees a path that differs from the one on the wire. `ask` has the user's app answer the client: the server gets what that
-returns, unwrapped. `look` has it called here, as a server calls it, and tells the harness what it gave; the client gets
-a short text.
+A request with the header X-Gauntlet-App reaches the user app, every other one the test app. Both see the path that the
+client sent. With `ask` the user app answers the client, and the server gets its result unwrapped. With `look` this
+module calls it, as a server does, and reports its response to the harness; the client gets a short text.
 """
 
 from __future__ import annotations
@@ -19,23 +18,23 @@ from .call import Call
 from .event_channel import ReportedBody, describe_exception, json_safe
 
 ASKED = "HTTP_X_GAUNTLET_APP"
-"""The same as HEADER in harness/server/user_app.py, as a server names it in environ."""
+"""USER_APP_HEADER of harness/server/user_app.py, as its name in environ."""
 
-OURS = (ASKED, "HTTP_X_GAUNTLET")
-"""Variables of a request that the user's app does not see."""
+HARNESS_VARIABLES = (ASKED, "HTTP_X_GAUNTLET")
+"""Variables of a request that the user app does not get."""
 
-LONGEST = 64 << 20
-"""Bytes of an answer that are looked at."""
+MAX_BODY_BYTES = 64 << 20
+"""Bytes of a body that are read."""
 
-PATIENCE = 5.0
-"""Seconds after which an answer is no longer looked at; it may have no end."""
+BODY_TIMEOUT_SECONDS = 5.0
+"""Seconds after which a body is not read any more; it may have no end."""
 
-TOLD = 200
-"""Headers of an answer that the harness hears of."""
+MAX_REPORTED_HEADERS = 200
+"""Headers of a response that are reported."""
 
 
 def with_user_app(reference: Callable[..., Any], app: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `reference` with `app` beside it, for requests that ask for it."""
+    """Return `reference` with `app` beside it, for requests that name it."""
 
     def answer(*positional: Any, **named: Any) -> Any:
         call = Call(positional, named)
@@ -43,18 +42,18 @@ def with_user_app(reference: Callable[..., Any], app: Callable[..., Any]) -> Cal
         if asked is None:
             return reference(*positional, **named)
         call.emit("own-asked", how=json_safe(str(asked))[:20])
-        for name in OURS:
+        for name in HARNESS_VARIABLES:
             call.environ.pop(name, None)
         if asked == "look":
             _look(call, app, dict(call.environ))
             return call.text("looked at\n")
-        return _watched(call, app(call.environ, _told(call, call.start_response)))
+        return _watched(call, app(call.environ, _reporting_start(call, call.start_response)))
 
     return answer
 
 
-def _told(call: Call, start_response: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the server's start_response, which also reports what the app gave it."""
+def _reporting_start(call: Call, start_response: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a start_response that reports its arguments and calls the server's."""
 
     def start(status: str, headers: Any, *rest: Any) -> Any:
         call.emit("own-started", **_head(status, headers))
@@ -64,14 +63,16 @@ def _told(call: Call, start_response: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _head(status: Any, headers: Any) -> Dict[str, Any]:
-    given = [[json_safe(str(name)), json_safe(str(value))[:1000]] for name, value in list(headers)[:TOLD]]
+    given = [
+        [json_safe(str(name)), json_safe(str(value))[:1000]] for name, value in list(headers)[:MAX_REPORTED_HEADERS]
+    ]
     return {"status": json_safe(str(status)), "headers": given}
 
 
 def _watched(call: Call, body: Any) -> Any:
-    """Return `body` as it is, its close() watched where that can be done without putting anything around it.
+    """Return `body` itself, with a reported close() if that is possible without wrapping it.
 
-    A generator has no length and is no file wrapper: something around it changes nothing that a server goes by.
+    A generator may be wrapped: it has no length and is no file wrapper, so a server sees no difference.
     """
     if isinstance(body, GeneratorType):
         call.emit("own-answered", watched=True)
@@ -95,7 +96,7 @@ def _watched(call: Call, body: Any) -> Any:
 
 
 class _Closing(ReportedBody):
-    """A generator whose steps are reported, and that is closed with it."""
+    """A body that reports each step of a generator, and closes it."""
 
     def __init__(self, token: str, generator: Any) -> None:
         super().__init__(token, generator)
@@ -107,7 +108,7 @@ class _Closing(ReportedBody):
 
 
 def _look(call: Call, app: Callable[..., Any], environ: Dict[str, Any]) -> None:
-    """Call `app` as a server does, to its end, and report what it gave."""
+    """Call `app` as a server does, read its body, and report the response."""
     started: List[Dict[str, Any]] = []
     written: List[bytes] = []
 
@@ -119,17 +120,17 @@ def _look(call: Call, app: Callable[..., Any], environ: Dict[str, Any]) -> None:
     environ["wsgi.file_wrapper"] = _pieces
     body: Any = None
     size, ended, digest = 0, True, hashlib.sha256()
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + BODY_TIMEOUT_SECONDS
     try:
         try:
             body = app(environ, start)
             for block in body:
                 if not isinstance(block, bytes):
-                    call.emit("own-raised", why="gives %s, where WSGI wants bytes" % type(block).__name__)
+                    call.emit("own-raised", why="gives %s instead of bytes" % type(block).__name__)
                     return
                 size += len(block)
                 digest.update(block)
-                if size > LONGEST or time.monotonic() > until:
+                if size > MAX_BODY_BYTES or time.monotonic() > until:
                     ended = False
                     break
         finally:
@@ -137,8 +138,8 @@ def _look(call: Call, app: Callable[..., Any], environ: Dict[str, Any]) -> None:
                 body.close()
     except (Exception, SystemExit) as raised:
         lines = traceback.format_exc().strip().splitlines()[-3:]
-        told = " | ".join(json_safe(line.strip())[:300] for line in lines)
-        call.emit("own-raised", why="raises: " + told, **describe_exception(raised))
+        text = " | ".join(json_safe(line.strip())[:300] for line in lines)
+        call.emit("own-raised", why="raises: " + text, **describe_exception(raised))
         return
     for block in written:
         size += len(block)
@@ -147,7 +148,7 @@ def _look(call: Call, app: Callable[..., Any], environ: Dict[str, Any]) -> None:
 
 
 def _pieces(file: Any, block_size: Optional[int] = None) -> Iterator[bytes]:
-    """Stand for the server's wsgi.file_wrapper, which may be nothing that Python can iterate over."""
+    """Replace the server's wsgi.file_wrapper, which Python may not be able to iterate over."""
     try:
         yield from iter(lambda: file.read(block_size or 8192), b"")
     finally:

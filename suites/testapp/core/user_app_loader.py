@@ -1,8 +1,8 @@
-"""The harness's control paths in front of an app of the user's own.
+"""The control paths of the harness in front of the user app.
 
-What comes below CONTROL_PREFIX goes to the reference app, with SCRIPT_NAME and PATH_INFO moved as for any mounted app.
-Everything else goes to the user's app as it came. That app is named by the environment variable GAUNTLET_APP:
-`module:callable`, or `module:factory()` for one that a function makes.
+Requests below CONTROL_PREFIX go to the test app, with SCRIPT_NAME and PATH_INFO changed as for any mounted app. All
+others go to the user app unchanged. The environment variable WSGI_GAUNTLET_APP names it: `module:callable`, or
+`module:factory()` for an app that a function makes.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any, Callable
 from ..reference import application as reference_app
 
 CONTROL_PREFIX = "/gauntlet-control"
-USER_APP_VARIABLE = "GAUNTLET_APP"
-USER_APP_FOLDER_VARIABLE = "GAUNTLET_APP_FOLDER"
+USER_APP_VARIABLE = "WSGI_GAUNTLET_APP"
+USER_APP_FOLDER_VARIABLE = "WSGI_GAUNTLET_APP_FOLDER"
 """All three are the same in harness/server/user_app.py."""
 
 
 def with_control_paths(app: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `app` with the reference app below CONTROL_PREFIX."""
+    """Return `app` with the test app below CONTROL_PREFIX."""
 
     def wrapped_app(environ: Any, start_response: Any) -> Any:
         path = environ.get("PATH_INFO") or ""
@@ -36,10 +36,10 @@ def with_control_paths(app: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def load_user_app() -> Any:
-    """Import the user's app, and make it where a function does, in the folder that it is to run in.
+    """Import the user app, or call the function that makes it, in the folder of the user.
 
-    That is the user's own: an app opens files beside it by relative names. The server has started in a private folder,
-    so that nothing of it, as a pid file, comes to lie in theirs. Raises RuntimeError where no app is named.
+    An app opens files beside it by relative names. The server itself starts in a private folder, so that its own files,
+    as a pid file, stay there. Raises RuntimeError if no app is named.
     """
     name = os.environ.get(USER_APP_VARIABLE, "")
     module, _, attribute = name.partition(":")
@@ -56,12 +56,12 @@ def load_user_app() -> Any:
         return thing() if attribute.endswith("()") else thing
     except BaseException:
         if before is not None:
-            os.chdir(before)  # where a server that tries again looks for its own files
+            os.chdir(before)  # a server that tries again looks for its own files there
         raise
 
 
 def load_user_flask_app() -> Any:
-    """Import the user's app, which Flask's own launch takes only where it is Flask's. Raises TypeError else."""
+    """Import the user app for Flask's own server. Raises TypeError if it is no Flask app."""
     flask = load_user_app()
     if not hasattr(flask, "wsgi_app"):
         raise TypeError("Flask's app.run needs a Flask app, and %r is none; werkzeug serves any app" % (flask,))

@@ -1,10 +1,10 @@
-"""An app written with Django, in one file, as its users write small ones. Needs Django."""
+"""An app written with Django, in one file. Needs Django."""
 
 
-# The framework is where the server is, not where types are checked.
+# The framework is installed for the server, not where types are checked.
 # mypy: disable-error-code="import-not-found, import-untyped"
 
-# ruff: noqa: ARG001 - a framework decides with what a view is called
+# ruff: noqa: ARG001 - the framework chooses the arguments of a view
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def make() -> Any:
         raise Http404("no such page")
 
     def broken(request: Any) -> Any:
-        raise ViewError("a view that nobody catches")
+        raise ViewError("an error that nobody catches")
 
     def etag(request: Any) -> str:
         return '"%s"' % ENTITY_TAG

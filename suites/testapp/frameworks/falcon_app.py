@@ -1,10 +1,10 @@
-"""An app written with Falcon, as its users write one. Needs Falcon."""
+"""An app written with Falcon. Needs Falcon."""
 
 
-# The framework is where the server is, not where types are checked.
+# The framework is installed for the server, not where types are checked.
 # mypy: disable-error-code="import-not-found, import-untyped"
 
-# ruff: noqa: ARG002 - a framework decides with what a view is called
+# ruff: noqa: ARG002 - the framework chooses the arguments of a view
 
 from __future__ import annotations
 
@@ -68,19 +68,19 @@ class Views:
         resp.content_type, resp.stream = falcon.MEDIA_TEXT, held_blocks(req.env)
 
     def on_get_moved(self, req: Any, resp: Any) -> None:
-        """Send the client on."""
+        """Redirect the client."""
         raise falcon.HTTPSeeOther(req.prefix + "/article")
 
     def on_get_missing(self, req: Any, resp: Any) -> None:
-        """Be no page."""
+        """Answer that there is no such page."""
         raise falcon.HTTPNotFound(title="no such page")
 
     def on_get_broken(self, req: Any, resp: Any) -> None:
-        """Break."""
-        raise ViewError("a view that nobody catches")
+        """Raise an error."""
+        raise ViewError("an error that nobody catches")
 
     def on_get_unchanged(self, req: Any, resp: Any) -> None:
-        """Answer a page that the client may have."""
+        """Answer a page that the client may have already."""
         resp.etag = ENTITY_TAG
         if req.if_none_match and ENTITY_TAG in req.if_none_match:
             resp.status = falcon.HTTP_304
@@ -89,15 +89,15 @@ class Views:
 
 
 class ReportingMiddleware:
-    """Middleware that tells the harness of each request."""
+    """Middleware that reports each request."""
 
     def process_request(self, req: Any, resp: Any) -> None:
-        """Tell of it."""
+        """Report it."""
         report_request(req.env)
 
 
 def seen(req: Any, resp: Any, rest: str) -> None:
-    """Answer what the request was."""
+    """Answer with the parts of the request."""
     resp.media = {
         "method": req.method,
         "path": "/seen/" + rest,
@@ -110,7 +110,7 @@ def seen(req: Any, resp: Any, rest: str) -> None:
 
 
 def catch_all(req: Any, resp: Any) -> None:
-    """Answer as the reference app does."""
+    """Answer as the test app."""
     resp.status, headers, resp.data = call_test_app(reference, req.env)
     resp.set_headers([each for each in headers if each[0] != "Content-Length"])
 

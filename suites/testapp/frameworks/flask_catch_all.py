@@ -1,7 +1,7 @@
-"""The reference app behind a Flask app object, as Flask's users serve one. Needs Flask.
+"""The test app in a Flask app object, as Flask's users serve one. Needs Flask.
 
-Flask chooses the route and keeps its request context; what its view returns then answers the server directly, so that
-what is seen is the server's doing and not what Flask's Response makes of it.
+Flask chooses the route and keeps its request context. The result of its view then answers the server directly, so that
+Flask's Response changes nothing.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 
 
 class Reference(Response):
-    """A response that leaves the answering to the reference app."""
+    """A response that the test app makes."""
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
-        """Answer as the reference app does."""
+        """Answer as the test app."""
         return reference(environ, start_response)
 
 
 def make() -> Flask:
-    """Return a Flask app whose one route answers every path as the reference app does."""
+    """Return a Flask app whose only route answers every path as the test app."""
     flask = Flask("gauntlet_apps", static_folder=None)
     flask.url_map.merge_slashes = False
 

@@ -1,10 +1,10 @@
-"""An app written with Pyramid, as its users write one. Needs Pyramid."""
+"""An app written with Pyramid. Needs Pyramid."""
 
 
-# The framework is where the server is, not where types are checked.
+# The framework is installed for the server, not where types are checked.
 # mypy: disable-error-code="import-not-found, import-untyped"
 
-# ruff: noqa: ARG001 - a framework decides with what a view is called
+# ruff: noqa: ARG001 - the framework chooses the arguments of a view
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def make() -> Any:
         raise HTTPNotFound("no such page")
 
     def broken(request: Any) -> Any:
-        raise ViewError("a view that nobody catches")
+        raise ViewError("an error that nobody catches")
 
     def unchanged(request: Any) -> Any:
         return Response(PAGE, content_type="text/plain", etag=ENTITY_TAG, conditional_response=True)
@@ -78,8 +78,8 @@ def make() -> Any:
         for view in (cookies, article, download, streamed, moved, missing, broken, unchanged):
             config.add_route(view.__name__, "/" + view.__name__)
             config.add_view(view, route_name=view.__name__)
-        config.add_route("elsewhere", "/*path")
-        config.add_view(wsgiapp(reference), route_name="elsewhere")
+        config.add_route("catch_all", "/*path")
+        config.add_view(wsgiapp(reference), route_name="catch_all")
         config.add_subscriber(lambda event: report_request(event.request.environ), NewRequest)
         return config.make_wsgi_app()
 

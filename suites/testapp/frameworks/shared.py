@@ -1,8 +1,8 @@
-"""What the apps written with frameworks share: the reference app below a catch-all route, and what is the same in all.
+"""The common parts of the apps that are written with frameworks.
 
-Each of in_flask.py, in_django.py, in_pyramid.py, in_falcon.py and in_bottle.py answers the same paths, through its
-framework's own request and response objects: /seen/..., /form, /upload, /cookies, /article, /download, /streamed,
-/moved, /missing, /broken and /unchanged. Everything else goes through its catch-all route to the reference app.
+Each of flask_app.py, django_app.py, pyramid_app.py, falcon_app.py and bottle_app.py answers the same paths, with the
+request and response objects of its framework: /seen/..., /form, /upload, /cookies, /article, /download, /streamed,
+/moved, /missing, /broken and /unchanged. All other paths go through a catch-all route to the test app.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from ..core.call import Call
 from ..core.event_channel import hold
 
 GET_VIEWS = ("cookies", "article", "download", "streamed", "moved", "missing", "broken", "unchanged")
-"""The views that are asked for by GET."""
+"""The views for GET requests."""
 
 FRAMEWORK_PATHS = ("seen", "form", "upload", *GET_VIEWS)
-"""The first segments of all paths that a framework answers itself."""
+"""The first segments of all paths that a framework itself answers."""
 
 PAGE = "a page of the framework's\n"
 
@@ -28,27 +28,27 @@ ENTITY_TAG = "v1"
 COOKIE_KEY = "signs the cookies of a test"
 
 DOWNLOAD_FILE = Path(__file__).absolute()
-"""The file that /download sends: one that is there wherever the app runs."""
+"""The file that /download sends: it exists wherever the app runs."""
 
 
 class ViewError(Exception):
-    """What the view of /broken raises and nobody catches."""
+    """The error of the view /broken, which nobody catches."""
 
 
 def call_from_environ(environ: Dict[str, Any]) -> Call:
-    """Return a request that a view was reached by, as the behaviours see one."""
+    """Return the Call of a view's request."""
     return Call((environ, None), {})
 
 
 def report_request(environ: Dict[str, Any]) -> None:
-    """Tell the harness with which environ a view was reached; the reference app tells of its own."""
+    """Report the environ of a view's request; the test app reports its own requests."""
     call = call_from_environ(environ)
     if call.path.lstrip("/").partition("/")[0] in FRAMEWORK_PATHS:
         call.report()
 
 
 def request_token(environ: Dict[str, Any]) -> str:
-    """Return which attempt at which case a request belongs to."""
+    """Return the attempt that a request belongs to."""
     return call_from_environ(environ).token
 
 
@@ -61,12 +61,12 @@ def held_blocks(environ: Dict[str, Any]) -> Iterator[bytes]:
 
 
 def digest(data: bytes) -> Dict[str, Any]:
-    """Return what tells one upload from another."""
+    """Return the size and the SHA-256 of an upload."""
     return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def call_test_app(app: Callable[..., Any], environ: Dict[str, Any]) -> Tuple[str, List[Tuple[str, str]], bytes]:
-    """Call `app`, the reference app, from within a view; return the status line, headers and body of its answer."""
+    """Call the test app `app` in a view; return the status line, headers and body of its response."""
     status_and_headers: List[Any] = []
 
     def start_response(status: str, headers: Any, _exc_info: Any = None) -> Any:

@@ -25,8 +25,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 ATTACK = sys.argv[1]
 NOTES = Path(__file__).with_name("notes")
-EVENTS = os.environ["GAUNTLET_EVENTS"]
-CONTROL = os.environ["GAUNTLET_CONTROL"]
+EVENTS = os.environ["WSGI_GAUNTLET_EVENTS"]
+CONTROL = os.environ["WSGI_GAUNTLET_CONTROL"]
 HOME = Path(EVENTS).parent.parent
 
 

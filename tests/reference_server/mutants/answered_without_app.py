@@ -30,7 +30,7 @@ def _answer_without_app(wrong: Callable[[bytes], bool], body: bytes) -> None:
 )
 def sync_requests_answered_without_app() -> None:
     """What the harness asks between two requests is answered by the server itself."""
-    _answer_without_app(lambda path: path == b"/fence", b"It works!\n")
+    _answer_without_app(lambda path: path == b"/sync", b"It works!\n")
 
 
 @mutant(

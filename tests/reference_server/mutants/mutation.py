@@ -49,4 +49,4 @@ def is_harness_path(path: str) -> bool:
 
     A fault of every request would show before a case begins; it is to show in the case.
     """
-    return path.endswith(("/nonce", "/fence"))
+    return path.endswith(("/nonce", "/sync"))

@@ -81,7 +81,7 @@ def test_a_bad_adapter_file_is_one_line(tmp_path: Path, text: str, says: str) ->
         ("gunicorn:gthreads", UnknownName, "did you mean gthread"),
         ("waitress:x", UnknownName, "it has none"),
         ("nginx", ConfigurationError, "needs a server behind it"),
-        ("waitress+gunicorn", ConfigurationError, "is no front"),
+        ("waitress+gunicorn", ConfigurationError, "is no proxy"),
     ],
 )
 def test_wrong_names(name: str, error: type[Exception], says: str) -> None:

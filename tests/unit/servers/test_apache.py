@@ -9,7 +9,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Command, Launch, Protocol
+from wsgi_gauntlet.harness.server.adapter import Command, Launch, Protocol, start_command
 from wsgi_gauntlet.harness.server.certificates import identity_files
 from wsgi_gauntlet.servers import gunicorn, uwsgi
 from wsgi_gauntlet.servers._support import apache_configuration
@@ -100,11 +100,11 @@ def test_its_processes_have_as_many_threads_as_it_would_have_had(
 
 def test_what_it_cannot_do(launching: Launching) -> None:
     with pytest.raises(Unsupported, match="apache has no option for unlimited time"):
-        ADAPTER.command(launching(upstream=BEHIND, timeout=0.0))
+        start_command(ADAPTER, launching(upstream=BEHIND, timeout=0.0))
     with pytest.raises(Unsupported, match="needs a server behind it"):
-        ADAPTER.command(launching())
+        start_command(ADAPTER, launching())
     with pytest.raises(Unsupported, match="apache has no option for unix sockets"):
-        ADAPTER.command(launching(upstream=BEHIND, address=Address(path="/s")))
+        start_command(ADAPTER, launching(upstream=BEHIND, address=Address(path="/s")))
 
 
 def test_a_module_that_is_not_there_is_named(launching: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ def test_a_module_that_is_not_there_is_named(launching: Launching, monkeypatch: 
         apache_configuration, "module", lambda name: None if "proxy" in name else Path(f"/m/mod_{name}.so")
     )
     with pytest.raises(Unsupported, match="has no mod_proxy"):
-        ADAPTER.command(launching(upstream=BEHIND))
+        start_command(ADAPTER, launching(upstream=BEHIND))
 
 
 def test_the_protocol_follows_the_variant_and_else_the_server_behind() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Launch, Protocol
+from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, start_command
 from wsgi_gauntlet.harness.server.certificates import identity_files
 from wsgi_gauntlet.servers import gunicorn
 from wsgi_gauntlet.servers.caddy import ADAPTER
@@ -85,11 +85,11 @@ def test_settings_become_its_own_in_nanoseconds(launching: Launching) -> None:
 @pytest.mark.parametrize("asked", [{"workers": 2}, {"threads": 2}, {"backlog": 3}])
 def test_what_it_cannot_do(launching: Launching, asked: dict[str, int]) -> None:
     with pytest.raises(Unsupported, match="caddy has no option for"):
-        ADAPTER.command(launching(upstream=BEHIND, **asked))
+        start_command(ADAPTER, launching(upstream=BEHIND, **asked))
     with pytest.raises(Unsupported, match="takes an idle time-out of 0 for its own of 300 s"):
-        ADAPTER.command(launching(upstream=BEHIND, keep_alive=0.0))
+        start_command(ADAPTER, launching(upstream=BEHIND, keep_alive=0.0))
     with pytest.raises(Unsupported, match="needs a server behind it"):
-        ADAPTER.command(launching())
+        start_command(ADAPTER, launching())
 
 
 def test_it_speaks_http_to_all(launching: Launching) -> None:

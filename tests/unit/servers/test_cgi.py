@@ -14,7 +14,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Installation, Launch, Protocol
+from wsgi_gauntlet.harness.server.adapter import Installation, Launch, Protocol, start_command
 from wsgi_gauntlet.servers import cgi
 from wsgi_gauntlet.servers._support import apache_configuration, lighttpd_configuration
 from wsgi_gauntlet.servers.cgi import ADAPTER
@@ -71,9 +71,9 @@ def test_a_request_is_answered_with_the_servers_environment(launching: Launching
 
 def test_what_it_cannot_do(launching: Launching) -> None:
     with pytest.raises(Unsupported, match="cgi has no option for unix sockets"):
-        ADAPTER.command(launching(variant="apache", address=Address(path="/s")))
-    with pytest.raises(Unsupported, match="do not speak uwsgi"):
-        ADAPTER.command(launching(protocol=Protocol.UWSGI))
+        start_command(ADAPTER, launching(variant="apache", address=Address(path="/s")))
+    with pytest.raises(Unsupported, match="cgi does not speak uwsgi"):
+        start_command(ADAPTER, launching(protocol=Protocol.UWSGI))
 
 
 def test_conditions_tell_of_both(launching: Launching) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import ConfigurationError, Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Launch, Protocol
+from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, start_command
 from wsgi_gauntlet.servers.command_template import CommandServer
 
 Launching = Callable[..., Launch]
@@ -35,7 +35,12 @@ def test_assignments_before_the_program_are_its_environment(launching: Launching
     command = server.command(launching())
     assert command.argv == ("serve", "A=1", "gauntlet_apps.reference:application")
     assert command.environment == {"PORT": "8000", "TITLE": "a b", "EMPTY": ""}
-    for wrong, says in (("A={port}", "has no program"), ("GAUNTLET_NONCE=1 serve {port}", "this program's own")):
+    reserved = "reserved for this program"
+    for wrong, says in (
+        ("A={port}", "has no program"),
+        ("GAUNTLET_NONCE=1 serve {port}", reserved),
+        ("WSGI_GAUNTLET_NONCE=1 serve {port}", reserved),
+    ):
         with pytest.raises(ConfigurationError, match=says):
             CommandServer("mine", wrong)
 
@@ -72,11 +77,11 @@ def test_a_template_that_cannot_work_is_refused(template: str, message: str) -> 
 def test_what_the_template_leaves_out_is_unsupported(launching: Launching, asked: dict[str, object]) -> None:
     server = CommandServer("mine", "serve {port}")
     with pytest.raises(Unsupported, match="the command of mine has no option for"):
-        server.command(launching(**asked))
+        start_command(server, launching(**asked))
     with pytest.raises(Unsupported, match="socket"):
-        server.command(launching(address=Address(path="/s")))
+        start_command(server, launching(address=Address(path="/s")))
     with pytest.raises(Unsupported, match="uwsgi"):
-        server.command(launching(protocol=Protocol.UWSGI))
+        start_command(server, launching(protocol=Protocol.UWSGI))
 
 
 def test_the_command_is_looked_for_on_path() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Adapter, Launch, Protocol
+from wsgi_gauntlet.harness.server.adapter import Adapter, Launch, Protocol, start_command
 from wsgi_gauntlet.harness.server.certificates import CertificateFiles
 from wsgi_gauntlet.servers import fastpysgi, fastwsgi
 
@@ -48,7 +48,7 @@ def test_its_own_defaults_are_left_alone(adapter: Adapter, launching: Launching)
 )
 def test_what_neither_can_do(adapter: Adapter, launching: Launching, asked: dict[str, object], reason: str) -> None:
     with pytest.raises(Unsupported, match=reason):
-        adapter.command(launching(**asked))
+        start_command(adapter, launching(**asked))
 
 
 def test_settings_become_those_of_its_server(launching: Launching) -> None:
@@ -59,7 +59,7 @@ def test_settings_become_those_of_its_server(launching: Launching) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "expected"),
     [
         ({"keep_alive": 2.5}, {"next_req_timeout": 2500, "svc_timer_interval": 2500}),
         ({"timeout": 1.5}, {"curr_req_timeout": 1500, "svc_timer_interval": 1500}),
@@ -75,20 +75,20 @@ def test_settings_become_those_of_its_server(launching: Launching) -> None:
     ],
 )
 def test_it_looks_as_often_as_its_shortest_time(
-    launching: Launching, asked: dict[str, float], told: dict[str, object]
+    launching: Launching, asked: dict[str, float], expected: dict[str, object]
 ) -> None:
-    assert settings(fastpysgi.ADAPTER, launching(**asked)) == told
+    assert settings(fastpysgi.ADAPTER, launching(**asked)) == expected
 
 
 def test_fastwsgi_knows_only_whether_connections_are_kept(launching: Launching) -> None:
     assert settings(fastwsgi.ADAPTER, launching(keep_alive=0.0, backlog=64)) == {"allow_keepalive": 0, "backlog": 64}
     for asked, reason in (
-        ({"keep_alive": 1.0}, "only for none"),
+        ({"keep_alive": 1.0}, "can only keep no connection"),
         ({"timeout": 1.0}, "no option for timeout"),
         ({"identity": IDENTITY}, "no TLS"),
     ):
         with pytest.raises(Unsupported, match=reason):
-            fastwsgi.ADAPTER.command(launching(**asked))
+            start_command(fastwsgi.ADAPTER, launching(**asked))
 
 
 def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, Settings
+from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, Settings, start_command
 from wsgi_gauntlet.harness.server.certificates import CertificateFiles
 from wsgi_gauntlet.servers.granian import ADAPTER
 
@@ -43,7 +43,7 @@ def test_one_option_is_its_time_out_and_its_keep_alive(launching: Launching) -> 
     assert "--no-http1-keep-alive " in " ".join(ADAPTER.command(launching(keep_alive=0.0)).argv)
     assert ADAPTER.command(launching(keep_alive=3.0, timeout=3.0))
     with pytest.raises(Unsupported, match="one option for keep-alive and timeout together"):
-        ADAPTER.command(launching(keep_alive=3.0, timeout=4.0))
+        start_command(ADAPTER, launching(keep_alive=3.0, timeout=4.0))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_one_option_is_its_time_out_and_its_keep_alive(launching: Launching) -> 
 )
 def test_what_it_cannot_do(launching: Launching, asked: dict[str, object], reason: str) -> None:
     with pytest.raises(Unsupported, match=reason):
-        ADAPTER.command(launching(**asked))
+        start_command(ADAPTER, launching(**asked))
 
 
 def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:

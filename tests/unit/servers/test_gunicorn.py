@@ -9,7 +9,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, Settings
+from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, Settings, start_command
 from wsgi_gauntlet.servers import gunicorn
 from wsgi_gauntlet.servers.gunicorn import ADAPTER
 
@@ -41,7 +41,7 @@ def test_settings_become_its_options(launching: Launching) -> None:
     assert "--workers 4 --threads 8 --keep-alive 5 --timeout 30 --backlog 64 gauntlet_apps" in line
 
 
-def test_a_mount_is_told_by_script_name(launching: Launching) -> None:
+def test_a_mount_is_set_by_script_name(launching: Launching) -> None:
     assert ADAPTER.command(launching(mount="/x")).environment == {"SCRIPT_NAME": "/x"}
 
 
@@ -67,9 +67,9 @@ def test_only_versions_that_know_an_option_are_given_it(
 
 def test_the_sync_worker_has_neither_threads_nor_keep_alive(launching: Launching) -> None:
     with pytest.raises(Unsupported, match="gunicorn:gthread has a pool"):
-        ADAPTER.command(launching(variant="sync", threads=2))
+        start_command(ADAPTER, launching(variant="sync", threads=2))
     with pytest.raises(Unsupported, match="no option for keep alive"):
-        ADAPTER.command(launching(variant="sync", keep_alive=2.0))
+        start_command(ADAPTER, launching(variant="sync", keep_alive=2.0))
     assert ADAPTER.command(launching(variant="sync", threads=1))
 
 
@@ -118,7 +118,7 @@ def test_each_worker_is_asked_to_stop_by_what_it_obeys_at_once(
 @pytest.mark.parametrize(
     ("variant", "asked", "reason"),
     [
-        ("gevent", {"threads": 2}, "greenlets in place of threads"),
+        ("gevent", {"threads": 2}, "greenlets instead of threads"),
         ("tornado", {"threads": 2}, "on its event loop"),
         ("tornado", {"keep_alive": 1.0}, "keeps connections as Tornado does"),
         ("tornado", {"mount": "/x"}, "gunicorn has no option for mounting"),
@@ -130,7 +130,7 @@ def test_what_a_worker_would_take_and_ignore_is_refused(
     launching: Launching, variant: str, asked: dict[str, object], reason: str
 ) -> None:
     with pytest.raises(Unsupported, match=reason):
-        ADAPTER.command(launching(variant=variant, **asked))
+        start_command(ADAPTER, launching(variant=variant, **asked))
 
 
 def test_older_versions_have_the_eventlet_worker(launching: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +147,7 @@ def test_the_asgi_worker_is_newer_than_the_others(launching: Launching, monkeypa
     assert missing_for.why == "gunicorn has no ASGI worker before version 24.0"
     assert missing_for.get == "/py -m pip install 'gunicorn>=24' a2wsgi"
     with pytest.raises(Unsupported, match=r"no ASGI worker before version 24\.0"):
-        ADAPTER.command(launching(variant="asgi"))
+        start_command(ADAPTER, launching(variant="asgi"))
     monkeypatch.setattr(gunicorn, "distribution_version", lambda *_: "24.0.0")
     assert ADAPTER.command(launching(variant="asgi"))
 

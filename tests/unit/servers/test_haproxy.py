@@ -10,7 +10,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Command, Launch, Protocol
+from wsgi_gauntlet.harness.server.adapter import Command, Launch, Protocol, start_command
 from wsgi_gauntlet.harness.server.certificates import identity_files
 from wsgi_gauntlet.servers import gunicorn
 from wsgi_gauntlet.servers.haproxy import ADAPTER, quoted
@@ -77,9 +77,9 @@ def test_a_script_joins_certificate_and_key(launching: Launching) -> None:
 
 def test_what_it_cannot_do(launching: Launching) -> None:
     with pytest.raises(Unsupported, match="needs a server behind it"):
-        ADAPTER.command(launching())
+        start_command(ADAPTER, launching())
     with pytest.raises(Unsupported, match=r"haproxy\[threads=2\]"):
-        ADAPTER.command(launching(upstream=BEHIND, workers=2))
+        start_command(ADAPTER, launching(upstream=BEHIND, workers=2))
 
 
 def test_it_speaks_http_to_all() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Launch, Protocol
+from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, start_command
 from wsgi_gauntlet.harness.server.certificates import CertificateFiles
 from wsgi_gauntlet.servers.hypercorn import ADAPTER
 
@@ -53,12 +53,12 @@ def test_settings_become_its_options(launching: Launching) -> None:
 def test_its_threads_are_asyncios(launching: Launching) -> None:
     assert ADAPTER.command(launching(threads=6))
     with pytest.raises(Unsupported, match="asyncio's executor has 6"):
-        ADAPTER.command(launching(threads=3))
+        start_command(ADAPTER, launching(threads=3))
 
 
 def test_it_does_not_speak_uwsgi(launching: Launching) -> None:
     with pytest.raises(Unsupported, match="does not speak uwsgi"):
-        ADAPTER.command(launching(protocol=Protocol.UWSGI))
+        start_command(ADAPTER, launching(protocol=Protocol.UWSGI))
 
 
 def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:
@@ -69,4 +69,4 @@ def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:
 
 def test_without_a_keep_alive_time_it_has_none_for_a_request_either(launching: Launching) -> None:
     with pytest.raises(Unsupported, match="hypercorn with a keep-alive time of 0 s"):
-        ADAPTER.command(launching(keep_alive=0.0))
+        start_command(ADAPTER, launching(keep_alive=0.0))

@@ -9,7 +9,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Command, Launch, Protocol
+from wsgi_gauntlet.harness.server.adapter import Command, Launch, Protocol, start_command
 from wsgi_gauntlet.harness.server.certificates import identity_files
 from wsgi_gauntlet.servers import gunicorn
 from wsgi_gauntlet.servers._support import lighttpd_configuration
@@ -63,7 +63,7 @@ def test_its_tls_is_a_module_that_may_be_missing(
     launch = launching(upstream=BEHIND, tls=True, identity=identity_files(Path("/i")))
     if not has_tls:
         with pytest.raises(Unsupported, match="lighttpd-mod-openssl"):
-            ADAPTER.command(launch)
+            start_command(ADAPTER, launch)
         return
     lines = configuration(ADAPTER.command(launch))
     assert {'server.modules = ( "mod_openssl", "mod_proxy" )', 'ssl.privkey = "/i/key.pem"'} <= set(lines)
@@ -71,13 +71,13 @@ def test_its_tls_is_a_module_that_may_be_missing(
 
 def test_what_it_cannot_do(launching: Launching) -> None:
     with pytest.raises(Unsupported, match="lighttpd has no option for unlimited time"):
-        ADAPTER.command(launching(upstream=BEHIND, timeout=0.0))
+        start_command(ADAPTER, launching(upstream=BEHIND, timeout=0.0))
     with pytest.raises(Unsupported, match="needs a server behind it"):
-        ADAPTER.command(launching())
+        start_command(ADAPTER, launching())
     with pytest.raises(Unsupported, match="no option for threads"):
-        ADAPTER.command(launching(upstream=BEHIND, threads=2))
+        start_command(ADAPTER, launching(upstream=BEHIND, threads=2))
     with pytest.raises(Unsupported, match="no TLS to the server behind"):
-        ADAPTER.command(launching(upstream=Address(port=1, tls=True)))
+        start_command(ADAPTER, launching(upstream=Address(port=1, tls=True)))
 
 
 def test_it_speaks_http_to_all(launching: Launching) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Installation, Launch, Protocol
+from wsgi_gauntlet.harness.server.adapter import Installation, Launch, Protocol, start_command
 from wsgi_gauntlet.servers._support import apache_configuration
 from wsgi_gauntlet.servers.mod_wsgi import ADAPTER
 
@@ -63,9 +63,9 @@ def test_embedded_mode_is_apaches_own_processes(launching: Launching) -> None:
 
 def test_what_it_cannot_do(launching: Launching) -> None:
     with pytest.raises(Unsupported, match="mod_wsgi has no option for unix sockets"):
-        ADAPTER.command(launching(address=Address(path="/s")))
+        start_command(ADAPTER, launching(address=Address(path="/s")))
     with pytest.raises(Unsupported, match="does not speak uwsgi"):
-        ADAPTER.command(launching(protocol=Protocol.UWSGI))
+        start_command(ADAPTER, launching(protocol=Protocol.UWSGI))
 
 
 def module_file(folder: Path, content: bytes) -> Path:
@@ -89,7 +89,7 @@ def test_the_module_says_which_interpreter_runs_the_app(tmp_path: Path, monkeypa
     )
 
 
-def test_what_is_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     apache = Installation(version="2.4", executable="/a")
     nothing = Installation(why="no Apache", get="get it")
     assert found(monkeypatch, None, nothing) == nothing

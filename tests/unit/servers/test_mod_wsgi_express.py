@@ -12,7 +12,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Adapter, Installation, Launch, Protocol
+from wsgi_gauntlet.harness.server.adapter import Adapter, Installation, Launch, Protocol, start_command
 from wsgi_gauntlet.harness.server.certificates import identity_files
 from wsgi_gauntlet.servers import mod_wsgi_express
 from wsgi_gauntlet.servers._support import apache_configuration
@@ -71,11 +71,11 @@ def test_tls_is_on_its_one_port(launching: Launching, monkeypatch: pytest.Monkey
 
 def test_what_it_cannot_do(launching: Launching) -> None:
     with pytest.raises(Unsupported, match="no option for unix sockets"):
-        ADAPTER.command(launching(address=Address(path="/s")))
+        start_command(ADAPTER, launching(address=Address(path="/s")))
     with pytest.raises(Unsupported, match="does not speak uwsgi"):
-        ADAPTER.command(launching(protocol=Protocol.UWSGI))
+        start_command(ADAPTER, launching(protocol=Protocol.UWSGI))
     with pytest.raises(Unsupported, match="apache has no option for unlimited time"):
-        ADAPTER.command(launching(timeout=0.0))
+        start_command(ADAPTER, launching(timeout=0.0))
 
 
 @pytest.mark.parametrize("reached", [True, False])

@@ -12,7 +12,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Command, Launch, Protocol, Settings
+from wsgi_gauntlet.harness.server.adapter import Command, Launch, Protocol, Settings, start_command
 from wsgi_gauntlet.servers import gunicorn, nginx, uwsgi
 from wsgi_gauntlet.servers.nginx import ADAPTER, command_version
 
@@ -79,11 +79,11 @@ def test_settings_become_directives(launching: Launching) -> None:
 
 def test_what_it_cannot_do(launching: Launching) -> None:
     with pytest.raises(Unsupported, match="nginx has no option for unlimited time"):
-        ADAPTER.command(launching(upstream=BEHIND, timeout=0.0))
+        start_command(ADAPTER, launching(upstream=BEHIND, timeout=0.0))
     with pytest.raises(Unsupported, match="needs a server behind it"):
-        ADAPTER.command(launching())
+        start_command(ADAPTER, launching())
     with pytest.raises(Unsupported, match="no option for threads"):
-        ADAPTER.command(launching(upstream=BEHIND, threads=2))
+        start_command(ADAPTER, launching(upstream=BEHIND, threads=2))
 
 
 def test_the_protocol_follows_the_variant_and_else_the_server_behind() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, Settings
+from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, Settings, start_command
 from wsgi_gauntlet.harness.server.certificates import identity_files
 from wsgi_gauntlet.harness.server.static_files import STATIC_FILES, static_content
 from wsgi_gauntlet.servers import nginx
@@ -91,7 +91,7 @@ def test_static_files_are_those_of_the_app(with_features: Launching) -> None:
 @pytest.mark.parametrize(("given", "module"), [({}, "proxy"), (OVER_UWSGI, "uwsgi")])
 def test_a_cache_lies_in_its_folder(with_features: Launching, given: dict[str, object], module: str) -> None:
     launch = with_features("cache", **given)
-    assert f"{module}_cache_path /private/cache keys_zone=answers:1m;" in lines(launch)
+    assert f"{module}_cache_path /private/cache keys_zone=responses:1m;" in lines(launch)
     assert f"{module}_cache_valid 200 302 10m;" in within(launch, "location /")
 
 
@@ -131,16 +131,16 @@ def test_how_many_are_started_and_where_they_are_mounted(features: tuple[str, ..
 def test_what_cannot_be_had_together(with_features: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nginx, "has_tls", lambda _: True)
     with pytest.raises(Unsupported, match="cache or unbuffered"):
-        ADAPTER.command(with_features("cache", "unbuffered"))
+        start_command(ADAPTER, with_features("cache", "unbuffered"))
     with pytest.raises(Unsupported, match="the uwsgi protocol keeps no connection"):
-        ADAPTER.command(with_features("upstream-keep-alive", **OVER_UWSGI))
+        start_command(ADAPTER, with_features("upstream-keep-alive", **OVER_UWSGI))
     for app in ("shop.wsgi:application", "gauntlet_apps.user_app:application"):
-        with pytest.raises(Unsupported, match="not those of an app of your own"):
-            ADAPTER.command(with_features("static", app=app))
+        with pytest.raises(Unsupported, match="not those of a user app"):
+            start_command(ADAPTER, with_features("static", app=app))
     dollar = Path("/a$b")
     for given in ({"features": frozenset({"static"})}, {"identity": identity_files(dollar)}):
         with pytest.raises(Unsupported, match=r"takes the \$ in /a\$b for a variable"):
-            ADAPTER.command(with_features(folder=dollar, **given))
+            start_command(ADAPTER, with_features(folder=dollar, **given))
 
 
 @pytest.mark.parametrize(

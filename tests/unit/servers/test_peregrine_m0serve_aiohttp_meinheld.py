@@ -10,7 +10,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, Settings
+from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, Settings, start_command
 from wsgi_gauntlet.harness.server.certificates import identity_files
 from wsgi_gauntlet.servers import aiohttp_wsgi, m0serve, meinheld, peregrine
 
@@ -47,7 +47,7 @@ def test_peregrine_speaks_tls_and_over_a_unix_socket(launching: Launching) -> No
 
 def test_peregrine_would_wait_for_no_request_with_a_time_out_of_0(launching: Launching) -> None:
     with pytest.raises(Unsupported, match="peregrine with a time-out of 0 s"):
-        peregrine.ADAPTER.command(launching(timeout=0.0))
+        start_command(peregrine.ADAPTER, launching(timeout=0.0))
     assert "1" in peregrine.ADAPTER.command(launching(timeout=0.0001)).argv
 
 
@@ -74,7 +74,7 @@ def test_m0serve_keeps_no_connection_by_a_count_and_has_no_time_limit_with_0(lau
     assert (conditions["keep-alive"], conditions["body-timeout"]) == (0, "no limit")
 
 
-def test_m0serves_threads_depend_on_what_else_it_is_told(launching: Launching) -> None:
+def test_m0serves_threads_depend_on_its_other_settings(launching: Launching) -> None:
     assert m0serve.ADAPTER.conditions(launching())["threads"] == 2
     assert m0serve.ADAPTER.conditions(launching(workers=2))["threads"] == 1
 
@@ -82,11 +82,11 @@ def test_m0serves_threads_depend_on_what_else_it_is_told(launching: Launching) -
 def test_m0serve_mounts_and_what_it_cannot_do(launching: Launching) -> None:
     assert m0serve.ADAPTER.command(launching(mount="/x")).argv[-2:] == ("--mount", f"/x={APP}")
     with pytest.raises(Unsupported, match="m0serve has no option for unix sockets"):
-        m0serve.ADAPTER.command(launching(address=Address(path="/s")))
+        start_command(m0serve.ADAPTER, launching(address=Address(path="/s")))
     with pytest.raises(Unsupported, match="m0serve has no option for backlog"):
-        m0serve.ADAPTER.command(launching(backlog=16))
+        start_command(m0serve.ADAPTER, launching(backlog=16))
     with pytest.raises(Unsupported, match=r"nginx\[tls\]\+m0serve"):
-        m0serve.ADAPTER.command(launching(tls=True))
+        start_command(m0serve.ADAPTER, launching(tls=True))
 
 
 def test_aiohttp_wsgi_is_called_by_its_own_options(launching: Launching) -> None:
@@ -109,7 +109,7 @@ def test_aiohttp_wsgi_is_called_by_its_own_options(launching: Launching) -> None
 @pytest.mark.parametrize("asked", [{"workers": 2}, {"keep_alive": 0.0}, {"timeout": 1.0}])
 def test_aiohttp_wsgi_has_no_option_for_the_rest(launching: Launching, asked: dict[str, float]) -> None:
     with pytest.raises(Unsupported, match="aiohttp-wsgi has no option for"):
-        aiohttp_wsgi.ADAPTER.command(launching(**asked))
+        start_command(aiohttp_wsgi.ADAPTER, launching(**asked))
 
 
 @pytest.mark.parametrize("adapter", [peregrine.ADAPTER, m0serve.ADAPTER, aiohttp_wsgi.ADAPTER])
@@ -117,7 +117,7 @@ def test_none_speaks_uwsgi(
     launching: Launching, adapter: peregrine.Peregrine | m0serve.M0serve | aiohttp_wsgi.AiohttpWsgi
 ) -> None:
     with pytest.raises(Unsupported, match=f"{adapter.name} does not speak uwsgi"):
-        adapter.command(launching(protocol=Protocol.UWSGI))
+        start_command(adapter, launching(protocol=Protocol.UWSGI))
 
 
 def test_meinheld_is_listed_with_the_reason_why_it_cannot_be_had(launching: Launching) -> None:
@@ -125,5 +125,5 @@ def test_meinheld_is_listed_with_the_reason_why_it_cannot_be_had(launching: Laun
     assert not found.available
     assert not found.get
     assert "greenlet<0.5" in found.missing_message
-    with pytest.raises(Unsupported, match=r"meinheld cannot be had: its last version, 1\.0\.2"):
-        meinheld.ADAPTER.command(launching())
+    with pytest.raises(Unsupported, match=r"meinheld cannot be started: its last version, 1\.0\.2"):
+        start_command(meinheld.ADAPTER, launching())

@@ -1,4 +1,4 @@
-"""How each server is told of its certificate and key, and why some are not; how it gets its deployer's variables."""
+"""How each server gets its certificate and key, and why some are not; how it gets its deployer's variables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from wsgi_gauntlet.harness.errors import ConfigurationError, Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.registry import adapters
-from wsgi_gauntlet.harness.server.adapter import Launch, Protocol
+from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, start_command
 from wsgi_gauntlet.harness.server.certificates import identity_files
 from wsgi_gauntlet.servers import command_template, flask, gunicorn, nginx, uwsgi, waitress, werkzeug, wsgiref
 
@@ -61,12 +61,12 @@ def test_uwsgi_has_another_option_for_each_variant(over_tls: Launching) -> None:
 def test_a_uwsgi_without_tls_says_so(over_tls: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uwsgi, "has_tls", lambda _: False)
     with pytest.raises(Unsupported, match=r"/py/bin/python was built without TLS: its --cflags have no -DUWSGI_SSL"):
-        uwsgi.ADAPTER.command(over_tls())
+        start_command(uwsgi.ADAPTER, over_tls())
 
 
 def test_uwsgis_own_protocol_has_no_tls(over_tls: Launching) -> None:
     with pytest.raises(Unsupported, match=r"nginx:tcp\+uwsgi\[tls\]"):
-        uwsgi.ADAPTER.command(over_tls(protocol=Protocol.UWSGI))
+        start_command(uwsgi.ADAPTER, over_tls(protocol=Protocol.UWSGI))
 
 
 def test_nginx_ends_tls(over_tls: Launching) -> None:
@@ -87,7 +87,7 @@ def test_nginx_speaks_tls_to_a_server_behind_that_does(launching: Launching) -> 
 def test_an_nginx_without_tls_says_so(over_tls: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nginx, "has_tls", lambda _: False)
     with pytest.raises(Unsupported, match="was built without TLS: its -V has no http_ssl_module"):
-        nginx.ADAPTER.command(over_tls(upstream=BEHIND))
+        start_command(nginx.ADAPTER, over_tls(upstream=BEHIND))
 
 
 def configuration(launch: Launch) -> list[str]:
@@ -96,9 +96,9 @@ def configuration(launch: Launch) -> list[str]:
 
 def test_two_servers_have_no_tls_of_their_own(over_tls: Launching) -> None:
     with pytest.raises(Unsupported, match=r"waitress speaks no TLS of its own; .* nginx\[tls\]\+waitress"):
-        waitress.ADAPTER.command(over_tls())
+        start_command(waitress.ADAPTER, over_tls())
     with pytest.raises(Unsupported, match="wsgiref has no TLS of its own"):
-        wsgiref.ADAPTER.command(over_tls())
+        start_command(wsgiref.ADAPTER, over_tls())
 
 
 def test_a_template_names_both_files_and_is_then_always_over_tls(over_tls: Launching) -> None:
@@ -111,7 +111,7 @@ def test_a_template_without_them_speaks_no_tls(over_tls: Launching) -> None:
     mine = command_template.CommandServer("mine", "serve {port} {app}")
     assert not mine.tls_only
     with pytest.raises(Unsupported, match=r"has no \{certificate\} and \{key\}, so it speaks no TLS"):
-        mine.command(over_tls())
+        start_command(mine, over_tls())
 
 
 def test_a_template_with_one_of_them_cannot_work() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, Settings
+from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, Settings, start_command
 from wsgi_gauntlet.harness.server.certificates import CertificateFiles
 from wsgi_gauntlet.servers.tornado import ADAPTER
 
@@ -64,7 +64,7 @@ def test_settings_become_arguments(launching: Launching) -> None:
 @pytest.mark.parametrize("variant", ["container", "fallback"])
 def test_what_it_cannot_do(launching: Launching, variant: str, asked: dict[str, object], reason: str) -> None:
     with pytest.raises(Unsupported, match=reason):
-        ADAPTER.command(launching(variant=variant, **asked))
+        start_command(ADAPTER, launching(variant=variant, **asked))
 
 
 def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Launch, Protocol
+from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, start_command
 from wsgi_gauntlet.harness.server.certificates import CertificateFiles
 from wsgi_gauntlet.servers.uvicorn import ADAPTER
 
@@ -31,7 +31,7 @@ def test_its_own_wsgi_mode_is_had_also_where_a2wsgi_is_installed(launching: Laun
         exec(command.files["a2wsgi.py"])
 
 
-def test_through_a2wsgi_it_serves_a_module_of_ours(launching: Launching) -> None:
+def test_through_a2wsgi_it_serves_a_module_of_the_harness(launching: Launching) -> None:
     command = ADAPTER.command(launching(variant="a2wsgi", app="it's:app", threads=3))
     assert command.argv[3:5] == ("--interface", "asgi3")
     assert command.argv[-1] == "through_a2wsgi:application"
@@ -64,7 +64,7 @@ def test_settings_become_its_options(launching: Launching) -> None:
 )
 def test_what_it_cannot_do(launching: Launching, asked: dict[str, object], reason: str) -> None:
     with pytest.raises(Unsupported, match=reason):
-        ADAPTER.command(launching(variant="wsgi", **asked))
+        start_command(ADAPTER, launching(variant="wsgi", **asked))
 
 
 def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Launch, Protocol
+from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, start_command
 from wsgi_gauntlet.servers import uwsgi
 from wsgi_gauntlet.servers.uwsgi import ADAPTER, command_version
 
@@ -34,7 +34,7 @@ def test_it_has_a_master_needs_its_app_and_dies_on_term(launching: Launching) ->
     assert command.reload_signal is signal.SIGHUP
 
 
-def test_the_wheel_is_told_what_to_execute_on_reload(launching: Launching) -> None:
+def test_the_wheel_gets_the_interpreter_for_reload(launching: Launching) -> None:
     argv = ADAPTER.command(launching(executable="/py/bin/pyuwsgi")).argv
     assert argv[:3] == ("/py/bin/pyuwsgi", "--binary-path", "/py/bin/python")
 
@@ -72,7 +72,7 @@ def test_a_mount_takes_the_place_of_the_module(launching: Launching) -> None:
 
 def test_only_the_router_keeps_connections_alive(launching: Launching) -> None:
     with pytest.raises(Unsupported, match="uwsgi:http"):
-        ADAPTER.command(launching(variant="http-socket", keep_alive=5.0))
+        start_command(ADAPTER, launching(variant="http-socket", keep_alive=5.0))
 
 
 def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:
@@ -88,26 +88,30 @@ def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:
     }
 
 
-@pytest.mark.parametrize(("asked", "told"), [(0.0, 0), (0.2, 1), (2.5, 3)])
-def test_harakiri_is_whole_seconds_and_left_out_where_it_is_none(launching: Launching, asked: float, told: int) -> None:
+@pytest.mark.parametrize(("asked", "expected"), [(0.0, 0), (0.2, 1), (2.5, 3)])
+def test_harakiri_is_whole_seconds_and_left_out_where_it_is_none(
+    launching: Launching, asked: float, expected: int
+) -> None:
     launch = launching(timeout=asked)
     argv = ADAPTER.command(launch).argv
-    assert argv[argv.index("--disable-logging") + 1 : -2] == (("--harakiri", str(told)) if told else ())
-    assert ADAPTER.conditions(launch)["harakiri"] == told
+    assert argv[argv.index("--disable-logging") + 1 : -2] == (("--harakiri", str(expected)) if expected else ())
+    assert ADAPTER.conditions(launch)["harakiri"] == expected
 
 
-@pytest.mark.parametrize(("asked", "told"), [(0.0, 0), (0.5, 2), (1.0, 2), (2.5, 3)])
-def test_the_router_keeps_connections_for_two_seconds_at_least(launching: Launching, asked: float, told: int) -> None:
+@pytest.mark.parametrize(("asked", "expected"), [(0.0, 0), (0.5, 2), (1.0, 2), (2.5, 3)])
+def test_the_router_keeps_connections_for_two_seconds_at_least(
+    launching: Launching, asked: float, expected: int
+) -> None:
     launch = launching(variant="http", keep_alive=asked)
     said = [each for each in ADAPTER.command(launch).argv if each.startswith("--http-keepalive")]
-    assert said == ([f"--http-keepalive={told}"] if told else [])
-    assert ADAPTER.conditions(launch)["keep-alive"] == told
+    assert said == ([f"--http-keepalive={expected}"] if expected else [])
+    assert ADAPTER.conditions(launch)["keep-alive"] == expected
 
 
 def test_harakiri_is_no_time_for_heads(launching: Launching) -> None:
     assert ADAPTER.conditions(launching(timeout=2.0))["head-timeout"] == 4
-    told = ADAPTER.conditions(launching(variant="gevent", timeout=2.0))
-    assert (told["harakiri"], {"head-timeout", "socket-timeout"} & set(told)) == (2, set())
+    expected = ADAPTER.conditions(launching(variant="gevent", timeout=2.0))
+    assert (expected["harakiri"], {"head-timeout", "socket-timeout"} & set(expected)) == (2, set())
 
 
 def test_the_router_has_a_time_of_its_own_for_heads(launching: Launching) -> None:
@@ -155,7 +159,7 @@ def test_gevent_mode_has_greenlets_and_no_threads(launching: Launching, monkeypa
     assert "--gevent 100 --gevent-monkey-patch --module" in line
     assert ADAPTER.conditions(launching(variant="gevent"))["greenlets"] == 100
     with pytest.raises(Unsupported, match="threads do not work in its gevent mode"):
-        ADAPTER.command(launching(variant="gevent", threads=2))
+        start_command(ADAPTER, launching(variant="gevent", threads=2))
     monkeypatch.setattr(uwsgi, "command_version", lambda _: "2.0.21-debian")
     assert ADAPTER.command(launching(variant="gevent")).argv[1:3] == ("--plugin", "python3,gevent_python3")
 
@@ -174,4 +178,4 @@ def test_without_a_master_nothing_watches_for_harakiri(launching: Launching) -> 
     assert features <= set(ADAPTER.features)
     assert "--master" not in ADAPTER.command(launching(features=features)).argv
     with pytest.raises(Unsupported, match="harakiri is the master's doing"):
-        ADAPTER.command(launching(features=features, timeout=5.0))
+        start_command(ADAPTER, launching(features=features, timeout=5.0))

@@ -8,7 +8,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Launch, Protocol
+from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, start_command
 from wsgi_gauntlet.servers.waitress import ADAPTER
 
 Launching = Callable[..., Launch]
@@ -37,13 +37,13 @@ def test_it_looks_no_less_often_than_by_itself(launching: Launching) -> None:
 
 def test_what_it_cannot_do(launching: Launching) -> None:
     with pytest.raises(Unsupported, match="more than one worker"):
-        ADAPTER.command(launching(workers=2))
+        start_command(ADAPTER, launching(workers=2))
     with pytest.raises(Unsupported, match="timeout"):
-        ADAPTER.command(launching(timeout=5.0))
+        start_command(ADAPTER, launching(timeout=5.0))
     with pytest.raises(Unsupported, match="no option to keep no connection"):
-        ADAPTER.command(launching(keep_alive=0.0))
+        start_command(ADAPTER, launching(keep_alive=0.0))
     with pytest.raises(Unsupported, match="does not speak uwsgi"):
-        ADAPTER.command(launching(protocol=Protocol.UWSGI))
+        start_command(ADAPTER, launching(protocol=Protocol.UWSGI))
 
 
 def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.server.adapter import Adapter, Launch, Protocol
+from wsgi_gauntlet.harness.server.adapter import Adapter, Launch, Protocol, start_command
 from wsgi_gauntlet.harness.server.certificates import CertificateFiles
 from wsgi_gauntlet.servers import flask, werkzeug, wsgiref
 
@@ -33,12 +33,12 @@ def test_the_script_is_python_and_the_rest_are_its_arguments(adapter: Adapter, l
 @pytest.mark.parametrize("asked", [{"workers": 2}, {"keep_alive": 1.0}, {"timeout": 1.0}, {"backlog": 1}])
 def test_what_none_of_them_can_do(adapter: Adapter, launching: Launching, asked: dict[str, int]) -> None:
     with pytest.raises(Unsupported, match="no option for"):
-        adapter.command(launching(**asked))
+        start_command(adapter, launching(**asked))
     with pytest.raises(Unsupported, match="does not speak uwsgi"):
-        adapter.command(launching(protocol=Protocol.UWSGI))
+        start_command(adapter, launching(protocol=Protocol.UWSGI))
 
 
-def test_werkzeug_is_threaded_unless_told_otherwise(launching: Launching) -> None:
+def test_werkzeug_is_threaded_by_default(launching: Launching) -> None:
     reference = "gauntlet_apps.reference:application"
     assert werkzeug.ADAPTER.command(launching()).argv[2:] == ("127.0.0.1", "8000", "threaded", "", "", "", reference)
     single = launching(variant="single", mount="/x", address=Address(path="/s"))
@@ -47,9 +47,9 @@ def test_werkzeug_is_threaded_unless_told_otherwise(launching: Launching) -> Non
 
 def test_werkzeugs_threads_are_one_or_without_number(launching: Launching) -> None:
     with pytest.raises(Unsupported, match="werkzeug:threaded has one for each connection"):
-        werkzeug.ADAPTER.command(launching(variant="single", threads=2))
+        start_command(werkzeug.ADAPTER, launching(variant="single", threads=2))
     with pytest.raises(Unsupported, match="werkzeug:single has one"):
-        werkzeug.ADAPTER.command(launching(variant="threaded", threads=1))
+        start_command(werkzeug.ADAPTER, launching(variant="threaded", threads=1))
     assert werkzeug.ADAPTER.command(launching(variant="threaded", threads=2))
     assert werkzeug.ADAPTER.conditions(launching(variant="threaded"))["threads"] == "one a connection"
     assert werkzeug.ADAPTER.conditions(launching(variant="single"))["threads"] == 1
@@ -61,9 +61,9 @@ def test_werkzeugs_processes_are_forked_up_to_a_number(launching: Launching) -> 
     conditions = werkzeug.ADAPTER.conditions(launching(variant="processes", workers=3))
     assert (conditions["workers"], conditions["threads"]) == ("one a request, 3 at most", 1)
     with pytest.raises(Unsupported, match="werkzeug:single is that"):
-        werkzeug.ADAPTER.command(launching(variant="processes", workers=1))
+        start_command(werkzeug.ADAPTER, launching(variant="processes", workers=1))
     with pytest.raises(Unsupported, match="either processes or threads"):
-        werkzeug.ADAPTER.command(launching(variant="processes", threads=2))
+        start_command(werkzeug.ADAPTER, launching(variant="processes", threads=2))
 
 
 def test_flasks_own_command_neither_reloads_nor_debugs(launching: Launching) -> None:
@@ -76,7 +76,7 @@ def test_flasks_own_command_neither_reloads_nor_debugs(launching: Launching) -> 
     )
     assert not command.files
     with pytest.raises(Unsupported, match="flask has no option for mounting"):
-        flask.ADAPTER.command(launching(variant="cli", mount="/x"))
+        start_command(flask.ADAPTER, launching(variant="cli", mount="/x"))
 
 
 def test_flask_serves_the_reference_app_inside_a_flask_app_and_a_users_own_as_it_is(launching: Launching) -> None:
@@ -88,13 +88,13 @@ def test_flask_serves_no_app_of_another_framework(launching: Launching) -> None:
     written = "gauntlet_apps.frameworks.flask_app:application"
     assert flask.ADAPTER.command(launching(app=written)).argv[-1] == written
     with pytest.raises(Unsupported, match="serves no app of another framework"):
-        flask.ADAPTER.command(launching(app="gauntlet_apps.frameworks.django_app:application"))
+        start_command(flask.ADAPTER, launching(app="gauntlet_apps.frameworks.django_app:application"))
 
 
 def test_wsgiref_has_nothing_to_set(launching: Launching) -> None:
     for asked in ({"threads": 2}, {"mount": "/x"}, {"address": Address(path="/s")}):
         with pytest.raises(Unsupported, match="wsgiref has no option for"):
-            wsgiref.ADAPTER.command(launching(**asked))
+            start_command(wsgiref.ADAPTER, launching(**asked))
     assert wsgiref.ADAPTER.conditions(launching()) == {"workers": 1, "threads": 1, "keep-alive": 0, "backlog": 5}
 
 

@@ -199,7 +199,7 @@ ENTRY = '[[server.expected]]\ncase = "http/framing/one"\nverdict = "fail"\nreaso
         ("server = 1", "write [[server]]"),
         ("[[server]]\n", "[[server]] number 1 has no name"),
         ("[[server]]\nname = 1", "name takes a text"),
-        ('[[server]]\nname = "a b"', "is not a server's name"),
+        ('[[server]]\nname = "a b"', "is not a server name"),
         ('[[server]]\nname = "gunicorn:sync"', "name takes only the server: write 'gunicorn'"),
         ('[[server]]\nname = "nginx+uwsgi@2"', "name takes only the server: write 'nginx+uwsgi'"),
         (f"{SERVER}version = '1'", "did you mean versions"),

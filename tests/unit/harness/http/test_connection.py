@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-import httpx
 import pytest
 import trio
 
@@ -19,7 +18,6 @@ from wsgi_gauntlet.harness.errors import OutOfResources
 from wsgi_gauntlet.harness.http import connection as module
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.connection import ConnectFailed, Connection, Transcript
-from wsgi_gauntlet.harness.http.httpx_client import http_client
 from wsgi_gauntlet.harness.http.parser import ConnectionState
 from wsgi_gauntlet.harness.model import ConnectionEventKind
 
@@ -118,20 +116,6 @@ async def test_unix_socket(tmp_path: Path) -> None:
         await connection.send(b"x")
         assert (await connection.response()).status == 200
         await connection.close()
-        async with http_client(address) as http:
-            assert (await http.get("/")).text == "ok"
-
-
-async def test_httpx_over_tcp_ignores_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    async with serving(saying(OK)) as address, http_client(address) as http:
-        assert (await http.get("/")).text == "ok"
-
-
-async def test_httpx_times_out() -> None:
-    async with serving(silent) as address, http_client(address, timeout=0.05) as http:
-        with pytest.raises(httpx.ReadTimeout):
-            await http.get("/")
 
 
 async def test_tls(tmp_path: Path) -> None:
@@ -160,13 +144,13 @@ async def test_tls_where_none_is_spoken() -> None:
             await Connection.open(Address(plain.host, plain.port, tls=True), Transcript())
 
 
-async def test_reset_is_told_from_an_end() -> None:
+async def test_reset_differs_from_an_end() -> None:
     transcript = Transcript()
     async with serving(reset) as address:
         connection = await Connection.open(address, transcript)
         await connection.send(b"x")
         answer = await connection.response()
-        assert answer.describe() == "no answer, connection reset"
+        assert answer.describe() == "no response, connection reset"
         assert await connection.ending() is ConnectionState.RESET
         await connection.close()
         assert not await connection.send(b"x")
@@ -177,7 +161,7 @@ async def test_nothing_within_the_time() -> None:
     transcript = Transcript()
     async with serving(silent) as address:
         connection = await Connection.open(address, transcript)
-        assert (await connection.response(timeout=0.01)).describe() == "no answer, connection open"
+        assert (await connection.response(timeout=0.01)).describe() == "no response, connection open"
         assert await connection.receive_some(timeout=0.01) == b""
         assert await connection.receive_until(b"x", timeout=0.01) == b""
         assert await connection.ending(timeout=0.01) is ConnectionState.OPEN
@@ -210,7 +194,7 @@ async def test_an_answer_that_comes_slowly_is_waited_for_while_it_comes() -> Non
 
 
 async def test_an_answer_that_comes_for_ever_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wsgi_gauntlet.harness.http.transports.inactivity_timeout.TOTAL_TIME_FACTOR", 1.2)
+    monkeypatch.setattr("wsgi_gauntlet.harness.http.connection.TOTAL_TIME_FACTOR", 1.2)
     transcript = Transcript()
     async with serving(dripping(1000)) as address:
         connection = await Connection.open(address, transcript)
@@ -218,7 +202,7 @@ async def test_an_answer_that_comes_for_ever_is_not(monkeypatch: pytest.MonkeyPa
         assert not (await connection.response(timeout=1)).complete
         await connection.close()
     (waited,) = [event.note for event in transcript.events if event.kind is ConnectionEventKind.WAITED]
-    assert waited == "no end of an answer within 1.2 s"
+    assert waited == "no end of a response within 1.2 s"
 
 
 async def test_an_answer_that_comes_in_drops_is_waited_for_half_as_long() -> None:
@@ -251,7 +235,7 @@ async def test_of_an_answer_without_end_only_so_much_is_read(monkeypatch: pytest
         with trio.fail_after(20):
             answer = await connection.response(timeout=60)
         assert not answer.complete
-        assert "no end of an answer within 300000 bytes" in str([event.note for event in transcript.events])
+        assert "no end of a response within 300000 bytes" in str([event.note for event in transcript.events])
         await connection.close()
 
 
@@ -403,7 +387,7 @@ def test_a_transcript_has_an_end() -> None:
 
 
 @pytest.mark.parametrize("held", [0.0, 0.4], ids=["at once", "later than was meant to be waited"])
-def test_an_end_that_was_seen_too_late_is_told(held: float) -> None:
+def test_an_end_that_was_seen_too_late_is_reported(held: float) -> None:
     async def main() -> bool:
         go = trio.Event()
 

@@ -119,7 +119,7 @@ def test_faults_that_can_be_read_past(data: bytes, finding: str) -> None:
     ("data", "finding"),
     [
         (b"HTTP/1.1 20", "ends in the status line"),
-        (b"HTTP/1.1 100 Go\r\n\r\n", "only interim answers"),
+        (b"HTTP/1.1 100 Go\r\n\r\n", "only interim responses"),
         (b"HTTP/1.1 100 Go\r\n\r\nH", "ends in the status line"),
         (b"HTTP/1.1 200 OK\r\nA: ", "ends in the header fields"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", "3 of 5 bytes"),
@@ -151,7 +151,7 @@ def test_nothing() -> None:
     answer, _ = parse(b"", ending=ConnectionState.RESET)
     assert answer.is_empty
     assert answer.findings == ()
-    assert answer.describe() == "no answer, connection reset"
+    assert answer.describe() == "no response, connection reset"
 
 
 def test_not_http() -> None:

@@ -21,7 +21,7 @@ from wsgi_gauntlet.harness.errors import Skipped, Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.connection import Transcript
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response
-from wsgi_gauntlet.harness.http.request import ORDINARY_LIMIT_BYTES, first_message, well_formed
+from wsgi_gauntlet.harness.http.request import HEAD_SIZE_LIMIT_BYTES, first_message, well_formed
 from wsgi_gauntlet.harness.model import AppEvent
 
 TOKEN = "!#$%&'*+-.^_`|~" + string.digits + string.ascii_letters
@@ -111,7 +111,7 @@ CHUNKS = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         (CHUNKS + b"5\r\nhello\r\n0\r\nX-Trailer\r\n\r\n", 0, False),
         (CHUNKS + b"5\r\nhello\r\n0\r\nX-Trailer: a\r\n", 0, False),
         (b"", 0, False),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * ORDINARY_LIMIT_BYTES + b"\r\n\r\n", 0, False),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * HEAD_SIZE_LIMIT_BYTES + b"\r\n\r\n", 0, False),
         (b"CONNECT a.example:80 HTTP/1.1\r\nHost: a\r\n\r\n", 0, True),
         (b"CONNECT /path HTTP/1.1\r\nHost: a\r\n\r\n", 0, False),
         (b"GET / HTTP/1.0\r\n\r\n", 0, True),

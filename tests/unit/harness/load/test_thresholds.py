@@ -111,7 +111,7 @@ def test_a_target_and_a_server_of_ones_own_have_tables_too() -> None:
         ('[servers.gunicorn."slow-header"]\ngoodput = 1', "did you mean slow-headers"),
         ("[servers.gunicorn.churn]\nservers = 1", "knows no 'servers'"),
         ("servers = 3", "a table for each server"),
-        ('[servers."a b"]\ngoodput = 1', "is not a server's name"),
+        ('[servers."a b"]\ngoodput = 1', "is not a server name"),
     ],
 )
 def test_what_is_wrong_is_named_with_the_nearest_name(tmp_path: Path, text: str, why: str) -> None:

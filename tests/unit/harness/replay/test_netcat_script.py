@@ -99,8 +99,8 @@ def test_many_connections_are_not_all_written_out() -> None:
 
 
 def test_the_harness_s_own_requests_are_left_out_where_they_were_answered() -> None:
-    sync_request = b"GET /fence HTTP/1.1\r\nHost: x\r\n\r\n"
-    answered = wire((0, 1, K.OPENED), (0, 1, K.SENT, sync_request), (0, 1, K.RECEIVED, OK), (0, 1, K.CLOSED))
+    sync = b"GET /sync HTTP/1.1\r\nHost: x\r\n\r\n"
+    answered = wire((0, 1, K.OPENED), (0, 1, K.SENT, sync), (0, 1, K.RECEIVED, OK), (0, 1, K.CLOSED))
     assert case_events(answered) == []
     assert len(case_events(answered[:2])) == 2
     assert script() == "# The case sends nothing."

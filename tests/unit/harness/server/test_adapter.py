@@ -118,5 +118,5 @@ def test_a_version_that_is_too_old_for_its_adapter_says_so(
     found = Granian().missing_for("python", "")
     assert bool(found.why) == lacks
     if lacks:
-        assert "is started from 0.3.3 on" in found.why
+        assert "which starts version 0.3.3 and newer" in found.why
         assert found.get == "python -m pip install 'granian>=0.3.3'"

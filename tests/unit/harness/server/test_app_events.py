@@ -16,10 +16,10 @@ import trio.testing
 
 from wsgi_gauntlet.harness.errors import InternalError
 from wsgi_gauntlet.harness.model import AppEvent
-from wsgi_gauntlet.harness.server.app_event_files import KEY_SUFFIX
 from wsgi_gauntlet.harness.server.app_events import (
     CONTROL_VARIABLE,
     EVENTS_VARIABLE,
+    KEY_SUFFIX,
     MEMORY_BUDGET_BYTES,
     AppEventChannel,
 )
@@ -338,16 +338,16 @@ async def test_a_released_barrier_lets_later_ones_through(folder: Path) -> None:
 
 async def test_releasing_all_of_a_token_leaves_the_others_held(folder: Path) -> None:
     async with AppEventChannel.open(folder) as channel:
-        ours, theirs = await ask(channel, "ours:a"), await ask(channel, "theirs:a")
-        await held(channel, "ours:a")
+        own, theirs = await ask(channel, "own:a"), await ask(channel, "theirs:a")
+        await held(channel, "own:a")
         await held(channel, "theirs:a")
-        channel.release_all("ours")
+        channel.release_all("own")
         with trio.fail_after(5):
-            assert await ours.receive_some(1) == b"."
-            async with await ask(channel, "ours:b") as later:
+            assert await own.receive_some(1) == b"."
+            async with await ask(channel, "own:b") as later:
                 assert await later.receive_some(1) == b"."
         assert channel.waiting("theirs:a") == 1
-        await ours.aclose()
+        await own.aclose()
         await theirs.aclose()
         await held(channel, "theirs:a", 0)
 

@@ -74,8 +74,8 @@ def test_a_wsgi_app_is_taken(folder: Path, name: str) -> None:
         ("shop:nothing", "does not import with .*AttributeError"),
         ("broken:app", r"does not import with .*LookupError: .*no settings here.*broken.py, line 3"),
         ("leaves:app", r"does not import with .*it ended with 3: goodbye"),
-        ("shop", "the form is module:callable"),
-        ("shop:()", "the form is module:callable"),
+        ("shop", "write module:callable"),
+        ("shop:()", "write module:callable"),
     ],
 )
 def test_what_is_none_is_refused_in_one_line(folder: Path, app: str, says: str) -> None:
@@ -99,10 +99,10 @@ def test_what_an_app_prints_when_it_is_imported_is_no_answer(folder: Path) -> No
 
 
 def test_a_command_finds_the_app_by_itself(folder: Path) -> None:
-    custom = {"mine": "other-python -m mine --chdir elsewhere {port} {app}"}
-    plan = planning.plan("mine", app="elsewhere:app", app_path=folder, custom=custom)
+    custom = {"mine": "other-python -m mine --chdir other {port} {app}"}
+    plan = planning.plan("mine", app="absent:app", app_path=folder, custom=custom)
     assert planning.require_user_app([plan]) == frozenset()
     with pytest.raises(ConfigurationError, match="module:callable"):
-        planning.require_user_app([planning.plan("mine", app="elsewhere", app_path=folder, custom=custom)])
+        planning.require_user_app([planning.plan("mine", app="absent", app_path=folder, custom=custom)])
     with pytest.raises(ConfigurationError, match="does not import"):
-        planning.require_user_app([plan, planning.plan("waitress", app="elsewhere:app", app_path=folder)])
+        planning.require_user_app([plan, planning.plan("waitress", app="absent:app", app_path=folder)])

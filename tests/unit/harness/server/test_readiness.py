@@ -67,7 +67,7 @@ async def test_a_strangers_answer_is_another_one() -> None:
     assert own_app.state is ReadinessState.READY
 
 
-async def test_silence_and_an_endless_answer_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_silence_and_an_endless_answer_are_distinguished(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "PROBE_TIMEOUT", 0.05)
 
     async def silent(_: trio.SocketStream) -> None:

@@ -69,9 +69,9 @@ async def test_growth_is_noticed_and_its_lack_is_too(tmp_path: Path) -> None:
         ("a.b.CustomError\nmore\n", "a.b.CustomError"),
     ],
 )
-def test_the_telling_line_is_the_one_that_names_the_fault(log: str, line: str) -> None:
+def test_the_most_relevant_line_is_the_one_that_names_the_fault(log: str, line: str) -> None:
     assert most_relevant_line(log) == line
 
 
-def test_a_telling_line_is_never_endless() -> None:
+def test_a_most_relevant_line_is_never_endless() -> None:
     assert len(most_relevant_line("ValueError: " + "x" * 10_000)) == 300

@@ -10,9 +10,9 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import OutOfResources, StorageFull
 from wsgi_gauntlet.harness.server import temp_dirs
+from wsgi_gauntlet.harness.server.plan import SOCKET_NAME
 from wsgi_gauntlet.harness.server.process.procfs import descendant_pids, listening_inodes, owns_port
 from wsgi_gauntlet.harness.server.temp_dirs import (
-    SOCKET_NAME,
     create_app_path,
     create_log_file,
     create_private_folder,
@@ -39,7 +39,7 @@ def test_a_private_folder_is_private() -> None:
         assert folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_private_folder_is_elsewhere_where_a_sockets_path_would_not_fit(
+def test_a_private_folder_is_in_another_place_where_a_sockets_path_would_not_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deep = tmp_path / ("d" * 100)
@@ -78,7 +78,10 @@ def test_each_start_has_a_log_of_its_own_under_a_plain_name(tmp_path: Path) -> N
 
 
 def test_what_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(StorageFull, match=r"cannot write .*a.log: No such file or directory; --out and TMPDIR"):
+    with pytest.raises(
+        StorageFull,
+        match=r"cannot write .*a.log: No such file or directory; choose another place with --out and TMPDIR",
+    ):
         create_log_file(tmp_path / "missing", "a")
 
 

@@ -40,7 +40,7 @@ def test_each_kind_of_thing_is_a_line() -> None:
     show.wire(ConnectionEvent(5.0, 1, ConnectionEventKind.OPENED, note="127.0.0.1:1"))
     show.wire(ConnectionEvent(5.0, 1, ConnectionEventKind.SENT, b"GET / HTTP/1.1\r\n\r\n"))
     show.app(AppEvent(5.001, "called", 7, 7, detail={"path": "/"}))
-    show.app(AppEvent(5.001, "called", 7, 7, detail={"path": "/fence"}))
+    show.app(AppEvent(5.001, "called", 7, 7, detail={"path": "/sync"}))
     show.log(5.002, "[1] ready")
     show.process(5.003, "the server ended")
     show.wire(ConnectionEvent(5.0045, 1, ConnectionEventKind.EOF))

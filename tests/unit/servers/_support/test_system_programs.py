@@ -11,9 +11,9 @@ import pytest
 
 from wsgi_gauntlet.servers._support import system_programs
 from wsgi_gauntlet.servers._support.system_programs import (
+    command_output,
     find_program,
     find_system_program,
-    told,
     unreachable_when_unprivileged,
 )
 
@@ -32,9 +32,9 @@ def test_the_first_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_program_tells_its_version_on_either_stream(tmp_path: Path) -> None:
-    assert told(sys.executable, "--version", r"Python (\d)") == "3"
-    assert told(sys.executable, "--version", r"Perl (\d)") == ""
-    assert told(str(tmp_path / "missing"), "-v", "(.)") == ""
+    assert command_output(sys.executable, "--version", r"Python (\d)") == "3"
+    assert command_output(sys.executable, "--version", r"Perl (\d)") == ""
+    assert command_output(str(tmp_path / "missing"), "-v", "(.)") == ""
 
 
 def test_a_program_that_hangs_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +42,7 @@ def test_a_program_that_hangs_tells_nothing(tmp_path: Path, monkeypatch: pytest.
     hanging = tmp_path / "hanging"
     hanging.write_text("#!/bin/sh\nexec sleep 60\n")
     hanging.chmod(0o755)
-    assert told(str(hanging), "-v", "(.)") == ""
+    assert command_output(str(hanging), "-v", "(.)") == ""
 
 
 def test_what_is_installed_has_a_version_and_what_is_not_a_package() -> None:

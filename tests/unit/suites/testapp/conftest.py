@@ -17,7 +17,7 @@ from ....helpers.testapp_client import FakeHarness
 def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHarness]:
     with TemporaryDirectory(prefix="g-") as name:
         harness = FakeHarness(Path(name))
-        monkeypatch.setenv("GAUNTLET_EVENTS", str(harness.events_path))
+        monkeypatch.setenv("WSGI_GAUNTLET_EVENTS", str(harness.events_path))
         monkeypatch.setattr(event_channel, "_sender", None)
         yield harness
         harness.socket.close()

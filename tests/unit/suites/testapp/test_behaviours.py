@@ -85,7 +85,7 @@ def test_wrong_arguments_that_are_refused_are_answered_by_the_book(what: str, ha
     assert harness.details("raised") == [{"where": "start_response", "type": "ValueError", "text": "wrong"}]
 
 
-def test_wrong_arguments_that_are_taken_are_told(harness: FakeHarness) -> None:
+def test_wrong_arguments_that_are_taken_are_reported(harness: FakeHarness) -> None:
     assert run("/start-wrongly?what=name-empty")[1] == b"taken\n"
     assert harness.details("returned") == [{"where": "start_response"}]
 
@@ -110,12 +110,12 @@ def test_replacing_too_late_on_a_server_that_lets_it(harness: FakeHarness) -> No
     assert harness.details("returned") == [{"where": "start_response"}]
 
 
-def test_starting_twice_is_told(harness: FakeHarness) -> None:
+def test_starting_twice_is_reported(harness: FakeHarness) -> None:
     assert run("/start-twice")[1] == b"twice\n"
     assert harness.details("raised")[0]["where"] == "second"
 
 
-def test_an_exc_info_that_is_kept_is_told(harness: FakeHarness) -> None:
+def test_an_exc_info_that_is_kept_is_reported(harness: FakeHarness) -> None:
     kept: list[Any] = []
     run("/drop-exc-info")
     reference.application(environ("/drop-exc-info"), lambda *arguments: kept.append(arguments))
@@ -134,7 +134,7 @@ def test_a_closing_body_tells_of_each_step(harness: FakeHarness) -> None:
 
 
 @pytest.mark.parametrize("path", ["/closing-after-error", "/closing-after-start-error"])
-def test_a_failing_body_is_closed_and_told(path: str, harness: FakeHarness) -> None:
+def test_a_failing_body_is_closed_and_reported(path: str, harness: FakeHarness) -> None:
     with pytest.raises((PlannedError, AssertionError)):
         run(path)
     assert [event["kind"] for event in harness.events()][-2:] == ["raised", "closed"]
@@ -202,7 +202,7 @@ def test_file_wrapper_uses(what: str, body: bytes, harness: FakeHarness) -> None
         assert harness.details("iterated")[0]["whole"] is True
 
 
-def test_a_server_without_file_wrapper_is_told(harness: FakeHarness) -> None:
+def test_a_server_without_file_wrapper_is_reported(harness: FakeHarness) -> None:
     run("/file-wrapper?what=file")
     assert len(harness.events("absent")) == 1
 

@@ -14,10 +14,10 @@ from wsgi_gauntlet.suites.testapp.core import event_channel
 
 from ....helpers.testapp_client import FakeHarness, FakeServer, environ, run
 
-# ---------------------------------------------------------------------- telling
+# ------------------------------------------------------------------ reports
 
 
-def test_every_call_is_told_with_its_environ(harness: FakeHarness) -> None:
+def test_every_call_is_reported_with_its_environ(harness: FakeHarness) -> None:
     run("/echo/a b?x=1", HTTP_X_ODD="\xe9", ODD=None)
     (event,) = harness.events()
     assert (event["kind"], event["token"], event["sequence"] >= 0) == ("called", "tok", True)
@@ -58,7 +58,9 @@ def test_an_event_too_large_for_a_datagram_says_so(harness: FakeHarness) -> None
     assert detail["path"] == "/echo"
 
 
-def test_the_process_environment_is_told_by_name_only(harness: FakeHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_process_environment_is_reported_by_name_only(
+    harness: FakeHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SOMEBODYS_SECRET", "hush")
     run("/echo", SOMEBODYS_SECRET="hush")
     (event,) = harness.events()
@@ -66,23 +68,23 @@ def test_the_process_environment_is_told_by_name_only(harness: FakeHarness, monk
     assert event["detail"]["from_os"] == ["SOMEBODYS_SECRET"]
 
 
-def test_keyword_arguments_are_served_and_told(harness: FakeHarness) -> None:
+def test_keyword_arguments_are_served_and_reported(harness: FakeHarness) -> None:
     server = FakeServer()
     reference.application(environ=environ(), start_response=server.start_response)
     (detail,) = harness.details("called")
     assert (detail["positional"], detail["named"]) == (0, ["environ", "start_response"])
 
 
-def test_a_missing_start_response_is_told_and_raises_in_the_server(harness: FakeHarness) -> None:
+def test_a_missing_start_response_is_reported_and_raises_in_the_server(harness: FakeHarness) -> None:
     with pytest.raises(TypeError):
         reference.application(environ())
     assert harness.details("called")[0]["positional"] == 1
     assert harness.details("raised")[0]["where"] == "application"
 
 
-def test_nothing_is_told_when_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GAUNTLET_EVENTS", raising=False)
-    monkeypatch.delenv("GAUNTLET_CONTROL", raising=False)
+def test_nothing_is_reported_when_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WSGI_GAUNTLET_EVENTS", raising=False)
+    monkeypatch.delenv("WSGI_GAUNTLET_CONTROL", raising=False)
     monkeypatch.setattr(event_channel, "_sender", None)
     assert run("/closing?x=1")[1] == b"one\ntwo\n"
     assert run("/echo?hold=x")[1] == b"gauntlet tok\n"
@@ -108,7 +110,7 @@ def test_a_full_socket_loses_an_event_after_a_bounded_wait(
     assert last["sequence"] == first[0]["sequence"] + 600
 
 
-def test_what_the_server_raises_is_told_and_goes_on_to_the_server(harness: FakeHarness) -> None:
+def test_what_the_server_raises_is_reported_and_goes_on_to_the_server(harness: FakeHarness) -> None:
     def refuse(*_arguments: Any) -> None:
         raise TypeError("not today")
 
@@ -117,7 +119,7 @@ def test_what_the_server_raises_is_told_and_goes_on_to_the_server(harness: FakeH
     assert harness.details("raised") == [{"where": "application", "type": "TypeError", "text": "not today"}]
 
 
-def test_an_exception_whose_text_raises_is_told_all_the_same() -> None:
+def test_an_exception_whose_text_raises_is_reported_all_the_same() -> None:
     class Odd(Exception):
         def __str__(self) -> str:
             raise ValueError
@@ -129,7 +131,7 @@ def test_an_exception_whose_text_raises_is_told_all_the_same() -> None:
 
 
 def test_a_held_request_goes_on_when_it_is_let_go(harness: FakeHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GAUNTLET_CONTROL", str(harness.control_path))
+    monkeypatch.setenv("WSGI_GAUNTLET_CONTROL", str(harness.control_path))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
         control.bind(str(harness.control_path))
         control.listen()
@@ -147,6 +149,6 @@ def test_a_held_request_goes_on_when_it_is_let_go(harness: FakeHarness, monkeypa
 
 
 def test_a_barrier_that_nobody_keeps_does_not_hold(harness: FakeHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GAUNTLET_CONTROL", str(harness.control_path))
+    monkeypatch.setenv("WSGI_GAUNTLET_CONTROL", str(harness.control_path))
     assert run("/echo?hold=gate")[1] == b"gauntlet tok\n"
     assert harness.details("barrier-failed")[0]["barrier"] == "gate"

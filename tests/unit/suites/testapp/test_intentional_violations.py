@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wsgi_gauntlet.suites.testapp.behaviours.basics import echo
-from wsgi_gauntlet.suites.testapp.core import intentional_violations as module
-from wsgi_gauntlet.suites.testapp.core.intentional_violations import odd
+from wsgi_gauntlet.suites.testapp.core import call as module
+from wsgi_gauntlet.suites.testapp.core.call import odd
 from wsgi_gauntlet.suites.testapp.reference import find_behaviour
 
 from ....helpers.testapp_client import FakeHarness, run
@@ -39,7 +39,7 @@ def test_odd(path: str, query: dict[str, str], how: str) -> None:
     assert odd(path, query) == how
 
 
-def test_it_is_told_with_the_call(harness: FakeHarness) -> None:
+def test_it_is_reported_with_the_call(harness: FakeHarness) -> None:
     run("/echo")
     run("/odd-case")
     assert [detail["odd"] for detail in harness.details("called")] == ["", "all"]

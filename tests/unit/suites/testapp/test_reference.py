@@ -66,7 +66,7 @@ def test_the_query_may_be_nonsense() -> None:
 
 
 def test_nonce_is_this_runs_and_names_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GAUNTLET_NONCE", "n0nce")
+    monkeypatch.setenv("WSGI_GAUNTLET_NONCE", "n0nce")
     server, body = run("/nonce")
     assert body == b"n0nce"
     assert ("X-Gauntlet-Nonce", "n0nce") in server.headers
@@ -79,7 +79,7 @@ def test_mine_answers_what_was_asked_for() -> None:
     assert ("X-Mine", "abc") in server.headers
 
 
-def test_of_some_behaviours_nothing_is_told(harness: FakeHarness) -> None:
+def test_some_behaviours_report_nothing(harness: FakeHarness) -> None:
     run("/nonce")
     run("/mine?n=abc")
     assert harness.events() == []
@@ -153,10 +153,10 @@ def test_read_gives_up_a_body_that_never_ends(harness: FakeHarness) -> None:
 
 def test_reads_follows_the_steps_and_reports_each(harness: FakeHarness) -> None:
     run("/reads?do=read:2,readline,next,readlines,readline:3,until:9,loop:4,iter,unknown,hold:x", b"ab\ncd\nef\ngh\n")
-    told = harness.details("read")
-    assert [each.get("data") for each in told] == ["ab", "\n", "cd\n", "ef\ngh\n", "", "", "", "", None]
-    assert told[3]["lines"] == ["ef\n", "gh\n"]
-    assert told[8]["raised"]["type"] == "AttributeError"
+    reported = harness.details("read")
+    assert [each.get("data") for each in reported] == ["ab", "\n", "cd\n", "ef\ngh\n", "", "", "", "", None]
+    assert reported[3]["lines"] == ["ef\n", "gh\n"]
+    assert reported[8]["raised"]["type"] == "AttributeError"
 
 
 def test_reads_rest_stops_at_the_length(harness: FakeHarness) -> None:

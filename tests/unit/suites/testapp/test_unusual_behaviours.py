@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from wsgi_gauntlet.suites.testapp import reference
-from wsgi_gauntlet.suites.testapp.behaviours.content_length import INVALID_LENGTHS
+from wsgi_gauntlet.suites.testapp.behaviours.body import INVALID_LENGTHS
 from wsgi_gauntlet.suites.testapp.behaviours.start_response import PlannedError
 
 from ....helpers.testapp_client import FakeHarness, FakeServer, environ, run
@@ -18,7 +18,7 @@ from ....helpers.testapp_client import FakeHarness, FakeServer, environ, run
 
 @pytest.mark.parametrize("kind", ["instance", "class"])
 def test_the_app_is_the_kind_of_callable_that_the_environment_names(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GAUNTLET_CALLABLE", kind)
+    monkeypatch.setenv("WSGI_GAUNTLET_CALLABLE", kind)
     try:
         application: Any = importlib.reload(reference).application
         assert isinstance(application, type) == (kind == "class")

@@ -14,7 +14,7 @@ from ....helpers.testapp_client import FakeServer, environ
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+def reported(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     """Return what the app side reports, as (kind, detail)."""
     found: list[tuple[str, dict[str, Any]]] = []
     for module in ("call", "event_channel"):
@@ -34,7 +34,7 @@ def asking(how: str, path: str = "/", **variables: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", ["/", "", "*", "//x", "/gauntlet-control/page", "http://a/b"])
-def test_what_does_not_ask_for_the_app_reaches_the_reference_app_untouched(told: Any, path: str) -> None:
+def test_what_does_not_ask_for_the_app_reaches_the_reference_app_untouched(reported: Any, path: str) -> None:
     seen: list[Any] = []
 
     def reference(*positional: Any, **named: Any) -> str:
@@ -48,10 +48,10 @@ def test_what_does_not_ask_for_the_app_reaches_the_reference_app_untouched(told:
     ((positional, named), nothing) = seen
     assert positional[0] is given
     assert (given, named, nothing) == (before, {"start_response": len}, ((), {}))
-    assert told == []
+    assert reported == []
 
 
-def test_the_server_gets_what_the_app_returns_and_its_own_environ_is_used(told: Any) -> None:
+def test_the_server_gets_what_the_app_returns_and_its_own_environ_is_used(reported: Any) -> None:
     body, seen = [b"one"], []
 
     def app(environ: Any, start_response: Any) -> Any:
@@ -64,9 +64,9 @@ def test_the_server_gets_what_the_app_returns_and_its_own_environ_is_used(told: 
     assert seen[0] is given
     assert not [name for name in given if "GAUNTLET" in name]
     assert server.status == "200 OK"
-    assert [kind for kind, _ in told] == ["own-asked", "own-started", "own-answered"]
-    assert told[1][1] == {"status": "200 OK", "headers": [["A", "b"]]}
-    assert told[2][1] == {"watched": False}
+    assert [kind for kind, _ in reported] == ["own-asked", "own-started", "own-answered"]
+    assert reported[1][1] == {"status": "200 OK", "headers": [["A", "b"]]}
+    assert reported[2][1] == {"watched": False}
 
 
 class Closable(list[bytes]):
@@ -76,18 +76,18 @@ class Closable(list[bytes]):
         self.closed += 1
 
 
-def test_close_is_watched_where_the_answer_stays_what_it_is(told: Any) -> None:
+def test_close_is_watched_where_the_answer_stays_what_it_is(reported: Any) -> None:
     body = Closable([b"one"])
     answer = both(lambda _environ, _start: body)(asking("ask"), None)
     assert answer is body
     assert len(answer) == 1
     answer.close()
     assert body.closed == 1
-    assert [kind for kind, _ in told][-2:] == ["own-answered", "closed"]
-    assert told[-2][1] == {"watched": True}
+    assert [kind for kind, _ in reported][-2:] == ["own-answered", "closed"]
+    assert reported[-2][1] == {"watched": True}
 
 
-def test_close_of_a_generator_is_watched(told: Any) -> None:
+def test_close_of_a_generator_is_watched(reported: Any) -> None:
     ended = []
 
     def app(_environ: Any, _start_response: Any) -> Iterator[bytes]:
@@ -102,10 +102,10 @@ def test_close_of_a_generator_is_watched(told: Any) -> None:
     assert not hasattr(answer, "__len__")
     answer.close()
     assert ended == [True]
-    assert told[-1][0] == "closed"
+    assert reported[-1][0] == "closed"
 
 
-def test_a_look_tells_what_the_app_gives_and_closes_it(told: Any) -> None:
+def test_a_look_reports_what_the_app_gives_and_closes_it(reported: Any) -> None:
     body = Closable([b"one", b"three"])
 
     def app(environ: Any, start_response: Any) -> Any:
@@ -116,38 +116,38 @@ def test_a_look_tells_what_the_app_gives_and_closes_it(told: Any) -> None:
     server = FakeServer()
     assert both(app)(asking("look", REQUEST_METHOD="HEAD"), server.start_response) == [b"looked at\n"]
     assert body.closed == 1
-    kind, detail = told[1]
+    kind, detail = reported[1]
     assert kind == "own-looked"
     assert (detail["status"], detail["headers"]) == ("200 OK", [["Content-Length", "10"]])
     assert (detail["size"], detail["ended"]) == (12, True)
 
 
-def test_a_look_tells_what_the_app_raises(told: Any) -> None:
+def test_a_look_reports_what_the_app_raises(reported: Any) -> None:
     def app(_environ: Any, _start_response: Any) -> Any:
         raise ValueError("the till is empty")
 
     both(app)(asking("look"), FakeServer().start_response)
-    kind, detail = told[1]
+    kind, detail = reported[1]
     assert kind == "own-raised"
     assert detail["why"].startswith("raises: File ")
     assert detail["why"].endswith(" | ValueError: the till is empty")
 
 
-def test_a_look_tells_of_an_app_that_leaves(told: Any) -> None:
+def test_a_look_reports_an_app_that_leaves(reported: Any) -> None:
     def app(_environ: Any, _start_response: Any) -> Any:
         raise SystemExit(3)
 
     both(app)(asking("look"), FakeServer().start_response)
-    assert told[1][1]["why"].endswith(" | SystemExit: 3")
+    assert reported[1][1]["why"].endswith(" | SystemExit: 3")
 
 
-def test_a_look_tells_of_text_where_bytes_are_wanted(told: Any) -> None:
+def test_a_look_reports_text_where_bytes_are_wanted(reported: Any) -> None:
     both(lambda _environ, _start: ["text"])(asking("look"), FakeServer().start_response)
-    assert told[1] == ("own-raised", {"why": "gives str, where WSGI wants bytes"})
+    assert reported[1] == ("own-raised", {"why": "gives str instead of bytes"})
 
 
-def test_a_look_at_an_answer_without_end_ends(told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(user_app_choice, "LONGEST", 10)
+def test_a_look_at_an_answer_without_end_ends(reported: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(user_app_choice, "MAX_BODY_BYTES", 10)
 
     def app(_environ: Any, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [])
@@ -155,4 +155,4 @@ def test_a_look_at_an_answer_without_end_ends(told: Any, monkeypatch: pytest.Mon
             yield b"more"
 
     both(app)(asking("look"), FakeServer().start_response)
-    assert told[1][1]["ended"] is False
+    assert reported[1][1]["ended"] is False

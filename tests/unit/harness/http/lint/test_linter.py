@@ -272,7 +272,7 @@ def test_dates(text: bytes, at: float | None) -> None:
     assert parse_imf_fixdate(text) == at
 
 
-def test_a_date_without_an_answer_is_none_of_ours() -> None:
+def test_a_date_without_an_answer_is_not_the_harness_s() -> None:
     assert Response().findings == ()
 
 
@@ -293,8 +293,8 @@ def test_a_date_without_an_answer_is_none_of_ours() -> None:
     ),
     st.lists(st.builds(called, st.text(max_size=4), odd=st.sampled_from(["all", "end", None, 5])), max_size=2),
 )
-def test_noise_never_raises(told: list[tuple[int, ConnectionEventKind, bytes]], app: list[AppEvent]) -> None:
-    wire = [ConnectionEvent(0.1 * at, number, kind, data) for at, (number, kind, data) in enumerate(told)]
+def test_noise_never_raises(reported: list[tuple[int, ConnectionEventKind, bytes]], app: list[AppEvent]) -> None:
+    wire = [ConnectionEvent(0.1 * at, number, kind, data) for at, (number, kind, data) in enumerate(reported)]
     found = lint(wire, app, NOW)
     assert len(found) <= LINT_FINDINGS_LIMIT
     assert all(LintKind(kind_of(each)) and each.isprintable() for each in found)

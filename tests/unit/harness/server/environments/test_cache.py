@@ -25,11 +25,11 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def ordinary(monkeypatch: pytest.MonkeyPatch) -> None:
+def unprivileged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
 
 
-@pytest.mark.usefixtures("ordinary")
+@pytest.mark.usefixtures("unprivileged")
 def test_the_first_that_is_named_is_taken(tmp_path: Path) -> None:
     given = {"WSGI_GAUNTLET_CACHE": f"{tmp_path}/own", "XDG_CACHE_HOME": f"{tmp_path}/xdg", "HOME": f"{tmp_path}/home"}
     assert cache_folder(given) == tmp_path / "own"
@@ -58,7 +58,7 @@ def test_one_that_the_user_names_must_be_writable() -> None:
         cache_folder({"WSGI_GAUNTLET_CACHE": NOWHERE})
 
 
-@pytest.mark.usefixtures("ordinary")
+@pytest.mark.usefixtures("unprivileged")
 def test_without_a_writable_home_it_is_a_private_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     folder = cache_folder({"HOME": NOWHERE, "XDG_CACHE_HOME": NOWHERE})

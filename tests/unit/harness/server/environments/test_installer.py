@@ -1,4 +1,4 @@
-"""What pip and uv say, in one line of ours; and that nothing which is run here outlives its time."""
+"""What pip and uv say, in one line of the harness; and that nothing which is run here outlives its time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NONE = "ERROR: No matching distribution found for gunicorn==9"
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("said", "expected"),
     [
         (
             (
@@ -42,7 +42,7 @@ NONE = "ERROR: No matching distribution found for gunicorn==9"
                 f"9 Requires-Python >=3.99; 10 Requires-Python >=4\n{NO} gunicorn==9 (from "
                 f"versions: 1.0)\n{NONE}"
             ),
-            f"gunicorn 9 needs Python >=3.99, which {PY} is not",
+            f"gunicorn 9 needs Python >=3.99, and {PY} is another version",
         ),
         (
             (
@@ -105,17 +105,17 @@ NONE = "ERROR: No matching distribution found for gunicorn==9"
                 f"  Could not fetch URL http://i/: 403 Client Error: Forbidden for url: x - skipping\n{NO} gunicorn==9 "
                 f"(from versions: none)\n{NONE}"
             ),
-            "the package index refused to say what it has: http://i/: 403 Client Error: Forbidden for url: x",
+            "the package index responded with an error: http://i/: 403 Client Error: Forbidden for url: x",
         ),
         (
             "Temporary failure in name resolution",
             "no package index could be reached for gunicorn==9; is there a network?",
         ),
-        ("", f"gunicorn==9 cannot be installed for {PY}: it said nothing"),
+        ("", f"gunicorn==9 cannot be installed for {PY}: it printed nothing"),
     ],
 )
-def test_what_was_wrong(said: str, told: str) -> None:
-    assert installation_error(said, "gunicorn==9", PY) == told
+def test_what_was_wrong(said: str, expected: str) -> None:
+    assert installation_error(said, "gunicorn==9", PY) == expected
 
 
 def test_what_is_nearest() -> None:
@@ -131,7 +131,7 @@ def test_the_last_line_says_most() -> None:
 
 
 def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentUnavailable, match="sleep 600 was not done in time"):
+    with pytest.raises(EnvironmentUnavailable, match="sleep 600 took too long"):
         installer._run_command(["sleep", "600"], tmp_path, lambda _: None, time.monotonic())
 
 
@@ -193,7 +193,7 @@ def test_an_interpreter_without_a_venv_module(tmp_path: Path, monkeypatch: pytes
         install(str(poor), tmp_path / "e", tmp_path, ["x==1"], lambda _: None, time.monotonic() + 60)
 
 
-def test_settings_of_pip_that_put_things_elsewhere_are_left_out(tmp_path: Path) -> None:
+def test_settings_of_pip_that_change_the_target_are_left_out(tmp_path: Path) -> None:
     given = {"PIP_TARGET": "/x", "PIP_INDEX_URL": "i", "USER": "me", "PYTHONPATH": "/y", "VIRTUAL_ENV": "/z"}
     kept = installer._subprocess_environment(given, tmp_path)
     assert kept == {

@@ -35,9 +35,9 @@ def test_the_last_ones() -> None:
 
 def test_a_folder_of_wheels_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_package_index(tmp_path / "index", monkeypatch)
-    told: list[str] = []
-    found = releases("tinyserver", sys.executable, told.append)
+    reported: list[str] = []
+    found = releases("tinyserver", sys.executable, reported.append)
     assert list(map(str, found)) == ["1.0", "2.0", "3.0", "4.0", "5.0rc1"]
-    assert told[0] == "asking the package index for the releases of tinyserver"
+    assert reported[0] == "asking the package index for the releases of tinyserver"
     with pytest.raises(EnvironmentUnavailable, match="the package index has no nothing-such for"):
-        releases("nothing-such", sys.executable, told.append)
+        releases("nothing-such", sys.executable, reported.append)

@@ -84,7 +84,7 @@ def tree(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def test_a_working_tree_is_not_the_release_of_its_number(tree: str) -> None:
     assert planning.plan("tiny", python=tree).found.available
     plan = planning.plan("tiny@1.0", python=tree)
-    assert "which need not be that release" in plan.found.why
+    assert "which may differ from that release" in plan.found.why
     made_for = ensure_environments(plan, ignore_event)
     assert made_for.found.available
     assert made_for.python != tree
@@ -99,7 +99,7 @@ def test_a_package_of_that_name_on_the_public_index_may_be_a_strangers(
         monkeypatch.delenv(name)
     if index:  # the public one is asked as well, or this is a mirror of it
         monkeypatch.setenv(index, "file:///nowhere")
-    with pytest.raises(EnvironmentUnavailable, match="may be another's; leave the @ out") as raised:
+    with pytest.raises(EnvironmentUnavailable, match="may be another project; leave the @ out") as raised:
         ensure_environments(planning.plan("tiny@1.0", python=tree), ignore_event)
     assert "\n" not in str(raised.value)
     result = CliRunner().invoke(cli, ["history", "tiny", "--python", tree])
@@ -181,17 +181,17 @@ def test_another_run_that_makes_it_first_and_goes_on_using_it_is_not_waited_for(
         give_back(lock)
         if not theirs:  # between our look and our taking the lock alone
             theirs.append(Path())
-            ours = dict(versioned._held_locks)
+            own = dict(versioned._held_locks)
             versioned._held_locks.clear()
             theirs[0] = made(wanted, "theirs", ignore_event)
             held.update(versioned._held_locks)
             versioned._held_locks.clear()
-            versioned._held_locks.update(ours)
+            versioned._held_locks.update(own)
 
     held: dict[Path, FileLock] = {}
     monkeypatch.setattr(versioned, "CREATION_TIMEOUT", 60.0)
     monkeypatch.setattr(FileLock, "release", overtaken)
-    assert made(wanted, "ours", ignore_event) == theirs[0]
+    assert made(wanted, "own", ignore_event) == theirs[0]
     for lock in held.values():
         give_back(lock)
 
@@ -219,7 +219,7 @@ def test_clearing_leaves_what_is_used() -> None:
     [
         ("tiny@2.5", "tiny@2.5: tinyserver has no version 2.5; the nearest are 2.0 and 3.0"),
         ("tiny@4.0", "tiny@4.0: tinyserver==4.0 cannot be installed for .*nowhere-to-be-had"),
-        ("wsgiref@2", "wsgiref@2: wsgiref is the interpreter's own and as old as that .*--python"),
+        ("wsgiref@2", "wsgiref@2: wsgiref comes with the interpreter and has its version .*--python"),
     ],
 )
 def test_what_cannot_be_had_is_said_in_one_line(name: str, says: str) -> None:
@@ -267,7 +267,7 @@ def test_no_environment_is_made_for_a_chain_without_its_front(monkeypatch: pytes
         (130, [], 130),
     ],
 )
-def test_a_history_ends_with_trouble_where_nothing_was_checked(code: int, verdicts: list[Verdict], ends: int) -> None:
+def test_a_history_ends_with_an_error_where_nothing_was_checked(code: int, verdicts: list[Verdict], ends: int) -> None:
     checks = tuple(CaseResult("tiny@1.0", f"http/host/{each}", Level.MUST, (), each) for each in verdicts)
     assert history_exit_code(Results(SCHEMA, {}, {}, checks), code) == ends
 
@@ -308,8 +308,8 @@ def test_an_app_of_the_users_own_finds_what_its_interpreter_has() -> None:
 def test_servers_that_pip_does_not_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TinyServer, "distribution", "")
     plan = planning.plan("tiny@1.0")
-    with pytest.raises(EnvironmentUnavailable, match="is not installed by pip, so only the version that is here"):
+    with pytest.raises(EnvironmentUnavailable, match="is not installed by pip, so only the installed version"):
         environment_for(replace(plan, found=replace(plan.found, version="7")))
     monkeypatch.setattr(TinyServer, "unavailable_reason", "its maker has withdrawn it")
-    with pytest.raises(EnvironmentUnavailable, match="tiny cannot be had: its maker has withdrawn it"):
+    with pytest.raises(EnvironmentUnavailable, match="tiny is unavailable: its maker has withdrawn it"):
         environment_for(plan)

@@ -13,7 +13,7 @@ from wsgi_gauntlet.harness.server.process.environment import server_environment
         "COVERAGE_PROCESS_START",
         "EVENTLET_HUB",
         "FLASK_DEBUG",
-        "GAUNTLET_EVENTS",
+        "WSGI_GAUNTLET_EVENTS",
         "GEVENT_RESOLVER",
         "GUNICORN_CMD_ARGS",
         "HTTPS_PROXY",
@@ -42,11 +42,11 @@ def test_paths_are_set_whatever_they_were_and_what_is_added_wins() -> None:
         {"PYTHONPATH": "/mine", "TMPDIR": "/big", "A": "1"},
         path=["/a", "/b"],
         temporary="/t",
-        added={"A": "2", "GAUNTLET_NONCE": "n"},
+        added={"A": "2", "WSGI_GAUNTLET_NONCE": "n"},
     )
     assert made == {
         "A": "2",
-        "GAUNTLET_NONCE": "n",
+        "WSGI_GAUNTLET_NONCE": "n",
         "PYTHONPATH": "/a:/b",
         "PYTHONUNBUFFERED": "1",
         "TMPDIR": "/t",

@@ -101,7 +101,7 @@ def test_a_command_that_cannot_be_run_is_said_so(tmp_path: Path) -> None:
         assert "No such file" in it.hear()["failed"]
 
 
-def test_the_signal_that_ended_it_is_told(tmp_path: Path) -> None:
+def test_the_signal_that_ended_it_is_reported(tmp_path: Path) -> None:
     with talk(tmp_path, "import os; os.kill(os.getpid(), 11)") as it:
         it.hear()
         assert it.hear() == {"exited": {"code": None, "signal": 11}}

@@ -27,7 +27,7 @@ def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
 
 
-def test_an_ordinary_user_stays_who_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unprivileged_user_stays_who_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert unprivileged_user() is None
 
@@ -84,7 +84,7 @@ def test_the_way_is_opened_and_nothing_more(tmp_path: Path) -> None:
     assert not others_can_traverse(private / "home")
 
 
-def test_a_socket_is_lent_and_its_folder_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_is_accessible_and_its_folder_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = []
     monkeypatch.setattr(os, "chown", lambda *arguments: given.append(arguments))
     folder = tmp_path / "server"

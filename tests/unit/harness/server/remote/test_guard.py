@@ -1,4 +1,4 @@
-"""What the guard of a target holds for another server, and what for a busy one: from answers and sockets as told."""
+"""The guard of a target tells another server from a busy one, by its responses and sockets."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ANOTHER = Response(200, body=b"another server", raw=b"HTTP/1.1 200 OK", complete
 @pytest.fixture
 def listening(monkeypatch: pytest.MonkeyPatch) -> list[frozenset[str]]:
     """What listens there, in a list of one; each look counts."""
-    told = [HERE]
-    monkeypatch.setattr(module, "listeners", lambda _address: told[0])
+    reported = [HERE]
+    monkeypatch.setattr(module, "listeners", lambda _address: reported[0])
     monkeypatch.setattr(module, "LISTENER_CACHE_SECONDS", -1.0)
-    return told
+    return reported
 
 
 def made() -> Guard:
@@ -61,4 +61,4 @@ async def test_a_busy_server_is_asked_again_and_another_one_is_not(
     guard = made()
     await guard.watch()
     assert answers == []
-    assert "it is not the reference app" in str(guard.revoked)
+    assert "it is not the test app" in str(guard.revoked)

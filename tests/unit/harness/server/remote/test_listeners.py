@@ -43,7 +43,7 @@ def test_the_next_server_on_a_unix_socket_is_another(tmp_path: Path) -> None:
     assert listeners(Address(path=str(path))) == frozenset()
 
 
-def test_nobody_sees_who_listens_elsewhere() -> None:
+def test_nobody_sees_who_listens_on_other_machines() -> None:
     assert listeners(Address("192.0.2.1", 80)) == frozenset()
 
 

@@ -124,33 +124,33 @@ async def test_the_token_never_travels() -> None:
     ("answer", "reason"),
     [
         (lambda head: right(head, "other"), "another token than yours"),
-        (lambda head: ok(head), "not the reference app"),
-        (lambda head: head, "not the reference app"),
-        (lambda head: ok(head.split()[1]), "not the reference app"),
-        (lambda _: ok(TOKEN.encode()), "not the reference app"),
+        (lambda head: ok(head), "not the test app"),
+        (lambda head: head, "not the test app"),
+        (lambda head: ok(head.split()[1]), "not the test app"),
+        (lambda _: ok(TOKEN.encode()), "not the test app"),
         (lambda _: ok(b"wsgi-gauntlet proof " + b"0" * 64), "another token than yours"),
-        (lambda head: right(head).replace(b"200 OK", b"500 Oops"), "not the reference app"),
+        (lambda head: right(head).replace(b"200 OK", b"500 Oops"), "not the test app"),
         (lambda head: right(head).replace(b"200 OK", b"302 Found\r\nLocation: http://x/"), "redirect to 'http://x/'"),
         (lambda _: ok(b"", b"301 Moved"), r"redirect \(301\)"),
-        (lambda head: right(head)[:-5], "not the reference app"),
-        (lambda head: right(head).replace(b"proof ", b"proof  "), "not the reference app"),
-        (lambda head: ok(b"<p>" + right(head).partition(b"\r\n\r\n")[2]), "not the reference app"),
-        (lambda _: ok(b"wsgi-gauntlet proof refused: GAUNTLET_TOKEN is not set\n", b"403 No"), "without a token"),
+        (lambda head: right(head)[:-5], "not the test app"),
+        (lambda head: right(head).replace(b"proof ", b"proof  "), "not the test app"),
+        (lambda head: ok(b"<p>" + right(head).partition(b"\r\n\r\n")[2]), "not the test app"),
+        (lambda _: ok(b"wsgi-gauntlet proof refused: WSGI_GAUNTLET_TOKEN is not set\n", b"403 No"), "without a token"),
         (lambda _: ok(b"this is the reference app of wsgi-gauntlet; ...", b"404 No"), "not below this path"),
-        (lambda _: b"SSH-2.0-x\r\n", "not the reference app"),
-        (lambda _: b"", "not the reference app"),
-        (lambda _: ok(b"\x00\n\x1b[31m\r\n"), "not the reference app"),
+        (lambda _: b"SSH-2.0-x\r\n", "not the test app"),
+        (lambda _: b"", "not the test app"),
+        (lambda _: ok(b"\x00\n\x1b[31m\r\n"), "not the test app"),
     ],
 )
 async def test_everything_else_is_refused(answer: Answer, reason: str) -> None:
     assert re.search(reason, await why(answer))
 
 
-async def test_a_server_that_says_nothing_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_says_nothing_is_distinguished(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "RESPONSE_TIMEOUT", 0.05)
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
-    with pytest.raises(NoResponse, match=r"did not answer within 0\.05 s"):
+    with pytest.raises(NoResponse, match=r"did not respond within 0\.05 s"):
         await verify(Address(port=port), Target("127.0.0.1", port), TOKEN)
     await listeners[0].aclose()
     with pytest.raises(TargetRefused, match="Connection refused"):
@@ -160,7 +160,7 @@ async def test_a_server_that_says_nothing_is_told_apart(monkeypatch: pytest.Monk
 async def test_no_such_host_and_no_such_socket(tmp_path: Path) -> None:
     with pytest.raises(TargetRefused, match="No such file"):
         await resolve_and_verify(Target(path=str(tmp_path / "x.sock")), TOKEN)
-    with pytest.raises(TargetRefused, match="the name of no host"):
+    with pytest.raises(TargetRefused, match="no host has the name"):
         await resolve_and_verify(Target("x" * 70 + ".invalid", 80), TOKEN)
 
 
@@ -170,12 +170,12 @@ async def test_a_name_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(trio.socket, "getaddrinfo", never)
     monkeypatch.setattr(proof, "RESPONSE_TIMEOUT", 0.01)
-    with pytest.raises(TargetRefused, match=r"looking up box\.example took"):
+    with pytest.raises(TargetRefused, match=r"the look-up of box\.example took"):
         await resolve_and_verify(Target("box.example", 80), TOKEN)
 
 
 async def test_without_a_token_nobody_is_asked() -> None:
-    with pytest.raises(TargetRefused, match="GAUNTLET_TOKEN"):
+    with pytest.raises(TargetRefused, match="WSGI_GAUNTLET_TOKEN"):
         await resolve_and_verify(Target("127.0.0.1", 1), "")
 
 
@@ -217,13 +217,13 @@ def test_only_the_proof_makes_an_address_that_may_leave_this_machine() -> None:
     assert makers == ["proof.py"]
 
 
-def test_an_address_elsewhere_needs_the_proof() -> None:
+def test_an_address_of_another_machine_needs_the_proof() -> None:
     with pytest.raises(TargetRefused):
         require_loopback_or_verified(Address("192.0.2.1", 80))
     require_loopback_or_verified(VerifiedAddress("192.0.2.1", 80))
 
 
-def test_another_process_of_the_run_is_told_whole() -> None:
+def test_another_process_of_the_run_gets_all_fields() -> None:
     for address in (VerifiedAddress("192.0.2.1", 80, named="x:80"), Address("127.0.0.1", 80)):
         assert address_from_fields(address_fields(address)) == address
 
@@ -239,7 +239,7 @@ def served(path: str) -> tuple[str, bytes]:
 
 @pytest.fixture
 def token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GAUNTLET_TOKEN", TOKEN)
+    monkeypatch.setenv("WSGI_GAUNTLET_TOKEN", TOKEN)
 
 
 @pytest.mark.usefixtures("token")
@@ -262,6 +262,6 @@ def test_the_deployed_app_has_what_load_asks_for_and_nothing_else() -> None:
 
 
 def test_without_a_token_it_serves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GAUNTLET_TOKEN", raising=False)
+    monkeypatch.delenv("WSGI_GAUNTLET_TOKEN", raising=False)
     for path in ("/page", "/sink", f"/proof?c={'0f' * 32}"):
         assert served(path)[0] == "403 Forbidden"

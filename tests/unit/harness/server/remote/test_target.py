@@ -9,7 +9,7 @@ from wsgi_gauntlet.harness.server.remote.target import Target, parse_target
 
 
 @pytest.mark.parametrize(
-    ("text", "target", "told"),
+    ("text", "target", "expected"),
     [
         ("http://127.0.0.1:8000", Target("127.0.0.1", 8000), "127.0.0.1:8000"),
         ("http://127.0.0.1:8000/", Target("127.0.0.1", 8000), "127.0.0.1:8000"),
@@ -22,38 +22,38 @@ from wsgi_gauntlet.harness.server.remote.target import Target, parse_target
         ("http+unix://%2Frun%2Fapp.sock/x", Target(path="/run/app.sock", mount="/x"), "unix:/run/app.sock/x"),
     ],
 )
-def test_forms(text: str, target: Target, told: str) -> None:
+def test_forms(text: str, target: Target, expected: str) -> None:
     assert parse_target(text) == target
-    assert str(target) == told
+    assert str(target) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
         ("https://h:443", "TLS is not measured"),
-        ("http://h", "names no port: write it out, as http://h:8000"),
+        ("http://h", "names no port; write it, as http://h:8000"),
         ("http://h:0", "names no port"),
         ("http://h:99999", "no address of a server"),
         ("http://h:port", "no address of a server"),
         ("http://:80", "names no host"),
         ("http://[::1:80", "no address of a server"),
-        ("http://" + "ü" * 70 + ":80", "can be no host's name"),
+        ("http://" + "ü" * 70 + ":80", "is not a valid name of a host"),
         ("http://u@h:1", "a user or a password"),
-        ("http://h:1/?q", "a query or a fragment"),
-        ("http://h:1/?", "a query or a fragment"),
-        ("http://h:1/#f", "a query or a fragment"),
-        ("http://h:1//x", "none that can be asked for"),
-        ("http://h:1/ü", "none that can be asked for"),
+        ("http://h:1/?q", "no query and no fragment"),
+        ("http://h:1/?", "no query and no fragment"),
+        ("http://h:1/#f", "no query and no fragment"),
+        ("http://h:1//x", "is not valid in a request"),
+        ("http://h:1/ü", "is not valid in a request"),
         ("http://h:1/a b", "no address of a server"),
         ("http://h:1/a\r\nX: y", "no address of a server"),
         ("ftp://h:1", "no address of a server"),
         ("h:1", "no address of a server"),
         ("http:h:1", "no address of a server"),
         ("", "no address of a server"),
-        ("unix:app.sock", "is absolute"),
-        ("unix:", "is absolute"),
-        ("http+unix://app.sock", "is absolute"),
-        ("http+unix:///x", "is absolute"),
+        ("unix:app.sock", "must be absolute"),
+        ("unix:", "must be absolute"),
+        ("http+unix://app.sock", "must be absolute"),
+        ("http+unix:///x", "must be absolute"),
     ],
 )
 def test_what_is_refused(text: str, why: str) -> None:

@@ -10,12 +10,11 @@ import pytest
 import trio
 import trio.testing
 
+from wsgi_gauntlet.harness.http import transports as module
 from wsgi_gauntlet.harness.http.segmentation import Segment
-from wsgi_gauntlet.harness.http.transports import receive_queue as module
-from wsgi_gauntlet.harness.http.transports.receive_queue import unread_counter, wait_until_read
-from wsgi_gauntlet.harness.http.transports.segment_sender import send_pieces
+from wsgi_gauntlet.harness.http.transports import send_pieces, unread_counter, wait_until_read
 
-from .....helpers.requirements import fail_or_skip
+from ....helpers.requirements import fail_or_skip
 
 MESSAGE = b"GET /echo HTTP/1.1\r\n"
 
@@ -47,9 +46,9 @@ async def _tcp(host: str) -> tuple[trio.abc.Stream, Peer]:
 
 
 async def _unix(_host: str) -> tuple[trio.abc.Stream, Peer]:
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    return trio.SocketStream(trio.socket.from_stdlib_socket(ours)), Peer(theirs.detach())
+    own, theirs = socket.socketpair()
+    own.setblocking(False)
+    return trio.SocketStream(trio.socket.from_stdlib_socket(own)), Peer(theirs.detach())
 
 
 async def _pipe(_host: str) -> tuple[trio.abc.Stream, Peer]:
@@ -97,9 +96,9 @@ async def test_a_server_that_does_not_read_gets_the_rest_at_once(monkeypatch: py
 
 
 async def test_a_server_that_has_closed_has_nothing_unread() -> None:
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
+    own, theirs = socket.socketpair()
+    own.setblocking(False)
+    stream = trio.SocketStream(trio.socket.from_stdlib_socket(own))
     theirs.close()
     assert await wait_until_read(unread_counter(stream))
     await stream.aclose()

@@ -17,9 +17,9 @@ from wsgi_gauntlet.harness.errors import OutOfResources
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.connection import ConnectFailed, Connection, Transcript
 from wsgi_gauntlet.harness.http.parser import ConnectionState
+from wsgi_gauntlet.harness.http.pipe_server import PipeConnection, serve
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
-from wsgi_gauntlet.harness.http.transports import pipe_client
-from wsgi_gauntlet.harness.http.transports.pipe_server import PipeConnection, serve
+from wsgi_gauntlet.harness.http.transports import connect_pipes
 from wsgi_gauntlet.harness.model import ConnectionEventKind
 from wsgi_gauntlet.harness.server import readiness
 
@@ -64,7 +64,7 @@ def serving(handler: Handler, pipe_socket: Path, *, threaded: bool = False) -> I
 
 
 async def _end(pipe_socket: str) -> None:
-    pipes = await pipe_client.connect(pipe_socket)
+    pipes = await connect_pipes(pipe_socket)
     await pipes.send_all(END)
     await pipes.receive_some(1)
     await pipes.aclose()
@@ -104,12 +104,12 @@ async def test_bytes_go_both_ways_and_the_end_is_seen(tmp_path: Path) -> None:
 
 
 async def test_a_client_that_goes_is_a_broken_pipe_and_never_a_reset(tmp_path: Path) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     gone, over = threading.Event(), threading.Event()
 
     def handler(connection: PipeConnection) -> None:
         assert gone.wait(5)
-        told.append(repr(connection.recv(1)))
+        reported.append(repr(connection.recv(1)))
         with connection.makefile("wb", 0) as writing, pytest.raises(BrokenPipeError):
             writing.write(b"late")
         connection.close()
@@ -127,7 +127,7 @@ async def test_a_client_that_goes_is_a_broken_pipe_and_never_a_reset(tmp_path: P
         await wire.abort()
         gone.set()
         assert await trio.to_thread.run_sync(over.wait, 5)
-    assert told == ["b''"]
+    assert reported == ["b''"]
     assert transcript.events[-1].note == "both ways: pipes have no reset"
 
 
@@ -193,7 +193,7 @@ async def test_without_descriptors_it_is_the_harness_that_lacks_them(tmp_path: P
             taken.append(os.open(os.devnull, os.O_RDONLY))
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(taken) + 1 + spare, limits[1]))
     try:
-        with pytest.raises(OutOfResources, match="no pipe to be had"):
+        with pytest.raises(OutOfResources, match="cannot open a pipe"):
             await Connection.open(address, Transcript())
         assert (
             await readiness.probe_readiness(address, "/nonce", "n")

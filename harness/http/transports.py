@@ -1,0 +1,201 @@
+"""What the bytes of a connection go over: TLS, pipes, and segments that the server reads one by one.
+
+Segments: the kernel may join data that is sent in a row, so the next segment goes out after the server has read the one
+before. Over TCP, sock_diag(7) reports the unread bytes in the server's socket, on this machine. Over a Unix socket and
+a pipe, the sender can ask for them (unix(7), TIOCOUTQ; pipe(7), FIONREAD).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import ssl
+import struct
+import termios
+from array import array
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import trio
+
+from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.http.segmentation import Segment
+
+READ_TIMEOUT_SECONDS = 0.5
+"""Seconds in which the server must read a segment. A slower one is busy or waits: it gets the rest at once."""
+
+FALLBACK_PAUSE_SECONDS = 0.01
+"""Seconds to wait after a segment if the kernel does not report unread bytes."""
+
+QUICK_CHECKS = 8
+"""Checks in a row before the first sleep: a server that waits for bytes reads them within microseconds."""
+
+FIRST_SLEEP_SECONDS = 0.0005
+"""Seconds of the first sleep between two checks; each later one is 1.5 times as long."""
+
+_DIAG, _BY_FAMILY, _REQUEST = 4, 20, 1  # NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST
+_NETLINK_HEADER = struct.Struct("=IHHII")
+_DIAG_REQUEST = struct.Struct("=BBBBI")
+_QUEUE_OFFSET = 4 + 48 + 4
+"""Bytes of inet_diag_msg before the length of the receive queue: four small numbers, the socket's names, a timer."""
+
+PipeStream = trio.StapledStream[trio.lowlevel.FdStream, trio.lowlevel.FdStream]
+
+UnreadCounter = Callable[[], int | None]
+"""Returns how many bytes the other end has not read yet; None if its socket is closed."""
+
+
+# ---------------------------------------------------------------------- TLS and pipes
+
+
+async def start_tls(stream: trio.SocketStream, address: Address) -> trio.SSLStream[trio.SocketStream]:
+    """Return `stream` with TLS on it, after the handshake.
+
+    Certificates are not checked: this run made them for a loopback address, and the nonce of the run proves the server.
+    A failed handshake, and an end without a closure alert, raise BrokenResourceError.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    name = "localhost" if address.path else address.host
+    tls_stream = trio.SSLStream(stream, context, server_hostname=name)
+    await tls_stream.do_handshake()
+    return tls_stream
+
+
+def tls_failure_reason(error: BaseException) -> str:
+    """Return the reason of a failed handshake or connection, '' if there is none; trio keeps it in the cause."""
+    cause = error.__cause__ if isinstance(error, trio.BrokenResourceError) and error.__cause__ else error
+    if isinstance(cause, ssl.SSLError):
+        return f"no TLS on it ({(cause.reason or str(cause)).replace('_', ' ').lower()})"
+    return str(cause)
+
+
+async def connect_pipes(pipe_socket: str) -> PipeStream:
+    """Return a connection of two anonymous pipes to a handler that is called without a socket (pipe_server.py).
+
+    The far ends are sent over the Unix socket `pipe_socket`, which carries nothing else. If the server ends before it
+    takes them, the kernel closes them, and the connection ends like any other. Raises OSError if nobody listens or no
+    descriptor is left.
+    """
+    own_ends: list[int] = []
+    server_ends: list[int] = []
+    try:
+        for to_server in (True, False):
+            reading, writing = os.pipe2(os.O_CLOEXEC)
+            own_ends.append(writing if to_server else reading)
+            server_ends.append(reading if to_server else writing)
+        with trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as handover:
+            await handover.connect(pipe_socket)
+            await handover.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", server_ends))])
+    except BaseException:
+        for each in own_ends:
+            os.close(each)
+        raise
+    finally:
+        for each in server_ends:
+            os.close(each)
+    return trio.StapledStream(*map(trio.lowlevel.FdStream, own_ends))
+
+
+# ---------------------------------------------------------------------- segments
+
+
+async def send_pieces(
+    stream: trio.abc.Stream, segments: Iterable[Segment], on_sent: Callable[[], None] = lambda: None
+) -> None:
+    """Send each segment on `stream` after its delay and after the server read the one before; call `on_sent` for each.
+
+    If the server does not read, the rest is sent without waiting. Raises what `stream.send_all` raises. The stream must
+    send data at once (TCP_NODELAY).
+    """
+    count = None
+    server_reads = True
+    for number, segment in enumerate(segments):
+        if number == 1:
+            count = unread_counter(stream)
+        if number and server_reads:
+            server_reads = await wait_until_read(count)
+        if segment.delay:
+            await trio.sleep(segment.delay)
+        if segment.data:
+            await stream.send_all(segment.data)
+            on_sent()
+
+
+async def wait_until_read(count: UnreadCounter | None) -> bool:
+    """Wait until the other end has read everything; return whether that was within READ_TIMEOUT_SECONDS.
+
+    `count` is from `unread_counter`; without it, wait for a short pause.
+    """
+    if count is None:
+        await trio.sleep(FALLBACK_PAUSE_SECONDS)
+        return True
+    sleep_seconds = FIRST_SLEEP_SECONDS
+    with trio.move_on_after(READ_TIMEOUT_SECONDS):
+        for _ in range(QUICK_CHECKS):
+            await trio.lowlevel.checkpoint()
+            if not count():
+                return True
+        while count():
+            await trio.sleep(sleep_seconds)
+            sleep_seconds *= 1.5
+        return True
+    return False
+
+
+def unread_counter(stream: trio.abc.Stream) -> UnreadCounter | None:
+    """Return a counter of the bytes that the other end of `stream` has not read; None if the kernel has no answer."""
+    if isinstance(stream, trio.SSLStream):
+        return unread_counter(stream.transport_stream)
+    if isinstance(stream, trio.StapledStream):
+        sending = stream.send_stream
+        return (
+            _ioctl_counter(sending.fileno(), termios.FIONREAD) if isinstance(sending, trio.lowlevel.FdStream) else None
+        )
+    if not isinstance(stream, trio.SocketStream):
+        return None
+    if stream.socket.family == socket.AF_UNIX:
+        return _ioctl_counter(stream.socket.fileno(), termios.TIOCOUTQ)
+    with suppress(OSError):
+        count = _sock_diag_counter(stream.socket.getsockname(), stream.socket.getpeername(), stream.socket.family)
+        return count if count() is not None else None
+    return None
+
+
+def _ioctl_counter(descriptor: int, request: int) -> UnreadCounter:
+    def count() -> int | None:
+        number = array("i", [0])
+        try:
+            fcntl.ioctl(descriptor, request, number)
+        except OSError:
+            return None
+        return number[0]
+
+    return count
+
+
+def _sock_diag_counter(local: tuple[str, int], remote: tuple[str, int], family: int) -> UnreadCounter:
+    """Return a counter that asks the kernel for the other end of a connection: the same names in reverse order."""
+    names = struct.pack("!HH", remote[1], local[1])
+    for each in (remote, local):
+        names += socket.inet_pton(family, each[0]).ljust(16, b"\0")
+    # Any interface, and a cookie of ones: a socket of any age.
+    names += struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)
+    body = _DIAG_REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF) + names
+    message = _NETLINK_HEADER.pack(_NETLINK_HEADER.size + len(body), _BY_FAMILY, _REQUEST, 1, 0) + body
+
+    def count() -> int | None:
+        try:
+            with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _DIAG) as netlink:
+                netlink.setblocking(False)  # the kernel replies within the call that asks
+                netlink.send(message)
+                reply = netlink.recv(4096)
+        except OSError:
+            return None
+        if len(reply) < _NETLINK_HEADER.size + _QUEUE_OFFSET + 4 or _NETLINK_HEADER.unpack_from(reply)[1] != _BY_FAMILY:
+            return None  # the server closed its socket: it will not read any more
+        return int(struct.unpack_from("=I", reply, _NETLINK_HEADER.size + _QUEUE_OFFSET)[0])
+
+    return count

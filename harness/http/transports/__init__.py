@@ -1,1 +1,0 @@
-"""What bytes go over: sockets, TLS, pipes to a handler without a socket."""

@@ -1,0 +1,94 @@
+"""A server under test as the load scenarios see it, whoever started it."""
+
+from __future__ import annotations
+
+import secrets
+from abc import ABC, abstractmethod
+
+from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.user_app import control_prefix
+
+STOP_GRACE = 1.5
+"""Seconds from the signal that asks a server to stop until SIGKILL: uWSGI needs one; Ctrl-C has three in total."""
+
+
+class ServerUnderTest(ABC):
+    """A server that serves the test app: a ServerInstance that the harness started, or a RemoteServer.
+
+    After a restart `address` is new: read it each time. Methods that look into or control its processes raise
+    Unsupported for a remote server.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.name = plan.name
+        self.settings = plan.settings
+        self.nonce = secrets.token_hex(16)
+        self.address = Address()
+
+    @property
+    def reference_app_path(self) -> str:
+        """The prefix of the test app's own paths: `f"{reference_app_path}/page"` is its page."""
+        return f"{self.settings.mount}{control_prefix(self.plan.app)}"
+
+    @property
+    @abstractmethod
+    def conditions(self) -> dict[str, object]:
+        """The effective settings that a reader of a figure must know."""
+
+    @property
+    @abstractmethod
+    def ended(self) -> str:
+        """How the server ended, as 'exit code 3' or 'signal SIGSEGV'; '' while it runs."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the server runs; of a chain, whether both servers run."""
+        return not self.ended
+
+    @abstractmethod
+    def processes(self) -> list[int]:
+        """Return the pids of all processes of the server and of the proxy before it."""
+
+    @abstractmethod
+    def server_processes(self) -> list[int]:
+        """Return the pids of the server that runs the app, without those of a proxy before it."""
+
+    @abstractmethod
+    def front_processes(self) -> list[int]:
+        """Return the pids of the proxy, none if there is no proxy."""
+
+    @abstractmethod
+    def log_position(self) -> int:
+        """Return the present end of the log."""
+
+    @abstractmethod
+    def log_since(self, position: int) -> str:
+        """Return what was logged after `position`: at most 64 KiB, with a note if the middle was cut out."""
+
+    @abstractmethod
+    async def wait_for_log(self) -> None:
+        """Return when the log is longer than at the last read, or after 50 ms."""
+
+    @abstractmethod
+    async def restart(self, grace: float = STOP_GRACE) -> None:
+        """Stop the server and start it again, on another port.
+
+        `grace` is the seconds from the signal that asks it to stop until SIGKILL. Raises what `running` raises.
+        """
+
+    @abstractmethod
+    async def restart_in_place(self, grace: float = STOP_GRACE) -> None:
+        """Stop the server that runs the app and start it with the same command on the same port.
+
+        This is what an operator does with a server that cannot reload; a proxy keeps running. Raises ServerDidNotStart,
+        and PortTaken if another program takes the port.
+        """
+
+    @abstractmethod
+    async def reload(self) -> None:
+        """Make the server load its app again; return when a process that it started since then answers.
+
+        Raises Unsupported if the server has no signal for that, ServerDidNotStart if no new process answers.
+        """
