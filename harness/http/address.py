@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from dataclasses import dataclass
 
 NOMINAL_PORT = 8000
@@ -40,6 +41,16 @@ class Address:
         return f"{'https' if self.tls else 'http'}://{self.authority}"
 
     @property
+    def family(self) -> socket.AddressFamily:
+        """The address family of a socket that connects to this address."""
+        return socket.AF_UNIX if self.path else host_family(self.host)
+
+    @property
+    def socket_address(self) -> str | tuple[str, int]:
+        """The argument of `socket.connect`."""
+        return self.path or (self.host, self.port)
+
+    @property
     def loopback(self) -> bool:
         """Say whether the address cannot leave this machine."""
         if self.path or self.pipe_socket:
@@ -53,3 +64,8 @@ class Address:
         if self.pipe_socket:
             return "pipes to its handler"
         return f"unix:{self.path}" if self.path else self.authority
+
+
+def host_family(host: str) -> socket.AddressFamily:
+    """Return the address family of an IP address in text form."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.limits import SLOW_CLIENT_RESERVE
 from wsgi_gauntlet.harness.load.clients.healthy_users import HealthyUsers
-from wsgi_gauntlet.harness.load.clients.slow_client_pool import RESERVED_DESCRIPTORS
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments.comparison_plans import with_workers
 from wsgi_gauntlet.harness.load.experiments.cpu_cost import measure_cpu_cost
@@ -169,7 +169,7 @@ async def test_nginx_holds_idle_connections(folder: Path) -> None:
     assert cell.claims[0].held is ClaimVerdict.HELD, cell.note
     assert cell.claims[0].statement == "nginx holds 300 idle connections in little memory"
     assert "300 of 300 held" in cell.note
-    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 2 * IDLE["clients"] + RESERVED_DESCRIPTORS
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 2 * IDLE["clients"] + SLOW_CLIENT_RESERVE
 
 
 async def test_a_front_that_closes_connections_holds_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,7 +142,7 @@ def test_what_differs_each_time_is_not_compared_at_speed(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("page", "why"),
-    [("/nope", "/nope gives 404"), ("/broken", "/broken gives 500"), ("/moody", "by turns")],
+    [("/nope", "/nope returns 404"), ("/broken", "/broken returns 500"), ("/moody", "in turn")],
 )
 def test_an_app_that_answers_with_an_error_is_no_page_to_measure(folder: Path, page: str, why: str) -> None:
     with pytest.raises(PageError, match=why) as raised:
@@ -221,7 +221,7 @@ def test_a_page_that_does_not_come_is_told_as_that(folder: Path, monkeypatch: py
     call = session.RunOptions(servers=("waitress",), scenarios=("throughput",), app="slow:app", out=folder / "out")
     results, _, code = session.run(call, Configuration(), NullListener())
     assert code == 4
-    assert results.servers["waitress"].why == "/ was not answered within 0.2 s: name a quicker page with --path"
+    assert results.servers["waitress"].why == "/ was not answered within 0.2 s: use a faster page with --app-path"
 
 
 def command(folder: Path, *words: str) -> Any:
@@ -240,9 +240,9 @@ def command(folder: Path, *words: str) -> Any:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("--app", "shop:app", "--path", "x"), "is no path"),
-        (("--app", "shop:app", "--path", "/a b"), "is no path"),
-        (("--app", "shop:app", "--path", "/a#b"), "is no path"),
+        (("--app", "shop:app", "--path", "x"), "is not a path"),
+        (("--app", "shop:app", "--path", "/a b"), "is not a path"),
+        (("--app", "shop:app", "--path", "/a#b"), "is not a path"),
         (("--app", "shop:app", "--path", "/ä"), "percent-encode"),
         (("--app", "shop:app", "--path", f"{CONTROL_PREFIX}/page"), "never the app's"),
         (("--path", "/x"), "with --app"),

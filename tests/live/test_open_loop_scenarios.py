@@ -98,9 +98,9 @@ async def test_the_highest_rate_allowed_is_a_lower_bound(folder: Path) -> None:
 
 async def test_a_generator_at_its_end_is_no_server_at_its_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def weak(*arguments: Any, **named: Any) -> GeneratorResult:
-        """Offer as all that can be offered 100 a second."""
+        """Be a generator that can offer only 100 requests per second."""
         found = await parallel_open_loop(*arguments, **named)
-        if named["pacer"].rate(0.0) <= 101:
+        if arguments[3].rate(0.0) <= 101:
             return found
         late = Histogram()
         late.record(120_000_000_000, found.scheduled)  # more than these tests let a generator have
@@ -125,7 +125,7 @@ async def test_requests_lost_are_counted(folder: Path) -> None:
         assert lost in (each.scheduled // 10, math.ceil(each.scheduled / 10))
         assert lost == each.outcomes[Outcome.ERROR]
     assert cell.goodput == pytest.approx(0.9, abs=0.01)
-    assert any("closed in the middle of an answer" in words for words in cell.artefacts)
+    assert any("closed in the middle of a response" in words for words in cell.artefacts)
 
 
 async def test_p99_is_that_of_the_late_ones(folder: Path) -> None:

@@ -23,6 +23,7 @@ from wsgi_gauntlet.harness.errors import TargetRefused, Unsupported
 from wsgi_gauntlet.harness.load import context as context_module
 from wsgi_gauntlet.harness.load import runner
 from wsgi_gauntlet.harness.load.context import ScenarioContext
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop
 from wsgi_gauntlet.harness.load.workload import ReferencePage, verify_request
 from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
@@ -261,9 +262,7 @@ def test_lanes_in_other_processes_are_told_of_the_proof(folder: Path) -> None:
         async def lanes() -> int:
             address = await proof.resolve_and_verify(target, TOKEN)
             page = await verify_request(address, ReferencePage(), "abc", 100)
-            found = await parallel_closed_loop(
-                address, page.request, body=page.body, connections=2, seconds=0.2, processes=2, status=page.status
-            )
+            found = await parallel_closed_loop(address, page, LoopOptions(2), 0.2, processes=2)
             return found.ok
 
         assert trio.run(lanes) > 0

@@ -57,7 +57,7 @@ def test_a_low_hard_limit_means_fewer_clients(tmp_path: Path) -> None:
     assert cell["conditions"]["clients"] == 5
     assert cell["conditions"]["clients asked for"] == 100
     assert cell["conditions"]["open files"] == 266
-    assert "Asked for were 100 slow clients" in cell["note"]
+    assert "100 slow clients were requested" in cell["note"]
     assert max(step["clients"] for step in cell["steps"]) == 5
 
 

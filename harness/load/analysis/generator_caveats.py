@@ -13,8 +13,8 @@ from wsgi_gauntlet.harness.load.analysis.caveats import (
     is_mostly_idle,
 )
 from wsgi_gauntlet.harness.load.analysis.grading import format_seconds
-from wsgi_gauntlet.harness.load.generator.closed_loop import SWEEP_INTERVAL_NS
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.load.generator.loop import SWEEP_INTERVAL_NS
 from wsgi_gauntlet.harness.stats.summary import littles_law
 
 MIN_CONNECTION_USE = 0.8

@@ -38,20 +38,6 @@ STEADY_SECONDS = 3.0
 WEDGED_AFTER_SECONDS = 60.0
 """Seconds without recovery that count as wedged."""
 
-MAX_LATENESS_SECONDS = 0.001
-"""Seconds of lateness (p99) that a generator may always have where latencies themselves are quoted."""
-
-MAX_LATENESS_SHARE = 0.1
-"""The share of what is measured that the lateness (p99) may be where that is more: of the measured p50, and of the
-shortest time that a grade turns on. Latencies under slow clients are judged against NOTICEABLE_SECONDS and
-COLLAPSED_P99_SECONDS, so 10 ms late sends cannot move a grade, and they only make a server look worse than it is. To
-ask for 1 ms here would call most cells invalid on a machine with two cores: server and generator share them, and the
-kernel's scheduler lets a process that wakes wait for a slice of 3 ms (measured: 0.3 ms on an idle machine, 1 to 8 ms
-beside a busy one)."""
-
-MIN_SENT_SHARE = 0.99
-"""The share of the offered rate that a generator must have sent."""
-
 MIN_JUDGED_REQUESTS = 5
 """Requests in a phase below which nothing can be said of it."""
 
@@ -161,33 +147,3 @@ def recovery_time(samples: Sequence[Sample], released: float, ended: float, base
         if waited and goodput(inside) >= GOOD_GOODPUT and quantile(waited, GOOD_GOODPUT) <= limit:
             return begin - released
     return None
-
-
-def health(
-    lateness: Sequence[float],
-    *,
-    due: int,
-    sent: int,
-    elapsed: float,
-    cpu_share: float,
-    p50: float | None,
-    judged: float = NOTICEABLE_SECONDS,
-) -> GeneratorHealth:
-    """Judge the generator by its own figures: `lateness` in seconds per send, `cpu_share` of one core.
-
-    `due` requests were scheduled in `elapsed` seconds and `sent` of them went out. `p50` is the median latency that
-    was measured, `judged` the shortest latency that decides anything, both in seconds; 0 where latencies are quoted
-    for their own sake.
-    """
-    # One send in a hundred may be later, and always one: under a hundred sends the p99 would be the one worst hiccup.
-    late = sorted(lateness)[-1 - math.ceil(len(lateness) / 100)] if len(lateness) > 1 else 0.0
-    allowed = max(MAX_LATENESS_SECONDS, MAX_LATENESS_SHARE * (p50 or 0.0), MAX_LATENESS_SHARE * judged)
-    why = ""
-    if sent < MIN_SENT_SHARE * due:
-        why = f"the generator sent {sent} of {due} requests that were due; close other programs or lower --rate"
-    elif late > allowed:
-        why = (
-            f"the generator sent 1 % of its requests {late * 1000:.1f} ms late or more, where {allowed * 1000:.1f} ms "
-            "is allowed; close other programs"
-        )
-    return GeneratorHealth(not why, cpu_share, late, due / elapsed, sent / elapsed, why)

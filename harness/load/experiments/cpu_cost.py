@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from wsgi_gauntlet.harness.load.generator.closed_loop import closed_loop
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.probes.resource_usage import usage
 from wsgi_gauntlet.harness.load.workload import VerifiedRequest
 from wsgi_gauntlet.harness.model import GeneratorHealth
@@ -87,15 +88,7 @@ class CpuCost:
 async def measure_cpu_cost(running: ServerInstance, page: VerifiedRequest, connections: int, seconds: float) -> CpuCost:
     """Ask `running` for `page` in a closed loop and return what that cost. Raises what `closed_loop` raises."""
     before, worked, own = await _cpu_seconds(running), core_times(), time.process_time()
-    found = await closed_loop(
-        running.address,
-        page.request,
-        body=page.body,
-        status=page.status,
-        mark=page.mark,
-        connections=connections,
-        seconds=seconds,
-    )
+    found = await closed_loop(running.address, page, LoopOptions(connections), seconds)
     busy, idle = (now - then for now, then in zip(core_times(), worked, strict=True))
     own = time.process_time() - own
     server, front = (max(0.0, late - early) for late, early in zip(await _cpu_seconds(running), before, strict=True))

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import os
-import resource
 import secrets
 import time
 from collections import Counter
@@ -24,6 +23,7 @@ import msgspec
 import trio
 
 from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.limits import GENERATOR_RESERVE, descriptor_limits
 from wsgi_gauntlet.harness.load.analysis.generator_caveats import generator_caveats
 from wsgi_gauntlet.harness.load.analysis.grading import format_seconds, format_times
 from wsgi_gauntlet.harness.load.analysis.pool_sizing import (
@@ -39,7 +39,7 @@ from wsgi_gauntlet.harness.load.analysis.pool_sizing import (
 from wsgi_gauntlet.harness.load.arrivals import Pacer
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
-from wsgi_gauntlet.harness.load.generator.process_main import RESERVED_DESCRIPTORS
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop, parallel_open_loop
 from wsgi_gauntlet.harness.load.workload import UnexpectedResponse, VerifiedRequest, Workload, verify_request
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Percentile, Phase
@@ -184,17 +184,11 @@ class OpenLoopExperiment:
     ) -> GeneratorResult:
         return await parallel_open_loop(
             self.running.address,
-            page.request,
-            body=page.body,
-            status=page.status,
-            mark=page.mark,
-            pacer=pacer,
-            seconds=seconds,
-            connections=connections,
-            timeout=timeout,
+            page,
+            LoopOptions(connections, timeout, warm, window),
+            pacer,
+            seconds,
             processes=1 if most <= SINGLE_PROCESS_MAX_RATE and connections <= SINGLE_PROCESS_MAX_CONNECTIONS else None,
-            window=window,
-            warm_up=warm,
         )
 
     def discard_last(self, loads: int = 1) -> None:
@@ -336,14 +330,9 @@ class OpenLoopExperiment:
         page = await self._wait_until_idle(restart=restart)
         return await parallel_closed_loop(
             self.running.address,
-            page.request,
-            body=page.body,
-            status=page.status,
-            mark=page.mark,
-            connections=connections,
-            seconds=seconds,
-            warm_up=max(WARM_UP, 2 * self.unloaded_latency),
-            timeout=TIMEOUT,
+            page,
+            LoopOptions(connections, TIMEOUT, max(WARM_UP, 2 * self.unloaded_latency)),
+            seconds,
             processes=1 if connections <= SINGLE_PROCESS_MAX_CONNECTIONS else None,
         )
 
@@ -407,10 +396,8 @@ def grade_of(trouble: str, changed: str, health: GeneratorHealth) -> Grade:
 
 def max_connections() -> int:
     """Return how many connections a process of ours may have, by the hard limit of descriptors."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    return (
-        MAX_CONNECTIONS if hard == resource.RLIM_INFINITY else max(1, min(MAX_CONNECTIONS, hard - RESERVED_DESCRIPTORS))
-    )
+    _, hard = descriptor_limits()
+    return max(1, min(MAX_CONNECTIONS, hard - GENERATOR_RESERVE))
 
 
 @asynccontextmanager

@@ -26,8 +26,7 @@ from wsgi_gauntlet.harness.load.analysis.paired_comparison import (
 )
 from wsgi_gauntlet.harness.load.arrivals import FixedCountArrivals
 from wsgi_gauntlet.harness.load.clients.aborting_client import AbortingClient, AbortPoint
-from wsgi_gauntlet.harness.load.clients.behaviours import SlowHeaderBytes
-from wsgi_gauntlet.harness.load.clients.client_mix import ClientMix
+from wsgi_gauntlet.harness.load.clients.behaviours import ClientMix, SlowHeaderBytes
 from wsgi_gauntlet.harness.load.clients.connection_budget import reserve_connections
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments.before_after import FULL, SMOKE, run_before_after
@@ -35,6 +34,7 @@ from wsgi_gauntlet.harness.load.experiments.comparison_plans import other_server
 from wsgi_gauntlet.harness.load.experiments.cpu_cost import CpuCost, judge_generator, measure_cpu_cost
 from wsgi_gauntlet.harness.load.experiments.slow_clients import MAX_CONNECTIONS_PER_CLIENT
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_open_loop
 from wsgi_gauntlet.harness.load.workload import VerifiedRequest, verify_request
 from wsgi_gauntlet.harness.model import Grade, Metric, ScenarioResult
@@ -186,13 +186,10 @@ async def _measure_rates(
                 open_loop_results[names[place]].append(
                     await parallel_open_loop(
                         running.address,
-                        page.request,
-                        body=page.body,
-                        status=page.status,
-                        mark=page.mark,
-                        pacer=arrivals,
-                        seconds=seconds,
-                        connections=CLOSED_LOOP_CONNECTIONS * CLOSED_LOOP_CONNECTIONS,
+                        page,
+                        LoopOptions(CLOSED_LOOP_CONNECTIONS * CLOSED_LOOP_CONNECTIONS),
+                        arrivals,
+                        seconds,
                         processes=1,
                     )
                 )

@@ -10,9 +10,9 @@ import trio
 from wsgi_gauntlet.harness.conformance.catalog import scenario
 from wsgi_gauntlet.harness.load.analysis import claim_rules
 from wsgi_gauntlet.harness.load.analysis.paired_comparison import grade_claims, median
+from wsgi_gauntlet.harness.load.clients.behaviours import IdleKeepAliveClient
 from wsgi_gauntlet.harness.load.clients.connection_budget import reserve_connections
 from wsgi_gauntlet.harness.load.clients.healthy_users import warm_up
-from wsgi_gauntlet.harness.load.clients.idle_keep_alive import IdleKeepAliveClient
 from wsgi_gauntlet.harness.load.clients.slow_client_pool import SlowClientPool
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments.comparison_plans import behind_front

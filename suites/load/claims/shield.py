@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from wsgi_gauntlet.harness.conformance.catalog import scenario
 from wsgi_gauntlet.harness.load.analysis import claim_rules
 from wsgi_gauntlet.harness.load.analysis.paired_comparison import alternating_orders, grade_claims
-from wsgi_gauntlet.harness.load.clients.behaviours import SlowHeaderBytes
-from wsgi_gauntlet.harness.load.clients.client_mix import ClientMix
+from wsgi_gauntlet.harness.load.clients.behaviours import ClientMix, SlowHeaderBytes
 from wsgi_gauntlet.harness.load.clients.connection_budget import reserve_connections
 from wsgi_gauntlet.harness.load.clients.slow_body import SlowBody
 from wsgi_gauntlet.harness.load.context import ScenarioContext

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 
-DISCONNECT_PHRASES = ("the connection was closed", "a kept connection was closed", "while waiting for an answer")
-"""How a lane's words for a connection that ended without a whole answer begin or end; all else is an answer."""
-
 
 @dataclass(frozen=True)
 class LostRequests:
@@ -61,17 +58,10 @@ def count_lost_requests(results: Iterable[GeneratorResult]) -> LostRequests:
 
 
 def _count_lost(result: GeneratorResult) -> LostRequests:
-    disconnected = sum(
-        count
-        for words, count in (result.error_messages or {}).items()
-        if words.startswith(DISCONNECT_PHRASES) or words.endswith(DISCONNECT_PHRASES)
-    )
-    # A lane keeps so many kinds of words and no more; the counts themselves are complete.
-    disconnected = min(disconnected, result.errors - result.refused)
     return LostRequests(
         refused=result.refused,
-        disconnected=disconnected,
-        wrong=result.wrong + result.errors - result.refused - disconnected,
+        disconnected=result.disconnected,
+        wrong=result.wrong + result.errors - result.refused - result.disconnected,
         timed_out=result.timeouts,
         never_sent=result.never_sent,
         unfinished=result.unfinished,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wsgi_gauntlet.harness.conformance.catalog import scenario
-from wsgi_gauntlet.harness.load.clients.idle_keep_alive import IdleKeepAliveClient
+from wsgi_gauntlet.harness.load.clients.behaviours import IdleKeepAliveClient
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments import slow_clients
 from wsgi_gauntlet.harness.load.experiments.slow_client_descriptions import describe_slow_clients

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wsgi_gauntlet.harness.conformance.catalog import scenario
-from wsgi_gauntlet.harness.load.clients.behaviours import SlowHeaderBytes, SlowReader
-from wsgi_gauntlet.harness.load.clients.client_mix import ClientMix
-from wsgi_gauntlet.harness.load.clients.idle_keep_alive import IdleKeepAliveClient
+from wsgi_gauntlet.harness.load.clients.behaviours import (
+    ClientMix,
+    IdleKeepAliveClient,
+    SlowHeaderBytes,
+    SlowReader,
+)
 from wsgi_gauntlet.harness.load.clients.slow_body import SlowBody
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments.slow_client_descriptions import describe_slow_clients

@@ -14,6 +14,7 @@ from wsgi_gauntlet.harness.load.analysis.grading import format_seconds, format_t
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.generator.closed_loop import closed_loop
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.probes.resource_usage import ResourceUsage, usage
 from wsgi_gauntlet.harness.load.workload import UnexpectedResponse, VerifiedRequest, Workload, verify_request
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Outcome, Phase, ScenarioResult, Step
@@ -57,14 +58,7 @@ async def throughput(ctx: ScenarioContext) -> ScenarioResult:
                 started = ctx.elapsed
                 before = await usage(running.processes()) if ctx.started_here else None
                 found = await closed_loop(
-                    running.address,
-                    page.request,
-                    body=page.body,
-                    connections=connections,
-                    seconds=duration,
-                    status=page.status,
-                    mark=page.mark,
-                    warm_up=WARM_UP_SECONDS,
+                    running.address, page, LoopOptions(connections, warm_up=WARM_UP_SECONDS), duration
                 )
                 cpu_per_response.append(
                     _cpu_per_response(found, before, await usage(running.processes())) if before else 0.0

@@ -189,7 +189,7 @@ def lane(
         (lane(ok=0, errors=50), FAILED, True, "no answers"),
         (lane(ok=1000, slow=20, took=0.15, late=0.02), UNFIT, False, "late"),
         (lane(ok=1000, late=0.009), PASSED, False, ""),  # 10 ms late move nothing that is judged against 100
-        (lane(ok=500, slow=500, took=0.6, late=0.3, offered=200.0), UNFIT, False, "only 100 of 200"),
+        (lane(ok=500, slow=500, took=0.6, late=0.3, offered=200.0), UNFIT, False, "100 of 200"),
     ],
 )
 def test_what_a_try_came_to(found: GeneratorResult, outcome: ProbeOutcome, decisive: bool, why: str) -> None:

@@ -7,7 +7,6 @@ from wsgi_gauntlet.harness.load.analysis.grading import (
     format_seconds,
     format_share,
     grade,
-    health,
     recovery_time,
 )
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Outcome, Phase, Sample
@@ -114,25 +113,3 @@ def test_a_slow_server_recovers_to_twice_its_own_pace() -> None:
     slow = [sample(each.intended, 0.3) for each in tenths(5, 9)]
     assert recovery_time(slow, 5.0, 9.0, 0.2) == 0.0
     assert recovery_time(slow, 5.0, 9.0, 0.1) is None
-
-
-def judged(lateness: float, *, p50: float | None = 0.002, judged: float = 0.0, sent: int = 100) -> GeneratorHealth:
-    return health([lateness] * sent, due=100, sent=sent, elapsed=5.0, cpu_share=0.1, p50=p50, judged=judged)
-
-
-def test_a_generator_on_time_is_valid() -> None:
-    well = judged(0.0001)
-    assert well == GeneratorHealth(valid=True, cpu_share=0.1, lateness_p99=0.0001, offered=20, achieved=20)
-
-
-def test_a_generator_that_did_not_send_is_invalid() -> None:
-    assert judged(0.0, sent=99).valid
-    assert "98 of 100" in judged(0.0, sent=98).why
-
-
-def test_a_late_generator_is_invalid_unless_what_it_measures_is_far_longer() -> None:
-    assert not judged(0.002).valid
-    assert judged(0.002, p50=0.021).valid
-    assert judged(0.002, judged=0.1).valid
-    assert not judged(0.011, judged=0.1).valid
-    assert health([], due=0, sent=0, elapsed=5.0, cpu_share=0.1, p50=None).valid

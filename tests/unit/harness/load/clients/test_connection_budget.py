@@ -1,4 +1,4 @@
-"""Limits of this machine, reached for real where a limit can be lowered: told of, never a hang or a wrong figure."""
+"""Limits of this machine: each is reported, and never becomes a hang or a wrong figure."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_where_the_hard_limit_is_lower_there_are_fewer_clients_and_it_is_said(
     assert room == ConnectionBudget(384, 2048, 1024)
     assert changed == [(1024, 1024)]
     assert room.conditions == {"clients": 384, "clients asked for": 2048, "hard limit on open files": 1024}
-    assert "leaves room for 384" in room.note
+    assert "allows 384" in room.note
 
 
 def test_not_even_one(limits: Callable[[int, int], list[Limits]]) -> None:
@@ -102,7 +102,7 @@ def test_what_ran_out(problem: Exception, said: str) -> None:
 async def test_each_becomes_a_cell_or_a_server_that_is_left_out(
     problem: Exception, grade: Grade | None, note: str, tmp_path: Path
 ) -> None:
-    async def run(_arena: object) -> ScenarioResult:
+    async def run(_ctx: object) -> ScenarioResult:
         raise problem
 
     scenario = Scenario("x/y", "x", "x", run, {}, {})

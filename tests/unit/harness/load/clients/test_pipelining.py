@@ -98,7 +98,7 @@ async def test_neither_answering_nor_closing_loses_requests() -> None:
         (lambda nonces: b"".join(page(each) for each in nonces) + b"more", ResponseMatch.BROKEN),
     ],
 )
-async def test_wrong_answers_are_told_apart(turn: Turn, response_match: ResponseMatch) -> None:
+async def test_wrong_responses_are_distinguished(turn: Turn, response_match: ResponseMatch) -> None:
     found = await asked(turn)
     assert (found.ended, found.response_match) == (PipelineEnd.WRONG, response_match)
     grade, note = judge_pipelines([found])
@@ -112,7 +112,7 @@ async def test_nothing_at_all() -> None:
     assert judge_pipelines([found])[0] is Grade.DEGRADED
     refused = await send_pipeline(Address(port=1), "", NONCES, KNOWN, size=SIZE, wait=0, patience=1)
     assert refused.ended is PipelineEnd.REFUSED
-    assert "took no connection" in judge_pipelines([refused])[1]
+    assert "accepted no connection" in judge_pipelines([refused])[1]
 
 
 def test_only_the_first_is_slow() -> None:

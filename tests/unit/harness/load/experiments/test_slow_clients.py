@@ -17,6 +17,7 @@ from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments import slow_clients
 from wsgi_gauntlet.harness.load.experiments import traffic_timeline as traffic_timeline_module
 from wsgi_gauntlet.harness.load.experiments.traffic_timeline import collapse_is_certain, describe_progress
+from wsgi_gauntlet.harness.load.generator import generator_health
 from wsgi_gauntlet.harness.model import Grade, Outcome, Sample
 from wsgi_gauntlet.harness.server import instance, planning
 from wsgi_gauntlet.harness.server.adapter import Settings
@@ -118,7 +119,7 @@ async def run(
     # What decides here is collapse, and a test must not wait three seconds for what the pure tests show.
     monkeypatch.setattr(grading, "STEADY_SECONDS", 0.5)
     monkeypatch.setattr(traffic_timeline_module, "STEADY_SECONDS", 0.5)
-    monkeypatch.setattr(grading, "MAX_LATENESS_SECONDS", 30.0)
+    monkeypatch.setattr(generator_health, "MAX_LATENESS_SECONDS", 30.0)
     ctx = ScenarioContext(planning.plan("wsgiref"), {**SMALL, **parameters}, scratch=Path(), logs=Path())
     for _ in range(MAX_ROUNDS):
         cell = await registry.scenario("slow-headers/byte").run(ctx)
@@ -168,7 +169,7 @@ async def test_a_late_generator_gets_one_more_round(monkeypatch: pytest.MonkeyPa
     async def late(*_arguments: object, **_more: object) -> Any:
         nonlocal rounds
         rounds += 1
-        return type("Cell", (), {"grade": Grade.INVALID})
+        return type("Cell", (), {"grade": Grade.INVALID, "note": ""})
 
     monkeypatch.setattr(slow_clients, "_round", late)
     assert (await run(Slots(1), monkeypatch)).grade is Grade.INVALID

@@ -1,4 +1,4 @@
-"""The longest silence, from recorded times of answers."""
+"""The longest gap without a response, from recorded times of responses."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import pytest
 
 from wsgi_gauntlet.harness.load.analysis.generator_caveats import generator_caveats
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult, merge_results
-from wsgi_gauntlet.harness.load.generator.response_gap import ResponseGap
+from wsgi_gauntlet.harness.load.generator.loop import ResponseGap
 from wsgi_gauntlet.harness.stats.histogram import Histogram
 
 SECOND = 1_000_000_000
 
 
-def told(answers: Iterable[float], seconds: float, **more: Any) -> tuple[GeneratorResult, tuple[str, ...]]:
-    """Return the result of a closed loop over 4 connections that was answered at these times, and its artefacts."""
+def measured(answers: Iterable[float], seconds: float, **more: Any) -> tuple[GeneratorResult, tuple[str, ...]]:
+    """Return the result of a closed loop over 4 connections with responses at these times, and its caveats."""
     response_gap, latency, last = ResponseGap(0), Histogram(), 0.0
     for at in answers:
         response_gap.response_received(int(at * SECOND))
         latency.record(int(4 * (at - last) * SECOND))
         last = at
     response_gap.still_waiting(int(seconds * SECOND))
-    measured = {"connections": 4, "connects": 4, "seconds": seconds, "cpu_seconds": 0.1, **more}
+    figures = {"connections": 4, "connects": 4, "seconds": seconds, "cpu_seconds": 0.1, **more}
     found = GeneratorResult(
         latency=latency,
         service=latency,
         waiting=Histogram(),
         response_gap=response_gap.longest / SECOND,
         response_gap_at=response_gap.began / SECOND,
-        **measured,
+        **figures,
     )
     return found, tuple(each for each in generator_caveats([found]) if "no answer" in each)
 
@@ -41,8 +41,8 @@ def even(*stretches: tuple[float, float], gap: float = 0.002) -> list[float]:
 
 
 @pytest.mark.parametrize("hole", [0.5, 2.0, 7.5])
-def test_a_hole_is_told_with_its_length_and_place(hole: float) -> None:
-    found, words = told(even((0, 1.5), (1.5 + hole, 4 + hole)), 4 + hole)
+def test_a_gap_is_reported_with_its_length_and_place(hole: float) -> None:
+    found, words = measured(even((0, 1.5), (1.5 + hole, 4 + hole)), 4 + hole)
     assert found.response_gap == pytest.approx(hole, abs=0.01)
     assert found.response_gap_at == pytest.approx(1.5, abs=0.01)
     (only,) = words
@@ -53,28 +53,28 @@ def test_a_hole_is_told_with_its_length_and_place(hole: float) -> None:
 
 def test_a_hole_at_the_end_or_at_the_beginning_is_one_too() -> None:
     for answers in (even((0, 1)), even((2, 3))):
-        _, words = told(answers, 3)
+        _, words = measured(answers, 3)
         assert len(words) == 1
 
 
 def test_even_and_random_answers_have_none() -> None:
-    assert told(even((0, 3)), 3)[1] == ()
+    assert measured(even((0, 3)), 3)[1] == ()
     draw = random.Random(1)
-    assert told(sorted(draw.random() * 3 for _ in range(3000)), 3)[1] == ()
+    assert measured(sorted(draw.random() * 3 for _ in range(3000)), 3)[1] == ()
 
 
 def test_a_server_that_takes_long_is_not_silent() -> None:
     # Four answers at once, every half a second.
-    assert told([at / 2 for at in range(1, 10) for _ in range(4)], 4.6)[1] == ()
+    assert measured([at / 2 for at in range(1, 10) for _ in range(4)], 4.6)[1] == ()
 
 
-def test_a_generator_that_stood_still_itself_is_told_as_such() -> None:
-    _, words = told(even((0, 1), (3, 4)), 4, generator_stall=1.9)
+def test_a_generator_that_stood_still_itself_is_reported() -> None:
+    _, words = measured(even((0, 1), (3, 4)), 4, generator_stall=1.9)
     assert words[0].startswith("for 2.0 s no answer was read, since the generator itself stood still for 1.9 s")
 
 
-def test_the_longest_of_several_loads_is_told() -> None:
-    results = [told(even((0, 1), (1 + hole, 4)), 4)[0] for hole in (0.5, 2, 1)]
+def test_the_longest_of_several_loads_is_reported() -> None:
+    results = [measured(even((0, 1), (1 + hole, 4)), 4)[0] for hole in (0.5, 2, 1)]
     (words,) = (each for each in generator_caveats(results) if "no answer" in each)
     assert "for 2" in words
 
@@ -89,10 +89,10 @@ def test_who_has_nobody_waiting_is_not_silent() -> None:
     assert (response_gap.longest, response_gap.began) == (4 * SECOND - 1000, 5 * SECOND + 1000)
 
 
-def test_lanes_side_by_side_are_silent_where_all_of_them_are() -> None:
-    one, other = (told(even((0, begin), (begin + 2, 5)), 5)[0] for begin in (1, 1.5))
+def test_several_processes_have_a_gap_only_where_all_of_them_have_one() -> None:
+    one, other = (measured(even((0, begin), (begin + 2, 5)), 5)[0] for begin in (1, 1.5))
     both = merge_results([one, other])
     assert both.response_gap == pytest.approx(1.5, abs=0.02)
     assert both.response_gap_at == pytest.approx(1.5, abs=0.02)
-    apart = merge_results([told(even((0, begin), (begin + 1, 5)), 5)[0] for begin in (1, 3)])
+    apart = merge_results([measured(even((0, begin), (begin + 1, 5)), 5)[0] for begin in (1, 3)])
     assert apart.response_gap == 0
