@@ -159,7 +159,7 @@ async def verify_request(
     page = f"a page of {size} bytes" if workload.has_requested_size else str(workload.conditions.get("page"))
     raise UnexpectedResponse(
         f"The server did not answer one request for {page} correctly within {RESPONSE_TIMEOUT_SECONDS:g} s: it sent "
-        f"{received}. Its speed means nothing before that; `wsgi-gauntlet check` shows more."
+        f"{received}. The speed of wrong responses means nothing; `wsgi-gauntlet check` shows more."
     )
 
 

@@ -147,7 +147,7 @@ def test_what_differs_each_time_is_not_compared_at_speed(folder: Path) -> None:
 def test_an_app_that_answers_with_an_error_is_no_page_to_measure(folder: Path, page: str, why: str) -> None:
     with pytest.raises(PageError, match=why) as raised:
         measured(folder, "waitress", "shop:app", page)
-    assert "--path" in str(raised.value)
+    assert "--app-path" in str(raised.value)
     assert raised.value.exit_code == 2
     assert (folder / "out" / "report.html").exists()
 
@@ -210,7 +210,7 @@ def test_an_app_is_found_where_a_command_goes(folder: Path) -> None:
 
 
 def test_an_app_that_raises_is_told_with_the_end_of_its_traceback(folder: Path) -> None:
-    with pytest.raises(PageError, match=r"/broken gives 500: .*the server's log says: .*shop.py.* \| ValueError"):
+    with pytest.raises(PageError, match=r"/broken returns 500: .*the server's log says: .*shop.py.* \| ValueError"):
         measured(folder, "waitress", "shop:app", "/broken")
 
 
@@ -244,7 +244,7 @@ def command(folder: Path, *words: str) -> Any:
         (("--app", "shop:app", "--path", "/a b"), "is not a path"),
         (("--app", "shop:app", "--path", "/a#b"), "is not a path"),
         (("--app", "shop:app", "--path", "/ä"), "percent-encode"),
-        (("--app", "shop:app", "--path", f"{CONTROL_PREFIX}/page"), "never the app's"),
+        (("--app", "shop:app", "--path", f"{CONTROL_PREFIX}/page"), "belong to the harness"),
         (("--path", "/x"), "with --app"),
     ],
 )
