@@ -15,13 +15,14 @@ from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.errors import TargetRefused
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.analysis.grading import GOOD_GOODPUT, MIN_JUDGED_REQUESTS, collapsed, unharmed
-from wsgi_gauntlet.harness.load.context import ScenarioContext, require_loopback_or_verified
+from wsgi_gauntlet.harness.load.catalog import overrides_for
+from wsgi_gauntlet.harness.load.context import require_loopback_or_verified
 from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
 
 from ..helpers.requirements import installed
-from ..helpers.scenario_runs import attempts
+from ..helpers.scenario_runs import attempts, make_context
 
 pytestmark = pytest.mark.live
 
@@ -65,16 +66,16 @@ async def run(scenario: str, servers: dict[str, dict[str, Any]], folder: Path) -
     """Run the scenario on all `servers` side by side, each with parameters of its own."""
     found = registry.scenario(scenario)
     cells: dict[str, ScenarioResult] = {}
-    told: list[str] = []
+    doings: list[str] = []
 
     async def one(name: str, parameters: dict[str, Any]) -> None:
         for _ in attempts():
-            ctx = ScenarioContext(
+            ctx = make_context(
+                found,
                 here(name),
-                {**found.smoke, **NARROW, **parameters},
-                scratch=folder / "scratch",
-                logs=folder / "logs",
-                progress=lambda _fraction, doing: told.append(doing),
+                folder,
+                overrides_for(found, {**NARROW, **parameters}),
+                progress=lambda _fraction, doing: doings.append(doing),
             )
             cells[name] = await found.run(ctx)
             if cells[name].grade not in (Grade.INVALID, Grade.INCONCLUSIVE):
@@ -83,7 +84,7 @@ async def run(scenario: str, servers: dict[str, dict[str, Any]], folder: Path) -
     async with trio.open_nursery() as nursery:
         for name, parameters in servers.items():
             nursery.start_soon(functools.partial(one, name, parameters))
-    assert any("slow clients" in each for each in told)
+    assert any("slow clients" in each for each in doings)
     return cells
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from wsgi_gauntlet.harness.conformance.catalog import Scenario
 from wsgi_gauntlet.harness.load.arrivals import Uniform
+from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments import open_loop_experiment
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
@@ -27,29 +27,25 @@ from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.stats.histogram import Histogram
 from wsgi_gauntlet.suites.load.throughput.capacity import capacity
 from wsgi_gauntlet.suites.load.throughput.ramp import ramp
-from wsgi_gauntlet.suites.load.throughput.steady import steady
+from wsgi_gauntlet.suites.load.throughput.steady import SteadyParameters, steady
 from wsgi_gauntlet.suites.load.throughput.surge import surge
 
-from ..helpers.scenario_runs import attempts
+from ..helpers.scenario_runs import attempts, make_context
 from ..known_servers.adapter import plan
 
 pytestmark = pytest.mark.live
 
 
 async def run(scenario: Scenario, server: Plan, folder: Path, **parameters: float) -> ScenarioResult:
-    told: list[float | None] = []
-    ctx = ScenarioContext(
-        server,
-        {**scenario.smoke, **parameters},
-        scratch=folder / "scratch",
-        logs=folder / "logs",
-        progress=lambda fraction, _doing: told.append(fraction),
+    fractions: list[float | None] = []
+    ctx = make_context(
+        scenario, server, folder, parameters, progress=lambda fraction, _doing: fractions.append(fraction)
     )
     cell = await scenario.run(ctx)
     assert cell.scenario == scenario.id
     assert cell.note
     assert cell.generator is not None
-    assert all(each is None or 0 <= each <= 1 for each in told)
+    assert all(each is None or 0 <= each <= 1 for each in fractions)
     assert cell.grade is not Grade.ERROR, cell.note
     return cell
 
@@ -261,7 +257,7 @@ async def test_requests_lost_in_a_surge(folder: Path) -> None:
 
 @pytest.mark.parametrize("scenario", [steady, capacity, ramp, surge], ids=lambda scenario: scenario.id)
 async def test_a_server_that_gives_wrong_pages_is_not_measured(scenario: Scenario, folder: Path) -> None:
-    ctx = ScenarioContext(plan("corrupts_pages", 1), scenario.smoke, scratch=folder / "scratch", logs=folder / "logs")
+    ctx = make_context(scenario, plan("corrupts_pages", 1), folder)
     cell = await scenario.run(ctx)
     assert cell.grade is Grade.ERROR
     assert "before that is right its speed means nothing" in cell.note
@@ -269,11 +265,9 @@ async def test_a_server_that_gives_wrong_pages_is_not_measured(scenario: Scenari
 
 
 async def test_a_server_that_has_ended_is_started_again(folder: Path) -> None:
+    parameters = SteadyParameters(clients=8, duration=1, estimate=1, budget=1, size=2000)
     ctx = ScenarioContext(
-        plan("fixed_service_time", 8, 20),
-        {"size": 2000, "clients": 8},
-        scratch=folder / "scratch",
-        logs=folder / "logs",
+        plan("fixed_service_time", 8, 20), steady, parameters, scratch=folder / "scratch", logs=folder / "logs"
     )
     async with open_loop_experiment.open_loop_experiment(ctx) as b:
         found = await b.offer("first", Uniform(40), 0.5)
@@ -283,7 +277,7 @@ async def test_a_server_that_has_ended_is_started_again(folder: Path) -> None:
         found = await b.offer("second", Uniform(40), 0.5)
         assert found.ok == found.scheduled
         assert b.restarts == 1
-        assert "the server had to be started again once" in b.artefacts()
+        assert "the harness had to restart the server once" in b.caveats()
         assert [each.name for each in b.phases] == ["first", "second"]
         assert b.phases[0].ended <= b.phases[1].started
         b.discard_last()

@@ -10,7 +10,6 @@ import trio
 
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.remote.proof import VerifiedAddress
@@ -18,7 +17,7 @@ from wsgi_gauntlet.harness.server.remote.remote_server import target_plan
 from wsgi_gauntlet.harness.server.remote.target import parse_target
 
 from ..helpers.requirements import installed
-from ..helpers.scenario_runs import measured, run_until_graded
+from ..helpers.scenario_runs import make_context, measured, run_until_graded
 from ..helpers.script_server import alive
 from ..known_servers.adapter import plan
 
@@ -105,7 +104,7 @@ async def test_a_target_is_not_reloaded(folder: Path) -> None:
 async def test_interrupted_in_the_middle_it_leaves_no_process(folder: Path) -> None:
     found = registry.scenario("reload")
     seen: set[int] = set()
-    ctx = ScenarioContext(plan("correct"), {**found.smoke, **SHORT}, scratch=folder / "scratch", logs=folder / "logs")
+    ctx = make_context(found, plan("correct"), folder, SHORT)
     async with trio.open_nursery() as nursery:
 
         async def watch() -> None:

@@ -8,12 +8,11 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness import registry
-from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
 
 from ..helpers.requirements import installed
-from ..helpers.scenario_runs import run_until_graded
+from ..helpers.scenario_runs import make_context, run_until_graded
 from ..helpers.script_server import alive
 from ..known_servers.adapter import plan
 
@@ -63,7 +62,7 @@ async def test_a_server_of_one_process_is_gone(folder: Path) -> None:
     assert cell.grade is Grade.COLLAPSED
     assert "the server was gone" in cell.note.partition(" Wedged: ")[0]
     found = figures(cell)
-    assert found["goodput, wedged"] == 100
+    assert found["goodput, blocked"] == 100
     assert found["goodput, killed"] == 0
     assert "timeout" not in cell.conditions
 
@@ -71,18 +70,18 @@ async def test_a_server_of_one_process_is_gone(folder: Path) -> None:
 async def test_interrupted_in_the_middle_it_leaves_no_process(folder: Path) -> None:
     found = registry.scenario("worker-loss")
     seen: set[int] = set()
-    said: list[str] = []
-    ctx = ScenarioContext(
+    doings: list[str] = []
+    ctx = make_context(
+        found,
         installed(planning.plan("gunicorn:sync")),
-        {**found.smoke, **SHORT},
-        scratch=folder / "scratch",
-        logs=folder / "logs",
-        progress=lambda _fraction, doing: said.append(doing),
+        folder,
+        SHORT,
+        progress=lambda _fraction, doing: doings.append(doing),
     )
     async with trio.open_nursery() as nursery:
 
         async def watch() -> None:
-            while not any(each.startswith("wedged") for each in said):
+            while not any(each.startswith("blocked") for each in doings):
                 seen.update(pid for running in ctx._running_servers for pid in running.processes())
                 await trio.sleep(0.01)
             nursery.cancel_scope.cancel()

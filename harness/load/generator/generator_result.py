@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wsgi_gauntlet.harness.load.analysis.grading import format_times
+from wsgi_gauntlet.harness.load.analysis.units import format_times
 from wsgi_gauntlet.harness.load.generator.connections import OutcomeCounts
 from wsgi_gauntlet.harness.model import GeneratorHealth, Outcome, Percentile, Phase, Window
 from wsgi_gauntlet.harness.stats.histogram import Histogram

@@ -28,7 +28,7 @@ CELL = ScenarioResult(
 def recorded(*halves: tuple[float, float, float, float], cores: int = 2) -> list[CpuSample]:
     """Return looks that found so many cores busy, idle, stolen and at our work in each half second."""
     looks = [CpuSample(100.0, cores, 7000.0, 9000.0, 3.0, 12.0)]
-    for busy, idle, stolen, ours in halves:
+    for busy, idle, stolen, own in halves:
         at = looks[-1]
         looks.append(
             CpuSample(
@@ -37,7 +37,7 @@ def recorded(*halves: tuple[float, float, float, float], cores: int = 2) -> list
                 at.busy + busy / 2,
                 at.idle + idle / 2,
                 at.stolen + stolen / 2,
-                at.ours + ours / 2,
+                at.own + own / 2,
             )
         )
     return looks

@@ -34,7 +34,7 @@ def test_only_the_cores_that_we_may_use_count() -> None:
     assert parse_core_times(STAT, {0, 1}) == pytest.approx((600 / TICK, 1050 / TICK, 30 / TICK))
     assert parse_core_times(STAT, {1}) == pytest.approx((200 / TICK, 600 / TICK, 20 / TICK))
     for text, mine in ((STAT, {7}), ("", {0}), ("cpu0 1 2\n", {0})):
-        with pytest.raises(ValueError, match="no core of ours"):
+        with pytest.raises(ValueError, match="no core of own"):
             parse_core_times(text, mine)
 
 
@@ -68,7 +68,7 @@ def test_where_the_kernel_names_no_children_all_may_be_ours(monkeypatch: pytest.
     with other_processes() as looks:
         pass
     assert looks
-    assert [each.ours for each in looks] == [each.busy for each in looks]
+    assert [each.own for each in looks] == [each.busy for each in looks]
 
 
 def test_looks_go_on_until_the_end_of_the_block() -> None:

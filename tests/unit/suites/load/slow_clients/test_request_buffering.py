@@ -8,11 +8,11 @@ import trio
 from wsgi_gauntlet.harness.http.parser import ResponseParser
 from wsgi_gauntlet.harness.http.response import ConnectionState
 from wsgi_gauntlet.harness.load.clients.slow_body import BodyFraming
-from wsgi_gauntlet.harness.load.probes import request_buffering as module
-from wsgi_gauntlet.harness.load.probes.request_buffering import buffering_measure, request_buffering
+from wsgi_gauntlet.suites.load.slow_clients import request_buffering as module
+from wsgi_gauntlet.suites.load.slow_clients.request_buffering import buffering_measure, request_buffering
 
 from .....helpers.tcp_server import Handler, listening
-from ..clients.test_slow_body import head_of
+from ....harness.load.clients.test_slow_body import head_of
 
 
 def answer(body: str, waited: str | None, status: str = "200 OK") -> bytes:

@@ -8,7 +8,7 @@ import trio
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.parser import ResponseParser
-from wsgi_gauntlet.harness.load.probes.response_close_counts import count_response_closes, parse_counts
+from wsgi_gauntlet.suites.load.operations.response_close_counts import count_response_closes, parse_counts
 
 from .....helpers.tcp_server import listening
 

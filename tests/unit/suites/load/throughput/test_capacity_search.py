@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsgi_gauntlet.harness.load.analysis.capacity_search import (
+from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.stats.histogram import Histogram
+from wsgi_gauntlet.suites.load.throughput.capacity_search import (
     MAX_PROBES,
     MAX_PROBES_PER_RATE,
     CapacityBounds,
@@ -18,13 +20,10 @@ from wsgi_gauntlet.harness.load.analysis.capacity_search import (
     RateProbe,
     capacity_bounds,
     evaluate_probe,
-    format_rate,
     is_inconclusive,
     next_probe_rate,
     search_capacity,
 )
-from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
-from wsgi_gauntlet.harness.stats.histogram import Histogram
 
 PASSED, FAILED, UNFIT = ProbeOutcome.PASSED, ProbeOutcome.FAILED, ProbeOutcome.UNFIT
 
@@ -197,8 +196,3 @@ def test_what_a_try_came_to(found: GeneratorResult, outcome: ProbeOutcome, decis
     assert (made.rate, made.outcome, made.decisive) == (100.0, outcome, decisive)
     assert why in made.why
     assert bool(made.why) == bool(why)
-
-
-@pytest.mark.parametrize(("rate", "words"), [(1733.4, "1,733/s"), (31.42, "31.4/s"), (2.0, "2/s")])
-def test_rates_as_a_person_reads_them(rate: float, words: str) -> None:
-    assert format_rate(rate) == words

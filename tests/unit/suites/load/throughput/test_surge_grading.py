@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from wsgi_gauntlet.harness.load.analysis.surge_grading import Surge, grade_surge
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Phase
+from wsgi_gauntlet.suites.load.throughput.surge_grading import Surge, grade_surge
 
 FIT = GeneratorHealth(valid=True)
 
