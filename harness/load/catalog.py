@@ -114,10 +114,9 @@ def check_overrides(scenarios: Sequence[Scenario], overrides: Mapping[str, objec
     known = {name: each for scenario in scenarios for name, each in scenario.declared.items()}
     for name in overrides:
         if scenarios and name not in known:
-            which = scenarios[0].id if len(scenarios) == 1 else "none of these scenarios"
+            which = f"{scenarios[0].id} has no" if len(scenarios) == 1 else "none of these scenarios has a"
             raise ConfigurationError(
-                f"{which} has {'a' if len(scenarios) > 1 else 'no'} parameter {name!r}{did_you_mean(name, known)}; "
-                f"there {'is' if len(known) == 1 else 'are'} {describe_parameters(known)}; "
+                f"{which} parameter {name!r}{did_you_mean(name, known)}; known are {describe_parameters(known)}; "
                 f"`wsgi-gauntlet explain {scenarios[0].id}` describes them"
             )
     for each in scenarios:

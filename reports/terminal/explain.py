@@ -89,7 +89,7 @@ def explain_scenario(scenario: Scenario, *, as_json: bool, console: Console | No
     rows = [
         (
             each.name,
-            *(f"{found[each.name]:,g}" if each.name in found else "-" for found in (smoke, full)),
+            *(f"{found[each.name]:,.10g}" if each.name in found else "-" for found in (smoke, full)),
             each.unit or "-",
             each.meaning,
         )

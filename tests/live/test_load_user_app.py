@@ -146,7 +146,7 @@ def test_an_app_that_answers_with_an_error_is_no_page_to_measure(folder: Path, p
     assert (folder / "out" / "report.html").exists()
 
 
-def test_an_app_that_does_not_import_is_told_of_before_anything_starts(folder: Path) -> None:
+def test_an_app_that_does_not_import_is_an_error_before_anything_starts(folder: Path) -> None:
     for app in ("shop:nope", "nope:app", "shop", "shop:nope()"):
         with pytest.raises(ConfigurationError, match="--app"):
             measured(folder, "waitress", app)
@@ -203,12 +203,12 @@ def test_an_app_is_found_where_a_command_goes(folder: Path) -> None:
     assert results.loads[0].conditions["right answer"] == "200, complete, 13 bytes compared"
 
 
-def test_an_app_that_raises_is_told_with_the_end_of_its_traceback(folder: Path) -> None:
+def test_the_error_of_an_app_has_the_end_of_its_traceback(folder: Path) -> None:
     with pytest.raises(PageError, match=r"/broken gives 500: .*the server's log says: .*shop.py.* \| ValueError"):
         measured(folder, "waitress", "shop:app", "/broken")
 
 
-def test_a_page_that_does_not_come_is_told_as_that(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_without_a_response_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workload_module, "RESPONSE_TIMEOUT_SECONDS", 0.2)
     (folder / "slow.py").write_text("import time\ndef app(environ, start_response): time.sleep(60)\n")
     installed(planning.plan("waitress"))

@@ -59,7 +59,7 @@ async def test_a_server_that_keeps_connections(folder: Path) -> None:
 async def test_a_server_that_closes_after_each_answer_says_so(folder: Path) -> None:
     load, _ = await measured(planning.plan("wsgiref"), folder, clients=1)
     assert [step.clients for step in load.steps] == [1]
-    assert any("closed the connection after each answer" in words for words in load.artefacts)
+    assert any("closed the connection after each response" in words for words in load.artefacts)
 
 
 @pytest.mark.parametrize(

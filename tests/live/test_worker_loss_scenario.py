@@ -29,7 +29,7 @@ async def test_a_worker_that_is_never_replaced(folder: Path) -> None:
     cell = await run_until_graded("worker-loss", plan("never_replaces_workers", 2), folder, **SHORT)
     assert cell.note.startswith("The killed process was not replaced within 0.8 s.")
     assert cell.grade in (Grade.DEGRADED, Grade.COLLAPSED)  # the latter on a busy machine
-    assert [each.name for each in cell.phases] == ["baseline", "wedged", "spinning", "killed"]
+    assert [each.name for each in cell.phases] == ["baseline", "blocked", "spinning", "killed"]
     assert figures(cell)["replaced after, killed"] is None
 
 
@@ -49,18 +49,18 @@ async def test_whoever_replaces_a_worker_is_not_blamed_for_its_end(folder: Path)
     found = figures(cell)
     assert cell.grade in (Grade.UNAFFECTED, Grade.DEGRADED)
     assert "not replaced" not in cell.note
-    for trouble in ("wedged", "spinning", "killed"):
-        after = found[f"replaced after, {trouble}"]
+    for failure in ("blocked", "spinning", "killed"):
+        after = found[f"replaced after, {failure}"]
         assert after is not None
         assert 0 < after < 3.6
-    assert (found["replaced after, wedged"] or 0) >= 0.5  # its time-out is a second, looked at once a second
+    assert (found["replaced after, blocked"] or 0) >= 0.5  # its time-out is a second, looked at once a second
     assert cell.conditions["timeout"] == 1
 
 
 async def test_a_server_of_one_process_is_gone(folder: Path) -> None:
     cell = await run_until_graded("worker-loss", installed(planning.plan("waitress")), folder, **SHORT)
     assert cell.grade is Grade.COLLAPSED
-    assert "the server was gone" in cell.note.partition(" Wedged: ")[0]
+    assert "the server had ended" in cell.note.partition(" Blocked: ")[0]
     found = figures(cell)
     assert found["goodput, blocked"] == 100
     assert found["goodput, killed"] == 0

@@ -107,7 +107,9 @@ def apply_cpu_contention(
     found = contention_windows(cpu_samples, whole if cell.claims else max(MIN_WINDOW_SECONDS, WINDOW_SHARE * whole))
     worst = max(found, key=lambda each: (each.is_excessive, each.missed + each.stolen), default=None)
     if worst is not None and not started_here and all(each.stolen <= MAX_STEAL_SHARE * each.cores for each in found):
-        words = f"maybe other programs: this server and {worst.description}; the harness cannot tell them apart"
+        words = (
+            f"the machine may have been shared: this server and {worst.description}; the harness cannot tell them apart"
+        )
         return replace(cell, artefacts=(*cell.artefacts, words)) if worst.is_excessive else cell
     if worst is not None and worst.is_excessive:
         why = f"{worst.description}: {worst.advice}"
@@ -120,7 +122,7 @@ def apply_cpu_contention(
         )
     busiest = max(found, key=lambda each: each.others + each.stolen, default=None)
     if busiest is not None and busiest.others + busiest.stolen > CAVEAT_SHARE * busiest.cores:
-        return replace(cell, artefacts=(*cell.artefacts, f"other programs ran: {busiest.description}"))
+        return replace(cell, artefacts=(*cell.artefacts, f"the machine was shared: {busiest.description}"))
     return cell
 
 

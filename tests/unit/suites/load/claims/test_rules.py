@@ -1,4 +1,4 @@
-"""The rule of each statement, by measurements made up on both sides of its threshold."""
+"""The rule of each claim, with figures on both sides of its threshold."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_rule_of_static_files_is_said_as_it_is() -> None:
     """One odd round of many is left to the interval; the words say so."""
     claim = rules.static([1.0] * 8, [0.001] * 7 + [0.5], [0.0] * 8)
     assert claim.held is ClaimVerdict.HELD
-    assert "over all rounds' interval" in claim.rule
+    assert "the whole interval of all rounds" in claim.rule
     assert "every round" not in claim.rule
 
 
@@ -142,7 +142,7 @@ def test_one_core_shows_no_scaling() -> None:
         ({4: CollapseBounds(1, 3)}, ClaimVerdict.BROKEN, "2 to 3 with 4"),
     ],
 )
-def test_taken(found: dict[int, CollapseBounds | None], held: ClaimVerdict, words: str) -> None:
+def test_one_client_per_worker(found: dict[int, CollapseBounds | None], held: ClaimVerdict, words: str) -> None:
     claim = rules.one_client_per_worker(found)
     assert claim.held is held
     assert words in claim.figures
