@@ -35,6 +35,7 @@ from nginx_server import ToolMissing, tool
 
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.load.context import ScenarioContext
+from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.model import Grade, Metric, ScenarioResult
 from wsgi_gauntlet.harness.server.plan import Plan
 
@@ -105,7 +106,9 @@ async def _capacity(server: Plan, options: argparse.Namespace) -> ScenarioResult
     scenario = registry.scenario("capacity")
     asked = {"duration": options.duration, "budget": options.budget, "precision": options.precision, "size": SIZE}
     with tempfile.TemporaryDirectory(prefix="g-") as folder:
-        return await scenario.run(_context(server, {**scenario.full, "estimate": 1.0, **asked}, Path(folder)))
+        return await scenario.run(
+            _context(server, scenario.parameters({"estimate": 1.0, **asked}, full=True), Path(folder))
+        )
 
 
 async def _wrk(wrk: str, server: Plan, milliseconds: int, options: argparse.Namespace) -> list[tuple[float, int]]:
@@ -113,7 +116,7 @@ async def _wrk(wrk: str, server: Plan, milliseconds: int, options: argparse.Name
     figures = []
     seconds = max(options.seconds, math.ceil(PAGES * milliseconds / 1000))
     with tempfile.TemporaryDirectory(prefix="g-") as folder:
-        async with _context(server, {}, Path(folder)).server() as running:
+        async with _context(server, registry.scenario("capacity").full, Path(folder)).server() as running:
             url = f"http://{running.address.authority}{running.reference_app_path}/page?n={MARK}&size={SIZE}"
             for connections in options.connections:
                 argv = [wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", url]
@@ -126,10 +129,11 @@ async def _wrk(wrk: str, server: Plan, milliseconds: int, options: argparse.Name
     return figures
 
 
-def _context(server: Plan, parameters: dict[str, float], folder: Path) -> ScenarioContext:
+def _context(server: Plan, parameters: Parameters, folder: Path) -> ScenarioContext[Parameters]:
     for name in ("scratch", "logs"):
         (folder / name).mkdir()
-    return ScenarioContext(server, parameters, scratch=folder / "scratch", logs=folder / "logs")
+    scenario = registry.scenario("capacity")
+    return ScenarioContext(server, scenario, parameters, scratch=folder / "scratch", logs=folder / "logs")
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:

@@ -25,7 +25,7 @@ import trio
 
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.errors import GauntletError
-from wsgi_gauntlet.harness.load.analysis.grading import format_seconds
+from wsgi_gauntlet.harness.load.analysis.units import format_seconds
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
@@ -205,8 +205,8 @@ def cell_of(known: KnownAnswer) -> ScenarioResult:
         with tempfile.TemporaryDirectory(prefix="g-") as name:
             for each in ("scratch", "logs"):
                 Path(name, each).mkdir()
-            parameters = {**scenario.smoke, **known.parameters}
-            ctx = ScenarioContext(plan, parameters, scratch=Path(name, "scratch"), logs=Path(name, "logs"))
+            parameters = scenario.parameters(known.parameters)
+            ctx = ScenarioContext(plan, scenario, parameters, scratch=Path(name, "scratch"), logs=Path(name, "logs"))
             cell = trio.run(scenario.run, ctx)
         if cell.grade not in (Grade.INVALID, Grade.INCONCLUSIVE):
             break

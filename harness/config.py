@@ -19,9 +19,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from wsgi_gauntlet.harness.conformance.catalog import did_you_mean
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.load import thresholds
+from wsgi_gauntlet.harness.model.naming import did_you_mean
 
 TABLE_KEYS = ("baseline", "servers", "thresholds")
 

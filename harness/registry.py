@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from wsgi_gauntlet.harness.conformance.catalog import Case, CaseVariants, Scenario, did_you_mean, variants
+from wsgi_gauntlet.harness.conformance.catalog import Case, CaseVariants, variants
 from wsgi_gauntlet.harness.errors import ConfigurationError, UnknownName
+from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.model import Results
+from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.server.adapter import Adapter, Installation
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP as REFERENCE_APP
 from wsgi_gauntlet.harness.store import journal

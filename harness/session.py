@@ -29,7 +29,6 @@ from wsgi_gauntlet.harness.baseline.comparison import fails_run
 from wsgi_gauntlet.harness.cli import exit_codes
 from wsgi_gauntlet.harness.cli.options import check_output_files
 from wsgi_gauntlet.harness.config import Configuration
-from wsgi_gauntlet.harness.conformance.catalog import Scenario
 from wsgi_gauntlet.harness.conformance.selection import (
     CaseSelection,
     Selection,
@@ -39,6 +38,7 @@ from wsgi_gauntlet.harness.conformance.selection import (
 )
 from wsgi_gauntlet.harness.errors import ConfigurationError, NotInstalled, PageError
 from wsgi_gauntlet.harness.load import runner
+from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides
 from wsgi_gauntlet.harness.load.thresholds import apply_thresholds
 from wsgi_gauntlet.harness.model import SCHEMA, Grade, Results, Verdict
 from wsgi_gauntlet.harness.model.listener import Listener, NullListener
@@ -105,6 +105,7 @@ def run(options: RunOptions, configuration: Configuration, listener: Listener) -
     cells = _select_cases(options, plans)
     cases = {case.id: case.info() for share in cells.values() for case in share.reported}
     scenarios = _select_scenarios(options)
+    check_overrides(scenarios, options.load_options.overrides)
     status = RunStatus()
     with _open_run_folder(options) as run_journal, scratch() as scratch_folder:
         if run_journal.previous_folder is not None:

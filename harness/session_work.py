@@ -13,9 +13,9 @@ import trio
 from wsgi_gauntlet.harness.baseline.comparison import fails_run
 from wsgi_gauntlet.harness.baseline.session import BaselineSession
 from wsgi_gauntlet.harness.conformance import runner
-from wsgi_gauntlet.harness.conformance.catalog import Scenario, server_scenario_pairs
 from wsgi_gauntlet.harness.conformance.selection import CaseSelection
 from wsgi_gauntlet.harness.load import runner as load_runner
+from wsgi_gauntlet.harness.load.catalog import Scenario, server_scenario_pairs
 from wsgi_gauntlet.harness.load.thresholds import apply_thresholds
 from wsgi_gauntlet.harness.model import CaseResult, ScenarioResult, ServerInfo
 from wsgi_gauntlet.harness.model.listener import Listener

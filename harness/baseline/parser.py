@@ -13,9 +13,9 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from wsgi_gauntlet.harness.baseline.entries import Baseline, Entry, server_label
-from wsgi_gauntlet.harness.conformance.catalog import did_you_mean
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.model import Verdict
+from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.server.name import parse as parse_name
 
 EXPECTABLE_VERDICTS = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY)

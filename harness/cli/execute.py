@@ -48,7 +48,12 @@ def run_and_exit(given: dict[str, Any], *, cases: Selection | None, scenarios: t
         failed_in=given.get("failed_in"),
         scenarios=scenarios,
         load_options=LoadOptions(
-            given.get("full", False), given.get("clients"), given.get("duration"), given.get("rate"), page_option(given)
+            given.get("full", False),
+            given.get("clients"),
+            given.get("duration"),
+            given.get("rate"),
+            page_option(given),
+            other_parameters(given.get("parameters", ())),
         ),
         python=given["python"],
         app=given["app"] or registry.REFERENCE_APP,
@@ -70,6 +75,17 @@ def run_and_exit(given: dict[str, Any], *, cases: Selection | None, scenarios: t
         for each in cell.broken:
             click.echo(f"threshold broken: {cell.server} {cell.scenario}: {each.told} ({each.table})", err=True)
     sys.exit(code)
+
+
+def other_parameters(settings: tuple[str, ...]) -> dict[str, str]:
+    """Return the parameters of `--set NAME=VALUE` as text. Raises ConfigurationError for other text."""
+    found = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not (name and equals and value):
+            raise ConfigurationError(f"--set {setting}: write it as NAME=VALUE, for example --set baseline=5")
+        found[name.replace("-", "_")] = value
+    return found
 
 
 def page_option(given: dict[str, Any]) -> str:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.conformance.selection import Selection, chosen
 from wsgi_gauntlet.harness.errors import GauntletError, Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.load.experiments.short_timeouts import DRY_RUN_FOLDER
 from wsgi_gauntlet.harness.model import Grade, Results, Verdict
 from wsgi_gauntlet.harness.server.adapter import Launch, Protocol
 from wsgi_gauntlet.harness.server.chain_member import build_launch
 from wsgi_gauntlet.harness.server.plan import Plan
+
+DRY_RUN_FOLDER = Path("/nonexistent")
+"""The folder of a launch that is never started."""
 
 VERDICTS_WITHOUT_JUDGEMENT = frozenset({Verdict.UNSUPPORTED, Verdict.SKIPPED, Verdict.ERROR})
 """Verdicts that say nothing of the server."""

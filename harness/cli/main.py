@@ -95,6 +95,13 @@ def _load_options(function: F) -> F:
             "--duration", type=click.FloatRange(0.5, 3600), metavar="S", help="Seconds under adverse clients."
         ),
         click.option("--rate", type=click.FloatRange(0.1, 10_000), metavar="R", help="Healthy requests a second."),
+        click.option(
+            "--set",
+            "parameters",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Any parameter of a scenario; `explain SCENARIO` lists them. May be repeated.",
+        ),
     ]
     for option in reversed(options):
         function = option(function)
@@ -207,15 +214,19 @@ def cases(prefix: str, level: tuple[str, ...], tag: tuple[str, ...], as_json: bo
 
 
 @cli.command()
-@click.argument("case")
+@click.argument("case", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 def explain(case: str, as_json: bool) -> None:
-    """Say what CASE asks of a server, which sentence demands it, what is sent, and why a user cares.
+    """Explain a case or a scenario.
 
-    CASE may be what several variants have in common.
+    For a case: what it sends and expects, its source, and why a user cares. For a scenario: what it does, and each
+    parameter with its unit and its values in quick and full runs. ID may be a case with several variants.
     """
     from wsgi_gauntlet.harness import registry
 
+    if found := next((each for each in registry.scenarios() if each.id == case.strip("/")), None):
+        registry.explaining().explain_scenario(found, as_json=as_json)
+        return
     registry.explaining().explain(*registry.case_or_variants(case), as_json=as_json)
 
 

@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from wsgi_gauntlet.harness.conformance.catalog import Case, did_you_mean, select, with_dependencies
+from wsgi_gauntlet.harness.conformance.catalog import Case, select, with_dependencies
 from wsgi_gauntlet.harness.errors import ConfigurationError, UnknownName
 from wsgi_gauntlet.harness.model import Level, Results, Verdict
+from wsgi_gauntlet.harness.model.naming import did_you_mean
 
 FAILING_VERDICTS = frozenset({Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.ERROR})
 """The verdicts that `--failed-in` looks for."""

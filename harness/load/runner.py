@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from wsgi_gauntlet.harness.conformance.catalog import Scenario
 from wsgi_gauntlet.harness.errors import GauntletError, PageError, ServerError, TargetRefused, Unsupported
 from wsgi_gauntlet.harness.limits import describe_exhausted_resource
 from wsgi_gauntlet.harness.load.analysis.cpu_contention import apply_cpu_contention
+from wsgi_gauntlet.harness.load.catalog import Scenario, overrides_for
 from wsgi_gauntlet.harness.load.context import ScenarioContext
+from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.load.probes.other_processes import other_processes
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.model.listener import Listener
@@ -22,10 +22,10 @@ from wsgi_gauntlet.harness.server.plan import Plan
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """What the command line asks of every scenario: `full` parameters, and some of them replaced.
+    """What the command line sets for every scenario: `full` parameters, and some of them replaced.
 
-    `clients` is the largest number of adverse clients, `duration` the seconds under them, `rate` healthy arrivals
-    a second. `page` is what healthy users ask an app of the user's own for.
+    `clients`, `duration` and `rate` are the parameters with an option of their own. `other_parameters` are those that
+    `--set NAME=VALUE` gives, as text. `page` is the page of a user app that healthy users request.
     """
 
     full: bool = False
@@ -33,11 +33,17 @@ class LoadOptions:
     duration: float | None = None
     rate: float | None = None
     page: str = "/"
+    other_parameters: Mapping[str, str] = field(default_factory=dict)
 
-    def parameters(self, scenario: Scenario) -> dict[str, Any]:
-        """Return the parameters of `scenario`, narrowed."""
-        asked = {"clients": self.clients, "duration": self.duration, "rate": self.rate}
-        return {**(scenario.full if self.full else scenario.smoke), **{k: v for k, v in asked.items() if v is not None}}
+    @property
+    def overrides(self) -> dict[str, object]:
+        """The replaced parameters by name, for whichever scenario declares them."""
+        options = {"clients": self.clients, "duration": self.duration, "rate": self.rate}
+        return {**{name: value for name, value in options.items() if value is not None}, **self.other_parameters}
+
+    def parameters(self, scenario: Scenario) -> Parameters:
+        """Return the parameters of `scenario`. Raises ConfigurationError for a value of the wrong kind."""
+        return scenario.parameters(overrides_for(scenario, self.overrides), full=self.full)
 
 
 @dataclass(frozen=True)
@@ -96,10 +102,11 @@ async def load(cells: Sequence[tuple[Plan, Scenario]], load_options: LoadOptions
 
 
 def _scenario_context(
-    plan: Plan, scenario: Scenario, parameters: Mapping[str, Any], load_options: LoadOptions, config: LoadRunConfig
-) -> ScenarioContext:
+    plan: Plan, scenario: Scenario, parameters: Parameters, load_options: LoadOptions, config: LoadRunConfig
+) -> ScenarioContext[Parameters]:
     return ScenarioContext(
         plan,
+        scenario,
         parameters,
         scratch=config.scratch,
         logs=config.logs,
@@ -108,7 +115,7 @@ def _scenario_context(
     )
 
 
-async def _run_watching_neighbours(ctx: ScenarioContext, scenario: Scenario) -> tuple[ScenarioResult, bool]:
+async def _run_watching_neighbours(ctx: ScenarioContext[Parameters], scenario: Scenario) -> tuple[ScenarioResult, bool]:
     """Return the cell of `scenario`, and whether other programs made it invalid. Raises what the scenario raises."""
     with other_processes() as looks:
         measured = ctx.with_target_status(await scenario.run(ctx))
@@ -142,7 +149,5 @@ def _progress_callback(config: LoadRunConfig, plan: Plan, scenario: Scenario) ->
     return tell
 
 
-def _empty_result(
-    plan: Plan, scenario: Scenario, parameters: Mapping[str, Any], grade: Grade, note: str
-) -> ScenarioResult:
-    return ScenarioResult(plan.name, scenario.id, grade, parameters=dict(parameters), note=note)
+def _empty_result(plan: Plan, scenario: Scenario, parameters: Parameters, grade: Grade, note: str) -> ScenarioResult:
+    return ScenarioResult(plan.name, scenario.id, grade, parameters=parameters.values(), note=note)

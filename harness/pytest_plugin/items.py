@@ -20,13 +20,14 @@ from wsgi_gauntlet.harness import registry, session
 from wsgi_gauntlet.harness.baseline import comparison, parser
 from wsgi_gauntlet.harness.baseline.entries import Baseline
 from wsgi_gauntlet.harness.cli.execute import page_option
-from wsgi_gauntlet.harness.conformance.catalog import Case, did_you_mean
+from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.runner import group_by_setup
 from wsgi_gauntlet.harness.conformance.selection import Selection, chosen, runnable_cases
 from wsgi_gauntlet.harness.errors import ConfigurationError, GauntletError, UnknownName, Unsupported
 from wsgi_gauntlet.harness.load.runner import LoadOptions
 from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Level, Verdict
 from wsgi_gauntlet.harness.model.listener import NullListener
+from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.pytest_plugin.instance_pool import InstancePool
 from wsgi_gauntlet.harness.pytest_plugin.plugin import ROOT_NODE_ID, trio_thread
 from wsgi_gauntlet.harness.server import planning

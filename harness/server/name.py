@@ -10,8 +10,8 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from wsgi_gauntlet.harness.conformance.catalog import did_you_mean
 from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.server.adapter import Settings
 
 SERVER_PATTERN = re.compile(

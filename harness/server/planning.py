@@ -10,9 +10,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from wsgi_gauntlet.harness import registry
-from wsgi_gauntlet.harness.conformance.catalog import did_you_mean
 from wsgi_gauntlet.harness.errors import ConfigurationError, NotInstalled, UnknownName
 from wsgi_gauntlet.harness.model import ServerInfo
+from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.server.adapter import Adapter, Installation, Settings, direct_url_origin, pip_install_command
 from wsgi_gauntlet.harness.server.name import SETTING_NAMES, ServerSpec, parse, same_version, with_setting
 from wsgi_gauntlet.harness.server.plan import Plan

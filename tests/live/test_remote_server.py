@@ -22,7 +22,6 @@ from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.errors import TargetRefused, Unsupported
 from wsgi_gauntlet.harness.load import context as context_module
 from wsgi_gauntlet.harness.load import runner
-from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop
 from wsgi_gauntlet.harness.load.workload import ReferencePage, verify_request
@@ -37,6 +36,7 @@ from wsgi_gauntlet.harness.server.remote.target import Target, parse_target
 from wsgi_gauntlet.harness.server.temp_dirs import reference_app_sources
 
 from ..helpers.requirements import installed
+from ..helpers.scenario_runs import make_context
 
 pytestmark = pytest.mark.live
 
@@ -223,7 +223,7 @@ def test_a_target_that_dies_under_load_is_told_of_and_not_blamed(folder: Path, m
     with leased_port() as port:
         target = Target("127.0.0.1", port)
         with started(folder, target) as server:
-            ctx = ScenarioContext(plan_of(target), {}, scratch=folder, logs=folder)
+            ctx = make_context("classroom", plan_of(target), folder)
 
             async def scenario() -> None:
                 async with ctx.server():
@@ -243,7 +243,7 @@ def test_a_target_that_only_falls_silent_keeps_its_figures(folder: Path, monkeyp
     with leased_port() as port:
         target = Target("127.0.0.1", port)
         with started(folder, target) as server:
-            ctx = ScenarioContext(plan_of(target), {}, scratch=folder, logs=folder)
+            ctx = make_context("classroom", plan_of(target), folder)
 
             async def scenario() -> None:
                 async with ctx.server():
@@ -273,7 +273,7 @@ def test_nothing_of_a_target_can_be_controlled(folder: Path) -> None:
         plan = plan_of(target)
 
         async def look() -> None:
-            async with ScenarioContext(plan, {}, scratch=folder, logs=folder).server() as running:
+            async with make_context("classroom", plan, folder).server() as running:
                 assert running.alive
                 assert (running.ended, running.command_line, running.log_since(0)) == ("", "", "")
                 assert await running.wait_for_end(0) == ""

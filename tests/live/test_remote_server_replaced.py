@@ -77,7 +77,7 @@ def replaced(
             stack.enter_context(impostor_servers.listening(stranger, where))
 
         found = registry.scenario(scenario)
-        chosen = replace(found, smoke={**found.smoke, **parameters})
+        chosen = replace(found, smoke=found.parameters(parameters))
         where = runner.LoadRunConfig(folder, folder, Swap(swap), cells.append, lambda _plan, why: told.append(why))
         trio.run(runner.load, [(plan, chosen)], runner.LoadOptions(), where)
         return cells, told, time.monotonic() - stranger.began

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.conformance.catalog import Scenario
 from wsgi_gauntlet.harness.load import runner
+from wsgi_gauntlet.harness.load.catalog import Scenario
+from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.model.listener import NullListener
 from wsgi_gauntlet.harness.server import planning
@@ -122,7 +123,7 @@ def test_users_whose_local_address_has_no_port_left_take_another_and_then_it_is_
 
 
 async def test_memory_that_is_refused_makes_the_cell_invalid(tmp_path: Path) -> None:
-    async def greedy(_arena: object) -> ScenarioResult:
+    async def greedy(_ctx: object) -> ScenarioResult:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.sleep_forever)
             bytearray(1 << 60)
@@ -130,7 +131,7 @@ async def test_memory_that_is_refused_makes_the_cell_invalid(tmp_path: Path) -> 
 
     cells: list[ScenarioResult] = []
     where = runner.LoadRunConfig(tmp_path, tmp_path, NullListener(), cells.append, lambda _plan, _why: None)
-    scenario = Scenario("x/y", "x", "x", greedy, {}, {})
+    scenario = Scenario("x/y", "x", "x", greedy, Parameters(), Parameters())
     with trio.fail_after(10):
         await runner.load([(planning.plan("wsgiref"), scenario)], runner.LoadOptions(), where)
     (cell,) = cells

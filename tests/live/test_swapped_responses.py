@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness.conformance.catalog import Scenario
 from wsgi_gauntlet.harness.load.arrivals import Uniform
-from wsgi_gauntlet.harness.load.context import ScenarioContext
+from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop, parallel_open_loop
@@ -24,6 +23,7 @@ from wsgi_gauntlet.suites.load.throughput.steady import steady
 from wsgi_gauntlet.suites.load.throughput.surge import surge
 from wsgi_gauntlet.suites.load.throughput.throughput import throughput
 
+from ..helpers.scenario_runs import make_context
 from ..helpers.socket_servers import Behaviour, answer, requests, serving
 from ..known_servers.adapter import plan
 
@@ -180,12 +180,7 @@ async def test_responses_of_two_processes_are_distinguished() -> None:
 
 async def run(scenario: Scenario, folder: Path, every: int, **parameters: float) -> tuple[ScenarioResult, int]:
     """Return the cell, and how many pages the server sent to the wrong client."""
-    ctx = ScenarioContext(
-        plan("swaps_responses", every),
-        {**scenario.smoke, **parameters},
-        scratch=folder / "scratch",
-        logs=folder / "logs",
-    )
+    ctx = make_context(scenario, plan("swaps_responses", every), folder, parameters)
     cell = await scenario.run(ctx)
     counts = re.findall(r"swapped (\d+)", cell.log)
     return cell, int(counts[-1]) if counts else 0

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from wsgi_gauntlet.harness.load.analysis.grading import format_times
+from wsgi_gauntlet.harness.load.analysis.units import format_times
 from wsgi_gauntlet.harness.load.generator import generator_health
 from wsgi_gauntlet.harness.load.generator.loop import LoopCounters
 from wsgi_gauntlet.harness.model import GeneratorHealth, Outcome, Percentile, Phase, Window

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness.conformance.catalog import Scenario
 from wsgi_gauntlet.harness.errors import OutOfResources, ServerDidNotStart, Unsupported
 from wsgi_gauntlet.harness.limits import describe_exhausted_resource
 from wsgi_gauntlet.harness.load import runner
+from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.load.clients.connection_budget import ConnectionBudget, reserve_connections
+from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.model.listener import NullListener
 from wsgi_gauntlet.harness.server import planning
@@ -105,7 +106,7 @@ async def test_each_becomes_a_cell_or_a_server_that_is_left_out(
     async def run(_ctx: object) -> ScenarioResult:
         raise problem
 
-    scenario = Scenario("x/y", "x", "x", run, {}, {})
+    scenario = Scenario("x/y", "x", "x", run, Parameters(), Parameters())
     cells: list[ScenarioResult] = []
     failed_to_start: list[str] = []
     where = runner.LoadRunConfig(

@@ -1,42 +1,45 @@
-"""The scenarios of slow clients: their parameters, and what they say of figures that are given."""
-
-from pathlib import Path
+"""Windows, drifts and the grade of `soak`, computed from given figures."""
 
 import pytest
 
-from wsgi_gauntlet.harness import registry
-from wsgi_gauntlet.harness.load.context import ScenarioContext
-from wsgi_gauntlet.harness.model import Grade, Window
-from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.load.probes.resource_usage import ResourceUsage
+from wsgi_gauntlet.harness.model import Grade, Outcome, Sample, Window
 from wsgi_gauntlet.suites.load.operations import soak
 from wsgi_gauntlet.suites.load.operations.drift import Drift
-from wsgi_gauntlet.suites.load.slow_clients import slow_read
+from wsgi_gauntlet.suites.load.operations.soak import summarize_windows
 
-NAMES = (
-    "slow-body/length",
-    "slow-body/chunked",
-    "slow-body/expect",
-    "slow-read",
-    "idle-hoard",
-    "mixed",
-    "timeout-edge",
-    "soak",
-)
 GROWS = Drift(50.0, 40.0, 60.0, significant=True)
 SHRINKS = Drift(-50.0, -60.0, -40.0, significant=True)
 STAYS = Drift(1.0, -1.0, 2.0, significant=False)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_smoke_and_full_have_the_same_parameters_all_above_0(name: str) -> None:
-    scenario = registry.scenario(name)
-    assert scenario.smoke.keys() == scenario.full.keys()
-    assert {"clients", "duration", "rate"} <= scenario.smoke.keys()
-    for parameters in (scenario.smoke, scenario.full):
-        here = ScenarioContext(planning.plan("wsgiref"), parameters, scratch=Path(), logs=Path())
-        assert all(here.number(key) > 0 for key in parameters)
-    assert scenario.full_only == (name == "soak")
-    assert scenario.summary
+def at(intended: float, outcome: Outcome = Outcome.OK) -> Sample:
+    return Sample(intended, 0.01, 0.01, outcome)
+
+
+def test_each_window_has_its_own_requests_and_the_last_reading() -> None:
+    samples = [at(0.5), at(1.0), at(1.2, Outcome.ERROR), at(2.9), at(3.5)]
+    used = [(1.1, ResourceUsage(0, 10, 1, 1)), (1.9, ResourceUsage(0, 20, 2, 1)), (9.0, ResourceUsage(0, 99, 9, 9))]
+    first, second = summarize_windows(samples, used, 1.0, 3.4, 1.0)
+    assert (first.at, first.seconds, first.offered, first.goodput) == (1.0, 1.0, 2.0, 0.5)
+    assert (first.rss, first.descriptors, first.p99) == (20, 2, 0.01)
+    assert (second.at, second.offered, second.goodput, second.rss) == (2.0, 1.0, 1.0, 0)
+
+
+def test_a_window_without_requests_has_no_quantiles() -> None:
+    (only,) = summarize_windows([], [], 0.0, 1.0, 1.0)
+    assert (only.offered, only.p99) == (0.0, None)
+
+
+def test_nothing_is_lost_to_rounding() -> None:
+    samples = [at(1 + index * 0.1) for index in range(60)]
+    found = summarize_windows(samples, [], 1.0, 7.0, 0.6)
+    assert len(found) == 10
+    assert sum(each.offered * each.seconds for each in found) == pytest.approx(60)
+
+
+def test_a_phase_shorter_than_a_window_has_none() -> None:
+    assert summarize_windows([at(0)], [], 0.0, 0.5, 1.0) == ()
 
 
 def windows(rss: list[int], p99: float | None = 0.01) -> list[Window]:
@@ -53,7 +56,7 @@ def test_a_leak_of_memory_is_seen_in_windows() -> None:
     assert not descriptors.significant
 
 
-def test_windows_in_which_nobody_looked_tell_nothing() -> None:
+def test_windows_without_readings_have_no_drift() -> None:
     assert soak.find_drifts(windows([0] * 20, p99=None)) == {
         "p99": None,
         "memory": None,
@@ -64,14 +67,14 @@ def test_windows_in_which_nobody_looked_tell_nothing() -> None:
 @pytest.mark.parametrize(
     ("mark", "drifts", "grade", "words"),
     [
-        (Grade.UNAFFECTED, {"p99": STAYS, "memory": STAYS}, Grade.UNAFFECTED, "No drift was shown"),
+        (Grade.UNAFFECTED, {"p99": STAYS, "memory": STAYS}, Grade.UNAFFECTED, "No drift was found"),
         (Grade.UNAFFECTED, {"memory": GROWS}, Grade.DEGRADED, "Over the run memory drifted"),
         (Grade.UNAFFECTED, {"memory": SHRINKS}, Grade.UNAFFECTED, "Over the run memory drifted"),
         (Grade.UNAFFECTED, {"p99": GROWS, "descriptors": GROWS}, Grade.DEGRADED, "p99 and descriptors drifted"),
         (Grade.UNAFFECTED, {"p99": GROWS}, Grade.UNAFFECTED, "p99 drifted"),
         (Grade.COLLAPSED, {"memory": GROWS}, Grade.COLLAPSED, "memory drifted"),
         (Grade.INVALID, {"memory": GROWS}, Grade.INVALID, ""),
-        (Grade.UNAFFECTED, {"memory": None}, Grade.UNAFFECTED, "No drift was shown"),
+        (Grade.UNAFFECTED, {"memory": None}, Grade.UNAFFECTED, "No drift was found"),
     ],
 )
 def test_a_leak_lowers_the_grade(mark: Grade, drifts: dict[str, Drift | None], grade: Grade, words: str) -> None:
@@ -79,9 +82,3 @@ def test_a_leak_lowers_the_grade(mark: Grade, drifts: dict[str, Drift | None], g
     assert found is grade
     assert note.startswith("Said.")
     assert words in note
-
-
-def test_how_much_of_an_answer_the_kernel_has_is_told() -> None:
-    found = slow_read._kernel_measure([10, 30, 20], 100)
-    assert (found.value, found.unit, found.note) == (20, "bytes", "of 100; the server has the rest to send")
-    assert slow_read._kernel_measure([], 100).value is None

@@ -1,17 +1,17 @@
-"""The search for the highest arrival rate that a server holds: its capacity.
+"""Search for the capacity of a server: the highest arrival rate at which users are served well.
 
-It starts at a guess, goes up or down by steps that grow until it has one rate that held and one that did not, and cuts
-the stretch between them in half, as a ratio, until it is as narrow as was asked for:
+The search starts at an estimate. It goes up or down in growing steps until one rate passed and one failed. Then it
+halves the interval between them, as a ratio, until the interval is narrow enough:
 
-    guess 400 held    500 held    780 did not        next: 625
-    625 did not    559 held    590 did not ...       capacity lies in [559, 590)
+    400 passed    500 passed    780 failed           next: 625
+    625 failed    559 passed    590 failed ...       the capacity is in [559, 590)
 
-A single try is one throw of the dice near the edge: one stall of the machine fails it, and a lucky draw of the arrivals
-lets it pass. So a failure that is not `clear` is tried again, and so is the rate that would be the answer; where two
-tries of one rate contradict each other, a third decides. A try in which the generator itself was not fit says nothing
-of the server; twice in a row makes it a ceiling: the capacity is then at least what held below it.
+Near the capacity a single try is partly chance: one pause of the machine makes it fail, and lucky arrivals let it pass.
+So a failure that is not `decisive` is repeated, and so is the rate that would be the result. If two tries of a rate
+differ, a third one decides. A try with an invalid generator says nothing about the server. Two in a row make its rate
+the limit of the generator: the capacity is then at least the best rate below it.
 
-What to try next is a pure function of the tries so far, so a search that ran out of time still says what it has.
+The next rate is a pure function of the tries so far, so a search that ran out of time also has a result.
 """
 
 from __future__ import annotations
@@ -21,51 +21,52 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from wsgi_gauntlet.harness.load.analysis.grading import NOTICEABLE_SECONDS, format_seconds, format_share
+from wsgi_gauntlet.harness.load.analysis.grading import NOTICEABLE_SECONDS
+from wsgi_gauntlet.harness.load.analysis.units import format_seconds, format_share
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 from wsgi_gauntlet.harness.model import Outcome
 
 MAX_ERROR_SHARE = 0.001
-"""The share of requests that may come to a wrong answer, an error or a time-out (SCENARIOS.md)."""
+"""The allowed share of wrong responses, errors and time-outs (SCENARIOS.md)."""
 
 MIN_SENT_SHARE = 0.99
-"""The share of requests that must be rightly answered (SCENARIOS.md)."""
+"""The smallest share of correct responses (SCENARIOS.md)."""
 
 DECISIVE_FACTOR = 5.0
-"""A p99 of so many times its limit is no matter of chance; nor is a median beyond it, or so many times the share lost
-that is allowed."""
+"""The factor on the limit of p99, and on the allowed share of lost requests, from which on a failure is decisive. So is
+a median above the limit of p99."""
 
 FIRST_STEP = 1.25
-"""The first step from the guess, which is seldom wrong by more; each further one is the square of the one before."""
+"""The first step from the estimate, which is rarely more wrong. Each further step is the square of the one before."""
 
 MAX_STEP = 4.0
-"""No step is longer: with a guess of 100 a second, a million is nine steps away."""
+"""The largest step: from an estimate of 100 per second, a million is nine steps away."""
 
 MAX_PROBES_PER_RATE = 3
-"""Tries of one rate at most."""
+"""The most tries of one rate."""
 
 MAX_PROBES = 100
-"""More than any search takes."""
+"""More than any search needs."""
 
 GENERATOR_LIMIT_PRECISION = 1.15
-"""How near the rate that held and one that the generator could not offer are to be: the answer is a bound anyway."""
+"""The precision if the generator is the limit. The result is then only a lower bound."""
 
 MAX_NOISE = 0.1
-"""The width, as a share of the rate, in which tries may contradict each other before the answer is worth nothing; where
-the search itself is coarser, twice its precision."""
+"""The allowed width, as a share of the rate, in which tries contradict each other. For a coarser search it is twice its
+precision."""
 
 
 class ProbeOutcome(enum.Enum):
-    """What one try came to."""
+    """The outcome of one try."""
 
-    PASSED = "held"
+    PASSED = "passed"
     FAILED = "failed"
-    UNFIT = "the generator was not fit"
+    UNFIT = "the generator was not valid"
 
 
 @dataclass(frozen=True)
 class RateProbe:
-    """One try of `rate` requests a second. `clear` says that a failure was far from the limits, `why` what failed."""
+    """One try of `rate` requests per second. A `decisive` failure was far from the limits. `why` is its reason."""
 
     rate: float
     outcome: ProbeOutcome
@@ -75,11 +76,11 @@ class RateProbe:
 
 @dataclass(frozen=True)
 class CapacityBounds:
-    """Where the capacity lies, in requests per second: at least `held`, below `failed`.
+    """The bounds of the capacity in requests per second: at least `passed`, below `failed`.
 
-    `held` is None where no rate held, `failed` where none failed. `ceiling` is the lowest rate that the generator could
-    not offer, None where it could offer all. `noise` is the width, as a share, of the stretch in which tries contradict
-    each other: between rates that held at one time and failed at another. Only one such rate is a hiccup and no noise.
+    `passed` is None if no rate passed, `failed` if none failed. `generator_limit` is the lowest rate that the generator
+    could not offer, None if it could offer all. `noise` is the width of the interval of rates that both passed and
+    failed, as a share of the rate. A single such rate is no noise.
     """
 
     passed: float | None
@@ -89,24 +90,19 @@ class CapacityBounds:
 
     @property
     def upper_limit(self) -> float | None:
-        """The end of the stretch, whoever sets it."""
+        """The upper end of the interval, set by the server or the generator."""
         return min((each for each in (self.failed, self.generator_limit) if each is not None), default=None)
 
     @property
     def bound(self) -> bool:
-        """Say whether `held` is only a lower bound: no rate that the generator could offer failed."""
+        """Whether `passed` is only a lower bound: no rate that the generator could offer failed."""
         return self.passed is not None and (
             self.failed is None or (self.generator_limit is not None and self.generator_limit < self.failed)
         )
 
 
-def format_rate(rate: float) -> str:
-    """Return `rate` as a person reads it: `1,733/s`, `31.4/s`."""
-    return f"{rate:,.0f}/s" if rate >= 100 else f"{rate:.3g}/s"
-
-
 def evaluate_probe(rate: float, found: GeneratorResult, limit: float = NOTICEABLE_SECONDS) -> RateProbe:
-    """Return what trying `rate` came to: p99 below `limit` seconds, few errors, most answered."""
+    """Evaluate a try of `rate`: it passes with p99 below `limit` seconds, few errors and enough responses."""
     health = found.health(time_resolution=limit)
     if not health.valid:
         return RateProbe(rate, ProbeOutcome.UNFIT, why=health.why)
@@ -115,7 +111,7 @@ def evaluate_probe(rate: float, found: GeneratorResult, limit: float = NOTICEABL
     bad = found.wrong + found.errors + found.timeouts
     why = []
     if mark is None or p99 >= limit:
-        why.append(f"p99 of {'at least ' if bound else ''}{format_seconds(p99)}" if mark else "no answers")
+        why.append(f"p99 of {'at least ' if bound else ''}{format_seconds(p99)}" if mark else "no responses")
     if bad >= MAX_ERROR_SHARE * found.scheduled and bad:
         kinds = {Outcome.WRONG: found.wrong, Outcome.ERROR: found.errors, Outcome.TIMEOUT: found.timeouts}
         why.append(", ".join(f"{count} x {kind}" for kind, count in kinds.items() if count))
@@ -134,7 +130,7 @@ def evaluate_probe(rate: float, found: GeneratorResult, limit: float = NOTICEABL
 
 
 def capacity_bounds(tries: Iterable[RateProbe]) -> CapacityBounds:
-    """Return where the capacity lies after `tries`: below the lowest rate that failed, whatever higher ones did."""
+    """Return the bounds after `tries`. The lowest rate that failed counts, even if a higher one passed."""
     tries = list(tries)
     verdicts = {rate: _rate_outcome(tries, rate) for rate in {each.rate for each in tries}}
     failed = min((rate for rate, outcome in verdicts.items() if outcome is ProbeOutcome.FAILED), default=None)
@@ -147,7 +143,7 @@ def capacity_bounds(tries: Iterable[RateProbe]) -> CapacityBounds:
         ),
         default=None,
     )
-    # What could be offered at some time is no ceiling below it.
+    # The limit of the generator is above every rate that it could offer.
     generator_limit = min((rate for rate in unfit if passed is None or rate > passed), default=None)
     highest = max((rate for rate, outcome in verdicts.items() if outcome is ProbeOutcome.PASSED), default=0.0)
     split = [
@@ -160,17 +156,17 @@ def capacity_bounds(tries: Iterable[RateProbe]) -> CapacityBounds:
 
 
 def is_inconclusive(found: CapacityBounds, precision: float) -> bool:
-    """Say whether tries contradicted each other over a stretch too wide for an answer."""
+    """Say whether tries contradicted each other over too wide an interval."""
     return found.noise > max(MAX_NOISE, 2 * precision)
 
 
 def next_probe_rate(
     tries: Sequence[RateProbe], first: float, precision: float, *, min_rate: float = 1.0, max_rate: float = math.inf
 ) -> float | None:
-    """Return the rate to try next, None where the search is over.
+    """Return the rate to try next, None if the search is over.
 
-    `first` is the guess; no rate below `least` or above `most` is tried. The search ends when the stretch is no wider
-    than `precision` (0.02 is 2 %) and the rate that held has held twice.
+    `first` is the estimate. The search ends when the interval is no wider than `precision` (0.02 is 2 %) and its lower
+    end has passed twice.
     """
     if not tries:
         return min(max(first, min_rate), max_rate)
@@ -188,7 +184,7 @@ def next_probe_rate(
         wide = GENERATOR_LIMIT_PRECISION if found.bound else 1 + precision
         if upper_limit > found.passed * wide:
             return math.sqrt(found.passed * upper_limit)
-    # At the edge one try is a throw of the dice.
+    # Near the capacity a single try is partly chance.
     tried = sum(each.rate == found.passed for each in tries)
     return (
         None
@@ -206,9 +202,9 @@ async def search_capacity(
     max_rate: float = math.inf,
     has_time: Callable[[], bool] = lambda: True,
 ) -> tuple[RateProbe, ...]:
-    """Try rates with `probe` and return all tries; `bracket` says where the capacity lies.
+    """Try rates with `probe` and return all tries, for `capacity_bounds`.
 
-    Before every try `more` says whether there is time for it.
+    `has_time` is called before every try and can end the search.
     """
     tries: list[RateProbe] = []
     for _ in range(MAX_PROBES):
@@ -225,7 +221,7 @@ def _next_lower_rate(tries: Sequence[RateProbe], min_rate: float) -> float | Non
 
 
 def _step(tries: Sequence[RateProbe], *outcome: ProbeOutcome) -> float:
-    """Return how far to go after so many rates that all came to the same."""
+    """Return the step after so many rates with the same outcome."""
     rates = {each.rate for each in tries if _rate_outcome(tries, each.rate) in outcome}
     return float(min(FIRST_STEP ** (2 ** min(max(0, len(rates) - 1), 5)), MAX_STEP))
 
@@ -247,7 +243,7 @@ def _needs_another_probe(tries: Sequence[RateProbe], rate: float) -> bool:
 def _rate_outcome(tries: Iterable[RateProbe], rate: float) -> ProbeOutcome:
     tries = list(tries)
     passed, failed, unfit = (_count(tries, rate, outcome) for outcome in ProbeOutcome)
-    # A failure that was a near thing and never seen again, since the generator had its own, is not the server's.
+    # A single narrow failure beside several tries with an invalid generator does not count against the server.
     if not passed and (not failed or (failed == 1 and unfit > 1 and not _decisive(tries, rate))):
         return ProbeOutcome.UNFIT
     return ProbeOutcome.PASSED if passed > failed else ProbeOutcome.FAILED

@@ -1,7 +1,7 @@
-"""How much of a server's answers the kernel has taken: what is beyond that, the server still has in its hands.
+"""Read how much of each response the kernel has buffered. The server still has to send the rest.
 
-Only where that is less than the answer does a slow reader trouble a server at all. Linux lists both ends of a loopback
-connection: the bytes that the server's end has sent and nobody acknowledged, and those that lie unread at the client's.
+A slow reader affects a server only if the kernel cannot buffer the whole response. Linux lists both ends of a loopback
+connection: the bytes that the server sent without acknowledgement, and the bytes that the client has not read.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 
 
 async def buffered_response_bytes(port: int) -> list[int]:
-    """Return, for each connection to the server on `port` whose answer is on its way, the bytes the kernel holds of it.
+    """Return the buffered bytes for each connection to `port` with a response in transit.
 
-    Empty where there is none, or the table cannot be read: a container may hide it.
+    The list is empty if there is none, or if the table is not readable, as in some containers.
     """
     return await trio.to_thread.run_sync(_read_tables, port)
 
 
 def parse_tcp_table(lines: Iterable[str], port: int) -> list[int]:
-    """Return what `taken` does, from the lines of such a table; those that are no entries are passed over."""
+    """Return the buffered bytes of each connection, from the lines of such a table. Other lines are ignored."""
     sent: dict[int, int] = {}
     unread: dict[int, int] = {}
     for line in lines:

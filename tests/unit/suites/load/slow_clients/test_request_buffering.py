@@ -8,11 +8,11 @@ import trio
 from wsgi_gauntlet.harness.http.parser import ResponseParser
 from wsgi_gauntlet.harness.http.response import ConnectionState
 from wsgi_gauntlet.harness.load.clients.slow_body import BodyFraming
-from wsgi_gauntlet.harness.load.probes import request_buffering as module
-from wsgi_gauntlet.harness.load.probes.request_buffering import buffering_measure, request_buffering
+from wsgi_gauntlet.suites.load.slow_clients import request_buffering as module
+from wsgi_gauntlet.suites.load.slow_clients.request_buffering import buffering_measure, request_buffering
 
 from .....helpers.tcp_server import Handler, listening
-from ..clients.test_slow_body import head_of
+from ....harness.load.clients.test_slow_body import head_of
 
 
 def answer(body: str, waited: str | None, status: str = "200 OK") -> bytes:
@@ -47,7 +47,7 @@ async def test_an_answer_without_the_body_came_early() -> None:
 
     async with listening(handler) as address:
         found = await request_buffering(address, "", BodyFraming.CHUNKED)
-    assert (found.value, found.note) == (1.0, "the app was told of no body, and answered without it")
+    assert (found.value, found.note) == (1.0, "the server gave the app no body, and the app responded without it")
 
 
 async def test_a_server_that_says_nothing_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,17 +66,17 @@ async def test_a_server_that_says_nothing_is_not_judged(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("raw", "ahead", "value", "note"),
     [
-        (answer("32 x", "0.49"), False, 1.0, "it read for 0.49 s what was held back for 0.5 s"),
-        (answer("32 x", "0.001"), False, 0.0, "0.00 s"),
-        (answer("0 x", "0.001"), False, None, "told of no body"),
-        (answer("0 x", "0.001"), True, 1.0, "answered without it"),
+        (answer("32 x", "0.49"), False, 1.0, "the app read for 490 ms; the body was delayed by 500 ms"),
+        (answer("32 x", "0.001"), False, 0.0, "1.0 ms"),
+        (answer("0 x", "0.001"), False, None, "gave the app no body"),
+        (answer("0 x", "0.001"), True, 1.0, "responded without it"),
         (answer("32 x", None), False, None, "does not say"),
         (answer("32 x", "soon"), False, None, "does not say"),
         (answer("no", "0", "411 Length Required"), False, None, "411"),
         (b"", False, None, "answered with"),
     ],
 )
-def test_what_an_answer_tells(raw: bytes, ahead: bool, value: float | None, note: str) -> None:
+def test_the_metric_of_a_response(raw: bytes, ahead: bool, value: float | None, note: str) -> None:
     parser = ResponseParser()
     parser.feed(raw)
     if not parser.done:

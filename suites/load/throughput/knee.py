@@ -1,42 +1,41 @@
-"""The knee of a ramp: the arrival rate beyond which users are no longer served as fast as they come. Pure.
+"""Find the knee of a ramp: the arrival rate above which requests arrive faster than the server responds. Pure.
 
-    answered |            ....*....*....      answered in time, over
-             |         *                      what was offered
+    answered |            ....*....*....      correct responses in time,
+             |         *                      for each offered rate
              |      *
              |   *
              +---------------------- offered
                        ^ the knee
 
-Each window of the ramp is good or bad by itself, and a single one may be either by chance. The knee is the place that
-contradicts the fewest windows: good ones before it, bad ones after.
+Each window of the ramp is good or bad, and a single one may be either by chance. The knee is the index that contradicts
+the fewest windows: good ones before it, bad ones after it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wsgi_gauntlet.harness.load.analysis.backlog import ended_per_window
 from wsgi_gauntlet.harness.load.analysis.grading import GOOD_GOODPUT, NOTICEABLE_SECONDS
-from wsgi_gauntlet.harness.load.analysis.phase_from_windows import count_timely
+from wsgi_gauntlet.harness.load.analysis.windows import count_timely, ended_per_window
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorWindow
 
 MAX_SHORTFALL = 0.05
-"""The share by which fewer requests may be answered in a window than were due in it. In a window after the knee of a
-ramp to 1.5 x capacity it is a third at the end."""
+"""The allowed share of requests of a window without a response in it. At the end of a ramp to 1.5 x capacity it is a
+third."""
 
 MIN_SHORTFALL = 2
-"""Requests that may always be missing: those on their way at the window's ends."""
+"""Missing requests that are always allowed: those in flight at the ends of the window."""
 
 
 def overloaded_windows(windows: Sequence[GeneratorWindow], limit: float = NOTICEABLE_SECONDS) -> list[bool]:
     """Return for each of `windows` whether the server fell behind in it, or was slow.
 
-    Behind: fewer were answered in it than were due, by more than MAX_SHORTFALL; what an answer takes when nobody
-    queues is left out. Slow: fewer than GOOD_GOODPUT of those due in it were rightly answered within `limit` seconds.
+    Behind: more than MAX_SHORTFALL of the requests due had no response in it, not counting the service time. Slow:
+    fewer than GOOD_GOODPUT of the requests due got a correct response within `limit` seconds.
     """
     unloaded_latency = _unloaded_latency(windows)
     found: list[bool] = []
-    # From behind, since a window in which nothing was due is taken to be like the one after it.
+    # Backwards, because a window without requests counts like the one after it.
     for each, count in reversed(
         list(zip(windows, ended_per_window(windows, service_time=unloaded_latency, responses_only=True), strict=True))
     ):
@@ -47,9 +46,9 @@ def overloaded_windows(windows: Sequence[GeneratorWindow], limit: float = NOTICE
 
 
 def knee(overloaded: Sequence[bool]) -> int | None:
-    """Return the index of the first window past the knee, None where it was not reached.
+    """Return the index of the first window after the knee, None if the knee was not reached.
 
-    Where two places contradict as few windows, the later one: what the server held in between, it held.
+    If two indices contradict equally few windows, the later one counts.
     """
     best, at = sum(overloaded) + 1, 0
     wrong = sum(not each for each in overloaded)
@@ -62,5 +61,5 @@ def knee(overloaded: Sequence[bool]) -> int | None:
 
 
 def _unloaded_latency(windows: Sequence[GeneratorWindow]) -> float:
-    """Return the seconds that an answer takes when nobody queues: the least median of any window with requests."""
+    """Return the service time without a queue in seconds: the smallest median of any window with requests."""
     return min((each.latency.quantile(0.5) for each in windows if each.ok >= MIN_SHORTFALL), default=0.0)

@@ -1,7 +1,7 @@
-"""Whether a server calls the app before a request's body is there: who waits for it there is one less for others.
+"""Test whether a server calls the app before the body of the request has arrived.
 
-A body is held back, and the app itself says how long it took to read it: a server that waits for the body first hands
-it over in no time. Nothing of this depends on two clocks, nor on when the server sends the answer.
+The client delays the body, and the app reports how long its read took. If the server buffers the body first, the read
+takes no time. The test needs only one clock, and does not depend on when the server sends the response.
 """
 
 from __future__ import annotations
@@ -12,26 +12,27 @@ from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.http_connection import RECEIVE_BYTES, connect, create_stream_socket, send_all
 from wsgi_gauntlet.harness.http.parser import ResponseParser
 from wsgi_gauntlet.harness.http.response import ConnectionState, Response
+from wsgi_gauntlet.harness.load.analysis.units import format_seconds
 from wsgi_gauntlet.harness.load.clients.slow_body import BodyFraming, upload_body, upload_head
 from wsgi_gauntlet.harness.model import Metric
 
 WITHHOLD_SECONDS = 0.5
-"""Seconds that the body is held back."""
+"""Seconds by which the body is delayed."""
 
 RESPONSE_TIMEOUT = 5.0
-"""Seconds that the answer may take once the body is there."""
+"""Seconds to wait for the response after the body."""
 
 BODY_BYTES = 32
-"""Bytes of that body."""
+"""Bytes of the delayed body."""
 
-MEASURE_NAME = "app started before the body was there"
+MEASURE_NAME = "app started before the body had arrived"
 YES_NO_UNIT = "yes/no"
 
 
 async def request_buffering(address: Address, reference: str, framing: BodyFraming) -> Metric:
-    """Return whether the app at `address`, whose paths begin with `reference`, starts before the body: 1 or 0.
+    """Return 1 if the app starts before the body has arrived, 0 if not. `reference` is the prefix of its paths.
 
-    The value is None, with a note, where nobody can tell. Raises OutOfResources where this machine has run out.
+    The value is None, with a note, if it is unknown. Raises OutOfResources if the machine has no more.
     """
     sock = create_stream_socket(address)
     with sock:
@@ -39,27 +40,29 @@ async def request_buffering(address: Address, reference: str, framing: BodyFrami
             await connect(sock, address)
             response, ahead = await _send_body_late(sock, address, reference, framing)
         except OSError as problem:
-            return Metric(MEASURE_NAME, None, YES_NO_UNIT, note=f"the connection broke: {problem.strerror or problem}")
+            return Metric(MEASURE_NAME, None, YES_NO_UNIT, note=f"the connection failed: {problem.strerror or problem}")
     return buffering_measure(response, ahead=ahead)
 
 
 def buffering_measure(response: Response, *, ahead: bool) -> Metric:
-    """Return the measure that `answer` makes; `ahead` says that it came before the body was sent."""
+    """Return the measure of `response`. `ahead` says that it came before the body was sent."""
     if response.status != 200 or not response.complete:
-        return Metric(MEASURE_NAME, None, YES_NO_UNIT, note=f"such a request is answered with {response.describe()}")
+        return Metric(MEASURE_NAME, None, YES_NO_UNIT, note=f"the response to such a request is {response.describe()}")
     waited = _body_read_seconds(response)
     if waited is None:
-        return Metric(MEASURE_NAME, None, YES_NO_UNIT, note="the answer does not say when the app was called")
+        return Metric(MEASURE_NAME, None, YES_NO_UNIT, note="the response does not say how long the app read")
     if ahead and response.body.startswith(b"0 "):
-        return Metric(MEASURE_NAME, 1.0, YES_NO_UNIT, note="the app was told of no body, and answered without it")
+        return Metric(
+            MEASURE_NAME, 1.0, YES_NO_UNIT, note="the server gave the app no body, and the app responded without it"
+        )
     if response.body.startswith(b"0 "):
-        return Metric(MEASURE_NAME, None, YES_NO_UNIT, note="the app was told of no body")
+        return Metric(MEASURE_NAME, None, YES_NO_UNIT, note="the server gave the app no body")
     early = waited > WITHHOLD_SECONDS / 2
     return Metric(
         MEASURE_NAME,
         float(early),
         YES_NO_UNIT,
-        note=f"it read for {waited:.2f} s what was held back for {WITHHOLD_SECONDS:g} s",
+        note=f"the app read for {format_seconds(waited)}; the body was delayed by {format_seconds(WITHHOLD_SECONDS)}",
     )
 
 

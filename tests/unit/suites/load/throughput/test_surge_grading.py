@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from wsgi_gauntlet.harness.load.analysis.surge_grading import Surge, grade_surge
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Phase
+from wsgi_gauntlet.suites.load.throughput.surge_grading import Surge, grade_surge
 
 FIT = GeneratorHealth(valid=True)
 
@@ -35,18 +35,18 @@ GOOD = Surge(
         (
             replace(GOOD, recovery_time=25.0),
             Grade.DEGRADED,
-            "25.0 s after the surge; to get through with the queue takes 10.0 s",
+            "25.0 s after the surge; the queue takes 10.0 s",
         ),
         (replace(GOOD, recovery_time=0.9, queued=0), Grade.UNAFFECTED, "0 ms after the surge."),
         (replace(GOOD, during=phase(1000, 0.9)), Grade.DEGRADED, "100 of 1,600 requests were lost"),
         (replace(GOOD, during=phase(1000, 0.4)), Grade.COLLAPSED, "600 of"),
         (replace(GOOD, after=phase(600, 0.4)), Grade.COLLAPSED, "360 of"),
-        (replace(GOOD, recovery_time=None), Grade.WEDGED, "not well served again within 60 s"),
+        (replace(GOOD, recovery_time=None), Grade.WEDGED, "not served well again within 60 s"),
         (replace(GOOD, recovery_time=None, patience=16.0), Grade.DEGRADED, "within 16 s"),
-        (replace(GOOD, recovery_time=None, patience=3.0), Grade.INCONCLUSIVE, "longer than was watched"),
-        (replace(GOOD, recovery_time=None, patience=3.0, drain_rate=500), Grade.INCONCLUSIVE, "within 3 s. That"),
+        (replace(GOOD, recovery_time=None, patience=3.0), Grade.INCONCLUSIVE, "shorter than that"),
+        (replace(GOOD, recovery_time=None, patience=3.0, drain_rate=500), Grade.INCONCLUSIVE, "within 3 s. The"),
         (replace(GOOD, recovery_time=None, patience=3.0, during=phase(1000, 0.9)), Grade.DEGRADED, "within 3 s"),
-        (replace(GOOD, before=phase(100, 0.9)), Grade.INCONCLUSIVE, "Already before the surge"),
+        (replace(GOOD, before=phase(100, 0.9)), Grade.INCONCLUSIVE, "even before the surge"),
         (replace(GOOD, before=phase(4)), Grade.INCONCLUSIVE, "Too few"),
     ],
 )

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.load.probes import tcp_queues
-from wsgi_gauntlet.harness.load.probes.tcp_queues import buffered_response_bytes, parse_tcp_table
+from wsgi_gauntlet.suites.load.slow_clients import tcp_queues
+from wsgi_gauntlet.suites.load.slow_clients.tcp_queues import buffered_response_bytes, parse_tcp_table
 
 from .....helpers.tcp_server import listening
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from wsgi_gauntlet.harness.load.experiments.short_timeouts import with_short_timeouts
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.adapter import Settings
+from wsgi_gauntlet.suites.load.slow_clients.short_timeouts import with_short_timeouts
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from wsgi_gauntlet.harness.load.analysis.knee import knee, overloaded_windows
+from wsgi_gauntlet.suites.load.throughput.knee import knee, overloaded_windows
 
 from .....helpers.queue_model import latencies, windows
 

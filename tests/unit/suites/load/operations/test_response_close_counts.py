@@ -8,7 +8,7 @@ import trio
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.parser import ResponseParser
-from wsgi_gauntlet.harness.load.probes.response_close_counts import count_response_closes, parse_counts
+from wsgi_gauntlet.suites.load.operations.response_close_counts import count_response_closes, parse_counts
 
 from .....helpers.tcp_server import listening
 
@@ -38,7 +38,7 @@ async def test_all_processes_count() -> None:
     assert (found.opened, found.unclosed, found.processes) == (12, 0, 2)
 
 
-async def test_what_is_not_closed_is_waited_for_and_told() -> None:
+async def test_responses_without_close_are_counted_after_a_wait() -> None:
     async with saying("11 5 3\n") as address:
         found = await count_response_closes(address, "/m", 5, 0.1)
     assert found is not None

@@ -1,4 +1,4 @@
-"""A server started so that its time-outs can be seen within a scenario: shorter ones, and room for every client."""
+"""Derive a plan whose timeouts are visible within a scenario: short timeouts, and workers for every client."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, Settings
 from wsgi_gauntlet.harness.server.plan import Plan
 
 TIMEOUT_CONDITIONS = {"timeout": ("timeout", "harakiri", "body-timeout"), "keep_alive": ("keep-alive",)}
-"""The conditions that tell what a setting is unless the user says otherwise. One that is off stays off."""
+"""The conditions that show the default of a setting. A timeout that is off stays off."""
 
 DRY_RUN_FOLDER = Path("/nonexistent")
-"""The folder of a launch that is only asked for its command, and never started."""
+"""The folder of a launch that is never started."""
 
 
 def with_short_timeouts(plan: Plan, seconds: float, clients: int) -> Plan:
-    """Return `plan` with each time-out set to `seconds` that is longer, and workers or threads for `clients`.
+    """Return `plan` with every longer timeout set to `seconds`, and with workers or threads for `clients`.
 
-    What the server has no setting for, or the user has set, stays as it is. A front holds its clients by itself: it is
-    given no workers, and the server behind it stays as it is.
+    Settings that the server does not have, or that the user has set, stay. A front serves its clients itself: it gets
+    no workers, and the server behind it stays as it is.
     """
     if not _supports(plan, plan.settings):
         return plan
@@ -40,12 +40,12 @@ def with_short_timeouts(plan: Plan, seconds: float, clients: int) -> Plan:
 
 
 def _with_setting(plan: Plan, settings: Settings, name: str, value: float) -> Settings:
-    changed = replace(settings, **{name: value})  # type: ignore[arg-type]  # a number, whatever the field is called
+    changed = replace(settings, **{name: value})  # type: ignore[arg-type]  # all these fields are numbers
     return changed if _supports(plan, changed) else settings
 
 
 def _supports(plan: Plan, settings: Settings) -> bool:
-    """Say whether the adapter has a command for `settings`; adapters start nothing themselves."""
+    """Say whether the adapter has a command for `settings`. Adapters start nothing themselves."""
     try:
         plan.adapter.command(_dry_run_launch(plan, settings))
     except Unsupported:

@@ -1,4 +1,4 @@
-"""Whether the server called close() of every answer that it began, as the app's processes count them."""
+"""Test whether the server called close() of every response that it began. The app's processes count these calls."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from wsgi_gauntlet.harness.http.http_connection import HttpConnection
 from wsgi_gauntlet.harness.http.parser import Response
 
 CONCURRENT_REQUESTS = 8
-"""Requests that ask at the same time, so that the processes of a server that waits in turn all hear one."""
+"""Simultaneous requests, so that each process of the server gets one."""
 
 HOLD_MS = 20
-"""Milliseconds for which each of them holds what answers it."""
+"""Milliseconds for which each request keeps its process busy."""
 
 TIMEOUT = 2.0
-"""Seconds for which one is waited for."""
+"""Seconds to wait for each response."""
 
 
 @dataclass(frozen=True)
 class ResponseCloseCounts:
-    """Responses that were begun and those whose close() was called, by all the app's processes that were
-    heard."""
+    """Responses that were begun, and those whose close() was called, in all processes that responded."""
 
     opened: int
     closed: int
@@ -31,17 +30,17 @@ class ResponseCloseCounts:
 
     @property
     def unclosed(self) -> int:
-        """How many were begun and never closed."""
+        """Responses that were begun and never closed."""
         return self.opened - self.closed
 
 
 async def count_response_closes(
     address: Address, mount: str, min_opened: int, patience: float
 ) -> ResponseCloseCounts | None:
-    """Ask the app's processes until they know of at least `begun` answers and all of those are closed.
+    """Poll the app's processes until they count at least `min_opened` responses and all of those are closed.
 
-    Of each process the last word counts. After `patience` seconds what they said then is returned; None where they
-    never knew of so many: then not all of them have been heard, or one has been replaced.
+    After `patience` seconds the latest counts are returned. Returns None if they count fewer responses: then not all
+    processes responded, or one was replaced.
     """
     counts_by_process: dict[int, tuple[int, int]] = {}
     until = trio.current_time() + patience
@@ -74,12 +73,12 @@ async def _ask_one_process(address: Address, mount: str, counts_by_process: dict
             return
         if (counts := parse_counts(response)) is not None:
             pid, opened, closed = counts
-            # Responses may overtake each other; these numbers only grow.
+            # Responses may overtake each other, and the counts only grow.
             counts_by_process[pid] = max(counts_by_process.get(pid, (0, 0)), (opened, closed))
 
 
 def parse_counts(response: Response) -> tuple[int, int, int] | None:
-    """Return process id, answers opened and answers closed as /open-answers says them; None for anything else."""
+    """Return process id, opened and closed responses of /open-answers; None for another response."""
     words = response.body.split()
     if response.status != 200 or not response.complete or len(words) != 3 or not all(word.isdigit() for word in words):
         return None

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsgi_gauntlet.harness.load.analysis.capacity_search import (
+from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.stats.histogram import Histogram
+from wsgi_gauntlet.suites.load.throughput.capacity_search import (
     MAX_PROBES,
     MAX_PROBES_PER_RATE,
     CapacityBounds,
@@ -18,13 +20,10 @@ from wsgi_gauntlet.harness.load.analysis.capacity_search import (
     RateProbe,
     capacity_bounds,
     evaluate_probe,
-    format_rate,
     is_inconclusive,
     next_probe_rate,
     search_capacity,
 )
-from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
-from wsgi_gauntlet.harness.stats.histogram import Histogram
 
 PASSED, FAILED, UNFIT = ProbeOutcome.PASSED, ProbeOutcome.FAILED, ProbeOutcome.UNFIT
 
@@ -161,10 +160,10 @@ async def test_a_search_out_of_time_says_what_it_has() -> None:
     assert capacity_bounds([]) == CapacityBounds(None, None, None)
 
 
-def lane(
+def result(
     *, ok: int, slow: int = 0, took: float = 0.01, late: float = 0.0, offered: float = 100.0, **counts: int
 ) -> GeneratorResult:
-    """Return a lane's result with `ok` right answers, of which `slow` took `took` seconds and all others 10 ms."""
+    """Return the result of an open loop: `slow` of `ok` responses took `took` seconds, all others 10 ms."""
     latency, lateness, waiting = Histogram(), Histogram(), Histogram()
     latency.record(10_000_000, ok - slow)
     latency.record(round(took * 1e9), slow)
@@ -177,19 +176,19 @@ def lane(
 @pytest.mark.parametrize(
     ("found", "outcome", "decisive", "why"),
     [
-        (lane(ok=1000), PASSED, False, ""),
-        (lane(ok=999, errors=1), FAILED, False, "1 x error"),
-        (lane(ok=2999, errors=1), PASSED, False, ""),
-        (lane(ok=1000, slow=20, took=0.15), FAILED, False, "p99 of 150 ms"),
-        (lane(ok=1000, slow=600, took=0.15), FAILED, True, "p99 of 150 ms"),
-        (lane(ok=1000, slow=20, took=0.6), FAILED, True, "p99 of 6"),
-        (lane(ok=1000, slow=10, took=0.6), PASSED, False, ""),
-        (lane(ok=980, timeouts=20), FAILED, True, "p99 of at least 1.0 s; 20 x time-out; 98 % answered"),
-        (lane(ok=900, wrong=100), FAILED, True, "100 x wrong body; 90 % answered"),
-        (lane(ok=0, errors=50), FAILED, True, "no answers"),
-        (lane(ok=1000, slow=20, took=0.15, late=0.02), UNFIT, False, "late"),
-        (lane(ok=1000, late=0.009), PASSED, False, ""),  # 10 ms late move nothing that is judged against 100
-        (lane(ok=500, slow=500, took=0.6, late=0.3, offered=200.0), UNFIT, False, "100 of 200"),
+        (result(ok=1000), PASSED, False, ""),
+        (result(ok=999, errors=1), FAILED, False, "1 x error"),
+        (result(ok=2999, errors=1), PASSED, False, ""),
+        (result(ok=1000, slow=20, took=0.15), FAILED, False, "p99 of 150 ms"),
+        (result(ok=1000, slow=600, took=0.15), FAILED, True, "p99 of 150 ms"),
+        (result(ok=1000, slow=20, took=0.6), FAILED, True, "p99 of 6"),
+        (result(ok=1000, slow=10, took=0.6), PASSED, False, ""),
+        (result(ok=980, timeouts=20), FAILED, True, "p99 of at least 1.0 s; 20 x time-out; 98 % answered"),
+        (result(ok=900, wrong=100), FAILED, True, "100 x wrong body; 90 % answered"),
+        (result(ok=0, errors=50), FAILED, True, "no responses"),
+        (result(ok=1000, slow=20, took=0.15, late=0.02), UNFIT, False, "late"),
+        (result(ok=1000, late=0.009), PASSED, False, ""),  # 10 ms late move nothing that is judged against 100
+        (result(ok=500, slow=500, took=0.6, late=0.3, offered=200.0), UNFIT, False, "100 of 200"),
     ],
 )
 def test_what_a_try_came_to(found: GeneratorResult, outcome: ProbeOutcome, decisive: bool, why: str) -> None:
@@ -197,8 +196,3 @@ def test_what_a_try_came_to(found: GeneratorResult, outcome: ProbeOutcome, decis
     assert (made.rate, made.outcome, made.decisive) == (100.0, outcome, decisive)
     assert why in made.why
     assert bool(made.why) == bool(why)
-
-
-@pytest.mark.parametrize(("rate", "words"), [(1733.4, "1,733/s"), (31.42, "31.4/s"), (2.0, "2/s")])
-def test_rates_as_a_person_reads_them(rate: float, words: str) -> None:
-    assert format_rate(rate) == words

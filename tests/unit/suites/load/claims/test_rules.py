@@ -1,14 +1,14 @@
-"""The rule of each statement, by measurements made up on both sides of its threshold."""
+"""The rule of each claim, with figures on both sides of its threshold."""
 
 from __future__ import annotations
 
 import pytest
 
-from wsgi_gauntlet.harness.load.analysis import claim_rules
-from wsgi_gauntlet.harness.load.analysis.claim_rules import BeforeAfter
 from wsgi_gauntlet.harness.load.analysis.collapse_search import CollapseBounds
+from wsgi_gauntlet.harness.load.experiments.before_after import BeforeAfter
 from wsgi_gauntlet.harness.model import Outcome, Phase
 from wsgi_gauntlet.harness.model.claim import ClaimVerdict
+from wsgi_gauntlet.suites.load.claims import rules
 
 
 def phase(goodput: float, p99: float | None) -> Phase:
@@ -35,7 +35,7 @@ ILL = BeforeAfter(phase(0.5, 0.01), phase(0.1, 2.0))
     ],
 )
 def test_shield(alone: list[BeforeAfter], behind: list[BeforeAfter], held: ClaimVerdict) -> None:
-    claim = claim_rules.shield(alone, behind, 128, "nginx")
+    claim = rules.shield(alone, behind, 128, "nginx")
     assert claim.held is held
     assert "With 128 slow clients, alone: " in claim.figures
 
@@ -50,7 +50,7 @@ def test_shield(alone: list[BeforeAfter], behind: list[BeforeAfter], held: Claim
     ],
 )
 def test_static(behind: list[float], tick: float, held: ClaimVerdict) -> None:
-    claim = claim_rules.static([0.2, 0.22], behind, [tick, tick])
+    claim = rules.static([0.2, 0.22], behind, [tick, tick])
     assert claim.held is held
     assert "per 1,000 files: 210 (200 to 220) ms alone" in claim.figures
 
@@ -60,16 +60,16 @@ def test_static(behind: list[float], tick: float, held: ClaimVerdict) -> None:
     [([0.8, 0.9], ClaimVerdict.HELD), ([1.0, 1.2], ClaimVerdict.BROKEN), ([0.9, 1.1], ClaimVerdict.INCONCLUSIVE)],
 )
 def test_cheaper(uwsgi: list[float], held: ClaimVerdict) -> None:
-    assert claim_rules.cheaper(uwsgi, [1.0, 1.0], "TCP").held is held
+    assert rules.cheaper(uwsgi, [1.0, 1.0], "TCP").held is held
 
 
 def test_without_rounds_that_count_nothing_is_decided() -> None:
     for claim in (
-        claim_rules.static([], [], []),
-        claim_rules.cheaper([], [], "TCP"),
-        claim_rules.scales([], [], 2),
-        claim_rules.fewer([], {"a": []}),
-        claim_rules.later([], {"a": []}, 300),
+        rules.static([], [], []),
+        rules.cheaper([], [], "TCP"),
+        rules.scales([], [], 2),
+        rules.fewer([], {"a": []}),
+        rules.later([], {"a": []}, 300),
     ):
         assert claim.held is ClaimVerdict.INCONCLUSIVE
         assert claim.figures
@@ -77,9 +77,9 @@ def test_without_rounds_that_count_nothing_is_decided() -> None:
 
 def test_the_rule_of_static_files_is_said_as_it_is() -> None:
     """One odd round of many is left to the interval; the words say so."""
-    claim = claim_rules.static([1.0] * 8, [0.001] * 7 + [0.5], [0.0] * 8)
+    claim = rules.static([1.0] * 8, [0.001] * 7 + [0.5], [0.0] * 8)
     assert claim.held is ClaimVerdict.HELD
-    assert "over all rounds' interval" in claim.rule
+    assert "the whole interval of all rounds" in claim.rule
     assert "every round" not in claim.rule
 
 
@@ -96,7 +96,7 @@ def test_the_rule_of_static_files_is_said_as_it_is() -> None:
     ],
 )
 def test_idle(each: list[float], count: int, dropped: int, held: ClaimVerdict) -> None:
-    claim = claim_rules.idle(each, count, 1000, [30_000.0], 15_000_000, dropped)
+    claim = rules.idle(each, count, 1000, [30_000.0], 15_000_000, dropped)
     assert claim.held is held
     assert claim.statement == "nginx holds 1,000 idle connections in little memory"
     assert f"{count:,} of 1,000 held" in claim.figures
@@ -112,11 +112,11 @@ def test_idle(each: list[float], count: int, dropped: int, held: ClaimVerdict) -
     ],
 )
 def test_scales(many: list[float], held: ClaimVerdict) -> None:
-    assert claim_rules.scales([100.0, 100.0], many, 2).held is held
+    assert rules.scales([100.0, 100.0], many, 2).held is held
 
 
 def test_one_core_shows_no_scaling() -> None:
-    assert claim_rules.scales([], [], 1).held is ClaimVerdict.NOT_APPLICABLE
+    assert rules.scales([], [], 1).held is ClaimVerdict.NOT_APPLICABLE
 
 
 @pytest.mark.parametrize(
@@ -142,25 +142,25 @@ def test_one_core_shows_no_scaling() -> None:
         ({4: CollapseBounds(1, 3)}, ClaimVerdict.BROKEN, "2 to 3 with 4"),
     ],
 )
-def test_taken(found: dict[int, CollapseBounds | None], held: ClaimVerdict, words: str) -> None:
-    claim = claim_rules.taken(found)
+def test_one_client_per_worker(found: dict[int, CollapseBounds | None], held: ClaimVerdict, words: str) -> None:
+    claim = rules.one_client_per_worker(found)
     assert claim.held is held
     assert words in claim.figures
 
 
 def test_fewer_is_against_the_best_of_each_round() -> None:
     others = {"a": [1000.0, 1000.0], "b": [2000.0, 500.0]}
-    assert claim_rules.fewer([700.0, 700.0], others).held is ClaimVerdict.HELD
-    assert claim_rules.fewer([1900.0, 950.0], others).held is ClaimVerdict.BROKEN
-    assert claim_rules.fewer([700.0, 900.0], others).held is ClaimVerdict.INCONCLUSIVE
+    assert rules.fewer([700.0, 700.0], others).held is ClaimVerdict.HELD
+    assert rules.fewer([1900.0, 950.0], others).held is ClaimVerdict.BROKEN
+    assert rules.fewer([700.0, 900.0], others).held is ClaimVerdict.INCONCLUSIVE
 
 
 def test_later() -> None:
     others = {"a": [0.004, 0.004], "b": [0.002, 0.008]}
-    assert claim_rules.later([0.02, 0.02], others, 300).held is ClaimVerdict.HELD
-    assert claim_rules.later([0.003, 0.005], others, 300).held is ClaimVerdict.BROKEN
-    assert claim_rules.later([0.003, 0.02], others, 300).held is ClaimVerdict.INCONCLUSIVE
-    assert claim_rules.later([], {"a": [], "b": []}, 300).held is ClaimVerdict.INCONCLUSIVE
+    assert rules.later([0.02, 0.02], others, 300).held is ClaimVerdict.HELD
+    assert rules.later([0.003, 0.005], others, 300).held is ClaimVerdict.BROKEN
+    assert rules.later([0.003, 0.02], others, 300).held is ClaimVerdict.INCONCLUSIVE
+    assert rules.later([], {"a": [], "b": []}, 300).held is ClaimVerdict.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -173,4 +173,4 @@ def test_later() -> None:
     ],
 )
 def test_falls(mine: BeforeAfter, others: dict[str, BeforeAfter], held: ClaimVerdict) -> None:
-    assert claim_rules.falls(mine, others, 64).held is held
+    assert rules.falls(mine, others, 64).held is held

@@ -1,4 +1,4 @@
-"""Which servers a statement is about."""
+"""Decide to which servers a claim applies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from wsgi_gauntlet.harness.conformance.catalog import Scenario, server_scenario_pairs
+from wsgi_gauntlet.harness.load.catalog import Scenario, server_scenario_pairs
+from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.adapter import Installation
 from wsgi_gauntlet.harness.server.plan import Plan
@@ -29,24 +30,25 @@ def plan(name: str) -> Plan:
         (applicability.reason_not_uwsgi, "gunicorn", "about uWSGI"),
         (applicability.reason_not_development_server, "flask", ""),
         (applicability.reason_not_development_server, "werkzeug:single", ""),
-        (applicability.reason_not_development_server, "gunicorn", "for development"),
+        (applicability.reason_not_development_server, "gunicorn", "development server"),
         (applicability.reason_not_prefork, "gunicorn:gthread", ""),
         (applicability.reason_not_prefork, "uwsgi", ""),
-        (applicability.reason_not_prefork, "waitress", "no number of workers to set"),
+        (applicability.reason_not_prefork, "waitress", "number of its workers cannot be set"),
         (applicability.reason_not_prefork, "nginx+gunicorn", "name it alone"),
     ],
 )
-def test_what_a_statement_is_about(rule: Callable[[Plan], str], name: str, why: str) -> None:
+def test_a_claim_applies_to_some_servers(rule: Callable[[Plan], str], name: str, why: str) -> None:
     reason = rule(plan(name))
     assert (why in reason) if why else not reason
 
 
-def test_servers_that_it_is_not_for_are_left_out_unless_there_are_no_others() -> None:
-    async def run(_arena: object) -> None: ...
+def test_unsuitable_servers_are_left_out_unless_there_are_no_others() -> None:
+    async def run(_ctx: object) -> None: ...
 
-    found = Scenario("folklore/x", "", "", run, {}, {}, unsuitable_reason=applicability.reason_not_uwsgi)  # type: ignore[arg-type]
-    for_all = Scenario("steady", "", "", run, {}, {})  # type: ignore[arg-type]
+    values = (Parameters(), Parameters())
+    found = Scenario("folklore/x", "", "", run, *values, unsuitable_reason=applicability.reason_not_uwsgi)  # type: ignore[arg-type]
+    for_all = Scenario("steady", "", "", run, *values)  # type: ignore[arg-type]
     uwsgi, waitress = plan("uwsgi"), plan("waitress")
-    told = [(server.name, each.id) for server, each in server_scenario_pairs([found, for_all], [uwsgi, waitress])]
-    assert told == [("uwsgi", "folklore/x"), ("uwsgi", "steady"), ("waitress", "steady")]
+    pairs = [(server.name, each.id) for server, each in server_scenario_pairs([found, for_all], [uwsgi, waitress])]
+    assert pairs == [("uwsgi", "folklore/x"), ("uwsgi", "steady"), ("waitress", "steady")]
     assert [server.name for server, _ in server_scenario_pairs([found], [waitress])] == ["waitress"]

@@ -1,0 +1,27 @@
+"""What the catalogues of cases and of scenarios share: the parts of a docstring, and the nearest name for an error."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ' (did you mean ...?)' if a known name is similar to `name`, else ''."""
+    near = get_close_matches(name, list(known), n=2, cutoff=0.6)
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
+
+
+def docstring_sections(function: Callable[..., object]) -> dict[str, str]:
+    """Return the parts of a docstring by label: '' is the first paragraph. A part without a label belongs to `Why`."""
+    found = {"": "", "Sends": "", "Expects": "", "Why": ""}
+    first, *rest = re.split(r"\n\s*\n|\n(?=(?:Sends|Expects|Why):)", inspect.cleandoc(function.__doc__ or ""))
+    found[""] = " ".join(first.split())
+    for part in rest:
+        label, colon, text = part.partition(":")
+        known = bool(colon) and label in found
+        name, content = (label, text) if known else ("Why", part)
+        found[name] = " ".join(f"{found[name]} {content}".split())
+    return found
