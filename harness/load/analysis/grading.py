@@ -149,7 +149,7 @@ def health(
     allowed = max(MAX_LATENESS_SECONDS, MAX_LATENESS_SHARE * (p50 or 0.0), MAX_LATENESS_SHARE * judged)
     why = ""
     if sent < MIN_SENT_SHARE * due:
-        why = f"the generator sent only {sent} of {due} scheduled requests; close other programs or lower --rate"
+        why = f"the generator sent {sent} of {due} scheduled requests; close other programs or lower --rate"
     elif late > allowed:
         why = (
             f"the generator sent 1 % of its requests {late * 1000:.1f} ms late or more; {allowed * 1000:.1f} ms are "
