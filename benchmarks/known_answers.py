@@ -139,7 +139,7 @@ def answers() -> list[KnownAnswer]:
             each,
             f"its worker is killed after {WORKER_TIMEOUT:g} s",
             killed,
-            {**few, "reaping": 40.0},
+            {**few, "disconnect_wait": 40.0},
         )
         for each in (SLOW_HEADERS_BYTE, SLOW_BODY_LENGTH)
     ]

@@ -302,7 +302,7 @@ async def run_traffic(
 ) -> AsyncIterator[TrafficTimeline]:
     """Start a fresh server, warm it up and let healthy users arrive at `rate` requests per second in all.
 
-    `make_behaviour` makes the slow clients, of which `per_second` can connect each second. At the end of the block all
+    `make_behaviour` makes the slow clients, `per_second` of which can connect each second. At the end of the block all
     clients are gone. `progress` replaces the callback of `ctx` if this is only a part of the scenario. Raises the
     errors of a server start, ServerDidNotStart if the server stops responding, and PageError if the user app
     answers its page with an error.
