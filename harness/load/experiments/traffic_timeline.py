@@ -3,7 +3,7 @@
     async with run_traffic(ctx, make_behaviour, ...) as traffic:
         before = await traffic.phase("baseline", 2)                 healthy users alone
         await traffic.slow_clients.scale_to(8)                      slow clients connect
-        during = await traffic.phase("during", 7)             the same users among them
+        during = await traffic.phase("during", 7)                   the same users among them
         recovered = await traffic.wait_for_recovery(before.p99, 4)  slow clients leave
 
 All times are seconds since the healthy users began.
