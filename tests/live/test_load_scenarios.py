@@ -112,9 +112,7 @@ async def test_slow_headers_find_n_where_it_is_known(folder: Path) -> None:
     for cell in cells.values():
         assert cell.scenario == "slow-headers/byte"
         # Where nobody was harmed there is nothing to recover from.
-        phases = (
-            ["baseline", "slow clients"] if unharmed(*cell.phases[:2]) else ["baseline", "slow clients", "recovery"]
-        )
+        phases = ["baseline", "during"] if unharmed(*cell.phases[:2]) else ["baseline", "during", "recovery"]
         assert [phase.name for phase in cell.phases] == phases
         assert cell.reaped is not None
         assert cell.reaped.how == "never"

@@ -124,7 +124,7 @@ async def test_users_of_a_page_that_differs_each_time_among_slow_clients(folder:
     assert cell.goodput is not None
     assert cell.goodput > 0.5
     assert cell.conditions["right answer"] == "200, complete, body differs each time, not compared"
-    progress = re.compile(r"slow clients: 2 slow clients, [\d.]+ % answered, p99 (≥ )?[\d.]+ m?s")
+    progress = re.compile(r"during: 2 slow clients, [\d.]+ % answered, p99 (≥ )?[\d.]+ m?s")
     assert any(map(progress.match, doings)), "\n".join(doings)
 
 

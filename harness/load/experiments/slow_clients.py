@@ -174,7 +174,7 @@ async def _round(
         usage_before_clients = await traffic.usage() if ctx.started_here else None
         await traffic.slow_clients.scale_to(clients)
         during = await traffic.phase(
-            "slow clients",
+            "during",
             parameters.duration,
             stop_on_collapse=search is not None and parameters.duration < LONG_PHASE_SECONDS,
         )

@@ -3,7 +3,7 @@
     async with run_traffic(ctx, make_behaviour, ...) as traffic:
         before = await traffic.phase("baseline", 2)                 healthy users alone
         await traffic.slow_clients.scale_to(8)                      slow clients connect
-        during = await traffic.phase("slow clients", 7)             the same users among them
+        during = await traffic.phase("during", 7)                   the same users among them
         recovered = await traffic.wait_for_recovery(before.p99, 4)  slow clients leave
 
 All times are seconds since the healthy users began.
@@ -76,7 +76,7 @@ MAX_TRAFFIC_SECONDS = 24 * 3600.0
 PHASE_PROGRESS = {
     "warm-up": (0.0, 0.05),
     "baseline": (0.05, 0.2),
-    "slow clients": (0.2, 0.6),
+    "during": (0.2, 0.6),
     "recovery": (0.6, 0.85),
     "search": (0.85, 1.0),
 }
@@ -302,7 +302,7 @@ async def run_traffic(
 ) -> AsyncIterator[TrafficTimeline]:
     """Start a fresh server, warm it up and let healthy users arrive at `rate` requests per second in all.
 
-    `make_behaviour` makes the slow clients, of which `per_second` can connect each second. At the end of the block all
+    `make_behaviour` makes the slow clients, `per_second` of which can connect each second. At the end of the block all
     clients are gone. `progress` replaces the callback of `ctx` if this is only a part of the scenario. Raises the
     errors of a server start, ServerDidNotStart if the server stops responding, and PageError if the user app
     answers its page with an error.

@@ -231,7 +231,7 @@ def _count(tries: Iterable[RateProbe], rate: float, outcome: ProbeOutcome) -> in
 
 
 def _needs_another_probe(tries: Sequence[RateProbe], rate: float) -> bool:
-    """Say whether `rate` is to be tried again at once."""
+    """Say whether the next try is `rate` again."""
     passed, failed, unfit = (_count(tries, rate, outcome) for outcome in ProbeOutcome)
     if passed + failed + unfit >= MAX_PROBES_PER_RATE:
         return False

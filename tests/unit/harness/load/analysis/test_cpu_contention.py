@@ -64,7 +64,7 @@ def test_two_seconds_of_it_are_enough_and_one_is_only_said() -> None:
     assert apply_cpu_contention(CELL, recorded(*ALONE, *BESIDE_A_LOOP[:4], *ALONE)).grade is Grade.INVALID
     found = apply_cpu_contention(CELL, recorded(*ALONE, *BESIDE_A_LOOP[:2], *ALONE))
     assert found.grade is Grade.MEASURED
-    assert [each.partition(":")[0] for each in found.artefacts] == ["not alone"]
+    assert [each.partition(":")[0] for each in found.artefacts] == ["the machine was shared"]
     hiccup = (1.5, 0.5, 0.0, 1.2)
     assert apply_cpu_contention(CELL, recorded(*ALONE, hiccup, *ALONE)) is CELL
 

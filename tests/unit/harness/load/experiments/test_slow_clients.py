@@ -1,7 +1,7 @@
 """The whole experiment against a server inside the test, and its errors."""
 
 import dataclasses
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ SMALL = SlowHeaderParameters(
     per_second=500,
     probe=0.4,
     budget=60,
-    disconnect_wait=1e-9,
+    disconnect_wait=1,
     interval=1,
 )
 
@@ -103,6 +103,14 @@ class Slots:
         await stream.send_all(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
 
+@asynccontextmanager
+async def no_second_server(*_arguments: object) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    async def unknown() -> None:
+        return None
+
+    yield unknown
+
+
 async def no_warm_up(*_arguments: object) -> float:
     return 0.001
 
@@ -125,6 +133,7 @@ async def run(
     monkeypatch.setattr(instance, "running", running)
     # A busy machine must not look like a server with little capacity, whose users come rarely.
     monkeypatch.setattr(traffic_timeline_module, "warm_up", warmed)
+    monkeypatch.setattr(slow_clients, "watch_disconnect", no_second_server)
     # What decides here is collapse, and a test must not wait three seconds for what the pure tests show.
     monkeypatch.setattr(grading, "STEADY_SECONDS", 0.5)
     monkeypatch.setattr(traffic_timeline_module, "STEADY_SECONDS", 0.5)

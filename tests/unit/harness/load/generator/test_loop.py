@@ -33,7 +33,7 @@ def measured(answers: Iterable[float], seconds: float, **more: Any) -> tuple[Gen
         response_gap_at=response_gap.began / SECOND,
         **figures,
     )
-    return found, tuple(each for each in generator_caveats([found]) if "no answer" in each)
+    return found, tuple(each for each in generator_caveats([found]) if "no response" in each)
 
 
 def even(*stretches: tuple[float, float], gap: float = 0.002) -> list[float]:
@@ -46,36 +46,36 @@ def test_a_gap_is_reported_with_its_length_and_place(hole: float) -> None:
     assert found.response_gap == pytest.approx(hole, abs=0.01)
     assert found.response_gap_at == pytest.approx(1.5, abs=0.01)
     (only,) = words
-    assert only.startswith("a hole: for ")
-    assert "from 1.5 s on; usually they take 8" in only
+    assert only.startswith("a gap: no response came for ")
+    assert "from 1.5 s on; a typical response takes 8" in only
     assert only.endswith("(at 4 connections)")
 
 
-def test_a_hole_at_the_end_or_at_the_beginning_is_one_too() -> None:
+def test_a_gap_at_the_end_or_at_the_beginning_is_reported() -> None:
     for answers in (even((0, 1)), even((2, 3))):
         _, words = measured(answers, 3)
         assert len(words) == 1
 
 
-def test_even_and_random_answers_have_none() -> None:
+def test_even_and_random_responses_have_no_gap() -> None:
     assert measured(even((0, 3)), 3)[1] == ()
     draw = random.Random(1)
     assert measured(sorted(draw.random() * 3 for _ in range(3000)), 3)[1] == ()
 
 
-def test_a_server_that_takes_long_is_not_silent() -> None:
+def test_a_slow_server_has_no_gap() -> None:
     # Four answers at once, every half a second.
     assert measured([at / 2 for at in range(1, 10) for _ in range(4)], 4.6)[1] == ()
 
 
 def test_a_generator_that_stood_still_itself_is_reported() -> None:
     _, words = measured(even((0, 1), (3, 4)), 4, generator_stall=1.9)
-    assert words[0].startswith("for 2.0 s no answer was read, since the generator itself stood still for 1.9 s")
+    assert words[0].startswith("the generator read no response for 2.0 s, because it stood still itself for 1.9 s")
 
 
 def test_the_longest_of_several_loads_is_reported() -> None:
     results = [measured(even((0, 1), (1 + hole, 4)), 4)[0] for hole in (0.5, 2, 1)]
-    (words,) = (each for each in generator_caveats(results) if "no answer" in each)
+    (words,) = (each for each in generator_caveats(results) if "no response" in each)
     assert "for 2" in words
 
 

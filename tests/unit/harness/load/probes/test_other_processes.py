@@ -34,7 +34,7 @@ def test_only_the_cores_that_we_may_use_count() -> None:
     assert parse_core_times(STAT, {0, 1}) == pytest.approx((600 / TICK, 1050 / TICK, 30 / TICK))
     assert parse_core_times(STAT, {1}) == pytest.approx((200 / TICK, 600 / TICK, 20 / TICK))
     for text, mine in ((STAT, {7}), ("", {0}), ("cpu0 1 2\n", {0})):
-        with pytest.raises(ValueError, match="no core of own"):
+        with pytest.raises(ValueError, match="none of the cores"):
             parse_core_times(text, mine)
 
 

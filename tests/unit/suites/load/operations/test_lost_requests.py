@@ -31,5 +31,5 @@ def test_each_kind_is_counted_and_all_of_them_are_all_that_is_missing() -> None:
     parts = count_lost_requests([found])
     assert parts == LostRequests(refused=3, disconnected=4, wrong=3, timed_out=5, never_sent=6)
     assert parts.total == found.scheduled - found.ok
-    assert parts.summary == "3 refused, 4 reset or closed, 3 wrong answer, 5 timed out, 6 never answered"
+    assert parts.summary == "3 refused, 4 reset or closed, 3 wrong response, 5 timed out, 6 no response"
     assert count_lost_requests([found, found, result()]).total == 2 * parts.total

@@ -73,7 +73,7 @@ async def test_a_server_that_says_nothing_is_not_judged(monkeypatch: pytest.Monk
         (answer("32 x", None), False, None, "does not say"),
         (answer("32 x", "soon"), False, None, "does not say"),
         (answer("no", "0", "411 Length Required"), False, None, "411"),
-        (b"", False, None, "answered with"),
+        (b"", False, None, "the response to such a request is"),
     ],
 )
 def test_the_metric_of_a_response(raw: bytes, ahead: bool, value: float | None, note: str) -> None:

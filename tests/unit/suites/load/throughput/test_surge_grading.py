@@ -31,7 +31,7 @@ GOOD = Surge(
     ("surge", "expected", "words"),
     [
         (GOOD, Grade.UNAFFECTED, "None of 1,600 requests was lost"),
-        (replace(GOOD, recovery_time=0.0), Grade.UNAFFECTED, "as soon as it was over"),
+        (replace(GOOD, recovery_time=0.0), Grade.UNAFFECTED, "as soon as the surge was over"),
         (
             replace(GOOD, recovery_time=25.0),
             Grade.DEGRADED,
