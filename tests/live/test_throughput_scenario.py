@@ -88,7 +88,7 @@ async def test_no_speed_is_quoted_for_wrong_answers(fault: str, came: str, folde
     load, _ = await measured(plan, folder, clients=1)
     assert load.grade is Grade.ERROR
     assert (load.steps, load.goodput) == ((), None)
-    assert f"the server gave {came}" in load.note
+    assert f"it sent {came}" in load.note
 
 
 async def test_a_ladder_that_never_ends_is_refused(folder: Path) -> None:
