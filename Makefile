@@ -64,7 +64,7 @@ check: $(VENV)/test.done ## check style, types and layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-benchmark: install-test ## the fast lane against wrk, side by side (what launching costs: benchmarks/launch_overhead.py)
+benchmark: install-test ## compare the closed loop with wrk (launching: benchmarks/launch_overhead.py)
 	@$(BIN)/python benchmarks/closed_loop_vs_wrk.py $(ARGS)
 
 PICTURE_RUN := gauntlet-out/classroom

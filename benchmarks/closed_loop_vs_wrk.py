@@ -1,17 +1,17 @@
-"""Compare the fast lane with wrk: requests per CPU second of the generator, side by side in one run.
+"""Compare the closed loop with wrk: requests per CPU second of the generator.
 
     python benchmarks/closed_loop_vs_wrk.py [--connections 64] [--rounds 7] [--seconds 2]
 
-One nginx worker answers with `return 200` and the request's mark on one core; on another core, one after the other and
-in random order within each round, run the lane, wrk, and wrk once more. The lane has everything on that it has in real
-use: latency of every answer, status, body and mark checked, another mark for each request, time-outs. CPU is user +
-system time as the kernel counts it: of the whole process for wrk, of the loop without Python's start for the lane. wrk
-against wrk shows the noise: a ratio inside it is no difference.
+One nginx worker answers `return 200` with the mark of the request on one core. On another core the closed loop, wrk,
+and wrk again run one after the other, in random order within each round. The closed loop does everything that it does
+in real use: it records the latency of every response, checks status, body and mark, uses another mark for each request,
+and watches timeouts. CPU is user + system time as the kernel counts it: of the whole process for wrk, of the loop
+without the start of Python for the closed loop. wrk against wrk shows the noise: a ratio within it is no difference.
 
-Ends with 0 where the lane keeps at least --bar of wrk's figure, 1 where it does not, 2 where something is missing.
+Ends with 0 if the closed loop reaches --bar of the figure of wrk, 1 if not, 2 if a tool is missing.
 """
 
-# ruff: noqa: T201 - what this script prints is its result
+# ruff: noqa: T201 - this script prints its result
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from nginx_server import ToolMissing, cores, serving, tool
 from wsgi_gauntlet.harness.stats.summary import bootstrap_interval
 
 BAR = 0.9
-"""The share of wrk's requests per CPU second that the lane is to keep (SCENARIOS.md, The engine)."""
+"""The share of the requests per CPU second of wrk that the closed loop must reach."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     with serving(nginx, server_core) as port:
         run = Run(port, options.connections, options.seconds, generator_core)
-        generators: dict[str, Callable[[], Figure]] = {"lane": run.lane, "wrk": run.wrk, "wrk again": run.wrk}
+        generators: dict[str, Callable[[], Figure]] = {"gauntlet": run.gauntlet, "wrk": run.wrk, "wrk again": run.wrk}
         return _compare(generators, options)
 
 
@@ -49,25 +49,25 @@ def _compare(generators: dict[str, Callable[[], Figure]], options: argparse.Name
     order = random.Random(options.seed)
     ratios, noise = [], []
     print(f"{options.connections} connections, {options.rounds} rounds of {options.seconds:g} s, random order")
-    print("round  lane/CPU s   wrk/CPU s  lane/wrk  wrk/wrk    lane/s     wrk/s")
+    print("round       /CPU s   wrk/CPU s     / wrk  wrk/wrk        /s     wrk/s")
     for number in range(1, options.rounds + 1):
         names = list(generators)
         order.shuffle(names)
         figures = {name: generators[name]() for name in names}
-        lane, wrk, again = (figures[name] for name in generators)
-        ratios.append(lane.per_cpu_second / wrk.per_cpu_second)
+        gauntlet, wrk, again = (figures[name] for name in generators)
+        ratios.append(gauntlet.per_cpu_second / wrk.per_cpu_second)
         noise.append(again.per_cpu_second / wrk.per_cpu_second)
         print(
-            f"{number:>5} {lane.per_cpu_second:>11,.0f} {wrk.per_cpu_second:>11,.0f} {ratios[-1]:>9.3f} "
-            f"{noise[-1]:>8.3f} {lane.requests / lane.seconds:>9,.0f} {wrk.requests / wrk.seconds:>9,.0f}",
+            f"{number:>5} {gauntlet.per_cpu_second:>11,.0f} {wrk.per_cpu_second:>11,.0f} {ratios[-1]:>9.3f} "
+            f"{noise[-1]:>8.3f} {gauntlet.requests / gauntlet.seconds:>9,.0f} {wrk.requests / wrk.seconds:>9,.0f}",
             flush=True,
         )
-    middle = _summary("lane / wrk:", ratios)
-    _summary("wrk / wrk: ", noise)
+    middle = _summary("gauntlet / wrk:", ratios)
+    _summary("wrk / wrk:     ", noise)
     low, high = bootstrap_interval(ratios)
     all_reached = middle >= options.bar
-    sure = "" if not low < options.bar <= high else ", though the interval reaches across it: run more rounds"
-    print(f"the bar of {options.bar:g} is {'held' if all_reached else 'not held'}{sure}")
+    hint = "" if not low < options.bar <= high else ", but it lies within the interval: run more rounds"
+    print(f"the bar of {options.bar:g} is {'reached' if all_reached else 'not reached'}{hint}")
     return 0 if all_reached else 1
 
 
@@ -82,11 +82,11 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=64, metavar="N")
     parser.add_argument("--rounds", type=int, default=7, metavar="N")
     parser.add_argument("--seconds", type=int, default=2, metavar="S", help="length of one run, whole seconds")
-    parser.add_argument("--bar", type=float, default=BAR, metavar="RATIO", help="the ratio to keep, 0.9 by default")
+    parser.add_argument("--bar", type=float, default=BAR, metavar="RATIO", help="the lowest ratio allowed [0.9]")
     parser.add_argument("--seed", type=int, default=None, help="of the order within rounds")
     options = parser.parse_args(argv)
     if options.connections < 1 or options.rounds < 1 or not 0 < options.seconds <= 600:
-        parser.error("--connections and --rounds are to be at least 1, --seconds 1 to 600")
+        parser.error("--connections and --rounds must be at least 1, --seconds 1 to 600")
     return options
 
 

@@ -1,17 +1,18 @@
-"""Compare the fast lane with other load generators: requests per CPU second of the generator, side by side in one run.
+"""Compare the closed loop with other load generators: requests per CPU second of the generator.
 
     LOCUST=locust/bin/locust AUTOCANNON=generators/node_modules \\
     python benchmarks/compare_generators.py [--connections 64] [--rounds 7] [--seconds 2]
 
-One nginx worker answers `return 200` on one core; on another core run, one after the other and in random order within
-each round, the lane, wrk, hey, ab, Locust's FastHttpUser and autocannon, whichever are here. What counts is the ratio
-within a round. The lane checks status and body of every answer and records its latency; the others check less.
+One nginx worker answers `return 200` on one core. The generators run on another core, one after the other and in random
+order within each round: the closed loop, wrk, hey, ab, the FastHttpUser of Locust and autocannon, as far as they are
+installed. The ratio within a round counts. The closed loop checks status and body of every response and records its
+latency; the others check less.
 
-Ends with 0 where the lane keeps its bars (0.9 of wrk, 3 times hey, 20 times FastHttpUser), 1 where it does not, 2 where
-nothing can be measured. A generator that is not here is named with the command that gets it, and left out.
+Ends with 0 if the closed loop reaches its bars (0.9 of wrk, 3 times hey, 20 times FastHttpUser), 1 if not, 2 if nothing
+can be measured. A generator that is not installed is left out, with the command that installs it.
 """
 
-# ruff: noqa: T201 - what this script prints is its result
+# ruff: noqa: T201 - this script prints its result
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ NEEDS: dict[str, Callable[[], str]] = {
 }
 
 BARS = {"wrk": 0.9, "hey": 3.0, "locust": 20.0}
-"""The lane's requests per CPU second over another's (SCENARIOS.md, The engine; measured at 64 connections)."""
+"""The requests per CPU second of the closed loop, divided by those of the other generator (at 64 connections)."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     except ToolMissing as missing:
         print(missing, file=sys.stderr)
         return 2
-    names = ["lane", *filter(_here, NEEDS)]
+    names = ["gauntlet", *filter(_installed, NEEDS)]
     if len(names) == 1:
         return 2
     with serving(nginx, server_core) as port:
@@ -60,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     return _table(figures, options)
 
 
-def _here(name: str) -> bool:
+def _installed(name: str) -> bool:
     try:
         NEEDS[name]()
     except ToolMissing as missing:
@@ -70,20 +71,21 @@ def _here(name: str) -> bool:
 
 
 def _table(figures: dict[str, list[Figure]], options: argparse.Namespace) -> int:
-    lane = figures.pop("lane")
+    gauntlet = figures.pop("gauntlet")
     print(f"{options.connections} connections, {options.rounds} rounds of {options.seconds} s in random order")
-    print(f"{'':12}{'requests/CPU s':>16}{'requests/s':>12}{'lane is':>12}{'95 % interval':>20}{'bar':>8}")
-    print(f"{'lane':12}{_median([each.per_cpu_second for each in lane]):>16,.0f}{_rate(lane):>12,.0f}")
+    print(f"{'':12}{'requests/CPU s':>16}{'requests/s':>12}{'gauntlet is':>12}{'95 % interval':>20}{'bar':>8}")
+    print(f"{'gauntlet':12}{_median([each.per_cpu_second for each in gauntlet]):>16,.0f}{_rate(gauntlet):>12,.0f}")
     all_reached = True
     for name, found in figures.items():
-        ratios = [ours.per_cpu_second / its.per_cpu_second for ours, its in zip(lane, found, strict=True)]
+        ratios = [mine.per_cpu_second / other.per_cpu_second for mine, other in zip(gauntlet, found, strict=True)]
         low, high = bootstrap_interval(ratios)
         bar = BARS.get(name)
-        all_reached = all_reached and (bar is None or _median(ratios) >= bar)
+        reached = bar is None or _median(ratios) >= bar
+        all_reached = all_reached and reached
         print(
             f"{name:12}{_median([each.per_cpu_second for each in found]):>16,.0f}{_rate(found):>12,.0f}"
             f"{_median(ratios):>11.2f}x{f'{low:.2f} to {high:.2f}':>20}"
-            + ("" if bar is None else f"{bar:>8g} {'held' if _median(ratios) >= bar else 'not held'}")
+            + ("" if bar is None else f"{bar:>8g} {'reached' if reached else 'not reached'}")
         )
     return 0 if all_reached else 1
 
@@ -104,7 +106,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=None, help="of the order within rounds")
     options = parser.parse_args(argv)
     if options.connections < 1 or options.rounds < 1 or not 0 < options.seconds <= 600:
-        parser.error("--connections and --rounds are to be at least 1, --seconds 1 to 600")
+        parser.error("--connections and --rounds must be at least 1, --seconds 1 to 600")
     return options
 
 

@@ -1,17 +1,17 @@
-"""Feed the reader of answers a million hostile ones, and endless ones, and see that it holds.
+"""Fuzz the response parser with a million hostile responses, and with endless ones.
 
     python benchmarks/fuzz_response_parser.py [--examples 1000000] [--seed 0] [--processes 2]
 
-First the million: hypothesis draws answers by the grammar with near misses, real ones with changes, and noise; each
-draw is followed by cheap variants of it. Of each is held that reading it never raises, that it comes to the same
-however it is cut into pieces, and that lint takes what comes out. Then answers without end, in a process of its own
-that may not take 64 MiB more than it had before: heads, bodies, chunks, trailers, interim answers. Memory is the peak
-of the resident set, as the kernel counts it, less what it was before.
+hypothesis draws responses by the grammar with small errors, real responses with changes, and noise. Each draw is
+followed by cheap variants of it. For each of them the parser must never raise, its result must not depend on the
+segmentation, and lint must accept the result. Then each endless response is read in a process of its own: heads,
+bodies, chunks, trailers, interim responses. The process may use at most 64 MiB more memory than before. Memory is the
+peak of the resident set, as the kernel counts it, minus its size before.
 
-Ends with 0 where everything held, 1 where something did not: then the input is shown.
+Ends with 0 if everything is correct, 1 if not; then the input is shown.
 """
 
-# ruff: noqa: T201 - what this script prints is its result
+# ruff: noqa: T201 - this script prints its result
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.helpers.hostile_responses import Hostile, check_invariants, hostile, variants
 
 DRAWS = 1000
-"""Answers that one round draws; a round begins anew, so that hypothesis' own memory does not grow."""
+"""Responses that one round draws. Each round is a new test, so that the memory of hypothesis does not grow."""
 
 VARIANTS = 15
-"""Variants of each of them."""
+"""Variants of each response."""
 
 LIMIT = 64 * 1024 * 1024
-"""Bytes that reading one answer may take."""
+"""Bytes of memory that reading one response may use."""
 
 STREAM = 80 * 1000 * 1000
-"""Bytes of an answer without end that is read fast; a hundredth of it where each byte is work."""
+"""Bytes of an endless response; a hundredth of it if each byte needs work."""
 
 PIECE = 64 * 1024
 
 
 class Round(NamedTuple):
-    """What came of some inputs: how many there were, the seconds of CPU, and what was raised, if anything."""
+    """The result of some inputs: their number, the CPU seconds, and the exception, if any."""
 
     inputs: int
     cpu: float
@@ -62,7 +62,7 @@ class Round(NamedTuple):
 
 
 def fuzz(number: int, base: int, inputs: int) -> Round:
-    """Hold `inputs` inputs, drawn from the seed `base` and the round's `number`."""
+    """Check `inputs` inputs, drawn with the seed `base` and the `number` of the round."""
     seen = 0
     draws = -(-inputs // (1 + VARIANTS))
 
@@ -75,11 +75,11 @@ def fuzz(number: int, base: int, inputs: int) -> Round:
         phases=(Phase.generate, Phase.shrink),
     )
     @given(hostile, st.integers(0, 2**32))
-    def run_examples(answer: Hostile, kin: int) -> None:
+    def run_examples(response: Hostile, kin: int) -> None:
         nonlocal seen
         seen += 1
-        check_invariants(answer)
-        for each in variants(answer, kin, VARIANTS):
+        check_invariants(response)
+        for each in variants(response, kin, VARIANTS):
             seen += 1
             check_invariants(each, bytewise=False)
 
@@ -87,20 +87,20 @@ def fuzz(number: int, base: int, inputs: int) -> Round:
     raised = ""
     try:
         run_examples()
-    except BaseException:  # noqa: BLE001 - whatever is raised is the result
+    except BaseException:  # noqa: BLE001 - any exception is the result
         raised = traceback.format_exc()
     return Round(seen, time.process_time() - started, raised)
 
 
 def endless(begin: bytes, unit: bytes, end: bytes = b"", size: int = STREAM) -> Iterator[bytes]:
-    """Yield `size` bytes of an answer: `begin`, then again and again 64 KiB of `unit` and `end`."""
+    """Yield `size` bytes of a response: `begin`, then repeatedly 64 KiB of `unit` and `end`."""
     yield begin
     block = unit * max(1, PIECE // len(unit)) + end
     yield from itertools.repeat(block, size // len(block))
 
 
 def worst() -> Iterator[bytes]:
-    """Yield the answer that keeps the most: heads all of fields, a body beyond what is kept, trailers all of fields."""
+    """Yield the response that needs the most memory: heads and trailers full of fields, a body beyond the limit."""
     shortest = b"a:\n" * 40_000
     yield b"HTTP/1.1 103 Hints\r\n" + shortest + b"\r\n"
     yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + shortest + b"\r\n"
@@ -118,8 +118,10 @@ STREAMS: dict[str, Callable[[], Iterator[bytes]]] = {
     "fields without end": partial(endless, OK, b"a:\n"),
     "fields that break every rule": partial(endless, OK, b"\xff :\r\0\n"),
     "folded lines without end": partial(endless, OK + b"A: b\r\n", b" c\n"),
-    "interim answers without end": partial(endless, b"", b"HTTP/1.1 100 Go\r\n\r\n"),
-    "interim answers of many fields": partial(endless, b"HTTP/1.1 100 Go\r\n", b"a:\n", end=b"\r\nHTTP/1.1 100 Go\r\n"),
+    "endless interim responses": partial(endless, b"", b"HTTP/1.1 100 Go\r\n\r\n"),
+    "interim responses of many fields": partial(
+        endless, b"HTTP/1.1 100 Go\r\n", b"a:\n", end=b"\r\nHTTP/1.1 100 Go\r\n"
+    ),
     "a body of 10^17 bytes": partial(endless, OK + b"Content-Length: 1" + b"0" * 17 + b"\r\n\r\n", b"x"),
     "a body until the connection closes": partial(endless, OK + b"\r\n", b"x"),
     "one chunk of 2^59 bytes": partial(endless, CHUNKED + b"7ffffffffffffff\r\n", b"x"),
@@ -133,7 +135,7 @@ STREAMS: dict[str, Callable[[], Iterator[bytes]]] = {
 
 
 class Peak(NamedTuple):
-    """What reading one stream took: bytes of memory, seconds of CPU, and what was raised, if anything."""
+    """The result of one stream: bytes of memory, CPU seconds, and the exception, if any."""
 
     memory: int
     cpu: float
@@ -141,7 +143,7 @@ class Peak(NamedTuple):
 
 
 def measured(name: str) -> Peak:
-    """Read the stream `name`; to be called in a process of its own, which is then limited."""
+    """Read the stream `name`. Call it in a process of its own, because it limits the memory of the process."""
     stream = STREAMS[name]()
     pieces: Iterator[bytes] = iter(list(stream)) if name.endswith("at once") else stream
     parser = ResponseParser()
@@ -155,9 +157,8 @@ def measured(name: str) -> Peak:
             if parser.done:
                 break
         parser.eof(ConnectionState.EOF)
-        answer = parser.response()
-        answer.describe()
-    except BaseException:  # noqa: BLE001 - whatever is raised is the result
+        parser.response().describe()
+    except BaseException:  # noqa: BLE001 - any exception is the result
         raised = traceback.format_exc()
     cpu = time.process_time() - started
     return Peak(_status("VmHWM") - before, cpu, raised)
@@ -172,12 +173,12 @@ def _status(field: str) -> int:
 
 
 def main() -> int:
-    """Run both parts and print what came of them."""
-    words = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    words.add_argument("--examples", type=int, default=1_000_000, help="inputs in all")
-    words.add_argument("--seed", type=int, default=0)
-    words.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    options = words.parse_args()
+    """Run both parts and print their results."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--examples", type=int, default=1_000_000, help="inputs in all")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
     each = DRAWS * (1 + VARIANTS)
     sizes = [each] * (options.examples // each) + [options.examples % each] * (options.examples % each > 0)
     rounds: list[Round] = []
@@ -194,7 +195,7 @@ def main() -> int:
     print(f"seed {options.seed}, {options.processes} processes")
     print(f"{'inputs':>12} {'seconds':>9} {'inputs/s':>9} {'CPU s':>9} {'raised':>7}")
     print(f"{inputs:12,} {seconds:9.1f} {inputs / seconds:9,.0f} {cpu:9.1f} {len(bad):7}\n")
-    print(f"{'answer without end':36} {'peak MiB':>9} {'CPU s':>7} {'raised':>7}")
+    print(f"{'endless response':36} {'peak MiB':>9} {'CPU s':>7} {'raised':>7}")
     peaks: list[Peak] = []
     for name in STREAMS:
         with multiprocessing.Pool(1) as one_process:

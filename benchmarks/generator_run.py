@@ -1,7 +1,7 @@
-"""One run of one generator on a core of its own: requests, and the CPU that they took, user and system.
+"""One run of one generator on a core of its own: its requests, and its CPU time, user and system.
 
-Of a program in C or Go that is all that its process took; of those in Python and JavaScript it is counted from the
-first request on, without their interpreter's start, which would weigh the more the shorter the run is.
+For a program in C or Go this is the CPU time of the whole process. For Python and JavaScript it counts from the first
+request on, because the start of an interpreter would matter more in short runs.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from pathlib import Path
 
 from nginx_server import MARK, MARKED_BODY, MARKED_PAGE, ToolMissing, pin_to_core, tool
 
-LANE = """
+CLOSED_LOOP = """
 import functools, json, resource, sys, trio
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.generator.closed_loop import closed_loop
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
+from wsgi_gauntlet.harness.load.workload import VerifiedRequest
 port, connections, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 page, mark, body = sys.argv[4], sys.argv[5].encode(), sys.argv[6].encode()
 request = f"GET {page} HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\n\\r\\n".encode()  # what wrk sends
-run = functools.partial(
-    closed_loop, Address(port=port), request, body=body, connections=connections, seconds=seconds, mark=mark
-)
+page = VerifiedRequest(request, body, mark=mark)
+run = functools.partial(closed_loop, Address(port=port), page, LoopOptions(connections), seconds)
 before = resource.getrusage(resource.RUSAGE_SELF)
 found = trio.run(run)
 after = resource.getrusage(resource.RUSAGE_SELF)
 if found.requests != found.ok:
-    raise SystemExit(f"the lane saw wrong answers: {found.error_messages}")
+    raise SystemExit(f"the closed loop received wrong responses: {found.error_messages}")
 cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 print(json.dumps({"requests": found.ok, "cpu": cpu, "seconds": found.seconds}))
 """
@@ -86,7 +87,7 @@ autocannon({url, connections: +connections, duration: +duration}, (error, found)
 
 @dataclass(frozen=True)
 class Figure:
-    """What one generator did in one run."""
+    """The result of one generator in one run."""
 
     requests: int
     cpu: float
@@ -94,13 +95,13 @@ class Figure:
 
     @property
     def per_cpu_second(self) -> float:
-        """Requests for each second of CPU that the generator took."""
+        """Requests per CPU second of the generator."""
         return self.requests / self.cpu
 
 
 @dataclass(frozen=True)
 class Run:
-    """What every run of a comparison is like. wrk knows whole `seconds` only, and so the others are given no others."""
+    """The options of every run of a comparison. `seconds` is a whole number, because wrk accepts no other."""
 
     port: int
     connections: int
@@ -109,13 +110,13 @@ class Run:
 
     @property
     def url(self) -> str:
-        """The page that is asked for."""
+        """The requested page."""
         return f"http://127.0.0.1:{self.port}{MARKED_PAGE}"
 
-    def lane(self) -> Figure:
-        """Run the fast lane: latency recorded, status, body and mark checked of every answer, time-outs watched."""
+    def gauntlet(self) -> Figure:
+        """Run the closed loop: it records latencies, checks status, body and mark, and watches timeouts."""
         page = (MARKED_PAGE, MARK, MARKED_BODY)
-        argv = [sys.executable, "-c", LANE, str(self.port), str(self.connections), str(self.seconds), *page]
+        argv = [sys.executable, "-c", CLOSED_LOOP, str(self.port), str(self.connections), str(self.seconds), *page]
         return _parse_figure(self._run_program(argv)[0])
 
     def wrk(self) -> Figure:
@@ -128,7 +129,7 @@ class Run:
         return Figure(int(found[1]), cpu, float(found[2]))
 
     def hey(self) -> Figure:
-        """Run hey, with Go on its one core."""
+        """Run hey."""
         output, cpu = self._run_program([tool("hey"), "-z", f"{self.seconds}s", "-c", str(self.connections), self.url])
         found, seconds = (
             re.findall(r"\[(\d+)\]\s+(\d+) responses", output),
@@ -139,7 +140,7 @@ class Run:
         return Figure(int(found[0][1]), cpu, float(seconds[1]))
 
     def ab(self) -> Figure:
-        """Run ab with connections kept. It keeps a record of each request, so it must know a bound of them."""
+        """Run ab with keep-alive. It allocates memory for each request in advance, so it needs their limit."""
         most = str(self.seconds * 500_000)
         argv = [tool("ab", "apache2-utils"), "-k", "-q", "-t", str(self.seconds), "-n", most]
         output, cpu = self._run_program([*argv, "-c", str(self.connections), self.url])
@@ -152,7 +153,7 @@ class Run:
         return Figure(int(found[1]), cpu, float(seconds[1]))
 
     def locust(self) -> Figure:
-        """Run Locust's FastHttpUser without a pause, counted from when all users are there."""
+        """Run the FastHttpUser of Locust without a pause, counted from the moment at which all users run."""
         with tempfile.TemporaryDirectory() as folder:
             script, figure = Path(folder, "page.py"), Path(folder, "figure.json")
             script.write_text(LOCUST)
@@ -162,12 +163,12 @@ class Run:
             return _parse_figure(figure.read_text() if figure.exists() else output)
 
     def autocannon(self) -> Figure:
-        """Run autocannon in Node's one thread."""
+        """Run autocannon in one thread of Node."""
         argv = [tool("node", "nodejs"), "-e", AUTOCANNON, self.url, str(self.connections), str(self.seconds)]
         return _parse_figure(self._run_program(argv, NODE_PATH=autocannon())[0])
 
     def _run_program(self, argv: list[str], **environment: str) -> tuple[str, float]:
-        """Return what a program printed and the CPU seconds that it took."""
+        """Return the output of a program and its CPU seconds."""
         with tempfile.TemporaryFile() as stderr_file:
             process = subprocess.Popen(
                 argv,
@@ -190,7 +191,7 @@ class Run:
 
 
 def locust() -> str:
-    """Return the program, from PATH or $LOCUST: it is best kept in an environment of its own. Raises ToolMissing."""
+    """Return the program from $LOCUST or PATH. Raises ToolMissing."""
     found = os.environ.get("LOCUST") or shutil.which("locust")
     if not found:
         raise ToolMissing(
@@ -201,7 +202,7 @@ def locust() -> str:
 
 
 def autocannon() -> str:
-    """Return the folder that Node finds the package in, from $AUTOCANNON. Raises ToolMissing."""
+    """Return the folder of the package for Node, from $AUTOCANNON. Raises ToolMissing."""
     tool("node", "nodejs")
     folder = os.environ.get("AUTOCANNON", "node_modules")
     if not Path(folder, "autocannon").is_dir():
@@ -216,7 +217,7 @@ def _parse_figure(data: str) -> Figure:
     try:
         found = json.loads(data)
         if found.pop("failed", 0):
-            raise SystemExit(f"a generator saw wrong answers: {data}")
+            raise SystemExit(f"a generator received wrong responses: {data}")
         return Figure(**found)
     except (ValueError, TypeError) as error:
         raise SystemExit(f"a generator did not measure:\n{data}") from error

@@ -1,15 +1,15 @@
-"""Hold the scenarios to answers that are known beforehand, on real servers, and print a table.
+"""Check scenarios on real servers whose results are known in advance, and print a table.
 
     python benchmarks/known_answers.py [--runs 3] [--only waitress] [--skip idle-hoard]
 
-Each line of the table is one server in one scenario, as often as --runs says, one after the other: nothing else should
-run on the machine. A cell that the generator itself calls invalid is tried again, twice at most. An answer holds when
-it came out in every run. The flawed servers of tests/known_servers/ that take a minute are here, too.
+Each line of the table is one server in one scenario, repeated --runs times, one after the other. No other program
+should run on the machine. If the generator calls a cell invalid, it is repeated at most twice. A result is correct if
+it was correct in every run. The known servers of tests/known_servers/ that take a minute are part of the table.
 
-Ends with 0 where all hold, 1 where one does not, 2 where a server is missing.
+Ends with 0 if all results are correct, 1 if not, 2 if a server is missing.
 """
 
-# ruff: noqa: T201 - what this script prints is its result
+# ruff: noqa: T201 - this script prints its result
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ import trio
 
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.errors import GauntletError
-from wsgi_gauntlet.harness.load.analysis.grading import format_seconds
+from wsgi_gauntlet.harness.load.analysis.units import format_seconds
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
@@ -40,75 +40,75 @@ KNOWN_SERVERS = {
 }
 
 TRIES = 3
-"""Times that a run is begun until the generator kept up."""
+"""Tries of a run until the generator keeps up."""
 
 SLOW_HEADERS_BYTE, SLOW_BODY_LENGTH = "slow-headers/byte", "slow-body/length"
 
 DELAYED = {"clients": 1, "baseline": 2.0, "duration": 2.0, "recovery": 0.5, "budget": 0.1}
-"""Enough requests for a p99, and no search: this server is slow with or without slow clients."""
+"""Enough requests for a p99, and no search, because this server is slow with and without slow clients."""
 
 WORKER_TIMEOUT = 30.0
-"""Seconds: gunicorn's --timeout unless told otherwise."""
+"""Seconds: the default of gunicorn's --timeout."""
 
 SILENT = 7.0
-"""Seconds: gunicorn's gthread waits DEFAULT_WORKER_DATA_TIMEOUT, 5 s, in a thread for a new connection's first byte,
-then --keep-alive, 2 s, without one, and closes. Until the 5 s are over as many silent clients as threads stop it."""
+"""Seconds: a thread of gunicorn's gthread waits DEFAULT_WORKER_DATA_TIMEOUT, 5 s, for the first byte of a new
+connection. Then it waits --keep-alive, 2 s, without a thread, and closes. During the 5 s as many silent clients as
+threads block the server."""
 
 CONNECTION_LIMIT = 100
-"""waitress's connection_limit unless told otherwise; two of them are its listening socket and its wake-up pipe."""
-
+"""The default connection_limit of waitress. Two of these are its listening socket and its wake-up pipe."""
 
 OFTEN = {"rate": 60, "clients": 2, "baseline": 1.0, "duration": 1.5, "recovery": 3.0, "budget": 0.1}
-"""Kept connections are asked again so soon that the client's kernel delays its ACKs."""
+"""Kept connections get the next request so soon that the kernel of the client delays its ACKs."""
 
 
 @dataclass(frozen=True)
 class KnownAnswer:
-    """What must come out of `scenario` on `server`: `expected` in words, `holds` on the cell."""
+    """The expected result of `scenario` on `server`, in words and as a check of the cell."""
 
     server: str
     scenario: str
     expected: str
-    holds: Callable[[ScenarioResult], bool]
+    is_correct: Callable[[ScenarioResult], bool]
     parameters: Mapping[str, float] = field(default_factory=dict)
 
 
 def collapses(near: int, within: int = 1) -> Callable[[ScenarioResult], bool]:
-    """Return whether the search found N* to `within`."""
+    """Return a check that N* is `near`, with a tolerance of `within`."""
     return lambda cell: (
         cell.grade is Grade.COLLAPSED and cell.collapse is not None and abs(cell.collapse - near) <= within
     )
 
 
-def immune(cell: ScenarioResult) -> bool:
-    """Say whether no number of slow clients took the server from its users."""
+def unaffected(cell: ScenarioResult) -> bool:
+    """Return whether no number of slow clients affected the users."""
     return cell.grade is Grade.UNAFFECTED and cell.collapse is None
 
 
 def killed(cell: ScenarioResult) -> bool:
-    """Say whether gunicorn's master ended the worker, and with it the slow client's connection."""
-    after = cell.reaped.after if cell.reaped else None
+    """Return whether the master of gunicorn ended the worker, and with it the connection of the slow client."""
+    after = cell.disconnect.after if cell.disconnect else None
     in_time = after is not None and WORKER_TIMEOUT - 1 <= after <= WORKER_TIMEOUT + 5
     return cell.grade is Grade.COLLAPSED and in_time and "WORKER TIMEOUT" in cell.log
 
 
 def freed(cell: ScenarioResult) -> bool:
-    """Say whether the server got rid of its slow clients, as gthread does of silent ones."""
-    after = cell.reaped.after if cell.reaped else None
+    """Return whether the server disconnected its slow clients, as gthread does with silent clients."""
+    after = cell.disconnect.after if cell.disconnect else None
     return collapses(4)(cell) and after is not None and SILENT - 1 <= after <= SILENT + 1.5
 
 
 def never_freed(cell: ScenarioResult) -> bool:
-    """Say whether slow clients were held for as long as they liked, or as somebody looked."""
-    return collapses(4)(cell) and cell.reaped is not None and cell.reaped.how == "never"
+    """Return whether the server never disconnected its slow clients."""
+    return collapses(4)(cell) and cell.disconnect is not None and cell.disconnect.how == "never"
 
 
 PRECISE = 0.02
-"""How far a latency may be from what the server's own clock says."""
+"""The allowed relative distance of a latency from that of the server's clock."""
 
 
 def as_logged(cell: ScenarioResult) -> bool:
-    """Say whether the p99 of the first two phases is that of the answers that the server says it delayed, to 2 %."""
+    """Return whether the p99 of the first two phases is the delay that the server logged, to 2 %."""
     logged = [float(each) for each in re.findall(r"^delayed ([\d.]+)$", cell.log, re.MULTILINE)]
     marks = [each.p99 for each in cell.phases[:2] if each.p99 is not None]
     least, most = (end(logged, default=0.0) for end in (min, max))
@@ -116,12 +116,12 @@ def as_logged(cell: ScenarioResult) -> bool:
 
 
 def names_nagle(cell: ScenarioResult) -> bool:
-    """Say whether Nagle's 40 ms are found, and nothing else."""
-    return len(cell.artefacts) == 1 and "Nagle" in cell.artefacts[0]
+    """Return whether Nagle's algorithm is the only caveat."""
+    return len(cell.caveats) == 1 and "Nagle" in cell.caveats[0]
 
 
 def answers() -> list[KnownAnswer]:
-    """Return the table of SCENARIOS.md, and the flawed servers that take their time."""
+    """Return the table of SCENARIOS.md, and the known servers that take a minute."""
     search = {"budget": 40.0}
     few = {"clients": 16, **search}
     many = {"clients": 64, **search}
@@ -139,7 +139,7 @@ def answers() -> list[KnownAnswer]:
             each,
             f"its worker is killed after {WORKER_TIMEOUT:g} s",
             killed,
-            {**few, "reaping": 40.0},
+            {**few, "disconnect_wait": 40.0},
         )
         for each in (SLOW_HEADERS_BYTE, SLOW_BODY_LENGTH)
     ]
@@ -154,14 +154,14 @@ def answers() -> list[KnownAnswer]:
             never_freed,
             few,
         ),
-        KnownAnswer("waitress", SLOW_HEADERS_BYTE, "immune below its connection_limit", immune, many),
-        KnownAnswer("waitress", SLOW_BODY_LENGTH, "immune below its connection_limit", immune, many),
+        KnownAnswer("waitress", SLOW_HEADERS_BYTE, "unaffected below its connection_limit", unaffected, many),
+        KnownAnswer("waitress", SLOW_BODY_LENGTH, "unaffected below its connection_limit", unaffected, many),
         *(
             KnownAnswer("waitress", each, "collapses at about 98", collapses(CONNECTION_LIMIT - 2, within=4), beyond)
             for each in (SLOW_HEADERS_BYTE, SLOW_BODY_LENGTH, "idle-hoard")
         ),
         *(
-            KnownAnswer("nginx+gunicorn:sync", each, "immune", immune, many)
+            KnownAnswer("nginx+gunicorn:sync", each, "unaffected", unaffected, many)
             for each in (SLOW_HEADERS_BYTE, SLOW_BODY_LENGTH, "slow-read")
         ),
         *(
@@ -189,8 +189,8 @@ def answers() -> list[KnownAnswer]:
         KnownAnswer(
             "hangs_when_full",
             SLOW_HEADERS_BYTE,
-            "wedged",
-            lambda cell: cell.grade is Grade.WEDGED,
+            "not recovered",
+            lambda cell: cell.grade is Grade.NOT_RECOVERED,
             {"clients": 60, "recovery": 60.0, "budget": 0.1},
         ),
     ]
@@ -198,15 +198,15 @@ def answers() -> list[KnownAnswer]:
 
 
 def cell_of(known: KnownAnswer) -> ScenarioResult:
-    """Return the cell, from a try in which the generator kept up if there is one. Raises what launching raises."""
+    """Return the cell of a try in which the generator kept up, if there is one. Raises what launching raises."""
     scenario = registry.scenario(known.scenario)
     plan = planning.plan(known.server, custom=KNOWN_SERVERS, app_path=TESTS)
     for _ in range(TRIES):
         with tempfile.TemporaryDirectory(prefix="g-") as name:
             for each in ("scratch", "logs"):
                 Path(name, each).mkdir()
-            parameters = {**scenario.smoke, **known.parameters}
-            ctx = ScenarioContext(plan, parameters, scratch=Path(name, "scratch"), logs=Path(name, "logs"))
+            parameters = scenario.parameters(known.parameters)
+            ctx = ScenarioContext(plan, scenario, parameters, scratch=Path(name, "scratch"), logs=Path(name, "logs"))
             cell = trio.run(scenario.run, ctx)
         if cell.grade not in (Grade.INVALID, Grade.INCONCLUSIVE):
             break
@@ -214,20 +214,20 @@ def cell_of(known: KnownAnswer) -> ScenarioResult:
 
 
 def describe(cell: ScenarioResult) -> str:
-    """Return what came out, in a few words."""
+    """Return the result in a few words."""
     at = f" at {cell.collapse}" if cell.collapse is not None else ""
     goodput = f", goodput {cell.goodput * 100:.0f} %" if cell.goodput is not None else ""
-    reaped = cell.reaped
-    dropped = f", {reaped.how} after {format_seconds(reaped.after)}" if reaped and reaped.after is not None else ""
-    return f"{cell.grade}{at}{goodput}{dropped}"
+    end = cell.disconnect
+    disconnect = f", {end.how} after {format_seconds(end.after)}" if end and end.after is not None else ""
+    return f"{cell.grade.label}{at}{goodput}{disconnect}"
 
 
 def main() -> int:
-    """Run what the command line asks for."""
+    """Run the chosen lines and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", default="", help="only lines with this in the server's name or the scenario's")
-    parser.add_argument("--skip", default=None, help="no lines with this in it")
+    parser.add_argument("--only", default="", help="only lines with this text in the name of the server or scenario")
+    parser.add_argument("--skip", default=None, help="no lines with this text")
     options = parser.parse_args()
     here = {each.id for each in registry.scenarios()}
     failed = missing = 0
@@ -236,24 +236,23 @@ def main() -> int:
         line = f"{known.server} {known.scenario}"
         if options.only not in line or (options.skip and options.skip in line) or known.scenario not in here:
             continue
-        came: list[str] = []
-        right = 0
+        results: list[str] = []
+        correct = 0
         for _ in range(options.runs):
             try:
                 cell = cell_of(known)
             except GauntletError as problem:
-                came.append(f"{type(problem).__name__}: {problem}")
+                results.append(f"{type(problem).__name__}: {problem}")
                 missing += 1
                 break
-            came.append(describe(cell))
-            right += known.holds(cell)
-            print(f"{line}: {came[-1]}", file=sys.stderr)
-        failed += right < options.runs
-        rows.append((known, came, right))
-    for known, came, right in rows:
-        print(
-            f"{known.server:30} {known.scenario:25} {known.expected:36} {right} of {options.runs}  {' | '.join(came)}"
-        )
+            results.append(describe(cell))
+            correct += known.is_correct(cell)
+            print(f"{line}: {results[-1]}", file=sys.stderr)
+        failed += correct < options.runs
+        rows.append((known, results, correct))
+    for known, results, correct in rows:
+        line = f"{known.server:30} {known.scenario:25} {known.expected:36} {correct} of {options.runs}"
+        print(f"{line}  {' | '.join(results)}")
     return 2 if missing else 1 if failed else 0
 
 

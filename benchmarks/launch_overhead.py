@@ -1,12 +1,13 @@
-"""What launching costs over the server's own time, from the start to an answer and from the signal to the end.
+"""Measure the overhead of the harness when it starts and stops a server.
 
     benchmarks/launch_overhead.py [SERVER...] [--python EXE] [--rounds N] [--bar SECONDS]
 
-Each server is started and stopped by the harness and, with the same command line, environment and files, without it:
-plainly forked, asked every millisecond, and sent the same signal. Both in turn, in the order A B B A. The bar is 0.2 s.
+Each server is started and stopped by the harness, and by a plain fork with the same command line, environment and
+files: the script requests a page every millisecond, and sends the same signal. Both take turns in the order A B B A.
+The bar is 0.2 s.
 """
 
-# ruff: noqa: T201 - what this script prints is its result
+# ruff: noqa: T201 - this script prints its result
 
 from __future__ import annotations
 
@@ -40,16 +41,16 @@ from wsgi_gauntlet.harness.server.temp_dirs import create_app_path
 from wsgi_gauntlet.harness.server.user_app import NONCE_VARIABLE
 
 BAR = 0.2
-"""Seconds of ours that a start, and a stop, may cost at most."""
+"""The seconds that the harness may add to a start, and to a stop."""
 
 PATIENCE = 20.0
 
 Times = tuple[float, float]
-"""Seconds from the start to the first right answer, and from the signal to the end of the last process."""
+"""Seconds from the start to the first correct response, and from the signal to the end of the last process."""
 
 
 async def with_harness(plan: Plan, folder: Path) -> Times:
-    """Start and stop it as every run does."""
+    """Start and stop the server as every run does."""
     begun = time.monotonic()
     async with instance.running(plan, scratch=folder, logs=None, observe=False):
         started = time.monotonic()
@@ -57,7 +58,7 @@ async def with_harness(plan: Plan, folder: Path) -> Times:
 
 
 def without_harness(plan: Plan, folder: Path) -> Times:
-    """Fork the same command line, ask it until it answers, and send the first process the signal to stop."""
+    """Fork the same command line, send requests until a response arrives, and send the stop signal."""
     home = Path(tempfile.mkdtemp(prefix="bare-", dir=folder))
     nonce = secrets.token_hex(16)
     host = loopback_host()
@@ -86,7 +87,7 @@ def without_harness(plan: Plan, folder: Path) -> Times:
                 started = time.monotonic()
                 process.send_signal(command.stop_signal)
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(instance.STOP_GRACE)  # the harness's patience, too
+                    process.wait(instance.STOP_GRACE)  # as long as the harness waits
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
@@ -116,8 +117,8 @@ def measured(plan: Plan, rounds: int, folder: Path) -> tuple[list[Times], list[T
     mine: list[Times] = []
     bare: list[Times] = []
     for number in range(rounds):
-        for turn in ("ours", "bare") if number % 2 == 0 else ("bare", "ours"):
-            if turn == "ours":
+        for harness in (True, False) if number % 2 == 0 else (False, True):
+            if harness:
                 mine.append(trio.run(with_harness, plan, folder))
             else:
                 bare.append(without_harness(plan, folder))
@@ -130,7 +131,7 @@ def middle(times: Sequence[Times], which: int) -> float:
 
 
 def names(python: str) -> list[str]:
-    """Return every plain server that is here, in its default variant; those that give up root differ in more."""
+    """Return every installed server but proxies, in its default variant, without those that change their user."""
     root = unprivileged_user() is not None
     return [
         each.name
@@ -140,7 +141,7 @@ def names(python: str) -> list[str]:
 
 
 def main() -> int:
-    """Print a line for each server; end with 1 where one of them costs more than the bar."""
+    """Print a line for each server; return 1 if one of them costs more than the bar."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("servers", nargs="*")
     parser.add_argument("--python", default=sys.executable)
@@ -148,7 +149,7 @@ def main() -> int:
     parser.add_argument("--bar", type=float, default=BAR)
     options = parser.parse_args()
     over = []
-    print(f"{'':24}{'start':>8}{'bare':>8}{'ours':>8}   {'stop':>8}{'bare':>8}{'ours':>8}   seconds, medians")
+    print(f"{'':24}{'start':>8}{'bare':>8}{'added':>8}   {'stop':>8}{'bare':>8}{'added':>8}   seconds, medians")
     with tempfile.TemporaryDirectory(prefix="g-") as folder:
         for name in options.servers or names(options.python):
             try:

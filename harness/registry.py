@@ -19,8 +19,9 @@ from typing import Protocol
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from wsgi_gauntlet.harness.conformance.catalog import Case, CaseVariants, Scenario, variants
+from wsgi_gauntlet.harness.conformance.catalog import Case, CaseVariants, variants
 from wsgi_gauntlet.harness.errors import UnknownName
+from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.server.adapter_registry import adapters as adapters

@@ -30,7 +30,7 @@ from wsgi_gauntlet.harness.baseline.comparison import fails_run
 from wsgi_gauntlet.harness.baseline.session import BaselineSession, open_baseline
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.conformance import runner
-from wsgi_gauntlet.harness.conformance.catalog import Case, Scenario, server_scenario_pairs
+from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.selection import (
     CaseSelection,
     Selection,
@@ -55,6 +55,7 @@ from wsgi_gauntlet.harness.events import (
 )
 from wsgi_gauntlet.harness.load import runner as load_runner
 from wsgi_gauntlet.harness.load import thresholds
+from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
 from wsgi_gauntlet.harness.model import SCHEMA, Results, ServerInfo
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.environments import versioned
@@ -116,6 +117,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
     plans = plan_servers(options, configuration, handle)
     selections = _select_cases(options, plans)
     scenarios = _select_scenarios(options)
+    check_overrides(scenarios, options.load_options.overrides)
     with _open_run_folder(options) as run_journal, scratch_folder() as scratch:
         if run_journal.previous_folder is not None:
             handle(Message(f"the earlier run in {run_journal.folder} was moved to {run_journal.previous_folder}"))

@@ -1,4 +1,4 @@
-"""`@case` and `@scenario`: turn a function in suites/ into a case or a scenario.
+"""`@case` turns a function in suites/ into a case that can be run, named and explained.
 
 The id is the place of the function: `late_call` in `suites/pep3333/start_response.py` is
 `pep3333/start-response/late-call`.
@@ -8,23 +8,18 @@ Nothing is registered: registry.py finds the objects of the decorators in the mo
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from wsgi_gauntlet.harness.errors import UnknownName
-from wsgi_gauntlet.harness.model import CaseInfo, Level, ScenarioInfo, Setup
+from wsgi_gauntlet.harness.model import CaseInfo, Level, Setup
 from wsgi_gauntlet.harness.model.basis import Basis, Breach, Reference
-from wsgi_gauntlet.harness.model.naming import did_you_mean
+from wsgi_gauntlet.harness.model.naming import did_you_mean, docstring_sections
 from wsgi_gauntlet.harness.server.user_app import USER_APP_CASE_PREFIX
 
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.conformance.exchange import Exchange
-    from wsgi_gauntlet.harness.load.context import ScenarioContext
-    from wsgi_gauntlet.harness.model import ScenarioResult
-    from wsgi_gauntlet.harness.server.plan import Plan
 
 MUST, SHOULD, MAY, INFO = Level.MUST, Level.SHOULD, Level.MAY, Level.INFO
 
@@ -94,34 +89,6 @@ class CaseVariants:
     cases: tuple[Case, ...]
 
 
-def _suits_every_server(_plan: Plan) -> str:
-    return ""
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """One way of putting a server under load. `in_default_run` says whether a plain `run` includes it.
-
-    One that is `full_only` runs with --full, or where it is asked for by name: it says little in a short time.
-    `unfit` says why it means nothing for a server, '' for those it is for: it is left out there as long as the call
-    has others.
-    """
-
-    id: str
-    title: str
-    summary: str
-    run: Callable[[ScenarioContext], Awaitable[ScenarioResult]]
-    smoke: Mapping[str, Any]
-    full: Mapping[str, Any]
-    in_default_run: bool = False
-    full_only: bool = False
-    unsuitable_reason: Callable[[Plan], str] = _suits_every_server
-
-    def info(self) -> ScenarioInfo:
-        """Return what a report shows of this scenario."""
-        return ScenarioInfo(self.id, self.title, self.summary)
-
-
 class CaseOptions(TypedDict, total=False):
     """The optional fields of `Case` that `@case` takes. `needs` and `breach` may map names of variants to values."""
 
@@ -151,7 +118,7 @@ def case(
     breach = options.get("breach", Breach.NOBODY)
 
     def decorate(function: Callable[..., Awaitable[None]]) -> Case | CaseVariants:
-        sections = _docstring_sections(function)
+        sections = docstring_sections(function)
         for given in (needs, breach):
             if isinstance(given, Mapping) and (unknown := sorted(set(given) - set(variants or ()))):
                 raise ValueError(f"{_case_id(function)} has no variant {', '.join(unknown)}")
@@ -184,41 +151,6 @@ def case(
         )
 
     return decorate
-
-
-def scenario(
-    title: str,
-    *,
-    smoke: Mapping[str, Any],
-    full: Mapping[str, Any],
-    in_default_run: bool = False,
-    full_only: bool = False,
-    unsuitable_reason: Callable[[Plan], str] = _suits_every_server,
-) -> Callable[[Callable[[ScenarioContext], Awaitable[ScenarioResult]]], Scenario]:
-    """Turn `async def name(ctx)` into a scenario; `smoke` and `full` are its parameters, by the same keys."""
-
-    def decorate(function: Callable[[ScenarioContext], Awaitable[ScenarioResult]]) -> Scenario:
-        sections = _docstring_sections(function)
-        parts = _scenario_place(function)
-        description = f"{sections['']} {sections['Why']}".strip()
-        return Scenario(
-            "/".join(parts), title, description, function, smoke, full, in_default_run, full_only, unsuitable_reason
-        )
-
-    return decorate
-
-
-def server_scenario_pairs(scenarios: Iterable[Scenario], plans: Iterable[Plan]) -> list[tuple[Plan, Scenario]]:
-    """Return each scenario with each server that it is for; with all of them where it is for none.
-
-    So who asks for one server and one scenario is told why there is no figure, and who asks for many is not told often.
-    """
-    servers = list(plans)
-    found = []
-    for each in scenarios:
-        fit = [plan for plan in servers if not each.unsuitable_reason(plan)]
-        found += [(plan, each) for plan in fit or servers]
-    return found
 
 
 def select(cases: Iterable[Case], prefixes: Iterable[str]) -> list[Case]:
@@ -281,26 +213,6 @@ def _bind_variant(function: Callable[..., Awaitable[None]], value: Any) -> Calla
         await function(exchange, value)
 
     return run
-
-
-def _docstring_sections(function: Callable[..., Any]) -> dict[str, str]:
-    """Return the parts of the docstring by label: '' is the first paragraph; parts without a label belong to `Why`."""
-    found = {"": "", "Sends": "", "Expects": "", "Why": ""}
-    first, *rest = re.split(r"\n\s*\n|\n(?=(?:Sends|Expects|Why):)", inspect.cleandoc(function.__doc__ or ""))
-    found[""] = " ".join(first.split())
-    for part in rest:
-        label, colon, text = part.partition(":")
-        known = bool(colon) and label in found
-        name, content = (label, text) if known else ("Why", part)
-        found[name] = " ".join(f"{found[name]} {content}".split())
-    return found
-
-
-def _scenario_place(function: Callable[..., Any]) -> list[str]:
-    # suites.load.slow_clients.slow_headers, silent -> slow-headers/silent; suites.load.throughput.capacity -> capacity
-    modules = function.__module__.split(".")
-    parts = ["folklore" if modules[-2:-1] == ["claims"] else modules[-1], function.__name__]
-    return [each.replace("_", "-") for each in dict.fromkeys(parts)]
 
 
 def _case_id(function: Callable[..., Any]) -> str:

@@ -1,24 +1,38 @@
-"""What a scenario works with: fresh servers of one kind, its parameters, and a callback for progress.
+"""Give a scenario what it works with: fresh servers, its parameters, and a way to report progress.
 
-A scenario never learns a process id, a port or a folder. It uses `async with ctx.server()` for each fresh server, and
-returns what `ctx.load` makes of its measurements.
+A scenario needs no process id, port or folder. It uses `async with ctx.server()` for each fresh server, reads
+`ctx.parameters`, and returns `ctx.result(...)`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar, Unpack
 
 import msgspec
 import trio
 
-from wsgi_gauntlet.harness.errors import ConfigurationError, PageError, ServerError, TargetRefused, Unsupported
+from wsgi_gauntlet.harness.errors import PageError, ServerError, TargetRefused, Unsupported
 from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.load.workload import ReferencePage, UserAppPage, Workload, learn_expected_response
-from wsgi_gauntlet.harness.model import Grade, Phase, ScenarioResult
+from wsgi_gauntlet.harness.model import (
+    Cost,
+    Disconnect,
+    GeneratorHealth,
+    Grade,
+    Metric,
+    Percentile,
+    Phase,
+    Sample,
+    ScenarioResult,
+    Step,
+    Window,
+)
+from wsgi_gauntlet.harness.model.claim import Claim
 from wsgi_gauntlet.harness.server import instance
 from wsgi_gauntlet.harness.server.remote.guard import guarded
 from wsgi_gauntlet.harness.server.remote.proof import NoResponse, VerifiedAddress
@@ -27,22 +41,25 @@ from wsgi_gauntlet.harness.server.server_log import last_traceback
 from wsgi_gauntlet.harness.server.user_app import control_prefix, plan_with_control_paths, user_app_of
 
 if TYPE_CHECKING:
-    from wsgi_gauntlet.harness.conformance.catalog import Scenario
+    from wsgi_gauntlet.harness.load.catalog import Scenario
     from wsgi_gauntlet.harness.server.plan import Plan
     from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 ProgressCallback = Callable[[float | None, str], None]
-"""Called with the fraction done (0 to 1, None where unknown) and what is being done, in words for the user."""
+"""Called with the fraction done (0 to 1, None if unknown) and a description of the current step."""
 
 TARGET_RECHECK_SECONDS = 10.0
-"""Seconds after a scenario in which a target is to prove once more that it is there."""
+"""Seconds after a scenario in which a remote server must prove itself again."""
 
 MAX_LOG_CHARACTERS = 64 * 1024
-"""Characters of the servers' logs that a cell keeps; the whole files stay beside the run."""
+"""Characters of the server logs that a result keeps. The complete files stay in the run folder."""
+
+MAX_ROUNDS = 2
+"""Rounds until the generator keeps up: a burst of work of another program passes."""
 
 
 def scaled_progress(progress: ProgressCallback, begin: float, end: float) -> ProgressCallback:
-    """Return how to tell of the part from `begin` to `end` of some work: its own fraction is 0 to 1 and never sinks."""
+    """Return a callback for a part of some work: its fractions 0 to 1 become `begin` to `end` and never decrease."""
     furthest = 0.0
 
     def report(fraction: float | None, doing: str) -> None:
@@ -53,17 +70,45 @@ def scaled_progress(progress: ProgressCallback, begin: float, end: float) -> Pro
     return report
 
 
-class ScenarioContext:
-    """One scenario on one server. `parameters` are the scenario's own, already narrowed by the command line.
+class Measured(TypedDict, total=False):
+    """The fields of a ScenarioResult that a scenario measures. The context adds the others."""
 
-    `scratch` is a private folder for sockets and configuration, `logs` is where the servers' logs stay. `page` is what
-    healthy users ask an app of the user's own for.
+    goodput: float | None
+    slowdown: float | None
+    slowdown_censored: bool
+    collapse: int | None
+    recovery: float | None
+    reaped: Disconnect | None
+    cost: Cost | None
+    generator: GeneratorHealth | None
+    phases: tuple[Phase, ...]
+    steps: tuple[Step, ...]
+    samples: tuple[Sample, ...]
+    crowd: tuple[tuple[float, int], ...]
+    percentiles: tuple[Percentile, ...]
+    measures: tuple[Metric, ...]
+    claims: tuple[Claim, ...]
+    windows: tuple[Window, ...]
+    phase: str
+    artefacts: tuple[str, ...]
+    note: str
+
+
+P_co = TypeVar("P_co", bound=Parameters, covariant=True)
+
+
+class ScenarioContext(Generic[P_co]):
+    """One scenario on one server, with the scenario's `parameters`.
+
+    `scratch` is a private folder for sockets and configuration. `logs` is the folder of the server logs. `page` is the
+    page of a user app that healthy users request.
     """
 
     def __init__(
         self,
         plan: Plan,
-        parameters: Mapping[str, Any],
+        scenario: Scenario,
+        parameters: P_co,
         *,
         scratch: Path,
         logs: Path,
@@ -71,31 +116,33 @@ class ScenarioContext:
         page: str = "/",
     ) -> None:
         self.plan = plan_with_control_paths(plan)
-        self.parameters = dict(parameters)
+        self.scenario = scenario
+        self.parameters = parameters
         self.progress = progress
         self._user_app_path = page
         self._user_app_page: UserAppPage | None = None
         self._target_refusal: TargetRefused | None = None
         self.finished_phases: list[Phase] = []
-        """What was measured so far, for a cell that is cut short."""
+        """The phases measured so far, for a result that is cut short."""
         self._scratch = scratch
         self._logs = logs
         self.began = self.round_started = time.monotonic()
-        """When it began, and when the round did whose figures count."""
+        """When the scenario began, and when the round began that counts."""
         self.retry_may_help = True
-        """Whether another round may be valid where this one is not: parameters that are too small stay so."""
-        self.conditions: dict[str, Any] = {}
+        """Whether another round may be valid if this one is not. It cannot if a parameter is too small."""
+        self.conditions: dict[str, object] = {}
         self._stopped_server_logs: list[str] = []
         self._running_servers: list[ServerUnderTest] = []
-        self._comparisons: list[ScenarioContext] = []
+        self._comparisons: list[ScenarioContext[P_co]] = []
 
-    def comparison(self, plan: Plan) -> ScenarioContext:
-        """Return a context for another server whose figures go into this cell, with the same parameters.
+    def comparison(self, plan: Plan) -> ScenarioContext[P_co]:
+        """Return a context with the same parameters for another server whose figures go into this result.
 
-        Its conditions stand in the cell under its name, and its log there too.
+        The result has the conditions of that server under its name, and its log.
         """
         found = ScenarioContext(
             plan,
+            self.scenario,
             self.parameters,
             scratch=self._scratch,
             logs=self._logs,
@@ -107,7 +154,7 @@ class ScenarioContext:
         return found
 
     def begin_round(self) -> None:
-        """Begin the round whose figures count: what was measured before it is thrown away."""
+        """Begin the round that counts: earlier measurements are discarded."""
         self.round_started = time.monotonic()
         self.retry_may_help = True
         self.finished_phases.clear()
@@ -119,11 +166,11 @@ class ScenarioContext:
 
     @asynccontextmanager
     async def server(self) -> AsyncIterator[ServerUnderTest]:
-        """Start a fresh server and stop it at the end of the block; its app reports nothing, as in real use.
+        """Start a fresh server and stop it at the end of the block. Its app reports no events, as in real use.
 
-        A target that somebody else started is the same each time, and proves itself each time, and again and again
-        until the end of the block. Raises what launching raises, and TargetRefused for an address that could leave this
-        machine, or without that proof: then the block is cancelled where it stands.
+        A remote server is the same each time. It proves itself at the start and repeatedly until the end of the block.
+        Raises the errors of a server start. Raises TargetRefused for an address outside this machine without that
+        proof; the block is then cancelled.
         """
         if isinstance(self.plan.adapter, RemoteDescription):
             target = await self.plan.adapter.verify_again(self.plan)
@@ -136,7 +183,7 @@ class ScenarioContext:
         async with instance.running(self.plan, scratch=self._scratch, logs=self._logs, observe=False) as running:
             require_loopback_or_verified(running.address)
             if running.address.pipe_socket:
-                raise Unsupported("it has no socket, and what load does to a server is done on its sockets")
+                raise Unsupported("the server has no socket, and load scenarios need one")
             app = user_app_of(self.plan)
             self.conditions = {
                 **({"variant": self.plan.variant} if self.plan.variant else {}),
@@ -150,11 +197,13 @@ class ScenarioContext:
                 self._running_servers.remove(running)
                 self._stopped_server_logs.append(running.log_since(0))
                 if not running.alive:
-                    self._stopped_server_logs.append(f"[the server was not stopped, it had ended: {running.ended}]\n")
+                    self._stopped_server_logs.append(
+                        f"[the server ended before the harness stopped it: {running.ended}]\n"
+                    )
 
     async def _recheck_target(self, adapter: RemoteDescription) -> None:
-        """Note it where a target no longer proves itself, some time after the last client has gone."""
-        refusal: TargetRefused = NoResponse(f"{adapter.target}: it did not answer")
+        """Note it if a remote server no longer proves itself some time after the last client has left."""
+        refusal: TargetRefused = NoResponse(f"{adapter.target}: it did not respond")
         with trio.move_on_after(TARGET_RECHECK_SECONDS):
             while True:
                 try:
@@ -166,37 +215,37 @@ class ScenarioContext:
                 await trio.sleep(1.0)
         self._target_refusal = refusal
 
-    def with_target_status(self, cell: ScenarioResult) -> ScenarioResult:
-        """Return the cell as it stands now that the scenario is over. What was measured stays.
+    def with_target_status(self, result: ScenarioResult) -> ScenarioResult:
+        """Return the result, corrected for a remote server that no longer proves itself. The figures stay.
 
-        Of a target that has gone nobody can say whether the load ended it or somebody did: nothing is held against it.
-        One that is there and silent is as its figures say.
+        Nobody can say whether the load or a person ended such a server, so the grade becomes `error`. A server that
+        only does not respond keeps its grade.
         """
         if self._target_refusal is None:
-            return cell
+            return result
         note = (
             f"After the scenario the target did not prove itself again within {TARGET_RECHECK_SECONDS:g} s: "
             f"{self._target_refusal}."
         )
         if isinstance(self._target_refusal, NoResponse):
-            return msgspec.structs.replace(cell, note=f"{cell.note} {note}".strip())
-        note = f"{note} Whether the load ended it cannot be seen from here."
-        return msgspec.structs.replace(cell, grade=Grade.ERROR, note=f"{note} {cell.note}".strip())
+            return msgspec.structs.replace(result, note=f"{result.note} {note}".strip())
+        note = f"{note} The harness cannot see whether the load ended it."
+        return msgspec.structs.replace(result, grade=Grade.ERROR, note=f"{note} {result.note}".strip())
 
     @property
     def started_here(self) -> bool:
-        """Say whether servers are started, and so may be restarted and looked into; false for a target."""
+        """Say whether the harness starts the servers, so that it can restart and inspect them."""
         return not isinstance(self.plan.adapter, RemoteDescription)
 
     async def workload(self, running: ServerUnderTest) -> Workload:
-        """Return what healthy users of `running` ask for: a reference page, or the user's own, learned once a context.
+        """Return what healthy users of `running` request: a reference page, or the user's page, learned once.
 
-        Raises PageError where that page is answered with an error, ServerError and OSError where no answer comes.
+        Raises PageError if the user's page has an error status, ServerError and OSError if no response comes.
         """
         if not control_prefix(self.plan.app):
             return ReferencePage(running.reference_app_path)
         if self._user_app_page is None:
-            self.progress(None, f"learning what {self._user_app_path} answers")
+            self.progress(None, f"learning the response of {self._user_app_path}")
             mark = running.log_position()
             try:
                 self._user_app_page = await learn_expected_response(
@@ -207,38 +256,25 @@ class ScenarioContext:
                 raise type(problem)(f"{problem}{last_traceback(running.log_since(mark))}") from None
         return self._user_app_page
 
-    def number(self, name: str) -> float:
-        """Return the parameter `name` as a positive, finite number.
-
-        Raises ConfigurationError where the command line or the configuration gave something else.
-        """
-        value = self.parameters.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-            raise ConfigurationError(f"the parameter {name!r} is to be a number above 0, not {value!r}")
-        return value
-
-    def count(self, name: str) -> int:
-        """Return the parameter `name` as a positive whole number. Raises ConfigurationError for anything else."""
-        value = self.number(name)
-        if value != int(value):
-            raise ConfigurationError(f"the parameter {name!r} is to be a whole number, not {value!r}")
-        return int(value)
-
     def server_logs(self) -> str:
-        """Return what the servers have logged so far."""
+        """Return the logs of all servers so far."""
         return "".join([*self._stopped_server_logs, *(each.log_since(0) for each in self._running_servers)])
 
-    def load(self, scenario: Scenario, grade: Grade, **measured: Any) -> ScenarioResult:
-        """Return the cell: `measured` are fields of Load; server, parameters, conditions, time and log are added."""
-        # A scenario may hand in its figures while the server still runs.
+    def result(
+        self, grade: Grade, *, conditions: Mapping[str, object] | None = None, **measured: Unpack[Measured]
+    ) -> ScenarioResult:
+        """Return the result of the scenario: server, scenario, parameters, conditions, time and log are added.
+
+        A scenario may call this while its server still runs.
+        """
         log = "".join(each.server_logs() for each in (self, *self._comparisons))
         comparison = {each.plan.name: each.conditions for each in self._comparisons if each.conditions}
         return ScenarioResult(
             self.plan.name,
-            scenario.id,
+            self.scenario.id,
             grade,
-            parameters=self.parameters,
-            conditions={**self.conditions, **comparison, **measured.pop("conditions", {})},
+            parameters=self.parameters.values(),
+            conditions={**self.conditions, **comparison, **(conditions or {})},
             seconds=self.elapsed,
             log=log
             if len(log) <= MAX_LOG_CHARACTERS
@@ -247,10 +283,27 @@ class ScenarioContext:
         )
 
 
+async def retry_if_generator_late(
+    ctx: ScenarioContext[Parameters], run_round: Callable[[], Awaitable[ScenarioResult]]
+) -> ScenarioResult:
+    """Return the result of `run_round`, or that of a second round if the first is invalid and a retry may help.
+
+    A round in which the generator was late says nothing about the server. Raises the errors of `run_round`.
+    """
+    for _ in range(MAX_ROUNDS - 1):
+        ctx.begin_round()
+        result = await run_round()
+        if result.grade is not Grade.INVALID or not ctx.retry_may_help:
+            return result
+        ctx.progress(0.0, "the generator could not keep up; running the scenario again")
+    ctx.begin_round()
+    return await run_round()
+
+
 def require_loopback_or_verified(address: Address) -> None:
-    """Raise TargetRefused unless `address` stays on this machine or proved itself. No option turns this off."""
+    """Raise TargetRefused unless `address` is on this machine or verified. No option turns this off."""
     if not address.loopback and not isinstance(address, VerifiedAddress):
         raise TargetRefused(
-            f"{address} is not on the loopback interface: load and slow clients go only to servers that were started "
-            "here; let the server listen on 127.0.0.1"
+            f"{address} is not on the loopback interface. Load and slow clients go only to servers on this machine; "
+            "make the server listen on 127.0.0.1"
         )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import msgspec
 
-from wsgi_gauntlet.harness.conformance.catalog import Scenario
 from wsgi_gauntlet.harness.errors import (
     GauntletError,
     PageError,
@@ -21,7 +19,9 @@ from wsgi_gauntlet.harness.event_queue import EventQueue
 from wsgi_gauntlet.harness.events import Progress, ScenarioFinished, ServerFailed
 from wsgi_gauntlet.harness.limits import describe_exhausted_resource
 from wsgi_gauntlet.harness.load.analysis.cpu_contention import apply_cpu_contention
+from wsgi_gauntlet.harness.load.catalog import Scenario, overrides_for
 from wsgi_gauntlet.harness.load.context import ScenarioContext
+from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.load.probes.other_processes import other_processes
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.server.plan import Plan
@@ -32,8 +32,8 @@ from wsgi_gauntlet.harness.server.temp_dirs import RunFolders
 class LoadOptions:
     """The options of the command line for every scenario. `full` chooses the parameters for full runs.
 
-    `clients` is the largest number of slow clients, `duration` the seconds under load, `rate` the requests of healthy
-    users per second. They replace the parameters of the scenario. `page` is the page of the user app.
+    `clients`, `duration` and `rate` replace the parameters of the same names; `other_parameters` are those that
+    `--set NAME=VALUE` gives, as text. `page` is the page of the user app that healthy users request.
     """
 
     full: bool = False
@@ -41,11 +41,17 @@ class LoadOptions:
     duration: float | None = None
     rate: float | None = None
     page: str = "/"
+    other_parameters: Mapping[str, str] = field(default_factory=dict)
 
-    def parameters(self, scenario: Scenario) -> dict[str, Any]:
-        """Return the parameters of `scenario` with those of the command line."""
-        asked = {"clients": self.clients, "duration": self.duration, "rate": self.rate}
-        return {**(scenario.full if self.full else scenario.smoke), **{k: v for k, v in asked.items() if v is not None}}
+    @property
+    def overrides(self) -> dict[str, object]:
+        """The replaced parameters by name, for whichever scenario declares them."""
+        options = {"clients": self.clients, "duration": self.duration, "rate": self.rate}
+        return {**{name: value for name, value in options.items() if value is not None}, **self.other_parameters}
+
+    def parameters(self, scenario: Scenario) -> Parameters:
+        """Return the parameters of `scenario`. Raises ConfigurationError for a value of the wrong kind."""
+        return scenario.parameters(overrides_for(scenario, self.overrides), full=self.full)
 
 
 async def load(
@@ -82,7 +88,7 @@ async def load(
             if isinstance(problem, ServerError):
                 continue
             grade, note = _error_grade(problem)
-            cell = ScenarioResult(plan.name, scenario.id, grade, parameters=dict(parameters), note=note)
+            cell = ScenarioResult(plan.name, scenario.id, grade, parameters=parameters.values(), note=note)
             if isinstance(problem, TargetRefused):
                 # The figures until then are those of the right server.
                 cell = msgspec.structs.replace(
@@ -94,13 +100,14 @@ async def load(
 def _scenario_context(
     plan: Plan,
     scenario: Scenario,
-    parameters: Mapping[str, Any],
+    parameters: Parameters,
     load_options: LoadOptions,
     folders: RunFolders,
     events: EventQueue,
-) -> ScenarioContext:
+) -> ScenarioContext[Parameters]:
     return ScenarioContext(
         plan,
+        scenario,
         parameters,
         scratch=folders.scratch,
         logs=folders.logs,
@@ -109,7 +116,9 @@ def _scenario_context(
     )
 
 
-async def _run_watching_other_processes(ctx: ScenarioContext, scenario: Scenario) -> tuple[ScenarioResult, bool]:
+async def _run_watching_other_processes(
+    ctx: ScenarioContext[Parameters], scenario: Scenario
+) -> tuple[ScenarioResult, bool]:
     """Return the cell of `scenario`, and whether other processes made it invalid. Raises the errors of the scenario."""
     with other_processes() as looks:
         measured = ctx.with_target_status(await scenario.run(ctx))

@@ -1,7 +1,7 @@
-"""What healthy users ask for, and which answer is right.
+"""The page that healthy users and generators request, and its correct response.
 
-Of the reference app it is a page that begins with a number used once, so that an answer meant for somebody else shows.
-Of an app of the user's own it is one page, whose right answer is learned before anything is measured.
+A page of the test app begins with a nonce, so that a response to another request is detected. A user app has one page,
+whose correct response is learned before the measurement.
 """
 
 from __future__ import annotations
@@ -21,60 +21,60 @@ from wsgi_gauntlet.harness.model import Outcome
 from wsgi_gauntlet.harness.server.user_app import CONTROL_PREFIX
 
 RESPONSE_TIMEOUT_SECONDS = 10.0
-"""Seconds in which a server must answer a single request when nobody else asks."""
+"""Seconds in which a server must answer a single request while it is idle."""
 
 CROSS_TALK_NOT_DETECTABLE = (
-    "whether an answer was meant for another request: all requests are the same, and so are their answers"
+    "whether a response belongs to another request: all requests are the same, and so are their responses"
 )
-"""What a lane cannot see of a page without a mark."""
+"""What a generator cannot check on a page without a mark."""
 
 RECHECK_DELAY_SECONDS = 1.1
-"""Seconds before a page is asked for the last time while it is learned: a clock in it that shows seconds has moved."""
+"""Seconds before the last request while a page is learned, so that a clock of the page that shows seconds changes."""
 
 _REQUEST_TARGET = re.compile(r"/[!-\"$-~]*")
-"""A path with or without a query, as it stands in a request: visible ASCII, no fragment."""
+"""A path with or without a query, as in a request line: visible ASCII, no fragment."""
 
 
 class Workload(Protocol):
-    """What is asked. `nonce` and `size` are for pages that are made to order."""
+    """The requests of a scenario and their correct responses. `nonce` and `size` apply to pages of the test app."""
 
     @property
     def has_requested_size(self) -> bool:
-        """Say whether the answer has the size that is asked for."""
+        """Whether the response has the requested size."""
 
     @property
     def conditions(self) -> Mapping[str, object]:
-        """What a reader of the figures must know of it."""
+        """The conditions that a reader of the figures must know."""
 
     def request(self, address: Address, nonce: str, size: int, *, keep: bool) -> bytes:
-        """Return the bytes to send."""
+        """Return the bytes of a request."""
 
     def outcome(self, response: Response, nonce: str, size: int) -> Outcome:
-        """Say whether `answer` is right."""
+        """Return whether `response` is correct."""
 
 
 @dataclass(frozen=True)
 class ReferencePage:
-    """A page of the reference app, whose paths begin with `mount`."""
+    """A page of the test app, whose paths begin with `mount`."""
 
     mount: str = ""
     has_requested_size: bool = True
     conditions: Mapping[str, object] = field(default_factory=dict)
 
     def request(self, address: Address, nonce: str, size: int, *, keep: bool) -> bytes:
-        """Ask for a page of `size` bytes that begins with `nonce`."""
+        """Return the request for a page of `size` bytes that begins with `nonce`."""
         return page_request(address, self.mount, nonce, size, keep=keep)
 
     def outcome(self, response: Response, nonce: str, size: int) -> Outcome:
-        """Say whether it is that page."""
+        """Return whether the response is this page."""
         return page_outcome(response, nonce, size)
 
 
 @dataclass(frozen=True)
 class UserAppPage:
-    """A page of the user's app. `body` is None where it is not the same each time: then status and completeness count.
+    """A page of the user app. `body` is None if it differs each time; then only status and completeness are checked.
 
-    Of a very long answer `body` is the beginning, and `length` tells of all of it.
+    Of a very long response `body` is only the beginning; `length` is always complete.
     """
 
     target: str
@@ -85,19 +85,19 @@ class UserAppPage:
 
     @property
     def conditions(self) -> Mapping[str, object]:
-        """Say which page it is and what was held to be right."""
+        """The page and its correct response."""
         checked = f"{self.length} bytes compared" if self.body is not None else "body differs each time, not compared"
         return {"page": self.target, "right answer": f"{self.status}, complete, {checked}"}
 
     def request(self, address: Address, nonce: str, size: int, *, keep: bool) -> bytes:  # noqa: ARG002 - one page
-        """Ask for the page as a browser does."""
+        """Return the request for the page, as a browser sends it."""
         return (
             f"GET {self.target} HTTP/1.1\r\nHost: {address.authority}\r\nUser-Agent: wsgi-gauntlet\r\n"
             f"Accept: */*\r\nConnection: {'keep-alive' if keep else 'close'}\r\n\r\n"
         ).encode("ascii")
 
     def outcome(self, response: Response, nonce: str, size: int) -> Outcome:  # noqa: ARG002 - one page
-        """Say whether it is the answer that was learned."""
+        """Return whether the response is the one that was learned."""
         if response.status != self.status or not response.complete:
             return Outcome.ERROR
         same = self.body is None or (response.length == self.length and response.body == self.body)
@@ -105,14 +105,14 @@ class UserAppPage:
 
 
 class UnexpectedResponse(Exception):
-    """The server's answer is not the page asked for, so its speed means nothing; the message says what came."""
+    """The response is not the requested page, so its speed means nothing. The message describes the response."""
 
 
 @dataclass(frozen=True)
 class VerifiedRequest:
-    """One request for lanes, that is asked again and again, and the answer that is the only right one.
+    """The request that a generator repeats, and the status and body of its only correct response.
 
-    `mark` is in both, where there is one: then each request has its own, and so has its answer.
+    A `mark` is part of the request and of the body; the generator replaces it in each request (request_marks.py).
     """
 
     request: bytes
@@ -122,55 +122,58 @@ class VerifiedRequest:
 
     @property
     def limitations(self) -> Mapping[str, object]:
-        """Say what nobody can see in the answers."""
+        """The conditions that name what cannot be checked."""
         return {} if self.mark else {"not checked": CROSS_TALK_NOT_DETECTABLE}
 
 
 async def verify_request(
     address: Address, workload: Workload, nonce: str, size: int, *, keep: bool = True
 ) -> VerifiedRequest:
-    """Return what a lane asks for and compares with, over kept connections or not, once an answer was right.
+    """Send the request of a generator once, and return it with its response. `keep` requests keep-alive.
 
-    Raises UnexpectedResponse where it is not, Unsupported where answers differ from each other.
+    Raises UnexpectedResponse if the response is not correct, Unsupported if responses cannot be compared.
     """
     if isinstance(workload, UserAppPage) and workload.body is None:
         raise Unsupported(
-            f"answers are compared byte for byte at this speed, and those to {workload.target} differ each time: "
-            "name another page with --path"
+            f"a generator compares responses byte for byte, but those of {workload.target} differ each time: use "
+            "another page with --app-path"
         )
     request = workload.request(address, nonce, size, keep=keep)
-    received = "nothing"
+    received = "no response"
     with trio.move_on_after(RESPONSE_TIMEOUT_SECONDS):
         try:
             response = await _fetch(address, request)
         except OSError as error:
-            received = f"nothing but {error}"
+            received = f"no response but {error}"
         else:
             if response.length > len(response.body):
-                raise Unsupported(f"an answer of {response.length} bytes is too long to be compared at this speed")
+                raise Unsupported(
+                    f"a response of {response.length} bytes is too long for a generator to compare: use a smaller page"
+                )
             if workload.outcome(response, nonce, size) is Outcome.OK:
                 mark = nonce.encode("ascii") if workload.has_requested_size else b""
                 return VerifiedRequest(
                     request, response.body, response.status or 200, mark if mark in response.body else b""
                 )
             received = response.describe()
-    asked = f"a page of {size} bytes" if workload.has_requested_size else str(workload.conditions.get("page"))
+    page = f"a page of {size} bytes" if workload.has_requested_size else str(workload.conditions.get("page"))
     raise UnexpectedResponse(
-        f"Asked for {asked}, alone and with {RESPONSE_TIMEOUT_SECONDS:g} s of patience, the server gave {received}; "
-        f"before "
-        "that is right its speed means nothing: `wsgi-gauntlet check` shows more."
+        f"The server did not answer one request for {page} correctly within {RESPONSE_TIMEOUT_SECONDS:g} s: it sent "
+        f"{received}. The speed of wrong responses means nothing; `wsgi-gauntlet check` shows more."
     )
 
 
 def validated_path(path: str) -> str:
-    """Return the page of --path as it goes into a request. Raises ConfigurationError for what is no path."""
+    """Return the page of --app-path for a request line. Raises ConfigurationError if it is not a path."""
     if not _REQUEST_TARGET.fullmatch(path):
         raise ConfigurationError(
-            f"--path {path!r} is no path: it begins with /, as /shop?page=2, and has no blanks, no fragment and "
-            "nothing but ASCII (percent-encode the rest)"
+            f"--app-path {path!r} is not a path: it must begin with /, for example /shop?page=2, and have only ASCII "
+            "characters without spaces and fragments; percent-encode all others"
         )
     if path.partition("?")[0].rstrip("/").startswith(CONTROL_PREFIX):
-        raise ConfigurationError(f"--path {path}: what is below {CONTROL_PREFIX} is the harness's own, never the app's")
+        raise ConfigurationError(
+            f"--app-path {path}: paths below {CONTROL_PREFIX} belong to the harness; use a path of the app"
+        )
     return path
 
 
@@ -187,9 +190,9 @@ def user_app_page(app: str | None, path: str | None) -> str:
 
 
 async def learn_expected_response(address: Address, target: str) -> UserAppPage:
-    """Ask for `target` three times, the last time a second later, and return what the right answer is.
+    """Request `target` three times, the last time a second later, and return the page with its correct response.
 
-    Raises PageError where it is neither 2xx nor 3xx, or not whole, ServerError where none comes in time, OSError.
+    Raises PageError if a response is neither 2xx nor 3xx, or incomplete; ServerError if none arrives in time; OSError.
     """
     responses: list[Response] = []
     for wait in (0.0, 0.0, RECHECK_DELAY_SECONDS):
@@ -199,24 +202,28 @@ async def learn_expected_response(address: Address, target: str) -> UserAppPage:
             responses.append(await _fetch(address, request))
         if limit.cancelled_caught:
             raise ServerError(
-                f"{target} was not answered within {RESPONSE_TIMEOUT_SECONDS:g} s: name a quicker page with --path"
+                f"{target} was not answered within {RESPONSE_TIMEOUT_SECONDS:g} s: use a faster page with --app-path"
             )
         _require_usable(responses[-1], target)
     first = responses[0]
     if any(each.status != first.status for each in responses):
         statuses = ", ".join(str(each.status) for each in responses)
-        raise PageError(f"{target} gives {statuses} by turns: name a page that answers the same each time with --path")
+        raise PageError(
+            f"{target} returns the statuses {statuses} in turn: use a page with a constant status with --app-path"
+        )
     same = all(each.length == first.length and each.body == first.body for each in responses)
     return UserAppPage(target, first.status or 200, first.body if same else None, first.length)
 
 
 def _require_usable(response: Response, target: str) -> None:
     if response.status is None or not 200 <= response.status < 400:
-        hint = "; the app may take no requests for this host" if response.status == 400 else ""
-        gives = str(response.status) if response.status is not None else response.describe()
-        raise PageError(f"{target} gives {gives}: name a page with --path{hint}")
+        hint = "; the app may reject requests for this host" if response.status == 400 else ""
+        returned = str(response.status) if response.status is not None else response.describe()
+        raise PageError(f"{target} returns {returned}: use another page with --app-path{hint}")
     if not response.complete:
-        raise PageError(f"{target} gives {response.describe()}, which is not whole: name another page with --path")
+        raise PageError(
+            f"{target} returns an incomplete response, {response.describe()}: use another page with --app-path"
+        )
 
 
 async def _fetch(address: Address, request: bytes) -> Response:

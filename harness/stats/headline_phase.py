@@ -1,21 +1,21 @@
-"""Which of a cell's phases its figures are of."""
+"""The phase of a cell whose figures a report shows."""
 
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.model import Phase, ScenarioResult
 
 ADVERSE_PHASE_NAMES = ("attack", "during", "crowd", "load")
-"""Names of the phase in which the adverse clients are there."""
+"""Names of the phase with the adverse clients."""
 
 OTHER_PHASE_NAMES = frozenset({"baseline", "before", "after", "recovery"})
-"""Names of the phases before and after whatever a scenario does."""
+"""Names of the phases before and after the action of a scenario."""
 
 
 def during(load: ScenarioResult) -> Phase | None:
-    """Return the phase that a row's figures are of, None where no phase was measured.
+    """Return the phase whose figures a report shows, None if no phase was measured.
 
-    That is the one that the cell names; the one in which the adverse clients were there; of a closed loop, the one with
-    the best rate; of a search, the one whose percentiles were kept; of several, the one that served worst.
+    The first that exists of: the phase that the cell names; the phase with the adverse clients; the phase of a closed
+    loop with the highest rate; the only phase with percentiles; the phase with the highest p99.
     """
     for each in load.phases:
         if load.phase and each.name == load.phase:
@@ -36,5 +36,5 @@ def during(load: ScenarioResult) -> Phase | None:
 
 
 def best_rate(load: ScenarioResult) -> float | None:
-    """Return the highest rate of a closed loop's steps."""
+    """Return the highest rate of the steps of a closed loop."""
     return max((each.rate for each in load.steps if each.rate is not None), default=None)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
+from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.model import Level, Setup
 from wsgi_gauntlet.reports.terminal.listings import print_json
 from wsgi_gauntlet.reports.text import labels
@@ -60,6 +61,51 @@ def explain(name: str, cases: Sequence[Case], *, as_json: bool, console: Console
     _print(out, Text("\nTry it", style="bold"))
     for command in _commands(name, cases):
         _print(out, Text(f"  {command}"))
+
+
+def explain_scenario(scenario: Scenario, *, as_json: bool, console: Console | None = None) -> None:
+    """Print what `scenario` does, and each parameter with its unit and its values in quick and full runs."""
+    smoke, full = scenario.smoke.values(), scenario.full.values()
+    command = f"wsgi-gauntlet load SERVER --scenario {scenario.id}"
+    if as_json:
+        parameters = [
+            {
+                "name": each.name,
+                "unit": each.unit,
+                "meaning": each.meaning,
+                "quick": smoke.get(each.name),
+                "full": full.get(each.name),
+            }
+            for each in scenario.declared.values()
+        ]
+        document = {**msgspec.to_builtins(scenario.info()), "parameters": parameters, "commands": [command]}
+        print_json(document, console)
+        return
+    out = console or Console(highlight=False)
+    width = min(out.width, MAX_COLUMNS)
+    _print(out, Text(scenario.id, style="bold").append(f"  {scenario.title}", style="dim"))
+    _print(out, Text(f"\n{textwrap.fill(scenario.summary, width)}"))
+    heads = ("parameter", "quick run", "full run", "unit", "meaning")
+    rows = [
+        (
+            each.name,
+            *(f"{found[each.name]:,.10g}" if each.name in found else "-" for found in (smoke, full)),
+            each.unit or "-",
+            each.meaning,
+        )
+        for each in scenario.declared.values()
+    ]
+    widths = [max(len(row[place]) for row in (heads, *rows)) for place in range(len(heads))]
+    _print(out)
+    for row in (heads, *rows):
+        line = "  ".join(
+            text.rjust(size) if place in (1, 2) else text.ljust(size)
+            for place, (text, size) in enumerate(zip(row, widths, strict=True))
+        )
+        _print(out, Text(line.rstrip(), style="bold" if row is heads else ""))
+    _print(out, Text("\n`--set NAME=VALUE` sets a parameter; clients, duration and rate have options of their own."))
+    _print(out, Text("\nTry it", style="bold"))
+    _print(out, Text(f"  {command}"))
 
 
 def _facts(case: Case) -> Iterator[tuple[str, str]]:

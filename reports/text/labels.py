@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wsgi_gauntlet.harness.load.analysis.grading import format_share
+from wsgi_gauntlet.harness.load.analysis.units import format_share
 from wsgi_gauntlet.harness.model import Grade, Metric, Outcome, Phase, ScenarioResult, Verdict
 from wsgi_gauntlet.harness.model.basis import Basis, Breach
 from wsgi_gauntlet.harness.model.claim import ClaimVerdict

@@ -1,1 +1,1 @@
-"""What ordinary users get while others are slow."""
+"""Scenarios: each measures how healthy users are served during one kind of load."""

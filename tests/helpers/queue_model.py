@@ -1,4 +1,4 @@
-"""A server on paper: so many threads, each answer takes exactly so long. Its lane's windows, without a lane."""
+"""A model of a server with a fixed number of threads and a fixed service time, and the windows of a generator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def latencies(due: Iterable[float], *, threads: int, takes: float) -> list[tuple
 def windows(
     answers: Iterable[tuple[float, float]], *, seconds: float, width: float, timeout: float = 5.0, lost: int = 0
 ) -> tuple[GeneratorWindow, ...]:
-    """Return the windows of a lane that saw these (due, latency); every `lost`-th request came to an error."""
+    """Return the windows of a generator with these (due, latency) pairs; every `lost`-th request failed."""
     made = [GeneratorWindow(n * width, width, 0, Histogram(), Histogram()) for n in range(round(seconds / width))]
     scheduled = [0] * len(made)
     for number, (at, latency) in enumerate(answers, 1):

@@ -1,4 +1,4 @@
-"""Lets one persona live against an address, and says what ended it and which connections it opened."""
+"""Run one client behaviour against an address; return how it ended and which connections it opened."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class BehaviourRun:
 
 
 async def run_behaviour(behaviour: ClientBehaviour, address: Address, patience: float = 30) -> BehaviourRun:
-    """Return the life of `persona`, once it has come to an end."""
+    """Return the run of `behaviour` after its end."""
     behaviour_run, over, scheduler = BehaviourRun(), trio.Event(), Scheduler()
 
     def connect(window: int | None = None) -> ConnectScript:

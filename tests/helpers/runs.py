@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from wsgi_gauntlet.harness.conformance import runner
-from wsgi_gauntlet.harness.conformance.catalog import Case, Scenario
+from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.retry import MAX_ATTEMPTS
 from wsgi_gauntlet.harness.event_queue import handle_events
 from wsgi_gauntlet.harness.events import CaseFinished, Event, EventHandler, ScenarioFinished, ServerFailed, ignore_event
 from wsgi_gauntlet.harness.load import runner as load_runner
+from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.model import CaseResult, ScenarioResult
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders

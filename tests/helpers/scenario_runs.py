@@ -1,4 +1,4 @@
-"""A scenario on one server, as proof of something: a cell of which the generator itself says no is none."""
+"""Run a scenario on one server until its result is valid."""
 
 from __future__ import annotations
 
@@ -10,34 +10,58 @@ from pathlib import Path
 import pytest
 
 from wsgi_gauntlet.harness import registry
-from wsgi_gauntlet.harness.load.context import ScenarioContext
+from wsgi_gauntlet.harness.load.catalog import Scenario
+from wsgi_gauntlet.harness.load.context import ProgressCallback, ScenarioContext
+from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.server.plan import Plan
 
 TRY_SECONDS = 100.0
-"""Seconds for tries, of which the last may end later: another program's burst of work on the machine passes."""
+"""Seconds for tries. The last one may end later. A burst of work of another program passes."""
 
 
 def attempts() -> Iterator[int]:
-    """Yield the number of each try, from 1 on, as long as there is to be one."""
+    """Yield the number of each try, from 1 on."""
     until = time.monotonic() + TRY_SECONDS
     yield from itertools.takewhile(lambda number: number == 1 or time.monotonic() < until, itertools.count(1))
 
 
+def make_context(
+    scenario: Scenario | str,
+    plan: Plan,
+    folder: Path,
+    parameters: Mapping[str, object] | None = None,
+    *,
+    progress: ProgressCallback = lambda _fraction, _doing: None,
+    page: str = "/",
+) -> ScenarioContext[Parameters]:
+    """Return a context with the parameters of a quick run, some of them replaced, in two folders of `folder`."""
+    found = registry.scenario(scenario) if isinstance(scenario, str) else scenario
+    for name in ("scratch", "logs"):
+        (folder / name).mkdir(exist_ok=True)
+    return ScenarioContext(
+        plan,
+        found,
+        found.parameters(parameters),
+        scratch=folder / "scratch",
+        logs=folder / "logs",
+        progress=progress,
+        page=page,
+    )
+
+
 async def measured(scenario: str, plan: Plan, folder: Path, **parameters: float) -> ScenarioResult:
-    """Run `scenario` with its smoke parameters, narrowed by `parameters`, once."""
-    found = registry.scenario(scenario)
-    ctx = ScenarioContext(plan, {**found.smoke, **parameters}, scratch=folder / "scratch", logs=folder / "logs")
-    return await found.run(ctx)
+    """Run `scenario` once with the parameters of a quick run, some of them replaced."""
+    return await registry.scenario(scenario).run(make_context(scenario, plan, folder, parameters))
 
 
 async def run_until_graded(scenario: str, plan: Plan, folder: Path, **parameters: float) -> ScenarioResult:
-    """Run it until the generator kept up and there is a grade, and fail the test where that never was."""
+    """Run the scenario until the generator kept up and there is a grade. Fail the test if that never happens."""
     return await _run_until(scenario, plan, folder, parameters, graded=True)
 
 
 async def run_until_valid(scenario: str, plan: Plan, folder: Path, **parameters: float) -> ScenarioResult:
-    """Run it until the generator kept up: a server that is bad without what the scenario does to it has no grade."""
+    """Run the scenario until the generator kept up. A server that is always bad has no grade."""
     return await _run_until(scenario, plan, folder, parameters, graded=False)
 
 
@@ -54,4 +78,4 @@ async def _run_until(
             why = cell.note
         else:
             return cell
-    pytest.fail(f"{scenario} on {plan.name}, tried for {TRY_SECONDS:.0f} s, came to nothing: {why}")
+    pytest.fail(f"{scenario} on {plan.name}, tried for {TRY_SECONDS:.0f} s, had no valid result: {why}")

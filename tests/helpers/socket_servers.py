@@ -1,4 +1,4 @@
-"""Small servers that do exactly what a test of the lanes needs."""
+"""Small servers that do exactly what a test of the generators needs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.generator.closed_loop import closed_loop
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
+from wsgi_gauntlet.harness.load.workload import VerifiedRequest
 
 REQUEST = b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n"
-BODY = b"what every answer is to have\n"
+BODY = b"what every response must have"
+PAGE = VerifiedRequest(REQUEST, BODY)
 
 Behaviour = Callable[[socket.socket, int], None]
 """What a server does with its n-th connection (from 0); it returns to have the connection closed."""
@@ -82,7 +84,7 @@ def serving(behave: Behaviour, path: Path | None = None) -> Iterator[Address]:
                     conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 behave(conn, number)
             except (OSError, StopIteration):
-                pass  # the lane went away: its tests end so
+                pass  # the generator closed its connections at its end
 
     def accept() -> None:
         for number in itertools.count():
@@ -109,10 +111,12 @@ def serving(behave: Behaviour, path: Path | None = None) -> Iterator[Address]:
             thread.join()
 
 
-async def lane(address: Address, request: bytes, *, seconds: float, **asked: Any) -> GeneratorResult:
-    """Run a closed loop; for ten times as long where the machine stood still and nothing was answered."""
+async def measure_closed_loop(
+    address: Address, page: VerifiedRequest, options: LoopOptions, seconds: float
+) -> GeneratorResult:
+    """Run a closed loop, for ten times as long if the machine was stopped and no response arrived."""
     for longer in (1, 10, 100):
-        found = await closed_loop(address, request, seconds=seconds * longer, **asked)
+        found = await closed_loop(address, page, options, seconds * longer)
         if found.requests:
             break
     return found
@@ -122,4 +126,4 @@ async def closed(
     behave: Behaviour, *, clients: int = 2, seconds: float = 0.15, timeout: float = 5.0
 ) -> GeneratorResult:
     with serving(behave) as address:
-        return await lane(address, REQUEST, body=BODY, connections=clients, seconds=seconds, timeout=timeout)
+        return await measure_closed_loop(address, PAGE, LoopOptions(clients, timeout), seconds)

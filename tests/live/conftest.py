@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from wsgi_gauntlet.harness.load.analysis import cpu_contention, grading
-from wsgi_gauntlet.harness.load.generator import generator_result
+from wsgi_gauntlet.harness.load.analysis import cpu_contention
+from wsgi_gauntlet.harness.load.generator import generator_health
 
 MEASURING_TIMEOUT_SECONDS = 300
 """Seconds for a test that measures: it may try for a while, see proving.py."""
@@ -66,10 +66,8 @@ def _tolerate_late_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     benchmarks/known_answers.py proves what a punctual generator measures. What makes one invalid is tested in
     tests/harness/load/, from recorded samples.
     """
-    for module in (grading, generator_result):
-        monkeypatch.setattr(module, "MIN_SENT_SHARE", 0.5)
-    monkeypatch.setattr(grading, "MAX_LATENESS_SECONDS", 60.0)
-    monkeypatch.setattr(generator_result, "LATENESS", 60.0)
-    monkeypatch.setattr(generator_result, "BUSY", 2.0)
+    monkeypatch.setattr(generator_health, "MIN_SENT_SHARE", 0.5)
+    monkeypatch.setattr(generator_health, "MAX_LATENESS_SECONDS", 60.0)
+    monkeypatch.setattr(generator_health, "MAX_CPU_SHARE", 2.0)
     for share in ("MAX_OTHERS_SHARE", "MAX_STEAL_SHARE"):
         monkeypatch.setattr(cpu_contention, share, 2.0)

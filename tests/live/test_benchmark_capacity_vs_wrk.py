@@ -1,4 +1,4 @@
-"""The comparison of `capacity` with wrk runs and says what is missing; its figures are nobody's business here."""
+"""The comparison of `capacity` with wrk runs, and reports a missing tool. Its figures are not checked."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ def test_it_runs() -> None:
 def test_without_wrk_it_says_what_to_install_in_one_line(tmp_path: Path) -> None:
     done = run(PATH=str(tmp_path))
     assert done.returncode == 2
-    assert done.stderr == "wrk is not installed; it comes with the package wrk: apt install wrk\n"
+    assert done.stderr == "wrk is not installed: apt install wrk\n"
     assert done.stdout == ""

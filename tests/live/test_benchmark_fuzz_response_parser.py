@@ -1,4 +1,4 @@
-"""The fuzzing of the reader of answers runs: with few inputs, and with every answer without end."""
+"""The fuzzing of the response parser runs with few inputs, and with every endless response."""
 
 from __future__ import annotations
 

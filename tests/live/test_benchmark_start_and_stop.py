@@ -1,4 +1,4 @@
-"""What launching costs can be measured; its figures are nobody's business here."""
+"""The measurement of launching runs. Its figures are not checked."""
 
 from __future__ import annotations
 

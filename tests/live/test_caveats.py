@@ -34,7 +34,7 @@ USERS = {"rate": 20, "clients": 2, "baseline": 1.0, "duration": 1.5, "recovery":
     ("flaw", "words"),
     [
         ("correct", []),
-        ("corrupts_pages 10", ["answers had a wrong body", "a body of the right length that differs from byte 0 on"]),
+        ("corrupts_pages 10", ["responses had a wrong body", "a body of the right length that differs from byte 0 on"]),
         ("closes_connections said", ["the server closed the connection after each answer"]),
         (
             "closes_connections silent",
@@ -64,7 +64,7 @@ async def test_in_what_users_get(folder: Path) -> None:
             nursery.start_soon(one, flaw)
     assert cells["correct"].artefacts == ()
     (wrong,) = cells["corrupts_pages 5"].artefacts
-    assert "answers had a wrong body" in wrong
+    assert "responses had a wrong body" in wrong
     assert cells["corrupts_pages 5"].grade is Grade.INCONCLUSIVE
     for how in ("said", "silent"):
         (closed,) = cells[f"closes_connections {how}"].artefacts

@@ -1,4 +1,4 @@
-"""The statements of folklore on real servers, in short form, and on ones that are made to break them."""
+"""Claims on real servers, in short form, and on servers that break them by construction."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.limits import SLOW_CLIENT_RESERVE
 from wsgi_gauntlet.harness.load.clients.healthy_users import HealthyUsers
-from wsgi_gauntlet.harness.load.clients.slow_client_pool import RESERVED_DESCRIPTORS
-from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments.comparison_plans import with_workers
 from wsgi_gauntlet.harness.load.experiments.cpu_cost import measure_cpu_cost
 from wsgi_gauntlet.harness.load.probes.worker_probe import wait_for_workers
@@ -22,14 +21,14 @@ from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.suites.load.claims import development, idle, prefork, shield, static, uwsgi_pass
 
 from ..helpers.requirements import installed
-from ..helpers.scenario_runs import attempts
+from ..helpers.scenario_runs import attempts, make_context
 from ..known_servers.adapter import plan as known_server
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("alone")]
 
-BESIEGED = {"clients": 8, "duration": 0.6, "baseline": 0.6, "rounds": 1}
+SLOW_CLIENTS = {"clients": 8, "duration": 0.6, "baseline": 0.6, "rounds": 1}
 COUNTED = {"duration": 1, "rounds": 2}
-TAKEN = {"clients": 8, "duration": 0.2, "rounds": 1, "budget": 20}
+BLOCKED_WORKERS = {"clients": 8, "duration": 0.2, "rounds": 1, "budget": 20}
 IDLE = {"clients": 300, "patience": 10, "rounds": 1}
 WAYS = {"clients": 4, "duration": 0.3, "rounds": 2}
 DEVELOPMENT = {"clients": 8, "loop": 0.2, "rounds": 2, "duration": 0.6, "baseline": 0.6}
@@ -48,11 +47,7 @@ async def measured(scenario: str, plan: Plan, folder: Path, **parameters: float)
     def progress(fraction: float | None, _doing: str) -> None:
         bar.extend([fraction] if fraction is not None else [])
 
-    cell = await found.run(
-        ScenarioContext(
-            plan, {**found.smoke, **parameters}, scratch=folder / "scratch", logs=folder / "logs", progress=progress
-        )
-    )
+    cell = await found.run(make_context(found, plan, folder, parameters, progress=progress))
     assert bar == sorted(bar)
     assert 0.0 <= bar[0] <= bar[-1] <= 1.0
     return cell
@@ -71,7 +66,7 @@ async def decided(
 
 
 async def test_nginx_shields_a_server_with_one_worker(folder: Path) -> None:
-    cell = await decided("folklore/shield", planning.plan("gunicorn:sync"), folder, BESIEGED)
+    cell = await decided("folklore/shield", planning.plan("gunicorn:sync"), folder, SLOW_CLIENTS)
     assert cell.claims[0].held is ClaimVerdict.HELD, cell.note
     assert cell.conditions["nginx+gunicorn:sync"]["front"]["workers"] == 1
     assert {each.name for each in cell.measures} >= {"goodput among slow clients, alone"}
@@ -81,7 +76,7 @@ async def test_a_front_that_hands_bodies_on_as_they_come_is_no_shield(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shield, "FRONT", "nginx[unbuffered]")
-    cell = await decided("folklore/shield", planning.plan("gunicorn:sync"), folder, BESIEGED)
+    cell = await decided("folklore/shield", planning.plan("gunicorn:sync"), folder, SLOW_CLIENTS)
     assert cell.claims[0].held is ClaimVerdict.BROKEN, cell.note
 
 
@@ -97,55 +92,55 @@ async def test_a_front_that_passes_files_on_makes_the_server_pay(folder: Path, m
 
 
 async def test_a_slow_client_takes_each_worker(folder: Path) -> None:
-    cell = await decided("folklore/prefork", planning.plan("gunicorn:sync"), folder, TAKEN, 1)
+    cell = await decided("folklore/prefork", planning.plan("gunicorn:sync"), folder, BLOCKED_WORKERS, 1)
     assert cell.claims[1].held is ClaimVerdict.HELD, cell.note
     assert {each.name for each in cell.measures} >= {
-        "slow clients that take 1 worker",
-        "slow clients that take 4 workers",
+        "slow clients that block 1 worker",
+        "slow clients that block 4 workers",
     }
 
 
 @pytest.fixture
-def nobody_comes_late(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_late_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait for workers that a server has not."""
     monkeypatch.setattr(prefork, "WORKERS_BOOT_SECONDS", 0.3)
 
 
-@pytest.mark.usefixtures("nobody_comes_late")
+@pytest.mark.usefixtures("no_late_workers")
 async def test_a_server_whose_limit_is_not_its_workers(folder: Path) -> None:
-    cell = await decided("folklore/prefork", known_server("thread_per_connection", 3), folder, TAKEN, 1)
+    cell = await decided("folklore/prefork", known_server("thread_per_connection", 3), folder, BLOCKED_WORKERS, 1)
     assert cell.claims[1].held is ClaimVerdict.BROKEN, cell.note
     assert "3 with 1, 3 with 2, 3 with 4" in cell.note
 
 
-@pytest.mark.usefixtures("nobody_comes_late")
+@pytest.mark.usefixtures("no_late_workers")
 async def test_a_collapse_that_a_late_generator_saw_decides_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = GeneratorHealth(valid=False, cpu_share=0.1, lateness_p99=0.5, offered=20, achieved=20, why="we were late")
     monkeypatch.setattr(HealthyUsers, "health", lambda *_phases: late)
     monkeypatch.setattr(prefork, "WORKER_COUNTS", (1,))
-    cell = await measured("folklore/prefork", known_server("thread_per_connection", 1), folder, **TAKEN)
+    cell = await measured("folklore/prefork", known_server("thread_per_connection", 1), folder, **BLOCKED_WORKERS)
     assert cell.claims[1].held is ClaimVerdict.INCONCLUSIVE
     assert "unknown with 1 worker. With 1: we were late." in cell.claims[1].figures
 
 
-@pytest.mark.usefixtures("nobody_comes_late")
+@pytest.mark.usefixtures("no_late_workers")
 async def test_users_that_are_ill_served_without_slow_clients_say_nothing_of_these(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prefork, "WORKER_COUNTS", (1,))
-    cell = await measured("folklore/prefork", known_server("loses_pages", 2, "cut"), folder, **TAKEN)
+    cell = await measured("folklore/prefork", known_server("loses_pages", 2, "cut"), folder, **BLOCKED_WORKERS)
     assert cell.claims[0].held is ClaimVerdict.INCONCLUSIVE, cell.note
-    assert "not all answers were right" in cell.claims[0].figures
+    assert "not all responses were correct" in cell.claims[0].figures
     assert cell.claims[1].held is ClaimVerdict.INCONCLUSIVE, cell.note
-    assert "already without slow clients" in cell.claims[1].figures
+    assert "users were not served well even without slow clients" in cell.claims[1].figures
 
 
 async def test_connections_to_workers_are_closed_with_each_answer(folder: Path) -> None:
     """Kept ones stay with whoever took them, and of two such workers one often has all of them."""
     threads = planning.plan("gunicorn:gthread")
-    ctx = ScenarioContext(with_workers(threads, 2), {}, scratch=folder / "scratch", logs=folder / "logs")
+    ctx = make_context("classroom", with_workers(threads, 2), folder)
     async with ctx.server() as running:
         assert await wait_for_workers(running, 2, 30) == 2
         found = await measure_cpu_cost(running, await prefork._page(running), 4, 0.3)
@@ -169,7 +164,7 @@ async def test_nginx_holds_idle_connections(folder: Path) -> None:
     assert cell.claims[0].held is ClaimVerdict.HELD, cell.note
     assert cell.claims[0].statement == "nginx holds 300 idle connections in little memory"
     assert "300 of 300 held" in cell.note
-    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 2 * IDLE["clients"] + RESERVED_DESCRIPTORS
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 2 * IDLE["clients"] + SLOW_CLIENT_RESERVE
 
 
 async def test_a_front_that_closes_connections_holds_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +181,11 @@ async def test_three_ways_to_uwsgi(folder: Path) -> None:
     assert [each.statement.rpartition(" over ")[2] for each in cell.claims] == ["a Unix socket", "TCP"]
     assert {each.name: bool(each.value) for each in cell.measures} == {
         f"{what}, {way}": True
-        for what in ("CPU of nginx per 1,000 requests", "CPU of uWSGI per 1,000 requests", "answers a second")
+        for what in (
+            "CPU time of nginx per 1,000 requests",
+            "CPU time of uWSGI per 1,000 requests",
+            "responses per second",
+        )
         for way in uwsgi_pass.FRONT_PROTOCOLS.values()
     }
     assert {each.partition("+")[0] for each in cell.conditions if "+" in each} == set(uwsgi_pass.FRONT_PROTOCOLS)
@@ -195,11 +194,13 @@ async def test_three_ways_to_uwsgi(folder: Path) -> None:
 async def test_this_server_is_the_one_that_was_named(folder: Path) -> None:
     installed(planning.plan("werkzeug"))
     cell = await measured("folklore/development", planning.plan("werkzeug"), folder, **DEVELOPMENT)
-    fewer, later, taken = (each.figures for each in cell.claims)
-    rates = {each.name.rpartition(", ")[2]: each.value for each in cell.measures if each.name.startswith("answers a")}
+    fewer, later, unusable = (each.figures for each in cell.claims)
+    rates = {
+        each.name.rpartition(", ")[2]: each.value for each in cell.measures if each.name.startswith("responses per")
+    }
     assert list(rates) == ["this server", *development.PRODUCTION_SERVERS]
-    assert f"It: {rates['this server']:,.0f} " in fewer
+    assert f"This server: {rates['this server']:,.0f} " in fewer
     assert f"waitress {rates['waitress']:,.0f} " in fewer
-    assert "its own" in later
-    assert taken.startswith("It: ")
+    assert "this server" in later
+    assert unusable.startswith("This server: ")
     assert {each.name.partition(":")[0] for each in cell.phases} == {"werkzeug", "gunicorn", "waitress"}

@@ -1,4 +1,4 @@
-"""The fast lane against small servers: answers in pieces, wrong ones, and closed connections."""
+"""The closed loop against small servers: responses in pieces, wrong responses, and closed connections."""
 
 from __future__ import annotations
 
@@ -8,7 +8,22 @@ import struct
 
 import pytest
 
-from ..helpers.socket_servers import BODY, REQUEST, Behaviour, always, answer, closed, lane, once, requests, serving
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
+from wsgi_gauntlet.harness.load.workload import VerifiedRequest
+
+from ..helpers.socket_servers import (
+    BODY,
+    PAGE,
+    REQUEST,
+    Behaviour,
+    always,
+    answer,
+    closed,
+    measure_closed_loop,
+    once,
+    requests,
+    serving,
+)
 
 pytestmark = pytest.mark.live
 
@@ -37,7 +52,7 @@ async def test_the_counts_are_the_servers_own() -> None:
 
 async def test_the_warm_up_does_not_count() -> None:
     with serving(always(answer())) as address:
-        found = await lane(address, REQUEST, body=BODY, connections=1, seconds=0.1, warm_up=0.1)
+        found = await measure_closed_loop(address, PAGE, LoopOptions(1, warm_up=0.1), 0.1)
     assert found.seconds >= 0.1
     assert found.connects == 1
     assert found.ok > 0
@@ -74,7 +89,7 @@ async def test_a_head_that_changes_is_checked_again() -> None:
 async def test_a_large_answer() -> None:
     body = bytes(range(256)) * 2000
     with serving(always(answer(body))) as address:
-        found = await lane(address, REQUEST, body=body, connections=2, seconds=0.15)
+        found = await measure_closed_loop(address, VerifiedRequest(REQUEST, body), LoopOptions(2), 0.15)
     assert found.ok == found.requests > 1, found.error_messages
 
 
@@ -89,7 +104,7 @@ async def test_one_wrong_body_in_seven_is_found() -> None:
             conn.sendall(answer() if number % 7 else wrong)
 
     found = await closed(behave)
-    # The lane's end may cut off an answer on each of its two connections.
+    # The end of the loop may cut off a response on each of its two connections.
     assert 0 < found.wrong <= next(seen) - 1 <= found.wrong + 2
     assert found.errors == 0
     assert found.goodput == found.ok / (found.ok + found.wrong + found.overdue)
@@ -115,14 +130,11 @@ async def test_a_body_of_the_wrong_length_is_wrong(data: bytes, words: str) -> N
     ("behave", "words"),
     [
         (always(answer(status=b"503 Service Unavailable")), "status 503 instead of 200"),
-        (once(b"\x16\x03\x01 not HTTP at all\r\n\r\n"), "what came is not an HTTP answer"),
-        (once(b""), "the connection was closed without an answer"),
-        (
-            once(answer()[:-3]),
-            "an answer has no certain end: the response is not complete: 26 of 29 bytes of body came",
-        ),
-        (always(answer() + b"X"), "bytes follow an answer that nobody asked for"),
-        (always(answer() * 2), "bytes follow an answer that nobody asked for"),
+        (once(b"\x16\x03\x01 not HTTP at all\r\n\r\n"), "the bytes received are not an HTTP response"),
+        (once(b""), "the connection was closed without a response"),
+        (once(answer()[:-3]), "a response has no certain end: the answer is not complete: 26 of 29 bytes of body came"),
+        (always(answer() + b"X"), "unexpected bytes follow a response"),
+        (always(answer() * 2), "unexpected bytes follow a response"),
     ],
     ids=["status", "garbage", "silent close", "cut", "one byte more", "two answers"],
 )
@@ -144,7 +156,7 @@ async def test_an_answer_cut_after_good_ones_is_an_error() -> None:
     found = await closed(behave)
     assert found.errors > 0
     assert found.ok == pytest.approx(5 * found.errors, abs=10)
-    assert list(found.error_messages or ()) == ["the connection was closed in the middle of an answer"]
+    assert list(found.error_messages or ()) == ["the connection was closed in the middle of a response"]
 
 
 async def test_a_reset_in_the_middle_of_an_answer_is_an_error() -> None:
@@ -155,7 +167,7 @@ async def test_a_reset_in_the_middle_of_an_answer_is_an_error() -> None:
 
     found = await closed(behave)
     assert found.errors == found.requests > 0
-    assert "ECONNRESET (Connection reset by peer) while waiting for an answer" in (found.error_messages or ())
+    assert "ECONNRESET (Connection reset by peer) while waiting for a response" in (found.error_messages or ())
 
 
 @pytest.mark.parametrize(
@@ -204,11 +216,11 @@ async def test_a_request_that_must_not_be_repeated_is_not() -> None:
 
     with serving(behave) as address:
         request = REQUEST.replace(b"GET", b"POST").replace(b"\r\n\r\n", b"\r\nContent-Length: 0\r\n\r\n")
-        found = await lane(address, request, body=BODY, connections=1, seconds=0.15)
+        found = await measure_closed_loop(address, VerifiedRequest(request, BODY), LoopOptions(1), 0.15)
     assert found.dropped == 0
     assert found.errors > 0
     assert list(found.error_messages or ()) == [
-        "a kept connection was closed under a request that must not be repeated"
+        "a kept connection was closed during a request that must not be repeated"
     ]
 
 
@@ -225,7 +237,7 @@ async def test_a_large_request_goes_out_whole() -> None:
                 conn.sendall(answer())
 
     with serving(behave) as address:
-        found = await lane(address, request + upload, body=BODY, connections=2, seconds=0.3)
+        found = await measure_closed_loop(address, VerifiedRequest(request + upload, BODY), LoopOptions(2), 0.3)
     assert found.ok == found.requests > 1, found.error_messages
 
 
@@ -241,12 +253,12 @@ async def test_a_request_that_is_still_going_out_is_no_answer() -> None:
             conn.sendall(answer(head=b"Connection: close\r\n"))
 
     with serving(behave) as address:
-        found = await lane(address, request, body=BODY, connections=2, seconds=0.3)
+        found = await measure_closed_loop(address, VerifiedRequest(request, BODY), LoopOptions(2), 0.3)
     assert 0 < found.ok == found.requests <= next(seen), found.error_messages
 
 
 async def test_an_answer_to_head_has_no_body() -> None:
     with serving(always(b"HTTP/1.1 200 OK\r\nContent-Length: 29\r\n\r\n")) as address:
         request = REQUEST.replace(b"GET", b"HEAD")
-        found = await lane(address, request, body=b"", connections=1, seconds=0.1)
+        found = await measure_closed_loop(address, VerifiedRequest(request, b""), LoopOptions(1), 0.1)
     assert found.ok == found.requests > 0, found.error_messages

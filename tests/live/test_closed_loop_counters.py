@@ -1,4 +1,4 @@
-"""What the fast lane counts: stalls, endless answers, the unheard, and what it refuses to do."""
+"""The counters of the closed loop: stalls, endless responses, missing responses, and jobs that it refuses."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import trio
 
 from wsgi_gauntlet.harness.errors import OutOfResources, TargetRefused
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.load.generator import connections, source_addresses
+from wsgi_gauntlet.harness.load.generator import connections, loop, source_addresses
 from wsgi_gauntlet.harness.load.generator.closed_loop import closed_loop
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.open_loop import open_loop
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop
 
-from ..helpers.socket_servers import BODY, REQUEST, always, answer, closed, lane, once, requests, serving, silent
+from ..helpers.socket_servers import PAGE, always, answer, closed, measure_closed_loop, once, requests, serving, silent
 
 pytestmark = pytest.mark.live
 
@@ -43,7 +44,7 @@ async def test_a_stall_is_a_time_out_and_a_lower_bound() -> None:
 
 async def test_what_nobody_answers_until_the_end_is_a_lower_bound_too() -> None:
     with serving(silent) as address:
-        found = await closed_loop(address, REQUEST, body=BODY, connections=2, seconds=0.15)
+        found = await closed_loop(address, PAGE, LoopOptions(2), 0.15)
     assert (found.ok, found.requests, found.unfinished, found.overdue) == (0, 0, 2, 2)
     assert found.goodput == 0
     half = found.quantile(0.5)
@@ -63,11 +64,11 @@ async def test_an_endless_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> 
 
     found = await closed(behave)
     assert found.wrong == found.requests > 0
-    assert list(found.error_messages or ()) == ["an answer is far longer than the right one"]
+    assert list(found.error_messages or ()) == ["a response is far longer than the correct one"]
 
 
-async def test_troubles_are_bounded_in_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "MAX_ERROR_MESSAGES", 3)
+async def test_error_messages_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "MAX_ERROR_MESSAGES", 3)
     bodies = itertools.count(100)
 
     def behave(conn: socket.socket, _number: int) -> None:
@@ -82,7 +83,7 @@ async def test_troubles_are_bounded_in_kinds(monkeypatch: pytest.MonkeyPatch) ->
 async def test_nobody_listens() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        found = await closed_loop(Address(port=taken.getsockname()[1]), REQUEST, body=BODY, connections=3, seconds=0.1)
+        found = await closed_loop(Address(port=taken.getsockname()[1]), PAGE, LoopOptions(3), 0.1)
     assert found.ok == 0
     assert 0 < found.refused == found.errors <= 20
     assert list(found.error_messages or ()) == ["ECONNREFUSED (Connection refused) at connect"]
@@ -90,18 +91,18 @@ async def test_nobody_listens() -> None:
 
 async def test_over_a_unix_socket(tmp_path: Path) -> None:
     with serving(always(answer()), tmp_path / "s") as address:
-        found = await lane(address, REQUEST, body=BODY, connections=2, seconds=0.1)
+        found = await measure_closed_loop(address, PAGE, LoopOptions(2), 0.1)
     assert found.ok == found.requests > 0
 
 
-async def test_cancelling_ends_a_lane_at_once() -> None:
+async def test_cancelling_ends_a_loop_at_once() -> None:
     for behave in (always(answer()), silent):
         with serving(behave) as address, trio.move_on_after(0.05) as scope:
-            await closed_loop(address, REQUEST, body=BODY, connections=2, seconds=60)
+            await closed_loop(address, PAGE, LoopOptions(2), 60)
         assert scope.cancelled_caught
 
 
-async def test_others_run_while_a_lane_is_busy() -> None:
+async def test_other_tasks_run_while_a_loop_is_busy() -> None:
     passes = 0
 
     async def count() -> None:
@@ -113,34 +114,33 @@ async def test_others_run_while_a_lane_is_busy() -> None:
     with serving(always(answer())) as address:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(count)
-            await closed_loop(address, REQUEST, body=BODY, connections=4, seconds=0.3)
+            await closed_loop(address, PAGE, LoopOptions(4), 0.3)
             nursery.cancel_scope.cancel()
     assert passes
 
 
-async def test_elsewhere_is_refused() -> None:
+async def test_an_address_outside_this_machine_is_refused() -> None:
     with pytest.raises(TargetRefused, match="loopback"):
-        await closed_loop(Address("192.0.2.1", 80), REQUEST, body=BODY, connections=1, seconds=1)
+        await closed_loop(Address("192.0.2.1", 80), PAGE, LoopOptions(1), 1)
     with pytest.raises(TargetRefused, match="loopback"):
-        await open_loop(Address("192.0.2.1", 80), REQUEST, body=BODY, connections=1, schedule=[0.0])
+        await open_loop(Address("192.0.2.1", 80), PAGE, LoopOptions(1), [0.0])
 
 
-@pytest.mark.parametrize("wrong", [{"connections": 0}, {"seconds": float("inf")}, {"timeout": -1}])
-async def test_numbers_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
-    numbers = {"connections": 1, "seconds": 1.0, **wrong}
+@pytest.mark.parametrize(("connections_", "seconds", "timeout"), [(0, 1, 1), (1, float("inf"), 1), (1, 1, -1)])
+async def test_impossible_numbers_are_refused(connections_: int, seconds: float, timeout: float) -> None:
     with pytest.raises(ValueError, match="above 0"):
-        await closed_loop(Address(port=1), REQUEST, body=BODY, **numbers)  # type: ignore[arg-type]
+        await closed_loop(Address(port=1), PAGE, LoopOptions(connections_, timeout), seconds)
 
 
 async def test_no_descriptor_left_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     def none_left(*_: object) -> socket.socket:
         raise OSError(24, "Too many open files")
 
-    lane = connections.ConnectionPool(Address(port=1), REQUEST, status=200, body=BODY)
+    pool = connections.ConnectionPool(Address(port=1), PAGE)
     monkeypatch.setattr(socket, "socket", none_left)
     with pytest.raises(OutOfResources, match="ulimit -n"):
-        lane.connect(0)
-    lane.close()
+        pool.connect(0)
+    pool.close()
 
 
 async def test_ports_that_run_out_make_the_measurement_invalid(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,7 @@ async def test_ports_that_run_out_make_the_measurement_invalid(monkeypatch: pyte
             return 99  # EADDRNOTAVAIL
 
     monkeypatch.setattr(socket, "socket", NoPort)
-    found = await closed_loop(Address(port=1), REQUEST, body=BODY, connections=1, seconds=0.05)
+    found = await closed_loop(Address(port=1), PAGE, LoopOptions(1), 0.05)
     assert found.out_of_ports == found.errors > 0
     assert "local ports" in found.health().why
 
@@ -180,12 +180,10 @@ async def test_a_server_that_stops_for_a_while_is_seen_to_be_silent(processes: i
             conn.sendall(answer())
 
     with serving(behave) as address:
-        found = await parallel_closed_loop(
-            address, REQUEST, body=BODY, connections=4, seconds=1.0, timeout=5.0, processes=processes
-        )
+        found = await parallel_closed_loop(address, PAGE, LoopOptions(4), 1.0, processes=processes)
     assert found.response_gap >= 0.49
     seen = itertools.count()
     with serving(behave) as address:
-        found = await open_loop(address, REQUEST, body=BODY, connections=9, schedule=[n / 100 for n in range(100)])
+        found = await open_loop(address, PAGE, LoopOptions(9), [n / 100 for n in range(100)])
     assert found.ok == 100
     assert found.response_gap >= 0.49

@@ -1,4 +1,4 @@
-"""Clients that come once, vanish, pipeline or move big bodies, on servers whose answer is known by construction."""
+"""Clients that connect once, disconnect, pipeline or transfer large bodies, on servers with a known result."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ async def test_churn_finds_a_descriptor_for_each_reset_and_none_where_there_is_n
     for flaw in ("leaks_descriptors", "correct"):
         cell = await run_until_graded("churn", plan(flaw), folder, **NARROW, moment=1.0)
         found = figures(cell)
-        assert found["connections refused"] == found["clients without a right answer"] == 0
+        assert found["connections refused"] == found["clients without a correct response"] == 0
         assert found["threads left"] == 0
         rate = found["new connections"]
         # Below it where the machine is busy: how long they took counts as well.
         assert 0 < (rate or 0) <= 210
-        assert [phase.name for phase in cell.phases[:3]] == ["baseline", "ended in good order", "ended by RST"]
+        assert [phase.name for phase in cell.phases[:3]] == ["baseline", "closed in good order", "closed by RST"]
         if flaw == "leaks_descriptors":
             assert cell.grade is Grade.DEGRADED, cell.note
             assert found["descriptors left"] == 59  # 200 a second for half of 0.6 s, the first one gap after 0
-            assert "0 of 59 ended in good order, 59 of 59 ended by RST" in cell.note
+            assert "0 of 59 closed in good order, 59 of 59 closed by RST" in cell.note
         else:
             assert cell.grade in FAIR, cell.note
             assert found["descriptors left"] == 0
-            assert "still held" not in cell.note
+            assert "still in use" not in cell.note
 
 
 async def test_answers_that_are_never_closed_are_counted(folder: Path) -> None:
     for flaw in ("never_calls_close", "correct"):
         cell = await run_until_graded("disconnect", plan(flaw), folder, **NARROW, disconnects=10, clients=5, moment=1.0)
-        (closed,) = [each for each in cell.measures if each.name == "answers whose close() was not called"]
+        (closed,) = [each for each in cell.measures if each.name == "responses without close()"]
         met = int(closed.note.split()[1])
         assert met >= 10
         if flaw == "never_calls_close":
             assert cell.grade is Grade.DEGRADED, cell.note
             assert closed.value == met
-            assert f"close() was not called for {met} of {met} answers" in cell.note
+            assert f"did not call close() for {met} of {met} responses" in cell.note
         else:
             assert closed.value == 0
             assert "close()" not in cell.note
@@ -66,12 +66,12 @@ async def test_pipelined_answers_in_the_wrong_order_are_found(folder: Path) -> N
 
     cell = await run_until_graded("pipelining", plan("correct"), folder, duration=0.5)
     assert cell.grade is Grade.UNAFFECTED
-    assert "all answers came, in order" in cell.note
-    assert figures(cell)["answers on a connection at most"] == 16
+    assert "all responses came in order" in cell.note
+    assert figures(cell)["most responses on a connection"] == 16
 
     cell = await run_until_graded("pipelining", plan("closes_connections", "said"), folder, duration=0.5)
     assert cell.grade is Grade.UNAFFECTED
-    assert "first request only" in cell.note
+    assert "only the first response" in cell.note
 
 
 async def test_big_bodies_are_right_and_a_server_that_holds_them_whole_pays_for_it(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the lanes say of time, against what is known of it: raw samples, and a server that stalls for a known time."""
+"""The times that generators report, against known times: raw samples, and a server that stalls for a known time."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from wsgi_gauntlet.harness.load.arrivals import Poisson, Uniform, schedule
 from wsgi_gauntlet.harness.load.generator import closed_loop, open_loop
 from wsgi_gauntlet.harness.load.generator.connections import ConnectionPool
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop, parallel_open_loop
 from wsgi_gauntlet.harness.stats import summary
 from wsgi_gauntlet.harness.stats.histogram import Histogram
 
-from ..helpers.socket_servers import BODY, REQUEST, always, answer, requests, serving
+from ..helpers.socket_servers import PAGE, always, answer, requests, serving
 
 pytestmark = pytest.mark.live
 
@@ -67,7 +68,7 @@ async def test_a_closed_loops_percentiles_are_those_of_the_raw_samples(monkeypat
 
     monkeypatch.setattr(closed_loop, "ConnectionPool", Recording)
     with serving(always(answer())) as address:
-        found = await parallel_closed_loop(address, REQUEST, body=BODY, connections=5, seconds=0.4, processes=1)
+        found = await parallel_closed_loop(address, PAGE, LoopOptions(5), 0.4, processes=1)
     assert len(started.raw) == found.ok > 100
     for q in Q:
         assert found.latency.quantile(q) == pytest.approx(summary.quantile(started.raw, q) / 1e9, rel=0.01)
@@ -76,9 +77,7 @@ async def test_a_closed_loops_percentiles_are_those_of_the_raw_samples(monkeypat
 async def test_an_open_loops_percentiles_are_those_of_the_raw_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_loop, "Histogram", Recorder)
     with serving(always(answer())) as address:
-        found = await parallel_open_loop(
-            address, REQUEST, body=BODY, pacer=Poisson(500, 1), seconds=0.5, connections=20, processes=1
-        )
+        found = await parallel_open_loop(address, PAGE, LoopOptions(20), Poisson(500, 1), 0.5, processes=1)
     for histogram in (found.latency, found.service, found.lateness):
         assert isinstance(histogram, Recorder)
         assert len(histogram.raw) == found.ok > 100
@@ -118,16 +117,8 @@ async def stalled(rate: float, seconds: float) -> tuple[GeneratorResult, list[fl
     """Return what an open loop of that rate measured of a stalling server, and the latencies by arithmetic."""
     behave = Stalling(at=int(rate * 0.2))
     with serving(behave) as address:
-        found = await parallel_open_loop(
-            address,
-            REQUEST,
-            body=BODY,
-            pacer=Uniform(rate),
-            seconds=seconds,
-            connections=int(rate),
-            processes=2,
-            window=0.1,
-        )
+        options = LoopOptions(int(rate), window=0.1)
+        found = await parallel_open_loop(address, PAGE, options, Uniform(rate), seconds, processes=2)
     due = [found.began + at for at in schedule(Uniform(rate), seconds)]
     # Whoever comes within the stall waits for its end, and nobody else waits at all.
     return found, [max(0.0, behave.ended - at) if at >= behave.began - 1 / rate else 0.0 for at in due]
@@ -160,7 +151,7 @@ async def test_who_comes_while_the_server_stalls_waits_as_long_as_arithmetic_say
 
 async def test_a_closed_loop_is_service_time_and_is_not_corrected() -> None:
     with serving(Stalling(at=40)) as address:
-        found = await parallel_closed_loop(address, REQUEST, body=BODY, connections=2, seconds=1.0, processes=2)
+        found = await parallel_closed_loop(address, PAGE, LoopOptions(2), 1.0, processes=2)
     # Two requests met the stall: the loop asked nothing else meanwhile. That is what it is for, and what it says.
     assert found.latency.fraction_between(STALL * 0.9, STALL + BUSY) * found.ok <= 2.5
     assert found.latency.quantile(1.0) >= STALL * 0.99

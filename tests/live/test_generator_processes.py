@@ -1,4 +1,4 @@
-"""Lanes in processes of their own, against small servers: figures, ends of every kind, nothing left behind."""
+"""Generator processes against small servers: figures, ends of every kind, and no process left."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from wsgi_gauntlet.harness.errors import InternalError, OutOfResources, Unsuppor
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.arrivals import Poisson, Uniform
 from wsgi_gauntlet.harness.load.generator import process_pool
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_messages import Job, Ready, encode
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop, parallel_open_loop
 
 from ..helpers.script_server import PATIENCE, alive
-from ..helpers.socket_servers import BODY, REQUEST, Behaviour, always, answer, requests, serving
+from ..helpers.socket_servers import BODY, PAGE, Behaviour, always, answer, requests, serving
 
 pytestmark = pytest.mark.live
 
@@ -69,7 +70,7 @@ async def test_closed_loops_count_what_the_server_counts(processes: int, started
     behave, seen = counting()
     before = time.monotonic()
     with serving(behave) as address:
-        found = await parallel_closed_loop(address, REQUEST, body=BODY, connections=5, seconds=0.2, processes=processes)
+        found = await parallel_closed_loop(address, PAGE, LoopOptions(5), 0.2, processes=processes)
     assert found.ok == found.requests > 0, found.error_messages
     assert found.ok <= seen() <= found.ok + 5
     assert (found.processes, found.connections, found.connects) == (processes, 5, 5)
@@ -83,16 +84,8 @@ async def test_closed_loops_count_what_the_server_counts(processes: int, started
 async def test_open_loops_send_one_schedule(processes: int, started: Started) -> None:
     behave, seen = counting()
     with serving(behave) as address:
-        found = await parallel_open_loop(
-            address,
-            REQUEST,
-            body=BODY,
-            pacer=Uniform(200),
-            seconds=0.5,
-            connections=20,
-            processes=processes,
-            window=0.1,
-        )
+        options = LoopOptions(20, window=0.1)
+        found = await parallel_open_loop(address, PAGE, options, Uniform(200), 0.5, processes=processes)
     assert (found.ok, found.scheduled, seen()) == (99, 99, 99)
     assert found.processes == processes
     assert found.offered == pytest.approx(200, rel=0.02)
@@ -104,7 +97,7 @@ async def test_open_loops_send_one_schedule(processes: int, started: Started) ->
 
 
 async def test_the_start_is_common() -> None:
-    # The first request of each shard is due at the same moment: both were ready before either began.
+    # The first request of each process is due at the same moment: both were ready before either began.
     firsts: dict[int, float] = {}
     lock = threading.Lock()
 
@@ -115,26 +108,26 @@ async def test_the_start_is_common() -> None:
             conn.sendall(answer())
 
     with serving(behave) as address:
-        found = await parallel_closed_loop(address, REQUEST, body=BODY, connections=2, seconds=0.2, processes=2)
+        found = await parallel_closed_loop(address, PAGE, LoopOptions(2), 0.2, processes=2)
     begun = found.began - time.monotonic() + time.perf_counter()
     assert len(firsts) == 2
-    # Python takes 0.1 s and more to load a lane: a shard that did not wait for the other would be that early.
+    # Python takes at least 0.1 s to load the generator. A process that did not wait would be so early.
     assert all(at - begun > -0.01 for at in firsts.values())
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-async def test_a_shard_that_dies_is_an_error_that_says_how(started: Started, number: signal.Signals) -> None:
+async def test_a_process_that_dies_is_an_error_that_says_how(started: Started, number: signal.Signals) -> None:
     with serving(always(answer())) as address:
         async with trio.open_nursery() as nursery:
 
             async def kill() -> None:
-                while len(started) < 2:  # noqa: ASYNC110 - a process that starts sets no event of ours
+                while len(started) < 2:  # noqa: ASYNC110 - there is no event for the start of a process
                     await trio.sleep(0.01)
                 started[1].send_signal(number)
 
             nursery.start_soon(kill)
-            with pytest.raises(InternalError, match=rf"was killed by {number.name} before it told its figures"):
-                await parallel_closed_loop(address, REQUEST, body=BODY, connections=4, seconds=30, processes=2)
+            with pytest.raises(InternalError, match=rf"was killed by {number.name} before it sent its result"):
+                await parallel_closed_loop(address, PAGE, LoopOptions(4), 30, processes=2)
     assert gone(started)
 
 
@@ -156,7 +149,7 @@ async def test_a_cancelled_call_leaves_nothing(started: Started) -> None:
                     scope.cancel()
 
                 nursery.start_soon(cancel)
-                await parallel_closed_loop(address, REQUEST, body=BODY, connections=4, seconds=60, processes=2)
+                await parallel_closed_loop(address, PAGE, LoopOptions(4), 60, processes=2)
         assert scope.cancelled_caught
         assert len(started) == 2
         assert gone(started)
@@ -165,16 +158,19 @@ async def test_a_cancelled_call_leaves_nothing(started: Started) -> None:
 HARNESS = """
 import functools, signal, sys, trio
 from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop
+from wsgi_gauntlet.harness.load.workload import VerifiedRequest
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that started us in the background ignores it
-run = functools.partial(parallel_closed_loop, body=sys.argv[2].encode(), connections=4, seconds=60, processes=2)
-trio.run(run, Address(port=int(sys.argv[1])), b"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts a program in the background ignores it
+page = VerifiedRequest(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n", sys.argv[2].encode())
+run = functools.partial(parallel_closed_loop, processes=2)
+trio.run(run, Address(port=int(sys.argv[1])), page, LoopOptions(4), 60)
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_harness_that_is_killed_leaves_no_shard(number: signal.Signals) -> None:
+def test_a_harness_that_is_killed_leaves_no_process(number: signal.Signals) -> None:
     connected = threading.Semaphore(0)
 
     def behave(conn: Any, _number: int) -> None:
@@ -195,55 +191,53 @@ def test_a_harness_that_is_killed_leaves_no_shard(number: signal.Signals) -> Non
         assert harness.returncode
         psutil.wait_procs(below, timeout=PATIENCE)
         assert not [each for each in below if each.is_running() and alive(each.pid)]
-        # Of Ctrl-C the harness alone may tell: a shard's own traceback would stand between the user's lines.
-        assert b"shard.py" not in said
+        # Only the harness may report Ctrl-C, not a traceback of a generator process.
+        assert b"process_main.py" not in said
 
 
-async def test_descriptors_that_run_out_are_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_missing_descriptors_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    monkeypatch.setattr(process_pool, "_connections_per_process", lambda *_: [hard + 1])
+    monkeypatch.setattr(process_pool, "_split", lambda *_: [LoopOptions(hard + 1)])
     with pytest.raises(OutOfResources, match="ulimit -Hn"):
-        await parallel_closed_loop(Address(port=1), REQUEST, body=BODY, connections=1, seconds=1, processes=2)
+        await parallel_closed_loop(Address(port=1), PAGE, LoopOptions(1), 1, processes=2)
 
 
 @pytest.mark.parametrize(
     ("address", "kind", "words"),
     [(Address(port=1, tls=True), Unsupported, "TLS"), (Address(path="/" + "x" * 200), InternalError, "OSError")],
 )
-async def test_what_a_shard_cannot_do_is_the_same_error_as_here(
+async def test_an_error_in_a_process_is_raised_in_the_harness(
     address: Address, kind: type[Exception], words: str
 ) -> None:
     with pytest.raises(kind, match=words):
-        await parallel_open_loop(
-            address, REQUEST, body=BODY, pacer=Poisson(50), seconds=0.1, connections=2, processes=2, timeout=0.1
-        )
+        await parallel_open_loop(address, PAGE, LoopOptions(2, timeout=0.1), Poisson(50), 0.1, processes=2)
 
 
-def test_a_shard_whose_harness_goes_before_the_start_ends_quietly() -> None:
-    order = Job({"port": 1}, REQUEST, BODY, 200, connections=1, timeout=1.0, seconds=1.0)
-    for said, answers in ((b"", b""), (encode(order)[:-3], b""), (encode(order), encode(Ready()))):
+def test_a_process_whose_harness_ends_before_the_start_ends_without_an_error() -> None:
+    job = encode(Job({"port": 1}, PAGE, LoopOptions(1, timeout=1.0), seconds=1.0))
+    for sent, reply in ((b"", b""), (job[:-3], b""), (job, encode(Ready()))):
         done = subprocess.run(
             [sys.executable, "-P", "-m", "wsgi_gauntlet.harness.load.generator.process_main"],
-            input=said,
+            input=sent,
             capture_output=True,
             timeout=PATIENCE,
             check=False,
         )
-        assert (done.returncode, done.stdout, done.stderr) == (0, answers, b"")
+        assert (done.returncode, done.stdout, done.stderr) == (0, reply, b"")
 
 
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        ("print('Warning: something')", "makes no sense: no message of a shard has|closed its pipe|ended with 0"),
-        ("raise SystemExit('no such module')", "ended with 1 .*; its last words: no such module"),
+        ("print('Warning: something')", "sent invalid data: a message of|closed its pipe|ended with exit code 0"),
+        ("raise SystemExit('no such module')", "ended with exit code 1 .*; its last output: no such module"),
         (
             f"import sys; sys.stdout.buffer.write({encode(Ready())!r} * 2); sys.stdout.flush(); sys.stdin.read()",
-            "answered out of turn: Ready",
+            "sent Ready at the wrong time",
         ),
     ],
 )
-async def test_a_shard_that_is_none_is_an_error(
+async def test_another_program_in_its_place_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, words: str
 ) -> None:
     python = tmp_path / "python"
@@ -251,20 +245,20 @@ async def test_a_shard_that_is_none_is_an_error(
     python.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(python))
     with pytest.raises(InternalError, match=words):
-        await parallel_closed_loop(Address(port=1), REQUEST, body=BODY, connections=2, seconds=1, processes=2)
+        await parallel_closed_loop(Address(port=1), PAGE, LoopOptions(2), 1, processes=2)
 
 
-async def test_a_shard_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_process_that_hangs_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(600)\n")
     python.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(python))
     monkeypatch.setattr(process_pool, "START_TIMEOUT", 0.1)
     with pytest.raises(InternalError, match="did not answer in time"):
-        await parallel_closed_loop(Address(port=1), REQUEST, body=BODY, connections=2, seconds=1, processes=2)
+        await parallel_closed_loop(Address(port=1), PAGE, LoopOptions(2), 1, processes=2)
 
 
-async def test_no_process_to_be_had_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_process_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with pytest.raises(OutOfResources, match="no process for a lane"):
-        await parallel_closed_loop(Address(port=1), REQUEST, body=BODY, connections=2, seconds=1, processes=2)
+    with pytest.raises(OutOfResources, match="no generator process"):
+        await parallel_closed_loop(Address(port=1), PAGE, LoopOptions(2), 1, processes=2)

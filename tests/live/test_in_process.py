@@ -16,12 +16,12 @@ from wsgi_gauntlet.harness.conformance.runner import apply_setup
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.connection import Connection, Transcript
 from wsgi_gauntlet.harness.http.parser import ConnectionState
-from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.model import Setup, Verdict
 from wsgi_gauntlet.harness.server import instance, planning
 from wsgi_gauntlet.harness.server.plan import Plan
 
 from ..helpers.requirements import installed
+from ..helpers.scenario_runs import make_context
 
 pytestmark = pytest.mark.live
 
@@ -133,7 +133,7 @@ async def test_a_front_and_load_need_a_socket(folder: Path) -> None:
         async with instance.running(plan, scratch=folder / "scratch", logs=folder / "logs"):
             pass
     plan = planning.plan("wsgiref:in-process")
-    ctx = ScenarioContext(plan, {}, scratch=folder / "scratch", logs=folder / "logs", progress=lambda *_: None)
+    ctx = make_context("classroom", plan, folder)
     with pytest.raises(Unsupported, match="has no socket"):
         async with ctx.server():
             pass

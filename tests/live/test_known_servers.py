@@ -69,7 +69,7 @@ async def test_n_is_found_to_within_one(folder: Path) -> None:
 
 async def test_who_never_recovers_is_wedged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parameters = {**NARROW, "clients": 60, "duration": 1.5, "recovery": 4.0, "budget": 0.1}
-    monkeypatch.setattr(grading, "WEDGED_AFTER_SECONDS", 4.0)  # a minute in earnest
+    monkeypatch.setattr(grading, "NOT_RECOVERED_AFTER_SECONDS", 4.0)  # a minute in earnest
     stuck, slots = await side_by_side(
         folder, parameters, plan("hangs_when_full", 40), plan("thread_per_connection", 40)
     )

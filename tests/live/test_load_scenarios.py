@@ -15,13 +15,14 @@ from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.errors import TargetRefused
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.analysis.grading import GOOD_GOODPUT, MIN_JUDGED_REQUESTS, collapsed, unharmed
-from wsgi_gauntlet.harness.load.context import ScenarioContext, require_loopback_or_verified
+from wsgi_gauntlet.harness.load.catalog import overrides_for
+from wsgi_gauntlet.harness.load.context import require_loopback_or_verified
 from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
 
 from ..helpers.requirements import installed
-from ..helpers.scenario_runs import attempts
+from ..helpers.scenario_runs import attempts, make_context
 
 pytestmark = pytest.mark.live
 
@@ -65,16 +66,16 @@ async def run(scenario: str, servers: dict[str, dict[str, Any]], folder: Path) -
     """Run the scenario on all `servers` side by side, each with parameters of its own."""
     found = registry.scenario(scenario)
     cells: dict[str, ScenarioResult] = {}
-    told: list[str] = []
+    doings: list[str] = []
 
     async def one(name: str, parameters: dict[str, Any]) -> None:
         for _ in attempts():
-            ctx = ScenarioContext(
+            ctx = make_context(
+                found,
                 here(name),
-                {**found.smoke, **NARROW, **parameters},
-                scratch=folder / "scratch",
-                logs=folder / "logs",
-                progress=lambda _fraction, doing: told.append(doing),
+                folder,
+                overrides_for(found, {**NARROW, **parameters}),
+                progress=lambda _fraction, doing: doings.append(doing),
             )
             cells[name] = await found.run(ctx)
             if cells[name].grade not in (Grade.INVALID, Grade.INCONCLUSIVE):
@@ -83,7 +84,7 @@ async def run(scenario: str, servers: dict[str, dict[str, Any]], folder: Path) -
     async with trio.open_nursery() as nursery:
         for name, parameters in servers.items():
             nursery.start_soon(functools.partial(one, name, parameters))
-    assert any("slow clients" in each for each in told)
+    assert any("slow clients" in each for each in doings)
     return cells
 
 
@@ -111,14 +112,14 @@ async def test_slow_headers_find_n_where_it_is_known(folder: Path) -> None:
     for cell in cells.values():
         assert cell.scenario == "slow-headers/byte"
         # Where nobody was harmed there is nothing to recover from.
-        phases = ["baseline", "crowd"] if unharmed(*cell.phases[:2]) else ["baseline", "crowd", "recovery"]
+        phases = ["baseline", "during"] if unharmed(*cell.phases[:2]) else ["baseline", "during", "recovery"]
         assert [phase.name for phase in cell.phases] == phases
         assert cell.reaped is not None
         assert cell.reaped.how == "never"
         assert cell.conditions["python"]
         assert cell.note
         assert cell.crowd
-        assert max(held for _, held in cell.crowd) == cell.steps[-1].clients
+        assert max(count for _, count in cell.crowd) == cell.steps[-1].clients
         assert {each.phase for each in cell.percentiles} == set(phases)
     for name in ("thread_per_connection[threads=5]", "werkzeug:single", "gunicorn:sync[workers=2]"):
         assert_collapses(cells[name])

@@ -19,12 +19,12 @@ from wsgi_gauntlet.harness.errors import ConfigurationError, PageError
 from wsgi_gauntlet.harness.events import ignore_event
 from wsgi_gauntlet.harness.load import runner
 from wsgi_gauntlet.harness.load import workload as workload_module
-from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.server import instance, planning
 from wsgi_gauntlet.harness.server.user_app import CONTROL_PREFIX, plan_with_control_paths
 
 from ..helpers.requirements import installed
+from ..helpers.scenario_runs import make_context
 
 pytestmark = pytest.mark.live
 
@@ -115,23 +115,17 @@ def test_healthy_users_know_the_right_answer(folder: Path, app: str, page: str, 
 async def test_users_of_a_page_that_differs_each_time_among_slow_clients(folder: Path) -> None:
     plan = installed(planning.plan("waitress", app="shop:app", app_path=folder))
     scenario = registry.scenario("slow-headers/byte")
-    short = {"clients": 2, "baseline": 0.5, "duration": 0.5, "recovery": 1, "budget": 1, "reaping": 0.1}
-    told: list[str] = []
-    ctx = ScenarioContext(
-        plan,
-        {**scenario.smoke, **{name: value for name, value in short.items() if name in scenario.smoke}},
-        scratch=folder,
-        logs=folder,
-        progress=lambda _fraction, doing: told.append(doing),
-        page="/counter",
+    short = {"clients": 2, "baseline": 0.5, "duration": 0.5, "recovery": 1, "budget": 1, "disconnect_wait": 0.1}
+    doings: list[str] = []
+    ctx = make_context(
+        scenario, plan, folder, short, progress=lambda _fraction, doing: doings.append(doing), page="/counter"
     )
     cell = await scenario.run(ctx)
     assert cell.goodput is not None
     assert cell.goodput > 0.5
     assert cell.conditions["right answer"] == "200, complete, body differs each time, not compared"
-    assert any(re.match(r"crowd: 2 slow clients, [\d.]+ % answered, p99 (≥ )?[\d.]+ m?s", each) for each in told), (
-        "\n".join(told)
-    )
+    progress = re.compile(r"during: 2 slow clients, [\d.]+ % answered, p99 (≥ )?[\d.]+ m?s")
+    assert any(map(progress.match, doings)), "\n".join(doings)
 
 
 def test_what_differs_each_time_is_not_compared_at_speed(folder: Path) -> None:
@@ -142,17 +136,17 @@ def test_what_differs_each_time_is_not_compared_at_speed(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("page", "why"),
-    [("/nope", "/nope gives 404"), ("/broken", "/broken gives 500"), ("/moody", "by turns")],
+    [("/nope", "/nope returns 404"), ("/broken", "/broken returns 500"), ("/moody", "in turn")],
 )
 def test_an_app_that_answers_with_an_error_is_no_page_to_measure(folder: Path, page: str, why: str) -> None:
     with pytest.raises(PageError, match=why) as raised:
         measured(folder, "waitress", "shop:app", page)
-    assert "--path" in str(raised.value)
+    assert "--app-path" in str(raised.value)
     assert raised.value.exit_code == 2
     assert (folder / "out" / "report.html").exists()
 
 
-def test_an_app_that_does_not_import_is_told_of_before_anything_starts(folder: Path) -> None:
+def test_an_app_that_does_not_import_is_an_error_before_anything_starts(folder: Path) -> None:
     for app in ("shop:nope", "nope:app", "shop", "shop:nope()"):
         with pytest.raises(ConfigurationError, match="--app"):
             measured(folder, "waitress", app)
@@ -162,7 +156,7 @@ async def test_the_control_paths_are_where_the_harness_looks(folder: Path) -> No
     plan = plan_with_control_paths(planning.plan("waitress", app="shop:plain", app_path=folder))
     async with instance.running(plan, scratch=folder, logs=folder, observe=False) as running:
         assert running.reference_app_path == CONTROL_PREFIX
-        workload = await ScenarioContext(plan, {}, scratch=folder, logs=folder, page="/x").workload(running)
+        workload = await make_context("classroom", plan, folder, page="/x").workload(running)
     assert workload.conditions["page"] == "/x"
 
 
@@ -209,19 +203,19 @@ def test_an_app_is_found_where_a_command_goes(folder: Path) -> None:
     assert results.loads[0].conditions["right answer"] == "200, complete, 13 bytes compared"
 
 
-def test_an_app_that_raises_is_told_with_the_end_of_its_traceback(folder: Path) -> None:
-    with pytest.raises(PageError, match=r"/broken gives 500: .*the server's log: .*shop.py.* \| ValueError"):
+def test_the_error_of_an_app_has_the_end_of_its_traceback(folder: Path) -> None:
+    with pytest.raises(PageError, match=r"/broken returns 500: .*the server's log says: .*shop.py.* \| ValueError"):
         measured(folder, "waitress", "shop:app", "/broken")
 
 
-def test_a_page_that_does_not_come_is_told_as_that(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_without_a_response_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workload_module, "RESPONSE_TIMEOUT_SECONDS", 0.2)
     (folder / "slow.py").write_text("import time\ndef app(environ, start_response): time.sleep(60)\n")
     installed(planning.plan("waitress"))
     call = session.RunOptions(servers=("waitress",), scenarios=("throughput",), app="slow:app", out=folder / "out")
     results, _, code = session.run(call, Configuration(), ignore_event)
     assert code == 4
-    assert results.servers["waitress"].why == "/ was not answered within 0.2 s: name a quicker page with --path"
+    assert results.servers["waitress"].why == "/ was not answered within 0.2 s: use a faster page with --app-path"
 
 
 def command(folder: Path, *words: str) -> Any:
@@ -240,12 +234,12 @@ def command(folder: Path, *words: str) -> Any:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("--app", "shop:app", "--path", "x"), "is no path"),
-        (("--app", "shop:app", "--path", "/a b"), "is no path"),
-        (("--app", "shop:app", "--path", "/a#b"), "is no path"),
+        (("--app", "shop:app", "--path", "x"), "is not a path"),
+        (("--app", "shop:app", "--path", "/a b"), "is not a path"),
+        (("--app", "shop:app", "--path", "/a#b"), "is not a path"),
         (("--app", "shop:app", "--path", "/ä"), "percent-encode"),
-        (("--app", "shop:app", "--path", f"{CONTROL_PREFIX}/page"), "never the app's"),
-        (("--path", "/x"), "needs --app"),
+        (("--app", "shop:app", "--app-path", f"{CONTROL_PREFIX}/page"), "belong to the harness"),
+        (("--app-path", "/x"), "with --app"),
     ],
 )
 def test_a_path_that_cannot_be_is_one_line(folder: Path, words: tuple[str, ...], why: str) -> None:

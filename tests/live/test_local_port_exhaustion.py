@@ -20,6 +20,8 @@ from pathlib import Path
 import trio
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.generator.closed_loop import closed_loop
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
+from wsgi_gauntlet.harness.load.workload import VerifiedRequest
 
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
@@ -40,15 +42,15 @@ def accept():
 threading.Thread(target=accept, daemon=True).start()
 Path("/proc/sys/net/ipv4/ip_local_port_range").write_text(f"40000 {40000 + int(sys.argv[2]) - 1}")
 found = trio.run(functools.partial(
-    closed_loop, Address(sys.argv[1], 30000), b"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n",
-    body=b"ok", connections=int(sys.argv[3]), seconds=0.2,
+    closed_loop, Address(sys.argv[1], 30000), VerifiedRequest(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n", b"ok"),
+    LoopOptions(int(sys.argv[3])), 0.2,
 ))
 health = found.health()
 print(json.dumps([found.ok, found.connects, found.out_of_ports, sorted(seen), health.valid, health.why]))
 """
 
 
-def lane(host: str, connections: int) -> tuple[int, int, int, list[str], bool, str]:
+def measure(host: str, connections: int) -> tuple[int, int, int, list[str], bool, str]:
     """Run a closed loop where each address has PORTS local ports."""
     argv = [*network_namespace_command(), sys.executable, "-c", SCRIPT, host, str(PORTS), str(connections)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
@@ -58,7 +60,7 @@ def lane(host: str, connections: int) -> tuple[int, int, int, list[str], bool, s
 
 
 def test_where_one_address_has_no_port_left_the_next_one_has() -> None:
-    ok, connects, out_of_ports, seen, _, why = lane("127.0.0.1", 3 * PORTS)
+    ok, connects, out_of_ports, seen, _, why = measure("127.0.0.1", 3 * PORTS)
     assert ok > 0
     assert (connects, out_of_ports) == (3 * PORTS, 0)
     assert seen == ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
@@ -66,7 +68,7 @@ def test_where_one_address_has_no_port_left_the_next_one_has() -> None:
 
 
 def test_where_none_has_one_the_figures_are_invalid_and_say_why() -> None:
-    ok, connects, out_of_ports, seen, valid, why = lane("::1", PORTS + 5)
+    ok, connects, out_of_ports, seen, valid, why = measure("::1", PORTS + 5)
     assert ok > 0
     assert out_of_ports >= 1
     assert connects == PORTS + out_of_ports

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from wsgi_gauntlet.harness.conformance.catalog import Scenario
 from wsgi_gauntlet.harness.load.arrivals import Uniform
+from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments import open_loop_experiment
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
@@ -28,29 +28,25 @@ from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.stats.histogram import Histogram
 from wsgi_gauntlet.suites.load.throughput.capacity import capacity
 from wsgi_gauntlet.suites.load.throughput.ramp import ramp
-from wsgi_gauntlet.suites.load.throughput.steady import steady
+from wsgi_gauntlet.suites.load.throughput.steady import SteadyParameters, steady
 from wsgi_gauntlet.suites.load.throughput.surge import surge
 
-from ..helpers.scenario_runs import attempts
+from ..helpers.scenario_runs import attempts, make_context
 from ..known_servers.adapter import plan
 
 pytestmark = pytest.mark.live
 
 
 async def run(scenario: Scenario, server: Plan, folder: Path, **parameters: float) -> ScenarioResult:
-    told: list[float | None] = []
-    ctx = ScenarioContext(
-        server,
-        {**scenario.smoke, **parameters},
-        scratch=folder / "scratch",
-        logs=folder / "logs",
-        progress=lambda fraction, _doing: told.append(fraction),
+    fractions: list[float | None] = []
+    ctx = make_context(
+        scenario, server, folder, parameters, progress=lambda fraction, _doing: fractions.append(fraction)
     )
     cell = await scenario.run(ctx)
     assert cell.scenario == scenario.id
     assert cell.note
     assert cell.generator is not None
-    assert all(each is None or 0 <= each <= 1 for each in told)
+    assert all(each is None or 0 <= each <= 1 for each in fractions)
     assert cell.grade is not Grade.ERROR, cell.note
     return cell
 
@@ -77,7 +73,7 @@ async def test_capacity_is_what_so_many_slots_can_do(folder: Path) -> None:
     assert 300 <= found.value <= 450
     if not found.censored:
         assert "p99" in measure(cell, "limited by").note
-    assert value(cell, "p99 there") < 0.1
+    assert value(cell, "p99 at capacity") < 0.1
     assert "at capacity" in {each.name for each in cell.phases}
 
 
@@ -94,14 +90,14 @@ async def test_the_highest_rate_allowed_is_a_lower_bound(folder: Path) -> None:
     if cell.grade is Grade.MEASURED:
         assert value(cell, "capacity") == 50
         assert measure(cell, "capacity").censored
-        assert measure(cell, "limited by").note == "The rate that was allowed."
+        assert measure(cell, "limited by").note == "The parameter rate."
 
 
 async def test_a_generator_at_its_end_is_no_server_at_its_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def weak(*arguments: Any, **named: Any) -> GeneratorResult:
-        """Offer as all that can be offered 100 a second."""
+        """Be a generator that can offer only 100 requests per second."""
         found = await parallel_open_loop(*arguments, **named)
-        if named["pacer"].rate(0.0) <= 101:
+        if arguments[3].rate(0.0) <= 101:
             return found
         late = Histogram()
         late.record(120_000_000_000, found.scheduled)  # more than these tests let a generator have
@@ -126,7 +122,7 @@ async def test_requests_lost_are_counted(folder: Path) -> None:
         assert lost in (each.scheduled // 10, math.ceil(each.scheduled / 10))
         assert lost == each.outcomes[Outcome.ERROR]
     assert cell.goodput == pytest.approx(0.9, abs=0.01)
-    assert any("closed in the middle of an answer" in words for words in cell.artefacts)
+    assert any("closed in the middle of a response" in words for words in cell.artefacts)
 
 
 async def test_p99_is_that_of_the_late_ones(folder: Path) -> None:
@@ -174,7 +170,7 @@ async def test_too_few_connections_are_no_server_at_its_end(scenario: Scenario, 
     assert cell.generator is not None
     assert not cell.generator.valid
     assert "all 16 connections of the generator were busy" in cell.note
-    assert "ask for more --clients than 16" in cell.note
+    assert "set --clients above 16" in cell.note
 
 
 async def test_a_rate_that_the_connections_are_too_few_for_is_not_measured(folder: Path) -> None:
@@ -182,7 +178,7 @@ async def test_a_rate_that_the_connections_are_too_few_for_is_not_measured(folde
         steady, plan("fixed_service_time", 1000, 100), folder, clients=16, rate=320, duration=0.5, budget=0.1
     )
     assert cell.grade is Grade.INVALID
-    assert "all 16 connections of the generator were busy, and each answer took 1" in cell.note
+    assert "all 16 connections of the generator were busy, and each response took only 1" in cell.note
 
 
 async def test_shares_of_a_capacity_that_the_server_has_outrun_are_offered_again(folder: Path) -> None:
@@ -190,12 +186,12 @@ async def test_shares_of_a_capacity_that_the_server_has_outrun_are_offered_again
     # that is busy meanwhile asks for fewer in the estimate and the first share, so that the change comes later.
     for _ in attempts():
         cell = await run(steady, plan("throttles", 1800, 16, 4, 40), folder, duration=1, budget=0.1)
-        if "so all was offered again as shares of that" in cell.note:
+        if "so all loads were repeated with shares of that" in cell.note:
             break
     now = value(cell, "capacity, estimated")
     assert 50 < (now or 0) < 200
     assert cell.phases[0].scheduled == pytest.approx((now or 0) / 2, abs=2)
-    assert "so all was offered again as shares of that" in cell.note
+    assert "so all loads were repeated with shares of that" in cell.note
 
 
 async def test_a_server_that_is_throttled_while_it_is_estimated(folder: Path) -> None:
@@ -213,7 +209,7 @@ async def test_a_capacity_that_changes_decides_nothing(scenario: Scenario, folde
     # A surge after which users are never well served again says so, and no more.
     assert cell.grade is Grade.INCONCLUSIVE or cell.recovery is None
     if cell.grade is Grade.INCONCLUSIVE:
-        assert "capacity has changed" in cell.note or "watched" in cell.note
+        assert "it has changed" in cell.note or "measurement was shorter" in cell.note
 
 
 async def test_the_knee_is_where_all_slots_are_busy(folder: Path) -> None:
@@ -262,19 +258,17 @@ async def test_requests_lost_in_a_surge(folder: Path) -> None:
 
 @pytest.mark.parametrize("scenario", [steady, capacity, ramp, surge], ids=lambda scenario: scenario.id)
 async def test_a_server_that_gives_wrong_pages_is_not_measured(scenario: Scenario, folder: Path) -> None:
-    ctx = ScenarioContext(plan("corrupts_pages", 1), scenario.smoke, scratch=folder / "scratch", logs=folder / "logs")
+    ctx = make_context(scenario, plan("corrupts_pages", 1), folder)
     cell = await scenario.run(ctx)
     assert cell.grade is Grade.ERROR
-    assert "before that is right its speed means nothing" in cell.note
+    assert "The speed of wrong responses means nothing" in cell.note
     assert not cell.phases
 
 
 async def test_a_server_that_has_ended_is_started_again(folder: Path) -> None:
+    parameters = SteadyParameters(clients=8, duration=1, estimate=1, budget=1, size=2000)
     ctx = ScenarioContext(
-        plan("fixed_service_time", 8, 20),
-        {"size": 2000, "clients": 8},
-        scratch=folder / "scratch",
-        logs=folder / "logs",
+        plan("fixed_service_time", 8, 20), steady, parameters, scratch=folder / "scratch", logs=folder / "logs"
     )
     async with open_loop_experiment.open_loop_experiment(ctx) as b:
         found = await b.offer("first", Uniform(40), 0.5)
@@ -285,7 +279,7 @@ async def test_a_server_that_has_ended_is_started_again(folder: Path) -> None:
         found = await b.offer("second", Uniform(40), 0.5)
         assert found.ok == found.scheduled
         assert b.restarts == 1
-        assert "the server had to be started again once" in b.artefacts()
+        assert "the harness had to restart the server once" in b.caveats()
         assert [each.name for each in b.phases] == ["first", "second"]
         assert b.phases[0].ended <= b.phases[1].started
         b.discard_last()

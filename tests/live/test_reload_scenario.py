@@ -10,7 +10,6 @@ import trio
 
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.instance import ServerInstance
@@ -19,7 +18,7 @@ from wsgi_gauntlet.harness.server.remote.remote_server import target_plan
 from wsgi_gauntlet.harness.server.remote.target import parse_target
 
 from ..helpers.requirements import installed
-from ..helpers.scenario_runs import measured, run_until_graded
+from ..helpers.scenario_runs import make_context, measured, run_until_graded
 from ..helpers.script_server import alive
 from ..known_servers.adapter import plan
 
@@ -65,9 +64,9 @@ async def test_a_time_without_a_listener_is_measured(folder: Path) -> None:
     assert cell.grade is Grade.DEGRADED
     assert found["lost: refused"]
     # A busy machine makes both longer, and nothing makes them shorter.
-    assert (found["longest gap without an answer"] or 0) >= 0.3
-    assert (found["new process answers after"] or 0) >= 0.3
-    assert cell.conditions["reload"] == "its own signal"
+    assert (found["longest gap without a response"] or 0) >= 0.3
+    assert (found["new process responds after"] or 0) >= 0.3
+    assert cell.conditions["reload"] == "by its signal"
 
 
 async def test_a_sound_reload_loses_nothing_and_nobody_is_blamed(folder: Path) -> None:
@@ -77,7 +76,7 @@ async def test_a_sound_reload_loses_nothing_and_nobody_is_blamed(folder: Path) -
     assert (found["requests lost"], found["slow uploads lost"]) == (0, 0)
     assert cell.goodput == 1
     assert cell.grade in (Grade.UNAFFECTED, Grade.DEGRADED)  # a busy machine may slow it down
-    assert "it takes the whole server" in cell.note
+    assert "it blocks the whole server" in cell.note
     assert [each.name for each in cell.phases] == ["baseline", "reload 1", "reload 2", "reload 3"]
 
 
@@ -93,21 +92,21 @@ async def test_without_a_reload_it_is_stopped_and_started_again_on_its_port(fold
 async def test_who_does_not_come_back_is_said_so(folder: Path) -> None:
     cell = await run_until_graded("reload", plan("stops_listening_on_reload", 30), folder, **{**SHORT, "patience": 0.7})
     assert cell.grade in (Grade.DEGRADED, Grade.COLLAPSED)
-    assert "It did not come back from reload 1: no new process answered within 0.7 s." in cell.note
-    assert figures(cell)["new process answers after"] is None
+    assert "The server did not come back after reload 1: no new process responded within 0.7 s." in cell.note
+    assert figures(cell)["new process responds after"] is None
     assert len(cell.phases) == 2
 
 
 async def test_a_target_is_not_reloaded(folder: Path) -> None:
     target = target_plan(parse_target("http://127.0.0.1:9"), VerifiedAddress("127.0.0.1", 9), "token")
-    with pytest.raises(Unsupported, match="nobody here may reload it"):
+    with pytest.raises(Unsupported, match="may not reload it"):
         await measured("reload", target, folder)
 
 
 async def test_interrupted_in_the_middle_it_leaves_no_process(folder: Path) -> None:
     found = registry.scenario("reload")
     seen: set[int] = set()
-    ctx = ScenarioContext(plan("correct"), {**found.smoke, **SHORT}, scratch=folder / "scratch", logs=folder / "logs")
+    ctx = make_context(found, plan("correct"), folder, SHORT)
     async with trio.open_nursery() as nursery:
 
         async def watch() -> None:

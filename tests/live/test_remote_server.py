@@ -23,7 +23,7 @@ from wsgi_gauntlet.harness.errors import TargetRefused, Unsupported
 from wsgi_gauntlet.harness.events import Event, ScenarioFinished, ignore_event
 from wsgi_gauntlet.harness.load import context as context_module
 from wsgi_gauntlet.harness.load import runner
-from wsgi_gauntlet.harness.load.context import ScenarioContext
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop
 from wsgi_gauntlet.harness.load.workload import ReferencePage, verify_request
 from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
@@ -37,6 +37,7 @@ from wsgi_gauntlet.harness.server.temp_dirs import reference_app_sources
 
 from ..helpers.requirements import installed
 from ..helpers.runs import run_scenarios
+from ..helpers.scenario_runs import make_context
 
 pytestmark = pytest.mark.live
 
@@ -223,7 +224,7 @@ def test_a_target_that_dies_under_load_is_reported_and_not_blamed(
     with leased_port() as port:
         target = Target("127.0.0.1", port)
         with started(folder, target) as server:
-            ctx = ScenarioContext(plan_of(target), {}, scratch=folder, logs=folder)
+            ctx = make_context("classroom", plan_of(target), folder)
 
             async def scenario() -> None:
                 async with ctx.server():
@@ -243,7 +244,7 @@ def test_a_target_that_only_falls_silent_keeps_its_figures(folder: Path, monkeyp
     with leased_port() as port:
         target = Target("127.0.0.1", port)
         with started(folder, target) as server:
-            ctx = ScenarioContext(plan_of(target), {}, scratch=folder, logs=folder)
+            ctx = make_context("classroom", plan_of(target), folder)
 
             async def scenario() -> None:
                 async with ctx.server():
@@ -262,9 +263,7 @@ def test_generators_in_other_processes_are_given_the_proof(folder: Path) -> None
         async def run_generators() -> int:
             address = await proof.resolve_and_verify(target, TOKEN)
             page = await verify_request(address, ReferencePage(), "abc", 100)
-            found = await parallel_closed_loop(
-                address, page.request, body=page.body, connections=2, seconds=0.2, processes=2, status=page.status
-            )
+            found = await parallel_closed_loop(address, page, LoopOptions(2), 0.2, processes=2)
             return found.ok
 
         assert trio.run(run_generators) > 0
@@ -275,7 +274,7 @@ def test_nothing_of_a_target_can_be_controlled(folder: Path) -> None:
         plan = plan_of(target)
 
         async def look() -> None:
-            async with ScenarioContext(plan, {}, scratch=folder, logs=folder).server() as running:
+            async with make_context("classroom", plan, folder).server() as running:
                 assert running.alive
                 assert (running.ended, running.log_since(0)) == ("", "")
                 for act in (running.restart, running.reload, running.restart_in_place):

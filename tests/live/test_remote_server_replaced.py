@@ -15,6 +15,7 @@ import trio
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.errors import TargetRefused
 from wsgi_gauntlet.harness.events import Event, Progress
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop
 from wsgi_gauntlet.harness.load.workload import ReferencePage, verify_request
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
@@ -74,7 +75,7 @@ def replaced(
             stack.enter_context(impostor_servers.listening(stranger, where))
 
         found = registry.scenario(scenario)
-        chosen = replace(found, smoke={**found.smoke, **parameters})
+        chosen = replace(found, smoke=found.parameters(parameters))
         result = trio.run(run_scenarios, folder, [(plan, chosen)], None, Swap(swap).handle)
         return result.scenarios, result.failed, time.monotonic() - stranger.began
 
@@ -148,9 +149,7 @@ def test_generators_in_their_own_processes_stop_too(folder: Path) -> None:
                     stack.enter_context(impostor_servers.listening(stranger, (target.host, target.port)))
 
                 nursery.start_soon(swap)
-                await parallel_closed_loop(
-                    watching, page.request, body=page.body, connections=8, seconds=20, processes=2
-                )
+                await parallel_closed_loop(watching, page, LoopOptions(8), 20, processes=2)
 
         with pytest.raises(TargetRefused, match="no longer proves itself"):
             trio.run(load)

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.conformance.catalog import Scenario
+from wsgi_gauntlet.harness.load.catalog import Scenario
+from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
 
@@ -56,7 +57,7 @@ def test_a_low_hard_limit_means_fewer_clients(tmp_path: Path) -> None:
     assert cell["conditions"]["clients"] == 5
     assert cell["conditions"]["clients asked for"] == 100
     assert cell["conditions"]["open files"] == 266
-    assert "Asked for were 100 slow clients" in cell["note"]
+    assert "100 slow clients were requested" in cell["note"]
     assert max(step["clients"] for step in cell["steps"]) == 5
 
 
@@ -127,7 +128,7 @@ async def test_memory_that_is_refused_makes_the_cell_invalid(tmp_path: Path) -> 
             bytearray(1 << 60)
         raise AssertionError
 
-    scenario = Scenario("x/y", "x", "x", greedy, {}, {})
+    scenario = Scenario("x/y", "x", "x", greedy, Parameters(), Parameters())
     with trio.fail_after(10):
         found = await run_scenarios(tmp_path, [(planning.plan("wsgiref"), scenario)])
     (cell,) = found.scenarios

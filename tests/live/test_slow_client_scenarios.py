@@ -1,4 +1,4 @@
-"""Slow bodies, idle connections, mixtures and time-outs, on servers whose answer is known."""
+"""Slow bodies, idle connections, mixtures and time-outs, on servers whose result is known."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..known_servers.adapter import plan
 
 pytestmark = pytest.mark.live
 
-NARROW = {"baseline": 1.0, "duration": 1.5, "recovery": 2.0, "budget": 30.0, "clients": 12, "reaping": 0.1}
+NARROW = {"baseline": 1.0, "duration": 1.5, "recovery": 2.0, "budget": 30.0, "clients": 12, "disconnect_wait": 0.1}
 
 
 def values(cell: ScenarioResult) -> dict[str, float | None]:
@@ -29,14 +29,14 @@ async def test_slow_bodies_take_a_slot_each(kind: str, folder: Path) -> None:
     assert cell.grade is Grade.COLLAPSED, cell.note
     assert cell.collapse is not None
     assert abs(cell.collapse - 3) <= 1
-    assert values(cell) == {"app started before the body was there": 1.0}
+    assert values(cell) == {"app started before the body had arrived": 1.0}
 
 
 async def test_who_reads_bodies_first_starts_no_app_early(folder: Path) -> None:
     cell = await run_until_graded("slow-body/length", installed(planning.plan("waitress")), folder, **NARROW)
     assert cell.grade in (Grade.UNAFFECTED, Grade.DEGRADED)
     assert cell.collapse is None
-    assert values(cell) == {"app started before the body was there": 0.0}
+    assert values(cell) == {"app started before the body had arrived": 0.0}
 
 
 async def test_idle_connections_use_up_a_limit(folder: Path) -> None:
@@ -45,7 +45,11 @@ async def test_idle_connections_use_up_a_limit(folder: Path) -> None:
     assert cell.collapse is not None
     # One or two of the seven are connections that healthy users keep.
     assert 5 <= cell.collapse <= 8
-    assert values(cell) == {"newcomers served": 0.0, "newcomers refused": 0.0, "newcomers left waiting": 100.0}
+    assert values(cell) == {
+        "new connections served": 0.0,
+        "new connections refused": 0.0,
+        "new connections left waiting": 100.0,
+    }
 
 
 async def test_who_keeps_nothing_alive_has_no_idle_connections(folder: Path) -> None:
@@ -88,21 +92,21 @@ async def test_a_soak_has_its_windows(folder: Path) -> None:
     assert cell.samples == ()
 
 
-async def test_time_outs_are_found_where_they_are_set(folder: Path) -> None:
+async def test_configured_timeouts_are_found(folder: Path) -> None:
     cell = await measured("timeout-edge", installed(planning.plan("gunicorn:gthread")), folder)
     if cell.grade is Grade.INVALID:  # a machine so busy that a move came late says so
         return
     found = {each.name: each for each in cell.measures}
     assert cell.grade is Grade.MEASURED
     # Set to 2 s; a busy machine closes later, and none closes sooner.
-    assert 1.4 <= (found["idle: freed after"].value or 0) <= 20
-    assert found["head: freed after"].value is not None
+    assert 1.4 <= (found["idle: disconnected after"].value or 0) <= 20
+    assert found["head: disconnected after"].value is not None
     assert cell.conditions["threads"] == 14
 
 
 async def test_a_server_with_room_for_one_client_is_asked_one_place_at_a_time(folder: Path) -> None:
     cell = await measured("timeout-edge", plan("thread_per_connection", 1), folder, duration=1.5)
     found = {each.name: each for each in cell.measures}
-    assert (found["head: freed after"].value, found["head: freed after"].censored) == (0.5, True)
-    assert found["idle: time-out is per gap"].note == "no connection is kept alive"
+    assert (found["head: disconnected after"].value, found["head: disconnected after"].censored) == (0.5, True)
+    assert found["idle: timeout is per gap"].note == "the server keeps no connection alive"
     assert "at once" in cell.note

@@ -1,4 +1,4 @@
-"""Answers that were meant for another request are counted, by the lanes and in the scenarios that are made of them."""
+"""Responses to another request are counted by the generators and in their scenarios."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness.conformance.catalog import Scenario
 from wsgi_gauntlet.harness.load.arrivals import Uniform
-from wsgi_gauntlet.harness.load.context import ScenarioContext
+from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop, parallel_open_loop
+from wsgi_gauntlet.harness.load.workload import VerifiedRequest
 from wsgi_gauntlet.harness.model import Outcome, ScenarioResult
 from wsgi_gauntlet.suites.load.throughput.capacity import capacity
 from wsgi_gauntlet.suites.load.throughput.ramp import ramp
@@ -22,6 +23,7 @@ from wsgi_gauntlet.suites.load.throughput.steady import steady
 from wsgi_gauntlet.suites.load.throughput.surge import surge
 from wsgi_gauntlet.suites.load.throughput.throughput import throughput
 
+from ..helpers.scenario_runs import make_context
 from ..helpers.socket_servers import Behaviour, answer, requests, serving
 from ..known_servers.adapter import plan
 
@@ -34,7 +36,10 @@ Page = Callable[[bytes], bytes]
 
 
 def body(mark: bytes) -> bytes:
-    return mark + b"\nand what every answer is to have\n"
+    return mark + b"\nand what every response must have\n"
+
+
+PAGE = VerifiedRequest(REQUEST, body(MARK), mark=MARK)
 
 
 def mark_of(request: bytes) -> bytes:
@@ -43,23 +48,12 @@ def mark_of(request: bytes) -> bytes:
 
 async def closed(behave: Behaviour, clients: int = 2, processes: int = 1) -> GeneratorResult:
     with serving(behave) as address:
-        return await parallel_closed_loop(
-            address, REQUEST, body=body(MARK), connections=clients, seconds=0.3, processes=processes, mark=MARK
-        )
+        return await parallel_closed_loop(address, PAGE, LoopOptions(clients), 0.3, processes=processes)
 
 
 async def opened(behave: Behaviour, number: int = 60) -> GeneratorResult:
     with serving(behave) as address:
-        return await parallel_open_loop(
-            address,
-            REQUEST,
-            body=body(MARK),
-            pacer=Uniform(number / 0.5),
-            seconds=0.5,
-            connections=8,
-            processes=1,
-            mark=MARK,
-        )
+        return await parallel_open_loop(address, PAGE, LoopOptions(8), Uniform(number / 0.5), 0.5, processes=1)
 
 
 @pytest.mark.parametrize("head", [b"", b"X-Asked: %s\r\n", b"Connection: close\r\n"], ids=["plain", "echo", "close"])
@@ -139,7 +133,7 @@ FAULTS = {
 async def test_every_wrong_answer_is_counted(fault: str) -> None:
     behave, seen = sent(FAULTS[fault])
     found = await closed(behave)
-    # The lane's end may cut off an answer on each of its two connections.
+    # The end of the loop may cut off a response on each of its two connections.
     assert 0 < found.wrong <= seen() <= found.wrong + 2
     assert found.errors == 0
     behave, seen = sent(FAULTS[fault])
@@ -168,7 +162,7 @@ async def test_an_answer_that_comes_again_later_takes_back_the_one_before() -> N
     assert (found.ok + found.errors + found.wrong, found.scheduled) == (59, 59)
 
 
-async def test_answers_of_two_lanes_are_told_apart() -> None:
+async def test_responses_of_two_processes_are_distinguished() -> None:
     """The first answer of all goes to everybody: the two processes have no mark in common."""
     first: list[bytes] = []
 
@@ -186,15 +180,10 @@ async def test_answers_of_two_lanes_are_told_apart() -> None:
 
 async def run(scenario: Scenario, folder: Path, every: int, **parameters: float) -> tuple[ScenarioResult, int]:
     """Return the cell, and how many pages the server sent to the wrong client."""
-    ctx = ScenarioContext(
-        plan("swaps_responses", every),
-        {**scenario.smoke, **parameters},
-        scratch=folder / "scratch",
-        logs=folder / "logs",
-    )
+    ctx = make_context(scenario, plan("swaps_responses", every), folder, parameters)
     cell = await scenario.run(ctx)
-    told = re.findall(r"swapped (\d+)", cell.log)
-    return cell, int(told[-1]) if told else 0
+    counts = re.findall(r"swapped (\d+)", cell.log)
+    return cell, int(counts[-1]) if counts else 0
 
 
 def wrong(cell: ScenarioResult) -> int:
@@ -210,7 +199,7 @@ async def test_throughput_counts_swapped_answers(folder: Path) -> None:
     assert cell.goodput is not None
     assert cell.goodput < 1
     assert any("wrong body" in words for words in cell.artefacts)
-    assert any(words.startswith("the right answer to another request: ") for words in cell.artefacts)
+    assert any(words.startswith("the correct response to another request: ") for words in cell.artefacts)
 
 
 async def test_steady_counts_swapped_answers(folder: Path) -> None:
@@ -227,7 +216,7 @@ async def test_capacity_counts_swapped_answers(folder: Path) -> None:
 
 async def test_a_ramp_counts_swapped_answers(folder: Path) -> None:
     cell, swapped = await run(ramp, folder, 20, rate=300, duration=1)
-    assert any(words.startswith("the right answer to another request: ") for words in cell.artefacts)
+    assert any(words.startswith("the correct response to another request: ") for words in cell.artefacts)
     assert cell.goodput is not None
     assert 1 - cell.goodput == pytest.approx(2 / 20, rel=0.2)
     assert swapped >= 10

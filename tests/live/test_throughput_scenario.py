@@ -9,11 +9,12 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
-from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.suites.load.throughput.throughput import throughput
+
+from ..helpers.scenario_runs import make_context
 
 pytestmark = pytest.mark.live
 
@@ -29,19 +30,19 @@ def folder() -> Iterator[Path]:
 
 
 async def measured(plan: Plan, folder: Path, **parameters: float) -> tuple[ScenarioResult, list[float | None]]:
-    told: list[float | None] = []
-    ctx = ScenarioContext(
+    fractions: list[float | None] = []
+    ctx = make_context(
+        throughput,
         plan,
+        folder,
         {**SHORT, **parameters},
-        scratch=folder / "scratch",
-        logs=folder / "logs",
-        progress=lambda fraction, _doing: told.append(fraction),
+        progress=lambda fraction, _doing: fractions.append(fraction),
     )
-    return await throughput.run(ctx), told
+    return await throughput.run(ctx), fractions
 
 
 async def test_a_server_that_keeps_connections(folder: Path) -> None:
-    load, told = await measured(planning.plan("waitress"), folder)
+    load, fractions = await measured(planning.plan("waitress"), folder)
     assert load.grade in (Grade.MEASURED, Grade.INVALID)
     assert (load.scenario, load.goodput) == ("throughput", 1.0)
     assert [(step.clients, step.goodput) for step in load.steps] == [(1, 1.0), (4, 1.0)]
@@ -50,7 +51,7 @@ async def test_a_server_that_keeps_connections(folder: Path) -> None:
     assert load.phases[0].ended <= load.phases[1].started
     assert {point.phase for point in load.percentiles} == {"1 connection", "4 connections"}
     assert load.generator is not None
-    assert told == [0.0, 0.5]
+    assert fractions == [0.0, 0.5]
     assert "service time at that concurrency" in load.note
     assert not any("closed the connection" in words for words in load.artefacts)
 
@@ -58,7 +59,7 @@ async def test_a_server_that_keeps_connections(folder: Path) -> None:
 async def test_a_server_that_closes_after_each_answer_says_so(folder: Path) -> None:
     load, _ = await measured(planning.plan("wsgiref"), folder, clients=1)
     assert [step.clients for step in load.steps] == [1]
-    assert any("closed the connection after each answer" in words for words in load.artefacts)
+    assert any("closed the connection after each response" in words for words in load.artefacts)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ async def test_no_speed_is_quoted_for_wrong_answers(fault: str, came: str, folde
     load, _ = await measured(plan, folder, clients=1)
     assert load.grade is Grade.ERROR
     assert (load.steps, load.goodput) == ((), None)
-    assert f"the server gave {came}" in load.note
+    assert f"it sent {came}" in load.note
 
 
 async def test_a_ladder_that_never_ends_is_refused(folder: Path) -> None:

@@ -8,12 +8,11 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness import registry
-from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
 
 from ..helpers.requirements import installed
-from ..helpers.scenario_runs import run_until_graded
+from ..helpers.scenario_runs import make_context, run_until_graded
 from ..helpers.script_server import alive
 from ..known_servers.adapter import plan
 
@@ -30,7 +29,7 @@ async def test_a_worker_that_is_never_replaced(folder: Path) -> None:
     cell = await run_until_graded("worker-loss", plan("never_replaces_workers", 2), folder, **SHORT)
     assert cell.note.startswith("The killed process was not replaced within 0.8 s.")
     assert cell.grade in (Grade.DEGRADED, Grade.COLLAPSED)  # the latter on a busy machine
-    assert [each.name for each in cell.phases] == ["baseline", "wedged", "spinning", "killed"]
+    assert [each.name for each in cell.phases] == ["baseline", "blocked", "spinning", "killed"]
     assert figures(cell)["replaced after, killed"] is None
 
 
@@ -50,20 +49,20 @@ async def test_whoever_replaces_a_worker_is_not_blamed_for_its_end(folder: Path)
     found = figures(cell)
     assert cell.grade in (Grade.UNAFFECTED, Grade.DEGRADED)
     assert "not replaced" not in cell.note
-    for trouble in ("wedged", "spinning", "killed"):
-        after = found[f"replaced after, {trouble}"]
+    for failure in ("blocked", "spinning", "killed"):
+        after = found[f"replaced after, {failure}"]
         assert after is not None
         assert after > 0
-    assert (found["replaced after, wedged"] or 0) >= 0.5  # its time-out is a second, looked at once a second
+    assert (found["replaced after, blocked"] or 0) >= 0.5  # its time-out is a second, looked at once a second
     assert cell.conditions["timeout"] == 1
 
 
 async def test_a_server_of_one_process_is_gone(folder: Path) -> None:
     cell = await run_until_graded("worker-loss", installed(planning.plan("waitress")), folder, **SHORT)
     assert cell.grade is Grade.COLLAPSED
-    assert "the server was gone" in cell.note.partition(" Wedged: ")[0]
+    assert "the server had ended" in cell.note.partition(" Blocked: ")[0]
     found = figures(cell)
-    assert found["goodput, wedged"] == 100
+    assert found["goodput, blocked"] == 100
     assert found["goodput, killed"] == 0
     assert "timeout" not in cell.conditions
 
@@ -71,18 +70,18 @@ async def test_a_server_of_one_process_is_gone(folder: Path) -> None:
 async def test_interrupted_in_the_middle_it_leaves_no_process(folder: Path) -> None:
     found = registry.scenario("worker-loss")
     seen: set[int] = set()
-    said: list[str] = []
-    ctx = ScenarioContext(
+    doings: list[str] = []
+    ctx = make_context(
+        found,
         installed(planning.plan("gunicorn:sync")),
-        {**found.smoke, **SHORT},
-        scratch=folder / "scratch",
-        logs=folder / "logs",
-        progress=lambda _fraction, doing: said.append(doing),
+        folder,
+        SHORT,
+        progress=lambda _fraction, doing: doings.append(doing),
     )
     async with trio.open_nursery() as nursery:
 
         async def watch() -> None:
-            while not any(each.startswith("wedged") for each in said):
+            while not any(each.startswith("blocked") for each in doings):
                 seen.update(pid for running in ctx._running_servers for pid in running.processes())
                 await trio.sleep(0.01)
             nursery.cancel_scope.cancel()

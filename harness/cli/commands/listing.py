@@ -85,17 +85,21 @@ def cases(arguments: CasesArguments) -> None:
 class ExplainArguments:
     """The options of `explain`."""
 
-    case: Annotated[str, click.Argument(["case"])]
+    case: Annotated[str, click.Argument(["case"], metavar="ID")]
     json: Annotated[bool, Option(["--json"], is_flag=True, help="Print a JSON document.")]
 
 
 @command(ExplainArguments)
 def explain(arguments: ExplainArguments) -> None:
-    """Explain a case: requirement, source and reason.
+    """Explain a case or a scenario.
 
-    It also shows what the case sends. CASE may be the common id of several variants.
+    For a case: what it sends and expects, its source, and why a user cares. For a scenario: what it does, and each
+    parameter with its unit and its values in quick and full runs. ID may be the common id of several variants.
     """
     from wsgi_gauntlet.harness import registry
     from wsgi_gauntlet.reports.terminal import explain as explanations
 
+    if found := next((each for each in registry.scenarios() if each.id == arguments.case.strip("/")), None):
+        explanations.explain_scenario(found, as_json=arguments.json)
+        return
     explanations.explain(*registry.case_or_variants(arguments.case), as_json=arguments.json)

@@ -52,6 +52,15 @@ class LoadArguments(RunArguments):
             help="Requests per second of the healthy users.",
         ),
     ]
+    set: Annotated[
+        tuple[str, ...],
+        Option(
+            ["--set"],
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Any parameter of the scenarios; `explain SCENARIO` lists them; repeatable.",
+        ),
+    ]
     scenario: Annotated[
         tuple[str, ...],
         Option(
@@ -81,6 +90,7 @@ def load(arguments: LoadArguments) -> None:
         clients=arguments.slow_clients,
         duration=arguments.duration,
         rate=arguments.background_rate,
+        other_parameters=other_parameters(arguments.set),
     )
     run_and_exit(
         replace(
@@ -92,6 +102,17 @@ def load(arguments: LoadArguments) -> None:
         ),
         arguments,
     )
+
+
+def other_parameters(settings: tuple[str, ...]) -> dict[str, str]:
+    """Return the parameters of `--set NAME=VALUE` as text. Raises ConfigurationError for other text."""
+    found = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not (name and equals and value):
+            raise ConfigurationError(f"--set {setting}: write it as NAME=VALUE, for example --set baseline=5")
+        found[name.replace("-", "_")] = value
+    return found
 
 
 def _remote_token(arguments: LoadArguments) -> str:

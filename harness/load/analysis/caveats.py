@@ -1,4 +1,4 @@
-"""What makes figures look like more, or less, than they are; each a sentence for the report. Values in, values out."""
+"""Find conditions that make figures look better or worse than they are, as sentences for the report. Pure."""
 
 from __future__ import annotations
 
@@ -8,31 +8,30 @@ from wsgi_gauntlet.harness.model import Outcome, Sample
 from wsgi_gauntlet.harness.stats.summary import littles_law, quantile
 
 DELAYED_ACK_SECONDS = (0.038, 0.048)
-"""Seconds: Linux's shortest delayed ACK, TCP_DELACK_MIN, is 40 ms."""
+"""Seconds: the shortest delayed ACK of Linux, TCP_DELACK_MIN, is 40 ms."""
 
 DELAYED_ACK_SHARE = 0.2
-"""The share of the answers, or all but this share of the slow ones, within DELAYED_ACK_SECONDS that cannot be
-chance."""
+"""The share of all responses within DELAYED_ACK_SECONDS that cannot be chance. Of the slow responses it is all but
+this share."""
 
 SLOW_RESPONSE_SECONDS = 0.02
-"""Seconds: half of what a delayed ACK takes. Where most answers take that long none of them is slow."""
+"""Seconds: half of a delayed ACK. If most responses take that long, none of them counts as slow."""
 
 BUSY_SHARE = 0.5
-"""The share of DELAYED_ACK_SECONDS that a server may work for an answer before it may be the work that takes so
-long."""
+"""The share of DELAYED_ACK_SECONDS in CPU time per response from which on the work itself may explain the time."""
 
 LITTLES_LAW_TOLERANCE = 2.0
-"""The factor by which Little's law may be missed; arrivals come in bunches and phases are short."""
+"""The allowed deviation from Little's law as a factor: arrivals come in bursts and phases are short."""
 
 MIN_SAMPLES = 20
-"""Samples below which nothing is said."""
+"""Samples that a caveat needs."""
 
 MIN_DELAYED_RESPONSES = 5
-"""Answers at a plateau below which it is none: a hiccup of the machine can delay two or three alike."""
+"""Delayed responses that a caveat needs: one pause of the machine can delay two or three equally."""
 
 NAGLE_CAVEAT = (
-    "Nagle's algorithm meets a delayed ACK (the server writes head and body apart and leaves TCP_NODELAY off), "
-    "no work is being done"
+    "Nagle's algorithm waits for a delayed ACK (the server writes head and body separately without TCP_NODELAY); "
+    "the server does no work in this time"
 )
 
 
@@ -46,25 +45,25 @@ def find_caveats(
     ended: float,
     cpu: float = 0.0,
 ) -> tuple[str, ...]:
-    """Return what a reader of the figures of `samples` must know.
+    """Return the caveats of `samples`.
 
-    `keep_alive_responses` answers were to leave their connection open, `kept` came over one that was left open.
-    `flying` requests were seen on their way on average from `started` to `ended`, in seconds from the scenario's
-    start. `cpu` is seconds that the server's processes worked for one answer, 0 where that is not known.
+    `keep_alive_responses` should have left their connection open; `reused_connection_responses` came over such a
+    connection. `in_flight` is the mean number of requests in flight from `started` to `ended`, in seconds from the
+    start of the scenario. `cpu` is the CPU seconds of the server per response, 0 if unknown.
     """
     found = []
     answered = [each.service for each in samples if each.outcome is Outcome.OK]
     wrong = sum(each.outcome is Outcome.WRONG for each in samples)
     if wrong:
-        found.append(f"{wrong} answers had a wrong body: do not quote this server's speed before that is explained")
+        found.append(f"{wrong} responses had a wrong body: explain that before you quote the speed of this server")
     if len(answered) >= MIN_SAMPLES and (at := _delayed_ack_count(answered)) and is_mostly_idle(cpu):
-        found.append(f"{at / len(answered) * 100:.0f} % of the answers took 40 ms: {NAGLE_CAVEAT}")
+        found.append(f"{at / len(answered) * 100:.0f} % of the responses took 40 ms: {NAGLE_CAVEAT}")
     if keep_alive_responses >= MIN_SAMPLES // 2 and not reused_connection_responses:
-        found.append("the server kept no connection alive: every request paid for a connection of its own")
+        found.append("the server kept no connection alive: every request needed a new connection")
     due = [each for each in samples if started <= each.intended < ended]
     sent = [each for each in due if each.outcome is not Outcome.NEVER_SENT]
     if len(sent) >= MIN_SAMPLES and ended > started:
-        # Who was still waiting at the end is counted up to there, as they were when somebody looked.
+        # Requests that were still waiting count up to the end, as in the count of requests in flight.
         inside = sum(min(each.latency, ended - each.intended) for each in sent) / len(sent)
         expected = littles_law(len(sent) / (ended - started), inside)
         if (
@@ -72,23 +71,22 @@ def find_caveats(
             and not expected / LITTLES_LAW_TOLERANCE <= in_flight <= expected * LITTLES_LAW_TOLERANCE
         ):
             found.append(
-                f"Little's law does not hold: rate x mean latency says {expected:.1f} requests at a time, "
-                f"{in_flight:.1f} "
-                "were seen; the latencies may be wrong"
+                f"Little's law does not hold: rate x mean latency gives {expected:.1f} requests in flight, but "
+                f"{in_flight:.1f} were counted; the latencies may be wrong"
             )
     return tuple(found)
 
 
 def is_mostly_idle(cpu: float) -> bool:
-    """Say whether a server that works `cpu` seconds for an answer of 40 ms stands still for most of them."""
+    """Say whether a server with `cpu` seconds of CPU time per response is idle for most of 40 ms."""
     return cpu < BUSY_SHARE * DELAYED_ACK_SECONDS[0]
 
 
 def _delayed_ack_count(answered: Sequence[float]) -> int:
-    """Return how many answers took 40 ms, 0 where those are as many as chance makes.
+    """Return how many responses took 40 ms, 0 if that number can be chance.
 
-    A kept connection waits for a delayed ACK, one that was opened for the request does not: so these may be few among
-    all answers, and must then be nearly all of the slow ones.
+    Only kept connections wait for a delayed ACK. So these responses may be few, but must then be nearly all of the slow
+    ones.
     """
     at = sum(DELAYED_ACK_SECONDS[0] <= each <= DELAYED_ACK_SECONDS[1] for each in answered)
     slow = sum(each > SLOW_RESPONSE_SECONDS for each in answered)

@@ -1,13 +1,13 @@
-"""The search for the fewest slow clients that take a server from its users: N*.
+"""Search for N*, the smallest number of slow clients that makes a server collapse.
 
-The largest number is tried first, since most servers worth having stand it and then nothing is left to search. Else
-double until it collapses, then bisect:
+The largest number is tried first. If the server does not collapse, the search is over. Otherwise the number doubles
+until the server collapses, and then the interval is halved:
 
     known:  1 ok   2 ok   4 ok   8 collapsed         next: 6
     known:  4 ok   6 ok   8 collapsed                next: 7
     known:  6 ok   7 collapsed                       N* = 7
 
-What to try next is a pure function of what is known, so an interrupted search still says what it has: N* lies in
+The next number is a pure function of the probes so far, so an interrupted search also has a result: N* is in
 (`above`, `at_most`].
 """
 
@@ -17,26 +17,26 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 MAX_PROBES = 64
-"""More than any search takes: doubling and bisecting up to a million clients is 40 probes."""
+"""More than any search needs: a search up to a million clients has 40 probes."""
 
 
 @dataclass(frozen=True)
 class CollapseBounds:
-    """Where N* lies: above `above` and at most `at_most`; `at_most` is None where nothing collapsed."""
+    """N* is above `above` and at most `at_most`. `at_most` is None if nothing collapsed."""
 
     above: int
     at_most: int | None
 
     @property
     def exact(self) -> bool:
-        """Say whether N* is known: it is `at_most`, or nothing collapsed."""
+        """Whether N* is known: it is `at_most`, or nothing collapsed."""
         return self.at_most is None or self.at_most - self.above == 1
 
 
 def collapse_bounds(known: Mapping[int, bool]) -> CollapseBounds:
-    """Return where N* lies after the probes in `known`: number of clients to whether it collapsed.
+    """Return the bounds of N* after the probes in `known`, which says for each number whether the server collapsed.
 
-    Where a larger number was fine although a smaller one collapsed, the smaller one decides: N* is the fewest.
+    The smallest number with a collapse decides, even if the server withstood a larger number.
     """
     collapsed = [clients for clients, down in known.items() if down]
     at_most = min(collapsed, default=None)
@@ -45,7 +45,7 @@ def collapse_bounds(known: Mapping[int, bool]) -> CollapseBounds:
 
 
 def next_client_count(known: Mapping[int, bool], largest: int) -> int | None:
-    """Return the number of clients to try next, None where the search is over."""
+    """Return the number of clients to try next, None if the search is over."""
     if largest not in known:
         return largest
     found = collapse_bounds(known)
@@ -64,8 +64,7 @@ async def find_collapse_threshold(
 ) -> CollapseBounds:
     """Find N* up to `largest` clients with `probe(clients)`, which says whether the server collapsed.
 
-    `known` is what earlier probes said. Before every probe `more` says whether there is time for it; without it the
-    bracket so far is returned.
+    `known` has the results of earlier probes. `has_time` is called before every probe and can end the search.
     """
     probe_results = dict(known or {})
     for _ in range(MAX_PROBES):

@@ -1,4 +1,4 @@
-"""Whether other programs took so much of the machine that figures are theirs as much as the server's. Pure."""
+"""Decide whether other programs took so much CPU time that the figures do not describe the server. Pure."""
 
 from __future__ import annotations
 
@@ -11,46 +11,44 @@ from msgspec.structs import replace
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, ScenarioResult
 
 MAX_OTHERS_SHARE = 0.1
-"""The share of the machine's cores that others may take, on average, while less than that is left idle.
+"""The share of the cores that other programs may take on average while less than that is idle.
 
-A rate that falls with the cores is then a tenth too low at worst, which is the noise of figures from one machine.
+A rate that depends on the cores is then at most a tenth too low. That is the noise of figures from one machine.
 """
 
 MAX_STEAL_SHARE = 0.05
-"""The share that the host of a virtual machine may keep for others: that time is missed whatever is idle."""
+"""The share that the host of a virtual machine may take. That time is lost, however much is idle."""
 
 CAVEAT_SHARE = 0.05
-"""The share from which a reader is told of others, though figures stand."""
+"""The share from which on the result has a caveat, although it is valid."""
 
 MIN_WINDOW_SECONDS = 5.0
-"""Seconds over which shares are taken: about what one step or phase lasts. One busy second in it stays below
-MAX_OTHERS_SHARE."""
+"""Seconds over which shares are computed: about one step or phase. One busy second stays below MAX_OTHERS_SHARE."""
 
 WINDOW_SHARE = 0.1
-"""The share of a longer scenario that takes the place of MIN_WINDOW_SECONDS: its steps are longer, and no burst
-decides them."""
+"""The share of a longer scenario that replaces MIN_WINDOW_SECONDS: its steps are longer, and a burst decides none."""
 
 SERVER_GRADES = frozenset({Grade.UNAFFECTED, Grade.DEGRADED, Grade.COLLAPSED, Grade.WEDGED, Grade.MEASURED})
-"""Grades that say something of the server."""
+"""Grades that say something about the server."""
 
 
 @dataclass(frozen=True)
 class CpuSample:
-    """The seconds so far that `cores` were busy, idle and stolen, and that this program's processes took of them."""
+    """The seconds so far that `cores` were busy, idle and stolen, and used by the harness and its child processes."""
 
     at: float
     cores: int
     busy: float
     idle: float
     stolen: float
-    ours: float
+    own: float
 
 
 @dataclass(frozen=True)
 class CpuContention:
-    """What was taken in one stretch of `seconds`, in cores of `cores`; `idle` was left.
+    """What other programs took within `seconds`, in cores of `cores`, and how many cores were `idle`.
 
-    `missed` is what others took in those looks in which they took more than was left.
+    `missed` counts only the samples in which they took more than was idle.
     """
 
     seconds: float
@@ -62,26 +60,26 @@ class CpuContention:
 
     @property
     def is_excessive(self) -> bool:
-        """Say whether figures of this stretch are others' as much as the server's."""
+        """Say whether other programs took too much in this window."""
         return self.missed > MAX_OTHERS_SHARE * self.cores or self.stolen > MAX_STEAL_SHARE * self.cores
 
     @property
     def description(self) -> str:
-        """Say what was taken, in words."""
-        taken = [f"other programs took {self.others:.1f}"] if self.others >= 0.05 else []
-        taken += [f"the host of this virtual machine kept {self.stolen:.1f}"] if self.stolen >= 0.05 else []
-        return f"{' and '.join(taken)} of {self.cores} cores for {self.seconds:.1f} s, and {self.idle:.1f} were idle"
+        """What was taken, for the report."""
+        parts = [f"other programs took {self.others:.1f}"] if self.others >= 0.05 else []
+        parts += [f"the host of this virtual machine took {self.stolen:.1f}"] if self.stolen >= 0.05 else []
+        return f"{' and '.join(parts)} of {self.cores} cores for {self.seconds:.1f} s, and {self.idle:.1f} were idle"
 
     @property
     def advice(self) -> str:
-        """Say what to do where it is unfit."""
+        """What to do if it is too much."""
         if self.missed > MAX_OTHERS_SHARE * self.cores:
-            return "close other programs (`top` shows them), or measure on a machine of its own"
-        return "measure on a machine of its own"
+            return "close other programs (`top` shows them), or measure on a dedicated machine"
+        return "measure on a dedicated machine"
 
 
 def contention_windows(cpu_samples: Sequence[CpuSample], seconds: float = MIN_WINDOW_SECONDS) -> list[CpuContention]:
-    """Return what was taken in each stretch of at least so many `seconds`, or in all of a shorter time."""
+    """Return the contention of each window of at least `seconds`, or of all samples if they are shorter."""
     pieces = [_difference(one, other) for one, other in pairwise(cpu_samples)]
     found: list[CpuContention] = []
     first = 0
@@ -97,19 +95,21 @@ def contention_windows(cpu_samples: Sequence[CpuSample], seconds: float = MIN_WI
 def apply_cpu_contention(
     cell: ScenarioResult, cpu_samples: Sequence[CpuSample], *, started_here: bool = True
 ) -> ScenarioResult:
-    """Return `cell` as it stands beside what the machine did meanwhile. What was measured stays.
+    """Return `cell`, made invalid or with a caveat if other programs disturbed it. The figures stay.
 
-    It is invalid where others took too much in some stretch, and has a caveat where they took less than that. Of a
-    server that was not `started_here` nobody knows which processes are its own: others are then a caveat at most.
+    It becomes invalid if they took too much in some window, and gets a caveat if they took less. The processes of a
+    server that was not `started_here` are unknown: other programs are then at most a caveat.
     """
     if cell.grade not in SERVER_GRADES or len(cpu_samples) < 2:
         return cell
     whole = cpu_samples[-1].at - cpu_samples[0].at
-    # What decides a claim is many rounds, which are judged by themselves: one burst is not all of them.
+    # A claim rests on many rounds, which are judged one by one. One burst does not disturb all of them.
     found = contention_windows(cpu_samples, whole if cell.claims else max(MIN_WINDOW_SECONDS, WINDOW_SHARE * whole))
     worst = max(found, key=lambda each: (each.is_excessive, each.missed + each.stolen), default=None)
     if worst is not None and not started_here and all(each.stolen <= MAX_STEAL_SHARE * each.cores for each in found):
-        words = f"maybe not alone: this server and {worst.description}; which of them took it nobody here can tell"
+        words = (
+            f"the machine may have been shared: this server and {worst.description}; the harness cannot tell them apart"
+        )
         return replace(cell, artefacts=(*cell.artefacts, words)) if worst.is_excessive else cell
     if worst is not None and worst.is_excessive:
         why = f"{worst.description}: {worst.advice}"
@@ -122,7 +122,7 @@ def apply_cpu_contention(
         )
     busiest = max(found, key=lambda each: each.others + each.stolen, default=None)
     if busiest is not None and busiest.others + busiest.stolen > CAVEAT_SHARE * busiest.cores:
-        return replace(cell, artefacts=(*cell.artefacts, f"not alone: {busiest.description}"))
+        return replace(cell, artefacts=(*cell.artefacts, f"the machine was shared: {busiest.description}"))
     return cell
 
 
@@ -130,15 +130,15 @@ def _difference(one: CpuSample, other: CpuSample) -> CpuContention | None:
     seconds = other.at - one.at
     if seconds <= 0 or one.cores != other.cores:
         return None
-    busy, idle, stolen, ours = (
-        max(0.0, getattr(other, name) - getattr(one, name)) / seconds for name in ("busy", "idle", "stolen", "ours")
+    busy, idle, stolen, own = (
+        max(0.0, getattr(other, name) - getattr(one, name)) / seconds for name in ("busy", "idle", "stolen", "own")
     )
-    others = max(0.0, busy - ours)
+    others = max(0.0, busy - own)
     return CpuContention(seconds, one.cores, others, stolen, idle, others if others > idle else 0.0)
 
 
 def _mean(pieces: Sequence[CpuContention | None]) -> list[CpuContention]:
-    """Return the mean of `pieces`; none where nothing is known."""
+    """Return the mean of `pieces`, an empty list if nothing is known."""
     known = [each for each in pieces if each is not None]
     if not known:
         return []

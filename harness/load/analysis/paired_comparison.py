@@ -1,8 +1,7 @@
-"""From figures of several rounds to whether a statement held. Values in, values out.
+"""Decide a claim by the figures of several rounds. Pure.
 
-Two servers take turns (A B B A ...), and each round gives one ratio, so what changes on the machine meanwhile falls on
-both. The ratios' interval decides: where all of it lies on one side of the threshold there is an answer, and where it
-lies on both there is none.
+Two servers take turns (A B B A ...), and each round gives one ratio. Changes on the machine thus affect both. The
+interval of the ratios decides: a claim is decided only if the whole interval is on one side of the threshold.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
 from wsgi_gauntlet.harness.stats.summary import bootstrap_interval
 
 MIN_BOOTSTRAP_ROUNDS = 5
-"""Rounds from which on a bootstrap of their median says more than the span of all (see stats.bootstrap_interval)."""
+"""Rounds from which on a bootstrap of the median says more than the range (see stats.bootstrap_interval)."""
 
 MIN_ROUNDS = 2
-"""Rounds below which times decide nothing: one has no interval."""
+"""Rounds that a decision needs: a single one has no interval."""
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -31,46 +30,45 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Interval:
-    """Where a figure lies: `middle` is the rounds' median, `low` and `high` are the ends of what they leave open."""
+    """The median of several rounds, and the ends of its interval."""
 
     low: float
     median: float
     high: float
 
     def describe(self, format_value: Callable[[float], str] = lambda value: f"{value:.2f}") -> str:
-        """Return it in words: the middle, and from where to where unless that is the same."""
+        """Return it as text: the median, and the interval unless it is a single value."""
         median, low, high = format_value(self.median), format_value(self.low), format_value(self.high)
         return median if low == high else f"{median} ({low} to {high})"
 
 
 def interval(values: Iterable[float]) -> Interval:
-    """Return where the figure behind `values`, one a round, lies: their span, or a bootstrap interval of
-    MIN_BOOTSTRAP_ROUNDS.
+    """Return the interval of `values`, one per round: their range, or a bootstrap interval of many rounds.
 
     Raises ValueError for no values.
     """
     ordered = sorted(values)
     if not ordered:
-        raise ValueError("an interval of nothing: give at least one value")
+        raise ValueError("an interval needs at least one value")
     low, high = bootstrap_interval(ordered) if len(ordered) >= MIN_BOOTSTRAP_ROUNDS else (ordered[0], ordered[-1])
     return Interval(low, statistics.median(ordered), high)
 
 
 def median(values: Sequence[float]) -> float | None:
-    """Return the median of `values`, one a round, for a report; None where no round counts."""
+    """Return the median of `values`, one per round, None if no round counts."""
     return statistics.median(values) if values else None
 
 
 class RoundResult(Protocol):
-    """What a round of one server says of its answers."""
+    """The responses of one server in one round."""
 
     @property
     def ok(self) -> int:
-        """How many were right."""
+        """How many were correct."""
 
     @property
     def goodput(self) -> float:
-        """Their share, 0 to 1, of what was asked."""
+        """Their share of all requests, 0 to 1."""
 
 
 A = TypeVar("A", bound=RoundResult)
@@ -79,7 +77,7 @@ A = TypeVar("A", bound=RoundResult)
 def keep_valid_rounds(
     arms: Mapping[K, Sequence[T]], is_valid: Callable[[T], bool], why: str
 ) -> tuple[dict[K, list[T]], str]:
-    """Return `arms` without the rounds in which one of them does not count, and what is to be said of these: `why`."""
+    """Return `arms` without the rounds in which one of them is not valid, and a note with the reason `why`."""
     rounds = list(zip(*arms.values(), strict=True))
     valid_rounds = [each for each in rounds if all(is_valid(one) for one in each)]
     dropped = len(rounds) - len(valid_rounds)
@@ -88,22 +86,22 @@ def keep_valid_rounds(
 
 
 def keep_served_rounds(arms: Mapping[K, Sequence[A]]) -> tuple[dict[K, list[A]], str]:
-    """Return `arms` without the rounds in which one of them did not answer rightly, and what is to be said of these.
+    """Return `arms` without the rounds in which one of them had wrong responses, and a note about them.
 
-    An error is quick and cheap, so it tells nothing of what an answer costs or how long it takes.
+    An error is quick and cheap, so it says nothing about the cost or the latency of a correct response.
     """
     return keep_valid_rounds(
-        arms, lambda each: each.ok > 0 and each.goodput >= GOOD_GOODPUT, "not all answers were right"
+        arms, lambda each: each.ok > 0 and each.goodput >= GOOD_GOODPUT, "not all responses were correct"
     )
 
 
 def ratios(of: Sequence[float], to: Sequence[float]) -> list[float]:
-    """Return for each round `of` / `to`. Rounds in which `to` is 0 have no ratio and are left out."""
+    """Return `of` / `to` for each round, without the rounds in which `to` is 0."""
     return [mine / other for mine, other in zip(of, to, strict=True) if other > 0]
 
 
 def below(values: Sequence[float], limit: float, min_rounds: int = MIN_ROUNDS) -> ClaimVerdict:
-    """Say whether what was measured lies below `limit`; INCONCLUSIVE with less than `fewest` values, one a round."""
+    """Say whether the values are below `limit`. INCONCLUSIVE with fewer than `min_rounds` values, one per round."""
     if len(values) < max(1, min_rounds):
         return ClaimVerdict.INCONCLUSIVE
     found = interval(values)
@@ -117,7 +115,7 @@ def below(values: Sequence[float], limit: float, min_rounds: int = MIN_ROUNDS) -
 
 
 def above(values: Sequence[float], limit: float, min_rounds: int = MIN_ROUNDS) -> ClaimVerdict:
-    """Say whether what was measured lies above `limit`; INCONCLUSIVE with less than `fewest` values, one a round."""
+    """Say whether the values are above `limit`. INCONCLUSIVE with fewer than `min_rounds` values, one per round."""
     if len(values) < max(1, min_rounds):
         return ClaimVerdict.INCONCLUSIVE
     found = interval(values)
@@ -131,35 +129,35 @@ def above(values: Sequence[float], limit: float, min_rounds: int = MIN_ROUNDS) -
 
 
 def unanimous(rounds: Iterable[ClaimVerdict]) -> ClaimVerdict:
-    """Return what all rounds say, INCONCLUSIVE where they say different things or there is none."""
+    """Return the verdict of all rounds, INCONCLUSIVE if they differ or if there is none."""
     verdicts = set(rounds)
     return verdicts.pop() if len(verdicts) == 1 else ClaimVerdict.INCONCLUSIVE
 
 
 def with_notes(claim: Claim, *notes: str) -> Claim:
-    """Return `claim` with more sentences behind its figures; empty ones are none."""
+    """Return `claim` with more sentences after its figures. Empty ones are left out."""
     return msgspec.structs.replace(claim, figures=" ".join(filter(None, [claim.figures, *notes])))
 
 
 def undecided_if_lower_bounds(claim: Claim, bounds: Sequence[str]) -> Claim:
-    """Return `claim`, which compares rates, where `bounds` say that these are lower bounds; unchanged without any.
+    """Return `claim`, which compares rates, for rates that are only lower bounds. `bounds` says why; empty if not.
 
-    The faster server is then faster than was measured: what held still does, and what did not hold is left open.
+    The faster server is then even faster. A claim that held still holds; one that did not becomes inconclusive.
     """
     if not bounds or claim.held is not ClaimVerdict.BROKEN:
         return claim
     return with_notes(
         msgspec.structs.replace(claim, held=ClaimVerdict.INCONCLUSIVE),
-        "The generator was at its limit: rates are lower bounds.",
+        "The generator was at its limit: the rates are lower bounds.",
     )
 
 
 def grade_claims(claims: Sequence[Claim]) -> Grade:
-    """Return the cell's grade: figures, unless none of its statements could be decided."""
+    """Return the grade of the result: `measured`, or `inconclusive` if no claim could be decided."""
     undecided = all(each.held is ClaimVerdict.INCONCLUSIVE for each in claims)
     return Grade.INCONCLUSIVE if undecided else Grade.MEASURED
 
 
 def alternating_orders(arms: Sequence[int], rounds: int) -> list[list[int]]:
-    """Return for each round the order of its arms: as given, then backwards, and so on."""
+    """Return the order of the arms in each round: forwards, backwards, and so on."""
     return [list(arms if number % 2 == 0 else reversed(arms)) for number in range(rounds)]

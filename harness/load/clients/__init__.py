@@ -1,1 +1,1 @@
-"""Clients other than the healthy users: slow ones, those that come once, those that vanish."""
+"""Clients of the load scenarios: healthy users, slow clients, aborting clients and others."""

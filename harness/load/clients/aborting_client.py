@@ -1,4 +1,4 @@
-"""Clients that vanish, by RST, in the middle of what they began: a closed laptop, a tunnel, a proxy that gave up."""
+"""Clients that abort a request with RST: a closed laptop, a tunnel, a proxy that gave up."""
 
 from __future__ import annotations
 
@@ -9,23 +9,27 @@ from collections.abc import Sequence
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.load.clients.behaviours import Connector, browser_head
-from wsgi_gauntlet.harness.load.clients.slow_connection import Script, ServerDisconnected, SlowConnection, pause
+from wsgi_gauntlet.harness.load.clients.slow_connection import (
+    RECEIVE_BYTES,
+    Script,
+    ServerDisconnected,
+    SlowConnection,
+    pause,
+)
 
 DECLARED_BODY_BYTES = 8000
-"""Bytes of body that a client declares; it sends half of them."""
+"""Bytes of body that a client announces; it sends half of them."""
 
 ABORT_DELAY = 0.02
-"""Seconds between what a client sent last and its end: the server has begun to read it, or it waits for its turn."""
+"""Seconds from the last bytes of a client to its RST. The server begins to read meanwhile, or the client is queued."""
 
 WINDOW = 16 * 1024
-"""Bytes of receive buffer: the server is still sending when the client has read half of a page that is a few times as
-long as what the kernel takes on its side."""
-
-RECEIVE_BYTES = 64 * 1024
+"""Bytes of receive buffer. The page is a few times longer than the buffers of the kernel, so the server still sends
+when the client has read half of it."""
 
 
 class AbortPoint(enum.StrEnum):
-    """Where in its request or its answer a client vanishes."""
+    """The part of the request or response in which a client aborts."""
 
     HEAD = "head"
     BODY = "body"
@@ -33,10 +37,10 @@ class AbortPoint(enum.StrEnum):
 
 
 class AbortingClient:
-    """Vanishes in each of `places` by turns, `interval` seconds after the last time, and so on.
+    """Aborts at each of `abort_points` in turn, with `interval` seconds between two aborts.
 
-    One of these stands for all clients of a crowd: `gone` counts them all, `met` the answers whose body had begun to
-    arrive, and after `most` of them in all nobody vanishes any more.
+    One object serves all clients of a pool. `aborted` counts their aborts, `body_started` the responses whose body had
+    begun to arrive. After `max_aborts` of them no client aborts any more. `size` is that of the page, in bytes.
     """
 
     def __init__(
@@ -50,7 +54,7 @@ class AbortingClient:
         max_aborts: int | None = None,
     ) -> None:
         if not abort_points:
-            raise ConfigurationError("clients that vanish need a place to do it: head, body or answer")
+            raise ConfigurationError("an aborting client needs at least one abort point: head, body or answer")
         self.aborted: Counter[AbortPoint] = Counter()
         self.body_started = 0
         self._mount, self._authority = mount, authority
@@ -61,29 +65,29 @@ class AbortingClient:
         self._started = 0
 
     def script(self, connect: Connector) -> Script:
-        """Begin something and vanish, again and again."""
+        """Begin a request and abort it, again and again."""
         while self._max_aborts is None or self._started < self._max_aborts:
-            place = next(self._abort_points)
+            abort_point = next(self._abort_points)
             self._started += 1
-            whole = False
+            completed = False
             try:
-                connection = yield from connect(WINDOW if place is AbortPoint.ANSWER else None)
-                yield from self._start_request(connection, place)
+                connection = yield from connect(WINDOW if abort_point is AbortPoint.ANSWER else None)
+                yield from self._start_request(connection, abort_point)
                 connection.reset()
-                self.aborted[place] += 1
-                whole = True
+                self.aborted[abort_point] += 1
+                completed = True
             finally:
-                # One whom the server dropped did not vanish: somebody else, or the same one later, is to do it.
-                self._started -= not whole
+                # If the server ended the connection first, another client, or this one later, must abort instead.
+                self._started -= not completed
             yield from pause(self._interval)
         yield from pause(float("inf"))
 
-    def _start_request(self, connection: SlowConnection, place: AbortPoint) -> Script:
-        if place is AbortPoint.HEAD:
+    def _start_request(self, connection: SlowConnection, abort_point: AbortPoint) -> Script:
+        if abort_point is AbortPoint.HEAD:
             head = browser_head(f"{self._mount}/page?n=gone", self._authority)
             yield from connection.send(head[: len(head) // 2])
             yield from connection.wait_mid_request(ABORT_DELAY)
-        elif place is AbortPoint.BODY:
+        elif abort_point is AbortPoint.BODY:
             length = f"Content-Length: {DECLARED_BODY_BYTES}\r\n"
             head = browser_head(f"{self._mount}/sink", self._authority, "POST", length)
             yield from connection.send(head + bytes(DECLARED_BODY_BYTES // 2))

@@ -1,48 +1,48 @@
-"""Kinds of slow client. Each is a value with its pace in it, and one script that runs until it is dropped.
+"""The kinds of slow client. Each is a value with its speed, and a script that runs until the client is stopped.
 
-They are as slow as real ones, never malformed: what they send is a good request, in time.
+They are as slow as real clients and never malformed: what they send is the beginning of a valid request.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from wsgi_gauntlet.harness.http.parser import ResponseParser
-from wsgi_gauntlet.harness.load.clients.slow_connection import Script, ServerDisconnected, SlowConnection, Wait, pause
+from wsgi_gauntlet.harness.http.parser import Framing
+from wsgi_gauntlet.harness.load.clients.slow_connection import Script, ServerDisconnected, SlowConnection, Wait
 
 SINGLE_BYTES = tuple(bytes([number]) for number in range(256))
-"""Each byte as what is sent of it, made once."""
+"""Each byte value as a bytes object, made once."""
 
 ConnectScript = Generator[Wait, bool, SlowConnection]
 
 
 class Connector(Protocol):
-    """Opens a connection to the server, with a receive buffer of `window` bytes; closed when the persona ends."""
+    """Opens connections to the server, which are closed when the client ends."""
 
     def __call__(self, window: int | None = None) -> ConnectScript:
-        """Return the script that opens it. Raises OSError where the server takes none."""
+        """Return the script that opens one with a receive buffer of `window` bytes. Raises OSError if it is refused."""
 
 
 class ClientBehaviour(Protocol):
     """One kind of client."""
 
     def script(self, connect: Connector) -> Script:
-        """Connect and be slow for ever, or come to an end and be there again a moment later.
+        """Return the script of the client. A client whose script ends is started again a moment later.
 
-        Raises ServerDisconnected when the server ends it, OSError where it takes no connection.
+        The script raises ServerDisconnected if the server ends the connection, OSError if it accepts none.
         """
 
 
 @dataclass(frozen=True)
 class SilentConnection:
-    """Connects and sends nothing: what a browser's spare connection does, and a phone that has lost its network."""
+    """Connects and sends nothing, as a spare connection of a browser does, or a phone that lost its network."""
 
     def script(self, connect: Connector) -> Script:
-        """Be there."""
+        """Connect and wait."""
         connection = yield from connect()
         yield from connection.wait_mid_request(math.inf)
 
@@ -51,54 +51,53 @@ class SilentConnection:
 class PartialRequestLine:
     """Sends the first byte of a request and nothing more.
 
-    Some servers free clients that have sent nothing, and only those: gunicorn's threads wait for a first byte outside
-    the pool of workers since release 24, and for the second one inside it.
+    Some servers close connections only if the client sent nothing. Since release 24 the threads of gunicorn wait for
+    the first byte outside the pool of workers, and for the second byte inside it.
     """
 
     target: str
     authority: str
 
     def script(self, connect: Connector) -> Script:
-        """Send one byte."""
+        """Send one byte and wait."""
         connection = yield from connect()
         yield from connection.send(browser_head(self.target, self.authority)[:1])
         yield from connection.wait_mid_request(math.inf)
 
 
 @dataclass(frozen=True)
-class SlowHeaderBytes:
-    """Sends a request's head a byte at a time, `interval` seconds apart, and never comes to its end."""
+class SlowHeaderLines:
+    """Sends a request head that never ends, one line every `interval` seconds. The first line is sent at once."""
 
     target: str
     authority: str
     interval: float
 
     def script(self, connect: Connector) -> Script:
-        """Drip. The first byte goes out at once."""
+        """Send piece after piece of the head."""
         connection = yield from connect()
-        lines = _unfinished_head(self.target, self.authority)
-        yield from connection.send_slowly((SINGLE_BYTES[byte] for line in lines for byte in line), self.interval)
+        yield from connection.send_slowly(self._pieces(), self.interval)
+
+    def _pieces(self) -> Iterator[bytes]:
+        yield f"GET {self.target} HTTP/1.1\r\n".encode("latin-1")
+        yield f"Host: {self.authority}\r\n".encode("latin-1")
+        for number in itertools.count(1):
+            yield b"X-Slow-%d: patience\r\n" % number
 
 
 @dataclass(frozen=True)
-class SlowHeaderLines:
-    """Sends a request's head a whole line at a time, `interval` seconds apart, and never the empty one that ends it."""
+class SlowHeaderBytes(SlowHeaderLines):
+    """Sends a request head that never ends, one byte every `interval` seconds. The first byte is sent at once."""
 
-    target: str
-    authority: str
-    interval: float
-
-    def script(self, connect: Connector) -> Script:
-        """Send line after line. The first goes out at once."""
-        connection = yield from connect()
-        yield from connection.send_slowly(_unfinished_head(self.target, self.authority), self.interval)
+    def _pieces(self) -> Iterator[bytes]:
+        return (SINGLE_BYTES[byte] for line in super()._pieces() for byte in line)
 
 
 @dataclass(frozen=True)
 class SlowReader:
-    """Asks for `target` at once and takes its answer `bytes_per_interval` bytes every `interval` seconds.
+    """Requests `target` at once and reads `bytes_per_interval` bytes of the response every `interval` seconds.
 
-    Its window is `window` bytes or the kernel's least, and shut nearly all the time.
+    Its receive window is `window` bytes, or the minimum of the kernel, and closed nearly all the time.
     """
 
     target: str
@@ -108,7 +107,7 @@ class SlowReader:
     window: int = 512
 
     def script(self, connect: Connector) -> Script:
-        """Ask, and read until the server has had enough."""
+        """Send the request, and read until the server ends the connection."""
         connection = yield from connect(self.window)
         yield from connection.send(browser_head(self.target, self.authority))
         while True:
@@ -118,11 +117,11 @@ class SlowReader:
 
 @dataclass(frozen=True)
 class BadWifi:
-    """A phone on bad Wi-Fi: its packets come late, its pages load slowly, and it holds connections as browsers do.
+    """A phone on bad Wi-Fi: its packets arrive late, its pages load slowly, and it keeps connections as browsers do.
 
-    The head goes out in `pieces` parts with `pause` seconds between them; the page of `size` bytes is read at `speed`
-    bytes per second; then the person reads for `think` seconds with the connection open and opens the next page.
-    `preconnect`: beside it stands a second connection on which nothing is sent, which Chromium opens ahead of need.
+    It sends the head in `head_segments` parts with `pause` seconds between them, and reads the page at
+    `bytes_per_second`. Then the user reads for `think_time` seconds with the connection open, and opens the next page.
+    With `preconnect` there is a second connection on which nothing is sent, as Chromium opens it in advance.
     """
 
     target: str
@@ -135,7 +134,7 @@ class BadWifi:
     preconnect: bool = True
 
     def script(self, connect: Connector) -> Script:
-        """Open page after page, on one connection for as long as the server keeps it."""
+        """Open page after page on one connection, until the server closes it."""
         connection = yield from connect(self.window)
         if self.preconnect:
             yield from connect(self.window)
@@ -144,7 +143,7 @@ class BadWifi:
             try:
                 yield from connection.idle(self.think_time)
             except ServerDisconnected:
-                # After a whole answer any server may close; only in the middle of one does it give its user up.
+                # After a whole response a server may close the connection; this does not disconnect its user.
                 connection.close()
                 connection = yield from connect(self.window)
 
@@ -155,22 +154,63 @@ class BadWifi:
             yield from connection.send(head[at : at + size])
             if at + size < len(head):
                 yield from connection.wait_mid_request(self.pause)
-        parser = ResponseParser()
-        while not parser.done:
-            # A tenth of a second's worth at a time is about one segment of a slow network.
-            yield from pause(0.1)
-            try:
-                parser.feed((yield from connection.read(max(1, self.bytes_per_second // 10))))
-            except ServerDisconnected as dropped:
-                parser.eof()
-                if dropped.how != "FIN" or not parser.response().complete:
-                    raise
+        # The bytes of a tenth of a second are about one segment of a slow network.
+        yield from connection.read_response(0.1, max(1, self.bytes_per_second // 10))
+
+
+def _ignore(_change: int) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class IdleKeepAliveClient:
+    """Requests `target`, reads the whole response and keeps the connection open, as an unused browser tab does.
+
+    A server without keep-alive disconnects it with the response. `on_idle_change` is called with 1 for each client that
+    has its response and stays connected, and with -1 when it is gone.
+    """
+
+    target: str
+    authority: str
+    on_idle_change: Callable[[int], None] = _ignore
+
+    def script(self, connect: Connector) -> Script:
+        """Send one request, and stay connected until the server ends the connection."""
+        connection = yield from connect()
+        yield from connection.send(browser_head(self.target, self.authority))
+        response = yield from connection.read_response()
+        if response.announces_close or response.framing is Framing.CLOSE:
+            raise ServerDisconnected("FIN", response.status or 0)
+        self.on_idle_change(1)
+        try:
+            yield from connection.idle(math.inf)
+        finally:
+            self.on_idle_change(-1)
+
+
+class ClientMix:
+    """Slow clients of several kinds in equal parts: the first client is of the first kind, and so on in turn.
+
+    A client keeps its kind when it reconnects. With a new kind each time, the kinds that a server disconnects soon
+    would become more frequent, or disappear.
+    """
+
+    def __init__(self, kinds: Sequence[ClientBehaviour]) -> None:
+        self._kinds = tuple(kinds)
+
+    def behaviour_of(self, number: int) -> ClientBehaviour:
+        """Return the kind of the client with this number, counted from 0."""
+        return self._kinds[number % len(self._kinds)]
+
+    def script(self, connect: Connector) -> Script:
+        """Return the script of the first kind, for a caller that has only one client."""
+        return self.behaviour_of(0).script(connect)
 
 
 def browser_head(target: str, authority: str, method: str = "GET", more: str = "") -> bytes:
-    """Return a request's head, about as a phone's browser sends it, with the lines `more` in it.
+    """Return a request head as the browser of a phone sends it, with the additional lines `more`.
 
-    Its length is what makes it come in several packets on a bad network.
+    It is long enough to need several packets on a bad network.
     """
     return (
         f"{method} {target} HTTP/1.1\r\nHost: {authority}\r\nConnection: keep-alive\r\n{more}"
@@ -178,10 +218,3 @@ def browser_head(target: str, authority: str, method: str = "GET", more: str = "
         "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n"
         "Accept-Encoding: identity\r\nAccept-Language: en-GB,en;q=0.9\r\n\r\n"
     ).encode("latin-1")
-
-
-def _unfinished_head(target: str, authority: str) -> Iterator[bytes]:
-    yield f"GET {target} HTTP/1.1\r\n".encode("latin-1")
-    yield f"Host: {authority}\r\n".encode("latin-1")
-    for number in itertools.count(1):
-        yield b"X-Slow-%d: patience\r\n" % number

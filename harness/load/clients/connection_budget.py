@@ -1,17 +1,19 @@
-"""How many clients the limit on open files leaves room for."""
+"""The number of slow clients that the limit on open files allows."""
 
 from __future__ import annotations
 
-import resource
 from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.errors import OutOfResources
-from wsgi_gauntlet.harness.load.clients.slow_client_pool import RESERVED_DESCRIPTORS
+from wsgi_gauntlet.harness.limits import SLOW_CLIENT_RESERVE, descriptor_limits, raise_descriptor_limit
 
 
 @dataclass(frozen=True)
 class ConnectionBudget:
-    """`clients` find room of those `asked` for. `limit` is the hard limit on open files where it is too low, else 0."""
+    """The number of `clients` that are possible of those `requested`.
+
+    `limit` is the hard limit on open files if it is too low for all of them, else 0.
+    """
 
     clients: int
     requested: int
@@ -19,41 +21,33 @@ class ConnectionBudget:
 
     @property
     def conditions(self) -> dict[str, object]:
-        """What stands among the conditions where some find no room."""
+        """The conditions of the cell if not all clients are possible, else empty."""
         if not self.limit:
             return {}
         return {"clients": self.clients, "clients asked for": self.requested, "hard limit on open files": self.limit}
 
     @property
     def note(self) -> str:
-        """What stands in the note there."""
+        """The note of the cell if not all clients are possible, else ''."""
         if not self.limit:
             return ""
         return (
-            f"Asked for were {self.requested} slow clients; the hard limit on open files, {self.limit}, leaves room "
-            f"for "
+            f"{self.requested} slow clients were requested, but the hard limit on open files, {self.limit}, allows "
             f"{self.clients} (`ulimit -Hn` raises it)."
         )
 
 
 def reserve_connections(clients: int, each: int = 1) -> ConnectionBudget:
-    """Raise this process's soft limit as far as `clients` with `each` connections need, or as far as it goes.
+    """Raise the soft limit of this process for `clients` with `each` connections, as far as the hard limit allows.
 
-    Raises OutOfResources where not even one client finds room.
+    Raises OutOfResources if not even one client is possible.
     """
-    needed = clients * each + RESERVED_DESCRIPTORS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    low = hard != resource.RLIM_INFINITY and needed > hard
-    if low and (hard - RESERVED_DESCRIPTORS) // each < 1:
+    needed, (_, hard) = clients * each + SLOW_CLIENT_RESERVE, descriptor_limits()
+    possible = (hard - SLOW_CLIENT_RESERVE) // each
+    if needed > hard and possible < 1:
         raise OutOfResources(
-            f"one slow client needs {RESERVED_DESCRIPTORS + each} open files and this machine allows {hard}: raise "
-            f"`ulimit -Hn`"
+            f"one slow client needs {SLOW_CLIENT_RESERVE + each} open files, but this machine allows {hard}: raise "
+            "`ulimit -Hn`"
         )
-    wanted = hard if low else needed
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return (
-        ConnectionBudget((hard - RESERVED_DESCRIPTORS) // each, clients, hard)
-        if low
-        else ConnectionBudget(clients, clients)
-    )
+    raise_descriptor_limit(needed)
+    return ConnectionBudget(possible, clients, hard) if needed > hard else ConnectionBudget(clients, clients)

@@ -1,4 +1,4 @@
-"""Clients that come once: each connects, asks for one page, reads it, and ends the connection, one way or the other."""
+"""Clients that come once: each connects, requests one page, reads it, and closes the connection with FIN or RST."""
 
 from __future__ import annotations
 
@@ -17,10 +17,16 @@ from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.admission import wait_for_admission
 from wsgi_gauntlet.harness.http.parser import ConnectionState, ResponseParser
 from wsgi_gauntlet.harness.limits import as_out_of_resources
-from wsgi_gauntlet.harness.load.analysis.grading import health
 from wsgi_gauntlet.harness.load.arrivals import Pacer, schedule
 from wsgi_gauntlet.harness.load.clients.scheduler import ScheduledClient, Scheduler
-from wsgi_gauntlet.harness.load.clients.slow_connection import Script, ServerDisconnected, SlowConnection, Wait
+from wsgi_gauntlet.harness.load.clients.slow_connection import (
+    RECEIVE_BYTES,
+    Script,
+    ServerDisconnected,
+    SlowConnection,
+    Wait,
+)
+from wsgi_gauntlet.harness.load.generator.generator_health import health_of_sends
 from wsgi_gauntlet.harness.load.generator.source_addresses import SourceAddresses
 from wsgi_gauntlet.harness.load.workload import Workload
 from wsgi_gauntlet.harness.model import Outcome
@@ -30,13 +36,11 @@ TIMEOUT = 5.0
 """Seconds after which a client gives up."""
 
 PAGE_BYTES = 2000
-"""Bytes of the page that it asks for."""
-
-RECEIVE_BYTES = 64 * 1024
+"""Bytes of the page that a client requests."""
 
 
 class CloseMode(enum.StrEnum):
-    """How a client ends its connection once it has its answer."""
+    """How a client closes its connection after the response."""
 
     ORDERLY = "in good order"
     RESET = "by RST"
@@ -44,11 +48,11 @@ class CloseMode(enum.StrEnum):
 
 @dataclass
 class ChurnResult:
-    """What became of clients that came once. Times in seconds, histograms in nanoseconds.
+    """The results of clients that come once. Times in seconds, histograms in nanoseconds.
 
-    `seconds` is from the first intended moment to the last arrival. Every client is `ok`, `failed` (a wrong or broken
-    answer), `refused` (no connection) or `timed_out` after TIMEOUT; so they add up to `due`. `trouble` is the first
-    answer that was wrong or broken, in words.
+    `seconds` is from the first intended time to the last arrival. Every client is `ok`, `failed` (a wrong or broken
+    response), `refused` (no connection) or `timed_out` after TIMEOUT; together they are `due`. `first_error` describes
+    the first wrong or broken response.
     """
 
     close_mode: CloseMode
@@ -65,7 +69,7 @@ class ChurnResult:
 
     @property
     def started(self) -> int:
-        """How many came."""
+        """The number of clients that came."""
         return len(self.lateness)
 
     @property
@@ -75,19 +79,17 @@ class ChurnResult:
 
     @property
     def lost(self) -> int:
-        """How many got no right answer."""
+        """The number of clients without a correct response."""
         return self.failed + self.refused + self.timed_out
 
     @property
     def generator_problem(self) -> str:
-        """Say why the generator was not fit, '' where it was."""
-        took = max(self.seconds, 1e-9)
-        verdict = health(self.lateness, due=self.due, sent=self.started, elapsed=took, cpu_share=0.0, p50=None)
-        return verdict.why if not verdict.valid else ""
+        """Why the generator did not keep up, '' if it did."""
+        return health_of_sends(self.lateness, due=self.due, seconds=max(self.seconds, 1e-9)).why
 
 
 class ConnectionChurn:
-    """Sends such clients to `address`. `drive` is run by somebody else; `question` is what they ask."""
+    """Sends such clients to `address`. They request `workload`. The caller runs the scheduler."""
 
     def __init__(self, address: Address, workload: Workload, scheduler: Scheduler) -> None:
         if address.tls:
@@ -97,13 +99,12 @@ class ConnectionChurn:
         self._scheduler = scheduler
         self._source_addresses = SourceAddresses(address)
         self._request_number = 0
-        self._open_connections = 0
         self._in_flight: deque[tuple[float, ScheduledClient, ChurnResult]] = deque()
 
     async def run(self, pacer: Pacer, seconds: float, close_mode: CloseMode) -> ChurnResult:
-        """Let clients come as `pacer` says for `seconds`, and return what became of all of them.
+        """Send clients at the times of `pacer` for `seconds`, and return the results of all of them.
 
-        That is TIMEOUT later at the latest. Raises OutOfResources where this machine has no port or descriptor left.
+        Returns at most TIMEOUT later. Raises OutOfResources if this machine has no port or descriptor left.
         """
         found = ChurnResult(close_mode)
         begin = trio.current_time()
@@ -128,7 +129,7 @@ class ConnectionChurn:
             self._in_flight.append((trio.current_time(), scheduled_client, found))
 
     def _stop_overdue(self, *, all_clients: bool = False) -> None:
-        """End those that wait for too long; they are under way in the order in which they came."""
+        """Stop the clients that wait for too long. They are in the order of their arrival."""
         limit = trio.current_time() - TIMEOUT
         while self._in_flight:
             came, scheduled_client, found = self._in_flight[0]
@@ -149,9 +150,9 @@ class ConnectionChurn:
             yield from connection.connected()
             found.connect.record(time.perf_counter_ns() - began)
             first_error = yield from self._request_page(connection)
-        except ServerDisconnected as dropped:
+        except ServerDisconnected as disconnected:
             found.failed += 1
-            found.first_error = found.first_error or f"{dropped.how} before the request was out"
+            found.first_error = found.first_error or f"{disconnected.how} before the request was sent"
         except OSError:
             found.refused += 1
         else:
@@ -163,32 +164,30 @@ class ConnectionChurn:
                 found.response.record(time.perf_counter_ns() - began)
         finally:
             if connection is not None:
-                self._open_connections -= 1
                 if found.close_mode is CloseMode.RESET:
                     connection.reset()
                 else:
                     connection.close()
 
     def _request_page(self, connection: SlowConnection) -> Generator[Wait, bool, str]:
-        """Ask for a page and return what is wrong with its answer, '' for nothing."""
+        """Request a page and return the error of its response, '' if it is correct."""
         self._request_number += 1
         nonce = f"churn-{self._request_number:x}"
-        # It says nothing of closing: what ends the connection is to be the client's FIN or RST.
+        # Without `Connection: close`: the FIN or RST of the client must end the connection.
         yield from connection.send(self._workload.request(self._address, nonce, PAGE_BYTES, keep=True))
         parser = ResponseParser()
         while not parser.done:
             try:
                 parser.feed((yield from connection.read(RECEIVE_BYTES)))
-            except ServerDisconnected as dropped:
-                parser.eof(ConnectionState.EOF if dropped.how == "FIN" else ConnectionState.RESET)
+            except ServerDisconnected as disconnected:
+                parser.eof(ConnectionState.EOF if disconnected.how == "FIN" else ConnectionState.RESET)
         response = parser.response()
         outcome = self._workload.outcome(response, nonce, PAGE_BYTES)
         return "" if outcome is Outcome.OK else f"{outcome}: {response.describe()}"
 
     def _start_connect(self) -> SlowConnection:
-        sock, code = self._source_addresses.connect(self._open_connections)
+        sock, code = self._source_addresses.connect()
         if code not in (0, errno.EINPROGRESS):
             sock.close()
             raise as_out_of_resources(OSError(code, os.strerror(code)))
-        self._open_connections += 1
         return SlowConnection(sock)

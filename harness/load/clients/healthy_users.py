@@ -1,8 +1,8 @@
-"""The healthy users: an open model of people who open pages on good connections, on schedule, whatever the server does.
+"""The healthy users: people who open pages on good connections, on a schedule that does not depend on the server.
 
-A visit is a page and, once that is here, its assets. Half of all requests go over connections of their own and half
-over kept ones, drawn by a seeded coin; a kept connection carries one request at a time. Times count from the moment
-the scenario began (`now`).
+A page view is a page and, after its response, its assets. A seeded coin decides for each request whether it uses a new
+connection or a kept one; both are equally frequent. A kept connection carries one request at a time. Times count from
+the start of the scenario (`now`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import trio
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.http_connection import HttpConnection
 from wsgi_gauntlet.harness.http.parser import Response
-from wsgi_gauntlet.harness.load.analysis.grading import health
 from wsgi_gauntlet.harness.load.arrivals import Pacer, schedule
+from wsgi_gauntlet.harness.load.generator.generator_health import health_of_sends
 from wsgi_gauntlet.harness.load.workload import ReferencePage, Workload
 from wsgi_gauntlet.harness.model import GeneratorHealth, Outcome, Phase, Sample
 from wsgi_gauntlet.harness.stats.summary import quantile
@@ -29,25 +29,25 @@ REQUEST_TIMEOUT_SECONDS = 5.0
 """Seconds after which a user gives up on one request."""
 
 KEEP_ALIVE_SHARE = 0.5
-"""The share of requests that go over kept connections."""
+"""The share of requests that use kept connections."""
 
 MAX_IDLE_CONNECTIONS = 64
-"""Idle kept connections at most; 32 people with two each."""
+"""The limit of idle kept connections: 32 people with two each."""
 
 SPIN_SECONDS = 0.0015
-"""Seconds before a send at which sleeping ends and yielding begins: epoll's time-out comes in whole milliseconds,
-rounded up, which is as long as a fast server's whole answer takes."""
+"""Seconds before a send at which the task stops sleeping and only yields. The timeout of epoll is in whole
+milliseconds, rounded up, which is as long as a fast server takes for a response."""
 
 SHARE_OF_CAPACITY = 0.1
-"""The part of a server's capacity that its healthy users may ask for, so that they are never the load themselves."""
+"""The share of the capacity of a server that its healthy users may use, so that they are never the load themselves."""
 
 WARM_UP_REQUESTS = 12
-"""Requests, one after the other, before anything is measured: lazy imports and first allocations fall into them."""
+"""Requests before the measurement, one after the other. Lazy imports and first allocations happen in them."""
 
 
 @dataclass(frozen=True)
 class PageView:
-    """What one arrival asks for: a page of `size` bytes, then `assets` files of `asset_size` bytes."""
+    """The requests of one arrival: a page of `size` bytes, then `assets` files of `asset_size` bytes."""
 
     size: int = 2000
     assets: int = 0
@@ -55,7 +55,7 @@ class PageView:
 
     @property
     def requests(self) -> int:
-        """How many requests that makes."""
+        """The number of requests."""
         return 1 + self.assets
 
 
@@ -67,10 +67,10 @@ class _RequestInFlight:
 
 
 class HealthyUsers:
-    """The healthy users of one server. Ask `run` once; everything else may be asked while it goes on.
+    """The healthy users of one server. Call `run` once; everything else may be used while it runs.
 
-    `keep_alive_responses` counts the answers that were to leave their connection open, `kept` those that came over one
-    left open.
+    `keep_alive_responses` counts the responses to requests with keep-alive, `reused_connection_responses` those that
+    arrived on a kept connection.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class HealthyUsers:
         return trio.current_time() - self._began
 
     async def run(self, pacer: Pacer, seconds: float) -> None:
-        """Let visits arrive as `pacer` says for `seconds` from now, or until `stop`, and see all of them through."""
+        """Start page views at the times of `pacer` for `seconds`, or until `stop`, and wait for all of them."""
         begin = self.now
         try:
             with _without_garbage_collection():
@@ -122,26 +122,26 @@ class HealthyUsers:
             self._close_pool()
 
     def about_to_send(self) -> bool:
-        """Say whether a visit begins within SPIN_SECONDS: whatever else this thread has to do can wait so long."""
+        """Return whether a page view begins within SPIN_SECONDS. Other work of this thread can wait so long."""
         return self._about_to_send
 
     def stop(self) -> None:
-        """No more arrivals; those on their way are seen through."""
+        """Stop new page views. Those in flight continue."""
         self._about_to_send = False
         self._arrivals.cancel()
 
     def cancel_in_flight(self) -> None:
-        """End all requests that are on their way now: they count as in flight at the end. Kept connections go, too."""
+        """Cancel all requests in flight, which count as unfinished, and close kept connections."""
         for each in self._requests_in_flight:
             each.scope.cancel()
         self._close_pool()
 
     def samples_since(self, since: float = 0.0) -> list[Sample]:
-        """Return the requests due at `since` or later, those still on their way as in flight, with their age so far."""
+        """Return the requests due at `since` or later. Those in flight are unfinished, with their age so far."""
         return [each for each in [*self.samples, *self.in_flight_samples()] if each.intended >= since]
 
     def in_flight_samples(self) -> list[Sample]:
-        """Return the requests that are on their way."""
+        """Return the requests in flight."""
         now = self.now
         return [
             Sample(each.intended, now - each.intended, now - each.sent, Outcome.UNFINISHED)
@@ -150,32 +150,31 @@ class HealthyUsers:
 
     @property
     def in_flight(self) -> int:
-        """How many requests are on their way."""
+        """The number of requests in flight."""
         return len(self._requests_in_flight)
 
     def health(self, *phases: Phase) -> GeneratorHealth:
-        """Judge the generator by what it sent in `phases`: what was due between them no figure rests on.
+        """Judge the generator by the requests that were due in `phases`, because no figure uses any others.
 
-        The last of them has the median latency that lateness is measured against.
+        The lateness is compared with the median latency of the last phase.
         """
         lateness = [late for due, late in self._send_lateness if _is_in_phase(due, phases)]
-        return health(
+        return health_of_sends(
             lateness,
             due=sum(_is_in_phase(due, phases) for due in self._intended_times),
-            sent=len(lateness),
-            elapsed=max(sum(each.ended - each.started for each in phases), 1e-9),
+            seconds=max(sum(each.ended - each.started for each in phases), 1e-9),
             cpu_share=(time.process_time() - self._cpu) / max(self.now, 1e-9),
             p50=phases[-1].p50 if phases else None,
         )
 
     async def _sleep_until(self, at: float) -> None:
-        """Sleep until `at` on trio's clock, to within some 0.1 ms."""
+        """Sleep until `at` on the clock of trio, with a precision of about 0.1 ms."""
         await trio.sleep_until(at - SPIN_SECONDS)
         self._about_to_send = True
         while trio.current_time() < at:
             await trio.lowlevel.checkpoint()
 
-    # ------------------------------------------------------------------ one visit
+    # ------------------------------------------------------------------ one page view
 
     async def _run_page_view(self, intended: float) -> None:
         self._send_lateness.append((intended, self.now - intended))
@@ -183,23 +182,23 @@ class HealthyUsers:
         page_view = self._page_view
         page = await self._request(intended, page_view.size)
         if page is not Outcome.OK:
-            # Nobody learns of a page's assets before the page: they were scheduled with it and never sent.
+            # A user learns the assets from the page. They were scheduled with it and are never sent.
             waited = self.now - intended
             self.samples += [Sample(intended, waited, 0.0, Outcome.NEVER_SENT)] * page_view.assets
             return
-        here = self.now
+        page_received = self.now
         async with trio.open_nursery() as nursery:
             for _ in range(page_view.assets):
-                nursery.start_soon(self._request, here, page_view.asset_size)
+                nursery.start_soon(self._request, page_received, page_view.asset_size)
 
     async def _request(self, intended: float, size: int) -> Outcome:
         request_in_flight = _RequestInFlight(intended, self.now)
         self._requests_in_flight.add(request_in_flight)
         outcome = Outcome.UNFINISHED
         try:
-            with request_in_flight.scope, trio.move_on_after(self._timeout) as patience:
+            with request_in_flight.scope, trio.move_on_after(self._timeout) as timeout:
                 outcome = await self._attempt(size)
-            if patience.cancelled_caught:
+            if timeout.cancelled_caught:
                 outcome = Outcome.TIMEOUT
         finally:
             now = self.now
@@ -223,8 +222,8 @@ class HealthyUsers:
             outcome = self._workload.outcome(response, nonce, size)
             self.keep_alive_responses += keep
             self.reused_connection_responses += connection.requests_answered > 1
-            # Whatever is not kept is closed at once: gunicorn lingers up to 2 s on a connection that it has marked to
-            # be closed, until the client closes it.
+            # Every other connection is closed at once: gunicorn waits up to 2 s on a connection that it marked to be
+            # closed, until the client closes it.
             if (
                 keep
                 and outcome is Outcome.OK
@@ -258,11 +257,10 @@ async def warm_up(
     workload: Workload = ReferencePage(),  # noqa: B008 - frozen
     size: int = 2000,
 ) -> float:
-    """Ask for a few pages one after the other and return the seconds that one takes, from the faster quarter of them.
+    """Request a few pages one after the other, and return the first quartile of their times in seconds.
 
-    The slower ones tell of a cold server, or of other programs on this machine.
-
-    Raises trio.TooSlowError where one takes longer than REQUEST_TIMEOUT_SECONDS, OSError where a connection is refused.
+    The slower requests show a cold server, or other programs on this machine. Raises trio.TooSlowError if one takes
+    longer than REQUEST_TIMEOUT_SECONDS, OSError if a connection is refused.
     """
     took = []
     for number in range(WARM_UP_REQUESTS):
@@ -278,9 +276,9 @@ async def warm_up(
 
 
 def limit_to_capacity_share(rate: float, service: float) -> float:
-    """Return `rate` (requests per second) or, where that is less, what SHARE_OF_CAPACITY of the server can do.
+    """Return `rate` (requests per second), but at most SHARE_OF_CAPACITY of the capacity of the server.
 
-    One client, asking as fast as it gets answers of `service` seconds each, shows the least that the capacity can be.
+    One client that gets each response in `service` seconds shows the lowest possible capacity.
     """
     return min(rate, SHARE_OF_CAPACITY / max(service, 1e-9))
 
@@ -290,7 +288,7 @@ def _is_in_phase(due: float, phases: Sequence[Phase]) -> bool:
 
 
 async def _request_on_kept_connection(connection: HttpConnection, request: bytes) -> Response | None:
-    """Ask on a kept connection; None where the server closed it just then, and a browser would take a new one."""
+    """Send a request on a kept connection; None if the server just closed it, and a browser would open a new one."""
     try:
         response = await connection.send_request(request)
     except OSError:
@@ -300,7 +298,7 @@ async def _request_on_kept_connection(connection: HttpConnection, request: bytes
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    # A full collection goes through everything that the program has imported and takes tens of milliseconds.
+    # A full collection visits all objects of the program and takes tens of milliseconds.
     gc.collect()
     gc.freeze()
     try:

@@ -1,4 +1,4 @@
-"""Several requests sent at once on one connection, and whether their answers come in that order, each to its own.
+"""Several requests sent at once on one connection. The responses must arrive in the order of the requests.
 
 "A server MAY process a sequence of pipelined requests in parallel if they all have safe methods
  (Section 9.2.1 of [HTTP]), but it MUST send the corresponding responses in the same order that the requests were
@@ -6,7 +6,7 @@
 
 A server need not answer all of them: "A client that pipelines requests SHOULD retry unanswered requests if the
 connection closes before it receives all of the corresponding responses." (ibid.) So a server may close after any
-answer; one that neither answers nor closes has lost what it was asked.
+response. A server that neither answers nor closes has lost the requests.
 """
 
 from __future__ import annotations
@@ -24,31 +24,32 @@ from wsgi_gauntlet.harness.http.parser import ConnectionState, Response, Respons
 
 
 class ResponseMatch(enum.StrEnum):
-    """What came in place of the next answer in order."""
+    """What was received instead of the next response in order."""
 
-    RIGHT = "right"
-    SWAPPED = "the answer to another request of the same connection"
-    FOREIGN = "the answer to a request of another connection"
-    BROKEN = "no right answer to anything that was asked"
+    RIGHT = "correct"
+    SWAPPED = "the response to another request of the same connection"
+    FOREIGN = "the response to a request of another connection"
+    BROKEN = "no correct response to any request"
 
 
 class PipelineEnd(enum.StrEnum):
     """Why nothing more was read on a connection."""
 
-    ALL = "all answers came"
+    ALL = "all responses arrived"
     CLOSED = "the server closed the connection"
     RESET = "the server reset the connection"
-    SILENT = "the server said nothing more"
-    WRONG = "an answer was not the right one"
-    REFUSED = "the server took no connection"
+    SILENT = "the server sent nothing more"
+    WRONG = "a response was not the correct one"
+    REFUSED = "the server accepted no connection"
 
 
 @dataclass(frozen=True)
 class PipelineResult:
-    """What became of one connection on which `depth` requests were sent at once.
+    """The result of one connection on which `depth` requests were sent at once.
 
-    The first `right` answers were the right ones; `came` is what came next where that was wrong, and `what` describes
-    it. `gap` is the seconds from the first answer's end to the second's first byte, None where there was no second.
+    The first `right` responses were correct. `response_match` classifies the next one if it was wrong, and `detail`
+    describes it. `second_response_delay` is the seconds from the end of the first response to the first byte of the
+    second, None without a second response.
     """
 
     depth: int
@@ -60,7 +61,7 @@ class PipelineResult:
 
     @property
     def lost(self) -> int:
-        """How many requests were neither answered nor given back by closing the connection."""
+        """The number of requests without a response on a connection that the server did not close."""
         return self.depth - self.right if self.ended is PipelineEnd.SILENT else 0
 
 
@@ -76,7 +77,7 @@ def request(address: Address, mount: str, nonce: str, size: int, wait: int) -> b
 def classify_response(
     response: Response, expected: str, size: int, own: Collection[str], known: Collection[str]
 ) -> ResponseMatch:
-    """Say what `answer` is where the page `expected` is due, of this connection's `own` nonces and all `known` ones."""
+    """Classify a response where the page `expected` is due, by the nonces of this connection (`own`) and of all."""
     nonce = response.body.partition(b"\n")[0].decode("latin-1")
     if response.status != 200 or not response.complete or response.length != size:
         return ResponseMatch.BROKEN
@@ -97,9 +98,10 @@ async def send_pipeline(
     wait: int,
     patience: float,
 ) -> PipelineResult:
-    """Ask for a page for each of `nonces` at once, the first of which takes `wait` ms, and read all answers.
+    """Request a page for each of `nonces` at once and read all responses. The first page takes `wait` milliseconds.
 
-    Nothing for `patience` seconds counts as nothing ever. Raises OutOfResources where this machine has none left.
+    If nothing arrives for `patience` seconds, reading ends. Raises OutOfResources if this machine has no resources
+    left.
     """
     try:
         sock = create_stream_socket(address)
@@ -118,7 +120,7 @@ async def send_pipeline(
                 while left:
                     left = left[await sock.send(left) :]
         except (OSError, trio.TooSlowError):
-            # It may have answered before it ended the connection.
+            # The server may have sent responses before it ended the connection.
             pass
         return await _read(sock, nonces, known, size, patience)
 
@@ -145,16 +147,16 @@ async def _read(
         if response.is_empty:
             return PipelineResult(depth, number, ended, second_response_delay=second_response_delay)
         if not response.complete and ended is not PipelineEnd.ALL:
-            # Cut short: whoever reads it sees that, and may ask again.
+            # A client sees that the response is cut short, and may repeat the request.
             return PipelineResult(depth, number, ended, second_response_delay=second_response_delay)
         response_match = classify_response(response, expected, size, nonces, known)
         if response_match is not ResponseMatch.RIGHT:
-            detail = f"answer {number + 1} of {depth}: {response.describe()}"
+            detail = f"response {number + 1} of {depth}: {response.describe()}"
             return PipelineResult(depth, number, PipelineEnd.WRONG, response_match, detail, second_response_delay)
         if number == 0:
             first_ended = trio.current_time()
     if rest:
-        detail = f"{len(rest)} bytes behind the last of {depth} answers"
+        detail = f"{len(rest)} bytes after the last of {depth} responses"
         return PipelineResult(depth, depth, PipelineEnd.WRONG, ResponseMatch.BROKEN, detail, second_response_delay)
     return PipelineResult(depth, depth, PipelineEnd.ALL, second_response_delay=second_response_delay)
 

@@ -1,12 +1,12 @@
-"""Drives the scripts of thousands of clients from one task: timers in ticks and an epoll object, nested in trio.
+"""The scheduler: one task of trio that runs the scripts of thousands of clients, with timers and an epoll object.
 
-    script  --yields-->  (seconds, link)  --its tick, or the link's events-->  resumed with False or True
+    script  --yields-->  (seconds, connection)  --its tick, or an event-->  resumed with False or True
 
-Ten thousand clients that each send a byte a second are ten thousand timers a second. A trio task for each would take
-the whole of a core; here a client costs its socket, its generators and a place in the list of a tick.
+Ten thousand clients that send a byte per second need ten thousand timers per second. A trio task per client would use a
+whole core. Here a client costs its socket, its generators and an entry in the list of a tick.
 
-The loop never holds trio up for longer than MAX_SLICE_NS, and stands back while a healthy user's request is about to
-go out: those are sent on time from the same thread.
+The scheduler never runs for longer than MAX_SLICE_NS without giving other tasks a turn. It also pauses while a request
+of a healthy user is about to be sent, because this thread must send it on time.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ import trio
 from wsgi_gauntlet.harness.load.clients.slow_connection import CLOSED_EVENTS, Script, SlowConnection
 
 MAX_SLICE_NS = 500_000
-"""Nanoseconds in plain code before others have their turn; each turn costs a pass through trio, as much as two slow
-clients' bytes. Healthy users wake three times as long before they send."""
+"""Nanoseconds before other tasks get a turn. Each turn costs a pass through trio, as much as two bytes of slow clients.
+Healthy users wake three times as long before they send."""
 
 TICK_NS = 10_000_000
 """Nanoseconds to which timers are rounded up."""
 
 COARSE_FROM_SECONDS, COARSE_TICKS = 0.5, 5
-"""Waits from this many seconds on are rounded up to so many ticks: a client that waits for a second is no slower for a
-twentieth of it, and to wake 20 times a second costs a fifth of what 100 times do."""
+"""Waits of at least COARSE_FROM_SECONDS are rounded up to a multiple of COARSE_TICKS. A twentieth of a second does not
+matter to a client that waits for a second. Waking 20 times per second costs a fifth of waking 100 times."""
 
 MAX_EVENTS = 64
-"""Events taken from epoll at once."""
+"""Events taken from epoll in one call."""
 
 MAX_IMMEDIATE_RESUMES = 16
-"""Waits that are over before they began, until others have their turn."""
+"""Waits of one script that end at once, before other scripts get a turn."""
 
 WATCHED_EVENTS = select.EPOLLIN | select.EPOLLOUT | CLOSED_EVENTS | select.EPOLLET
 
 
 class ScheduledClient:
-    """A script on its way: it waits for the tick `due` (0 for none) or for `link`, whichever comes first."""
+    """A running script. It waits for the tick `due` (0 for none) or for `connection`, whichever comes first."""
 
     __slots__ = ("connection", "due", "script")
 
@@ -55,7 +55,7 @@ class ScheduledClient:
 class Scheduler:
     """Runs scripts until they end. A script ends by itself, or by `stop`, which closes its generator.
 
-    While `should_pause` says so nothing is done: somebody else in this thread is about to do what must be on time.
+    While `should_pause` returns True nothing runs, because another task of this thread must act on time.
     """
 
     def __init__(self, should_pause: Callable[[], bool] = lambda: False) -> None:
@@ -69,14 +69,14 @@ class Scheduler:
         self._sleep_scope: trio.CancelScope | None = None
 
     def start(self, script: Script) -> ScheduledClient:
-        """Take `script` to its first wait, and drive it from then on. Raises what it raises on the way."""
+        """Run `script` to its first wait, and schedule the rest. Raises what the script raises until then."""
         scheduled_client = ScheduledClient(script)
         self._scheduled_clients.add(scheduled_client)
         self._resume(scheduled_client, None, time.perf_counter_ns())
         return scheduled_client
 
     def stop(self, scheduled_client: ScheduledClient) -> None:
-        """End the script of `ride` where it stands; again is harmless."""
+        """Stop the script of a client at its current wait. Calling it again does nothing."""
         script, scheduled_client.script = scheduled_client.script, None
         self._scheduled_clients.discard(scheduled_client)
         scheduled_client.due, scheduled_client.connection = 0, None
@@ -84,14 +84,14 @@ class Scheduler:
             script.close()
 
     def watch(self, connection: SlowConnection) -> None:
-        """Hear of what happens on `link` until it is closed."""
+        """Watch the events of `connection` until it is closed."""
         self._connections[connection.fd] = connection
         self._epoll.register(connection.fd, WATCHED_EVENTS)
 
     async def run(self) -> None:
-        """Drive all scripts, for ever; what one of them raises ends it, and all scripts with it.
+        """Run all scripts for ever. An exception of one script ends all of them.
 
-        Run it in one task; the scripts are started and stopped from any other.
+        Run it in one task. Other tasks may start and stop scripts.
         """
         try:
             while True:
@@ -113,7 +113,7 @@ class Scheduler:
             self._epoll.close()
 
     def _poll_events(self) -> bool:
-        """Take events; say whether there may be more."""
+        """Process events; return whether there may be more."""
         events = self._epoll.poll(0, MAX_EVENTS)
         for fd, mask in events:
             connection = self._connections.get(fd)
@@ -126,7 +126,7 @@ class Scheduler:
         return len(events) == MAX_EVENTS
 
     def _fire_timers(self) -> bool:
-        """Resume those whose tick has come; say whether some of them had to be left for the next turn."""
+        """Resume the scripts whose tick has come; return whether some are left for the next turn."""
         clock, tick_heap, resume = time.perf_counter_ns, self._tick_heap, self._resume
         now = clock()
         end = now + MAX_SLICE_NS
@@ -145,13 +145,13 @@ class Scheduler:
         return False
 
     def _resume(self, scheduled_client: ScheduledClient, value: bool | None, now: int) -> None:
-        """Take the script to its next wait; `now` is the time in nanoseconds."""
+        """Run the script to its next wait; `now` is the time in nanoseconds."""
         script = scheduled_client.script
         assert script is not None
         scheduled_client.due = 0
         for _ in range(MAX_IMMEDIATE_RESUMES):
             try:
-                # A fresh generator is sent None, which its type has no word for.
+                # A new generator must be sent None, which its type does not allow.
                 seconds, connection = script.send(value)  # type: ignore[arg-type]
             except StopIteration:
                 self.stop(scheduled_client)
@@ -164,13 +164,13 @@ class Scheduler:
             value = True
         else:
             seconds = 0.0
-        # Most clients wait for the same link again and again, and are known to do so already.
+        # Most clients wait for the same connection again and again.
         if connection is not scheduled_client.connection:
             scheduled_client.connection = connection
             if connection is not None:
                 self._client_by_fd[connection.fd] = scheduled_client
         if seconds != math.inf:
-            # Rounded up, and always past the tick that may be going off now.
+            # Rounded up, and always after the tick that may be firing now.
             tick = (now + int(seconds * 1e9)) // TICK_NS + 1
             if seconds >= COARSE_FROM_SECONDS:
                 tick += -tick % COARSE_TICKS

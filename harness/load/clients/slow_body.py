@@ -1,4 +1,4 @@
-"""Clients whose request is there at once but for its body, which comes a few bytes at a time."""
+"""Clients that send the head of a request at once, and its body a few bytes at a time."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from wsgi_gauntlet.harness.http.parser import ResponseParser
 from wsgi_gauntlet.harness.load.clients.behaviours import Connector, browser_head
-from wsgi_gauntlet.harness.load.clients.slow_connection import Script, ServerDisconnected
+from wsgi_gauntlet.harness.load.clients.slow_connection import Script
 
 CONTINUE_TIMEOUT = 1.0
-"""Seconds that a client waits for 100 (Continue), as curl does; RFC 9110, 10.1.1, has it not wait for ever."""
-
-RECEIVE_BYTES = 65536
+"""Seconds that a client waits for 100 (Continue), as curl does. It must not wait for ever (RFC 9110, 10.1.1)."""
 
 
 class BodyFraming(enum.StrEnum):
-    """How a request says where its body ends; EXPECT is LENGTH with `Expect: 100-continue`."""
+    """The framing of a request body; EXPECT is LENGTH with `Expect: 100-continue`."""
 
     LENGTH = "length"
     CHUNKED = "chunked"
@@ -25,7 +22,7 @@ class BodyFraming(enum.StrEnum):
 
 
 def upload_head(target: str, authority: str, framing: BodyFraming, size: int) -> bytes:
-    """Return the head of a POST whose body of `size` bytes follows it."""
+    """Return the head of a POST with a body of `size` bytes."""
     more = "Content-Type: application/octet-stream\r\n"
     if framing is BodyFraming.CHUNKED:
         more += "Transfer-Encoding: chunked\r\n"
@@ -37,8 +34,7 @@ def upload_head(target: str, authority: str, framing: BodyFraming, size: int) ->
 
 
 def upload_body(framing: BodyFraming, size: int, bytes_per_interval: int) -> Iterator[bytes]:
-    """Yield a body of `size` bytes in pieces of `bytes_per_interval`, framed; the last one of a chunked body ends
-    it."""
+    """Yield a framed body of `size` bytes in pieces of `bytes_per_interval`, with the last chunk of a chunked body."""
     for at in range(0, size, bytes_per_interval):
         piece = b"x" * min(bytes_per_interval, size - at)
         yield b"%x\r\n%b\r\n" % (len(piece), piece) if framing is BodyFraming.CHUNKED else piece
@@ -48,10 +44,10 @@ def upload_body(framing: BodyFraming, size: int, bytes_per_interval: int) -> Ite
 
 @dataclass(frozen=True)
 class SlowBody:
-    """Sends a head at once, then its body of `size` bytes: `bytes_per_interval` of them every `interval` seconds.
+    """Sends a head at once, then `bytes_per_interval` bytes of its body of `size` bytes every `interval` seconds.
 
-    With BodyFraming.EXPECT it waits for 100 (Continue) first, CONTINUE_TIMEOUT seconds at most. A chunked body has a
-    chunk for each piece. Once all of it is there it reads the answer and goes.
+    With BodyFraming.EXPECT it first waits for 100 (Continue), at most CONTINUE_TIMEOUT seconds. A chunked body has one
+    chunk per piece. After the last piece it reads the response and ends.
     """
 
     target: str
@@ -62,7 +58,7 @@ class SlowBody:
     framing: BodyFraming = BodyFraming.LENGTH
 
     def script(self, connect: Connector) -> Script:
-        """Send one request and wait for its answer. The first piece goes out as soon as it may."""
+        """Send one request and read its response. The first piece is sent as soon as possible."""
         connection = yield from connect()
         yield from connection.send(upload_head(self.target, self.authority, self.framing, self.size))
         if self.framing is BodyFraming.EXPECT:
@@ -71,11 +67,4 @@ class SlowBody:
             if number:
                 yield from connection.wait_mid_request(self.interval)
             yield from connection.send(piece)
-        parser = ResponseParser()
-        while not parser.done:
-            try:
-                parser.feed((yield from connection.read(RECEIVE_BYTES)))
-            except ServerDisconnected as dropped:
-                parser.eof()
-                if dropped.how != "FIN" or not parser.response().complete:
-                    raise
+        yield from connection.read_response()

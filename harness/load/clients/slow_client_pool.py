@@ -1,7 +1,7 @@
-"""Many slow clients of one kind, held against one server: as many as are asked for, all of them driven by one task.
+"""A pool of slow clients of one kind against one server. One task runs all of them.
 
-A client that the server drops comes back after a moment, as people do, so that `size` clients keep pressing until they
-are released.
+A client that the server disconnects returns after a moment, as people do. So all clients keep pressing until they are
+released.
 """
 
 from __future__ import annotations
@@ -14,27 +14,23 @@ import trio
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.admission import wait_for_admission
-from wsgi_gauntlet.harness.load.clients.behaviours import ClientBehaviour, ConnectScript
-from wsgi_gauntlet.harness.load.clients.client_mix import ClientMix
+from wsgi_gauntlet.harness.load.clients.behaviours import ClientBehaviour, ClientMix, ConnectScript
 from wsgi_gauntlet.harness.load.clients.scheduler import ScheduledClient, Scheduler
 from wsgi_gauntlet.harness.load.clients.slow_connection import Script, ServerDisconnected, SlowConnection
 from wsgi_gauntlet.harness.model import Disconnect
 
 RECONNECT_DELAY = 1.0
-"""Seconds until a client that was dropped or refused comes back."""
+"""Seconds until a client that was disconnected or refused reconnects."""
 
 MAX_RECONNECTS = 1000
-"""Times that one client comes back at most."""
-
-RESERVED_DESCRIPTORS = 256
-"""Descriptors that this process keeps for all but the slow clients."""
+"""The limit of reconnects per client."""
 
 ARRIVAL_INTERVAL = 0.005
-"""Seconds between two arrivals' batches: at 2,000 a second these are ten connects, some 0.5 ms of work."""
+"""Seconds between two groups of arrivals. At 2,000 per second a group is ten connects, about 0.5 ms of work."""
 
 
 class _SlowClient:
-    """One slow client: `first` is how and after how many seconds the server dropped it for the first time."""
+    """One slow client. `first_disconnect` is how, and after how many seconds, the server first disconnected it."""
 
     __slots__ = ("connect_done", "connected", "connections", "first_disconnect", "scheduled_client")
 
@@ -47,9 +43,9 @@ class _SlowClient:
 
 
 class SlowClientPool:
-    """Slow clients that live until they are released, driven by a task in `nursery`. `per_second` of them arrive.
+    """Slow clients that stay until they are released, run by a task in `nursery`. `per_second` clients arrive.
 
-    While `should_pause` says so, none of them does anything.
+    While `should_pause` returns True, no client does anything.
     """
 
     def __init__(
@@ -64,7 +60,7 @@ class SlowClientPool:
         self.address = address
         self.refused = 0
         self.connected_count = 0
-        """How many clients have a connection now, seen from here: it may still wait in the server's backlog."""
+        """The number of clients with a connection. It may still wait in the backlog of the server."""
         self._behaviour = behaviour
         self._per_second = per_second
         self._scheduler = Scheduler(should_pause)
@@ -77,14 +73,14 @@ class SlowClientPool:
 
     @property
     def size(self) -> int:
-        """How many clients there are, connected or trying."""
+        """The number of clients, connected or not."""
         return len(self._clients)
 
     async def scale_to(self, size: int, patience: float = 1.0) -> None:
-        """Let clients arrive or leave until there are `size` of them.
+        """Add or remove clients until there are `size` of them.
 
-        Returns when each has connected or been refused, or after `patience` seconds more: a full backlog answers
-        nobody.
+        Returns when each client is connected or refused, or `patience` seconds later: a server with a full backlog
+        answers no client.
         """
         while len(self._clients) > size:
             self._remove_client(self._clients.pop())
@@ -100,12 +96,12 @@ class SlowClientPool:
                 await self._all_connects_done.wait()
 
     def release(self) -> None:
-        """Let all of them go at once."""
+        """Remove all clients at once."""
         while self._clients:
             self._remove_client(self._clients.pop())
 
     def first_disconnect(self) -> Disconnect:
-        """Return how and after how long the server dropped clients for the first time, over all there ever were."""
+        """Return how, and after which median time, the server first disconnected its clients, of all that ever were."""
         if not self._disconnects:
             return Disconnect("never", None, self._total_clients, 0)
         how = Counter(how for how, _ in self._disconnects).most_common(1)[0][0]
@@ -142,9 +138,9 @@ class SlowClientPool:
             began = trio.current_time()
             try:
                 yield from behaviour.script(lambda window=None: self._connect(client, window))
-            except ServerDisconnected as dropped:
+            except ServerDisconnected as disconnected:
                 if client.first_disconnect is None:
-                    client.first_disconnect = (dropped.how, trio.current_time() - began)
+                    client.first_disconnect = (disconnected.how, trio.current_time() - began)
                     self._disconnects.append(client.first_disconnect)
             except OSError:
                 self.refused += 1

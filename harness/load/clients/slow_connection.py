@@ -1,9 +1,9 @@
-"""One connection of a slow client, slow at the level of TCP: bytes held back, a receive window that stays shut.
+"""One TCP connection of a slow client: it holds bytes back, and its receive window stays closed.
 
-The server's every move on it is noticed, an answer before its time, FIN or RST, and raised as `ServerDisconnected`.
+The harness notices everything the server does on it, an early response, FIN or RST, and raises `ServerDisconnected`.
 
-Its methods are generators, for a persona to `yield from`: what they yield is what they wait for (see drive.py). A task
-of its own for each of ten thousand clients would cost more than everything that those clients do.
+The methods are generators that a client behaviour uses with `yield from`. They yield the wait that the scheduler is to
+make (scheduler.py). A task per client would cost more than everything that ten thousand clients do.
 """
 
 from __future__ import annotations
@@ -21,18 +21,21 @@ from collections.abc import Generator, Iterable
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.http_connection import BIND_WITHOUT_PORT, OTHER_SOURCES
+from wsgi_gauntlet.harness.http.parser import Response, ResponseParser
 from wsgi_gauntlet.harness.limits import as_out_of_resources
 
 SEGMENT_BYTES = 1400
-"""Bytes of one segment, as on a phone's network. The loopback's own are 64 KiB, for which the kernel would give the
-server's side of a connection send buffers of megabytes: whole answers would vanish into them, and no client would ever
-look slow."""
+"""Bytes of one segment, as on a phone's network. The loopback interface has segments of 64 KiB. For these the kernel
+gives the server send buffers of megabytes. Whole responses would fit into them, and no client would look slow."""
 
 DRAIN_TIMEOUT = 2.0
-"""Seconds that a server has between an early answer and the end of the connection: it is counted then anyway."""
+"""Seconds that a server may take from an early response to the end of the connection. Then the end counts anyway."""
 
 DRAIN_BYTES = 4096
-"""Bytes of a server's last words that are looked at."""
+"""Bytes of the last data of a server that are examined."""
+
+RECEIVE_BYTES = 64 * 1024
+"""Bytes per receive call of a client that reads at full speed."""
 
 INTERIM_STATUSES = range(100, 200)
 
@@ -44,21 +47,22 @@ _ESTABLISHED = 1
 """The state of a connection in TCP_INFO's first byte, include/net/tcp_states.h."""
 
 _LINGER_ZERO = struct.pack("ii", 1, 0)
-"""SO_LINGER on, for no seconds: closing sends RST (socket(7))."""
+"""SO_LINGER with zero seconds: closing sends RST (socket(7))."""
 
 Wait = tuple[float, "SlowConnection | None"]
-"""Seconds to wait (may be math.inf), and the link that ends it sooner when what it `wanted` has come."""
+"""Seconds to wait (may be math.inf), and the connection whose `wanted` events end the wait earlier."""
 
 Script = Generator[Wait, bool, None]
-"""What a client does: it yields waits and is sent True where the link ended one, False where the time has passed."""
+"""The actions of a client. It yields waits, and receives True if the connection ended the wait, else False."""
 
 ReadScript = Generator[Wait, bool, bytes]
+ResponseScript = Generator[Wait, bool, Response]
 
 
-class ServerDisconnected(Exception):  # not an error: it is how a slow client's wait ends
-    """The server ended the connection. `how` is '408', 'FIN' or 'RST'; `said` an answer's status, 0 for none.
+class ServerDisconnected(Exception):  # not an error: this is how the wait of a slow client ends
+    """The server ended the connection. `how` is '408', 'FIN' or 'RST'; `status` is of a response, 0 without one.
 
-    `heard` is the time (of time.monotonic) at which it began to: last words are heard out.
+    `disconnected_at` is the time.monotonic() at which the server began to end it. The rest of its data is read first.
     """
 
     def __init__(self, how: str, status: int = 0, disconnected_at: float | None = None) -> None:
@@ -74,9 +78,9 @@ def pause(seconds: float) -> Script:
 
 
 class SlowConnection:
-    """A connection of a client that takes its time. Everything on it raises ServerDisconnected once the server ends it.
+    """A connection of a slow client. All methods raise ServerDisconnected once the server ends the connection.
 
-    `ready` has the events that came since they were last found to be over, `wanted` those that end a wait.
+    `ready` has the events that happened and are still valid, `wanted` the events that end a wait.
     """
 
     __slots__ = ("_sock", "fd", "ready", "wanted")
@@ -89,22 +93,21 @@ class SlowConnection:
 
     @classmethod
     def start_connect(cls, address: Address, window: int | None = None) -> SlowConnection:
-        """Begin to connect to `address`; `window` is the receive buffer in bytes, which bounds the window TCP offers.
+        """Begin to connect to `address`. `window` is the receive buffer in bytes, which limits the window of TCP.
 
-        The kernel doubles it and has a floor of some 2 KB. Raises OSError where the server takes no connection,
-        Unsupported for TLS, OutOfResources where this machine has none left.
+        The kernel doubles it, and uses about 2 KB at least. Raises OSError if the server accepts no connection,
+        Unsupported for TLS, OutOfResources if this machine has no resources left.
         """
         if address.tls:
             raise Unsupported("load over TLS is not measured")
-        family = socket.AF_UNIX if address.path else socket.AF_INET6 if ":" in address.host else socket.AF_INET
         try:
-            sock = socket.socket(family, socket.SOCK_STREAM)
+            sock = socket.socket(address.family, socket.SOCK_STREAM)
         except OSError as error:
             raise as_out_of_resources(error) from None
         try:
             sock.setblocking(False)
             if window is not None:
-                # Before connect: a window that has once been offered is not taken back.
+                # Before connect: TCP cannot take back a window that it announced.
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
             if not address.path:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -116,7 +119,7 @@ class SlowConnection:
         return cls(sock)
 
     def connected(self) -> Script:
-        """Wait until the server's side has taken the connection. Raises what `dialled` does."""
+        """Wait until the connection is established. Raises as `start_connect` does."""
         while not self._is_established():
             if error := self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                 raise as_out_of_resources(OSError(error, errno.errorcode.get(error, "")))
@@ -125,7 +128,7 @@ class SlowConnection:
             yield math.inf, self
 
     def send(self, data: bytes) -> Script:
-        """Send `data` as a segment of its own."""
+        """Send `data` as a separate segment."""
         while data:
             try:
                 count = self._sock.send(data)
@@ -135,12 +138,12 @@ class SlowConnection:
                 yield math.inf, self
                 continue
             except OSError:
-                # A server that answered and then closed has its answer read before the reset is believed.
+                # The server may have sent a response before it closed. Read it before the reset counts.
                 raise (yield from self._drain_until_closed()) from None
             data = data[count:]
 
     def send_slowly(self, pieces: Iterable[bytes], interval: float) -> Script:
-        """Send one of `pieces` after the other, with `interval` seconds of silence behind each."""
+        """Send `pieces` one after the other, with a pause of `interval` seconds after each."""
         wait = interval, self
         for piece in pieces:
             try:
@@ -154,25 +157,25 @@ class SlowConnection:
                 raise (yield from self._drain_until_closed())
 
     def wait_mid_request(self, seconds: float) -> Script:
-        """Wait in the middle of a request, when no server has anything to say yet."""
+        """Wait in the middle of a request, when a server has no reason to send anything."""
         until = time.monotonic() + seconds
         while True:
             self.wanted = READABLE_EVENTS
             if not (yield seconds, self):
                 return
-            # One 100 (Continue) more than was asked for is no answer: Werkzeug 3.1 sends two.
+            # An additional 100 (Continue) is not a response: Werkzeug 3.1 sends two.
             if not self._nothing_to_read() and not self._skip_interim_response():
                 raise (yield from self._drain_until_closed())
             seconds = max(0.0, until - time.monotonic())
 
     def idle(self, seconds: float) -> Script:
-        """Wait without reading, while an answer may be on its way or the connection idle."""
+        """Wait without reading, while a response may arrive or the connection is idle."""
         self.wanted = CLOSED_EVENTS
         if (yield seconds, self):
             raise ServerDisconnected("RST" if self.ready & ERROR_EVENTS else "FIN")
 
     def read(self, most: int) -> ReadScript:
-        """Return what has come, at most `most` bytes, waiting for the first."""
+        """Wait for bytes and return at most `most` of them."""
         while True:
             try:
                 data = self._sock.recv(most)
@@ -187,10 +190,24 @@ class SlowConnection:
                 raise ServerDisconnected("FIN")
             return data
 
-    def wait_for_continue(self, seconds: float) -> Generator[Wait, bool, bool]:
-        """Wait up to `seconds` for the 100 (Continue) that a client asked for, take it off and return whether it came.
+    def read_response(self, interval: float = 0.0, bytes_per_interval: int = RECEIVE_BYTES) -> ResponseScript:
+        """Read a whole response, `bytes_per_interval` bytes every `interval` seconds."""
+        parser = ResponseParser()
+        while not parser.done:
+            if interval:
+                yield from pause(interval)
+            try:
+                parser.feed((yield from self.read(bytes_per_interval)))
+            except ServerDisconnected as disconnected:
+                parser.eof()
+                if disconnected.how != "FIN" or not parser.response().complete:
+                    raise
+        return parser.response()
 
-        Raises ServerDisconnected where a final answer comes in its place.
+    def wait_for_continue(self, seconds: float) -> Generator[Wait, bool, bool]:
+        """Wait up to `seconds` for the 100 (Continue) that a client requested, and return whether it arrived.
+
+        Raises ServerDisconnected if a final response arrives instead.
         """
         until = time.monotonic() + seconds
         while True:
@@ -204,17 +221,17 @@ class SlowConnection:
             raise (yield from self._drain_until_closed())
 
     def close(self) -> None:
-        """Close it as a phone does that goes away; again is harmless."""
+        """Close it with FIN. Calling it again does nothing."""
         self._sock.close()
 
     def reset(self) -> None:
-        """Close it with RST, as a phone's network does; again is harmless."""
+        """Close it with RST. Calling it again does nothing."""
         with contextlib.suppress(OSError):
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
         self._sock.close()
 
     def _nothing_to_read(self) -> bool:
-        """Say whether there is nothing to hear: what was ready may have been read since."""
+        """Return whether there is nothing to read: the bytes of an event may have been read already."""
         if self.ready & CLOSED_EVENTS:
             return False
         try:
@@ -227,7 +244,7 @@ class SlowConnection:
         return False
 
     def _skip_interim_response(self) -> bool:
-        """Take one interim answer off and say whether there was one."""
+        """Remove one interim response from the socket, and return whether there was one."""
         try:
             head, ended, _ = self._sock.recv(DRAIN_BYTES, socket.MSG_PEEK).partition(b"\r\n\r\n")
         except OSError:
@@ -243,8 +260,8 @@ class SlowConnection:
         return self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
 
     def _drain_until_closed(self) -> Generator[Wait, bool, ServerDisconnected]:
-        """Hear the server out until it ends the connection, and return what that came to."""
-        said, how = b"", "FIN"
+        """Read until the server ends the connection, and return how it did."""
+        received, how = b"", "FIN"
         disconnected_at = time.monotonic()
         until = disconnected_at + DRAIN_TIMEOUT
         while True:
@@ -262,20 +279,20 @@ class SlowConnection:
                 break
             if not data or time.monotonic() > until:
                 break
-            said = (said + data)[:DRAIN_BYTES]
-        status = _status(said)
+            received = (received + data)[:DRAIN_BYTES]
+        status = _status(received)
         return ServerDisconnected("408" if status == 408 else how, status, disconnected_at)
 
 
 def _connect_from_free_port(sock: socket.socket, address: Address) -> None:
-    """Connect, from another 127.0.0.x where the usual one has no local port left. Raises OSError."""
+    """Connect, from another 127.0.0.x if the usual address has no free local port. Raises OSError."""
     others = list(OTHER_SOURCES) if address.host.startswith("127.") and not address.path else []
     while True:
-        code = sock.connect_ex(address.path or (address.host, address.port))
+        code = sock.connect_ex(address.socket_address)
         if code in (0, errno.EINPROGRESS):
             return
         if code != errno.EADDRNOTAVAIL or not others:
-            # A Unix socket with a full backlog says EAGAIN: it takes no connection.
+            # EAGAIN means that the backlog of a Unix socket is full.
             raise OSError(code, os.strerror(code))
         sock.setsockopt(socket.IPPROTO_IP, BIND_WITHOUT_PORT, 1)
         sock.bind((others.pop(), 0))

@@ -1,4 +1,4 @@
-"""One upload that takes its time and comes to its end: what becomes of it when the server is reloaded under it?"""
+"""One slow upload that comes to its end, for example while the server is reloaded."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from wsgi_gauntlet.harness.http.http_connection import connect, create_stream_so
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response, ResponseParser
 
 CHUNK_BYTES = 512
-"""Bytes that go out at a time."""
+"""Bytes per piece."""
 
 CHUNK_INTERVAL = 0.1
-"""Seconds between two of them: some 40 kbit/s, a phone at the edge of its network."""
+"""Seconds between two pieces: about 40 kbit/s, a phone at the edge of its network."""
 
 RESPONSE_TIMEOUT = 5.0
-"""Seconds that the answer is waited for once everything has been sent."""
+"""Seconds to wait for the response after everything was sent."""
 
 
 class UploadEnd(enum.Enum):
-    """How it ended."""
+    """How an upload ended."""
 
-    SURVIVED = "answered as it should be"
+    SURVIVED = "answered correctly"
     REFUSED = "refused at connect"
     ANSWERED = "answered before its end"
     WRONG = "answered wrongly"
-    CLOSED = "closed (FIN) without a whole answer"
+    CLOSED = "closed (FIN) without a whole response"
     RESET = "reset (RST)"
     UNANSWERED = "never answered"
 
 
 @dataclass(frozen=True)
 class UploadResult:
-    """What became of it. `after` is in seconds from the connect to its end, `status` of the answer, 0 without one."""
+    """The end of an upload, `after` seconds from the connect. `status` is that of the response, 0 without one."""
 
     end: UploadEnd
     after: float
@@ -45,7 +45,7 @@ class UploadResult:
 
     @property
     def description(self) -> str:
-        """Say it in words."""
+        """The end in words."""
         status = f" with {self.status}" if self.status and self.end is not UploadEnd.SURVIVED else ""
         return f"{self.end.value}{status}"
 
@@ -58,10 +58,10 @@ async def slow_upload(
     patience: float = RESPONSE_TIMEOUT,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> UploadResult:
-    """Send a body to the reference app's /sink, piece by piece for `lasting` seconds, and return how that ended.
+    """Send a body to /sink of the test app, piece by piece for `duration` seconds, and return how the upload ended.
 
-    It counts as started once its first piece is out, or it was refused. The answer must have the length and the hash of
-    what was sent. Raises OutOfResources, and Unsupported for TLS.
+    It counts as started when its first piece was sent or the connect was refused. The response must have the length and
+    the hash of the body. Raises OutOfResources, and Unsupported for TLS.
     """
     began = trio.current_time()
     sock = create_stream_socket(address)
@@ -94,7 +94,7 @@ async def slow_upload(
                         begun.set()
                 early = False
             except OSError as error:
-                # An answer may still be there to be read; but a reset is told once, to whoever comes first.
+                # A response may still be readable. The kernel reports a reset only once, to the first system call.
                 reset = isinstance(error, ConnectionResetError)
                 begun.set()
 

@@ -1,4 +1,4 @@
-"""Big bodies, up and down, each checked to the last byte and none of them ever held: a piece at a time."""
+"""Uploads and downloads of large bodies. Each is checked completely, and no body is ever in memory as a whole."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from wsgi_gauntlet.harness.http.http_connection import connect, create_stream_so
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response, ResponseParser
 
 CHUNK_BYTES = 64 * 1024
-"""Bytes that are sent or asked for at once."""
+"""Bytes per send or receive call."""
 
 WINDOW = 64 * 1024
-"""Bytes of receive buffer of a throttled download: without a bound the kernel would take megabytes ahead of it."""
+"""Bytes of receive buffer of a throttled download. Without a limit the kernel would buffer megabytes."""
 
 TOO_LARGE = 413
-"""The status of a server that takes no body of that length (RFC 9110, section 15.5.14)."""
+"""The status of a server that accepts no body of this length (RFC 9110, section 15.5.14)."""
 
 
 class Direction(enum.StrEnum):
-    """Which way the body goes."""
+    """The direction of the body."""
 
     UP = "upload"
     DOWN = "download"
 
 
 class TransferOutcome(enum.StrEnum):
-    """What became of a transfer."""
+    """The result of a transfer."""
 
-    RIGHT = "right"
+    RIGHT = "correct"
     WRONG = "wrong bytes"
     REFUSED = "refused as too large"
     FAILED = "failed"
@@ -43,7 +43,7 @@ class TransferOutcome(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Transfer:
-    """One body of `size` bytes that took `seconds`. `what` describes anything but a right one."""
+    """One body of `size` bytes that took `seconds`. `detail` describes every outcome but a correct one."""
 
     direction: Direction
     size: int
@@ -53,7 +53,7 @@ class Transfer:
 
 
 class StreamedResponse(ResponseParser):
-    """Reads an answer whose body is handed on piece by piece and not kept."""
+    """Parses a response and passes its body on in pieces, without keeping it."""
 
     def __init__(self, take: Callable[[bytes], object]) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class StreamedResponse(ResponseParser):
 
 
 def pieces(size: int, seed: int = 0) -> Iterator[memoryview]:
-    """Yield `size` bytes that are the same for the same `seed` and, within 4 GB, at no two places in step."""
+    """Yield `size` bytes, the same for the same `seed`. Within 4 GB no piece is repeated."""
     block = random.Random(seed).randbytes(CHUNK_BYTES)
     twice = memoryview(block + block)
     for number, at in enumerate(range(0, size, CHUNK_BYTES)):
@@ -76,7 +76,7 @@ def pieces(size: int, seed: int = 0) -> Iterator[memoryview]:
 
 
 def digest(size: int, seed: int = 0) -> str:
-    """Return the SHA-256 of `pieces`, in hexadecimal. Takes a second for a gigabyte: ask for it in a thread."""
+    """Return the SHA-256 of `pieces` in hexadecimal. It takes a second per gigabyte: call it in a thread."""
     found = hashlib.sha256()
     for piece in pieces(size, seed):
         found.update(piece)
@@ -86,9 +86,9 @@ def digest(size: int, seed: int = 0) -> str:
 async def upload(
     address: Address, mount: str, size: int, sha256: str, *, patience: float, throttle: float | None = None
 ) -> Transfer:
-    """Send `size` bytes to the app, which is to answer their length and `sha256`; `throttle` is in bytes per second.
+    """Send `size` bytes to the app, which must return their length and `sha256`; `throttle` is in bytes per second.
 
-    A server that answers early is listened to at once. Raises OutOfResources where this machine has none left.
+    An early response ends the upload. Raises OutOfResources if this machine has no resources left.
     """
     head = (
         f"POST {mount}/sink HTTP/1.1\r\nHost: {address.authority}\r\nContent-Type: application/octet-stream\r\n"
@@ -110,7 +110,7 @@ async def upload(
                 if throttle:
                     await trio.sleep_until(began + sent / throttle)
         except OSError:
-            # What the server said before it ended the connection is still to be read.
+            # The server may have sent a response before it ended the connection.
             pass
         await _read(sock, response)
         return response
@@ -121,7 +121,10 @@ async def upload(
         if response.status != 200 or not response.complete:
             return TransferOutcome.FAILED, response.describe()
         if bytes(body) != f"{size} {sha256}\n".encode():
-            return TransferOutcome.WRONG, f"of {size} bytes with SHA-256 {sha256} the app got {bytes(body[:100])!r}"
+            return (
+                TransferOutcome.WRONG,
+                f"the app received {bytes(body[:100])!r} instead of {size} bytes with SHA-256 {sha256}",
+            )
         return TransferOutcome.RIGHT, ""
 
     return await _transfer(address, Direction.UP, size, move, outcome, patience)
@@ -137,9 +140,9 @@ async def download(
     patience: float,
     throttle: float | None = None,
 ) -> Transfer:
-    """Ask for the page of `size` bytes that begins with `nonce` and has that `sha256`.
+    """Request the page of `size` bytes that begins with `nonce` and has this `sha256`.
 
-    `throttle` is in bytes per second. Raises OutOfResources where this machine has none left.
+    `throttle` is in bytes per second. Raises OutOfResources if this machine has no resources left.
     """
     request = (
         f"GET {mount}/page?n={nonce}&size={size} HTTP/1.1\r\nHost: {address.authority}\r\nAccept: */*\r\n"
@@ -176,7 +179,7 @@ async def _transfer(
     window: int | None = None,
 ) -> Transfer:
     began = trio.current_time()
-    found, detail = TransferOutcome.FAILED, f"not through after {patience:g} s"
+    found, detail = TransferOutcome.FAILED, f"not finished after {patience:g} s"
     sock = create_stream_socket(address)
     with sock, trio.move_on_after(patience):
         try:

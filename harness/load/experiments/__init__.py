@@ -1,1 +1,1 @@
-"""The open models that are run on lanes, and what is concluded from them."""
+"""Experiments that several scenarios share: traffic with slow clients, open loops, and comparisons of servers."""

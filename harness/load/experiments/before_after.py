@@ -1,84 +1,97 @@
-"""The short course of scenarios that compare servers: users alone, then among slow clients, on a fresh server."""
+"""Run the short experiment of scenarios that compare servers: users alone, then among slow clients."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from wsgi_gauntlet.harness.load.analysis.claim_rules import BeforeAfter
+from wsgi_gauntlet.harness.load.analysis.grading import GOOD_GOODPUT, collapsed, unharmed
 from wsgi_gauntlet.harness.load.clients.behaviours import ClientBehaviour
 from wsgi_gauntlet.harness.load.clients.healthy_users import PageView
-from wsgi_gauntlet.harness.load.context import ProgressCallback, ScenarioContext, scaled_progress
-from wsgi_gauntlet.harness.load.experiments.retry import MAX_ATTEMPTS
-from wsgi_gauntlet.harness.load.experiments.traffic_timeline import run_traffic
+from wsgi_gauntlet.harness.load.context import MAX_ROUNDS, ProgressCallback, ScenarioContext, scaled_progress
+from wsgi_gauntlet.harness.load.experiments.traffic_timeline import TrafficParameters, run_traffic
+from wsgi_gauntlet.harness.load.parameters import Parameter
 from wsgi_gauntlet.harness.model import GeneratorHealth, Phase
 
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
-
-SMOKE: Mapping[str, float] = {"duration": 1.0, "rate": 20, "baseline": 0.8, "per_second": 1000, "interval": 1}
-"""What such scenarios have in common in smoke runs; each adds its own."""
-
-FULL: Mapping[str, float] = {
-    "clients": 400,
-    "duration": 20,
-    "rate": 20,
-    "baseline": 10,
-    "per_second": 100,
-    "interval": 5,
-}
-"""The same for full runs."""
-
-
 BEFORE_PROGRESS, DURING_PROGRESS = (0.1, 0.5), (0.5, 1.0)
-"""The parts of it on a bar; what comes first is a server's start."""
+"""The parts of the experiment on a progress bar, after the start of the server."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeforeAfterParameters(TrafficParameters):
+    """Parameters of scenarios that run this experiment on several servers."""
+
+    clients: Annotated[int, Parameter("", "slow clients")]
+    duration: Annotated[float, Parameter("s", "time among the slow clients")]
+    per_second: Annotated[float, Parameter("connections/s", "rate at which slow clients connect")]
+    interval: Annotated[float, Parameter("s", "time between two pieces of a slow request")]
+
+
+@dataclass(frozen=True)
+class BeforeAfter:
+    """The phase before slow clients came, and the phase among them."""
+
+    before: Phase
+    during: Phase
+
+    @property
+    def served_before(self) -> bool:
+        """Whether users were served well before, so that the slow clients cause any harm."""
+        return self.before.goodput >= GOOD_GOODPUT and not collapsed(self.before)
+
+    @property
+    def unharmed(self) -> bool:
+        """Whether a person would notice no difference."""
+        return unharmed(self.before, self.during)
 
 
 async def run_before_after(
-    ctx: ScenarioContext,
+    ctx: ScenarioContext[BeforeAfterParameters],
     make_behaviour: Callable[[ServerUnderTest], ClientBehaviour],
     clients: int,
     name: str,
     progress_range: tuple[float, float] = (0.0, 1.0),
 ) -> tuple[BeforeAfter, GeneratorHealth]:
-    """Return what users got before so many slow clients came and among them; its phases are called after `name`.
+    """Measure users on a fresh server before and among slow clients. The names of the phases begin with `name`.
 
-    It is the `part` of a scenario, from where to where on a bar.
-
-    The parameters `baseline` and `duration` are the seconds of both, `rate` and `per_second` those of all courses.
-    Where the generator was late, it is done once more. Raises what `course` does.
+    The experiment fills `progress_range` of the progress bar. It runs a second time if the generator was late. Raises
+    the errors of run_traffic.
     """
     progress = scaled_progress(ctx.progress, *progress_range)
-    for _ in range(MAX_ATTEMPTS - 1):
+    for _ in range(MAX_ROUNDS - 1):
         found, health = await _run_once(ctx, make_behaviour, clients, name, progress)
         if health.valid:
             return found, health
-        progress(None, f"{name}: the generator was late; once more")
+        progress(None, f"{name}: the generator was late; running it again")
     return await _run_once(ctx, make_behaviour, clients, name, progress)
 
 
 async def _run_once(
-    ctx: ScenarioContext,
+    ctx: ScenarioContext[BeforeAfterParameters],
     make_behaviour: Callable[[ServerUnderTest], ClientBehaviour],
     clients: int,
     name: str,
     progress: ProgressCallback,
 ) -> tuple[BeforeAfter, GeneratorHealth]:
+    parameters = ctx.parameters
     async with run_traffic(
         ctx,
         make_behaviour,
         page_view=PageView(),
-        rate=ctx.number("rate"),
-        per_second=ctx.number("per_second"),
+        rate=parameters.rate,
+        per_second=parameters.per_second,
         progress=progress,
     ) as traffic:
-        before = await traffic.phase(f"{name}: before", ctx.number("baseline"), progress_share=BEFORE_PROGRESS)
-        await traffic.crowd.scale_to(clients)
+        before = await traffic.phase(f"{name}: before", parameters.baseline, progress_share=BEFORE_PROGRESS)
+        await traffic.slow_clients.scale_to(clients)
         during = await traffic.phase(
-            f"{name}: slow clients", ctx.number("duration"), stop_on_collapse=True, progress_share=DURING_PROGRESS
+            f"{name}: slow clients", parameters.duration, stop_on_collapse=True, progress_share=DURING_PROGRESS
         )
         health = traffic.healthy_users.health(before, during)
         began = ctx.elapsed - traffic.healthy_users.now

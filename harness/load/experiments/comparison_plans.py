@@ -1,7 +1,7 @@
-"""Plans made of a plan: the same server behind a front, with other settings, or another server with the same app.
+"""Derive plans for scenarios that compare servers within one result. Nothing is started here.
 
-For scenarios that compare servers within one cell. Each plan has a name of its own, in the words of the command line
-where these have one for it. Nothing is started here.
+A derived plan is the same server behind a proxy or with other settings, or another server with the same app. Its name
+is a server name of the command line, if there is one.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from wsgi_gauntlet.harness.server.plan import Plan
 
 
 def behind_front(plan: Plan, front: str) -> Plan:
-    """Return `plan` behind `front`, in the command line's words for a front: nginx:unix[static].
+    """Return `plan` behind `front`, a server name such as nginx:unix[static].
 
-    Raises Unsupported, with the command that gets it, where the front or the server is not here, ConfigurationError for
-    words that the front does not know.
+    Raises Unsupported, with the command that installs it, if the front or the server is missing. Raises
+    ConfigurationError for settings that the front does not have.
     """
     part = parse(f"{front}+server").front
     if part is None:
-        raise ValueError(f"{front!r} is no front")
+        raise ValueError(f"{front!r} is not a front")
     made = planning.with_front(part, replace(plan, unix=False))
     found = replace(made, name=f"{front}+{plan.name}", environment=plan.environment, host=plan.host)
     return require_installed(found)
 
 
 def with_workers(plan: Plan, workers: int) -> Plan:
-    """Return `plan` with so many workers."""
+    """Return `plan` with another number of workers."""
     return replace(plan, name=f"{plan.name} with {workers}", settings=replace(plan.settings, workers=workers))
 
 
 def other_server(plan: Plan, server: str) -> Plan:
-    """Return how `server` is started with the app that `plan` serves, by the same interpreter.
+    """Return a plan for `server` with the app and the interpreter of `plan`.
 
-    Raises Unsupported, with the command that gets it, where it is not here.
+    Raises Unsupported, with the command that installs it, if it is missing.
     """
     try:
         found = planning.plan(server, python=plan.python, app=plan.adapter.app(plan.app), app_path=plan.app_path)
@@ -46,7 +46,7 @@ def other_server(plan: Plan, server: str) -> Plan:
 
 
 def require_installed(plan: Plan) -> Plan:
-    """Return `plan`. Raises Unsupported, with the command that gets it, where it lacks something."""
+    """Return `plan`. Raises Unsupported, with the command that installs it, if something is missing."""
     if missing_message := planning.missing(plan).missing_message:
-        raise Unsupported(f"{plan.name} is needed for this: {missing_message}")
+        raise Unsupported(f"this scenario needs {plan.name}: {missing_message}")
     return plan

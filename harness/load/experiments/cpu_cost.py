@@ -1,4 +1,4 @@
-"""What answers cost: the CPU time of a server's processes while a closed loop asks, that of a front beside it."""
+"""Measure the CPU time of responses: that of the server and that of a front, during a closed loop."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from wsgi_gauntlet.harness.load.generator.closed_loop import closed_loop
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.probes.resource_usage import usage
 from wsgi_gauntlet.harness.load.workload import VerifiedRequest
 from wsgi_gauntlet.harness.model import GeneratorHealth
@@ -18,26 +19,26 @@ if TYPE_CHECKING:
     from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 CLOCK_TICK = 1.0 / os.sysconf("SC_CLK_TCK")
-"""Seconds of the kernel's clock, in which /proc tells of CPU time: it is exact to the tick below."""
+"""Seconds of one tick of the kernel's clock, the unit of CPU time in /proc, which is rounded down."""
 
 RESPONSES_PER_UNIT = 1000.0
 
 MAX_OTHER_CPU_SHARE = 0.1
-"""The share of our cores that other programs may take at most where a rate depends on how many of them there are."""
+"""The share of the cores that other programs may take if a rate depends on the number of cores."""
 
 CPU_TIME_FIELDS = 8
-"""The fields of a core's line in /proc/stat that add up to its time, from user to steal; what follows them, the time of
-guests, is in `user` already (proc_stat(5))."""
+"""The number of fields in /proc/stat that add up to the time of a core, from user to steal. The time of guests, which
+follows, is already part of `user` (proc_stat(5))."""
 
 IDLE_FIELDS = (3, 4)
-"""Those of them that are no work: idle and iowait."""
+"""The indices of the fields without work: idle and iowait."""
 
 
 @dataclass(frozen=True)
 class CpuCost:
-    """One closed loop: CPU seconds of the processes of the server that runs the app, and of the front before it.
+    """One closed loop, with the CPU seconds of the server that runs the app and of the front before it.
 
-    `others` is the share, 0 to 1, that other programs took meanwhile of the cores that we and the server may use.
+    `other_cpu_share` is the share, 0 to 1, of the available cores that other programs took in the same time.
     """
 
     result: GeneratorResult
@@ -47,37 +48,37 @@ class CpuCost:
 
     @property
     def undisturbed(self) -> bool:
-        """Say whether a rate that cores are needed for can be believed."""
+        """Whether other programs left enough cores for a valid rate."""
         return self.other_cpu_share < MAX_OTHER_CPU_SHARE
 
     @property
     def ok(self) -> int:
-        """How many answers were right."""
+        """The number of correct responses."""
         return self.result.ok
 
     @property
     def goodput(self) -> float:
-        """Their share, 0 to 1, of what was asked."""
+        """Their share of all requests, 0 to 1."""
         return self.result.goodput
 
     @property
     def server_cpu_per_1000(self) -> float:
-        """CPU seconds of the server per 1,000 right answers. Raises ZeroDivisionError, as all of these, without any."""
+        """CPU seconds of the server per 1,000 correct responses. Without any, all of these raise ZeroDivisionError."""
         return self._per_1000(self.server)
 
     @property
     def front_cpu_per_1000(self) -> float:
-        """CPU seconds of the front per 1,000 right answers."""
+        """CPU seconds of the front per 1,000 correct responses."""
         return self._per_1000(self.front)
 
     @property
     def cpu_per_1000(self) -> float:
-        """CPU seconds of both per 1,000 right answers."""
+        """CPU seconds of both per 1,000 correct responses."""
         return self._per_1000(self.server + self.front)
 
     @property
     def resolution(self) -> float:
-        """What one tick is, in CPU seconds per 1,000 right answers."""
+        """One tick of the clock in CPU seconds per 1,000 correct responses."""
         return self._per_1000(CLOCK_TICK)
 
     def _per_1000(self, seconds: float) -> float:
@@ -87,17 +88,9 @@ class CpuCost:
 async def measure_cpu_cost(
     running: ServerUnderTest, page: VerifiedRequest, connections: int, seconds: float
 ) -> CpuCost:
-    """Ask `running` for `page` in a closed loop and return what that cost. Raises what `closed_loop` raises."""
+    """Request `page` in a closed loop and return its cost. Raises the errors of `closed_loop`."""
     before, worked, own = await _cpu_seconds(running), core_times(), time.process_time()
-    found = await closed_loop(
-        running.address,
-        page.request,
-        body=page.body,
-        status=page.status,
-        mark=page.mark,
-        connections=connections,
-        seconds=seconds,
-    )
+    found = await closed_loop(running.address, page, LoopOptions(connections), seconds)
     busy, idle = (now - then for now, then in zip(core_times(), worked, strict=True))
     own = time.process_time() - own
     server, front = (max(0.0, late - early) for late, early in zip(await _cpu_seconds(running), before, strict=True))
@@ -111,15 +104,15 @@ async def _cpu_seconds(running: ServerUnderTest) -> tuple[float, float]:
 
 
 def core_times(stat: str = "") -> tuple[float, float]:
-    """Return the seconds that the cores that we may use have been busy and idle; `stat` is /proc/stat unless given.
+    """Return the busy and idle seconds of the cores that this process may use. `stat` replaces the text of /proc/stat.
 
-    A server inherits these cores, so what happens on others takes nothing from it.
+    A server inherits these cores, so work on other cores takes nothing from it.
     """
-    ours = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+    own_cores = {f"cpu{number}" for number in os.sched_getaffinity(0)}
     busy = idle = 0
     for line in (stat or Path("/proc/stat").read_text("ascii")).splitlines():
         name, *ticks = line.split()
-        if name in ours:
+        if name in own_cores:
             times = [int(each) for each in ticks[:CPU_TIME_FIELDS]]
             rest = sum(times[place] for place in IDLE_FIELDS)
             busy, idle = busy + sum(times) - rest, idle + rest
@@ -127,10 +120,10 @@ def core_times(stat: str = "") -> tuple[float, float]:
 
 
 def judge_generator(results: list[GeneratorResult]) -> tuple[GeneratorHealth, tuple[str, ...]]:
-    """Return whether the loops are fit to tell what an answer costs, and what is to be said of their rates.
+    """Return the health of the generator for measurements of cost, and the caveats of the rates.
 
-    A generator that is busy all the time makes rates lower bounds, and changes no cost; without ports it measured
-    nothing.
+    With a generator that is always busy, rates are lower bounds and costs stay valid. Without local ports nothing is
+    valid.
     """
     worst = min((each.health() for each in results), key=lambda each: (each.valid, -each.cpu_share))
     if worst.valid or any(each.out_of_ports for each in results):
@@ -138,4 +131,4 @@ def judge_generator(results: list[GeneratorResult]) -> tuple[GeneratorHealth, tu
     kept = GeneratorHealth(
         valid=True, cpu_share=worst.cpu_share, lateness_p99=0.0, offered=worst.offered, achieved=worst.achieved
     )
-    return kept, (f"rates are lower bounds, costs are not touched by that: {worst.why}",)
+    return kept, (f"the rates are lower bounds and the costs are valid: {worst.why}",)

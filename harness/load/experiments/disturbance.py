@@ -1,10 +1,8 @@
-"""The course of scenarios whose disturbance is no crowd that is held: users alone, users beside it, what it leaves.
+"""Run the experiment of scenarios whose disturbance is more than a number of slow clients.
 
-    baseline -> beside(course): one or more phases -> recovery, where users were harmed -> afterwards(course): no users
+    baseline -> run_beside_users: one or more phases -> recovery, if users were harmed -> inspect_leftovers: no users
 
-Parameters, by name: `rate` healthy requests per second; `baseline` seconds before; `recovery` seconds of patience
-after. The others are the disturbance's own. The grade is that of the worst phase, and no better than `degrades` where
-the disturbance found a flaw.
+The grade is that of the worst phase. It is `degraded` at best if the disturbance found a flaw.
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ import math
 import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import msgspec
 
@@ -21,45 +19,51 @@ from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.load.analysis.grading import collapsed, grade
 from wsgi_gauntlet.harness.load.clients.behaviours import ClientBehaviour, SilentConnection
 from wsgi_gauntlet.harness.load.clients.healthy_users import PageView
-from wsgi_gauntlet.harness.load.context import ScenarioContext
-from wsgi_gauntlet.harness.load.experiments.retry import retry_if_generator_late
-from wsgi_gauntlet.harness.load.experiments.traffic_timeline import TrafficTimeline, run_traffic
+from wsgi_gauntlet.harness.load.context import ScenarioContext, retry_if_generator_late
+from wsgi_gauntlet.harness.load.experiments.traffic_timeline import TrafficParameters, TrafficTimeline, run_traffic
+from wsgi_gauntlet.harness.load.parameters import Parameter
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, Phase, ScenarioResult
 from wsgi_gauntlet.harness.stats.summary import slowdown
 
 if TYPE_CHECKING:
-    from wsgi_gauntlet.harness.conformance.catalog import Scenario
     from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 GRADES_BEST_TO_WORST = (Grade.UNAFFECTED, Grade.DEGRADED, Grade.COLLAPSED, Grade.WEDGED)
-"""From good to bad."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisturbanceParameters(TrafficParameters):
+    """Parameters of all scenarios with a disturbance."""
+
+    duration: Annotated[float, Parameter("s", "length of each phase of the disturbance")]
+    recovery: Annotated[float, Parameter("s", "longest time to recover after the disturbance")]
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What a disturbance saw by itself.
+    """What a disturbance found out itself.
 
-    `flaws` are sentences about the server, each with its figures; `unfit` is why the generator's own part was not fit
-    to see anything, '' where it was; `told` says what else a reader should know.
+    `flaws` are sentences about the server, each with its figures. `generator_problem` says why the disturbance itself
+    is not valid, '' if it is. `details` are further sentences for the reader.
     """
 
     measures: tuple[Metric, ...] = ()
     flaws: tuple[str, ...] = ()
     generator_problem: str = ""
-    remarks: str = ""
+    details: str = ""
 
 
 class Disturbance(Protocol):
-    """What goes on beside the users. A fresh one is made for each round."""
+    """What happens beside the users. Each round gets a new one."""
 
     async def run_beside_users(self, traffic: TrafficTimeline) -> Sequence[Phase]:
-        """Disturb the server and return the phases of its users under it, at least one."""
+        """Disturb the server, and return the phases of the users in this time, at least one."""
 
     async def inspect_leftovers(self, traffic: TrafficTimeline) -> None:
-        """Look at what is left once the users have gone, too. Raises Unsupported for what cannot be looked at."""
+        """Inspect the server after the users have left. Raises Unsupported if the harness cannot do so."""
 
     def findings(self) -> Findings:
-        """Return what came of it."""
+        """Return the findings."""
 
 
 def _silent_behaviour(_running: ServerUnderTest) -> ClientBehaviour:
@@ -67,57 +71,53 @@ def _silent_behaviour(_running: ServerUnderTest) -> ClientBehaviour:
 
 
 async def run_disturbance(
-    ctx: ScenarioContext,
-    scenario: Scenario,
+    ctx: ScenarioContext[DisturbanceParameters],
     make_disturbance: Callable[[], Disturbance],
     *,
-    page_view: PageView = PageView(),  # noqa: B008 - frozen
     make_behaviour: Callable[[ServerUnderTest], ClientBehaviour] = _silent_behaviour,
+    per_second: float = 1.0,
 ) -> ScenarioResult:
-    """Take a fresh server and its users through the course and return the cell.
+    """Run the experiment on a fresh server and return the result.
 
-    `persona` is for disturbances that let a crowd come, `per_second` of them. A round in which the generator was late
-    is thrown away, and there is one more. Raises what launching raises.
+    `make_behaviour` and `per_second` are for disturbances with slow clients: their behaviour, and how many connect per
+    second. There is a second round if the generator was late. Raises the errors of a server start.
     """
-    return await retry_if_generator_late(
-        ctx, lambda: _round(ctx, scenario, make_disturbance(), page_view, make_behaviour)
-    )
+    return await retry_if_generator_late(ctx, lambda: _round(ctx, make_disturbance(), make_behaviour, per_second))
 
 
 async def _round(
-    ctx: ScenarioContext,
-    scenario: Scenario,
+    ctx: ScenarioContext[DisturbanceParameters],
     disturbance: Disturbance,
-    page_view: PageView,
     make_behaviour: Callable[[ServerUnderTest], ClientBehaviour],
+    per_second: float,
 ) -> ScenarioResult:
-    patience = ctx.number("recovery")
-    per_second = ctx.number("per_second") if "per_second" in ctx.parameters else 1.0
+    parameters = ctx.parameters
     async with run_traffic(
-        ctx, make_behaviour, page_view=page_view, rate=ctx.number("rate"), per_second=per_second
+        ctx, make_behaviour, page_view=PageView(), rate=parameters.rate, per_second=per_second
     ) as traffic:
-        before = await traffic.phase("baseline", ctx.number("baseline"))
+        before = await traffic.phase("baseline", parameters.baseline)
         phases = await disturbance.run_beside_users(traffic)
         health = traffic.healthy_users.health(before, *phases)
         harmed = any(collapsed(each) for each in phases)
-        recovered = await traffic.wait_for_recovery(before.p99, patience) if harmed else None
-        # Nobody but the disturbance is to have a connection when what it leaves is counted.
+        recovered = await traffic.wait_for_recovery(before.p99, parameters.recovery) if harmed else None
+        # Only the disturbance may have connections when its leftovers are counted.
         traffic.healthy_users.stop()
         traffic.healthy_users.cancel_in_flight()
-        traffic.crowd.release()
+        traffic.slow_clients.release()
         not_inspected = ""
         try:
             await disturbance.inspect_leftovers(traffic)
         except Unsupported as why:
-            not_inspected = f"What it takes and leaves was not looked at: {why}."
+            not_inspected = f"The harness could not inspect the processes of the server: {why}."
         found = disturbance.findings()
         health = invalidate_health(health, found.generator_problem)
-        graded = [(*grade(before, each, health, recovered=recovered, waited=patience), each) for each in phases]
+        graded = [
+            (*grade(before, each, health, recovered=recovered, waited=parameters.recovery), each) for each in phases
+        ]
         mark, reason, worst = max(graded, key=lambda each: severity(each[0], each[2]))
         mark = lower_grade_for_flaws(mark, found.flaws)
         ratio, bound = slowdown(before, worst)
-        return ctx.load(
-            scenario,
+        return ctx.result(
             mark,
             goodput=worst.goodput,
             phase=worst.name,
@@ -140,24 +140,24 @@ async def _round(
 
 
 def severity(mark: Grade, phase: Phase) -> tuple[int, float, float]:
-    """Return what sorts phases from good to bad: by grade, then by p99, which is worst where there is none."""
+    """Return the sort key of phases from good to bad: grade, then p99 (worst if unknown), then goodput."""
     worse = GRADES_BEST_TO_WORST.index(mark) if mark in GRADES_BEST_TO_WORST else len(GRADES_BEST_TO_WORST)
     return worse, math.inf if phase.p99 is None else phase.p99, -phase.goodput
 
 
 def invalidate_health(health: GeneratorHealth, why: str) -> GeneratorHealth:
-    """Return `health`, made invalid where it was valid and `why` says what else was not fit."""
+    """Return `health`, made invalid if `why` has a reason and it was valid."""
     return msgspec.structs.replace(health, valid=False, why=why) if why and health.valid else health
 
 
 def lower_grade_for_flaws(mark: Grade, flaws: Sequence[str]) -> Grade:
-    """Return what is left of `mark` for a server with `flaws`."""
+    """Return the grade of a server with `flaws`."""
     return Grade.DEGRADED if flaws and mark is Grade.UNAFFECTED else mark
 
 
 def note(mark: Grade, reason: str, worst: Phase, phases: int, found: Findings, not_inspected: str) -> tuple[str, ...]:
-    """Return the sentences of the cell: its flaws first, then what the users got, then the rest."""
+    """Return the sentences of the result: flaws, then the service of the users, then details."""
     if mark in (Grade.INVALID, Grade.INCONCLUSIVE):
         return (reason,)
-    users = f"The users got this meanwhile{f', at worst ({worst.name})' if phases > 1 else ''}: {reason}"
-    return (*found.flaws, users, found.remarks, not_inspected)
+    users = f"Service of the other users{f' in the worst phase ({worst.name})' if phases > 1 else ''}: {reason}"
+    return (*found.flaws, users, found.details, not_inspected)

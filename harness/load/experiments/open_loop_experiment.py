@@ -11,21 +11,20 @@ from __future__ import annotations
 
 import math
 import os
-import resource
 import secrets
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import trio
 
 from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.limits import GENERATOR_RESERVE, descriptor_limits
 from wsgi_gauntlet.harness.load.analysis.generator_caveats import generator_caveats
-from wsgi_gauntlet.harness.load.analysis.grading import format_seconds, format_times
 from wsgi_gauntlet.harness.load.analysis.pool_sizing import (
     CONNECTION_STEP,
     connections_needed,
@@ -36,11 +35,13 @@ from wsgi_gauntlet.harness.load.analysis.pool_sizing import (
     pool_is_limit,
     warm_up_seconds,
 )
+from wsgi_gauntlet.harness.load.analysis.units import format_rate, format_seconds, format_times
 from wsgi_gauntlet.harness.load.arrivals import Pacer
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
-from wsgi_gauntlet.harness.load.generator.process_main import RESERVED_DESCRIPTORS
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop, parallel_open_loop
+from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.load.workload import UnexpectedResponse, VerifiedRequest, Workload, verify_request
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Percentile, Phase
 
@@ -48,65 +49,85 @@ if TYPE_CHECKING:
     from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 TIMEOUT = 5.0
-"""Seconds that a user waits, as in the healthy cohort."""
+"""Seconds that a user waits, as for healthy users."""
 
 FIRST_CONNECTIONS = 8
-"""Connections of the first closed loop of an estimate: enough to keep a few workers busy, and no crowd."""
+"""Connections of the first closed loop of an estimate: enough to keep a few workers busy."""
 
 MIN_IMPROVEMENT = 1.2
-"""How much more must be answered at more connections for yet more to be tried."""
+"""The factor on the rate that more connections must bring before even more are tried."""
 
 MIN_RESPONSES = 100
-"""Answers below which a closed loop says little of a rate, since its ends fall between answers: it is then made three
-times as long."""
+"""Responses that a closed loop needs, since it ends between two responses. With fewer it runs three times longer."""
 
 MIN_PAGES_PER_LOOP = 6
-"""So many times as long as a page takes an estimate's closed loop lasts at least: its ends fall between answers."""
+"""The shortest closed loop of an estimate, in response times of a page."""
 
 MAX_CONFIRMATIONS = 2
-"""Times that a capacity is looked at again before another one is believed."""
+"""Repeated measurements before a changed capacity is accepted."""
 
 WARM_UP = 0.1
-"""Seconds of a closed loop that do not count."""
+"""Seconds of a closed loop before it counts."""
 
 SINGLE_PROCESS_MAX_RATE = 1500.0
-"""Requests a second up to which this process alone offers them: another one takes a third of a second to start."""
+"""Requests per second up to which one process offers them: another process needs a third of a second to start."""
 
 MAX_CONNECTIONS = 65_536
-"""Connections that there may be, where no limit of descriptors says otherwise."""
+"""The most connections without a limit on descriptors."""
 
 SINGLE_PROCESS_MAX_CONNECTIONS = 512
-"""Connections up to which it has descriptors for them, whatever the usual limit of 1024 is also needed for."""
+"""Connections of one process: it has descriptors for so many, with the usual limit of 1024."""
 
 IDLE_TIMEOUT = 5.0
-"""Seconds that a server is given to get through what the last load left it, before it is started again."""
+"""Seconds in which a server must become idle after a load. Then it is restarted."""
 
 IDLE_LATENCY_FACTOR = 3.0
-"""A server is idle again once it answers within so many times what it took when it was fresh, or so."""
+"""The factor on the response time of the fresh server within which a server counts as idle."""
 
 IDLE_LATENCY = 0.02
-"""Seconds within which an answer always counts as an idle server's."""
+"""Seconds within which a response always counts as that of an idle server."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenLoopParameters(Parameters):
+    """Parameters of all scenarios with open loops."""
+
+    clients: Annotated[int, Parameter("", "most connections of the generator")]
+    estimate: Annotated[float, Parameter("s", "length of each closed loop that estimates the capacity")]
+    size: Annotated[int, Parameter("bytes", "size of the page")]
 
 
 @dataclass(frozen=True)
 class CapacityEstimate:
-    """A capacity in requests per second, and in words how it was had: from closed loops of `seconds`.
+    """A capacity in requests per second, from closed loops of `seconds`, and a `description` of the best one.
 
-    `bound` says that all connections that there may be were busy, and more of them would have been answered more.
+    `pool_limited` says that all possible connections were busy, and that more would have given a higher rate.
     """
 
     rate: float
-    words: str
+    description: str
     connections: int
     seconds: float
     pool_limited: bool = False
 
 
+@dataclass(frozen=True)
+class _OpenLoad:
+    """One load, in seconds and requests per second."""
+
+    pacer: Pacer
+    seconds: float
+    max_rate: float
+    timeout: float
+    window: float
+    warm_up: float
+
+
 class OpenLoopExperiment:
-    """A server, and what was measured of it so far. Made by `bench`."""
+    """A server and its measurements so far. Made by `open_loop_experiment`."""
 
     def __init__(
-        self, ctx: ScenarioContext, running: ServerUnderTest, workload: Workload, size: int, connections: int
+        self, ctx: ScenarioContext[OpenLoopParameters], running: ServerUnderTest, workload: Workload, connections: int
     ) -> None:
         self.ctx = ctx
         self.running = running
@@ -115,9 +136,8 @@ class OpenLoopExperiment:
         self.phases: list[Phase] = []
         self.restarts = 0
         self.pool_limit_reason = ""
-        """Why the generator's own connections were the limit, empty where they were not."""
+        """Why the connections of the generator were the limit, '' if they were not."""
         self._workload = workload
-        self._size = size
         self._unloaded_latency: float | None = None
         self._min_connections = 0
         self._max_useful_connections = math.inf
@@ -133,17 +153,17 @@ class OpenLoopExperiment:
         window: float = 0.0,
         best: int | None = None,
     ) -> GeneratorResult:
-        """Offer what `pacer` means for `seconds` once the server is idle, and keep it as the phase `name`.
+        """Offer the arrivals of `pacer` for `seconds` to the idle server, and record them as the phase `name`.
 
-        Where the connections turn out to be too few it is offered again over more, as long as there may be more and
-        they get more answered. `best` is the number that got most in a closed loop: then it begins with about so many,
-        and the rate is reached in a warm-up that does not count.
-        Raises UnexpectedResponse where the server does not answer rightly even now, and what `parallel_open_loop`
-        raises.
+        If the connections are too few, the load is repeated with more, as long as that brings more responses. `best` is
+        the number of connections with the highest rate in a closed loop. With `best` the load begins with about so many
+        connections, after a warm-up that does not count. Raises UnexpectedResponse for a wrong response of the idle
+        server, and the errors of `parallel_open_loop`.
         """
         most = max(pacer.rate(seconds * part / 20) for part in range(21))
         before: GeneratorResult | None = None
-        warm = 0.0 if best is None else warm_up_seconds(most, self.unloaded_latency)
+        warm_up = 0.0 if best is None else warm_up_seconds(most, self.unloaded_latency)
+        load = _OpenLoad(pacer, seconds, most, timeout, window, warm_up)
         while True:
             page = await self._wait_until_idle()
             usual = (
@@ -152,9 +172,9 @@ class OpenLoopExperiment:
                 else initial_connections(most, self.unloaded_latency, best)
             )
             connections = min(self.connections, max(self._min_connections, usual))
-            found = await self._run_open_loop(page, pacer, seconds, most, connections, timeout, window, warm)
+            found = await self._run_open_loop(page, load, connections)
             if before is not None and found.ok <= before.ok:
-                # More of them got less: the server was at its end with the fewer.
+                # More connections brought fewer responses: the server was at its limit with the fewer.
                 self._min_connections, self._max_useful_connections = (
                     0,
                     min(self._max_useful_connections, before.connections),
@@ -171,52 +191,38 @@ class OpenLoopExperiment:
         self.ctx.finished_phases.append(self.phases[-1])
         return found
 
-    async def _run_open_loop(
-        self,
-        page: VerifiedRequest,
-        pacer: Pacer,
-        seconds: float,
-        most: float,
-        connections: int,
-        timeout: float,
-        window: float,
-        warm: float,
-    ) -> GeneratorResult:
+    async def _run_open_loop(self, page: VerifiedRequest, load: _OpenLoad, connections: int) -> GeneratorResult:
         return await parallel_open_loop(
             self.running.address,
-            page.request,
-            body=page.body,
-            status=page.status,
-            mark=page.mark,
-            pacer=pacer,
-            seconds=seconds,
-            connections=connections,
-            timeout=timeout,
-            processes=1 if most <= SINGLE_PROCESS_MAX_RATE and connections <= SINGLE_PROCESS_MAX_CONNECTIONS else None,
-            window=window,
-            warm_up=warm,
+            page,
+            LoopOptions(connections, load.timeout, load.warm_up, load.window),
+            load.pacer,
+            load.seconds,
+            processes=1
+            if load.max_rate <= SINGLE_PROCESS_MAX_RATE and connections <= SINGLE_PROCESS_MAX_CONNECTIONS
+            else None,
         )
 
     def discard_last(self, loads: int = 1) -> None:
-        """Throw away the figures of the last `loads`: they say nothing of the server."""
+        """Discard the figures of the last `loads`, which say nothing about the server."""
         del self.results[-loads:], self.phases[-loads:], self.ctx.finished_phases[-loads:]
 
     @property
     def unloaded_latency(self) -> float:
-        """Return the seconds that a page took when nobody else asked, 0 before it was asked for."""
+        """The response time in seconds on the idle server, 0 before the first request."""
         return self._unloaded_latency or 0.0
 
     def connection_limit_reason(self, found: GeneratorResult) -> str:
-        """Return why the generator's connections and not the server were the limit of `found`, empty where not."""
+        """Return why the connections of the generator were the limit of `found`, '' if the server was."""
         if found.connections >= self._max_useful_connections or not pool_is_limit(found, self.unloaded_latency):
             return ""
         service = found.saturated_seconds / found.saturated_responses
-        return self._pool_limit_text(found.connections, f"each answer took {format_seconds(service)}")
+        return self._pool_limit_text(found.connections, f"each response took only {format_seconds(service)}")
 
     async def estimate(self, seconds: float) -> CapacityEstimate:
-        """Return what the server can answer, from closed loops of `seconds` at few connections and then at more.
+        """Estimate the capacity from closed loops of `seconds` with more and more connections.
 
-        More are tried as long as that gets more answered, and half of them do not wait already. Raises as `offer` does.
+        It ends when more connections bring no higher rate, or when half of them wait. Raises the errors of `offer`.
         """
         best: GeneratorResult | None = None
         pool_limited = False
@@ -230,7 +236,7 @@ class OpenLoopExperiment:
                 found = await self._run_closed_loop(connections, seconds)
             worth = best is None or found.rate >= MIN_IMPROVEMENT * best.rate
             quick = found.ok and found.latency.quantile(0.5) < p99_limit(self.unloaded_latency)
-            # A first loop that is the last one, too, has no other to be compared with.
+            # A first loop that is also the last one has no other to compare with.
             waits = self.unloaded_latency > IDLE_LATENCY or best is not None
             best = max(best or found, found, key=lambda each: each.rate)
             if not worth or not found.ok or self._mostly_queued(found):
@@ -240,43 +246,42 @@ class OpenLoopExperiment:
                 break
             connections = next_connections(connections, self.connections)
         if not best.ok:
-            error_messages = "; ".join(best.error_messages or ()) or "no answer came in time"
+            error_messages = "; ".join(best.error_messages or ()) or "no response came in time"
             raise UnexpectedResponse(
-                f"Asked over {best.connections} connections at once the server gave nothing: {error_messages}."
+                f"Over {best.connections} connections at once the server gave no correct response: {error_messages}."
             )
         for _ in range(MAX_CONFIRMATIONS):
             again = await self._run_closed_loop(best.connections, seconds)
             if not again.ok or not estimate_outdated(best.rate, again.rate):
                 break
-            # A server that is throttled, or warm by now, goes on as it does now.
+            # A server that is throttled, or has warmed up, continues at its present rate.
             best = again
         return CapacityEstimate(
             best.rate,
-            f"{best.rate:,.0f} answers a second in a closed loop over {best.connections} connections, of "
-            f"{best.seconds:.1f} s",
+            f"{format_rate(best.rate)} in a closed loop of {best.seconds:.1f} s over {best.connections} connections",
             best.connections,
             seconds,
             pool_limited,
         )
 
     async def estimate_capacity(self, notes: list[str]) -> CapacityEstimate:
-        """Return a capacity to work with, and add to `told` how it was had.
+        """Return the estimated capacity, and add its description to `notes`.
 
-        The parameter `estimate` is the seconds of its closed loops. Where they ran out of connections the figures are
-        no measurement: percentages of such a capacity mean nothing. Raises as `offer` does.
+        If the closed loops had too few connections, the result becomes invalid: shares of such a capacity mean nothing.
+        Raises the errors of `offer`.
         """
         self.ctx.progress(0.0, "estimating capacity")
-        found = await self.estimate(self.ctx.number("estimate"))
+        found = await self.estimate(self.ctx.parameters.estimate)
         if found.pool_limited:
-            self.pool_limit_reason = self._pool_limit_text(found.connections, "more of them were answered more")
+            self.pool_limit_reason = self._pool_limit_text(found.connections, "more of them brought a higher rate")
             self.ctx.retry_may_help = False
-        notes.append(f"Capacity was taken to be {found.words}.")
+        notes.append(f"The estimated capacity is {found.description}.")
         return found
 
     async def changed_capacity(self, assumed: CapacityEstimate) -> float | None:
-        """Return what the server answers a second now, where `assumed` is no longer what it can do; else None.
+        """Return the present capacity if it differs from `assumed`, else None.
 
-        One that does not answer now, or had to be started again, has no other capacity.
+        Also returns None for a server that does not respond or that was restarted.
         """
         restarts = self.restarts
         for _ in range(MAX_CONFIRMATIONS):
@@ -289,11 +294,11 @@ class OpenLoopExperiment:
         return found.rate
 
     def started(self, found: GeneratorResult) -> float:
-        """Return the seconds into the scenario at which the lane began."""
+        """Return the seconds into the scenario at which this load began."""
         return self.ctx.elapsed - (time.monotonic() - found.began)
 
     def percentiles(self) -> tuple[Percentile, ...]:
-        """Return the latency curve of each phase, and beside it that of its service times."""
+        """Return the latency curve and the service time curve of each phase."""
         return tuple(
             point
             for found, phase in zip(self.results, self.phases, strict=True)
@@ -302,32 +307,32 @@ class OpenLoopExperiment:
         )
 
     def health(self, time_resolution: float = 0.0) -> GeneratorHealth:
-        """Return the health of the load in which the generator was worst off; `judged` as in GeneratorResult.
+        """Return the worst health of the generator in any load, with `time_resolution` as in GeneratorResult.
 
-        A generator without enough connections is not fit either.
+        A generator without enough connections is not valid either.
         """
         every = [each.health(time_resolution) for each in self.results]
         worst = min(every, key=lambda each: (each.valid, -each.cpu_share), default=GeneratorHealth(valid=True))
         short = self.pool_limit_reason or next(filter(None, map(self.connection_limit_reason, self.results)), "")
         return mark_invalid(worst, short) if worst.valid and short else worst
 
-    def artefacts(self) -> tuple[str, ...]:
-        """Return what a reader of the figures must know, and the troubles that were counted."""
+    def caveats(self) -> tuple[str, ...]:
+        """Return the caveats of the figures, and the errors with their counts."""
         counted: Counter[str] = Counter()
         for each in self.results:
             counted.update(each.error_messages or {})
-        again = f"the server had to be started again {format_times(self.restarts)}" if self.restarts else ""
+        restarts = f"the harness had to restart the server {format_times(self.restarts)}" if self.restarts else ""
         error_messages = (f"{words}: {format_times(count)}" for words, count in counted.items())
-        return (*generator_caveats(self.results), *error_messages, *filter(None, [again]))
+        return (*generator_caveats(self.results), *error_messages, *filter(None, [restarts]))
 
     def conditions(self) -> dict[str, object]:
-        """Return what the figures must be read with."""
+        """Return the conditions of the figures."""
         cores = len(os.sched_getaffinity(0))
         return {"cores, shared with the generator": cores, **self._workload.conditions, **self._unchecked}
 
     def _pool_limit_text(self, connections: int, words: str) -> str:
-        clients = self.ctx.count("clients")
-        advice = f"ask for more --clients than {clients:,}" if connections >= clients else "raise `ulimit -Hn`"
+        clients = self.ctx.parameters.clients
+        advice = f"set --clients above {clients:,}" if connections >= clients else "raise `ulimit -Hn`"
         which = "the only connection" if connections == 1 else f"all {connections:,} connections"
         were = "was" if connections == 1 else "were"
         return f"{which} of the generator {were} busy, and {words}, so the generator was the limit; {advice}"
@@ -336,29 +341,24 @@ class OpenLoopExperiment:
         page = await self._wait_until_idle(restart=restart)
         return await parallel_closed_loop(
             self.running.address,
-            page.request,
-            body=page.body,
-            status=page.status,
-            mark=page.mark,
-            connections=connections,
-            seconds=seconds,
-            warm_up=max(WARM_UP, 2 * self.unloaded_latency),
-            timeout=TIMEOUT,
+            page,
+            LoopOptions(connections, TIMEOUT, max(WARM_UP, 2 * self.unloaded_latency)),
+            seconds,
             processes=1 if connections <= SINGLE_PROCESS_MAX_CONNECTIONS else None,
         )
 
     def _mostly_queued(self, found: GeneratorResult) -> bool:
-        """Say whether half of the connections waited for others: each answer took as long as so many do, one by one."""
+        """Say whether half of the connections waited: the median response took as long as half of them one by one."""
         return found.latency.quantile(0.5) > found.connections / 2 * (self._unloaded_latency or math.inf)
 
     async def _wait_until_idle(self, *, restart: bool = True) -> VerifiedRequest:
-        """Return the page to ask for, once the server answers as quickly as when it was fresh, or nearly.
+        """Wait until the server responds about as quickly as when it was fresh, and return the page to request.
 
-        One that gives no answer for IDLE_TIMEOUT seconds is started again, unless `restart` says no. Raises
-        UnexpectedResponse for a wrong answer.
+        The server is restarted after IDLE_TIMEOUT seconds without a correct response, unless `restart` is false. Raises
+        UnexpectedResponse for a wrong response.
         """
         page: VerifiedRequest | None = None
-        wrong = UnexpectedResponse("The server no longer answers even one request at a time.")
+        wrong = UnexpectedResponse("The server no longer responds, even to one request at a time.")
         with trio.move_on_after(IDLE_TIMEOUT):
             while self.running.alive:
                 began = time.monotonic()
@@ -386,19 +386,21 @@ class OpenLoopExperiment:
         return page
 
     async def _check_page(self) -> VerifiedRequest:
-        page = await verify_request(self.running.address, self._workload, secrets.token_hex(8), self._size)
+        page = await verify_request(
+            self.running.address, self._workload, secrets.token_hex(8), self.ctx.parameters.size
+        )
         self._unchecked = page.limitations
         return page
 
 
 def mark_invalid(health: GeneratorHealth, why: str) -> GeneratorHealth:
-    """Return `health` of a generator that was not fit, and why."""
+    """Return `health`, made invalid for the reason `why`."""
     return msgspec.structs.replace(health, valid=False, why=why)
 
 
-def grade_of(trouble: str, changed: str, health: GeneratorHealth) -> Grade:
-    """Return the grade of figures that grade nothing themselves, by what went wrong with them, in words."""
-    if trouble:
+def grade_measurement(error: str, changed: str, health: GeneratorHealth) -> Grade:
+    """Return the grade of a scenario that only measures. `error` and `changed` say why the figures do not count."""
+    if error:
         return Grade.ERROR
     if not health.valid:
         return Grade.INVALID
@@ -406,23 +408,19 @@ def grade_of(trouble: str, changed: str, health: GeneratorHealth) -> Grade:
 
 
 def max_connections() -> int:
-    """Return how many connections a process of ours may have, by the hard limit of descriptors."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    return (
-        MAX_CONNECTIONS if hard == resource.RLIM_INFINITY else max(1, min(MAX_CONNECTIONS, hard - RESERVED_DESCRIPTORS))
-    )
+    """Return how many connections one generator process may have, by the hard limit on descriptors."""
+    _, hard = descriptor_limits()
+    return max(1, min(MAX_CONNECTIONS, hard - GENERATOR_RESERVE))
 
 
 @asynccontextmanager
-async def open_loop_experiment(ctx: ScenarioContext) -> AsyncIterator[OpenLoopExperiment]:
-    """Start a fresh server for loads of pages of `size` bytes over at most `clients` connections, both parameters.
+async def open_loop_experiment(ctx: ScenarioContext[OpenLoopParameters]) -> AsyncIterator[OpenLoopExperiment]:
+    """Start a fresh server for loads over at most `clients` connections, or as many as the machine allows.
 
-    Fewer where the machine does not let us have so many descriptors.
-
-    Raises what launching and learning the page raise.
+    Raises the errors of a server start and of `ctx.workload`.
     """
-    size, connections = ctx.count("size"), min(ctx.count("clients"), max_connections())
+    connections = min(ctx.parameters.clients, max_connections())
     ctx.progress(0.0, "starting a fresh server")
     async with ctx.server() as running:
         workload = await ctx.workload(running)
-        yield OpenLoopExperiment(ctx, running, workload, size, connections)
+        yield OpenLoopExperiment(ctx, running, workload, connections)

@@ -1,82 +1,90 @@
-"""The course that scenarios with one kind of slow client share: alone, among them, after them, the search for N*.
-
-Parameters, by name: `clients` the largest number of slow clients; `duration` seconds under them; `rate` healthy
-requests per second; `baseline` seconds before; `recovery` seconds of patience after; `per_second` slow clients that
-arrive; `reaping` seconds for which one slow client is watched on an instance of its own. For the search: `probe`
-seconds for each number tried, `budget` seconds in all.
-"""
+"""Run the experiment of scenarios with one kind of slow client: users alone, among them, after them, then N*."""
 
 from __future__ import annotations
 
 import resource
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.load.analysis.caveats import find_caveats
 from wsgi_gauntlet.harness.load.analysis.collapse_search import CollapseBounds, collapse_bounds, find_collapse_threshold
-from wsgi_gauntlet.harness.load.analysis.grading import collapsed, grade, unharmed
+from wsgi_gauntlet.harness.load.analysis.grading import GOOD_GOODPUT, collapsed, describe_phase, grade, unharmed
+from wsgi_gauntlet.harness.load.analysis.units import format_seconds
 from wsgi_gauntlet.harness.load.clients.behaviours import ClientBehaviour
 from wsgi_gauntlet.harness.load.clients.connection_budget import ConnectionBudget, reserve_connections
 from wsgi_gauntlet.harness.load.clients.healthy_users import PageView
-from wsgi_gauntlet.harness.load.context import ScenarioContext
+from wsgi_gauntlet.harness.load.context import ScenarioContext, retry_if_generator_late
 from wsgi_gauntlet.harness.load.experiments.disconnects import watch_disconnect
-from wsgi_gauntlet.harness.load.experiments.retry import retry_if_generator_late
-from wsgi_gauntlet.harness.load.experiments.traffic_timeline import TrafficTimeline, run_traffic
+from wsgi_gauntlet.harness.load.experiments.traffic_timeline import TrafficParameters, TrafficTimeline, run_traffic
+from wsgi_gauntlet.harness.load.parameters import Parameter
 from wsgi_gauntlet.harness.load.probes.resource_usage import cost
 from wsgi_gauntlet.harness.model import Disconnect, Grade, Metric, Phase, ScenarioResult, Step
 from wsgi_gauntlet.harness.stats.summary import slowdown
 
 if TYPE_CHECKING:
-    from wsgi_gauntlet.harness.conformance.catalog import Scenario
     from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 NOFILE = resource.RLIMIT_NOFILE
-"""The server inherits this limit from us, as it would from a shell; it is printed beside the figures."""
+"""The server inherits this limit, as from a shell. The report shows it with the figures."""
 
 RETRY_ABOVE_GOODPUT = 0.9
-"""Goodput above which a collapse rests on one or two late answers, and the number is tried a second time."""
+"""Goodput above which a collapse depends on one or two late responses, and the number is tried a second time."""
 
 LONG_PHASE_SECONDS = 10.0
-"""Seconds: a shorter phase ends as soon as the server is sure to have collapsed, a longer one looks on, to see how and
-when the server frees itself; the first to do so, gunicorn, takes 30 s."""
+"""Seconds. A shorter phase ends as soon as the collapse is certain. A longer one continues, to show when the server
+frees itself. gunicorn is the first to do so, after 30 s."""
 
 MAX_CONNECTIONS_PER_CLIENT = 2
-"""Connections that one slow client has at most."""
+"""The most connections of one slow client."""
 
-SMOKE: Mapping[str, float] = {
-    "duration": 2.5,
-    "rate": 20,
-    "baseline": 1.2,
-    "recovery": 3,
-    "per_second": 500,
-    "probe": 0.4,
-}
-"""What sieges have in common in smoke runs; each adds its own, and what it has otherwise."""
+REASON_ONLY_GRADES = frozenset({Grade.INVALID, Grade.INCONCLUSIVE})
+"""Grades whose description is only the reason."""
 
-FULL: Mapping[str, float] = {
-    "clients": 2048,
-    "duration": 45,
-    "rate": 20,
-    "baseline": 10,
-    "recovery": 60,
-    "per_second": 50,
-    "probe": 5,
-    "budget": 600,
-    "reaping": 150,
-}
-"""The same for full runs."""
+
+@dataclass(frozen=True, kw_only=True)
+class SlowClientParameters(TrafficParameters):
+    """Parameters of all scenarios with slow clients."""
+
+    clients: Annotated[int, Parameter("", "largest number of slow clients")]
+    duration: Annotated[float, Parameter("s", "time among the slow clients")]
+    recovery: Annotated[float, Parameter("s", "longest time to recover after the slow clients have left")]
+    per_second: Annotated[float, Parameter("connections/s", "rate at which slow clients connect")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchParameters(SlowClientParameters):
+    """Parameters of scenarios with slow clients that search for N*."""
+
+    probe: Annotated[float, Parameter("s", "length of each try in the search for N*")]
+    budget: Annotated[float, Parameter("s", "longest time of the search for N*")]
+    disconnect_wait: Annotated[float, Parameter("s", "longest wait until the server disconnects one slow client")]
+
+
+FULL_SEARCH = SearchParameters(
+    clients=2048,
+    duration=45,
+    rate=20,
+    baseline=10,
+    recovery=60,
+    per_second=50,
+    probe=5,
+    budget=600,
+    disconnect_wait=150,
+)
+"""The full run of scenarios with no other parameters."""
 
 ExtraMeasures = Callable[[TrafficTimeline], Awaitable[Sequence[Metric]]]
-"""What a scenario finds out for itself while all of the slow clients are there."""
+"""Measures further figures while all slow clients are connected."""
 
 
 @dataclass(frozen=True)
 class SlowClientResult:
-    """What came of it. `reason` is the grade's; `recovered` is None where `patience` seconds did not suffice.
+    """The result of the experiment. `reason` belongs to the grade.
 
-    `collapse` is None where it was not searched for.
+    `recovered` is None if users were not served well again within `patience` seconds. `collapse` is None without a
+    search.
     """
 
     clients: int
@@ -89,93 +97,118 @@ class SlowClientResult:
     collapse: CollapseBounds | None
 
 
+def describe_slow_clients(result: SlowClientResult) -> str:
+    """Describe the effect of the slow clients on the other users, and N*."""
+    if result.grade in REASON_ONLY_GRADES:
+        return result.reason
+    found = result.collapse
+    if found is None or found.at_most is None:
+        return f"With {result.clients} slow clients the other users got this: {describe_phase(result.during)}."
+    clients = "One slow client makes" if found.at_most == 1 else f"{found.at_most} slow clients make"
+    text = f"{clients} this server collapse."
+    if not found.exact:
+        less = f"{found.above} {'does' if found.above == 1 else 'do'} not" if found.above else "Fewer may do so"
+        text = f"{text} {less}; there was no time to find the exact number."
+    return f"{text} {describe_recovery(result)}".strip()
+
+
+def describe_recovery(result: SlowClientResult) -> str:
+    """Say whether the server recovered after the slow clients had left, '' if it never failed."""
+    if not collapsed(result.during) and result.during.goodput >= GOOD_GOODPUT:
+        return ""
+    if result.recovered is None:
+        return f"After the slow clients had left, it did not serve well again within {result.patience:g} s."
+    if result.recovered < 0.1:
+        return "It served well again as soon as the slow clients had left."
+    return f"It served well again {format_seconds(result.recovered)} after the slow clients had left."
+
+
+@dataclass(frozen=True)
+class _Experiment:
+    """What a scenario chooses. See run_slow_client_experiment."""
+
+    make_behaviour: Callable[[ServerUnderTest], ClientBehaviour]
+    describe: Callable[[SlowClientResult], str]
+    page_view: PageView
+    search: SearchParameters | None
+    measure_extra: ExtraMeasures | None
+
+
 async def run_slow_client_experiment(
-    ctx: ScenarioContext,
-    scenario: Scenario,
+    ctx: ScenarioContext[SlowClientParameters],
     make_behaviour: Callable[[ServerUnderTest], ClientBehaviour],
-    note: Callable[[SlowClientResult], str],
     *,
+    describe: Callable[[SlowClientResult], str] = describe_slow_clients,
     page_view: PageView = PageView(),  # noqa: B008 - frozen
-    search_threshold: bool = True,
     measure_extra: ExtraMeasures | None = None,
 ) -> ScenarioResult:
-    """Hold slow clients against a fresh server and return what its other users got.
+    """Connect slow clients to a fresh server, and return how its other users were served.
 
-    `note` puts it into words. Without `searching` the phase under slow clients has its full length and N* is left
-    open. `look` is called at the end of the phase under slow clients, for measures of the scenario's own. A round in
-    which the generator was late is thrown away, and there is one more. Raises what launching raises.
+    With SearchParameters the experiment searches for N*; otherwise the phase among the slow clients has its full
+    length. `describe` makes the note. `measure_extra` is called at the end of that phase. There is a second round if
+    the generator was late. Raises the errors of a server start.
     """
-    connection_budget = reserve_connections(ctx.count("clients"), MAX_CONNECTIONS_PER_CLIENT)
-    return await retry_if_generator_late(
-        ctx,
-        lambda: _round(
-            ctx,
-            scenario,
-            make_behaviour,
-            note,
-            page_view,
-            connection_budget,
-            search_threshold=search_threshold,
-            measure_extra=measure_extra,
-        ),
-    )
+    connection_budget = reserve_connections(ctx.parameters.clients, MAX_CONNECTIONS_PER_CLIENT)
+    search = ctx.parameters if isinstance(ctx.parameters, SearchParameters) else None
+    experiment = _Experiment(make_behaviour, describe, page_view, search, measure_extra)
+    return await retry_if_generator_late(ctx, lambda: _round(ctx, experiment, connection_budget))
 
 
 async def _round(
-    ctx: ScenarioContext,
-    scenario: Scenario,
-    make_behaviour: Callable[[ServerUnderTest], ClientBehaviour],
-    note: Callable[[SlowClientResult], str],
-    page_view: PageView,
-    connection_budget: ConnectionBudget,
-    *,
-    search_threshold: bool,
-    measure_extra: ExtraMeasures | None,
+    ctx: ScenarioContext[SlowClientParameters], experiment: _Experiment, connection_budget: ConnectionBudget
 ) -> ScenarioResult:
-    clients = connection_budget.clients
-    rate, per_second = ctx.number("rate"), ctx.number("per_second")
+    clients, parameters, search = connection_budget.clients, ctx.parameters, experiment.search
+    disconnect_wait = search.disconnect_wait if search else None
     async with (
-        watch_disconnect(ctx, make_behaviour, ctx.parameters.get("reaping")) as wait_for_disconnect,
-        run_traffic(ctx, make_behaviour, page_view=page_view, rate=rate, per_second=per_second) as traffic,
+        watch_disconnect(ctx, experiment.make_behaviour, disconnect_wait) as wait_for_disconnect,
+        run_traffic(
+            ctx,
+            experiment.make_behaviour,
+            page_view=experiment.page_view,
+            rate=parameters.rate,
+            per_second=parameters.per_second,
+        ) as traffic,
     ):
         usage_at_start = await traffic.usage() if ctx.started_here else None
-        before = await traffic.phase("baseline", ctx.number("baseline"))
+        before = await traffic.phase("baseline", parameters.baseline)
         usage_before_clients = await traffic.usage() if ctx.started_here else None
-        await traffic.crowd.scale_to(clients)
-        duration = ctx.number("duration")
+        await traffic.slow_clients.scale_to(clients)
         during = await traffic.phase(
-            "crowd", duration, stop_on_collapse=search_threshold and duration < LONG_PHASE_SECONDS
+            "during",
+            parameters.duration,
+            stop_on_collapse=search is not None and parameters.duration < LONG_PHASE_SECONDS,
         )
         slow_client_cost = (
             cost(usage_at_start, usage_before_clients, await traffic.usage(), clients)
             if usage_at_start and usage_before_clients
             else None
         )
-        measures = tuple(await measure_extra(traffic)) if measure_extra else ()
+        measures = tuple(await experiment.measure_extra(traffic)) if experiment.measure_extra else ()
         health = traffic.healthy_users.health(before, during)
-        patience = ctx.number("recovery")
-        # Where nobody was harmed there is nothing to recover from; only the scenario's picture shows it all the same.
+        # Users who were not harmed need no recovery. Without a search the picture of the scenario shows it anyway.
         recovered = (
             None
-            if search_threshold and unharmed(before, during)
-            else await traffic.wait_for_recovery(before.p99, patience)
+            if search and unharmed(before, during)
+            else await traffic.wait_for_recovery(before.p99, parameters.recovery)
         )
-        mark, reason = grade(before, during, health, recovered=recovered, waited=patience)
-        steps = {clients: during} if search_threshold else {}
+        mark, reason = grade(before, during, health, recovered=recovered, waited=parameters.recovery)
+        steps = {clients: during} if search else {}
         found = None
-        if search_threshold and mark not in (Grade.INVALID, Grade.INCONCLUSIVE):
-            found = await _find_threshold(ctx, traffic, steps, clients, ctx.elapsed + ctx.number("budget"))
+        if search and mark not in (Grade.INVALID, Grade.INCONCLUSIVE):
+            found = await _find_threshold(ctx, search, traffic, steps, clients)
         ratio, bound = slowdown(before, during)
-        description = note(SlowClientResult(clients, mark, reason, before, during, recovered, patience, found))
-        return ctx.load(
-            scenario,
+        description = experiment.describe(
+            SlowClientResult(clients, mark, reason, before, during, recovered, parameters.recovery, found)
+        )
+        cpu = usage_before_clients.cpu - usage_at_start.cpu if usage_at_start and usage_before_clients else 0.0
+        return ctx.result(
             mark,
             goodput=during.goodput,
             slowdown=ratio,
             slowdown_censored=bound,
             collapse=found.at_most if found else None,
             recovery=recovered,
-            reaped=_best_disconnect(await wait_for_disconnect(), traffic.crowd.first_disconnect()),
+            reaped=_best_disconnect(await wait_for_disconnect(), traffic.slow_clients.first_disconnect()),
             cost=slow_client_cost,
             generator=health,
             phases=tuple(traffic.phases),
@@ -190,20 +223,21 @@ async def _round(
                 **connection_budget.conditions,
                 **traffic.workload.conditions,
             },
-            artefacts=_caveats(
-                traffic,
-                before,
-                usage_before_clients.cpu - usage_at_start.cpu if usage_at_start and usage_before_clients else 0.0,
-            ),
+            artefacts=_caveats(traffic, before, cpu),
             note=f"{description} {connection_budget.note}".strip(),
         )
 
 
 async def _find_threshold(
-    ctx: ScenarioContext, traffic: TrafficTimeline, steps: dict[int, Phase], largest: int, until: float
+    ctx: ScenarioContext[SlowClientParameters],
+    search: SearchParameters,
+    traffic: TrafficTimeline,
+    steps: dict[int, Phase],
+    largest: int,
 ) -> CollapseBounds:
-    """Search for N*, with what is known of `largest` clients; every number tried goes into `steps`."""
-    # Also after the largest number it must be seen to answer before it is put to the test again.
+    """Search for N*. `steps` has the phase with the `largest` number of clients, and gets that of every try."""
+    until = ctx.elapsed + search.budget
+    # The server must respond again before the next try, also after the largest number.
     server_is_down = True
 
     async def probe(clients: int) -> bool:
@@ -211,9 +245,9 @@ async def _find_threshold(
         for _ in range(2):
             if server_is_down:
                 await traffic.restore_service()
-            await traffic.crowd.scale_to(clients)
+            await traffic.slow_clients.scale_to(clients)
             steps[clients] = await traffic.phase(
-                f"{clients} slow clients", ctx.number("probe"), stop_on_collapse=True, record=False
+                f"{clients} slow clients", search.probe, stop_on_collapse=True, record=False
             )
             traffic.healthy_users.cancel_in_flight()
             server_is_down = collapsed(steps[clients])
@@ -227,17 +261,13 @@ async def _find_threshold(
     except Unsupported:
         if ctx.started_here:
             raise
-        # A target cannot be restarted: what was found before it fell silent is what there is.
+        # The harness cannot restart a remote server, so the search ends with the bounds found so far.
         return collapse_bounds({clients: collapsed(phase) for clients, phase in steps.items()})
 
 
-def _best_disconnect(wait_for_disconnect: Disconnect | None, crowd: Disconnect) -> Disconnect:
-    """Return what is known of how slow clients are dropped: of the one that was watched, else of the crowd."""
-    return (
-        wait_for_disconnect
-        if wait_for_disconnect is not None and (wait_for_disconnect.dropped or not crowd.dropped)
-        else crowd
-    )
+def _best_disconnect(watched: Disconnect | None, among_others: Disconnect) -> Disconnect:
+    """Return the disconnect of the watched client, or that of the other slow clients if it says more."""
+    return watched if watched is not None and (watched.dropped or not among_others.dropped) else among_others
 
 
 def _step(clients: int, phase: Phase) -> Step:

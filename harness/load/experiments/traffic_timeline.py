@@ -1,10 +1,10 @@
-"""One server with its healthy users and its slow clients on one time line, phase after phase.
+"""Run healthy users and slow clients against one server, phase after phase.
 
-    async with run_traffic(ctx, make_behaviour, ...) as c:
-        before = await c.phase("baseline", 2)           healthy users alone
-        await c.crowd.scale_to(8)                       slow clients come
-        during = await c.phase("crowd", 7)              the same users among them
-        back = await c.recover(before.p99, 4)           slow clients leave
+    async with run_traffic(ctx, make_behaviour, ...) as traffic:
+        before = await traffic.phase("baseline", 2)                 healthy users alone
+        await traffic.slow_clients.scale_to(8)                      slow clients connect
+        during = await traffic.phase("during", 7)                   the same users among them
+        recovered = await traffic.wait_for_recovery(before.p99, 4)  slow clients leave
 
 All times are seconds since the healthy users began.
 """
@@ -15,7 +15,7 @@ import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import trio
 
@@ -24,10 +24,9 @@ from wsgi_gauntlet.harness.http.http_connection import HttpConnection
 from wsgi_gauntlet.harness.load.analysis.grading import (
     COLLAPSED_P99_SECONDS,
     STEADY_SECONDS,
-    format_seconds,
-    format_share,
     recovery_time,
 )
+from wsgi_gauntlet.harness.load.analysis.units import format_seconds, format_share
 from wsgi_gauntlet.harness.load.arrivals import Poisson
 from wsgi_gauntlet.harness.load.clients.behaviours import ClientBehaviour
 from wsgi_gauntlet.harness.load.clients.healthy_users import (
@@ -39,6 +38,7 @@ from wsgi_gauntlet.harness.load.clients.healthy_users import (
 )
 from wsgi_gauntlet.harness.load.clients.slow_client_pool import SlowClientPool
 from wsgi_gauntlet.harness.load.context import ProgressCallback, ScenarioContext, scaled_progress
+from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.load.probes.resource_usage import ResourceUsage, usage
 from wsgi_gauntlet.harness.load.workload import Workload
 from wsgi_gauntlet.harness.model import Outcome, Percentile, Phase, Sample
@@ -49,37 +49,47 @@ if TYPE_CHECKING:
     from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 POLL_SECONDS = 0.1
-"""Seconds between two looks at the course while a phase goes on."""
+"""Seconds between two checks while a phase continues."""
 
 LAST_REQUESTS_GRACE_SECONDS = 0.05
-"""Seconds beyond COLLAPSED_P99_SECONDS that the last requests of a phase are given: then it is sure which of them were
-late."""
+"""Seconds beyond COLLAPSED_P99_SECONDS for the last requests of a phase, so that it is certain which were late."""
 
 MIN_PHASE_REQUESTS = 8
-"""Requests that a phase is to have: with Poisson arrivals none at all then falls into one phase of 3,000."""
+"""Requests that a phase must have. With Poisson arrivals one phase in 3,000 then has none."""
 
 MAX_PHASE_EXTENSION_SECONDS = 10.0
-"""Seconds that a phase is made longer for MIN_PHASE_REQUESTS requests at most."""
+"""The longest extension of a phase for MIN_PHASE_REQUESTS requests, in seconds."""
 
 TARGET_RECOVERY_SECONDS = 30.0
-"""Seconds in which a server that nobody here can restart is to answer again once its slow clients have gone."""
+"""Seconds in which a remote server, which the harness cannot restart, must respond after the slow clients have left."""
 
 PROGRESS_SAMPLES = 2000
-"""Requests of a phase that the live line is about, the latest ones: it is made ten times a second."""
+"""Latest requests of a phase in the progress line, which is computed ten times per second."""
+
+ARRIVALS_SEED = 0
+"""Every scenario has the same arrivals."""
 
 MAX_TRAFFIC_SECONDS = 24 * 3600.0
-"""Seconds that any course lasts at most."""
+"""The longest duration of the traffic, in seconds."""
 
 
 PHASE_PROGRESS = {
     "warm-up": (0.0, 0.05),
     "baseline": (0.05, 0.2),
-    "crowd": (0.2, 0.6),
+    "during": (0.2, 0.6),
     "recovery": (0.6, 0.85),
     "search": (0.85, 1.0),
 }
-"""The parts of a scenario, as a bar shows them, for phases that do not say their own; a server that stands its slow
-clients has no search."""
+"""The parts of a progress bar, for phases without a `progress_share`. There is no search if the server withstands the
+slow clients."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrafficParameters(Parameters):
+    """Parameters of all scenarios with a baseline of healthy users."""
+
+    rate: Annotated[float, Parameter("requests/s", "rate of the healthy users")]
+    baseline: Annotated[float, Parameter("s", "time with healthy users alone, before everything else")]
 
 
 @dataclass(frozen=True)
@@ -91,14 +101,14 @@ class _CurrentPhase:
 
 
 class TrafficTimeline:
-    """What goes on between one server and its clients. Made by `course`."""
+    """The traffic between one server and its clients. Made by `run_traffic`."""
 
     def __init__(
         self,
-        ctx: ScenarioContext,
+        ctx: ScenarioContext[Parameters],
         running: ServerUnderTest,
         healthy_users: HealthyUsers,
-        crowd: SlowClientPool,
+        slow_clients: SlowClientPool,
         rate: float,
         workload: Workload,
         progress: ProgressCallback,
@@ -106,10 +116,10 @@ class TrafficTimeline:
         self.running = running
         self.workload = workload
         self.healthy_users = healthy_users
-        self.crowd = crowd
+        self.slow_clients = slow_clients
         self.rate = rate
         self.phases: list[Phase] = []
-        self.held: list[tuple[float, int]] = []
+        self._slow_client_counts: list[tuple[float, int]] = []
         self.in_flight: list[tuple[float, int]] = []
         self._ctx = ctx
         self._progress = progress
@@ -124,11 +134,11 @@ class TrafficTimeline:
         record: bool = True,
         progress_share: tuple[float, float] | None = None,
     ) -> Phase:
-        """Let the users go on for `seconds` and return what those got whose requests were due in that time.
+        """Continue the traffic for `seconds` and return the phase of the requests that were due in that time.
 
-        Where the server's capacity allows few users it takes longer, so that MIN_PHASE_REQUESTS requests are due.
-        Requests still on their way a second after the end count as in flight. With `hurry` it ends as soon as it is
-        certain that the server has collapsed. On a bar it goes from one end of its `share` of the course to the other.
+        At a low rate it takes longer, so that MIN_PHASE_REQUESTS requests are due. Requests without a response one
+        second after the end count as in flight. With `stop_on_collapse` the phase ends as soon as the collapse is
+        certain. Without `record` the phase is not part of the result. `progress_share` is its part of the progress bar.
         """
         began = self.healthy_users.now
         seconds = max(seconds, min(MIN_PHASE_REQUESTS / self.rate, MAX_PHASE_EXTENSION_SECONDS))
@@ -152,7 +162,7 @@ class TrafficTimeline:
         return found
 
     def record_interrupted_phase(self) -> None:
-        """Keep what users got in the phase that goes on, for a cell that ends here."""
+        """Keep the current phase for a result that ends here."""
         name, began = self._current_phase.name, self._current_phase.began
         if self.phases and began < self.phases[-1].ended:
             return
@@ -167,19 +177,18 @@ class TrafficTimeline:
         self._ctx.finished_phases.append(found)
 
     async def wait_for_recovery(self, baseline_p99: float | None, patience: float) -> float | None:
-        """Let all slow clients go, and return the seconds until users were well served again for STEADY_SECONDS
-        seconds.
+        """Disconnect all slow clients, and return the seconds until STEADY_SECONDS seconds of good service.
 
-        None where that did not come within `patience` seconds. The users' own requests from before are ended, too.
+        Returns None if that did not come within `patience` seconds. Earlier requests of the users are cancelled.
         """
         self.healthy_users.cancel_in_flight()
-        self.crowd.release()
+        self.slow_clients.release()
         released = self.healthy_users.now
         self._current_phase = _CurrentPhase("recovery", released, patience + STEADY_SECONDS, PHASE_PROGRESS["recovery"])
         found = None
         while found is None and self.healthy_users.now < released + patience + STEADY_SECONDS:
             await trio.sleep(POLL_SECONDS)
-            # What was due just now may not have been answered yet.
+            # The latest requests may still wait for their response.
             found = recovery_time(
                 self.healthy_users.samples_since(released), released, self._all_answered_until(), baseline_p99
             )
@@ -189,27 +198,28 @@ class TrafficTimeline:
         return found if found is not None and found <= patience else None
 
     async def restore_service(self, patience: float = 2.0) -> None:
-        """Let all slow clients go and return when the server answers; restart it where it does not for `patience`.
+        """Disconnect all slow clients and wait until the server responds; restart it after `patience` seconds.
 
-        A target is given TARGET_RECOVERY_SECONDS. Raises what starting a server raises, Unsupported for a target.
+        A remote server gets TARGET_RECOVERY_SECONDS. Raises the errors of a server start, Unsupported for a remote
+        server.
         """
         self.healthy_users.cancel_in_flight()
-        self.crowd.release()
+        self.slow_clients.release()
         if not self._ctx.started_here:
             patience = max(patience, TARGET_RECOVERY_SECONDS)
         with trio.move_on_after(patience):
-            while not await self._responds():  # noqa: ASYNC110 - what is waited for happens in another process
+            while not await self._responds():  # noqa: ASYNC110 - another process decides
                 await trio.sleep(POLL_SECONDS)
             return
         await self.running.restart()
-        self.healthy_users.address = self.crowd.address = self.running.address
+        self.healthy_users.address = self.slow_clients.address = self.running.address
 
     async def usage(self) -> ResourceUsage:
-        """Return what the server's processes use now. Raises Unsupported for a target, whose nobody here can see."""
+        """Return what the processes of the server use now. Raises Unsupported for a remote server."""
         return await usage(self.running.processes())
 
     def percentiles(self) -> tuple[Percentile, ...]:
-        """Return the latency curve of each phase, time-outs and the like as the lower bounds they are."""
+        """Return the latency curve of each phase. Requests without a response count with their lower bound."""
         curves: list[Percentile] = []
         for phase in self.phases:
             counted = Histogram()
@@ -220,24 +230,25 @@ class TrafficTimeline:
         return tuple(curves)
 
     def slow_client_counts(self) -> tuple[tuple[float, int], ...]:
-        """Return when how many slow clients were held, without what did not change."""
+        """Return the numbers of connected slow clients with their times, without repeated numbers."""
         changes = [
-            (at, held)
-            for index, (at, held) in enumerate(self.held)
-            if index in (0, len(self.held) - 1) or not self.held[index - 1][1] == held == self.held[index + 1][1]
+            (at, count)
+            for index, (at, count) in enumerate(self._slow_client_counts)
+            if index in (0, len(self._slow_client_counts) - 1)
+            or not self._slow_client_counts[index - 1][1] == count == self._slow_client_counts[index + 1][1]
         ]
         return tuple(changes)
 
     async def record_counts(self) -> None:
-        """Note again and again how many slow clients are held and requests are on their way, and tell of it."""
+        """Record the slow clients and the requests in flight repeatedly, and report progress."""
         while True:
             self._report_progress()
-            self.held.append((round(self.healthy_users.now, 3), self.crowd.connected_count))
+            self._slow_client_counts.append((round(self.healthy_users.now, 3), self.slow_clients.connected_count))
             self.in_flight.append((self.healthy_users.now, self.healthy_users.in_flight))
             await trio.sleep(POLL_SECONDS)
 
     def _all_answered_until(self) -> float:
-        """Return the time before which every request is answered, given up or at least a second late."""
+        """Return the time before which every request has a response, is given up, or is at least a second late."""
         fresh = [
             each.intended for each in self.healthy_users.in_flight_samples() if each.latency < COLLAPSED_P99_SECONDS
         ]
@@ -265,13 +276,13 @@ class TrafficTimeline:
         lately = [each for each in lately if began <= each.intended < until]
         begin, end = self._current_phase.progress_share
         done = begin + (end - begin) * min((self.healthy_users.now - began) / seconds, 1.0)
-        self._progress(done, f"{name}: {self.crowd.connected_count} slow clients, {describe_progress(lately)}")
+        self._progress(done, f"{name}: {self.slow_clients.connected_count} slow clients, {describe_progress(lately)}")
 
 
 def describe_progress(samples: list[Sample]) -> str:
-    """Return what users got, for the live line: `97 % answered, p99 12 ms`."""
+    """Return the service of the users for the progress line: `97 % answered, p99 12 ms`."""
     if not samples:
-        return "nobody asked yet"
+        return "no request yet"
     found = summarize(samples, "", 0.0, math.inf)
     answered = f"{format_share(found.goodput)} answered"
     if found.p99 is None:
@@ -281,18 +292,17 @@ def describe_progress(samples: list[Sample]) -> str:
 
 @asynccontextmanager
 async def run_traffic(
-    ctx: ScenarioContext,
+    ctx: ScenarioContext[Parameters],
     make_behaviour: Callable[[ServerUnderTest], ClientBehaviour],
     *,
     page_view: PageView,
     rate: float,
     per_second: float,
-    seed: int = 0,
     progress: ProgressCallback | None = None,
 ) -> AsyncIterator[TrafficTimeline]:
     """Start a fresh server, warm it up and let healthy users arrive at `rate` requests per second in all.
 
-    `make_behaviour` makes the slow clients, of which `per_second` can connect each second. At the end of the block all
+    `make_behaviour` makes the slow clients, `per_second` of which can connect each second. At the end of the block all
     clients are gone. `progress` replaces the callback of `ctx` if this is only a part of the scenario. Raises the
     errors of a server start, ServerDidNotStart if the server stops responding, and PageError if the user app
     answers its page with an error.
@@ -309,23 +319,25 @@ async def run_traffic(
                 if isinstance(problem, trio.TooSlowError)
                 else f"failed: {problem}"
             )
-            raise ServerDidNotStart(f"{running.name} answered at first, and then a page {why}") from None
+            raise ServerDidNotStart(f"{running.name} responded at first, and then a page {why}") from None
         if not workload.has_requested_size:
-            page_view = replace(page_view, assets=0)  # one page of an app says nothing of what else belongs to it
+            page_view = replace(page_view, assets=0)  # the assets of a user app are unknown
         rate = limit_to_capacity_share(rate, service)
         try:
             async with trio.open_nursery() as nursery:
-                healthy_users = HealthyUsers(running.address, page_view, workload=workload, seed=seed)
-                crowd = SlowClientPool(
+                healthy_users = HealthyUsers(running.address, page_view, workload=workload, seed=ARRIVALS_SEED)
+                slow_clients = SlowClientPool(
                     running.address,
                     make_behaviour(running),
                     nursery,
                     per_second=per_second,
                     should_pause=healthy_users.about_to_send,
                 )
-                traffic = TrafficTimeline(ctx, running, healthy_users, crowd, rate, workload, progress)
+                traffic = TrafficTimeline(ctx, running, healthy_users, slow_clients, rate, workload, progress)
                 nursery.start_soon(traffic.record_counts)
-                nursery.start_soon(healthy_users.run, Poisson(rate / page_view.requests, seed), MAX_TRAFFIC_SECONDS)
+                nursery.start_soon(
+                    healthy_users.run, Poisson(rate / page_view.requests, ARRIVALS_SEED), MAX_TRAFFIC_SECONDS
+                )
                 whole = False
                 try:
                     yield traffic
@@ -340,6 +352,6 @@ async def run_traffic(
 
 
 def collapse_is_certain(samples_in_phase: list[Sample], planned: float) -> bool:
-    """Say whether a phase of `planned` requests is sure to end in collapse, whatever the rest of it brings."""
+    """Say whether a phase of `planned` requests must end in collapse, whatever follows."""
     late = [each for each in samples_in_phase if each.latency > COLLAPSED_P99_SECONDS]
     return len(late) > max(planned, len(samples_in_phase)) / 100

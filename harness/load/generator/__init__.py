@@ -1,1 +1,1 @@
-"""Lanes: closed and open loops at high rates, in one process a core."""
+"""The generators: closed and open loops at high rates, in one process per core."""

@@ -1,142 +1,124 @@
-"""The fast lane: closed loops from one epoll object nested in trio. Open loops are next door, in openlane.py.
+"""The closed loop: each connection sends its next request as soon as it has the response to the last one.
 
-One lane is one task. While answers keep coming, it reads and sends in plain code, with no task, dict or exception for a
-request; every MAX_SLICE_NS it passes through trio, and when nothing comes it waits there, so cancellation, deadlines
-and progress stay trio's.
+One loop is one task with one epoll object. While responses arrive, it reads and sends in plain code, without a task, a
+dict or an exception per request. It passes through trio every MAX_SLICE_NS, and waits there when nothing arrives. So
+trio still controls cancellation, deadlines and progress.
 
-The quick path compares an answer with the last one that was checked in full, byte for byte: status, head, length and
-content at once, with the mark of its own request (marks.py). Where they differ (the Date header, once a second) it is
-parsed and checked again.
+The hot path compares a response byte for byte with the last response that was checked in full (request_marks.py). Where
+they differ, for example in the Date field once a second, the response is parsed and checked again.
 
-The clock is read once for each answer, after it was received and compared and before the next request goes out. That
-moment ends one request and begins the next. So an answer that waited in the socket while the lane was busy with others
-counts longer, never shorter, than it was.
+The clock is read once per response, after the response was received and compared. That moment ends one request and
+begins the next. A response that waits in the socket while the loop is busy therefore counts as slower, never as faster.
 """
 
 from __future__ import annotations
 
 import time
+from contextlib import closing
 
 import trio
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.admission import ADMISSION_RETRY_INTERVAL
 from wsgi_gauntlet.harness.load.context import require_loopback_or_verified
-from wsgi_gauntlet.harness.load.generator.connections import (
-    ConnectionEvent,
-    ConnectionPool,
-    OutcomeCounts,
+from wsgi_gauntlet.harness.load.generator.connections import ConnectionEvent, ConnectionPool
+from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.load.generator.loop import (
+    MAX_EVENTS,
+    MAX_SLICE_NS,
+    SWEEP_INTERVAL_NS,
+    LoopOptions,
     require_positive,
 )
-from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult, generator_result
-from wsgi_gauntlet.harness.load.generator.response_gap import ResponseGap
+from wsgi_gauntlet.harness.load.workload import VerifiedRequest
 from wsgi_gauntlet.harness.stats.histogram import PRECISION_BITS, Histogram
 
-MAX_SLICE_NS = 5_000_000
-"""Nanoseconds in plain code before the lane passes through trio; with EPOLL_TIMEOUT it bounds what others wait for."""
-
 EPOLL_TIMEOUT = 0.005
-"""Seconds in epoll itself before the lane waits in trio: a pass through trio costs as much as ten requests."""
-
-SWEEP_INTERVAL_NS = 20_000_000
-"""Nanoseconds between looks for time-outs and for connections to be opened again."""
+"""Seconds in epoll itself before the loop waits in trio. A pass through trio costs as much as ten requests."""
 
 ADMISSION_RETRY_NS = 2_000_000
-"""Nanoseconds until the next sweep where a target has to prove itself before a connection may be opened."""
-
-MAX_EVENTS = 256
-"""Events taken from epoll at once; the memory for them is got at each call."""
+"""Nanoseconds until the next sweep while a remote server must prove itself before a connection may be opened."""
 
 HUNG_REQUEST_FACTOR = 10
-"""Times the median that a request may be in flight at the end before it counts as one that hangs."""
+"""A request in flight at the end counts as hung after this many times the median latency."""
 
 _SUB_BUCKET_HALF_BITS = PRECISION_BITS - 1
 _LEAST = 1 << PRECISION_BITS
 
 
 async def closed_loop(
-    address: Address,
-    request: bytes,
-    *,
-    body: bytes,
-    connections: int,
-    seconds: float,
-    status: int = 200,
-    warm_up: float = 0.0,
-    timeout: float = 5.0,
-    start: int | None = None,
-    mark: bytes = b"",
+    address: Address, page: VerifiedRequest, options: LoopOptions, seconds: float, *, start: int | None = None
 ) -> GeneratorResult:
-    """Keep one request under way on each of `connections` for `seconds`, after `warm_up` seconds that do not count.
+    """Keep one request in flight on each connection for `seconds` after the warm-up.
 
-    Every answer must have `status` and `body`. With `mark`, which is in `request` and in `body`, each request has one
-    of its own, and so must its answer. A connection that the server closes is opened again, after a fault at the next
-    sweep; a request unanswered after `timeout` seconds counts as a time-out. It all begins at the
-    time.perf_counter_ns() `start`, or at once. The result is service time at that concurrency, never corrected.
-    Raises ValueError for numbers and marks that make no sense, TargetRefused for an address off this machine,
-    OutOfResources where no descriptor is left.
+    A connection that the server closes is opened again. After a fault this happens at the next sweep. The loop begins
+    at the time.perf_counter_ns() `start`, by default at once. The latencies are service times at this concurrency; they
+    are not corrected. Raises ValueError for numbers and marks that are not usable, TargetRefused for an address outside
+    this machine, OutOfResources if no descriptor is left.
     """
     require_loopback_or_verified(address)
-    require_positive(connections=connections, seconds=seconds, timeout=timeout)
-    pool = ConnectionPool(address, request, status=status, body=body, mark=mark)
-    if start is not None:
-        await trio.sleep(max(0, start - time.perf_counter_ns()) / 1e9)
-    try:
-        return await _run_closed_loop(
-            pool, len(request), connections, int(warm_up * 1e9), int(seconds * 1e9), int(timeout * 1e9)
-        )
-    finally:
-        pool.close()
+    require_positive(seconds=seconds)
+    with closing(ConnectionPool(address, page)) as pool:
+        if start is not None:
+            await trio.sleep(max(0, start - time.perf_counter_ns()) / 1e9)
+        return await _ClosedLoop(pool, options, len(page.request), int(seconds * 1e9)).run()
 
 
-async def _run_closed_loop(
-    pool: ConnectionPool, whole: int, connections: int, warm_up: int, duration: int, timeout: int
-) -> GeneratorResult:
-    clock, poll, next_request = time.perf_counter_ns, pool.epoll.poll, pool.next_request
-    latency, waiting = Histogram(), Histogram()
-    counts = latency.counts
-    begun = now = clock()
-    response_gap, generator_stall = ResponseGap(begun), 0
-    cpu = time.thread_time()
-    warming = warm_up > 0
-    end = begun + warm_up + duration
-    batch = min(connections, MAX_EVENTS)
-    sweep_at = 0
-    while now < end:
-        if warming and now >= begun + warm_up:
-            warming = False
-            pool.outcome_counts = OutcomeCounts(connects=len(pool.open))
-            latency, waiting = Histogram(), Histogram()
-            counts = latency.counts
-            begun, end, cpu = now, now + duration, time.thread_time()
-            response_gap, generator_stall = ResponseGap(begun), 0
-        if now >= sweep_at:
-            generator_stall = max(generator_stall, now - (sweep_at or now))
-            sweep_at = now + SWEEP_INTERVAL_NS
-            overdue = pool.overdue(now - timeout)
-            for fd in overdue:
-                waiting.record(now - pool.started[fd])
-                pool.time_out(fd)
-            # A slot whose connection failed is filled again here and not at once: that bounds failures in time.
-            for _ in range(connections - len(pool.open)):
-                if not pool.may_connect():
-                    sweep_at = now + ADMISSION_RETRY_NS
-                    break
-                if pool.connect(clock())[1] is not ConnectionEvent.PENDING:
-                    break
-        while pool.must_pause:
-            await trio.sleep(ADMISSION_RETRY_INTERVAL)
-            now = clock()
-            response_gap.start_waiting(now)
+class _ClosedLoop:
+    def __init__(self, pool: ConnectionPool, options: LoopOptions, request_bytes: int, duration: int) -> None:
+        self._pool = pool
+        self._connections = options.connections
+        self._warm_up = int(options.warm_up * 1e9)
+        self._timeout = int(options.timeout * 1e9)
+        self._request_bytes = request_bytes
+        self._duration = duration
+        self._latency, self._waiting = Histogram(), Histogram()
+
+    async def run(self) -> GeneratorResult:
+        clock, pool = time.perf_counter_ns, self._pool
+        now = clock()
+        pool.restart_counters(now)
+        warm_up_end = now + self._warm_up
+        warming_up = self._warm_up > 0
+        end = warm_up_end + self._duration
+        sweep_at = 0
+        while now < end:
+            if warming_up and now >= warm_up_end:
+                warming_up = False
+                end = now + self._duration
+                pool.restart_counters(now)
+                self._latency, self._waiting = Histogram(), Histogram()
+            if now >= sweep_at:
+                pool.counters.generator_stall = max(pool.counters.generator_stall, now - (sweep_at or now))
+                sweep_at = now + self._sweep(now)
+            while pool.must_pause:
+                await trio.sleep(ADMISSION_RETRY_INTERVAL)
+                now = clock()
+                pool.counters.response_gap.start_waiting(now)
+            now, idle = self._exchange(now, min(now + MAX_SLICE_NS, sweep_at, end))
+            if idle:
+                with trio.move_on_after(max(0, min(sweep_at, end) - clock()) / 1e9):
+                    await trio.lowlevel.wait_readable(pool.epoll.fileno())
+                now = clock()
+            else:
+                await trio.lowlevel.checkpoint()
+        return self._result(now)
+
+    def _exchange(self, now: int, slice_end: int) -> tuple[int, bool]:
+        """Read responses and send the next requests until `slice_end`; return the time and whether nothing arrived.
+
+        This is the hot path: it uses local variables and calls nothing per request but the two system calls, the clock
+        and the iterator over the requests.
+        """
+        clock, pool, counts = time.perf_counter_ns, self._pool, self._latency.counts
+        poll, next_request = pool.epoll.poll, pool.next_request
+        response_gap = pool.counters.response_gap
         receive, send, started, marked_request = pool.receive, pool.send, pool.started, pool.marked_request
-        size = pool.size
-        slice_end = min(now + MAX_SLICE_NS, sweep_at, end)
-        idle = False
+        batch, request_bytes, size = min(self._connections, MAX_EVENTS), self._request_bytes, pool.size
         while now < slice_end:
             events = poll(EPOLL_TIMEOUT, batch)
             if not events:
-                idle = True
-                break
+                return now, True
             before = now
             for fd, _ in events:
                 try:
@@ -158,69 +140,75 @@ async def _run_closed_loop(
                         except BlockingIOError:
                             count = 0
                         except OSError as error:
-                            _handle_event(pool, latency, fd, pool.handle_error(fd, error))
+                            self._handle_event(fd, pool.handle_error(fd, error))
                             continue
-                        if count != whole:
+                        if count != request_bytes:
                             pool.mark_partially_sent(fd, count)
                         continue
                     event = pool.read(fd, data)
                 if event is not ConnectionEvent.PENDING:
-                    now = _handle_event(pool, latency, fd, event) or now
+                    now = self._handle_event(fd, event) or now
                     if event is ConnectionEvent.FAILED and pool.must_pause:
-                        # The other answers of this batch are still there after the proof.
+                        # The other responses of this batch are still there after the proof.
                         slice_end = 0
                         break
                 size = pool.size
             if now != before:
                 response_gap.response_received(now)
             now = clock()
-        if idle:
-            now = clock()
-            with trio.move_on_after(max(0, min(sweep_at, end) - now) / 1e9):
-                await trio.lowlevel.wait_readable(pool.epoll.fileno())
-            now = clock()
+        return now, False
+
+    def _sweep(self, now: int) -> int:
+        """Time requests out, open missing connections, and return the nanoseconds until the next sweep.
+
+        A connection that failed is opened again here and not at once. This limits the failures per second.
+        """
+        pool = self._pool
+        for fd in pool.overdue(now - self._timeout):
+            self._waiting.record(now - pool.started[fd])
+            pool.time_out(fd)
+        for _ in range(self._connections - len(pool.open)):
+            if not pool.may_connect():
+                return ADMISSION_RETRY_NS
+            if pool.connect(time.perf_counter_ns())[1] is not ConnectionEvent.PENDING:
+                break
+        return SWEEP_INTERVAL_NS
+
+    def _handle_event(self, fd: int, event: ConnectionEvent) -> int:
+        """Count the end of the request on `fd`, and start the next request if that is possible at once.
+
+        Return the time of a correct response, 0 for any other event.
+        """
+        now, pool = time.perf_counter_ns(), self._pool
+        response_received = event in (ConnectionEvent.RESPONSE_OK, ConnectionEvent.RESPONSE_OK_CLOSED)
+        started = now
+        if response_received:
+            self._latency.record(now - pool.started[fd])
         else:
-            await trio.lowlevel.checkpoint()
-    cpu = time.thread_time() - cpu
-    response_gap.still_waiting(now)
-    unfinished = pool.overdue(now)
-    hung_after = max(latency.quantile(1.0), HUNG_REQUEST_FACTOR * latency.quantile(0.5)) * 1e9 if len(latency) else 0
-    for fd in unfinished:
-        if now - pool.started[fd] > hung_after:
-            waiting.record(now - pool.started[fd])
-    return generator_result(
-        pool.outcome_counts,
-        connections=connections,
-        seconds=(now - begun) / 1e9,
-        cpu_seconds=cpu,
-        latency=latency,
-        service=latency,
-        waiting=waiting,
-        unfinished=len(unfinished),
-        connects_pending=pool.connects_pending(),
-        began=time.monotonic() - (clock() - begun) / 1e9,
-        response_gap=response_gap.longest / 1e9,
-        response_gap_at=(response_gap.began - begun) / 1e9,
-        generator_stall=generator_stall / 1e9,
-    )
+            started = pool.started[fd]
+        if event is ConnectionEvent.RESPONSE_OK:
+            event = pool.request(fd, now)
+        if event in (ConnectionEvent.CLOSED_BEFORE_RESPONSE, ConnectionEvent.RESPONSE_OK_CLOSED) and pool.may_connect():
+            pool.connect(started)
+        return now if response_received else 0
 
-
-def _handle_event(pool: ConnectionPool, latency: Histogram, fd: int, event: ConnectionEvent) -> int:
-    """Count what `step` says of the request on `fd`, and begin the next one where that can be done at once.
-
-    Return when it was rightly answered, 0 where it was not.
-    """
-    now = time.perf_counter_ns()
-    response_received = event in (ConnectionEvent.RESPONSE_OK, ConnectionEvent.RESPONSE_OK_CLOSED)
-    if response_received:
-        latency.record(now - pool.started[fd])
-    if event is ConnectionEvent.RESPONSE_OK:
-        event = pool.request(fd, now)
-        if event is ConnectionEvent.CLOSED_BEFORE_RESPONSE and pool.may_connect():
-            pool.connect(now)
-    elif event is ConnectionEvent.RESPONSE_OK_CLOSED:
-        if pool.may_connect():
-            pool.connect(now)
-    elif event is ConnectionEvent.CLOSED_BEFORE_RESPONSE and pool.may_connect():
-        pool.connect(pool.started[fd])
-    return now if response_received else 0
+    def _result(self, now: int) -> GeneratorResult:
+        pool, latency, counters = self._pool, self._latency, self._pool.counters
+        cpu_seconds = time.thread_time() - counters.cpu_began
+        counters.response_gap.still_waiting(now)
+        unfinished = pool.overdue(now)
+        longest = max(latency.quantile(1.0), HUNG_REQUEST_FACTOR * latency.quantile(0.5)) * 1e9 if len(latency) else 0
+        for fd in unfinished:
+            if now - pool.started[fd] > longest:
+                self._waiting.record(now - pool.started[fd])
+        return GeneratorResult(
+            connections=self._connections,
+            seconds=(now - counters.since) / 1e9,
+            cpu_seconds=cpu_seconds,
+            latency=latency,
+            service=latency,
+            waiting=self._waiting,
+            unfinished=len(unfinished),
+            connects_pending=pool.connects_pending(),
+            began=time.monotonic() - (time.perf_counter_ns() - counters.since) / 1e9,
+        ).with_counters(counters)

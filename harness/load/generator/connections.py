@@ -1,88 +1,66 @@
-"""The sockets of one lane, and all that its quick path leaves to careful code.
+"""The connections of one loop, and everything that its hot path leaves to slower code.
 
-The lane's loop reads with `receive[fd](size)` and compares with `asked[fd].answer`: the last answer that was checked in
-full, with the mark of this request in it (marks.py). Whatever is not equal to it comes here: a first answer, a new
-Date, a piece of an answer, an end, a fault.
+The loop reads with `receive[fd](size)` and compares the bytes with `marked_request[fd].response`: the last response
+that was checked in full, with the mark of this request in it (request_marks.py). Everything that differs comes to this
+module: a first response, a new Date field, a part of a response, an end of the stream, a fault.
 
-    opening --> waiting for an answer --> (right, kept) --> waiting again
-        |               |        `--> (right, closing) --> closed
+    opening --> waiting for a response --> (correct, kept) --> waiting again
+        |               |         `--> (correct, closing) --> closed
         `---------------+--> failed, closed, counted
 
-What `receive[fd]` gives tells the loop's comparison where the connection is: plain bytes may be a whole answer; a tuple
-never equals one, and stands for bytes in the middle of an answer or out of turn; None means that there is still
-something to send.
+The type that `receive[fd]` returns shows the state of the connection to the comparison of the loop. Bytes may be a
+whole response. A tuple is never equal to a response: it has bytes in the middle of one, or unexpected bytes. None means
+that a part of the request is still to be sent.
 """
 
 from __future__ import annotations
 
 import enum
 import errno
-import math
 import os
 import select
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.admission import guard_of
 from wsgi_gauntlet.harness.http.parser import HEAD_LIMIT, RAW_LIMIT, Framing, ResponseParser
+from wsgi_gauntlet.harness.load.generator.loop import LoopCounters
 from wsgi_gauntlet.harness.load.generator.request_marks import MarkedRequest, MarkedRequests
 from wsgi_gauntlet.harness.load.generator.source_addresses import SourceAddresses
+from wsgi_gauntlet.harness.load.workload import VerifiedRequest
 
 RECEIVE_BYTES = 64 * 1024
-"""Bytes asked of a socket at once, until an answer's size has been learned; never more than four times that."""
-
-MAX_ERROR_MESSAGES = 16
-"""Different troubles that are kept in words; a garbage generator must not fill the memory."""
+"""Bytes per receive call until the size of a response is known; never more than four times that."""
 
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 """Methods whose request may be repeated on a new connection (RFC 9110, section 9.2.2)."""
 
 REQUEST_TIMEOUT_HEADS = (b"HTTP/1.1 408 ", b"HTTP/1.0 408 ")
-"""How an answer begins that a server may send on a connection without a request (RFC 9110, section 15.5.9)."""
+"""The first bytes of a response that a server may send without a request (RFC 9110, section 15.5.9)."""
 
 Received = bytes | bytearray | tuple[bytes] | None
 
 
 class ConnectionEvent(enum.Enum):
-    """What a look at a connection came to."""
+    """The result of reading from a connection or writing to it."""
 
     PENDING = enum.auto()
     RESPONSE_OK = enum.auto()
-    """Rightly, and the connection can take the next request."""
+    """The response is correct, and the connection can take the next request."""
     RESPONSE_OK_CLOSED = enum.auto()
-    """Rightly, and the connection is closed."""
+    """The response is correct, and the connection is closed."""
     FAILED = enum.auto()
-    """The request is lost and counted, the connection closed."""
+    """The request failed and is counted; the connection is closed."""
     CLOSED_BEFORE_RESPONSE = enum.auto()
-    """The server closed a kept connection before any answer; the request may be repeated."""
+    """The server closed a kept connection before any response. The request may be repeated."""
     CONNECT_FAILED = enum.auto()
-    """The connect failed; counted."""
+    """The connect failed and is counted."""
     IDLE_CLOSED = enum.auto()
-    """A connection without a request has closed."""
+    """A connection without a request was closed."""
     UNSOLICITED_BYTES = enum.auto()
-    """More came after an answer than was asked for: that answer was no right one. Counted, the connection closed."""
-
-
-@dataclass
-class OutcomeCounts:
-    """What is counted besides the right answers, which the histogram counts."""
-
-    wrong: int = 0
-    errors: int = 0
-    timeouts: int = 0
-    connects: int = 0
-    dropped: int = 0
-    refused: int = 0
-    out_of_ports: int = 0
-    error_messages: dict[str, int] = field(default_factory=dict)
-
-    def add_error(self, message: str) -> None:
-        """Count `words`, unless there are too many kinds already."""
-        if message in self.error_messages or len(self.error_messages) < MAX_ERROR_MESSAGES:
-            self.error_messages[message] = self.error_messages.get(message, 0) + 1
+    """Bytes follow a response, so that response was wrong. This is counted; the connection is closed."""
 
 
 class _Connection:
@@ -99,7 +77,7 @@ class _Connection:
         self.busy = True
 
     def receive_joined(self, size: int) -> bytes | bytearray:
-        """Receive, and return it behind what was held; b'' at the end of the stream, with what was held kept."""
+        """Receive, and return the bytes after those that are buffered. At the end of the stream return b''."""
         piece = self.sock.recv(size)
         if not piece:
             return b""
@@ -108,30 +86,30 @@ class _Connection:
         return buffered
 
     def receive_unmatched(self, size: int) -> tuple[bytes]:
-        """Receive in the middle of an answer or out of turn."""
+        """Receive bytes that cannot be a whole expected response."""
         return (self.sock.recv(size),)
 
 
 def send_pending(_size: int) -> None:
-    """Stand in for receiving while a connection is being opened or its request has not all gone out."""
+    """Replace the receive function while a connection is being opened or a part of its request is not sent."""
 
 
 class ConnectionPool:
-    """Opens, reads with care and closes. `status` and `body` are what every answer must have.
+    """Open, read and close the connections of a loop that requests `page`.
 
-    With `mark` requests differ in it, and each answer must have its own (marks.py). `following()` is the next of them.
-    `receive`, `send`, `asked` and `started` (nanoseconds) are lists by file descriptor for the loop to index.
-    Raises OutOfResources where no descriptor is left, Unsupported for TLS, ValueError for a mark that is not in both.
+    `receive`, `send`, `marked_request` and `started` (nanoseconds) are lists that the loop indexes by file descriptor.
+    `next_request()` returns the next request. Raises OutOfResources if no descriptor is left, Unsupported for TLS,
+    ValueError for a mark that is not in both the request and the body.
     """
 
-    def __init__(self, address: Address, request: bytes, *, status: int, body: bytes, mark: bytes = b"") -> None:
+    def __init__(self, address: Address, page: VerifiedRequest) -> None:
         if address.tls:
             raise Unsupported("load over TLS is not measured")
         self.epoll = select.epoll()
-        self.outcome_counts = OutcomeCounts()
+        self.counters = LoopCounters(0)
         self.size = RECEIVE_BYTES
         self.marked_request: list[MarkedRequest] = []
-        self._marks = MarkedRequests(request, body, mark)
+        self._marks = MarkedRequests(page.request, page.body, page.mark)
         self.next_request = self._marks.next_request
         self.receive: list[Callable[[int], Received]] = []
         self.send: list[Callable[[bytes], int]] = []
@@ -139,31 +117,38 @@ class ConnectionPool:
         self.open: dict[int, _Connection] = {}
         self._source_addresses = SourceAddresses(address)
         self.guard = guard_of(address)
-        """Who watches the target, None for a server that was started here."""
-        method = request.partition(b" ")[0]
+        """The guard of a remote server, None for a server that the harness started."""
+        method = page.request.partition(b" ")[0]
         self._head = method == b"HEAD"
         self._repeatable = method in IDEMPOTENT
-        self._status = status
-        # An answer may be chunked a byte at a time: six bytes on the wire for each of the body.
-        self._max_response_bytes = 8 * len(body) + 4 * HEAD_LIMIT
+        self._status = page.status
+        # In a response with chunks of one byte, six bytes are received for each byte of the body.
+        self._max_response_bytes = 8 * len(page.body) + 4 * HEAD_LIMIT
 
-    # ------------------------------------------------------------------ what the loops use
+    # ------------------------------------------------------------------ used by the loops
+
+    def restart_counters(self, since: int) -> None:
+        """Reset all counters at the time `since` (nanoseconds). Open connections stay counted."""
+        self.counters = LoopCounters(since, connects=len(self.open))
 
     def may_connect(self) -> bool:
-        """Say whether a connection may be opened now, and count it: a target may have to prove itself first."""
+        """Return whether a connection may be opened now, and count it. A remote server may have to prove itself."""
         return self.guard is None or self.guard.may_connect()
 
     @property
     def must_pause(self) -> bool:
-        """Say whether nothing is to be sent now, since a target that gave a wrong answer is to prove itself first."""
+        """Return whether sending must pause, because a remote server sent a wrong response and must prove itself."""
         return self.guard is not None and self.guard.must_pause
 
     def connect(self, now: int) -> tuple[int, ConnectionEvent]:
-        """Open a connection and send the request on it, as far as both go at once; `started` becomes `now`."""
-        sock, code = self._source_addresses.connect(len(self.open))
+        """Open a connection and send the next request on it, as far as this is possible without waiting.
+
+        The request starts at `now` (nanoseconds).
+        """
+        sock, code = self._source_addresses.connect()
         connection = _Connection(sock)
         fd = connection.fd
-        self.outcome_counts.connects += 1
+        self.counters.connects += 1
         if code not in (0, errno.EINPROGRESS):
             sock.close()
             return fd, self._connect_failed(code)
@@ -179,11 +164,11 @@ class ConnectionPool:
         connection.unsent = self._next_request(fd)
         self.receive[fd] = send_pending
         self.epoll.register(fd, select.EPOLLOUT)
-        # On the loopback interface the connection is there already, and so the request goes out at once.
+        # On the loopback interface connecting takes no time, so the request is sent at once.
         return fd, self._continue_send(connection)
 
     def request(self, fd: int, now: int) -> ConnectionEvent:
-        """Send the request on a kept connection without one under way."""
+        """Send the next request on an idle kept connection."""
         connection = self.open[fd]
         connection.busy = True
         connection.unsent = self._next_request(fd)
@@ -191,21 +176,21 @@ class ConnectionPool:
         return self._continue_send(connection)
 
     def mark_partially_sent(self, fd: int, count: int) -> None:
-        """Hear that only `count` bytes of the request went out."""
+        """Record that only `count` bytes of the request were sent."""
         connection = self.open[fd]
         connection.unsent = self.marked_request[fd].request[count:]
         self.receive[fd] = send_pending
-        # Not EPOLLIN too: an answer before the request's end would keep the lane awake without anything to do.
+        # Without EPOLLIN: an early response would wake the loop again and again although it cannot read it yet.
         self.epoll.modify(fd, select.EPOLLOUT)
 
     def rest(self, fd: int) -> None:
-        """Keep the connection without a request: whatever is received on it is out of turn."""
+        """Keep the connection idle. Every byte received on it is then unexpected."""
         connection = self.open[fd]
         connection.busy = False
         self.receive[fd] = connection.receive_unmatched
 
     def read(self, fd: int, data: Received) -> ConnectionEvent:
-        """Take what `receive[fd]` gave and the quick path did not know."""
+        """Process what `receive[fd]` returned and the hot path did not recognise."""
         connection = self.open[fd]
         if data is None:
             return self._continue_send(connection)
@@ -214,10 +199,10 @@ class ConnectionPool:
         if not data:
             return self._ended(connection)
         if not connection.busy:
-            self.outcome_counts.add_error("bytes came on a connection without a request")
+            self.counters.add_error("bytes arrived on a connection without a request")
             if data.startswith(REQUEST_TIMEOUT_HEADS):
                 return self._close(connection, ConnectionEvent.IDLE_CLOSED)
-            self.outcome_counts.errors += 1
+            self.counters.errors += 1
             return self._close(connection, ConnectionEvent.UNSOLICITED_BYTES)
         if connection.parser is None:
             marked_request = self._marks.refresh(self.marked_request[fd])
@@ -237,12 +222,12 @@ class ConnectionPool:
         if connection.parser.done:
             return self._check_response(connection, rest)
         if connection.received_bytes > self._max_response_bytes:
-            return self._fail(connection, "an answer is far longer than the right one", wrong=True)
+            return self._fail(connection, "a response is far longer than the correct one", wrong=True)
         self.receive[fd] = connection.receive_unmatched
         return ConnectionEvent.PENDING
 
     def handle_error(self, fd: int, error: OSError) -> ConnectionEvent:
-        """Take an error of the socket instead of bytes."""
+        """Process an error of the socket."""
         if isinstance(error, BlockingIOError):
             return ConnectionEvent.PENDING
         connection = self.open[fd]
@@ -251,29 +236,29 @@ class ConnectionPool:
         if connection.unsent and not self._is_reused(connection):
             self._close(connection, ConnectionEvent.CONNECT_FAILED)
             return self._connect_failed(error.errno or 0)
-        return self._fail(connection, f"{_errno_text(error.errno)} while waiting for an answer")
+        return self._fail(connection, f"{_errno_text(error.errno)} while waiting for a response", disconnected=True)
 
     def overdue(self, limit: int) -> list[int]:
-        """Return the connections whose request was begun before `limit` (nanoseconds)."""
+        """Return the connections whose request started before `limit` (nanoseconds)."""
         started = self.started
         return [fd for fd, connection in self.open.items() if connection.busy and started[fd] < limit]
 
     def connects_pending(self) -> int:
-        """Return how many connections the server has not let in yet."""
+        """Return how many connections the server has not accepted yet."""
         return sum(bool(each.unsent) and not self._is_reused(each) for each in self.open.values())
 
     def time_out(self, fd: int) -> None:
         """Count the request on `fd` as timed out and close its connection."""
-        self.outcome_counts.timeouts += 1
+        self.counters.timeouts += 1
         self._close(self.open[fd], ConnectionEvent.FAILED)
 
     def close(self) -> None:
-        """Close everything."""
+        """Close all connections and the epoll object."""
         for connection in list(self.open.values()):
             self._close(connection, ConnectionEvent.IDLE_CLOSED)
         self.epoll.close()
 
-    # ------------------------------------------------------------------ the steps
+    # ------------------------------------------------------------------ steps
 
     def _continue_send(self, connection: _Connection) -> ConnectionEvent:
         fd = connection.fd
@@ -293,7 +278,7 @@ class ConnectionPool:
         return ConnectionEvent.PENDING
 
     def _next_request(self, fd: int) -> bytes:
-        """Take the next request for `fd`, and return it."""
+        """Assign the next request to `fd` and return its bytes."""
         marked_request = self.marked_request[fd] = self.next_request()
         return marked_request.request
 
@@ -304,16 +289,16 @@ class ConnectionPool:
         response = connection.parser.response()
         connection.parser = None
         if response.status is None:
-            return self._fail(connection, "what came is not an HTTP answer")
+            return self._fail(connection, "the bytes received are not an HTTP response")
         if not response.complete:
-            return self._fail(connection, f"an answer has no certain end: {'; '.join(response.findings)[:120]}")
+            return self._fail(connection, f"a response has no certain end: {'; '.join(response.findings)[:120]}")
         if response.status != self._status:
             return self._fail(connection, f"status {response.status} instead of {self._status}")
         if response.body != body:
             return self._fail(connection, self._marks.describe_difference(response, marked_request), wrong=True)
         if rest:
-            return self._fail(connection, "bytes follow an answer that nobody asked for")
-        # The quick path compares bytes as they came: only an answer whose end its own bytes tell may be learned.
+            return self._fail(connection, "unexpected bytes follow a response")
+        # The hot path compares bytes only, so it may learn a response only if the bytes alone show its end.
         learnable = response.framing is not Framing.CLOSE and len(response.raw) < RAW_LIMIT
         if response.announces_close or response.framing is Framing.CLOSE:
             if learnable:
@@ -321,7 +306,7 @@ class ConnectionPool:
             return self._close(connection, ConnectionEvent.RESPONSE_OK_CLOSED)
         if learnable:
             self._marks.learn(response, marked_request, closes=False)
-            # One more than the answer, so that what follows it shows; a short buffer is cheaper to get.
+            # One byte more than the response, to see bytes that follow it. A short buffer is cheaper to allocate.
             self.size = min(len(response.raw) + 1, 4 * RECEIVE_BYTES)
         self.receive[connection.fd] = connection.sock.recv
         return ConnectionEvent.RESPONSE_OK
@@ -335,42 +320,44 @@ class ConnectionPool:
         if self._no_bytes_received(connection):
             if self._is_reused(connection):
                 return self._close_for_retry(connection)
-            return self._fail(connection, "the connection was closed without an answer")
-        return self._fail(connection, "the connection was closed in the middle of an answer")
+            return self._fail(connection, "the connection was closed without a response", disconnected=True)
+        return self._fail(connection, "the connection was closed in the middle of a response", disconnected=True)
 
     def _no_bytes_received(self, connection: _Connection) -> bool:
         return connection.parser is None and not connection.buffered
 
     def _is_reused(self, connection: _Connection) -> bool:
-        # The quick path leaves no other mark that it got an answer on this connection.
+        # The hot path records nothing else about responses on this connection.
         return self.started[connection.fd] != connection.opened_at
 
     def _close_for_retry(self, connection: _Connection) -> ConnectionEvent:
         if not self._repeatable:
-            return self._fail(connection, "a kept connection was closed under a request that must not be repeated")
-        self.outcome_counts.dropped += 1
+            message = "a kept connection was closed during a request that must not be repeated"
+            return self._fail(connection, message, disconnected=True)
+        self.counters.dropped += 1
         return self._close(connection, ConnectionEvent.CLOSED_BEFORE_RESPONSE)
 
-    def _fail(self, connection: _Connection, message: str, *, wrong: bool = False) -> ConnectionEvent:
-        if wrong:
-            self.outcome_counts.wrong += 1
-        else:
-            self.outcome_counts.errors += 1
-        self.outcome_counts.add_error(message)
+    def _fail(
+        self, connection: _Connection, message: str, *, wrong: bool = False, disconnected: bool = False
+    ) -> ConnectionEvent:
+        self.counters.wrong += wrong
+        self.counters.errors += not wrong
+        self.counters.disconnected += disconnected
+        self.counters.add_error(message)
         if self.guard is not None:
             self.guard.report_wrong_response()
         return self._close(connection, ConnectionEvent.FAILED)
 
     def _connect_failed(self, code: int) -> ConnectionEvent:
-        self.outcome_counts.refused += 1
-        self.outcome_counts.errors += 1
+        self.counters.refused += 1
+        self.counters.errors += 1
         if code == errno.EADDRNOTAVAIL:
-            self.outcome_counts.out_of_ports += 1
-        self.outcome_counts.add_error(f"{_errno_text(code)} at connect")
+            self.counters.out_of_ports += 1
+        self.counters.add_error(f"{_errno_text(code)} at connect")
         return ConnectionEvent.CONNECT_FAILED
 
     def _close(self, connection: _Connection, event: ConnectionEvent) -> ConnectionEvent:
-        # Closing takes it out of the epoll object too: nobody else holds the descriptor.
+        # Closing also removes it from the epoll object, because this process has the only descriptor.
         del self.open[connection.fd]
         connection.sock.close()
         return event
@@ -382,10 +369,3 @@ def _errno_text(code: int | None) -> str:
 
 def _is_prefix(whole: object, data: bytes | bytearray) -> bool:
     return isinstance(whole, bytes) and len(data) < len(whole) and whole.startswith(data)
-
-
-def require_positive(**numbers: float) -> None:
-    """Raise ValueError for a number that is not above 0 and finite."""
-    for name, value in numbers.items():
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name} is to be a number above 0, not {value}")

@@ -1,36 +1,30 @@
-"""What a lane measured, and whether the generator was fit to measure it."""
+"""The measurements of a generator, and whether it was fit to make them."""
 
 from __future__ import annotations
 
-import math
+import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from wsgi_gauntlet.harness.load.analysis.grading import format_times
-from wsgi_gauntlet.harness.load.generator.connections import OutcomeCounts
+from wsgi_gauntlet.harness.load.analysis.units import format_times
+from wsgi_gauntlet.harness.load.generator import generator_health
+from wsgi_gauntlet.harness.load.generator.loop import LoopCounters
 from wsgi_gauntlet.harness.model import GeneratorHealth, Outcome, Percentile, Phase, Window
 from wsgi_gauntlet.harness.stats.histogram import Histogram
 from wsgi_gauntlet.harness.stats.summary import nearest_rank
 
-MIN_SENT_SHARE = 0.99
-"""Share of the offered rate below which an open loop proves nothing about the server (SCENARIOS.md, method 2)."""
-
-LATENESS = 1e-3
-"""Seconds that the p99 of the generator's own lateness may be, however quick the server (method 2)."""
-
-LATENESS_OF_P50 = 0.1
-"""Or this share of the p50 measured, whichever is more (method 2)."""
-
-BUSY = 0.95
-"""Share of a core above which a closed loop measured its generator: beyond it nobody knows who waited for whom."""
+SUMMED_COUNTS = (
+    *("connections", "wrong", "errors", "timeouts", "disconnected", "unfinished", "never_sent", "connects", "dropped"),
+    *("refused", "out_of_ports", "connects_pending", "queued_requests", "saturated_responses", "processes"),
+)
+"""The whole numbers of a result that are added up when results are merged."""
 
 
 def quantile(latency: Histogram, waiting: Histogram, q: float) -> tuple[float, bool] | None:
     """Return the latency in seconds at `q` (0 to 1) and whether it is only a lower bound; None without requests.
 
-    What is waiting stands above every answer: it outlasted them all, or its time-out.
+    Waiting requests count as slower than every response.
     """
     answered, unanswered = len(latency), len(waiting)
     if not answered + unanswered:
@@ -43,9 +37,9 @@ def quantile(latency: Histogram, waiting: Histogram, q: float) -> tuple[float, b
 
 @dataclass(frozen=True)
 class GeneratorWindow:
-    """What became of the `scheduled` requests that were due in `seconds` from `at`, in seconds from the lane's start.
+    """The results of the `scheduled` requests that were due in the `seconds` after `at` (seconds since the start).
 
-    An answer counts here by when it was due, however late it came; so the last windows are whole too.
+    A response counts in the window in which it was due, however late it arrived. So the last windows are complete.
     """
 
     at: float
@@ -56,48 +50,50 @@ class GeneratorWindow:
 
     @property
     def ok(self) -> int:
-        """How many answers were right."""
+        """The number of correct responses."""
         return len(self.latency)
 
     @property
     def goodput(self) -> float:
-        """Right answers / scheduled requests, 1 where none was."""
+        """Correct responses / scheduled requests, 1 without requests."""
         return self.ok / self.scheduled if self.scheduled else 1.0
 
     def quantile(self, q: float) -> tuple[float, bool] | None:
-        """Return what `GeneratorResult.quantile` does, of these requests."""
+        """Return the quantile `q` of these requests; see `quantile`."""
         return quantile(self.latency, self.waiting, q)
 
     def window(self, started: float = 0.0) -> Window:
-        """Return the figures as the report has them, for a lane that began `started` seconds into the scenario."""
+        """Return the figures of the report. The generator began `started` seconds after the scenario."""
         p50, p99 = (mark and mark[0] for mark in (self.quantile(0.5), self.quantile(0.99)))
         return Window(started + self.at, self.seconds, self.scheduled / self.seconds, self.goodput, p50, p99)
 
 
 @dataclass(frozen=True)
 class GeneratorResult:
-    """One lane's measurements, warm-up left out. Counts are of requests, times in seconds, histograms in nanoseconds.
+    """The measurements of one generator without its warm-up. Counts are of requests, times in seconds.
 
-    `latency` holds the right answers only: in a closed loop from the moment the lane turned to the request (the send,
-    or the connect where one is needed) to the end of its answer; in an open loop from the intended time. `service`
-    counts from that moment in both. `waiting` holds lower bounds: time-outs, and requests still in flight at the end
-    that had waited longer than any answer and ten times the median. `unfinished` counts all that were in flight at the
-    end, `never_sent` what an open loop found no connection for.
+    Histograms are in nanoseconds. `latency` has the correct responses only. In a closed loop it counts from the moment
+    at which the loop began the request (its send, or the connect if one is needed) to the end of the response. In an
+    open loop it counts from the intended time, and `service` from that moment. `waiting` has lower bounds: the requests
+    that timed out or were never sent, and those in flight at the end that waited far longer than a usual response.
+    `unfinished` counts all requests in flight at the end. `never_sent` counts requests for which an open loop had no
+    connection.
 
-    `dropped` counts kept connections that the server closed while a request was under way before any answer; a client
-    may repeat such a request (RFC 9110, section 9.2.2), and so does the lane, once, on a new connection. `refused`
-    counts connects that failed, `out_of_ports` those that failed for want of a local port. `knocking` counts
-    connections that the server had not let in when the lane ended. `troubles` has what went wrong in words, with how
-    often.
+    `disconnected` counts the errors in which the server closed or reset the connection before the whole response.
+    `dropped` counts kept connections that the server closed during a request before any response. A client may repeat
+    such a request (RFC 9110, section 9.2.2), and the loop repeats it once on a new connection. `refused` counts failed
+    connects, `out_of_ports` those that failed because no local port was free. `connects_pending` counts connections
+    that the server had not accepted at the end. `error_messages` has each error with its number.
 
-    `silence` is the longest time in which requests waited and none was rightly answered, from `response_gap_at` on;
-    `generator_stall` is the longest time that the generator itself did not come round. `waited` counts the requests of
-    an open loop that were due while all of its connections were busy. While that was so, connections x seconds add up
-    to `saturated_seconds`, and `saturated_responses` right answers came.
+    `response_gap` is the longest time in which requests waited and no correct response arrived; it began at
+    `response_gap_at`. `generator_stall` is the longest time in which the generator itself did not run.
+    `queued_requests` counts the requests of an open loop that were due while all its connections were busy.
+    `saturated_seconds` is that time, multiplied by the connections, and `saturated_responses` the correct responses in
+    it.
 
-    `lateness` is the generator's own: from the intended time to the moment the lane turned to the request. `windows`
-    are an open loop's, where they were asked for. `began` is the time.monotonic() at which counting began. Several
-    lanes that were merged ran in as many `processes`, and `busiest_cpu_share` is what the busiest took of its core.
+    `lateness` is from the intended time to the moment at which the loop began the request. `windows` belong to an open
+    loop. `began` is the time.monotonic() at which counting began. A merged result comes from as many `processes`;
+    `busiest_cpu_share` is the largest share of a core among them.
     """
 
     connections: int
@@ -109,6 +105,7 @@ class GeneratorResult:
     wrong: int = 0
     errors: int = 0
     timeouts: int = 0
+    disconnected: int = 0
     unfinished: int = 0
     never_sent: int = 0
     connects: int = 0
@@ -133,62 +130,59 @@ class GeneratorResult:
 
     @property
     def ok(self) -> int:
-        """How many answers were complete, with the right status and the right body."""
+        """The number of complete responses with the correct status and body."""
         return len(self.latency)
 
     @property
     def requests(self) -> int:
-        """How many requests came to an end within the time, well or badly."""
+        """The number of requests that ended in time, successfully or not."""
         return self.ok + self.wrong + self.errors + self.timeouts
 
     @property
     def scheduled(self) -> int:
-        """Goodput's denominator: also what was in flight at the end and what was never sent."""
+        """The denominator of goodput. It includes requests in flight at the end and requests that were never sent."""
         return self.requests + self.unfinished + self.never_sent
 
     @property
     def goodput(self) -> float:
-        """Right answers / scheduled requests. A closed loop's last requests, cut off by its end, do not count."""
-        asked = self.scheduled - (self.unfinished - self.overdue if self.offered is None else 0)
-        return self.ok / asked if asked else 1.0
+        """Correct responses / scheduled requests, without the last requests of a closed loop, which its end cut off."""
+        counted = self.scheduled - (self.unfinished - self.overdue if self.offered is None else 0)
+        return self.ok / counted if counted else 1.0
 
     @property
     def overdue(self) -> int:
-        """How many of the unfinished hung: see `waiting`."""
+        """The number of unfinished requests that hung; see `waiting`."""
         return len(self.waiting) - self.timeouts - self.never_sent
 
     @property
     def rate(self) -> float:
-        """Right answers per second."""
+        """Correct responses per second."""
         return self.ok / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def cpu_share(self) -> float:
-        """What the lane's thread took of one core, 0 to 1; of several lanes the busiest one's."""
+        """The share of one core that the generator used, 0 to 1; of several processes the largest share."""
         if self.busiest_cpu_share is not None:
             return self.busiest_cpu_share
         return self.cpu_seconds / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def requests_per_connection(self) -> float:
-        """About 1 where the server closes after each answer."""
+        """About 1 if the server closes the connection after each response."""
         return self.requests / max(1, self.connects)
 
     def quantile(self, q: float) -> tuple[float, bool] | None:
-        """Return the latency in seconds at `q` (0 to 1) and whether it is only a lower bound; None without requests.
-
-        What is waiting stands above every answer: it outlasted them all, or its time-out.
-        """
+        """Return the latency in seconds at `q` (0 to 1) and whether it is only a lower bound; None without requests."""
         return quantile(self.latency, self.waiting, q)
 
     def percentiles(self, phase: str) -> tuple[Percentile, ...]:
-        """Return the curve over the right answers, for the report's percentile chart."""
+        """Return the latency curve of the correct responses, for the percentile chart of the report."""
         return self.latency.percentiles(phase)
 
     def phase(self, name: str, started: float) -> Phase:
-        """Return the figures as a phase that began `started` seconds into the scenario.
+        """Return the figures as a phase that began `started` seconds after the scenario.
 
-        A closed loop's last requests, cut off by its end, were not scheduled; see `goodput`.
+        The last requests of a closed loop, cut off by its end, do not count as scheduled; see `goodput`.
         """
         marks = [self.quantile(q) for q in (0.5, 0.9, 0.99, 1.0)]
         p50, p90, p99, maximum = (mark and mark[0] for mark in marks)
@@ -217,113 +211,100 @@ class GeneratorResult:
         )
 
     def health(self, time_resolution: float = 0.0) -> GeneratorHealth:
-        """Say whether the generator kept up, and why not.
+        """Return whether the generator kept up, and the reason if not.
 
-        `judged` is the shortest time in seconds that decides anything, 0 where latencies are quoted for their own sake.
+        `time_resolution` is the shortest time in seconds that decides anything, 0 where latencies are reported.
         """
-        lateness = _lateness_p99(self.lateness) if self.lateness else 0.0
-        offered = self.offered or 0.0
+        late = 0.0 if self.lateness is None else generator_health.lateness_p99(self.lateness)
+        why = self._invalid_reason(late, time_resolution)
         achieved = self.rate if self.achieved is None else self.achieved
-        return GeneratorHealth(
-            valid=not (why := self._invalid_reason(lateness, time_resolution)),
-            cpu_share=self.cpu_share,
-            lateness_p99=lateness,
-            offered=offered,
-            achieved=achieved,
-            why=why,
+        return GeneratorHealth(not why, self.cpu_share, late, self.offered or 0.0, achieved, why)
+
+    def with_counters(self, counters: LoopCounters) -> GeneratorResult:
+        """Return this result with the counters of the loop that measured it."""
+        return dataclasses.replace(
+            self,
+            wrong=counters.wrong,
+            errors=counters.errors,
+            timeouts=counters.timeouts,
+            disconnected=counters.disconnected,
+            connects=counters.connects,
+            dropped=counters.dropped,
+            refused=counters.refused,
+            out_of_ports=counters.out_of_ports,
+            error_messages=dict(counters.error_messages),
+            response_gap=counters.response_gap.longest / 1e9,
+            response_gap_at=(counters.response_gap.began - counters.since) / 1e9,
+            generator_stall=counters.generator_stall / 1e9,
         )
 
-    def _invalid_reason(self, lateness: float, time_resolution: float) -> str:
+    def _invalid_reason(self, late: float, time_resolution: float) -> str:
         if self.out_of_ports:
             return (
                 f"the machine ran out of local ports {format_times(self.out_of_ports)}; "
-                "wait a minute, or ask for fewer connections"
+                "wait a minute, or use fewer connections"
             )
         if self.offered is None:
-            if self.cpu_share > BUSY:
+            if self.cpu_share > generator_health.MAX_CPU_SHARE:
                 return (
-                    f"the generator took {self.cpu_share * 100:.0f} % of its core, so its own speed may be what was "
-                    "measured; use fewer connections or a machine with more cores"
+                    f"the generator used {self.cpu_share * 100:.0f} % of its core, so it may have measured itself; "
+                    "use fewer connections or a machine with more cores"
                 )
             return ""
-        # In a short run one late send is a hundredth of the time, if it is the last: who falls behind is late for long.
-        last_alone = self.lateness is not None and lateness < (1 - MIN_SENT_SHARE) * self.seconds / 2
-        if self.achieved is not None and self.achieved < MIN_SENT_SHARE * self.offered and not last_alone:
-            return (
-                f"only {self.achieved:.4g} of {self.offered:.4g} requests a second were begun; lower the rate, or stop "
-                "what else runs on this machine"
-            )
+        # In a short run one late send, if it is the last, is 1 % of the time. A generator that falls behind is later.
+        only_last = self.lateness is not None and late < (1 - generator_health.MIN_SENT_SHARE) * self.seconds / 2
+        achieved = self.offered if self.achieved is None or only_last else self.achieved
         half = self.quantile(0.5)
-        allowed = max(LATENESS, LATENESS_OF_P50 * max(time_resolution, half[0] if half else 0.0))
-        if lateness > allowed:
-            return (
-                f"1 % of the requests were begun more than {lateness * 1e3:.1f} ms late ({allowed * 1e3:.1f} ms are "
-                "allowed); lower the rate, or stop what else runs on this machine"
-            )
-        return ""
-
-
-def _lateness_p99(lateness: Histogram) -> float:
-    """Return the p99 in seconds; of fewer than a hundred sends one may always be late, or one hiccup would decide."""
-    sends = len(lateness)
-    return lateness.quantile((sends - math.ceil(sends / 100)) / sends)
+        return generator_health.late_reason(
+            offered=self.offered,
+            achieved=achieved,
+            lateness=late,
+            p50=half[0] if half else None,
+            time_resolution=time_resolution,
+        )
 
 
 def merge_results(results: Iterable[GeneratorResult]) -> GeneratorResult:
-    """Return what one lane would have measured that did all that these did side by side; nothing is lost.
+    """Return the result of one generator that did the work of all `results` at the same time. Nothing is lost.
 
-    Counts, rates and CPU add up, histograms too, windows by their time. Raises ValueError for no results.
+    Counts, rates, CPU time and histograms are added up, windows by their time. Raises ValueError for no results.
     """
     every = tuple(results)
     if not every:
-        raise ValueError("a result of nothing: give at least one lane's")
+        raise ValueError("at least one result is needed to merge results")
     if len(every) == 1:
         return every[0]
     error_messages: Counter[str] = Counter()
     for each in every:
         error_messages.update(each.error_messages or {})
     latency = Histogram.merged(each.latency for each in every)
-    # A closed loop's are one and the same.
-    apart = any(each.service is not each.latency for each in every)
-    late = [each.lateness for each in every if each.lateness is not None]
+    # In a closed loop both are the same histogram.
+    separate = any(each.service is not each.latency for each in every)
+    lateness = [each.lateness for each in every if each.lateness is not None]
+    began = min(each.began for each in every)
+    # No process received a response while all of them had their longest gap.
+    gap_began = max(each.began + each.response_gap_at for each in every)
+    gap_ended = min(each.began + each.response_gap_at + each.response_gap for each in every)
+    sums: dict[str, int] = {name: sum(getattr(each, name) for each in every) for name in SUMMED_COUNTS}
     return GeneratorResult(
-        connections=sum(each.connections for each in every),
         seconds=max(each.seconds for each in every),
         cpu_seconds=sum(each.cpu_seconds for each in every),
         latency=latency,
-        service=Histogram.merged(each.service for each in every) if apart else latency,
+        service=Histogram.merged(each.service for each in every) if separate else latency,
         waiting=Histogram.merged(each.waiting for each in every),
-        wrong=sum(each.wrong for each in every),
-        errors=sum(each.errors for each in every),
-        timeouts=sum(each.timeouts for each in every),
-        unfinished=sum(each.unfinished for each in every),
-        never_sent=sum(each.never_sent for each in every),
-        connects=sum(each.connects for each in every),
-        dropped=sum(each.dropped for each in every),
-        refused=sum(each.refused for each in every),
-        out_of_ports=sum(each.out_of_ports for each in every),
-        connects_pending=sum(each.connects_pending for each in every),
         error_messages=dict(error_messages),
         offered=_sum_known(each.offered for each in every),
         achieved=_sum_known(each.achieved for each in every),
-        lateness=Histogram.merged(late) if late else None,
+        lateness=Histogram.merged(lateness) if lateness else None,
         windows=_merged_windows(every),
-        began=min(each.began for each in every),
-        **_common_response_gap(every),
+        began=began,
+        response_gap=max(0.0, gap_ended - gap_began),
+        response_gap_at=gap_began - began,
         generator_stall=max(each.generator_stall for each in every),
-        queued_requests=sum(each.queued_requests for each in every),
         saturated_seconds=sum(each.saturated_seconds for each in every),
-        saturated_responses=sum(each.saturated_responses for each in every),
-        processes=sum(each.processes for each in every),
         busiest_cpu_share=max(each.cpu_share for each in every),
+        **sums,
     )
-
-
-def _common_response_gap(every: Sequence[GeneratorResult]) -> dict[str, float]:
-    """Return when no lane got an answer, as far as their longest silences say."""
-    begin = max(each.began + each.response_gap_at for each in every)
-    end = min(each.began + each.response_gap_at + each.response_gap for each in every)
-    return {"response_gap": max(0.0, end - begin), "response_gap_at": begin - min(each.began for each in every)}
 
 
 def _merged_windows(results: Iterable[GeneratorResult]) -> tuple[GeneratorWindow, ...]:
@@ -346,18 +327,3 @@ def _merged_windows(results: Iterable[GeneratorResult]) -> tuple[GeneratorWindow
 def _sum_known(rates: Iterable[float | None]) -> float | None:
     known = [each for each in rates if each is not None]
     return sum(known) if known else None
-
-
-def generator_result(outcome_counts: OutcomeCounts, **measured: Any) -> GeneratorResult:
-    """Put what was `measured` together with what was counted."""
-    return GeneratorResult(
-        **measured,
-        wrong=outcome_counts.wrong,
-        errors=outcome_counts.errors,
-        timeouts=outcome_counts.timeouts,
-        connects=outcome_counts.connects,
-        dropped=outcome_counts.dropped,
-        refused=outcome_counts.refused,
-        out_of_ports=outcome_counts.out_of_ports,
-        error_messages=dict(outcome_counts.error_messages),
-    )

@@ -1,12 +1,12 @@
-"""What a lane in a process of its own and the process that started it tell each other: length, then MessagePack.
+"""The messages between the harness and a generator process: a length, then MessagePack.
 
-    harness --> shard   Order      what to do
-    shard --> harness   Ready      everything is loaded
-    harness --> shard   Start      when, as time.perf_counter_ns(): CLOCK_MONOTONIC, the same in both
-    shard --> harness   Report     what was measured; or JobError, at any time
+    harness --> process   Job         what to do
+    process --> harness   Ready       everything is loaded
+    harness --> process   Start       when to begin
+    process --> harness   JobResult   the measurements; or JobError, at any time
 
-The schedule travels as times and not as a pacer, so that any pacer can be used, a seeded one is drawn from once, and
-nothing that comes through the pipe is ever run.
+The schedule is sent as times and not as an arrival process. So every arrival process can be used, a seeded one is drawn
+once, and nothing that comes through the pipe is ever run.
 """
 
 from __future__ import annotations
@@ -14,104 +14,138 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterable
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Literal
 
 import msgspec
+import trio
 
-from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult, GeneratorWindow
+from wsgi_gauntlet.harness.errors import InternalError, OutOfResources, TargetRefused, Unsupported
+from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
+from wsgi_gauntlet.harness.load.workload import VerifiedRequest
+from wsgi_gauntlet.harness.server.remote.proof import AddressField
 from wsgi_gauntlet.harness.stats.histogram import Histogram
 
 HEADER_BYTES = 8
-"""Bytes of a message's length, which stands before it, big-endian."""
+"""Bytes of the length in front of a message, big-endian."""
 
 MAX_MESSAGE_BYTES = 1 << 28
-"""Bytes of a message: more is none of ours. A schedule of a million requests takes 8 MB."""
+"""Bytes of the longest valid message. A schedule of a million requests takes 8 MB."""
 
-Buckets = list[tuple[int, int]]
+ErrorKind = Literal["resources", "refused", "unsupported", "numbers", "other"]
+
+_ERROR_TYPES: dict[ErrorKind, type[Exception]] = {
+    "resources": OutOfResources,
+    "refused": TargetRefused,
+    "unsupported": Unsupported,
+    "numbers": ValueError,
+}
 
 
 class Job(msgspec.Struct, frozen=True, tag=True):
-    """One lane's work. `schedule` has little-endian doubles, or is None for a closed loop."""
+    """The work of one process: an open loop if there is a `schedule` (little-endian doubles), else a closed loop."""
 
-    address: dict[str, Any]
-    request: bytes
-    body: bytes
-    status: int
-    connections: int
-    timeout: float
+    address: dict[str, AddressField]
+    page: VerifiedRequest
+    options: LoopOptions
     seconds: float = 0.0
-    warm_up: float = 0.0
+    """The length of a closed loop."""
     schedule: bytes | None = None
-    window: float = 0.0
     proof: tuple[str, str, int] | None = None
-    """Of a target: its mount, the token, and how many watch it. It travels through the pipe alone."""
-    mark: bytes = b""
+    """For a remote server: its mount path, the token, and the number of processes that watch it."""
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
-    """Begin at this time.perf_counter_ns()."""
+    """Begin at this time.perf_counter_ns(). CLOCK_MONOTONIC is the same in all processes."""
 
     at: int
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """The order is understood and waits for its start."""
+    """The process understood its job and waits for the start."""
 
 
 class JobError(msgspec.Struct, frozen=True, tag=True):
-    """The lane could not be run; `words` say why and what to do."""
+    """The job failed; `text` says why and what to do."""
 
-    kind: Literal["resources", "refused", "numbers", "unsupported", "other"]
+    kind: ErrorKind
     text: str
 
+    @classmethod
+    def of(cls, error: Exception) -> JobError:
+        """Return the message for `error`."""
+        for kind, error_type in _ERROR_TYPES.items():
+            if isinstance(error, error_type):
+                return cls(kind, str(error))
+        return cls("other", f"{type(error).__name__}: {error}")
 
-class WindowResult(msgspec.Struct, frozen=True, array_like=True):
-    """A GeneratorWindow."""
-
-    at: float
-    seconds: float
-    scheduled: int
-    latency: Buckets
-    waiting: Buckets
+    def exception(self) -> Exception:
+        """Return the exception that the harness raises for it."""
+        return _ERROR_TYPES.get(self.kind, InternalError)(self.text)
 
 
 class JobResult(msgspec.Struct, frozen=True, tag=True):
-    """A GeneratorResult. `counts` has its plain fields, `service` is None where it is the latency itself."""
+    """The measurements."""
 
-    counts: dict[str, int | float | None]
-    latency: Buckets
-    service: Buckets | None
-    waiting: Buckets
-    lateness: Buckets | None
-    error_messages: dict[str, int]
-    windows: list[WindowResult]
+    result: GeneratorResult
 
 
 Message = Job | Start | Ready | JobError | JobResult
-_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
-_SEPARATE_FIELDS = {"latency", "service", "waiting", "lateness", "error_messages", "windows"}
+
+
+def _encode_histogram(histogram: object) -> list[tuple[int, int]]:
+    if not isinstance(histogram, Histogram):
+        raise NotImplementedError(f"{type(histogram).__name__} is not part of a message")
+    return list(histogram.nonzero_counts())
+
+
+def _decode_histogram(_type: type, counts: object) -> Histogram:
+    return Histogram.from_counts(msgspec.convert(counts, list[tuple[int, int]]))
+
+
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=_encode_histogram)
+_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message, dec_hook=_decode_histogram)
 
 
 def encode(message: Message) -> bytes:
     """Return `message` with its length in front."""
-    data = msgspec.msgpack.encode(message)
+    data = _ENCODER.encode(message)
     return len(data).to_bytes(HEADER_BYTES, "big") + data
 
 
 def decode(data: bytes) -> Message:
-    """Return the message that `data` is. Raises ValueError for anything else."""
+    """Return the message in `data`. Raises ValueError if there is no valid one."""
     try:
-        return _DECODER.decode(data)
+        message = _DECODER.decode(data)
     except msgspec.DecodeError as error:
-        raise ValueError(f"no message of a shard: {error}") from error
+        raise ValueError(f"invalid message between the harness and a generator process: {error}") from error
+    if isinstance(message, JobResult) and message.result.service == message.result.latency:
+        # In a closed loop both are the same histogram.
+        return JobResult(replace(message.result, service=message.result.latency))
+    return message
 
 
-def length(header: bytes) -> int:
-    """Return the length that `header` announces. Raises ValueError for one that no message of ours has."""
-    found = int.from_bytes(header, "big")
-    if found > MAX_MESSAGE_BYTES:
-        raise ValueError(f"no message of a shard has {found} bytes")
-    return found
+async def receive_message(stream: trio.abc.ReceiveStream) -> Message | None:
+    """Return the next message of `stream`, None at its end. Raises ValueError if there is no valid one."""
+    header = await _receive_exactly(stream, HEADER_BYTES)
+    if header is None:
+        return None
+    length = int.from_bytes(header, "big")
+    if length > MAX_MESSAGE_BYTES:
+        raise ValueError(f"a message of {length} bytes is too long; the limit is {MAX_MESSAGE_BYTES}")
+    data = await _receive_exactly(stream, length)
+    return None if data is None else decode(data)
+
+
+async def _receive_exactly(stream: trio.abc.ReceiveStream, size: int) -> bytes | None:
+    data = bytearray()
+    while len(data) < size:
+        piece = await stream.receive_some(size - len(data))
+        if not piece:
+            return None
+        data += piece
+    return bytes(data)
 
 
 def pack_times(times: Iterable[float]) -> bytes:
@@ -123,58 +157,9 @@ def pack_times(times: Iterable[float]) -> bytes:
 
 
 def unpack_times(data: bytes) -> array[float]:
-    """Return the times that `packed` made bytes of."""
+    """Return the times that `pack_times` packed."""
     numbers = array("d")
     numbers.frombytes(data)
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers
-
-
-def encode_result(result: GeneratorResult) -> JobResult:
-    """Return `result` for the pipe."""
-    return JobResult(
-        {name: getattr(result, name) for name in result.__dataclass_fields__ if name not in _SEPARATE_FIELDS},
-        list(result.latency.nonzero_counts()),
-        None if result.service is result.latency else list(result.service.nonzero_counts()),
-        list(result.waiting.nonzero_counts()),
-        None if result.lateness is None else list(result.lateness.nonzero_counts()),
-        dict(result.error_messages or {}),
-        [
-            WindowResult(
-                each.at,
-                each.seconds,
-                each.scheduled,
-                list(each.latency.nonzero_counts()),
-                list(each.waiting.nonzero_counts()),
-            )
-            for each in result.windows
-        ],
-    )
-
-
-def decode_result(job_result: JobResult) -> GeneratorResult:
-    """Return the result that `told` was made of. Raises ValueError for one that cannot be."""
-    latency = Histogram.from_counts(job_result.latency)
-    counts: dict[str, Any] = dict(job_result.counts)
-    try:
-        return GeneratorResult(
-            latency=latency,
-            service=latency if job_result.service is None else Histogram.from_counts(job_result.service),
-            waiting=Histogram.from_counts(job_result.waiting),
-            lateness=None if job_result.lateness is None else Histogram.from_counts(job_result.lateness),
-            error_messages=job_result.error_messages,
-            windows=tuple(
-                GeneratorWindow(
-                    each.at,
-                    each.seconds,
-                    each.scheduled,
-                    Histogram.from_counts(each.latency),
-                    Histogram.from_counts(each.waiting),
-                )
-                for each in job_result.windows
-            ),
-            **counts,
-        )
-    except TypeError as error:
-        raise ValueError(f"a shard's report is not a lane's: {error}") from error

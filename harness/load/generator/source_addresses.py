@@ -1,9 +1,9 @@
-"""Where a lane's connections come from: sockets, and the loopback addresses that give them local ports.
+"""The local addresses of a loop's connections.
 
-A TCP connection is told from others by both ends' addresses and ports, so one client address has as many connections to
-one server as there are local ports: 28,232 (net.ipv4.ip_local_port_range), each held for a second and more after its
-end where the client closed it. All of 127.0.0.0/8 is this machine, so there are more addresses: the lane moves on to
-the next one in time, and at once where an address has no port left. [::1] is a single address.
+The kernel identifies a TCP connection by the addresses and ports of both ends. So one client address can have only as
+many connections to one server as there are local ports: 28,232 (net.ipv4.ip_local_port_range). A port stays in use for
+more than a second after the client closed the connection. All of 127.0.0.0/8 is this machine, so there are more client
+addresses. [::1] is a single address.
 """
 
 from __future__ import annotations
@@ -11,44 +11,40 @@ from __future__ import annotations
 import errno
 import socket
 
-from wsgi_gauntlet.harness.errors import OutOfResources
 from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.http.http_connection import BIND_WITHOUT_PORT
+from wsgi_gauntlet.harness.limits import as_out_of_resources
 
 CONNECTS_PER_SOURCE = 10_000
-"""Connects after which the next 127.0.0.x is the source: well before the ports of one are used up."""
+"""Connects after which the next 127.0.0.x is used, well before the ports of one address are used up."""
 
 SOURCE_COUNT = 254
 """127.0.0.1 to 127.0.0.254."""
 
-_BIND_WITHOUT_PORT = 24
-"""IP_BIND_ADDRESS_NO_PORT of <linux/in.h>: the port is chosen at connect, from all that are free for that server."""
-
 
 class SourceAddresses:
-    """Makes connections to `address`."""
+    """Start connections to `address`, from another local address whenever the ports of one run out."""
 
     def __init__(self, address: Address) -> None:
-        self._target: str | tuple[str, int] = address.path or (address.host, address.port)
-        self._family = socket.AF_UNIX if address.path else socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        self._has_many_sources = self._family == socket.AF_INET and address.host.startswith("127.")
+        self._address = address
+        self._has_many_sources = address.family == socket.AF_INET and address.host.startswith("127.")
         self._source = 0
         self._opened = 0
 
-    def connect(self, open_connections: int) -> tuple[socket.socket, int]:
-        """Return a socket that does not block, and the error number of connect() on it: 0 or EINPROGRESS if it goes.
+    def connect(self) -> tuple[socket.socket, int]:
+        """Return a non-blocking socket and the error number of connect(): 0 or EINPROGRESS means success.
 
-        `held` is how many connections there are already, for messages. EADDRNOTAVAIL means that two addresses had no
-        local port left, one after the other. Raises OutOfResources where no descriptor is left.
+        EADDRNOTAVAIL means that two addresses had no free local port. Raises OutOfResources if no descriptor is left.
         """
         if self._opened == CONNECTS_PER_SOURCE:
             self._use_next_source()
-        sock = self._socket(open_connections)
-        code = sock.connect_ex(self._target)
+        sock = self._socket()
+        code = sock.connect_ex(self._address.socket_address)
         if code == errno.EADDRNOTAVAIL and self._has_many_sources:
             sock.close()
             self._use_next_source()
-            sock = self._socket(open_connections)
-            code = sock.connect_ex(self._target)
+            sock = self._socket()
+            code = sock.connect_ex(self._address.socket_address)
         self._opened += 1
         return sock, code
 
@@ -56,20 +52,15 @@ class SourceAddresses:
         self._source = (self._source + 1) % SOURCE_COUNT
         self._opened = 0
 
-    def _socket(self, open_connections: int) -> socket.socket:
+    def _socket(self) -> socket.socket:
         try:
-            sock = socket.socket(self._family, socket.SOCK_STREAM)
+            sock = socket.socket(self._address.family, socket.SOCK_STREAM)
         except OSError as error:
-            if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                raise
-            raise OutOfResources(
-                f"no descriptor for connection {open_connections + 1} ({error.strerror}); "
-                "raise `ulimit -n` or ask for fewer connections"
-            ) from error
+            raise as_out_of_resources(error) from error
         sock.setblocking(False)
-        if self._family != socket.AF_UNIX:
+        if not self._address.path:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._has_many_sources and self._source:
-            sock.setsockopt(socket.IPPROTO_IP, _BIND_WITHOUT_PORT, 1)
+            sock.setsockopt(socket.IPPROTO_IP, BIND_WITHOUT_PORT, 1)
             sock.bind((f"127.0.0.{1 + self._source}", 0))
         return sock

@@ -1,1 +1,1 @@
-"""What is seen of a server while it is under load, and after."""
+"""Probes: what the harness observes of a server and of the machine during and after load."""

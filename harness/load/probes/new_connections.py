@@ -1,4 +1,4 @@
-"""What people get who come now, on connections of their own: those who are there already may see nothing of a limit."""
+"""Test whether a server accepts new connections: users with kept connections may not notice a connection limit."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from wsgi_gauntlet.harness.load.workload import Workload
 from wsgi_gauntlet.harness.model import Metric, Outcome
 
 NEW_CONNECTIONS = 8
-"""Newcomers that are sent."""
+"""New connections of one test."""
 
 RESPONSE_TIMEOUT = 1.0
-"""Seconds after which one of them counts as left waiting: the flow of thought is interrupted (Nielsen 1993)."""
+"""Seconds after which a connection counts as left waiting: a person's flow of thought is interrupted (Nielsen 1993)."""
 
 PAGE_BYTES = 2000
-"""Bytes of the page that they ask for."""
+"""Bytes of the requested page."""
 
 
 class NewConnectionOutcome(enum.StrEnum):
-    """What became of a newcomer. REFUSED: no connection, an early end, or an answer that is not the page, as 503."""
+    """The outcome of a new connection. REFUSED: no connection, an early end, or a wrong response such as 503."""
 
     SERVED = "served"
     REFUSED = "refused"
@@ -34,13 +34,13 @@ class NewConnectionOutcome(enum.StrEnum):
 async def new_connections(
     address: Address, workload: Workload, count: int = NEW_CONNECTIONS
 ) -> Mapping[NewConnectionOutcome, int]:
-    """Send `count` newcomers at once and return their fates. Raises OutOfResources where this machine has run out."""
+    """Open `count` connections at once and count their outcomes. Raises OutOfResources if the machine has no more."""
     outcomes: list[NewConnectionOutcome] = []
 
     async def connect_one(number: int) -> None:
         outcome = NewConnectionOutcome.WAITING
         with trio.move_on_after(RESPONSE_TIMEOUT):
-            outcome = await _try_connection(address, workload, f"newcomer-{number}")
+            outcome = await _try_connection(address, workload, f"new-{number}")
         outcomes.append(outcome)
 
     async with trio.open_nursery() as nursery:
@@ -50,10 +50,10 @@ async def new_connections(
 
 
 def outcome_measures(outcomes: Mapping[NewConnectionOutcome, int]) -> tuple[Metric, ...]:
-    """Return the share of each fate, in per cent."""
+    """Return the share of each outcome in per cent."""
     count = sum(outcomes.values())
     return tuple(
-        Metric(f"newcomers {outcome}", 100 * outcomes.get(outcome, 0) / count if count else None, "%")
+        Metric(f"new connections {outcome}", 100 * outcomes.get(outcome, 0) / count if count else None, "%")
         for outcome in NewConnectionOutcome
     )
 

@@ -1,7 +1,6 @@
-"""What else the machine does while a scenario runs: looks at its cores, and at what our processes took of them.
+"""Sample the CPU time of all cores, and that of the harness and everything it started, while a scenario runs.
 
-This program's are the harness and all that it started, so the server's process tree too. Twice a second a thread reads
-/proc, which takes a millisecond. What the looks come to is judged in analysis/cpu_contention.py.
+A thread reads /proc twice per second, which takes a millisecond. analysis/cpu_contention.py judges the samples.
 """
 
 from __future__ import annotations
@@ -17,24 +16,24 @@ from pathlib import Path
 from wsgi_gauntlet.harness.load.analysis.cpu_contention import CpuSample
 
 SAMPLE_INTERVAL = 0.5
-"""Seconds between two looks."""
+"""Seconds between two samples."""
 
 MAX_SAMPLES = 4096
-"""Looks that are kept, the latest: half an hour's."""
+"""Samples that are kept: the latest half hour."""
 
 MAX_TREE_PROCESSES = 2048
-"""Processes of a tree that are looked at, and threads of one whose children are."""
+"""Processes of a tree that are read, and threads of one process whose children are read."""
 
 CHILDREN_FILE = "/proc/thread-self/children"
-"""A file that a kernel without CONFIG_PROC_CHILDREN has not."""
+"""A kernel without CONFIG_PROC_CHILDREN does not have this file."""
 
 _TICK = float(os.sysconf("SC_CLK_TCK"))
 
 
 class ProcessTreeCpu:
-    """The seconds that a process and all below it have taken. A child's time counts when its parent has waited for it.
+    """The CPU seconds of a process and all processes below it.
 
-    What was seen of a child while it lived does not count again then.
+    The time of a child also appears in its parent once the parent has waited for it. It is counted only once.
     """
 
     def __init__(self, root: int) -> None:
@@ -43,7 +42,7 @@ class ProcessTreeCpu:
         self._last: dict[int, tuple[float, float]] = {}
 
     def sample(self) -> float:
-        """Return the seconds taken since the first look."""
+        """Return the CPU seconds since the first sample."""
         seen: dict[int, tuple[float, float]] = {}
         waiting = [self._root]
         while waiting and len(seen) < MAX_TREE_PROCESSES:
@@ -62,28 +61,28 @@ class ProcessTreeCpu:
 
 
 def parse_process_times(stat: str) -> tuple[float, float]:
-    """Return the seconds of a process, and those of its children that have ended, from its /proc/PID/stat (proc(5)).
+    """Return the CPU seconds of a process and of its ended children, from the text of /proc/PID/stat (proc(5)).
 
-    Raises ValueError for anything else.
+    Raises ValueError for other text.
     """
-    # The name of a process may hold blanks and brackets.
+    # The name of a process may contain blanks and brackets.
     words = stat.rpartition(")")[2].split()
     if len(words) < 15:
-        raise ValueError("no line of /proc/PID/stat")
-    own, system, childrens, their_system = map(int, words[11:15])
-    return (own + system) / _TICK, (childrens + their_system) / _TICK
+        raise ValueError("not a line of /proc/PID/stat")
+    own, system, children, children_system = map(int, words[11:15])
+    return (own + system) / _TICK, (children + children_system) / _TICK
 
 
-def parse_core_times(stat: str, our_cores: Collection[int]) -> tuple[float, float, float]:
-    """Return the seconds that the cores `mine` were busy, idle and stolen, from the text of /proc/stat (proc(5)).
+def parse_core_times(stat: str, own_cores: Collection[int]) -> tuple[float, float, float]:
+    """Return the busy, idle and stolen seconds of `own_cores`, from the text of /proc/stat (proc(5)).
 
-    Interrupts count as neither: most of them are this program's own packets. Raises ValueError where no core is there.
+    Interrupts count as neither: most of them are packets of the harness. Raises ValueError if no core is found.
     """
     busy = idle = stolen = 0.0
     found = 0
     for line in stat.splitlines():
         name, *numbers = line.split()
-        if not name.startswith("cpu") or not name[3:].isdigit() or int(name[3:]) not in our_cores or len(numbers) < 8:
+        if not name.startswith("cpu") or not name[3:].isdigit() or int(name[3:]) not in own_cores or len(numbers) < 8:
             continue
         user, nice, system, idles, waits, _, _, steal = map(int, numbers[:8])
         busy += (user + nice + system) / _TICK
@@ -91,35 +90,35 @@ def parse_core_times(stat: str, our_cores: Collection[int]) -> tuple[float, floa
         stolen += steal / _TICK
         found += 1
     if not found:
-        raise ValueError("no core of ours is in /proc/stat")
+        raise ValueError("/proc/stat has none of the cores of this process")
     return busy, idle, stolen
 
 
 @contextmanager
 def other_processes() -> Iterator[list[CpuSample]]:
-    """Look at the machine again and again for the block; the list grows meanwhile, and stays empty without /proc.
+    """Add samples to the yielded list until the end of the block. The list stays empty without /proc.
 
-    Where the kernel does not name a process's children, all that is busy counts as ours: nobody is blamed for it.
+    If the kernel does not name the children of a process, all busy time counts as that of the harness.
     """
     samples: list[CpuSample] = []
     stopped = threading.Event()
     tree = ProcessTreeCpu(os.getpid())
-    our_cores = os.sched_getaffinity(0)
+    own_cores = os.sched_getaffinity(0)
     named = Path(CHILDREN_FILE).exists()
 
     def watch() -> None:
         while True:
             with contextlib.suppress(OSError, ValueError):
-                busy, idle, stolen = parse_core_times(Path("/proc/stat").read_text(), our_cores)
+                busy, idle, stolen = parse_core_times(Path("/proc/stat").read_text(), own_cores)
                 samples.append(
-                    CpuSample(time.monotonic(), len(our_cores), busy, idle, stolen, tree.sample() if named else busy)
+                    CpuSample(time.monotonic(), len(own_cores), busy, idle, stolen, tree.sample() if named else busy)
                 )
                 del samples[:-MAX_SAMPLES]
             if stopped.is_set():
                 return
             stopped.wait(SAMPLE_INTERVAL)
 
-    thread = threading.Thread(target=watch, name="neighbours", daemon=True)
+    thread = threading.Thread(target=watch, name="other-processes", daemon=True)
     thread.start()
     try:
         yield samples

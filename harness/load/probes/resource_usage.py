@@ -1,19 +1,27 @@
-"""What a server's process tree uses, and what of that slow clients cost."""
+"""Read what the processes of a server use, compute the cost of slow clients, and count resource leaks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import psutil
 import trio
 
+from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.model import Cost
+
+POLL_INTERVAL = 0.05
+"""Seconds between two readings while the usage is not yet stable."""
+
+STABLE_SECONDS = 0.4
+"""Seconds without a change after which the usage is stable. Servers that poll their connections do so at least three
+times per second."""
 
 
 @dataclass(frozen=True)
 class ResourceUsage:
-    """Bytes of memory (pages shared by several processes count in each), counts, and seconds of CPU so far."""
+    """Bytes of memory (shared pages count in each process), counts, and seconds of CPU time so far."""
 
     at: float
     rss: int = 0
@@ -23,17 +31,17 @@ class ResourceUsage:
 
 
 async def usage(pids: Iterable[int]) -> ResourceUsage:
-    """Return what the processes `pids` use now; one that has ended or may not be looked at counts nothing.
+    """Return what the processes `pids` use. A process that has ended or is not readable uses nothing.
 
-    Reading /proc of a server with thousands of descriptors takes milliseconds, so a thread does it.
+    A thread reads /proc, which takes milliseconds for a server with thousands of descriptors.
     """
     return await trio.to_thread.run_sync(_usage, tuple(pids), trio.current_time())
 
 
 def cost(before: ResourceUsage, idle: ResourceUsage, during: ResourceUsage, clients: int) -> Cost:
-    """Return what `clients` slow clients cost, in all: `idle` was taken when they came, `during` with all of them.
+    """Return the cost of `clients` slow clients. `idle` is the usage just before they connected.
 
-    The healthy users' part of the CPU, as it was between `before` and `idle`, is taken off. Nothing is below 0.
+    The CPU time of the healthy users, as between `before` and `idle`, is subtracted. Nothing is below 0.
     """
     elapsed = max(idle.at - before.at, 1e-9)
     healthy = (idle.cpu - before.cpu) / elapsed * (during.at - idle.at)
@@ -44,6 +52,37 @@ def cost(before: ResourceUsage, idle: ResourceUsage, during: ResourceUsage, clie
         threads=max(0, during.threads - idle.threads),
         cpu=max(0.0, during.cpu - idle.cpu - healthy),
     )
+
+
+async def wait_until_stable(
+    read_usage: Callable[[], Awaitable[ResourceUsage]], patience: float, base: ResourceUsage | None = None
+) -> ResourceUsage:
+    """Wait until the usage of a server is stable, at most `patience` seconds, and return it.
+
+    With `base` it is stable as soon as it has no more descriptors and threads than `base`. A server with more gets all
+    of `patience` to release them. Raises Unsupported if the processes of the server are not visible.
+    """
+    until = trio.current_time() + patience
+    found = await read_usage()
+    if not found.threads:
+        raise Unsupported("the processes of the server are not visible to the harness")
+    since = trio.current_time()
+    while trio.current_time() < until:
+        if base is not None and found.descriptors <= base.descriptors and found.threads <= base.threads:
+            break
+        if base is None and trio.current_time() - since >= STABLE_SECONDS:
+            break
+        await trio.sleep(POLL_INTERVAL)
+        now = await read_usage()
+        if (now.descriptors, now.threads) != (found.descriptors, found.threads):
+            since = trio.current_time()
+        found = now
+    return found
+
+
+def count_leaks(before: ResourceUsage, after: ResourceUsage) -> tuple[int, int]:
+    """Return how many more descriptors and threads there are `after` than `before`. Neither is below 0."""
+    return max(0, after.descriptors - before.descriptors), max(0, after.threads - before.threads)
 
 
 def _usage(pids: tuple[int, ...], at: float) -> ResourceUsage:

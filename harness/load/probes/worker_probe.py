@@ -1,6 +1,6 @@
-"""Who answers: one small question again and again, each over a new connection, and which process answered it.
+"""Probe which process responds: small requests in short intervals, each over a new connection.
 
-From outside nothing else tells that a worker was replaced, or how long nobody answered at all.
+Nothing else shows from outside when a worker was replaced, or how long no worker responded.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 PROBE_INTERVAL = 0.02
-"""Seconds between two questions: how finely gaps are known, and a load of 50 requests a second."""
+"""Seconds between two probes. It is the precision of gaps, and a load of 50 requests per second."""
 
 RESPONSE_TIMEOUT = 2.0
-"""Seconds after which an answer is no longer waited for."""
+"""Seconds that a probe waits for its response."""
 
 MAX_PENDING_PROBES = 3
-"""Questions that wait for their answer at most: the connections of more would fill the queue of a server that stands
-still (uWSGI's has 100 places), and its users would be turned away because of us."""
+"""The most probes that wait at the same time. More would fill the queue of a blocked server (100 places for uWSGI), and
+it would reject its users because of the probes."""
 
 
 @dataclass(frozen=True)
 class WorkerResponse:
-    """An answer: when its question was sent and when it came, in seconds of CLOCK_MONOTONIC, and the process's pid."""
+    """The response to a probe: when it was sent and received, in seconds of CLOCK_MONOTONIC, and the pid."""
 
     sent_at: float
     at: float
@@ -39,7 +39,7 @@ class WorkerResponse:
 
 
 class WorkerProbe:
-    """Asks `running` until it is cancelled. What it has heard may be asked while it goes on."""
+    """Probes `running` until it is cancelled. The responses are available at any time."""
 
     def __init__(self, running: ServerUnderTest) -> None:
         self.responses: list[WorkerResponse] = []
@@ -47,7 +47,7 @@ class WorkerProbe:
         self._pending = 0
 
     async def run(self) -> None:
-        """Ask every PROBE_INTERVAL seconds."""
+        """Send a probe every PROBE_INTERVAL seconds."""
         async with trio.open_nursery() as nursery:
             while True:
                 if self._pending < MAX_PENDING_PROBES:
@@ -56,7 +56,7 @@ class WorkerProbe:
                 await trio.sleep(PROBE_INTERVAL)
 
     async def first_new_worker(self, known: Collection[int], since: float, patience: float) -> float | None:
-        """Return what `came` does once there is something, None where nothing comes for `patience` seconds from now."""
+        """Wait for a new worker and return when it responded, None if none did within `patience` seconds."""
         until = time.monotonic() + patience
         found = self.new_worker_answered_at(known, since)
         while found is None and time.monotonic() < until:
@@ -65,17 +65,17 @@ class WorkerProbe:
         return found
 
     def new_worker_answered_at(self, known: Collection[int], since: float) -> float | None:
-        """Return when the first process that is not among `known` answered a question from after `since`."""
+        """Return when the first process not in `known` responded to a probe sent after `since`."""
         return min(
             (each.at for each in self.responses if each.sent_at >= since and each.pid not in known), default=None
         )
 
     def pids(self, since: float = 0.0) -> set[int]:
-        """Return the processes that answered questions from after `since`."""
+        """Return the processes that responded to probes sent after `since`."""
         return {each.pid for each in self.responses if each.sent_at >= since}
 
     def longest_gap(self, since: float, until: float) -> float:
-        """Return the longest time between `since` and `until` in which no answer came, in seconds."""
+        """Return the longest time in seconds between `since` and `until` without a response."""
         times = [since, *sorted(each.at for each in self.responses if since < each.at < until), until]
         return max(later - earlier for earlier, later in itertools.pairwise(times))
 
@@ -94,15 +94,15 @@ class WorkerProbe:
 
 
 async def wait_for_workers(running: ServerUnderTest, processes: int, patience: float) -> int:
-    """Wait until so many different processes of `running` have answered, or `patience` seconds; return how many did.
+    """Wait until so many processes of `running` have responded, at most `patience` seconds; return their number.
 
-    A server is ready as soon as the first of its workers answers; what is measured then is a server half there.
+    A server counts as ready when its first worker responds, but a measurement needs all workers.
     """
     probe = WorkerProbe(running)
     with trio.move_on_after(patience):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(probe.run)
-            while len(probe.pids()) < processes:  # noqa: ASYNC110 - it is asked again at that pace anyway
+            while len(probe.pids()) < processes:  # noqa: ASYNC110 - probes have the same interval
                 await trio.sleep(PROBE_INTERVAL)
             nursery.cancel_scope.cancel()
     return len(probe.pids())

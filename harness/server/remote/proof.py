@@ -66,12 +66,16 @@ class Unreachable(TargetRefused):
     """Nobody accepts a connection there."""
 
 
-def address_fields(address: Address) -> dict[str, object]:
+AddressField = str | int | bool | None
+"""The type of a field of an address in a message."""
+
+
+def address_fields(address: Address) -> dict[str, AddressField]:
     """Return the fields of `address` for another process of this run, without its watcher."""
     return {each.name: getattr(address, each.name) for each in dataclasses.fields(address) if each.name != "guard"}
 
 
-def address_from_fields(fields: dict[str, object]) -> Address:
+def address_from_fields(fields: dict[str, AddressField]) -> Address:
     """Return the address with the fields from another process of this run, which verified it."""
     plain = msgspec.convert(fields, Address)
     return VerifiedAddress(**vars(plain), named=str(fields["named"])) if "named" in fields else plain

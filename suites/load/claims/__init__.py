@@ -1,1 +1,1 @@
-"""What people say of servers, each statement as a scenario: its figures, and whether it held here by which rule."""
+"""Claims: common statements about servers, each tested as a scenario by a written rule."""

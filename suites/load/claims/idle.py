@@ -1,39 +1,51 @@
-"""nginx holds ten thousand idle connections in little memory: what each of them adds there, and in the server alone."""
+"""Claim: nginx holds ten thousand idle connections in little memory. The memory of each connection is measured."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import trio
 
-from wsgi_gauntlet.harness.conformance.catalog import scenario
-from wsgi_gauntlet.harness.load.analysis import claim_rules
 from wsgi_gauntlet.harness.load.analysis.paired_comparison import grade_claims, median
+from wsgi_gauntlet.harness.load.catalog import scenario
+from wsgi_gauntlet.harness.load.clients.behaviours import IdleKeepAliveClient
 from wsgi_gauntlet.harness.load.clients.connection_budget import reserve_connections
 from wsgi_gauntlet.harness.load.clients.healthy_users import warm_up
-from wsgi_gauntlet.harness.load.clients.idle_keep_alive import IdleKeepAliveClient
 from wsgi_gauntlet.harness.load.clients.slow_client_pool import SlowClientPool
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments.comparison_plans import behind_front
 from wsgi_gauntlet.harness.load.experiments.slow_clients import MAX_CONNECTIONS_PER_CLIENT
+from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.load.probes.memory import memory
 from wsgi_gauntlet.harness.load.probes.new_connections import NewConnectionOutcome, new_connections
 from wsgi_gauntlet.harness.model import Metric, ScenarioResult
+from wsgi_gauntlet.suites.load.claims import rules
 from wsgi_gauntlet.suites.load.claims.applicability import reason_not_proxyable
 
 FRONT = "nginx[many-connections]"
 
 POLL_SECONDS = 0.1
-"""Seconds between two looks at how many clients have their answer."""
+"""Seconds between two checks of how many clients have their response."""
 
 MIN_HELD_SHARE = 0.5
-"""The share of its clients that a server must hold for a figure of its own: fewer say more of its limit."""
+"""The share of its clients that a server must hold for a valid figure: fewer connections only show its limit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdleParameters(Parameters):
+    """Parameters of the claim about idle connections."""
+
+    clients: Annotated[int, Parameter("", "idle connections")]
+    per_second: Annotated[float, Parameter("connections/s", "rate at which clients connect")]
+    patience: Annotated[float, Parameter("s", "longest wait until all clients have their response")]
+    rounds: Annotated[int, Parameter("", "rounds with nginx and with the server alone")]
 
 
 @dataclass(frozen=True)
 class IdleConnections:
-    """What so many idle connections came to. Bytes of the processes in question, before and with them."""
+    """The memory of the measured processes in bytes, before and with so many idle connections."""
 
     connections: int
     before: int
@@ -43,30 +55,29 @@ class IdleConnections:
 
     @property
     def each(self) -> float:
-        """Bytes for each of them."""
+        """Bytes per connection."""
         return (self.after - self.before) / max(self.connections, 1)
 
 
 @scenario(
-    "Folklore: nginx holds ten thousand idle connections in little memory",
-    smoke={"clients": 1000, "per_second": 1000, "patience": 5, "rounds": 1},
-    full={"clients": 10_000, "per_second": 1000, "patience": 60, "rounds": 3},
+    "Claim: nginx holds ten thousand idle connections in little memory",
+    smoke=IdleParameters(clients=1000, per_second=1000, patience=5, rounds=1),
+    full=IdleParameters(clients=10_000, per_second=1000, patience=60, rounds=3),
     full_only=True,
     unsuitable_reason=reason_not_proxyable,
 )
-async def idle(ctx: ScenarioContext) -> ScenarioResult:
-    """Clients ask for a page, take their answer, and keep the connection open without a word, as browsers do.
+async def idle(ctx: ScenarioContext[IdleParameters]) -> ScenarioResult:
+    """Clients request a page, read it, and keep the connection open without sending more, as browsers do.
 
-    First they do so to nginx before the server, with `worker_connections` raised from its default of 512, then to the
-    server alone. Memory is the processes' own; what the kernel has for each connection is the same for all servers.
+    First they connect to nginx in front of the server, with `worker_connections` above its default of 512, then to the
+    server alone. Only the memory of the processes counts: that of the kernel is the same for all servers.
     """
-    connection_budget = reserve_connections(
-        ctx.count("clients"), MAX_CONNECTIONS_PER_CLIENT
-    )  # nginx inherits the limit and has two for each
+    # nginx inherits the limit and has two connections for each client.
+    connection_budget = reserve_connections(ctx.parameters.clients, MAX_CONNECTIONS_PER_CLIENT)
     fronted = ctx.comparison(behind_front(ctx.plan, FRONT))
     nginx: list[IdleConnections] = []
     alone: list[IdleConnections] = []
-    rounds = ctx.count("rounds")
+    rounds = ctx.parameters.rounds
     for number in range(rounds):
         ctx.progress(number / rounds, f"round {number + 1} of {rounds}")
         nginx.append(await _measure_idle(fronted, connection_budget.clients, front=True))
@@ -74,7 +85,7 @@ async def idle(ctx: ScenarioContext) -> ScenarioResult:
     some = [each for each in nginx if each.connections]
     kept = [each for each in alone if each.connections >= MIN_HELD_SHARE * connection_budget.clients]
     worst = min(nginx, key=lambda each: each.connections)
-    claim = claim_rules.idle(
+    claim = rules.idle(
         [each.each for each in some],
         worst.connections,
         connection_budget.clients,
@@ -82,8 +93,7 @@ async def idle(ctx: ScenarioContext) -> ScenarioResult:
         max(each.after for each in nginx),
         max(each.dropped for each in nginx),
     )
-    return ctx.load(
-        idle,
+    return ctx.result(
         grade_claims([claim]),
         claims=(claim,),
         measures=(
@@ -99,10 +109,14 @@ async def idle(ctx: ScenarioContext) -> ScenarioResult:
             Metric("idle connections held, nginx", worst.connections),
             Metric("idle connections held, the server alone", min(each.connections for each in alone)),
             Metric(
-                "newcomer answered beside them, nginx", float(all(each.new_client_served for each in nginx)), "yes/no"
+                "new connection served beside them, nginx",
+                float(all(each.new_client_served for each in nginx)),
+                "yes/no",
             ),
             Metric(
-                "newcomer answered beside them, alone", float(all(each.new_client_served for each in alone)), "yes/no"
+                "new connection served beside them, alone",
+                float(all(each.new_client_served for each in alone)),
+                "yes/no",
             ),
         ),
         conditions=connection_budget.conditions,
@@ -110,8 +124,8 @@ async def idle(ctx: ScenarioContext) -> ScenarioResult:
     )
 
 
-async def _measure_idle(ctx: ScenarioContext, clients: int, *, front: bool) -> IdleConnections:
-    """Return what a fresh server is with so many idle clients, of a chain the front."""
+async def _measure_idle(ctx: ScenarioContext[IdleParameters], clients: int, *, front: bool) -> IdleConnections:
+    """Connect idle clients to a fresh server. With `front` the memory is that of the front of a chain."""
     async with ctx.server() as running, trio.open_nursery() as nursery:
         workload = await ctx.workload(running)
         await warm_up(running.address, workload)
@@ -126,15 +140,15 @@ async def _measure_idle(ctx: ScenarioContext, clients: int, *, front: bool) -> I
         idle_client = IdleKeepAliveClient(
             f"{running.reference_app_path}/page?n=idle", running.address.authority, count_idle
         )
-        crowd = SlowClientPool(running.address, idle_client, nursery, per_second=ctx.number("per_second"))
-        await crowd.scale_to(clients)
-        with trio.move_on_after(ctx.number("patience")):
-            # A server that keeps no connection is not waited for.
-            while idle_count < clients and crowd.first_disconnect().dropped < MIN_HELD_SHARE * clients:  # noqa: ASYNC110 - in another process
+        pool = SlowClientPool(running.address, idle_client, nursery, per_second=ctx.parameters.per_second)
+        await pool.scale_to(clients)
+        with trio.move_on_after(ctx.parameters.patience):
+            # Do not wait for a server that keeps no connection.
+            while idle_count < clients and pool.first_disconnect().dropped < MIN_HELD_SHARE * clients:  # noqa: ASYNC110 - another process
                 await trio.sleep(POLL_SECONDS)
         after = await memory(processes())
         found = IdleConnections(
-            idle_count, before, after, new_client_served=False, dropped=crowd.first_disconnect().dropped
+            idle_count, before, after, new_client_served=False, dropped=pool.first_disconnect().dropped
         )
         outcomes = await new_connections(running.address, workload, 1)
         nursery.cancel_scope.cancel()

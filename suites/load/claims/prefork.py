@@ -1,4 +1,4 @@
-"""Pre-fork workers scale with their number until a slow client takes each."""
+"""Claim: pre-fork workers scale with their number, until one slow client blocks each."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from wsgi_gauntlet.harness.conformance.catalog import scenario
-from wsgi_gauntlet.harness.load.analysis import claim_rules
 from wsgi_gauntlet.harness.load.analysis.collapse_search import CollapseBounds, collapse_bounds, find_collapse_threshold
 from wsgi_gauntlet.harness.load.analysis.grading import GOOD_GOODPUT, collapsed, describe_phase
 from wsgi_gauntlet.harness.load.analysis.paired_comparison import (
@@ -21,6 +19,7 @@ from wsgi_gauntlet.harness.load.analysis.paired_comparison import (
     undecided_if_lower_bounds,
     with_notes,
 )
+from wsgi_gauntlet.harness.load.catalog import scenario
 from wsgi_gauntlet.harness.load.clients.behaviours import SlowHeaderBytes
 from wsgi_gauntlet.harness.load.clients.connection_budget import reserve_connections
 from wsgi_gauntlet.harness.load.clients.healthy_users import PageView
@@ -29,84 +28,84 @@ from wsgi_gauntlet.harness.load.experiments.comparison_plans import with_workers
 from wsgi_gauntlet.harness.load.experiments.cpu_cost import CpuCost, judge_generator, measure_cpu_cost
 from wsgi_gauntlet.harness.load.experiments.slow_clients import MAX_CONNECTIONS_PER_CLIENT, RETRY_ABOVE_GOODPUT
 from wsgi_gauntlet.harness.load.experiments.traffic_timeline import run_traffic
+from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.load.probes.worker_probe import wait_for_workers
 from wsgi_gauntlet.harness.load.workload import ReferencePage, VerifiedRequest, verify_request
 from wsgi_gauntlet.harness.model import Grade, Metric, Phase, ScenarioResult
+from wsgi_gauntlet.suites.load.claims import rules
 from wsgi_gauntlet.suites.load.claims.applicability import reason_not_prefork
 
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 APP_CPU_MS = 5
-"""Milliseconds of CPU time that an answer takes the app, so that workers and not the generator are at their limit."""
+"""Milliseconds of CPU time of the app per response, so that the workers and not the generator are the limit."""
 
 BODY_BYTES = 200
-"""Bytes of its answer."""
+"""Bytes of the response."""
 
 CONNECTIONS_PER_WORKER = 2
-"""Connections for each worker: so none of them ever waits for the generator."""
+"""Connections per worker, so that no worker waits for the generator."""
 
 WORKER_COUNTS = (1, 2, 4)
-"""Numbers of workers that slow clients are held against."""
+"""Numbers of workers for the test with slow clients."""
 
 WORKERS_BOOT_SECONDS = 5.0
-"""Seconds after its first worker in which the others are waited for: with gunicorn:gthread it is a tenth of one, beside
-other programs a second or two."""
+"""Seconds to wait for the other workers after the first one. gunicorn:gthread needs 0.1 s, or up to two seconds beside
+other programs."""
 
 MAX_REQUESTS_PER_CONNECTION = 1.5
-"""Requests a connection below which a server closes each, as it was asked to. Kept ones would show which worker got
-them: uvicorn gave all four to one of two workers in four loops of four, gunicorn:gthread in three."""
+"""Requests per connection below which the server closes connections as requested. Kept connections stay with their
+worker: uvicorn gave all four to one of two workers in four loops of four, gunicorn:gthread in three."""
 
 SLOW_CLIENTS_PROGRESS = 0.4
-"""Where on a bar the loops are over and the slow clients come."""
+"""The fraction of the progress bar at which the loops end and the slow clients begin."""
 
 PROBE_PROGRESS = ((0.1, 0.4), (0.4, 0.7), (0.7, 1.0))
-"""The parts of a search on a bar, as far as most go: without slow clients, with one less than workers, and as many."""
+"""The usual parts of a search on the progress bar: no slow client, one less than workers, and as many as workers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreforkParameters(Parameters):
+    """Parameters of the claim about pre-fork workers."""
+
+    clients: Annotated[int, Parameter("", "largest number of slow clients")]
+    duration: Annotated[float, Parameter("s", "length of each closed loop")]
+    rounds: Annotated[int, Parameter("", "closed loops for each number of workers")]
+    rate: Annotated[float, Parameter("requests/s", "rate of the healthy users")]
+    per_second: Annotated[float, Parameter("connections/s", "rate at which slow clients connect")]
+    probe: Annotated[float, Parameter("s", "length of each try in the search for N*")]
+    budget: Annotated[float, Parameter("s", "longest time of all searches for N*")]
+    interval: Annotated[float, Parameter("s", "time between two pieces of the head of a slow client")]
 
 
 @dataclass(frozen=True)
 class _CollapseThreshold:
-    """The fewest slow clients that take so many workers, or why nobody can tell."""
+    """The bounds of N* for a number of workers, or why it is unknown."""
 
     found: CollapseBounds | None
     unknown_reason: str = ""
 
 
 @scenario(
-    "Folklore: pre-fork workers scale, until a slow client takes each",
-    smoke={
-        "clients": 16,
-        "duration": 0.5,
-        "rounds": 3,
-        "rate": 20,
-        "per_second": 500,
-        "probe": 0.4,
-        "budget": 10,
-        "interval": 1,
-    },
-    full={
-        "clients": 64,
-        "duration": 5,
-        "rounds": 6,
-        "rate": 20,
-        "per_second": 100,
-        "probe": 5,
-        "budget": 300,
-        "interval": 5,
-    },
+    "Claim: pre-fork workers scale, until a slow client blocks each",
+    smoke=PreforkParameters(
+        clients=16, duration=0.5, rounds=3, rate=20, per_second=500, probe=0.4, budget=10, interval=1
+    ),
+    full=PreforkParameters(clients=64, duration=5, rounds=6, rate=20, per_second=100, probe=5, budget=300, interval=5),
     full_only=True,
     unsuitable_reason=reason_not_prefork,
 )
-async def prefork(ctx: ScenarioContext) -> ScenarioResult:
-    """One worker and as many as there are cores take turns at an app that needs 5 ms of CPU time for each answer.
+async def prefork(ctx: ScenarioContext[PreforkParameters]) -> ScenarioResult:
+    """One worker, and as many as there are cores, take turns with an app that needs 5 ms of CPU time per response.
 
-    Then 1, 2 and 4 workers are held against clients that send their request's head a byte at a time, and the fewest
-    that take the server from its users are searched for.
+    Then slow clients send their heads byte by byte to 1, 2 and 4 workers. The harness searches for the smallest number
+    of slow clients that makes the server collapse.
     """
     cores = len(os.sched_getaffinity(0))
-    parallel_closed_loop = await _run_closed_loops(ctx, cores) if cores > 1 else {1: []}
-    connection_budget = reserve_connections(ctx.count("clients"), MAX_CONNECTIONS_PER_CLIENT)
-    until = ctx.elapsed + ctx.number("budget")
+    closed_loops = await _run_closed_loops(ctx, cores) if cores > 1 else {1: []}
+    connection_budget = reserve_connections(ctx.parameters.clients, MAX_CONNECTIONS_PER_CLIENT)
+    until = ctx.elapsed + ctx.parameters.budget
     thresholds: dict[int, _CollapseThreshold] = {}
     for place, workers in enumerate(WORKER_COUNTS):
         begin, end = (
@@ -117,25 +116,23 @@ async def prefork(ctx: ScenarioContext) -> ScenarioResult:
             ctx, workers, connection_budget.clients, until, scaled_progress(ctx.progress, begin, end)
         )
     health, caveats = (
-        judge_generator([each.result for found in parallel_closed_loop.values() for each in found])
-        if cores > 1
-        else (None, ())
+        judge_generator([each.result for found in closed_loops.values() for each in found]) if cores > 1 else (None, ())
     )
-    parallel_closed_loop, wrong = keep_served_rounds(parallel_closed_loop)
-    parallel_closed_loop, disturbed = keep_valid_rounds(
-        parallel_closed_loop, lambda each: each.undisturbed, "other programs took a part of the cores"
+    closed_loops, unserved = keep_served_rounds(closed_loops)
+    closed_loops, disturbed = keep_valid_rounds(
+        closed_loops, lambda each: each.undisturbed, "other programs used the cores"
     )
-    parallel_closed_loop, kept = keep_valid_rounds(
-        parallel_closed_loop,
+    closed_loops, kept = keep_valid_rounds(
+        closed_loops,
         lambda each: each.result.requests_per_connection < MAX_REQUESTS_PER_CONNECTION,
-        "the server kept connections it was to close",
+        "the server did not close connections as requested",
     )
-    single, several = ([each.result.rate for each in parallel_closed_loop[workers]] for workers in (1, cores))
-    scaling = claim_rules.scales(single, several, cores)
+    single, several = ([each.result.rate for each in closed_loops[workers]] for workers in (1, cores))
+    scaling = rules.scales(single, several, cores)
     claims = (
-        undecided_if_lower_bounds(with_notes(scaling, wrong, disturbed, kept), caveats),
+        undecided_if_lower_bounds(with_notes(scaling, unserved, disturbed, kept), caveats),
         with_notes(
-            claim_rules.taken({workers: threshold.found for workers, threshold in thresholds.items()}),
+            rules.one_client_per_worker({workers: threshold.found for workers, threshold in thresholds.items()}),
             *(
                 f"With {workers}: {threshold.unknown_reason}."
                 for workers, threshold in thresholds.items()
@@ -144,37 +141,36 @@ async def prefork(ctx: ScenarioContext) -> ScenarioResult:
         ),
     )
     valid = health is None or health.valid
-    return ctx.load(
-        prefork,
+    return ctx.result(
         grade_claims(claims) if valid else Grade.INVALID,
         claims=claims if valid else (),
         generator=health,
-        measures=(*(_rate_measures(parallel_closed_loop) if cores > 1 else ()), *_threshold_measures(thresholds)),
+        measures=(*(_rate_measures(closed_loops) if cores > 1 else ()), *_threshold_measures(thresholds)),
         conditions={
             **connection_budget.conditions,
             "cores, shared with the generator": cores,
-            "CPU time of an answer": f"{APP_CPU_MS} ms",
+            "CPU time of a response": f"{APP_CPU_MS} ms",
         },
         artefacts=caveats,
         note=f"{' '.join(each.figures for each in claims)} {connection_budget.note}".strip(),
     )
 
 
-async def _run_closed_loops(ctx: ScenarioContext, cores: int) -> dict[int, list[CpuCost]]:
-    """Return the rounds of closed loops with one worker and with one a core, by the number of workers."""
+async def _run_closed_loops(ctx: ScenarioContext[PreforkParameters], cores: int) -> dict[int, list[CpuCost]]:
+    """Return the closed loops with one worker, and with one per core, by the number of workers."""
     found: dict[int, list[CpuCost]] = {1: [], cores: []}
     first, second = (ctx.comparison(with_workers(ctx.plan, number)) for number in (1, cores))
     ctx.progress(0.0, f"starting 1 worker and {cores}")
     async with first.server() as single, second.server() as several:
         await wait_for_workers(several, cores, WORKERS_BOOT_SECONDS)
         arms = [(1, single, await _page(single)), (cores, several, await _page(several))]
-        rounds = ctx.count("rounds")
+        rounds = ctx.parameters.rounds
         for number, order in enumerate(alternating_orders(range(2), rounds)):
             for place in order:
-                ctx.progress(SLOW_CLIENTS_PROGRESS * number / rounds, f"capacity, round {number + 1} of {rounds}")
+                ctx.progress(SLOW_CLIENTS_PROGRESS * number / rounds, f"closed loops, round {number + 1} of {rounds}")
                 workers, running, page = arms[place]
                 found[workers].append(
-                    await measure_cpu_cost(running, page, CONNECTIONS_PER_WORKER * workers, ctx.number("duration"))
+                    await measure_cpu_cost(running, page, CONNECTIONS_PER_WORKER * workers, ctx.parameters.duration)
                 )
     return found
 
@@ -186,13 +182,10 @@ async def _page(running: ServerUnderTest) -> VerifiedRequest:
 
 
 async def _find_threshold(
-    ctx: ScenarioContext, workers: int, largest: int, until: float, progress: ProgressCallback
+    ctx: ScenarioContext[PreforkParameters], workers: int, largest: int, until: float, progress: ProgressCallback
 ) -> _CollapseThreshold:
-    """Search for the fewest slow clients that take so many workers; first where the statement has them.
-
-    Raises as `course` does.
-    """
-    piece_interval = ctx.number("interval")
+    """Search for N* with so many workers, beginning at the number of the claim. Raises the errors of run_traffic."""
+    piece_interval = ctx.parameters.interval
     progress_shares = iter(PROBE_PROGRESS)
     async with run_traffic(
         ctx.comparison(with_workers(ctx.plan, workers)),
@@ -200,11 +193,11 @@ async def _find_threshold(
             f"{running.reference_app_path}/page", running.address.authority, piece_interval
         ),
         page_view=PageView(),
-        rate=ctx.number("rate"),
-        per_second=ctx.number("per_second"),
+        rate=ctx.parameters.rate,
+        per_second=ctx.parameters.per_second,
         progress=progress,
     ) as traffic:
-        there = await wait_for_workers(traffic.running, workers, WORKERS_BOOT_SECONDS)
+        started_workers = await wait_for_workers(traffic.running, workers, WORKERS_BOOT_SECONDS)
         server_is_down = False
         late = ""
 
@@ -214,12 +207,14 @@ async def _find_threshold(
             for _ in range(2):
                 if server_is_down:
                     await traffic.restore_service()
-                    await wait_for_workers(
-                        traffic.running, there, WORKERS_BOOT_SECONDS
-                    )  # it may have been started anew
-                await traffic.crowd.scale_to(clients)
+                    # The server may have been restarted.
+                    await wait_for_workers(traffic.running, started_workers, WORKERS_BOOT_SECONDS)
+                await traffic.slow_clients.scale_to(clients)
                 phase = await traffic.phase(
-                    f"{clients} slow clients", ctx.number("probe"), stop_on_collapse=True, progress_share=progress_share
+                    f"{clients} slow clients",
+                    ctx.parameters.probe,
+                    stop_on_collapse=True,
+                    progress_share=progress_share,
                 )
                 health = traffic.healthy_users.health(phase)
                 traffic.healthy_users.cancel_in_flight()
@@ -237,7 +232,7 @@ async def _find_threshold(
         alone, why = await run_with_clients(0)
         if alone.goodput < GOOD_GOODPUT or collapsed(alone):
             return _CollapseThreshold(
-                None, why or f"already without slow clients users got this: {describe_phase(alone)}"
+                None, why or f"users were not served well even without slow clients: {describe_phase(alone)}"
             )
         known = {clients: await probe(clients) for clients in (workers - 1, workers) if clients}
         found = collapse_bounds(known)
@@ -248,17 +243,17 @@ async def _find_threshold(
         return _CollapseThreshold(None, late) if late else _CollapseThreshold(found)
 
 
-def _rate_measures(parallel_closed_loop: Mapping[int, list[CpuCost]]) -> tuple[Metric, ...]:
+def _rate_measures(closed_loops: Mapping[int, list[CpuCost]]) -> tuple[Metric, ...]:
     return tuple(
         Metric(
-            f"answers a second, {_workers(number)}",
+            f"responses per second, {_workers(number)}",
             median([each.result.rate for each in found]),
             "requests/s",
-            note=f"Other programs took up to {max(each.other_cpu_share for each in found):.0%} of the cores."
+            note=f"Other programs used up to {max(each.other_cpu_share for each in found):.0%} of the cores."
             if found
             else "",
         )
-        for number, found in parallel_closed_loop.items()
+        for number, found in closed_loops.items()
     )
 
 
@@ -266,7 +261,7 @@ def _threshold_measures(thresholds: Mapping[int, _CollapseThreshold]) -> tuple[M
     measures = []
     for workers, threshold in thresholds.items():
         found = threshold.found
-        name = f"slow clients that take {_workers(workers)}"
+        name = f"slow clients that block {_workers(workers)}"
         if found is None:
             measures.append(Metric(name, None, note=f"Unknown: {threshold.unknown_reason}."))
         elif found.at_most is None:

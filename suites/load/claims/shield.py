@@ -1,21 +1,22 @@
-"""nginx shields a server from slow clients: the same crowd against the server alone, and with nginx before it."""
+"""Claim: nginx shields a server from slow clients. The same clients connect to the server alone, and to nginx."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
-from wsgi_gauntlet.harness.conformance.catalog import scenario
-from wsgi_gauntlet.harness.load.analysis import claim_rules
 from wsgi_gauntlet.harness.load.analysis.paired_comparison import alternating_orders, grade_claims
-from wsgi_gauntlet.harness.load.clients.behaviours import SlowHeaderBytes
-from wsgi_gauntlet.harness.load.clients.client_mix import ClientMix
+from wsgi_gauntlet.harness.load.catalog import scenario
+from wsgi_gauntlet.harness.load.clients.behaviours import ClientMix, SlowHeaderBytes
 from wsgi_gauntlet.harness.load.clients.connection_budget import reserve_connections
 from wsgi_gauntlet.harness.load.clients.slow_body import SlowBody
 from wsgi_gauntlet.harness.load.context import ScenarioContext
-from wsgi_gauntlet.harness.load.experiments.before_after import FULL, SMOKE, run_before_after
+from wsgi_gauntlet.harness.load.experiments.before_after import BeforeAfter, BeforeAfterParameters, run_before_after
 from wsgi_gauntlet.harness.load.experiments.comparison_plans import behind_front
 from wsgi_gauntlet.harness.load.experiments.slow_clients import MAX_CONNECTIONS_PER_CLIENT
+from wsgi_gauntlet.harness.load.parameters import Parameter
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, Phase, ScenarioResult
+from wsgi_gauntlet.suites.load.claims import rules
 from wsgi_gauntlet.suites.load.claims.applicability import reason_not_proxyable
 
 if TYPE_CHECKING:
@@ -27,27 +28,34 @@ UPLOAD_BYTES = 4096
 """Bytes of the bodies that are sent slowly."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShieldParameters(BeforeAfterParameters):
+    """Parameters of the claim that nginx shields a server."""
+
+    rounds: Annotated[int, Parameter("", "rounds alone and behind nginx")]
+
+
 @scenario(
-    "Folklore: nginx shields a server from slow clients",
-    smoke={**SMOKE, "clients": 128, "rounds": 2},
-    full={**FULL, "rounds": 4},
+    "Claim: nginx shields a server from slow clients",
+    smoke=ShieldParameters(clients=128, duration=1.0, rate=20, baseline=0.8, per_second=1000, interval=1, rounds=2),
+    full=ShieldParameters(clients=400, duration=20, rate=20, baseline=10, per_second=100, interval=5, rounds=4),
     full_only=True,
     unsuitable_reason=reason_not_proxyable,
 )
-async def shield(ctx: ScenarioContext) -> ScenarioResult:
-    """Half of the slow clients never come to the end of their request's head, half never to the end of its body.
+async def shield(ctx: ScenarioContext[ShieldParameters]) -> ScenarioResult:
+    """Half of the slow clients never complete the head of their request, half never complete the body.
 
-    Alone the server has all of them on its hands. nginx reads a request to its end before it hands it on, so behind it
-    the server is to see no slow client at all, and its users are to notice nothing.
+    The server alone must handle all of them. nginx reads a complete request before it forwards it. So the server behind
+    it should see no slow client, and its users should notice nothing.
     """
-    connection_budget = reserve_connections(ctx.count("clients"), MAX_CONNECTIONS_PER_CLIENT)
+    connection_budget = reserve_connections(ctx.parameters.clients, MAX_CONNECTIONS_PER_CLIENT)
     contexts = (ctx, ctx.comparison(behind_front(ctx.plan, FRONT)))
-    found: tuple[list[claim_rules.BeforeAfter], list[claim_rules.BeforeAfter]] = ([], [])
+    found: tuple[list[BeforeAfter], list[BeforeAfter]] = ([], [])
     phases: list[Phase] = []
     healths: list[GeneratorHealth] = []
 
     def make_behaviour(running: ServerUnderTest) -> ClientMix:
-        authority, interval = running.address.authority, ctx.number("interval")
+        authority, interval = running.address.authority, ctx.parameters.interval
         return ClientMix(
             [
                 SlowHeaderBytes(f"{running.reference_app_path}/page", authority, interval),
@@ -55,7 +63,7 @@ async def shield(ctx: ScenarioContext) -> ScenarioResult:
             ]
         )
 
-    rounds = ctx.count("rounds")
+    rounds = ctx.parameters.rounds
     for number, order in enumerate(alternating_orders(range(2), rounds)):
         for turn, place in enumerate(order):
             where = f"behind {FRONT}" if place else "alone"
@@ -71,24 +79,24 @@ async def shield(ctx: ScenarioContext) -> ScenarioResult:
             phases += [before_after.before, before_after.during]
             healths.append(health)
     alone, fronted = found
-    claim = claim_rules.shield(alone, fronted, connection_budget.clients, FRONT)
-    worst = min(healths, key=lambda each: (each.valid, -each.lateness_p99))
-    return ctx.load(
-        shield,
-        grade_claims([claim]) if worst.valid else Grade.INVALID,
-        claims=(claim,) if worst.valid else (),
-        goodput=claim_rules.worst(fronted).goodput,
-        phase=claim_rules.worst(fronted).name,
-        generator=worst,
+    claim = rules.shield(alone, fronted, connection_budget.clients, FRONT)
+    worst_health = min(healths, key=lambda each: (each.valid, -each.lateness_p99))
+    worst_phase = rules.worst(fronted)
+    return ctx.result(
+        grade_claims([claim]) if worst_health.valid else Grade.INVALID,
+        claims=(claim,) if worst_health.valid else (),
+        goodput=worst_phase.goodput,
+        phase=worst_phase.name,
+        generator=worst_health,
         phases=tuple(phases),
         measures=(*_measures("alone", alone), *_measures(f"behind {FRONT}", fronted)),
         conditions=connection_budget.conditions,
-        note=f"{claim.figures if worst.valid else worst.why} {connection_budget.note}".strip(),
+        note=f"{claim.figures if worst_health.valid else worst_health.why} {connection_budget.note}".strip(),
     )
 
 
-def _measures(where: str, rounds: list[claim_rules.BeforeAfter]) -> tuple[Metric, ...]:
-    worst = claim_rules.worst(rounds)
+def _measures(where: str, rounds: list[BeforeAfter]) -> tuple[Metric, ...]:
+    worst = rules.worst(rounds)
     return (
         Metric(f"goodput among slow clients, {where}", 100 * worst.goodput, "%"),
         Metric(f"p99 among slow clients, {where}", worst.p99, "s", censored=worst.censored),

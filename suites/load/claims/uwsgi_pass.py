@@ -1,12 +1,12 @@
-"""uwsgi_pass is cheaper than HTTP to uWSGI: nginx and uWSGI by three ways, and what a request costs both of them."""
+"""Claim: uwsgi_pass is cheaper than HTTP to uWSGI. The cost of a request is measured for three transports."""
 
 from __future__ import annotations
 
 import secrets
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Annotated
 
-from wsgi_gauntlet.harness.conformance.catalog import scenario
-from wsgi_gauntlet.harness.load.analysis import claim_rules
 from wsgi_gauntlet.harness.load.analysis.paired_comparison import (
     alternating_orders,
     grade_claims,
@@ -14,11 +14,14 @@ from wsgi_gauntlet.harness.load.analysis.paired_comparison import (
     median,
     with_notes,
 )
+from wsgi_gauntlet.harness.load.catalog import scenario
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments.comparison_plans import behind_front
 from wsgi_gauntlet.harness.load.experiments.cpu_cost import CpuCost, judge_generator, measure_cpu_cost
+from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.load.workload import verify_request
 from wsgi_gauntlet.harness.model import Grade, Metric, ScenarioResult
+from wsgi_gauntlet.suites.load.claims import rules
 from wsgi_gauntlet.suites.load.claims.applicability import reason_not_uwsgi
 
 FRONT_PROTOCOLS = {
@@ -28,20 +31,30 @@ FRONT_PROTOCOLS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class UwsgiPassParameters(Parameters):
+    """Parameters of the claim about uwsgi_pass."""
+
+    clients: Annotated[int, Parameter("", "connections of each closed loop")]
+    duration: Annotated[float, Parameter("s", "length of each closed loop")]
+    rounds: Annotated[int, Parameter("", "closed loops for each transport")]
+    size: Annotated[int, Parameter("bytes", "size of the page")]
+
+
 @scenario(
-    "Folklore: uwsgi_pass is cheaper than HTTP to uWSGI",
-    smoke={"clients": 8, "duration": 0.6, "rounds": 5, "size": 2000},
-    full={"clients": 16, "duration": 5, "rounds": 12, "size": 2000},
+    "Claim: uwsgi_pass is cheaper than HTTP to uWSGI",
+    smoke=UwsgiPassParameters(clients=8, duration=0.6, rounds=5, size=2000),
+    full=UwsgiPassParameters(clients=16, duration=5, rounds=12, size=2000),
     full_only=True,
     unsuitable_reason=reason_not_uwsgi,
 )
-async def uwsgi_pass(ctx: ScenarioContext) -> ScenarioResult:
-    """nginx passes the same requests on by the uwsgi protocol over a Unix socket, by HTTP over one, and over TCP.
+async def uwsgi_pass(ctx: ScenarioContext[UwsgiPassParameters]) -> ScenarioResult:
+    """nginx forwards the same requests by the uwsgi protocol over a Unix socket, by HTTP over one, and by HTTP on TCP.
 
-    The three run side by side and take turns. The first two differ in the protocol alone; the third is what most
-    configurations have. Every way opens a connection to uWSGI for each request.
+    The three run at the same time and take turns. The first two differ only in the protocol. The third is the most
+    common configuration. All of them open a connection to uWSGI for each request.
     """
-    size, rounds = ctx.count("size"), ctx.count("rounds")
+    size, rounds = ctx.parameters.size, ctx.parameters.rounds
     found: dict[str, list[CpuCost]] = {front: [] for front in FRONT_PROTOCOLS}
     async with AsyncExitStack() as stack:
         arms = []
@@ -56,17 +69,18 @@ async def uwsgi_pass(ctx: ScenarioContext) -> ScenarioResult:
                 ctx.progress(0.1 + 0.9 * number / rounds, f"round {number + 1} of {rounds}")
                 running, page = arms[place]
                 front = list(FRONT_PROTOCOLS)[place]
-                found[front].append(await measure_cpu_cost(running, page, ctx.count("clients"), ctx.number("duration")))
-    every = [each.result for spents in found.values() for each in spents]
+                found[front].append(
+                    await measure_cpu_cost(running, page, ctx.parameters.clients, ctx.parameters.duration)
+                )
+    every = [each.result for costs in found.values() for each in costs]
     health, caveats = judge_generator(every)
     found, left_out = keep_served_rounds(found)
-    costs = {front: [each.cpu_per_1000 for each in spents] for front, spents in found.items()}
+    costs = {front: [each.cpu_per_1000 for each in rounds_of] for front, rounds_of in found.items()}
     claims = tuple(
-        with_notes(claim_rules.cheaper(costs["nginx:uwsgi_pass"], costs[front], way), left_out)
+        with_notes(rules.cheaper(costs["nginx:uwsgi_pass"], costs[front], way), left_out)
         for front, way in (("nginx:unix", "a Unix socket"), ("nginx:tcp", "TCP"))
     )
-    return ctx.load(
-        uwsgi_pass,
+    return ctx.result(
         grade_claims(claims) if health.valid else Grade.INVALID,
         claims=claims if health.valid else (),
         goodput=min(each.goodput for each in every),
@@ -79,7 +93,7 @@ async def uwsgi_pass(ctx: ScenarioContext) -> ScenarioResult:
 
 def _measures(way: str, found: list[CpuCost]) -> tuple[Metric, ...]:
     return (
-        Metric(f"CPU of nginx per 1,000 requests, {way}", median([s.front_cpu_per_1000 for s in found]), "s"),
-        Metric(f"CPU of uWSGI per 1,000 requests, {way}", median([s.server_cpu_per_1000 for s in found]), "s"),
-        Metric(f"answers a second, {way}", median([s.result.rate for s in found]), "requests/s"),
+        Metric(f"CPU time of nginx per 1,000 requests, {way}", median([s.front_cpu_per_1000 for s in found]), "s"),
+        Metric(f"CPU time of uWSGI per 1,000 requests, {way}", median([s.server_cpu_per_1000 for s in found]), "s"),
+        Metric(f"responses per second, {way}", median([s.result.rate for s in found]), "requests/s"),
     )

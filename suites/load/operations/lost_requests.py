@@ -1,4 +1,4 @@
-"""Requests that were lost, exactly, by the way in which their users learned of it. Values in, values out."""
+"""Count lost requests by kind. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 
-DISCONNECT_PHRASES = ("the connection was closed", "a kept connection was closed", "while waiting for an answer")
-"""How a lane's words for a connection that ended without a whole answer begin or end; all else is an answer."""
-
 
 @dataclass(frozen=True)
 class LostRequests:
-    """Counts. `disconnected` is a connection that was reset or closed before the whole answer was there.
+    """Counts. `disconnected`: the connection was reset or closed before the response was complete.
 
-    `wrong` is an answer that is not the right one (a status like 502, another body), `never_sent` what found no
-    connection in time.
+    `wrong`: a wrong response (a status such as 502, another body). `never_sent`: no connection was free in time.
     """
 
     refused: int = 0
@@ -28,27 +24,27 @@ class LostRequests:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """The number of all lost requests."""
         return sum(count for _, count in self.kinds())
 
     def kinds(self) -> tuple[tuple[str, int], ...]:
-        """Return each kind by the name that users know, with its count."""
+        """Return each kind by its name in reports, with its count."""
         return (
             ("refused", self.refused),
             ("reset or closed", self.disconnected),
-            ("wrong answer", self.wrong),
+            ("wrong response", self.wrong),
             ("timed out", self.timed_out),
-            ("never answered", self.unfinished + self.never_sent),
+            ("no response", self.unfinished + self.never_sent),
         )
 
     @property
     def summary(self) -> str:
-        """Say which kinds there were, '' for none."""
+        """The kinds with their counts, '' for none."""
         return ", ".join(f"{count} {kind}" for kind, count in self.kinds() if count)
 
 
 def count_lost_requests(results: Iterable[GeneratorResult]) -> LostRequests:
-    """Count what was lost in open loops: all that was scheduled and not rightly answered."""
+    """Count the scheduled requests of open loops without a correct response."""
     found = [_count_lost(each) for each in results]
     return LostRequests(
         refused=sum(each.refused for each in found),
@@ -61,17 +57,10 @@ def count_lost_requests(results: Iterable[GeneratorResult]) -> LostRequests:
 
 
 def _count_lost(result: GeneratorResult) -> LostRequests:
-    disconnected = sum(
-        count
-        for words, count in (result.error_messages or {}).items()
-        if words.startswith(DISCONNECT_PHRASES) or words.endswith(DISCONNECT_PHRASES)
-    )
-    # A lane keeps so many kinds of words and no more; the counts themselves are complete.
-    disconnected = min(disconnected, result.errors - result.refused)
     return LostRequests(
         refused=result.refused,
-        disconnected=disconnected,
-        wrong=result.wrong + result.errors - result.refused - disconnected,
+        disconnected=result.disconnected,
+        wrong=result.wrong + result.errors - result.refused - result.disconnected,
         timed_out=result.timeouts,
         never_sent=result.never_sent,
         unfinished=result.unfinished,

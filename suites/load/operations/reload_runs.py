@@ -1,7 +1,7 @@
-"""Reloads of one server, under load and with a slow upload open across them: what each of them came to.
+"""Reload a server under load, with a slow upload open at the same time.
 
-A server with a signal for it gets that signal; one without is stopped and started again on its port, which is what its
-operator does when the app has changed.
+A server with a reload signal gets that signal. Any other server is stopped and started again on its port, as its
+operator does after a change of the app.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import trio
 
@@ -16,31 +17,32 @@ from wsgi_gauntlet.harness.errors import ServerError, Unsupported
 from wsgi_gauntlet.harness.http.http_connection import HttpConnection
 from wsgi_gauntlet.harness.load.arrivals import Pacer
 from wsgi_gauntlet.harness.load.clients.slow_upload import UploadResult, slow_upload
-from wsgi_gauntlet.harness.load.experiments.open_loop_experiment import OpenLoopExperiment
+from wsgi_gauntlet.harness.load.experiments.open_loop_experiment import OpenLoopExperiment, OpenLoopParameters
+from wsgi_gauntlet.harness.load.parameters import Parameter
 from wsgi_gauntlet.harness.load.probes.worker_probe import WorkerProbe
 from wsgi_gauntlet.harness.load.workload import Workload
 from wsgi_gauntlet.harness.model import Outcome
 
 RELOAD_AT_SHARE = 0.3
-"""The share of a stretch of load that is over when the server is told to reload."""
+"""The fraction of the load after which the server is reloaded."""
 
 WINDOW_SECONDS = 0.1
-"""Seconds of the stretches in which what users get is drawn."""
+"""Seconds of each window of the chart."""
 
 BESIDE_UPLOAD_TIMEOUT_SECONDS = 1.0
-"""Seconds in which a page is answered beside a slow upload, where the server does one beside the other at all."""
+"""Seconds in which a page must have its response during a slow upload, if the server can serve both."""
 
 CAPACITY_UPLOAD_SECONDS = 60.0
-"""Seconds that the upload lasts beside which capacity is estimated; it is broken off before."""
+"""Seconds of the upload during the estimate of the capacity. It is cancelled earlier."""
 
 
 @dataclass(frozen=True)
 class ReloadResult:
-    """One reload. `after` is the seconds from the signal to the first answer of a new process, None where none came.
+    """One reload. `after` is the seconds from the signal to the first response of a new process, None without any.
 
-    `gap` is the longest time around it in which nobody got an answer, in seconds. `uploaded` is what became of the
-    upload, None where none was open. `failed` says why the server did not come back. `loaded` is true where the signal
-    came while load was offered, None where none was to be.
+    `gap` is the longest time around it without a response, in seconds. `uploaded` is the result of the upload, None if
+    none was open. `failed` says why the server did not come back. `loaded` says whether the signal came during the
+    load, None for a reload without load.
     """
 
     after: float | None
@@ -50,39 +52,37 @@ class ReloadResult:
     loaded: bool | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReloadParameters(OpenLoopParameters):
+    """Parameters of `reload`."""
+
+    duration: Annotated[float, Parameter("s", "length of the load around each reload")]
+    baseline: Annotated[float, Parameter("s", "length of the load before the first reload")]
+    rate: Annotated[float | None, Parameter("requests/s", "offered rate; by default half of the capacity")] = None
+    upload: Annotated[float, Parameter("s", "length of the slow upload")]
+    patience: Annotated[float, Parameter("s", "longest wait for the response of a new process")]
+    grace: Annotated[float, Parameter("s", "time to stop before SIGKILL, for a server without reload")]
+
+
 class ReloadRuns:
-    """Reloads of the server of `bench`. `restarts` is true once it is known to have no reload.
+    """The reloads of the server of `experiment`. `restarts` is true if the server has no reload."""
 
-    `patience` is the seconds in which a new process must answer, `grace` those from the signal that stops a server
-    without a reload until SIGKILL, `uploading` those that a slow upload takes.
-    """
-
-    def __init__(
-        self,
-        experiment: OpenLoopExperiment,
-        worker_probe: WorkerProbe,
-        *,
-        patience: float,
-        grace: float,
-        uploading: float,
-    ) -> None:
+    def __init__(self, experiment: OpenLoopExperiment, worker_probe: WorkerProbe, parameters: ReloadParameters) -> None:
         self.reloads: list[ReloadResult] = []
         self.restarts = False
         self._experiment = experiment
         self._worker_probe = worker_probe
-        self._patience = patience
-        self._grace = grace
-        self._uploading = uploading
+        self._parameters = parameters
 
     @property
     def failed(self) -> str:
-        """Why the server did not come back from the last reload, '' where it did."""
+        """Why the server did not come back after the last reload, '' if it did."""
         return self.reloads[-1].failed if self.reloads else ""
 
     async def capacity(self, workload: Workload, seconds: float) -> tuple[bool, float]:
-        """Return whether a page is answered beside a slow upload, and how many requests per second are.
+        """Return whether the server can serve pages during a slow upload, and its capacity in requests per second.
 
-        That is estimated beside the upload, too, unless it takes the whole server. Raises as Bench.estimate does.
+        The capacity is estimated during the upload if possible. Raises the errors of OpenLoopExperiment.estimate.
         """
         running = self._experiment.running
         async with trio.open_nursery() as nursery:
@@ -95,7 +95,7 @@ class ReloadRuns:
         return served_beside_upload, rate
 
     async def offer_without_reload(self, name: str, pacer: Pacer, seconds: float, *, uploading: bool) -> None:
-        """Offer load without any reload."""
+        """Offer load without a reload."""
         running = self._experiment.running
         async with trio.open_nursery() as nursery:
             if uploading:
@@ -104,7 +104,7 @@ class ReloadRuns:
             nursery.cancel_scope.cancel()
 
     async def reload(self, name: str, pacer: Pacer, seconds: float, *, uploading: bool) -> None:
-        """Offer load for `seconds` and reload in the middle of it; a slow upload begins before."""
+        """Offer load for `seconds`, and reload the server during it. A slow upload begins before."""
         reload_progress = _ReloadProgress()
         began = time.monotonic()
         async with trio.open_nursery() as nursery:
@@ -115,12 +115,12 @@ class ReloadRuns:
         self._record(reload_progress, began, loaded=found.began <= reload_progress.at <= found.began + seconds)
 
     async def reload_under_upload(self) -> None:
-        """Reload with nothing but a slow upload under way."""
+        """Reload the server during a slow upload and no other load."""
         reload_progress = _ReloadProgress()
         began = time.monotonic()
         async with trio.open_nursery() as nursery:
             await nursery.start(self._upload, reload_progress)
-            await self._reload_later(RELOAD_AT_SHARE * self._uploading, reload_progress)
+            await self._reload_later(RELOAD_AT_SHARE * self._parameters.upload, reload_progress)
         self._record(reload_progress, began)
 
     # ------------------------------------------------------------------ one reload
@@ -130,24 +130,24 @@ class ReloadRuns:
     ) -> None:
         running = self._experiment.running
         reload_progress.uploaded = await slow_upload(
-            running.address, running.reference_app_path, self._uploading, task_status=task_status
+            running.address, running.reference_app_path, self._parameters.upload, task_status=task_status
         )
 
     async def _reload_later(self, seconds: float, reload_progress: _ReloadProgress) -> None:
         await trio.sleep(seconds)
         known = set(self._experiment.running.processes())
         reload_progress.at = time.monotonic()
-        with trio.move_on_after(self._patience):
+        with trio.move_on_after(self._parameters.patience):
             try:
                 await self._reload_or_restart()
-            except ServerError as trouble:
-                reload_progress.failed = str(trouble)
-        left = max(0.0, reload_progress.at + self._patience - time.monotonic())
+            except ServerError as error:
+                reload_progress.failed = str(error)
+        left = max(0.0, reload_progress.at + self._parameters.patience - time.monotonic())
         reload_progress.first = await self._worker_probe.first_new_worker(
             known, reload_progress.at, 0.0 if reload_progress.failed else left
         )
         if reload_progress.first is None and not reload_progress.failed:
-            reload_progress.failed = f"no new process answered within {self._patience:g} s"
+            reload_progress.failed = f"no new process responded within {self._parameters.patience:g} s"
 
     async def _reload_or_restart(self) -> None:
         running = self._experiment.running
@@ -158,7 +158,7 @@ class ReloadRuns:
                 self.restarts = True
             else:
                 return
-        await running.restart_in_place(self._grace)
+        await running.restart_in_place(self._parameters.grace)
 
     def _record(self, reload_progress: _ReloadProgress, began: float, *, loaded: bool | None = None) -> None:
         after = None if reload_progress.first is None else reload_progress.first - reload_progress.at
@@ -175,7 +175,7 @@ class _ReloadProgress:
 
 
 async def responds_in_time(experiment: OpenLoopExperiment, workload: Workload) -> bool:
-    """Say whether a page is rightly answered within BESIDE_UPLOAD_TIMEOUT_SECONDS seconds."""
+    """Say whether a page gets its correct response within BESIDE_UPLOAD_TIMEOUT_SECONDS seconds."""
     address = experiment.running.address
     with trio.move_on_after(BESIDE_UPLOAD_TIMEOUT_SECONDS):
         try:
@@ -193,10 +193,10 @@ async def responds_in_time(experiment: OpenLoopExperiment, workload: Workload) -
 
 
 def reloads_under_load(reloads: Sequence[ReloadResult]) -> list[ReloadResult]:
-    """Return the reloads that users could notice."""
+    """Return the reloads with load."""
     return [each for each in reloads if each.loaded is not None]
 
 
 def upload_results(reloads: Sequence[ReloadResult]) -> list[UploadResult]:
-    """Return what became of all uploads."""
+    """Return the results of all uploads."""
     return [each.uploaded for each in reloads if each.uploaded is not None]

@@ -1,6 +1,6 @@
-"""A worker that is no longer there for its users: asleep in the app, spinning in it, or killed.
+"""Make a worker fail: blocked in the app, spinning in it, or killed.
 
-The users go on meanwhile; who answers them is asked again and again, so that a replacement shows as soon as it serves.
+The users continue in this time. Probes show which process responds, so that a replacement is seen as soon as it serves.
 """
 
 from __future__ import annotations
@@ -23,20 +23,19 @@ if TYPE_CHECKING:
     from wsgi_gauntlet.harness.server.plan import Plan
 
 FIRST_RESPONSE_SECONDS = 5.0
-"""Seconds in which a server that has just answered names one of its processes."""
-
+"""Seconds in which a server that has just responded must respond to a probe."""
 
 BUSY_GRACE_FACTOR = 2.0
-"""Times the length of a phase in which requests that keep a worker busy are to have come to their end after it: what
-spins has to share its core."""
+"""The factor on the length of a phase within which the blocking requests must end after it. A spinning worker shares
+its core."""
 
 
 @dataclass(frozen=True)
 class WorkerFailure:
-    """What came of one trouble.
+    """The result of one failure.
 
-    `after` is the seconds until a process answered that was not there before, None where none did; `newcomers` says
-    whether there is one at all. `gone` says that the server had ended, `unhurt` that the trouble never came about.
+    `replaced_after` is the seconds until a new process responded, None if none did. `has_new_process` says whether a
+    new process exists. `nothing_killed` says that the failure did not happen, because no process was found.
     """
 
     phase: Phase
@@ -47,27 +46,27 @@ class WorkerFailure:
 
     @property
     def lost_requests(self) -> int:
-        """Requests that were not rightly answered within the phase and a second more."""
+        """Requests without a correct response within the phase and one more second."""
         return round(self.phase.scheduled * (1 - self.phase.goodput))
 
 
 async def block_workers(
     traffic: TrafficTimeline, worker_probe: WorkerProbe, name: str, query: str, clients: int, seconds: float
 ) -> WorkerFailure:
-    """Let `clients` ask for a page with `query`, which keeps whoever answers it busy, and look on for `seconds`."""
+    """Let `clients` request a page with `query`, which blocks its worker, and measure a phase of `seconds`."""
     known_pids, began = set(traffic.running.processes()), time.monotonic()
     async with trio.open_nursery() as nursery:
         for number in range(clients):
             nursery.start_soon(_keep_busy, traffic, f"/page?n=busy-{number}&{query}")
         phase = await traffic.phase(name, seconds)
         found = _worker_failure(traffic, worker_probe, phase, known_pids, began)
-        # Whoever is still busy would be so in what comes next.
+        # A worker that is still blocked would disturb the next failure.
         nursery.cancel_scope.deadline = trio.current_time() + BUSY_GRACE_FACTOR * seconds
     return found
 
 
 async def kill_worker(traffic: TrafficTimeline, worker_probe: WorkerProbe, name: str, seconds: float) -> WorkerFailure:
-    """Send SIGKILL to one process that answers, never to any but the server's own, and look on for `seconds`."""
+    """Kill one process of the server that responds, with SIGKILL, and measure a phase of `seconds`."""
     known_pids, began = set(traffic.running.processes()), time.monotonic()
     await _wait_for_response(worker_probe, began)
     hit = any(procfs.kill(each.pid, traffic.running.processes) for each in worker_probe.responses[-1:])
@@ -78,7 +77,7 @@ async def kill_worker(traffic: TrafficTimeline, worker_probe: WorkerProbe, name:
 
 @asynccontextmanager
 async def probing_workers(traffic: TrafficTimeline) -> AsyncIterator[WorkerProbe]:
-    """Ask who answers for as long as the block lasts."""
+    """Run a WorkerProbe until the end of the block."""
     async with trio.open_nursery() as nursery:
         worker_probe = WorkerProbe(traffic.running)
         nursery.start_soon(worker_probe.run)
@@ -87,9 +86,9 @@ async def probing_workers(traffic: TrafficTimeline) -> AsyncIterator[WorkerProbe
 
 
 def with_worker_timeout(plan: Plan, timeout: int) -> Plan:
-    """Return `plan` with a time-out of `timeout` seconds for the server that runs the app, where it has that option.
+    """Return `plan` with a worker timeout of `timeout` seconds, if the server that runs the app has that setting.
 
-    One that its user has set stays.
+    A timeout that the user has set stays.
     """
     if plan.upstream is not None:
         return replace(plan, upstream=with_worker_timeout(plan.upstream, timeout))
@@ -114,7 +113,7 @@ def _worker_failure(
 
 async def _wait_for_response(worker_probe: WorkerProbe, since: float) -> None:
     with trio.move_on_after(FIRST_RESPONSE_SECONDS):
-        while not worker_probe.pids(since):  # noqa: ASYNC110 - the roll is called at a pace of its own
+        while not worker_probe.pids(since):  # noqa: ASYNC110 - probes have their own interval
             await trio.sleep(0.01)
 
 

@@ -1,8 +1,11 @@
-"""Clients whose request never ends: what slowloris does on purpose and a bad network does by itself."""
+"""Clients whose request never ends: slowloris does so on purpose, and a bad network by accident."""
 
 from __future__ import annotations
 
-from wsgi_gauntlet.harness.conformance.catalog import scenario
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+from wsgi_gauntlet.harness.load.catalog import scenario
 from wsgi_gauntlet.harness.load.clients.behaviours import (
     PartialRequestLine,
     SilentConnection,
@@ -10,66 +13,82 @@ from wsgi_gauntlet.harness.load.clients.behaviours import (
     SlowHeaderLines,
 )
 from wsgi_gauntlet.harness.load.context import ScenarioContext
-from wsgi_gauntlet.harness.load.experiments import slow_clients
-from wsgi_gauntlet.harness.load.experiments.slow_client_descriptions import describe_slow_clients
-from wsgi_gauntlet.harness.load.experiments.slow_clients import run_slow_client_experiment
+from wsgi_gauntlet.harness.load.experiments.slow_clients import (
+    FULL_SEARCH,
+    SearchParameters,
+    run_slow_client_experiment,
+)
+from wsgi_gauntlet.harness.load.parameters import Parameter
 from wsgi_gauntlet.harness.model import ScenarioResult
 
-SMOKE = {**slow_clients.SMOKE, "clients": 256, "budget": 6, "reaping": 8}
+
+@dataclass(frozen=True, kw_only=True)
+class SlowHeaderParameters(SearchParameters):
+    """Parameters of scenarios whose clients send their head in pieces."""
+
+    interval: Annotated[float, Parameter("s", "time between two pieces of the head")]
 
 
-@scenario("Silent connections", smoke=SMOKE, full=slow_clients.FULL)
-async def silent(ctx: ScenarioContext) -> ScenarioResult:
-    """Clients connect and send nothing, as browsers do ahead of need and phones that have lost their network.
+SMOKE = SearchParameters(
+    clients=256,
+    duration=2.5,
+    rate=20,
+    baseline=1.2,
+    recovery=3,
+    per_second=500,
+    probe=0.4,
+    budget=6,
+    disconnect_wait=8,
+)
+PIECES_SMOKE = SlowHeaderParameters(**asdict(SMOKE), interval=1)
+PIECES_FULL = SlowHeaderParameters(**asdict(FULL_SEARCH), interval=10)
 
-    A server that gives a connection its worker or thread when it accepts it, and not when there is a request, has none
-    left for its users.
+
+@scenario("Silent connections", smoke=SMOKE, full=FULL_SEARCH)
+async def silent(ctx: ScenarioContext[SearchParameters]) -> ScenarioResult:
+    """Clients connect and send nothing. Browsers do so in advance, and phones after they have lost their network.
+
+    Some servers assign a worker or thread when they accept a connection, not when a request arrives. They have none
+    left for their users.
     """
-    return await run_slow_client_experiment(ctx, silent, lambda _running: SilentConnection(), describe_slow_clients)
+    return await run_slow_client_experiment(ctx, lambda _running: SilentConnection())
 
 
-@scenario("One byte of a request, then nothing", smoke=SMOKE, full=slow_clients.FULL)
-async def first_byte(ctx: ScenarioContext) -> ScenarioResult:
+@scenario("One byte of a request, then nothing", smoke=SMOKE, full=FULL_SEARCH)
+async def first_byte(ctx: ScenarioContext[SearchParameters]) -> ScenarioResult:
     """Clients send the first byte of a request and nothing more.
 
-    Some servers look after silent connections without a worker and give one away with the first byte: only together
-    with `slow-headers/silent` is it clear which.
+    Some servers watch silent connections without a worker, and assign one at the first byte. The comparison with
+    `slow-headers/silent` shows which ones.
     """
     return await run_slow_client_experiment(
-        ctx,
-        first_byte,
-        lambda running: PartialRequestLine(f"{running.reference_app_path}/page", running.address.authority),
-        describe_slow_clients,
+        ctx, lambda running: PartialRequestLine(f"{running.reference_app_path}/page", running.address.authority)
     )
 
 
-@scenario("Slow headers, a line at a time", smoke={**SMOKE, "interval": 1}, full={**slow_clients.FULL, "interval": 10})
-async def line(ctx: ScenarioContext) -> ScenarioResult:
-    """Clients send a request's head a line at a time and never come to the empty one that ends it.
+@scenario("Slow headers, a line at a time", smoke=PIECES_SMOKE, full=PIECES_FULL)
+async def line(ctx: ScenarioContext[SlowHeaderParameters]) -> ScenarioResult:
+    """Clients send the head of a request line by line, and never send the empty line that ends it.
 
-    A server whose time-out begins anew with each line is held for as long as the client likes.
+    If the timeout of a server begins again with each line, a client can hold a connection for as long as it likes.
     """
     return await run_slow_client_experiment(
         ctx,
-        line,
         lambda running: SlowHeaderLines(
-            f"{running.reference_app_path}/page", running.address.authority, ctx.number("interval")
+            f"{running.reference_app_path}/page", running.address.authority, ctx.parameters.interval
         ),
-        describe_slow_clients,
     )
 
 
-@scenario("Slow headers, a byte at a time", smoke={**SMOKE, "interval": 1}, full={**slow_clients.FULL, "interval": 10})
-async def byte(ctx: ScenarioContext) -> ScenarioResult:
-    """Clients send a request's head one byte at a time and never come to its end.
+@scenario("Slow headers, a byte at a time", smoke=PIECES_SMOKE, full=PIECES_FULL)
+async def byte(ctx: ScenarioContext[SlowHeaderParameters]) -> ScenarioResult:
+    """Clients send the head of a request byte by byte, and never complete it.
 
-    A server that gives each connection a worker or a thread before the request is there has none left for its users.
+    Some servers assign a worker or thread before the request is complete. They have none left for their users.
     """
     return await run_slow_client_experiment(
         ctx,
-        byte,
         lambda running: SlowHeaderBytes(
-            f"{running.reference_app_path}/page", running.address.authority, ctx.number("interval")
+            f"{running.reference_app_path}/page", running.address.authority, ctx.parameters.interval
         ),
-        describe_slow_clients,
     )

@@ -1,75 +1,95 @@
-"""Clients that ask at once and take their answer a few bytes at a time."""
+"""Clients that send their request at once and read the response a few bytes at a time."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated
 
 import msgspec
 
-from wsgi_gauntlet.harness.conformance.catalog import scenario
+from wsgi_gauntlet.harness.load.catalog import scenario
 from wsgi_gauntlet.harness.load.clients.behaviours import SlowReader
 from wsgi_gauntlet.harness.load.context import ScenarioContext
-from wsgi_gauntlet.harness.load.experiments import slow_clients
-from wsgi_gauntlet.harness.load.experiments.slow_client_descriptions import describe_slow_clients
-from wsgi_gauntlet.harness.load.experiments.slow_clients import run_slow_client_experiment
+from wsgi_gauntlet.harness.load.experiments.slow_clients import (
+    FULL_SEARCH,
+    SearchParameters,
+    run_slow_client_experiment,
+)
 from wsgi_gauntlet.harness.load.experiments.traffic_timeline import TrafficTimeline
-from wsgi_gauntlet.harness.load.probes.tcp_queues import buffered_response_bytes
+from wsgi_gauntlet.harness.load.parameters import Parameter
 from wsgi_gauntlet.harness.model import Grade, Metric, ScenarioResult
+from wsgi_gauntlet.suites.load.slow_clients.tcp_queues import buffered_response_bytes
 
 MAX_KERNEL_SHARE = 0.9
-"""The share of an answer in the kernel's hands from which nobody knows that the server still had work with it."""
+"""The share of a response in the kernel's buffers from which on the server may have nothing left to send."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlowReadParameters(SearchParameters):
+    """Parameters of `slow-read`."""
+
+    size: Annotated[int, Parameter("bytes", "size of the response")]
+    bytes: Annotated[int, Parameter("bytes", "size of each read")]
+    interval: Annotated[float, Parameter("s", "time between two reads")]
+    window: Annotated[int, Parameter("bytes", "size of the receive buffer; Linux has a minimum of about 1 KB")]
 
 
 @scenario(
-    "Slow reading of a big answer",
-    smoke={
-        **slow_clients.SMOKE,
-        "clients": 64,
-        "baseline": 1.5,
-        "per_second": 60,
-        "probe": 0.5,
-        "budget": 10,
-        "reaping": 5,
-        "interval": 1,
-        "size": 1_000_000,
-        "bytes": 5,
-        "window": 512,
-    },
-    full={**slow_clients.FULL, "clients": 128, "interval": 1, "size": 16_000_000, "bytes": 5, "window": 1},
+    "Slow reading of a big response",
+    smoke=SlowReadParameters(
+        clients=64,
+        duration=2.5,
+        rate=20,
+        baseline=1.5,
+        recovery=3,
+        per_second=60,
+        probe=0.5,
+        budget=10,
+        disconnect_wait=5,
+        size=1_000_000,
+        bytes=5,
+        interval=1,
+        window=512,
+    ),
+    full=SlowReadParameters(
+        **asdict(replace(FULL_SEARCH, clients=128)), size=16_000_000, bytes=5, interval=1, window=1
+    ),
 )
-async def slow_read(ctx: ScenarioContext) -> ScenarioResult:
-    """Clients ask for a big answer and read five bytes of it a second, with a receive window that is nearly shut.
+async def slow_read(ctx: ScenarioContext[SlowReadParameters]) -> ScenarioResult:
+    """Clients request a big response and read five bytes of it per second, with a tiny receive window.
 
-    A server that writes from the worker or thread that runs the app is stuck in that write; one that buffers pays in
-    memory. The window is the least that Linux gives, some 1 KB, whatever less is asked for: it is shut nearly always.
+    If the server writes from the worker or thread that runs the app, that worker is blocked. If it buffers the
+    response, it needs memory. Linux gives a window of at least about 1 KB, so it is nearly always closed.
     """
-    size = ctx.count("size")
+    parameters = ctx.parameters
 
     async def measure_extra(traffic: TrafficTimeline) -> Sequence[Metric]:
-        return [_kernel_measure(await buffered_response_bytes(traffic.running.address.port), size)]
+        return [_kernel_measure(await buffered_response_bytes(traffic.running.address.port), parameters.size)]
 
-    cell = await run_slow_client_experiment(
+    result = await run_slow_client_experiment(
         ctx,
-        slow_read,
         lambda running: SlowReader(
-            f"{running.reference_app_path}/page?n=slow&size={size}",
+            f"{running.reference_app_path}/page?n=slow&size={parameters.size}",
             running.address.authority,
-            ctx.number("interval"),
-            ctx.count("bytes"),
-            ctx.count("window"),
+            parameters.interval,
+            parameters.bytes,
+            parameters.window,
         ),
-        describe_slow_clients,
         measure_extra=measure_extra,
     )
-    if any((each.value or 0) > MAX_KERNEL_SHARE * size for each in cell.measures):
-        note = "Nobody was slow: the kernel took whole answers from the server. Ask for a larger answer (size)."
-        return msgspec.structs.replace(cell, grade=Grade.INVALID, note=note)
-    return cell
+    if any((each.value or 0) > MAX_KERNEL_SHARE * parameters.size for each in result.measures):
+        note = (
+            "No client was slow for the server: the kernel buffered whole responses. "
+            "Use a larger response (parameter size)."
+        )
+        return msgspec.structs.replace(result, grade=Grade.INVALID, note=note)
+    return result
 
 
 def _kernel_measure(each: Sequence[int], size: int) -> Metric:
-    name = "of each slow answer in the kernel"
+    name = "of each slow response in the kernel"
     if not each:
-        return Metric(name, None, "bytes", note="no answer was on its way")
-    return Metric(name, statistics.median(each), "bytes", note=f"of {size}; the server has the rest to send")
+        return Metric(name, None, "bytes", note="no response was in transit")
+    return Metric(name, statistics.median(each), "bytes", note=f"of {size}; the server still has to send the rest")

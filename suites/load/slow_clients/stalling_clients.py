@@ -1,4 +1,4 @@
-"""Clients that stop in the middle of their conversation, each at one place and with one gap, looked at to their end."""
+"""Clients that stall, each at one point and with one gap. Each is watched until its connection ends."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from wsgi_gauntlet.harness.load.clients.slow_connection import (
 from wsgi_gauntlet.suites.load.slow_clients.timeout_analysis import StallPoint, StallResult
 
 DECLARED_BODY_BYTES = 1 << 16
-"""Bytes of the body that is declared, and never comes to its end."""
+"""Declared bytes of the body that is never completed."""
 
 CONNECT_GRACE_SECONDS = 5.0
-"""Seconds beyond the look after which clients are given up that have not even been connected."""
+"""Extra seconds after which clients without a connection are given up."""
 
 READ_BYTES = 65536
 
 
 @dataclass(frozen=True)
 class Stall:
-    """A client to be: it stops at `place`, makes a move each `gap` seconds, and is looked at for `seconds`."""
+    """A client that stalls at `place`, sends something every `gap` seconds, and is watched for `seconds`."""
 
     place: StallPoint
     gap: float
@@ -44,10 +44,10 @@ class Stall:
 async def run_stalling_clients(
     address: Address, reference_app_path: str, stalls: Sequence[Stall], all_stalled: trio.Event
 ) -> list[StallResult]:
-    """Let all `stops` be clients of the server at `address` side by side, and return what became of each.
+    """Run all `stalls` at the same time against the server at `address`, and return the result of each.
 
-    `midway` is set once all have stopped. One that never came so far, because the server gave it no answer, is not
-    among them. Raises OutOfResources where this machine has run out.
+    `all_stalled` is set when all have stalled. A client that never got so far, because the server did not respond, has
+    no result. Raises OutOfResources if the machine has no more.
     """
     stall_results: list[StallResult] = []
     all_finished, scheduler = trio.Event(), Scheduler()
@@ -108,7 +108,7 @@ def _run_stall(
             raise ServerDisconnected("FIN")
         while True:
             due = min(last + stall.gap, ended)
-            # Between two requests nothing is awaited but the end; within one, the server has nothing to say yet.
+            # Between two requests only the end can come. Within a request the server has nothing to send yet.
             wait = connection.idle if stall.place is StallPoint.IDLE else connection.wait_mid_request
             yield from wait(max(0.0, due - time.monotonic()))
             if due == ended:
@@ -124,7 +124,7 @@ def _run_stall(
 
 
 def _messages(place: StallPoint, address: Address, reference_app_path: str) -> tuple[bytes, bytes]:
-    """Return what is sent before the client stops for the first time, and what each later move is."""
+    """Return the bytes before the first stall, and the bytes of each later step."""
     authority = address.authority
     if place is StallPoint.HEAD:
         return f"GET {reference_app_path}/page HTTP/1.1\r\nHost: {authority}\r\nX-Slow: ".encode("latin-1"), b"x"
@@ -137,7 +137,7 @@ def _messages(place: StallPoint, address: Address, reference_app_path: str) -> t
 
 
 def _read_response(connection: SlowConnection) -> Generator[Wait, bool, bool]:
-    """Read one answer, and return whether it says that the connection ends with it."""
+    """Read one response, and return whether it announces the end of the connection."""
     parser = ResponseParser()
     while not parser.done:
         parser.feed((yield from connection.read(READ_BYTES)))

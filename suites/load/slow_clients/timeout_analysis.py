@@ -1,12 +1,10 @@
-"""Where a server's patience ends, and what it counts: each gap by itself, or all of them together.
+"""Find out what a timeout counts: each gap, or the whole time. Pure.
 
-Clients stop at one place of their conversation. One says nothing more at all, the others make a move each `gap`:
+Clients stall at one point of their conversation. One sends nothing more, the others send something every `gap`:
 
-    silent      |-----------------x            freed after t
-    gap 0.5 t   |----o----o----o----o----o     still there well after t: the deadline is per gap
-    gap 0.5 t   |----o----o-------x            gone at about t: it is for all of them together
-
-Values in, values out.
+    silent      |-----------------x            disconnected after t
+    gap 0.5 t   |----o----o----o----o----o     still connected well after t: the timeout is per gap
+    gap 0.5 t   |----o----o-------x            disconnected at about t: the timeout is for the whole time
 """
 
 from __future__ import annotations
@@ -19,21 +17,21 @@ from dataclasses import dataclass
 from wsgi_gauntlet.harness.model import Metric
 
 GAP_FACTORS = (0.5, 0.95, 1.05)
-"""Gaps between two moves, as shares of the time-out that is configured."""
+"""Gaps between two steps, as shares of the configured timeout."""
 
 WATCH_FACTOR = 2.5
-"""Time-outs that a client is looked at. gunicorn looks at its workers' clocks once a second, so that a time-out of two
-seconds can take three."""
+"""How long a client is watched, in timeouts. gunicorn checks its workers once per second, so a timeout of two seconds
+can take three."""
 
 SAME_TIME_FACTOR = 1.25
-"""The factor on the silent client's time within which another is gone at the same time."""
+"""The factor on the time of the silent client within which another client ends at the same time."""
 
 IMMEDIATE_SECONDS = 0.05
-"""Seconds within which a connection has ended together with the answer on it."""
+"""Seconds within which a connection has ended together with its response."""
 
 
 class StallPoint(enum.StrEnum):
-    """Where a client stops: in the middle of a request's head or of its body, or between two requests."""
+    """Where a client stalls: within the head or the body of a request, or between two requests."""
 
     HEAD = "head"
     BODY = "body"
@@ -41,20 +39,20 @@ class StallPoint(enum.StrEnum):
 
 
 class TimeoutScope(enum.StrEnum):
-    """What a time-out counts."""
+    """What a timeout counts."""
 
     PER_GAP = "per gap"
     IN_ALL = "in all"
-    NONE = "none seen"
+    NONE = "none found"
     UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True)
 class StallResult:
-    """One client. `how` is '408', 'FIN' or 'RST', '' for one that was still there when nobody looked on.
+    """One client. `how` is '408', 'FIN' or 'RST', '' if it was still connected at the end.
 
-    Seconds: `gap` between two moves, math.inf for none; `lived` from its first stop until its end; `late` is by how
-    much a move came late at most.
+    Seconds: `gap` is between two steps, math.inf for a silent client; `lasted` is from the first stall to the end;
+    `late` is the largest delay of a step.
     """
 
     place: StallPoint
@@ -66,7 +64,7 @@ class StallResult:
 
 @dataclass(frozen=True)
 class ObservedTimeout:
-    """What a server does at one place. `freed` is None where a silent client was still there after `looked` seconds."""
+    """A timeout. `closed_after` is None if a silent client was still connected after `watched_seconds`."""
 
     place: StallPoint
     timeout_scope: TimeoutScope
@@ -77,16 +75,16 @@ class ObservedTimeout:
 
 
 REQUEST_TIMEOUT_CONDITIONS = ("timeout", "socket-timeout", "harakiri")
-"""The conditions in which an adapter names a time-out for requests; the shortest of them counts first."""
+"""The conditions with which an adapter names a timeout for requests. The shortest one counts."""
 
 STALL_POINT_CONDITIONS = {StallPoint.HEAD: "head-timeout", StallPoint.BODY: "body-timeout"}
-"""The condition in which it names one for a place alone: no other counts there, even where this is no number."""
+"""The condition for one stall point. No other counts there, even if this one is not a number."""
 
 
 def configured_timeout(conditions: Mapping[str, object], place: StallPoint) -> float | None:
-    """Return the seconds that ought to pass at `place` by the `conditions` of a server, its front's where it has one.
+    """Return the configured timeout at `place` in seconds, from the `conditions` of a server or of its front.
 
-    None where no setting is known. A server with one time-out for all of it, as waitress, has it as keep-alive.
+    None if it is unknown. A server with one timeout for everything, such as waitress, names it keep-alive.
     """
     front = conditions.get("front")
     here = front if isinstance(front, Mapping) else conditions
@@ -105,7 +103,7 @@ def _shortest(conditions: Mapping[str, object], *names: str) -> float | None:
 def observed_timeout(
     stall_results: Sequence[StallResult], place: StallPoint, watched_seconds: float
 ) -> ObservedTimeout | None:
-    """Return what `edges` say of `place`, None where none of them was silent there. `looked` is in seconds."""
+    """Return the timeout at `place`, None without a result of a silent client there."""
     here = sorted((each for each in stall_results if each.place is place), key=lambda each: each.gap)
     if not here or here[-1].gap != math.inf:
         return None
@@ -116,13 +114,13 @@ def observed_timeout(
 
 
 def timeout_measures(found: ObservedTimeout | None, place: StallPoint, timeout: float | None) -> tuple[Metric, Metric]:
-    """Return the rows of one place, the same for every server. `timeout` is what is configured, None where unknown."""
-    closed_after, per_gap = f"{place}: freed after", f"{place}: time-out is per gap"
+    """Return the two metrics of one stall point. `timeout` is the configured one, None if unknown."""
+    closed_after, per_gap = f"{place}: disconnected after", f"{place}: timeout is per gap"
     if found is None:
         return Metric(closed_after, None, "s", note="not measured"), Metric(
             per_gap, None, "yes/no", note="not measured"
         )
-    setting = f"configured: {timeout:g} s" if timeout is not None else "no time-out is known"
+    setting = f"configured: {timeout:g} s" if timeout is not None else "no timeout is known"
     value = {TimeoutScope.PER_GAP: 1.0, TimeoutScope.IN_ALL: 0.0}.get(found.timeout_scope)
     ended = f"; by {found.how}" if found.how else ""
     return (
@@ -138,30 +136,30 @@ def timeout_measures(found: ObservedTimeout | None, place: StallPoint, timeout: 
 
 
 def describe_timeouts(found: Sequence[ObservedTimeout]) -> str:
-    """Return in words how a server treats clients that stop."""
-    where = {StallPoint.HEAD: "in the head", StallPoint.BODY: "in the body", StallPoint.IDLE: "after an answer"}
+    """Describe how a server treats clients that stall."""
+    where = {StallPoint.HEAD: "in the head", StallPoint.BODY: "in the body", StallPoint.IDLE: "after a response"}
     parts = []
     for each in found:
         if each.closed_after is None:
-            parts.append(f"{where[each.place]} it is still there after {each.watched_seconds:.3g} s")
+            parts.append(f"{where[each.place]} it is still connected after {each.watched_seconds:.3g} s")
         else:
             counted = {TimeoutScope.PER_GAP: ", counted per gap", TimeoutScope.IN_ALL: ", counted in all"}
             after = "at once" if each.closed_after < IMMEDIATE_SECONDS else f"after {each.closed_after:.2g} s"
-            parts.append(f"{where[each.place]} it is freed {after}{counted.get(each.timeout_scope, '')}")
-    return f"A client that stops: {'; '.join(parts)}." if parts else ""
+            parts.append(f"{where[each.place]} it is disconnected {after}{counted.get(each.timeout_scope, '')}")
+    return f"A client that stalls: {'; '.join(parts)}." if parts else ""
 
 
 def late_move(stall_results: Sequence[StallResult], timeouts: Mapping[StallPoint, float | None]) -> str:
-    """Return why these clients say nothing of the server, '' where they do.
+    """Return why these clients say nothing about the server, '' if they do.
 
-    One that was to move just before the time-out, moved late and was freed may have been beyond it.
+    A late step of a client just below the timeout may have exceeded the timeout.
     """
     for each in stall_results:
         timeout = timeouts.get(each.place)
         if timeout is not None and each.how and each.gap < timeout <= each.gap + each.late:
             return (
-                f"a move in the {each.place} that was due after {each.gap:.2f} s came {each.late * 1000:.0f} ms late, "
-                f"beyond the time-out of {timeout:g} s; close other programs"
+                f"a step in the {each.place} was due after {each.gap:.2f} s and came {each.late * 1000:.0f} ms late, "
+                f"after the timeout of {timeout:g} s; close other programs"
             )
     return ""
 
@@ -172,16 +170,19 @@ def _timeout_scope(
     if not silent.how:
         gone = [each for each in moving if each.how]
         if gone:
-            return TimeoutScope.UNCLEAR, f"a silent client stayed, one with gaps of {gone[0].gap:.2f} s went"
-        return TimeoutScope.NONE, f"nobody was freed within {watched_seconds:.3g} s"
+            return (
+                TimeoutScope.UNCLEAR,
+                f"a silent client stayed, one with gaps of {gone[0].gap:.2f} s was disconnected",
+            )
+        return TimeoutScope.NONE, f"no client was disconnected within {watched_seconds:.3g} s"
     if silent.place is StallPoint.IDLE and silent.lasted < IMMEDIATE_SECONDS:
-        return TimeoutScope.UNCLEAR, "no connection is kept alive"
+        return TimeoutScope.UNCLEAR, "the server keeps no connection alive"
     details = "; ".join(_describe_stall(each) for each in moving)
     quick = [each for each in moving if each.gap < silent.lasted]
     if not quick:
         return (
             TimeoutScope.UNCLEAR,
-            f"freed sooner than any gap that was tried: {details}" if details else "only a silent one",
+            f"disconnected before the shortest gap: {details}" if details else "only a silent client",
         )
     if quick[0].how and quick[0].lasted <= SAME_TIME_FACTOR * silent.lasted:
         return TimeoutScope.IN_ALL, details
@@ -191,5 +192,5 @@ def _timeout_scope(
 
 
 def _describe_stall(edge: StallResult) -> str:
-    came = f"freed after {edge.lasted:.2f} s" if edge.how else "borne"
+    came = f"disconnected after {edge.lasted:.2f} s" if edge.how else "allowed"
     return f"gaps of {edge.gap:.2f} s: {came}"

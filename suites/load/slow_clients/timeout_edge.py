@@ -1,21 +1,23 @@
-"""Clients that stop just short of a server's time-outs, and just beyond: what ends, when, and what is counted."""
+"""Clients that stall just below and just above the timeouts of a server, to show what each timeout counts."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 import trio
 
-from wsgi_gauntlet.harness.conformance.catalog import scenario
 from wsgi_gauntlet.harness.errors import ServerDidNotStart
-from wsgi_gauntlet.harness.load.context import ScenarioContext
-from wsgi_gauntlet.harness.load.experiments.retry import retry_if_generator_late
-from wsgi_gauntlet.harness.load.experiments.short_timeouts import with_short_timeouts
+from wsgi_gauntlet.harness.load.catalog import scenario
+from wsgi_gauntlet.harness.load.context import ScenarioContext, retry_if_generator_late
+from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.load.probes.new_connections import NewConnectionOutcome, new_connections
 from wsgi_gauntlet.harness.load.workload import ReferencePage
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, ScenarioResult
 from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.suites.load.slow_clients.short_timeouts import with_short_timeouts
 from wsgi_gauntlet.suites.load.slow_clients.stalling_clients import Stall, run_stalling_clients
 from wsgi_gauntlet.suites.load.slow_clients.timeout_analysis import (
     GAP_FACTORS,
@@ -34,29 +36,36 @@ STALL_GAPS = (*GAP_FACTORS, math.inf)
 CLIENT_COUNT = len(StallPoint) * len(STALL_GAPS)
 
 ALL_STALLED_SECONDS = 1.5
-"""Seconds in which all clients must have come as far as to stop: who waits in a queue meets another time-out."""
+"""Seconds in which all clients must stall. A client that waits in a queue meets another timeout."""
 
 Observation = tuple[Sequence[StallResult], Mapping[StallPoint, float | None], Mapping[StallPoint, float]]
-"""The clients, the time-outs that are configured, and for how many seconds was looked at each place."""
+"""The results of the clients, and for each stall point the configured timeout and the watched seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeoutEdgeParameters(Parameters):
+    """Parameters of `timeout-edge`."""
+
+    duration: Annotated[float, Parameter("s", "longest time to watch the clients")]
+    timeout: Annotated[float, Parameter("s", "longest timeout to configure, if the server has the setting")]
 
 
 @scenario(
-    "The edge of each time-out: per gap or in all?",
-    smoke={"clients": CLIENT_COUNT, "duration": 5.5, "timeout": 2, "rate": 1},
-    full={"clients": CLIENT_COUNT, "duration": 310, "timeout": 86_400, "rate": 1},
+    "The edge of each timeout: per gap or in all?",
+    smoke=TimeoutEdgeParameters(duration=5.5, timeout=2),
+    full=TimeoutEdgeParameters(duration=310, timeout=86_400),
 )
-async def timeout_edge(ctx: ScenarioContext) -> ScenarioResult:
-    """Clients stop in a head, in a body and after an answer: for good, or for 0.5, 0.95 and 1.05 of the time-out.
+async def timeout_edge(ctx: ScenarioContext[TimeoutEdgeParameters]) -> ScenarioResult:
+    """Clients stall in a head, in a body and after a response: for good, or for 0.5, 0.95 and 1.05 of the timeout.
 
-    A time-out that counts each gap by itself lets a client hold its connection for ever with a byte now and then. Where
-    a server's time-outs can be set they are made as short as `timeout`, in seconds; those that are not known are looked
-    for within the `duration`.
+    If a timeout counts each gap separately, a client can hold its connection for ever with a byte now and then. The
+    harness makes the timeouts of a server as short as `timeout`. It searches for unknown timeouts within `duration`.
     """
     default_plan = ctx.plan
     return await retry_if_generator_late(ctx, lambda: _round(ctx, default_plan))
 
 
-async def _round(ctx: ScenarioContext, default_plan: Plan) -> ScenarioResult:
+async def _round(ctx: ScenarioContext[TimeoutEdgeParameters], default_plan: Plan) -> ScenarioResult:
     stall_results, timeouts, watched_seconds = await _observe(ctx, default_plan)
     why = late_move(stall_results, timeouts)
     observed: list[ObservedTimeout] = []
@@ -65,8 +74,7 @@ async def _round(ctx: ScenarioContext, default_plan: Plan) -> ScenarioResult:
         if here := observed_timeout(stall_results, place, watched_seconds[place]):
             observed.append(here)
         rows += timeout_measures(here, place, timeouts[place])
-    return ctx.load(
-        timeout_edge,
+    return ctx.result(
         Grade.INVALID if why else Grade.MEASURED,
         generator=GeneratorHealth(not why, why=why),
         measures=tuple(rows),
@@ -74,14 +82,14 @@ async def _round(ctx: ScenarioContext, default_plan: Plan) -> ScenarioResult:
     )
 
 
-async def _observe(ctx: ScenarioContext, default_plan: Plan) -> Observation:
-    """Find out as much as the server allows: all clients side by side, or a silent one at a time."""
-    seconds = ctx.number("duration")
-    ctx.plan = with_short_timeouts(default_plan, ctx.number("timeout"), CLIENT_COUNT + 2)
+async def _observe(ctx: ScenarioContext[TimeoutEdgeParameters], default_plan: Plan) -> Observation:
+    """Run all clients at the same time or, if the server cannot serve so many, one silent client at a time."""
+    seconds = ctx.parameters.duration
+    ctx.plan = with_short_timeouts(default_plan, ctx.parameters.timeout, CLIENT_COUNT + 2)
     try:
         found = await _observe_side_by_side(ctx, seconds)
     except ServerDidNotStart:
-        # Not with so many workers, or so short a time-out: gunicorn's workers must come up within theirs.
+        # So many workers or so short a timeout prevent the start: the workers of gunicorn must start within it.
         found = None
     if found is None:
         ctx.plan = default_plan
@@ -89,9 +97,9 @@ async def _observe(ctx: ScenarioContext, default_plan: Plan) -> Observation:
     return found
 
 
-async def _observe_side_by_side(ctx: ScenarioContext, seconds: float) -> Observation | None:
-    """Let all clients stop side by side; None where the server cannot look after so many at a time."""
-    ctx.progress(0.1, "starting a server with short time-outs")
+async def _observe_side_by_side(ctx: ScenarioContext[TimeoutEdgeParameters], seconds: float) -> Observation | None:
+    """Stall all clients at the same time. Returns None if the server cannot serve so many."""
+    ctx.progress(0.1, "starting a server with short timeouts")
     stall_results: list[StallResult] = []
     serves_everyone = True
     async with ctx.server() as running:
@@ -104,7 +112,7 @@ async def _observe_side_by_side(ctx: ScenarioContext, seconds: float) -> Observa
             for ratio in STALL_GAPS
         ]
         all_stalled = trio.Event()
-        ctx.progress(0.2, f"{CLIENT_COUNT} clients stop, for {max(watched_seconds.values()):.3g} s")
+        ctx.progress(0.2, f"{CLIENT_COUNT} clients stall for {max(watched_seconds.values()):.3g} s")
         async with trio.open_nursery() as nursery:
 
             async def run_stalls() -> None:
@@ -123,12 +131,12 @@ async def _observe_side_by_side(ctx: ScenarioContext, seconds: float) -> Observa
     return (stall_results, timeouts, watched_seconds) if serves_everyone else None
 
 
-async def _observe_one_by_one(ctx: ScenarioContext, seconds: float) -> Observation:
-    """Let one client at a time stop, for good, each on a fresh server as it usually is."""
+async def _observe_one_by_one(ctx: ScenarioContext[TimeoutEdgeParameters], seconds: float) -> Observation:
+    """Stall one silent client at a time, each on a fresh server with its usual settings."""
     stall_results: list[StallResult] = []
     timeouts: dict[StallPoint, float | None] = {}
     for number, place in enumerate(StallPoint):
-        ctx.progress(0.3 + number / 5, f"one client stops in the {place}, for {seconds:.3g} s")
+        ctx.progress(0.3 + number / 5, f"one client stalls in the {place} for {seconds:.3g} s")
         async with ctx.server() as running:
             timeouts[place] = configured_timeout(running.conditions, place)
             stall = Stall(place, math.inf, seconds)

@@ -1,91 +1,103 @@
-"""The highest arrival rate at which users are served well: the one figure that a deployment is planned with."""
+"""Measure the capacity: the highest arrival rate at which users are served well, the basis of planning a deployment."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 
-from wsgi_gauntlet.harness.conformance.catalog import scenario
-from wsgi_gauntlet.harness.load.analysis.capacity_search import (
+from wsgi_gauntlet.harness.load.analysis.grading import NOTICEABLE_SECONDS
+from wsgi_gauntlet.harness.load.analysis.pool_sizing import p99_limit
+from wsgi_gauntlet.harness.load.analysis.units import format_rate, format_seconds
+from wsgi_gauntlet.harness.load.arrivals import FixedCountArrivals
+from wsgi_gauntlet.harness.load.catalog import scenario
+from wsgi_gauntlet.harness.load.context import ScenarioContext
+from wsgi_gauntlet.harness.load.experiments.open_loop_experiment import (
+    CapacityEstimate,
+    OpenLoopExperiment,
+    OpenLoopParameters,
+    mark_invalid,
+    open_loop_experiment,
+)
+from wsgi_gauntlet.harness.load.parameters import Parameter
+from wsgi_gauntlet.harness.load.workload import UnexpectedResponse
+from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, ScenarioResult
+from wsgi_gauntlet.suites.load.throughput.capacity_search import (
     CapacityBounds,
     ProbeOutcome,
     RateProbe,
     capacity_bounds,
     evaluate_probe,
-    format_rate,
     is_inconclusive,
     search_capacity,
 )
-from wsgi_gauntlet.harness.load.analysis.grading import NOTICEABLE_SECONDS, format_seconds
-from wsgi_gauntlet.harness.load.analysis.pool_sizing import p99_limit
-from wsgi_gauntlet.harness.load.arrivals import FixedCountArrivals
-from wsgi_gauntlet.harness.load.context import ScenarioContext
-from wsgi_gauntlet.harness.load.experiments.open_loop_experiment import (
-    CapacityEstimate,
-    OpenLoopExperiment,
-    mark_invalid,
-    open_loop_experiment,
-)
-from wsgi_gauntlet.harness.load.workload import UnexpectedResponse
-from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, ScenarioResult
 
 TIMEOUT_FACTOR = 10.0
-"""So many times the limit after which a request counts as timed out: there it is not a matter of degree."""
+"""The factor on the limit of p99 after which a request counts as timed out."""
 
 FIRST_RATE_SHARE = 0.8
-"""The share of what a closed loop got answered that is tried first: with arrivals by chance a server at its limit has a
-queue that grows for ever."""
+"""The first rate as a share of the estimate: with random arrivals the queue of a server at its limit grows for ever."""
 
 MIN_TRY_REQUESTS = 30
-"""Requests that a try is to have."""
+"""Requests that a try should have."""
 
 MAX_TRY_FACTOR = 2.5
-"""How many times as long a try of a low rate may be, so that MIN_TRY_REQUESTS requests are due in it."""
+"""The longest try of a low rate, as a factor on its duration, so that MIN_TRY_REQUESTS requests are due."""
 
 AT_CAPACITY = "at capacity"
-"""The phase that the figures are of: the last try of the highest rate that held."""
+"""The phase of the reported figures: the last try of the highest rate that passed."""
 
-WARM_UP_NOTE = "Connections were opened before each try counted."
+WARM_UP_NOTE = "A warm-up opened the connections before each try."
 
 MIN_LONGEST_TRY_REQUESTS = 5
-"""Requests of the longest try below which a rate is not tried."""
+"""Requests of the longest try that the lowest tried rate must have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapacityParameters(OpenLoopParameters):
+    """Parameters of `capacity`."""
+
+    duration: Annotated[float, Parameter("s", "length of each try")]
+    budget: Annotated[float, Parameter("s", "longest time of the search")]
+    precision: Annotated[float, Parameter("", "width of the result at which the search ends; 0.02 is 2 %")]
+    rate: Annotated[float | None, Parameter("requests/s", "highest rate to try; no limit by default")] = None
 
 
 @scenario(
-    "Open model: the highest rate that users are served well at",
-    smoke={"clients": 4096, "duration": 0.8, "estimate": 0.25, "budget": 8.5, "precision": 0.12, "size": 2000},
-    full={"clients": 16384, "duration": 10, "estimate": 3, "budget": 600, "precision": 0.02, "size": 2000},
+    "Open model: the highest rate at which users are served well",
+    smoke=CapacityParameters(clients=4096, duration=0.8, estimate=0.25, budget=8.5, precision=0.12, size=2000),
+    full=CapacityParameters(clients=16384, duration=10, estimate=3, budget=600, precision=0.02, size=2000),
 )
-async def capacity(ctx: ScenarioContext) -> ScenarioResult:
-    """What is the highest rate of Poisson arrivals with p99 < 100 ms, errors < 0.1 % and 99 % of all answered?
+async def capacity(ctx: ScenarioContext[CapacityParameters]) -> ScenarioResult:
+    """Search for the highest rate of Poisson arrivals with p99 < 100 ms, errors < 0.1 % and goodput of 99 %.
 
-    Where a page takes more than 50 ms when nobody else asks, the p99 may be twice that. Connections are opened as they
-    are needed, up to `clients`; where those are the limit and not the server, there is no figure. They are opened in a
-    warm-up that does not count, since users keep theirs.
-    Rates are tried for `duration` seconds each on one server, which is let go idle in between: up from a guess until
-    one fails, then by halves until the rates that held and failed are `precision` apart or `budget` seconds are over.
-    `rate`, where given, is the highest to be tried. A short try cannot tell a server that is overloaded by less than
-    0.1 s / `duration`: its queue has no time to grow.
+    If a page takes more than 50 ms on the idle server, the limit of p99 is twice that. A warm-up opens connections as
+    needed, up to `clients`. There is no figure if the connections are the limit and not the server.
+
+    Each try lasts `duration` seconds, and the server becomes idle before the next one. The rate rises from an estimate
+    until a try fails. Then the search halves the interval until its width is `precision` or `budget` seconds have
+    passed. A short try does not notice an overload of less than 0.1 s / `duration`: the queue has no time to grow.
     """
     experiment: OpenLoopExperiment
     tries: tuple[RateProbe, ...] = ()
-    trouble = search_note = ""
+    error = search_note = ""
     async with open_loop_experiment(ctx) as experiment:
         try:
             ctx.progress(0.0, "estimating capacity")
-            found = await experiment.estimate(ctx.number("estimate"))
-            search_note = f"The search began from {found.words}. {WARM_UP_NOTE}"
+            found = await experiment.estimate(ctx.parameters.estimate)
+            search_note = f"The search began with an estimate of {found.description}. {WARM_UP_NOTE}"
             tries = await _search(ctx, experiment, found)
         except UnexpectedResponse as wrong:
-            trouble = str(wrong)
+            error = str(wrong)
         limit = p99_limit(experiment.unloaded_latency)
-    precision = ctx.number("precision")
+    precision = ctx.parameters.precision
     result = capacity_bounds(tries)
     noisy = is_inconclusive(result, precision)
     connection_limit = _connection_limit(experiment, tries, result)
-    unfit = bool(tries) and (bool(connection_limit) or all(each.outcome is ProbeOutcome.UNFIT for each in tries))
-    mark = Grade.ERROR if trouble else Grade.INVALID if unfit else Grade.INCONCLUSIVE if noisy else Grade.MEASURED
+    invalid = bool(tries) and (bool(connection_limit) or all(each.outcome is ProbeOutcome.UNFIT for each in tries))
+    mark = Grade.ERROR if error else Grade.INVALID if invalid else Grade.INCONCLUSIVE if noisy else Grade.MEASURED
     capacity_try = max(
         (n for n, each in enumerate(tries) if each.rate == result.passed and each.outcome is ProbeOutcome.PASSED),
         default=None,
@@ -93,8 +105,7 @@ async def capacity(ctx: ScenarioContext) -> ScenarioResult:
     if capacity_try is not None:
         experiment.phases[capacity_try] = msgspec.structs.replace(experiment.phases[capacity_try], name=AT_CAPACITY)
     capacity_phase = experiment.phases[capacity_try] if capacity_try is not None else None
-    return ctx.load(
-        capacity,
+    return ctx.result(
         mark,
         goodput=capacity_phase.goodput if capacity_phase else None,
         generator=mark_invalid(_health(experiment, tries, capacity_try), connection_limit)
@@ -104,28 +115,28 @@ async def capacity(ctx: ScenarioContext) -> ScenarioResult:
         percentiles=tuple(each for each in experiment.percentiles() if each.phase.startswith(AT_CAPACITY)),
         measures=(
             Metric("capacity", result.passed, "requests/s", censored=result.bound, note=_describe_bounds(result)),
-            Metric("p99 there", capacity_phase.p99 if capacity_phase else None, "s"),
+            Metric("p99 at capacity", capacity_phase.p99 if capacity_phase else None, "s"),
             Metric("limited by", None, note=_describe_limit(ctx, result, tries)),
         ),
         conditions=experiment.conditions(),
-        artefacts=experiment.artefacts(),
+        artefacts=experiment.caveats(),
         note=" ".join(
-            filter(None, (trouble, _describe_result(ctx, result, tries, precision, limit, noisy=noisy), search_note))
+            filter(None, (error, _describe_result(ctx, result, tries, precision, limit, noisy=noisy), search_note))
         ),
     )
 
 
 async def _search(
-    ctx: ScenarioContext, experiment: OpenLoopExperiment, estimate: CapacityEstimate
+    ctx: ScenarioContext[CapacityParameters], experiment: OpenLoopExperiment, estimate: CapacityEstimate
 ) -> tuple[RateProbe, ...]:
-    duration, budget = ctx.number("duration"), ctx.number("budget")
+    duration, budget = ctx.parameters.duration, ctx.parameters.budget
     began = ctx.elapsed
 
     async def probe(rate: float) -> RateProbe:
         number = len(experiment.phases) + 1
         ctx.progress(min((ctx.elapsed - began) / budget, 0.99), f"trying {format_rate(rate)}")
         length = min(max(duration, MIN_TRY_REQUESTS / rate), MAX_TRY_FACTOR * duration)
-        # Another seed each time: the same unlucky draw twice would be no second opinion.
+        # A new seed for each try: the same unlucky arrivals would not be an independent try.
         arrivals = FixedCountArrivals(max(1, round(rate * length)), length, seed=number)
         found = await experiment.offer(
             f"{format_rate(rate)}, try {number}",
@@ -141,15 +152,15 @@ async def _search(
     return await search_capacity(
         probe,
         FIRST_RATE_SHARE * estimate.rate,
-        ctx.number("precision"),
+        ctx.parameters.precision,
         min_rate=MIN_LONGEST_TRY_REQUESTS / (MAX_TRY_FACTOR * duration),
-        max_rate=ctx.number("rate") if "rate" in ctx.parameters else math.inf,
+        max_rate=ctx.parameters.rate or math.inf,
         has_time=lambda: ctx.elapsed - began < budget,
     )
 
 
 def _connection_limit(experiment: OpenLoopExperiment, tries: tuple[RateProbe, ...], result: CapacityBounds) -> str:
-    """Return why the generator's connections set the end of the search, empty where something else did."""
+    """Return why the connections of the generator ended the search, '' if something else did."""
     at = (found for each, found in zip(tries, experiment.results, strict=True) if each.rate == result.upper_limit)
     return (
         next(filter(None, map(experiment.connection_limit_reason, at)), "")
@@ -159,7 +170,7 @@ def _connection_limit(experiment: OpenLoopExperiment, tries: tuple[RateProbe, ..
 
 
 def _health(experiment: OpenLoopExperiment, tries: tuple[RateProbe, ...], capacity_try: int | None) -> GeneratorHealth:
-    """Return the health of the try that the figure rests on: where none held, of the last that failed."""
+    """Return the health in the try that decides the figure: the last failed one if none passed."""
     rests = capacity_try
     if rests is None:
         rests = max((number for number, each in enumerate(tries) if each.outcome is ProbeOutcome.FAILED), default=None)
@@ -170,16 +181,18 @@ def _health(experiment: OpenLoopExperiment, tries: tuple[RateProbe, ...], capaci
 
 def _describe_bounds(found: CapacityBounds) -> str:
     if found.passed is None:
-        return f"Not even {format_rate(found.upper_limit)} held." if found.upper_limit else "No rate was tried."
+        return f"Not even {format_rate(found.upper_limit)} passed." if found.upper_limit else "No rate was tried."
     if found.upper_limit is None:
         return "No higher rate was tried."
-    which = "failed" if not found.bound else "the generator could not offer"
-    return f"Held at {format_rate(found.passed)}; {format_rate(found.upper_limit)} {which}."
+    which = "failed" if not found.bound else "was too much for the generator"
+    return f"{format_rate(found.passed)} passed; {format_rate(found.upper_limit)} {which}."
 
 
-def _describe_limit(ctx: ScenarioContext, found: CapacityBounds, tries: tuple[RateProbe, ...]) -> str:
+def _describe_limit(
+    ctx: ScenarioContext[CapacityParameters], found: CapacityBounds, tries: tuple[RateProbe, ...]
+) -> str:
     if found.upper_limit is None:
-        return "The rate that was allowed." if "rate" in ctx.parameters else "The time for the search."
+        return "The parameter rate." if ctx.parameters.rate is not None else "The time of the search."
     if found.bound or found.failed is None:
         why = next(
             each.why for each in tries if each.rate == found.generator_limit and each.outcome is ProbeOutcome.UNFIT
@@ -193,7 +206,7 @@ def _describe_limit(ctx: ScenarioContext, found: CapacityBounds, tries: tuple[Ra
 
 
 def _describe_result(
-    ctx: ScenarioContext,
+    ctx: ScenarioContext[CapacityParameters],
     found: CapacityBounds,
     tries: tuple[RateProbe, ...],
     precision: float,
@@ -206,16 +219,16 @@ def _describe_result(
     if noisy:
         return (
             f"Tries contradict each other over {found.noise * 100:.0f} % of the rate, so there is no figure: measure "
-            "longer, or stop what else runs on this machine."
+            "longer, or stop other programs on this machine."
         )
     if found.passed is None:
         return f"{_describe_bounds(found)} {_describe_limit(ctx, found, tries)}"
     wide = found.upper_limit is not None and found.upper_limit > found.passed * (1 + precision) and not found.bound
-    unsure = " There was no time to come nearer." if wide else ""
-    bound = "At least " if found.bound else ""
-    slow = ", twice what a page takes alone" if limit > NOTICEABLE_SECONDS else ""
+    unsure = " There was no time for a more precise result." if wide else ""
+    bound = "at least " if found.bound else ""
+    slow = ", twice the time of a page on the idle server" if limit > NOTICEABLE_SECONDS else ""
     return (
-        f"{bound}{format_rate(found.passed)} are answered with a p99 below {format_seconds(limit)}{slow}. "
+        f"The capacity is {bound}{format_rate(found.passed)}, with a p99 below {format_seconds(limit)}{slow}. "
         f"{_describe_bounds(found)}{unsure} "
         f"Limited by: {_describe_limit(ctx, found, tries)}"
     )

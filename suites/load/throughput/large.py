@@ -1,4 +1,4 @@
-"""Big bodies beside small pages: a video that is uploaded, a backup that is fetched, on good lines and on slow ones."""
+"""Large bodies beside small pages, such as uploaded videos and downloaded backups, on fast and on slow networks."""
 
 from __future__ import annotations
 
@@ -6,44 +6,56 @@ import hashlib
 import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from statistics import median
+from typing import Annotated
 
 import trio
 
-from wsgi_gauntlet.harness.conformance.catalog import scenario
-from wsgi_gauntlet.harness.load.analysis.grading import format_bytes
+from wsgi_gauntlet.harness.load.analysis.units import format_bytes
+from wsgi_gauntlet.harness.load.catalog import scenario
 from wsgi_gauntlet.harness.load.clients.transfers import Direction, Transfer, TransferOutcome, digest, download, upload
 from wsgi_gauntlet.harness.load.context import ScenarioContext
-from wsgi_gauntlet.harness.load.experiments.disturbance import Findings, run_disturbance
+from wsgi_gauntlet.harness.load.experiments.disturbance import DisturbanceParameters, Findings, run_disturbance
 from wsgi_gauntlet.harness.load.experiments.traffic_timeline import TrafficTimeline
-from wsgi_gauntlet.harness.load.probes.peak_memory import peak_memory, reset_peak
+from wsgi_gauntlet.harness.load.parameters import Parameter
+from wsgi_gauntlet.harness.load.probes.memory import peak_memory, reset_peak
 from wsgi_gauntlet.harness.model import Metric, Phase, ScenarioResult
 from wsgi_gauntlet.suites.testapp.behaviours.pages import page_blocks
 
 SMALL_BODY_BYTES = 1_000_000
-"""Bytes of the smaller bodies; nginx as it comes refuses longer ones."""
+"""Bytes of the smaller bodies. nginx refuses longer ones by default."""
 
 TRANSFER_GRACE_SECONDS = 10.0
-"""Seconds that any transfer has beyond those that it takes at the throttled pace."""
+"""Extra seconds for each transfer, beyond its time at the throttled rate."""
 
 NONCE = "large"
 
 TransferCall = Callable[[], Awaitable[Transfer]]
 
 
-class Transfers:
-    """Uploads as fast as they go, then downloads, then one of each that is throttled; users all the time."""
+@dataclass(frozen=True, kw_only=True)
+class LargeParameters(DisturbanceParameters):
+    """Parameters of `large`."""
 
-    def __init__(self, ctx: ScenarioContext) -> None:
-        self._clients, self._size = ctx.count("clients"), ctx.count("size")
-        self._duration, self._throttle = ctx.number("duration"), ctx.number("throttle")
+    clients: Annotated[int, Parameter("", "simultaneous transfers")]
+    size: Annotated[int, Parameter("bytes", "size of the large bodies")]
+    throttle: Annotated[float, Parameter("bytes/s", "rate of the throttled transfers")]
+
+
+class Transfers:
+    """Uploads at full speed, then downloads, then one throttled transfer in each direction, always beside users."""
+
+    def __init__(self, parameters: LargeParameters) -> None:
+        self._clients, self._size = parameters.clients, parameters.size
+        self._duration, self._throttle = parameters.duration, parameters.throttle
         self._transfers: dict[str, list[Transfer]] = {}
         self._memory: dict[Direction, int] = {}
         self._up: dict[int, str] = {}
         self._down: dict[int, str] = {}
 
     async def run_beside_users(self, traffic: TrafficTimeline) -> Sequence[Phase]:
-        """Move big bodies beside the users."""
+        """Transfer large bodies beside the users."""
         paced = max(SMALL_BODY_BYTES, int(self._throttle * self._duration))
         for size in {SMALL_BODY_BYTES, self._size, paced}:
             self._up[size] = await trio.to_thread.run_sync(digest, size)
@@ -56,11 +68,11 @@ class Transfers:
         ]
 
     async def inspect_leftovers(self, traffic: TrafficTimeline) -> None:
-        """Move one body for each client at once and note the memory: of a fresh process, which has kept nothing yet."""
+        """Transfer one body per client at the same time, and measure the memory of a fresh server."""
         for direction in Direction:
             await traffic.running.restart()
             transfer_calls = self._upload if direction is Direction.UP else self._download
-            # What the first body ever costs, modules and buffers that stay, is no part of the slope.
+            # The first body also loads modules and buffers. They do not count.
             await transfer_calls(traffic, SMALL_BODY_BYTES)()
             peak_before = reset_peak(traffic.running.processes())
             transfers = await self._at_once(transfer_calls(traffic, self._size))
@@ -79,14 +91,14 @@ class Transfers:
         return transfers
 
     def findings(self) -> Findings:
-        """Return whether all bytes were right, how fast they went and what memory they took."""
+        """Return the correct transfers, their speed, and the memory that they needed."""
         every = list(itertools.chain.from_iterable(self._transfers.values()))
-        flaws, measures, remarks = [], [], []
+        flaws, measures, details = [], [], []
         for direction in Direction:
             mine = [each for each in every if each.direction is direction]
             counted = Counter(each.outcome for each in mine)
             measures += [
-                Metric(f"{direction}s that were right", counted[TransferOutcome.RIGHT], note=f"of {len(mine)}"),
+                Metric(f"correct {direction}s", counted[TransferOutcome.RIGHT], note=f"of {len(mine)}"),
                 Metric(f"{direction} speed", speed(mine, self._size), "bytes/s", note=f"of {format_bytes(self._size)}"),
             ]
             for outcome in (TransferOutcome.WRONG, TransferOutcome.FAILED):
@@ -98,12 +110,12 @@ class Transfers:
                     )
             if counted[TransferOutcome.REFUSED]:
                 least = min(each.size for each in mine if each.outcome is TransferOutcome.REFUSED)
-                remarks.append(f"It refuses {direction}s of {format_bytes(least)} with 413, as it is configured.")
+                details.append(f"The server refuses {direction}s of {format_bytes(least)} with 413, as configured.")
         for direction, grown in self._memory.items():
             moving = self._clients * self._size
-            memory_note = f"{format_bytes(grown)} more for {format_bytes(moving)}, a fresh server each"
+            memory_note = f"{format_bytes(grown)} more for {format_bytes(moving)}, each on a fresh server"
             measures.append(Metric(f"memory per byte in flight, {direction}s", grown / moving, note=memory_note))
-        return Findings(tuple(measures), tuple(flaws), remarks=" ".join(remarks))
+        return Findings(tuple(measures), tuple(flaws), details=" ".join(details))
 
     def _upload(self, traffic: TrafficTimeline, size: int) -> TransferCall:
         address, mount = traffic.running.address, traffic.running.reference_app_path
@@ -144,7 +156,7 @@ class Transfers:
         seconds: float | None = None,
         each_once: bool = False,
     ) -> Phase:
-        """Have each client make `moves` by turns for as long as the phase lasts, or `together` once each."""
+        """Let each client run `transfer_calls` in turn until the phase ends, or with `each_once` once each."""
         found = self._transfers[name] = []
         over = False
 
@@ -172,7 +184,7 @@ def page_digest(size: int) -> str:
 
 
 def speed(transfers: Sequence[Transfer], size: int) -> float | None:
-    """Return the median bytes per second of the right transfers of `size` bytes, None where there is none."""
+    """Return the median bytes per second of the correct transfers of `size` bytes, None without any."""
     found = [
         each.size / each.seconds for each in transfers if each.outcome is TransferOutcome.RIGHT and each.size == size
     ]
@@ -181,29 +193,17 @@ def speed(transfers: Sequence[Transfer], size: int) -> float | None:
 
 @scenario(
     "Large bodies, up and down, and one at 1 MB/s",
-    smoke={
-        "clients": 2,
-        "size": 16_000_000,
-        "throttle": 1_000_000,
-        "duration": 1.5,
-        "rate": 20,
-        "baseline": 1.2,
-        "recovery": 3,
-    },
-    full={
-        "clients": 4,
-        "size": 100_000_000,
-        "throttle": 1_000_000,
-        "duration": 30,
-        "rate": 20,
-        "baseline": 10,
-        "recovery": 60,
-    },
+    smoke=LargeParameters(
+        clients=2, size=16_000_000, throttle=1_000_000, duration=1.5, rate=20, baseline=1.2, recovery=3
+    ),
+    full=LargeParameters(
+        clients=4, size=100_000_000, throttle=1_000_000, duration=30, rate=20, baseline=10, recovery=60
+    ),
 )
-async def large(ctx: ScenarioContext) -> ScenarioResult:
-    """Bodies of 1 MB and more go up and down as fast as the server takes and gives them, then one each way at 1 MB/s.
+async def large(ctx: ScenarioContext[LargeParameters]) -> ScenarioResult:
+    """Clients upload and download bodies of 1 MB and more at full speed, then one in each direction at 1 MB/s.
 
-    Each is checked to the last byte. A server that collects a body before it hands it on pays for it in memory; one
-    that lends a worker to it for as long as it takes has fewer for its users.
+    Each body is checked to the last byte. If a server buffers a body before it forwards it, it needs memory. If it
+    assigns a worker to the transfer, it has fewer workers for its users.
     """
-    return await run_disturbance(ctx, large, lambda: Transfers(ctx))
+    return await run_disturbance(ctx, lambda: Transfers(ctx.parameters))

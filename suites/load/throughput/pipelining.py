@@ -1,48 +1,61 @@
-"""Requests sent before the answers to those before them: few clients do it, and all proxies once did."""
+"""Requests that are sent before the response to the previous one. Few clients do so today."""
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median
+from typing import Annotated
 
 import trio
 
-from wsgi_gauntlet.harness.conformance.catalog import scenario
-from wsgi_gauntlet.harness.load.analysis.grading import format_seconds
+from wsgi_gauntlet.harness.load.analysis.units import format_seconds
+from wsgi_gauntlet.harness.load.catalog import scenario
 from wsgi_gauntlet.harness.load.clients.pipelining import PipelineEnd, PipelineResult, ResponseMatch, send_pipeline
 from wsgi_gauntlet.harness.load.context import ScenarioContext
+from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, ScenarioResult
 
 DEPTHS = (2, 16)
-"""Requests sent at once on one connection."""
+"""Requests that are sent at once on one connection."""
 
 BODY_BYTES = 2000
-"""Bytes of each answer."""
+"""Bytes of each response."""
 
 NO_WAIT_SECONDS = 0.0005
-"""Seconds between two answers that are no wait."""
+"""Seconds between two responses below which there was no wait."""
 
 MAX_ROUNDS = 100
-"""Rounds at one depth at most."""
+"""The most rounds at one depth."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipeliningParameters(Parameters):
+    """Parameters of `pipelining`."""
+
+    clients: Annotated[int, Parameter("", "simultaneous connections")]
+    duration: Annotated[float, Parameter("s", "time for each number of pipelined requests")]
+    wait: Annotated[int, Parameter("ms", "time that the app needs for the first request of a connection")]
+    patience: Annotated[float, Parameter("s", "longest wait for all responses of a connection")]
 
 
 @scenario(
-    "Pipelined requests: answers in order, each to its own",
-    smoke={"clients": 4, "duration": 1.5, "wait": 150, "patience": 5},
-    full={"clients": 16, "duration": 20, "wait": 500, "patience": 30},
+    "Pipelined requests: responses in order, each for its own request",
+    smoke=PipeliningParameters(clients=4, duration=1.5, wait=150, patience=5),
+    full=PipeliningParameters(clients=16, duration=20, wait=500, patience=30),
 )
-async def pipelining(ctx: ScenarioContext) -> ScenarioResult:
-    """Clients send 2 and 16 requests at once on each connection, the first of which takes its time.
+async def pipelining(ctx: ScenarioContext[PipeliningParameters]) -> ScenarioResult:
+    """Clients send 2 and 16 requests at once on each connection. The first request of each connection is slow.
 
-    A server that gives each request to a thread of its own must hold back the quick answers until the slow one is out;
-    one that answers in the order in which its threads are done hands one page to whom another belongs. To answer the
-    first and close is allowed: RFC 9112, section 9.3.2, has clients ask again.
+    If a server runs each request in a separate thread, it must delay the quick responses until the slow one is sent.
+    Without that, clients get responses for other requests. A server may also send the first response and close the
+    connection: by RFC 9112, section 9.3.2, clients then repeat the others.
     """
-    clients, duration, wait = ctx.count("clients"), ctx.number("duration"), ctx.count("wait")
-    # Where one process serves all in turn, the last waits for the slow requests of all the others.
-    patience = ctx.number("patience") + clients * wait / 1000
+    clients, duration, wait = ctx.parameters.clients, ctx.parameters.duration, ctx.parameters.wait
+    # With a single process, the last connection waits for the slow requests of all others.
+    patience = ctx.parameters.patience + clients * wait / 1000
     found: list[PipelineResult] = []
     numbers = itertools.count(1)
     async with ctx.server() as running:
@@ -72,13 +85,13 @@ async def pipelining(ctx: ScenarioContext) -> ScenarioResult:
                 if ctx.elapsed >= ends or any(each.ended in (PipelineEnd.SILENT, PipelineEnd.WRONG) for each in found):
                     break
         grade, note = judge_pipelines(found)
-        # How late a request goes out moves neither the order of its answers nor their number.
-        sound = GeneratorHealth(valid=True)
-        return ctx.load(pipelining, grade, generator=sound, measures=pipeline_measures(found), note=note)
+        # A late request changes neither the order nor the number of responses.
+        health = GeneratorHealth(valid=True)
+        return ctx.result(grade, generator=health, measures=pipeline_measures(found), note=note)
 
 
 def judge_pipelines(found: Sequence[PipelineResult]) -> tuple[Grade, str]:
-    """Return the grade and why."""
+    """Return the grade and its reason."""
     wrong = [each for each in found if each.response_match is not ResponseMatch.RIGHT]
     if wrong:
         kinds = Counter(each.response_match for each in wrong)
@@ -86,33 +99,40 @@ def judge_pipelines(found: Sequence[PipelineResult]) -> tuple[Grade, str]:
         where = f"On {len(wrong)} of {len(found)} connections"
         return (
             Grade.COLLAPSED,
-            f"{where} an answer was not the one that was due: {wrong_kinds}. First: {wrong[0].detail}.",
+            f"{where} a response was not the expected one: {wrong_kinds}. First: {wrong[0].detail}.",
         )
     silent = [each for each in found if each.ended is PipelineEnd.SILENT]
     if silent:
         lost, asked = sum(each.lost for each in silent), sum(each.depth for each in silent)
         where = f"On {len(silent)} of {len(found)} connections {lost} of {asked} requests"
-        return Grade.DEGRADED, f"{where} were neither answered nor given back by closing the connection."
+        return Grade.DEGRADED, f"{where} got no response, and the server did not close the connection."
     early = [each for each in found if not each.right]
     if early:
         how = Counter(each.ended for each in early).most_common(1)[0][0]
-        return Grade.DEGRADED, f"{len(early)} of {len(found)} connections ended without even the first answer ({how})."
+        return (
+            Grade.DEGRADED,
+            f"{len(early)} of {len(found)} connections ended without even the first response ({how}).",
+        )
     return Grade.UNAFFECTED, _describe_order(found)
 
 
 def pipeline_measures(found: Sequence[PipelineResult]) -> tuple[Metric, ...]:
-    """Return the figures that a reader compares."""
+    """Return the metrics of the result."""
     gaps = [each.second_response_delay for each in found if each.second_response_delay is not None]
     in_order = sum(each.response_match is ResponseMatch.RIGHT for each in found)
     return (
         Metric("connections in order", in_order, note=f"of {len(found)}"),
-        Metric("answers lost", sum(each.lost for each in found), note="requests that were neither answered nor closed"),
-        Metric("answers on a connection at most", max((each.right for each in found), default=0)),
         Metric(
-            "second answer after the first",
+            "responses lost",
+            sum(each.lost for each in found),
+            note="requests without a response or a closed connection",
+        ),
+        Metric("most responses on a connection", max((each.right for each in found), default=0)),
+        Metric(
+            "second response after the first",
             median(gaps) if gaps else None,
             "s",
-            note="while the others' slow requests are served, too" if gaps else "there was no second answer",
+            note="while the slow requests of other connections are served" if gaps else "there was no second response",
         ),
     )
 
@@ -121,16 +141,16 @@ def _describe_order(found: Sequence[PipelineResult]) -> str:
     if all(each.ended is PipelineEnd.ALL for each in found):
         second_response_delay = median(each.second_response_delay or 0.0 for each in found)
         then = (
-            "right behind the first"
+            "right after the first"
             if second_response_delay < NO_WAIT_SECONDS
-            else f"{format_seconds(second_response_delay)} after the first's end"
+            else f"{format_seconds(second_response_delay)} after the end of the first"
         )
-        return f"On {len(found)} connections all answers came, in order; the second began {then}."
+        return f"On {len(found)} connections all responses came in order; the second began {then}."
     most = max(each.right for each in found)
     if most == 1:
-        return "It answers the first request only and closes the connection, which is allowed; clients ask again."
+        return "Each connection got only the first response and was closed, which is allowed; clients repeat the rest."
     whole = sum(each.ended is PipelineEnd.ALL for each in found)
     return (
-        f"Answers came in order; on {len(found) - whole} of {len(found)} connections the server closed before the last "
-        "one, which is allowed, and clients ask again."
+        f"Responses came in order. On {len(found) - whole} of {len(found)} connections the server closed before the "
+        "last one, which is allowed; clients repeat the rest."
     )

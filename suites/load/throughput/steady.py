@@ -1,70 +1,80 @@
-"""Users who come when they like, at half and at four fifths of what the server can do: what do they wait for?"""
+"""Users arrive at half and at four fifths of the capacity: how long do they wait?"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Annotated
 
-from wsgi_gauntlet.harness.conformance.catalog import scenario
-from wsgi_gauntlet.harness.load.analysis.capacity_search import format_rate
-from wsgi_gauntlet.harness.load.analysis.grading import format_seconds, format_share
+from wsgi_gauntlet.harness.load.analysis.units import format_rate, format_seconds, format_share
 from wsgi_gauntlet.harness.load.arrivals import FixedCountArrivals, Uniform
+from wsgi_gauntlet.harness.load.catalog import scenario
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments.open_loop_experiment import (
     OpenLoopExperiment,
-    grade_of,
+    OpenLoopParameters,
+    grade_measurement,
     open_loop_experiment,
 )
+from wsgi_gauntlet.harness.load.parameters import Parameter
 from wsgi_gauntlet.harness.load.workload import UnexpectedResponse
 from wsgi_gauntlet.harness.model import Metric, Phase, ScenarioResult
 
 CAPACITY_SHARES = (0.5, 0.8)
-"""Of capacity: a server that is half idle, and one before which queues begin to form."""
+"""The loads as shares of the capacity: the server is half idle, and queues begin to form."""
 
 UNIFORM, POISSON = "uniform", "Poisson"
-"""How requests come: evenly, or independently of each other."""
+"""How requests arrive: evenly, or independently of each other."""
 
 MIN_LOAD_REQUESTS = 30
-"""Requests that a load is to have."""
+"""Requests that a load should have."""
 
 MAX_DURATION_FACTOR = 2.0
-"""How many times `duration` a load may last for that."""
+"""The longest load, as a factor on `duration`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SteadyParameters(OpenLoopParameters):
+    """Parameters of `steady`."""
+
+    duration: Annotated[float, Parameter("s", "length of each load")]
+    budget: Annotated[float, Parameter("s", "time in which loads with a late generator are repeated")]
+    rate: Annotated[
+        float | None, Parameter("requests/s", "the only rate; by default 50 % and 80 % of the capacity")
+    ] = None
 
 
 @scenario(
     "Open model: latency at half and at four fifths of capacity",
-    smoke={"clients": 4096, "duration": 0.8, "estimate": 0.25, "budget": 5, "size": 2000},
-    full={"clients": 16384, "duration": 20, "estimate": 3, "budget": 180, "size": 2000},
+    smoke=SteadyParameters(clients=4096, duration=0.8, estimate=0.25, budget=5, size=2000),
+    full=SteadyParameters(clients=16384, duration=20, estimate=3, budget=180, size=2000),
 )
-async def steady(ctx: ScenarioContext) -> ScenarioResult:
-    """Requests come at 50 % and at 80 % of capacity, independently of each other (Poisson) and evenly (uniform).
+async def steady(ctx: ScenarioContext[SteadyParameters]) -> ScenarioResult:
+    """Requests arrive at 50 % and at 80 % of the capacity, independently of each other (Poisson) and evenly (uniform).
 
-    They are sent on time whether or not the server keeps up, over as many connections as that takes, up to `clients`,
-    and their latency counts from the time at which they were due. A load for which the generator was late is offered
-    again while `budget` seconds last. What is capacity is estimated first on the same server, by short closed loops,
-    and once more at the end: where it has changed, all is offered again as shares of what it is then.
-    `rate`, where given, is the one rate to be offered instead. Service time counts from the send and stands beside.
+    The generator sends on schedule, whether or not the server keeps up. It opens connections as needed, up to
+    `clients`. Latency counts from the intended send time; service time counts from the send. A load with a late
+    generator is repeated within `budget` seconds. Short closed loops estimate the capacity at the beginning and at the
+    end. If it has changed, all loads are repeated with shares of the new capacity.
     """
     notes: list[str] = []
     measures: list[Metric] = []
-    trouble = changed = ""
+    error = changed = ""
     async with open_loop_experiment(ctx) as experiment:
         try:
-            if "rate" in ctx.parameters:
-                rate = ctx.number("rate")
+            if rate := ctx.parameters.rate:
                 await _offer_loads(ctx, experiment, _loads({f"{rate:g}/s": rate}))
             else:
                 capacity, changed = await _offer_capacity_shares(ctx, experiment, notes)
                 measures.append(Metric("capacity, estimated", capacity, "requests/s"))
         except UnexpectedResponse as wrong:
-            trouble = str(wrong)
+            error = str(wrong)
     health = experiment.health()
     phases = tuple(experiment.phases)
     worst = min(phases, key=lambda each: (each.goodput, -(each.p99 or 0.0)), default=None)
     measures += [_service_time_measure(phase) for phase in phases]
-    return ctx.load(
-        steady,
-        grade_of(trouble, changed, health),
+    return ctx.result(
+        grade_measurement(error, changed, health),
         goodput=worst.goodput if worst else None,
         phase=worst.name if worst else "",
         generator=health,
@@ -72,13 +82,13 @@ async def steady(ctx: ScenarioContext) -> ScenarioResult:
         percentiles=experiment.percentiles(),
         measures=tuple(measures),
         conditions=experiment.conditions(),
-        artefacts=experiment.artefacts(),
+        artefacts=experiment.caveats(),
         note=" ".join(
             filter(
                 None,
                 (
-                    trouble,
-                    health.why and f"Not a measurement: {health.why}.",
+                    error,
+                    health.why and f"Not a valid measurement: {health.why}.",
                     changed,
                     *notes,
                     _describe_last_phase(phases),
@@ -89,28 +99,28 @@ async def steady(ctx: ScenarioContext) -> ScenarioResult:
 
 
 async def _offer_loads(
-    ctx: ScenarioContext, experiment: OpenLoopExperiment, loads: list[tuple[str, str, float]]
+    ctx: ScenarioContext[SteadyParameters], experiment: OpenLoopExperiment, loads: list[tuple[str, str, float]]
 ) -> None:
-    """Offer each of `loads`, and again where the generator was late, as long as `budget` seconds are not over."""
-    until = ctx.elapsed + ctx.number("budget")
+    """Offer each of `loads`. Repeat those with a late generator within `budget` seconds."""
+    until = ctx.elapsed + ctx.parameters.budget
     for number, (kind, name, rate) in enumerate(loads):
-        duration = ctx.number("duration")
+        duration = ctx.parameters.duration
         length = min(max(duration, MIN_LOAD_REQUESTS / rate), MAX_DURATION_FACTOR * duration)
         while True:
             ctx.progress((number + 1) / (len(loads) + 1), f"{kind}, {name}")
-            by_chance = FixedCountArrivals(max(1, round(rate * length)), length)
-            pacer = by_chance if kind == POISSON else Uniform(rate)
+            independent = FixedCountArrivals(max(1, round(rate * length)), length)
+            pacer = independent if kind == POISSON else Uniform(rate)
             found = await experiment.offer(f"{kind}, {name}", pacer, length)
-            # Those to come, and this one once more.
+            # There must be time for this load again and for all following ones.
             if found.health().valid or ctx.elapsed + (len(loads) - number) * length > until:
                 break
             experiment.discard_last()
 
 
 async def _offer_capacity_shares(
-    ctx: ScenarioContext, experiment: OpenLoopExperiment, notes: list[str]
+    ctx: ScenarioContext[SteadyParameters], experiment: OpenLoopExperiment, notes: list[str]
 ) -> tuple[float, str]:
-    """Offer shares of capacity; return what it was, and in words that it is no longer so, empty where it is."""
+    """Offer shares of the capacity. Return the capacity, and a sentence if it has changed, else ''."""
     assumed = await experiment.estimate_capacity(notes)
     for last in (False, True):
         await _offer_loads(
@@ -119,24 +129,29 @@ async def _offer_capacity_shares(
         now = await experiment.changed_capacity(assumed)
         if now is None or experiment.pool_limit_reason:
             break
-        words = (
-            f"After that load the server answered {format_rate(now)} in a closed loop, not {format_rate(assumed.rate)}"
+        change = (
+            f"After the loads the capacity in a closed loop was {format_rate(now)}, not {format_rate(assumed.rate)}"
         )
         if last:
-            return assumed.rate, f"{words}: what these are shares of does not stay."
-        notes.append(f"{words}, so all was offered again as shares of that.")
+            return assumed.rate, f"{change}: the capacity does not stay the same."
+        notes.append(f"{change}, so all loads were repeated with shares of that.")
         experiment.discard_last(len(experiment.phases))
         assumed = replace(assumed, rate=now)
     return assumed.rate, ""
 
 
 def _loads(rates: Mapping[str, float]) -> list[tuple[str, str, float]]:
-    """Return the loads, gentlest first: how requests come, how many in words, and how many a second."""
+    """Return the loads, smallest first: kind of arrivals, name of the rate, requests per second."""
     return [(kind, name, rate) for name, rate in rates.items() for kind in (UNIFORM, POISSON)]
 
 
 def _service_time_measure(phase: Phase) -> Metric:
-    return Metric(f"service time p99, {phase.name}", phase.service_p99, "s", note="From the send, not the time due.")
+    return Metric(
+        f"service time p99, {phase.name}",
+        phase.service_p99,
+        "s",
+        note="From the send, not from the intended send time.",
+    )
 
 
 def _describe_last_phase(phases: tuple[Phase, ...]) -> str:
@@ -146,5 +161,5 @@ def _describe_last_phase(phases: tuple[Phase, ...]) -> str:
     slowest = f"{'at least ' if last.censored else ''}{format_seconds(last.p99)}"
     return (
         f"At {last.name.partition(', ')[2]} with Poisson arrivals {format_share(last.goodput)} of {last.scheduled} "
-        f"requests were answered, half within {format_seconds(last.p50)} and 99 % within {slowest}."
+        f"requests got a correct response, half within {format_seconds(last.p50)} and 99 % within {slowest}."
     )

@@ -1,61 +1,68 @@
-"""For a few seconds three times as many users come as the server can serve: who is lost, and how long does it last?"""
+"""A short surge to three times the capacity: which requests are lost, and how long does the recovery take?"""
 
 from __future__ import annotations
 
-from wsgi_gauntlet.harness.conformance.catalog import scenario
-from wsgi_gauntlet.harness.load.analysis.backlog import ended_per_window, queue_lengths, recovery_time
-from wsgi_gauntlet.harness.load.analysis.capacity_search import format_rate
+from dataclasses import dataclass
+from typing import Annotated
+
 from wsgi_gauntlet.harness.load.analysis.grading import MIN_JUDGED_REQUESTS, NOTICEABLE_SECONDS, STEADY_SECONDS
-from wsgi_gauntlet.harness.load.analysis.phase_from_windows import phase_from_windows
-from wsgi_gauntlet.harness.load.analysis.surge_grading import BASE_RATE_SHARE, SURGE_RATE_SHARE, Surge, grade_surge
+from wsgi_gauntlet.harness.load.analysis.units import format_rate
+from wsgi_gauntlet.harness.load.analysis.windows import (
+    ended_per_window,
+    phase_from_windows,
+    queue_lengths,
+    recovery_time,
+)
 from wsgi_gauntlet.harness.load.arrivals import Steps
-from wsgi_gauntlet.harness.load.context import ScenarioContext
-from wsgi_gauntlet.harness.load.experiments.open_loop_experiment import open_loop_experiment
-from wsgi_gauntlet.harness.load.experiments.retry import retry_if_generator_late
+from wsgi_gauntlet.harness.load.catalog import scenario
+from wsgi_gauntlet.harness.load.context import ScenarioContext, retry_if_generator_late
+from wsgi_gauntlet.harness.load.experiments.open_loop_experiment import OpenLoopParameters, open_loop_experiment
+from wsgi_gauntlet.harness.load.parameters import Parameter
 from wsgi_gauntlet.harness.load.workload import UnexpectedResponse
 from wsgi_gauntlet.harness.model import Grade, Metric, Phase, ScenarioResult, Window
+from wsgi_gauntlet.suites.load.throughput.surge_grading import BASE_RATE_SHARE, SURGE_RATE_SHARE, Surge, grade_surge
 
 WINDOW_SECONDS = 0.1
-"""Seconds of a window, and so what recovery is exact to."""
+"""Seconds of a window, which is also the precision of the recovery time."""
 
 MAX_BASELINE_SECONDS = 5.0
-"""Seconds that the time before the surge is made longer at most, so that MIN_JUDGED_REQUESTS requests are due in it."""
+"""The longest extension of the baseline in seconds, so that MIN_JUDGED_REQUESTS requests are due."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurgeParameters(OpenLoopParameters):
+    """Parameters of `surge`."""
+
+    duration: Annotated[float, Parameter("s", "length of the surge")]
+    baseline: Annotated[float, Parameter("s", "time before the surge")]
+    recovery: Annotated[float, Parameter("s", "longest time to recover after the surge")]
+    timeout: Annotated[float, Parameter("s", "time that each user waits for a response")]
+    rate: Annotated[
+        float | None,
+        Parameter(
+            "requests/s", "rate before and after the surge, which is 15 times that; by default 20 % of the capacity"
+        ),
+    ] = None
 
 
 @scenario(
     "Open model: a surge to three times capacity",
-    smoke={
-        "clients": 4096,
-        "duration": 0.5,
-        "baseline": 0.6,
-        "recovery": 3,
-        "timeout": 5,
-        "estimate": 0.25,
-        "size": 2000,
-    },
-    full={
-        "clients": 16384,
-        "duration": 5,
-        "baseline": 10,
-        "recovery": 60,
-        "timeout": 20,
-        "estimate": 3,
-        "size": 2000,
-    },
+    smoke=SurgeParameters(clients=4096, duration=0.5, baseline=0.6, recovery=3, timeout=5, estimate=0.25, size=2000),
+    full=SurgeParameters(clients=16384, duration=5, baseline=10, recovery=60, timeout=20, estimate=3, size=2000),
 )
-async def surge(ctx: ScenarioContext) -> ScenarioResult:
-    """Requests come at 20 % of capacity, at 300 % for `duration` seconds, and at 20 % again; evenly spaced.
+async def surge(ctx: ScenarioContext[SurgeParameters]) -> ScenarioResult:
+    """Evenly spaced requests arrive at 20 % of the capacity, then at 300 % for `duration` seconds, then at 20 % again.
 
-    Nobody can answer those in time, so a queue of twice the surge's length is no fault: users here wait `timeout`
-    seconds, long enough for a server that loses none and answers one after the other. Counted are requests lost, the
-    longest queue, and the seconds after the surge until users are well served for 3 s. What is capacity is estimated
-    first on the same server; `rate`, where given, is the rate before and after, and the surge is 15 times that.
+    No server can respond to all of them in time, so a queue of twice the length of the surge is no fault. Users wait
+    `timeout` seconds, long enough for a server that loses no request and serves one after another. The scenario counts
+    lost requests, the longest queue, and the seconds after the surge until users are served well for 3 s. The capacity
+    is estimated first on the same server.
     """
     return await retry_if_generator_late(ctx, lambda: _round(ctx))
 
 
-async def _round(ctx: ScenarioContext) -> ScenarioResult:
-    trouble = ""
+async def _round(ctx: ScenarioContext[SurgeParameters]) -> ScenarioResult:
+    error = ""
     note: list[str] = []
     measures: list[Metric] = []
     phases: tuple[Phase, ...] = ()
@@ -63,12 +70,12 @@ async def _round(ctx: ScenarioContext) -> ScenarioResult:
     mark, recovered_after, goodput = Grade.ERROR, None, None
     async with open_loop_experiment(ctx) as experiment:
         try:
-            assumed = None if "rate" in ctx.parameters else await experiment.estimate_capacity(note)
-            capacity = ctx.number("rate") / BASE_RATE_SHARE if assumed is None else assumed.rate
+            assumed = None if ctx.parameters.rate else await experiment.estimate_capacity(note)
+            capacity = assumed.rate if assumed else (ctx.parameters.rate or 0.0) / BASE_RATE_SHARE
             low, high = BASE_RATE_SHARE * capacity, SURGE_RATE_SHARE * capacity
-            length, patience = ctx.number("duration"), ctx.number("recovery")
-            before = max(ctx.number("baseline"), min(2 * MIN_JUDGED_REQUESTS / low, MAX_BASELINE_SECONDS))
-            # In whole windows, so that none lies on both sides of an edge.
+            length, patience = ctx.parameters.duration, ctx.parameters.recovery
+            before = max(ctx.parameters.baseline, min(2 * MIN_JUDGED_REQUESTS / low, MAX_BASELINE_SECONDS))
+            # In whole windows, so that no window is in two phases.
             before, length = (max(1, round(each / WINDOW_SECONDS)) * WINDOW_SECONDS for each in (before, length))
             ctx.progress(0.2, f"{format_rate(low)}, then {format_rate(high)}, then {format_rate(low)}")
             pacer = Steps(((low, before), (high, length), (low, patience + STEADY_SECONDS)))
@@ -76,7 +83,7 @@ async def _round(ctx: ScenarioContext) -> ScenarioResult:
                 "surge",
                 pacer,
                 before + length + patience + STEADY_SECONDS,
-                timeout=ctx.number("timeout"),
+                timeout=ctx.parameters.timeout,
                 window=WINDOW_SECONDS,
             )
             began = experiment.started(found)
@@ -101,21 +108,19 @@ async def _round(ctx: ScenarioContext) -> ScenarioResult:
             )
             mark, reason = grade_surge(surge_result, experiment.health(NOTICEABLE_SECONDS))
             longest = round(max(queue))
-            # A server that is not well again cannot be asked what its capacity is.
+            # The capacity of a server that has not recovered cannot be measured.
             now = (
                 await experiment.changed_capacity(assumed)
                 if assumed is not None and recovered_after is not None
                 else None
             )
             if now is not None:
-                reason += (
-                    f" After it the server answered {format_rate(now)} in a closed loop: its capacity has changed."
-                )
+                reason += f" After the surge the capacity in a closed loop was {format_rate(now)}: it has changed."
                 mark = mark if mark is Grade.INVALID else Grade.INCONCLUSIVE
             goodput = phases[1].goodput
-            note[:0] = [reason, f"At most {longest:,} requests waited at once."]
+            note[:0] = [reason, f"The longest queue had {longest:,} requests."]
             measures = [
-                Metric("requests lost", surge_result.lost, "", note="Of those that came in the surge and after it."),
+                Metric("requests lost", surge_result.lost, "", note="Of the requests during the surge and after it."),
                 Metric("longest queue", longest),
                 Metric(
                     "recovery",
@@ -123,13 +128,12 @@ async def _round(ctx: ScenarioContext) -> ScenarioResult:
                     "s",
                     censored=recovered_after is None,
                 ),
-                Metric("pace in the surge", drain_rate, "requests/s", note="Right answers a second."),
+                Metric("rate in the surge", drain_rate, "requests/s", note="Correct responses per second."),
                 Metric("capacity, estimated", capacity, "requests/s"),
             ]
         except UnexpectedResponse as wrong:
-            trouble = str(wrong)
-    return ctx.load(
-        surge,
+            error = str(wrong)
+    return ctx.result(
         mark,
         goodput=goodput,
         recovery=recovered_after,
@@ -138,6 +142,6 @@ async def _round(ctx: ScenarioContext) -> ScenarioResult:
         windows=windows,
         measures=tuple(measures),
         conditions=experiment.conditions(),
-        artefacts=experiment.artefacts(),
-        note=" ".join(filter(None, (trouble, *note))),
+        artefacts=experiment.caveats(),
+        note=" ".join(filter(None, (error, *note))),
     )

@@ -1,48 +1,61 @@
-"""How many answers a second at how many connections: the closed loop, with all that such a figure does not say."""
+"""Measure responses per second in a closed loop, for several numbers of connections."""
 
 from __future__ import annotations
 
 import os
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
-from wsgi_gauntlet.harness.conformance.catalog import scenario
-from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.analysis.generator_caveats import generator_caveats
-from wsgi_gauntlet.harness.load.analysis.grading import format_seconds, format_times
+from wsgi_gauntlet.harness.load.analysis.units import format_rate, format_seconds, format_times
+from wsgi_gauntlet.harness.load.catalog import scenario
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.generator.closed_loop import closed_loop
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
+from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.load.probes.resource_usage import ResourceUsage, usage
 from wsgi_gauntlet.harness.load.workload import UnexpectedResponse, VerifiedRequest, Workload, verify_request
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Outcome, Phase, ScenarioResult, Step
 
 WARM_UP_SECONDS = 0.2
-"""Seconds of each step that do not count: connections are opened, caches filled."""
+"""Seconds of each step that do not count: connections open, and caches fill."""
 
 MAX_PAGE_ATTEMPTS = 3
-"""A server that was right at first and gives a wrong answer now and then is measured all the same: they are counted."""
+"""Tries to get a correct page before a step. A few wrong responses are counted, but do not end the scenario."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThroughputParameters(Parameters):
+    """Parameters of `throughput`."""
+
+    clients: Annotated[int, Parameter("", "largest number of connections")]
+    duration: Annotated[float, Parameter("s", "length of each step")]
+    size: Annotated[int, Parameter("bytes", "size of the page")]
+    factor: Annotated[int, Parameter("", "factor from the connections of one step to the next", minimum=2)]
 
 
 @scenario(
     "Closed loop: service time at a given number of connections",
-    smoke={"clients": 64, "duration": 0.7, "size": 2000, "factor": 8},
-    full={"clients": 512, "duration": 5, "size": 2000, "factor": 2},
+    smoke=ThroughputParameters(clients=64, duration=0.7, size=2000, factor=8),
+    full=ThroughputParameters(clients=512, duration=5, size=2000, factor=2),
     in_default_run=True,
 )
-async def throughput(ctx: ScenarioContext) -> ScenarioResult:
-    """One connection, then `factor` times as many, up to `clients`, each asking again as soon as it is answered.
+async def throughput(ctx: ScenarioContext[ThroughputParameters]) -> ScenarioResult:
+    """One connection sends requests, then `factor` times as many, up to `clients`, each after the previous response.
 
-    That is what the server takes for an answer while so many ask, not what users get who come when they like: a closed
-    loop asks less as soon as the server is slower. Every answer is compared byte for byte with one that was checked.
+    The result is the service time at that concurrency. It is not the latency of independent users: a closed loop sends
+    fewer requests as soon as the server is slower. Every response is compared byte by byte with a checked one.
     """
-    connection_counts = _connection_counts(ctx.count("clients"), ctx.count("factor"))
-    duration, size = ctx.number("duration"), ctx.count("size")
+    connection_counts = _connection_counts(ctx.parameters.clients, ctx.parameters.factor)
+    duration, size = ctx.parameters.duration, ctx.parameters.size
     results: list[GeneratorResult] = []
     phases: list[Phase] = []
     cpu_per_response: list[float] = []
-    trouble = ""
+    error = ""
     workload_conditions: dict[str, object] = {}
     try:
         async with ctx.server() as running:
@@ -51,20 +64,13 @@ async def throughput(ctx: ScenarioContext) -> ScenarioResult:
             for number, connections in enumerate(connection_counts):
                 name = f"{connections} connection{'' if connections == 1 else 's'}"
                 ctx.progress(number / len(connection_counts), name)
-                # Also waits until the server has done with what the last step left it.
+                # This also waits until the server has finished the requests of the last step.
                 page = await _page(running.address, workload, size, tries=MAX_PAGE_ATTEMPTS if results else 1)
                 workload_conditions |= page.limitations
                 started = ctx.elapsed
                 before = await usage(running.processes()) if ctx.started_here else None
                 found = await closed_loop(
-                    running.address,
-                    page.request,
-                    body=page.body,
-                    connections=connections,
-                    seconds=duration,
-                    status=page.status,
-                    mark=page.mark,
-                    warm_up=WARM_UP_SECONDS,
+                    running.address, page, LoopOptions(connections, warm_up=WARM_UP_SECONDS), duration
                 )
                 cpu_per_response.append(
                     _cpu_per_response(found, before, await usage(running.processes())) if before else 0.0
@@ -73,12 +79,11 @@ async def throughput(ctx: ScenarioContext) -> ScenarioResult:
                 phases.append(found.phase(name, started + WARM_UP_SECONDS))
                 ctx.finished_phases.append(phases[-1])
     except UnexpectedResponse as wrong:
-        trouble = str(wrong)
+        error = str(wrong)
     health = _health(results)
     steps = list(zip(results, phases, strict=True))
-    return ctx.load(
-        throughput,
-        Grade.ERROR if trouble else Grade.MEASURED if health.valid else Grade.INVALID,
+    return ctx.result(
+        Grade.ERROR if error else Grade.MEASURED if health.valid else Grade.INVALID,
         goodput=_goodput(phases),
         generator=health,
         phases=tuple(phases),
@@ -89,12 +94,12 @@ async def throughput(ctx: ScenarioContext) -> ScenarioResult:
         percentiles=tuple(point for each, phase in steps for point in each.percentiles(phase.name)),
         conditions={"cores, shared with the generator": len(os.sched_getaffinity(0)), **workload_conditions},
         artefacts=(*generator_caveats(results, cpu_per_response), *_error_counts(results)),
-        note=" ".join(filter(None, (trouble, _note(steps)))),
+        note=" ".join(filter(None, (error, _note(steps)))),
     )
 
 
 async def _page(address: Address, workload: Workload, size: int, *, tries: int) -> VerifiedRequest:
-    """Return the page to ask for. Raises UnexpectedResponse where each of `tries` came to a wrong answer."""
+    """Return the page to request. Raises UnexpectedResponse if the response is wrong in each of `tries`."""
     while True:
         tries -= 1
         try:
@@ -105,8 +110,6 @@ async def _page(address: Address, workload: Workload, size: int, *, tries: int) 
 
 
 def _connection_counts(most: int, factor: int) -> list[int]:
-    if factor < 2:
-        raise ConfigurationError(f"the parameter 'factor' is to be at least 2, not {factor}: steps would never end")
     steps = [1]
     while steps[-1] * factor < most:
         steps.append(steps[-1] * factor)
@@ -114,17 +117,17 @@ def _connection_counts(most: int, factor: int) -> list[int]:
 
 
 def _cpu_per_response(found: GeneratorResult, before: ResourceUsage, after: ResourceUsage) -> float:
-    """Return the seconds that the server's processes worked for one right answer."""
+    """Return the CPU seconds of the server per correct response."""
     return (after.cpu - before.cpu) / (after.at - before.at) / found.rate if found.ok else 0.0
 
 
 def _goodput(phases: Sequence[Phase]) -> float | None:
-    workload_conditions = sum(each.scheduled for each in phases)
-    return sum(each.outcomes[Outcome.OK] for each in phases) / workload_conditions if workload_conditions else None
+    scheduled = sum(each.scheduled for each in phases)
+    return sum(each.outcomes[Outcome.OK] for each in phases) / scheduled if scheduled else None
 
 
 def _health(results: Sequence[GeneratorResult]) -> GeneratorHealth:
-    """Return the health of the step in which the generator was worst off."""
+    """Return the worst health of the generator in any step."""
     every = [each.health() for each in results]
     return min(every, key=lambda each: (each.valid, -each.cpu_share), default=GeneratorHealth(valid=True))
 
@@ -143,8 +146,7 @@ def _note(steps: Sequence[tuple[GeneratorResult, Phase]]) -> str:
     best, phase = max(steps, key=lambda step: step[0].rate)
     bound = "at least " if phase.censored else ""
     return (
-        f"At best {best.rate:,.0f} answers a second, at {phase.name}: half took up to "
-        f"{format_seconds(phase.p50 or 0.0)} and "
-        f"99 % up to {bound}{format_seconds(phase.p99 or 0.0)}. That is service time at that concurrency, with the "
-        "generator on the same machine; users who come when they like wait longer."
+        f"The highest rate is {format_rate(best.rate)} at {phase.name}: half of the responses took up to "
+        f"{format_seconds(phase.p50 or 0.0)} and 99 % up to {bound}{format_seconds(phase.p99 or 0.0)}. This is service "
+        "time at that concurrency, with the generator on the same machine. Independent users wait longer."
     )

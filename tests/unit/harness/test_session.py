@@ -12,7 +12,6 @@ import pytest
 from wsgi_gauntlet.harness import exit_codes, registry, session
 from wsgi_gauntlet.harness.baseline.session import open_baseline
 from wsgi_gauntlet.harness.config import Configuration
-from wsgi_gauntlet.harness.conformance.catalog import Scenario
 from wsgi_gauntlet.harness.conformance.selection import Selection
 from wsgi_gauntlet.harness.events import CaseFinished, Event, ScenarioFinished, ServerFailed, ServerStarted
 from wsgi_gauntlet.harness.load.runner import LoadOptions
@@ -72,17 +71,13 @@ def test_scratch_is_private_and_gone_and_clears_after_the_killed(
     assert not scratch.exists()
 
 
-def test_options_replace_only_the_parameters_that_they_name() -> None:
-    async def run(_ctx: object) -> ScenarioResult:
-        raise AssertionError
-
-    scenario = Scenario("x", "X", "", run, {"clients": 8, "size": 1}, {"clients": 64, "size": 2})
-    assert LoadOptions().parameters(scenario) == {"clients": 8, "size": 1}
-    assert LoadOptions(full=True, clients=9, duration=2.0).parameters(scenario) == {
-        "clients": 9,
-        "size": 2,
-        "duration": 2.0,
-    }
+def test_options_replace_only_the_parameters_that_a_scenario_has() -> None:
+    scenario = registry.scenario("throughput")
+    assert LoadOptions().parameters(scenario) == scenario.smoke
+    options = LoadOptions(full=True, clients=9, rate=2.0, other_parameters={"size": "10"})
+    found = options.parameters(scenario).values()
+    # `throughput` has no rate.
+    assert found == {**scenario.full.values(), "clients": 9, "size": 10}
 
 
 def test_a_scenario_that_says_little_in_a_short_time_is_asked_for() -> None:

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from wsgi_gauntlet.harness.conformance import catalog
 from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT
 from wsgi_gauntlet.harness.conformance.catalog import MUST, Case, CaseVariants, case, select, with_dependencies
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
@@ -98,12 +97,3 @@ def test_what_a_case_needs_comes_with_it() -> None:
     third = replace(made("http.connection.pipeline_bad"), needs=(second.id,))
     assert with_dependencies([third], [first, other, second, third]) == [first, second, third]
     assert with_dependencies([other], [first, other, second, third]) == [other]
-
-
-def test_a_scenario_named_as_its_file_is_named_once() -> None:
-    async def classroom(_ctx: object) -> None:
-        """Forty people."""
-
-    classroom.__module__ = "wsgi_gauntlet.suites.load.classroom"
-    found = catalog.scenario("Classroom", smoke={"clients": 40}, full={"clients": 40})(classroom)  # type: ignore[arg-type]
-    assert (found.id, found.info().summary) == ("classroom", "Forty people.")

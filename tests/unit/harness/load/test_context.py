@@ -1,35 +1,30 @@
-"""What a scenario is given, without a server: parameters and the cell."""
+"""The result of a scenario, and refused servers, without a real server."""
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import pytest
 
 from wsgi_gauntlet.harness import registry
-from wsgi_gauntlet.harness.errors import ConfigurationError, TargetRefused
+from wsgi_gauntlet.harness.errors import TargetRefused
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.context import MAX_LOG_CHARACTERS, ScenarioContext, scaled_progress
+from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.model import Grade
 from wsgi_gauntlet.harness.server import instance, planning
 
 
-def ctx(**parameters: Any) -> ScenarioContext:
-    return ScenarioContext(planning.plan("wsgiref"), parameters, scratch=Path(), logs=Path())
+@dataclass(frozen=True, kw_only=True)
+class RateParameters(Parameters):
+    rate: Annotated[float, Parameter("requests/s", "rate")] = 20
 
 
-@pytest.mark.parametrize("value", [None, 0, -1, "many", True, float("inf"), float("nan")])
-def test_a_parameter_that_is_no_number_is_refused(value: object) -> None:
-    with pytest.raises(ConfigurationError, match="'rate' is to be a number above 0"):
-        ctx(rate=value).number("rate")
-
-
-def test_a_count_is_a_whole_number() -> None:
-    assert ctx(clients=8.0).count("clients") == 8
-    with pytest.raises(ConfigurationError, match="whole number"):
-        ctx(clients=8.5).count("clients")
+def ctx() -> ScenarioContext[RateParameters]:
+    scenario = registry.scenario("classroom")
+    return ScenarioContext(planning.plan("wsgiref"), scenario, RateParameters(), scratch=Path(), logs=Path())
 
 
 class Fake:
@@ -55,25 +50,25 @@ def pretend(monkeypatch: pytest.MonkeyPatch, server: Fake) -> None:
     monkeypatch.setattr(instance, "running", running)
 
 
-async def test_the_cell_tells_what_ran_and_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_result_has_conditions_and_log(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, Fake(Address(port=1), ended="signal SIGSEGV"))
-    here = ctx(rate=20)
+    here = ctx()
     async with here.server():
         pass
-    cell = here.load(registry.scenario("classroom"), Grade.MEASURED, goodput=0.5, conditions={"more": 1})
+    cell = here.result(Grade.MEASURED, goodput=0.5, conditions={"more": 1})
     assert (cell.server, cell.scenario, cell.grade, cell.goodput) == ("wsgiref", "classroom", Grade.MEASURED, 0.5)
     assert cell.parameters == {"rate": 20}
     assert cell.conditions == {"variant": "server", "workers": 1, "python": "3", "more": 1}
-    assert cell.log == "hello\n[the server was not stopped, it had ended: signal SIGSEGV]\n"
+    assert cell.log == "hello\n[the server ended before the harness stopped it: signal SIGSEGV]\n"
     assert cell.seconds >= 0
 
 
 async def test_figures_that_come_while_the_servers_run_have_their_logs(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, Fake(Address(port=1)))
-    here = ctx(rate=20)
+    here = ctx()
     async with here.server(), here.server():
-        assert here.load(registry.scenario("classroom"), Grade.MEASURED).log == "hello\nhello\n"
-    assert here.load(registry.scenario("classroom"), Grade.MEASURED).log == "hello\nhello\n"
+        assert here.result(Grade.MEASURED).log == "hello\nhello\n"
+    assert here.result(Grade.MEASURED).log == "hello\nhello\n"
 
 
 async def test_a_long_log_is_cut_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,36 +76,23 @@ async def test_a_long_log_is_cut_in_the_middle(monkeypatch: pytest.MonkeyPatch) 
     here = ctx()
     async with here.server():
         pass
-    log = here.load(registry.scenario("classroom"), Grade.MEASURED).log
+    log = here.result(Grade.MEASURED).log
     assert len(log) <= MAX_LOG_CHARACTERS + 10
     assert log.startswith("aaa")
     assert log.endswith("end")
     assert "[...]" in log
 
 
-async def test_a_server_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_on_another_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, Fake(Address(host="192.0.2.1", port=80)))
     with pytest.raises(TargetRefused, match="loopback"):
         async with ctx().server():
             pytest.fail("the block must not be entered")
 
 
-def test_all_scenarios_of_ours_have_the_same_keys_in_smoke_and_full() -> None:
-    for name in ("classroom", "slow-headers/byte", "slow-read"):
-        scenario = registry.scenario(name)
-        assert scenario.smoke.keys() == scenario.full.keys()
-        assert {"clients", "duration", "rate"} <= scenario.smoke.keys()
-        for parameters in (scenario.smoke, scenario.full):
-            here = ScenarioContext(
-                planning.plan("wsgiref", python=sys.executable), parameters, scratch=Path(), logs=Path()
-            )
-            assert all(here.number(key) > 0 for key in parameters)
-    assert registry.scenario("classroom").in_default_run
-
-
 def test_a_part_of_the_work_moves_its_part_of_the_bar_and_never_back() -> None:
-    told: list[tuple[float | None, str]] = []
-    part = scaled_progress(lambda fraction, doing: told.append((fraction, doing)), 0.4, 0.8)
+    reports: list[tuple[float | None, str]] = []
+    part = scaled_progress(lambda fraction, doing: reports.append((fraction, doing)), 0.4, 0.8)
     for fraction in (0.0, 0.5, None, 0.25, 1.0):
         part(fraction, "x")
-    assert [fraction for fraction, _ in told] == pytest.approx([0.4, 0.6, 0.6, 0.6, 0.8])
+    assert [fraction for fraction, _ in reports] == pytest.approx([0.4, 0.6, 0.6, 0.6, 0.8])

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from wsgi_gauntlet.harness.conformance.catalog import Scenario
 from wsgi_gauntlet.harness.load import runner
-from wsgi_gauntlet.harness.load.context import ScenarioContext
-from wsgi_gauntlet.harness.load.experiments.retry import retry_if_generator_late
+from wsgi_gauntlet.harness.load.catalog import Scenario
+from wsgi_gauntlet.harness.load.context import ScenarioContext, retry_if_generator_late
+from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.model import Grade, Phase, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
 
@@ -33,26 +33,27 @@ async def test_what_others_spoilt_is_measured_once_more_while_that_helps(
 ) -> None:
     left = list(disturbed)
 
-    async def run(ctx: ScenarioContext) -> ScenarioResult:
-        return ctx.load(scenario, MEASURED)
+    async def run(ctx: ScenarioContext[Parameters]) -> ScenarioResult:
+        return ctx.result(MEASURED)
 
     def beside(cell: ScenarioResult, _looks: object, *, started_here: bool) -> ScenarioResult:
         assert started_here
         return replace(cell, grade=INVALID) if left.pop(0) else cell
 
     monkeypatch.setattr(runner, "apply_cpu_contention", beside)
-    scenario = Scenario("x/y", "x", "x", run, {}, {})
+    scenario = Scenario("x/y", "x", "x", run, Parameters(), Parameters())
     found = await run_scenarios(tmp_path, [(planning.plan("wsgiref"), scenario)] * len(grades))
     assert [cell.grade for cell in found.scenarios] == grades
     assert left == []
 
 
 async def test_only_the_last_round_counts(tmp_path: Path) -> None:
-    scenario = Scenario("x/y", "x", "x", retry_if_generator_late, {}, {})  # type: ignore[arg-type]
+    scenario = Scenario("x/y", "x", "x", retry_if_generator_late, Parameters(), Parameters())  # type: ignore[arg-type]
     doing: list[str] = []
     ctx = ScenarioContext(
         planning.plan("wsgiref"),
-        {},
+        scenario,
+        Parameters(),
         scratch=tmp_path,
         logs=tmp_path,
         progress=lambda _fraction, words: doing.append(words),
@@ -62,23 +63,23 @@ async def test_only_the_last_round_counts(tmp_path: Path) -> None:
     async def late() -> ScenarioResult:
         begun.append(ctx.round_started)
         ctx.finished_phases.append(Phase(f"round {len(begun)}", 0, 1, 0, {}, 1.0))
-        return ctx.load(scenario, INVALID)
+        return ctx.result(INVALID)
 
     assert (await retry_if_generator_late(ctx, late)).grade is INVALID
     assert [each.name for each in ctx.finished_phases] == ["round 2"]
     assert begun[0] < begun[1] == ctx.round_started
-    assert doing == ["the generator could not keep up; once more"]
+    assert doing == ["the generator could not keep up; running the scenario again"]
 
 
 async def test_what_stays_as_it_is_is_not_done_again(tmp_path: Path) -> None:
-    scenario = Scenario("x/y", "x", "x", retry_if_generator_late, {}, {})  # type: ignore[arg-type]
-    ctx = ScenarioContext(planning.plan("wsgiref"), {}, scratch=tmp_path, logs=tmp_path)
+    scenario = Scenario("x/y", "x", "x", retry_if_generator_late, Parameters(), Parameters())  # type: ignore[arg-type]
+    ctx = ScenarioContext(planning.plan("wsgiref"), scenario, Parameters(), scratch=tmp_path, logs=tmp_path)
     rounds_made: list[int] = []
 
     async def too_few_connections() -> ScenarioResult:
         rounds_made.append(len(rounds_made))
         ctx.retry_may_help = False
-        return ctx.load(scenario, INVALID)
+        return ctx.result(INVALID)
 
     assert (await retry_if_generator_late(ctx, too_few_connections)).grade is INVALID
     assert rounds_made == [0]

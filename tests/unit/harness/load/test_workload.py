@@ -67,11 +67,11 @@ async def test_one_change_in_the_last_answer_is_enough(serving: Serving) -> None
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ((b"200 OK", b"404 Not Found"), r"gives 404: name a page with --path$"),
-        ((b"200 OK", b"500 Oops"), "gives 500"),
-        ((b"200 OK", b"400 No"), "the app may take no requests for this host"),
-        ((b"HTTP/1.1 200 OK", b"hello"), "name a page with --path"),
-        ((b"\n..", b"\n"), "is not whole"),
+        ((b"200 OK", b"404 Not Found"), r"returns 404: use another page with --app-path$"),
+        ((b"200 OK", b"500 Oops"), "returns 500"),
+        ((b"200 OK", b"400 No"), "the app may reject requests for this host"),
+        ((b"HTTP/1.1 200 OK", b"hello"), "use another page with --app-path"),
+        ((b"\n..", b"\n"), "returns an incomplete response"),
     ],
 )
 async def test_errors_are_no_pages(serving: Serving, change: tuple[bytes, bytes], why: str) -> None:
@@ -84,7 +84,7 @@ async def test_a_redirect_is_an_answer_and_must_stay_one(serving: Serving) -> No
     async with serving(turn=lambda _, raw: raw.replace(b"200 OK", b"302 Found")) as (address, _):
         assert (await learn_expected_response(address, PAGE)).status == 302
     async with serving(turn=lambda n, raw: raw.replace(b"200 OK", b"302 Found") if n == 2 else raw) as (address, _):
-        with pytest.raises(PageError, match="200, 302, 200 by turns"):
+        with pytest.raises(PageError, match="200, 302, 200 in turn"):
             await learn_expected_response(address, PAGE)
 
 
@@ -114,7 +114,7 @@ def test_kept_and_fresh_requests() -> None:
     assert ReferencePage("/m").request(address, "n", 5, keep=True).startswith(b"GET /m/page?n=n&size=5 ")
 
 
-async def test_lanes_get_what_was_right(serving: Serving) -> None:
+async def test_generators_get_the_correct_response(serving: Serving) -> None:
     async with serving() as (address, _):
         page = await verify_request(address, ReferencePage(), "abc", 10)
         assert page.body == b"abc\n......"
@@ -124,7 +124,7 @@ async def test_lanes_get_what_was_right(serving: Serving) -> None:
         assert b"keep-alive" not in once.request
         own = await verify_request(address, UserAppPage(PAGE, 200, b"x\n..", 4), "", 0)
         assert (own.body, own.status) == (b"x\n..", 200)
-        with pytest.raises(UnexpectedResponse, match="Asked for /p"):
+        with pytest.raises(UnexpectedResponse, match="one request for /p"):
             await verify_request(address, UserAppPage(PAGE, 200, b"other", 5), "", 0)
         with pytest.raises(Unsupported, match="too long"):
             await verify_request(address, ReferencePage(), "abc", 9_000_000)
@@ -137,5 +137,5 @@ def test_paths(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["", "x", "http://x/", "/a b", "/a#b", "/ä", "/a\r\nX: y", "/gauntlet-control/page"])
 def test_what_is_no_path(path: str) -> None:
-    with pytest.raises(ConfigurationError, match="--path"):
+    with pytest.raises(ConfigurationError, match="--app-path"):
         validated_path(path)

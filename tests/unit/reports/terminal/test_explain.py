@@ -14,7 +14,7 @@ from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.errors import UnknownName
 from wsgi_gauntlet.harness.model import Level, Setup
 from wsgi_gauntlet.harness.model.basis import Breach, Reference
-from wsgi_gauntlet.reports.terminal.explain import explain
+from wsgi_gauntlet.reports.terminal.explain import explain, explain_scenario
 
 
 async def run(x: Exchange) -> None: ...
@@ -147,3 +147,28 @@ def test_a_family_is_no_case() -> None:
         UnknownName, match=r"te-and-cl has \d+ variants: equal, .*; name one of them, like http/framing/te-and-cl/"
     ):
         registry.case("te-and-cl")
+
+
+def test_a_scenario_has_a_table_of_its_parameters() -> None:
+    out = io.StringIO()
+    explain_scenario(registry.scenario("capacity"), as_json=False, console=Console(file=out, width=90))
+    rows = [line.split("  ") for line in out.getvalue().splitlines()]
+    found = {row[0]: [each.strip() for each in row[1:] if each] for row in rows if row[0]}
+    assert found["parameter"] == ["quick run", "full run", "unit", "meaning"]
+    assert found["clients"] == ["4,096", "16,384", "-", "most connections of the generator"]
+    assert found["duration"] == ["0.8", "10", "s", "length of each try"]
+    assert found["rate"] == ["-", "-", "requests/s", "highest rate to try; no limit by default"]
+
+
+def test_the_parameters_of_a_scenario_as_json() -> None:
+    out = io.StringIO()
+    explain_scenario(registry.scenario("throughput"), as_json=True, console=Console(file=out, width=90))
+    document = json.loads(out.getvalue())
+    assert document["commands"] == ["wsgi-gauntlet load SERVER --scenario throughput"]
+    assert document["parameters"][1] == {
+        "name": "duration",
+        "unit": "s",
+        "meaning": "length of each step",
+        "quick": 0.7,
+        "full": 5,
+    }

@@ -31,11 +31,11 @@ def test_good_figures_need_no_words() -> None:
 
 def test_a_plateau_at_40_ms() -> None:
     (found,) = caveats(samples(0.002, 30) + samples(0.041, 10), 0.4)
-    assert "25 % of the answers took 40 ms" in found
+    assert "25 % of the responses took 40 ms" in found
 
 
 def test_a_plateau_is_also_nearly_all_of_the_slow_ones() -> None:
-    assert "12 % of the answers took 40 ms" in caveats(samples(0.002, 36) + samples(0.044, 5))[0]
+    assert "12 % of the responses took 40 ms" in caveats(samples(0.002, 36) + samples(0.044, 5))[0]
     assert caveats(samples(0.002, 36) + samples(0.044, 5) + samples(0.1, 2)) == ()
     assert caveats(samples(0.002, 37) + samples(0.044, 4)) == ()
     assert caveats(samples(0.018, 36) + samples(0.044, 5)) == ()  # half a delayed ACK is no answer of a quick server
@@ -48,7 +48,7 @@ def test_a_server_that_works_40_ms_for_an_answer_has_no_plateau() -> None:
 
 def test_wrong_bodies() -> None:
     found = caveats(samples(0.002) + samples(0.002, 2, Outcome.WRONG), reused_connection_responses=1)
-    assert "2 answers had a wrong body" in found[0]
+    assert "2 responses had a wrong body" in found[0]
 
 
 def test_connections_that_are_never_kept() -> None:

@@ -22,7 +22,7 @@ async def found(threshold: int, largest: int) -> tuple[CollapseBounds, list[int]
     return await find_collapse_threshold(probe, largest), tried
 
 
-async def test_an_immune_server_takes_one_probe() -> None:
+async def test_an_unaffected_server_takes_one_probe() -> None:
     assert await found(1000, 256) == (CollapseBounds(256, None), [256])
 
 

@@ -28,7 +28,7 @@ CELL = ScenarioResult(
 def recorded(*halves: tuple[float, float, float, float], cores: int = 2) -> list[CpuSample]:
     """Return looks that found so many cores busy, idle, stolen and at our work in each half second."""
     looks = [CpuSample(100.0, cores, 7000.0, 9000.0, 3.0, 12.0)]
-    for busy, idle, stolen, ours in halves:
+    for busy, idle, stolen, own in halves:
         at = looks[-1]
         looks.append(
             CpuSample(
@@ -37,7 +37,7 @@ def recorded(*halves: tuple[float, float, float, float], cores: int = 2) -> list
                 at.busy + busy / 2,
                 at.idle + idle / 2,
                 at.stolen + stolen / 2,
-                at.ours + ours / 2,
+                at.own + own / 2,
             )
         )
     return looks
@@ -64,7 +64,7 @@ def test_two_seconds_of_it_are_enough_and_one_is_only_said() -> None:
     assert apply_cpu_contention(CELL, recorded(*ALONE, *BESIDE_A_LOOP[:4], *ALONE)).grade is Grade.INVALID
     found = apply_cpu_contention(CELL, recorded(*ALONE, *BESIDE_A_LOOP[:2], *ALONE))
     assert found.grade is Grade.MEASURED
-    assert [each.partition(":")[0] for each in found.artefacts] == ["not alone"]
+    assert [each.partition(":")[0] for each in found.artefacts] == ["the machine was shared"]
     hiccup = (1.5, 0.5, 0.0, 1.2)
     assert apply_cpu_contention(CELL, recorded(*ALONE, hiccup, *ALONE)) is CELL
 
@@ -87,11 +87,13 @@ def test_only_time_counts_in_which_others_took_more_than_was_left() -> None:
 def test_what_others_take_where_enough_is_idle_is_only_said() -> None:
     found = apply_cpu_contention(CELL, recorded(*[(1.0, 7.0, 0.0, 0.1)] * 4, cores=8))
     assert found.grade is Grade.MEASURED
-    assert found.artefacts == ("not alone: other programs took 0.9 of 8 cores for 2.0 s, and 7.0 were idle",)
+    assert found.artefacts == (
+        "the machine was shared: other programs took 0.9 of 8 cores for 2.0 s, and 7.0 were idle",
+    )
     assert apply_cpu_contention(CELL, recorded(*[(0.3, 7.7, 0.0, 0.1)] * 4, cores=8)) is CELL
 
 
-def test_a_server_that_takes_the_whole_machine_is_no_neighbour() -> None:
+def test_a_server_that_takes_the_whole_machine_is_no_other_program() -> None:
     assert apply_cpu_contention(CELL, recorded(*[(2.0, 0.0, 0.0, 1.98)] * 6)) is CELL
     # The kernel counts in ticks, and may give more to processes than to cores.
     assert apply_cpu_contention(CELL, recorded(*[(1.9, 0.0, 0.0, 2.0)] * 6)) is CELL
@@ -100,7 +102,7 @@ def test_a_server_that_takes_the_whole_machine_is_no_neighbour() -> None:
 def test_stolen_time_is_missed_whatever_is_idle() -> None:
     found = apply_cpu_contention(CELL, recorded(*[(0.5, 1.2, 0.3, 0.5)] * 4))
     assert found.grade is Grade.INVALID
-    assert "the host of this virtual machine kept 0.3 of 2 cores" in found.note
+    assert "the host of this virtual machine took 0.3 of 2 cores" in found.note
 
 
 def test_a_scenario_of_half_a_second_is_judged_as_a_whole() -> None:
@@ -124,7 +126,7 @@ def test_a_claim_that_many_rounds_decide_falls_only_with_most_of_them() -> None:
     assert beside.claims == ()
 
 
-def test_the_worst_stretch_is_the_one_that_is_told() -> None:
+def test_the_worst_window_is_reported() -> None:
     found = apply_cpu_contention(CELL, recorded(*ALONE, *BESIDE_A_LOOP * 2, *ALONE))
     assert (
         f"other programs took 0.9 of 2 cores for {MIN_WINDOW_SECONDS} s, and 0.0 were idle: close other programs"
@@ -134,13 +136,15 @@ def test_the_worst_stretch_is_the_one_that_is_told() -> None:
 
 def test_a_host_that_keeps_time_is_no_program_to_close() -> None:
     note = apply_cpu_contention(CELL, recorded(*[(0.5, 1.2, 0.3, 0.5)] * 4)).note
-    assert "were idle: measure on a machine of its own" in note
+    assert "were idle: measure on a dedicated machine" in note
 
 
 def test_of_a_server_that_someone_else_started_nobody_knows_who_the_others_are() -> None:
     found = apply_cpu_contention(CELL, recorded(*BESIDE_A_LOOP), started_here=False)
     assert found.grade is Grade.MEASURED
     (words,) = found.artefacts
-    assert words.startswith("maybe not alone: this server and other programs took 0.9 of 2 cores for 3.0 s")
+    assert words.startswith(
+        "the machine may have been shared: this server and other programs took 0.9 of 2 cores for 3.0 s"
+    )
     assert apply_cpu_contention(CELL, recorded(*ALONE), started_here=False) is CELL
     assert apply_cpu_contention(CELL, recorded(*[(0.5, 1.2, 0.3, 0.5)] * 4), started_here=False).grade is Grade.INVALID

@@ -1,4 +1,4 @@
-"""Each artefact is told where it is, and not where it is not."""
+"""Each caveat is found if and only if its condition is met."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def test_a_clean_run_has_none() -> None:
 
 
 def test_little_s_law_finds_connections_that_stood_still() -> None:
-    (told,) = generator_caveats([result({10: 100}, connections=64, seconds=1.0)])
-    assert told.startswith("Little's law does not hold")
-    assert told.endswith("(at 64 connections)")
+    (caveat,) = generator_caveats([result({10: 100}, connections=64, seconds=1.0)])
+    assert caveat.startswith("Little's law does not hold")
+    assert caveat.endswith("(at 64 connections)")
 
 
 def test_an_open_loop_may_leave_connections_unused() -> None:
@@ -34,9 +34,9 @@ def test_an_open_loop_may_leave_connections_unused() -> None:
 
 
 def test_a_plateau_at_40_ms_is_nagle_where_nobody_queues() -> None:
-    (told,) = generator_caveats([result({0.2: 70, 41: 30})])
-    assert "delayed ACK" in told
-    assert told.endswith("(at 1 connection)")
+    (caveat,) = generator_caveats([result({0.2: 70, 41: 30})])
+    assert "delayed ACK" in caveat
+    assert caveat.endswith("(at 1 connection)")
     assert generator_caveats([result({0.2: 90, 41: 10})]) == ()
     assert generator_caveats([result({0.2: 70, 60: 30})]) == ()
     assert generator_caveats([result({41: 100}, connections=64)]) == ()
@@ -53,36 +53,36 @@ def test_a_few_answers_say_nothing() -> None:
     assert generator_caveats([result({10: 10}, connections=64, seconds=1.0)]) == ()
 
 
-def test_what_the_lane_waits_after_a_fault_is_not_the_server_s() -> None:
+def test_the_pause_of_the_generator_after_a_fault_is_not_the_server_s() -> None:
     # 40 wrong answers in a second leave the one connection alone for up to 20 ms each.
-    (told,) = generator_caveats([result({1: 200}, seconds=1.0, wrong=40)])
-    assert told.startswith("answers had a wrong body")
+    (caveat,) = generator_caveats([result({1: 200}, seconds=1.0, wrong=40)])
+    assert caveat.startswith("responses had a wrong body")
     assert len(generator_caveats([result({1: 200}, seconds=1.0, wrong=10)])) == 2
 
 
-def test_ports_that_ran_out_and_wrong_bodies_are_told_however_few() -> None:
-    told = generator_caveats([result({1: 5}, out_of_ports=2, wrong=1)])
-    assert [words.split(":")[0] for words in told] == [
-        "answers had a wrong body",
+def test_a_few_wrong_bodies_or_missing_ports_are_enough() -> None:
+    caveats = generator_caveats([result({1: 5}, out_of_ports=2, wrong=1)])
+    assert [words.split(":")[0] for words in caveats] == [
+        "responses had a wrong body",
         "the machine ran out of local ports",
     ]
 
 
-def test_closing_after_each_answer_is_told_with_every_step_it_was_seen_at() -> None:
+def test_the_caveat_names_every_step() -> None:
     one, eight = result({1: 100}, connects=101), result({8: 800}, connections=8, connects=808)
-    (told,) = generator_caveats([eight, one])
-    assert told.startswith("the server closed the connection after each answer")
-    assert told.endswith("(at 1 and 8 connections)")
+    (caveat,) = generator_caveats([eight, one])
+    assert caveat.startswith("the server closed the connection after each response")
+    assert caveat.endswith("(at 1 and 8 connections)")
 
 
-def test_kept_connections_closed_without_a_word() -> None:
-    (told,) = generator_caveats([result({1: 1000}, dropped=9, connects=10)])
-    assert told.startswith("the server closed kept connections without saying so")
+def test_kept_connections_closed_without_announcement() -> None:
+    (caveat,) = generator_caveats([result({1: 1000}, dropped=9, connects=10)])
+    assert caveat.startswith("the server closed kept connections without announcing it")
     assert len(generator_caveats([result({1: 100}, dropped=99, connects=101)])) == 2
 
 
-def test_knocking_again_after_a_second() -> None:
-    assert any("knocked" in words for words in generator_caveats([result({1: 900, 1010: 30})]))
+def test_repeated_connection_attempts() -> None:
+    assert any("tried to connect again" in words for words in generator_caveats([result({1: 900, 1010: 30})]))
     # Those that the server has not let in yet explain why Little's law does not hold.
-    (told,) = generator_caveats([result({1: 1000}, connections=64, seconds=1.0, connects_pending=49)])
-    assert "knocked" in told
+    (caveat,) = generator_caveats([result({1: 1000}, connections=64, seconds=1.0, connects_pending=49)])
+    assert "tried to connect again" in caveat

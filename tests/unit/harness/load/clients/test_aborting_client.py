@@ -1,4 +1,4 @@
-"""Clients that vanish: what a server inside the test has of them, and how it ends."""
+"""Aborting clients against a server inside the test: what it receives, and how each connection ends."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -43,25 +43,25 @@ def right(size: int) -> bytes:
 
 async def until(done: Callable[[], bool]) -> None:
     with trio.fail_after(10):
-        while not done():  # noqa: ASYNC110 - the server's side is not told of
+        while not done():  # noqa: ASYNC110 - there is no event for the server's side
             await trio.sleep(0.01)
 
 
-async def vanished(vanishing: AbortingClient, answer: bytes, count: int) -> list[tuple[bytes, str]]:
-    """Return what the server had, once `count` have vanished."""
+async def aborted(client: AbortingClient, answer: bytes, count: int) -> list[tuple[bytes, str]]:
+    """Return what the server received, once `count` clients aborted."""
     got: list[tuple[bytes, str]] = []
     async with serving(answer, got) as address, trio.open_nursery() as nursery:
-        nursery.start_soon(run_behaviour, vanishing, address)
+        nursery.start_soon(run_behaviour, client, address)
         await until(lambda: len(got) == count)
         nursery.cancel_scope.cancel()
     return got
 
 
-async def test_they_vanish_at_each_place_by_turns() -> None:
-    vanishing = AbortingClient("/mount", "h", tuple(AbortPoint), interval=0.001, size=SIZE, max_aborts=4)
-    got = await vanished(vanishing, right(SIZE), 4)
-    assert vanishing.aborted == {AbortPoint.HEAD: 2, AbortPoint.BODY: 1, AbortPoint.ANSWER: 1}
-    assert vanishing.body_started == 1
+async def test_they_abort_at_each_point_in_turn() -> None:
+    client = AbortingClient("/mount", "h", tuple(AbortPoint), interval=0.001, size=SIZE, max_aborts=4)
+    got = await aborted(client, right(SIZE), 4)
+    assert client.aborted == {AbortPoint.HEAD: 2, AbortPoint.BODY: 1, AbortPoint.ANSWER: 1}
+    assert client.body_started == 1
     head, body, answer, again = got
     assert head[0].startswith(b"GET /mount/page?n=gone HTTP/1.1\r\nHost: h\r\n")
     assert b"\r\n\r\n" not in head[0]
@@ -73,15 +73,15 @@ async def test_they_vanish_at_each_place_by_turns() -> None:
 
 
 async def test_an_early_end_by_the_server_does_not_count() -> None:
-    vanishing = AbortingClient("", "h", (AbortPoint.ANSWER,), interval=0, size=SIZE, max_aborts=1)
+    client = AbortingClient("", "h", (AbortPoint.ANSWER,), interval=0, size=SIZE, max_aborts=1)
     got: list[tuple[bytes, str]] = []
     async with serving(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", got) as address:
-        behaviour_run = await run_behaviour(vanishing, address)
+        behaviour_run = await run_behaviour(client, address)
     assert isinstance(behaviour_run.end, ServerDisconnected)
-    assert not vanishing.aborted
-    assert vanishing.body_started == 0
+    assert not client.aborted
+    assert client.body_started == 0
 
 
-def test_without_a_place_nobody_vanishes() -> None:
+def test_an_abort_point_is_needed() -> None:
     with pytest.raises(ConfigurationError, match="head, body or answer"):
         AbortingClient("", "h", (), interval=1, size=1)

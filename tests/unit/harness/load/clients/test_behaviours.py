@@ -1,4 +1,4 @@
-"""Slow clients against servers inside the test: what arrives, how slowly, and how each end is told apart."""
+"""Slow clients against servers inside the test: what arrives, how slowly, and how each end is distinguished."""
 
 import socket
 
@@ -25,7 +25,7 @@ def reset(stream: trio.SocketStream) -> None:
 
 
 async def dropped(handler: Handler, behaviour: ClientBehaviour) -> ServerDisconnected:
-    """Return how a server that does `handler` drops `persona`."""
+    """Return how a server with this `handler` disconnects a client."""
     async with listening(handler) as address:
         end = (await run_behaviour(behaviour, address)).end
     assert isinstance(end, ServerDisconnected)
@@ -84,7 +84,7 @@ async def test_who_says_next_to_nothing(behaviour: ClientBehaviour, first: bytes
         (b"nonsense", "FIN", 0),
     ],
 )
-async def test_how_a_server_drops_a_client_is_told_apart(answer: bytes, how: str, said: int) -> None:
+async def test_the_ways_of_disconnecting_a_client_are_distinguished(answer: bytes, how: str, said: int) -> None:
     async def handler(stream: trio.SocketStream) -> None:
         await stream.receive_some(1)
         if answer:
@@ -125,7 +125,7 @@ async def test_a_reader_with_a_shut_window_stops_its_server() -> None:
     assert end.how == "RST"
 
 
-async def test_a_reader_is_told_of_an_orderly_end() -> None:
+async def test_a_reader_notices_an_orderly_end() -> None:
     async def handler(stream: trio.SocketStream) -> None:
         await stream.receive_some(4096)
 

@@ -1,4 +1,4 @@
-"""Limits of this machine, reached for real where a limit can be lowered: told of, never a hang or a wrong figure."""
+"""Limits of this machine: each is reported, and never becomes a hang or a wrong figure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness.conformance.catalog import Scenario
 from wsgi_gauntlet.harness.errors import OutOfResources, ServerDidNotStart, Unsupported
 from wsgi_gauntlet.harness.limits import describe_exhausted_resource
+from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.load.clients.connection_budget import ConnectionBudget, reserve_connections
+from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
 
@@ -53,7 +54,7 @@ def test_where_the_hard_limit_is_lower_there_are_fewer_clients_and_it_is_said(
     assert room == ConnectionBudget(384, 2048, 1024)
     assert changed == [(1024, 1024)]
     assert room.conditions == {"clients": 384, "clients asked for": 2048, "hard limit on open files": 1024}
-    assert "leaves room for 384" in room.note
+    assert "allows 384" in room.note
 
 
 def test_not_even_one(limits: Callable[[int, int], list[Limits]]) -> None:
@@ -105,7 +106,7 @@ async def test_each_becomes_a_cell_or_a_server_that_is_left_out(
     async def run(_ctx: object) -> ScenarioResult:
         raise problem
 
-    scenario = Scenario("x/y", "x", "x", run, {}, {})
+    scenario = Scenario("x/y", "x", "x", run, Parameters(), Parameters())
     found = await run_scenarios(tmp_path, [(planning.plan("wsgiref"), scenario)] * 2)
     if grade is None:
         assert found.scenarios == []

@@ -1,13 +1,17 @@
-"""Clients that keep what they were given, and mixtures of them."""
+"""Idle keep-alive clients, and mixes of several kinds of client."""
 
 from collections import Counter
 
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.load.clients.behaviours import ClientBehaviour, PartialRequestLine, SilentConnection
-from wsgi_gauntlet.harness.load.clients.client_mix import ClientMix
-from wsgi_gauntlet.harness.load.clients.idle_keep_alive import IdleKeepAliveClient
+from wsgi_gauntlet.harness.load.clients.behaviours import (
+    ClientBehaviour,
+    ClientMix,
+    IdleKeepAliveClient,
+    PartialRequestLine,
+    SilentConnection,
+)
 from wsgi_gauntlet.harness.load.clients.slow_body import SlowBody
 from wsgi_gauntlet.harness.load.clients.slow_client_pool import SlowClientPool
 
@@ -15,7 +19,7 @@ from .....helpers.tcp_server import Handler, listening
 from .test_behaviours import answer, dropped, reset
 from .test_slow_body import head_of
 
-HOARDER = IdleKeepAliveClient("/page?n=idle", "host:1")
+IDLE = IdleKeepAliveClient("/page?n=idle", "host:1")
 
 
 async def test_one_request_and_then_silence() -> None:
@@ -29,7 +33,7 @@ async def test_one_request_and_then_silence() -> None:
         with trio.move_on_after(0.2):
             more.append(await stream.receive_some(100))
 
-    assert (await dropped(handler, HOARDER)).how == "FIN"
+    assert (await dropped(handler, IDLE)).how == "FIN"
     assert more == []
 
 
@@ -50,9 +54,9 @@ async def test_those_that_sit_are_counted_while_they_do() -> None:
         await head_of(stream)
         await stream.send_all(answer(10, close=False))
 
-    hoarder = IdleKeepAliveClient("/", "h", sits)
+    client = IdleKeepAliveClient("/", "h", sits)
     async with listening(handler) as address, trio.open_nursery() as nursery:
-        await SlowClientPool(address, hoarder, nursery, per_second=1000).scale_to(1)
+        await SlowClientPool(address, client, nursery, per_second=1000).scale_to(1)
         with trio.fail_after(30):
             await thrice.wait()
         nursery.cancel_scope.cancel()
@@ -65,7 +69,7 @@ async def test_who_keeps_no_connection_has_dropped_it_with_the_answer() -> None:
         await stream.send_all(answer(100, close=True))
         await stream.receive_some(100)  # it is the client that closes
 
-    end = await dropped(handler, HOARDER)
+    end = await dropped(handler, IDLE)
     assert (end.how, end.status) == ("FIN", 200)
 
 
@@ -81,16 +85,16 @@ async def says_nothing(stream: trio.SocketStream) -> None:
 
 @pytest.mark.parametrize(("handler", "how"), [(breaks_off, "RST"), (says_nothing, "FIN")])
 async def test_an_answer_that_never_is_whole(handler: Handler, how: str) -> None:
-    assert (await dropped(handler, HOARDER)).how == how
+    assert (await dropped(handler, IDLE)).how == how
 
 
 def test_a_client_stays_of_its_kind() -> None:
-    kinds: list[ClientBehaviour] = [HOARDER, SilentConnection(), PartialRequestLine("/", "h")]
+    kinds: list[ClientBehaviour] = [IDLE, SilentConnection(), PartialRequestLine("/", "h")]
     mixture = ClientMix(kinds)
-    assert [mixture.behaviour_of(number) for number in range(7)] == [*kinds, *kinds, HOARDER]
+    assert [mixture.behaviour_of(number) for number in range(7)] == [*kinds, *kinds, IDLE]
 
 
-async def test_a_crowd_has_equal_parts_however_often_some_are_dropped() -> None:
+async def test_a_pool_has_equal_parts_however_often_some_are_disconnected() -> None:
     """A kind that is dropped at once is there no more often than one that is borne."""
     firsts: Counter[bytes] = Counter()
     back = trio.Event()
@@ -105,8 +109,8 @@ async def test_a_crowd_has_equal_parts_however_often_some_are_dropped() -> None:
 
     upload = SlowBody("/sink", "h", 60, 100)
     async with listening(handler) as address, trio.open_nursery() as nursery:
-        crowd = SlowClientPool(address, ClientMix([HOARDER, upload]), nursery, per_second=1000)
-        await crowd.scale_to(8)
+        pool = SlowClientPool(address, ClientMix([IDLE, upload]), nursery, per_second=1000)
+        await pool.scale_to(8)
         with trio.fail_after(30):
             await back.wait()
         nursery.cancel_scope.cancel()
@@ -117,5 +121,5 @@ async def test_a_mixture_of_one_client_is_its_first_kind() -> None:
     async def handler(stream: trio.SocketStream) -> None:
         assert await stream.receive_some(10) == b"G"
 
-    end = await dropped(handler, ClientMix([PartialRequestLine("/", "h"), HOARDER]))
+    end = await dropped(handler, ClientMix([PartialRequestLine("/", "h"), IDLE]))
     assert end.how == "FIN"

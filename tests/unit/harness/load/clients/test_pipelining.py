@@ -63,7 +63,7 @@ async def test_all_in_order() -> None:
     assert found.second_response_delay is not None
     assert found.second_response_delay >= 0
     assert judge_pipelines([found])[0] is Grade.UNAFFECTED
-    assert "right behind" in judge_pipelines([found])[1]
+    assert "right after" in judge_pipelines([found])[1]
 
 
 async def test_closing_after_the_first_is_allowed() -> None:
@@ -71,7 +71,7 @@ async def test_closing_after_the_first_is_allowed() -> None:
     assert (found.right, found.ended, found.lost) == (1, PipelineEnd.CLOSED, 0)
     grade, note = judge_pipelines([found])
     assert grade is Grade.UNAFFECTED
-    assert "first request only" in note
+    assert "only the first response" in note
 
 
 async def test_closing_in_the_middle_of_an_answer_is_no_wrong_answer() -> None:
@@ -98,7 +98,7 @@ async def test_neither_answering_nor_closing_loses_requests() -> None:
         (lambda nonces: b"".join(page(each) for each in nonces) + b"more", ResponseMatch.BROKEN),
     ],
 )
-async def test_wrong_answers_are_told_apart(turn: Turn, response_match: ResponseMatch) -> None:
+async def test_wrong_responses_are_distinguished(turn: Turn, response_match: ResponseMatch) -> None:
     found = await asked(turn)
     assert (found.ended, found.response_match) == (PipelineEnd.WRONG, response_match)
     grade, note = judge_pipelines([found])
@@ -112,7 +112,7 @@ async def test_nothing_at_all() -> None:
     assert judge_pipelines([found])[0] is Grade.DEGRADED
     refused = await send_pipeline(Address(port=1), "", NONCES, KNOWN, size=SIZE, wait=0, patience=1)
     assert refused.ended is PipelineEnd.REFUSED
-    assert "took no connection" in judge_pipelines([refused])[1]
+    assert "accepted no connection" in judge_pipelines([refused])[1]
 
 
 def test_only_the_first_is_slow() -> None:
@@ -135,9 +135,9 @@ def test_figures_are_there_whatever_came() -> None:
     ]
     figures = {each.name: each.value for each in pipeline_measures(found)}
     assert figures["connections in order"] == 2
-    assert figures["second answer after the first"] == pytest.approx(0.3)
+    assert figures["second response after the first"] == pytest.approx(0.3)
     assert "1 of 2 connections" in judge_pipelines(found)[1]
     assert "300 ms" in judge_pipelines([PipelineResult(2, 2, PipelineEnd.ALL, second_response_delay=0.3)])[1]
     assert {each.name: each.value for each in pipeline_measures([PipelineResult(2, 1, PipelineEnd.CLOSED)])}[
-        "second answer after the first"
+        "second response after the first"
     ] is None

@@ -25,14 +25,14 @@ def link_to(listener: socket.socket, scheduler: Scheduler) -> SlowConnection:
 
 
 async def test_timers_go_off_in_their_order_and_not_before_their_time() -> None:
-    told: list[tuple[str, float]] = []
+    fired: list[tuple[str, float]] = []
     over = trio.Event()
 
     def script(name: str, seconds: float) -> Script:
         began = trio.current_time()
         yield from pause(seconds)
-        told.append((name, trio.current_time() - began - seconds))
-        if len(told) == 3:
+        fired.append((name, trio.current_time() - began - seconds))
+        if len(fired) == 3:
             over.set()
 
     scheduler = Scheduler()
@@ -44,8 +44,8 @@ async def test_timers_go_off_in_their_order_and_not_before_their_time() -> None:
         with trio.fail_after(30):
             await over.wait()
         nursery.cancel_scope.cancel()
-    assert [name for name, _ in told] == ["early", "between", "late"]
-    assert all(late >= -0.001 for _, late in told)
+    assert [name for name, _ in fired] == ["early", "between", "late"]
+    assert all(late >= -0.001 for _, late in fired)
 
 
 async def test_what_a_server_says_ends_a_silence_at_once(listener: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""Crowds: as many as asked for, dropped ones come back, and how they were dropped is counted."""
+"""Pools of slow clients: their size, their reconnects, and how the server disconnected them."""
 
 import math
 from dataclasses import dataclass, field
@@ -44,24 +44,24 @@ async def listening(nursery: trio.Nursery) -> Address:
     return Address(port=listeners[0].socket.getsockname()[1])
 
 
-async def test_a_crowd_grows_shrinks_and_goes() -> None:
+async def test_a_pool_grows_shrinks_and_ends() -> None:
     async with trio.open_nursery() as nursery:
-        crowd = SlowClientPool(await listening(nursery), Patient(), nursery, per_second=1000)
-        await crowd.scale_to(20, patience=30)
-        assert (crowd.size, crowd.connected_count) == (20, 20)
-        await crowd.scale_to(5, patience=30)
-        assert (crowd.size, crowd.connected_count) == (5, 5)
-        crowd.release()
-        assert (crowd.size, crowd.connected_count) == (0, 0)
-        assert crowd.first_disconnect() == Disconnect("never", None, 20, 0)
+        pool = SlowClientPool(await listening(nursery), Patient(), nursery, per_second=1000)
+        await pool.scale_to(20, patience=30)
+        assert (pool.size, pool.connected_count) == (20, 20)
+        await pool.scale_to(5, patience=30)
+        assert (pool.size, pool.connected_count) == (5, 5)
+        pool.release()
+        assert (pool.size, pool.connected_count) == (0, 0)
+        assert pool.first_disconnect() == Disconnect("never", None, 20, 0)
         nursery.cancel_scope.cancel()
 
 
 async def test_clients_arrive_at_their_rate() -> None:
     async with trio.open_nursery() as nursery:
-        crowd = SlowClientPool(await listening(nursery), Patient(), nursery, per_second=50)
+        pool = SlowClientPool(await listening(nursery), Patient(), nursery, per_second=50)
         began = trio.current_time()
-        await crowd.scale_to(6, patience=30)
+        await pool.scale_to(6, patience=30)
         assert trio.current_time() - began >= 5 / 50
         nursery.cancel_scope.cancel()
 
@@ -70,12 +70,12 @@ async def test_who_is_dropped_comes_back_and_is_counted_once(monkeypatch: pytest
     monkeypatch.setattr(module, "RECONNECT_DELAY", 0.01)
     async with trio.open_nursery() as nursery:
         behaviour = Unwelcome("408")
-        crowd = SlowClientPool(await listening(nursery), behaviour, nursery, per_second=1000)
-        await crowd.scale_to(3, patience=30)
+        pool = SlowClientPool(await listening(nursery), behaviour, nursery, per_second=1000)
+        await pool.scale_to(3, patience=30)
         with trio.fail_after(30):
-            while len(behaviour.lives) < 9:  # noqa: ASYNC110 - a crowd has no such event
+            while len(behaviour.lives) < 9:  # noqa: ASYNC110 - a pool has no such event
                 await trio.sleep(0.01)
-        found = crowd.first_disconnect()
+        found = pool.first_disconnect()
         assert (found.how, found.clients, found.dropped) == ("408", 3, 3)
         assert found.after is not None
         nursery.cancel_scope.cancel()
@@ -87,8 +87,8 @@ async def test_refused_clients_are_no_held_ones(monkeypatch: pytest.MonkeyPatch)
     address = Address(port=listeners[0].socket.getsockname()[1])
     await listeners[0].aclose()
     async with trio.open_nursery() as nursery:
-        crowd = SlowClientPool(address, Patient(), nursery, per_second=1000)
-        await crowd.scale_to(2, patience=30)
-        assert crowd.connected_count == 0
-        assert crowd.refused >= 2
+        pool = SlowClientPool(address, Patient(), nursery, per_second=1000)
+        await pool.scale_to(2, patience=30)
+        assert pool.connected_count == 0
+        assert pool.refused >= 2
         nursery.cancel_scope.cancel()

@@ -119,7 +119,7 @@ async def test_patience_ends() -> None:
         await trio.sleep_forever()
 
     found = await sent_to(never, patience=0.2)
-    assert (found.outcome, found.detail) == (TransferOutcome.FAILED, "not through after 0.2 s")
+    assert (found.outcome, found.detail) == (TransferOutcome.FAILED, "not finished after 0.2 s")
     refused = await upload(Address(port=1), "", 10, "", patience=1)
     assert refused.outcome is TransferOutcome.FAILED
 

@@ -38,9 +38,9 @@ def test_behind_a_front_the_server_is_what_it_was() -> None:
     assert (chain.environment, chain.host) == ({"X": "1"}, "::1")
 
 
-def test_what_is_not_here_is_told_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_front_is_an_error_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "missing", lambda _plan: Installation(why="no nginx", get="get nginx"))
-    with pytest.raises(Unsupported, match=r"is needed for this: no nginx; get it with: get nginx"):
+    with pytest.raises(Unsupported, match=r"this scenario needs .*: no nginx; get it with: get nginx"):
         comparison_plans.behind_front(plan("waitress"), "nginx")
 
 

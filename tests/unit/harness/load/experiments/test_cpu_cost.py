@@ -52,9 +52,9 @@ def test_only_cores_that_we_may_use_are_looked_at(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_busy_generator_bounds_rates_and_leaves_costs() -> None:
-    health, told = judge_generator([result(10), result(10, cpu_seconds=0.99)])
+    health, caveats = judge_generator([result(10), result(10, cpu_seconds=0.99)])
     assert health.valid
-    assert told[0].startswith("rates are lower bounds")
+    assert caveats[0].startswith("the rates are lower bounds")
 
 
 def test_an_idle_generator_has_nothing_to_say() -> None:
@@ -62,6 +62,6 @@ def test_an_idle_generator_has_nothing_to_say() -> None:
 
 
 def test_without_ports_nothing_was_measured() -> None:
-    health, told = judge_generator([result(10, out_of_ports=3)])
+    health, caveats = judge_generator([result(10, out_of_ports=3)])
     assert not health.valid
-    assert not told
+    assert not caveats

@@ -15,7 +15,7 @@ WORST = Phase("by RST", 0, 1, 10, {}, 1.0)
 
 
 @pytest.mark.parametrize("mark", [Grade.COLLAPSED, Grade.WEDGED, Grade.INVALID, Grade.INCONCLUSIVE, Grade.DEGRADED])
-def test_a_flaw_changes_no_grade_but_immune(mark: Grade) -> None:
+def test_a_flaw_changes_only_the_grade_unaffected(mark: Grade) -> None:
     assert lower_grade_for_flaws(mark, ("It leaks.",)) is mark
     assert lower_grade_for_flaws(Grade.UNAFFECTED, ("It leaks.",)) is Grade.DEGRADED
     assert lower_grade_for_flaws(Grade.UNAFFECTED, ()) is Grade.UNAFFECTED
@@ -30,14 +30,14 @@ def test_a_generator_is_fit_if_all_of_it_is() -> None:
 
 
 def test_flaws_come_first_and_nothing_beside_an_invalid_measurement() -> None:
-    found = Findings(flaws=("It leaks.",), remarks="By the way.")
+    found = Findings(flaws=("It leaks.",), details="By the way.")
     assert note(Grade.DEGRADED, "All of it.", WORST, 1, found, "") == (
         "It leaks.",
-        "The users got this meanwhile: All of it.",
+        "Service of the other users: All of it.",
         "By the way.",
         "",
     )
-    assert "at worst (by RST): All of it." in note(Grade.DEGRADED, "All of it.", WORST, 2, found, "")[1]
+    assert "in the worst phase (by RST): All of it." in note(Grade.DEGRADED, "All of it.", WORST, 2, found, "")[1]
     assert note(Grade.INVALID, "Late.", WORST, 2, found, "unseen") == ("Late.",)
 
 

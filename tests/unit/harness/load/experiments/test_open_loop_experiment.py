@@ -19,9 +19,9 @@ class Made(OpenLoopExperiment):
     """Of a server that answers `answers[connections]` a second, each in 10 ms, a page alone in 1 ms."""
 
     def __init__(self, answers: dict[int, int]) -> None:
-        ctx: Any = SimpleNamespace(finished_phases=[], elapsed=1.0, count=lambda _name: CLIENTS)
+        ctx: Any = SimpleNamespace(finished_phases=[], elapsed=1.0, parameters=SimpleNamespace(clients=CLIENTS))
         nothing: Any = None
-        super().__init__(ctx, nothing, nothing, 2000, CLIENTS)
+        super().__init__(ctx, nothing, nothing, CLIENTS)
         self._unloaded_latency = 0.001
         self.answers = answers
         self.tried: list[tuple[int, bool]] = []
@@ -32,25 +32,22 @@ class Made(OpenLoopExperiment):
     async def _run_open_loop(
         self,
         page: Any,  # noqa: ARG002 - numbers need no page
-        pacer: Any,  # noqa: ARG002 - nor times
-        seconds: float,
-        most: float,
+        load: Any,
         connections: int,
-        *rest: float,
     ) -> GeneratorResult:
-        self.tried.append((connections, rest[-1] > 0))
+        self.tried.append((connections, load.warm_up > 0))
         answered = self.answers[connections]
         latency = Histogram()
         latency.record(10_000_000, answered)
         return GeneratorResult(
             connections=connections,
-            seconds=seconds,
+            seconds=load.seconds,
             cpu_seconds=0.1,
             latency=latency,
             service=latency,
             waiting=Histogram(),
-            offered=most,
-            achieved=most,
+            offered=load.max_rate,
+            achieved=load.max_rate,
             queued_requests=answered // 2,
             saturated_seconds=answered * 0.01,
             saturated_responses=answered,

@@ -1,6 +1,7 @@
-"""The whole course against a server inside the test, and what goes wrong on the way."""
+"""The whole experiment against a server inside the test, and its errors."""
 
-from collections.abc import AsyncIterator, Callable
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,26 +13,35 @@ from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.errors import ConfigurationError, OutOfResources, ServerDidNotStart
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.analysis import grading
+from wsgi_gauntlet.harness.load.analysis.collapse_search import CollapseBounds
 from wsgi_gauntlet.harness.load.clients.healthy_users import warm_up
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments import slow_clients
 from wsgi_gauntlet.harness.load.experiments import traffic_timeline as traffic_timeline_module
+from wsgi_gauntlet.harness.load.experiments.slow_clients import (
+    SlowClientResult,
+    describe_recovery,
+    describe_slow_clients,
+)
 from wsgi_gauntlet.harness.load.experiments.traffic_timeline import collapse_is_certain, describe_progress
-from wsgi_gauntlet.harness.model import Grade, Outcome, Sample
+from wsgi_gauntlet.harness.load.generator import generator_health
+from wsgi_gauntlet.harness.model import Grade, Outcome, Phase, Sample
 from wsgi_gauntlet.harness.server import instance, planning
 from wsgi_gauntlet.harness.server.adapter import Settings
+from wsgi_gauntlet.suites.load.slow_clients.slow_headers import SlowHeaderParameters
 
-SMALL = {
-    "clients": 6,
-    "duration": 0.5,
-    "rate": 60,
-    "baseline": 0.5,
-    "recovery": 1,
-    "per_second": 500,
-    "probe": 0.4,
-    "budget": 60,
-    "interval": 1,
-}
+SMALL = SlowHeaderParameters(
+    clients=6,
+    duration=0.5,
+    rate=60,
+    baseline=0.5,
+    recovery=1,
+    per_second=500,
+    probe=0.4,
+    budget=60,
+    disconnect_wait=1,
+    interval=1,
+)
 
 
 MAX_ROUNDS = 10
@@ -64,9 +74,9 @@ class Slots:
     async def restart(self) -> None:
         self.restarts += 1
         self.slots = trio.Semaphore(self.size)
-        self.wedged = False
+        self.blocked = False
 
-    wedged = False
+    blocked = False
 
     async def serve(self, stream: trio.SocketStream) -> None:
         async with stream:
@@ -82,15 +92,23 @@ class Slots:
             piece = await stream.receive_some(4096)
             if not piece:
                 if self.stuck and self.slots.value == 0:
-                    self.wedged = True
+                    self.blocked = True
                 return
             head += piece
-        if self.wedged:
+        if self.blocked:
             await trio.sleep_forever()
         self.answered += 1
         nonce, size = head.split(b"n=")[1].split(b" ")[0].split(b"&size=")
         body = (nonce + b"\n").ljust(int(size), b".")
         await stream.send_all(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+
+@asynccontextmanager
+async def no_second_server(*_arguments: object) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    async def unknown() -> None:
+        return None
+
+    yield unknown
 
 
 async def no_warm_up(*_arguments: object) -> float:
@@ -115,14 +133,22 @@ async def run(
     monkeypatch.setattr(instance, "running", running)
     # A busy machine must not look like a server with little capacity, whose users come rarely.
     monkeypatch.setattr(traffic_timeline_module, "warm_up", warmed)
+    monkeypatch.setattr(slow_clients, "watch_disconnect", no_second_server)
     # What decides here is collapse, and a test must not wait three seconds for what the pure tests show.
     monkeypatch.setattr(grading, "STEADY_SECONDS", 0.5)
     monkeypatch.setattr(traffic_timeline_module, "STEADY_SECONDS", 0.5)
-    monkeypatch.setattr(grading, "MAX_LATENESS_SECONDS", 30.0)
-    ctx = ScenarioContext(planning.plan("wsgiref"), {**SMALL, **parameters}, scratch=Path(), logs=Path())
+    monkeypatch.setattr(generator_health, "MAX_LATENESS_SECONDS", 30.0)
+    scenario = registry.scenario("slow-headers/byte")
+    ctx = ScenarioContext(
+        planning.plan("wsgiref"),
+        scenario,
+        SMALL.with_overrides(parameters, scenario.id),
+        scratch=Path(),
+        logs=Path(),
+    )
     for _ in range(MAX_ROUNDS):
-        cell = await registry.scenario("slow-headers/byte").run(ctx)
-        if cell.grade is not Grade.INCONCLUSIVE or "Already without slow clients" not in cell.note:
+        cell = await scenario.run(ctx)
+        if cell.grade is not Grade.INCONCLUSIVE or "even without slow clients" not in cell.note:
             return cell
         await server.restart()
         server.restarts = 0
@@ -137,7 +163,7 @@ async def test_n_is_found_and_users_recover(monkeypatch: pytest.MonkeyPatch) -> 
     assert [step.clients for step in cell.steps if step.collapsed] == [3, 4, 6]
     assert cell.conditions["slots"] == 3
     assert cell.phases[1].outcomes[Outcome.UNFINISHED] > 0
-    assert "3 slow clients are enough" in cell.note
+    assert "3 slow clients make this server collapse" in cell.note
 
 
 async def test_a_server_that_stands_it_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,18 +194,18 @@ async def test_a_late_generator_gets_one_more_round(monkeypatch: pytest.MonkeyPa
     async def late(*_arguments: object, **_more: object) -> Any:
         nonlocal rounds
         rounds += 1
-        return type("Cell", (), {"grade": Grade.INVALID})
+        return type("Cell", (), {"grade": Grade.INVALID, "note": ""})
 
     monkeypatch.setattr(slow_clients, "_round", late)
     assert (await run(Slots(1), monkeypatch)).grade is Grade.INVALID
     assert rounds == 2
 
 
-async def test_a_server_that_answers_no_page_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_without_a_page_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wsgi_gauntlet.harness.load.clients.healthy_users.REQUEST_TIMEOUT_SECONDS", 0.2)
     server = Slots(1)
-    server.wedged = True
-    with pytest.raises(ServerDidNotStart, match="answered at first"):
+    server.blocked = True
+    with pytest.raises(ServerDidNotStart, match="responded at first"):
         await run(server, monkeypatch, warm_up)
 
 
@@ -201,16 +227,12 @@ async def test_users_without_descriptors_end_the_scenario(monkeypatch: pytest.Mo
         await run(Slots(1), monkeypatch)
 
 
-async def test_parameters_are_looked_at_before_anything_starts() -> None:
-    ctx = ScenarioContext(planning.plan("wsgiref"), {**SMALL, "probe": -1}, scratch=Path(), logs=Path())
-    with pytest.raises(ConfigurationError, match="'probe'"):
-        await registry.scenario("slow-headers/byte").run(ctx)
-
-
 async def test_a_classroom_needs_somebody_on_good_wifi() -> None:
-    ctx = ScenarioContext(planning.plan("wsgiref"), {"people": 8, "clients": 8}, scratch=Path(), logs=Path())
+    scenario = registry.scenario("classroom")
+    parameters = scenario.parameters({"people": 8, "clients": 8})
+    ctx = ScenarioContext(planning.plan("wsgiref"), scenario, parameters, scratch=Path(), logs=Path())
     with pytest.raises(ConfigurationError, match="at most 7 can be slow"):
-        await registry.scenario("classroom").run(ctx)
+        await scenario.run(ctx)
 
 
 def test_a_collapse_is_certain_once_more_than_a_hundredth_is_late() -> None:
@@ -226,4 +248,51 @@ def test_the_live_line_has_goodput_and_p99() -> None:
     assert describe_progress(ok) == "100 % answered, p99 12 ms"
     assert describe_progress([*ok, *[Sample(0, 5, 5, Outcome.TIMEOUT)] * 3]) == "97 % answered, p99 ≥ 5.0 s"
     assert describe_progress([Sample(0, 1, 1, Outcome.ERROR)]) == "0 % answered"
-    assert describe_progress([]) == "nobody asked yet"
+    assert describe_progress([]) == "no request yet"
+
+
+def phase(goodput: float, p99: float, censored: bool = False) -> Phase:
+    return Phase("", 0, 5, 100, {}, goodput, p99=p99, censored=censored)
+
+
+FINE = SlowClientResult(8, Grade.UNAFFECTED, "why", phase(1, 0.003), phase(1, 0.005), 0.0, 4, None)
+DOWN = SlowClientResult(
+    8, Grade.COLLAPSED, "why", phase(1, 0.003), phase(0.02, 5.0, True), 0.0, 4, CollapseBounds(0, 1)
+)
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        (FINE, "With 8 slow clients the other users got this: 100 % of 100 requests answered, p99 5.0 ms."),
+        (
+            DOWN,
+            ("One slow client makes this server collapse. It served well again as soon as the slow clients had left."),
+        ),
+        (
+            dataclasses.replace(DOWN, collapse=CollapseBounds(97, 98), recovered=1.26),
+            ("98 slow clients make this server collapse. It served well again 1.3 s after the slow clients had left."),
+        ),
+        (
+            dataclasses.replace(DOWN, collapse=CollapseBounds(96, 128), recovered=None),
+            (
+                "128 slow clients make this server collapse. 96 do not; there was no time to find the exact number. "
+                "After the slow clients had left, it did not serve well again within 4 s."
+            ),
+        ),
+        (
+            dataclasses.replace(DOWN, collapse=CollapseBounds(0, 8)),
+            (
+                "8 slow clients make this server collapse. Fewer may do so; there was no time to find the exact "
+                "number. It served well again as soon as the slow clients had left."
+            ),
+        ),
+        (dataclasses.replace(DOWN, grade=Grade.INVALID), "why"),
+    ],
+)
+def test_slow_clients(result: SlowClientResult, expected: str) -> None:
+    assert describe_slow_clients(result) == expected
+
+
+def test_who_was_always_served_did_not_recover() -> None:
+    assert describe_recovery(FINE) == ""

@@ -1,4 +1,4 @@
-"""What a lane's figures say, and when they say that the generator was unfit."""
+"""The figures of a generator, and when they say that it was not fit."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def test_nothing_measured_is_no_fault() -> None:
     ("more", "words"),
     [
         ({}, ""),
-        ({"cpu_seconds": 1.99}, "took 100 % of its core"),
+        ({"cpu_seconds": 1.99}, "used 100 % of its core"),
         ({"out_of_ports": 3, "errors": 3}, "ran out of local ports 3 times"),
         ({"offered": 100.0, "achieved": 99.5, "lateness": histogram(0.5)}, ""),
-        ({"offered": 100.0, "achieved": 98.0, "lateness": histogram(30, 40)}, "only 98 of 100 requests a second"),
-        ({"offered": 100.0, "achieved": 98.0}, "only 98 of 100 requests a second"),
+        ({"offered": 100.0, "achieved": 98.0, "lateness": histogram(30, 40)}, "sent 98 of 100 requests per second"),
+        ({"offered": 100.0, "achieved": 98.0}, "sent 98 of 100 requests per second"),
         # One late send, which happens to be the last.
         ({"offered": 100.0, "achieved": 98.0, "lateness": histogram(0.5, 0.5, 40)}, ""),
-        ({"offered": 100.0, "achieved": 100.0, "lateness": histogram(1.5)}, "more than 1.5 ms late"),
+        ({"offered": 100.0, "achieved": 100.0, "lateness": histogram(1.5)}, "1.5 ms late or more"),
     ],
 )
 def test_the_generators_fitness(more: dict[str, Any], words: str) -> None:

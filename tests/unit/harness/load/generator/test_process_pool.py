@@ -1,21 +1,30 @@
-"""What several lanes make of one: shares, messages, exact merging."""
+"""Generator processes: division of the work, messages, exact merging."""
 
 from __future__ import annotations
 
 import os
 import resource
 from itertools import islice
-from typing import Any
 
+import msgspec
 import pytest
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsgi_gauntlet.harness.errors import ConfigurationError, OutOfResources, TargetRefused
+from wsgi_gauntlet.harness.errors import (
+    ConfigurationError,
+    InternalError,
+    OutOfResources,
+    TargetRefused,
+    Unsupported,
+)
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.arrivals import Uniform
-from wsgi_gauntlet.harness.load.generator import process_main, process_messages, process_pool
+from wsgi_gauntlet.harness.load.generator import process_messages, process_pool
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult, GeneratorWindow, merge_results
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
+from wsgi_gauntlet.harness.load.workload import VerifiedRequest
 from wsgi_gauntlet.harness.stats.histogram import Histogram
 
 nanoseconds = st.lists(st.integers(1, 10**11), max_size=50)
@@ -23,7 +32,7 @@ counts = st.integers(0, 1000)
 
 COUNTED = (
     *("wrong", "errors", "timeouts", "unfinished", "never_sent"),
-    *("connects", "dropped", "refused", "out_of_ports", "connects_pending"),
+    *("connects", "disconnected", "dropped", "refused", "out_of_ports", "connects_pending"),
 )
 
 
@@ -66,14 +75,12 @@ some = st.booleans().flatmap(lambda opened: st.lists(results(opened), min_size=1
 @given(some)
 def test_a_result_comes_out_of_the_pipe_as_it_went_in(every: list[GeneratorResult]) -> None:
     for each in every:
-        data = process_messages.encode(process_messages.encode_result(each))
-        size = process_messages.length(data[: process_messages.HEADER_BYTES])
-        assert size == len(data) - process_messages.HEADER_BYTES
+        data = process_messages.encode(process_messages.JobResult(each))
+        assert int.from_bytes(data[: process_messages.HEADER_BYTES], "big") == len(data) - process_messages.HEADER_BYTES
         message = process_messages.decode(data[process_messages.HEADER_BYTES :])
         assert isinstance(message, process_messages.JobResult)
-        came = process_messages.decode_result(message)
-        assert came == each
-        assert (came.service is came.latency) == (each.service is each.latency)
+        assert message.result == each
+        assert message.result.service is message.result.latency or each.service is not each.latency
 
 
 @given(some)
@@ -107,14 +114,14 @@ def test_merging_is_the_same_in_any_order(three: tuple[GeneratorResult, Generato
 
 
 @given(nanoseconds, st.integers(1, 5))
-def test_shards_histograms_equal_one_run_over_the_same_samples(samples: list[int], number: int) -> None:
-    def lane(values: list[int]) -> GeneratorResult:
+def test_histograms_of_processes_equal_one_run_over_the_same_samples(samples: list[int], number: int) -> None:
+    def result(values: list[int]) -> GeneratorResult:
         latency = over(values)
         return GeneratorResult(1, 1.0, 0.5, latency, latency, Histogram())
 
-    parts = merge_results(lane(list(islice(samples, n, None, number))) for n in range(number))
+    parts = merge_results(result(list(islice(samples, n, None, number))) for n in range(number))
     assert parts.latency == over(samples)
-    assert parts.percentiles("p") == lane(samples).percentiles("p")
+    assert parts.percentiles("p") == result(samples).percentiles("p")
 
 
 def test_nothing_cannot_be_merged() -> None:
@@ -123,17 +130,17 @@ def test_nothing_cannot_be_merged() -> None:
 
 
 def test_the_health_of_several_is_the_worst_ones() -> None:
-    def lane(cpu: float, lateness: int) -> GeneratorResult:
+    def result(cpu: float, lateness: int) -> GeneratorResult:
         latency = over([10**6] * 100)
         late = over([lateness] * 100)
         return GeneratorResult(1, 1.0, cpu, latency, latency, Histogram(), offered=100, achieved=100, lateness=late)
 
-    health = merge_results([lane(0.2, 1000), lane(0.9, 1000), lane(0.3, 3_000_000)]).health()
+    health = merge_results([result(0.2, 1000), result(0.9, 1000), result(0.3, 3_000_000)]).health()
     assert health.cpu_share == 0.9
     assert (health.offered, health.achieved) == (300, 300)
     assert not health.valid
     assert "late" in health.why
-    both = merge_results([lane(0.2, 1000), lane(0.9, 1000)])
+    both = merge_results([result(0.2, 1000), result(0.9, 1000)])
     assert both.health().valid
     assert both.processes == 2
 
@@ -141,9 +148,9 @@ def test_the_health_of_several_is_the_worst_ones() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"\xc1", "no message"),
-        (b"\x80", "no message"),
-        (process_messages.encode(process_messages.Start(1))[8:-1], "no message"),
+        (b"\xc1", "invalid message"),
+        (b"\x80", "invalid message"),
+        (process_messages.encode(process_messages.Start(1))[8:-1], "invalid message"),
     ],
 )
 def test_what_is_no_message_is_refused(data: bytes, words: str) -> None:
@@ -151,18 +158,29 @@ def test_what_is_no_message_is_refused(data: bytes, words: str) -> None:
         process_messages.decode(data)
 
 
-def test_a_length_beyond_reason_is_refused() -> None:
-    with pytest.raises(ValueError, match="no message of a shard has"):
-        process_messages.length(b"\xff" * 8)
+async def test_a_message_that_is_too_long_is_refused() -> None:
+    sending, receiving = trio.testing.memory_stream_one_way_pair()
+    await sending.send_all(b"\xff" * 8)
+    with pytest.raises(ValueError, match="is too long"):
+        await process_messages.receive_message(receiving)
 
 
-@pytest.mark.parametrize("told", [{"latency": [(10**6, 1)]}, {"latency": [(1, 0)]}, {"counts": {"unheard_of": 1}}])
-def test_a_report_that_cannot_be_is_refused(told: dict[str, Any]) -> None:
+@pytest.mark.parametrize("fields", [{"latency": [(10**6, 1)]}, {"latency": [(1, 0)]}, {"connections": "one"}])
+def test_an_impossible_result_is_refused(fields: dict[str, object]) -> None:
     latency = over([5])
-    good = process_messages.encode_result(GeneratorResult(1, 1.0, 0.5, latency, latency, Histogram()))
-    fields = {name: getattr(good, name) for name in good.__struct_fields__}
-    with pytest.raises(ValueError, match=r"bucket|not a lane's"):
-        process_messages.decode_result(process_messages.JobResult(**{**fields, **told}))
+    good = process_messages.JobResult(GeneratorResult(1, 1.0, 0.5, latency, latency, Histogram()))
+    message = msgspec.msgpack.decode(process_messages.encode(good)[process_messages.HEADER_BYTES :])
+    message["result"].update(fields)
+    with pytest.raises(ValueError, match=r"bucket|Expected `int`"):
+        process_messages.decode(msgspec.msgpack.encode(message))
+
+
+@pytest.mark.parametrize("error", [OutOfResources("a"), TargetRefused("b"), Unsupported("c"), ValueError("d")])
+def test_an_error_is_raised_again_in_the_harness(error: Exception) -> None:
+    found = process_messages.JobError.of(error).exception()
+    assert (type(found), str(found)) == (type(error), str(error))
+    other = process_messages.JobError.of(OSError("e")).exception()
+    assert (type(other), str(other)) == (InternalError, "OSError: e")
 
 
 @given(st.lists(st.floats(0, 1e6), max_size=20))
@@ -188,7 +206,7 @@ def test_connections_are_dealt_out(
     monkeypatch: pytest.MonkeyPatch, cores: int, connections: int, processes: int | None, shares: list[int]
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(cores)))
-    assert process_pool._connections_per_process(connections, processes) == shares
+    assert [each.connections for each in process_pool._split(LoopOptions(connections), processes)] == shares
 
 
 def test_more_connections_than_this_process_has_descriptors_for_get_one_of_their_own(
@@ -196,35 +214,22 @@ def test_more_connections_than_this_process_has_descriptors_for_get_one_of_their
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0})
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (1024, 4096))
-    assert process_pool._connections_per_process(500, None) == []
-    assert process_pool._connections_per_process(1024, None) == [1024]
+    assert process_pool._split(LoopOptions(500), None) == []
+    assert process_pool._split(LoopOptions(1024), None) == [LoopOptions(1024)]
 
 
-def test_a_shard_raises_its_limit_of_descriptors_or_says_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(resource, "getrlimit", lambda _which: (100, 1000))
-    monkeypatch.setattr(resource, "setrlimit", lambda _which, limits: asked.append(limits))
-    process_main.raise_descriptor_limit(50)
-    assert asked == []
-    process_main.raise_descriptor_limit(900)
-    assert asked == [(932, 1000)]
-    with pytest.raises(OutOfResources, match="--clients 968"):
-        process_main.raise_descriptor_limit(2000)
-
-
-async def test_what_makes_no_sense_is_refused_before_anything_starts() -> None:
-    order: dict[str, Any] = {"request": b"", "body": b"", "connections": 1, "seconds": 1.0, "pacer": Uniform(1)}
-    here = Address(port=1)
+async def test_impossible_jobs_are_refused_before_anything_starts() -> None:
+    here, page, one = Address(port=1), VerifiedRequest(b"", b""), LoopOptions(1)
     with pytest.raises(TargetRefused, match="loopback"):
-        await process_pool.parallel_open_loop(Address("192.0.2.1", 80), **order)
+        await process_pool.parallel_open_loop(Address("192.0.2.1", 80), page, one, Uniform(1), 1)
     with pytest.raises(ValueError, match="above 0"):
-        await process_pool.parallel_open_loop(here, **{**order, "seconds": 0})
-    with pytest.raises(ValueError, match="processes are to be 1 to 64"):
-        await process_pool.parallel_open_loop(here, **order, processes=0)
-    with pytest.raises(ValueError, match="a window is to have"):
-        await process_pool.parallel_open_loop(here, **{**order, "seconds": 100}, window=0.01)
+        await process_pool.parallel_open_loop(here, page, one, Uniform(1), 0)
+    with pytest.raises(ValueError, match="processes must be 1 to 64"):
+        await process_pool.parallel_open_loop(here, page, one, Uniform(1), 1, processes=0)
+    with pytest.raises(ValueError, match="a window must be at least"):
+        await process_pool.parallel_open_loop(here, page, LoopOptions(1, window=0.01), Uniform(1), 100)
     with pytest.raises(ConfigurationError, match="more than 1,000,000 requests are due in 1 s"):
-        await process_pool.parallel_open_loop(here, **{**order, "pacer": Uniform(2e6)})
+        await process_pool.parallel_open_loop(here, page, one, Uniform(2e6), 1)
 
 
 def test_windows_cover_the_time_without_a_gap() -> None:
@@ -234,8 +239,8 @@ def test_windows_cover_the_time_without_a_gap() -> None:
     assert [round(each.seconds, 9) for each in every] == [0.1, 0.1, 0.1, 0.1, 0.05]
     assert [each.scheduled for each in every] == [0, 0, 3, 0, 0]
     assert len(process_pool._fill_windows([], 3.0, 0.1)) == 30
-    told = every[2].window(10.0)
-    assert (told.at, told.seconds, told.goodput, told.offered) == pytest.approx((10.2, 0.1, 2 / 3, 30))
-    assert told.p99 == pytest.approx(1e-3, rel=0.01)
+    third = every[2].window(10.0)
+    assert (third.at, third.seconds, third.goodput, third.offered) == pytest.approx((10.2, 0.1, 2 / 3, 30))
+    assert third.p99 == pytest.approx(1e-3, rel=0.01)
     assert every[0].goodput == 1.0
     assert every[0].window().p50 is None

@@ -1,4 +1,4 @@
-"""Marks: what tells a lane's requests apart."""
+"""Marks distinguish the requests of a loop."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_long_answers_are_fewer() -> None:
     )
 
 
-def test_two_lanes_have_nothing_but_the_first_mark_in_common() -> None:
+def test_two_loops_have_nothing_but_the_first_mark_in_common() -> None:
     one, two = ({each.mark for each in make_marked_requests(REQUEST, BODY, MARK)} for _ in range(2))
     assert one & two == {MARK}
 

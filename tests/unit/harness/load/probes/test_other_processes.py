@@ -34,18 +34,18 @@ def test_only_the_cores_that_we_may_use_count() -> None:
     assert parse_core_times(STAT, {0, 1}) == pytest.approx((600 / TICK, 1050 / TICK, 30 / TICK))
     assert parse_core_times(STAT, {1}) == pytest.approx((200 / TICK, 600 / TICK, 20 / TICK))
     for text, mine in ((STAT, {7}), ("", {0}), ("cpu0 1 2\n", {0})):
-        with pytest.raises(ValueError, match="no core of ours"):
+        with pytest.raises(ValueError, match="none of the cores"):
             parse_core_times(text, mine)
 
 
 def test_a_process_is_read_whatever_it_is_called() -> None:
     line = "12 (a) R 1 (b) S 1 2 3 4 5 6 7 8 9 10 100 50 20 30 20 0 1 0"
     assert parse_process_times(line) == (150 / TICK, 50 / TICK)
-    with pytest.raises(ValueError, match="no line"):
+    with pytest.raises(ValueError, match="not a line"):
         parse_process_times("")
 
 
-def test_what_children_take_is_ours_while_they_live_and_after() -> None:
+def test_the_time_of_children_counts_once() -> None:
     tree = ProcessTreeCpu(os.getpid())
     assert tree.sample() == 0.0
     subprocess.run([sys.executable, "-c", WORKS], check=True)
@@ -63,22 +63,24 @@ def test_what_children_take_is_ours_while_they_live_and_after() -> None:
     assert alive <= tree.sample() < alive + 0.4
 
 
-def test_where_the_kernel_names_no_children_all_may_be_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_names_of_children_all_time_may_be_that_of_the_harness(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(module, "CHILDREN_FILE", str(tmp_path / "children"))
-    with other_processes() as looks:
+    with other_processes() as samples:
         pass
-    assert looks
-    assert [each.ours for each in looks] == [each.busy for each in looks]
+    assert samples
+    assert [each.own for each in samples] == [each.busy for each in samples]
 
 
 def test_looks_go_on_until_the_end_of_the_block() -> None:
-    with other_processes() as looks:
+    with other_processes() as samples:
         pass
-    assert looks
-    assert looks[-1].cores == len(os.sched_getaffinity(0))
-    count = len(looks)
+    assert samples
+    assert samples[-1].cores == len(os.sched_getaffinity(0))
+    count = len(samples)
     with other_processes() as more:
         until = time.monotonic() + 30
         while len(more) < 2:
             assert time.monotonic() < until
-    assert len(looks) == count
+    assert len(samples) == count

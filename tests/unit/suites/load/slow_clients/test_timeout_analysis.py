@@ -48,7 +48,7 @@ def test_what_a_time_out_counts(lived: tuple[float, ...], deadline: TimeoutScope
     assert (found.timeout_scope, found.closed_after) == (deadline, freed)
     first, second = timeout_measures(found, StallPoint.HEAD, 2)
     assert (first.name, first.unit, first.value, first.censored) == (
-        "head: freed after",
+        "head: disconnected after",
         "s",
         freed if freed is not None else LOOKED,
         freed is None,
@@ -60,14 +60,18 @@ def test_what_a_time_out_counts(lived: tuple[float, ...], deadline: TimeoutScope
 def test_who_keeps_no_connection_has_no_such_time_out() -> None:
     found = observed_timeout(edges(0, 0, 0, 0, place=StallPoint.IDLE), StallPoint.IDLE, LOOKED)
     assert found is not None
-    assert (found.timeout_scope, found.details) == (TimeoutScope.UNCLEAR, "no connection is kept alive")
-    assert describe_timeouts([found]) == "A client that stops: after an answer it is freed at once."
+    assert (found.timeout_scope, found.details) == (TimeoutScope.UNCLEAR, "the server keeps no connection alive")
+    assert describe_timeouts([found]) == "A client that stalls: after a response it is disconnected at once."
 
 
-def test_a_silent_client_alone_tells_when_and_not_what_is_counted() -> None:
+def test_a_silent_client_alone_shows_only_the_time() -> None:
     found = observed_timeout([StallResult(StallPoint.BODY, math.inf, 4.0, "RST")], StallPoint.BODY, LOOKED)
     assert found is not None
-    assert (found.timeout_scope, found.closed_after, found.details) == (TimeoutScope.UNCLEAR, 4.0, "only a silent one")
+    assert (found.timeout_scope, found.closed_after, found.details) == (
+        TimeoutScope.UNCLEAR,
+        4.0,
+        "only a silent client",
+    )
 
 
 def test_without_a_silent_client_nothing_is_said() -> None:
@@ -75,21 +79,21 @@ def test_without_a_silent_client_nothing_is_said() -> None:
     assert observed_timeout([], StallPoint.HEAD, LOOKED) is None
     rows = timeout_measures(None, StallPoint.BODY, None)
     assert [(each.name, each.value, each.note) for each in rows] == [
-        ("body: freed after", None, "not measured"),
-        ("body: time-out is per gap", None, "not measured"),
+        ("body: disconnected after", None, "not measured"),
+        ("body: timeout is per gap", None, "not measured"),
     ]
     assert describe_timeouts([]) == ""
 
 
-def test_it_is_told_in_words() -> None:
+def test_the_description() -> None:
     found = [
         observed_timeout(edges(2.0, 2.0, 2.0, 2.0), StallPoint.HEAD, LOOKED),
         observed_timeout(edges(*[LOOKED] * 4, place=StallPoint.BODY), StallPoint.BODY, LOOKED),
         observed_timeout(edges(LOOKED, LOOKED, 2.0, 2.0, place=StallPoint.IDLE), StallPoint.IDLE, LOOKED),
     ]
     assert describe_timeouts([each for each in found if each]) == (
-        "A client that stops: in the head it is freed after 2 s, counted in all; in the body it is still there after "
-        "5.5 s; after an answer it is freed after 2 s, counted per gap."
+        "A client that stalls: in the head it is disconnected after 2 s, counted in all; in the body it is still "
+        "connected after 5.5 s; after a response it is disconnected after 2 s, counted per gap."
     )
 
 
@@ -131,7 +135,7 @@ def test_a_place_may_have_a_time_out_of_its_own(conditions: dict[str, object], h
 def test_a_late_move_counts_only_where_it_can_have_decided() -> None:
     timeouts = {StallPoint.HEAD: 2.0, StallPoint.BODY: None}
     assert late_move(edges(LOOKED, 2.1, 2.0, 2.0, late=0.2), timeouts).startswith(
-        "a move in the head that was due after 1.9"
+        "a step in the head was due after 1.9"
     )
     assert late_move(edges(LOOKED, LOOKED, 2.0, 2.0, late=0.2), timeouts) == ""
     assert late_move(edges(LOOKED, 2.1, 2.0, 2.0, late=0.05), timeouts) == ""
