@@ -16,8 +16,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from wsgi_gauntlet.harness.errors import UnknownName
-from wsgi_gauntlet.harness.model import CaseInfo, Level, ScenarioInfo, Setup
-from wsgi_gauntlet.harness.model.basis import Basis, Breach, Reference
+from wsgi_gauntlet.harness.model import Basis, Breach, CaseInfo, Level, Reference, ScenarioInfo, Setup
 from wsgi_gauntlet.harness.server.user_app import USER_APP_CASE_PREFIX
 
 if TYPE_CHECKING:

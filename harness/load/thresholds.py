@@ -21,8 +21,7 @@ import msgspec
 
 from wsgi_gauntlet.harness.conformance.catalog import did_you_mean
 from wsgi_gauntlet.harness.errors import ConfigurationError
-from wsgi_gauntlet.harness.model import Grade, ScenarioResult
-from wsgi_gauntlet.harness.model.threshold_violation import ThresholdViolation
+from wsgi_gauntlet.harness.model import Grade, ScenarioResult, ThresholdViolation
 from wsgi_gauntlet.harness.server import name as naming
 from wsgi_gauntlet.harness.stats.headline_phase import best_rate, during
 

@@ -11,13 +11,13 @@ from wsgi_gauntlet.harness.model import (
     BaselineStatus,
     CaseInfo,
     CaseResult,
+    Reference,
     Results,
     ScenarioInfo,
     ScenarioResult,
     ServerInfo,
     Verdict,
 )
-from wsgi_gauntlet.harness.model.basis import Reference
 from wsgi_gauntlet.harness.server.user_app import USER_APP_CASE_PREFIX
 
 NEUTRAL_VERDICTS = (Verdict.INFO, Verdict.UNSUPPORTED, Verdict.SKIPPED, Verdict.ERROR)

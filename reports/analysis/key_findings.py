@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from wsgi_gauntlet.harness.model import BaselineStatus, Grade, Results, ScenarioResult, Verdict
-from wsgi_gauntlet.harness.model.claim import ClaimVerdict
+from wsgi_gauntlet.harness.model import BaselineStatus, ClaimVerdict, Grade, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.requirements import conformance_findings, user_app_findings
 from wsgi_gauntlet.reports.text.labels import (

@@ -8,9 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from wsgi_gauntlet.harness.load.analysis.grading import format_share
-from wsgi_gauntlet.harness.model import Grade, Metric, Outcome, Phase, ScenarioResult, Verdict
-from wsgi_gauntlet.harness.model.basis import Basis, Breach
-from wsgi_gauntlet.harness.model.claim import ClaimVerdict
+from wsgi_gauntlet.harness.model import (
+    Basis,
+    Breach,
+    ClaimVerdict,
+    Grade,
+    Metric,
+    Outcome,
+    Phase,
+    ScenarioResult,
+    Verdict,
+)
 from wsgi_gauntlet.harness.stats import headline_phase
 from wsgi_gauntlet.harness.stats.summary import UNANSWERED_OUTCOMES
 

@@ -8,7 +8,7 @@ from typing import Any
 from wsgi_gauntlet.harness import model as m
 from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, from_recipient_semantics
 from wsgi_gauntlet.harness.conformance.references import pep3333, rfc9110, rfc9112
-from wsgi_gauntlet.harness.model.basis import Breach, Reference
+from wsgi_gauntlet.harness.model import Breach, Reference
 
 from .sample_load_results import SCENARIOS
 from .sample_load_results import loads as every_load

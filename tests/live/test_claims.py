@@ -15,8 +15,7 @@ from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments.comparison_plans import with_workers
 from wsgi_gauntlet.harness.load.experiments.cpu_cost import measure_cpu_cost
 from wsgi_gauntlet.harness.load.probes.worker_probe import wait_for_workers
-from wsgi_gauntlet.harness.model import GeneratorHealth, ScenarioResult
-from wsgi_gauntlet.harness.model.claim import ClaimVerdict
+from wsgi_gauntlet.harness.model import ClaimVerdict, GeneratorHealth, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.suites.load.claims import development, idle, prefork, shield, static, uwsgi_pass

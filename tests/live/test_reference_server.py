@@ -15,8 +15,7 @@ import trio
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.conformance import runner
 from wsgi_gauntlet.harness.conformance.catalog import Case
-from wsgi_gauntlet.harness.model import CaseResult, Level, Verdict
-from wsgi_gauntlet.harness.model.basis import Breach
+from wsgi_gauntlet.harness.model import Breach, CaseResult, Level, Verdict
 from wsgi_gauntlet.harness.model.listener import NullListener
 from wsgi_gauntlet.harness.server.plan import Plan
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from wsgi_gauntlet.harness.load.analysis.collapse_search import CollapseBounds
 from wsgi_gauntlet.harness.load.analysis.grading import GOOD_GOODPUT, collapsed, describe_phase, format_bytes, unharmed
 from wsgi_gauntlet.harness.load.analysis.paired_comparison import above, below, interval, ratios, unanimous
-from wsgi_gauntlet.harness.model import Phase
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
+from wsgi_gauntlet.harness.model import Claim, ClaimVerdict, Phase
 
 NO_VALID_ROUND = "No round counts."
 """What stands for figures where there are none; the scenario says why."""

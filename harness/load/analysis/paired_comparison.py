@@ -15,8 +15,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from wsgi_gauntlet.harness.load.analysis.grading import GOOD_GOODPUT
-from wsgi_gauntlet.harness.model import Grade
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
+from wsgi_gauntlet.harness.model import Claim, ClaimVerdict, Grade
 from wsgi_gauntlet.harness.stats.summary import bootstrap_interval
 
 MIN_BOOTSTRAP_ROUNDS = 5

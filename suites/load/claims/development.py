@@ -37,8 +37,7 @@ from wsgi_gauntlet.harness.load.experiments.slow_clients import MAX_CONNECTIONS_
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_open_loop
 from wsgi_gauntlet.harness.load.workload import VerifiedRequest, verify_request
-from wsgi_gauntlet.harness.model import Grade, Metric, ScenarioResult
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
+from wsgi_gauntlet.harness.model import Claim, ClaimVerdict, Grade, Metric, ScenarioResult
 from wsgi_gauntlet.suites.load.claims.applicability import reason_not_development_server
 
 if TYPE_CHECKING:

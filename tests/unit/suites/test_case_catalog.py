@@ -13,8 +13,7 @@ import pytest
 from wsgi_gauntlet import suites
 from wsgi_gauntlet.harness.conformance import basis
 from wsgi_gauntlet.harness.conformance.catalog import Case, CaseVariants
-from wsgi_gauntlet.harness.model import Level
-from wsgi_gauntlet.harness.model.basis import BasisKind
+from wsgi_gauntlet.harness.model import BasisKind, Level
 
 AREAS = {
     "pep3333": [

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wsgi_gauntlet.harness.model import Results, ScenarioResult
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
+from wsgi_gauntlet.harness.model import Claim, ClaimVerdict, Results, ScenarioResult
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
 

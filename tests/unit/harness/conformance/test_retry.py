@@ -17,8 +17,7 @@ from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.retry import finalize, next_segmentation
 from wsgi_gauntlet.harness.conformance.verdict import Judgement
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
-from wsgi_gauntlet.harness.model import AppEvent, Evidence, Level, Setup, Verdict
-from wsgi_gauntlet.harness.model.basis import Reference
+from wsgi_gauntlet.harness.model import AppEvent, Evidence, Level, Reference, Setup, Verdict
 
 TRIES = 3
 PASS, FAIL, FLAKY, ERROR, SKIPPED, INFO = (

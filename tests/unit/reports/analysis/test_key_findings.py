@@ -7,6 +7,8 @@ import msgspec
 from wsgi_gauntlet.harness.model import (
     SCHEMA,
     CaseResult,
+    Claim,
+    ClaimVerdict,
     Grade,
     Level,
     Phase,
@@ -16,7 +18,6 @@ from wsgi_gauntlet.harness.model import (
     Step,
     Verdict,
 )
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
 from wsgi_gauntlet.reports.analysis.key_findings import featured_scenario, key_findings, run_description
 from wsgi_gauntlet.reports.text.labels import describe_service, during
 from wsgi_gauntlet.reports.writers.html.sections.overview import key_figure

@@ -12,8 +12,7 @@ from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, from
 from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.errors import UnknownName
-from wsgi_gauntlet.harness.model import Level, Setup
-from wsgi_gauntlet.harness.model.basis import Breach, Reference
+from wsgi_gauntlet.harness.model import Breach, Level, Reference, Setup
 from wsgi_gauntlet.reports.terminal.explain import explain
 
 

@@ -14,9 +14,9 @@ from wsgi_gauntlet.harness.model import (
     ConnectionEvent,
     ConnectionEventKind,
     Level,
+    Reference,
     Verdict,
 )
-from wsgi_gauntlet.harness.model.basis import Reference
 from wsgi_gauntlet.harness.replay.reproducer import Reproducer
 from wsgi_gauntlet.harness.replay.runner import ReplayResult
 from wsgi_gauntlet.reports.terminal.replay import MAX_PIECES_SHOWN, ReplayPrinter, as_json

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, security
-from wsgi_gauntlet.harness.model import CaseInfo, CaseResult, Level, Verdict
-from wsgi_gauntlet.harness.model.basis import Basis, Breach, Reference
+from wsgi_gauntlet.harness.model import Basis, Breach, CaseInfo, CaseResult, Level, Reference, Verdict
 from wsgi_gauntlet.reports.text.failure_report import failure
 
 CELL = CaseResult("tiny", "http/framing/odd", Level.MUST, (), Verdict.FAIL, expected="400", actual="200")

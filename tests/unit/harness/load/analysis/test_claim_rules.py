@@ -7,8 +7,7 @@ import pytest
 from wsgi_gauntlet.harness.load.analysis import claim_rules
 from wsgi_gauntlet.harness.load.analysis.claim_rules import BeforeAfter
 from wsgi_gauntlet.harness.load.analysis.collapse_search import CollapseBounds
-from wsgi_gauntlet.harness.model import Outcome, Phase
-from wsgi_gauntlet.harness.model.claim import ClaimVerdict
+from wsgi_gauntlet.harness.model import ClaimVerdict, Outcome, Phase
 
 
 def phase(goodput: float, p99: float | None) -> Phase:

@@ -11,8 +11,7 @@ from wsgi_gauntlet.harness.load.analysis.cpu_contention import (
     apply_cpu_contention,
     contention_windows,
 )
-from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, ScenarioResult
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
+from wsgi_gauntlet.harness.model import Claim, ClaimVerdict, GeneratorHealth, Grade, ScenarioResult
 
 ALONE = ((1.2, 0.8, 0.0, 1.2),) * 6
 """Busy, idle, stolen and our own cores of two, in each half second."""

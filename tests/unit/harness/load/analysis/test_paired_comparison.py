@@ -20,8 +20,7 @@ from wsgi_gauntlet.harness.load.analysis.paired_comparison import (
     undecided_if_lower_bounds,
     with_notes,
 )
-from wsgi_gauntlet.harness.model import Grade
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
+from wsgi_gauntlet.harness.model import Claim, ClaimVerdict, Grade
 
 
 def test_few_rounds_leave_open_all_that_they_saw() -> None:

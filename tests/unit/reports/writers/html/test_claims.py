@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness import model as m
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
+from wsgi_gauntlet.harness.model import Claim, ClaimVerdict
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.writers import markdown
 from wsgi_gauntlet.reports.writers.html import report_page

@@ -9,8 +9,18 @@ from typing import Any, Literal
 
 import pytest
 
-from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Grade, Level, Results, ScenarioResult, ServerInfo, Verdict
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
+from wsgi_gauntlet.harness.model import (
+    SCHEMA,
+    CaseResult,
+    Claim,
+    ClaimVerdict,
+    Grade,
+    Level,
+    Results,
+    ScenarioResult,
+    ServerInfo,
+    Verdict,
+)
 from wsgi_gauntlet.reports.writers.html import report_page
 
 from .....helpers.requirements import program
