@@ -87,20 +87,20 @@ def immune(cell: ScenarioResult) -> bool:
 
 def killed(cell: ScenarioResult) -> bool:
     """Say whether gunicorn's master ended the worker, and with it the slow client's connection."""
-    after = cell.reaped.after if cell.reaped else None
+    after = cell.disconnect.after if cell.disconnect else None
     in_time = after is not None and WORKER_TIMEOUT - 1 <= after <= WORKER_TIMEOUT + 5
     return cell.grade is Grade.COLLAPSED and in_time and "WORKER TIMEOUT" in cell.log
 
 
 def freed(cell: ScenarioResult) -> bool:
     """Say whether the server got rid of its slow clients, as gthread does of silent ones."""
-    after = cell.reaped.after if cell.reaped else None
+    after = cell.disconnect.after if cell.disconnect else None
     return collapses(4)(cell) and after is not None and SILENT - 1 <= after <= SILENT + 1.5
 
 
 def never_freed(cell: ScenarioResult) -> bool:
     """Say whether slow clients were held for as long as they liked, or as somebody looked."""
-    return collapses(4)(cell) and cell.reaped is not None and cell.reaped.how == "never"
+    return collapses(4)(cell) and cell.disconnect is not None and cell.disconnect.how == "never"
 
 
 PRECISE = 0.02
@@ -117,7 +117,7 @@ def as_logged(cell: ScenarioResult) -> bool:
 
 def names_nagle(cell: ScenarioResult) -> bool:
     """Say whether Nagle's 40 ms are found, and nothing else."""
-    return len(cell.artefacts) == 1 and "Nagle" in cell.artefacts[0]
+    return len(cell.caveats) == 1 and "Nagle" in cell.caveats[0]
 
 
 def answers() -> list[KnownAnswer]:
@@ -217,7 +217,7 @@ def describe(cell: ScenarioResult) -> str:
     """Return what came out, in a few words."""
     at = f" at {cell.collapse}" if cell.collapse is not None else ""
     goodput = f", goodput {cell.goodput * 100:.0f} %" if cell.goodput is not None else ""
-    reaped = cell.reaped
+    reaped = cell.disconnect
     dropped = f", {reaped.how} after {format_seconds(reaped.after)}" if reaped and reaped.after is not None else ""
     return f"{cell.grade}{at}{goodput}{dropped}"
 

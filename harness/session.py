@@ -123,7 +123,7 @@ def run(options: RunOptions, configuration: Configuration, listener: Listener) -
             if not planning.server_info(plan).available:
                 listener.message(f"{plan.name}: {planning.missing(plan).missing_message}")
         available = [plan for plan in plans if planning.server_info(plan).available]
-        for cell in previous_results.loads if previous_results is not None else ():
+        for cell in previous_results.load if previous_results is not None else ():
             # Thresholds may have changed since it was measured.
             if (rerun_command := apply_thresholds(configuration.thresholds, cell)) != cell:
                 run_journal.write(LoadLine(rerun_command))
@@ -252,14 +252,14 @@ def _tuned_variants(plan: Plan, chosen: list[str]) -> list[str]:
 
 def exit_code(results: Results, interrupted: bool, failed_to_start: bool) -> int:
     """Return what the process ends with, by the table in the command's help."""
-    verdicts = {each.verdict for each in results.checks}
-    failing = any(map(fails_run, results.checks))
-    grades = {each.grade for each in results.loads}
+    verdicts = {each.verdict for each in results.conformance}
+    failing = any(map(fails_run, results.conformance))
+    grades = {each.grade for each in results.load}
     if interrupted:
         return EXIT_INTERRUPTED
     if failed_to_start:
         return EXIT_ERROR
-    if failing or any(each.broken for each in results.loads):
+    if failing or any(each.broken for each in results.load):
         return EXIT_FAILED
     if Verdict.ERROR in verdicts or Grade.ERROR in grades:
         return EXIT_ERROR
@@ -359,8 +359,8 @@ def _has_journal(folder: Path) -> bool:
 def _finished_cells(previous_results: Results | None) -> set[tuple[str, str]]:
     if previous_results is None:
         return set()
-    return {(c.server, c.case) for c in previous_results.checks} | {
-        (c.server, c.scenario) for c in previous_results.loads
+    return {(c.server, c.case) for c in previous_results.conformance} | {
+        (c.server, c.scenario) for c in previous_results.load
     }
 
 

@@ -73,11 +73,11 @@ def apply_baseline(baseline: Baseline, server: ServerInfo, cell: CaseResult, tod
 def compare(baseline: Baseline, results: Results, today: dt.date) -> BaselineComparison:
     """Hold every cell of `results` against `baseline`. Entries of servers or cases that were not run say nothing."""
     by_status: dict[BaselineStatus, list[CaseResult]] = {each: [] for each in BaselineStatus}
-    for cell in results.checks:
+    for cell in results.conformance:
         server = results.servers.get(cell.server) or ServerInfo(cell.server, cell.server, True)
         told = apply_baseline(baseline, server, cell, today)
         if told.baseline is not None:
-            by_status[told.baseline.standing].append(told)
+            by_status[told.baseline.status].append(told)
     return BaselineComparison(
         unexpected_fails=tuple(by_status[BaselineStatus.UNEXPECTED_FAIL]),
         unexpected_passes=tuple(by_status[BaselineStatus.UNEXPECTED_PASS]),
@@ -91,7 +91,7 @@ def fails_run(cell: CaseResult) -> bool:
     """Say whether the cell makes a run end with exit code 1, with a baseline or without."""
     if cell.baseline is None:
         return cell.verdict is Verdict.FAIL
-    return cell.baseline.standing in FAILING_STATUSES
+    return cell.baseline.status in FAILING_STATUSES
 
 
 def told(cell: CaseResult) -> str:
@@ -99,7 +99,7 @@ def told(cell: CaseResult) -> str:
     mark = cell.baseline
     if mark is None:
         return ""
-    match mark.standing:
+    match mark.status:
         case BaselineStatus.EXPECTED:
             return f"as the baseline expects: {mark.reason}"
         case BaselineStatus.UNEXPECTED_PASS:

@@ -37,7 +37,7 @@ class BaselineSession:
     def again(self, results: Results) -> BaselineLine | None:
         """Return what is to be said anew of the cells of `results`, held against another baseline or none before."""
         changed = []
-        for cell in results.checks:
+        for cell in results.conformance:
             server = results.servers.get(cell.server) or ServerInfo(cell.server, cell.server, True)
             mark = apply_baseline(self.baseline, server, cell, self.today).baseline if self.file is not None else None
             if mark != cell.baseline:

@@ -66,9 +66,9 @@ def run_and_exit(given: dict[str, Any], *, cases: Selection | None, scenarios: t
     with terminal().ProgressDisplay() as shown:
         results, folder, code = session.run(options, settings, shown)
     show(results, folder, given["as_json"])
-    for cell in results.loads:
+    for cell in results.load:
         for each in cell.broken:
-            click.echo(f"threshold broken: {cell.server} {cell.scenario}: {each.told} ({each.table})", err=True)
+            click.echo(f"threshold broken: {cell.server} {cell.scenario}: {each.message} ({each.table})", err=True)
     sys.exit(code)
 
 
@@ -113,7 +113,7 @@ def show(results: Results, folder: Path, as_json: bool) -> None:
     from wsgi_gauntlet.harness.store import rerun_command
 
     terminal().summary(results, folder)
-    failed = next((each for each in results.checks if each.verdict is Verdict.FAIL), None)
+    failed = next((each for each in results.conformance if each.verdict is Verdict.FAIL), None)
     if failed is not None:  # whole, however narrow the terminal is: it is there to be pasted
         command = rerun_command.replay(failed.server, failed.case, rerun_command.given(results.environment))
         click.echo(

@@ -98,10 +98,10 @@ def _build_launch(plan: Plan, protocol: Protocol, upstream_launches: Sequence[La
 
 
 def _cells(results: Results, server: str, asked: Collection[str] | None) -> Iterator[tuple[bool, str, str]]:
-    for check in results.checks:
+    for check in results.conformance:
         if check.server == server and (asked is None or check.case in asked):
             yield check.verdict not in VERDICTS_WITHOUT_JUDGEMENT, check.verdict, check.actual
-    for load in results.loads:
+    for load in results.load:
         if load.server == server:
             why = load.note or (load.generator.why if load.generator is not None else "")
             yield load.grade not in GRADES_WITHOUT_JUDGEMENT, load.grade, why

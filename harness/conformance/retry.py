@@ -75,7 +75,7 @@ def finalize(server: str, case: Case, attempts: Sequence[Attempt], whole_only_re
         attempts=len(attempts),
         seconds=round(sum(each.seconds for each in attempts), 4),
         evidence=_with_error_notes(shown[-1], attempts, whole_only_reason),
-        patterns=tuple(passed_segmentations)
+        segmentations=tuple(passed_segmentations)
         if any(each.segmentation is not Segmentation.WHOLE for each in attempts)
         else (),
         findings=tuple(dict.fromkeys(line for each in attempts for line in each.lint))[:LINT_FINDINGS_LIMIT],

@@ -20,12 +20,12 @@ class BaselineStatus(enum.StrEnum):
 
 
 class BaselineExpectation(msgspec.Struct, frozen=True):
-    """The entry of the baseline for a cell. If the baseline has no entry, only `standing` is set.
+    """The entry of the baseline for a cell. If the baseline has no entry, only `status` is set.
 
     `expires` is the last day (ISO 8601) on which the entry counts. `where` names the entry's place in the file.
     """
 
-    standing: BaselineStatus
+    status: BaselineStatus
     verdict: Verdict | None = None
     reason: str = ""
     link: str = ""

@@ -127,7 +127,7 @@ class Evidence(msgspec.Struct, frozen=True):
 class CaseResult(msgspec.Struct, frozen=True):
     """One cell of conformance: a server, a case, the verdict and its evidence. `seconds` is the sum of all attempts.
 
-    `patterns` are the segmentations in which the case passed. It is empty if only one is possible. `findings` are
+    `segmentations` are those in which the case passed. It is empty if only one is possible. `findings` are
     the lint findings of all responses: they never change a verdict. `baseline` is None if there is no baseline, or if
     the baseline says nothing about the cell.
     """
@@ -143,7 +143,7 @@ class CaseResult(msgspec.Struct, frozen=True):
     attempts: int = 1
     seconds: float = 0.0
     evidence: Evidence = Evidence()
-    patterns: tuple[str, ...] = ()
+    segmentations: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     baseline: BaselineExpectation | None = None
 

@@ -160,7 +160,7 @@ class ClaimVerdict(enum.StrEnum):
     """
 
     HELD = "held"
-    BROKEN = "did not hold"
+    DID_NOT_HOLD = "did not hold"
     INCONCLUSIVE = "inconclusive"
     NOT_APPLICABLE = "nothing to show"
 
@@ -172,7 +172,7 @@ class Claim(msgspec.Struct, frozen=True):
     """
 
     statement: str
-    held: ClaimVerdict
+    verdict: ClaimVerdict
     rule: str
     figures: str
 
@@ -181,14 +181,14 @@ class ThresholdViolation(msgspec.Struct, frozen=True):
     """A threshold of the user that a cell breaks.
 
     `threshold` is its name, `limit` the user's limit, `value` the measurement. `table` names the table of
-    pyproject.toml. `told` is a sentence. Units are those of the cell.
+    pyproject.toml. `message` is a sentence. Units are those of the cell.
     """
 
     threshold: str
     limit: float
     value: float
     table: str
-    told: str
+    message: str
 
 
 class ScenarioResult(msgspec.Struct, frozen=True):
@@ -196,7 +196,7 @@ class ScenarioResult(msgspec.Struct, frozen=True):
 
     `slowdown` is the p99 during the disturbance divided by the p99 before it. `collapse` is N*, or None if no number of
     clients made the server collapse. `recovery` is None if it was not measured, or if the server did not recover.
-    `crowd` lists (seconds, slow clients connected). `conditions` describes the server: workers, threads, keep-alive,
+    `slow_clients` lists (seconds, clients connected). `conditions` describes the server: workers, threads, keep-alive,
     backlog, Python. `phase` names the phase that `goodput` and `slowdown` describe, if it is not the phase with slow
     clients. `broken` are the thresholds of the user that the cell breaks.
     """
@@ -209,22 +209,22 @@ class ScenarioResult(msgspec.Struct, frozen=True):
     slowdown_censored: bool = False
     collapse: int | None = None
     recovery: float | None = None
-    reaped: Disconnect | None = None
+    disconnect: Disconnect | None = None
     cost: Cost | None = None
     generator: GeneratorHealth | None = None
     phases: tuple[Phase, ...] = ()
     steps: tuple[Step, ...] = ()
     samples: tuple[Sample, ...] = ()
-    crowd: tuple[tuple[float, int], ...] = ()
+    slow_clients: tuple[tuple[float, int], ...] = ()
     percentiles: tuple[Percentile, ...] = ()
-    measures: tuple[Metric, ...] = ()
+    metrics: tuple[Metric, ...] = ()
     claims: tuple[Claim, ...] = ()
     windows: tuple[Window, ...] = ()
     phase: str = ""
     broken: tuple[ThresholdViolation, ...] = ()
     parameters: dict[str, Any] = {}
     conditions: dict[str, Any] = {}
-    artefacts: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
     note: str = ""
     seconds: float = 0.0
     log: str = ""

@@ -9,7 +9,7 @@ import msgspec
 from wsgi_gauntlet.harness.model.conformance import CaseInfo, CaseResult
 from wsgi_gauntlet.harness.model.load import ScenarioInfo, ScenarioResult
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of `results.json` and of the journal that this program writes."""
 
 
@@ -30,15 +30,15 @@ class ServerInfo(msgspec.Struct, frozen=True):
 class Results(msgspec.Struct, frozen=True):
     """Everything that a run measured.
 
-    `environment` describes the machine, the program and the call. `finished` is false after Ctrl-C. `baseline` names the
-    baseline file, or is '' if there is none.
+    `environment` describes the machine, the program and the call. `finished` is false after Ctrl-C. `baseline` names
+    the baseline file, or is '' if there is none.
     """
 
     schema: int
     environment: dict[str, Any]
     servers: dict[str, ServerInfo]
-    checks: tuple[CaseResult, ...] = ()
-    loads: tuple[ScenarioResult, ...] = ()
+    conformance: tuple[CaseResult, ...] = ()
+    load: tuple[ScenarioResult, ...] = ()
     cases: dict[str, CaseInfo] = {}
     scenarios: dict[str, ScenarioInfo] = {}
     finished: bool = True

@@ -309,7 +309,7 @@ def _to_check(plan: Plan, case: Case, made: Attempt) -> CaseResult:
         actual=made.judgement.actual,
         seconds=round(made.seconds, 4),
         evidence=made.evidence,
-        patterns=(made.segmentation,) if made.judgement.verdict is Verdict.PASS else (),
+        segmentations=(made.segmentation,) if made.judgement.verdict is Verdict.PASS else (),
         findings=made.lint,
     )
 

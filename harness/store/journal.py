@@ -30,6 +30,7 @@ from wsgi_gauntlet.harness.model import (
     ScenarioResult,
     ServerInfo,
 )
+from wsgi_gauntlet.harness.store import schema_1
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 from wsgi_gauntlet.harness.store.output_folder import mark_folder, require_output_folder
 
@@ -78,7 +79,7 @@ class BaselineLine(msgspec.Struct, frozen=True, tag="baseline", tag_field="line"
     """The baseline that the cells are held against ('' for none), and what it says of cells told before."""
 
     file: str
-    held: tuple[BaselineChange, ...] = ()
+    applied: tuple[BaselineChange, ...] = ()
 
 
 class EndLine(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
@@ -88,6 +89,23 @@ class EndLine(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
 Line = StartLine | ServerLine | CheckLine | LoadLine | BaselineLine | EndLine
 
 _decoder = msgspec.json.Decoder(Line)
+
+
+class _Version(msgspec.Struct):
+    schema: int = SCHEMA
+
+
+def _schema(first_line: bytes) -> int:
+    try:
+        return msgspec.json.decode(first_line, type=_Version).schema
+    except msgspec.MsgspecError:
+        return SCHEMA
+
+
+def _decode_line(data: bytes, schema: int) -> Line:
+    if schema == 1:
+        data = msgspec.json.encode(schema_1.upgrade_line(msgspec.json.decode(data)))
+    return _decoder.decode(data)
 
 
 class Journal:
@@ -199,6 +217,7 @@ def read(folder: Path) -> Results:
         lines = path.read_bytes().split(b"\n")
     except OSError as problem:
         raise ConfigurationError(f"no run in {folder}: {JOURNAL_FILENAME}: {problem.strerror}") from None
+    schema = _schema(lines[0])
     start: StartLine | None = None
     servers: dict[str, ServerInfo] = {}
     checks: dict[tuple[str, str], CaseResult] = {}
@@ -208,7 +227,7 @@ def read(folder: Path) -> Results:
         if not data.strip():
             continue
         try:
-            line = _decoder.decode(data)
+            line = _decode_line(data, schema)
         except msgspec.MsgspecError as problem:
             if number >= len(lines) - 1:
                 break
@@ -223,8 +242,8 @@ def read(folder: Path) -> Results:
                 checks[check.server, check.case] = check
             case LoadLine(load=load):
                 loads[load.server, load.scenario] = load
-            case BaselineLine(file=baseline, held=held):
-                for each in held:
+            case BaselineLine(file=baseline, applied=applied):
+                for each in applied:
                     if cell := checks.get((each.server, each.case)):
                         checks[each.server, each.case] = msgspec.structs.replace(cell, baseline=each.baseline)
             case EndLine():
@@ -239,8 +258,8 @@ def read(folder: Path) -> Results:
         schema=SCHEMA,
         environment=start.environment,
         servers=servers,
-        checks=tuple(checks.values()),
-        loads=tuple(loads.values()),
+        conformance=tuple(checks.values()),
+        load=tuple(loads.values()),
         cases=start.cases,
         scenarios=start.scenarios,
         finished=finished,

@@ -65,7 +65,7 @@ def server_cells(cells: Iterable[CaseResult]) -> list[CaseResult]:
 
 def count_for_server(results: Results, server: str) -> VerdictCounts:
     """Return the tally of what was asked of `server`; its cells about the user's app are left out."""
-    return count(server_cells(each for each in results.checks if each.server == server))
+    return count(server_cells(each for each in results.conformance if each.server == server))
 
 
 def area(case: str) -> str:
@@ -83,23 +83,25 @@ def servers(results: Results) -> list[ServerInfo]:
 
 def tried(results: Results) -> list[str]:
     """Return the names of the servers that have any cell, each once."""
-    return list(dict.fromkeys([*(each.server for each in results.checks), *(each.server for each in results.loads)]))
+    return list(
+        dict.fromkeys([*(each.server for each in results.conformance), *(each.server for each in results.load)])
+    )
 
 
 def checked(results: Results) -> list[str]:
     """Return the names of the servers that have a cell of conformance."""
-    found = {each.server for each in results.checks}
+    found = {each.server for each in results.conformance}
     return [each.name for each in servers(results) if each.name in found]
 
 
 def cases(results: Results) -> dict[str, list[CaseInfo]]:
     """Return the cases that have a cell, by area, in the order of the catalogue; one that it lacks is made up."""
     known = dict(results.cases)
-    for cell in results.checks:
+    for cell in results.conformance:
         if cell.case not in known:
             nowhere = Reference("", "", "", "")
             known[cell.case] = CaseInfo(cell.case, cell.level, cell.tags, cell.summary, nowhere)
-    ran = {cell.case for cell in results.checks}
+    ran = {cell.case for cell in results.conformance}
     found: dict[str, list[CaseInfo]] = defaultdict(list)
     for each in known.values():
         if each.id in ran:
@@ -110,12 +112,12 @@ def cases(results: Results) -> dict[str, list[CaseInfo]]:
 def scenarios(results: Results) -> dict[str, tuple[ScenarioInfo, list[ScenarioResult]]]:
     """Return the scenarios that have a cell with their cells, in the order of the call."""
     known = dict(results.scenarios)
-    for each in results.loads:
+    for each in results.load:
         known.setdefault(each.scenario, ScenarioInfo(each.scenario, each.scenario, ""))
     order = {each.name: place for place, each in enumerate(servers(results))}
     found = {}
     for name, info in known.items():
-        cells = sorted((each for each in results.loads if each.scenario == name), key=lambda each: order[each.server])
+        cells = sorted((each for each in results.load if each.scenario == name), key=lambda each: order[each.server])
         if cells:
             found[name] = (info, cells)
     return found
@@ -124,10 +126,10 @@ def scenarios(results: Results) -> dict[str, tuple[ScenarioInfo, list[ScenarioRe
 def standing(results: Results, *wanted: BaselineStatus) -> list[CaseResult]:
     """Return the cells that stand so to the baseline, by the order of `wanted`, then of servers and cases."""
     order = {each.name: place for place, each in enumerate(servers(results))}
-    found = [each for each in results.checks if each.baseline is not None and each.baseline.standing in wanted]
+    found = [each for each in results.conformance if each.baseline is not None and each.baseline.status in wanted]
 
     def place(cell: CaseResult) -> tuple[int, str, int]:
         assert cell.baseline is not None
-        return wanted.index(cell.baseline.standing), cell.case, order[cell.server]
+        return wanted.index(cell.baseline.status), cell.case, order[cell.server]
 
     return sorted(found, key=place)

@@ -211,13 +211,13 @@ def _split_chain(chain: str) -> tuple[str, str]:
 
 
 def _compare(results: Results, plain: str, other: str, difference: Difference, what: str) -> ServerComparison:
-    first = {each.case: each for each in results.checks if each.server == plain}
-    both = [(first[each.case], each) for each in results.checks if each.server == other and each.case in first]
+    first = {each.case: each for each in results.conformance if each.server == plain}
+    both = [(first[each.case], each) for each in results.conformance if each.server == other and each.case in first]
     judged = [each for each in both if {each[0].verdict, each[1].verdict} <= JUDGED_VERDICTS]
     differing = [each for each in judged if each[0].verdict is not each[1].verdict]
     improved_cells = [each for each in differing if improved(*each)]
     worsened_cells = [each for each in differing if worsened(*each)]
-    loads = {each.scenario: each for each in results.loads if each.server == plain}
+    loads = {each.scenario: each for each in results.load if each.server == plain}
     return ServerComparison(
         plain,
         other,
@@ -229,6 +229,6 @@ def _compare(results: Results, plain: str, other: str, difference: Difference, w
         worsened=worsened_cells,
         changes=[each for each in differing if each not in improved_cells and each not in worsened_cells],
         loads=[
-            (loads[each.scenario], each) for each in results.loads if each.server == other and each.scenario in loads
+            (loads[each.scenario], each) for each in results.load if each.server == other and each.scenario in loads
         ],
     )

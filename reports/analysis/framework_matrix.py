@@ -101,7 +101,7 @@ class FrameworkMatrix:
 def framework_matrix(results: Results) -> FrameworkMatrix | None:
     """Return what the run says of the promise; None where it had no such cases."""
     found: dict[tuple[str, str], list[CaseResult]] = {}
-    for each in results.checks:
+    for each in results.conformance:
         if each.case.startswith(FRAMEWORK_CASE_PREFIX):
             found.setdefault((each.server, each.case.split("/")[1]), []).append(each)
     if not found:

@@ -56,8 +56,10 @@ def _is_variant_of(name: str, base: str) -> bool:
 
 
 def _compare(results: Results, wire: str, in_process: str) -> InProcessComparison:
-    on_wire = {each.case: each for each in results.checks if each.server == wire}
-    both = [(on_wire[each.case], each) for each in results.checks if each.server == in_process and each.case in on_wire]
+    on_wire = {each.case: each for each in results.conformance if each.server == wire}
+    both = [
+        (on_wire[each.case], each) for each in results.conformance if each.server == in_process and each.case in on_wire
+    ]
     differing = [each for each in both if each[0].verdict is not each[1].verdict]
     judged = [each for each in differing if each[1].verdict not in NOT_JUDGED_VERDICTS]
     return InProcessComparison(wire, in_process, len(both) - len(differing), len(differing) - len(judged), judged)

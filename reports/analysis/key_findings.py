@@ -81,18 +81,18 @@ def featured_scenario(results: Results) -> str | None:
 def run_description(results: Results) -> str:
     """Return what ran, on one line."""
     parts = [pluralize(len(aggregation.tried(results)), "server")]
-    if results.checks:
-        number = len({each.case for each in results.checks})
-        parts.append(f"{pluralize(number, 'conformance case')} ({pluralize(len(results.checks), 'cell')})")
-    if results.loads:
-        parts.append(pluralize(len({each.scenario for each in results.loads}), "load scenario"))
+    if results.conformance:
+        number = len({each.case for each in results.conformance})
+        parts.append(f"{pluralize(number, 'conformance case')} ({pluralize(len(results.conformance), 'cell')})")
+    if results.load:
+        parts.append(pluralize(len({each.scenario for each in results.load}), "load scenario"))
     return ", ".join(parts)
 
 
 def _classroom_findings(results: Results) -> list[KeyFinding]:
     cells = [
         each
-        for each in results.loads
+        for each in results.load
         if each.scenario == "classroom" and each.grade not in NOT_JUDGED_GRADES and each.goodput is not None
     ]
     if not cells:
@@ -211,7 +211,7 @@ def _other_scenario_findings(results: Results) -> list[KeyFinding]:
     """Say which scenarios without a search for N* harm the users of which server."""
     cells = [
         each
-        for each in results.loads
+        for each in results.load
         if each.grade not in NOT_JUDGED_GRADES | {Grade.MEASURED} and not each.steps and each.scenario != "classroom"
     ]
     harmed: dict[str, list[ScenarioResult]] = defaultdict(list)
@@ -238,8 +238,8 @@ def _other_scenario_findings(results: Results) -> list[KeyFinding]:
 
 def _measurement_findings(results: Results) -> list[KeyFinding]:
     """Say that there are figures, where they are all there is."""
-    names = {each.scenario for each in results.loads if each.grade is Grade.MEASURED and not each.claims}
-    judged = results.checks or any(each.grade not in NOT_JUDGED_GRADES | {Grade.MEASURED} for each in results.loads)
+    names = {each.scenario for each in results.load if each.grade is Grade.MEASURED and not each.claims}
+    judged = results.conformance or any(each.grade not in NOT_JUDGED_GRADES | {Grade.MEASURED} for each in results.load)
     return (
         [KeyFinding("Measured", f"{join_names(sorted(names))}, without right or wrong.")]
         if names and not judged
@@ -249,11 +249,11 @@ def _measurement_findings(results: Results) -> list[KeyFinding]:
 
 def _threshold_findings(results: Results) -> list[KeyFinding]:
     """Say which of the user's thresholds are broken, of more than a few by how many cells."""
-    found = [(cell, each) for cell in results.loads for each in cell.broken]
+    found = [(cell, each) for cell in results.load for each in cell.broken]
     if not found:
         return []
     if len(found) <= MAX_ITEMS_LISTED:
-        told = "; ".join(f"{cell.server} in {cell.scenario}: {each.told}" for cell, each in found)
+        told = "; ".join(f"{cell.server} in {cell.scenario}: {each.message}" for cell, each in found)
         return [KeyFinding("Thresholds", f"{told}.")]
     servers = join_names(dict.fromkeys(cell.server for cell, _ in found))
     return [KeyFinding("Thresholds", f"{len(found)} are broken, by {servers}.")]
@@ -263,10 +263,10 @@ def _claim_findings(results: Results) -> list[KeyFinding]:
     """Say which statements held on which servers; of more than a few, how many."""
     found: dict[str, dict[ClaimVerdict, list[str]]] = {}
     by_server: dict[str, list[ClaimVerdict]] = defaultdict(list)
-    for load in results.loads:
+    for load in results.load:
         for each in load.claims:
-            found.setdefault(each.statement, {}).setdefault(each.held, []).append(load.server)
-            by_server[load.server].append(each.held)
+            found.setdefault(each.statement, {}).setdefault(each.verdict, []).append(load.server)
+            by_server[load.server].append(each.verdict)
     if not found:
         return []
     if len(found) <= MAX_ITEMS_LISTED:
@@ -284,7 +284,7 @@ def _claim_findings(results: Results) -> list[KeyFinding]:
 
 
 def _baseline_findings(results: Results) -> list[KeyFinding]:
-    if not results.baseline or not results.checks:
+    if not results.baseline or not results.conformance:
         return []
     fails, passes, met, stale = (
         len(aggregation.standing(results, *each))
@@ -310,7 +310,7 @@ def _not_judged_findings(results: Results) -> list[KeyFinding]:
         (Grade.INCONCLUSIVE, "the noise is wider than the threshold"),
         (Grade.ERROR, "the harness failed"),
     ):
-        cells = [f"{each.server} in {each.scenario}" for each in results.loads if each.grade is grade]
+        cells = [f"{each.server} in {each.scenario}" for each in results.load if each.grade is grade]
         if cells:
             told = (
                 join_names(cells)
@@ -318,7 +318,7 @@ def _not_judged_findings(results: Results) -> list[KeyFinding]:
                 else pluralize(len(cells), "cell of load", "cells of load")
             )
             parts.append(f"{told} ({why})")
-    errors = sum(each.verdict is Verdict.ERROR for each in results.checks)
+    errors = sum(each.verdict is Verdict.ERROR for each in results.conformance)
     if errors:
         parts.append(f"{pluralize(errors, 'cell')} of conformance (the harness failed)")
     return [KeyFinding("Not judged", f"{'; '.join(parts)}. None of this counts against a server.")] if parts else []

@@ -65,11 +65,12 @@ def judged(server: str, cells: Iterable[CaseResult]) -> RequirementCounts:
 def conformance_findings(results: Results) -> list[tuple[str, str]]:
     """Return what was found of the servers' requirements, each sentence with what it is about."""
     rows = [
-        judged(name, (each for each in results.checks if each.server == name)) for name in aggregation.checked(results)
+        judged(name, (each for each in results.conformance if each.server == name))
+        for name in aggregation.checked(results)
     ]
     asked = [each for each in rows if each.asked]
     if not asked:
-        about = aggregation.server_cells(results.checks)
+        about = aggregation.server_cells(results.conformance)
         return [("Conformance", "No requirement (must) was among the cases.")] if about else []
     none = [each for each in asked if not each.judged]
     sentences = [*_clean_servers_sentence(asked), *_broken_requirements_sentence(asked)]
@@ -136,9 +137,9 @@ def _merge_not_judged(rows: list[RequirementCounts]) -> RequirementCounts:
 def user_app_findings(results: Results) -> list[tuple[str, str]]:
     """Say what a check with an app of the user's own did, and what it found in that app."""
     app, page = str(results.environment.get("app", "")), str(results.environment.get("page", "/"))
-    if not app or not is_user_app(app) or not results.checks:
+    if not app or not is_user_app(app) or not results.conformance:
         return []
-    cells = [each for each in results.checks if each.case.startswith(USER_APP_CASE_PREFIX)]
+    cells = [each for each in results.conformance if each.case.startswith(USER_APP_CASE_PREFIX)]
     known = {each.case for each in cells if each.verdict in JUDGED_VERDICTS}
     faults = [each for each in cells if each.verdict is Verdict.FAIL]
     of_app = {_case_name(each): each.actual for each in faults if each.actual.startswith(APP_FAULT_PREFIX)}

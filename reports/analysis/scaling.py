@@ -40,7 +40,7 @@ def scaling_tables(results: Results) -> list[ScalingTable]:
     """Return every server that the run has load figures of with two numbers of workers, or of threads, and no other
     difference."""
     cells: dict[str, dict[str, ScenarioResult]] = {}
-    for each in results.loads:
+    for each in results.load:
         cells.setdefault(each.server, {})[each.scenario] = each
     order = [each.name for each in aggregation.servers(results) if each.name in cells]
     found = []

@@ -88,7 +88,7 @@ def _version_results(results: Results, infos: Mapping[str, ServerInfo]) -> list[
     known: dict[str, CaseResult] = {}
     for version in sorted(infos, key=version_sort_key):
         info = infos[version]
-        cells = [each for each in results.checks if each.server == info.name]
+        cells = [each for each in results.conformance if each.server == info.name]
         changes = [VerdictChange(known[each.case], each) for each in cells if each.case in known]
         fixed = [each for each in changes if improved(each.before, each.after)]
         broke = [each for each in changes if worsened(each.before, each.after)]

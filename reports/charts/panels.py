@@ -38,7 +38,7 @@ def over_time(load: ScenarioResult, shared: SharedAxes, most: int = MAX_SAMPLES_
         if shared.rss:
             _draw_resources(drawn, load.windows, shared, time, top, top + heights[2] - 0.1)
             top += heights[2]
-        if shared.crowd:
+        if shared.slow_clients:
             draw_slow_clients(drawn, load, shared, time, top, top + heights[3])
             top += heights[3]
         drawn.draw_x_axis(
@@ -97,13 +97,13 @@ def draw_slow_clients(
     drawn: Canvas, load: ScenarioResult, shared: SharedAxes, time: Scale, top: float, bottom: float, noun: str = "slow"
 ) -> None:
     """Draw how many adverse clients were held, on the scale that all servers share, and the most in figures."""
-    height = Scale(0, max(shared.crowd, 1), bottom, top + 0.03)
+    height = Scale(0, max(shared.slow_clients, 1), bottom, top + 0.03)
     spans = slow_client_intervals(load, shared)
     outline: list[Point] = []
     for begin, end, clients in spans:
         outline += [(time(begin), height(clients)), (time(end), height(clients))]
     if outline:
-        drawn.fill([(outline[0][0], bottom), *outline, (outline[-1][0], bottom)], "crowd", alpha=0.8)
+        drawn.fill([(outline[0][0], bottom), *outline, (outline[-1][0], bottom)], "slow", alpha=0.8)
     widest = max((each for each in spans if each[2]), key=lambda each: (each[2], each[1] - each[0]), default=None)
     if widest:
         begin, end, clients = widest
@@ -114,12 +114,12 @@ def draw_slow_clients(
 
 def slow_client_intervals(load: ScenarioResult, shared: SharedAxes) -> list[tuple[float, float, int]]:
     """Return from when until when how many adverse clients were held: (begin, end, clients), seconds."""
-    ends = [at for at, _ in (*load.crowd[1:], (start_time(load) + shared.last, 0))]
-    return [(at, end, clients) for (at, clients), end in zip(load.crowd, ends, strict=False) if end > at]
+    ends = [at for at, _ in (*load.slow_clients[1:], (start_time(load) + shared.last, 0))]
+    return [(at, end, clients) for (at, clients), end in zip(load.slow_clients, ends, strict=False) if end > at]
 
 
 def _heights(shared: SharedAxes) -> tuple[float, float, float, float]:
-    return 1.5, 0.62 if shared.rate else 0.0, 0.4 if shared.rss else 0.0, 0.26 if shared.crowd else 0.0
+    return 1.5, 0.62 if shared.rate else 0.0, 0.4 if shared.rss else 0.0, 0.26 if shared.slow_clients else 0.0
 
 
 def _draw_rates(

@@ -17,13 +17,13 @@ SLOWEST_SHARE = 0.02
 
 @dataclass(frozen=True)
 class SharedAxes:
-    """The axes that all panels of a scenario share, so that they can be compared. Seconds; `crowd` in clients, `rate`
+    """The axes that all panels of a scenario share, so that they can be compared. Seconds; `slow_clients` in clients, `rate`
     in requests per second, `rss` in bytes. What is 0 no panel of the scenario has."""
 
     last: float
     lowest: float
     highest: float
-    crowd: int
+    slow_clients: int
     rate: float = 0.0
     rss: int = 0
     descriptors: int = 0
@@ -62,7 +62,7 @@ def shared_axes(loads: Sequence[ScenarioResult]) -> SharedAxes:
         max(ends, default=1.0) or 1.0,
         _round_down(min(times)),
         max(max(times) * 1.9, 1.0),
-        max((clients for load in loads for _, clients in load.crowd), default=0),
+        max((clients for load in loads for _, clients in load.slow_clients), default=0),
         max((each.offered for each in windows), default=0.0),
         max((each.rss for each in windows), default=0),
         max((each.descriptors for each in windows), default=0),

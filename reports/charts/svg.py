@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from xml.sax.saxutils import escape
 
-_NAMES = ("ink", "muted", "grid", "good", "bad", "odd", "crowd", "paper", "band", "doubt")
+_NAMES = ("ink", "muted", "grid", "good", "bad", "odd", "slow", "paper", "band", "doubt")
 SERIES_COUNT = 10
 """How many lines can be told apart; further ones begin again, with the markers to tell them."""
 

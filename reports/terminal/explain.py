@@ -121,7 +121,7 @@ def _document(name: str, cases: Sequence[Case]) -> dict[str, Any]:
                 "needs": each.needs,
                 "setup": each.setup,
                 "deadline": each.deadline,
-                "patterns": _segmentations(each),
+                "segmentations": _segmentations(each),
             }
             for each in cases
         ],

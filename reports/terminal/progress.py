@@ -128,7 +128,7 @@ class ProgressDisplay:
             self._done += 1
             self._verdicts[cell.verdict] += 1
             if cell.baseline is not None:
-                self._baseline_statuses[cell.baseline.standing] += 1
+                self._baseline_statuses[cell.baseline.status] += 1
 
     def scenario_finished(self, cell: ScenarioResult) -> None:
         """Say what a server came to in a scenario."""
@@ -142,7 +142,7 @@ class ProgressDisplay:
         elif cell.goodput is not None and cell.grade not in NOT_JUDGED_GRADES:
             message += f", {describe_service(cell)}"
         if cell.note:
-            came = describe_claims(each.held for each in cell.claims) if cell.claims else grade(cell)
+            came = describe_claims(each.verdict for each in cell.claims) if cell.claims else grade(cell)
             message = f"{came}. {line(cell.note, 300)}"
         self._print_line(
             Text(f"{GRADES[cell.grade].sign} {line(cell.server, 60)} in {line(cell.scenario, 60)}: {message}")

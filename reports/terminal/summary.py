@@ -37,7 +37,7 @@ def summary(results: Results, folder: Path | None = None, console: Console | Non
     if not results.finished:
         out.print(Text("Interrupted: what had been measured by then is below.", style="bold yellow"))
     out.print(_key_findings_table(results))
-    if aggregation.server_cells(results.checks):
+    if aggregation.server_cells(results.conformance):
         _heading(out, "Conformance")
         out.print(_verdicts(results))
     _under_load(results, out)
@@ -161,7 +161,7 @@ def _fields(load: ScenarioResult) -> list[str]:
 
 def _failing(results: Results, out: Console) -> None:
     failing: dict[str, list[CaseResult]] = defaultdict(list)
-    for each in results.checks:
+    for each in results.conformance:
         if each.verdict is Verdict.FAIL:
             failing[each.case].append(each)
     if not failing:

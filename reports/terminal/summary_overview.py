@@ -33,7 +33,7 @@ def overview(results: Results, out: Console) -> None:
     Where their names are too wide servers are lettered; where even signs are, they stand in several tables one below
     the other, because a row that is folded is read as two.
     """
-    found = {each.server for each in results.loads}
+    found = {each.server for each in results.load}
     servers = [each.name for each in aggregation.servers(results) if each.name in found]
     scenarios = {
         name: {each.server: each for each in cells} for name, (_, cells) in aggregation.scenarios(results).items()
@@ -54,10 +54,10 @@ def overview(results: Results, out: Console) -> None:
         out.print(_table(first, cells, {each: heads[each] for each in part}))
     for each, letter in letters.items() if heads is letters else ():
         out.print(Text.assemble((letter, "dim"), f"  {line(each, 60)}"), highlight=False)
-    used = {each.grade for each in results.loads}
+    used = {each.grade for each in results.load}
     marks = [f"{mark.sign}{labels.NO_BREAK_SPACE}{grade}" for grade, mark in labels.GRADES.items() if grade in used]
     numbers = ["a number beside it is N*, the fewest slow clients that do it"] * any(
-        each.collapse for each in results.loads
+        each.collapse for each in results.load
     )
     out.print(Text(", ".join([*marks, *numbers]), style="dim"), highlight=False)
 

@@ -73,7 +73,7 @@ class ColouredLegendEntry(LegendEntry):
 
 HELD: dict[ClaimVerdict, ColouredLegendEntry] = {
     ClaimVerdict.HELD: ColouredLegendEntry("✓", "the rule's figure was reached", "immune"),
-    ClaimVerdict.BROKEN: ColouredLegendEntry(
+    ClaimVerdict.DID_NOT_HOLD: ColouredLegendEntry(
         "✗", "the figure says otherwise: of the statement, no blame of the server", "degrades"
     ),
     ClaimVerdict.INCONCLUSIVE: ColouredLegendEntry(
@@ -203,9 +203,9 @@ def measure(found: Metric | None) -> str:
     return f"≥{NO_BREAK_SPACE}{text}" if found.censored else text
 
 
-def reaped(load: ScenarioResult, *, share: bool = False) -> str:
+def disconnect(load: ScenarioResult, *, share: bool = False) -> str:
     """Return how and when a server dropped the slow clients, as `408 after 10 s`; `share` adds `(12 of 256)`."""
-    found = load.reaped
+    found = load.disconnect
     if found is None:
         return MISSING
     if found.how == "never":
@@ -216,7 +216,7 @@ def reaped(load: ScenarioResult, *, share: bool = False) -> str:
 
 def capacity(load: ScenarioResult) -> Metric | None:
     """Return the highest rate that users were served well at, None where nobody looked for it."""
-    return next((each for each in load.measures if each.name == "capacity"), None)
+    return next((each for each in load.metrics if each.name == "capacity"), None)
 
 
 def format_best_rate(load: ScenarioResult) -> str:

@@ -1,8 +1,8 @@
-"""`results.json`: everything that was measured, for programs. Its JSON Schema is results.schema.json beside this file.
+"""`results.json`: all results for programs. Its JSON Schema is results.schema.json in this folder.
 
-Bytes of the wire are base64 (`contentEncoding` in the schema). A cell's evidence is cut to FAILED_CELL_LIMITS, a
-pass's to PASSED_CELL_LIMITS; `run.jsonl` in the same folder has all of it. Schema 1 is the first; a change that an old
-reader would trip over raises model.SCHEMA, and `load` then learns to read the older file.
+Bytes are base64 (`contentEncoding` in the schema). The evidence of a cell is cut to FAILED_CELL_LIMITS, that of a pass
+to PASSED_CELL_LIMITS. `run.jsonl` in the same folder has all of it. A change that old readers cannot read raises
+model.SCHEMA. `load` also reads schema 1.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Results, Verdict
+from wsgi_gauntlet.harness.store import schema_1
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.reports.text.truncation import EvidenceLimits, truncate_evidence
@@ -30,7 +31,7 @@ FILENAME = "results.json"
 
 def render(results: Results) -> str:
     """Return `results` as one JSON document with a line break at its end."""
-    small = msgspec.structs.replace(results, checks=tuple(_truncate(each) for each in results.checks))
+    small = msgspec.structs.replace(results, conformance=tuple(_truncate(each) for each in results.conformance))
     return to_json(small).decode() + "\n"
 
 
@@ -59,6 +60,8 @@ def load(path: Path) -> Results:
     if version < 1:
         raise ConfigurationError(f"{file} says schema {version}, which never was: the first is 1")
     try:
+        if version == 1:
+            data = msgspec.json.encode(schema_1.upgrade_results(msgspec.json.decode(data)))
         return msgspec.json.decode(data, type=Results)
     except (msgspec.DecodeError, UnicodeDecodeError) as why:
         raise ConfigurationError(f"{file} does not keep schema {version}: {_one_line(why)}; run again") from None

@@ -29,10 +29,10 @@ def render(results: Results) -> str:
     root = ET.Element("testsuites", name="wsgi-gauntlet")
     for info in aggregation.servers(results):
         suite = ET.Element("testsuite", name=line(info.name))
-        for check in results.checks:
+        for check in results.conformance:
             if check.server == info.name:
                 suite.append(_check(check))
-        for load in results.loads:
+        for load in results.load:
             if load.server == info.name:
                 suite.append(_load(load))
         if not len(suite):
@@ -59,9 +59,9 @@ def _check(cell: CaseResult) -> ET.Element:
     if mark:
         details = f"{mark}\n{details}"
     match cell.verdict:
-        case _ if cell.baseline is not None and cell.baseline.standing is BaselineStatus.UNEXPECTED_PASS:
+        case _ if cell.baseline is not None and cell.baseline.status is BaselineStatus.UNEXPECTED_PASS:
             _add_child(case, "failure", line(mark, 500), mark, kind="unexpected pass")
-        case Verdict.FAIL if cell.baseline is not None and cell.baseline.standing is BaselineStatus.EXPECTED:
+        case Verdict.FAIL if cell.baseline is not None and cell.baseline.status is BaselineStatus.EXPECTED:
             text = f"{details}\n{escape_text(cell.baseline.link)}".rstrip()
             _add_child(case, "skipped", line(mark, 500), text, kind="expected fail")
         case Verdict.FAIL:
@@ -86,12 +86,12 @@ def _load(cell: ScenarioResult) -> ET.Element:
     phase = labels.during(cell)
     p99 = labels.duration(phase.p99, at_least=phase.censored) if phase else labels.MISSING
     details = f"{labels.grade(cell)}; goodput {labels.percent(cell.goodput)}; p99 {p99}"
-    details += "".join(f"\n{line(each.name, 100)}: {labels.measure(each)}" for each in cell.measures)
+    details += "".join(f"\n{line(each.name, 100)}: {labels.measure(each)}" for each in cell.metrics)
     note = line(cell.note, 500)
     if cell.grade is Grade.ERROR:
         _add_child(case, "error", note or "the harness failed", escape_text(cell.note), kind="harness")
     elif cell.broken:
-        broken = "; ".join(each.told for each in cell.broken)
+        broken = "; ".join(each.message for each in cell.broken)
         _add_child(
             case, "failure", line(f"threshold broken: {broken}", 500), f"{details}\n{note}".strip(), kind="threshold"
         )

@@ -72,7 +72,7 @@ def _parts(results: Results) -> Iterator[str]:
         )
         + "\n"
     )
-    if aggregation.server_cells(results.checks):
+    if aggregation.server_cells(results.conformance):
         yield from _conformance(results)
     yield from _framework_matrix(results)
     yield from _comparisons(results)
@@ -106,7 +106,7 @@ def _conformance(results: Results) -> Iterator[str]:
     yield from _unexpected(results)
     for verdict, heading in ((Verdict.FAIL, "Requirements broken (must)"), (Verdict.WARN, "Recommendations (should)")):
         by_case: dict[str, list[CaseResult]] = defaultdict(list)
-        for each in results.checks:
+        for each in results.conformance:
             if each.verdict is verdict:
                 by_case[each.case].append(each)
         if by_case:
@@ -202,7 +202,7 @@ def _case(case: str, cells: list[CaseResult]) -> str:
 
 
 def _server(cell: CaseResult) -> str:
-    expected = cell.baseline is not None and cell.baseline.standing is BaselineStatus.EXPECTED
+    expected = cell.baseline is not None and cell.baseline.status is BaselineStatus.EXPECTED
     return escape_markdown(cell.server) + (f" ({escape_markdown(told(cell))})" if expected else "")
 
 
@@ -226,9 +226,9 @@ def _claims(results: Results) -> Iterator[str]:
 
 def _thresholds(results: Results) -> Iterator[str]:
     lines = [
-        f"- {escape_markdown(cell.server)} in `{_code(cell.scenario)}`: {escape_markdown(each.told)} "
+        f"- {escape_markdown(cell.server)} in `{_code(cell.scenario)}`: {escape_markdown(each.message)} "
         f"(`{_code(each.table)}`)\n"
-        for cell in results.loads
+        for cell in results.load
         for each in cell.broken
     ]
     if lines:
@@ -284,7 +284,7 @@ def _measures(cells: list[ScenarioResult]) -> str:
     """Return a line for each figure of a scenario's own, with every server's."""
     values_by_name: dict[str, list[str]] = defaultdict(list)
     for load in cells:
-        for each in load.measures:
+        for each in load.metrics:
             values_by_name[each.name].append(f"{escape_markdown(load.server)} {labels.measure(each)}")
     lines = [f"- {escape_markdown(name, 100)}: {', '.join(values)}\n" for name, values in values_by_name.items()]
     return "".join(lines) + "\n" if lines else ""
@@ -302,7 +302,7 @@ def _loads(cells: list[ScenarioResult]) -> str:
             labels.duration(phase.p99, at_least=phase.censored) if phase else labels.MISSING,
             labels.ratio(each.slowdown, at_least=each.slowdown_censored),
             labels.duration(each.recovery),
-            escape_markdown(labels.reaped(each)),
+            escape_markdown(labels.disconnect(each)),
             escape_markdown(labels.conditions(each.conditions)),
         ]
         table += f"| {' | '.join(fields)} |\n"

@@ -88,7 +88,7 @@ def _draw_title(drawn: Canvas, info: ScenarioInfo, loads: Sequence[ScenarioResul
         ("o", 5.0, "good", "an answer"),
         ("x", 6.0, "bad", "no answer by then"),
         ("^", 6.0, "odd", "error or wrong answer"),
-        ("s", 7.0, "crowd", "slow clients"),
+        ("s", 7.0, "slow", "slow clients"),
     ):
         drawn.marks(shape, [(x, 0.55)], colour, size)
         drawn.text(x + 0.12, 0.55, label, "muted")

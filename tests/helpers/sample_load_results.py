@@ -127,7 +127,7 @@ def _classroom(name: str, index: int) -> m.ScenarioResult:
         percentiles,
         parameters={"people": 40, "slow": 8, "seconds": 18, "timeout": 5.0},
         conditions=_conditions(name),
-        artefacts=("a 40 ms plateau with an idle CPU: Nagle with delayed ACK",) if name == "wsgiref" else (),
+        caveats=("a 40 ms plateau with an idle CPU: Nagle with delayed ACK",) if name == "wsgiref" else (),
         note="the noise is wider than the threshold" if name == "pyuwsgi" else "",
         seconds=20.3,
         log="[CRITICAL] WORKER TIMEOUT (pid:4711) <script>window.hacked=7</script>\n" if "sync" in name else "",

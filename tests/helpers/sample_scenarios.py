@@ -70,7 +70,7 @@ def build_scenarios(servers: int = len(SERVERS), *, full: bool = False) -> m.Res
         schema=m.SCHEMA,
         environment={"program": "wsgi-gauntlet 0.1.0", "cores": 2},
         servers={name: m.ServerInfo(name, name, True, "1.0", "", "serve", "3.11.7") for name in names},
-        loads=tuple(loads),
+        load=tuple(loads),
         scenarios={
             name: m.ScenarioInfo(name, f"About {name.replace('/', ', ')}", f"What {name} does to the others.")
             for name in (*SLOW_CLIENT_SCENARIOS, *OVER_TIME, *MEASURED)
@@ -119,7 +119,7 @@ def _slow_client_load(name: str, scenario: str, chance: random.Random, full: boo
         tuple(m.Percentile("crowd", p, 0.003 * 2 ** (p / 10)) for p in (0, 25, 50, 75, 90, 95, 99, 99.5)),
         parameters={"clients": 256, "interval": 10},
         conditions={"workers": 2, "threads": 4, "python": "3.11.7"},
-        artefacts=("a 40 ms plateau with an idle CPU: Nagle with delayed ACK",) if chance.random() < 0.1 else (),
+        caveats=("a 40 ms plateau with an idle CPU: Nagle with delayed ACK",) if chance.random() < 0.1 else (),
         note=HOSTILE if grade in {m.Grade.INVALID, m.Grade.INCONCLUSIVE} else "",
         log=f"worker time-out {HOSTILE}\n" * 40,
     )  # fmt: skip
@@ -158,10 +158,10 @@ def _windowed(name: str, scenario: str, chance: random.Random, full: bool) -> m.
         grade,
         1 - chance.random() * 0.1,
         windows=tuple(windows),
-        crowd=((0, 0), (5, 20), (55, 0)) if scenario in {"mixed", "soak"} else (),
+        slow_clients=((0, 0), (5, 20), (55, 0)) if scenario in {"mixed", "soak"} else (),
         percentiles=tuple(m.Percentile("load", p, 0.002 * 1.6 ** (p / 10)) for p in (50, 90, 99, 99.9, 99.99, 99.999)),
         phases=(m.Phase("load", 0, 60, 20000, {"ok": 19990, "time-out": 10}, 0.9995, 0.002, 0.01, 0.03, 5.0),),
-        measures=(
+        metrics=(
             m.Metric("requests lost", float(chance.randrange(50)), note="while the old worker left"),
             m.Metric("longest queue", None, note=f"nobody could look {HOSTILE}"),
             m.Metric(f"time to replacement {HOSTILE}", chance.uniform(0.1, 9), "s", chance.random() < 0.3),
@@ -181,7 +181,7 @@ def _measured(name: str, scenario: str, chance: random.Random, _full: bool) -> m
         1.0,
         phases=(m.Phase("load", 0, 10, 30000, {"ok": 30000}, 1.0, 0.002, 0.01, 0.03, 0.1),),
         percentiles=tuple(m.Percentile("load", p, 0.002 * 1.3 ** (p / 10)) for p in (0, 50, 90, 99, 99.9, 99.99)),
-        measures=(m.Metric("capacity", chance.uniform(100, 9000), "requests/s", chance.random() < 0.2),
+        metrics=(m.Metric("capacity", chance.uniform(100, 9000), "requests/s", chance.random() < 0.2),
                   m.Metric("descriptors left", float(chance.randrange(3)))),
         generator=m.GeneratorHealth(True, 0.6, 0.0002, 3000, 3000),
         conditions={"workers": 2, "threads": 4},

@@ -63,7 +63,7 @@ async def decided(
     """Run it until what it says in its claim of that number is a finding: other programs on the machine pass."""
     for _ in attempts():
         cell = await measured(scenario, plan, folder, **parameters)
-        if cell.claims and cell.claims[claim].held is not ClaimVerdict.INCONCLUSIVE:
+        if cell.claims and cell.claims[claim].verdict is not ClaimVerdict.INCONCLUSIVE:
             break
     assert cell.claims, cell.note
     return cell
@@ -71,9 +71,9 @@ async def decided(
 
 async def test_nginx_shields_a_server_with_one_worker(folder: Path) -> None:
     cell = await decided("folklore/shield", planning.plan("gunicorn:sync"), folder, BESIEGED)
-    assert cell.claims[0].held is ClaimVerdict.HELD, cell.note
+    assert cell.claims[0].verdict is ClaimVerdict.HELD, cell.note
     assert cell.conditions["nginx+gunicorn:sync"]["front"]["workers"] == 1
-    assert {each.name for each in cell.measures} >= {"goodput among slow clients, alone"}
+    assert {each.name for each in cell.metrics} >= {"goodput among slow clients, alone"}
 
 
 async def test_a_front_that_hands_bodies_on_as_they_come_is_no_shield(
@@ -81,24 +81,24 @@ async def test_a_front_that_hands_bodies_on_as_they_come_is_no_shield(
 ) -> None:
     monkeypatch.setattr(shield, "FRONT", "nginx[unbuffered]")
     cell = await decided("folklore/shield", planning.plan("gunicorn:sync"), folder, BESIEGED)
-    assert cell.claims[0].held is ClaimVerdict.BROKEN, cell.note
+    assert cell.claims[0].verdict is ClaimVerdict.DID_NOT_HOLD, cell.note
 
 
 async def test_static_files_cost_nothing_behind_nginx(folder: Path) -> None:
     cell = await decided("folklore/static", planning.plan("gunicorn:sync"), folder, COUNTED)
-    assert cell.claims[0].held is ClaimVerdict.HELD, cell.note
+    assert cell.claims[0].verdict is ClaimVerdict.HELD, cell.note
 
 
 async def test_a_front_that_passes_files_on_makes_the_server_pay(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(static, "FRONT", "nginx")
     cell = await decided("folklore/static", planning.plan("gunicorn:sync"), folder, COUNTED)
-    assert cell.claims[0].held is ClaimVerdict.BROKEN, cell.note
+    assert cell.claims[0].verdict is ClaimVerdict.DID_NOT_HOLD, cell.note
 
 
 async def test_a_slow_client_takes_each_worker(folder: Path) -> None:
     cell = await decided("folklore/prefork", planning.plan("gunicorn:sync"), folder, TAKEN, 1)
-    assert cell.claims[1].held is ClaimVerdict.HELD, cell.note
-    assert {each.name for each in cell.measures} >= {
+    assert cell.claims[1].verdict is ClaimVerdict.HELD, cell.note
+    assert {each.name for each in cell.metrics} >= {
         "slow clients that take 1 worker",
         "slow clients that take 4 workers",
     }
@@ -113,7 +113,7 @@ def nobody_comes_late(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("nobody_comes_late")
 async def test_a_server_whose_limit_is_not_its_workers(folder: Path) -> None:
     cell = await decided("folklore/prefork", known_server("thread_per_connection", 3), folder, TAKEN, 1)
-    assert cell.claims[1].held is ClaimVerdict.BROKEN, cell.note
+    assert cell.claims[1].verdict is ClaimVerdict.DID_NOT_HOLD, cell.note
     assert "3 with 1, 3 with 2, 3 with 4" in cell.note
 
 
@@ -125,7 +125,7 @@ async def test_a_collapse_that_a_late_generator_saw_decides_nothing(
     monkeypatch.setattr(HealthyUsers, "health", lambda *_phases: late)
     monkeypatch.setattr(prefork, "WORKER_COUNTS", (1,))
     cell = await measured("folklore/prefork", known_server("thread_per_connection", 1), folder, **TAKEN)
-    assert cell.claims[1].held is ClaimVerdict.INCONCLUSIVE
+    assert cell.claims[1].verdict is ClaimVerdict.INCONCLUSIVE
     assert "unknown with 1 worker. With 1: we were late." in cell.claims[1].figures
 
 
@@ -135,9 +135,9 @@ async def test_users_that_are_ill_served_without_slow_clients_say_nothing_of_the
 ) -> None:
     monkeypatch.setattr(prefork, "WORKER_COUNTS", (1,))
     cell = await measured("folklore/prefork", known_server("loses_pages", 2, "cut"), folder, **TAKEN)
-    assert cell.claims[0].held is ClaimVerdict.INCONCLUSIVE, cell.note
+    assert cell.claims[0].verdict is ClaimVerdict.INCONCLUSIVE, cell.note
     assert "not all answers were right" in cell.claims[0].figures
-    assert cell.claims[1].held is ClaimVerdict.INCONCLUSIVE, cell.note
+    assert cell.claims[1].verdict is ClaimVerdict.INCONCLUSIVE, cell.note
     assert "already without slow clients" in cell.claims[1].figures
 
 
@@ -165,7 +165,7 @@ def few_files() -> Iterator[None]:
 async def test_nginx_holds_idle_connections(folder: Path) -> None:
     """While they wait for their answer it has two descriptors for each, of the limit that it has from here."""
     cell = await decided("folklore/idle", planning.plan("gunicorn:sync"), folder, IDLE)
-    assert cell.claims[0].held is ClaimVerdict.HELD, cell.note
+    assert cell.claims[0].verdict is ClaimVerdict.HELD, cell.note
     assert cell.claims[0].statement == "nginx holds 300 idle connections in little memory"
     assert "300 of 300 held" in cell.note
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 2 * IDLE["clients"] + RESERVED_DESCRIPTORS
@@ -174,7 +174,7 @@ async def test_nginx_holds_idle_connections(folder: Path) -> None:
 async def test_a_front_that_closes_connections_holds_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idle, "FRONT", "nginx[keep-alive=0]")
     cell = await decided("folklore/idle", planning.plan("gunicorn:sync"), folder, IDLE)
-    assert cell.claims[0].held is ClaimVerdict.BROKEN, cell.note
+    assert cell.claims[0].verdict is ClaimVerdict.DID_NOT_HOLD, cell.note
     assert "0 of 300 held" in cell.note
 
 
@@ -183,7 +183,7 @@ async def test_three_ways_to_uwsgi(folder: Path) -> None:
     installed(planning.plan("uwsgi"))
     cell = await measured("folklore/uwsgi-pass", planning.plan("uwsgi"), folder, **WAYS)
     assert [each.statement.rpartition(" over ")[2] for each in cell.claims] == ["a Unix socket", "TCP"]
-    assert {each.name: bool(each.value) for each in cell.measures} == {
+    assert {each.name: bool(each.value) for each in cell.metrics} == {
         f"{what}, {way}": True
         for what in ("CPU of nginx per 1,000 requests", "CPU of uWSGI per 1,000 requests", "answers a second")
         for way in uwsgi_pass.FRONT_PROTOCOLS.values()
@@ -195,7 +195,7 @@ async def test_this_server_is_the_one_that_was_named(folder: Path) -> None:
     installed(planning.plan("werkzeug"))
     cell = await measured("folklore/development", planning.plan("werkzeug"), folder, **DEVELOPMENT)
     fewer, later, taken = (each.figures for each in cell.claims)
-    rates = {each.name.rpartition(", ")[2]: each.value for each in cell.measures if each.name.startswith("answers a")}
+    rates = {each.name.rpartition(", ")[2]: each.value for each in cell.metrics if each.name.startswith("answers a")}
     assert list(rates) == ["this server", *development.PRODUCTION_SERVERS]
     assert f"It: {rates['this server']:,.0f} " in fewer
     assert f"waitress {rates['waitress']:,.0f} " in fewer

@@ -137,7 +137,7 @@ def _claimed_otherwise(cells: Sequence[CaseResult]) -> list[str]:
         case = CASES[cell.case]
         broken = case.breach is Breach.CLIENT
         judged = case.segmentable and not case.setup.alone and cell.verdict is Verdict.PASS
-        if judged and broken == bool(cell.patterns) and not case.id.startswith((*BROKEN_ELSEWHERE, *NOT_PLAIN)):
+        if judged and broken == bool(cell.segmentations) and not case.id.startswith((*BROKEN_ELSEWHERE, *NOT_PLAIN)):
             found.append(case.id)
     return found
 

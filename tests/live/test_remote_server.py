@@ -97,7 +97,7 @@ def measured(target: Target, folder: Path, scenario: str, *, token: str = TOKEN,
         load_options=runner.LoadOptions(**parameters),  # type: ignore[arg-type]
     )
     results, _, code = session.run(call, Configuration(), NullListener())
-    (cell,) = results.loads
+    (cell,) = results.load
     (server,) = results.servers.values()
     assert server.title == "a server that someone else started"
     assert code in (0, 3)

@@ -38,7 +38,7 @@ def load(folder: Path, *words: str, before: Callable[[], None] | None = None) ->
         check=False,
     )
     assert done.stdout, done.stderr
-    (cell,) = json.loads(done.stdout)["loads"]
+    (cell,) = json.loads(done.stdout)["load"]
     return done.returncode, cell, done.stderr
 
 

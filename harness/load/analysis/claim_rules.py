@@ -50,7 +50,7 @@ def shield(alone: Sequence[BeforeAfter], behind: Sequence[BeforeAfter], clients:
         if not (plain.served_before and fronted.served_before):
             return ClaimVerdict.INCONCLUSIVE
         if not fronted.unharmed:
-            return ClaimVerdict.BROKEN
+            return ClaimVerdict.DID_NOT_HOLD
         return ClaimVerdict.NOT_APPLICABLE if plain.unharmed else ClaimVerdict.HELD
 
     held = unanimous(one(*pair) for pair in zip(alone, behind, strict=True))
@@ -135,7 +135,7 @@ def idle(each: Sequence[float], held: int, asked: int, alone: Sequence[float], w
     if held >= GOOD_GOODPUT * asked:
         decided = below(each, MAX_BYTES_PER_CONNECTION, 1)  # bytes, not times: each round has the same
     else:
-        decided = ClaimVerdict.BROKEN if dropped > (1 - GOOD_GOODPUT) * asked else ClaimVerdict.INCONCLUSIVE
+        decided = ClaimVerdict.DID_NOT_HOLD if dropped > (1 - GOOD_GOODPUT) * asked else ClaimVerdict.INCONCLUSIVE
     beside = f"; {format_bytes(interval(alone).median)} in the server alone" if alone else ""
     cost = format_bytes(max(0.0, interval(each).median)) if each else "unknown"
     return Claim(
@@ -186,18 +186,18 @@ def taken(found: Mapping[int, CollapseBounds | None]) -> Claim:
         if bounds is None:
             return ClaimVerdict.INCONCLUSIVE
         if bounds.above >= workers:
-            return ClaimVerdict.BROKEN
+            return ClaimVerdict.DID_NOT_HOLD
         if bounds.at_most is None:
             return ClaimVerdict.INCONCLUSIVE
         if bounds.exact:
-            return ClaimVerdict.HELD if bounds.at_most == workers else ClaimVerdict.BROKEN
-        return ClaimVerdict.INCONCLUSIVE if bounds.at_most >= workers else ClaimVerdict.BROKEN
+            return ClaimVerdict.HELD if bounds.at_most == workers else ClaimVerdict.DID_NOT_HOLD
+        return ClaimVerdict.INCONCLUSIVE if bounds.at_most >= workers else ClaimVerdict.DID_NOT_HOLD
 
     words = ", ".join(f"{_format_bounds(each)} with {workers}" for workers, each in found.items())
     verdicts = [one(workers, each) for workers, each in found.items()]
     return Claim(
         "a slow client takes each pre-fork worker",
-        ClaimVerdict.BROKEN if ClaimVerdict.BROKEN in verdicts else unanimous(verdicts),
+        ClaimVerdict.DID_NOT_HOLD if ClaimVerdict.DID_NOT_HOLD in verdicts else unanimous(verdicts),
         "For each number of workers exactly so many slow clients take the server from its users.",
         f"Slow clients that it takes: {words} {'worker' if len(found) == 1 else 'workers'}.",
     )
@@ -259,7 +259,7 @@ def falls(mine: BeforeAfter, others: Mapping[str, BeforeAfter], clients: int) ->
     if not all(each.served_before for each in every):
         held = ClaimVerdict.INCONCLUSIVE
     elif mine.unharmed:
-        held = ClaimVerdict.BROKEN
+        held = ClaimVerdict.DID_NOT_HOLD
     else:
         held = ClaimVerdict.HELD if any(each.unharmed for each in others.values()) else ClaimVerdict.NOT_APPLICABLE
     return Claim(

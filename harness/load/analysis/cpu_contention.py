@@ -110,7 +110,7 @@ def apply_cpu_contention(
     worst = max(found, key=lambda each: (each.is_excessive, each.missed + each.stolen), default=None)
     if worst is not None and not started_here and all(each.stolen <= MAX_STEAL_SHARE * each.cores for each in found):
         words = f"maybe not alone: this server and {worst.description}; which of them took it nobody here can tell"
-        return replace(cell, artefacts=(*cell.artefacts, words)) if worst.is_excessive else cell
+        return replace(cell, caveats=(*cell.caveats, words)) if worst.is_excessive else cell
     if worst is not None and worst.is_excessive:
         why = f"{worst.description}: {worst.advice}"
         return replace(
@@ -122,7 +122,7 @@ def apply_cpu_contention(
         )
     busiest = max(found, key=lambda each: each.others + each.stolen, default=None)
     if busiest is not None and busiest.others + busiest.stolen > CAVEAT_SHARE * busiest.cores:
-        return replace(cell, artefacts=(*cell.artefacts, f"not alone: {busiest.description}"))
+        return replace(cell, caveats=(*cell.caveats, f"not alone: {busiest.description}"))
     return cell
 
 

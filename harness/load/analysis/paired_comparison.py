@@ -109,7 +109,7 @@ def below(values: Sequence[float], limit: float, min_rounds: int = MIN_ROUNDS) -
     return (
         ClaimVerdict.HELD
         if found.high < limit
-        else ClaimVerdict.BROKEN
+        else ClaimVerdict.DID_NOT_HOLD
         if found.low >= limit
         else ClaimVerdict.INCONCLUSIVE
     )
@@ -123,7 +123,7 @@ def above(values: Sequence[float], limit: float, min_rounds: int = MIN_ROUNDS) -
     return (
         ClaimVerdict.HELD
         if found.low > limit
-        else ClaimVerdict.BROKEN
+        else ClaimVerdict.DID_NOT_HOLD
         if found.high <= limit
         else ClaimVerdict.INCONCLUSIVE
     )
@@ -145,7 +145,7 @@ def undecided_if_lower_bounds(claim: Claim, bounds: Sequence[str]) -> Claim:
 
     The faster server is then faster than was measured: what held still does, and what did not hold is left open.
     """
-    if not bounds or claim.held is not ClaimVerdict.BROKEN:
+    if not bounds or claim.verdict is not ClaimVerdict.DID_NOT_HOLD:
         return claim
     return with_notes(
         msgspec.structs.replace(claim, held=ClaimVerdict.INCONCLUSIVE),
@@ -155,7 +155,7 @@ def undecided_if_lower_bounds(claim: Claim, bounds: Sequence[str]) -> Claim:
 
 def grade_claims(claims: Sequence[Claim]) -> Grade:
     """Return the cell's grade: figures, unless none of its statements could be decided."""
-    undecided = all(each.held is ClaimVerdict.INCONCLUSIVE for each in claims)
+    undecided = all(each.verdict is ClaimVerdict.INCONCLUSIVE for each in claims)
     return Grade.INCONCLUSIVE if undecided else Grade.MEASURED
 
 

@@ -81,7 +81,7 @@ def _context(results: Results) -> dict[str, Any]:
         "folklore_aside": claims.unmeasured_claims(results, names),
         "held": labels.HELD,
         "groups": cells.groups(results, names),
-        "evidence": evidence.pack_evidence(results.checks, lambda each: each.verdict is Verdict.PASS),
+        "evidence": evidence.pack_evidence(results.conformance, lambda each: each.verdict is Verdict.PASS),
         "histories": version_history.histories(results, names),
         "promise": framework_matrix.table(results, names),
         "counts": scaling_tables(results),

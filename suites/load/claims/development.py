@@ -122,7 +122,7 @@ async def development(ctx: ScenarioContext) -> ScenarioResult:
         phase=mine.name,
         generator=health,
         phases=tuple(phase for each in before_after.values() for phase in (each.before, each.during)),
-        measures=tuple(
+        metrics=tuple(
             each
             for name in names
             for each in _measures(
@@ -130,7 +130,7 @@ async def development(ctx: ScenarioContext) -> ScenarioResult:
             )
         ),
         conditions=connection_budget.conditions,
-        artefacts=caveats,
+        caveats=caveats,
         note=" ".join(
             [*(each.figures for each in claims), connection_budget.note] if health.valid else [health.why]
         ).strip(),

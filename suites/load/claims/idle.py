@@ -86,7 +86,7 @@ async def idle(ctx: ScenarioContext) -> ScenarioResult:
         idle,
         grade_claims([claim]),
         claims=(claim,),
-        measures=(
+        metrics=(
             Metric("memory of one idle connection, nginx", _median_bytes(some), "bytes"),
             Metric(
                 "memory of one idle connection, the server alone",

@@ -149,13 +149,13 @@ async def prefork(ctx: ScenarioContext) -> ScenarioResult:
         grade_claims(claims) if valid else Grade.INVALID,
         claims=claims if valid else (),
         generator=health,
-        measures=(*(_rate_measures(parallel_closed_loop) if cores > 1 else ()), *_threshold_measures(thresholds)),
+        metrics=(*(_rate_measures(parallel_closed_loop) if cores > 1 else ()), *_threshold_measures(thresholds)),
         conditions={
             **connection_budget.conditions,
             "cores, shared with the generator": cores,
             "CPU time of an answer": f"{APP_CPU_MS} ms",
         },
-        artefacts=caveats,
+        caveats=caveats,
         note=f"{' '.join(each.figures for each in claims)} {connection_budget.note}".strip(),
     )
 

@@ -81,7 +81,7 @@ async def shield(ctx: ScenarioContext) -> ScenarioResult:
         phase=claim_rules.worst(fronted).name,
         generator=worst,
         phases=tuple(phases),
-        measures=(*_measures("alone", alone), *_measures(f"behind {FRONT}", fronted)),
+        metrics=(*_measures("alone", alone), *_measures(f"behind {FRONT}", fronted)),
         conditions=connection_budget.conditions,
         note=f"{claim.figures if worst.valid else worst.why} {connection_budget.note}".strip(),
     )

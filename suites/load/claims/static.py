@@ -73,14 +73,14 @@ async def static(ctx: ScenarioContext) -> ScenarioResult:
         claims=(claim,) if health.valid else (),
         goodput=min(each.goodput for each in every),
         generator=health,
-        measures=(
+        metrics=(
             Metric(f"{CPU_MEASURE}, alone", median([s.server_cpu_per_1000 for s in alone]), "s"),
             Metric(f"{CPU_MEASURE}, behind nginx", median([s.server_cpu_per_1000 for s in behind_it]), "s"),
             Metric("CPU of nginx per 1,000 files", median([s.front_cpu_per_1000 for s in behind_it]), "s"),
             Metric("files a second, alone", median([s.result.rate for s in alone]), "requests/s"),
             Metric("files a second, behind nginx", median([s.result.rate for s in behind_it]), "requests/s"),
         ),
-        artefacts=caveats,
+        caveats=caveats,
         note=claim.figures,
     )
 

@@ -71,8 +71,8 @@ async def uwsgi_pass(ctx: ScenarioContext) -> ScenarioResult:
         claims=claims if health.valid else (),
         goodput=min(each.goodput for each in every),
         generator=health,
-        measures=tuple(each for front, way in FRONT_PROTOCOLS.items() for each in _measures(way, found[front])),
-        artefacts=caveats,
+        metrics=tuple(each for front, way in FRONT_PROTOCOLS.items() for each in _measures(way, found[front])),
+        caveats=caveats,
         note=" ".join(each.figures for each in claims),
     )
 

@@ -109,7 +109,7 @@ async def _round(ctx: ScenarioContext) -> ScenarioResult:
         generator=health,
         phases=tuple(experiment.phases),
         percentiles=experiment.percentiles(),
-        measures=_measures(found, experiment, reload_runs, rate),
+        metrics=_measures(found, experiment, reload_runs, rate),
         windows=tuple(
             each.window(experiment.started(result)) for result in experiment.results for each in result.windows
         ),
@@ -118,7 +118,7 @@ async def _round(ctx: ScenarioContext) -> ScenarioResult:
             "requests/s": round(rate, 1),
             **experiment.conditions(),
         },
-        artefacts=experiment.artefacts(),
+        caveats=experiment.artefacts(),
         note=reason
         if mark not in GRADES_BEST_TO_WORST
         else " ".join((*flaws, _describe_reloads(reload_runs, rate, experiment.phases[1:]), reason)),

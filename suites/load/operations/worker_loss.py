@@ -95,7 +95,7 @@ async def _round(ctx: ScenarioContext) -> ScenarioResult:
             phases=tuple(traffic.phases),
             samples=tuple(sorted(traffic.healthy_users.samples, key=lambda each: each.intended)),
             percentiles=traffic.percentiles(),
-            measures=tuple(measure for name, each in failures.items() for measure in _measures(name, each)),
+            metrics=tuple(measure for name, each in failures.items() for measure in _measures(name, each)),
             conditions={"healthy requests/s": round(traffic.rate, 1), **traffic.workload.conditions},
             note=reason
             if mark not in GRADES_BEST_TO_WORST

@@ -70,4 +70,4 @@ async def _run(ctx: ScenarioContext, which: Scenario, framing: BodyFraming) -> S
         ),
         describe_slow_clients,
     )
-    return msgspec.structs.replace(cell, measures=(*cell.measures, early))
+    return msgspec.structs.replace(cell, metrics=(*cell.metrics, early))

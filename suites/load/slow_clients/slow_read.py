@@ -62,7 +62,7 @@ async def slow_read(ctx: ScenarioContext) -> ScenarioResult:
         describe_slow_clients,
         measure_extra=measure_extra,
     )
-    if any((each.value or 0) > MAX_KERNEL_SHARE * size for each in cell.measures):
+    if any((each.value or 0) > MAX_KERNEL_SHARE * size for each in cell.metrics):
         note = "Nobody was slow: the kernel took whole answers from the server. Ask for a larger answer (size)."
         return msgspec.structs.replace(cell, grade=Grade.INVALID, note=note)
     return cell

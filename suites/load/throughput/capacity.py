@@ -102,13 +102,13 @@ async def capacity(ctx: ScenarioContext) -> ScenarioResult:
         else _health(experiment, tries, capacity_try),
         phases=tuple(experiment.phases),
         percentiles=tuple(each for each in experiment.percentiles() if each.phase.startswith(AT_CAPACITY)),
-        measures=(
+        metrics=(
             Metric("capacity", result.passed, "requests/s", censored=result.bound, note=_describe_bounds(result)),
             Metric("p99 there", capacity_phase.p99 if capacity_phase else None, "s"),
             Metric("limited by", None, note=_describe_limit(ctx, result, tries)),
         ),
         conditions=experiment.conditions(),
-        artefacts=experiment.artefacts(),
+        caveats=experiment.artefacts(),
         note=" ".join(
             filter(None, (trouble, _describe_result(ctx, result, tries, precision, limit, noisy=noisy), search_note))
         ),

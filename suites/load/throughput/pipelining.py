@@ -74,7 +74,7 @@ async def pipelining(ctx: ScenarioContext) -> ScenarioResult:
         grade, note = judge_pipelines(found)
         # How late a request goes out moves neither the order of its answers nor their number.
         sound = GeneratorHealth(valid=True)
-        return ctx.load(pipelining, grade, generator=sound, measures=pipeline_measures(found), note=note)
+        return ctx.load(pipelining, grade, generator=sound, metrics=pipeline_measures(found), note=note)
 
 
 def judge_pipelines(found: Sequence[PipelineResult]) -> tuple[Grade, str]:

@@ -86,9 +86,9 @@ async def _round(ctx: ScenarioContext) -> ScenarioResult:
         phases=phases,
         windows=windows,
         percentiles=experiment.percentiles(),
-        measures=tuple(measures),
+        metrics=tuple(measures),
         conditions=experiment.conditions(),
-        artefacts=experiment.artefacts(),
+        caveats=experiment.artefacts(),
         note=" ".join(filter(None, (trouble, health.why and f"Not a measurement: {health.why}.", changed, *note))),
     )
 

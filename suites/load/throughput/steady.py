@@ -70,9 +70,9 @@ async def steady(ctx: ScenarioContext) -> ScenarioResult:
         generator=health,
         phases=phases,
         percentiles=experiment.percentiles(),
-        measures=tuple(measures),
+        metrics=tuple(measures),
         conditions=experiment.conditions(),
-        artefacts=experiment.artefacts(),
+        caveats=experiment.artefacts(),
         note=" ".join(
             filter(
                 None,

@@ -136,8 +136,8 @@ async def _round(ctx: ScenarioContext) -> ScenarioResult:
         generator=experiment.health(NOTICEABLE_SECONDS),
         phases=phases,
         windows=windows,
-        measures=tuple(measures),
+        metrics=tuple(measures),
         conditions=experiment.conditions(),
-        artefacts=experiment.artefacts(),
+        caveats=experiment.artefacts(),
         note=" ".join(filter(None, (trouble, *note))),
     )

@@ -36,8 +36,8 @@ def results(*cells: Verdict | Grade, goodput: float = 1.0) -> Results:
     ],
 )
 def test_exit_codes(measured: Results, code: int) -> None:
-    loads = tuple(apply_thresholds({"goodput": 0.9}, each) for each in measured.loads)
-    measured = msgspec.structs.replace(measured, loads=loads)
+    loads = tuple(apply_thresholds({"goodput": 0.9}, each) for each in measured.load)
+    measured = msgspec.structs.replace(measured, load=loads)
     assert session.exit_code(measured, interrupted=False, failed_to_start=False) == code
 
 

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from wsgi_gauntlet.harness.model import (
+    SCHEMA,
     Cost,
     Disconnect,
     Grade,
@@ -59,7 +60,7 @@ def test_the_page_is_whole_and_small(text: str, everything: Results) -> None:
     names = Anchors()
     inside = {each[1:] for each in page.links if each.startswith("#")}
     assert inside <= set(page.ids)
-    assert {names.load(each.server, each.scenario) for each in everything.loads} <= inside
+    assert {names.load(each.server, each.scenario) for each in everything.load} <= inside
     assert {names.scenario(each) for each in everything.scenarios} <= inside
     assert page.tags["script"] == 2
     assert page.handlers == []
@@ -84,19 +85,19 @@ def test_grades_that_are_no_finding_look_like_none(text: str) -> None:
 
 def test_results_without_measures_and_windows_are_read_and_drawn(everything: Results) -> None:
     """What an older program wrote has neither, nor the names of them."""
-    one = msgspec.structs.replace(everything, loads=everything.loads[:3])
+    one = msgspec.structs.replace(everything, load=everything.load[:3])
     document = msgspec.json.decode(output.render(one))
-    for each in document["loads"]:
-        del each["measures"], each["windows"]
+    for each in document["load"]:
+        del each["metrics"], each["windows"]
     older = msgspec.json.decode(msgspec.json.encode(document), type=Results)
-    assert older.loads[0].measures == ()
+    assert older.load[0].metrics == ()
     assert 'id="overview"' in report_page.render(older)
 
 
 def test_the_overview_keeps_families_together() -> None:
     """Slow headers under one head, what stands alone for itself; cells that are missing are empty."""
     results = build_scenarios(2)
-    some = msgspec.structs.replace(results, loads=results.loads[1:])
+    some = msgspec.structs.replace(results, load=results.load[1:])
     shown = overview(some, Anchors())
     assert [each.name for each in shown.families[:3]] == ["slow-headers", "slow-body", ""]
     assert [each.name for each in shown.families[0].lines] == ["silent", "first-byte", "line", "byte"]
@@ -115,7 +116,7 @@ def test_the_overview_keeps_families_together() -> None:
         (ScenarioResult("a", "s", Grade.DEGRADED, 0.9, 5.0), "90 %"),
         (ScenarioResult("a", "s", Grade.INVALID, 0.9, 5.0, collapse=1), ""),
         (ScenarioResult("a", "s", Grade.MEASURED, 1.0, steps=(Step(1, rate=50.0),)), "50/s"),
-        (ScenarioResult("a", "s", Grade.MEASURED, measures=(Metric("a", None), Metric("b", 2.0, "s", True))), "≥ 2 s"),
+        (ScenarioResult("a", "s", Grade.MEASURED, metrics=(Metric("a", None), Metric("b", 2.0, "s", True))), "≥ 2 s"),
         (ScenarioResult("a", "s", Grade.MEASURED, phases=(Phase("load", 0, 1, 1, {}, 1.0, p99=0.5),)), "500 ms"),
         (ScenarioResult("a", "s", Grade.MEASURED, 1.0), "100 %"),
     ],
@@ -156,10 +157,10 @@ def test_a_median_of_those_who_wait_is_a_bound() -> None:
 
 
 def test_how_clients_were_dropped() -> None:
-    load = ScenarioResult("a", "s", Grade.UNAFFECTED, reaped=Disconnect("408", 10.0, 256, 12))
-    assert labels.reaped(load, share=True).replace("\u00a0", " ") == "408 after 10 s (12 of 256)"
-    assert labels.reaped(msgspec.structs.replace(load, reaped=Disconnect("RST"))) == "RST"
-    assert labels.reaped(msgspec.structs.replace(load, reaped=Disconnect("never"))) == "never"
+    load = ScenarioResult("a", "s", Grade.UNAFFECTED, disconnect=Disconnect("408", 10.0, 256, 12))
+    assert labels.disconnect(load, share=True).replace("\u00a0", " ") == "408 after 10 s (12 of 256)"
+    assert labels.disconnect(msgspec.structs.replace(load, disconnect=Disconnect("RST"))) == "RST"
+    assert labels.disconnect(msgspec.structs.replace(load, disconnect=Disconnect("never"))) == "never"
 
 
 def _tailed(*outcomes: Outcome, exact: bool = True) -> ScenarioResult:
@@ -182,7 +183,7 @@ def test_a_tail_that_waits_is_a_bound(exact: bool) -> None:
     assert "99.99 %" in drawn
     sure = curves.percentiles([_tailed(*[Outcome.OK] * 6, exact=exact)])
     assert "at least so long" not in sure
-    page = report_page.render(Results(1, {}, {}, loads=(load,)))
+    page = report_page.render(Results(SCHEMA, {}, {}, load=(load,)))
     assert re.search(r'<td class="n">≥\u00a0[\d.]+\u00a0s</td>', page)
 
 
@@ -194,14 +195,14 @@ def test_windows_are_lines_that_break() -> None:
         )
         for at in range(5)
     )
-    load = ScenarioResult("a", "reload", Grade.DEGRADED, windows=windows, crowd=((0.0, 2), (4.0, 0)))
+    load = ScenarioResult("a", "reload", Grade.DEGRADED, windows=windows, slow_clients=((0.0, 2), (4.0, 0)))
     shared = samples.shared_axes([load])
-    assert (shared.last, shared.rate, shared.rss, shared.descriptors, shared.crowd) == (5.0, 100.0, 9, 3, 2)
+    assert (shared.last, shared.rate, shared.rss, shared.descriptors, shared.slow_clients) == (5.0, 100.0, 9, 3, 2)
     drawn = svg.inline(panels.over_time(load, shared), "x", "x")
     assert "100/s" in drawn
     assert "9 B" in drawn.replace("\u00a0", " ")
     assert "2 slow" in drawn
-    bare = msgspec.structs.replace(load, windows=(), crowd=())
+    bare = msgspec.structs.replace(load, windows=(), slow_clients=())
     assert len(panels.over_time(bare, shared)) < len(panels.over_time(load, shared))
 
 
@@ -309,7 +310,9 @@ def test_a_curve_may_span_phases() -> None:
 def test_all_servers_begin_at_the_left() -> None:
     """Also one whose first round was thrown away."""
     first = ScenarioResult("a", "s", Grade.UNAFFECTED, phases=(Phase("crowd", 1, 5, 1, {}, 1.0),))
-    again = msgspec.structs.replace(first, phases=(Phase("crowd", 31, 35, 1, {}, 1.0),), crowd=((31.0, 3), (33.0, 0)))
+    again = msgspec.structs.replace(
+        first, phases=(Phase("crowd", 31, 35, 1, {}, 1.0),), slow_clients=((31.0, 3), (33.0, 0))
+    )
     shared = samples.shared_axes([first, again])
     assert shared.last == 4
     assert panels.time_scale(again, shared, 0, 4)(33) == 2
@@ -320,8 +323,8 @@ def test_a_measured_scenario_has_a_chart_of_its_first_figure(text: str) -> None:
     """All servers side by side, what is no finding hollow."""
     assert "<figcaption>Capacity</figcaption>" in text
     loads = [
-        ScenarioResult("a", "s", Grade.MEASURED, measures=(Metric("rate", 5.0, "requests/s", True),)),
-        ScenarioResult("b", "s", Grade.INVALID, measures=(Metric("rate", 9.0, "requests/s"),)),
+        ScenarioResult("a", "s", Grade.MEASURED, metrics=(Metric("rate", 5.0, "requests/s", True),)),
+        ScenarioResult("b", "s", Grade.INVALID, metrics=(Metric("rate", 9.0, "requests/s"),)),
     ]
     drawn = svg.inline(bars.measures(loads, "rate"), "x", "x").replace("\u00a0", " ")
     assert ">≥ 5.0/s</text>" in drawn
@@ -333,6 +336,6 @@ def test_a_docstring_is_prose() -> None:
     """What it puts between backticks is code, and nothing in it is markup."""
     info = ScenarioInfo("s", "S", "Asks for `duration` <b>seconds</b>.")
     page = report_page.render(
-        Results(1, {}, {}, loads=(ScenarioResult("a", "s", Grade.MEASURED),), scenarios={"s": info})
+        Results(SCHEMA, {}, {}, load=(ScenarioResult("a", "s", Grade.MEASURED),), scenarios={"s": info})
     )
     assert "Asks for <code>duration</code> &lt;b&gt;seconds&lt;/b&gt;." in page

@@ -13,7 +13,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import sys
 import tempfile
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -48,7 +47,7 @@ class VisibleText(HTMLParser):
         self.lines: list[str] = []
         self._hidden = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the base class calls it so
         self._hidden += tag in ("style", "script", "svg")
 
     def handle_endtag(self, tag: str) -> None:
@@ -104,9 +103,15 @@ OUTPUTS: dict[str, Callable[[Results], str]] = {
 def figures(results: Results) -> dict[str, object]:
     """Return what must never change: the verdict, the grade and the figures of each cell."""
     return {
-        "conformance": {f"{each.server} {each.case}": _case_figures(each) for each in results.checks},
-        "load": {f"{each.server} {each.scenario.replace('folklore', 'claims')}": _load_figures(each) for each in results.loads},
+        "conformance": {f"{each.server} {each.case}": _case_figures(each) for each in results.conformance},
+        "load": {
+            f"{each.server} {each.scenario.replace('folklore', 'claims')}": _load_figures(each) for each in results.load
+        },
     }
+
+
+def _new_id(scenario: str) -> str:
+    return scenario.replace("folklore", "claims")
 
 
 def _case_figures(cell: CaseResult) -> str:
@@ -123,7 +128,7 @@ def _load_figures(cell: ScenarioResult) -> dict[str, object]:
         "phases": [[each.name, each.scheduled, _rounded(each.goodput), _rounded(each.p99)] for each in cell.phases],
         "steps": [[each.clients, _rounded(each.goodput), _rounded(each.rate)] for each in cell.steps],
         "samples": len(cell.samples),
-        "metrics": [_rounded(each.value) for each in cell.measures],
+        "metrics": [_rounded(each.value) for each in cell.metrics],
     }
 
 
@@ -172,4 +177,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

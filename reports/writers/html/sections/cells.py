@@ -72,7 +72,7 @@ class Group:
 def groups(results: Results, names: Anchors) -> list[Group]:
     """Return every cell of `results` by area and case."""
     order = {each.name: index for index, each in enumerate(aggregation.servers(results))}
-    known = {(each.server, each.case) for each in results.checks}
+    known = {(each.server, each.case) for each in results.conformance}
 
     def cell(index: int, check: CaseResult) -> Cell:
         need = _NEEDS.match(check.actual) if check.verdict is Verdict.SKIPPED else None
@@ -80,7 +80,7 @@ def groups(results: Results, names: Anchors) -> list[Group]:
         return _cell(check, names, index, needed)
 
     by_case: dict[str, list[tuple[int, CaseResult]]] = defaultdict(list)
-    for index, each in enumerate(results.checks):
+    for index, each in enumerate(results.conformance):
         by_case[each.case].append((index, each))
     return [
         Group(
@@ -113,7 +113,7 @@ def standing(check: CaseResult) -> str:
         return ""
     if fails_run(check):
         return "unexpected"
-    return "expected" if check.baseline.standing is BaselineStatus.EXPECTED else "stale"
+    return "expected" if check.baseline.status is BaselineStatus.EXPECTED else "stale"
 
 
 def _breach(case: CaseInfo) -> str:
@@ -146,8 +146,8 @@ def _cell(check: CaseResult, names: Anchors, index: int, needs: tuple[str, str] 
 
 def _passed_segmentations(check: CaseResult) -> str:
     """Return in which ways of sending the case held, '' where it was sent in one way alone."""
-    if not check.patterns:
+    if not check.segmentations:
         return ""
-    if len(check.patterns) == len(Segmentation):
+    if len(check.segmentations) == len(Segmentation):
         return "in every way of sending"
-    return f"sent {labels.join_names([line(each, 60) for each in check.patterns])}"
+    return f"sent {labels.join_names([line(each, 60) for each in check.segmentations])}"

@@ -48,14 +48,14 @@ class UnmeasuredClaim:
 def statements(results: Results, names: Anchors) -> list[Statement]:
     """Return the statements that were measured, in the order of the run's cells."""
     found: dict[str, list[tuple[ScenarioResult, Claim]]] = {}
-    for load in results.loads:
+    for load in results.load:
         for claim in load.claims:
             found.setdefault(claim.statement, []).append((load, claim))
     return [
         Statement(
             statement,
             cells[0][1].rule,
-            labels.describe_claims(claim.held for _, claim in cells),
+            labels.describe_claims(claim.verdict for _, claim in cells),
             [_row(load, claim, names) for load, claim in cells],
         )
         for statement, cells in found.items()
@@ -71,11 +71,11 @@ def unmeasured_claims(results: Results, names: Anchors) -> list[UnmeasuredClaim]
             each.note or each.grade.value,
             names.load(each.server, each.scenario),
         )
-        for each in results.loads
+        for each in results.load
         if each.scenario.startswith(CLAIM_SCENARIO_PREFIX) and not each.claims
     ]
 
 
 def _row(load: ScenarioResult, claim: Claim, names: Anchors) -> Row:
-    mark = labels.HELD[claim.held]
-    return Row(load.server, claim.held, mark.sign, mark.shade, claim.figures, names.load(load.server, load.scenario))
+    mark = labels.HELD[claim.verdict]
+    return Row(load.server, claim.verdict, mark.sign, mark.shade, claim.figures, names.load(load.server, load.scenario))

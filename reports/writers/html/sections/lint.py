@@ -33,7 +33,7 @@ class Row:
 def rows(results: Results, names: Anchors) -> list[Row]:
     """Return the kinds that occur, those in most cells first."""
     cells_by_kind: dict[str, dict[str, list[str]]] = {}
-    for cell in results.checks:
+    for cell in results.conformance:
         for kind in dict.fromkeys(map(kind_of, cell.findings)):
             cells_by_kind.setdefault(kind, {}).setdefault(cell.server, []).append(cell.case)
     servers = aggregation.checked(results)

@@ -74,14 +74,14 @@ class Row:
     phases: Table
     steps: Table
     log: Markup
-    reaped: str
+    disconnect: str
 
 
 @dataclass(frozen=True)
 class Scenario:
     """One scenario: `columns` are only those that some server has a figure for.
 
-    `panels` show its servers over time, unless it is the opening picture; `samples`, `windows`, `crowd` and `usage`
+    `panels` show its servers over time, unless it is the opening picture; `samples`, `windows`, `slow_clients` and `usage`
     say what is in them, for the key. `measures` has a row for each figure of its own, `notes` what to know of them.
     """
 
@@ -91,7 +91,7 @@ class Scenario:
     panels: Sequence[Panel]
     samples: bool
     windows: bool
-    crowd: bool
+    slow_clients: bool
     usage: bool
     charts: Sequence[Chart]
     measures: Table | None
@@ -130,7 +130,7 @@ def scenarios(results: Results, names: Anchors) -> list[Scenario]:
                 _panels(f"{anchor}-t", over_time, MAX_PANEL_SAMPLES),
                 any(each.samples for each in over_time),
                 any(each.windows for each in over_time),
-                any(clients for each in over_time for _, clients in each.crowd),
+                any(clients for each in over_time for _, clients in each.slow_clients),
                 any(window.rss for each in over_time for window in each.windows),
                 _charts(anchor, cells),
                 measures,
@@ -181,8 +181,8 @@ def _charts(name: str, cells: Sequence[ScenarioResult]) -> list[Chart]:
             table = (["server", "goodput"], [[each.server, labels.percent(each.goodput)] for each in ordered])
             title = "Goodput: requests answered right and in time"
             found.append(_chart(bars.goodput(known), f"{name}-good", title, table))
-    headed = next((each.name for load in cells for each in load.measures), "")
-    known = [load for load in cells if any(each.name == headed and each.value is not None for each in load.measures)]
+    headed = next((each.name for load in cells for each in load.metrics), "")
+    known = [load for load in cells if any(each.name == headed and each.value is not None for each in load.metrics)]
     if len(known) > 1 and all(each.grade is Grade.MEASURED or each.grade in labels.NOT_JUDGED_GRADES for each in cells):
         rows = [[load.server, labels.measure(bars.named(load, headed))] for load in known]
         title = line(headed[:1].upper() + headed[1:], 80)
@@ -204,7 +204,7 @@ def _phase_suffix(cells: Sequence[ScenarioResult]) -> str:
         return ", at the best rate"
     named = {curves.latency_curve(each).phase for each in cells}
     if named <= set(labels.ADVERSE_PHASE_NAMES):
-        return ", while others are slow" if any(each.crowd for each in cells) else ""
+        return ", while others are slow" if any(each.slow_clients for each in cells) else ""
     if len(named) == 1:
         return f": {line(named.pop(), 60)}"
     searched = all(len(curves.names(each)) == 1 for each in cells)
@@ -240,11 +240,11 @@ def _cost_table(cells: Sequence[ScenarioResult]) -> Table:
 
 def _measures(cells: Sequence[ScenarioResult]) -> tuple[Table | None, list[tuple[str, str]]]:
     """Return a row for each figure of the scenario's own with a column for each server, and their notes."""
-    names = list(dict.fromkeys(each.name for load in cells for each in load.measures))
-    having = [load for load in cells if load.measures]
+    names = list(dict.fromkeys(each.name for load in cells for each in load.metrics))
+    having = [load for load in cells if load.metrics]
     if not names:
         return None, []
-    by_cell = {(load.server, each.name): each for load in having for each in load.measures}
+    by_cell = {(load.server, each.name): each for load in having for each in load.metrics}
     rows = [[name, *(labels.measure(by_cell.get((load.server, name))) for load in having)] for name in names]
     # The same note is told once, of all the servers that it is true of.
     servers_by_note: dict[tuple[str, str], list[str]] = {}
@@ -282,7 +282,7 @@ def _fields(load: ScenarioResult) -> dict[str, str]:
         "slowdown": labels.ratio(load.slowdown, at_least=load.slowdown_censored),
         "N*": str(load.collapse) if load.collapse is not None else labels.MISSING,
         "recovery": labels.duration(load.recovery),
-        "slow ones dropped": labels.reaped(load),
+        "slow ones dropped": labels.disconnect(load),
         "generator late": labels.duration(load.generator.lateness_p99) if load.generator else labels.MISSING,
         "memory each": labels.size(cost.rss // cost.clients) if cost else labels.MISSING,
     }
@@ -290,8 +290,8 @@ def _fields(load: ScenarioResult) -> dict[str, str]:
 
 def _row(load: ScenarioResult, fields: Sequence[str], names: Anchors) -> Row:
     why = load.generator.why if load.generator and load.generator.why not in load.note else ""
-    broken = [f"threshold broken: {each.told}" for each in load.broken]
-    caveats = [*broken, load.note if load.grade in labels.NOT_JUDGED_GRADES else "", why, *load.artefacts]
+    broken = [f"threshold broken: {each.message}" for each in load.broken]
+    caveats = [*broken, load.note if load.grade in labels.NOT_JUDGED_GRADES else "", why, *load.caveats]
     return Row(
         names.load(load.server, load.scenario),
         load,
@@ -306,7 +306,7 @@ def _row(load: ScenarioResult, fields: Sequence[str], names: Anchors) -> Row:
          [[*row, _outcomes(phase)] for row, phase in zip(_phases(load), load.phases, strict=True)]),
         _without_empty_columns(["clients", "goodput", "p50", "p99", "rate", ""], [_step(each) for each in load.steps]),
         _mark_escapes(escape_text(truncate_text(load.log, 6000)).strip("\n")),
-        labels.reaped(load, share=True),
+        labels.disconnect(load, share=True),
     )  # fmt: skip
 
 

@@ -77,7 +77,7 @@ class Matrix:
 def matrix(results: Results, names: Anchors) -> Matrix:
     """Return the matrix of `results`."""
     servers = aggregation.checked(results)
-    found = {(each.server, each.case): each for each in results.checks}
+    found = {(each.server, each.case): each for each in results.conformance}
     blocks = []
     for area, cases in aggregation.cases(results).items():
         counts = [
@@ -100,9 +100,9 @@ def matrix(results: Results, names: Anchors) -> Matrix:
                     sorted(verdicts - {Verdict.PASS}),
                 )
             )
-        why = _shared_reason([each for each in results.checks if aggregation.area(each.case) == area])
+        why = _shared_reason([each for each in results.conformance if aggregation.area(each.case) == area])
         blocks.append(AreaBlock(names.area(area), area, counts, [] if why else lines, why))
-    verdicts = {each.verdict for each in results.checks}
+    verdicts = {each.verdict for each in results.conformance}
     return Matrix(servers, blocks, [each for each in labels.VERDICTS if each in verdicts])
 
 

@@ -44,7 +44,7 @@ class ReasonGroup:
 def reason_groups(results: Results, names: Anchors) -> list[ReasonGroup]:
     """Return the cells of LISTED_VERDICTS by verdict and reason; a verdict that does not occur is left out."""
     by_verdict: dict[Verdict, dict[str, list[CaseResult]]] = {each: defaultdict(list) for each in LISTED_VERDICTS}
-    for each in results.checks:
+    for each in results.conformance:
         if each.verdict in by_verdict:
             by_verdict[each.verdict][line(each.actual, 400) or "no reason was given"].append(each)
     return [

@@ -61,7 +61,7 @@ class Overview:
 
 def overview(results: Results, names: Anchors) -> Overview:
     """Return the overview of `results`."""
-    found = {each.server for each in results.loads}
+    found = {each.server for each in results.load}
     servers = [each.name for each in aggregation.servers(results) if each.name in found]
     families: dict[str, list[OverviewRow]] = {}
     for name, (info, cells) in aggregation.scenarios(results).items():
@@ -72,7 +72,7 @@ def overview(results: Results, names: Anchors) -> Overview:
         families.setdefault(family or f" {name}", []).append(
             OverviewRow(names.scenario(name), rest or name, info.title, boxes)
         )
-    grades = {each.grade for each in results.loads}
+    grades = {each.grade for each in results.load}
     filled = [box for lines in families.values() for each in lines for box in each.boxes if box]
     return Overview(
         servers,
@@ -89,7 +89,7 @@ def key_figure(load: ScenarioResult) -> str:
     if load.collapse is not None:
         return f"N*{labels.NO_BREAK_SPACE}{load.collapse}"
     if load.claims:
-        return labels.describe_claims(each.held for each in load.claims)
+        return labels.describe_claims(each.verdict for each in load.claims)
     if load.grade is Grade.MEASURED:
         return _measured_figure(load)
     phase = labels.during(load)
@@ -111,7 +111,7 @@ def _measured_figure(load: ScenarioResult) -> str:
     rate = labels.best_rate(load)
     if rate is not None:
         return labels.rate(rate)
-    known = next((each for each in load.measures if each.value is not None), None)
+    known = next((each for each in load.metrics if each.value is not None), None)
     if known is not None:
         return labels.measure(known)
     phase = labels.during(load)
@@ -127,16 +127,16 @@ def _cell(load: ScenarioResult, names: Anchors) -> OverviewCell:
     if load.grade is Grade.WEDGED:
         recovery = "never"
     dropped = ""
-    if load.reaped is not None:
-        dropped = load.reaped.how
-        if load.reaped.after is not None and load.reaped.how != "never":
-            dropped = f"{dropped} {labels.duration(load.reaped.after)}"
+    if load.disconnect is not None:
+        dropped = load.disconnect.how
+        if load.disconnect.after is not None and load.disconnect.how != "never":
+            dropped = f"{dropped} {labels.duration(load.disconnect.after)}"
     parts = [
         f"{load.server} in {load.scenario}: {labels.grade(load)} ({mark.meaning})",
         labels.describe_service(load),
         f"p99 {slowdown} that of before" if slowdown else "",
         f"recovery {recovery}" if recovery else "",
-        f"slow clients dropped: {labels.reaped(load, share=True)}" if dropped else "",
+        f"slow clients dropped: {labels.disconnect(load, share=True)}" if dropped else "",
         load.note if load.grade in labels.NOT_JUDGED_GRADES else "",
     ]
     description = "; ".join(each for each in parts if each)

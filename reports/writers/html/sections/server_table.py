@@ -54,7 +54,9 @@ def columns(results: Results) -> Columns:
     """Return what the table shows."""
     every = [(name, info.title) for name, (info, _) in aggregation.scenarios(results).items()]
     return Columns(
-        bool(results.checks), len(every) > MAX_SCENARIO_COLUMNS, every if len(every) <= MAX_SCENARIO_COLUMNS else []
+        bool(results.conformance),
+        len(every) > MAX_SCENARIO_COLUMNS,
+        every if len(every) <= MAX_SCENARIO_COLUMNS else [],
     )
 
 

@@ -48,7 +48,7 @@ def test_cells_are_held_as_they_come_and_again_when_the_file_is_another(tmp_path
     holding = open_baseline(file, update=False)
     met = holding.apply(SERVER, cell(CASE, Verdict.FAIL))
     assert met.baseline is not None
-    assert met.baseline.standing is BaselineStatus.EXPECTED
+    assert met.baseline.status is BaselineStatus.EXPECTED
     assert holding.again(run(met, baseline=str(file))) is None
     line = holding.again(run(cell(CASE, Verdict.FAIL), cell(OTHER, Verdict.PASS)))
     assert line == BaselineLine(str(file), (BaselineChange("s", CASE, met.baseline),))
@@ -66,12 +66,12 @@ def test_the_journal_tells_how_cells_stand(tmp_path: Path) -> None:
         book.write(CheckLine(cell(OTHER, Verdict.PASS)))
     first = journal.read(tmp_path)
     assert first.baseline == "known.toml"
-    assert [each.baseline for each in first.checks] == [mark, None]
+    assert [each.baseline for each in first.conformance] == [mark, None]
     with Journal.open(tmp_path, resume=True) as book:
         book.write(BaselineLine("other.toml", (BaselineChange("s", CASE, None), BaselineChange("s", "gone", mark))))
     second = journal.read(tmp_path)
     assert second.baseline == "other.toml"
-    assert second.checks == tuple(msgspec.structs.replace(each, baseline=None) for each in first.checks)
+    assert second.conformance == tuple(msgspec.structs.replace(each, baseline=None) for each in first.conformance)
 
 
 def test_an_update_is_written_and_held_against(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_an_update_is_written_and_held_against(tmp_path: Path) -> None:
     assert CASE not in target.read_text()
     apply = after.apply(SERVER, cell(OTHER, Verdict.FAIL))
     assert apply.baseline is not None
-    assert apply.baseline.standing is BaselineStatus.EXPECTED
+    assert apply.baseline.status is BaselineStatus.EXPECTED
 
 
 def test_nothing_to_write_leaves_no_file(tmp_path: Path) -> None:

@@ -267,12 +267,12 @@ def test_without_a_pair_there_is_no_section() -> None:
 
 def test_load_alone_has_its_table_too() -> None:
     """And nothing is said of cases."""
-    section = comparison_section.comparison_section(msgspec.structs.replace(LOADED, checks=()), Anchors())
+    section = comparison_section.comparison_section(msgspec.structs.replace(LOADED, conformance=()), Anchors())
     assert section is not None
     assert (section.checked, section.loaded) == (False, True)
     [comparison] = section.comparisons
     assert (comparison.comparison.summary, comparison.comparison.better, comparison.comparison.worse) == ("", 1, 0)
-    text = markdown.render(msgspec.structs.replace(LOADED, checks=()))
+    text = markdown.render(msgspec.structs.replace(LOADED, conformance=()))
     assert "| nginx+gunicorn | gunicorn |  |  | 1 better, 0 worse |" in text
 
 

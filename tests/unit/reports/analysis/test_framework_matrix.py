@@ -117,7 +117,7 @@ def test_the_summary_has_a_row_for_each_server() -> None:
 
 
 def test_a_run_without_frameworks_says_nothing_of_them() -> None:
-    other = msgspec.structs.replace(RUN, checks=(CaseResult("good", "http/a/b", Level.MUST, (), PASS),))
+    other = msgspec.structs.replace(RUN, conformance=(CaseResult("good", "http/a/b", Level.MUST, (), PASS),))
     assert framework_matrix(other) is None
     assert "promise" not in markdown.render(other)
     assert 'id="promise"' not in report_page.render(other)

@@ -56,7 +56,7 @@ def test_the_page_shows_both_sides_and_nothing_where_there_is_no_pair() -> None:
     assert "a &lt;reset&gt;" in section
     assert "&lt;the&gt; expected" in section
     assert 'href="#cell--werkzeug-in-process--http-a-x"' in section
-    alone = report_page.render(msgspec.structs.replace(RUN, checks=CELLS[:4]))
+    alone = report_page.render(msgspec.structs.replace(RUN, conformance=CELLS[:4]))
     assert 'id="pairs"' not in alone
 
 
@@ -69,7 +69,7 @@ def test_the_summary_and_the_terminal_say_it_in_a_line() -> None:
     closing.summary(RUN, console=out)
     output = out.file.getvalue()  # type: ignore[attr-defined]
     assert "http/a/x: fail on the wire, pass in-process" in output
-    assert "In-process" not in markdown.render(msgspec.structs.replace(RUN, checks=CELLS[:4]))
+    assert "In-process" not in markdown.render(msgspec.structs.replace(RUN, conformance=CELLS[:4]))
 
 
 FOUND = (
@@ -101,11 +101,11 @@ def test_the_page_shows_findings_as_remarks() -> None:
 
 NOT_JUDGED = (
     cell("one", "a/x", Verdict.FAIL, "broken"),
-    cell("one", "a/y", Verdict.SKIPPED, "needs http/a/x, which came to fail", patterns=()),
+    cell("one", "a/y", Verdict.SKIPPED, "needs http/a/x, which came to fail", segmentations=()),
     cell("two", "a/y", Verdict.SKIPPED, "needs http/a/x, which came to fail"),
-    cell("two", "a/x", Verdict.FLAKY, "1 of 3 attempts", patterns=("whole", "byte by byte")),
+    cell("two", "a/x", Verdict.FLAKY, "1 of 3 attempts", segmentations=("whole", "byte by byte")),
     cell("one", "a/z", Verdict.ERROR, "EventsLost"),
-    cell("two", "a/z", Verdict.UNSUPPORTED, "has no option for threads", patterns=("whole",)),
+    cell("two", "a/z", Verdict.UNSUPPORTED, "has no option for threads", segmentations=("whole",)),
 )
 
 

@@ -95,7 +95,7 @@ def test_a_clean_server_is_said_to_be_clean() -> None:
     results = Results(SCHEMA, {}, {"reference": ServerInfo("reference", "ReferenceServer", True)}, (check,))
     assert _text(results, "Conformance") == "reference keeps the one requirement (must) judged."
     sinner = msgspec.structs.replace(check, server="sinner", verdict=Verdict.FAIL)
-    both = _text(msgspec.structs.replace(results, checks=(check, sinner)), "Conformance")
+    both = _text(msgspec.structs.replace(results, conformance=(check, sinner)), "Conformance")
     assert both.endswith("judged. sinner breaks 1 of 1 requirement (must) judged.")
 
 
@@ -107,7 +107,7 @@ def test_a_server_that_could_be_asked_nothing_is_not_clean() -> None:
     clean = "waitress keeps the one requirement (must) judged."
     not_judged = "Of waitress[tls] no requirement was judged (1 unsupported)."
     assert _text(results, "Conformance") == f"{clean} {not_judged}"
-    alone = msgspec.structs.replace(results, checks=(without,))
+    alone = msgspec.structs.replace(results, conformance=(without,))
     assert _text(alone, "Conformance") == not_judged
 
 
@@ -118,14 +118,14 @@ def _folklore(server: str, *held: ClaimVerdict) -> ScenarioResult:
 
 def test_folklore_is_told_by_statement_and_server() -> None:
     """Of many statements by server, of many servers in sum; and nothing else is said of such a run."""
-    yes, no, unclear = ClaimVerdict.HELD, ClaimVerdict.BROKEN, ClaimVerdict.INCONCLUSIVE
-    few = Results(SCHEMA, {}, {}, loads=(_folklore("a", yes, no), _folklore("b", yes), _folklore("c", unclear)))
+    yes, no, unclear = ClaimVerdict.HELD, ClaimVerdict.DID_NOT_HOLD, ClaimVerdict.INCONCLUSIVE
+    few = Results(SCHEMA, {}, {}, load=(_folklore("a", yes, no), _folklore("b", yes), _folklore("c", unclear)))
     assert [(each.topic, each.text) for each in key_findings(few)] == [
         ("Folklore", "“statement 0”: held on a and b and inconclusive on c; “statement 1”: did not hold on a.")
     ]
-    many = Results(SCHEMA, {}, {}, loads=(_folklore("a", yes, yes, no, unclear), _folklore("b", no)))
+    many = Results(SCHEMA, {}, {}, load=(_folklore("a", yes, yes, no, unclear), _folklore("b", no)))
     assert _text(many, "Folklore") == "4 statements; a: 2 held, 1 did not hold, 1 inconclusive; b: did not hold."
-    wide = Results(SCHEMA, {}, {}, loads=tuple(_folklore(each, yes, yes, no, unclear) for each in "abcd"))
+    wide = Results(SCHEMA, {}, {}, load=tuple(_folklore(each, yes, yes, no, unclear) for each in "abcd"))
     assert _text(wide, "Folklore") == "4 statements on 4 servers: 8 held, 4 did not hold, 4 inconclusive."
 
 
@@ -145,11 +145,11 @@ def test_halves_of_a_run() -> None:
 def test_a_served_but_slower_server_says_how_much() -> None:
     """Goodput alone is not the whole answer."""
     load = ScenarioResult("a", "classroom", Grade.DEGRADED, 0.999, 4.0)
-    assert "a (4 × slower) still serves everyone else." in _text(Results(SCHEMA, {}, {}, loads=(load,)), "Users")
+    assert "a (4 × slower) still serves everyone else." in _text(Results(SCHEMA, {}, {}, load=(load,)), "Users")
 
 
 def _loads(*cells: tuple[str, str, Grade]) -> Results:
-    return Results(SCHEMA, {}, {}, loads=tuple(ScenarioResult(*cell) for cell in cells))
+    return Results(SCHEMA, {}, {}, load=tuple(ScenarioResult(*cell) for cell in cells))
 
 
 def test_scenarios_without_a_search_have_their_sentence() -> None:
@@ -182,7 +182,7 @@ def _in_classroom(server: str, grade: Grade, goodput: float, p99: float) -> Scen
 
 
 def _of(*loads: ScenarioResult) -> Results:
-    return Results(SCHEMA, {}, {each.server: ServerInfo(each.server, "s", True) for each in loads}, loads=loads)
+    return Results(SCHEMA, {}, {each.server: ServerInfo(each.server, "s", True) for each in loads}, load=loads)
 
 
 def test_who_waits_for_seconds_is_not_served_though_all_is_answered_in_the_end() -> None:

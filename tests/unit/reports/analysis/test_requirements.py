@@ -71,7 +71,7 @@ def test_what_the_user_s_app_breaks_is_not_the_server_s() -> None:
     assert first.text.startswith("shop:app runs beside the reference app.")
     assert "The app breaks 1 of 2 requirements judged on /x: length (the app gives 5 bytes)." in first.text
     assert first.text.endswith("What the app gives is spoiled by a in closed.")
-    assert conformance_text(list(results.checks)) == "a breaks none of the 2 requirements (must) judged."
+    assert conformance_text(list(results.conformance)) == "a breaks none of the 2 requirements (must) judged."
 
 
 def test_without_an_app_of_the_user_s_nothing_is_said_of_one() -> None:

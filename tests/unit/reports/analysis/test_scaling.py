@@ -18,13 +18,13 @@ def cell(server: str, capacity: float, workers: int | str, scenario: str = "capa
         server,
         scenario,
         Grade.MEASURED,
-        measures=(Metric("capacity", capacity, "requests/s"),),
+        metrics=(Metric("capacity", capacity, "requests/s"),),
         conditions={"workers": workers, "threads": 1},
     )
 
 
 def of(*loads: ScenarioResult) -> Results:
-    return Results(SCHEMA, {}, {each.server: ServerInfo(each.server, "s", True) for each in loads}, loads=loads)
+    return Results(SCHEMA, {}, {each.server: ServerInfo(each.server, "s", True) for each in loads}, load=loads)
 
 
 RUN = of(

@@ -76,7 +76,7 @@ def test_servers_share_one_frame(classroom: list[ScenarioResult]) -> None:
     """Or they could not be compared."""
     shared = samples.shared_axes(classroom)
     assert shared.last == 18
-    assert shared.crowd == 8
+    assert shared.slow_clients == 8
     assert shared.lowest < min(sample.latency for load in classroom for sample in load.samples)
     assert shared.highest > 5
 

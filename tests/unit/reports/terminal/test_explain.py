@@ -111,7 +111,7 @@ def test_as_json_all_of_it_is_there() -> None:
     assert output["cases"][0]["reference"]["url"] == "https://example.org/#6.1"
     assert output["cases"][0]["basis"]["kind"] == "SHOULD of the text"
     assert output["cases"][0]["breach"] == "nobody"
-    assert output["cases"][0]["patterns"] == ["whole", "byte by byte", "split at every CRLF", "paused"]
+    assert output["cases"][0]["segmentations"] == ["whole", "byte by byte", "split at every CRLF", "paused"]
 
 
 @pytest.mark.parametrize("text", ["sent", "expected", "why", "summary"])

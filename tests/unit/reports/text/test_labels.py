@@ -97,7 +97,7 @@ def test_sizes_rates_and_lists() -> None:
     ],
 )
 def test_a_search_for_capacity_comes_to_one_rate(measures: tuple[Metric, ...], told: str) -> None:
-    load = ScenarioResult("a", "capacity", Grade.MEASURED, measures=measures)
+    load = ScenarioResult("a", "capacity", Grade.MEASURED, metrics=measures)
     assert labels.format_best_rate(load).replace("\u00a0", " ") == told
-    stepped = ScenarioResult("a", "throughput", Grade.MEASURED, measures=measures, steps=(Step(8, rate=300.0),))
+    stepped = ScenarioResult("a", "throughput", Grade.MEASURED, metrics=measures, steps=(Step(8, rate=300.0),))
     assert labels.format_best_rate(stepped) == "300/s"

@@ -76,10 +76,12 @@ def test_evidence_is_bounded(results: Results) -> None:
         (b"[1]", "not a results.json of wsgi-gauntlet"),
         (b'{"schema": "one"}', "not a results.json of wsgi-gauntlet"),
         (b"\xff\xfe", "not a results.json of wsgi-gauntlet"),
-        (b'{"schema": 99}', "has schema 99 and this wsgi-gauntlet reads up to 1: upgrade wsgi-gauntlet"),
+        (b'{"schema": 99}', "has schema 99 and this wsgi-gauntlet reads up to 2: upgrade wsgi-gauntlet"),
         (b'{"schema": 0}', "schema 0, which never was"),
         (b'{"schema": 1}', "does not keep schema 1"),
         (b'{"schema": 1, "environment": {}, "servers": {}, "checks": [{"server": 1}]}', "does not keep schema 1"),
+        (b'{"schema": 1, "environment": {}, "servers": {}, "checks": 1, "loads": [1]}', "does not keep schema 1"),
+        (b'{"schema": 2, "environment": {}, "servers": {}, "load": [1]}', "does not keep schema 2"),
     ],
 )
 def test_a_bad_file_is_one_line(tmp_path: Path, content: bytes, told: str) -> None:

@@ -41,9 +41,9 @@ def test_it_fits_into_a_comment(results: Results) -> None:
     """However much was broken: cut with a word, its fold closed."""
     many = []
     for number in range(400):
-        each = next(cell for cell in results.checks if cell.verdict == "fail")
+        each = next(cell for cell in results.conformance if cell.verdict == "fail")
         many.append(msgspec.structs.replace(each, case=f"http/framing/made-up-{number}", actual="x" * 300))
-    text = markdown.render(msgspec.structs.replace(results, checks=tuple[CaseResult, ...](many)))
+    text = markdown.render(msgspec.structs.replace(results, conformance=tuple[CaseResult, ...](many)))
     assert len(text) < 65_536
     assert text.endswith("… cut here; report.html has all of it.\n")
     assert text.count("<details>") == text.count("</details>")

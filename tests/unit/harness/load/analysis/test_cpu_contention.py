@@ -63,7 +63,7 @@ def test_two_seconds_of_it_are_enough_and_one_is_only_said() -> None:
     assert apply_cpu_contention(CELL, recorded(*ALONE, *BESIDE_A_LOOP[:4], *ALONE)).grade is Grade.INVALID
     found = apply_cpu_contention(CELL, recorded(*ALONE, *BESIDE_A_LOOP[:2], *ALONE))
     assert found.grade is Grade.MEASURED
-    assert [each.partition(":")[0] for each in found.artefacts] == ["not alone"]
+    assert [each.partition(":")[0] for each in found.caveats] == ["not alone"]
     hiccup = (1.5, 0.5, 0.0, 1.2)
     assert apply_cpu_contention(CELL, recorded(*ALONE, hiccup, *ALONE)) is CELL
 
@@ -86,7 +86,7 @@ def test_only_time_counts_in_which_others_took_more_than_was_left() -> None:
 def test_what_others_take_where_enough_is_idle_is_only_said() -> None:
     found = apply_cpu_contention(CELL, recorded(*[(1.0, 7.0, 0.0, 0.1)] * 4, cores=8))
     assert found.grade is Grade.MEASURED
-    assert found.artefacts == ("not alone: other programs took 0.9 of 8 cores for 2.0 s, and 7.0 were idle",)
+    assert found.caveats == ("not alone: other programs took 0.9 of 8 cores for 2.0 s, and 7.0 were idle",)
     assert apply_cpu_contention(CELL, recorded(*[(0.3, 7.7, 0.0, 0.1)] * 4, cores=8)) is CELL
 
 
@@ -139,7 +139,7 @@ def test_a_host_that_keeps_time_is_no_program_to_close() -> None:
 def test_of_a_server_that_someone_else_started_nobody_knows_who_the_others_are() -> None:
     found = apply_cpu_contention(CELL, recorded(*BESIDE_A_LOOP), started_here=False)
     assert found.grade is Grade.MEASURED
-    (words,) = found.artefacts
+    (words,) = found.caveats
     assert words.startswith("maybe not alone: this server and other programs took 0.9 of 2 cores for 3.0 s")
     assert apply_cpu_contention(CELL, recorded(*ALONE), started_here=False) is CELL
     assert apply_cpu_contention(CELL, recorded(*[(0.5, 1.2, 0.3, 0.5)] * 4), started_here=False).grade is Grade.INVALID

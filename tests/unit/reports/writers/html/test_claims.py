@@ -25,12 +25,12 @@ def load(server: str, *held: ClaimVerdict, note: str = "", grade: m.Grade = m.Gr
 def results(*loads: m.ScenarioResult) -> m.Results:
     servers = {each.server: m.ServerInfo(each.server, each.server, available=True) for each in loads}
     info = m.ScenarioInfo("folklore/shield", "Folklore: a shield", "What it is.")
-    return m.Results(m.SCHEMA, {}, servers, loads=loads, scenarios={"folklore/shield": info})
+    return m.Results(m.SCHEMA, {}, servers, load=loads, scenarios={"folklore/shield": info})
 
 
 RESULTS = results(
     load("gunicorn", ClaimVerdict.HELD),
-    load("waitress", ClaimVerdict.BROKEN, ClaimVerdict.NOT_APPLICABLE),
+    load("waitress", ClaimVerdict.DID_NOT_HOLD, ClaimVerdict.NOT_APPLICABLE),
     load("other", note=f"nginx is not here; get it {HOSTILE}", grade=m.Grade.UNSUPPORTED),
 )
 
@@ -40,7 +40,7 @@ def test_a_statement_has_a_row_for_each_server() -> None:
     assert (first.statement, first.rule) == (STATEMENT, "a rule")
     assert [(row.server, row.held) for row in first.rows] == [
         ("gunicorn", ClaimVerdict.HELD),
-        ("waitress", ClaimVerdict.BROKEN),
+        ("waitress", ClaimVerdict.DID_NOT_HOLD),
     ]
     assert first.summary == "1 held, 1 did not hold"
     assert second.summary == "nothing to show"
@@ -64,7 +64,7 @@ def test_the_page_has_them_and_runs_nothing_of_theirs() -> None:
 def test_a_run_without_has_no_such_part() -> None:
     without = m.ScenarioResult("x", "steady", m.Grade.MEASURED)
     assert 'id="folklore"' not in report_page.render(results(without))
-    assert "Folklore" not in markdown.render(m.Results(m.SCHEMA, {}, {}, loads=(without,)))
+    assert "Folklore" not in markdown.render(m.Results(m.SCHEMA, {}, {}, load=(without,)))
 
 
 def test_markdown_has_them() -> None:
@@ -74,8 +74,8 @@ def test_markdown_has_them() -> None:
 
 
 def test_the_overview_says_whether_they_held() -> None:
-    assert key_figure(RESULTS.loads[0]) == "held"
-    assert key_figure(RESULTS.loads[1]) == "1 did not hold, 1 nothing to show"
+    assert key_figure(RESULTS.load[0]) == "held"
+    assert key_figure(RESULTS.load[1]) == "1 did not hold, 1 nothing to show"
 
 
 def test_every_finding_has_a_sign() -> None:

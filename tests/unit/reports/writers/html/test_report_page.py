@@ -100,7 +100,7 @@ def test_every_link_inside_leads_somewhere(page: Page, results: Results) -> None
     inside = {each[1:] for each in page.links if each.startswith("#")}
     assert inside <= set(page.ids)
     names = Anchors()
-    assert {names.cell(each.server, each.case) for each in results.checks} <= inside
+    assert {names.cell(each.server, each.case) for each in results.conformance} <= inside
     outside = {each for each in page.links if not each.startswith("#")}
     assert all(re.match(r"https://(peps\.python\.org|www\.rfc-editor\.org)/", each) for each in outside)
 
@@ -132,12 +132,12 @@ def test_every_cell_has_its_section(text: str, results: Results) -> None:
     for expected_text in ("400 Bad Request, the app not called", "the app was called twice"):
         assert expected_text in section
     place = int(text[: text.index(f'id="{cell}"')].rpartition('data-e="')[2].partition('"')[0])
-    assert results.checks[place].server == "pyuwsgi"
+    assert results.conformance[place].server == "pyuwsgi"
     rows, log = unpacked(text)[place]
     assert "POST /echo?t=" in rows[1][5]
     assert next(row[4] for row in rows if row[2] == "app") == "called (pid 4711)"
     assert "Booting worker" in log
-    assert text.count('class="inside" id="cell--') == len(results.checks)
+    assert text.count('class="inside" id="cell--') == len(results.conformance)
     assert "A server MUST respond with a 400" in text
     assert "<dt>Basis</dt><dd>MUST of the text.</dd>" in text
     assert "<dt>Basis</dt><dd>definition: Another reading would be &lt;b&gt;another&lt;/b&gt; request. RFC 9110" in text

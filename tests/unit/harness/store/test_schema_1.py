@@ -1,0 +1,56 @@
+"""Files of the first version are read as if they were new. The files in reports/golden are of a real run."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+from wsgi_gauntlet.harness.model import SCHEMA, Results
+from wsgi_gauntlet.harness.store import journal
+from wsgi_gauntlet.harness.store.schema_1 import upgrade_line, upgrade_results
+from wsgi_gauntlet.reports.writers import json as json_writer
+
+GOLDEN = Path(__file__).parents[2] / "reports" / "golden"
+JOURNAL = gzip.decompress((GOLDEN / "run.jsonl.gz").read_bytes())
+RESULTS = gzip.decompress((GOLDEN / "results-schema-1.json.gz").read_bytes())
+
+
+def read_journal(folder: Path, data: bytes) -> Results:
+    (folder / journal.JOURNAL_FILENAME).write_bytes(data)
+    return journal.read(folder)
+
+
+def without_evidence(results: Results) -> str:
+    """Return all of it as text but the evidence, which results.json has cut."""
+    document = json.loads(json_writer.render(results))
+    for each in document["conformance"]:
+        each["evidence"] = None
+    return json.dumps(document)
+
+
+def test_an_old_results_file_is_read_like_the_old_journal_of_the_run(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_bytes(RESULTS)
+    old = json_writer.load(tmp_path)
+    assert old.schema == SCHEMA
+    assert len(old.conformance) == len(json.loads(RESULTS)["checks"])
+    assert without_evidence(old) == without_evidence(read_journal(tmp_path, JOURNAL))
+
+
+def test_a_resumed_old_journal_has_lines_of_both_versions(tmp_path: Path) -> None:
+    whole = read_journal(tmp_path, JOURNAL)
+    lines = JOURNAL.splitlines(keepends=True)
+    new = [journal.CheckLine(whole.conformance[0]), journal.LoadLine(whole.load[0]), journal.EndLine()]
+    with journal.Journal.open(tmp_path, resume=True) as resumed:
+        for line in new:
+            resumed.write(line)
+    assert (tmp_path / journal.JOURNAL_FILENAME).read_bytes().startswith(b"".join(lines))
+    assert journal.read(tmp_path) == whole
+
+
+def test_new_documents_stay_as_they_are() -> None:
+    new = upgrade_results(json.loads(RESULTS))
+    assert upgrade_results(new) == new
+    for line in JOURNAL.splitlines():
+        upgraded = upgrade_line(json.loads(line))
+        assert upgrade_line(upgraded) == upgraded
