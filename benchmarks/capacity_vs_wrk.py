@@ -95,7 +95,7 @@ def _found(server: Plan, options: argparse.Namespace) -> tuple[ScenarioResult, M
     """Return the cell and its capacity, of the first try in which the generator kept up, or of the last."""
     for _ in range(TRIES):
         cell = trio.run(_capacity, server, options)
-        capacity = next(each for each in cell.metrics if each.name == "capacity")
+        capacity = next(each for each in cell.metrics if each.id == "capacity")
         if cell.grade is Grade.MEASURED and not capacity.censored:
             break
     return cell, capacity

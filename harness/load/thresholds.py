@@ -173,7 +173,7 @@ def _broken_thresholds(table: Table, cell: ScenarioResult) -> Iterator[Threshold
 def _best_or_capacity_rate(cell: ScenarioResult) -> float | None:
     """Return the best rate of a closed loop, else the capacity that was found; a lower bound says nothing."""
     best = best_rate(cell)
-    found = next((each.value for each in cell.metrics if each.name == "capacity" and not each.censored), None)
+    found = next((each.value for each in cell.metrics if each.id == "capacity" and not each.censored), None)
     return best if best is not None else found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from typing import Any
 
 import msgspec
@@ -122,15 +123,29 @@ class Percentile(msgspec.Struct, frozen=True, array_like=True):
 class Metric(msgspec.Struct, frozen=True):
     """One figure that only this scenario has.
 
-    `unit` is 's', 'bytes', 'requests/s', '%' and the like. It is '' for a count, and 'yes/no' for 1 and 0. `value` is
-    None if it could not be measured. If `censored` is true, it is only a lower bound. `note` is for the reader.
+    `id` is snake_case and stays the same in later versions. `label` and `note` are for the reader. `value` is None if
+    it could not be measured. If `censored` is true, it is only a lower bound. `unit` is 's', 'bytes', 'requests/s',
+    '%' and the like. It is '' for a count, and 'yes/no' for 1 and 0.
     """
 
-    name: str
+    id: str
+    label: str
     value: float | None
     unit: str = ""
     censored: bool = False
     note: str = ""
+
+    @classmethod
+    def labelled(
+        cls, label: str, value: float | None, unit: str = "", censored: bool = False, note: str = ""
+    ) -> Metric:
+        """Return a metric whose id is made from its label, for labels with a variable part."""
+        return cls(metric_id(label), label, value, unit, censored, note)
+
+
+def metric_id(label: str) -> str:
+    """Return `label` in snake_case."""
+    return re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")
 
 
 class Window(msgspec.Struct, frozen=True, array_like=True):

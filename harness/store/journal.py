@@ -88,7 +88,7 @@ class EndLine(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
 
 Line = StartLine | ServerLine | CheckLine | LoadLine | BaselineLine | EndLine
 
-_decoder = msgspec.json.Decoder(Line)
+_decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 
 
 class _Version(msgspec.Struct):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from wsgi_gauntlet.harness.model.load import metric_id
+
 Document = dict[str, Any]
 
 _RESULTS = {"checks": "conformance", "loads": "load"}
@@ -20,6 +22,14 @@ _SCENARIO_RESULT = {
     "measures": "metrics",
     "artefacts": "caveats",
 }
+_METRIC = {"name": "label"}
+_METRIC_IDS = {
+    "p99_there": "capacity_p99",
+    "newcomer_answered_beside_them_nginx": "new_client_served_nginx",
+    "newcomer_answered_beside_them_alone": "new_client_served_alone",
+}
+"""Ids that do not follow from the labels of schema 1."""
+
 _CLAIM = {"held": "verdict"}
 _THRESHOLD_VIOLATION = {"told": "message"}
 _BASELINE_LINE = {"held": "applied"}
@@ -56,9 +66,16 @@ def _with_baseline(cell: Document) -> Document:
 
 def _scenario_result(cell: Document) -> Document:
     new = _renamed(cell, _SCENARIO_RESULT)
+    _change_each(new, "metrics", _metric)
     _change_each(new, "claims", lambda each: _renamed(each, _CLAIM))
     _change_each(new, "broken", lambda each: _renamed(each, _THRESHOLD_VIOLATION))
     return new
+
+
+def _metric(metric: Document) -> Document:
+    new = _renamed(metric, _METRIC)
+    made = metric_id(str(new.get("label", "")))
+    return {"id": _METRIC_IDS.get(made, made), **new}
 
 
 def _renamed(document: Document, names: Mapping[str, str]) -> Document:

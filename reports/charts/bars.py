@@ -57,7 +57,7 @@ def measures(loads: Sequence[ScenarioResult], name: str) -> str:
 
 def named(load: ScenarioResult, name: str) -> Metric | None:
     """Return the figure of `load` that has this name."""
-    return next((each for each in load.metrics if each.name == name), None)
+    return next((each for each in load.metrics if each.label == name), None)
 
 
 def _measure_value(load: ScenarioResult, name: str) -> float:

@@ -216,7 +216,7 @@ def disconnect(load: ScenarioResult, *, share: bool = False) -> str:
 
 def capacity(load: ScenarioResult) -> Metric | None:
     """Return the highest rate that users were served well at, None where nobody looked for it."""
-    return next((each for each in load.metrics if each.name == "capacity"), None)
+    return next((each for each in load.metrics if each.id == "capacity"), None)
 
 
 def format_best_rate(load: ScenarioResult) -> str:

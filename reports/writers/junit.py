@@ -86,7 +86,7 @@ def _load(cell: ScenarioResult) -> ET.Element:
     phase = labels.during(cell)
     p99 = labels.duration(phase.p99, at_least=phase.censored) if phase else labels.MISSING
     details = f"{labels.grade(cell)}; goodput {labels.percent(cell.goodput)}; p99 {p99}"
-    details += "".join(f"\n{line(each.name, 100)}: {labels.measure(each)}" for each in cell.metrics)
+    details += "".join(f"\n{line(each.label, 100)}: {labels.measure(each)}" for each in cell.metrics)
     note = line(cell.note, 500)
     if cell.grade is Grade.ERROR:
         _add_child(case, "error", note or "the harness failed", escape_text(cell.note), kind="harness")

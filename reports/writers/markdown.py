@@ -285,7 +285,7 @@ def _measures(cells: list[ScenarioResult]) -> str:
     values_by_name: dict[str, list[str]] = defaultdict(list)
     for load in cells:
         for each in load.metrics:
-            values_by_name[each.name].append(f"{escape_markdown(load.server)} {labels.measure(each)}")
+            values_by_name[each.label].append(f"{escape_markdown(load.server)} {labels.measure(each)}")
     lines = [f"- {escape_markdown(name, 100)}: {', '.join(values)}\n" for name, values in values_by_name.items()]
     return "".join(lines) + "\n" if lines else ""
 

@@ -73,7 +73,7 @@ async def test_nginx_shields_a_server_with_one_worker(folder: Path) -> None:
     cell = await decided("folklore/shield", planning.plan("gunicorn:sync"), folder, BESIEGED)
     assert cell.claims[0].verdict is ClaimVerdict.HELD, cell.note
     assert cell.conditions["nginx+gunicorn:sync"]["front"]["workers"] == 1
-    assert {each.name for each in cell.metrics} >= {"goodput among slow clients, alone"}
+    assert {each.label for each in cell.metrics} >= {"goodput among slow clients, alone"}
 
 
 async def test_a_front_that_hands_bodies_on_as_they_come_is_no_shield(
@@ -98,7 +98,7 @@ async def test_a_front_that_passes_files_on_makes_the_server_pay(folder: Path, m
 async def test_a_slow_client_takes_each_worker(folder: Path) -> None:
     cell = await decided("folklore/prefork", planning.plan("gunicorn:sync"), folder, TAKEN, 1)
     assert cell.claims[1].verdict is ClaimVerdict.HELD, cell.note
-    assert {each.name for each in cell.metrics} >= {
+    assert {each.label for each in cell.metrics} >= {
         "slow clients that take 1 worker",
         "slow clients that take 4 workers",
     }
@@ -183,7 +183,7 @@ async def test_three_ways_to_uwsgi(folder: Path) -> None:
     installed(planning.plan("uwsgi"))
     cell = await measured("folklore/uwsgi-pass", planning.plan("uwsgi"), folder, **WAYS)
     assert [each.statement.rpartition(" over ")[2] for each in cell.claims] == ["a Unix socket", "TCP"]
-    assert {each.name: bool(each.value) for each in cell.metrics} == {
+    assert {each.label: bool(each.value) for each in cell.metrics} == {
         f"{what}, {way}": True
         for what in ("CPU of nginx per 1,000 requests", "CPU of uWSGI per 1,000 requests", "answers a second")
         for way in uwsgi_pass.FRONT_PROTOCOLS.values()
@@ -195,7 +195,7 @@ async def test_this_server_is_the_one_that_was_named(folder: Path) -> None:
     installed(planning.plan("werkzeug"))
     cell = await measured("folklore/development", planning.plan("werkzeug"), folder, **DEVELOPMENT)
     fewer, later, taken = (each.figures for each in cell.claims)
-    rates = {each.name.rpartition(", ")[2]: each.value for each in cell.metrics if each.name.startswith("answers a")}
+    rates = {each.label.rpartition(", ")[2]: each.value for each in cell.metrics if each.label.startswith("answers a")}
     assert list(rates) == ["this server", *development.PRODUCTION_SERVERS]
     assert f"It: {rates['this server']:,.0f} " in fewer
     assert f"waitress {rates['waitress']:,.0f} " in fewer

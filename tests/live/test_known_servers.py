@@ -156,7 +156,7 @@ async def test_a_descriptor_for_each_disconnect_is_counted_as_one(folder: Path) 
     each = 30
     for flaw, left in (("leaks_descriptors", 100.0), ("correct", 0.0)):
         cell = await run_until_graded("disconnect", plan(flaw), folder, disconnects=each, clients=10)
-        found = {measure.name: measure.value for measure in cell.metrics}
+        found = {measure.label: measure.value for measure in cell.metrics}
         assert found["disconnects counted"] == 3 * each
         assert found["descriptors left per 100 disconnects"] == left
         assert found["threads left"] == 0
@@ -168,7 +168,7 @@ async def test_a_descriptor_for_each_disconnect_is_counted_as_one(folder: Path) 
 async def test_what_a_reload_loses_is_counted(folder: Path) -> None:
     away, rate = 0.5, 100
     cell = await run_until_graded("reload", plan("stops_listening_on_reload", away), folder, rate=rate)
-    found = {measure.name: measure.value for measure in cell.metrics}
+    found = {measure.label: measure.value for measure in cell.metrics}
     logged = [float(each) for each in re.findall(r"^away ([\d.]+)$", cell.log, re.MULTILINE)]
     assert cell.grade is Grade.DEGRADED, cell.note
     assert len(logged) == 3

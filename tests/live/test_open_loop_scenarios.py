@@ -55,7 +55,7 @@ async def run(scenario: Scenario, server: Plan, folder: Path, **parameters: floa
 
 
 def measure(cell: ScenarioResult, name: str) -> Metric:
-    return next(each for each in cell.metrics if each.name == name)
+    return next(each for each in cell.metrics if each.label == name)
 
 
 def value(cell: ScenarioResult, name: str) -> float:

@@ -20,7 +20,7 @@ NARROW = {"baseline": 1.0, "duration": 1.5, "recovery": 2.0, "budget": 30.0, "cl
 
 
 def values(cell: ScenarioResult) -> dict[str, float | None]:
-    return {each.name: each.value for each in cell.metrics}
+    return {each.label: each.value for each in cell.metrics}
 
 
 @pytest.mark.parametrize("kind", ["length", "expect"])
@@ -81,7 +81,7 @@ async def test_a_soak_has_its_windows(folder: Path) -> None:
     cell = await run_until_graded("soak", plan("correct"), folder, duration=3.0, window=0.3)
     assert len(cell.windows) == 10
     assert all(each.rss and each.descriptors and each.threads for each in cell.windows)
-    assert {each.name for each in cell.metrics} == {
+    assert {each.label for each in cell.metrics} == {
         f"{name}, drift over the run" for name in ("p99", "memory", "descriptors")
     }
     assert "drift" in cell.note
@@ -92,7 +92,7 @@ async def test_time_outs_are_found_where_they_are_set(folder: Path) -> None:
     cell = await measured("timeout-edge", installed(planning.plan("gunicorn:gthread")), folder)
     if cell.grade is Grade.INVALID:  # a machine so busy that a move came late says so
         return
-    found = {each.name: each for each in cell.metrics}
+    found = {each.label: each for each in cell.metrics}
     assert cell.grade is Grade.MEASURED
     assert found["idle: freed after"].value == pytest.approx(2.0, abs=0.6)
     assert found["head: freed after"].value is not None
@@ -101,7 +101,7 @@ async def test_time_outs_are_found_where_they_are_set(folder: Path) -> None:
 
 async def test_a_server_with_room_for_one_client_is_asked_one_place_at_a_time(folder: Path) -> None:
     cell = await measured("timeout-edge", plan("thread_per_connection", 1), folder, duration=1.5)
-    found = {each.name: each for each in cell.metrics}
+    found = {each.label: each for each in cell.metrics}
     assert (found["head: freed after"].value, found["head: freed after"].censored) == (0.5, True)
     assert found["idle: time-out is per gap"].note == "no connection is kept alive"
     assert "at once" in cell.note

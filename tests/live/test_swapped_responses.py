@@ -235,7 +235,7 @@ async def test_a_ramp_counts_swapped_answers(folder: Path) -> None:
 
 async def test_a_surge_counts_swapped_answers(folder: Path) -> None:
     cell, swapped = await run(surge, folder, 20, rate=40, duration=0.5, recovery=0.5)
-    lost = next(each.value for each in cell.metrics if each.name == "requests lost")
+    lost = next(each.value for each in cell.metrics if each.label == "requests lost")
     before = cell.phases[0].scheduled * (1 - cell.phases[0].goodput)
     assert lost is not None
     assert lost + before == pytest.approx(swapped, abs=2)

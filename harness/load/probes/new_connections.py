@@ -53,7 +53,7 @@ def outcome_measures(outcomes: Mapping[NewConnectionOutcome, int]) -> tuple[Metr
     """Return the share of each fate, in per cent."""
     count = sum(outcomes.values())
     return tuple(
-        Metric(f"newcomers {outcome}", 100 * outcomes.get(outcome, 0) / count if count else None, "%")
+        Metric.labelled(f"newcomers {outcome}", 100 * outcomes.get(outcome, 0) / count if count else None, "%")
         for outcome in NewConnectionOutcome
     )
 

@@ -39,23 +39,29 @@ async def request_buffering(address: Address, reference: str, framing: BodyFrami
             await connect(sock, address)
             response, ahead = await _send_body_late(sock, address, reference, framing)
         except OSError as problem:
-            return Metric(MEASURE_NAME, None, YES_NO_UNIT, note=f"the connection broke: {problem.strerror or problem}")
+            return Metric.labelled(
+                MEASURE_NAME, None, YES_NO_UNIT, note=f"the connection broke: {problem.strerror or problem}"
+            )
     return buffering_measure(response, ahead=ahead)
 
 
 def buffering_measure(response: Response, *, ahead: bool) -> Metric:
     """Return the measure that `answer` makes; `ahead` says that it came before the body was sent."""
     if response.status != 200 or not response.complete:
-        return Metric(MEASURE_NAME, None, YES_NO_UNIT, note=f"such a request is answered with {response.describe()}")
+        return Metric.labelled(
+            MEASURE_NAME, None, YES_NO_UNIT, note=f"such a request is answered with {response.describe()}"
+        )
     waited = _body_read_seconds(response)
     if waited is None:
-        return Metric(MEASURE_NAME, None, YES_NO_UNIT, note="the answer does not say when the app was called")
+        return Metric.labelled(MEASURE_NAME, None, YES_NO_UNIT, note="the answer does not say when the app was called")
     if ahead and response.body.startswith(b"0 "):
-        return Metric(MEASURE_NAME, 1.0, YES_NO_UNIT, note="the app was told of no body, and answered without it")
+        return Metric.labelled(
+            MEASURE_NAME, 1.0, YES_NO_UNIT, note="the app was told of no body, and answered without it"
+        )
     if response.body.startswith(b"0 "):
-        return Metric(MEASURE_NAME, None, YES_NO_UNIT, note="the app was told of no body")
+        return Metric.labelled(MEASURE_NAME, None, YES_NO_UNIT, note="the app was told of no body")
     early = waited > WITHHOLD_SECONDS / 2
-    return Metric(
+    return Metric.labelled(
         MEASURE_NAME,
         float(early),
         YES_NO_UNIT,

@@ -246,15 +246,17 @@ def _measures(
 ) -> tuple[Metric, ...]:
     marks = [_p99(each) for each in open_loop_results]
     return (
-        Metric(f"answers a second, {name}", median([each.result.rate for each in closed_loop_costs]), "requests/s"),
-        Metric(
+        Metric.labelled(
+            f"answers a second, {name}", median([each.result.rate for each in closed_loop_costs]), "requests/s"
+        ),
+        Metric.labelled(
             f"p99 at the same rate, {name}",
             median([value for value, _ in marks]),
             "s",
             censored=any(bound for _, bound in marks),
         ),
-        Metric(f"goodput among slow and vanishing clients, {name}", 100 * before_after.during.goodput, "%"),
-        Metric(
+        Metric.labelled(f"goodput among slow and vanishing clients, {name}", 100 * before_after.during.goodput, "%"),
+        Metric.labelled(
             f"p99 among slow and vanishing clients, {name}",
             before_after.during.p99,
             "s",

@@ -87,22 +87,48 @@ async def idle(ctx: ScenarioContext) -> ScenarioResult:
         grade_claims([claim]),
         claims=(claim,),
         metrics=(
-            Metric("memory of one idle connection, nginx", _median_bytes(some), "bytes"),
             Metric(
+                "memory_of_one_idle_connection_nginx",
+                "memory of one idle connection, nginx",
+                _median_bytes(some),
+                "bytes",
+            ),
+            Metric(
+                "memory_of_one_idle_connection_the_server_alone",
                 "memory of one idle connection, the server alone",
                 _median_bytes(kept),
                 "bytes",
                 note="" if kept else f"It held {alone[0].connections} of {connection_budget.clients}.",
             ),
-            Metric("memory in all with them, nginx", max(each.after for each in nginx), "bytes"),
-            Metric("memory in all with them, the server alone", max(each.after for each in alone), "bytes"),
-            Metric("idle connections held, nginx", worst.connections),
-            Metric("idle connections held, the server alone", min(each.connections for each in alone)),
             Metric(
-                "newcomer answered beside them, nginx", float(all(each.new_client_served for each in nginx)), "yes/no"
+                "memory_in_all_with_them_nginx",
+                "memory in all with them, nginx",
+                max(each.after for each in nginx),
+                "bytes",
             ),
             Metric(
-                "newcomer answered beside them, alone", float(all(each.new_client_served for each in alone)), "yes/no"
+                "memory_in_all_with_them_the_server_alone",
+                "memory in all with them, the server alone",
+                max(each.after for each in alone),
+                "bytes",
+            ),
+            Metric("idle_connections_held_nginx", "idle connections held, nginx", worst.connections),
+            Metric(
+                "idle_connections_held_the_server_alone",
+                "idle connections held, the server alone",
+                min(each.connections for each in alone),
+            ),
+            Metric(
+                "new_client_served_nginx",
+                "newcomer answered beside them, nginx",
+                float(all(each.new_client_served for each in nginx)),
+                "yes/no",
+            ),
+            Metric(
+                "new_client_served_alone",
+                "newcomer answered beside them, alone",
+                float(all(each.new_client_served for each in alone)),
+                "yes/no",
             ),
         ),
         conditions=connection_budget.conditions,

@@ -250,7 +250,7 @@ async def _find_threshold(
 
 def _rate_measures(parallel_closed_loop: Mapping[int, list[CpuCost]]) -> tuple[Metric, ...]:
     return tuple(
-        Metric(
+        Metric.labelled(
             f"answers a second, {_workers(number)}",
             median([each.result.rate for each in found]),
             "requests/s",
@@ -268,12 +268,12 @@ def _threshold_measures(thresholds: Mapping[int, _CollapseThreshold]) -> tuple[M
         found = threshold.found
         name = f"slow clients that take {_workers(workers)}"
         if found is None:
-            measures.append(Metric(name, None, note=f"Unknown: {threshold.unknown_reason}."))
+            measures.append(Metric.labelled(name, None, note=f"Unknown: {threshold.unknown_reason}."))
         elif found.at_most is None:
-            measures.append(Metric(name, found.above, censored=True, note=f"{found.above} did not."))
+            measures.append(Metric.labelled(name, found.above, censored=True, note=f"{found.above} did not."))
         else:
             note = "" if found.exact else f"Between {found.above + 1} and {found.at_most}."
-            measures.append(Metric(name, found.at_most, note=note))
+            measures.append(Metric.labelled(name, found.at_most, note=note))
     return tuple(measures)
 
 

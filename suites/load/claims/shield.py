@@ -90,6 +90,6 @@ async def shield(ctx: ScenarioContext) -> ScenarioResult:
 def _measures(where: str, rounds: list[claim_rules.BeforeAfter]) -> tuple[Metric, ...]:
     worst = claim_rules.worst(rounds)
     return (
-        Metric(f"goodput among slow clients, {where}", 100 * worst.goodput, "%"),
-        Metric(f"p99 among slow clients, {where}", worst.p99, "s", censored=worst.censored),
+        Metric.labelled(f"goodput among slow clients, {where}", 100 * worst.goodput, "%"),
+        Metric.labelled(f"p99 among slow clients, {where}", worst.p99, "s", censored=worst.censored),
     )

@@ -79,7 +79,7 @@ async def uwsgi_pass(ctx: ScenarioContext) -> ScenarioResult:
 
 def _measures(way: str, found: list[CpuCost]) -> tuple[Metric, ...]:
     return (
-        Metric(f"CPU of nginx per 1,000 requests, {way}", median([s.front_cpu_per_1000 for s in found]), "s"),
-        Metric(f"CPU of uWSGI per 1,000 requests, {way}", median([s.server_cpu_per_1000 for s in found]), "s"),
-        Metric(f"answers a second, {way}", median([s.result.rate for s in found]), "requests/s"),
+        Metric.labelled(f"CPU of nginx per 1,000 requests, {way}", median([s.front_cpu_per_1000 for s in found]), "s"),
+        Metric.labelled(f"CPU of uWSGI per 1,000 requests, {way}", median([s.server_cpu_per_1000 for s in found]), "s"),
+        Metric.labelled(f"answers a second, {way}", median([s.result.rate for s in found]), "requests/s"),
     )

@@ -107,8 +107,8 @@ class AbortingClientRun:
         """Return what is left of how many."""
         aborted = sum(self._aborted.values())
         measures = [
-            Metric("disconnects beside users", self._aborted_beside_users),
-            Metric("disconnects counted", aborted),
+            Metric("disconnects_beside_users", "disconnects beside users", self._aborted_beside_users),
+            Metric("disconnects_counted", "disconnects counted", aborted),
         ]
         flaws = []
         if len(self._leaked) == len(AbortPoint) and aborted:
@@ -118,8 +118,13 @@ class AbortingClientRun:
                 f"{number} of {self._aborted[place]} in the {place}" for place, (number, _) in self._leaked.items()
             )
             measures += [
-                Metric("descriptors left per 100 disconnects", 100 * descriptors / aborted, note=by),
-                Metric("threads left", threads),
+                Metric(
+                    "descriptors_left_per_100_disconnects",
+                    "descriptors left per 100 disconnects",
+                    100 * descriptors / aborted,
+                    note=by,
+                ),
+                Metric("threads_left", "threads left", threads),
             ]
             if descriptors or threads:
                 flaws.append(
@@ -128,11 +133,17 @@ class AbortingClientRun:
                 )
         if self._aborted and self._answers is None:
             why = "not all of the app's processes could be asked"
-            measures.append(Metric("answers whose close() was not called", None, note=why))
+            measures.append(
+                Metric("answers_whose_close_was_not_called", "answers whose close() was not called", None, note=why)
+            )
         elif self._answers is not None:
             unclosed = self._answers.unclosed
             note = f"of {self._answers.opened} answers, {self._responses_cut} of them cut short"
-            measures.append(Metric("answers whose close() was not called", unclosed, note=note))
+            measures.append(
+                Metric(
+                    "answers_whose_close_was_not_called", "answers whose close() was not called", unclosed, note=note
+                )
+            )
             if unclosed:
                 flaws.append(
                     f"close() was not called for {unclosed} of {self._answers.opened} answers, {self._responses_cut} "

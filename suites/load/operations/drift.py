@@ -94,11 +94,11 @@ def drift_measure(name: str, unit: str, found: Drift | None) -> Metric:
     """Return the row for one figure: what it moved by over the run, and whether that is a drift."""
     row = f"{name}, drift over the run"
     if found is None:
-        return Metric(row, None, unit, note="too few stretches of time to tell")
+        return Metric.labelled(row, None, unit, note="too few stretches of time to tell")
     format_value = {"s": format_seconds, "bytes": format_bytes}.get(unit, "{:.1f}".format)
     between = f"95 % sure: {format_value(found.low)} to {format_value(found.high)}"
     conclusion = "it drifts" if found.significant else "no difference shown"
-    return Metric(row, found.change, unit, note="; ".join(filter(None, (conclusion, found.why, between))))
+    return Metric.labelled(row, found.change, unit, note="; ".join(filter(None, (conclusion, found.why, between))))
 
 
 def _not_significant(found: Drift, why: str) -> Drift:

@@ -217,28 +217,39 @@ def _measures(
     upload_notes = "; ".join(f"{each.description}, after {format_seconds(each.after)}" for each in ends)
     known = [each for each in after if each is not None]
     return (
-        Metric("requests lost", found.total, note=f"of {sum(each.scheduled for each in experiment.phases[1:]):,}"),
-        *(Metric(f"lost: {kind}", count) for kind, count in found.kinds()),
         Metric(
+            "requests_lost",
+            "requests lost",
+            found.total,
+            note=f"of {sum(each.scheduled for each in experiment.phases[1:]):,}",
+        ),
+        *(Metric.labelled(f"lost: {kind}", count) for kind, count in found.kinds()),
+        Metric(
+            "sent_again_on_a_new_connection",
             "sent again on a new connection",
             sum(each.dropped for each in experiment.results[1:]),
             note="The server closed a kept connection just then; clients repeat such a request, and it is not lost. "
             f"{sum(each.dropped for each in experiment.results[:1])} before the first reload.",
         ),
         Metric(
-            "slow uploads lost", len(ends) - kept, note=f"of {len(ends)}: {upload_notes}" if ends else "none was open"
+            "slow_uploads_lost",
+            "slow uploads lost",
+            len(ends) - kept,
+            note=f"of {len(ends)}: {upload_notes}" if ends else "none was open",
         ),
         Metric(
+            "new_process_answers_after",
             "new process answers after",
             max(known) if known and len(known) == len(after) else None,
             "s",
             note=f"the longest of {len(after)}" if len(known) == len(after) else "not after each reload",
         ),
         Metric(
+            "longest_gap_without_an_answer",
             "longest gap without an answer",
             max((each.gap for each in loaded), default=None),
             "s",
             note="to any of the users of a question sent every 20 ms",
         ),
-        Metric("offered", rate, "requests/s"),
+        Metric("offered", "offered", rate, "requests/s"),
     )

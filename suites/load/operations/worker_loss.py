@@ -150,9 +150,9 @@ def _describe_replacement(name: str, failure: WorkerFailure) -> str:
 
 def _measures(name: str, failure: WorkerFailure) -> tuple[Metric, ...]:
     return (
-        Metric(f"goodput, {name}", failure.phase.goodput * 100, "%"),
-        Metric(f"requests lost, {name}", failure.lost_requests, note=f"of {failure.phase.scheduled}"),
-        Metric(
+        Metric.labelled(f"goodput, {name}", failure.phase.goodput * 100, "%"),
+        Metric.labelled(f"requests lost, {name}", failure.lost_requests, note=f"of {failure.phase.scheduled}"),
+        Metric.labelled(
             f"replaced after, {name}",
             failure.replaced_after,
             "s",

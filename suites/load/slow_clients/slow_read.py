@@ -71,5 +71,5 @@ async def slow_read(ctx: ScenarioContext) -> ScenarioResult:
 def _kernel_measure(each: Sequence[int], size: int) -> Metric:
     name = "of each slow answer in the kernel"
     if not each:
-        return Metric(name, None, "bytes", note="no answer was on its way")
-    return Metric(name, statistics.median(each), "bytes", note=f"of {size}; the server has the rest to send")
+        return Metric.labelled(name, None, "bytes", note="no answer was on its way")
+    return Metric.labelled(name, statistics.median(each), "bytes", note=f"of {size}; the server has the rest to send")

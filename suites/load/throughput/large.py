@@ -86,8 +86,12 @@ class Transfers:
             mine = [each for each in every if each.direction is direction]
             counted = Counter(each.outcome for each in mine)
             measures += [
-                Metric(f"{direction}s that were right", counted[TransferOutcome.RIGHT], note=f"of {len(mine)}"),
-                Metric(f"{direction} speed", speed(mine, self._size), "bytes/s", note=f"of {format_bytes(self._size)}"),
+                Metric.labelled(
+                    f"{direction}s that were right", counted[TransferOutcome.RIGHT], note=f"of {len(mine)}"
+                ),
+                Metric.labelled(
+                    f"{direction} speed", speed(mine, self._size), "bytes/s", note=f"of {format_bytes(self._size)}"
+                ),
             ]
             for outcome in (TransferOutcome.WRONG, TransferOutcome.FAILED):
                 if counted[outcome]:
@@ -102,7 +106,9 @@ class Transfers:
         for direction, grown in self._memory.items():
             moving = self._clients * self._size
             memory_note = f"{format_bytes(grown)} more for {format_bytes(moving)}, a fresh server each"
-            measures.append(Metric(f"memory per byte in flight, {direction}s", grown / moving, note=memory_note))
+            measures.append(
+                Metric.labelled(f"memory per byte in flight, {direction}s", grown / moving, note=memory_note)
+            )
         return Findings(tuple(measures), tuple(flaws), remarks=" ".join(remarks))
 
     def _upload(self, traffic: TrafficTimeline, size: int) -> TransferCall:

@@ -105,10 +105,20 @@ def pipeline_measures(found: Sequence[PipelineResult]) -> tuple[Metric, ...]:
     gaps = [each.second_response_delay for each in found if each.second_response_delay is not None]
     in_order = sum(each.response_match is ResponseMatch.RIGHT for each in found)
     return (
-        Metric("connections in order", in_order, note=f"of {len(found)}"),
-        Metric("answers lost", sum(each.lost for each in found), note="requests that were neither answered nor closed"),
-        Metric("answers on a connection at most", max((each.right for each in found), default=0)),
+        Metric("connections_in_order", "connections in order", in_order, note=f"of {len(found)}"),
         Metric(
+            "answers_lost",
+            "answers lost",
+            sum(each.lost for each in found),
+            note="requests that were neither answered nor closed",
+        ),
+        Metric(
+            "answers_on_a_connection_at_most",
+            "answers on a connection at most",
+            max((each.right for each in found), default=0),
+        ),
+        Metric(
+            "second_answer_after_the_first",
             "second answer after the first",
             median(gaps) if gaps else None,
             "s",

@@ -55,7 +55,7 @@ async def steady(ctx: ScenarioContext) -> ScenarioResult:
                 await _offer_loads(ctx, experiment, _loads({f"{rate:g}/s": rate}))
             else:
                 capacity, changed = await _offer_capacity_shares(ctx, experiment, notes)
-                measures.append(Metric("capacity, estimated", capacity, "requests/s"))
+                measures.append(Metric("capacity_estimated", "capacity, estimated", capacity, "requests/s"))
         except UnexpectedResponse as wrong:
             trouble = str(wrong)
     health = experiment.health()
@@ -136,7 +136,9 @@ def _loads(rates: Mapping[str, float]) -> list[tuple[str, str, float]]:
 
 
 def _service_time_measure(phase: Phase) -> Metric:
-    return Metric(f"service time p99, {phase.name}", phase.service_p99, "s", note="From the send, not the time due.")
+    return Metric.labelled(
+        f"service time p99, {phase.name}", phase.service_p99, "s", note="From the send, not the time due."
+    )
 
 
 def _describe_last_phase(phases: tuple[Phase, ...]) -> str:

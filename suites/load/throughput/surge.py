@@ -115,16 +115,25 @@ async def _round(ctx: ScenarioContext) -> ScenarioResult:
             goodput = phases[1].goodput
             note[:0] = [reason, f"At most {longest:,} requests waited at once."]
             measures = [
-                Metric("requests lost", surge_result.lost, "", note="Of those that came in the surge and after it."),
-                Metric("longest queue", longest),
                 Metric(
+                    "requests_lost",
+                    "requests lost",
+                    surge_result.lost,
+                    "",
+                    note="Of those that came in the surge and after it.",
+                ),
+                Metric("longest_queue", "longest queue", longest),
+                Metric(
+                    "recovery",
                     "recovery",
                     patience if recovered_after is None else recovered_after,
                     "s",
                     censored=recovered_after is None,
                 ),
-                Metric("pace in the surge", drain_rate, "requests/s", note="Right answers a second."),
-                Metric("capacity, estimated", capacity, "requests/s"),
+                Metric(
+                    "pace_in_the_surge", "pace in the surge", drain_rate, "requests/s", note="Right answers a second."
+                ),
+                Metric("capacity_estimated", "capacity, estimated", capacity, "requests/s"),
             ]
         except UnexpectedResponse as wrong:
             trouble = str(wrong)

@@ -116,7 +116,12 @@ def test_the_overview_keeps_families_together() -> None:
         (ScenarioResult("a", "s", Grade.DEGRADED, 0.9, 5.0), "90 %"),
         (ScenarioResult("a", "s", Grade.INVALID, 0.9, 5.0, collapse=1), ""),
         (ScenarioResult("a", "s", Grade.MEASURED, 1.0, steps=(Step(1, rate=50.0),)), "50/s"),
-        (ScenarioResult("a", "s", Grade.MEASURED, metrics=(Metric("a", None), Metric("b", 2.0, "s", True))), "≥ 2 s"),
+        (
+            ScenarioResult(
+                "a", "s", Grade.MEASURED, metrics=(Metric("a", "a", None), Metric("b", "b", 2.0, "s", True))
+            ),
+            "≥ 2 s",
+        ),
         (ScenarioResult("a", "s", Grade.MEASURED, phases=(Phase("load", 0, 1, 1, {}, 1.0, p99=0.5),)), "500 ms"),
         (ScenarioResult("a", "s", Grade.MEASURED, 1.0), "100 %"),
     ],
@@ -128,18 +133,18 @@ def test_one_figure_says_most(load: ScenarioResult, told: str) -> None:
 @pytest.mark.parametrize(
     ("measure", "told"),
     [
-        (Metric("x", None, "s", note="nobody looked"), "–"),
-        (Metric("x", 5.0, "s", censored=True), "≥ 5 s"),
-        (Metric("x", 3.0), "3"),
-        (Metric("x", 2.5), "2.5"),
-        (Metric("x", 1234.0, "requests/s"), "1,234/s"),
-        (Metric("x", 2048.0, "bytes"), "2 KiB"),
-        (Metric("x", 2048.0, "bytes", censored=True), "≥ 2 KiB"),
-        (Metric("x", 12.34, "%"), "12.3 %"),
-        (Metric("x", -0.74232, "s"), "-742 ms"),
-        (Metric("x", 70_281_621.0, "bytes/s"), "67 MiB/s"),
-        (Metric("x", 1.5, "×", censored=True), "≥ 1.5 ×"),
-        (Metric("x", 7.0, "connections"), "7 connections"),
+        (Metric("x", "x", None, "s", note="nobody looked"), "–"),
+        (Metric("x", "x", 5.0, "s", censored=True), "≥ 5 s"),
+        (Metric("x", "x", 3.0), "3"),
+        (Metric("x", "x", 2.5), "2.5"),
+        (Metric("x", "x", 1234.0, "requests/s"), "1,234/s"),
+        (Metric("x", "x", 2048.0, "bytes"), "2 KiB"),
+        (Metric("x", "x", 2048.0, "bytes", censored=True), "≥ 2 KiB"),
+        (Metric("x", "x", 12.34, "%"), "12.3 %"),
+        (Metric("x", "x", -0.74232, "s"), "-742 ms"),
+        (Metric("x", "x", 70_281_621.0, "bytes/s"), "67 MiB/s"),
+        (Metric("x", "x", 1.5, "×", censored=True), "≥ 1.5 ×"),
+        (Metric("x", "x", 7.0, "connections"), "7 connections"),
         (None, "–"),
     ],
 )
@@ -323,8 +328,8 @@ def test_a_measured_scenario_has_a_chart_of_its_first_figure(text: str) -> None:
     """All servers side by side, what is no finding hollow."""
     assert "<figcaption>Capacity</figcaption>" in text
     loads = [
-        ScenarioResult("a", "s", Grade.MEASURED, metrics=(Metric("rate", 5.0, "requests/s", True),)),
-        ScenarioResult("b", "s", Grade.INVALID, metrics=(Metric("rate", 9.0, "requests/s"),)),
+        ScenarioResult("a", "s", Grade.MEASURED, metrics=(Metric("rate", "rate", 5.0, "requests/s", True),)),
+        ScenarioResult("b", "s", Grade.INVALID, metrics=(Metric("rate", "rate", 9.0, "requests/s"),)),
     ]
     drawn = svg.inline(bars.measures(loads, "rate"), "x", "x").replace("\u00a0", " ")
     assert ">≥ 5.0/s</text>" in drawn

@@ -181,8 +181,8 @@ def _charts(name: str, cells: Sequence[ScenarioResult]) -> list[Chart]:
             table = (["server", "goodput"], [[each.server, labels.percent(each.goodput)] for each in ordered])
             title = "Goodput: requests answered right and in time"
             found.append(_chart(bars.goodput(known), f"{name}-good", title, table))
-    headed = next((each.name for load in cells for each in load.metrics), "")
-    known = [load for load in cells if any(each.name == headed and each.value is not None for each in load.metrics)]
+    headed = next((each.label for load in cells for each in load.metrics), "")
+    known = [load for load in cells if any(each.label == headed and each.value is not None for each in load.metrics)]
     if len(known) > 1 and all(each.grade is Grade.MEASURED or each.grade in labels.NOT_JUDGED_GRADES for each in cells):
         rows = [[load.server, labels.measure(bars.named(load, headed))] for load in known]
         title = line(headed[:1].upper() + headed[1:], 80)
@@ -240,11 +240,11 @@ def _cost_table(cells: Sequence[ScenarioResult]) -> Table:
 
 def _measures(cells: Sequence[ScenarioResult]) -> tuple[Table | None, list[tuple[str, str]]]:
     """Return a row for each figure of the scenario's own with a column for each server, and their notes."""
-    names = list(dict.fromkeys(each.name for load in cells for each in load.metrics))
+    names = list(dict.fromkeys(each.label for load in cells for each in load.metrics))
     having = [load for load in cells if load.metrics]
     if not names:
         return None, []
-    by_cell = {(load.server, each.name): each for load in having for each in load.metrics}
+    by_cell = {(load.server, each.label): each for load in having for each in load.metrics}
     rows = [[name, *(labels.measure(by_cell.get((load.server, name))) for load in having)] for name in names]
     # The same note is told once, of all the servers that it is true of.
     servers_by_note: dict[tuple[str, str], list[str]] = {}

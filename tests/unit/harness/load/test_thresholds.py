@@ -35,10 +35,12 @@ def test_each_threshold() -> None:
     ]
     assert broken({"p99": 0.5}, SLOW) == ["p99: p99 0.8 s is above 0.5 s"]
     assert broken({"rate": 5000}, QUICK) == ["rate: rate 4,000/s is below 5,000/s"]
-    found = ScenarioResult("waitress", "capacity", Grade.MEASURED, metrics=(Metric("capacity", 1100.0, "requests/s"),))
+    found = ScenarioResult(
+        "waitress", "capacity", Grade.MEASURED, metrics=(Metric("capacity", "capacity", 1100.0, "requests/s"),)
+    )
     assert broken({"rate": 5000}, found) == ["rate: rate 1,100/s is below 5,000/s"]
     # No more than `--rate` was offered, all of it was answered: how much more would be nobody knows.
-    bound = Metric("capacity", 1100.0, "requests/s", censored=True)
+    bound = Metric("capacity", "capacity", 1100.0, "requests/s", censored=True)
     assert broken({"rate": 5000}, ScenarioResult("waitress", "capacity", Grade.MEASURED, metrics=(bound,))) == []
 
 

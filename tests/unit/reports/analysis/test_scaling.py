@@ -18,7 +18,7 @@ def cell(server: str, capacity: float, workers: int | str, scenario: str = "capa
         server,
         scenario,
         Grade.MEASURED,
-        metrics=(Metric("capacity", capacity, "requests/s"),),
+        metrics=(Metric("capacity", "capacity", capacity, "requests/s"),),
         conditions={"workers": workers, "threads": 1},
     )
 

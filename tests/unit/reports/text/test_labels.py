@@ -90,10 +90,10 @@ def test_sizes_rates_and_lists() -> None:
 @pytest.mark.parametrize(
     ("measures", "told"),
     [
-        ((Metric("capacity", 914.0, "requests/s"),), "914/s"),
-        ((Metric("capacity", 914.0, "requests/s", censored=True),), "≥ 914/s"),
-        ((Metric("capacity", None, "requests/s"),), "–"),
-        ((Metric("capacity, estimated", 914.0, "requests/s"),), "–"),
+        ((Metric("capacity", "capacity", 914.0, "requests/s"),), "914/s"),
+        ((Metric("capacity", "capacity", 914.0, "requests/s", censored=True),), "≥ 914/s"),
+        ((Metric("capacity", "capacity", None, "requests/s"),), "–"),
+        ((Metric("capacity_estimated", "capacity, estimated", 914.0, "requests/s"),), "–"),
     ],
 )
 def test_a_search_for_capacity_comes_to_one_rate(measures: tuple[Metric, ...], told: str) -> None:

@@ -59,7 +59,7 @@ async def test_pages_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_server_gets_the_same_rows() -> None:
     found = outcome_measures({NewConnectionOutcome.SERVED: 3, NewConnectionOutcome.WAITING: 1})
-    assert [(each.name, each.value, each.unit) for each in found] == [
+    assert [(each.label, each.value, each.unit) for each in found] == [
         ("newcomers served", 75.0, "%"),
         ("newcomers refused", 0.0, "%"),
         ("newcomers left waiting", 25.0, "%"),
