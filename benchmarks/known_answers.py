@@ -161,7 +161,7 @@ def answers() -> list[KnownAnswer]:
             for each in (SLOW_HEADERS_BYTE, SLOW_BODY_LENGTH, "idle-hoard")
         ),
         *(
-            KnownAnswer("nginx+gunicorn:sync", each, "immune", immune, many)
+            KnownAnswer("nginx+gunicorn:sync", each, "unaffected", immune, many)
             for each in (SLOW_HEADERS_BYTE, SLOW_BODY_LENGTH, "slow-read")
         ),
         *(
@@ -189,8 +189,8 @@ def answers() -> list[KnownAnswer]:
         KnownAnswer(
             "hangs_when_full",
             SLOW_HEADERS_BYTE,
-            "wedged",
-            lambda cell: cell.grade is Grade.WEDGED,
+            "not_recovered",
+            lambda cell: cell.grade is Grade.NOT_RECOVERED,
             {"clients": 60, "recovery": 60.0, "budget": 0.1},
         ),
     ]
@@ -219,7 +219,7 @@ def describe(cell: ScenarioResult) -> str:
     goodput = f", goodput {cell.goodput * 100:.0f} %" if cell.goodput is not None else ""
     reaped = cell.disconnect
     dropped = f", {reaped.how} after {format_seconds(reaped.after)}" if reaped and reaped.after is not None else ""
-    return f"{cell.grade}{at}{goodput}{dropped}"
+    return f"{cell.grade.label}{at}{goodput}{dropped}"
 
 
 def main() -> int:

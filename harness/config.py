@@ -84,7 +84,7 @@ def parse(table: object, where: str) -> Configuration:
             raise ConfigurationError(
                 f'{where}: servers.{_quoted_key(name)} takes a command template, as "{{python}} -m mine {{port}}"'
             )
-    limits = _get_table(table, "thresholds", where)
+    limits = thresholds.with_new_ids(_get_table(table, "thresholds", where))
     _check_thresholds(limits, where, servers)
     baseline = table.get("baseline")
     if baseline is not None and (not isinstance(baseline, str) or not baseline.strip()):

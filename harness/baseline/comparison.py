@@ -94,7 +94,7 @@ def fails_run(cell: CaseResult) -> bool:
     return cell.baseline.status in FAILING_STATUSES
 
 
-def told(cell: CaseResult) -> str:
+def describe_status(cell: CaseResult) -> str:
     """Return in one line how the cell stands to the baseline and what to do about it, '' where there is nothing."""
     mark = cell.baseline
     if mark is None:

@@ -298,7 +298,7 @@ def _docstring_sections(function: Callable[..., Any]) -> dict[str, str]:
 def _scenario_place(function: Callable[..., Any]) -> list[str]:
     # suites.load.slow_clients.slow_headers, silent -> slow-headers/silent; suites.load.throughput.capacity -> capacity
     modules = function.__module__.split(".")
-    parts = ["folklore" if modules[-2:-1] == ["claims"] else modules[-1], function.__name__]
+    parts = ["claims" if modules[-2:-1] == ["claims"] else modules[-1], function.__name__]
     return [each.replace("_", "-") for each in dict.fromkeys(parts)]
 
 

@@ -61,7 +61,7 @@ def finalize(server: str, case: Case, attempts: Sequence[Attempt], whole_only_re
     actual = (
         judgement.actual
         if segmentation is Segmentation.WHOLE or not judgement.actual
-        else f"sent {segmentation}: {judgement.actual}"
+        else f"sent {segmentation.label}: {judgement.actual}"
     )
     return CaseResult(
         server=server,

@@ -24,6 +24,7 @@ from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult, ThresholdViolation
 from wsgi_gauntlet.harness.server import name as naming
 from wsgi_gauntlet.harness.stats.headline_phase import best_rate, during
+from wsgi_gauntlet.harness.store.schema_1 import new_scenario_id
 
 THRESHOLD_NAMES = ("goodput", "slowdown", "collapse", "p99", "rate")
 SERVERS_TABLE = "servers"
@@ -79,6 +80,18 @@ def check_table(table: Table, where: str, scenarios: Iterable[str], servers: Ite
         if not isinstance(inner, Mapping):
             raise ConfigurationError(f"{place} is a table of thresholds")
         _check_level(inner, place, families, servers=False)
+
+
+def with_new_ids(table: Table) -> Table:
+    """Return `table` with the scenario ids of the first version replaced by the ids they have now."""
+    return {
+        new_scenario_id(key): {
+            server: with_new_ids(each) if isinstance(each, Mapping) else each for server, each in value.items()
+        }
+        if key == SERVERS_TABLE and isinstance(value, Mapping)
+        else value
+        for key, value in table.items()
+    }
 
 
 def has_tables(table: Table) -> bool:

@@ -13,10 +13,15 @@ class BaselineStatus(enum.StrEnum):
     """The relation of a cell to its entry in the baseline. The two unexpected ones end the run with exit code 1."""
 
     EXPECTED = "expected"
-    UNEXPECTED_FAIL = "unexpected fail"
-    UNEXPECTED_PASS = "unexpected pass"
-    OTHER = "other than expected"
+    UNEXPECTED_FAIL = "unexpected_fail"
+    UNEXPECTED_PASS = "unexpected_pass"
+    OTHER = "other"
     EXPIRED = "expired"
+
+    @property
+    def label(self) -> str:
+        """The status as a reader sees it."""
+        return "other than expected" if self is BaselineStatus.OTHER else self.value.replace("_", " ")
 
 
 class BaselineExpectation(msgspec.Struct, frozen=True):

@@ -26,12 +26,12 @@ class Reference(msgspec.Struct, frozen=True):
 class BasisKind(enum.StrEnum):
     """The reason for the level of a case."""
 
-    MUST = "MUST of the text"
-    SHOULD = "SHOULD of the text"
-    MAY = "MAY of the text"
+    MUST = "must"
+    SHOULD = "should"
+    MAY = "may"
     DEFINITION = "definition"
     SECURITY = "security"
-    RECORDED = "recorded only"
+    RECORDED = "recorded"
 
 
 class Basis(msgspec.Struct, frozen=True):
@@ -83,7 +83,7 @@ class ConnectionEventKind(enum.StrEnum):
     RECEIVED = "received"
     EOF = "eof"
     RESET = "reset"
-    HALF_CLOSED = "half-closed"
+    HALF_CLOSED = "half_closed"
     CLOSED = "closed"
     WAITED = "waited"
     NOTE = "note"

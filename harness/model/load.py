@@ -12,26 +12,41 @@ import msgspec
 class Grade(enum.StrEnum):
     """The result of one server in one scenario. The last four never blame the server."""
 
-    UNAFFECTED = "immune"
-    DEGRADED = "degrades"
-    COLLAPSED = "collapses"
-    WEDGED = "wedged"
+    UNAFFECTED = "unaffected"
+    DEGRADED = "degraded"
+    COLLAPSED = "collapsed"
+    NOT_RECOVERED = "not_recovered"
     MEASURED = "measured"
     INCONCLUSIVE = "inconclusive"
     INVALID = "invalid"
     UNSUPPORTED = "unsupported"
     ERROR = "error"
 
+    @property
+    def label(self) -> str:
+        """The grade as a reader sees it."""
+        return self.value.replace("_", " ")
+
+    @property
+    def is_judged(self) -> bool:
+        """Say whether the grade says anything about the server. `measured` is a figure and counts as judged."""
+        return self not in (Grade.INCONCLUSIVE, Grade.INVALID, Grade.UNSUPPORTED, Grade.ERROR)
+
 
 class Outcome(enum.StrEnum):
     """The result of one scheduled request. Goodput counts all of them in its denominator."""
 
     OK = "ok"
-    WRONG = "wrong body"
+    WRONG = "wrong_body"
     ERROR = "error"
-    TIMEOUT = "time-out"
-    UNFINISHED = "in flight at the end"
-    NEVER_SENT = "never sent"
+    TIMEOUT = "timeout"
+    UNFINISHED = "in_flight_at_the_end"
+    NEVER_SENT = "never_sent"
+
+    @property
+    def label(self) -> str:
+        """The outcome as a reader sees it."""
+        return self.value.replace("_", " ")
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True):
@@ -175,9 +190,14 @@ class ClaimVerdict(enum.StrEnum):
     """
 
     HELD = "held"
-    DID_NOT_HOLD = "did not hold"
+    DID_NOT_HOLD = "did_not_hold"
     INCONCLUSIVE = "inconclusive"
-    NOT_APPLICABLE = "nothing to show"
+    NOT_APPLICABLE = "not_applicable"
+
+    @property
+    def label(self) -> str:
+        """The verdict as a reader sees it."""
+        return self.value.replace("_", " ")
 
 
 class Claim(msgspec.Struct, frozen=True):

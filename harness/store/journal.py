@@ -1,8 +1,7 @@
-"""What happened, appended as it happens: `run.jsonl`, one JSON document a line, the first field saying what it is.
+"""The journal `run.jsonl`: one JSON document per line. Its first field names the kind of line.
 
-A line is written whole and flushed before the run goes on, so a kill -9 loses at most the cell that was under way; a
-torn last line is what a kill or a full disk leaves, and reading passes over it. Everything else in a run folder can be
-made again from the journal.
+Each line is written whole before the run continues, so a kill loses at most the cell in progress. A kill or a full disk
+can leave a torn last line, which the reader ignores. All other files of a run folder are made from the journal.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from wsgi_gauntlet.harness.store.output_folder import mark_folder, require_outpu
 JOURNAL_FILENAME = "run.jsonl"
 PREVIOUS_FOLDER = "previous"
 RUN_FILES = (JOURNAL_FILENAME, "results.json", "report.html", "summary.md", "junit.xml", "logs")
-"""What a run leaves in its folder; nothing else there is ever touched."""
+"""The files of a run. Nothing else in the folder is ever changed."""
 
 
 class StartLine(msgspec.Struct, frozen=True, tag="run", tag_field="line"):
@@ -50,25 +49,25 @@ class StartLine(msgspec.Struct, frozen=True, tag="run", tag_field="line"):
 
 
 class ServerLine(msgspec.Struct, frozen=True, tag="server", tag_field="line"):
-    """A server as it was found or started; a later line about the same one replaces it."""
+    """A server as it was found or started. A later line about the same server replaces it."""
 
     server: ServerInfo
 
 
 class CheckLine(msgspec.Struct, frozen=True, tag="check", tag_field="line"):
-    """A decided cell of conformance."""
+    """The result of a cell of conformance."""
 
     check: CaseResult
 
 
 class LoadLine(msgspec.Struct, frozen=True, tag="load", tag_field="line"):
-    """A measured cell of load."""
+    """The result of a cell of load."""
 
     load: ScenarioResult
 
 
 class BaselineChange(msgspec.Struct, frozen=True):
-    """How a cell that is in the journal already stands to the baseline; None where there is nothing to say."""
+    """The new relation of an earlier cell to the baseline, or None if the baseline says nothing about it."""
 
     server: str
     case: str
@@ -76,14 +75,14 @@ class BaselineChange(msgspec.Struct, frozen=True):
 
 
 class BaselineLine(msgspec.Struct, frozen=True, tag="baseline", tag_field="line"):
-    """The baseline that the cells are held against ('' for none), and what it says of cells told before."""
+    """The file of the baseline ('' for none), and its effect on earlier cells."""
 
     file: str
     applied: tuple[BaselineChange, ...] = ()
 
 
 class EndLine(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
-    """The last line of a run that was not cut short."""
+    """The last line of a finished run."""
 
 
 Line = StartLine | ServerLine | CheckLine | LoadLine | BaselineLine | EndLine
@@ -120,10 +119,10 @@ class Journal:
     @classmethod
     @contextlib.contextmanager
     def open(cls, folder: Path, *, resume: bool = False) -> Iterator[Journal]:
-        """Open `folder` for a run; what an earlier run left there moves to `previous/`, unless `resume` is set.
+        """Open `folder` for a run. Unless `resume` is set, move the files of an earlier run to `previous/`.
 
-        `earlier` says where it went to, None where there was nothing. Raises ConfigurationError where another run uses
-        the folder or it cannot be made, StorageFull where the disk is.
+        `previous_folder` names the place of the moved files, or is None. Raises ConfigurationError if another run uses
+        the folder or it cannot be made, StorageFull if the disk is full.
         """
         lock = lock_folder(folder)
         try:
@@ -152,7 +151,7 @@ class Journal:
         return self.folder / "logs"
 
     def write(self, line: Line) -> None:
-        """Append one line. Raises StorageFull where the disk is full; all earlier lines are safe then."""
+        """Append one line. Raises StorageFull if the disk is full. All earlier lines stay valid."""
         data = to_json(line) + b"\n"
         with _storage_errors(self.folder):
             while data:
@@ -160,9 +159,9 @@ class Journal:
 
 
 def lock_folder(folder: Path) -> int:
-    """Make `folder` and lock it for this process; returns the descriptor that holds the lock until it is closed.
+    """Make `folder` and lock it for this process. Returns the descriptor of the lock: closing it ends the lock.
 
-    Raises ConfigurationError where that cannot be, or the folder holds files of others, with what to do.
+    Raises ConfigurationError if that is not possible, or if the folder has files of other programs.
     """
     require_output_folder(folder)
     try:
@@ -184,9 +183,9 @@ def lock_folder(folder: Path) -> int:
 
 @contextlib.contextmanager
 def open_report_folder(folder: Path, *, keep_files: bool) -> Iterator[Path | None]:
-    """Make `folder` for a report and hold it; what is there already is moved away unless it is to be `kept`.
+    """Make `folder` for a report and lock it. Unless `keep_files` is set, move an earlier report away.
 
-    Gives where it was moved to. Raises ConfigurationError where the folder cannot be had.
+    Yields the place of the moved files. Raises ConfigurationError if the folder cannot be used.
     """
     lock = lock_folder(folder)
     try:
@@ -208,31 +207,18 @@ def is_locked(folder: Path) -> bool:
 
 
 def read(folder: Path) -> Results:
-    """Return what the journal in `folder` tells, whole or cut short.
+    """Return the results in the journal of `folder`, also of an unfinished run.
 
-    Raises ConfigurationError where there is no journal, or one that this program cannot read.
+    Raises ConfigurationError if there is no journal, or if this program cannot read it.
     """
     path = folder / JOURNAL_FILENAME
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as problem:
-        raise ConfigurationError(f"no run in {folder}: {JOURNAL_FILENAME}: {problem.strerror}") from None
-    schema = _schema(lines[0])
     start: StartLine | None = None
     servers: dict[str, ServerInfo] = {}
     checks: dict[tuple[str, str], CaseResult] = {}
     loads: dict[tuple[str, str], ScenarioResult] = {}
     finished, baseline = False, ""
-    for number, data in enumerate(lines, 1):
-        if not data.strip():
-            continue
-        try:
-            line = _decode_line(data, schema)
-        except msgspec.MsgspecError as problem:
-            if number >= len(lines) - 1:
-                break
-            raise ConfigurationError(f"{path} line {number} is not of a journal of this version: {problem}") from None
-        finished = False
+    for line in _read_lines(path):
+        finished = isinstance(line, EndLine)
         match line:
             case StartLine():
                 start = line
@@ -246,10 +232,8 @@ def read(folder: Path) -> Results:
                 for each in applied:
                     if cell := checks.get((each.server, each.case)):
                         checks[each.server, each.case] = msgspec.structs.replace(cell, baseline=each.baseline)
-            case EndLine():
-                finished = True
     if start is None:
-        raise ConfigurationError(f"{path} has no first line: nothing was measured before the run was cut short")
+        raise ConfigurationError(f"{path} has no first line: the run ended before it measured anything; run again")
     if start.schema > SCHEMA:
         raise ConfigurationError(
             f"{path} was written by a newer wsgi-gauntlet (schema {start.schema}); update this one"
@@ -267,10 +251,28 @@ def read(folder: Path) -> Results:
     )
 
 
-def write_text(path: Path, text: str) -> None:
-    """Put `text` into `path` at once or not at all: a reader, or a full disk, never leaves half a report.
+def _read_lines(path: Path) -> Iterator[Line]:
+    """Yield the lines of a journal, those of schema 1 in the form of schema 2. A torn last line is left out."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as problem:
+        raise ConfigurationError(f"no run in {path.parent}: {path.name}: {problem.strerror}") from None
+    schema = _schema(lines[0])
+    for number, data in enumerate(lines, 1):
+        if not data.strip():
+            continue
+        try:
+            yield _decode_line(data, schema)
+        except msgspec.MsgspecError as problem:
+            if number >= len(lines) - 1:
+                break
+            raise ConfigurationError(f"{path} line {number} is not of a journal of this version: {problem}") from None
 
-    Raises StorageFull where the disk is full; an older file is kept then. A device or a pipe is written to as it is.
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` by `text` in one step, so that no reader finds half a report.
+
+    Raises StorageFull if the disk is full, and keeps the older file then. A device or a pipe is written directly.
     """
     if path.exists() and not path.is_file():
         with _storage_errors(path.parent), path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
@@ -287,9 +289,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def move_to_previous(folder: Path) -> Path | None:
-    """Move what a run or a report left in `folder` into `previous/` there; return that, None where there is nothing.
+    """Move the files of an earlier run or report in `folder` to `previous/`. Returns that folder, or None.
 
-    What `previous/` holds goes to `previous-2/` and so on first. Raises StorageFull, ConfigurationError.
+    An earlier `previous/` is renamed to `previous-2/` and so on first. Raises StorageFull, ConfigurationError.
     """
     existing = [name for name in RUN_FILES if os.path.lexists(folder / name)]
     if not existing:
@@ -325,9 +327,9 @@ def _storage_errors(folder: Path) -> Iterator[None]:
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
             raise StorageFull(
-                f"cannot write to {folder}: {problem.strerror}; what was measured before is in "
+                f"cannot write to {folder}: {problem.strerror}; the results up to now are in "
                 f"{folder / JOURNAL_FILENAME}: "
-                f"free some room, then `wsgi-gauntlet report {shlex.quote(str(folder))}` makes the report of it"
+                f"free some space, then make the report with `wsgi-gauntlet report {shlex.quote(str(folder))}`"
             ) from None
         place = problem.filename2 or problem.filename or folder
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""Results of several runs put together. Values in, values out."""
+"""Merge the results of several runs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from wsgi_gauntlet.harness.model import SCHEMA, Results
 
 
 def merge(runs: Sequence[Results]) -> Results:
-    """Return the cells of all `runs`; where two have the same one, the later run's counts.
+    """Return the cells of all `runs`. If two runs have the same cell, the later run counts.
 
-    The environment is the last run's; where they were taken on different machines or dates, `merged` says which.
+    The environment is that of the last run. Its key `merged` lists the environments of all runs.
     """
     if len(runs) == 1:
         return runs[0]

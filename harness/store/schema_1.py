@@ -6,6 +6,7 @@ resumed journal has lines of both.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,6 +23,66 @@ _SCENARIO_RESULT = {
     "measures": "metrics",
     "artefacts": "caveats",
 }
+_GRADES = {"immune": "unaffected", "degrades": "degraded", "collapses": "collapsed", "wedged": "not_recovered"}
+_OUTCOMES = {
+    "wrong body": "wrong_body",
+    "time-out": "timeout",
+    "in flight at the end": "in_flight_at_the_end",
+    "never sent": "never_sent",
+}
+_CLAIM_VERDICTS = {"did not hold": "did_not_hold", "nothing to show": "not_applicable"}
+_BASELINE_STATUSES = {
+    "unexpected fail": "unexpected_fail",
+    "unexpected pass": "unexpected_pass",
+    "other than expected": "other",
+}
+_BASIS_KINDS = {
+    "MUST of the text": "must",
+    "SHOULD of the text": "should",
+    "MAY of the text": "may",
+    "recorded only": "recorded",
+}
+_SEGMENTATIONS = {"byte by byte": "bytes", "split at every CRLF": "lines"}
+_CONNECTION_EVENTS = {"half-closed": "half_closed"}
+_LINT_KINDS = {
+    "no-status-line": "missing-status-line",
+    "empty-line": "leading-empty-line",
+    "status-line": "malformed-status-line",
+    "status-space": "missing-status-space",
+    "reason": "invalid-reason-phrase",
+    "version": "invalid-http-version",
+    "folded-line": "obs-fold",
+    "no-colon": "missing-colon",
+    "field-name": "invalid-header-name",
+    "field-value": "invalid-header-value",
+    "field-twice": "duplicate-header",
+    "date-missing": "missing-date",
+    "date-form": "invalid-date",
+    "date-wrong": "wrong-date",
+    "server-empty": "empty-server",
+    "length-twice": "duplicate-content-length",
+    "length-form": "invalid-content-length",
+    "length-forbidden": "forbidden-content-length",
+    "length-and-coding": "content-length-and-transfer-encoding",
+    "coding-forbidden": "forbidden-transfer-encoding",
+    "coding-form": "invalid-transfer-encoding",
+    "coding-to-http-1.0": "transfer-encoding-to-http-1.0",
+    "chunk-form": "invalid-chunk",
+    "incomplete": "incomplete-response",
+    "body-after-head": "body-in-head-response",
+    "body-forbidden": "forbidden-body",
+    "bytes-after-answer": "bytes-after-response",
+    "answer-unasked": "unrequested-response",
+    "interim-to-http-1.0": "interim-response-to-http-1.0",
+    "close-ignored": "close-not-honoured",
+    "close-unsaid": "close-not-announced",
+    "keep-alive-broken": "keep-alive-not-honoured",
+    "connection-contradicts": "contradictory-connection",
+    "connection-unknown": "unknown-connection-option",
+    "connection-end-to-end": "end-to-end-connection-option",
+    "hop-by-hop-unlisted": "hop-by-hop-not-listed",
+    "too-large": "too-large-to-read",
+}
 _METRIC = {"name": "label"}
 _METRIC_IDS = {
     "p99_there": "capacity_p99",
@@ -37,7 +98,7 @@ _BASELINE_LINE = {"held": "applied"}
 
 def upgrade_results(document: Document) -> Document:
     """Return a results.json of schema 1 as one of schema 2."""
-    new = _renamed(document, _RESULTS) | {"schema": 2}
+    new = _with_catalog(_renamed(document, _RESULTS)) | {"schema": 2}
     _change_each(new, "conformance", _case_result)
     _change_each(new, "load", _scenario_result)
     return new
@@ -45,31 +106,85 @@ def upgrade_results(document: Document) -> Document:
 
 def upgrade_line(line: Document) -> Document:
     """Return one line of a journal of schema 1 as a line of schema 2."""
-    new = _renamed(line, _BASELINE_LINE) if line.get("line") == "baseline" else dict(line)
-    if new.get("line") == "run":
-        new["schema"] = 2
+    match line.get("line"):
+        case "run":
+            return _with_catalog(line) | {"schema": 2}
+        case "baseline":
+            new = _renamed(line, _BASELINE_LINE)
+        case _:
+            new = dict(line)
     _change(new, "check", _case_result)
     _change(new, "load", _scenario_result)
     _change_each(new, "applied", _with_baseline)
     return new
 
 
+def new_scenario_id(scenario: str) -> str:
+    """Return the id that a scenario, or a family, of the first version has now. Other ids stay."""
+    return f"claims{scenario.removeprefix('folklore')}" if re.match(r"folklore(/|$)", scenario) else scenario
+
+
+def _with_catalog(document: Document) -> Document:
+    """Return a document with the descriptions of cases and scenarios in the new form."""
+    new = dict(document)
+    _change(new, "cases", lambda cases: {name: _case_info(each) for name, each in cases.items()})
+    _change(
+        new,
+        "scenarios",
+        lambda scenarios: {new_scenario_id(name): _scenario_info(each) for name, each in scenarios.items()},
+    )
+    return new
+
+
+def _case_info(case: Document) -> Document:
+    new = dict(case)
+    _change(new, "basis", lambda basis: _with_value(basis, "kind", _BASIS_KINDS))
+    return new
+
+
+def _scenario_info(scenario: Document) -> Document:
+    return scenario | {"id": new_scenario_id(scenario["id"])}
+
+
 def _case_result(cell: Document) -> Document:
-    return _with_baseline(_renamed(cell, _CASE_RESULT))
+    new = _with_baseline(_renamed(cell, _CASE_RESULT))
+    _change(new, "evidence", _evidence)
+    new["segmentations"] = [_SEGMENTATIONS.get(each, each) for each in new.get("segmentations", ())]
+    new["findings"] = [_finding(each) for each in new.get("findings", ())]
+    return new
+
+
+def _finding(finding: str) -> str:
+    kind, colon, rest = finding.partition(":")
+    return f"{_LINT_KINDS.get(kind, kind)}{colon}{rest}"
+
+
+def _evidence(evidence: Document) -> Document:
+    new = dict(evidence)
+    _change_each(new, "wire", lambda event: _with_value(event, "kind", _CONNECTION_EVENTS))
+    return new
 
 
 def _with_baseline(cell: Document) -> Document:
     new = dict(cell)
-    _change(new, "baseline", lambda each: _renamed(each, _BASELINE))
+    _change(new, "baseline", lambda each: _with_value(_renamed(each, _BASELINE), "status", _BASELINE_STATUSES))
     return new
 
 
 def _scenario_result(cell: Document) -> Document:
-    new = _renamed(cell, _SCENARIO_RESULT)
+    new = _with_value(_renamed(cell, _SCENARIO_RESULT), "grade", _GRADES)
+    new["scenario"] = new_scenario_id(new.get("scenario", ""))
+    new["samples"] = [[*each[:3], _OUTCOMES.get(each[3], each[3])] for each in new.get("samples", ())]
+    _change_each(new, "phases", lambda phase: phase | {"outcomes": _renamed(phase.get("outcomes", {}), _OUTCOMES)})
     _change_each(new, "metrics", _metric)
-    _change_each(new, "claims", lambda each: _renamed(each, _CLAIM))
+    _change_each(new, "claims", lambda each: _with_value(_renamed(each, _CLAIM), "verdict", _CLAIM_VERDICTS))
     _change_each(new, "broken", lambda each: _renamed(each, _THRESHOLD_VIOLATION))
     return new
+
+
+def _with_value(document: Document, key: str, values: Mapping[str, str]) -> Document:
+    """Return the document with an old value below `key` replaced by the new one."""
+    return document | {key: values[document[key]]} if document.get(key) in values else document
 
 
 def _metric(metric: Document) -> Document:

@@ -1,15 +1,14 @@
-"""`junit.xml`: one test case for each cell, for CI systems. A fail fails, an error of ours errs, the rest passes.
+"""`junit.xml`: one test case for each cell, for CI systems.
 
-A cell of load that breaks a threshold of the user's fails. A warn or a flaky cell passes with a word in its output;
-what was not tried, or could not be judged, is skipped. So is a fail that the baseline expects, with its reason; a pass
-that it does not expect fails.
+A fail, a broken threshold and an unexpected pass are failures. `error` is an error. A warn or a flaky cell passes, with
+a line in its output. Cells without a verdict and fails that the baseline expects are skipped, with their reason.
 """
 
 from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from wsgi_gauntlet.harness.baseline.comparison import told as standing_told
+from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Grade, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.reports.analysis import aggregation
@@ -21,11 +20,11 @@ SKIPPED = frozenset({Verdict.SKIPPED, Verdict.UNSUPPORTED})
 SKIPPED_GRADES = frozenset({Grade.INCONCLUSIVE, Grade.INVALID, Grade.UNSUPPORTED})
 
 MAX_LOG_CHARACTERS = 4000
-"""Characters of a server's log that a failing case carries."""
+"""Characters of the server log in a failing case."""
 
 
 def render(results: Results) -> str:
-    """Return `results` as a JUnit document: a suite for each server."""
+    """Return `results` as a JUnit document with a suite for each server."""
     root = ET.Element("testsuites", name="wsgi-gauntlet")
     for info in aggregation.servers(results):
         suite = ET.Element("testsuite", name=line(info.name))
@@ -55,7 +54,7 @@ OUTPUT = Output("junit", "junit.xml", render, on_request_only=True)
 def _check(cell: CaseResult) -> ET.Element:
     case = _case(f"{cell.server}.{aggregation.area(cell.case)}", cell.case, cell.seconds)
     details = f"expected: {escape_text(cell.expected)}\nactual: {escape_text(cell.actual)}"
-    mark = escape_text(standing_told(cell))
+    mark = escape_text(describe_status(cell))
     if mark:
         details = f"{mark}\n{details}"
     match cell.verdict:
@@ -66,7 +65,7 @@ def _check(cell: CaseResult) -> ET.Element:
             _add_child(case, "skipped", line(mark, 500), text, kind="expected fail")
         case Verdict.FAIL:
             log = truncate_text(escape_text(cell.evidence.log), MAX_LOG_CHARACTERS)
-            text = f"{details}\n\nthe server's log:\n{log}" if log else details
+            text = f"{details}\n\nserver log:\n{log}" if log else details
             _add_child(case, "failure", line(cell.actual, 500) or "broken", text, kind=cell.level)
         case Verdict.ERROR:
             _add_child(
@@ -86,7 +85,7 @@ def _load(cell: ScenarioResult) -> ET.Element:
     phase = labels.during(cell)
     p99 = labels.duration(phase.p99, at_least=phase.censored) if phase else labels.MISSING
     details = f"{labels.grade(cell)}; goodput {labels.percent(cell.goodput)}; p99 {p99}"
-    details += "".join(f"\n{line(each.label, 100)}: {labels.measure(each)}" for each in cell.metrics)
+    details += "".join(f"\n{line(each.label, 100)}: {labels.metric(each)}" for each in cell.metrics)
     note = line(cell.note, 500)
     if cell.grade is Grade.ERROR:
         _add_child(case, "error", note or "the harness failed", escape_text(cell.note), kind="harness")
@@ -96,7 +95,7 @@ def _load(cell: ScenarioResult) -> ET.Element:
             case, "failure", line(f"threshold broken: {broken}", 500), f"{details}\n{note}".strip(), kind="threshold"
         )
     elif cell.grade in SKIPPED_GRADES:
-        _add_child(case, "skipped", f"{cell.grade}: {note}" if note else cell.grade)
+        _add_child(case, "skipped", f"{cell.grade.label}: {note}" if note else cell.grade.label)
     else:
         ET.SubElement(case, "system-out").text = f"{details}\n{note}".strip()
     return case

@@ -14,7 +14,7 @@ PASS, FAIL, WARN, INFO = m.Verdict.PASS, m.Verdict.FAIL, m.Verdict.WARN, m.Verdi
 CLASSROOM: dict[str, tuple[float, float, float, m.Grade]] = {
     "werkzeug": (0.041, 4.2, 5.0, m.Grade.COLLAPSED),
     "werkzeug:threaded": (0.998, 0.004, 0.021, m.Grade.UNAFFECTED),
-    "gunicorn:sync": (0.312, 2.9, 5.0, m.Grade.WEDGED),
+    "gunicorn:sync": (0.312, 2.9, 5.0, m.Grade.NOT_RECOVERED),
     "gunicorn:gthread": (0.874, 0.02, 3.1, m.Grade.DEGRADED),
     "pyuwsgi": (0.22, 3.6, 5.0, m.Grade.COLLAPSED),
     "waitress": (1.0, 0.003, 0.009, m.Grade.UNAFFECTED),
@@ -116,7 +116,7 @@ def _classroom(name: str, index: int) -> m.ScenarioResult:
         p99 / 0.009,
         censored,
         None,
-        None if grade is m.Grade.WEDGED else 3.2,
+        None if grade is m.Grade.NOT_RECOVERED else 3.2,
         m.Disconnect("408" if name == "waitress" else "never", 10.0 if name == "waitress" else None, 8, 8),
         m.Cost(8, 1_200_000 * index, 8, index, 0.21),
         health,

@@ -48,7 +48,7 @@ MEASURED = [
 
 HOSTILE = "<script>window.hacked=8</script> \x1b[31m </td></table> {{ 7*7 }} | `x` \u202e"
 
-GRADES = (m.Grade.UNAFFECTED, m.Grade.COLLAPSED, m.Grade.DEGRADED, m.Grade.WEDGED, m.Grade.INVALID,
+GRADES = (m.Grade.UNAFFECTED, m.Grade.COLLAPSED, m.Grade.DEGRADED, m.Grade.NOT_RECOVERED, m.Grade.INVALID,
           m.Grade.INCONCLUSIVE, m.Grade.UNSUPPORTED, m.Grade.ERROR)  # fmt: skip
 _WEIGHTS = (8, 5, 3, 1, 1, 1, 1, 1)
 
@@ -83,7 +83,7 @@ def _slow_client_load(name: str, scenario: str, chance: random.Random, full: boo
     if grade in {m.Grade.UNSUPPORTED, m.Grade.ERROR}:
         return m.ScenarioResult(name, scenario, grade, note=f"{HOSTILE} has no option for it")
     late = grade is m.Grade.INVALID
-    down = grade in {m.Grade.COLLAPSED, m.Grade.WEDGED}
+    down = grade in {m.Grade.COLLAPSED, m.Grade.NOT_RECOVERED}
     share = 0.02 if down else 0.9 if grade is m.Grade.DEGRADED else 1.0
     samples = _samples(chance, share, 800 if full else 150)
     inside = [each for each in samples if 10 <= each.intended < 30]
@@ -106,7 +106,7 @@ def _slow_client_load(name: str, scenario: str, chance: random.Random, full: boo
         500.0 if down else 1.2,
         down,
         star,
-        None if grade is m.Grade.WEDGED else chance.uniform(0, 4),
+        None if grade is m.Grade.NOT_RECOVERED else chance.uniform(0, 4),
         m.Disconnect(chance.choice(["408", "FIN", "RST"]), 30.2, 256, chance.choice([256, 12]))
         if chance.random() < 0.5
         else m.Disconnect("never"),

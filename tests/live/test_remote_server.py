@@ -249,10 +249,10 @@ def test_a_target_that_only_falls_silent_keeps_its_figures(folder: Path, monkeyp
                     server.send_signal(signal.SIGSTOP)
 
             trio.run(scenario)
-    cell = ctx.with_target_status(ScenarioResult(ctx.plan.name, "x", Grade.WEDGED, note="as measured."))
-    assert cell.grade is Grade.WEDGED
+    cell = ctx.with_target_status(ScenarioResult(ctx.plan.name, "x", Grade.NOT_RECOVERED, note="as measured."))
+    assert cell.grade is Grade.NOT_RECOVERED
     assert "did not answer within" in cell.note
-    assert msgspec.structs.replace(cell, note="") == ScenarioResult(ctx.plan.name, "x", Grade.WEDGED)
+    assert msgspec.structs.replace(cell, note="") == ScenarioResult(ctx.plan.name, "x", Grade.NOT_RECOVERED)
 
 
 def test_lanes_in_other_processes_are_told_of_the_proof(folder: Path) -> None:

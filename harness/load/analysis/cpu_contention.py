@@ -30,7 +30,7 @@ WINDOW_SHARE = 0.1
 """The share of a longer scenario that takes the place of MIN_WINDOW_SECONDS: its steps are longer, and no burst
 decides them."""
 
-SERVER_GRADES = frozenset({Grade.UNAFFECTED, Grade.DEGRADED, Grade.COLLAPSED, Grade.WEDGED, Grade.MEASURED})
+SERVER_GRADES = frozenset({Grade.UNAFFECTED, Grade.DEGRADED, Grade.COLLAPSED, Grade.NOT_RECOVERED, Grade.MEASURED})
 """Grades that say something of the server."""
 
 

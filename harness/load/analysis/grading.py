@@ -89,7 +89,7 @@ def grade(
     if collapsed(during):
         if recovered is None and waited >= WEDGED_AFTER_SECONDS:
             return (
-                Grade.WEDGED,
+                Grade.NOT_RECOVERED,
                 f"{describe_phase(during)}, and no recovery within {waited:.0f} s of the last slow client.",
             )
         return Grade.COLLAPSED, f"{describe_phase(during)}."

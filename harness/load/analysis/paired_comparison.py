@@ -148,7 +148,7 @@ def undecided_if_lower_bounds(claim: Claim, bounds: Sequence[str]) -> Claim:
     if not bounds or claim.verdict is not ClaimVerdict.DID_NOT_HOLD:
         return claim
     return with_notes(
-        msgspec.structs.replace(claim, held=ClaimVerdict.INCONCLUSIVE),
+        msgspec.structs.replace(claim, verdict=ClaimVerdict.INCONCLUSIVE),
         "The generator was at its limit: rates are lower bounds.",
     )
 

@@ -94,7 +94,7 @@ def grade_surge(surge: Surge, generator: GeneratorHealth) -> tuple[Grade, str]:
     )
     reason = f"{lost}, and {back}{must if math.isfinite(surge.drain_time) else ''}."
     if surge.recovery_time is None and surge.patience >= WEDGED_AFTER_SECONDS:
-        return Grade.WEDGED, reason
+        return Grade.NOT_RECOVERED, reason
     if min(during.goodput, after.goodput) < COLLAPSED_GOODPUT:
         return Grade.COLLAPSED, reason
     if surge.lost > (1 - GOOD_GOODPUT) * asked:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from wsgi_gauntlet.harness.conformance.catalog import Scenario
     from wsgi_gauntlet.harness.server.instance import ServerInstance
 
-GRADES_BEST_TO_WORST = (Grade.UNAFFECTED, Grade.DEGRADED, Grade.COLLAPSED, Grade.WEDGED)
+GRADES_BEST_TO_WORST = (Grade.UNAFFECTED, Grade.DEGRADED, Grade.COLLAPSED, Grade.NOT_RECOVERED)
 """From good to bad."""
 
 

@@ -105,7 +105,9 @@ async def development(ctx: ScenarioContext) -> ScenarioResult:
         names, closed_loop_costs, open_loop_results, rate, before_after, connection_budget.clients
     )
     if late:
-        taken = msgspec.structs.replace(taken, held=ClaimVerdict.INCONCLUSIVE, figures=f"{late[:1].upper()}{late[1:]}.")
+        taken = msgspec.structs.replace(
+            taken, verdict=ClaimVerdict.INCONCLUSIVE, figures=f"{late[:1].upper()}{late[1:]}."
+        )
     claims = (
         undecided_if_lower_bounds(with_notes(fewer, unserved_rounds_note), caveats),
         with_notes(later, late_rounds_note, wrong),

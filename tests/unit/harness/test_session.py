@@ -87,7 +87,7 @@ def test_a_scenario_that_says_little_in_a_short_time_is_asked_for() -> None:
     everything = {each.id for each in registry.scenarios()}
     asked = {each.id for each in registry.scenarios() if each.full_only}
     assert "soak" in asked
-    assert "folklore/shield" in asked
+    assert "claims/shield" in asked
     assert chosen(scenarios=()) == everything - asked
     assert chosen(scenarios=("soak",)) == {"soak"}
     assert chosen(scenarios=(), load_options=LoadOptions(full=True)) == everything

@@ -149,7 +149,7 @@ def test_one_figure_says_most(load: ScenarioResult, told: str) -> None:
     ],
 )
 def test_measures_are_told_in_their_units(measure: Metric | None, told: str) -> None:
-    assert labels.measure(measure).replace("\u00a0", " ") == told
+    assert labels.metric(measure).replace("\u00a0", " ") == told
 
 
 def test_a_median_of_those_who_wait_is_a_bound() -> None:
@@ -331,7 +331,7 @@ def test_a_measured_scenario_has_a_chart_of_its_first_figure(text: str) -> None:
         ScenarioResult("a", "s", Grade.MEASURED, metrics=(Metric("rate", "rate", 5.0, "requests/s", True),)),
         ScenarioResult("b", "s", Grade.INVALID, metrics=(Metric("rate", "rate", 9.0, "requests/s"),)),
     ]
-    drawn = svg.inline(bars.measures(loads, "rate"), "x", "x").replace("\u00a0", " ")
+    drawn = svg.inline(bars.metrics(loads, "rate"), "x", "x").replace("\u00a0", " ")
     assert ">≥ 5.0/s</text>" in drawn
     assert ">9.0/s  invalid</text>" in drawn
     assert drawn.index(">b</text>") < drawn.index(">a</text>")

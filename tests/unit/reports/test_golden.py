@@ -120,7 +120,7 @@ def _case_figures(cell: CaseResult) -> str:
 
 def _load_figures(cell: ScenarioResult) -> dict[str, object]:
     return {
-        "grade": cell.grade.name.lower().replace("wedged", "not_recovered"),
+        "grade": cell.grade.name.lower().replace("not_recovered", "not_recovered"),
         "goodput": _rounded(cell.goodput),
         "slowdown": _rounded(cell.slowdown),
         "collapse": cell.collapse,

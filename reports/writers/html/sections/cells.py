@@ -1,4 +1,4 @@
-"""A section for each case: requirement, quote, and each server's cell. What was seen in a cell: packing.py."""
+"""A section for each case: the requirement, the source, and the cell of each server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wsgi_gauntlet.harness.baseline.comparison import fails_run, told
+from wsgi_gauntlet.harness.baseline.comparison import describe_status, fails_run
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import BaselineStatus, CaseInfo, CaseResult, Results, Verdict
 from wsgi_gauntlet.reports.analysis import aggregation
@@ -16,18 +16,18 @@ from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
 
 FOLDED_VERDICTS = frozenset({Verdict.PASS, Verdict.INFO, Verdict.UNSUPPORTED, Verdict.SKIPPED})
-"""The verdicts whose cell folds to its server's name; the others say on their line what came."""
+"""Verdicts whose folded cell shows the server only. The others also show the actual behaviour."""
 
 _NEEDS = re.compile(r"needs ([\w./-]+), which ")
-"""How runner.py begins the reason of a skipped cell."""
+"""The start of the reason of a skipped cell, as harness/conformance writes it."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell as the page shows it; `brief` is its line while folded, `place` where its evidence is packed.
+    """One cell. `brief` is its line while folded, `index` the place of its evidence.
 
-    `held` says in which ways of sending it held; `needs` is the case that it depends on, and the link to that one's
-    cell. `standing` is its class by the baseline, `accepted` what that says.
+    `passed_segmentations` are words. `needs` is the id and the link of the case that it needs. `standing` is its CSS
+    class by the baseline status, `baseline_note` describes the status.
     """
 
     id: str
@@ -47,9 +47,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Section:
-    """One case with its cells, those that folded say little last. `link` is '' unless it leads to a web page.
+    """One case with its cells, the less important ones last. `link` is '' unless it is a web address.
 
-    `basis` and `breach` are in words, '' where results do not say or nobody breaks a rule.
+    `basis` and `breach` are words, or '' if the results do not have them.
     """
 
     id: str
@@ -70,7 +70,7 @@ class Group:
 
 
 def groups(results: Results, names: Anchors) -> list[Group]:
-    """Return every cell of `results` by area and case."""
+    """Return all cells by area and case."""
     order = {each.name: index for index, each in enumerate(aggregation.servers(results))}
     known = {(each.server, each.case) for each in results.conformance}
 
@@ -108,7 +108,7 @@ def groups(results: Results, names: Anchors) -> list[Group]:
 
 
 def standing(check: CaseResult) -> str:
-    """Return 'unexpected', 'expected' or 'stale' for how the cell stands to the baseline, '' where that is silent."""
+    """Return the CSS class of the baseline status: 'unexpected', 'expected', 'stale' or ''."""
     if check.baseline is None:
         return ""
     if fails_run(check):
@@ -118,7 +118,7 @@ def standing(check: CaseResult) -> str:
 
 def _breach(case: CaseInfo) -> str:
     description = labels.BREACHES[case.breach] if case.breach is not None else ""
-    return f"On purpose {description}." if description else ""
+    return f"On purpose, {description}." if description else ""
 
 
 def _is_folded(check: CaseResult) -> bool:
@@ -139,15 +139,15 @@ def _cell(check: CaseResult, names: Anchors, index: int, needs: tuple[str, str] 
         needs,
         [line(each, 500) for each in check.evidence.process[:50]],
         standing(check),
-        line(told(check), 600),
+        line(describe_status(check), 600),
         link if link.startswith(("https://", "http://")) else "",
     )
 
 
 def _passed_segmentations(check: CaseResult) -> str:
-    """Return in which ways of sending the case held, '' where it was sent in one way alone."""
+    """Return the segmentations that passed in words, or '' if the case has only one."""
     if not check.segmentations:
         return ""
     if len(check.segmentations) == len(Segmentation):
-        return "in every way of sending"
-    return f"sent {labels.join_names([line(each, 60) for each in check.segmentations])}"
+        return "in every segmentation"
+    return f"sent {labels.join_names([Segmentation(each).label for each in check.segmentations])}"

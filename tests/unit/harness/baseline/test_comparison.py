@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from wsgi_gauntlet.harness.baseline import comparison
-from wsgi_gauntlet.harness.baseline.comparison import compare, told
+from wsgi_gauntlet.harness.baseline.comparison import compare, describe_status
 from wsgi_gauntlet.harness.baseline.entries import Baseline, Entry, baseline_server
 from wsgi_gauntlet.harness.baseline.parser import parse, read
 from wsgi_gauntlet.harness.errors import ConfigurationError
@@ -57,7 +57,7 @@ def run(*verdicts: Verdict, server: ServerInfo | None = None) -> Results:
 def held(text: str, results: Results, today: dt.date = TODAY) -> dict[str, tuple[BaselineStatus, str]]:
     found = compare(parse(text, "known.toml", CASES), results, today)
     cells = (*found.unexpected_fails, *found.unexpected_passes, *found.other, *found.expired, *found.expected)
-    return {each.case.rpartition("/")[2]: (each.baseline.status, told(each)) for each in cells if each.baseline}
+    return {each.case.rpartition("/")[2]: (each.baseline.status, describe_status(each)) for each in cells if each.baseline}
 
 
 def test_the_most_particular_entry_speaks() -> None:
@@ -163,7 +163,7 @@ def test_what_was_not_judged_stands_nowhere(verdict: Verdict) -> None:
 def test_without_a_baseline_a_fail_breaks_the_run() -> None:
     assert comparison.fails_run(CaseResult("s", "c", Level.MUST, (), Verdict.FAIL))
     assert not comparison.fails_run(CaseResult("s", "c", Level.MUST, (), Verdict.WARN))
-    assert told(CaseResult("s", "c", Level.MUST, (), Verdict.FAIL)) == ""
+    assert describe_status(CaseResult("s", "c", Level.MUST, (), Verdict.FAIL)) == ""
 
 
 def test_inline_entries_have_no_lines_and_work() -> None:

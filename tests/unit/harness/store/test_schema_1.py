@@ -40,7 +40,11 @@ def test_an_old_results_file_is_read_like_the_old_journal_of_the_run(tmp_path: P
 def test_a_resumed_old_journal_has_lines_of_both_versions(tmp_path: Path) -> None:
     whole = read_journal(tmp_path, JOURNAL)
     lines = JOURNAL.splitlines(keepends=True)
-    new: list[journal.Line] = [journal.CheckLine(whole.conformance[0]), journal.LoadLine(whole.load[0]), journal.EndLine()]
+    new: list[journal.Line] = [
+        journal.CheckLine(whole.conformance[0]),
+        journal.LoadLine(whole.load[0]),
+        journal.EndLine(),
+    ]
     with journal.Journal.open(tmp_path, resume=True) as resumed:
         for line in new:
             resumed.write(line)

@@ -51,13 +51,13 @@ def test_pairs_are_found_by_name() -> None:
 def test_the_page_shows_both_sides_and_nothing_where_there_is_no_pair() -> None:
     """Expected and actual of each, escaped."""
     text = report_page.render(RUN)
-    section = text[text.index('<section id="pairs"') :].partition("</section>")[0]
+    section = text[text.index('<section id="in-process"') :].partition("</section>")[0]
     assert "the same in 1 case, different in 1; 1 judged on the wire only" in section
     assert "a &lt;reset&gt;" in section
     assert "&lt;the&gt; expected" in section
     assert 'href="#cell--werkzeug-in-process--http-a-x"' in section
     alone = report_page.render(msgspec.structs.replace(RUN, conformance=CELLS[:4]))
-    assert 'id="pairs"' not in alone
+    assert 'id="in-process"' not in alone
 
 
 def test_the_summary_and_the_terminal_say_it_in_a_line() -> None:
@@ -73,8 +73,8 @@ def test_the_summary_and_the_terminal_say_it_in_a_line() -> None:
 
 
 FOUND = (
-    cell("one", "a/x", Verdict.PASS, findings=("date-missing: no Date (RFC 9110)", "date-missing: again")),
-    cell("one", "a/y", Verdict.PASS, findings=("date-missing: no Date (RFC 9110)", "own-kind: <b>")),
+    cell("one", "a/x", Verdict.PASS, findings=("missing-date: no Date (RFC 9110)", "missing-date: again")),
+    cell("one", "a/y", Verdict.PASS, findings=("missing-date: no Date (RFC 9110)", "own-kind: <b>")),
     cell("two", "a/x", Verdict.PASS),
 )
 
@@ -83,7 +83,7 @@ def test_findings_are_counted_by_kind_and_server() -> None:
     """Once for each cell, the commonest first, a kind that nobody knows too."""
     rows = lint.rows(Results(SCHEMA, {}, {}, FOUND), Anchors())
     assert [(each.kind, [count.number for count in each.counts]) for each in rows] == [
-        ("date-missing", [2, 0]),
+        ("missing-date", [2, 0]),
         ("own-kind", [1, 0]),
     ]
     assert rows[0].where == "RFC 9110, section 6.6.1"
@@ -94,7 +94,7 @@ def test_findings_are_counted_by_kind_and_server() -> None:
 def test_the_page_shows_findings_as_remarks() -> None:
     """In the cell, and in the table that leads there."""
     text = report_page.render(Results(SCHEMA, {}, {}, FOUND))
-    assert '<p class="remark"><b>info</b> own-kind: &lt;b&gt;</p>' in text
+    assert '<p class="finding"><b>lint</b> own-kind: &lt;b&gt;</p>' in text
     assert re.search(r'<a class="plain" href="#cell--one--http-a-x">2</a>', text)
     assert 'id="lint"' not in report_page.render(RUN)
 
@@ -103,7 +103,7 @@ NOT_JUDGED = (
     cell("one", "a/x", Verdict.FAIL, "broken"),
     cell("one", "a/y", Verdict.SKIPPED, "needs http/a/x, which came to fail", segmentations=()),
     cell("two", "a/y", Verdict.SKIPPED, "needs http/a/x, which came to fail"),
-    cell("two", "a/x", Verdict.FLAKY, "1 of 3 attempts", segmentations=("whole", "byte by byte")),
+    cell("two", "a/x", Verdict.FLAKY, "1 of 3 attempts", segmentations=("whole", "bytes")),
     cell("one", "a/z", Verdict.ERROR, "EventsLost"),
     cell("two", "a/z", Verdict.UNSUPPORTED, "has no option for threads", segmentations=("whole",)),
 )

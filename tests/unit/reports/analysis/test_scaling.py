@@ -55,14 +55,14 @@ def test_a_single_number_is_no_comparison() -> None:
 
 
 def test_every_report_has_them_and_the_terminal_the_capacity() -> None:
-    assert "## gunicorn by its number of workers\n\n| workers | capacity | churn |" in markdown.render(RUN)
+    assert "## gunicorn by number of workers\n\n| workers | capacity | churn |" in markdown.render(RUN)
     page = report_page.render(RUN)
-    assert "gunicorn by its number of workers" in page
+    assert "gunicorn by number of workers" in page
     assert "1,900/s" in page
     shown = StringIO()
     closing.summary(of(cell("gunicorn", 500, 1), cell("gunicorn[workers=2]", 950, 2)), console=Console(file=shown))
     text = shown.getvalue()
-    assert "gunicorn by its number of workers" in text
+    assert "gunicorn by number of workers" in text
     assert [line.split() for line in text.splitlines() if "grade" in line] == [["server", "grade", "capacity"]]
     assert "950/s" in text
 

@@ -95,7 +95,7 @@ def test_collapse_is_marked(results: Results) -> None:
     """With its number, and grades for those that stood."""
     drawn = bars.against_clients(aggregation.scenarios(results)["slow-headers/byte"][1])
     assert "N* = 9" in drawn
-    assert "immune" in drawn
+    assert "unaffected" in drawn
 
 
 def test_the_picture_is_a_file_of_its_own(results: Results, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_plain_lines_tell_the_course_of_a_run() -> None:
         "check: 2 cells",
         "check: 2 of 2 cells in 1:15; ✗ 1 fail",
         "load: 1 cell",
-        "✓ waitress in classroom: immune, 99.9 % answered",
+        "✓ waitress in classroom: unaffected, 99.9 % answered",
         "· wsgiref in throughput: measured, 1,234/s at best",
         "? wsgiref in classroom: invalid. the generator was late",
     ]
@@ -191,7 +191,7 @@ def test_the_summary_fits(results: Results, width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
     if width >= 80:
         assert re.search(r"nginx\+gunicorn:sync +1 +3 +1 +66  1 info, 2 unsupported", text), text
-        assert "✗ collapses at 9" in text
+        assert "✗ collapsed at 9" in text
         assert "The report: gauntlet-out/report.html" in text
         assert "wsgiref is invalid: the generator sent 14.2 of 20.0 requests a second" in text
         assert "http/framing/te-and-cl [security]" in text
@@ -221,7 +221,7 @@ def test_no_color_is_kept(results: Results, monkeypatch: pytest.MonkeyPatch) -> 
     file = io.StringIO()
     summary(results, None, Console(file=file, width=80, force_terminal=True))
     assert "\x1b[31m" not in file.getvalue()
-    assert "collapses" in file.getvalue()
+    assert "collapsed" in file.getvalue()
 
 
 @pytest.mark.parametrize("server", ["wsgiref", "nginx:unix+gunicorn:gthread[workers=2,threads=8]"])

@@ -22,7 +22,7 @@ def test_a_failure_says_what_its_level_rests_on_and_who_breaks_a_rule() -> None:
     quote = lines.index("RFC 9112, 6.3: “A server MUST.”")
     assert lines[quote + 2 : quote + 4] == [
         "Basis: security: Two readers see two requests.",
-        "On purpose the client breaks a rule, which no compliant client would.",
+        "On purpose, the client breaks a rule that compliant clients keep.",
     ]
 
 

@@ -15,8 +15,8 @@ def test_it_has_the_answer_and_the_tables(results: Results) -> None:
     text = markdown.render(results).replace("\u00a0", " ")
     assert text.startswith("# 8 WSGI servers through the gauntlet\n")
     assert "| werkzeug | 11 |" in text
-    assert "| waitress | ✓ immune | 100 % | 9 ms | 1 × |" in text
-    assert "✗ collapses at 2" in text
+    assert "| waitress | ✓ unaffected | 100 % | 9 ms | 1 × |" in text
+    assert "✗ collapsed at 2" in text
     assert "get it with `python3 -m pip install bjoern-binary`" in text
     assert "interrupted" not in text
 

@@ -184,7 +184,7 @@ def lane(
         (lane(ok=1000, slow=600, took=0.15), FAILED, True, "p99 of 150 ms"),
         (lane(ok=1000, slow=20, took=0.6), FAILED, True, "p99 of 6"),
         (lane(ok=1000, slow=10, took=0.6), PASSED, False, ""),
-        (lane(ok=980, timeouts=20), FAILED, True, "p99 of at least 1.0 s; 20 x time-out; 98 % answered"),
+        (lane(ok=980, timeouts=20), FAILED, True, "p99 of at least 1.0 s; 20 x timeout; 98 % answered"),
         (lane(ok=900, wrong=100), FAILED, True, "100 x wrong body; 90 % answered"),
         (lane(ok=0, errors=50), FAILED, True, "no answers"),
         (lane(ok=1000, slow=20, took=0.15, late=0.02), UNFIT, False, "late"),

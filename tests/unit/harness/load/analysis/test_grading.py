@@ -44,7 +44,7 @@ def test_a_grade_comes_from_the_phases(before: Phase, during: Phase, expected: G
 
 @pytest.mark.parametrize(
     ("recovered", "waited", "expected"),
-    [(None, 60.0, Grade.WEDGED), (None, 4.0, Grade.COLLAPSED), (55.0, 60.0, Grade.COLLAPSED)],
+    [(None, 60.0, Grade.NOT_RECOVERED), (None, 4.0, Grade.COLLAPSED), (55.0, 60.0, Grade.COLLAPSED)],
 )
 def test_wedged_takes_a_minute_without_recovery(recovered: float | None, waited: float, expected: Grade) -> None:
     assert grade(phase(), phase(goodput=0.0), WELL, recovered=recovered, waited=waited)[0] is expected

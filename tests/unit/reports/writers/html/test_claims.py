@@ -19,13 +19,13 @@ def load(server: str, *held: ClaimVerdict, note: str = "", grade: m.Grade = m.Gr
     claims = tuple(
         Claim(STATEMENT if not place else "another", each, "a rule", "0 %.") for place, each in enumerate(held)
     )
-    return m.ScenarioResult(server, "folklore/shield", grade, claims=claims, note=note)
+    return m.ScenarioResult(server, "claims/shield", grade, claims=claims, note=note)
 
 
 def results(*loads: m.ScenarioResult) -> m.Results:
     servers = {each.server: m.ServerInfo(each.server, each.server, available=True) for each in loads}
-    info = m.ScenarioInfo("folklore/shield", "Folklore: a shield", "What it is.")
-    return m.Results(m.SCHEMA, {}, servers, load=loads, scenarios={"folklore/shield": info})
+    info = m.ScenarioInfo("claims/shield", "Folklore: a shield", "What it is.")
+    return m.Results(m.SCHEMA, {}, servers, load=loads, scenarios={"claims/shield": info})
 
 
 RESULTS = results(
@@ -38,7 +38,7 @@ RESULTS = results(
 def test_a_statement_has_a_row_for_each_server() -> None:
     first, second = folklore.statements(RESULTS, Anchors())
     assert (first.statement, first.rule) == (STATEMENT, "a rule")
-    assert [(row.server, row.held) for row in first.rows] == [
+    assert [(row.server, row.verdict) for row in first.rows] == [
         ("gunicorn", ClaimVerdict.HELD),
         ("waitress", ClaimVerdict.DID_NOT_HOLD),
     ]
@@ -79,4 +79,4 @@ def test_the_overview_says_whether_they_held() -> None:
 
 
 def test_every_finding_has_a_sign() -> None:
-    assert set(labels.HELD) == set(ClaimVerdict)
+    assert set(labels.CLAIM_VERDICTS) == set(ClaimVerdict)

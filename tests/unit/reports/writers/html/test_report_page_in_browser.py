@@ -267,7 +267,7 @@ def unusual_results() -> Results:
             checks.append(CaseResult(server, f"frameworks/flask/{name}", Level.MUST, (), Verdict.PASS))
     claims = (Claim("nginx shields a server from slow clients", ClaimVerdict.HELD, "a rule", LONG),)
     servers = {name: ServerInfo(name, name, True, name.partition("@")[2]) for name in verdicts}
-    loads = (ScenarioResult("gunicorn@22.0.0", "folklore/shield", Grade.MEASURED, claims=claims),)
+    loads = (ScenarioResult("gunicorn@22.0.0", "claims/shield", Grade.MEASURED, claims=claims),)
     return Results(SCHEMA, {}, servers, tuple(checks), loads)
 
 

@@ -44,9 +44,9 @@ def test_what_a_statement_is_about(rule: Callable[[Plan], str], name: str, why: 
 def test_servers_that_it_is_not_for_are_left_out_unless_there_are_no_others() -> None:
     async def run(_arena: object) -> None: ...
 
-    found = Scenario("folklore/x", "", "", run, {}, {}, unsuitable_reason=applicability.reason_not_uwsgi)  # type: ignore[arg-type]
+    found = Scenario("claims/x", "", "", run, {}, {}, unsuitable_reason=applicability.reason_not_uwsgi)  # type: ignore[arg-type]
     for_all = Scenario("steady", "", "", run, {}, {})  # type: ignore[arg-type]
     uwsgi, waitress = plan("uwsgi"), plan("waitress")
     told = [(server.name, each.id) for server, each in server_scenario_pairs([found, for_all], [uwsgi, waitress])]
-    assert told == [("uwsgi", "folklore/x"), ("uwsgi", "steady"), ("waitress", "steady")]
+    assert told == [("uwsgi", "claims/x"), ("uwsgi", "steady"), ("waitress", "steady")]
     assert [server.name for server, _ in server_scenario_pairs([found], [waitress])] == ["waitress"]
