@@ -334,7 +334,9 @@ class CaseItem(pytest.Item):
         )
         if accepted or mark.status is BaselineStatus.UNEXPECTED_PASS:
             reason = (
-                mark.reason if mark.status is BaselineStatus.EXPECTED else f"{mark.reason}; {comparison.describe_status(check)}"
+                mark.reason
+                if mark.status is BaselineStatus.EXPECTED
+                else f"{mark.reason}; {comparison.describe_status(check)}"
             )
             self.own_markers[:] = [each for each in self.own_markers if each.name != "xfail"]
             self.add_marker(pytest.mark.xfail(reason=reason, strict=True, raises=CaseFailed))

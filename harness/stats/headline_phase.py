@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wsgi_gauntlet.harness.model import Phase, ScenarioResult
 
-ADVERSE_PHASE_NAMES = ("attack", "during", "crowd", "load")
+ADVERSE_PHASE_NAMES = ("attack", "during", "load")
 """Names of the phase in which the adverse clients are there."""
 
 OTHER_PHASE_NAMES = frozenset({"baseline", "before", "after", "recovery"})

@@ -1,4 +1,4 @@
-"""Encode values as JSON, also if they have text that is not valid Unicode."""
+"""Values as JSON documents, whatever text a server or its app put into them. Values in, bytes out."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import msgspec
 _encoder = msgspec.json.Encoder()
 
 
-def to_json(value: object) -> bytes:
+def to_json(value: Any) -> bytes:
     """Return `value` as JSON in UTF-8.
 
-    A server log or an app event can have a lone surrogate. It has no UTF-8, and most readers reject its JSON escape, so
-    it becomes the six characters of the escape.
+    A lone surrogate (a server's log or an app's event can hold one) has no UTF-8, and JSON's own escape for it is
+    refused by most readers, so it becomes the six characters of the escape.
     """
     try:
         return _encoder.encode(value)

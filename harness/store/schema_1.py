@@ -173,13 +173,23 @@ def _with_baseline(cell: Document) -> Document:
 
 def _scenario_result(cell: Document) -> Document:
     new = _with_value(_renamed(cell, _SCENARIO_RESULT), "grade", _GRADES)
+    new["phase"] = _phase(new.get("phase", ""))
+    new["percentiles"] = [[_phase(each[0]), *each[1:]] for each in new.get("percentiles", ())]
     new["scenario"] = new_scenario_id(new.get("scenario", ""))
     new["samples"] = [[*each[:3], _OUTCOMES.get(each[3], each[3])] for each in new.get("samples", ())]
-    _change_each(new, "phases", lambda phase: phase | {"outcomes": _renamed(phase.get("outcomes", {}), _OUTCOMES)})
+    _change_each(new, "phases", _phase_result)
     _change_each(new, "metrics", _metric)
     _change_each(new, "claims", lambda each: _with_value(_renamed(each, _CLAIM), "verdict", _CLAIM_VERDICTS))
     _change_each(new, "broken", lambda each: _renamed(each, _THRESHOLD_VIOLATION))
     return new
+
+
+def _phase_result(phase: Document) -> Document:
+    return phase | {"name": _phase(phase.get("name", "")), "outcomes": _renamed(phase.get("outcomes", {}), _OUTCOMES)}
+
+
+def _phase(name: str) -> str:
+    return re.sub(r"^crowd\b", "during", name)
 
 
 def _with_value(document: Document, key: str, values: Mapping[str, str]) -> Document:

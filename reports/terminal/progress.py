@@ -203,7 +203,9 @@ class ProgressDisplay:
             for each in _REPORTED_VERDICTS
             if self._verdicts[each]
         ]
-        message += [f"{number} {each}" for each in _REPORTED_STATUSES if (number := self._baseline_statuses[each])]
+        message += [
+            f"{number} {each.label}" for each in _REPORTED_STATUSES if (number := self._baseline_statuses[each])
+        ]
         return f"; {', '.join(message)}" if message and self._stage == "check" else ""
 
     def _render(self) -> RenderableType:
@@ -244,7 +246,7 @@ class ProgressDisplay:
 
 
 def _split_activity(text: str) -> tuple[str, str]:
-    """Return which scenario it is, and what goes on in it: `slow-read`, `crowd: 8 slow clients, p99 12 ms`."""
+    """Return which scenario it is, and what goes on in it: `slow-read`, `during: 8 slow clients, p99 12 ms`."""
     scenario, colon, activity = text.partition(": ")
     return (scenario, activity) if colon else (text, "")
 

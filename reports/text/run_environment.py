@@ -19,8 +19,8 @@ def rows(values: Mapping[str, object]) -> list[tuple[str, str]]:
 def describe_machine(values: Mapping[str, object]) -> str:
     """Return the date and the machine on one line. Unknown values are left out."""
     parts = [_format_value(name, values[name]) for name in ("date", "processor") if values.get(name)]
-    if isinstance(values.get("cores"), int):
-        parts.append(labels.pluralize(values["cores"], "core"))
+    if isinstance(cores := values.get("cores"), int):
+        parts.append(labels.pluralize(cores, "core"))
     if isinstance(values.get("memory"), int):
         parts.append(_format_value("memory", values["memory"]))
     if values.get("python"):

@@ -92,7 +92,7 @@ def _slow_client_load(name: str, scenario: str, chance: random.Random, full: boo
     star = chance.choice([1, 2, 4, 9, 98]) if down else None
     phases = (
         m.Phase("baseline", 0, 10, 200, {"ok": 200}, 1.0, 0.003, 0.005, 0.009, 0.012, 0.008),
-        m.Phase("crowd", 10, 30, len(inside), outcomes, good, 0.004, 2.0, 5.0, 5.0, 4.0, good < 0.99),
+        m.Phase("during", 10, 30, len(inside), outcomes, good, 0.004, 2.0, 5.0, 5.0, 4.0, good < 0.99),
     )
     steps = tuple(
         m.Step(n, 0.02 if star and n >= star else 1.0, 0.003, 0.01, collapsed=bool(star and n >= star))
@@ -116,7 +116,7 @@ def _slow_client_load(name: str, scenario: str, chance: random.Random, full: boo
         steps,
         samples,
         ((0, 0), (10, 100), (11, 256), (30, 0)),
-        tuple(m.Percentile("crowd", p, 0.003 * 2 ** (p / 10)) for p in (0, 25, 50, 75, 90, 95, 99, 99.5)),
+        tuple(m.Percentile("during", p, 0.003 * 2 ** (p / 10)) for p in (0, 25, 50, 75, 90, 95, 99, 99.5)),
         parameters={"clients": 256, "interval": 10},
         conditions={"workers": 2, "threads": 4, "python": "3.11.7"},
         caveats=("a 40 ms plateau with an idle CPU: Nagle with delayed ACK",) if chance.random() < 0.1 else (),
@@ -160,7 +160,7 @@ def _windowed(name: str, scenario: str, chance: random.Random, full: bool) -> m.
         windows=tuple(windows),
         slow_clients=((0, 0), (5, 20), (55, 0)) if scenario in {"mixed", "soak"} else (),
         percentiles=tuple(m.Percentile("load", p, 0.002 * 1.6 ** (p / 10)) for p in (50, 90, 99, 99.9, 99.99, 99.999)),
-        phases=(m.Phase("load", 0, 60, 20000, {"ok": 19990, "time-out": 10}, 0.9995, 0.002, 0.01, 0.03, 5.0),),
+        phases=(m.Phase("load", 0, 60, 20000, {"ok": 19990, "timeout": 10}, 0.9995, 0.002, 0.01, 0.03, 5.0),),
         metrics=(
             m.Metric("requests_lost", "requests lost", float(chance.randrange(50)), note="while the old worker left"),
             m.Metric("longest_queue", "longest queue", None, note=f"nobody could look {HOSTILE}"),

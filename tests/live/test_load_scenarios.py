@@ -111,7 +111,7 @@ async def test_slow_headers_find_n_where_it_is_known(folder: Path) -> None:
     for cell in cells.values():
         assert cell.scenario == "slow-headers/byte"
         # Where nobody was harmed there is nothing to recover from.
-        phases = ["baseline", "crowd"] if unharmed(*cell.phases[:2]) else ["baseline", "crowd", "recovery"]
+        phases = ["baseline", "during"] if unharmed(*cell.phases[:2]) else ["baseline", "during", "recovery"]
         assert [phase.name for phase in cell.phases] == phases
         assert cell.disconnect is not None
         assert cell.disconnect.how == "never"

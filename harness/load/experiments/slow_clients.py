@@ -144,7 +144,7 @@ async def _round(
         await traffic.crowd.scale_to(clients)
         duration = ctx.number("duration")
         during = await traffic.phase(
-            "crowd", duration, stop_on_collapse=search_threshold and duration < LONG_PHASE_SECONDS
+            "during", duration, stop_on_collapse=search_threshold and duration < LONG_PHASE_SECONDS
         )
         slow_client_cost = (
             cost(usage_at_start, usage_before_clients, await traffic.usage(), clients)

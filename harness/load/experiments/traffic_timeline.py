@@ -3,7 +3,7 @@
     async with run_traffic(ctx, make_behaviour, ...) as c:
         before = await c.phase("baseline", 2)           healthy users alone
         await c.crowd.scale_to(8)                       slow clients come
-        during = await c.phase("crowd", 7)              the same users among them
+        during = await c.phase("during", 7)              the same users among them
         back = await c.recover(before.p99, 4)           slow clients leave
 
 All times are seconds since the healthy users began.
@@ -74,7 +74,7 @@ MAX_TRAFFIC_SECONDS = 24 * 3600.0
 PHASE_PROGRESS = {
     "warm-up": (0.0, 0.05),
     "baseline": (0.05, 0.2),
-    "crowd": (0.2, 0.6),
+    "during": (0.2, 0.6),
     "recovery": (0.6, 0.85),
     "search": (0.85, 1.0),
 }

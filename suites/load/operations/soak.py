@@ -77,7 +77,7 @@ async def soak(ctx: ScenarioContext) -> ScenarioResult:
         usage_samples: list[tuple[float, ResourceUsage]] = []
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_sample_usage, traffic, usage_samples, seconds / USAGE_SAMPLES_PER_WINDOW)
-            during = await traffic.phase("crowd", ctx.number("duration"))
+            during = await traffic.phase("during", ctx.number("duration"))
             nursery.cancel_scope.cancel()
         slow_client_cost = (
             cost(usage_at_start, usage_before_clients, await traffic.usage(), connection_budget.clients)

@@ -68,8 +68,8 @@ def test_the_terminal_tells_what_is_unexpected_alone(baseline_results: Results) 
     file = io.StringIO()
     summary(baseline_results, console=Console(file=file, width=200, no_color=True))
     output = file.getvalue()
-    assert "2 unexpected fails and 1 unexpected pass; 2 cells as known.toml expects; 2 entries to look at." in output
-    assert "Requirements broken" not in output
+    assert "2 unexpected fails and 1 unexpected pass; 2 cells as known.toml expects; 2 entries to check." in output
+    assert "Broken requirements" not in output
     assert f"gunicorn passes, and the baseline expects fail: delete {WHERE}" in output
     assert "gunicorn fails, and the baseline has no entry for it" in output
     assert f"gunicorn fails, and its entry ({WHERE}) expired on 2026-03-01: {REASON}" in output
@@ -121,7 +121,7 @@ def test_junit_fails_for_what_is_unexpected_alone(baseline_results: Results) -> 
 def test_markdown_tells_them_first(baseline_results: Results) -> None:
     """And nothing of a reason is markup."""
     output = markdown.render(baseline_results)
-    assert output.index("### Not as the baseline expects (known.toml)") < output.index("<details>")
+    assert output.index("### Different from the baseline (known.toml)") < output.index("<details>")
     assert f"- `http/framing/mended`: gunicorn passes, and the baseline expects fail: delete {WHERE}" in output
     assert "gunicorn (as the baseline expects: \\<b\\>reported\\</b\\> \\*upstream\\*)" in output
     assert "| other | unexpected |" in output
@@ -153,7 +153,7 @@ def test_without_a_baseline_nothing_is_said_of_one(baseline_results: Results) ->
     for text in (file.getvalue(), markdown.render(plain), junit.render(plain)):
         assert "baseline" not in text
         assert "unexpected" not in text
-    assert "Requirements broken" in file.getvalue()
+    assert "Broken requirements" in file.getvalue()
     assert 'value="unexpected"' not in report_page.render(plain)
 
 

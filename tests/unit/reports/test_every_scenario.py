@@ -107,7 +107,7 @@ def test_the_overview_keeps_families_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("load", "told"),
+    ("load", "shown"),
     [
         (ScenarioResult("a", "s", Grade.COLLAPSED, 0.1, 9.0, collapse=98), "N* 98"),
         (ScenarioResult("a", "s", Grade.UNAFFECTED, 1.0, 1.2), "1.2 ×"),
@@ -126,12 +126,12 @@ def test_the_overview_keeps_families_together() -> None:
         (ScenarioResult("a", "s", Grade.MEASURED, 1.0), "100 %"),
     ],
 )
-def test_one_figure_says_most(load: ScenarioResult, told: str) -> None:
-    assert key_figure(load).replace("\u00a0", " ") == told
+def test_one_figure_says_most(load: ScenarioResult, shown: str) -> None:
+    assert key_figure(load).replace("\u00a0", " ") == shown
 
 
 @pytest.mark.parametrize(
-    ("measure", "told"),
+    ("measure", "shown"),
     [
         (Metric("x", "x", None, "s", note="nobody looked"), "–"),
         (Metric("x", "x", 5.0, "s", censored=True), "≥ 5 s"),
@@ -148,14 +148,14 @@ def test_one_figure_says_most(load: ScenarioResult, told: str) -> None:
         (None, "–"),
     ],
 )
-def test_measures_are_told_in_their_units(measure: Metric | None, told: str) -> None:
-    assert labels.metric(measure).replace("\u00a0", " ") == told
+def test_metrics_have_units(measure: Metric | None, shown: str) -> None:
+    assert labels.metric(measure).replace("\u00a0", " ") == shown
 
 
 def test_a_median_of_those_who_wait_is_a_bound() -> None:
     """As soon as half of them were still waiting; the longest as soon as one was."""
     most, few, none = (
-        Phase("crowd", 0, 1, 10, {"ok": 10 - number, "time-out": number, "error": 3}, 0.5) for number in (6, 1, 0)
+        Phase("during", 0, 1, 10, {"ok": 10 - number, "timeout": number, "error": 3}, 0.5) for number in (6, 1, 0)
     )
     assert [labels.is_lower_bound(each, 0.5) for each in (most, few, none)] == [True, False, False]
     assert [labels.is_lower_bound(each, 1) for each in (most, few, none)] == [True, True, False]
@@ -171,8 +171,8 @@ def test_how_clients_were_dropped() -> None:
 def _tailed(*outcomes: Outcome, exact: bool = True) -> ScenarioResult:
     kept = tuple(Sample(float(at), 0.1 * (at + 1), 0.1, each) for at, each in enumerate(outcomes))
     counts = {each.value: outcomes.count(each) for each in set(outcomes)}
-    curve = tuple(Percentile("crowd", each, 0.1 + each / 50) for each in (0.0, 50.0, 90.0, 99.0, 99.99, 99.999))
-    phase = Phase("crowd", 0, 100, len(outcomes), counts, 0.5)
+    curve = tuple(Percentile("during", each, 0.1 + each / 50) for each in (0.0, 50.0, 90.0, 99.0, 99.99, 99.999))
+    phase = Phase("during", 0, 100, len(outcomes), counts, 0.5)
     return ScenarioResult("a", "s", Grade.DEGRADED, phases=(phase,), percentiles=curve, samples=kept if exact else ())
 
 
@@ -184,10 +184,10 @@ def test_a_tail_that_waits_is_a_bound(exact: bool) -> None:
     assert latency_curve.exact == pytest.approx(60)
     assert max(percentile for percentile, _ in latency_curve.points) == 99.99
     drawn = svg.inline(curves.percentiles([load]), "x", "x")
-    assert "at least so long" in drawn
+    assert "lower bound" in drawn
     assert "99.99 %" in drawn
     sure = curves.percentiles([_tailed(*[Outcome.OK] * 6, exact=exact)])
-    assert "at least so long" not in sure
+    assert "lower bound" not in sure
     page = report_page.render(Results(SCHEMA, {}, {}, load=(load,)))
     assert re.search(r'<td class="n">≥\u00a0[\d.]+\u00a0s</td>', page)
 
@@ -253,12 +253,12 @@ def test_the_closing_table_fits(width: int, servers: int) -> None:
     assert not set(shown) & {chr(value) for value in (*range(10), *range(11, 32))}
 
 
-def test_many_kinds_of_slow_clients_are_told_in_one_sentence(everything: Results) -> None:
-    told = [each.text for each in key_findings.key_findings(everything) if each.topic == "Slow clients"]
-    assert len(told) == 1
-    assert re.search(r"falls to \d+ of \d+ kinds \(\d+ clients? suffices? in [a-z/-]+\)", told[0])
+def test_many_scenarios_with_slow_clients_have_one_sentence(everything: Results) -> None:
+    shown = [each.text for each in key_findings.key_findings(everything) if each.topic == "Slow clients"]
+    assert len(shown) == 1
+    assert re.search(r"collapsed in \d+ of \d+ scenarios \([a-z/-]+: N\* \d+\)", shown[0])
     doubts = next(each.text for each in key_findings.key_findings(everything) if each.topic == "Not judged")
-    assert re.search(r"\d+ cells of load \(the generator or this machine could not keep up\)", doubts)
+    assert re.search(r"\d+ cells of load \(the generator or the machine could not keep up\)", doubts)
 
 
 def test_the_summary_for_ci_has_all_grades_and_measures(everything: Results) -> None:
@@ -275,9 +275,9 @@ def test_the_summary_for_ci_has_all_grades_and_measures(everything: Results) -> 
 
 def test_junit_tells_measures(everything: Results) -> None:
     root = ET.fromstring(junit.render(everything))
-    told = [each.text or "" for each in root.findall(".//testcase[@name='capacity']/system-out")]
-    assert told
-    assert all(re.search(r"^capacity: (≥\u00a0)?[\d,]+/s$", each, re.MULTILINE) for each in told)
+    shown = [each.text or "" for each in root.findall(".//testcase[@name='capacity']/system-out")]
+    assert shown
+    assert all(re.search(r"^capacity: (≥\u00a0)?[\d,]+/s$", each, re.MULTILINE) for each in shown)
 
 
 def _phased(*phases: tuple[str, float | None], curves: tuple[str, ...] = ()) -> ScenarioResult:
@@ -290,7 +290,7 @@ def _phased(*phases: tuple[str, float | None], curves: tuple[str, ...] = ()) -> 
 @pytest.mark.parametrize(
     ("load", "name"),
     [
-        (_phased(("baseline", 0.1), ("crowd", 0.2), ("recovery", 9.0)), "crowd"),
+        (_phased(("baseline", 0.1), ("during", 0.2), ("recovery", 9.0)), "during"),
         (_phased(("baseline", 0.1), ("reload 1", 0.2), ("reload 2", 0.5), ("reload 3", None)), "reload 2"),
         (_phased(("before", 0.1), ("surge", None), ("after", 5.0)), "surge"),
         (_phased(("try 1", 0.5), ("try 2", 0.05), curves=("try 2", "try 2, service time")), "try 2"),
@@ -314,9 +314,9 @@ def test_a_curve_may_span_phases() -> None:
 
 def test_all_servers_begin_at_the_left() -> None:
     """Also one whose first round was thrown away."""
-    first = ScenarioResult("a", "s", Grade.UNAFFECTED, phases=(Phase("crowd", 1, 5, 1, {}, 1.0),))
+    first = ScenarioResult("a", "s", Grade.UNAFFECTED, phases=(Phase("during", 1, 5, 1, {}, 1.0),))
     again = msgspec.structs.replace(
-        first, phases=(Phase("crowd", 31, 35, 1, {}, 1.0),), slow_clients=((31.0, 3), (33.0, 0))
+        first, phases=(Phase("during", 31, 35, 1, {}, 1.0),), slow_clients=((31.0, 3), (33.0, 0))
     )
     shared = samples.shared_axes([first, again])
     assert shared.last == 4

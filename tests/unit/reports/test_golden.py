@@ -110,17 +110,13 @@ def figures(results: Results) -> dict[str, object]:
     }
 
 
-def _new_id(scenario: str) -> str:
-    return scenario.replace("folklore", "claims")
-
-
 def _case_figures(cell: CaseResult) -> str:
     return f"{cell.verdict} ({cell.level}, {cell.attempts})"
 
 
 def _load_figures(cell: ScenarioResult) -> dict[str, object]:
     return {
-        "grade": cell.grade.name.lower().replace("not_recovered", "not_recovered"),
+        "grade": cell.grade.value,
         "goodput": _rounded(cell.goodput),
         "slowdown": _rounded(cell.slowdown),
         "collapse": cell.collapse,

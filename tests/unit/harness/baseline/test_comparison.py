@@ -57,7 +57,9 @@ def run(*verdicts: Verdict, server: ServerInfo | None = None) -> Results:
 def held(text: str, results: Results, today: dt.date = TODAY) -> dict[str, tuple[BaselineStatus, str]]:
     found = compare(parse(text, "known.toml", CASES), results, today)
     cells = (*found.unexpected_fails, *found.unexpected_passes, *found.other, *found.expired, *found.expected)
-    return {each.case.rpartition("/")[2]: (each.baseline.status, describe_status(each)) for each in cells if each.baseline}
+    return {
+        each.case.rpartition("/")[2]: (each.baseline.status, describe_status(each)) for each in cells if each.baseline
+    }
 
 
 def test_the_most_particular_entry_speaks() -> None:

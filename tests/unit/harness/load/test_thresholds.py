@@ -15,7 +15,7 @@ from wsgi_gauntlet.harness.model import Grade, Metric, Phase, ScenarioResult, St
 
 BAD = ScenarioResult("a", "classroom", Grade.COLLAPSED, goodput=0.4, slowdown=50.0, collapse=1)
 SLOW = ScenarioResult("gunicorn:gthread", "slow-headers/byte", Grade.DEGRADED, goodput=1.0, phases=(
-    Phase("crowd", 0, 5, 100, {}, 1.0, p99=0.8),
+    Phase("during", 0, 5, 100, {}, 1.0, p99=0.8),
 ))  # fmt: skip
 QUICK = ScenarioResult(
     "waitress", "throughput", Grade.MEASURED, goodput=1.0, steps=(Step(1, rate=900.0), Step(64, rate=4000.0))

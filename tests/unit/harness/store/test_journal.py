@@ -100,7 +100,7 @@ def test_a_folder_of_somebody_is_refused_and_left_as_it_is(tmp_path: Path, name:
     assert files(tmp_path) == {name: "mine"}
 
 
-def test_a_journal_of_somebody_is_no_mark_and_one_of_ours_is(tmp_path: Path) -> None:
+def test_only_a_journal_of_this_program_marks_a_folder(tmp_path: Path) -> None:
     (tmp_path / journal.JOURNAL_FILENAME).write_text('{"level": "info"}\n')
     with pytest.raises(ConfigurationError), Journal.open(tmp_path):
         pass
@@ -181,7 +181,7 @@ def test_a_full_disk_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest
     ("content", "says"),
     [
         (None, "no run in"),
-        (b"", "nothing was measured"),
+        (b"", "before it measured anything"),
         (b"not json\n{}\n{}\n", "line 1 is not of a journal"),
         (b'{"line":"run","schema":99,"environment":{},"cases":{},"scenarios":{}}\n', "newer wsgi-gauntlet"),
     ],

@@ -6,9 +6,11 @@ import gzip
 import json
 from pathlib import Path
 
+from wsgi_gauntlet.harness import config, registry
+from wsgi_gauntlet.harness.load.thresholds import thresholds_for
 from wsgi_gauntlet.harness.model import SCHEMA, Results
 from wsgi_gauntlet.harness.store import journal
-from wsgi_gauntlet.harness.store.schema_1 import upgrade_line, upgrade_results
+from wsgi_gauntlet.harness.store.schema_1 import new_scenario_id, upgrade_line, upgrade_results
 from wsgi_gauntlet.reports.writers import json as json_writer
 
 GOLDEN = Path(__file__).parents[2] / "reports" / "golden"
@@ -58,3 +60,21 @@ def test_new_documents_stay_as_they_are() -> None:
     for line in JOURNAL.splitlines():
         upgraded = upgrade_line(json.loads(line))
         assert upgrade_line(upgraded) == upgraded
+
+
+def test_old_scenario_ids_are_accepted() -> None:
+    assert {each.id for each in registry.scenarios_named("folklore")} == {
+        each.id for each in registry.scenarios() if each.id.startswith("claims/")
+    }
+    assert [each.id for each in registry.scenarios_named("folklore/shield")] == ["claims/shield"]
+    table = {"folklore": {"goodput": 0.5}, "servers": {"gunicorn": {"folklore/shield": {"p99": 1.0}}}}
+    found = config.parse({"thresholds": table}, "pyproject.toml")
+    assert thresholds_for(found.thresholds, "gunicorn", "claims/shield") == {
+        "goodput": (0.5, "thresholds.claims"),
+        "p99": (1.0, 'thresholds.servers.gunicorn."claims/shield"'),
+    }
+
+
+def test_only_whole_names_are_replaced() -> None:
+    assert new_scenario_id("folklores/a") == "folklores/a"
+    assert new_scenario_id("slow-headers/byte") == "slow-headers/byte"

@@ -1,4 +1,4 @@
-"""Servers that differ in one thing, cell beside cell: found by name, told on the page and in the summary."""
+"""Servers that differ in one thing, found by name, and shown on the page and in the summary."""
 
 from __future__ import annotations
 
@@ -70,9 +70,7 @@ def test_what_a_front_masks_and_causes() -> None:
     assert [each[0].case for each in comparison.worsened] == ["http/a/1"]
     assert [each[0].case for each in comparison.changes] == ["http/a/4"]
     assert (comparison.same, comparison.not_judged) == (3, 1)
-    assert comparison.summary == (
-        "masked 2, caused 1, the same in 3 cases, other changes in 1, 1 not judged for both"
-    )
+    assert comparison.summary == ("masked 2, caused 1, the same in 3 cases, other changes in 1, 1 not judged for both")
 
 
 def test_a_default_variant_is_the_one_that_is_named() -> None:
@@ -147,7 +145,7 @@ def test_tuned_is_beside_the_defaults_in_front_and_behind() -> None:
 
 
 @pytest.mark.parametrize("name", ["./mine.py", "a b", "nginx+x+y", ""])
-def test_a_name_that_is_none_has_no_twin(name: str) -> None:
+def test_an_invalid_name_has_no_pair(name: str) -> None:
     assert found(run(cells(name, PASS), cells("gunicorn", PASS))) == []
 
 
@@ -218,7 +216,7 @@ def test_the_page_has_both_sides_of_every_case_and_scenario() -> None:
     assert 'href="#cell--nginx-gunicorn--http-a-0"' in section
     assert "collapsed at 2" in section
     assert "2\u00a0% in time, p99 ≥\u00a0500\u00a0×" in section
-    assert "waitress alone was not in this run: with it, this shows what nginx changes" in section
+    assert "Add waitress to the run to see the effect of nginx" in section
     assert '<a href="#comparisons">' in text
 
 

@@ -1,4 +1,4 @@
-"""Servers on the wire and in-process, what lint noticed, and what was set aside: in the page, and nowhere without."""
+"""Servers on the wire and in-process, lint findings, and cells that are not judged, on the page."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_page_shows_both_sides_and_nothing_where_there_is_no_pair() -> None:
     """Expected and actual of each, escaped."""
     text = report_page.render(RUN)
     section = text[text.index('<section id="in-process"') :].partition("</section>")[0]
-    assert "the same in 1 case, different in 1; 1 judged on the wire only" in section
+    assert "The same in 1 case, different in 1; 1 judged on the wire only" in section
     assert "a &lt;reset&gt;" in section
     assert "&lt;the&gt; expected" in section
     assert 'href="#cell--werkzeug-in-process--http-a-x"' in section
@@ -91,7 +91,7 @@ def test_findings_are_counted_by_kind_and_server() -> None:
     assert lint.rows(RUN, Anchors()) == []
 
 
-def test_the_page_shows_findings_as_remarks() -> None:
+def test_the_page_shows_findings_as_lint_findings() -> None:
     """In the cell, and in the table that leads there."""
     text = report_page.render(Results(SCHEMA, {}, {}, FOUND))
     assert '<p class="finding"><b>lint</b> own-kind: &lt;b&gt;</p>' in text
@@ -109,7 +109,7 @@ NOT_JUDGED = (
 )
 
 
-def test_what_was_set_aside_is_listed_with_its_reason() -> None:
+def test_cells_that_are_not_judged_have_their_reason() -> None:
     """By verdict, each cell linked."""
     reason_groups = not_judged.reason_groups(Results(SCHEMA, {}, {}, NOT_JUDGED), Anchors())
     assert [each.verdict for each in reason_groups] == [
@@ -125,13 +125,13 @@ def test_what_was_set_aside_is_listed_with_its_reason() -> None:
 
 
 def test_a_skipped_cell_leads_to_what_it_depends_on() -> None:
-    """And the ways of sending in which a case held are told; the matrix can be narrowed to a verdict."""
+    """The cell shows the passed segmentations, and the matrix can be filtered by verdict."""
     text = report_page.render(Results(SCHEMA, {}, {}, NOT_JUDGED))
     assert '(<a href="#cell--one--http-a-x">http/a/x</a>)' in text
-    assert "<dt>Held</dt><dd>sent whole and byte by byte</dd>" in text
+    assert "<dt>Passed</dt><dd>sent whole and byte by byte</dd>" in text
     assert '<option value="skipped">cases with skipped</option>' in text
     assert re.search(r'data-is="[^"]*\bflaky\b[^"]*"', text)
-    assert 'id="aside"' not in report_page.render(Results(SCHEMA, {}, {}, FOUND))
+    assert 'id="not-judged"' not in report_page.render(Results(SCHEMA, {}, {}, FOUND))
 
 
 @pytest.mark.parametrize("name", ["x:in-process", "x"])

@@ -29,8 +29,8 @@ def _text(results: Results, topic: str) -> str:
     return " ".join(each.text for each in key_findings(results) if each.topic == topic).replace("\u00a0", " ")
 
 
-def test_users_are_told_apart_by_what_they_got(results: Results) -> None:
-    """Those who were served first; what the generator spoilt is left out."""
+def test_users_are_grouped_by_their_service(results: Results) -> None:
+    """Those who were served first; what the generator disturbed is left out."""
     text = _text(results, "Users")
     assert text.startswith("While slow clients were connected, waitress (p99 9 ms)")
     assert "gunicorn:gthread answered 87 %" in text
@@ -53,11 +53,11 @@ def test_conformance_names_the_fewest_first(results: Results) -> None:
     assert " wsgiref 2 of " in _text(results, "Security")
 
 
-def test_doubt_is_told_as_doubt(results: Results) -> None:
+def test_invalid_cells_are_not_judged(results: Results) -> None:
     """Invalid, inconclusive and our own errors stand apart."""
     text = _text(results, "Not judged")
     assert "wsgiref in classroom (the generator or the machine could not keep up)" in text
-    assert text.endswith("None of this counts against a server.")
+    assert text.endswith("None of these blames a server.")
     assert _text(results, "Not available").startswith("bjoern and cheroot are not installed")
 
 
@@ -112,21 +112,21 @@ def test_a_server_that_could_be_asked_nothing_is_not_clean() -> None:
     assert _text(alone, "Conformance") == not_judged
 
 
-def _folklore(server: str, *held: ClaimVerdict) -> ScenarioResult:
+def _claims(server: str, *held: ClaimVerdict) -> ScenarioResult:
     claims = tuple(Claim(f"statement {place}", each, "a rule", "") for place, each in enumerate(held))
     return ScenarioResult(server, "claims/shield", Grade.MEASURED, claims=claims)
 
 
-def test_folklore_is_told_by_statement_and_server() -> None:
+def test_claims_are_listed_by_statement_and_server() -> None:
     """Of many statements by server, of many servers in sum; and nothing else is said of such a run."""
     yes, no, unclear = ClaimVerdict.HELD, ClaimVerdict.DID_NOT_HOLD, ClaimVerdict.INCONCLUSIVE
-    few = Results(SCHEMA, {}, {}, load=(_folklore("a", yes, no), _folklore("b", yes), _folklore("c", unclear)))
+    few = Results(SCHEMA, {}, {}, load=(_claims("a", yes, no), _claims("b", yes), _claims("c", unclear)))
     assert [(each.topic, each.text) for each in key_findings(few)] == [
         ("Claims", "“statement 0”: held on a and b and inconclusive on c; “statement 1”: did not hold on a.")
     ]
-    many = Results(SCHEMA, {}, {}, load=(_folklore("a", yes, yes, no, unclear), _folklore("b", no)))
+    many = Results(SCHEMA, {}, {}, load=(_claims("a", yes, yes, no, unclear), _claims("b", no)))
     assert _text(many, "Claims") == "4 statements; a: 2 held, 1 did not hold, 1 inconclusive; b: did not hold."
-    wide = Results(SCHEMA, {}, {}, load=tuple(_folklore(each, yes, yes, no, unclear) for each in "abcd"))
+    wide = Results(SCHEMA, {}, {}, load=tuple(_claims(each, yes, yes, no, unclear) for each in "abcd"))
     assert _text(wide, "Claims") == "4 statements on 4 servers: 8 held, 4 did not hold, 4 inconclusive."
 
 
@@ -163,11 +163,13 @@ def test_scenarios_without_a_search_have_their_sentence() -> None:
         *(("c", name, Grade.COLLAPSED) for name in ("reload", "churn", "large", "mixed")),
         ("d", "reload", Grade.INVALID),
     )
-    assert _text(results, "Other load") == ("b was unaffected in all 4 other scenarios; a was degraded in reload; c was affected in 4 scenarios.")
+    assert _text(results, "Other load") == (
+        "b was unaffected in all 4 other scenarios; a was degraded in reload; c was affected in 4 scenarios."
+    )
     assert _text(_loads(("a", "reload", Grade.DEGRADED)), "Other load") == "a was degraded in reload."
     many = _loads(*((name, "reload", Grade.DEGRADED) for name in "abcd"))
     assert _text(many, "Other load") == (
-        "of 1 scenario without a search for N* users are harmed with a in 1, b in 1, c in 1 and d in 1."
+        "in 1 other scenario, users were affected with a in 1, b in 1, c in 1 and d in 1."
     )
 
 
@@ -178,7 +180,7 @@ def test_mere_figures_are_a_finding() -> None:
 
 
 def _in_classroom(server: str, grade: Grade, goodput: float, p99: float) -> ScenarioResult:
-    during = Phase("crowd", 2, 8, 400, {"ok": int(400 * goodput)}, goodput, p99=p99)
+    during = Phase("during", 2, 8, 400, {"ok": int(400 * goodput)}, goodput, p99=p99)
     return ScenarioResult(server, "classroom", grade, goodput=goodput, slowdown=3.0, phases=(during,))
 
 

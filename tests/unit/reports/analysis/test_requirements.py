@@ -64,8 +64,8 @@ def test_a_should_is_no_requirement() -> None:
 
 def test_what_the_user_s_app_breaks_is_not_the_server_s() -> None:
     broken = CaseResult("a", "own-app/page/length", Level.MUST, (), Verdict.FAIL, actual="the app gives 5 bytes")
-    spoiled = CaseResult("a", "own-app/page/closed", Level.MUST, (), Verdict.FAIL, actual="it called it 0 times")
-    results = Results(SCHEMA, {"app": "shop:app", "page": "/x"}, {}, (*cells("a", "2 pass"), broken, spoiled))
+    changed = CaseResult("a", "own-app/page/closed", Level.MUST, (), Verdict.FAIL, actual="it called it 0 times")
+    results = Results(SCHEMA, {"app": "shop:app", "page": "/x"}, {}, (*cells("a", "2 pass"), broken, changed))
     first = key_findings(results)[0]
     assert first.topic == "Your app"
     assert first.text.startswith("shop:app runs beside the reference app.")

@@ -67,7 +67,7 @@ def test_every_report_has_them_and_the_terminal_the_capacity() -> None:
     assert "950/s" in text
 
 
-def test_a_closed_loop_is_told_by_its_best_rate() -> None:
+def test_a_closed_loop_is_shown_by_its_best_rate() -> None:
     loads = [
         ScenarioResult(
             f"gunicorn[workers={number}]", "throughput", Grade.MEASURED, steps=(Step(8, rate=1000.0 * number),)

@@ -47,9 +47,9 @@ def test_one_case_is_explained() -> None:
         "Why it matters\n  Users wait.",
         "RFC 9112, 6.1\n  “A server SHOULD.”\n  https://example.org/#6.1",
         "Level     should: a server that breaks it gets a warning.",
-        "Sent      whole; where all",
+        "Sent      whole; if the",
         "byte by byte, split",
-        "Needs     http/a/b to hold",
+        "Needs     http/a/b must pass",
         "wsgi-gauntlet check SERVER --select http/framing/odd/one\n",
         "wsgi-gauntlet replay SERVER http/framing/odd/one\n",
     ):
@@ -58,23 +58,23 @@ def test_one_case_is_explained() -> None:
     assert "Setup" not in output
 
 
-def test_what_the_level_rests_on_is_told_with_the_rule_that_binds() -> None:
+def test_the_basis_has_the_binding_rule() -> None:
     output = printed("x", case(basis=from_sender_grammar("The sign ends a line."), breach=Breach.CLIENT))
     output = " ".join(output.split())
     assert (
         "Basis of the level definition: The sign ends a line. RFC 9110, 2.2: “A sender MUST NOT generate protocol "
         "elements that do not match the grammar defined by the corresponding ABNF rules.”"
     ) in output
-    assert "Breach on purpose the client breaks a rule" in output
+    assert "Breach on purpose, the client breaks a rule" in output
 
 
-def test_who_breaks_no_rule_is_not_told_of() -> None:
+def test_a_case_without_a_breach_has_no_breach_line() -> None:
     output = printed("x", case(basis=MUST_TEXT))
     assert "Basis of the level\n  MUST of the text.\n" in output
     assert "Breach" not in output
 
 
-def test_a_setup_is_told_in_words() -> None:
+def test_a_setup_is_described() -> None:
     setup = Setup(
         workers=2,
         threads=1,
@@ -91,7 +91,7 @@ def test_a_setup_is_told_in_words() -> None:
         "process, X=y in the environ of each request, no other case at the same time."
     ) in output
     assert "Sent whole only: it measures time." in output
-    assert "Sent whole only: in pieces it would be another case." in " ".join(
+    assert "Sent whole only: segments would make another case of it." in " ".join(
         printed("x", case(segmentable=False)).split()
     )
 

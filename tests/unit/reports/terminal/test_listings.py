@@ -16,7 +16,7 @@ UNDECODABLE = b"/tmp/caf\xe9".decode("utf-8", "surrogateescape")
 
 
 @pytest.mark.parametrize(
-    ("told", "field"),
+    ("print_list", "field"),
     [
         (lambda: kept.show([CachedEnvironment("gunicorn-20.1.0", UNDECODABLE, 1, None)], as_json=True), "path"),
         (
@@ -27,9 +27,9 @@ UNDECODABLE = b"/tmp/caf\xe9".decode("utf-8", "surrogateescape")
         ),
     ],
 )
-def test_a_path_that_is_no_utf8_is_told_by_its_escape(
-    told: Callable[[], None], field: str, capsys: pytest.CaptureFixture[str]
+def test_a_path_that_is_no_utf8_is_printed_as_an_escape(
+    print_list: Callable[[], None], field: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told()
+    print_list()
     [each] = json.loads(capsys.readouterr().out)
     assert each[field] == r"/tmp/caf\udce9"

@@ -201,10 +201,10 @@ def test_the_summary_of_an_interrupted_or_empty_run() -> None:
     """Says so first."""
     console, file = _plain()
     summary(build(finished=False), None, console)
-    assert "Interrupted: what had been measured" in file.getvalue()[:100]
+    assert "Interrupted: the results up to then" in file.getvalue()[:100]
     console, file = _plain()
     summary(Results(SCHEMA, {}, {}), None, console)
-    assert "no cell of this run was decided" in file.getvalue()
+    assert "No cell of this run has a result" in file.getvalue()
 
 
 def test_many_failures_are_cut(results: Results) -> None:

@@ -70,25 +70,25 @@ def test_evidence_is_bounded(results: Results) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "not a results.json of wsgi-gauntlet"),
         (b"[1]", "not a results.json of wsgi-gauntlet"),
         (b'{"schema": "one"}', "not a results.json of wsgi-gauntlet"),
         (b"\xff\xfe", "not a results.json of wsgi-gauntlet"),
         (b'{"schema": 99}', "has schema 99 and this wsgi-gauntlet reads up to 2: upgrade wsgi-gauntlet"),
-        (b'{"schema": 0}', "schema 0, which never was"),
-        (b'{"schema": 1}', "does not keep schema 1"),
-        (b'{"schema": 1, "environment": {}, "servers": {}, "checks": [{"server": 1}]}', "does not keep schema 1"),
-        (b'{"schema": 1, "environment": {}, "servers": {}, "checks": 1, "loads": [1]}', "does not keep schema 1"),
-        (b'{"schema": 2, "environment": {}, "servers": {}, "load": [1]}', "does not keep schema 2"),
+        (b'{"schema": 0}', "schema 0, which does not exist"),
+        (b'{"schema": 1}', "does not follow schema 1"),
+        (b'{"schema": 1, "environment": {}, "servers": {}, "checks": [{"server": 1}]}', "does not follow schema 1"),
+        (b'{"schema": 1, "environment": {}, "servers": {}, "checks": 1, "loads": [1]}', "does not follow schema 1"),
+        (b'{"schema": 2, "environment": {}, "servers": {}, "load": [1]}', "does not follow schema 2"),
     ],
 )
-def test_a_bad_file_is_one_line(tmp_path: Path, content: bytes, told: str) -> None:
+def test_a_bad_file_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
     """That says which file, what is wrong and, where there is a way, what to do."""
     file = tmp_path / "results.json"
     file.write_bytes(content)
-    with pytest.raises(ConfigurationError, match=told) as caught:
+    with pytest.raises(ConfigurationError, match=message) as caught:
         json.load(file)
     assert str(file) in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -11,7 +11,7 @@ from ....helpers.sample_results import build
 
 
 def test_every_cell_is_a_test_case(results: Results) -> None:
-    """With failures only for what a server broke, and errors for what is ours."""
+    """Failures are of servers, errors are of the harness."""
     root = ET.fromstring(junit.render(results))
     verdicts = [each.verdict for each in results.conformance]
     assert int(root.get("tests", 0)) == len(results.conformance) + len(results.load) == len(root.findall("*/testcase"))

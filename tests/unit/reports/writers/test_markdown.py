@@ -17,7 +17,7 @@ def test_it_has_the_answer_and_the_tables(results: Results) -> None:
     assert "| werkzeug | 11 |" in text
     assert "| waitress | ✓ unaffected | 100 % | 9 ms | 1 × |" in text
     assert "✗ collapsed at 2" in text
-    assert "get it with `python3 -m pip install bjoern-binary`" in text
+    assert "install it with `python3 -m pip install bjoern-binary`" in text
     assert "interrupted" not in text
 
 
@@ -45,7 +45,7 @@ def test_it_fits_into_a_comment(results: Results) -> None:
         many.append(msgspec.structs.replace(each, case=f"http/framing/made-up-{number}", actual="x" * 300))
     text = markdown.render(msgspec.structs.replace(results, conformance=tuple[CaseResult, ...](many)))
     assert len(text) < 65_536
-    assert text.endswith("… cut here; report.html has all of it.\n")
+    assert text.endswith("… cut here; report.html has the rest.\n")
     assert text.count("<details>") == text.count("</details>")
 
 
@@ -54,4 +54,4 @@ def test_halves_of_a_run() -> None:
     assert "## Conformance" not in markdown.render(build(checks=False))
     assert "| grade |" not in markdown.render(build(loads=False))
     nothing = markdown.render(Results(1, {}, {SERVERS[8].name: SERVERS[8]}))
-    assert "no cell of this run was decided" in nothing
+    assert "No cell of this run has a result" in nothing

@@ -16,7 +16,7 @@ WELL = GeneratorHealth(valid=True)
 
 
 def phase(goodput: float = 1.0, p99: float | None = 0.003, scheduled: int = 100, censored: bool = False) -> Phase:
-    return Phase("crowd", 0, 5, scheduled, {}, goodput, p99=p99, censored=censored)
+    return Phase("during", 0, 5, scheduled, {}, goodput, p99=p99, censored=censored)
 
 
 @pytest.mark.parametrize(

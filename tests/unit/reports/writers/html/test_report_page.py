@@ -90,7 +90,7 @@ def page(text: str) -> Page:
 
 
 def test_elements_nest_and_ids_are_unique(page: Page) -> None:
-    """Nothing a server sent closed an element of ours."""
+    """No text of a server closed an element of the page."""
     assert page.open == []
     assert len(page.ids) == len(set(page.ids))
 
@@ -114,7 +114,7 @@ def test_the_page_asks_no_address_for_anything(page: Page, text: str) -> None:
 
 
 def test_a_servers_words_are_only_words(page: Page, text: str) -> None:
-    """One script, ours; no element, handler or control character of a server's."""
+    """One script, that of the page; no element, handler or control character of a server."""
     assert page.tags["script"] == 2
     assert re.search(r'<script type="text/plain" id="evidence">[A-Za-z0-9+/=]+</script>', text)
     assert not {"iframe", "img", "object", "form", "base"} & set(page.tags)
@@ -141,7 +141,7 @@ def test_every_cell_has_its_section(text: str, results: Results) -> None:
     assert "A server MUST respond with a 400" in text
     assert "<dt>Basis</dt><dd>MUST of the text.</dd>" in text
     assert "<dt>Basis</dt><dd>definition: Another reading would be &lt;b&gt;another&lt;/b&gt; request. RFC 9110" in text
-    assert "<dt>Breach</dt><dd>On purpose the client breaks a rule" in text
+    assert "<dt>Breach</dt><dd>On purpose, the client breaks a rule" in text
 
 
 def test_signs_are_there_beside_the_colours(text: str) -> None:
@@ -153,7 +153,8 @@ def test_signs_are_there_beside_the_colours(text: str) -> None:
 def test_unavailable_servers_are_rows(text: str) -> None:
     """That say how to get them."""
     assert (
-        "not here: bjoern is not installed for python3. Get it with <code>python3 -m pip install bjoern-binary" in text
+        "not available: bjoern is not installed for python3. Install it with <code>python3 -m pip install bjoern-binary"
+        in text
     )
     assert "cheroot &lt;i&gt;is&lt;/i&gt;" in text
 
