@@ -104,9 +104,7 @@ def figures(results: Results) -> dict[str, object]:
     """Return what must never change: the verdict, the grade and the figures of each cell."""
     return {
         "conformance": {f"{each.server} {each.case}": _case_figures(each) for each in results.conformance},
-        "load": {
-            f"{each.server} {each.scenario.replace('folklore', 'claims')}": _load_figures(each) for each in results.load
-        },
+        "load": {f"{each.server} {each.scenario}": _load_figures(each) for each in results.load},
     }
 
 

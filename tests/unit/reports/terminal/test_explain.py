@@ -87,8 +87,8 @@ def test_a_setup_is_described() -> None:
     )
     output = " ".join(printed("x", case(setup=setup)).split())
     assert (
-        "Setup 2 workers, 1 thread, on a Unix socket, over TLS, the app mounted at /app, A=b in the environment of the server "
-        "process, X=y in the environ of each request, no other case at the same time."
+        "Setup 2 workers, 1 thread, on a Unix socket, over TLS, the app mounted at /app, A=b in the environment of the "
+        "server process, X=y in the environ of each request, no other case at the same time."
     ) in output
     assert "Sent whole only: it measures time." in output
     assert "Sent whole only: segments would make another case of it." in " ".join(
