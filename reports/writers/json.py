@@ -7,7 +7,6 @@ model.SCHEMA. `load` also reads schema 1.
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
 import msgspec
@@ -82,11 +81,6 @@ def schema() -> dict[str, object]:
         for column, name in zip(definitions[row.__name__]["prefixItems"], row.__struct_fields__, strict=True):
             column["title"] = name
     return made
-
-
-def published_schema() -> str:
-    """Return the text of the published JSON Schema."""
-    return resources.files(__package__).joinpath("results.schema.json").read_text("utf-8")
 
 
 class _Version(msgspec.Struct):
