@@ -118,7 +118,7 @@ class Disconnect(msgspec.Struct, frozen=True):
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What all slow clients together cost the process tree of the server: bytes, counts and seconds of CPU."""
+    """The cost of all slow clients for the process tree of the server: bytes, counts and seconds of CPU."""
 
     clients: int
     rss: int = 0

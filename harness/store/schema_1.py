@@ -208,7 +208,7 @@ def _renamed(document: Document, names: Mapping[str, str]) -> Document:
 
 
 def _change(document: Document, key: str, change: Callable[[Document], Document]) -> None:
-    """Change the object below `key`. What is not an object stays, for the decoder to complain about."""
+    """Change the object below `key`. Other values stay, so that the decoder reports them."""
     if isinstance(document.get(key), dict):
         document[key] = change(document[key])
 

@@ -27,7 +27,7 @@ LEVEL_MEANINGS = {
 
 
 def explain(name: str, cases: Sequence[Case], *, as_json: bool, console: Console | None = None) -> None:
-    """Print a case, or the variants of one case, which differ only in what they send. `name` is their common id.
+    """Print a case, or the variants of one case, which differ only in their input. `name` is their common id.
 
     The output has the source, the input, the expected behaviour, the reason, the needs, and commands to try.
     """

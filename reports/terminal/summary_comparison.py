@@ -15,7 +15,7 @@ def print_comparisons(results: Results, out: Console) -> None:
     """Print a line for each pair, and the servers that are missing for a pair."""
     found, without = find_pairs(results), missing_servers(results)
     if found or without:
-        out.print(Text("\nWhat one difference changes", style="bold"))
+        out.print(Text("\nServers that differ in one thing", style="bold"))
     if found:
         out.print(_table(found))
     for each in without:

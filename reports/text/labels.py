@@ -37,7 +37,7 @@ VERDICTS: dict[Verdict, LegendEntry] = {
     Verdict.FLAKY: LegendEntry("~", "the attempts gave different results"),
     Verdict.PASS: LegendEntry("✓", "the server met the requirement"),
     Verdict.INFO: LegendEntry("i", "recorded; nothing is required"),
-    Verdict.UNSUPPORTED: LegendEntry("–", "the server cannot do what the case needs"),
+    Verdict.UNSUPPORTED: LegendEntry("–", "the case needs something that the server does not have"),
     Verdict.SKIPPED: LegendEntry("»", "another case that this one needs did not pass"),
     Verdict.ERROR: LegendEntry("E", "the harness or the machine may be the cause"),
 }
@@ -51,7 +51,7 @@ GRADES: dict[Grade, LegendEntry] = {
     Grade.MEASURED: LegendEntry("·", "the scenario measures and does not judge"),
     Grade.INCONCLUSIVE: LegendEntry("≈", "the noise was larger than the effect"),
     Grade.INVALID: LegendEntry("?", "the generator or the machine could not keep up"),
-    Grade.UNSUPPORTED: LegendEntry("–", "the server cannot do what the scenario needs"),
+    Grade.UNSUPPORTED: LegendEntry("–", "the scenario needs something that the server does not have"),
     Grade.ERROR: LegendEntry("E", "the harness may be the cause"),
 }
 

@@ -152,7 +152,7 @@ def _comparisons(results: Results) -> Iterator[str]:
     """Yield a table of the servers that differ in one thing, and the cases that differ."""
     found = find_compared_pairs(results)
     if found:
-        yield "## What one difference changes\n\n| with | without | masked, fixed | caused, broke | under load |\n"
+        yield "## Servers that differ in one thing\n\n| with | without | masked, fixed | caused, broke | under load |\n"
         yield "| :-- | :-- | --: | --: | :-- |\n"
         for each in found:
             load = f"{each.better} better, {each.worse} worse" if each.loads else ""

@@ -162,7 +162,7 @@ def test_what_the_call_named_and_did_not_run_need_not_be_added(alone: str) -> No
     )
     results = run(cells("nginx+gunicorn", PASS), infos=infos)
     assert missing_servers(results) == []
-    assert "What one difference changes" not in markdown.render(results)
+    assert "Servers that differ in one thing" not in markdown.render(results)
 
 
 def test_two_with_nothing_in_common_are_no_pair() -> None:
@@ -247,7 +247,7 @@ def test_the_terminal_has_a_line_for_each_pair() -> None:
 def test_a_run_without_pairs_has_none_on_the_terminal() -> None:
     out = io.StringIO()
     closing.summary(run(cells("gunicorn", PASS)), None, Console(file=out, width=80))
-    assert "What one difference changes" not in out.getvalue()
+    assert "Servers that differ in one thing" not in out.getvalue()
 
 
 def test_of_very_many_cases_the_summary_names_all() -> None:
@@ -260,7 +260,7 @@ def test_without_a_pair_there_is_no_section() -> None:
     results = run(cells("gunicorn", PASS), cells("waitress", PASS))
     assert comparison_section.comparison_section(results, Anchors()) is None
     assert 'id="comparisons"' not in report_page.render(results)
-    assert "What one difference changes" not in markdown.render(results)
+    assert "Servers that differ in one thing" not in markdown.render(results)
 
 
 def test_load_alone_has_its_table_too() -> None:
