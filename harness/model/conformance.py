@@ -33,6 +33,13 @@ class BasisKind(enum.StrEnum):
     SECURITY = "security"
     RECORDED = "recorded"
 
+    @property
+    def label(self) -> str:
+        """The kind as a reader sees it."""
+        if self in (BasisKind.MUST, BasisKind.SHOULD, BasisKind.MAY):
+            return f"{self.name} of the text"
+        return "recorded only" if self is BasisKind.RECORDED else self.value
+
 
 class Basis(msgspec.Struct, frozen=True):
     """The reason why the quoted sentence has the level of the case.

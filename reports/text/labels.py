@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from wsgi_gauntlet.harness.load.analysis.grading import format_share
 from wsgi_gauntlet.harness.model import (
     Basis,
-    BasisKind,
     Breach,
     ClaimVerdict,
     Grade,
@@ -259,20 +258,9 @@ def _three_digits(value: float) -> str:
     return f"{value:.{1 if abs(value) >= 9.995 else 2}f}".rstrip("0").rstrip(".")
 
 
-BASIS_KINDS: dict[BasisKind, str] = {
-    BasisKind.MUST: "MUST of the text",
-    BasisKind.SHOULD: "SHOULD of the text",
-    BasisKind.MAY: "MAY of the text",
-    BasisKind.DEFINITION: "definition",
-    BasisKind.SECURITY: "security",
-    BasisKind.RECORDED: "recorded only",
-}
-
-
 def basis(value: Basis) -> str:
     """Return the basis of a level in one or two sentences."""
-    kind = BASIS_KINDS[value.kind]
-    text = f"{kind}: {value.argument}" if value.argument else f"{kind}."
+    text = f"{value.kind.label}: {value.argument}" if value.argument else f"{value.kind.label}."
     rule = value.rule
     return f"{text} {rule.document}, {rule.section}: “{rule.quote}”" if rule is not None else text
 
