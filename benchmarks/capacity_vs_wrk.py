@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
         all_within &= abs(ratio - 1) <= options.within
         at = f"{best:>8,.0f}/s at {connections:<5}"
         bound = ">=" if capacity.censored else ""
-        print(f"{milliseconds:>3} ms {at} {bound:>2}{found:>8,.0f}/s {ratio:>10.2f}  {cell.grade}", flush=True)
+        print(f"{milliseconds:>3} ms {at} {bound:>2}{found:>8,.0f}/s {ratio:>10.2f}  {cell.grade.label}", flush=True)
         if options.explain:
             print(f"       {cell.note}\n       wrk: {', '.join(f'{rate:,.0f}/s at {n}' for rate, n in figures)}")
     print(f"within {options.within:g} of wrk: {'all' if all_within else 'not all'}")
@@ -96,7 +96,7 @@ def _search(server: Plan, options: argparse.Namespace) -> tuple[ScenarioResult, 
     """Return the cell and its capacity of the first try in which the generator kept up, or of the last try."""
     for _ in range(TRIES):
         cell = trio.run(_capacity, server, options)
-        capacity = next(each for each in cell.measures if each.name == "capacity")
+        capacity = next(each for each in cell.metrics if each.id == "capacity")
         if cell.grade is Grade.MEASURED and not capacity.censored:
             break
     return cell, capacity

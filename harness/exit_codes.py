@@ -28,13 +28,13 @@ class UnjudgedReport:
 
 def exit_code(results: Results, *, interrupted: bool, failed_to_start: bool) -> int:
     """Return the exit code of a run, as the command's help lists them."""
-    verdicts = {each.verdict for each in results.checks}
-    grades = {each.grade for each in results.loads}
+    verdicts = {each.verdict for each in results.conformance}
+    grades = {each.grade for each in results.load}
     if interrupted:
         return EXIT_INTERRUPTED
     if failed_to_start:
         return EXIT_ERROR
-    if any(map(fails_run, results.checks)) or any(each.broken for each in results.loads):
+    if any(map(fails_run, results.conformance)) or any(each.broken for each in results.load):
         return EXIT_FAILED
     if Verdict.ERROR in verdicts or Grade.ERROR in grades:
         return EXIT_ERROR
@@ -88,10 +88,10 @@ def cannot_start_reason(plan: Plan) -> str:
 
 
 def _cells(results: Results, server: str, asked: Collection[str] | None) -> Iterator[tuple[bool, str, str]]:
-    for check in results.checks:
+    for check in results.conformance:
         if check.server == server and (asked is None or check.case in asked):
             yield check.verdict.is_judged, check.verdict, check.actual
-    for load in results.loads:
+    for load in results.load:
         if load.server == server:
             why = load.note or (load.generator.why if load.generator is not None else "")
             yield load.grade.is_judged, load.grade, why

@@ -26,7 +26,7 @@ from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.server.adapter_registry import adapters as adapters
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP as REFERENCE_APP
-from wsgi_gauntlet.harness.store import journal
+from wsgi_gauntlet.harness.store import journal, schema_1
 from wsgi_gauntlet.harness.store.output_format import Output
 
 ROOT_PACKAGE = "wsgi_gauntlet"
@@ -139,7 +139,8 @@ def scenario(id_: str) -> Scenario:
 
 def scenarios_named(name: str) -> tuple[Scenario, ...]:
     """Return the scenario with this id, or a whole family like `slow-headers`. Raises UnknownName."""
-    return tuple(each for each in scenarios() if each.id.startswith(f"{name.rstrip('/')}/")) or (scenario(name),)
+    name = schema_1.new_scenario_id(name.rstrip("/"))
+    return tuple(each for each in scenarios() if each.id.startswith(f"{name}/")) or (scenario(name),)
 
 
 def default_variants() -> list[str]:

@@ -236,7 +236,7 @@ class _Recorder:
 
     def judge_again(self, previous_results: Results) -> None:
         """Store the cells of load whose broken thresholds are others now: the user may have changed the thresholds."""
-        for cell in previous_results.loads:
+        for cell in previous_results.load:
             if (judged := thresholds.apply_thresholds(self._thresholds, cell)) != cell:
                 self._journal.write(LoadLine(judged))
 
@@ -519,8 +519,8 @@ def _has_journal(folder: Path) -> bool:
 def _finished_cells(previous_results: Results | None) -> set[tuple[str, str]]:
     if previous_results is None:
         return set()
-    return {(c.server, c.case) for c in previous_results.checks} | {
-        (c.server, c.scenario) for c in previous_results.loads
+    return {(c.server, c.case) for c in previous_results.conformance} | {
+        (c.server, c.scenario) for c in previous_results.load
     }
 
 

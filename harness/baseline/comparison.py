@@ -53,7 +53,7 @@ def fails_run(cell: CaseResult) -> bool:
     """Say whether the cell makes a run end with exit code 1, with or without a baseline."""
     if cell.baseline is None:
         return cell.verdict is Verdict.FAIL
-    return cell.baseline.standing in FAILING_STATUSES
+    return cell.baseline.status in FAILING_STATUSES
 
 
 def describe_status(cell: CaseResult) -> str:
@@ -61,7 +61,7 @@ def describe_status(cell: CaseResult) -> str:
     mark = cell.baseline
     if mark is None:
         return ""
-    match mark.standing:
+    match mark.status:
         case BaselineStatus.EXPECTED:
             return f"as the baseline expects: {mark.reason}"
         case BaselineStatus.UNEXPECTED_PASS:

@@ -38,7 +38,7 @@ class BaselineSession:
     def again(self, results: Results) -> BaselineLine | None:
         """Return the statuses that differ from those in `results`, None if none does."""
         changed = []
-        for cell in results.checks:
+        for cell in results.conformance:
             server = results.servers.get(cell.server) or ServerInfo(cell.server, cell.server, True)
             mark = apply_baseline(self.baseline, server, cell, self.today).baseline if self.file is not None else None
             if mark != cell.baseline:

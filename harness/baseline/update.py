@@ -132,7 +132,7 @@ def _plan_edits(before: Baseline, results: Results, today: dt.date) -> _Edits:
 def _worst_verdicts(results: Results) -> dict[tuple[BaselineServer, str], Verdict]:
     """Return the worst verdict of each case on each server. `info` counts as `pass`."""
     found: dict[tuple[BaselineServer, str], Verdict] = {}
-    for cell in results.checks:
+    for cell in results.conformance:
         verdict = Verdict.PASS if cell.verdict is Verdict.INFO else cell.verdict
         if verdict in _WORST_FIRST:
             server = baseline_server(results.servers.get(cell.server) or ServerInfo(cell.server, cell.server, True))

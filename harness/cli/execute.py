@@ -65,9 +65,9 @@ def run_and_exit(options: RunOptions, arguments: RunArguments) -> NoReturn:
     with ProgressDisplay() as display:
         results, folder, code = session.run(options, settings, display.handle)
     show(results, folder, arguments.json)
-    for cell in results.loads:
+    for cell in results.load:
         for each in cell.broken:
-            click.echo(f"threshold broken: {cell.server} {cell.scenario}: {each.told} ({each.table})", err=True)
+            click.echo(f"threshold broken: {cell.server} {cell.scenario}: {each.message} ({each.table})", err=True)
     sys.exit(code)
 
 
@@ -85,7 +85,7 @@ def show(results: Results, folder: Path, as_json: bool) -> None:
     from wsgi_gauntlet.reports.terminal.summary import summary
 
     summary(results, folder)
-    failed = next((each for each in results.checks if each.verdict is Verdict.FAIL), None)
+    failed = next((each for each in results.conformance if each.verdict is Verdict.FAIL), None)
     if failed is not None:  # in one line on any terminal, so that it can be pasted
         command = rerun_command.replay(failed.server, failed.case, rerun_command.given(results.environment))
         click.echo(

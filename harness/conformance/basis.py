@@ -7,7 +7,7 @@ specification makes definitions binding; or another behaviour harms somebody, an
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.references import pep3333, rfc9110, rfc9112
-from wsgi_gauntlet.harness.model.basis import Basis, BasisKind, Breach, Reference
+from wsgi_gauntlet.harness.model import Basis, BasisKind, Breach, Reference
 
 MUST_TEXT = Basis(BasisKind.MUST)
 SHOULD_TEXT = Basis(BasisKind.SHOULD)

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from wsgi_gauntlet.harness.errors import UnknownName
-from wsgi_gauntlet.harness.model import CaseInfo, Level, Setup
-from wsgi_gauntlet.harness.model.basis import Basis, Breach, Reference
+from wsgi_gauntlet.harness.model import Basis, Breach, CaseInfo, Level, Reference, Setup
 from wsgi_gauntlet.harness.model.naming import did_you_mean, docstring_sections
 from wsgi_gauntlet.harness.server.user_app import USER_APP_CASE_PREFIX
 

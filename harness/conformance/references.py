@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from wsgi_gauntlet.harness.model.basis import Reference
+from wsgi_gauntlet.harness.model import Reference
 
 
 def pep3333(section: str, quote: str) -> Reference:

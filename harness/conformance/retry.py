@@ -67,7 +67,7 @@ def finalize(server: str, case: Case, attempts: Sequence[Attempt], whole_only_re
     ] or decisive
     segmentation = decisive[-1].segmentation
     if segmentation is not Segmentation.WHOLE and judgement.actual:
-        judgement = replace(judgement, actual=f"sent {segmentation}: {judgement.actual}")
+        judgement = replace(judgement, actual=f"sent {segmentation.label}: {judgement.actual}")
     evidence = _with_error_notes(shown[-1], attempts, whole_only_reason)
     was_cut = any(each.segmentation is not Segmentation.WHOLE for each in attempts)
     return case_result(server, case, judgement, evidence, attempts, tuple(passed_segmentations) if was_cut else ())
@@ -94,7 +94,7 @@ def case_result(
         attempts=len(attempts),
         seconds=round(sum(each.seconds for each in attempts), 4),
         evidence=evidence,
-        patterns=passed_segmentations,
+        segmentations=passed_segmentations,
         findings=tuple(dict.fromkeys(line for each in attempts for line in each.lint))[:LINT_FINDINGS_LIMIT],
     )
 

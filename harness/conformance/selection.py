@@ -83,7 +83,7 @@ def shard(text: str) -> Shard:
 def failed(results: Results) -> dict[str, frozenset[str]]:
     """Return by server the ids of the cases with the verdict fail, warn, flaky or error in `results`."""
     found: dict[str, set[str]] = {}
-    for cell in results.checks:
+    for cell in results.conformance:
         if cell.verdict.needs_attention:
             found.setdefault(cell.server, set()).add(cell.case)
     return {server: frozenset(ids) for server, ids in found.items()}

@@ -30,9 +30,14 @@ class Segmentation(enum.StrEnum):
     """The way in which a request is cut into segments."""
 
     WHOLE = "whole"
-    BYTES = "byte by byte"
-    LINES = "split at every CRLF"
+    BYTES = "bytes"
+    LINES = "lines"
     PAUSED = "paused"
+
+    @property
+    def label(self) -> str:
+        """The segmentation as a reader sees it."""
+        return {"bytes": "byte by byte", "lines": "split at every CRLF"}.get(self.value, self.value)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.load.workload import ReferencePage, UserAppPage, Workload, learn_expected_response
 from wsgi_gauntlet.harness.model import (
+    Claim,
     Cost,
     Disconnect,
     GeneratorHealth,
@@ -32,7 +33,6 @@ from wsgi_gauntlet.harness.model import (
     Step,
     Window,
 )
-from wsgi_gauntlet.harness.model.claim import Claim
 from wsgi_gauntlet.harness.server import instance
 from wsgi_gauntlet.harness.server.remote.guard import guarded
 from wsgi_gauntlet.harness.server.remote.proof import NoResponse, VerifiedAddress
@@ -78,19 +78,19 @@ class Measured(TypedDict, total=False):
     slowdown_censored: bool
     collapse: int | None
     recovery: float | None
-    reaped: Disconnect | None
+    disconnect: Disconnect | None
     cost: Cost | None
     generator: GeneratorHealth | None
     phases: tuple[Phase, ...]
     steps: tuple[Step, ...]
     samples: tuple[Sample, ...]
-    crowd: tuple[tuple[float, int], ...]
+    slow_clients: tuple[tuple[float, int], ...]
     percentiles: tuple[Percentile, ...]
-    measures: tuple[Metric, ...]
+    metrics: tuple[Metric, ...]
     claims: tuple[Claim, ...]
     windows: tuple[Window, ...]
     phase: str
-    artefacts: tuple[str, ...]
+    caveats: tuple[str, ...]
     note: str
 
 

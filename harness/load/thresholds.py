@@ -19,11 +19,11 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
-from wsgi_gauntlet.harness.model import ScenarioResult
+from wsgi_gauntlet.harness.model import ScenarioResult, ThresholdViolation
 from wsgi_gauntlet.harness.model.naming import did_you_mean
-from wsgi_gauntlet.harness.model.threshold_violation import ThresholdViolation
 from wsgi_gauntlet.harness.server import name as naming
 from wsgi_gauntlet.harness.stats.headline_phase import best_rate, during
+from wsgi_gauntlet.harness.store.schema_1 import new_scenario_id
 
 THRESHOLD_NAMES = ("goodput", "slowdown", "collapse", "p99", "rate")
 SERVERS_TABLE = "servers"
@@ -84,6 +84,18 @@ def check_table(table: Table, where: str, scenarios: Iterable[str], servers: Ite
         if not isinstance(inner, Mapping):
             raise ConfigurationError(f"{place} is a table of thresholds")
         _check_level(inner, place, families, servers=False)
+
+
+def with_new_ids(table: Table) -> Table:
+    """Return `table` with the scenario ids of the first version replaced by the ids they have now."""
+    return {
+        new_scenario_id(key): {
+            server: with_new_ids(each) if isinstance(each, Mapping) else each for server, each in value.items()
+        }
+        if key == SERVERS_TABLE and isinstance(value, Mapping)
+        else value
+        for key, value in table.items()
+    }
 
 
 def has_tables(table: Table) -> bool:
@@ -178,7 +190,7 @@ def _broken_thresholds(table: Table, cell: ScenarioResult) -> Iterator[Threshold
 def _best_or_capacity_rate(cell: ScenarioResult) -> float | None:
     """Return the best rate of a closed loop, else the measured capacity. A lower bound does not count."""
     best = best_rate(cell)
-    found = next((each.value for each in cell.measures if each.name == "capacity" and not each.censored), None)
+    found = next((each.value for each in cell.metrics if each.id == "capacity" and not each.censored), None)
     return best if best is not None else found
 
 

@@ -326,13 +326,13 @@ class CaseItem(pytest.Item):
         mark = check.baseline
         if mark is None:
             return False
-        accepted = mark.standing is BaselineStatus.EXPECTED or (
-            mark.standing is BaselineStatus.OTHER and check.verdict is Verdict.FLAKY
+        accepted = mark.status is BaselineStatus.EXPECTED or (
+            mark.status is BaselineStatus.OTHER and check.verdict is Verdict.FLAKY
         )
-        if accepted or mark.standing is BaselineStatus.UNEXPECTED_PASS:
+        if accepted or mark.status is BaselineStatus.UNEXPECTED_PASS:
             reason = (
                 mark.reason
-                if mark.standing is BaselineStatus.EXPECTED
+                if mark.status is BaselineStatus.EXPECTED
                 else f"{mark.reason}; {comparison.describe_status(check)}"
             )
             self.own_markers[:] = [each for each in self.own_markers if each.name != "xfail"]

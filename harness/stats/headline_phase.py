@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from wsgi_gauntlet.harness.model import Phase, ScenarioResult
 
-ADVERSE_PHASE_NAMES = ("attack", "during", "crowd", "load")
-"""Names of the phase with the adverse clients."""
+ADVERSE_PHASE_NAMES = ("attack", "during", "load")
+"""Names of the phase in which the adverse clients are there."""
 
 OTHER_PHASE_NAMES = frozenset({"baseline", "before", "after", "recovery"})
 """Names of the phases before and after the action of a scenario."""

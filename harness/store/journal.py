@@ -29,6 +29,7 @@ from wsgi_gauntlet.harness.model import (
     ScenarioResult,
     ServerInfo,
 )
+from wsgi_gauntlet.harness.store import schema_1
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 from wsgi_gauntlet.harness.store.output_folder import mark_folder, require_output_folder
 
@@ -86,7 +87,24 @@ class EndLine(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
 
 Line = StartLine | ServerLine | CheckLine | LoadLine | BaselineLine | EndLine
 
-_decoder = msgspec.json.Decoder(Line)
+_decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+
+
+class _Version(msgspec.Struct):
+    schema: int = SCHEMA
+
+
+def _schema(first_line: bytes) -> int:
+    try:
+        return msgspec.json.decode(first_line, type=_Version).schema
+    except msgspec.MsgspecError:
+        return SCHEMA
+
+
+def _decode_line(data: bytes, schema: int) -> Line:
+    if schema == 1:
+        data = msgspec.json.encode(schema_1.upgrade_line(msgspec.json.decode(data)))
+    return _decoder.decode(data)
 
 
 class Journal:
@@ -201,8 +219,8 @@ def read(folder: Path) -> Results:
     checks: dict[tuple[str, str], CaseResult] = {}
     loads: dict[tuple[str, str], ScenarioResult] = {}
     finished, baseline = False, ""
-    for line in _lines(path):
-        finished = False
+    for line in _read_lines(path):
+        finished = isinstance(line, EndLine)
         match line:
             case StartLine():
                 start = line
@@ -216,8 +234,6 @@ def read(folder: Path) -> Results:
                 for each in applied:
                     if cell := checks.get((each.server, each.case)):
                         checks[each.server, each.case] = msgspec.structs.replace(cell, baseline=each.baseline)
-            case EndLine():
-                finished = True
     if start is None:
         raise ConfigurationError(f"{path} has no first line: the run ended before it measured anything; run it again")
     if start.schema > SCHEMA:
@@ -226,13 +242,31 @@ def read(folder: Path) -> Results:
         schema=SCHEMA,
         environment=start.environment,
         servers=servers,
-        checks=tuple(checks.values()),
-        loads=tuple(loads.values()),
+        conformance=tuple(checks.values()),
+        load=tuple(loads.values()),
         cases=start.cases,
         scenarios=start.scenarios,
         finished=finished,
         baseline=baseline,
     )
+
+
+def _read_lines(path: Path) -> Iterator[Line]:
+    """Yield the lines of a journal, those of schema 1 in the form of schema 2. A torn last line is left out."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as problem:
+        raise ConfigurationError(f"no run in {path.parent}: {path.name}: {problem.strerror}") from None
+    schema = _schema(lines[0])
+    for number, data in enumerate(lines, 1):
+        if not data.strip():
+            continue
+        try:
+            yield _decode_line(data, schema)
+        except msgspec.MsgspecError as problem:
+            if number >= len(lines) - 1:
+                break
+            raise ConfigurationError(f"{path} line {number} is not of a journal of this version: {problem}") from None
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,1 +1,1 @@
-"""Pure functions that compute what the reports show."""
+"""Pure functions that compute the contents of the reports."""

@@ -1,4 +1,4 @@
-"""Counts over the cells of a run, and the orders in which reports show servers and cases."""
+"""Counts over the cells of a run, and the order of servers and cases in reports."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from wsgi_gauntlet.harness.model import (
     BaselineStatus,
     CaseInfo,
     CaseResult,
+    Reference,
     Results,
     ScenarioInfo,
     ScenarioResult,
     ServerInfo,
     Verdict,
 )
-from wsgi_gauntlet.harness.model.basis import Reference
 from wsgi_gauntlet.harness.server.user_app import USER_APP_CASE_PREFIX
 
 NEUTRAL_VERDICTS = (Verdict.INFO, Verdict.UNSUPPORTED, Verdict.SKIPPED, Verdict.ERROR)
-"""The verdicts that are neither pass nor blame."""
+"""Verdicts that neither pass nor blame the server."""
 
 
 @dataclass(frozen=True)
 class VerdictCounts:
-    """How often each verdict fell. `security` counts the fails that are tagged so, `unexpected` what the baseline
-    does not expect (see harness/baseline/comparison.py)."""
+    """The number of cells of each verdict. `security` counts the fails with that tag, `unexpected` the cells that
+    differ from the baseline and fail the run."""
 
     verdicts: Counter[Verdict]
     security: int = 0
@@ -35,12 +35,12 @@ class VerdictCounts:
 
     @property
     def others(self) -> str:
-        """What is neither pass nor blame, by verdict: `20 info, 3 unsupported`; '' where there is none."""
+        """The numbers of the neutral verdicts, as `20 info, 3 unsupported`, or ''."""
         return ", ".join(f"{number} {each}" for each in NEUTRAL_VERDICTS if (number := self.verdicts[each]))
 
     @property
     def total(self) -> int:
-        """All cells."""
+        """The number of all cells."""
         return self.verdicts.total()
 
     def __getitem__(self, verdict: Verdict) -> int:
@@ -48,7 +48,7 @@ class VerdictCounts:
 
 
 def count(cells: Iterable[CaseResult]) -> VerdictCounts:
-    """Return the tally of `cells`."""
+    """Count the verdicts of `cells`."""
     verdicts: Counter[Verdict] = Counter()
     security = unexpected = 0
     for each in cells:
@@ -59,22 +59,22 @@ def count(cells: Iterable[CaseResult]) -> VerdictCounts:
 
 
 def server_cells(cells: Iterable[CaseResult]) -> list[CaseResult]:
-    """Return the cells about servers, without those about an app of the user's own."""
+    """Return `cells` without those that check the user app."""
     return [each for each in cells if not each.case.startswith(USER_APP_CASE_PREFIX)]
 
 
 def count_for_server(results: Results, server: str) -> VerdictCounts:
-    """Return the tally of what was asked of `server`; its cells about the user's app are left out."""
-    return count(server_cells(each for each in results.checks if each.server == server))
+    """Count the verdicts of `server`, without the cells that check the user app."""
+    return count(server_cells(each for each in results.conformance if each.server == server))
 
 
 def area(case: str) -> str:
-    """Return the area that a case's id stands in, as `pep3333/environ`."""
+    """Return the area of a case id, as `pep3333/environ`."""
     return "/".join(case.split("/")[:2])
 
 
 def servers(results: Results) -> list[ServerInfo]:
-    """Return every server of the run in the order of the call, also one that only cells know of."""
+    """Return every server of the run in the order of the call, also one that only has cells."""
     known = dict(results.servers)
     for name in tried(results):
         known.setdefault(name, ServerInfo(name, name, True))
@@ -82,24 +82,26 @@ def servers(results: Results) -> list[ServerInfo]:
 
 
 def tried(results: Results) -> list[str]:
-    """Return the names of the servers that have any cell, each once."""
-    return list(dict.fromkeys([*(each.server for each in results.checks), *(each.server for each in results.loads)]))
+    """Return the names of all servers with a cell."""
+    return list(
+        dict.fromkeys([*(each.server for each in results.conformance), *(each.server for each in results.load)])
+    )
 
 
 def checked(results: Results) -> list[str]:
-    """Return the names of the servers that have a cell of conformance."""
-    found = {each.server for each in results.checks}
+    """Return the names of all servers with a cell of conformance."""
+    found = {each.server for each in results.conformance}
     return [each.name for each in servers(results) if each.name in found]
 
 
 def cases(results: Results) -> dict[str, list[CaseInfo]]:
-    """Return the cases that have a cell, by area, in the order of the catalogue; one that it lacks is made up."""
+    """Return the cases that have a cell, by area, in the order of the catalogue. A missing description stays empty."""
     known = dict(results.cases)
-    for cell in results.checks:
+    for cell in results.conformance:
         if cell.case not in known:
             nowhere = Reference("", "", "", "")
             known[cell.case] = CaseInfo(cell.case, cell.level, cell.tags, cell.summary, nowhere)
-    ran = {cell.case for cell in results.checks}
+    ran = {cell.case for cell in results.conformance}
     found: dict[str, list[CaseInfo]] = defaultdict(list)
     for each in known.values():
         if each.id in ran:
@@ -108,26 +110,26 @@ def cases(results: Results) -> dict[str, list[CaseInfo]]:
 
 
 def scenarios(results: Results) -> dict[str, tuple[ScenarioInfo, list[ScenarioResult]]]:
-    """Return the scenarios that have a cell with their cells, in the order of the call."""
+    """Return the scenarios that have a cell, with their cells, in the order of the call."""
     known = dict(results.scenarios)
-    for each in results.loads:
+    for each in results.load:
         known.setdefault(each.scenario, ScenarioInfo(each.scenario, each.scenario, ""))
     order = {each.name: place for place, each in enumerate(servers(results))}
     found = {}
     for name, info in known.items():
-        cells = sorted((each for each in results.loads if each.scenario == name), key=lambda each: order[each.server])
+        cells = sorted((each for each in results.load if each.scenario == name), key=lambda each: order[each.server])
         if cells:
             found[name] = (info, cells)
     return found
 
 
-def standing(results: Results, *wanted: BaselineStatus) -> list[CaseResult]:
-    """Return the cells that stand so to the baseline, by the order of `wanted`, then of servers and cases."""
+def with_status(results: Results, *wanted: BaselineStatus) -> list[CaseResult]:
+    """Return the cells with a baseline status of `wanted`, in that order, then by case and server."""
     order = {each.name: place for place, each in enumerate(servers(results))}
-    found = [each for each in results.checks if each.baseline is not None and each.baseline.standing in wanted]
+    found = [each for each in results.conformance if each.baseline is not None and each.baseline.status in wanted]
 
     def place(cell: CaseResult) -> tuple[int, str, int]:
         assert cell.baseline is not None
-        return wanted.index(cell.baseline.standing), cell.case, order[cell.server]
+        return wanted.index(cell.baseline.status), cell.case, order[cell.server]
 
     return sorted(found, key=place)

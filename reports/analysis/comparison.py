@@ -1,6 +1,4 @@
-"""Servers of a run that differ in one thing, cell beside cell: what a front masks and causes, what a version fixed and
-broke, what tuning changes. Pure.
-"""
+"""Compare servers that differ in one thing: a proxy, a version or tuned settings."""
 
 from __future__ import annotations
 
@@ -9,43 +7,44 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from packaging.version import InvalidVersion, Version
+
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.model import CaseResult, Grade, Results, ScenarioResult, ServerInfo, Verdict
 from wsgi_gauntlet.harness.server.name import ServerSpec, parse
 from wsgi_gauntlet.reports.analysis import aggregation
-from wsgi_gauntlet.reports.analysis.verdict_changes import BLAMING_VERDICTS, improved, version_sort_key, worsened
 from wsgi_gauntlet.reports.text import labels
 
-JUDGED_VERDICTS = BLAMING_VERDICTS | {Verdict.PASS, Verdict.INFO, Verdict.FLAKY}
+JUDGED_VERDICTS = frozenset({Verdict.FAIL, Verdict.WARN, Verdict.PASS, Verdict.INFO, Verdict.FLAKY})
 
-GRADES_BEST_FIRST = (Grade.UNAFFECTED, Grade.DEGRADED, Grade.COLLAPSED, Grade.WEDGED)
+GRADES_BEST_FIRST = (Grade.UNAFFECTED, Grade.DEGRADED, Grade.COLLAPSED, Grade.NOT_RECOVERED)
 """The grades that can be compared, the best first."""
 
 
 class Difference(enum.Enum):
-    """The one thing in which two servers differ, and how its gains and losses are called."""
+    """The difference between two servers, with the words for better and worse."""
 
     FRONT = ("masked", "caused")
     VERSION = ("fixed", "broke")
-    TUNED = ("mended", "broke")
+    TUNED = ("improved", "worsened")
 
     @property
     def improved_label(self) -> str:
-        """What it does to a case that the plain one breaks and the other does not."""
+        """The word for a case that only the plain server breaks."""
         return self.value[0]
 
     @property
     def worsened_label(self) -> str:
-        """What it does to a case that the other one breaks and the plain one does not."""
+        """The word for a case that only the other server breaks."""
         return self.value[1]
 
 
 @dataclass(frozen=True)
 class ServerComparison:
-    """`plain` and `other` are servers' names: without and with a front, older and newer, default and tuned.
+    """The servers `plain` and `other`: without and with a proxy, older and newer, default and tuned.
 
-    `what` is the difference in a word or two. `same` counts the cases with one verdict in both, `unjudged` those that
-    one of them comes to no verdict in. `gains`, `losses` and `changes`, which are neither, are (plain, other).
+    `what` names the difference. `same` counts the cases with equal verdicts, `not_judged` those without a verdict for
+    one of the servers. `improved`, `worsened` and `changes` (neither of them) are pairs (plain, other).
     """
 
     plain: str
@@ -61,7 +60,7 @@ class ServerComparison:
 
     @property
     def summary(self) -> str:
-        """What the cases came to, in words; '' where there are none."""
+        """The numbers in words, or '' if there are no common cases."""
         if not (self.same or self.improved or self.worsened or self.changes or self.not_judged):
             return ""
         parts = [
@@ -70,25 +69,25 @@ class ServerComparison:
             f"the same in {labels.pluralize(self.same, 'case')}",
         ]
         if self.changes:
-            parts.append(f"otherwise different in {len(self.changes)}")
+            parts.append(f"other changes in {len(self.changes)}")
         if self.not_judged:
-            parts.append(f"{self.not_judged} judged in one of them only or in neither")
+            parts.append(f"{self.not_judged} not judged for both")
         return ", ".join(parts)
 
     @property
     def better(self) -> int:
-        """In how many scenarios `other` is better."""
+        """The number of scenarios in which `other` is better."""
         return sum(compare_loads(*each) > 0 for each in self.loads)
 
     @property
     def worse(self) -> int:
-        """In how many scenarios `other` is worse."""
+        """The number of scenarios in which `other` is worse."""
         return sum(compare_loads(*each) < 0 for each in self.loads)
 
 
 @dataclass(frozen=True)
 class MissingServer:
-    """A chain whose server the call did not name by itself as well; `alone` is the name to add to it."""
+    """A chain whose server is not part of the run without the proxy. `alone` is the name to add to the call."""
 
     chain: str
     front: str
@@ -97,16 +96,16 @@ class MissingServer:
 
 @dataclass(frozen=True)
 class _NormalizedName:
-    """A server's name with its variant and versions filled in, so that equal ones are equal."""
+    """A server name with its variant and versions, so that equal servers have equal names."""
 
     server: ServerSpec
     front: ServerSpec | None = None
 
 
 def find_pairs(results: Results) -> list[ServerComparison]:
-    """Return every pair of the run that has a case or a scenario in common, chains first.
+    """Return every pair of the run with a common case or scenario, chains first.
 
-    Of three versions or more there is a time line instead.
+    Three or more versions are part of the version history instead.
     """
     forms = _normalized_names(results)
     by_form: dict[_NormalizedName, str] = {}
@@ -117,7 +116,7 @@ def find_pairs(results: Results) -> list[ServerComparison]:
 
 
 def missing_servers(results: Results) -> list[MissingServer]:
-    """Return the chains that cannot be told from the server behind them, since the call did not name that alone."""
+    """Return the chains whose server behind the proxy is not part of the run by itself."""
     called = {_normalize(each) for each in aggregation.servers(results)}
     return [
         MissingServer(name, *_split_chain(name))
@@ -127,13 +126,31 @@ def missing_servers(results: Results) -> list[MissingServer]:
 
 
 def compare_loads(plain: ScenarioResult, other: ScenarioResult) -> int:
-    """Say whether `other` is better (1), worse (-1) or neither (0) by grade, and by N* where both collapse."""
+    """Return 1 if `other` is better, -1 if it is worse, else 0. The grade decides, then N* if both collapsed."""
     if plain.grade not in GRADES_BEST_FIRST or other.grade not in GRADES_BEST_FIRST:
         return 0
     before, after = GRADES_BEST_FIRST.index(plain.grade), GRADES_BEST_FIRST.index(other.grade)
     if before == after and plain.collapse is not None and other.collapse is not None:
         before, after = other.collapse, plain.collapse
     return (before > after) - (before < after)
+
+
+def improved(before: CaseResult, after: CaseResult) -> bool:
+    """Say whether `before` blames the server and `after` is a pass. A flaky cell shows no difference."""
+    return before.verdict.blames_server and after.verdict is Verdict.PASS
+
+
+def worsened(before: CaseResult, after: CaseResult) -> bool:
+    """Say whether `before` is a pass and `after` blames the server."""
+    return improved(after, before)
+
+
+def version_sort_key(version: str) -> tuple[bool, Version | str]:
+    """Return the sort key of a version: `23.0.0rc1` comes before `23.0.0`. Others than PEP 440 are first."""
+    try:
+        return True, Version(version)
+    except InvalidVersion:
+        return False, version
 
 
 _Candidate = tuple[str, str, Difference, str]
@@ -175,7 +192,7 @@ def _tuned_candidates(
 
 
 def _normalized_names(results: Results) -> dict[str, _NormalizedName]:
-    """Return the servers that have any cell, by name; one whose name is a file or a template's has no form."""
+    """Return the normalized names of all servers with a cell. The name of a file or a template has none."""
     ran = set(aggregation.tried(results))
     found = {}
     for info in aggregation.servers(results):
@@ -198,7 +215,7 @@ def _normalize(info: ServerInfo) -> _NormalizedName | None:
 
 
 def _split_chain(chain: str) -> tuple[str, str]:
-    """Return the front and the server of a chain, as they are written: a version may have a + in it as well."""
+    """Return the proxy and the server of a chain as the user wrote them. A version can have a + too."""
     wanted = parse(chain).server
     for at in (each.start() for each in re.finditer(r"\+", chain)):
         front, alone = chain[:at], chain[at + 1 :]
@@ -211,13 +228,13 @@ def _split_chain(chain: str) -> tuple[str, str]:
 
 
 def _compare(results: Results, plain: str, other: str, difference: Difference, what: str) -> ServerComparison:
-    first = {each.case: each for each in results.checks if each.server == plain}
-    both = [(first[each.case], each) for each in results.checks if each.server == other and each.case in first]
+    first = {each.case: each for each in results.conformance if each.server == plain}
+    both = [(first[each.case], each) for each in results.conformance if each.server == other and each.case in first]
     judged = [each for each in both if {each[0].verdict, each[1].verdict} <= JUDGED_VERDICTS]
     differing = [each for each in judged if each[0].verdict is not each[1].verdict]
     improved_cells = [each for each in differing if improved(*each)]
     worsened_cells = [each for each in differing if worsened(*each)]
-    loads = {each.scenario: each for each in results.loads if each.server == plain}
+    loads = {each.scenario: each for each in results.load if each.server == plain}
     return ServerComparison(
         plain,
         other,
@@ -229,6 +246,6 @@ def _compare(results: Results, plain: str, other: str, difference: Difference, w
         worsened=worsened_cells,
         changes=[each for each in differing if each not in improved_cells and each not in worsened_cells],
         loads=[
-            (loads[each.scenario], each) for each in results.loads if each.server == other and each.scenario in loads
+            (loads[each.scenario], each) for each in results.load if each.server == other and each.scenario in loads
         ],
     )

@@ -1,4 +1,4 @@
-"""WSGI's promise, any app on any server: what each server came to with the apps of each framework."""
+"""The results of each server with the app of each framework."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.text import labels
 
 FRAMEWORK_CASE_PREFIX = "frameworks/"
-"""How the ids begin of the cases that have a framework's app served; its name follows."""
+"""The start of the ids of cases with a framework app. The name of the framework follows."""
 
 JUDGED_VERDICTS = frozenset({Verdict.PASS, Verdict.FAIL, Verdict.WARN, Verdict.FLAKY})
 
 MAX_SERVERS_NAMED = 4
-"""Servers up to which the sentence names what does not hold; of more it gives counts, the table has the rest."""
+"""Servers up to which the summary names the failures. Of more it gives the number only."""
 
 
 @dataclass(frozen=True)
 class FrameworkResult:
-    """One server with one framework: `held` of `judged` cells passed; `worst` is the first with the worst verdict.
+    """One server with one framework: `passed` of `judged` cells passed. `worst` has the worst verdict.
 
-    `lost` names the cases that failed, warn or are flaky, by their last words.
+    `failed_cases` are the last parts of the ids of cases that failed, warn or are flaky.
     """
 
     server: str
@@ -39,18 +39,18 @@ class FrameworkResult:
 
     @property
     def count(self) -> str:
-        """How many held of how many, `12/13`; '' where none could be judged."""
+        """Passed and judged cells, as `12/13`, or '' if none was judged."""
         return f"{self.passed}/{self.judged}" if self.judged else ""
 
     @property
     def all_passed(self) -> bool | None:
-        """Say whether all held that could be judged; None where nothing could."""
+        """Say whether all judged cells passed, or None if none was judged."""
         return self.passed == self.judged if self.judged else None
 
 
 @dataclass(frozen=True)
 class FrameworkMatrix:
-    """Each server with each framework. `absent` has, for the frameworks that no server could be given, the reason."""
+    """Each server with each framework. `unavailable` has the reasons for frameworks that no server could serve."""
 
     servers: Sequence[str]
     frameworks: Sequence[str]
@@ -59,21 +59,21 @@ class FrameworkMatrix:
 
     @property
     def summary(self) -> str:
-        """Whether the promise held, in one sentence."""
+        """The result in one or two sentences."""
         judged = [each for each in self.pairings.values() if each.all_passed is not None]
         broken = [each for each in judged if not each.all_passed]
         pairs = labels.pluralize(len(judged), "pairing")
         if not judged:
-            return "No app of a framework could be tried."
+            return "No framework app could run."
         if not broken:
-            return f"It held: in each of {pairs} of a server and a framework the app did all that it was written to do."
+            return f"All cases passed in each of {pairs} of a server and a framework."
         return (
-            f"It held in {len(judged) - len(broken)} of {pairs} of a server and a framework; "
-            f"not everything came through {self._failing_servers(broken)}."
+            f"All cases passed in {len(judged) - len(broken)} of {pairs} of a server and a framework. "
+            f"Cases failed {self._failing_servers(broken)}."
         )
 
     def failed_cases(self, server: str) -> str:
-        """Return what did not come through on `server`, by case: `streamed, head (Django)`."""
+        """Return the failed cases of `server`, as `streamed, head (Django)`."""
         own = [each for each in self.pairings.values() if each.server == server and each.all_passed is not None]
         by_case: dict[str, list[str]] = {}
         for each in own:
@@ -94,14 +94,14 @@ class FrameworkMatrix:
         for server, names in by_server.items():
             tried = [each for each in self.pairings.values() if each.server == server and each.all_passed is not None]
             every = len(names) == len(tried) > 1
-            parts.append(f"with {'any of them' if every else labels.join_names(names)} on {server}")
+            parts.append(f"with {'all of them' if every else labels.join_names(names)} on {server}")
         return labels.join_names(parts)
 
 
 def framework_matrix(results: Results) -> FrameworkMatrix | None:
-    """Return what the run says of the promise; None where it had no such cases."""
+    """Return the matrix of the run, or None if it has no framework cases."""
     found: dict[tuple[str, str], list[CaseResult]] = {}
-    for each in results.checks:
+    for each in results.conformance:
         if each.case.startswith(FRAMEWORK_CASE_PREFIX):
             found.setdefault((each.server, each.case.split("/")[1]), []).append(each)
     if not found:
@@ -138,7 +138,7 @@ def _framework_result(server: str, framework: str, cells: Sequence[CaseResult]) 
 
 
 def _unavailable_reason(framework: str, pairings: Mapping[tuple[str, str], FrameworkResult]) -> str:
-    """Return why no server at all could be given the framework's app, '' where one could."""
+    """Return the reason why no server could serve the framework app, or '' if one could."""
     own = [each for (_, name), each in pairings.items() if name == framework]
     if any(each.judged or each.verdict is not Verdict.UNSUPPORTED for each in own):
         return ""

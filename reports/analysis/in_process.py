@@ -1,4 +1,4 @@
-"""Servers that ran both on the wire and in-process: where the two disagree, a test without sockets would be wrong."""
+"""Compare servers that ran both on the wire and in-process. A difference shows an error of tests without sockets."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.text import labels
 
 IN_PROCESS_SUFFIX = ":in-process"
-"""How a variant is named that calls a server's request handler without a socket."""
+"""The end of the name of an in-process server."""
 
 NOT_JUDGED_VERDICTS = frozenset({Verdict.UNSUPPORTED, Verdict.SKIPPED})
-"""What says nothing about the handler."""
+"""Verdicts that say nothing about the request handler."""
 
 
 @dataclass(frozen=True)
 class InProcessComparison:
-    """`wire` and `within` are the servers' names; `same` counts the cases in which they agree.
+    """`wire` and `in_process` are the names of the servers. `same` counts the cases with equal verdicts.
 
-    `differing` are the cells with another verdict in-process, wire first. `unjudged` counts the cases
-    that in-process come to no verdict on the server: most of them make no sense without a socket.
+    `differing` are the pairs with different verdicts, wire first. `not_judged` counts the cases without a verdict
+    in-process. Most of them make no sense without a socket.
     """
 
     wire: str
@@ -32,7 +32,7 @@ class InProcessComparison:
 
     @property
     def summary(self) -> str:
-        """In how many cases the two agree, in words."""
+        """The numbers in words."""
         summary = f"the same in {labels.pluralize(self.same, 'case')}, different in {len(self.differing)}"
         if self.not_judged:
             summary += f"; {self.not_judged} judged on the wire only"
@@ -40,7 +40,7 @@ class InProcessComparison:
 
 
 def find_pairs(results: Results) -> list[InProcessComparison]:
-    """Return every pair of the run, none where it has none."""
+    """Return every pair of the run."""
     names = aggregation.checked(results)
     found = []
     for in_process in names:
@@ -56,8 +56,10 @@ def _is_variant_of(name: str, base: str) -> bool:
 
 
 def _compare(results: Results, wire: str, in_process: str) -> InProcessComparison:
-    on_wire = {each.case: each for each in results.checks if each.server == wire}
-    both = [(on_wire[each.case], each) for each in results.checks if each.server == in_process and each.case in on_wire]
+    on_wire = {each.case: each for each in results.conformance if each.server == wire}
+    both = [
+        (on_wire[each.case], each) for each in results.conformance if each.server == in_process and each.case in on_wire
+    ]
     differing = [each for each in both if each[0].verdict is not each[1].verdict]
     judged = [each for each in differing if each[1].verdict not in NOT_JUDGED_VERDICTS]
     return InProcessComparison(wire, in_process, len(both) - len(differing), len(differing) - len(judged), judged)

@@ -1,16 +1,16 @@
-"""What a run found, in sentences: the first thing that every report says."""
+"""The findings of a run in sentences. Every report begins with them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wsgi_gauntlet.harness.model import BaselineStatus, Grade, Results, ScenarioResult, Verdict
-from wsgi_gauntlet.harness.model.claim import ClaimVerdict
+from wsgi_gauntlet.harness.model import BaselineStatus, ClaimVerdict, Grade, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.requirements import conformance_findings, user_app_findings
 from wsgi_gauntlet.reports.text.labels import (
-    HELD,
+    CLAIM_VERDICTS,
     NOT_JUDGED_GRADES,
     describe_claims,
     describe_service,
@@ -23,32 +23,29 @@ from wsgi_gauntlet.reports.text.labels import (
 )
 
 MAX_ITEMS_LISTED = 3
-"""Scenarios, or cells, that are told one by one; more of them are told in one sentence."""
+"""Scenarios or cells up to which each has its own sentence. Of more, one sentence has the numbers."""
 
 SERVED_GOODPUT = 0.99
-"""The share of correct answers from which users are served: the grade `immune` draws the same line."""
-
+"""The goodput from which users are served. The grade `unaffected` has the same limit."""
 
 COLLAPSE_GOODPUT = 0.5
-"""The share of correct answers below which hardly anybody is served: the grade `collapses` draws the same line."""
+"""The goodput below which a server has collapsed. The grade `collapsed` has the same limit."""
 
-COLLAPSED_GRADES = frozenset({Grade.COLLAPSED, Grade.WEDGED})
-"""Grades of servers that are taken from their users, by what is lost or by how long it takes."""
+COLLAPSED_GRADES = frozenset({Grade.COLLAPSED, Grade.NOT_RECOVERED})
+"""Grades of servers that did not serve healthy users well."""
 
 
 @dataclass(frozen=True)
 class KeyFinding:
-    """`lead` says what it is about, in one or two words."""
+    """`topic` is one or two words, `text` one or more sentences."""
 
     topic: str
     text: str
 
 
 def key_findings(results: Results) -> list[KeyFinding]:
-    """Return the findings, the most telling first; never empty."""
-    nothing = (
-        [] if aggregation.tried(results) else [KeyFinding("Nothing", "was measured: no cell of this run was decided.")]
-    )
+    """Return the findings, the most important first. There is always at least one."""
+    nothing = [] if aggregation.tried(results) else [KeyFinding("No result", "No cell of this run has a result.")]
     found = [
         *(KeyFinding(*each) for each in user_app_findings(results)),
         *_classroom_findings(results),
@@ -62,7 +59,7 @@ def key_findings(results: Results) -> list[KeyFinding]:
         *_not_judged_findings(results),
         *_unavailable_servers(results),
     ]
-    return nothing + found or [KeyFinding("No finding", "No cell of this run could be judged.")]
+    return nothing + found or [KeyFinding("No finding", "No cell of this run was judged.")]
 
 
 def title(results: Results) -> str:
@@ -72,7 +69,7 @@ def title(results: Results) -> str:
 
 
 def featured_scenario(results: Results) -> str | None:
-    """Return the scenario whose picture opens a report: classroom, else the first with samples."""
+    """Return the scenario of the first picture: classroom, else the first scenario with samples."""
     with_samples = [
         name for name, (_, cells) in aggregation.scenarios(results).items() if any(each.samples for each in cells)
     ]
@@ -80,45 +77,41 @@ def featured_scenario(results: Results) -> str | None:
 
 
 def run_description(results: Results) -> str:
-    """Return what ran, on one line."""
+    """Return the numbers of servers, cases and scenarios on one line."""
     parts = [pluralize(len(aggregation.tried(results)), "server")]
-    if results.checks:
-        number = len({each.case for each in results.checks})
-        parts.append(f"{pluralize(number, 'conformance case')} ({pluralize(len(results.checks), 'cell')})")
-    if results.loads:
-        parts.append(pluralize(len({each.scenario for each in results.loads}), "load scenario"))
+    if results.conformance:
+        number = len({each.case for each in results.conformance})
+        parts.append(f"{pluralize(number, 'conformance case')} ({pluralize(len(results.conformance), 'cell')})")
+    if results.load:
+        parts.append(pluralize(len({each.scenario for each in results.load}), "load scenario"))
     return ", ".join(parts)
 
 
 def _classroom_findings(results: Results) -> list[KeyFinding]:
     cells = [
         each
-        for each in results.loads
+        for each in results.load
         if each.scenario == "classroom" and each.grade not in NOT_JUDGED_GRADES and each.goodput is not None
     ]
     if not cells:
         return []
     cells.sort(key=lambda each: -(each.goodput or 0))
-    # What a person waits for over a second is not served, whatever share of it comes in the end.
+    # A person who waits for over a second is not served well, even if the response comes.
     served = [each for each in cells if (each.goodput or 0) >= SERVED_GOODPUT and each.grade not in COLLAPSED_GRADES]
     late = [each for each in cells if (each.goodput or 0) >= COLLAPSE_GOODPUT and each.grade in COLLAPSED_GRADES]
     rest = [each for each in cells if each not in served and each not in late]
-    text = "While some people in the classroom are slow, "
+    text = "While slow clients were connected, "
     if served:
-        verb = "serve" if len(served) > 1 else "serves"
-        text += (
-            f"{join_names([_describe_served(each) for each in served])} still {verb} everyone "
-            f"else{'; ' if late or rest else '.'}"
-        )
+        text += f"{join_names([_describe_served(each) for each in served])} served all other users"
+        text += "; " if late or rest else "."
     if late:
-        verb = "keep" if len(late) > 1 else "keeps"
-        text += f"{join_names([_describe_late(each) for each in late])} {verb} them waiting{'; ' if rest else '.'}"
+        text += f"{join_names([_describe_late(each) for each in late])} responded late{'; ' if rest else '.'}"
     if rest:
-        first = f"{rest[0].server} answers {percent(rest[0].goodput)} of the others' requests in time"
+        first = f"{rest[0].server} answered {percent(rest[0].goodput)} of the requests of other users in time"
         text += join_names([first, *(f"{each.server} {percent(each.goodput)}" for each in rest[1:])]) + "."
-    wedged = [each.server for each in cells if each.grade is Grade.WEDGED]
-    if wedged:
-        text += f" After the slow ones had gone, {join_names(wedged)} did not recover."
+    not_recovered = [each.server for each in cells if each.grade is Grade.NOT_RECOVERED]
+    if not_recovered:
+        text += f" After the slow clients left, {join_names(not_recovered)} did not recover."
     return [KeyFinding("Users", text)]
 
 
@@ -150,22 +143,18 @@ def _slow_client_findings(results: Results) -> list[KeyFinding]:
             if each.collapse is not None:
                 by_number[each.collapse].append(each.server)
         parts = [
-            f"{pluralize(number, 'slow client')} {'stop' if number > 1 else 'stops'} {join_names(by_number[number])}"
+            f"{pluralize(number, 'slow client')} made {join_names(by_number[number])} collapse"
             for number in sorted(by_number)
         ]
-        for verbs, stood in (
-            (("hold out against", "holds out against"), [each for each in judged if _is_unaffected(each)]),
-            (
-                ("are harmed, and not stopped, by", "is harmed, and not stopped, by"),
-                [e for e in judged if _is_affected_without_collapse(e)],
-            ),
+        for effect, cells in (
+            ("unaffected", [each for each in judged if _is_unaffected(each)]),
+            ("affected without a collapse", [each for each in judged if _is_affected_without_collapse(each)]),
         ):
-            if stood:
-                most = max(step.clients for each in stood for step in each.steps)
-                verb = verbs[0] if len(stood) > 1 else verbs[1]
-                parts.append(
-                    f"{join_names([each.server for each in stood])} {verb} {most if most < 2 else f'all {most}'}"
-                )
+            if cells:
+                most = max(step.clients for each in cells for step in each.steps)
+                verb = "were" if len(cells) > 1 else "was"
+                servers = join_names([each.server for each in cells])
+                parts.append(f"{servers} {verb} {effect} by {pluralize(most, 'slow client')}")
         found.append(KeyFinding("Slow clients", f"In {name}, {'; '.join(parts)}."))
     return found
 
@@ -179,116 +168,114 @@ def _is_affected_without_collapse(cell: ScenarioResult) -> bool:
 
 
 def _summarize_slow_clients(slow_client_scenarios: dict[str, list[ScenarioResult]]) -> str:
-    """Return for each server how many kinds of slow clients it stands, and how few of the worst kind stop it."""
+    """Return for each server the number of scenarios in which it collapsed, and its smallest N*."""
     by_server: dict[str, list[ScenarioResult]] = defaultdict(list)
     for cells in slow_client_scenarios.values():
         for each in cells:
             by_server[each.server].append(each)
-    standing: dict[tuple[int, int], list[str]] = defaultdict(list)
-    falling = []
+    without_collapse: dict[tuple[int, int], list[str]] = defaultdict(list)
+    with_collapse = []
     for server, cells in by_server.items():
-        fallen = [each for each in cells if each.collapse is not None]
-        if fallen:
-            worst = min(fallen, key=lambda each: each.collapse or 0)
-            falling.append((worst.collapse or 0, len(fallen), len(cells), server, worst.scenario))
+        collapsed = [each for each in cells if each.collapse is not None]
+        if collapsed:
+            worst = min(collapsed, key=lambda each: each.collapse or 0)
+            with_collapse.append((worst.collapse or 0, len(collapsed), len(cells), server, worst.scenario))
         else:
-            standing[len(cells), sum(map(_is_affected_without_collapse, cells))].append(server)
+            without_collapse[len(cells), sum(map(_is_affected_without_collapse, cells))].append(server)
     parts = [
-        f"{join_names(servers)} {'hold' if len(servers) > 1 else 'holds'} out against each of the {number} kinds tried"
-        if not harmed
-        else f"{join_names(servers)} {'fall' if len(servers) > 1 else 'falls'} to none of the {number} kinds tried, "
-        f"with users harmed by {harmed}"
-        for (number, harmed), servers in sorted(standing.items(), key=lambda each: each[0][1])
+        f"{join_names(servers)} collapsed in none of {pluralize(number, 'scenario')}"
+        + (f", and users were affected in {affected}" if affected else "")
+        for (number, affected), servers in sorted(without_collapse.items(), key=lambda each: each[0][1])
     ]
-    for few, fallen_in, tried, server, scenario in sorted(falling, reverse=True):
-        verb = "suffices" if few == 1 else "suffice"
-        parts.append(
-            f"{server} falls to {fallen_in} of {tried} kinds ({pluralize(few, 'client')} {verb} in {scenario})"
-        )
+    parts += [
+        f"{server} collapsed in {count} of {pluralize(number, 'scenario')} ({scenario}: N* {least})"
+        for least, count, number, server, scenario in sorted(with_collapse, reverse=True)
+    ]
     return "; ".join(parts) + "."
 
 
 def _other_scenario_findings(results: Results) -> list[KeyFinding]:
-    """Say which scenarios without a search for N* harm the users of which server."""
+    """Return the effect of the scenarios without a search for N*."""
     cells = [
         each
-        for each in results.loads
+        for each in results.load
         if each.grade not in NOT_JUDGED_GRADES | {Grade.MEASURED} and not each.steps and each.scenario != "classroom"
     ]
-    harmed: dict[str, list[ScenarioResult]] = defaultdict(list)
+    affected: dict[str, list[ScenarioResult]] = defaultdict(list)
     for each in cells:
         if each.grade is not Grade.UNAFFECTED:
-            harmed[each.server].append(each)
+            affected[each.server].append(each)
     parts = []
     number = len({each.scenario for each in cells})
-    ordered = sorted(harmed.items(), key=lambda each: len(each[1]))
+    ordered = sorted(affected.items(), key=lambda each: len(each[1]))
     if len(ordered) > MAX_ITEMS_LISTED:
         counts = join_names([f"{server} in {len(found)}" for server, found in ordered])
-        parts.append(f"of {pluralize(number, 'scenario')} without a search for N* users are harmed with {counts}")
+        parts.append(f"in {pluralize(number, 'other scenario')}, users were affected with {counts}")
     else:
         for server, found in ordered:
-            told = [f"{each.grade} in {each.scenario}" for each in found]
-            harm = join_names(told) if len(told) <= MAX_ITEMS_LISTED else f"is harmed in {len(told)} scenarios"
-            parts.append(f"{server} {harm}")
-    sound = [name for name in dict.fromkeys(each.server for each in cells) if name not in harmed]
-    if sound:
-        verb = "stand" if len(sound) > 1 else "stands"
-        parts.insert(0, f"{join_names(sound)} {verb} {'the other scenario' if number == 1 else f'all {number} others'}")
-    return [KeyFinding("Also", f"{'; '.join(parts)}.")] if parts else []
+            grades = [f"{each.grade.label} in {each.scenario}" for each in found]
+            effect = join_names(grades) if len(grades) <= MAX_ITEMS_LISTED else f"affected in {len(grades)} scenarios"
+            parts.append(f"{server} was {effect}")
+    unaffected = [name for name in dict.fromkeys(each.server for each in cells) if name not in affected]
+    if unaffected:
+        verb = "were" if len(unaffected) > 1 else "was"
+        where = "in the other scenario" if number == 1 else f"in all {number} other scenarios"
+        parts.insert(0, f"{join_names(unaffected)} {verb} unaffected {where}")
+    return [KeyFinding("Other load", f"{'; '.join(parts)}.")] if parts else []
 
 
 def _measurement_findings(results: Results) -> list[KeyFinding]:
-    """Say that there are figures, where they are all there is."""
-    names = {each.scenario for each in results.loads if each.grade is Grade.MEASURED and not each.claims}
-    judged = results.checks or any(each.grade not in NOT_JUDGED_GRADES | {Grade.MEASURED} for each in results.loads)
+    """Return a finding if the run has figures only."""
+    names = {each.scenario for each in results.load if each.grade is Grade.MEASURED and not each.claims}
+    judged = results.conformance or any(each.grade not in NOT_JUDGED_GRADES | {Grade.MEASURED} for each in results.load)
     return (
-        [KeyFinding("Measured", f"{join_names(sorted(names))}, without right or wrong.")]
+        [KeyFinding("Measured", f"{join_names(sorted(names))}. These scenarios measure and do not judge.")]
         if names and not judged
         else []
     )
 
 
 def _threshold_findings(results: Results) -> list[KeyFinding]:
-    """Say which of the user's thresholds are broken, of more than a few by how many cells."""
-    found = [(cell, each) for cell in results.loads for each in cell.broken]
+    """Return the broken thresholds of the user, or their number if there are many."""
+    found = [(cell, each) for cell in results.load for each in cell.broken]
     if not found:
         return []
     if len(found) <= MAX_ITEMS_LISTED:
-        told = "; ".join(f"{cell.server} in {cell.scenario}: {each.told}" for cell, each in found)
-        return [KeyFinding("Thresholds", f"{told}.")]
+        broken = "; ".join(f"{cell.server} in {cell.scenario}: {each.message}" for cell, each in found)
+        return [KeyFinding("Thresholds", f"{broken}.")]
     servers = join_names(dict.fromkeys(cell.server for cell, _ in found))
-    return [KeyFinding("Thresholds", f"{len(found)} are broken, by {servers}.")]
+    return [KeyFinding("Thresholds", f"{len(found)} are broken by {servers}.")]
 
 
 def _claim_findings(results: Results) -> list[KeyFinding]:
-    """Say which statements held on which servers; of more than a few, how many."""
+    """Return the verdict of each claim by server, or the numbers if there are many."""
     found: dict[str, dict[ClaimVerdict, list[str]]] = {}
     by_server: dict[str, list[ClaimVerdict]] = defaultdict(list)
-    for load in results.loads:
+    for load in results.load:
         for each in load.claims:
-            found.setdefault(each.statement, {}).setdefault(each.held, []).append(load.server)
-            by_server[load.server].append(each.held)
+            found.setdefault(each.statement, {}).setdefault(each.verdict, []).append(load.server)
+            by_server[load.server].append(each.verdict)
     if not found:
         return []
     if len(found) <= MAX_ITEMS_LISTED:
-        told = [
-            f"“{statement}”: "
-            f"{join_names([f'{held} on {join_names(servers[held])}' for held in HELD if held in servers])}"
-            for statement, servers in found.items()
-        ]
-        return [KeyFinding("Folklore", f"{'; '.join(told)}.")]
+        sentences = [f"“{statement}”: {_describe_claim(servers)}" for statement, servers in found.items()]
+        return [KeyFinding("Claims", f"{'; '.join(sentences)}.")]
     if len(by_server) <= MAX_ITEMS_LISTED:
         counts = "".join(f"; {server}: {describe_claims(held)}" for server, held in by_server.items())
-        return [KeyFinding("Folklore", f"{len(found)} statements{counts}.")]
+        return [KeyFinding("Claims", f"{len(found)} statements{counts}.")]
     every = describe_claims(held for each in by_server.values() for held in each)
-    return [KeyFinding("Folklore", f"{len(found)} statements on {len(by_server)} servers: {every}.")]
+    return [KeyFinding("Claims", f"{len(found)} statements on {len(by_server)} servers: {every}.")]
+
+
+def _describe_claim(servers: Mapping[ClaimVerdict, list[str]]) -> str:
+    return join_names(f"{each.label} on {join_names(servers[each])}" for each in CLAIM_VERDICTS if each in servers)
 
 
 def _baseline_findings(results: Results) -> list[KeyFinding]:
-    if not results.baseline or not results.checks:
+    if not results.baseline or not results.conformance:
         return []
     fails, passes, met, stale = (
-        len(aggregation.standing(results, *each))
+        len(aggregation.with_status(results, *each))
         for each in (
             (BaselineStatus.UNEXPECTED_FAIL,),
             (BaselineStatus.UNEXPECTED_PASS,),
@@ -300,37 +287,34 @@ def _baseline_findings(results: Results) -> list[KeyFinding]:
     unexpected += [pluralize(passes, "unexpected pass", "unexpected passes")] if passes else []
     text = join_names(unexpected).capitalize() if unexpected else "Nothing unexpected"
     text += f"; {pluralize(met, 'cell')} as {results.baseline} expects"
-    text += f"; {pluralize(stale, 'entry', 'entries')} to look at" if stale else ""
+    text += f"; {pluralize(stale, 'entry', 'entries')} to check" if stale else ""
     return [KeyFinding("Baseline", f"{text}.")]
 
 
 def _not_judged_findings(results: Results) -> list[KeyFinding]:
     parts = []
     for grade, why in (
-        (Grade.INVALID, "the generator or this machine could not keep up"),
-        (Grade.INCONCLUSIVE, "the noise is wider than the threshold"),
-        (Grade.ERROR, "the harness failed"),
+        (Grade.INVALID, "the generator or the machine could not keep up"),
+        (Grade.INCONCLUSIVE, "the noise was larger than the effect"),
+        (Grade.ERROR, "the harness may be the cause"),
     ):
-        cells = [f"{each.server} in {each.scenario}" for each in results.loads if each.grade is grade]
+        cells = [f"{each.server} in {each.scenario}" for each in results.load if each.grade is grade]
         if cells:
-            told = (
-                join_names(cells)
-                if len(cells) <= MAX_ITEMS_LISTED
-                else pluralize(len(cells), "cell of load", "cells of load")
-            )
-            parts.append(f"{told} ({why})")
-    errors = sum(each.verdict is Verdict.ERROR for each in results.checks)
+            many = len(cells) > MAX_ITEMS_LISTED
+            named = pluralize(len(cells), "cell of load", "cells of load") if many else join_names(cells)
+            parts.append(f"{named} ({why})")
+    errors = sum(each.verdict is Verdict.ERROR for each in results.conformance)
     if errors:
-        parts.append(f"{pluralize(errors, 'cell')} of conformance (the harness failed)")
-    return [KeyFinding("Not judged", f"{'; '.join(parts)}. None of this counts against a server.")] if parts else []
+        parts.append(f"{pluralize(errors, 'cell')} of conformance (the harness may be the cause)")
+    return [KeyFinding("Not judged", f"{'; '.join(parts)}. None of these blames a server.")] if parts else []
 
 
 def _unavailable_servers(results: Results) -> list[KeyFinding]:
     unavailable = [each for each in results.servers.values() if not each.available]
     parts = []
     if not_installed := [each.name for each in unavailable if each.get]:
-        were, them = ("were", "them") if len(not_installed) > 1 else ("was", "it")
-        parts.append(f"{join_names(not_installed)} {were} not tried; the table says how to get {them}.")
+        are, them = ("are", "them") if len(not_installed) > 1 else ("is", "it")
+        parts.append(f"{join_names(not_installed)} {are} not installed; the table of servers says how to get {them}.")
     if others := [each.name for each in unavailable if not each.get]:
-        parts.append(f"{join_names(others)} could not be tried; the table says why.")
-    return [KeyFinding("Not here", " ".join(parts))] if parts else []
+        parts.append(f"{join_names(others)} did not run; the table of servers has the reasons.")
+    return [KeyFinding("Not available", " ".join(parts))] if parts else []

@@ -1,4 +1,4 @@
-"""How many requirements each server breaks of those that were judged in it, and why others were not; in sentences."""
+"""Count the broken and the judged requirements of each server, and describe them in sentences."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.text.labels import join_names, pluralize, shorten_list
 
 JUDGED_VERDICTS = frozenset({Verdict.PASS, Verdict.FAIL})
-"""What a requirement comes to where it was judged."""
+"""Verdicts of a judged requirement."""
 
 MAX_SERVERS_LISTED = 3
-"""Servers that are told one by one; of more, what was not judged is told in one sum."""
+"""Servers up to which each has its own numbers. Of more, one sentence has the sum."""
 
 APP_FAULT_PREFIX = "the app "
-"""What the actual of a cell begins with that blames the user's app."""
+"""The start of `actual` in a cell that blames the user app."""
 
 
 @dataclass(frozen=True)
 class RequirementCounts:
-    """The requirements (must) that were asked of one server.
+    """The requirements (must) of one server.
 
-    `unjudged` counts those that were not judged, by verdict. `exposed` are the broken ones of the `guarded`, which are
-    judged and tagged security.
+    `not_judged` counts the others by verdict. `security_judged` are the judged ones with the tag security, and
+    `security_broken` the broken ones of these.
     """
 
     server: str
@@ -38,17 +38,17 @@ class RequirementCounts:
 
     @property
     def asked(self) -> int:
-        """All requirements that have a cell."""
+        """The number of requirements with a cell."""
         return self.judged + self.not_judged.total()
 
     @property
     def why(self) -> str:
-        """How many were not judged and why, as `3 unsupported, 1 skipped`."""
+        """The numbers of the others by verdict, as `3 unsupported, 1 skipped`."""
         return ", ".join(f"{number} {verdict}" for verdict in Verdict if (number := self.not_judged[verdict]))
 
 
 def judged(server: str, cells: Iterable[CaseResult]) -> RequirementCounts:
-    """Return what `cells` of `server` say of its requirements; cells of the user's app are left out."""
+    """Count the requirements in `cells` of `server`, without the cells that check the user app."""
     musts = [each for each in aggregation.server_cells(cells) if each.level is Level.MUST]
     known = [each for each in musts if each.verdict in JUDGED_VERDICTS]
     security = [each for each in known if "security" in each.tags]
@@ -63,19 +63,20 @@ def judged(server: str, cells: Iterable[CaseResult]) -> RequirementCounts:
 
 
 def conformance_findings(results: Results) -> list[tuple[str, str]]:
-    """Return what was found of the servers' requirements, each sentence with what it is about."""
+    """Return the findings about requirements, as (topic, text)."""
     rows = [
-        judged(name, (each for each in results.checks if each.server == name)) for name in aggregation.checked(results)
+        judged(name, (each for each in results.conformance if each.server == name))
+        for name in aggregation.checked(results)
     ]
     asked = [each for each in rows if each.asked]
     if not asked:
-        about = aggregation.server_cells(results.checks)
-        return [("Conformance", "No requirement (must) was among the cases.")] if about else []
+        about = aggregation.server_cells(results.conformance)
+        return [("Conformance", "The run had no requirement (must).")] if about else []
     none = [each for each in asked if not each.judged]
     sentences = [*_clean_servers_sentence(asked), *_broken_requirements_sentence(asked)]
     if none:
         named = join_names(shorten_list([each.server for each in none]))
-        sentences.append(f"Of {named} no requirement was judged ({_merge_not_judged(none).why}).")
+        sentences.append(f"No requirement of {named} was judged ({_merge_not_judged(none).why}).")
     if left := _not_judged_sentence([each for each in asked if each.judged and each.not_judged]):
         sentences.append(left)
     found = [("Conformance", " ".join(sentences))]
@@ -87,7 +88,7 @@ def conformance_findings(results: Results) -> list[tuple[str, str]]:
                 [f"{each.server} {each.security_broken} of {each.security_judged}" for each in security_broken]
             )
         )
-        found.append(("Security", f"Requirements that guard against smuggling and injection are broken by {details}."))
+        found.append(("Security", f"Broken requirements against smuggling and injection: {details}."))
     return found
 
 
@@ -119,14 +120,14 @@ def _broken_requirements_sentence(rows: list[RequirementCounts]) -> list[str]:
 
 
 def _not_judged_sentence(rows: list[RequirementCounts]) -> str:
-    """Say how many requirements of servers that were judged were not."""
+    """Return a sentence about requirements without a verdict, or ''."""
     if not rows:
         return ""
     if len(rows) <= MAX_SERVERS_LISTED:
         details = "; ".join(f"{each.not_judged.total()} of {each.server} ({each.why})" for each in rows)
         return f"Not judged: {details}."
     every = _merge_not_judged(rows)
-    return f"Not judged in {len(rows)} servers together: {pluralize(every.asked, 'cell')} ({every.why})."
+    return f"Not judged: {pluralize(every.asked, 'cell')} of {len(rows)} servers ({every.why})."
 
 
 def _merge_not_judged(rows: list[RequirementCounts]) -> RequirementCounts:
@@ -134,11 +135,11 @@ def _merge_not_judged(rows: list[RequirementCounts]) -> RequirementCounts:
 
 
 def user_app_findings(results: Results) -> list[tuple[str, str]]:
-    """Say what a check with an app of the user's own did, and what it found in that app."""
+    """Return the findings about the user app."""
     app, page = str(results.environment.get("app", "")), str(results.environment.get("page", "/"))
-    if not app or not is_user_app(app) or not results.checks:
+    if not app or not is_user_app(app) or not results.conformance:
         return []
-    cells = [each for each in results.checks if each.case.startswith(USER_APP_CASE_PREFIX)]
+    cells = [each for each in results.conformance if each.case.startswith(USER_APP_CASE_PREFIX)]
     known = {each.case for each in cells if each.verdict in JUDGED_VERDICTS}
     faults = [each for each in cells if each.verdict is Verdict.FAIL]
     of_app = {_case_name(each): each.actual for each in faults if each.actual.startswith(APP_FAULT_PREFIX)}
@@ -151,11 +152,11 @@ def user_app_findings(results: Results) -> list[tuple[str, str]]:
     elif known:
         parts.append(f"The app breaks none of {pluralize(len(known), 'requirement')} judged on {page}.")
     elif cells:
-        parts.append(f"None was judged in the app: {cells[0].actual or cells[0].verdict}.")
+        parts.append(f"No requirement of the app was judged: {cells[0].actual or cells[0].verdict}.")
     if served := [
         f"{each.server} in {_case_name(each)}" for each in faults if not each.actual.startswith(APP_FAULT_PREFIX)
     ]:
-        parts.append(f"What the app gives is spoiled by {join_names(shorten_list(served))}.")
+        parts.append(f"The server changed the response of the app: {join_names(shorten_list(served))}.")
     return [("Your app", " ".join(parts))]
 
 

@@ -1,4 +1,4 @@
-"""One server with several numbers of workers or threads, its load figures side by side. Pure."""
+"""Compare the load figures of one server with several numbers of workers or threads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COUNTED_SETTINGS = ("workers", "threads")
 
 @dataclass(frozen=True)
 class ScalingTable:
-    """`what` is counted of `server`; each row has a count and a figure for each of `scenarios`."""
+    """The figures of `server` by number of `what`. Each row has a number and a figure for each of `scenarios`."""
 
     server: str
     what: str
@@ -32,15 +32,15 @@ class ScalingTable:
 
     @property
     def cells(self) -> list[list[str]]:
-        """The rows, the count first."""
+        """The rows, each with the number first."""
         return [[count, *figures] for count, figures in self.rows]
 
 
 def scaling_tables(results: Results) -> list[ScalingTable]:
-    """Return every server that the run has load figures of with two numbers of workers, or of threads, and no other
+    """Return a table for each server with load figures for several numbers of workers or threads and no other
     difference."""
     cells: dict[str, dict[str, ScenarioResult]] = {}
-    for each in results.loads:
+    for each in results.load:
         cells.setdefault(each.server, {})[each.scenario] = each
     order = [each.name for each in aggregation.servers(results) if each.name in cells]
     found = []
@@ -50,7 +50,7 @@ def scaling_tables(results: Results) -> list[ScalingTable]:
             try:
                 named = parse(name)
             except ConfigurationError:
-                continue  # a target's name
+                continue  # the name of a remote server
             number = getattr(named.server.settings, what)
             if number is None:
                 number = next(
@@ -86,7 +86,7 @@ def _scaling_table(
 def _figure(load: ScenarioResult | None) -> str:
     if load is None:
         return labels.MISSING
-    return f"{labels.GRADES[load.grade].sign} {key_figure(load) or load.grade}"
+    return f"{labels.GRADES[load.grade].sign} {key_figure(load) or load.grade.label}"
 
 
 def _count_label(number: float | None) -> str:

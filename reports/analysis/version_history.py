@@ -1,4 +1,4 @@
-"""Versions of one server beside each other, in their order: what each fixed and what it broke. Pure."""
+"""The versions of one server in order, with the cases that each version fixed and broke."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from wsgi_gauntlet.harness.model import CaseResult, Results, ServerInfo, Verdict
 from wsgi_gauntlet.harness.server.name import parse, without_version
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.aggregation import VerdictCounts
-from wsgi_gauntlet.reports.analysis.verdict_changes import BLAMING_VERDICTS, improved, version_sort_key, worsened
+from wsgi_gauntlet.reports.analysis.comparison import improved, version_sort_key, worsened
 
 
 @dataclass(frozen=True)
 class VerdictChange:
-    """A case that came out otherwise than in the version before: the last in which it was judged."""
+    """A case whose verdict changed since the last version in which it was judged."""
 
     before: CaseResult
     after: CaseResult
 
     @property
     def case(self) -> str:
-        """The case's id."""
+        """The id of the case."""
         return self.after.case
 
 
 @dataclass(frozen=True)
 class VersionResult:
-    """One version. `name` is what the call named it; `why` says why it was not checked, '' for those that were.
+    """One version. `name` is its name in the call. `why` is the reason if it was not checked.
 
-    `fixed` and `broke` are against the versions before; both are empty for the first.
+    `fixed` and `broke` are relative to earlier versions, and empty for the first one.
     """
 
     name: str
@@ -42,14 +42,14 @@ class VersionResult:
 
     @property
     def others(self) -> int:
-        """How many cells neither blame it nor are a pass."""
+        """The number of cells that are neither judged nor flaky."""
         judged = (Verdict.PASS, Verdict.FAIL, Verdict.WARN, Verdict.FLAKY)
         return self.counts.total - sum(self.counts[each] for each in judged)
 
 
 @dataclass(frozen=True)
 class VersionHistory:
-    """A server (named without a version) and two or more versions of it, the oldest first."""
+    """A server (its name has no version) and two or more versions of it, the oldest first."""
 
     server: str
     points: Sequence[VersionResult] = field(default_factory=tuple)
@@ -61,9 +61,9 @@ class VersionHistory:
 
 
 def version_histories(results: Results) -> list[VersionHistory]:
-    """Return the servers of which two versions or more were checked, each with its versions."""
+    """Return the servers with two or more checked versions."""
     found: dict[str, dict[str, ServerInfo]] = {}
-    # The one that is installed may be one of those that were named: the first with cells stands for a version.
+    # The installed version can also be named explicitly. The first server with cells represents a version.
     checked = set(aggregation.checked(results))
     for info in sorted(aggregation.servers(results), key=lambda each: each.name not in checked):
         base, version = _server_and_version(info)
@@ -74,7 +74,7 @@ def version_histories(results: Results) -> list[VersionHistory]:
 
 
 def _server_and_version(info: ServerInfo) -> tuple[str, str]:
-    """Return the server without a version, and its version: '' where nobody knows it."""
+    """Return the server name without a version, and the version, or '' if it is unknown."""
     try:
         named = parse(info.name).server.version
         base = without_version(info.name)
@@ -88,27 +88,25 @@ def _version_results(results: Results, infos: Mapping[str, ServerInfo]) -> list[
     known: dict[str, CaseResult] = {}
     for version in sorted(infos, key=version_sort_key):
         info = infos[version]
-        cells = [each for each in results.checks if each.server == info.name]
+        cells = [each for each in results.conformance if each.server == info.name]
         changes = [VerdictChange(known[each.case], each) for each in cells if each.case in known]
         fixed = [each for each in changes if improved(each.before, each.after)]
         broke = [each for each in changes if worsened(each.before, each.after)]
-        why = "" if cells else info.why.removeprefix(f"{info.name} ") or "no case of it was tried"
+        why = "" if cells else info.why.removeprefix(f"{info.name} ") or "none of its cases ran"
         points.append(
             VersionResult(
                 info.name, version, aggregation.count(cells), why, _most_severe_first(fixed), _most_severe_first(broke)
             )
         )
-        known.update({each.case: each for each in cells if each.verdict in BLAMING_VERDICTS | {Verdict.PASS}})
+        known.update({each.case: each for each in cells if each.verdict.blames_server or each.verdict is Verdict.PASS})
     return points
 
 
 def _most_severe_first(changes: Sequence[VerdictChange]) -> list[VerdictChange]:
-    """Return what a must asks for first, in each the order of the cases."""
+    """Return the changes of requirements (must) first, then in the order of the cases."""
     order = list(Verdict)
 
     def place(change: VerdictChange) -> int:
-        return min(
-            order.index(each.verdict) for each in (change.before, change.after) if each.verdict in BLAMING_VERDICTS
-        )
+        return min(order.index(each.verdict) for each in (change.before, change.after) if each.verdict.blames_server)
 
     return sorted(changes, key=place)

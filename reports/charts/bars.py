@@ -1,4 +1,4 @@
-"""A row for each server: goodput, goodput against the number of adverse clients, and what one of them costs."""
+"""Bar charts with a row for each server: goodput, goodput by slow clients, metrics, cost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROW = 0.26
 
 
 def goodput(loads: Sequence[ScenarioResult]) -> str:
-    """Draw what share of the healthy users' requests each server answered; the unjudged ones are hollow."""
+    """Draw the goodput of each server. Bars of cells that are not judged are hollow."""
     ordered = sorted(loads, key=lambda each: (each.goodput is None, -(each.goodput or 0)))
     bottom = 0.05 + _ROW * len(ordered)
     with canvas(WIDTH, bottom + 0.3) as drawn:
@@ -32,41 +32,43 @@ def goodput(loads: Sequence[ScenarioResult]) -> str:
             drawn.box(_LEFT, y - 0.08, share(value), y + 0.08, colour, hollow=not_judged)
             label = labels.percent(each.goodput)
             drawn.text(
-                share(value) + 0.06, y, f"{label}  {each.grade.value}" if not_judged else label, size=SMALL_TEXT_POINTS
+                (share(value) + 0.06, y),
+                f"{label}  {each.grade.label}" if not_judged else label,
+                size=SMALL_TEXT_POINTS,
             )
     return drawn.svg
 
 
-def measures(loads: Sequence[ScenarioResult], name: str) -> str:
-    """Draw one figure of the scenario's own for each server, the largest first; the unjudged ones are hollow."""
-    ordered = sorted(loads, key=lambda each: -_measure_value(each, name))
+def metrics(loads: Sequence[ScenarioResult], name: str) -> str:
+    """Draw the metric with this label for each server, the largest first. Cells that are not judged are hollow."""
+    ordered = sorted(loads, key=lambda each: -_metric_value(each, name))
     bottom = 0.05 + _ROW * len(ordered)
-    length = Scale(0, max([*(_measure_value(each, name) for each in ordered), 1e-9]), _LEFT, _RIGHT)
+    length = Scale(0, max([*(_metric_value(each, name) for each in ordered), 1e-9]), _LEFT, _RIGHT)
     with canvas(WIDTH, bottom + 0.05) as drawn:
         drawn.rules([((_LEFT, 0.02), (_LEFT, bottom))], "muted", width=0.8)
         for row, each in enumerate(ordered):
             y = 0.05 + _ROW * (row + 0.5)
             not_judged = each.grade in labels.NOT_JUDGED_GRADES
-            end = length(_measure_value(each, name))
+            end = length(_metric_value(each, name))
             _draw_server_name(drawn, y, each)
             drawn.box(_LEFT, y - 0.08, end, y + 0.08, "doubt" if not_judged else "series-0", hollow=not_judged)
-            label = labels.measure(named(each, name))
-            drawn.text(end + 0.06, y, f"{label}  {each.grade.value}" if not_judged else label, size=SMALL_TEXT_POINTS)
+            label = labels.metric(named(each, name))
+            drawn.text((end + 0.06, y), f"{label}  {each.grade.label}" if not_judged else label, size=SMALL_TEXT_POINTS)
     return drawn.svg
 
 
 def named(load: ScenarioResult, name: str) -> Metric | None:
-    """Return the figure of `load` that has this name."""
-    return next((each for each in load.measures if each.name == name), None)
+    """Return the metric of `load` with this label."""
+    return next((each for each in load.metrics if each.label == name), None)
 
 
-def _measure_value(load: ScenarioResult, name: str) -> float:
+def _metric_value(load: ScenarioResult, name: str) -> float:
     found = named(load, name)
     return found.value or 0.0 if found else 0.0
 
 
 def against_clients(loads: Sequence[ScenarioResult]) -> str:
-    """Draw, a strip for each server, the healthy users' goodput against the number of slow clients; N* is marked."""
+    """Draw the goodput of healthy users by number of slow clients, a strip for each server. Mark N*."""
     shown = [each for each in loads if each.steps]
     numbers = [each.clients for load in shown for each in load.steps] or [1]
     height = 0.42
@@ -76,7 +78,9 @@ def against_clients(loads: Sequence[ScenarioResult]) -> str:
         for row, load in enumerate(shown):
             _draw_strip(drawn, load, across, 0.08 + height * row, 0.08 + height * (row + 1) - 0.1)
         drawn.draw_x_axis(across, [(each, f"{each:,}") for each in powers_of_two(numbers)], bottom, bottom)
-        drawn.text((_LEFT + _RIGHT) / 2, bottom + 0.35, "slow clients", "muted", size=SMALL_TEXT_POINTS, align="center")
+        drawn.text(
+            ((_LEFT + _RIGHT) / 2, bottom + 0.35), "slow clients", "muted", size=SMALL_TEXT_POINTS, align="center"
+        )
     return drawn.svg
 
 
@@ -98,13 +102,13 @@ def _draw_strip(drawn: Canvas, load: ScenarioResult, across: Scale, top: float, 
     y = (top + bottom) / 2
     _draw_server_name(drawn, y, load)
     if load.collapse is not None:
-        drawn.text(_RIGHT + 0.12, y, f"N* = {load.collapse}", "bad", size=SMALL_TEXT_POINTS, bold=True)
+        drawn.text((_RIGHT + 0.12, y), f"N* = {load.collapse}", "bad", size=SMALL_TEXT_POINTS, bold=True)
     else:
-        drawn.text(_RIGHT + 0.12, y, labels.grade(load), "muted", size=SMALL_TEXT_POINTS)
+        drawn.text((_RIGHT + 0.12, y), labels.grade(load), "muted", size=SMALL_TEXT_POINTS)
 
 
 CostReader = Callable[[ScenarioResult], float | None]
-"""What one adverse client costs, None where nobody looked."""
+"""Returns the cost of one slow client, or None if it was not measured."""
 
 
 def _cost_per_client(load: ScenarioResult, what: str) -> float | None:
@@ -119,7 +123,7 @@ _COLUMNS: tuple[tuple[str, str, CostReader, Callable[[float], str]], ...] = (
 
 
 def costs(loads: Sequence[ScenarioResult]) -> str:
-    """Draw what one adverse client costs each server in memory, descriptors and threads, on scales of their own."""
+    """Draw the cost of one slow client for each server: memory, descriptors and threads."""
     shown = [each for each in loads if each.cost and each.cost.clients]
     bottom = 0.3 + _ROW * len(shown)
     with canvas(WIDTH, bottom + 0.06) as drawn:
@@ -129,16 +133,16 @@ def costs(loads: Sequence[ScenarioResult]) -> str:
             left = _LEFT + 1.84 * column
             values = [reading(each) or 0.0 for each in shown]
             length = Scale(0, max([*values, 1e-9]), left, left + 1.05)
-            drawn.text(left, 0.12, name, "muted", size=SMALL_TEXT_POINTS)
+            drawn.text((left, 0.12), name, "muted", size=SMALL_TEXT_POINTS)
             drawn.rules([((left, 0.26), (left, bottom))], "muted", width=0.8)
             for row, value in enumerate(values):
                 y = 0.3 + _ROW * (row + 0.5)
                 drawn.box(left, y - 0.075, length(value), y + 0.075, colour)
-                drawn.text(length(value) + 0.05, y, format_value(value), size=SMALL_TEXT_POINTS)
+                drawn.text((length(value) + 0.05, y), format_value(value), size=SMALL_TEXT_POINTS)
     return drawn.svg
 
 
 def _draw_server_name(drawn: Canvas, y: float, load: ScenarioResult) -> None:
-    """Write whose row it is; a long name is written smaller before it is cut."""
+    """Write the name of the server. A long name is smaller."""
     label = line(load.server, 25)
-    drawn.text(_NAMES, y, label, size=TEXT_POINTS if len(label) < 19 else 7.5, align="right")
+    drawn.text((_NAMES, y), label, size=TEXT_POINTS if len(label) < 19 else 7.5, align="right")

@@ -1,7 +1,7 @@
-"""What charts are drawn on: a canvas in inches from its top left. It alone imports matplotlib, and only when drawing.
+"""The canvas of all charts, in inches from its top left. Only this module imports matplotlib, and only to draw.
 
-Charts place their own lines and ticks: a page has hundreds of small multiples, and one pair of matplotlib's axes takes
-eighty milliseconds, ten times as long as everything that stands between them.
+Charts draw their own lines and ticks. A page has hundreds of charts, and one pair of matplotlib axes takes 80 ms, ten
+times longer than the rest of a chart.
 """
 
 from __future__ import annotations
@@ -44,14 +44,13 @@ _CORNERS: dict[str, Sequence[Point]] = {
 
 
 def prepare() -> None:
-    """Import matplotlib and draw nothing once: half a second that a report need not wait for later."""
+    """Import matplotlib and draw once, so that a report does not wait half a second later."""
     with canvas(1, 1) as drawn:
-        drawn.text(0.5, 0.5, "")
+        drawn.text((0.5, 0.5), "")
 
 
 class Canvas:
-    """Draws in `PLACEHOLDER_COLOURS`'s colours, by name. Lengths are inches, widths and sizes of text and marks
-    points."""
+    """Draws in the colours of PLACEHOLDER_COLOURS. Lengths are inches. Line widths and sizes are points."""
 
     def __init__(self, figure: Figure, width: float, height: float) -> None:
         self._figure = figure
@@ -66,12 +65,12 @@ class Canvas:
             self._path([points], colour, width=width, dash=dash, alpha=alpha)
 
     def rules(self, lines: Sequence[tuple[Point, Point]], colour: str = "grid", *, width: float = 0.7) -> None:
-        """Draw straight lines, as of a grid."""
+        """Draw straight lines, for example a grid."""
         if lines:
             self._path(lines, colour, width=width)
 
     def fill(self, points: Sequence[Point], colour: str, *, alpha: float = 1.0) -> None:
-        """Fill what `points` enclose."""
+        """Fill the area inside of `points`."""
         if len(points) > 2:
             self._path([points], colour, filled=True, alpha=alpha)
 
@@ -79,7 +78,7 @@ class Canvas:
         self, left: float, top: float, right: float, bottom: float, colour: str, *, alpha: float = 1.0,
         hollow: bool = False,
     ) -> None:  # fmt: skip
-        """Fill a rectangle; `hollow` draws only its edge, dashed."""
+        """Fill a rectangle. With `hollow` draw only its edge, dashed."""
         corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
         if hollow:
             self.line([*corners, corners[0]], colour, width=0.9, dash="2 1.5")
@@ -87,7 +86,7 @@ class Canvas:
             self.fill(corners, colour, alpha=alpha)
 
     def marks(self, shape: str, points: Sequence[Point], colour: str, size: float, *, alpha: float = 1.0) -> None:
-        """Draw a mark on each of `points`: `o` a dot, `x` a cross, or one of SHAPES."""
+        """Draw a mark on each of `points`: `o` is a dot, `x` a cross, others are of SHAPES."""
         if not points:
             return
         if shape == "o":
@@ -104,32 +103,34 @@ class Canvas:
         self._path(shapes, colour, filled=True, alpha=alpha)
 
     def text(
-        self, x: float, y: float, text: str, colour: str = "ink", *, size: float = TEXT_POINTS, bold: bool = False,
+        self, at: Point, text: str, colour: str = "ink", *, size: float = TEXT_POINTS, bold: bool = False,
         align: str = "left", along: str = "center",
     ) -> None:  # fmt: skip
-        """Write `text`, never read as mathematics; `align` and `along` say which of its points lies there."""
+        """Write `text` at a point. `align` and `along` are its horizontal and vertical alignment."""
         if text:
             self._figure.text(
-                x / self.width, 1 - y / self.height, text, color=PLACEHOLDER_COLOURS[colour], fontsize=size, ha=align,
-                va=along, fontweight="bold" if bold else "normal", parse_math=False,
+                at[0] / self.width, 1 - at[1] / self.height, text, color=PLACEHOLDER_COLOURS[colour], fontsize=size,
+                ha=align, va=along, fontweight="bold" if bold else "normal", parse_math=False,
             )  # fmt: skip
 
     def draw_y_axis(self, scale: Scale, ticks: Sequence[tuple[float, str]], left: float, right: float) -> None:
-        """Rule the `ticks` of an upright `scale` from `left` to `right`, each with its words to the left."""
+        """Draw the `ticks` of a vertical `scale` from `left` to `right`, with the labels on the left."""
         self.rules([((left, scale(value)), (right, scale(value))) for value, _ in ticks])
         for value, label in ticks:
-            self.text(left - 0.06, scale(value), label, "muted", size=SMALL_TEXT_POINTS, align="right")
+            self.text((left - 0.06, scale(value)), label, "muted", size=SMALL_TEXT_POINTS, align="right")
 
     def draw_x_axis(
         self, scale: Scale, ticks: Sequence[tuple[float, str]], top: float, bottom: float, *, rules: bool = False
     ) -> None:
-        """Draw the floor of a chart at `bottom` with the `ticks` of a level `scale`; `rules` from `top` down."""
+        """Draw the horizontal axis at `bottom` with the `ticks` of `scale`. `rules` adds lines from `top`."""
         if rules:
             self.rules([((scale(value), top), (scale(value), bottom)) for value, _ in ticks])
         self.rules([((scale.start, bottom), (scale.end, bottom))], "muted", width=0.8)
         self.rules([((scale(value), bottom), (scale(value), bottom + 0.04)) for value, _ in ticks], "muted", width=0.8)
         for value, label in ticks:
-            self.text(scale(value), bottom + 0.07, label, "muted", size=SMALL_TEXT_POINTS, align="center", along="top")
+            self.text(
+                (scale(value), bottom + 0.07), label, "muted", size=SMALL_TEXT_POINTS, align="center", along="top"
+            )
 
     def _path(
         self, lines: Sequence[Sequence[Point]], colour: str, *, width: float = 0.0, dash: str = "", alpha: float = 1.0,
@@ -164,7 +165,7 @@ class Canvas:
 
 @contextmanager
 def canvas(width: float, height: float) -> Iterator[Canvas]:
-    """Give an empty canvas; once it has been drawn on, its `svg` is what svg.py makes a chart of."""
+    """Yield an empty canvas. Afterwards its `svg` has the drawing, for svg.py."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -188,5 +189,5 @@ def canvas(width: float, height: float) -> Iterator[Canvas]:
 
 
 def series_style(place: int) -> tuple[str, str, str]:
-    """Return the colour, shape and dash of the line at `place` among others; each is enough to tell it by."""
+    """Return the colour, shape and dash of the line at `place`. Each of them identifies the line."""
     return f"series-{place % SERIES_COUNT}", SHAPES[place % len(SHAPES)], DASHES[place % len(DASHES)]

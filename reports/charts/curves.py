@@ -26,12 +26,12 @@ _LEGEND = 5.25
 
 
 SERVICE_TIME_SUFFIX = "service time"
-"""Ends the names of curves that count from the send itself, beside those that count from the intended moment."""
+"""The end of the names of curves that count from the real send time instead of the intended one."""
 
 
 @dataclass(frozen=True)
 class LatencyCurve:
-    """A server's curve of `phase`: (percentile, seconds), of which those above `exact` per cent are lower bounds."""
+    """The curve of one phase: (percentile, seconds). Points above `exact` per cent are lower bounds."""
 
     load: ScenarioResult
     phase: str
@@ -40,10 +40,10 @@ class LatencyCurve:
 
 
 def latency_curve(load: ScenarioResult) -> LatencyCurve:
-    """Return the curve of the phase that `load`'s figures are of, up to 99.99 %."""
+    """Return the curve of the phase of the figures of `load`, up to 99.99 %."""
     phase = labels.during(load)
     known = names(load)
-    # A curve may span several phases and then has a name of its own.
+    # A curve of several phases has its own name.
     own = phase is not None and phase.name in known
     name = phase.name if own and phase else known[0] if len(known) == 1 else ""
     curve = [
@@ -55,12 +55,12 @@ def latency_curve(load: ScenarioResult) -> LatencyCurve:
 
 
 def names(load: ScenarioResult) -> list[str]:
-    """Return what the curves of `load` are called that count from the intended moment."""
+    """Return the names of the curves that count from the intended send time."""
     return list(dict.fromkeys(each.phase for each in load.percentiles if not each.phase.endswith(SERVICE_TIME_SUFFIX)))
 
 
 def percentiles(loads: Sequence[ScenarioResult]) -> str:
-    """Draw latency against percentile, each nine as wide as the one before; lower bounds are open and dashed."""
+    """Draw latency by percentile. Each nine has the same width. Lower bounds are dotted."""
     tails = [each for each in map(latency_curve, loads) if each.points]
     top = max((nines(percentile) for each in tails for percentile, _ in each.points), default=2.0)
     top = min(max(top, 2.0), MAX_NINES)
@@ -80,7 +80,7 @@ def percentiles(loads: Sequence[ScenarioResult]) -> str:
             drawn.line(sure, colour, dash=dash)
             drawn.line(bounds, colour, width=1.1, dash="1 2")
             drawn.marks(shape, _points_at(points, named, each.exact), colour, 4.4)
-            # An arrow at the last bound: the truth lies above, nobody knows how far.
+            # An arrow at the last bound: the real value is higher and unknown.
             if len(bounds) > len(sure[-1:]):
                 x, y = bounds[-1]
                 drawn.rules([((x, y), (x, y - 0.14)), ((x, y - 0.14), (x - 0.035, y - 0.09)),
@@ -88,12 +88,12 @@ def percentiles(loads: Sequence[ScenarioResult]) -> str:
         ends = [(each.load, each.points[-1][1]) for each in tails]
         _legend(drawn, ends)
         if any(p > each.exact for each in tails for p, _ in each.points):
-            drawn.text(_LEGEND, _BOTTOM + 0.35, "dotted ↑: at least so long", "muted", size=SMALL_TEXT_POINTS)
+            drawn.text((_LEGEND, _BOTTOM + 0.35), "dotted ↑: lower bound", "muted", size=SMALL_TEXT_POINTS)
     return drawn.svg
 
 
 def throughput(loads: Sequence[ScenarioResult]) -> str:
-    """Draw requests per second against connections of a closed loop."""
+    """Draw requests per second by connections of a closed loop."""
     numbers = [each.clients for load in loads for each in load.steps] or [1]
     best = max((each.rate or 0.0 for load in loads for each in load.steps), default=0.0) or 1.0
     with canvas(WIDTH, HEIGHT) as drawn:
@@ -101,7 +101,9 @@ def throughput(loads: Sequence[ScenarioResult]) -> str:
         up = Scale(0, best * 1.04, _BOTTOM, _TOP)
         drawn.draw_y_axis(up, [(each, f"{each:,.0f}/s") for each in steps(best)], _LEFT, _RIGHT)
         drawn.draw_x_axis(across, [(each, f"{each:,}") for each in powers_of_two(numbers)], _TOP, _BOTTOM)
-        drawn.text((_LEFT + _RIGHT) / 2, _BOTTOM + 0.35, "connections", "muted", size=SMALL_TEXT_POINTS, align="center")
+        drawn.text(
+            ((_LEFT + _RIGHT) / 2, _BOTTOM + 0.35), "connections", "muted", size=SMALL_TEXT_POINTS, align="center"
+        )
         ends: list[tuple[ScenarioResult, float]] = []
         for load in loads:
             found = sorted((each.clients, each.rate) for each in load.steps if each.rate is not None)
@@ -117,13 +119,13 @@ def throughput(loads: Sequence[ScenarioResult]) -> str:
 
 
 def clients_scale(numbers: Sequence[int], start: float, end: float) -> Scale:
-    """Return the doubling axis on which clients or connections stand."""
+    """Return the logarithmic scale of clients or connections."""
     low = max(min(numbers, default=1), 1)
     return Scale(low * 0.9, max(*numbers, low * 2) * 1.1, start, end, log=True)
 
 
 def _exact_until(load: ScenarioResult, phases: Sequence[Phase]) -> float:
-    """Return up to which percentile nothing in the curve of `phases` rests on a request that was still waiting."""
+    """Return the percentile up to which no request of the curve was still waiting."""
     inside = [each for each in load.samples if any(phase.started <= each.intended < phase.ended for phase in phases)]
     if inside:
         ordered = sorted(waiting_times(inside))
@@ -135,7 +137,7 @@ def _exact_until(load: ScenarioResult, phases: Sequence[Phase]) -> float:
 
 
 def _points_at(points: Sequence[tuple[float, Point]], named: Sequence[float], exact: float) -> list[Point]:
-    """Return where the curve passes the named percentiles, as far as it is exact."""
+    """Return the exact points of the curve at the named percentiles."""
     found = []
     for wanted in named:
         near = min(points, key=lambda each: abs(nines(each[0]) - nines(wanted)))
@@ -145,7 +147,7 @@ def _points_at(points: Sequence[tuple[float, Point]], named: Sequence[float], ex
 
 
 def _legend(drawn: Canvas, ends: Sequence[tuple[ScenarioResult, float]]) -> None:
-    """Name the lines in the order in which they end, the highest first."""
+    """Write the names of the lines in the order of their ends, the highest first."""
     step = min(0.24, 2.9 / max(len(ends), 1))
     order = sorted(range(len(ends)), key=lambda place: -ends[place][1])
     for row, place in enumerate(order):
@@ -153,4 +155,4 @@ def _legend(drawn: Canvas, ends: Sequence[tuple[ScenarioResult, float]]) -> None
         y = (_TOP + _BOTTOM) / 2 + (row - (len(order) - 1) / 2) * step
         drawn.line([(_LEGEND, y), (_LEGEND + 0.36, y)], colour, dash=dash)
         drawn.marks(shape, [(_LEGEND + 0.18, y)], colour, 5)
-        drawn.text(_LEGEND + 0.46, y, line(ends[place][0].server, 24), size=SMALL_TEXT_POINTS)
+        drawn.text((_LEGEND + 0.46, y), line(ends[place][0].server, 24), size=SMALL_TEXT_POINTS)

@@ -1,11 +1,12 @@
-"""One server over the time of a scenario: latency, what was offered and answered, and the adverse clients under it.
+"""One server over the time of a scenario: latency, rates, resources and slow clients.
 
-All panels of a scenario share one frame, and so can be compared side by side.
+All panels of a scenario have the same axes, so that they can be compared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.model import Outcome, ScenarioResult, Window
 from wsgi_gauntlet.reports.charts.canvas import SMALL_TEXT_POINTS, Canvas, Point, canvas
@@ -14,32 +15,42 @@ from wsgi_gauntlet.reports.charts.scales import Scale, log_ticks, steps
 from wsgi_gauntlet.reports.text import labels
 
 LATE_OUTCOMES = frozenset({Outcome.TIMEOUT, Outcome.UNFINISHED, Outcome.NEVER_SENT})
-"""No answer in time: drawn as crosses at the time they had been waited for."""
+"""Outcomes without a response in time. They are crosses at the waiting time."""
 
 WIDTH = 3.3
 _MIN_BAND_INCHES = 0.03
-"""Inches below which a shaded band would be taken for a line of the grid."""
+"""The smallest width of a shaded band. A narrower one would look like a line of the grid."""
 
 _LEFT, _RIGHT = 0.58, 3.24
 
 
-def over_time(load: ScenarioResult, shared: SharedAxes, most: int = MAX_SAMPLES_DRAWN) -> str:
-    """Draw `load` over time: every request, or windows where there are no samples; `most` good answers at most."""
+@dataclass(frozen=True)
+class Panel:
+    """The canvas, the cell, the common axes and the time scale of one panel."""
+
+    drawn: Canvas
+    load: ScenarioResult
+    shared: SharedAxes
+    time: Scale
+
+
+def over_time(load: ScenarioResult, shared: SharedAxes, max_samples: int = MAX_SAMPLES_DRAWN) -> str:
+    """Draw `load` over time: about `max_samples` requests, or windows if there are no samples."""
     heights = _heights(shared)
     with canvas(WIDTH, sum(heights) + 0.27) as drawn:
-        time = time_scale(load, shared, _LEFT, _RIGHT)
+        panel = Panel(drawn, load, shared, time_scale(load, shared, _LEFT, _RIGHT))
         top = 0.06
-        shade_slow_clients(drawn, load, shared, time, top, top + heights[0] - 0.1)
-        latency(drawn, load, shared, time, top, top + heights[0] - 0.1, most)
+        shade_slow_clients(panel, top, top + heights[0] - 0.1)
+        latency(panel, top, top + heights[0] - 0.1, max_samples)
         top += heights[0]
         if shared.rate:
-            _draw_rates(drawn, load.windows, shared, time, top, top + heights[1] - 0.1)
+            _draw_rates(panel, top, top + heights[1] - 0.1)
             top += heights[1]
         if shared.rss:
-            _draw_resources(drawn, load.windows, shared, time, top, top + heights[2] - 0.1)
+            _draw_resources(panel, top, top + heights[2] - 0.1)
             top += heights[2]
-        if shared.crowd:
-            draw_slow_clients(drawn, load, shared, time, top, top + heights[3])
+        if shared.slow_clients:
+            draw_slow_clients(panel, top, top + heights[3])
             top += heights[3]
         drawn.draw_x_axis(
             Scale(0, shared.last, _LEFT, _RIGHT), [(each, f"{each:g} s") for each in steps(shared.last)], top, top
@@ -48,29 +59,22 @@ def over_time(load: ScenarioResult, shared: SharedAxes, most: int = MAX_SAMPLES_
 
 
 def time_scale(load: ScenarioResult, shared: SharedAxes, start: float, end: float) -> Scale:
-    """Return the scale of time for `load`: all begin at the left, whatever went on before."""
+    """Return the time scale of `load`. All panels begin at the left."""
     return Scale(start_time(load), start_time(load) + shared.last, start, end)
 
 
 def latency(
-    drawn: Canvas,
-    load: ScenarioResult,
-    shared: SharedAxes,
-    time: Scale,
-    top: float,
-    bottom: float,
-    most: int = MAX_SAMPLES_DRAWN,
-    *,
-    size: float = 2.4,
+    panel: Panel, top: float, bottom: float, max_samples: int = MAX_SAMPLES_DRAWN, *, size: float = 2.4
 ) -> None:
     """Draw requests as marks of `size` points, or the p50 and p99 of windows as lines, between `top` and `bottom`."""
+    drawn, time, shared = panel.drawn, panel.time, panel.shared
     height = Scale(shared.lowest, shared.highest, bottom, top, log=True)
     ticks = [(each, labels.duration(each)) for each in log_ticks(shared.lowest, shared.highest, 5)]
     drawn.draw_y_axis(height, ticks, time.start, time.end)
-    samples = downsample(judged_samples(load), most)
+    samples = downsample(judged_samples(panel.load), max_samples)
     if not samples:
         for name, width, colour in (("p50", 1.0, "muted"), ("p99", 1.5, "good")):
-            for line in _line_segments(load.windows, name):
+            for line in _line_segments(panel.load.windows, name):
                 drawn.line([(time(at), height(value)) for at, value in line], colour, width=width)
         return
     for shape, across, colour, outcomes in (
@@ -82,50 +86,46 @@ def latency(
         drawn.marks(shape, places, colour, across, alpha=0.75 if shape == "o" else 1.0)
 
 
-def shade_slow_clients(
-    drawn: Canvas, load: ScenarioResult, shared: SharedAxes, time: Scale, top: float, bottom: float
-) -> None:
-    """Shade the time in which the most adverse clients were held."""
-    spans = slow_client_intervals(load, shared)
+def shade_slow_clients(panel: Panel, top: float, bottom: float) -> None:
+    """Shade the time with the largest number of slow clients."""
+    spans = slow_client_intervals(panel.load, panel.shared)
     most = max((clients for _, _, clients in spans), default=0)
     for begin, end, clients in spans:
-        if clients and clients == most and time(end) - time(begin) > _MIN_BAND_INCHES:
-            drawn.box(time(begin), top, time(end), bottom, "band")
+        if clients and clients == most and panel.time(end) - panel.time(begin) > _MIN_BAND_INCHES:
+            panel.drawn.box(panel.time(begin), top, panel.time(end), bottom, "band")
 
 
-def draw_slow_clients(
-    drawn: Canvas, load: ScenarioResult, shared: SharedAxes, time: Scale, top: float, bottom: float, noun: str = "slow"
-) -> None:
-    """Draw how many adverse clients were held, on the scale that all servers share, and the most in figures."""
-    height = Scale(0, max(shared.crowd, 1), bottom, top + 0.03)
-    spans = slow_client_intervals(load, shared)
+def draw_slow_clients(panel: Panel, top: float, bottom: float) -> None:
+    """Draw the number of slow clients on the common scale, with a label at the maximum."""
+    drawn, time = panel.drawn, panel.time
+    height = Scale(0, max(panel.shared.slow_clients, 1), bottom, top + 0.03)
+    spans = slow_client_intervals(panel.load, panel.shared)
     outline: list[Point] = []
     for begin, end, clients in spans:
         outline += [(time(begin), height(clients)), (time(end), height(clients))]
     if outline:
-        drawn.fill([(outline[0][0], bottom), *outline, (outline[-1][0], bottom)], "crowd", alpha=0.8)
+        drawn.fill([(outline[0][0], bottom), *outline, (outline[-1][0], bottom)], "slow", alpha=0.8)
     widest = max((each for each in spans if each[2]), key=lambda each: (each[2], each[1] - each[0]), default=None)
     if widest:
         begin, end, clients = widest
-        label = f"{clients:,} {noun}"
+        label = f"{clients:,} slow"
         middle = min(max((time(begin) + time(end)) / 2, time.start + 0.035 * len(label)), time.end - 0.035 * len(label))
-        drawn.text(middle, (top + bottom) / 2 + 0.015, label, size=SMALL_TEXT_POINTS, align="center")
+        drawn.text((middle, (top + bottom) / 2 + 0.015), label, size=SMALL_TEXT_POINTS, align="center")
 
 
 def slow_client_intervals(load: ScenarioResult, shared: SharedAxes) -> list[tuple[float, float, int]]:
-    """Return from when until when how many adverse clients were held: (begin, end, clients), seconds."""
-    ends = [at for at, _ in (*load.crowd[1:], (start_time(load) + shared.last, 0))]
-    return [(at, end, clients) for (at, clients), end in zip(load.crowd, ends, strict=False) if end > at]
+    """Return the intervals with a constant number of slow clients: (begin, end, clients), in seconds."""
+    ends = [at for at, _ in (*load.slow_clients[1:], (start_time(load) + shared.last, 0))]
+    return [(at, end, clients) for (at, clients), end in zip(load.slow_clients, ends, strict=False) if end > at]
 
 
 def _heights(shared: SharedAxes) -> tuple[float, float, float, float]:
-    return 1.5, 0.62 if shared.rate else 0.0, 0.4 if shared.rss else 0.0, 0.26 if shared.crowd else 0.0
+    return 1.5, 0.62 if shared.rate else 0.0, 0.4 if shared.rss else 0.0, 0.26 if shared.slow_clients else 0.0
 
 
-def _draw_rates(
-    drawn: Canvas, windows: Sequence[Window], shared: SharedAxes, time: Scale, top: float, bottom: float
-) -> None:
-    """Draw what was due each second as a line over what of it was rightly answered; the gap is what users lost."""
+def _draw_rates(panel: Panel, top: float, bottom: float) -> None:
+    """Draw the scheduled rate as a line and the rate of correct responses as an area. The gap is the lost requests."""
+    drawn, time, shared, windows = panel.drawn, panel.time, panel.shared, panel.load.windows
     height = Scale(0, shared.rate, bottom, top)
     drawn.draw_y_axis(height, [(each, f"{each:,.0f}/s") for each in steps(shared.rate, 2)[1:]], time.start, time.end)
     offered = [(time(at), height(each.offered)) for each in windows for at in (each.at, each.at + each.seconds)]
@@ -138,11 +138,10 @@ def _draw_rates(
         drawn.line(offered, "ink", width=1.0)
 
 
-def _draw_resources(
-    drawn: Canvas, windows: Sequence[Window], shared: SharedAxes, time: Scale, top: float, bottom: float
-) -> None:
-    """Draw the server's memory, and its descriptors dashed, each from nothing to the most that any server took."""
-    drawn.text(time.start - 0.06, top + 0.04, labels.size(shared.rss), "muted", size=SMALL_TEXT_POINTS, align="right")
+def _draw_resources(panel: Panel, top: float, bottom: float) -> None:
+    """Draw the memory of the server, and its descriptors dashed, from 0 to the maximum of all servers."""
+    drawn, time, shared, windows = panel.drawn, panel.time, panel.shared, panel.load.windows
+    drawn.text((time.start - 0.06, top + 0.04), labels.size(shared.rss), "muted", size=SMALL_TEXT_POINTS, align="right")
     drawn.rules([((time.start, bottom), (time.end, bottom)), ((time.start, top), (time.end, top))])
     memory = Scale(0, shared.rss, bottom, top)
     drawn.line([(time(each.at + each.seconds / 2), memory(each.rss)) for each in windows if each.rss], "series-9")
@@ -153,7 +152,7 @@ def _draw_resources(
 
 
 def _line_segments(windows: Sequence[Window], name: str) -> list[list[Point]]:
-    """Return a figure of `windows` as lines that break where nothing was measured."""
+    """Return a figure of `windows` as lines, interrupted at missing values."""
     lines: list[list[Point]] = [[]]
     for each in windows:
         value = getattr(each, name)

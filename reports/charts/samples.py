@@ -1,4 +1,4 @@
-"""Which of a load's samples a picture shows, and the frame that all its panels share. Values in, values out."""
+"""The samples and the axes of the panels of a scenario."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ from dataclasses import dataclass
 from wsgi_gauntlet.harness.model import Outcome, Sample, ScenarioResult
 
 MAX_SAMPLES_DRAWN = 1200
-"""Answers drawn in one panel at most; more would only be ink. What went wrong is never thinned out."""
+"""Responses drawn in one panel. Failed requests are thinned out less."""
 
 SLOWEST_SHARE = 0.02
-"""The share of the answers, the slowest, that is drawn whatever is thinned out: what a reader looks for."""
+"""The share of the slowest responses. They are always drawn, because they are important."""
 
 
 @dataclass(frozen=True)
 class SharedAxes:
-    """The axes that all panels of a scenario share, so that they can be compared. Seconds; `crowd` in clients, `rate`
-    in requests per second, `rss` in bytes. What is 0 no panel of the scenario has."""
+    """The common axes of all panels of a scenario, so that they can be compared.
+
+    Units are seconds, clients (`slow_clients`), requests per second (`rate`) and bytes (`rss`). An axis of 0 is not
+    drawn.
+    """
 
     last: float
     lowest: float
     highest: float
-    crowd: int
+    slow_clients: int
     rate: float = 0.0
     rss: int = 0
     descriptors: int = 0
 
 
 def start_time(load: ScenarioResult) -> float:
-    """Return when what is drawn of `load` begins, in seconds: a round that was thrown away may stand before it."""
+    """Return the start of the drawing in seconds. A discarded round can come before it."""
     return min(
         [
             *(each.started for each in load.phases),
@@ -42,7 +45,7 @@ def start_time(load: ScenarioResult) -> float:
 
 
 def shared_axes(loads: Sequence[ScenarioResult]) -> SharedAxes:
-    """Return the frame that holds every sample and window of `loads`."""
+    """Return axes for every sample and window of `loads`."""
     samples = [each for load in loads for each in load.samples]
     windows = [each for load in loads for each in load.windows]
     ends = [
@@ -62,7 +65,7 @@ def shared_axes(loads: Sequence[ScenarioResult]) -> SharedAxes:
         max(ends, default=1.0) or 1.0,
         _round_down(min(times)),
         max(max(times) * 1.9, 1.0),
-        max((clients for load in loads for _, clients in load.crowd), default=0),
+        max((clients for load in loads for _, clients in load.slow_clients), default=0),
         max((each.offered for each in windows), default=0.0),
         max((each.rss for each in windows), default=0),
         max((each.descriptors for each in windows), default=0),
@@ -70,7 +73,7 @@ def shared_axes(loads: Sequence[ScenarioResult]) -> SharedAxes:
 
 
 def judged_samples(load: ScenarioResult) -> list[Sample]:
-    """Return the samples that `load`'s figures rest on: between two phases it is we who cut requests short."""
+    """Return the samples of the figures. Between two phases the harness itself cancels requests."""
     spans = [(each.started, each.ended) for each in load.phases]
     return [
         each
@@ -80,7 +83,7 @@ def judged_samples(load: ScenarioResult) -> list[Sample]:
 
 
 def downsample(samples: Sequence[Sample], max_samples: int = MAX_SAMPLES_DRAWN) -> list[Sample]:
-    """Return at most about `most` of the answers, evenly over time, all of the slowest, and all that went wrong."""
+    """Return about `max_samples` responses evenly over time, all of the slowest ones, and most failed requests."""
     wrong = [each for each in samples if each.outcome is not Outcome.OK]
     good = [each for each in samples if each.outcome is Outcome.OK]
     wrong_stride = max(1, math.ceil(len(wrong) / (2 * max_samples)))
@@ -88,8 +91,8 @@ def downsample(samples: Sequence[Sample], max_samples: int = MAX_SAMPLES_DRAWN) 
         slow = sorted(good, key=lambda each: -each.latency)[
             : min(math.ceil(len(good) * SLOWEST_SHARE), max_samples // 2)
         ]
-        kept = set(map(id, slow))
-        rest = [each for each in good if id(each) not in kept]
+        slow_ids = set(map(id, slow))
+        rest = [each for each in good if id(each) not in slow_ids]
         good = slow + rest[:: math.ceil(len(rest) / (max_samples - len(slow)))]
     return sorted(good + wrong[::wrong_stride], key=lambda each: each.intended)
 

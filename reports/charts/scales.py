@@ -1,4 +1,4 @@
-"""Where a value stands on a chart: scales and their ticks. Values in, values out."""
+"""Scales of charts and their ticks."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_NINES = 4.0
-"""How far the percentile axis reaches: to 99.99 %, the fourth nine."""
+"""The end of the percentile axis: 99.99 %, the fourth nine."""
 
 _NAMED = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99)
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Maps `low` to `high` onto `start` to `end` (inches); what lies outside stands at the edge."""
+    """Maps `low` to `high` onto `start` to `end` (inches). Values outside are at the edge."""
 
     low: float
     high: float
@@ -23,7 +23,7 @@ class Scale:
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        """Return where `value` stands."""
+        """Return the position of `value`."""
         low, high = self.low, self.high
         if self.log:
             low, high, value = math.log(low), math.log(high), math.log(max(value, self.low))
@@ -37,7 +37,7 @@ def decades(low: float, high: float) -> list[float]:
 
 
 def log_ticks(low: float, high: float, max_ticks: int = 6) -> list[float]:
-    """Return what an axis in powers of ten from `low` to `high` names: at least two values where any are round."""
+    """Return the ticks of a logarithmic axis: at least two values if there are round ones."""
     powers = decades(low, high)
     if len(powers) >= 3:
         return powers[:: math.ceil(len(powers) / max_ticks)]
@@ -51,7 +51,7 @@ def log_ticks(low: float, high: float, max_ticks: int = 6) -> list[float]:
 
 
 def steps(high: float, max_ticks: int = 4) -> list[float]:
-    """Return at most about `most` round numbers from 0 to `high`: multiples of 1, 2 or 5 times a power of ten."""
+    """Return about `max_ticks` round numbers from 0 to `high`: multiples of 1, 2 or 5 times a power of ten."""
     if high <= 0:
         return [0.0]
     rough = high / max_ticks
@@ -61,21 +61,20 @@ def steps(high: float, max_ticks: int = 4) -> list[float]:
 
 
 def nines(percentile: float) -> float:
-    """Return how many nines `percentile` (below 100) has: 90 % one, 99 % two, 99.99 % four; 0 % none."""
+    """Return the number of nines of `percentile` (below 100): 90 % has one, 99.99 % has four, 0 % has none."""
     return -math.log10(1 - percentile / 100)
 
 
 def named_percentiles(top: float) -> list[float]:
-    """Return the percentiles that an axis of `top` nines names."""
-    # On an axis of four nines the first of them, 0 % to 90 %, is too narrow for three.
+    """Return the labelled percentiles of an axis of `top` nines."""
+    # On an axis of four nines the part from 0 % to 90 % is too narrow for three labels.
     return [value for value in _NAMED if nines(value) <= top + 0.01 and (value or top <= 3)]
 
 
 def powers_of_two(numbers: Sequence[int], max_ticks: int = 10) -> list[int]:
-    """Return what an axis of clients names: the powers of two among `numbers`, at most about `most` of them, and
-    the largest of all."""
+    """Return the ticks of an axis of clients: about `max_ticks` powers of two, and the largest number."""
     found = sorted({each for each in numbers if each > 0 and each & (each - 1) == 0}) or sorted(set(numbers)) or [1]
     stride = math.ceil(len(found) / max_ticks)
-    # The largest is what a server held out against, and always told; what would touch it is not.
+    # The largest number always has a label. Labels that would touch it are left out.
     last = max(numbers, default=found[-1])
     return [*(each for each in sorted(found[::-1][::stride]) if each * 1.4 < last), last]

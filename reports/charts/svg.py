@@ -1,7 +1,7 @@
-"""From the SVG that matplotlib writes to one that can stand in a page: its ids its own, its colours the page's.
+"""Change the SVG of matplotlib for a page or a file.
 
-Charts are drawn in stand-in colours (`INK`, `GOOD`, ...). In a page each becomes a CSS variable, so that the chart
-follows light and dark; in a file of its own each becomes the colour of one theme.
+Charts are drawn in placeholder colours. In a page each becomes a CSS variable, so that the chart follows the theme.
+In a file each becomes the colour of one theme.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import re
 from collections.abc import Callable
 from xml.sax.saxutils import escape
 
-_NAMES = ("ink", "muted", "grid", "good", "bad", "odd", "crowd", "paper", "band", "doubt")
+_NAMES = ("ink", "muted", "grid", "good", "bad", "odd", "slow", "paper", "band", "doubt")
 SERIES_COUNT = 10
-"""How many lines can be told apart; further ones begin again, with the markers to tell them."""
+"""The number of colours of lines. Further lines repeat the colours with other markers."""
 
 PLACEHOLDER_COLOURS = {name: f"#0101{number:02x}" for number, name in enumerate(_NAMES)}
 PLACEHOLDER_COLOURS |= {f"series-{number}": f"#0101{0xA0 + number:02x}" for number in range(SERIES_COUNT)}
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), which colour-blind readers can tell apart, its yellow
-# darkened to be seen on white; and lighter steps of the same hues for a dark page.
+# darker for a white page; and lighter steps of the same hues for a dark page.
 _LIGHT_SERIES = [
     "#0072b2",
     "#d55e00",
@@ -62,7 +62,7 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu 
 
 
 def inline(drawn: str, name: str, title: str) -> str:
-    """Return the SVG `drawn` for a page: `name` begins its ids, `title` is what a screen reader says of it."""
+    """Return the SVG `drawn` for a page. `name` is the prefix of its ids, `title` the text for screen readers."""
     body = _prefix_ids(_minify(_svg_element(drawn)), name)
     body = _replace_colours(body, lambda colour: f"var(--c-{colour})")
     label = escape(title, {'"': "&quot;"})
@@ -91,20 +91,20 @@ def _minify(body: str, *, keep_size: bool = False) -> str:
     if not keep_size:
         body = re.sub(r'(<svg [^>]*?) width="[^"]*"', r"\1", body, count=1)
         body = re.sub(r'(<svg [^>]*?) height="[^"]*"', r"\1", body, count=1)
-    # Joins and ends are said where they matter; in a page a style of the drawing's own would be the whole page's.
+    # A style element inside of the drawing would apply to the whole page. Attributes set the important values.
     body = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
     body = re.sub(r"font: (?:(bold|\d+) )?([\d.]+)px [^;\"]*", _font, body)
     body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
     body = re.sub(r' d="([^"]*)"', lambda found: f' d="{_minify_path(found.group(1))}"', body)
     body = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d\.\d)\d+", r"\1", tag.group()), body)
     body = re.sub(r"\s*\n\s*", "\n", body)
-    # Groups carry nothing but a name that nobody asks for, and a turn by nothing turns nothing.
+    # Groups have only a name, and a rotation by 0 has no effect.
     body = re.sub(r'</?g(?: id="[^"]*")?>\n', "", body)
     return re.sub(r' transform="rotate\(-?0 [^"]*"', "", body)
 
 
 def _minify_path(path: str) -> str:
-    """Return a path's data to a tenth of a point; what a chart has most of, a dot, is a line of no length."""
+    """Return the path with one decimal. A dot, the most frequent shape, is a line of no length."""
     path = re.sub(r"-?\d+\.\d+", lambda found: f"{float(found.group()):.1f}".removesuffix(".0"), path)
     path = re.sub(r"\s*\n\s*", "", path).replace(" z", "z")
     path = re.sub(r"([ML]) ", r"\1", path)

@@ -1,4 +1,4 @@
-"""A server over its versions: a bar for each of what it breaks and what it fixed and broke, on one chart."""
+"""The chart of the versions of a server: broken cases, and the changes of each version."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _NAMES, _LEFT, _RIGHT = 1.15, 1.25, 5.05
 _ROW = 0.26
 _FIXED, _BROKE = 5.75, 6.5
 _SHADES = ((Verdict.FAIL, "bad"), (Verdict.WARN, "odd"), (Verdict.FLAKY, "doubt"))
-"""What is drawn of a version, from the left; passes are the rest, and would make all bars alike."""
+"""The verdicts of a bar, from the left. Passes are left out, because they would make all bars alike."""
 
 
 def draw_version_history(version_history: VersionHistory) -> str:
-    """Draw what each version of the server breaks, the oldest on top, and what it fixed and broke beside that."""
+    """Draw the broken cases of each version, the oldest on top, and the numbers of its changes."""
     points = list(version_history.points)
     top, bottom = 0.34, 0.34 + _ROW * len(points)
     most = max((_not_passed(each) for each in points), default=0)
@@ -35,9 +35,9 @@ def draw_version_history(version_history: VersionHistory) -> str:
 
 def _draw_version(drawn: Canvas, point: VersionResult, y: float, length: Scale, *, first: bool) -> None:
     label = line(point.version, 18)
-    drawn.text(_NAMES, y, label, size=TEXT_POINTS if len(label) < 12 else 7.5, align="right")
+    drawn.text((_NAMES, y), label, size=TEXT_POINTS if len(label) < 12 else 7.5, align="right")
     if not point.counts.total:
-        drawn.text(_LEFT + 0.06, y, "not checked", "muted", size=SMALL_TEXT_POINTS)
+        drawn.text((_LEFT + 0.06, y), "not checked", "muted", size=SMALL_TEXT_POINTS)
         return
     past = 0
     for verdict, colour in _SHADES:
@@ -45,11 +45,11 @@ def _draw_version(drawn: Canvas, point: VersionResult, y: float, length: Scale, 
         if number:
             drawn.box(length(past), y - 0.085, length(past + number), y + 0.085, colour)
         past += number
-    drawn.text(length(past) + 0.05, y, f"{point.counts[Verdict.FAIL]} fail", size=SMALL_TEXT_POINTS)
+    drawn.text((length(past) + 0.05, y), f"{point.counts[Verdict.FAIL]} fail", size=SMALL_TEXT_POINTS)
     if first:
         return
     for x, number, sign, colour in ((_FIXED, len(point.fixed), "+", "good"), (_BROKE, len(point.broke), "−", "bad")):
-        drawn.text(x, y, f"{sign}{number}" if number else "·", colour if number else "muted", size=SMALL_TEXT_POINTS,
+        drawn.text((x, y), f"{sign}{number}" if number else "·", colour if number else "muted", size=SMALL_TEXT_POINTS,
                    bold=bool(number), align="center")  # fmt: skip
 
 
@@ -57,10 +57,10 @@ def _draw_legend(drawn: Canvas) -> None:
     x = _LEFT
     for label, colour in (("fail", "bad"), ("warn", "odd"), ("flaky", "doubt")):
         drawn.box(x, 0.1, x + 0.14, 0.2, colour)
-        drawn.text(x + 0.2, 0.15, label, "muted", size=SMALL_TEXT_POINTS)
+        drawn.text((x + 0.2, 0.15), label, "muted", size=SMALL_TEXT_POINTS)
         x += 0.75
-    drawn.text(_FIXED, 0.15, "fixed", "muted", size=SMALL_TEXT_POINTS, align="center")
-    drawn.text(_BROKE, 0.15, "broke", "muted", size=SMALL_TEXT_POINTS, align="center")
+    drawn.text((_FIXED, 0.15), "fixed", "muted", size=SMALL_TEXT_POINTS, align="center")
+    drawn.text((_BROKE, 0.15), "broke", "muted", size=SMALL_TEXT_POINTS, align="center")
 
 
 def _not_passed(point: VersionResult) -> int:
@@ -68,7 +68,7 @@ def _not_passed(point: VersionResult) -> int:
 
 
 def describe_versions(points: Sequence[VersionResult]) -> str:
-    """Return the chart in words, for who cannot see it."""
+    """Return the chart in words, for screen readers."""
     return "; ".join(
         f"{line(each.version, 30)}: {each.counts[Verdict.FAIL]} fail, {each.counts[Verdict.WARN]} warn, "
         f"fixed {len(each.fixed)}, broke {len(each.broke)}"

@@ -1,4 +1,4 @@
-"""What the cache keeps of versions of servers, for people and as JSON: the answer of `environments`, on stdout."""
+"""The output of `environments`: the cached environments, as text or JSON."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 def show(environments: Sequence[CachedEnvironment], as_json: bool, console: Console | None = None) -> None:
-    """Print the environments of the cache: what is in each, its size, when it was made."""
+    """Print each cached environment with its contents, size and date."""
     if as_json:
         print_json(environments)
         return
     out = console or Console()
     if not environments:
-        out.print("no environments: one is made when a version is asked for, as gunicorn@20.1.0", markup=False)
+        out.print("no environments: wsgi-gauntlet makes one for a version such as gunicorn@20.1.0", markup=False)
         return
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="bold")
     for column in ("environment", "Python", "size", "made", "with"):
@@ -32,7 +32,7 @@ def show(environments: Sequence[CachedEnvironment], as_json: bool, console: Cons
     for each in environments:
         found = each.stamp
         if found is None:
-            table.add_row(Text(each.name), "", size(each.size), Text("not whole", style="yellow"), "")
+            table.add_row(Text(each.name), "", size(each.size), Text("incomplete", style="yellow"), "")
             continue
         name = f"{found.distribution} {found.version}"
         beside = Text(", ".join([found.by, *found.beside]))

@@ -1,10 +1,9 @@
-"""What one case asks of a server, for people and as JSON: the answer of `explain`, on stdout."""
+"""The output of `explain`: one case, as text or JSON."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -18,21 +17,20 @@ from wsgi_gauntlet.reports.terminal.listings import print_json
 from wsgi_gauntlet.reports.text import labels
 
 MAX_COLUMNS = 100
-"""Columns of running text; longer lines are hard to read on any terminal."""
+"""Columns of running text. Longer lines are hard to read."""
 
 LEVEL_MEANINGS = {
-    Level.MUST: "a server that does otherwise fails",
-    Level.SHOULD: "a server that does otherwise is warned of",
-    Level.MAY: "a server may do so; it is told, and never held against it",
-    Level.INFO: "it is told, and never held against a server",
+    Level.MUST: "a server that breaks it fails",
+    Level.SHOULD: "a server that breaks it gets a warning",
+    Level.MAY: "optional; the behaviour is recorded and never blames the server",
+    Level.INFO: "the behaviour is recorded and never blames the server",
 }
 
 
 def explain(name: str, cases: Sequence[Case], *, as_json: bool, console: Console | None = None) -> None:
-    """Print what `cases` ask: one, or the variants of one function, which share all but what is sent; `name` is theirs.
+    """Print a case, or the variants of one case, which differ only in their input. `name` is their common id.
 
-    Everything that a case knows of itself is there: the sentence that demands it, what is sent, what is expected, why
-    a user cares, what it needs, and the commands to try it.
+    The output has the source, the input, the expected behaviour, the reason, the needs, and commands to try.
     """
     if as_json:
         print_json(_document(name, cases), console)
@@ -50,7 +48,7 @@ def explain(name: str, cases: Sequence[Case], *, as_json: bool, console: Console
     _print(out, Text(f"\n{case.reference.document}, {case.reference.section}", style="bold"))
     _print(out, Text(_indented(f"“{' '.join(case.reference.quote.split())}”", width), style="italic"))
     _print(out, Text(f"  {case.reference.url}", style="dim"))
-    _print(out, Text("\nWhat the level rests on", style="bold"))
+    _print(out, Text("\nBasis of the level", style="bold"))
     _print(out, Text(_indented(labels.basis(case.basis), width)))
     _print(out)
     for label, text in _facts(case):
@@ -112,9 +110,9 @@ def _facts(case: Case) -> Iterator[tuple[str, str]]:
     yield "Level", f"{case.level}: {LEVEL_MEANINGS[case.level]}."
     yield "Sent", _describe_segmentations(case)
     if breach := labels.BREACHES[case.breach]:
-        yield "Breach", f"on purpose {breach}."
+        yield "Breach", f"on purpose, {breach}."
     for need in case.needs:
-        yield "Needs", f"{need} to hold; else this one is skipped."
+        yield "Needs", f"{need} must pass; otherwise this case is skipped."
     if setup := _describe_setup(case.setup):
         yield "Setup", f"{', '.join(setup)}."
 
@@ -126,19 +124,20 @@ def _segmentations(case: Case) -> list[Segmentation]:
 def _describe_segmentations(case: Case) -> str:
     whole, *others = _segmentations(case)
     if not others:
-        about = "it measures time" if case.setup.alone else "in pieces it would be another case"
-        return f"{whole} only: {about}."
-    return f"{whole}; where all that it sends is well-formed, as well {', '.join(others[:-1])} and {others[-1]}."
+        about = "it measures time" if case.setup.alone else "segments would make another case of it"
+        return f"{whole.label} only: {about}."
+    *names, last = (each.label for each in others)
+    return f"{whole.label}; if the request is well-formed, also {', '.join(names)} and {last}."
 
 
 def _describe_setup(setup: Setup) -> list[str]:
-    """Return in words what the server is set up with beyond its defaults."""
+    """Return the settings beyond the defaults in words."""
     found = []
     for count, what in ((setup.workers, "worker"), (setup.threads, "thread")):
         if count is not None:
             found.append(f"{count} {what}{'s' if count != 1 else ''}")
     if setup.app:
-        found.append(f"{setup.app} in place of the reference app")
+        found.append(f"{setup.app} instead of the test app")
     if setup.distribution:
         found.append(f"{setup.distribution} in the server's interpreter")
     if setup.unix:
@@ -147,10 +146,10 @@ def _describe_setup(setup: Setup) -> list[str]:
         found.append("over TLS")
     if setup.mount:
         found.append(f"the app mounted at {setup.mount}")
-    found += [f"{name}={value} in the environment of its process" for name, value in setup.environment]
-    found += [f"{name}={value} put into each environ by its deployer" for name, value in setup.deployed]
+    found += [f"{name}={value} in the environment of the server process" for name, value in setup.environment]
+    found += [f"{name}={value} in the environ of each request" for name, value in setup.deployed]
     if setup.alone:
-        found.append("nothing else running beside it")
+        found.append("no other case at the same time")
     return found
 
 
@@ -158,7 +157,7 @@ def _commands(name: str, cases: Sequence[Case]) -> list[str]:
     return [f"wsgi-gauntlet check SERVER --select {name}", f"wsgi-gauntlet replay SERVER {cases[0].id}"]
 
 
-def _document(name: str, cases: Sequence[Case]) -> dict[str, Any]:
+def _document(name: str, cases: Sequence[Case]) -> dict[str, object]:
     return {
         "id": name,
         "cases": [
@@ -167,7 +166,7 @@ def _document(name: str, cases: Sequence[Case]) -> dict[str, Any]:
                 "needs": each.needs,
                 "setup": each.setup,
                 "deadline": each.deadline,
-                "patterns": _segmentations(each),
+                "segmentations": _segmentations(each),
             }
             for each in cases
         ],

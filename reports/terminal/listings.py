@@ -1,4 +1,4 @@
-"""What there is to run, for people and as JSON: the answers of `servers` and `cases`, on stdout."""
+"""The output of `servers` and `cases`, as text or JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def servers(listed: Sequence[ServerListing], as_json: bool, console: Console | None = None) -> None:
-    """Print each server with its version and variants, then those that are missing, with the command that gets each."""
+    """Print each server with its version and variants, then the missing ones with their install commands."""
     if as_json:
         print_json([{**msgspec.to_builtins(each), "available": not each.why} for each in listed])
         return
@@ -30,20 +30,20 @@ def servers(listed: Sequence[ServerListing], as_json: bool, console: Console | N
         out.print(_installed_table(here))
     missing = [each for each in listed if each.why and each.get]
     if missing:
-        table = _table("not here", "get it with")
+        table = _table("not installed", "install it with")
         for each in missing:
             table.add_row(Text(_display_name(each)), Text(each.get))
         out.print("", table)
     if unavailable := [each for each in listed if each.why and not each.get]:
-        table = _table("not to be had", "why")
+        table = _table("not available", "reason")
         for each in unavailable:
             table.add_row(Text(_display_name(each)), Text(each.why))
         out.print("", table)
     out.print(
         "\nSettings go in brackets, as gunicorn[workers=4,threads=2]: workers, threads,\n"
-        "keep-alive, timeout, backlog. gunicorn[tls] speaks https, gunicorn[unix] listens\n"
-        "on a Unix socket, gunicorn[tuned] follows its documentation's advice.\n"
-        "gunicorn@20.1.0 is that version, in an environment of its own.\n"
+        "keep-alive, timeout, backlog. gunicorn[tls] uses HTTPS. gunicorn[unix] listens\n"
+        "on a Unix socket. gunicorn[tuned] has the settings of its documentation.\n"
+        "gunicorn@20.1.0 is that version, in its own environment.\n"
         "Any other server: --command '{python} -m mine --port {port} {app}', a path to\n"
         "an adapter file, or [tool.wsgi-gauntlet.servers] in pyproject.toml.",
         markup=False,
@@ -52,7 +52,7 @@ def servers(listed: Sequence[ServerListing], as_json: bool, console: Console | N
 
 
 def _installed_table(listed: Sequence[ServerListing]) -> Table:
-    table = _table("server", "version", "what it is")
+    table = _table("server", "version", "description")
     for each in listed:
         table.add_row(Text(_display_name(each), style="bold"), Text(each.version), Text(each.title))
         for number, (variant, line) in enumerate(each.variants.items()):
@@ -128,7 +128,7 @@ def _group_variants(chosen: Sequence[CaseInfo]) -> dict[str, list[CaseInfo]]:
 
 
 def print_json(value: object, console: Console | None = None) -> None:
-    """Print `value` as a JSON document, whatever a path or a server's name has in it, and nothing beside it."""
+    """Print `value` as a JSON document and nothing else."""
     out = console or Console(color_system=None)
     text = msgspec.json.format(to_json(value), indent=2).decode()
     if not out.encoding.startswith("utf"):

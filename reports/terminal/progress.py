@@ -128,7 +128,7 @@ class ProgressDisplay:
                     self._done += 1
                     self._verdicts[cell.verdict] += 1
                     if cell.baseline is not None:
-                        self._baseline_statuses[cell.baseline.standing] += 1
+                        self._baseline_statuses[cell.baseline.status] += 1
             case ScenarioFinished(cell):
                 with self._lock:
                     self._done += 1
@@ -199,7 +199,9 @@ class ProgressDisplay:
             for each in _REPORTED_VERDICTS
             if self._verdicts[each]
         ]
-        message += [f"{number} {each}" for each in _REPORTED_STATUSES if (number := self._baseline_statuses[each])]
+        message += [
+            f"{number} {each.label}" for each in _REPORTED_STATUSES if (number := self._baseline_statuses[each])
+        ]
         return f"; {', '.join(message)}" if message and self._stage == "check" else ""
 
     def _render(self) -> RenderableType:
@@ -248,7 +250,7 @@ def _describe_scenario(cell: ScenarioResult) -> str:
     elif cell.goodput is not None and cell.grade.is_judged:
         result += f", {describe_service(cell)}"
     if cell.note:
-        claims = describe_claims(each.held for each in cell.claims) if cell.claims else grade(cell)
+        claims = describe_claims(each.verdict for each in cell.claims) if cell.claims else grade(cell)
         result = f"{claims}. {line(cell.note, 300)}"
     return f"{GRADES[cell.grade].sign} {line(cell.server, 60)} in {line(cell.scenario, 60)}: {result}"
 

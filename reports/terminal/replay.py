@@ -1,6 +1,6 @@
-"""A replay on a terminal: the time line while it grows, then the verdict and the reproducer.
+"""The output of `replay`: the time line, then the verdict and the reproducer.
 
-Whatever the server sends, the app reports or the log says is shown with escapes for all that is not plain text.
+Data of the server, the app and the log is escaped.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from wsgi_gauntlet.reports.text.escaping import escape_text, line
 from wsgi_gauntlet.reports.text.timeline import TimelineRow, app_row, wire_row
 
 MAX_EVENT_CHARACTERS = 800
-"""Characters of one event's bytes."""
+"""Characters of the bytes of one event."""
 
 MAX_DETAIL_CHARACTERS = 240
-"""Characters of one event of the app."""
+"""Characters of one app event."""
 
 MAX_PIECES_SHOWN = 3
-"""Pieces of an answer in a row that are shown; more are counted."""
+"""Pieces of a response in a row that are shown. More are only counted."""
 
 _DROPPED_BYTES_NOTE = re.compile(r"(\d+) of these \d+ bytes were not kept")
 
@@ -53,7 +53,7 @@ INDENT = " " * 13
 
 
 class ReplayPrinter:
-    """Prints what it is told, as harness.replay.Watcher says."""
+    """Prints the events of a replay."""
 
     def __init__(self, console: Console) -> None:
         self._out = console
@@ -61,11 +61,11 @@ class ReplayPrinter:
         self._last_received = (0, 0, 0)  # connection, pieces received in a row, bytes of those not shown
 
     def message(self, text: str) -> None:
-        """Print a line beside the time line."""
+        """Print a line that is not part of the time line."""
         self._print(Text(line(text), style="dim"))
 
     def wire(self, event: ConnectionEvent) -> None:
-        """Print an event on a connection, cut where it is long."""
+        """Print a connection event. A long one is cut."""
         connection, pieces, hidden_bytes = self._last_received
         if event.connection == connection and pieces >= MAX_PIECES_SHOWN:
             cut = _DROPPED_BYTES_NOTE.fullmatch(event.note) if event.kind is ConnectionEventKind.NOTE else None
@@ -88,11 +88,11 @@ class ReplayPrinter:
         self._print_row(TimelineRow(self._milliseconds(at), "log", "log", "", _shorten(escape_text(line))))
 
     def process(self, at: float, note: str) -> None:
-        """Print what became of the server's processes."""
+        """Print an event of the server processes."""
         self._print_row(TimelineRow(self._milliseconds(at), "process", "·", "process", _shorten(escape_text(note))))
 
     def print_result(self, result: ReplayResult, case: CaseInfo) -> None:
-        """Print the verdict, what was expected and what came, and the reproducer."""
+        """Print the verdict, the expected and the actual behaviour, and the reproducer."""
         self._print_hidden()
         cell = result.cell
         self._print()
@@ -104,19 +104,19 @@ class ReplayPrinter:
             if text:
                 self._print(Text(f"  {label:9} {line(text, 2000)}"))
         for finding in cell.findings:
-            self._print(Text(f"  noticed   {line(finding, 500)}", style="dim"))
+            self._print(Text(f"  lint      {line(finding, 500)}", style="dim"))
         for hint in _hints(result):
             self._print(Text(f"  {hint}", style="dim"))
         self._print()
         if result.reproducer.why_not:
             self._print(Text(line(f"No reproducer: {result.reproducer.why_not}.")))
         else:
-            self._print(Text("The same without wsgi-gauntlet; --write DIR puts it into files.", style="bold"))
+            self._print(Text("Reproducer without wsgi-gauntlet; --write DIR writes it into files.", style="bold"))
             self._print()
             self._print(Text(escape_text(document(result.reproducer)).rstrip()))
 
     def print_files(self, files: Iterable[Path]) -> None:
-        """Say which files the reproducer is in now."""
+        """Print the files of the reproducer."""
         for each in files:
             self._print(Text(f"wrote {line(str(each))}", style="dim"))
 
@@ -153,14 +153,14 @@ class ReplayPrinter:
 
 class _Output(Console):
     def on_broken_pipe(self) -> None:
-        # rich's own ends the process with 1, which says here that the case failed.
+        # The default ends the process with 1, which means here that the case failed.
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
         raise BrokenPipeError
 
 
 def show(console: Console | None = None, *, stderr: bool = False) -> ReplayPrinter:
-    """Return what prints a replay on stdout, or on stderr where stdout is for a JSON document."""
+    """Return a printer on stdout, or on stderr if stdout is for a JSON document."""
     return ReplayPrinter(console or _Output(stderr=stderr, highlight=False, emoji=False))
 
 
@@ -172,9 +172,9 @@ def as_json(result: ReplayResult) -> str:
 def _hints(result: ReplayResult) -> list[str]:
     hints = []
     if result.well_formed and result.segmentation is Segmentation.WHOLE and result.cell.verdict is Verdict.PASS:
-        hints.append("All of it was well-formed: --pattern bytes, lines or paused sends it another way.")
+        hints.append("The request was well-formed: --pattern bytes, lines or paused sends it in other segments.")
     if result.cell.verdict not in (Verdict.PASS, Verdict.INFO):
-        hints.append(f"What it asks and why: wsgi-gauntlet explain {shlex.quote(result.cell.case)}")
+        hints.append(f"Requirement and reason: wsgi-gauntlet explain {shlex.quote(result.cell.case)}")
     return hints
 
 

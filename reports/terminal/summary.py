@@ -1,4 +1,4 @@
-"""The end of a run on the terminal: the answer in words, counts, figures, what failed, and where the page is."""
+"""The summary at the end of a run: findings, counts, figures, failures, and the path of the report."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
 
 MAX_SCENARIO_TABLES = 3
-"""Scenarios up to which each has a table of its own; of more there is one table, and the page has the rest."""
+"""Scenarios up to which each has a table. Of more, one table has all, and the report has the rest."""
 
 MAX_CELLS_LISTED = 30
-"""Failing cases that are listed; the page has them all."""
+"""Failed cases that are listed. The report has all of them."""
 
 _STYLES = {Verdict.FAIL: "bold red", Verdict.WARN: "yellow", Verdict.FLAKY: "magenta", Verdict.PASS: "green"}
 
 
 def summary(results: Results, folder: Path | None = None, console: Console | None = None) -> None:
-    """Print what `results` come to on `console` (stderr by default); `folder` is where the run's files lie."""
+    """Print the summary on `console` (stderr by default). `folder` is the run folder."""
     out = console or Console(stderr=True)
     _heading(out, "")
     if not results.finished:
-        out.print(Text("Interrupted: what had been measured by then is below.", style="bold yellow"))
+        out.print(Text("Interrupted: the results up to then are below.", style="bold yellow"))
     out.print(_key_findings_table(results))
-    if aggregation.server_cells(results.checks):
+    if aggregation.server_cells(results.conformance):
         _heading(out, "Conformance")
         out.print(_verdicts(results))
     _under_load(results, out)
@@ -127,7 +127,7 @@ def _loads(cells: list[ScenarioResult]) -> Table:
 
 def _counts(results: Results, out: Console) -> None:
     for each in scaling_tables(results):
-        _heading(out, f"{line(each.server, 60)} by its number of {each.what}")
+        _heading(out, f"{line(each.server, 60)} by number of {each.what}")
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         for head in each.heads:
             table.add_column(line(head, 40), justify="right", overflow="fold")
@@ -142,7 +142,7 @@ def _not_judged_reasons(cells: list[ScenarioResult], *, named: bool = False) -> 
         reason = each.note or (each.generator.why if each.generator else "")
         if reason and each.grade in labels.NOT_JUDGED_GRADES:
             where = f" in {line(each.scenario, 40)}" if named else ""
-            text = f"{line(each.server, 40)}{where} is {each.grade}: {line(reason, 300)}"
+            text = f"{line(each.server, 40)}{where} is {each.grade.label}: {line(reason, 300)}"
             found.append(Text(text, style="dim"))
     return found
 
@@ -154,19 +154,19 @@ def _fields(load: ScenarioResult) -> list[str]:
         labels.duration(phase.p99, at_least=phase.censored) if phase else labels.MISSING,
         labels.ratio(load.slowdown, at_least=load.slowdown_censored),
         labels.duration(load.recovery),
-        labels.measure(labels.capacity(load)),
+        labels.metric(labels.capacity(load)),
         labels.rate(labels.best_rate(load)),
     ]
 
 
 def _failing(results: Results, out: Console) -> None:
     failing: dict[str, list[CaseResult]] = defaultdict(list)
-    for each in results.checks:
+    for each in results.conformance:
         if each.verdict is Verdict.FAIL:
             failing[each.case].append(each)
     if not failing:
         return
-    _heading(out, "Requirements broken")
+    _heading(out, "Broken requirements")
     ordered = sorted(failing.items(), key=lambda each: -len(each[1]))
     for case, cells in ordered[:MAX_CELLS_LISTED]:
         tags = "".join(f" [{line(tag, 20)}]" for tag in cells[0].tags)
@@ -185,9 +185,9 @@ def _in_process(results: Results, out: Console) -> None:
 
 
 def _unexpected(results: Results, out: Console) -> None:
-    breaking = aggregation.standing(results, BaselineStatus.UNEXPECTED_FAIL, BaselineStatus.UNEXPECTED_PASS)
-    stale = aggregation.standing(results, BaselineStatus.OTHER, BaselineStatus.EXPIRED)
-    for heading, cells in (("Not as the baseline expects", breaking), ("Entries of the baseline to look at", stale)):
+    breaking = aggregation.with_status(results, BaselineStatus.UNEXPECTED_FAIL, BaselineStatus.UNEXPECTED_PASS)
+    stale = aggregation.with_status(results, BaselineStatus.OTHER, BaselineStatus.EXPIRED)
+    for heading, cells in (("Different from the baseline", breaking), ("Baseline entries to check", stale)):
         if cells:
             _heading(out, heading)
         for each in cells[:MAX_CELLS_LISTED]:

@@ -1,4 +1,4 @@
-"""Servers that differ in one thing on the terminal: a line for each pair, then what the call lacks for one."""
+"""The part of the summary that compares servers which differ in one thing."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from wsgi_gauntlet.reports.text.escaping import line
 
 
 def print_comparisons(results: Results, out: Console) -> None:
-    """Print what a front masks and causes, what a version fixed and broke, and what tuning changes."""
+    """Print a line for each pair, and the servers that are missing for a pair."""
     found, without = find_pairs(results), missing_servers(results)
     if found or without:
-        out.print(Text("\nWhat one difference changes", style="bold"))
+        out.print(Text("\nServers that differ in one thing", style="bold"))
     if found:
         out.print(_table(found))
     for each in without:
-        text = f"Add {line(each.alone, 40)}: it shows what {line(each.front, 40)} changes in {line(each.chain, 60)}."
+        text = f"Add {line(each.alone, 40)} to see the effect of {line(each.front, 40)} in {line(each.chain, 60)}."
         out.print(Text(text, style="dim"), highlight=False)
 
 

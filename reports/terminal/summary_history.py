@@ -1,4 +1,4 @@
-"""Versions of one server on the terminal: a line each with its counts, then what each fixed and broke, by case."""
+"""The part of the summary about versions of a server: counts, then the cases that each version fixed and broke."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
 
 MAX_CASES_LISTED = 12
-"""Cases that are listed of one step; the page has them all."""
+"""Cases that are listed of one version. The report has all of them."""
 
 _VERDICT_COLUMNS = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.PASS)
 _STYLES = {Verdict.FAIL: "bold red", Verdict.WARN: "yellow", Verdict.FLAKY: "magenta", Verdict.PASS: "green"}
 
 
 def print_version_history(results: Results, out: Console) -> None:
-    """Print each server of `results` of which several versions were checked."""
+    """Print each server with several checked versions."""
     for each in version_histories(results):
-        out.print(Text(f"\n{line(each.server, 60)} over its versions", style="bold"))
+        out.print(Text(f"\n{line(each.server, 60)} and its versions", style="bold"))
         out.print(_table(each))
         _print_changes(each, out)
 

@@ -1,4 +1,4 @@
-"""Scenarios x servers on the terminal: a sign for each cell and, where there is room, the figure that says most."""
+"""The overview of scenarios and servers: a sign for each cell, and a figure if there is room."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ GRADE_STYLES = {
     Grade.UNAFFECTED: "green",
     Grade.DEGRADED: "yellow",
     Grade.COLLAPSED: "bold red",
-    Grade.WEDGED: "bold red",
+    Grade.NOT_RECOVERED: "bold red",
     Grade.MEASURED: "",
 }
 
 _MAX_SCENARIO_COLUMNS = 24
-"""Columns for a scenario's id; the longest is slow-headers/first-byte."""
+"""Columns of a scenario id. The longest is slow-headers/first-byte."""
 
 
 def overview(results: Results, out: Console) -> None:
-    """Print what each server came to in each scenario, within the width of `out`.
+    """Print the grade of each server in each scenario, within the width of `out`.
 
-    Where their names are too wide servers are lettered; where even signs are, they stand in several tables one below
-    the other, because a row that is folded is read as two.
+    Long names of servers become letters. If even that is too wide, the overview is cut into several tables, because a
+    folded row looks like two rows.
     """
-    found = {each.server for each in results.loads}
+    found = {each.server for each in results.load}
     servers = [each.name for each in aggregation.servers(results) if each.name in found]
     scenarios = {
         name: {each.server: each for each in cells} for name, (_, cells) in aggregation.scenarios(results).items()
@@ -54,10 +54,12 @@ def overview(results: Results, out: Console) -> None:
         out.print(_table(first, cells, {each: heads[each] for each in part}))
     for each, letter in letters.items() if heads is letters else ():
         out.print(Text.assemble((letter, "dim"), f"  {line(each, 60)}"), highlight=False)
-    used = {each.grade for each in results.loads}
-    marks = [f"{mark.sign}{labels.NO_BREAK_SPACE}{grade}" for grade, mark in labels.GRADES.items() if grade in used]
-    numbers = ["a number beside it is N*, the fewest slow clients that do it"] * any(
-        each.collapse for each in results.loads
+    used = {each.grade for each in results.load}
+    marks = [
+        f"{mark.sign}{labels.NO_BREAK_SPACE}{grade.label}" for grade, mark in labels.GRADES.items() if grade in used
+    ]
+    numbers = ["a number after a sign is N*, the smallest number of slow clients that makes the server collapse"] * any(
+        each.collapse for each in results.load
     )
     out.print(Text(", ".join([*marks, *numbers]), style="dim"), highlight=False)
 

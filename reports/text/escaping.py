@@ -1,8 +1,7 @@
-"""What a server sent, made fit to show: nothing unprintable stays, nothing is lost without a word.
+"""Escape text and bytes from servers, so that they can act on neither a terminal nor a reader.
 
-Bytes are shown as in Python's bytes literals (`\\r`, `\\x1b`), one line of text for each line on the wire. Text has its
-control, bidirectional-override and zero-width characters and lone surrogates written as escapes, so that it can move
-neither a terminal's cursor nor a reader's eye.
+Bytes are written as in Python's bytes literals (`\\r`, `\\x1b`), with a line break after each LF. In text, control,
+bidirectional-override and zero-width characters and lone surrogates become escapes.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import re
 
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff"
-    # What has no width and hides in other text: fillers, selectors, tags, and the joiners of rare scripts.
+    # Characters without width, which could hide in other text: fillers, selectors, tags, joiners of rare scripts.
     "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0"
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
@@ -27,20 +26,20 @@ def escape_bytes(data: bytes) -> str:
 
 
 def escape_text(text: str) -> str:
-    """Return `text` with nothing in it that could act on a terminal or a page; LF and HTAB stay."""
+    """Return `text` with escapes for all characters that could act on a terminal or a page. LF and HTAB stay."""
     if text.isascii() and text.isprintable():
-        return text  # nearly always, and several times as fast
+        return text  # the usual case, and several times faster
     return _UNPRINTABLE.sub(_escape, text)
 
 
 def line(text: str, limit: int = 0) -> str:
-    """Return `text` cleaned, on one line, at most `limit` characters long (0: any length)."""
+    """Return `text` escaped and on one line, with at most `limit` characters (0: any length)."""
     flat = _WHITESPACE.sub(" ", escape_text(text)).strip(" ")
     return flat if not limit or len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
 
 
 def first_sentence(text: str) -> str:
-    """Return the first sentence of `text`, or two where the first is a question."""
+    """Return the first sentence of `text`, or two if the first is a question."""
     parts = _SENTENCE.split(text, maxsplit=2)
     return text if len(parts) == 1 else " ".join(parts[: 2 if parts[0].endswith("?") else 1])
 

@@ -1,4 +1,4 @@
-"""One cell in plain text, for whoever reads it in a terminal or a log of CI: why it fails, and the evidence."""
+"""One cell as plain text for a terminal or a CI log: the reason and the evidence."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from wsgi_gauntlet.reports.text.timeline import TimelineRow, timeline
 from wsgi_gauntlet.reports.text.truncation import truncate_text
 
 MAX_TRANSCRIPT_CHARACTERS = 24_000
-"""Characters of a transcript that a report carries: some three hundred lines."""
+"""Characters of a transcript: about 300 lines."""
 
 MAX_DETAIL_CHARACTERS = 300
-"""Characters of one event of the app in a transcript."""
+"""Characters of one app event in a transcript."""
 
 MAX_LOG_CHARACTERS = 8000
-"""Characters of a server's log that a report carries."""
+"""Characters of a server log."""
 
 FAILURE_VERBS = {Verdict.FAIL: "fails", Verdict.WARN: "does not follow", Verdict.FLAKY: "sometimes fails"}
 
 
 def one_line(text: str) -> str:
-    """Return `text`, which may come from a server, fit for one line."""
+    """Return `text` from a server on one line."""
     return line(text, 500)
 
 
 def headline(check: CaseResult) -> str:
-    """Return in one line what is wrong, for a list of failures."""
+    """Return the reason on one line, for a list of failures."""
     return line(describe_status(check) if _has_baseline_entry(check) else f"{check.verdict}: {check.actual}", 200)
 
 
 def failure(check: CaseResult, case: CaseInfo, server_options: Sequence[str] = ()) -> str:
-    """Return what was expected, what came, the sentence that demands it, and how to see it happen.
+    """Return the expected and the actual behaviour, the source, and the command that replays it.
 
-    `given` are the options that started the server.
+    `server_options` are the options that started the server.
     """
     return "\n".join(_failure_lines(check, case, server_options))
 
 
 def sections(check: CaseResult, case: CaseInfo, server_options: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """Return what stands below a cell's result, as (title, text); nothing where it passed without a remark."""
+    """Return the sections below the result of a cell, as (title, text). A pass without findings has none."""
     found = []
     if check.verdict is Verdict.WARN:
         found.append(("wsgi finding", failure(check, case, server_options)))
@@ -56,7 +56,7 @@ def sections(check: CaseResult, case: CaseInfo, server_options: Sequence[str] = 
 
 
 def transcript(evidence: Evidence) -> str:
-    """Return what went over the wire and what the app saw, in the order of the clock, times in milliseconds."""
+    """Return the time line of connection events and app events. Times are milliseconds."""
     rows = [line(each, 500) for each in evidence.process]
     rows += [text for row in timeline(evidence, MAX_DETAIL_CHARACTERS) for text in _row_lines(row)]
     return truncate_text("\n".join(rows), MAX_TRANSCRIPT_CHARACTERS)
@@ -67,7 +67,7 @@ def _has_baseline_entry(check: CaseResult) -> bool:
 
 
 def _failure_lines(check: CaseResult, case: CaseInfo, server_options: Sequence[str]) -> Iterator[str]:
-    blame = FAILURE_VERBS.get(check.verdict, f"comes to {check.verdict} in")
+    blame = FAILURE_VERBS.get(check.verdict, f"is {check.verdict} in")
     yield f"{line(check.server)} {blame} {check.case} ({check.level})"
     if case.summary:
         yield line(case.summary)
@@ -82,10 +82,10 @@ def _failure_lines(check: CaseResult, case: CaseInfo, server_options: Sequence[s
     if case.basis is not None:
         yield f"Basis: {line(labels.basis(case.basis), 2000)}"
     if case.breach is not None and labels.BREACHES[case.breach]:
-        yield f"On purpose {labels.BREACHES[case.breach]}."
+        yield f"On purpose, {labels.BREACHES[case.breach]}."
     if case.why:
         yield f"Why it matters: {line(case.why)}"
-    yield f"See it happen: {replay(line(check.server), check.case, server_options)}"
+    yield f"Replay it: {replay(line(check.server), check.case, server_options)}"
 
 
 def _row_lines(row: TimelineRow) -> Iterator[str]:

@@ -1,88 +1,93 @@
-"""How verdicts, grades and figures are written: signs that need no colour, units, and bounds told as bounds."""
+"""Signs, words and units of verdicts, grades and figures."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from wsgi_gauntlet.harness.load.analysis.units import format_share
-from wsgi_gauntlet.harness.model import Grade, Metric, Outcome, Phase, ScenarioResult, Verdict
-from wsgi_gauntlet.harness.model.basis import Basis, Breach
-from wsgi_gauntlet.harness.model.claim import ClaimVerdict
+from wsgi_gauntlet.harness.model import (
+    Basis,
+    Breach,
+    ClaimVerdict,
+    Grade,
+    Metric,
+    Outcome,
+    Phase,
+    ScenarioResult,
+    Verdict,
+)
 from wsgi_gauntlet.harness.stats import headline_phase
 from wsgi_gauntlet.harness.stats.summary import UNANSWERED_OUTCOMES
 
 
 @dataclass(frozen=True)
 class LegendEntry:
-    """A sign to be told apart without colour, and what it means."""
+    """A sign that is clear without colour, and its meaning."""
 
     sign: str
     meaning: str
 
 
 VERDICTS: dict[Verdict, LegendEntry] = {
-    Verdict.FAIL: LegendEntry("✗", "a requirement (must) is broken"),
-    Verdict.WARN: LegendEntry("!", "a recommendation (should) is not followed"),
-    Verdict.FLAKY: LegendEntry("~", "broken in some attempts and not in others"),
-    Verdict.PASS: LegendEntry("✓", "holds"),
-    Verdict.INFO: LegendEntry("i", "recorded, no right or wrong"),
-    Verdict.UNSUPPORTED: LegendEntry("–", "the server has no way to do it"),
-    Verdict.SKIPPED: LegendEntry("»", "not tried: what it depends on does not work"),
-    Verdict.ERROR: LegendEntry("E", "the harness's own fault, never the server's"),
+    Verdict.FAIL: LegendEntry("✗", "the server broke a requirement (must)"),
+    Verdict.WARN: LegendEntry("!", "the server broke a recommendation (should)"),
+    Verdict.FLAKY: LegendEntry("~", "the attempts gave different results"),
+    Verdict.PASS: LegendEntry("✓", "the server met the requirement"),
+    Verdict.INFO: LegendEntry("i", "recorded; nothing is required"),
+    Verdict.UNSUPPORTED: LegendEntry("–", "the case needs something that the server does not have"),
+    Verdict.SKIPPED: LegendEntry("»", "another case that this one needs did not pass"),
+    Verdict.ERROR: LegendEntry("E", "the harness or the machine may be the cause"),
 }
-"""In the order in which reports count them: what a reader looks for stands first."""
+"""In the order of the reports: the most important first."""
 
 GRADES: dict[Grade, LegendEntry] = {
-    Grade.UNAFFECTED: LegendEntry("✓", "the others hardly notice"),
-    Grade.DEGRADED: LegendEntry("!", "the others get less, or later"),
-    Grade.COLLAPSED: LegendEntry("✗", "the others get less than half, or wait for over a second"),
-    Grade.WEDGED: LegendEntry("⊗", "the others get less than half, or wait for over a second, also afterwards"),
-    Grade.MEASURED: LegendEntry("·", "a figure, no right or wrong"),
-    Grade.INCONCLUSIVE: LegendEntry("≈", "the noise is wider than the threshold: no finding"),
-    Grade.INVALID: LegendEntry("?", "the generator or this machine could not keep up: no finding"),
-    Grade.UNSUPPORTED: LegendEntry("–", "the server has no way to do it"),
-    Grade.ERROR: LegendEntry("E", "the harness's own fault, never the server's"),
+    Grade.UNAFFECTED: LegendEntry("✓", "healthy users noticed nothing"),
+    Grade.DEGRADED: LegendEntry("!", "healthy users noticed, and most were served"),
+    Grade.COLLAPSED: LegendEntry("✗", "goodput fell below 0.5, or p99 rose above 1 s"),
+    Grade.NOT_RECOVERED: LegendEntry("⊗", "the server did not serve well again after the slow clients left"),
+    Grade.MEASURED: LegendEntry("·", "the scenario measures and does not judge"),
+    Grade.INCONCLUSIVE: LegendEntry("≈", "the noise was larger than the effect"),
+    Grade.INVALID: LegendEntry("?", "the generator or the machine could not keep up"),
+    Grade.UNSUPPORTED: LegendEntry("–", "the scenario needs something that the server does not have"),
+    Grade.ERROR: LegendEntry("E", "the harness may be the cause"),
 }
 
 
 BREACHES: dict[Breach, str] = {
     Breach.NOBODY: "",
-    Breach.CLIENT: "the client breaks a rule, which no compliant client would",
-    Breach.APP: "the app breaks a rule, which no compliant app would",
+    Breach.CLIENT: "the client breaks a rule that compliant clients keep",
+    Breach.APP: "the app breaks a rule that compliant apps keep",
 }
-"""Who breaks a rule in a case on purpose; '' where all do as they should."""
+"""Who breaks a rule in a case on purpose. It is '' if nobody does."""
 
 
 @dataclass(frozen=True)
 class ColouredLegendEntry(LegendEntry):
-    """One that has the colour of the grade `shade`."""
+    """A legend entry with the colour of the grade `shade`."""
 
     shade: str
 
 
-HELD: dict[ClaimVerdict, ColouredLegendEntry] = {
-    ClaimVerdict.HELD: ColouredLegendEntry("✓", "the rule's figure was reached", "immune"),
-    ClaimVerdict.BROKEN: ColouredLegendEntry(
-        "✗", "the figure says otherwise: of the statement, no blame of the server", "degrades"
+CLAIM_VERDICTS: dict[ClaimVerdict, ColouredLegendEntry] = {
+    ClaimVerdict.HELD: ColouredLegendEntry("✓", "the measurements meet the rule", "unaffected"),
+    ClaimVerdict.DID_NOT_HOLD: ColouredLegendEntry(
+        "✗", "the measurements do not meet the rule; this does not blame the server", "degraded"
     ),
     ClaimVerdict.INCONCLUSIVE: ColouredLegendEntry(
-        "≈", "the rounds lie on both sides of the threshold", "inconclusive"
+        "≈", "the measurements lie on both sides of the threshold", "inconclusive"
     ),
-    ClaimVerdict.NOT_APPLICABLE: ColouredLegendEntry(
-        "–", "what the statement speaks of does not come up", "unsupported"
-    ),
+    ClaimVerdict.NOT_APPLICABLE: ColouredLegendEntry("–", "the statement does not apply to this server", "unsupported"),
 }
 
-NOT_JUDGED_GRADES = frozenset({Grade.INCONCLUSIVE, Grade.INVALID, Grade.UNSUPPORTED, Grade.ERROR})
-"""The grades that say nothing about the server."""
+NOT_JUDGED_GRADES = frozenset(each for each in Grade if not each.is_judged)
+"""Grades that say nothing about the server."""
 
 MISSING = "–"
 
 NO_BREAK_SPACE = "\u00a0"
-"""Between a number and its unit: they are never to stand on two lines."""
+"""Stands between a number and its unit, which must stay on one line."""
 
 ADVERSE_PHASE_NAMES, during, best_rate = (
     headline_phase.ADVERSE_PHASE_NAMES,
@@ -92,14 +97,14 @@ ADVERSE_PHASE_NAMES, during, best_rate = (
 
 
 def grade(load: ScenarioResult) -> str:
-    """Return the grade in words, as `collapses at 2`."""
+    """Return the grade in words, as `collapsed at 2`."""
     if load.grade is Grade.COLLAPSED and load.collapse is not None:
-        return f"collapses at {load.collapse}"
-    return load.grade.value
+        return f"collapsed at {load.collapse}"
+    return load.grade.label
 
 
 def describe_service(load: ScenarioResult) -> str:
-    """Return what the other users got, as `100 % answered, p99 4.38 s`; '' where nothing was measured."""
+    """Return the figures of the healthy users, as `100 % answered, p99 4.38 s`, or '' without figures."""
     phase = during(load)
     parts = [f"{percent(load.goodput)} answered"] if load.goodput is not None else []
     if phase is not None and phase.p99 is not None:
@@ -108,27 +113,27 @@ def describe_service(load: ScenarioResult) -> str:
 
 
 def describe_claims(held: Iterable[ClaimVerdict]) -> str:
-    """Return how often statements held and did not, as `held`, or `2 held, 1 did not hold`."""
+    """Return the number of each verdict, as `2 held, 1 did not hold`. A single verdict has no number."""
     counts = Counter(held)
     if counts.total() == 1:
-        return next(iter(counts)).value
-    return ", ".join(f"{counts[each]} {each}" for each in HELD if counts[each])
+        return next(iter(counts)).label
+    return ", ".join(f"{counts[each]} {each.label}" for each in CLAIM_VERDICTS if counts[each])
 
 
 def is_lower_bound(phase: Phase, share: float) -> bool:
-    """Say whether the quantile `share` (0 to 1) of `phase` is only a lower bound: so many were still waiting."""
+    """Say whether the quantile `share` (0 to 1) of `phase` is a lower bound because requests were still waiting."""
     waiting = sum(phase.outcomes.get(each, 0) for each in UNANSWERED_OUTCOMES)
     answered = phase.outcomes.get(Outcome.OK, 0)
     return waiting > 0 and waiting >= (1 - share) * (waiting + answered)
 
 
 def percent(share: float | None) -> str:
-    """Return a share of 1 as per cent, never rounded up to 100 nor down to 0."""
+    """Return a share of 1 as per cent. It is never rounded up to 100 or down to 0."""
     return MISSING if share is None else format_share(share).replace(" ", NO_BREAK_SPACE)
 
 
 def duration(seconds: float | None, *, at_least: bool = False) -> str:
-    """Return a time with a unit that suits its size; `at_least` marks a lower bound."""
+    """Return a time with a suitable unit. `at_least` marks a lower bound."""
     if seconds is None:
         return MISSING
     bound = f"≥{NO_BREAK_SPACE}" if at_least else ""
@@ -167,12 +172,12 @@ def size(count: int) -> str:
 
 
 def number(value: float) -> str:
-    """Return a count, or a mean of counts, in three figures at most."""
+    """Return a count or a mean with at most three significant digits."""
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else _three_digits(value)
 
 
-def measure(found: Metric | None) -> str:
-    """Return a scenario's own figure in its unit, as `≥ 5 s`, `1.2 MiB`, `3 lost requests`; `–` where there is none."""
+def metric(found: Metric | None) -> str:
+    """Return a metric in its unit, as `≥ 5 s` or `1.2 MiB`, or `–` without a value."""
     if found is None or found.value is None:
         return MISSING
     match found.unit:
@@ -195,9 +200,9 @@ def measure(found: Metric | None) -> str:
     return f"≥{NO_BREAK_SPACE}{text}" if found.censored else text
 
 
-def reaped(load: ScenarioResult, *, share: bool = False) -> str:
-    """Return how and when a server dropped the slow clients, as `408 after 10 s`; `share` adds `(12 of 256)`."""
-    found = load.reaped
+def disconnect(load: ScenarioResult, *, share: bool = False) -> str:
+    """Return how and when a server closed slow connections, as `408 after 10 s`. `share` adds `(12 of 256)`."""
+    found = load.disconnect
     if found is None:
         return MISSING
     if found.how == "never":
@@ -207,18 +212,18 @@ def reaped(load: ScenarioResult, *, share: bool = False) -> str:
 
 
 def capacity(load: ScenarioResult) -> Metric | None:
-    """Return the highest rate that users were served well at, None where nobody looked for it."""
-    return next((each for each in load.measures if each.name == "capacity"), None)
+    """Return the metric with the capacity, or None if it was not measured."""
+    return next((each for each in load.metrics if each.id == "capacity"), None)
 
 
 def format_best_rate(load: ScenarioResult) -> str:
-    """Return the one rate that a cell came to, of a closed loop or a search for capacity; `–` where there is none."""
+    """Return the best rate of a closed loop, or the capacity, or `–`."""
     best = best_rate(load)
-    return rate(best) if best is not None else measure(capacity(load))
+    return rate(best) if best is not None else metric(capacity(load))
 
 
 def join_names(names: Iterable[str]) -> str:
-    """Return names as a sentence has them: `a`, `a and b`, `a, b and c`."""
+    """Return names for a sentence: `a`, `a and b`, `a, b and c`."""
     each = list(names)
     if len(each) < 2:
         return "".join(each)
@@ -230,12 +235,12 @@ def pluralize(number: int, what: str, plural: str = "") -> str:
     return f"{number:,} {what if number == 1 else plural or what + 's'}"
 
 
-def conditions(values: dict[str, Any]) -> str:
-    """Return what a figure must be read with, on one line."""
+def conditions(values: dict[str, object]) -> str:
+    """Return conditions or parameters on one line."""
     return " · ".join(f"{name} {_format_value(value)}" for name, value in values.items())
 
 
-def _format_value(value: Any) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -254,18 +259,18 @@ def _three_digits(value: float) -> str:
 
 
 def basis(value: Basis) -> str:
-    """Return in a sentence or two what a level rests on."""
-    text = f"{value.kind}: {value.argument}" if value.argument else f"{value.kind}."
+    """Return the basis of a level in one or two sentences."""
+    text = f"{value.kind.label}: {value.argument}" if value.argument else f"{value.kind.label}."
     rule = value.rule
     return f"{text} {rule.document}, {rule.section}: “{rule.quote}”" if rule is not None else text
 
 
 MAX_NAMES_IN_SENTENCE = 12
-"""More servers than these are too many for one sentence: those at both ends of their order are named."""
+"""Servers that one sentence names. Of more, it names those at both ends of the order."""
 
 
 def shorten_list(ordered: Sequence[str]) -> list[str]:
-    """Return `ordered`, of more than MAX_NAMES_IN_SENTENCE those at both ends and how many lie between."""
+    """Return at most MAX_NAMES_IN_SENTENCE names: those at both ends, and the number of the others."""
     return (
         list(ordered)
         if len(ordered) <= MAX_NAMES_IN_SENTENCE

@@ -1,10 +1,9 @@
-"""One cell's evidence on one time line: what went over the wire and what the app saw, in the order of the clock."""
+"""One time line of the connection events and the app events of a cell."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from wsgi_gauntlet.harness.model import AppEvent, ConnectionEvent, ConnectionEventKind, Evidence
 from wsgi_gauntlet.reports.text.escaping import escape_bytes, line
@@ -22,13 +21,13 @@ _WIRE_LABELS: dict[ConnectionEventKind, tuple[str, str]] = {
 }
 
 _LONG_DETAILS = ("environ", "types", "headers")
-"""Details that come last, because they are long and seldom the point."""
+"""Details that come last, because they are long and rarely important."""
 
 
 @dataclass(frozen=True)
 class TimelineRow:
-    """One line of the time line. `at` is milliseconds from the first event; `side` is 'sent', 'received', 'app' or
-    'note'; `connection` is 0 where the cell had one only; `text` is fit to show."""
+    """One row. `at` is milliseconds from the first event. `side` is 'sent', 'received', 'app' or 'note'.
+    `connection` is 0 if the cell had only one. `text` is escaped."""
 
     at: float
     side: str
@@ -39,7 +38,7 @@ class TimelineRow:
 
 
 def timeline(evidence: Evidence, detail: int) -> list[TimelineRow]:
-    """Return the rows of `evidence`; an app event's detail is told in at most `detail` characters."""
+    """Return the rows of `evidence`. The detail of an app event has at most `detail` characters."""
     start = min([*(each.at for each in evidence.wire), *(each.at for each in evidence.app)], default=0.0)
     several_connections = len({each.connection for each in evidence.wire}) > 1
     rows = [(each.at, 0, wire_row(each, start, several_connections=several_connections)) for each in evidence.wire]
@@ -48,7 +47,7 @@ def timeline(evidence: Evidence, detail: int) -> list[TimelineRow]:
 
 
 def wire_row(event: ConnectionEvent, start: float, *, several_connections: bool) -> TimelineRow:
-    """Return the row of one event on a connection; `start` is when the time line begins, `many` names connections."""
+    """Return the row of one connection event. `start` is the time of the first event."""
     arrow, label = _WIRE_LABELS[event.kind]
     side = {"→": "sent", "←": "received", "·": "note"}[arrow]
     if event.data:
@@ -73,7 +72,7 @@ def wire_row(event: ConnectionEvent, start: float, *, several_connections: bool)
 
 
 def app_row(event: AppEvent, start: float, limit: int) -> TimelineRow:
-    """Return the row of one event of the app, its detail in at most `limit` characters."""
+    """Return the row of one app event. Its detail has at most `limit` characters."""
     order = sorted(event.detail.items(), key=lambda each: each[0] in _LONG_DETAILS)
     details = " ".join(f"{line(str(name), 60)}={_value(value)}" for name, value in order)
     if len(details) > limit:
@@ -83,8 +82,8 @@ def app_row(event: AppEvent, start: float, limit: int) -> TimelineRow:
     )
 
 
-def _value(value: Any) -> str:
-    # ASCII only: whatever the app saw, nothing in it can reorder or hide what is shown.
+def _value(value: object) -> str:
+    # ASCII only: no character of the app's data can reorder or hide text.
     return json.dumps(value, ensure_ascii=True, default=repr)
 
 

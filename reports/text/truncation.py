@@ -1,11 +1,11 @@
-"""Evidence cut to a size that a file can carry, always with a word of how much was left out."""
+"""Cut evidence to a bounded size, with a note for each part that was left out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -16,8 +16,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class EvidenceLimits:
-    """How much of one cell's evidence is kept: bytes of one wire event and of all, events of each kind, bytes of one
-    app event's detail, characters of log."""
+    """The size of one cell's evidence: bytes of one connection event and of all, events of each kind, bytes of the
+    detail of one app event, characters of the log."""
 
     event: int
     wire: int
@@ -27,7 +27,7 @@ class EvidenceLimits:
 
 
 def truncate_evidence(evidence: Evidence, limits: EvidenceLimits) -> Evidence:
-    """Return `evidence` within `bounds`. What is cut leaves its beginning and its end, and a note between them."""
+    """Return `evidence` within `limits`. Cut parts keep their beginning and their end, with a note between them."""
     return Evidence(
         tuple(_truncate_wire_events(evidence.wire, limits)),
         tuple(_truncate_app_events(evidence.app, limits)),
@@ -37,7 +37,7 @@ def truncate_evidence(evidence: Evidence, limits: EvidenceLimits) -> Evidence:
 
 
 def truncate_text(text: str, limit: int) -> str:
-    """Return `text` in at most about `limit` characters, cut in the middle."""
+    """Return `text` with about `limit` characters, cut in the middle."""
     if len(text) <= limit:
         return text
     head, tail = limit * 3 // 4, limit // 4
@@ -85,7 +85,7 @@ def _truncate_app_events(events: Sequence[AppEvent], limits: EvidenceLimits) -> 
 def _truncate_detail(event: AppEvent, limit: int) -> AppEvent:
     if _approximate_size(event.detail, limit) <= limit:
         return event
-    shortened: dict[str, Any] = {}
+    shortened: dict[str, object] = {}
     left = limit
     for name, value in event.detail.items():
         size = _approximate_size(value, left) + len(name)
@@ -97,13 +97,13 @@ def _truncate_detail(event: AppEvent, limit: int) -> AppEvent:
     return msgspec.structs.replace(event, detail=shortened)
 
 
-def _approximate_size(value: Any, limit: int) -> int:
-    """Return about how many characters `value` takes; counting ends once that is more than `limit`."""
+def _approximate_size(value: object, limit: int) -> int:
+    """Return the approximate number of characters of `value`. Counting stops above `limit`."""
     match value:
         case str() | bytes():
             return len(value) + 2
         case dict():
-            parts: Iterable[Any] = chain.from_iterable(value.items())
+            parts: Iterable[object] = chain.from_iterable(value.items())
         case list() | tuple() | set():
             parts = value
         case _:

@@ -1,36 +1,38 @@
-"""`results.json`: everything that was measured, for programs. Its JSON Schema is results.schema.json beside this file.
+"""`results.json`: all results for programs. Its JSON Schema is results.schema.json in this folder.
 
-Bytes of the wire are base64 (`contentEncoding` in the schema). A cell's evidence is cut to FAILED_CELL_LIMITS, a
-pass's to PASSED_CELL_LIMITS; `run.jsonl` in the same folder has all of it. Schema 1 is the first; a change that an old
-reader would trip over raises model.SCHEMA, and `load` then learns to read the older file.
+Bytes are base64 (`contentEncoding` in the schema). The evidence of a cell is cut to FAILED_CELL_LIMITS, that of a pass
+to PASSED_CELL_LIMITS. `run.jsonl` in the same folder has all of it. A change that old readers cannot read raises
+model.SCHEMA. `load` also reads schema 1.
 """
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
-from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Results, Verdict
+from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Percentile, Results, Sample, Verdict, Window
+from wsgi_gauntlet.harness.store import schema_1
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.reports.text.truncation import EvidenceLimits, truncate_evidence
 
 FAILED_CELL_LIMITS = EvidenceLimits(event=8_192, wire=16_384, events=120, detail=2_048, log=8_192)
-"""What is kept of the evidence of a cell: enough to judge it by, small enough that thousands of cells make one file."""
+"""The evidence of a cell: enough to judge it, small enough for thousands of cells in one file."""
 
 PASSED_CELL_LIMITS = EvidenceLimits(event=384, wire=1_024, events=10, detail=128, log=128)
-"""What is kept of a pass: enough to see what was sent and seen."""
+"""The evidence of a pass."""
 
 FILENAME = "results.json"
 
+ROWS = (Sample, Percentile, Window)
+"""Types that are arrays in JSON. The schema names their columns."""
+
 
 def render(results: Results) -> str:
-    """Return `results` as one JSON document with a line break at its end."""
-    small = msgspec.structs.replace(results, checks=tuple(_truncate(each) for each in results.checks))
+    """Return `results` as one JSON document and a line break."""
+    small = msgspec.structs.replace(results, conformance=tuple(_truncate(each) for each in results.conformance))
     return to_json(small).decode() + "\n"
 
 
@@ -38,10 +40,9 @@ OUTPUT = Output("json", FILENAME, render)
 
 
 def load(path: Path) -> Results:
-    """Return the results in `path`, a results.json or the run folder that holds one.
+    """Return the results in `path`, a results.json or a run folder with one.
 
-    Raises ConfigurationError, in one line, where there is none, or it is damaged, of another program, or newer than
-    this one.
+    Raises ConfigurationError if there is none, or if it is damaged, of another program, or newer than this one.
     """
     file = path / FILENAME if path.is_dir() else path
     try:
@@ -57,26 +58,29 @@ def load(path: Path) -> Results:
             f"{file} has schema {version} and this wsgi-gauntlet reads up to {SCHEMA}: upgrade wsgi-gauntlet"
         )
     if version < 1:
-        raise ConfigurationError(f"{file} says schema {version}, which never was: the first is 1")
+        raise ConfigurationError(f"{file} has schema {version}, which does not exist: the first is 1")
     try:
+        if version == 1:
+            data = msgspec.json.encode(schema_1.upgrade_results(msgspec.json.decode(data)))
         return msgspec.json.decode(data, type=Results)
     except (msgspec.DecodeError, UnicodeDecodeError) as why:
-        raise ConfigurationError(f"{file} does not keep schema {version}: {_one_line(why)}; run again") from None
+        raise ConfigurationError(f"{file} does not follow schema {version}: {_one_line(why)}; run again") from None
 
 
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of `results.json` as it follows from the model."""
-    return {
+def schema() -> dict[str, object]:
+    """Return the JSON Schema of `results.json`, made from the model."""
+    made: dict[str, object] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "results.json of wsgi-gauntlet",
         "description": "Bytes are base64. Evidence is cut to a bounded size; run.jsonl has all of it.",
         **msgspec.json.schema(Results),
     }
-
-
-def published_schema() -> str:
-    """Return the text of the JSON Schema that is published with the package."""
-    return resources.files(__package__).joinpath("results.schema.json").read_text("utf-8")
+    definitions = made["$defs"]
+    assert isinstance(definitions, dict)
+    for row in ROWS:
+        for column, name in zip(definitions[row.__name__]["prefixItems"], row.__struct_fields__, strict=True):
+            column["title"] = name
+    return made
 
 
 class _Version(msgspec.Struct):

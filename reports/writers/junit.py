@@ -1,8 +1,7 @@
-"""`junit.xml`: one test case for each cell, for CI systems. A fail fails, an error of ours errs, the rest passes.
+"""`junit.xml`: one test case for each cell, for CI systems.
 
-A cell of load that breaks a threshold of the user's fails. A warn or a flaky cell passes with a word in its output;
-what was not tried, or could not be judged, is skipped. So is a fail that the baseline expects, with its reason; a pass
-that it does not expect fails.
+A fail, a broken threshold and an unexpected pass are failures. `error` is an error. A warn or a flaky cell passes, with
+a line in its output. Cells without a verdict and fails that the baseline expects are skipped, with their reason.
 """
 
 from __future__ import annotations
@@ -21,18 +20,18 @@ SKIPPED = frozenset({Verdict.SKIPPED, Verdict.UNSUPPORTED})
 SKIPPED_GRADES = frozenset({Grade.INCONCLUSIVE, Grade.INVALID, Grade.UNSUPPORTED})
 
 MAX_LOG_CHARACTERS = 4000
-"""Characters of a server's log that a failing case carries."""
+"""Characters of the server log in a failing case."""
 
 
 def render(results: Results) -> str:
-    """Return `results` as a JUnit document: a suite for each server."""
+    """Return `results` as a JUnit document with a suite for each server."""
     root = ET.Element("testsuites", name="wsgi-gauntlet")
     for info in aggregation.servers(results):
         suite = ET.Element("testsuite", name=line(info.name))
-        for check in results.checks:
+        for check in results.conformance:
             if check.server == info.name:
                 suite.append(_check(check))
-        for load in results.loads:
+        for load in results.load:
             if load.server == info.name:
                 suite.append(_load(load))
         if not len(suite):
@@ -59,14 +58,14 @@ def _check(cell: CaseResult) -> ET.Element:
     if mark:
         details = f"{mark}\n{details}"
     match cell.verdict:
-        case _ if cell.baseline is not None and cell.baseline.standing is BaselineStatus.UNEXPECTED_PASS:
+        case _ if cell.baseline is not None and cell.baseline.status is BaselineStatus.UNEXPECTED_PASS:
             _add_child(case, "failure", line(mark, 500), mark, kind="unexpected pass")
-        case Verdict.FAIL if cell.baseline is not None and cell.baseline.standing is BaselineStatus.EXPECTED:
+        case Verdict.FAIL if cell.baseline is not None and cell.baseline.status is BaselineStatus.EXPECTED:
             text = f"{details}\n{escape_text(cell.baseline.link)}".rstrip()
             _add_child(case, "skipped", line(mark, 500), text, kind="expected fail")
         case Verdict.FAIL:
             log = truncate_text(escape_text(cell.evidence.log), MAX_LOG_CHARACTERS)
-            text = f"{details}\n\nthe server's log:\n{log}" if log else details
+            text = f"{details}\n\nserver log:\n{log}" if log else details
             _add_child(case, "failure", line(cell.actual, 500) or "broken", text, kind=cell.level)
         case Verdict.ERROR:
             _add_child(
@@ -86,17 +85,17 @@ def _load(cell: ScenarioResult) -> ET.Element:
     phase = labels.during(cell)
     p99 = labels.duration(phase.p99, at_least=phase.censored) if phase else labels.MISSING
     details = f"{labels.grade(cell)}; goodput {labels.percent(cell.goodput)}; p99 {p99}"
-    details += "".join(f"\n{line(each.name, 100)}: {labels.measure(each)}" for each in cell.measures)
+    details += "".join(f"\n{line(each.label, 100)}: {labels.metric(each)}" for each in cell.metrics)
     note = line(cell.note, 500)
     if cell.grade is Grade.ERROR:
         _add_child(case, "error", note or "the harness failed", escape_text(cell.note), kind="harness")
     elif cell.broken:
-        broken = "; ".join(each.told for each in cell.broken)
+        broken = "; ".join(each.message for each in cell.broken)
         _add_child(
             case, "failure", line(f"threshold broken: {broken}", 500), f"{details}\n{note}".strip(), kind="threshold"
         )
     elif cell.grade in SKIPPED_GRADES:
-        _add_child(case, "skipped", f"{cell.grade}: {note}" if note else cell.grade)
+        _add_child(case, "skipped", f"{cell.grade.label}: {note}" if note else cell.grade.label)
     else:
         ET.SubElement(case, "system-out").text = f"{details}\n{note}".strip()
     return case

@@ -1,6 +1,6 @@
-"""`summary.md`: the run for an issue or a CI job's summary. Short enough for both, whatever the servers said.
+"""`summary.md`: a short summary of the run for an issue or a CI job.
 
-Everything that is not ours is escaped: no markup, link, mention or table cell comes from a server.
+Text from servers is escaped, so that it adds no markup, link, mention or table cell.
 """
 
 from __future__ import annotations
@@ -31,20 +31,19 @@ MAX_CHARACTERS = 60_000
 """Characters; a comment on an issue may have 65,536."""
 
 MAX_SCENARIO_HEADINGS = 3
-"""Scenarios up to which each has a heading; more are folded away below one table of all."""
-
+"""Scenarios up to which each has a heading. More are folded below one table."""
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~@&!])")
 
 
 def render(results: Results) -> str:
-    """Return `results` as Markdown, the answer first."""
+    """Return `results` as Markdown, the findings first."""
     parts: list[str] = []
     used = 0
     for part in _parts(results):
         if used + len(part) > MAX_CHARACTERS:
             shut = "\n</details>\n" * ("".join(parts).count("<details>") - "".join(parts).count("</details>"))
-            parts.append(f"{shut}\n… cut here; report.html has all of it.\n")
+            parts.append(f"{shut}\n… cut here; report.html has the rest.\n")
             break
         parts.append(part)
         used += len(part)
@@ -55,14 +54,14 @@ OUTPUT = Output("markdown", "summary.md", render)
 
 
 def escape_markdown(text: str, limit: int = 300) -> str:
-    """Return `text` on one line with nothing in it that Markdown would act on."""
+    """Return `text` on one line with all Markdown escaped."""
     return _SPECIAL.sub(r"\\\1", line(text, limit)).replace("://", "\\://")
 
 
 def _parts(results: Results) -> Iterator[str]:
     yield f"# {title(results)}\n\n"
     if not results.finished:
-        yield "> **This run was interrupted.** What had been measured by then is below.\n\n"
+        yield "> **This run was interrupted.** The results up to then are below.\n\n"
     where = describe_machine(results.environment)
     yield f"{run_description(results)}{f' · {escape_markdown(where)}' if where else ''}\n\n"
     yield (
@@ -72,7 +71,7 @@ def _parts(results: Results) -> Iterator[str]:
         )
         + "\n"
     )
-    if aggregation.server_cells(results.checks):
+    if aggregation.server_cells(results.conformance):
         yield from _conformance(results)
     yield from _framework_matrix(results)
     yield from _comparisons(results)
@@ -83,30 +82,33 @@ def _parts(results: Results) -> Iterator[str]:
     yield from _under_load(results)
     unavailable = [each for each in results.servers.values() if not each.available]
     if unavailable:
-        yield "## Not here\n\n"
+        yield "## Not available\n\n"
         for each in unavailable:
-            get = f"; get it with `{_code(each.get)}`" if each.get else ""
+            get = f"; install it with `{_code(each.get)}`" if each.get else ""
             yield f"- {escape_markdown(each.name)}: {escape_markdown(each.why) or 'not found'}{get}\n"
 
 
 def _conformance(results: Results) -> Iterator[str]:
     shown = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.PASS)
     heads = " | ".join(f"{labels.VERDICTS[each].sign} {each}" for each in shown)
-    held = bool(results.baseline)
-    table = f"## Conformance\n\n| server | {heads} | other |{' unexpected |' * held}\n"
-    table += f"| :-- | {'--: | ' * len(shown)}:-- |{' --: |' * held}\n"
+    with_baseline = bool(results.baseline)
+    table = f"## Conformance\n\n| server | {heads} | other |{' unexpected |' * with_baseline}\n"
+    table += f"| :-- | {'--: | ' * len(shown)}:-- |{' --: |' * with_baseline}\n"
     for name in aggregation.checked(results):
         counts = aggregation.count_for_server(results, name)
         numbers = [str(counts[each]) for each in shown]
         table += (
             f"| {escape_markdown(name)} | {' | '.join(numbers)} | {counts.others or 0} "
-            f"|{f' {counts.unexpected} |' * held}\n"
+            f"|{f' {counts.unexpected} |' * with_baseline}\n"
         )
     yield f"{table}\n"
     yield from _unexpected(results)
-    for verdict, heading in ((Verdict.FAIL, "Requirements broken (must)"), (Verdict.WARN, "Recommendations (should)")):
+    for verdict, heading in (
+        (Verdict.FAIL, "Broken requirements (must)"),
+        (Verdict.WARN, "Broken recommendations (should)"),
+    ):
         by_case: dict[str, list[CaseResult]] = defaultdict(list)
-        for each in results.checks:
+        for each in results.conformance:
             if each.verdict is verdict:
                 by_case[each.case].append(each)
         if by_case:
@@ -117,9 +119,9 @@ def _conformance(results: Results) -> Iterator[str]:
 
 
 def _unexpected(results: Results) -> Iterator[str]:
-    cells = aggregation.standing(results, *(each for each in BaselineStatus if each is not BaselineStatus.EXPECTED))
+    cells = aggregation.with_status(results, *(each for each in BaselineStatus if each is not BaselineStatus.EXPECTED))
     if cells:
-        yield f"### Not as the baseline expects ({escape_markdown(results.baseline)})\n\n"
+        yield f"### Different from the baseline ({escape_markdown(results.baseline)})\n\n"
         for each in cells:
             yield f"- `{_code(each.case)}`: {escape_markdown(each.server)} {escape_markdown(describe_status(each))}\n"
         yield "\n"
@@ -129,9 +131,9 @@ def _framework_matrix(results: Results) -> Iterator[str]:
     found = framework_matrix(results)
     if found is None:
         return
-    yield f"## WSGI's promise: any app on any server\n\n{escape_markdown(found.summary, 600)}\n\n"
+    yield f"## Servers and frameworks\n\n{escape_markdown(found.summary, 600)}\n\n"
     if found.frameworks:
-        table = f"| server | {' | '.join(each.title() for each in found.frameworks)} | did not come through |\n"
+        table = f"| server | {' | '.join(each.title() for each in found.frameworks)} | failed cases |\n"
         table += f"| :-- |{' :-- |' * len(found.frameworks)} :-- |\n"
         for server in found.servers:
             boxes = [found.pairings.get((server, name)) for name in found.frameworks]
@@ -143,16 +145,14 @@ def _framework_matrix(results: Results) -> Iterator[str]:
                 f"{escape_markdown(found.failed_cases(server))} |\n"
             )
         yield f"{table}\n"
-    yield "".join(
-        f"{name.title()} was not tried: {escape_markdown(why)}\n\n" for name, why in found.unavailable.items()
-    )
+    yield "".join(f"{name.title()} did not run: {escape_markdown(why)}\n\n" for name, why in found.unavailable.items())
 
 
 def _comparisons(results: Results) -> Iterator[str]:
-    """Yield a table of the servers that differ in one thing, and the cases in which that shows."""
+    """Yield a table of the servers that differ in one thing, and the cases that differ."""
     found = find_compared_pairs(results)
     if found:
-        yield "## What one difference changes\n\n| with | without | masked, fixed | caused, broke | under load |\n"
+        yield "## Servers that differ in one thing\n\n| with | without | masked, fixed | caused, broke | under load |\n"
         yield "| :-- | :-- | --: | --: | :-- |\n"
         for each in found:
             load = f"{each.better} better, {each.worse} worse" if each.loads else ""
@@ -166,10 +166,10 @@ def _comparisons(results: Results) -> Iterator[str]:
         ):
             if cells:
                 listed = ", ".join(f"`{_code(cell.case)}`" for cell, _ in cells)
-                yield f"- {escape_markdown(each.other)} beside {escape_markdown(each.plain)}, {word}: {listed}\n"
+                yield f"- {escape_markdown(each.other)} and {escape_markdown(each.plain)}, {word}: {listed}\n"
     for missing in missing_servers(results):
         yield (
-            f"- Add {escape_markdown(missing.alone)}: it shows what {escape_markdown(missing.front)} changes in "
+            f"- Add {escape_markdown(missing.alone)} to see the effect of {escape_markdown(missing.front)} in "
             f"{escape_markdown(missing.chain)}.\n"
         )
     yield "\n"
@@ -178,7 +178,7 @@ def _comparisons(results: Results) -> Iterator[str]:
 def _in_process(results: Results) -> Iterator[str]:
     for pair in find_pairs(results):
         yield f"## On the wire and in-process: {escape_markdown(pair.wire)} and {escape_markdown(pair.in_process)}\n\n"
-        yield f"They came to {pair.summary}.\n\n"
+        yield f"{pair.summary.capitalize()}.\n\n"
         for wire, in_process in pair.differing:
             yield f"- `{_code(wire.case)}`: {wire.verdict} on the wire, {in_process.verdict} in-process\n"
             yield "".join(
@@ -202,7 +202,7 @@ def _case(case: str, cells: list[CaseResult]) -> str:
 
 
 def _server(cell: CaseResult) -> str:
-    expected = cell.baseline is not None and cell.baseline.standing is BaselineStatus.EXPECTED
+    expected = cell.baseline is not None and cell.baseline.status is BaselineStatus.EXPECTED
     return escape_markdown(cell.server) + (f" ({escape_markdown(describe_status(cell))})" if expected else "")
 
 
@@ -210,15 +210,16 @@ def _claims(results: Results) -> Iterator[str]:
     names = Anchors()
     found, unmeasured = claims.statements(results, names), claims.unmeasured_claims(results, names)
     if found or unmeasured:
-        yield "## Folklore, measured here\n\n"
+        yield "## Claims\n\n"
     for each in found:
         yield f"- **{escape_markdown(each.statement)}**: {each.summary}\n"
         yield "".join(
-            f"  - {row.sign} {escape_markdown(row.server)}: {row.held}. {escape_markdown(row.figures, 600)}\n"
+            f"  - {row.sign} {escape_markdown(row.server)}: {row.verdict.label}. {escape_markdown(row.figures, 600)}\n"
             for row in each.rows
         )
     yield "".join(
-        f"- {escape_markdown(each.scenario)}, {escape_markdown(each.server)}: not here. {escape_markdown(each.why)}\n"
+        f"- {escape_markdown(each.scenario)}, {escape_markdown(each.server)}: not measured. "
+        f"{escape_markdown(each.why)}\n"
         for each in unmeasured
     )
     yield "\n" if found or unmeasured else ""
@@ -226,20 +227,20 @@ def _claims(results: Results) -> Iterator[str]:
 
 def _thresholds(results: Results) -> Iterator[str]:
     lines = [
-        f"- {escape_markdown(cell.server)} in `{_code(cell.scenario)}`: {escape_markdown(each.told)} "
+        f"- {escape_markdown(cell.server)} in `{_code(cell.scenario)}`: {escape_markdown(each.message)} "
         f"(`{_code(each.table)}`)\n"
-        for cell in results.loads
+        for cell in results.load
         for each in cell.broken
     ]
     if lines:
-        yield "## Thresholds broken\n\n"
+        yield "## Broken thresholds\n\n"
         yield from lines
         yield "\n"
 
 
 def _scaling(results: Results) -> Iterator[str]:
     for each in scaling_tables(results):
-        yield f"## {escape_markdown(each.server)} by its number of {each.what}\n\n"
+        yield f"## {escape_markdown(each.server)} by number of {each.what}\n\n"
         yield f"| {' | '.join(map(escape_markdown, each.heads))} |\n|{' --: |' * len(each.heads)}\n"
         yield "".join(f"| {' | '.join(map(escape_markdown, row))} |\n" for row in each.cells) + "\n"
 
@@ -251,12 +252,12 @@ def _under_load(results: Results) -> Iterator[str]:
         yield _overview(scenarios)
     for name, (info, cells) in scenarios.items():
         if many:
-            # Within this element Markdown is not read, HTML is.
+            # GitHub reads HTML, not Markdown, inside of this element.
             yield f"<details><summary>{escape(line(f'{info.title} ({name})', 200))}</summary>\n\n"
         else:
             yield f"## {escape_markdown(info.title)} (`{_code(name)}`)\n\n"
         yield _loads(cells)
-        yield _measures(cells)
+        yield _metrics(cells)
         if many:
             yield "</details>\n\n"
 
@@ -272,26 +273,26 @@ def _overview(scenarios: dict[str, tuple[ScenarioInfo, list[ScenarioResult]]]) -
         signs = [_sign(by_server[each]) if each in by_server else "" for each in servers]
         table += f"| `{_code(name)}` | {' | '.join(signs)} |\n"
     used = {each.grade for _, cells in scenarios.values() for each in cells}
-    legend = ", ".join(f"{mark.sign} {grade}" for grade, mark in labels.GRADES.items() if grade in used)
-    return f"{table}\n{legend}; N\\* is the fewest slow clients that do it.\n\n"
+    legend = ", ".join(f"{mark.sign} {grade.label}" for grade, mark in labels.GRADES.items() if grade in used)
+    return f"{table}\n{legend}; N\\* is the smallest number of slow clients that makes the server collapse.\n\n"
 
 
 def _sign(load: ScenarioResult) -> str:
     return f"{labels.GRADES[load.grade].sign} {key_figure(load)}".replace("*", "\\*").rstrip()
 
 
-def _measures(cells: list[ScenarioResult]) -> str:
-    """Return a line for each figure of a scenario's own, with every server's."""
+def _metrics(cells: list[ScenarioResult]) -> str:
+    """Return a line for each metric with the values of all servers."""
     values_by_name: dict[str, list[str]] = defaultdict(list)
     for load in cells:
-        for each in load.measures:
-            values_by_name[each.name].append(f"{escape_markdown(load.server)} {labels.measure(each)}")
+        for each in load.metrics:
+            values_by_name[each.label].append(f"{escape_markdown(load.server)} {labels.metric(each)}")
     lines = [f"- {escape_markdown(name, 100)}: {', '.join(values)}\n" for name, values in values_by_name.items()]
     return "".join(lines) + "\n" if lines else ""
 
 
 def _loads(cells: list[ScenarioResult]) -> str:
-    heads = "| server | grade | goodput | p99 | slowdown | recovery | slow ones dropped | with |\n"
+    heads = "| server | grade | goodput | p99 | slowdown | recovery | disconnect | conditions |\n"
     table = f"{heads}| :-- | :-- | --: | --: | --: | --: | :-- | :-- |\n"
     for each in cells:
         phase = labels.during(each)
@@ -302,7 +303,7 @@ def _loads(cells: list[ScenarioResult]) -> str:
             labels.duration(phase.p99, at_least=phase.censored) if phase else labels.MISSING,
             labels.ratio(each.slowdown, at_least=each.slowdown_censored),
             labels.duration(each.recovery),
-            escape_markdown(labels.reaped(each)),
+            escape_markdown(labels.disconnect(each)),
             escape_markdown(labels.conditions(each.conditions)),
         ]
         table += f"| {' | '.join(fields)} |\n"

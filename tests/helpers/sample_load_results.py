@@ -14,7 +14,7 @@ PASS, FAIL, WARN, INFO = m.Verdict.PASS, m.Verdict.FAIL, m.Verdict.WARN, m.Verdi
 CLASSROOM: dict[str, tuple[float, float, float, m.Grade]] = {
     "werkzeug": (0.041, 4.2, 5.0, m.Grade.COLLAPSED),
     "werkzeug:threaded": (0.998, 0.004, 0.021, m.Grade.UNAFFECTED),
-    "gunicorn:sync": (0.312, 2.9, 5.0, m.Grade.WEDGED),
+    "gunicorn:sync": (0.312, 2.9, 5.0, m.Grade.NOT_RECOVERED),
     "gunicorn:gthread": (0.874, 0.02, 3.1, m.Grade.DEGRADED),
     "pyuwsgi": (0.22, 3.6, 5.0, m.Grade.COLLAPSED),
     "waitress": (1.0, 0.003, 0.009, m.Grade.UNAFFECTED),
@@ -82,11 +82,11 @@ def _classroom(name: str, index: int) -> m.ScenarioResult:
     phases = (
         m.Phase("baseline", 0, 4, 80, {"ok": 80}, 1.0, 0.003, 0.005, 0.009, 0.012, 0.008),
         m.Phase(
-            "crowd",
+            "during",
             4,
             14,
             200,
-            {"ok": int(200 * goodput), "time-out": 200 - int(200 * goodput)},
+            {"ok": int(200 * goodput), "timeout": 200 - int(200 * goodput)},
             goodput,
             p50,
             p99 * 0.8,
@@ -101,7 +101,7 @@ def _classroom(name: str, index: int) -> m.ScenarioResult:
         m.Percentile(phase, p, base * (1 + (p / 100) ** 12 * spread))
         for phase, base, spread in (
             ("baseline", 0.003, 2),
-            ("crowd", min(p50, 4.9), min(p99 / p50, 5 / min(p50, 4.9)) - 1),
+            ("during", min(p50, 4.9), min(p99 / p50, 5 / min(p50, 4.9)) - 1),
         )
         for p in (0, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9)
     )
@@ -116,7 +116,7 @@ def _classroom(name: str, index: int) -> m.ScenarioResult:
         p99 / 0.009,
         censored,
         None,
-        None if grade is m.Grade.WEDGED else 3.2,
+        None if grade is m.Grade.NOT_RECOVERED else 3.2,
         m.Disconnect("408" if name == "waitress" else "never", 10.0 if name == "waitress" else None, 8, 8),
         m.Cost(8, 1_200_000 * index, 8, index, 0.21),
         health,
@@ -127,7 +127,7 @@ def _classroom(name: str, index: int) -> m.ScenarioResult:
         percentiles,
         parameters={"people": 40, "slow": 8, "seconds": 18, "timeout": 5.0},
         conditions=_conditions(name),
-        artefacts=("a 40 ms plateau with an idle CPU: Nagle with delayed ACK",) if name == "wsgiref" else (),
+        caveats=("a 40 ms plateau with an idle CPU: Nagle with delayed ACK",) if name == "wsgiref" else (),
         note="the noise is wider than the threshold" if name == "pyuwsgi" else "",
         seconds=20.3,
         log="[CRITICAL] WORKER TIMEOUT (pid:4711) <script>window.hacked=7</script>\n" if "sync" in name else "",

@@ -8,7 +8,7 @@ from typing import Any
 from wsgi_gauntlet.harness import model as m
 from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, from_recipient_semantics
 from wsgi_gauntlet.harness.conformance.references import pep3333, rfc9110, rfc9112
-from wsgi_gauntlet.harness.model.basis import Breach, Reference
+from wsgi_gauntlet.harness.model import Breach, Reference
 
 from .sample_load_results import SCENARIOS
 from .sample_load_results import loads as every_load
@@ -76,8 +76,8 @@ def build(*, finished: bool = True, checks: bool = True, loads: bool = True) -> 
         schema=m.SCHEMA,
         environment=environment(),
         servers={each.name: each for each in SERVERS},
-        checks=tuple(_checks(cases)) if checks else (),
-        loads=tuple(every_load()) if loads else (),
+        conformance=tuple(_checks(cases)) if checks else (),
+        load=tuple(every_load()) if loads else (),
         cases=cases if checks else {},
         scenarios={each.id: each for each in SCENARIOS} if loads else {},
         finished=finished,

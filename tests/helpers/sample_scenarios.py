@@ -48,7 +48,7 @@ MEASURED = [
 
 HOSTILE = "<script>window.hacked=8</script> \x1b[31m </td></table> {{ 7*7 }} | `x` \u202e"
 
-GRADES = (m.Grade.UNAFFECTED, m.Grade.COLLAPSED, m.Grade.DEGRADED, m.Grade.WEDGED, m.Grade.INVALID,
+GRADES = (m.Grade.UNAFFECTED, m.Grade.COLLAPSED, m.Grade.DEGRADED, m.Grade.NOT_RECOVERED, m.Grade.INVALID,
           m.Grade.INCONCLUSIVE, m.Grade.UNSUPPORTED, m.Grade.ERROR)  # fmt: skip
 _WEIGHTS = (8, 5, 3, 1, 1, 1, 1, 1)
 
@@ -70,7 +70,7 @@ def build_scenarios(servers: int = len(SERVERS), *, full: bool = False) -> m.Res
         schema=m.SCHEMA,
         environment={"program": "wsgi-gauntlet 0.1.0", "cores": 2},
         servers={name: m.ServerInfo(name, name, True, "1.0", "", "serve", "3.11.7") for name in names},
-        loads=tuple(loads),
+        load=tuple(loads),
         scenarios={
             name: m.ScenarioInfo(name, f"About {name.replace('/', ', ')}", f"What {name} does to the others.")
             for name in (*SLOW_CLIENT_SCENARIOS, *OVER_TIME, *MEASURED)
@@ -83,7 +83,7 @@ def _slow_client_load(name: str, scenario: str, chance: random.Random, full: boo
     if grade in {m.Grade.UNSUPPORTED, m.Grade.ERROR}:
         return m.ScenarioResult(name, scenario, grade, note=f"{HOSTILE} has no option for it")
     late = grade is m.Grade.INVALID
-    down = grade in {m.Grade.COLLAPSED, m.Grade.WEDGED}
+    down = grade in {m.Grade.COLLAPSED, m.Grade.NOT_RECOVERED}
     share = 0.02 if down else 0.9 if grade is m.Grade.DEGRADED else 1.0
     samples = _samples(chance, share, 800 if full else 150)
     inside = [each for each in samples if 10 <= each.intended < 30]
@@ -92,7 +92,7 @@ def _slow_client_load(name: str, scenario: str, chance: random.Random, full: boo
     star = chance.choice([1, 2, 4, 9, 98]) if down else None
     phases = (
         m.Phase("baseline", 0, 10, 200, {"ok": 200}, 1.0, 0.003, 0.005, 0.009, 0.012, 0.008),
-        m.Phase("crowd", 10, 30, len(inside), outcomes, good, 0.004, 2.0, 5.0, 5.0, 4.0, good < 0.99),
+        m.Phase("during", 10, 30, len(inside), outcomes, good, 0.004, 2.0, 5.0, 5.0, 4.0, good < 0.99),
     )
     steps = tuple(
         m.Step(n, 0.02 if star and n >= star else 1.0, 0.003, 0.01, collapsed=bool(star and n >= star))
@@ -106,7 +106,7 @@ def _slow_client_load(name: str, scenario: str, chance: random.Random, full: boo
         500.0 if down else 1.2,
         down,
         star,
-        None if grade is m.Grade.WEDGED else chance.uniform(0, 4),
+        None if grade is m.Grade.NOT_RECOVERED else chance.uniform(0, 4),
         m.Disconnect(chance.choice(["408", "FIN", "RST"]), 30.2, 256, chance.choice([256, 12]))
         if chance.random() < 0.5
         else m.Disconnect("never"),
@@ -116,10 +116,10 @@ def _slow_client_load(name: str, scenario: str, chance: random.Random, full: boo
         steps,
         samples,
         ((0, 0), (10, 100), (11, 256), (30, 0)),
-        tuple(m.Percentile("crowd", p, 0.003 * 2 ** (p / 10)) for p in (0, 25, 50, 75, 90, 95, 99, 99.5)),
+        tuple(m.Percentile("during", p, 0.003 * 2 ** (p / 10)) for p in (0, 25, 50, 75, 90, 95, 99, 99.5)),
         parameters={"clients": 256, "interval": 10},
         conditions={"workers": 2, "threads": 4, "python": "3.11.7"},
-        artefacts=("a 40 ms plateau with an idle CPU: Nagle with delayed ACK",) if chance.random() < 0.1 else (),
+        caveats=("a 40 ms plateau with an idle CPU: Nagle with delayed ACK",) if chance.random() < 0.1 else (),
         note=HOSTILE if grade in {m.Grade.INVALID, m.Grade.INCONCLUSIVE} else "",
         log=f"worker time-out {HOSTILE}\n" * 40,
     )  # fmt: skip
@@ -158,15 +158,15 @@ def _windowed(name: str, scenario: str, chance: random.Random, full: bool) -> m.
         grade,
         1 - chance.random() * 0.1,
         windows=tuple(windows),
-        crowd=((0, 0), (5, 20), (55, 0)) if scenario in {"mixed", "soak"} else (),
+        slow_clients=((0, 0), (5, 20), (55, 0)) if scenario in {"mixed", "soak"} else (),
         percentiles=tuple(m.Percentile("load", p, 0.002 * 1.6 ** (p / 10)) for p in (50, 90, 99, 99.9, 99.99, 99.999)),
-        phases=(m.Phase("load", 0, 60, 20000, {"ok": 19990, "time-out": 10}, 0.9995, 0.002, 0.01, 0.03, 5.0),),
-        measures=(
-            m.Metric("requests lost", float(chance.randrange(50)), note="while the old worker left"),
-            m.Metric("longest queue", None, note=f"nobody could look {HOSTILE}"),
-            m.Metric(f"time to replacement {HOSTILE}", chance.uniform(0.1, 9), "s", chance.random() < 0.3),
-            m.Metric("most memory", 1e8, "bytes"),
-            m.Metric("drift of p99", chance.uniform(-3, 40), "%"),
+        phases=(m.Phase("load", 0, 60, 20000, {"ok": 19990, "timeout": 10}, 0.9995, 0.002, 0.01, 0.03, 5.0),),
+        metrics=(
+            m.Metric("requests_lost", "requests lost", float(chance.randrange(50)), note="while the old worker left"),
+            m.Metric("longest_queue", "longest queue", None, note=f"nobody could look {HOSTILE}"),
+            m.Metric.labelled(f"time to replacement {HOSTILE}", chance.uniform(0.1, 9), "s", chance.random() < 0.3),
+            m.Metric("most_memory", "most memory", 1e8, "bytes"),
+            m.Metric("drift_of_p99", "drift of p99", chance.uniform(-3, 40), "%"),
         ),
         conditions={"workers": 2, "threads": 4},
         note="two requests of 600 were lost" if grade is m.Grade.DEGRADED else "",
@@ -181,8 +181,8 @@ def _measured(name: str, scenario: str, chance: random.Random, _full: bool) -> m
         1.0,
         phases=(m.Phase("load", 0, 10, 30000, {"ok": 30000}, 1.0, 0.002, 0.01, 0.03, 0.1),),
         percentiles=tuple(m.Percentile("load", p, 0.002 * 1.3 ** (p / 10)) for p in (0, 50, 90, 99, 99.9, 99.99)),
-        measures=(m.Metric("capacity", chance.uniform(100, 9000), "requests/s", chance.random() < 0.2),
-                  m.Metric("descriptors left", float(chance.randrange(3)))),
+        metrics=(m.Metric("capacity", "capacity", chance.uniform(100, 9000), "requests/s", chance.random() < 0.2),
+                  m.Metric("descriptors_left", "descriptors left", float(chance.randrange(3)))),
         generator=m.GeneratorHealth(True, 0.6, 0.0002, 3000, 3000),
         conditions={"workers": 2, "threads": 4},
     )  # fmt: skip

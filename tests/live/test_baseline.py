@@ -60,10 +60,10 @@ def test_x_stops_at_the_first_failure_and_resume_goes_on(tmp_path: Path) -> None
     assert "stopped at the first failure" in said
     assert "known.toml: not updated, the run was stopped" in said
     assert not (tmp_path / "known.toml").exists()
-    assert {each.case for each in journal.read(tmp_path / "out").checks} == {BROKEN}
+    assert {each.case for each in journal.read(tmp_path / "out").conformance} == {BROKEN}
 
     call(tmp_path, *words, "--resume", code=1)
-    assert {each.case.startswith(later) for each in journal.read(tmp_path / "out").checks} == {True, False}
+    assert {each.case.startswith(later) for each in journal.read(tmp_path / "out").conformance} == {True, False}
 
 
 def test_x_passes_over_what_the_baseline_expects(tmp_path: Path) -> None:
@@ -122,10 +122,12 @@ def test_a_resumed_run_is_held_against_the_baseline_of_the_new_call(tmp_path: Pa
 
 def test_only_what_failed_runs_again_and_of_the_same_servers(tmp_path: Path) -> None:
     call(tmp_path, "check", "wsgiref", "waitress", *TWO, "--out", "first", code=1)
-    failed = {(each.server, each.case) for each in journal.read(tmp_path / "first").checks if each.verdict == "fail"}
+    failed = {
+        (each.server, each.case) for each in journal.read(tmp_path / "first").conformance if each.verdict == "fail"
+    }
     assert ("wsgiref", BROKEN) in failed
     call(tmp_path, "check", "--rerun-failed", "first/results.json", "--out", "second", code=1)
-    assert {(each.server, each.case) for each in journal.read(tmp_path / "second").checks} == failed
+    assert {(each.server, each.case) for each in journal.read(tmp_path / "second").conformance} == failed
     call(tmp_path, "check", "wsgiref", "--select", KEPT, "--out", "good", code=0)
     assert "no cell failed in good" in call(tmp_path, "check", "--rerun-failed", "good", code=2)
     assert "there is nothing to run" in call(tmp_path, "check", "gunicorn", "--rerun-failed", "first", code=2)
@@ -148,13 +150,13 @@ def test_shards_together_are_the_whole(tmp_path: Path) -> None:
         subprocess.run(
             [COMMAND, *some, "--shard", f"{number}/2", "--out", out], capture_output=True, check=False, timeout=100
         )
-        shards.append(journal.read(out).checks)
+        shards.append(journal.read(out).conformance)
     assert [len(each) for each in shards] == [4, 4]
-    whole = journal.read(tmp_path / "whole").checks
+    whole = journal.read(tmp_path / "whole").conformance
     said = sorted((each.case, each.verdict) for part in shards for each in part)
     assert said == sorted((each.case, each.verdict) for each in whole)
     call(tmp_path, "report", "shard-1", "shard-2", "--out", "both", code=0)
-    assert len(json.loads((tmp_path / "both" / "results.json").read_text())["checks"]) == len(whole)
+    assert len(json.loads((tmp_path / "both" / "results.json").read_text())["conformance"]) == len(whole)
 
 
 @pytest.mark.parametrize(

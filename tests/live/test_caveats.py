@@ -45,8 +45,8 @@ USERS = {"rate": 20, "clients": 2, "baseline": 1.0, "duration": 1.5, "recovery":
 )
 async def test_in_a_closed_loop(flaw: str, words: list[str], folder: Path) -> None:
     cell = await run_until_graded("throughput", plan(*flaw.split()), folder, **LANE)
-    assert len(cell.artefacts) == len(words)
-    for told, expected in zip(cell.artefacts, words, strict=True):
+    assert len(cell.caveats) == len(words)
+    for told, expected in zip(cell.caveats, words, strict=True):
         assert expected in told
 
 
@@ -62,12 +62,12 @@ async def test_in_what_users_get(folder: Path) -> None:
     async with trio.open_nursery() as nursery:
         for flaw in ("correct", "corrupts_pages 5", "closes_connections said", "closes_connections silent"):
             nursery.start_soon(one, flaw)
-    assert cells["correct"].artefacts == ()
-    (wrong,) = cells["corrupts_pages 5"].artefacts
+    assert cells["correct"].caveats == ()
+    (wrong,) = cells["corrupts_pages 5"].caveats
     assert "responses had a wrong body" in wrong
     assert cells["corrupts_pages 5"].grade is Grade.INCONCLUSIVE
     for how in ("said", "silent"):
-        (closed,) = cells[f"closes_connections {how}"].artefacts
+        (closed,) = cells[f"closes_connections {how}"].caveats
         assert "kept no connection alive" in closed
         # A request on a connection that was closed under it goes out again, as a browser's does: no user is blamed.
         assert cells[f"closes_connections {how}"].goodput == 1.0
@@ -85,7 +85,7 @@ async def test_no_local_port_left_in_a_closed_loop(folder: Path, monkeypatch: py
     assert cell.grade is Grade.INVALID
     assert cell.generator is not None
     assert cell.generator.why.startswith("the machine ran out of local ports")
-    assert any(told.startswith("the machine ran out of local ports") for told in cell.artefacts)
+    assert any(told.startswith("the machine ran out of local ports") for told in cell.caveats)
     assert cell.phases[-1].outcomes[Outcome.OK] > 0
 
 

@@ -100,7 +100,7 @@ def checked(
         load_options=runner.LoadOptions(page="/"),
     )
     results, _, _ = session.run(call, Configuration(), handle)
-    return {each.case.removeprefix("own-app/page/"): each for each in results.checks}
+    return {each.case.removeprefix("own-app/page/"): each for each in results.conformance}
 
 
 def test_an_app_without_fault_is_not_blamed(folder: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_fault_of_the_server_is_called_the_server_s(
         out=folder / "out",
     )
     results, _, code = session.run(call, Configuration(), ignore_event)
-    (cell,) = results.checks
+    (cell,) = results.conformance
     assert (cell.verdict, code) == (Verdict.FAIL, 1)
     assert (cell.expected, cell.actual) == (expected, actual)
 
@@ -252,8 +252,8 @@ def test_run_checks_the_server_and_loads_the_app(folder: Path) -> None:
         load_options=runner.LoadOptions(clients=2, duration=0.5, page="/a"),
     )
     results, where, _ = session.run(call, Configuration(), ignore_event)
-    assert {each.verdict for each in results.checks} == {Verdict.PASS}
-    assert results.loads[0].conditions["page"] == "/a"
+    assert {each.verdict for each in results.conformance} == {Verdict.PASS}
+    assert results.load[0].conditions["page"] == "/a"
     first = (where / "summary.md").read_text().index("**Your app**: shop:good runs beside the reference app.")
     assert first < (where / "summary.md").read_text().index("**Conformance**")
     assert "shop:good runs beside the reference app." in (where / "report.html").read_text()

@@ -14,8 +14,7 @@ from wsgi_gauntlet.harness.load.clients.healthy_users import HealthyUsers
 from wsgi_gauntlet.harness.load.experiments.comparison_plans import with_workers
 from wsgi_gauntlet.harness.load.experiments.cpu_cost import measure_cpu_cost
 from wsgi_gauntlet.harness.load.probes.worker_probe import wait_for_workers
-from wsgi_gauntlet.harness.model import GeneratorHealth, ScenarioResult
-from wsgi_gauntlet.harness.model.claim import ClaimVerdict
+from wsgi_gauntlet.harness.model import ClaimVerdict, GeneratorHealth, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.suites.load.claims import development, idle, prefork, shield, static, uwsgi_pass
@@ -59,42 +58,42 @@ async def decided(
     """Run it until what it says in its claim of that number is a finding: other programs on the machine pass."""
     for _ in attempts():
         cell = await measured(scenario, plan, folder, **parameters)
-        if cell.claims and cell.claims[claim].held is not ClaimVerdict.INCONCLUSIVE:
+        if cell.claims and cell.claims[claim].verdict is not ClaimVerdict.INCONCLUSIVE:
             break
     assert cell.claims, cell.note
     return cell
 
 
 async def test_nginx_shields_a_server_with_one_worker(folder: Path) -> None:
-    cell = await decided("folklore/shield", planning.plan("gunicorn:sync"), folder, SLOW_CLIENTS)
-    assert cell.claims[0].held is ClaimVerdict.HELD, cell.note
+    cell = await decided("claims/shield", planning.plan("gunicorn:sync"), folder, SLOW_CLIENTS)
+    assert cell.claims[0].verdict is ClaimVerdict.HELD, cell.note
     assert cell.conditions["nginx+gunicorn:sync"]["front"]["workers"] == 1
-    assert {each.name for each in cell.measures} >= {"goodput among slow clients, alone"}
+    assert {each.label for each in cell.metrics} >= {"goodput among slow clients, alone"}
 
 
 async def test_a_front_that_hands_bodies_on_as_they_come_is_no_shield(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shield, "FRONT", "nginx[unbuffered]")
-    cell = await decided("folklore/shield", planning.plan("gunicorn:sync"), folder, SLOW_CLIENTS)
-    assert cell.claims[0].held is ClaimVerdict.BROKEN, cell.note
+    cell = await decided("claims/shield", planning.plan("gunicorn:sync"), folder, SLOW_CLIENTS)
+    assert cell.claims[0].verdict is ClaimVerdict.DID_NOT_HOLD, cell.note
 
 
 async def test_static_files_cost_nothing_behind_nginx(folder: Path) -> None:
-    cell = await decided("folklore/static", planning.plan("gunicorn:sync"), folder, COUNTED)
-    assert cell.claims[0].held is ClaimVerdict.HELD, cell.note
+    cell = await decided("claims/static", planning.plan("gunicorn:sync"), folder, COUNTED)
+    assert cell.claims[0].verdict is ClaimVerdict.HELD, cell.note
 
 
 async def test_a_front_that_passes_files_on_makes_the_server_pay(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(static, "FRONT", "nginx")
-    cell = await decided("folklore/static", planning.plan("gunicorn:sync"), folder, COUNTED)
-    assert cell.claims[0].held is ClaimVerdict.BROKEN, cell.note
+    cell = await decided("claims/static", planning.plan("gunicorn:sync"), folder, COUNTED)
+    assert cell.claims[0].verdict is ClaimVerdict.DID_NOT_HOLD, cell.note
 
 
 async def test_a_slow_client_takes_each_worker(folder: Path) -> None:
-    cell = await decided("folklore/prefork", planning.plan("gunicorn:sync"), folder, BLOCKED_WORKERS, 1)
-    assert cell.claims[1].held is ClaimVerdict.HELD, cell.note
-    assert {each.name for each in cell.measures} >= {
+    cell = await decided("claims/prefork", planning.plan("gunicorn:sync"), folder, BLOCKED_WORKERS, 1)
+    assert cell.claims[1].verdict is ClaimVerdict.HELD, cell.note
+    assert {each.label for each in cell.metrics} >= {
         "slow clients that block 1 worker",
         "slow clients that block 4 workers",
     }
@@ -108,8 +107,8 @@ def no_late_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_late_workers")
 async def test_a_server_whose_limit_is_not_its_workers(folder: Path) -> None:
-    cell = await decided("folklore/prefork", known_server("thread_per_connection", 3), folder, BLOCKED_WORKERS, 1)
-    assert cell.claims[1].held is ClaimVerdict.BROKEN, cell.note
+    cell = await decided("claims/prefork", known_server("thread_per_connection", 3), folder, BLOCKED_WORKERS, 1)
+    assert cell.claims[1].verdict is ClaimVerdict.DID_NOT_HOLD, cell.note
     assert "3 with 1, 3 with 2, 3 with 4" in cell.note
 
 
@@ -120,8 +119,8 @@ async def test_a_collapse_that_a_late_generator_saw_decides_nothing(
     late = GeneratorHealth(valid=False, cpu_share=0.1, lateness_p99=0.5, offered=20, achieved=20, why="we were late")
     monkeypatch.setattr(HealthyUsers, "health", lambda *_phases: late)
     monkeypatch.setattr(prefork, "WORKER_COUNTS", (1,))
-    cell = await measured("folklore/prefork", known_server("thread_per_connection", 1), folder, **BLOCKED_WORKERS)
-    assert cell.claims[1].held is ClaimVerdict.INCONCLUSIVE
+    cell = await measured("claims/prefork", known_server("thread_per_connection", 1), folder, **BLOCKED_WORKERS)
+    assert cell.claims[1].verdict is ClaimVerdict.INCONCLUSIVE
     assert "unknown with 1 worker. With 1: we were late." in cell.claims[1].figures
 
 
@@ -130,10 +129,10 @@ async def test_users_that_are_ill_served_without_slow_clients_say_nothing_of_the
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prefork, "WORKER_COUNTS", (1,))
-    cell = await measured("folklore/prefork", known_server("loses_pages", 2, "cut"), folder, **BLOCKED_WORKERS)
-    assert cell.claims[0].held is ClaimVerdict.INCONCLUSIVE, cell.note
+    cell = await measured("claims/prefork", known_server("loses_pages", 2, "cut"), folder, **BLOCKED_WORKERS)
+    assert cell.claims[0].verdict is ClaimVerdict.INCONCLUSIVE, cell.note
     assert "not all responses were correct" in cell.claims[0].figures
-    assert cell.claims[1].held is ClaimVerdict.INCONCLUSIVE, cell.note
+    assert cell.claims[1].verdict is ClaimVerdict.INCONCLUSIVE, cell.note
     assert "users were not served well even without slow clients" in cell.claims[1].figures
 
 
@@ -160,8 +159,8 @@ def few_files() -> Iterator[None]:
 @pytest.mark.usefixtures("few_files")
 async def test_nginx_holds_idle_connections(folder: Path) -> None:
     """While they wait for their answer it has two descriptors for each, of the limit that it has from here."""
-    cell = await decided("folklore/idle", planning.plan("gunicorn:sync"), folder, IDLE)
-    assert cell.claims[0].held is ClaimVerdict.HELD, cell.note
+    cell = await decided("claims/idle", planning.plan("gunicorn:sync"), folder, IDLE)
+    assert cell.claims[0].verdict is ClaimVerdict.HELD, cell.note
     assert cell.claims[0].statement == "nginx holds 300 idle connections in little memory"
     assert "300 of 300 held" in cell.note
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 2 * IDLE["clients"] + SLOW_CLIENT_RESERVE
@@ -169,17 +168,17 @@ async def test_nginx_holds_idle_connections(folder: Path) -> None:
 
 async def test_a_front_that_closes_connections_holds_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idle, "FRONT", "nginx[keep-alive=0]")
-    cell = await decided("folklore/idle", planning.plan("gunicorn:sync"), folder, IDLE)
-    assert cell.claims[0].held is ClaimVerdict.BROKEN, cell.note
+    cell = await decided("claims/idle", planning.plan("gunicorn:sync"), folder, IDLE)
+    assert cell.claims[0].verdict is ClaimVerdict.DID_NOT_HOLD, cell.note
     assert "0 of 300 held" in cell.note
 
 
 async def test_three_ways_to_uwsgi(folder: Path) -> None:
     """What two short rounds say of the statement is left to the machine; what was measured is not."""
     installed(planning.plan("uwsgi"))
-    cell = await measured("folklore/uwsgi-pass", planning.plan("uwsgi"), folder, **WAYS)
+    cell = await measured("claims/uwsgi-pass", planning.plan("uwsgi"), folder, **WAYS)
     assert [each.statement.rpartition(" over ")[2] for each in cell.claims] == ["a Unix socket", "TCP"]
-    assert {each.name: bool(each.value) for each in cell.measures} == {
+    assert {each.label: bool(each.value) for each in cell.metrics} == {
         f"{what}, {way}": True
         for what in (
             "CPU time of nginx per 1,000 requests",
@@ -193,10 +192,10 @@ async def test_three_ways_to_uwsgi(folder: Path) -> None:
 
 async def test_this_server_is_the_one_that_was_named(folder: Path) -> None:
     installed(planning.plan("werkzeug"))
-    cell = await measured("folklore/development", planning.plan("werkzeug"), folder, **DEVELOPMENT)
+    cell = await measured("claims/development", planning.plan("werkzeug"), folder, **DEVELOPMENT)
     fewer, later, unusable = (each.figures for each in cell.claims)
     rates = {
-        each.name.rpartition(", ")[2]: each.value for each in cell.measures if each.name.startswith("responses per")
+        each.label.rpartition(", ")[2]: each.value for each in cell.metrics if each.label.startswith("responses per")
     }
     assert list(rates) == ["this server", *development.PRODUCTION_SERVERS]
     assert f"This server: {rates['this server']:,.0f} " in fewer

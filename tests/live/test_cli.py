@@ -100,7 +100,7 @@ def test_check_leaves_a_whole_run_folder(place: Place) -> None:
     done = place.run("check", "gunicorn", "wsgiref", *FEW, "--json", "--junit", "junit.xml", "--markdown", "own.md")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    assert {(c["server"], c["case"], c["verdict"]) for c in document["checks"]} == {
+    assert {(c["server"], c["case"], c["verdict"]) for c in document["conformance"]} == {
         (server, case, "pass") for server in ("gunicorn", "wsgiref") for case in FEW[1::2]
     }
     out = place.path / "gauntlet-out"
@@ -259,7 +259,7 @@ def test_a_hopeless_server_is_reported_and_the_others_finish(place: Place, kind:
     results = journal.read(place.path / "gauntlet-out")
     assert not results.servers["bad"].available
     assert "did not" in results.servers["bad"].why
-    assert {c.server: str(c.verdict) for c in results.checks} == {"wsgiref": "pass"}
+    assert {c.server: str(c.verdict) for c in results.conformance} == {"wsgiref": "pass"}
 
 
 def test_ten_megabytes_of_log_are_drained_and_kept(place: Place) -> None:
@@ -286,7 +286,7 @@ def test_interrupted_keeps_and_reports_what_was_measured(place: Place) -> None:
     assert process.returncode == 130, err
     assert "Traceback" not in err
     results = journal.read(place.path / "gauntlet-out")
-    assert len(results.checks) >= 3
+    assert len(results.conformance) >= 3
     assert not results.finished
     assert "interrupted" in (place.path / "gauntlet-out" / "report.html").read_text()
     place.wait_until_clean()
@@ -294,7 +294,7 @@ def test_interrupted_keeps_and_reports_what_was_measured(place: Place) -> None:
     assert resumed.returncode in (0, 1), resumed.stderr
     after = journal.read(place.path / "gauntlet-out")
     assert after.finished
-    assert {(c.server, c.case) for c in results.checks} <= {(c.server, c.case) for c in after.checks}
+    assert {(c.server, c.case) for c in results.conformance} <= {(c.server, c.case) for c in after.conformance}
 
 
 def test_killed_leaves_nothing_and_can_be_reported(place: Place) -> None:
@@ -305,7 +305,7 @@ def test_killed_leaves_nothing_and_can_be_reported(place: Place) -> None:
     place.wait_until_clean()
     done = place.run("report", "gauntlet-out")
     assert done.returncode == 0, done.stderr
-    assert len(journal.read(place.path / "gauntlet-out").checks) >= 3
+    assert len(journal.read(place.path / "gauntlet-out").conformance) >= 3
 
 
 def test_a_full_disk_is_one_line_and_loses_nothing(place: Place) -> None:
@@ -317,7 +317,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(place: Place) -> None:
     done = place.run("check", "wsgiref", "gunicorn", before=small_files)
     assert "cannot write to" in one_line_at_the_end(done, 4)
     kept = journal.read(place.path / "gauntlet-out")
-    assert kept.checks
+    assert kept.conformance
 
 
 def one_line_at_the_end(done: subprocess.CompletedProcess[str], code: int) -> str:
@@ -330,7 +330,7 @@ def test_load_is_measured_kept_and_resumed(place: Place) -> None:
     few = ("load", "waitress", "wsgiref", "--scenario", "throughput", "--duration", "0.5", "--slow-clients", "2")
     done = place.run(*few, "--json")
     assert done.returncode in (0, 3), done.stderr
-    loads = {each["server"]: each for each in json.loads(done.stdout)["loads"]}
+    loads = {each["server"]: each for each in json.loads(done.stdout)["load"]}
     assert set(loads) == {"waitress", "wsgiref"}
     assert all(each["grade"] in ("measured", "invalid") for each in loads.values())
     assert [step["clients"] for step in loads["waitress"]["steps"]] == [1, 2]
@@ -338,7 +338,7 @@ def test_load_is_measured_kept_and_resumed(place: Place) -> None:
     assert "<svg" in (place.path / "gauntlet-out" / "report.html").read_text()
     again = place.run(*few, "--resume")
     assert again.returncode == done.returncode, again.stderr
-    assert len(journal.read(place.path / "gauntlet-out").loads) == 2
+    assert len(journal.read(place.path / "gauntlet-out").load) == 2
 
 
 def test_a_broken_threshold_ends_with_1(place: Place) -> None:
@@ -346,7 +346,7 @@ def test_a_broken_threshold_ends_with_1(place: Place) -> None:
     done = place.run("load", "wsgiref", "--scenario", "throughput", "--duration", "0.5", "--slow-clients", "1")
     assert done.returncode in (1, 3), done.stderr
     assert done.returncode == 3 or "threshold broken: wsgiref throughput" in done.stderr
-    (cell,) = journal.read(place.path / "gauntlet-out").loads
+    (cell,) = journal.read(place.path / "gauntlet-out").load
     assert done.returncode == 3 or cell.broken
 
 
@@ -358,7 +358,7 @@ def test_a_server_that_does_not_start_costs_the_others_no_load(place: Place) -> 
     assert done.returncode == 4, done.stderr
     results = journal.read(place.path / "gauntlet-out")
     assert "exit code 7" in results.servers["bad"].why
-    assert [each.server for each in results.loads] == ["wsgiref"]
+    assert [each.server for each in results.load] == ["wsgiref"]
 
 
 def test_two_runs_side_by_side_do_not_disturb_each_other(place: Place) -> None:
@@ -366,7 +366,7 @@ def test_two_runs_side_by_side_do_not_disturb_each_other(place: Place) -> None:
     errors = [ended(process, 100)[1] for process in both]
     assert {process.returncode for process in both} <= {0, 1}, errors
     first, second = (journal.read(place.path / name) for name in ("gauntlet-out", "gauntlet-out-2"))
-    verdicts = [{(c.server, c.case): c.verdict for c in run.checks} for run in (first, second)]
+    verdicts = [{(c.server, c.case): c.verdict for c in run.conformance} for run in (first, second)]
     assert verdicts[0] == verdicts[1]
 
 

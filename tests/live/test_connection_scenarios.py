@@ -20,7 +20,7 @@ FAIR = (Grade.UNAFFECTED, Grade.DEGRADED)
 
 
 def figures(cell: ScenarioResult) -> dict[str, float | None]:
-    return {each.name: each.value for each in cell.measures}
+    return {each.label: each.value for each in cell.metrics}
 
 
 async def test_churn_finds_a_descriptor_for_each_reset_and_none_where_there_is_none(folder: Path) -> None:
@@ -46,7 +46,7 @@ async def test_churn_finds_a_descriptor_for_each_reset_and_none_where_there_is_n
 async def test_answers_that_are_never_closed_are_counted(folder: Path) -> None:
     for flaw in ("never_calls_close", "correct"):
         cell = await run_until_graded("disconnect", plan(flaw), folder, **NARROW, disconnects=10, clients=5, moment=1.0)
-        (closed,) = [each for each in cell.measures if each.name == "responses without close()"]
+        (closed,) = [each for each in cell.metrics if each.label == "responses without close()"]
         met = int(closed.note.split()[1])
         assert met >= 10
         if flaw == "never_calls_close":
@@ -81,7 +81,7 @@ async def test_big_bodies_are_right_and_a_server_that_holds_them_whole_pays_for_
     for direction in ("upload", "download"):
         right = found[f"{direction}s that were right"]
         assert right is not None
-        (of,) = [each.note for each in cell.measures if each.name == f"{direction}s that were right"]
+        (of,) = [each.note for each in cell.metrics if each.label == f"{direction}s that were right"]
         assert of == f"of {right:.0f}"
         speed, memory = found[f"{direction} speed"], found[f"memory per byte in flight, {direction}s"]
         assert speed is not None

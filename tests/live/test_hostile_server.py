@@ -105,7 +105,7 @@ def check(place: Path, attacks: Sequence[str]) -> Ran:
     for note in (place / "notes").glob("semaphore-*"):
         assert not Path("/dev/shm", f"sem.{note.name.removeprefix('semaphore-')}").exists()
     verdicts: dict[str, list[str]] = {name: [] for name in attacks}
-    for cell in json.loads((place / "results").read_text())["checks"]:
+    for cell in json.loads((place / "results").read_text())["conformance"]:
         verdicts[cell["server"]].append(cell["verdict"])
     size = (place / "gauntlet-out" / journal.JOURNAL_FILENAME).stat().st_size
     return Ran(process.returncode, verdicts, int((place / "memory").read_text()) * 1024, size, complaints)

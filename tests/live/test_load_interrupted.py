@@ -38,6 +38,6 @@ def test_whole_cells_are_kept_and_nothing_is_left(tmp_path: Path, scenario: str)
     assert process.returncode == 130, said
     assert "Traceback" not in said
     assert not [each for each in children if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
-    cells = json.loads((tmp_path / "gauntlet-out" / "results.json").read_text())["loads"]
+    cells = json.loads((tmp_path / "gauntlet-out" / "results.json").read_text())["load"]
     assert [cell["scenario"] for cell in cells] == ["throughput"]
     assert (tmp_path / "gauntlet-out" / "report.html").exists()

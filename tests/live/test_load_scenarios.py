@@ -114,12 +114,12 @@ async def test_slow_headers_find_n_where_it_is_known(folder: Path) -> None:
         # Where nobody was harmed there is nothing to recover from.
         phases = ["baseline", "during"] if unharmed(*cell.phases[:2]) else ["baseline", "during", "recovery"]
         assert [phase.name for phase in cell.phases] == phases
-        assert cell.reaped is not None
-        assert cell.reaped.how == "never"
+        assert cell.disconnect is not None
+        assert cell.disconnect.how == "never"
         assert cell.conditions["python"]
         assert cell.note
-        assert cell.crowd
-        assert max(count for _, count in cell.crowd) == cell.steps[-1].clients
+        assert cell.slow_clients
+        assert max(count for _, count in cell.slow_clients) == cell.steps[-1].clients
         assert {each.phase for each in cell.percentiles} == set(phases)
     for name in ("thread_per_connection[threads=5]", "werkzeug:single", "gunicorn:sync[workers=2]"):
         assert_collapses(cells[name])

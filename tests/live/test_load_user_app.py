@@ -81,7 +81,7 @@ def measured(folder: Path, server: str, app: str, page: str = "/") -> ScenarioRe
         load_options=runner.LoadOptions(clients=2, duration=0.5, page=page),
     )
     results, _, code = session.run(call, Configuration(), ignore_event)
-    (cell,) = results.loads
+    (cell,) = results.load
     assert code in (0, 2, 3), cell.note  # 2 is a run in which nothing could be judged
     return cell
 
@@ -200,7 +200,7 @@ def test_an_app_is_found_where_a_command_goes(folder: Path) -> None:
         load_options=runner.LoadOptions(clients=2, duration=0.5),
     )
     results, _, _ = session.run(call, Configuration(), ignore_event)
-    assert results.loads[0].conditions["right answer"] == "200, complete, 13 bytes compared"
+    assert results.load[0].conditions["right answer"] == "200, complete, 13 bytes compared"
 
 
 def test_the_error_of_an_app_has_the_end_of_its_traceback(folder: Path) -> None:

@@ -52,7 +52,7 @@ async def run(scenario: Scenario, server: Plan, folder: Path, **parameters: floa
 
 
 def measure(cell: ScenarioResult, name: str) -> Metric:
-    return next(each for each in cell.measures if each.name == name)
+    return next(each for each in cell.metrics if each.label == name)
 
 
 def value(cell: ScenarioResult, name: str) -> float:
@@ -122,7 +122,7 @@ async def test_requests_lost_are_counted(folder: Path) -> None:
         assert lost in (each.scheduled // 10, math.ceil(each.scheduled / 10))
         assert lost == each.outcomes[Outcome.ERROR]
     assert cell.goodput == pytest.approx(0.9, abs=0.01)
-    assert any("closed in the middle of a response" in words for words in cell.artefacts)
+    assert any("closed in the middle of a response" in words for words in cell.caveats)
 
 
 async def test_p99_is_that_of_the_late_ones(folder: Path) -> None:

@@ -14,8 +14,7 @@ import trio
 
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.conformance.catalog import Case
-from wsgi_gauntlet.harness.model import CaseResult, Level, Verdict
-from wsgi_gauntlet.harness.model.basis import Breach
+from wsgi_gauntlet.harness.model import Breach, CaseResult, Level, Verdict
 from wsgi_gauntlet.harness.server.plan import Plan
 
 from ..helpers.runs import check_cases
@@ -126,7 +125,7 @@ def _claimed_otherwise(cells: Sequence[CaseResult]) -> list[str]:
         case = CASES[cell.case]
         broken = case.breach is Breach.CLIENT
         judged = case.segmentable and not case.setup.alone and cell.verdict is Verdict.PASS
-        if judged and broken == bool(cell.patterns) and not case.id.startswith((*BROKEN_ELSEWHERE, *NOT_PLAIN)):
+        if judged and broken == bool(cell.segmentations) and not case.id.startswith((*BROKEN_ELSEWHERE, *NOT_PLAIN)):
             found.append(case.id)
     return found
 

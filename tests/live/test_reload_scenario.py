@@ -28,7 +28,7 @@ SHORT = {"rate": 100.0, "estimate": 0.05, "baseline": 0.5}
 
 
 def figures(cell: ScenarioResult) -> dict[str, float | None]:
-    return {each.name: each.value for each in cell.measures}
+    return {each.label: each.value for each in cell.metrics}
 
 
 def assert_consistent(cell: ScenarioResult) -> None:

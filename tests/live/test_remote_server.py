@@ -99,7 +99,7 @@ def measured(target: Target, folder: Path, scenario: str, *, token: str = TOKEN,
         load_options=runner.LoadOptions(**parameters),  # type: ignore[arg-type]
     )
     results, _, code = session.run(call, Configuration(), ignore_event)
-    (cell,) = results.loads
+    (cell,) = results.load
     (server,) = results.servers.values()
     assert server.title == "a server that somebody else started"
     assert code in (0, 3)
@@ -251,10 +251,10 @@ def test_a_target_that_only_falls_silent_keeps_its_figures(folder: Path, monkeyp
                     server.send_signal(signal.SIGSTOP)
 
             trio.run(scenario)
-    cell = ctx.with_target_status(ScenarioResult(ctx.plan.name, "x", Grade.WEDGED, note="as measured."))
-    assert cell.grade is Grade.WEDGED
+    cell = ctx.with_target_status(ScenarioResult(ctx.plan.name, "x", Grade.NOT_RECOVERED, note="as measured."))
+    assert cell.grade is Grade.NOT_RECOVERED
     assert "did not respond within" in cell.note
-    assert msgspec.structs.replace(cell, note="") == ScenarioResult(ctx.plan.name, "x", Grade.WEDGED)
+    assert msgspec.structs.replace(cell, note="") == ScenarioResult(ctx.plan.name, "x", Grade.NOT_RECOVERED)
 
 
 def test_generators_in_other_processes_are_given_the_proof(folder: Path) -> None:

@@ -162,5 +162,5 @@ def test_a_target_that_is_only_busy_is_loaded_on(folder: Path) -> None:
     with somewhere(folder, TOKEN) as target:
         cell = measured(target, folder, "slow-body/length", clients=64, duration=2.0)
     assert cell.grade is not Grade.ERROR
-    assert cell.crowd[-1]
-    assert max(held for _, held in cell.crowd) == 64
+    assert cell.slow_clients[-1]
+    assert max(held for _, held in cell.slow_clients) == 64

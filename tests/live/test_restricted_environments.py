@@ -70,7 +70,7 @@ def checked(
     )
     assert done.returncode in (0, 1), f"{done.returncode}: {done.stderr[-3000:]}"
     results = json.loads((out / "results.json").read_text())
-    reported = {each["server"]: each["verdict"] for each in results["checks"] if each["case"] == ANSWERS}
+    reported = {each["server"]: each["verdict"] for each in results["conformance"] if each["case"] == ANSWERS}
     wrong = [f"{name}: {reported.get(name)}" for name in servers if reported.get(name) not in ("pass", "fail")]
     assert not wrong, done.stderr[-3000:]
     assert list((room / "temp files").iterdir()) == []

@@ -46,7 +46,7 @@ def wait_until_one_hangs(project: Project, run: subprocess.Popen[str]) -> None:
 def cleared_and_reported(project: Project) -> None:
     project.wait_until_clean()
     results = journal.read(project.path / "out")
-    assert [each.case for each in results.checks] == ["own/area/holds"]
+    assert [each.case for each in results.conformance] == ["own/area/holds"]
     assert not results.finished
     assert (project.path / "out" / "report.html").exists()
 

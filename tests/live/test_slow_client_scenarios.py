@@ -20,7 +20,7 @@ NARROW = {"baseline": 1.0, "duration": 1.5, "recovery": 2.0, "budget": 30.0, "cl
 
 
 def values(cell: ScenarioResult) -> dict[str, float | None]:
-    return {each.name: each.value for each in cell.measures}
+    return {each.label: each.value for each in cell.metrics}
 
 
 @pytest.mark.parametrize("kind", ["length", "expect"])
@@ -55,13 +55,13 @@ async def test_idle_connections_use_up_a_limit(folder: Path) -> None:
 async def test_who_keeps_nothing_alive_has_no_idle_connections(folder: Path) -> None:
     cell = await run_until_graded("idle-hoard", plan("thread_per_connection", 3), folder, **NARROW)
     assert cell.collapse is None
-    assert cell.reaped is not None
-    assert cell.reaped.how == "FIN"
+    assert cell.disconnect is not None
+    assert cell.disconnect.how == "FIN"
 
 
 async def test_a_slow_readers_answer_stays_with_the_server(folder: Path) -> None:
     cell = await run_until_graded("slow-read", plan("correct"), folder, **NARROW)
-    (taken,) = cell.measures
+    (taken,) = cell.metrics
     assert taken.value is not None
     assert 0 < taken.value < 500_000
 
@@ -85,7 +85,7 @@ async def test_a_soak_has_its_windows(folder: Path) -> None:
     cell = await run_until_graded("soak", plan("correct"), folder, duration=3.0, window=0.3)
     assert len(cell.windows) == 10
     assert all(each.rss and each.descriptors and each.threads for each in cell.windows)
-    assert {each.name for each in cell.measures} == {
+    assert {each.label for each in cell.metrics} == {
         f"{name}, drift over the run" for name in ("p99", "memory", "descriptors")
     }
     assert "drift" in cell.note
@@ -96,7 +96,7 @@ async def test_configured_timeouts_are_found(folder: Path) -> None:
     cell = await measured("timeout-edge", installed(planning.plan("gunicorn:gthread")), folder)
     if cell.grade is Grade.INVALID:  # a machine so busy that a move came late says so
         return
-    found = {each.name: each for each in cell.measures}
+    found = {each.label: each for each in cell.metrics}
     assert cell.grade is Grade.MEASURED
     # Set to 2 s; a busy machine closes later, and none closes sooner.
     assert 1.4 <= (found["idle: disconnected after"].value or 0) <= 20
@@ -106,7 +106,7 @@ async def test_configured_timeouts_are_found(folder: Path) -> None:
 
 async def test_a_server_with_room_for_one_client_is_asked_one_place_at_a_time(folder: Path) -> None:
     cell = await measured("timeout-edge", plan("thread_per_connection", 1), folder, duration=1.5)
-    found = {each.name: each for each in cell.measures}
+    found = {each.label: each for each in cell.metrics}
     assert (found["head: disconnected after"].value, found["head: disconnected after"].censored) == (0.5, True)
     assert found["idle: timeout is per gap"].note == "the server keeps no connection alive"
     assert "at once" in cell.note

@@ -198,8 +198,8 @@ async def test_throughput_counts_swapped_answers(folder: Path) -> None:
     assert many.outcomes[Outcome.WRONG] / many.scheduled == pytest.approx(2 / 40, rel=0.2)
     assert cell.goodput is not None
     assert cell.goodput < 1
-    assert any("wrong body" in words for words in cell.artefacts)
-    assert any(words.startswith("the correct response to another request: ") for words in cell.artefacts)
+    assert any("wrong body" in words for words in cell.caveats)
+    assert any(words.startswith("the correct response to another request: ") for words in cell.caveats)
 
 
 async def test_steady_counts_swapped_answers(folder: Path) -> None:
@@ -216,7 +216,7 @@ async def test_capacity_counts_swapped_answers(folder: Path) -> None:
 
 async def test_a_ramp_counts_swapped_answers(folder: Path) -> None:
     cell, swapped = await run(ramp, folder, 20, rate=300, duration=1)
-    assert any(words.startswith("the correct response to another request: ") for words in cell.artefacts)
+    assert any(words.startswith("the correct response to another request: ") for words in cell.caveats)
     assert cell.goodput is not None
     assert 1 - cell.goodput == pytest.approx(2 / 20, rel=0.2)
     assert swapped >= 10
@@ -224,7 +224,7 @@ async def test_a_ramp_counts_swapped_answers(folder: Path) -> None:
 
 async def test_a_surge_counts_swapped_answers(folder: Path) -> None:
     cell, swapped = await run(surge, folder, 20, rate=40, duration=0.5, recovery=0.5)
-    lost = next(each.value for each in cell.measures if each.name == "requests lost")
+    lost = next(each.value for each in cell.metrics if each.label == "requests lost")
     before = cell.phases[0].scheduled * (1 - cell.phases[0].goodput)
     assert lost is not None
     assert lost + before == pytest.approx(swapped, abs=2)

@@ -53,13 +53,13 @@ async def test_a_server_that_keeps_connections(folder: Path) -> None:
     assert load.generator is not None
     assert fractions == [0.0, 0.5]
     assert "service time at that concurrency" in load.note
-    assert not any("closed the connection" in words for words in load.artefacts)
+    assert not any("closed the connection" in words for words in load.caveats)
 
 
 async def test_a_server_that_closes_after_each_answer_says_so(folder: Path) -> None:
     load, _ = await measured(planning.plan("wsgiref"), folder, clients=1)
     assert [step.clients for step in load.steps] == [1]
-    assert any("closed the connection after each response" in words for words in load.artefacts)
+    assert any("closed the connection after each response" in words for words in load.caveats)
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,6 @@ async def test_a_harakiri_is_no_time_for_heads(folder: Path) -> None:
 
 async def test_the_edge_of_a_routers_heads_is_its_own(folder: Path) -> None:
     cell = await measured("timeout-edge", installed_plan("uwsgi:http"), folder, duration=1.5)
-    notes = {each.name: each.note for each in cell.measures}
+    notes = {each.label: each.note for each in cell.metrics}
     assert notes["head: disconnected after"].startswith("configured: 60 s")
     assert notes["body: disconnected after"].startswith("configured: 4 s")

@@ -51,7 +51,7 @@ def test_a_history_tells_what_was_fixed_and_what_does_not_run(tmp_path: Path) ->
     assert '<section id="history"' in (tmp_path / "run" / "report.html").read_text()
     call = session.RunOptions(servers=("tiny@1.0", "tiny@2.0"), cases=Selection((SCHEME,)), out=tmp_path / "beside")
     results, _, code = session.run(call, Configuration(), ignore_event)
-    verdicts = {each.server: each.verdict.value for each in results.checks if each.case == SCHEME}
+    verdicts = {each.server: each.verdict.value for each in results.conformance if each.case == SCHEME}
     assert code == 1
     assert verdicts == {"tiny@1.0": "fail", "tiny@2.0": "pass"}
     assert {name: info.version for name, info in results.servers.items()} == {"tiny@1.0": "1.0", "tiny@2.0": "2.0"}
@@ -100,7 +100,7 @@ def test_releases_of_gunicorn(tmp_path: Path) -> None:
     )
     results, _, _ = session.run(call, Configuration(), ignore_event)
     assert results.servers["gunicorn@20.1.0"].version == "20.1.0"
-    assert {each.server: each.verdict.value for each in results.checks} == {
+    assert {each.server: each.verdict.value for each in results.conformance} == {
         "gunicorn@20.1.0": "fail",
         "gunicorn": "pass",
     }

@@ -22,7 +22,7 @@ SHORT = {"baseline": 0.5, "duration": 0.5, "killed": 0.8}
 
 
 def figures(cell: ScenarioResult) -> dict[str, float | None]:
-    return {each.name: each.value for each in cell.measures}
+    return {each.label: each.value for each in cell.metrics}
 
 
 async def test_a_worker_that_is_never_replaced(folder: Path) -> None:

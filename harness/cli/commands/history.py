@@ -163,4 +163,4 @@ def history_exit_code(results: Results, code: int) -> int:
 
     if code not in (0, 1, 4):
         return code
-    return 4 if not results.checks or any(each.verdict is Verdict.ERROR for each in results.checks) else 0
+    return 4 if not results.conformance or any(each.verdict is Verdict.ERROR for each in results.conformance) else 0

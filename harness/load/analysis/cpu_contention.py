@@ -28,7 +28,7 @@ MIN_WINDOW_SECONDS = 5.0
 WINDOW_SHARE = 0.1
 """The share of a longer scenario that replaces MIN_WINDOW_SECONDS: its steps are longer, and a burst decides none."""
 
-SERVER_GRADES = frozenset({Grade.UNAFFECTED, Grade.DEGRADED, Grade.COLLAPSED, Grade.WEDGED, Grade.MEASURED})
+SERVER_GRADES = frozenset({Grade.UNAFFECTED, Grade.DEGRADED, Grade.COLLAPSED, Grade.NOT_RECOVERED, Grade.MEASURED})
 """Grades that say something about the server."""
 
 
@@ -110,7 +110,7 @@ def apply_cpu_contention(
         words = (
             f"the machine may have been shared: this server and {worst.description}; the harness cannot tell them apart"
         )
-        return replace(cell, artefacts=(*cell.artefacts, words)) if worst.is_excessive else cell
+        return replace(cell, caveats=(*cell.caveats, words)) if worst.is_excessive else cell
     if worst is not None and worst.is_excessive:
         why = f"{worst.description}: {worst.advice}"
         return replace(
@@ -122,7 +122,7 @@ def apply_cpu_contention(
         )
     busiest = max(found, key=lambda each: each.others + each.stolen, default=None)
     if busiest is not None and busiest.others + busiest.stolen > CAVEAT_SHARE * busiest.cores:
-        return replace(cell, artefacts=(*cell.artefacts, f"the machine was shared: {busiest.description}"))
+        return replace(cell, caveats=(*cell.caveats, f"the machine was shared: {busiest.description}"))
     return cell
 
 

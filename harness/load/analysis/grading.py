@@ -75,7 +75,7 @@ def grade(
     if collapsed(during):
         if recovered is None and waited >= NOT_RECOVERED_AFTER_SECONDS:
             return (
-                Grade.WEDGED,
+                Grade.NOT_RECOVERED,
                 f"{describe_phase(during)}, and no good service within {waited:.0f} s after the last slow client.",
             )
         return Grade.COLLAPSED, f"{describe_phase(during)}."

@@ -14,8 +14,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from wsgi_gauntlet.harness.load.analysis.grading import GOOD_GOODPUT
-from wsgi_gauntlet.harness.model import Grade
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
+from wsgi_gauntlet.harness.model import Claim, ClaimVerdict, Grade
 from wsgi_gauntlet.harness.stats.summary import bootstrap_interval
 
 MIN_BOOTSTRAP_ROUNDS = 5
@@ -108,7 +107,7 @@ def below(values: Sequence[float], limit: float, min_rounds: int = MIN_ROUNDS) -
     return (
         ClaimVerdict.HELD
         if found.high < limit
-        else ClaimVerdict.BROKEN
+        else ClaimVerdict.DID_NOT_HOLD
         if found.low >= limit
         else ClaimVerdict.INCONCLUSIVE
     )
@@ -122,7 +121,7 @@ def above(values: Sequence[float], limit: float, min_rounds: int = MIN_ROUNDS) -
     return (
         ClaimVerdict.HELD
         if found.low > limit
-        else ClaimVerdict.BROKEN
+        else ClaimVerdict.DID_NOT_HOLD
         if found.high <= limit
         else ClaimVerdict.INCONCLUSIVE
     )
@@ -144,17 +143,17 @@ def undecided_if_lower_bounds(claim: Claim, bounds: Sequence[str]) -> Claim:
 
     The faster server is then even faster. A claim that held still holds; one that did not becomes inconclusive.
     """
-    if not bounds or claim.held is not ClaimVerdict.BROKEN:
+    if not bounds or claim.verdict is not ClaimVerdict.DID_NOT_HOLD:
         return claim
     return with_notes(
-        msgspec.structs.replace(claim, held=ClaimVerdict.INCONCLUSIVE),
+        msgspec.structs.replace(claim, verdict=ClaimVerdict.INCONCLUSIVE),
         "The generator was at its limit: the rates are lower bounds.",
     )
 
 
 def grade_claims(claims: Sequence[Claim]) -> Grade:
     """Return the grade of the result: `measured`, or `inconclusive` if no claim could be decided."""
-    undecided = all(each.held is ClaimVerdict.INCONCLUSIVE for each in claims)
+    undecided = all(each.verdict is ClaimVerdict.INCONCLUSIVE for each in claims)
     return Grade.INCONCLUSIVE if undecided else Grade.MEASURED
 
 

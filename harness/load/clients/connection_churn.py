@@ -183,7 +183,7 @@ class ConnectionChurn:
                 parser.eof(ConnectionState.EOF if disconnected.how == "FIN" else ConnectionState.RESET)
         response = parser.response()
         outcome = self._workload.outcome(response, nonce, PAGE_BYTES)
-        return "" if outcome is Outcome.OK else f"{outcome}: {response.describe()}"
+        return "" if outcome is Outcome.OK else f"{outcome.label}: {response.describe()}"
 
     def _start_connect(self) -> SlowConnection:
         sock, code = self._source_addresses.connect()

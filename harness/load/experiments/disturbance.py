@@ -28,7 +28,7 @@ from wsgi_gauntlet.harness.stats.summary import slowdown
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
-GRADES_BEST_TO_WORST = (Grade.UNAFFECTED, Grade.DEGRADED, Grade.COLLAPSED, Grade.WEDGED)
+GRADES_BEST_TO_WORST = (Grade.UNAFFECTED, Grade.DEGRADED, Grade.COLLAPSED, Grade.NOT_RECOVERED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,9 +127,9 @@ async def _round(
             generator=health,
             phases=tuple(traffic.phases),
             samples=tuple(sorted(traffic.healthy_users.samples, key=lambda each: each.intended)),
-            crowd=traffic.slow_client_counts(),
+            slow_clients=traffic.slow_client_counts(),
             percentiles=traffic.percentiles(),
-            measures=found.measures,
+            metrics=found.measures,
             conditions={
                 "healthy requests/s": round(traffic.rate, 1),
                 "open files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],

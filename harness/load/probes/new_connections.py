@@ -53,7 +53,7 @@ def outcome_measures(outcomes: Mapping[NewConnectionOutcome, int]) -> tuple[Metr
     """Return the share of each outcome in per cent."""
     count = sum(outcomes.values())
     return tuple(
-        Metric(f"new connections {outcome}", 100 * outcomes.get(outcome, 0) / count if count else None, "%")
+        Metric.labelled(f"new connections {outcome}", 100 * outcomes.get(outcome, 0) / count if count else None, "%")
         for outcome in NewConnectionOutcome
     )
 

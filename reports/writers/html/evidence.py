@@ -1,7 +1,7 @@
-"""The evidence of all cells, packed for the page: what was sent and seen is much the same from cell to cell.
+"""Pack the evidence of all cells for the page.
 
-Written out it would be most of the page, and most of it is never looked at. So the page carries one block of base64
-text (deflate, RFC 1950) that its script unpacks when a cell is first opened, and lays out as text and nothing else.
+Evidence is most of the data and mostly repeats. So the page has one block of base64 text (deflate, RFC 1950). The
+script unpacks it when a cell is opened, and shows it as text only.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from wsgi_gauntlet.reports.text.timeline import TimelineRow, timeline
 from wsgi_gauntlet.reports.text.truncation import EvidenceLimits, truncate_evidence
 
 PASSED_CELL_LIMITS = EvidenceLimits(event=1200, wire=4000, events=20, detail=300, log=500)
-"""What a cell shows that nobody needs to look into."""
+"""The evidence of a pass."""
 
 FAILED_CELL_LIMITS = EvidenceLimits(event=6000, wire=24_000, events=120, detail=6000, log=8000)
-"""What a cell shows that did not pass."""
+"""The evidence of other cells."""
 
 MAX_PACKED_CHARACTERS = 2_500_000
-"""Characters of the packed evidence in a page that is still sent around by mail."""
+"""Characters of the packed evidence: small enough for a page that is sent by mail."""
 
 MAX_ATTEMPTS = 8
-"""Times that bounds are made smaller; each time by a half at least."""
+"""Attempts to fit the limit. Each one at least halves the evidence."""
 
 SIDES = ("sent", "received", "app", "note")
 
@@ -37,8 +37,8 @@ def pack_evidence(
 ) -> str:
     """Return the evidence of `checks` in their order: base64 of a deflated JSON list of [time line, log].
 
-    A row of a time line is [milliseconds, side as a place in SIDES, arrow, connection, label, text]. Where `largest` is
-    passed everything is cut shorter; what is not `quiet` gives up its evidence last.
+    A row of a time line is [milliseconds, side as a place in SIDES, arrow, connection, label, text]. If the result is
+    longer than `max_characters`, everything is cut. Cells that are not `quiet` keep more.
     """
     share = 1.0
     for _ in range(MAX_ATTEMPTS):

@@ -1,7 +1,6 @@
-"""`report.html`: one offline file that asks no address for anything, and that a server's answers cannot make run.
+"""`report.html`: one offline page. It loads nothing, and data from servers cannot run in it.
 
-Everything is escaped on its way into the page (jinja2's autoescape), and a content security policy lets only this
-page's own script run, named by its hash. What was sent and seen in each cell is packed (see packing.py).
+jinja2 escapes all values, and a content security policy allows only the script of the page, by its hash.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import re
 from collections.abc import Callable
 from functools import partial
 from importlib import resources
-from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -48,14 +46,14 @@ def render(results: Results) -> str:
 
 
 def prepare() -> None:
-    """Import what drawing needs, so that a run that is interrupted later need not wait for it."""
+    """Import matplotlib early, so that an interrupted run does not wait for it."""
     canvas.prepare()
 
 
 OUTPUT = Output("html", "report.html", render, prepare)
 
 
-def _context(results: Results) -> dict[str, Any]:
+def _context(results: Results) -> dict[str, object]:
     names = Anchors()
     script = _asset("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -64,31 +62,31 @@ def _context(results: Results) -> dict[str, Any]:
         "names": names,
         "policy": f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:; "
         "base-uri 'none'; form-action 'none'",
-        "css": Markup(_asset("report.css")),  # noqa: S704 - our own file
-        "colours": Markup(_colours()),  # noqa: S704 - our own constants
-        "js": Markup(script),  # noqa: S704 - our own file
+        "css": Markup(_asset("report.css")),  # noqa: S704 - a file of this package
+        "colours": Markup(_colours()),  # noqa: S704 - constants of this package
+        "js": Markup(script),  # noqa: S704 - a file of this package
         "results": results,
         "title": key_findings.title(results),
         "ran": key_findings.run_description(results),
-        "answer": key_findings.key_findings(results),
+        "findings": key_findings.key_findings(results),
         "picture": load_results.picture(results),
         "servers": server_table.rows(results, names),
         "summary_columns": server_table.columns(results),
         "matrix": matrix.matrix(results, names),
         "overview": overview.overview(results, names),
         "scenarios": loads,
-        "folklore": claims.statements(results, names),
-        "folklore_aside": claims.unmeasured_claims(results, names),
-        "held": labels.HELD,
+        "claims": claims.statements(results, names),
+        "unmeasured_claims": claims.unmeasured_claims(results, names),
+        "claim_verdicts": labels.CLAIM_VERDICTS,
         "groups": cells.groups(results, names),
-        "evidence": evidence.pack_evidence(results.checks, lambda each: each.verdict is Verdict.PASS),
+        "evidence": evidence.pack_evidence(results.conformance, lambda each: each.verdict is Verdict.PASS),
         "histories": version_history.histories(results, names),
-        "promise": framework_matrix.table(results, names),
+        "frameworks": framework_matrix.table(results, names),
         "counts": scaling_tables(results),
-        "beside": comparisons.comparison_section(results, names),
-        "pairs": in_process.tables(results, names),
+        "comparisons": comparisons.comparison_section(results, names),
+        "in_process": in_process.tables(results, names),
         "lint": lint.rows(results, names),
-        "aside": not_judged.reason_groups(results, names),
+        "not_judged": not_judged.reason_groups(results, names),
         "verdicts": labels.VERDICTS,
         "grades": labels.GRADES,
         "environment": run_environment.rows(results.environment),
@@ -111,7 +109,7 @@ def _template() -> Callable[..., str]:
 
 
 def _prose(text: str) -> Markup:
-    """Return a docstring's words, what stands between backticks as code."""
+    """Return the text of a docstring, with the parts between backticks as code."""
     html_text = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(line(text))))
     return Markup(html_text)  # noqa: S704 - escaped before
 

@@ -39,8 +39,7 @@ from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_open_loop
 from wsgi_gauntlet.harness.load.parameters import Parameter
 from wsgi_gauntlet.harness.load.workload import VerifiedRequest, verify_request
-from wsgi_gauntlet.harness.model import Grade, Metric, ScenarioResult
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
+from wsgi_gauntlet.harness.model import Claim, ClaimVerdict, Grade, Metric, ScenarioResult
 from wsgi_gauntlet.suites.load.claims import rules
 from wsgi_gauntlet.suites.load.claims.applicability import reason_not_development_server
 
@@ -140,7 +139,7 @@ async def development(ctx: ScenarioContext[DevelopmentParameters]) -> ScenarioRe
     )
     if late:
         unusable = msgspec.structs.replace(
-            unusable, held=ClaimVerdict.INCONCLUSIVE, figures=f"{late[:1].upper()}{late[1:]}."
+            unusable, verdict=ClaimVerdict.INCONCLUSIVE, figures=f"{late[:1].upper()}{late[1:]}."
         )
     claims = (
         undecided_if_lower_bounds(with_notes(fewer, unserved_rounds_note), caveats),
@@ -157,7 +156,7 @@ async def development(ctx: ScenarioContext[DevelopmentParameters]) -> ScenarioRe
         phase=during.name,
         generator=health,
         phases=tuple(phase for each in before_after.values() for phase in (each.before, each.during)),
-        measures=tuple(
+        metrics=tuple(
             each
             for name in names
             for each in _measures(
@@ -165,7 +164,7 @@ async def development(ctx: ScenarioContext[DevelopmentParameters]) -> ScenarioRe
             )
         ),
         conditions=connection_budget.conditions,
-        artefacts=caveats,
+        caveats=caveats,
         note=" ".join(
             [*(each.figures for each in claims), connection_budget.note] if health.valid else [health.why]
         ).strip(),
@@ -276,13 +275,15 @@ def _measures(
     marks = [_p99(each) for each in open_loop_results]
     during = before_after.during
     return (
-        Metric(f"responses per second, {name}", median([each.result.rate for each in closed_loop_costs]), "requests/s"),
-        Metric(
+        Metric.labelled(
+            f"responses per second, {name}", median([each.result.rate for each in closed_loop_costs]), "requests/s"
+        ),
+        Metric.labelled(
             f"p99 at the same rate, {name}",
             median([value for value, _ in marks]),
             "s",
             censored=any(bound for _, bound in marks),
         ),
-        Metric(f"goodput among slow and disconnecting clients, {name}", 100 * during.goodput, "%"),
-        Metric(f"p99 among slow and disconnecting clients, {name}", during.p99, "s", censored=during.censored),
+        Metric.labelled(f"goodput among slow and disconnecting clients, {name}", 100 * during.goodput, "%"),
+        Metric.labelled(f"p99 among slow and disconnecting clients, {name}", during.p99, "s", censored=during.censored),
     )

@@ -96,24 +96,28 @@ async def idle(ctx: ScenarioContext[IdleParameters]) -> ScenarioResult:
     return ctx.result(
         grade_claims([claim]),
         claims=(claim,),
-        measures=(
-            Metric("memory of one idle connection, nginx", _median_bytes(some), "bytes"),
+        metrics=(
             Metric(
+                "memory_of_one_idle_connection_nginx",
+                "memory of one idle connection, nginx",
+                _median_bytes(some),
+                "bytes",
+            ),
+            Metric(
+                "memory_of_one_idle_connection_the_server_alone",
                 "memory of one idle connection, the server alone",
                 _median_bytes(kept),
                 "bytes",
                 note="" if kept else f"It held {alone[0].connections} of {connection_budget.clients}.",
             ),
-            Metric("memory in all with them, nginx", max(each.after for each in nginx), "bytes"),
-            Metric("memory in all with them, the server alone", max(each.after for each in alone), "bytes"),
-            Metric("idle connections held, nginx", worst.connections),
-            Metric("idle connections held, the server alone", min(each.connections for each in alone)),
             Metric(
+                "new_connection_served_beside_them_nginx",
                 "new connection served beside them, nginx",
                 float(all(each.new_client_served for each in nginx)),
                 "yes/no",
             ),
             Metric(
+                "new_connection_served_beside_them_alone",
                 "new connection served beside them, alone",
                 float(all(each.new_client_served for each in alone)),
                 "yes/no",

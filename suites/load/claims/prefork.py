@@ -145,13 +145,13 @@ async def prefork(ctx: ScenarioContext[PreforkParameters]) -> ScenarioResult:
         grade_claims(claims) if valid else Grade.INVALID,
         claims=claims if valid else (),
         generator=health,
-        measures=(*(_rate_measures(closed_loops) if cores > 1 else ()), *_threshold_measures(thresholds)),
+        metrics=(*(_rate_measures(closed_loops) if cores > 1 else ()), *_threshold_measures(thresholds)),
         conditions={
             **connection_budget.conditions,
             "cores, shared with the generator": cores,
             "CPU time of a response": f"{APP_CPU_MS} ms",
         },
-        artefacts=caveats,
+        caveats=caveats,
         note=f"{' '.join(each.figures for each in claims)} {connection_budget.note}".strip(),
     )
 
@@ -245,7 +245,7 @@ async def _find_threshold(
 
 def _rate_measures(closed_loops: Mapping[int, list[CpuCost]]) -> tuple[Metric, ...]:
     return tuple(
-        Metric(
+        Metric.labelled(
             f"responses per second, {_workers(number)}",
             median([each.result.rate for each in found]),
             "requests/s",
@@ -263,12 +263,12 @@ def _threshold_measures(thresholds: Mapping[int, _CollapseThreshold]) -> tuple[M
         found = threshold.found
         name = f"slow clients that block {_workers(workers)}"
         if found is None:
-            measures.append(Metric(name, None, note=f"Unknown: {threshold.unknown_reason}."))
+            measures.append(Metric.labelled(name, None, note=f"Unknown: {threshold.unknown_reason}."))
         elif found.at_most is None:
-            measures.append(Metric(name, found.above, censored=True, note=f"{found.above} did not."))
+            measures.append(Metric.labelled(name, found.above, censored=True, note=f"{found.above} did not."))
         else:
             note = "" if found.exact else f"Between {found.above + 1} and {found.at_most}."
-            measures.append(Metric(name, found.at_most, note=note))
+            measures.append(Metric.labelled(name, found.at_most, note=note))
     return tuple(measures)
 
 

@@ -12,8 +12,7 @@ from wsgi_gauntlet.harness.load.analysis.grading import GOOD_GOODPUT, describe_p
 from wsgi_gauntlet.harness.load.analysis.paired_comparison import above, below, interval, ratios, unanimous
 from wsgi_gauntlet.harness.load.analysis.units import format_bytes, format_rate
 from wsgi_gauntlet.harness.load.experiments.before_after import BeforeAfter
-from wsgi_gauntlet.harness.model import Phase
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
+from wsgi_gauntlet.harness.model import Claim, ClaimVerdict, Phase
 
 NO_VALID_ROUND = "No round counts."
 """The figures of a claim without any. The scenario says why."""
@@ -33,7 +32,7 @@ def shield(alone: Sequence[BeforeAfter], behind: Sequence[BeforeAfter], clients:
         if not (plain.served_before and fronted.served_before):
             return ClaimVerdict.INCONCLUSIVE
         if not fronted.unharmed:
-            return ClaimVerdict.BROKEN
+            return ClaimVerdict.DID_NOT_HOLD
         return ClaimVerdict.NOT_APPLICABLE if plain.unharmed else ClaimVerdict.HELD
 
     held = unanimous(one(*pair) for pair in zip(alone, behind, strict=True))
@@ -117,7 +116,7 @@ def idle(each: Sequence[float], held: int, asked: int, alone: Sequence[float], w
     if held >= GOOD_GOODPUT * asked:
         decided = below(each, MAX_BYTES_PER_CONNECTION, 1)  # memory hardly varies between rounds
     else:
-        decided = ClaimVerdict.BROKEN if dropped > (1 - GOOD_GOODPUT) * asked else ClaimVerdict.INCONCLUSIVE
+        decided = ClaimVerdict.DID_NOT_HOLD if dropped > (1 - GOOD_GOODPUT) * asked else ClaimVerdict.INCONCLUSIVE
     beside = f"; {format_bytes(interval(alone).median)} in the server alone" if alone else ""
     cost = format_bytes(max(0.0, interval(each).median)) if each else "unknown"
     return Claim(
@@ -163,18 +162,18 @@ def one_client_per_worker(found: Mapping[int, CollapseBounds | None]) -> Claim:
         if bounds is None:
             return ClaimVerdict.INCONCLUSIVE
         if bounds.above >= workers:
-            return ClaimVerdict.BROKEN
+            return ClaimVerdict.DID_NOT_HOLD
         if bounds.at_most is None:
             return ClaimVerdict.INCONCLUSIVE
         if bounds.exact:
-            return ClaimVerdict.HELD if bounds.at_most == workers else ClaimVerdict.BROKEN
-        return ClaimVerdict.INCONCLUSIVE if bounds.at_most >= workers else ClaimVerdict.BROKEN
+            return ClaimVerdict.HELD if bounds.at_most == workers else ClaimVerdict.DID_NOT_HOLD
+        return ClaimVerdict.INCONCLUSIVE if bounds.at_most >= workers else ClaimVerdict.DID_NOT_HOLD
 
     words = ", ".join(f"{_format_bounds(each)} with {workers}" for workers, each in found.items())
     verdicts = [one(workers, each) for workers, each in found.items()]
     return Claim(
         "one slow client blocks each pre-fork worker",
-        ClaimVerdict.BROKEN if ClaimVerdict.BROKEN in verdicts else unanimous(verdicts),
+        ClaimVerdict.DID_NOT_HOLD if ClaimVerdict.DID_NOT_HOLD in verdicts else unanimous(verdicts),
         "For each number of workers exactly as many slow clients make the server collapse.",
         f"Slow clients that make it collapse: {words} {'worker' if len(found) == 1 else 'workers'}.",
     )
@@ -236,7 +235,7 @@ def falls(mine: BeforeAfter, others: Mapping[str, BeforeAfter], clients: int) ->
     if not all(each.served_before for each in every):
         held = ClaimVerdict.INCONCLUSIVE
     elif mine.unharmed:
-        held = ClaimVerdict.BROKEN
+        held = ClaimVerdict.DID_NOT_HOLD
     else:
         held = ClaimVerdict.HELD if any(each.unharmed for each in others.values()) else ClaimVerdict.NOT_APPLICABLE
     return Claim(

@@ -89,7 +89,7 @@ async def shield(ctx: ScenarioContext[ShieldParameters]) -> ScenarioResult:
         phase=worst_phase.name,
         generator=worst_health,
         phases=tuple(phases),
-        measures=(*_measures("alone", alone), *_measures(f"behind {FRONT}", fronted)),
+        metrics=(*_measures("alone", alone), *_measures(f"behind {FRONT}", fronted)),
         conditions=connection_budget.conditions,
         note=f"{claim.figures if worst_health.valid else worst_health.why} {connection_budget.note}".strip(),
     )
@@ -98,6 +98,6 @@ async def shield(ctx: ScenarioContext[ShieldParameters]) -> ScenarioResult:
 def _measures(where: str, rounds: list[BeforeAfter]) -> tuple[Metric, ...]:
     worst = rules.worst(rounds)
     return (
-        Metric(f"goodput among slow clients, {where}", 100 * worst.goodput, "%"),
-        Metric(f"p99 among slow clients, {where}", worst.p99, "s", censored=worst.censored),
+        Metric.labelled(f"goodput among slow clients, {where}", 100 * worst.goodput, "%"),
+        Metric.labelled(f"p99 among slow clients, {where}", worst.p99, "s", censored=worst.censored),
     )

@@ -85,15 +85,19 @@ async def uwsgi_pass(ctx: ScenarioContext[UwsgiPassParameters]) -> ScenarioResul
         claims=claims if health.valid else (),
         goodput=min(each.goodput for each in every),
         generator=health,
-        measures=tuple(each for front, way in FRONT_PROTOCOLS.items() for each in _measures(way, found[front])),
-        artefacts=caveats,
+        metrics=tuple(each for front, way in FRONT_PROTOCOLS.items() for each in _measures(way, found[front])),
+        caveats=caveats,
         note=" ".join(each.figures for each in claims),
     )
 
 
 def _measures(way: str, found: list[CpuCost]) -> tuple[Metric, ...]:
     return (
-        Metric(f"CPU time of nginx per 1,000 requests, {way}", median([s.front_cpu_per_1000 for s in found]), "s"),
-        Metric(f"CPU time of uWSGI per 1,000 requests, {way}", median([s.server_cpu_per_1000 for s in found]), "s"),
-        Metric(f"responses per second, {way}", median([s.result.rate for s in found]), "requests/s"),
+        Metric.labelled(
+            f"CPU time of nginx per 1,000 requests, {way}", median([s.front_cpu_per_1000 for s in found]), "s"
+        ),
+        Metric.labelled(
+            f"CPU time of uWSGI per 1,000 requests, {way}", median([s.server_cpu_per_1000 for s in found]), "s"
+        ),
+        Metric.labelled(f"responses per second, {way}", median([s.result.rate for s in found]), "requests/s"),
     )

@@ -127,8 +127,8 @@ class AbortingClientRun:
         """Return the leaked resources and the responses without close()."""
         aborted = sum(self._aborted.values())
         measures = [
-            Metric("disconnects beside users", self._aborted_beside_users),
-            Metric("disconnects counted", aborted),
+            Metric("disconnects_beside_users", "disconnects beside users", self._aborted_beside_users),
+            Metric("disconnects_counted", "disconnects counted", aborted),
         ]
         flaws = []
         if len(self._leaked) == len(AbortPoint) and aborted:
@@ -138,8 +138,13 @@ class AbortingClientRun:
                 f"{number} of {self._aborted[place]} in the {place}" for place, (number, _) in self._leaked.items()
             )
             measures += [
-                Metric("descriptors left per 100 disconnects", 100 * descriptors / aborted, note=by_place),
-                Metric("threads left", threads),
+                Metric(
+                    "descriptors_left_per_100_disconnects",
+                    "descriptors left per 100 disconnects",
+                    100 * descriptors / aborted,
+                    note=by_place,
+                ),
+                Metric("threads_left", "threads left", threads),
             ]
             if descriptors or threads:
                 flaws.append(
@@ -148,11 +153,11 @@ class AbortingClientRun:
                 )
         if self._aborted and self._close_counts is None:
             why = "not all processes of the app responded"
-            measures.append(Metric("responses without close()", None, note=why))
+            measures.append(Metric("responses_without_close", "responses without close()", None, note=why))
         elif self._close_counts is not None:
             unclosed = self._close_counts.unclosed
             note = f"of {self._close_counts.opened} responses, {self._responses_cut} of them cut short"
-            measures.append(Metric("responses without close()", unclosed, note=note))
+            measures.append(Metric("responses_without_close", "responses without close()", unclosed, note=note))
             if unclosed:
                 flaws.append(
                     f"The server did not call close() for {unclosed} of {self._close_counts.opened} responses, "

@@ -93,11 +93,11 @@ def drift_measure(name: str, unit: str, found: Drift | None) -> Metric:
     """Return the metric of one figure: its change over the run, and whether that is a drift."""
     row = f"{name}, drift over the run"
     if found is None:
-        return Metric(row, None, unit, note="too few windows")
+        return Metric.labelled(row, None, unit, note="too few windows")
     format_value = {"s": format_seconds, "bytes": format_bytes}.get(unit, "{:.1f}".format)
     between = f"95 % interval: {format_value(found.low)} to {format_value(found.high)}"
     conclusion = "it drifts" if found.significant else "no significant change"
-    return Metric(row, found.change, unit, note="; ".join(filter(None, (conclusion, found.why, between))))
+    return Metric.labelled(row, found.change, unit, note="; ".join(filter(None, (conclusion, found.why, between))))
 
 
 def _not_significant(found: Drift, why: str) -> Drift:

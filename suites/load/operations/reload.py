@@ -89,7 +89,7 @@ async def _round(ctx: ScenarioContext[ReloadParameters]) -> ScenarioResult:
         generator=health,
         phases=tuple(experiment.phases),
         percentiles=experiment.percentiles(),
-        measures=_measures(found, experiment, reload_runs, rate),
+        metrics=_measures(found, experiment, reload_runs, rate),
         windows=tuple(
             each.window(experiment.started(result)) for result in experiment.results for each in result.windows
         ),
@@ -98,7 +98,7 @@ async def _round(ctx: ScenarioContext[ReloadParameters]) -> ScenarioResult:
             "requests/s": round(rate, 1),
             **experiment.conditions(),
         },
-        artefacts=experiment.caveats(),
+        caveats=experiment.caveats(),
         note=reason
         if mark not in GRADES_BEST_TO_WORST
         else " ".join((*flaws, _describe_reloads(reload_runs, rate, experiment.phases[1:]), reason)),
@@ -199,28 +199,39 @@ def _measures(
     upload_notes = "; ".join(f"{each.description}, after {format_seconds(each.after)}" for each in ends)
     known = [each for each in after if each is not None]
     return (
-        Metric("requests lost", found.total, note=f"of {sum(each.scheduled for each in experiment.phases[1:]):,}"),
-        *(Metric(f"lost: {kind}", count) for kind, count in found.kinds()),
         Metric(
+            "requests_lost",
+            "requests lost",
+            found.total,
+            note=f"of {sum(each.scheduled for each in experiment.phases[1:]):,}",
+        ),
+        *(Metric.labelled(f"lost: {kind}", count) for kind, count in found.kinds()),
+        Metric(
+            "sent_again_on_a_new_connection",
             "sent again on a new connection",
             sum(each.dropped for each in experiment.results[1:]),
             note="The server closed the kept connection at the same time. Clients repeat the request: it is not lost. "
             f"{sum(each.dropped for each in experiment.results[:1])} before the first reload.",
         ),
         Metric(
-            "slow uploads lost", len(ends) - kept, note=f"of {len(ends)}: {upload_notes}" if ends else "none was open"
+            "slow_uploads_lost",
+            "slow uploads lost",
+            len(ends) - kept,
+            note=f"of {len(ends)}: {upload_notes}" if ends else "none was open",
         ),
         Metric(
+            "new_process_responds_after",
             "new process responds after",
             max(known) if known and len(known) == len(after) else None,
             "s",
             note=f"the longest of {len(after)}" if len(known) == len(after) else "not after each reload",
         ),
         Metric(
+            "longest_gap_without_a_response",
             "longest gap without a response",
             max((each.gap for each in loaded), default=None),
             "s",
             note="of probes that are sent every 20 ms",
         ),
-        Metric("offered", rate, "requests/s"),
+        Metric("offered", "offered", rate, "requests/s"),
     )

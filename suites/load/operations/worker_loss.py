@@ -92,7 +92,7 @@ async def _round(ctx: ScenarioContext[WorkerLossParameters]) -> ScenarioResult:
             phases=tuple(traffic.phases),
             samples=tuple(sorted(traffic.healthy_users.samples, key=lambda each: each.intended)),
             percentiles=traffic.percentiles(),
-            measures=tuple(measure for name, each in failures.items() for measure in _measures(name, each)),
+            metrics=tuple(measure for name, each in failures.items() for measure in _measures(name, each)),
             conditions={"healthy requests/s": round(traffic.rate, 1), **traffic.workload.conditions},
             note=reason
             if mark not in GRADES_BEST_TO_WORST
@@ -149,9 +149,9 @@ def _describe_replacement(name: str, failure: WorkerFailure) -> str:
 
 def _measures(name: str, failure: WorkerFailure) -> tuple[Metric, ...]:
     return (
-        Metric(f"goodput, {name}", failure.phase.goodput * 100, "%"),
-        Metric(f"requests lost, {name}", failure.lost_requests, note=f"of {failure.phase.scheduled}"),
-        Metric(
+        Metric.labelled(f"goodput, {name}", failure.phase.goodput * 100, "%"),
+        Metric.labelled(f"requests lost, {name}", failure.lost_requests, note=f"of {failure.phase.scheduled}"),
+        Metric.labelled(
             f"replaced after, {name}",
             failure.replaced_after,
             "s",

@@ -40,25 +40,29 @@ async def request_buffering(address: Address, reference: str, framing: BodyFrami
             await connect(sock, address)
             response, ahead = await _send_body_late(sock, address, reference, framing)
         except OSError as problem:
-            return Metric(MEASURE_NAME, None, YES_NO_UNIT, note=f"the connection failed: {problem.strerror or problem}")
+            return Metric.labelled(
+                MEASURE_NAME, None, YES_NO_UNIT, note=f"the connection failed: {problem.strerror or problem}"
+            )
     return buffering_measure(response, ahead=ahead)
 
 
 def buffering_measure(response: Response, *, ahead: bool) -> Metric:
     """Return the measure of `response`. `ahead` says that it came before the body was sent."""
     if response.status != 200 or not response.complete:
-        return Metric(MEASURE_NAME, None, YES_NO_UNIT, note=f"the response to such a request is {response.describe()}")
+        return Metric.labelled(
+            MEASURE_NAME, None, YES_NO_UNIT, note=f"the response to such a request is {response.describe()}"
+        )
     waited = _body_read_seconds(response)
     if waited is None:
-        return Metric(MEASURE_NAME, None, YES_NO_UNIT, note="the response does not say how long the app read")
+        return Metric.labelled(MEASURE_NAME, None, YES_NO_UNIT, note="the response does not say how long the app read")
     if ahead and response.body.startswith(b"0 "):
-        return Metric(
+        return Metric.labelled(
             MEASURE_NAME, 1.0, YES_NO_UNIT, note="the server gave the app no body, and the app responded without it"
         )
     if response.body.startswith(b"0 "):
-        return Metric(MEASURE_NAME, None, YES_NO_UNIT, note="the server gave the app no body")
+        return Metric.labelled(MEASURE_NAME, None, YES_NO_UNIT, note="the server gave the app no body")
     early = waited > WITHHOLD_SECONDS / 2
-    return Metric(
+    return Metric.labelled(
         MEASURE_NAME,
         float(early),
         YES_NO_UNIT,

@@ -91,4 +91,4 @@ async def _run(ctx: ScenarioContext[SlowBodyParameters], framing: BodyFraming) -
             framing,
         ),
     )
-    return msgspec.structs.replace(result, measures=(*result.measures, buffering))
+    return msgspec.structs.replace(result, metrics=(*result.metrics, buffering))

@@ -79,7 +79,7 @@ async def slow_read(ctx: ScenarioContext[SlowReadParameters]) -> ScenarioResult:
         ),
         measure_extra=measure_extra,
     )
-    if any((each.value or 0) > MAX_KERNEL_SHARE * parameters.size for each in result.measures):
+    if any((each.value or 0) > MAX_KERNEL_SHARE * parameters.size for each in result.metrics):
         note = (
             "No client was slow for the server: the kernel buffered whole responses. "
             "Use a larger response (parameter size)."
@@ -91,5 +91,7 @@ async def slow_read(ctx: ScenarioContext[SlowReadParameters]) -> ScenarioResult:
 def _kernel_measure(each: Sequence[int], size: int) -> Metric:
     name = "of each slow response in the kernel"
     if not each:
-        return Metric(name, None, "bytes", note="no response was in transit")
-    return Metric(name, statistics.median(each), "bytes", note=f"of {size}; the server still has to send the rest")
+        return Metric.labelled(name, None, "bytes", note="no response was in transit")
+    return Metric.labelled(
+        name, statistics.median(each), "bytes", note=f"of {size}; the server still has to send the rest"
+    )

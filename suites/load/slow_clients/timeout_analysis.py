@@ -117,21 +117,21 @@ def timeout_measures(found: ObservedTimeout | None, place: StallPoint, timeout: 
     """Return the two metrics of one stall point. `timeout` is the configured one, None if unknown."""
     closed_after, per_gap = f"{place}: disconnected after", f"{place}: timeout is per gap"
     if found is None:
-        return Metric(closed_after, None, "s", note="not measured"), Metric(
+        return Metric.labelled(closed_after, None, "s", note="not measured"), Metric.labelled(
             per_gap, None, "yes/no", note="not measured"
         )
     setting = f"configured: {timeout:g} s" if timeout is not None else "no timeout is known"
     value = {TimeoutScope.PER_GAP: 1.0, TimeoutScope.IN_ALL: 0.0}.get(found.timeout_scope)
     ended = f"; by {found.how}" if found.how else ""
     return (
-        Metric(
+        Metric.labelled(
             closed_after,
             found.watched_seconds if found.closed_after is None else found.closed_after,
             "s",
             censored=found.closed_after is None,
             note=f"{setting}{ended}",
         ),
-        Metric(per_gap, value, "yes/no", note=found.details),
+        Metric.labelled(per_gap, value, "yes/no", note=found.details),
     )
 
 

@@ -77,7 +77,7 @@ async def _round(ctx: ScenarioContext[TimeoutEdgeParameters], default_plan: Plan
     return ctx.result(
         Grade.INVALID if why else Grade.MEASURED,
         generator=GeneratorHealth(not why, why=why),
-        measures=tuple(rows),
+        metrics=tuple(rows),
         note=f"Not a measurement of the server: {why}." if why else describe_timeouts(observed),
     )
 

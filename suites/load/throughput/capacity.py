@@ -113,13 +113,20 @@ async def capacity(ctx: ScenarioContext[CapacityParameters]) -> ScenarioResult:
         else _health(experiment, tries, capacity_try),
         phases=tuple(experiment.phases),
         percentiles=tuple(each for each in experiment.percentiles() if each.phase.startswith(AT_CAPACITY)),
-        measures=(
-            Metric("capacity", result.passed, "requests/s", censored=result.bound, note=_describe_bounds(result)),
-            Metric("p99 at capacity", capacity_phase.p99 if capacity_phase else None, "s"),
-            Metric("limited by", None, note=_describe_limit(ctx, result, tries)),
+        metrics=(
+            Metric(
+                "capacity",
+                "capacity",
+                result.passed,
+                "requests/s",
+                censored=result.bound,
+                note=_describe_bounds(result),
+            ),
+            Metric("p99_at_capacity", "p99 at capacity", capacity_phase.p99 if capacity_phase else None, "s"),
+            Metric("limited_by", "limited by", None, note=_describe_limit(ctx, result, tries)),
         ),
         conditions=experiment.conditions(),
-        artefacts=experiment.caveats(),
+        caveats=experiment.caveats(),
         note=" ".join(
             filter(None, (error, _describe_result(ctx, result, tries, precision, limit, noisy=noisy), search_note))
         ),

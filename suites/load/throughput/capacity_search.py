@@ -114,7 +114,7 @@ def evaluate_probe(rate: float, found: GeneratorResult, limit: float = NOTICEABL
         why.append(f"p99 of {'at least ' if bound else ''}{format_seconds(p99)}" if mark else "no responses")
     if bad >= MAX_ERROR_SHARE * found.scheduled and bad:
         kinds = {Outcome.WRONG: found.wrong, Outcome.ERROR: found.errors, Outcome.TIMEOUT: found.timeouts}
-        why.append(", ".join(f"{count} x {kind}" for kind, count in kinds.items() if count))
+        why.append(", ".join(f"{count} x {kind.label}" for kind, count in kinds.items() if count))
     if found.goodput < MIN_SENT_SHARE:
         why.append(f"{format_share(found.goodput)} answered")
     half = found.quantile(0.5)

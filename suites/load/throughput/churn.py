@@ -91,18 +91,18 @@ class ConnectionChurnRun:
             )
         measures = [
             *(
-                Metric(f"connect p99, closed {each.close_mode}", each.connect.quantile(0.99), "s")
+                Metric.labelled(f"connect p99, closed {each.close_mode}", each.connect.quantile(0.99), "s")
                 for each in self._beside_users
                 if len(each.connect)
             ),
             *(
-                Metric(f"response p99, closed {each.close_mode}", each.response.quantile(0.99), "s")
+                Metric.labelled(f"response p99, closed {each.close_mode}", each.response.quantile(0.99), "s")
                 for each in self._beside_users
                 if len(each.response)
             ),
-            Metric("connections refused", refused),
-            Metric("clients without a correct response", lost),
-            Metric("new connections", _rate(self._beside_users), "connections/s"),
+            Metric("connections_refused", "connections refused", refused),
+            Metric("clients_without_a_correct_response", "clients without a correct response", lost),
+            Metric("new_connections", "new connections", _rate(self._beside_users), "connections/s"),
         ]
         if self._leaked:
             descriptors = sum(each for each, _ in self._leaked)
@@ -111,7 +111,10 @@ class ConnectionChurnRun:
                 f"{number} of {each.started} closed {each.close_mode}"
                 for each, (number, _) in zip(self._alone, self._leaked, strict=True)
             )
-            measures += [Metric("descriptors left", descriptors, note=by), Metric("threads left", threads)]
+            measures += [
+                Metric("descriptors_left", "descriptors left", descriptors, note=by),
+                Metric("threads_left", "threads left", threads),
+            ]
             if descriptors or threads:
                 flaws.append(
                     f"{descriptors} descriptors and {threads} threads were still in use {self._patience:g} s after the "

@@ -98,8 +98,10 @@ class Transfers:
             mine = [each for each in every if each.direction is direction]
             counted = Counter(each.outcome for each in mine)
             measures += [
-                Metric(f"correct {direction}s", counted[TransferOutcome.RIGHT], note=f"of {len(mine)}"),
-                Metric(f"{direction} speed", speed(mine, self._size), "bytes/s", note=f"of {format_bytes(self._size)}"),
+                Metric.labelled(f"correct {direction}s", counted[TransferOutcome.RIGHT], note=f"of {len(mine)}"),
+                Metric.labelled(
+                    f"{direction} speed", speed(mine, self._size), "bytes/s", note=f"of {format_bytes(self._size)}"
+                ),
             ]
             for outcome in (TransferOutcome.WRONG, TransferOutcome.FAILED):
                 if counted[outcome]:
@@ -114,7 +116,9 @@ class Transfers:
         for direction, grown in self._memory.items():
             moving = self._clients * self._size
             memory_note = f"{format_bytes(grown)} more for {format_bytes(moving)}, each on a fresh server"
-            measures.append(Metric(f"memory per byte in flight, {direction}s", grown / moving, note=memory_note))
+            measures.append(
+                Metric.labelled(f"memory per byte in flight, {direction}s", grown / moving, note=memory_note)
+            )
         return Findings(tuple(measures), tuple(flaws), details=" ".join(details))
 
     def _upload(self, traffic: TrafficTimeline, size: int) -> TransferCall:

@@ -87,7 +87,7 @@ async def pipelining(ctx: ScenarioContext[PipeliningParameters]) -> ScenarioResu
         grade, note = judge_pipelines(found)
         # A late request changes neither the order nor the number of responses.
         health = GeneratorHealth(valid=True)
-        return ctx.result(grade, generator=health, measures=pipeline_measures(found), note=note)
+        return ctx.result(grade, generator=health, metrics=pipeline_measures(found), note=note)
 
 
 def judge_pipelines(found: Sequence[PipelineResult]) -> tuple[Grade, str]:
@@ -121,14 +121,20 @@ def pipeline_measures(found: Sequence[PipelineResult]) -> tuple[Metric, ...]:
     gaps = [each.second_response_delay for each in found if each.second_response_delay is not None]
     in_order = sum(each.response_match is ResponseMatch.RIGHT for each in found)
     return (
-        Metric("connections in order", in_order, note=f"of {len(found)}"),
+        Metric("connections_in_order", "connections in order", in_order, note=f"of {len(found)}"),
         Metric(
+            "responses_lost",
             "responses lost",
             sum(each.lost for each in found),
             note="requests without a response or a closed connection",
         ),
-        Metric("most responses on a connection", max((each.right for each in found), default=0)),
         Metric(
+            "most_responses_on_a_connection",
+            "most responses on a connection",
+            max((each.right for each in found), default=0),
+        ),
+        Metric(
+            "second_response_after_the_first",
             "second response after the first",
             median(gaps) if gaps else None,
             "s",

@@ -67,7 +67,7 @@ async def _round(ctx: ScenarioContext[RampParameters]) -> ScenarioResult:
             assumed = None if ctx.parameters.rate else await experiment.estimate_capacity(note)
             last = ctx.parameters.rate or (RAMP_END_SHARE * assumed.rate if assumed else 0.0)
             if assumed is not None:
-                measures.append(Metric("capacity, estimated", assumed.rate, "requests/s"))
+                measures.append(Metric("capacity_estimated", "capacity, estimated", assumed.rate, "requests/s"))
             ctx.progress(0.25, f"from 0 to {format_rate(last)}")
             pacer = Ramp(0.0, last, duration)
             found = await experiment.offer("ramp", pacer, duration, window=duration / WINDOW_COUNT)
@@ -85,9 +85,11 @@ async def _round(ctx: ScenarioContext[RampParameters]) -> ScenarioResult:
                 past = found.windows[knee_index:]
                 due = max(1, sum(each.scheduled for each in past))
                 share = 100 * sum(count_timely(each, limit) for each in past) / due
-                measures.insert(1, Metric("goodput past the knee", 100 * phases[-1].goodput, "%"))
                 measures.insert(
-                    2, Metric(f"correct responses within {format_seconds(limit)} past the knee", share, "%")
+                    1, Metric("goodput_past_the_knee", "goodput past the knee", 100 * phases[-1].goodput, "%")
+                )
+                measures.insert(
+                    2, Metric.labelled(f"correct responses within {format_seconds(limit)} past the knee", share, "%")
                 )
             note.insert(0, _describe_knee(rate, phases, limit, reached=knee_index is not None))
             now = await experiment.changed_capacity(assumed) if assumed is not None else None
@@ -104,16 +106,16 @@ async def _round(ctx: ScenarioContext[RampParameters]) -> ScenarioResult:
         phases=phases,
         windows=windows,
         percentiles=experiment.percentiles(),
-        measures=tuple(measures),
+        metrics=tuple(measures),
         conditions=experiment.conditions(),
-        artefacts=experiment.caveats(),
+        caveats=experiment.caveats(),
         note=" ".join(filter(None, (error, health.why and f"Not a valid measurement: {health.why}.", changed, *note))),
     )
 
 
 def _knee(rate: float, last: float, *, reached: bool) -> Metric:
     step = f"The windows of the ramp are {format_rate(last / WINDOW_COUNT)} apart."
-    return Metric("knee", rate, "requests/s", censored=not reached, note=step)
+    return Metric("knee", "knee", rate, "requests/s", censored=not reached, note=step)
 
 
 def _describe_knee(rate: float, phases: tuple[Phase, ...], limit: float, *, reached: bool) -> str:

@@ -66,7 +66,7 @@ async def steady(ctx: ScenarioContext[SteadyParameters]) -> ScenarioResult:
                 await _offer_loads(ctx, experiment, _loads({f"{rate:g}/s": rate}))
             else:
                 capacity, changed = await _offer_capacity_shares(ctx, experiment, notes)
-                measures.append(Metric("capacity, estimated", capacity, "requests/s"))
+                measures.append(Metric("capacity_estimated", "capacity, estimated", capacity, "requests/s"))
         except UnexpectedResponse as wrong:
             error = str(wrong)
     health = experiment.health()
@@ -80,9 +80,9 @@ async def steady(ctx: ScenarioContext[SteadyParameters]) -> ScenarioResult:
         generator=health,
         phases=phases,
         percentiles=experiment.percentiles(),
-        measures=tuple(measures),
+        metrics=tuple(measures),
         conditions=experiment.conditions(),
-        artefacts=experiment.caveats(),
+        caveats=experiment.caveats(),
         note=" ".join(
             filter(
                 None,
@@ -146,7 +146,7 @@ def _loads(rates: Mapping[str, float]) -> list[tuple[str, str, float]]:
 
 
 def _service_time_measure(phase: Phase) -> Metric:
-    return Metric(
+    return Metric.labelled(
         f"service time p99, {phase.name}",
         phase.service_p99,
         "s",

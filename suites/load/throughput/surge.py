@@ -120,16 +120,37 @@ async def _round(ctx: ScenarioContext[SurgeParameters]) -> ScenarioResult:
             goodput = phases[1].goodput
             note[:0] = [reason, f"The longest queue had {longest:,} requests."]
             measures = [
-                Metric("requests lost", surge_result.lost, "", note="Of the requests during the surge and after it."),
-                Metric("longest queue", longest),
                 Metric(
+                    "requests_lost",
+                    "requests lost",
+                    surge_result.lost,
+                    "",
+                    note="Of the requests during the surge and after it.",
+                ),
+                Metric("longest_queue", "longest queue", longest),
+                Metric(
+                    "requests_lost",
+                    "requests lost",
+                    surge_result.lost,
+                    "",
+                    note="Of those that came in the surge and after it.",
+                ),
+                Metric("longest_queue", "longest queue", longest),
+                Metric(
+                    "recovery",
                     "recovery",
                     patience if recovered_after is None else recovered_after,
                     "s",
                     censored=recovered_after is None,
                 ),
-                Metric("rate in the surge", drain_rate, "requests/s", note="Correct responses per second."),
-                Metric("capacity, estimated", capacity, "requests/s"),
+                Metric(
+                    "rate_in_the_surge",
+                    "rate in the surge",
+                    drain_rate,
+                    "requests/s",
+                    note="Correct responses per second.",
+                ),
+                Metric("capacity_estimated", "capacity, estimated", capacity, "requests/s"),
             ]
         except UnexpectedResponse as wrong:
             error = str(wrong)
@@ -140,8 +161,8 @@ async def _round(ctx: ScenarioContext[SurgeParameters]) -> ScenarioResult:
         generator=experiment.health(NOTICEABLE_SECONDS),
         phases=phases,
         windows=windows,
-        measures=tuple(measures),
+        metrics=tuple(measures),
         conditions=experiment.conditions(),
-        artefacts=experiment.caveats(),
+        caveats=experiment.caveats(),
         note=" ".join(filter(None, (error, *note))),
     )

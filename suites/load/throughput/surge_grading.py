@@ -88,7 +88,7 @@ def grade_surge(surge: Surge, generator: GeneratorHealth) -> tuple[Grade, str]:
     drain = f"; the queue takes {format_seconds(surge.drain_time)} at the rate of the surge" if surge.queued else ""
     reason = f"{lost}, and {recovery}{drain if math.isfinite(surge.drain_time) else ''}."
     if surge.recovery_time is None and surge.patience >= NOT_RECOVERED_AFTER_SECONDS:
-        return Grade.WEDGED, reason
+        return Grade.NOT_RECOVERED, reason
     if min(during.goodput, after.goodput) < COLLAPSED_GOODPUT:
         return Grade.COLLAPSED, reason
     if surge.lost > (1 - GOOD_GOODPUT) * asked:

@@ -93,7 +93,7 @@ async def throughput(ctx: ScenarioContext[ThroughputParameters]) -> ScenarioResu
         ),
         percentiles=tuple(point for each, phase in steps for point in each.percentiles(phase.name)),
         conditions={"cores, shared with the generator": len(os.sched_getaffinity(0)), **workload_conditions},
-        artefacts=(*generator_caveats(results, cpu_per_response), *_error_counts(results)),
+        caveats=(*generator_caveats(results, cpu_per_response), *_error_counts(results)),
         note=" ".join(filter(None, (error, _note(steps)))),
     )
 

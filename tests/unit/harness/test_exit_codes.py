@@ -78,4 +78,4 @@ def test_one_shard_of_nothing_is_no_fault_and_a_whole_of_nothing_is() -> None:
 
 
 def both(first: Results, second: Results) -> Results:
-    return Results(SCHEMA, {}, {}, first.checks + second.checks, ())
+    return Results(SCHEMA, {}, {}, first.conformance + second.conformance, ())

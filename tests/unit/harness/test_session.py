@@ -40,8 +40,8 @@ def results(*cells: Verdict | Grade, goodput: float = 1.0) -> Results:
     ],
 )
 def test_exit_codes(measured: Results, code: int) -> None:
-    loads = tuple(apply_thresholds({"goodput": 0.9}, each) for each in measured.loads)
-    measured = msgspec.structs.replace(measured, loads=loads)
+    loads = tuple(apply_thresholds({"goodput": 0.9}, each) for each in measured.load)
+    measured = msgspec.structs.replace(measured, load=loads)
     assert exit_codes.exit_code(measured, interrupted=False, failed_to_start=False) == code
 
 
@@ -87,7 +87,7 @@ def test_a_scenario_that_says_little_in_a_short_time_is_asked_for() -> None:
     everything = {each.id for each in registry.scenarios()}
     asked = {each.id for each in registry.scenarios() if each.full_only}
     assert "soak" in asked
-    assert "folklore/shield" in asked
+    assert "claims/shield" in asked
     assert chosen(scenarios=()) == everything - asked
     assert chosen(scenarios=("soak",)) == {"soak"}
     assert chosen(scenarios=(), load_options=LoadOptions(full=True)) == everything
@@ -123,7 +123,7 @@ def test_an_error_of_the_handler_loses_no_result(tmp_path: Path) -> None:
         recorder.record(ServerFailed("s", "it ended"))
         stored = journal.read(run_journal.folder)
     assert isinstance(recorder.handler_error, BrokenPipeError)
-    assert [each.case for each in stored.checks] == ["a"]
-    assert [each.scenario for each in stored.loads] == ["b"]
+    assert [each.case for each in stored.conformance] == ["a"]
+    assert [each.scenario for each in stored.load] == ["b"]
     assert stored.servers["s"] == ServerInfo("s", "S", False, command="serve", why="it ended")
     assert recorder.failed == {"s"}

@@ -82,11 +82,12 @@ def test_the_terminal_tells_what_is_unexpected_alone(baseline_results: Results) 
 def test_a_long_list_is_cut(baseline_results: Results) -> None:
     """With a word of how much is left out."""
     many = tuple(
-        msgspec.structs.replace(baseline_results.checks[2], case=f"http/framing/{number}") for number in range(50)
+        msgspec.structs.replace(baseline_results.conformance[2], case=f"http/framing/{number}") for number in range(50)
     )
     file = io.StringIO()
     summary(
-        msgspec.structs.replace(baseline_results, checks=many), console=Console(file=file, width=200, no_color=True)
+        msgspec.structs.replace(baseline_results, conformance=many),
+        console=Console(file=file, width=200, no_color=True),
     )
     assert "… and 20 more cells in the report" in file.getvalue()
 
@@ -95,8 +96,8 @@ def test_the_course_of_a_run_counts_them(baseline_results: Results) -> None:
     """At the end of the stage."""
     file = io.StringIO()
     with ProgressDisplay(Console(file=file, width=200, force_terminal=False, no_color=True)) as shown:
-        shown.handle(StageStarted("check", len(baseline_results.checks)))
-        for each in baseline_results.checks:
+        shown.handle(StageStarted("check", len(baseline_results.conformance)))
+        for each in baseline_results.conformance:
             shown.handle(CaseFinished(each))
         shown.handle(StageStarted("load", 0))
     assert "2 expected, 2 unexpected fail, 1 unexpected pass" in file.getvalue()
@@ -146,19 +147,19 @@ def test_without_a_baseline_nothing_is_said_of_one(baseline_results: Results) ->
     plain = msgspec.structs.replace(
         baseline_results,
         baseline="",
-        checks=tuple(msgspec.structs.replace(each, baseline=None) for each in baseline_results.checks),
+        conformance=tuple(msgspec.structs.replace(each, baseline=None) for each in baseline_results.conformance),
     )
     file = io.StringIO()
     summary(plain, console=Console(file=file, width=200))
     for text in (file.getvalue(), markdown.render(plain), junit.render(plain)):
         assert "baseline" not in text
         assert "unexpected" not in text
-    assert "Requirements broken" in file.getvalue()
+    assert "Broken requirements" in file.getvalue()
     assert 'value="unexpected"' not in report_page.render(plain)
 
 
 def test_it_is_in_the_document_and_read_again(baseline_results: Results) -> None:
     """Also where an older program wrote none."""
     text = json.render(baseline_results)
-    assert msgspec.json.decode(text, type=Results).checks[0].baseline == CELLS["met"][1]
+    assert msgspec.json.decode(text, type=Results).conformance[0].baseline == CELLS["met"][1]
     assert '"baseline":"known.toml"' in text

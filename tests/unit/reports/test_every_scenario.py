@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from wsgi_gauntlet.harness.model import (
+    SCHEMA,
     Cost,
     Disconnect,
     Grade,
@@ -59,7 +60,7 @@ def test_the_page_is_whole_and_small(text: str, everything: Results) -> None:
     names = Anchors()
     inside = {each[1:] for each in page.links if each.startswith("#")}
     assert inside <= set(page.ids)
-    assert {names.load(each.server, each.scenario) for each in everything.loads} <= inside
+    assert {names.load(each.server, each.scenario) for each in everything.load} <= inside
     assert {names.scenario(each) for each in everything.scenarios} <= inside
     assert page.tags["script"] == 2
     assert page.handlers == []
@@ -84,19 +85,19 @@ def test_grades_that_are_no_finding_look_like_none(text: str) -> None:
 
 def test_results_without_measures_and_windows_are_read_and_drawn(everything: Results) -> None:
     """What an older program wrote has neither, nor the names of them."""
-    one = msgspec.structs.replace(everything, loads=everything.loads[:3])
+    one = msgspec.structs.replace(everything, load=everything.load[:3])
     document = msgspec.json.decode(output.render(one))
-    for each in document["loads"]:
-        del each["measures"], each["windows"]
+    for each in document["load"]:
+        del each["metrics"], each["windows"]
     older = msgspec.json.decode(msgspec.json.encode(document), type=Results)
-    assert older.loads[0].measures == ()
+    assert older.load[0].metrics == ()
     assert 'id="overview"' in report_page.render(older)
 
 
 def test_the_overview_keeps_families_together() -> None:
     """Slow headers under one head, what stands alone for itself; cells that are missing are empty."""
     results = build_scenarios(2)
-    some = msgspec.structs.replace(results, loads=results.loads[1:])
+    some = msgspec.structs.replace(results, load=results.load[1:])
     shown = overview(some, Anchors())
     assert [each.name for each in shown.families[:3]] == ["slow-headers", "slow-body", ""]
     assert [each.name for each in shown.families[0].lines] == ["silent", "first-byte", "line", "byte"]
@@ -106,7 +107,7 @@ def test_the_overview_keeps_families_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("load", "told"),
+    ("load", "shown"),
     [
         (ScenarioResult("a", "s", Grade.COLLAPSED, 0.1, 9.0, collapse=98), "N* 98"),
         (ScenarioResult("a", "s", Grade.UNAFFECTED, 1.0, 1.2), "1.2 ×"),
@@ -115,58 +116,63 @@ def test_the_overview_keeps_families_together() -> None:
         (ScenarioResult("a", "s", Grade.DEGRADED, 0.9, 5.0), "90 %"),
         (ScenarioResult("a", "s", Grade.INVALID, 0.9, 5.0, collapse=1), ""),
         (ScenarioResult("a", "s", Grade.MEASURED, 1.0, steps=(Step(1, rate=50.0),)), "50/s"),
-        (ScenarioResult("a", "s", Grade.MEASURED, measures=(Metric("a", None), Metric("b", 2.0, "s", True))), "≥ 2 s"),
+        (
+            ScenarioResult(
+                "a", "s", Grade.MEASURED, metrics=(Metric("a", "a", None), Metric("b", "b", 2.0, "s", True))
+            ),
+            "≥ 2 s",
+        ),
         (ScenarioResult("a", "s", Grade.MEASURED, phases=(Phase("load", 0, 1, 1, {}, 1.0, p99=0.5),)), "500 ms"),
         (ScenarioResult("a", "s", Grade.MEASURED, 1.0), "100 %"),
     ],
 )
-def test_one_figure_says_most(load: ScenarioResult, told: str) -> None:
-    assert key_figure(load).replace("\u00a0", " ") == told
+def test_one_figure_says_most(load: ScenarioResult, shown: str) -> None:
+    assert key_figure(load).replace("\u00a0", " ") == shown
 
 
 @pytest.mark.parametrize(
-    ("measure", "told"),
+    ("measure", "shown"),
     [
-        (Metric("x", None, "s", note="nobody looked"), "–"),
-        (Metric("x", 5.0, "s", censored=True), "≥ 5 s"),
-        (Metric("x", 3.0), "3"),
-        (Metric("x", 2.5), "2.5"),
-        (Metric("x", 1234.0, "requests/s"), "1,234/s"),
-        (Metric("x", 2048.0, "bytes"), "2 KiB"),
-        (Metric("x", 2048.0, "bytes", censored=True), "≥ 2 KiB"),
-        (Metric("x", 12.34, "%"), "12.3 %"),
-        (Metric("x", -0.74232, "s"), "-742 ms"),
-        (Metric("x", 70_281_621.0, "bytes/s"), "67 MiB/s"),
-        (Metric("x", 1.5, "×", censored=True), "≥ 1.5 ×"),
-        (Metric("x", 7.0, "connections"), "7 connections"),
+        (Metric("x", "x", None, "s", note="nobody looked"), "–"),
+        (Metric("x", "x", 5.0, "s", censored=True), "≥ 5 s"),
+        (Metric("x", "x", 3.0), "3"),
+        (Metric("x", "x", 2.5), "2.5"),
+        (Metric("x", "x", 1234.0, "requests/s"), "1,234/s"),
+        (Metric("x", "x", 2048.0, "bytes"), "2 KiB"),
+        (Metric("x", "x", 2048.0, "bytes", censored=True), "≥ 2 KiB"),
+        (Metric("x", "x", 12.34, "%"), "12.3 %"),
+        (Metric("x", "x", -0.74232, "s"), "-742 ms"),
+        (Metric("x", "x", 70_281_621.0, "bytes/s"), "67 MiB/s"),
+        (Metric("x", "x", 1.5, "×", censored=True), "≥ 1.5 ×"),
+        (Metric("x", "x", 7.0, "connections"), "7 connections"),
         (None, "–"),
     ],
 )
-def test_measures_are_told_in_their_units(measure: Metric | None, told: str) -> None:
-    assert labels.measure(measure).replace("\u00a0", " ") == told
+def test_metrics_have_units(measure: Metric | None, shown: str) -> None:
+    assert labels.metric(measure).replace("\u00a0", " ") == shown
 
 
 def test_a_median_of_those_who_wait_is_a_bound() -> None:
     """As soon as half of them were still waiting; the longest as soon as one was."""
     most, few, none = (
-        Phase("crowd", 0, 1, 10, {"ok": 10 - number, "time-out": number, "error": 3}, 0.5) for number in (6, 1, 0)
+        Phase("during", 0, 1, 10, {"ok": 10 - number, "timeout": number, "error": 3}, 0.5) for number in (6, 1, 0)
     )
     assert [labels.is_lower_bound(each, 0.5) for each in (most, few, none)] == [True, False, False]
     assert [labels.is_lower_bound(each, 1) for each in (most, few, none)] == [True, True, False]
 
 
 def test_how_clients_were_dropped() -> None:
-    load = ScenarioResult("a", "s", Grade.UNAFFECTED, reaped=Disconnect("408", 10.0, 256, 12))
-    assert labels.reaped(load, share=True).replace("\u00a0", " ") == "408 after 10 s (12 of 256)"
-    assert labels.reaped(msgspec.structs.replace(load, reaped=Disconnect("RST"))) == "RST"
-    assert labels.reaped(msgspec.structs.replace(load, reaped=Disconnect("never"))) == "never"
+    load = ScenarioResult("a", "s", Grade.UNAFFECTED, disconnect=Disconnect("408", 10.0, 256, 12))
+    assert labels.disconnect(load, share=True).replace("\u00a0", " ") == "408 after 10 s (12 of 256)"
+    assert labels.disconnect(msgspec.structs.replace(load, disconnect=Disconnect("RST"))) == "RST"
+    assert labels.disconnect(msgspec.structs.replace(load, disconnect=Disconnect("never"))) == "never"
 
 
 def _tailed(*outcomes: Outcome, exact: bool = True) -> ScenarioResult:
     kept = tuple(Sample(float(at), 0.1 * (at + 1), 0.1, each) for at, each in enumerate(outcomes))
     counts = {each.value: outcomes.count(each) for each in set(outcomes)}
-    curve = tuple(Percentile("crowd", each, 0.1 + each / 50) for each in (0.0, 50.0, 90.0, 99.0, 99.99, 99.999))
-    phase = Phase("crowd", 0, 100, len(outcomes), counts, 0.5)
+    curve = tuple(Percentile("during", each, 0.1 + each / 50) for each in (0.0, 50.0, 90.0, 99.0, 99.99, 99.999))
+    phase = Phase("during", 0, 100, len(outcomes), counts, 0.5)
     return ScenarioResult("a", "s", Grade.DEGRADED, phases=(phase,), percentiles=curve, samples=kept if exact else ())
 
 
@@ -178,11 +184,11 @@ def test_a_tail_that_waits_is_a_bound(exact: bool) -> None:
     assert latency_curve.exact == pytest.approx(60)
     assert max(percentile for percentile, _ in latency_curve.points) == 99.99
     drawn = svg.inline(curves.percentiles([load]), "x", "x")
-    assert "at least so long" in drawn
+    assert "lower bound" in drawn
     assert "99.99 %" in drawn
     sure = curves.percentiles([_tailed(*[Outcome.OK] * 6, exact=exact)])
-    assert "at least so long" not in sure
-    page = report_page.render(Results(1, {}, {}, loads=(load,)))
+    assert "lower bound" not in sure
+    page = report_page.render(Results(SCHEMA, {}, {}, load=(load,)))
     assert re.search(r'<td class="n">≥\u00a0[\d.]+\u00a0s</td>', page)
 
 
@@ -194,14 +200,14 @@ def test_windows_are_lines_that_break() -> None:
         )
         for at in range(5)
     )
-    load = ScenarioResult("a", "reload", Grade.DEGRADED, windows=windows, crowd=((0.0, 2), (4.0, 0)))
+    load = ScenarioResult("a", "reload", Grade.DEGRADED, windows=windows, slow_clients=((0.0, 2), (4.0, 0)))
     shared = samples.shared_axes([load])
-    assert (shared.last, shared.rate, shared.rss, shared.descriptors, shared.crowd) == (5.0, 100.0, 9, 3, 2)
+    assert (shared.last, shared.rate, shared.rss, shared.descriptors, shared.slow_clients) == (5.0, 100.0, 9, 3, 2)
     drawn = svg.inline(panels.over_time(load, shared), "x", "x")
     assert "100/s" in drawn
     assert "9 B" in drawn.replace("\u00a0", " ")
     assert "2 slow" in drawn
-    bare = msgspec.structs.replace(load, windows=(), crowd=())
+    bare = msgspec.structs.replace(load, windows=(), slow_clients=())
     assert len(panels.over_time(bare, shared)) < len(panels.over_time(load, shared))
 
 
@@ -247,12 +253,12 @@ def test_the_closing_table_fits(width: int, servers: int) -> None:
     assert not set(shown) & {chr(value) for value in (*range(10), *range(11, 32))}
 
 
-def test_many_kinds_of_slow_clients_are_told_in_one_sentence(everything: Results) -> None:
-    told = [each.text for each in key_findings.key_findings(everything) if each.topic == "Slow clients"]
-    assert len(told) == 1
-    assert re.search(r"falls to \d+ of \d+ kinds \(\d+ clients? suffices? in [a-z/-]+\)", told[0])
+def test_many_scenarios_with_slow_clients_have_one_sentence(everything: Results) -> None:
+    shown = [each.text for each in key_findings.key_findings(everything) if each.topic == "Slow clients"]
+    assert len(shown) == 1
+    assert re.search(r"collapsed in \d+ of \d+ scenarios \([a-z/-]+: N\* \d+\)", shown[0])
     doubts = next(each.text for each in key_findings.key_findings(everything) if each.topic == "Not judged")
-    assert re.search(r"\d+ cells of load \(the generator or this machine could not keep up\)", doubts)
+    assert re.search(r"\d+ cells of load \(the generator or the machine could not keep up\)", doubts)
 
 
 def test_the_summary_for_ci_has_all_grades_and_measures(everything: Results) -> None:
@@ -269,9 +275,9 @@ def test_the_summary_for_ci_has_all_grades_and_measures(everything: Results) -> 
 
 def test_junit_tells_measures(everything: Results) -> None:
     root = ET.fromstring(junit.render(everything))
-    told = [each.text or "" for each in root.findall(".//testcase[@name='capacity']/system-out")]
-    assert told
-    assert all(re.search(r"^capacity: (≥\u00a0)?[\d,]+/s$", each, re.MULTILINE) for each in told)
+    shown = [each.text or "" for each in root.findall(".//testcase[@name='capacity']/system-out")]
+    assert shown
+    assert all(re.search(r"^capacity: (≥\u00a0)?[\d,]+/s$", each, re.MULTILINE) for each in shown)
 
 
 def _phased(*phases: tuple[str, float | None], curves: tuple[str, ...] = ()) -> ScenarioResult:
@@ -284,7 +290,7 @@ def _phased(*phases: tuple[str, float | None], curves: tuple[str, ...] = ()) -> 
 @pytest.mark.parametrize(
     ("load", "name"),
     [
-        (_phased(("baseline", 0.1), ("crowd", 0.2), ("recovery", 9.0)), "crowd"),
+        (_phased(("baseline", 0.1), ("during", 0.2), ("recovery", 9.0)), "during"),
         (_phased(("baseline", 0.1), ("reload 1", 0.2), ("reload 2", 0.5), ("reload 3", None)), "reload 2"),
         (_phased(("before", 0.1), ("surge", None), ("after", 5.0)), "surge"),
         (_phased(("try 1", 0.5), ("try 2", 0.05), curves=("try 2", "try 2, service time")), "try 2"),
@@ -308,8 +314,10 @@ def test_a_curve_may_span_phases() -> None:
 
 def test_all_servers_begin_at_the_left() -> None:
     """Also one whose first round was thrown away."""
-    first = ScenarioResult("a", "s", Grade.UNAFFECTED, phases=(Phase("crowd", 1, 5, 1, {}, 1.0),))
-    again = msgspec.structs.replace(first, phases=(Phase("crowd", 31, 35, 1, {}, 1.0),), crowd=((31.0, 3), (33.0, 0)))
+    first = ScenarioResult("a", "s", Grade.UNAFFECTED, phases=(Phase("during", 1, 5, 1, {}, 1.0),))
+    again = msgspec.structs.replace(
+        first, phases=(Phase("during", 31, 35, 1, {}, 1.0),), slow_clients=((31.0, 3), (33.0, 0))
+    )
     shared = samples.shared_axes([first, again])
     assert shared.last == 4
     assert panels.time_scale(again, shared, 0, 4)(33) == 2
@@ -320,10 +328,10 @@ def test_a_measured_scenario_has_a_chart_of_its_first_figure(text: str) -> None:
     """All servers side by side, what is no finding hollow."""
     assert "<figcaption>Capacity</figcaption>" in text
     loads = [
-        ScenarioResult("a", "s", Grade.MEASURED, measures=(Metric("rate", 5.0, "requests/s", True),)),
-        ScenarioResult("b", "s", Grade.INVALID, measures=(Metric("rate", 9.0, "requests/s"),)),
+        ScenarioResult("a", "s", Grade.MEASURED, metrics=(Metric("rate", "rate", 5.0, "requests/s", True),)),
+        ScenarioResult("b", "s", Grade.INVALID, metrics=(Metric("rate", "rate", 9.0, "requests/s"),)),
     ]
-    drawn = svg.inline(bars.measures(loads, "rate"), "x", "x").replace("\u00a0", " ")
+    drawn = svg.inline(bars.metrics(loads, "rate"), "x", "x").replace("\u00a0", " ")
     assert ">≥ 5.0/s</text>" in drawn
     assert ">9.0/s  invalid</text>" in drawn
     assert drawn.index(">b</text>") < drawn.index(">a</text>")
@@ -333,6 +341,6 @@ def test_a_docstring_is_prose() -> None:
     """What it puts between backticks is code, and nothing in it is markup."""
     info = ScenarioInfo("s", "S", "Asks for `duration` <b>seconds</b>.")
     page = report_page.render(
-        Results(1, {}, {}, loads=(ScenarioResult("a", "s", Grade.MEASURED),), scenarios={"s": info})
+        Results(SCHEMA, {}, {}, load=(ScenarioResult("a", "s", Grade.MEASURED),), scenarios={"s": info})
     )
     assert "Asks for <code>duration</code> &lt;b&gt;seconds&lt;/b&gt;." in page

@@ -7,6 +7,6 @@ from wsgi_gauntlet.harness.model import Grade, Results, Verdict
 
 def test_the_sample_has_every_verdict_and_most_grades(results: Results) -> None:
     """Nothing that a report must show is missing from what it is tried on."""
-    assert {each.verdict for each in results.checks} == set(Verdict)
-    assert {each.grade for each in results.loads} == set(Grade) - {Grade.UNSUPPORTED}
+    assert {each.verdict for each in results.conformance} == set(Verdict)
+    assert {each.grade for each in results.load} == set(Grade) - {Grade.UNSUPPORTED}
     assert len(results.cases) >= 70

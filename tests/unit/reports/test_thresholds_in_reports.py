@@ -47,14 +47,14 @@ def test_it_is_a_failure_for_a_ci_system(results: Results) -> None:
 def test_every_report_tells_it(results: Results, tmp_path: Path) -> None:
     assert any(each.topic == "Thresholds" and MESSAGE in each.text for each in key_findings(results))
     written = markdown.render(results)
-    assert "## Thresholds broken\n\n- waitress in `churn`: goodput 0.9 is below 0.99 (`thresholds`)" in written
+    assert "## Broken thresholds\n\n- waitress in `churn`: goodput 0.9 is below 0.99 (`thresholds`)" in written
     assert f"threshold broken: {MESSAGE}" in report_page.render(results)
     shown = StringIO()
     closing.summary(results, console=Console(file=shown, width=200))
     assert MESSAGE in shown.getvalue()
     (tmp_path / "results.json").write_text(json.render(results))
-    assert json.load(tmp_path).loads == results.loads
-    assert results.loads[0].broken[0].limit == 0.99
+    assert json.load(tmp_path).load == results.load
+    assert results.load[0].broken[0].limit == 0.99
 
 
 def test_of_many_the_servers_are_named() -> None:
@@ -63,6 +63,6 @@ def test_of_many_the_servers_are_named() -> None:
         for server in ("a", "b")
         for scenario in ("churn", "large", "mixed")
     )
-    found = Results(SCHEMA, {}, {each: ServerInfo(each, "s", True) for each in "ab"}, loads=loads)
+    found = Results(SCHEMA, {}, {each: ServerInfo(each, "s", True) for each in "ab"}, load=loads)
     (text,) = [each.text for each in key_findings(found) if each.topic == "Thresholds"]
-    assert text == "6 are broken, by a and b."
+    assert text == "6 are broken by a and b."

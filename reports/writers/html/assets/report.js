@@ -1,12 +1,12 @@
 "use strict";
-// Filter, theme and opening what a link leads to: the page is complete without any of it.
+// The filter, the theme, and links into closed parts. The page is complete without this script.
 (() => {
   const root = document.documentElement;
   const button = document.getElementById("theme");
   const themes = ["auto", "light", "dark"];
   let theme = "auto";
   try { theme = localStorage.getItem("wsgi-gauntlet-theme") || "auto"; } catch { /* no storage for files here */ }
-  const dress = () => {
+  const applyTheme = () => {
     if (!themes.includes(theme)) theme = "auto";
     if (theme === "auto") delete root.dataset.theme; else root.dataset.theme = theme;
     button.textContent = `◐ ${theme}`;
@@ -14,11 +14,11 @@
   };
   button.addEventListener("click", () => {
     theme = themes[(themes.indexOf(theme) + 1) % themes.length];
-    try { localStorage.setItem("wsgi-gauntlet-theme", theme); } catch { /* likewise */ }
-    dress();
+    try { localStorage.setItem("wsgi-gauntlet-theme", theme); } catch { /* the same */ }
+    applyTheme();
   });
   button.hidden = false;
-  dress();
+  applyTheme();
 
   const reveal = () => {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
@@ -33,7 +33,7 @@
   });
   if (location.hash) reveal();
 
-  // What was sent and seen comes out of its packing when the first cell is opened. It goes into the page as text only.
+  // The evidence is unpacked when the first cell is opened. It goes into the page as text only.
   const sides = ["sent", "received", "app", "note"];
   const escapes = /((?:\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|[rntvf\\]))+)/;
   let evidence;
@@ -43,46 +43,46 @@
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
     return JSON.parse(await new Response(stream).text());
   };
-  const made = (tag, text, shade) => {
+  const newElement = (tag, text, shade) => {
     const element = document.createElement(tag);
     if (shade) element.className = shade;
     element.textContent = text;
     return element;
   };
-  const marked = (text, shade) => {
-    const element = made("pre", "", shade || "");
-    text.split(escapes).forEach((part, place) => element.append(place % 2 ? made("i", part) : part));
+  const withEscapes = (text, shade) => {
+    const element = newElement("pre", "", shade || "");
+    text.split(escapes).forEach((part, place) => element.append(place % 2 ? newElement("i", part) : part));
     return element;
   };
-  const laid = ([rows, log]) => {
+  const showEvidence = ([rows, log]) => {
     const parts = [];
     if (rows.length) {
-      const list = made("ol", "", "time");
+      const list = newElement("ol", "", "time");
       for (const [at, side, arrow, connection, label, text] of rows) {
-        const row = made("li", "", sides[side]);
-        row.append(made("time", at.toFixed(1)), made("b", arrow), made("span", (connection ? `#${connection} ` : "") + label));
-        if (text) row.append(marked(text));
+        const row = newElement("li", "", sides[side]);
+        row.append(newElement("time", at.toFixed(1)), newElement("b", arrow), newElement("span", (connection ? `#${connection} ` : "") + label));
+        if (text) row.append(withEscapes(text));
         list.append(row);
       }
       parts.push(list);
-    } else parts.push(made("p", "Nothing went over the wire.", "note"));
-    if (log) parts.push(made("h5", "The server's log"), marked(log, "log"));
+    } else parts.push(newElement("p", "Nothing was sent or received.", "note"));
+    if (log) parts.push(newElement("h5", "Server log"), withEscapes(log, "log"));
     return parts;
   };
   document.addEventListener("toggle", async (event) => {
     const cell = event.target;
-    if (!cell.open || !cell.dataset.e || cell.dataset.laid) return;
-    cell.dataset.laid = "yes";
+    if (!cell.open || !cell.dataset.e || cell.dataset.shown) return;
+    cell.dataset.shown = "yes";
     const inside = cell.querySelector(".inside");
     try {
       evidence ??= unpack();
-      inside.append(...laid((await evidence)[Number(cell.dataset.e)]));
+      inside.append(...showEvidence((await evidence)[Number(cell.dataset.e)]));
     } catch {
-      inside.append(made("p", "This browser cannot unpack what was sent and seen: it is in results.json beside this file.", "note"));
+      inside.append(newElement("p", "This browser cannot unpack the evidence. results.json in the same folder has it.", "note"));
     }
   }, true);
 
-  // What a sign stands for is its label; as a title too, thousands of them would weigh down the page.
+  // The title of a sign is its label. It is added on demand, because the page has thousands of signs.
   document.addEventListener("mouseover", (event) => {
     const sign = event.target.closest("a.v");
     if (sign && !sign.title) sign.title = sign.getAttribute("aria-label");
@@ -99,10 +99,10 @@
     const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
     for (const row of rows) {
-      const kept = (!show.value || row.dataset.is.split(" ").includes(show.value)) &&
+      const visible = (!show.value || row.dataset.is.split(" ").includes(show.value)) &&
         words.every((word) => row.dataset.text.includes(word));
-      row.hidden = !kept;
-      count += kept;
+      row.hidden = !visible;
+      count += visible;
     }
     for (const body of document.querySelectorAll("#matrix tbody")) body.hidden = !body.querySelector("tr.case:not([hidden])");
     shown.textContent = count === rows.length ? "" : `${count} of ${rows.length} cases`;

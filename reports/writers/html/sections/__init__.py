@@ -1,1 +1,1 @@
-"""The parts of the page as values: what the templates then only lay out."""
+"""The parts of the page as values for the templates."""

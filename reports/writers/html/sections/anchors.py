@@ -1,4 +1,4 @@
-"""The page's anchors: readable, and never two the same."""
+"""Readable and unique anchors of the page."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ import re
 
 
 class Anchors:
-    """Gives each thing of the page the id that it has everywhere in it."""
+    """Returns the same id for the same part of the page each time."""
 
     def __init__(self) -> None:
         self._given: dict[tuple[str, ...], str] = {}
         self._taken: set[str] = set()
 
     def cell(self, server: str, case: str) -> str:
-        """The section of one cell."""
+        """Return the id of one cell of conformance."""
         return self._anchor("cell", server, case)
 
     def case(self, case: str) -> str:
-        """The requirement that the cells of a case share."""
+        """Return the id of a case."""
         return self._anchor("case", case)
 
     def area(self, area: str) -> str:
-        """The cases of one area."""
+        """Return the id of an area of cases."""
         return self._anchor("area", area)
 
     def scenario(self, scenario: str) -> str:
-        """The scenario's table and charts."""
+        """Return the id of a scenario."""
         return self._anchor("load", scenario)
 
     def load(self, server: str, scenario: str) -> str:
-        """What one server did in a scenario."""
+        """Return the id of one cell of load."""
         return self._anchor("load", scenario, server)
 
     def comparison_section(self, plain: str, other: str) -> str:
-        """Two servers beside each other."""
-        return self._anchor("beside", plain, other)
+        """Return the id of a pair of servers."""
+        return self._anchor("comparison", plain, other)
 
     def _anchor(self, *parts: str) -> str:
         if parts not in self._given:

@@ -1,4 +1,4 @@
-"""A section for each case: requirement, quote, and each server's cell. What was seen in a cell: packing.py."""
+"""A section for each case: the requirement, the source, and the cell of each server."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
 
 FOLDED_VERDICTS = frozenset({Verdict.PASS, Verdict.INFO, Verdict.UNSUPPORTED, Verdict.SKIPPED})
-"""The verdicts whose cell folds to its server's name; the others say on their line what came."""
+"""Verdicts whose folded cell shows the server only. The others also show the actual behaviour."""
 
 _NEEDS = re.compile(r"needs ([\w./-]+), which ")
-"""How runner.py begins the reason of a skipped cell."""
+"""The start of the reason of a skipped cell, as harness/conformance writes it."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell as the page shows it; `brief` is its line while folded, `place` where its evidence is packed.
+    """One cell. `brief` is its line while folded, `index` the place of its evidence.
 
-    `held` says in which ways of sending it held; `needs` is the case that it depends on, and the link to that one's
-    cell. `standing` is its class by the baseline, `accepted` what that says.
+    `passed_segmentations` are words. `needs` is the id and the link of the case that it needs. `standing` is its CSS
+    class by the baseline status, `baseline_note` describes the status.
     """
 
     id: str
@@ -47,9 +47,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Section:
-    """One case with its cells, those that folded say little last. `link` is '' unless it leads to a web page.
+    """One case with its cells, the less important ones last. `link` is '' unless it is a web address.
 
-    `basis` and `breach` are in words, '' where results do not say or nobody breaks a rule.
+    `basis` and `breach` are words, or '' if the results do not have them.
     """
 
     id: str
@@ -70,9 +70,9 @@ class Group:
 
 
 def groups(results: Results, names: Anchors) -> list[Group]:
-    """Return every cell of `results` by area and case."""
+    """Return all cells by area and case."""
     order = {each.name: index for index, each in enumerate(aggregation.servers(results))}
-    known = {(each.server, each.case) for each in results.checks}
+    known = {(each.server, each.case) for each in results.conformance}
 
     def cell(index: int, check: CaseResult) -> Cell:
         need = _NEEDS.match(check.actual) if check.verdict is Verdict.SKIPPED else None
@@ -80,7 +80,7 @@ def groups(results: Results, names: Anchors) -> list[Group]:
         return _cell(check, names, index, needed)
 
     by_case: dict[str, list[tuple[int, CaseResult]]] = defaultdict(list)
-    for index, each in enumerate(results.checks):
+    for index, each in enumerate(results.conformance):
         by_case[each.case].append((index, each))
     return [
         Group(
@@ -108,17 +108,17 @@ def groups(results: Results, names: Anchors) -> list[Group]:
 
 
 def standing(check: CaseResult) -> str:
-    """Return 'unexpected', 'expected' or 'stale' for how the cell stands to the baseline, '' where that is silent."""
+    """Return the CSS class of the baseline status: 'unexpected', 'expected', 'stale' or ''."""
     if check.baseline is None:
         return ""
     if fails_run(check):
         return "unexpected"
-    return "expected" if check.baseline.standing is BaselineStatus.EXPECTED else "stale"
+    return "expected" if check.baseline.status is BaselineStatus.EXPECTED else "stale"
 
 
 def _breach(case: CaseInfo) -> str:
     description = labels.BREACHES[case.breach] if case.breach is not None else ""
-    return f"On purpose {description}." if description else ""
+    return f"On purpose, {description}." if description else ""
 
 
 def _is_folded(check: CaseResult) -> bool:
@@ -145,9 +145,9 @@ def _cell(check: CaseResult, names: Anchors, index: int, needs: tuple[str, str] 
 
 
 def _passed_segmentations(check: CaseResult) -> str:
-    """Return in which ways of sending the case held, '' where it was sent in one way alone."""
-    if not check.patterns:
+    """Return the segmentations that passed in words, or '' if the case has only one."""
+    if not check.segmentations:
         return ""
-    if len(check.patterns) == len(Segmentation):
-        return "in every way of sending"
-    return f"sent {labels.join_names([line(each, 60) for each in check.patterns])}"
+    if len(check.segmentations) == len(Segmentation):
+        return "in every segmentation"
+    return f"sent {labels.join_names([Segmentation(each).label for each in check.segmentations])}"

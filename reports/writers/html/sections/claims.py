@@ -1,25 +1,24 @@
-"""The statements of folklore: each with its rule, and whether it held on which server, by which figures."""
+"""The claims of the run, each with its rule, and its verdict and figures for each server."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wsgi_gauntlet.harness.model import Results, ScenarioResult
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
+from wsgi_gauntlet.harness.model import Claim, ClaimVerdict, Results, ScenarioResult
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
 
-CLAIM_SCENARIO_PREFIX = "folklore/"
-"""What the ids of these scenarios begin with."""
+CLAIM_SCENARIO_PREFIX = "claims/"
+"""The start of the ids of scenarios that test claims."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One server. `shade` is the grade whose colour it has."""
+    """One server. `shade` is the grade with the same colour."""
 
     server: str
-    held: ClaimVerdict
+    verdict: ClaimVerdict
     sign: str
     shade: str
     figures: str
@@ -28,7 +27,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement, by which rule it holds, and a row for each server that it was measured on."""
+    """One statement, its rule, and a row for each server."""
 
     statement: str
     rule: str
@@ -38,7 +37,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class UnmeasuredClaim:
-    """A scenario that came to no claim on a server: why, and the link to its cell."""
+    """A cell without a verdict on a claim, with the reason."""
 
     scenario: str
     server: str
@@ -47,16 +46,16 @@ class UnmeasuredClaim:
 
 
 def statements(results: Results, names: Anchors) -> list[Statement]:
-    """Return the statements that were measured, in the order of the run's cells."""
+    """Return the measured statements in the order of the cells."""
     found: dict[str, list[tuple[ScenarioResult, Claim]]] = {}
-    for load in results.loads:
+    for load in results.load:
         for claim in load.claims:
             found.setdefault(claim.statement, []).append((load, claim))
     return [
         Statement(
             statement,
             cells[0][1].rule,
-            labels.describe_claims(claim.held for _, claim in cells),
+            labels.describe_claims(claim.verdict for _, claim in cells),
             [_row(load, claim, names) for load, claim in cells],
         )
         for statement, cells in found.items()
@@ -64,19 +63,19 @@ def statements(results: Results, names: Anchors) -> list[Statement]:
 
 
 def unmeasured_claims(results: Results, names: Anchors) -> list[UnmeasuredClaim]:
-    """Return the cells of folklore without a claim: what they lack, or why nothing can be said."""
+    """Return the cells that were to test a claim and have no verdict on it."""
     return [
         UnmeasuredClaim(
             results.scenarios[each.scenario].title if each.scenario in results.scenarios else each.scenario,
             each.server,
-            each.note or each.grade.value,
+            each.note or each.grade.label,
             names.load(each.server, each.scenario),
         )
-        for each in results.loads
+        for each in results.load
         if each.scenario.startswith(CLAIM_SCENARIO_PREFIX) and not each.claims
     ]
 
 
 def _row(load: ScenarioResult, claim: Claim, names: Anchors) -> Row:
-    mark = labels.HELD[claim.held]
-    return Row(load.server, claim.held, mark.sign, mark.shade, claim.figures, names.load(load.server, load.scenario))
+    mark = labels.CLAIM_VERDICTS[claim.verdict]
+    return Row(load.server, claim.verdict, mark.sign, mark.shade, claim.figures, names.load(load.server, load.scenario))

@@ -1,4 +1,4 @@
-"""Servers that differ in one thing, beside each other: a table of all pairs, then for each pair its cells and loads."""
+"""Comparisons of servers that differ in one thing: a table of pairs, then the cells of each pair."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from wsgi_gauntlet.reports.writers.html.sections.in_process import Row, Side
 from wsgi_gauntlet.reports.writers.html.sections.overview import key_figure
 
 MAX_CASES_UNFOLDED = 6
-"""Cases up to which a group is shown unfolded."""
+"""Cases up to which a group is open."""
 
 NOTES = {
-    Difference.FRONT: "Masked is what {plain} breaks and {other} does not, caused the other way round.",
-    Difference.VERSION: "Fixed is what {plain} breaks and {other} does not, broke the other way round.",
-    Difference.TUNED: "{other} has what its documentation advises, {plain} its defaults.",
+    Difference.FRONT: "Masked: only {plain} breaks the case. Caused: only {other} breaks it.",
+    Difference.VERSION: "Fixed: only {plain} breaks the case. Broke: only {other} breaks it.",
+    Difference.TUNED: "{other} has the settings that its documentation recommends, {plain} has the defaults.",
 }
 
 
 @dataclass(frozen=True)
 class Group:
-    """Cases that came out otherwise in one way, told by `word` and `meaning`."""
+    """Cases with the same kind of change."""
 
     word: str
     meaning: str
@@ -42,7 +42,7 @@ class Group:
 
 @dataclass(frozen=True)
 class LoadCell:
-    """One server in one scenario: its grade, and below it in figures what that rests on."""
+    """One server in one scenario: its grade and the figures for it."""
 
     server: str
     grade: str
@@ -54,7 +54,7 @@ class LoadCell:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One scenario, the plain server's side first; `better` is 1, -1 or 0, of the other."""
+    """One scenario, the plain server first. `better` is 1, -1 or 0 for the other server."""
 
     name: str
     title: str
@@ -77,7 +77,7 @@ class ComparisonView:
 
 @dataclass(frozen=True)
 class ComparisonSection:
-    """All of it. `checked` and `loaded` say which columns the table has."""
+    """The whole section. `checked` and `loaded` say which columns the table has."""
 
     comparisons: Sequence[ComparisonView]
     missing_servers: Sequence[MissingServer]
@@ -86,7 +86,7 @@ class ComparisonSection:
 
 
 def comparison_section(results: Results, names: Anchors) -> ComparisonSection | None:
-    """Return every pair of `results`, and the chains that lack one; None where there is neither."""
+    """Return all pairs and the chains without a pair, or None if there is neither."""
     found = [_comparison(each, results, names) for each in find_pairs(results)]
     without = missing_servers(results)
     if not found and not without:
@@ -97,14 +97,14 @@ def comparison_section(results: Results, names: Anchors) -> ComparisonSection | 
 
 
 def title(comparison: ServerComparison) -> str:
-    """Return what a pair is about, in words."""
+    """Return the title of a pair."""
     match comparison.difference:
         case Difference.FRONT:
             return f"{comparison.what} in front of {comparison.plain}"
         case Difference.VERSION:
             return f"{comparison.plain} and {comparison.other}: {comparison.what}"
         case Difference.TUNED:
-            return f"{comparison.what}: {comparison.other} beside {comparison.plain}"
+            return f"{comparison.what}: {comparison.other} and {comparison.plain}"
 
 
 def _comparison(comparison: ServerComparison, results: Results, names: Anchors) -> ComparisonView:
@@ -112,7 +112,7 @@ def _comparison(comparison: ServerComparison, results: Results, names: Anchors) 
     groups = [
         (difference.improved_label, f"{comparison.plain} breaks it, {comparison.other} passes", comparison.improved),
         (difference.worsened_label, f"{comparison.plain} passes, {comparison.other} breaks it", comparison.worsened),
-        ("otherwise different", "one is flaky or only recorded, or they break it otherwise", comparison.changes),
+        ("other changes", "one is flaky or info, or they break it differently", comparison.changes),
     ]
     known = aggregation.scenarios(results)
     scenarios = [_scenario(*each, known[each[0].scenario][0].title, names) for each in comparison.loads]

@@ -1,4 +1,4 @@
-"""The table of servers and frameworks: a sign and a count for each pairing, and a line for each framework not here."""
+"""The table of servers and frameworks, with a line for each unavailable framework."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
 
 @dataclass(frozen=True)
 class FrameworkCell:
-    """One server with one framework: its worst verdict, how many cases `held` of how many `judged`, '' where none was,
-    and the link to the worst cell."""
+    """One server with one framework: the worst verdict with its link, and the numbers of `passed` and `judged` cases,
+    or '' if none was judged."""
 
     verdict: Verdict
     sign: str
@@ -26,7 +26,7 @@ class FrameworkCell:
 
 @dataclass(frozen=True)
 class Row:
-    """One server; a box for each framework, None where it has no cell. `lost` says what did not come through."""
+    """One server with a box for each framework, or None without a cell."""
 
     server: str
     boxes: Sequence[FrameworkCell | None]
@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """All of it; `absent` are the frameworks that no server could be given, each with its reason."""
+    """The whole table. `unavailable` has the reasons for frameworks that no server could serve."""
 
     summary: str
     frameworks: Sequence[str]
@@ -44,7 +44,7 @@ class Table:
 
 
 def table(results: Results, names: Anchors) -> Table | None:
-    """Return the table of `results`, None where it has no apps of frameworks."""
+    """Return the table, or None if the run has no framework cases."""
     found = framework_matrix(results)
     if found is None:
         return None

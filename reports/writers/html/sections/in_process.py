@@ -1,4 +1,4 @@
-"""A table for each server that also ran in-process: the cases in which the two disagree, side by side."""
+"""A table for each server that also ran in-process, with the cases whose verdicts differ."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
 
 @dataclass(frozen=True)
 class Side:
-    """What one of the two came to, and the link to its cell."""
+    """The cell of one server and its link."""
 
     check: CaseResult
     sign: str
@@ -22,7 +22,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Row:
-    """One case: on the wire and in-process, or whatever the two are that stand beside each other."""
+    """One case with the cells of two servers."""
 
     case: str
     link: str
@@ -31,14 +31,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """One pair, a row for each case in which it disagrees."""
+    """One pair with a row for each difference."""
 
     pair: InProcessComparison
     rows: Sequence[Row]
 
 
 def tables(results: Results, names: Anchors) -> list[Table]:
-    """Return a table for each pair of `results`."""
+    """Return a table for each pair."""
     return [
         Table(
             each,

@@ -1,4 +1,4 @@
-"""What lint noticed in the answers, counted by kind and server: remarks that change no verdict."""
+"""Lint findings by kind and server. They never change a verdict."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
 
 @dataclass(frozen=True)
 class Count:
-    """In how many of a server's cells it was noticed; `link` leads to the first of them, '' where there is none."""
+    """The number of cells of a server with the finding. `link` leads to the first one."""
 
     number: int
     link: str
@@ -22,7 +22,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Row:
-    """One kind: what it says, where that is written, and a count for each server."""
+    """One kind: its sentence, its source, and a count for each server."""
 
     kind: str
     sentence: str
@@ -31,9 +31,9 @@ class Row:
 
 
 def rows(results: Results, names: Anchors) -> list[Row]:
-    """Return the kinds that occur, those in most cells first."""
+    """Return the kinds that occur, the most frequent first."""
     cells_by_kind: dict[str, dict[str, list[str]]] = {}
-    for cell in results.checks:
+    for cell in results.conformance:
         for kind in dict.fromkeys(map(kind_of, cell.findings)):
             cells_by_kind.setdefault(kind, {}).setdefault(cell.server, []).append(cell.case)
     servers = aggregation.checked(results)

@@ -1,4 +1,4 @@
-"""The load half of the page: for each scenario its charts, each with a table beside it, and a row for each server."""
+"""The load part of the page: charts with tables, and a row for each server, by scenario."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
 _ESCAPES = re.compile(r"(?:\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|[rntvf\\]))+")
 
 MAX_PANEL_SAMPLES = 300
-"""Good answers in a panel of a scenario that is not the opening picture: a page has hundreds of them."""
+"""Correct responses in a panel below the opening picture: a page has hundreds of panels."""
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
-"""Column heads, and rows whose first field names the server."""
+"""Column heads, and rows that begin with the name of the server."""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart and the same in figures."""
+    """A chart and its figures."""
 
     title: str
     svg: Markup
@@ -36,7 +36,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Panel:
-    """One server over the time of a scenario; `doubt` is the grade's word where it is no finding."""
+    """One server over the time of a scenario."""
 
     server: str
     summary: str
@@ -49,7 +49,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Picture:
-    """The opening picture: the latency of every server over time, side by side."""
+    """The opening picture: the latency of every server over time."""
 
     scenario: ScenarioInfo
     summary: str
@@ -59,8 +59,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Row:
-    """One server in one scenario. `fields` follow the columns of its scenario; `doubt` is what to mind when reading
-    them, `summary` the same in a sentence."""
+    """One server in one scenario. `fields` follow the columns of its scenario. `caveat` is for the reader."""
 
     id: str
     load: ScenarioResult
@@ -74,15 +73,15 @@ class Row:
     phases: Table
     steps: Table
     log: Markup
-    reaped: str
+    disconnect: str
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One scenario: `columns` are only those that some server has a figure for.
+    """One scenario. `columns` are those with a figure of at least one server.
 
-    `panels` show its servers over time, unless it is the opening picture; `samples`, `windows`, `crowd` and `usage`
-    say what is in them, for the key. `measures` has a row for each figure of its own, `notes` what to know of them.
+    `panels` show its servers over time, unless it is the opening picture. `samples`, `windows`, `slow_clients` and
+    `usage` say what the panels show. `metrics` has a row for each metric, `notes` the notes on them.
     """
 
     id: str
@@ -91,17 +90,17 @@ class Scenario:
     panels: Sequence[Panel]
     samples: bool
     windows: bool
-    crowd: bool
+    slow_clients: bool
     usage: bool
     charts: Sequence[Chart]
-    measures: Table | None
+    metrics: Table | None
     notes: Sequence[tuple[str, str]]
     columns: Sequence[str]
     rows: Sequence[Row]
 
 
 def picture(results: Results) -> Picture | None:
-    """Return the opening picture, None where no scenario has samples."""
+    """Return the opening picture, or None if no scenario has samples."""
     name = key_findings.featured_scenario(results)
     if name is None:
         return None
@@ -113,14 +112,14 @@ def picture(results: Results) -> Picture | None:
 
 
 def scenarios(results: Results, names: Anchors) -> list[Scenario]:
-    """Return every scenario that has a cell."""
+    """Return every scenario with a cell."""
     found = []
     first = key_findings.featured_scenario(results)
     for name, (info, cells) in aggregation.scenarios(results).items():
         columns, fields = _columns(cells)
         rows = [_row(each, fields[place], names) for place, each in enumerate(cells)]
         anchor = names.scenario(name)
-        measures, notes = _measures(cells)
+        metrics, notes = _metrics(cells)
         over_time = [] if name == first else [each for each in cells if each.samples or each.windows]
         found.append(
             Scenario(
@@ -130,10 +129,10 @@ def scenarios(results: Results, names: Anchors) -> list[Scenario]:
                 _panels(f"{anchor}-t", over_time, MAX_PANEL_SAMPLES),
                 any(each.samples for each in over_time),
                 any(each.windows for each in over_time),
-                any(clients for each in over_time for _, clients in each.crowd),
+                any(clients for each in over_time for _, clients in each.slow_clients),
                 any(window.rss for each in over_time for window in each.windows),
                 _charts(anchor, cells),
-                measures,
+                metrics,
                 notes,
                 columns,
                 rows,
@@ -163,7 +162,7 @@ def _charts(name: str, cells: Sequence[ScenarioResult]) -> list[Chart]:
     if rated:
         rows = [[each.server, f"{step.clients:,}", labels.rate(step.rate)] for each in rated for step in each.steps]
         table: Table = (["server", "connections", "requests"], rows)
-        title = "Requests per second against connections"
+        title = "Requests per second by number of connections"
         found.append(_chart(curves.throughput(rated), f"{name}-rate", title, table))
     elif curve:
         rows = [
@@ -172,43 +171,43 @@ def _charts(name: str, cells: Sequence[ScenarioResult]) -> list[Chart]:
             for step in sorted(each.steps, key=lambda step: step.clients)
         ]
         table = (["server", "slow clients", "goodput", ""], rows)
-        title = "What the healthy users got against the number of slow clients; N* marks the collapse"
+        title = "Goodput of healthy users by number of slow clients; N* marks the collapse"
         found.append(_chart(bars.against_clients(curve), f"{name}-slow", title, table))
     else:
         known = [each for each in cells if each.goodput is not None]
         if any(each.grade not in labels.NOT_JUDGED_GRADES | {Grade.MEASURED} for each in known):
             ordered = sorted(known, key=lambda each: -(each.goodput or 0))
             table = (["server", "goodput"], [[each.server, labels.percent(each.goodput)] for each in ordered])
-            title = "Goodput: requests answered right and in time"
+            title = "Goodput: the share of requests with a correct response in time"
             found.append(_chart(bars.goodput(known), f"{name}-good", title, table))
-    headed = next((each.name for load in cells for each in load.measures), "")
-    known = [load for load in cells if any(each.name == headed and each.value is not None for each in load.measures)]
+    headed = next((each.label for load in cells for each in load.metrics), "")
+    known = [load for load in cells if any(each.label == headed and each.value is not None for each in load.metrics)]
     if len(known) > 1 and all(each.grade is Grade.MEASURED or each.grade in labels.NOT_JUDGED_GRADES for each in cells):
-        rows = [[load.server, labels.measure(bars.named(load, headed))] for load in known]
+        rows = [[load.server, labels.metric(bars.named(load, headed))] for load in known]
         title = line(headed[:1].upper() + headed[1:], 80)
-        found.append(_chart(bars.measures(known, headed), f"{name}-own", title, (["server", headed], rows)))
+        found.append(_chart(bars.metrics(known, headed), f"{name}-own", title, (["server", headed], rows)))
     tails = [each for each in cells if curves.latency_curve(each).points]
     if tails:
         title = f"Latency by percentile{_phase_suffix(tails)}"
         found.append(_chart(curves.percentiles(tails), f"{name}-tail", title, _percentile_table(tails)))
     with_cost = [each for each in cells if each.cost and each.cost.clients]
     if with_cost:
-        title = "What one slow client costs the server"
+        title = "Cost of one slow client for the server"
         found.append(_chart(bars.costs(with_cost), f"{name}-cost", title, _cost_table(with_cost)))
     return found
 
 
 def _phase_suffix(cells: Sequence[ScenarioResult]) -> str:
-    """Return which phase the curves are of, as the title of their chart goes on."""
+    """Return the end of the chart title that names the phase of the curves."""
     if any(step.rate for each in cells for step in each.steps):
         return ", at the best rate"
     named = {curves.latency_curve(each).phase for each in cells}
     if named <= set(labels.ADVERSE_PHASE_NAMES):
-        return ", while others are slow" if any(each.crowd for each in cells) else ""
+        return ", with slow clients" if any(each.slow_clients for each in cells) else ""
     if len(named) == 1:
         return f": {line(named.pop(), 60)}"
     searched = all(len(curves.names(each)) == 1 for each in cells)
-    return "" if searched else ", of the phase that each server served worst"
+    return "" if searched else ", in the worst phase of each server"
 
 
 def _chart(drawn: str, name: str, title: str, table: Table) -> Chart:
@@ -235,18 +234,18 @@ def _cost_table(cells: Sequence[ScenarioResult]) -> Table:
         each = [labels.number(value / cost.clients) for value in (cost.descriptors, cost.threads)]
         cpu = labels.duration(cost.cpu)
         rows.append([load.server, f"{cost.clients:,}", labels.size(cost.rss // cost.clients), *each, cpu])
-    return ["server", "slow clients", "memory each", "descriptors each", "threads each", "CPU in all"], rows
+    return ["server", "slow clients", "memory each", "descriptors each", "threads each", "CPU in total"], rows
 
 
-def _measures(cells: Sequence[ScenarioResult]) -> tuple[Table | None, list[tuple[str, str]]]:
-    """Return a row for each figure of the scenario's own with a column for each server, and their notes."""
-    names = list(dict.fromkeys(each.name for load in cells for each in load.measures))
-    having = [load for load in cells if load.measures]
+def _metrics(cells: Sequence[ScenarioResult]) -> tuple[Table | None, list[tuple[str, str]]]:
+    """Return a row for each metric with a column for each server, and the notes."""
+    names = list(dict.fromkeys(each.label for load in cells for each in load.metrics))
+    having = [load for load in cells if load.metrics]
     if not names:
         return None, []
-    by_cell = {(load.server, each.name): each for load in having for each in load.measures}
-    rows = [[name, *(labels.measure(by_cell.get((load.server, name))) for load in having)] for name in names]
-    # The same note is told once, of all the servers that it is true of.
+    by_cell = {(load.server, each.label): each for load in having for each in load.metrics}
+    rows = [[name, *(labels.metric(by_cell.get((load.server, name))) for load in having)] for name in names]
+    # Equal notes of several servers become one note.
     servers_by_note: dict[tuple[str, str], list[str]] = {}
     for name in names:
         for load in having:
@@ -258,14 +257,14 @@ def _measures(cells: Sequence[ScenarioResult]) -> tuple[Table | None, list[tuple
          line(note, 400))
         for (name, note), servers in servers_by_note.items()
     ]  # fmt: skip
-    return (["measure", *(line(load.server, 40) for load in having)], rows), notes
+    return (["metric", *(line(load.server, 40) for load in having)], rows), notes
 
 
 def _columns(cells: Sequence[ScenarioResult]) -> tuple[list[str], list[list[str]]]:
     every = [_fields(each) for each in cells]
     heads = [name for name in every[0] if any(row[name] != labels.MISSING for row in every)]
     if "slowdown" in heads:
-        # What slow clients do to others shows in the tail; the half that fared better is told below.
+        # Slow clients affect the tail first. The table of phases has p50.
         heads = [name for name in heads if name != "p50"]
     return heads, [[row[name] for name in heads] for row in every]
 
@@ -275,14 +274,14 @@ def _fields(load: ScenarioResult) -> dict[str, str]:
     cost = load.cost if load.cost and load.cost.clients else None
     return {
         "goodput": labels.percent(load.goodput),
-        "capacity": labels.measure(labels.capacity(load)),
+        "capacity": labels.metric(labels.capacity(load)),
         "best rate": labels.rate(labels.best_rate(load)),
         "p50": labels.duration(phase.p50, at_least=labels.is_lower_bound(phase, 0.5)) if phase else labels.MISSING,
         "p99": labels.duration(phase.p99, at_least=phase.censored) if phase else labels.MISSING,
         "slowdown": labels.ratio(load.slowdown, at_least=load.slowdown_censored),
         "N*": str(load.collapse) if load.collapse is not None else labels.MISSING,
         "recovery": labels.duration(load.recovery),
-        "slow ones dropped": labels.reaped(load),
+        "disconnect": labels.disconnect(load),
         "generator late": labels.duration(load.generator.lateness_p99) if load.generator else labels.MISSING,
         "memory each": labels.size(cost.rss // cost.clients) if cost else labels.MISSING,
     }
@@ -290,8 +289,8 @@ def _fields(load: ScenarioResult) -> dict[str, str]:
 
 def _row(load: ScenarioResult, fields: Sequence[str], names: Anchors) -> Row:
     why = load.generator.why if load.generator and load.generator.why not in load.note else ""
-    broken = [f"threshold broken: {each.told}" for each in load.broken]
-    caveats = [*broken, load.note if load.grade in labels.NOT_JUDGED_GRADES else "", why, *load.artefacts]
+    broken = [f"threshold broken: {each.message}" for each in load.broken]
+    caveats = [*broken, load.note if load.grade in labels.NOT_JUDGED_GRADES else "", why, *load.caveats]
     return Row(
         names.load(load.server, load.scenario),
         load,
@@ -302,18 +301,18 @@ def _row(load: ScenarioResult, fields: Sequence[str], names: Anchors) -> Row:
         line(labels.conditions(load.parameters), 600),
         line("; ".join(each.rstrip(".") for each in caveats if each), 600),
         line(load.note, 600) if load.grade not in labels.NOT_JUDGED_GRADES else "",
-        (["phase", "requests", "goodput", "p50", "p99", "longest", "what became of them"],
+        (["phase", "requests", "goodput", "p50", "p99", "longest", "outcomes"],
          [[*row, _outcomes(phase)] for row, phase in zip(_phases(load), load.phases, strict=True)]),
         _without_empty_columns(["clients", "goodput", "p50", "p99", "rate", ""], [_step(each) for each in load.steps]),
         _mark_escapes(escape_text(truncate_text(load.log, 6000)).strip("\n")),
-        labels.reaped(load, share=True),
+        labels.disconnect(load, share=True),
     )  # fmt: skip
 
 
 def _without_empty_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Return the table without the columns that nobody has a figure for."""
-    kept = [place for place in range(len(heads)) if any(row[place] not in (labels.MISSING, "") for row in rows)]
-    return [heads[place] for place in kept], [[row[place] for place in kept] for row in rows]
+    """Return the table without empty columns."""
+    shown = [place for place in range(len(heads)) if any(row[place] not in (labels.MISSING, "") for row in rows)]
+    return [heads[place] for place in shown], [[row[place] for place in shown] for row in rows]
 
 
 def _phases(load: ScenarioResult) -> list[list[str]]:
@@ -331,7 +330,7 @@ def _phases(load: ScenarioResult) -> list[list[str]]:
 
 
 def _outcomes(phase: Phase) -> str:
-    return ", ".join(f"{number:,} {name}" for name, number in phase.outcomes.items() if number)
+    return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in phase.outcomes.items() if number)
 
 
 def _step(step: Step) -> list[str]:
@@ -342,5 +341,5 @@ def _step(step: Step) -> list[str]:
 
 
 def _mark_escapes(text: str) -> Markup:
-    """Return `text` escaped for the page, what stands for unprintable bytes set apart."""
+    """Return `text` for the page, with the escapes of unprintable bytes marked."""
     return Markup(_ESCAPES.sub(lambda found: f"<i>{found.group()}</i>", str(escape(text))))  # noqa: S704 - escaped here

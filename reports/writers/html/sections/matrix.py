@@ -1,4 +1,4 @@
-"""Servers x cases: the counts of each area first, then a sign for each cell."""
+"""The matrix of servers and cases: counts of each area, and a sign for each cell."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from wsgi_gauntlet.reports.writers.html.sections.cells import standing
 
 @dataclass(frozen=True)
 class AreaCount:
-    """What an area came to for one server: how many of its `total` judged cells passed. `shade` is the worst verdict
-    in it, '' where none could be judged; `description` says it in words."""
+    """The passed and the judged (`total`) cells of an area for one server. `shade` is the worst verdict, or '' if none
+    was judged."""
 
     passed: int
     total: int
@@ -26,7 +26,7 @@ class AreaCount:
 
 @dataclass(frozen=True)
 class MatrixCell:
-    """One cell of the matrix. `verdict` is '' where nothing was decided; `standing` is its class by the baseline."""
+    """One cell. `verdict` is '' without a result. `standing` is the CSS class of the baseline status."""
 
     verdict: str
     sign: str
@@ -37,8 +37,8 @@ class MatrixCell:
 
 @dataclass(frozen=True)
 class MatrixRow:
-    """One case; `broken` where a server failed or warns, `differs` where servers come out differently, `unexpected`
-    where one does what the baseline does not expect; `verdicts` are those that occur in it beside pass."""
+    """One case. `broken`: a server failed, warns or is flaky. `differs`: the servers have different verdicts.
+    `unexpected`: a cell differs from the baseline. `verdicts` are all that occur, without pass."""
 
     id: str
     name: str
@@ -54,8 +54,8 @@ class MatrixRow:
 class AreaBlock:
     """One area: a count for each server, then its cases.
 
-    It has no `lines` where no server could be asked any of them, as all of a framework's that is not installed; then
-    `why` is the reason.
+    It has no `lines` if all cells are unsupported for the same reason, for example a missing framework. `why` is the
+    reason.
     """
 
     id: str
@@ -67,7 +67,7 @@ class AreaBlock:
 
 @dataclass(frozen=True)
 class Matrix:
-    """All of it; `used` are the verdicts that occur, for the legend."""
+    """The whole matrix. `used` are the verdicts of the legend."""
 
     servers: Sequence[str]
     blocks: Sequence[AreaBlock]
@@ -75,9 +75,9 @@ class Matrix:
 
 
 def matrix(results: Results, names: Anchors) -> Matrix:
-    """Return the matrix of `results`."""
+    """Return the matrix."""
     servers = aggregation.checked(results)
-    found = {(each.server, each.case): each for each in results.checks}
+    found = {(each.server, each.case): each for each in results.conformance}
     blocks = []
     for area, cases in aggregation.cases(results).items():
         counts = [
@@ -100,14 +100,14 @@ def matrix(results: Results, names: Anchors) -> Matrix:
                     sorted(verdicts - {Verdict.PASS}),
                 )
             )
-        why = _shared_reason([each for each in results.checks if aggregation.area(each.case) == area])
+        why = _shared_reason([each for each in results.conformance if aggregation.area(each.case) == area])
         blocks.append(AreaBlock(names.area(area), area, counts, [] if why else lines, why))
-    verdicts = {each.verdict for each in results.checks}
+    verdicts = {each.verdict for each in results.conformance}
     return Matrix(servers, blocks, [each for each in labels.VERDICTS if each in verdicts])
 
 
 def _shared_reason(cells: Sequence[CaseResult]) -> str:
-    """Return the reason that all `cells` share for being unsupported, '' where they do not."""
+    """Return the common reason of all `cells` for `unsupported`, or ''."""
     reasons = {each.actual for each in cells}
     alike = len(reasons) == 1 and all(each.verdict is Verdict.UNSUPPORTED for each in cells)
     return reasons.pop() if alike and len(cells) > 1 else ""
@@ -123,7 +123,7 @@ def _count(server: str, area: str, cells: Sequence[CaseResult]) -> AreaCount:
 
 def _cell(server: str, case: str, cell: CaseResult | None, names: Anchors) -> MatrixCell:
     if cell is None:
-        return MatrixCell("", "", "", f"{server}: {case} was not decided")
+        return MatrixCell("", "", "", f"{server}: {case} has no result")
     baseline_note = f"; {describe_status(cell)}" if cell.baseline is not None else ""
     return MatrixCell(
         cell.verdict,

@@ -1,4 +1,4 @@
-"""Cells that say nothing about the server, or not the same twice: each with its reason, so that none is overlooked."""
+"""Cells that are flaky or not judged, with their reasons."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LISTED_VERDICTS = (Verdict.FLAKY, Verdict.ERROR, Verdict.SKIPPED, Verdict.UNSUPP
 
 @dataclass(frozen=True)
 class CellLink:
-    """One cell: its server, its case, and the link to it."""
+    """One cell and its link."""
 
     server: str
     case: str
@@ -25,7 +25,7 @@ class CellLink:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why, and the cells that share it."""
+    """One reason and its cells."""
 
     text: str
     cells: Sequence[CellLink]
@@ -33,7 +33,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class ReasonGroup:
-    """The cells of one verdict by their reasons, the commonest first."""
+    """The cells of one verdict by reason, the most frequent first."""
 
     verdict: Verdict
     mark: labels.LegendEntry
@@ -42,11 +42,11 @@ class ReasonGroup:
 
 
 def reason_groups(results: Results, names: Anchors) -> list[ReasonGroup]:
-    """Return the cells of LISTED_VERDICTS by verdict and reason; a verdict that does not occur is left out."""
+    """Return the cells of LISTED_VERDICTS by verdict and reason."""
     by_verdict: dict[Verdict, dict[str, list[CaseResult]]] = {each: defaultdict(list) for each in LISTED_VERDICTS}
-    for each in results.checks:
+    for each in results.conformance:
         if each.verdict in by_verdict:
-            by_verdict[each.verdict][line(each.actual, 400) or "no reason was given"].append(each)
+            by_verdict[each.verdict][line(each.actual, 400) or "no reason"].append(each)
     return [
         ReasonGroup(
             verdict,

@@ -1,4 +1,4 @@
-"""Servers x scenarios at a glance: a grade for each, and what it rests on."""
+"""The overview of servers and scenarios: a grade and a figure for each cell."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ FIGURE_VIEWS = (
     ("figure", "Grade and N*"),
     ("slowdown", "Slowdown"),
     ("recovery", "Recovery"),
-    ("dropped", "Slow clients dropped"),
+    ("dropped", "Disconnect"),
 )
-"""What can stand beside the grade, by class and title; the first stands there until the reader chooses."""
+"""The figures that can follow the grade, by CSS class and title. The first one is shown by default."""
 
 
 @dataclass(frozen=True)
 class OverviewCell:
-    """One cell. `figures` follow FIGURE_VIEWS, '' where there is none; `told` says all of it in a sentence."""
+    """One cell. `figures` follow FIGURE_VIEWS. `description` has all of them in a sentence."""
 
     grade: str
     sign: str
@@ -32,7 +32,7 @@ class OverviewCell:
 
 @dataclass(frozen=True)
 class OverviewRow:
-    """One scenario; `name` is its id without that of its family."""
+    """One scenario. `name` is its id without the family."""
 
     link: str
     name: str
@@ -42,7 +42,7 @@ class OverviewRow:
 
 @dataclass(frozen=True)
 class Family:
-    """Scenarios whose ids begin alike, as slow-headers/...; `name` is '' for one that stands alone."""
+    """The scenarios of a family, for example slow-headers. `name` is '' for a scenario without one."""
 
     name: str
     lines: Sequence[OverviewRow]
@@ -50,7 +50,7 @@ class Family:
 
 @dataclass(frozen=True)
 class Overview:
-    """All of it; `used` are the grades that occur, for the legend, `views` those that some cell has a figure for."""
+    """The whole overview. `used` are the grades of the legend, `views` the figures that occur."""
 
     servers: Sequence[str]
     families: Sequence[Family]
@@ -60,19 +60,19 @@ class Overview:
 
 
 def overview(results: Results, names: Anchors) -> Overview:
-    """Return the overview of `results`."""
-    found = {each.server for each in results.loads}
+    """Return the overview."""
+    found = {each.server for each in results.load}
     servers = [each.name for each in aggregation.servers(results) if each.name in found]
     families: dict[str, list[OverviewRow]] = {}
     for name, (info, cells) in aggregation.scenarios(results).items():
         family, _, rest = name.rpartition("/")
         by_server = {each.server: each for each in cells}
         boxes = [_cell(by_server[each], names) if each in by_server else None for each in servers]
-        # Those that stand alone are families of their own, by a key that no id can have.
+        # A scenario without a family gets a key that no id can have.
         families.setdefault(family or f" {name}", []).append(
             OverviewRow(names.scenario(name), rest or name, info.title, boxes)
         )
-    grades = {each.grade for each in results.loads}
+    grades = {each.grade for each in results.load}
     filled = [box for lines in families.values() for each in lines for box in each.boxes if box]
     return Overview(
         servers,
@@ -83,13 +83,13 @@ def overview(results: Results, names: Anchors) -> Overview:
 
 
 def key_figure(load: ScenarioResult) -> str:
-    """Return the one figure that says most beside a grade, '' where there is none: N*, a rate, the slowdown."""
+    """Return the most important figure of a cell: N*, a rate or the slowdown, or ''."""
     if load.grade in labels.NOT_JUDGED_GRADES:
         return ""
     if load.collapse is not None:
         return f"N*{labels.NO_BREAK_SPACE}{load.collapse}"
     if load.claims:
-        return labels.describe_claims(each.held for each in load.claims)
+        return labels.describe_claims(each.verdict for each in load.claims)
     if load.grade is Grade.MEASURED:
         return _measured_figure(load)
     phase = labels.during(load)
@@ -98,7 +98,7 @@ def key_figure(load: ScenarioResult) -> str:
         and (load.goodput or 0.0) >= key_findings.COLLAPSE_GOODPUT
         and phase is not None
     ):
-        # Most were answered: what took the server from its users is how long that was.
+        # Most requests got a response, so the latency is the reason for the grade.
         return f"p99 {labels.duration(phase.p99, at_least=phase.censored)}"
     if load.goodput is not None and load.goodput < 0.99:
         return labels.percent(load.goodput)
@@ -111,9 +111,9 @@ def _measured_figure(load: ScenarioResult) -> str:
     rate = labels.best_rate(load)
     if rate is not None:
         return labels.rate(rate)
-    known = next((each for each in load.measures if each.value is not None), None)
+    known = next((each for each in load.metrics if each.value is not None), None)
     if known is not None:
-        return labels.measure(known)
+        return labels.metric(known)
     phase = labels.during(load)
     if phase is not None and phase.p99 is not None:
         return labels.duration(phase.p99, at_least=phase.censored)
@@ -124,19 +124,19 @@ def _cell(load: ScenarioResult, names: Anchors) -> OverviewCell:
     mark = labels.GRADES[load.grade]
     slowdown = "" if load.slowdown is None else labels.ratio(load.slowdown, at_least=load.slowdown_censored)
     recovery = "" if load.recovery is None else labels.duration(load.recovery)
-    if load.grade is Grade.WEDGED:
+    if load.grade is Grade.NOT_RECOVERED:
         recovery = "never"
     dropped = ""
-    if load.reaped is not None:
-        dropped = load.reaped.how
-        if load.reaped.after is not None and load.reaped.how != "never":
-            dropped = f"{dropped} {labels.duration(load.reaped.after)}"
+    if load.disconnect is not None:
+        dropped = load.disconnect.how
+        if load.disconnect.after is not None and load.disconnect.how != "never":
+            dropped = f"{dropped} {labels.duration(load.disconnect.after)}"
     parts = [
         f"{load.server} in {load.scenario}: {labels.grade(load)} ({mark.meaning})",
         labels.describe_service(load),
-        f"p99 {slowdown} that of before" if slowdown else "",
+        f"p99 {slowdown} of the p99 before" if slowdown else "",
         f"recovery {recovery}" if recovery else "",
-        f"slow clients dropped: {labels.reaped(load, share=True)}" if dropped else "",
+        f"disconnect of slow clients: {labels.disconnect(load, share=True)}" if dropped else "",
         load.note if load.grade in labels.NOT_JUDGED_GRADES else "",
     ]
     description = "; ".join(each for each in parts if each)

@@ -1,4 +1,4 @@
-"""One row a server: what it is, its verdicts counted, and what it was worth under load."""
+"""The table of servers: the server, its counts of verdicts, and its grades."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
 
 COUNTED_VERDICTS = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.PASS)
 MAX_SCENARIO_COLUMNS = 4
-"""Scenarios up to which each has a column of its own; of more, the grades are counted and the overview has the rest."""
+"""Scenarios up to which each has a column. Of more, the table counts grades and the overview has the rest."""
 
 
 @dataclass(frozen=True)
 class ScenarioGrade:
-    """What a server came to in one scenario."""
+    """The grade of a server in one scenario."""
 
     scenario: str
     sign: str
@@ -29,8 +29,8 @@ class ScenarioGrade:
 
 @dataclass(frozen=True)
 class Row:
-    """One server. `others` says what is neither pass nor blame. Under load it has `grades`,
-    one a scenario, or in `graded` how often each (grade, sign) was given."""
+    """One server. `others` are the counts of neutral verdicts. `grades` has one entry per scenario, or `graded` counts
+    (grade, sign)."""
 
     info: ServerInfo
     counts: Sequence[tuple[Verdict, int]]
@@ -43,7 +43,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Columns:
-    """What the table shows: conformance, and the scenarios by id and title, or only their grades, `counted`."""
+    """The columns: conformance, and either the scenarios by id and title, or `counted` grades."""
 
     checks: bool
     counted: bool
@@ -51,15 +51,17 @@ class Columns:
 
 
 def columns(results: Results) -> Columns:
-    """Return what the table shows."""
+    """Return the columns of the table."""
     every = [(name, info.title) for name, (info, _) in aggregation.scenarios(results).items()]
     return Columns(
-        bool(results.checks), len(every) > MAX_SCENARIO_COLUMNS, every if len(every) <= MAX_SCENARIO_COLUMNS else []
+        bool(results.conformance),
+        len(every) > MAX_SCENARIO_COLUMNS,
+        every if len(every) <= MAX_SCENARIO_COLUMNS else [],
     )
 
 
 def rows(results: Results, names: Anchors) -> list[Row]:
-    """Return the servers in the order of the call, those that are not here among them."""
+    """Return all servers in the order of the call, also those that are not available."""
     scenarios = aggregation.scenarios(results)
     found = []
     for info in aggregation.servers(results):

@@ -1,4 +1,4 @@
-"""A section for each server of which three versions or more were checked: a chart, and what each version changed."""
+"""A section for each server with three or more checked versions: a chart and the changes."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
 
 MIN_VERSIONS_CHARTED = 3
-"""Versions from which on there is a line to be seen; two stand beside each other in a section of their own."""
+"""Versions from which a server has a history. Two versions are a comparison instead."""
 
 COUNTED_VERDICTS = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.PASS)
 
 
 @dataclass(frozen=True)
 class ChangeItem:
-    """A case that came out otherwise than before: the signs of both, and the link to the cell of this version."""
+    """A case whose verdict changed, with both signs and the link to the new cell."""
 
     case: str
     link: str
@@ -41,7 +41,7 @@ class ChangeItem:
 
 @dataclass(frozen=True)
 class Row:
-    """One version: its counts, and its changes where there was one before it."""
+    """One version: its counts and its changes."""
 
     point: VersionResult
     counts: Sequence[tuple[Verdict, int]]
@@ -52,7 +52,7 @@ class Row:
 
 @dataclass(frozen=True)
 class VersionHistorySection:
-    """One server over its versions."""
+    """One server and its versions."""
 
     version_history: VersionHistory
     chart: Markup
@@ -61,24 +61,24 @@ class VersionHistorySection:
 
 
 def histories(results: Results, names: Anchors) -> list[VersionHistorySection]:
-    """Return a section for each server of which so many versions were asked for, and two at least checked."""
+    """Return a section for each server with at least MIN_VERSIONS_CHARTED versions, two of them checked."""
     long = [each for each in version_histories(results) if len(each.points) >= MIN_VERSIONS_CHARTED]
     return [_history(index, each, names) for index, each in enumerate(long)]
 
 
 def _history(index: int, version_history: VersionHistory, names: Anchors) -> VersionHistorySection:
     title = (
-        f"{line(version_history.server, 60)} over its versions: "
+        f"{line(version_history.server, 60)} and its versions: "
         f"{version_chart.describe_versions(version_history.points)}"
     )
     drawn = inline(version_chart.draw_version_history(version_history), f"h{index}", title)
-    chart = Markup(drawn)  # noqa: S704 - drawn by us; what users wrote is escaped as text of the drawing
+    chart = Markup(drawn)  # noqa: S704 - drawn here; text of users is escaped
     rows = [_row(each, names, first=each is version_history.checked[0]) for each in version_history.points]
     fixed, broke = (sum(len(getattr(each, name)) for each in version_history.points) for name in ("fixed", "broke"))
     first, last = version_history.checked[0].version, version_history.checked[-1].version
     note = (
-        f"From {first} to {last}, step by step: fixed {fixed}, broke {broke}. A case counts at each step that changes "
-        "it, against the last version before in which it could be judged; flaky cells are neither."
+        f"From {first} to {last}: fixed {fixed}, broke {broke}. Each case is compared with the last earlier version in "
+        "which it was judged. Flaky cells do not count."
     )
     return VersionHistorySection(version_history, chart, rows, note)
 

@@ -56,13 +56,13 @@ def run(*verdicts: Verdict, server: ServerInfo | None = None) -> Results:
 
 def applied(text: str, results: Results, today: dt.date = TODAY) -> list[CaseResult]:
     baseline = parse(text, "known.toml", CASES)
-    return [apply_baseline(baseline, results.servers[each.server], each, today) for each in results.checks]
+    return [apply_baseline(baseline, results.servers[each.server], each, today) for each in results.conformance]
 
 
 def statuses(text: str, results: Results, today: dt.date = TODAY) -> dict[str, tuple[BaselineStatus, str]]:
     cells = applied(text, results, today)
     found = {
-        each.case.rpartition("/")[2]: (each.baseline.standing, describe_status(each)) for each in cells if each.baseline
+        each.case.rpartition("/")[2]: (each.baseline.status, describe_status(each)) for each in cells if each.baseline
     }
     assert all(each.baseline or not describe_status(each) for each in cells)
     return found

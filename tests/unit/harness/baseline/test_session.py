@@ -49,7 +49,7 @@ def test_cells_get_their_status_at_once_and_again_if_the_file_is_another(tmp_pat
     opened = open_baseline(file, IDS, update=False)
     met = opened.apply(SERVER, cell(CASE, Verdict.FAIL))
     assert met.baseline is not None
-    assert met.baseline.standing is BaselineStatus.EXPECTED
+    assert met.baseline.status is BaselineStatus.EXPECTED
     assert opened.again(run(met, baseline=str(file))) is None
     line = opened.again(run(cell(CASE, Verdict.FAIL), cell(OTHER, Verdict.PASS)))
     assert line == BaselineLine(str(file), (BaselineChange("s", CASE, met.baseline),))
@@ -67,12 +67,12 @@ def test_the_journal_stores_the_status_of_cells(tmp_path: Path) -> None:
         book.write(CheckLine(cell(OTHER, Verdict.PASS)))
     first = journal.read(tmp_path)
     assert first.baseline == "known.toml"
-    assert [each.baseline for each in first.checks] == [mark, None]
+    assert [each.baseline for each in first.conformance] == [mark, None]
     with Journal.open(tmp_path, resume=True) as book:
         book.write(BaselineLine("other.toml", (BaselineChange("s", CASE, None), BaselineChange("s", "gone", mark))))
     second = journal.read(tmp_path)
     assert second.baseline == "other.toml"
-    assert second.checks == tuple(msgspec.structs.replace(each, baseline=None) for each in first.checks)
+    assert second.conformance == tuple(msgspec.structs.replace(each, baseline=None) for each in first.conformance)
 
 
 def test_an_update_is_written_and_applies(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_an_update_is_written_and_applies(tmp_path: Path) -> None:
     assert CASE not in target.read_text()
     apply = after.apply(SERVER, cell(OTHER, Verdict.FAIL))
     assert apply.baseline is not None
-    assert apply.baseline.standing is BaselineStatus.EXPECTED
+    assert apply.baseline.status is BaselineStatus.EXPECTED
 
 
 def test_nothing_to_write_leaves_no_file(tmp_path: Path) -> None:

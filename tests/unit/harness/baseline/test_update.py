@@ -77,10 +77,10 @@ def update(before: str, results: Results) -> str:
     assert again.text == once.text
     assert "nothing to change" in again.summary("known.toml")
     baseline = parse(once.text, "known.toml", CASES)
-    for cell in results.checks:
+    for cell in results.conformance:
         mark = apply_baseline(baseline, results.servers[cell.server], cell, TODAY).baseline
-        assert mark is None or mark.standing is not BaselineStatus.UNEXPECTED_PASS
-        assert mark is None or mark.standing is not BaselineStatus.UNEXPECTED_FAIL or mark.expired
+        assert mark is None or mark.status is not BaselineStatus.UNEXPECTED_PASS
+        assert mark is None or mark.status is not BaselineStatus.UNEXPECTED_FAIL or mark.expired
     return once.text
 
 

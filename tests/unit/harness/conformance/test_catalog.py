@@ -9,7 +9,7 @@ from wsgi_gauntlet.harness.conformance.catalog import MUST, Case, CaseVariants, 
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.references import pep3333, rfc9112
 from wsgi_gauntlet.harness.errors import UnknownName
-from wsgi_gauntlet.harness.model.basis import Breach
+from wsgi_gauntlet.harness.model import Breach
 
 
 def made(place: str) -> Case:

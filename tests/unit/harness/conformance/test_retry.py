@@ -17,8 +17,7 @@ from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.retry import finalize, next_segmentation
 from wsgi_gauntlet.harness.conformance.verdict import Judgement
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
-from wsgi_gauntlet.harness.model import AppEvent, Evidence, Level, Setup, Verdict
-from wsgi_gauntlet.harness.model.basis import Reference
+from wsgi_gauntlet.harness.model import AppEvent, Evidence, Level, Reference, Setup, Verdict
 
 TRIES = 3
 PASS, FAIL, FLAKY, ERROR, SKIPPED, INFO = (
@@ -138,7 +137,7 @@ def test_a_way_that_says_nothing_holds_nobody_up() -> None:
 def test_a_pass_in_every_way() -> None:
     cell = finalize("reference", CASE, played(CASE, {}))
     assert (cell.verdict, cell.attempts, cell.seconds) == (PASS, 4, 1.0)
-    assert cell.patterns == tuple(Segmentation)
+    assert cell.segmentations == tuple(Segmentation)
     assert (cell.server, cell.case, cell.level, cell.tags, cell.summary) == (
         "reference",
         CASE.id,
@@ -150,19 +149,19 @@ def test_a_pass_in_every_way() -> None:
 
 
 def test_a_single_segmentation_is_not_listed() -> None:
-    assert finalize("reference", CASE, played(CASE, {}, well_formed=False)).patterns == ()
+    assert finalize("reference", CASE, played(CASE, {}, well_formed=False)).segmentations == ()
 
 
 def test_a_failure_in_one_way_says_in_which_and_what_held() -> None:
     cell = finalize("reference", CASE, played(CASE, {LINES: [FAIL] * 3}))
     assert (cell.verdict, cell.expected) == (FAIL, "better")
     assert cell.actual == "sent split at every CRLF: fail in an attempt"
-    assert cell.patterns == (WHOLE, BYTES)
+    assert cell.segmentations == (WHOLE, BYTES)
 
 
 def test_a_failure_in_one_piece_does_not_speak_of_ways() -> None:
     cell = finalize("reference", CASE, played(CASE, {WHOLE: [FAIL] * 3}))
-    assert (cell.actual, cell.patterns, cell.attempts) == ("fail in an attempt", (), 3)
+    assert (cell.actual, cell.segmentations, cell.attempts) == ("fail in an attempt", (), 3)
 
 
 def test_what_does_not_repeat_is_flaky() -> None:
@@ -175,7 +174,7 @@ def test_what_does_not_repeat_is_flaky() -> None:
 def test_a_way_that_says_nothing_changes_nothing() -> None:
     cell = finalize("reference", CASE, played(CASE, {BYTES: [SKIPPED]}))
     assert cell.verdict is PASS
-    assert cell.patterns == (WHOLE, LINES, PAUSED)
+    assert cell.segmentations == (WHOLE, LINES, PAUSED)
 
 
 def test_the_evidence_is_that_of_the_attempt_that_blamed() -> None:
@@ -219,5 +218,5 @@ def test_every_cell_is_decided_in_bounded_attempts(verdicts: dict[Segmentation, 
 
 def test_a_server_that_takes_no_cut_is_said_to_have_been_asked_whole_only() -> None:
     cell = finalize("s", CASE, [made(PASS)], "cut behind byte 9 (b'GET /echo'): 400 Bad Request, 0 bytes")
-    assert (cell.verdict, cell.patterns) == (PASS, ())
+    assert (cell.verdict, cell.segmentations) == (PASS, ())
     assert cell.evidence.process[0].endswith("cut behind byte 9 (b'GET /echo'): 400 Bad Request, 0 bytes")

@@ -19,8 +19,7 @@ from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.verdict import Judgement
 from wsgi_gauntlet.harness.errors import InternalError
-from wsgi_gauntlet.harness.model import Evidence, Level, Verdict
-from wsgi_gauntlet.harness.model.basis import Reference
+from wsgi_gauntlet.harness.model import Evidence, Level, Reference, Verdict
 from wsgi_gauntlet.harness.server import planning
 
 from ....helpers.runs import check_cases

@@ -93,4 +93,4 @@ def test_every_scenario_declares_valid_parameters_with_units(each: Scenario) -> 
     for parameters in (each.smoke, each.full):
         assert parameters.with_overrides(parameters.values(), each.id) == parameters
     assert each.summary
-    assert each.full_only == (each.id == "soak" or each.id.startswith("folklore/"))
+    assert each.full_only == (each.id == "soak" or each.id.startswith("claims/"))

@@ -24,7 +24,7 @@ QUICK = ScenarioResult(
 
 def broken(table: dict[str, Any], cell: ScenarioResult) -> list[str]:
     checked = parse({"thresholds": table}, "here").thresholds
-    return [f"{each.threshold}: {each.told}" for each in apply_thresholds(checked, cell).broken]
+    return [f"{each.threshold}: {each.message}" for each in apply_thresholds(checked, cell).broken]
 
 
 def test_each_threshold() -> None:
@@ -35,11 +35,13 @@ def test_each_threshold() -> None:
     ]
     assert broken({"p99": 0.5}, SLOW) == ["p99: p99 0.8 s is above 0.5 s"]
     assert broken({"rate": 5000}, QUICK) == ["rate: rate 4,000/s is below 5,000/s"]
-    found = ScenarioResult("waitress", "capacity", Grade.MEASURED, measures=(Metric("capacity", 1100.0, "requests/s"),))
+    found = ScenarioResult(
+        "waitress", "capacity", Grade.MEASURED, metrics=(Metric("capacity", "capacity", 1100.0, "requests/s"),)
+    )
     assert broken({"rate": 5000}, found) == ["rate: rate 1,100/s is below 5,000/s"]
     # No more than `--rate` was offered, all of it was answered: how much more would be nobody knows.
-    bound = Metric("capacity", 1100.0, "requests/s", censored=True)
-    assert broken({"rate": 5000}, ScenarioResult("waitress", "capacity", Grade.MEASURED, measures=(bound,))) == []
+    bound = Metric("capacity", "capacity", 1100.0, "requests/s", censored=True)
+    assert broken({"rate": 5000}, ScenarioResult("waitress", "capacity", Grade.MEASURED, metrics=(bound,))) == []
 
 
 def test_what_holds_and_what_has_no_such_figure_breaks_nothing() -> None:

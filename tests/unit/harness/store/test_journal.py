@@ -43,10 +43,10 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     results = journal.read(tmp_path / "out")
     assert results.finished
     assert results.servers["gunicorn"].command == "gunicorn -b"
-    assert [(c.case, c.verdict) for c in results.checks] == [("a", Verdict.PASS)]
-    assert results.checks[0].evidence.wire[0].data == b"\x00\xff"
-    assert results.checks[0].evidence.log == "caf\\udce9"
-    assert [each.grade for each in results.loads] == [Grade.UNAFFECTED]
+    assert [(c.case, c.verdict) for c in results.conformance] == [("a", Verdict.PASS)]
+    assert results.conformance[0].evidence.wire[0].data == b"\x00\xff"
+    assert results.conformance[0].evidence.log == "caf\\udce9"
+    assert [each.grade for each in results.load] == [Grade.UNAFFECTED]
 
 
 @pytest.mark.parametrize("incomplete", [b'{"line":"check","chec', b"\xff\xfe", b"{}"])
@@ -56,10 +56,10 @@ def test_an_incomplete_last_line_is_ignored(tmp_path: Path, incomplete: bytes) -
         book.write(CheckLine(cell("a")))
     with (tmp_path / journal.JOURNAL_FILENAME).open("ab") as file:
         file.write(incomplete)
-    assert [each.case for each in journal.read(tmp_path).checks] == ["a"]
+    assert [each.case for each in journal.read(tmp_path).conformance] == ["a"]
     with Journal.open(tmp_path, resume=True) as book:
         book.write(CheckLine(cell("b")))
-    assert [each.case for each in journal.read(tmp_path).checks] == ["a", "b"]
+    assert [each.case for each in journal.read(tmp_path).conformance] == ["a", "b"]
 
 
 def test_earlier_runs_are_all_kept_and_strangers_are_left_alone(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_earlier_runs_are_all_kept_and_strangers_are_left_alone(tmp_path: Path) 
         (tmp_path / journal.PREVIOUS_FOLDER / f"mine-{number}.txt").write_text("keep")
     output_folder = ("", "previous", "previous-3", "previous-2")
     there = {
-        each: journal.read(tmp_path / each).checks[0].case
+        each: journal.read(tmp_path / each).conformance[0].case
         for each in output_folder
         if (tmp_path / each / journal.JOURNAL_FILENAME).exists()
     }
@@ -174,7 +174,7 @@ def test_a_full_disk_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest
             patch.setattr(os, "write", full)
             with pytest.raises(StorageFull, match="wsgi-gauntlet report"):
                 book.write(CheckLine(cell("b")))
-    assert [each.case for each in journal.read(tmp_path).checks] == ["a"]
+    assert [each.case for each in journal.read(tmp_path).conformance] == ["a"]
 
 
 @pytest.mark.parametrize(

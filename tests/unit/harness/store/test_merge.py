@@ -16,7 +16,7 @@ def test_one_run_is_itself() -> None:
 
 def test_the_later_cell_counts() -> None:
     both = merge([run("1", Verdict.FAIL, Verdict.WARN, finished=False), run("2", Verdict.PASS)])
-    assert [each.verdict for each in both.checks] == [Verdict.PASS, Verdict.WARN]
+    assert [each.verdict for each in both.conformance] == [Verdict.PASS, Verdict.WARN]
     assert both.environment["date"] == "2"
     assert [each["date"] for each in both.environment["merged"]] == ["1", "2"]
     assert not both.finished

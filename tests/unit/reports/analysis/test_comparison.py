@@ -1,4 +1,4 @@
-"""Servers that differ in one thing, cell beside cell: found by name, told on the page and in the summary."""
+"""Servers that differ in one thing, found by name, and shown on the page and in the summary."""
 
 from __future__ import annotations
 
@@ -70,9 +70,7 @@ def test_what_a_front_masks_and_causes() -> None:
     assert [each[0].case for each in comparison.worsened] == ["http/a/1"]
     assert [each[0].case for each in comparison.changes] == ["http/a/4"]
     assert (comparison.same, comparison.not_judged) == (3, 1)
-    assert comparison.summary == (
-        "masked 2, caused 1, the same in 3 cases, otherwise different in 1, 1 judged in one of them only or in neither"
-    )
+    assert comparison.summary == ("masked 2, caused 1, the same in 3 cases, other changes in 1, 1 not judged for both")
 
 
 def test_a_default_variant_is_the_one_that_is_named() -> None:
@@ -147,7 +145,7 @@ def test_tuned_is_beside_the_defaults_in_front_and_behind() -> None:
 
 
 @pytest.mark.parametrize("name", ["./mine.py", "a b", "nginx+x+y", ""])
-def test_a_name_that_is_none_has_no_twin(name: str) -> None:
+def test_an_invalid_name_has_no_pair(name: str) -> None:
     assert found(run(cells(name, PASS), cells("gunicorn", PASS))) == []
 
 
@@ -164,7 +162,7 @@ def test_what_the_call_named_and_did_not_run_need_not_be_added(alone: str) -> No
     )
     results = run(cells("nginx+gunicorn", PASS), infos=infos)
     assert missing_servers(results) == []
-    assert "What one difference changes" not in markdown.render(results)
+    assert "Servers that differ in one thing" not in markdown.render(results)
 
 
 def test_two_with_nothing_in_common_are_no_pair() -> None:
@@ -180,14 +178,14 @@ def load(server: str, grade: Grade, collapse: int | None = None, **more: object)
 @pytest.mark.parametrize(
     ("before", "after", "better"),
     [
-        ((Grade.WEDGED, None), (Grade.UNAFFECTED, None), 1),
+        ((Grade.NOT_RECOVERED, None), (Grade.UNAFFECTED, None), 1),
         ((Grade.UNAFFECTED, None), (Grade.DEGRADED, None), -1),
         ((Grade.COLLAPSED, 2), (Grade.COLLAPSED, 64), 1),
         ((Grade.COLLAPSED, 64), (Grade.COLLAPSED, 2), -1),
         ((Grade.COLLAPSED, 2), (Grade.COLLAPSED, 2), 0),
         ((Grade.UNAFFECTED, None), (Grade.UNAFFECTED, None), 0),
         ((Grade.MEASURED, None), (Grade.UNAFFECTED, None), 0),
-        ((Grade.WEDGED, None), (Grade.INVALID, None), 0),
+        ((Grade.NOT_RECOVERED, None), (Grade.INVALID, None), 0),
     ],
 )
 def test_grades_are_compared_where_both_are_judgements(
@@ -210,24 +208,24 @@ LOADED = run(
 def test_the_page_has_both_sides_of_every_case_and_scenario() -> None:
     """Escaped, and each linked to its cell."""
     text = report_page.render(LOADED)
-    section = text[text.index('<section id="beside"') :].partition("</section>")[0]
+    section = text[text.index('<section id="comparisons"') :].partition("</section>")[0]
     assert "nginx in front of gunicorn" in section
     assert "masked 1, caused 1, the same in 0 cases." in section
     assert "&lt;wrong&gt;" in section
     assert "<wrong>" not in section
     assert 'href="#cell--nginx-gunicorn--http-a-0"' in section
-    assert "collapses at 2" in section
+    assert "collapsed at 2" in section
     assert "2\u00a0% in time, p99 ≥\u00a0500\u00a0×" in section
-    assert "waitress alone was not in this run: with it, this shows what nginx changes" in section
-    assert '<a href="#beside">' in text
+    assert "Add waitress to the run to see the effect of nginx" in section
+    assert '<a href="#comparisons">' in text
 
 
 def test_the_summary_has_a_table_and_the_cases() -> None:
     text = markdown.render(LOADED)
     assert "| nginx+gunicorn | gunicorn | 1 | 1 | 1 better, 0 worse |" in text
-    assert "- nginx+gunicorn beside gunicorn, masked: `http/a/0`" in text
-    assert "- nginx+gunicorn beside gunicorn, caused: `http/a/1`" in text
-    assert "- Add waitress: it shows what nginx changes in nginx+waitress." in text
+    assert "- nginx+gunicorn and gunicorn, masked: `http/a/0`" in text
+    assert "- nginx+gunicorn and gunicorn, caused: `http/a/1`" in text
+    assert "- Add waitress to see the effect of nginx in nginx+waitress." in text
 
 
 def test_the_terminal_has_a_line_for_each_pair() -> None:
@@ -237,7 +235,7 @@ def test_the_terminal_has_a_line_for_each_pair() -> None:
     rows = [each.split() for each in out.getvalue().splitlines()]
     assert ["with", "without", "better", "worse", "same", "load"] in rows
     assert ["nginx+gunicorn", "gunicorn", "masked", "1", "caused", "1", "0", "+1", "−0"] in rows
-    assert "Add waitress: it shows what nginx changes in nginx+waitress." in out.getvalue()
+    assert "Add waitress to see the effect of nginx in nginx+waitress." in out.getvalue()
     long = ("gunicorn:gthread@20.1.0[workers=4,threads=2]", "gunicorn:gthread@22.0[workers=4,threads=2]")
     out = io.StringIO()
     results = run(*(cells(each, verdict) for each, verdict in zip(long, (FAIL, PASS), strict=True)))
@@ -249,7 +247,7 @@ def test_the_terminal_has_a_line_for_each_pair() -> None:
 def test_a_run_without_pairs_has_none_on_the_terminal() -> None:
     out = io.StringIO()
     closing.summary(run(cells("gunicorn", PASS)), None, Console(file=out, width=80))
-    assert "What one difference changes" not in out.getvalue()
+    assert "Servers that differ in one thing" not in out.getvalue()
 
 
 def test_of_very_many_cases_the_summary_names_all() -> None:
@@ -261,18 +259,18 @@ def test_of_very_many_cases_the_summary_names_all() -> None:
 def test_without_a_pair_there_is_no_section() -> None:
     results = run(cells("gunicorn", PASS), cells("waitress", PASS))
     assert comparison_section.comparison_section(results, Anchors()) is None
-    assert 'id="beside"' not in report_page.render(results)
-    assert "What one difference changes" not in markdown.render(results)
+    assert 'id="comparisons"' not in report_page.render(results)
+    assert "Servers that differ in one thing" not in markdown.render(results)
 
 
 def test_load_alone_has_its_table_too() -> None:
     """And nothing is said of cases."""
-    section = comparison_section.comparison_section(msgspec.structs.replace(LOADED, checks=()), Anchors())
+    section = comparison_section.comparison_section(msgspec.structs.replace(LOADED, conformance=()), Anchors())
     assert section is not None
     assert (section.checked, section.loaded) == (False, True)
     [comparison] = section.comparisons
     assert (comparison.comparison.summary, comparison.comparison.better, comparison.comparison.worse) == ("", 1, 0)
-    text = markdown.render(msgspec.structs.replace(LOADED, checks=()))
+    text = markdown.render(msgspec.structs.replace(LOADED, conformance=()))
     assert "| nginx+gunicorn | gunicorn |  |  | 1 better, 0 worse |" in text
 
 
@@ -282,5 +280,5 @@ def test_titles_say_what_differs() -> None:
     assert summary == [
         "nginx in front of waitress",
         "gunicorn@20.0 and gunicorn@21.0: 20.0 → 21.0",
-        "waitress tuned: waitress[tuned] beside waitress",
+        "waitress tuned: waitress[tuned] and waitress",
     ]

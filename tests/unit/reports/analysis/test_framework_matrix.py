@@ -75,15 +75,15 @@ def test_what_did_not_come_through_is_named_by_case() -> None:
 
 def test_one_sentence_says_whether_the_promise_held() -> None:
     assert found(*CELLS).summary == (
-        "It held in 3 of 5 pairings of a server and a framework; not everything came through with any of them on poor."
+        "All cases passed in 3 of 5 pairings of a server and a framework. Cases failed with all of them on poor."
     )
-    assert found(*CELLS[:6]).summary.startswith("It held: in each of 2 pairings")
+    assert found(*CELLS[:6]).summary.startswith("All cases passed in each of 2 pairings")
     assert found(*CELLS[:6], *row("poor", "flask", head=FAIL), *row("poor", "django", head=PASS)).summary.endswith(
-        "not everything came through with Flask on poor."
+        "Cases failed with Flask on poor."
     )
     many = [each for name in "abcdef" for each in row(name, "flask", head=FAIL)]
-    assert found(*many).summary.endswith("not everything came through on 6 of 6 servers.")
-    assert found(CELLS[-1]).summary == "No app of a framework could be tried."
+    assert found(*many).summary.endswith("Cases failed on 6 of 6 servers.")
+    assert found(CELLS[-1]).summary == "No framework app could run."
 
 
 def test_a_framework_that_is_not_here_is_one_line_with_the_command_that_gets_it() -> None:
@@ -91,33 +91,33 @@ def test_a_framework_that_is_not_here_is_one_line_with_the_command_that_gets_it(
     assert summary.frameworks == ["flask", "django"]
     assert summary.unavailable == {"pyramid": NOT_INSTALLED}
     page = report_page.render(RUN)
-    section = page[page.index('<section id="promise"') :].partition("</section>")[0]
+    section = page[page.index('<section id="frameworks"') :].partition("</section>")[0]
     assert section.count(NOT_INSTALLED) == 1
     assert "Pyramid</th>" not in section
-    assert markdown.render(RUN).count("was not tried") == 1
+    assert markdown.render(RUN).count("did not run") == 1
     block = next(each for each in matrix.matrix(RUN, Anchors()).blocks if each.area == "frameworks/pyramid")
     assert (block.lines, block.why) == ([], NOT_INSTALLED)
 
 
 def test_the_page_links_each_pairing_to_its_worst_cell() -> None:
     page = report_page.render(RUN)
-    section = page[page.index('<section id="promise"') :].partition("</section>")[0]
+    section = page[page.index('<section id="frameworks"') :].partition("</section>")[0]
     links = re.findall(r'href="#([^"]+)"', section)
     assert "cell--poor--frameworks-django-head" in links
     assert all(f'id="{each}"' in page for each in links)
     assert "Django on own: unsupported: &lt;odd&gt;" in section
-    assert '<a href="#promise">' in page
+    assert '<a href="#frameworks">' in page
 
 
 def test_the_summary_has_a_row_for_each_server() -> None:
     text = markdown.render(RUN)
-    assert "| server | Flask | Django | did not come through |" in text
+    assert "| server | Flask | Django | failed cases |" in text
     assert "| poor | ! 2/3 | ✗ 1/3 | path, head (Django) |" in text
     assert "| own | ✓ 3/3 | – |  |" in text
 
 
 def test_a_run_without_frameworks_says_nothing_of_them() -> None:
-    other = msgspec.structs.replace(RUN, checks=(CaseResult("good", "http/a/b", Level.MUST, (), PASS),))
+    other = msgspec.structs.replace(RUN, conformance=(CaseResult("good", "http/a/b", Level.MUST, (), PASS),))
     assert framework_matrix(other) is None
-    assert "promise" not in markdown.render(other)
-    assert 'id="promise"' not in report_page.render(other)
+    assert "frameworks" not in markdown.render(other)
+    assert 'id="frameworks"' not in report_page.render(other)

@@ -1,4 +1,4 @@
-"""Servers on the wire and in-process, what lint noticed, and what was set aside: in the page, and nowhere without."""
+"""Servers on the wire and in-process, lint findings, and cells that are not judged, on the page."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def test_pairs_are_found_by_name() -> None:
 def test_the_page_shows_both_sides_and_nothing_where_there_is_no_pair() -> None:
     """Expected and actual of each, escaped."""
     text = report_page.render(RUN)
-    section = text[text.index('<section id="pairs"') :].partition("</section>")[0]
-    assert "the same in 1 case, different in 1; 1 judged on the wire only" in section
+    section = text[text.index('<section id="in-process"') :].partition("</section>")[0]
+    assert "The same in 1 case, different in 1; 1 judged on the wire only" in section
     assert "a &lt;reset&gt;" in section
     assert "&lt;the&gt; expected" in section
     assert 'href="#cell--werkzeug-in-process--http-a-x"' in section
-    alone = report_page.render(msgspec.structs.replace(RUN, checks=CELLS[:4]))
-    assert 'id="pairs"' not in alone
+    alone = report_page.render(msgspec.structs.replace(RUN, conformance=CELLS[:4]))
+    assert 'id="in-process"' not in alone
 
 
 def test_the_summary_and_the_terminal_say_it_in_a_line() -> None:
@@ -69,12 +69,12 @@ def test_the_summary_and_the_terminal_say_it_in_a_line() -> None:
     closing.summary(RUN, console=out)
     output = out.file.getvalue()  # type: ignore[attr-defined]
     assert "http/a/x: fail on the wire, pass in-process" in output
-    assert "In-process" not in markdown.render(msgspec.structs.replace(RUN, checks=CELLS[:4]))
+    assert "In-process" not in markdown.render(msgspec.structs.replace(RUN, conformance=CELLS[:4]))
 
 
 FOUND = (
-    cell("one", "a/x", Verdict.PASS, findings=("date-missing: no Date (RFC 9110)", "date-missing: again")),
-    cell("one", "a/y", Verdict.PASS, findings=("date-missing: no Date (RFC 9110)", "own-kind: <b>")),
+    cell("one", "a/x", Verdict.PASS, findings=("missing-date: no Date (RFC 9110)", "missing-date: again")),
+    cell("one", "a/y", Verdict.PASS, findings=("missing-date: no Date (RFC 9110)", "own-kind: <b>")),
     cell("two", "a/x", Verdict.PASS),
 )
 
@@ -83,7 +83,7 @@ def test_findings_are_counted_by_kind_and_server() -> None:
     """Once for each cell, the commonest first, a kind that nobody knows too."""
     rows = lint.rows(Results(SCHEMA, {}, {}, FOUND), Anchors())
     assert [(each.kind, [count.number for count in each.counts]) for each in rows] == [
-        ("date-missing", [2, 0]),
+        ("missing-date", [2, 0]),
         ("own-kind", [1, 0]),
     ]
     assert rows[0].where == "RFC 9110, section 6.6.1"
@@ -91,25 +91,25 @@ def test_findings_are_counted_by_kind_and_server() -> None:
     assert lint.rows(RUN, Anchors()) == []
 
 
-def test_the_page_shows_findings_as_remarks() -> None:
+def test_the_page_shows_findings_as_lint_findings() -> None:
     """In the cell, and in the table that leads there."""
     text = report_page.render(Results(SCHEMA, {}, {}, FOUND))
-    assert '<p class="remark"><b>info</b> own-kind: &lt;b&gt;</p>' in text
+    assert '<p class="finding"><b>lint</b> own-kind: &lt;b&gt;</p>' in text
     assert re.search(r'<a class="plain" href="#cell--one--http-a-x">2</a>', text)
     assert 'id="lint"' not in report_page.render(RUN)
 
 
 NOT_JUDGED = (
     cell("one", "a/x", Verdict.FAIL, "broken"),
-    cell("one", "a/y", Verdict.SKIPPED, "needs http/a/x, which came to fail", patterns=()),
+    cell("one", "a/y", Verdict.SKIPPED, "needs http/a/x, which came to fail", segmentations=()),
     cell("two", "a/y", Verdict.SKIPPED, "needs http/a/x, which came to fail"),
-    cell("two", "a/x", Verdict.FLAKY, "1 of 3 attempts", patterns=("whole", "byte by byte")),
+    cell("two", "a/x", Verdict.FLAKY, "1 of 3 attempts", segmentations=("whole", "bytes")),
     cell("one", "a/z", Verdict.ERROR, "EventsLost"),
-    cell("two", "a/z", Verdict.UNSUPPORTED, "has no option for threads", patterns=("whole",)),
+    cell("two", "a/z", Verdict.UNSUPPORTED, "has no option for threads", segmentations=("whole",)),
 )
 
 
-def test_what_was_set_aside_is_listed_with_its_reason() -> None:
+def test_cells_that_are_not_judged_have_their_reason() -> None:
     """By verdict, each cell linked."""
     reason_groups = not_judged.reason_groups(Results(SCHEMA, {}, {}, NOT_JUDGED), Anchors())
     assert [each.verdict for each in reason_groups] == [
@@ -125,13 +125,13 @@ def test_what_was_set_aside_is_listed_with_its_reason() -> None:
 
 
 def test_a_skipped_cell_leads_to_what_it_depends_on() -> None:
-    """And the ways of sending in which a case held are told; the matrix can be narrowed to a verdict."""
+    """The cell shows the passed segmentations, and the matrix can be filtered by verdict."""
     text = report_page.render(Results(SCHEMA, {}, {}, NOT_JUDGED))
     assert '(<a href="#cell--one--http-a-x">http/a/x</a>)' in text
-    assert "<dt>Held</dt><dd>sent whole and byte by byte</dd>" in text
+    assert "<dt>Passed</dt><dd>sent whole and byte by byte</dd>" in text
     assert '<option value="skipped">cases with skipped</option>' in text
     assert re.search(r'data-is="[^"]*\bflaky\b[^"]*"', text)
-    assert 'id="aside"' not in report_page.render(Results(SCHEMA, {}, {}, FOUND))
+    assert 'id="not-judged"' not in report_page.render(Results(SCHEMA, {}, {}, FOUND))
 
 
 @pytest.mark.parametrize("name", ["x:in-process", "x"])

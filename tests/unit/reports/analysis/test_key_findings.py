@@ -7,6 +7,8 @@ import msgspec
 from wsgi_gauntlet.harness.model import (
     SCHEMA,
     CaseResult,
+    Claim,
+    ClaimVerdict,
     Grade,
     Level,
     Phase,
@@ -16,7 +18,6 @@ from wsgi_gauntlet.harness.model import (
     Step,
     Verdict,
 )
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
 from wsgi_gauntlet.reports.analysis.key_findings import featured_scenario, key_findings, run_description
 from wsgi_gauntlet.reports.text.labels import describe_service, during
 from wsgi_gauntlet.reports.writers.html.sections.overview import key_figure
@@ -28,11 +29,11 @@ def _text(results: Results, topic: str) -> str:
     return " ".join(each.text for each in key_findings(results) if each.topic == topic).replace("\u00a0", " ")
 
 
-def test_users_are_told_apart_by_what_they_got(results: Results) -> None:
-    """Those who were served first; what the generator spoilt is left out."""
+def test_users_are_grouped_by_their_service(results: Results) -> None:
+    """Those who were served first; what the generator disturbed is left out."""
     text = _text(results, "Users")
-    assert text.startswith("While some people in the classroom are slow, waitress (p99 9 ms)")
-    assert "gunicorn:gthread answers 87 %" in text
+    assert text.startswith("While slow clients were connected, waitress (p99 9 ms)")
+    assert "gunicorn:gthread answered 87 %" in text
     assert "gunicorn:sync did not recover" in text
     assert "wsgiref" not in text
 
@@ -40,24 +41,24 @@ def test_users_are_told_apart_by_what_they_got(results: Results) -> None:
 def test_slow_clients_are_counted(results: Results) -> None:
     """By the number that it takes to stop a server."""
     text = _text(results, "Slow clients")
-    assert "1 slow client stops werkzeug and pyuwsgi; 2 slow clients stop gunicorn:sync" in text
-    assert text.endswith("waitress and nginx+gunicorn:sync hold out against all 256.")
+    assert "1 slow client made werkzeug and pyuwsgi collapse; 2 slow clients made gunicorn:sync collapse" in text
+    assert text.endswith("waitress and nginx+gunicorn:sync were unaffected by 256 slow clients.")
 
 
 def test_conformance_names_the_fewest_first(results: Results) -> None:
     """Of those that were judged in each."""
     text = _text(results, "Conformance")
     assert text.startswith("nginx+gunicorn:sync breaks 1 of 62 requirements (must) judged, waitress 1 of 65, ")
-    assert text.endswith("Not judged in 8 servers together: 22 cells (6 unsupported, 2 skipped, 10 flaky, 4 error).")
+    assert text.endswith("Not judged: 22 cells of 8 servers (6 unsupported, 2 skipped, 10 flaky, 4 error).")
     assert " wsgiref 2 of " in _text(results, "Security")
 
 
-def test_doubt_is_told_as_doubt(results: Results) -> None:
+def test_invalid_cells_are_not_judged(results: Results) -> None:
     """Invalid, inconclusive and our own errors stand apart."""
     text = _text(results, "Not judged")
-    assert "wsgiref in classroom (the generator or this machine could not keep up)" in text
-    assert text.endswith("None of this counts against a server.")
-    assert _text(results, "Not here").startswith("bjoern and cheroot were not tried")
+    assert "wsgiref in classroom (the generator or the machine could not keep up)" in text
+    assert text.endswith("None of these blames a server.")
+    assert _text(results, "Not available").startswith("bjoern and cheroot are not installed")
 
 
 def test_what_no_command_gets_is_not_said_to_be_had_by_one() -> None:
@@ -66,9 +67,10 @@ def test_what_no_command_gets_is_not_said_to_be_had_by_one() -> None:
         ServerInfo("bjoern", "bjoern", False, why="not installed", get="pip install bjoern"),
         ServerInfo("gunicorn@25.1.0", "gunicorn", False, why="did not start"),
     )
-    text = _text(Results(SCHEMA, {}, {each.name: each for each in there}), "Not here")
+    text = _text(Results(SCHEMA, {}, {each.name: each for each in there}), "Not available")
     assert text == (
-        "bjoern was not tried; the table says how to get it. gunicorn@25.1.0 could not be tried; the table says why."
+        "bjoern is not installed; the table of servers says how to get it. "
+        "gunicorn@25.1.0 did not run; the table of servers has the reasons."
     )
 
 
@@ -84,7 +86,7 @@ def test_of_many_servers_those_at_both_ends_are_named() -> None:
         "s01 breaks 1 of 1 requirement (must) judged, s02 2 of 2, s03 3 of 3, s04 4 of 4, s05 5 of 5, s06 6 of 6, "
         "11 others, s18 18 of 18, s19 19 of 19 and s20 20 of 20."
     )
-    assert "by s20 20 of 20, s19 19 of 19, s18 18 of 18, " in _text(results, "Security")
+    assert "s20 20 of 20, s19 19 of 19, s18 18 of 18, " in _text(results, "Security")
     assert ", 12 others, s03 3 of 3, s02 2 of 2 and s01 1 of 1." in _text(results, "Security")
 
 
@@ -94,7 +96,7 @@ def test_a_clean_server_is_said_to_be_clean() -> None:
     results = Results(SCHEMA, {}, {"reference": ServerInfo("reference", "ReferenceServer", True)}, (check,))
     assert _text(results, "Conformance") == "reference keeps the one requirement (must) judged."
     sinner = msgspec.structs.replace(check, server="sinner", verdict=Verdict.FAIL)
-    both = _text(msgspec.structs.replace(results, checks=(check, sinner)), "Conformance")
+    both = _text(msgspec.structs.replace(results, conformance=(check, sinner)), "Conformance")
     assert both.endswith("judged. sinner breaks 1 of 1 requirement (must) judged.")
 
 
@@ -104,33 +106,33 @@ def test_a_server_that_could_be_asked_nothing_is_not_clean() -> None:
     without = msgspec.structs.replace(held, server="waitress[tls]", verdict=Verdict.UNSUPPORTED)
     results = Results(SCHEMA, {}, {}, (held, without))
     clean = "waitress keeps the one requirement (must) judged."
-    not_judged = "Of waitress[tls] no requirement was judged (1 unsupported)."
+    not_judged = "No requirement of waitress[tls] was judged (1 unsupported)."
     assert _text(results, "Conformance") == f"{clean} {not_judged}"
-    alone = msgspec.structs.replace(results, checks=(without,))
+    alone = msgspec.structs.replace(results, conformance=(without,))
     assert _text(alone, "Conformance") == not_judged
 
 
-def _folklore(server: str, *held: ClaimVerdict) -> ScenarioResult:
+def _claims(server: str, *held: ClaimVerdict) -> ScenarioResult:
     claims = tuple(Claim(f"statement {place}", each, "a rule", "") for place, each in enumerate(held))
-    return ScenarioResult(server, "folklore/shield", Grade.MEASURED, claims=claims)
+    return ScenarioResult(server, "claims/shield", Grade.MEASURED, claims=claims)
 
 
-def test_folklore_is_told_by_statement_and_server() -> None:
+def test_claims_are_listed_by_statement_and_server() -> None:
     """Of many statements by server, of many servers in sum; and nothing else is said of such a run."""
-    yes, no, unclear = ClaimVerdict.HELD, ClaimVerdict.BROKEN, ClaimVerdict.INCONCLUSIVE
-    few = Results(SCHEMA, {}, {}, loads=(_folklore("a", yes, no), _folklore("b", yes), _folklore("c", unclear)))
+    yes, no, unclear = ClaimVerdict.HELD, ClaimVerdict.DID_NOT_HOLD, ClaimVerdict.INCONCLUSIVE
+    few = Results(SCHEMA, {}, {}, load=(_claims("a", yes, no), _claims("b", yes), _claims("c", unclear)))
     assert [(each.topic, each.text) for each in key_findings(few)] == [
-        ("Folklore", "“statement 0”: held on a and b and inconclusive on c; “statement 1”: did not hold on a.")
+        ("Claims", "“statement 0”: held on a and b and inconclusive on c; “statement 1”: did not hold on a.")
     ]
-    many = Results(SCHEMA, {}, {}, loads=(_folklore("a", yes, yes, no, unclear), _folklore("b", no)))
-    assert _text(many, "Folklore") == "4 statements; a: 2 held, 1 did not hold, 1 inconclusive; b: did not hold."
-    wide = Results(SCHEMA, {}, {}, loads=tuple(_folklore(each, yes, yes, no, unclear) for each in "abcd"))
-    assert _text(wide, "Folklore") == "4 statements on 4 servers: 8 held, 4 did not hold, 4 inconclusive."
+    many = Results(SCHEMA, {}, {}, load=(_claims("a", yes, yes, no, unclear), _claims("b", no)))
+    assert _text(many, "Claims") == "4 statements; a: 2 held, 1 did not hold, 1 inconclusive; b: did not hold."
+    wide = Results(SCHEMA, {}, {}, load=tuple(_claims(each, yes, yes, no, unclear) for each in "abcd"))
+    assert _text(wide, "Claims") == "4 statements on 4 servers: 8 held, 4 did not hold, 4 inconclusive."
 
 
 def test_nothing_measured_is_said() -> None:
     """An interrupted run may hold nothing at all."""
-    assert [each.topic for each in key_findings(Results(SCHEMA, {}, {}))] == ["Nothing"]
+    assert [each.topic for each in key_findings(Results(SCHEMA, {}, {}))] == ["No result"]
 
 
 def test_halves_of_a_run() -> None:
@@ -144,11 +146,11 @@ def test_halves_of_a_run() -> None:
 def test_a_served_but_slower_server_says_how_much() -> None:
     """Goodput alone is not the whole answer."""
     load = ScenarioResult("a", "classroom", Grade.DEGRADED, 0.999, 4.0)
-    assert "a (4 × slower) still serves everyone else." in _text(Results(SCHEMA, {}, {}, loads=(load,)), "Users")
+    assert "a (4 × slower) served all other users." in _text(Results(SCHEMA, {}, {}, load=(load,)), "Users")
 
 
 def _loads(*cells: tuple[str, str, Grade]) -> Results:
-    return Results(SCHEMA, {}, {}, loads=tuple(ScenarioResult(*cell) for cell in cells))
+    return Results(SCHEMA, {}, {}, load=tuple(ScenarioResult(*cell) for cell in cells))
 
 
 def test_scenarios_without_a_search_have_their_sentence() -> None:
@@ -161,27 +163,29 @@ def test_scenarios_without_a_search_have_their_sentence() -> None:
         *(("c", name, Grade.COLLAPSED) for name in ("reload", "churn", "large", "mixed")),
         ("d", "reload", Grade.INVALID),
     )
-    assert _text(results, "Also") == ("b stands all 4 others; a degrades in reload; c is harmed in 4 scenarios.")
-    assert _text(_loads(("a", "reload", Grade.DEGRADED)), "Also") == "a degrades in reload."
+    assert _text(results, "Other load") == (
+        "b was unaffected in all 4 other scenarios; a was degraded in reload; c was affected in 4 scenarios."
+    )
+    assert _text(_loads(("a", "reload", Grade.DEGRADED)), "Other load") == "a was degraded in reload."
     many = _loads(*((name, "reload", Grade.DEGRADED) for name in "abcd"))
-    assert _text(many, "Also") == (
-        "of 1 scenario without a search for N* users are harmed with a in 1, b in 1, c in 1 and d in 1."
+    assert _text(many, "Other load") == (
+        "in 1 other scenario, users were affected with a in 1, b in 1, c in 1 and d in 1."
     )
 
 
 def test_mere_figures_are_a_finding() -> None:
     """A run of measurements alone has been judged, as far as there is anything to judge."""
     results = _loads(("a", "steady", Grade.MEASURED), ("a", "capacity", Grade.MEASURED))
-    assert _text(results, "Measured") == "capacity and steady, without right or wrong."
+    assert _text(results, "Measured") == "capacity and steady. These scenarios measure and do not judge."
 
 
 def _in_classroom(server: str, grade: Grade, goodput: float, p99: float) -> ScenarioResult:
-    during = Phase("crowd", 2, 8, 400, {"ok": int(400 * goodput)}, goodput, p99=p99)
+    during = Phase("during", 2, 8, 400, {"ok": int(400 * goodput)}, goodput, p99=p99)
     return ScenarioResult(server, "classroom", grade, goodput=goodput, slowdown=3.0, phases=(during,))
 
 
 def _of(*loads: ScenarioResult) -> Results:
-    return Results(SCHEMA, {}, {each.server: ServerInfo(each.server, "s", True) for each in loads}, loads=loads)
+    return Results(SCHEMA, {}, {each.server: ServerInfo(each.server, "s", True) for each in loads}, load=loads)
 
 
 def test_who_waits_for_seconds_is_not_served_though_all_is_answered_in_the_end() -> None:
@@ -190,14 +194,14 @@ def test_who_waits_for_seconds_is_not_served_though_all_is_answered_in_the_end()
     results = _of(_in_classroom("waitress", Grade.UNAFFECTED, 1.0, 0.009), late)
     text = _text(results, "Users")
     assert text == (
-        "While some people in the classroom are slow, waitress (p99 9 ms) still serves everyone else; "
-        "gunicorn:gthread[tuned] (100 % answered, p99 4.38 s) keeps them waiting."
+        "While slow clients were connected, waitress (p99 9 ms) served all other users; "
+        "gunicorn:gthread[tuned] (100 % answered, p99 4.38 s) responded late."
     )
     assert key_figure(late).replace("\u00a0", " ") == "p99 4.38 s"
-    few = _in_classroom("wsgiref", Grade.WEDGED, 0.1, 5.0)
+    few = _in_classroom("wsgiref", Grade.NOT_RECOVERED, 0.1, 5.0)
     assert _text(_of(few, late), "Users").endswith(
-        "keeps them waiting; wsgiref answers 10 % of the others' requests in time. "
-        "After the slow ones had gone, wsgiref did not recover."
+        "responded late; wsgiref answered 10 % of the requests of other users in time. "
+        "After the slow clients left, wsgiref did not recover."
     )
     assert key_figure(few).replace("\u00a0", " ") == "10 %"
 
@@ -211,10 +215,10 @@ def test_a_server_whose_users_are_harmed_does_not_hold_out() -> None:
         for server, grade in (("a", Grade.UNAFFECTED), ("b", Grade.DEGRADED if name == "mixed" else Grade.UNAFFECTED))
     ]
     assert _text(_of(*loads), "Slow clients") == (
-        "a holds out against each of the 4 kinds tried; b falls to none of the 4 kinds tried, with users harmed by 1."
+        "a collapsed in none of 4 scenarios; b collapsed in none of 4 scenarios, and users were affected in 1."
     )
     assert _text(_of(*loads[-2:]), "Slow clients") == (
-        "In mixed, a holds out against all 64; b is harmed, and not stopped, by all 64."
+        "In mixed, a was unaffected by 64 slow clients; b was affected without a collapse by 64 slow clients."
     )
 
 
@@ -222,8 +226,6 @@ def test_a_rows_figures_are_of_one_phase() -> None:
     """Behind nginx all are served at once; alone they wait."""
     alone = Phase("alone, round 1: slow clients", 0, 5, 100, {"ok": 100}, 1.0, p99=4.0)
     fronted = Phase("behind nginx, round 1: slow clients", 5, 9, 100, {"ok": 100}, 1.0, p99=0.01)
-    row = ScenarioResult(
-        "a", "folklore/shield", Grade.MEASURED, goodput=1.0, phases=(alone, fronted), phase=fronted.name
-    )
+    row = ScenarioResult("a", "claims/shield", Grade.MEASURED, goodput=1.0, phases=(alone, fronted), phase=fronted.name)
     assert during(row) == fronted
     assert describe_service(row).replace("\u00a0", " ") == "100 % answered, p99 10 ms"

@@ -31,10 +31,10 @@ def conformance_text(*checks: list[CaseResult]) -> str:
         ([cells("a", "1 pass")], "a keeps the one requirement (must) judged."),
         ([cells("a", "1 fail")], "a breaks 1 of 1 requirement (must) judged."),
         ([cells("a", "2 fail, 3 pass")], "a breaks 2 of 5 requirements (must) judged."),
-        ([cells("a", "458 unsupported")], "Of a no requirement was judged (458 unsupported)."),
+        ([cells("a", "458 unsupported")], "No requirement of a was judged (458 unsupported)."),
         (
             [cells("a", "2 unsupported"), cells("b", "3 skipped")],
-            "Of a and b no requirement was judged (2 unsupported, 3 skipped).",
+            "No requirement of a and b was judged (2 unsupported, 3 skipped).",
         ),
         (
             [cells("a", "1 fail, 2 unsupported, 1 skipped, 1 error, 4 pass")],
@@ -48,7 +48,7 @@ def conformance_text(*checks: list[CaseResult]) -> str:
             [cells("a", "17 pass, 5 fail"), cells("b", "2 pass, 7 fail")],
             "a breaks 5 of 22 requirements (must) judged, b 7 of 9.",
         ),
-        ([cells("a", "2 warn, 3 pass", Level.SHOULD)], "No requirement (must) was among the cases."),
+        ([cells("a", "2 warn, 3 pass", Level.SHOULD)], "The run had no requirement (must)."),
         ([cells("a", "2 fail", area="own-app/page")], ""),
     ],
 )
@@ -64,14 +64,14 @@ def test_a_should_is_no_requirement() -> None:
 
 def test_what_the_user_s_app_breaks_is_not_the_server_s() -> None:
     broken = CaseResult("a", "own-app/page/length", Level.MUST, (), Verdict.FAIL, actual="the app gives 5 bytes")
-    spoiled = CaseResult("a", "own-app/page/closed", Level.MUST, (), Verdict.FAIL, actual="it called it 0 times")
-    results = Results(SCHEMA, {"app": "shop:app", "page": "/x"}, {}, (*cells("a", "2 pass"), broken, spoiled))
+    changed = CaseResult("a", "own-app/page/closed", Level.MUST, (), Verdict.FAIL, actual="it called it 0 times")
+    results = Results(SCHEMA, {"app": "shop:app", "page": "/x"}, {}, (*cells("a", "2 pass"), broken, changed))
     first = key_findings(results)[0]
     assert first.topic == "Your app"
     assert first.text.startswith("shop:app runs beside the reference app.")
     assert "The app breaks 1 of 2 requirements judged on /x: length (the app gives 5 bytes)." in first.text
-    assert first.text.endswith("What the app gives is spoiled by a in closed.")
-    assert conformance_text(list(results.checks)) == "a breaks none of the 2 requirements (must) judged."
+    assert first.text.endswith("The server changed the response of the app: a in closed.")
+    assert conformance_text(list(results.conformance)) == "a breaks none of the 2 requirements (must) judged."
 
 
 def test_without_an_app_of_the_user_s_nothing_is_said_of_one() -> None:

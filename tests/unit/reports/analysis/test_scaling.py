@@ -18,13 +18,13 @@ def cell(server: str, capacity: float, workers: int | str, scenario: str = "capa
         server,
         scenario,
         Grade.MEASURED,
-        measures=(Metric("capacity", capacity, "requests/s"),),
+        metrics=(Metric("capacity", "capacity", capacity, "requests/s"),),
         conditions={"workers": workers, "threads": 1},
     )
 
 
 def of(*loads: ScenarioResult) -> Results:
-    return Results(SCHEMA, {}, {each.server: ServerInfo(each.server, "s", True) for each in loads}, loads=loads)
+    return Results(SCHEMA, {}, {each.server: ServerInfo(each.server, "s", True) for each in loads}, load=loads)
 
 
 RUN = of(
@@ -55,19 +55,19 @@ def test_a_single_number_is_no_comparison() -> None:
 
 
 def test_every_report_has_them_and_the_terminal_the_capacity() -> None:
-    assert "## gunicorn by its number of workers\n\n| workers | capacity | churn |" in markdown.render(RUN)
+    assert "## gunicorn by number of workers\n\n| workers | capacity | churn |" in markdown.render(RUN)
     page = report_page.render(RUN)
-    assert "gunicorn by its number of workers" in page
+    assert "gunicorn by number of workers" in page
     assert "1,900/s" in page
     shown = StringIO()
     closing.summary(of(cell("gunicorn", 500, 1), cell("gunicorn[workers=2]", 950, 2)), console=Console(file=shown))
     text = shown.getvalue()
-    assert "gunicorn by its number of workers" in text
+    assert "gunicorn by number of workers" in text
     assert [line.split() for line in text.splitlines() if "grade" in line] == [["server", "grade", "capacity"]]
     assert "950/s" in text
 
 
-def test_a_closed_loop_is_told_by_its_best_rate() -> None:
+def test_a_closed_loop_is_shown_by_its_best_rate() -> None:
     loads = [
         ScenarioResult(
             f"gunicorn[workers={number}]", "throughput", Grade.MEASURED, steps=(Step(8, rate=1000.0 * number),)

@@ -56,7 +56,7 @@ def test_a_version_that_was_not_checked_is_a_row_with_its_reason() -> None:
     assert version_histories(run({"gunicorn": ROWS["gunicorn"], "waitress": ("3", "✓")})) == []
 
 
-def test_a_version_is_told_by_the_first_name_of_it_that_ran() -> None:
+def test_a_version_has_the_first_name_of_it_that_ran() -> None:
     """The one that is installed may be named as well, and its own environment not have come about."""
     results = run({"gunicorn@20.1.0": ("20.1.0", "✗"), "gunicorn": ("27.0.1", "✓")})
     absent = ServerInfo("gunicorn@27.0.1", "", False, "27.0.1", why="gunicorn@27.0.1 did not start")
@@ -70,10 +70,8 @@ def test_a_version_is_told_by_the_first_name_of_it_that_ran() -> None:
 
 def test_one_case_back_and_forth_is_not_several() -> None:
     results = run({f"g@{number}": (str(number), sign) for number, sign in enumerate("✗✓✗✓", 1)})
-    (told,) = histories(results, Anchors())
-    assert told.note.startswith(
-        "From 1 to 4, step by step: fixed 2, broke 1. A case counts at each step that changes it"
-    )
+    (history,) = histories(results, Anchors())
+    assert history.note.startswith("From 1 to 4: fixed 2, broke 1.")
 
 
 @pytest.mark.parametrize("rows", [3, 2])
@@ -84,7 +82,7 @@ def test_the_page_has_a_chart_of_three(rows: int) -> None:
     if rows == 3:
         section = text[text.index('<section id="history"') :].partition("</section>")[0]
         assert 'class="chart"' in section
-        assert "From 9.0 to 27.0.1, step by step: fixed 3, broke 2." in section
+        assert "From 9.0 to 27.0.1: fixed 3, broke 2." in section
         assert 'href="#cell--gunicorn-20-1-0--http-a-case-1"' in section
         assert "var(--c-bad)" in section
 
@@ -96,7 +94,7 @@ def test_the_terminal_lists_the_cases() -> None:
     )
     closing.summary(results, None, Console(file=out, width=100))
     text = out.getvalue()
-    assert "gunicorn over its versions" in text
+    assert "gunicorn and its versions" in text
     assert "20.1.0 broke 1" in text
     assert "✓ → ✗ http/a/case-1 [security]" in text
     assert "8 was not checked: no" in text

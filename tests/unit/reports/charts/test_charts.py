@@ -76,7 +76,7 @@ def test_servers_share_one_frame(classroom: list[ScenarioResult]) -> None:
     """Or they could not be compared."""
     shared = samples.shared_axes(classroom)
     assert shared.last == 18
-    assert shared.crowd == 8
+    assert shared.slow_clients == 8
     assert shared.lowest < min(sample.latency for load in classroom for sample in load.samples)
     assert shared.highest > 5
 
@@ -95,7 +95,7 @@ def test_collapse_is_marked(results: Results) -> None:
     """With its number, and grades for those that stood."""
     drawn = bars.against_clients(aggregation.scenarios(results)["slow-headers/byte"][1])
     assert "N* = 9" in drawn
-    assert "immune" in drawn
+    assert "unaffected" in drawn
 
 
 def test_the_picture_is_a_file_of_its_own(results: Results, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_no_samples_no_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_what_was_cut_short_between_two_phases_is_no_failure() -> None:
     """The figures do not count it, so the picture does not show it."""
-    phases = (Phase("baseline", 0, 2, 1, {"ok": 1}, 1.0), Phase("crowd", 3, 5, 1, {"time-out": 1}, 0.0))
+    phases = (Phase("baseline", 0, 2, 1, {"ok": 1}, 1.0), Phase("during", 3, 5, 1, {"timeout": 1}, 0.0))
     between = Sample(2.5, 0.01, 0.0, Outcome.NEVER_SENT)
     inside = Sample(3.5, 5.0, 5.0, Outcome.TIMEOUT)
     good = Sample(2.6, 0.01, 0.01, Outcome.OK)

@@ -12,8 +12,7 @@ from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, from
 from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.errors import UnknownName
-from wsgi_gauntlet.harness.model import Level, Setup
-from wsgi_gauntlet.harness.model.basis import Breach, Reference
+from wsgi_gauntlet.harness.model import Breach, Level, Reference, Setup
 from wsgi_gauntlet.reports.terminal.explain import explain, explain_scenario
 
 
@@ -47,10 +46,10 @@ def test_one_case_is_explained() -> None:
     for each in (
         "Why it matters\n  Users wait.",
         "RFC 9112, 6.1\n  “A server SHOULD.”\n  https://example.org/#6.1",
-        "Level     should: a server that does otherwise is warned of.",
-        "Sent      whole; where all",
+        "Level     should: a server that breaks it gets a warning.",
+        "Sent      whole; if the",
         "byte by byte, split",
-        "Needs     http/a/b to hold",
+        "Needs     http/a/b must pass",
         "wsgi-gauntlet check SERVER --select http/framing/odd/one\n",
         "wsgi-gauntlet replay SERVER http/framing/odd/one\n",
     ):
@@ -59,23 +58,23 @@ def test_one_case_is_explained() -> None:
     assert "Setup" not in output
 
 
-def test_what_the_level_rests_on_is_told_with_the_rule_that_binds() -> None:
+def test_the_basis_has_the_binding_rule() -> None:
     output = printed("x", case(basis=from_sender_grammar("The sign ends a line."), breach=Breach.CLIENT))
     output = " ".join(output.split())
     assert (
-        "What the level rests on definition: The sign ends a line. RFC 9110, 2.2: “A sender MUST NOT generate protocol "
+        "Basis of the level definition: The sign ends a line. RFC 9110, 2.2: “A sender MUST NOT generate protocol "
         "elements that do not match the grammar defined by the corresponding ABNF rules.”"
     ) in output
-    assert "Breach on purpose the client breaks a rule" in output
+    assert "Breach on purpose, the client breaks a rule" in output
 
 
-def test_who_breaks_no_rule_is_not_told_of() -> None:
+def test_a_case_without_a_breach_has_no_breach_line() -> None:
     output = printed("x", case(basis=MUST_TEXT))
-    assert "What the level rests on\n  MUST of the text.\n" in output
+    assert "Basis of the level\n  MUST of the text.\n" in output
     assert "Breach" not in output
 
 
-def test_a_setup_is_told_in_words() -> None:
+def test_a_setup_is_described() -> None:
     setup = Setup(
         workers=2,
         threads=1,
@@ -88,11 +87,11 @@ def test_a_setup_is_told_in_words() -> None:
     )
     output = " ".join(printed("x", case(setup=setup)).split())
     assert (
-        "Setup 2 workers, 1 thread, on a Unix socket, over TLS, the app mounted at /app, A=b in the environment of its "
-        "process, X=y put into each environ by its deployer, nothing else running beside it."
+        "Setup 2 workers, 1 thread, on a Unix socket, over TLS, the app mounted at /app, A=b in the environment of the "
+        "server process, X=y in the environ of each request, no other case at the same time."
     ) in output
     assert "Sent whole only: it measures time." in output
-    assert "Sent whole only: in pieces it would be another case." in " ".join(
+    assert "Sent whole only: segments would make another case of it." in " ".join(
         printed("x", case(segmentable=False)).split()
     )
 
@@ -110,9 +109,9 @@ def test_as_json_all_of_it_is_there() -> None:
     assert output["id"] == "http/framing/odd"
     assert output["cases"][0]["setup"]["mount"] == "/x"
     assert output["cases"][0]["reference"]["url"] == "https://example.org/#6.1"
-    assert output["cases"][0]["basis"]["kind"] == "SHOULD of the text"
+    assert output["cases"][0]["basis"]["kind"] == "should"
     assert output["cases"][0]["breach"] == "nobody"
-    assert output["cases"][0]["patterns"] == ["whole", "byte by byte", "split at every CRLF", "paused"]
+    assert output["cases"][0]["segmentations"] == ["whole", "bytes", "lines", "paused"]
 
 
 @pytest.mark.parametrize("text", ["sent", "expected", "why", "summary"])

@@ -80,7 +80,7 @@ def test_plain_lines_tell_the_course_of_a_run() -> None:
         "check: 2 cells",
         "check: 2 of 2 cells in 1:15; ✗ 1 fail",
         "load: 1 cell",
-        "✓ waitress in classroom: immune, 99.9 % answered",
+        "✓ waitress in classroom: unaffected, 99.9 % answered",
         "· wsgiref in throughput: measured, 1,234/s at best",
         "? wsgiref in classroom: invalid. the generator was late",
     ]
@@ -194,7 +194,7 @@ def test_the_summary_fits(results: Results, width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
     if width >= 80:
         assert re.search(r"nginx\+gunicorn:sync +1 +3 +1 +66  1 info, 2 unsupported", text), text
-        assert "✗ collapses at 9" in text
+        assert "✗ collapsed at 9" in text
         assert "The report: gauntlet-out/report.html" in text
         assert "wsgiref is invalid: the generator sent 14.2 of 20.0 requests a second" in text
         assert "http/framing/te-and-cl [security]" in text
@@ -204,10 +204,10 @@ def test_the_summary_of_an_interrupted_or_empty_run() -> None:
     """Says so first."""
     console, file = _plain()
     summary(build(finished=False), None, console)
-    assert "Interrupted: what had been measured" in file.getvalue()[:100]
+    assert "Interrupted: the results up to then" in file.getvalue()[:100]
     console, file = _plain()
     summary(Results(SCHEMA, {}, {}), None, console)
-    assert "no cell of this run was decided" in file.getvalue()
+    assert "No cell of this run has a result" in file.getvalue()
 
 
 def test_many_failures_are_cut(results: Results) -> None:
@@ -224,7 +224,7 @@ def test_no_color_is_kept(results: Results, monkeypatch: pytest.MonkeyPatch) -> 
     file = io.StringIO()
     summary(results, None, Console(file=file, width=80, force_terminal=True))
     assert "\x1b[31m" not in file.getvalue()
-    assert "collapses" in file.getvalue()
+    assert "collapsed" in file.getvalue()
 
 
 @pytest.mark.parametrize("server", ["wsgiref", "nginx:unix+gunicorn:gthread[workers=2,threads=8]"])

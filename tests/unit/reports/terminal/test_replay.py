@@ -14,9 +14,9 @@ from wsgi_gauntlet.harness.model import (
     ConnectionEvent,
     ConnectionEventKind,
     Level,
+    Reference,
     Verdict,
 )
-from wsgi_gauntlet.harness.model.basis import Reference
 from wsgi_gauntlet.harness.replay.reproducer import Reproducer
 from wsgi_gauntlet.harness.replay.runner import ReplayResult
 from wsgi_gauntlet.reports.terminal.replay import MAX_PIECES_SHOWN, ReplayPrinter, as_json
@@ -97,7 +97,7 @@ def test_the_end_says_what_it_came_to_and_how_to_see_it() -> None:
         "fail  http/a/b\n",
         "expected  one",
         "actual    two",
-        "noticed   date: odd",
+        "lint      date: odd",
         "explain http/a/b",
         "--- app.py\n\nan app\n\n--- the server, in the folder of app.py",
         "wrote x/app.py",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, security
-from wsgi_gauntlet.harness.model import CaseInfo, CaseResult, Level, Verdict
-from wsgi_gauntlet.harness.model.basis import Basis, Breach, Reference
+from wsgi_gauntlet.harness.model import Basis, Breach, CaseInfo, CaseResult, Level, Reference, Verdict
 from wsgi_gauntlet.reports.text.failure_report import failure
 
 CELL = CaseResult("tiny", "http/framing/odd", Level.MUST, (), Verdict.FAIL, expected="400", actual="200")
@@ -23,7 +22,7 @@ def test_a_failure_says_what_its_level_rests_on_and_who_breaks_a_rule() -> None:
     quote = lines.index("RFC 9112, 6.3: “A server MUST.”")
     assert lines[quote + 2 : quote + 4] == [
         "Basis: security: Two readers see two requests.",
-        "On purpose the client breaks a rule, which no compliant client would.",
+        "On purpose, the client breaks a rule that compliant clients keep.",
     ]
 
 

@@ -9,7 +9,7 @@ from wsgi_gauntlet.reports.text import labels
 
 
 @pytest.mark.parametrize(
-    ("share", "told"),
+    ("share", "shown"),
     [
         (None, "–"),
         (1.0, "100 %"),
@@ -21,13 +21,13 @@ from wsgi_gauntlet.reports.text import labels
         (0.041, "4 %"),
     ],
 )
-def test_a_share_is_never_rounded_to_all_or_nothing(share: float | None, told: str) -> None:
+def test_a_share_is_never_rounded_to_all_or_nothing(share: float | None, shown: str) -> None:
     """One request lost of ten thousand is not 100 %."""
-    assert labels.percent(share).replace("\u00a0", " ") == told
+    assert labels.percent(share).replace("\u00a0", " ") == shown
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "shown"),
     [
         (0, "0 s"),
         (0.00025, "250 µs"),
@@ -38,9 +38,9 @@ def test_a_share_is_never_rounded_to_all_or_nothing(share: float | None, told: s
         (187.4, "3 min 07 s"),
     ],
 )
-def test_a_time_has_the_unit_that_suits_it(seconds: float, told: str) -> None:
+def test_a_time_has_the_unit_that_suits_it(seconds: float, shown: str) -> None:
     """Three figures at most."""
-    assert labels.duration(seconds).replace("\u00a0", " ") == told
+    assert labels.duration(seconds).replace("\u00a0", " ") == shown
 
 
 def test_lower_bounds_say_so() -> None:
@@ -59,11 +59,11 @@ def test_every_verdict_and_grade_has_a_mark() -> None:
 
 def test_the_phase_with_the_slow_clients() -> None:
     """By its name, else what is neither before nor after, else any."""
-    before, crowd, after = (Phase(name, 0, 1, 1, {Outcome.OK: 1}, 1.0) for name in ("baseline", "crowd", "recovery"))
+    before, during, after = (Phase(name, 0, 1, 1, {Outcome.OK: 1}, 1.0) for name in ("baseline", "during", "recovery"))
     load = ScenarioResult("a", "b", Grade.UNAFFECTED)
     assert labels.during(load) is None
     assert labels.during(ScenarioResult("a", "b", Grade.UNAFFECTED, phases=(before,))) is before
-    assert labels.during(ScenarioResult("a", "b", Grade.UNAFFECTED, phases=(crowd, before, after))) is crowd
+    assert labels.during(ScenarioResult("a", "b", Grade.UNAFFECTED, phases=(during, before, after))) is during
     surge = Phase("surge", 0, 1, 1, {Outcome.OK: 1}, 1.0)
     assert labels.during(ScenarioResult("a", "b", Grade.UNAFFECTED, phases=(before, surge, after))) is surge
     assert labels.during(ScenarioResult("a", "b", Grade.UNAFFECTED, phases=(before, after))) is before
@@ -88,16 +88,16 @@ def test_sizes_rates_and_lists() -> None:
 
 
 @pytest.mark.parametrize(
-    ("measures", "told"),
+    ("measures", "shown"),
     [
-        ((Metric("capacity", 914.0, "requests/s"),), "914/s"),
-        ((Metric("capacity", 914.0, "requests/s", censored=True),), "≥ 914/s"),
-        ((Metric("capacity", None, "requests/s"),), "–"),
-        ((Metric("capacity, estimated", 914.0, "requests/s"),), "–"),
+        ((Metric("capacity", "capacity", 914.0, "requests/s"),), "914/s"),
+        ((Metric("capacity", "capacity", 914.0, "requests/s", censored=True),), "≥ 914/s"),
+        ((Metric("capacity", "capacity", None, "requests/s"),), "–"),
+        ((Metric("capacity_estimated", "capacity, estimated", 914.0, "requests/s"),), "–"),
     ],
 )
-def test_a_search_for_capacity_comes_to_one_rate(measures: tuple[Metric, ...], told: str) -> None:
-    load = ScenarioResult("a", "capacity", Grade.MEASURED, measures=measures)
-    assert labels.format_best_rate(load).replace("\u00a0", " ") == told
-    stepped = ScenarioResult("a", "throughput", Grade.MEASURED, measures=measures, steps=(Step(8, rate=300.0),))
+def test_a_search_for_capacity_comes_to_one_rate(measures: tuple[Metric, ...], shown: str) -> None:
+    load = ScenarioResult("a", "capacity", Grade.MEASURED, metrics=measures)
+    assert labels.format_best_rate(load).replace("\u00a0", " ") == shown
+    stepped = ScenarioResult("a", "throughput", Grade.MEASURED, metrics=measures, steps=(Step(8, rate=300.0),))
     assert labels.format_best_rate(stepped) == "300/s"

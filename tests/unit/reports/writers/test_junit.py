@@ -11,10 +11,10 @@ from ....helpers.sample_results import build
 
 
 def test_every_cell_is_a_test_case(results: Results) -> None:
-    """With failures only for what a server broke, and errors for what is ours."""
+    """Failures are of servers, errors are of the harness."""
     root = ET.fromstring(junit.render(results))
-    verdicts = [each.verdict for each in results.checks]
-    assert int(root.get("tests", 0)) == len(results.checks) + len(results.loads) == len(root.findall("*/testcase"))
+    verdicts = [each.verdict for each in results.conformance]
+    assert int(root.get("tests", 0)) == len(results.conformance) + len(results.load) == len(root.findall("*/testcase"))
     assert int(root.get("failures", 0)) == verdicts.count(Verdict.FAIL)
     assert int(root.get("errors", 0)) == verdicts.count(Verdict.ERROR) + 1
     skipped = verdicts.count(Verdict.SKIPPED) + verdicts.count(Verdict.UNSUPPORTED)

@@ -15,9 +15,9 @@ def test_it_has_the_answer_and_the_tables(results: Results) -> None:
     text = markdown.render(results).replace("\u00a0", " ")
     assert text.startswith("# 8 WSGI servers through the gauntlet\n")
     assert "| werkzeug | 11 |" in text
-    assert "| waitress | ✓ immune | 100 % | 9 ms | 1 × |" in text
-    assert "✗ collapses at 2" in text
-    assert "get it with `python3 -m pip install bjoern-binary`" in text
+    assert "| waitress | ✓ unaffected | 100 % | 9 ms | 1 × |" in text
+    assert "✗ collapsed at 2" in text
+    assert "install it with `python3 -m pip install bjoern-binary`" in text
     assert "interrupted" not in text
 
 
@@ -41,11 +41,11 @@ def test_it_fits_into_a_comment(results: Results) -> None:
     """However much was broken: cut with a word, its fold closed."""
     many = []
     for number in range(400):
-        each = next(cell for cell in results.checks if cell.verdict == "fail")
+        each = next(cell for cell in results.conformance if cell.verdict == "fail")
         many.append(msgspec.structs.replace(each, case=f"http/framing/made-up-{number}", actual="x" * 300))
-    text = markdown.render(msgspec.structs.replace(results, checks=tuple[CaseResult, ...](many)))
+    text = markdown.render(msgspec.structs.replace(results, conformance=tuple[CaseResult, ...](many)))
     assert len(text) < 65_536
-    assert text.endswith("… cut here; report.html has all of it.\n")
+    assert text.endswith("… cut here; report.html has the rest.\n")
     assert text.count("<details>") == text.count("</details>")
 
 
@@ -54,4 +54,4 @@ def test_halves_of_a_run() -> None:
     assert "## Conformance" not in markdown.render(build(checks=False))
     assert "| grade |" not in markdown.render(build(loads=False))
     nothing = markdown.render(Results(1, {}, {SERVERS[8].name: SERVERS[8]}))
-    assert "no cell of this run was decided" in nothing
+    assert "No cell of this run has a result" in nothing

@@ -61,8 +61,8 @@ def kinds(received: bytes, sent: bytes = GET, ending: str = OPEN, app: tuple[App
 def test_http2_is_not_read_as_http1() -> None:
     settings_frame = bytes.fromhex("000000040000000000")
     assert kinds(settings_frame, sent=HTTP2_PREFACE + settings_frame) == []
-    assert kinds(settings_frame) == ["no-status-line"]
-    assert kinds(b"<html>", sent=HTTP2_PREFACE) == ["no-status-line"]
+    assert kinds(settings_frame) == ["missing-status-line"]
+    assert kinds(b"<html>", sent=HTTP2_PREFACE) == ["missing-status-line"]
 
 
 def called(path: str = "/echo", kind: str = "called", **detail: Any) -> AppEvent:
@@ -170,7 +170,7 @@ def test_every_kind_has_an_answer_that_shows_it_and_a_rule() -> None:
 
 def test_a_finding_is_one_stable_line() -> None:
     assert lint(transcript(answer(date=b"")), (), NOW) == (
-        "date-missing: a 2xx, 3xx or 4xx answer has no Date: 2xx (RFC 9110, section 6.6.1)",
+        "missing-date: a 2xx, 3xx or 4xx answer has no Date: 2xx (RFC 9110, section 6.6.1)",
     )
     for kind in LintKind:
         assert re.fullmatch(r"[a-z0-9.-]+: [^\n:]+[^.\n] \(RFC 91(10|12), section [0-9.]+\)", format_finding(kind))

@@ -11,8 +11,7 @@ from wsgi_gauntlet.harness.load.analysis.cpu_contention import (
     apply_cpu_contention,
     contention_windows,
 )
-from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, ScenarioResult
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
+from wsgi_gauntlet.harness.model import Claim, ClaimVerdict, GeneratorHealth, Grade, ScenarioResult
 
 ALONE = ((1.2, 0.8, 0.0, 1.2),) * 6
 """Busy, idle, stolen and our own cores of two, in each half second."""
@@ -64,7 +63,7 @@ def test_two_seconds_of_it_are_enough_and_one_is_only_said() -> None:
     assert apply_cpu_contention(CELL, recorded(*ALONE, *BESIDE_A_LOOP[:4], *ALONE)).grade is Grade.INVALID
     found = apply_cpu_contention(CELL, recorded(*ALONE, *BESIDE_A_LOOP[:2], *ALONE))
     assert found.grade is Grade.MEASURED
-    assert [each.partition(":")[0] for each in found.artefacts] == ["the machine was shared"]
+    assert [each.partition(":")[0] for each in found.caveats] == ["the machine was shared"]
     hiccup = (1.5, 0.5, 0.0, 1.2)
     assert apply_cpu_contention(CELL, recorded(*ALONE, hiccup, *ALONE)) is CELL
 
@@ -87,9 +86,7 @@ def test_only_time_counts_in_which_others_took_more_than_was_left() -> None:
 def test_what_others_take_where_enough_is_idle_is_only_said() -> None:
     found = apply_cpu_contention(CELL, recorded(*[(1.0, 7.0, 0.0, 0.1)] * 4, cores=8))
     assert found.grade is Grade.MEASURED
-    assert found.artefacts == (
-        "the machine was shared: other programs took 0.9 of 8 cores for 2.0 s, and 7.0 were idle",
-    )
+    assert found.caveats == ("the machine was shared: other programs took 0.9 of 8 cores for 2.0 s, and 7.0 were idle",)
     assert apply_cpu_contention(CELL, recorded(*[(0.3, 7.7, 0.0, 0.1)] * 4, cores=8)) is CELL
 
 
@@ -142,7 +139,7 @@ def test_a_host_that_keeps_time_is_no_program_to_close() -> None:
 def test_of_a_server_that_someone_else_started_nobody_knows_who_the_others_are() -> None:
     found = apply_cpu_contention(CELL, recorded(*BESIDE_A_LOOP), started_here=False)
     assert found.grade is Grade.MEASURED
-    (words,) = found.artefacts
+    (words,) = found.caveats
     assert words.startswith(
         "the machine may have been shared: this server and other programs took 0.9 of 2 cores for 3.0 s"
     )

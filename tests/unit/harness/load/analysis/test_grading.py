@@ -41,7 +41,7 @@ def test_a_grade_comes_from_the_phases(before: Phase, during: Phase, expected: G
 
 @pytest.mark.parametrize(
     ("recovered", "waited", "expected"),
-    [(None, 60.0, Grade.WEDGED), (None, 4.0, Grade.COLLAPSED), (55.0, 60.0, Grade.COLLAPSED)],
+    [(None, 60.0, Grade.NOT_RECOVERED), (None, 4.0, Grade.COLLAPSED), (55.0, 60.0, Grade.COLLAPSED)],
 )
 def test_not_recovered_takes_a_minute_without_good_service(
     recovered: float | None, waited: float, expected: Grade

@@ -20,8 +20,7 @@ from wsgi_gauntlet.harness.load.analysis.paired_comparison import (
     undecided_if_lower_bounds,
     with_notes,
 )
-from wsgi_gauntlet.harness.model import Grade
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
+from wsgi_gauntlet.harness.model import Claim, ClaimVerdict, Grade
 
 
 def test_few_rounds_leave_open_all_that_they_saw() -> None:
@@ -45,7 +44,7 @@ def test_there_is_no_interval_of_nothing() -> None:
     ("values", "held"),
     [
         ([0.1, 0.2], ClaimVerdict.HELD),
-        ([0.5, 0.6], ClaimVerdict.BROKEN),
+        ([0.5, 0.6], ClaimVerdict.DID_NOT_HOLD),
         ([0.4, 0.6], ClaimVerdict.INCONCLUSIVE),
         ([0.2, 0.5], ClaimVerdict.INCONCLUSIVE),
         ([0.1], ClaimVerdict.INCONCLUSIVE),
@@ -60,7 +59,7 @@ def test_below(values: list[float], held: ClaimVerdict) -> None:
     ("values", "held"),
     [
         ([1.6, 1.9], ClaimVerdict.HELD),
-        ([1.5, 1.2], ClaimVerdict.BROKEN),
+        ([1.5, 1.2], ClaimVerdict.DID_NOT_HOLD),
         ([1.4, 1.6], ClaimVerdict.INCONCLUSIVE),
         ([], ClaimVerdict.INCONCLUSIVE),
     ],
@@ -109,11 +108,11 @@ def test_figures_with_more_to_say() -> None:
 
 def test_what_does_not_hold_by_lower_bounds_is_open() -> None:
     """A generator at its limit holds the faster one back, so rates look more alike than they are."""
-    held, broken = Claim("s", ClaimVerdict.HELD, "r", "3."), Claim("s", ClaimVerdict.BROKEN, "r", "3.")
+    held, broken = Claim("s", ClaimVerdict.HELD, "r", "3."), Claim("s", ClaimVerdict.DID_NOT_HOLD, "r", "3.")
     assert undecided_if_lower_bounds(held, ["lower bounds"]) == held
     assert undecided_if_lower_bounds(broken, []) == broken
     left = undecided_if_lower_bounds(broken, ["lower bounds"])
-    assert left.held is ClaimVerdict.INCONCLUSIVE
+    assert left.verdict is ClaimVerdict.INCONCLUSIVE
     assert left.figures.startswith("3. The generator was at its limit")
 
 
@@ -132,4 +131,4 @@ def test_a_cell_is_inconclusive_where_all_its_statements_are() -> None:
         return Claim("", held, "", "")
 
     assert grade_claims([claim(ClaimVerdict.INCONCLUSIVE)]) is Grade.INCONCLUSIVE
-    assert grade_claims([claim(ClaimVerdict.INCONCLUSIVE), claim(ClaimVerdict.BROKEN)]) is Grade.MEASURED
+    assert grade_claims([claim(ClaimVerdict.INCONCLUSIVE), claim(ClaimVerdict.DID_NOT_HOLD)]) is Grade.MEASURED

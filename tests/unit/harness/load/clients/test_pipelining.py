@@ -133,11 +133,11 @@ def test_figures_are_there_whatever_came() -> None:
         PipelineResult(2, 2, PipelineEnd.ALL, second_response_delay=0.2),
         PipelineResult(16, 3, PipelineEnd.CLOSED, second_response_delay=0.4),
     ]
-    figures = {each.name: each.value for each in pipeline_measures(found)}
+    figures = {each.label: each.value for each in pipeline_measures(found)}
     assert figures["connections in order"] == 2
     assert figures["second response after the first"] == pytest.approx(0.3)
     assert "1 of 2 connections" in judge_pipelines(found)[1]
     assert "300 ms" in judge_pipelines([PipelineResult(2, 2, PipelineEnd.ALL, second_response_delay=0.3)])[1]
-    assert {each.name: each.value for each in pipeline_measures([PipelineResult(2, 1, PipelineEnd.CLOSED)])}[
+    assert {each.label: each.value for each in pipeline_measures([PipelineResult(2, 1, PipelineEnd.CLOSED)])}[
         "second response after the first"
     ] is None

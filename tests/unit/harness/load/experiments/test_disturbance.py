@@ -14,7 +14,9 @@ from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Phase
 WORST = Phase("by RST", 0, 1, 10, {}, 1.0)
 
 
-@pytest.mark.parametrize("mark", [Grade.COLLAPSED, Grade.WEDGED, Grade.INVALID, Grade.INCONCLUSIVE, Grade.DEGRADED])
+@pytest.mark.parametrize(
+    "mark", [Grade.COLLAPSED, Grade.NOT_RECOVERED, Grade.INVALID, Grade.INCONCLUSIVE, Grade.DEGRADED]
+)
 def test_a_flaw_changes_only_the_grade_unaffected(mark: Grade) -> None:
     assert lower_grade_for_flaws(mark, ("It leaks.",)) is mark
     assert lower_grade_for_flaws(Grade.UNAFFECTED, ("It leaks.",)) is Grade.DEGRADED

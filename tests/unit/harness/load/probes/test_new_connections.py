@@ -59,7 +59,7 @@ async def test_pages_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_server_gets_the_same_rows() -> None:
     found = outcome_measures({NewConnectionOutcome.SERVED: 3, NewConnectionOutcome.WAITING: 1})
-    assert [(each.name, each.value, each.unit) for each in found] == [
+    assert [(each.label, each.value, each.unit) for each in found] == [
         ("new connections served", 75.0, "%"),
         ("new connections refused", 0.0, "%"),
         ("new connections left waiting", 25.0, "%"),

@@ -1,13 +1,13 @@
-"""The statements of folklore in the page, in Markdown and in words."""
+"""The claims in the page, in Markdown and in words."""
 
 from __future__ import annotations
 
 from wsgi_gauntlet.harness import model as m
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
+from wsgi_gauntlet.harness.model import Claim, ClaimVerdict
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.writers import markdown
 from wsgi_gauntlet.reports.writers.html import report_page
-from wsgi_gauntlet.reports.writers.html.sections import claims as folklore
+from wsgi_gauntlet.reports.writers.html.sections import claims as claims_section
 from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
 from wsgi_gauntlet.reports.writers.html.sections.overview import key_figure
 
@@ -19,43 +19,43 @@ def load(server: str, *held: ClaimVerdict, note: str = "", grade: m.Grade = m.Gr
     claims = tuple(
         Claim(STATEMENT if not place else "another", each, "a rule", "0 %.") for place, each in enumerate(held)
     )
-    return m.ScenarioResult(server, "folklore/shield", grade, claims=claims, note=note)
+    return m.ScenarioResult(server, "claims/shield", grade, claims=claims, note=note)
 
 
 def results(*loads: m.ScenarioResult) -> m.Results:
     servers = {each.server: m.ServerInfo(each.server, each.server, available=True) for each in loads}
-    info = m.ScenarioInfo("folklore/shield", "Folklore: a shield", "What it is.")
-    return m.Results(m.SCHEMA, {}, servers, loads=loads, scenarios={"folklore/shield": info})
+    info = m.ScenarioInfo("claims/shield", "A shield", "What it is.")
+    return m.Results(m.SCHEMA, {}, servers, load=loads, scenarios={"claims/shield": info})
 
 
 RESULTS = results(
     load("gunicorn", ClaimVerdict.HELD),
-    load("waitress", ClaimVerdict.BROKEN, ClaimVerdict.NOT_APPLICABLE),
+    load("waitress", ClaimVerdict.DID_NOT_HOLD, ClaimVerdict.NOT_APPLICABLE),
     load("other", note=f"nginx is not here; get it {HOSTILE}", grade=m.Grade.UNSUPPORTED),
 )
 
 
 def test_a_statement_has_a_row_for_each_server() -> None:
-    first, second = folklore.statements(RESULTS, Anchors())
+    first, second = claims_section.statements(RESULTS, Anchors())
     assert (first.statement, first.rule) == (STATEMENT, "a rule")
-    assert [(row.server, row.held) for row in first.rows] == [
+    assert [(row.server, row.verdict) for row in first.rows] == [
         ("gunicorn", ClaimVerdict.HELD),
-        ("waitress", ClaimVerdict.BROKEN),
+        ("waitress", ClaimVerdict.DID_NOT_HOLD),
     ]
     assert first.summary == "1 held, 1 did not hold"
-    assert second.summary == "nothing to show"
+    assert second.summary == "not applicable"
 
 
-def test_what_came_to_no_claim_is_told_with_its_reason() -> None:
-    (unmeasured,) = folklore.unmeasured_claims(RESULTS, Anchors())
-    assert (unmeasured.scenario, unmeasured.server) == ("Folklore: a shield", "other")
-    (invalid,) = folklore.unmeasured_claims(results(load("x", grade=m.Grade.INVALID)), Anchors())
+def test_a_cell_without_a_claim_has_its_reason() -> None:
+    (unmeasured,) = claims_section.unmeasured_claims(RESULTS, Anchors())
+    assert (unmeasured.scenario, unmeasured.server) == ("A shield", "other")
+    (invalid,) = claims_section.unmeasured_claims(results(load("x", grade=m.Grade.INVALID)), Anchors())
     assert invalid.why == "invalid"
 
 
 def test_the_page_has_them_and_runs_nothing_of_theirs() -> None:
     page = report_page.render(RESULTS)
-    assert 'href="#folklore"' in page
+    assert 'href="#claims"' in page
     assert STATEMENT in page
     assert "did not hold" in page
     assert HOSTILE not in page
@@ -63,8 +63,8 @@ def test_the_page_has_them_and_runs_nothing_of_theirs() -> None:
 
 def test_a_run_without_has_no_such_part() -> None:
     without = m.ScenarioResult("x", "steady", m.Grade.MEASURED)
-    assert 'id="folklore"' not in report_page.render(results(without))
-    assert "Folklore" not in markdown.render(m.Results(m.SCHEMA, {}, {}, loads=(without,)))
+    assert 'id="claims"' not in report_page.render(results(without))
+    assert "## Claims" not in markdown.render(m.Results(m.SCHEMA, {}, {}, load=(without,)))
 
 
 def test_markdown_has_them() -> None:
@@ -74,9 +74,9 @@ def test_markdown_has_them() -> None:
 
 
 def test_the_overview_says_whether_they_held() -> None:
-    assert key_figure(RESULTS.loads[0]) == "held"
-    assert key_figure(RESULTS.loads[1]) == "1 did not hold, 1 nothing to show"
+    assert key_figure(RESULTS.load[0]) == "held"
+    assert key_figure(RESULTS.load[1]) == "1 did not hold, 1 not applicable"
 
 
 def test_every_finding_has_a_sign() -> None:
-    assert set(labels.HELD) == set(ClaimVerdict)
+    assert set(labels.CLAIM_VERDICTS) == set(ClaimVerdict)

@@ -35,7 +35,7 @@ def never(_: CaseResult) -> bool:
 
 def test_every_cell_in_its_order(results: Results) -> None:
     """A time line and a log for each, also where nothing was seen."""
-    cells = unpacked(pack_evidence([*results.checks[:20], CELL], never))
+    cells = unpacked(pack_evidence([*results.conformance[:20], CELL], never))
     assert len(cells) == 21
     assert cells[-1] == [[], ""]
     for rows, _ in cells[:-1]:

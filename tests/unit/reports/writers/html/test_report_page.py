@@ -90,7 +90,7 @@ def page(text: str) -> Page:
 
 
 def test_elements_nest_and_ids_are_unique(page: Page) -> None:
-    """Nothing a server sent closed an element of ours."""
+    """No text of a server closed an element of the page."""
     assert page.open == []
     assert len(page.ids) == len(set(page.ids))
 
@@ -100,7 +100,7 @@ def test_every_link_inside_leads_somewhere(page: Page, results: Results) -> None
     inside = {each[1:] for each in page.links if each.startswith("#")}
     assert inside <= set(page.ids)
     names = Anchors()
-    assert {names.cell(each.server, each.case) for each in results.checks} <= inside
+    assert {names.cell(each.server, each.case) for each in results.conformance} <= inside
     outside = {each for each in page.links if not each.startswith("#")}
     assert all(re.match(r"https://(peps\.python\.org|www\.rfc-editor\.org)/", each) for each in outside)
 
@@ -114,7 +114,7 @@ def test_the_page_asks_no_address_for_anything(page: Page, text: str) -> None:
 
 
 def test_a_servers_words_are_only_words(page: Page, text: str) -> None:
-    """One script, ours; no element, handler or control character of a server's."""
+    """One script, that of the page; no element, handler or control character of a server."""
     assert page.tags["script"] == 2
     assert re.search(r'<script type="text/plain" id="evidence">[A-Za-z0-9+/=]+</script>', text)
     assert not {"iframe", "img", "object", "form", "base"} & set(page.tags)
@@ -132,16 +132,16 @@ def test_every_cell_has_its_section(text: str, results: Results) -> None:
     for expected_text in ("400 Bad Request, the app not called", "the app was called twice"):
         assert expected_text in section
     place = int(text[: text.index(f'id="{cell}"')].rpartition('data-e="')[2].partition('"')[0])
-    assert results.checks[place].server == "pyuwsgi"
+    assert results.conformance[place].server == "pyuwsgi"
     rows, log = unpacked(text)[place]
     assert "POST /echo?t=" in rows[1][5]
     assert next(row[4] for row in rows if row[2] == "app") == "called (pid 4711)"
     assert "Booting worker" in log
-    assert text.count('class="inside" id="cell--') == len(results.checks)
+    assert text.count('class="inside" id="cell--') == len(results.conformance)
     assert "A server MUST respond with a 400" in text
     assert "<dt>Basis</dt><dd>MUST of the text.</dd>" in text
     assert "<dt>Basis</dt><dd>definition: Another reading would be &lt;b&gt;another&lt;/b&gt; request. RFC 9110" in text
-    assert "<dt>Breach</dt><dd>On purpose the client breaks a rule" in text
+    assert "<dt>Breach</dt><dd>On purpose, the client breaks a rule" in text
 
 
 def test_signs_are_there_beside_the_colours(text: str) -> None:
@@ -153,7 +153,8 @@ def test_signs_are_there_beside_the_colours(text: str) -> None:
 def test_unavailable_servers_are_rows(text: str) -> None:
     """That say how to get them."""
     assert (
-        "not here: bjoern is not installed for python3. Get it with <code>python3 -m pip install bjoern-binary" in text
+        "not available: bjoern is not installed for python3. Install it with <code>python3 -m pip install bjoern-binary"
+        in text
     )
     assert "cheroot &lt;i&gt;is&lt;/i&gt;" in text
 

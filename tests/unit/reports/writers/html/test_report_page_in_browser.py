@@ -9,8 +9,18 @@ from typing import Any, Literal
 
 import pytest
 
-from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Grade, Level, Results, ScenarioResult, ServerInfo, Verdict
-from wsgi_gauntlet.harness.model.claim import Claim, ClaimVerdict
+from wsgi_gauntlet.harness.model import (
+    SCHEMA,
+    CaseResult,
+    Claim,
+    ClaimVerdict,
+    Grade,
+    Level,
+    Results,
+    ScenarioResult,
+    ServerInfo,
+    Verdict,
+)
 from wsgi_gauntlet.reports.writers.html import report_page
 
 from .....helpers.requirements import program
@@ -126,7 +136,7 @@ def test_the_matrix_leads_to_its_cells(reader: Browser, scripts: bool) -> None:
         assert -40 <= box["y"] < WIDE[1]
 
 
-def test_a_link_from_elsewhere_opens_the_cell(reader: Browser) -> None:
+def test_a_link_from_another_page_opens_the_cell(reader: Browser) -> None:
     """The address of one cell can be mailed around."""
     tab = reader.open(fragment="#cell--waitress--http-host-missing")
     tab.page.locator("#cell--waitress--http-host-missing").wait_for(state="visible")
@@ -243,7 +253,7 @@ CUT_OFF = """found => [...document.querySelectorAll(found)].filter(each => {
 
 
 def unusual_results() -> Results:
-    """Three versions, a framework that is not there beside one that is, and folklore with long figures."""
+    """Three versions, a framework that is not there beside one that is, and claims with long figures."""
     verdicts = {"gunicorn@20.1.0": Verdict.FAIL, "gunicorn@21.2.0": Verdict.PASS, "gunicorn@22.0.0": Verdict.FAIL}
     checks = []
     for server, verdict in verdicts.items():
@@ -257,7 +267,7 @@ def unusual_results() -> Results:
             checks.append(CaseResult(server, f"frameworks/flask/{name}", Level.MUST, (), Verdict.PASS))
     claims = (Claim("nginx shields a server from slow clients", ClaimVerdict.HELD, "a rule", LONG),)
     servers = {name: ServerInfo(name, name, True, name.partition("@")[2]) for name in verdicts}
-    loads = (ScenarioResult("gunicorn@22.0.0", "folklore/shield", Grade.MEASURED, claims=claims),)
+    loads = (ScenarioResult("gunicorn@22.0.0", "claims/shield", Grade.MEASURED, claims=claims),)
     return Results(SCHEMA, {}, servers, tuple(checks), loads)
 
 
@@ -270,7 +280,7 @@ def test_nothing_long_is_cut_off(reader: Browser, tmp_path: Path, size: tuple[in
     page.goto(file.as_uri())
     why = "#matrix .area td.why" if size is WIDE else "#matrix .area small.why"
     assert page.evaluate(f"document.querySelector('{why}').textContent") == NOT_INSTALLED
-    for found in ("#folklore td:last-child", "#history .versions tbody td:last-child", why):
+    for found in ("#claims td:last-child", "#history .versions tbody td:last-child", why):
         assert page.evaluate(CUT_OFF, found) == []
 
 

@@ -46,9 +46,9 @@ def test_unsuitable_servers_are_left_out_unless_there_are_no_others() -> None:
     async def run(_ctx: object) -> None: ...
 
     values = (Parameters(), Parameters())
-    found = Scenario("folklore/x", "", "", run, *values, unsuitable_reason=applicability.reason_not_uwsgi)  # type: ignore[arg-type]
+    found = Scenario("claims/x", "", "", run, *values, unsuitable_reason=applicability.reason_not_uwsgi)  # type: ignore[arg-type]
     for_all = Scenario("steady", "", "", run, *values)  # type: ignore[arg-type]
     uwsgi, waitress = plan("uwsgi"), plan("waitress")
     pairs = [(server.name, each.id) for server, each in server_scenario_pairs([found, for_all], [uwsgi, waitress])]
-    assert pairs == [("uwsgi", "folklore/x"), ("uwsgi", "steady"), ("waitress", "steady")]
+    assert pairs == [("uwsgi", "claims/x"), ("uwsgi", "steady"), ("waitress", "steady")]
     assert [server.name for server, _ in server_scenario_pairs([found], [waitress])] == ["waitress"]

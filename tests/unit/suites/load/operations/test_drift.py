@@ -94,7 +94,7 @@ def test_the_interval_holds_the_slope_and_order_does_not_matter(values: list[flo
 def test_the_rows_are_the_same_for_every_server() -> None:
     assert drift_measure("memory", "bytes", None).note == "too few windows"
     still = drift_measure("memory", "bytes", Drift(1.0, -2.0, 3.0, significant=False))
-    assert (still.name, still.value, still.unit) == ("memory, drift over the run", 1.0, "bytes")
+    assert (still.label, still.value, still.unit) == ("memory, drift over the run", 1.0, "bytes")
     assert still.note == "no significant change; 95 % interval: -2 bytes to 3 bytes"
     drifting = drift_measure("memory", "bytes", Drift(5.0, 4.0, 6.0, significant=True))
     assert drifting.note == "it drifts; 95 % interval: 4 bytes to 6 bytes"

@@ -82,5 +82,5 @@ def test_the_metric_of_a_response(raw: bytes, ahead: bool, value: float | None, 
     if not parser.done:
         parser.eof(ConnectionState.EOF)
     found = buffering_measure(parser.response(), ahead=ahead)
-    assert (found.name, found.value) == (module.MEASURE_NAME, value)
+    assert (found.label, found.value) == (module.MEASURE_NAME, value)
     assert note in found.note

@@ -47,7 +47,7 @@ def test_what_a_time_out_counts(lived: tuple[float, ...], deadline: TimeoutScope
     assert found is not None
     assert (found.timeout_scope, found.closed_after) == (deadline, freed)
     first, second = timeout_measures(found, StallPoint.HEAD, 2)
-    assert (first.name, first.unit, first.value, first.censored) == (
+    assert (first.label, first.unit, first.value, first.censored) == (
         "head: disconnected after",
         "s",
         freed if freed is not None else LOOKED,
@@ -78,7 +78,7 @@ def test_without_a_silent_client_nothing_is_said() -> None:
     assert observed_timeout(edges(1, 1, 1, 1)[:-1], StallPoint.HEAD, LOOKED) is None
     assert observed_timeout([], StallPoint.HEAD, LOOKED) is None
     rows = timeout_measures(None, StallPoint.BODY, None)
-    assert [(each.name, each.value, each.note) for each in rows] == [
+    assert [(each.label, each.value, each.note) for each in rows] == [
         ("body: disconnected after", None, "not measured"),
         ("body: timeout is per gap", None, "not measured"),
     ]

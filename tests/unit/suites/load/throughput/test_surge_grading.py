@@ -41,7 +41,7 @@ GOOD = Surge(
         (replace(GOOD, during=phase(1000, 0.9)), Grade.DEGRADED, "100 of 1,600 requests were lost"),
         (replace(GOOD, during=phase(1000, 0.4)), Grade.COLLAPSED, "600 of"),
         (replace(GOOD, after=phase(600, 0.4)), Grade.COLLAPSED, "360 of"),
-        (replace(GOOD, recovery_time=None), Grade.WEDGED, "not served well again within 60 s"),
+        (replace(GOOD, recovery_time=None), Grade.NOT_RECOVERED, "not served well again within 60 s"),
         (replace(GOOD, recovery_time=None, patience=16.0), Grade.DEGRADED, "within 16 s"),
         (replace(GOOD, recovery_time=None, patience=3.0), Grade.INCONCLUSIVE, "shorter than that"),
         (replace(GOOD, recovery_time=None, patience=3.0, drain_rate=500), Grade.INCONCLUSIVE, "within 3 s. The"),

@@ -1,0 +1,45 @@
+"""The results of a run, as they are written to `results.json`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from wsgi_gauntlet.harness.model.conformance import CaseInfo, CaseResult
+from wsgi_gauntlet.harness.model.load import ScenarioInfo, ScenarioResult
+
+SCHEMA = 2
+"""The version of `results.json` and of the journal that this program writes."""
+
+
+class ServerInfo(msgspec.Struct, frozen=True):
+    """A server of the run. If it is not `available`, `why` is the reason and `get` the command that installs it."""
+
+    name: str
+    title: str
+    available: bool
+    version: str = ""
+    variant: str = ""
+    command: str = ""
+    python: str = ""
+    why: str = ""
+    get: str = ""
+
+
+class Results(msgspec.Struct, frozen=True):
+    """Everything that a run measured.
+
+    `environment` describes the machine, the program and the call. `finished` is false after Ctrl-C. `baseline` names
+    the baseline file, or is '' if there is none.
+    """
+
+    schema: int
+    environment: dict[str, Any]
+    servers: dict[str, ServerInfo]
+    conformance: tuple[CaseResult, ...] = ()
+    load: tuple[ScenarioResult, ...] = ()
+    cases: dict[str, CaseInfo] = {}
+    scenarios: dict[str, ScenarioInfo] = {}
+    finished: bool = True
+    baseline: str = ""

@@ -1,0 +1,80 @@
+"""Files of the first version are read as if they were new. The files in reports/golden are of a real run."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+from wsgi_gauntlet.harness import config, registry
+from wsgi_gauntlet.harness.load.thresholds import thresholds_for
+from wsgi_gauntlet.harness.model import SCHEMA, Results
+from wsgi_gauntlet.harness.store import journal
+from wsgi_gauntlet.harness.store.schema_1 import new_scenario_id, upgrade_line, upgrade_results
+from wsgi_gauntlet.reports.writers import json as json_writer
+
+GOLDEN = Path(__file__).parents[2] / "reports" / "golden"
+JOURNAL = gzip.decompress((GOLDEN / "run.jsonl.gz").read_bytes())
+RESULTS = gzip.decompress((GOLDEN / "results-schema-1.json.gz").read_bytes())
+
+
+def read_journal(folder: Path, data: bytes) -> Results:
+    (folder / journal.JOURNAL_FILENAME).write_bytes(data)
+    return journal.read(folder)
+
+
+def without_evidence(results: Results) -> str:
+    """Return all of it as text but the evidence, which results.json has cut."""
+    document = json.loads(json_writer.render(results))
+    for each in document["conformance"]:
+        each["evidence"] = None
+    return json.dumps(document)
+
+
+def test_an_old_results_file_is_read_like_the_old_journal_of_the_run(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_bytes(RESULTS)
+    old = json_writer.load(tmp_path)
+    assert old.schema == SCHEMA
+    assert len(old.conformance) == len(json.loads(RESULTS)["checks"])
+    assert without_evidence(old) == without_evidence(read_journal(tmp_path, JOURNAL))
+
+
+def test_a_resumed_old_journal_has_lines_of_both_versions(tmp_path: Path) -> None:
+    whole = read_journal(tmp_path, JOURNAL)
+    lines = JOURNAL.splitlines(keepends=True)
+    new: list[journal.Line] = [
+        journal.CheckLine(whole.conformance[0]),
+        journal.LoadLine(whole.load[0]),
+        journal.EndLine(),
+    ]
+    with journal.Journal.open(tmp_path, resume=True) as resumed:
+        for line in new:
+            resumed.write(line)
+    assert (tmp_path / journal.JOURNAL_FILENAME).read_bytes().startswith(b"".join(lines))
+    assert journal.read(tmp_path) == whole
+
+
+def test_new_documents_stay_as_they_are() -> None:
+    new = upgrade_results(json.loads(RESULTS))
+    assert upgrade_results(new) == new
+    for line in JOURNAL.splitlines():
+        upgraded = upgrade_line(json.loads(line))
+        assert upgrade_line(upgraded) == upgraded
+
+
+def test_old_scenario_ids_are_accepted() -> None:
+    assert {each.id for each in registry.scenarios_named("folklore")} == {
+        each.id for each in registry.scenarios() if each.id.startswith("claims/")
+    }
+    assert [each.id for each in registry.scenarios_named("folklore/shield")] == ["claims/shield"]
+    table = {"folklore": {"goodput": 0.5}, "servers": {"gunicorn": {"folklore/shield": {"p99": 1.0}}}}
+    found = config.parse({"thresholds": table}, "pyproject.toml")
+    assert thresholds_for(found.thresholds, "gunicorn", "claims/shield") == {
+        "goodput": (0.5, "thresholds.claims"),
+        "p99": (1.0, 'thresholds.servers.gunicorn."claims/shield"'),
+    }
+
+
+def test_only_whole_names_are_replaced() -> None:
+    assert new_scenario_id("folklores/a") == "folklores/a"
+    assert new_scenario_id("slow-headers/byte") == "slow-headers/byte"
