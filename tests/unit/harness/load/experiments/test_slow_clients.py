@@ -193,7 +193,7 @@ async def test_a_late_generator_gets_one_more_round(monkeypatch: pytest.MonkeyPa
     async def late(*_arguments: object, **_more: object) -> Any:
         nonlocal rounds
         rounds += 1
-        return type("Cell", (), {"grade": Grade.INVALID})
+        return type("Cell", (), {"grade": Grade.INVALID, "note": ""})
 
     monkeypatch.setattr(slow_clients, "_round", late)
     assert (await run(Slots(1), monkeypatch)).grade is Grade.INVALID
