@@ -79,9 +79,9 @@ async def test_big_bodies_are_right_and_a_server_that_holds_them_whole_pays_for_
     assert cell.grade in (*FAIR, Grade.COLLAPSED), cell.note
     found = figures(cell)
     for direction in ("upload", "download"):
-        right = found[f"{direction}s that were right"]
+        right = found[f"correct {direction}s"]
         assert right is not None
-        (of,) = [each.note for each in cell.metrics if each.label == f"{direction}s that were right"]
+        (of,) = [each.note for each in cell.metrics if each.label == f"correct {direction}s"]
         assert of == f"of {right:.0f}"
         speed, memory = found[f"{direction} speed"], found[f"memory per byte in flight, {direction}s"]
         assert speed is not None
