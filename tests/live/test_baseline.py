@@ -72,7 +72,7 @@ def test_x_passes_over_what_the_baseline_expects(tmp_path: Path) -> None:
 
 
 def test_an_expected_fail_is_accepted_and_shown_with_its_reason(tmp_path: Path) -> None:
-    assert "Requirements broken" in check(tmp_path, code=1)
+    assert "Broken requirements" in check(tmp_path, code=1)
     expecting(tmp_path, BROKEN)
     said = check(tmp_path, "--baseline", "known.toml", "--junit", "junit.xml", code=0)
     assert "Nothing unexpected; 1 cell as known.toml expects." in said
@@ -117,7 +117,7 @@ def test_a_resumed_run_is_held_against_the_baseline_of_the_new_call(tmp_path: Pa
     check(tmp_path, code=1)
     expecting(tmp_path, BROKEN)
     assert "1 cell as known.toml expects" in check(tmp_path, "--resume", "--baseline", "known.toml", code=0)
-    assert "Requirements broken" in check(tmp_path, "--resume", code=1)
+    assert "Broken requirements" in check(tmp_path, "--resume", code=1)
 
 
 def test_only_what_failed_runs_again_and_of_the_same_servers(tmp_path: Path) -> None:

@@ -381,10 +381,10 @@ def test_lists_and_explanations(place: Place) -> None:
     listed = place.run("cases", "pep3333/environ").stdout
     assert "exact-dict" in listed
     assert "scenario" not in listed
-    listed = place.run("cases", "folklore").stdout
+    listed = place.run("cases", "claims").stdout
     assert "nginx shields a server from slow clients" in listed
     assert listed.endswith("\n6 scenarios\n")
-    assert "no case's id begins with 'folklor3'" in place.run("cases", "folklor3").stderr
+    assert "no case's id begins with 'claim3'" in place.run("cases", "claim3").stderr
     assert len(json.loads(place.run("cases", "--json").stdout)["cases"]) >= 60
     explained = place.run("explain", "pep3333/environ/exact-dict").stdout
     assert "PEP 3333" in explained

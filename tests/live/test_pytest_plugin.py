@@ -54,7 +54,7 @@ def test_a_failure_is_reported_with_the_text_of_the_case(project: Project) -> No
     assert "actual:   '\\x1b[31mcheese'" in out  # as text: nothing of a server's reaches the terminal raw
     assert "“a sentence that asks for it”\nhttps://peps.python.org/pep-3333/#environ-variables\n" in out
     assert "Why it matters: Whoever lands there wants to know." in out
-    assert "See it happen: wsgi-gauntlet replay waitress own/area/breaks" in out
+    assert "Replay it: wsgi-gauntlet replay waitress own/area/breaks" in out
     assert " wsgi transcript " in out
     assert "GET /echo HTTP/1.1\\r\\n" in out
     assert "FAILED wsgi-gauntlet::waitress::own/area/breaks - fail: " in out
