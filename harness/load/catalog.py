@@ -126,5 +126,5 @@ def check_overrides(scenarios: Sequence[Scenario], overrides: Mapping[str, objec
 def _scenario_id(function: Callable[..., object]) -> str:
     # suites.load.slow_clients.slow_headers, silent -> slow-headers/silent; suites.load.throughput.capacity -> capacity
     modules = function.__module__.split(".")
-    parts = ["folklore" if modules[-2:-1] == ["claims"] else modules[-1], function.__name__]
+    parts = ["claims" if modules[-2:-1] == ["claims"] else modules[-1], function.__name__]
     return "/".join(each.replace("_", "-") for each in dict.fromkeys(parts))

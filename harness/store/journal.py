@@ -219,7 +219,7 @@ def read(folder: Path) -> Results:
     checks: dict[tuple[str, str], CaseResult] = {}
     loads: dict[tuple[str, str], ScenarioResult] = {}
     finished, baseline = False, ""
-    for line in _read_lines(path):
+    for line in _lines(path):
         finished = isinstance(line, EndLine)
         match line:
             case StartLine():
@@ -249,24 +249,6 @@ def read(folder: Path) -> Results:
         finished=finished,
         baseline=baseline,
     )
-
-
-def _read_lines(path: Path) -> Iterator[Line]:
-    """Yield the lines of a journal, those of schema 1 in the form of schema 2. A torn last line is left out."""
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as problem:
-        raise ConfigurationError(f"no run in {path.parent}: {path.name}: {problem.strerror}") from None
-    schema = _schema(lines[0])
-    for number, data in enumerate(lines, 1):
-        if not data.strip():
-            continue
-        try:
-            yield _decode_line(data, schema)
-        except msgspec.MsgspecError as problem:
-            if number >= len(lines) - 1:
-                break
-            raise ConfigurationError(f"{path} line {number} is not of a journal of this version: {problem}") from None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -315,18 +297,22 @@ def move_to_previous(folder: Path) -> Path | None:
 
 
 def _lines(path: Path) -> Iterator[Line]:
-    """Yield the lines of the journal at `path` without an incomplete last one. Raises ConfigurationError."""
+    """Yield the lines of the journal at `path`, those of schema 1 in the form of schema 2.
+
+    An incomplete last line is left out. Raises ConfigurationError.
+    """
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as problem:
         raise ConfigurationError(
             f"no run in {path.parent}: {path.name}: {problem.strerror}; name the folder of a run"
         ) from None
+    schema = _schema(lines[0])
     for number, data in enumerate(lines, 1):
         if not data.strip():
             continue
         try:
-            yield _decoder.decode(data)
+            yield _decode_line(data, schema)
         except msgspec.MsgspecError as problem:
             if number >= len(lines) - 1:
                 return

@@ -69,7 +69,7 @@ def test_the_terminal_tells_what_is_unexpected_alone(baseline_results: Results) 
     file = io.StringIO()
     summary(baseline_results, console=Console(file=file, width=200, no_color=True))
     output = file.getvalue()
-    assert "2 unexpected fails and 1 unexpected pass; 2 cells as known.toml expects; 2 entries to look at." in output
+    assert "2 unexpected fails and 1 unexpected pass; 2 cells as known.toml expects; 2 entries to check." in output
     assert "Requirements broken" not in output
     assert f"gunicorn passes, but the baseline expects fail: delete {WHERE}" in output
     assert "gunicorn fails, and the baseline has no entry for it" in output
@@ -122,7 +122,7 @@ def test_junit_fails_for_what_is_unexpected_alone(baseline_results: Results) -> 
 def test_markdown_tells_them_first(baseline_results: Results) -> None:
     """And nothing of a reason is markup."""
     output = markdown.render(baseline_results)
-    assert output.index("### Not as the baseline expects (known.toml)") < output.index("<details>")
+    assert output.index("### Different from the baseline (known.toml)") < output.index("<details>")
     assert f"- `http/framing/mended`: gunicorn passes, but the baseline expects fail: delete {WHERE}" in output
     assert "gunicorn (as the baseline expects: \\<b\\>reported\\</b\\> \\*upstream\\*)" in output
     assert "| other | unexpected |" in output

@@ -63,13 +63,13 @@ def test_a_should_is_no_requirement() -> None:
 
 
 def test_what_the_user_s_app_breaks_is_not_the_server_s() -> None:
-    broken = CaseResult("a", "own-app/page/length", Level.MUST, (), Verdict.FAIL, actual="the app gives 5 bytes")
-    changed = CaseResult("a", "own-app/page/closed", Level.MUST, (), Verdict.FAIL, actual="it called it 0 times")
+    broken = CaseResult("a", "own-app/page/length", Level.MUST, (), Verdict.FAIL, actual="the app sent 5 bytes")
+    changed = CaseResult("a", "own-app/page/closed", Level.MUST, (), Verdict.FAIL, actual="it called close() 0 times")
     results = Results(SCHEMA, {"app": "shop:app", "page": "/x"}, {}, (*cells("a", "2 pass"), broken, changed))
     first = key_findings(results)[0]
     assert first.topic == "Your app"
-    assert first.text.startswith("shop:app runs beside the reference app.")
-    assert "The app breaks 1 of 2 requirements judged on /x: length (the app gives 5 bytes)." in first.text
+    assert first.text.startswith("shop:app runs beside the test app.")
+    assert "The app breaks 1 of 2 requirements judged on /x: length (the app sent 5 bytes)." in first.text
     assert first.text.endswith("The server changed the response of the app: a in closed.")
     assert conformance_text(list(results.conformance)) == "a breaks none of the 2 requirements (must) judged."
 

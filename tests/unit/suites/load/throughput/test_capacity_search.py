@@ -183,7 +183,7 @@ def result(
         (result(ok=1000, slow=600, took=0.15), FAILED, True, "p99 of 150 ms"),
         (result(ok=1000, slow=20, took=0.6), FAILED, True, "p99 of 6"),
         (result(ok=1000, slow=10, took=0.6), PASSED, False, ""),
-        (result(ok=980, timeouts=20), FAILED, True, "p99 of at least 1.0 s; 20 x time-out; 98 % answered"),
+        (result(ok=980, timeouts=20), FAILED, True, "p99 of at least 1.0 s; 20 x timeout; 98 % answered"),
         (result(ok=900, wrong=100), FAILED, True, "100 x wrong body; 90 % answered"),
         (result(ok=0, errors=50), FAILED, True, "no responses"),
         (result(ok=1000, slow=20, took=0.15, late=0.02), UNFIT, False, "late"),
