@@ -202,7 +202,7 @@ async def test_no_server_is_blamed_for_what_this_machine_has_run_out_of(
             raise OSError(errno.EMFILE, "Too many open files")
 
         monkeypatch.setattr("trio.socket.socket", none_left)
-        with pytest.RaisesGroup(pytest.RaisesExc(OutOfResources, match="--clients")):
+        with pytest.RaisesGroup(pytest.RaisesExc(OutOfResources, match="--slow-clients")):
             await healthy_users.run(Uniform(100), 0.015)
 
 
