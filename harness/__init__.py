@@ -1,1 +1,1 @@
-"""The engine: launches servers, runs cases and scenarios, judges. Imports none of the other rooms."""
+"""The engine: it launches servers, runs cases and scenarios, and judges."""

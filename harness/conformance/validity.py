@@ -37,7 +37,7 @@ DISK_PROBE_BYTES = 4096
 
 
 class StallClock(trio.abc.Clock):
-    """Count only the time in which the event loop was awake, inside `excluding_stalls()`; count all time elsewhere.
+    """Count only the time in which the event loop was awake, inside `excluding_stalls()`; count all time outside it.
 
     On a busy machine the loop is late for bytes that have arrived already. With trio's own clock the time-out of a
     case would be over then, and a server that answered in time would be blamed. Load never uses `excluding_stalls()`.

@@ -168,7 +168,7 @@ hostile = st.builds(
 
 
 def variants(given: Hostile, seed: int, count: int) -> Iterator[Hostile]:
-    """Return `count` of its kin: bytes lost, put in, changed or repeated, cut elsewhere. Cheaper than to draw them."""
+    """Return `count` of its kin: bytes lost, inserted, changed or repeated, other cuts. This is cheaper than to draw them."""
     chance = random.Random(seed)
     for _ in range(count):
         data = given.data

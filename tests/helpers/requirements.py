@@ -1,4 +1,4 @@
-"""What a test needs of the machine: where it is missing the test fails in CI and is skipped elsewhere.
+"""What a test needs of the machine: if it is missing, the test fails in CI and is skipped on other machines.
 
 CI installs everything. The one place in the tests that skips.
 """
@@ -18,7 +18,7 @@ from wsgi_gauntlet.harness.server.plan import Plan
 
 
 def fail_or_skip(message: str) -> NoReturn:
-    """Fail in CI, skip elsewhere, with `message`: what is missing and how to get it."""
+    """Fail in CI and skip on other machines; `message` says what is missing and how to get it."""
     if os.environ.get("CI"):
         pytest.fail(message)
     # A contributor without root or a browser still tests all the rest, and reads here what was left out and why.
@@ -32,7 +32,7 @@ def program(*names: str, package: str) -> str:
 
 
 SERVERS_PYTHON = Path(__file__).resolve().parents[2] / ".servers" / "bin" / "python"
-"""The interpreter of the environment that `make install-test` makes for the servers; it has nothing of ours."""
+"""The interpreter of the environment that `make install-test` makes for the servers; it has no package of wsgi-gauntlet."""
 
 
 def installed_plan(name: str) -> Plan:
@@ -55,6 +55,6 @@ def network_namespace_command() -> list[str]:
     words = [program("unshare", package="util-linux"), "--user", "--map-root-user", "--net"]
     if subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
         fail_or_skip(
-            "this machine gives no network namespaces to ordinary users: sysctl kernel.unprivileged_userns_clone=1"
+            "this machine gives no network namespaces to unprivileged users: sysctl kernel.unprivileged_userns_clone=1"
         )
     return words

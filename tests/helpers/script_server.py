@@ -94,7 +94,7 @@ def alive(pid: int) -> bool:
 
 async def until(condition: Callable[[], object]) -> None:
     with trio.fail_after(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - processes and files set no event of ours
+        while not condition():  # noqa: ASYNC110 - processes and files set no trio event
             await trio.sleep(0.01)
 
 

@@ -10,7 +10,7 @@ NAME and ARGUMENTS:
     stalls_once AFTER SECONDS                             one pause for everybody
     fixed_service_time SLOTS MILLISECONDS                 capacity is SLOTS / MILLISECONDS
     throttles PAGES BEFORE AFTER MILLISECONDS             SLOTS are fewer after so many
-    hangs_when_full CONNECTIONS                           wedged by that many at once
+    hangs_when_full CONNECTIONS                           blocked by that many at once
     limits_connections CONNECTIONS                        so many are open at a time, the others wait
     leaks_descriptors                                     one descriptor for each client that goes too early
     never_calls_close                                     the app's close() is never called

@@ -1,4 +1,4 @@
-"""A small sound server: a thread for each connection, HTTP/1.1, kept alive. Its neighbours override what they do wrong.
+"""A small sound server: a thread for each connection, HTTP/1.1, kept alive. The other servers here override one method each.
 
 usage: python -m known_servers.correct HOST PORT MODULE:CALLABLE
 """

@@ -61,7 +61,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _tolerate_late_generator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the generator be late, share cores and have neighbours: these tests count and judge, beside whatever runs.
+    """Let the generator be late, share cores with other processes: these tests count and judge, beside whatever runs.
 
     benchmarks/known_answers.py proves what a punctual generator measures. What makes one invalid is tested in
     tests/harness/load/, from recorded samples.

@@ -25,7 +25,7 @@ from ..known_servers.adapter import plan
 
 pytestmark = pytest.mark.live
 
-LANE = {"clients": 16, "factor": 16, "duration": 0.4}
+CLOSED_LOOP = {"clients": 16, "factor": 16, "duration": 0.4}
 
 USERS = {"rate": 20, "clients": 2, "baseline": 1.0, "duration": 1.5, "recovery": 3.0, "budget": 0.1}
 
@@ -44,10 +44,10 @@ USERS = {"rate": 20, "clients": 2, "baseline": 1.0, "duration": 1.5, "recovery":
     ],
 )
 async def test_in_a_closed_loop(flaw: str, words: list[str], folder: Path) -> None:
-    cell = await run_until_graded("throughput", plan(*flaw.split()), folder, **LANE)
+    cell = await run_until_graded("throughput", plan(*flaw.split()), folder, **CLOSED_LOOP)
     assert len(cell.caveats) == len(words)
-    for told, expected in zip(cell.caveats, words, strict=True):
-        assert expected in told
+    for caveat, expected in zip(cell.caveats, words, strict=True):
+        assert expected in caveat
 
 
 async def test_in_what_users_get(folder: Path) -> None:
@@ -81,11 +81,11 @@ async def test_no_local_port_left_in_a_closed_loop(folder: Path, monkeypatch: py
             return super().connect_ex(address) if next(count) < 5 else errno.EADDRNOTAVAIL  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket, "socket", FewPorts)
-    cell = await measured("throughput", plan("correct"), folder, **LANE)
+    cell = await measured("throughput", plan("correct"), folder, **CLOSED_LOOP)
     assert cell.grade is Grade.INVALID
     assert cell.generator is not None
     assert cell.generator.why.startswith("the machine ran out of local ports")
-    assert any(told.startswith("the machine ran out of local ports") for told in cell.caveats)
+    assert any(caveat.startswith("the machine ran out of local ports") for caveat in cell.caveats)
     assert cell.phases[-1].outcomes[Outcome.OK] > 0
 
 

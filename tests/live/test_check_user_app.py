@@ -159,7 +159,7 @@ def test_a_fault_of_the_server_is_called_the_server_s(
     assert (cell.expected, cell.actual) == (expected, actual)
 
 
-def test_an_app_that_raises_is_not_judged_and_the_reason_is_told(folder: Path) -> None:
+def test_an_app_that_raises_is_not_judged_and_the_reason_is_reported(folder: Path) -> None:
     cells = checked(folder, "waitress", "shop:raises")
     assert {each.verdict for each in cells.values()} == {Verdict.SKIPPED}
     assert "ValueError: the till is empty" in cells["length"].actual

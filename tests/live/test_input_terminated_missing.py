@@ -55,7 +55,7 @@ async def test_what_they_keep_passes(tmp_path: Path) -> None:
     assert not wrong, "\n" + "\n".join(map(describe_cell, wrong))
 
 
-async def test_the_missing_key_is_told_and_blames_nobody(tmp_path: Path) -> None:
+async def test_the_missing_key_is_reported_and_blames_nobody(tmp_path: Path) -> None:
     if not SERVERS_PYTHON.exists():
         fail_or_skip("no .servers; make it with: make install-test")
     plan = installed(planning.plan("uvicorn:a2wsgi", python=str(SERVERS_PYTHON)))

@@ -67,7 +67,7 @@ async def test_n_is_found_to_within_one(folder: Path) -> None:
             assert abs(cell.collapse - number) <= 1
 
 
-async def test_who_never_recovers_is_wedged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_never_recovers_is_not_recovered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parameters = {**NARROW, "clients": 60, "duration": 1.5, "recovery": 4.0, "budget": 0.1}
     monkeypatch.setattr(grading, "NOT_RECOVERED_AFTER_SECONDS", 4.0)  # a minute in earnest
     stuck, slots = await side_by_side(
@@ -79,7 +79,7 @@ async def test_who_never_recovers_is_wedged(folder: Path, monkeypatch: pytest.Mo
     assert slots.recovery is not None
 
 
-async def test_less_patience_than_a_minute_calls_nobody_wedged(folder: Path) -> None:
+async def test_less_patience_than_a_minute_calls_nobody_not_recovered(folder: Path) -> None:
     parameters = {**NARROW, "clients": 60, "duration": 1.5, "recovery": 1.0, "budget": 0.1}
     (stuck,) = await side_by_side(folder, parameters, plan("hangs_when_full", 40))
     assert (stuck.grade, stuck.recovery) == (Grade.COLLAPSED, None)
@@ -192,7 +192,7 @@ def assert_p99_as_logged(cell: ScenarioResult, *names: str) -> None:
         assert min(logged) * (1 - PRECISE) <= curve[-1] <= max(logged) + BUSY
 
 
-async def test_a_front_that_hands_over_whole_requests_is_immune(folder: Path) -> None:
+async def test_a_front_that_hands_over_whole_requests_is_unaffected(folder: Path) -> None:
     fronted = installed(planning.plan("nginx+gunicorn:sync"))
     (cell,) = await side_by_side(folder, {**NARROW, "clients": 8}, fronted)
     assert cell.collapse is None

@@ -16,7 +16,7 @@ from ..unit.harness.http.lint.test_linter import BAD, CLOSED_AT_ONCE, NOW, WATCH
 pytestmark = pytest.mark.live
 
 
-async def told(received: bytes, sent: bytes, ending: str) -> list[str]:
+async def lint_kinds(received: bytes, sent: bytes, ending: str) -> list[str]:
     """Return the kinds that lint finds where a server answers `sent` with `received`."""
     transcript = Transcript()
 
@@ -47,9 +47,9 @@ async def test_each_kind_is_found(kind: LintKind, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "IMMEDIATE_CLOSE_SECONDS", 60.0)
     monkeypatch.setattr(module, "RECENT_SEND_SECONDS", 60.0)
     _, received, sent, ending = next(bad for bad in BAD if bad[0] is kind)
-    assert await told(received, sent, ending) == [kind]
+    assert await lint_kinds(received, sent, ending) == [kind]
 
 
 async def test_a_connection_that_is_left_open_is_found() -> None:
     _, received, sent, ending = next(bad for bad in BAD if bad[3] == WATCHED)
-    assert await told(received, sent, ending) == [LintKind.CLOSE_NOT_HONOURED]
+    assert await lint_kinds(received, sent, ending) == [LintKind.CLOSE_NOT_HONOURED]

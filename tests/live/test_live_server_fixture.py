@@ -143,10 +143,10 @@ def test_what_cannot_be_is_one_line_below_the_users_own(
         "shop/sulking.py", "import os\nassert 'SHOP' not in os.environ, 'closed'\nfrom .wsgi import application\n"
     )
     out = project.run(code=1)
-    told = [line.removeprefix("E").strip() for line in out.splitlines() if line.startswith("E  ")]
-    assert len(told) == 8, out
+    lines = [line.removeprefix("E").strip() for line in out.splitlines() if line.startswith("E  ")]
+    assert len(lines) == 8, out
     for line, says in zip(
-        told,
+        lines,
         [
             "UnknownName: no server is named 'gunicornn' (did you mean gunicorn or uvicorn?)",
             "Unsupported: gunicorn's sync worker has one thread",

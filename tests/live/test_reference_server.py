@@ -32,7 +32,7 @@ CASES = {case.id: case for case in registry.cases() if not case.own_app}
 HERE = [case for case in CASES.values() if not case.setup.distribution]
 """The cases that need no framework, which other interpreters have (see test_frameworks.py)."""
 
-BROKEN_ELSEWHERE = (
+BROKEN_IN_OTHER_SEGMENTATIONS = (
     "http/chunked/extension-whitespace/",
     "http/chunked/trailer-forbidden/",
     "http/request-line/absolute-form-host-wins",
@@ -60,7 +60,7 @@ NOT_PLAIN = (
     "http/responses/response-version/1.2",
 )
 """Cases in which a compliant client sends what wellformed.py does not take for plain and whole: half a request, or one
-of a size, version or coding beyond the ordinary."""
+of a size, version or coding that is unusual."""
 
 
 async def cells(
@@ -125,7 +125,11 @@ def _claimed_otherwise(cells: Sequence[CaseResult]) -> list[str]:
         case = CASES[cell.case]
         broken = case.breach is Breach.CLIENT
         judged = case.segmentable and not case.setup.alone and cell.verdict is Verdict.PASS
-        if judged and broken == bool(cell.segmentations) and not case.id.startswith((*BROKEN_ELSEWHERE, *NOT_PLAIN)):
+        if (
+            judged
+            and broken == bool(cell.segmentations)
+            and not case.id.startswith((*BROKEN_IN_OTHER_SEGMENTATIONS, *NOT_PLAIN))
+        ):
             found.append(case.id)
     return found
 

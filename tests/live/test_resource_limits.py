@@ -108,7 +108,7 @@ trio.run(main)
 """
 
 
-def test_users_whose_local_address_has_no_port_left_take_another_and_then_it_is_told() -> None:
+def test_users_whose_local_address_has_no_port_left_take_another_and_it_is_reported() -> None:
     done = subprocess.run(
         [*network_namespace_command(), sys.executable, "-c", PORTS],
         capture_output=True,

@@ -61,11 +61,11 @@ def test_a_hang_up_ends_a_run_with_its_report(project: Project) -> None:
 
 
 def test_a_terminal_that_is_closed_ends_a_run_with_its_report(project: Project) -> None:
-    ours, theirs = os.openpty()
-    with project.call(WORDS, terminal=theirs) as run:
-        os.close(theirs)
+    own_end, other_end = os.openpty()
+    with project.call(WORDS, terminal=other_end) as run:
+        os.close(other_end)
         wait_until_one_hangs(project, run)
-        os.close(ours)
+        os.close(own_end)
         run.send_signal(signal.SIGHUP)  # the kernel sends it where the terminal is the session's own
         printed(run, PATIENCE)
     assert run.returncode == 130

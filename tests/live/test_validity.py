@@ -73,10 +73,10 @@ async def test_a_server_that_somebody_stopped(tmp_path: Path) -> None:
             await x.get("/echo")
         fail_case("an answer", "none")
 
-    told = await cell(tmp_path, run)
-    assert told.verdict is Verdict.ERROR
-    assert "SIGSTOP" in told.actual
-    assert "kill -CONT" in told.actual
+    result = await cell(tmp_path, run)
+    assert result.verdict is Verdict.ERROR
+    assert "SIGSTOP" in result.actual
+    assert "kill -CONT" in result.actual
 
 
 async def test_an_event_channel_that_was_cut(tmp_path: Path) -> None:
@@ -84,9 +84,9 @@ async def test_an_event_channel_that_was_cut(tmp_path: Path) -> None:
         await trio.Path(x.server.channel.environment["WSGI_GAUNTLET_EVENTS"]).unlink(missing_ok=True)
         await answered(x)
 
-    told = await cell(tmp_path, run, tries=1)
-    assert told.verdict is Verdict.ERROR
-    assert "event channel is cut" in told.actual
+    result = await cell(tmp_path, run, tries=1)
+    assert result.verdict is Verdict.ERROR
+    assert "event channel is cut" in result.actual
 
 
 async def test_an_event_channel_that_died(tmp_path: Path) -> None:
@@ -95,9 +95,9 @@ async def test_an_event_channel_that_died(tmp_path: Path) -> None:
         x.server.channel._socket.shutdown(socket.SHUT_RDWR)
         await answered(x)
 
-    told = await cell(tmp_path, run, tries=1)
-    assert told.verdict is Verdict.ERROR
-    assert "event channel is dead" in told.actual
+    result = await cell(tmp_path, run, tries=1)
+    assert result.verdict is Verdict.ERROR
+    assert "event channel is dead" in result.actual
 
 
 async def test_an_app_that_answers_and_is_not_heard(tmp_path: Path) -> None:
@@ -105,9 +105,9 @@ async def test_an_app_that_answers_and_is_not_heard(tmp_path: Path) -> None:
         x.server.channel._key = b"another key than the app was given"
         await x.send_sync_request()
 
-    told = await cell(tmp_path, run, tries=1)
-    assert told.verdict is Verdict.ERROR
-    assert "its event did not arrive" in told.actual
+    result = await cell(tmp_path, run, tries=1)
+    assert result.verdict is Verdict.ERROR
+    assert "its event did not arrive" in result.actual
 
 
 async def test_a_harness_without_descriptors(tmp_path: Path) -> None:
@@ -126,9 +126,9 @@ async def test_a_harness_without_descriptors(tmp_path: Path) -> None:
             for each in taken:
                 os.close(each)
 
-    told = await cell(tmp_path, run, tries=1)
-    assert told.verdict is Verdict.ERROR
-    assert "ulimit -n" in told.actual
+    result = await cell(tmp_path, run, tries=1)
+    assert result.verdict is Verdict.ERROR
+    assert "ulimit -n" in result.actual
 
 
 def stand_still() -> None:
@@ -142,10 +142,10 @@ async def test_where_the_harness_stood_still_times_prove_nothing(tmp_path: Path,
         stand_still()
         assert_that(not blames, "an answer in time", "none")
 
-    told = await cell(tmp_path, run, tries=1, time_sensitive=True)
-    assert told.verdict is Verdict.ERROR
-    assert "stood still" in told.actual
-    assert told.attempts == 1 + MAX_STALLED_ATTEMPTS
+    result = await cell(tmp_path, run, tries=1, time_sensitive=True)
+    assert result.verdict is Verdict.ERROR
+    assert "stood still" in result.actual
+    assert result.attempts == 1 + MAX_STALLED_ATTEMPTS
 
 
 async def test_an_end_that_came_while_the_harness_stood_still_proves_nothing(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ async def test_what_does_not_rest_on_time_stands_also_where_the_harness_stood_st
     assert (await cell(tmp_path, run, tries=1)).verdict is Verdict.FAIL
 
 
-async def test_an_attempt_that_a_bad_moment_spoiled_is_made_again(tmp_path: Path) -> None:
+async def test_an_attempt_that_a_stall_disturbed_is_made_again(tmp_path: Path) -> None:
     made: list[Exchange] = []
 
     async def run(x: Exchange) -> None:
@@ -178,9 +178,9 @@ async def test_an_attempt_that_a_bad_moment_spoiled_is_made_again(tmp_path: Path
             stand_still()
         await answered(x)
 
-    told = await cell(tmp_path, run, time_sensitive=True)
-    assert told.verdict is Verdict.PASS
-    assert sum("stood still" in line for line in told.evidence.process) == 3
+    result = await cell(tmp_path, run, time_sensitive=True)
+    assert result.verdict is Verdict.PASS
+    assert sum("stood still" in line for line in result.evidence.process) == 3
 
 
 async def test_a_full_disk(tmp_path: Path) -> None:
@@ -196,10 +196,10 @@ async def test_a_full_disk(tmp_path: Path) -> None:
             await answered(x)
             assert_that(await x.log("a line that the server had no room for", timeout=0.1), "it in the log", "nothing")
 
-        told = await cell(tmp_path, run, tries=1, logs=disk / "logs")
-        assert told.verdict is Verdict.ERROR
-        assert "No space left" in told.actual
-        assert "free some room" in told.actual
+        result = await cell(tmp_path, run, tries=1, logs=disk / "logs")
+        assert result.verdict is Verdict.ERROR
+        assert "No space left" in result.actual
+        assert "free some room" in result.actual
     finally:
         subprocess.run(["umount", str(disk)], check=True)  # noqa: ASYNC221 - quick
 
@@ -215,13 +215,13 @@ async def test_an_error_that_does_not_come_again_stays_in_the_evidence(tmp_path:
             fail_case("an answer", "none")
         await answered(x)
 
-    told = await cell(tmp_path, run)
-    assert told.verdict is Verdict.PASS
-    assert any("proved nothing" in line and "SIGSTOP" in line for line in told.evidence.process)
+    result = await cell(tmp_path, run)
+    assert result.verdict is Verdict.PASS
+    assert any("proved nothing" in line and "SIGSTOP" in line for line in result.evidence.process)
 
 
 @pytest.mark.usefixtures("autojump_clock")
-async def test_a_pulse_that_beats_on_time_tells_of_nothing() -> None:
+async def test_a_watchdog_that_beats_on_time_tells_of_nothing() -> None:
     watchdog = EventLoopWatchdog()
     with trio.move_on_after(1):
         await watchdog.watch()

@@ -7,6 +7,6 @@ other side).
 
     parsing.py   a request's lines         framing.py   where its body ends       stream.py   the connection's bytes
     message.py   an answer's lines         gateway.py   the call of the app       intake.py   wsgi.input
-    environ.py   what the app is told      serving.py   connections, workers      wrapper.py  wsgi.file_wrapper
+    environ.py   what the app sees         serving.py   connections, workers      wrapper.py  wsgi.file_wrapper
     secrecy.py   TLS
 """

@@ -1,4 +1,4 @@
-"""What the app is told of its surroundings and of one request (PEP 3333, environ Variables)."""
+"""The environ of a request (PEP 3333, environ Variables)."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ class Gateway:
         return response.bodiless(self.method, self.code) or response.must_be_empty(self.code)
 
     def delimit(self, first: bytes | None) -> BodyEnd:
-        """Return how the body's end will be told, and set what is left to send."""
+        """Return how the end of the body is marked, and set the bytes left to send."""
         self.left = 0
         if response.must_be_empty(self.code):
             return BodyEnd.LENGTH

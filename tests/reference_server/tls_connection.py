@@ -1,4 +1,4 @@
-"""TLS (RFC 8446) on a connection, and what the app is told of it."""
+"""TLS (RFC 8446) on a connection, and its variables in the environ."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def one_request_a_connection() -> None:
 
 
 @mutant("http/connection/says-close", "http/expect/final-says-whether")
-def close_not_told() -> None:
+def close_not_announced() -> None:
     """Every answer closes its connection, and does not say so."""
     replace(framing, "persistent", lambda _fields, _used: False)
     replace(Gateway, "connection", lambda _self: "")
@@ -76,7 +76,7 @@ def keep_alive_wins() -> None:
 
 @mutant("http/connection/http10-keep-alive")
 def keep_alive_untrue() -> None:
-    """HTTP/1.0 with keep-alive is told that the connection stays, and it closes."""
+    """HTTP/1.0 with keep-alive gets `keep-alive` in the response, and the connection closes."""
 
     def answer(right: Any, self: Connection, request: Any, *about: Any) -> bool:
         again: bool = right(self, request, *about)

@@ -169,10 +169,10 @@ def chunks_from_http10() -> None:
 )
 def chunked_anywhere() -> None:
     """A Transfer-Encoding that holds the word chunked anywhere is chunked."""
-    _holding_chunked()
+    _waiting_chunked()
 
 
-def _holding_chunked() -> None:
+def _waiting_chunked() -> None:
     def coded(right: Any, fields: Any, used: Any) -> int:
         if b"chunked" in b",".join(parsing.values(fields, b"transfer-encoding")):
             return CHUNKED
@@ -192,7 +192,7 @@ def _holding_chunked() -> None:
 def control_characters_passed_over() -> None:
     """Control characters in a value are taken, and passed over where it is read."""
     replace(parsing, "_VALUE", re.compile(rb".*\Z", re.DOTALL))
-    _holding_chunked()
+    _waiting_chunked()
 
 
 @mutant("http/framing/te-identity", f"{DESYNC}/coding-vt", f"{DESYNC}/coding-nbsp")

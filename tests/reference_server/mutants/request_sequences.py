@@ -98,7 +98,7 @@ def closing_forgotten() -> None:
 
 @mutant("http/headers/empty-value")
 def empty_values_dropped() -> None:
-    """The app is not told of a header without a value."""
+    """The environ misses a header without a value."""
     wrap_function(
         environ, "headers", lambda right, fields: {name: value for name, value in right(fields).items() if value}
     )
@@ -163,7 +163,7 @@ def coding_beside_length() -> None:
 
 @mutant("http/responses/codings-offered")
 def gzip_claimed() -> None:
-    """A client that takes gzip is told that it gets it."""
+    """The response claims gzip for each client that accepts it."""
 
     def framed(right: Any, self: Gateway, first: Any) -> Any:
         taken = b"gzip" in parsing.members(self.request.fields, b"te")

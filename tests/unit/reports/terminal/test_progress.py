@@ -242,14 +242,14 @@ def test_the_figures_of_load_are_whole_at_80_columns(server: str) -> None:
     shown.handle(Progress(server, "slow-headers/first-byte", 0.0))
     before = drawn()
     shown.handle(
-        Progress(server, "slow-headers/first-byte: crowd: 2,048 slow clients, 97 % answered, p99 ≥ 5.0 s", 0.5)
+        Progress(server, "slow-headers/first-byte: during: 2,048 slow clients, 97 % answered, p99 ≥ 5.0 s", 0.5)
     )
     during = drawn()
     assert len(before) == len(during) == 3
     assert "slow-headers/first-byte" in during[1]
-    assert during[2].strip() == "crowd: 2,048 slow clients, 97 % answered, p99 ≥ 5.0 s"
+    assert during[2].strip() == "during: 2,048 slow clients, 97 % answered, p99 ≥ 5.0 s"
     shown.handle(Progress(server, "", 1.0))
     assert len(drawn()) == 2
-    shown.handle(Progress("uwsgi", "mixed: crowd: 8 slow clients", 0.5))
+    shown.handle(Progress("uwsgi", "mixed: during: 8 slow clients", 0.5))
     after = drawn()
     assert after[1].index("mixed") == during[1].index("slow-headers")
