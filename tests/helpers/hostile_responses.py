@@ -168,7 +168,7 @@ hostile = st.builds(
 
 
 def variants(given: Hostile, seed: int, count: int) -> Iterator[Hostile]:
-    """Return `count` of its kin: bytes lost, inserted, changed or repeated, other cuts. This is cheaper than to draw them."""
+    """Return `count` variants of `given`: bytes lost, inserted, changed or repeated, and other cuts."""
     chance = random.Random(seed)
     for _ in range(count):
         data = given.data

@@ -32,7 +32,7 @@ def program(*names: str, package: str) -> str:
 
 
 SERVERS_PYTHON = Path(__file__).resolve().parents[2] / ".servers" / "bin" / "python"
-"""The interpreter of the environment that `make install-test` makes for the servers; it has no package of wsgi-gauntlet."""
+"""The interpreter of the environment of servers that `make install-test` makes, without packages of wsgi-gauntlet."""
 
 
 def installed_plan(name: str) -> Plan:

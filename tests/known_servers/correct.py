@@ -1,4 +1,4 @@
-"""A small sound server: a thread for each connection, HTTP/1.1, kept alive. The other servers here override one method each.
+"""A small correct server: a thread for each connection, HTTP/1.1, keep-alive. The other servers here override methods.
 
 usage: python -m known_servers.correct HOST PORT MODULE:CALLABLE
 """
