@@ -1,15 +1,15 @@
-# `make run` and `make test` are all that a person needs; both set up what they use.
+# `make run` and `make test` are enough for most people. Both install what they need.
 
 PYTHON ?= python3
 VENV := .venv
-# Servers and frameworks that only the tests need live in an environment of their own, which has nothing of ours: of the
-# system's Python where there is one, since servers that give up root cannot read an interpreter in root's own folder.
+# Servers and frameworks that only the tests need are in their own environment, without wsgi-gauntlet. It uses the
+# system's Python if possible: servers that give up root cannot read an interpreter in root's home folder.
 SERVERS := .servers
 SERVERS_PYTHON ?= $(shell /usr/bin/python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo /usr/bin/python3 || echo $(PYTHON))
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
-# Each of the thousand processes that the tests start would compile our modules anew where this is set.
+# With this variable, each of the thousand processes that the tests start would compile the modules again.
 unexport PYTHONDONTWRITEBYTECODE
 # Live tests wait for servers and time-outs, so one process more than there are cores. With more, tests disturb each other.
 TEST_PROCESSES ?= $(shell expr 1 + $$(nproc))
@@ -17,12 +17,12 @@ TEST_PROCESSES ?= $(shell expr 1 + $$(nproc))
 .DEFAULT_GOAL := help
 .PHONY: help install install-test run test test-fast check benchmark picture clean
 
-help: ## say what there is to make
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-install: $(VENV)/run.done ## .venv with all that `run` needs, the servers too
+install: $(VENV)/run.done ## install wsgi-gauntlet and the servers of `make run` into .venv
 
-# The stamps are made anew whenever what they install from has changed.
+# A stamp is made again if a file that it depends on has changed.
 $(VENV)/run.done: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "wsgi-gauntlet needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 has no venv: apt-get install python3-venv" >&2; exit 2; }
@@ -30,15 +30,15 @@ $(VENV)/run.done: pyproject.toml constraints.txt
 	@$(PIP) install --constraint constraints.txt --editable '.[servers]'
 	@touch $@
 
-install-test: $(VENV)/test.done $(SERVERS)/done
+install-test: $(VENV)/test.done $(SERVERS)/done ## install everything that the tests need
 
 $(VENV)/test.done: $(VENV)/run.done
-	@echo "installing what the tests need into $(VENV) (once)"
+	@echo "installing the tools of the tests into $(VENV) (once)"
 	@$(PIP) install --constraint constraints.txt --editable '.[servers,test,check]'
 	@touch $@
 
-# All at once takes half a minute; where one does not build, the others are still to be had, and the tests of that one say
-# what is missing.
+# To install all servers at once takes half a minute. If one does not build, the others are installed one by one, and
+# the tests of the missing server say what is missing.
 $(SERVERS)/done: $(VENV)/test.done $(wildcard servers/*.py servers/_support/*.py)
 	@test -x $(SERVERS)/bin/python || $(SERVERS_PYTHON) -m venv $(SERVERS)
 	@echo "installing every other server into $(SERVERS) (once; about a minute)"
@@ -47,11 +47,11 @@ $(SERVERS)/done: $(VENV)/test.done $(wildcard servers/*.py servers/_support/*.py
 	  || while read -r each; do $(SERVERS)/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt "$$each" || true; done < $(SERVERS)/requirements.txt
 	@touch $@
 
-# Exit code 1 means that a server failed a case: that is a finding, not a fault of the run.
-run: install ## put every installed server through the gauntlet, then look at gauntlet-out/report.html
+# Exit code 1 means that a server failed a case. The run itself succeeded.
+run: install ## test every installed server, and write gauntlet-out/report.html
 	@$(BIN)/wsgi-gauntlet run $(ARGS) || test $$? -eq 1
 
-# Of a part of the tests (ARGS) the coverage says nothing, and would fail.
+# With a part of the tests (ARGS), the coverage would be too low, so it is not measured.
 test: install-test ## run the tests, on real servers and in a real browser
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(if $(strip $(ARGS)),,--cov --cov-report=term) $(ARGS)
 
@@ -69,9 +69,9 @@ benchmark: install-test ## compare the closed loop with wrk (launching: benchmar
 
 PICTURE_RUN := gauntlet-out/classroom
 
-picture: install ## measure the classroom and draw the README's picture from it (a minute; leave the machine alone)
+picture: install ## measure the classroom and draw the picture of the README (a minute; use an idle machine)
 	@$(BIN)/wsgi-gauntlet load werkzeug:single werkzeug:threaded gunicorn:sync nginx+gunicorn:sync waitress --scenario classroom --duration 10 --out $(PICTURE_RUN)
 	@$(BIN)/python -m wsgi_gauntlet.reports.writers.readme_picture $(PICTURE_RUN) docs
 
-clean: ## remove what was installed and measured
+clean: ## remove everything that was installed and measured
 	rm -rf $(VENV) $(SERVERS) gauntlet-out dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -92,13 +92,13 @@ def killed(cell: ScenarioResult) -> bool:
     return cell.grade is Grade.COLLAPSED and in_time and "WORKER TIMEOUT" in cell.log
 
 
-def freed(cell: ScenarioResult) -> bool:
+def disconnected_in_time(cell: ScenarioResult) -> bool:
     """Return whether the server disconnected its slow clients, as gthread does with silent clients."""
     after = cell.disconnect.after if cell.disconnect else None
     return collapses(4)(cell) and after is not None and SILENT - 1 <= after <= SILENT + 1.5
 
 
-def never_freed(cell: ScenarioResult) -> bool:
+def never_disconnected(cell: ScenarioResult) -> bool:
     """Return whether the server never disconnected its slow clients."""
     return collapses(4)(cell) and cell.disconnect is not None and cell.disconnect.how == "never"
 
@@ -145,13 +145,17 @@ def answers() -> list[KnownAnswer]:
     ]
     known += [
         KnownAnswer(
-            "gunicorn:gthread[threads=4]", "slow-headers/silent", "collapses at about 4, freed after 7 s", freed, few
+            "gunicorn:gthread[threads=4]",
+            "slow-headers/silent",
+            "collapses at about 4, disconnected after 7 s",
+            disconnected_in_time,
+            few,
         ),
         KnownAnswer(
             "gunicorn:gthread[threads=4]",
             "slow-headers/first-byte",
-            "collapses at about 4, never freed",
-            never_freed,
+            "collapses at about 4, never disconnected",
+            never_disconnected,
             few,
         ),
         KnownAnswer("waitress", SLOW_HEADERS_BYTE, "unaffected below its connection_limit", unaffected, many),

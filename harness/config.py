@@ -90,7 +90,7 @@ def parse(table: object, where: str) -> Configuration:
                 'for example "{python} -m mine {port}"'
             )
         servers[name] = command
-    limits = thresholds.with_new_ids(_get_table(table, "thresholds", where))
+    limits = thresholds.with_new_ids(_get_table(table, "thresholds", where), where)
     _check_thresholds(limits, where, servers)
     baseline = table.get("baseline")
     if baseline is not None and (not isinstance(baseline, str) or not baseline.strip()):

@@ -25,17 +25,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+EXIT_FAILED, EXIT_USAGE, EXIT_INVALID, EXIT_ERROR, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
+"""The exit codes of the command. Its help (cli/options.py) lists their meanings."""
+
 
 class GauntletError(Exception):
     """Base of all errors whose message alone is shown to the user."""
 
-    exit_code = 4
+    exit_code = EXIT_ERROR
 
 
 class UsageError(GauntletError):
     """The user asked for something that is not possible."""
 
-    exit_code = 2
+    exit_code = EXIT_USAGE
 
 
 class UnknownName(UsageError):

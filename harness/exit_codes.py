@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.baseline.comparison import fails_run
 from wsgi_gauntlet.harness.conformance.selection import Selection, chosen
-from wsgi_gauntlet.harness.errors import GauntletError
+from wsgi_gauntlet.harness.errors import (
+    EXIT_ERROR,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_INVALID,
+    EXIT_USAGE,
+    GauntletError,
+)
 from wsgi_gauntlet.harness.model import Grade, Results, Verdict
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
 
-EXIT_FAILED, EXIT_USAGE, EXIT_INVALID, EXIT_ERROR, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 NO_SCENARIO_MESSAGE = "nothing was measured: no scenario fits it"
 
 

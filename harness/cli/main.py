@@ -23,9 +23,10 @@ from wsgi_gauntlet.harness.cli.commands.replay import replay
 from wsgi_gauntlet.harness.cli.commands.report import report
 from wsgi_gauntlet.harness.cli.commands.run import run
 from wsgi_gauntlet.harness.cli.options import EXIT_CODES_HELP, Group
-from wsgi_gauntlet.harness.errors import GauntletError
+from wsgi_gauntlet.harness.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, GauntletError
 
-EXIT_USAGE, EXIT_ERROR, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 2, 4, 130, 141
+EXIT_BROKEN_PIPE = 141
+"""The exit code of a shell for a program that SIGPIPE ended."""
 
 RESOURCE_ADVICE = {
     errno.ENOSPC: "free disk space, or set TMPDIR to another disk",

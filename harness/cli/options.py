@@ -67,7 +67,13 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse `args` and check what click does not check."""
         if not ctx.resilient_parsing and not any(each in ctx.help_option_names for each in args):
-            values, _, order = self.make_parser(ctx).parse_args(args=list(args))
+            try:
+                values, _, order = self.make_parser(ctx).parse_args(args=list(args))
+            except click.NoSuchOption as problem:
+                new_names = {old: new for new, old in OLD_NAMES.items()}
+                similar = dict.fromkeys(new_names.get(each, each) for each in problem.possibilities or ())
+                near = f" (did you mean {' or '.join(similar)}?)" if similar else ""
+                raise click.UsageError(f"No such option {problem.option_name}{near}", ctx) from None
             for each in dict.fromkeys(order):
                 if isinstance(each, click.Option) and not each.multiple and not each.is_flag and order.count(each) > 1:
                     raise click.UsageError(f"{_parameter_name(each)} is given twice; it takes one value", ctx)

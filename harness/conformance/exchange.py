@@ -103,7 +103,7 @@ class Exchange:
 
     @property
     def page(self) -> str:
-        """The page of the user app that the case requests (`--path`)."""
+        """The page of the user app that the case requests (`--app-path`)."""
         return self.server.plan.page
 
     def target(self, path: str) -> str:

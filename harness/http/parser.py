@@ -149,7 +149,7 @@ class ResponseParser:
             if beginning == b"\r":
                 return False
             if beginning.startswith((b"\r\n", b"\n")) and len(self._raw) < HEAD_LIMIT:
-                self._add_issue(LintKind.LEADING_EMPTY_LINE, "an empty line stands before the status line")
+                self._add_issue(LintKind.LEADING_EMPTY_LINE, "an empty line precedes the status line")
                 self._consume(2 if beginning.startswith(b"\r\n") else 1)
                 return True
         if not b"HTTP/".startswith(beginning):
@@ -268,12 +268,12 @@ class ResponseParser:
             self._add_issue(LintKind.MISSING_COLON, f"the field line {shorten(line)} has no colon")
             return
         if name != name.rstrip(b" \t"):
-            self._add_issue(LintKind.SPACE_BEFORE_COLON, f"white space stands before the colon of {shorten(line)}")
+            self._add_issue(LintKind.SPACE_BEFORE_COLON, f"white space precedes the colon of {shorten(line)}")
             name = name.rstrip(b" \t")
         if not _TOKEN.fullmatch(name):
             self._add_issue(LintKind.INVALID_HEADER_NAME, f"{shorten(name)} is not a field name")
         if b"\0" in value:
-            self._add_issue(LintKind.INVALID_HEADER_VALUE, f"the value of {shorten(line)} holds NUL")
+            self._add_issue(LintKind.INVALID_HEADER_VALUE, f"the value of {shorten(line)} contains NUL")
         section.append((name, value.strip(b" \t")))
 
     def _choose_framing(self, status: int) -> None:
@@ -337,7 +337,7 @@ class ResponseParser:
         else:
             self._add_issue(LintKind.BARE_LF, "a line ends with a bare LF")
         if b"\r" in line:
-            self._add_issue(LintKind.BARE_CR, "a bare CR stands in a line")
+            self._add_issue(LintKind.BARE_CR, "a line contains a bare CR")
         return line
 
     def _take_body(self) -> None:

@@ -76,26 +76,34 @@ def check_table(table: Table, where: str, scenarios: Iterable[str], servers: Ite
     of_servers = table.get(SERVERS_TABLE, {})
     if not isinstance(of_servers, Mapping):
         raise ConfigurationError(
-            f'{where}: thresholds.servers has a table for each server, as thresholds.servers."mine"'
+            f"{where}: thresholds.servers must have a table for each server: "
+            'write [tool.wsgi-gauntlet.thresholds.servers."mine"]'
         )
     for name, inner in of_servers.items():
         place = f"{where}: thresholds.servers.{_toml_key(name)}"
         _check_server_name(name, place, known)
         if not isinstance(inner, Mapping):
-            raise ConfigurationError(f"{place} is a table of thresholds")
+            raise ConfigurationError(f"{place} must be a table of thresholds")
         _check_level(inner, place, families, servers=False)
 
 
-def with_new_ids(table: Table) -> Table:
-    """Return `table` with the scenario ids of the first version replaced by the ids they have now."""
-    return {
-        new_scenario_id(key): {
-            server: with_new_ids(each) if isinstance(each, Mapping) else each for server, each in value.items()
+def with_new_ids(table: Table, where: str) -> Table:
+    """Return `table` with the scenario ids of the first version replaced by the ids they have now.
+
+    Raises ConfigurationError if a scenario has a table under its old id and another one under its new id.
+    """
+    found: dict[str, object] = {}
+    for key, value in table.items():
+        new_key = new_scenario_id(key)
+        if new_key != key and new_key in table:
+            raise ConfigurationError(f"{where}: thresholds has tables for {key!r} and {new_key!r}; keep the second one")
+        found[new_key] = value
+    servers = found.get(SERVERS_TABLE)
+    if isinstance(servers, Mapping):
+        found[SERVERS_TABLE] = {
+            name: with_new_ids(each, where) if isinstance(each, Mapping) else each for name, each in servers.items()
         }
-        if key == SERVERS_TABLE and isinstance(value, Mapping)
-        else value
-        for key, value in table.items()
-    }
+    return found
 
 
 def has_tables(table: Table) -> bool:
@@ -113,24 +121,24 @@ def _check_level(table: Table, where: str, families: list[str], *, servers: bool
             kind = "scenario" if isinstance(value, Mapping) else "threshold"
             suggested = did_you_mean(key, families if isinstance(value, Mapping) else [*THRESHOLD_NAMES, SERVERS_TABLE])
             raise ConfigurationError(
-                f"{where} knows no {key!r}{suggested}; it has {', '.join(THRESHOLD_NAMES)}"
+                f"{where} has an unknown key {key!r}{suggested}; the keys are {', '.join(THRESHOLD_NAMES)}"
                 + (", and tables by scenario and for servers" if kind == "scenario" else "")
             )
         elif not isinstance(value, Mapping):
-            raise ConfigurationError(f"{where}.{_toml_key(key)} is a table of thresholds")
+            raise ConfigurationError(f"{where}.{_toml_key(key)} must be a table of thresholds")
         else:
             for name, number in value.items():
                 if name not in THRESHOLD_NAMES:
                     raise ConfigurationError(
-                        f"{where}.{_toml_key(key)} knows no {name!r}{did_you_mean(name, THRESHOLD_NAMES)}; it has "
-                        f"{', '.join(THRESHOLD_NAMES)}"
+                        f"{where}.{_toml_key(key)} has an unknown key {name!r}{did_you_mean(name, THRESHOLD_NAMES)}; "
+                        f"the keys are {', '.join(THRESHOLD_NAMES)}"
                     )
                 _check_number(name, number, f"{where}.{_toml_key(key)}")
 
 
 def _check_number(name: str, value: object, where: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise ConfigurationError(f"{where}.{name} takes a number from 0 on")
+        raise ConfigurationError(f"{where}.{name} takes a number that is not negative")
 
 
 def _check_server_name(name: str, where: str, known: list[str]) -> None:
@@ -140,7 +148,7 @@ def _check_server_name(name: str, where: str, known: list[str]) -> None:
     for part in filter(None, (parsed.front, parsed.server)):
         if part.adapter not in known:
             suggested = did_you_mean(part.adapter, known)
-            raise ConfigurationError(f"{where} names no server{suggested}; `wsgi-gauntlet servers` lists them")
+            raise ConfigurationError(f"{where}: no such server{suggested}; `wsgi-gauntlet servers` lists them")
 
 
 def _server_table_names(server: str) -> Iterator[str]:

@@ -87,7 +87,7 @@ class UserAppPage:
     def conditions(self) -> Mapping[str, object]:
         """The page and its correct response."""
         checked = f"{self.length} bytes compared" if self.body is not None else "body differs each time, not compared"
-        return {"page": self.target, "right answer": f"{self.status}, complete, {checked}"}
+        return {"page": self.target, "correct response": f"{self.status}, complete, {checked}"}
 
     def request(self, address: Address, nonce: str, size: int, *, keep: bool) -> bytes:  # noqa: ARG002 - one page
         """Return the request for the page, as a browser sends it."""

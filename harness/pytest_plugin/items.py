@@ -79,7 +79,7 @@ class ConformancePlugin:
             python=config.getoption("wsgi_python") or "",
             app=config.getoption("wsgi_app") or "",
             command=config.getoption("wsgi_command") or "",
-            page=config.getoption("wsgi_path") or "/",
+            page=config.getoption("wsgi_app_path") or "/",
         )
         self.today = dt.datetime.now().astimezone().date()
         self.accepted: Baseline | None = None
@@ -190,7 +190,7 @@ class ConformancePlugin:
         call = session.RunOptions(
             servers=tuple(names),
             python=option("wsgi_python") or sys.executable,
-            load_options=LoadOptions(page=user_app_page(option("wsgi_app"), option("wsgi_path"))),
+            load_options=LoadOptions(page=user_app_page(option("wsgi_app"), option("wsgi_app_path"))),
             app=app,
             command=option("wsgi_command") or "",
         )
@@ -360,8 +360,7 @@ def markers(known: Iterable[Case]) -> Mapping[str, str]:
 
 def _with_plugin_options(message: str) -> str:
     """Return an error message of the command with the option names of the plugin."""
-    message = message.replace("--app-path", "--path")
-    return re.sub(r"(?<![\w-])--(app|command|level|path|python|select|tag)\b", r"--wsgi-\1", message)
+    return re.sub(r"(?<![\w-])--(app-path|app|command|level|python|select|tag)\b", r"--wsgi-\1", message)
 
 
 def _parse_level(text: str) -> Level:

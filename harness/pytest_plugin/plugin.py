@@ -6,6 +6,7 @@ pytest run in an environment with wsgi-gauntlet loads this file, so it imports o
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -35,10 +36,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ("baseline", "FILE", "Baseline of accepted verdicts: such a cell is xfailed, and fails when it passes."),
         ("python", "EXE", "Interpreter that runs the servers [this one]."),
         ("app", "MODULE:NAME", "Your own app, served beside the test app."),
-        ("path", "/PAGE", "The page of --wsgi-app to request [/]."),
+        ("app-path", "/PAGE", "The page of --wsgi-app to request [/]."),
         ("command", "TEMPLATE", "Your own server, named custom: '{python} -m mine --bind {host}:{port} {app}'."),
     ):
         group.addoption(f"--wsgi-{name}", default=None, metavar=metavar, help=words)
+    group.addoption("--wsgi-path", dest="wsgi_app_path", help=argparse.SUPPRESS)  # the name in version 0.1
     group.addoption("--wsgi-strict", action="store_true", help="Fail cells with the verdict `warn`.")
 
 

@@ -86,10 +86,8 @@ def reproducer(
     wire = case_events(cell.evidence.wire if wire is None else wire)
     if _REFERENCE_APP.fullmatch(plan.app):
         usage = app_usage(_paths(cell), [each.data for each in wire if each.kind is ConnectionEventKind.SENT])
-        what = f"What {cell.case} uses of wsgi-gauntlet's " + (
-            f"app for {distribution}" if distribution else "reference app"
-        )
-        title = f"{what}; serve it as {APP}."
+        source = f"app for {distribution}" if distribution else "test app"
+        title = f"The code that {cell.case} uses from wsgi-gauntlet's {source}; serve it as {APP}."
         files = {
             APP_FILENAME: extract_app(
                 sources,

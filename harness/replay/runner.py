@@ -21,6 +21,8 @@ from wsgi_gauntlet.harness.conformance.runner import apply_setup, order_by_depen
 from wsgi_gauntlet.harness.conformance.validity import StallClock
 from wsgi_gauntlet.harness.conformance.verdict import judge
 from wsgi_gauntlet.harness.errors import (
+    EXIT_ERROR,
+    EXIT_FAILED,
     ConfigurationError,
     GauntletError,
     ServerError,
@@ -50,7 +52,7 @@ TRANSCRIPT_LIMIT_BYTES = 32 << 20
 FOLDER_MARKER = "reproducer"
 """The text in the marker file of a folder that `write` made."""
 
-EXIT_CODE_BY_VERDICT = {Verdict.FAIL: 1, Verdict.ERROR: 4}
+EXIT_CODE_BY_VERDICT = {Verdict.FAIL: EXIT_FAILED, Verdict.ERROR: EXIT_ERROR}
 """As the command's help lists them; all other verdicts end with 0."""
 
 

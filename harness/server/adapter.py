@@ -262,12 +262,17 @@ class ServerDescription:
 class Adapter(ServerDescription, ABC):
     """A server that the harness can start."""
 
-    def supports(self, launch: Launch) -> str:  # noqa: ARG002 - likewise
+    def supports(self, launch: Launch) -> str:
         """Return why the server has no way to do what `launch` asks; '' if it has one.
 
         `launch.settings` is the usual reason. Neither port nor folder may be chosen yet. Do not check the protocol or
         whether a proxy has a server behind it: the harness does that.
         """
+        # Adapters that were written before this method raise Unsupported in `command`, which starts nothing.
+        try:
+            self.command(launch)
+        except Unsupported as why:
+            return str(why)
         return ""
 
     @abstractmethod

@@ -103,7 +103,7 @@ def _schema(first_line: bytes) -> int:
 
 def _decode_line(data: bytes, schema: int) -> Line:
     if schema == 1:
-        data = msgspec.json.encode(schema_1.upgrade_line(msgspec.json.decode(data)))
+        data = msgspec.json.encode(schema_1.upgrade_line(msgspec.json.decode(data, type=dict)))
     return _decoder.decode(data)
 
 

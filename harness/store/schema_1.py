@@ -84,12 +84,36 @@ _LINT_KINDS = {
     "too-large": "too-large-to-read",
 }
 _METRIC = {"name": "label"}
-_METRIC_IDS = {
-    "p99_there": "capacity_p99",
-    "newcomer_answered_beside_them_nginx": "new_client_served_nginx",
-    "newcomer_answered_beside_them_alone": "new_client_served_alone",
-}
-"""Ids that do not follow from the labels of schema 1."""
+_METRIC_IDS = (
+    (r"^p99_there$", "p99_at_capacity"),
+    (r"^pace_in_the_surge$", "rate_in_the_surge"),
+    (r"^answered_(within_.+_past_the_knee)$", r"correct_responses_\1"),
+    (r"^answers_a_second_", "responses_per_second_"),
+    (r"^files_a_second_", "files_per_second_"),
+    (r"^cpu_of_", "cpu_time_of_"),
+    (r"_slow_and_vanishing_clients_", "_slow_and_disconnecting_clients_"),
+    (r"^slow_clients_that_take_", "slow_clients_that_block_"),
+    (r"^newcomer_answered_beside_them_", "new_connection_served_beside_them_"),
+    (r"^newcomers_", "new_connections_"),
+    (r"^connect_p99_ended_", "connect_p99_closed_"),
+    (r"^answer_p99_ended_", "response_p99_closed_"),
+    (r"^clients_without_a_right_answer$", "clients_without_a_correct_response"),
+    (r"^(upload|download)s_that_were_right$", r"correct_\1s"),
+    (r"^answers_lost$", "responses_lost"),
+    (r"^answers_on_a_connection_at_most$", "most_responses_on_a_connection"),
+    (r"^second_answer_after_the_first$", "second_response_after_the_first"),
+    (r"^answers_whose_close_was_not_called$", "responses_without_close"),
+    (r"^lost_wrong_answer$", "lost_wrong_response"),
+    (r"^lost_never_answered$", "lost_no_response"),
+    (r"^new_process_answers_after$", "new_process_responds_after"),
+    (r"^longest_gap_without_an_answer$", "longest_gap_without_a_response"),
+    (r"^(goodput|requests_lost|replaced_after)_wedged$", r"\1_blocked"),
+    (r"^app_started_before_the_body_was_there$", "app_started_before_the_body_had_arrived"),
+    (r"^of_each_slow_answer_in_the_kernel$", "kernel_buffer_per_slow_response"),
+    (r"_freed_after$", "_disconnected_after"),
+    (r"_time_out_is_per_gap$", "_timeout_is_per_gap"),
+)
+"""Ids made from labels of schema 1 that have another word now: a pattern and its replacement."""
 
 _CLAIM = {"held": "verdict"}
 _THRESHOLD_VIOLATION = {"told": "message"}
@@ -200,7 +224,9 @@ def _with_value(document: Document, key: str, values: Mapping[str, str]) -> Docu
 def _metric(metric: Document) -> Document:
     new = _renamed(metric, _METRIC)
     made = metric_id(str(new.get("label", "")))
-    return {"id": _METRIC_IDS.get(made, made), **new}
+    for pattern, replacement in _METRIC_IDS:
+        made = re.sub(pattern, replacement, made)
+    return {"id": made, **new}
 
 
 def _renamed(document: Document, names: Mapping[str, str]) -> Document:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from wsgi_gauntlet.reports.terminal.listings import print_json
+from wsgi_gauntlet.reports.terminal.listings import TerminalConsole, print_json
 from wsgi_gauntlet.reports.text.labels import pluralize, size
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def show(environments: Sequence[CachedEnvironment], as_json: bool, console: Cons
     if as_json:
         print_json(environments)
         return
-    out = console or Console()
+    out = console or TerminalConsole()
     if not environments:
         out.print("no environments: wsgi-gauntlet makes one for a version such as gunicorn@20.1.0", markup=False)
         return

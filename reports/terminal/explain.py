@@ -13,7 +13,7 @@ from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.model import Level, Setup
-from wsgi_gauntlet.reports.terminal.listings import print_json
+from wsgi_gauntlet.reports.terminal.listings import TerminalConsole, print_json
 from wsgi_gauntlet.reports.text import labels
 
 MAX_COLUMNS = 100
@@ -35,7 +35,7 @@ def explain(name: str, cases: Sequence[Case], *, as_json: bool, console: Console
     if as_json:
         print_json(_document(name, cases), console)
         return
-    out = console or Console(highlight=False)
+    out = console or TerminalConsole(highlight=False)
     case = cases[0]
     width = min(out.width, MAX_COLUMNS)
     about = ", ".join([case.level, *case.tags, *([f"{len(cases)} variants"] if len(cases) > 1 else [])])
@@ -79,7 +79,7 @@ def explain_scenario(scenario: Scenario, *, as_json: bool, console: Console | No
         document = {**msgspec.to_builtins(scenario.info()), "parameters": parameters, "commands": [command]}
         print_json(document, console)
         return
-    out = console or Console(highlight=False)
+    out = console or TerminalConsole(highlight=False)
     width = min(out.width, MAX_COLUMNS)
     _print(out, Text(scenario.id, style="bold").append(f"  {scenario.title}", style="dim"))
     _print(out, Text(f"\n{textwrap.fill(scenario.summary, width)}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,22 @@ if TYPE_CHECKING:
     from wsgi_gauntlet.harness.registry import ServerListing
 
 
+class TerminalConsole(Console):
+    """A console that raises BrokenPipeError if its reader has gone."""
+
+    def on_broken_pipe(self) -> None:
+        """Stop the output. The default ends the process with 1, which means here that a case failed."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+        raise BrokenPipeError
+
+
 def servers(listed: Sequence[ServerListing], as_json: bool, console: Console | None = None) -> None:
     """Print each server with its version and variants, then the missing ones with their install commands."""
     if as_json:
         print_json([{**msgspec.to_builtins(each), "available": not each.why} for each in listed])
         return
-    out = console or Console()
+    out = console or TerminalConsole()
     here = [each for each in listed if not each.why]
     if here:
         out.print(_installed_table(here))
@@ -85,12 +96,12 @@ def cases(
     """Print the cases by area, with level and requirement, then the scenarios.
 
     The variants of a case share one line, unless only one of them is chosen. With `all_ids`, print nothing but every
-    id, one a line.
+    id, one per line.
     """
     if as_json:
         print_json({"cases": chosen, "scenarios": scenarios})
         return
-    out = console or Console()
+    out = console or TerminalConsole()
     if all_ids:
         for id_ in (*(case.id for case in chosen), *(scenario.id for scenario in scenarios)):
             out.print(id_, soft_wrap=True, highlight=False, markup=False)
@@ -129,7 +140,7 @@ def _group_variants(chosen: Sequence[CaseInfo]) -> dict[str, list[CaseInfo]]:
 
 def print_json(value: object, console: Console | None = None) -> None:
     """Print `value` as a JSON document and nothing else."""
-    out = console or Console(color_system=None)
+    out = console or TerminalConsole(color_system=None)
     text = msgspec.json.format(to_json(value), indent=2).decode()
     if not out.encoding.startswith("utf"):
         text = json.dumps(json.loads(text), indent=2)  # in ASCII

@@ -30,7 +30,6 @@ from wsgi_gauntlet.harness.events import (
     StageStarted,
 )
 from wsgi_gauntlet.harness.model import BaselineStatus, Grade, ScenarioResult, Verdict
-from wsgi_gauntlet.reports.terminal.summary import summary
 from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.text.labels import (
     GRADES,
@@ -42,8 +41,6 @@ from wsgi_gauntlet.reports.text.labels import (
     pluralize,
     rate,
 )
-
-__all__ = ["ProgressDisplay", "summary"]
 
 HEARTBEAT_SECONDS = 1.25
 """Seconds without output after which a plain log gets a status line."""

@@ -5,7 +5,6 @@ Data of the server, the app and the log is escaped.
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Iterable
@@ -19,6 +18,7 @@ from wsgi_gauntlet.harness.model import AppEvent, CaseInfo, ConnectionEvent, Con
 from wsgi_gauntlet.harness.replay.reproducer import document
 from wsgi_gauntlet.harness.replay.runner import ReplayResult
 from wsgi_gauntlet.harness.store.json_encoding import to_json
+from wsgi_gauntlet.reports.terminal.listings import TerminalConsole
 from wsgi_gauntlet.reports.text.escaping import escape_text, line
 from wsgi_gauntlet.reports.text.timeline import TimelineRow, app_row, wire_row
 
@@ -151,17 +151,9 @@ class ReplayPrinter:
         self._out.print(text if text is not None else "", soft_wrap=True, highlight=False, markup=False)
 
 
-class _Output(Console):
-    def on_broken_pipe(self) -> None:
-        # The default ends the process with 1, which means here that the case failed.
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
-        raise BrokenPipeError
-
-
 def show(console: Console | None = None, *, stderr: bool = False) -> ReplayPrinter:
     """Return a printer on stdout, or on stderr if stdout is for a JSON document."""
-    return ReplayPrinter(console or _Output(stderr=stderr, highlight=False, emoji=False))
+    return ReplayPrinter(console or TerminalConsole(stderr=stderr, highlight=False, emoji=False))
 
 
 def as_json(result: ReplayResult) -> str:

@@ -86,7 +86,7 @@ def _draw_title(drawn: Canvas, info: ScenarioInfo, loads: Sequence[ScenarioResul
     drawn.text((0.18, 0.55), f"Requests of {others}:", "muted")
     x = 2.75
     for shape, size, colour, label in (
-        ("o", 5.0, "good", "correct response"),
+        ("o", 5.0, "good", "correct"),
         ("x", 6.0, "bad", "no response by then"),
         ("^", 6.0, "odd", "error or wrong response"),
         ("s", 7.0, "slow", "slow clients"),

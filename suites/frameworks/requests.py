@@ -7,10 +7,9 @@ import json
 from typing import Any
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, fail_case
-from wsgi_gauntlet.harness.conformance.basis import SHOULD_TEXT, cgi_variable, wsgi_variable
+from wsgi_gauntlet.harness.conformance.basis import SHOULD_TEXT, cgi_variable, pep3333, wsgi_variable
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.suites.frameworks.parametrize import for_each_framework
 from wsgi_gauntlet.suites.pep3333.assertions import assert_served
@@ -44,8 +43,8 @@ def _json_body(response: Response) -> dict[str, Any]:
         "within the application.",
     ),
     basis=cgi_variable(
-        "It is the path's remainder as CGI defines it, decoded once, each byte a character; so "
-        "the framework finds the text again."
+        "CGI defines PATH_INFO as the remaining path, decoded once. Each character stands for one byte, so the "
+        "framework can decode the original text."
     ),
 )
 async def path(exchange: Exchange) -> None:
@@ -63,7 +62,10 @@ async def path(exchange: Exchange) -> None:
 @case(
     MUST,
     pep3333(VARIABLES, 'The portion of the request URL that follows the "?", if any. May be empty or absent.'),
-    basis=cgi_variable("All that follows the ? is the value, so the framework finds each parameter as it was sent."),
+    basis=cgi_variable(
+        "QUERY_STRING is everything after the `?`. With this value the framework finds each parameter as the client "
+        "sent it."
+    ),
 )
 async def query(exchange: Exchange) -> None:
     """Query parameters keep their values, including encoded characters and repeated names.
@@ -95,7 +97,11 @@ async def headers(exchange: Exchange) -> None:
 
 
 @for_each_framework
-@case(MUST, INPUT_STREAM, basis=wsgi_variable("The stream gives the bytes of the body, and a form is nothing else."))
+@case(
+    MUST,
+    INPUT_STREAM,
+    basis=wsgi_variable("The stream gives the bytes of the body, and a form consists of nothing else."),
+)
 async def form(exchange: Exchange) -> None:
     """A form keeps its values.
 
@@ -116,7 +122,7 @@ async def form(exchange: Exchange) -> None:
 @case(
     MUST,
     INPUT_STREAM,
-    basis=wsgi_variable("The stream gives the bytes of the body, whatever their values and however many they are."),
+    basis=wsgi_variable("The stream gives all bytes of the body, with any value and in any number."),
 )
 async def upload(exchange: Exchange) -> None:
     """An uploaded file arrives unchanged, together with another field of the form.

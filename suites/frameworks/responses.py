@@ -5,10 +5,16 @@ from __future__ import annotations
 import trio
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, cgi_variable, from_sender_semantics
+from wsgi_gauntlet.harness.conformance.basis import (
+    MUST_TEXT,
+    SHOULD_TEXT,
+    cgi_variable,
+    from_sender_semantics,
+    pep3333,
+    rfc9110,
+)
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333, rfc9110
 from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.harness.server.temp_dirs import reference_app_sources
 from wsgi_gauntlet.suites.frameworks.parametrize import for_each_framework
@@ -111,7 +117,9 @@ async def head(exchange: Exchange) -> None:
 @case(
     MUST,
     rfc9110("15.4.5", "A 304 response is terminated by the end of the header section; it cannot contain content"),
-    basis=from_sender_semantics("A 304 ends with its head by definition: bytes behind it are read as the next answer."),
+    basis=from_sender_semantics(
+        "By definition a 304 ends with its head. A client reads any further bytes as the next response."
+    ),
 )
 async def unchanged(exchange: Exchange) -> None:
     """A page that the client has in its cache gives a 304 without a body.
@@ -146,8 +154,8 @@ async def missing(exchange: Exchange) -> None:
     MUST,
     URL_RECONSTRUCTION,
     basis=cgi_variable(
-        "The framework goes by the PEP's algorithm. Where the URL comes out as another, a "
-        "variable that it uses is not what the PEP defines."
+        "The framework uses the algorithm of the PEP. If its URL is wrong, a variable that the algorithm uses has a "
+        "value that the PEP does not define."
     ),
 )
 async def moved(exchange: Exchange) -> None:

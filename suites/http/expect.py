@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import MAY_TEXT, MUST_TEXT, SHOULD_TEXT, from_recipient_semantics
+from wsgi_gauntlet.harness.conformance.basis import MAY_TEXT, MUST_TEXT, SHOULD_TEXT, from_recipient_semantics, rfc9110
 from wsgi_gauntlet.harness.conformance.catalog import MAY, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9110
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response
 from wsgi_gauntlet.suites.http.assertions import (
     READ_TO_END_TARGET,
@@ -76,7 +75,9 @@ async def one_continue(exchange: Exchange) -> None:
 @case(
     MUST,
     rfc9110("10.1.1", "The Expect field value is case-insensitive."),
-    basis=from_recipient_semantics("The value means 100-continue in any case, so what holds for that holds here."),
+    basis=from_recipient_semantics(
+        "The value means 100-continue in upper and lower case. Therefore all rules for 100-continue apply."
+    ),
     needs=["http/expect/one-continue"],
 )
 async def value_case(exchange: Exchange) -> None:

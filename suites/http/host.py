@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, from_recipient_semantics, recorded_only
+from wsgi_gauntlet.harness.conformance.basis import (
+    CLIENT,
+    MUST_TEXT,
+    from_recipient_semantics,
+    recorded_only,
+    rfc9110,
+    rfc9112,
+)
 from wsgi_gauntlet.harness.conformance.catalog import MAY, MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
     SECURITY_TAG,
     assert_rejected,
@@ -125,8 +131,8 @@ async def invalid(exchange: Exchange, host: str) -> None:
         "field with an empty field value.",
     ),
     basis=recorded_only(
-        "A client must send it where there is no authority, and for http there always is one: a "
-        "server can serve it or refuse it."
+        "A client must send an empty Host only if the URI has no authority, and an http URI always has one. The "
+        "server can serve or reject the request."
     ),
 )
 async def empty(exchange: Exchange) -> None:
@@ -150,7 +156,9 @@ async def empty(exchange: Exchange) -> None:
         'case for "http" and "https"), the server can reject the request or determine whether a configured default '
         "applies that is consistent with the incoming connection's context.",
     ),
-    basis=recorded_only('The text says "can" of both ways: to refuse, or to take a host that was configured.'),
+    basis=recorded_only(
+        'The specification says "can" for both choices: to reject the request, or to use a configured host.'
+    ),
 )
 async def missing_on_http10(exchange: Exchange) -> None:
     """An HTTP/1.0 request without Host is served.
@@ -170,7 +178,8 @@ async def missing_on_http10(exchange: Exchange) -> None:
     MUST,
     rfc9110("7.2", 'Host = uri-host [ ":" port ]'),
     basis=from_recipient_semantics(
-        "Each is a host as the grammar has it, so none of them is the client's error, and its value is what was sent."
+        "Each value matches the grammar of a host, so the client makes no error. The value in environ is the one that "
+        "the client sent."
     ),
     variants={
         "name": "one.example",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, recorded_only
+from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, recorded_only, rfc9110
 from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9110
 from wsgi_gauntlet.harness.http.parser import ConnectionState
 from wsgi_gauntlet.harness.http.response import HTTP2_PREFACE, starts_with_h2_settings
 from wsgi_gauntlet.suites.http.assertions import (
@@ -80,7 +79,9 @@ async def too_many_headers(exchange: Exchange) -> None:
 @case(
     INFO,
     rfc9110("15.5.14", "the server is refusing to process a request because the request content is larger than"),
-    basis=recorded_only("The text says how to refuse a body that is too large. It does not say which one is."),
+    basis=recorded_only(
+        "The specification says how to reject a body that is too large. It does not say which size is too large."
+    ),
 )
 async def body_limit(exchange: Exchange) -> None:
     """Record the response to a declared body of 10 GB that is never sent.
@@ -179,7 +180,7 @@ async def h2_preface(exchange: Exchange) -> None:
 @case(
     INFO,
     IDLE_TIMEOUT,
-    basis=recorded_only("No sentence says whether a slow client may hold up others; scenarios of load measure it."),
+    basis=recorded_only("No sentence says whether a slow client may delay other clients. Load scenarios measure this."),
 )
 async def slow_headers(exchange: Exchange) -> None:
     """Record whether the server serves other clients while one client has sent half of its headers.
@@ -202,7 +203,7 @@ async def slow_headers(exchange: Exchange) -> None:
 @case(
     INFO,
     IDLE_TIMEOUT,
-    basis=recorded_only("No sentence says whether a slow upload may hold up others; scenarios of load measure it."),
+    basis=recorded_only("No sentence says whether a slow upload may delay other clients. Load scenarios measure this."),
 )
 async def slow_body(exchange: Exchange) -> None:
     """Record whether the server serves other clients while one client has sent half of its body.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
+from wsgi_gauntlet.harness.conformance.basis import rfc9110, rfc9112
 
 WHOLE_HEADER_SECTION = rfc9110(
     "5.3",

@@ -8,10 +8,9 @@ import ssl
 import trio
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, recorded_only
+from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, recorded_only, rfc9112
 from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9112
 from wsgi_gauntlet.harness.http.connection import ConnectFailed
 from wsgi_gauntlet.harness.http.parser import ConnectionState
 from wsgi_gauntlet.harness.model import Setup
@@ -86,7 +85,7 @@ async def incomplete_close(exchange: Exchange) -> None:
 @case(
     INFO,
     TLS_CLIENT_ROLE,
-    basis=recorded_only("No sentence says what becomes of plain HTTP on such a port."),
+    basis=recorded_only("No sentence says how a server handles plain HTTP on a TLS port."),
     breach=CLIENT,
     setup=OVER_TLS,
 )
@@ -119,7 +118,7 @@ async def plain_http(exchange: Exchange) -> None:
 @case(
     INFO,
     TLS_CLIENT_ROLE,
-    basis=recorded_only("No sentence speaks of clients that go away before they have sent a request."),
+    basis=recorded_only("No sentence is about clients that disconnect before they send a request."),
     setup=OVER_TLS,
     variants={"fin": False, "reset": True},
 )
@@ -140,7 +139,7 @@ async def handshake_broken_off(exchange: Exchange, reset: bool) -> None:
 @case(
     INFO,
     TLS_CLIENT_ROLE,
-    basis=recorded_only("No sentence says how long a handshake may take, or whom it may hold up."),
+    basis=recorded_only("No sentence says how long a handshake may take, or whether it may delay other clients."),
     tags=SECURITY_TAG,
     setup=Setup(tls=True, threads=4),
     time_sensitive=True,

@@ -51,7 +51,7 @@ async def classroom(ctx: ScenarioContext[ClassroomParameters]) -> ScenarioResult
     """
     people = ctx.parameters.people
     if people <= ctx.parameters.clients:
-        raise ConfigurationError(f"of {people} people at most {people - 1} can be slow: set a smaller --clients")
+        raise ConfigurationError(f"of {people} people at most {people - 1} can be slow: set a smaller --slow-clients")
     return await run_slow_client_experiment(
         ctx,
         lambda running: BadWifi(

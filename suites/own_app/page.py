@@ -1,4 +1,4 @@
-"""Requirements for every app, checked on the page of `--path` of the user app.
+"""Requirements for every app, checked on the page of `--app-path` of the user app.
 
 First a case checks the app: the test app calls it in the process of the server, as a server does, and reports its
 response. Then a client requests the page. A fault is the app's when the app made it, and the server's when it appears
@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import trio
 
 from wsgi_gauntlet.harness.conformance.assertions import Violation
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, from_sender_semantics
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, from_sender_semantics, rfc9110
 from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import EVENT_DRAIN_SECONDS, Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9110
 from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.harness.server.server_log import last_traceback
 from wsgi_gauntlet.harness.server.user_app import USER_APP_HEADER
@@ -80,15 +79,16 @@ async def _app_response(exchange: Exchange, method: str = "GET", headers: Header
             f"{response.describe()}"
         )
     if not report["ended"]:
-        exchange.skip(f"{request_text}: the body is endless or very slow; name another page with --path")
+        exchange.skip(f"{request_text}: the body is endless or very slow; name another page with --app-path")
     code = str(report.get("status", ""))[:3]
     if not code.isdigit():
         exchange.skip(
-            f"{request_text}: the app did not call start_response before its body ended; name another page with --path"
+            f"{request_text}: the app did not call start_response before its body ended; name another page with "
+            "--app-path"
         )
     if code.startswith("5"):
         exchange.skip(
-            f"{request_text} gives {code}: name another page with --path{last_traceback(exchange.log_text())}"
+            f"{request_text} gives {code}: name another page with --app-path{last_traceback(exchange.log_text())}"
         )
     if code == "400":
         host = exchange.server.address.authority
@@ -104,7 +104,7 @@ async def _repeatable_app_response(exchange: Exchange) -> AppResponse:
     first, second = await _app_response(exchange), await _app_response(exchange)
     if first.status != second.status:
         exchange.skip(
-            f"GET {exchange.page} gives first {first.status}, then {second.status}: name another page with --path"
+            f"GET {exchange.page} gives first {first.status}, then {second.status}: name another page with --app-path"
         )
     return second
 
@@ -113,12 +113,14 @@ async def _repeatable_app_response(exchange: Exchange) -> AppResponse:
     MUST,
     HEAD,
     segmentable=False,
-    basis=from_sender_semantics("But for the content, HEAD is GET by definition, and so has the same status."),
+    basis=from_sender_semantics(
+        "By definition HEAD differs from GET only in the content. Therefore both have the same status."
+    ),
 )
 async def head_status(exchange: Exchange) -> None:
     """A HEAD request for the page has the same status as a GET request.
 
-    Sends: A GET and a HEAD request for the page of --path. Before that, only the app is called for both.
+    Sends: A GET and a HEAD request for the page of --app-path. Before that, only the app is called for both.
     Expects: The same status for both, from the app and on the wire.
     Why: Monitors, link checkers and caches use HEAD. If the app rejects it, they report a working page as broken.
     """
@@ -134,7 +136,7 @@ async def head_status(exchange: Exchange) -> None:
 async def head_body(exchange: Exchange) -> None:
     """The response to a HEAD request for the page has no body on the wire.
 
-    Sends: A HEAD request for the page of --path.
+    Sends: A HEAD request for the page of --app-path.
     Expects: The head of a response and nothing after it, whatever the app yields.
     Why: The client reads such a body as the next response on the connection.
     """
@@ -156,13 +158,16 @@ async def head_body(exchange: Exchange) -> None:
 async def head_length(exchange: Exchange) -> None:
     """The Content-Length of the HEAD response is that of the page.
 
-    Sends: A HEAD request for the page of --path. Before that, only the app is called for GET and HEAD.
+    Sends: A HEAD request for the page of --app-path. Before that, only the app is called for GET and HEAD.
     Expects: No Content-Length, or the number of bytes that a GET request returns.
     Why: Download managers and caches trust it. With a wrong value, they discard what they have stored.
     """
     get, repeated = await _repeatable_app_response(exchange), await _app_response(exchange)
     if (get.size, get.digest) != (repeated.size, repeated.digest):
-        exchange.skip(f"GET {exchange.page} gives another body each time, so no length is correct; use another --path")
+        exchange.skip(
+            f"GET {exchange.page} gives another body each time, so no length is correct; name another page with "
+            "--app-path"
+        )
     head = await _app_response(exchange, "HEAD")
     if head.status != get.status:
         exchange.skip(
@@ -186,12 +191,14 @@ async def head_length(exchange: Exchange) -> None:
     MUST,
     NOT_MODIFIED,
     segmentable=False,
-    basis=from_sender_semantics("Bytes behind the head of a 304 are in no answer: the client reads them as the next."),
+    basis=from_sender_semantics(
+        "Bytes after the head of a 304 belong to no response. The client reads them as the next one."
+    ),
 )
 async def no_body(exchange: Exchange) -> None:
     """A 204 or a 304 response of the app has no body.
 
-    Sends: A GET request for the page of --path, with If-None-Match or If-Modified-Since if the page has an ETag or
+    Sends: A GET request for the page of --app-path, with If-None-Match or If-Modified-Since if the page has an ETag or
     Last-Modified.
     Expects: Nothing after the head, from the app and on the wire.
     Why: Clients expect no body. They read it as the start of the next response.
@@ -225,7 +232,7 @@ async def no_body(exchange: Exchange) -> None:
 async def length(exchange: Exchange) -> None:
     """The page is as long as its Content-Length and arrives completely.
 
-    Sends: A GET request for the page of --path. Before that, only the app is called for it.
+    Sends: A GET request for the page of --app-path. Before that, only the app is called for it.
     Expects: The app gives as many bytes as its Content-Length says, and the response on the wire is complete.
     Why: With too few bytes the browser waits. Extra bytes are cut off, or the client reads them as the next response.
     """
@@ -248,7 +255,7 @@ async def length(exchange: Exchange) -> None:
 async def closed(exchange: Exchange) -> None:
     """The server calls close() of the response of the app after it has sent the page.
 
-    Sends: A GET request for the page of --path.
+    Sends: A GET request for the page of --app-path.
     Expects: One call of close() on the return value of the app.
     Why: Frameworks return database connections there. Without the call the pool runs empty.
     """

@@ -5,10 +5,9 @@ from __future__ import annotations
 import trio
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_that
-from wsgi_gauntlet.harness.conformance.basis import SHOULD_TEXT, from_sender_semantics
+from wsgi_gauntlet.harness.conformance.basis import SHOULD_TEXT, from_sender_semantics, pep3333, rfc9112
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
-from wsgi_gauntlet.harness.conformance.references import pep3333, rfc9112
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import Setup
 from wsgi_gauntlet.suites.pep3333.assertions import open_and_send_get, wait_for_barrier
@@ -100,8 +99,8 @@ ORDER = rfc9112(
     MUST,
     ORDER,
     basis=from_sender_semantics(
-        "An answer belongs to a request by its place on the connection alone. What was made for "
-        "another connection's request is no answer to this one."
+        "Only its position on the connection assigns a response to a request. A response to a request of another "
+        "connection is not a response to this one."
     ),
     segmentable=False,
 )
@@ -120,7 +119,8 @@ async def no_cross_talk(exchange: Exchange) -> None:
     MUST,
     ORDER,
     basis=from_sender_semantics(
-        "An answer belongs to a request by its place on the connection alone, however many threads make answers."
+        "Only its position on the connection assigns a response to a request. The number of threads does not change "
+        "this."
     ),
     setup=Setup(threads=4),
     segmentable=False,

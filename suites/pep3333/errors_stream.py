@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_that
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, STREAM_METHODS_RULE, definition
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, STREAM_METHODS_RULE, definition, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.suites.pep3333.assertions import assert_served, assert_step_returns
 
 
@@ -53,8 +52,8 @@ async def unicode(exchange: Exchange) -> None:
         "program or other errors in a standardized and possibly centralized location.",
     ),
     basis=definition(
-        "The stream is defined by its purpose: a record of errors in one place. "
-        "The server chooses the place; hence no must."
+        "The PEP defines the stream by its purpose: to record errors in one place. The server chooses the place. "
+        "Therefore this is not a must."
     ),
 )
 async def reaches_log(exchange: Exchange) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, recorded_only
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, pep3333, recorded_only, rfc9110
 from wsgi_gauntlet.harness.conformance.catalog import MAY, MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333, rfc9110
 from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.suites.pep3333.assertions import HANG_TIMEOUT_SECONDS, assert_served, bytes_read, step_results
 
@@ -58,7 +57,7 @@ async def continue_on_read(exchange: Exchange) -> None:
         "Proceed with the request normally, but provide the application with a wsgi.input stream that will send the "
         '"100 Continue" response if/when the application first attempts to read from the input stream.',
     ),
-    basis=recorded_only("The quoted way is one of three that the PEP offers; the other two are as good."),
+    basis=recorded_only("The quoted way is one of three that the PEP allows. The other two are equally valid."),
 )
 async def no_continue_unread(exchange: Exchange) -> None:
     """Whether the server sends a 100 response before an app that does not read the body is recorded.

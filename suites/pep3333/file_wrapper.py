@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_that
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.suites.pep3333.assertions import (
     ARRIVED_DATA_WAIT_SECONDS,

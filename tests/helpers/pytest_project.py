@@ -21,7 +21,7 @@ from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
 from wsgi_gauntlet.harness.errors import EventsLost
 from wsgi_gauntlet.harness.conformance.assertions import fail_case
 from wsgi_gauntlet.harness.model import Setup
-from wsgi_gauntlet.harness.conformance.references import pep3333
+from wsgi_gauntlet.harness.conformance.basis import pep3333
 
 REF = pep3333("environ Variables", "a sentence that asks for it")
 runs = {}

@@ -6,8 +6,7 @@ import random
 from typing import Any
 
 from wsgi_gauntlet.harness import model as m
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, from_recipient_semantics
-from wsgi_gauntlet.harness.conformance.references import pep3333, rfc9110, rfc9112
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, from_recipient_semantics, pep3333, rfc9110, rfc9112
 from wsgi_gauntlet.harness.model import Breach, Reference
 
 from .sample_load_results import SCENARIOS

@@ -52,7 +52,14 @@ def make_context(
 
 async def measured(scenario: str, plan: Plan, folder: Path, **parameters: float) -> ScenarioResult:
     """Run `scenario` once with the parameters of a quick run, some of them replaced."""
-    return await registry.scenario(scenario).run(make_context(scenario, plan, folder, parameters))
+    return check_metrics(await registry.scenario(scenario).run(make_context(scenario, plan, folder, parameters)))
+
+
+def check_metrics(cell: ScenarioResult) -> ScenarioResult:
+    """Return `cell` if no two of its metrics have the same id."""
+    ids = [each.id for each in cell.metrics]
+    assert len(set(ids)) == len(ids), ids
+    return cell
 
 
 async def run_until_graded(scenario: str, plan: Plan, folder: Path, **parameters: float) -> ScenarioResult:

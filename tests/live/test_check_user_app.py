@@ -111,7 +111,7 @@ def test_an_app_without_fault_is_not_blamed(folder: Path) -> None:
     ]
     assert len(cells) == 6
     messages = [each.text for each in events if isinstance(each, Message)]
-    assert messages[0].startswith("shop:create_app() runs beside the reference app.")
+    assert messages[0].startswith("shop:create_app() runs beside the test app.")
 
 
 @pytest.mark.parametrize(
@@ -221,8 +221,8 @@ def test_replay_asks_the_reference_app_or_the_user_s_as_the_case_says(folder: Pa
         folder, *GAUNTLET, "replay", "waitress", "pep3333/environ/native-strings", "--app", "shop:refuses_everybody"
     )
     assert server.returncode == 0, server.stderr
-    assert "reference app; serve it as app:application" in server.stdout
-    own = run(folder, *GAUNTLET, "replay", "waitress", "head-status", "--app", "shop:refuses_head", "--path", "/a")
+    assert "test app; serve it as app:application" in server.stdout
+    own = run(folder, *GAUNTLET, "replay", "waitress", "head-status", "--app", "shop:refuses_head", "--app-path", "/a")
     assert own.returncode == 1, own.stderr
     assert "the app gives 405" in own.stdout
     assert "shop:refuses_head" in own.stdout
@@ -232,13 +232,13 @@ def test_replay_asks_the_reference_app_or_the_user_s_as_the_case_says(folder: Pa
 
 
 def test_the_plugin_does_the_same(folder: Path) -> None:
-    words = ("--wsgi-server=waitress", "--wsgi-app=shop:refuses_head", "--wsgi-path=/a")
+    words = ("--wsgi-server=waitress", "--wsgi-app=shop:refuses_head", "--wsgi-app-path=/a")
     chosen = ("--wsgi-select=own-app/page/head-status", "--wsgi-select=pep3333/environ/callable-class")
     done = run(folder, "-m", "pytest", "-p", "no:cacheprovider", "-q", *words, *chosen)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "the app gives 405" in done.stdout
     assert "1 failed" in done.stdout
-    assert "own-app/page/head-status --app shop:refuses_head --path /a" in done.stdout
+    assert "own-app/page/head-status --app shop:refuses_head --app-path /a" in done.stdout
 
 
 def test_run_checks_the_server_and_loads_the_app(folder: Path) -> None:
@@ -254,6 +254,6 @@ def test_run_checks_the_server_and_loads_the_app(folder: Path) -> None:
     results, where, _ = session.run(call, Configuration(), ignore_event)
     assert {each.verdict for each in results.conformance} == {Verdict.PASS}
     assert results.load[0].conditions["page"] == "/a"
-    first = (where / "summary.md").read_text().index("**Your app**: shop:good runs beside the reference app.")
+    first = (where / "summary.md").read_text().index("**Your app**: shop:good runs beside the test app.")
     assert first < (where / "summary.md").read_text().index("**Conformance**")
-    assert "shop:good runs beside the reference app." in (where / "report.html").read_text()
+    assert "shop:good runs beside the test app." in (where / "report.html").read_text()

@@ -20,7 +20,7 @@ from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.suites.load.claims import development, idle, prefork, shield, static, uwsgi_pass
 
 from ..helpers.requirements import installed
-from ..helpers.scenario_runs import attempts, make_context
+from ..helpers.scenario_runs import attempts, check_metrics, make_context
 from ..known_servers.adapter import plan as known_server
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("alone")]
@@ -46,7 +46,7 @@ async def measured(scenario: str, plan: Plan, folder: Path, **parameters: float)
     def progress(fraction: float | None, _doing: str) -> None:
         bar.extend([fraction] if fraction is not None else [])
 
-    cell = await found.run(make_context(found, plan, folder, parameters, progress=progress))
+    cell = check_metrics(await found.run(make_context(found, plan, folder, parameters, progress=progress)))
     assert bar == sorted(bar)
     assert 0.0 <= bar[0] <= bar[-1] <= 1.0
     return cell
@@ -163,6 +163,8 @@ async def test_nginx_holds_idle_connections(folder: Path) -> None:
     assert cell.claims[0].verdict is ClaimVerdict.HELD, cell.note
     assert cell.claims[0].statement == "nginx holds 300 idle connections in little memory"
     assert "300 of 300 held" in cell.note
+    assert {each.label: each.value for each in cell.metrics}["idle connections held, nginx"] == 300
+    assert len(cell.metrics) == 8
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 2 * IDLE["clients"] + SLOW_CLIENT_RESERVE
 
 

@@ -132,7 +132,10 @@ async def test_a_body_of_the_wrong_length_is_wrong(data: bytes, words: str) -> N
         (always(answer(status=b"503 Service Unavailable")), "status 503 instead of 200"),
         (once(b"\x16\x03\x01 not HTTP at all\r\n\r\n"), "the bytes received are not an HTTP response"),
         (once(b""), "the connection was closed without a response"),
-        (once(answer()[:-3]), "a response has no certain end: the answer is not complete: 26 of 29 bytes of body came"),
+        (
+            once(answer()[:-3]),
+            "a response has no certain end: the response is not complete: 26 of 29 bytes of body came",
+        ),
         (always(answer() + b"X"), "unexpected bytes follow a response"),
         (always(answer() * 2), "unexpected bytes follow a response"),
     ],

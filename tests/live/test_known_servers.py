@@ -74,7 +74,7 @@ async def test_a_server_that_never_recovers_is_not_recovered(folder: Path, monke
         folder, parameters, plan("hangs_when_full", 40), plan("thread_per_connection", 40)
     )
     assert (stuck.grade, stuck.recovery) == (Grade.NOT_RECOVERED, None)
-    assert "no recovery within 4 s" in stuck.note or "did not serve well again within 4 s" in stuck.note
+    assert "no good service within 4 s" in stuck.note or "did not serve well again within 4 s" in stuck.note
     assert slots.grade is Grade.COLLAPSED
     assert slots.recovery is not None
 
@@ -176,7 +176,7 @@ async def test_what_a_reload_loses_is_counted(folder: Path) -> None:
     assert lost > due - 4 * due**0.5  # arrivals are Poisson's
     assert lost < due + 4 * due**0.5 + 3 * rate * BUSY
     assert found["slow uploads lost"] == 3
-    gap = found["longest gap without an answer"]
+    gap = found["longest gap without a response"]
     assert gap is not None
     assert max(logged) <= gap <= max(logged) + BUSY  # it is asked every 20 ms
 

@@ -25,7 +25,7 @@ main()
 
 @pytest.mark.parametrize("scenario", ["slow-headers/byte", "steady"])
 def test_whole_cells_are_kept_and_nothing_is_left(tmp_path: Path, scenario: str) -> None:
-    words = ["wsgiref", "--scenario", "throughput", "--scenario", scenario, "--clients", "64", "--duration", "1"]
+    words = ["wsgiref", "--scenario", "throughput", "--scenario", scenario, "--slow-clients", "64", "--duration", "1"]
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, "load", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     )

@@ -93,7 +93,7 @@ def test_servers_serve_it_and_users_ask_for_it(folder: Path, server: str) -> Non
     assert cell.goodput is not None
     assert cell.goodput > 0.9
     assert cell.conditions["app"] == "shop:app"
-    assert cell.conditions["right answer"] == "200, complete, 13 bytes compared"
+    assert cell.conditions["correct response"] == "200, complete, 13 bytes compared"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_healthy_users_know_the_right_answer(folder: Path, app: str, page: str, 
     cell = measured(folder, "waitress", app, page)
     assert cell.goodput is not None
     assert cell.goodput > 0.5
-    assert (cell.conditions["page"], cell.conditions["right answer"]) == (page, right)
+    assert (cell.conditions["page"], cell.conditions["correct response"]) == (page, right)
 
 
 async def test_users_of_a_page_that_differs_each_time_among_slow_clients(folder: Path) -> None:
@@ -123,7 +123,7 @@ async def test_users_of_a_page_that_differs_each_time_among_slow_clients(folder:
     cell = await scenario.run(ctx)
     assert cell.goodput is not None
     assert cell.goodput > 0.5
-    assert cell.conditions["right answer"] == "200, complete, body differs each time, not compared"
+    assert cell.conditions["correct response"] == "200, complete, body differs each time, not compared"
     progress = re.compile(r"during: 2 slow clients, [\d.]+ % answered, p99 (≥ )?[\d.]+ m?s")
     assert any(map(progress.match, doings)), "\n".join(doings)
 
@@ -177,7 +177,7 @@ def test_an_app_opens_the_files_beside_it_and_nothing_else_comes_to_lie_there(fo
     (folder / "gunicorn.conf.py").write_text("raise SystemExit('read')\n")
     before = {each.name for each in folder.iterdir()} | {"__pycache__", "out"}
     cell = measured(folder, server, "files:app")
-    assert cell.conditions["right answer"] == "200, complete, 10 bytes compared"
+    assert cell.conditions["correct response"] == "200, complete, 10 bytes compared"
     assert {each.name for each in folder.iterdir()} <= before
 
 
@@ -200,11 +200,11 @@ def test_an_app_is_found_where_a_command_goes(folder: Path) -> None:
         load_options=runner.LoadOptions(clients=2, duration=0.5),
     )
     results, _, _ = session.run(call, Configuration(), ignore_event)
-    assert results.load[0].conditions["right answer"] == "200, complete, 13 bytes compared"
+    assert results.load[0].conditions["correct response"] == "200, complete, 13 bytes compared"
 
 
 def test_the_error_of_an_app_has_the_end_of_its_traceback(folder: Path) -> None:
-    with pytest.raises(PageError, match=r"/broken returns 500: .*the server's log says: .*shop.py.* \| ValueError"):
+    with pytest.raises(PageError, match=r"/broken returns 500: .*the server's log: .*shop.py.* \| ValueError"):
         measured(folder, "waitress", "shop:app", "/broken")
 
 
@@ -239,7 +239,7 @@ def command(folder: Path, *words: str) -> Any:
         (("--app", "shop:app", "--path", "/a#b"), "is not a path"),
         (("--app", "shop:app", "--path", "/ä"), "percent-encode"),
         (("--app", "shop:app", "--app-path", f"{CONTROL_PREFIX}/page"), "belong to the harness"),
-        (("--app-path", "/x"), "with --app"),
+        (("--app-path", "/x"), "needs --app"),
     ],
 )
 def test_a_path_that_cannot_be_is_one_line(folder: Path, words: tuple[str, ...], why: str) -> None:

@@ -31,7 +31,7 @@ from wsgi_gauntlet.suites.load.throughput.ramp import ramp
 from wsgi_gauntlet.suites.load.throughput.steady import SteadyParameters, steady
 from wsgi_gauntlet.suites.load.throughput.surge import surge
 
-from ..helpers.scenario_runs import attempts, make_context
+from ..helpers.scenario_runs import attempts, check_metrics, make_context
 from ..known_servers.adapter import plan
 
 pytestmark = pytest.mark.live
@@ -42,7 +42,7 @@ async def run(scenario: Scenario, server: Plan, folder: Path, **parameters: floa
     ctx = make_context(
         scenario, server, folder, parameters, progress=lambda fraction, _doing: fractions.append(fraction)
     )
-    cell = await scenario.run(ctx)
+    cell = check_metrics(await scenario.run(ctx))
     assert cell.scenario == scenario.id
     assert cell.note
     assert cell.generator is not None
@@ -170,7 +170,7 @@ async def test_too_few_connections_are_no_server_at_its_end(scenario: Scenario, 
     assert cell.generator is not None
     assert not cell.generator.valid
     assert "all 16 connections of the generator were busy" in cell.note
-    assert "set --clients above 16" in cell.note
+    assert "set --slow-clients above 16" in cell.note
 
 
 async def test_a_rate_that_the_connections_are_too_few_for_is_not_measured(folder: Path) -> None:

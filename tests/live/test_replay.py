@@ -206,7 +206,7 @@ def test_json_is_one_document(tmp_path: Path) -> None:
     assert done.returncode == 0
     result = json.loads(done.stdout)
     assert result["check"]["verdict"] == "pass"
-    assert result["pattern"] == "split at every CRLF"
+    assert result["pattern"] == "lines"
     assert "app:application" in result["reproducer"]["server"]
     assert "→ #1 sent" in done.stderr
 

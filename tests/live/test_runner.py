@@ -10,10 +10,9 @@ import trio
 
 from wsgi_gauntlet.harness.conformance import runner
 from wsgi_gauntlet.harness.conformance.assertions import fail_case
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, Case, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.errors import EventsLost
 from wsgi_gauntlet.harness.model import CaseResult, ConnectionEventKind, Level, Setup, Verdict
 from wsgi_gauntlet.harness.server import planning

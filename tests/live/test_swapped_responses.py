@@ -175,7 +175,6 @@ async def test_responses_of_two_processes_are_distinguished() -> None:
     # Each of the four connections has that mark once in many.
     assert found.ok <= 4 + found.requests / 50
     assert found.wrong > 0
-    assert found.wrong > 0
 
 
 async def run(scenario: Scenario, folder: Path, every: int, **parameters: float) -> tuple[ScenarioResult, int]:

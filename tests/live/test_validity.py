@@ -16,10 +16,9 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_that, fail_case
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import MUST, Case, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.conformance.validity import STALL_LIMIT_SECONDS, EventLoopWatchdog
 from wsgi_gauntlet.harness.conformance.verdict import MAX_STALLED_ATTEMPTS
 from wsgi_gauntlet.harness.model import CaseResult, Verdict

@@ -62,9 +62,9 @@ def test_a_history_tells_what_was_fixed_and_what_does_not_run(tmp_path: Path) ->
     ("arguments", "says"),
     [
         (["tiny", "--since", "6"], "tinyserver has no final release from 6 on; the newest is 5.0rc1"),
-        (["tiny", "--since", "x"], "--since x: no version"),
+        (["tiny", "--since", "x"], "--since x: this is not a version"),
         (["tiny@1.0"], "names version 1.0"),
-        (["own.py"], "not of an adapter file"),
+        (["own.py"], "an adapter file has no releases"),
         (["wsgiref"], "wsgiref has no history here"),
     ],
 )

@@ -24,6 +24,7 @@ ALLOWED = {
     "CHANGELOG.md": RETIRED,  # names what was renamed
     "harness/store/schema_1.py": RETIRED,  # reads results of the first version
     "tests/unit/harness/store/test_schema_1.py": RETIRED,
+    "tests/unit/docs/test_documents.py": "immune|degrades|wedged",  # looks for the old grades in the picture
     "tests/unit/reports/golden/": RETIRED,  # a run that the first version recorded
     "tests/unit/suites/pep3333/pep3333_sentences.toml": "elsewhere",  # PEP 3333 says so
     "suites/http/references.py": "aside",  # RFC 9112 says so

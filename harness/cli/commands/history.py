@@ -13,7 +13,7 @@ import click
 from wsgi_gauntlet.harness.cli.commands.check import LEVELS
 from wsgi_gauntlet.harness.cli.execute import case_selection, output_files, show
 from wsgi_gauntlet.harness.cli.options import Option, command, path_argument
-from wsgi_gauntlet.harness.errors import ConfigurationError, EnvironmentUnavailable
+from wsgi_gauntlet.harness.errors import EXIT_ERROR, EXIT_FAILED, ConfigurationError, EnvironmentUnavailable
 from wsgi_gauntlet.harness.events import Message, Progress
 
 if TYPE_CHECKING:
@@ -161,6 +161,7 @@ def history_exit_code(results: Results, code: int) -> int:
     """
     from wsgi_gauntlet.harness.model import Verdict
 
-    if code not in (0, 1, 4):
+    if code not in (0, EXIT_FAILED, EXIT_ERROR):
         return code
-    return 4 if not results.conformance or any(each.verdict is Verdict.ERROR for each in results.conformance) else 0
+    has_error = any(each.verdict is Verdict.ERROR for each in results.conformance)
+    return EXIT_ERROR if has_error or not results.conformance else 0

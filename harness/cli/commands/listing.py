@@ -51,7 +51,7 @@ class CasesArguments:
     tag: Annotated[
         tuple[str, ...], Option(["--tag"], multiple=True, metavar="TAG", help="Only cases with this tag; repeatable.")
     ]
-    all: Annotated[bool, Option(["--all"], is_flag=True, help="Print every id, one a line, and nothing else.")]
+    all: Annotated[bool, Option(["--all"], is_flag=True, help="Print only the ids, one per line.")]
     json: Annotated[bool, Option(["--json"], is_flag=True, help="Print a JSON document.")]
 
 
@@ -63,9 +63,10 @@ def cases(arguments: CasesArguments) -> None:
     """
     from wsgi_gauntlet.harness import registry
     from wsgi_gauntlet.harness.conformance.selection import chosen as choose
+    from wsgi_gauntlet.harness.store.schema_1 import new_scenario_id
     from wsgi_gauntlet.reports.terminal import listings
 
-    prefix, level, tag = arguments.prefix, arguments.level, arguments.tag
+    prefix, level, tag = new_scenario_id(arguments.prefix), arguments.level, arguments.tag
     scenarios = [] if level or tag else [each for each in registry.scenarios() if each.id.startswith(prefix)]
     try:
         chosen = choose(registry.cases(), case_selection((prefix,) if prefix else (), level, tag))
@@ -97,9 +98,26 @@ def explain(arguments: ExplainArguments) -> None:
     parameter with its unit and its values in quick and full runs. ID may be the common id of several variants.
     """
     from wsgi_gauntlet.harness import registry
+    from wsgi_gauntlet.harness.model.naming import did_you_mean
+    from wsgi_gauntlet.harness.store.schema_1 import new_scenario_id
     from wsgi_gauntlet.reports.terminal import explain as explanations
 
-    if found := next((each for each in registry.scenarios() if each.id == arguments.case.strip("/")), None):
-        explanations.explain_scenario(found, as_json=arguments.json)
+    id_ = new_scenario_id(arguments.case.strip("/"))
+    scenarios = {each.id: each for each in registry.scenarios()}
+    if id_ in scenarios:
+        explanations.explain_scenario(scenarios[id_], as_json=arguments.json)
         return
-    explanations.explain(*registry.case_or_variants(arguments.case), as_json=arguments.json)
+    try:
+        name, variants = registry.case_or_variants(id_)
+    except UnknownName:
+        if family := [each for each in scenarios if each.startswith(f"{id_}/")]:
+            raise UnknownName(
+                f"{id_} is a family of {len(family)} scenarios; name one scenario: {', '.join(family)}"
+            ) from None
+        near = did_you_mean(id_, [*scenarios, *(each.id for each in registry.cases())])
+        if any(each in near for each in scenarios):
+            raise UnknownName(
+                f"no case or scenario has the id {id_!r}{near}; `wsgi-gauntlet cases` lists them"
+            ) from None
+        raise
+    explanations.explain(name, variants, as_json=arguments.json)

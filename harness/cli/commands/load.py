@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -90,8 +91,8 @@ def load(arguments: LoadArguments) -> None:
         clients=arguments.slow_clients,
         duration=arguments.duration,
         rate=arguments.background_rate,
-        other_parameters=other_parameters(arguments.set),
     )
+    load_options = replace(load_options, other_parameters=other_parameters(arguments.set, load_options.overrides))
     run_and_exit(
         replace(
             options,
@@ -104,14 +105,20 @@ def load(arguments: LoadArguments) -> None:
     )
 
 
-def other_parameters(settings: tuple[str, ...]) -> dict[str, str]:
-    """Return the parameters of `--set NAME=VALUE` as text. Raises ConfigurationError for other text."""
-    found = {}
+def other_parameters(settings: tuple[str, ...], given: Collection[str] = ()) -> dict[str, str]:
+    """Return the parameters of `--set NAME=VALUE` as text. `given` are the parameters that other options set.
+
+    Raises ConfigurationError for other text, and for a parameter with two values.
+    """
+    found: dict[str, str] = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not (name and equals and value):
             raise ConfigurationError(f"--set {setting}: write it as NAME=VALUE, for example --set baseline=5")
-        found[name.replace("-", "_")] = value
+        name = name.replace("-", "_")
+        if name in found or name in given:
+            raise ConfigurationError(f"--set {setting}: the parameter {name!r} is given twice; give it one value")
+        found[name] = value
     return found
 
 

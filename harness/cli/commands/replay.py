@@ -20,6 +20,7 @@ Exit codes:
   1    the case failed
   2    wrong usage or configuration
   4    error: the server did not start, or the harness failed
+  130  interrupted
 """
 
 

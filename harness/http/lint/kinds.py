@@ -68,65 +68,71 @@ class LintRule(NamedTuple):
 
 
 LINT_RULES: dict[LintKind, LintRule] = {
-    LintKind.MISSING_STATUS_LINE: LintRule("an answer does not begin with a status line", 9112, "2.1"),
-    LintKind.LEADING_EMPTY_LINE: LintRule("an empty line stands before the status line", 9112, "2.1"),
+    LintKind.MISSING_STATUS_LINE: LintRule("a response does not begin with a status line", 9112, "2.1"),
+    LintKind.LEADING_EMPTY_LINE: LintRule("an empty line precedes the status line", 9112, "2.1"),
     LintKind.MALFORMED_STATUS_LINE: LintRule("the status line breaks the grammar", 9112, "4"),
     LintKind.MISSING_STATUS_SPACE: LintRule(
-        "no space follows the status code, which it must even without a reason", 9112, "4"
+        "no space follows the status code; it is required even without a reason", 9112, "4"
     ),
-    LintKind.INVALID_REASON_PHRASE: LintRule("the reason holds bytes that no text has", 9112, "4"),
+    LintKind.INVALID_REASON_PHRASE: LintRule("the reason contains bytes that are not allowed in text", 9112, "4"),
     LintKind.INVALID_HTTP_VERSION: LintRule("the version is neither HTTP/1.0 nor HTTP/1.1", 9112, "2.3"),
-    LintKind.BARE_LF: LintRule("a line ends with LF alone, not with CRLF", 9112, "2.1"),
-    LintKind.BARE_CR: LintRule("a CR stands in a line without LF after it", 9112, "2.2"),
+    LintKind.BARE_LF: LintRule("a line ends with LF alone instead of CRLF", 9112, "2.1"),
+    LintKind.BARE_CR: LintRule("a line contains a CR without LF after it", 9112, "2.2"),
     LintKind.OBS_FOLD: LintRule(
-        "a field goes on in the next line, which begins with white space (obs-fold)", 9112, "5.2"
+        "a field continues in the next line, which begins with white space (obs-fold)", 9112, "5.2"
     ),
-    LintKind.SPACE_BEFORE_COLON: LintRule("white space stands between a field's name and its colon", 9112, "5.1"),
+    LintKind.SPACE_BEFORE_COLON: LintRule(
+        "there is white space between the name of a field and its colon", 9112, "5.1"
+    ),
     LintKind.MISSING_COLON: LintRule("a field line has no colon", 9112, "5"),
-    LintKind.INVALID_HEADER_NAME: LintRule("a field's name holds bytes that no name has", 9110, "5.1"),
-    LintKind.INVALID_HEADER_VALUE: LintRule("a field's value holds control characters", 9110, "5.5"),
-    LintKind.DUPLICATE_HEADER: LintRule("a field that has one value comes more than once", 9110, "5.3"),
-    LintKind.MISSING_DATE: LintRule("a 2xx, 3xx or 4xx answer has no Date", 9110, "6.6.1"),
-    LintKind.INVALID_DATE: LintRule("Date is not in the form of an IMF-fixdate", 9110, "5.6.7"),
-    LintKind.WRONG_DATE: LintRule("Date is more than a day away from the present", 9110, "6.6.1"),
-    LintKind.EMPTY_SERVER: LintRule("Server is there and names no product", 9110, "10.2.4"),
-    LintKind.DUPLICATE_CONTENT_LENGTH: LintRule("Content-Length comes more than once", 9110, "8.6"),
-    LintKind.INVALID_CONTENT_LENGTH: LintRule("Content-Length is not a number of bytes", 9110, "8.6"),
-    LintKind.FORBIDDEN_CONTENT_LENGTH: LintRule("a 1xx or 204 answer has Content-Length", 9110, "8.6"),
-    LintKind.CONTENT_LENGTH_AND_TRANSFER_ENCODING: LintRule(
-        "an answer has both Content-Length and Transfer-Encoding", 9112, "6.2"
+    LintKind.INVALID_HEADER_NAME: LintRule(
+        "the name of a field contains bytes that are not allowed there", 9110, "5.1"
     ),
-    LintKind.FORBIDDEN_TRANSFER_ENCODING: LintRule("a 1xx or 204 answer has Transfer-Encoding", 9112, "6.1"),
+    LintKind.INVALID_HEADER_VALUE: LintRule("the value of a field contains control characters", 9110, "5.5"),
+    LintKind.DUPLICATE_HEADER: LintRule("a field that must be unique occurs more than once", 9110, "5.3"),
+    LintKind.MISSING_DATE: LintRule("a 2xx, 3xx or 4xx response has no Date", 9110, "6.6.1"),
+    LintKind.INVALID_DATE: LintRule("Date does not have the form of an IMF-fixdate", 9110, "5.6.7"),
+    LintKind.WRONG_DATE: LintRule("Date differs from the present time by more than a day", 9110, "6.6.1"),
+    LintKind.EMPTY_SERVER: LintRule("the Server field names no product", 9110, "10.2.4"),
+    LintKind.DUPLICATE_CONTENT_LENGTH: LintRule("Content-Length occurs more than once", 9110, "8.6"),
+    LintKind.INVALID_CONTENT_LENGTH: LintRule("Content-Length is not a number of bytes", 9110, "8.6"),
+    LintKind.FORBIDDEN_CONTENT_LENGTH: LintRule("a 1xx or 204 response has Content-Length", 9110, "8.6"),
+    LintKind.CONTENT_LENGTH_AND_TRANSFER_ENCODING: LintRule(
+        "a response has both Content-Length and Transfer-Encoding", 9112, "6.2"
+    ),
+    LintKind.FORBIDDEN_TRANSFER_ENCODING: LintRule("a 1xx or 204 response has Transfer-Encoding", 9112, "6.1"),
     LintKind.INVALID_TRANSFER_ENCODING: LintRule("Transfer-Encoding does not end with one chunked", 9112, "6.1"),
     LintKind.TRANSFER_ENCODING_TO_HTTP_1_0: LintRule(
-        "the answer to an HTTP/1.0 request has Transfer-Encoding", 9112, "6.1"
+        "the response to an HTTP/1.0 request has Transfer-Encoding", 9112, "6.1"
     ),
     LintKind.INVALID_CHUNK: LintRule("a chunk breaks the grammar", 9112, "7.1"),
-    LintKind.INCOMPLETE_RESPONSE: LintRule("the server closed the connection before the answer's end", 9112, "8"),
-    LintKind.BODY_IN_HEAD_RESPONSE: LintRule("a body follows the answer to HEAD", 9110, "9.3.2"),
-    LintKind.FORBIDDEN_BODY: LintRule("a body follows an answer whose status forbids one", 9112, "6.3"),
-    LintKind.BYTES_AFTER_RESPONSE: LintRule(
-        "bytes follow an answer that are not of its body, nor the next answer", 9112, "6.3"
+    LintKind.INCOMPLETE_RESPONSE: LintRule(
+        "the server closed the connection before the end of the response", 9112, "8"
     ),
-    LintKind.UNREQUESTED_RESPONSE: LintRule("there are more answers than requests", 9112, "9.2"),
-    LintKind.INTERIM_TO_1_0: LintRule("a 1xx answer goes to an HTTP/1.0 client", 9110, "15.2"),
-    LintKind.CLOSE_NOT_HONOURED: LintRule("the answer says close, and its connection stays open", 9112, "9.6"),
+    LintKind.BODY_IN_HEAD_RESPONSE: LintRule("a body follows the response to HEAD", 9110, "9.3.2"),
+    LintKind.FORBIDDEN_BODY: LintRule("a body follows a response whose status forbids one", 9112, "6.3"),
+    LintKind.BYTES_AFTER_RESPONSE: LintRule(
+        "bytes follow a response that belong neither to its body nor to the next response", 9112, "6.3"
+    ),
+    LintKind.UNREQUESTED_RESPONSE: LintRule("there are more responses than requests", 9112, "9.2"),
+    LintKind.INTERIM_TO_1_0: LintRule("the server sends a 1xx response to an HTTP/1.0 client", 9110, "15.2"),
+    LintKind.CLOSE_NOT_HONOURED: LintRule("the response says close, and its connection stays open", 9112, "9.6"),
     LintKind.CLOSE_NOT_ANNOUNCED: LintRule(
-        "the server closes the connection at once and has not said close", 9112, "9.6"
+        "the server closes the connection at once, and the response does not say close", 9112, "9.6"
     ),
     LintKind.KEEP_ALIVE_NOT_HONOURED: LintRule(
-        "the answer says keep-alive, and its connection is closed at once", 9112, "9.3"
+        "the response says keep-alive, and the server closes the connection at once", 9112, "9.3"
     ),
     LintKind.CONTRADICTORY_CONNECTION: LintRule("Connection says both close and keep-alive", 9112, "9.3"),
-    LintKind.UNKNOWN_CONNECTION_OPTION: LintRule("Connection has an option that nobody knows", 9110, "7.6.1"),
-    LintKind.END_TO_END_CONNECTION_OPTION: LintRule(
-        "Connection names a field that is for all recipients", 9110, "7.6.1"
-    ),
+    LintKind.UNKNOWN_CONNECTION_OPTION: LintRule("Connection has an unknown option", 9110, "7.6.1"),
+    LintKind.END_TO_END_CONNECTION_OPTION: LintRule("Connection names a field for all recipients", 9110, "7.6.1"),
     LintKind.HOP_BY_HOP_NOT_LISTED: LintRule(
-        "a field for this connection alone is not named in Connection", 9110, "7.6.1"
+        "Connection does not name a field that is for this connection only", 9110, "7.6.1"
     ),
     LintKind.TOO_LARGE_TO_READ: LintRule(
-        "a head, trailer or chunk line is longer, or 1xx answers are more, than is read", 9110, "5.4"
+        "a head, a trailer section or a chunk line is too long to read, or there are too many 1xx responses",
+        9110,
+        "5.4",
     ),
 }
 

@@ -28,9 +28,6 @@ MIN_WINDOW_SECONDS = 5.0
 WINDOW_SHARE = 0.1
 """The share of a longer scenario that replaces MIN_WINDOW_SECONDS: its steps are longer, and a burst decides none."""
 
-SERVER_GRADES = frozenset({Grade.UNAFFECTED, Grade.DEGRADED, Grade.COLLAPSED, Grade.NOT_RECOVERED, Grade.MEASURED})
-"""Grades that say something about the server."""
-
 
 @dataclass(frozen=True)
 class CpuSample:
@@ -100,7 +97,7 @@ def apply_cpu_contention(
     It becomes invalid if they took too much in some window, and gets a caveat if they took less. The processes of a
     server that was not `started_here` are unknown: other programs are then at most a caveat.
     """
-    if cell.grade not in SERVER_GRADES or len(cpu_samples) < 2:
+    if not cell.grade.is_judged or len(cpu_samples) < 2:
         return cell
     whole = cpu_samples[-1].at - cpu_samples[0].at
     # A claim rests on many rounds, which are judged one by one. One burst does not disturb all of them.

@@ -106,7 +106,7 @@ def _caveats(result: GeneratorResult, cpu: float) -> Iterable[str]:
     if result.offered is None and not result.connects_pending and busy < MIN_CONNECTION_USE * result.connections:
         yield (
             "Little's law does not hold: rate x mean latency gives fewer requests in flight than connections, so some "
-            "connections stood still; see the errors and time-outs"
+            "connections stood still; see the errors and timeouts"
         )
 
 

@@ -62,7 +62,7 @@ def ended_per_window(
 ) -> list[float]:
     """Return how many requests ended in each of `windows`, which follow each other without a gap.
 
-    Failures without a waiting time count when they were due, time-outs when they were given up. With `responses_only`
+    Failures without a waiting time count when they were due, timeouts when they were given up. With `responses_only`
     neither counts. `service_time` seconds are subtracted from every time: the response time without a queue.
     """
     ended = [0.0] * len(windows)

@@ -33,7 +33,7 @@ class AbortPoint(enum.StrEnum):
 
     HEAD = "head"
     BODY = "body"
-    ANSWER = "answer"
+    RESPONSE = "response"
 
 
 class AbortingClient:
@@ -54,7 +54,7 @@ class AbortingClient:
         max_aborts: int | None = None,
     ) -> None:
         if not abort_points:
-            raise ConfigurationError("an aborting client needs at least one abort point: head, body or answer")
+            raise ConfigurationError("an aborting client needs at least one abort point: head, body or response")
         self.aborted: Counter[AbortPoint] = Counter()
         self.body_started = 0
         self._mount, self._authority = mount, authority
@@ -71,7 +71,7 @@ class AbortingClient:
             self._started += 1
             completed = False
             try:
-                connection = yield from connect(WINDOW if abort_point is AbortPoint.ANSWER else None)
+                connection = yield from connect(WINDOW if abort_point is AbortPoint.RESPONSE else None)
                 yield from self._start_request(connection, abort_point)
                 connection.reset()
                 self.aborted[abort_point] += 1

@@ -332,7 +332,7 @@ class OpenLoopExperiment:
 
     def _pool_limit_text(self, connections: int, words: str) -> str:
         clients = self.ctx.parameters.clients
-        advice = f"set --clients above {clients:,}" if connections >= clients else "raise `ulimit -Hn`"
+        advice = f"set --slow-clients above {clients:,}" if connections >= clients else "raise `ulimit -Hn`"
         which = "the only connection" if connections == 1 else f"all {connections:,} connections"
         were = "was" if connections == 1 else "were"
         return f"{which} of the generator {were} busy, and {words}, so the generator was the limit; {advice}"

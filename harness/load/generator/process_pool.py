@@ -221,7 +221,7 @@ async def _run_process(job: Job, start: _StartBarrier, seconds: float, listeners
         )
     except OSError as error:
         raise OutOfResources(
-            f"no generator process could be started ({error.strerror}); use fewer --clients"
+            f"no generator process could be started ({error.strerror}); use fewer --slow-clients"
         ) from error
     stderr_tail = bytearray()
     listeners.start_soon(_collect_stderr, process, stderr_tail)
@@ -294,7 +294,7 @@ async def _process_error(process: trio.Process, stderr_tail: bytearray) -> Inter
     stderr_text = stderr_tail.decode(errors="replace").strip()
     return InternalError(
         f"a generator process (pid {process.pid}) {how} before it sent its result"
-        + (f"; its last output: {stderr_text}" if stderr_text else "; if memory ran out, use fewer --clients")
+        + (f"; its last output: {stderr_text}" if stderr_text else "; if memory ran out, use fewer --slow-clients")
     )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, chunked_coding, recorded_only, security
+from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, chunked_coding, recorded_only, rfc9112, security
 from wsgi_gauntlet.harness.conformance.catalog import MAY, MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
     LAST_CHUNK,
     NEEDS_CHUNKED,
@@ -27,7 +26,7 @@ LARGE = rfc9112(
 @case(
     MUST,
     SIZE,
-    basis=chunked_coding("Hex digits are digits in either case, and both give the same number of octets."),
+    basis=chunked_coding("Hexadecimal digits may be upper or lower case. Both give the same number of octets."),
     needs=NEEDS_CHUNKED,
     variants={"upper": b"A", "lower": b"a"},
 )
@@ -48,7 +47,7 @@ async def hex_case(exchange: Exchange, size: bytes) -> None:
 @case(
     MUST,
     SIZE,
-    basis=chunked_coding("The field is a string of digits, of any length; zeros in front leave the number what it is."),
+    basis=chunked_coding("The size is a string of digits of any length. Leading zeros do not change the number."),
     needs=NEEDS_CHUNKED,
     variants={"one": b"05", "many": b"0000000005", "last": b"5"},
 )
@@ -68,8 +67,8 @@ async def zero_padded(exchange: Exchange, size: bytes) -> None:
     MUST,
     SIZE,
     basis=security(
-        "What is no row of hex digits is 5 to one reader and 0 or an error to another. Where "
-        "they differ an attacker hides a request from the proxy in front."
+        "One reader takes the invalid size as 5, and another takes it as 0 or as an error. With the difference an "
+        "attacker hides a request from the proxy in front."
     ),
     breach=CLIENT,
     tags=SECURITY_TAG,
@@ -146,7 +145,7 @@ async def size_zeros(exchange: Exchange, zeros: int) -> None:
 @case(
     MAY,
     SIZE,
-    basis=recorded_only("The grammar has no blank there, and a recipient may pass over it all the same."),
+    basis=recorded_only("The grammar does not allow a blank there, but a recipient may ignore it."),
     breach=CLIENT,
     tags=SECURITY_TAG,
     needs=NEEDS_CHUNKED,

@@ -7,11 +7,11 @@ from wsgi_gauntlet.harness.conformance.basis import (
     MUST_TEXT,
     chunked_coding,
     from_recipient_semantics,
+    rfc9112,
     security,
 )
 from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
     LAST_CHUNK,
     NEEDS_CHUNKED,
@@ -54,8 +54,8 @@ async def extension_bad(exchange: Exchange) -> None:
     MUST,
     GRAMMAR,
     basis=security(
-        "The bytes behind the announced size are data to one reader and the next request to "
-        "another. An attacker puts a request there that the proxy in front never sees."
+        "One reader takes the bytes after the announced size as data, and another takes them as the next request. An "
+        "attacker puts a request there, and the proxy in front never sees it."
     ),
     breach=CLIENT,
     tags=SECURITY_TAG,
@@ -76,8 +76,8 @@ async def spill(exchange: Exchange) -> None:
     MUST,
     GRAMMAR,
     basis=security(
-        "One reader skips two bytes behind the data unseen, another one takes them for the next "
-        "size. From there on the two see different requests on a shared connection."
+        "One reader skips two bytes after the data without a check, and another takes them as the next size. After "
+        "that the two see different requests on a shared connection."
     ),
     breach=CLIENT,
     tags=SECURITY_TAG,
@@ -98,8 +98,8 @@ async def no_crlf_after_data(exchange: Exchange) -> None:
     MUST,
     INCOMPLETE,
     basis=from_recipient_semantics(
-        "Without its last chunk the body is incomplete by definition; an app that sees "
-        "its end takes half of an upload for the whole."
+        "By definition the body is incomplete without its last chunk. An app that reads an end of the body takes half "
+        "of an upload for all of it."
     ),
     tags=SECURITY_TAG,
     needs=NEEDS_CHUNKED,
@@ -124,8 +124,8 @@ async def no_last_chunk_then_fin(exchange: Exchange, body: bytes) -> None:
     MUST,
     CHUNKED_COMPLETE,
     basis=chunked_coding(
-        "The coding is complete only behind the empty line, so until it comes trailer fields "
-        "may, and the message has not ended."
+        "The coding is complete only after the empty line. Trailer fields may still arrive before it, so the message "
+        "has not ended."
     ),
     breach=CLIENT,
     tags=SECURITY_TAG,
@@ -153,8 +153,8 @@ async def no_final_crlf(exchange: Exchange) -> None:
         "single LF as a line terminator and ignore any preceding CR.",
     ),
     basis=security(
-        "The leave to take LF for CRLF is for start line and fields. A proxy that does not take "
-        "it sees the line, and so the request, end in another place: room for a smuggled one."
+        "The specification allows a single LF only in the start line and the fields. A proxy that rejects it in "
+        "chunks sees another end of the request, so an attacker can smuggle a request."
     ),
     breach=CLIENT,
     tags=SECURITY_TAG,

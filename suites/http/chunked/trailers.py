@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, chunked_coding
+from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, chunked_coding, rfc9112
 from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
     NEEDS_CHUNKED,
     SECURITY_TAG,
@@ -32,7 +31,8 @@ NOT_MERGED = rfc9112(
     MUST,
     CHUNKED_COMPLETE,
     basis=chunked_coding(
-        "A trailer section may stand before the empty line, so a message with one is a good message and ends behind it."
+        "The definition allows a trailer section before the empty line. Therefore a message with trailer fields is "
+        "valid and ends after that line."
     ),
     needs=NEEDS_CHUNKED,
 )
@@ -92,7 +92,7 @@ async def trailer_forbidden(exchange: Exchange, field: str) -> None:
     MUST,
     CHUNKED_COMPLETE,
     basis=chunked_coding(
-        "The message ends behind the trailer section's empty line, and the next request begins there."
+        "The message ends after the empty line that follows the trailer section. The next request begins there."
     ),
     needs=NEEDS_CHUNKED,
 )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, chunked_coding
+from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, chunked_coding, rfc9110, rfc9112
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
     CLIENT_ERRORS,
     LAST_CHUNK,
@@ -95,7 +94,7 @@ async def large_chunk(exchange: Exchange) -> None:
 @case(
     MUST,
     CHUNKED_COMPLETE,
-    basis=chunked_coding("The first chunk may be the last, which leaves a body of no bytes."),
+    basis=chunked_coding("The first chunk may be the last one. Then the body is empty."),
     needs=NEEDS_CHUNKED,
 )
 async def empty(exchange: Exchange) -> None:
@@ -203,7 +202,8 @@ async def extension_whitespace(exchange: Exchange, extension: bytes) -> None:
     MUST,
     CHUNKED_COMPLETE,
     basis=chunked_coding(
-        "The coding says to the byte where the body is complete, so the next request begins just behind it."
+        "The coding defines the exact byte at which the body is complete. The next request begins with the byte after "
+        "it."
     ),
     tags=SECURITY_TAG,
     needs=NEEDS_CHUNKED,

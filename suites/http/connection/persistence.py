@@ -14,10 +14,10 @@ from wsgi_gauntlet.harness.conformance.basis import (
     from_recipient_semantics,
     from_sender_semantics,
     recorded_only,
+    rfc9112,
 )
 from wsgi_gauntlet.harness.conformance.catalog import INFO, MAY, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9112
 from wsgi_gauntlet.harness.http.connection import Connection
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response
 from wsgi_gauntlet.suites.http.assertions import (
@@ -30,6 +30,7 @@ from wsgi_gauntlet.suites.http.assertions import (
     send_request,
 )
 from wsgi_gauntlet.suites.http.references import IDLE_TIMEOUT
+from wsgi_gauntlet.suites.pep3333.assertions import BARRIER_EVENT
 
 PERSIST = rfc9112("9.3", "HTTP implementations SHOULD support persistent connections.")
 CLOSE = rfc9112(
@@ -149,7 +150,7 @@ async def close_in_list(exchange: Exchange, value: str) -> None:
     MUST,
     NOT_PERSISTENT,
     basis=from_recipient_semantics(
-        "It is the last of the text's rules, and covers what the others do not: HTTP/1.0 without keep-alive."
+        "This is the last rule of the list. It applies if no other rule does, as for HTTP/1.0 without keep-alive."
     ),
 )
 async def http10_closes(exchange: Exchange) -> None:
@@ -177,7 +178,7 @@ async def _send_request_after_close(exchange: Exchange) -> tuple[Response, bytes
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_cancel_when_closed, connection, nursery.cancel_scope)
         with contextlib.suppress(trio.TooSlowError):
-            await exchange.event("waiting", timeout=RESPONSE_TIMEOUT_SECONDS)
+            await exchange.event(BARRIER_EVENT, timeout=RESPONSE_TIMEOUT_SECONDS)
         nursery.cancel_scope.cancel()
     await connection.send(second[len(second) // 2 :])
     exchange.release("answer")
@@ -223,7 +224,7 @@ async def behind_close_unprocessed(exchange: Exchange) -> None:
     SHOULD,
     CLOSE,
     basis=from_recipient_semantics(
-        "The request was whole before anything came behind it, so that its final response is due."
+        "The request was complete before the further bytes arrived. Therefore the server must send its final response."
     ),
     breach=CLIENT,
     segmentable=False,
@@ -247,7 +248,7 @@ async def behind_close_served(exchange: Exchange) -> None:
         'the recipient wishes to honor the HTTP/1.0 "keep-alive" mechanism, the connection will persist after the '
         "current response",
     ),
-    basis=recorded_only('"Wishes to honor" leaves the choice to the server.'),
+    basis=recorded_only('The words "wishes to honor" leave the choice to the server.'),
 )
 async def http10_keep_alive(exchange: Exchange) -> None:
     """HTTP/1.0 with keep-alive is served; the connection stays open only if the response says keep-alive.
@@ -279,8 +280,8 @@ async def http10_keep_alive(exchange: Exchange) -> None:
         "one not defined by closure of the connection)",
     ),
     basis=from_sender_semantics(
-        "On a connection that goes on, each message says how long it is. HTTP/1.0 has no chunks: "
-        "a server sends a length, or closes."
+        "On a persistent connection each message defines its own length. HTTP/1.0 has no chunks, so the server sends "
+        "a length or closes the connection."
     ),
 )
 async def http10_keep_alive_unknown_length(exchange: Exchange) -> None:
@@ -301,7 +302,7 @@ async def http10_keep_alive_unknown_length(exchange: Exchange) -> None:
     )
 
 
-@case(INFO, IDLE_TIMEOUT, basis=recorded_only("The text speaks of what servers usually do, and names no time."))
+@case(INFO, IDLE_TIMEOUT, basis=recorded_only("The sentence describes usual behaviour and does not give a time."))
 async def idle_reaped(exchange: Exchange) -> None:
     """Record how long the server keeps an idle connection open, up to three seconds.
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, definition, recorded_only
+from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, definition, recorded_only, rfc9110, rfc9112
 from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
 from wsgi_gauntlet.harness.http.parser import ConnectionState
 from wsgi_gauntlet.suites.http.assertions import (
     RESPONSE_TIMEOUT_SECONDS,
@@ -78,8 +77,8 @@ async def pipeline_bad_second(exchange: Exchange) -> None:
         "not be able to read the last HTTP response.",
     ),
     basis=definition(
-        "The text names the risk, and closing in stages as the way around it, without a word of "
-        "duty. An answer that no client can read is as good as none; hence a should."
+        "The specification names the risk and describes a close in stages that avoids it, but does not require it. A "
+        "response that no client can read is useless. Therefore this is a should."
     ),
     breach=CLIENT,
 )
@@ -112,7 +111,7 @@ async def error_readable_after_upload(exchange: Exchange) -> None:
     INFO,
     rfc9112("9.6", "Note that a TCP connection that is half-closed by the client does not delimit a request"),
     basis=recorded_only(
-        "The sentence is about where a request ends; it does not say whether the answer must still be sent."
+        "The sentence defines the end of a request. It does not say whether the server must still respond."
     ),
 )
 async def half_close(exchange: Exchange) -> None:

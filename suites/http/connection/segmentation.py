@@ -71,7 +71,7 @@ async def fragmented_head(exchange: Exchange) -> None:
     MUST,
     BODY_LENGTH,
     basis=from_recipient_semantics(
-        "The body has as many bytes as its length says; before the last one has come it is not there."
+        "The body has as many bytes as its length says. It is not complete until the last byte has arrived."
     ),
     segmentable=False,
 )

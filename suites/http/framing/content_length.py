@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import CLIENT, MAY_TEXT, MUST_TEXT, from_recipient_semantics
+from wsgi_gauntlet.harness.conformance.basis import (
+    CLIENT,
+    MAY_TEXT,
+    MUST_TEXT,
+    from_recipient_semantics,
+    rfc9110,
+    rfc9112,
+)
 from wsgi_gauntlet.harness.conformance.catalog import MAY, MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
 from wsgi_gauntlet.harness.http.parser import ConnectionState
 from wsgi_gauntlet.suites.http.assertions import (
     NEEDS_CHUNKED,
@@ -141,8 +147,8 @@ async def cl_syntax(exchange: Exchange, value: str) -> None:
     MUST,
     BODY_LENGTH,
     basis=from_recipient_semantics(
-        "The value is decimal whatever its first digit is: read as octal, 010 is two bytes "
-        "short, and they become the next request."
+        "The value is decimal even if it begins with a zero. A server that reads 010 as octal leaves two bytes of the "
+        "body, and they become the next request."
     ),
     tags=SECURITY_TAG,
 )
@@ -242,7 +248,7 @@ async def cl_short_then_fin(exchange: Exchange) -> None:
     MUST,
     BODY_LENGTH,
     basis=from_recipient_semantics(
-        "The length is 0, so the body has ended, and what follows can only be the next message."
+        "The length is 0, so the body has ended. Further bytes can only be the next message."
     ),
     breach=CLIENT,
     tags=SECURITY_TAG,
@@ -275,7 +281,7 @@ async def cl_zero_then_bytes(exchange: Exchange) -> None:
     MUST,
     BODY_LENGTH,
     basis=from_recipient_semantics(
-        "The length says where the body ends, to the byte, so the next request begins just behind it."
+        "The length defines the exact end of the body. The next request begins with the byte after it."
     ),
     tags=SECURITY_TAG,
 )
@@ -299,8 +305,8 @@ async def cl_then_next(exchange: Exchange) -> None:
     MUST,
     rfc9112("6", "Request message framing is independent of method semantics."),
     basis=from_recipient_semantics(
-        "The headers alone say whether there is a body and where it ends. A server that goes by "
-        "the method reads the body as a request."
+        "Only the headers define whether the request has a body and where it ends. A server that uses the method "
+        "instead reads the body as a request."
     ),
     tags=SECURITY_TAG,
     variants={

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, from_recipient_semantics
+from wsgi_gauntlet.harness.conformance.basis import (
+    CLIENT,
+    MUST_TEXT,
+    SHOULD_TEXT,
+    from_recipient_semantics,
+    rfc9110,
+    rfc9112,
+)
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
     NEEDS_CHUNKED,
     READ_TO_END_TARGET,
@@ -79,8 +85,8 @@ async def te_and_cl(exchange: Exchange, length: int) -> None:
         "Transfer-Encoding overrides the Content-Length.",
     ),
     basis=from_recipient_semantics(
-        "The chunks are the body. A server that passes the length on has the app read another one; PEP 3333 lets it "
-        "leave CONTENT_LENGTH out."
+        "The chunks are the body. A server that also gives the length to the app makes the app read another body. PEP "
+        "3333 allows the server to omit CONTENT_LENGTH."
     ),
     breach=CLIENT,
     tags=SECURITY_TAG,
@@ -257,7 +263,8 @@ async def te_empty_elements(exchange: Exchange, value: str) -> None:
     MUST,
     rfc9112("7", "All transfer-coding names are case-insensitive"),
     basis=from_recipient_semantics(
-        "The coding's name means chunked in any case. A server that does not see it reads the chunks as requests."
+        "The name means chunked in both upper and lower case. A server that does not recognize it reads the chunks as "
+        "requests."
     ),
     tags=SECURITY_TAG,
     needs=NEEDS_CHUNKED,

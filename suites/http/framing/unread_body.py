@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT
+from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, rfc9112
 from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
     RESPONSE_TIMEOUT_SECONDS,
     SECURITY_TAG,

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import CLIENT, from_recipient_semantics, recorded_only, security
+from wsgi_gauntlet.harness.conformance.basis import (
+    CLIENT,
+    from_recipient_semantics,
+    recorded_only,
+    rfc9110,
+    rfc9112,
+    security,
+)
 from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
     RESPONSE_TIMEOUT_SECONDS,
     SECURITY_TAG,
@@ -29,7 +35,10 @@ FIELD_NAME_MAPPING = rfc9110(
 @case(
     MUST,
     rfc9110("5.1", "Field names are case-insensitive"),
-    basis=from_recipient_semantics("The name is the same in any case, so a field that is there in capitals is there."),
+    basis=from_recipient_semantics(
+        "Upper and lower case give the same name. Therefore the server must recognize a field whose name is in "
+        "capitals."
+    ),
 )
 async def name_case(exchange: Exchange) -> None:
     """Header names are case-insensitive, also for the headers that define the body.
@@ -54,7 +63,8 @@ async def name_case(exchange: Exchange) -> None:
         "separated by a comma.",
     ),
     basis=from_recipient_semantics(
-        "The combined value is defined as all of the values in their order; a lost or a moved one is another value."
+        "By definition the combined value contains all values in their order. If one is lost or moved, the value is "
+        "another one."
     ),
 )
 async def repeats_joined(exchange: Exchange) -> None:
@@ -75,7 +85,9 @@ async def repeats_joined(exchange: Exchange) -> None:
 @case(
     INFO,
     rfc9110("8.3", 'The "Content-Type" header field indicates the media type of the associated representation'),
-    basis=recorded_only("The text defines one media type, and not what two of them mean."),
+    basis=recorded_only(
+        "The specification defines the meaning of one media type. It does not define the meaning of two."
+    ),
     breach=CLIENT,
 )
 async def duplicate_content_type(exchange: Exchange) -> None:
@@ -95,8 +107,8 @@ async def duplicate_content_type(exchange: Exchange) -> None:
     SHOULD,
     FIELD_NAME_MAPPING,
     basis=security(
-        "A proxy strips or sets X-A and lets X_A pass. Where both become HTTP_X_A, any client "
-        "can forge what the proxy vouches for, such as who is logged in."
+        "A proxy removes or sets X-A and does not change X_A. If both become HTTP_X_A, any client can forge the "
+        "values that the proxy guarantees, such as the name of the logged-in user."
     ),
     tags=SECURITY_TAG,
     variants={"before": ("X_A: bad", "X-A: good"), "after": ("X-A: good", "X_A: bad")},
@@ -123,8 +135,8 @@ async def underscore_alias(exchange: Exchange, fields: tuple[str, str]) -> None:
         "field.",
     ),
     basis=from_recipient_semantics(
-        "No field with an underscore signals a body. A server that takes one for it sees "
-        "another end of the request than the proxy in front."
+        "A field with an underscore does not signal a body. A server that accepts it as a length sees another end of "
+        "the request than the proxy in front."
     ),
     tags=SECURITY_TAG,
     variants={"length": "Content_Length: 5", "coding": "Transfer_Encoding: chunked"},
@@ -162,8 +174,8 @@ async def underscore_framing(exchange: Exchange, field: str) -> None:
     INFO,
     FIELD_NAME_MAPPING,
     basis=recorded_only(
-        "The PEP maps each field to HTTP_*, this one too. Whether an exception is made for it "
-        "is worth knowing, and demanded by no text."
+        "The PEP maps every field to HTTP_*, including this one. No specification requires an exception, but users "
+        "want to know whether the server makes one."
     ),
     tags=SECURITY_TAG,
 )

@@ -9,10 +9,10 @@ from wsgi_gauntlet.harness.conformance.basis import (
     SHOULD_TEXT,
     from_recipient_semantics,
     recorded_only,
+    rfc9110,
 )
 from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9110
 from wsgi_gauntlet.suites.http.assertions import (
     SECURITY_TAG,
     assert_served,
@@ -64,7 +64,7 @@ async def cr_in_value(exchange: Exchange) -> None:
 @case(
     INFO,
     rfc9110("5.5", "Field values containing other CTL characters are also invalid"),
-    basis=recorded_only("The text calls them invalid, and then lets a recipient keep them."),
+    basis=recorded_only("The specification calls these characters invalid, but allows a recipient to keep them."),
     breach=CLIENT,
     variants={"bel": "\x07", "del": "\x7f"},
 )
@@ -133,7 +133,9 @@ async def ows_trimmed(exchange: Exchange, value: str) -> None:
 @case(
     MUST,
     rfc9110("5.5", "field-value = *field-content"),
-    basis=from_recipient_semantics("The grammar has an empty value, so the field is there and its value is empty."),
+    basis=from_recipient_semantics(
+        "The grammar allows an empty value. Therefore the field is present and its value is empty."
+    ),
     variants={"nothing": "", "blanks": " \t "},
 )
 async def empty_value(exchange: Exchange, value: str) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, from_sender_grammar
+from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, from_sender_grammar, rfc9110
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9110
 from wsgi_gauntlet.suites.http.assertions import assert_rejected, assert_served, is_rejected, raw_request, send_request
 from wsgi_gauntlet.suites.http.references import MALFORMED_MESSAGE, OWN_VERSION, STATUS_LINE
 
@@ -15,7 +14,7 @@ from wsgi_gauntlet.suites.http.references import MALFORMED_MESSAGE, OWN_VERSION,
     MUST,
     STATUS_LINE,
     basis=from_sender_grammar(
-        "What is sent in answer to a request is a response message, and that begins with a status line."
+        "The answer to a request is a response message. A response message begins with a status line."
     ),
     breach=CLIENT,
 )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import recorded_only, security
+from wsgi_gauntlet.harness.conformance.basis import recorded_only, rfc9110, rfc9112, security
 from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
     SECURITY_TAG,
     assert_in_sync,
@@ -24,7 +23,7 @@ ORIGIN_FORM = rfc9112("3.2.1", 'origin-form = absolute-path [ "?" query ]')
 @case(
     INFO,
     ORIGIN_FORM,
-    basis=recorded_only("The grammar allows empty segments. It does not say what an app is to see of them."),
+    basis=recorded_only("The grammar allows empty segments. It does not say how the app sees them."),
 )
 async def double_slash(exchange: Exchange) -> None:
     """Record whether `//` at the beginning of a path reaches the app.
@@ -62,8 +61,8 @@ async def dot_segments(exchange: Exchange) -> None:
     MUST,
     SEQUENCE_OF_OCTETS,
     basis=security(
-        "Filters and logs see the whole path, the app one that is cut at the NUL: "
-        "it gets past rules about how a path may end."
+        "Filters and logs see the complete path, but the app sees a path that ends at the NUL. An attacker avoids "
+        "rules about the end of a path."
     ),
     tags=SECURITY_TAG,
 )
@@ -86,7 +85,10 @@ async def encoded_nul(exchange: Exchange) -> None:
 @case(
     INFO,
     ORIGIN_FORM,
-    basis=recorded_only("PEP 3333 and CGI decode the path once; what a server does beyond that is worth knowing."),
+    basis=recorded_only(
+        "PEP 3333 and CGI decode the path once. No sentence says more, but users want to know whether the server "
+        "decodes it again."
+    ),
 )
 async def encoded_slash(exchange: Exchange) -> None:
     """Record how `%2F` and `%252F` in a path reach the app.
@@ -110,8 +112,8 @@ async def encoded_slash(exchange: Exchange) -> None:
         "implementations might parse and interpret those characters",
     ),
     basis=security(
-        "Whoever makes a link could write headers into the request that the app sees or into "
-        "the answer: cookies of his choice, and pages of his own in a shared cache."
+        "The author of a link could add headers to the request that the app sees, or to the response. So an attacker "
+        "sets cookies, or puts pages of their own into a shared cache."
     ),
     tags=SECURITY_TAG,
 )

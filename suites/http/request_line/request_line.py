@@ -5,10 +5,17 @@ from __future__ import annotations
 import trio
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import CLIENT, MAY_TEXT, MUST_TEXT, SHOULD_TEXT, from_recipient_semantics
+from wsgi_gauntlet.harness.conformance.basis import (
+    CLIENT,
+    MAY_TEXT,
+    MUST_TEXT,
+    SHOULD_TEXT,
+    from_recipient_semantics,
+    rfc9110,
+    rfc9112,
+)
 from wsgi_gauntlet.harness.conformance.catalog import MAY, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
 from wsgi_gauntlet.suites.http.assertions import (
     RESPONSE_TIMEOUT_SECONDS,
     SECURITY_TAG,
@@ -51,7 +58,8 @@ EARLY_RESPONSE_WAIT_SECONDS = 0.3
     MUST,
     LINE,
     basis=from_recipient_semantics(
-        "The request is as plain as the grammar has it; a server that cannot take it takes none."
+        "The request is the simplest one that the grammar allows. A server that cannot serve it cannot serve any "
+        "request."
     ),
 )
 async def baseline(exchange: Exchange) -> None:
@@ -205,7 +213,7 @@ async def other_separators(exchange: Exchange, between: str) -> None:
     MUST,
     rfc9110("9.1", "The method token is case-sensitive"),
     basis=from_recipient_semantics(
-        "Case makes another method of it: `get` is none that the text defines, and does not mean GET."
+        "Another case is another method. The specification does not define `get`, and it does not mean GET."
     ),
 )
 async def method_case(exchange: Exchange) -> None:

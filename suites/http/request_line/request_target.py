@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, SHOULD_TEXT, from_recipient_semantics
+from wsgi_gauntlet.harness.conformance.basis import (
+    CLIENT,
+    MUST_TEXT,
+    SHOULD_TEXT,
+    from_recipient_semantics,
+    rfc9110,
+    rfc9112,
+)
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
 from wsgi_gauntlet.harness.model import Setup
 from wsgi_gauntlet.suites.http.assertions import (
     SECURITY_TAG,
@@ -127,7 +133,7 @@ async def https_in_the_clear(exchange: Exchange, scheme: str) -> None:
         "When not being used as the target of an OPTIONS request, an empty path component is equivalent to an absolute "
         'path of "/"',
     ),
-    basis=from_recipient_semantics("The empty path is the root by definition, so the two URLs ask for the same page."),
+    basis=from_recipient_semantics("By definition the empty path is the root, so both URLs ask for the same page."),
 )
 async def absolute_form_no_path(exchange: Exchange) -> None:
     """A whole URL without a path means the root path.
@@ -276,8 +282,8 @@ async def connect_good(exchange: Exchange, target: str) -> None:
         'that server, the client MUST send only "*" (%x2A) as the request-target.',
     ),
     basis=from_recipient_semantics(
-        "This target is the one that the client must send here. So nothing is wrong with the "
-        "request, and a 400 says that something is."
+        "The client must send exactly this target here. Therefore the request is valid, and a 400 would call it "
+        "invalid."
     ),
 )
 async def options_star(exchange: Exchange) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import APP, CLIENT, MUST_TEXT, from_sender_grammar
+from wsgi_gauntlet.harness.conformance.basis import APP, CLIENT, MUST_TEXT, from_sender_grammar, rfc9110, rfc9112
 from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
-from wsgi_gauntlet.harness.conformance.references import rfc9110, rfc9112
 from wsgi_gauntlet.harness.http.parser import Framing
 from wsgi_gauntlet.suites.http.assertions import SECURITY_TAG, assert_in_sync, post_request, raw_request, send_request
 from wsgi_gauntlet.suites.http.references import OWN_VERSION, STATUS_LINE
@@ -103,8 +102,8 @@ async def status_line_space(exchange: Exchange) -> None:
     MUST,
     STATUS_LINE,
     basis=from_sender_grammar(
-        "An answer begins with a status line, its fields have the grammar of fields, and its "
-        "end is marked; a refusal is an answer."
+        "Every response begins with a status line, has fields that match the grammar, and marks its end. An error "
+        "response is a response too."
     ),
     breach=CLIENT,
     variants={"colon": "X-A : 1", "length": "Content-Length: x"},

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, from_sender_semantics
+from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, from_sender_semantics, rfc9110
 from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
-from wsgi_gauntlet.harness.conformance.references import rfc9110
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response
 from wsgi_gauntlet.suites.http.assertions import (
     RESPONSE_TIMEOUT_SECONDS,
@@ -42,7 +41,9 @@ async def _assert_no_content(exchange: Exchange, status: str, framing: str) -> R
 @case(
     MUST,
     NO_CONTENT,
-    basis=from_sender_semantics("A 204 ends with its head by definition: bytes behind it are read as the next answer."),
+    basis=from_sender_semantics(
+        "By definition a 204 ends with its head. A client reads any further bytes as the next response."
+    ),
     breach={"generator": APP},
     variants={"generator": "none", "no-body": "empty"},
 )
@@ -65,7 +66,8 @@ async def no_body_204(exchange: Exchange, framing: str) -> None:
     MUST,
     NOT_MODIFIED,
     basis=from_sender_semantics(
-        "A 304 ends with its head by definition: bytes behind it, a last chunk too, are read as the next answer."
+        "By definition a 304 ends with its head. A client reads any further bytes, even a last chunk, as the next "
+        "response."
     ),
     breach={"generator": APP, "length": APP},
     variants={"generator": "none", "no-body": "empty", "length": "length"},
@@ -174,8 +176,8 @@ async def no_length_204(exchange: Exchange, given: tuple[str, str]) -> None:
         'by exactly one "final" response with a status code in one of the other ranges.',
     ),
     basis=from_sender_semantics(
-        "One final answer follows by definition. A client that got a 1xx alone waits for it "
-        "until it gives up, or takes another's answer for it."
+        "By definition one final response follows. A client that gets only a 1xx waits until its timeout, or takes "
+        "the response to another request as its own."
     ),
     breach=APP,
     tags=SECURITY_TAG,

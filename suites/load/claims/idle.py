@@ -110,6 +110,10 @@ async def idle(ctx: ScenarioContext[IdleParameters]) -> ScenarioResult:
                 "bytes",
                 note="" if kept else f"It held {alone[0].connections} of {connection_budget.clients}.",
             ),
+            Metric.labelled("memory in all with them, nginx", max(each.after for each in nginx), "bytes"),
+            Metric.labelled("memory in all with them, the server alone", max(each.after for each in alone), "bytes"),
+            Metric.labelled("idle connections held, nginx", worst.connections),
+            Metric.labelled("idle connections held, the server alone", min(each.connections for each in alone)),
             Metric(
                 "new_connection_served_beside_them_nginx",
                 "new connection served beside them, nginx",

@@ -89,7 +89,7 @@ async def slow_read(ctx: ScenarioContext[SlowReadParameters]) -> ScenarioResult:
 
 
 def _kernel_measure(each: Sequence[int], size: int) -> Metric:
-    name = "of each slow response in the kernel"
+    name = "kernel buffer per slow response"
     if not each:
         return Metric.labelled(name, None, "bytes", note="no response was in transit")
     return Metric.labelled(

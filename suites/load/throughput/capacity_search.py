@@ -27,9 +27,9 @@ from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResul
 from wsgi_gauntlet.harness.model import Outcome
 
 MAX_ERROR_SHARE = 0.001
-"""The allowed share of wrong responses, errors and time-outs (SCENARIOS.md)."""
+"""The allowed share of wrong responses, errors and timeouts (SCENARIOS.md)."""
 
-MIN_SENT_SHARE = 0.99
+MIN_GOODPUT = 0.99
 """The smallest share of correct responses (SCENARIOS.md)."""
 
 DECISIVE_FACTOR = 5.0
@@ -115,14 +115,14 @@ def evaluate_probe(rate: float, found: GeneratorResult, limit: float = NOTICEABL
     if bad >= MAX_ERROR_SHARE * found.scheduled and bad:
         kinds = {Outcome.WRONG: found.wrong, Outcome.ERROR: found.errors, Outcome.TIMEOUT: found.timeouts}
         why.append(", ".join(f"{count} x {kind.label}" for kind, count in kinds.items() if count))
-    if found.goodput < MIN_SENT_SHARE:
+    if found.goodput < MIN_GOODPUT:
         why.append(f"{format_share(found.goodput)} answered")
     half = found.quantile(0.5)
     far = (
         half is None
         or half[0] >= limit
         or p99 >= DECISIVE_FACTOR * limit
-        or found.goodput < 1 - DECISIVE_FACTOR * (1 - MIN_SENT_SHARE)
+        or found.goodput < 1 - DECISIVE_FACTOR * (1 - MIN_GOODPUT)
     )
     return RateProbe(
         rate, ProbeOutcome.FAILED if why else ProbeOutcome.PASSED, decisive=bool(why) and far, why="; ".join(why)

@@ -124,16 +124,7 @@ async def _round(ctx: ScenarioContext[SurgeParameters]) -> ScenarioResult:
                     "requests_lost",
                     "requests lost",
                     surge_result.lost,
-                    "",
                     note="Of the requests during the surge and after it.",
-                ),
-                Metric("longest_queue", "longest queue", longest),
-                Metric(
-                    "requests_lost",
-                    "requests lost",
-                    surge_result.lost,
-                    "",
-                    note="Of those that came in the surge and after it.",
                 ),
                 Metric("longest_queue", "longest queue", longest),
                 Metric(

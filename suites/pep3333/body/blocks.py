@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
-from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, SHOULD_TEXT, definition
+from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, SHOULD_TEXT, definition, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.suites.pep3333.assertions import NEEDS_WRITE, assert_not_success, assert_served, get_within
 
 DETAILS = "Specification Details"
@@ -137,8 +136,8 @@ async def empty_block_in_chunked(exchange: Exchange) -> None:
     SHOULD,
     BYTES_ONLY,
     basis=definition(
-        "A block is defined as bytes, and the duty to yield them is the app's. A server that "
-        "encodes text by a guess answers what the app never said; no sentence tells it to look."
+        "The PEP defines a block as bytes, and only the app has the duty to yield bytes. A server that guesses an "
+        "encoding sends a response that the app did not give. No sentence requires a check, so this is not a must."
     ),
     breach=APP,
 )
@@ -173,8 +172,8 @@ async def all_iterables(exchange: Exchange, what: str) -> None:
     SHOULD,
     WRITTEN_LIKE_YIELDED,
     basis=definition(
-        "What is written is treated as what is yielded, of which the PEP says that a server "
-        "should keep it byte by byte."
+        "The server treats written bytes like yielded bytes. The PEP says that a server should not change any yielded "
+        "byte."
     ),
     needs=NEEDS_WRITE,
 )

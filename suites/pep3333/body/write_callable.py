@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from wsgi_gauntlet.harness.conformance.basis import APP, definition
+from wsgi_gauntlet.harness.conformance.basis import APP, definition, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.suites.pep3333.assertions import (
     NEEDS_WRITE,
     assert_not_success,
@@ -25,7 +24,7 @@ WRITE = "The write() Callable"
         "any bytestrings yielded by the iterable are transmitted after all bytestrings passed to write() have been "
         "sent to the client",
     ),
-    basis=definition("The sentence states an order as a consequence of the interface, and leaves no other."),
+    basis=definition("The sentence defines the order as a result of the interface. No other order is possible."),
     variants={"then-block": ("", b"one\ntwo\nthree\n"), "then-nothing": ("?then=nothing", b"one\ntwo\n")},
     needs=NEEDS_WRITE,
 )
@@ -44,9 +43,9 @@ async def write_order(exchange: Exchange, query_and_body: tuple[str, bytes]) -> 
     SHOULD,
     BYTES_ONLY,
     basis=definition(
-        "What write() takes is defined as bytes, and the duty to give them is the app's. A "
-        "server that encodes text by a guess answers what the app never said; no sentence tells "
-        "it to look."
+        "The PEP defines the argument of write() as bytes, and only the app has the duty to pass bytes. A server that "
+        "guesses an encoding sends a response that the app did not give. No sentence requires a check, so this is not "
+        "a must."
     ),
     breach=APP,
     needs=NEEDS_WRITE,
@@ -68,8 +67,8 @@ async def str_written_is_error(exchange: Exchange) -> None:
     MUST,
     WRITTEN_LIKE_YIELDED,
     basis=definition(
-        "A yielded b'' ends nothing, since more may follow it, and what is written is treated "
-        "exactly as though it had been yielded."
+        "A yielded b'' does not end the body, because more blocks may follow it. The server treats written bytes "
+        "exactly like yielded bytes."
     ),
     needs=NEEDS_WRITE,
 )

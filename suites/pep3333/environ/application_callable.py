@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, definition
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, definition, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.model import Setup
 from wsgi_gauntlet.suites.pep3333.assertions import assert_served, get_within
 
@@ -19,7 +18,7 @@ ANY_CALLABLE = pep3333(
 
 @case(MUST, ANY_CALLABLE, basis=MUST_TEXT, setup=Setup(environment=(("WSGI_GAUNTLET_CALLABLE", "instance"),)))
 async def callable_instance(exchange: Exchange) -> None:
-    """The server serves an app that is an object with a method __call__ like a function.
+    """The server serves an app that is an object with a __call__ method.
 
     Sends: A GET request to a server whose app is such an object. The object has no name and no signature of its own.
     Expects: The response of the app, with status 200.
@@ -31,7 +30,7 @@ async def callable_instance(exchange: Exchange) -> None:
 
 @case(MUST, ANY_CALLABLE, basis=MUST_TEXT, setup=Setup(environment=(("WSGI_GAUNTLET_CALLABLE", "class"),)))
 async def callable_class(exchange: Exchange) -> None:
-    """The server serves an app that is a class like a function: a call of the class returns the body.
+    """The server serves an app that is a class: a call of the class returns the body.
 
     Sends: A GET request to a server whose app is a class with iterable instances, as in the example of the PEP.
     Expects: The response of the app, with status 200.
@@ -48,7 +47,7 @@ async def callable_class(exchange: Exchange) -> None:
         "that is directed at the application.",
     ),
     basis=definition(
-        "One call for each request is how the interface is defined. A second call is for a request that nobody sent."
+        "The PEP defines the interface as one call for each request. A second call is for a request that nobody sent."
     ),
     variants={"served": "/echo", "failed": "/fail?when=before-start"},
 )

@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, cgi_variable, definition
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, cgi_variable, definition, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.model import Setup
 from wsgi_gauntlet.suites.pep3333.assertions import assert_served, assert_step_returns, expect_event_where, get_within
 
@@ -108,8 +107,8 @@ async def exact_dict(exchange: Exchange) -> None:
     MUST,
     pep3333(DETAILS, "the application is allowed to modify the dictionary in any way it desires"),
     basis=definition(
-        "What is allowed in any way that the app desires cannot raise, and cannot spoil this "
-        "answer or the environ of the next request."
+        "The PEP allows the app to change environ in any way. Therefore a change must not raise, and must not affect "
+        "this response or the environ of the next request."
     ),
 )
 async def mutable(exchange: Exchange) -> None:
@@ -196,7 +195,7 @@ async def _wrong_types(exchange: Exchange) -> dict[str, str]:
 @case(
     MUST,
     NATIVE_STRINGS,
-    basis=definition("A violation of the specification, in its own words: this leaves no other type."),
+    basis=definition("The PEP itself calls any other type a violation. Therefore only str is possible."),
 )
 async def native_strings(exchange: Exchange) -> None:
     """Every CGI variable and every HTTP_* variable is exactly a str.
@@ -218,8 +217,8 @@ async def native_strings(exchange: Exchange) -> None:
     SHOULD,
     NATIVE_STRINGS,
     basis=definition(
-        "The sentence speaks of the variables of CGI. These are none of them, but spelt as they "
-        "are, so an app takes them for the same; hence no must."
+        "The sentence is about CGI variables. These are not CGI variables, but their names look the same, so an app "
+        "treats them the same way. Therefore this is not a must."
     ),
 )
 async def native_strings_likewise(exchange: Exchange) -> None:
@@ -255,8 +254,8 @@ async def latin1_range(exchange: Exchange) -> None:
     MUST,
     LATIN1,
     basis=cgi_variable(
-        "The strings hold no character beyond Latin-1, which gives each byte of the path the character of the same "
-        "number; others would be another path."
+        "The strings contain only Latin-1 characters. Latin-1 gives each byte of the path the character with the same "
+        "number. Other characters would give another path."
     ),
 )
 async def path_bytes(exchange: Exchange) -> None:

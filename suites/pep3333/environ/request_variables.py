@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, cgi_variable
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, cgi_variable, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.model import Setup
 from wsgi_gauntlet.suites.pep3333.assertions import skip_behind_proxy
 
@@ -48,8 +47,8 @@ async def request_method(exchange: Exchange, method: str) -> None:
         "the request's target within the application.",
     ),
     basis=cgi_variable(
-        "It is the path's remainder as CGI defines it: decoded once. The PEP's algorithm "
-        "encodes it once to get the URL back."
+        "CGI defines PATH_INFO as the remaining path, decoded once. The algorithm of the PEP encodes it once to "
+        "rebuild the URL."
     ),
     variants={
         "plain": ("/echo/a/b", "/echo/a/b"),
@@ -77,7 +76,9 @@ async def path_info(exchange: Exchange, sent_and_expected: tuple[str, str]) -> N
 @case(
     MUST,
     pep3333(VARIABLES, 'The portion of the request URL that follows the "?", if any. May be empty or absent.'),
-    basis=cgi_variable("All that follows the first ? is the value, so nothing of it may be decoded, cut off or added."),
+    basis=cgi_variable(
+        "QUERY_STRING is everything after the first `?`. The server must not decode, remove or add anything."
+    ),
     variants={"kept": ("?a=%20b&c=d%2Be+f&?", "a=%20b&c=d%2Be+f&?"), "none": ("", "")},
 )
 async def query_string(exchange: Exchange, sent_and_expected: tuple[str, str]) -> None:
@@ -98,7 +99,7 @@ async def query_string(exchange: Exchange, sent_and_expected: tuple[str, str]) -
     MUST,
     pep3333(VARIABLES, "The contents of any Content-Type fields in the HTTP request. May be empty or absent."),
     basis=cgi_variable(
-        "It is the field's content, so no other value is right, and no value is right where no field came."
+        "CONTENT_TYPE is the content of the field, so no other value is right. Without the field no value is right."
     ),
     variants={"sent": "text/x-gauntlet; charset=utf-8", "not-sent": ""},
 )
@@ -117,7 +118,7 @@ async def content_type(exchange: Exchange, value: str) -> None:
     MUST,
     pep3333(VARIABLES, "The contents of any Content-Length fields in the HTTP request. May be empty or absent."),
     basis=cgi_variable(
-        "It is the field's content, so no other number is right, and none is right where no field came."
+        "CONTENT_LENGTH is the content of the field, so no other number is right. Without the field no number is right."
     ),
     variants={"sent": b"hello", "zero": b"", "not-sent": None},
 )
@@ -140,7 +141,9 @@ async def content_length(exchange: Exchange, body: bytes | None) -> None:
 @case(
     MUST,
     pep3333(VARIABLES, "The version of the protocol the client used to send the request."),
-    basis=cgi_variable("It is defined as the version that the client used, not as the one that the server speaks."),
+    basis=cgi_variable(
+        "The PEP defines SERVER_PROTOCOL as the version that the client used, not the version that the server supports."
+    ),
     variants={"http11": "HTTP/1.1", "http10": "HTTP/1.0"},
 )
 async def server_protocol(exchange: Exchange, version: str) -> None:

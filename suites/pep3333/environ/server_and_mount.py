@@ -5,10 +5,9 @@ from __future__ import annotations
 import socket
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_one_of, assert_that
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, cgi_variable, definition
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, cgi_variable, definition, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.model import Setup
 from wsgi_gauntlet.suites.pep3333.assertions import (
     EXTRA_WAIT_SECONDS,
@@ -29,8 +28,8 @@ URL_RECONSTRUCTION = pep3333(
     MUST,
     pep3333(VARIABLES, 'This may be an empty string, if the application corresponds to the "root" of the server.'),
     basis=cgi_variable(
-        "The app stands at the root here. The empty string is the value that is defined for "
-        "that place, and an empty variable may be omitted."
+        "The app is at the root in this case. The PEP defines the empty string for the root, and a server may omit an "
+        "empty variable."
     ),
 )
 async def script_name(exchange: Exchange) -> None:
@@ -53,8 +52,8 @@ async def script_name(exchange: Exchange) -> None:
         'object, so that the application knows its virtual "location".',
     ),
     basis=cgi_variable(
-        "The two variables are defined as the parts of one path, in front of the app's place "
-        "and behind it; no other cut fits both."
+        "The PEP defines the two variables as parts of one path: the location of the app, and the rest. Only one "
+        "split matches both definitions."
     ),
     setup=Setup(mount="/mounted"),
     variants={"below": "/echo/x", "slash": "/", "exact": ""},
@@ -126,8 +125,8 @@ async def _environ_of_version(exchange: Exchange, version: str) -> dict[str, str
     MUST,
     URL_RECONSTRUCTION,
     basis=cgi_variable(
-        "The algorithm is the PEP's own. Where it makes another URL than was asked for, one of "
-        "the variables that it uses is not what the PEP defines."
+        "The PEP gives the algorithm. If it makes another URL than the client requested, a variable that it uses has "
+        "a value that the PEP does not define."
     ),
 )
 async def url_reconstruction(exchange: Exchange) -> None:
@@ -150,8 +149,8 @@ async def url_reconstruction(exchange: Exchange) -> None:
     SHOULD,
     pep3333(VARIABLES, "When HTTP_HOST is not set, these variables can be combined to determine a default."),
     basis=definition(
-        "Where no host was named, these variables are the only way back to the server. The PEP "
-        "gives no exact value for SERVER_NAME; hence no must."
+        "If the client sends no host, only these variables lead back to the server. The PEP does not define an exact "
+        "value of SERVER_NAME. Therefore this is not a must."
     ),
     variants={"name": "SERVER_NAME", "port": "SERVER_PORT"},
 )

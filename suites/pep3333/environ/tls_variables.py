@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_one_of, assert_that
-from wsgi_gauntlet.harness.conformance.basis import SHOULD_TEXT, cgi_variable, wsgi_variable
+from wsgi_gauntlet.harness.conformance.basis import SHOULD_TEXT, cgi_variable, pep3333, wsgi_variable
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.model import Setup
 from wsgi_gauntlet.suites.pep3333.assertions import (
     TLS_ENDS_AT_PROXY,
@@ -64,7 +63,7 @@ async def tls_variables(exchange: Exchange, name: str) -> None:
 @case(
     MUST,
     SCHEME,
-    basis=wsgi_variable("A request over TLS invokes the app at a URL whose scheme is https."),
+    basis=wsgi_variable("A request over TLS calls the app at a URL with the scheme https."),
     setup=OVER_TLS,
 )
 async def url_scheme_tls(exchange: Exchange) -> None:
@@ -83,8 +82,8 @@ async def url_scheme_tls(exchange: Exchange) -> None:
     MUST,
     URL_RECONSTRUCTION,
     basis=cgi_variable(
-        "The algorithm is the PEP's own. Where it makes of a request over TLS another URL than "
-        "was asked for, a variable is not what the PEP defines."
+        "The PEP gives the algorithm. If it makes another URL than the client requested over TLS, a variable has a "
+        "value that the PEP does not define."
     ),
     setup=OVER_TLS,
     variants={"host": "HTTP/1.1", "no-host": "HTTP/1.0"},

@@ -5,10 +5,9 @@ from __future__ import annotations
 import trio
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_every, assert_that
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, recorded_only, wsgi_variable
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, pep3333, recorded_only, wsgi_variable
 from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.model import AppEvent, Setup
 from wsgi_gauntlet.suites.pep3333.assertions import BARRIER_EVENT, EXTRA_WAIT_SECONDS, open_and_send_get
 
@@ -38,7 +37,7 @@ WSGI_VARIABLES = ("wsgi.version", "wsgi.url_scheme", "wsgi.multithread", "wsgi.m
 @case(
     MUST,
     pep3333(VARIABLES, "The tuple (1, 0), representing WSGI version 1.0."),
-    basis=wsgi_variable("The value is given in full; no other is defined."),
+    basis=wsgi_variable("The PEP gives the complete value and does not define any other."),
 )
 async def wsgi_version(exchange: Exchange) -> None:
     """wsgi.version is the tuple (1, 0).
@@ -52,7 +51,7 @@ async def wsgi_version(exchange: Exchange) -> None:
     assert_equal(event.detail["wsgi"]["wsgi.version"]["repr"], "(1, 0)", "wsgi.version")
 
 
-@case(MUST, SCHEME, basis=wsgi_variable("A request over plain HTTP invokes the app at a URL whose scheme is http."))
+@case(MUST, SCHEME, basis=wsgi_variable("A request over plain HTTP calls the app at a URL with the scheme http."))
 async def url_scheme(exchange: Exchange) -> None:
     """wsgi.url_scheme is `http` for a request over plain HTTP.
 
@@ -67,7 +66,9 @@ async def url_scheme(exchange: Exchange) -> None:
 @case(
     INFO,
     SCHEME,
-    basis=recorded_only("The PEP leaves open whose word counts for the URL: the connection's or a proxy's."),
+    basis=recorded_only(
+        "The PEP does not say whether the URL is the one of the connection or the one that a proxy reports."
+    ),
     tags=["security"],
 )
 async def url_scheme_forwarded(exchange: Exchange) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_that
-from wsgi_gauntlet.harness.conformance.basis import APP, INCOMPLETE_MESSAGE_RULE, definition
+from wsgi_gauntlet.harness.conformance.basis import APP, INCOMPLETE_MESSAGE_RULE, definition, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.http.connection import Connection
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Framing
 from wsgi_gauntlet.suites.pep3333.assertions import (
@@ -31,8 +30,8 @@ TEXT_ONLY = pep3333(
     pep3333(ERRORS, "The server or gateway can then trap this (fatal) exception and abort the response."),
     basis=definition(
         (
-            "The server can abort the response, and a client knows of that only by what is missing "
-            "at the end. A whole end says that all of the content came."
+            "The server can abort the response. A client notices this only if the end of the body is missing. A "
+            "complete end says that the content is complete."
         ),
         INCOMPLETE_MESSAGE_RULE,
     ),
@@ -54,9 +53,8 @@ async def mid_body(exchange: Exchange) -> None:
     pep3333(ERRORS, "The server or gateway can then trap this (fatal) exception and abort the response."),
     basis=definition(
         (
-            "The server can abort the response, and a client knows of that only by the bytes that "
-            "are missing. Made up to the promised length, the answer says that all of the content "
-            "came."
+            "The server can abort the response. A client notices this only if bytes are missing. If the server "
+            "fills the body up to the promised length, the response says that the content is complete."
         ),
         INCOMPLETE_MESSAGE_RULE,
     ),
@@ -84,8 +82,8 @@ async def mid_body_declared(exchange: Exchange) -> None:
     MUST,
     TEXT_ONLY,
     basis=definition(
-        "The permission to add to a body is given under one condition, text/*; without it the "
-        "body is what the app yielded."
+        "The PEP allows a server to add to a body under one condition: the type is text/*. For other types the body "
+        "is exactly the bytes that the app yielded."
     ),
 )
 async def text_appended_only_to_text(exchange: Exchange) -> None:
@@ -105,8 +103,8 @@ async def text_appended_only_to_text(exchange: Exchange) -> None:
     pep3333(ERRORS, "The server or gateway can then trap this (fatal) exception and abort the response."),
     basis=definition(
         (
-            "What was written is a part of the body like any other: a whole end behind it says that "
-            "all of the content came."
+            "Written bytes are part of the body like any others. If the server sends a complete end after them, the "
+            "response says that the content is complete."
         ),
         INCOMPLETE_MESSAGE_RULE,
     ),

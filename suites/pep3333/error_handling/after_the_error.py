@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_that
-from wsgi_gauntlet.harness.conformance.basis import APP, SHOULD_TEXT, recorded_only
+from wsgi_gauntlet.harness.conformance.basis import APP, SHOULD_TEXT, pep3333, recorded_only
 from wsgi_gauntlet.harness.conformance.catalog import INFO, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.errors import ServerError
 from wsgi_gauntlet.suites.pep3333.assertions import assert_served, expect_event, get_within
 
@@ -81,7 +80,7 @@ async def survives(exchange: Exchange) -> None:
 @case(
     INFO,
     TRAP_AND_LOG,
-    basis=recorded_only("The sentence is about the log; no text says what the client may see."),
+    basis=recorded_only("The sentence is about the log. No specification says what the client may see."),
     tags=["security"],
 )
 async def no_details_leaked(exchange: Exchange) -> None:

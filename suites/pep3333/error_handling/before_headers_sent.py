@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_that
-from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, SHOULD_TEXT, definition
+from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, SHOULD_TEXT, definition, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.http.parser import ConnectionState
 from wsgi_gauntlet.suites.pep3333.assertions import assert_not_success, assert_served, get_within
 from wsgi_gauntlet.suites.pep3333.error_handling.after_the_error import TRAP_AND_LOG
@@ -61,8 +60,8 @@ async def after_start_before_body(exchange: Exchange) -> None:
         "bytestring, so that the server can send the headers before any body content",
     ),
     basis=definition(
-        "Status and headers of an answer are those that the app gives to start_response. Where "
-        "it gave none, a success is the server's own invention."
+        "The status and headers of a response are those that the app gives to start_response. If the app gives none, "
+        "a server that sends a successful response invents it."
     ),
     breach=APP,
 )
@@ -83,8 +82,8 @@ async def no_start_response(exchange: Exchange) -> None:
         "When called by the server, the application object must return an iterable yielding zero or more bytestrings.",
     ),
     basis=definition(
-        "The duty to return an iterable is the app's. What is none has no body to transmit, so "
-        "a whole success is the server's own invention; no sentence tells it to look."
+        "Only the app has the duty to return an iterable. Another object has no body to send: a server that sends a "
+        "complete successful response invents it. No sentence requires a check, so this is not a must."
     ),
     breach=APP,
     variants={"started": "none", "not-started": "none-unstarted"},
@@ -103,7 +102,8 @@ async def returns_none(exchange: Exchange, when: str) -> None:
     MUST,
     NOT_LATIN1,
     basis=definition(
-        "What the PEP calls fatal cannot be a success; a character beyond U+00FF has no byte that could be sent for it."
+        "The PEP calls this a fatal error, so the response cannot be a success. No byte can represent a character "
+        "above U+00FF in a header."
     ),
     breach=APP,
 )
@@ -178,8 +178,8 @@ async def _assert_error_response(exchange: Exchange, when: str) -> None:
     MUST,
     NOT_LATIN1,
     basis=definition(
-        "What the PEP calls fatal cannot be a success; a character beyond U+00FF has no byte "
-        "that could stand for it in a status."
+        "The PEP calls this a fatal error, so the response cannot be a success. No byte can represent a character "
+        "above U+00FF in a status."
     ),
     breach=APP,
 )

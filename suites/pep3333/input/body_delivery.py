@@ -6,10 +6,9 @@ import hashlib
 from collections.abc import Awaitable, Callable
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, wsgi_variable
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, pep3333, rfc9112, wsgi_variable
 from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
-from wsgi_gauntlet.harness.conformance.references import pep3333, rfc9112
 from wsgi_gauntlet.harness.http.connection import Connection
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.suites.pep3333.assertions import (
@@ -55,8 +54,8 @@ async def _send_head_then_body(connection: Connection, head: bytes, body: bytes)
     MUST,
     INPUT_STREAM,
     basis=wsgi_variable(
-        "The stream gives the bytes of the body. How they travelled is no part of it, so all "
-        "ways of sending and reading come to the same bytes."
+        "The stream gives the bytes of the body. Their path through the network is not part of the body, so every way "
+        "to send and read them gives the same bytes."
     ),
     variants={
         "one-piece": _send_in_one_segment,
@@ -93,7 +92,7 @@ async def delivery_matrix(exchange: Exchange, deliver: Callable[[Connection, byt
     MUST,
     INPUT_STREAM,
     basis=wsgi_variable(
-        "The stream gives the bytes of the body, all of them; the PEP names no size beyond which some may be lost."
+        "The stream gives all bytes of the body. The PEP does not name a size above which a server may lose bytes."
     ),
 )
 async def large_body(exchange: Exchange) -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import trio
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
-from wsgi_gauntlet.harness.conformance.basis import SHOULD_TEXT, from_recipient_semantics, recorded_only
+from wsgi_gauntlet.harness.conformance.basis import (
+    SHOULD_TEXT,
+    from_recipient_semantics,
+    pep3333,
+    recorded_only,
+    rfc9112,
+)
 from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
-from wsgi_gauntlet.harness.conformance.references import pep3333, rfc9112
 from wsgi_gauntlet.harness.http.connection import Connection
 from wsgi_gauntlet.suites.pep3333.assertions import (
     HANG_TIMEOUT_SECONDS,
@@ -120,7 +125,7 @@ HELLO = b"5\r\nhello\r\n0\r\n\r\n"
 @case(
     INFO,
     INPUT_STREAM,
-    basis=recorded_only("The PEP knows nothing of the key; frameworks agreed on it later."),
+    basis=recorded_only("The PEP does not define the key. Frameworks agreed on it later."),
     needs=["http/chunked/one-chunk"],
 )
 async def terminated(exchange: Exchange) -> None:
@@ -148,7 +153,7 @@ async def terminated(exchange: Exchange) -> None:
         "field.",
     ),
     basis=from_recipient_semantics(
-        "With the key a server says that its input ends with the body. The message's fields say where that is."
+        "With the key a server says that its input ends with the body. The fields of the message define that end."
     ),
     variants={
         "chunks": (CHUNKED, HELLO, b"hello"),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_every
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, STREAM_METHODS_RULE, input_method
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, STREAM_METHODS_RULE, input_method, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.suites.pep3333.assertions import NEEDS_EOF, bytes_read, expect_event, read_in_app
 from wsgi_gauntlet.suites.pep3333.body.blocks import BYTES_ONLY
 
@@ -74,8 +73,8 @@ async def readline_size(exchange: Exchange) -> None:
         "free not to supply it, and the server or gateway is free to ignore it.",
     ),
     basis=input_method(
-        "To ignore the hint is allowed, to lose what it left unread is not: the lines that "
-        "readlines() has not given are still in the stream."
+        "A server may ignore the hint, but it must not lose lines. The lines that readlines() does not return remain "
+        "in the stream."
     ),
 )
 async def readlines_hint(exchange: Exchange) -> None:
@@ -115,8 +114,8 @@ LONG_LINE_BYTES = 200_000
     SHOULD,
     SEMANTICS,
     basis=input_method(
-        "The library documents a size of 0 as nothing and a negative one as all the rest. The "
-        "PEP's own notes have no word on either; hence no must."
+        "The library documentation says that size 0 reads nothing and a negative size reads everything. The notes of "
+        "the PEP mention neither. Therefore this is not a must."
     ),
     needs=[NEEDS_EOF],
     variants={"zero": "read:0,rest", "minus-one": "read:6,read:-1"},
@@ -137,7 +136,9 @@ async def sizes(exchange: Exchange, steps: str) -> None:
 @case(
     MUST,
     SEMANTICS,
-    basis=input_method("The library documents readline() as giving one whole line; it names no longest one."),
+    basis=input_method(
+        "The library documentation says that readline() returns one complete line. It gives no maximum length."
+    ),
 )
 async def long_line(exchange: Exchange) -> None:
     """readline() returns a complete line of any length.

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_that, fail_case
-from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, SENDER_GRAMMAR_RULE, SHOULD_TEXT, definition
+from wsgi_gauntlet.harness.conformance.basis import (
+    APP,
+    MUST_TEXT,
+    SENDER_GRAMMAR_RULE,
+    SHOULD_TEXT,
+    definition,
+    pep3333,
+)
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.suites.pep3333.assertions import (
     EXTRA_WAIT_SECONDS,
     assert_served,
@@ -38,7 +44,7 @@ HOP_BY_HOP = pep3333(
         "argument.",
     ),
     basis=definition(
-        "The two calls are just those that the definition describes; a server that refuses one has another interface."
+        "The definition describes exactly these two calls. A server that rejects one of them has another interface."
     ),
     variants={"two": "", "none-third": "?third=none"},
 )

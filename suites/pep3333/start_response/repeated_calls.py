@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
-from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, SHOULD_TEXT, definition
+from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, SHOULD_TEXT, definition, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.http.parser import Framing
 from wsgi_gauntlet.suites.pep3333.assertions import (
     HANG_TIMEOUT_SECONDS,
@@ -68,8 +67,8 @@ async def exc_info_replaces(exchange: Exchange) -> None:
         "the application will return an error body to be sent to the browser.",
     ),
     basis=definition(
-        'The call "will return normally" where nothing was sent, and the answer is what the app '
-        "gives then; the PEP leaves no other course."
+        'The PEP says that the call "will return normally" if the server has sent nothing. The app then gives the '
+        "response. No other behaviour is possible."
     ),
 )
 async def exc_info_first(exchange: Exchange) -> None:
@@ -145,7 +144,8 @@ async def exc_info_same_exception(exchange: Exchange) -> None:
         "called within the current invocation of the application",
     ),
     basis=definition(
-        "What the PEP calls a fatal error of the call cannot pass as a good call; its own gateway raises."
+        "The PEP calls this call a fatal error, so the call cannot succeed. The example gateway of the PEP raises an "
+        "exception."
     ),
     breach=APP,
 )
@@ -195,7 +195,7 @@ async def no_reference_kept(exchange: Exchange) -> None:
 @case(
     MUST,
     pep3333(START, "This includes the case where the first call to start_response raised an error."),
-    basis=definition("The fatal error includes this case by name, so the call cannot pass as a good one."),
+    basis=definition("The PEP names this case as part of the fatal error, so the call cannot succeed."),
     breach=APP,
 )
 async def second_call_after_error(exchange: Exchange) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, definition, recorded_only
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, definition, pep3333, recorded_only, rfc9110
 from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333, rfc9110
 from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.suites.pep3333.assertions import (
     ARRIVED_DATA_WAIT_SECONDS,
@@ -51,7 +50,7 @@ async def adds_required_headers(exchange: Exchange) -> None:
 @case(
     INFO,
     pep3333(START, "the HTTP Date: and Server: headers would normally be supplied by the server or gateway"),
-    basis=recorded_only('"Normally" is no duty, and HTTP has none either.'),
+    basis=recorded_only('The word "normally" does not require the header, and HTTP does not require it either.'),
 )
 async def adds_server_header(exchange: Exchange) -> None:
     """Whether the server adds a Server header is recorded.
@@ -211,8 +210,8 @@ async def play_dumb(exchange: Exchange) -> None:
         "encoding (\\u0000 through \\u00FF, inclusive)",
     ),
     basis=definition(
-        "ISO-8859-1 gives each of these characters the byte of the same number. Other bytes "
-        "would be another value than the app's."
+        "ISO-8859-1 gives each of these characters the byte with the same number. Other bytes would be another value "
+        "than that of the app."
     ),
 )
 async def latin1_kept(exchange: Exchange) -> None:

@@ -1,7 +1,7 @@
-"""Servers that are wrong in one thing each. A fault replaces small functions of the reference server, before it serves.
+"""Servers with one fault each. A fault replaces small functions of the reference server, before it serves.
 
-A fault is a function that commits it; its name is the function's, its docstring says what is wrong, and `fault` names
-the cases that must not pass on it. A name may stand for a family: `http/framing/cl-syntax` for all its variants.
+A function that installs the fault defines the mutant: its name, its docstring (the fault), and in `@mutant` the cases
+that must find the fault. `http/framing/cl-syntax` stands for all variants of that case.
 """
 
 from __future__ import annotations
@@ -25,5 +25,5 @@ def all_mutants() -> dict[str, Mutant]:
 
 
 def install(name: str) -> None:
-    """Commit the fault of that name, in this process."""
+    """Install the fault of that name in this process."""
     all_mutants()[name].install()

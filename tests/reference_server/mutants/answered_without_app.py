@@ -1,4 +1,4 @@
-"""Faults of servers that answer by themselves what is for the app."""
+"""Faults: the server responds itself to requests for the app."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .mutation import mutant, wrap_function
 
 
 def _answer_without_app(wrong: Callable[[bytes], bool], body: bytes) -> None:
-    """Have each request whose path is `wrong` answered with `body`, its app uncalled."""
+    """Respond with `body` to each request whose path matches `wrong`, without calling the app."""
 
     def answer(right: Any, self: Connection, request: Any, read: Any, variables: Any) -> bool:
         if not wrong(request.target.path):
@@ -29,7 +29,7 @@ def _answer_without_app(wrong: Callable[[bytes], bool], body: bytes) -> None:
     "http/responses/head-no-body/length",
 )
 def sync_requests_answered_without_app() -> None:
-    """What the harness asks between two requests is answered by the server itself."""
+    """The server itself responds to the sync requests of the harness."""
     _answer_without_app(lambda path: path == b"/sync", b"It works!\n")
 
 
@@ -37,11 +37,11 @@ def sync_requests_answered_without_app() -> None:
     "pep3333/environ/exact-dict", "pep3333/environ/called-once/served", "pep3333/input/methods", "http/host/missing"
 )
 def all_requests_answered_without_app() -> None:
-    """Every request but the first question of all is answered by the server itself."""
+    """The server itself responds to every request except the first one of the harness."""
     _answer_without_app(lambda path: path != b"/nonce", b"It works!\n")
 
 
 @mutant("pep3333/environ/exact-dict", "pep3333/environ/called-once/served")
 def echo_answered_without_app() -> None:
-    """A plain page is answered by the server itself."""
+    """The server itself responds to the request for a plain page."""
     _answer_without_app(lambda path: path == b"/echo", b"It works!\n")

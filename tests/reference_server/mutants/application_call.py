@@ -39,7 +39,7 @@ def classes_refused() -> None:
 
 @mutant("pep3333/environ/called-once")
 def called_twice() -> None:
-    """The app is called a second time, and the first answer thrown away."""
+    """The server calls the app twice and discards the first response."""
 
     def call(right: Any, self: Gateway, application: Any, variables: Any) -> Any:
         if not is_harness_path(self.request.target.path.decode()):
@@ -53,7 +53,7 @@ def called_twice() -> None:
 
 @mutant("pep3333/environ/called-once/failed")
 def failed_calls_repeated() -> None:
-    """Where the app raises, it is called again."""
+    """If the app raises, the server calls it again."""
 
     def call(right: Any, self: Gateway, application: Any, variables: Any) -> Any:
         try:
@@ -73,13 +73,13 @@ def server_name_unresolvable() -> None:
 
 @mutant("pep3333/environ/server-address/port")
 def port_always_80() -> None:
-    """SERVER_PORT is 80, whatever the port."""
+    """SERVER_PORT is always 80."""
     _place(port="80")
 
 
 @mutant("pep3333/environ/mount-boundary")
 def mount_matched_by_prefix() -> None:
-    """Every path that begins with the letters of the mount is below it."""
+    """Every path that begins with the characters of the mount counts as a path below it."""
 
     def split(_right: Any, path: str, mount: str) -> tuple[str, str]:
         return mount, path.removeprefix(mount)
@@ -89,11 +89,11 @@ def mount_matched_by_prefix() -> None:
 
 @mutant("pep3333/environ/multithread-not-claimed")
 def multithread_claimed() -> None:
-    """wsgi.multithread is true, whatever the threads."""
+    """wsgi.multithread is always true."""
     wrap_function(environ, "wsgi", lambda right, *about: {**right(*about), "wsgi.multithread": True})
 
 
 @mutant("pep3333/environ/multiprocess-not-claimed")
 def multiprocess_claimed() -> None:
-    """wsgi.multiprocess is true, whatever the workers."""
+    """wsgi.multiprocess is always true."""
     wrap_function(environ, "wsgi", lambda right, *about: {**right(*about), "wsgi.multiprocess": True})

@@ -1,4 +1,4 @@
-"""Faults of what becomes of an app that breaks."""
+"""Faults after an error of the app."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .mutation import mutant, replace, wrap_function
 
 @mutant("pep3333/error-handling/before-start")
 def closes_on_error() -> None:
-    """Where the app raises, the connection is closed without an answer."""
+    """If the app raises, the server closes the connection without a response."""
     replace(Connection, "fail", lambda _self, _gateway, _refused: None)
 
 
 @mutant("pep3333/error-handling/not-left-hanging")
 def silent_on_error() -> None:
-    """Where the app raises before its answer began, nothing comes, and the connection stays open."""
+    """If the app raises before its response begins, the server sends nothing and keeps the connection open."""
 
     def fail(right: Any, self: Connection, gateway: Gateway, refused: RequestRejected) -> None:
         if not gateway.head_sent:
@@ -36,13 +36,13 @@ def silent_on_error() -> None:
 
 @mutant("pep3333/error-handling/logged")
 def errors_not_logged() -> None:
-    """An exception of the app's is not logged."""
+    """The server does not log exceptions of the app."""
     replace(Connection, "report", lambda _self: None)
 
 
 @mutant("pep3333/error-handling/after-start-before-body")
 def first_head_sent_on_error() -> None:
-    """Where the app raises after start_response, its head goes out all the same."""
+    """If the app raises after start_response, the server still sends its headers."""
 
     def fail(right: Any, self: Connection, gateway: Gateway, refused: RequestRejected) -> None:
         if gateway.status and not gateway.head_sent:
@@ -59,7 +59,7 @@ def first_head_sent_on_error() -> None:
     "pep3333/start-response/exc-info-aborts",
 )
 def broken_body_ended_well() -> None:
-    """Where the app raises in the middle of the body, the last chunk follows."""
+    """If the app raises in the middle of the body, the server sends the last chunk."""
 
     def fail(right: Any, self: Connection, gateway: Gateway, refused: RequestRejected) -> None:
         if gateway.head_sent and gateway.ends is BodyEnd.CHUNKS:
@@ -72,7 +72,7 @@ def broken_body_ended_well() -> None:
 
 @mutant("pep3333/error-handling/mid-body-declared")
 def broken_body_left_open() -> None:
-    """Where the app raises before it has given its Content-Length, the connection stays open."""
+    """If the app raises before the end of its Content-Length, the connection stays open."""
 
     def fail(right: Any, self: Connection, gateway: Gateway, refused: RequestRejected) -> None:
         if gateway.head_sent and gateway.ends is BodyEnd.LENGTH:
@@ -84,7 +84,7 @@ def broken_body_left_open() -> None:
 
 @mutant("pep3333/error-handling/mid-body-declared")
 def second_head_in_body() -> None:
-    """Where the app raises in the middle of the body, the answer 500 follows."""
+    """If the app raises in the middle of the body, the server sends a 500 response after it."""
 
     def fail(self: Connection, _gateway: Gateway, refused: RequestRejected) -> None:
         self.refuse(refused)
@@ -94,7 +94,7 @@ def second_head_in_body() -> None:
 
 @mutant("pep3333/error-handling/text-appended-only-to-text")
 def error_text_in_any_body() -> None:
-    """Where the app raises in the middle of the body, a text that says so is added to it."""
+    """If the app raises in the middle of the body, the server adds an error text to the body."""
 
     def fail(right: Any, self: Connection, gateway: Gateway, refused: RequestRejected) -> None:
         if gateway.head_sent:
@@ -106,7 +106,7 @@ def error_text_in_any_body() -> None:
 
 @mutant("pep3333/error-handling/no-start-response", "pep3333/error-handling/returns-none")
 def success_made_up() -> None:
-    """An app that gives no status or no body gets a 200 and an empty body."""
+    """If the app gives no status or no body, the server sends a 200 with an empty body."""
 
     def send_head(right: Any, self: Gateway, first: Any) -> None:
         if not self.called:
@@ -119,13 +119,13 @@ def success_made_up() -> None:
 
 @mutant("pep3333/error-handling/survives")
 def dies_of_errors() -> None:
-    """The server ends where the app raises."""
+    """The server exits when the app raises."""
     replace(Connection, "report", lambda _self: os._exit(1))
 
 
 @mutant("pep3333/error-handling/no-details-leaked")
 def traceback_shown() -> None:
-    """The answer to an app's error holds the traceback."""
+    """The response after an error of the app contains the traceback."""
 
     def refuse(self: Connection, _refused: RequestRejected) -> None:
         body = traceback.format_exc().encode()
@@ -140,7 +140,7 @@ def traceback_shown() -> None:
     "pep3333/error-handling/after-start-before-body",
 )
 def empty_success_on_error() -> None:
-    """Where the app raises before its first block, the client gets an empty 200."""
+    """If the app raises before its first block, the client gets an empty 200."""
 
     def fail(right: Any, self: Connection, gateway: Gateway, refused: RequestRejected) -> None:
         if gateway.head_sent:
@@ -153,7 +153,7 @@ def empty_success_on_error() -> None:
 
 @mutant("pep3333/error-handling/logged-on-close")
 def close_errors_swallowed() -> None:
-    """An exception of the body's close() is passed over in silence."""
+    """The server silently ignores an exception of close()."""
 
     def finish(right: Any, self: Gateway, result: Any) -> None:
         with contextlib.suppress(Exception):
@@ -164,7 +164,7 @@ def close_errors_swallowed() -> None:
 
 @mutant("pep3333/error-handling/close-raises/no-length")
 def closed_before_the_end() -> None:
-    """close() is called before the end of the body is sent."""
+    """The server calls close() before it sends the end of the body."""
 
     def end(right: Any, self: Gateway) -> None:
         self.finish(vars(self)["result"])

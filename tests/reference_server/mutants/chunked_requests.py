@@ -1,4 +1,4 @@
-"""Faults of reading the chunked coding."""
+"""Faults in decoding chunked bodies."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def one_chunk_only() -> None:
 
 @mutant("http/chunked/empty")
 def empty_chunked_body_refused() -> None:
-    """A chunked body without data is refused."""
+    """The server rejects a chunked body without data."""
 
     def trailer(right: Any, self: InputStream) -> None:
         if not vars(self).get("some"):
@@ -55,7 +55,7 @@ def sizes_in_decimal() -> None:
 
 @mutant("http/chunked/zero-padded")
 def no_leading_zeros() -> None:
-    """A chunk's size with leading zeros is refused."""
+    """The server rejects a chunk size with leading zeros."""
 
     def hexadecimal(right: Any, digits: bytes) -> int:
         if len(digits) > 1 and digits.startswith(b"0"):
@@ -68,7 +68,7 @@ def no_leading_zeros() -> None:
 
 @mutant("http/chunked/extension-token", "http/chunked/extension-quoted")
 def extensions_refused() -> None:
-    """Chunk extensions are refused."""
+    """The server rejects chunk extensions."""
 
     def size(right: Any, line: bytes) -> int:
         if b";" in line:
@@ -81,13 +81,13 @@ def extensions_refused() -> None:
 
 @mutant("http/chunked/extension-quoted")
 def quotes_not_known() -> None:
-    """A chunk extension ends at the next semicolon, in quotes too."""
+    """A chunk extension ends at the next semicolon, even inside quotes."""
     wrap_function(framing, "chunk_size", lambda right, line: right(line.partition(b'"')[0] or b"x"))
 
 
 @mutant("http/chunked/extension-bad")
 def cr_ends_an_extension() -> None:
-    """A bare CR ends a chunk's first line, and what stands between data and the next line is passed over."""
+    """A bare CR ends the line of a chunk size, and the server ignores bytes between the data and the next line."""
 
     def line(self: InputStream, limit: int) -> bytes:
         found = self._stream.line(limit, 1e12)
@@ -102,7 +102,7 @@ def cr_ends_an_extension() -> None:
 
 @mutant("http/chunked/extension-64k")
 def extensions_without_end() -> None:
-    """A chunk extension may have a megabyte."""
+    """The server accepts a chunk extension of one megabyte."""
     replace(framing, "CHUNK_LINE_LIMIT", 1 << 20)
 
 
@@ -114,7 +114,7 @@ def extensions_without_end() -> None:
     "http/chunked/size-syntax/space-before",
 )
 def size_by_int() -> None:
-    """A chunk's size is what Python's int(text, 16) makes of it, without the sign."""
+    """The server parses a chunk size with Python's int(text, 16) and drops the sign."""
 
     def size(line: bytes) -> int:
         try:
@@ -139,14 +139,14 @@ def _any_trailer() -> None:
     "http/chunked/size-syntax/nul",
 )
 def size_by_strtol() -> None:
-    """A chunk's size is the digits that its line begins with, and 0 without any; anything goes for a trailer."""
+    """A chunk size is the leading digits of its line, or 0 without any. Any bytes may be a trailer."""
     replace(framing, "chunk_size", lambda line: int((re.match(rb"[0-9A-Fa-f]*", line) or [b""])[0] or b"0", 16))
     _any_trailer()
 
 
 @mutant("http/chunked/size-overflow")
 def size_of_32_bits() -> None:
-    """A chunk's size is a signed number of 32 bits, and one that is not positive ends the body."""
+    """A chunk size is a signed 32-bit number, and a size of 0 or less ends the body."""
 
     def hexadecimal(digits: bytes) -> int:
         size = int(digits, 16) & 0xFFFFFFFF
@@ -158,20 +158,20 @@ def size_of_32_bits() -> None:
 
 @mutant("http/chunked/size-zeros")
 def size_of_eight_digits() -> None:
-    """Of a chunk's size the first eight digits count; anything goes for a trailer."""
+    """Only the first eight digits of a chunk size count. Any bytes may be a trailer."""
     replace(framing, "hexadecimal", lambda digits: int(digits[:8], 16))
     _any_trailer()
 
 
 @mutant("http/chunked/spill")
 def spilt_data_thrown_away() -> None:
-    """What stands between a chunk's data and the next line is passed over."""
+    """The server ignores bytes between the data of a chunk and the next line."""
     replace(InputStream, "after_chunk", lambda self: self._line(1000) and None)
 
 
 @mutant("http/chunked/no-crlf-after-data")
 def crlf_after_data_optional() -> None:
-    """A chunk's data may go without CRLF behind it."""
+    """The data of a chunk need no CRLF after it."""
 
     def after(right: Any, self: InputStream) -> None:
         if b"\r\n".startswith(bytes(self._stream.buffer[:2])):
@@ -199,7 +199,7 @@ def end_completes_the_chunks() -> None:
 
 @mutant("http/chunked/no-last-chunk-then-fin/early")
 def missing_bytes_made_up() -> None:
-    """Where a chunk ends too early, the app reads bytes that nobody sent, and then fails."""
+    """If a chunk ends too early, the app reads bytes that nobody sent, and then fails."""
 
     def some(right: Any, self: Stream, most: int, deadline: float) -> bytes:
         piece: bytes = right(self, most, deadline)
@@ -221,7 +221,7 @@ def lf_ends_chunk_lines() -> None:
 
 @mutant("http/chunked/trailer", "http/chunked/trailer-then-next")
 def trailers_refused() -> None:
-    """Trailer fields are refused."""
+    """The server rejects trailer fields."""
 
     def trailer(self: InputStream) -> None:
         if self._line(parsing.HEAD_LIMIT):
@@ -238,7 +238,7 @@ def trailers_left() -> None:
 
 @mutant("http/chunked/trailer-forbidden")
 def trailers_merged() -> None:
-    """Chunked bodies are read before the app is called, and their trailers count for headers."""
+    """The server reads chunked bodies before it calls the app, and treats their trailers as headers."""
 
     def trailer(self: InputStream) -> None:
         vars(self)["trailers"] = trailers = []

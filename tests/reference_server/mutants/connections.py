@@ -1,4 +1,4 @@
-"""Faults of keeping, sharing and closing connections."""
+"""Faults in persistent connections, pipelining and closing."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .mutation import mutant, replace, wrap_function
 
 @mutant("http/connection/keep-alive")
 def one_request_a_connection() -> None:
-    """Every answer closes its connection, and says so."""
+    """Every response says close, and the server closes the connection."""
     replace(framing, "persistent", lambda _fields, _used: False)
 
 
 @mutant("http/connection/says-close", "http/expect/final-says-whether")
 def close_not_announced() -> None:
-    """Every answer closes its connection, and does not say so."""
+    """The server closes the connection after every response, and no response says so."""
     replace(framing, "persistent", lambda _fields, _used: False)
     replace(Gateway, "connection", lambda _self: "")
 
@@ -32,13 +32,13 @@ def close_not_announced() -> None:
     "http/connection/behind-close-unprocessed",
 )
 def never_closes() -> None:
-    """The connection stays, whatever the client says."""
+    """The connection always stays open."""
     replace(framing, "persistent", lambda _fields, _used: True)
 
 
 @mutant("http/connection/behind-close-served")
 def close_means_silence() -> None:
-    """Whatever comes behind a closing request is refused in its place."""
+    """The server rejects a request with `close` because of the bytes that follow it."""
 
     def answer(right: Any, self: Connection, request: Any, *about: Any) -> Any:
         if self.stream.buffer and not framing.persistent(request.fields, request.line.version):
@@ -66,7 +66,7 @@ def close_exactly() -> None:
 
 @mutant("http/connection/close-in-list/beside-keep-alive")
 def keep_alive_wins() -> None:
-    """Of `keep-alive, close` the first counts."""
+    """`keep-alive` takes precedence over `close`."""
     wrap_function(
         framing,
         "persistent",
@@ -87,7 +87,7 @@ def keep_alive_untrue() -> None:
 
 @mutant("http/connection/pipeline-order", "http/framing/cl-then-next", "http/chunked/then-next")
 def pipeline_lost() -> None:
-    """What came before an answer was out is thrown away."""
+    """The server discards bytes that arrive before it has sent a response."""
 
     def answer(right: Any, self: Connection, *about: Any) -> Any:
         again = right(self, *about)
@@ -99,7 +99,7 @@ def pipeline_lost() -> None:
 
 @mutant("http/connection/pipeline-bad-second")
 def looks_ahead() -> None:
-    """A broken request ends the connection before the one in front of it is answered."""
+    """An invalid request ends the connection before the response to the previous request."""
 
     def answer(right: Any, self: Connection, *about: Any) -> Any:
         line, lf, _ = bytes(self.stream.buffer).partition(b"\r\n")
@@ -116,13 +116,13 @@ def looks_ahead() -> None:
 
 @mutant("http/connection/error-readable-after-upload")
 def closes_at_once() -> None:
-    """A connection is closed at once, whatever the client still sends."""
+    """The server closes a connection at once, even if the client still sends."""
     replace(Stream, "close", lambda self: self.socket.close())
 
 
 @mutant("http/connection/upgrade-unknown")
 def any_upgrade() -> None:
-    """Every upgrade is agreed to."""
+    """The server accepts every upgrade."""
 
     def answer(right: Any, self: Connection, request: Any, *about: Any) -> Any:
         if parsing.values(request.fields, b"upgrade"):

@@ -1,4 +1,4 @@
-"""Faults of environ."""
+"""Faults in environ."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def root_is_a_slash() -> None:
 
 @mutant(f"{MOUNTED}/below", f"{MOUNTED}/slash", f"{MOUNTED}/exact")
 def mount_missing_in_script_name() -> None:
-    """SCRIPT_NAME is empty, although a prefix was cut off the path."""
+    """SCRIPT_NAME is empty, although the server removed a prefix from the path."""
     _changes("SCRIPT_NAME", lambda _name: "")
 
 
@@ -107,7 +107,7 @@ def slashes_merged() -> None:
 
 @mutant("pep3333/environ/path-info/trailing-slash")
 def trailing_slash_cut() -> None:
-    """A slash at the path's end is cut off."""
+    """The server removes a slash at the end of the path."""
     _changes("PATH_INFO", lambda path: path.rstrip("/"))
 
 
@@ -125,7 +125,7 @@ def query_decoded() -> None:
 
 @mutant("pep3333/environ/query-string/none")
 def query_with_question_mark() -> None:
-    """QUERY_STRING begins with the question mark, even where there was none."""
+    """QUERY_STRING always begins with a question mark."""
     _changes("QUERY_STRING", lambda query: f"?{query}")
 
 
@@ -138,7 +138,7 @@ def content_type_as_any_header() -> None:
 
 @mutant("pep3333/environ/content-type/not-sent")
 def content_type_invented() -> None:
-    """CONTENT_TYPE is text/plain where the client sent none."""
+    """CONTENT_TYPE is text/plain if the client sent none."""
     wrap_function(environ, "headers", lambda right, fields: {"CONTENT_TYPE": "text/plain", **right(fields)})
 
 
@@ -150,7 +150,7 @@ def content_length_lost() -> None:
 
 @mutant("pep3333/environ/content-length/zero", "pep3333/environ/content-length/not-sent")
 def content_length_minus_one() -> None:
-    """CONTENT_LENGTH is -1 where there is no body."""
+    """CONTENT_LENGTH is -1 without a body."""
 
     def headers(right: Any, fields: Any) -> Any:
         variables = right(fields)
@@ -172,7 +172,7 @@ def port_empty() -> None:
     "pep3333/environ/server-name-port-unix/http10-without-host",
 )
 def server_name_from_host() -> None:
-    """SERVER_NAME is what the Host header says, and empty without one."""
+    """SERVER_NAME is the value of the Host header, and empty without one."""
 
     def build(right: Any, *about: Any) -> Any:
         variables = right(*about)
@@ -207,13 +207,13 @@ def protocol_always_1_0() -> None:
 
 @mutant("pep3333/environ/http-variables")
 def header_invented() -> None:
-    """HTTP_ACCEPT is there although the client sent no Accept."""
+    """HTTP_ACCEPT is in environ although the client sent no Accept."""
     _adds(HTTP_ACCEPT="*/*")
 
 
 @mutant("pep3333/environ/http-variables-not-from-os")
 def os_variables_pass_for_headers() -> None:
-    """All of the process's environment comes into environ, HTTP_* too."""
+    """The server copies its complete process environment to environ, including HTTP_*."""
     replace(environ, "belongs_to_requests", lambda _name: False)
 
 
@@ -225,7 +225,7 @@ def remote_addr_missing() -> None:
 
 @mutant("pep3333/environ/absent-not-none")
 def absent_is_none() -> None:
-    """REMOTE_USER is None where nobody logged in."""
+    """REMOTE_USER is None without a login."""
     _adds(REMOTE_USER=None)
 
 
@@ -261,7 +261,7 @@ def scheme_always_https() -> None:
 
 @mutant("pep3333/environ/url-scheme-forwarded")
 def forwarded_scheme_trusted() -> None:
-    """wsgi.url_scheme is what any client's X-Forwarded-Proto says."""
+    """wsgi.url_scheme is the X-Forwarded-Proto of any client."""
 
     def build(right: Any, *about: Any) -> Any:
         variables = right(*about)
@@ -273,7 +273,7 @@ def forwarded_scheme_trusted() -> None:
 
 @mutant("pep3333/environ/streams-present")
 def no_input_without_body() -> None:
-    """wsgi.input is None where the request has no body."""
+    """wsgi.input is None if the request has no body."""
 
     def build(right: Any, request: Any, place: Any, body: Any) -> Any:
         variables = right(request, place, body)
@@ -286,7 +286,7 @@ def no_input_without_body() -> None:
 
 @mutant("pep3333/environ/multithread-truth")
 def multithread_denied() -> None:
-    """wsgi.multithread is false, whatever the threads."""
+    """wsgi.multithread is always false."""
     _changes("wsgi.multithread", lambda _value: False)
 
 
@@ -304,19 +304,19 @@ def run_once_left_out() -> None:
 
 @mutant("pep3333/environ/multiprocess-truth")
 def multiprocess_denied() -> None:
-    """wsgi.multiprocess is false, whatever the workers."""
+    """wsgi.multiprocess is always false."""
     _changes("wsgi.multiprocess", lambda _value: False)
 
 
 @mutant("pep3333/environ/run-once")
 def run_once_claimed() -> None:
-    """wsgi.run_once is true in a process that goes on."""
+    """wsgi.run_once is true in a process that serves more requests."""
     _changes("wsgi.run_once", lambda _value: True)
 
 
 @mutant("pep3333/environ/server-keys")
 def key_in_capitals() -> None:
-    """A variable of the server's own is called REFERENCE_VERSION."""
+    """The server adds a variable with the name REFERENCE_VERSION."""
     _adds(REFERENCE_VERSION="1")
 
 

@@ -1,4 +1,4 @@
-"""Faults of wsgi.file_wrapper."""
+"""Faults in wsgi.file_wrapper."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def _wrapper(wrapper: Any) -> None:
 
 @mutant("pep3333/file-wrapper/callable/one")
 def block_size_required() -> None:
-    """wsgi.file_wrapper takes a block size and does not go without."""
+    """wsgi.file_wrapper requires a block size."""
     _wrapper(lambda file, size: FileWrapper(file, size))
 
 
 @mutant("pep3333/file-wrapper/callable/two")
 def block_size_unknown() -> None:
-    """wsgi.file_wrapper takes no block size."""
+    """wsgi.file_wrapper accepts no block size."""
     _wrapper(lambda file: FileWrapper(file))
 
 
@@ -35,7 +35,7 @@ class _Opaque:
 
 @mutant("pep3333/file-wrapper/iterable", "pep3333/file-wrapper/wrapped")
 def wrapper_opaque() -> None:
-    """What wsgi.file_wrapper returns can be sent by the server and iterated by nobody."""
+    """The server can send the return value of wsgi.file_wrapper, but nobody can iterate it."""
     _wrapper(_Opaque)
     wrap_function(
         Gateway,
@@ -85,7 +85,7 @@ class _Descriptor(FileWrapper):
 
 @mutant("pep3333/file-wrapper/non-file")
 def files_only() -> None:
-    """wsgi.file_wrapper takes nothing but what has fileno()."""
+    """wsgi.file_wrapper accepts only objects with fileno()."""
     _wrapper(_Descriptor)
 
 
@@ -98,7 +98,7 @@ class _OneBlock(FileWrapper):
 
 @mutant("pep3333/file-wrapper/whole-file")
 def first_block_of_file() -> None:
-    """Of a file 512 bytes are sent."""
+    """The server sends only 512 bytes of a file."""
     _wrapper(lambda file, _size=512: _OneBlock(file, 512))
 
 
@@ -110,13 +110,13 @@ def _rewound(file: Any, size: int = 8192) -> FileWrapper:
 
 @mutant("pep3333/file-wrapper/offset")
 def file_from_its_beginning() -> None:
-    """A file is sent from its beginning."""
+    """The server always sends a file from its beginning."""
     _wrapper(_rewound)
 
 
 @mutant("pep3333/file-wrapper/stops-at-content-length")
 def file_to_its_end() -> None:
-    """A file is sent to its end, whatever the Content-Length."""
+    """The server sends a file to its end and ignores the Content-Length."""
 
     def iterate(right: Any, self: Gateway, result: Any) -> None:
         if type(result) is not FileWrapper:
@@ -142,7 +142,7 @@ class _SizedReads(FileWrapper):
 
 @mutant("pep3333/file-wrapper/iterable-read-only")
 def iterates_over_the_file() -> None:
-    """The wrapper's iteration is the file's own, which an object with read() alone does not have."""
+    """The wrapper iterates over the file itself, which fails for an object that has only read()."""
     _wrapper(_SizedReads)
 
 
@@ -173,5 +173,5 @@ def _remembering(file: Any, size: int = 8192) -> FileWrapper:
 
 @mutant("pep3333/file-wrapper/offset-when-sent")
 def position_when_wrapped() -> None:
-    """A file is sent from where it stood when it was wrapped."""
+    """The server sends a file from the position that it had when the app wrapped it."""
     _wrapper(_remembering)

@@ -1,4 +1,4 @@
-"""Faults that apps of every framework meet. Each is several at once, so that five frameworks need be started less."""
+"""Faults that apps of every framework meet. Each combines several, so that the five frameworks start less often."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ def responses_corrupted() -> None:
 
 @mutant(*in_each_framework("streamed"))
 def streaming_buffered() -> None:
-    """A body is asked for to its end before anything of it goes out."""
+    """The server requests all blocks before it sends any."""
     wrap_function(Gateway, "iterate", lambda right, self, result: right(self, [b"".join(result)]))
 
 
 @mutant("frameworks/bottle/head", "frameworks/bottle/unchanged")
 def stops_reading_after_no_content() -> None:
-    """After the answer to a HEAD and after a 304 the connection stays, and nothing more that comes on it is read."""
+    """After a HEAD response or a 304 the connection stays open, but the server no longer reads from it."""
 
     def run(right: Any, self: Gateway, *about: Any) -> None:
         right(self, *about)

@@ -1,4 +1,4 @@
-"""Faults of wsgi.input, wsgi.errors and of what becomes of a body that the app leaves unread."""
+"""Faults in wsgi.input, wsgi.errors, 100 (Continue), and in bodies that the app leaves unread."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def universal_newlines() -> None:
 
 @mutant("pep3333/input/eof-at-content-length", "pep3333/input/terminated-ends")
 def body_without_end() -> None:
-    """At the request's end reading waits for more."""
+    """A read at the end of the request waits for more bytes."""
 
     def piece(right: Any, self: InputStream, most: int) -> bytes:
         found: bytes = right(self, most)
@@ -43,7 +43,7 @@ def body_without_end() -> None:
 
 @mutant("pep3333/input/no-bleed")
 def body_goes_on() -> None:
-    """Past the request's end comes what the connection holds behind it."""
+    """A read past the end of the request returns the next bytes of the connection."""
 
     def read(right: Any, self: InputStream, size: int = -1) -> bytes:
         found: bytes = right(self, size)
@@ -54,7 +54,7 @@ def body_goes_on() -> None:
 
 @mutant("pep3333/input/read-no-argument")
 def reads_to_the_connections_end() -> None:
-    """read() without a size waits for the connection's end."""
+    """read() without a size waits for the end of the connection."""
 
     def read(right: Any, self: InputStream, size: int = -1) -> bytes:
         found: bytes = right(self, size)
@@ -67,7 +67,7 @@ def reads_to_the_connections_end() -> None:
 
 @mutant("pep3333/input/read-past-end")
 def end_raises() -> None:
-    """Reading past the end raises EOFError."""
+    """A read past the end raises EOFError."""
 
     def read(right: Any, self: InputStream, size: int = -1) -> bytes:
         found: bytes = right(self, size)
@@ -90,7 +90,7 @@ def readline_ignores_size() -> None:
 
 @mutant("pep3333/input/readlines-hint")
 def readlines_loses_lines() -> None:
-    """readlines(hint) throws away what comes after the lines that it returns."""
+    """readlines(hint) discards the bytes after the lines that it returns."""
 
     def readlines(right: Any, self: InputStream, hint: int = -1) -> Any:
         lines = right(self, hint)
@@ -102,7 +102,7 @@ def readlines_loses_lines() -> None:
 
 @mutant("pep3333/input/bytes-only")
 def bytearrays() -> None:
-    """What is read is a bytearray."""
+    """The read methods return a bytearray."""
     wrap_function(InputStream, "read", lambda right, self, size=-1: bytearray(right(self, size)))
 
 
@@ -113,7 +113,7 @@ def bytearrays() -> None:
     "pep3333/input/delivery-matrix/head-and-body-apart",
 )
 def only_what_is_there() -> None:
-    """The body is what has come when the app first reads; the rest is not waited for."""
+    """The body consists of the bytes that have arrived at the first read; the server does not wait for the rest."""
 
     replace(Stream, "some", lambda self, size, _deadline: self.take(size))
     wrap_function(InputStream, "_plain_piece", lambda right, self: right(self) if self._stream.buffer else b"")
@@ -121,7 +121,7 @@ def only_what_is_there() -> None:
 
 @mutant("pep3333/input/chunked-decoded", "http/chunked/one-chunk")
 def chunks_unknown() -> None:
-    """Transfer-Encoding is not known of: a chunked body is an empty one."""
+    """The server ignores Transfer-Encoding: a chunked body is empty."""
     replace(framing, "length", lambda fields, _used: framing.declared(fields))
 
 
@@ -156,7 +156,7 @@ def unread_body_left() -> None:
 
 @mutant("pep3333/input/large-body", "http/chunked/large-chunk")
 def bytes_lost_between_pieces() -> None:
-    """Of a body that comes in several pieces the last byte of a large one is lost."""
+    """The last byte of a large body that arrives in several segments is lost."""
 
     def fill(right: Any, self: Stream, deadline: float) -> bool:
         found: bool = right(self, deadline)
@@ -169,7 +169,7 @@ def bytes_lost_between_pieces() -> None:
 
 @mutant("http/framing/unread-after-error")
 def unread_body_left_after_error() -> None:
-    """Where the app fails, the connection goes on with what is left of the body."""
+    """If the app fails, the server reads the rest of the body as the next request."""
 
     def fail(right: Any, self: Connection, gateway: Gateway, refused: RequestRejected) -> None:
         if gateway.head_sent:
@@ -187,7 +187,7 @@ def unread_body_left_after_error() -> None:
 
 @mutant("http/framing/partly-read")
 def partly_read_body_left() -> None:
-    """The rest of a body that the app has begun to read stays on the connection."""
+    """The rest of a partly read body stays on the connection."""
     clean: Any = vars(InputStream)["clean"].fget
     read = InputStream.read
 
@@ -208,7 +208,7 @@ def partly_read_body_left() -> None:
 
 @mutant("http/framing/get-with-body", "http/framing/head-with-body")
 def body_by_method() -> None:
-    """Whether there is a body is decided by the method: GET and HEAD have none."""
+    """The method decides whether a request has a body: GET and HEAD have none."""
 
     def read(right: Any, self: Connection) -> Any:
         request = right(self)
@@ -221,7 +221,7 @@ def body_by_method() -> None:
 
 @mutant("http/framing/cl-zero-then-bytes")
 def zero_is_no_length() -> None:
-    """A Content-Length of 0 counts for none, and what has come behind the head for the body."""
+    """The server ignores a Content-Length of 0 and takes the bytes after the headers as the body."""
     wrap_function(framing, "decimal", lambda right, text: right(text) or CHUNKED - 1)
 
     def begin(right: Any, self: InputStream, stream: Stream, length: int, invite: Any = None) -> None:
@@ -233,7 +233,7 @@ def zero_is_no_length() -> None:
 
 @mutant("http/framing/cl-short-then-fin", "http/expect/body-never-sent")
 def waits_for_the_dead() -> None:
-    """A client that ended before its body did is waited for."""
+    """The server waits for a client that has disconnected in the middle of its body."""
 
     def some(right: Any, self: Stream, size: int, deadline: float) -> bytes:
         data: bytes = right(self, size, deadline)
@@ -253,26 +253,26 @@ class _Mute:
 
 @mutant("pep3333/errors-stream/methods")
 def errors_without_methods() -> None:
-    """wsgi.errors has none of the methods that it must have."""
+    """wsgi.errors has none of the required methods."""
     replace(environ, "errors", _Mute)
 
 
 @mutant("pep3333/errors-stream/methods/write", "pep3333/errors-stream/methods/writelines")
 def errors_take_bytes() -> None:
-    """wsgi.errors takes bytes."""
+    """wsgi.errors accepts only bytes."""
     replace(environ, "errors", lambda: sys.stderr.buffer)
 
 
 @mutant("pep3333/errors-stream/unicode")
 def errors_in_ascii() -> None:
-    """wsgi.errors raises where a character is not in ASCII."""
+    """wsgi.errors raises for non-ASCII characters."""
     stream = io.TextIOWrapper(sys.stderr.buffer, encoding="ascii", errors="strict", write_through=True)
     replace(environ, "errors", lambda: stream)
 
 
 @mutant("pep3333/errors-stream/reaches-log")
 def errors_thrown_away() -> None:
-    """What is written to wsgi.errors is lost."""
+    """The server discards all text that the app writes to wsgi.errors."""
     nowhere = open(os.devnull, "w")  # noqa: PTH123, SIM115 - open as long as the process
     replace(environ, "errors", lambda: nowhere)
 
@@ -293,7 +293,7 @@ def continue_refused() -> None:
 
 @mutant("pep3333/expect/no-continue-unread", "pep3333/expect/ignored-on-http10", "http/expect/http10")
 def continue_at_once() -> None:
-    """100 (Continue) is sent at once to whoever asks, HTTP/1.0 too."""
+    """The server sends 100 (Continue) at once to every client that asks, including HTTP/1.0."""
 
     def invitation(self: Connection, request: Any) -> None:
         if parsing.members(request.fields, b"expect"):
@@ -304,7 +304,7 @@ def continue_at_once() -> None:
 
 @mutant("http/expect/one-continue")
 def continue_twice() -> None:
-    """100 (Continue) is sent twice."""
+    """The server sends 100 (Continue) twice."""
 
     def invite(right: Any, self: Connection) -> None:
         right(self)
@@ -315,13 +315,13 @@ def continue_twice() -> None:
 
 @mutant("http/expect/one-continue")
 def continue_never() -> None:
-    """No 100 (Continue) is ever sent; the body is waited for."""
+    """The server never sends 100 (Continue) and waits for the body."""
     replace(Connection, "invite", lambda _self: None)
 
 
 @mutant("http/expect/value-case")
 def expectation_compared_exactly() -> None:
-    """100-continue is known in that spelling alone."""
+    """The server recognizes 100-continue only in lower case."""
     wrap_function(
         Connection,
         "invitation",
@@ -333,7 +333,7 @@ def expectation_compared_exactly() -> None:
 
 @mutant("http/expect/before-chunks")
 def no_continue_for_chunks() -> None:
-    """Where the body is chunked, no 100 (Continue) is sent."""
+    """The server sends no 100 (Continue) for a chunked body."""
     wrap_function(
         Connection,
         "invitation",

@@ -1,4 +1,4 @@
-"""What several faults are lenient in."""
+"""Lenient parsing that several faults share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .mutation import replace, wrap_function
 
 
 def cr_ends_lines() -> None:
-    """Have a bare CR end a line."""
+    """Let a bare CR end a line."""
 
     def fill(right: Any, self: Stream, deadline: float) -> bool:
         found: bool = right(self, deadline)
@@ -24,7 +24,7 @@ def cr_ends_lines() -> None:
 
 
 def end_completes_heads() -> None:
-    """Have the connection's end complete a head, and leave out what a head must have."""
+    """Let the end of the connection complete the headers, and accept headers that miss required parts."""
 
     def line(right: Any, self: Stream, limit: int, deadline: float) -> bytes:
         while b"\n" not in self.buffer and len(self.buffer) <= limit:
@@ -56,7 +56,7 @@ def _without_version(right: Any, line: bytes) -> RequestLine:
 
 
 def drop_broken_fields() -> None:
-    """Have a line that is no field left out."""
+    """Ignore lines that are not fields."""
 
     def field(right: Any, line: bytes) -> Any:
         try:

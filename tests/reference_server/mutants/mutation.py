@@ -1,4 +1,4 @@
-"""What faults are made with."""
+"""Helpers that define mutants."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Mutant:
-    """One thing that a server does wrong: `wrong` says what, `cases` the ids that must find it."""
+    """One fault of a server: `wrong` describes it, and `cases` are the ids of the cases that must find it."""
 
     name: str
     wrong: str
@@ -18,7 +18,7 @@ class Mutant:
 
 
 def mutant(*cases: str) -> Callable[[Callable[[], None]], Mutant]:
-    """Turn a function that commits a fault into that fault."""
+    """Turn a function that installs a fault into a `Mutant`."""
 
     def decorate(function: Callable[[], None]) -> Mutant:
         wrong = " ".join((function.__doc__ or "").split())
@@ -28,14 +28,14 @@ def mutant(*cases: str) -> Callable[[Callable[[], None]], Mutant]:
 
 
 def replace(owner: Any, name: str, wrong: Any) -> None:
-    """Put `wrong` in the place of `owner.name`."""
+    """Replace `owner.name` with `wrong`."""
     if not hasattr(owner, name):
         raise AttributeError(f"{owner} has no {name} to be replaced")
     setattr(owner, name, wrong)
 
 
 def wrap_function(owner: Any, name: str, wrong: Callable[..., Any]) -> None:
-    """Put `wrong` in the place of the function `owner.name`; it gets the right one as its first argument."""
+    """Replace the function `owner.name` with `wrong`, which gets the original as its first argument."""
     right = getattr(owner, name)
 
     def wrapper(*arguments: Any, **named: Any) -> Any:
@@ -45,8 +45,8 @@ def wrap_function(owner: Any, name: str, wrong: Callable[..., Any]) -> None:
 
 
 def is_harness_path(path: str) -> bool:
-    """Say whether a path is one by which the harness itself asks whether the server is there.
+    """Return whether the harness itself requests this path to check that the server responds.
 
-    A fault of every request would show before a case begins; it is to show in the case.
+    A fault must not appear in these requests: otherwise it appears before a case begins.
     """
     return path.endswith(("/nonce", "/sync"))

@@ -1,4 +1,4 @@
-"""Faults of reading a request's fields, Host among them."""
+"""Faults in parsing header fields, including Host."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ DESYNC = "http/framing/desync"
 
 @mutant("http/host/missing")
 def host_not_needed() -> None:
-    """HTTP/1.1 goes without Host."""
+    """The server accepts HTTP/1.1 without Host."""
     wrap_function(parsing, "check_host", lambda right, fields, _used: right(fields, (1, 0)))
 
 
 @mutant("http/host/duplicate-different", "http/host/duplicate-same", "http/host/duplicate-on-http10")
 def first_host_counts() -> None:
-    """Of several Host fields the first counts."""
+    """Only the first of several Host fields counts."""
 
     def check(right: Any, fields: Any, used: Any) -> None:
         hosts = [field for field in fields if field[0].lower() == b"host"]
@@ -37,7 +37,7 @@ def first_host_counts() -> None:
 
 @mutant("http/host/invalid")
 def any_host() -> None:
-    """Anything will do for a host; what is behind a comma is left out."""
+    """The server accepts any Host, and ignores the part after a comma."""
     replace(parsing, "valid_host", lambda _value: True)
 
     def headers(right: Any, fields: Any) -> Any:
@@ -56,7 +56,7 @@ def brackets_not_looked_into() -> None:
 
 @mutant("http/host/missing-on-http10")
 def host_always_needed() -> None:
-    """HTTP/1.0 must have Host too."""
+    """The server requires Host in HTTP/1.0."""
     wrap_function(parsing, "check_host", lambda right, fields, _used: right(fields, (1, 1)))
 
 
@@ -65,13 +65,13 @@ def host_always_needed() -> None:
 
 @mutant("http/headers/space-before-colon")
 def space_before_colon() -> None:
-    """White space between a field's name and the colon is passed over."""
+    """The server ignores whitespace between a field name and the colon."""
     wrap_function(parsing, "field", lambda right, line: right(re.sub(rb"^([^:\s]+)[ \t]+:", rb"\1:", line)))
 
 
 @mutant("http/headers/bad-name-characters/vt-at-the-end", "http/headers/bad-name-characters/nbsp-at-the-end")
 def names_stripped_as_text() -> None:
-    """What Unicode takes for white space is cut off a name's end."""
+    """The server strips Unicode whitespace from the end of a field name."""
     wrap_function(
         parsing, "field", lambda right, line: right(re.sub(rb"^([A-Za-z-]+)[\x0b\x0c\x85\xa0]+:", rb"\1:", line))
     )
@@ -79,7 +79,7 @@ def names_stripped_as_text() -> None:
 
 @mutant("http/headers/space-before-first")
 def lines_stripped() -> None:
-    """White space at the beginning of a field's line is passed over."""
+    """The server ignores whitespace at the beginning of a field line."""
     wrap_function(parsing, "field", lambda right, line: right(line.lstrip()))
 
 
@@ -93,13 +93,13 @@ def lines_stripped() -> None:
     f"{DESYNC}/coding-space-before-colon",
 )
 def broken_fields_dropped() -> None:
-    """A line that is no field is left out."""
+    """The server ignores lines that are not fields."""
     drop_broken_fields()
 
 
 @mutant("http/headers/obs-text")
 def values_stripped_as_text() -> None:
-    """What Unicode takes for white space is cut off a value's ends."""
+    """The server strips Unicode whitespace from both ends of a value."""
     wrap_function(
         environ, "headers", lambda right, fields: {name: value.strip() for name, value in right(fields).items()}
     )
@@ -121,7 +121,7 @@ def _untrimmed(strip: Any) -> None:
     "http/framing/cl-whitespace/around",
 )
 def tabs_kept() -> None:
-    """Tabs around a value are kept."""
+    """The server keeps tabs around a value."""
     _untrimmed(lambda value: value.strip(b" "))
 
 
@@ -133,19 +133,19 @@ def tabs_kept() -> None:
     "http/framing/te-whitespace/none",
 )
 def one_character_cut() -> None:
-    """A value is what stands behind the colon and one more character."""
+    """A value begins at the second character after the colon."""
     _untrimmed(lambda value: value[1:])
 
 
 @mutant("http/headers/name-case")
 def field_names_exact() -> None:
-    """Names of fields are known in their usual spelling alone."""
+    """The server recognizes field names only in their usual case."""
     replace(parsing, "values", lambda fields, name: [value for key, value in fields if key == name.title()])
 
 
 @mutant("http/headers/repeats-joined")
 def last_field_counts() -> None:
-    """Of several fields with one name the last counts."""
+    """Only the last of several fields with one name counts."""
     wrap_function(environ, "headers", lambda right, fields: right(list(dict(fields).items())))
 
 
@@ -157,7 +157,7 @@ def underscores_taken() -> None:
 
 @mutant("http/headers/underscore-framing")
 def underscores_frame() -> None:
-    """Content_Length and Transfer_Encoding count for the fields with a hyphen."""
+    """The server treats Content_Length and Transfer_Encoding like the fields with a hyphen."""
     wrap_function(
         parsing, "values", lambda right, fields, name: right([(k.replace(b"_", b"-"), v) for k, v in fields], name)
     )
@@ -168,7 +168,7 @@ def underscores_frame() -> None:
 
 @mutant("http/limits/header-too-large", "http/limits/too-many-headers")
 def large_heads_reset() -> None:
-    """A head that is too large ends the connection with a reset."""
+    """The server resets the connection if the headers are too large."""
 
     def refuse(right: Any, self: Connection, refused: RequestRejected) -> None:
         if refused.status == 431:

@@ -1,4 +1,4 @@
-"""Faults of finding a body's end by Content-Length and Transfer-Encoding."""
+"""Faults in finding the end of a body by Content-Length and Transfer-Encoding."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def _chosen(choose: Any) -> None:
 
 @mutant("http/framing/cl-duplicate-different", f"{DESYNC}/two-lengths-short-first")
 def first_length_counts() -> None:
-    """Of several Content-Lengths the first counts."""
+    """Only the first of several Content-Lengths counts."""
     _chosen(lambda lengths: lengths[0])
 
 
 @mutant("http/framing/cl-duplicate-different", f"{DESYNC}/two-lengths-short-last")
 def last_length_counts() -> None:
-    """Of several Content-Lengths the last counts."""
+    """Only the last of several Content-Lengths counts."""
     _chosen(lambda lengths: lengths[-1])
 
 
 @mutant("http/framing/cl-list-different", f"{DESYNC}/length-list")
 def first_length_of_list_counts() -> None:
-    """Of a list of lengths the first counts."""
+    """Only the first length of a list counts."""
     _chosen(lambda lengths: lengths[0].partition(b",")[0])
 
 
@@ -50,7 +50,7 @@ def first_length_of_list_counts() -> None:
     "http/framing/cl-syntax/underscore",
 )
 def length_by_int() -> None:
-    """A Content-Length is what Python's int() makes of it."""
+    """The server parses Content-Length with Python's int()."""
 
     def decimal(text: bytes) -> int:
         try:
@@ -68,7 +68,7 @@ def length_by_int() -> None:
     f"{DESYNC}/length-hex",
 )
 def length_by_atoi() -> None:
-    """A Content-Length is the digits that it begins with, and 0 without any."""
+    """A Content-Length is its leading digits, or 0 without any."""
     wrap_function(framing, "decimal", lambda right, text: right((re.match(rb"[0-9]*", text) or [b""])[0] or b"0"))
 
 
@@ -80,13 +80,13 @@ def length_in_octal() -> None:
 
 @mutant("http/framing/cl-overflow/64-bits", "http/framing/cl-overflow/32-bits")
 def length_of_32_bits() -> None:
-    """A Content-Length is cut to 32 bits."""
+    """The server truncates a Content-Length to 32 bits."""
     wrap_function(framing, "decimal", lambda right, text: int(text) & 0xFFFFFFFF if len(text) < 4000 else right(text))
 
 
 @mutant("http/framing/cl-overflow/digits")
 def length_fails() -> None:
-    """A Content-Length of too many digits is an error of the server's."""
+    """A Content-Length with too many digits makes the server fail."""
 
     def decimal(right: Any, text: bytes) -> int:
         if len(text) > 1000:
@@ -112,7 +112,7 @@ def length_wins() -> None:
 
 
 def chunks_win() -> None:
-    """Have the chunks count where there is a Content-Length too."""
+    """Let the chunks count if there is a Content-Length too."""
     wrap_function(
         framing,
         "coded",
@@ -137,7 +137,7 @@ def chunks_behind_cr() -> None:
 
 @mutant("http/framing/te-on-http10/hidden-request")
 def chunks_overlooked_in_http10() -> None:
-    """Of HTTP/1.0 Transfer-Encoding is passed over, and the connection stays."""
+    """The server ignores Transfer-Encoding in HTTP/1.0 and keeps the connection open."""
 
     def coded(right: Any, fields: Any, used: Any) -> int:
         found: int = framing.declared(fields) if used < (1, 1) else right(fields, used)
@@ -148,7 +148,7 @@ def chunks_overlooked_in_http10() -> None:
 
 @mutant("http/framing/te-on-http10/chunks")
 def chunks_from_http10() -> None:
-    """HTTP/1.0 may send chunks, and keep the connection."""
+    """The server accepts chunks in HTTP/1.0 and keeps the connection open."""
     wrap_function(framing, "coded", lambda right, fields, _used: right(fields, (1, 1)))
 
 
@@ -168,7 +168,7 @@ def chunks_from_http10() -> None:
     f"{DESYNC}/coding-two-lines",
 )
 def chunked_anywhere() -> None:
-    """A Transfer-Encoding that holds the word chunked anywhere is chunked."""
+    """The server treats any Transfer-Encoding that contains the word chunked as chunked."""
     _waiting_chunked()
 
 
@@ -190,14 +190,14 @@ def _waiting_chunked() -> None:
     f"{DESYNC}/coding-vt-ends-first",
 )
 def control_characters_passed_over() -> None:
-    """Control characters in a value are taken, and passed over where it is read."""
+    """The server accepts control characters in a value and ignores them when it reads the value."""
     replace(parsing, "_VALUE", re.compile(rb".*\Z", re.DOTALL))
     _waiting_chunked()
 
 
 @mutant("http/framing/te-identity", f"{DESYNC}/coding-vt", f"{DESYNC}/coding-nbsp")
 def unknown_coding_passed_over() -> None:
-    """A Transfer-Encoding that is not known is passed over, and the Content-Length counts."""
+    """The server ignores an unknown Transfer-Encoding and uses the Content-Length."""
     replace(parsing, "_VALUE", re.compile(rb".*\Z", re.DOTALL))
 
     def coded(right: Any, fields: Any, used: Any) -> int:
@@ -213,7 +213,7 @@ def unknown_coding_passed_over() -> None:
 
 @mutant("http/framing/te-empty-elements", "http/framing/te-case")
 def chunked_exactly() -> None:
-    """Only a Transfer-Encoding of exactly `chunked` is known."""
+    """The server recognizes only a Transfer-Encoding of exactly `chunked`."""
 
     def coded(right: Any, fields: Any, used: Any) -> int:
         if parsing.values(fields, b"transfer-encoding") != [b"chunked"]:
@@ -226,7 +226,7 @@ def chunked_exactly() -> None:
 
 @mutant("http/framing/te-folded", f"{DESYNC}/coding-folded")
 def folded_coding_overlooked() -> None:
-    """A folded line is left out, and a Transfer-Encoding without a value overlooked."""
+    """The server ignores a folded line and a Transfer-Encoding without a value."""
     drop_broken_fields()
 
     def coded(right: Any, fields: Any, used: Any) -> int:

@@ -1,4 +1,4 @@
-"""Faults of reading a request's line and fields."""
+"""Faults in parsing the request line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .mutation import mutant, replace, wrap_function
 
 @mutant("http/request-line/leading-crlf", "http/request-line/crlf-after-body")
 def no_empty_line() -> None:
-    """An empty line before a request is refused."""
+    """The server rejects an empty line before a request."""
     replace(parsing, "EMPTY_LINES_LIMIT", 0)
 
 
@@ -31,7 +31,7 @@ def cr_ends_a_line() -> None:
 
 @mutant("http/connection/cut-anywhere")
 def no_cut_behind_the_target() -> None:
-    """A segment that ends right behind the request target is refused."""
+    """The server rejects a segment that ends directly after the request target."""
 
     def fill(right: Any, self: Stream, deadline: float) -> bool:
         more: bool = right(self, deadline)
@@ -64,7 +64,7 @@ def end_completes_the_head() -> None:
 
 @mutant("http/limits/garbage", "http/limits/tls-hello", "http/limits/h2-preface")
 def anything_is_a_request() -> None:
-    """What cannot be read is taken for GET /."""
+    """The server reads invalid bytes as GET /."""
     end_completes_heads()
     drop_broken_fields()
     replace(parsing, "plausible", lambda _beginning: True)
@@ -93,7 +93,7 @@ def anything_is_a_request() -> None:
 
 @mutant("http/request-line/http09")
 def bare_bytes() -> None:
-    """A line without a version is answered with bytes that have no head."""
+    """The response to a request line without a version has no headers."""
 
     def refuse(right: Any, self: Connection, refused: RequestRejected) -> None:
         if refused.reason == "this is no request line":
@@ -106,13 +106,13 @@ def bare_bytes() -> None:
 
 @mutant("http/request-line/version-lowercase")
 def version_in_any_case() -> None:
-    """`http/1.1` is taken for HTTP/1.1."""
+    """The server accepts `http/1.1` as HTTP/1.1."""
     wrap_function(parsing, "version", lambda right, text: right(text.upper()))
 
 
 @mutant("http/request-line/version-minor-2")
 def version_1_2_refused() -> None:
-    """HTTP/1.2 is refused."""
+    """The server rejects HTTP/1.2."""
 
     def version(right: Any, text: bytes) -> Any:
         if text == b"HTTP/1.2":
@@ -124,7 +124,7 @@ def version_1_2_refused() -> None:
 
 @mutant("http/request-line/version-major-2", "http/responses/response-version/1.2")
 def version_echoed() -> None:
-    """The answer's version is the request's."""
+    """The version of the response is that of the request."""
     last = ["HTTP/1.1"]
 
     def version(right: Any, text: bytes) -> Any:
@@ -137,7 +137,7 @@ def version_echoed() -> None:
 
 @mutant("http/request-line/version-junk")
 def version_unread() -> None:
-    """Any word will do for the version."""
+    """The server accepts any word as the version."""
 
     def version(right: Any, text: bytes) -> Any:
         try:
@@ -150,7 +150,7 @@ def version_unread() -> None:
 
 @mutant("http/request-line/method-case")
 def method_in_capitals() -> None:
-    """`get` is taken for GET."""
+    """The server treats `get` as GET."""
 
     def request_line(right: Any, line: bytes) -> RequestLine:
         found = right(line)
@@ -161,7 +161,7 @@ def method_in_capitals() -> None:
 
 @mutant("http/request-line/method-unknown")
 def methods_listed() -> None:
-    """A method that is not known gets 400."""
+    """An unknown method gets 400."""
 
     def request_line(right: Any, line: bytes) -> RequestLine:
         found: RequestLine = right(line)
@@ -174,14 +174,14 @@ def methods_listed() -> None:
 
 @mutant("http/request-line/method-not-token")
 def any_method() -> None:
-    """Any word will do for the method."""
+    """The server accepts any word as the method."""
     replace(parsing, "plausible", lambda _beginning: True)
     replace(parsing, "_REQUEST_LINE", re.compile(rb"([^ ]+) ([^ ]+) ([^ ]+)\Z", re.DOTALL))
 
 
 @mutant("http/request-line/method-100k", "http/request-line/uri-huge")
 def long_lines_cut_off() -> None:
-    """A request line that is too long ends the connection without an answer."""
+    """The server closes the connection without a response if the request line is too long."""
 
     def too_long(_line: bytes) -> RequestRejected:
         raise ClientDisconnected("too long")
@@ -191,7 +191,7 @@ def long_lines_cut_off() -> None:
 
 @mutant("http/request-line/uri-8000")
 def lines_of_4096() -> None:
-    """A request line may have 4096 bytes."""
+    """The server accepts at most 4096 bytes in a request line."""
     replace(parsing, "REQUEST_LINE_LIMIT", 4096)
 
 
@@ -204,7 +204,7 @@ def lines_of_4096() -> None:
     "http/request-line/nul-ctl-target",
 )
 def any_target() -> None:
-    """Anything will do for the target."""
+    """The server accepts anything as the target."""
     replace(parsing, "_REQUEST_LINE", re.compile(rb"([^ ]+) (.+) ([^ ]+)\Z", re.DOTALL))
 
     def target(_method: bytes, text: bytes) -> Target:
@@ -216,13 +216,13 @@ def any_target() -> None:
 
 @mutant("http/request-line/absolute-form")
 def absolute_form_refused() -> None:
-    """A whole URL as the target is refused."""
+    """The server rejects a whole URL as the target."""
     replace(parsing, "_ABSOLUTE", re.compile(rb"\Zx"))
 
 
 @mutant("http/request-line/absolute-form")
 def absolute_form_as_path() -> None:
-    """A whole URL as the target is the app's path."""
+    """The server uses a whole URL in the target as the path for the app."""
 
     def target(right: Any, method: bytes, text: bytes) -> Target:
         return Target(b"/" + text) if text.startswith(b"http") else right(method, text)
@@ -245,13 +245,13 @@ def absolute_form_needs_path() -> None:
 
 @mutant("http/request-line/absolute-form-host-wins")
 def host_header_wins() -> None:
-    """The Host header counts, whatever the target's host."""
+    """The Host header takes precedence over the host in the target."""
     replace(parsing, "named", lambda fields, _authority: fields)
 
 
 @mutant("http/request-line/absolute-form-over-tls")
 def https_not_known() -> None:
-    """A whole https URL as the target is refused, over TLS too."""
+    """The server rejects a whole https URL as the target, even over TLS."""
     wrap_function(parsing, "target", _without_https)
 
 
@@ -264,13 +264,13 @@ def _without_https(right: Any, method: bytes, text: bytes) -> Target:
 
 @mutant("http/request-line/https-in-the-clear")
 def https_in_the_clear_served() -> None:
-    """A request for an https URL is served in the clear."""
+    """The server serves a request for an https URL over an unencrypted connection."""
     replace(Connection, "check_scheme", lambda _self, _target: None)
 
 
 @mutant("http/request-line/connect-good")
 def connect_a_mistake() -> None:
-    """CONNECT is answered with 400."""
+    """CONNECT gets 400."""
 
     def connect(_text: bytes) -> Target:
         raise RequestRejected(400, "this is no proxy")
@@ -280,19 +280,19 @@ def connect_a_mistake() -> None:
 
 @mutant("http/request-line/connect-good/ipv6")
 def connect_to_names_only() -> None:
-    """CONNECT to an address in brackets is answered with 400."""
+    """CONNECT to an address in brackets gets 400."""
     replace(parsing, "_AUTHORITY", re.compile(rb"[^:/?#@]+:([0-9]+)\Z"))
 
 
 @mutant("http/request-line/connect", "http/request-line/connect-bad-port")
 def connect_to_the_app() -> None:
-    """CONNECT goes to the app, and its answer out as any other."""
+    """The app gets CONNECT, and the server sends its response like any other."""
     replace(parsing, "connect", lambda _text: Target(b"/"))
 
 
 @mutant("http/request-line/options-star")
 def star_refused() -> None:
-    """`OPTIONS *` is refused."""
+    """The server rejects `OPTIONS *`."""
 
     def target(right: Any, method: bytes, text: bytes) -> Target:
         if text == b"*":
@@ -305,7 +305,7 @@ def star_refused() -> None:
 
 @mutant("http/request-line/non-ascii-target")
 def bytes_as_utf_8() -> None:
-    """Raw bytes above 0x7F in the path are taken, and decoded as UTF-8."""
+    """The server accepts raw bytes above 0x7F in the path and decodes them as UTF-8."""
     path = rb"(?:[A-Za-z0-9._~!$&'()*+,;=:@/\x80-\xff-]|%[0-9A-Fa-f]{2})*"
     replace(parsing, "_ORIGIN", re.compile(rb"(/" + path + rb")(?:\?(" + parsing.QUERY + rb"))?\Z"))
 
@@ -319,7 +319,7 @@ def bytes_as_utf_8() -> None:
 
 @mutant("http/request-line/encoded-crlf")
 def path_in_a_header() -> None:
-    """The path stands, decoded, in a header of the answer."""
+    """A header of the response contains the decoded path."""
     from ..gateway import Gateway
 
     def framed(right: Any, self: Gateway, first: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Faults that show in a row of requests: bodies by method, what closes, what an app must not say."""
+"""Faults that appear in a sequence of requests: bodies by method, closing, forbidden responses of the app."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def bodies_of_posts_only() -> None:
 
 @mutant("http/framing/unread-expected")
 def expected_body_not_counted() -> None:
-    """A body that the client waited with, and that was not asked for, is not expected any more."""
+    """If the server sent no 100, it does not expect the body any more."""
     clean: Any = vars(InputStream)["clean"].fget
     replace(InputStream, "clean", property(lambda self: self._invite is not None or clean(self)))
     wrap_function(InputStream, "drain", lambda right, self: None if self._invite is not None else right(self))
@@ -53,7 +53,7 @@ def chunks_behind_lf() -> None:
 
 @mutant("http/framing/te-whitespace/tab", "http/framing/te-whitespace/around")
 def coding_with_its_tabs() -> None:
-    """Tabs around a value are kept, and chunked is known without them alone."""
+    """The server keeps tabs around a value and recognizes chunked only without them."""
 
     def field(right: Any, line: bytes) -> Any:
         name, _ = right(line)
@@ -71,7 +71,7 @@ def coding_with_its_tabs() -> None:
 
 @mutant("http/chunked/extension-whitespace")
 def blanks_in_extensions_refused() -> None:
-    """A chunk's line with a blank in it is refused."""
+    """The server rejects a chunk line that contains a blank."""
 
     def size(right: Any, line: bytes) -> int:
         if re.search(rb"[ \t]", line):
@@ -89,7 +89,7 @@ UNCLOSED_STREAMS: list[Stream] = []
 
 @mutant("http/connection/error-closes")
 def closing_forgotten() -> None:
-    """A connection that was to be closed stays open."""
+    """A connection that should close stays open."""
     replace(Stream, "close", UNCLOSED_STREAMS.append)
 
 
@@ -106,7 +106,7 @@ def empty_values_dropped() -> None:
 
 @mutant("http/host/valid")
 def own_address_only() -> None:
-    """Nothing but the server's own address is a host."""
+    """The server accepts only its own address as a host."""
     replace(parsing, "valid_host", lambda value: value.startswith((b"127.", b"[::1]", b"localhost")))
 
 
@@ -116,7 +116,7 @@ def own_address_only() -> None:
     "http/host/valid/unreserved",
 )
 def letters_and_digits_only() -> None:
-    """A host is letters, digits, dots and hyphens, or an IPv6 address; others are refused."""
+    """The server rejects a host that is not an IPv6 address or letters, digits, dots and hyphens."""
     wrap_function(
         parsing, "valid_host", lambda right, value: right(value) and not re.search(rb"[^A-Za-z0-9.:\[\]-]", value)
     )
@@ -139,25 +139,25 @@ def nul_ends_the_path() -> None:
 
 @mutant("http/responses/head-error-no-body")
 def refusals_with_a_body() -> None:
-    """A refusal has a body, for HEAD too."""
+    """A rejection has a body, even for HEAD."""
     wrap_function(response, "refusal", lambda right, refused, _method: right(refused, "GET"))
 
 
 @mutant("http/responses/no-length-204")
 def length_of_204_kept() -> None:
-    """A 204 has the app's Content-Length."""
+    """A 204 has the Content-Length of the app."""
     replace(response, "unmeasured", lambda _code: False)
 
 
 @mutant("http/responses/interim-status")
 def interim_statuses_taken() -> None:
-    """An app may answer with a 1xx."""
+    """The server sends a 1xx of the app as the final response."""
     replace(response, "_STATUS", re.compile(r"[1-9][0-9]{2}(?: .*)?\Z"))
 
 
 @mutant("http/responses/length-or-coding")
 def coding_beside_length() -> None:
-    """The app's Transfer-Encoding goes out beside its Content-Length."""
+    """The server sends the Transfer-Encoding of the app and a Content-Length."""
     replace(response, "HOP_BY_HOP", frozenset())
 
 

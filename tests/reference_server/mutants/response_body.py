@@ -1,4 +1,4 @@
-"""Faults of the body: its blocks, write(), close(), its length, and whose it is."""
+"""Faults in the response body: blocks, write(), close(), length, and mixed-up responses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def line_ends_converted() -> None:
 
 @mutant("pep3333/body/large-block")
 def sent_in_part() -> None:
-    """What the socket takes at once is sent, and the rest is not."""
+    """The server sends only the bytes that the socket accepts at once."""
 
     def send(self: Stream, data: bytes) -> None:
         self.socket.settimeout(0)
@@ -30,7 +30,7 @@ def sent_in_part() -> None:
 
 @mutant("pep3333/body/block-by-block", "pep3333/body/write-delivered", "pep3333/error-handling/close-raises")
 def answer_buffered() -> None:
-    """Nothing of an answer goes out before all of it is there."""
+    """The server sends nothing before the response is complete."""
 
     def run(right: Any, self: Gateway, *about: Any) -> None:
         held: list[bytes] = []
@@ -43,7 +43,7 @@ def answer_buffered() -> None:
 
 @mutant("pep3333/body/block-by-block-declared")
 def declared_answer_buffered() -> None:
-    """Nothing of a body with a Content-Length goes out before all of it is there."""
+    """The server sends nothing of a body with a Content-Length before the body is complete."""
 
     def run(right: Any, self: Gateway, *about: Any) -> None:
         held: list[bytes] = []
@@ -57,7 +57,7 @@ def declared_answer_buffered() -> None:
 
 @mutant("pep3333/body/no-foreign-attributes")
 def looks_for_fileno() -> None:
-    """The server looks whether the iterable has fileno()."""
+    """The server checks whether the iterable has fileno()."""
 
     def iterate(right: Any, self: Gateway, result: Any) -> None:
         if not hasattr(result, "fileno"):
@@ -107,7 +107,7 @@ def length_without_written() -> None:
 
 @mutant("pep3333/body/empty-block-in-chunked")
 def empty_chunk_sent() -> None:
-    """A b'' is sent as a chunk of size 0."""
+    """The server sends a b'' as a chunk of size 0."""
 
     def yielded(right: Any, self: Gateway, block: Any) -> None:
         right(self, block)
@@ -119,7 +119,7 @@ def empty_chunk_sent() -> None:
 
 @mutant("pep3333/body/write-order/then-block")
 def written_comes_last() -> None:
-    """What went through write() is sent behind what was yielded."""
+    """The server sends written blocks after the yielded blocks."""
 
     def end(right: Any, self: Gateway) -> None:
         for data in vars(self).pop("queue", []):
@@ -132,7 +132,7 @@ def written_comes_last() -> None:
 
 @mutant("pep3333/body/write-order/then-nothing")
 def written_waits_for_yielded() -> None:
-    """What went through write() is sent with the first block that is yielded, and lost without one."""
+    """The server sends written blocks with the first yielded block, and loses them without one."""
 
     def yielded(right: Any, self: Gateway, block: Any) -> None:
         right(self, b"".join(vars(self).pop("queue", [])) + block)
@@ -143,7 +143,7 @@ def written_waits_for_yielded() -> None:
 
 @mutant("pep3333/body/str-block-is-error")
 def text_encoded() -> None:
-    """A block of text is encoded as UTF-8."""
+    """The server encodes a block of type str as UTF-8."""
     wrap_function(
         Gateway,
         "yielded",
@@ -153,7 +153,7 @@ def text_encoded() -> None:
 
 @mutant("pep3333/body/str-written-is-error")
 def written_text_encoded() -> None:
-    """Text passed to write() is encoded as UTF-8."""
+    """The server encodes a str passed to write() as UTF-8."""
     wrap_function(
         Gateway,
         "write",
@@ -180,7 +180,7 @@ def sequences_only() -> None:
 
 @mutant("pep3333/body/all-iterables/list", "pep3333/body/all-iterables/tuple")
 def first_of_sequence() -> None:
-    """Of a list or tuple the first block is sent."""
+    """The server sends only the first block of a list or tuple."""
     wrap_function(
         Gateway,
         "iterate",
@@ -208,7 +208,7 @@ def closed_twice() -> None:
     "pep3333/close/on-start-error",
 )
 def closed_on_success_only() -> None:
-    """close() is called where all went well."""
+    """The server calls close() only after a success."""
 
     def run(self: Gateway, application: Callable[..., Any], variables: dict[str, Any]) -> None:
         result = self.call(application, variables)
@@ -233,7 +233,7 @@ def not_closed_on_head() -> None:
     "pep3333/content-length/write-past-it-raises",
 )
 def length_not_kept() -> None:
-    """The app's Content-Length is sent, and not looked at."""
+    """The server sends the Content-Length of the app and does not enforce it."""
     replace(Gateway, "limited", lambda _self, block: block)
     replace(Gateway, "satisfied", False)
     replace(Gateway, "write", _write_anything)
@@ -248,19 +248,19 @@ def _write_anything(self: Gateway, data: bytes) -> None:
 
 @mutant("pep3333/content-length/stops-iterating")
 def asks_to_the_end() -> None:
-    """Blocks beyond the Content-Length are asked for and thrown away."""
+    """The server requests blocks beyond the Content-Length and discards them."""
     replace(Gateway, "satisfied", False)
 
 
 @mutant("pep3333/content-length/write-past-it-raises")
 def write_cuts_silently() -> None:
-    """write() throws away what is beyond the Content-Length."""
+    """write() discards bytes beyond the Content-Length."""
     replace(Gateway, "write", _write_anything)
 
 
 @mutant("pep3333/content-length/short-body-closes")
 def short_body_kept_open() -> None:
-    """After a body that is too short the connection stays open."""
+    """The connection stays open after a body that is too short."""
     replace(Gateway, "short", lambda _self: None)
 
 
@@ -269,7 +269,7 @@ def short_body_kept_open() -> None:
 
 @mutant("pep3333/concurrency/single-thread-option")
 def one_thread_is_many() -> None:
-    """Asked for one thread, the server takes as many as it likes."""
+    """The server ignores a setting of one thread."""
 
     def accept(right: Any, listener: Any, options: server.Options) -> None:
         right(listener, server.Options(options.application, options.workers, 0, options.mount))
@@ -279,7 +279,7 @@ def one_thread_is_many() -> None:
 
 @mutant("pep3333/concurrency/no-cross-talk", "pep3333/concurrency/no-cross-talk-threads")
 def headers_of_the_last() -> None:
-    """An answer has the headers of the one before it."""
+    """A response has the headers of the previous response."""
     last: list[Any] = []
 
     def framed(right: Any, self: Gateway, first: Any) -> Any:

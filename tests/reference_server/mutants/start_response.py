@@ -1,4 +1,4 @@
-"""Faults of start_response and of the answer's head."""
+"""Faults in start_response and in the headers of the response."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .mutation import is_harness_path, mutant, replace, wrap_function
 
 @mutant("pep3333/start-response/signature/two")
 def exc_info_required() -> None:
-    """start_response takes three arguments and no less."""
+    """start_response requires three arguments."""
 
     def start(right: Any, self: Gateway, *arguments: Any) -> Any:
         if len(arguments) < 3 and not is_harness_path(self.request.target.path.decode()):
@@ -23,7 +23,7 @@ def exc_info_required() -> None:
 
 @mutant("pep3333/start-response/signature/none-third")
 def none_for_exc_info() -> None:
-    """start_response takes None for an exc_info of its own kind, and fails on it."""
+    """start_response treats an exc_info of None as an exception, and fails."""
 
     def start(right: Any, self: Gateway, *arguments: Any) -> Any:
         if len(arguments) == 3 and arguments[2] is None:
@@ -45,7 +45,7 @@ def no_write() -> None:
     "pep3333/start-response/no-injection",
 )
 def arguments_unchecked() -> None:
-    """Status and headers are taken as they come."""
+    """The server does not check the status and the headers."""
     replace(Gateway, "check", lambda _self, _status, _headers: None)
 
 
@@ -57,7 +57,7 @@ def hop_by_hop_taken() -> None:
 
 @mutant("pep3333/start-response/adds-required-headers", "pep3333/start-response/adds-server-header")
 def nothing_added() -> None:
-    """Neither Date nor Server is added."""
+    """The server adds neither Date nor Server."""
     replace(response, "completed", lambda headers: headers)
 
 
@@ -67,13 +67,13 @@ def nothing_added() -> None:
     "pep3333/start-response/case-insensitive/content-length",
 )
 def names_compared_exactly() -> None:
-    """The app's headers are looked for in one spelling."""
+    """The server recognizes headers of the app only in one case."""
     replace(response, "values", lambda headers, name: [value for key, value in headers if key == name.title()])
 
 
 @mutant("pep3333/start-response/case-insensitive/content-type")
 def content_type_added() -> None:
-    """Content-Type is added where none is spelt so."""
+    """The server adds a Content-Type unless the app sets one in exactly this case."""
 
     def completed(right: Any, headers: Any) -> Any:
         given = any(name == "Content-Type" for name, _ in headers)
@@ -101,7 +101,7 @@ def head_sent_on_call() -> None:
 
 @mutant("pep3333/start-response/waits-for-first-nonempty")
 def head_sent_with_first_block() -> None:
-    """The head goes out with the first block, empty or not."""
+    """The server sends the headers with the first block, even if it is empty."""
 
     def yielded(right: Any, self: Gateway, block: Any) -> None:
         if not self.head_sent:
@@ -113,7 +113,7 @@ def head_sent_with_first_block() -> None:
 
 @mutant("pep3333/start-response/empty-iterable")
 def no_head_without_body() -> None:
-    """Where the iterable yields nothing, nothing is sent."""
+    """If the iterable yields nothing, the server sends nothing."""
 
     def end(right: Any, self: Gateway) -> None:
         if self.head_sent:
@@ -126,7 +126,7 @@ def no_head_without_body() -> None:
 
 @mutant("pep3333/start-response/exc-info-replaces")
 def first_headers_stay() -> None:
-    """With exc_info the status is replaced, and the headers are added to the first ones."""
+    """With exc_info, the new status replaces the first one, but the first headers remain."""
 
     def start(right: Any, self: Gateway, *arguments: Any) -> Any:
         before = list(self.headers)
@@ -139,7 +139,7 @@ def first_headers_stay() -> None:
 
 @mutant("pep3333/start-response/exc-info-first")
 def exc_info_needs_first_call() -> None:
-    """With exc_info, start_response must have been called before."""
+    """start_response accepts exc_info only in a second call."""
 
     def start(right: Any, self: Gateway, *arguments: Any) -> Any:
         if len(arguments) > 2 and arguments[2] and not self.called:
@@ -190,7 +190,7 @@ def early_call_expected() -> None:
 
 @mutant("pep3333/start-response/no-reference-kept")
 def exc_info_kept() -> None:
-    """exc_info is kept until the request's end."""
+    """The server keeps exc_info until the end of the request."""
 
     def start(right: Any, self: Gateway, *arguments: Any) -> Any:
         vars(self)["last"] = arguments
@@ -201,13 +201,13 @@ def exc_info_kept() -> None:
 
 @mutant("pep3333/start-response/play-dumb")
 def headers_in_a_dictionary() -> None:
-    """Of headers with one name the last is sent."""
+    """The server sends only the last of several headers with one name."""
     wrap_function(Gateway, "framed", lambda right, self, first: list(dict(right(self, first)).items()))
 
 
 @mutant("pep3333/start-response/play-dumb")
 def reason_of_its_own() -> None:
-    """The reason is the server's."""
+    """The server replaces the reason phrase of the app."""
     wrap_function(response, "status_line", lambda right, status: right(status[:4] + "Whatever"))
 
 
@@ -216,13 +216,13 @@ def reason_of_its_own() -> None:
 
 @mutant("http/responses/status-line-space")
 def space_cut_off() -> None:
-    """The space behind a status without a reason is cut off."""
+    """The server removes the space after a status without a reason phrase."""
     wrap_function(response, "status_line", lambda right, status: right(status).rstrip())
 
 
 @mutant("http/responses/response-version")
 def version_1_2() -> None:
-    """The answer claims HTTP/1.2."""
+    """The response claims HTTP/1.2."""
     wrap_function(response, "status_line", lambda right, status: right(status).replace("HTTP/1.1", "HTTP/1.2"))
 
 
@@ -234,7 +234,7 @@ def date_of_another_form() -> None:
 
 @mutant("http/responses/date-once/ok")
 def date_twice() -> None:
-    """Every answer has two Dates."""
+    """Every response has two Dates."""
     wrap_function(response, "completed", lambda right, headers: [("Date", response.date(0)), *right([]), *headers])
 
 
@@ -266,7 +266,7 @@ def length_of_304_is_0() -> None:
 
 @mutant("http/responses/date-once/error")
 def refusals_undated() -> None:
-    """A refusal has no Date."""
+    """A rejection has no Date."""
 
     def refusal(right: Any, refused: Any, method: str) -> bytes:
         whole: bytes = right(refused, method)
@@ -277,13 +277,13 @@ def refusals_undated() -> None:
 
 @mutant("http/responses/error-framed")
 def refusals_cut_short() -> None:
-    """A refusal promises more than it has."""
+    """A rejection has a Content-Length that is too large."""
     wrap_function(response, "refusal", lambda right, refused, method: right(refused, method)[:-10])
 
 
 @mutant("http/responses/head-no-body/written")
 def head_with_written_body() -> None:
-    """What goes through write() is sent to HEAD too."""
+    """The server sends written blocks in a HEAD response."""
 
     def write(right: Any, self: Gateway, data: bytes) -> None:
         right(self, data)
@@ -295,13 +295,13 @@ def head_with_written_body() -> None:
 
 @mutant("http/responses/head-no-body", "http/responses/head-then-next")
 def head_with_body() -> None:
-    """The answer to HEAD has a body."""
+    """The response to HEAD has a body."""
     replace(response, "bodiless", lambda _method, code: code in (204, 304))
 
 
 @mutant("http/responses/head-same-headers")
 def head_without_length() -> None:
-    """The answer to HEAD has no Content-Length."""
+    """The response to HEAD has no Content-Length."""
 
     def framed(right: Any, self: Gateway, first: Any) -> Any:
         return [h for h in right(self, first) if self.method != "HEAD" or h[0] != "Content-Length"]
@@ -311,7 +311,7 @@ def head_without_length() -> None:
 
 @mutant("http/responses/no-body-204", "http/responses/no-body-304")
 def every_status_has_a_body() -> None:
-    """A 204 and a 304 are framed as any other answer, in chunks."""
+    """A 204 and a 304 are chunked like any other response."""
     replace(response, "bodiless", lambda method, _code: method == "HEAD")
     wrap_function(
         Gateway,
@@ -357,7 +357,7 @@ def end_unmarked() -> None:
 
 @mutant("pep3333/error-handling/non-latin1-header")
 def characters_replaced() -> None:
-    """A character that latin-1 does not have becomes a question mark."""
+    """The server replaces a character outside latin-1 with a question mark."""
     wrap_function(
         response,
         "check_value",

@@ -1,4 +1,4 @@
-"""Faults of sizes and lines: of reading wsgi.input, and of writing to wsgi.errors."""
+"""Faults in sizes and lines of wsgi.input and wsgi.errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .mutation import mutant, replace, wrap_function
 
 @mutant("pep3333/input/sizes/zero")
 def zero_is_everything() -> None:
-    """read(0) reads all that is left."""
+    """read(0) reads the rest."""
     wrap_function(InputStream, "read", lambda right, self, size=-1: right(self, size or -1))
 
 
@@ -43,5 +43,5 @@ class _OneLine:
 
 @mutant("pep3333/errors-stream/line-ends")
 def lines_joined() -> None:
-    """The line ends of what is written to wsgi.errors become spaces."""
+    """Line ends in text for wsgi.errors become spaces."""
     replace(environ, "errors", _OneLine)

@@ -1,4 +1,4 @@
-"""Faults of TLS, and of variables that the deployer specified."""
+"""Faults in TLS and in variables of the deployer."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def scheme_always_http() -> None:
 
 @mutant("pep3333/environ/configurable")
 def environment_kept_from_the_app() -> None:
-    """Nothing of the process's environment comes into environ, and there is no other way."""
+    """The server puts no variable of the deployer into environ."""
     replace(environ, "deployed", dict)
 
 
@@ -53,7 +53,7 @@ def ends_without_alert() -> None:
 
 @mutant("http/tls/incomplete-close")
 def falls_with_a_client_that_leaves() -> None:
-    """A client that ends a kept connection ends the server."""
+    """The server exits when a client closes a persistent connection."""
 
     def fill(right: Any, self: Stream, deadline: float) -> bool:
         more: bool = right(self, deadline)
@@ -66,7 +66,7 @@ def falls_with_a_client_that_leaves() -> None:
 
 @mutant("http/tls/plain-http")
 def takes_plain_http_too() -> None:
-    """Who speaks plain HTTP on the TLS port is served."""
+    """The server serves plain HTTP on the TLS port."""
 
     def secured(right: Any, plain: socket.socket, tls: ssl.SSLContext) -> Any:
         plain.settimeout(tls_connection.HANDSHAKE_TIMEOUT_SECONDS)
@@ -78,7 +78,7 @@ def takes_plain_http_too() -> None:
 
 @mutant("http/tls/handshake-broken-off")
 def falls_with_a_handshake() -> None:
-    """A handshake that fails ends the server."""
+    """The server exits when a handshake fails."""
 
     def secured(right: Any, plain: socket.socket, tls: ssl.SSLContext) -> Any:
         try:
@@ -91,7 +91,7 @@ def falls_with_a_handshake() -> None:
 
 @mutant("http/tls/handshake-stalled")
 def one_handshake_at_a_time() -> None:
-    """A handshake waits for the one before it."""
+    """A handshake waits for the previous one."""
     turn = threading.Lock()
 
     def secured(right: Any, plain: socket.socket, tls: ssl.SSLContext) -> Any:

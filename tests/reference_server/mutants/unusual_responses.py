@@ -1,4 +1,4 @@
-"""Faults of answers that the app gives in unusual ways: by write(), with odd lengths, closed early or not at all."""
+"""Faults in unusual responses of the app: write(), invalid lengths, close() too early or never."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .mutation import mutant, replace, wrap_function
 
 @mutant("pep3333/body/binary-exact-written")
 def written_line_ends_converted() -> None:
-    """LF in what is given to write() becomes CR LF."""
+    """LF in bytes passed to write() becomes CR LF."""
     wrap_function(Gateway, "write", lambda right, self, data: right(self, data.replace(b"\n", b"\r\n")))
 
 
 @mutant("pep3333/body/empty-write")
 def empty_chunk_written() -> None:
-    """A b'' that is given to write() is sent as a chunk of size 0."""
+    """The server sends a b'' passed to write() as a chunk of size 0."""
 
     def write(right: Any, self: Gateway, data: bytes) -> None:
         right(self, data)
@@ -33,7 +33,7 @@ def empty_chunk_written() -> None:
 
 @mutant("pep3333/body/block-by-block-after-write")
 def buffered_after_write() -> None:
-    """Once write() was used, what the body yields waits for the body's end."""
+    """After a write(), the server holds yielded blocks back until the end of the body."""
 
     def iterate(right: Any, self: Gateway, result: Any) -> None:
         right(self, [b"".join(result)] if self.written else result)
@@ -46,7 +46,7 @@ def buffered_after_write() -> None:
 
 @mutant("pep3333/start-response/second-call-after-error")
 def failed_call_forgotten() -> None:
-    """A call of start_response that raised counts for nothing."""
+    """The server ignores a call of start_response that raised."""
 
     def start(right: Any, self: Gateway, *arguments: Any) -> Any:
         try:
@@ -60,7 +60,7 @@ def failed_call_forgotten() -> None:
 
 @mutant("pep3333/start-response/exc-info-reraises-after-write")
 def written_counts_for_nothing() -> None:
-    """With exc_info and after write() alone, start_response does nothing."""
+    """With exc_info, and after only a write(), start_response does nothing."""
 
     def reraise(right: Any, self: Gateway, exc_info: Any) -> None:
         if not self.written:
@@ -71,7 +71,7 @@ def written_counts_for_nothing() -> None:
 
 @mutant("pep3333/start-response/latin1-kept")
 def headers_in_utf_8() -> None:
-    """Headers are encoded as UTF-8."""
+    """The server encodes headers as UTF-8."""
     wrap_function(
         response,
         "head",
@@ -83,7 +83,7 @@ def headers_in_utf_8() -> None:
 
 @mutant("pep3333/error-handling/non-latin1-status")
 def status_characters_replaced() -> None:
-    """A character of the status that latin-1 does not have becomes a question mark."""
+    """The server replaces a status character outside latin-1 with a question mark."""
     right = response.status_line
     replace(response, "check_status", lambda _status: None)
     replace(response, "status_line", lambda status: right(status.encode("latin-1", "replace").decode("latin-1")))
@@ -94,7 +94,7 @@ def status_characters_replaced() -> None:
 
 @mutant("pep3333/content-length/two-lengths", "pep3333/content-length/not-a-number")
 def lengths_unchecked() -> None:
-    """The app's Content-Length headers go out as they are."""
+    """The server sends the Content-Length headers of the app unchanged."""
     replace(response, "check_lengths", lambda _headers: None)
     wrap_function(response, "values", _as_numbers)
 
@@ -119,7 +119,7 @@ def _closes(unless: Callable[[Gateway], bool]) -> None:
 
 @mutant("pep3333/close/on-iter-error")
 def closed_once_begun() -> None:
-    """close() is called where iteration has begun, and else not."""
+    """The server calls close() only if it has begun to iterate."""
 
     def iterate(right: Any, self: Gateway, result: Any) -> None:
         blocks = iter(result)
@@ -132,7 +132,7 @@ def closed_once_begun() -> None:
 
 @mutant("pep3333/close/on-no-start")
 def unstarted_not_closed() -> None:
-    """close() is not called where the app has not called start_response."""
+    """The server does not call close() if the app has not called start_response."""
     _closes(lambda self: not self.called)
 
 
@@ -156,11 +156,11 @@ def _reset(self: Gateway) -> bool:
 
 @mutant("pep3333/close/on-client-gone-late")
 def not_closed_after_reset() -> None:
-    """close() is not called where the client has reset the connection."""
+    """The server does not call close() if the client has reset the connection."""
     _closes(_reset)
 
 
 @mutant("pep3333/close/when-length-reached")
 def not_closed_at_length() -> None:
-    """close() is not called where the body was not asked for to its end."""
+    """The server does not call close() if it did not request all blocks."""
     _closes(lambda self: self.satisfied)

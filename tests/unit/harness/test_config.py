@@ -40,7 +40,7 @@ def test_a_baseline_lies_beside_the_file(tmp_path: Path) -> None:
         ("[tool.wsgi-gauntlet]\nbaseline = 1", "baseline takes the name of a file: write"),
         ("[tool.wsgi-gauntlet]\nservers = 1", "servers must be a table"),
         ("[tool.wsgi-gauntlet.servers]\nmine = 1", "takes a command template"),
-        ("[tool.wsgi-gauntlet.thresholds]\nspeed = 1", "knows no 'speed'"),
+        ("[tool.wsgi-gauntlet.thresholds]\nspeed = 1", "has an unknown key 'speed'"),
         ('[tool.wsgi-gauntlet.thresholds]\ngoodput = "high"', "takes a number"),
         ("[tool.wsgi-gauntlet.thresholds]\ngoodput = true", "takes a number"),
     ],

@@ -1,6 +1,7 @@
-"""From what was measured to an exit code; scratch folders; options."""
+"""Exit codes, scratch folders, options, and the signals that end a run."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -127,3 +128,51 @@ def test_an_error_of_the_handler_loses_no_result(tmp_path: Path) -> None:
     assert [each.scenario for each in stored.load] == ["b"]
     assert stored.servers["s"] == ServerInfo("s", "S", False, command="serve", why="it ended")
     assert recorder.failed == {"s"}
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_nohup_keeps_a_run_alive(ignored: bool) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        assert (signal.SIGHUP in session._shutdown_signals()) is not ignored
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+INTERRUPTED_RUN = """
+import os, signal, sys, trio
+from wsgi_gauntlet.harness import session
+from wsgi_gauntlet.harness.events import Message
+
+class Recorder:
+    handler_error = None
+    def pass_on(self, event):
+        print(event.text, flush=True)
+
+class Session(session._Session):
+    async def _run_cells(self, events):
+        os.kill(os.getpid(), signal.Signals[sys.argv[1]])
+        try:
+            await trio.sleep_forever()
+        finally:
+            if len(sys.argv) > 2:
+                os.kill(os.getpid(), signal.Signals[sys.argv[2]])
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+run = Session(session.RunOptions(), session._RemainingCells([], {}, frozenset(), []), Recorder(), None)
+try:
+    run.run_until_interrupted()
+finally:
+    print(run.interrupted)
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_the_run_and_a_second_ctrl_c_the_program(name: str) -> None:
+    command = [sys.executable, "-c", INTERRUPTED_RUN, name]
+    once = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (once.returncode, once.stdout.split()[-1]) == (0, "True"), once.stderr
+    assert once.stdout.startswith("interrupted: stopping the servers")
+    twice = subprocess.run([*command, "SIGINT"], capture_output=True, text=True, check=False)
+    assert twice.returncode != 0
+    assert twice.stderr.rstrip().endswith("KeyboardInterrupt")

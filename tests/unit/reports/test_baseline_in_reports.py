@@ -21,7 +21,8 @@ from wsgi_gauntlet.harness.model import (
     ServerInfo,
     Verdict,
 )
-from wsgi_gauntlet.reports.terminal.progress import ProgressDisplay, summary
+from wsgi_gauntlet.reports.terminal.progress import ProgressDisplay
+from wsgi_gauntlet.reports.terminal.summary import summary
 from wsgi_gauntlet.reports.writers import json, junit, markdown
 from wsgi_gauntlet.reports.writers.html import report_page
 

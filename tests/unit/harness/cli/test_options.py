@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from wsgi_gauntlet.harness.cli.main import cli, configure_output_encoding
 from wsgi_gauntlet.harness.cli.options import OLD_NAMES
+from wsgi_gauntlet.harness.errors import ConfigurationError
 
 
 def commands() -> list[tuple[str, click.Option]]:
@@ -91,6 +92,42 @@ def test_an_old_name_works_and_is_not_shown(new: str, old: str) -> None:
         shown = CliRunner().invoke(cli, [str(command.name), "--help"]).stdout
         assert f"{new} " in shown
         assert f"{old} " not in shown
+
+
+def test_only_new_names_are_suggested() -> None:
+    said = ended("load", "x", "--rat", "5")
+    assert "--background-rate" in said
+    assert "--rate" not in said
+    assert "--path" not in said
+    assert "--slow-clients is given twice" in ended("load", "x", "--clients", "5", "--slow-clients", "5")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--set", "baseline=1", "--set", "baseline=2"),
+        ("--set", "disconnect-wait=1", "--set", "disconnect_wait=2"),
+        ("--set", "clients=1", "--slow-clients", "2"),
+        ("--set", "rate=1", "--rate", "2"),
+    ],
+)
+def test_a_parameter_is_not_given_twice(arguments: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(cli, ["load", "x", *arguments])
+    assert isinstance(done.exception, ConfigurationError)
+    assert "is given twice" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("id_", "says"),
+    [
+        ("claims", "claims is a family of 6 scenarios; name one scenario: claims/development, "),
+        ("throughputt", "no case or scenario has the id 'throughputt' (did you mean throughput"),
+        ("exact-dct", "no case has the id 'exact-dct'"),
+        ("http/framing", "is a family of"),
+    ],
+)
+def test_explain_names_scenarios_too(id_: str, says: str) -> None:
+    assert says in str(CliRunner().invoke(cli, ["explain", id_]).exception)
 
 
 def test_no_line_of_help_is_cut_off_or_too_wide() -> None:

@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT
+from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, pep3333, rfc9112
 from wsgi_gauntlet.harness.conformance.catalog import MUST, Case, CaseVariants, case, select, with_dependencies
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.conformance.references import pep3333, rfc9112
 from wsgi_gauntlet.harness.errors import UnknownName
 from wsgi_gauntlet.harness.model import Breach
 

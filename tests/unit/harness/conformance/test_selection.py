@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wsgi_gauntlet.harness import registry
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import Case
-from wsgi_gauntlet.harness.conformance.references import pep3333
 from wsgi_gauntlet.harness.conformance.selection import Selection, Shard, case_selections, chosen, failed, shard
 from wsgi_gauntlet.harness.errors import ConfigurationError, UnknownName
 from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Level, Results, Verdict

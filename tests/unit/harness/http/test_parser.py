@@ -92,11 +92,11 @@ def test_too_many_interim_answers() -> None:
         (b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "no space follows"),
         (b"HTTP/1.1  200 OK\r\nContent-Length: 0\r\n\r\n", "breaks the grammar"),
         (b"HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n", "bare LF"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length : 0\r\n\r\n", "white space stands before the colon"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length : 0\r\n\r\n", "white space precedes the colon"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nA: b\r\n c\r\n\r\n", "obs-fold"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nA\r\n\r\n", "has no colon"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n: b\r\n\r\n", "is not a field name"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nA: b\0\r\n\r\n", "holds NUL"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nA: b\0\r\n\r\n", "contains NUL"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nA: b\rc\r\n\r\n", "bare CR"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na", "2 times, differing"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n\r\na", "2 times"),
@@ -106,7 +106,7 @@ def test_too_many_interim_answers() -> None:
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", "does not end with one chunked"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0 \r\n\r\n", "white space follows a chunk size"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\n0\r\n\r\n", "data ends with a bare LF"),
-        (b"\r\n\nHTTP/1.1 204 OK\r\n\r\n", "empty line stands before"),
+        (b"\r\n\nHTTP/1.1 204 OK\r\n\r\n", "empty line precedes"),
     ],
 )
 def test_faults_that_can_be_read_past(data: bytes, finding: str) -> None:

@@ -45,7 +45,7 @@ async def test_a_page_that_stays_the_same_is_compared(serving: Serving) -> None:
     assert page == UserAppPage(PAGE, 200, b"x\n..", 4)
     assert len(toy.heads) == 3
     assert toy.heads[0].startswith(b"GET /p?n=x&size=4 HTTP/1.1\r\n")
-    assert page.conditions == {"page": PAGE, "right answer": "200, complete, 4 bytes compared"}
+    assert page.conditions == {"page": PAGE, "correct response": "200, complete, 4 bytes compared"}
 
 
 async def test_a_page_that_changes_is_not(serving: Serving) -> None:

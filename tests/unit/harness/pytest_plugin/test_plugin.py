@@ -85,6 +85,8 @@ def test_it_is_found_by_its_entry_point(project: Project) -> None:
         (["--wsgi-server", "wsgiref", "--wsgi-app", "a:b"], "--wsgi-app a:b does not import"),
         (["--wsgi-server", "wsgiref", "--wsgi-baseline", "nowhere.toml"], "there is no baseline"),
         (["--wsgi-select", "own/"], "--wsgi-select chooses cases, and no server is named: add --wsgi-server NAME"),
+        (["--wsgi-server", "wsgiref", "--wsgi-app-path", "/a"], "--wsgi-app-path needs --wsgi-app: name the app"),
+        (["--wsgi-server", "wsgiref", "--wsgi-path", "/a"], "--wsgi-app-path needs --wsgi-app: name the app"),
         (["wsgi-gauntlet"], "wsgi-gauntlet names no server"),
         (["wsgi-gauntlet::wsgiref::own/area/hold"], "not found: wsgi-gauntlet::wsgiref::own/area/hold (did you mean"),
         (["wsgi-gauntlet::nobody::own/area/holds"], "no server is named 'nobody'"),

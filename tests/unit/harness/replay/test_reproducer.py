@@ -91,11 +91,11 @@ def test_an_app_of_a_framework_says_how_that_is_had() -> None:
     result = reproduced(plan, distribution="Django")
     assert result.server.startswith("# Needs: python3 -m pip install Django\nPYTHONPATH=. python3 -m gunicorn ")
     assert result.files["app.py"].startswith(
-        '"""What http/framing/odd uses of wsgi-gauntlet\'s app for Django; serve it as app:application."""\n'
+        '"""The code that http/framing/odd uses from wsgi-gauntlet\'s app for Django; serve it as app:application."""\n'
     )
     plain = made("gunicorn")
     assert "Needs: " not in plain.server
-    assert "wsgi-gauntlet's reference app;" in plain.files["app.py"]
+    assert "wsgi-gauntlet's test app;" in plain.files["app.py"]
 
 
 def test_a_flask_app_is_one() -> None:
@@ -137,7 +137,7 @@ def test_a_user_s_own_app_is_named_and_not_cut_out() -> None:
 
 def test_a_case_about_the_server_needs_no_app_of_the_user_s() -> None:
     result = made("gunicorn", app="shop:site")
-    assert "reference app" in result.files["app.py"]
+    assert "test app" in result.files["app.py"]
     assert result.server.endswith(" app:application\n")
     assert "shop" not in result.server
 

@@ -54,10 +54,12 @@ def test_an_adapter_of_an_older_version_may_still_raise_in_command() -> None:
             reject_unsupported("old", backlog=launch.settings.backlog)
             return Command(("old",))
 
-    launch = planning.plan("waitress[backlog=9]").planned_launches()[0][1]
-    assert not Old().supports(launch)
+    plan = replace(planning.plan("waitress"), adapter=Old())
+    assert not plan.unsupported_reason()
+    with_backlog = replace(plan, settings=replace(plan.settings, backlog=9))
+    assert with_backlog.unsupported_reason() == "old has no option for backlog"
     with pytest.raises(Unsupported, match="old has no option for backlog"):
-        start_command(Old(), launch)
+        start_command(*with_backlog.planned_launches()[0])
 
 
 def test_a_target_has_no_command() -> None:

@@ -6,7 +6,12 @@ import gzip
 import json
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
 from wsgi_gauntlet.harness import config, registry
+from wsgi_gauntlet.harness.cli.main import cli
+from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.load.thresholds import thresholds_for
 from wsgi_gauntlet.harness.model import SCHEMA, Results
 from wsgi_gauntlet.harness.store import journal
@@ -75,6 +80,53 @@ def test_old_scenario_ids_are_accepted() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"folklore/idle": {"p99": 1}, "claims/idle": {"p99": 2}},
+        {"claims": {"p99": 1}, "folklore": {"p99": 2}},
+        {"servers": {"gunicorn": {"folklore": {"p99": 1}, "claims": {"p99": 2}}}},
+    ],
+)
+def test_thresholds_with_an_old_and_a_new_id_of_one_scenario_are_an_error(table: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError, match=r"pyproject.toml: thresholds has tables for 'folklore.* and 'claims"):
+        config.parse({"thresholds": table}, "pyproject.toml")
+
+
+def test_old_scenario_ids_are_explained_and_listed() -> None:
+    assert CliRunner().invoke(cli, ["explain", "folklore/idle"]).stdout.startswith("claims/idle")
+    assert "claims is a family of 6 scenarios" in str(CliRunner().invoke(cli, ["explain", "folklore"]).exception)
+    assert "claims/idle" in CliRunner().invoke(cli, ["cases", "folklore", "--all"]).stdout.splitlines()
+
+
 def test_only_whole_names_are_replaced() -> None:
     assert new_scenario_id("folklores/a") == "folklores/a"
     assert new_scenario_id("slow-headers/byte") == "slow-headers/byte"
+
+
+@pytest.mark.parametrize(
+    ("label", "metric"),
+    [
+        ("capacity", "capacity"),
+        ("p99 there", "p99_at_capacity"),
+        ("answers a second, this server", "responses_per_second_this_server"),
+        ("uploads that were right", "correct_uploads"),
+        ("newcomers left waiting", "new_connections_left_waiting"),
+        ("answered within 100 ms past the knee", "correct_responses_within_100_ms_past_the_knee"),
+        ("goodput, wedged", "goodput_blocked"),
+        ("goodput, killed", "goodput_killed"),
+        ("idle: freed after", "idle_disconnected_after"),
+        ("body: time-out is per gap", "body_timeout_is_per_gap"),
+    ],
+)
+def test_old_metrics_have_the_ids_of_the_new_ones(label: str, metric: str) -> None:
+    new = upgrade_results({"loads": [{"measures": [{"name": label, "value": 1.0}]}]})
+    assert new["load"][0]["metrics"] == [{"id": metric, "label": label, "value": 1.0}]
+
+
+@pytest.mark.parametrize("line", [b"3", b"null", b"[]", b'"text"'])
+def test_a_line_that_is_no_object_is_reported(tmp_path: Path, line: bytes) -> None:
+    start = b'{"line":"run","schema":1,"environment":{},"cases":{},"scenarios":{}}'
+    (tmp_path / journal.JOURNAL_FILENAME).write_bytes(b"\n".join([start, line, start, start, b""]))
+    with pytest.raises(ConfigurationError, match="line 2 is not a line"):
+        journal.read(tmp_path)

@@ -108,6 +108,8 @@ def test_the_picture_is_a_file_of_its_own(results: Results, tmp_path: Path) -> N
     assert "var(" not in light.read_text()
     assert "#0101" not in light.read_text()
     ET.fromstring(light.read_text())
+    for x, text in re.findall(r'text-anchor: start[^>]* x="([\d.]+)"[^>]*>([^<]*)<', light.read_text()):
+        assert float(x) + 5 * len(text) < 72 * readme_picture.WIDTH, text
 
 
 def test_no_samples_no_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

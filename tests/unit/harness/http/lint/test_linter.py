@@ -170,7 +170,7 @@ def test_every_kind_has_an_answer_that_shows_it_and_a_rule() -> None:
 
 def test_a_finding_is_one_stable_line() -> None:
     assert lint(transcript(answer(date=b"")), (), NOW) == (
-        "missing-date: a 2xx, 3xx or 4xx answer has no Date: 2xx (RFC 9110, section 6.6.1)",
+        "missing-date: a 2xx, 3xx or 4xx response has no Date: 2xx (RFC 9110, section 6.6.1)",
     )
     for kind in LintKind:
         assert re.fullmatch(r"[a-z0-9.-]+: [^\n:]+[^.\n] \(RFC 91(10|12), section [0-9.]+\)", format_finding(kind))

@@ -60,7 +60,7 @@ async def aborted(client: AbortingClient, answer: bytes, count: int) -> list[tup
 async def test_they_abort_at_each_point_in_turn() -> None:
     client = AbortingClient("/mount", "h", tuple(AbortPoint), interval=0.001, size=SIZE, max_aborts=4)
     got = await aborted(client, right(SIZE), 4)
-    assert client.aborted == {AbortPoint.HEAD: 2, AbortPoint.BODY: 1, AbortPoint.ANSWER: 1}
+    assert client.aborted == {AbortPoint.HEAD: 2, AbortPoint.BODY: 1, AbortPoint.RESPONSE: 1}
     assert client.body_started == 1
     head, body, answer, again = got
     assert head[0].startswith(b"GET /mount/page?n=gone HTTP/1.1\r\nHost: h\r\n")
@@ -73,7 +73,7 @@ async def test_they_abort_at_each_point_in_turn() -> None:
 
 
 async def test_an_early_end_by_the_server_does_not_count() -> None:
-    client = AbortingClient("", "h", (AbortPoint.ANSWER,), interval=0, size=SIZE, max_aborts=1)
+    client = AbortingClient("", "h", (AbortPoint.RESPONSE,), interval=0, size=SIZE, max_aborts=1)
     got: list[tuple[bytes, str]] = []
     async with serving(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", got) as address:
         behaviour_run = await run_behaviour(client, address)
@@ -83,5 +83,5 @@ async def test_an_early_end_by_the_server_does_not_count() -> None:
 
 
 def test_an_abort_point_is_needed() -> None:
-    with pytest.raises(ConfigurationError, match="head, body or answer"):
+    with pytest.raises(ConfigurationError, match="head, body or response"):
         AbortingClient("", "h", (), interval=1, size=1)
