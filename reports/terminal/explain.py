@@ -93,15 +93,18 @@ def explain_scenario(scenario: Scenario, *, as_json: bool, console: Console | No
         )
         for each in scenario.declared.values()
     ]
-    widths = [max(len(row[place]) for row in (heads, *rows)) for place in range(len(heads))]
+    *sizes, _ = (max(len(row[place]) for row in (heads, *rows)) for place in range(len(heads)))
+    indent = " " * sum(size + 2 for size in sizes)
     _print(out)
-    for row in (heads, *rows):
-        line = "  ".join(
-            text.rjust(size) if place in (1, 2) else text.ljust(size)
-            for place, (text, size) in enumerate(zip(row, widths, strict=True))
+    for *columns, meaning in (heads, *rows):
+        start = "".join(
+            f"{text.rjust(size) if place in (1, 2) else text.ljust(size)}  "
+            for place, (text, size) in enumerate(zip(columns, sizes, strict=True))
         )
-        _print(out, Text(line.rstrip(), style="bold" if row is heads else ""))
-    _print(out, Text("\n`--set NAME=VALUE` sets a parameter; clients, duration and rate have options of their own."))
+        line = textwrap.fill(meaning, max(width, len(indent) + 20), initial_indent=start, subsequent_indent=indent)
+        _print(out, Text(line, style="bold" if meaning == heads[-1] else ""))
+    hint = "`--set NAME=VALUE` sets a parameter; clients, duration and rate have options of their own."
+    _print(out, Text(f"\n{textwrap.fill(hint, width)}"))
     _print(out, Text("\nTry it", style="bold"))
     _print(out, Text(f"  {command}"))
 
