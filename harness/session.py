@@ -235,7 +235,7 @@ class _Recorder:
         return [plan for plan in plans if self._server_infos[plan.name].available]
 
     def judge_again(self, previous_results: Results) -> None:
-        """Store the cells of load whose broken thresholds are others now: the user may have changed the thresholds."""
+        """Store the cells of load whose broken thresholds changed: the user may have set other thresholds."""
         for cell in previous_results.load:
             if (judged := thresholds.apply_thresholds(self._thresholds, cell)) != cell:
                 self._journal.write(LoadLine(judged))
@@ -482,7 +482,7 @@ def _garbage_collector_paused() -> Iterator[None]:
 
 
 def _start_report_preload(wanted: bool) -> threading.Thread:
-    # The imports take seconds: during the start of the first servers they delay nobody, after Ctrl-C they would.
+    # The imports take seconds. While the first servers start, they delay nothing; after Ctrl-C the user would wait.
     # Only reports of load have charts, which need them.
     def prepare() -> None:
         # If the process is out of descriptors or memory now, the report itself retries or fails with a message.

@@ -13,7 +13,7 @@ from wsgi_gauntlet.servers._support.system_programs import find_system_program
 IDLE_TIMEOUT = 300
 """Caddy's default, modules/caddyhttp/app.go: defaultIdleTimeout."""
 NANOSECONDS = 1_000_000_000
-"""Caddy's durations are those of Go, in nanoseconds."""
+"""Caddy counts durations in nanoseconds, like Go."""
 
 Json = dict[str, object]
 
@@ -34,10 +34,10 @@ class Caddy(Adapter):
         return find_system_program("caddy", "version", r"^v?(\d+\.\d\S*)")
 
     def supports(self, launch: Launch) -> str:
-        """Reject several workers, threads and a backlog; an idle time-out of 0 means its default to Caddy."""
+        """Reject several workers, threads and a backlog, and an idle time-out of 0: Caddy uses its default then."""
         asked = launch.settings
         if asked.keep_alive == 0:
-            return f"caddy takes an idle time-out of 0 for its own of {IDLE_TIMEOUT} s: use a longer one"
+            return f"caddy uses its default of {IDLE_TIMEOUT} s for an idle time-out of 0: use a longer one"
         return no_option_for(
             "caddy", more_than_one_worker=(asked.workers or 1) > 1, threads=asked.threads, backlog=asked.backlog
         )

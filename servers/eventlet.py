@@ -48,7 +48,7 @@ class Eventlet(Adapter):
     environ_support = "in the environment of its process, and by its option environ"
 
     def supports(self, launch: Launch) -> str:
-        """Reject several workers, and a mount: it sets SCRIPT_NAME to '' (HttpProtocol.get_environ)."""
+        """Reject several workers, and a mount: eventlet sets SCRIPT_NAME to '' (HttpProtocol.get_environ)."""
         asked = launch.settings
         return no_option_for(self.name, more_than_one_worker=(asked.workers or 1) > 1, mounting=asked.mount)
 

@@ -75,7 +75,7 @@ class ModWsgi(Adapter):
             options += [f"processes={asked.workers}"] if (asked.workers or 1) > 1 else []
             options += [f"threads={asked.threads}"] if asked.threads is not None else []
             options += [f"request-timeout={math.ceil(asked.timeout)}"] if asked.timeout is not None else []
-            # The path of the socket is short through the working directory, however long that of the folder is.
+            # A path through the working directory is short, even if the path of the folder is long.
             lines += ["WSGISocketPrefix /proc/self/cwd/wsgi", f"WSGIDaemonProcess app {' '.join(options)}"]
         group = "app" if daemon else "%{GLOBAL}"
         script = quoted(launch.folder / "app.wsgi")

@@ -63,8 +63,8 @@ class Nginx(Adapter):
         "static": "serves the test app's files below /static/ itself, from a folder",
         "cache": "keeps responses as long as they allow, or ten minutes, and sends them again by itself",
         "many-connections": f"{MANY_CONNECTIONS} connections in each worker, within the limit on open files",
-        "balanced": "two of the server behind, in turns",
-        "by-path": f"two of the server behind, the second below {SECOND_PATH}/, where its own setting mounts the app",
+        "balanced": "two instances of the server behind, in turns",
+        "by-path": f"two instances of the server behind; the second mounts the app at {SECOND_PATH}",
     }
     default_variants = ("nginx+gunicorn:sync", "nginx+uwsgi")
 
@@ -91,7 +91,7 @@ class Nginx(Adapter):
         return 1 + len(settings.features & {"balanced", "by-path"})
 
     def upstream_mount(self, settings: Settings, number: int) -> str:
-        """Return the path prefix of the last one with by-path; paths are passed on unchanged, for URLs of the app."""
+        """Return the prefix at which the last server mounts the app with by-path. nginx passes paths on unchanged."""
         last = self.upstream_count(settings) - 1
         return SECOND_PATH if "by-path" in settings.features and number == last else ""
 
@@ -127,7 +127,7 @@ class Nginx(Adapter):
         """Return nginx's command line and a configuration with its own prefix, temporary files and pid file."""
         folder = str(launch.folder)
         argv = (launch.executable, "-p", folder, "-c", f"{folder}/nginx.conf", "-e", "stderr")
-        # By default its workers change to `nobody`, who cannot enter the private folder.
+        # By default its workers run as the user `nobody`. That user cannot enter the private folder.
         text = configuration(launch, root=os.geteuid() == 0)
         return Command(argv, files={"nginx.conf": text, **static_files(launch.settings)}, reload_signal=signal.SIGHUP)
 

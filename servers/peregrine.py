@@ -1,4 +1,4 @@
-"""Peregrine: processes in Swift around CPython, WSGI and ASGI. https://github.com/grepjava/peregrine"""
+"""Peregrine: processes in Swift that contain CPython, for WSGI and ASGI. https://github.com/grepjava/peregrine"""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Peregrine(Adapter):
         return ""
 
     def command(self, launch: Launch) -> Command:
-        """Return its command line, with times in milliseconds. It names the protocol, so that none is guessed."""
+        """Return its command line, with times in milliseconds. It names the protocol, so Peregrine does not guess."""
         asked, address = launch.settings, launch.address
         argv = [launch.python, "-m", "peregrine", "--protocol", "wsgi"]
         argv += ["--unix", address.path] if address.path else ["--host", address.host, "--port", str(address.port)]

@@ -24,7 +24,7 @@ class Waitress(Adapter):
     def supports(self, launch: Launch) -> str:
         asked = launch.settings
         if asked.keep_alive == 0:
-            return "waitress has no option to keep no connection; its channel time-out is 1 s at least"
+            return "waitress cannot close each connection after one response; its channel time-out is at least 1 s"
         return script_server.no_tls(launch, self.name) or no_option_for(
             "waitress", more_than_one_worker=(asked.workers or 1) > 1, timeout=asked.timeout
         )
@@ -32,7 +32,8 @@ class Waitress(Adapter):
     def command(self, launch: Launch) -> Command:
         """Return waitress's command line; its channel time-out is the keep-alive time.
 
-        The cleanup interval is the time between two checks for expired time-outs, so it must not be longer.
+        waitress checks for expired time-outs once in each cleanup interval. So the interval is at most the keep-alive
+        time.
         """
         asked = launch.settings
         keep_alive = script_server.whole_seconds(asked.keep_alive)

@@ -1,1 +1,1 @@
-"""What a server is put through."""
+"""The cases and scenarios that test servers."""

@@ -1,4 +1,4 @@
-"""What several commands share: the options of a run, the run itself, and its summary.
+"""The common part of several commands: the options of a run, the run itself, and its summary.
 
 Heavy modules are imported only when they are needed.
 """

@@ -31,13 +31,13 @@ EXIT_NOTICE_SECONDS = 0.05
 """Seconds in which the harness learns that a server ended. It waits only after a case that did not pass."""
 
 SLOW_ATTEMPT_SECONDS = 1.0
-"""Seconds of a blaming attempt from which the harness checks whether the server is still busy."""
+"""After a blaming attempt of this many seconds, the harness checks whether the server is still busy."""
 
 CPU_SAMPLE_SECONDS = 0.1
 """Seconds of that check: ten clock ticks of the kernel."""
 
 BUSY_CPU_SHARE = 0.3
-"""Share of one processor from which a server without requests counts as busy. Other processes use the rest."""
+"""A server without requests counts as busy above this share of one processor. Other processes use the rest."""
 
 APP_EVENTS_LIMIT_BYTES = 1 << 19
 """Bytes of app events in the evidence of one attempt. The largest case makes 200,000."""

@@ -1,4 +1,4 @@
-"""What a case uses: connections to the server, requests that reach the test app, and the app events.
+"""The tools of a case: connections to the server, requests that reach the test app, and the app events.
 
 One Exchange serves one attempt of one case. It records everything in one transcript, so the evidence is complete
 without any work of the case.

@@ -21,7 +21,7 @@ RESPONSE_TIMEOUT_SECONDS = 2.0
 """Seconds for a response; a good server needs milliseconds."""
 
 FAILING_TIME_LIMIT_SECONDS = 8.0
-"""Seconds after which a request that has failed is not cut at further bytes: each missing response costs
+"""After this many seconds, a failed request is not cut at further bytes: each missing response costs
 `RESPONSE_TIMEOUT_SECONDS`."""
 
 MAX_ROUNDS = 6

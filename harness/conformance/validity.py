@@ -30,7 +30,7 @@ WATCHDOG_INTERVAL_SECONDS = 0.1
 """Seconds between two wake-ups of the watchdog."""
 
 STALL_LIMIT_SECONDS = 0.5
-"""Seconds of a stall from which time-outs prove nothing: half of the shortest time-out that blames a server."""
+"""After a stall of this many seconds, time-outs prove nothing: half of the shortest time-out that blames a server."""
 
 DISK_PROBE_BYTES = 4096
 """Bytes that must fit wherever a server or its log writes: one block of most file systems."""

@@ -1,7 +1,7 @@
 """A connection that sends exact bytes and records everything with its time.
 
-A case decides which bytes go out, and reads the response without trusting it. Nothing here raises for what a server
-does to the connection: that is evidence, not an error.
+A case decides which bytes go out, and reads the response without trusting it. If the server closes or resets the
+connection, nothing here raises an error: the close is evidence.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the bytes of a connection go over: TLS, pipes, and segments that the server reads one by one.
+"""The transports of a connection: TLS, pipes, and segments that the server reads one by one.
 
 Segments: the kernel may join data that is sent in a row, so the next segment goes out after the server has read the one
 before. Over TCP, sock_diag(7) reports the unread bytes in the server's socket, on this machine. Over a Unix socket and
@@ -107,8 +107,8 @@ async def send_pieces(
 ) -> None:
     """Send each segment on `stream` after its delay and after the server read the one before; call `on_sent` for each.
 
-    If the server does not read, the rest is sent without waiting. Raises what `stream.send_all` raises. The stream must
-    send data at once (TCP_NODELAY).
+    If the server does not read, the rest is sent without waiting. Raises the errors of `stream.send_all`. The stream
+    must send data at once (TCP_NODELAY).
     """
     count = None
     server_reads = True
@@ -146,7 +146,7 @@ async def wait_until_read(count: UnreadCounter | None) -> bool:
 
 
 def unread_counter(stream: trio.abc.Stream) -> UnreadCounter | None:
-    """Return a counter of the bytes that the other end of `stream` has not read; None if the kernel has no answer."""
+    """Return a counter of the bytes that the other end of `stream` has not read; None if the kernel cannot tell."""
     if isinstance(stream, trio.SSLStream):
         return unread_counter(stream.transport_stream)
     if isinstance(stream, trio.StapledStream):

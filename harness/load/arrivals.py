@@ -129,7 +129,7 @@ class Steps:
         return self._rates[self._step(self._starts, at)]
 
     def next_arrival(self, last: float) -> float:
-        """Return the time at which one more request is intended than at `last`."""
+        """Return the intended time of the next request after `last`."""
         step = self._step(self._starts, last)
         target_count = self._expected_count[step] + (last - self._starts[step]) * self._rates[step] + 1
         # The last step that begins with fewer intended requests. Its rate can be 0 only if it is the last step of all.
@@ -160,7 +160,7 @@ class Ramp:
         return self._last if at >= self._seconds else self._first + self._slope * max(0.0, at)
 
     def next_arrival(self, last: float) -> float:
-        """Return the time at which one more request is intended than at `last`."""
+        """Return the intended time of the next request after `last`."""
         target_count = self._expected_count(min(last, self._seconds)) + 1
         over = target_count + max(0.0, last - self._seconds) * self._last - self._expected_count(self._seconds)
         if over > 0:

@@ -1,4 +1,4 @@
-"""Give a scenario what it works with: fresh servers, its parameters, and a way to report progress.
+"""The context of a scenario: fresh servers, its parameters, and a way to report progress.
 
 A scenario needs no process id, port or folder. It uses `async with ctx.server()` for each fresh server, reads
 `ctx.parameters`, and returns `ctx.result(...)`.
@@ -55,7 +55,7 @@ MAX_LOG_CHARACTERS = 64 * 1024
 """Characters of the server logs that a result keeps. The complete files stay in the run folder."""
 
 MAX_ROUNDS = 2
-"""Rounds until the generator keeps up: a burst of work of another program passes."""
+"""The largest number of rounds. A second round helps if another program was busy only for a moment."""
 
 
 def scaled_progress(progress: ProgressCallback, begin: float, end: float) -> ProgressCallback:
@@ -127,18 +127,18 @@ class ScenarioContext(Generic[P_co]):
         self._scratch = scratch
         self._logs = logs
         self.began = self.round_started = time.monotonic()
-        """When the scenario began, and when the round began that counts."""
+        """The start of the scenario, and the start of the round that counts."""
         self.retry_may_help = True
-        """Whether another round may be valid if this one is not. It cannot if a parameter is too small."""
+        """Whether another round can help after an invalid one. It cannot if a parameter is too small."""
         self.conditions: dict[str, object] = {}
         self._stopped_server_logs: list[str] = []
         self._running_servers: list[ServerUnderTest] = []
         self._comparisons: list[ScenarioContext[P_co]] = []
 
     def comparison(self, plan: Plan) -> ScenarioContext[P_co]:
-        """Return a context with the same parameters for another server whose figures go into this result.
+        """Return a context with the same parameters for another server. Its figures go into this result.
 
-        The result has the conditions of that server under its name, and its log.
+        The result also has the log of that server, and its conditions under its name.
         """
         found = ScenarioContext(
             plan,
@@ -169,8 +169,8 @@ class ScenarioContext(Generic[P_co]):
         """Start a fresh server and stop it at the end of the block. Its app reports no events, as in real use.
 
         A remote server is the same each time. It proves itself at the start and repeatedly until the end of the block.
-        Raises the errors of a server start. Raises TargetRefused for an address outside this machine without that
-        proof; the block is then cancelled.
+        Raises the errors of a server start. Raises TargetRefused if an address outside this machine
+        does not prove itself. The block is then cancelled.
         """
         if isinstance(self.plan.adapter, RemoteDescription):
             target = await self.plan.adapter.verify_again(self.plan)
@@ -202,7 +202,7 @@ class ScenarioContext(Generic[P_co]):
                     )
 
     async def _recheck_target(self, adapter: RemoteDescription) -> None:
-        """Note it if a remote server no longer proves itself some time after the last client has left."""
+        """Store the refusal if a remote server does not prove itself again after the last client has left."""
         refusal: TargetRefused = NoResponse(f"{adapter.target}: it did not respond")
         with trio.move_on_after(TARGET_RECHECK_SECONDS):
             while True:
@@ -238,9 +238,10 @@ class ScenarioContext(Generic[P_co]):
         return not isinstance(self.plan.adapter, RemoteDescription)
 
     async def workload(self, running: ServerUnderTest) -> Workload:
-        """Return what healthy users of `running` request: a reference page, or the user's page, learned once.
+        """Return the page that healthy users of `running` request: a reference page, or the user's page.
 
-        Raises PageError if the user's page has an error status, ServerError and OSError if no response comes.
+        The user's page is learned only once. Raises PageError if it has an error status. Raises ServerError and OSError
+        if no response comes.
         """
         if not control_prefix(self.plan.app):
             return ReferencePage(running.reference_app_path)

@@ -26,7 +26,7 @@ RESPONSE_TIMEOUT_SECONDS = 10.0
 CROSS_TALK_NOT_DETECTABLE = (
     "whether a response belongs to another request: all requests are the same, and so are their responses"
 )
-"""What a generator cannot check on a page without a mark."""
+"""The check that a generator cannot do on a page without a mark."""
 
 RECHECK_DELAY_SECONDS = 1.1
 """Seconds before the last request while a page is learned, so that a clock of the page that shows seconds changes."""

@@ -10,16 +10,16 @@ import re
 import textwrap
 
 MIN_RUN_BYTES = 200
-"""Equal bytes in a row from which a command generates them."""
+"""A command generates equal bytes if at least this many are in a row."""
 
 MIN_PATTERN_DATA_BYTES = 3000
-"""Bytes from which repeated patterns are searched."""
+"""Repeated patterns are searched in data of at least this many bytes."""
 
 MAX_PERIOD_BYTES = 1024
 """Length of the longest repeated pattern, in bytes."""
 
 MIN_COUNTED_LINES = 40
-"""Lines from which a loop prints them, if they differ only in a number that grows by one."""
+"""A loop prints at least this many lines, if they differ only in a number that grows by one."""
 
 MAX_LINES_PER_STEP = 6
 """Maximum lines of one step of such a loop."""

@@ -451,7 +451,7 @@ def _memory_bytes(datagram: bytes) -> int:
 
 
 def _decode_app_event(datagram: bytes) -> AppEvent | None:
-    """Return the event in `datagram`; None if it is none, or one that the test app would not send."""
+    """Return the event in `datagram`; None if it is no app event, or an event that the test app never sends."""
     try:
         event = msgspec.json.decode(datagram, type=AppEvent)
     except (msgspec.DecodeError, RecursionError, ValueError):

@@ -208,7 +208,7 @@ class ServerInstance(ServerUnderTest):
             await self._wait_until_ready(part, position)
 
     async def start(self) -> None:
-        """Start the server, on another port if the first one is taken. Raises what `running` raises."""
+        """Start the server, on another port if the first one is taken. Raises the errors of `running`."""
         for attempt in range(1, START_ATTEMPTS + 1):
             try:
                 await self._start_once()

@@ -1,4 +1,4 @@
-"""From a server name to the plan of its start, whether it is installed or not; and what such a plan lacks."""
+"""Make the plan of a start from a server name, even if the server is not installed, and say what is missing."""
 
 from __future__ import annotations
 
@@ -123,9 +123,9 @@ def plan(
 
 
 def with_front(part: ServerSpec, served: Plan, custom: Mapping[str, str] | None = None) -> Plan:
-    """Return the plan of the proxy that `part` names before the server of `served`; its name is that of `served`.
+    """Return the plan of the proxy that `part` names, in front of the server of `served`.
 
-    Raises what `plan` raises.
+    It has the name of `served`. Raises the errors of `plan`.
     """
     front = _adapter_named(part, custom or {})
     if not front.front:

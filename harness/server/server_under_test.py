@@ -75,7 +75,7 @@ class ServerUnderTest(ABC):
     async def restart(self, grace: float = STOP_GRACE) -> None:
         """Stop the server and start it again, on another port.
 
-        `grace` is the seconds from the signal that asks it to stop until SIGKILL. Raises what `running` raises.
+        `grace` is the seconds from the signal that asks it to stop until SIGKILL. Raises the errors of `running`.
         """
 
     @abstractmethod

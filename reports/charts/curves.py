@@ -40,7 +40,7 @@ class LatencyCurve:
 
 
 def latency_curve(load: ScenarioResult) -> LatencyCurve:
-    """Return the curve of the phase of the figures of `load`, up to 99.99 %."""
+    """Return the curve of one phase, up to 99.99 %: the phase that the figures of `load` describe."""
     phase = labels.during(load)
     known = names(load)
     # A curve of several phases has its own name.
@@ -125,7 +125,7 @@ def clients_scale(numbers: Sequence[int], start: float, end: float) -> Scale:
 
 
 def _exact_until(load: ScenarioResult, phases: Sequence[Phase]) -> float:
-    """Return the percentile up to which no request of the curve was still waiting."""
+    """Return the percentile up to which the latencies of the curve are exact, not lower bounds."""
     inside = [each for each in load.samples if any(phase.started <= each.intended < phase.ended for phase in phases)]
     if inside:
         ordered = sorted(waiting_times(inside))

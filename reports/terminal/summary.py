@@ -22,10 +22,10 @@ from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
 
 MAX_SCENARIO_TABLES = 3
-"""Scenarios up to which each has a table. Of more, one table has all, and the report has the rest."""
+"""Up to this number, each scenario has its own table. Above it, one table has all, and the report has the details."""
 
 MAX_CELLS_LISTED = 30
-"""Failed cases that are listed. The report has all of them."""
+"""The largest number of failed cases listed. The report has all of them."""
 
 _STYLES = {Verdict.FAIL: "bold red", Verdict.WARN: "yellow", Verdict.FLAKY: "magenta", Verdict.PASS: "green"}
 
@@ -35,7 +35,7 @@ def summary(results: Results, folder: Path | None = None, console: Console | Non
     out = console or Console(stderr=True)
     _heading(out, "")
     if not results.finished:
-        out.print(Text("Interrupted: the results up to then are below.", style="bold yellow"))
+        out.print(Text("Interrupted: the results so far are below.", style="bold yellow"))
     out.print(_key_findings_table(results))
     if aggregation.server_cells(results.conformance):
         _heading(out, "Conformance")

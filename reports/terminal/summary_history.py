@@ -14,7 +14,7 @@ from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
 
 MAX_CASES_LISTED = 12
-"""Cases that are listed of one version. The report has all of them."""
+"""The largest number of cases listed for one version. The report has all of them."""
 
 _VERDICT_COLUMNS = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.PASS)
 _STYLES = {Verdict.FAIL: "bold red", Verdict.WARN: "yellow", Verdict.FLAKY: "magenta", Verdict.PASS: "green"}

@@ -24,7 +24,7 @@ BACKLOG = 511
 """include/ap_listen.h, DEFAULT_LISTENBACKLOG."""
 
 READ_TIMEOUTS = "a head for 20 s, a body for 20 s; a second more for each 500 bytes, a head for 40 s at most"
-"""modules/filters/mod_reqtimeout.c, MRT_DEFAULT_*: it ends slow requests, whatever Timeout says."""
+"""modules/filters/mod_reqtimeout.c, MRT_DEFAULT_*: it ends slow requests, even if Timeout is longer."""
 
 MODULE_FOLDERS = (
     "/usr/lib/apache2/modules",
@@ -32,7 +32,7 @@ MODULE_FOLDERS = (
     "/usr/lib/httpd/modules",
     "/usr/local/apache2/modules",
 )
-"""On Debian, Fedora and Arch, and of the sources."""
+"""The folders on Debian, Fedora and Arch, and of a build from the sources."""
 
 COMMON_MODULES = ("mpm_event", "unixd", "authz_core", "env", "reqtimeout")
 """Modules of every configuration. Debian's program contains mod_unixd; packages of Apache enable mod_reqtimeout."""
@@ -50,12 +50,12 @@ def found() -> Installation:
 
 
 def module(name: str) -> Path | None:
-    """Return the file of the module `name`, as `wsgi`; None if it is not installed."""
+    """Return the file of the module `name`, for example `wsgi`; None if it is not installed."""
     return next(filter(Path.is_file, (Path(each, f"mod_{name}.so") for each in MODULE_FOLDERS)), None)
 
 
 def quoted(value: object) -> str:
-    """Return `value` as one word of a configuration, which has two escapes and reads ${...} as a variable."""
+    """Return `value` as one quoted word. A configuration has two escapes, and reads ${...} as a variable."""
     escaped = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("${", "${dollar}{")
     return f'"{escaped}"'
 
@@ -69,7 +69,7 @@ def command(
 ) -> Command:
     """Return Apache's command line with a configuration that loads `modules` and ends with `lines`.
 
-    All its files go into the launch folder, its log to stderr. `files` are written beside the configuration.
+    All its files go into the launch folder, and its log goes to stderr. `files` are written beside the configuration.
     """
     configuration = "\n".join((*_common_directives(launch, modules), *lines, ""))
     return Command(
@@ -88,7 +88,7 @@ def supports(launch: Launch, modules: Iterable[str]) -> str:
 
 
 def unlimited_timeout_reason(launch: Launch) -> str:
-    """Return that Apache has no unlimited time, if that is asked for: a Timeout of 0 s ends every wait at once."""
+    """Return a reason if `launch` asks for unlimited time: Apache with a Timeout of 0 s ends every wait at once."""
     return no_option_for("apache", unlimited_time=launch.settings.timeout == 0)
 
 
@@ -108,7 +108,7 @@ def processes(launch: Launch) -> list[str]:
 def conditions(launch: Launch) -> dict[str, object]:
     """Return Apache's settings with its defaults: it starts more processes when few threads are free."""
     asked = launch.settings
-    # MaxRequestWorkers keeps its default, whatever ThreadsPerChild is.
+    # MaxRequestWorkers keeps its default for every ThreadsPerChild.
     threads = THREADS_PER_CHILD * SERVER_LIMIT
     most = max(1, min(SERVER_LIMIT, threads // (asked.threads or THREADS_PER_CHILD)))
     return {

@@ -58,7 +58,7 @@ def no_tls(launch: Launch, name: str) -> str:
 
 
 def single_timeout_reason(name: str, asked: Settings) -> str:
-    """Return why the one time-out of the server `name` cannot be what is asked, '' if it can.
+    """Return why the only time-out of the server `name` cannot have the asked value, '' if it can.
 
     The server has the same time-out for requests and for kept connections, and does not work with one of 0 s.
     """

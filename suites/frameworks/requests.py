@@ -19,7 +19,7 @@ from wsgi_gauntlet.suites.pep3333.input.body_delivery import INPUT_STREAM
 VARIABLES = "environ Variables"
 
 CONTENT = bytes(range(256)) * 300 + b"\r\n--edge-\r\n\r\n"
-"""A file of 77 KB: more than a server reads at once, and less than frameworks store on disk."""
+"""A file of 77 KB. Servers read it in several parts, and frameworks do not store it on disk."""
 
 
 def _json_body(response: Response) -> dict[str, Any]:
@@ -100,7 +100,7 @@ async def headers(exchange: Exchange) -> None:
 @case(
     MUST,
     INPUT_STREAM,
-    basis=wsgi_variable("The stream gives the bytes of the body, and a form consists of nothing else."),
+    basis=wsgi_variable("The stream gives the bytes of the body, and these bytes are the whole form."),
 )
 async def form(exchange: Exchange) -> None:
     """A form keeps its values.

@@ -60,7 +60,7 @@ async def continue_on_read(exchange: Exchange) -> None:
     basis=recorded_only("The quoted way is one of three that the PEP allows. The other two are equally valid."),
 )
 async def no_continue_unread(exchange: Exchange) -> None:
-    """Whether the server sends a 100 response before an app that does not read the body is recorded.
+    """The harness records whether the server sends a 100 response when the app does not read the body.
 
     Sends: The head of a POST with `Expect: 100-continue`, to an app that responds without reading.
     Expects: Either a final response alone, or a 100 response before it. The behaviour is recorded; nothing is required.

@@ -2,7 +2,7 @@
 
 The first segment of the path names a behaviour: a public function of one of the modules below, with dashes for
 underscores, that takes the Call. To add a behaviour, add one function. Unknown names are answered as /echo. The server
-gets the result of the behaviour unchanged, so that observation does not change what the server does with it.
+gets the result of the behaviour unchanged, so that observation does not change the behaviour of the server.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class LintKind(enum.StrEnum):
-    """A kind of finding. The values are stable: results that are kept count by them."""
+    """A kind of finding. The values never change, because stored results contain them."""
 
     MISSING_STATUS_LINE = "missing-status-line"
     LEADING_EMPTY_LINE = "leading-empty-line"
@@ -55,7 +55,7 @@ class LintKind(enum.StrEnum):
 
 
 class LintRule(NamedTuple):
-    """What a kind says, in a sentence, and the RFC (9110: semantics, 9112: HTTP/1.1) and section that it rests on."""
+    """The sentence of a kind, and the section of the RFC that forbids the fault (9110: semantics, 9112: HTTP/1.1)."""
 
     sentence: str
     rfc: int
@@ -63,7 +63,7 @@ class LintRule(NamedTuple):
 
     @property
     def where(self) -> str:
-        """The place as a finding names it."""
+        """The RFC and section, as the text of a finding."""
         return f"RFC {self.rfc}, section {self.section}"
 
 
@@ -111,9 +111,7 @@ LINT_RULES: dict[LintKind, LintRule] = {
     ),
     LintKind.BODY_IN_HEAD_RESPONSE: LintRule("a body follows the response to HEAD", 9110, "9.3.2"),
     LintKind.FORBIDDEN_BODY: LintRule("a body follows a response whose status forbids one", 9112, "6.3"),
-    LintKind.BYTES_AFTER_RESPONSE: LintRule(
-        "bytes follow a response that belong neither to its body nor to the next response", 9112, "6.3"
-    ),
+    LintKind.BYTES_AFTER_RESPONSE: LintRule("bytes that belong to no response follow a response", 9112, "6.3"),
     LintKind.UNREQUESTED_RESPONSE: LintRule("there are more responses than requests", 9112, "9.2"),
     LintKind.INTERIM_TO_1_0: LintRule("the server sends a 1xx response to an HTTP/1.0 client", 9110, "15.2"),
     LintKind.CLOSE_NOT_HONOURED: LintRule("the response says close, and its connection stays open", 9112, "9.6"),

@@ -18,7 +18,7 @@ SLOW_RESPONSE_SECONDS = 0.02
 """Seconds: half of a delayed ACK. If most responses take that long, none of them counts as slow."""
 
 BUSY_SHARE = 0.5
-"""The share of DELAYED_ACK_SECONDS in CPU time per response from which on the work itself may explain the time."""
+"""If the CPU time per response is above this share of DELAYED_ACK_SECONDS, the work itself may explain the time."""
 
 LITTLES_LAW_TOLERANCE = 2.0
 """The allowed deviation from Little's law as a factor: arrivals come in bursts and phases are short."""

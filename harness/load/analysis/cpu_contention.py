@@ -20,7 +20,7 @@ MAX_STEAL_SHARE = 0.05
 """The share that the host of a virtual machine may take. That time is lost, however much is idle."""
 
 CAVEAT_SHARE = 0.05
-"""The share from which on the result has a caveat, although it is valid."""
+"""From this share on, the result has a caveat, although it is valid."""
 
 MIN_WINDOW_SECONDS = 5.0
 """Seconds over which shares are computed: about one step or phase. One busy second stays below MAX_OTHERS_SHARE."""
@@ -43,9 +43,9 @@ class CpuSample:
 
 @dataclass(frozen=True)
 class CpuContention:
-    """What other programs took within `seconds`, in cores of `cores`, and how many cores were `idle`.
+    """The cores that other programs used within `seconds`, out of `cores`, and the cores that were `idle`.
 
-    `missed` counts only the samples in which they took more than was idle.
+    `missed` counts only the samples in which they used more cores than were idle.
     """
 
     seconds: float
@@ -62,14 +62,14 @@ class CpuContention:
 
     @property
     def description(self) -> str:
-        """What was taken, for the report."""
+        """The used cores in words, for the report."""
         parts = [f"other programs took {self.others:.1f}"] if self.others >= 0.05 else []
         parts += [f"the host of this virtual machine took {self.stolen:.1f}"] if self.stolen >= 0.05 else []
         return f"{' and '.join(parts)} of {self.cores} cores for {self.seconds:.1f} s, and {self.idle:.1f} were idle"
 
     @property
     def advice(self) -> str:
-        """What to do if it is too much."""
+        """Advice to the user if other programs used too much."""
         if self.missed > MAX_OTHERS_SHARE * self.cores:
             return "close other programs (`top` shows them), or measure on a dedicated machine"
         return "measure on a dedicated machine"

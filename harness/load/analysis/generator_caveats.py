@@ -21,10 +21,10 @@ MIN_CONNECTION_USE = 0.8
 """The share of the connections of a closed loop that rate x mean latency must explain: the loop never pauses."""
 
 MIN_GAP = 0.25
-"""Seconds without any response from which on a gap is reported. Garbage collection makes shorter ones."""
+"""A gap of this many seconds without any response is reported. Garbage collection makes shorter ones."""
 
 GAP_FACTOR = 10
-"""The factor over the typical response time from which on a gap is reported."""
+"""A gap is reported if it is this many times the typical response time."""
 
 SYN_RETRANSMIT = (0.99, 1.2)
 """Seconds: Linux repeats the first packet of a connection after TCP_TIMEOUT_INIT, 1 s (RFC 6298, section 2)."""

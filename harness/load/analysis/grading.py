@@ -22,7 +22,7 @@ COLLAPSED_P99_SECONDS = 1.0
 """Seconds. A longer wait interrupts a person's flow of thought (Nielsen 1993), and browsers show a spinner."""
 
 GOOD_GOODPUT = 0.99
-"""The share of correct responses from which on users are served well."""
+"""Users are served well if at least this share of the requests gets a correct response."""
 
 MAX_UNHARMED_SLOWDOWN = 2.0
 """The factor on p99 that still counts as no harm."""

@@ -18,7 +18,7 @@ from wsgi_gauntlet.harness.model import Claim, ClaimVerdict, Grade
 from wsgi_gauntlet.harness.stats.summary import bootstrap_interval
 
 MIN_BOOTSTRAP_ROUNDS = 5
-"""Rounds from which on a bootstrap of the median says more than the range (see stats.bootstrap_interval)."""
+"""With at least this many rounds, a bootstrap of the median says more than the range (see stats.bootstrap_interval)."""
 
 MIN_ROUNDS = 2
 """Rounds that a decision needs: a single one has no interval."""

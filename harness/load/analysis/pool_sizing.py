@@ -37,7 +37,7 @@ MAX_QUEUED_SHARE = 0.01
 """The share of requests that may wait for a connection: it is beyond the p99."""
 
 MAX_ESTIMATE_RATIO = 1.5
-"""The factor between capacity and estimate from which on shares of the estimate mean nothing."""
+"""If capacity and estimate differ by more than this factor, shares of the estimate mean nothing."""
 
 
 def p99_limit(unloaded_latency: float) -> float:

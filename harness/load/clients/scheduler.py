@@ -69,7 +69,7 @@ class Scheduler:
         self._sleep_scope: trio.CancelScope | None = None
 
     def start(self, script: Script) -> ScheduledClient:
-        """Run `script` to its first wait, and schedule the rest. Raises what the script raises until then."""
+        """Run `script` to its first wait, and schedule the rest. Raises the errors of the script until then."""
         scheduled_client = ScheduledClient(script)
         self._scheduled_clients.add(scheduled_client)
         self._resume(scheduled_client, None, time.perf_counter_ns())

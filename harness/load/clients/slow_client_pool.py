@@ -101,7 +101,7 @@ class SlowClientPool:
             self._remove_client(self._clients.pop())
 
     def first_disconnect(self) -> Disconnect:
-        """Return how, and after which median time, the server first disconnected its clients, of all that ever were."""
+        """Return how the server disconnected most clients, and the median time until then. Former clients count too."""
         if not self._disconnects:
             return Disconnect("never", None, self._total_clients, 0)
         how = Counter(how for how, _ in self._disconnects).most_common(1)[0][0]

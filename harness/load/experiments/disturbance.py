@@ -41,7 +41,7 @@ class DisturbanceParameters(TrafficParameters):
 
 @dataclass(frozen=True)
 class Findings:
-    """What a disturbance found out itself.
+    """The findings of a disturbance, without those of the healthy users.
 
     `flaws` are sentences about the server, each with its figures. `generator_problem` says why the disturbance itself
     is not valid, '' if it is. `details` are further sentences for the reader.
@@ -54,7 +54,7 @@ class Findings:
 
 
 class Disturbance(Protocol):
-    """What happens beside the users. Each round gets a new one."""
+    """A disturbance of the server beside the users. Each round gets a new one."""
 
     async def run_beside_users(self, traffic: TrafficTimeline) -> Sequence[Phase]:
         """Disturb the server, and return the phases of the users in this time, at least one."""

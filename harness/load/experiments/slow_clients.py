@@ -125,7 +125,7 @@ def describe_recovery(result: SlowClientResult) -> str:
 
 @dataclass(frozen=True)
 class _Experiment:
-    """What a scenario chooses. See run_slow_client_experiment."""
+    """The choices of a scenario. See run_slow_client_experiment."""
 
     make_behaviour: Callable[[ServerUnderTest], ClientBehaviour]
     describe: Callable[[SlowClientResult], str]

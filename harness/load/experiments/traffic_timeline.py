@@ -302,10 +302,10 @@ async def run_traffic(
 ) -> AsyncIterator[TrafficTimeline]:
     """Start a fresh server, warm it up and let healthy users arrive at `rate` requests per second in all.
 
-    `make_behaviour` makes the slow clients, `per_second` of which can connect each second. At the end of the block all
-    clients are gone. `progress` replaces the callback of `ctx` if this is only a part of the scenario. Raises the
-    errors of a server start, ServerDidNotStart if the server stops responding, and PageError if the user app
-    answers its page with an error.
+    `make_behaviour` makes the slow clients. In each second, `per_second` of them can connect. At the end of the block
+    all clients are gone. `progress` replaces the callback of `ctx` if this is only a part of the scenario. Raises the
+    errors of a server start, ServerDidNotStart if the server stops responding, and PageError if the user app answers
+    its page with an error.
     """
     progress = progress or scaled_progress(ctx.progress, 0.0, 1.0)
     progress(0.0, "starting a fresh server")

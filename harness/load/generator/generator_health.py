@@ -27,7 +27,7 @@ machine with two cores: server and generator share them, and the kernel lets a p
 (measured: 0.3 ms on an idle machine, 1 to 8 ms beside a busy process)."""
 
 MAX_CPU_SHARE = 0.95
-"""The share of a core above which a closed loop measured itself: nobody knows who waited for whom."""
+"""Above this share of a core, a closed loop measured itself: the server may have waited for the generator."""
 
 _RATE_TOLERANCE = 1e-9
 """Rates are quotients of counts; rounding must not make 99 of 100 requests less than 99 %."""

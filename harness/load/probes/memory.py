@@ -1,9 +1,9 @@
 """Read the memory of processes: the present memory, and the peak.
 
-VmRSS is cheap to read but can be wrong by dozens of pages per thread, and an idle connection adds less than a page.
-/proc/PID/smaps_rollup counts again, and has Pss: shared pages divided by the processes that share them
-(proc_pid_smaps(5)). The kernel records the peak itself as VmHWM in /proc/PID/status, so no peak is missed
-(proc_pid_status(5)). Writing 5 to /proc/PID/clear_refs resets it (proc_pid_clear_refs(5)).
+VmRSS is cheap to read but can be wrong by dozens of pages per thread. An idle connection adds less than a page.
+/proc/PID/smaps_rollup is exact: the kernel counts all pages when it is read. Its field Pss divides shared pages among
+the processes that share them (proc_pid_smaps(5)). The kernel records the peak itself as VmHWM in /proc/PID/status, so
+no peak is missed (proc_pid_status(5)). Writing 5 to /proc/PID/clear_refs resets it (proc_pid_clear_refs(5)).
 """
 
 from __future__ import annotations

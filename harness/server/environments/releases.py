@@ -25,7 +25,7 @@ INDEX_TIMEOUT = 60.0
 _AVAILABLE_VERSIONS = re.compile(r"^\s*Available versions:(?P<versions>.*)$", re.MULTILINE)
 _FROM_VERSIONS = re.compile(r"\(from versions:(?P<versions>[^)]*)\)")
 UNRELEASED_VERSION = "0.0.dev0"
-"""A version that nobody released: every pip lists the existing ones when it cannot find it."""
+"""A version that does not exist. When pip cannot find a version, it lists the existing ones."""
 
 
 def releases(distribution: str, python: str, on_progress: ProgressCallback) -> list[Version]:

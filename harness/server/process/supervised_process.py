@@ -176,7 +176,7 @@ class SupervisedProcess:
         if self._process.poll() is not None:
             return
         for _ in range(MAX_KILL_ROUNDS):
-            # For a supervisor that does not do it, whatever the reason.
+            # The supervisor may have failed to kill them.
             for pid in (remaining_pids := procfs.descendant_pids(self._process.pid)):
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)

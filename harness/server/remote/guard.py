@@ -37,7 +37,7 @@ MIN_CHALLENGE_INTERVAL = 0.01
 """Seconds to the next challenge in any case."""
 
 PROOF_FRESH_SECONDS = 0.02
-"""Seconds for which a valid proof also answers a suspicion."""
+"""For this many seconds after a valid proof, a suspicion is ignored."""
 
 MAX_SUSPENSION = 0.7
 """Seconds without proof after which the load ends."""
@@ -208,7 +208,7 @@ class Guard:
 
 
 WatchCredentials = tuple[str, str, int]
-"""The mount, the token and the number of watching processes: what another process needs to watch a target."""
+"""The mount, the token and the number of watching processes. Another process needs them to watch a target."""
 
 
 def watch_credentials(address: Address, processes: int) -> WatchCredentials | None:
@@ -219,7 +219,7 @@ def watch_credentials(address: Address, processes: int) -> WatchCredentials | No
 
 @asynccontextmanager
 async def guarded_in_process(address: Address, watch_credentials: WatchCredentials | None) -> AsyncIterator[Address]:
-    """Watch the target at `address` for the block, in another process of the run. Raises what `guarded` raises."""
+    """Watch the target at `address` for the block, in another process of the run. Raises the errors of `guarded`."""
     if watch_credentials is None or not isinstance(address, VerifiedAddress):
         yield address
         return

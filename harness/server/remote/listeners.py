@@ -1,7 +1,7 @@
-"""The sockets that listen at an address, as the kernel of this machine names them: another server is another socket.
+"""Identify the sockets that listen at an address of this machine. If the socket changes, the server has changed.
 
-For a TCP port these are the inodes of its listening sockets, for a Unix socket the identity of its file. Sockets on
-another machine or in another network namespace are not visible.
+A listening TCP socket is identified by its inode, a Unix socket by its file. Sockets on another machine or in another
+network namespace are not visible.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PORT_AT, _INODE_AT, _MIN_SIZE = 4, 68, 72
 """Offsets of the source port (network order) and the inode in struct inet_diag_msg, and its size in bytes."""
 
 MAX_MESSAGES = 256
-"""Messages of one dump that are read at most."""
+"""The largest number of messages that are read of one dump."""
 
 
 def listeners(address: Address) -> frozenset[str]:

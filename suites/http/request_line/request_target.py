@@ -247,7 +247,7 @@ async def connect_bad_port(exchange: Exchange, target: str) -> None:
     Sends: `CONNECT example.com:`, `[::1]:`, or a port that is 0, 65536, letters or a signed number.
     Expects: an error status (400, or another from 400 to 599), or the server closes the connection. It does not call
     the app.
-    Why: A program that opens tunnels may read such a port as another port than the one that the rule in front allows.
+    Why: A program that opens tunnels may read such a port as a different port, which the rule in front does not allow.
     """
     result = await send_request(exchange, raw_request(exchange, f"CONNECT {target} HTTP/1.1"), send_second=False)
     rejected = is_rejected(result) or (not result.calls and result.response.status in range(500, 600))

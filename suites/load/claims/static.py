@@ -51,8 +51,8 @@ class StaticParameters(Parameters):
 async def static(ctx: ScenarioContext[StaticParameters]) -> ScenarioResult:
     """Clients request the same file repeatedly, from the server alone and from nginx, which has it in a folder.
 
-    Both servers run at the same time and take turns. The claim is decided by the CPU time of the app server alone,
-    without that of nginx.
+    Both servers run at the same time and take turns. Only the CPU time of the app server decides the claim. The CPU
+    time of nginx does not count.
     """
     fronted = ctx.comparison(behind_front(ctx.plan, FRONT))
     ctx.progress(0.0, "starting both")

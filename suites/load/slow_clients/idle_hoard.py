@@ -18,7 +18,7 @@ from wsgi_gauntlet.harness.model import Metric, ScenarioResult
 
 
 @scenario(
-    "Idle connections, more than the server has a limit for",
+    "More idle connections than the limit of the server",
     smoke=SearchParameters(
         clients=600,
         duration=2.5,
@@ -36,8 +36,8 @@ async def idle_hoard(ctx: ScenarioContext[SearchParameters]) -> ScenarioResult:
     """Each client requests one page over a keep-alive connection, reads it, and then sends nothing.
 
     A quick run has 600 clients: more than the default limits of waitress (100) and nginx (512). A full run has 2,048:
-    more than that of gunicorn (1,000). At its limit a server refuses new connections, lets them wait, or closes idle
-    ones.
+    more than the default limit of gunicorn (1,000). At its limit a server refuses new connections, lets them wait, or
+    closes idle ones.
     """
     return await run_slow_client_experiment(
         ctx,

@@ -23,7 +23,7 @@ from wsgi_gauntlet.harness.model import Grade, Metric, ScenarioResult
 from wsgi_gauntlet.suites.load.slow_clients.tcp_queues import buffered_response_bytes
 
 MAX_KERNEL_SHARE = 0.9
-"""The share of a response in the kernel's buffers from which on the server may have nothing left to send."""
+"""Above this share of a response in the kernel's buffers, the server may have nothing left to send."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,8 +33,8 @@ MIN_GOODPUT = 0.99
 """The smallest share of correct responses (SCENARIOS.md)."""
 
 DECISIVE_FACTOR = 5.0
-"""The factor on the limit of p99, and on the allowed share of lost requests, from which on a failure is decisive. So is
-a median above the limit of p99."""
+"""A failure is decisive above this factor on the limit of p99, or on the allowed share of lost requests. A median above
+the limit of p99 is decisive too."""
 
 FIRST_STEP = 1.25
 """The first step from the estimate, which is rarely more wrong. Each further step is the square of the one before."""

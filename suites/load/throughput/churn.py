@@ -147,6 +147,6 @@ async def churn(ctx: ScenarioContext[ChurnParameters]) -> ScenarioResult:
     """Each client opens a connection, requests one page and closes the connection: at first normally, then by RST.
 
     To accept a connection costs a server more than to respond over an open one. The server must also release each
-    connection. What it does not release after the last client has left is lost for ever.
+    connection. Resources that it still keeps after the last client has left are lost for ever.
     """
     return await run_disturbance(ctx, lambda: ConnectionChurnRun(ctx.parameters))

@@ -7,8 +7,8 @@
              +---------------------- offered
                        ^ the knee
 
-Each window of the ramp is good or bad, and a single one may be either by chance. The knee is the index that contradicts
-the fewest windows: good ones before it, bad ones after it.
+Each window of the ramp is good or bad. By chance, a single window can be good after the knee, or bad before it. The
+knee is the index with the fewest such exceptions.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from wsgi_gauntlet.harness.load.analysis.windows import count_timely, ended_per_
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorWindow
 
 MAX_SHORTFALL = 0.05
-"""The allowed share of requests of a window without a response in it. At the end of a ramp to 1.5 x capacity it is a
-third."""
+"""The allowed share of the requests due in a window that get no response in it. At the end of a ramp to 1.5 x capacity,
+a third of them get none."""
 
 MIN_SHORTFALL = 2
 """Missing requests that are always allowed: those in flight at the ends of the window."""
@@ -48,7 +48,7 @@ def overloaded_windows(windows: Sequence[GeneratorWindow], limit: float = NOTICE
 def knee(overloaded: Sequence[bool]) -> int | None:
     """Return the index of the first window after the knee, None if the knee was not reached.
 
-    If two indices contradict equally few windows, the later one counts.
+    If two indices have equally few exceptions, the later one counts.
     """
     best, at = sum(overloaded) + 1, 0
     wrong = sum(not each for each in overloaded)

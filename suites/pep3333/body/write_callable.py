@@ -29,7 +29,7 @@ WRITE = "The write() Callable"
     needs=NEEDS_WRITE,
 )
 async def write_order(exchange: Exchange, query_and_body: tuple[str, bytes]) -> None:
-    """The server sends the written blocks first, then the yielded blocks, of which there may be none.
+    """The server sends the written blocks first, then the yielded blocks, if there are any.
 
     Sends: A GET request. The app writes two blocks and returns one more, or none.
     Expects: The written blocks, then the returned block.

@@ -72,7 +72,7 @@ async def url_scheme(exchange: Exchange) -> None:
     tags=["security"],
 )
 async def url_scheme_forwarded(exchange: Exchange) -> None:
-    """Whether X-Forwarded-Proto from 127.0.0.1 changes wsgi.url_scheme is recorded.
+    """The harness records whether X-Forwarded-Proto from 127.0.0.1 changes wsgi.url_scheme.
 
     Sends: A GET request from 127.0.0.1 with `X-Forwarded-Proto: https`.
     Expects: Either value of wsgi.url_scheme. Servers that trust a proxy on the same machine by default report https.
@@ -113,7 +113,7 @@ async def multithread_truth(exchange: Exchange) -> None:
     Sends: GET requests to a server with four threads. They wait in the app until two of them are in one process at the
     same time.
     Expects: A true value in each of these calls. The case is unsupported when no two requests overlap.
-    Why: An app that trusts a false value does not use locks. Then it sometimes mixes up the orders of two users.
+    Why: If the value is false, an app may work without locks. Then it sometimes mixes up the orders of two users.
     """
     await _assert_true_while_overlapping(exchange, "wsgi.multithread", same_process=True)
 
@@ -122,10 +122,10 @@ async def multithread_truth(exchange: Exchange) -> None:
 async def multiprocess_truth(exchange: Exchange) -> None:
     """wsgi.multiprocess is true when two requests are in two processes at the same time.
 
-    Sends: GET requests to a server with two workers. They wait in the app until two processes have one at the same
-    time.
+    Sends: GET requests to a server with two workers. They wait in the app until two processes have a request at the
+    same time.
     Expects: A true value in each of these calls. The case is unsupported when no two requests overlap.
-    Why: An app that trusts a false value keeps its sessions in memory. Then users are logged out whenever another
+    Why: If the value is false, an app may keep its sessions in memory. Then users are logged out whenever another
     process responds.
     """
     await _assert_true_while_overlapping(exchange, "wsgi.multiprocess", same_process=False)
@@ -145,7 +145,7 @@ async def _assert_true_while_overlapping(exchange: Exchange, name: str, *, same_
             return [call for call in calls if pids.count(call.pid) > 1]
         return calls if len(set(pids)) > 1 else []
 
-    # Several rounds, because the operating system chooses the process of a connection, and one may still be starting.
+    # Several rounds: the operating system chooses the process of a connection, and a process may still be starting.
     for _ in range(REQUEST_ROUNDS):
         for _ in range(4):
             await open_and_send_get(exchange, "/echo?hold=overlap")
@@ -196,8 +196,8 @@ async def multithread_not_claimed(exchange: Exchange) -> None:
     """wsgi.multithread is false when the server is set to one thread.
 
     Sends: A GET request to a server with one process and one thread.
-    Expects: A false value. The case is skipped when the server still runs several requests at once, which
-    single-thread-option reports.
+    Expects: A false value. The case is skipped when the server still runs several requests at once. The case
+    single-thread-option reports that.
     Why: An app that is not thread-safe refuses to start, or locks needlessly, on a server that could run it well.
     """
     await _assert_false(exchange, "wsgi.multithread")

@@ -84,7 +84,7 @@ async def survives(exchange: Exchange) -> None:
     tags=["security"],
 )
 async def no_details_leaked(exchange: Exchange) -> None:
-    """Whether the client sees the exception text or a traceback is recorded.
+    """The harness records whether the client sees the exception text or a traceback.
 
     Sends: A GET request. The app raises an exception with a unique word. The server runs with its default settings.
     Expects: Either. Whether the client sees the word or a traceback is recorded; nothing is required.

@@ -129,7 +129,7 @@ HELLO = b"5\r\nhello\r\n0\r\n\r\n"
     needs=["http/chunked/one-chunk"],
 )
 async def terminated(exchange: Exchange) -> None:
-    """Whether the server sets wsgi.input_terminated for a chunked body is recorded.
+    """The harness records whether the server sets wsgi.input_terminated for a chunked body.
 
     Sends: A chunked POST.
     Expects: Either. Whether the variable is present and true is recorded; nothing is required. Without it, Flask reads

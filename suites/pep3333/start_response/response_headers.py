@@ -53,7 +53,7 @@ async def adds_required_headers(exchange: Exchange) -> None:
     basis=recorded_only('The word "normally" does not require the header, and HTTP does not require it either.'),
 )
 async def adds_server_header(exchange: Exchange) -> None:
-    """Whether the server adds a Server header is recorded.
+    """The harness records whether the server adds a Server header.
 
     Sends: A GET request. The app sets no Server header.
     Expects: One Server header or none. The behaviour is recorded; HTTP does not require the header, and some operators

@@ -10,11 +10,11 @@ from typing import Any
 from ..core.call import TOKEN_VARIABLE, Call, deployment_token
 
 CHALLENGE = re.compile("[0-9a-f]{64}")
-"""Nothing else is signed, so that nobody can choose a text to be signed."""
+"""The app signs nothing else. So a client cannot make it sign a text of its choice."""
 
 
 def proof(call: Call) -> Any:
-    """Answer `wsgi-gauntlet proof HEX`: HMAC-SHA256 of the challenge `c` under the token. 403 without a token."""
+    """Respond with `wsgi-gauntlet proof HEX`: HMAC-SHA256 of the challenge `c` under the token. 403 without a token."""
     key = deployment_token()
     challenge = call.query.get("c", "")
     if not key:

@@ -21,8 +21,8 @@ ALWAYS_REPORTED_PREFIXES = (
     "QUERY_STRING",
     "SCRIPT_NAME",
 )
-"""Prefixes of names whose values are always reported. Of another variable that has the same value in the environment of
-the process, only the name is reported: it may be a secret, and people share reports."""
+"""The app always reports the values of variables whose names begin so. If another variable has the same value in the
+environment of the process, the app reports only its name: the value may be a secret, and people share reports."""
 
 TOKEN_VARIABLE = "WSGI_GAUNTLET_TOKEN"
 OLD_TOKEN_VARIABLE = "GAUNTLET_TOKEN"

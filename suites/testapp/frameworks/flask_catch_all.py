@@ -13,7 +13,7 @@ from flask import Flask, Response
 from ..reference import application as reference
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
-"""What a catch-all route has to name one by one."""
+"""A catch-all route must name these one by one."""
 
 
 class Reference(Response):

@@ -86,7 +86,7 @@ def test_settings_become_its_own_in_nanoseconds(launching: Launching) -> None:
 def test_what_it_cannot_do(launching: Launching, asked: dict[str, int]) -> None:
     with pytest.raises(Unsupported, match="caddy has no option for"):
         start_command(ADAPTER, launching(upstream=BEHIND, **asked))
-    with pytest.raises(Unsupported, match="takes an idle time-out of 0 for its own of 300 s"):
+    with pytest.raises(Unsupported, match="uses its default of 300 s for an idle time-out of 0"):
         start_command(ADAPTER, launching(upstream=BEHIND, keep_alive=0.0))
     with pytest.raises(Unsupported, match="needs a server behind it"):
         start_command(ADAPTER, launching())

@@ -40,7 +40,7 @@ def test_what_it_cannot_do(launching: Launching) -> None:
         start_command(ADAPTER, launching(workers=2))
     with pytest.raises(Unsupported, match="timeout"):
         start_command(ADAPTER, launching(timeout=5.0))
-    with pytest.raises(Unsupported, match="no option to keep no connection"):
+    with pytest.raises(Unsupported, match="cannot close each connection after one response"):
         start_command(ADAPTER, launching(keep_alive=0.0))
     with pytest.raises(Unsupported, match="does not speak uwsgi"):
         start_command(ADAPTER, launching(protocol=Protocol.UWSGI))

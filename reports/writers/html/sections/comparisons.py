@@ -21,7 +21,7 @@ from wsgi_gauntlet.reports.writers.html.sections.in_process import Row, Side
 from wsgi_gauntlet.reports.writers.html.sections.overview import key_figure
 
 MAX_CASES_UNFOLDED = 6
-"""Cases up to which a group is open."""
+"""A group is open if it has at most this number of cases."""
 
 NOTES = {
     Difference.FRONT: "Masked: only {plain} breaks the case. Caused: only {other} breaks it.",

@@ -204,7 +204,7 @@ def test_the_summary_of_an_interrupted_or_empty_run() -> None:
     """Says so first."""
     console, file = _plain()
     summary(build(finished=False), None, console)
-    assert "Interrupted: the results up to then" in file.getvalue()[:100]
+    assert "Interrupted: the results so far" in file.getvalue()[:100]
     console, file = _plain()
     summary(Results(SCHEMA, {}, {}), None, console)
     assert "No cell of this run has a result" in file.getvalue()
