@@ -35,10 +35,10 @@ USERS = {"rate": 20, "clients": 2, "baseline": 1.0, "duration": 1.5, "recovery":
     [
         ("correct", []),
         ("corrupts_pages 10", ["responses had a wrong body", "a body of the right length that differs from byte 0 on"]),
-        ("closes_connections said", ["the server closed the connection after each answer"]),
+        ("closes_connections said", ["the server closed the connection after each response"]),
         (
             "closes_connections silent",
-            ["the server closed the connection after each answer", "closed kept connections without"],
+            ["the server closed the connection after each response", "closed kept connections without"],
         ),
         ("answers_once_per_connection 2", ["Little's law does not hold"]),
     ],

@@ -95,7 +95,7 @@ async def test_every_verdict_comes_out(tmp_path: Path) -> None:
         "tells": "info",
         "flaky": "flaky",
         "endless": "error",
-        "loses_events": "error",
+        "loses-events": "error",
         "unsupported": "unsupported",
     }
     assert "own/area/fails" in cells["needy"].actual

@@ -35,7 +35,7 @@ from .test_adapters import serve
 
 pytestmark = pytest.mark.live
 
-WITHOUT = "was built without TLS|has no TLS of its own|speaks no TLS|no TLS on it"
+WITHOUT = "was built without TLS|has no TLS of its own|speaks no TLS|no TLS on it|so it has no TLS"
 
 
 def over_tls(plan: Plan) -> Plan:
