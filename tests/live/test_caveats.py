@@ -20,7 +20,7 @@ import trio
 from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
 
 from ..helpers.requirements import network_namespace_command
-from ..helpers.scenario_runs import measured, run_until_graded, run_until_valid
+from ..helpers.scenario_runs import attempts, measured, run_until_graded, run_until_valid
 from ..known_servers.adapter import plan
 
 pytestmark = pytest.mark.live
@@ -44,9 +44,14 @@ USERS = {"rate": 20, "clients": 2, "baseline": 1.0, "duration": 1.5, "recovery":
     ],
 )
 async def test_in_a_closed_loop(flaw: str, words: list[str], folder: Path) -> None:
-    cell = await run_until_graded("throughput", plan(*flaw.split()), folder, **CLOSED_LOOP)
-    assert len(cell.caveats) == len(words)
-    for caveat, expected in zip(cell.caveats, words, strict=True):
+    for _ in attempts():
+        cell = await run_until_graded("throughput", plan(*flaw.split()), folder, **CLOSED_LOOP)
+        # A machine that stood still has a caveat of its own. One that is slow gets too few responses for the others.
+        found = [each for each in cell.caveats if "although requests waited" not in each]
+        if len(found) == len(words):
+            break
+    assert len(found) == len(words), cell.caveats
+    for caveat, expected in zip(found, words, strict=True):
         assert expected in caveat
 
 
