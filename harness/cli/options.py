@@ -125,21 +125,28 @@ def path_argument(text: str) -> Path:
     return Path(text)
 
 
+PythonOption = Annotated[
+    str, Option(["--python"], default=sys.executable, metavar="EXE", help="Interpreter that runs the servers.")
+]
+AppOption = Annotated[
+    str | None, Option(["--app"], metavar="MODULE:NAME", help="User app to serve beside the test app.")
+]
+AppPathOption = Annotated[
+    str | None, Option(["--app-path"], metavar="/PAGE", help="Page of the user app to request [/].")
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunArguments:
     """The options of `run`, `check` and `load`."""
 
     servers: Annotated[tuple[str, ...], click.Argument(["servers"], nargs=-1, metavar="[SERVER]...")]
-    python: Annotated[
-        str, Option(["--python"], default=sys.executable, metavar="EXE", help="Interpreter that runs the servers.")
-    ]
+    python: PythonOption
     tuned: Annotated[
         bool, Option(["--tuned"], is_flag=True, help="Test each server also with the settings that its docs advise.")
     ]
-    app: Annotated[str | None, Option(["--app"], metavar="MODULE:NAME", help="User app to serve beside the test app.")]
-    app_path: Annotated[
-        str | None, Option(["--app-path"], metavar="/PAGE", help="Page of the user app to request [/].")
-    ]
+    app: AppOption
+    app_path: AppPathOption
     command: Annotated[
         str,
         Option(

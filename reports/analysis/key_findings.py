@@ -261,9 +261,9 @@ def _claim_findings(results: Results) -> list[KeyFinding]:
         sentences = [f"“{statement}”: {_describe_claim(servers)}" for statement, servers in found.items()]
         return [KeyFinding("Claims", f"{'; '.join(sentences)}.")]
     if len(by_server) <= MAX_ITEMS_LISTED:
-        counts = "".join(f"; {server}: {describe_claims(held)}" for server, held in by_server.items())
+        counts = "".join(f"; {server}: {describe_claims(verdicts)}" for server, verdicts in by_server.items())
         return [KeyFinding("Claims", f"{len(found)} statements{counts}.")]
-    every = describe_claims(held for each in by_server.values() for held in each)
+    every = describe_claims(verdict for verdicts in by_server.values() for verdict in verdicts)
     return [KeyFinding("Claims", f"{len(found)} statements on {len(by_server)} servers: {every}.")]
 
 

@@ -112,9 +112,9 @@ def describe_service(load: ScenarioResult) -> str:
     return ", ".join(parts)
 
 
-def describe_claims(held: Iterable[ClaimVerdict]) -> str:
+def describe_claims(verdicts: Iterable[ClaimVerdict]) -> str:
     """Return the number of each verdict, as `2 held, 1 did not hold`. A single verdict has no number."""
-    counts = Counter(held)
+    counts = Counter(verdicts)
     if counts.total() == 1:
         return next(iter(counts)).label
     return ", ".join(f"{counts[each]} {each.label}" for each in CLAIM_VERDICTS if counts[each])

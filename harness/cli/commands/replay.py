@@ -10,7 +10,15 @@ from typing import Annotated
 import click
 
 from wsgi_gauntlet.harness.cli.execute import case_selection, print_message
-from wsgi_gauntlet.harness.cli.options import SERVER_NAMES_HELP, Option, command, path_argument
+from wsgi_gauntlet.harness.cli.options import (
+    SERVER_NAMES_HELP,
+    AppOption,
+    AppPathOption,
+    Option,
+    PythonOption,
+    command,
+    path_argument,
+)
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP, is_user_app
 
 REPLAY_EXIT_CODES = """
@@ -39,13 +47,9 @@ class ReplayArguments:
             help="Segmentation: in one piece, byte by byte, cut at every CRLF, or with pauses.",
         ),
     ]
-    python: Annotated[
-        str, Option(["--python"], default=sys.executable, metavar="EXE", help="Interpreter that runs the server.")
-    ]
-    app: Annotated[str | None, Option(["--app"], metavar="MODULE:NAME", help="User app to serve beside the test app.")]
-    app_path: Annotated[
-        str | None, Option(["--app-path"], metavar="/PAGE", help="Page of the user app to request [/].")
-    ]
+    python: PythonOption
+    app: AppOption
+    app_path: AppPathOption
     command: Annotated[
         str,
         Option(

@@ -1,1 +1,1 @@
-"""From what was measured to grades, sentences and doubts. Values in, values out."""
+"""Compute grades, sentences and caveats from measurements. Values in, values out."""

@@ -96,6 +96,7 @@ Message = Job | Start | Ready | JobError | JobResult
 
 def _encode_histogram(histogram: object) -> list[tuple[int, int]]:
     if not isinstance(histogram, Histogram):
+        # msgspec asks an encoding hook to raise this error for other types.
         raise NotImplementedError(f"{type(histogram).__name__} is not part of a message")
     return list(histogram.nonzero_counts())
 

@@ -28,18 +28,18 @@ SHIELD_RULE = (
 def shield(alone: Sequence[BeforeAfter], behind: Sequence[BeforeAfter], clients: int, front: str) -> Claim:
     """Decide by the rounds of the server `alone` and `behind` the front. NOT_APPLICABLE if no users were harmed."""
 
-    def one(plain: BeforeAfter, fronted: BeforeAfter) -> ClaimVerdict:
+    def judge_round(plain: BeforeAfter, fronted: BeforeAfter) -> ClaimVerdict:
         if not (plain.served_before and fronted.served_before):
             return ClaimVerdict.INCONCLUSIVE
         if not fronted.unharmed:
             return ClaimVerdict.DID_NOT_HOLD
         return ClaimVerdict.NOT_APPLICABLE if plain.unharmed else ClaimVerdict.HELD
 
-    held = unanimous(one(*pair) for pair in zip(alone, behind, strict=True))
+    verdict = unanimous(judge_round(*pair) for pair in zip(alone, behind, strict=True))
     plain, fronted = worst(alone), worst(behind)
     return Claim(
         "nginx shields a server from slow clients",
-        held,
+        verdict,
         SHIELD_RULE,
         f"With {clients} slow clients, alone: {describe_phase(plain)}; behind {front}: {describe_phase(fronted)}.",
     )
@@ -105,15 +105,15 @@ MAX_BYTES_PER_CONNECTION = 1000.0
 """Bytes per connection: four times the claim of nginx.org, 10,000 inactive connections in about 2.5 MB."""
 
 
-def idle(each: Sequence[float], held: int, asked: int, alone: Sequence[float], whole: int, dropped: int) -> Claim:
+def idle(each: Sequence[float], kept_open: int, asked: int, alone: Sequence[float], whole: int, dropped: int) -> Claim:
     """Decide by the bytes of memory that one idle connection adds to nginx, one per round.
 
-    In the worst round `held` of `asked` connections had their response and were open at the end. `dropped` is the most
-    that nginx closed in any round, and `whole` the most memory in bytes that it used. `alone` has the same figures of
-    the server alone, none if it holds no idle connection. A connection that still waits for its response is not idle,
-    which is no fault of nginx.
+    In the worst round `kept_open` of `asked` connections had their response and were open at the end. `dropped` is the
+    most that nginx closed in any round. `whole` is the most memory that it used, in bytes. `alone` has the same figures
+    of the server alone, none if it holds no idle connection. A connection that still waits for its response is not
+    idle, which is no fault of nginx.
     """
-    if held >= GOOD_GOODPUT * asked:
+    if kept_open >= GOOD_GOODPUT * asked:
         decided = below(each, MAX_BYTES_PER_CONNECTION, 1)  # memory hardly varies between rounds
     else:
         decided = ClaimVerdict.DID_NOT_HOLD if dropped > (1 - GOOD_GOODPUT) * asked else ClaimVerdict.INCONCLUSIVE
@@ -124,7 +124,7 @@ def idle(each: Sequence[float], held: int, asked: int, alone: Sequence[float], w
         decided,
         f"At least 99 % of the connections stay open, and each adds less than {MAX_BYTES_PER_CONNECTION:,.0f} bytes "
         "to the processes of nginx (without the memory of the kernel).",
-        f"{held:,} of {asked:,} held, {cost} each in nginx, {format_bytes(whole)} in all{beside}.",
+        f"{kept_open:,} of {asked:,} held, {cost} each in nginx, {format_bytes(whole)} in all{beside}.",
     )
 
 
@@ -233,14 +233,14 @@ def falls(mine: BeforeAfter, others: Mapping[str, BeforeAfter], clients: int) ->
     every = (mine, *others.values())
     words = "; ".join(f"{name}: {describe_phase(each.during)}" for name, each in others.items())
     if not all(each.served_before for each in every):
-        held = ClaimVerdict.INCONCLUSIVE
+        verdict = ClaimVerdict.INCONCLUSIVE
     elif mine.unharmed:
-        held = ClaimVerdict.DID_NOT_HOLD
+        verdict = ClaimVerdict.DID_NOT_HOLD
     else:
-        held = ClaimVerdict.HELD if any(each.unharmed for each in others.values()) else ClaimVerdict.NOT_APPLICABLE
+        verdict = ClaimVerdict.HELD if any(each.unharmed for each in others.values()) else ClaimVerdict.NOT_APPLICABLE
     return Claim(
         "slow and disconnecting clients make Werkzeug's server unusable",
-        held,
+        verdict,
         f"{clients} slow and disconnecting clients harm its users, and not those of at least one of the others.",
         f"This server: {describe_phase(mine.during)}; {words}.",
     )

@@ -4,20 +4,11 @@ import dataclasses
 
 import pytest
 
-from wsgi_gauntlet.harness.load.analysis.collapse_search import CollapseBounds
 from wsgi_gauntlet.harness.load.experiments.slow_clients import SlowClientResult
-from wsgi_gauntlet.harness.model import Grade, Phase
+from wsgi_gauntlet.harness.model import Grade
 from wsgi_gauntlet.suites.load.classroom import describe_classroom
 
-
-def phase(goodput: float, p99: float, censored: bool = False) -> Phase:
-    return Phase("", 0, 5, 100, {}, goodput, p99=p99, censored=censored)
-
-
-FINE = SlowClientResult(8, Grade.UNAFFECTED, "why", phase(1, 0.003), phase(1, 0.005), 0.0, 4, None)
-DOWN = SlowClientResult(
-    8, Grade.COLLAPSED, "why", phase(1, 0.003), phase(0.02, 5.0, True), 0.0, 4, CollapseBounds(0, 1)
-)
+from ....helpers.sample_slow_client_results import DOWN, FINE, phase
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,12 @@ from wsgi_gauntlet.harness.load.experiments.slow_clients import (
 )
 from wsgi_gauntlet.harness.load.experiments.traffic_timeline import collapse_is_certain, describe_progress
 from wsgi_gauntlet.harness.load.generator import generator_health
-from wsgi_gauntlet.harness.model import Grade, Outcome, Phase, Sample
+from wsgi_gauntlet.harness.model import Grade, Outcome, Sample
 from wsgi_gauntlet.harness.server import instance, planning
 from wsgi_gauntlet.harness.server.adapter import Settings
 from wsgi_gauntlet.suites.load.slow_clients.slow_headers import SlowHeaderParameters
+
+from .....helpers.sample_slow_client_results import DOWN, FINE
 
 SMALL = SlowHeaderParameters(
     clients=6,
@@ -42,7 +44,6 @@ SMALL = SlowHeaderParameters(
     disconnect_wait=1,
     interval=1,
 )
-
 
 MAX_ROUNDS = 10
 """How often a round is run again, in which a busy machine left the users waiting before a slow client had come."""
@@ -249,16 +250,6 @@ def test_the_live_line_has_goodput_and_p99() -> None:
     assert describe_progress([*ok, *[Sample(0, 5, 5, Outcome.TIMEOUT)] * 3]) == "97 % answered, p99 ≥ 5.0 s"
     assert describe_progress([Sample(0, 1, 1, Outcome.ERROR)]) == "0 % answered"
     assert describe_progress([]) == "no request yet"
-
-
-def phase(goodput: float, p99: float, censored: bool = False) -> Phase:
-    return Phase("", 0, 5, 100, {}, goodput, p99=p99, censored=censored)
-
-
-FINE = SlowClientResult(8, Grade.UNAFFECTED, "why", phase(1, 0.003), phase(1, 0.005), 0.0, 4, None)
-DOWN = SlowClientResult(
-    8, Grade.COLLAPSED, "why", phase(1, 0.003), phase(0.02, 5.0, True), 0.0, 4, CollapseBounds(0, 1)
-)
 
 
 @pytest.mark.parametrize(
