@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import response
-from ..server import Connection
+from wsgi_gauntlet.servers.reference_server import response
+from wsgi_gauntlet.servers.reference_server.server import Connection
+
 from .mutation import mutant, wrap_function
 
 

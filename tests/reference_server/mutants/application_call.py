@@ -7,8 +7,9 @@ from dataclasses import replace as changed
 from types import FunctionType
 from typing import Any
 
-from .. import environ, server
-from ..gateway import Gateway
+from wsgi_gauntlet.servers.reference_server import environ, server
+from wsgi_gauntlet.servers.reference_server.gateway import Gateway
+
 from .mutation import is_harness_path, mutant, wrap_function
 
 

@@ -9,10 +9,11 @@ import time
 import traceback
 from typing import Any
 
-from .. import response
-from ..gateway import BodyEnd, Gateway
-from ..rejection import RequestRejected
-from ..server import Connection
+from wsgi_gauntlet.servers.reference_server import response
+from wsgi_gauntlet.servers.reference_server.gateway import BodyEnd, Gateway
+from wsgi_gauntlet.servers.reference_server.rejection import RequestRejected
+from wsgi_gauntlet.servers.reference_server.server import Connection
+
 from .mutation import mutant, replace, wrap_function
 
 

@@ -6,10 +6,11 @@ import contextlib
 import re
 from typing import Any
 
-from .. import environ, framing, parsing
-from ..input_stream import InputStream
-from ..rejection import RequestRejected
-from ..stream import Stream
+from wsgi_gauntlet.servers.reference_server import environ, framing, parsing
+from wsgi_gauntlet.servers.reference_server.input_stream import InputStream
+from wsgi_gauntlet.servers.reference_server.rejection import RequestRejected
+from wsgi_gauntlet.servers.reference_server.stream import Stream
+
 from .mutation import mutant, replace, wrap_function
 
 

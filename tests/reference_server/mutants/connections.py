@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import framing, parsing
-from ..gateway import Gateway
-from ..rejection import RequestRejected
-from ..server import Connection
-from ..stream import Stream
+from wsgi_gauntlet.servers.reference_server import framing, parsing
+from wsgi_gauntlet.servers.reference_server.gateway import Gateway
+from wsgi_gauntlet.servers.reference_server.rejection import RequestRejected
+from wsgi_gauntlet.servers.reference_server.server import Connection
+from wsgi_gauntlet.servers.reference_server.stream import Stream
+
 from .mutation import mutant, replace, wrap_function
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace as changed
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
 
-from .. import environ, server
-from ..gateway import Gateway
+from wsgi_gauntlet.servers.reference_server import environ, server
+from wsgi_gauntlet.servers.reference_server.gateway import Gateway
+
 from .mutation import mutant, replace, wrap_function
 
 MOUNTED = "pep3333/environ/script-name-mounted"

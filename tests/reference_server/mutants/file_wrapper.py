@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ..file_wrapper import FileWrapper
-from ..gateway import Gateway
+from wsgi_gauntlet.servers.reference_server import environ
+from wsgi_gauntlet.servers.reference_server.file_wrapper import FileWrapper
+from wsgi_gauntlet.servers.reference_server.gateway import Gateway
+
 from .mutation import mutant, replace, wrap_function
 
 
 def _wrapper(wrapper: Any) -> None:
-    from .. import environ
-
     replace(environ, "FileWrapper", wrapper)
 
 

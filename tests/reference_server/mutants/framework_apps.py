@@ -7,10 +7,11 @@ import threading
 from typing import Any
 from urllib.parse import unquote
 
-from .. import environ, response
-from ..file_wrapper import FileWrapper
-from ..gateway import Gateway
-from ..response import Headers
+from wsgi_gauntlet.servers.reference_server import environ, response
+from wsgi_gauntlet.servers.reference_server.file_wrapper import FileWrapper
+from wsgi_gauntlet.servers.reference_server.gateway import Gateway
+from wsgi_gauntlet.servers.reference_server.response import Headers
+
 from .mutation import is_harness_path, mutant, replace, wrap_function
 
 FRAMEWORKS = ("flask", "django", "pyramid", "falcon", "bottle")

@@ -8,13 +8,14 @@ import sys
 import time
 from typing import Any
 
-from .. import environ, framing, parsing, response
-from ..framing import CHUNKED
-from ..gateway import Gateway
-from ..input_stream import BODY_TIMEOUT_SECONDS, READ_BYTES, InputStream
-from ..rejection import RequestRejected
-from ..server import Connection
-from ..stream import Stream
+from wsgi_gauntlet.servers.reference_server import environ, framing, parsing, response
+from wsgi_gauntlet.servers.reference_server.framing import CHUNKED
+from wsgi_gauntlet.servers.reference_server.gateway import Gateway
+from wsgi_gauntlet.servers.reference_server.input_stream import BODY_TIMEOUT_SECONDS, READ_BYTES, InputStream
+from wsgi_gauntlet.servers.reference_server.rejection import RequestRejected
+from wsgi_gauntlet.servers.reference_server.server import Connection
+from wsgi_gauntlet.servers.reference_server.stream import Stream
+
 from .mutation import mutant, replace, wrap_function
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .. import parsing
-from ..parsing import RequestLine
-from ..rejection import RequestRejected
-from ..stream import Stream
+from wsgi_gauntlet.servers.reference_server import parsing
+from wsgi_gauntlet.servers.reference_server.parsing import RequestLine
+from wsgi_gauntlet.servers.reference_server.rejection import RequestRejected
+from wsgi_gauntlet.servers.reference_server.stream import Stream
+
 from .mutation import replace, wrap_function
 
 

@@ -6,10 +6,11 @@ import re
 import time
 from typing import Any
 
-from .. import environ, parsing
-from ..rejection import RequestRejected
-from ..server import Connection
-from ..stream import ClientDisconnected
+from wsgi_gauntlet.servers.reference_server import environ, parsing
+from wsgi_gauntlet.servers.reference_server.rejection import RequestRejected
+from wsgi_gauntlet.servers.reference_server.server import Connection
+from wsgi_gauntlet.servers.reference_server.stream import ClientDisconnected
+
 from .lenient_parsing import drop_broken_fields
 from .mutation import mutant, replace, wrap_function
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .. import framing, parsing
-from ..framing import CHUNKED
-from ..input_stream import InputStream
-from ..rejection import RequestRejected
+from wsgi_gauntlet.servers.reference_server import framing, parsing
+from wsgi_gauntlet.servers.reference_server.framing import CHUNKED
+from wsgi_gauntlet.servers.reference_server.input_stream import InputStream
+from wsgi_gauntlet.servers.reference_server.rejection import RequestRejected
+
 from .lenient_parsing import cr_ends_lines, drop_broken_fields
 from .mutation import mutant, replace, wrap_function
 

@@ -6,11 +6,12 @@ import re
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from .. import environ, parsing, response
-from ..parsing import RequestLine, Target
-from ..rejection import RequestRejected
-from ..server import Connection
-from ..stream import ClientDisconnected, Stream
+from wsgi_gauntlet.servers.reference_server import environ, parsing, response
+from wsgi_gauntlet.servers.reference_server.parsing import RequestLine, Target
+from wsgi_gauntlet.servers.reference_server.rejection import RequestRejected
+from wsgi_gauntlet.servers.reference_server.server import Connection
+from wsgi_gauntlet.servers.reference_server.stream import ClientDisconnected, Stream
+
 from .lenient_parsing import cr_ends_lines, drop_broken_fields, end_completes_heads
 from .mutation import mutant, replace, wrap_function
 
@@ -320,7 +321,7 @@ def bytes_as_utf_8() -> None:
 @mutant("http/request-line/encoded-crlf")
 def path_in_a_header() -> None:
     """A header of the response contains the decoded path."""
-    from ..gateway import Gateway
+    from wsgi_gauntlet.servers.reference_server.gateway import Gateway
 
     def framed(right: Any, self: Gateway, first: Any) -> Any:
         path = environ.latin1(unquote_to_bytes(self.request.target.path))

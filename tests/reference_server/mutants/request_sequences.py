@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .. import environ, framing, parsing, response
-from ..gateway import Gateway
-from ..input_stream import InputStream
-from ..rejection import RequestRejected
-from ..server import Connection
-from ..stream import Stream
+from wsgi_gauntlet.servers.reference_server import environ, framing, parsing, response
+from wsgi_gauntlet.servers.reference_server.gateway import Gateway
+from wsgi_gauntlet.servers.reference_server.input_stream import InputStream
+from wsgi_gauntlet.servers.reference_server.rejection import RequestRejected
+from wsgi_gauntlet.servers.reference_server.server import Connection
+from wsgi_gauntlet.servers.reference_server.stream import Stream
+
 from .mutation import mutant, replace, wrap_function
 from .request_framing import chunks_win
 

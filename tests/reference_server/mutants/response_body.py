@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import response, server
-from ..gateway import BodyEnd, Gateway
-from ..stream import Stream
+from wsgi_gauntlet.servers.reference_server import response, server
+from wsgi_gauntlet.servers.reference_server.gateway import BodyEnd, Gateway
+from wsgi_gauntlet.servers.reference_server.stream import Stream
+
 from .mutation import is_harness_path, mutant, replace, wrap_function
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import gateway, response
-from ..gateway import BodyEnd, Gateway
+from wsgi_gauntlet.servers.reference_server import gateway, response
+from wsgi_gauntlet.servers.reference_server.gateway import BodyEnd, Gateway
+
 from .mutation import is_harness_path, mutant, replace, wrap_function
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from .. import environ
-from ..input_stream import InputStream
+from wsgi_gauntlet.servers.reference_server import environ
+from wsgi_gauntlet.servers.reference_server.input_stream import InputStream
+
 from .mutation import mutant, replace, wrap_function
 
 

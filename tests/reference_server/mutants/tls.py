@@ -8,8 +8,9 @@ import ssl
 import threading
 from typing import Any
 
-from .. import environ, tls_connection
-from ..stream import Stream
+from wsgi_gauntlet.servers.reference_server import environ, tls_connection
+from wsgi_gauntlet.servers.reference_server.stream import Stream
+
 from .mutation import mutant, replace, wrap_function
 
 

@@ -6,8 +6,9 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from .. import response
-from ..gateway import BodyEnd, Gateway
+from wsgi_gauntlet.servers.reference_server import response
+from wsgi_gauntlet.servers.reference_server.gateway import BodyEnd, Gateway
+
 from .mutation import mutant, replace, wrap_function
 
 # ---------------------------------------------------------------------- write()

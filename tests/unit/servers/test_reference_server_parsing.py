@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from . import parsing
-from .rejection import RequestRejected
+from wsgi_gauntlet.servers.reference_server import parsing
+from wsgi_gauntlet.servers.reference_server.rejection import RequestRejected
 
 NAMES = [b"one.example", b"a!$&'()*+,;=b", b"ex%C3%A9", b"a_b~c", b"192.0.2.1"]
 LITERALS = [b"[::1]", b"[::]", b"[1:2:3:4:5:6:7::]", b"[2001:DB8::1]", b"[::ffff:192.0.2.1]", b"[v1.a:b]", b"[VF.x]"]
