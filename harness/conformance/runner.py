@@ -1,8 +1,9 @@
 """Run cases on servers: start instances, give them cases, and report each cell as an event.
 
 The cases of a server are grouped by the setup that they need. Each group has its own instances, which run at the same
-time. An instance runs one case at a time, so that app events belong to one cell. Before each case the instance must
-respond; if it does not, it is restarted and the evidence says so.
+time. The first group runs by itself: it shows whether the server starts, and the others need its verdicts. Then the
+others share the time. An instance runs one case at a time, so that app events belong to one cell. Before each case the
+instance must respond; if it does not, it is restarted and the evidence says so.
 
 A case that blames the server is run again in a second round, on fresh instances and in the opposite order: then the
 same cases did not run before it.
@@ -90,10 +91,20 @@ async def check(
 
 
 @dataclass
-class _Round:
-    """One pass over the cases of one setup. `visited` is set when the round has tried the case."""
+class _Group:
+    """The cases that need one setup. `error` is the last one that ended an instance."""
 
     setup: Setup
+    cases: Sequence[Case]
+    to_repeat: list[Case] = field(default_factory=list)
+    error: Exception | None = None
+
+
+@dataclass
+class _Round:
+    """One pass over the cases of a group. `visited` is set when the round has tried the case."""
+
+    group: _Group
     queue: deque[Case]
     tries: int
     visited: dict[str, trio.Event]
@@ -109,32 +120,48 @@ class _ServerRun:
     events: EventQueue
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     loops: dict[str, AttemptLoop] = field(default_factory=dict)
-    to_repeat: list[Case] = field(default_factory=list)
     segmentation_tolerance: SegmentationTolerance = field(default_factory=SegmentationTolerance)
-    error: Exception | None = None
     renewals: int = 0
+
+    def __post_init__(self) -> None:
+        self._instances = trio.CapacityLimiter(self.config.instances)
 
     async def run(self) -> None:
         """Run the cases, or report that the server does not start."""
-        for setup, group in group_by_setup(self.cases).items():
-            for tries in sorted({1, self.config.tries}):  # with one try there is no second round
-                queue = deque(group if tries == 1 else order_by_dependency(self.to_repeat[::-1]))
-                self.to_repeat.clear()
-                await self._run_round(_Round(setup, queue, tries, {case.id: trio.Event() for case in queue}))
-                if not self.verdicts and not self.renewals and queue and isinstance(self.error, GauntletError):
-                    await self.events.put(ServerFailed(self.plan.name, str(self.error)))
-                    return
-                while queue:  # all instances failed: the remaining cases get the error of the last one
-                    assert self.error is not None
-                    await self._finish_with_error(queue.popleft(), self.error)
-            for case in self.to_repeat:  # the needed case was put back into the queue, and no round is left
-                await self._finish_with_error(
-                    case, InstanceFilesDeleted(UNDECIDED_DEPENDENCY_MESSAGE.format(", ".join(case.needs)))
-                )
-            self.to_repeat.clear()
+        groups = [_Group(setup, cases) for setup, cases in group_by_setup(self.cases).items()]
+        for first in groups[:1]:
+            if not await self._run_group(first):
+                await self.events.put(ServerFailed(self.plan.name, str(first.error)))
+                return
+        others = groups[1:]
+        async with trio.open_nursery() as nursery:
+            for group in others:
+                if not group.setup.alone:
+                    nursery.start_soon(self._run_group, group)
+        for group in others:
+            if group.setup.alone:
+                await self._run_group(group)
+
+    async def _run_group(self, group: _Group) -> bool:
+        """Run the cases of one group; say whether the server started for it or for an earlier one."""
+        for tries in sorted({1, self.config.tries}):  # with one try there is no second round
+            queue = deque(group.cases if tries == 1 else order_by_dependency(group.to_repeat[::-1]))
+            group.to_repeat.clear()
+            await self._run_round(_Round(group, queue, tries, {case.id: trio.Event() for case in queue}))
+            if not self.verdicts and not self.renewals and queue and isinstance(group.error, GauntletError):
+                return False
+            while queue:  # all instances failed: the remaining cases get the error of the last one
+                assert group.error is not None
+                await self._finish_with_error(queue.popleft(), group.error)
+        for case in group.to_repeat:  # the needed case was put back into the queue, and no round is left
+            await self._finish_with_error(
+                case, InstanceFilesDeleted(UNDECIDED_DEPENDENCY_MESSAGE.format(", ".join(case.needs)))
+            )
+        return True
 
     async def _run_round(self, round_: _Round) -> None:
-        width = 1 if round_.setup.alone else min(self.config.instances, ceil(len(round_.queue) / CASES_PER_INSTANCE))
+        wanted = ceil(len(round_.queue) / CASES_PER_INSTANCE)
+        width = 1 if round_.group.setup.alone else min(self.config.instances, wanted)
         async with trio.open_nursery() as nursery:
             for _ in range(width):
                 nursery.start_soon(self._run_instances, round_)
@@ -145,20 +172,20 @@ class _ServerRun:
         An error of the instance ends only this task: the other instances go on.
         """
         try:
-            while await self._run_on_instance(round_):
-                self.renewals += 1
+            async with self._instances:
+                while await self._run_on_instance(round_):
+                    self.renewals += 1
         except UsageError:
             raise
         except Exception as error:  # noqa: BLE001 - becomes the result of the cases that are left
-            self.error = error
+            round_.group.error = error
 
     async def _run_on_instance(self, round_: _Round) -> bool:
         """Run cases on one instance; say whether its files were deleted, so that another must go on."""
+        setup, folders = round_.group.setup, self.config.folders
         try:
-            async with running(
-                apply_setup(self.plan, round_.setup), scratch=self.config.folders.scratch, logs=self.config.folders.logs
-            ) as server:
-                if round_.setup == Setup():
+            async with running(apply_setup(self.plan, setup), scratch=folders.scratch, logs=folders.logs) as server:
+                if setup == Setup():
                     await self.events.put(ServerStarted(self.plan.name, server.command_line))
                 while round_.queue:
                     case = round_.queue.popleft()
@@ -185,7 +212,7 @@ class _ServerRun:
             if need in round_.visited:
                 await round_.visited[need].wait()  # it is earlier in the same queue: an instance runs it
                 if need not in self.verdicts:
-                    self.to_repeat.append(case)  # together with the needed case
+                    round_.group.to_repeat.append(case)  # together with the needed case
                     return
             if not (verdict := self.verdicts.get(need, Verdict.PASS)).is_met:
                 loop.skip(need, verdict)
@@ -206,7 +233,7 @@ class _ServerRun:
         if decided:
             await self._finish_case(loop)
         else:
-            self.to_repeat.append(case)
+            round_.group.to_repeat.append(case)
 
     def _loop(self, case: Case) -> AttemptLoop:
         return self.loops.setdefault(
