@@ -20,15 +20,16 @@ raise ModuleNotFoundError("uvicorn's own WSGI mode is under test; uvicorn replac
 
 
 class Uvicorn(Adapter):
-    """uvicorn with h11 and asyncio, which every installation has, and without a request log."""
+    """uvicorn with asyncio and without a request log; with h11, which every installation has, or with httptools."""
 
     name = "uvicorn"
     title = "uvicorn"
     distribution = "uvicorn"
     requires = ("uvicorn", "a2wsgi")
-    extra_requirements: ClassVar[Mapping[str, tuple[str, ...]]] = {"a2wsgi": ("a2wsgi",)}
+    extra_requirements: ClassVar[Mapping[str, tuple[str, ...]]] = {"a2wsgi": ("a2wsgi",), "httptools": ("httptools",)}
     variants: ClassVar[Mapping[str, str]] = {
         "wsgi": "--interface wsgi: its own WSGI mode, which it deprecates; used if a2wsgi is not installed",
+        "httptools": "like wsgi, with the parser httptools, which uvicorn takes if it is installed (uvicorn[standard])",
         "a2wsgi": "the app through a2wsgi's WSGIMiddleware, which uvicorn recommends",
     }
     environ_support = "in the environment of its processes; it has no option for environ"
@@ -53,7 +54,13 @@ class Uvicorn(Adapter):
         native = launch.variant != "a2wsgi"
         argv = [launch.python, "-m", "uvicorn", "--interface", "wsgi" if native else "asgi3"]
         argv += ["--uds", address.path] if address.path else ["--host", address.host, "--port", str(address.port)]
-        argv += ["--http", "h11", "--loop", "asyncio", "--no-access-log"]
+        argv += [
+            "--http",
+            "httptools" if launch.variant == "httptools" else "h11",
+            "--loop",
+            "asyncio",
+            "--no-access-log",
+        ]
         argv += script_server.options(
             ("--workers", asked.workers),
             ("--timeout-keep-alive", script_server.whole_seconds(asked.keep_alive)),

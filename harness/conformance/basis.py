@@ -3,7 +3,8 @@
 The quoted sentence justifies the level. It has the word MUST, SHOULD or MAY; or it defines something, and a rule of the
 specification makes definitions binding; or another behaviour harms somebody, and the argument says how.
 
-PEP 3333: https://peps.python.org/pep-3333/ · RFC 9110 (HTTP semantics) · RFC 9112 (HTTP/1.1).
+PEP 3333: https://peps.python.org/pep-3333/ · RFC 9110 (HTTP semantics) · RFC 9112 (HTTP/1.1) ·
+RFC 9113 (HTTP/2).
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ def rfc9110(section: str, quote: str) -> Reference:
 def rfc9112(section: str, quote: str) -> Reference:
     """RFC 9112, HTTP/1.1; `section` is a number such as "6.3"."""
     return _rfc(9112, section, quote)
+
+
+def rfc9113(section: str, quote: str) -> Reference:
+    """RFC 9113, HTTP/2; `section` is a number such as "8.2.3"."""
+    return _rfc(9113, section, quote)
 
 
 def _rfc(number: int, section: str, quote: str) -> Reference:

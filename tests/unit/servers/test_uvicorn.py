@@ -31,6 +31,12 @@ def test_its_own_wsgi_mode_is_had_also_where_a2wsgi_is_installed(launching: Laun
         exec(command.files["a2wsgi.py"])
 
 
+def test_the_parser_is_the_one_of_the_variant(launching: Launching) -> None:
+    argv = ADAPTER.command(launching(variant="httptools")).argv
+    assert argv[argv.index("--http") + 1] == "httptools"
+    assert argv[argv.index("--interface") + 1] == "wsgi"
+
+
 def test_through_a2wsgi_it_serves_a_module_of_the_harness(launching: Launching) -> None:
     command = ADAPTER.command(launching(variant="a2wsgi", app="it's:app", threads=3))
     assert command.argv[3:5] == ("--interface", "asgi3")

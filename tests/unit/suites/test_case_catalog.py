@@ -31,6 +31,7 @@ AREAS = {
     ],
     "http": [
         *("request-line", "host", "headers", "framing", "chunked", "connection", "expect", "responses", "limits"),
+        "http2",
         "tls",
     ],
     "own-app": ["page"],
