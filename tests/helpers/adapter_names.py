@@ -42,6 +42,7 @@ WITHOUT_MOUNTS = frozenset(
         "tornado:container",
         "tornado:fallback",
         "tornado:threads",
+        "uvicorn:httptools",
         "uvicorn:a2wsgi",
         "uvicorn:wsgi",
         "wsgiref:in-process",
