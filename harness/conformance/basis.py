@@ -35,6 +35,16 @@ def rfc9113(section: str, quote: str) -> Reference:
     return _rfc(9113, section, quote)
 
 
+def rfc6455(section: str, quote: str) -> Reference:
+    """RFC 6455, The WebSocket Protocol; `section` is a number such as "4.2.1"."""
+    return _rfc(6455, section, quote)
+
+
+def rfc7540(section: str, quote: str) -> Reference:
+    """RFC 7540, HTTP/2 with its Upgrade from HTTP/1.1; `section` is a number such as "3.2.1"."""
+    return _rfc(7540, section, quote)
+
+
 def _rfc(number: int, section: str, quote: str) -> Reference:
     kind = "appendix" if section[:1].isalpha() else "section"
     url = f"https://www.rfc-editor.org/rfc/rfc{number}.html#{kind}-{section}"

@@ -44,6 +44,10 @@ NEEDS_CHUNKED = ["http/chunked/one-chunk"]
 """Cases on unusual or malformed chunks say nothing about a server that does not decode valid ones."""
 
 
+NEEDS_UNREAD_CHUNKS = ["http/framing/unread-chunks"]
+"""Cases on unusual bodies that no app reads say nothing about a server that does not throw away a plain chunk."""
+
+
 @dataclass(frozen=True)
 class RequestResult:
     """The result of a request: its response, the response to a second request on the connection, and the app's calls.
@@ -110,8 +114,8 @@ def chunked_request(exchange: Exchange, body: bytes) -> bytes:
 
 
 def smuggled_request(exchange: Exchange) -> bytes:
-    """Return a whole request with its own token, to hide in the body of another request."""
-    return exchange.request("/echo", token=f"{exchange.token}.hidden")
+    """Return a whole request with its own path and token, to hide in the body of another request."""
+    return exchange.request("/echo/hidden", token=f"{exchange.token}.hidden")
 
 
 async def send_request(
@@ -146,6 +150,15 @@ async def send_request(
     return await collect_result(
         exchange, response, second_response, connection_state, timeout=max(SERVER_ALIVE_TIMEOUT_SECONDS, timeout)
     )
+
+
+async def assert_decoded_or_rejected(exchange: Exchange, chunks: bytes) -> None:
+    """Send a chunked POST whose `chunks` contain `hello`; expect the app to read it, or the body to be rejected."""
+    result = await send_request(exchange, chunked_request(exchange, chunks))
+    if result.response.status == 200:
+        assert_body_served(result, b"hello")
+    else:
+        assert_body_rejected(result)
 
 
 async def send_with_following_get(exchange: Exchange, data: bytes, *, head: bool = False) -> tuple[Response, Response]:

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import MAY_TEXT, MUST_TEXT, SHOULD_TEXT, from_recipient_semantics, rfc9110
+from wsgi_gauntlet.harness.conformance.basis import (
+    CLIENT,
+    MAY_TEXT,
+    MUST_TEXT,
+    SHOULD_TEXT,
+    from_recipient_semantics,
+    rfc9110,
+)
 from wsgi_gauntlet.harness.conformance.catalog import MAY, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response
 from wsgi_gauntlet.suites.http.assertions import (
+    NEEDS_CHUNKED,
+    NEEDS_UNREAD_CHUNKS,
     READ_TO_END_TARGET,
     RESPONSE_TIMEOUT_SECONDS,
+    SECURITY_TAG,
     assert_body_served,
     assert_called_at_most_once,
     assert_in_sync,
+    assert_not_smuggled,
     assert_served,
     assert_server_alive,
     collect_result,
     is_rejected_with,
     post_request,
     send_request,
+    smuggled_request,
 )
-from wsgi_gauntlet.suites.http.references import INCOMPLETE_BODY, NO_LENGTH_IN_1XX_AND_204
+from wsgi_gauntlet.suites.http.references import INCOMPLETE_BODY, NO_LENGTH_IN_1XX_AND_204, READ_OR_CLOSE
 
 FIRST_RESPONSE_TIMEOUT_SECONDS = 0.5
 """Seconds to wait for the first response before the body is sent. After a 100 the server may wait for the body."""
@@ -37,6 +49,13 @@ CONTINUE_MAY_BE_OMITTED = rfc9110(
     "A server MAY omit sending a 100 (Continue) response if it has already received some or all of the content for the "
     "corresponding request",
 )
+
+ULTIMATELY_FINAL = rfc9110(
+    "10.1.1",
+    "A server that sends a 100 (Continue) response MUST ultimately send a final status code, once it receives and "
+    "processes the request content",
+)
+HTTP10_GETS_NO_1XX = rfc9110("15.2", "a server MUST NOT send a 1xx response to an HTTP/1.0 client.")
 
 
 async def _send_expect_then_body(
@@ -141,7 +160,7 @@ async def answered_unread(exchange: Exchange) -> None:
     assertions.assert_that(good, "100 or the final response, before any body is sent", first_bytes[:100] or "nothing")
 
 
-@case(MUST, rfc9110("15.2", "a server MUST NOT send a 1xx response to an HTTP/1.0 client."), basis=MUST_TEXT)
+@case(MUST, HTTP10_GETS_NO_1XX, basis=MUST_TEXT)
 async def http10(exchange: Exchange) -> None:
     """An HTTP/1.0 client never gets a 100, not even if it sends `Expect: 100-continue`.
 
@@ -184,11 +203,7 @@ async def unknown(exchange: Exchange) -> None:
 
 @case(
     MUST,
-    rfc9110(
-        "10.1.1",
-        "A server that sends a 100 (Continue) response MUST ultimately send a final status code, once it receives and "
-        "processes the request content",
-    ),
+    ULTIMATELY_FINAL,
     basis=MUST_TEXT,
 )
 async def early_body(exchange: Exchange) -> None:
@@ -287,3 +302,103 @@ async def final_says_whether(exchange: Exchange) -> None:
     await assert_server_alive(exchange)
     good = second.status == 200 and second.body == f"gauntlet {exchange.token}.second\n".encode()
     assertions.assert_that(good, "`Connection: close`, or the body read and the next request served", second.describe())
+
+
+@case(
+    MUST,
+    ULTIMATELY_FINAL,
+    basis=MUST_TEXT,
+    breach=CLIENT,
+    variants={
+        "get": ("GET", ("Expect: 100-continue",), b""),
+        "delete": ("DELETE", ("Expect: 100-continue",), b""),
+        "no-length": ("POST", ("Expect: 100-continue",), b""),
+        "length-zero": ("POST", ("Expect: 100-continue", "Content-Length: 0"), b""),
+        "other-case": ("POST", ("Expect: 100-Continue", "Content-Length: 0"), b""),
+        "twice": ("POST", ("Expect: 100-continue, 100-continue", "Content-Length: 0"), b""),
+        "two-lines": ("POST", ("Expect: 100-continue", "Expect: 100-continue", "Content-Length: 0"), b""),
+        "empty-member": ("POST", ("Expect: , 100-continue", "Content-Length: 0"), b""),
+        "chunked": ("POST", ("Expect: 100-continue", "Transfer-Encoding: chunked"), b"0\r\n\r\n"),
+    },
+    needs={"chunked": NEEDS_CHUNKED},
+)
+async def no_content(exchange: Exchange, what: tuple[str, tuple[str, ...], bytes]) -> None:
+    """A request with `Expect: 100-continue` and no content is served: no 100 may take the place of the response.
+
+    Sends: a GET, DELETE or POST with `Expect: 100-continue` and no body, a body of length 0, or an empty chunked body.
+    Expects: 200 from one call of the app, which reads an empty body. A 100 may come first. The server may also answer
+    417 without calling the app. The next request gets its own response, or the server closes the connection.
+    Why: HTTP libraries add the header to every request, also without a body. A server that sends 100 and waits for a
+    body lets the client wait for ever.
+    """
+    method, fields, body = what
+    target = READ_TO_END_TARGET if body else "/read"
+    result = await send_request(exchange, post_request(exchange, *fields, body=body, method=method, target=target))
+    if is_rejected_with(result, (417,)):
+        assert_in_sync(result)
+    else:
+        assert_body_served(result, b"")
+
+
+@case(
+    MUST,
+    HTTP10_GETS_NO_1XX,
+    basis=MUST_TEXT,
+    breach=CLIENT,
+    needs=["http/expect/http10"],
+    variants={"get": (), "length-zero": ("Content-Length: 0",)},
+)
+async def http10_no_content(exchange: Exchange, fields: tuple[str, ...]) -> None:
+    """An HTTP/1.0 request with `Expect: 100-continue` and no content is served without a 100.
+
+    Sends: a request in HTTP/1.0 with `Expect: 100-continue` and keep-alive, and no body or one of length 0.
+    Expects: no 1xx. The server serves the request with one call of the app. The next request gets its own response, or
+    the server closes the connection.
+    Why: An HTTP/1.0 client reads the first status line as the final response. Its user sees `100 Continue` and an empty
+    page.
+    """
+    fields = ("Expect: 100-continue", "Connection: keep-alive", *fields)
+    method = "POST" if len(fields) > 2 else "GET"
+    result = await send_request(exchange, post_request(exchange, *fields, version="HTTP/1.0", method=method))
+    assertions.assert_that(
+        not result.response.interim, "no interim response", [each.status for each in result.response.interim]
+    )
+    assert_served(result)
+
+
+@case(
+    MUST,
+    READ_OR_CLOSE,
+    basis=MUST_TEXT,
+    tags=SECURITY_TAG,
+    variants={
+        "length": ("gauntlet", False),
+        "chunks": ("gauntlet", True),
+        "listed-last": ("100-continue, gauntlet", False),
+        "listed-first": ("gauntlet, 100-continue", False),
+        "with-value": ("100-continue=yes", False),
+        "prefix": ("100-continued", False),
+        "empty": ("", False),
+    },
+    needs={"chunks": NEEDS_UNREAD_CHUNKS},
+)
+async def unknown_with_body(exchange: Exchange, what: tuple[str, bool]) -> None:
+    """The body of a request with an unknown expectation never becomes a request.
+
+    Sends: a POST with `Expect: gauntlet`, or with another value than 100-continue alone. Its body, with a length or in
+    a chunk, is a whole request. The app does not read it. Then another request.
+    Expects: 417 without a call of the app, or the server serves the request as if the header did not exist. The request
+    in the body is never served. The next request gets its own response, or the server closes the connection.
+    Why: After 417 the body is still on its way. A server that keeps the connection and forgets the body serves it as a
+    request that nobody checked.
+    """
+    value, chunks = what
+    hidden = smuggled_request(exchange)
+    framing = "Transfer-Encoding: chunked" if chunks else f"Content-Length: {len(hidden)}"
+    body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(hidden), hidden) if chunks else hidden
+    result = await send_request(
+        exchange, post_request(exchange, f"Expect: {value}", framing, body=body, target="/echo")
+    )
+    assert_not_smuggled(result)
+    if not is_rejected_with(result, (400, 411, 417)):
+        assert_served(result)

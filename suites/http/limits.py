@@ -23,15 +23,9 @@ from wsgi_gauntlet.suites.http.references import (
     IDLE_TIMEOUT,
     INVALID_REQUEST_LINE,
     MALFORMED_MESSAGE,
+    TOO_LARGE,
     WHOLE_HEADER_SECTION,
 )
-
-TOO_LARGE = rfc9110(
-    "5.4",
-    "A server that receives a request header field line, field value, or set of fields larger than it wishes to "
-    "process MUST respond with an appropriate 4xx (Client Error) status code.",
-)
-
 
 EMPTY_SETTINGS_FRAME = bytes.fromhex("000000040000000000")
 """An empty SETTINGS frame of HTTP/2."""

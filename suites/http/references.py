@@ -63,3 +63,29 @@ CHUNKED_COMPLETE = rfc9112(
     "The chunked transfer coding is complete when a chunk with a chunk-size of zero is received, possibly followed by "
     "a trailer section, and finally terminated by an empty line.",
 )
+TOO_LARGE = rfc9110(
+    "5.4",
+    "A server that receives a request header field line, field value, or set of fields larger than it wishes to "
+    "process MUST respond with an appropriate 4xx (Client Error) status code.",
+)
+READ_OR_CLOSE = rfc9112(
+    "9.3",
+    "A server MUST read the entire request message body or close the connection after sending its response; otherwise, "
+    "the remaining data on a persistent connection would be misinterpreted as the next request.",
+)
+CHUNKED_NOT_FINAL = rfc9112(
+    "6.3",
+    "If a Transfer-Encoding header field is present in a request and the chunked transfer coding is not the final "
+    "encoding, the message body length cannot be determined reliably; the server MUST respond with the 400 (Bad "
+    "Request) status code and then close the connection.",
+)
+UNKNOWN_CODING = rfc9112(
+    "6.1",
+    "A server that receives a request message with a transfer coding it does not understand SHOULD respond with 501 "
+    "(Not Implemented).",
+)
+INVALID_LENGTH = rfc9112(
+    "6.3",
+    "If the unrecoverable error is in a request message, the server MUST respond with a 400 (Bad Request) status code "
+    "and then close the connection.",
+)

@@ -17,7 +17,7 @@ from wsgi_gauntlet.suites.http.assertions import (
     NEEDS_CHUNKED,
     SECURITY_TAG,
     assert_body_rejected,
-    assert_body_served,
+    assert_decoded_or_rejected,
     assert_incomplete_body_rejected,
     assert_no_invented_body,
     chunked_request,
@@ -43,11 +43,7 @@ async def extension_bad(exchange: Exchange) -> None:
     Why: If CR ends a line only for one of two servers in a chain, they see different ends of the body. An attacker can
     hide a request in the difference.
     """
-    result = await send_request(exchange, chunked_request(exchange, b"5;a\rb\r\nhello\r\n" + LAST_CHUNK))
-    if result.response.status == 200:
-        assert_body_served(result, b"hello")
-    else:
-        assert_body_rejected(result)
+    await assert_decoded_or_rejected(exchange, b"5;a\rb\r\nhello\r\n" + LAST_CHUNK)
 
 
 @case(
@@ -92,6 +88,74 @@ async def no_crlf_after_data(exchange: Exchange) -> None:
     proxy in front.
     """
     assert_body_rejected(await send_request(exchange, chunked_request(exchange, b"5\r\nhello" + LAST_CHUNK)))
+
+
+@case(
+    MUST,
+    GRAMMAR,
+    basis=security(
+        "One reader skips two bytes after the data without a check, and another rejects the body. After that the two "
+        "see different requests on a shared connection."
+    ),
+    breach=CLIENT,
+    tags=SECURITY_TAG,
+    needs=NEEDS_CHUNKED,
+    variants={
+        "letters": b"5\r\nhelloXX",
+        "cr-letter": b"5\r\nhello\rX",
+        "letter-lf": b"5\r\nhelloX\n",
+        "letter-cr": b"5\r\nhelloX\r",
+        "cr-cr": b"5\r\nhello\r\r",
+        "lf-cr": b"5\r\nhello\n\r",
+        "lf-lf": b"5\r\nhello\n\n",
+        "spaces": b"5\r\nhello  ",
+        "nuls": b"5\r\nhello\0\0",
+        "zeros": b"5\r\nhello00",
+        "between-chunks": b"5\r\nhelloXX5\r\nworld\r\n",
+        "second-chunk": b"5\r\nhello\r\n5\r\nworldXX",
+    },
+)
+async def wrong_bytes_after_data(exchange: Exchange, chunks: bytes) -> None:
+    """Chunk data with two other bytes in place of the CRLF after it make the body invalid.
+
+    Sends: a chunk of five bytes, two bytes that are not CRLF, and the last chunk. Or two chunks with two such bytes
+    after the first or the second one.
+    Expects: an error status, or no response. The server closes the connection.
+    Why: A reader that skips two bytes without a look at them reads on after any bytes. A proxy that looks for CRLF sees
+    another body, and an attacker can hide a request in the difference.
+    """
+    assert_body_rejected(await send_request(exchange, chunked_request(exchange, chunks + LAST_CHUNK)))
+
+
+@case(
+    MUST,
+    GRAMMAR,
+    basis=security(
+        "One reader skips the empty line, another takes it as a size of 0 and ends the body there. The chunks after it "
+        "are then a request that the proxy in front never checked."
+    ),
+    breach=CLIENT,
+    tags=SECURITY_TAG,
+    needs=NEEDS_CHUNKED,
+    variants={
+        "before-last": b"5\r\nhello\r\n\r\n" + LAST_CHUNK,
+        "several": b"5\r\nhello\r\n\r\n\r\n\r\n" + LAST_CHUNK,
+        "between": b"5\r\nhello\r\n\r\n5\r\nworld\r\n" + LAST_CHUNK,
+        "first": b"\r\n5\r\nhello\r\n" + LAST_CHUNK,
+        "lf": b"5\r\nhello\r\n\n" + LAST_CHUNK,
+        "lf-first": b"\n5\r\nhello\r\n" + LAST_CHUNK,
+    },
+)
+async def blank_line(exchange: Exchange, body: bytes) -> None:
+    """An empty line in place of a chunk size makes the body invalid.
+
+    Sends: a chunked body with an empty line, or several, before the first chunk, between two chunks or before the last
+    chunk. The line ends with CRLF or LF.
+    Expects: an error status, or no response. The server closes the connection.
+    Why: An empty line has no digits, so it is no size. Servers that skip it and servers that read it as the end of the
+    body see different requests on one connection.
+    """
+    assert_body_rejected(await send_request(exchange, chunked_request(exchange, body)))
 
 
 @case(

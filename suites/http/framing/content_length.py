@@ -31,13 +31,7 @@ from wsgi_gauntlet.suites.http.assertions import (
     send_request,
     send_with_following_get,
 )
-from wsgi_gauntlet.suites.http.references import BODY_LENGTH, INCOMPLETE_BODY, WHITESPACE_EXCLUDED
-
-INVALID_LENGTH = rfc9112(
-    "6.3",
-    "If the unrecoverable error is in a request message, the server MUST respond with a 400 (Bad Request) status code "
-    "and then close the connection.",
-)
+from wsgi_gauntlet.suites.http.references import BODY_LENGTH, INCOMPLETE_BODY, INVALID_LENGTH, WHITESPACE_EXCLUDED
 
 SAME_LIST = rfc9110(
     "8.6",
@@ -126,13 +120,17 @@ async def cl_list_different(exchange: Exchange) -> None:
         "letters": "abc",
         "fraction": "5.0",
         "superscript": "\xb2",
+        "quotes": '"5"',
+        "exponent": "1e1",
+        "semicolon": "5;a",
+        "hex-digit": "a",
     },
 )
 async def cl_syntax(exchange: Exchange, value: str) -> None:
     """A Content-Length that is not only digits is rejected, and the server closes the connection.
 
     Sends: a POST of ten bytes. Its Content-Length is not only digits: it has a sign, an underscore, a prefix, two
-    numbers or letters, or it is empty.
+    numbers, quotes or letters, or it is empty.
     Expects: the server answers 400 and does not call the app. The server closes the connection.
     Why: The number parsers of programming languages accept more than digits. If a proxy reads such a length
     differently, the rest of the body becomes a request that the proxy never checked.

@@ -31,7 +31,7 @@ from wsgi_gauntlet.suites.http.assertions import (
     send_request,
     smuggled_request,
 )
-from wsgi_gauntlet.suites.http.references import OBS_FOLD, WHITESPACE_EXCLUDED
+from wsgi_gauntlet.suites.http.references import CHUNKED_NOT_FINAL, OBS_FOLD, UNKNOWN_CODING, WHITESPACE_EXCLUDED
 
 CHUNKED_HELLO = b"5\r\nhello\r\n0\r\n\r\n"
 CONTENT_LENGTH_AND_TRANSFER_ENCODING = rfc9112(
@@ -39,18 +39,6 @@ CONTENT_LENGTH_AND_TRANSFER_ENCODING = rfc9112(
     "Regardless, the server MUST close the connection after responding to such a request to avoid the potential "
     "attacks.",
 )
-CHUNKED_NOT_FINAL = rfc9112(
-    "6.3",
-    "If a Transfer-Encoding header field is present in a request and the chunked transfer coding is not the final "
-    "encoding, the message body length cannot be determined reliably; the server MUST respond with the 400 (Bad "
-    "Request) status code and then close the connection.",
-)
-UNKNOWN_CODING = rfc9112(
-    "6.1",
-    "A server that receives a request message with a transfer coding it does not understand SHOULD respond with 501 "
-    "(Not Implemented).",
-)
-
 
 LENGTHS = {"equal": len(CHUNKED_HELLO), "shorter": 4, "longer": len(CHUNKED_HELLO) + 1}
 

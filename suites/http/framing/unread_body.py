@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT, rfc9112
+from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT
 from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.suites.http.assertions import (
@@ -23,15 +23,10 @@ from wsgi_gauntlet.suites.http.assertions import (
     send_request,
     smuggled_request,
 )
+from wsgi_gauntlet.suites.http.references import READ_OR_CLOSE
 
 FINAL_RESPONSE_TIMEOUT_SECONDS = 0.5
 """Seconds to wait for a final response after a 100. A server that reads bodies first waits for the body instead."""
-
-READ_OR_CLOSE = rfc9112(
-    "9.3",
-    "A server MUST read the entire request message body or close the connection after sending its response; otherwise, "
-    "the remaining data on a persistent connection would be misinterpreted as the next request.",
-)
 
 
 def _chunk(data: bytes) -> bytes:

@@ -1,0 +1,109 @@
+"""Bodies of requests that the server itself rejects, for a reason that has nothing to do with the body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from wsgi_gauntlet.harness.conformance import assertions
+from wsgi_gauntlet.harness.conformance.basis import CLIENT, MUST_TEXT
+from wsgi_gauntlet.harness.conformance.catalog import MUST, case
+from wsgi_gauntlet.harness.conformance.exchange import Exchange
+from wsgi_gauntlet.harness.http.parser import ConnectionState
+from wsgi_gauntlet.suites.http.assertions import (
+    SECURITY_TAG,
+    assert_called_at_most_once,
+    assert_in_sync,
+    assert_smuggled_request_not_called,
+    raw_request,
+    send_request,
+    smuggled_request,
+)
+from wsgi_gauntlet.suites.http.references import READ_OR_CLOSE
+
+HeadOfRejected = Callable[[Exchange, str], bytes]
+"""Returns the head of a request. The second argument is the field that frames its body."""
+
+
+def _head(
+    *fields: str, method: str = "POST", target: str = "", version: str = "HTTP/1.1", host: bool = True
+) -> HeadOfRejected:
+    def make(exchange: Exchange, framing: str) -> bytes:
+        line = f"{method} {target or exchange.target('/echo')} {version}"
+        return raw_request(exchange, line, *fields, framing, host=host)
+
+    return make
+
+
+REASONS: dict[str, HeadOfRejected] = {
+    "no-host": _head(host=False),
+    "two-hosts": _head("Host: stranger.example"),
+    "bad-host": _head("Host: a/b", host=False),
+    "unknown-method": _head(method="BREW"),
+    "lower-case-method": _head(method="post"),
+    "method-not-token": _head(method="PO(ST"),
+    "long-method": _head(method="A" * 300),
+    "trace": _head(method="TRACE"),
+    "options-star": _head(method="OPTIONS", target="*"),
+    "bad-target": _head(target="echo"),
+    "target-control": _head(target="/echo\x01"),
+    "version-2": _head(version="HTTP/2.0"),
+    "version-junk": _head(version="HTTP/1.1a"),
+    "long-target": _head(target=f"/echo?q={'q' * 131072}"),
+    "large-header": _head(f"X-A: {'a' * 131072}"),
+    "many-headers": _head(*(f"X-{number}: a" for number in range(3000))),
+    "no-colon": _head("X-A"),
+    "space-before-colon": _head("X-A : a"),
+    "nul-in-value": _head("X-A: a\0b"),
+    "name-not-token": _head("X(A): a"),
+    "folded": _head("X-A: a\r\n b"),
+}
+"""Requests that many servers reject. Their bodies are well framed."""
+
+WELL_FORMED = (
+    "unknown-method",
+    "lower-case-method",
+    "long-method",
+    "options-star",
+    "long-target",
+    "large-header",
+    "many-headers",
+)
+"""Requests that break no rule: a server may reject them because it does not know or want them."""
+
+
+def _variants(names: Iterable[str]) -> list[tuple[str, HeadOfRejected, bool]]:
+    return [
+        (f"{name}-{framing}", REASONS[name], framing == "chunks") for name in names for framing in ("length", "chunks")
+    ]
+
+
+@case(
+    MUST,
+    READ_OR_CLOSE,
+    basis=MUST_TEXT,
+    breach={id_: CLIENT for id_, _, _ in _variants(name for name in REASONS if name not in WELL_FORMED)},
+    tags=SECURITY_TAG,
+    variants={id_: (head, chunks) for id_, head, chunks in _variants(REASONS)},
+)
+async def rejected_then_body(exchange: Exchange, what: tuple[HeadOfRejected, bool]) -> None:
+    """The body of a request that the server rejects never becomes a request.
+
+    Sends: a request that a server may reject: for its host, method, target, version, a header, or a size. Its body,
+    with a length or in a chunk, is a whole request. Then another request, if the response allows one.
+    Expects: a response, or the server closes the connection. The request in the body is never served. The next request
+    gets its own response, or the server closes the connection. A server may serve the request instead of rejecting it.
+    Why: A rejection is written before the server has looked at the body. If it keeps the connection and forgets the
+    body, an attacker gets any request served, past the proxy's rules.
+    """
+    head, chunks = what
+    hidden = smuggled_request(exchange)
+    framing = "Transfer-Encoding: chunked" if chunks else f"Content-Length: {len(hidden)}"
+    body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(hidden), hidden) if chunks else hidden
+    result = await send_request(exchange, head(exchange, framing) + body)
+    assert_smuggled_request_not_called(result)
+    assert_called_at_most_once(result)
+    if not result.calls:
+        # The cases unread-small and unread-chunks judge what follows a request that the app has answered.
+        assert_in_sync(result)
+        silent = result.response.is_empty and result.connection_state is ConnectionState.OPEN
+        assertions.assert_that(not silent, "a response, or the connection closed", result.describe())
