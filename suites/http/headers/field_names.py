@@ -103,19 +103,19 @@ async def repeats_joined(exchange: Exchange) -> None:
     },
 )
 async def cookie_two_lines(exchange: Exchange, fields: tuple[str, ...]) -> None:
-    """Record how two Cookie headers reach the app; a semicolon and a space between them keep both cookies.
+    """Record how two Cookie headers reach the app; a semicolon between them keeps both cookies.
 
     Sends: a GET with `Cookie: a=1` and `Cookie: b=2`, one directly after the other, with a header between them, or
     with the second name in lower case.
-    Expects: nothing is required. If HTTP_COOKIE is `a=1; b=2`, or the server rejects the request, the case has nothing
-    to say. Otherwise it records HTTP_COOKIE.
+    Expects: nothing is required. If HTTP_COOKIE is `a=1; b=2`, with or without the space, or the server rejects the
+    request, the case has nothing to say. Otherwise it records HTTP_COOKIE.
     Why: A proxy that speaks HTTP/2 to browsers may forward several Cookie lines. With a comma between them, the app
     finds one cookie with a wrong value, and the user is logged out.
     """
     result = await send_request(exchange, get_request(exchange, *fields))
     if not is_rejected(result):
         cookies = [call.detail["environ"].get("HTTP_COOKIE") for call in result.calls] or [result.response.describe()]
-        assertions.assert_equal(cookies[0], "a=1; b=2", "HTTP_COOKIE")
+        assertions.assert_one_of(cookies[0], ("a=1; b=2", "a=1;b=2"), "HTTP_COOKIE")
 
 
 @case(

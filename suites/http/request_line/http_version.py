@@ -133,7 +133,6 @@ async def version_major_2(exchange: Exchange, version: str) -> None:
         "letter-before": "XHTTP/1.1",
         "semicolon": "HTTP/1.1;a",
         "nul": "HTTP/1.1\0",
-        "vt": "HTTP/1.1\x0b",
         "delete": "HTTP/1.1\x7f",
     },
 )

@@ -112,7 +112,7 @@ async def absolute_form_over_tls(exchange: Exchange) -> None:
         "capitals": "GET HTTPS://{}/echo HTTP/1.1",
         "mixed": "GET httpS://{}/echo HTTP/1.1",
         "http10": "GET https://{}/echo HTTP/1.0",
-        "head": "HEAD https://{}/echo HTTP/1.1",
+        "post": "POST https://{}/echo HTTP/1.1",
         "options": "OPTIONS https://{} HTTP/1.1",
         "no-path": "GET https://{} HTTP/1.1",
     },
@@ -121,7 +121,7 @@ async def https_in_the_clear(exchange: Exchange, line: str) -> None:
     """A request for an https URL over an unencrypted connection is rejected.
 
     Sends: `GET https://HOST:PORT/echo HTTP/1.1` over plain TCP: with the scheme in lower or upper case, in HTTP/1.0,
-    without a path, or with HEAD or OPTIONS. The server has no configured gateway. Some servers trust this machine
+    without a path, or with POST or OPTIONS. The server has no configured gateway. Some servers trust this machine
     anyway, but only for headers such as X-Forwarded-Proto.
     Expects: an error status (421, or another from 400 to 599), or the server closes the connection. It does not call
     the app. The next request gets its own response, or the server closes the connection.
@@ -129,7 +129,7 @@ async def https_in_the_clear(exchange: Exchange, line: str) -> None:
     anyone who listens.
     """
     request = raw_request(exchange, line.format(exchange.server.address.authority))
-    result = await send_request(exchange, request, head=line.startswith("HEAD"))
+    result = await send_request(exchange, request)
     assertions.assert_that(is_rejected_with_error(result), "a rejection, and the app not called", result.describe())
 
 

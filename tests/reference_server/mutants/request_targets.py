@@ -284,12 +284,6 @@ def mounted_path_as_utf_8() -> None:
     wrap_function(environ, "split", split)
 
 
-@mutant("pep3333/environ/path-bytes-mounted/slash")
-def encoded_slash_kept() -> None:
-    """An encoded slash in the path is not decoded."""
-    replace(environ, "unquote_to_bytes", lambda path: unquote_to_bytes(path.replace(b"%2F", b"%252F")))
-
-
 @mutant("pep3333/environ/query-bytes-kept")
 def query_decoded() -> None:
     """The server decodes the escapes in the query."""
