@@ -258,6 +258,17 @@ def is_rejected(result: RequestResult) -> bool:
     return not result.calls and (dropped or result.response.status in CLIENT_ERRORS)
 
 
+def is_rejected_with_error(result: RequestResult) -> bool:
+    """Return whether the request got an error status or a close without the app; then expect the connection in sync.
+
+    It is for requirements that say "reject", and where a server may also say that it implements no such thing (5xx).
+    """
+    if not is_rejected(result) and (result.calls or result.response.status not in range(500, 600)):
+        return False
+    assert_in_sync(result)
+    return True
+
+
 def assert_served(result: RequestResult) -> dict[str, Any]:
     """Expect a 200 from one call of the app and a connection in sync; return the environ of the call."""
     one = len(result.calls) == 1

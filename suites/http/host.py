@@ -103,13 +103,37 @@ async def duplicate_same(exchange: Exchange) -> None:
         "ipv6-groups": "[1:2:3:4:5:6:7:8:9]",
         "ipv6-and-more": "[::1]x",
         "future-empty": "[v1.]",
+        "future-no-version": "[v.a]",
+        "future-slash": "[v1.a/b]",
+        "ipv6-empty": "[]",
+        "ipv6-two": "[::1][::2]",
+        "ipv6-mask": "[::1/64]",
+        "ipv6-zone": "[::1%eth0]",
+        "ipv6-long-group": "[12345::]",
+        "ipv6-two-gaps": "[1::2::3]",
+        "ipv6-port-letters": "[::1]:http",
+        "ipv4-out-of-range": "[::ffff:999.0.0.1]",
+        "name-in-brackets": "[one.example]",
+        "backslash": "one.example\\a",
+        "angle-brackets": "<one.example>",
+        "braces": "{one.example}",
+        "pipe": "one.example|a",
+        "caret": "one^example",
+        "tab": "one.example\ttwo.example",
+        "percent-cut": "one.example%4",
+        "scheme": "http://one.example",
+        "userinfo-empty": "@one.example",
+        "port-negative": "one.example:-80",
+        "port-hexadecimal": "one.example:0x50",
+        "port-superscript": "one.example:\xb2",
+        "port-space": "one.example: 80",
     },
 )
 async def invalid(exchange: Exchange, host: str) -> None:
     """A request with an invalid Host gets 400.
 
-    Sends: a GET with an invalid Host. It has a user name, path, query, space, comma, quotes or a byte above 0x7F;
-    letters, a sign or a second colon in the port; or brackets around an invalid address.
+    Sends: a GET with an invalid Host. It has a scheme, user name, path, query, space, comma, quotes or another
+    character that no host has; letters, a sign or a second colon in the port; or brackets around an invalid address.
     Expects: the server answers 400 and does not call the app. The next request gets its own response, or the server
     closes the connection. For a comma, the server may also serve the request if HTTP_HOST is unchanged, because RFC
     3986 allows a comma in a registered name.
@@ -121,6 +145,54 @@ async def invalid(exchange: Exchange, host: str) -> None:
         assertions.assert_equal(assert_served(result).get("HTTP_HOST"), host, "HTTP_HOST")
         return
     assert_rejected(result)
+
+
+@case(
+    MUST,
+    HOST,
+    basis=MUST_TEXT,
+    breach=CLIENT,
+    tags=SECURITY_TAG,
+    variants={
+        "vt": "one.example\x0b",
+        "first": "\x01one.example",
+        "escape": "one\x1b.example",
+        "delete": "one.example\x7f",
+        "nul": "one.example\0.example",
+        "cr": "one.example\r.example",
+        "folded": "one.example\r\n .example",
+        "folded-tab": "one.example\r\n\t.example",
+    },
+)
+async def invalid_control(exchange: Exchange, host: str) -> None:
+    """A request with a control character or a line break in Host gets 400.
+
+    Sends: a GET whose Host has a control character, NUL or CR, or continues on the next line.
+    Expects: the server answers 400 and does not call the app. The next request gets its own response, or the server
+    closes the connection. If a server replaces NUL, CR or the line break by a space, the host is invalid too.
+    Why: Text functions strip or join such values. The proxy in front then checks another host than the app uses.
+    """
+    assert_rejected(await send_request(exchange, exchange.request("/echo", headers=[("Host", host)])))
+
+
+@case(
+    MUST,
+    HOST,
+    basis=MUST_TEXT,
+    breach=CLIENT,
+    tags=SECURITY_TAG,
+    variants={"path": "one.example/path", "userinfo": "user@one.example", "ipv6": "[::1"},
+)
+async def invalid_on_http10(exchange: Exchange, host: str) -> None:
+    """An HTTP/1.0 request with an invalid Host gets 400 as well.
+
+    Sends: a GET in HTTP/1.0 whose Host has a path, a user name or an open bracket.
+    Expects: the server answers 400 and does not call the app. The next request gets its own response, or the server
+    closes the connection. The RFC says "any request message".
+    Why: nginx by default speaks HTTP/1.0 to its servers. An app puts the host into links and mails in this version too.
+    """
+    request = exchange.request("/echo", headers=[("Host", host)], version="HTTP/1.0")
+    assert_rejected(await send_request(exchange, request))
 
 
 @case(
@@ -192,6 +264,14 @@ async def missing_on_http10(exchange: Exchange) -> None:
         "sub-delims": "a!$&'()*+;=b.example",
         "unreserved": "a_b~c.example",
         "ipv4-in-ipv6": "[::ffff:192.0.2.1]:80",
+        "ipv6-no-port": "[::1]",
+        "ipv6-unspecified": "[::]:80",
+        "ipv6-capitals": "[2001:DB8::A]",
+        "future": "[v1.a:b]:80",
+        "final-dot": "one.example.:80",
+        "one-label": "localhost",
+        "numbers": "1.2.3",
+        "port-zeros": "one.example:0080",
     },
 )
 async def valid(exchange: Exchange, host: str) -> None:
@@ -208,6 +288,33 @@ async def valid(exchange: Exchange, host: str) -> None:
         "HTTP_HOST", ""
     )
     assertions.assert_equal(result.lower().rstrip(":"), host.lower().rstrip(":"), "HTTP_HOST")
+
+
+@case(
+    MUST,
+    HOST,
+    basis=MUST_TEXT,
+    breach=CLIENT,
+    tags=SECURITY_TAG,
+    variants={
+        "name-case": ("Host: one.example", "HOST: two.example"),
+        "apart": ("Host: one.example", "X-A: a", "Host: two.example"),
+        "first-empty": ("Host:", "Host: two.example"),
+        "second-empty": ("Host: one.example", "Host:"),
+        "three": ("Host: one.example",) * 3,
+    },
+)
+async def duplicate_forms(exchange: Exchange, fields: tuple[str, ...]) -> None:
+    """Two Host headers get 400 in any case of letters, with a header between them, or if one is empty.
+
+    Sends: a GET with `Host` and `HOST`, with another header between two Host headers, with an empty one before or
+    after the other, or with three.
+    Expects: the server answers 400 and does not call the app. The next request gets its own response, or the server
+    closes the connection.
+    Why: If a proxy routes by one host and the app uses the other, the app serves one site's pages under another name.
+    """
+    line = f"GET {exchange.target('/echo')} HTTP/1.1"
+    assert_rejected(await send_request(exchange, raw_request(exchange, line, *fields, host=False)))
 
 
 @case(MUST, HOST, basis=MUST_TEXT, breach=CLIENT, tags=SECURITY_TAG)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from wsgi_gauntlet.harness.conformance import assertions
 from wsgi_gauntlet.harness.conformance.basis import (
     CLIENT,
+    SHOULD_TEXT,
     from_recipient_semantics,
     recorded_only,
     rfc9110,
@@ -19,6 +20,7 @@ from wsgi_gauntlet.suites.http.assertions import (
     assert_body_served,
     assert_served,
     get_request,
+    is_rejected,
     is_rejected_and_in_sync,
     post_request,
     record_environ_value,
@@ -84,6 +86,40 @@ async def repeats_joined(exchange: Exchange) -> None:
 
 @case(
     INFO,
+    rfc9110(
+        "5.3",
+        "A recipient MAY combine multiple field lines within a field section that have the same field name into one "
+        "field line, without changing the semantics of the message",
+    ),
+    basis=recorded_only(
+        "A client must not send two Cookie lines in HTTP/1.1 (RFC 6265, 5.4). In HTTP/2 it may, and a gateway joins "
+        "them with a semicolon and a space (RFC 9113, 8.2.3). A comma is part of the value of a cookie."
+    ),
+    breach=CLIENT,
+    variants={
+        "two": ("Cookie: a=1", "Cookie: b=2"),
+        "apart": ("Cookie: a=1", "X-A: a", "Cookie: b=2"),
+        "name-case": ("Cookie: a=1", "cookie: b=2"),
+    },
+)
+async def cookie_two_lines(exchange: Exchange, fields: tuple[str, ...]) -> None:
+    """Record how two Cookie headers reach the app; a semicolon between them keeps both cookies.
+
+    Sends: a GET with `Cookie: a=1` and `Cookie: b=2`, one directly after the other, with a header between them, or
+    with the second name in lower case.
+    Expects: nothing is required. If HTTP_COOKIE is `a=1; b=2`, with or without the space, or the server rejects the
+    request, the case has nothing to say. Otherwise it records HTTP_COOKIE.
+    Why: A proxy that speaks HTTP/2 to browsers may forward several Cookie lines. With a comma between them, the app
+    finds one cookie with a wrong value, and the user is logged out.
+    """
+    result = await send_request(exchange, get_request(exchange, *fields))
+    if not is_rejected(result):
+        cookies = [call.detail["environ"].get("HTTP_COOKIE") for call in result.calls] or [result.response.describe()]
+        assertions.assert_one_of(cookies[0], ("a=1; b=2", "a=1;b=2"), "HTTP_COOKIE")
+
+
+@case(
+    INFO,
     rfc9110("8.3", 'The "Content-Type" header field indicates the media type of the associated representation'),
     basis=recorded_only(
         "The specification defines the meaning of one media type. It does not define the meaning of two."
@@ -125,6 +161,65 @@ async def underscore_alias(exchange: Exchange, fields: tuple[str, str]) -> None:
     result = await send_request(exchange, get_request(exchange, *fields))
     if not is_rejected_and_in_sync(result):
         assertions.assert_equal(assert_served(result).get("HTTP_X_A"), "good", "HTTP_X_A")
+
+
+PUNCTUATION = "!#$%&'*+.^`|~"
+"""The punctuation that a name may contain, without hyphen and underscore (RFC 9110, section 5.6.2)."""
+
+
+@case(
+    SHOULD,
+    FIELD_NAME_MAPPING,
+    basis=security(
+        "A proxy removes or sets X-A and does not change X.A. If both become HTTP_X_A, any client can forge the values "
+        "that the proxy guarantees."
+    ),
+    tags=SECURITY_TAG,
+    variants={"before": False, "after": True},
+)
+async def punctuation_alias(exchange: Exchange, after: bool) -> None:
+    """`X.A` and names with other punctuation do not replace or join `X-A`.
+
+    Sends: a GET with `X-A: good`, and with `X.A: bad` and the same for each other punctuation character of a name, in
+    either order.
+    Expects: the server rejects the request without calling the app, or serves it and HTTP_X_A is exactly `good`. The
+    next request gets its own response, or the server closes the connection.
+    Why: CGI programs get every character that is no letter or digit as an underscore. Then a client's `X.User` reaches
+    the app as the header that a proxy sets.
+    """
+    fields = [f"X{character}A: bad" for character in PUNCTUATION]
+    fields.insert(0 if after else len(fields), "X-A: good")
+    result = await send_request(exchange, get_request(exchange, *fields))
+    if not is_rejected_and_in_sync(result):
+        assertions.assert_equal(assert_served(result).get("HTTP_X_A"), "good", "HTTP_X_A")
+
+
+@case(
+    SHOULD,
+    rfc9110("5.1", "Other recipients SHOULD ignore unrecognized header and trailer fields."),
+    basis=SHOULD_TEXT,
+    variants={
+        "punctuation": "X" + PUNCTUATION + "A",
+        "begins-with-punctuation": "!X",
+        "ends-with-punctuation": "X~",
+        "only-punctuation": PUNCTUATION,
+        "digits": "0123456789",
+        "one-letter": "X",
+        "hyphens": "--X--",
+        "underscore": "X_A",
+    },
+)
+async def name_tchars(exchange: Exchange, name: str) -> None:
+    """A header name of any valid characters does not make the request invalid.
+
+    Sends: a GET with a header whose name has punctuation or digits that a name may have. Another header follows.
+    Expects: the server serves the request, and the next header is unchanged. The app need not get the unusual header.
+    The next request gets its own response, or the server closes the connection.
+    Why: Browsers and proxies add new headers all the time. A server that answers 400 to a valid name breaks the site
+    for their users.
+    """
+    environ = assert_served(await send_request(exchange, get_request(exchange, f"{name}: 1", "X-After: yes")))
+    assertions.assert_equal(environ.get("HTTP_X_AFTER"), "yes", "the next header")
 
 
 @case(

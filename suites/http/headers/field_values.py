@@ -66,12 +66,12 @@ async def cr_in_value(exchange: Exchange) -> None:
     rfc9110("5.5", "Field values containing other CTL characters are also invalid"),
     basis=recorded_only("The specification calls these characters invalid, but allows a recipient to keep them."),
     breach=CLIENT,
-    variants={"bel": "\x07", "del": "\x7f"},
+    variants={f"{code:02x}": chr(code) for code in (*range(1, 0x20), 0x7F) if chr(code) not in "\t\n\r"},
 )
-async def bel_del_in_value(exchange: Exchange, character: str) -> None:
+async def control_in_value(exchange: Exchange, character: str) -> None:
     """Record how other control characters in a header's value reach the app.
 
-    Sends: a GET with a header whose value contains 0x07 or 0x7F.
+    Sends: a GET with a header whose value contains a control character: 0x01 to 0x1F without tab, CR and LF, or 0x7F.
     Expects: nothing is required: the RFC calls these characters invalid but allows a server to keep them. The case
     records the app's value or the rejection.
     Why: In a terminal that shows a log, such characters move the cursor or ring the bell. Operators may want to know

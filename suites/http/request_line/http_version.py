@@ -76,12 +76,12 @@ async def version_minor_2(exchange: Exchange) -> None:
     OWN_VERSION,
     basis=MUST_TEXT,
     breach=CLIENT,
-    variants={"2.0": "HTTP/2.0", "3.0": "HTTP/3.0", "9.9": "HTTP/9.9"},
+    variants={"0.9": "HTTP/0.9", "2.0": "HTTP/2.0", "3.0": "HTTP/3.0", "9.9": "HTTP/9.9"},
 )
 async def version_major_2(exchange: Exchange, version: str) -> None:
     """An unsupported major version is never echoed; the response has an HTTP/1 status line.
 
-    Sends: a GET in HTTP/2.0, 3.0 or 9.9, as lines of text.
+    Sends: a GET in HTTP/0.9, 2.0, 3.0 or 9.9, as lines of text.
     Expects: a response with a status line of HTTP/1.1 or 1.0, for example 400, 505 or a page. Or the server closes the
     connection without a response.
     Why: If the response claims the other version, the client continues in that version. Neither side understands the
@@ -109,17 +109,69 @@ async def version_major_2(exchange: Exchange, version: str) -> None:
         "no-minor": "HTTP/1",
         "two-digits": "HTTP/1.10",
         "signed": "HTTP/+1.1",
+        "negative": "HTTP/-1.1",
+        "minor-signed": "HTTP/1.+1",
+        "leading-zero": "HTTP/01.1",
+        "minor-leading-zero": "HTTP/1.01",
+        "major-above-32-bits": "HTTP/4294967297.1",
+        "minor-above-32-bits": "HTTP/1.4294967297",
+        "hexadecimal": "HTTP/0x1.1",
+        "superscript": "HTTP/\xb9.1",
+        "underscore": "HTTP/1_0.1",
+        "comma": "HTTP/1,1",
+        "empty-minor": "HTTP/1.",
+        "empty-major": "HTTP/.1",
+        "dot": "HTTP/.",
+        "no-number": "HTTP/",
+        "name-only": "HTTP",
+        "number-only": "1.1",
+        "slash-first": "/1.1",
+        "two-slashes": "HTTP//1.1",
+        "backslash": "HTTP\\1.1",
+        "https": "HTTPS/1.1",
+        "capital-first": "Http/1.1",
+        "letter-before": "XHTTP/1.1",
+        "semicolon": "HTTP/1.1;a",
+        "nul": "HTTP/1.1\0",
+        "delete": "HTTP/1.1\x7f",
     },
 )
 async def version_junk(exchange: Exchange, version: str) -> None:
     """An invalid HTTP version is rejected.
 
-    Sends: a GET with the invalid version `HTTP/11`, `HTTP/1.1.1`, `HTTP/1.1a`, `HTP/1.1`, `HTTP/1`, `HTTP/1.10` or
-    `HTTP/+1.1`.
+    Sends: a GET whose version has no dot, three parts, other characters, a sign, a leading zero, too many digits or
+    too few, another name, or another separator, for example `HTTP/01.1`, `HTTP/1.1a` or `HTP/1.1`.
     Expects: the server answers 400 or 505 and does not call the app. The next request gets its own response, or the
     server closes the connection.
     Why: The version decides how bodies end and whether a connection stays open. A server that guesses the version may
     guess differently from the proxy in front.
+    """
+    assert_rejected(
+        await send_request(exchange, raw_request(exchange, f"GET {exchange.target('/echo')} {version}")), (400, 505)
+    )
+
+
+@case(
+    SHOULD,
+    MALFORMED_MESSAGE,
+    basis=SHOULD_TEXT,
+    breach=CLIENT,
+    variants={
+        "before-major": "HTTP/ 1.1",
+        "before-slash": "HTTP /1.1",
+        "before-dot": "HTTP/1 .1",
+        "before-minor": "HTTP/1. 1",
+        "word-behind": "HTTP/1.1 x",
+        "version-behind": "HTTP/1.1 HTTP/1.1",
+    },
+)
+async def version_space(exchange: Exchange, version: str) -> None:
+    """An HTTP version with a space in it, or a word behind it, is rejected.
+
+    Sends: a GET whose version has a space before a number, the slash or the dot, or is followed by another word.
+    Expects: the server answers 400 or 505 and does not call the app. The next request gets its own response, or the
+    server closes the connection.
+    Why: A server that splits the line at other spaces than the proxy in front reads another target.
     """
     assert_rejected(
         await send_request(exchange, raw_request(exchange, f"GET {exchange.target('/echo')} {version}")), (400, 505)

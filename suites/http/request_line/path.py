@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import recorded_only, rfc9110, rfc9112, security
-from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, case
+from wsgi_gauntlet.harness.conformance.basis import (
+    SHOULD_TEXT,
+    from_recipient_semantics,
+    recorded_only,
+    rfc9110,
+    rfc9112,
+    security,
+)
+from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
+from wsgi_gauntlet.harness.model import Setup
 from wsgi_gauntlet.suites.http.assertions import (
     SECURITY_TAG,
     assert_in_sync,
@@ -35,6 +43,48 @@ async def double_slash(exchange: Exchange) -> None:
     """
     result = await send_request(exchange, raw_request(exchange, f"GET /{exchange.target('/echo')} HTTP/1.1"))
     record_environ_value("PATH_INFO for the target //echo", [each.detail["path"] for each in result.calls], result)
+
+
+@case(
+    MUST,
+    rfc9110("4.1", 'absolute-path = 1*( "/" segment )'),
+    basis=from_recipient_semantics(
+        "A segment may be empty, so each target matches the grammar of the origin form, and its first segment is no "
+        "host. A 400 calls a valid request invalid, and a shorter path is another page."
+    ),
+    tags=SECURITY_TAG,
+    variants={
+        "leading": "//echo",
+        "host-like": "//one.example/echo",
+        "port-like": "//one.example:80/echo",
+        "userinfo-like": "//user@one.example/echo",
+        "three": "///echo",
+        "only": "//",
+        "inside": "/echo//a",
+        "at-the-end": "/echo//",
+        "query": "//echo?a=//b",
+        "whole-url": "{}//one.example/echo",
+    },
+)
+async def double_slash_valid(exchange: Exchange, target: str) -> None:
+    """A path with `//` is valid, and its parts are no host: it is not answered 400, and no segment is lost.
+
+    Sends: a GET for a path that has `//` at its beginning, inside or at its end, or only that. Its first segment may
+    look like a host. One target is a whole URL.
+    Expects: one call of the app, with every segment in PATH_INFO. Repeated slashes may be merged. Or a redirect or 404
+    without a call of the app. The next request gets its own response, or the server closes the connection.
+    Why: Clients that join a base and a path send `//`. A user with such a link gets an error page. If the server reads
+    the first segment as a host, the app serves a path that no filter checked.
+    """
+    path = target.format("").partition("?")[0]
+    request = raw_request(exchange, f"GET {target.format(exchange.server.address.url)} HTTP/1.1")
+    result = await send_request(exchange, request)
+    if not result.calls and result.response.status in (301, 302, 303, 307, 308, 404):
+        assert_in_sync(result)
+        return
+    got = assert_served(result).get("PATH_INFO", "")
+    whole = [segment for segment in got.split("/") if segment] == [each for each in path.split("/") if each]
+    assertions.assert_that(whole, f"PATH_INFO to have every segment of {path}", got)
 
 
 @case(
@@ -137,3 +187,31 @@ async def encoded_crlf(exchange: Exchange) -> None:
     )
     if result.calls:
         assert_served(result)
+
+
+@case(
+    SHOULD,
+    rfc9110(
+        "4.2.3",
+        "As a result, distinct resources SHOULD NOT be identified by HTTP URIs that are equivalent after normalization",
+    ),
+    basis=SHOULD_TEXT,
+    setup=Setup(mount="/mounted"),
+)
+async def mount_encoded(exchange: Exchange) -> None:
+    """A mount whose letters are percent-encoded in the request is the same mount.
+
+    Sends: `GET /%6Dounted/echo` to a server whose app is mounted at /mounted. `%6D` is the letter m.
+    Expects: one call of the app with SCRIPT_NAME `/mounted` and PATH_INFO `/echo`. Or a redirect to the usual spelling
+    without a call of the app. The next request gets its own response, or the server closes the connection.
+    Why: Both URLs name the same page. Otherwise users of the other spelling get an error, or an access rule for
+    /mounted does not match.
+    """
+    target = exchange.target("/echo").replace("/m", "/%6D", 1)
+    result = await send_request(exchange, raw_request(exchange, f"GET {target} HTTP/1.1"))
+    if not result.calls and result.response.status in (301, 302, 307, 308):
+        assert_in_sync(result)
+        return
+    environ = assert_served(result)
+    found = (environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""))
+    assertions.assert_equal(found, ("/mounted", "/echo"), "SCRIPT_NAME, PATH_INFO")

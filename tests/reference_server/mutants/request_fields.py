@@ -25,7 +25,12 @@ def host_not_needed() -> None:
     wrap_function(parsing, "check_host", lambda right, fields, _used: right(fields, (1, 0)))
 
 
-@mutant("http/host/duplicate-different", "http/host/duplicate-same", "http/host/duplicate-on-http10")
+@mutant(
+    "http/host/duplicate-different",
+    "http/host/duplicate-same",
+    "http/host/duplicate-on-http10",
+    "http/host/duplicate-forms",
+)
 def first_host_counts() -> None:
     """Only the first of several Host fields counts."""
 
@@ -167,7 +172,13 @@ def underscores_frame() -> None:
 # ---------------------------------------------------------------------- too much
 
 
-@mutant("http/limits/header-too-large", "http/limits/too-many-headers")
+@mutant(
+    "http/limits/header-too-large",
+    "http/limits/too-many-headers",
+    "http/limits/header-name-64k/64k",
+    "http/limits/header-name-64k/256k",
+    "http/limits/repeated-headers",
+)
 def large_heads_reset() -> None:
     """The server resets the connection if the headers are too large."""
 

@@ -304,7 +304,7 @@ def star_refused() -> None:
     wrap_function(parsing, "target", target)
 
 
-@mutant("http/request-line/non-ascii-target")
+@mutant("http/request-line/non-ascii-target", "http/request-line/non-ascii-path")
 def bytes_as_utf_8() -> None:
     """The server accepts raw bytes above 0x7F in the path and decodes them as UTF-8."""
     path = rb"(?:[A-Za-z0-9._~!$&'()*+,;=:@/\x80-\xff-]|%[0-9A-Fa-f]{2})*"

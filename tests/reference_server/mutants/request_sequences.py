@@ -108,7 +108,7 @@ def empty_values_dropped() -> None:
 @mutant("http/host/valid")
 def own_address_only() -> None:
     """The server accepts only its own address as a host."""
-    replace(parsing, "valid_host", lambda value: value.startswith((b"127.", b"[::1]", b"localhost")))
+    replace(parsing, "valid_host", lambda value: value.startswith((b"127.", b"[::1]:", b"localhost:")))
 
 
 @mutant(

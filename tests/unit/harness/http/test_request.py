@@ -220,7 +220,7 @@ BROKEN = (
     "http/headers/bad-name-characters",
     "http/headers/nul-in-value",
     "http/headers/cr-in-value",
-    "http/headers/bel-del-in-value",
+    "http/headers/control-in-value",
     "http/host/missing",
     "http/host/duplicate-different",
     "http/host/duplicate-same",
