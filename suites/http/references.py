@@ -63,3 +63,8 @@ CHUNKED_COMPLETE = rfc9112(
     "The chunked transfer coding is complete when a chunk with a chunk-size of zero is received, possibly followed by "
     "a trailer section, and finally terminated by an empty line.",
 )
+SAY_CLOSE = rfc9112(
+    "9.6",
+    'A sender SHOULD send a Connection header field (Section 7.6.1 of [HTTP]) containing the "close" connection option '
+    "when it intends to close a connection.",
+)
