@@ -149,11 +149,6 @@ async def upload(exchange: Exchange) -> None:
     assert_equal(read, UPLOAD_VALUES, "the upload in the view")
 
 
-CHUNKED_RECORDED = recorded_only(
-    "The PEP does not define wsgi.input_terminated, and gives an app no other way to find the end of a body without a "
-    "length. Whether a framework reads such a body depends on both sides."
-)
-
 CHUNKED = ("Transfer-Encoding", "chunked")
 
 
@@ -164,7 +159,15 @@ def _chunks(body: bytes, size: int) -> bytes:
 
 
 @for_each_framework
-@case(INFO, INPUT_STREAM, basis=CHUNKED_RECORDED, needs=["http/chunked/one-chunk"])
+@case(
+    INFO,
+    INPUT_STREAM,
+    basis=recorded_only(
+        "The PEP does not define wsgi.input_terminated, and gives an app no other way to find the end of a form "
+        "without a length. Whether a framework reads it depends on both sides."
+    ),
+    needs=["http/chunked/one-chunk"],
+)
 async def form_chunked(exchange: Exchange) -> None:
     """The harness records whether a chunked form reaches the view.
 
@@ -179,7 +182,15 @@ async def form_chunked(exchange: Exchange) -> None:
 
 
 @for_each_framework
-@case(INFO, INPUT_STREAM, basis=CHUNKED_RECORDED, needs=["http/chunked/one-chunk"])
+@case(
+    INFO,
+    INPUT_STREAM,
+    basis=recorded_only(
+        "The PEP does not define wsgi.input_terminated, and gives an app no other way to find the end of an upload "
+        "without a length. Whether a framework reads it depends on both sides."
+    ),
+    needs=["http/chunked/one-chunk"],
+)
 async def upload_chunked(exchange: Exchange) -> None:
     """The harness records whether a chunked upload reaches the view.
 

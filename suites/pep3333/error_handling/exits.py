@@ -85,8 +85,8 @@ async def _get_interrupted(exchange: Exchange, interruption: tuple[str, bool, st
     MUST,
     TEXT_ONLY,
     basis=definition(
-        "The PEP allows a server to add to a body under one condition: the type is text/*. For other types the body "
-        "is exactly the bytes that the app yielded."
+        "The PEP allows a server to add to a body under one condition: the type is text/*. It does not distinguish "
+        "errors from exits. For other types the body is exactly the bytes that the app yielded."
     ),
     variants=MIDDLE,
     segmentable=False,
@@ -113,8 +113,8 @@ async def exit_adds_nothing(exchange: Exchange, interruption: tuple[str, bool, s
     pep3333("Error Handling", "The server or gateway can then trap this (fatal) exception and abort the response."),
     basis=definition(
         (
-            "The server can abort the response. A client notices this only if the end of the body is missing. A "
-            "complete end says that the content is complete."
+            "The server can abort the response after any exception. A client notices this only if the end of the "
+            "body is missing. A complete end says that the content is complete."
         ),
         INCOMPLETE_MESSAGE_RULE,
     ),
