@@ -45,6 +45,11 @@ def rfc7540(section: str, quote: str) -> Reference:
     return _rfc(7540, section, quote)
 
 
+def rfc3875(section: str, quote: str) -> Reference:
+    """RFC 3875, the Common Gateway Interface; `section` is a number such as "4.1.18"."""
+    return _rfc(3875, section, quote)
+
+
 def _rfc(number: int, section: str, quote: str) -> Reference:
     kind = "appendix" if section[:1].isalpha() else "section"
     url = f"https://www.rfc-editor.org/rfc/rfc{number}.html#{kind}-{section}"

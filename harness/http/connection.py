@@ -44,6 +44,9 @@ READ_SIZE_BYTES = 64 * 1024
 CLOSE_TIMEOUT_SECONDS = 0.5
 """Seconds for TLS's closure alert to go out if the server reads nothing any more."""
 
+CLOSE_CHECK_SECONDS = 0.002
+"""Seconds between two checks whether the server has closed its end."""
+
 TOTAL_TIME_FACTOR = 4
 """The longest time of a whole response, as a multiple of the longest silence."""
 
@@ -383,6 +386,20 @@ class Connection:
             self._record(ConnectionEventKind.WAITED, note=f"still open after {timeout:g} s")
         self._transcript.closed_late |= inactivity.closed_late and self._state is not ConnectionState.OPEN
         return self._state
+
+    async def wait_for_server_to_close(self, timeout: float) -> bool:
+        """Wait, without reading, until the server has closed its end; return whether it did so within `timeout`.
+
+        Return false at once if the kernel cannot tell: over a Unix socket, pipes, or with a server on another machine.
+        """
+        unclosed = transports.far_end_watcher(self._transport_stream)
+        if unclosed is None:
+            return False
+        with trio.move_on_after(timeout):
+            while unclosed():  # noqa: ASYNC110 - the kernel reports no event
+                await trio.sleep(CLOSE_CHECK_SECONDS)
+            return True
+        return False
 
     # ------------------------------------------------------------------ the socket
 

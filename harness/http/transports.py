@@ -37,10 +37,17 @@ FIRST_SLEEP_SECONDS = 0.0005
 _DIAG, _BY_FAMILY, _REQUEST = 4, 20, 1  # NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST
 _NETLINK_HEADER = struct.Struct("=IHHII")
 _DIAG_REQUEST = struct.Struct("=BBBBI")
+_STATE_OFFSET = 1
+"""Bytes of inet_diag_msg before the state of the connection."""
+_UNCLOSED_STATES = (1, 8)
+"""TCP_ESTABLISHED and TCP_CLOSE_WAIT of include/net/tcp_states.h: the owner of the socket has not closed it."""
 _QUEUE_OFFSET = 4 + 48 + 4
 """Bytes of inet_diag_msg before the length of the receive queue: four small numbers, the socket's names, a timer."""
 
 PipeStream = trio.StapledStream[trio.lowlevel.FdStream, trio.lowlevel.FdStream]
+
+SocketDiagnosis = Callable[[], bytes | None]
+"""Returns the kernel's inet_diag_msg on a socket; None if the socket does not exist any more."""
 
 UnreadCounter = Callable[[], int | None]
 """Returns how many bytes the other end has not read yet; None if its socket is closed."""
@@ -158,9 +165,39 @@ def unread_counter(stream: trio.abc.Stream) -> UnreadCounter | None:
         return None
     if stream.socket.family == socket.AF_UNIX:
         return _ioctl_counter(stream.socket.fileno(), termios.TIOCOUTQ)
+    diagnose = _far_end_diagnosis(stream)
+    if diagnose is None:
+        return None
+
+    def count() -> int | None:
+        message = diagnose()
+        return None if message is None else int(struct.unpack_from("=I", message, _QUEUE_OFFSET)[0])
+
+    return count if count() is not None else None
+
+
+def far_end_watcher(stream: trio.abc.Stream) -> Callable[[], bool] | None:
+    """Return a function that says whether the other end of `stream` is not closed; None if the kernel cannot tell.
+
+    It reads nothing, so the receive buffer of this end may be full.
+    """
+    if isinstance(stream, trio.SSLStream):
+        return far_end_watcher(stream.transport_stream)
+    if not isinstance(stream, trio.SocketStream) or (diagnose := _far_end_diagnosis(stream)) is None:
+        return None
+
+    def unclosed() -> bool:
+        message = diagnose()
+        return message is not None and message[_STATE_OFFSET] in _UNCLOSED_STATES
+
+    return unclosed
+
+
+def _far_end_diagnosis(stream: trio.SocketStream) -> SocketDiagnosis | None:
+    if stream.socket.family == socket.AF_UNIX:
+        return None
     with suppress(OSError):
-        count = _sock_diag_counter(stream.socket.getsockname(), stream.socket.getpeername(), stream.socket.family)
-        return count if count() is not None else None
+        return _sock_diag(stream.socket.getsockname(), stream.socket.getpeername(), stream.socket.family)
     return None
 
 
@@ -176,8 +213,8 @@ def _ioctl_counter(descriptor: int, request: int) -> UnreadCounter:
     return count
 
 
-def _sock_diag_counter(local: tuple[str, int], remote: tuple[str, int], family: int) -> UnreadCounter:
-    """Return a counter that asks the kernel for the other end of a connection: the same names in reverse order."""
+def _sock_diag(local: tuple[str, int], remote: tuple[str, int], family: int) -> SocketDiagnosis:
+    """Return a function that asks the kernel for the other end of a connection: the same names in reverse order."""
     names = struct.pack("!HH", remote[1], local[1])
     for each in (remote, local):
         names += socket.inet_pton(family, each[0]).ljust(16, b"\0")
@@ -186,7 +223,7 @@ def _sock_diag_counter(local: tuple[str, int], remote: tuple[str, int], family: 
     body = _DIAG_REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF) + names
     message = _NETLINK_HEADER.pack(_NETLINK_HEADER.size + len(body), _BY_FAMILY, _REQUEST, 1, 0) + body
 
-    def count() -> int | None:
+    def diagnose() -> bytes | None:
         try:
             with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _DIAG) as netlink:
                 netlink.setblocking(False)  # the kernel replies within the call that asks
@@ -196,6 +233,6 @@ def _sock_diag_counter(local: tuple[str, int], remote: tuple[str, int], family: 
             return None
         if len(reply) < _NETLINK_HEADER.size + _QUEUE_OFFSET + 4 or _NETLINK_HEADER.unpack_from(reply)[1] != _BY_FAMILY:
             return None  # the server closed its socket: it will not read any more
-        return int(struct.unpack_from("=I", reply, _NETLINK_HEADER.size + _QUEUE_OFFSET)[0])
+        return reply[_NETLINK_HEADER.size :]
 
-    return count
+    return diagnose

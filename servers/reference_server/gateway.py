@@ -93,6 +93,12 @@ class Gateway:
             raise ValueError("the body is longer than its Content-Length")
         self.send_block(data)
 
+    def early_hints(self, headers: Headers, /) -> None:
+        """Send a 103 with `headers`, which gunicorn invented; the client must know 1xx and have no response yet."""
+        response.check_headers(headers)
+        if not self.head_sent and self.request.line.version >= (1, 1):
+            self.send(response.head("103 Early Hints", headers))
+
     # ------------------------------------------------------------------ the call
 
     def run(self, application: Callable[..., Any], environ: dict[str, Any]) -> None:
@@ -105,6 +111,7 @@ class Gateway:
 
     def call(self, application: Callable[..., Any], environ: dict[str, Any]) -> Any:
         """Call the app."""
+        environ["wsgi.early_hints"] = self.early_hints
         return application(environ, self.start_response)
 
     def iterate(self, result: Any) -> None:

@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, fail_case
-from wsgi_gauntlet.harness.conformance.basis import SHOULD_TEXT, cgi_variable, pep3333, wsgi_variable
-from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
+from wsgi_gauntlet.harness.conformance.basis import SHOULD_TEXT, cgi_variable, pep3333, recorded_only, wsgi_variable
+from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.suites.frameworks.parametrize import for_each_framework
@@ -20,6 +20,24 @@ VARIABLES = "environ Variables"
 
 CONTENT = bytes(range(256)) * 300 + b"\r\n--edge-\r\n\r\n"
 """A file of 77 KB. Servers read it in several parts, and frameworks do not store it on disk."""
+
+FORM = b"name=J%C3%BCrgen+%26+Co&tag=1&tag=%E2%82%AC"
+FORM_TYPE = ("Content-Type", "application/x-www-form-urlencoded")
+FORM_VALUES = {"name": "Jürgen & Co", "tags": ["1", "€"]}
+
+BOUNDARY = b"edge-of-a-part"
+UPLOAD = (
+    b'--%b\r\nContent-Disposition: form-data; name="note"\r\n\r\nfor Ada\r\n'
+    b'--%b\r\nContent-Disposition: form-data; name="file"; filename="own.bin"\r\n'
+    b"Content-Type: application/octet-stream\r\n\r\n%b\r\n--%b--\r\n"
+) % (BOUNDARY, BOUNDARY, CONTENT, BOUNDARY)
+UPLOAD_TYPE = ("Content-Type", f"multipart/form-data; boundary={BOUNDARY.decode()}")
+UPLOAD_VALUES = {
+    "note": "for Ada",
+    "filename": "own.bin",
+    "size": len(CONTENT),
+    "sha256": hashlib.sha256(CONTENT).hexdigest(),
+}
 
 
 def _json_body(response: Response) -> dict[str, Any]:
@@ -109,13 +127,8 @@ async def form(exchange: Exchange) -> None:
     Expects: The same values.
     Why: Forms are a basic function of every web app.
     """
-    sent = b"name=J%C3%BCrgen+%26+Co&tag=1&tag=%E2%82%AC"
-    read = _json_body(
-        await exchange.get(
-            "/form", method="POST", headers=[("Content-Type", "application/x-www-form-urlencoded")], body=sent
-        )
-    )
-    assert_equal(read, {"name": "Jürgen & Co", "tags": ["1", "€"]}, "the form in the view")
+    read = _json_body(await exchange.get("/form", method="POST", headers=[FORM_TYPE], body=FORM))
+    assert_equal(read, FORM_VALUES, "the form in the view")
 
 
 @for_each_framework
@@ -132,15 +145,61 @@ async def upload(exchange: Exchange) -> None:
     Expects: The values of the sent form.
     Why: Users notice a damaged picture or contract only when it is too late.
     """
-    boundary = "edge-of-a-part"
-    parts = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="note"\r\n\r\nfor Ada\r\n'
-        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="own.bin"\r\n'
-        "Content-Type: application/octet-stream\r\n\r\n"
-    ).encode()
-    body = parts + CONTENT + f"\r\n--{boundary}--\r\n".encode()
-    content_type = ("Content-Type", f"multipart/form-data; boundary={boundary}")
-    read = _json_body(await exchange.get("/upload", method="POST", headers=[content_type], body=body))
-    digest = hashlib.sha256(CONTENT).hexdigest()
-    wanted = {"note": "for Ada", "filename": "own.bin", "size": len(CONTENT), "sha256": digest}
-    assert_equal(read, wanted, "the upload in the view")
+    read = _json_body(await exchange.get("/upload", method="POST", headers=[UPLOAD_TYPE], body=UPLOAD))
+    assert_equal(read, UPLOAD_VALUES, "the upload in the view")
+
+
+CHUNKED = ("Transfer-Encoding", "chunked")
+
+
+def _chunks(body: bytes, size: int) -> bytes:
+    """Return `body` in chunks of `size` bytes."""
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in pieces) + b"0\r\n\r\n"
+
+
+@for_each_framework
+@case(
+    INFO,
+    INPUT_STREAM,
+    basis=recorded_only(
+        "The PEP does not define wsgi.input_terminated, and gives an app no other way to find the end of a form "
+        "without a length. Whether a framework reads it depends on both sides."
+    ),
+    needs=["http/chunked/one-chunk"],
+)
+async def form_chunked(exchange: Exchange) -> None:
+    """The harness records whether a chunked form reaches the view.
+
+    Sends: A POST of a form in chunks of 7 bytes, without a length. The view returns its fields.
+    Expects: Either. Whether the view gets the fields is recorded; nothing is required. Flask reads such a body only if
+    the server sets wsgi.input_terminated, and Django never does.
+    Why: Phones and proxies send forms in chunks. The view gets an empty form, and nobody sees an error.
+    """
+    body = _chunks(FORM, 7)
+    read = _json_body(await exchange.get("/form", method="POST", headers=[FORM_TYPE, CHUNKED], body=body))
+    assert_equal(read, FORM_VALUES, "the form in the view")
+
+
+@for_each_framework
+@case(
+    INFO,
+    INPUT_STREAM,
+    basis=recorded_only(
+        "The PEP does not define wsgi.input_terminated, and gives an app no other way to find the end of an upload "
+        "without a length. Whether a framework reads it depends on both sides."
+    ),
+    needs=["http/chunked/one-chunk"],
+)
+async def upload_chunked(exchange: Exchange) -> None:
+    """The harness records whether a chunked upload reaches the view.
+
+    Sends: A POST of multipart/form-data with a field and a file of 77 KB in chunks of 8000 bytes, without a length. The
+    view returns the field, and the name, size and SHA-256 of the file.
+    Expects: Either. Whether the view gets the file is recorded; nothing is required. Flask reads such a body only if
+    the server sets wsgi.input_terminated, and Django never does.
+    Why: Clients that do not know the size of a file send it in chunks. The view gets no file.
+    """
+    body = _chunks(UPLOAD, 8000)
+    read = _json_body(await exchange.get("/upload", method="POST", headers=[UPLOAD_TYPE, CHUNKED], body=body))
+    assert_equal(read, UPLOAD_VALUES, "the upload in the view")

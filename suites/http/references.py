@@ -89,3 +89,8 @@ INVALID_LENGTH = rfc9112(
     "If the unrecoverable error is in a request message, the server MUST respond with a 400 (Bad Request) status code "
     "and then close the connection.",
 )
+SAY_CLOSE = rfc9112(
+    "9.6",
+    'A sender SHOULD send a Connection header field (Section 7.6.1 of [HTTP]) containing the "close" connection option '
+    "when it intends to close a connection.",
+)

@@ -181,3 +181,32 @@ async def when_length_reached(exchange: Exchange) -> None:
     await expect_event(exchange, "closed", "close() to be called")
     await connection.close()
     await _assert_closed_once(exchange)
+
+
+@case(
+    MUST,
+    CLOSE,
+    basis=MUST_TEXT,
+    breach=APP,
+    variants={
+        "str-first": "what=str&at=first",
+        "int-first": "what=int&at=first",
+        "none-first": "what=none&at=first",
+        "str-later": "what=str&at=later",
+        "int-later": "what=int&at=later",
+        "none-later": "what=none&at=later",
+        "list-later": "what=list&at=later",
+        "str-later-length": "what=str&at=later&length=yes",
+    },
+    segmentable=False,
+)
+async def on_invalid_block(exchange: Exchange, block: str) -> None:
+    """The server calls close() when the body yields something that is not bytes.
+
+    Sends: A GET request. The only block, or the second of three, is a str, an int, None or a list.
+    Expects: One call of close(), whether the server rejects the block or not.
+    Why: The error is raised by the server itself and not by the app. Otherwise each such page loses its database
+    connection.
+    """
+    await get_within(exchange, f"/invalid-block?{block}&reported=yes")
+    await _assert_closed_once(exchange)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_that
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, pep3333
+from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, SHOULD_TEXT, from_sender_semantics, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
-from wsgi_gauntlet.harness.http.parser import Response
+from wsgi_gauntlet.harness.http.parser import ConnectionState, Response
+from wsgi_gauntlet.suites.http.references import BODY_LENGTH
 from wsgi_gauntlet.suites.pep3333.assertions import (
     ARRIVED_DATA_WAIT_SECONDS,
     BARRIER_EVENT,
+    HANG_TIMEOUT_SECONDS,
     assert_nothing_unread,
     assert_served,
     assert_step_returns,
@@ -17,6 +19,7 @@ from wsgi_gauntlet.suites.pep3333.assertions import (
     open_and_send_get,
     wait_for_barrier,
 )
+from wsgi_gauntlet.suites.pep3333.content_length import SHORT_BODY
 
 FILES = "Optional Platform-Specific File Handling"
 
@@ -237,3 +240,102 @@ async def offset_when_sent(exchange: Exchange) -> None:
     the wrong place.
     """
     assert_served(await _get_wrapped(exchange, "moved"), CONTENT[100:])
+
+
+RANGES = {
+    "file": "position=100&length=50&kind=file",
+    "memory": "position=100&length=50&kind=memory",
+    "file-first-byte": "position=0&length=1&kind=file",
+    "file-last-byte": "position=1998&length=1&kind=file",
+    "file-nothing": "position=100&length=0&kind=file",
+    "memory-nothing": "position=100&length=0&kind=memory",
+}
+"""Parts of a file: its position, and the Content-Length that ends before the file does."""
+
+
+async def _get_range(exchange: Exchange, part: str) -> tuple[Response, bytes, bytes]:
+    """Return the response, the bytes of the part, and what the server sent after the response."""
+    values = dict(each.split("=") for each in part.split("&"))
+    position, length = int(values["position"]), int(values["length"])
+    connection = await open_and_send_get(exchange, f"/file-wrapper?what=slice&{part}")
+    response = await connection.response()
+    await expect_event(exchange, "called", "the app to be called")
+    _require_file_wrapper(exchange)
+    await connection.ending(timeout=ARRIVED_DATA_WAIT_SECONDS)
+    return response, CONTENT[position : position + length], connection.unread
+
+
+@case(
+    MUST,
+    BODY_LENGTH,
+    basis=from_sender_semantics(
+        "The Content-Length defines where the body ends. The PEP tells the server to stop there. Further bytes belong "
+        "to no message, and the client reads them as the next response."
+    ),
+    tags=["security"],
+    variants=RANGES,
+    segmentable=False,
+)
+async def range_ends(exchange: Exchange, part: str) -> None:
+    """The server sends no byte of a file after the Content-Length of the app.
+
+    Sends: A GET request. The app moves a file of 2,000 bytes to a position, and sets a Content-Length that ends before
+    the file: 50 bytes, the first byte, the byte before the last, or nothing.
+    Expects: Nothing after the declared number of bytes.
+    Why: Videos and resumed downloads are served in such parts. The client reads the rest of the file as the next
+    response.
+    """
+    response, _, after = await _get_range(exchange, part)
+    assert_that(response.status == 200, "a 200 response", response.describe())
+    assert_that(not after, "no bytes after the declared length", after)
+
+
+@case(SHOULD, POSITION, basis=SHOULD_TEXT, variants=RANGES, segmentable=False)
+async def range_content(exchange: Exchange, part: str) -> None:
+    """The server sends the part of a file from its position to the Content-Length.
+
+    Sends: A GET request. The app moves a file of 2,000 bytes to a position, and sets a Content-Length that ends before
+    the file: 50 bytes, the first byte, the byte before the last, or nothing.
+    Expects: Exactly these bytes.
+    Why: A player that asks for the middle of a video gets its beginning, and cannot play it.
+    """
+    response, content, _ = await _get_range(exchange, part)
+    assert_served(response, content)
+
+
+@case(
+    SHOULD,
+    SHORT_BODY,
+    basis=SHOULD_TEXT,
+    breach=APP,
+    variants={
+        "file": "position=0&length=3000&kind=file",
+        "memory": "position=0&length=3000&kind=memory",
+        "behind-offset": "position=1900&length=101&kind=file",
+        "at-end": "position=2000&length=1&kind=file",
+        "shrunk": "position=0&length=2000&kind=file&left=1000",
+        "shrunk-to-nothing": "position=0&length=2000&kind=file&left=0",
+        "shrunk-below-offset": "position=1000&length=1000&kind=file&left=500",
+    },
+    segmentable=False,
+)
+async def short_file(exchange: Exchange, part: str) -> None:
+    """The server closes the connection when a file is shorter than the Content-Length of the app.
+
+    Sends: A GET request. The app sets a Content-Length and wraps a file with fewer bytes after its position. In three
+    variants the file is cut after the app has wrapped it.
+    Expects: No complete response, and the server closes the connection. A server that knows the size of the file before
+    it sends the head may correct the length.
+    Why: Log files are rotated and uploads replaced while somebody downloads them. Otherwise the client waits until its
+    timeout, or reads the next response as the rest of the file.
+    """
+    connection = await open_and_send_get(exchange, f"/file-wrapper?what=slice&{part}")
+    response = await connection.response(timeout=HANG_TIMEOUT_SECONDS)
+    await expect_event(exchange, "called", "the app to be called")
+    _require_file_wrapper(exchange)
+    declared = dict(each.split("=") for each in part.split("&"))["length"].encode()
+    if response.complete and response.all("Content-Length") not in ([], [declared]):
+        return
+    assert_that(not response.complete or response.status != 200, "no complete response", response.describe())
+    ending = await connection.ending(timeout=ARRIVED_DATA_WAIT_SECONDS)
+    assert_that(ending is not ConnectionState.OPEN, "the connection to close", f"{response.describe()}; it stays open")

@@ -15,13 +15,17 @@ from .behaviours import (
     basics,
     body,
     body_close,
+    early_hints,
     environ,
+    exits,
     failures,
     file_wrapper,
     input_stream,
+    invalid_body,
     pages,
     proof,
     response_counter,
+    response_shapes,
     start_response,
 )
 from .core.call import Call
@@ -39,6 +43,10 @@ MODULES = (
     body_close,
     failures,
     file_wrapper,
+    response_shapes,
+    invalid_body,
+    exits,
+    early_hints,
 )
 
 UNREPORTED_BEHAVIOURS = (basics.nonce, basics.mine, proof.proof)

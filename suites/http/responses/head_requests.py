@@ -23,13 +23,21 @@ HEAD = rfc9110(
     MUST,
     HEAD,
     basis=MUST_TEXT,
-    variants={"length": "/respond", "generator": "/respond?framing=none", "written": "/write-in-order"},
+    variants={
+        "length": "/respond",
+        "generator": "/respond?framing=none",
+        "written": "/write-in-order",
+        "block": "/shaped?what=list",
+        "blocks": "/shaped?what=blocks",
+        "blocks-length": "/shaped?what=blocks&length=yes",
+        "written-length": "/shaped?what=written&length=yes",
+    },
 )
 async def head_no_body(exchange: Exchange, target: str) -> None:
     """The response to a HEAD has no body, even if the app returns one.
 
-    Sends: a HEAD to an app that returns a body anyway: with its length, from a generator, or through write(). Then
-    another request, if the response allows it.
+    Sends: a HEAD to an app that returns a body anyway: one block or several, in a list, from a generator, or through
+    write(), with or without its length. Then another request, if the response allows it.
     Expects: 200. After the headers come only the next response or the end of the connection.
     Why: Clients read such a body as the beginning of the next response. Monitors that send HEAD report a broken site.
     Behind a proxy, another user gets the bytes.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, from_sender_semantics, rfc9110
+from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, from_sender_semantics, rfc9110, rfc9112
 from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response
@@ -83,6 +83,50 @@ async def no_body_304(exchange: Exchange, framing: str) -> None:
     Why: Browsers revalidate cached pages on persistent connections. Extra bytes become the next page.
     """
     await _assert_no_content(exchange, "304 Not Modified", framing)
+
+
+@case(
+    MUST,
+    rfc9112(
+        "6.3",
+        "Any response to a HEAD request and any response with a 1xx (Informational), 204 (No Content), or 304 (Not "
+        "Modified) status code is always terminated by the first empty line after the header fields, regardless of the "
+        "header fields present in the message, and thus cannot contain a message body or trailer section.",
+    ),
+    basis=from_sender_semantics(
+        "By definition these responses end with their head. A client reads the bytes of the file as the next response."
+    ),
+    breach=dict.fromkeys(("204", "204-length", "304", "304-length"), APP),
+    variants={
+        "204": ("GET", "204 No Content", False),
+        "204-length": ("GET", "204 No Content", True),
+        "304": ("GET", "304 Not Modified", False),
+        "304-length": ("GET", "304 Not Modified", True),
+        "head": ("HEAD", "200 OK", False),
+        "head-length": ("HEAD", "200 OK", True),
+    },
+    segmentable=False,
+)
+async def file_no_body(exchange: Exchange, method_status_length: tuple[str, str, bool]) -> None:
+    """A file that the app wraps with wsgi.file_wrapper does not become the body of a 204, a 304 or a HEAD.
+
+    Sends: a GET to an app that responds with 204 or 304 and a wrapped file, or a HEAD to an app that responds with a
+    wrapped file. The app sets a Content-Length or none. Then another request, if the response allows it.
+    Expects: the status of the app. After the headers come only the next response or the end of the connection. If the
+    server answers 500 to a 204 or 304 with a body, the case is skipped. The case is unsupported without
+    wsgi.file_wrapper.
+    Why: Servers often send files in separate code, with sendfile(). If that code forgets HEAD and 304, each revalidated
+    picture damages the next response.
+    """
+    method, status, declared = method_status_length
+    target = "/shaped" + query(what="file", status=status, **({"length": "yes"} if declared else {}))
+    result = await send_request(exchange, exchange.request(target, method=method), head=method == "HEAD")
+    if exchange.events("absent"):
+        exchange.unsupported("environ has no wsgi.file_wrapper, which the PEP does not require")
+    if method == "GET" and result.response.status == 500:
+        exchange.skip(f"the server answers 500 to an app's {status[:3]} with a body")
+    assertions.assert_equal(result.response.status, int(status[:3]), "the status")
+    assert_no_body(result)
 
 
 @case(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, cgi_variable, pep3333
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, cgi_variable, pep3333, rfc3875
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.model import Setup
@@ -174,6 +174,28 @@ async def http_variables(exchange: Exchange) -> None:
     skip_behind_proxy(exchange)
     extra = sorted({n for n in environ if n.startswith("HTTP_")} - {"HTTP_HOST", "HTTP_X_GAUNTLET", "HTTP_X_PRESENT"})
     assert_that(not extra, "no HTTP_* variable for a header that the client did not send", extra)
+
+
+@case(
+    SHOULD,
+    rfc3875(
+        "4.1.18",
+        "In particular, it SHOULD remove any header fields carrying authentication data, such as 'Authorization'; or "
+        "that are available to the script in other variables, such as 'Content-Length' and 'Content-Type'.",
+    ),
+    basis=SHOULD_TEXT,
+    variants={"content-type": "HTTP_CONTENT_TYPE", "content-length": "HTTP_CONTENT_LENGTH"},
+)
+async def no_http_content(exchange: Exchange, name: str) -> None:
+    """Content-Type and Content-Length have no second variable that begins with HTTP_.
+
+    Sends: A POST of 5 bytes with a Content-Type.
+    Expects: No HTTP_CONTENT_TYPE and no HTTP_CONTENT_LENGTH. PEP 3333 takes its variables from the CGI specification.
+    Why: Frameworks build the headers of a request from all HTTP_* variables. With both, a header appears twice, and two
+    parts of the app may use different values.
+    """
+    event = await exchange.app(method="POST", body=b"hello", headers=[("Content-Type", "text/x-gauntlet")])
+    assert_that(name not in event.detail["types"], f"no {name}", event.detail["environ"].get(name))
 
 
 @case(

@@ -156,27 +156,34 @@ async def terminated(exchange: Exchange) -> None:
         "With the key a server says that its input ends with the body. The fields of the message define that end."
     ),
     variants={
-        "chunks": (CHUNKED, HELLO, b"hello"),
-        "length": ([("Content-Length", "5")], b"hello", b"hello"),
-        "none": ([], b"", b""),
+        "chunks": (CHUNKED, HELLO, "loop:100"),
+        "chunks-read": (CHUNKED, HELLO, "read"),
+        "chunks-lines": (CHUNKED, HELLO, "readline,readline"),
+        "chunks-readlines": (CHUNKED, HELLO, "readlines"),
+        "chunks-iteration": (CHUNKED, HELLO, "iter"),
+        "length": ([("Content-Length", "5")], b"hello", "loop:100"),
+        "none": ([], b"", "loop:100"),
     },
-    needs={"chunks": ["http/chunked/one-chunk"]},
+    needs={
+        name: ["http/chunked/one-chunk"]
+        for name in ("chunks", "chunks-read", "chunks-lines", "chunks-readlines", "chunks-iteration")
+    },
 )
-async def terminated_ends(exchange: Exchange, framing_and_body: tuple[list[tuple[str, str]], bytes, bytes]) -> None:
+async def terminated_ends(exchange: Exchange, framing_and_steps: tuple[list[tuple[str, str]], bytes, str]) -> None:
     """If wsgi.input_terminated is true, reading without a length ends at the end of the body.
 
     Sends: A POST with a chunked body, with a Content-Length, or without a body, on a connection that stays open. The
-    app reads until it gets nothing.
+    app reads until it gets nothing: with read(), readline(), readlines() or iteration.
     Expects: The body, and then b'' immediately. The case is unsupported when the server does not set the variable.
     Why: Frameworks that find the variable read to the end. Otherwise they wait for as long as the client wants.
     """
-    headers, sent, body = framing_and_body
+    headers, sent, steps = framing_and_steps
     connection = await exchange.connect()
-    await connection.send(exchange.request("/reads?do=loop:100", method="POST", headers=headers) + sent)
+    await connection.send(exchange.request("/reads" + query(do=steps), method="POST", headers=headers) + sent)
     if not await _input_terminated(exchange, connection):
         exchange.unsupported("the server does not set wsgi.input_terminated")
-    (part,) = await step_results(exchange, "loop:100", connection)
-    assert_equal(bytes_read(part), body, "the bytes that the app read")
+    parts = [bytes_read(each) for each in await step_results(exchange, steps, connection)]
+    assert_equal(b"".join(parts), b"hello" if sent else b"", "the bytes that the app read")
 
 
 async def _input_terminated(exchange: Exchange, connection: Connection) -> bool:

@@ -126,6 +126,24 @@ def _declared(call: Call, wrapper: Callable[..., Any]) -> Any:
     return wrapper(_real_file())
 
 
+def _slice(call: Call, wrapper: Callable[..., Any]) -> Any:
+    """Wrap the file of the kind `kind` from `position` on, with Content-Length `length`.
+
+    `left=N` cuts the file to N bytes after the call of the wrapper.
+    """
+    position = call.int_parameter("position", 0)
+    call.start(OK, [BINARY, ("Content-Length", call.query["length"])])
+    if call.query.get("kind") == "file":
+        file = _real_file(position)
+    else:
+        file = io.BytesIO(CONTENT)
+        file.seek(position)
+    wrapped = wrapper(file)
+    if "left" in call.query:
+        file.truncate(call.int_parameter("left", 0))
+    return wrapped
+
+
 def _wrapped(call: Call, wrapper: Callable[..., Any]) -> Any:
     call.start(OK, [BINARY])
 
@@ -157,5 +175,6 @@ _WRAPPER_USES = {
     "offset": _offset,
     "moved": _moved,
     "declared": _declared,
+    "slice": _slice,
     "wrapped": _wrapped,
 }

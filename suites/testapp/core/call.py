@@ -38,7 +38,10 @@ RULE_BREAKING_BEHAVIOURS = frozenset(
 """Behaviours that give the server headers, or a body, that no response may have."""
 
 ABORTING_BEHAVIOURS = frozenset(
-    {"closing-after-error", "closing-after-start-error", "closing-badly", "fail", "str-block", "str-written"}
+    {
+        *("closing-after-error", "closing-after-start-error", "closing-badly", "exits", "fail", "invalid-block"),
+        *("invalid-result", "invalid-written", "str-block", "str-written"),
+    }
 )
 """Behaviours after which the server cannot complete a response that has begun."""
 
@@ -192,7 +195,7 @@ def odd(path: str, query: Mapping[str, str]) -> str:
     `all`: the app may cause any fault of the response; `end`: it may cause a missing end; else ''.
     """
     name = path.split("/", 2)[1] if path.startswith("/") else ""
-    if name in RULE_BREAKING_BEHAVIOURS or (name == "respond" and _is_rule_breaking_response(query)):
+    if name in RULE_BREAKING_BEHAVIOURS or (name in ("respond", "shaped") and _is_rule_breaking_response(query)):
         return "all"
     return "end" if name in ABORTING_BEHAVIOURS else ""
 

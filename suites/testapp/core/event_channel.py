@@ -159,7 +159,7 @@ class ReportedBody:
             emit("raised", self._token, dict(describe_exception(raised), where="iteration"))
             raise
         self._number += 1
-        emit("block", self._token, {"number": self._number, "size": len(block)})
+        emit("block", self._token, {"number": self._number, "size": len(block) if isinstance(block, bytes) else None})
         return block
 
     def close(self) -> None:

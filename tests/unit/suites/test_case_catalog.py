@@ -114,7 +114,11 @@ def test_each_quotes_a_sentence_as_it_is_read() -> None:
 
 
 def test_each_says_where_its_sentence_stands() -> None:
-    pages = ("https://peps.python.org/pep-3333/#", "https://www.rfc-editor.org/rfc/rfc911")
+    pages = (
+        "https://peps.python.org/pep-3333/#",
+        "https://www.rfc-editor.org/rfc/rfc911",
+        "https://www.rfc-editor.org/rfc/rfc3875",
+    )
     assert violating(lambda case: case.reference.section and case.reference.url.startswith(pages)) == []
 
 

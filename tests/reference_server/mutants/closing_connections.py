@@ -1,0 +1,47 @@
+"""Faults in closing and keeping connections: resets, and connections that hold the only thread."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace as with_fields
+from typing import Any
+
+from wsgi_gauntlet.servers.reference_server import server
+from wsgi_gauntlet.servers.reference_server.gateway import Gateway
+from wsgi_gauntlet.servers.reference_server.input_stream import InputStream
+from wsgi_gauntlet.servers.reference_server.server import Connection
+from wsgi_gauntlet.servers.reference_server.stream import Stream
+
+from .mutation import mutant, replace, wrap_function
+
+
+@mutant("http/connection/close-in-stages")
+def closes_at_once() -> None:
+    """The server closes its socket at once, and never keeps a connection."""
+    replace(Stream, "close", lambda self: self.socket.close())
+
+    def call(right: Any, self: Gateway, *about: Any) -> Any:
+        self.keep_alive = False
+        return right(self, *about)
+
+    wrap_function(Gateway, "call", call)
+
+
+@mutant(*(f"http/connection/answered-holds-nobody/{each}" for each in ("no-body", "read", "unread", "partly-read")))
+def single_thread_kept() -> None:
+    """A server with one thread waits for the next request of each client before it serves another client."""
+    wrap_function(server, "place", lambda right, *about: with_fields(right(*about), threads=True))
+
+
+@mutant(*(f"http/connection/answered-holds-nobody/{each}" for each in ("unread", "unread-large", "unread-chunks")))
+def single_thread_reads_on() -> None:
+    """A server with one thread waits for more data on a connection whose body the app did not read."""
+
+    def drain(_self: Connection, body: Any) -> bool:
+        if not body._ended:
+            time.sleep(3)
+        return False
+
+    replace(InputStream, "clean", True)
+    replace(Connection, "drain_body", drain)
+    wrap_function(server, "place", lambda right, *about: with_fields(right(*about), threads=True))
