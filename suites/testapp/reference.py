@@ -18,6 +18,7 @@ from .behaviours import (
     environ,
     failures,
     file_wrapper,
+    fingerprint,
     input_stream,
     pages,
     proof,
@@ -39,9 +40,19 @@ MODULES = (
     body_close,
     failures,
     file_wrapper,
+    fingerprint,
 )
 
-UNREPORTED_BEHAVIOURS = (basics.nonce, basics.mine, proof.proof)
+UNREPORTED_BEHAVIOURS = (
+    basics.nonce,
+    basics.mine,
+    proof.proof,
+    fingerprint.fingerprint,
+    fingerprint.input_lines,
+    fingerprint.sized_blocks,
+    fingerprint.sized_headers,
+    file_wrapper.sized_file,
+)
 """Behaviours that report nothing to the harness."""
 
 _behaviour_cache: Dict[str, Callable[[Call], Any]] = {}
