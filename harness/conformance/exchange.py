@@ -62,17 +62,19 @@ class Exchange:
 
     # ------------------------------------------------------------------ the wire
 
-    async def connect(self, *, tls: bool = True) -> Connection:
+    async def connect(self, *, tls: bool = True, source: str = "") -> Connection:
         """Open a new connection to the server; it is closed when the attempt ends.
 
         The requests on it are cut as the attempt's segmentation says. `tls=False` sends plain text also to a server
-        that uses TLS.
+        that uses TLS. `source` is an address of this machine to connect from.
         """
-        return await self._connect(self.transcript, self.segmentation, tls=tls)
+        return await self._connect(self.transcript, self.segmentation, tls=tls, source=source)
 
-    async def _connect(self, transcript: Transcript, segmentation: Segmentation, *, tls: bool = True) -> Connection:
-        address = self.server.address
-        connection = await Connection.open(replace(address, tls=address.tls and tls), transcript, segmentation)
+    async def _connect(
+        self, transcript: Transcript, segmentation: Segmentation, *, tls: bool = True, source: str = ""
+    ) -> Connection:
+        address = replace(self.server.address, tls=self.server.address.tls and tls)
+        connection = await Connection.open(address, transcript, segmentation, source=source)
         self._connections.append(connection)
         return connection
 

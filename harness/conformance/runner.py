@@ -31,6 +31,7 @@ from wsgi_gauntlet.harness.model import Setup, Verdict
 from wsgi_gauntlet.harness.server.adapter import distribution_version, pip_install_command
 from wsgi_gauntlet.harness.server.instance import ServerInstance, running
 from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.ports import can_listen_on
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders
 from wsgi_gauntlet.harness.server.user_app import (
     CALLABLE_VARIABLE,
@@ -289,6 +290,8 @@ def apply_setup(plan: Plan, setup: Setup) -> Plan:
         # A proxy passes paths on unchanged, so the server behind it has the mount. A proxy listens on TCP and ends TLS.
         if setup.unix:
             raise Unsupported("the harness connects to a proxy over TCP only")
+        if setup.host:
+            raise Unsupported("a proxy has the address that the harness gives it; run this case without the proxy")
         behind = apply_setup(plan.upstream, msgspec.structs.replace(setup, tls=False))
         return replace(
             plan,
@@ -312,4 +315,15 @@ def apply_setup(plan: Plan, setup: Setup) -> Plan:
             f"{setup.distribution} is not installed for {plan.interpreter}; get it with: "
             f"{pip_install_command(plan.interpreter, setup.distribution)}"
         )
-    return replace(plan, app=app, settings=settings, unix=setup.unix or plan.unix, environment=environment)
+    if setup.host and not can_listen_on(setup.host):
+        raise Unsupported(f"this machine has no address {setup.host}")
+    if setup.host and plan.address().path:
+        raise Unsupported("the server listens on a Unix socket only")
+    return replace(
+        plan,
+        app=app,
+        settings=settings,
+        unix=setup.unix or plan.unix,
+        host=setup.host or plan.host,
+        environment=environment,
+    )

@@ -199,8 +199,9 @@ class Connection:
         transcript: Transcript,
         segmentation: Segmentation = Segmentation.WHOLE,
         timeout: float = 5.0,
+        source: str = "",
     ) -> Connection:
-        """Connect to `address`; `segmentation` is the way in which data is sent.
+        """Connect to `address`; `segmentation` is the way in which data is sent, `source` an own address to use.
 
         Raises ConnectFailed if the server does not accept the connection within `timeout`, OutOfResources if this
         machine has no socket or local port left.
@@ -214,6 +215,8 @@ class Connection:
         awaited = "connection"
         try:
             with trio.fail_after(timeout):
+                if source:
+                    await plain.bind((source, 0))
                 await plain.connect(address.socket_address)
                 stream = trio.SocketStream(plain)
                 awaited = "TLS handshake"
@@ -276,6 +279,10 @@ class Connection:
             if not await self.send(segment):
                 return False
         return True
+
+    async def wait_until_read(self) -> bool:
+        """Wait until the server has read all that was sent; return whether it did so in half a second."""
+        return await transports.wait_until_read(transports.unread_counter(self._stream))
 
     async def half_close(self) -> bool:
         """Close the sending side (FIN) and go on reading. Return whether that was possible.

@@ -65,7 +65,8 @@ class Setup(msgspec.Struct, frozen=True):
     """The settings that a case needs. Cells with equal setups share server instances.
 
     `None` keeps the adapter's default. `environment` is added to the environment of the server process. `deployed` are
-    variables that the adapter puts into the environ of each request. With `tls` the server speaks HTTPS. With `alone`
+    variables that the adapter puts into the environ of each request. `host` is the address to listen on, the usual
+    loopback address if empty. With `tls` the server speaks HTTPS. With `alone`
     nothing else runs at the same time: set it if the case measures time. `app` replaces the test app and needs
     `distribution` in the server's interpreter. It must answer /nonce as the test app does.
     """
@@ -73,6 +74,7 @@ class Setup(msgspec.Struct, frozen=True):
     workers: int | None = None
     threads: int | None = None
     unix: bool = False
+    host: str = ""
     mount: str = ""
     environment: tuple[tuple[str, str], ...] = ()
     deployed: tuple[tuple[str, str], ...] = ()

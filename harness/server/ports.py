@@ -31,8 +31,7 @@ def loopback_host() -> str:
     Raises OutOfResources if it has neither.
     """
     for host in ("127.0.0.1", "::1"):
-        with contextlib.suppress(OSError), socket.socket(host_family(host), socket.SOCK_STREAM) as probe:
-            probe.bind((host, 0))
+        if can_listen_on(host):
             return host
     raise OutOfResources("neither 127.0.0.1 nor ::1 can be bound; start the loopback interface: ip link set lo up")
 
@@ -48,6 +47,14 @@ def port_range(ephemeral: str) -> range:
     if 65536 - high > 1024:
         return range(high + 1, 65536)
     return range(LOWEST_PORT, 32768)  # the kernel uses these too, so a start may have to be repeated
+
+
+def can_listen_on(host: str) -> bool:
+    """Return whether this machine has the IP address `host`."""
+    with contextlib.suppress(OSError), socket.socket(host_family(host), socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        return True
+    return False
 
 
 @contextmanager

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_that
-from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, pep3333
-from wsgi_gauntlet.harness.conformance.catalog import MUST, case
+from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, definition, pep3333
+from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
 from wsgi_gauntlet.suites.pep3333.assertions import (
     HANG_TIMEOUT_SECONDS,
@@ -210,3 +210,35 @@ async def on_invalid_block(exchange: Exchange, block: str) -> None:
     """
     await get_within(exchange, f"/invalid-block?{block}&reported=yes")
     await _assert_closed_once(exchange)
+
+
+@case(
+    SHOULD,
+    pep3333(
+        "Specification Details",
+        "The server or gateway must transmit the yielded bytestrings to the client in an unbuffered fashion, "
+        "completing the transmission of each bytestring before requesting another one.",
+    ),
+    basis=definition(
+        "After the client has gone, no block can be transmitted, so no other may be requested. The PEP does not say "
+        "how soon a server must notice. Therefore this is not a must."
+    ),
+    needs=["pep3333/close/on-client-gone"],
+    deadline=20.0,
+)
+async def stops_when_client_gone(exchange: Exchange) -> None:
+    """The server stops requesting blocks some time after the client has gone.
+
+    Sends: A GET request for 64 MiB in 2048 blocks. The client reads the beginning and resets the connection.
+    Expects: close() is called before the app has given all blocks: all buffers together are much smaller.
+    Why: Users leave a slow page and load it again. A server that computes each abandoned page to its end is busy with
+    pages that nobody reads.
+    """
+    connection = await open_and_send_get(exchange, "/endless")
+    await connection.receive_some()
+    await connection.abort()
+    event = await expect_event(
+        exchange, "closed", "close() to be called after the disconnect", timeout=CLOSE_AFTER_RESET_TIMEOUT_SECONDS
+    )
+    given, total = event.detail["blocks"], event.detail["all"]
+    assert_that(given < total, f"fewer than all {total} blocks of 32 KiB requested", f"all {given} blocks")

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import trio
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_that
-from wsgi_gauntlet.harness.conformance.basis import SHOULD_TEXT, from_sender_semantics, pep3333, rfc9112
+from wsgi_gauntlet.harness.conformance.basis import SHOULD_TEXT, definition, from_sender_semantics, pep3333, rfc9112
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
+from wsgi_gauntlet.harness.http.connection import ConnectFailed, Connection
+from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import Setup
+from wsgi_gauntlet.suites.http.kept_connection import fingerprint_of
 from wsgi_gauntlet.suites.pep3333.assertions import open_and_send_get, wait_for_barrier
+from wsgi_gauntlet.suites.pep3333.input.body_delivery import INPUT_STREAM
+from wsgi_gauntlet.suites.testapp.core.pattern import pattern
 
 CONNECTIONS = 20
 REQUESTS_PER_CONNECTION = 10
@@ -134,3 +141,108 @@ async def no_cross_talk_threads(exchange: Exchange) -> None:
     Why: Data that two threads share by mistake shows the page of one user to another, and only under load.
     """
     await _assert_no_cross_talk(exchange)
+
+
+MANY_CONNECTIONS = 40
+"""Connections at once: more than the threads of any server by default."""
+
+CONNECT_TIMEOUT_SECONDS = 1.0
+"""Seconds in which a connection must be accepted by the kernel. Servers with a short backlog take fewer."""
+
+FIRST_HALF_READ_SECONDS = 0.25
+"""Seconds in which a server with room for all connections reads from them. Others leave the rest to the kernel."""
+
+UPLOAD_BYTES = 3000
+
+
+async def _send_in_two_steps(exchange: Exchange, requests: list[bytes]) -> list[Response | None]:
+    """Send half of each request on a connection of its own, then the other halves; return the responses.
+
+    The first halves occupy all threads of a server. The response is None if no connection was accepted.
+    """
+    connections: list[Connection | None] = [None] * len(requests)
+    responses: list[Response | None] = [None] * len(requests)
+
+    async def begin(number: int) -> None:
+        with trio.move_on_after(CONNECT_TIMEOUT_SECONDS):
+            try:
+                connection = await exchange.connect()
+            except ConnectFailed:
+                return
+            connections[number] = connection
+            await connection.send(requests[number][: -len(requests[number]) // 2])
+            with trio.move_on_after(FIRST_HALF_READ_SECONDS):
+                await connection.wait_until_read()
+
+    async def finish(number: int, connection: Connection) -> None:
+        await connection.send(requests[number][-len(requests[number]) // 2 :])
+        responses[number] = await connection.response()
+        await connection.close()
+
+    async with trio.open_nursery() as nursery:
+        for number in range(len(requests)):
+            nursery.start_soon(begin, number)
+    async with trio.open_nursery() as nursery:
+        for number, connection in enumerate(connections):
+            if connection is not None:
+                nursery.start_soon(finish, number, connection)
+    return responses
+
+
+@case(
+    MUST,
+    INPUT_STREAM,
+    basis=definition(
+        "The stream of a request gives the body of this request. Bytes of a request on another connection are not part "
+        "of it."
+    ),
+    segmentable=False,
+    tags=["security"],
+)
+async def uploads(exchange: Exchange) -> None:
+    """Each of 40 uploads at once reaches the app unchanged.
+
+    Sends: 40 POSTs of 3000 different bytes on 40 connections at once: first a half of each, then the other halves.
+    Expects: the app reads the body of each request as it was sent. Requests that a busy server rejects are not judged.
+    Why: Buffers that two connections share by mistake put the file of one user into the account of another.
+    """
+    bodies = [pattern(UPLOAD_BYTES, number * UPLOAD_BYTES) for number in range(MANY_CONNECTIONS)]
+    close = [("Connection", "close")]
+    requests = [exchange.request("/fingerprint", method="POST", body=body, headers=close) for body in bodies]
+    responses = await _send_in_two_steps(exchange, requests)
+    for number, (body, response) in enumerate(zip(bodies, responses, strict=True)):
+        if response is not None and response.status == 200:
+            wanted = f"{len(body)} bytes, {hashlib.sha256(body).hexdigest()[:32]}"
+            got = fingerprint_of(response)["body"]
+            assert_that(got == wanted, f"the app to read the body of upload {number}: {wanted}", got)
+
+
+@case(
+    SHOULD,
+    pep3333(
+        "The Server/Gateway Side",
+        "The server or gateway invokes the application callable once for each request it receives from an HTTP client, "
+        "that is directed at the application.",
+    ),
+    basis=definition(
+        "The server received all of these requests, so it must call the app for each. A server without room may reject "
+        "some of them, but then a response says so. Therefore this is not a must."
+    ),
+    segmentable=False,
+)
+async def none_dropped(exchange: Exchange) -> None:
+    """Each of 40 requests on 40 connections at once gets a response.
+
+    Sends: 40 GETs on 40 connections at once: first a half of each, then the other halves.
+    Expects: each gets its own response or an error status. The server does not close a connection without a response.
+    Why: A page with many images opens many connections, and so does a proxy. A connection that is dropped without a
+    word is a broken image, and nothing in the log explains it.
+    """
+    close = [("Connection", "close")]
+    requests = [exchange.request(f"/mine?n={number}", headers=close) for number in range(MANY_CONNECTIONS)]
+    responses = await _send_in_two_steps(exchange, requests)
+    for number, response in enumerate(responses):
+        if response is None or (response.status is not None and response.status >= 400):
+            continue
+        good = response.status == 200 and response.body == str(number).encode()
+        assert_that(good, f"a response to request {number}", f"{response.describe()} {response.body!r}")

@@ -7,6 +7,7 @@ from wsgi_gauntlet.harness.conformance.basis import APP, MUST_TEXT, SHOULD_TEXT,
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response
+from wsgi_gauntlet.suites.http.kept_connection import KeptConnection
 from wsgi_gauntlet.suites.http.references import BODY_LENGTH
 from wsgi_gauntlet.suites.pep3333.assertions import (
     ARRIVED_DATA_WAIT_SECONDS,
@@ -20,6 +21,8 @@ from wsgi_gauntlet.suites.pep3333.assertions import (
     wait_for_barrier,
 )
 from wsgi_gauntlet.suites.pep3333.content_length import SHORT_BODY
+from wsgi_gauntlet.suites.sizes import BODY_SIZES
+from wsgi_gauntlet.suites.testapp.core.pattern import pattern
 
 FILES = "Optional Platform-Specific File Handling"
 
@@ -339,3 +342,22 @@ async def short_file(exchange: Exchange, part: str) -> None:
     assert_that(not response.complete or response.status != 200, "no complete response", response.describe())
     ending = await connection.ending(timeout=ARRIVED_DATA_WAIT_SECONDS)
     assert_that(ending is not ConnectionState.OPEN, "the connection to close", f"{response.describe()}; it stays open")
+
+
+@case(SHOULD, SAME_AS_READ, basis=SHOULD_TEXT, variants={"declared": "yes", "unknown": "no"}, segmentable=False)
+async def sizes(exchange: Exchange, declared: str) -> None:
+    """A file of any size arrives unchanged.
+
+    Sends: some 60 GETs, one after the other. The app wraps a file of 0 bytes to 1 MiB, with or without a
+    Content-Length. The sizes are powers of two, usual limits and their neighbours.
+    Expects: each file arrives complete and unchanged.
+    Why: Servers read files in blocks, or let the kernel send them. A file that ends at the edge of a block must not
+    lose its last block, and a long one must not be cut.
+    """
+    client = KeptConnection(exchange)
+    for size in BODY_SIZES:
+        response = await client.ask(exchange.request("/sized-file" + query(size=size, declared=declared)))
+        if response.status == 404:
+            exchange.unsupported("environ has no wsgi.file_wrapper, which the PEP does not require")
+        good = response.status == 200 and response.complete and response.body == pattern(size)
+        assert_that(good, f"a file of {size} bytes unchanged", response.describe())

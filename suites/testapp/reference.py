@@ -20,6 +20,7 @@ from .behaviours import (
     exits,
     failures,
     file_wrapper,
+    fingerprint,
     input_stream,
     invalid_body,
     pages,
@@ -47,9 +48,19 @@ MODULES = (
     invalid_body,
     exits,
     early_hints,
+    fingerprint,
 )
 
-UNREPORTED_BEHAVIOURS = (basics.nonce, basics.mine, proof.proof)
+UNREPORTED_BEHAVIOURS = (
+    basics.nonce,
+    basics.mine,
+    proof.proof,
+    fingerprint.fingerprint,
+    fingerprint.input_lines,
+    fingerprint.sized_blocks,
+    fingerprint.sized_headers,
+    file_wrapper.sized_file,
+)
 """Behaviours that report nothing to the harness."""
 
 _behaviour_cache: Dict[str, Callable[[Call], Any]] = {}

@@ -244,8 +244,8 @@ def _lint_connection(trace: _ConnectionTrace, *, may_break_off: bool, now: float
         yield from _lint_parse_issues(
             response, broken_off=ended and (request is not None or response.status is not None)
         )
-        if response.status is None:
-            return
+        if response.status is None or (trace.received_truncated and b"\r\n\r\n" not in data):
+            return  # headers may be missing
         yield from lint_response(response, now=now, version=request.version if request else b"")
         if not response.complete or response.status == 101:
             return

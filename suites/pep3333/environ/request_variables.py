@@ -26,16 +26,24 @@ HTTP_VARIABLES = pep3333(
         "string, and so is always required.",
     ),
     basis=MUST_TEXT,
-    variants={"get": "GET", "post": "POST", "put": "PUT", "delete": "DELETE"},
+    variants={
+        "get": "GET",
+        "post": "POST",
+        "put": "PUT",
+        "delete": "DELETE",
+        "head": "HEAD",
+        "options": "OPTIONS",
+        "patch": "PATCH",
+    },
 )
 async def request_method(exchange: Exchange, method: str) -> None:
     """REQUEST_METHOD is the method of the request.
 
-    Sends: A request with that method. POST and PUT have an empty body.
+    Sends: A request with that method. POST, PUT and PATCH have an empty body.
     Expects: The name of the method, as the client sent it.
     Why: Apps use it to decide whether to show a page or to change data.
     """
-    event = await exchange.app(method=method, body=b"" if method in ("POST", "PUT") else None)
+    event = await exchange.app(method=method, body=b"" if method in ("POST", "PUT", "PATCH") else None)
     assert_equal(event.detail["environ"].get("REQUEST_METHOD"), method, "REQUEST_METHOD")
 
 
@@ -56,14 +64,18 @@ async def request_method(exchange: Exchange, method: str) -> None:
         "decoded-once": ("/echo/100%2525", "/echo/100%25"),
         "double-slash": ("/echo//x", "/echo//x"),
         "trailing-slash": ("/echo/x/", "/echo/x/"),
+        "parameters": ("/echo/a;b=c/d;e", "/echo/a;b=c/d;e"),
+        "plus": ("/echo/a+b%2Bc", "/echo/a+b+c"),
+        "sub-delims": ("/echo/!$&'()*,=:@-._~", "/echo/!$&'()*,=:@-._~"),
     },
 )
 async def path_info(exchange: Exchange, sent_and_expected: tuple[str, str]) -> None:
     """PATH_INFO is the path, percent-decoded once, with its slashes unchanged.
 
-    Sends: A GET request for a path: plain, percent-encoded, encoded twice, with two slashes in a row, or with a slash
-    at the end.
-    Expects: The path, percent-decoded once, with every slash in its place.
+    Sends: A GET request for a path: plain, percent-encoded, encoded twice, with two slashes in a row, with a slash at
+    the end, with parameters such as `;b=c`, with a plus, or with other characters that need no encoding.
+    Expects: The path, percent-decoded once, with every slash in its place. A plus is a plus: only queries of forms use
+    it for a space.
     Why: The PEP rebuilds the URL with quote(PATH_INFO), which needs a path that was decoded exactly once. If the server
     decodes twice, `..%252f` bypasses the rules that keep a path in its folder.
     """
@@ -233,3 +245,40 @@ async def cgi_extras(exchange: Exchange) -> None:
     assert_equal(
         (await exchange.app()).detail["environ"].get("REMOTE_ADDR"), exchange.server.address.host, "REMOTE_ADDR"
     )
+
+
+OTHER_ADDRESS = "127.0.0.2"
+"""On Linux, all of 127.0.0.0/8 is this machine."""
+
+
+@case(
+    SHOULD,
+    pep3333(VARIABLES, "A server or gateway should attempt to provide as many other CGI variables as are applicable."),
+    basis=SHOULD_TEXT,
+    needs=["pep3333/environ/cgi-extras"],
+    segmentable=False,
+)
+async def client_address(exchange: Exchange) -> None:
+    """REMOTE_ADDR and REMOTE_PORT are those of this connection, not of the server or of an earlier connection.
+
+    Sends: A GET request from 127.0.0.2 to a server on 127.0.0.1. Two more GET requests on connections of their own.
+    Expects: REMOTE_ADDR is the address of the client. REMOTE_PORT differs between the connections, if the server has
+    it.
+    Why: Rate limits and access lists use the address. A test on one machine does not notice if all clients look alike.
+    """
+    skip_behind_proxy(exchange)
+    if exchange.server.address.host != "127.0.0.1" or exchange.server.address.path:
+        exchange.skip("the server does not listen on 127.0.0.1")
+    connections = [await exchange.connect(source=source) for source in (OTHER_ADDRESS, "", "")]
+    ports = set()
+    for number, connection in enumerate(connections):
+        await connection.send(exchange.request("/echo", token=f"{exchange.token}.{number}"))
+        response = await connection.response()
+        event = next((each for each in await exchange.calls() if each.token == f"{exchange.token}.{number}"), None)
+        if event is None:
+            await exchange.fail_app_not_called(response)
+        environ = event.detail["environ"]
+        wanted = OTHER_ADDRESS if number == 0 else "127.0.0.1"
+        assert_equal(environ.get("REMOTE_ADDR"), wanted, f"REMOTE_ADDR of a client at {wanted}")
+        ports.add(environ.get("REMOTE_PORT", number))
+    assert_equal(len(ports), len(connections), "the number of different values of REMOTE_PORT")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, assert_one_of, assert_that
-from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, cgi_variable, definition, pep3333
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, SHOULD_TEXT, cgi_variable, definition, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.model import Setup
@@ -196,3 +196,24 @@ async def mount_boundary(exchange: Exchange) -> None:
     await connection.close()
     paths = [call.detail["environ"].get("PATH_INFO", "") for call in await exchange.calls()]
     assert_that(all(path[:1] == "/" for path in paths), "no call, or a PATH_INFO that begins with a slash", paths)
+
+
+@case(
+    SHOULD,
+    pep3333(VARIABLES, "A server or gateway should attempt to provide as many other CGI variables as are applicable."),
+    basis=SHOULD_TEXT,
+    setup=Setup(host="::1"),
+)
+async def ipv6(exchange: Exchange) -> None:
+    """Over IPv6, REMOTE_ADDR is the address of the client, and SERVER_PORT and Host are those of the connection.
+
+    Sends: A GET request from ::1 to a server that listens on ::1. Its Host is `[::1]` and the port.
+    Expects: REMOTE_ADDR is `::1`, SERVER_PORT is the port, and HTTP_HOST is the Host as sent.
+    Why: A server that splits the address at the first colon gives the app a wrong address: access lists and links fail,
+    and only for the users with IPv6.
+    """
+    address = exchange.server.address
+    environ = (await exchange.app()).detail["environ"]
+    got = (environ.get("REMOTE_ADDR"), environ.get("SERVER_PORT"), environ.get("HTTP_HOST"))
+    wanted = (address.host, str(address.port), address.authority)
+    assert_equal(got, wanted, "REMOTE_ADDR, SERVER_PORT and HTTP_HOST")

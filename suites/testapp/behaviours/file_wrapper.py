@@ -8,6 +8,7 @@ from typing import Any, Callable, Iterator
 
 from ..core.call import BINARY, OK, Call
 from ..core.event_channel import emit
+from ..core.pattern import pattern
 
 CONTENT = b"".join(b"line %04d\n" % number for number in range(200))
 """2,000 bytes in which every position is different from any other."""
@@ -49,6 +50,19 @@ def file_wrapper(call: Call) -> Any:
         call.emit("absent")
         return call.text("no wsgi.file_wrapper\n")
     return _WRAPPER_USES[call.query["what"]](call, wrapper)
+
+
+def sized_file(call: Call) -> Any:
+    """Answer a file with `size` bytes of the pattern by wsgi.file_wrapper; 404 if environ has none."""
+    wrapper = call.environ.get("wsgi.file_wrapper")
+    if wrapper is None:
+        return call.text("no wsgi.file_wrapper\n", "404 Not Found")
+    size = call.int_parameter("size", 0)
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the server closes it
+    file.write(pattern(size))
+    file.seek(0)
+    call.start(OK, [BINARY, ("Content-Length", str(size))] if call.query.get("declared") == "yes" else [BINARY])
+    return wrapper(file)
 
 
 def _call(call: Call, wrapper: Callable[..., Any]) -> Any:

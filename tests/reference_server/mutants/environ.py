@@ -325,3 +325,21 @@ def key_in_capitals() -> None:
 def host_without_port() -> None:
     """HTTP_HOST has lost its port."""
     _changes("HTTP_HOST", lambda host: host.partition(":")[0])
+
+
+@mutant("pep3333/environ/path-info/parameters")
+def path_parameters_lost() -> None:
+    """PATH_INFO misses parameters such as `;a=b`."""
+    _changes("PATH_INFO", lambda path: path.partition(";")[0])
+
+
+@mutant("pep3333/environ/path-info/plus")
+def plus_is_a_blank() -> None:
+    """`+` in the path becomes a space."""
+    _changes("PATH_INFO", lambda path: path.replace("+", " "))
+
+
+@mutant("pep3333/environ/request-method/head")
+def head_told_as_get() -> None:
+    """REQUEST_METHOD of a HEAD is GET."""
+    _changes("REQUEST_METHOD", lambda method: "GET" if method == "HEAD" else method)

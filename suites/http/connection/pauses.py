@@ -1,0 +1,109 @@
+"""Pauses of a second in a request."""
+
+from __future__ import annotations
+
+import trio
+
+from wsgi_gauntlet.harness.conformance import assertions
+from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT
+from wsgi_gauntlet.harness.conformance.catalog import MUST, case
+from wsgi_gauntlet.harness.conformance.exchange import Exchange
+from wsgi_gauntlet.suites.http.kept_connection import fingerprint_of
+from wsgi_gauntlet.suites.http.references import INCOMPLETE_BODY, WHOLE_HEADER_SECTION
+
+PAUSE_SECONDS = 1.25
+"""Seconds of each pause: longer than a second, and shorter than the two seconds after which servers give up."""
+
+BODY = b"first half, second half"
+HALF = len(BODY) // 2
+CHUNKS = b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"
+LAST_HEADER = ("X-Last", "of the head")
+
+
+def _head_cuts(data: bytes) -> dict[str, int]:
+    """Return places in the head of a request, by their names."""
+    return {
+        "in the request line": 8,
+        "after the request line": data.index(b"\r\n") + 2,
+        "between two headers": data.index(b"X-Last"),
+        "in a header": data.index(b"of the head") + 3,
+        "before the empty line": data.index(b"\r\n\r\n") + 2,
+    }
+
+
+async def _outcomes(exchange: Exchange, cuts: dict[str, tuple[bytes, int]]) -> dict[str, tuple[int | None, object]]:
+    """Send each request in two parts with a pause between them, all at the same time; return status and fingerprint."""
+    connections = {}
+    for name, (data, cut) in cuts.items():
+        connections[name] = await exchange.connect()
+        await connections[name].send(data[:cut])
+    await trio.sleep(PAUSE_SECONDS)
+    for name, (data, cut) in cuts.items():
+        await connections[name].send(data[cut:])
+    found: dict[str, tuple[int | None, object]] = {}
+    for name, connection in connections.items():
+        response = await connection.response()
+        found[name] = (response.status, fingerprint_of(response) if response.status == 200 else None)
+        await connection.close()
+    return found
+
+
+@case(MUST, WHOLE_HEADER_SECTION, basis=MUST_TEXT, segmentable=False)
+async def pause_in_head(exchange: Exchange) -> None:
+    """A request whose head comes with a pause of 1.25 s is complete for the app, or it is rejected.
+
+    Sends: five GETs side by side. Each pauses at another place in its head.
+    Expects: the app gets the path and the last header of each request that is answered 200. The server may reject a
+    request or close the connection instead.
+    Why: On a bad network a packet is late. If the server takes the pause for the end, it serves half a request: another
+    path, or one without its login.
+    """
+    data = exchange.request("/fingerprint/whole/path", headers=[LAST_HEADER])
+    for place, (status, seen) in (
+        await _outcomes(exchange, {name: (data, cut) for name, cut in _head_cuts(data).items()})
+    ).items():
+        if status == 200 and isinstance(seen, dict):
+            got = (seen.get("path"), seen.get("headers", {}).get("HTTP_X_LAST"))
+            assertions.assert_equal(
+                got,
+                ("/fingerprint/whole/path", LAST_HEADER[1]),
+                f"path and last header of a request with a pause {place}",
+            )
+
+
+@case(MUST, INCOMPLETE_BODY, basis=MUST_TEXT, segmentable=False)
+async def pause_in_body(exchange: Exchange) -> None:
+    """A body that comes with a pause of 1.25 s is complete for the app, or the request fails.
+
+    Sends: eight POSTs side by side. Each pauses at another place: after its head, in its body, and in and between the
+    lines of its chunks.
+    Expects: the app gets the whole body of each request that is answered 200. The server may reject a request or close
+    the connection instead.
+    Why: On a bad network a packet is late. If the server takes the pause for the end, the app stores half an upload.
+    """
+    whole = exchange.request("/fingerprint", method="POST", body=BODY)
+    chunked = exchange.request(
+        "/fingerprint?to=end", method="POST", headers=[("Transfer-Encoding", "chunked")], body=CHUNKS
+    )
+    start, chunks = len(whole) - len(BODY), len(chunked) - len(CHUNKS)
+    cuts = {
+        "after the head": (whole, start),
+        "in the body": (whole, start + HALF),
+        "before the last byte": (whole, len(whole) - 1),
+    }
+    for place, offset in {
+        "before the first chunk": 0,
+        "in a chunk's line": 2,
+        "in a chunk": 5,
+        "after a chunk": 8,
+        "before the last chunk": CHUNKS.index(b"0\r\n\r\n"),
+    }.items():
+        cuts[place] = (chunked, chunks + offset)
+    outcomes = await _outcomes(exchange, cuts)
+    lengths = {place: b"hello world" if cuts[place][0] is chunked else BODY for place in cuts}
+    for place, (status, seen) in outcomes.items():
+        if status == 200 and isinstance(seen, dict):
+            size = str(seen.get("body", "")).partition(" bytes")[0]
+            assertions.assert_equal(
+                size, str(len(lengths[place])), f"the number of bytes that the app read of a body with a pause {place}"
+            )
