@@ -8,6 +8,9 @@ It is checked completely before anything runs.
     [tool.wsgi-gauntlet.servers]
     mine = "{python} -m mine --bind {host}:{port} {app}"
 
+    [tool.wsgi-gauntlet.config]
+    nginx = "site.conf"     # relative to the folder of this file; see server/server_config.py
+
     [tool.wsgi-gauntlet.thresholds]
     goodput = 0.99          # at least; see load/thresholds.py
 """
@@ -25,16 +28,20 @@ from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.model.naming import did_you_mean
 
-KEYS = ("baseline", "servers", "thresholds")
+KEYS = ("baseline", "config", "servers", "thresholds")
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """The table of the user. `servers` maps custom servers to command templates; `thresholds` is as in the file."""
+    """The table of the user. `servers` maps custom servers to command templates; `thresholds` is as in the file.
+
+    `configs` maps adapters to configuration files.
+    """
 
     servers: Mapping[str, str] = field(default_factory=dict)
     thresholds: Mapping[str, object] = field(default_factory=dict)
     baseline: Path | None = None
+    configs: Mapping[str, Path] = field(default_factory=dict)
 
 
 def read(path: Path) -> Configuration:
@@ -90,12 +97,19 @@ def parse(table: object, where: str) -> Configuration:
                 'for example "{python} -m mine {port}"'
             )
         servers[name] = command
+    configs: dict[str, Path] = {}
+    for name, file in _get_table(table, "config", where).items():
+        if not isinstance(file, str) or not file.strip():
+            raise ConfigurationError(
+                f'{where}: config.{_quoted_key(name)} takes the name of a file, such as "site.conf"'
+            )
+        configs[name] = Path(file)
     limits = thresholds.with_new_ids(_get_table(table, "thresholds", where), where)
     _check_thresholds(limits, where, servers)
     baseline = table.get("baseline")
     if baseline is not None and (not isinstance(baseline, str) or not baseline.strip()):
         raise ConfigurationError(f'{where}: baseline takes the name of a file: write baseline = "known.toml"')
-    return Configuration(servers, limits, Path(baseline) if baseline is not None else None)
+    return Configuration(servers, limits, Path(baseline) if baseline is not None else None, configs)
 
 
 def _read_table(path: Path) -> object | None:
@@ -120,7 +134,9 @@ def _read_table(path: Path) -> object | None:
 
 def _from_table(table: object, path: Path) -> Configuration:
     found = parse(table, str(path))
-    return replace(found, baseline=path.parent / found.baseline) if found.baseline is not None else found
+    configs = {name: path.parent / file for name, file in found.configs.items()}
+    baseline = path.parent / found.baseline if found.baseline is not None else None
+    return replace(found, baseline=baseline, configs=configs)
 
 
 def _check_thresholds(table: Mapping[str, object], where: str, servers: Mapping[str, str]) -> None:

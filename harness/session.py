@@ -57,7 +57,7 @@ from wsgi_gauntlet.harness.load import runner as load_runner
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
 from wsgi_gauntlet.harness.model import SCHEMA, Results, ServerInfo
-from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server import planning, server_config
 from wsgi_gauntlet.harness.server.environments import versioned
 from wsgi_gauntlet.harness.server.name import parse
 from wsgi_gauntlet.harness.server.plan import Plan
@@ -78,7 +78,8 @@ class RunOptions:
     `failed_in` is an earlier run (its folder or results.json): only its failed cells are run. `target` is a running
     server in place of `servers`; it must prove that it knows `token`. With `tuned` each server is also run as its
     documentation recommends. With `skip_unavailable_versions` a version that cannot be installed is reported as a
-    missing server and does not end the run. With `exitfirst` the run ends at the first cell that fails it.
+    missing server and does not end the run. With `exitfirst` the run ends at the first cell that fails it. `config`
+    are the user's configuration files, each as FILE or SERVER=FILE.
     """
 
     servers: tuple[str, ...] = ()
@@ -89,6 +90,7 @@ class RunOptions:
     python: str = sys.executable
     app: str = registry.REFERENCE_APP
     command: str = ""
+    config: tuple[str, ...] = ()
     out: Path | None = None
     resume: bool = False
     output_files: Mapping[str, Path] = field(default_factory=dict)
@@ -394,11 +396,16 @@ def plan_servers(options: RunOptions, configuration: Configuration, handle: Even
     python = interpreter(options.python)
     where = Path.cwd() if options.app != registry.REFERENCE_APP else None
 
+    configs: Mapping[str, Path] = {}
+
     def plan(name: str) -> Plan:
-        made = planning.plan(name, python=python, app=options.app, app_path=where, custom=custom)
+        made = planning.plan(name, python=python, app=options.app, app_path=where, custom=custom, configs=configs)
         return replace(made, page=options.load_options.page)
 
     plans = [plan(name) for name in chosen]
+    configs = server_config.configs_for(options.config, configuration.configs, plans)
+    if configs:
+        plans = [plan(name) for name in chosen]
     if not names:
         plans = _keep_installed(plans, handle)
     if options.tuned:
@@ -416,6 +423,10 @@ def plan_servers(options: RunOptions, configuration: Configuration, handle: Even
         for each in plans:
             planning.require(each)
     planning.require_user_app(plans, checked_interpreters)
+    plans = [server_config.with_overrides(each) if planning.missing(each).available else each for each in plans]
+    for each in plans:
+        for text in server_config.description(each):
+            handle(Message(text))
     return plans
 
 
@@ -456,7 +467,11 @@ def environment(options: RunOptions) -> dict[str, object]:
         **({"page": options.load_options.page} if is_user_app(options.app) else {}),
         "full": options.load_options.full,
         rerun_command.OPTIONS_KEY: rerun_command.options(
-            options.python, options.app if is_user_app(options.app) else "", options.command, options.load_options.page
+            options.python,
+            options.app if is_user_app(options.app) else "",
+            options.command,
+            options.load_options.page,
+            options.config,
         ),
     }
 

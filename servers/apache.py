@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 from wsgi_gauntlet.harness.http.address import Address
@@ -17,6 +19,7 @@ from wsgi_gauntlet.harness.server.adapter import (
     no_option_for,
 )
 from wsgi_gauntlet.servers._support import apache_configuration
+from wsgi_gauntlet.servers._support import apache_user_configuration as user_file
 from wsgi_gauntlet.servers._support.apache_configuration import quoted
 
 
@@ -32,6 +35,7 @@ class Apache(Adapter):
         "unix": "mod_proxy_http to a Unix socket",
         "uwsgi": "mod_proxy_uwsgi to a Unix socket; the default in front of uWSGI",
     }
+    config_patterns = ("*.conf", "apache*", "httpd*")
 
     def find(self, python: str) -> Installation:  # noqa: ARG002 - the system's program, whatever interpreter runs the app
         """Look for `apache2`, or `httpd`, its name on systems other than Debian."""
@@ -42,6 +46,10 @@ class Apache(Adapter):
         if variant == "uwsgi" or (not variant and upstream.name == "uwsgi"):
             return Protocol.UWSGI, True
         return Protocol.HTTP, variant == "unix"
+
+    def config_protocol(self, config: Path) -> Protocol:
+        """Return the protocol of the addresses in ProxyPass and its relatives."""
+        return user_file.protocol(user_file.load(config))
 
     def supports(self, launch: Launch) -> str:
         return no_option_for("apache", unix_sockets=launch.address.path) or apache_configuration.supports(
@@ -56,15 +64,70 @@ class Apache(Adapter):
         if launch.upstream.tls:
             # With ProxyPreserveHost it compares the client's Host with the names in the certificate.
             lines += ["SSLProxyEngine On", "SSLProxyCheckPeerName Off"]
+        if launch.config is not None:
+            return _command_with_file(launch, launch.config, lines)
         lines += [f"ProxyPass / {quoted(_url(launch, launch.upstream, spoken))}"]
         return apache_configuration.command(launch, launch.executable, _modules(launch), lines)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return Apache's settings with its defaults, and how it passes requests on."""
-        return {
-            **apache_configuration.conditions(launch),
-            "passes on": launch.upstream_transport,
-        }
+        effective = apache_configuration.conditions(launch)
+        if launch.config is not None:
+            effective |= _file_conditions(launch, launch.config)
+        return {**effective, "passes on": launch.upstream_transport}
+
+
+SETTING_DIRECTIVES = {
+    "keep_alive": ("KeepAliveTimeout",),
+    "timeout": ("Timeout",),
+    "workers": ("ServerLimit", "StartServers", "MaxRequestWorkers", "MinSpareThreads", "MaxSpareThreads"),
+    "threads": ("ThreadLimit", "ThreadsPerChild"),
+}
+"""The directives that the harness writes for a setting."""
+
+
+def _command_with_file(launch: Launch, config: Path, lines: list[str]) -> Command:
+    """Return the command with a copy of the user's file after the directives of the harness."""
+    behind = launch.upstream
+    assert behind is not None
+    spoken = "uwsgi" if launch.upstream_protocol is Protocol.UWSGI else "https" if behind.tls else "http"
+    socket = f"unix:{os.path.relpath(behind.path, launch.folder)}|localhost" if behind.path else behind.authority
+    names = [name for key, names in SETTING_DIRECTIVES.items() if getattr(launch.settings, key) is not None
+             for name in names]  # fmt: skip
+    own = user_file.Own(
+        launch.address.authority,
+        spoken,
+        socket,
+        launch.folder,
+        values={"listen": launch.address.authority} | {each.lower(): "of the server name" for each in names},
+    )
+    copy = user_file.copy(user_file.load(config), own)
+    lines = [each for each in lines if each != "ProxyPreserveHost On"]
+    lines += [f"Define {name} {quoted(value)}" for name, value in user_file.VARIABLES.items()]
+    modules = [*_modules(launch), *(each for each in user_file.SITE_MODULES if apache_configuration.module(each))]
+    # By default mod_mime wants a file below ServerRoot.
+    lines += ["TypesConfig /dev/null", f"Include {quoted(launch.folder / copy.main)}"]
+    made = apache_configuration.command(launch, launch.executable, modules, lines, copy.files)
+    file = str(launch.folder / "apache.conf")
+    return replace(
+        made,
+        overrides=copy.overrides,
+        check=(launch.executable, "-t", "-f", file),
+        sources=copy.sources,
+    )
+
+
+def _file_conditions(launch: Launch, config: Path) -> dict[str, object]:
+    asked, file = launch.settings, user_file.load(config)
+    named = (
+        ("threads", asked.threads, "ThreadsPerChild"),
+        ("keep-alive", asked.keep_alive, "KeepAliveTimeout"),
+        ("keep-alive requests", None, "MaxKeepAliveRequests"),
+        ("timeout", asked.timeout, "Timeout"),
+        ("workers", asked.workers, "ServerLimit"),
+    )
+    values = {name: user_file.number(file, key) for name, given, key in named if given is None}
+    return {"configuration": str(config), **{name: value for name, value in values.items() if value is not None}}
 
 
 def _modules(launch: Launch) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import signal
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 from wsgi_gauntlet.harness.server.adapter import (
@@ -16,7 +18,7 @@ from wsgi_gauntlet.harness.server.adapter import (
     no_option_for,
     pip_install_command,
 )
-from wsgi_gauntlet.servers._support import script_server
+from wsgi_gauntlet.servers._support import gunicorn_configuration, script_server
 
 WORKERS = 1
 THREADS = 1
@@ -64,6 +66,7 @@ class Gunicorn(Adapter):
         "eventlet": "a greenlet for each connection in each worker; removed in gunicorn 26.0",
     }
     default_variants = ("gunicorn:sync", "gunicorn:gthread")
+    config_patterns = ("*.py",)
     environ_support = "in the environment of its processes, as by its option --env; it has none for environ"
 
     def missing_for(self, python: str, variant: str) -> Installation:
@@ -76,34 +79,30 @@ class Gunicorn(Adapter):
         )
 
     def supports(self, launch: Launch) -> str:
+        if launch.config is not None and not launch.variant:
+            return ""  # the file chooses the worker
         return _unsupported_by_worker(launch, launch.variant or "sync")
 
     def command(self, launch: Launch) -> Command:
         """Return gunicorn's command line; SCRIPT_NAME sets a mount, as its documentation says."""
+        if launch.config is not None:
+            return _command_with_file(launch, launch.config)
         asked, variant = launch.settings, launch.variant or "sync"
-        bind = f"unix:{launch.address.path}" if launch.address.path else launch.address.authority
-        argv = [launch.python, "-m", "gunicorn", "--bind", bind, "--worker-class", variant]
+        argv = [launch.python, "-m", "gunicorn", "--bind", _bind(launch), "--worker-class", variant]
         # By default this is /tmp, where a killed worker would leave its file.
         argv += ["--worker-tmp-dir", str(launch.folder)]
         argv += _version_options(launch.python)
-        argv += script_server.options(
-            ("--workers", asked.workers),
-            ("--threads", asked.threads if variant in ("sync", "gthread") else None),
-            ("--keep-alive", script_server.whole_seconds(asked.keep_alive)),
-            ("--timeout", script_server.whole_seconds(asked.timeout)),
-            ("--backlog", asked.backlog),
-        )
-        if launch.identity is not None:
-            argv += ["--certfile", str(launch.identity.certificate), "--keyfile", str(launch.identity.key)]
+        argv += _setting_options(launch, variant)
         if variant == "asgi":
             # By default it uses uvloop if that is installed.
             argv += ["--asgi-loop", "asyncio", *(("--root-path", asked.mount) if asked.mount else ())]
             app = (*argv, script_server.A2WSGI_APP)
             return Command(app, files=script_server.a2wsgi_files(launch), reload_signal=signal.SIGHUP)
-        environment = {"SCRIPT_NAME": asked.mount} if asked.mount else {}
-        stop_signal = signal.SIGQUIT if variant in SLOW_SIGTERM_WORKERS else signal.SIGTERM
         return Command(
-            (*argv, launch.app), environment=environment, stop_signal=stop_signal, reload_signal=signal.SIGHUP
+            (*argv, launch.app),
+            environment={"SCRIPT_NAME": asked.mount} if asked.mount else {},
+            stop_signal=_stop_signal(variant),
+            reload_signal=signal.SIGHUP,
         )
 
     def tuned_settings(self, variant: str, cores: int) -> Settings:
@@ -115,6 +114,8 @@ class Gunicorn(Adapter):
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return gunicorn's settings with its defaults. The sync worker keeps no connection alive."""
+        if launch.config is not None:
+            return _conditions_with_file(launch, launch.config)
         asked, variant = launch.settings, launch.variant or "sync"
         keep_alive, timeout = script_server.whole_seconds(asked.keep_alive), script_server.whole_seconds(asked.timeout)
         threads = {"gthread": asked.threads or THREADS, "asgi": asked.threads or script_server.A2WSGI_THREADS}
@@ -127,6 +128,88 @@ class Gunicorn(Adapter):
             "backlog": asked.backlog or BACKLOG,
         }
         return effective | ({"greenlets": GREENLETS} if variant in ("gevent", "eventlet") else {})
+
+
+def _bind(launch: Launch) -> str:
+    return f"unix:{launch.address.path}" if launch.address.path else launch.address.authority
+
+
+def _setting_options(launch: Launch, variant: str) -> list[str]:
+    asked = launch.settings
+    options = script_server.options(
+        ("--workers", asked.workers),
+        ("--threads", asked.threads if variant in ("sync", "gthread") else None),
+        ("--keep-alive", script_server.whole_seconds(asked.keep_alive)),
+        ("--timeout", script_server.whole_seconds(asked.timeout)),
+        ("--backlog", asked.backlog),
+    )
+    if launch.identity is not None:
+        options += ["--certfile", str(launch.identity.certificate), "--keyfile", str(launch.identity.key)]
+    return options
+
+
+def _stop_signal(variant: str) -> signal.Signals:
+    return signal.SIGQUIT if variant in SLOW_SIGTERM_WORKERS else signal.SIGTERM
+
+
+def _asked_settings(launch: Launch) -> dict[str, object]:
+    """Return the settings of the server name, by their names in gunicorn's file."""
+    asked = launch.settings
+    named: dict[str, object] = {
+        "worker_class": launch.variant or None,
+        "workers": asked.workers,
+        "threads": asked.threads,
+        "keepalive": script_server.whole_seconds(asked.keep_alive),
+        "timeout": script_server.whole_seconds(asked.timeout),
+        "backlog": asked.backlog,
+    }
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _command_with_file(launch: Launch, config: Path) -> Command:
+    """Return the command with a wrapper of the user's file; it runs in the current folder, like the user's own."""
+    settings = _asked_settings(launch)
+    effective = gunicorn_configuration.effective(launch.python, config, settings)
+    file = launch.folder / "gunicorn_wrapper.conf.py"
+    argv = [launch.python, "-m", "gunicorn", "--config", str(file), "--bind", _bind(launch)]
+    argv += ["--worker-class", launch.variant] if launch.variant else []
+    argv += ["--no-control-socket"] if _version(launch.python) >= (25, 1) else []
+    argv += _setting_options(launch, effective.worker if launch.settings.threads is None else "gthread")
+    now: dict[str, object] = {**settings, "bind": _bind(launch), "wsgi_app": launch.app, "daemon": False}
+    now |= {"user": getpass.getuser(), "errorlog": "-"}
+    if launch.identity is not None:
+        now |= {"certfile": launch.identity.certificate, "keyfile": launch.identity.key}
+    files = {file.name: gunicorn_configuration.wrapper(config, settings)}
+    environment = {"SCRIPT_NAME": launch.settings.mount} if launch.settings.mount else {}
+    app = launch.app
+    if effective.worker == "asgi":
+        files |= script_server.a2wsgi_files(launch)
+        app, environment = script_server.A2WSGI_APP, {"PYTHONPATH": str(launch.folder)}
+        argv += ["--asgi-loop", "asyncio", *(("--root-path", launch.settings.mount) if launch.settings.mount else ())]
+    return Command(
+        (*argv, app),
+        environment=environment,
+        files=files,
+        stop_signal=_stop_signal(effective.worker),
+        reload_signal=signal.SIGHUP,
+        folder=Path.cwd(),
+        overrides=gunicorn_configuration.overrides(effective, now),
+    )
+
+
+def _conditions_with_file(launch: Launch, config: Path) -> dict[str, object]:
+    found = gunicorn_configuration.effective(launch.python, config, _asked_settings(launch))
+    effective: dict[str, object] = {
+        "configuration": str(config),
+        "worker class": found.worker,
+        "workers": found.workers,
+        "threads": found.threads if found.worker in ("gthread", "asgi") else 1,
+        "keep-alive": {"sync": 0, "tornado": TORNADO_KEEP_ALIVE}.get(found.worker, found.keepalive),
+        "timeout": found.timeout,
+        "backlog": found.backlog,
+    }
+    effective |= {"greenlets": found.worker_connections} if found.worker in ("gevent", "eventlet") else {}
+    return effective | ({"max-requests": found.max_requests} if found.max_requests else {})
 
 
 def _unsupported_by_worker(launch: Launch, variant: str) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch
+from wsgi_gauntlet.servers._support import haproxy_user_configuration as user_file
 from wsgi_gauntlet.servers._support.system_programs import find_system_program
+from wsgi_gauntlet.servers._support.user_configuration import read_text
 
 CONNECT_TIMEOUT = 5
 TIMEOUT = 50
@@ -58,6 +61,7 @@ class Haproxy(Adapter):
         "tcp": "to a TCP port",
         "unix": "to a Unix socket",
     }
+    config_patterns = ("*.cfg", "haproxy*")
 
     def find(self, python: str) -> Installation:  # noqa: ARG002 - the system's program, whatever interpreter runs the app
         """Look for `haproxy`."""
@@ -81,6 +85,8 @@ class Haproxy(Adapter):
         server = quoted(_format_address(behind))
         if behind.tls:
             server += " ssl verify none"
+        if launch.config is not None:
+            return _command_with_file(launch, launch.config, bind, server)
         configuration = CONFIGURATION.format(
             settings="" if asked.threads is None else f"    nbthread {asked.threads}\n",
             connect=CONNECT_TIMEOUT,
@@ -91,17 +97,14 @@ class Haproxy(Adapter):
             closing="    option httpclose\n" if asked.keep_alive == 0 else "",
             server=server,
         )
-        argv: tuple[str, ...] = (launch.executable, "-f", str(folder / "haproxy.cfg"), "-db")
-        files = {"haproxy.cfg": configuration}
-        if launch.identity is not None:
-            argv = ("/bin/sh", "start.sh", str(launch.identity.certificate), str(launch.identity.key), *argv)
-            files["start.sh"] = JOIN_CERTIFICATE_SCRIPT
-        return Command(argv, files=files)
+        return Command(_argv(launch, "-db"), files={"haproxy.cfg": configuration, **_script(launch)})
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return HAProxy's settings with its defaults: a thread for each core that it may run on."""
         asked = launch.settings
         timeout = TIMEOUT if asked.timeout is None else asked.timeout
+        if launch.config is not None:
+            return _file_conditions(launch, launch.config)
         return {
             "workers": 1,
             "threads": asked.threads or len(os.sched_getaffinity(0)),
@@ -110,6 +113,59 @@ class Haproxy(Adapter):
             "backlog": asked.backlog or "as many as connections (maxconn)",
             "passes on": launch.upstream_transport,
         }
+
+
+def _argv(launch: Launch, option: str) -> tuple[str, ...]:
+    argv: tuple[str, ...] = (launch.executable, "-f", str(launch.folder / "haproxy.cfg"), option)
+    if launch.identity is None:
+        return argv
+    script = "start.sh" if launch.config is None else str(launch.folder / "start.sh")
+    return ("/bin/sh", script, str(launch.identity.certificate), str(launch.identity.key), *argv)
+
+
+def _script(launch: Launch) -> dict[str, str]:
+    if launch.identity is None:
+        return {}
+    # With a file of the user it runs in the folder of that file.
+    place = "identity.pem" if launch.config is None else '"${0%/*}/identity.pem"'
+    return {"start.sh": JOIN_CERTIFICATE_SCRIPT.replace("identity.pem", place)}
+
+
+def _command_with_file(launch: Launch, config: Path, bind: str, server: str) -> Command:
+    """Return the command with a copy of the user's file; it runs in the folder of the file, for relative paths."""
+    asked = launch.settings
+    settings = {
+        "nbthread": None if asked.threads is None else str(asked.threads),
+        "timeout client": None if asked.timeout is None else f"{_milliseconds(asked.timeout)}ms",
+        "timeout server": None if asked.timeout is None else f"{_milliseconds(asked.timeout)}ms",
+        "timeout http-keep-alive": None if not asked.keep_alive else f"{_milliseconds(asked.keep_alive)}ms",
+        "option httpclose": "" if asked.keep_alive == 0 else None,
+    }
+    given = {name: value for name, value in settings.items() if value is not None}
+    text, overrides = user_file.copy(read_text(config), str(config), bind, server, given)
+    return Command(
+        _argv(launch, "-db"),
+        files={"haproxy.cfg": text, **_script(launch)},
+        folder=config.parent,
+        overrides=overrides,
+        check=_argv(launch, "-c"),
+        sources={"haproxy.cfg": config},
+    )
+
+
+def _file_conditions(launch: Launch, config: Path) -> dict[str, object]:
+    asked, found = launch.settings, user_file.effective(read_text(config))
+    timeout = user_file.seconds(found.get("timeout client", "0"))
+    kept = found.get("timeout http-keep-alive", found.get("timeout http-request", found.get("timeout client", "0")))
+    return {
+        "configuration": str(config),
+        "workers": 1,
+        "threads": asked.threads or int(found.get("nbthread", len(os.sched_getaffinity(0)))),
+        "keep-alive": user_file.seconds(kept) if asked.keep_alive is None else asked.keep_alive,
+        "timeout": timeout if asked.timeout is None else asked.timeout,
+        "backlog": asked.backlog or found.get("backlog", "as many as connections (maxconn)"),
+        "passes on": launch.upstream_transport,
+    }
 
 
 def quoted(value: object) -> str:

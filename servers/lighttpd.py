@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch
 from wsgi_gauntlet.servers._support import lighttpd_configuration
+from wsgi_gauntlet.servers._support import lighttpd_user_configuration as user_file
 from wsgi_gauntlet.servers._support.lighttpd_configuration import quoted
 
 
@@ -21,6 +24,7 @@ class Lighttpd(Adapter):
         "tcp": "mod_proxy to a TCP port",
         "unix": "mod_proxy to a Unix socket",
     }
+    config_patterns = ("*.conf", "lighttpd*")
 
     def find(self, python: str) -> Installation:  # noqa: ARG002 - the system's program, whatever interpreter runs the app
         """Look for `lighttpd`."""
@@ -35,15 +39,57 @@ class Lighttpd(Adapter):
         """Return a configuration with one `proxy.server`."""
         behind = launch.upstream
         assert behind is not None
+        if launch.config is not None:
+            return _command_with_file(launch, launch.config)
         lines = [f'proxy.server = ( "" => (( {_format_address(behind)} )) )']
         return lighttpd_configuration.command(launch, launch.executable, ["proxy"], lines)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return lighttpd's settings with its defaults, and how it passes requests on."""
-        return {
-            **lighttpd_configuration.conditions(launch),
-            "passes on": launch.upstream_transport,
-        }
+        effective = lighttpd_configuration.conditions(launch)
+        if launch.config is not None:
+            effective |= _file_conditions(launch, launch.config)
+        return {**effective, "passes on": launch.upstream_transport}
+
+
+def _command_with_file(launch: Launch, config: Path) -> Command:
+    """Return the command with a copy of the user's file; it runs in the folder of the file, for relative paths."""
+    own = lighttpd_configuration.own_directives(launch)
+    behind = launch.upstream
+    assert behind is not None
+    target = user_file.Behind(socket=behind.path) if behind.path else user_file.Behind(behind.host, behind.port)
+    copy = user_file.copy(config, launch.folder, target, own, frozenset(own))
+    main = next(iter(copy.sources))
+    lines = [f"{name} = {value}" for name, value in own.items()]
+    if launch.identity is not None:
+        lines.append('server.modules += ( "mod_openssl" )')
+    if not any('"mod_proxy"' in text for text in copy.files.values()):
+        lines.append('server.modules += ( "mod_proxy" )')
+    if not any("server.document-root" in text for text in copy.files.values()):
+        lines.append(f"server.document-root = {quoted(launch.folder)}")
+    file = str(launch.folder / "lighttpd.conf")
+    text = "\n".join((f"include {quoted(launch.folder / main)}", *lines, ""))
+    made = lighttpd_configuration.run_command(launch.executable, file, {"lighttpd.conf": text, **copy.files})
+    return replace(
+        made,
+        folder=config.parent,
+        overrides=copy.overrides,
+        check=(launch.executable, "-tt", "-f", file),
+        sources=copy.sources,
+    )
+
+
+def _file_conditions(launch: Launch, config: Path) -> dict[str, object]:
+    asked, found = launch.settings, user_file.effective(config)
+    named = (
+        ("workers", asked.workers, "server.max-worker"),
+        ("keep-alive", asked.keep_alive, "server.max-keep-alive-idle"),
+        ("keep-alive requests", None, "server.max-keep-alive-requests"),
+        ("timeout", asked.timeout, "server.max-read-idle"),
+        ("backlog", asked.backlog, "server.listen-backlog"),
+    )
+    values = {name: int(found[key]) for name, given, key in named if given is None and key in found}
+    return {"configuration": str(config), **values}
 
 
 def _format_address(behind: Address) -> str:

@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 from wsgi_gauntlet.harness.server.adapter import (
@@ -23,7 +24,7 @@ from wsgi_gauntlet.harness.server.adapter import (
     pip_install_command,
 )
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP_PACKAGE, USER_APP_UNDER_LOAD
-from wsgi_gauntlet.servers._support import system_programs
+from wsgi_gauntlet.servers._support import nginx_file, nginx_user_configuration, system_programs
 from wsgi_gauntlet.servers._support.nginx_configuration import (
     MANY_CONNECTIONS,
     SECOND_PATH,
@@ -67,6 +68,7 @@ class Nginx(Adapter):
         "by-path": f"two instances of the server behind; the second mounts the app at {SECOND_PATH}",
     }
     default_variants = ("nginx+gunicorn:sync", "nginx+uwsgi")
+    config_patterns = ("*.conf", "nginx*", "*.nginx", "*.vhost")
 
     def find(self, python: str) -> Installation:
         """Look for the wheel beside `python` and beside the harness, then for the system's `nginx`."""
@@ -85,6 +87,10 @@ class Nginx(Adapter):
         if variant == "uwsgi_pass" or (not variant and upstream.name == "uwsgi"):
             return Protocol.UWSGI, True
         return Protocol.HTTP, variant == "unix"
+
+    def config_protocol(self, config: Path) -> Protocol:
+        """Return the protocol of `proxy_pass` or `uwsgi_pass`, whichever the file has."""
+        return nginx_user_configuration.protocol(nginx_file.load(config))
 
     def upstream_count(self, settings: Settings) -> int:
         """Return one, and one more for each feature that distributes requests."""
@@ -108,6 +114,8 @@ class Nginx(Adapter):
         # A time-out of 0 s ends every wait at once.
         if reason := no_option_for("nginx", threads=(asked.threads or 1) > 1, unlimited_time=asked.timeout == 0):
             return reason
+        if launch.config is not None and asked.features - {"balanced"}:
+            return f"nginx[{min(asked.features - {'balanced'})}] and a configuration file of yours exclude each other"
         if launch.identity is not None and not has_tls(launch.executable):
             return f"{launch.executable} was built without TLS: its -V has no http_ssl_module"
         if {"cache", "unbuffered"} <= asked.features:
@@ -125,6 +133,8 @@ class Nginx(Adapter):
 
     def command(self, launch: Launch) -> Command:
         """Return nginx's command line and a configuration with its own prefix, temporary files and pid file."""
+        if launch.config is not None:
+            return _command_with_file(launch, launch.config)
         folder = str(launch.folder)
         argv = (launch.executable, "-p", folder, "-c", f"{folder}/nginx.conf", "-e", "stderr")
         # By default its workers run as the user `nobody`. That user cannot enter the private folder.
@@ -143,9 +153,45 @@ class Nginx(Adapter):
             "passes on": launch.upstream_transport,
             "kept to the server behind": _idle_upstream_connections(launch),
         }
+        if launch.config is not None:
+            effective |= _file_conditions(launch, launch.config)
         if asked.features:
             effective["features"] = ", ".join(each for each in self.features if each in asked.features)
         return effective
+
+
+def _command_with_file(launch: Launch, config: Path) -> Command:
+    """Return nginx's command line and a copy of the user's file. Relative paths begin at the folder of the file."""
+    copy = nginx_user_configuration.copy(nginx_file.load(config), launch, root=os.geteuid() == 0)
+    folder = f"{config.parent}/"
+    argv = (launch.executable, "-p", folder, "-c", f"{launch.folder}/nginx.conf", "-e", "stderr")
+    return Command(
+        argv,
+        files=copy.files,
+        reload_signal=signal.SIGHUP,
+        overrides=copy.overrides,
+        check=(*argv, "-t", "-q"),
+        sources=copy.sources,
+    )
+
+
+def _file_conditions(launch: Launch, config: Path) -> dict[str, object]:
+    """Return the conditions that the user's file sets."""
+    found, asked = nginx_user_configuration.effective(nginx_file.load(config)), launch.settings
+    timeout = found.get("uwsgi_read_timeout" if launch.upstream_protocol is Protocol.UWSGI else "proxy_read_timeout")
+    named: dict[str, object] = {"configuration": str(config), "kept to the server behind": "as the file says"}
+    if asked.workers is None and "worker_processes" in found:
+        value = found["worker_processes"]
+        named["workers"] = len(os.sched_getaffinity(0)) if value == "auto" else int(value) if value.isdigit() else value
+    if "worker_connections" in found:
+        named["worker-connections"] = nginx_user_configuration.seconds(found["worker_connections"])
+    if asked.keep_alive is None and "keepalive_timeout" in found:
+        named["keep-alive"] = nginx_user_configuration.seconds(found["keepalive_timeout"])
+    if asked.timeout is None and timeout is not None:
+        named["timeout"] = nginx_user_configuration.seconds(timeout)
+    if asked.backlog is None and "backlog" in found:
+        named["backlog"] = nginx_user_configuration.seconds(found["backlog"])
+    return named
 
 
 def _idle_upstream_connections(launch: Launch) -> int:

@@ -19,7 +19,7 @@ from wsgi_gauntlet.harness.server.adapter import (
     executable_beside,
     pip_install_command,
 )
-from wsgi_gauntlet.servers._support import script_server, system_programs
+from wsgi_gauntlet.servers._support import script_server, system_programs, uwsgi_configuration
 
 BACKLOG = 100
 SOCKET_TIMEOUT = 4
@@ -57,6 +57,7 @@ class Uwsgi(Adapter):
     extra_requirements: ClassVar[Mapping[str, tuple[str, ...]]] = {"gevent": ("gevent",)}
     features: ClassVar[Mapping[str, str]] = {"no-master": "without --master, which is uWSGI's default"}
     protocols = frozenset({Protocol.HTTP, Protocol.UWSGI})
+    config_patterns = ("*.ini", "*.yaml", "*.yml", "*.json", "*.xml")
     environ_support = "in the environment of its processes, and by its option --route-run=addvar:NAME=value"
 
     def find(self, python: str) -> Installation:
@@ -96,28 +97,13 @@ class Uwsgi(Adapter):
 
     def command(self, launch: Launch) -> Command:
         """Return uWSGI's command line: the same for the wheel, the sources and Debian, except for Debian's plugins."""
-        asked, address = launch.settings, launch.address
+        asked = launch.settings
         router = _has_router(launch)
         gevent, master = launch.variant == "gevent", "no-master" not in asked.features
-        spoken = "--http" if router else "--http-socket"
-        where = address.path or address.authority
-        if launch.identity is not None:
-            spoken = "--https" if router else "--https-socket"
-            where = f"{where},{launch.identity.certificate},{launch.identity.key}"
-        argv = [launch.executable]
-        if Path(launch.executable).name == "pyuwsgi":
-            # On a reload it executes itself again; without this option that would be the bare interpreter.
-            argv += ["--binary-path", launch.python]
-        if command_version(launch.executable).endswith(DEBIAN_SUFFIX):
-            argv += ["--plugin", f"{'http,' if router else ''}python3{',gevent_python3' if gevent else ''}"]
-        argv += [
-            "--uwsgi-socket" if launch.protocol is Protocol.UWSGI else spoken,
-            where,
-            *(("--master",) if master else ()),
-            "--need-app",
-            "--die-on-term",
-        ]
-        argv += ["--disable-logging"]
+        argv = [*_program(launch), *_address_options(launch)]
+        # With a file of the user, the file chooses the master and the log.
+        argv += [*(("--master",) if master and launch.config is None else ()), "--need-app", "--die-on-term"]
+        argv += ["--disable-logging"] if launch.config is None else []
         if gevent:
             argv += ["--gevent", str(GREENLETS), "--gevent-monkey-patch"]
         if router and asked.keep_alive:
@@ -133,6 +119,8 @@ class Uwsgi(Adapter):
         else:
             argv += ["--module", launch.app]
         argv += [f"--route-run=addvar:{name}={value}" for name, value in asked.deployed]
+        if launch.config is not None:
+            return _command_with_file(launch, argv)
         return Command(tuple(argv), reload_signal=signal.SIGHUP)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
@@ -141,23 +129,94 @@ class Uwsgi(Adapter):
         A worker has one clock for harakiri: in 2.0.30 the end of a request also stops it for other threads.
         """
         asked = launch.settings
+        values = uwsgi_configuration.effective(_file_options(launch))
+
+        def option(name: str, default: int) -> object:
+            return uwsgi_configuration.number(values, name, default)
+
         effective: dict[str, object] = {
-            "workers": asked.workers or 1,
-            "threads": asked.threads or 1,
-            "keep-alive": _router_keep_alive(asked),
-            "harakiri": script_server.whole_seconds(asked.timeout) or 0,
-            "backlog": asked.backlog or BACKLOG,
-            "buffer-size": BUFFER_SIZE,
+            **({"configuration": str(launch.config)} if launch.config else {}),
+            "workers": asked.workers or option("processes", 1),
+            "threads": asked.threads or option("threads", 1),
+            "keep-alive": _router_keep_alive(asked) or (option("http-keepalive", 0) if _has_router(launch) else 0),
+            "harakiri": script_server.whole_seconds(asked.timeout) or option("harakiri", 0),
+            "backlog": asked.backlog or option("listen", BACKLOG),
+            "buffer-size": option("buffer-size", BUFFER_SIZE),
         }
+        if "max-requests" in values:
+            effective["max-requests"] = option("max-requests", 0)
         if launch.variant == "gevent":  # it has no socket time-out there
             return effective | {"greenlets": GREENLETS}
+        if "gevent" in values:
+            return effective | {"greenlets": option("gevent", 0)}
+        socket_timeout = option("socket-timeout", SOCKET_TIMEOUT)
         if launch.protocol is Protocol.HTTP:  # harakiri counts from the end of the head
-            effective["head-timeout"] = ROUTER_TIMEOUT if _has_router(launch) else SOCKET_TIMEOUT
-        return effective | {"socket-timeout": SOCKET_TIMEOUT}
+            router = _has_router(launch)
+            effective["head-timeout"] = option("http-timeout", ROUTER_TIMEOUT) if router else socket_timeout
+        return effective | {"socket-timeout": socket_timeout}
+
+
+def _file_options(launch: Launch) -> list[uwsgi_configuration.Option]:
+    return uwsgi_configuration.options(launch.config) if launch.config is not None else []
+
+
+def _program(launch: Launch) -> list[str]:
+    """Return the program, and the plugins of Debian's uWSGI."""
+    argv = [launch.executable]
+    if Path(launch.executable).name == "pyuwsgi":
+        # On a reload it executes itself again; without this option that would be the bare interpreter.
+        argv += ["--binary-path", launch.python]
+    if command_version(launch.executable).endswith(DEBIAN_SUFFIX):
+        gevent = ",gevent_python3" if launch.variant == "gevent" else ""
+        argv += ["--plugin", f"{'http,' if _has_router(launch) else ''}python3{gevent}"]
+    return argv
+
+
+def _address_options(launch: Launch) -> list[str]:
+    router = _has_router(launch)
+    spoken = "--http" if router else "--http-socket"
+    where = launch.address.path or launch.address.authority
+    if launch.identity is not None:
+        spoken = "--https" if router else "--https-socket"
+        where = f"{where},{launch.identity.certificate},{launch.identity.key}"
+    return ["--uwsgi-socket" if launch.protocol is Protocol.UWSGI else spoken, where]
+
+
+def _command_with_file(launch: Launch, argv: list[str]) -> Command:
+    """Return the command with a copy of the user's file; it runs in the current folder, like the user's own.
+
+    Its own options come last: the last value of an option counts.
+    """
+    asked, found = launch.settings, _file_options(launch)
+    by_name: dict[str, object] = {
+        "processes": asked.workers,
+        "threads": asked.threads,
+        "listen": asked.backlog,
+        "harakiri": script_server.whole_seconds(asked.timeout),
+        "http-keepalive": _router_keep_alive(asked) or None,
+        "gevent": GREENLETS if launch.variant == "gevent" else None,
+        "chmod-socket": "private" if launch.address.path else None,
+    }
+    named = {name: str(value) for name, value in by_name.items() if value is not None}
+    dropped = uwsgi_configuration.OWNED | named.keys()
+    option, where = _address_options(launch)
+    now = {**named, "address": f"{option.lstrip('-')} {where}", "app": launch.app}
+    first = argv.index(option)
+    return Command(
+        (*argv[:first], "--ini", str(launch.folder / "uwsgi.ini"), *argv[first:]),
+        files={"uwsgi.ini": uwsgi_configuration.copy_text(found, dropped)},
+        reload_signal=signal.SIGHUP,
+        folder=Path.cwd(),
+        overrides=uwsgi_configuration.overrides(found, dropped, now),
+    )
 
 
 def _has_router(launch: Launch) -> bool:
-    return launch.variant == "http" and launch.protocol is Protocol.HTTP
+    if launch.protocol is not Protocol.HTTP:
+        return False
+    if launch.config is not None and not launch.variant:
+        return uwsgi_configuration.uses_router(_file_options(launch))
+    return launch.variant == "http"
 
 
 def _router_keep_alive(asked: Settings) -> int:

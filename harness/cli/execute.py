@@ -49,6 +49,7 @@ def run_options(arguments: RunArguments, *, full: bool = False) -> RunOptions:
         python=arguments.python,
         app=arguments.app or REFERENCE_APP,
         command=arguments.command,
+        config=arguments.config,
         out=arguments.out,
         resume=arguments.resume,
         output_files=output_files(arguments.junit, arguments.markdown),

@@ -136,6 +136,17 @@ AppPathOption = Annotated[
 ]
 
 
+ConfigOption = Annotated[
+    tuple[str, ...],
+    Option(
+        ["--config"],
+        multiple=True,
+        metavar="[SERVER=]FILE",
+        help="Your configuration file of a server, for example nginx=site.conf; repeatable.",
+    ),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunArguments:
     """The options of `run`, `check` and `load`."""
@@ -156,6 +167,7 @@ class RunArguments:
             help="Command that starts a server: '{python} -m mine {port}'.",
         ),
     ]
+    config: ConfigOption
     out: Annotated[Path | None, Option(["--out"], type=path_argument, metavar="DIR", help="Run folder [gauntlet-out].")]
     resume: Annotated[
         bool, Option(["--resume"], is_flag=True, help="Continue the run in the folder instead of starting a new one.")

@@ -34,7 +34,7 @@ from wsgi_gauntlet.harness.model.load import (
     ThresholdViolation,
     Window,
 )
-from wsgi_gauntlet.harness.model.results import SCHEMA, Results, ServerInfo
+from wsgi_gauntlet.harness.model.results import SCHEMA, ConfigOverride, Results, ServerInfo
 from wsgi_gauntlet.harness.model.verdict import Level, Verdict
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "CaseResult",
     "Claim",
     "ClaimVerdict",
+    "ConfigOverride",
     "ConnectionEvent",
     "ConnectionEventKind",
     "Cost",

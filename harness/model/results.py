@@ -13,8 +13,20 @@ SCHEMA = 2
 """The version of `results.json` and of the journal that this program writes."""
 
 
+class ConfigOverride(msgspec.Struct, frozen=True):
+    """A setting of the user's configuration file that the harness replaced: `server` is the adapter's name."""
+
+    server: str
+    setting: str
+    was: str
+    now: str
+
+
 class ServerInfo(msgspec.Struct, frozen=True):
-    """A server of the run. If it is not `available`, `why` is the reason and `get` the command that installs it."""
+    """A server of the run. If it is not `available`, `why` is the reason and `get` the command that installs it.
+
+    `configuration` lists the user's configuration files, `overrides` what the harness replaced in them.
+    """
 
     name: str
     title: str
@@ -25,6 +37,8 @@ class ServerInfo(msgspec.Struct, frozen=True):
     python: str = ""
     why: str = ""
     get: str = ""
+    configuration: tuple[str, ...] = ()
+    overrides: tuple[ConfigOverride, ...] = ()
 
 
 class Results(msgspec.Struct, frozen=True):

@@ -136,7 +136,7 @@ def _server_setup(plan: Plan, new_address: Address) -> tuple[dict[str, str], lis
     if plan.upstream is None:
         files, line, wrapper_module = _adapter_command(plan, new_address)
         return files, _with_certificate([*_version_comments(plan), line], new_address), wrapper_module
-    protocol, unix = plan.adapter.protocol_for(plan.variant, plan.upstream.adapter)
+    protocol, unix = plan.upstream_connection(plan.upstream.adapter)
     behind = Address(path="server.sock") if unix else Address(port=UPSTREAM_PORT)
     files, first, wrapper_module = _adapter_command(plan.upstream, behind, protocol)
     front_files, last, _ = _adapter_command(plan, new_address, upstream=behind, upstream_protocol=protocol)

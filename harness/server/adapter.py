@@ -27,6 +27,7 @@ from packaging.version import Version
 
 from wsgi_gauntlet.harness.errors import ConfigurationError, Unsupported
 from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.model import ConfigOverride
 from wsgi_gauntlet.harness.server.certificates import CertificateFiles
 
 
@@ -67,7 +68,8 @@ class Launch:
 
     `app` is `module:callable` and can be imported. `protocol` is the one to use at `address`. `upstream` is the server
     behind a proxy; it uses `upstream_protocol`. `other_upstreams` are more of them, see Adapter.upstream_count.
-    `identity` names the certificate and key files, None unless `address.tls`.
+    `identity` names the certificate and key files, None unless `address.tls`. `config` is the configuration file of the
+    user that the server must use, None without one; see ServerDescription.config_patterns.
     `folder` is private to this instance. The server may write there, also as the user that it changes to. Until the
     harness starts the server, `folder` is empty and a TCP `address` has port 0: `Adapter.supports` may be asked before.
     """
@@ -84,6 +86,7 @@ class Launch:
     upstream_protocol: Protocol = Protocol.HTTP
     other_upstreams: tuple[Address, ...] = ()
     identity: CertificateFiles | None = None
+    config: Path | None = None
 
     @property
     def upstream_transport(self) -> str:
@@ -99,6 +102,10 @@ class Command:
     `files` (name to text) are written into the launch folder first; names may contain folders. `executables` are the
     files that must be executable. `environment` is added to the server's. `stop_signal` stops it in good order.
     `reload_signal` makes it load the app again, None if no signal does. It runs in `folder`, or in the launch folder.
+
+    With a configuration file of the user: `overrides` are the settings that the harness replaced in it. `check` is a
+    command that checks `files`, serves nothing and fails with the server's message. `sources` are the files of the user
+    by the names of their copies in `files`.
     """
 
     argv: tuple[str, ...]
@@ -108,6 +115,9 @@ class Command:
     stop_signal: signal.Signals = signal.SIGTERM
     reload_signal: signal.Signals | None = None
     folder: Path | None = None
+    overrides: tuple[ConfigOverride, ...] = ()
+    check: tuple[str, ...] = ()
+    sources: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -156,6 +166,9 @@ class ServerDescription:
     owns its folder. `locates_app_itself`: its command chooses folder and interpreter. `start_failure_hint` is a likely
     reason if the server does not serve the app.
 
+    `config_patterns` are the usual names of its configuration file, as `*.conf`. Empty means that it has none, and
+    --config does not work for it.
+
     `environ_support` says how the variables of `Settings.deployed` reach environ, for the evidence; '' if unknown.
     Every server has them in the environment of its process.
     """
@@ -170,6 +183,7 @@ class ServerDescription:
     unavailable_reason: ClassVar[str] = ""
     minimum_version: ClassVar[str] = ""
     front: ClassVar[bool] = False
+    config_patterns: ClassVar[tuple[str, ...]] = ()
     protocols: ClassVar[frozenset[Protocol]] = frozenset({Protocol.HTTP})
     default_variants: ClassVar[tuple[str, ...] | None] = ()
     environ_support: ClassVar[str] = ""
@@ -227,6 +241,13 @@ class ServerDescription:
         The default is HTTP, over TCP unless the variant is `unix`. Proxies with other protocols override this.
         """
         return Protocol.HTTP, variant == "unix"
+
+    def config_protocol(self, config: Path) -> Protocol | None:  # noqa: ARG002 - likewise
+        """For a proxy: return the protocol to the server behind it in the file `config`, None if every one works.
+
+        Raises ConfigurationError if the file does not say.
+        """
+        return None
 
     def upstream_count(self, settings: Settings) -> int:  # noqa: ARG002 - likewise
         """For a proxy: return how many instances of the server behind it are started."""

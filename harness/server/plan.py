@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from wsgi_gauntlet.harness.errors import NotInstalled, Unsupported
+from wsgi_gauntlet.harness.errors import ConfigurationError, NotInstalled, Unsupported
 from wsgi_gauntlet.harness.http.address import NOMINAL_PORT, Address
+from wsgi_gauntlet.harness.model import ConfigOverride
 from wsgi_gauntlet.harness.server.adapter import (
     Installation,
     Launch,
@@ -30,7 +31,8 @@ class Plan:
 
     `version` is the version in that name, '' for the installed one. `unix` means a Unix socket instead of TCP. `host`
     is the loopback address to listen on, '' for the one of this machine. `environment` is added to the server's.
-    `app_path` is the folder of the user app `app`, and `page` is the page of it that checks request.
+    `app_path` is the folder of the user app `app`, and `page` is the page of it that checks request. `config` is the
+    server's configuration file of the user, `overrides` what the harness replaces in it.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Plan:
     app_path: Path | None = None
     version: str = ""
     page: str = "/"
+    config: Path | None = None
+    overrides: tuple[ConfigOverride, ...] = ()
 
     @property
     def app_plan(self) -> Plan:
@@ -101,14 +105,34 @@ class Plan:
             upstream_protocol=behind[0].protocol if behind else Protocol.HTTP,
             other_upstreams=tuple(each.address for each in behind[1:]),
             identity=identity_files(folder) if address.tls else None,
+            config=self.config,
         )
 
     def chain(self) -> tuple[Protocol, Plan] | None:
-        """Return the protocol to the server behind this proxy, and the plan of that server; None if there is none."""
+        """Return the protocol to the server behind this proxy, and the plan of that server; None if there is none.
+
+        Raises the error of `upstream_connection`.
+        """
         if self.upstream is None:
             return None
-        protocol, unix = self.adapter.protocol_for(self.variant, self.upstream.adapter)
+        protocol, unix = self.upstream_connection(self.upstream.adapter)
         return protocol, replace(self.upstream, unix=unix)
+
+    def upstream_connection(self, upstream: ServerDescription) -> tuple[Protocol, bool]:
+        """Return the protocol to the server `upstream` behind this proxy, and whether it goes over a Unix socket.
+
+        Raises ConfigurationError if the configuration file of the proxy uses another protocol than its variant.
+        """
+        protocol, unix = self.adapter.protocol_for(self.variant, upstream)
+        wanted = self.adapter.config_protocol(self.config) if self.config is not None else None
+        if wanted is not None and wanted is not protocol:
+            if self.variant:
+                raise ConfigurationError(
+                    f"{self.config} passes requests on with {wanted}, and {self.adapter.name}:{self.variant} with "
+                    f"{protocol}: leave out the variant, or change the file"
+                )
+            return wanted, wanted is Protocol.UWSGI
+        return protocol, unix
 
     def planned_launches(self) -> list[tuple[ServerDescription, Launch]]:
         """Return the launches of the chain, the server behind the proxy first, before ports and folders are chosen.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from wsgi_gauntlet.harness.server.adapter import (
 )
 from wsgi_gauntlet.harness.server.name import SETTING_NAMES, ServerSpec, parse, same_version, with_setting
 from wsgi_gauntlet.harness.server.plan import Plan
-from wsgi_gauntlet.harness.server.process.environment import user_python_path
+from wsgi_gauntlet.harness.server.process.environment import server_environment, user_python_path
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP, REFERENCE_APP_PACKAGE
 
 APP_IMPORT_TIMEOUT_SECONDS = 60
@@ -94,10 +95,12 @@ def plan(
     app: str = REFERENCE_APP,
     app_path: Path | None = None,
     custom: Mapping[str, str] | None = None,
+    configs: Mapping[str, Path] | None = None,
 ) -> Plan:
     """Return how to start the server that `text` names; `plan.found` says whether it is installed.
 
-    `custom` maps names to command templates, which take precedence over adapters. Raises UnknownName for an unknown
+    `custom` maps names to command templates, which take precedence over adapters. `configs` maps adapters to
+    configuration files of the user. Raises UnknownName for an unknown
     server or variant, ConfigurationError if `text` is not a server name or its chain makes no sense.
     """
     if text.endswith(".py"):
@@ -118,8 +121,9 @@ def plan(
         raise ConfigurationError(f"{adapter.name} is a proxy and needs a server behind it: {adapter.name}+gunicorn")
     served = _plan_part(text, adapter, name.server, python, app, app_path)
     if name.front is None:
-        return served
-    return with_front(name.front, served, custom)
+        return _with_config(served, configs, name.server)
+    front = with_front(name.front, _with_config(served, configs, name.server), custom)
+    return _with_config(front, configs, name.front)
 
 
 def with_front(part: ServerSpec, served: Plan, custom: Mapping[str, str] | None = None) -> Plan:
@@ -136,6 +140,14 @@ def with_front(part: ServerSpec, served: Plan, custom: Mapping[str, str] | None 
         )
     made = _plan_part(served.name, front, part, served.python, served.app, served.app_path)
     return replace(made, upstream=served)
+
+
+def _with_config(made: Plan, configs: Mapping[str, Path] | None, part: ServerSpec) -> Plan:
+    config = (configs or {}).get(made.adapter.name)
+    if config is None or not made.adapter.config_patterns:
+        return made
+    # The file chooses what the user did not choose with a variant.
+    return replace(made, config=config, variant=part.variant)
 
 
 def _plan_part(
@@ -221,6 +233,10 @@ def server_info(plan: Plan) -> ServerInfo:
         python=plan.interpreter,
         why=lacks.why,
         get=lacks.get,
+        configuration=tuple(
+            str(each.config) for each in (plan, behind) if each is not None and each.config is not None
+        ),
+        overrides=tuple(over for each in (plan, behind) if each is not None for over in each.overrides),
     )
 
 
@@ -233,29 +249,34 @@ def require(plan: Plan, *, versions: bool = True) -> None:
 def require_user_app(plans: Iterable[Plan], checked_interpreters: frozenset[str] = frozenset()) -> frozenset[str]:
     """Raise ConfigurationError unless the user app imports in the interpreters of `plans` that are not checked yet.
 
-    Return all checked interpreters. A command template that chooses folder and interpreter is not checked: if it does
-    not find the app, its own log says so.
+    Return all checked interpreters. A command template and a configuration file can choose folder and interpreter. So
+    for them an app that does not import is no error here: if the server does not find it, its own log says so.
     """
     own = [each.app_plan for each in plans if each.app_path is not None]
     for each in own:
         split_app_name(each.app)
-    asked = {(each.python, each.app, each.app_path) for each in own if not each.adapter.locates_app_itself}
-    for python, app, folder in sorted(asked - {each for each in asked if each[0] in checked_interpreters}):
-        if folder is not None:
-            require_app(app, python, folder)
+    asked = {
+        (each.python, each.app, each.app_path, each.adapter.locates_app_itself or each.config is not None)
+        for each in own
+    }
+    for python, app, folder, may_be_elsewhere in sorted(asked):
+        if folder is not None and python not in checked_interpreters:
+            require_app(app, python, folder, may_be_elsewhere=may_be_elsewhere)
     return checked_interpreters | {each[0] for each in asked}
 
 
-def require_app(app: str, python: str, *folders: Path, label: str = "--app ") -> None:
+def require_app(app: str, python: str, *folders: Path, label: str = "--app ", may_be_elsewhere: bool = False) -> None:
     """Raise ConfigurationError unless `app` imports in `python`, with `folders` on its path, as a WSGI app.
 
     `app` is module:callable, or module:function() for an app that a function makes. `label` precedes it in messages.
+    With `may_be_elsewhere` it need not import here, but what imports must be a WSGI app.
     """
     module, name = split_app_name(app, label)
     if f"{module.split('.')[0]}." == REFERENCE_APP_PACKAGE:
         return
-    environment = dict(os.environ)
-    environment["PYTHONPATH"] = os.pathsep.join([*map(str, folders), *user_python_path()])
+    path = [*map(str, folders), *user_python_path()]
+    # The server gets the same environment, without the settings of other servers.
+    environment = server_environment(os.environ, path=path, temporary=tempfile.gettempdir(), added={})
     try:
         done = subprocess.run(
             [python, "-c", APP_CHECK_SCRIPT, module, name],
@@ -269,6 +290,8 @@ def require_app(app: str, python: str, *folders: Path, label: str = "--app ") ->
     except subprocess.TimeoutExpired:
         raise ConfigurationError(f"{label}{app}: importing it took more than {APP_IMPORT_TIMEOUT_SECONDS} s") from None
     _, found, fault = done.stdout.rpartition(RESULT_MARKER)
+    if may_be_elsewhere and (not found or fault.startswith(("does not import", "raises"))):
+        return
     if not found:
         lines = done.stderr.strip().splitlines()
         last = " | ".join(map(str.strip, lines[-3:])) if lines else "no message"

@@ -10,7 +10,7 @@ OPTIONS_KEY = "options"
 """The key of a run's environment that has its options."""
 
 
-def options(python: str, app: str, command: str, page: str = "/") -> list[str]:
+def options(python: str, app: str, command: str, page: str = "/", config: Sequence[str] = ()) -> list[str]:
     """Return the options that start the same servers again, without those that are '' or the default."""
     words = []
     for name, value, default in (
@@ -21,7 +21,7 @@ def options(python: str, app: str, command: str, page: str = "/") -> list[str]:
     ):
         if value and value != default:
             words += [name, value]
-    return words
+    return [*words, *(word for each in config for word in ("--config", each))]
 
 
 def replay(server: str, case: str, given: Sequence[str] = ()) -> str:

@@ -49,9 +49,14 @@ def command(
     All its files go into the launch folder, its log to stderr. `files` are written beside the configuration.
     """
     configuration = "\n".join((*_common_directives(launch, modules), *lines, ""))
+    return run_command(executable, str(launch.folder / "lighttpd.conf"), {"lighttpd.conf": configuration, **files})
+
+
+def run_command(executable: str, file: str, files: Mapping[str, str]) -> Command:
+    """Return lighttpd's command line for the configuration `file`."""
     return Command(
-        (executable, "-D", "-f", str(launch.folder / "lighttpd.conf")),
-        files={"lighttpd.conf": configuration, **files},
+        (executable, "-D", "-f", file),
+        files=files,
         # https://redmine.lighttpd.net/projects/lighttpd/wiki/Docs_StopOrRestart: INT waits for requests, TERM does not.
         stop_signal=signal.SIGTERM,
         reload_signal=signal.SIGUSR1,
@@ -81,27 +86,31 @@ def conditions(launch: Launch) -> dict[str, object]:
 
 
 def _common_directives(launch: Launch, modules: Iterable[str]) -> Iterator[str]:
-    asked, address = launch.settings, launch.address
     names = [*(["openssl"] if launch.identity else []), *modules]
     yield f"server.modules = ( {', '.join(quoted(f'mod_{each}') for each in names)} )"
     yield f"server.document-root = {quoted(launch.folder / 'nothing')}"
-    yield f"server.upload-dirs = ( {quoted(launch.folder)} )"
-    yield 'server.errorlog = "/dev/stderr"'
+    yield from (f"{name} = {value}" for name, value in own_directives(launch).items())
+
+
+def own_directives(launch: Launch) -> dict[str, str]:
+    """Return the directives of the harness: the address, the certificate, the logs, and the settings asked for."""
+    asked, address = launch.settings, launch.address
+    own = {"server.upload-dirs": f"( {quoted(launch.folder)} )", "server.errorlog": '"/dev/stderr"'}
     if address.path:
-        yield f"server.bind = {quoted(address.path)}"
+        own["server.bind"] = quoted(address.path)
     else:
-        yield f"server.bind = {quoted(f'[{address.host}]' if ':' in address.host else address.host)}"
-        yield f"server.port = {address.port}"
+        own["server.bind"] = quoted(f"[{address.host}]" if ":" in address.host else address.host)
+        own["server.port"] = str(address.port)
     if launch.identity is not None:
-        yield 'ssl.engine = "enable"'
-        yield f"ssl.pemfile = {quoted(launch.identity.certificate)}"
-        yield f"ssl.privkey = {quoted(launch.identity.key)}"
+        own["ssl.engine"] = '"enable"'
+        own["ssl.pemfile"] = quoted(launch.identity.certificate)
+        own["ssl.privkey"] = quoted(launch.identity.key)
     if asked.workers is not None and asked.workers > 1:
-        yield f"server.max-worker = {asked.workers}"
+        own["server.max-worker"] = str(asked.workers)
     if asked.keep_alive is not None:
-        yield f"server.max-keep-alive-idle = {math.ceil(asked.keep_alive)}"
+        own["server.max-keep-alive-idle"] = str(math.ceil(asked.keep_alive))
     if asked.timeout is not None:
-        yield f"server.max-read-idle = {math.ceil(asked.timeout)}"
-        yield f"server.max-write-idle = {math.ceil(asked.timeout)}"
+        own["server.max-read-idle"] = own["server.max-write-idle"] = str(math.ceil(asked.timeout))
     if asked.backlog is not None:
-        yield f"server.listen-backlog = {asked.backlog}"
+        own["server.listen-backlog"] = str(asked.backlog)
+    return own

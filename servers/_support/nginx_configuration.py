@@ -129,7 +129,7 @@ def _http(launch: Launch) -> list[str]:
 
 def _upstream_block(launch: Launch) -> list[str]:
     servers, _ = upstream_addresses(launch)
-    lines = [f"server {quoted(_format_address(each))};" for each in servers]
+    lines = [f"server {quoted(format_address(each))};" for each in servers]
     if "upstream-keep-alive" in launch.settings.features:
         lines.append(f"keepalive {UPSTREAM_KEEP_ALIVE};")
     return _block(f"upstream {UPSTREAM_NAME}", *lines)
@@ -138,7 +138,7 @@ def _upstream_block(launch: Launch) -> list[str]:
 def _server(launch: Launch) -> list[str]:
     asked = launch.settings
     arguments = [
-        quoted(_format_address(launch.address)),
+        quoted(format_address(launch.address)),
         *(["ssl"] if launch.identity else []),
         *([] if asked.backlog is None else [f"backlog={asked.backlog}"]),
     ]
@@ -186,11 +186,12 @@ def _module(launch: Launch) -> str:
     return "uwsgi" if launch.upstream_protocol is Protocol.UWSGI else "proxy"
 
 
-def _format_address(address: Address) -> str:
+def format_address(address: Address) -> str:
+    """Return an address as nginx's `listen` and `server` take it."""
     return f"unix:{address.path}" if address.path else address.authority
 
 
 def _upstream_address(launch: Launch, server: Address) -> str:
     """Return the server in the form of proxy_pass or uwsgi_pass; the former needs a colon after a socket's path."""
     ends = ":" if server.path and _module(launch) == "proxy" else ""
-    return f"{_format_address(server)}{ends}"
+    return f"{format_address(server)}{ends}"

@@ -133,7 +133,12 @@ def _remote_token(arguments: LoadArguments) -> str:
         return ""
     if arguments.servers:
         raise ConfigurationError("--target and SERVER cannot be combined: name one of them")
-    for option, value in (("app", arguments.app), ("command", arguments.command), ("tuned", arguments.tuned)):
+    for option, value in (
+        ("app", arguments.app),
+        ("command", arguments.command),
+        ("config", arguments.config),
+        ("tuned", arguments.tuned),
+    ):
         if value:
             raise ConfigurationError(f"--{option} cannot be combined with --target: the remote server already runs")
     if arguments.token is not None:

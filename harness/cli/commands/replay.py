@@ -14,6 +14,7 @@ from wsgi_gauntlet.harness.cli.options import (
     SERVER_NAMES_HELP,
     AppOption,
     AppPathOption,
+    ConfigOption,
     Option,
     PythonOption,
     command,
@@ -59,6 +60,7 @@ class ReplayArguments:
             help="Command that starts SERVER: '{python} -m mine {port}'.",
         ),
     ]
+    config: ConfigOption
     write: Annotated[
         Path | None,
         Option(["--write"], type=path_argument, metavar="DIR", help="Write the files of the reproducer to DIR."),
@@ -93,6 +95,7 @@ def replay(arguments: ReplayArguments) -> None:
         load_options=LoadOptions(page=user_app_page(arguments.app, arguments.app_path)),
         python=arguments.python,
         app=arguments.app or REFERENCE_APP,
+        config=arguments.config,
     )
     runnable_cases(registry.cases(), case_selection((case.id,)), own_app=is_user_app(options.app))
     if arguments.write is not None:

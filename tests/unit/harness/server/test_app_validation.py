@@ -101,7 +101,7 @@ def test_what_an_app_prints_when_it_is_imported_is_no_answer(folder: Path) -> No
 def test_a_command_finds_the_app_by_itself(folder: Path) -> None:
     custom = {"mine": "other-python -m mine --chdir other {port} {app}"}
     plan = planning.plan("mine", app="absent:app", app_path=folder, custom=custom)
-    assert planning.require_user_app([plan]) == frozenset()
+    assert planning.require_user_app([plan]) == {plan.python}
     with pytest.raises(ConfigurationError, match="module:callable"):
         planning.require_user_app([planning.plan("mine", app="absent", app_path=folder, custom=custom)])
     with pytest.raises(ConfigurationError, match="does not import"):
