@@ -37,6 +37,7 @@ FIRST_SLEEP_SECONDS = 0.0005
 _DIAG, _BY_FAMILY, _REQUEST = 4, 20, 1  # NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST
 _NETLINK_HEADER = struct.Struct("=IHHII")
 _DIAG_REQUEST = struct.Struct("=BBBBI")
+_ESTABLISHED, _CLOSE_WAIT = 1, 8  # include/net/tcp_states.h
 _QUEUE_OFFSET = 4 + 48 + 4
 """Bytes of inet_diag_msg before the length of the receive queue: four small numbers, the socket's names, a timer."""
 
@@ -178,24 +179,53 @@ def _ioctl_counter(descriptor: int, request: int) -> UnreadCounter:
 
 def _sock_diag_counter(local: tuple[str, int], remote: tuple[str, int], family: int) -> UnreadCounter:
     """Return a counter that asks the kernel for the other end of a connection: the same names in reverse order."""
+    message = _sock_diag_message(local, remote, family)
+
+    def count() -> int | None:
+        reply = _ask_sock_diag(message)
+        # Without a reply the server closed its socket: it will not read any more.
+        return None if reply is None else int(struct.unpack_from("=I", reply, _QUEUE_OFFSET)[0])
+
+    return count
+
+
+def other_end_closed(sock: socket.socket) -> bool | None:
+    """Return whether the program at the other end of a TCP connection on this machine has closed its socket.
+
+    The end of a connection does not arrive while unread bytes fill the client's buffer, but the kernel knows it. None
+    if the kernel cannot tell.
+    """
+    try:
+        local, remote = sock.getsockname()[:2], sock.getpeername()[:2]
+        own = _ask_sock_diag(_sock_diag_message(remote, local, sock.family))
+        other = _ask_sock_diag(_sock_diag_message(local, remote, sock.family))
+    except OSError:
+        return None
+    if own is None:
+        return None
+    return other is None or other[1] not in (_ESTABLISHED, _CLOSE_WAIT)
+
+
+def _sock_diag_message(local: tuple[str, int], remote: tuple[str, int], family: int) -> bytes:
     names = struct.pack("!HH", remote[1], local[1])
     for each in (remote, local):
         names += socket.inet_pton(family, each[0]).ljust(16, b"\0")
     # Any interface, and a cookie of ones: a socket of any age.
     names += struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)
     body = _DIAG_REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF) + names
-    message = _NETLINK_HEADER.pack(_NETLINK_HEADER.size + len(body), _BY_FAMILY, _REQUEST, 1, 0) + body
+    return _NETLINK_HEADER.pack(_NETLINK_HEADER.size + len(body), _BY_FAMILY, _REQUEST, 1, 0) + body
 
-    def count() -> int | None:
-        try:
-            with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _DIAG) as netlink:
-                netlink.setblocking(False)  # the kernel replies within the call that asks
-                netlink.send(message)
-                reply = netlink.recv(4096)
-        except OSError:
-            return None
-        if len(reply) < _NETLINK_HEADER.size + _QUEUE_OFFSET + 4 or _NETLINK_HEADER.unpack_from(reply)[1] != _BY_FAMILY:
-            return None  # the server closed its socket: it will not read any more
-        return int(struct.unpack_from("=I", reply, _NETLINK_HEADER.size + _QUEUE_OFFSET)[0])
 
-    return count
+def _ask_sock_diag(message: bytes) -> bytes | None:
+    """Return the inet_diag_msg of one socket, None if there is no such socket, or if the kernel does not tell."""
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _DIAG) as netlink:
+            netlink.setblocking(False)  # the kernel replies within the call that asks
+            netlink.send(message)
+            reply = netlink.recv(4096)
+    except OSError:
+        return None
+    size = _NETLINK_HEADER.size
+    if len(reply) < size + _QUEUE_OFFSET + 4 or _NETLINK_HEADER.unpack_from(reply)[1] != _BY_FAMILY:
+        return None
+    return reply[size:]
