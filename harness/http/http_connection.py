@@ -1,7 +1,7 @@
-"""A plain connection of a healthy user: request a page, read the whole response, check that it is the right page.
+"""A connection of a healthy user: request a page, read the whole response, check that it is the right page.
 
-It uses trio sockets and the harness's own parser. httpx needs about a millisecond of CPU time per request: as long as
-the fast servers take for a response, and it would be part of every figure.
+It uses sockets, or TLS on them (client_tls.py), and the harness's own parser. httpx needs about a millisecond of CPU
+time per request: as long as the fast servers take for a response, and it would be part of every figure.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 import select
 import socket
+from types import TracebackType
+from typing import Protocol, Self
 
 import trio
 
-from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.admission import wait_until_may_connect
+from wsgi_gauntlet.harness.http.client_tls import TlsSocket
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response, ResponseParser
 from wsgi_gauntlet.harness.http.request import get_request
 from wsgi_gauntlet.harness.limits import as_out_of_resources
@@ -30,10 +32,95 @@ RECEIVE_BYTES = 64 * 1024
 """Bytes that one read asks for."""
 
 
+class ClientSocket(Protocol):
+    """A connected socket, or TLS on one. All of it raises OSError if the connection is broken."""
+
+    async def send(self, data: bytes | memoryview, /) -> int:
+        """Send the beginning of `data`, and return how many bytes were sent."""
+
+    async def recv(self, size: int, /) -> bytes:
+        """Wait for bytes and return at most `size` of them, b'' at the end."""
+
+    def fileno(self) -> int:
+        """Return the descriptor, -1 after `close`."""
+
+    def close(self) -> None:
+        """Close it. Calling it again does nothing."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+
+
+class TlsClientSocket:
+    """TLS on the connected `sock`, as a ClientSocket."""
+
+    def __init__(self, sock: socket.socket, address: Address) -> None:
+        self._tls = TlsSocket(sock, address)
+
+    async def handshake(self) -> None:
+        """Do the handshake. Raises OSError."""
+        while True:
+            try:
+                self._tls.handshake()
+            except BlockingIOError:
+                await self._wait()
+            else:
+                return
+
+    async def send(self, data: bytes | memoryview, /) -> int:
+        """Send all of `data`, and return its length."""
+        await trio.lowlevel.checkpoint()
+        while True:
+            try:
+                return self._tls.send(data)
+            except BlockingIOError:
+                await self._wait()
+
+    async def recv(self, size: int, /) -> bytes:
+        """Wait for bytes and return at most `size` of them, b'' at the end."""
+        await trio.lowlevel.checkpoint()
+        while True:
+            try:
+                return self._tls.recv(size)
+            except BlockingIOError:
+                await self._wait()
+
+    def has_input(self) -> bool:
+        """Return whether there is data or an end to read. Session tickets are neither."""
+        try:
+            self._tls.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def fileno(self) -> int:
+        """Return the descriptor, -1 after `close`."""
+        return self._tls.fileno()
+
+    def close(self) -> None:
+        """Send the closure alert and close the socket."""
+        self._tls.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    async def _wait(self) -> None:
+        wait = trio.lowlevel.wait_writable if self._tls.wants_write else trio.lowlevel.wait_readable
+        await wait(self._tls.fileno())
+
+
 class HttpConnection:
     """An open connection. `requests_answered` counts the requests that got a response on it."""
 
-    def __init__(self, sock: trio.socket.SocketType) -> None:
+    def __init__(self, sock: ClientSocket) -> None:
         self._sock = sock
         self.requests_answered = 0
 
@@ -43,8 +130,7 @@ class HttpConnection:
         sock = create_stream_socket(address)
         if not address.path:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await connect(sock, address)
-        return cls(sock)
+        return cls(await connect(sock, address))
 
     async def send_request(self, request: bytes) -> Response:
         """Send `request` and return its response, however it ended. Raises OSError if sending fails."""
@@ -66,42 +152,42 @@ class HttpConnection:
     @property
     def is_idle(self) -> bool:
         """Whether an idle connection is still good: the server has not closed it and has sent nothing unexpected."""
-        return self._sock.fileno() >= 0 and not readable(self._sock.fileno())
+        return self._sock.fileno() >= 0 and not has_input(self._sock)
 
     def close(self) -> None:
         """Close the connection at once. A second call does nothing."""
         self._sock.close()
 
 
-async def send_all(sock: trio.socket.SocketType, data: bytes | memoryview) -> None:
+async def send_all(sock: ClientSocket, data: bytes | memoryview) -> None:
     """Send all of `data`. Raises OSError."""
     left = memoryview(data)
     while left:
         left = left[await sock.send(left) :]
 
 
-def readable(descriptor: int) -> bool:
+def has_input(sock: ClientSocket) -> bool:
     """Return whether there is data or an end to read. select() cannot do this with thousands of open descriptors."""
     poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))
+    poll.register(sock.fileno(), select.POLLIN)
+    return bool(poll.poll(0)) and (not isinstance(sock, TlsClientSocket) or sock.has_input())
 
 
 def create_stream_socket(address: Address) -> trio.socket.SocketType:
     """Return an unconnected stream socket of the family of `address`.
 
-    Raises Unsupported for TLS, OutOfResources if this machine has no socket left.
+    Raises OutOfResources if this machine has no socket left.
     """
-    if address.tls:
-        raise Unsupported("load over TLS is not measured")
     try:
         return trio.socket.socket(address.family, socket.SOCK_STREAM)
     except OSError as error:
         raise as_out_of_resources(error) from None
 
 
-async def connect(sock: trio.socket.SocketType, address: Address) -> None:
-    """Connect `sock` to `address`, or close it and raise OSError (the server's side) or OutOfResources (this machine).
+async def connect(sock: trio.socket.SocketType, address: Address) -> ClientSocket:
+    """Connect `sock` to `address` and return the socket to use: over TLS another one, after the handshake.
+
+    If this fails, `sock` is closed. Raises OSError (the server's side) or OutOfResources (this machine).
 
     If the usual source address has no local port left, use OTHER_SOURCES. Wait for permission to connect to a watched
     target; raise TargetRefused if it may not be loaded any more.
@@ -118,10 +204,23 @@ async def connect(sock: trio.socket.SocketType, address: Address) -> None:
                 sock.setsockopt(socket.IPPROTO_IP, BIND_WITHOUT_PORT, 1)
                 await sock.bind((others.pop(), 0))
             else:
-                return
+                break
     except BaseException:
         sock.close()
         raise
+    return await _start_tls(sock, address) if address.tls else sock
+
+
+async def _start_tls(sock: trio.socket.SocketType, address: Address) -> TlsClientSocket:
+    plain = socket.socket(address.family, socket.SOCK_STREAM, fileno=sock.detach())
+    plain.setblocking(False)
+    secure = TlsClientSocket(plain, address)
+    try:
+        await secure.handshake()
+    except BaseException:
+        plain.close()
+        raise
+    return secure
 
 
 def page_request(address: Address, mount: str, nonce: str, size: int, *, keep: bool) -> bytes:

@@ -193,6 +193,22 @@ def far_end_watcher(stream: trio.abc.Stream) -> Callable[[], bool] | None:
     return unclosed
 
 
+def other_end_closed(sock: socket.socket) -> bool | None:
+    """Return whether the program at the other end of a TCP connection on this machine has closed its socket.
+
+    The end of a connection does not arrive while unread bytes fill the client's buffer, but the kernel knows it. None
+    if the kernel cannot tell.
+    """
+    try:
+        local, remote = sock.getsockname()[:2], sock.getpeername()[:2]
+    except OSError:
+        return None
+    if _sock_diag(remote, local, sock.family)() is None:  # of this end
+        return None
+    other = _sock_diag(local, remote, sock.family)()
+    return other is None or other[_STATE_OFFSET] not in _UNCLOSED_STATES
+
+
 def _far_end_diagnosis(stream: trio.SocketStream) -> SocketDiagnosis | None:
     if stream.socket.family == socket.AF_UNIX:
         return None

@@ -51,6 +51,8 @@ ProgressCallback = Callable[[float | None, str], None]
 TARGET_RECHECK_SECONDS = 10.0
 """Seconds after a scenario in which a remote server must prove itself again."""
 
+TLS_CONDITION = "a whole handshake for each new connection; the generator needs CPU time for it, too"
+
 MAX_LOG_CHARACTERS = 64 * 1024
 """Characters of the server logs that a result keeps. The complete files stay in the run folder."""
 
@@ -188,6 +190,7 @@ class ScenarioContext(Generic[P_co]):
             self.conditions = {
                 **({"variant": self.plan.variant} if self.plan.variant else {}),
                 **({"app": app} if app else {}),
+                **({"TLS": TLS_CONDITION} if running.address.tls else {}),
                 **running.conditions,
             }
             self._running_servers.append(running)

@@ -22,11 +22,12 @@ async def run_behaviour(behaviour: ClientBehaviour, address: Address, patience: 
     """Return the run of `behaviour` after its end."""
     behaviour_run, over, scheduler = BehaviourRun(), trio.Event(), Scheduler()
 
-    def connect(window: int | None = None) -> ConnectScript:
-        connection = SlowConnection.start_connect(address, window)
+    def connect(window: int | None = None, *, tls: bool = True) -> ConnectScript:
+        connection = SlowConnection.start_connect(address, window, tls=tls)
         behaviour_run.connections.append(connection)
         scheduler.watch(connection)
         yield from connection.connected()
+        yield from connection.handshake()
         return connection
 
     def script() -> Script:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.http.client_tls import client_hello
 from wsgi_gauntlet.harness.http.parser import Framing
 from wsgi_gauntlet.harness.load.clients.slow_connection import Script, ServerDisconnected, SlowConnection, Wait
 
@@ -23,8 +25,11 @@ ConnectScript = Generator[Wait, bool, SlowConnection]
 class Connector(Protocol):
     """Opens connections to the server, which are closed when the client ends."""
 
-    def __call__(self, window: int | None = None) -> ConnectScript:
-        """Return the script that opens one with a receive buffer of `window` bytes. Raises OSError if it is refused."""
+    def __call__(self, window: int | None = None, *, tls: bool = True) -> ConnectScript:
+        """Return the script that opens one with a receive buffer of `window` bytes. Raises OSError if it is refused.
+
+        If the server speaks TLS, the handshake is part of it. With `tls=False` the connection stays plain TCP.
+        """
 
 
 class ClientBehaviour(Protocol):
@@ -44,6 +49,40 @@ class SilentConnection:
     def script(self, connect: Connector) -> Script:
         """Connect and wait."""
         connection = yield from connect()
+        yield from connection.wait_mid_request(math.inf)
+
+
+@dataclass(frozen=True)
+class StalledHandshake:
+    """Connects to a server of TLS, sends `share` of the first message of the handshake, and nothing more.
+
+    With 0 it sends nothing at all: unlike SilentConnection, it does not complete the handshake.
+    """
+
+    address: Address
+    share: float
+
+    def script(self, connect: Connector) -> Script:
+        """Begin the handshake and wait."""
+        connection = yield from connect(tls=False)
+        hello = client_hello(self.address)
+        yield from connection.send(hello[: int(len(hello) * self.share)])
+        yield from connection.wait_mid_request(math.inf)
+
+
+@dataclass(frozen=True)
+class SlowHandshake:
+    """Sends the first message of the TLS handshake a byte every `interval` seconds, and does not get further."""
+
+    address: Address
+    interval: float
+
+    def script(self, connect: Connector) -> Script:
+        """Send byte after byte."""
+        connection = yield from connect(tls=False)
+        # It never ends: the last byte would let the server go on.
+        hello = client_hello(self.address)[:-1]
+        yield from connection.send_slowly((SINGLE_BYTES[byte] for byte in hello), self.interval)
         yield from connection.wait_mid_request(math.inf)
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import trio
 
-from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.admission import wait_for_admission
 from wsgi_gauntlet.harness.http.parser import ConnectionState, ResponseParser
@@ -92,8 +91,6 @@ class ConnectionChurn:
     """Sends such clients to `address`. They request `workload`. The caller runs the scheduler."""
 
     def __init__(self, address: Address, workload: Workload, scheduler: Scheduler) -> None:
-        if address.tls:
-            raise Unsupported("load over TLS is not measured")
         self._address = address
         self._workload = workload
         self._scheduler = scheduler
@@ -149,6 +146,7 @@ class ConnectionChurn:
             self._scheduler.watch(connection)
             yield from connection.connected()
             found.connect.record(time.perf_counter_ns() - began)
+            yield from connection.handshake()
             first_error = yield from self._request_page(connection)
         except ServerDisconnected as disconnected:
             found.failed += 1
@@ -190,4 +188,4 @@ class ConnectionChurn:
         if code not in (0, errno.EINPROGRESS):
             sock.close()
             raise as_out_of_resources(OSError(code, os.strerror(code)))
-        return SlowConnection(sock)
+        return SlowConnection.on_socket(sock, self._address)

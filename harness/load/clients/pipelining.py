@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import trio
 
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.http.http_connection import RECEIVE_BYTES, connect, create_stream_socket
+from wsgi_gauntlet.harness.http.http_connection import RECEIVE_BYTES, ClientSocket, connect, create_stream_socket
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response, ResponseParser
 
 
@@ -104,11 +104,11 @@ async def send_pipeline(
     left.
     """
     try:
-        sock = create_stream_socket(address)
+        plain = create_stream_socket(address)
         if not address.path:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with trio.fail_after(patience):
-            await connect(sock, address)
+            sock = await connect(plain, address)
     except (OSError, trio.TooSlowError):
         return PipelineResult(len(nonces), 0, PipelineEnd.REFUSED)
     with sock:
@@ -126,7 +126,7 @@ async def send_pipeline(
 
 
 async def _read(
-    sock: trio.socket.SocketType, nonces: Sequence[str], known: Collection[str], size: int, patience: float
+    sock: ClientSocket, nonces: Sequence[str], known: Collection[str], size: int, patience: float
 ) -> PipelineResult:
     depth, rest, ended, second_response_delay = len(nonces), b"", PipelineEnd.ALL, None
     first_ended: float | None = None
@@ -161,7 +161,7 @@ async def _read(
     return PipelineResult(depth, depth, PipelineEnd.ALL, second_response_delay=second_response_delay)
 
 
-async def _receive(sock: trio.socket.SocketType, patience: float) -> tuple[bytes, PipelineEnd]:
+async def _receive(sock: ClientSocket, patience: float) -> tuple[bytes, PipelineEnd]:
     try:
         with trio.fail_after(patience):
             data = await sock.recv(RECEIVE_BYTES)

@@ -137,7 +137,7 @@ class SlowClientPool:
         for _ in range(MAX_RECONNECTS):
             began = trio.current_time()
             try:
-                yield from behaviour.script(lambda window=None: self._connect(client, window))
+                yield from behaviour.script(lambda window=None, *, tls=True: self._connect(client, window, tls=tls))
             except ServerDisconnected as disconnected:
                 if client.first_disconnect is None:
                     client.first_disconnect = (disconnected.how, trio.current_time() - began)
@@ -153,13 +153,14 @@ class SlowClientPool:
             self._finish_connect(client)
             yield RECONNECT_DELAY, None
 
-    def _connect(self, client: _SlowClient, window: int | None) -> ConnectScript:
+    def _connect(self, client: _SlowClient, window: int | None, *, tls: bool) -> ConnectScript:
         yield from wait_for_admission(self.address)
-        connection = SlowConnection.start_connect(self.address, window)
+        connection = SlowConnection.start_connect(self.address, window, tls=tls)
         client.connections.append(connection)
         self._scheduler.watch(connection)
         yield from connection.connected()
         self.connected_count += not client.connected
         client.connected = True
         self._finish_connect(client)
+        yield from connection.handshake()
         return connection

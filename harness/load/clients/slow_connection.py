@@ -1,4 +1,4 @@
-"""One TCP connection of a slow client: it holds bytes back, and its receive window stays closed.
+"""One connection of a slow client, over TCP or TLS: it holds bytes back, and its receive window stays closed.
 
 The harness notices everything the server does on it, an early response, FIN or RST, and raises `ServerDisconnected`.
 
@@ -18,10 +18,11 @@ import struct
 import time
 from collections.abc import Generator, Iterable
 
-from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.http.client_tls import TlsSocket
 from wsgi_gauntlet.harness.http.http_connection import BIND_WITHOUT_PORT, OTHER_SOURCES
 from wsgi_gauntlet.harness.http.parser import Response, ResponseParser
+from wsgi_gauntlet.harness.http.transports import other_end_closed
 from wsgi_gauntlet.harness.limits import as_out_of_resources
 
 SEGMENT_BYTES = 1400
@@ -83,23 +84,23 @@ class SlowConnection:
     `ready` has the events that happened and are still valid, `wanted` the events that end a wait.
     """
 
-    __slots__ = ("_sock", "fd", "ready", "wanted")
+    __slots__ = ("_sock", "_tcp", "fd", "ready", "wanted")
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+    def __init__(self, sock: socket.socket, tls: TlsSocket | None = None) -> None:
+        self._tcp = sock
+        self._sock = tls or sock
         self.fd = sock.fileno()
         self.ready = 0
         self.wanted = READABLE_EVENTS
 
     @classmethod
-    def start_connect(cls, address: Address, window: int | None = None) -> SlowConnection:
+    def start_connect(cls, address: Address, window: int | None = None, *, tls: bool = True) -> SlowConnection:
         """Begin to connect to `address`. `window` is the receive buffer in bytes, which limits the window of TCP.
 
-        The kernel doubles it, and uses about 2 KB at least. Raises OSError if the server accepts no connection,
-        Unsupported for TLS, OutOfResources if this machine has no resources left.
+        The kernel doubles it, and uses about 2 KB at least. With `tls=False` the connection is plain TCP, also to a
+        server that speaks TLS. Raises OSError if the server accepts no connection, OutOfResources if this machine has
+        no resources left.
         """
-        if address.tls:
-            raise Unsupported("load over TLS is not measured")
         try:
             sock = socket.socket(address.family, socket.SOCK_STREAM)
         except OSError as error:
@@ -116,16 +117,38 @@ class SlowConnection:
         except OSError as error:
             sock.close()
             raise as_out_of_resources(error) from None
-        return cls(sock)
+        return cls.on_socket(sock, address, tls=tls)
+
+    @classmethod
+    def on_socket(cls, sock: socket.socket, address: Address, *, tls: bool = True) -> SlowConnection:
+        """Return a connection on `sock`, which connects to `address`."""
+        return cls(sock, TlsSocket(sock, address) if address.tls and tls else None)
 
     def connected(self) -> Script:
-        """Wait until the connection is established. Raises as `start_connect` does."""
+        """Wait until TCP is connected. Raises as `start_connect` does."""
         while not self._is_established():
-            if error := self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            if error := self._tcp.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                 raise as_out_of_resources(OSError(error, errno.errorcode.get(error, "")))
             self.ready = 0
             self.wanted = select.EPOLLOUT | ERROR_EVENTS
             yield math.inf, self
+
+    def handshake(self) -> Script:
+        """Do the handshake of TLS at full speed. Over plain TCP there is none."""
+        while isinstance(self._sock, TlsSocket):
+            try:
+                self._sock.handshake()
+            except BlockingIOError:
+                yield from self._wait_for_tls(self._sock)
+            except OSError as error:
+                raise ServerDisconnected("RST" if isinstance(error, ConnectionResetError) else "FIN") from None
+            else:
+                return
+
+    def _wait_for_tls(self, tls: TlsSocket) -> Script:
+        self.ready &= ~(select.EPOLLOUT if tls.wants_write else select.EPOLLIN)
+        self.wanted = select.EPOLLOUT | ERROR_EVENTS if tls.wants_write else READABLE_EVENTS
+        yield math.inf, self
 
     def send(self, data: bytes) -> Script:
         """Send `data` as a separate segment."""
@@ -174,15 +197,19 @@ class SlowConnection:
         if (yield seconds, self):
             raise ServerDisconnected("RST" if self.ready & ERROR_EVENTS else "FIN")
 
-    def read(self, most: int) -> ReadScript:
-        """Wait for bytes and return at most `most` of them."""
+    def read(self, most: int, seconds: float = math.inf) -> ReadScript:
+        """Wait for bytes and return at most `most` of them; b'' if none come within `seconds`."""
+        until = time.monotonic() + seconds
         while True:
             try:
                 data = self._sock.recv(most)
             except BlockingIOError:
                 self.ready &= ~select.EPOLLIN
                 self.wanted = READABLE_EVENTS
-                yield math.inf, self
+                left = until - time.monotonic()
+                if left <= 0:
+                    return b""
+                yield left, self
                 continue
             except OSError:
                 raise ServerDisconnected("RST") from None
@@ -220,15 +247,19 @@ class SlowConnection:
                 return True
             raise (yield from self._drain_until_closed())
 
+    def server_closed(self) -> bool:
+        """Return whether the server has closed its socket, although unread bytes may still be on their way."""
+        return self._tcp.family != socket.AF_UNIX and other_end_closed(self._tcp) is True
+
     def close(self) -> None:
         """Close it with FIN. Calling it again does nothing."""
         self._sock.close()
 
     def reset(self) -> None:
-        """Close it with RST. Calling it again does nothing."""
+        """Close it with RST, and without a closure alert of TLS. Calling it again does nothing."""
         with contextlib.suppress(OSError):
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
-        self._sock.close()
+            self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        self._tcp.close()
 
     def _nothing_to_read(self) -> bool:
         """Return whether there is nothing to read: the bytes of an event may have been read already."""
@@ -255,9 +286,9 @@ class SlowConnection:
         return False
 
     def _is_established(self) -> bool:
-        if self._sock.family == socket.AF_UNIX:
+        if self._tcp.family == socket.AF_UNIX:
             return True
-        return self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
+        return self._tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
 
     def _drain_until_closed(self) -> Generator[Wait, bool, ServerDisconnected]:
         """Read until the server ends the connection, and return how it did."""

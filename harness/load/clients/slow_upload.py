@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import trio
 
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.http.http_connection import connect, create_stream_socket, send_all
+from wsgi_gauntlet.harness.http.http_connection import ClientSocket, connect, create_stream_socket, send_all
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response, ResponseParser
 
 CHUNK_BYTES = 512
@@ -61,14 +61,14 @@ async def slow_upload(
     """Send a body to /sink of the test app, piece by piece for `duration` seconds, and return how the upload ended.
 
     It counts as started when its first piece was sent or the connect was refused. The response must have the length and
-    the hash of the body. Raises OutOfResources, and Unsupported for TLS.
+    the hash of the body. Raises OutOfResources.
     """
     began = trio.current_time()
-    sock = create_stream_socket(address)
+    plain = create_stream_socket(address)
     if not address.path:
-        sock.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY, 1)
+        plain.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY, 1)
     try:
-        await connect(sock, address)
+        sock = await connect(plain, address)
     except OSError:
         task_status.started()
         return UploadResult(UploadEnd.REFUSED, trio.current_time() - began)
@@ -110,7 +110,7 @@ async def slow_upload(
     return _to_result(parser.response(), ending, body, trio.current_time() - began, early=early)
 
 
-async def _read_response(sock: trio.socket.SocketType, parser: ResponseParser) -> ConnectionState:
+async def _read_response(sock: ClientSocket, parser: ResponseParser) -> ConnectionState:
     while not parser.done:
         try:
             data = await sock.recv(CHUNK_BYTES)

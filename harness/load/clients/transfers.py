@@ -12,7 +12,13 @@ from dataclasses import dataclass
 import trio
 
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.http.http_connection import connect, create_stream_socket, readable, send_all
+from wsgi_gauntlet.harness.http.http_connection import (
+    ClientSocket,
+    connect,
+    create_stream_socket,
+    has_input,
+    send_all,
+)
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response, ResponseParser
 
 CHUNK_BYTES = 64 * 1024
@@ -96,14 +102,14 @@ async def upload(
     )
     body = bytearray()
 
-    async def move(sock: trio.socket.SocketType) -> StreamedResponse:
+    async def move(sock: ClientSocket) -> StreamedResponse:
         response = StreamedResponse(body.extend)
         began = trio.current_time()
         try:
             await send_all(sock, head.encode("latin-1"))
             sent = 0
             for piece in pieces(size):
-                if readable(sock.fileno()):
+                if has_input(sock):
                     break
                 await send_all(sock, piece)
                 sent += len(piece)
@@ -150,7 +156,7 @@ async def download(
     )
     found = hashlib.sha256()
 
-    async def move(sock: trio.socket.SocketType) -> StreamedResponse:
+    async def move(sock: ClientSocket) -> StreamedResponse:
         response = StreamedResponse(found.update)
         await send_all(sock, request.encode("latin-1"))
         await _read(sock, response, throttle)
@@ -173,7 +179,7 @@ async def _transfer(
     address: Address,
     direction: Direction,
     size: int,
-    move: Callable[[trio.socket.SocketType], Awaitable[StreamedResponse]],
+    move: Callable[[ClientSocket], Awaitable[StreamedResponse]],
     outcome: Callable[[Response], tuple[TransferOutcome, str]],
     patience: float,
     window: int | None = None,
@@ -185,15 +191,15 @@ async def _transfer(
         try:
             if window:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
-            await connect(sock, address)
-            response = await move(sock)
+            with await connect(sock, address) as connected:
+                response = await move(connected)
             found, detail = outcome(response.response())
         except OSError as error:
             detail = str(error)
     return Transfer(direction, size, trio.current_time() - began, found, detail)
 
 
-async def _read(sock: trio.socket.SocketType, response: StreamedResponse, throttle: float | None = None) -> None:
+async def _read(sock: ClientSocket, response: StreamedResponse, throttle: float | None = None) -> None:
     began, read = trio.current_time(), 0
     while not response.done:
         try:

@@ -1,6 +1,7 @@
 """Run the experiment of scenarios whose disturbance is more than a number of slow clients.
 
     baseline -> run_beside_users: one or more phases -> recovery, if users were harmed -> inspect_leftovers: no users
+             -> the server without any clients: does it use the processor, how much memory has it?
 
 The grade is that of the worst phase. It is `degraded` at best if the disturbance found a flaw.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 import resource
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 import msgspec
@@ -20,6 +21,7 @@ from wsgi_gauntlet.harness.load.analysis.grading import collapsed, grade
 from wsgi_gauntlet.harness.load.clients.behaviours import ClientBehaviour, SilentConnection
 from wsgi_gauntlet.harness.load.clients.healthy_users import PageView
 from wsgi_gauntlet.harness.load.context import ScenarioContext, retry_if_generator_late
+from wsgi_gauntlet.harness.load.experiments.leftovers import Leftovers, inspect_idle_server, leftovers_baseline
 from wsgi_gauntlet.harness.load.experiments.traffic_timeline import TrafficParameters, TrafficTimeline, run_traffic
 from wsgi_gauntlet.harness.load.parameters import Parameter
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, Phase, ScenarioResult
@@ -95,7 +97,8 @@ async def _round(
     async with run_traffic(
         ctx, make_behaviour, page_view=PageView(), rate=parameters.rate, per_second=per_second
     ) as traffic:
-        before = await traffic.phase("baseline", parameters.baseline)
+        async with leftovers_baseline(ctx, traffic) as baseline:
+            before = await traffic.phase("baseline", parameters.baseline)
         phases = await disturbance.run_beside_users(traffic)
         health = traffic.healthy_users.health(before, *phases)
         harmed = any(collapsed(each) for each in phases)
@@ -109,7 +112,9 @@ async def _round(
             await disturbance.inspect_leftovers(traffic)
         except Unsupported as why:
             not_inspected = f"The harness could not inspect the processes of the server: {why}."
-        found = disturbance.findings()
+        found = with_leftovers(
+            disturbance.findings(), await inspect_idle_server(traffic, baseline, parameters.recovery)
+        )
         health = invalidate_health(health, found.generator_problem)
         graded = [
             (*grade(before, each, health, recovered=recovered, waited=parameters.recovery), each) for each in phases
@@ -137,6 +142,14 @@ async def _round(
             },
             note=" ".join(filter(None, note(mark, reason, worst, len(phases), found, not_inspected))),
         )
+
+
+def with_leftovers(found: Findings, leftovers: Leftovers | None) -> Findings:
+    """Return the findings with those about the server without clients."""
+    if leftovers is None:
+        return found
+    flaws = (*found.flaws, *filter(None, [leftovers.processor.flaw]))
+    return replace(found, measures=(*found.measures, *leftovers.metrics), flaws=flaws)
 
 
 def severity(mark: Grade, phase: Phase) -> tuple[int, float, float]:

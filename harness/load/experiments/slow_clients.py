@@ -17,6 +17,7 @@ from wsgi_gauntlet.harness.load.clients.connection_budget import ConnectionBudge
 from wsgi_gauntlet.harness.load.clients.healthy_users import PageView
 from wsgi_gauntlet.harness.load.context import ScenarioContext, retry_if_generator_late
 from wsgi_gauntlet.harness.load.experiments.disconnects import watch_disconnect
+from wsgi_gauntlet.harness.load.experiments.leftovers import inspect_idle_server, leftovers_baseline
 from wsgi_gauntlet.harness.load.experiments.traffic_timeline import TrafficParameters, TrafficTimeline, run_traffic
 from wsgi_gauntlet.harness.load.parameters import Parameter
 from wsgi_gauntlet.harness.load.probes.resource_usage import cost
@@ -170,8 +171,10 @@ async def _round(
         ) as traffic,
     ):
         usage_at_start = await traffic.usage() if ctx.started_here else None
-        before = await traffic.phase("baseline", parameters.baseline)
+        async with leftovers_baseline(ctx, traffic) as baseline:
+            before = await traffic.phase("baseline", parameters.baseline)
         usage_before_clients = await traffic.usage() if ctx.started_here else None
+        traffic.memory_before_clients = baseline.memory if baseline else None
         await traffic.slow_clients.scale_to(clients)
         during = await traffic.phase(
             "during",
@@ -201,6 +204,10 @@ async def _round(
             SlowClientResult(clients, mark, reason, before, during, recovered, parameters.recovery, found)
         )
         cpu = usage_before_clients.cpu - usage_at_start.cpu if usage_at_start and usage_before_clients else 0.0
+        leftovers = await inspect_idle_server(traffic, baseline, parameters.recovery)
+        flaw = leftovers.processor.flaw if leftovers else ""
+        if flaw and mark is Grade.UNAFFECTED:
+            mark = Grade.DEGRADED
         return ctx.result(
             mark,
             goodput=during.goodput,
@@ -216,7 +223,7 @@ async def _round(
             samples=tuple(sorted(traffic.healthy_users.samples_since(), key=lambda each: each.intended)),
             slow_clients=traffic.slow_client_counts(),
             percentiles=traffic.percentiles(),
-            metrics=measures,
+            metrics=(*measures, *(leftovers.metrics if leftovers else ())),
             conditions={
                 "healthy requests/s": round(traffic.rate, 1),
                 "open files": resource.getrlimit(NOFILE)[0],
@@ -224,7 +231,7 @@ async def _round(
                 **traffic.workload.conditions,
             },
             caveats=_caveats(traffic, before, cpu),
-            note=f"{description} {connection_budget.note}".strip(),
+            note=" ".join(filter(None, (flaw, description, connection_budget.note))),
         )
 
 

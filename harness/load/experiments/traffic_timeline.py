@@ -39,6 +39,7 @@ from wsgi_gauntlet.harness.load.clients.healthy_users import (
 from wsgi_gauntlet.harness.load.clients.slow_client_pool import SlowClientPool
 from wsgi_gauntlet.harness.load.context import ProgressCallback, ScenarioContext, scaled_progress
 from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
+from wsgi_gauntlet.harness.load.probes.memory import memory
 from wsgi_gauntlet.harness.load.probes.resource_usage import ResourceUsage, usage
 from wsgi_gauntlet.harness.load.workload import Workload
 from wsgi_gauntlet.harness.model import Outcome, Percentile, Phase, Sample
@@ -121,6 +122,8 @@ class TrafficTimeline:
         self.phases: list[Phase] = []
         self._slow_client_counts: list[tuple[float, int]] = []
         self.in_flight: list[tuple[float, int]] = []
+        self.memory_before_clients: int | None = None
+        """Bytes of memory of the server just before the slow clients came, None if nobody has read it."""
         self._ctx = ctx
         self._progress = progress
         self._current_phase = _CurrentPhase("warm-up", 0.0, 1.0, PHASE_PROGRESS["warm-up"])
@@ -217,6 +220,10 @@ class TrafficTimeline:
     async def usage(self) -> ResourceUsage:
         """Return what the processes of the server use now. Raises Unsupported for a remote server."""
         return await usage(self.running.processes())
+
+    async def memory(self) -> int:
+        """Return the bytes of memory that the server uses now. Raises Unsupported for a remote server."""
+        return await memory(self.running.processes())
 
     def percentiles(self) -> tuple[Percentile, ...]:
         """Return the latency curve of each phase. Requests without a response count with their lower bound."""

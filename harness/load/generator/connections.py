@@ -22,9 +22,9 @@ import select
 import socket
 from collections.abc import Callable
 
-from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.admission import guard_of
+from wsgi_gauntlet.harness.http.client_tls import TlsFailed, TlsSocket
 from wsgi_gauntlet.harness.http.parser import HEAD_LIMIT, RAW_LIMIT, Framing, ResponseParser
 from wsgi_gauntlet.harness.load.generator.loop import LoopCounters
 from wsgi_gauntlet.harness.load.generator.request_marks import MarkedRequest, MarkedRequests
@@ -63,10 +63,19 @@ class ConnectionEvent(enum.Enum):
     """Bytes follow a response, so that response was wrong. This is counted; the connection is closed."""
 
 
+class _LoopTlsSocket(TlsSocket):
+    """TLS that returns all it has received: epoll does not report bytes that are decrypted and not taken."""
+
+    __slots__ = ()
+
+    def recv(self, size: int, flags: int = 0) -> bytes:  # noqa: ARG002 - as of a socket
+        return self.recv_available()
+
+
 class _Connection:
     __slots__ = ("buffered", "busy", "fd", "opened_at", "parser", "received_bytes", "sock", "unsent")
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket | TlsSocket) -> None:
         self.opened_at = 0
         self.sock = sock
         self.fd = sock.fileno()
@@ -98,13 +107,11 @@ class ConnectionPool:
     """Open, read and close the connections of a loop that requests `page`.
 
     `receive`, `send`, `marked_request` and `started` (nanoseconds) are lists that the loop indexes by file descriptor.
-    `next_request()` returns the next request. Raises OutOfResources if no descriptor is left, Unsupported for TLS,
-    ValueError for a mark that is not in both the request and the body.
+    `next_request()` returns the next request. Over TLS the handshake of a connection is part of its first request.
+    Raises OutOfResources if no descriptor is left, ValueError for a mark that is not in both the request and the body.
     """
 
     def __init__(self, address: Address, page: VerifiedRequest) -> None:
-        if address.tls:
-            raise Unsupported("load over TLS is not measured")
         self.epoll = select.epoll()
         self.counters = LoopCounters(0)
         self.size = RECEIVE_BYTES
@@ -115,6 +122,7 @@ class ConnectionPool:
         self.send: list[Callable[[bytes], int]] = []
         self.started: list[int] = []
         self.open: dict[int, _Connection] = {}
+        self._address = address
         self._source_addresses = SourceAddresses(address)
         self.guard = guard_of(address)
         """The guard of a remote server, None for a server that the harness started."""
@@ -145,12 +153,13 @@ class ConnectionPool:
 
         The request starts at `now` (nanoseconds).
         """
-        sock, code = self._source_addresses.connect()
+        tcp, code = self._source_addresses.connect()
+        sock = _LoopTlsSocket(tcp, self._address) if self._address.tls else tcp
         connection = _Connection(sock)
         fd = connection.fd
         self.counters.connects += 1
         if code not in (0, errno.EINPROGRESS):
-            sock.close()
+            tcp.close()
             return fd, self._connect_failed(code)
         if fd >= len(self.started):
             more = fd + 64 - len(self.started)
@@ -235,7 +244,7 @@ class ConnectionPool:
             return self._close_for_retry(connection)
         if connection.unsent and not self._is_reused(connection):
             self._close(connection, ConnectionEvent.CONNECT_FAILED)
-            return self._connect_failed(error.errno or 0)
+            return self._connect_failed(error.errno or 0, error if isinstance(error, TlsFailed) else None)
         return self._fail(connection, f"{_errno_text(error.errno)} while waiting for a response", disconnected=True)
 
     def overdue(self, limit: int) -> list[int]:
@@ -266,6 +275,9 @@ class ConnectionPool:
             count = connection.sock.send(connection.unsent)
         except BlockingIOError:
             count = 0
+            if isinstance(connection.sock, TlsSocket) and self.receive[fd] is send_pending:
+                # The handshake waits for the server.
+                self.epoll.modify(fd, select.EPOLLOUT if connection.sock.wants_write else select.EPOLLIN)
         except OSError as error:
             return self.handle_error(fd, error)
         connection.unsent = connection.unsent[count:]
@@ -348,12 +360,12 @@ class ConnectionPool:
             self.guard.report_wrong_response()
         return self._close(connection, ConnectionEvent.FAILED)
 
-    def _connect_failed(self, code: int) -> ConnectionEvent:
+    def _connect_failed(self, code: int, tls_failure: TlsFailed | None = None) -> ConnectionEvent:
         self.counters.refused += 1
         self.counters.errors += 1
         if code == errno.EADDRNOTAVAIL:
             self.counters.out_of_ports += 1
-        self.counters.add_error(f"{_errno_text(code)} at connect")
+        self.counters.add_error(f"{tls_failure.strerror if tls_failure else _errno_text(code)} at connect")
         return ConnectionEvent.CONNECT_FAILED
 
     def _close(self, connection: _Connection, event: ConnectionEvent) -> ConnectionEvent:

@@ -51,6 +51,11 @@ def stopped_pids(pids: list[int]) -> list[int]:
 
 def kill(pid: int, among: Callable[[], Collection[int]]) -> bool:
     """Send SIGKILL to `pid` if it is still one of `among()`; return whether it was."""
+    return send_signal(pid, signal.SIGKILL, among)
+
+
+def send_signal(pid: int, number: signal.Signals, among: Callable[[], Collection[int]]) -> bool:
+    """Send the signal `number` to `pid` if it is still one of `among()`; return whether it was."""
     if pid <= 1:
         return False
     try:
@@ -62,7 +67,7 @@ def kill(pid: int, among: Callable[[], Collection[int]]) -> bool:
         if pid not in among():
             return False
         with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            signal.pidfd_send_signal(pidfd, number)
         return True
     finally:
         os.close(pidfd)

@@ -236,7 +236,7 @@ def _adverse_clients(running: ServerUnderTest, seconds: float) -> ClientMix:
             SlowHeaderBytes(f"{running.reference_app_path}/page", authority, seconds),
             AbortingClient(
                 running.reference_app_path,
-                authority,
+                running.address,
                 (AbortPoint.HEAD, AbortPoint.BODY),
                 interval=ABORT_INTERVAL_SECONDS,
                 size=1,

@@ -58,9 +58,21 @@ async def count_response_closes(
         await trio.sleep(0.05)
 
 
-async def _ask_one_process(address: Address, mount: str, counts_by_process: dict[int, tuple[int, int]]) -> None:
+async def collect_garbage(address: Address, mount: str) -> None:
+    """Let the app's processes free objects that nothing reaches any more, as many of them as respond.
+
+    Python frees objects that refer to each other only now and then. Such memory is not lost.
+    """
+    async with trio.open_nursery() as nursery:
+        for _ in range(CONCURRENT_REQUESTS):
+            nursery.start_soon(_ask_one_process, address, mount, {}, "&collect=1")
+
+
+async def _ask_one_process(
+    address: Address, mount: str, counts_by_process: dict[int, tuple[int, int]], more: str = ""
+) -> None:
     request = (
-        f"GET {mount}/open-answers?wait={HOLD_MS} HTTP/1.1\r\nHost: {address.authority}\r\nConnection: close\r\n\r\n"
+        f"GET {mount}/open-answers?wait={HOLD_MS}{more} HTTP/1.1\r\nHost: {address.authority}\r\nConnection: close\r\n\r\n"
     )
     with trio.move_on_after(TIMEOUT):
         try:

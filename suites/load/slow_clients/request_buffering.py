@@ -9,7 +9,13 @@ from __future__ import annotations
 import trio
 
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.http.http_connection import RECEIVE_BYTES, connect, create_stream_socket, send_all
+from wsgi_gauntlet.harness.http.http_connection import (
+    RECEIVE_BYTES,
+    ClientSocket,
+    connect,
+    create_stream_socket,
+    send_all,
+)
 from wsgi_gauntlet.harness.http.parser import ResponseParser
 from wsgi_gauntlet.harness.http.response import ConnectionState, Response
 from wsgi_gauntlet.harness.load.analysis.units import format_seconds
@@ -34,15 +40,13 @@ async def request_buffering(address: Address, reference: str, framing: BodyFrami
 
     The value is None, with a note, if it is unknown. Raises OutOfResources if the machine has no more.
     """
-    sock = create_stream_socket(address)
-    with sock:
-        try:
-            await connect(sock, address)
+    try:
+        with await connect(create_stream_socket(address), address) as sock:
             response, ahead = await _send_body_late(sock, address, reference, framing)
-        except OSError as problem:
-            return Metric.labelled(
-                MEASURE_NAME, None, YES_NO_UNIT, note=f"the connection failed: {problem.strerror or problem}"
-            )
+    except OSError as problem:
+        return Metric.labelled(
+            MEASURE_NAME, None, YES_NO_UNIT, note=f"the connection failed: {problem.strerror or problem}"
+        )
     return buffering_measure(response, ahead=ahead)
 
 
@@ -71,7 +75,7 @@ def buffering_measure(response: Response, *, ahead: bool) -> Metric:
 
 
 async def _send_body_late(
-    sock: trio.socket.SocketType, address: Address, reference: str, framing: BodyFraming
+    sock: ClientSocket, address: Address, reference: str, framing: BodyFraming
 ) -> tuple[Response, bool]:
     parser = ResponseParser()
     await send_all(sock, upload_head(f"{reference}/sink", address.authority, framing, BODY_BYTES))
@@ -85,7 +89,7 @@ async def _send_body_late(
     return parser.response(), ahead
 
 
-async def _read(sock: trio.socket.SocketType, parser: ResponseParser) -> None:
+async def _read(sock: ClientSocket, parser: ResponseParser) -> None:
     while not parser.done:
         data = await sock.recv(RECEIVE_BYTES)
         if not data:

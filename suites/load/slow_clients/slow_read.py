@@ -22,6 +22,8 @@ from wsgi_gauntlet.harness.load.parameters import Parameter
 from wsgi_gauntlet.harness.model import Grade, Metric, ScenarioResult
 from wsgi_gauntlet.suites.load.slow_clients.tcp_queues import buffered_response_bytes
 
+KERNEL_LABEL = "kernel buffer per slow response"
+
 MAX_KERNEL_SHARE = 0.9
 """Above this share of a response in the kernel's buffers, the server may have nothing left to send."""
 
@@ -66,7 +68,12 @@ async def slow_read(ctx: ScenarioContext[SlowReadParameters]) -> ScenarioResult:
     parameters = ctx.parameters
 
     async def measure_extra(traffic: TrafficTimeline) -> Sequence[Metric]:
-        return [_kernel_measure(await buffered_response_bytes(traffic.running.address.port), parameters.size)]
+        queues = await buffered_response_bytes(traffic.running.address.port)
+        measures = [_kernel_measure(queues, parameters.size)]
+        if traffic.memory_before_clients is not None:
+            memory = await traffic.memory() - traffic.memory_before_clients
+            measures.append(reader_memory(memory, len(queues), traffic.slow_clients.size, parameters.size))
+        return measures
 
     result = await run_slow_client_experiment(
         ctx,
@@ -79,7 +86,8 @@ async def slow_read(ctx: ScenarioContext[SlowReadParameters]) -> ScenarioResult:
         ),
         measure_extra=measure_extra,
     )
-    if any((each.value or 0) > MAX_KERNEL_SHARE * parameters.size for each in result.metrics):
+    kernel = [each.value or 0 for each in result.metrics if each.label == KERNEL_LABEL]
+    if any(each > MAX_KERNEL_SHARE * parameters.size for each in kernel):
         note = (
             "No client was slow for the server: the kernel buffered whole responses. "
             "Use a larger response (parameter size)."
@@ -88,8 +96,19 @@ async def slow_read(ctx: ScenarioContext[SlowReadParameters]) -> ScenarioResult:
     return result
 
 
+def reader_memory(memory: int, readers: int, clients: int, size: int) -> Metric:
+    """Return the memory that the server needs for each client that has stopped reading.
+
+    `memory` is in bytes, for all of them. `readers` of the `clients` have a response in transit. The others wait for
+    the server, and cost it nothing but a place in a queue. The app's own copy of the response counts, too.
+    """
+    note = f"{readers} of {clients} clients had a response of {size} bytes in transit"
+    value = max(0, memory) / readers if readers else None
+    return Metric("memory_per_stopped_reader", "server memory per stopped reader", value, "bytes", note=note)
+
+
 def _kernel_measure(each: Sequence[int], size: int) -> Metric:
-    name = "kernel buffer per slow response"
+    name = KERNEL_LABEL
     if not each:
         return Metric.labelled(name, None, "bytes", note="no response was in transit")
     return Metric.labelled(

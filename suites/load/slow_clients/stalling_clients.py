@@ -10,7 +10,7 @@ import trio
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.admission import wait_for_admission
-from wsgi_gauntlet.harness.http.parser import ResponseParser
+from wsgi_gauntlet.harness.http.parser import ConnectionState, ResponseParser
 from wsgi_gauntlet.harness.load.clients.behaviours import browser_head
 from wsgi_gauntlet.harness.load.clients.scheduler import Scheduler
 from wsgi_gauntlet.harness.load.clients.slow_body import BodyFraming, upload_head
@@ -21,6 +21,7 @@ from wsgi_gauntlet.harness.load.clients.slow_connection import (
     SlowConnection,
     Wait,
 )
+from wsgi_gauntlet.harness.load.clients.transfers import StreamedResponse
 from wsgi_gauntlet.suites.load.slow_clients.timeout_analysis import StallPoint, StallResult
 
 DECLARED_BODY_BYTES = 1 << 16
@@ -30,6 +31,21 @@ CONNECT_GRACE_SECONDS = 5.0
 """Extra seconds after which clients without a connection are given up."""
 
 READ_BYTES = 65536
+
+RESPONSE_BYTES = 16_000_000
+"""Bytes of the response in which a client stalls: far more than the buffers of the kernel."""
+
+RESPONSE_WINDOW = 16 * 1024
+"""Bytes of receive buffer of a client that stalls in the response."""
+
+STEP_BYTES = 1 << 20
+"""Bytes that such a client reads at each step. The server can send again when a third of its send buffer is free."""
+
+STEP_SECONDS = 0.2
+"""Longest time of one such step, in seconds."""
+
+LOOK_SECONDS = 0.1
+"""Seconds between two looks whether the server has closed its socket while the client reads nothing."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +81,11 @@ async def run_stalling_clients(
         connection = None
         try:
             yield from wait_for_admission(address)
-            connection = SlowConnection.start_connect(address)
+            window = RESPONSE_WINDOW if stall.place is StallPoint.RESPONSE else None
+            connection = SlowConnection.start_connect(address, window)
             scheduler.watch(connection)
             yield from connection.connected()
+            yield from connection.handshake()
             yield from _run_stall(connection, stall, address, reference_app_path, stall_results, on_stalled)
         except (ServerDisconnected, OSError):
             pass
@@ -97,6 +115,9 @@ def _run_stall(
     stall_results: list[StallResult],
     on_stalled: Callable[[], None],
 ) -> Script:
+    if stall.place is StallPoint.RESPONSE:
+        yield from _run_stall_in_response(connection, stall, address, reference_app_path, stall_results, on_stalled)
+        return
     opening, move = _messages(stall.place, address, reference_app_path)
     yield from connection.send(opening)
     closes = stall.place is StallPoint.IDLE and (yield from _read_response(connection))
@@ -121,6 +142,78 @@ def _run_stall(
     except ServerDisconnected as dropped:
         how, ended = dropped.how, dropped.disconnected_at
     stall_results.append(StallResult(stall.place, stall.gap, max(0.0, ended - began), how, late))
+
+
+def _run_stall_in_response(
+    connection: SlowConnection,
+    stall: Stall,
+    address: Address,
+    reference_app_path: str,
+    stall_results: list[StallResult],
+    on_stalled: Callable[[], None],
+) -> Script:
+    """Read the first bytes of a big response, and then a piece every `gap` seconds."""
+    target = f"{reference_app_path}/page?n=stop&size={RESPONSE_BYTES}"
+    yield from connection.send(browser_head(target, address.authority))
+    response = StreamedResponse(lambda _data: None)
+    response.feed((yield from connection.read(READ_BYTES)))
+    on_stalled()
+    began = last = time.monotonic()
+    late, how, ended = 0.0, "", began + stall.seconds
+    while not how:
+        due = min(last + stall.gap, ended)
+        closed = yield from _pause_reading(connection, due)
+        if closed is not None:
+            how = yield from _read_to_the_end(connection, response)
+            if not how:
+                break  # the whole response was on its way
+            ended = closed
+        elif due == ended:
+            break
+        else:
+            late = max(late, time.monotonic() - due)
+            how = yield from _read_step(connection, response)
+            last = time.monotonic()
+            if how:
+                ended = last
+            elif response.done:
+                break
+    stall_results.append(StallResult(stall.place, stall.gap, max(0.0, ended - began), how, late))
+
+
+def _pause_reading(connection: SlowConnection, until: float) -> Generator[Wait, bool, float | None]:
+    """Read nothing until then. Return when the server closed the connection, None if it did not."""
+    try:
+        while (left := until - time.monotonic()) > 0:
+            yield from connection.idle(min(left, LOOK_SECONDS))
+            if connection.server_closed():
+                return time.monotonic()
+    except ServerDisconnected as dropped:
+        return dropped.disconnected_at
+    return None
+
+
+def _read_step(connection: SlowConnection, response: StreamedResponse) -> Generator[Wait, bool, str]:
+    """Read STEP_BYTES, or as much as arrives in STEP_SECONDS. Return how the server cut the response, '' if not."""
+    until, before = time.monotonic() + STEP_SECONDS, response.response().length
+    try:
+        while not response.done and response.response().length < before + STEP_BYTES:
+            data = yield from connection.read(READ_BYTES, until - time.monotonic())
+            if not data:
+                break
+            response.feed(data)
+    except ServerDisconnected as dropped:
+        response.eof(ConnectionState.RESET if dropped.how == "RST" else ConnectionState.EOF)
+        return "" if response.response().complete else dropped.how
+    return ""
+
+
+def _read_to_the_end(connection: SlowConnection, response: StreamedResponse) -> Generator[Wait, bool, str]:
+    """Read the rest of a response from a server that has closed. Return how it was cut, '' if it is whole."""
+    how = ""
+    while not how and not response.done:
+        how = yield from _read_step(connection, response)
+    return how
 
 
 def _messages(place: StallPoint, address: Address, reference_app_path: str) -> tuple[bytes, bytes]:

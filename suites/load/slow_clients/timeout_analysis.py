@@ -31,10 +31,11 @@ IMMEDIATE_SECONDS = 0.05
 
 
 class StallPoint(enum.StrEnum):
-    """Where a client stalls: within the head or the body of a request, or between two requests."""
+    """Where a client stalls: within the head or the body of a request, within a response, or between two requests."""
 
     HEAD = "head"
     BODY = "body"
+    RESPONSE = "response"
     IDLE = "idle"
 
 
@@ -77,7 +78,11 @@ class ObservedTimeout:
 REQUEST_TIMEOUT_CONDITIONS = ("timeout", "socket-timeout", "harakiri")
 """The conditions with which an adapter names a timeout for requests. The shortest one counts."""
 
-STALL_POINT_CONDITIONS = {StallPoint.HEAD: "head-timeout", StallPoint.BODY: "body-timeout"}
+STALL_POINT_CONDITIONS = {
+    StallPoint.HEAD: "head-timeout",
+    StallPoint.BODY: "body-timeout",
+    StallPoint.RESPONSE: "send-timeout",
+}
 """The condition for one stall point. No other counts there, even if this one is not a number."""
 
 
@@ -92,7 +97,9 @@ def configured_timeout(conditions: Mapping[str, object], place: StallPoint) -> f
     if own in here:
         return _shortest(here, own)
     names = () if place is StallPoint.IDLE else REQUEST_TIMEOUT_CONDITIONS
-    return _shortest(here, *names) or _shortest(here, "keep-alive")
+    # A time for idle connections need not be one for a response that is being sent.
+    others = () if place is StallPoint.RESPONSE else ("keep-alive",)
+    return _shortest(here, *names) or _shortest(here, *others)
 
 
 def _shortest(conditions: Mapping[str, object], *names: str) -> float | None:
@@ -137,7 +144,12 @@ def timeout_measures(found: ObservedTimeout | None, place: StallPoint, timeout: 
 
 def describe_timeouts(found: Sequence[ObservedTimeout]) -> str:
     """Describe how a server treats clients that stall."""
-    where = {StallPoint.HEAD: "in the head", StallPoint.BODY: "in the body", StallPoint.IDLE: "after a response"}
+    where = {
+        StallPoint.HEAD: "in the head",
+        StallPoint.BODY: "in the body",
+        StallPoint.RESPONSE: "in the response",
+        StallPoint.IDLE: "after a response",
+    }
     parts = []
     for each in found:
         if each.closed_after is None:

@@ -56,10 +56,11 @@ class TimeoutEdgeParameters(Parameters):
     full=TimeoutEdgeParameters(duration=310, timeout=86_400),
 )
 async def timeout_edge(ctx: ScenarioContext[TimeoutEdgeParameters]) -> ScenarioResult:
-    """Clients stall in a head, in a body and after a response: for good, or for 0.5, 0.95 and 1.05 of the timeout.
+    """Clients stall in a head, a body, a response, and after one: for good, or for 0.5, 0.95 and 1.05 of the timeout.
 
-    If a timeout counts each gap separately, a client can hold its connection for ever with a byte now and then. The
-    harness makes the timeouts of a server as short as `timeout`. It searches for unknown timeouts within `duration`.
+    In the response they read nothing, so that the server cannot send. If a timeout counts each gap separately, a client
+    can hold its connection for ever with a byte now and then. The harness makes the timeouts of a server as short as
+    `timeout`. It searches for unknown timeouts within `duration`.
     """
     default_plan = ctx.plan
     return await retry_if_generator_late(ctx, lambda: _round(ctx, default_plan))

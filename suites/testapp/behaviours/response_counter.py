@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from typing import Any, Iterator
@@ -59,7 +60,9 @@ def counted_page(call: Call) -> CountedBody:
 
 
 def open_answers(call: Call) -> list[bytes]:
-    """Answer `PID OPENED CLOSED`, the counts of this process. `wait` as for /page."""
+    """Answer `PID OPENED CLOSED`, the counts of this process. `wait` as for /page; `collect` frees unreachable objects."""
+    if call.int_parameter("collect", 0):
+        gc.collect()
     page_wait = call.int_parameter("wait", 0) / 1000.0
     if page_wait > 0:
         threading.Event().wait(page_wait)

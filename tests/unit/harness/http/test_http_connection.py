@@ -2,28 +2,31 @@
 
 import os
 import resource
+import socket
 
-from wsgi_gauntlet.harness.http.http_connection import readable
+import trio
+
+from wsgi_gauntlet.harness.http.http_connection import has_input
 from wsgi_gauntlet.harness.load.clients.connection_budget import reserve_connections
 
 HIGH = 1500
 """Above FD_SETSIZE, 1,024, which is all that select() knows of."""
 
 
-def test_what_there_is_to_read_is_seen_on_a_high_descriptor_too() -> None:
+async def test_what_there_is_to_read_is_seen_on_a_high_descriptor_too() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     reserve_connections(HIGH)
-    low, other = os.pipe()
+    low, other = socket.socketpair()
     try:
-        high = os.dup2(low, HIGH)
-        assert not readable(high)
-        os.write(other, b"x")
-        assert readable(high)
-        os.read(high, 1)
-        assert not readable(high)
-        os.close(other)
-        assert readable(high)
-        os.close(high)
+        with trio.socket.fromfd(os.dup2(low.fileno(), HIGH), low.family, low.type) as high:
+            assert not has_input(high)
+            other.send(b"x")
+            assert has_input(high)
+            assert await high.recv(1) == b"x"
+            assert not has_input(high)
+            other.close()
+            assert has_input(high)
     finally:
-        os.close(low)
+        low.close()
+        os.close(HIGH)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
