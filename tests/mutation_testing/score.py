@@ -32,6 +32,9 @@ NOT_MUTATED = frozenset({"__init__", "__main__", "command_line"})
 LIMIT_SECONDS = 240.0
 """Seconds for one mutant. A server that keeps every case waiting is found long before."""
 
+CUT_SENSITIVE = frozenset({"input_stream", "server", "stream"})
+"""Modules whose faults may need a request that comes in pieces. Mutants of the others get whole requests alone."""
+
 ERRORS_LIMIT = 4
 """Cells with `error` after which a mutant counts as a server that does not serve."""
 
@@ -146,7 +149,8 @@ class Scorer:
         total: Counter[str] = Counter()
         for (_, case), count in self._finders.items():
             total[case] += count
-        return sorted(self.cases, key=lambda each: (-self._finders[module, each.id], -total[each.id]))
+        cases = self.cases if module in CUT_SENSITIVE else [replace(each, segmentable=False) for each in self.cases]
+        return sorted(cases, key=lambda each: (-self._finders[module, each.id], -total[each.id]))
 
     async def _run(self, mutant: ToolMutant, cases: Sequence[Case], tries: int) -> tuple[CaseResult | None, bool]:
         """Return the first cell that found the mutant, and whether the server did not serve."""
