@@ -13,9 +13,11 @@ import socket
 import ssl
 import struct
 import termios
+import threading
 from array import array
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import lru_cache
 
 import trio
 
@@ -229,6 +231,14 @@ def _ioctl_counter(descriptor: int, request: int) -> UnreadCounter:
     return count
 
 
+@lru_cache(maxsize=4)
+def _netlink_socket(pid: int, thread: int) -> socket.socket:  # noqa: ARG001 - a process and a thread have their own
+    """Return a socket for questions to the kernel. A check of one server asks tens of thousands."""
+    netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _DIAG)
+    netlink.setblocking(False)
+    return netlink
+
+
 def _sock_diag(local: tuple[str, int], remote: tuple[str, int], family: int) -> SocketDiagnosis:
     """Return a function that asks the kernel for the other end of a connection: the same names in reverse order."""
     names = struct.pack("!HH", remote[1], local[1])
@@ -241,11 +251,11 @@ def _sock_diag(local: tuple[str, int], remote: tuple[str, int], family: int) -> 
 
     def diagnose() -> bytes | None:
         try:
-            with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _DIAG) as netlink:
-                netlink.setblocking(False)  # the kernel replies within the call that asks
-                netlink.send(message)
-                reply = netlink.recv(4096)
+            netlink = _netlink_socket(os.getpid(), threading.get_ident())
+            netlink.send(message)
+            reply = netlink.recv(4096)  # the kernel replies within the call that asks
         except OSError:
+            _netlink_socket.cache_clear()  # a late reply must not be taken for that of another question
             return None
         if len(reply) < _NETLINK_HEADER.size + _QUEUE_OFFSET + 4 or _NETLINK_HEADER.unpack_from(reply)[1] != _BY_FAMILY:
             return None  # the server closed its socket: it will not read any more
