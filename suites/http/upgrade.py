@@ -26,6 +26,7 @@ from wsgi_gauntlet.suites.http.assertions import (
     SECURITY_TAG,
     assert_body_served,
     assert_not_smuggled,
+    assert_served,
     assert_server_alive,
     post_request,
     raw_request,
@@ -65,6 +66,8 @@ UNTAKEN = {
     "websocket": WEBSOCKET,
     "websocket-alone": ("Connection: Upgrade", "Upgrade: websocket"),
     "h2c-alone": ("Connection: Upgrade", "Upgrade: h2c"),
+    "no-option": ("Upgrade: gauntlet/1",),
+    "option-alone": ("Connection: Upgrade",),
 }
 """Upgrades that no server may take for a POST: the protocol is unknown, or its handshake is incomplete."""
 
@@ -89,7 +92,7 @@ async def with_body(exchange: Exchange, what: tuple[tuple[str, ...], bool]) -> N
     `h2c`. None of these handshakes is one that a server can take for a POST.
     Expects: the app reads the five bytes. A server that accepts no chunks may answer 411. The next request gets its own
     response, or the server closes the connection.
-    Why: Browsers, proxies and libraries offer upgrades in ordinary requests. Their users' uploads, and the requests
+    Why: Browsers, proxies and libraries offer upgrades in plain requests. Their users' uploads, and the requests
     after them, must not be lost.
     """
     fields, chunks = what
@@ -98,6 +101,28 @@ async def with_body(exchange: Exchange, what: tuple[tuple[str, ...], bool]) -> N
     )
     data = post_request(exchange, *fields, framing, body=body, target=READ_TO_END_TARGET if chunks else "/read")
     assert_body_served(await send_request(exchange, data), b"hello")
+
+
+@case(
+    MUST,
+    MAY_IGNORE,
+    basis=from_recipient_semantics(
+        "A server that ignores the header continues in HTTP/1.1. Then the next request on the connection is one in "
+        "HTTP/1.1 too."
+    ),
+    variants={name: fields for name, fields in UNTAKEN.items() if not name.startswith("websocket")},
+)
+async def without_body(exchange: Exchange, fields: tuple[str, ...]) -> None:
+    """After a GET with an Upgrade that the server does not take, the next request is served in HTTP/1.1.
+
+    Sends: a GET with `Upgrade: gauntlet/1`, `TLS/1.0` or an incomplete `h2c`, or with only one of the two headers. Then
+    another request.
+    Expects: the server serves the request with one call of the app. The next request gets its own response, or the
+    server closes the connection.
+    Why: Clients offer an upgrade with their first request and go on if the server does not take it. All their later
+    requests must not be lost.
+    """
+    assert_served(await send_request(exchange, _get(exchange, *fields)))
 
 
 @case(
@@ -175,6 +200,24 @@ async def h2c_settings(exchange: Exchange, fields: tuple[str, ...]) -> None:
     take, and the connection breaks.
     """
     response, _ = await _response_to_upgrade(exchange, _get(exchange, *fields))
+    assertions.assert_that(
+        response.status not in (None, SWITCHING_PROTOCOLS), "a response other than 101", response.describe()
+    )
+
+
+@case(
+    MUST,
+    rfc7540("3.2", 'A server MUST ignore an "h2" token in an Upgrade header field.'),
+    basis=MUST_TEXT,
+)
+async def h2_token(exchange: Exchange) -> None:
+    """An Upgrade to `h2`, which means HTTP/2 over TLS, is ignored.
+
+    Sends: a GET with `Upgrade: h2`, `HTTP2-Settings` and the two connection options.
+    Expects: any response but 101.
+    Why: A client that confuses the two names expects TLS next. After a 101, neither side understands the other.
+    """
+    response, _ = await _response_to_upgrade(exchange, _get(exchange, H2C[0], "Upgrade: h2", H2_SETTINGS))
     assertions.assert_that(
         response.status not in (None, SWITCHING_PROTOCOLS), "a response other than 101", response.describe()
     )
