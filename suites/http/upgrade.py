@@ -25,6 +25,7 @@ from wsgi_gauntlet.suites.http.assertions import (
     RESPONSE_TIMEOUT_SECONDS,
     SECURITY_TAG,
     assert_body_served,
+    assert_following_get_served,
     assert_not_smuggled,
     assert_served,
     assert_server_alive,
@@ -32,11 +33,12 @@ from wsgi_gauntlet.suites.http.assertions import (
     raw_request,
     record_behaviour,
     send_request,
+    send_with_following_get,
     smuggled_request,
 )
 from wsgi_gauntlet.suites.http.references import READ_OR_CLOSE
 
-SWITCHING_PROTOCOLS = 101
+HTTP_OK, SWITCHING_PROTOCOLS = 200, 101
 
 H2_SETTINGS = "HTTP2-Settings: AAMAAABkAAQAAP__"
 """The payload of a SETTINGS frame, in base64url: 100 concurrent streams, a window of 65,535 bytes."""
@@ -81,9 +83,9 @@ UNTAKEN = {
     ),
     variants={
         **{f"{name}-length": (fields, False) for name, fields in UNTAKEN.items()},
-        **{f"{name}-chunks": (fields, True) for name, fields in UNTAKEN.items()},
+        **{f"{name}-chunks": (UNTAKEN[name], True) for name in ("unknown", "websocket", "option-alone")},
     },
-    needs={f"{name}-chunks": [*NEEDS_CHUNKED] for name in UNTAKEN},
+    needs={f"{name}-chunks": NEEDS_CHUNKED for name in ("unknown", "websocket", "option-alone")},
 )
 async def with_body(exchange: Exchange, what: tuple[tuple[str, ...], bool]) -> None:
     """A request with a body and an Upgrade that the server does not take is served in HTTP/1.1.
@@ -110,12 +112,12 @@ async def with_body(exchange: Exchange, what: tuple[tuple[str, ...], bool]) -> N
         "A server that ignores the header continues in HTTP/1.1. Then the next request on the connection is one in "
         "HTTP/1.1 too."
     ),
-    variants={name: fields for name, fields in UNTAKEN.items() if not name.startswith("websocket")},
+    variants={name: UNTAKEN[name] for name in ("unknown", "list", "tls", "no-option", "option-alone")},
 )
 async def without_body(exchange: Exchange, fields: tuple[str, ...]) -> None:
     """After a GET with an Upgrade that the server does not take, the next request is served in HTTP/1.1.
 
-    Sends: a GET with `Upgrade: gauntlet/1`, `TLS/1.0` or an incomplete `h2c`, or with only one of the two headers. Then
+    Sends: a GET with `Upgrade: gauntlet/1` or `TLS/1.0`, or with only one of the two headers of an upgrade. Then
     another request.
     Expects: the server serves the request with one call of the app. The next request gets its own response, or the
     server closes the connection.
@@ -123,6 +125,38 @@ async def without_body(exchange: Exchange, fields: tuple[str, ...]) -> None:
     requests must not be lost.
     """
     assert_served(await send_request(exchange, _get(exchange, *fields)))
+
+
+@case(
+    MUST,
+    MAY_IGNORE,
+    basis=from_recipient_semantics(
+        "A server that ignores the header continues in HTTP/1.1. Then the bytes after the request are the next request."
+    ),
+    variants={
+        "get": ("GET", (), b""),
+        "length": ("POST", ("Content-Length: 5",), b"hello"),
+        "chunks": ("POST", ("Transfer-Encoding: chunked",), b"5\r\nhello\r\n0\r\n\r\n"),
+    },
+    needs={"chunks": ["http/chunked/then-next"]},
+)
+async def then_next(exchange: Exchange, what: tuple[str, tuple[str, ...], bytes]) -> None:
+    """A request that directly follows one with an Upgrade that the server does not take is served.
+
+    Sends: a GET or POST with `Upgrade: gauntlet/1`, and a GET, in one piece.
+    Expects: after a 200, the second request gets its own response, or the first response says that the connection
+    closes. The case `with-body` checks the first response.
+    Why: A proxy sends its users' requests in such sequences. A server that reads everything after an Upgrade as another
+    protocol loses the next user's request.
+    """
+    method, framing, body = what
+    target = READ_TO_END_TARGET if b"\r\n" in body else "/read"
+    first, second = await send_with_following_get(
+        exchange, post_request(exchange, *UNKNOWN, *framing, body=body, target=target, method=method)
+    )
+    await assert_server_alive(exchange)
+    if first.status == HTTP_OK:
+        assert_following_get_served(exchange, first, second)
 
 
 @case(

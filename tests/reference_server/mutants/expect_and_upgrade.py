@@ -51,7 +51,7 @@ def _asks(fields: parsing.Fields) -> bool:
     return bool(parsing.values(fields, b"upgrade")) or b"upgrade" in parsing.members(fields, b"connection")
 
 
-@mutant("http/upgrade/without-body")
+@mutant("http/upgrade/without-body", "http/upgrade/then-next")
 def other_protocol_expected_after_upgrade() -> None:
     """After a request with Upgrade, or with that connection option, the server does not read HTTP."""
 
