@@ -112,12 +112,12 @@ async def with_body(exchange: Exchange, what: tuple[tuple[str, ...], bool]) -> N
         "A server that ignores the header continues in HTTP/1.1. Then the next request on the connection is one in "
         "HTTP/1.1 too."
     ),
-    variants={name: UNTAKEN[name] for name in ("unknown", "list", "tls", "no-option", "option-alone")},
+    variants={name: UNTAKEN[name] for name in ("list", "tls", "no-option", "option-alone")},
 )
 async def without_body(exchange: Exchange, fields: tuple[str, ...]) -> None:
     """After a GET with an Upgrade that the server does not take, the next request is served in HTTP/1.1.
 
-    Sends: a GET with `Upgrade: gauntlet/1` or `TLS/1.0`, or with only one of the two headers of an upgrade. Then
+    Sends: a GET with `Upgrade: gauntlet/1, other` or `TLS/1.0`, or with only one of the two headers of an upgrade. Then
     another request.
     Expects: the server serves the request with one call of the app. The next request gets its own response, or the
     server closes the connection.
@@ -138,7 +138,11 @@ async def without_body(exchange: Exchange, fields: tuple[str, ...]) -> None:
         "length": ("POST", ("Content-Length: 5",), b"hello"),
         "chunks": ("POST", ("Transfer-Encoding: chunked",), b"5\r\nhello\r\n0\r\n\r\n"),
     },
-    needs={"chunks": ["http/chunked/then-next"]},
+    needs={
+        "get": ["http/framing/cl-then-next"],
+        "length": ["http/framing/cl-then-next"],
+        "chunks": ["http/chunked/then-next"],
+    },
 )
 async def then_next(exchange: Exchange, what: tuple[str, tuple[str, ...], bytes]) -> None:
     """A request that directly follows one with an Upgrade that the server does not take is served.
@@ -355,12 +359,12 @@ async def http10(exchange: Exchange, fields: tuple[str, ...]) -> None:
     INFO,
     MAY_IGNORE,
     basis=recorded_only("A server may switch to a protocol that the client offers, or ignore the offer."),
-    variants={"h2c": H2C, "websocket": WEBSOCKET, "tls": TLS, "unknown": UNKNOWN},
+    variants={"h2c": H2C, "websocket": WEBSOCKET, "tls": TLS},
 )
 async def offered(exchange: Exchange, fields: tuple[str, ...]) -> None:
     """Record the response to a GET that offers another protocol.
 
-    Sends: a GET with a complete offer of h2c or WebSocket, or with `Upgrade: TLS/1.0` or `gauntlet/1`.
+    Sends: a GET with a complete offer of h2c or WebSocket, or with `Upgrade: TLS/1.0`.
     Expects: nothing is required. The case records the response.
     Why: Operators should know whether their server takes such an offer, or rejects a request that contains one.
     """
