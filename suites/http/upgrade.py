@@ -25,17 +25,20 @@ from wsgi_gauntlet.suites.http.assertions import (
     RESPONSE_TIMEOUT_SECONDS,
     SECURITY_TAG,
     assert_body_served,
+    assert_following_get_served,
     assert_not_smuggled,
+    assert_served,
     assert_server_alive,
     post_request,
     raw_request,
     record_behaviour,
     send_request,
+    send_with_following_get,
     smuggled_request,
 )
 from wsgi_gauntlet.suites.http.references import READ_OR_CLOSE
 
-SWITCHING_PROTOCOLS = 101
+HTTP_OK, SWITCHING_PROTOCOLS = 200, 101
 
 H2_SETTINGS = "HTTP2-Settings: AAMAAABkAAQAAP__"
 """The payload of a SETTINGS frame, in base64url: 100 concurrent streams, a window of 65,535 bytes."""
@@ -65,6 +68,8 @@ UNTAKEN = {
     "websocket": WEBSOCKET,
     "websocket-alone": ("Connection: Upgrade", "Upgrade: websocket"),
     "h2c-alone": ("Connection: Upgrade", "Upgrade: h2c"),
+    "no-option": ("Upgrade: gauntlet/1",),
+    "option-alone": ("Connection: Upgrade",),
 }
 """Upgrades that no server may take for a POST: the protocol is unknown, or its handshake is incomplete."""
 
@@ -78,9 +83,9 @@ UNTAKEN = {
     ),
     variants={
         **{f"{name}-length": (fields, False) for name, fields in UNTAKEN.items()},
-        **{f"{name}-chunks": (fields, True) for name, fields in UNTAKEN.items()},
+        **{f"{name}-chunks": (UNTAKEN[name], True) for name in ("unknown", "websocket", "option-alone")},
     },
-    needs={f"{name}-chunks": [*NEEDS_CHUNKED] for name in UNTAKEN},
+    needs={f"{name}-chunks": NEEDS_CHUNKED for name in ("unknown", "websocket", "option-alone")},
 )
 async def with_body(exchange: Exchange, what: tuple[tuple[str, ...], bool]) -> None:
     """A request with a body and an Upgrade that the server does not take is served in HTTP/1.1.
@@ -89,7 +94,7 @@ async def with_body(exchange: Exchange, what: tuple[tuple[str, ...], bool]) -> N
     `h2c`. None of these handshakes is one that a server can take for a POST.
     Expects: the app reads the five bytes. A server that accepts no chunks may answer 411. The next request gets its own
     response, or the server closes the connection.
-    Why: Browsers, proxies and libraries offer upgrades in ordinary requests. Their users' uploads, and the requests
+    Why: Browsers, proxies and libraries offer upgrades in plain requests. Their users' uploads, and the requests
     after them, must not be lost.
     """
     fields, chunks = what
@@ -98,6 +103,64 @@ async def with_body(exchange: Exchange, what: tuple[tuple[str, ...], bool]) -> N
     )
     data = post_request(exchange, *fields, framing, body=body, target=READ_TO_END_TARGET if chunks else "/read")
     assert_body_served(await send_request(exchange, data), b"hello")
+
+
+@case(
+    MUST,
+    MAY_IGNORE,
+    basis=from_recipient_semantics(
+        "A server that ignores the header continues in HTTP/1.1. Then the next request on the connection is one in "
+        "HTTP/1.1 too."
+    ),
+    variants={name: UNTAKEN[name] for name in ("list", "tls", "no-option", "option-alone")},
+)
+async def without_body(exchange: Exchange, fields: tuple[str, ...]) -> None:
+    """After a GET with an Upgrade that the server does not take, the next request is served in HTTP/1.1.
+
+    Sends: a GET with `Upgrade: gauntlet/1, other` or `TLS/1.0`, or with only one of the two headers of an upgrade. Then
+    another request.
+    Expects: the server serves the request with one call of the app. The next request gets its own response, or the
+    server closes the connection.
+    Why: Clients offer an upgrade with their first request and go on if the server does not take it. All their later
+    requests must not be lost.
+    """
+    assert_served(await send_request(exchange, _get(exchange, *fields)))
+
+
+@case(
+    MUST,
+    MAY_IGNORE,
+    basis=from_recipient_semantics(
+        "A server that ignores the header continues in HTTP/1.1. Then the bytes after the request are the next request."
+    ),
+    variants={
+        "get": ("GET", (), b""),
+        "length": ("POST", ("Content-Length: 5",), b"hello"),
+        "chunks": ("POST", ("Transfer-Encoding: chunked",), b"5\r\nhello\r\n0\r\n\r\n"),
+    },
+    needs={
+        "get": ["http/framing/cl-then-next"],
+        "length": ["http/framing/cl-then-next"],
+        "chunks": ["http/chunked/then-next"],
+    },
+)
+async def then_next(exchange: Exchange, what: tuple[str, tuple[str, ...], bytes]) -> None:
+    """A request that directly follows one with an Upgrade that the server does not take is served.
+
+    Sends: a GET or POST with `Upgrade: gauntlet/1`, and a GET, in one piece.
+    Expects: after a 200, the second request gets its own response, or the first response says that the connection
+    closes. The case `with-body` checks the first response.
+    Why: A proxy sends its users' requests in such sequences. A server that reads everything after an Upgrade as another
+    protocol loses the next user's request.
+    """
+    method, framing, body = what
+    target = READ_TO_END_TARGET if b"\r\n" in body else "/read"
+    first, second = await send_with_following_get(
+        exchange, post_request(exchange, *UNKNOWN, *framing, body=body, target=target, method=method)
+    )
+    await assert_server_alive(exchange)
+    if first.status == HTTP_OK:
+        assert_following_get_served(exchange, first, second)
 
 
 @case(
@@ -175,6 +238,24 @@ async def h2c_settings(exchange: Exchange, fields: tuple[str, ...]) -> None:
     take, and the connection breaks.
     """
     response, _ = await _response_to_upgrade(exchange, _get(exchange, *fields))
+    assertions.assert_that(
+        response.status not in (None, SWITCHING_PROTOCOLS), "a response other than 101", response.describe()
+    )
+
+
+@case(
+    MUST,
+    rfc7540("3.2", 'A server MUST ignore an "h2" token in an Upgrade header field.'),
+    basis=MUST_TEXT,
+)
+async def h2_token(exchange: Exchange) -> None:
+    """An Upgrade to `h2`, which means HTTP/2 over TLS, is ignored.
+
+    Sends: a GET with `Upgrade: h2`, `HTTP2-Settings` and the two connection options.
+    Expects: any response but 101.
+    Why: A client that confuses the two names expects TLS next. After a 101, neither side understands the other.
+    """
+    response, _ = await _response_to_upgrade(exchange, _get(exchange, H2C[0], "Upgrade: h2", H2_SETTINGS))
     assertions.assert_that(
         response.status not in (None, SWITCHING_PROTOCOLS), "a response other than 101", response.describe()
     )
@@ -278,12 +359,12 @@ async def http10(exchange: Exchange, fields: tuple[str, ...]) -> None:
     INFO,
     MAY_IGNORE,
     basis=recorded_only("A server may switch to a protocol that the client offers, or ignore the offer."),
-    variants={"h2c": H2C, "websocket": WEBSOCKET, "tls": TLS, "unknown": UNKNOWN},
+    variants={"h2c": H2C, "websocket": WEBSOCKET, "tls": TLS},
 )
 async def offered(exchange: Exchange, fields: tuple[str, ...]) -> None:
     """Record the response to a GET that offers another protocol.
 
-    Sends: a GET with a complete offer of h2c or WebSocket, or with `Upgrade: TLS/1.0` or `gauntlet/1`.
+    Sends: a GET with a complete offer of h2c or WebSocket, or with `Upgrade: TLS/1.0`.
     Expects: nothing is required. The case records the response.
     Why: Operators should know whether their server takes such an offer, or rejects a request that contains one.
     """

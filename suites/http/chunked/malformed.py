@@ -144,13 +144,14 @@ async def wrong_bytes_after_data(exchange: Exchange, chunks: bytes) -> None:
         "first": b"\r\n5\r\nhello\r\n" + LAST_CHUNK,
         "lf": b"5\r\nhello\r\n\n" + LAST_CHUNK,
         "lf-first": b"\n5\r\nhello\r\n" + LAST_CHUNK,
+        "space": b"5\r\nhello\r\n \r\n" + LAST_CHUNK,
     },
 )
 async def blank_line(exchange: Exchange, body: bytes) -> None:
     """An empty line in place of a chunk size makes the body invalid.
 
     Sends: a chunked body with an empty line, or several, before the first chunk, between two chunks or before the last
-    chunk. The line ends with CRLF or LF.
+    chunk. The line ends with CRLF or LF, or it has only a space.
     Expects: an error status, or no response. The server closes the connection.
     Why: An empty line has no digits, so it is no size. Servers that skip it and servers that read it as the end of the
     body see different requests on one connection.

@@ -56,6 +56,7 @@ REASONS: dict[str, HeadOfRejected] = {
     "nul-in-value": _head("X-A: a\0b"),
     "name-not-token": _head("X(A): a"),
     "folded": _head("X-A: a\r\n b"),
+    "unknown-coding": _head("Transfer-Encoding: gauntlet"),
 }
 """Requests that many servers reject. Their bodies are well framed."""
 

@@ -92,8 +92,8 @@ async def te_compressed(exchange: Exchange, what: tuple[list[str], bytes]) -> No
 
     Sends: a POST with `Transfer-Encoding: gzip, chunked`, or with `x-gzip`, `deflate` or two codings before chunked.
     The chunk contains `hello`, compressed so.
-    Expects: the server answers 501 and does not call the app, or the app reads `hello`. The next request gets its own
-    response, or the server closes the connection.
+    Expects: the server answers 501 and does not call the app, or the app reads `hello`. For codings on two lines, 400
+    is also accepted. The next request gets its own response, or the server closes the connection.
     Why: The app cannot know the coding of the transfer. If the server removes only the chunks, the app stores
     compressed bytes as the user's upload.
     """
@@ -101,7 +101,8 @@ async def te_compressed(exchange: Exchange, what: tuple[list[str], bytes]) -> No
     result = await send_request(
         exchange, post_request(exchange, *fields, body=_in_one_chunk(data), target=READ_TO_END_TARGET)
     )
-    if is_rejected_with(result, (501,)):
+    # nginx answers 400 to a second line of any header that it knows, before it looks at the codings.
+    if is_rejected_with(result, (501,) if len(fields) == 1 else UNKNOWN_LENGTH_STATUSES):
         assert_in_sync(result)
         return
     assertions.assert_that(

@@ -317,6 +317,11 @@ async def te_whitespace(exchange: Exchange, value: str) -> None:
         "prefix": "xchunked",
         "semicolon": ";chunked",
         "two-words": "x chunked",
+        "fs": "\x1cchunked",
+        "us-behind": "chunked\x1f",
+        "vt-behind": "chunked\x0b",
+        "nbsp-before": "\xa0chunked",
+        "tab-inside": "chun\tked",
     },
 )
 async def te_obfuscated(exchange: Exchange, value: str) -> None:

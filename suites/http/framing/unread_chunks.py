@@ -69,6 +69,7 @@ async def unread_trailer(exchange: Exchange, body: bytes) -> None:
         "no-colon": b"0\r\nX-Trailer\r\n",
         "extension": b"0;a\r\nX-Trailer: yes\r\n",
         "two-bytes": b"0\r\nXX",
+        "cr": b"0\r\n\r",
     },
 )
 async def hidden_in_trailer(exchange: Exchange, body: bytes) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from wsgi_gauntlet.servers.reference_server import framing, parsing
 from wsgi_gauntlet.servers.reference_server.input_stream import InputStream
 from wsgi_gauntlet.servers.reference_server.rejection import RequestRejected
-from wsgi_gauntlet.servers.reference_server.server import Connection
 
 from .mutation import mutant, replace, wrap_function
 
@@ -38,7 +37,7 @@ def skip_blank_lines() -> None:
     def line(right: Any, self: InputStream, limit: int) -> bytes:
         buffer = self._stream.buffer
         while limit == framing.CHUNK_LINE_LIMIT and (buffer or self._stream.fill(DEADLINE)):
-            if not buffer.startswith((b"\r\n", b"\n")):
+            if not buffer.startswith((b"\r\n", b"\n", b" \r\n")):
                 break
             del buffer[: buffer.index(b"\n") + 1]
         found: bytes = right(self, limit)
@@ -91,25 +90,29 @@ def last_size_by_strtol() -> None:
     _for_last_size(lambda line: int((re.match(rb"[0-9A-Fa-f]*", line) or [b""])[0] or b"0", 16))
 
 
-@mutant("http/chunked/extension-malformed")
-def bad_extensions_keep_connection() -> None:
-    """The server rejects a malformed chunk extension and goes on behind its line with the next request."""
-    rejected: list[bytes] = []
+def _lose_body_of(method: str) -> None:
+    """Let the app read an empty body if `method` of InputStream rejects the body."""
 
-    def size(right: Any, line: bytes) -> int:
+    def checked(right: Any, self: InputStream) -> bytes:
         try:
-            found: int = right(line)
+            found: bytes = right(self)
         except RequestRejected:
-            rejected.append(line)
-            raise
+            vars(self)["lost"] = self._ended = True
+            return b""
         return found
 
-    def answer(right: Any, self: Connection, *arguments: Any) -> bool:
-        more: bool = right(self, *arguments)
-        return more or bool(rejected and rejected.pop())
+    def read(right: Any, self: InputStream, *size: int) -> bytes:
+        data: bytes = right(self, *size)
+        return b"" if vars(self).get("lost") else data
 
-    wrap_function(framing, "chunk_size", size)
-    wrap_function(Connection, "answer", answer)
+    wrap_function(InputStream, method, checked)
+    wrap_function(InputStream, "read", read)
+
+
+@mutant("http/chunked/extension-malformed")
+def bad_extension_empties_the_body() -> None:
+    """With a malformed chunk extension the app reads an empty body."""
+    _lose_body_of("_coded_piece")
 
 
 @mutant("http/chunked/extension-without-semicolon")
@@ -121,19 +124,7 @@ def bytes_after_size_ignored() -> None:
 @mutant("http/chunked/trailer-malformed", "http/chunked/trailer-lf")
 def bad_trailer_empties_the_body() -> None:
     """With a malformed trailer section the app reads an empty body."""
-
-    def trailer(right: Any, self: InputStream) -> None:
-        try:
-            right(self)
-        except RequestRejected:
-            vars(self)["lost"] = True
-
-    def read(right: Any, self: InputStream, *size: int) -> bytes:
-        data: bytes = right(self, *size)
-        return b"" if vars(self).get("lost") else data
-
-    wrap_function(InputStream, "trailer", trailer)
-    wrap_function(InputStream, "read", read)
+    _lose_body_of("trailer")
 
 
 @mutant("http/chunked/trailer-too-large")

@@ -42,26 +42,41 @@ def continue_without_content_for_http10() -> None:
 
 @mutant("http/upgrade/with-body", "http/upgrade/http10", "http/upgrade/unread-body")
 def body_behind_upgrade_forgotten() -> None:
-    """A request with Upgrade has no body for the server."""
-    wrap_function(
-        framing,
-        "length",
-        lambda right, fields, used: 0 if parsing.values(fields, b"upgrade") else right(fields, used),
-    )
+    """A request with Upgrade, or with that connection option, has no body for the server."""
+    wrap_function(framing, "length", lambda right, fields, used: 0 if _asks(fields) else right(fields, used))
+
+
+def _asks(fields: parsing.Fields) -> bool:
+    """Return whether a request has Upgrade, or the connection option of that name."""
+    return bool(parsing.values(fields, b"upgrade")) or b"upgrade" in parsing.members(fields, b"connection")
+
+
+@mutant("http/upgrade/without-body", "http/upgrade/then-next")
+def other_protocol_expected_after_upgrade() -> None:
+    """After a request with Upgrade, or with that connection option, the server does not read HTTP."""
+
+    def answer(right: Any, self: Connection, request: Request, body: InputStream, variables: Any) -> bool:
+        more: bool = right(self, request, body, variables)
+        if _asks(request.fields):
+            self.stream.buffer[:0] = b"\0"
+        return more
+
+    wrap_function(Connection, "answer", answer)
 
 
 @mutant(
     "http/upgrade/h2c-settings",
+    "http/upgrade/h2-token",
     "http/upgrade/h2c-switch",
     "http/upgrade/websocket-incomplete",
     "http/upgrade/websocket-switch",
 )
 def upgrade_taken_and_not_kept() -> None:
-    """The server answers 101 to every Upgrade to h2c and WebSocket, and then closes the connection."""
+    """The server answers 101 to every Upgrade to h2c, h2 and WebSocket, and then closes the connection."""
 
     def answer(right: Any, self: Connection, request: Request, body: InputStream, variables: Any) -> bool:
         for protocol in parsing.members(request.fields, b"upgrade"):
-            if protocol in (b"h2c", b"websocket"):
+            if protocol in (b"h2c", b"h2", b"websocket"):
                 head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % protocol
                 self.stream.send(head)
                 return False

@@ -80,6 +80,23 @@ def length_is_its_digits() -> None:
     wrap_function(framing, "decimal", lambda right, text: right(re.sub(rb"[^0-9]", b"", text)))
 
 
+@mutant(
+    "http/framing/te-obfuscated/fs",
+    "http/framing/te-obfuscated/us-behind",
+    "http/framing/te-obfuscated/vt-behind",
+    "http/framing/te-obfuscated/nbsp-before",
+    "http/framing/te-obfuscated/tab-inside",
+)
+def blanks_in_coding_removed() -> None:
+    """The server removes all that Python calls whitespace from a Transfer-Encoding, also inside the word."""
+    _any_value()
+
+    def members(right: Any, fields: parsing.Fields, name: bytes) -> list[bytes]:
+        return ["".join(each.decode("latin-1").split()).encode("latin-1") for each in right(fields, name)]
+
+    wrap_function(parsing, "members", members)
+
+
 @mutant("http/framing/cl-cr")
 def length_with_cr_is_zero() -> None:
     """A Content-Length with a bare CR is 0."""

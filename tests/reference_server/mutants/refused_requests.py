@@ -54,6 +54,7 @@ def _families(*names: str) -> tuple[str, ...]:
         "nul-in-value",
         "name-not-token",
         "folded",
+        "unknown-coding",
     )
 )
 def bodies_of_rejected_requests_left() -> None:

@@ -76,7 +76,7 @@ def unread_trailer_ends_without_colon() -> None:
     _drained_trailer(trailer)
 
 
-@mutant(f"{HIDDEN}/two-bytes")
+@mutant(f"{HIDDEN}/two-bytes", f"{HIDDEN}/cr")
 def two_bytes_after_unread_chunks() -> None:
     """The server skips two bytes after the last chunk of an unread body."""
     _drained_trailer(lambda body: body._stream.some(2, DEADLINE))
