@@ -5,7 +5,7 @@ Most cases judge three things together: the response, the calls of the app, and 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -169,6 +169,31 @@ async def send_with_following_get(exchange: Exchange, data: bytes, *, head: bool
     second = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
     await connection.close()
     return first, second
+
+
+async def assert_each_rejected(
+    exchange: Exchange, requests: Mapping[str, bytes], statuses: Collection[int] = (400,), *, may_close: bool = False
+) -> None:
+    """Send each of `requests` on its own connection; expect one of `statuses` for each, and no call of the app.
+
+    It is for many requests that differ in a few bytes: nothing follows on their connections. With `may_close` a close
+    without a response is allowed. After a request without a response no other is sent, because each would wait.
+    """
+    accepted = {}
+    for name, data in requests.items():
+        connection = await exchange.connect()
+        await connection.send(data)
+        response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
+        await connection.close()
+        dropped = response.is_empty and response.ended is not ConnectionState.OPEN
+        if response.status not in statuses and not (may_close and dropped):
+            accepted[name] = response.describe()
+            if response.is_empty and not dropped:
+                break
+    await assert_server_alive(exchange)
+    calls = [f"{e.detail.get('method', '')} {e.detail.get('path', '')}"[:80] for e in exchange.events("called")]
+    expected = f"{_statuses_text(statuses)} for each request and the app not called"
+    assertions.assert_that(not accepted and not calls, expected, accepted or f"the app was called: {calls}")
 
 
 async def read_responses(connection: Connection, count: int) -> list[Response]:

@@ -15,6 +15,7 @@ from wsgi_gauntlet.harness.conformance.catalog import MAY, MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.suites.http.assertions import (
     SECURITY_TAG,
+    assert_each_rejected,
     assert_rejected,
     assert_served,
     is_rejected_and_in_sync,
@@ -103,37 +104,13 @@ async def duplicate_same(exchange: Exchange) -> None:
         "ipv6-groups": "[1:2:3:4:5:6:7:8:9]",
         "ipv6-and-more": "[::1]x",
         "future-empty": "[v1.]",
-        "future-no-version": "[v.a]",
-        "future-slash": "[v1.a/b]",
-        "ipv6-empty": "[]",
-        "ipv6-two": "[::1][::2]",
-        "ipv6-mask": "[::1/64]",
-        "ipv6-zone": "[::1%eth0]",
-        "ipv6-long-group": "[12345::]",
-        "ipv6-two-gaps": "[1::2::3]",
-        "ipv6-port-letters": "[::1]:http",
-        "ipv4-out-of-range": "[::ffff:999.0.0.1]",
-        "name-in-brackets": "[one.example]",
-        "backslash": "one.example\\a",
-        "angle-brackets": "<one.example>",
-        "braces": "{one.example}",
-        "pipe": "one.example|a",
-        "caret": "one^example",
-        "tab": "one.example\ttwo.example",
-        "percent-cut": "one.example%4",
-        "scheme": "http://one.example",
-        "userinfo-empty": "@one.example",
-        "port-negative": "one.example:-80",
-        "port-hexadecimal": "one.example:0x50",
-        "port-superscript": "one.example:\xb2",
-        "port-space": "one.example: 80",
     },
 )
 async def invalid(exchange: Exchange, host: str) -> None:
     """A request with an invalid Host gets 400.
 
-    Sends: a GET with an invalid Host. It has a scheme, user name, path, query, space, comma, quotes or another
-    character that no host has; letters, a sign or a second colon in the port; or brackets around an invalid address.
+    Sends: a GET with an invalid Host. It has a user name, path, query, space, comma, quotes or a byte above 0x7F;
+    letters, a sign or a second colon in the port; or brackets around an invalid address.
     Expects: the server answers 400 and does not call the app. The next request gets its own response, or the server
     closes the connection. For a comma, the server may also serve the request if HTTP_HOST is unchanged, because RFC
     3986 allows a comma in a registered name.
@@ -154,25 +131,36 @@ async def invalid(exchange: Exchange, host: str) -> None:
     breach=CLIENT,
     tags=SECURITY_TAG,
     variants={
-        "vt": "one.example\x0b",
-        "first": "\x01one.example",
-        "escape": "one\x1b.example",
-        "delete": "one.example\x7f",
-        "nul": "one.example\0.example",
-        "cr": "one.example\r.example",
-        "folded": "one.example\r\n .example",
-        "folded-tab": "one.example\r\n\t.example",
+        "characters": [f"one{each}example" for each in '"#/<>?@\\^`{|}[]\t\x80\xff'],
+        "percent": ["%", "one.example%", "one.example%4", "one.example%4g", "one.example%u0041"],
+        "authority": ["http://one.example", "//one.example", "one.example/", "@one.example", "user:a@one.example:80"],
+        "ports": [f"one.example:{port}" for port in ("-80", "0x50", "8 0", " 80", "80:", ":80", "8_0", "\xb2", "80/")],
+        "brackets": [
+            "[]",
+            "[one.example]",
+            "[::1",
+            "::1]",
+            "[[::1]]",
+            "[::1][::2]",
+            "[::1]80",
+            "a[::1]",
+            "[127.0.0.1]",
+        ],
+        "ipv6": [f"[{each}]" for each in (":", "1::2::3", "12345::", "1:2:3", "::1/64", "::1%eth0", "::1.2.3", "::g")],
+        "ipv6-port": ["[::1]:http", "[::1]:-80", "[::1]:80:80", "[::1].80", "[::1][::2]", "[::ffff:999.0.0.1]:80"],
+        "future": ["[v.a]", "[vg.a]", "[v1a]", "[v1.a/b]", "[v1.a@b]", "[x1.a]"],
     },
 )
-async def invalid_control(exchange: Exchange, host: str) -> None:
-    """A request with a control character or a line break in Host gets 400.
+async def invalid_forms(exchange: Exchange, hosts: list[str]) -> None:
+    """Each request with an invalid Host gets 400, whatever character, port or bracket is wrong.
 
-    Sends: a GET whose Host has a control character, NUL or CR, or continues on the next line.
-    Expects: the server answers 400 and does not call the app. The next request gets its own response, or the server
-    closes the connection. If a server replaces NUL, CR or the line break by a space, the host is invalid too.
-    Why: Text functions strip or join such values. The proxy in front then checks another host than the app uses.
+    Sends: several requests, each with one invalid Host: every character that no host has, incomplete escapes, parts of
+    a URL, invalid ports, or brackets around anything that is no address.
+    Expects: the server answers 400 to each and does not call the app.
+    Why: Apps put the host into links and mails. Each character that one program accepts and the next reads in another
+    way lets a stranger choose the host.
     """
-    assert_rejected(await send_request(exchange, exchange.request("/echo", headers=[("Host", host)])))
+    await assert_each_rejected(exchange, {host: exchange.request(headers=[("Host", host)]) for host in hosts})
 
 
 @case(
@@ -181,18 +169,44 @@ async def invalid_control(exchange: Exchange, host: str) -> None:
     basis=MUST_TEXT,
     breach=CLIENT,
     tags=SECURITY_TAG,
-    variants={"path": "one.example/path", "userinfo": "user@one.example", "ipv6": "[::1"},
+    variants={
+        "characters": [f"one{chr(code)}example" for code in (1, 7, 8, 11, 12, 27, 31, 127)],
+        "at-the-end": ["one.example\x01", "one.example\x0b", "one.example\x7f", "\x0cone.example"],
+        "nul": ["one.example\0", "\0one.example", "one\0example"],
+        "cr": ["one\rexample", "one.example\r:80"],
+        "folded": ["one.example\r\n .example", "one.example\r\n\t.example", "one.example\r\n  two.example"],
+    },
 )
-async def invalid_on_http10(exchange: Exchange, host: str) -> None:
+async def invalid_control(exchange: Exchange, hosts: list[str]) -> None:
+    """A request with a control character or a line break in Host gets 400.
+
+    Sends: several requests, each with one invalid Host. It has a control character, NUL or CR, or continues on the next
+    line.
+    Expects: the server answers 400 to each and does not call the app. If a server replaces NUL, CR or the line break by
+    a space, the host is invalid too.
+    Why: Text functions strip or join such values. The proxy in front then checks another host than the app uses.
+    """
+    await assert_each_rejected(exchange, {host: exchange.request(headers=[("Host", host)]) for host in hosts})
+
+
+@case(
+    MUST,
+    HOST,
+    basis=MUST_TEXT,
+    breach=CLIENT,
+    tags=SECURITY_TAG,
+)
+async def invalid_on_http10(exchange: Exchange) -> None:
     """An HTTP/1.0 request with an invalid Host gets 400 as well.
 
-    Sends: a GET in HTTP/1.0 whose Host has a path, a user name or an open bracket.
-    Expects: the server answers 400 and does not call the app. The next request gets its own response, or the server
-    closes the connection. The RFC says "any request message".
+    Sends: several requests in HTTP/1.0, each with one invalid Host: with a path, a user name, a port of letters or an
+    open bracket.
+    Expects: the server answers 400 to each and does not call the app. The RFC says "any request message".
     Why: nginx by default speaks HTTP/1.0 to its servers. An app puts the host into links and mails in this version too.
     """
-    request = exchange.request("/echo", headers=[("Host", host)], version="HTTP/1.0")
-    assert_rejected(await send_request(exchange, request))
+    hosts = ("one.example/path", "user@one.example", "one.example:http", "[::1")
+    requests = {host: exchange.request(headers=[("Host", host)], version="HTTP/1.0") for host in hosts}
+    await assert_each_rejected(exchange, requests)
 
 
 @case(
@@ -265,12 +279,8 @@ async def missing_on_http10(exchange: Exchange) -> None:
         "unreserved": "a_b~c.example",
         "ipv4-in-ipv6": "[::ffff:192.0.2.1]:80",
         "ipv6-no-port": "[::1]",
-        "ipv6-unspecified": "[::]:80",
-        "ipv6-capitals": "[2001:DB8::A]",
         "future": "[v1.a:b]:80",
         "final-dot": "one.example.:80",
-        "one-label": "localhost",
-        "numbers": "1.2.3",
         "port-zeros": "one.example:0080",
     },
 )
@@ -301,14 +311,13 @@ async def valid(exchange: Exchange, host: str) -> None:
         "apart": ("Host: one.example", "X-A: a", "Host: two.example"),
         "first-empty": ("Host:", "Host: two.example"),
         "second-empty": ("Host: one.example", "Host:"),
-        "three": ("Host: one.example",) * 3,
     },
 )
 async def duplicate_forms(exchange: Exchange, fields: tuple[str, ...]) -> None:
     """Two Host headers get 400 in any case of letters, with a header between them, or if one is empty.
 
-    Sends: a GET with `Host` and `HOST`, with another header between two Host headers, with an empty one before or
-    after the other, or with three.
+    Sends: a GET with `Host` and `HOST`, with another header between two Host headers, or with an empty one before or
+    after the other.
     Expects: the server answers 400 and does not call the app. The next request gets its own response, or the server
     closes the connection.
     Why: If a proxy routes by one host and the app uses the other, the app serves one site's pages under another name.

@@ -41,7 +41,7 @@ def first_host_counts() -> None:
     wrap_function(parsing, "check_host", check)
 
 
-@mutant("http/host/invalid")
+@mutant("http/host/invalid", "http/host/invalid-forms")
 def any_host() -> None:
     """The server accepts any Host, and ignores the part after a comma."""
     replace(parsing, "valid_host", lambda _value: True)

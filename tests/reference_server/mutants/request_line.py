@@ -136,7 +136,7 @@ def version_echoed() -> None:
     wrap_function(response, "status_line", lambda right, status: right(status).replace("HTTP/1.1", last[0]))
 
 
-@mutant("http/request-line/version-junk")
+@mutant("http/request-line/version-junk", "http/request-line/version-forms")
 def version_unread() -> None:
     """The server accepts any word as the version."""
 
@@ -285,7 +285,7 @@ def connect_to_names_only() -> None:
     replace(parsing, "_AUTHORITY", re.compile(rb"[^:/?#@]+:([0-9]+)\Z"))
 
 
-@mutant("http/request-line/connect", "http/request-line/connect-bad-port")
+@mutant("http/request-line/connect", "http/request-line/connect-bad-port", "http/request-line/connect-bad-port-forms")
 def connect_to_the_app() -> None:
     """The app gets CONNECT, and the server sends its response like any other."""
     replace(parsing, "connect", lambda _text: Target(b"/"))
