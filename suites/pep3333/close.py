@@ -198,6 +198,7 @@ async def when_length_reached(exchange: Exchange) -> None:
         "list-later": "what=list&at=later",
         "str-later-length": "what=str&at=later&length=yes",
     },
+    needs=["pep3333/close/once-on-success"],
     segmentable=False,
 )
 async def on_invalid_block(exchange: Exchange, block: str) -> None:

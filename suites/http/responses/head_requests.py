@@ -13,6 +13,7 @@ from wsgi_gauntlet.suites.http.assertions import (
     send_request,
     send_with_following_get,
 )
+from wsgi_gauntlet.suites.pep3333.assertions import NEEDS_WRITE
 
 HEAD = rfc9110(
     "9.3.2", "The HEAD method is identical to GET except that the server MUST NOT send content in the response."
@@ -32,6 +33,7 @@ HEAD = rfc9110(
         "blocks-length": "/shaped?what=blocks&length=yes",
         "written-length": "/shaped?what=written&length=yes",
     },
+    needs={"written-length": NEEDS_WRITE},
 )
 async def head_no_body(exchange: Exchange, target: str) -> None:
     """The response to a HEAD has no body, even if the app returns one.

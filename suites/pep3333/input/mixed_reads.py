@@ -17,7 +17,17 @@ LINES = b"first line\nsecond\r\n\nfourth\nthe fifth line is longer\n\r\nseven\na
 LONG_LINES = b"x" * 8190 + b"\n" + b"y" * 8191 + b"\n" + b"z" * 16384 + b"\n" + b"." * 65535 + b"\nthe end"
 """Lines that end just before, at and after the usual sizes of buffers: 8192, 16384 and 65536 bytes."""
 
-NEEDS_CHUNKED = ("http/chunked/one-chunk",)
+NEEDED = {
+    "readline": "pep3333/input/methods-work/readline",
+    "next": "pep3333/input/methods-work/next",
+    "readline:": "pep3333/input/readline-size",
+    "read:0": "pep3333/input/sizes/zero",
+    "readlines:": "pep3333/input/readlines-hint",
+    "readlines": "pep3333/input/eof-at-content-length/readlines",
+    "iter": "pep3333/input/eof-at-content-length/iteration",
+    "read": NEEDS_EOF,
+}
+"""The case that a step needs, by the step or its name: alone, the method must do what the PEP says."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,13 @@ class Reads:
             pieces.append(rest[:size])
             rest = rest[size:]
         return pieces
+
+    @property
+    def needs(self) -> list[str]:
+        """The cases that must pass first."""
+        steps = [step if step in NEEDED else f"{step.partition(':')[0]}:" for step in self.steps.split(",")]
+        needed = [NEEDED[step] for step in steps if step in NEEDED]
+        return [*dict.fromkeys(needed), *(["http/chunked/one-chunk"] if self.chunked else [])]
 
 
 READS = {
@@ -75,12 +92,7 @@ READS = {
         "call before, and no bytes twice."
     ),
     variants=READS,
-    needs={
-        "readlines-last": ["pep3333/input/eof-at-content-length/readlines"],
-        "iteration-last": ["pep3333/input/eof-at-content-length/iteration"],
-        "read-last": [NEEDS_EOF],
-        **{name: NEEDS_CHUNKED for name, reads in READS.items() if reads.chunked},
-    },
+    needs={name: reads.needs for name, reads in READS.items()},
     segmentable=False,
 )
 async def mixed(exchange: Exchange, reads: Reads) -> None:

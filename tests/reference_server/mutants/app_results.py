@@ -55,6 +55,33 @@ def length_of_sent_body() -> None:
     wrap_function(Gateway, "framed", framed)
 
 
+@mutant(
+    *(f"http/responses/head-status/empty-{each}" for each in ("list", "tuple", "generator", "block", "blocks", "file"))
+)
+def head_needs_body() -> None:
+    """The server fails if the app leaves out the body of a HEAD."""
+
+    def send_head(right: Any, self: Gateway, first: bytes | None) -> None:
+        if first is None and self.method == "HEAD":
+            raise ValueError("there is no body")
+        right(self, first)
+
+    wrap_function(Gateway, "send_head", send_head)
+
+
+@mutant("http/responses/head-status")
+def head_not_allowed() -> None:
+    """The server answers every HEAD with its own error."""
+
+    def call(right: Any, self: Gateway, *about: Any) -> Any:
+        result = right(self, *about)
+        if self.method == "HEAD":
+            self.status = "501 Not Implemented"
+        return result
+
+    wrap_function(Gateway, "call", call)
+
+
 @mutant("http/responses/head-keeps-length")
 def length_lost_for_head() -> None:
     """The response to a HEAD has no Content-Length."""

@@ -27,18 +27,18 @@ def closes_at_once() -> None:
     wrap_function(Gateway, "call", call)
 
 
-@mutant(*(f"http/connection/answered-holds-nobody/{each}" for each in ("no-body", "read", "unread", "partly-read")))
+@mutant("http/connection/idle-holds-nobody")
 def single_thread_kept() -> None:
     """A server with one thread waits for the next request of each client before it serves another client."""
     wrap_function(server, "place", lambda right, *about: with_fields(right(*about), threads=True))
 
 
-@mutant(*(f"http/connection/answered-holds-nobody/{each}" for each in ("unread", "unread-large", "unread-chunks")))
+@mutant("http/connection/answered-holds-nobody")
 def single_thread_reads_on() -> None:
-    """A server with one thread waits for more data on a connection whose body the app did not read."""
+    """A server with one thread waits for more data on a connection whose request had a body."""
 
-    def drain(_self: Connection, body: Any) -> bool:
-        if not body._ended:
+    def drain(self: Connection, _body: Any) -> bool:
+        if self.method == "POST":
             time.sleep(3)
         return False
 
