@@ -38,7 +38,7 @@ class Outcome(enum.StrEnum):
     ANSWERED = "answered without the app"
     """The app was not called, and the response is not an error, as for `OPTIONS *`."""
     WAITS = "waits"
-    """The app was not called and no response came: the server waits for more bytes."""
+    """No response came: the server waits for more bytes."""
 
 
 class End(enum.StrEnum):
@@ -83,7 +83,8 @@ class Answer:
 class Observation:
     """The reaction to one input. `calls` and `answers` are without those of the next request.
 
-    `waited`: no response came before the next request was sent. `ended` says how the server ended, '' if it did not.
+    `waited`: no response came, and the server was silent. Then no next request was sent.
+    `ended` says how the server ended, '' if it did not.
     `busy`: afterwards it kept a processor busy.
     """
 
@@ -97,14 +98,14 @@ class Observation:
     @property
     def outcome(self) -> Outcome:
         """What became of the first request."""
+        if self.waited:
+            return Outcome.WAITS
         first = self.answers[0] if self.answers else None
         good = first is not None and first.status_class in (1, 2, 3) and first.complete
         if self.calls:
             return Outcome.SERVED if good else Outcome.FAILED
         if good:
             return Outcome.ANSWERED
-        if self.waited and first is None and self.end is End.SILENT:
-            return Outcome.WAITS
         return Outcome.REFUSED
 
     def describe(self) -> str:
@@ -117,8 +118,6 @@ class Observation:
         statuses = ", ".join(_describe_answer(each) for each in self.answers)
         parts.append(f"responses {statuses}" if statuses else "no response")
         parts.append(str(self.end))
-        if self.waited and self.outcome is not Outcome.WAITS:
-            parts.append("only after the next request was sent")
         if self.busy:
             parts.append("the server kept a processor busy")
         return "; ".join(parts)

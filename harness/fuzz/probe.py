@@ -2,7 +2,7 @@
 
 Silence is no time-out: the server is silent if it sent nothing while none of its threads ran for a while. A server that
 got no processor is not mistaken for a silent one. The client never half-closes the connection: many servers then drop
-a response that they have not sent yet. It sends a following request instead:
+a response that they have not sent yet. It sends a following request instead, if a response came:
 
     input -> responses, until one is whole or the server is silent -> next request -> responses, until the end
 """
@@ -63,6 +63,7 @@ async def probe(server: ServerInstance, data: bytes, patience: Patience = QUICK)
     A server that ended is in the result, and the caller must restart it. Raises ConnectFailed if it takes no
     connection, EventsLost if app events are missing.
     """
+    server.channel.begin_attempt()
     connection = await Connection.open(server.address, Transcript())
     try:
         return await observe(server, connection, data, patience)
@@ -75,7 +76,7 @@ async def observe(
 ) -> Observation:
     """Send `data` on the open `connection`, close it and return the reaction, as `probe` does."""
     channel = server.channel
-    mark = channel.begin_attempt()
+    mark = channel.mark()
     pids = server.processes()
     reader = _Reader(server, connection, data, patience)
     await reader.run()
@@ -113,7 +114,6 @@ class _Reader:
         self._next_sent = self._announced_close = False
         self.waited = False
         self.state = ConnectionState.OPEN
-        self._pids = server.processes()
 
     @property
     def responses(self) -> list[Response]:
@@ -136,10 +136,10 @@ class _Reader:
             if piece:
                 self._received += piece
                 await self._after_response()
-            elif piece is None and not self._next_sent and not self._announced_close:
-                self.waited = not self._received
+            elif piece is None and self._received and not self._next_sent and not self._announced_close:
                 await self._send_next()
             else:
+                self.waited = piece is None and not self._received
                 self.state = ConnectionState.OPEN if piece is None else ConnectionState.EOF
                 return
 
@@ -164,9 +164,7 @@ class _Reader:
             with trio.move_on_after(SAMPLE_SECONDS) as scope:
                 return await self._connection.receive_some(SAMPLE_SECONDS * 10)
             assert scope.cancelled_caught
-            idle = 0.0 if any_runs(self._pids) else idle + SAMPLE_SECONDS
-            if idle == 0.0:
-                self._pids = self._server.processes()
+            idle = 0.0 if self._server_runs() else idle + SAMPLE_SECONDS
         return None
 
     async def wait_until_idle(self, seconds: float) -> bool:
@@ -178,7 +176,7 @@ class _Reader:
                 return True
             if time.monotonic() > deadline:
                 return False
-            if any_runs(self._pids):
+            if self._server_runs():
                 idle = -SAMPLE_SECONDS
             else:
                 idle += SAMPLE_SECONDS
@@ -186,3 +184,7 @@ class _Reader:
                     return True
             await trio.sleep(SAMPLE_SECONDS if idle > -SAMPLE_SECONDS else SAMPLE_SECONDS / 5)
         return True
+
+    def _server_runs(self) -> bool:
+        # The list is read each time: a server may start a process for the request.
+        return any_runs(self._server.processes())
