@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.baseline.comparison import fails_run
+from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.selection import Selection, chosen
 from wsgi_gauntlet.harness.errors import (
     EXIT_ERROR,
@@ -47,13 +48,18 @@ def exit_code(results: Results, *, interrupted: bool, failed_to_start: bool) -> 
     return EXIT_INVALID if Grade.INVALID in grades else 0
 
 
-def unjudged_report(results: Results, plans: Sequence[Plan], selection: Selection | None) -> UnjudgedReport:
+def unjudged_report(
+    results: Results, plans: Sequence[Plan], selection: Selection | None, cases: Sequence[Case] | None = None
+) -> UnjudgedReport:
     """Return which servers of `plans` have no judged cell; `selection` is None in a run of load alone.
+
+    `cases` are the cases that it selects from, by default the catalogue.
 
     A run without any judged cell is no success, and neither is one with a server that cannot be started as named. One
     shard may have no cells, because the others have them.
     """
-    asked = {each.id for each in chosen(registry.cases(), selection)} if selection is not None else None
+    known = registry.cases() if cases is None else cases
+    asked = {each.id for each in chosen(known, selection)} if selection is not None else None
     found = unjudged_servers(results, [plan.name for plan in plans], asked)
     left = (
         f"nothing to check, {selection.describe()} leaves no cell of it"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -96,12 +96,16 @@ def load_results(path: Path) -> Results:
     return results_file.load(path)
 
 
-def case(id_: str) -> Case:
-    """Return the case with this id, or whose id ends with it. Raises UnknownName, with similar ids."""
-    known = {each.id: each for each in cases()}
+def case(id_: str, among: Sequence[Case] | None = None) -> Case:
+    """Return the case with this id, or whose id ends with it. Raises UnknownName, with similar ids.
+
+    `among` are the cases to choose from, by default the catalogue.
+    """
+    every = cases() if among is None else among
+    known = {each.id: each for each in every}
     if id_ in known:
         return known[id_]
-    name, several = variants(id_, cases())
+    name, several = variants(id_, every)
     if several:
         names = ", ".join(each.id.removeprefix(f"{name}/") for each in several[:8])
         more = f" and {len(several) - 8} more" if len(several) > 8 else ""

@@ -53,6 +53,7 @@ from wsgi_gauntlet.harness.events import (
     StageStarted,
     ignore_event,
 )
+from wsgi_gauntlet.harness.fuzz import case_file
 from wsgi_gauntlet.harness.load import runner as load_runner
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
@@ -77,13 +78,14 @@ class RunOptions:
 
     `failed_in` is an earlier run (its folder or results.json): only its failed cells are run. `target` is a running
     server in place of `servers`; it must prove that it knows `token`. With `tuned` each server is also run as its
-    documentation recommends. With `skip_unavailable_versions` a version that cannot be installed is reported as a
-    missing server and does not end the run. With `exitfirst` the run ends at the first cell that fails it. `config`
-    are the user's configuration files, each as FILE or SERVER=FILE.
+    documentation recommends. The cases of `case_file` replace the catalogue. With `skip_unavailable_versions` a version
+    that cannot be installed is reported as a missing server and does not end the run. With `exitfirst` the run ends at
+    the first cell that fails it. `config` are the user's configuration files, each as FILE or SERVER=FILE.
     """
 
     servers: tuple[str, ...] = ()
     cases: Selection | None = None
+    case_file: Path | None = None
     failed_in: Path | None = None
     scenarios: tuple[str, ...] | None = None
     load_options: load_runner.LoadOptions = field(default_factory=load_runner.LoadOptions)
@@ -110,14 +112,15 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
     Raises GauntletError if the run cannot start or its results cannot be stored.
     """
     require_output_folder(options)
+    known_cases = case_file.load(options.case_file) if options.case_file is not None else registry.cases()
     baseline_session = open_baseline(
         options.baseline or configuration.baseline,
-        [each.id for each in registry.cases()],
+        [each.id for each in known_cases],
         update=options.update_baseline,
     )
     options = _with_failed_cells(options)
     plans = plan_servers(options, configuration, handle)
-    selections = _select_cases(options, plans)
+    selections = _select_cases(options, plans, known_cases)
     scenarios = _select_scenarios(options)
     check_overrides(scenarios, options.load_options.overrides)
     with _open_run_folder(options) as run_journal, scratch_folder() as scratch:
@@ -162,7 +165,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         code = exit_codes.exit_code(results, interrupted=session.interrupted, failed_to_start=bool(recorder.failed))
         if not session.incomplete:
             started = [plan for plan in available if plan.name not in recorder.failed]
-            unjudged = exit_codes.unjudged_report(results, started, options.cases)
+            unjudged = exit_codes.unjudged_report(results, started, options.cases, known_cases)
             for text in unjudged.lines:
                 handle(Message(text))
             code = code or unjudged.code
@@ -360,10 +363,10 @@ def _redirect_terminal_to_null() -> None:
     os.close(null)
 
 
-def _select_cases(options: RunOptions, plans: list[Plan]) -> dict[str, CaseSelection]:
+def _select_cases(options: RunOptions, plans: list[Plan], known_cases: Sequence[Case]) -> dict[str, CaseSelection]:
     if options.cases is None:
         return {}
-    known = runnable_cases(registry.cases(), options.cases, own_app=is_user_app(options.app))
+    known = runnable_cases(known_cases, options.cases, own_app=is_user_app(options.app))
     return case_selections(known, options.cases, [plan.name for plan in plans])
 
 
@@ -472,6 +475,7 @@ def environment(options: RunOptions) -> dict[str, object]:
             options.command,
             options.load_options.page,
             options.config,
+            str(options.case_file or ""),
         ),
     }
 

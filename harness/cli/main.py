@@ -16,6 +16,7 @@ import click
 
 from wsgi_gauntlet.harness.cli.commands.check import check
 from wsgi_gauntlet.harness.cli.commands.environments import environments
+from wsgi_gauntlet.harness.cli.commands.fuzz import fuzz
 from wsgi_gauntlet.harness.cli.commands.history import history
 from wsgi_gauntlet.harness.cli.commands.listing import cases, explain, servers
 from wsgi_gauntlet.harness.cli.commands.load import load, target_app
@@ -70,7 +71,7 @@ def cli() -> None:
     """
 
 
-for each in (run, check, load, target_app, servers, cases, explain, replay, report, history, environments):
+for each in (run, check, load, fuzz, target_app, servers, cases, explain, replay, report, history, environments):
     cli.add_command(each)
 
 

@@ -10,7 +10,9 @@ OPTIONS_KEY = "options"
 """The key of a run's environment that has its options."""
 
 
-def options(python: str, app: str, command: str, page: str = "/", config: Sequence[str] = ()) -> list[str]:
+def options(
+    python: str, app: str, command: str, page: str = "/", config: Sequence[str] = (), cases: str = ""
+) -> list[str]:
     """Return the options that start the same servers again, without those that are '' or the default."""
     words = []
     for name, value, default in (
@@ -18,6 +20,7 @@ def options(python: str, app: str, command: str, page: str = "/", config: Sequen
         ("--app", app, ""),
         ("--app-path", page, "/"),
         ("--command", command, ""),
+        ("--cases", cases, ""),
     ):
         if value and value != default:
             words += [name, value]

@@ -59,6 +59,15 @@ class CheckArguments(BaselineArguments):
     exitfirst: Annotated[
         bool, Option(["-x", "--exitfirst"], is_flag=True, help="Stop at the first failure; --resume continues.")
     ]
+    cases: Annotated[
+        Path | None,
+        Option(
+            ["--cases"],
+            type=path_argument,
+            metavar="FILE",
+            help="Run the cases of FILE, which `fuzz` wrote, in place of the catalogue.",
+        ),
+    ]
     shard: Annotated[
         str | None,
         Option(["--shard"], metavar="K/N", help="Only part K of N; all N parts together are the whole run."),
@@ -79,6 +88,7 @@ def check(arguments: CheckArguments) -> None:
         replace(
             run_options(arguments),
             cases=cases,
+            case_file=arguments.cases,
             failed_in=arguments.rerun_failed,
             baseline=arguments.baseline,
             update_baseline=arguments.update_baseline,

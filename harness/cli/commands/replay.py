@@ -61,6 +61,10 @@ class ReplayArguments:
         ),
     ]
     config: ConfigOption
+    cases: Annotated[
+        Path | None,
+        Option(["--cases"], type=path_argument, metavar="FILE", help="CASE is a case of FILE, which `fuzz` wrote."),
+    ]
     write: Annotated[
         Path | None,
         Option(["--write"], type=path_argument, metavar="DIR", help="Write the files of the reproducer to DIR."),
@@ -78,6 +82,7 @@ def replay(arguments: ReplayArguments) -> None:
     """
     from wsgi_gauntlet.harness import config, registry, session
     from wsgi_gauntlet.harness.conformance.selection import runnable_cases
+    from wsgi_gauntlet.harness.fuzz import case_file
     from wsgi_gauntlet.harness.http.segmentation import Segmentation
     from wsgi_gauntlet.harness.load.runner import LoadOptions
     from wsgi_gauntlet.harness.load.workload import user_app_page
@@ -85,7 +90,8 @@ def replay(arguments: ReplayArguments) -> None:
     from wsgi_gauntlet.harness.server.name import parse
     from wsgi_gauntlet.reports.terminal import replay as terminal
 
-    case = registry.case(arguments.case)
+    known = registry.cases() if arguments.cases is None else case_file.load(arguments.cases)
+    case = registry.case(arguments.case, known)
     settings = config.load_nearest()
     if arguments.command:
         adapter = parse(arguments.server).server.adapter
@@ -97,7 +103,7 @@ def replay(arguments: ReplayArguments) -> None:
         app=arguments.app or REFERENCE_APP,
         config=arguments.config,
     )
-    runnable_cases(registry.cases(), case_selection((case.id,)), own_app=is_user_app(options.app))
+    runnable_cases(known, case_selection((case.id,)), own_app=is_user_app(options.app))
     if arguments.write is not None:
         runner.require_output_folder(arguments.write)
     (plan,) = session.plan_servers(options, settings, print_message)

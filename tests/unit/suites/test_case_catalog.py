@@ -115,7 +115,10 @@ def test_each_quotes_a_sentence_as_it_is_read() -> None:
 
 
 def test_each_says_where_its_sentence_stands() -> None:
-    rfcs = tuple(f"https://www.rfc-editor.org/rfc/rfc{number}.html#" for number in (9110, 9112, 9113, 7540, 6455, 6265, 3986, 3875))
+    rfcs = tuple(
+        f"https://www.rfc-editor.org/rfc/rfc{number}.html#"
+        for number in (9110, 9112, 9113, 7540, 6455, 6265, 3986, 3875)
+    )
     pages = ("https://peps.python.org/pep-3333/#", *rfcs)
     assert violating(lambda case: case.reference.section and case.reference.url.startswith(pages)) == []
 

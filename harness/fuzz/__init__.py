@@ -1,0 +1,1 @@
+"""Differential fuzzing: the same requests to several servers, and the differences between their reactions."""

@@ -1,0 +1,118 @@
+"""Run the fuzzer until its end, an error or a signal, and write the files of its result."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import trio
+
+from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.conformance.validity import StallClock
+from wsgi_gauntlet.harness.errors import ConfigurationError, reportable_error
+from wsgi_gauntlet.harness.fuzz import case_file
+from wsgi_gauntlet.harness.fuzz.byte_shapes import escaped
+from wsgi_gauntlet.harness.fuzz.campaign import Campaign, Fuzzer, FuzzOptions, ProgressHandler
+from wsgi_gauntlet.harness.fuzz.catalogue_vectors import catalogue_vectors
+from wsgi_gauntlet.harness.fuzz.causes import Cause
+from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
+from wsgi_gauntlet.harness.store import journal, output_folder
+
+FOLDER_MARKER = "fuzz"
+"""The text in the marker file of a folder that `prepare_folder` made."""
+
+CASES_FILE, RESULT_FILE, SUMMARY_FILE = "cases.toml", "fuzz.json", "summary.md"
+
+INTERRUPTED = "interrupted"
+"""Why a run stopped that a signal ended."""
+
+
+def fuzz(plans: Sequence[Plan], options: FuzzOptions, folder: Path, on_progress: ProgressHandler) -> Campaign:
+    """Run the fuzzer on `plans`, the reference server first; the logs of the servers go into `folder`.
+
+    After SIGINT or SIGTERM the result is what was found so far. Raises the errors of a start.
+    """
+    vectors = catalogue_vectors(registry.cases())
+    logs = folder / "logs"
+    logs.mkdir(exist_ok=True)
+    with scratch_folder() as scratch:
+        fuzzer = Fuzzer(plans, options, RunFolders(scratch, logs), vectors, on_progress)
+        try:
+            interrupted = trio.run(_run, fuzzer, clock=StallClock())
+        except BaseExceptionGroup as group:
+            raise reportable_error(group) from None
+    return fuzzer.result(INTERRUPTED if interrupted else "")
+
+
+async def _run(fuzzer: Fuzzer) -> bool:
+    """Run `fuzzer`; return whether a signal ended it."""
+    interrupted = False
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def wait_for_signal() -> None:
+                nonlocal interrupted
+                async for _ in signals:
+                    interrupted = True
+                    nursery.cancel_scope.cancel()
+                    return
+
+            nursery.start_soon(wait_for_signal)
+            await fuzzer.run()
+            nursery.cancel_scope.cancel()
+    return interrupted
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the output folder. Raises ConfigurationError if it has other files, or cannot be written."""
+    output_folder.require_output_folder(folder, FOLDER_MARKER)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        output_folder.mark_folder(folder, FOLDER_MARKER)
+    except OSError as problem:
+        raise ConfigurationError(f"cannot write to {folder}: {problem.strerror}; name another with --out") from None
+
+
+def write(campaign: Campaign, folder: Path, summary: str) -> None:
+    """Write the case file, the result and `summary` into `folder`. Raises StorageFull."""
+    versions = ", ".join(f"{name} {version}".strip() for name, version in campaign.servers.items())
+    header = f"wsgi-gauntlet fuzz: seed {campaign.seed}, {campaign.sent} inputs, {versions}"
+    journal.write_text(folder / CASES_FILE, case_file.render(campaign.causes, header))
+    journal.write_text(folder / RESULT_FILE, as_json(campaign))
+    journal.write_text(folder / SUMMARY_FILE, summary)
+
+
+def as_json(campaign: Campaign) -> str:
+    """Return the result as a JSON document."""
+    document = {
+        "seed": campaign.seed,
+        "planned_inputs": campaign.planned,
+        "inputs": campaign.sent,
+        "servers": dict(campaign.servers),
+        "disagreeing_inputs": dict(campaign.disagreeing),
+        "not_repeated": campaign.not_repeated,
+        "left_over": campaign.left_over,
+        "stopped": campaign.stopped,
+        "causes": [_cause_document(each) for each in campaign.causes],
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def _cause_document(cause: Cause) -> dict[str, object]:
+    return {
+        "id": cause.id,
+        "bytes": escaped(cause.data),
+        "size": len(cause.data),
+        "traits": [str(each) for each in sorted(cause.traits)],
+        "sections": list(cause.sections),
+        "aspect": cause.difference.aspect,
+        "reference": cause.difference.reference,
+        "other": cause.difference.other,
+        "servers": list(cause.servers),
+        "inputs": cause.inputs,
+        "cases": list(cause.cases),
+        "reactions": {name: observed.describe() for name, observed in cause.reactions.items()},
+    }
