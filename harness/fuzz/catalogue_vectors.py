@@ -109,7 +109,14 @@ class _RecordedExchange(Exchange):
         if self._steps > MAX_STEPS:
             raise Skipped("the case waits for something that the imitated server does not do")
 
-    async def _connect(self, transcript: Transcript, segmentation: Segmentation, *, tls: bool = True) -> Connection:  # noqa: ARG002
+    async def _connect(
+        self,
+        transcript: Transcript,
+        segmentation: Segmentation,  # noqa: ARG002
+        *,
+        tls: bool = True,  # noqa: ARG002
+        source: str = "",  # noqa: ARG002
+    ) -> Connection:
         self._step()
         return _RecordedConnection(transcript)
 

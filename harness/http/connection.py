@@ -330,6 +330,14 @@ class Connection:
     # ------------------------------------------------------------------ reading
 
     @property
+    def local_port(self) -> int:
+        """The port of this end; 0 without TCP."""
+        stream = self._transport_stream
+        if not isinstance(stream, trio.SocketStream) or stream.socket.family == socket.AF_UNIX:
+            return 0
+        return int(stream.socket.getsockname()[1])
+
+    @property
     def closure_alert_received(self) -> bool:
         """Whether the server sent TLS's closure alert."""
         return self._closure_alert_received

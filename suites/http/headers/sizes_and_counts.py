@@ -9,7 +9,7 @@ from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, from_recipient_se
 from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.suites.http.kept_connection import KeptConnection, fingerprint_of
-from wsgi_gauntlet.suites.http.limits import TOO_LARGE
+from wsgi_gauntlet.suites.http.references import TOO_LARGE
 from wsgi_gauntlet.suites.sizes import COUNTS, HEADER_SIZES
 from wsgi_gauntlet.suites.testapp.behaviours.fingerprint import short
 from wsgi_gauntlet.suites.testapp.core.pattern import letters

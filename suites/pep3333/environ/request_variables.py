@@ -262,23 +262,23 @@ async def client_address(exchange: Exchange) -> None:
     """REMOTE_ADDR and REMOTE_PORT are those of this connection, not of the server or of an earlier connection.
 
     Sends: A GET request from 127.0.0.2 to a server on 127.0.0.1. Two more GET requests on connections of their own.
-    Expects: REMOTE_ADDR is the address of the client. REMOTE_PORT differs between the connections, if the server has
-    it.
+    Expects: REMOTE_ADDR is the address of the client. REMOTE_PORT is its port, if the server has this variable.
     Why: Rate limits and access lists use the address. A test on one machine does not notice if all clients look alike.
     """
     skip_behind_proxy(exchange)
     if exchange.server.address.host != "127.0.0.1" or exchange.server.address.path:
         exchange.skip("the server does not listen on 127.0.0.1")
-    connections = [await exchange.connect(source=source) for source in (OTHER_ADDRESS, "", "")]
-    ports = set()
-    for number, connection in enumerate(connections):
-        await connection.send(exchange.request("/echo", token=f"{exchange.token}.{number}"))
+    for number, source in enumerate((OTHER_ADDRESS, "", "")):
+        connection = await exchange.connect(source=source)
+        port = str(connection.local_port)
+        token = f"{exchange.token}.{number}"
+        await connection.send(exchange.request("/echo", headers=[("Connection", "close")], token=token))
         response = await connection.response()
-        event = next((each for each in await exchange.calls() if each.token == f"{exchange.token}.{number}"), None)
+        await connection.close()
+        event = next((each for each in await exchange.calls() if each.token == token), None)
         if event is None:
             await exchange.fail_app_not_called(response)
         environ = event.detail["environ"]
-        wanted = OTHER_ADDRESS if number == 0 else "127.0.0.1"
+        wanted = source or "127.0.0.1"
         assert_equal(environ.get("REMOTE_ADDR"), wanted, f"REMOTE_ADDR of a client at {wanted}")
-        ports.add(environ.get("REMOTE_PORT", number))
-    assert_equal(len(ports), len(connections), "the number of different values of REMOTE_PORT")
+        assert_equal(environ.get("REMOTE_PORT", port), port, "REMOTE_PORT")
