@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -13,7 +13,7 @@ import trio
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.servers.reference import SOURCES
 
-from . import operators, score
+from . import differential, operators, score
 from .operators import ToolMutant
 
 
@@ -39,9 +39,14 @@ def main(count: int, seed: int, sources: Path, only: str, out: Path) -> None:
 async def _score(left: list[ToolMutant], sources: Path, out: Path) -> None:
     cases = [each for each in registry.cases() if not each.own_app and not each.setup.distribution]
     scorer = score.Scorer(sources, await score.cases_that_pass(sources, cases))
+    chosen = differential.some_inputs(seed=1)
+    expected = await differential.reference_observations(sources, chosen)
     with out.open("ab") as file:
         for number, mutant in enumerate(left, 1):
             result = await scorer.score(mutant)
+            if result.outcome is score.Outcome.PASSED:
+                shown = await differential.first_difference(sources, mutant, chosen, expected)
+                result = replace(result, difference=shown)
             file.write(msgspec.json.encode(asdict(result)) + b"\n")
             file.flush()
             sys.stderr.write(f"{number}/{len(left)} {result.outcome} {result.case or result.name}\n")

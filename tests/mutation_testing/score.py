@@ -50,12 +50,16 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True)
 class MutantResult:
-    """One mutant and its outcome; `case` found it."""
+    """One mutant and its outcome.
+
+    `case` found it. If it passed, `difference` is an input of the fuzzer that shows it on the wire, '' if none does.
+    """
 
     name: str
     operator: str
     outcome: Outcome
     case: str = ""
+    difference: str = ""
 
 
 class ToolMutatedServer(ReferenceServer):
