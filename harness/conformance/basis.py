@@ -19,16 +19,6 @@ def pep3333(section: str, quote: str) -> Reference:
     return Reference("PEP 3333", section, quote, f"https://peps.python.org/pep-3333/#{anchor}")
 
 
-def rfc9110(section: str, quote: str) -> Reference:
-    """RFC 9110, HTTP Semantics; `section` is a number such as "9.3.2"."""
-    return _rfc(9110, section, quote)
-
-
-def rfc9112(section: str, quote: str) -> Reference:
-    """RFC 9112, HTTP/1.1; `section` is a number such as "6.3"."""
-    return _rfc(9112, section, quote)
-
-
 def rfc6455(section: str, quote: str) -> Reference:
     """RFC 6455, The WebSocket Protocol; `section` is a number such as "4.2.1"."""
     return _rfc(6455, section, quote)
@@ -37,6 +27,16 @@ def rfc6455(section: str, quote: str) -> Reference:
 def rfc7540(section: str, quote: str) -> Reference:
     """RFC 7540, HTTP/2 with its Upgrade from HTTP/1.1; `section` is a number such as "3.2.1"."""
     return _rfc(7540, section, quote)
+
+
+def rfc9110(section: str, quote: str) -> Reference:
+    """RFC 9110, HTTP Semantics; `section` is a number such as "9.3.2"."""
+    return _rfc(9110, section, quote)
+
+
+def rfc9112(section: str, quote: str) -> Reference:
+    """RFC 9112, HTTP/1.1; `section` is a number such as "6.3"."""
+    return _rfc(9112, section, quote)
 
 
 def _rfc(number: int, section: str, quote: str) -> Reference:
