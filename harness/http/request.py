@@ -18,6 +18,7 @@ support, at a minimum, request-line lengths of 8000 octets." A server may reject
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") (\S+) HTTP/1\.([01])")
 _TARGET = re.compile(rb"(?:[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
+_ABSOLUTE = re.compile(rb"(?i)https?://(?!:)([^/?]+)(?:[/?].*)?")
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*((?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)[ \t]*")
 _HOST = re.compile(
     rb"(?:(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})*"
@@ -97,7 +98,8 @@ def _is_target(method: bytes, target: bytes) -> bool:
         return False
     if method == b"CONNECT":
         return _is_host(target) and re.search(rb":[0-9]+\Z", target) is not None
-    return target[:1] == b"/" or target.lower().startswith((b"http://", b"https://"))
+    absolute = _ABSOLUTE.fullmatch(target)
+    return target[:1] == b"/" or (absolute is not None and _is_host(absolute[1]))
 
 
 def _is_host(value: bytes) -> bool:

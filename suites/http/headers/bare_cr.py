@@ -44,7 +44,7 @@ async def cr_in_name(exchange: Exchange, what: tuple[str, set[str]]) -> None:
     the proxy may set.
     """
     line, invented = what
-    result = await send_request(exchange, get_request(exchange, line, "X-After: yes"))
+    result = await send_request(exchange, get_request(exchange, "X-Before: 1", line, "X-After: yes"))
     if is_rejected_and_in_sync(result):
         return
     environ = assert_served(result)
@@ -70,7 +70,7 @@ async def cr_line(exchange: Exchange, line: str) -> None:
     Why: If the headers end there, the rest is a body or the next request. An attacker hides headers from a filter in
     front, or adds a request.
     """
-    result = await send_request(exchange, get_request(exchange, line, "X-After: yes"))
+    result = await send_request(exchange, get_request(exchange, "X-Before: 1", line, "X-After: yes"))
     if not is_rejected_and_in_sync(result):
         assertions.assert_equal(assert_served(result).get("HTTP_X_AFTER"), "yes", "the header after the line")
 
@@ -145,7 +145,7 @@ async def other_line_separators(exchange: Exchange, separator: str) -> None:
     of the user, which the proxy in front would have removed.
     """
     line = f"X-A: a{separator}X-Smuggled: yes"
-    result = await send_request(exchange, get_request(exchange, line, "X-After: yes"))
+    result = await send_request(exchange, get_request(exchange, "X-Before: 1", line, "X-After: yes"))
     if is_rejected_and_in_sync(result):
         return
     environ = assert_served(result)

@@ -285,6 +285,6 @@ def mounted_path_as_utf_8() -> None:
 
 
 @mutant("pep3333/environ/query-bytes-kept")
-def query_decoded() -> None:
+def query_escapes_decoded() -> None:
     """The server decodes the escapes in the query."""
     _variable("QUERY_STRING", lambda query: unquote_to_bytes(query).decode("latin-1"))
