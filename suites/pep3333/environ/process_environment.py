@@ -133,7 +133,7 @@ async def process_for_scheme(exchange: Exchange) -> None:
     if exchange.server.address.tls and not server_sees_tls(exchange):
         exchange.skip(TLS_ENDS_AT_PROXY)
     wanted = "https" if exchange.server.address.tls else "http"
-    assert_equal((await exchange.app()).detail["environ"].get("wsgi.url_scheme"), wanted, "wsgi.url_scheme")
+    assert_equal(await _value(exchange, "wsgi.url_scheme"), wanted, "wsgi.url_scheme")
 
 
 @case(

@@ -12,7 +12,7 @@ import trio.testing
 
 from wsgi_gauntlet.harness.http import transports as module
 from wsgi_gauntlet.harness.http.segmentation import Segment
-from wsgi_gauntlet.harness.http.transports import send_pieces, unread_counter, wait_until_read
+from wsgi_gauntlet.harness.http.transports import far_end_watcher, send_pieces, unread_counter, wait_until_read
 
 from ....helpers.requirements import fail_or_skip
 
@@ -107,3 +107,25 @@ async def test_a_server_that_has_closed_has_nothing_unread() -> None:
 async def test_where_nothing_tells_a_short_pause_stands_in() -> None:
     assert unread_counter(trio.testing.MemorySendStream()) is None  # type: ignore[arg-type]
     assert await wait_until_read(None)
+
+
+async def test_the_close_of_the_server_shows_before_the_client_reads() -> None:
+    stream, peer = await _tcp("127.0.0.1")
+    os.write(peer.descriptor, MESSAGE)
+    unclosed = far_end_watcher(stream)
+    assert unclosed is not None
+    assert unclosed()
+    peer.close()
+    with trio.fail_after(30):
+        while unclosed():  # noqa: ASYNC110 - the kernel reports no event
+            await trio.sleep(0.01)
+    await stream.aclose()
+
+
+async def test_nothing_shows_the_close_of_a_unix_socket() -> None:
+    own, theirs = socket.socketpair()
+    own.setblocking(False)
+    stream = trio.SocketStream(trio.socket.from_stdlib_socket(own))
+    assert far_end_watcher(stream) is None
+    theirs.close()
+    await stream.aclose()
