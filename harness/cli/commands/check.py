@@ -12,6 +12,7 @@ from wsgi_gauntlet.harness.cli.execute import case_selection, run_and_exit, run_
 from wsgi_gauntlet.harness.cli.options import (
     EXIT_CODES_HELP,
     SERVER_NAMES_HELP,
+    AllChangesOption,
     BaselineArguments,
     Option,
     command,
@@ -59,6 +60,7 @@ class CheckArguments(BaselineArguments):
     exitfirst: Annotated[
         bool, Option(["-x", "--exitfirst"], is_flag=True, help="Stop at the first failure; --resume continues.")
     ]
+    all: AllChangesOption
     shard: Annotated[
         str | None,
         Option(["--shard"], metavar="K/N", help="Only part K of N; all N parts together are the whole run."),
@@ -85,4 +87,5 @@ def check(arguments: CheckArguments) -> None:
             exitfirst=arguments.exitfirst,
         ),
         arguments,
+        every_change=arguments.all,
     )
