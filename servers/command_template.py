@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
+import os
 import re
 import shlex
 import shutil
@@ -9,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, no_option_for
 
 ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
@@ -58,7 +62,9 @@ class CommandServer(Adapter):
         if len(self.placeholders & CERTIFICATE_PLACEHOLDERS) == 1:
             raise ConfigurationError(f"the command of {name} needs both {{certificate}} and {{key}}, or neither")
         if "app" not in self.placeholders:
-            self.start_failure_hint = "its command has no {app}, the placeholder for the app, as module:callable"
+            self.start_failure_hint = (
+                "its command has no {app}: write {app} in the place of the app, and name your own app with --app"
+            )
         self.unix_only = "port" not in self.placeholders
         self.tls_only = self.placeholders >= CERTIFICATE_PLACEHOLDERS
 
@@ -67,7 +73,7 @@ class CommandServer(Adapter):
         first = _fill(self.arguments[0], {"python": python})
         executable = shutil.which(first)
         if executable is None:
-            return Installation(why=f"there is no command {first!r}", get=f"install the program {Path(first).name}")
+            return Installation(why=f"there is no command {first!r}{_advice(first)}")
         return Installation(executable=executable)
 
     def supports(self, launch: Launch) -> str:
@@ -108,6 +114,29 @@ class CommandServer(Adapter):
         asked = launch.settings
         effective = {"workers": asked.workers or 1, "threads": asked.threads or 1}
         return {name: value for name, value in effective.items() if name in self.placeholders}
+
+
+SHELL_WORDS = frozenset({"cd", "exec", "export", "set", "source", ".", "ulimit", "umask", "unset", "eval"})
+"""Commands that only a shell knows."""
+
+
+def _advice(first: str) -> str:
+    """Return what to do about a command that does not exist."""
+    if first in SHELL_WORDS or set(first) & set("$~`|;&"):
+        return "; no shell reads it: write the value itself, or sh -c 'cd src && exec gunicorn ...' in one word"
+    if "/" in first:
+        return "; correct the path"
+    near = did_you_mean(first, _programs_like(first))
+    return f"{near}; install it, or give its path"
+
+
+def _programs_like(first: str) -> list[str]:
+    """Return the programs on PATH that begin like `first`."""
+    found: set[str] = set()
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        with contextlib.suppress(OSError):
+            found |= {each.name for each in Path(folder or ".").glob(f"{glob.escape(first[:2])}*")}
+    return sorted(found)
 
 
 def _fill(word: str, values: Mapping[str, str]) -> str:

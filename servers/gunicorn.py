@@ -158,7 +158,8 @@ def _asked_settings(launch: Launch) -> dict[str, object]:
     named: dict[str, object] = {
         "worker_class": launch.variant or None,
         "workers": asked.workers,
-        "threads": asked.threads,
+        # With more threads gunicorn would replace the sync worker by gthread.
+        "threads": 1 if launch.variant == "sync" else asked.threads,
         "keepalive": script_server.whole_seconds(asked.keep_alive),
         "timeout": script_server.whole_seconds(asked.timeout),
         "backlog": asked.backlog,
@@ -174,7 +175,8 @@ def _command_with_file(launch: Launch, config: Path) -> Command:
     argv = [launch.python, "-m", "gunicorn", "--config", str(file), "--bind", _bind(launch)]
     argv += ["--worker-class", launch.variant] if launch.variant else []
     argv += ["--no-control-socket"] if _version(launch.python) >= (25, 1) else []
-    argv += _setting_options(launch, effective.worker if launch.settings.threads is None else "gthread")
+    argv += ["--threads", "1"] if launch.variant == "sync" else []
+    argv += _setting_options(launch, launch.variant or "gthread")
     now: dict[str, object] = {**settings, "bind": _bind(launch), "wsgi_app": launch.app, "daemon": False}
     now |= {"user": getpass.getuser(), "errorlog": "-"}
     if launch.identity is not None:

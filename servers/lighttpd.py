@@ -60,7 +60,7 @@ def _command_with_file(launch: Launch, config: Path) -> Command:
     target = user_file.Behind(socket=behind.path) if behind.path else user_file.Behind(behind.host, behind.port)
     copy = user_file.copy(config, launch.folder, target, own, frozenset(own))
     main = next(iter(copy.sources))
-    lines = [f"{name} = {value}" for name, value in own.items()]
+    lines = [f"{name} = {value}" for name, value in own.items() if name not in copy.written]
     if launch.identity is not None:
         lines.append('server.modules += ( "mod_openssl" )')
     if not any('"mod_proxy"' in text for text in copy.files.values()):

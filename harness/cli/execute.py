@@ -57,7 +57,7 @@ def run_options(arguments: RunArguments, *, full: bool = False) -> RunOptions:
     )
 
 
-def run_and_exit(options: RunOptions, arguments: RunArguments) -> NoReturn:
+def run_and_exit(options: RunOptions, arguments: RunArguments, *, every_change: bool = False) -> NoReturn:
     """Run with `options`, show the results as `arguments` say, and end with the exit code."""
     from wsgi_gauntlet.harness import config, session
     from wsgi_gauntlet.reports.terminal.progress import ProgressDisplay
@@ -65,7 +65,7 @@ def run_and_exit(options: RunOptions, arguments: RunArguments) -> NoReturn:
     settings = config.load_nearest()
     with ProgressDisplay() as display:
         results, folder, code = session.run(options, settings, display.handle)
-    show(results, folder, arguments.json)
+    show(results, folder, arguments.json, every_change=every_change)
     for cell in results.load:
         for each in cell.broken:
             click.echo(f"threshold broken: {cell.server} {cell.scenario}: {each.message} ({each.table})", err=True)
@@ -78,14 +78,14 @@ def output_files(junit: Path | None, markdown: Path | None) -> dict[str, Path]:
     return {name: path for name, path in asked.items() if path is not None}
 
 
-def show(results: Results, folder: Path, as_json: bool) -> None:
+def show(results: Results, folder: Path, as_json: bool, *, every_change: bool = False) -> None:
     """Print the summary on stderr and, if `as_json`, results.json on stdout."""
     from wsgi_gauntlet.harness import registry
     from wsgi_gauntlet.harness.model import Verdict
     from wsgi_gauntlet.harness.store import rerun_command
     from wsgi_gauntlet.reports.terminal.summary import summary
 
-    summary(results, folder)
+    summary(results, folder, every_change=every_change)
     failed = next((each for each in results.conformance if each.verdict is Verdict.FAIL), None)
     if failed is not None:  # in one line on any terminal, so that it can be pasted
         command = rerun_command.replay(failed.server, failed.case, rerun_command.given(results.environment))

@@ -136,6 +136,9 @@ AppPathOption = Annotated[
 ]
 
 
+AllChangesOption = Annotated[
+    bool, Option(["--all"], is_flag=True, help="List every case that a version fixed or broke.")
+]
 ConfigOption = Annotated[
     tuple[str, ...],
     Option(

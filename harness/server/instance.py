@@ -316,7 +316,10 @@ class ServerInstance(ServerUnderTest):
     def _environment(self, plan: Plan, command: Command, folder: Path) -> dict[str, str]:
         path = [str(self._instance_folder / "path")]
         if plan.app_path is not None:
-            path += [str(plan.app_path.resolve()), *user_python_path()]
+            path += [str(plan.app_path.resolve())]
+        # A command may need them without --app too, to find the server itself.
+        if plan.app_path is not None or command.folder is not None:
+            path += user_python_path()
         added = {NONCE_VARIABLE: self.nonce, **self.channel.environment, **command.environment, **plan.environment}
         if plan.app_path is not None and command.folder is None:
             added[USER_APP_FOLDER_VARIABLE] = str(plan.app_path.resolve())

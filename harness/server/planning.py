@@ -259,17 +259,17 @@ def require_user_app(plans: Iterable[Plan], checked_interpreters: frozenset[str]
         (each.python, each.app, each.app_path, each.adapter.locates_app_itself or each.config is not None)
         for each in own
     }
-    for python, app, folder, may_be_elsewhere in sorted(asked):
+    for python, app, folder, may_be_missing in sorted(asked):
         if folder is not None and python not in checked_interpreters:
-            require_app(app, python, folder, may_be_elsewhere=may_be_elsewhere)
+            require_app(app, python, folder, may_be_missing=may_be_missing)
     return checked_interpreters | {each[0] for each in asked}
 
 
-def require_app(app: str, python: str, *folders: Path, label: str = "--app ", may_be_elsewhere: bool = False) -> None:
+def require_app(app: str, python: str, *folders: Path, label: str = "--app ", may_be_missing: bool = False) -> None:
     """Raise ConfigurationError unless `app` imports in `python`, with `folders` on its path, as a WSGI app.
 
     `app` is module:callable, or module:function() for an app that a function makes. `label` precedes it in messages.
-    With `may_be_elsewhere` it need not import here, but what imports must be a WSGI app.
+    With `may_be_missing` it need not import here, but what imports must be a WSGI app.
     """
     module, name = split_app_name(app, label)
     if f"{module.split('.')[0]}." == REFERENCE_APP_PACKAGE:
@@ -290,7 +290,7 @@ def require_app(app: str, python: str, *folders: Path, label: str = "--app ", ma
     except subprocess.TimeoutExpired:
         raise ConfigurationError(f"{label}{app}: importing it took more than {APP_IMPORT_TIMEOUT_SECONDS} s") from None
     _, found, fault = done.stdout.rpartition(RESULT_MARKER)
-    if may_be_elsewhere and (not found or fault.startswith(("does not import", "raises"))):
+    if may_be_missing and (not found or fault.startswith(("does not import", "raises"))):
         return
     if not found:
         lines = done.stderr.strip().splitlines()

@@ -202,6 +202,8 @@ async def wait_until_ready(
         what += " (a server must stay in the foreground)"
     elif start_scope.cancelled_caught and response.state is not ReadinessState.OTHER:
         what += f" for {deadline:g} s"
+    if not ended and re.match(rb"HTTP/1\.[01] 2", response.data):
+        raise ServerDidNotStart(f"{what}, which is not from the test app")  # the log of a served request is no reason
     log_line = most_relevant_line(read_log())
     raise ServerDidNotStart(f"{what}: {log_line}" if log_line else f"{what}, and logged nothing")
 

@@ -29,6 +29,9 @@ from wsgi_gauntlet.harness.server.server_log import most_relevant_line
 CHECK_TIMEOUT = 30.0
 """Seconds in which a server must have checked its configuration."""
 
+PLACE = re.compile(r"(?:[:(\[]|line:? )\d+\b")
+"""The number of a line in a message."""
+
 NAMED_FILE = re.compile(r"(?P<server>[A-Za-z0-9][A-Za-z0-9_.-]*)=(?P<file>.+)", re.DOTALL)
 
 
@@ -201,10 +204,11 @@ def _check(plan: Plan, launch: Launch, command: Command) -> None:
         about_file = [
             line for line in output.splitlines() if any(str(each) in line for each in command.sources.values())
         ]
-        line = most_relevant_line("\n".join(about_file) or output) or f"exit code {done.returncode}"
+        with_place = [line for line in about_file if PLACE.search(line)]
+        line = with_place[0] if with_place else most_relevant_line(output) or f"exit code {done.returncode}"
         if line.endswith(":"):  # the reason is on the next line
             line += f" {output.partition(line)[2].strip().partition(chr(10))[0]}"
-        raise ConfigurationError(f"{plan.config}: {plan.adapter.name} rejects it: {line}")
+        raise ConfigurationError(f"{plan.config}: {plan.adapter.name} rejects it: {line.strip()[:400]}")
 
 
 def description(plan: Plan) -> Iterator[str]:

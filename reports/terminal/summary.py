@@ -30,8 +30,13 @@ MAX_CELLS_LISTED = 30
 _STYLES = {Verdict.FAIL: "bold red", Verdict.WARN: "yellow", Verdict.FLAKY: "magenta", Verdict.PASS: "green"}
 
 
-def summary(results: Results, folder: Path | None = None, console: Console | None = None) -> None:
-    """Print the summary on `console` (stderr by default). `folder` is the run folder."""
+def summary(
+    results: Results, folder: Path | None = None, console: Console | None = None, *, every_change: bool = False
+) -> None:
+    """Print the summary on `console` (stderr by default). `folder` is the run folder.
+
+    With `every_change` it lists every case that a version fixed or broke.
+    """
     out = console or Console(stderr=True)
     _heading(out, "")
     if not results.finished:
@@ -48,7 +53,7 @@ def summary(results: Results, folder: Path | None = None, console: Console | Non
     _counts(results, out)
     print_comparisons(results, out)
     _in_process(results, out)
-    print_version_history(results, out)
+    print_version_history(results, out, every_case=every_change)
     if folder is not None:
         _heading(out, "")
         out.print(Text(f"The report: {line(str(folder / 'report.html'))}"), soft_wrap=True, highlight=False)

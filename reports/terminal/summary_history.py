@@ -14,18 +14,18 @@ from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
 
 MAX_CASES_LISTED = 12
-"""The largest number of cases listed for one version. The report has all of them."""
+"""The largest number of cases listed for one version without --all. The report has all of them."""
 
 _VERDICT_COLUMNS = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.PASS)
 _STYLES = {Verdict.FAIL: "bold red", Verdict.WARN: "yellow", Verdict.FLAKY: "magenta", Verdict.PASS: "green"}
 
 
-def print_version_history(results: Results, out: Console) -> None:
-    """Print each server with several checked versions."""
+def print_version_history(results: Results, out: Console, *, every_case: bool = False) -> None:
+    """Print each server with several checked versions; with `every_case` every case that a version changed."""
     for each in version_histories(results):
         out.print(Text(f"\n{line(each.server, 60)} and its versions", style="bold"))
         out.print(_table(each))
-        _print_changes(each, out)
+        _print_changes(each, out, None if every_case else MAX_CASES_LISTED)
 
 
 def _table(version_history: VersionHistory) -> Table:
@@ -50,7 +50,7 @@ def _table(version_history: VersionHistory) -> Table:
     return table
 
 
-def _print_changes(version_history: VersionHistory, out: Console) -> None:
+def _print_changes(version_history: VersionHistory, out: Console, limit: int | None) -> None:
     for point in version_history.points:
         if point.why:
             out.print(Text(f"{line(point.version, 30)} was not checked: {line(point.why, 400)}"), highlight=False)
@@ -59,18 +59,15 @@ def _print_changes(version_history: VersionHistory, out: Console) -> None:
             if changes:
                 head = Text.assemble((line(point.version, 30), "bold"), " ", (f"{word} {len(changes)}", style))
                 out.print(head, highlight=False)
-                _print_cases(changes, out)
+                _print_cases(changes, out, limit)
 
 
-def _print_cases(changes: Sequence[VerdictChange], out: Console) -> None:
-    for each in changes[:MAX_CASES_LISTED]:
+def _print_cases(changes: Sequence[VerdictChange], out: Console, limit: int | None) -> None:
+    for each in changes[:limit]:
         tags = "".join(f" [{line(tag, 20)}]" for tag in each.after.tags)
         signs = f"{labels.VERDICTS[each.before.verdict].sign} → {labels.VERDICTS[each.after.verdict].sign}"
         text = Text.assemble(f"    {signs} {line(each.case)}", (tags, "yellow"))
         out.print(text, highlight=False, soft_wrap=True)
-    if len(changes) > MAX_CASES_LISTED:
-        out.print(
-            Text(
-                f"    … and {labels.pluralize(len(changes) - MAX_CASES_LISTED, 'more case')} in the report", style="dim"
-            )
-        )
+    if limit is not None and len(changes) > limit:
+        more = labels.pluralize(len(changes) - limit, "more case")
+        out.print(Text(f"    … and {more}; --all lists them, and so does the report", style="dim"), soft_wrap=True)

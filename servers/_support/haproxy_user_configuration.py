@@ -1,6 +1,7 @@
 """A copy of a user's haproxy.cfg in which the addresses, logs and certificates are those of the harness. Pure.
 
-One frontend (or `listen` section) is served: the first that has servers behind it. Lines keep their numbers.
+One frontend (or `listen` section) is served: the first that has servers behind it. Lines keep their numbers, except
+after lines that are added to that section.
 https://docs.haproxy.org/2.6/configuration.html
 """
 

@@ -130,11 +130,15 @@ def _end_of_block(tokens: list[Token], place: int) -> int:
 
 @dataclass(frozen=True)
 class Copy:
-    """The files of the launch folder, the user's files by their names there, and what was replaced."""
+    """The files of the launch folder, the user's files by their names there, and what was replaced.
+
+    `written` are the settings of the harness that the copy has already.
+    """
 
     files: Mapping[str, str]
     sources: Mapping[str, Path]
     overrides: tuple[ConfigOverride, ...]
+    written: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -164,6 +168,7 @@ class _Copier:
         self.files: dict[str, str] = {}
         self.sources: dict[str, Path] = {}
         self.passes_on = False
+        self.written: set[str] = set()
 
     def result(self) -> Copy:
         self._copy(self.path, [])
@@ -171,7 +176,7 @@ class _Copier:
             raise ConfigurationError(
                 f"{self.path}: it has no proxy.server; name the file that passes requests to a server behind it"
             )
-        return Copy(self.files, self.sources, self.over.found)
+        return Copy(self.files, self.sources, self.over.found, frozenset(self.written))
 
     def _copy(self, path: Path, parents: list[Path], group: str = "") -> str:
         if path in parents or len(self.sources) > MAX_FILES:
@@ -196,6 +201,9 @@ class _Copier:
             for file in found:
                 self._copy(file, [*parents, path], group)
             return f'include "{self.folder}/config/{group}*"'
+        if each.kind == "include_shell" and "use-ipv6" in each.value:
+            self.over.add("include_shell", each.value)  # the script of Debian lets it listen on IPv6 too
+            return ""
         if each.kind == "socket":
             self.over.add("listen", each.value)
             return ""
@@ -203,8 +211,13 @@ class _Copier:
             self.passes_on = True
             return self._proxy(text[each.start : each.end])
         if each.name in self.removed or each.name.startswith("ssl."):
-            self.over.add(each.name, each.value, self.own.get(each.name, NOT_USED))
-            return ""
+            own = self.own.get(each.name)
+            self.over.add(each.name, each.value, own or NOT_USED)
+            if own is None or each.name in self.written or each.name.startswith("ssl."):
+                return ""
+            # In its place: later lines may use the value, as in `"..." + server.port`.
+            self.written.add(each.name)
+            return f"{each.name} = {own}"
         return None
 
     def _proxy(self, statement: str) -> str:

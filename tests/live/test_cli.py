@@ -195,7 +195,7 @@ def test_a_command_is_started_as_it_is_written_and_says_what_it_lacks(place: Pla
     assert done.returncode == 0, done.stderr
     done = place.run("check", "--command", "{python} -m http.server --bind {host} {port}", *FEW)
     assert done.returncode == 4
-    assert "its command has no {app}, the placeholder for the app" in done.stderr
+    assert "its command has no {app}: write {app} in the place of the app" in done.stderr
     done = place.run("check", "--command", mine, "--select", "http/host/missing")
     assert done.returncode == 1
     command = done.stderr.rpartition("See a failure happen: ")[2].strip()

@@ -12,6 +12,7 @@ from wsgi_gauntlet.harness.cli.execute import case_selection, run_and_exit, run_
 from wsgi_gauntlet.harness.cli.options import (
     EXIT_CODES_HELP,
     SERVER_NAMES_HELP,
+    AllChangesOption,
     BaselineArguments,
     Option,
     command,
@@ -68,6 +69,7 @@ class CheckArguments(BaselineArguments):
             help="Run the cases of FILE, which `fuzz` wrote, in place of the catalogue.",
         ),
     ]
+    all: AllChangesOption
     shard: Annotated[
         str | None,
         Option(["--shard"], metavar="K/N", help="Only part K of N; all N parts together are the whole run."),
@@ -95,4 +97,5 @@ def check(arguments: CheckArguments) -> None:
             exitfirst=arguments.exitfirst,
         ),
         arguments,
+        every_change=arguments.all,
     )

@@ -12,7 +12,7 @@ import click
 
 from wsgi_gauntlet.harness.cli.commands.check import LEVELS
 from wsgi_gauntlet.harness.cli.execute import case_selection, output_files, show
-from wsgi_gauntlet.harness.cli.options import Option, command, path_argument
+from wsgi_gauntlet.harness.cli.options import AllChangesOption, Option, command, path_argument
 from wsgi_gauntlet.harness.errors import EXIT_ERROR, EXIT_FAILED, ConfigurationError, EnvironmentUnavailable
 from wsgi_gauntlet.harness.events import Message, Progress
 
@@ -74,6 +74,7 @@ class HistoryArguments:
     resume: Annotated[
         bool, Option(["--resume"], is_flag=True, help="Continue the run in the folder instead of starting a new one.")
     ]
+    all: AllChangesOption
     json: Annotated[bool, Option(["--json"], is_flag=True, help="Print results.json on stdout.")]
     markdown: Annotated[
         Path | None, Option(["--markdown"], type=path_argument, metavar="FILE", help="Write the summary in Markdown.")
@@ -110,7 +111,7 @@ def history(arguments: HistoryArguments) -> None:
         results, folder, code = session.run(
             replace(options, servers=tuple(each.name for each in chosen)), settings, display.handle
         )
-    show(results, folder, arguments.json)
+    show(results, folder, arguments.json, every_change=arguments.all)
     sys.exit(history_exit_code(results, code))
 
 

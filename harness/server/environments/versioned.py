@@ -24,6 +24,7 @@ from pathlib import Path
 import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from wsgi_gauntlet.harness.errors import EnvironmentUnavailable, StorageFull
 from wsgi_gauntlet.harness.events import EventHandler, Message, Progress
@@ -121,6 +122,7 @@ def ensure_environments(plan: Plan, handle: EventHandler, *, skip_unavailable_ve
             )
         if not plan.version or plan.found.available:
             return plan
+        require_startable_version(plan)
         wanted = environment_for(plan)
         python = str(made(wanted, plan.name, handle))
         found = plan.adapter.find(python)
@@ -136,6 +138,17 @@ def ensure_environments(plan: Plan, handle: EventHandler, *, skip_unavailable_ve
         if not skip_unavailable_versions:
             raise
         return replace(plan, found=Installation(why=str(problem).removeprefix(f"{plan.name}: ")))
+
+
+def require_startable_version(plan: Plan) -> None:
+    """Raise EnvironmentUnavailable if the adapter cannot start the version that `plan` names."""
+    adapter = plan.adapter
+    if adapter.minimum_version and Version(plan.version) < Version(adapter.minimum_version):
+        newer = f"{adapter.name}@{adapter.minimum_version}"
+        raise EnvironmentUnavailable(
+            f"{plan.name}: wsgi-gauntlet starts {adapter.name} {adapter.minimum_version} and newer; name {newer} or a "
+            "newer version"
+        )
 
 
 def environment_for(plan: Plan) -> EnvironmentSpec:

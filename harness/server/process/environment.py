@@ -12,7 +12,7 @@ REMOVED_PREFIXES = (
     "COVERAGE_",
     "COV_CORE_",
     "EVENTLET_",
-    "FLASK_",
+    "FLASK_RUN_",
     "GAUNTLET_",  # of older versions of this program
     "GEVENT_",
     "GRANIAN_",
@@ -34,6 +34,10 @@ REMOVED_PREFIXES = (
 
 REMOVED_NAMES = frozenset(
     {
+        "FLASK_APP",
+        "FLASK_DEBUG",  # other names beginning with FLASK_ are settings of apps
+        "FLASK_ENV",
+        "FLASK_SKIP_DOTENV",
         "FORWARDED_ALLOW_IPS",  # gunicorn, uvicorn
         "LISTEN_FDNAMES",
         "LISTEN_FDS",  # socket activation: gunicorn and waitress would use those descriptors

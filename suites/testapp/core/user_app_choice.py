@@ -23,6 +23,12 @@ ASKED = "HTTP_X_GAUNTLET_APP"
 HARNESS_VARIABLES = (ASKED, "HTTP_X_GAUNTLET")
 """Variables of a request that the user app does not get."""
 
+RETURNED_APP = (
+    "returns a %s and no response: it looks like a function that makes the app; name it with the parentheses, as "
+    "shop:create_app()"
+)
+"""The fault of an app that is a factory whose parameters look like those of an app."""
+
 MAX_BODY_BYTES = 64 << 20
 """Bytes of a body that are read."""
 
@@ -124,6 +130,9 @@ def _look(call: Call, app: Callable[..., Any], environ: Dict[str, Any]) -> None:
     try:
         try:
             body = app(environ, start)
+            if callable(body) and not started and not hasattr(body, "__iter__"):
+                call.emit("own-raised", why=RETURNED_APP % type(body).__name__)
+                return
             for block in body:
                 if not isinstance(block, bytes):
                     call.emit("own-raised", why="gives %s instead of bytes" % type(block).__name__)

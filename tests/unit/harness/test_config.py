@@ -31,9 +31,15 @@ def test_a_baseline_lies_beside_the_file(tmp_path: Path) -> None:
     assert read(tmp_path / "pyproject.toml").baseline == tmp_path / "ci" / "known.toml"
 
 
+def test_configuration_files_lie_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.wsgi-gauntlet.config]\nnginx = "deploy/site.conf"\n')
+    assert read(tmp_path / "pyproject.toml").configs == {"nginx": tmp_path / "deploy" / "site.conf"}
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ("[tool.wsgi-gauntlet.config]\nnginx = 1", "config.nginx takes the name of a file"),
         ("[tool", "is not TOML"),
         ("\udcff", "is not TOML"),
         ("[tool.wsgi-gauntlet]\nserver = 1", "did you mean servers?"),

@@ -89,3 +89,18 @@ def test_the_command_is_looked_for_on_path() -> None:
     found = CommandServer("mine", "no-such-server-anywhere {port}").find(sys.executable)
     assert not found.available
     assert "no-such-server-anywhere" in found.why
+
+
+@pytest.mark.parametrize(
+    ("template", "advice"),
+    [
+        ("cd src && serve {port} {app}", "no shell reads it"),
+        ("$HOME/serve {port} {app}", "no shell reads it"),
+        ("./absent {port} {app}", "correct the path"),
+        ("absent-program {port} {app}", "install it, or give its path"),
+    ],
+)
+def test_a_program_that_is_missing_says_what_to_do(template: str, advice: str) -> None:
+    found = CommandServer("mine", template).find(sys.executable)
+    assert not found.available
+    assert advice in found.missing_message

@@ -99,4 +99,4 @@ def test_the_terminal_lists_the_cases() -> None:
     assert "✓ → ✗ http/a/case-1 [security]" in text
     assert "8 was not checked: no" in text
     assert "26 fixed 21" in text
-    assert "… and 9 more cases in the report" in text
+    assert "… and 9 more cases; --all lists them" in text

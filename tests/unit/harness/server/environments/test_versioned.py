@@ -305,6 +305,20 @@ def test_an_app_of_the_users_own_finds_what_its_interpreter_has() -> None:
 
 
 @pytest.mark.usefixtures("tiny")
+def test_a_version_that_the_adapter_cannot_start_is_refused_before_an_environment_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(TinyServer, "minimum_version", "3.0")
+    plan = planning.plan("tiny@2.0")
+    with pytest.raises(
+        EnvironmentUnavailable, match=r"tiny@2\.0: wsgi-gauntlet starts tiny 3\.0 and newer; name tiny@3"
+    ):
+        ensure_environments(plan, ignore_event)
+    assert "newer" in ensure_environments(plan, ignore_event, skip_unavailable_versions=True).found.why
+    assert list_environments() == []
+
+
+@pytest.mark.usefixtures("tiny")
 def test_servers_that_pip_does_not_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TinyServer, "distribution", "")
     plan = planning.plan("tiny@1.0")
