@@ -197,12 +197,11 @@ def other_end_closed(sock: socket.socket) -> bool | None:
     """
     try:
         local, remote = sock.getsockname()[:2], sock.getpeername()[:2]
-        own = _ask_sock_diag(_sock_diag_message(remote, local, sock.family))
-        other = _ask_sock_diag(_sock_diag_message(local, remote, sock.family))
     except OSError:
+        return True  # it was reset
+    if _ask_sock_diag(_sock_diag_message(remote, local, sock.family)) is None:
         return None
-    if own is None:
-        return None
+    other = _ask_sock_diag(_sock_diag_message(local, remote, sock.family))
     return other is None or other[1] not in (_ESTABLISHED, _CLOSE_WAIT)
 
 
