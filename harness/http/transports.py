@@ -204,7 +204,7 @@ def other_end_closed(sock: socket.socket) -> bool | None:
     try:
         local, remote = sock.getsockname()[:2], sock.getpeername()[:2]
     except OSError:
-        return None
+        return True  # it was reset
     if _sock_diag(remote, local, sock.family)() is None:  # of this end
         return None
     other = _sock_diag(local, remote, sock.family)()

@@ -1,11 +1,12 @@
 """Rules for what a server may keep after all of its clients have gone. Pure.
 
     processor   it spins if no interval of the wait was quiet: each had MIN_SPINNING_CORES more than the baseline
-    memory      it keeps memory if each further batch of clients leaves as much again, at least MIN_KEPT_BYTES a client
+    memory      it keeps memory if it grows by MIN_KEPT_BYTES a client, and as much in the last third as in the first
     service     it is dead if it does not serve all new connections
 
 An idle server needs nearly no processor. Memory is judged by its growth: allocators keep what they got once, so a
-server that has more than before its first clients is sound. A leak grows with every batch, and by about as much.
+server that has more than before its first clients is sound. A leak grows with every client, and by about as much.
+Memory that a server keeps for some time, such as 30 s after a broken end of TLS, grows at first and then no more.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ MIN_KEPT_BYTES = 16 * 1024
 """Bytes of memory for each client from which growth counts. Fragmentation of a heap makes less."""
 
 MAX_GROWTH_RATIO = 3.0
-"""The largest growth of a batch divided by the smallest, for a leak. Heaps that fill up grow less and less."""
+"""The largest growth of a third of the batches divided by the smallest, for a leak. Heaps that fill up grow less and
+less."""
 
 MIN_BATCHES = 4
 """Batches for a judgement. The first one only fills pools and caches."""
@@ -96,15 +98,17 @@ def memory_metric(before: int, after: int) -> Metric:
 def kept_bytes(readings: Sequence[int], clients: int) -> float | None:
     """Return the bytes that a server keeps of each client, from its memory after each batch of `clients`.
 
-    0 if the memory did not grow with each batch. None with too few readings.
+    0 if the memory did not grow evenly. None with too few readings.
     """
     if len(readings) < MIN_BATCHES:
         return None
-    growths = [after - before for before, after in itertools.pairwise(readings)]
+    last = len(readings) - 1
+    thirds = [readings[round(part * last / 3)] for part in range(4)]
+    growths = [after - before for before, after in itertools.pairwise(thirds)]
     smallest, largest = min(growths), max(growths)
     if smallest <= 0 or largest > MAX_GROWTH_RATIO * smallest:
         return 0.0
-    return (readings[-1] - readings[0]) / (len(growths) * clients)
+    return (readings[-1] - readings[0]) / (last * clients)
 
 
 def keeps_memory(readings: Sequence[int], clients: int) -> bool:

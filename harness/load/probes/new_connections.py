@@ -32,14 +32,17 @@ class NewConnectionOutcome(enum.StrEnum):
 
 
 async def new_connections(
-    address: Address, workload: Workload, count: int = NEW_CONNECTIONS
+    address: Address, workload: Workload, count: int = NEW_CONNECTIONS, seconds: float = RESPONSE_TIMEOUT
 ) -> Mapping[NewConnectionOutcome, int]:
-    """Open `count` connections at once and count their outcomes. Raises OutOfResources if the machine has no more."""
+    """Open `count` connections at once and count their outcomes. A connection is left waiting after `seconds`.
+
+    Raises OutOfResources if the machine has no more.
+    """
     outcomes: list[NewConnectionOutcome] = []
 
     async def connect_one(number: int) -> None:
         outcome = NewConnectionOutcome.WAITING
-        with trio.move_on_after(RESPONSE_TIMEOUT):
+        with trio.move_on_after(seconds):
             outcome = await _try_connection(address, workload, f"new-{number}")
         outcomes.append(outcome)
 

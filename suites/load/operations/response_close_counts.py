@@ -71,7 +71,8 @@ async def collect_garbage(address: Address, mount: str) -> None:
 async def _ask_one_process(
     address: Address, mount: str, counts_by_process: dict[int, tuple[int, int]], more: str = ""
 ) -> None:
-    request = f"GET {mount}/open-answers?wait={HOLD_MS}{more} HTTP/1.1\r\nHost: {address.authority}\r\nConnection: close\r\n\r\n"
+    target = f"{mount}/open-answers?wait={HOLD_MS}{more}"
+    request = f"GET {target} HTTP/1.1\r\nHost: {address.authority}\r\nConnection: close\r\n\r\n"
     with trio.move_on_after(TIMEOUT):
         try:
             connection = await HttpConnection.open(address)

@@ -60,7 +60,7 @@ def counted_page(call: Call) -> CountedBody:
 
 
 def open_answers(call: Call) -> list[bytes]:
-    """Answer `PID OPENED CLOSED`, the counts of this process. `wait` as for /page; `collect` frees unreachable objects."""
+    """Answer `PID OPENED CLOSED`, the counts of this process. `wait` as for /page; `collect=1` collects garbage."""
     if call.int_parameter("collect", 0):
         gc.collect()
     page_wait = call.int_parameter("wait", 0) / 1000.0

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.errors import OutOfResources, Unsupported
+from wsgi_gauntlet.harness.errors import OutOfResources
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.arrivals import Uniform
 from wsgi_gauntlet.harness.load.clients import connection_churn
@@ -105,11 +105,6 @@ async def test_what_this_machine_lacks_is_no_refusal(monkeypatch: pytest.MonkeyP
     with pytest.RaisesGroup(OutOfResources):
         async with churn(Address(port=9)) as clients:
             await clients.run(Uniform(100), 0.1, CloseMode.ORDERLY)
-
-
-async def test_no_tls() -> None:
-    with pytest.raises(Unsupported):
-        ConnectionChurn(Address(port=1, tls=True), ReferencePage(), Scheduler())
 
 
 def test_a_generator_that_was_late_or_slow_says_so() -> None:

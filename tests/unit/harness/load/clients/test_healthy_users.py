@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 
-from wsgi_gauntlet.harness.errors import OutOfResources, Unsupported
+from wsgi_gauntlet.harness.errors import OutOfResources
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.arrivals import Uniform
 from wsgi_gauntlet.harness.load.clients.healthy_users import (
@@ -185,11 +185,6 @@ def test_users_ask_for_a_tenth_of_the_capacity_at_most() -> None:
     assert limit_to_capacity_share(20, 0.001) == 20
     assert limit_to_capacity_share(20, 0.1) == pytest.approx(1.0)
     assert limit_to_capacity_share(20, 0.0) == 20
-
-
-async def test_tls_is_not_measured() -> None:
-    with pytest.raises(Unsupported, match="TLS"):
-        await warm_up(Address(port=1, tls=True))
 
 
 async def test_no_server_is_blamed_for_what_this_machine_has_run_out_of(
