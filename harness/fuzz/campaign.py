@@ -26,6 +26,7 @@ from wsgi_gauntlet.harness.fuzz.causes import (
     disagreements,
     explanation,
     merge,
+    signature,
 )
 from wsgi_gauntlet.harness.fuzz.differences import Difference, Signature, difference
 from wsgi_gauntlet.harness.fuzz.inputs import inputs
@@ -33,7 +34,6 @@ from wsgi_gauntlet.harness.fuzz.observation import Observation
 from wsgi_gauntlet.harness.fuzz.observer import observe_bytes
 from wsgi_gauntlet.harness.fuzz.probe import PATIENT, QUICK, Patience
 from wsgi_gauntlet.harness.fuzz.shrink import MAX_TESTS, shrink
-from wsgi_gauntlet.harness.fuzz.traits import traits
 from wsgi_gauntlet.harness.server.instance import ServerInstance, running
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders
@@ -45,7 +45,7 @@ shrinking and confirming."""
 SENDING_SHARE = 0.5
 """The share of the budget after which no further inputs are sent."""
 
-MAX_FINDINGS = 80
+MAX_FINDINGS = 120
 """Causes of one server that are shrunk; further ones are counted."""
 
 MAX_RESTARTING_TESTS = 25
@@ -85,8 +85,18 @@ class Campaign:
 
     @property
     def new_causes(self) -> tuple[Cause, ...]:
-        """The causes that no case of the catalogue covers."""
-        return tuple(each for each in self.causes if not each.cases)
+        """The causes that no case of the catalogue covers, without those that are no kind of request."""
+        return tuple(each for each in self.causes if not each.cases and not each.difference.is_general)
+
+    @property
+    def known_causes(self) -> tuple[Cause, ...]:
+        """The causes that some cases cover."""
+        return tuple(each for each in self.causes if each.cases and not each.difference.is_general)
+
+    @property
+    def general_causes(self) -> tuple[Cause, ...]:
+        """The causes that show in any rejected request."""
+        return tuple(each for each in self.causes if each.difference.is_general)
 
 
 ProgressHandler = Callable[[str, int, int], None]
@@ -109,9 +119,9 @@ class _Search:
             self.findings.append(finding)
             self.counts[finding.signature] = 1
 
-    def explain(self, signature: Signature) -> bool:
-        """Return whether a finding explains `signature`, and count it there."""
-        known = explanation(signature, self.findings)
+    def explain(self, sought: Signature) -> bool:
+        """Return whether a finding explains `sought`, and count it there."""
+        known = explanation(sought, self.findings)
         if known is not None:
             self.counts[known.signature] += 1
         return known is not None
@@ -160,7 +170,7 @@ class Fuzzer:
         searches = self._searches.values()
         found = merge(
             [each for search in searches for each in search.findings],
-            {signature: count for search in searches for signature, count in search.counts.items()},
+            {each: count for search in searches for each, count in search.counts.items()},
         )
         causes = found if self._confirmed is None else self._confirmed
         return Campaign(
@@ -169,10 +179,15 @@ class Fuzzer:
             sent=min(map(len, self._observed.values())),
             servers=dict(self._versions),
             disagreeing={name: len(each) for name, each in self._disagreements.items()},
-            causes=tuple(replace(each, cases=covering_cases(each.traits, self._vectors)) for each in causes),
+            causes=tuple(self._with_cases(each) for each in causes),
             not_repeated=sum(each.not_repeated for each in searches) + self._vanished,
             left_over=sum(each.left_over for each in searches),
             stopped=stopped or self._stopped,
+        )
+
+    def _with_cases(self, cause: Cause) -> Cause:
+        return (
+            cause if cause.difference.is_general else replace(cause, cases=covering_cases(cause.traits, self._vectors))
         )
 
     @staticmethod
@@ -221,8 +236,7 @@ class Fuzzer:
         small = await shrink(data, partial(pair.shows, differs), most)
         for candidate in dict.fromkeys((small, data)):
             if all([await pair.difference(candidate, PATIENT) == differs for _ in range(CONFIRMATIONS)]):
-                signature = Signature(found.signature.server, differs, traits(candidate))
-                search.add(Finding(candidate, signature, found.made.number))
+                search.add(Finding(candidate, signature(search.server, differs, candidate), found.made.number))
                 return
         search.not_repeated += 1
 

@@ -43,7 +43,7 @@ Vectors = Mapping[frozenset[Trait], Sequence[str]]
 
 
 def catalogue_vectors(cases: Iterable[Case]) -> Vectors:
-    """Return the traits of all requests that `cases` send, each with the ids of its cases, in their order."""
+    """Return the traits of all requests that `cases` send, each with the ids of its cases, those of HTTP first."""
     return trio.run(_all_vectors, list(cases), clock=trio.testing.MockClock(autojump_threshold=0))
 
 
@@ -62,7 +62,7 @@ def _essential(found: frozenset[Trait]) -> frozenset[Trait]:
 
 async def _all_vectors(cases: Sequence[Case]) -> Vectors:
     found: dict[frozenset[Trait], list[str]] = {}
-    for case in cases:
+    for case in sorted(cases, key=lambda each: not each.id.startswith("http/")):
         if case.own_app or case.setup.tls:
             continue
         for data in await _sent(case):

@@ -20,6 +20,9 @@ from wsgi_gauntlet.harness.http.request import well_formed
 BASIC_ASPECTS = ("outcome", "calls of the app", "method", "path", "query", "body")
 """A server that differs so on a well-formed request does not support this kind of request as the reference does."""
 
+HARMFUL_ASPECTS = ("process", "processor", "calls of the app", "incomplete request", "body", "outcome", "responses")
+"""Aspects in the order in which results list them; all others come last."""
+
 SLUG_CHARACTERS = 48
 """Characters of the readable part of an id."""
 
@@ -48,7 +51,7 @@ class Finding:
         if self.signature.server != other.server:
             return False
         if self.signature.kind == other.kind:
-            return other.difference.is_general or self.signature.traits <= other.traits
+            return self.signature.traits <= other.traits
         return self._is_basic and self.signature.traits < other.traits
 
     @property
@@ -82,7 +85,13 @@ class Cause:
     @property
     def title(self) -> str:
         """The traits in one line."""
-        return "; ".join(map(str, sorted(self.traits))) or "a plain request"
+        plain = "any rejected request" if self.difference.is_general else "a plain request"
+        return "; ".join(map(str, sorted(self.traits))) or plain
+
+
+def signature(server: str, differs: Difference, data: bytes) -> Signature:
+    """Return the signature of a difference on `data`; a general difference has no traits."""
+    return Signature(server, differs, frozenset() if differs.is_general else traits(data))
 
 
 def disagreements(
@@ -94,13 +103,13 @@ def disagreements(
     for made, first, second in zip(inputs, reference, other, strict=False):
         differs = difference(first, second)
         if differs is not None:
-            found.append(Disagreement(made, Signature(server, differs, traits(made.data))))
+            found.append(Disagreement(made, signature(server, differs, made.data)))
     return sorted(found, key=lambda each: (len(each.signature.traits), each.made.number))
 
 
-def explanation(signature: Signature, findings: Iterable[Finding]) -> Finding | None:
-    """Return the first of `findings` that explains `signature`."""
-    return next((each for each in findings if each.explains(signature)), None)
+def explanation(sought: Signature, findings: Iterable[Finding]) -> Finding | None:
+    """Return the first of `findings` that explains `sought`."""
+    return next((each for each in findings if each.explains(sought)), None)
 
 
 def merge(findings: Iterable[Finding], counts: Mapping[Signature, int]) -> list[Cause]:
@@ -124,7 +133,14 @@ def merge(findings: Iterable[Finding], counts: Mapping[Signature, int]) -> list[
                 sum(counts.get(each.signature, 1) for each in members),
             )
         )
-    return sorted(made, key=lambda each: (sorted(each.traits), each.difference))
+    return sorted(made, key=_weight)
+
+
+def _weight(cause: Cause) -> tuple[int, int, list[Trait], Difference]:
+    """Return the place of a cause in the result: the most harmful differences first."""
+    aspect = cause.difference.aspect
+    rank = HARMFUL_ASPECTS.index(aspect) if aspect in HARMFUL_ASPECTS else len(HARMFUL_ASPECTS)
+    return rank, -len(cause.servers), sorted(cause.traits), cause.difference
 
 
 def cause_id(found: frozenset[Trait], differs: Difference) -> str:

@@ -119,18 +119,9 @@ def _call_difference(reference: Observation, other: Observation) -> Difference |
             aspect = found.aspect if number == 0 else f"{found.aspect} of request {number + 1}"
             return Difference(aspect, found.reference, found.other)
     counts = len(reference.calls), len(other.calls)
-    shorter = reference if counts[0] < counts[1] else other
-    longer = other if shorter is reference else reference
     # A server may close the connection after any response, and then the later requests are lost.
-    may_close = shorter.end is End.CLOSED and len(shorter.answers) <= len(shorter.calls)
-    if counts[0] == counts[1] or (may_close and len(longer.calls) > len(shorter.calls) and _is_pipelined(longer)):
-        return None
-    return Difference("calls of the app", str(counts[0]), str(counts[1]))
-
-
-def _is_pipelined(observed: Observation) -> bool:
-    """Return whether the later calls are for requests that stand behind the first one, and not in its body."""
-    return all(call.path == "/second" for call in observed.calls[1:])
+    lost = counts[0] > counts[1] and other.end is End.CLOSED and len(other.answers) <= counts[1]
+    return None if lost or counts[0] == counts[1] else Difference("calls of the app", *map(str, counts))
 
 
 def _compare_calls(reference: AppCall, other: AppCall) -> Difference | None:

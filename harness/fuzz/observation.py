@@ -10,6 +10,7 @@ import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from wsgi_gauntlet.harness.fuzz.byte_shapes import escaped
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response, ResponseParser
 from wsgi_gauntlet.harness.model import AppEvent
 
@@ -66,8 +67,8 @@ class AppCall:
     def describe(self) -> str:
         """Return the call in one line."""
         query = f"?{self.query}" if self.query else ""
-        body = "" if self.body is None else f" with the body {self.body!r}"
-        return f"{self.method} {self.path}{query}{body}"
+        line = escaped(f"{self.method} {self.path}{query}".encode("latin-1", "backslashreplace"))
+        return line if self.body is None else f"{line} with the body '{escaped(self.body)}'"
 
 
 @dataclass(frozen=True)

@@ -41,13 +41,13 @@ def markdown(campaign: Campaign) -> str:
         "",
         "A difference says nothing about who is right. The sections of the RFCs decide that, or leave it open.",
     ]
-    known = tuple(each for each in campaign.causes if each.cases)
     for title, causes in (
-        (f"No case sends such a request: {len(campaign.new_causes)}", campaign.new_causes),
-        (f"A case sends such a request: {len(known)}", known),
+        ("No case sends such a request", campaign.new_causes),
+        ("A case sends such a request", campaign.known_causes),
+        ("Differences in any rejected request", campaign.general_causes),
     ):
         if causes:
-            lines += ["", f"## {title}"]
+            lines += ["", f"## {title}: {len(causes)}"]
         for each in causes:
             lines += _cause(each)
     return "\n".join(lines) + "\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.fuzz.catalogue_vectors import catalogue_vectors, covering_cases
-from wsgi_gauntlet.harness.fuzz.causes import Finding, cause_id, disagreements, explanation, merge
+from wsgi_gauntlet.harness.fuzz.causes import Finding, cause_id, disagreements, explanation, merge, signature
 from wsgi_gauntlet.harness.fuzz.differences import Difference, Signature
 from wsgi_gauntlet.harness.fuzz.inputs import FuzzInput
 from wsgi_gauntlet.harness.fuzz.observation import Answer, AppCall, End, Observation
@@ -19,31 +19,32 @@ SERVED = Observation((AppCall("POST", "/", ""),), (Answer(2, complete=True, well
 REFUSED = Observation((), (Answer(4, complete=True, well_formed=True),), End.CLOSED)
 
 
-def signature(data: bytes, difference: Difference = SERVED_INSTEAD, server: str = "one") -> Signature:
-    return Signature(server, difference, traits(data))
+def signed(data: bytes, difference: Difference = SERVED_INSTEAD, server: str = "one") -> Signature:
+    return signature(server, difference, data)
 
 
 def finding(data: bytes, difference: Difference = SERVED_INSTEAD, server: str = "one") -> Finding:
-    return Finding(data, signature(data, difference, server), 1)
+    return Finding(data, signed(data, difference, server), 1)
 
 
 def test_a_cause_explains_inputs_with_more_traits() -> None:
-    assert finding(PLUS).explains(signature(PLUS_AND_EXTENSION))
-    assert not finding(PLUS_AND_EXTENSION).explains(signature(PLUS))
-    assert not finding(PLUS).explains(signature(PLUS, server="other"))
-    assert not finding(PLUS).explains(signature(PLUS_AND_EXTENSION, Difference("outcome", "rejected", "waits")))
+    assert finding(PLUS).explains(signed(PLUS_AND_EXTENSION))
+    assert not finding(PLUS_AND_EXTENSION).explains(signed(PLUS))
+    assert not finding(PLUS).explains(signed(PLUS, server="other"))
+    assert not finding(PLUS).explains(signed(PLUS_AND_EXTENSION, Difference("outcome", "rejected", "waits")))
 
 
 def test_a_well_formed_request_that_is_read_differently_explains_malformed_ones() -> None:
     body = Difference("body", "read whole", "empty")
-    assert finding(CHUNKED, body).explains(signature(PLUS))
-    assert not finding(PLUS, body).explains(signature(PLUS_AND_EXTENSION))
+    assert finding(CHUNKED, body).explains(signed(PLUS))
+    assert not finding(PLUS, body).explains(signed(PLUS_AND_EXTENSION))
 
 
 def test_the_form_of_a_refusal_is_one_cause_for_each_server() -> None:
     form = Difference("form of a refusal", "4xx", "no response")
-    assert finding(PLUS, form).explains(signature(b"GET\r\n\r\n", form))
-    assert explanation(signature(CHUNKED), [finding(PLUS, form)]) is None
+    assert finding(PLUS, form).explains(signed(b"GET\r\n\r\n", form))
+    assert not finding(PLUS, form).signature.traits
+    assert explanation(signed(CHUNKED), [finding(PLUS, form)]) is None
 
 
 def test_simple_disagreements_come_first() -> None:

@@ -45,7 +45,6 @@ def test_outcomes() -> None:
         (SERVED, replace(SERVED, end=End.CLOSED)),
         (REFUSED, FAILED),
         (WAITS, replace(WAITS, calls=(replace(CALL, body=None),))),
-        (replace(SERVED, calls=(CALL, SECOND), answers=(GOOD, GOOD)), replace(SERVED, end=End.CLOSED)),
     ],
 )
 def test_what_each_server_may_choose_is_no_difference(reference: Observation, other: Observation) -> None:
@@ -78,6 +77,12 @@ def test_what_each_server_may_choose_is_no_difference(reference: Observation, ot
 )
 def test_the_first_difference_counts(other: Observation, expected: Difference) -> None:
     assert difference(SERVED, other) == expected
+
+
+def test_a_server_may_close_before_a_later_request_and_not_serve_more() -> None:
+    both, first = replace(SERVED, calls=(CALL, SECOND), answers=(GOOD, GOOD)), replace(SERVED, end=End.CLOSED)
+    assert difference(both, first) is None
+    assert difference(first, both) == Difference("calls of the app", "1", "2")
 
 
 def test_refusals_differ_in_form_only() -> None:

@@ -46,3 +46,8 @@ def test_no_trait_is_new_and_the_result_is_the_same_each_time() -> None:
         assert traits(small) <= traits(made.data)
         assert (len(traits(small)), len(small)) <= (len(traits(made.data)), len(made.data))
         assert shrunk(made.data, needle, 30)[0] == small
+
+
+def test_the_app_still_reads_the_whole_body() -> None:
+    small, _ = shrunk(LONG, b"/read")
+    assert b"/read?to=end " in small
