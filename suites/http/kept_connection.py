@@ -8,7 +8,7 @@ from typing import Any
 from wsgi_gauntlet.harness.conformance.assertions import Violation, format_value
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.http.connection import Connection
-from wsgi_gauntlet.harness.http.parser import Response
+from wsgi_gauntlet.harness.http.parser import ConnectionState, Response
 
 RESPONSE_TIMEOUT_SECONDS = 3.0
 """Seconds without a byte after which a response is given up. A good server needs milliseconds."""
@@ -38,7 +38,7 @@ class KeptConnection:
         """
         kept = self._connection is not None
         response = await self._ask_once(request, body, head=head)
-        if kept and response.is_empty:
+        if kept and response.is_empty and response.ended is not ConnectionState.OPEN:
             response = await self._ask_once(request, body, head=head)
         return response
 

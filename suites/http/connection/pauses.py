@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 
 from wsgi_gauntlet.harness.conformance import assertions
 from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT
 from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
+from wsgi_gauntlet.suites.http.assertions import NEEDS_CHUNKED
 from wsgi_gauntlet.suites.http.kept_connection import fingerprint_of
 from wsgi_gauntlet.suites.http.references import INCOMPLETE_BODY, WHOLE_HEADER_SECTION
 
@@ -71,39 +74,50 @@ async def pause_in_head(exchange: Exchange) -> None:
             )
 
 
-@case(MUST, INCOMPLETE_BODY, basis=MUST_TEXT, segmentable=False)
-async def pause_in_body(exchange: Exchange) -> None:
-    """A body that comes with a pause of 1.25 s is complete for the app, or the request fails.
+def _length_cuts(exchange: Exchange) -> tuple[bytes, bytes, dict[str, int]]:
+    """Return a request with a length, its body, and places to cut it."""
+    request = exchange.request("/fingerprint", method="POST", body=BODY)
+    start = len(request) - len(BODY)
+    places = {"after the head": start, "in the body": start + HALF, "before the last byte": len(request) - 1}
+    return request, BODY, places
 
-    Sends: eight POSTs side by side. Each pauses at another place: after its head, in its body, and in and between the
-    lines of its chunks.
-    Expects: the app gets the whole body of each request that is answered 200. The server may reject a request or close
-    the connection instead.
-    Why: On a bad network a packet is late. If the server takes the pause for the end, the app stores half an upload.
-    """
-    whole = exchange.request("/fingerprint", method="POST", body=BODY)
-    chunked = exchange.request(
-        "/fingerprint?to=end", method="POST", headers=[("Transfer-Encoding", "chunked")], body=CHUNKS
-    )
-    start, chunks = len(whole) - len(BODY), len(chunked) - len(CHUNKS)
-    cuts = {
-        "after the head": (whole, start),
-        "in the body": (whole, start + HALF),
-        "before the last byte": (whole, len(whole) - 1),
-    }
-    for place, offset in {
+
+def _chunk_cuts(exchange: Exchange) -> tuple[bytes, bytes, dict[str, int]]:
+    """Return a chunked request, its decoded body, and places to cut it."""
+    headers = [("Transfer-Encoding", "chunked")]
+    request = exchange.request("/fingerprint?to=end", method="POST", headers=headers, body=CHUNKS)
+    start = len(request) - len(CHUNKS)
+    offsets = {
         "before the first chunk": 0,
         "in a chunk's line": 2,
         "in a chunk": 5,
         "after a chunk": 8,
         "before the last chunk": CHUNKS.index(b"0\r\n\r\n"),
-    }.items():
-        cuts[place] = (chunked, chunks + offset)
-    outcomes = await _outcomes(exchange, cuts)
-    lengths = {place: b"hello world" if cuts[place][0] is chunked else BODY for place in cuts}
+    }
+    return request, b"hello world", {place: start + offset for place, offset in offsets.items()}
+
+
+@case(
+    MUST,
+    INCOMPLETE_BODY,
+    basis=MUST_TEXT,
+    variants={"length": _length_cuts, "chunks": _chunk_cuts},
+    needs={"chunks": NEEDS_CHUNKED},
+    segmentable=False,
+)
+async def pause_in_body(exchange: Exchange, cuts_of: Callable[[Exchange], tuple[bytes, bytes, dict[str, int]]]) -> None:
+    """A body that comes with a pause of 1.25 s is complete for the app, or the request fails.
+
+    Sends: POSTs side by side, with a length or in chunks. Each pauses at another place: after its head, in its body, or
+    in and between the lines of its chunks.
+    Expects: the app gets the whole body of each request that is answered 200. The server may reject a request or close
+    the connection instead.
+    Why: On a bad network a packet is late. If the server takes the pause for the end, the app stores half an upload.
+    """
+    request, body, places = cuts_of(exchange)
+    outcomes = await _outcomes(exchange, {place: (request, cut) for place, cut in places.items()})
     for place, (status, seen) in outcomes.items():
         if status == 200 and isinstance(seen, dict):
             size = str(seen.get("body", "")).partition(" bytes")[0]
-            assertions.assert_equal(
-                size, str(len(lengths[place])), f"the number of bytes that the app read of a body with a pause {place}"
-            )
+            subject = f"the number of bytes that the app read of a body with a pause {place}"
+            assertions.assert_equal(size, str(len(body)), subject)

@@ -213,7 +213,10 @@ async def ipv6(exchange: Exchange) -> None:
     and only for the users with IPv6.
     """
     address = exchange.server.address
-    environ = (await exchange.app()).detail["environ"]
+    detail = (await exchange.app()).detail
+    environ = detail["environ"]
+    if detail["types"].get("SERVER_PORT") == "int":
+        exchange.skip("SERVER_PORT is a number; another case reports that")
     got = (environ.get("REMOTE_ADDR"), environ.get("SERVER_PORT"), environ.get("HTTP_HOST"))
     wanted = (address.host, str(address.port), address.authority)
     assert_equal(got, wanted, "REMOTE_ADDR, SERVER_PORT and HTTP_HOST")

@@ -11,7 +11,6 @@ from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.suites.http.assertions import LAST_CHUNK, NEEDS_CHUNKED
 from wsgi_gauntlet.suites.http.kept_connection import KeptConnection, fingerprint_of
-from wsgi_gauntlet.suites.pep3333.assertions import NEEDS_EOF
 from wsgi_gauntlet.suites.pep3333.input.body_delivery import INPUT_STREAM
 from wsgi_gauntlet.suites.pep3333.input.stream_methods import SEMANTICS
 from wsgi_gauntlet.suites.sizes import BODY_SIZES, LINE_SIZES, MANY
@@ -25,7 +24,14 @@ ODD_CHUNKS = (1, 1, 2, 1, 3, 7, 100, 1000, 4096, 5000)
 TOO_LARGE_STATUSES = (411, 413)
 """The statuses that reject a body because of its size, or because it is in chunks (RFC 9110, 15.5.12 and 15.5.14)."""
 
-WAYS_TO_READ = ("readline", "iterate", "readlines")
+WAYS_TO_READ = {
+    "readline": ["pep3333/input/methods-work/readline"],
+    "iterate": ["pep3333/input/methods-work/next"],
+    "readlines": ["pep3333/input/eof-at-content-length/readlines", "pep3333/input/methods-work/readline"],
+}
+"""Ways to read lines, and the cases that must pass. Only readlines() reads to the end."""
+
+FRAMINGS = ("length", "chunks")
 
 
 def chunked(body: bytes, sizes: Iterator[int]) -> bytes:
@@ -106,25 +112,28 @@ async def body_sizes(exchange: Exchange, steps: Callable[[Exchange], Iterator[tu
         "The library documentation defines a line by its LF. The way in which the body was sent, and the size of a "
         "line, do not change the lines."
     ),
-    variants={"length": False, "chunks": True},
-    needs={"length": [NEEDS_EOF], "chunks": [NEEDS_EOF, *NEEDS_CHUNKED]},
+    variants={f"{how}-{framing}": (how, framing == "chunks") for how in WAYS_TO_READ for framing in FRAMINGS},
+    needs={
+        f"{how}-{framing}": [*needs, *(NEEDS_CHUNKED if framing == "chunks" else [])]
+        for how, needs in WAYS_TO_READ.items()
+        for framing in FRAMINGS
+    },
     segmentable=False,
 )
-async def line_sizes(exchange: Exchange, in_chunks: bool) -> None:
+async def line_sizes(exchange: Exchange, how_and_chunked: tuple[str, bool]) -> None:
     """Lines of any size are read unchanged by readline(), iteration and readlines().
 
-    Sends: three POSTs with the same 40 lines of 2 bytes to 64 KiB. The app reads them in three ways. They have a
-    length, or they come in chunks that end in the middle of lines, before an LF and after it.
-    Expects: the same lines each time.
+    Sends: a POST with 40 lines of 2 bytes to 64 KiB. They have a length, or they come in chunks that end in the middle
+    of lines, before an LF and after it. The app reads them by readline(), iteration or readlines().
+    Expects: the same lines.
     Why: Forms with files are parsed by lines. A byte that is lost at the edge of a buffer or a chunk damages the file.
     """
+    how, in_chunks = how_and_chunked
     body = b"".join(pattern(size - 1, size).replace(b"\n", b"\r") + b"\n" for size in LINE_SIZES)
-    client = KeptConnection(exchange)
     headers, data = (CHUNKED, chunked(body, _cycle(ODD_CHUNKS))) if in_chunks else ([], body)
-    for how in WAYS_TO_READ:
-        response = await client.ask(
-            exchange.request(f"/input-lines?how={how}", method="POST", headers=headers, body=data)
-        )
-        seen = fingerprint_of(response)
-        assert_equal(seen["lengths"], list(LINE_SIZES), f"the lengths of the lines by {how}")
-        assert_equal(seen["sha256"], hashlib.sha256(body).hexdigest(), f"the SHA-256 of the lines by {how}")
+    client = KeptConnection(exchange)
+    target = f"/input-lines?how={how}&count={len(LINE_SIZES)}"
+    response = await client.ask(exchange.request(target, method="POST", headers=headers, body=data))
+    seen = fingerprint_of(response)
+    assert_equal(seen["lengths"], list(LINE_SIZES), "the lengths of the lines")
+    assert_equal(seen["sha256"], hashlib.sha256(body).hexdigest(), "the SHA-256 of the lines")

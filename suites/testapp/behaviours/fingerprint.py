@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from itertools import islice
 from typing import Any, Iterator
 
 from ..core.call import BINARY, OK, TEXT, Call
@@ -81,13 +82,16 @@ def _blocks(blocks: Any) -> Iterator[bytes]:
 
 
 def input_lines(call: Call) -> Any:
-    """Read the body by lines (`how` is `readline`, `iterate` or `readlines`); answer their lengths and a SHA-256."""
+    """Read `count` lines, and answer their lengths and a SHA-256. `how` is `readline`, `iterate` or `readlines`.
+
+    readlines() reads to the end of the body.
+    """
     stream = call.environ["wsgi.input"]
-    how = call.query.get("how", "readline")
+    how, count = call.query.get("how", "readline"), call.int_parameter("count", 0)
     if how == "readline":
-        lines = list(iter(stream.readline, b""))
+        lines = [stream.readline() for _ in range(count)]
     else:
-        lines = list(stream) if how == "iterate" else stream.readlines()
+        lines = list(islice(stream, count)) if how == "iterate" else stream.readlines()
     data = json.dumps(
         {"lengths": [len(line) for line in lines], "sha256": hashlib.sha256(b"".join(lines)).hexdigest()}
     ).encode("ascii")

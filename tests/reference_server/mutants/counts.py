@@ -114,11 +114,12 @@ def thousand_responses() -> None:
 
 @mutant("pep3333/concurrency/none-dropped")
 def connection_33_dropped() -> None:
-    """While the server serves 32 connections, it closes every further one without a response."""
+    """While the server serves 32 connections, it reads from every further one and closes it."""
     served = threading.Semaphore(32)
 
     def serve(right: Any, self: Connection) -> None:
         if not served.acquire(blocking=False):
+            self.stream.wait(1.0)
             self.stream.socket.close()
             return
         try:

@@ -155,7 +155,7 @@ def chunk_over_16_kib_loses_byte() -> None:
     wrap_function(InputStream, "_coded_piece", coded)
 
 
-@mutant("pep3333/input/line-sizes/chunks")
+@mutant("pep3333/input/line-sizes/readline-chunks", "pep3333/input/line-sizes/iterate-chunks")
 def line_loses_byte_at_chunk_edge() -> None:
     """If a line goes on in another chunk, readline() loses the first byte of that chunk."""
 
@@ -179,7 +179,7 @@ def line_loses_byte_at_chunk_edge() -> None:
     replace(InputStream, "readline", readline)
 
 
-@mutant("pep3333/input/line-sizes/length")
+@mutant("pep3333/input/line-sizes/readline-length", "pep3333/input/line-sizes/iterate-length")
 def lf_at_8192_lost() -> None:
     """readline() loses the LF of a line of exactly 8192 bytes."""
 
