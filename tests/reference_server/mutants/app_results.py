@@ -73,13 +73,13 @@ def head_needs_body() -> None:
 def head_not_allowed() -> None:
     """The server answers every HEAD with its own error."""
 
-    def call(right: Any, self: Gateway, *about: Any) -> Any:
-        result = right(self, *about)
+    def start(right: Any, self: Gateway, *arguments: Any) -> Any:
+        write = right(self, *arguments)
         if self.method == "HEAD":
             self.status = "501 Not Implemented"
-        return result
+        return write
 
-    wrap_function(Gateway, "call", call)
+    wrap_function(Gateway, "start_response", start)
 
 
 @mutant("http/responses/head-keeps-length")

@@ -16,7 +16,7 @@ from .mutation import mutant, replace, wrap_function
 
 
 @mutant("http/connection/close-in-stages")
-def closes_at_once() -> None:
+def closes_with_unread_body() -> None:
     """The server closes its socket at once, and never keeps a connection."""
     replace(Stream, "close", lambda self: self.socket.close())
 
@@ -42,6 +42,10 @@ def single_thread_reads_on() -> None:
             time.sleep(3)
         return False
 
+    def call(right: Any, self: Gateway, *about: Any) -> Any:
+        self.keep_alive = self.method == "POST"
+        return right(self, *about)
+
     replace(InputStream, "clean", True)
     replace(Connection, "drain_body", drain)
-    wrap_function(server, "place", lambda right, *about: with_fields(right(*about), threads=True))
+    wrap_function(Gateway, "call", call)
