@@ -156,12 +156,48 @@ async def test_a_descriptor_for_each_disconnect_is_counted_as_one(folder: Path) 
     for flaw, left in (("leaks_descriptors", 100.0), ("correct", 0.0)):
         cell = await run_until_graded("disconnect", plan(flaw), folder, disconnects=each, clients=10)
         found = {measure.label: measure.value for measure in cell.metrics}
-        assert found["disconnects counted"] == 3 * each
+        assert found["disconnects counted"] == 5 * each + 3
         assert found["descriptors left per 100 disconnects"] == left
+        assert found["new connections served afterwards"] == 100
         assert found["threads left"] == 0
         if left:
             assert cell.grade in (Grade.DEGRADED, Grade.COLLAPSED)
             assert f"{each} of {each} in the head, {each} of {each} in the body, {each} of {each}" in cell.note
+            assert "3 of 3 in the queue" in cell.note
+
+
+async def test_a_server_that_spins_or_keeps_memory_is_found(folder: Path) -> None:
+    short = {"disconnects": 20, "clients": 10, "moment": 0.5, "baseline": 1.0, "duration": 0.6, "recovery": 1.0}
+    cell = await run_until_graded("disconnect", plan("spins_after_disconnect"), folder, **short)
+    assert cell.grade in (Grade.DEGRADED, Grade.COLLAPSED), cell.note
+    assert "it spins" in cell.note
+    cell = await run_until_graded("disconnect", plan("keeps_memory", 100_000), folder, **short, memory_wait=0.5)
+    assert cell.grade in (Grade.DEGRADED, Grade.COLLAPSED), cell.note
+    (kept,) = [each.value for each in cell.metrics if each.id == "memory_kept_per_disconnect"]
+    assert 90_000 < (kept or 0) < 200_000
+    assert "its memory kept growing" in cell.note
+    assert "it spins" not in cell.note
+
+
+@pytest.mark.parametrize(("seconds", "how", "flaw"), [(0.5, "fin", True), (0.5, "reset", False), (30, "fin", False)])
+async def test_a_file_that_is_cut_in_a_pause_is_found(seconds: float, how: str, flaw: bool, folder: Path) -> None:
+    cell = await run_until_graded(
+        "paused-read", plan("cuts_paused_responses", seconds, how), folder, pause=1.5, baseline=1.0, recovery=1.0
+    )
+    found = {each.label: each.value for each in cell.metrics}
+    assert found["whole downloads"] == (4 if seconds > 1 else 0)
+    assert ("4 of 4 files were cut short by FIN" in cell.note) is flaw
+    if flaw:
+        assert cell.grade in (Grade.DEGRADED, Grade.COLLAPSED)
+
+
+async def test_the_memory_of_a_stopped_reader_is_that_of_its_response(folder: Path) -> None:
+    size, short = 1_000_000, {**NARROW, "clients": 16, "budget": 0.1}
+    for server, least, most in (("correct", 0.9, 5.0), ("streams_pages", 0.0, 0.5)):
+        cell = await run_until_graded("slow-read", plan(server), folder, size=size, **short)
+        (memory,) = [each for each in cell.metrics if each.id == "memory_per_stopped_reader"]
+        assert memory.note.startswith("16 of 16 clients"), memory.note
+        assert least * size <= (memory.value or 0) <= most * size
 
 
 async def test_what_a_reload_loses_is_counted(folder: Path) -> None:

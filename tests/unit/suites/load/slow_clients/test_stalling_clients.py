@@ -1,6 +1,9 @@
 """Clients that stop, against servers inside the test whose patience is known."""
 
+import contextlib
 import math
+import socket
+import struct
 
 import pytest
 import trio
@@ -13,7 +16,8 @@ from ....harness.load.clients.test_behaviours import answer
 from ....harness.load.clients.test_slow_body import head_of
 
 PATIENCE = 0.4
-STALLS = [Stall(place, gap, 1.5) for place in StallPoint for gap in (0.1, math.inf)]
+REQUESTS = (StallPoint.HEAD, StallPoint.BODY, StallPoint.IDLE)
+STALLS = [Stall(place, gap, 1.5) for place in REQUESTS for gap in (0.1, math.inf)]
 
 
 async def run_stalls(handler: Handler, stalls: list[Stall]) -> dict[tuple[StallPoint, float], StallResult]:
@@ -51,7 +55,7 @@ async def for_ever(stream: trio.SocketStream) -> None:
 
 async def test_a_time_out_per_gap_frees_only_the_silent() -> None:
     found = await run_stalls(per_gap, STALLS)
-    for place in StallPoint:
+    for place in REQUESTS:
         assert found[place, 0.1].how in {"", "FIN"}  # a busy machine may make a gap of 0.1 s one of 0.4 s
         assert found[place, math.inf].how == "FIN"
         assert 0.3 < found[place, math.inf].lasted < 1.5
@@ -112,3 +116,45 @@ async def test_nobody_is_looked_at_where_nobody_listens() -> None:
     all_stalled = trio.Event()
     assert await run_stalling_clients(address, "", [Stall(StallPoint.HEAD, 1, 1)], all_stalled) == []
     assert all_stalled.is_set()
+
+
+async def sends(stream: trio.SocketStream, patience: float, *, reset: bool = False) -> None:
+    """Send a page of the size that is asked for. Give each part that the client must read first `patience`."""
+    head, _ = await head_of(stream)
+    size = int(head.split(b"size=")[1].split()[0])
+    with trio.move_on_after(patience) as gap:
+        await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        for _ in range(0, size, 65536):
+            await stream.send_all(bytes(65536))
+            gap.deadline = trio.current_time() + patience
+    if reset:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@pytest.mark.parametrize(("reset", "how"), [(False, "FIN"), (True, "RST")])
+async def test_a_time_out_in_the_response_is_seen_although_nothing_is_read(reset: bool, how: str) -> None:
+    async def handler(stream: trio.SocketStream) -> None:
+        await sends(stream, PATIENCE, reset=reset)
+
+    found = await run_stalls(handler, [Stall(StallPoint.RESPONSE, math.inf, 3.0)])
+    assert found[StallPoint.RESPONSE, math.inf].how == how
+    # Before the client stops, the buffers of the kernel take a part of the page.
+    assert PATIENCE - 0.1 < found[StallPoint.RESPONSE, math.inf].lasted < 2.5
+
+
+async def test_who_reads_a_part_now_and_then_is_borne_by_a_time_out_per_gap() -> None:
+    async def handler(stream: trio.SocketStream) -> None:
+        with contextlib.suppress(trio.BrokenResourceError):  # the client leaves at the end of its watch
+            await sends(stream, 2.0)
+
+    found = await run_stalls(handler, [Stall(StallPoint.RESPONSE, 0.2, 1.0), Stall(StallPoint.RESPONSE, math.inf, 0.5)])
+    assert {each.how for each in found.values()} == {""}
+
+
+async def test_a_response_that_was_sent_whole_is_no_disconnect() -> None:
+    async def handler(stream: trio.SocketStream) -> None:
+        await head_of(stream)
+        await stream.send_all(answer(10, close=True))
+
+    found = await run_stalls(handler, [Stall(StallPoint.RESPONSE, math.inf, 0.5)])
+    assert found[StallPoint.RESPONSE, math.inf].how == ""

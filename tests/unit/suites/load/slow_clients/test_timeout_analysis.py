@@ -90,10 +90,12 @@ def test_the_description() -> None:
         observed_timeout(edges(2.0, 2.0, 2.0, 2.0), StallPoint.HEAD, LOOKED),
         observed_timeout(edges(*[LOOKED] * 4, place=StallPoint.BODY), StallPoint.BODY, LOOKED),
         observed_timeout(edges(LOOKED, LOOKED, 2.0, 2.0, place=StallPoint.IDLE), StallPoint.IDLE, LOOKED),
+        observed_timeout(edges(LOOKED, LOOKED, 4.0, 4.0, place=StallPoint.RESPONSE), StallPoint.RESPONSE, LOOKED),
     ]
     assert describe_timeouts([each for each in found if each]) == (
         "A client that stalls: in the head it is disconnected after 2 s, counted in all; in the body it is still "
-        "connected after 5.5 s; after a response it is disconnected after 2 s, counted per gap."
+        "connected after 5.5 s; after a response it is disconnected after 2 s, counted per gap; in the response it is "
+        "disconnected after 4 s, counted per gap."
     )
 
 
@@ -112,6 +114,21 @@ def test_the_description() -> None:
 def test_what_is_configured(conditions: dict[str, object], head: float | None, idle: float | None) -> None:
     assert configured_timeout(conditions, StallPoint.HEAD) == configured_timeout(conditions, StallPoint.BODY) == head
     assert configured_timeout(conditions, StallPoint.IDLE) == idle
+
+
+@pytest.mark.parametrize(
+    ("conditions", "response"),
+    [
+        (NGINX, 60),
+        (NGINX | {"front": {"timeout": 60, "send-timeout": 20}}, 20),
+        ({"socket-timeout": 4, "head-timeout": 60}, 4),
+        # A time for idle connections and bodies is none for a response that is being sent.
+        ({"keep-alive": 120}, None),
+        ({"body-timeout": 2, "keep-alive": 5}, None),
+    ],
+)
+def test_what_is_configured_in_the_response(conditions: dict[str, object], response: float | None) -> None:
+    assert configured_timeout(conditions, StallPoint.RESPONSE) == response
 
 
 @pytest.mark.parametrize(
