@@ -95,7 +95,7 @@ async def _round(
     async with run_traffic(
         ctx, make_behaviour, page_view=PageView(), rate=parameters.rate, per_second=per_second
     ) as traffic:
-        before = await traffic.phase("baseline", parameters.baseline)
+        before = await traffic.phase("baseline", parameters.baseline, until_answered=True)
         phases = await disturbance.run_beside_users(traffic)
         health = traffic.healthy_users.health(before, *phases)
         harmed = any(collapsed(each) for each in phases)

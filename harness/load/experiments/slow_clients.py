@@ -170,7 +170,7 @@ async def _round(
         ) as traffic,
     ):
         usage_at_start = await traffic.usage() if ctx.started_here else None
-        before = await traffic.phase("baseline", parameters.baseline)
+        before = await traffic.phase("baseline", parameters.baseline, until_answered=True)
         usage_before_clients = await traffic.usage() if ctx.started_here else None
         await traffic.slow_clients.scale_to(clients)
         during = await traffic.phase(
