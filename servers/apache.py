@@ -16,7 +16,7 @@ from wsgi_gauntlet.harness.server.adapter import (
     ServerDescription,
     no_option_for,
 )
-from wsgi_gauntlet.servers._support import apache_configuration
+from wsgi_gauntlet.servers._support import apache_configuration, script_server
 from wsgi_gauntlet.servers._support.apache_configuration import quoted
 
 
@@ -27,6 +27,7 @@ class Apache(Adapter):
     title = "Apache"
     front = True
     unprivileged_user = True
+    recycles_workers = True
     variants: ClassVar[Mapping[str, str]] = {
         "tcp": "mod_proxy_http to a TCP port",
         "unix": "mod_proxy_http to a Unix socket",
@@ -63,6 +64,7 @@ class Apache(Adapter):
         """Return Apache's settings with its defaults, and how it passes requests on."""
         return {
             **apache_configuration.conditions(launch),
+            **script_server.recycling(launch.settings),
             "passes on": launch.upstream_transport,
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -14,6 +15,10 @@ IDLE_TIMEOUT = 300
 """Caddy's default, modules/caddyhttp/app.go: defaultIdleTimeout."""
 NANOSECONDS = 1_000_000_000
 """Caddy counts durations in nanoseconds, like Go."""
+
+GRACEFUL_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+QUICK_SIGNALS = (signal.SIGQUIT,)
+"""https://caddyserver.com/docs/command-line#signals"""
 
 Json = dict[str, object]
 
@@ -80,6 +85,8 @@ class Caddy(Adapter):
             (launch.executable, "run", "--config", f"{folder}/caddy.json"),
             files={"caddy.json": json.dumps(configuration, indent=1)},
             environment={"HOME": folder, "XDG_CONFIG_HOME": folder, "XDG_DATA_HOME": folder},
+            graceful_signals=GRACEFUL_SIGNALS,
+            quick_signals=QUICK_SIGNALS,
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:

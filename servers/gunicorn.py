@@ -38,6 +38,10 @@ EVENTLET_REMOVED_IN = (26, 0)
 """This version removed the eventlet worker: https://docs.gunicorn.org/en/stable/news.html"""
 ASGI_ADDED_IN = (24, 0)
 """This version added the ASGI worker and its settings: `versionadded` of asgi_loop in gunicorn/config.py."""
+GRACEFUL_SIGNALS = (signal.SIGTERM,)
+QUICK_SIGNALS = (signal.SIGINT, signal.SIGQUIT)
+"""https://docs.gunicorn.org/en/stable/signals.html: TERM is a graceful shutdown, QUIT and INT are quick ones."""
+
 UNKNOWN_VERSION = (0, 0)
 """The version of a gunicorn that is not installed, or whose version is no number."""
 
@@ -65,6 +69,7 @@ class Gunicorn(Adapter):
     }
     default_variants = ("gunicorn:sync", "gunicorn:gthread")
     environ_support = "in the environment of its processes, as by its option --env; it has none for environ"
+    recycles_workers = True
 
     def missing_for(self, python: str, variant: str) -> Installation:
         """Return what `variant` lacks: a gunicorn that has the eventlet worker, or the ASGI worker."""
@@ -92,6 +97,7 @@ class Gunicorn(Adapter):
             ("--keep-alive", script_server.whole_seconds(asked.keep_alive)),
             ("--timeout", script_server.whole_seconds(asked.timeout)),
             ("--backlog", asked.backlog),
+            ("--max-requests", asked.max_requests),
         )
         if launch.identity is not None:
             argv += ["--certfile", str(launch.identity.certificate), "--keyfile", str(launch.identity.key)]
@@ -99,11 +105,22 @@ class Gunicorn(Adapter):
             # By default it uses uvloop if that is installed.
             argv += ["--asgi-loop", "asyncio", *(("--root-path", asked.mount) if asked.mount else ())]
             app = (*argv, script_server.A2WSGI_APP)
-            return Command(app, files=script_server.a2wsgi_files(launch), reload_signal=signal.SIGHUP)
+            return Command(
+                app,
+                files=script_server.a2wsgi_files(launch),
+                reload_signal=signal.SIGHUP,
+                graceful_signals=GRACEFUL_SIGNALS,
+                quick_signals=QUICK_SIGNALS,
+            )
         environment = {"SCRIPT_NAME": asked.mount} if asked.mount else {}
         stop_signal = signal.SIGQUIT if variant in SLOW_SIGTERM_WORKERS else signal.SIGTERM
         return Command(
-            (*argv, launch.app), environment=environment, stop_signal=stop_signal, reload_signal=signal.SIGHUP
+            (*argv, launch.app),
+            environment=environment,
+            stop_signal=stop_signal,
+            reload_signal=signal.SIGHUP,
+            graceful_signals=GRACEFUL_SIGNALS,
+            quick_signals=QUICK_SIGNALS,
         )
 
     def tuned_settings(self, variant: str, cores: int) -> Settings:
@@ -125,6 +142,7 @@ class Gunicorn(Adapter):
             "keep-alive": fixed_keep_alive.get(variant, KEEP_ALIVE if keep_alive is None else keep_alive),
             "timeout": TIMEOUT if timeout is None else timeout,
             "backlog": asked.backlog or BACKLOG,
+            **script_server.recycling(asked),
         }
         return effective | ({"greenlets": GREENLETS} if variant in ("gevent", "eventlet") else {})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -14,6 +15,10 @@ from wsgi_gauntlet.servers._support.system_programs import find_system_program
 CONNECT_TIMEOUT = 5
 TIMEOUT = 50
 """HAProxy has no default time-outs and warns about that; these are from its manual, section 2.6 "Examples"."""
+
+GRACEFUL_SIGNALS = (signal.SIGUSR1,)
+QUICK_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""Its manual page haproxy(1): USR1 stops "once all sessions are closed"; INT and TERM "quickly stop the daemon"."""
 
 CONFIGURATION = """\
 global
@@ -96,7 +101,7 @@ class Haproxy(Adapter):
         if launch.identity is not None:
             argv = ("/bin/sh", "start.sh", str(launch.identity.certificate), str(launch.identity.key), *argv)
             files["start.sh"] = JOIN_CERTIFICATE_SCRIPT
-        return Command(argv, files=files)
+        return Command(argv, files=files, graceful_signals=GRACEFUL_SIGNALS, quick_signals=QUICK_SIGNALS)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return HAProxy's settings with its defaults: a thread for each core that it may run on."""

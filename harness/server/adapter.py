@@ -38,7 +38,8 @@ class Settings:
     certificate `Launch.identity`. `unix`: it listens on a Unix socket. `tuned`: use the settings that its documentation
     recommends (see Adapter.tuned_settings). `features` are words that the adapter itself defines.
     The command line has no words for the last two. `mount` is the path prefix of the app ('' or '/x'). `deployed` are
-    variables that a deployer puts into the environ of every request.
+    variables that a deployer puts into the environ of every request. `max_requests` is the number of requests after
+    which the server replaces a worker process.
     """
 
     workers: int | None = None
@@ -46,6 +47,7 @@ class Settings:
     keep_alive: float | None = None
     timeout: float | None = None
     backlog: int | None = None
+    max_requests: int | None = None
     tls: bool = False
     unix: bool = False
     tuned: bool = False
@@ -99,6 +101,9 @@ class Command:
     `files` (name to text) are written into the launch folder first; names may contain folders. `executables` are the
     files that must be executable. `environment` is added to the server's. `stop_signal` stops it in good order.
     `reload_signal` makes it load the app again, None if no signal does. It runs in `folder`, or in the launch folder.
+
+    `graceful_signals` are those after which, by the server's documentation, it finishes requests in flight and ends.
+    `quick_signals` are those after which it ends at once, by its documentation. Other signals are in neither.
     """
 
     argv: tuple[str, ...]
@@ -108,6 +113,8 @@ class Command:
     stop_signal: signal.Signals = signal.SIGTERM
     reload_signal: signal.Signals | None = None
     folder: Path | None = None
+    graceful_signals: tuple[signal.Signals, ...] = ()
+    quick_signals: tuple[signal.Signals, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,7 +164,8 @@ class ServerDescription:
     reason if the server does not serve the app.
 
     `environ_support` says how the variables of `Settings.deployed` reach environ, for the evidence; '' if unknown.
-    Every server has them in the environment of its process.
+    Every server has them in the environment of its process. `recycles_workers`: it has an option for
+    `Settings.max_requests`.
     """
 
     name: ClassVar[str]
@@ -173,6 +181,7 @@ class ServerDescription:
     protocols: ClassVar[frozenset[Protocol]] = frozenset({Protocol.HTTP})
     default_variants: ClassVar[tuple[str, ...] | None] = ()
     environ_support: ClassVar[str] = ""
+    recycles_workers: bool = False
     unix_only: bool = False
     tls_only: bool = False
     start_failure_hint: str = ""
@@ -255,6 +264,7 @@ class ServerDescription:
             "keep-alive": asked.keep_alive,
             "timeout": asked.timeout,
             "backlog": asked.backlog,
+            "max-requests": asked.max_requests,
         }
         return {name: value for name, value in named.items() if value is not None}
 
@@ -288,6 +298,8 @@ def unsupported_reason(adapter: ServerDescription, launch: Launch) -> str:
         return f"{adapter.name} does not speak {launch.protocol}"
     if adapter.front and launch.upstream is None:
         return f"{adapter.name} is a proxy and needs a server behind it, as {adapter.name}+gunicorn"
+    if launch.settings.max_requests is not None and not adapter.recycles_workers:
+        return f"{adapter.name} has no option for max-requests: it does not replace a process after many requests"
     return adapter.supports(launch)
 
 

@@ -55,6 +55,8 @@ def command(
         # https://redmine.lighttpd.net/projects/lighttpd/wiki/Docs_StopOrRestart: INT waits for requests, TERM does not.
         stop_signal=signal.SIGTERM,
         reload_signal=signal.SIGUSR1,
+        graceful_signals=(signal.SIGINT,),
+        quick_signals=(signal.SIGTERM,),
     )
 
 
