@@ -18,7 +18,7 @@ from wsgi_gauntlet.harness.server.adapter import (
     ServerDescription,
     no_option_for,
 )
-from wsgi_gauntlet.servers._support import apache_configuration
+from wsgi_gauntlet.servers._support import apache_configuration, script_server
 from wsgi_gauntlet.servers._support import apache_user_configuration as user_file
 from wsgi_gauntlet.servers._support.apache_configuration import quoted
 
@@ -30,6 +30,7 @@ class Apache(Adapter):
     title = "Apache"
     front = True
     unprivileged_user = True
+    recycles_workers = True
     variants: ClassVar[Mapping[str, str]] = {
         "tcp": "mod_proxy_http to a TCP port",
         "unix": "mod_proxy_http to a Unix socket",
@@ -71,7 +72,7 @@ class Apache(Adapter):
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return Apache's settings with its defaults, and how it passes requests on."""
-        effective = apache_configuration.conditions(launch)
+        effective = {**apache_configuration.conditions(launch), **script_server.recycling(launch.settings)}
         if launch.config is not None:
             effective |= _file_conditions(launch, launch.config)
         return {**effective, "passes on": launch.upstream_transport}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import subprocess
 from collections.abc import Mapping
 from functools import lru_cache
@@ -23,6 +24,10 @@ NANOSECONDS = 1_000_000_000
 
 ADAPT_TIMEOUT = 30.0
 """Seconds in which `caddy adapt` must have read a file."""
+
+GRACEFUL_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+QUICK_SIGNALS = (signal.SIGQUIT,)
+"""https://caddyserver.com/docs/command-line#signals"""
 
 Json = dict[str, object]
 
@@ -82,6 +87,8 @@ class Caddy(Adapter):
             (launch.executable, "run", "--config", f"{folder}/caddy.json"),
             files={"caddy.json": json.dumps({**common, "apps": apps}, indent=1)},
             environment=_environment(launch),
+            graceful_signals=GRACEFUL_SIGNALS,
+            quick_signals=QUICK_SIGNALS,
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
@@ -160,6 +167,8 @@ def _command_with_file(launch: Launch, config: Path) -> Command:
         overrides=overrides,
         check=(launch.executable, "validate", "--config", file),
         sources={"caddy.json": config},
+        graceful_signals=GRACEFUL_SIGNALS,
+        quick_signals=QUICK_SIGNALS,
     )
 
 

@@ -120,6 +120,8 @@ class Cgi(Adapter):
             executables=("app.cgi",),
             stop_signal=made.stop_signal,
             reload_signal=made.reload_signal,
+            graceful_signals=made.graceful_signals,
+            quick_signals=made.quick_signals,
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:

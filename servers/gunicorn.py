@@ -40,6 +40,10 @@ EVENTLET_REMOVED_IN = (26, 0)
 """This version removed the eventlet worker: https://docs.gunicorn.org/en/stable/news.html"""
 ASGI_ADDED_IN = (24, 0)
 """This version added the ASGI worker and its settings: `versionadded` of asgi_loop in gunicorn/config.py."""
+GRACEFUL_SIGNALS = (signal.SIGTERM,)
+QUICK_SIGNALS = (signal.SIGINT, signal.SIGQUIT)
+"""https://docs.gunicorn.org/en/stable/signals.html: TERM is a graceful shutdown, QUIT and INT are quick ones."""
+
 UNKNOWN_VERSION = (0, 0)
 """The version of a gunicorn that is not installed, or whose version is no number."""
 
@@ -68,6 +72,7 @@ class Gunicorn(Adapter):
     default_variants = ("gunicorn:sync", "gunicorn:gthread")
     config_patterns = ("*.py",)
     environ_support = "in the environment of its processes, as by its option --env; it has none for environ"
+    recycles_workers = True
 
     def missing_for(self, python: str, variant: str) -> Installation:
         """Return what `variant` lacks: a gunicorn that has the eventlet worker, or the ASGI worker."""
@@ -97,12 +102,20 @@ class Gunicorn(Adapter):
             # By default it uses uvloop if that is installed.
             argv += ["--asgi-loop", "asyncio", *(("--root-path", asked.mount) if asked.mount else ())]
             app = (*argv, script_server.A2WSGI_APP)
-            return Command(app, files=script_server.a2wsgi_files(launch), reload_signal=signal.SIGHUP)
+            return Command(
+                app,
+                files=script_server.a2wsgi_files(launch),
+                reload_signal=signal.SIGHUP,
+                graceful_signals=GRACEFUL_SIGNALS,
+                quick_signals=QUICK_SIGNALS,
+            )
         return Command(
             (*argv, launch.app),
             environment={"SCRIPT_NAME": asked.mount} if asked.mount else {},
             stop_signal=_stop_signal(variant),
             reload_signal=signal.SIGHUP,
+            graceful_signals=GRACEFUL_SIGNALS,
+            quick_signals=QUICK_SIGNALS,
         )
 
     def tuned_settings(self, variant: str, cores: int) -> Settings:
@@ -126,6 +139,7 @@ class Gunicorn(Adapter):
             "keep-alive": fixed_keep_alive.get(variant, KEEP_ALIVE if keep_alive is None else keep_alive),
             "timeout": TIMEOUT if timeout is None else timeout,
             "backlog": asked.backlog or BACKLOG,
+            **script_server.recycling(asked),
         }
         return effective | ({"greenlets": GREENLETS} if variant in ("gevent", "eventlet") else {})
 
@@ -142,6 +156,7 @@ def _setting_options(launch: Launch, variant: str) -> list[str]:
         ("--keep-alive", script_server.whole_seconds(asked.keep_alive)),
         ("--timeout", script_server.whole_seconds(asked.timeout)),
         ("--backlog", asked.backlog),
+        ("--max-requests", asked.max_requests),
     )
     if launch.identity is not None:
         options += ["--certfile", str(launch.identity.certificate), "--keyfile", str(launch.identity.key)]
@@ -163,6 +178,7 @@ def _asked_settings(launch: Launch) -> dict[str, object]:
         "keepalive": script_server.whole_seconds(asked.keep_alive),
         "timeout": script_server.whole_seconds(asked.timeout),
         "backlog": asked.backlog,
+        "max_requests": asked.max_requests,
     }
     return {name: value for name, value in named.items() if value is not None}
 
@@ -196,6 +212,8 @@ def _command_with_file(launch: Launch, config: Path) -> Command:
         reload_signal=signal.SIGHUP,
         folder=Path.cwd(),
         overrides=gunicorn_configuration.overrides(effective, now),
+        graceful_signals=GRACEFUL_SIGNALS,
+        quick_signals=QUICK_SIGNALS,
     )
 
 

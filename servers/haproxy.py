@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +18,10 @@ from wsgi_gauntlet.servers._support.user_configuration import read_text
 CONNECT_TIMEOUT = 5
 TIMEOUT = 50
 """HAProxy has no default time-outs and warns about that; these are from its manual, section 2.6 "Examples"."""
+
+GRACEFUL_SIGNALS = (signal.SIGUSR1,)
+QUICK_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""Its manual page haproxy(1): USR1 stops "once all sessions are closed"; INT and TERM "quickly stop the daemon"."""
 
 CONFIGURATION = """\
 global
@@ -97,7 +102,12 @@ class Haproxy(Adapter):
             closing="    option httpclose\n" if asked.keep_alive == 0 else "",
             server=server,
         )
-        return Command(_argv(launch, "-db"), files={"haproxy.cfg": configuration, **_script(launch)})
+        return Command(
+            _argv(launch, "-db"),
+            files={"haproxy.cfg": configuration, **_script(launch)},
+            graceful_signals=GRACEFUL_SIGNALS,
+            quick_signals=QUICK_SIGNALS,
+        )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return HAProxy's settings with its defaults: a thread for each core that it may run on."""
@@ -150,6 +160,8 @@ def _command_with_file(launch: Launch, config: Path, bind: str, server: str) -> 
         overrides=overrides,
         check=_argv(launch, "-c"),
         sources={"haproxy.cfg": config},
+        graceful_signals=GRACEFUL_SIGNALS,
+        quick_signals=QUICK_SIGNALS,
     )
 
 

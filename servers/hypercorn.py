@@ -12,6 +12,10 @@ BACKLOG = 100
 """hypercorn's defaults, class Config in hypercorn/config.py of 0.18."""
 
 
+GRACEFUL_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""Its --graceful-timeout, 3 s by default, is the "time to wait after SIGTERM or Ctrl-C for any remaining requests"."""
+
+
 class Hypercorn(Adapter):
     """hypercorn in its WSGI mode, on asyncio; one process supervises the serving processes."""
 
@@ -19,6 +23,7 @@ class Hypercorn(Adapter):
     title = "hypercorn"
     distribution = "hypercorn"
     environ_support = "in the environment of its processes; it has no option for environ"
+    recycles_workers = True
 
     def supports(self, launch: Launch) -> str:
         threads = script_server.executor_threads()
@@ -41,11 +46,12 @@ class Hypercorn(Adapter):
             ("--keep-alive", script_server.whole_seconds(asked.keep_alive)),
             ("--read-timeout", script_server.whole_seconds(asked.timeout) or None),
             ("--backlog", asked.backlog),
+            ("--max-requests", asked.max_requests),
             ("--root-path", asked.mount or None),
         )
         if launch.identity is not None:
             argv += ["--certfile", str(launch.identity.certificate), "--keyfile", str(launch.identity.key)]
-        return Command((*argv, f"wsgi:{launch.app}"), reload_signal=signal.SIGHUP)
+        return Command((*argv, f"wsgi:{launch.app}"), reload_signal=signal.SIGHUP, graceful_signals=GRACEFUL_SIGNALS)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return hypercorn's settings with its defaults; the keep-alive time is its only time-out for a head."""
@@ -57,6 +63,7 @@ class Hypercorn(Adapter):
             "keep-alive": KEEP_ALIVE if keep_alive is None else keep_alive,
             "body-timeout": script_server.whole_seconds(asked.timeout) or "no limit",
             "backlog": asked.backlog or BACKLOG,
+            **script_server.recycling(asked),
         }
 
 

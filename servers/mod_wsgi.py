@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, no_option_for
-from wsgi_gauntlet.servers._support import apache_configuration
+from wsgi_gauntlet.servers._support import apache_configuration, script_server
 from wsgi_gauntlet.servers._support.apache_configuration import quoted
 
 SCRIPT = """\
@@ -40,6 +40,7 @@ class ModWsgi(Adapter):
         "embedded": "the app in Apache's own processes",
     }
     unprivileged_user = True
+    recycles_workers = True
     environ_support = "in the environment of its processes, and by SetEnv into environ"
 
     def find(self, python: str) -> Installation:  # noqa: ARG002 - the module runs the app in its own interpreter
@@ -75,6 +76,7 @@ class ModWsgi(Adapter):
             options += [f"processes={asked.workers}"] if (asked.workers or 1) > 1 else []
             options += [f"threads={asked.threads}"] if asked.threads is not None else []
             options += [f"request-timeout={math.ceil(asked.timeout)}"] if asked.timeout is not None else []
+            options += [f"maximum-requests={asked.max_requests}"] if asked.max_requests is not None else []
             # A path through the working directory is short, even if the path of the folder is long.
             lines += ["WSGISocketPrefix /proc/self/cwd/wsgi", f"WSGIDaemonProcess app {' '.join(options)}"]
         group = "app" if daemon else "%{GLOBAL}"
@@ -88,7 +90,11 @@ class ModWsgi(Adapter):
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return the settings of mod_wsgi and Apache with their defaults."""
-        effective = {**apache_configuration.conditions(launch), "apache": apache_configuration.found().version}
+        effective = {
+            **apache_configuration.conditions(launch),
+            **script_server.recycling(launch.settings),
+            "apache": apache_configuration.found().version,
+        }
         if launch.variant == "embedded":
             return effective
         return {

@@ -49,6 +49,7 @@ class ModWsgiExpress(Adapter):
     title = "mod_wsgi-express"
     distribution = "mod_wsgi"
     unprivileged_user = True
+    recycles_workers = True
     environ_support = "in the environment of its processes, and by its option --setenv into environ"
 
     def find(self, python: str) -> Installation:
@@ -95,6 +96,7 @@ class ModWsgiExpress(Adapter):
             ("--socket-timeout", None if asked.timeout is None else math.ceil(asked.timeout)),
             ("--request-timeout", None if asked.timeout is None else math.ceil(asked.timeout)),
             ("--server-backlog", asked.backlog),
+            ("--maximum-requests", asked.max_requests),
             ("--mount-point", asked.mount or None),
         )
         for variable, content in asked.deployed:
@@ -104,6 +106,8 @@ class ModWsgiExpress(Adapter):
             files=files,
             stop_signal=apache_configuration.STOP_SIGNAL,
             reload_signal=apache_configuration.RELOAD_SIGNAL,
+            graceful_signals=apache_configuration.GRACEFUL_SIGNALS,
+            quick_signals=apache_configuration.QUICK_SIGNALS,
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
@@ -117,6 +121,7 @@ class ModWsgiExpress(Adapter):
             "request-timeout": REQUEST_TIMEOUT if asked.timeout is None else math.ceil(asked.timeout),
             "waits for": READ_TIMEOUTS,
             "backlog": asked.backlog or BACKLOG,
+            **script_server.recycling(asked),
             "apache": apache_configuration.found().version,
         }
 

@@ -41,6 +41,10 @@ PROXY_TIMEOUT = 60
 BACKLOG = 511
 """nginx's defaults."""
 
+GRACEFUL_SIGNALS = (signal.SIGQUIT,)
+QUICK_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""https://nginx.org/en/docs/control.html: TERM and INT are a "fast shutdown", QUIT is a "graceful shutdown"."""
+
 UPSTREAM_KEEP_ALIVE_SINCE = (1, 29, 7)
 """Since this version nginx speaks HTTP/1.1 to servers behind it, and keeps connections to those in upstream blocks."""
 
@@ -139,7 +143,13 @@ class Nginx(Adapter):
         argv = (launch.executable, "-p", folder, "-c", f"{folder}/nginx.conf", "-e", "stderr")
         # By default its workers run as the user `nobody`. That user cannot enter the private folder.
         text = configuration(launch, root=os.geteuid() == 0)
-        return Command(argv, files={"nginx.conf": text, **static_files(launch.settings)}, reload_signal=signal.SIGHUP)
+        return Command(
+            argv,
+            files={"nginx.conf": text, **static_files(launch.settings)},
+            reload_signal=signal.SIGHUP,
+            graceful_signals=GRACEFUL_SIGNALS,
+            quick_signals=QUICK_SIGNALS,
+        )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return nginx's settings with its defaults, and how it passes requests on."""
@@ -172,6 +182,8 @@ def _command_with_file(launch: Launch, config: Path) -> Command:
         overrides=copy.overrides,
         check=(*argv, "-t", "-q"),
         sources=copy.sources,
+        graceful_signals=GRACEFUL_SIGNALS,
+        quick_signals=QUICK_SIGNALS,
     )
 
 

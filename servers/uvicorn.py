@@ -19,6 +19,10 @@ raise ModuleNotFoundError("uvicorn's own WSGI mode is under test; uvicorn replac
 """
 
 
+GRACEFUL_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""HANDLED_SIGNALS of uvicorn/server.py: both begin the graceful shutdown that --timeout-graceful-shutdown limits."""
+
+
 class Uvicorn(Adapter):
     """uvicorn with asyncio and without a request log; with h11, which every installation has, or with httptools."""
 
@@ -33,6 +37,7 @@ class Uvicorn(Adapter):
         "a2wsgi": "the app through a2wsgi's WSGIMiddleware, which uvicorn recommends",
     }
     environ_support = "in the environment of its processes; it has no option for environ"
+    recycles_workers = True
 
     def supports(self, launch: Launch) -> str:
         """Reject time-outs, another number of threads in its own WSGI mode, and a mount.
@@ -42,6 +47,8 @@ class Uvicorn(Adapter):
         asked = launch.settings
         if launch.variant != "a2wsgi" and asked.threads not in (None, NATIVE_THREADS):
             return f"uvicorn's own WSGI mode has {NATIVE_THREADS} threads; uvicorn:a2wsgi has any number"
+        if asked.max_requests is not None and (asked.workers or 1) == 1:
+            return "uvicorn with one worker ends after max-requests and starts no other: set workers=2 or more"
         return no_option_for("uvicorn", timeout=asked.timeout, mounting=asked.mount)
 
     def command(self, launch: Launch) -> Command:
@@ -65,6 +72,7 @@ class Uvicorn(Adapter):
             ("--workers", asked.workers),
             ("--timeout-keep-alive", script_server.whole_seconds(asked.keep_alive)),
             ("--backlog", asked.backlog),
+            ("--limit-max-requests", asked.max_requests),
         )
         if launch.identity is not None:
             argv += ["--ssl-certfile", str(launch.identity.certificate), "--ssl-keyfile", str(launch.identity.key)]
@@ -73,6 +81,7 @@ class Uvicorn(Adapter):
             files={"a2wsgi.py": BLOCK_A2WSGI} if native else script_server.a2wsgi_files(launch),
             # A single worker is the first process itself, and SIGHUP ends it.
             reload_signal=signal.SIGHUP if (asked.workers or 1) > 1 else None,
+            graceful_signals=GRACEFUL_SIGNALS,
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
@@ -85,6 +94,7 @@ class Uvicorn(Adapter):
             "threads": asked.threads or threads,
             "keep-alive": KEEP_ALIVE if keep_alive is None else keep_alive,
             "backlog": asked.backlog or BACKLOG,
+            **script_server.recycling(asked),
         }
 
 

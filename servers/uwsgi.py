@@ -32,6 +32,13 @@ ROUTER_TIMEOUT = 60
 MIN_ROUTER_KEEP_ALIVE = 2
 """Seconds. The same file sets a keep-alive time only `if (uhttp.keepalive > 1)`; else ROUTER_TIMEOUT applies."""
 
+MIN_WORKER_LIFETIME = 1
+"""Seconds that a worker lives at least with --max-requests. By default uWSGI ignores that number for 10 s."""
+
+QUICK_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+"""https://uwsgi-docs.readthedocs.io/en/latest/Management.html: INT and QUIT "immediately kill the entire uWSGI stack".
+TERM does the same with --die-on-term. No signal ends uWSGI gracefully."""
+
 GREENLETS = 100
 """The number in its documentation of the gevent mode: https://uwsgi-docs.readthedocs.io/en/latest/Gevent.html"""
 
@@ -59,6 +66,7 @@ class Uwsgi(Adapter):
     protocols = frozenset({Protocol.HTTP, Protocol.UWSGI})
     config_patterns = ("*.ini", "*.yaml", "*.yml", "*.json", "*.xml")
     environ_support = "in the environment of its processes, and by its option --route-run=addvar:NAME=value"
+    recycles_workers = True
 
     def find(self, python: str) -> Installation:
         """Look beside `python` for the command of the wheel and of the sources, then for `uwsgi` on PATH."""
@@ -93,6 +101,8 @@ class Uwsgi(Adapter):
             return "uWSGI's threads do not work in its gevent mode; uwsgi:http-socket has threads"
         if asked.timeout and "no-master" in asked.features:
             return "uWSGI's harakiri is the master's doing: leave out no-master"
+        if asked.max_requests and "no-master" in asked.features:
+            return "uWSGI's master starts the worker that replaces another: leave out no-master"
         return ""
 
     def command(self, launch: Launch) -> Command:
@@ -113,6 +123,8 @@ class Uwsgi(Adapter):
             ("--threads", asked.threads),
             ("--listen", asked.backlog),
             ("--harakiri", script_server.whole_seconds(asked.timeout) or None),
+            ("--max-requests", asked.max_requests),
+            ("--min-worker-lifetime", MIN_WORKER_LIFETIME if asked.max_requests else None),
         )
         if asked.mount:
             argv += ["--mount", f"{asked.mount}={launch.app}", "--manage-script-name"]
@@ -121,7 +133,7 @@ class Uwsgi(Adapter):
         argv += [f"--route-run=addvar:{name}={value}" for name, value in asked.deployed]
         if launch.config is not None:
             return _command_with_file(launch, argv)
-        return Command(tuple(argv), reload_signal=signal.SIGHUP)
+        return Command(tuple(argv), reload_signal=signal.SIGHUP, quick_signals=QUICK_SIGNALS)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return uWSGI's settings with its defaults: one process with one thread.
@@ -142,8 +154,10 @@ class Uwsgi(Adapter):
             "harakiri": script_server.whole_seconds(asked.timeout) or option("harakiri", 0),
             "backlog": asked.backlog or option("listen", BACKLOG),
             "buffer-size": option("buffer-size", BUFFER_SIZE),
+            **script_server.recycling(asked),
+            **({"min-worker-lifetime": MIN_WORKER_LIFETIME} if asked.max_requests else {}),
         }
-        if "max-requests" in values:
+        if "max-requests" in values and not asked.max_requests:
             effective["max-requests"] = option("max-requests", 0)
         if launch.variant == "gevent":  # it has no socket time-out there
             return effective | {"greenlets": GREENLETS}
@@ -195,6 +209,7 @@ def _command_with_file(launch: Launch, argv: list[str]) -> Command:
         "harakiri": script_server.whole_seconds(asked.timeout),
         "http-keepalive": _router_keep_alive(asked) or None,
         "gevent": GREENLETS if launch.variant == "gevent" else None,
+        "max-requests": asked.max_requests,
         "chmod-socket": "private" if launch.address.path else None,
     }
     named = {name: str(value) for name, value in by_name.items() if value is not None}
@@ -208,6 +223,7 @@ def _command_with_file(launch: Launch, argv: list[str]) -> Command:
         reload_signal=signal.SIGHUP,
         folder=Path.cwd(),
         overrides=uwsgi_configuration.overrides(found, dropped, now),
+        quick_signals=QUICK_SIGNALS,
     )
 
 

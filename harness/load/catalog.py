@@ -6,11 +6,12 @@ Nothing is registered: registry.py finds the objects that the decorator leaves i
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.load.analysis.losses import BASELINE
 from wsgi_gauntlet.harness.load.parameters import DeclaredParameter, Parameters, describe_parameters
 from wsgi_gauntlet.harness.model import ScenarioInfo
 from wsgi_gauntlet.harness.model.naming import did_you_mean, docstring_sections
@@ -35,7 +36,8 @@ class Scenario:
 
     `in_default_run` says whether a plain `run` includes it. A scenario that is `full_only` runs with --full, or if the
     user names it: a short measurement shows too little. `unsuitable_reason` says why it does not apply to a server, ''
-    if it does.
+    if it does. `ordinary_phases` names the phases with ordinary users alone, whose losses are blamed on the server
+    (analysis/losses.py), None for all phases.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Scenario:
     in_default_run: bool = False
     full_only: bool = False
     unsuitable_reason: Callable[[Plan], str] = _suits_every_server
+    ordinary_phases: Collection[str] | None = BASELINE
 
     def info(self) -> ScenarioInfo:
         """Return what a report shows of this scenario."""
@@ -70,6 +73,7 @@ def scenario(
     in_default_run: bool = False,
     full_only: bool = False,
     unsuitable_reason: Callable[[Plan], str] = _suits_every_server,
+    ordinary_phases: Collection[str] | None = BASELINE,
 ) -> Callable[[Callable[[ScenarioContext[P]], Awaitable[ScenarioResult]]], Scenario]:
     """Turn `async def name(ctx)` into a scenario. See `Scenario` for the arguments."""
 
@@ -86,6 +90,7 @@ def scenario(
             in_default_run,
             full_only,
             unsuitable_reason,
+            ordinary_phases,
         )
 
     return decorate

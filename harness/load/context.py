@@ -17,6 +17,7 @@ import trio
 
 from wsgi_gauntlet.harness.errors import PageError, ServerError, TargetRefused, Unsupported
 from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.load.analysis.losses import blame_losses
 from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.load.workload import ReferencePage, UserAppPage, Workload, learn_expected_response
 from wsgi_gauntlet.harness.model import (
@@ -269,11 +270,12 @@ class ScenarioContext(Generic[P_co]):
     ) -> ScenarioResult:
         """Return the result of the scenario: server, scenario, parameters, conditions, time and log are added.
 
-        A scenario may call this while its server still runs.
+        Requests that ordinary users lost are added too (analysis/losses.py). A scenario may call this while its server
+        still runs.
         """
         log = "".join(each.server_logs() for each in (self, *self._comparisons))
         comparison = {each.plan.name: each.conditions for each in self._comparisons if each.conditions}
-        return ScenarioResult(
+        cell = ScenarioResult(
             self.plan.name,
             self.scenario.id,
             grade,
@@ -285,6 +287,7 @@ class ScenarioContext(Generic[P_co]):
             else f"{log[: MAX_LOG_CHARACTERS // 2]}\n[...]\n{log[-MAX_LOG_CHARACTERS // 2 :]}",
             **measured,
         )
+        return blame_losses(cell, self.scenario.ordinary_phases)
 
 
 async def retry_if_generator_late(

@@ -39,7 +39,8 @@ class Settings:
     certificate `Launch.identity`. `unix`: it listens on a Unix socket. `tuned`: use the settings that its documentation
     recommends (see Adapter.tuned_settings). `features` are words that the adapter itself defines.
     The command line has no words for the last two. `mount` is the path prefix of the app ('' or '/x'). `deployed` are
-    variables that a deployer puts into the environ of every request.
+    variables that a deployer puts into the environ of every request. `max_requests` is the number of requests after
+    which the server replaces a worker process.
     """
 
     workers: int | None = None
@@ -47,6 +48,7 @@ class Settings:
     keep_alive: float | None = None
     timeout: float | None = None
     backlog: int | None = None
+    max_requests: int | None = None
     tls: bool = False
     unix: bool = False
     tuned: bool = False
@@ -106,6 +108,8 @@ class Command:
     With a configuration file of the user: `overrides` are the settings that the harness replaced in it. `check` is a
     command that checks `files`, serves nothing and fails with the server's message. `sources` are the files of the user
     by the names of their copies in `files`.
+    `graceful_signals` are those after which, by the server's documentation, it finishes requests in flight and ends.
+    `quick_signals` are those after which it ends at once, by its documentation. Other signals are in neither.
     """
 
     argv: tuple[str, ...]
@@ -118,6 +122,8 @@ class Command:
     overrides: tuple[ConfigOverride, ...] = ()
     check: tuple[str, ...] = ()
     sources: Mapping[str, Path] = field(default_factory=dict)
+    graceful_signals: tuple[signal.Signals, ...] = ()
+    quick_signals: tuple[signal.Signals, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -170,7 +176,8 @@ class ServerDescription:
     --config does not work for it.
 
     `environ_support` says how the variables of `Settings.deployed` reach environ, for the evidence; '' if unknown.
-    Every server has them in the environment of its process.
+    Every server has them in the environment of its process. `recycles_workers`: it has an option for
+    `Settings.max_requests`.
     """
 
     name: ClassVar[str]
@@ -187,6 +194,7 @@ class ServerDescription:
     protocols: ClassVar[frozenset[Protocol]] = frozenset({Protocol.HTTP})
     default_variants: ClassVar[tuple[str, ...] | None] = ()
     environ_support: ClassVar[str] = ""
+    recycles_workers: bool = False
     unix_only: bool = False
     tls_only: bool = False
     start_failure_hint: str = ""
@@ -276,6 +284,7 @@ class ServerDescription:
             "keep-alive": asked.keep_alive,
             "timeout": asked.timeout,
             "backlog": asked.backlog,
+            "max-requests": asked.max_requests,
         }
         return {name: value for name, value in named.items() if value is not None}
 
@@ -309,6 +318,8 @@ def unsupported_reason(adapter: ServerDescription, launch: Launch) -> str:
         return f"{adapter.name} does not speak {launch.protocol}"
     if adapter.front and launch.upstream is None:
         return f"{adapter.name} is a proxy and needs a server behind it, as {adapter.name}+gunicorn"
+    if launch.settings.max_requests is not None and not adapter.recycles_workers:
+        return f"{adapter.name} has no option for max-requests: it does not replace a process after many requests"
     return adapter.supports(launch)
 
 

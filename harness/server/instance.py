@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import shlex
+import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ from wsgi_gauntlet.harness.server.process.unprivileged_user import (
     unprivileged_user,
 )
 from wsgi_gauntlet.harness.server.server_log import ServerLog
-from wsgi_gauntlet.harness.server.server_under_test import STOP_GRACE, ServerUnderTest
+from wsgi_gauntlet.harness.server.server_under_test import STOP_GRACE, ServerUnderTest, StopSignals
 from wsgi_gauntlet.harness.server.temp_dirs import (
     as_storage_errors,
     create_app_path,
@@ -149,7 +150,6 @@ class ServerInstance(ServerUnderTest):
         return "" if self._members else "stopped"
 
     async def wait_for_end(self, seconds: float) -> str:
-        """Return how the server ended, waiting up to `seconds` for that; '' if it still runs then."""
         with trio.move_on_after(seconds):
             async with trio.open_nursery() as nursery:
 
@@ -175,7 +175,16 @@ class ServerInstance(ServerUnderTest):
         """Whether its folder and the sockets of its channel are as they were made: a server can delete them."""
         return self._instance_folder.is_dir() and self.channel.intact
 
+    @property
+    def stop_signals(self) -> StopSignals:
+        command = self._members[-1].command
+        return StopSignals(command.graceful_signals, command.quick_signals)
+
     # ------------------------------------------------------------------ what can be done to it
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self.history.append(f"got {number.name}")
+        self._members[-1].supervised.send_signal(number)
 
     async def restart(self, grace: float = STOP_GRACE) -> None:
         self.history.append(f"restarted ({self.ended or 'it still ran'})")

@@ -21,7 +21,7 @@ SERVER_PATTERN = re.compile(
     re.VERBOSE,
 )
 
-INTEGER_SETTINGS = frozenset({"workers", "threads", "backlog"})
+INTEGER_SETTINGS = frozenset({"workers", "threads", "backlog", "max_requests"})
 ON_OFF_VALUES = {"": True, "on": True, "off": False}
 BOOLEAN_SETTINGS = {"tls": ON_OFF_VALUES, "unix": ON_OFF_VALUES, "tuned": ON_OFF_VALUES}
 SETTING_NAMES = frozenset(each.name for each in fields(Settings)) - {"mount", "deployed", "features"}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import signal
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server.plan import Plan
@@ -11,6 +13,14 @@ from wsgi_gauntlet.harness.server.user_app import control_prefix
 
 STOP_GRACE = 1.5
 """Seconds from the signal that asks a server to stop until SIGKILL: uWSGI needs one; Ctrl-C has three in total."""
+
+
+@dataclass(frozen=True)
+class StopSignals:
+    """The signals that a server documents: after `graceful` ones it finishes requests, after `quick` ones not."""
+
+    graceful: tuple[signal.Signals, ...] = ()
+    quick: tuple[signal.Signals, ...] = ()
 
 
 class ServerUnderTest(ABC):
@@ -85,6 +95,19 @@ class ServerUnderTest(ABC):
         This is what an operator does with a server that cannot reload; a proxy keeps running. Raises ServerDidNotStart,
         and PortTaken if another program takes the port.
         """
+
+    @property
+    @abstractmethod
+    def stop_signals(self) -> StopSignals:
+        """What its documentation says of the signals that stop it; of a chain, those of the proxy."""
+
+    @abstractmethod
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send `number` to its first process; of a chain, to the first process of the proxy."""
+
+    @abstractmethod
+    async def wait_for_end(self, seconds: float) -> str:
+        """Return how the server ended, waiting up to `seconds` for that; '' if it still runs then."""
 
     @abstractmethod
     async def reload(self) -> None:

@@ -132,7 +132,13 @@ def _slow_client_findings(results: Results) -> list[KeyFinding]:
     slow_client_scenarios = {
         name: judged
         for name, (_, cells) in aggregation.scenarios(results).items()
-        if (judged := [each for each in cells if each.grade not in NOT_JUDGED_GRADES | {Grade.MEASURED} and each.steps])
+        if (
+            judged := [
+                each
+                for each in cells
+                if each.grade not in NOT_JUDGED_GRADES | {Grade.MEASURED} and _counts_slow_clients(each)
+            ]
+        )
     }
     if len(slow_client_scenarios) > MAX_ITEMS_LISTED:
         return [KeyFinding("Slow clients", _summarize_slow_clients(slow_client_scenarios))]
@@ -157,6 +163,11 @@ def _slow_client_findings(results: Results) -> list[KeyFinding]:
                 parts.append(f"{servers} {verb} {effect} by {pluralize(most, 'slow client')}")
         found.append(KeyFinding("Slow clients", f"In {name}, {'; '.join(parts)}."))
     return found
+
+
+def _counts_slow_clients(cell: ScenarioResult) -> bool:
+    """Say whether the steps are numbers of slow clients. Those of a closed loop are connections, and have a rate."""
+    return bool(cell.steps) and all(each.rate is None for each in cell.steps)
 
 
 def _is_unaffected(cell: ScenarioResult) -> bool:
@@ -199,7 +210,9 @@ def _other_scenario_findings(results: Results) -> list[KeyFinding]:
     cells = [
         each
         for each in results.load
-        if each.grade not in NOT_JUDGED_GRADES | {Grade.MEASURED} and not each.steps and each.scenario != "classroom"
+        if each.grade not in NOT_JUDGED_GRADES | {Grade.MEASURED}
+        and not _counts_slow_clients(each)
+        and each.scenario != "classroom"
     ]
     affected: dict[str, list[ScenarioResult]] = defaultdict(list)
     for each in cells:

@@ -52,7 +52,7 @@ def servers(listed: Sequence[ServerListing], as_json: bool, console: Console | N
         out.print("", table)
     out.print(
         "\nSettings go in brackets, as gunicorn[workers=4,threads=2]: workers, threads,\n"
-        "keep-alive, timeout, backlog. gunicorn[tls] uses HTTPS. gunicorn[unix] listens\n"
+        "keep-alive, timeout, backlog, max-requests. gunicorn[tls] uses HTTPS. gunicorn[unix] listens\n"
         "on a Unix socket. gunicorn[tuned] has the settings of its documentation.\n"
         "gunicorn@20.1.0 is that version, in its own environment.\n"
         "Any other server: --command '{python} -m mine --port {port} {app}', a path to\n"

@@ -41,7 +41,9 @@ NO_FILES: Mapping[str, str] = MappingProxyType({})
 
 STOP_SIGNAL = signal.SIGTERM
 RELOAD_SIGNAL = signal.SIGUSR1
-"""https://httpd.apache.org/docs/2.4/stopping.html: TERM stops at once, USR1 restarts gracefully."""
+GRACEFUL_SIGNALS = (signal.SIGWINCH,)
+QUICK_SIGNALS = (signal.SIGTERM,)
+"""https://httpd.apache.org/docs/2.4/stopping.html: TERM stops at once, USR1 restarts gracefully, WINCH stops so."""
 
 
 def found() -> Installation:
@@ -77,6 +79,8 @@ def command(
         files={"apache.conf": configuration, **files},
         stop_signal=STOP_SIGNAL,
         reload_signal=RELOAD_SIGNAL,
+        graceful_signals=GRACEFUL_SIGNALS,
+        quick_signals=QUICK_SIGNALS,
     )
 
 
@@ -93,9 +97,13 @@ def unlimited_timeout_reason(launch: Launch) -> str:
 
 
 def processes(launch: Launch) -> list[str]:
-    """Return the directives for exactly the number of processes and threads that the settings ask for."""
+    """Return the directives for exactly the number of processes and threads that the settings ask for.
+
+    Apache counts connections instead of requests before it replaces a process.
+    """
     workers, threads = launch.settings.workers, launch.settings.threads
-    lines = []
+    most = launch.settings.max_requests
+    lines = [] if most is None else [f"MaxConnectionsPerChild {most}"]
     if threads is not None:
         lines += [f"ThreadLimit {threads}", f"ThreadsPerChild {threads}"]
     if workers is not None:

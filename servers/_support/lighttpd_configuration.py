@@ -60,6 +60,8 @@ def run_command(executable: str, file: str, files: Mapping[str, str]) -> Command
         # https://redmine.lighttpd.net/projects/lighttpd/wiki/Docs_StopOrRestart: INT waits for requests, TERM does not.
         stop_signal=signal.SIGTERM,
         reload_signal=signal.SIGUSR1,
+        graceful_signals=(signal.SIGINT,),
+        quick_signals=(signal.SIGTERM,),
     )
 
 

@@ -88,6 +88,11 @@ def single_timeout_conditions(launch: Launch, *, threads: int, timeout: float, b
     }
 
 
+def recycling(asked: Settings) -> dict[str, object]:
+    """Return the condition `max-requests` if workers are replaced after a number of requests."""
+    return {} if asked.max_requests is None else {"max-requests": asked.max_requests}
+
+
 def executor_threads() -> int:
     """Return the default number of threads of a ThreadPoolExecutor, concurrent/futures/thread.py of 3.8."""
     return min(32, (os.cpu_count() or 1) + 4)

@@ -16,6 +16,8 @@ NAME and ARGUMENTS:
     never_calls_close                                     the app's close() is never called
     stops_listening_on_reload SECONDS                     SIGHUP: requests under way and SECONDS are lost
     kills_requests_on_reload MILLISECONDS                 SIGHUP: pages under way are lost, and counted
+    recycles WORKERS PAGES LOST                           replaces a worker after PAGES, resets LOST connections
+    stops HOW                                             SIGTERM: finishes|drops|never|waits-for-idle
     never_replaces_workers WORKERS                        a worker that has died is missing from then on
     reorders_pipeline                                     pipelined requests are answered out of order
     nagle_delay                                           kept connections wait 40 ms for a delayed ACK

@@ -22,6 +22,7 @@ class KnownServer(Adapter):
 
     def __init__(self, behaviour: str, arguments: tuple[str, ...]) -> None:
         self.behaviour = behaviour
+        self.recycles_workers = behaviour == "recycles"
         self.arguments = arguments
 
     def command(self, launch: Launch) -> Command:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ast
 import copy
+import hashlib
 import itertools
-import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -102,10 +102,11 @@ def mutants(module: str, source: str) -> list[ToolMutant]:
 
 
 def sample(all_mutants: Sequence[ToolMutant], count: int, seed: int) -> list[ToolMutant]:
-    """Return `count` of the mutants, or all if there are fewer; the same ones for the same seed."""
-    chosen = list(all_mutants)
-    random.Random(seed).shuffle(chosen)
-    return chosen[:count]
+    """Return `count` of the mutants, or all if there are fewer; the same seed chooses the same names.
+
+    A change of the reference server adds and removes mutants, and the others stay chosen or not.
+    """
+    return sorted(all_mutants, key=lambda each: hashlib.sha256(f"{seed} {each.name}".encode()).digest())[:count]
 
 
 # ---------------------------------------------------------------------- the changes of one node

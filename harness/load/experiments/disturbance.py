@@ -98,7 +98,7 @@ async def _round(
         ctx, make_behaviour, page_view=PageView(), rate=parameters.rate, per_second=per_second
     ) as traffic:
         async with leftovers_baseline(ctx, traffic) as baseline:
-            before = await traffic.phase("baseline", parameters.baseline)
+            before = await traffic.phase("baseline", parameters.baseline, until_answered=True)
         phases = await disturbance.run_beside_users(traffic)
         health = traffic.healthy_users.health(before, *phases)
         harmed = any(collapsed(each) for each in phases)

@@ -172,7 +172,7 @@ async def _round(
     ):
         usage_at_start = await traffic.usage() if ctx.started_here else None
         async with leftovers_baseline(ctx, traffic) as baseline:
-            before = await traffic.phase("baseline", parameters.baseline)
+            before = await traffic.phase("baseline", parameters.baseline, until_answered=True)
         usage_before_clients = await traffic.usage() if ctx.started_here else None
         traffic.memory_before_clients = baseline.memory if baseline else None
         await traffic.slow_clients.scale_to(clients)

@@ -134,14 +134,16 @@ class TrafficTimeline:
         seconds: float,
         *,
         stop_on_collapse: bool = False,
+        until_answered: bool = False,
         record: bool = True,
         progress_share: tuple[float, float] | None = None,
     ) -> Phase:
         """Continue the traffic for `seconds` and return the phase of the requests that were due in that time.
 
         At a low rate it takes longer, so that MIN_PHASE_REQUESTS requests are due. Requests without a response one
-        second after the end count as in flight. With `stop_on_collapse` the phase ends as soon as the collapse is
-        certain. Without `record` the phase is not part of the result. `progress_share` is its part of the progress bar.
+        second after the end count as in flight. With `until_answered` the phase waits for all of them, up to the time
+        at which users give up. With `stop_on_collapse` the phase ends as soon as the collapse is certain. Without
+        `record` the phase is not part of the result. `progress_share` is its part of the progress bar.
         """
         began = self.healthy_users.now
         seconds = max(seconds, min(MIN_PHASE_REQUESTS / self.rate, MAX_PHASE_EXTENSION_SECONDS))
@@ -154,7 +156,8 @@ class TrafficTimeline:
             if stop_on_collapse and collapse_is_certain(self.healthy_users.samples_since(began), planned):
                 break
         ended = self.healthy_users.now
-        with trio.move_on_after(COLLAPSED_P99_SECONDS + LAST_REQUESTS_GRACE_SECONDS):
+        longest = REQUEST_TIMEOUT_SECONDS if until_answered else COLLAPSED_P99_SECONDS
+        with trio.move_on_after(longest + LAST_REQUESTS_GRACE_SECONDS):
             while any(each.intended < ended for each in self.healthy_users.in_flight_samples()):
                 await trio.sleep(POLL_SECONDS / 10)
                 if stop_on_collapse and collapse_is_certain(self.healthy_users.samples_since(began), planned):

@@ -129,6 +129,8 @@ class ConnectionPool:
         method = page.request.partition(b" ")[0]
         self._head = method == b"HEAD"
         self._repeatable = method in IDEMPOTENT
+        # A client that asks for the end of the connection does not use it again, whatever the server announces.
+        self._asks_close = b"\r\nConnection: close\r\n" in page.request
         self._status = page.status
         # In a response with chunks of one byte, six bytes are received for each byte of the body.
         self._max_response_bytes = 8 * len(page.body) + 4 * HEAD_LIMIT
@@ -312,7 +314,7 @@ class ConnectionPool:
             return self._fail(connection, "unexpected bytes follow a response")
         # The hot path compares bytes only, so it may learn a response only if the bytes alone show its end.
         learnable = response.framing is not Framing.CLOSE and len(response.raw) < RAW_LIMIT
-        if response.announces_close or response.framing is Framing.CLOSE:
+        if self._asks_close or response.announces_close or response.framing is Framing.CLOSE:
             if learnable:
                 self._marks.learn(response, marked_request, closes=True)
             return self._close(connection, ConnectionEvent.RESPONSE_OK_CLOSED)

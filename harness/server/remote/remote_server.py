@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+
 from wsgi_gauntlet.harness.errors import TargetRefused, Unsupported
 from wsgi_gauntlet.harness.server.adapter import Installation, ServerDescription, Settings
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.remote.guard import Guard
 from wsgi_gauntlet.harness.server.remote.proof import VerifiedAddress, verify
 from wsgi_gauntlet.harness.server.remote.target import Target
-from wsgi_gauntlet.harness.server.server_under_test import STOP_GRACE, ServerUnderTest
+from wsgi_gauntlet.harness.server.server_under_test import STOP_GRACE, ServerUnderTest, StopSignals
 
 UNKNOWN_CONDITIONS = ("version", "python", "workers", "threads", "keep-alive", "backlog", "other programs")
 """Conditions of a remote server that the harness cannot know."""
@@ -84,6 +86,16 @@ class RemoteServer(ServerUnderTest):
 
     async def reload(self) -> None:
         raise Unsupported("somebody else started this server, and the harness cannot control it")
+
+    @property
+    def stop_signals(self) -> StopSignals:
+        raise Unsupported("somebody else started this server, and the harness cannot stop it")
+
+    def send_signal(self, number: signal.Signals) -> None:  # noqa: ARG002 - there is no process to signal
+        raise Unsupported("somebody else started this server, and the harness cannot stop it")
+
+    async def wait_for_end(self, seconds: float) -> str:  # noqa: ARG002 - its end is not visible
+        raise Unsupported("somebody else started this server, and the harness cannot see its end")
 
     async def restart(self, grace: float = STOP_GRACE) -> None:  # noqa: ARG002 - there is no process to stop
         await self.reload()

@@ -64,7 +64,7 @@ async def soak(ctx: ScenarioContext[SoakParameters]) -> ScenarioResult:
         per_second=parameters.per_second,
     ) as traffic:
         usage_at_start = await traffic.usage()
-        before = await traffic.phase("baseline", parameters.baseline)
+        before = await traffic.phase("baseline", parameters.baseline, until_answered=True)
         usage_before_clients = await traffic.usage()
         await traffic.slow_clients.scale_to(connection_budget.clients)
         usage_samples: list[tuple[float, ResourceUsage]] = []

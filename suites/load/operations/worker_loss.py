@@ -62,7 +62,7 @@ async def _round(ctx: ScenarioContext[WorkerLossParameters]) -> ScenarioResult:
     async with run_traffic(
         ctx, lambda _running: SilentConnection(), page_view=PageView(), rate=rate, per_second=1
     ) as traffic:
-        before = await traffic.phase("baseline", ctx.parameters.baseline)
+        before = await traffic.phase("baseline", ctx.parameters.baseline, until_answered=True)
         failures = await _run_failures(ctx, traffic)
         health = traffic.healthy_users.health(before, *(each.phase for each in failures.values()))
         graded = {

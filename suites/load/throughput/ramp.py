@@ -28,6 +28,9 @@ RAMP_END_SHARE = 1.5
 WINDOW_COUNT = 20
 """Windows of a ramp: each is 7.5 % of the capacity above the one before."""
 
+BEFORE_KNEE = "up to the knee"
+"""The phase in which the server keeps up."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RampParameters(OpenLoopParameters):
@@ -43,6 +46,7 @@ class RampParameters(OpenLoopParameters):
     "Open model: from nothing to 1.5 times capacity",
     smoke=RampParameters(clients=4096, duration=3.5, estimate=0.25, size=2000),
     full=RampParameters(clients=16384, duration=60, estimate=3, size=2000),
+    ordinary_phases=frozenset({BEFORE_KNEE}),
 )
 async def ramp(ctx: ScenarioContext[RampParameters]) -> ScenarioResult:
     """The rate of evenly spaced requests rises from 0 to 1.5 times the capacity within `duration` seconds.
@@ -76,7 +80,7 @@ async def _round(ctx: ScenarioContext[RampParameters]) -> ScenarioResult:
             knee_index = knee(overloaded_windows(found.windows, limit))
             rate = last if knee_index is None else pacer.rate(found.windows[knee_index].at)
             parts = [
-                ("up to the knee", found.windows[:knee_index]),
+                (BEFORE_KNEE, found.windows[:knee_index]),
                 ("past the knee", found.windows[knee_index:] if knee_index is not None else ()),
             ]
             phases = tuple(phase_from_windows(each, name, began) for name, each in parts if each)

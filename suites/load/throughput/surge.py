@@ -28,6 +28,9 @@ WINDOW_SECONDS = 0.1
 MAX_BASELINE_SECONDS = 5.0
 """The longest extension of the baseline in seconds, so that MIN_JUDGED_REQUESTS requests are due."""
 
+BEFORE_SURGE = "before"
+"""The phase at a fifth of the capacity."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SurgeParameters(OpenLoopParameters):
@@ -49,6 +52,7 @@ class SurgeParameters(OpenLoopParameters):
     "Open model: a surge to three times capacity",
     smoke=SurgeParameters(clients=4096, duration=0.5, baseline=0.6, recovery=3, timeout=5, estimate=0.25, size=2000),
     full=SurgeParameters(clients=16384, duration=5, baseline=10, recovery=60, timeout=20, estimate=3, size=2000),
+    ordinary_phases=frozenset({BEFORE_SURGE}),
 )
 async def surge(ctx: ScenarioContext[SurgeParameters]) -> ScenarioResult:
     """Evenly spaced requests arrive at 20 % of the capacity, then at 300 % for `duration` seconds, then at 20 % again.
@@ -90,7 +94,7 @@ async def _round(ctx: ScenarioContext[SurgeParameters]) -> ScenarioResult:
             windows = tuple(each.window(began) for each in found.windows)
             first, second = round(before / WINDOW_SECONDS), round((before + length) / WINDOW_SECONDS)
             phases = (
-                phase_from_windows(found.windows[:first], "before", began),
+                phase_from_windows(found.windows[:first], BEFORE_SURGE, began),
                 phase_from_windows(found.windows[first:second], "surge", began),
                 phase_from_windows(found.windows[second:], "after", began),
             )

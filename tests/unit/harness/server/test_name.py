@@ -42,8 +42,8 @@ def test_versions_that_are_one() -> None:
 
 
 def test_settings() -> None:
-    name = parse("gunicorn[workers=4,keep-alive=2.5,timeout=0]")
-    assert name.server.settings == Settings(workers=4, keep_alive=2.5, timeout=0.0)
+    name = parse("gunicorn[workers=4,keep-alive=2.5,timeout=0,max-requests=100]")
+    assert name.server.settings == Settings(workers=4, keep_alive=2.5, timeout=0.0, max_requests=100)
 
 
 @pytest.mark.parametrize(("text", "tls"), [("tls", True), ("tls=on", True), ("tls = off", False), ("", False)])
@@ -70,7 +70,8 @@ def test_tls_is_a_switch(text: str, tls: bool) -> None:
         ("gunicorn[backlog=0]", "backlog is a number; write backlog=4, 1 or more"),
         ("gunicorn[tls=yes]", "tls is on or off; write tls, tls=on or tls=off"),
         ("gunicorn[tls=]", "tls is on or off"),
-        ("gunicorn[https=on]", "settings are backlog, keep_alive, threads, timeout, tls, tuned, unix, workers"),
+        ("gunicorn[https=on]", "settings are backlog, keep_alive, max_requests, threads, timeout, tls, "),
+        ("gunicorn[max-requests=0]", "max_requests is a number; write max_requests=4, 1 or more"),
         ("gunicorn[Gzip]", "'Gzip' in 'gunicorn[Gzip]' is no setting"),
         ("a+b+c", "chains 3 servers"),
     ],
