@@ -14,9 +14,9 @@ from wsgi_gauntlet.harness.http.http_connection import (
     RECEIVE_BYTES,
     connect,
     create_stream_socket,
+    has_input,
     page_outcome,
     page_request,
-    readable,
     send_all,
 )
 from wsgi_gauntlet.harness.http.parser import ConnectionState, ResponseParser
@@ -110,7 +110,7 @@ class RequestInFlight:
         """Whether the request waits for its response. Of a large response a part has arrived."""
         if self.done_at is not None:
             return False
-        return self.received_bytes if self.kind is RequestKind.DOWNLOAD else not readable(self._sock.fileno())
+        return self.received_bytes if self.kind is RequestKind.DOWNLOAD else not has_input(self._sock)
 
     async def begin(self) -> None:
         """Connect and send the request, of an upload the first half. Raises OSError, and OutOfResources."""
