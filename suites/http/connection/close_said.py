@@ -17,6 +17,7 @@ NO_CHANGE = query(status="304 Not Modified", framing="empty")
     rfc9112("9.6", 'The server SHOULD send a "close" connection option in its final response on that connection.'),
     basis=SHOULD_TEXT,
     breach={"rejected": CLIENT},
+    needs={"in-list": ["http/connection/close-in-list/lines"]},
     variants={
         "get": "GET /echo HTTP/1.1",
         "head": "HEAD /echo HTTP/1.1",
