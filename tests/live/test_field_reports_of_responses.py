@@ -9,15 +9,26 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness import session
-from wsgi_gauntlet.harness.config import Configuration
-from wsgi_gauntlet.harness.conformance.selection import Selection
+from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.conformance.catalog import select
 from wsgi_gauntlet.harness.errors import EnvironmentUnavailable
 from wsgi_gauntlet.harness.events import ignore_event
+from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.environments import versioned
+from wsgi_gauntlet.harness.server.plan import Plan
 
 from ..helpers.requirements import fail_or_skip
+from .test_reference_server import cells
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
+
+
+def made(name: str) -> Plan:
+    """Return the plan of that version, in an environment with it."""
+    try:
+        return versioned.ensure_environments(planning.plan(name), ignore_event)
+    except EnvironmentUnavailable as problem:
+        fail_or_skip(f"no package index: {problem}")
 
 
 @pytest.mark.parametrize(
@@ -35,11 +46,8 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
         ("gunicorn:gthread@23.0.0", "gunicorn:gthread@24.1.0", "http/connection/answered-holds-nobody/unread"),
     ],
 )
-def test_a_reported_fault_is_found_where_it_was(tmp_path: Path, faulty: str, mended: str, case: str) -> None:
-    call = session.RunOptions(servers=(faulty, mended), cases=Selection((case,)), out=tmp_path / "run")
-    try:
-        results, _, _ = session.run(call, Configuration(), ignore_event)
-    except EnvironmentUnavailable as problem:
-        fail_or_skip(f"no package index: {problem}")
-    verdicts = {each.server: each.verdict.blames_server for each in results.conformance if each.case == case}
-    assert verdicts == {faulty: True, mended: False}
+async def test_a_reported_fault_is_found_where_it_was(tmp_path: Path, faulty: str, mended: str, case: str) -> None:
+    plans = [made(faulty), made(mended)]
+    row = select(registry.cases(), [case])
+    found = await cells(tmp_path, {each.name: row for each in plans}, plans, tries=1, instances=1)
+    assert {each.server: each.verdict.blames_server for each in found} == {faulty: True, mended: False}

@@ -15,7 +15,7 @@ from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.conformance import runner
 from wsgi_gauntlet.harness.conformance.catalog import Case, select
 from wsgi_gauntlet.harness.errors import Unsupported
-from wsgi_gauntlet.harness.model import CaseResult, Setup, Verdict
+from wsgi_gauntlet.harness.model import CaseResult, Level, Setup, Verdict
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.adapter import distribution_version
 from wsgi_gauntlet.harness.server.plan import Plan
@@ -29,6 +29,9 @@ from .test_reference_server import cells, describe_cell, finds, named
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
 
 CASES = select(registry.cases(), ["frameworks"])
+
+RECORDED = [case.id for case in CASES if case.level is Level.INFO]
+"""Cases about chunked bodies, which each framework and server treats otherwise."""
 
 MUTANTS = [mutant for mutant in all_mutants().values() if mutant.cases[0].startswith("frameworks/")]
 
@@ -64,9 +67,11 @@ def test_each_framework_has_the_same_cases() -> None:
 async def test_the_reference_server_passes_every_case(tmp_path: Path, python: str) -> None:
     reference = plan(python)
     checks = await found(tmp_path, {reference.name: CASES}, [reference], 2)
-    wrong = [each for each in checks if each.verdict is not Verdict.PASS]
+    wrong = [each for each in checks if each.verdict is not Verdict.PASS and each.case not in RECORDED]
     assert not wrong, "\n" + "\n".join(map(describe_cell, wrong))
     assert {each.case: each.findings for each in checks if each.findings} == {}
+    lost = {each.case for each in checks if each.case in RECORDED and each.expected}
+    assert lost == {"frameworks/django/form-chunked", "frameworks/django/upload-chunked"}
 
 
 async def test_every_mutant_is_detected(tmp_path: Path, python: str) -> None:
@@ -83,7 +88,7 @@ async def test_real_servers_pass_every_case_except_django_head(tmp_path: Path, p
         if missing_message := planning.missing(each).missing_message:
             fail_or_skip(f"{each.name}: {missing_message}")
     checks = await found(tmp_path, {each.name: CASES for each in plans}, plans, 2)
-    wrong = [each for each in checks if each.verdict is not Verdict.PASS and each.case != DJANGO_HEAD]
+    wrong = [each for each in checks if each.verdict is not Verdict.PASS and each.case not in (DJANGO_HEAD, *RECORDED)]
     assert not wrong, "\n" + "\n".join(map(describe_cell, wrong))
     # Confirmed with nc on waitress 3.0.2, Werkzeug 3.1.9 and Python 3.11.
     sent = {each.server for each in checks if each.case == DJANGO_HEAD and each.verdict is Verdict.FAIL}
