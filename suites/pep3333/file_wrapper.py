@@ -247,7 +247,7 @@ async def sizes(exchange: Exchange, declared: str) -> None:
     """A file of any size arrives unchanged.
 
     Sends: some 60 GETs, one after the other. The app wraps a file of 0 bytes to 1 MiB, with or without a
-    Content-Length. The sizes are powers of two, usual limits and their neighbours.
+    Content-Length. The sizes are powers of two, usual limits and the numbers next to them.
     Expects: each file arrives complete and unchanged.
     Why: Servers read files in blocks, or let the kernel send them. A file that ends at the edge of a block must not
     lose its last block, and a long one must not be cut.

@@ -242,8 +242,7 @@ async def client_address(exchange: Exchange) -> None:
     """REMOTE_ADDR and REMOTE_PORT are those of this connection, not of the server or of an earlier connection.
 
     Sends: A GET request from 127.0.0.2 to a server on 127.0.0.1. Two more GET requests on connections of their own.
-    Expects: REMOTE_ADDR is the address of the client. REMOTE_PORT differs between the connections, if the server has
-    it.
+    Expects: REMOTE_ADDR is the address of the client. REMOTE_PORT is not the same for all three, if the server has it.
     Why: Rate limits and access lists use the address. A test on one machine does not notice if all clients look alike.
     """
     skip_behind_proxy(exchange)
@@ -252,10 +251,10 @@ async def client_address(exchange: Exchange) -> None:
     sources = (OTHER_ADDRESS, "", "")
     ports = set()
     for number, source in enumerate(sources):
-        # The client does not close, so the kernel gives its port to no other connection.
         connection = await exchange.connect(source=source)
         await connection.send(exchange.request("/echo", headers=[("Connection", "close")]))
         response = await connection.response()
+        await connection.close()
         try:
             event = await exchange.event("called", timeout=EVENT_DRAIN_SECONDS, count=number + 1)
         except trio.TooSlowError:
@@ -264,4 +263,4 @@ async def client_address(exchange: Exchange) -> None:
         wanted = source or exchange.server.address.host
         assert_equal(environ.get("REMOTE_ADDR"), wanted, f"REMOTE_ADDR of a client at {wanted}")
         ports.add(environ.get("REMOTE_PORT", number))
-    assert_equal(len(ports), len(sources), "the number of different values of REMOTE_PORT")
+    assert_that(len(ports) > 1, "different values of REMOTE_PORT for three connections", ports)

@@ -340,6 +340,6 @@ def plus_is_a_blank() -> None:
 
 
 @mutant("pep3333/environ/request-method/head")
-def head_told_as_get() -> None:
+def head_reported_as_get() -> None:
     """REQUEST_METHOD of a HEAD is GET."""
     _changes("REQUEST_METHOD", lambda method: "GET" if method == "HEAD" else method)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -262,3 +263,33 @@ def pipelined_beyond_32_kib_lost() -> None:
         return again
 
     wrap_function(Connection, "answer", answer)
+
+
+# ---------------------------------------------------------------------- TLS
+
+
+@mutant("pep3333/input/body-sizes-tls")
+def body_over_tls_damaged_at_16_kib() -> None:
+    """Over TLS, the byte at 16 KiB of a body is wrong."""
+
+    def init(right: Any, self: InputStream, stream: Stream, length: int, *about: Any) -> None:
+        right(self, stream, length, *about)
+        self._length = length  # type: ignore[attr-defined]
+
+    def piece(right: Any, self: InputStream) -> bytes:
+        offset = self._length - self._left  # type: ignore[attr-defined]
+        got: bytes = right(self)
+        return _damaged(got, 16384 - offset) if isinstance(self._stream.socket, ssl.SSLSocket) else got
+
+    wrap_function(InputStream, "__init__", init)
+    wrap_function(InputStream, "_plain_piece", piece)
+
+
+@mutant("pep3333/body/sizes-declared-tls")
+def block_over_tls_cut() -> None:
+    """Over TLS, the server sends 64 KiB of a block at most."""
+
+    def send(right: Any, self: Stream, data: bytes) -> None:
+        right(self, data[:65536] if isinstance(self.socket, ssl.SSLSocket) else data)
+
+    wrap_function(Stream, "send", send)
