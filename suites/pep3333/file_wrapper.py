@@ -253,9 +253,11 @@ async def sizes(exchange: Exchange, declared: str) -> None:
     lose its last block, and a long one must not be cut.
     """
     client = KeptConnection(exchange)
+    before = ""
     for size in BODY_SIZES:
         response = await client.ask(exchange.request("/sized-file" + query(size=size, declared=declared)))
         if response.status == 404:
             exchange.unsupported("environ has no wsgi.file_wrapper, which the PEP does not require")
         good = response.status == 200 and response.complete and response.body == pattern(size)
-        assert_that(good, f"a file of {size} bytes unchanged", response.describe())
+        assert_that(good, f"a file of {size} bytes unchanged{before}", response.describe())
+        before = f", on the connection of one of {size} bytes"

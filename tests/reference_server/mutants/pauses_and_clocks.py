@@ -44,6 +44,7 @@ def pause_ends_body() -> None:
 
     wrap_function(Stream, "fill", _read_briefly)
     wrap_function(InputStream, "_plain_piece", piece)
+    wrap_function(InputStream, "_coded_piece", piece)
     wrap_function(Connection, "serve", _ignoring_pauses)
 
 

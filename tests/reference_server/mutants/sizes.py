@@ -191,6 +191,23 @@ def lf_at_8192_lost() -> None:
     wrap_function(InputStream, "readline", readline)
 
 
+@mutant("pep3333/input/line-sizes/readlines-length", "pep3333/input/line-sizes/readlines-chunks")
+def readlines_ends_lines_at_8192() -> None:
+    """readlines() cuts a line that is longer than 8192 bytes."""
+
+    def readlines(right: Any, self: InputStream, *hint: Any) -> list[bytes]:
+        lines: list[bytes] = right(self, *hint)
+        return [line[start : start + 8192] for line in lines for start in range(0, len(line), 8192)]
+
+    wrap_function(InputStream, "readlines", readlines)
+
+
+@mutant(f"{BODY_SIZES}/at-once")
+def long_read_damaged_at_128_kib() -> None:
+    """If one call of read() returns more than 128 KiB, the byte at 128 KiB is wrong."""
+    wrap_function(InputStream, "read", lambda right, self, *size: _damaged(right(self, *size), 131072))
+
+
 # ---------------------------------------------------------------------- responses
 
 
