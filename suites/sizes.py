@@ -1,4 +1,4 @@
-"""Sizes and counts at which servers change: powers of two, customary limits, and their neighbours."""
+"""Sizes and counts at which servers change: powers of two, customary limits, and the numbers next to them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def around(powers: Iterable[int]) -> set[int]:
-    """Return each power of two with its two neighbours."""
+    """Return each power of two and the two numbers next to it."""
     return {(1 << power) + step for power in powers for step in (-1, 0, 1)}
 
 

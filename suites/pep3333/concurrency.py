@@ -202,21 +202,30 @@ async def _send_in_two_steps(exchange: Exchange, requests: list[bytes]) -> list[
     tags=["security"],
 )
 async def uploads(exchange: Exchange) -> None:
-    """Each of 40 uploads at once reaches the app unchanged.
+    """Each of 40 uploads at once reaches the app with its own query, header and body.
 
     Sends: 40 POSTs of 3000 different bytes on 40 connections at once: first a half of each, then the other halves.
-    Expects: the app reads the body of each request as it was sent. Requests that a busy server rejects are not judged.
+    Expects: the app gets the query, the header and the body of each request as they were sent. Requests that a busy
+    server rejects are not judged.
     Why: Buffers that two connections share by mistake put the file of one user into the account of another.
     """
     bodies = [pattern(UPLOAD_BYTES, number * UPLOAD_BYTES) for number in range(MANY_CONNECTIONS)]
-    close = [("Connection", "close")]
-    requests = [exchange.request("/fingerprint", method="POST", body=body, headers=close) for body in bodies]
+    requests = [
+        exchange.request(
+            f"/fingerprint?n={number}",
+            method="POST",
+            body=body,
+            headers=[("Connection", "close"), ("X-Own", str(number))],
+        )
+        for number, body in enumerate(bodies)
+    ]
     responses = await _send_in_two_steps(exchange, requests)
     for number, (body, (response, _)) in enumerate(zip(bodies, responses, strict=True)):
         if response is not None and response.status == 200:
-            wanted = f"{len(body)} bytes, {hashlib.sha256(body).hexdigest()[:32]}"
-            got = fingerprint_of(response)["body"]
-            assert_that(got == wanted, f"the app to read the body of upload {number}: {wanted}", got)
+            seen = fingerprint_of(response)
+            wanted = (f"n={number}", str(number), f"{len(body)} bytes, {hashlib.sha256(body).hexdigest()[:32]}")
+            got = (seen["query"], seen["headers"].get("HTTP_X_OWN"), seen["body"])
+            assert_that(got == wanted, f"query, header and body of upload {number} to be {wanted}", got)
 
 
 @case(

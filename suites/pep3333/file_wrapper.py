@@ -349,15 +349,17 @@ async def sizes(exchange: Exchange, declared: str) -> None:
     """A file of any size arrives unchanged.
 
     Sends: some 60 GETs, one after the other. The app wraps a file of 0 bytes to 1 MiB, with or without a
-    Content-Length. The sizes are powers of two, usual limits and their neighbours.
+    Content-Length. The sizes are powers of two, usual limits and the numbers next to them.
     Expects: each file arrives complete and unchanged.
     Why: Servers read files in blocks, or let the kernel send them. A file that ends at the edge of a block must not
     lose its last block, and a long one must not be cut.
     """
     client = KeptConnection(exchange)
+    before = ""
     for size in BODY_SIZES:
         response = await client.ask(exchange.request("/sized-file" + query(size=size, declared=declared)))
         if response.status == 404:
             exchange.unsupported("environ has no wsgi.file_wrapper, which the PEP does not require")
         good = response.status == 200 and response.complete and response.body == pattern(size)
-        assert_that(good, f"a file of {size} bytes unchanged", response.describe())
+        assert_that(good, f"a file of {size} bytes unchanged{before}", response.describe())
+        before = f", on the connection of one of {size} bytes"

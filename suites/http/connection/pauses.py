@@ -19,6 +19,7 @@ PAUSE_SECONDS = 1.25
 
 BODY = b"first half, second half"
 HALF = len(BODY) // 2
+AFTER_RESPONSE = "after a response"
 CHUNKS = b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"
 LAST_HEADER = ("X-Last", "of the head")
 
@@ -35,11 +36,16 @@ def _head_cuts(data: bytes) -> dict[str, int]:
 
 
 async def _outcomes(exchange: Exchange, cuts: dict[str, tuple[bytes, int]]) -> dict[str, tuple[int | None, object]]:
-    """Send each request in two parts with a pause between them, all at the same time; return status and fingerprint."""
+    """Send each request in two parts with a pause between them, all at the same time; return status and fingerprint.
+
+    A request that is cut at 0 is sent twice, with the pause after the first response.
+    """
     connections = {}
     for name, (data, cut) in cuts.items():
         connections[name] = await exchange.connect()
-        await connections[name].send(data[:cut])
+        await connections[name].send(data[:cut] if cut else data)
+        if not cut:
+            await connections[name].response()
     await trio.sleep(PAUSE_SECONDS)
     for name, (data, cut) in cuts.items():
         await connections[name].send(data[cut:])
@@ -55,23 +61,21 @@ async def _outcomes(exchange: Exchange, cuts: dict[str, tuple[bytes, int]]) -> d
 async def pause_in_head(exchange: Exchange) -> None:
     """A request whose head comes with a pause of 1.25 s is complete for the app, or it is rejected.
 
-    Sends: five GETs side by side. Each pauses at another place in its head.
+    Sends: six GETs side by side. Five pause at different places in the head. The sixth follows 1.25 s after the
+    response to another GET on its connection.
     Expects: the app gets the path and the last header of each request that is answered 200. The server may reject a
     request or close the connection instead.
     Why: On a bad network a packet is late. If the server takes the pause for the end, it serves half a request: another
     path, or one without its login.
     """
     data = exchange.request("/fingerprint/whole/path", headers=[LAST_HEADER])
-    for place, (status, seen) in (
-        await _outcomes(exchange, {name: (data, cut) for name, cut in _head_cuts(data).items()})
-    ).items():
+    cuts = {name: (data, cut) for name, cut in _head_cuts(data).items()}
+    cuts[AFTER_RESPONSE] = (data, 0)
+    for place, (status, seen) in (await _outcomes(exchange, cuts)).items():
         if status == 200 and isinstance(seen, dict):
-            got = (seen.get("path"), seen.get("headers", {}).get("HTTP_X_LAST"))
-            assertions.assert_equal(
-                got,
-                ("/fingerprint/whole/path", LAST_HEADER[1]),
-                f"path and last header of a request with a pause {place}",
-            )
+            got = (seen.get("method"), seen.get("path"), seen.get("headers", {}).get("HTTP_X_LAST"))
+            wanted = ("GET", "/fingerprint/whole/path", LAST_HEADER[1])
+            assertions.assert_equal(got, wanted, f"method, path and last header of a request with a pause {place}")
 
 
 def _length_cuts(exchange: Exchange) -> tuple[bytes, bytes, dict[str, int]]:

@@ -59,7 +59,13 @@ class RequestKind:
 KINDS = {
     "a plain GET": RequestKind(),
     "a GET with a login": RequestKind(
-        headers=(("Authorization", "Basic QTpC"), ("Cookie", "session=1"), ("Accept-Language", "eo"), ("X-Only", "1"))
+        headers=(
+            ("Host", "user.example:8080"),
+            ("Authorization", "Basic QTpC"),
+            ("Cookie", "session=1"),
+            ("Accept-Language", "eo"),
+            ("X-Only", "1"),
+        )
     ),
     "a HEAD": RequestKind("/fingerprint?of=head", "HEAD"),
     "a POST with a length": RequestKind(
@@ -91,7 +97,16 @@ KINDS = {
 
 SENT_HEADERS = frozenset(
     f"HTTP_{name.upper().replace('-', '_')}"
-    for name in ("Authorization", "Cookie", "Accept-Language", "X-Only", "X-Trailer", "If-None-Match", "Trailer")
+    for name in (
+        "Host",
+        "Authorization",
+        "Cookie",
+        "Accept-Language",
+        "X-Only",
+        "X-Trailer",
+        "If-None-Match",
+        "Trailer",
+    )
 )
 """The headers that are compared. Proxies add others, and change those of the connection."""
 
@@ -241,21 +256,29 @@ async def close_honoured_later(exchange: Exchange, before: int) -> None:
 async def thousand_requests(exchange: Exchange) -> None:
     """A connection that ends after a number of requests ends with `Connection: close`.
 
-    Sends: 1010 GETs on one connection, each after the response to the one before.
-    Expects: each gets its own response. The server may close the connection after any of them, if that response says
-    close.
+    Sends: 1010 POSTs on one connection, each after the response to the one before. Each has a query, a header and a
+    body of its own.
+    Expects: each reaches the app unchanged and gets its own response. The server may close the connection after any of
+    them, if that response says close.
     Why: A client sends its next request into the closing connection. It cannot know whether the request was processed.
     """
     connection = await exchange.connect()
     for number in range(1, REQUESTS_TO_OUTLAST + 1):
-        await connection.send(exchange.request(f"/mine?n={number}"))
-        response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
-        good = response.status == 200 and response.body == str(number).encode()
-        assertions.assert_that(
-            good,
-            f"request {number} of the connection to get its response, or `Connection: close` in the one before",
-            f"{response.describe()} {response.body[:50]!r}",
+        text = str(number)
+        request = exchange.request(
+            f"/fingerprint?{text}", method="POST", headers=[("X-Only", text)], body=b"." * (number % 100 + 1)
         )
+        await connection.send(request)
+        response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
+        assertions.assert_that(
+            response.status == 200,
+            f"request {number} of the connection to be served, or `Connection: close` in the response before it",
+            response.describe(),
+        )
+        seen = fingerprint_of(response)
+        got = (seen["query"], seen["headers"].get("HTTP_X_ONLY"), seen["body"].partition(",")[0])
+        wanted = (text, text, f"{number % 100 + 1} bytes")
+        assertions.assert_equal(got, wanted, f"query, header and body of request {number} of the connection")
         if response.announces_close:
             return
 

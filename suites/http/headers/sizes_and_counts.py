@@ -17,7 +17,7 @@ from wsgi_gauntlet.suites.testapp.core.pattern import letters
 Fields = list[tuple[str, str]]
 
 REJECTED_IN_A_ROW = 3
-"""Rejections after which larger requests are not tried: a size and its two neighbours."""
+"""Rejections after which larger requests are not tried: a size and the two next to it."""
 
 SECTION_FIELD_BYTES = 500
 """Bytes of each value when many headers make one large section."""
@@ -88,8 +88,8 @@ async def sizes(exchange: Exchange, step: Callable[[int], tuple[str, Fields, dic
     """A header of any size reaches the app complete, or the server rejects the request.
 
     Sends: GETs with one header of 127 bytes and more, up to the first that the server rejects or 64 KiB: a long value,
-    a long Cookie, a long name, or many headers of 500 bytes. The sizes are powers of two, usual limits and their
-    neighbours.
+    a long Cookie, a long name, or many headers of 500 bytes. The sizes are powers of two, usual limits and the
+    numbers next to them.
     Expects: the app sees every byte of each header, unless the server rejects the request.
     Why: Logins and cookies of single sign-on have several kilobytes. A server that cuts them logs users out, and the
     proxy in front has checked other headers than the app gets.
@@ -103,7 +103,7 @@ async def counts(exchange: Exchange) -> None:
     """Any number of headers reaches the app complete, or the server rejects the request.
 
     Sends: GETs with 3 headers and more, up to the first that the server rejects or 1025. The numbers are powers of two,
-    round numbers and their neighbours.
+    round numbers and the numbers next to them.
     Expects: the app sees each header with its own value, unless the server rejects the request.
     Why: A browser, a proxy and a tracer together send forty headers. If the server drops the last ones, it drops those
     that the proxy added: the user's address, or the login.

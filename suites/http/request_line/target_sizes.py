@@ -27,7 +27,8 @@ async def target_sizes(exchange: Exchange, part: str) -> None:
     """A path or a query of any size reaches the app complete, or the server rejects the request.
 
     Sends: GETs with a path or a query of 127 bytes and more, up to the first that the server rejects or 64 KiB. A path
-    is one long segment, or segments of 50 bytes. The sizes are powers of two, usual limits and their neighbours.
+    is one long segment, or segments of 50 bytes. The sizes are powers of two, usual limits and the numbers next to
+    them.
     Expects: the app sees every byte of PATH_INFO and QUERY_STRING, unless the server rejects the request. Another case
     checks the status of a rejection.
     Why: A search form or a signed link that is cut leads to another page, or its signature is wrong.

@@ -9,6 +9,7 @@ from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT
 from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
 from wsgi_gauntlet.harness.http.parser import Response
+from wsgi_gauntlet.harness.model import Setup
 from wsgi_gauntlet.suites.http.connection.pauses import PAUSE_SECONDS
 from wsgi_gauntlet.suites.http.kept_connection import KeptConnection
 from wsgi_gauntlet.suites.pep3333.assertions import NEEDS_WRITE
@@ -39,14 +40,31 @@ async def sizes_declared(exchange: Exchange) -> None:
     """A response of any size arrives unchanged.
 
     Sends: some 60 GETs. Each response has a Content-Length and one block of 1 byte to 1 MiB. The sizes are powers of
-    two, usual limits and their neighbours.
+    two, usual limits and the numbers next to them.
     Expects: each response arrives complete, and every byte is the one that the app yielded.
     Why: Servers fill buffers of such sizes. A byte that is wrong at the edge of a buffer breaks an image or an archive.
     """
+    await _assert_responses_unchanged(exchange)
+
+
+async def _assert_responses_unchanged(exchange: Exchange) -> None:
     client = KeptConnection(exchange)
     for size in SIZES:
         response = await client.ask(exchange.request("/sized-blocks" + query(how="declared", sizes=size)))
         _assert_pattern(response, size, f"a body of {size} bytes")
+
+
+@case(MUST, TRANSMITS, basis=MUST_TEXT, setup=Setup(tls=True), segmentable=False)
+async def sizes_declared_tls(exchange: Exchange) -> None:
+    """A response of any size arrives unchanged over TLS.
+
+    Sends: over TLS, some 60 GETs. Each response has a Content-Length and one block of 1 byte to 1 MiB. The sizes are
+    powers of two, usual limits and the numbers next to them.
+    Expects: each response arrives complete, and every byte is the one that the app yielded.
+    Why: A TLS socket takes a part of a large block, or asks to be called again. A server that ignores this damages
+    large pages alone.
+    """
+    await _assert_responses_unchanged(exchange)
 
 
 @case(

@@ -275,6 +275,7 @@ async def client_address(exchange: Exchange) -> None:
         port = str(connection.local_port)
         await connection.send(exchange.request("/echo", headers=[("Connection", "close")]))
         response = await connection.response()
+        await connection.close()
         try:
             event = await exchange.event("called", timeout=EVENT_DRAIN_SECONDS, count=number + 1)
         except trio.TooSlowError:

@@ -9,6 +9,7 @@ from wsgi_gauntlet.harness.conformance.assertions import assert_equal
 from wsgi_gauntlet.harness.conformance.basis import input_method, wsgi_variable
 from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
+from wsgi_gauntlet.harness.model import Setup
 from wsgi_gauntlet.suites.http.assertions import LAST_CHUNK, NEEDS_CHUNKED
 from wsgi_gauntlet.suites.http.kept_connection import KeptConnection, fingerprint_of
 from wsgi_gauntlet.suites.pep3333.input.body_delivery import INPUT_STREAM
@@ -59,6 +60,13 @@ def _by_length(exchange: Exchange) -> Iterator[tuple[str, bytes, bytes]]:
         yield f"a body of {size} bytes", body, exchange.request("/fingerprint", method="POST", body=body)
 
 
+def _at_once(exchange: Exchange) -> Iterator[tuple[str, bytes, bytes]]:
+    for size in BODY_SIZES[1:]:
+        body = pattern(size, 2 * size)
+        request = exchange.request("/fingerprint?read=once", method="POST", body=body)
+        yield f"a body of {size} bytes, in one call of read(),", body, request
+
+
 def _by_chunks(exchange: Exchange) -> Iterator[tuple[str, bytes, bytes]]:
     for size in BODY_SIZES[1:]:
         body = pattern(size + 1, size)
@@ -82,27 +90,55 @@ def _by_many_chunks(exchange: Exchange) -> Iterator[tuple[str, bytes, bytes]]:
         "The stream gives the bytes of the body, all of them and no others. No sentence makes an exception for a size "
         "or for a number of chunks."
     ),
-    variants={"length": _by_length, "chunks": _by_chunks, "many-chunks": _by_many_chunks},
+    variants={"length": _by_length, "at-once": _at_once, "chunks": _by_chunks, "many-chunks": _by_many_chunks},
     needs={"chunks": NEEDS_CHUNKED, "many-chunks": NEEDS_CHUNKED},
     segmentable=False,
 )
 async def body_sizes(exchange: Exchange, steps: Callable[[Exchange], Iterator[tuple[str, bytes, bytes]]]) -> None:
     """A body of any size, in any number of chunks, reaches the app unchanged, or the server rejects it.
 
-    Sends: POSTs one after the other: bodies of 0 bytes to 1 MiB with a length, bodies whose first chunk has such a
-    size, or bodies of 1100 chunks. The sizes are powers of two, usual limits and their neighbours.
+    Sends: POSTs one after the other: bodies of 0 bytes to 1 MiB with a length, which the app reads in blocks of 64 KiB
+    or at once; bodies whose first chunk has such a size; or bodies of 1100 chunks. The sizes are powers of two, usual
+    limits and the numbers next to them.
     Expects: the app reads exactly the bytes that were sent. The case ends at the first body that the
     server rejects with 413 or 411.
     Why: Servers change from memory to a file, and from one buffer to the next, at such sizes. An upload that is damaged
     there is found only when a user opens it.
     """
+    await _assert_bodies_unchanged(exchange, steps(exchange))
+
+
+async def _assert_bodies_unchanged(exchange: Exchange, steps: Iterator[tuple[str, bytes, bytes]]) -> None:
     client = KeptConnection(exchange)
-    for what, body, request in steps(exchange):
+    for what, body, request in steps:
         response = await client.ask(request)
         if response.status in TOO_LARGE_STATUSES:
             return
         wanted = f"{len(body)} bytes, {hashlib.sha256(body).hexdigest()[:32]}" if body else ""
         assert_equal(fingerprint_of(response)["body"], wanted, f"length and SHA-256 that the app read of {what}")
+
+
+@case(
+    MUST,
+    INPUT_STREAM,
+    basis=wsgi_variable(
+        "The stream gives the bytes of the body. TLS is a way to send them and no part of the body, so it does not "
+        "change them."
+    ),
+    setup=Setup(tls=True),
+    segmentable=False,
+)
+async def body_sizes_tls(exchange: Exchange) -> None:
+    """A body of any size reaches the app unchanged over TLS, or the server rejects it.
+
+    Sends: over TLS, POSTs one after the other with bodies of 0 bytes to 1 MiB. The sizes are powers of two, usual
+    limits and the numbers next to them.
+    Expects: the app reads exactly the bytes that were sent. The case ends at the first body that the server rejects
+    with 413 or 411.
+    Why: TLS sends records of 16 KiB. A server that asks the socket for more data, although TLS has some already, waits
+    for ever or loses it.
+    """
+    await _assert_bodies_unchanged(exchange, _by_length(exchange))
 
 
 @case(

@@ -27,7 +27,7 @@ async def header_sizes(exchange: Exchange) -> None:
     """A response header of any size arrives complete, or the response is an error.
 
     Sends: GETs whose responses have a header of 127 bytes and more, up to the first error or 64 KiB. The sizes are
-    powers of two, usual limits and their neighbours.
+    powers of two, usual limits and the numbers next to them.
     Expects: every byte of the header, a status of 500 or more, or no response.
     Why: Signed cookies and security policies have several kilobytes. A cut cookie is invalid: the user cannot log in.
     """

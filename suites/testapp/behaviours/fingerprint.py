@@ -6,7 +6,7 @@ import hashlib
 import json
 import sys
 from itertools import islice
-from typing import Any, Iterator
+from typing import Any, Iterable, Iterator
 
 from ..core.call import BINARY, OK, TEXT, Call
 from ..core.pattern import letters, pattern
@@ -30,8 +30,8 @@ def fingerprint(call: Call) -> Any:
     """Answer, as JSON, the method, path, query, version, headers and body of the request.
 
     X-Seen has a SHA-256 of it, for responses without a body. `read=no` leaves the body unread; `to=end` reads to the
-    end. `status` and `cookie` set the status and a cookie. `framing=none` gives no length. `replace=yes` begins another
-    response first and replaces it with exc_info.
+    end; `read=once` reads it in one call. `status` and `cookie` set the status and a cookie. `framing=none` gives no
+    length. `replace=yes` begins another response first and replaces it with exc_info.
     """
     environ, query = call.environ, call.query
     names = [name for name in environ if isinstance(name, str) and name.startswith("HTTP_")]
@@ -71,7 +71,10 @@ def fingerprint(call: Call) -> Any:
 
 def _read(call: Call) -> str:
     length, digest = 0, hashlib.sha256()
-    for block in body_blocks(call.environ, ends=call.query.get("to") == "end"):
+    blocks: Iterable[bytes] = body_blocks(call.environ, ends=call.query.get("to") == "end")
+    if call.query.get("read") == "once":
+        blocks = [call.environ["wsgi.input"].read(int(call.environ.get("CONTENT_LENGTH") or 0))]
+    for block in blocks:
         length += len(block)
         digest.update(block)
     return f"{length} bytes, {digest.hexdigest()[:32]}" if length else ""

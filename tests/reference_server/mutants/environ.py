@@ -340,6 +340,12 @@ def plus_is_a_blank() -> None:
 
 
 @mutant("pep3333/environ/request-method/head")
-def head_told_as_get() -> None:
+def head_reported_as_get() -> None:
     """REQUEST_METHOD of a HEAD is GET."""
     _changes("REQUEST_METHOD", lambda method: "GET" if method == "HEAD" else method)
+
+
+@mutant("pep3333/environ/path-info/sub-delims")
+def quotes_encoded() -> None:
+    """An apostrophe in the path becomes `%27`."""
+    _changes("PATH_INFO", lambda path: path.replace("'", "%27"))

@@ -22,7 +22,7 @@ class _Paused(Exception):
     """The client paused."""
 
 
-def _impatient(right: Any, self: Stream, deadline: float) -> Any:
+def _read_briefly(right: Any, self: Stream, deadline: float) -> Any:
     """Read more, with the short patience of a faulty server. Raises _Paused."""
     began = time.monotonic()
     try:
@@ -42,8 +42,9 @@ def pause_ends_body() -> None:
             return b""
         return got
 
-    wrap_function(Stream, "fill", _impatient)
+    wrap_function(Stream, "fill", _read_briefly)
     wrap_function(InputStream, "_plain_piece", piece)
+    wrap_function(InputStream, "_coded_piece", piece)
     wrap_function(Connection, "serve", _ignoring_pauses)
 
 
@@ -70,7 +71,7 @@ def pause_ends_head() -> None:
                 return found
             found.append(parsing.field(content))
 
-    wrap_function(Stream, "fill", _impatient)
+    wrap_function(Stream, "fill", _read_briefly)
     replace(Connection, "fields", fields)
     wrap_function(Connection, "serve", _ignoring_pauses)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -190,6 +191,23 @@ def lf_at_8192_lost() -> None:
     wrap_function(InputStream, "readline", readline)
 
 
+@mutant("pep3333/input/line-sizes/readlines-length", "pep3333/input/line-sizes/readlines-chunks")
+def readlines_ends_lines_at_8192() -> None:
+    """readlines() cuts a line that is longer than 8192 bytes."""
+
+    def readlines(right: Any, self: InputStream, *hint: Any) -> list[bytes]:
+        lines: list[bytes] = right(self, *hint)
+        return [line[start : start + 8192] for line in lines for start in range(0, len(line), 8192)]
+
+    wrap_function(InputStream, "readlines", readlines)
+
+
+@mutant(f"{BODY_SIZES}/at-once")
+def long_read_damaged_at_128_kib() -> None:
+    """If one call of read() returns more than 128 KiB, the byte at 128 KiB is wrong."""
+    wrap_function(InputStream, "read", lambda right, self, *size: _damaged(right(self, *size), 131072))
+
+
 # ---------------------------------------------------------------------- responses
 
 
@@ -262,3 +280,33 @@ def pipelined_beyond_32_kib_lost() -> None:
         return again
 
     wrap_function(Connection, "answer", answer)
+
+
+# ---------------------------------------------------------------------- TLS
+
+
+@mutant("pep3333/input/body-sizes-tls")
+def body_over_tls_damaged_at_16_kib() -> None:
+    """Over TLS, the byte at 16 KiB of a body is wrong."""
+
+    def init(right: Any, self: InputStream, stream: Stream, length: int, *about: Any) -> None:
+        right(self, stream, length, *about)
+        self._length = length  # type: ignore[attr-defined]
+
+    def piece(right: Any, self: InputStream) -> bytes:
+        offset = self._length - self._left  # type: ignore[attr-defined]
+        got: bytes = right(self)
+        return _damaged(got, 16384 - offset) if isinstance(self._stream.socket, ssl.SSLSocket) else got
+
+    wrap_function(InputStream, "__init__", init)
+    wrap_function(InputStream, "_plain_piece", piece)
+
+
+@mutant("pep3333/body/sizes-declared-tls")
+def block_over_tls_cut() -> None:
+    """Over TLS, the server sends 64 KiB of a block at most."""
+
+    def send(right: Any, self: Stream, data: bytes) -> None:
+        right(self, data[:65536] if isinstance(self.socket, ssl.SSLSocket) else data)
+
+    wrap_function(Stream, "send", send)

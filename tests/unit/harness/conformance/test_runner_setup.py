@@ -47,6 +47,20 @@ def test_tls_behind_the_front_stays_where_the_user_asked_for_it() -> None:
     assert (made.settings.tls, behind(made).settings.tls) == (True, True)
 
 
+def test_a_server_gets_the_address() -> None:
+    assert apply_setup(plan("gunicorn"), Setup(host="127.0.0.1")).host == "127.0.0.1"
+
+
+def test_an_address_that_the_machine_has_not_is_unsupported() -> None:
+    with pytest.raises(Unsupported, match=r"no address 192\.0\.2\.1"):
+        apply_setup(plan("gunicorn"), Setup(host="192.0.2.1"))
+
+
+def test_a_front_keeps_its_address() -> None:
+    with pytest.raises(Unsupported, match="without the proxy"):
+        apply_setup(plan("nginx+gunicorn"), Setup(host="::1"))
+
+
 def test_a_front_is_reached_over_tcp() -> None:
     with pytest.raises(Unsupported, match="over TCP"):
         apply_setup(plan("nginx+gunicorn"), Setup(unix=True))

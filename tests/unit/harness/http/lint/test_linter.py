@@ -58,6 +58,14 @@ def kinds(received: bytes, sent: bytes = GET, ending: str = OPEN, app: tuple[App
     return [kind_of(finding) for finding in lint(transcript(received, sent, ending), app, NOW)]
 
 
+def test_headers_that_were_not_kept_are_not_missed() -> None:
+    cut = [
+        *transcript(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Large: aaaa"),
+        ConnectionEvent(1.01, 1, ConnectionEventKind.NOTE, note="70000 of these 80000 bytes were not kept"),
+    ]
+    assert lint(cut, (), NOW) == ()
+
+
 def test_http2_is_not_read_as_http1() -> None:
     settings_frame = bytes.fromhex("000000040000000000")
     assert kinds(settings_frame, sent=HTTP2_PREFACE + settings_frame) == []
