@@ -36,8 +36,8 @@ class Scenario:
 
     `in_default_run` says whether a plain `run` includes it. A scenario that is `full_only` runs with --full, or if the
     user names it: a short measurement shows too little. `unsuitable_reason` says why it does not apply to a server, ''
-    if it does. `ordinary_phases` names the phases with ordinary users alone, whose losses are blamed on the server
-    (analysis/losses.py), None for all phases.
+    if it does. `phases_without_slow_clients` names the phases with healthy users alone, None for all phases: their losses
+    are blamed on the server (analysis/losses.py).
     """
 
     id: str
@@ -49,7 +49,7 @@ class Scenario:
     in_default_run: bool = False
     full_only: bool = False
     unsuitable_reason: Callable[[Plan], str] = _suits_every_server
-    ordinary_phases: Collection[str] | None = BASELINE
+    phases_without_slow_clients: Collection[str] | None = BASELINE
 
     def info(self) -> ScenarioInfo:
         """Return what a report shows of this scenario."""
@@ -73,7 +73,7 @@ def scenario(
     in_default_run: bool = False,
     full_only: bool = False,
     unsuitable_reason: Callable[[Plan], str] = _suits_every_server,
-    ordinary_phases: Collection[str] | None = BASELINE,
+    phases_without_slow_clients: Collection[str] | None = BASELINE,
 ) -> Callable[[Callable[[ScenarioContext[P]], Awaitable[ScenarioResult]]], Scenario]:
     """Turn `async def name(ctx)` into a scenario. See `Scenario` for the arguments."""
 
@@ -90,7 +90,7 @@ def scenario(
             in_default_run,
             full_only,
             unsuitable_reason,
-            ordinary_phases,
+            phases_without_slow_clients,
         )
 
     return decorate

@@ -270,7 +270,7 @@ class ScenarioContext(Generic[P_co]):
     ) -> ScenarioResult:
         """Return the result of the scenario: server, scenario, parameters, conditions, time and log are added.
 
-        Requests that ordinary users lost are added too (analysis/losses.py). A scenario may call this while its server
+        Requests that healthy users lost are added too (analysis/losses.py). A scenario may call this while its server
         still runs.
         """
         log = "".join(each.server_logs() for each in (self, *self._comparisons))
@@ -287,7 +287,7 @@ class ScenarioContext(Generic[P_co]):
             else f"{log[: MAX_LOG_CHARACTERS // 2]}\n[...]\n{log[-MAX_LOG_CHARACTERS // 2 :]}",
             **measured,
         )
-        return blame_losses(cell, self.scenario.ordinary_phases)
+        return blame_losses(cell, self.scenario.phases_without_slow_clients)
 
 
 async def retry_if_generator_late(

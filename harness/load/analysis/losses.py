@@ -1,6 +1,6 @@
-"""Decide whether a server lost requests of ordinary users while no client was slow. Pure.
+"""Decide whether a server lost requests of healthy users while no client was slow. Pure.
 
-ordinary phases    users alone: the phase `baseline`, and others that a scenario names (Scenario.ordinary_phases)
+which phases       users alone: `baseline`, and what a scenario names (Scenario.phases_without_slow_clients)
 lost               refused or reset by the server, closed without a whole response, an error status, a wrong body
                    no response within 5 s, if half of the requests had theirs in a tenth of that: no queue explains it
 not lost           in flight at the end, never sent, sent again by the client after an idle connection was closed
@@ -28,7 +28,7 @@ QUICK_SHARE = 0.1
 """The share of USER_TIMEOUT_SECONDS within which half of the requests must have a response, if a timeout is a loss."""
 
 BASELINE = frozenset({"baseline"})
-"""The ordinary phases of most scenarios."""
+"""The only such phase of most scenarios."""
 
 BLAMELESS_GRADES = frozenset({Grade.INVALID, Grade.ERROR, Grade.UNSUPPORTED})
 """Grades that a loss does not change: its cause may not be the server."""
@@ -92,14 +92,14 @@ def timeouts_are_losses(p50: float | None) -> bool:
     return p50 is not None and p50 <= QUICK_SHARE * USER_TIMEOUT_SECONDS
 
 
-def blame_losses(cell: ScenarioResult, ordinary: Collection[str] | None) -> ScenarioResult:
-    """Return `cell` with the losses of its phases that `ordinary` names, None for all of its phases.
+def blame_losses(cell: ScenarioResult, counted_phases: Collection[str] | None) -> ScenarioResult:
+    """Return `cell` with the losses of its phases that `counted_phases` names, None for all of its phases.
 
     A finding makes a good cell `degraded`. It comes first in the note. Claims have rules of their own.
     """
     if cell.grade in BLAMELESS_GRADES or cell.claims:
         return cell
-    found = count_losses(each for each in cell.phases if ordinary is None or each.name in ordinary)
+    found = count_losses(each for each in cell.phases if counted_phases is None or each.name in counted_phases)
     if not found.lost:
         return cell
     metric = Metric(

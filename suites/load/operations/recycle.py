@@ -75,7 +75,7 @@ def _no_recycling(plan: Plan) -> str:
     smoke=RecycleParameters(workers=2, max_requests=100, duration=3, rate=300, size=2000),
     full=RecycleParameters(workers=4, max_requests=200, duration=60, rate=500, size=2000),
     unsuitable_reason=_no_recycling,
-    ordinary_phases=None,
+    phases_without_slow_clients=None,
 )
 async def recycle(ctx: ScenarioContext[RecycleParameters]) -> ScenarioResult:
     """The server replaces each worker after `max_requests` requests, while users arrive at a constant rate.

@@ -114,7 +114,7 @@ async def _stop_by(
     wanted = list(RequestKind)
     rounds: list[StopRound] = []
     meaning = Meaning.UNDOCUMENTED
-    graceful: tuple[signal.Signals, ...] = ()
+    graceful: Sequence[signal.Signals] = ()
     while wanted and len(rounds) < MAX_ROUNDS_PER_SIGNAL:
         kinds = wanted[:1] if one_at_a_time else wanted
         async with ctx.server() as running:

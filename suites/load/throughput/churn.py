@@ -137,7 +137,7 @@ class ConnectionChurnRun:
 
 
 def _losses(churned: Sequence[ChurnResult]) -> Losses:
-    """Return the losses of these clients: nobody is slow, so the rule of ordinary users holds for them."""
+    """Return the losses of these clients: nobody is slow, so the rule of healthy users holds for them."""
     quick = all(len(each.response) and timeouts_are_losses(each.response.quantile(0.5)) for each in churned)
     return Losses(
         sum(each.started for each in churned),

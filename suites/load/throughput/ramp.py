@@ -46,7 +46,7 @@ class RampParameters(OpenLoopParameters):
     "Open model: from nothing to 1.5 times capacity",
     smoke=RampParameters(clients=4096, duration=3.5, estimate=0.25, size=2000),
     full=RampParameters(clients=16384, duration=60, estimate=3, size=2000),
-    ordinary_phases=frozenset({BEFORE_KNEE}),
+    phases_without_slow_clients=frozenset({BEFORE_KNEE}),
 )
 async def ramp(ctx: ScenarioContext[RampParameters]) -> ScenarioResult:
     """The rate of evenly spaced requests rises from 0 to 1.5 times the capacity within `duration` seconds.

@@ -48,7 +48,7 @@ class SteadyParameters(OpenLoopParameters):
     "Open model: latency at half and at four fifths of capacity",
     smoke=SteadyParameters(clients=4096, duration=0.8, estimate=0.25, budget=5, size=2000),
     full=SteadyParameters(clients=16384, duration=20, estimate=3, budget=180, size=2000),
-    ordinary_phases=None,
+    phases_without_slow_clients=None,
 )
 async def steady(ctx: ScenarioContext[SteadyParameters]) -> ScenarioResult:
     """Requests arrive at 50 % and at 80 % of the capacity, independently of each other (Poisson) and evenly (uniform).

@@ -52,7 +52,7 @@ class SurgeParameters(OpenLoopParameters):
     "Open model: a surge to three times capacity",
     smoke=SurgeParameters(clients=4096, duration=0.5, baseline=0.6, recovery=3, timeout=5, estimate=0.25, size=2000),
     full=SurgeParameters(clients=16384, duration=5, baseline=10, recovery=60, timeout=20, estimate=3, size=2000),
-    ordinary_phases=frozenset({BEFORE_SURGE}),
+    phases_without_slow_clients=frozenset({BEFORE_SURGE}),
 )
 async def surge(ctx: ScenarioContext[SurgeParameters]) -> ScenarioResult:
     """Evenly spaced requests arrive at 20 % of the capacity, then at 300 % for `duration` seconds, then at 20 % again.

@@ -43,7 +43,7 @@ class ThroughputParameters(Parameters):
     smoke=ThroughputParameters(clients=64, duration=0.7, size=2000, factor=8),
     full=ThroughputParameters(clients=512, duration=5, size=2000, factor=2),
     in_default_run=True,
-    ordinary_phases=None,
+    phases_without_slow_clients=None,
 )
 async def throughput(ctx: ScenarioContext[ThroughputParameters]) -> ScenarioResult:
     """One connection sends requests, then `factor` times as many, up to `clients`, each after the previous response.

@@ -42,7 +42,7 @@ def test_five_of_a_thousand_are_said_with_their_interval() -> None:
     )
 
 
-def test_phases_are_counted_together_and_only_the_ordinary_ones() -> None:
+def test_phases_are_counted_together_and_only_those_without_slow_clients() -> None:
     phases = (phase(error=1), phase("during", error=500), phase("baseline", 999, error=1))
     assert count_losses([phases[0], phases[2]]) == Losses(1999, failed=2)
     assert blame_losses(cell(*phases), BASELINE).metrics[0].value == 2
