@@ -32,9 +32,9 @@ class Outcome(enum.StrEnum):
 
     SERVED = "served"
     """The app was called, and the response is not an error."""
-    FAILED = "failed"
+    FAILED = "rejected after the call of the app"
     """The app was called, and the response is an error, incomplete or missing."""
-    REFUSED = "refused"
+    REFUSED = "rejected"
     """The app was not called: an error response, or the connection closed."""
     ANSWERED = "answered without the app"
     """The app was not called, and the response is not an error, as for `OPTIONS *`."""
@@ -46,7 +46,6 @@ class End(enum.StrEnum):
     """What became of the connection."""
 
     NEXT_SERVED = "next request served"
-    NEXT_REFUSED = "next request refused"
     CLOSED = "closed"
     SILENT = "open and silent"
 

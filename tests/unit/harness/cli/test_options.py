@@ -133,7 +133,9 @@ def test_explain_names_scenarios_too(id_: str, says: str) -> None:
 def test_no_line_of_help_is_cut_off_or_too_wide() -> None:
     for arguments in ([], *([name] for name in cli.commands)):
         shown = CliRunner().invoke(cli, [*arguments, "--help"], env={"COLUMNS": "80"}).stdout
-        assert "..." not in shown.replace("[SERVER]...", "").replace("RUN...", "").replace("[ARGS]...", "")
+        assert "..." not in shown.replace("[SERVER]...", "").replace("SERVER...", "").replace("RUN...", "").replace(
+            "[ARGS]...", ""
+        )
         assert max(map(len, shown.splitlines())) <= 80
 
 
