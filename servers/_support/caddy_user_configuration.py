@@ -122,6 +122,11 @@ def _replace_upstreams(proxy: Json, dial: str, over: Overrides, *, tls_behind: b
     kept = [_mapping(each) for each in _sequence(proxy.get("upstreams"))][:1]
     proxy["upstreams"] = [{**(kept[0] if kept else {}), "dial": dial}]
     proxy.pop("dynamic_upstreams", None)
+    checks = _mapping(proxy.get("health_checks"))
+    if "active" in checks:
+        # The test app has no page for them, so that Caddy would call it down.
+        over.add("active health checks", "as in the file")
+        proxy["health_checks"] = {name: value for name, value in checks.items() if name != "active"}
     transport = {
         name: value for name, value in _mapping(proxy.get("transport")).items() if name in KEPT_TRANSPORT_OPTIONS
     }

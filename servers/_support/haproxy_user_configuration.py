@@ -46,7 +46,8 @@ SERVER_TLS_VALUES = frozenset(
     {"verify", "ca-file", "crt", "sni", "crl-file", "alpn", "check-alpn", "check-sni", "verifyhost", "ciphers", "npn"}
     | {"ssl-min-ver", "ssl-max-ver", "resolvers", "init-addr", "resolve-prefer", "source", "port", "addr"}
 )
-SERVER_FLAGS = frozenset({"backup", "disabled", "send-proxy", "send-proxy-v2", "check-ssl", "agent-check"})
+SERVER_FLAGS = frozenset({"backup", "disabled", "send-proxy", "send-proxy-v2", "check-ssl", "agent-check", "check"})
+"""Options without a value. The test app has no page for health checks, so that HAProxy would call it down."""
 
 WORD = re.compile(r"""(?:\\.|"(?:\\.|[^"\\])*"|'[^']*'|[^\s#"'\\])+""")
 

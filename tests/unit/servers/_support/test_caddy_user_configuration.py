@@ -17,6 +17,7 @@ def site(host: str, *handlers: dict[str, Any]) -> dict[str, Any]:
 PROXY = {
     "handler": "reverse_proxy",
     "upstreams": [{"dial": "10.0.0.1:80", "max_requests": 3}, {"dial": "10.0.0.2:80"}],
+    "health_checks": {"active": {"uri": "/up"}, "passive": {"max_fails": 2}},
     "transport": {"protocol": "http", "tls": {}, "read_timeout": 5},
 }
 CONFIGURATION: dict[str, Any] = {
@@ -55,6 +56,7 @@ def test_the_site_that_passes_requests_on_serves_every_host() -> None:
     (proxy,) = [each for each in user_file.objects(route) if each.get("handler") == "reverse_proxy"]
     assert proxy["upstreams"] == [{"dial": "h:2", "max_requests": 3}]
     assert proxy["transport"] == {"protocol": "http", "read_timeout": 5}
+    assert proxy["health_checks"] == {"passive": {"max_fails": 2}}
     assert configuration["admin"] == "own"
     assert "tls" not in configuration["apps"]
     assert overrides["listen"] == "tcp/h:1"

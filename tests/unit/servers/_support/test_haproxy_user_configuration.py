@@ -37,7 +37,7 @@ def test_the_frontend_with_servers_behind_is_served() -> None:
     text, overrides = user_file.copy(CONFIGURATION, "h.cfg", "127.0.0.1:1", "127.0.0.1:2", {})
     lines = text.splitlines()
     assert lines[13] == "    bind 127.0.0.1:1 maxconn 5"
-    assert lines[18] == "    server a 127.0.0.1:2 check maxconn 9"
+    assert lines[18] == "    server a 127.0.0.1:2 maxconn 9"
     assert lines[15] == '    http-request set-header X "a # b"'
     assert lines[4] == "    stats timeout 30s"
     for number in (1, 2, 3, 10, 14, 19, 20, 21):
