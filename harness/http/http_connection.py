@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import select
 import socket
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -35,10 +36,10 @@ RECEIVE_BYTES = 64 * 1024
 class ClientSocket(Protocol):
     """A connected socket, or TLS on one. All of it raises OSError if the connection is broken."""
 
-    async def send(self, data: bytes | memoryview, /) -> int:
+    def send(self, data: bytes | memoryview, /) -> Awaitable[int]:
         """Send the beginning of `data`, and return how many bytes were sent."""
 
-    async def recv(self, size: int, /) -> bytes:
+    def recv(self, size: int, /) -> Awaitable[bytes]:
         """Wait for bytes and return at most `size` of them, b'' at the end."""
 
     def fileno(self) -> int:
