@@ -166,7 +166,7 @@ async def test_a_stall_counts_for_all_who_were_due_in_it(folder: Path) -> None:
 async def test_a_descriptor_for_each_disconnect_is_counted_as_one(folder: Path) -> None:
     each = 30
     for flaw, left in (("leaks_descriptors", 100.0), ("correct", 0.0)):
-        cell = await run_until_graded("disconnect", plan(flaw), folder, disconnects=each, clients=10)
+        cell = await run_until_graded("disconnect", plan(flaw), folder, disconnects=each, clients=10, moment=0.5)
         found = {measure.label: measure.value for measure in cell.metrics}
         assert found["disconnects counted"] == 5 * each + 3
         assert found["descriptors left per 100 disconnects"] == left
@@ -204,7 +204,8 @@ async def test_a_file_that_is_cut_in_a_pause_is_found(seconds: float, how: str, 
 
 
 async def test_the_memory_of_a_stopped_reader_is_that_of_its_response(folder: Path) -> None:
-    size, short = 1_000_000, {**NARROW, "clients": 16, "budget": 0.1}
+    size, short = 1_000_000, {"baseline": 1.0, "duration": 0.6, "recovery": 1.0, "clients": 16, "budget": 0.1}
+    short["disconnect_wait"] = 0.1
     for server, least, most in (("correct", 0.9, 5.0), ("streams_pages", 0.0, 0.5)):
         cell = await run_until_graded("slow-read", plan(server), folder, size=size, **short)
         (memory,) = [each for each in cell.metrics if each.id == "memory_per_stopped_reader"]

