@@ -154,10 +154,13 @@ def _behaviour_modules(source: str) -> tuple[str, ...]:
     raise ValueError(f"the module {REFERENCE_MODULE} has no tuple MODULES")
 
 
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
 @lru_cache(maxsize=256)
 def _functions(source: str) -> tuple[str, ...]:
     nodes = ast.parse(source).body
-    return tuple(each.name for each in nodes if isinstance(each, ast.FunctionDef) and not each.name.startswith("_"))
+    return tuple(each.name for each in nodes if isinstance(each, _FUNCTIONS) and not each.name.startswith("_"))
 
 
 def _callable(source: str, kind: str) -> dict[str, _Definition]:
@@ -233,7 +236,7 @@ def _definitions(module: str, source: str, place: int) -> tuple[_Definition, ...
 def _definition(module: str, name: str, node: ast.stmt, lines: list[str], order: tuple[int, int]) -> _Definition:
     text = "\n".join(lines[_start(node) - 1 : node.end_lineno])
     if isinstance(node, ast.ClassDef):
-        methods = [each for each in node.body if isinstance(each, ast.FunctionDef)]
+        methods = [each for each in node.body if isinstance(each, _FUNCTIONS)]
         members = {each.name: _definition(module, each.name, each, lines, (0, each.lineno)) for each in methods}
         until = min((_start(each) for each in methods), default=(node.end_lineno or 0) + 1)
         text = "\n".join(lines[_start(node) - 1 : until - 1]).rstrip()
@@ -241,7 +244,7 @@ def _definition(module: str, name: str, node: ast.stmt, lines: list[str], order:
         return _Definition(
             module, name, text, _names(rest), _names(rest), _attributes(rest), members=members, order=order
         )
-    if isinstance(node, ast.FunctionDef):
+    if isinstance(node, _FUNCTIONS):
         before: list[ast.AST] = [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
         return _Definition(
             module, name, text, _names([node]), _names(before), _attributes([node]), _self_attributes(node), order=order
@@ -282,7 +285,7 @@ def _narrow_table(definition: _Definition, words: frozenset[str]) -> _Definition
 
 def _defined_name(node: ast.stmt) -> str:
     match node:
-        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return name
         case ast.Assign(targets=[ast.Name(id=name)]):
             return name
@@ -294,7 +297,7 @@ def _target(node: ast.AnnAssign) -> str:
 
 
 def _start(node: ast.stmt) -> int:
-    decorators = node.decorator_list if isinstance(node, ast.FunctionDef | ast.ClassDef) else []
+    decorators = node.decorator_list if isinstance(node, (*_FUNCTIONS, ast.ClassDef)) else []
     return min([node.lineno, *(each.lineno for each in decorators)])
 
 
@@ -304,15 +307,15 @@ def _names(nodes: Iterable[ast.AST]) -> frozenset[str]:
     for node in nodes:
         below = list(ast.walk(node))
         local = {each.arg for each in below if isinstance(each, ast.arg)}
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, _FUNCTIONS):
             local |= {each.id for each in below if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
-            local |= {each.name for each in below[1:] if isinstance(each, ast.FunctionDef)}
+            local |= {each.name for each in below[1:] if isinstance(each, _FUNCTIONS)}
             local -= {name for each in below if isinstance(each, ast.Global) for name in each.names}
         found |= {each.id for each in below if isinstance(each, ast.Name)} - local
     return frozenset(found)
 
 
-def _self_attributes(node: ast.FunctionDef) -> frozenset[str]:
+def _self_attributes(node: ast.stmt) -> frozenset[str]:
     return frozenset(
         each.attr
         for each in ast.walk(node)
@@ -419,7 +422,7 @@ def strip_annotations(source: str) -> str:
             annotation, start = node.annotation, (node.lineno - 1, node.col_offset + len(node.arg.encode()))
         elif isinstance(node, ast.AnnAssign) and node.value:
             annotation, start = node.annotation, ((node.target.end_lineno or 0) - 1, node.target.end_col_offset or 0)
-        elif isinstance(node, ast.FunctionDef) and node.returns:
+        elif isinstance(node, _FUNCTIONS) and node.returns:
             annotation = node.returns
             start = (annotation.lineno - 1, lines[annotation.lineno - 1].rindex(b" ->", 0, annotation.col_offset))
         if annotation is None:

@@ -12,7 +12,7 @@ from wsgi_gauntlet.harness.replay.app_extractor import app_usage, behaviours, ex
 from wsgi_gauntlet.harness.server.temp_dirs import reference_app_sources
 
 SOURCES: Mapping[str, str] = reference_app_sources()
-LONGEST = 260
+LONGEST = 300
 
 
 def cut(*paths: str, wrapper_module: str = "") -> str:

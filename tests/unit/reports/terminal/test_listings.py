@@ -43,7 +43,7 @@ def chosen(prefix: str) -> list[CaseInfo]:
 def test_variants_of_a_case_share_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     listings.cases(chosen("http/framing/cl-"), [], as_json=False)
     out = capsys.readouterr().out
-    assert out.count("  cl-syntax (10 variants) ") == 1
+    assert out.count("  cl-syntax (14 variants) ") == 1
     assert "cl-syntax/plus" not in out
     assert "  cl-leading-zeros " in out
     assert "--all prints" in out
