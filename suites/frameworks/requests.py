@@ -172,8 +172,8 @@ async def form_chunked(exchange: Exchange) -> None:
     """The harness records whether a chunked form reaches the view.
 
     Sends: A POST of a form in chunks of 7 bytes, without a length. The view returns its fields.
-    Expects: Either. Whether the view gets the fields is recorded; nothing is required. Flask reads such a body only if
-    the server sets wsgi.input_terminated, and Django never does.
+    Expects: Either. Whether the view gets the fields is recorded; nothing is required. Flask and Pyramid read such a
+    body only if the server sets wsgi.input_terminated. Django, Falcon and Bottle never get it.
     Why: Phones and proxies send forms in chunks. The view gets an empty form, and nobody sees an error.
     """
     body = _chunks(FORM, 7)
@@ -196,8 +196,8 @@ async def upload_chunked(exchange: Exchange) -> None:
 
     Sends: A POST of multipart/form-data with a field and a file of 77 KB in chunks of 8000 bytes, without a length. The
     view returns the field, and the name, size and SHA-256 of the file.
-    Expects: Either. Whether the view gets the file is recorded; nothing is required. Flask reads such a body only if
-    the server sets wsgi.input_terminated, and Django never does.
+    Expects: Either. Whether the view gets the file is recorded; nothing is required. Flask and Pyramid read such a
+    body only if the server sets wsgi.input_terminated. Django, Falcon and Bottle never get it.
     Why: Clients that do not know the size of a file send it in chunks. The view gets no file.
     """
     body = _chunks(UPLOAD, 8000)

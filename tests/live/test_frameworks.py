@@ -71,7 +71,10 @@ async def test_the_reference_server_passes_every_case(tmp_path: Path, python: st
     assert not wrong, "\n" + "\n".join(map(describe_cell, wrong))
     assert {each.case: each.findings for each in checks if each.findings} == {}
     lost = {each.case for each in checks if each.case in RECORDED and each.expected}
-    assert lost == {"frameworks/django/form-chunked", "frameworks/django/upload-chunked"}
+    # Confirmed on gunicorn: these three find no end of such a body, also with wsgi.input_terminated.
+    assert lost == set(framework_apps.in_each_framework("form-chunked", "upload-chunked")) - {
+        f"frameworks/{reading}/{name}-chunked" for reading in ("flask", "pyramid") for name in ("form", "upload")
+    }
 
 
 async def test_every_mutant_is_detected(tmp_path: Path, python: str) -> None:
