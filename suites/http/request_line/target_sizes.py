@@ -20,15 +20,15 @@ from wsgi_gauntlet.suites.testapp.core.pattern import letters
         "Too Long) status code",
     ),
     basis=MUST_TEXT,
-    variants={"path": "path", "segments": "segments", "query": "query"},
+    variants={"path": "path", "segments": "segments", "query": "query", "pairs": "pairs"},
     segmentable=False,
 )
 async def target_sizes(exchange: Exchange, part: str) -> None:
     """A path or a query of any size reaches the app complete, or the server rejects the request.
 
     Sends: GETs with a path or a query of 127 bytes and more, up to the first that the server rejects or 64 KiB. A path
-    is one long segment, or segments of 50 bytes. The sizes are powers of two, usual limits and the numbers next to
-    them.
+    is one long segment, or segments of 50 bytes. A query is one long text, or pairs of 10 bytes. The sizes are powers
+    of two, usual limits and the numbers next to them.
     Expects: the app sees every byte of PATH_INFO and QUERY_STRING, unless the server rejects the request. Another case
     checks the status of a rejection.
     Why: A search form or a signed link that is cut leads to another page, or its signature is wrong.
@@ -38,7 +38,9 @@ async def target_sizes(exchange: Exchange, part: str) -> None:
         text = letters(size, size)
         if part == "segments":
             text = "/".join(text[start : start + 50] for start in range(0, size, 50))
-        path, query = ("/fingerprint", f"q={text}") if part == "query" else (f"/fingerprint/{text}", "")
+        if part == "pairs":
+            text = "&".join(f"{number}={text[start : start + 5]}" for number, start in enumerate(range(0, size, 10)))
+        path, query = ("/fingerprint", text) if part in ("query", "pairs") else (f"/fingerprint/{text}", "")
         response = await client.ask(exchange.request(f"{path}?{query}" if query else path))
         if response.status != 200:
             return

@@ -71,11 +71,11 @@ async def sizes_declared_tls(exchange: Exchange) -> None:
     MUST,
     TRANSMITS,
     basis=MUST_TEXT,
-    variants={"yielded": "yield", "written": "write"},
+    variants={"yielded": ("yield", "HTTP/1.1"), "written": ("write", "HTTP/1.1"), "http10": ("yield", "HTTP/1.0")},
     needs={"written": NEEDS_WRITE},
     segmentable=False,
 )
-async def block_sizes(exchange: Exchange, how: str) -> None:
+async def block_sizes(exchange: Exchange, how_and_version: tuple[str, str]) -> None:
     """Blocks of any size arrive unchanged in a response without a length.
 
     Sends: a GET. The app gives some 60 blocks of 1 byte to 1 MiB without a Content-Length: it yields them or passes
@@ -84,8 +84,9 @@ async def block_sizes(exchange: Exchange, how: str) -> None:
     Why: A server that writes the size of a chunk in too few digits, or cuts a block at a buffer, damages large pages
     alone: tests with small ones pass.
     """
+    how, version = how_and_version
     sizes = ",".join(map(str, BLOCK_SIZES))
-    response = await exchange.get("/sized-blocks" + query(how=how, sizes=sizes))
+    response = await exchange.get("/sized-blocks" + query(how=how, sizes=sizes), version=version)
     _assert_pattern(response, sum(BLOCK_SIZES), "the body of blocks of many sizes")
 
 

@@ -55,9 +55,9 @@ def _cycle(sizes: tuple[int, ...]) -> Iterator[int]:
 
 
 def _by_length(exchange: Exchange) -> Iterator[tuple[str, bytes, bytes]]:
-    for size in BODY_SIZES:
-        body = pattern(size, size)
-        yield f"a body of {size} bytes", body, exchange.request("/fingerprint", method="POST", body=body)
+    for number, size in enumerate(BODY_SIZES):
+        body, method = pattern(size, size), ("POST", "PUT")[number % 2]
+        yield f"a body of {size} bytes", body, exchange.request("/fingerprint", method=method, body=body)
 
 
 def _at_once(exchange: Exchange) -> Iterator[tuple[str, bytes, bytes]]:
@@ -97,9 +97,9 @@ def _by_many_chunks(exchange: Exchange) -> Iterator[tuple[str, bytes, bytes]]:
 async def body_sizes(exchange: Exchange, steps: Callable[[Exchange], Iterator[tuple[str, bytes, bytes]]]) -> None:
     """A body of any size, in any number of chunks, reaches the app unchanged, or the server rejects it.
 
-    Sends: POSTs one after the other: bodies of 0 bytes to 1 MiB with a length, which the app reads in blocks of 64 KiB
-    or at once; bodies whose first chunk has such a size; or bodies of 1100 chunks. The sizes are powers of two, usual
-    limits and the numbers next to them.
+    Sends: POSTs and PUTs one after the other: bodies of 0 bytes to 1 MiB with a length, which the app reads in blocks
+    of 64 KiB or at once; bodies whose first chunk has such a size; or bodies of 1100 chunks. The sizes are powers of
+    two, usual limits and the numbers next to them.
     Expects: the app reads exactly the bytes that were sent. The case ends at the first body that the
     server rejects with 413 or 411.
     Why: Servers change from memory to a file, and from one buffer to the next, at such sizes. An upload that is damaged
@@ -131,8 +131,8 @@ async def _assert_bodies_unchanged(exchange: Exchange, steps: Iterator[tuple[str
 async def body_sizes_tls(exchange: Exchange) -> None:
     """A body of any size reaches the app unchanged over TLS, or the server rejects it.
 
-    Sends: over TLS, POSTs one after the other with bodies of 0 bytes to 1 MiB. The sizes are powers of two, usual
-    limits and the numbers next to them.
+    Sends: over TLS, POSTs and PUTs one after the other with bodies of 0 bytes to 1 MiB. The sizes are powers of two,
+    usual limits and the numbers next to them.
     Expects: the app reads exactly the bytes that were sent. The case ends at the first body that the server rejects
     with 413 or 411.
     Why: TLS sends records of 16 KiB. A server that asks the socket for more data, although TLS has some already, waits

@@ -26,8 +26,8 @@ def _failed(response: Response) -> bool:
 async def header_sizes(exchange: Exchange) -> None:
     """A response header of any size arrives complete, or the response is an error.
 
-    Sends: GETs whose responses have a header of 127 bytes and more, up to the first error or 64 KiB. The sizes are
-    powers of two, usual limits and the numbers next to them.
+    Sends: GETs whose responses have a header and a cookie of 127 bytes and more, up to the first error or 64 KiB. The
+    sizes are powers of two, usual limits and the numbers next to them.
     Expects: every byte of the header, a status of 500 or more, or no response.
     Why: Signed cookies and security policies have several kilobytes. A cut cookie is invalid: the user cannot log in.
     """
@@ -38,7 +38,8 @@ async def header_sizes(exchange: Exchange) -> None:
             return
         good = response.status == 200 and response.complete
         assert_that(good, f"a response with a header of {size} bytes", response.describe())
-        assert_equal(response.header("X-Sized"), letters(size).encode(), f"a response header of {size} bytes")
+        for name in ("X-Sized", "Set-Cookie"):
+            assert_equal(response.header(name), letters(size).encode(), f"{name} of {size} bytes")
 
 
 @case(SHOULD, COMPLETE_CONTROL, basis=SHOULD_TEXT, segmentable=False)

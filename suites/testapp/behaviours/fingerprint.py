@@ -128,10 +128,11 @@ def _sized(sizes: list[int]) -> Iterator[bytes]:
 
 
 def sized_headers(call: Call) -> Any:
-    """Answer with a header X-Sized of `value` letters, or with `count` headers X-Number-N and cookies N."""
+    """Answer with a header X-Sized and a cookie of `value` letters, or `count` headers X-Number-N and cookies."""
     headers = [TEXT]
     if "value" in call.query:
-        headers.append(("X-Sized", letters(call.int_parameter("value", 0))))
+        value = letters(call.int_parameter("value", 0))
+        headers += [("X-Sized", value), ("Set-Cookie", value)]
     for number in range(call.int_parameter("count", 0)):
         headers.append((f"X-Number-{number}", str(number)))
         headers.append(("Set-Cookie", f"number={number}"))

@@ -62,6 +62,12 @@ def query_cut_at_2048() -> None:
     _changes_variable("QUERY_STRING", lambda query: query[:2048])
 
 
+@mutant(f"{TARGET_SIZES}/pairs")
+def pairs_beyond_64_lost() -> None:
+    """QUERY_STRING has 64 pairs at most."""
+    _changes_variable("QUERY_STRING", lambda query: "&".join(query.split("&")[:64]))
+
+
 @mutant(f"{TARGET_SIZES}/path", f"{TARGET_SIZES}/segments")
 def path_cut_at_1024() -> None:
     """PATH_INFO ends after 1024 bytes."""
@@ -211,13 +217,13 @@ def long_read_damaged_at_128_kib() -> None:
 # ---------------------------------------------------------------------- responses
 
 
-@mutant("pep3333/body/block-sizes")
+@mutant("pep3333/body/block-sizes/yielded", "pep3333/body/block-sizes/written")
 def response_chunk_size_of_16_bits() -> None:
     """The size of a response's chunk is written modulo 65,536, except for multiples."""
     replace(response, "chunk", lambda data: b"%x\r\n%b\r\n" % (len(data) % 65536 or len(data), data))
 
 
-@mutant("pep3333/body/block-sizes")
+@mutant("pep3333/body/block-sizes/yielded", "pep3333/body/block-sizes/written")
 def block_of_8192_twice() -> None:
     """The server sends a block of exactly 8192 bytes of a chunked body twice."""
 
@@ -236,6 +242,16 @@ def block_damaged_at_64_kib() -> None:
         Gateway,
         "send_block",
         lambda right, self, data: right(self, _damaged(data, 65536) if len(data) < 1 << 20 else data),
+    )
+
+
+@mutant("pep3333/body/block-sizes/http10")
+def blocks_cut_to_http10() -> None:
+    """If the end of the connection ends the body, the server sends 64 KiB of a block at most."""
+    wrap_function(
+        Gateway,
+        "send_block",
+        lambda right, self, data: right(self, data[:65536] if self.ends is BodyEnd.CLOSE else data),
     )
 
 

@@ -40,7 +40,7 @@ def test_blocks_join_to_the_pattern() -> None:
 def test_headers_have_the_size_and_the_number() -> None:
     server, _ = run("/sized-headers?value=300&count=2")
     assert ("X-Sized", letters(300)) in server.headers
-    assert [value for name, value in server.headers if name == "Set-Cookie"] == ["number=0", "number=1"]
+    assert [value for name, value in server.headers if name == "Set-Cookie"] == [letters(300), "number=0", "number=1"]
 
 
 def test_lines_are_counted() -> None:
