@@ -36,8 +36,8 @@ class Scenario:
 
     `in_default_run` says whether a plain `run` includes it. A scenario that is `full_only` runs with --full, or if the
     user names it: a short measurement shows too little. `unsuitable_reason` says why it does not apply to a server, ''
-    if it does. `phases_without_slow_clients` names the phases with healthy users alone, None for all phases: their losses
-    are blamed on the server (analysis/losses.py).
+    if it does. `phases_without_slow_clients` names the phases with healthy users alone, None for all phases: their
+    losses are blamed on the server (analysis/losses.py).
     """
 
     id: str
