@@ -142,6 +142,8 @@ class RequestInFlight:
             if self.kind is RequestKind.DOWNLOAD:
                 await self._may_go_on.wait()
         self.done_at = trio.current_time()
+        # A client that asked for the end of the connection ends it, too: nginx waits for that up to 5 s.
+        self._sock.close()
 
     async def go_on(self) -> None:
         """Send the rest of an upload, read the rest of a response that is being sent."""
