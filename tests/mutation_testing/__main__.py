@@ -32,7 +32,8 @@ def main(count: int, seed: int, sources: Path, only: str, out: Path) -> None:
     trio.run(_score, left, sources, out)
     results = [msgspec.json.decode(line, type=score.MutantResult) for line in out.read_bytes().splitlines()]
     names = {each.name for each in chosen}
-    for line in score.summary([each for each in results if each.name in names]):
+    survivors = score.load_survivors(Path(__file__).with_name("survivors.toml"))
+    for line in score.summary([each for each in results if each.name in names], survivors):
         click.echo(line)
 
 

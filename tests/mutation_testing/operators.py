@@ -270,9 +270,8 @@ def _skipped(tree: ast.AST) -> set[int]:
             elif name in ("RequestRejected", "cast", "TypeVar"):
                 for argument in node.args[1:]:
                     skip(argument)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and id(node.value) in found:
-            skip(node)
-    return found
+    statements = [each for each in ast.walk(tree) if isinstance(each, ast.Expr)]
+    return found | {id(each) for each in statements if id(each.value) in found}
 
 
 def _functions(tree: ast.Module) -> dict[int, str]:
