@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from wsgi_gauntlet.servers.reference_server import parsing
+from wsgi_gauntlet.servers.reference_server import parsing, response
 from wsgi_gauntlet.servers.reference_server.rejection import RequestRejected
 
-from .mutation import mutant, wrap_function
+from .mutation import mutant, replace, wrap_function
 
 
 @mutant("http/request-line/shortest")
@@ -34,3 +34,9 @@ def absolute_form_loses_headers() -> None:
         return [(name, value) for name, value in found if name.lower() in (b"host", b"x-gauntlet")]
 
     wrap_function(parsing, "named", named)
+
+
+@mutant("http/responses/content-of-every-status")
+def partial_content_lost() -> None:
+    """A 206 response has no content."""
+    replace(response, "must_be_empty", lambda code: code in (205, 206))
