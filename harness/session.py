@@ -12,7 +12,6 @@ import os
 import platform
 import shutil
 import signal
-import stat
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,6 +64,7 @@ from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.remote import proof, remote_server, target
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
 from wsgi_gauntlet.harness.server.user_app import is_user_app, user_app_description
+from wsgi_gauntlet.harness.shutdown_signals import redirect_terminal_to_null, shutdown_signals
 from wsgi_gauntlet.harness.store import journal, output_folder, rerun_command
 from wsgi_gauntlet.harness.store.journal import CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
 from wsgi_gauntlet.harness.store.output_format import write_outputs
@@ -293,13 +293,13 @@ class _Session:
         """Run all cells, or run until a signal. Raises GauntletError and OSError without an exception group."""
 
         async def main() -> None:
-            with trio.open_signal_receiver(*_shutdown_signals()) as signals:
+            with trio.open_signal_receiver(*shutdown_signals()) as signals:
                 async with trio.open_nursery() as nursery:
 
                     async def wait_for_signal() -> None:
                         async for number in signals:
                             if number == signal.SIGHUP:
-                                _redirect_terminal_to_null()
+                                redirect_terminal_to_null()
                             self.interrupted = True
                             self.recorder.pass_on(
                                 Message("interrupted: stopping the servers, then the report of the results until now")
@@ -345,22 +345,6 @@ class _Session:
             self.stopped = True
             self.recorder.pass_on(Message("stopped at the first failure (--exitfirst); --resume continues the run"))
             self._scope.cancel()
-
-
-def _shutdown_signals() -> list[signal.Signals]:
-    # `nohup` ignores SIGHUP, and so does the run then.
-    found = [signal.SIGINT, signal.SIGTERM]
-    return found if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [*found, signal.SIGHUP]
-
-
-def _redirect_terminal_to_null() -> None:
-    # The terminal was closed: writing to it is an error.
-    null = os.open(os.devnull, os.O_WRONLY)
-    for descriptor in (1, 2):
-        with contextlib.suppress(OSError):
-            if stat.S_ISCHR(os.fstat(descriptor).st_mode):
-                os.dup2(null, descriptor)
-    os.close(null)
 
 
 def _select_cases(options: RunOptions, plans: list[Plan], known_cases: Sequence[Case]) -> dict[str, CaseSelection]:

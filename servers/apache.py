@@ -83,6 +83,7 @@ SETTING_DIRECTIVES = {
     "timeout": ("Timeout",),
     "workers": ("ServerLimit", "StartServers", "MaxRequestWorkers", "MinSpareThreads", "MaxSpareThreads"),
     "threads": ("ThreadLimit", "ThreadsPerChild"),
+    "max_requests": ("MaxConnectionsPerChild", "MaxRequestsPerChild"),
 }
 """The directives that the harness writes for a setting."""
 
@@ -128,6 +129,9 @@ def _file_conditions(launch: Launch, config: Path) -> dict[str, object]:
         ("workers", asked.workers, "ServerLimit"),
     )
     values = {name: user_file.number(file, key) for name, given, key in named if given is None}
+    if asked.max_requests is None:
+        found = [user_file.number(file, key) for key in SETTING_DIRECTIVES["max_requests"]]
+        values["max-requests"] = next(filter(None, found), None)  # 0 means no limit
     return {"configuration": str(config), **{name: value for name, value in values.items() if value is not None}}
 
 

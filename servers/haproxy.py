@@ -172,7 +172,7 @@ def _file_conditions(launch: Launch, config: Path) -> dict[str, object]:
     return {
         "configuration": str(config),
         "workers": 1,
-        "threads": asked.threads or int(found.get("nbthread", len(os.sched_getaffinity(0)))),
+        "threads": asked.threads or user_file.number(found.get("nbthread"), len(os.sched_getaffinity(0))),
         "keep-alive": user_file.seconds(kept) if asked.keep_alive is None else asked.keep_alive,
         "timeout": timeout if asked.timeout is None else asked.timeout,
         "backlog": asked.backlog or found.get("backlog", "as many as connections (maxconn)"),

@@ -33,7 +33,8 @@ MIN_ROUTER_KEEP_ALIVE = 2
 """Seconds. The same file sets a keep-alive time only `if (uhttp.keepalive > 1)`; else ROUTER_TIMEOUT applies."""
 
 MIN_WORKER_LIFETIME = 1
-"""Seconds that a worker lives at least with --max-requests. By default uWSGI ignores that number for 10 s."""
+DEFAULT_WORKER_LIFETIME = 10
+"""Seconds that a worker lives at least with --max-requests: those of the harness, and the default in core/uwsgi.c."""
 
 QUICK_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 """https://uwsgi-docs.readthedocs.io/en/latest/Management.html: INT and QUIT "immediately kill the entire uWSGI stack".
@@ -99,11 +100,7 @@ class Uwsgi(Adapter):
             return f"{launch.executable} was built without TLS: its --cflags have no -DUWSGI_SSL"
         if launch.variant == "gevent" and (asked.threads or 1) > 1:
             return "uWSGI's threads do not work in its gevent mode; uwsgi:http-socket has threads"
-        if asked.timeout and "no-master" in asked.features:
-            return "uWSGI's harakiri is the master's doing: leave out no-master"
-        if asked.max_requests and "no-master" in asked.features:
-            return "uWSGI's master starts the worker that replaces another: leave out no-master"
-        return ""
+        return _missing_master(launch)
 
     def command(self, launch: Launch) -> Command:
         """Return uWSGI's command line: the same for the wheel, the sources and Debian, except for Debian's plugins."""
@@ -154,11 +151,12 @@ class Uwsgi(Adapter):
             "harakiri": script_server.whole_seconds(asked.timeout) or option("harakiri", 0),
             "backlog": asked.backlog or option("listen", BACKLOG),
             "buffer-size": option("buffer-size", BUFFER_SIZE),
-            **script_server.recycling(asked),
-            **({"min-worker-lifetime": MIN_WORKER_LIFETIME} if asked.max_requests else {}),
         }
-        if "max-requests" in values and not asked.max_requests:
-            effective["max-requests"] = option("max-requests", 0)
+        if most := asked.max_requests or option("max-requests", 0):
+            effective["max-requests"] = most
+            effective["min-worker-lifetime"] = (
+                MIN_WORKER_LIFETIME if asked.max_requests else option("min-worker-lifetime", DEFAULT_WORKER_LIFETIME)
+            )
         if launch.variant == "gevent":  # it has no socket time-out there
             return effective | {"greenlets": GREENLETS}
         if "gevent" in values:
@@ -210,6 +208,7 @@ def _command_with_file(launch: Launch, argv: list[str]) -> Command:
         "http-keepalive": _router_keep_alive(asked) or None,
         "gevent": GREENLETS if launch.variant == "gevent" else None,
         "max-requests": asked.max_requests,
+        "min-worker-lifetime": MIN_WORKER_LIFETIME if asked.max_requests else None,
         "chmod-socket": "private" if launch.address.path else None,
     }
     named = {name: str(value) for name, value in by_name.items() if value is not None}
@@ -225,6 +224,23 @@ def _command_with_file(launch: Launch, argv: list[str]) -> Command:
         overrides=uwsgi_configuration.overrides(found, dropped, now),
         quick_signals=QUICK_SIGNALS,
     )
+
+
+def _missing_master(launch: Launch) -> str:
+    """Return why the settings need uWSGI's master, if `launch` has none; '' otherwise."""
+    asked = launch.settings
+    how = "leave out no-master"
+    if launch.config is not None:
+        if uwsgi_configuration.has_master(_file_options(launch)):
+            return ""
+        how = f"add master = true to {launch.config}"
+    elif "no-master" not in asked.features:
+        return ""
+    if asked.timeout:
+        return f"uWSGI's harakiri is the master's doing: {how}"
+    if asked.max_requests:
+        return f"uWSGI's master starts the worker that replaces another: {how}"
+    return ""
 
 
 def _has_router(launch: Launch) -> bool:

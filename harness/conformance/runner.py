@@ -99,6 +99,7 @@ class _Group:
     cases: Sequence[Case]
     to_repeat: list[Case] = field(default_factory=list)
     error: Exception | None = None
+    finished: trio.Event = field(default_factory=trio.Event)
 
 
 @dataclass
@@ -134,14 +135,22 @@ class _ServerRun:
             if not await self._run_group(first):
                 await self.events.put(ServerFailed(self.plan.name, str(first.error)))
                 return
-        others = groups[1:]
+        shared = [group for group in groups[1:] if not group.setup.alone]
         async with trio.open_nursery() as nursery:
-            for group in others:
-                if not group.setup.alone:
-                    nursery.start_soon(self._run_group, group)
-        for group in others:
+            for number, group in enumerate(shared):
+                nursery.start_soon(self._run_after, group, shared[:number])
+        for group in groups[1:]:
             if group.setup.alone:
                 await self._run_group(group)
+
+    async def _run_after(self, group: _Group, earlier: Sequence[_Group]) -> None:
+        """Run the cases of `group` when the groups of `earlier` whose verdicts they need have finished."""
+        needed = {need for case in group.cases for need in case.needs}
+        for each in earlier:
+            if any(case.id in needed for case in each.cases):
+                await each.finished.wait()
+        await self._run_group(group)
+        group.finished.set()
 
     async def _run_group(self, group: _Group) -> bool:
         """Run the cases of one group; say whether the server started for it or for an earlier one."""

@@ -111,7 +111,11 @@ class _Search:
     findings: list[Finding] = field(default_factory=list)
     counts: dict[Signature, int] = field(default_factory=dict)
     not_repeated: int = 0
-    left_over: int = 0
+
+    @property
+    def done(self) -> int:
+        """The number of inputs whose cause was sought."""
+        return sum(self.counts.values()) + self.not_repeated
 
     def add(self, finding: Finding) -> None:
         """Add a confirmed finding, unless an earlier one explains it."""
@@ -147,7 +151,6 @@ class Fuzzer:
         self._inputs = list(islice(inputs(options.seed), options.input_count))
         self._observed: dict[str, list[Observation]] = {plan.name: [] for plan in plans}
         self._versions: dict[str, str] = {plan.name: "" for plan in plans}
-        self._disagreements: dict[str, list[Disagreement]] = {}
         self._searches = {plan.name: _Search(plan.name) for plan in self._others}
         self._confirmed: list[Cause] | None = None
         self._vanished = 0
@@ -173,15 +176,16 @@ class Fuzzer:
             {each: count for search in searches for each, count in search.counts.items()},
         )
         causes = found if self._confirmed is None else self._confirmed
+        disagreeing = {plan.name: len(self._found(plan)) for plan in self._others}
         return Campaign(
             seed=self._options.seed,
             planned=self._options.input_count,
             sent=min(map(len, self._observed.values())),
             servers=dict(self._versions),
-            disagreeing={name: len(each) for name, each in self._disagreements.items()},
+            disagreeing=disagreeing,
             causes=tuple(self._with_cases(each) for each in causes),
             not_repeated=sum(each.not_repeated for each in searches) + self._vanished,
-            left_over=sum(each.left_over for each in searches),
+            left_over=sum(disagreeing.values()) - sum(each.done for each in searches),
             stopped=stopped or self._stopped,
         )
 
@@ -213,19 +217,21 @@ class Fuzzer:
 
     async def _search(self, plan: Plan) -> None:
         search = self._searches[plan.name]
-        found = disagreements(self._inputs, self._observed[self._reference.name], self._observed[plan.name], plan.name)
-        self._disagreements[plan.name] = found
+        found = self._found(plan)
         async with self._running(self._reference) as reference, self._running(plan) as other:
             for each in found:
                 await self._search_cause(each, search, _Pair(reference, other))
                 self._on_progress("causes", sum(len(one.findings) for one in self._searches.values()), 0)
+
+    def _found(self, plan: Plan) -> list[Disagreement]:
+        reference = self._observed[self._reference.name]
+        return disagreements(self._inputs, reference, self._observed[plan.name], plan.name)
 
     async def _search_cause(self, found: Disagreement, search: _Search, pair: _Pair) -> None:
         """Find the cause of one disagreement, unless an earlier one explains it."""
         if search.explain(found.signature):
             return
         if len(search.findings) >= MAX_FINDINGS:
-            search.left_over += 1
             return
         differs = found.signature.difference
         data = found.made.data

@@ -123,6 +123,8 @@ def parse(text: str, name: str) -> list[CaseEntry]:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise ConfigurationError(f"{name} is no TOML: {problem}") from None
+    if not document:
+        raise ConfigurationError(f"{name} has no cases; `fuzz` writes such a file if no server differs")
     tables = document.get("case")
     if set(document) != {"case"} or not isinstance(tables, list) or not tables:
         raise ConfigurationError(f"{name} is no case file: it must have tables [[case]] and nothing else")

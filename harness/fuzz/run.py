@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import trio
 
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.conformance.validity import StallClock
-from wsgi_gauntlet.harness.errors import ConfigurationError, reportable_error
+from wsgi_gauntlet.harness.errors import GauntletError, reportable_error
 from wsgi_gauntlet.harness.fuzz import case_file
 from wsgi_gauntlet.harness.fuzz.byte_shapes import escaped
 from wsgi_gauntlet.harness.fuzz.campaign import Campaign, Fuzzer, FuzzOptions, ProgressHandler
@@ -19,43 +21,53 @@ from wsgi_gauntlet.harness.fuzz.catalogue_vectors import catalogue_vectors
 from wsgi_gauntlet.harness.fuzz.causes import Cause
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
+from wsgi_gauntlet.harness.shutdown_signals import redirect_terminal_to_null, shutdown_signals
 from wsgi_gauntlet.harness.store import journal, output_folder
 
 FOLDER_MARKER = "fuzz"
-"""The text in the marker file of a folder that `prepare_folder` made."""
+"""The text in the marker file of a folder that `open_folder` made."""
 
-CASES_FILE, RESULT_FILE, SUMMARY_FILE = "cases.toml", "fuzz.json", "summary.md"
+CASES_FILE, RESULT_FILE, SUMMARY_FILE, LOGS_FOLDER = "cases.toml", "fuzz.json", "summary.md", "logs"
 
 INTERRUPTED = "interrupted"
 """Why a run stopped that a signal ended."""
 
 
-def fuzz(plans: Sequence[Plan], options: FuzzOptions, folder: Path, on_progress: ProgressHandler) -> Campaign:
+def fuzz(
+    plans: Sequence[Plan], options: FuzzOptions, folder: Path, on_progress: ProgressHandler
+) -> tuple[Campaign, BaseException | None]:
     """Run the fuzzer on `plans`, the reference server first; the logs of the servers go into `folder`.
 
-    After SIGINT or SIGTERM the result is what was found so far. Raises the errors of a start.
+    Return the result, and the error that ended the run early. After an error or a signal the result is what was found
+    so far. Raises the error if no input was compared.
     """
     vectors = catalogue_vectors(registry.cases())
-    logs = folder / "logs"
+    logs = folder / LOGS_FOLDER
     logs.mkdir(exist_ok=True)
     with scratch_folder() as scratch:
         fuzzer = Fuzzer(plans, options, RunFolders(scratch, logs), vectors, on_progress)
         try:
             interrupted = trio.run(_run, fuzzer, clock=StallClock())
         except BaseExceptionGroup as group:
-            raise reportable_error(group) from None
-    return fuzzer.result(INTERRUPTED if interrupted else "")
+            error = reportable_error(group)
+            result = fuzzer.result(str(error).partition("\n")[0])
+            if not (isinstance(error, GauntletError) and result.sent):
+                raise error from None
+            return result, error
+    return fuzzer.result(INTERRUPTED if interrupted else ""), None
 
 
 async def _run(fuzzer: Fuzzer) -> bool:
     """Run `fuzzer`; return whether a signal ended it."""
     interrupted = False
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with trio.open_signal_receiver(*shutdown_signals()) as signals:
         async with trio.open_nursery() as nursery:
 
             async def wait_for_signal() -> None:
                 nonlocal interrupted
-                async for _ in signals:
+                async for number in signals:
+                    if number == signal.SIGHUP:
+                        redirect_terminal_to_null()
                     interrupted = True
                     nursery.cancel_scope.cancel()
                     return
@@ -66,14 +78,23 @@ async def _run(fuzzer: Fuzzer) -> bool:
     return interrupted
 
 
-def prepare_folder(folder: Path) -> None:
-    """Make the output folder. Raises ConfigurationError if it has other files, or cannot be written."""
+def require_folder(folder: Path) -> None:
+    """Raise ConfigurationError if the output folder has other files, or cannot be written. Nothing is changed."""
     output_folder.require_output_folder(folder, FOLDER_MARKER)
+
+
+@contextlib.contextmanager
+def open_folder(folder: Path) -> Iterator[Path | None]:
+    """Create and lock the output folder. The files of an earlier run move to another folder: a user may have edited
+    its case file.
+
+    Yields that other folder, None if there is none. Raises ConfigurationError if the folder cannot be used.
+    """
+    lock = journal.lock_folder(folder, FOLDER_MARKER)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        output_folder.mark_folder(folder, FOLDER_MARKER)
-    except OSError as problem:
-        raise ConfigurationError(f"cannot write to {folder}: {problem.strerror}; name another with --out") from None
+        yield journal.move_to_previous(folder, (CASES_FILE, RESULT_FILE, SUMMARY_FILE, LOGS_FOLDER))
+    finally:
+        os.close(lock)
 
 
 def write(campaign: Campaign, folder: Path, summary: str) -> None:

@@ -25,6 +25,7 @@ from hyperframe.frame import (
 )
 
 from wsgi_gauntlet.harness.http.connection import Connection
+from wsgi_gauntlet.harness.http.parser import ConnectionState
 from wsgi_gauntlet.harness.http.response import HTTP2_PREFACE, starts_with_h2_settings
 
 FRAME_HEADER_BYTES = 9
@@ -133,6 +134,10 @@ class Http2Connection:
                 await self._open_window(stream, response)
         return response
 
+    async def ended(self, timeout: float) -> bool:
+        """Say whether the server ends the connection within `timeout` seconds."""
+        return await self._connection.ending(timeout) is not ConnectionState.OPEN
+
     async def _open_window(self, stream: int, response: Http2Response) -> None:
         """Let the server send as many bytes more as have come. Before that, nothing may come beyond the window."""
         size, self._uncredited = self._uncredited, 0
@@ -170,7 +175,7 @@ class Http2Connection:
                     self._read_fields(response)
             case DataFrame():
                 self._read_data(frame, response)
-            case RstStreamFrame():
+            case RstStreamFrame() if not response.complete:  # after its end a server may say that it reads no more
                 response.error_code = frame.error_code
             case GoAwayFrame() if frame.error_code:
                 for each in self._responses.values():

@@ -104,7 +104,9 @@ class TlsClientSocket:
         return self._tls.fileno()
 
     def close(self) -> None:
-        """Send the closure alert and close the socket."""
+        """Send the closure alert and close the socket. Whoever waits for it gets trio.ClosedResourceError."""
+        if (descriptor := self._tls.fileno()) >= 0:
+            trio.lowlevel.notify_closing(descriptor)
         self._tls.close()
 
     def __enter__(self) -> Self:

@@ -13,7 +13,7 @@ import fcntl
 import itertools
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -31,7 +31,7 @@ from wsgi_gauntlet.harness.model import (
 )
 from wsgi_gauntlet.harness.store import schema_1
 from wsgi_gauntlet.harness.store.json_encoding import to_json
-from wsgi_gauntlet.harness.store.output_folder import mark_folder, require_output_folder
+from wsgi_gauntlet.harness.store.output_folder import RUN_FOLDER, mark_folder, require_output_folder
 
 JOURNAL_FILENAME = "run.jsonl"
 PREVIOUS_FOLDER = "previous"
@@ -158,16 +158,16 @@ class Journal:
                 data = data[os.write(self._descriptor, data) :]
 
 
-def lock_folder(folder: Path) -> int:
-    """Create `folder` and lock it for this process; return the descriptor of the lock. Closing it ends the lock.
+def lock_folder(folder: Path, what: str = RUN_FOLDER) -> int:
+    """Create `folder` for `what` and lock it for this process; return the descriptor of the lock.
 
-    Raises ConfigurationError if this is not possible, or if the folder has files of others.
+    Closing it ends the lock. Raises ConfigurationError if this is not possible, or if the folder has files of others.
     """
-    require_output_folder(folder)
+    require_output_folder(folder, what)
     try:
         with _storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            mark_folder(folder)
+            mark_folder(folder, what)
             lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as problem:
         raise ConfigurationError(
@@ -270,12 +270,12 @@ def write_text(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def move_to_previous(folder: Path) -> Path | None:
-    """Move the files of a run or a report in `folder` into its `previous/`; return that, None if there are no files.
+def move_to_previous(folder: Path, files: Sequence[str] = RUN_FILES) -> Path | None:
+    """Move `files`, those of a run or a report, in `folder` into its `previous/`; return that, None if there are none.
 
     An existing `previous/` is renamed to `previous-2/` and so on. Raises StorageFull, ConfigurationError.
     """
-    existing = [name for name in RUN_FILES if os.path.lexists(folder / name)]
+    existing = [name for name in files if os.path.lexists(folder / name)]
     if not existing:
         return None
     try:

@@ -42,8 +42,9 @@ NO_FILES: Mapping[str, str] = MappingProxyType({})
 STOP_SIGNAL = signal.SIGTERM
 RELOAD_SIGNAL = signal.SIGUSR1
 GRACEFUL_SIGNALS = (signal.SIGWINCH,)
-QUICK_SIGNALS = (signal.SIGTERM,)
-"""https://httpd.apache.org/docs/2.4/stopping.html: TERM stops at once, USR1 restarts gracefully, WINCH stops so."""
+QUICK_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""https://httpd.apache.org/docs/2.4/stopping.html: TERM stops at once, USR1 restarts gracefully, WINCH stops so. INT
+has the handler of TERM (server/mpm_unix.c)."""
 
 
 def found() -> Installation:

@@ -219,6 +219,12 @@ def effective(text: str) -> dict[str, str]:
     return found
 
 
+def number(value: str | None, default: int) -> object:
+    """Return a number, `default` without one; as text if it is a variable."""
+    plain = (value or "").strip("\"'")
+    return int(plain) if plain.isdigit() else plain or default
+
+
 def seconds(value: str) -> object:
     """Return a time of HAProxy in seconds; without a unit it is milliseconds."""
     units = {"us": 1e-6, "ms": 1e-3, "": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

@@ -70,8 +70,15 @@ OWNED = ROUTER_ADDRESSES | WORKER_ADDRESSES | OTHER_ADDRESSES | APPS | PROCESSES
 
 INCLUDES = frozenset({"ini", "yaml", "yml", "json", "js", "xml", "config", "include", "inherit"})
 
-SYNONYMS = {"p": "processes", "workers": "processes", "l": "listen", "t": "harakiri", "M": "master"}
+SYNONYMS = {"p": "processes", "workers": "processes", "l": "listen", "t": "harakiri", "M": "master"} | {
+    "R": "max-requests",
+    "z": "socket-timeout",
+    "b": "buffer-size",
+}
 """Other names of options, core/uwsgi.c."""
+
+OFF = ("0", "false", "off", "no")
+"""The values that turn an option off, uwsgi_opt_true in core/uwsgi.c."""
 
 MAGIC = re.compile(r"%(.)")
 PLACEHOLDER = re.compile(r"%\(([^)]*)\)|\$\(([^)]*)\)")
@@ -247,6 +254,11 @@ def number(values: Mapping[str, str], key: str, default: int) -> object:
     """Return the option `key` as a number; as text if it is none."""
     value = values.get(key)
     return default if value is None else int(value) if value.isdigit() else value or default
+
+
+def has_master(found: Iterable[Option]) -> bool:
+    """Return whether the file starts uWSGI's master. An option without a value is on."""
+    return effective(found).get("master", "0").lower() not in OFF
 
 
 def uses_router(found: Iterable[Option]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import repeat
 from typing import Any
 
 from wsgi_gauntlet.harness.conformance.assertions import assert_equal, fail_case
@@ -15,6 +16,7 @@ from wsgi_gauntlet.suites.frameworks.parametrize import for_each_framework
 from wsgi_gauntlet.suites.pep3333.assertions import assert_served
 from wsgi_gauntlet.suites.pep3333.environ.request_variables import HTTP_VARIABLES
 from wsgi_gauntlet.suites.pep3333.input.body_delivery import INPUT_STREAM
+from wsgi_gauntlet.suites.pep3333.input.sizes_and_lines import chunked
 
 VARIABLES = "environ Variables"
 
@@ -152,12 +154,6 @@ async def upload(exchange: Exchange) -> None:
 CHUNKED = ("Transfer-Encoding", "chunked")
 
 
-def _chunks(body: bytes, size: int) -> bytes:
-    """Return `body` in chunks of `size` bytes."""
-    pieces = [body[at : at + size] for at in range(0, len(body), size)]
-    return b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in pieces) + b"0\r\n\r\n"
-
-
 @for_each_framework
 @case(
     INFO,
@@ -176,7 +172,7 @@ async def form_chunked(exchange: Exchange) -> None:
     body only if the server sets wsgi.input_terminated. Django, Falcon and Bottle never get it.
     Why: Phones and proxies send forms in chunks. The view gets an empty form, and nobody sees an error.
     """
-    body = _chunks(FORM, 7)
+    body = chunked(FORM, repeat(7))
     read = _json_body(await exchange.get("/form", method="POST", headers=[FORM_TYPE, CHUNKED], body=body))
     assert_equal(read, FORM_VALUES, "the form in the view")
 
@@ -200,6 +196,6 @@ async def upload_chunked(exchange: Exchange) -> None:
     body only if the server sets wsgi.input_terminated. Django, Falcon and Bottle never get it.
     Why: Clients that do not know the size of a file send it in chunks. The view gets no file.
     """
-    body = _chunks(UPLOAD, 8000)
+    body = chunked(UPLOAD, repeat(8000))
     read = _json_body(await exchange.get("/upload", method="POST", headers=[UPLOAD_TYPE, CHUNKED], body=body))
     assert_equal(read, UPLOAD_VALUES, "the upload in the view")

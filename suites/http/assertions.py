@@ -5,14 +5,14 @@ Most cases judge three things together: the response, the calls of the app, and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import trio
 
 from wsgi_gauntlet.harness.conformance import assertions
-from wsgi_gauntlet.harness.conformance.assertions import Violation
+from wsgi_gauntlet.harness.conformance.assertions import Violation, format_value
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.http.connection import ConnectFailed, Connection
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response
@@ -26,6 +26,9 @@ to the request."""
 
 SERVER_ALIVE_TIMEOUT_SECONDS = 3.0
 """Seconds within which the server must serve a plain request on a new connection at the end of a case."""
+
+LONG_DEADLINE_SECONDS = 120.0
+"""Seconds that a case of many requests may take on a busy machine."""
 
 CLIENT_ERRORS = range(400, 500)
 """The statuses that blame the request."""
@@ -62,6 +65,12 @@ class RequestResult:
     calls: tuple[AppEvent, ...]
     bodies: tuple[AppEvent, ...]
     second_request_reached_app: bool
+
+    @property
+    def awaited_in_vain(self) -> bool:
+        """Whether a response did not come within its time, although the connection stayed open."""
+        last = self.response if self.second_response is None else self.second_response
+        return not last.complete and self.connection_state is ConnectionState.OPEN
 
     @property
     def closed(self) -> bool:
@@ -113,6 +122,11 @@ def chunked_request(exchange: Exchange, body: bytes) -> bytes:
     return post_request(exchange, "Transfer-Encoding: chunked", body=body, target=READ_TO_END_TARGET)
 
 
+def chunked_requests(exchange: Exchange, bodies: Iterable[bytes]) -> dict[str, bytes]:
+    """Return a chunked POST for each of `bodies`, by its text."""
+    return {repr(body)[1:]: chunked_request(exchange, body) for body in bodies}
+
+
 def smuggled_request(exchange: Exchange) -> bytes:
     """Return a whole request with its own path and token, to hide in the body of another request."""
     return exchange.request("/echo/hidden", token=f"{exchange.token}.hidden")
@@ -126,12 +140,14 @@ async def send_request(
     half_close_after: bool = False,
     send_second: bool = True,
     timeout: float = RESPONSE_TIMEOUT_SECONDS,
+    earlier: int = 0,
 ) -> RequestResult:
     """Send `data` on a new connection, then a plain second request on the same one, and return the result of both.
 
     If the response says that the connection closes, no second request is sent; the function waits for the close.
     `head`: the request is a HEAD. `half_close_after`: the client closes its sending side after `data`, so it sends no
-    second request. `timeout`: seconds to wait for each response.
+    second request. `timeout`: seconds to wait for each response. `earlier`: the number of app events that belong to
+    requests before this one.
     Raises Violation if the server does not serve a plain request on a new connection afterwards.
     """
     connection = await exchange.connect()
@@ -147,26 +163,24 @@ async def send_request(
         second_response = await connection.response(timeout=timeout)
         connection_state = second_response.ended
     await connection.close()
-    return await collect_result(
-        exchange, response, second_response, connection_state, timeout=max(SERVER_ALIVE_TIMEOUT_SECONDS, timeout)
-    )
+    timeout = max(SERVER_ALIVE_TIMEOUT_SECONDS, timeout)
+    return await collect_result(exchange, response, second_response, connection_state, timeout=timeout, earlier=earlier)
 
 
 async def assert_decoded_or_rejected(exchange: Exchange, chunks: bytes) -> None:
     """Send a chunked POST whose `chunks` contain `hello`; expect the app to read it, or the body to be rejected."""
-    result = await send_request(exchange, chunked_request(exchange, chunks))
-    if result.response.status == 200:
-        assert_body_served(result, b"hello")
-    else:
-        assert_body_rejected(result)
+    assert_hello_or_rejected(await send_request(exchange, chunked_request(exchange, chunks)))
 
 
 async def send_with_following_get(exchange: Exchange, data: bytes, *, head: bool = False) -> tuple[Response, Response]:
-    """Send `data` and a GET in one piece on a new connection, and return both responses. `head`: `data` is a HEAD."""
+    """Send `data` and a GET in one piece on a new connection, and return both responses.
+
+    `head`: `data` is a HEAD. After an incomplete response the second one is not awaited.
+    """
     connection = await exchange.connect()
     await connection.send(data + exchange.request("/echo", token=f"{exchange.token}.second"))
     first = await connection.response(head=head, timeout=RESPONSE_TIMEOUT_SECONDS)
-    second = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
+    second = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS) if first.complete else Response()
     await connection.close()
     return first, second
 
@@ -192,8 +206,50 @@ async def assert_each_rejected(
                 break
     await assert_server_alive(exchange)
     calls = [f"{e.detail.get('method', '')} {e.detail.get('path', '')}"[:80] for e in exchange.events("called")]
-    expected = f"{_statuses_text(statuses)} for each request and the app not called"
-    assertions.assert_that(not accepted and not calls, expected, accepted or f"the app was called: {calls}")
+    if accepted or calls:
+        expected = f"{_statuses_text(statuses)} for each of {len(requests)} requests and the app not called"
+        raise Violation(expected, _describe_failed(accepted) or f"the app was called: {format_value(calls)}")
+
+
+async def assert_for_each(
+    exchange: Exchange,
+    requests: Mapping[str, bytes],
+    assert_one: Callable[[RequestResult], None],
+    *,
+    half_close_after: bool = False,
+) -> None:
+    """Send each of `requests` as `send_request` does; expect `assert_one` to accept the result of each.
+
+    It is for many requests that test one requirement. The evidence names each that failed. After one that failed and
+    got no response, no other is sent, because each would wait.
+    Raises Violation also if the server does not serve a plain request on a new connection after one of them.
+    """
+    failed: dict[str, str] = {}
+    expectations: list[str] = []
+    for name, data in requests.items():
+        earlier = len(exchange.events())
+        try:
+            result = await send_request(exchange, data, half_close_after=half_close_after, earlier=earlier)
+        except Violation as violation:
+            raise Violation(violation.expected, f"{violation.actual}, after {format_value(name)}") from None
+        try:
+            assert_one(result)
+        except Violation as violation:
+            failed[name] = violation.actual
+            expectations.append(violation.expected)
+            if result.awaited_in_vain:
+                break
+    if failed:
+        expected = "; ".join(dict.fromkeys(expectations))
+        raise Violation(f"for each of {len(requests)} requests: {expected}", _describe_failed(failed))
+
+
+def _describe_failed(failed: Mapping[str, str]) -> str:
+    """Name every request that failed. Those with the same outcome share it."""
+    names_by_outcome: dict[str, list[str]] = {}
+    for name, outcome in failed.items():
+        names_by_outcome.setdefault(outcome, []).append(format_value(name))
+    return "; ".join(f"for {', '.join(names)}: {outcome}" for outcome, names in names_by_outcome.items())
 
 
 async def read_responses(connection: Connection, count: int) -> list[Response]:
@@ -216,21 +272,23 @@ async def collect_result(
     connection_state: ConnectionState = ConnectionState.OPEN,
     *,
     timeout: float = SERVER_ALIVE_TIMEOUT_SECONDS,
+    earlier: int = 0,
 ) -> RequestResult:
-    """Combine the responses with the app events, after the last event of the request has arrived.
+    """Combine the responses with the app events after the first `earlier`, when the last one has arrived.
 
     The caller must close its connections first.
     Raises Violation if the server does not serve a plain request on a new connection within `timeout` seconds.
     """
     await assert_server_alive(exchange, timeout)
-    first_request_events = [e for e in exchange.events() if e.token != _second_token(exchange)]
+    events = exchange.events()[earlier:]
+    first_request_events = [e for e in events if e.token != _second_token(exchange)]
     return RequestResult(
         response,
         second_response,
         connection_state,
         tuple(e for e in first_request_events if e.kind == "called"),
         tuple(e for e in first_request_events if e.kind == "body"),
-        any(e.token == _second_token(exchange) for e in exchange.events("called")),
+        any(e.kind == "called" and e.token == _second_token(exchange) for e in events),
     )
 
 
@@ -318,7 +376,7 @@ def assert_body_served(result: RequestResult, body: bytes) -> None:
         return
     assert_served(result)
     got = [each.detail["data"].encode("latin-1") for each in result.bodies]
-    assertions.assert_that(got == [body], f"the app to read {assertions.format_value(body)}", result.describe())
+    assertions.assert_that(got == [body], f"the app to read {format_value(body)}", result.describe())
 
 
 def assert_body_rejected(result: RequestResult) -> None:
@@ -334,6 +392,14 @@ def assert_body_rejected(result: RequestResult) -> None:
     )
     assert_called_at_most_once(result)
     assert_closed(result)
+
+
+def assert_hello_or_rejected(result: RequestResult) -> None:
+    """Expect the app to read `hello`, or the body to be rejected."""
+    if result.response.status == 200:
+        assert_body_served(result, b"hello")
+    else:
+        assert_body_rejected(result)
 
 
 def assert_incomplete_body_rejected(result: RequestResult) -> None:

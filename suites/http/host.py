@@ -172,7 +172,7 @@ async def invalid_forms(exchange: Exchange, hosts: list[str]) -> None:
     variants={
         "characters": [f"one{chr(code)}example" for code in (1, 7, 8, 11, 12, 27, 31, 127)],
         "at-the-end": ["one.example\x01", "one.example\x0b", "one.example\x7f", "\x0cone.example"],
-        "nul": ["one.example\0", "\0one.example", "one\0example"],
+        "nul": ["one\0example", "one.example\0:80"],
         "cr": ["one\rexample", "one.example\r:80"],
         "folded": ["one.example\r\n .example", "one.example\r\n\t.example", "one.example\r\n  two.example"],
     },
@@ -183,7 +183,7 @@ async def invalid_control(exchange: Exchange, hosts: list[str]) -> None:
     Sends: several requests, each with one invalid Host. It has a control character, NUL or CR, or continues on the next
     line.
     Expects: the server answers 400 to each and does not call the app. If a server replaces NUL, CR or the line break by
-    a space, the host is invalid too.
+    a space, the host is invalid too: none of them is at its beginning or end.
     Why: Text functions strip or join such values. The proxy in front then checks another host than the app uses.
     """
     await assert_each_rejected(exchange, {host: exchange.request(headers=[("Host", host)]) for host in hosts})

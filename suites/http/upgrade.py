@@ -19,16 +19,21 @@ from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.harness.http.response import starts_with_h2_settings
 from wsgi_gauntlet.suites.http.assertions import (
+    LONG_DEADLINE_SECONDS,
     NEEDS_CHUNKED,
     NEEDS_UNREAD_CHUNKS,
     READ_TO_END_TARGET,
     RESPONSE_TIMEOUT_SECONDS,
     SECURITY_TAG,
+    RequestResult,
     assert_body_served,
     assert_following_get_served,
+    assert_for_each,
+    assert_in_sync,
     assert_not_smuggled,
     assert_served,
     assert_server_alive,
+    is_rejected_with,
     post_request,
     raw_request,
     record_behaviour,
@@ -73,6 +78,9 @@ UNTAKEN = {
 }
 """Upgrades that no server may take for a POST: the protocol is unknown, or its handshake is incomplete."""
 
+OF_WEBSOCKET = ("websocket", "websocket-alone")
+"""Those that a server with WebSocket may reject (RFC 6455, 4.2.1): its handshake is a GET."""
+
 
 @case(
     MUST,
@@ -82,27 +90,43 @@ UNTAKEN = {
         "its body."
     ),
     variants={
-        **{f"{name}-length": (fields, False) for name, fields in UNTAKEN.items()},
-        **{f"{name}-chunks": (UNTAKEN[name], True) for name in ("unknown", "websocket", "option-alone")},
+        "length": (tuple(name for name in UNTAKEN if name not in OF_WEBSOCKET), False),
+        "chunks": (("unknown", "option-alone"), True),
+        "websocket-length": (OF_WEBSOCKET, False),
+        "websocket-chunks": (OF_WEBSOCKET, True),
     },
-    needs={f"{name}-chunks": NEEDS_CHUNKED for name in ("unknown", "websocket", "option-alone")},
+    needs={"chunks": NEEDS_CHUNKED, "websocket-chunks": NEEDS_CHUNKED},
+    deadline=LONG_DEADLINE_SECONDS,
 )
-async def with_body(exchange: Exchange, what: tuple[tuple[str, ...], bool]) -> None:
+async def with_body(exchange: Exchange, names_and_chunks: tuple[tuple[str, ...], bool]) -> None:
     """A request with a body and an Upgrade that the server does not take is served in HTTP/1.1.
 
-    Sends: a POST of five bytes, with a length or in a chunk, and with `Upgrade: gauntlet/1`, `TLS/1.0`, `websocket` or
-    `h2c`. None of these handshakes is one that a server can take for a POST.
-    Expects: the app reads the five bytes. A server that accepts no chunks may answer 411. The next request gets its own
-    response, or the server closes the connection.
+    Sends: several POSTs of five bytes, with a length or in a chunk, and with `Upgrade: gauntlet/1`, `TLS/1.0`,
+    `websocket` or `h2c`. None of these handshakes is one that a server can take for a POST.
+    Expects: for each, the app reads the five bytes. A server that accepts no chunks may answer 411, and one with
+    WebSocket may answer 4xx to `websocket`. The next request gets its own response, or the server closes the
+    connection.
     Why: Browsers, proxies and libraries offer upgrades in plain requests. Their users' uploads, and the requests
     after them, must not be lost.
     """
-    fields, chunks = what
+    names, chunks = names_and_chunks
     framing, body = (
         ("Transfer-Encoding: chunked", b"5\r\nhello\r\n0\r\n\r\n") if chunks else ("Content-Length: 5", b"hello")
     )
-    data = post_request(exchange, *fields, framing, body=body, target=READ_TO_END_TARGET if chunks else "/read")
-    assert_body_served(await send_request(exchange, data), b"hello")
+    target = READ_TO_END_TARGET if chunks else "/read"
+    requests = {name: post_request(exchange, *UNTAKEN[name], framing, body=body, target=target) for name in names}
+    await assert_for_each(exchange, requests, _assert_read_or_rejected if names is OF_WEBSOCKET else _assert_read)
+
+
+def _assert_read(result: RequestResult) -> None:
+    assert_body_served(result, b"hello")
+
+
+def _assert_read_or_rejected(result: RequestResult) -> None:
+    if is_rejected_with(result):
+        assert_in_sync(result)
+    else:
+        _assert_read(result)
 
 
 @case(

@@ -11,7 +11,7 @@ import trio
 from wsgi_gauntlet.harness.conformance.assertions import Violation, assert_that, fail_case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
 from wsgi_gauntlet.harness.http.connection import Connection
-from wsgi_gauntlet.harness.http.parser import Response
+from wsgi_gauntlet.harness.http.parser import ConnectionState, Response
 from wsgi_gauntlet.harness.model import AppEvent
 from wsgi_gauntlet.harness.server.adapter import Protocol
 
@@ -150,6 +150,19 @@ async def get_within(exchange: Exchange, target: str, *, timeout: float = HANG_T
     response = await connection.response(timeout=timeout)
     await connection.close()
     return response
+
+
+async def response_and_ending(connection: Connection) -> tuple[Response, ConnectionState]:
+    """Return the response, and the state of the connection after it: closed, or silent for `HANG_TIMEOUT_SECONDS`.
+
+    After a complete response a server may keep the connection; then the silence is `EXTRA_WAIT_SECONDS`.
+    """
+    began = trio.current_time()
+    response = await connection.response(timeout=HANG_TIMEOUT_SECONDS)
+    # An incomplete response has mostly ended with this silence already. A malformed one ends at once.
+    left = began + HANG_TIMEOUT_SECONDS - trio.current_time()
+    patience = EXTRA_WAIT_SECONDS if response.complete else max(left, ARRIVED_DATA_WAIT_SECONDS)
+    return response, await connection.ending(timeout=patience)
 
 
 def step_as_python(step: str) -> str:

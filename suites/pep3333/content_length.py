@@ -13,7 +13,6 @@ from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.http.parser import ConnectionState
 from wsgi_gauntlet.suites.pep3333.assertions import (
     ARRIVED_DATA_WAIT_SECONDS,
-    HANG_TIMEOUT_SECONDS,
     NEEDS_WRITE,
     assert_nothing_unread,
     assert_served,
@@ -21,6 +20,7 @@ from wsgi_gauntlet.suites.pep3333.assertions import (
     expect_event,
     get_within,
     open_and_send_get,
+    response_and_ending,
     skip_behind_proxy,
 )
 
@@ -108,9 +108,8 @@ async def short_body_closes(exchange: Exchange) -> None:
     the rest.
     """
     connection = await open_and_send_get(exchange, "/too-short")
-    response = await connection.response(timeout=HANG_TIMEOUT_SECONDS)
+    response, ending = await response_and_ending(connection)
     assert_that(not response.complete or response.status != 200, "no complete response", response.describe())
-    ending = await connection.ending(timeout=ARRIVED_DATA_WAIT_SECONDS)
     assert_that(ending is not ConnectionState.OPEN, "the connection to close", f"{response.describe()}; it stays open")
 
 

@@ -39,7 +39,7 @@ def made(name: str) -> Plan:
         # gunicorn issue 3410: sys.exit() in the middle of a body
         ("gunicorn@26.2.0", "gunicorn@27.0.0", "pep3333/error-handling/exit-adds-nothing/system-exit-length"),
         # granian issue 878: variables of the shell replace those of the request
-        ("granian@2.7.9", "granian@2.8.0", "pep3333/environ/process-for-request/request-method"),
+        ("granian@2.7.9", "granian@2.8.0", "pep3333/environ/process-for-request/present"),
         # gunicorn issues 2953 and 3334: a reset destroys the end of the response
         ("gunicorn@25.3.0", "gunicorn@26.0.0", "http/connection/close-in-stages/length-close"),
         # gunicorn issue 3301: an unread body keeps the only thread

@@ -13,6 +13,7 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness.load.analysis import grading
+from wsgi_gauntlet.harness.load.clients.aborting_client import AbortPoint
 from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
@@ -165,9 +166,10 @@ async def test_a_stall_counts_for_all_who_were_due_in_it(folder: Path) -> None:
 
 
 async def test_a_descriptor_for_each_disconnect_is_counted_as_one(folder: Path) -> None:
-    each = 30
+    each = 12
+    short = {"clients": 10, "moment": 0.5, "baseline": 0.6, "duration": 0.6, "recovery": 1.0}
     for flaw, left in (("leaks_descriptors", 100.0), ("correct", 0.0)):
-        cell = await run_until_graded("disconnect", plan(flaw), folder, disconnects=each, clients=10, moment=0.5)
+        cell = await run_until_graded("disconnect", plan(flaw), folder, disconnects=each, **short)
         found = {measure.label: measure.value for measure in cell.metrics}
         assert found["disconnects counted"] == 5 * each + 3
         assert found["descriptors left per 100 disconnects"] == left
@@ -179,7 +181,9 @@ async def test_a_descriptor_for_each_disconnect_is_counted_as_one(folder: Path) 
             assert "3 of 3 in the queue" in cell.note
 
 
-async def test_a_server_that_spins_or_keeps_memory_is_found(folder: Path) -> None:
+async def test_a_server_that_spins_or_keeps_memory_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = AbortPoint.HEAD, AbortPoint.RESPONSE
+    monkeypatch.setattr("wsgi_gauntlet.suites.load.operations.disconnect.abort_points", lambda _address: points)
     short = {"disconnects": 20, "clients": 10, "moment": 0.5, "baseline": 1.0, "duration": 0.6, "recovery": 1.0}
     cell = await run_until_graded("disconnect", plan("spins_after_disconnect"), folder, **short)
     assert cell.grade in (Grade.DEGRADED, Grade.COLLAPSED), cell.note
@@ -234,7 +238,7 @@ async def test_what_a_reload_loses_is_counted(folder: Path) -> None:
 def assert_p99_as_logged(cell: ScenarioResult, *names: str) -> None:
     """Hold the p99 of the phases to what the server's own clock says of its late answers."""
     logged = [float(each) for each in re.findall(r"^delayed ([\d.]+)$", cell.log, re.MULTILINE)]
-    assert len(logged) >= 2 * len(names)
+    assert len(logged) > len(names)
     for phase in (each for each in cell.phases if each.name in names):
         assert phase.p99 is not None
         assert min(logged) * (1 - PRECISE) <= phase.p99 <= max(logged) + BUSY

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from wsgi_gauntlet.harness.load.clients.aborting_client import AbortPoint
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.environments.versioned import ensure_environments
 from wsgi_gauntlet.harness.server.plan import Plan
@@ -14,11 +15,15 @@ from ..helpers.scenario_runs import run_until_graded
 
 pytestmark = pytest.mark.live
 
-SHORT = {"clients": 4, "disconnects": 4, "baseline": 0.5, "duration": 0.6, "recovery": 1.0, "moment": 0.5}
+SHORT = {"clients": 4, "disconnects": 1, "baseline": 0.5, "duration": 0.6, "recovery": 1.0, "moment": 0.5}
 
 
 @pytest.fixture(autouse=True)
-def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_point_and_little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let clients disconnect in the head and in the queue only. test_known_servers.py has the other points."""
+    monkeypatch.setattr(
+        "wsgi_gauntlet.suites.load.operations.disconnect.abort_points", lambda _address: (AbortPoint.HEAD,)
+    )
     for name in ("ABORT_TIMEOUT_SECONDS", "REQUEST_TIMEOUT_SECONDS"):
         monkeypatch.setattr(f"wsgi_gauntlet.suites.load.operations.disconnect.{name}", 2.0)
     monkeypatch.setattr("wsgi_gauntlet.suites.load.operations.response_close_counts.TIMEOUT", 0.5)

@@ -148,6 +148,27 @@ async def test_a_server_that_never_starts_has_no_cells(tmp_path: Path) -> None:
     assert "exit code 7" in failed_to_start[0]
 
 
+async def test_a_case_waits_for_the_verdict_it_needs_from_another_setup(tmp_path: Path) -> None:
+    needy_runs = []
+
+    async def fails_late(_x: Exchange) -> None:
+        await trio.sleep(0.3)
+        fail_case("the moon", "cheese")
+
+    async def needy(x: Exchange) -> None:
+        needy_runs.append(x.token)
+
+    cells, _ = await checked(
+        tmp_path,
+        planning.plan("gunicorn"),
+        made("plain", answered),
+        made("late", fails_late, setup=Setup(threads=1)),
+        made("needy", needy, setup=Setup(workers=2), needs=["own/area/late"]),
+    )
+    assert (cells["late"].verdict, cells["needy"].verdict) == (Verdict.FAIL, Verdict.SKIPPED)
+    assert not needy_runs
+
+
 def test_order_and_groups() -> None:
     first = made("first", answered, needs=["own/area/second"])
     second = made("second", answered, needs=["own/area/first"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from dataclasses import replace
 from functools import partial
@@ -16,6 +17,7 @@ from wsgi_gauntlet.harness.events import ignore_event
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.environments import versioned
+from wsgi_gauntlet.suites.load.operations import stop
 
 from ..helpers.requirements import fail_or_skip
 from ..helpers.scenario_runs import measured, run_until_graded
@@ -31,8 +33,9 @@ def figures(cell: ScenarioResult) -> dict[str, float | None]:
     return {each.label: each.value for each in cell.metrics}
 
 
-async def test_what_becomes_of_requests_at_the_end_is_known(folder: Path) -> None:
-    """Four known servers, side by side."""
+async def test_what_becomes_of_requests_at_the_end_is_known(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four known servers, side by side. SIGINT has the same handler."""
+    monkeypatch.setattr(stop, "ALWAYS_TRIED", (signal.SIGTERM,))
     cells: dict[str, ScenarioResult] = {}
 
     async def one(how: str) -> None:
@@ -89,7 +92,8 @@ async def beside_its_repair(
 
 
 async def test_eventlet_finishes_requests_since_0_36(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """https://github.com/eventlet/eventlet/pull/917."""
+    """https://github.com/eventlet/eventlet/pull/917. SIGTERM ends both at once."""
+    monkeypatch.setattr(stop, "ALWAYS_TRIED", (signal.SIGINT,))
     with isolated_environment_locks(monkeypatch):
         before, after = await beside_its_repair("stop", "eventlet", ("0.35.2", "0.36.0"), folder, **QUICK)
     assert figures(before)["requests lost, SIGINT"]
@@ -100,7 +104,7 @@ async def test_gunicorn_loses_no_new_connections_since_24_1(folder: Path, monkey
     """https://github.com/benoitc/gunicorn/issues/3038."""
     with isolated_environment_locks(monkeypatch):
         before, after = await beside_its_repair(
-            "recycle", "gunicorn:gthread", ("23.0.0", "24.1.0"), folder, duration=1.5
+            "recycle", "gunicorn:gthread", ("23.0.0", "24.1.0"), folder, duration=1.5, max_requests=50
         )
     assert figures(before)["requests lost, new connections"]
     assert before.grade is Grade.DEGRADED

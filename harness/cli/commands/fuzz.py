@@ -11,7 +11,14 @@ from typing import Annotated
 import click
 
 from wsgi_gauntlet.harness.cli.execute import print_message
-from wsgi_gauntlet.harness.cli.options import SERVER_NAMES_HELP, Option, PythonOption, command, path_argument
+from wsgi_gauntlet.harness.cli.options import (
+    SERVER_NAMES_HELP,
+    ConfigOption,
+    Option,
+    PythonOption,
+    command,
+    path_argument,
+)
 from wsgi_gauntlet.harness.errors import EXIT_FAILED, EXIT_INTERRUPTED, ConfigurationError
 
 FUZZ_EXIT_CODES = """
@@ -27,6 +34,9 @@ Exit codes:
 REFERENCE = "reference"
 """The server that is always among those that are compared."""
 
+CUSTOM = "custom"
+"""The name of the server that --command describes."""
+
 SECONDS_BY_UNIT = {"": 1, "s": 1, "m": 60, "h": 3600}
 MAX_BUDGET_SECONDS = 24 * 3600
 
@@ -35,7 +45,7 @@ MAX_BUDGET_SECONDS = 24 * 3600
 class FuzzArguments:
     """The options of `fuzz`."""
 
-    servers: Annotated[tuple[str, ...], click.Argument(["servers"], nargs=-1, required=True, metavar="SERVER...")]
+    servers: Annotated[tuple[str, ...], click.Argument(["servers"], nargs=-1, metavar="[SERVER]...")]
     budget: Annotated[
         str,
         Option(
@@ -67,6 +77,16 @@ class FuzzArguments:
         ),
     ]
     python: PythonOption
+    command: Annotated[
+        str,
+        Option(
+            ["--command"],
+            default="",
+            metavar="TEMPLATE",
+            help="Command that starts a server: '{python} -m mine {port}'.",
+        ),
+    ]
+    config: ConfigOption
     out: Annotated[
         Path,
         Option(
@@ -96,20 +116,36 @@ def fuzz(arguments: FuzzArguments) -> None:
 
     seconds = budget_seconds(arguments.budget)
     others = tuple(each for each in arguments.servers if each != REFERENCE)
+    if arguments.command and not others:
+        others = (CUSTOM,)
     if not others:
-        raise ConfigurationError("name at least one server beside reference: its reactions are compared with reference")
+        raise ConfigurationError(
+            "name at least one server to compare with the reference server, for example `wsgi-gauntlet fuzz gunicorn`"
+        )
     options = FuzzOptions(arguments.seed, arguments.inputs or max(1, int(seconds * INPUTS_PER_SECOND)), seconds)
-    run.prepare_folder(arguments.out)
+    run.require_folder(arguments.out)
     settings = config.load_nearest()
     plans = session.plan_servers(
-        session.RunOptions(servers=(REFERENCE, *others), python=arguments.python), settings, print_message
+        session.RunOptions(
+            servers=(REFERENCE, *others),
+            python=arguments.python,
+            command=arguments.command,
+            config=arguments.config,
+        ),
+        settings,
+        print_message,
     )
-    with FuzzProgress() as progress:
-        campaign = run.fuzz(plans, options, arguments.out, progress.show)
-    run.write(campaign, arguments.out, fuzz_summary.markdown(campaign))
+    with run.open_folder(arguments.out) as previous:
+        if previous is not None:
+            click.echo(f"the earlier run in {arguments.out} was moved to {previous}", err=True)
+        with FuzzProgress() as progress:
+            campaign, error = run.fuzz(plans, options, arguments.out, progress.show)
+        run.write(campaign, arguments.out, fuzz_summary.markdown(campaign))
     click.echo(fuzz_summary.terminal(campaign, arguments.out), err=True)
     if arguments.json:
         click.echo(run.as_json(campaign), nl=False)
+    if error is not None:
+        raise error
     if campaign.stopped == run.INTERRUPTED:
         sys.exit(EXIT_INTERRUPTED)
     sys.exit(EXIT_FAILED if campaign.causes else 0)

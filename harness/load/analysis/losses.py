@@ -4,7 +4,7 @@ which phases       users alone: `baseline`, and what a scenario names (Scenario.
 lost               refused or reset by the server, closed without a whole response, an error status, a wrong body
                    no response within 5 s, if half of the requests had theirs in a tenth of that: no queue explains it
 not lost           in flight at the end, never sent, sent again by the client after an idle connection was closed
-finding            at least 1 of LOST_ONE_IN requests was lost, however good the goodput
+finding            a request was lost, and the exact interval reaches FINDING_SHARE, however good the goodput
 nobody's fault     the cell is `invalid` or `error`: the harness, its ports or the machine may have lost them
 """
 
@@ -18,8 +18,12 @@ import msgspec
 from wsgi_gauntlet.harness.model import Grade, Metric, Outcome, Phase, ScenarioResult
 from wsgi_gauntlet.harness.stats.binomial import CONFIDENCE, exact_interval
 
-LOST_ONE_IN = 1000
-"""A server that loses one request in so many, or more, has a fault. `capacity` allows as many errors."""
+FINDING_SHARE = 0.001
+"""The share of lost requests, of 1, from which a server has a fault. `capacity` allows as many errors.
+
+It is compared with the upper end of the interval: a server that loses this share or more is found in nearly every run,
+and one that loses nothing in none. A share of the sample alone would depend on chance: 1 of 1,000, then 1 of 1,001.
+"""
 
 USER_TIMEOUT_SECONDS = 5.0
 """Seconds after which every user gives up: REQUEST_TIMEOUT_SECONDS and TIMEOUT of the clients."""
@@ -53,8 +57,8 @@ class Losses:
 
     @property
     def is_finding(self) -> bool:
-        """Say whether so many requests were lost that the server has a fault."""
-        return self.lost > 0 and self.lost * LOST_ONE_IN >= self.sent
+        """Say whether the server has a fault: it lost requests, and the interval does not exclude FINDING_SHARE."""
+        return self.lost > 0 and exact_interval(self.lost, self.sent)[1] >= FINDING_SHARE
 
     @property
     def description(self) -> str:

@@ -12,7 +12,7 @@ from wsgi_gauntlet.harness.conformance.basis import INCOMPLETE_MESSAGE_RULE, def
 from wsgi_gauntlet.harness.conformance.catalog import SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, query
 from wsgi_gauntlet.suites.http.assertions import RESPONSE_TIMEOUT_SECONDS, post_request
-from wsgi_gauntlet.suites.pep3333.assertions import BARRIER_EVENT
+from wsgi_gauntlet.suites.pep3333.assertions import BARRIER_EVENT, skip_behind_proxy
 
 CALL_WAIT_SECONDS = 0.3
 """Seconds to wait for the call of the app. A server that reads bodies first calls it later, and reads the body."""
@@ -25,6 +25,10 @@ KEEP_WAIT_SECONDS = 0.2
 
 RESPONSE_BYTES = 1 << 18
 """The length of the response of the behaviour /held-file."""
+
+
+ONE_READ_BYTES = 4096
+"""A server reads a body of this size together with the head, if it arrived with it."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,13 @@ async def close_in_stages(exchange: Exchange, request: Unread) -> None:
     Sends: a POST with a body to an app that waits. The rest of the body follows. Then the app responds with 256 KiB,
     without reading. The client reads nothing before the server has closed the connection or kept it for a moment. The
     body has a length or chunks. In most variants the client asks the server to close.
-    Expects: the complete response. If the server rejects the request, the case is skipped.
+    Expects: the complete response. If the server rejects the request, the case is skipped; so is the largest body
+    behind a proxy.
     Why: An app refuses an upload, or redirects to a login page. With a reset, the browser shows an error, or half a
     page.
     """
+    if len(request.early) > ONE_READ_BYTES:
+        skip_behind_proxy(exchange)  # it reads the response at once, so its own speed decides what a reset destroys
     connection = await exchange.connect()
     target = "/held-file" + query(status=request.status)
     head = post_request(exchange, *request.fields, body=request.early, target=target, version=request.version)
@@ -93,9 +100,11 @@ async def close_in_stages(exchange: Exchange, request: Unread) -> None:
     exchange.release("answer")
     await connection.wait_for_server_to_close(CLOSE_WAIT_SECONDS if request.closes else KEEP_WAIT_SECONDS)
     response = await connection.response(timeout=RESPONSE_TIMEOUT_SECONDS)
+    await exchange.server.channel.read_pending()
+    called = exchange.events("called")  # before the close: some servers then call the app with an incomplete body
     await connection.close()
     if response.length != RESPONSE_BYTES and response.complete:
         exchange.skip(f"the server rejected the request: {response.describe()}")
-    if not exchange.events("called"):
+    if not called:
         exchange.skip(f"the app was not called; the response was {response.describe()}")
     assert_that(response.complete, f"all {RESPONSE_BYTES} bytes of the response", response.describe())

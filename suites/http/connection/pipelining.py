@@ -22,6 +22,12 @@ IN_ORDER = rfc9112(
     "9.3.2", "it MUST send the corresponding responses in the same order that the requests were received."
 )
 
+CUT_STEP_BYTES = 7
+"""Bytes between two places at which a pipelined request is cut. So each of its parts is cut at least once."""
+
+SURVIVAL_WAIT_SECONDS = 0.2
+"""Seconds to wait for a response whose content does not matter."""
+
 
 @case(MUST, IN_ORDER, basis=MUST_TEXT, needs=["http/connection/keep-alive"], variants={"2": 2, "10": 10, "100": 100})
 async def pipeline_order(exchange: Exchange, depth: int) -> None:
@@ -48,6 +54,49 @@ async def pipeline_order(exchange: Exchange, depth: int) -> None:
         f"{depth} responses, or a last one that says close",
         f"{len(responses)} responses",
     )
+
+
+@case(MUST, IN_ORDER, basis=MUST_TEXT, needs=["http/connection/keep-alive"], segmentable=False)
+async def pipeline_cut(exchange: Exchange) -> None:
+    """A request whose beginning arrives together with the request before it is served.
+
+    Sends: a GET and the first bytes of a second GET in one piece, and the rest after the first response. The second
+    request is cut at every seventh byte, each time on a new connection.
+    Expects: both requests get their own responses, or the first response says close. The server survives. If it also
+    loses one of two whole requests in one piece, the case is skipped.
+    Why: TCP may cut pipelined requests anywhere. A server that mixes them up serves the wrong user, or crashes for all.
+    """
+    second = exchange.request("/echo", token=f"{exchange.token}.2")
+    problem = ""
+    for cut in range(1, len(second), CUT_STEP_BYTES):
+        # After a problem, the other places show only whether the server survives. If it does not, connecting fails.
+        timeout = SURVIVAL_WAIT_SECONDS if problem else RESPONSE_TIMEOUT_SECONDS
+        found = await _pair_problem(exchange, second, cut, timeout)
+        problem = problem or (f"{found}; the second request was cut behind byte {cut}" if found else "")
+    if not problem:
+        return
+    if whole := await _pair_problem(exchange, second, len(second), RESPONSE_TIMEOUT_SECONDS):
+        exchange.skip(f"two whole requests in one piece are not served either: {whole}")
+    assertions.fail_case("both responses, in order", problem)
+
+
+async def _pair_problem(exchange: Exchange, second: bytes, cut: int, timeout: float) -> str:
+    """Send two requests, the second one cut behind byte `cut`; return which response was wrong, '' if none was."""
+    connection = await exchange.connect()
+    await connection.send(exchange.request("/echo") + second[:cut])
+    for number, token in ((1, exchange.token), (2, f"{exchange.token}.2")):
+        response = await connection.response(timeout=timeout)
+        good = response.status == 200 and response.body == f"gauntlet {token}\n".encode()
+        if good and response.announces_close:
+            break
+        if number == 1 and second[cut:]:
+            await connection.send(second[cut:])
+        if not good:
+            await connection.ending(timeout)
+            await connection.close()
+            return f"response {number}: {response.describe()}, body {assertions.format_value(response.body)}"
+    await connection.close()
+    return ""
 
 
 @case(MUST, IN_ORDER, basis=MUST_TEXT, breach=CLIENT)

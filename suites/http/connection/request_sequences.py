@@ -20,7 +20,12 @@ from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response
 from wsgi_gauntlet.harness.load.probes.memory import memory
-from wsgi_gauntlet.suites.http.assertions import CLIENT_ERRORS, RESPONSE_TIMEOUT_SECONDS, read_responses
+from wsgi_gauntlet.suites.http.assertions import (
+    CLIENT_ERRORS,
+    LONG_DEADLINE_SECONDS,
+    RESPONSE_TIMEOUT_SECONDS,
+    read_responses,
+)
 from wsgi_gauntlet.suites.http.connection.persistence import CLOSE
 from wsgi_gauntlet.suites.http.connection.pipelining import IN_ORDER
 from wsgi_gauntlet.suites.http.kept_connection import KeptConnection, fingerprint_of
@@ -163,6 +168,7 @@ async def _outcome(client: KeptConnection, exchange: Exchange, kind: RequestKind
     needs=NEEDS_KEEP_ALIVE,
     segmentable=False,
     tags=["security"],
+    deadline=LONG_DEADLINE_SECONDS,
 )
 async def each_after_each(exchange: Exchange) -> None:
     """On a kept connection, each request gets the same environ and the same response as on a new connection.
@@ -252,6 +258,7 @@ async def close_honoured_later(exchange: Exchange, before: int) -> None:
     basis=SHOULD_TEXT,
     needs=NEEDS_KEEP_ALIVE,
     segmentable=False,
+    deadline=LONG_DEADLINE_SECONDS,
 )
 async def thousand_requests(exchange: Exchange) -> None:
     """A connection that ends after a number of requests ends with `Connection: close`.
@@ -317,6 +324,7 @@ async def pipelined_bytes(exchange: Exchange) -> None:
     basis=recorded_only("No sentence limits the memory of a server. A server that needs more for each request ends."),
     needs=NEEDS_KEEP_ALIVE,
     segmentable=False,
+    deadline=LONG_DEADLINE_SECONDS,
 )
 async def memory_kept(exchange: Exchange) -> None:
     """Record whether the server keeps memory for each request that it has served.

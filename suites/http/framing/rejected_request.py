@@ -10,12 +10,14 @@ from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.http.parser import ConnectionState
 from wsgi_gauntlet.suites.http.assertions import (
+    LONG_DEADLINE_SECONDS,
     SECURITY_TAG,
+    RequestResult,
     assert_called_at_most_once,
+    assert_for_each,
     assert_in_sync,
     assert_smuggled_request_not_called,
     raw_request,
-    send_request,
     smuggled_request,
 )
 from wsgi_gauntlet.suites.http.references import READ_OR_CLOSE
@@ -72,35 +74,17 @@ WELL_FORMED = (
 """Requests that break no rule: a server may reject them because it does not know or want them."""
 
 
-def _variants(names: Iterable[str]) -> list[tuple[str, HeadOfRejected, bool]]:
-    return [
-        (f"{name}-{framing}", REASONS[name], framing == "chunks") for name in names for framing in ("length", "chunks")
-    ]
+MALFORMED = tuple(name for name in REASONS if name not in WELL_FORMED)
 
 
-@case(
-    MUST,
-    READ_OR_CLOSE,
-    basis=MUST_TEXT,
-    breach={id_: CLIENT for id_, _, _ in _variants(name for name in REASONS if name not in WELL_FORMED)},
-    tags=SECURITY_TAG,
-    variants={id_: (head, chunks) for id_, head, chunks in _variants(REASONS)},
-)
-async def rejected_then_body(exchange: Exchange, what: tuple[HeadOfRejected, bool]) -> None:
-    """The body of a request that the server rejects never becomes a request.
-
-    Sends: a request that a server may reject: for its host, method, target, version, a header, or a size. Its body,
-    with a length or in a chunk, is a whole request. Then another request, if the response allows one.
-    Expects: a response, or the server closes the connection. The request in the body is never served. The next request
-    gets its own response, or the server closes the connection. A server may serve the request instead of rejecting it.
-    Why: A rejection is written before the server has looked at the body. If it keeps the connection and forgets the
-    body, an attacker gets any request served, past the proxy's rules.
-    """
-    head, chunks = what
+def _requests(exchange: Exchange, names: Iterable[str], *, chunks: bool) -> dict[str, bytes]:
     hidden = smuggled_request(exchange)
     framing = "Transfer-Encoding: chunked" if chunks else f"Content-Length: {len(hidden)}"
     body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(hidden), hidden) if chunks else hidden
-    result = await send_request(exchange, head(exchange, framing) + body)
+    return {name: REASONS[name](exchange, framing) + body for name in names}
+
+
+def _assert_hidden_not_served(result: RequestResult) -> None:
     assert_smuggled_request_not_called(result)
     assert_called_at_most_once(result)
     if not result.calls:
@@ -108,3 +92,32 @@ async def rejected_then_body(exchange: Exchange, what: tuple[HeadOfRejected, boo
         assert_in_sync(result)
         silent = result.response.is_empty and result.connection_state is ConnectionState.OPEN
         assertions.assert_that(not silent, "a response, or the connection closed", result.describe())
+
+
+@case(
+    MUST,
+    READ_OR_CLOSE,
+    basis=MUST_TEXT,
+    breach={"malformed-length": CLIENT, "malformed-chunks": CLIENT},
+    tags=SECURITY_TAG,
+    variants={
+        "malformed-length": (MALFORMED, False),
+        "malformed-chunks": (MALFORMED, True),
+        "unwanted-length": (WELL_FORMED, False),
+        "unwanted-chunks": (WELL_FORMED, True),
+    },
+    deadline=LONG_DEADLINE_SECONDS,
+)
+async def rejected_then_body(exchange: Exchange, names_and_chunks: tuple[tuple[str, ...], bool]) -> None:
+    """The body of a request that the server rejects never becomes a request.
+
+    Sends: several requests that a server may reject: for the host, method, target, version, a header, or a size. The
+    body of each, with a length or in a chunk, is a whole request. Then another request, if the response allows one.
+    Expects: for each, a response, or the server closes the connection. The request in the body is never served. The
+    next request gets its own response, or the server closes the connection. A server may serve the request instead of
+    rejecting it.
+    Why: A rejection is written before the server has looked at the body. If it keeps the connection and forgets the
+    body, an attacker gets any request served, past the proxy's rules.
+    """
+    names, chunks = names_and_chunks
+    await assert_for_each(exchange, _requests(exchange, names, chunks=chunks), _assert_hidden_not_served)

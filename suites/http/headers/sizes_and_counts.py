@@ -8,6 +8,7 @@ from wsgi_gauntlet.harness.conformance import assertions
 from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, from_recipient_semantics, rfc9110
 from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
+from wsgi_gauntlet.suites.http.assertions import LONG_DEADLINE_SECONDS
 from wsgi_gauntlet.suites.http.kept_connection import KeptConnection, fingerprint_of
 from wsgi_gauntlet.suites.http.references import TOO_LARGE
 from wsgi_gauntlet.suites.sizes import COUNTS, HEADER_SIZES
@@ -83,6 +84,7 @@ def _section(size: int) -> tuple[str, Fields, dict[str, str]]:
     variants={"value": _value, "cookie": _cookie, "name": _name, "section": _section},
     segmentable=False,
     tags=["security"],
+    deadline=LONG_DEADLINE_SECONDS,
 )
 async def sizes(exchange: Exchange, step: Callable[[int], tuple[str, Fields, dict[str, str]]]) -> None:
     """A header of any size reaches the app complete, or the server rejects the request.
@@ -90,7 +92,8 @@ async def sizes(exchange: Exchange, step: Callable[[int], tuple[str, Fields, dic
     Sends: GETs with one header of 127 bytes and more, up to the first that the server rejects or 64 KiB: a long value,
     a long Cookie, a long name, or many headers of 500 bytes. The sizes are powers of two, usual limits and the
     numbers next to them.
-    Expects: the app sees every byte of each header, unless the server rejects the request.
+    Expects: the app sees every byte of each header, unless the server rejects the request. A server that serves a
+    larger one rejects none, because then its size is no reason.
     Why: Logins and cookies of single sign-on have several kilobytes. A server that cuts them logs users out, and the
     proxy in front has checked other headers than the app gets.
     """
@@ -98,13 +101,14 @@ async def sizes(exchange: Exchange, step: Callable[[int], tuple[str, Fields, dic
     await walk(exchange, (step(size) for size in numbers))
 
 
-@case(MUST, TOO_LARGE, basis=MUST_TEXT, segmentable=False, tags=["security"])
+@case(MUST, TOO_LARGE, basis=MUST_TEXT, segmentable=False, tags=["security"], deadline=LONG_DEADLINE_SECONDS)
 async def counts(exchange: Exchange) -> None:
     """Any number of headers reaches the app complete, or the server rejects the request.
 
     Sends: GETs with 3 headers and more, up to the first that the server rejects or 1025. The numbers are powers of two,
     round numbers and the numbers next to them.
-    Expects: the app sees each header with its own value, unless the server rejects the request.
+    Expects: the app sees each header with its own value, unless the server rejects the request. A server that serves
+    more headers rejects none, because then their number is no reason.
     Why: A browser, a proxy and a tracer together send forty headers. If the server drops the last ones, it drops those
     that the proxy added: the user's address, or the login.
     """
@@ -132,6 +136,7 @@ async def counts(exchange: Exchange) -> None:
     needs=["http/headers/repeats-joined"],
     segmentable=False,
     tags=["security"],
+    deadline=LONG_DEADLINE_SECONDS,
 )
 async def repeats(exchange: Exchange) -> None:
     """However often a header is repeated, the app sees each of its values, or the server rejects the request.

@@ -6,6 +6,7 @@ from wsgi_gauntlet.harness.conformance import assertions
 from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, rfc9112
 from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
+from wsgi_gauntlet.suites.http.assertions import LONG_DEADLINE_SECONDS
 from wsgi_gauntlet.suites.http.kept_connection import KeptConnection, fingerprint_of
 from wsgi_gauntlet.suites.sizes import HEADER_SIZES
 from wsgi_gauntlet.suites.testapp.behaviours.fingerprint import short
@@ -22,6 +23,7 @@ from wsgi_gauntlet.suites.testapp.core.pattern import letters
     basis=MUST_TEXT,
     variants={"path": "path", "segments": "segments", "query": "query", "pairs": "pairs"},
     segmentable=False,
+    deadline=LONG_DEADLINE_SECONDS,
 )
 async def target_sizes(exchange: Exchange, part: str) -> None:
     """A path or a query of any size reaches the app complete, or the server rejects the request.

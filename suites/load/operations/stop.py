@@ -153,14 +153,18 @@ class _StopRun:
         await self._warm_up()
         clients = [RequestInFlight(kind, running.address, self._mount, self._times) for kind in kinds]
         try:
-            await kept.open(running.address, self._mount)
+            with trio.move_on_after(FIRST_READ_SECONDS):
+                await kept.open(running.address, self._mount)
+            if not kept.was_kept:
+                kept.close()
             async with trio.open_nursery() as nursery:
                 read: list[RequestInFlight] = []
                 # What takes the server longest to begin comes first, and alone.
                 for others, group in ((False, clients[:1]), (True, clients[1:])):
                     for each in group:
-                        await each.begin()
-                        nursery.start_soon(each.read_response)
+                        nursery.start_soon(each.run)
+                        with trio.move_on_after(OTHERS_READ_SECONDS):
+                            await each.begun.wait()
                     read += await self._wait_until_read(group, others=others)
                 at = trio.current_time()
                 in_flight = [each for each in read if each.is_in_flight]

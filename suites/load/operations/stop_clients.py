@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import os
 import socket
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ import trio
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.http_connection import (
     RECEIVE_BYTES,
+    ClientSocket,
     connect,
     create_stream_socket,
     has_input,
@@ -85,7 +87,10 @@ class ClientResult:
 
 
 class RequestInFlight:
-    """One client. `begin` sends its request, `read_response` runs from then on, `go_on` is called after the signal."""
+    """One client. `run` sends its request and reads the response, `go_on` is called after the signal.
+
+    `begun` is set when the request was sent, or cannot be. `port` is 0 before that.
+    """
 
     def __init__(self, kind: RequestKind, address: Address, mount: str, times: StopTimes) -> None:
         self.kind = kind
@@ -93,7 +98,9 @@ class RequestInFlight:
         self.done_at: float | None = None
         self._address, self._mount, self._times = address, mount, times
         self._nonce = f"stop-{kind.name.lower()}"
-        self._sock = create_stream_socket(address)
+        self._sock: ClientSocket | None = None
+        self._connecting = trio.CancelScope()
+        self.begun = trio.Event()
         self._parser = ResponseParser()
         self._first_bytes = trio.Event()
         self._may_go_on = trio.Event()
@@ -108,25 +115,42 @@ class RequestInFlight:
     @property
     def is_in_flight(self) -> bool:
         """Whether the request waits for its response. Of a large response a part has arrived."""
-        if self.done_at is not None:
+        if self._sock is None or self.done_at is not None:
             return False
         return self.received_bytes if self.kind is RequestKind.DOWNLOAD else not has_input(self._sock)
 
-    async def begin(self) -> None:
-        """Connect and send the request, of an upload the first half. Raises OSError, and OutOfResources."""
-        if self.kind is RequestKind.DOWNLOAD:
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW)
-        await connect(self._sock, self._address)
-        if not self._address.path:
-            self.port = int(self._sock.getsockname()[1])
-        await send_all(self._sock, self._request())
+    async def run(self) -> None:
+        """Connect, send the request, of an upload the first half, and read the response. Raises OutOfResources.
 
-    async def read_response(self) -> None:
+        A busy server may leave the handshake of TLS open for a long time. `close` ends it.
+        """
+        with self._connecting:
+            try:
+                await self._begin()
+            except OSError:
+                self._end, self.done_at = RequestEnd.RESET, trio.current_time()
+        self.begun.set()
+        if self._sock is not None and self.done_at is None:
+            await self._read_response(self._sock)
+
+    async def _begin(self) -> None:
+        plain = create_stream_socket(self._address)
+        if self.kind is RequestKind.DOWNLOAD:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW)
+        sock = await connect(plain, self._address)
+        try:
+            await send_all(sock, self._request())
+        except BaseException:
+            sock.close()
+            raise
+        self._sock, self.port = sock, 0 if self._address.path else _local_port(sock)
+
+    async def _read_response(self, sock: ClientSocket) -> None:
         """Read the response to its end. Of a large response only the first bytes are read before the signal."""
         parser = self._parser
         while not parser.done:
             try:
-                data = await self._sock.recv(1024 if not self._may_go_on.is_set() else RECEIVE_BYTES)
+                data = await sock.recv(1024 if not self._may_go_on.is_set() else RECEIVE_BYTES)
             except trio.ClosedResourceError:
                 break
             except OSError:
@@ -143,14 +167,17 @@ class RequestInFlight:
                 await self._may_go_on.wait()
         self.done_at = trio.current_time()
         # A client that asked for the end of the connection ends it, too: nginx waits for that up to 5 s.
-        self._sock.close()
+        sock.close()
 
     async def go_on(self) -> None:
         """Send the rest of an upload, read the rest of a response that is being sent."""
         self._may_go_on.set()
         if self.kind is not RequestKind.UPLOAD:
             return
+        await self.begun.wait()
         await trio.sleep(self._times.upload)
+        if self._sock is None:
+            return
         try:
             await send_all(self._sock, self._body[UPLOAD_BYTES // 2 :])
         except (OSError, trio.ClosedResourceError):
@@ -158,7 +185,7 @@ class RequestInFlight:
 
     def result(self, signalled_at: float) -> ClientResult:
         """Return how the request ended, and close its connection."""
-        self._sock.close()
+        self.close()
         after = (self.done_at or trio.current_time()) - signalled_at
         response = self._parser.response()
         if not self._parser.done or not response.complete:
@@ -168,8 +195,10 @@ class RequestInFlight:
         return ClientResult(self.kind, RequestEnd.WRONG, after, response.describe())
 
     def close(self) -> None:
-        """Close the connection."""
-        self._sock.close()
+        """Close the connection, or stop connecting."""
+        self._connecting.cancel()
+        if self._sock is not None:
+            self._sock.close()
 
     def _is_right(self) -> bool:
         response = self._parser.response()
@@ -199,12 +228,11 @@ class KeptConnection:
         self.was_kept = False
         self.closed_after: float | None = None
         self.how = ""
-        self._sock: trio.socket.SocketType | None = None
+        self._sock: ClientSocket | None = None
 
     async def open(self, address: Address, mount: str) -> None:
         """Request a page and keep the connection, if the server does so. Raises OSError, and OutOfResources."""
-        sock = self._sock = create_stream_socket(address)
-        await connect(sock, address)
+        sock = self._sock = await connect(create_stream_socket(address), address)
         await send_all(sock, page_request(address, mount, "stop-kept", PAGE_BYTES, keep=True))
         response = await _read(sock)
         self.was_kept = response.done and not response.response().announces_close
@@ -277,24 +305,31 @@ class NewConnections:
         self.ends.append(end)
 
     async def _outcome(self) -> RequestEnd:
-        with create_stream_socket(self._address) as sock:
-            try:
-                await connect(sock, self._address)
-            except OSError:
-                return RequestEnd.REFUSED
+        try:
+            connected = await connect(create_stream_socket(self._address), self._address)
+        except (ConnectionRefusedError, FileNotFoundError):  # the latter without a Unix socket
+            return RequestEnd.REFUSED
+        except OSError:
+            return RequestEnd.RESET
+        with connected as sock:
             try:
                 await send_all(sock, page_request(self._address, self._mount, "stop-new", PAGE_BYTES, keep=False))
             except OSError:
                 return RequestEnd.RESET
             parser = await _read(sock)
-            response = parser.response()
-            if response.complete:
-                right = page_outcome(response, "stop-new", PAGE_BYTES) is Outcome.OK
-                return RequestEnd.ANSWERED if right else RequestEnd.WRONG
-            return RequestEnd.CLOSED
+        response = parser.response()
+        if response.complete:
+            right = page_outcome(response, "stop-new", PAGE_BYTES) is Outcome.OK
+            return RequestEnd.ANSWERED if right else RequestEnd.WRONG
+        return RequestEnd.CLOSED
 
 
-async def _read(sock: trio.socket.SocketType) -> ResponseParser:
+def _local_port(sock: ClientSocket) -> int:
+    with socket.socket(fileno=os.dup(sock.fileno())) as named:
+        return int(named.getsockname()[1])
+
+
+async def _read(sock: ClientSocket) -> ResponseParser:
     """Read one response, however it ends."""
     parser = ResponseParser()
     while not parser.done:

@@ -127,5 +127,6 @@ async def pause_between_blocks(exchange: Exchange) -> None:
     exchange.release("second")
     for target in targets:
         response = await connections[target].response()
+        await connections[target].close()  # a server may wait for this before it serves the other connection
         good = response.status == 200 and response.complete and response.body == STREAMED
         assert_that(good, f"the body {STREAMED!r} of {target}", f"{response.describe()} {response.body!r}")

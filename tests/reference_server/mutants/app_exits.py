@@ -54,7 +54,7 @@ def _complete(self: Gateway) -> None:
 @mutant(
     *(f"pep3333/error-handling/exit-aborts/{each}" for each in ("system-exit", "base-exception", "generator-exit")),
     *(f"pep3333/error-handling/exit-aborts/{each}-length" for each in ("system-exit", "keyboard-interrupt")),
-    "pep3333/error-handling/exit-aborts/system-exit-length-http10",
+    "pep3333/error-handling/exit-aborts/base-exception-length-http10",
 )
 def exit_ends_body() -> None:
     """If the app exits in the middle of its body, the server completes the body."""

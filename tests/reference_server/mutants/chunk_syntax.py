@@ -65,26 +65,13 @@ def _for_last_size(parse: Any) -> None:
     wrap_function(framing, "chunk_size", size)
 
 
-@mutant(
-    "http/chunked/last-size-syntax/plus",
-    "http/chunked/last-size-syntax/minus",
-    "http/chunked/last-size-syntax/0x",
-    "http/chunked/last-size-syntax/underscore",
-    "http/chunked/last-size-syntax/space-before",
-    "http/chunked/last-size-syntax/tab-before",
-)
+@mutant("http/chunked/last-size-syntax")
 def last_size_by_int() -> None:
     """A chunk whose size Python's int(text, 16) reads as 0 is the last one."""
     _for_last_size(lambda line: int(line.partition(b";")[0], 16))
 
 
-@mutant(
-    "http/chunked/last-size-syntax/space",
-    "http/chunked/last-size-syntax/letter",
-    "http/chunked/last-size-syntax/nul",
-    "http/chunked/last-size-syntax/word",
-    "http/chunked/last-size-syntax/extension-only",
-)
+@mutant("http/chunked/last-size-syntax")
 def last_size_by_strtol() -> None:
     """A chunk is the last one if its line begins with 0 or with no digit."""
     _for_last_size(lambda line: int((re.match(rb"[0-9A-Fa-f]*", line) or [b""])[0] or b"0", 16))

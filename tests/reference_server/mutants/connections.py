@@ -98,6 +98,18 @@ def pipeline_lost() -> None:
     wrap_function(Connection, "answer", answer)
 
 
+@mutant("http/connection/pipeline-cut")
+def beginning_of_next_request_lost() -> None:
+    """The server discards the beginning of a request that arrives before it has sent a response."""
+
+    def answer(right: Any, self: Connection, *about: Any) -> Any:
+        if b"\r\n\r\n" not in self.stream.buffer:
+            self.stream.buffer.clear()
+        return right(self, *about)
+
+    wrap_function(Connection, "answer", answer)
+
+
 @mutant("http/connection/pipeline-bad-second")
 def looks_ahead() -> None:
     """An invalid request ends the connection before the response to the previous request."""

@@ -12,33 +12,40 @@ from .mutation import is_harness_path, mutant, wrap_function
 
 @mutant(
     "pep3333/environ/process-for-request",
-    "pep3333/environ/process-for-path",
     "pep3333/environ/process-for-scheme",
     "pep3333/environ/process-for-port",
     "pep3333/environ/process-for-header",
     "pep3333/environ/process-for-client",
 )
 def process_wins() -> None:
-    """The variables of the process replace those of the request."""
+    """The variables of the process replace those of the request, except its path."""
 
     def build(right: Any, *about: Any) -> Any:
         variables = right(*about)
         if not is_harness_path(variables["PATH_INFO"]):
-            variables.update(os.environ)
+            variables.update({**os.environ, "PATH_INFO": variables["PATH_INFO"]})
+        return variables
+
+    wrap_function(environ, "build", build)
+
+
+@mutant("pep3333/environ/process-for-path")
+def path_of_process() -> None:
+    """PATH_INFO of the process replaces that of the request."""
+
+    def build(right: Any, *about: Any) -> Any:
+        variables = right(*about)
+        if not is_harness_path(variables["PATH_INFO"]):
+            variables["PATH_INFO"] = os.environ.get("PATH_INFO", variables["PATH_INFO"])
         return variables
 
     wrap_function(environ, "build", build)
 
 
 @mutant(
-    "pep3333/environ/process-for-request/content-type-none",
-    "pep3333/environ/process-for-request/content-length-none",
-    "pep3333/environ/process-for-header/authorization",
-    "pep3333/environ/process-for-header/cookie",
-    "pep3333/environ/process-for-header/proxy",
-    "pep3333/environ/process-for-header/forwarded-for",
-    "pep3333/environ/process-for-client/user",
-    "pep3333/environ/process-for-client/auth-type",
+    "pep3333/environ/process-for-request/absent",
+    "pep3333/environ/process-for-header/not-sent",
+    "pep3333/environ/process-for-client",
 )
 def process_fills_gaps() -> None:
     """A variable that the request does not have comes from the process."""

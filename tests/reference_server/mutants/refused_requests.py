@@ -31,38 +31,13 @@ def _continue_after(rejected: Callable[[RequestRejected], bool]) -> None:
     wrap_function(Connection, "exchange", exchange)
 
 
-def _families(*names: str) -> tuple[str, ...]:
-    return tuple(f"{REJECTED}/{name}-{framing}" for name in names for framing in ("length", "chunks"))
-
-
-@mutant(
-    *_families(
-        "no-host",
-        "two-hosts",
-        "bad-host",
-        "method-not-token",
-        "options-star",
-        "bad-target",
-        "target-control",
-        "version-2",
-        "version-junk",
-        "long-target",
-        "large-header",
-        "many-headers",
-        "no-colon",
-        "space-before-colon",
-        "nul-in-value",
-        "name-not-token",
-        "folded",
-        "unknown-coding",
-    )
-)
+@mutant(REJECTED)
 def bodies_of_rejected_requests_left() -> None:
     """After a rejection the server keeps the connection and forgets the rest of the request."""
     _continue_after(lambda _refused: True)
 
 
-@mutant(*_families("unknown-method", "lower-case-method", "long-method", "trace"))
+@mutant(REJECTED)
 def bodies_of_unknown_methods_left() -> None:
     """The server answers 501 to methods that it does not know, keeps the connection and forgets the body."""
 

@@ -43,7 +43,7 @@ def _drained_trailer(read: Callable[[InputStream], object]) -> None:
     wrap_function(InputStream, "trailer", trailer)
 
 
-@mutant(TRAILER, f"{HIDDEN}/no-field")
+@mutant(TRAILER, HIDDEN)
 def unread_trailer_left() -> None:
     """The server leaves the trailer section of an unread body on the connection."""
     _drained_trailer(lambda _body: None)
@@ -53,17 +53,14 @@ def unread_trailer_left() -> None:
     f"{TRAILER}/two",
     f"{TRAILER}/no-chunk",
     f"{TRAILER}/extension",
-    f"{HIDDEN}/one-field",
-    f"{HIDDEN}/after-chunk",
-    f"{HIDDEN}/no-colon",
-    f"{HIDDEN}/extension",
+    HIDDEN,
 )
 def unread_trailer_is_one_line() -> None:
     """The server reads one line of the trailer section of an unread body."""
     _drained_trailer(lambda body: body._line(1000))
 
 
-@mutant(f"{HIDDEN}/no-field", f"{HIDDEN}/one-field", f"{HIDDEN}/two-fields")
+@mutant(HIDDEN)
 def unread_trailer_ends_without_colon() -> None:
     """The trailer section of an unread body ends before the first line without a colon."""
 
@@ -76,76 +73,62 @@ def unread_trailer_ends_without_colon() -> None:
     _drained_trailer(trailer)
 
 
-@mutant(f"{HIDDEN}/two-bytes", f"{HIDDEN}/cr")
+@mutant(HIDDEN)
 def two_bytes_after_unread_chunks() -> None:
     """The server skips two bytes after the last chunk of an unread body."""
     _drained_trailer(lambda body: body._stream.some(2, DEADLINE))
 
 
-@mutant(
-    f"{MALFORMED}/size-plus",
-    f"{MALFORMED}/size-minus",
-    f"{MALFORMED}/size-0x",
-    f"{MALFORMED}/size-underscore",
-    f"{MALFORMED}/size-space-before",
-    f"{MALFORMED}/last-plus",
-    f"{MALFORMED}/last-minus",
-    f"{MALFORMED}/last-0x",
-)
+@mutant(f"{MALFORMED}/size", f"{MALFORMED}/last")
 def unread_size_by_int() -> None:
     """The server parses the sizes of an unread body with Python's int(text, 16)."""
     _keep_connection()
     size_by_int.install()
 
 
-@mutant(
-    f"{MALFORMED}/size-letter",
-    f"{MALFORMED}/size-semicolon-only",
-    f"{MALFORMED}/blank-line-only",
-    f"{MALFORMED}/last-word",
-)
+@mutant(f"{MALFORMED}/size", f"{MALFORMED}/blank-line", f"{MALFORMED}/last")
 def unread_size_by_strtol() -> None:
     """A chunk size of an unread body is the leading digits of its line, or 0 without any."""
     _keep_connection()
     size_by_strtol.install()
 
 
-@mutant(f"{MALFORMED}/size-32-bits", f"{MALFORMED}/size-64-bits")
+@mutant(f"{MALFORMED}/size")
 def unread_size_of_32_bits() -> None:
     """The server truncates a chunk size of an unread body to 32 bits."""
     _keep_connection()
     size_of_32_bits.install()
 
 
-@mutant(f"{MALFORMED}/data-longer")
+@mutant(f"{MALFORMED}/after-data")
 def unread_spilt_data_thrown_away() -> None:
     """The server ignores bytes between the data of an unread chunk and the next line."""
     _keep_connection()
     spilt_data_thrown_away.install()
 
 
-@mutant(f"{MALFORMED}/data-two-letters", f"{MALFORMED}/data-cr-letter", f"{MALFORMED}/data-cr-cr")
+@mutant(f"{MALFORMED}/after-data")
 def two_bytes_of_unread_skipped() -> None:
     """The server skips two bytes after the data of an unread chunk without a look at them."""
     _keep_connection()
     skip_bytes_after_data()
 
 
-@mutant(f"{MALFORMED}/data-no-crlf")
+@mutant(f"{MALFORMED}/after-data")
 def crlf_after_unread_data_optional() -> None:
     """The data of an unread chunk need no CRLF after it."""
     _keep_connection()
     crlf_after_data_optional.install()
 
 
-@mutant(f"{MALFORMED}/blank-line", f"{MALFORMED}/size-missing")
+@mutant(f"{MALFORMED}/blank-line")
 def blank_lines_of_unread_skipped() -> None:
     """The server skips empty lines before a chunk size of an unread body."""
     _keep_connection()
     skip_blank_lines()
 
 
-@mutant(f"{MALFORMED}/lf-size", f"{MALFORMED}/lf-data", f"{MALFORMED}/lf-last", f"{MALFORMED}/lf-all")
+@mutant(f"{MALFORMED}/lf")
 def lf_ends_unread_chunk_lines() -> None:
     """LF alone ends the lines of an unread chunked body."""
     _keep_connection()

@@ -19,6 +19,7 @@ from wsgi_gauntlet.harness.load.runner import LoadOptions
 from wsgi_gauntlet.harness.load.thresholds import apply_thresholds
 from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Grade, Level, Results, ScenarioResult, ServerInfo, Verdict
 from wsgi_gauntlet.harness.server import temp_dirs
+from wsgi_gauntlet.harness.shutdown_signals import shutdown_signals
 from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.harness.store.journal import Journal, StartLine
 
@@ -134,7 +135,7 @@ def test_an_error_of_the_handler_loses_no_result(tmp_path: Path) -> None:
 def test_nohup_keeps_a_run_alive(ignored: bool) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
     try:
-        assert (signal.SIGHUP in session._shutdown_signals()) is not ignored
+        assert (signal.SIGHUP in shutdown_signals()) is not ignored
     finally:
         signal.signal(signal.SIGHUP, before)
 

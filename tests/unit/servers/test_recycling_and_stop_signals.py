@@ -5,13 +5,26 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.registry import adapters
 from wsgi_gauntlet.harness.server.adapter import Adapter, Launch, unsupported_reason
-from wsgi_gauntlet.servers import apache, gunicorn, hypercorn, mod_wsgi, mod_wsgi_express, nginx, uvicorn, uwsgi
+from wsgi_gauntlet.servers import (
+    apache,
+    caddy,
+    gunicorn,
+    haproxy,
+    hypercorn,
+    lighttpd,
+    mod_wsgi,
+    mod_wsgi_express,
+    nginx,
+    uvicorn,
+    uwsgi,
+)
 
 Launching = Callable[..., Launch]
 
@@ -61,6 +74,58 @@ def test_uwsgi_without_a_master_would_only_end(launching: Launching) -> None:
     assert "leave out no-master" in unsupported_reason(uwsgi.ADAPTER, launch)
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("", "add master = true to"), ("master = false", "add master = true to"), ("master = true", ""), ("M =", "")],
+)
+def test_uwsgi_has_the_master_of_the_users_file(tmp_path: Path, launching: Launching, text: str, reason: str) -> None:
+    file = tmp_path / "uwsgi.ini"
+    file.write_text(f"[uwsgi]\n{text}\n")
+    found = unsupported_reason(uwsgi.ADAPTER, launching(max_requests=100, config=file))
+    assert (reason in found) if reason else found == ""
+
+
+def test_the_setting_wins_over_the_users_file(tmp_path: Path, launching: Launching) -> None:
+    ini = tmp_path / "uwsgi.ini"
+    ini.write_text("[uwsgi]\nmaster = true\nR = 5\nmin-worker-lifetime = 60\n")
+    command = uwsgi.ADAPTER.command(launching(max_requests=100, config=ini))
+    assert "\nR = 5" not in command.files["uwsgi.ini"]
+    assert "lifetime" not in command.files["uwsgi.ini"]
+    assert {(each.setting, each.was, each.now) for each in command.overrides} == {
+        ("R", "5", "100"),
+        ("min-worker-lifetime", "60", "1"),
+    }
+    assert uwsgi.ADAPTER.conditions(launching(config=ini))["max-requests"] == 5
+    conf = tmp_path / "site.conf"
+    conf.write_text("MaxRequestsPerChild 5\nProxyPass / http://127.0.0.1:8000/\n")
+    launch = launching(max_requests=100, config=conf, upstream=BEHIND)
+    files = apache.ADAPTER.command(launch).files
+    assert "MaxConnectionsPerChild 100" in files["apache.conf"]
+    assert not any("MaxRequestsPerChild" in text for text in files.values())
+    assert apache.ADAPTER.conditions(launching(config=conf, upstream=BEHIND))["max-requests"] == 5
+
+
+def test_signals_are_the_same_with_the_users_file(tmp_path: Path, launching: Launching) -> None:
+    texts = {
+        gunicorn.ADAPTER: "workers = 2\n",
+        uwsgi.ADAPTER: "[uwsgi]\nmaster = true\n",
+        nginx.ADAPTER: "server { listen 80; location / { proxy_pass http://127.0.0.1:8000; } }\n",
+        apache.ADAPTER: "ProxyPass / http://127.0.0.1:8000/\n",
+        lighttpd.ADAPTER: 'proxy.server = ( "" => (( "host" => "127.0.0.1", "port" => 8000 )) )\n',
+        haproxy.ADAPTER: "defaults\n mode http\nlisten f\n bind :80\n server s 127.0.0.1:8000\n",
+        caddy.ADAPTER: """{"apps": {"http": {"servers": {"s": {"routes": [{"handle": [
+            {"handler": "reverse_proxy", "upstreams": [{"dial": "127.0.0.1:8000"}]}]}]}}}}}""",
+    }
+    assert {each.name for each in texts} == {name for name, each in adapters().items() if each.config_patterns}
+    for number, (adapter, text) in enumerate(texts.items()):
+        file = tmp_path / f"{number}.{'json' if adapter is caddy.ADAPTER else 'conf'}"
+        file.write_text(text)
+        asked = {"python": sys.executable, "upstream": BEHIND if adapter.front else None}
+        plain, own = (adapter.command(launching(**asked, **more)) for more in ({}, {"config": file}))
+        for what in ("graceful_signals", "quick_signals", "stop_signal", "reload_signal"):
+            assert getattr(own, what) == getattr(plain, what), (adapter.name, what)
+
+
 @pytest.mark.parametrize("name", [name for name, each in adapters().items() if not each.recycles_workers])
 def test_others_say_that_they_have_no_such_option(name: str, launching: Launching) -> None:
     adapter = adapters()[name]
@@ -88,4 +153,4 @@ def test_documented_signals(launching: Launching) -> None:
     stops = nginx.ADAPTER.command(launching(upstream=BEHIND))
     assert (stops.graceful_signals, stops.quick_signals) == ((signal.SIGQUIT,), (signal.SIGTERM, signal.SIGINT))
     stops = apache.ADAPTER.command(launching(upstream=BEHIND))
-    assert (stops.graceful_signals, stops.quick_signals) == ((signal.SIGWINCH,), (signal.SIGTERM,))
+    assert (stops.graceful_signals, stops.quick_signals) == ((signal.SIGWINCH,), (signal.SIGTERM, signal.SIGINT))

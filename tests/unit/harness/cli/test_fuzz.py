@@ -57,8 +57,8 @@ def test_wrong_budgets_are_explained(text: str) -> None:
 def test_a_server_beside_the_reference_is_needed() -> None:
     result = CliRunner().invoke(cli, ["fuzz", "reference"])
     assert isinstance(result.exception, ConfigurationError)
-    assert "at least one server beside reference" in str(result.exception)
-    assert CliRunner().invoke(cli, ["fuzz"]).exit_code == 2
+    assert "name at least one server" in str(result.exception)
+    assert isinstance(CliRunner().invoke(cli, ["fuzz"]).exception, ConfigurationError)
 
 
 def test_causes_are_divided_by_what_covers_them() -> None:
@@ -84,16 +84,40 @@ def test_the_summary_names_each_cause_and_why_the_run_ended() -> None:
 
 
 def test_the_files_can_be_read_again(tmp_path: Path) -> None:
-    run.prepare_folder(tmp_path / "out")
-    run.write(CAMPAIGN, tmp_path / "out", "summary\n")
+    with run.open_folder(tmp_path / "out") as previous:
+        assert previous is None
+        run.write(CAMPAIGN, tmp_path / "out", "summary\n")
     assert [each.id for each in case_file.load(tmp_path / "out" / run.CASES_FILE)] == [c.id for c in CAMPAIGN.causes]
     document = json.loads((tmp_path / "out" / run.RESULT_FILE).read_text())
     assert document["seed"] == 1
     assert document["causes"][1]["cases"] == ["http/host/missing"]
-    run.prepare_folder(tmp_path / "out")
+
+
+def test_the_next_run_keeps_a_case_file_that_the_user_edited(tmp_path: Path) -> None:
+    with run.open_folder(tmp_path / "out"):
+        (tmp_path / "out" / run.CASES_FILE).write_text("edited")
+    with run.open_folder(tmp_path / "out") as previous:
+        assert previous is not None
+        assert (previous / run.CASES_FILE).read_text() == "edited"
+        assert not (tmp_path / "out" / run.CASES_FILE).exists()
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
+    with (
+        run.open_folder(tmp_path / "out"),
+        pytest.raises(ConfigurationError, match="another run is writing"),
+        run.open_folder(tmp_path / "out"),
+    ):
+        pass
 
 
 def test_a_folder_with_other_files_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
     with pytest.raises(ConfigurationError, match="has files that are not of an earlier run"):
-        run.prepare_folder(tmp_path)
+        run.require_folder(tmp_path)
+
+
+def test_a_wrong_server_name_makes_no_folder(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["fuzz", "nosuch", "--out", str(tmp_path / "out")])
+    assert "no server is named 'nosuch'" in str(result.exception)
+    assert not (tmp_path / "out").exists()

@@ -76,7 +76,8 @@ GOOD = "[[case]]\nid = 'fuzz/a'\nbytes = 'GET'\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no case file"),
+        ("", "has no cases"),
+        ("# fuzz found no difference", "has no cases"),
         ("case = 1", "no case file"),
         ("[[case]", "no TOML"),
         ("[[case]]\nbytes = 'a'", "id must be"),

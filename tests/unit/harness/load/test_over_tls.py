@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import socket
 import ssl
 import time
 from collections import Counter
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.client_tls import TlsSocket
@@ -28,6 +30,14 @@ from wsgi_gauntlet.harness.load.generator.open_loop import open_loop
 from wsgi_gauntlet.harness.load.workload import ReferencePage, VerifiedRequest, verify_request
 from wsgi_gauntlet.harness.model import Outcome
 from wsgi_gauntlet.harness.server.certificates import identity_files, write_identity_files
+from wsgi_gauntlet.suites.load.operations.stop_clients import (
+    KeptConnection,
+    NewConnections,
+    RequestEnd,
+    RequestInFlight,
+    RequestKind,
+    StopTimes,
+)
 
 from .conftest import Toy
 
@@ -168,3 +178,44 @@ async def test_slow_clients_stall_where_they_say(context: ssl.SSLContext) -> Non
             assert (pool.connected_count, toy.connections) == (3, handshakes)
             pool.release()
         nursery.cancel_scope.cancel()
+
+
+async def test_the_clients_of_stop_send_their_requests(context: ssl.SSLContext) -> None:
+    released = trio.Event()
+
+    async def hold(number: int) -> None:
+        if number == 1:
+            await released.wait()
+
+    async with secured(context, Toy(before=hold)) as address, trio.open_nursery() as nursery:
+        client = RequestInFlight(RequestKind.SHORT, address, "", StopTimes(0.0, 0.0, 0.0))
+        nursery.start_soon(client.run)
+        await client.begun.wait()
+        assert client.port > 0
+        assert client.is_in_flight
+        kept, new = KeptConnection(), NewConnections(address, "")
+        await kept.open(address, "")
+        assert kept.is_open
+        nursery.start_soon(kept.watch, trio.current_time())
+        await trio.testing.wait_all_tasks_blocked()
+        kept.close()  # ends the watch, although it waits for bytes
+        nursery.start_soon(new.run)
+        released.set()
+        while client.done_at is None or not new.ends:  # noqa: ASYNC110 - two ends
+            await trio.sleep(0.01)
+        new.stop()
+        nursery.cancel_scope.cancel()
+    assert client.result(0.0).end is RequestEnd.ANSWERED
+    assert new.ends[0] is RequestEnd.ANSWERED
+
+
+async def test_a_client_of_stop_gives_up_a_handshake_that_nobody_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = Address(port=listener.getsockname()[1], tls=True)
+        client = RequestInFlight(RequestKind.SHORT, address, "", StopTimes(0.0, 0.0, 0.0))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.run)
+            await trio.testing.wait_all_tasks_blocked()
+            assert (client.port, client.is_in_flight) == (0, False)
+            client.close()
+        assert client.begun.is_set()

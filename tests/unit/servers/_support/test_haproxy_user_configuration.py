@@ -81,3 +81,4 @@ def test_a_file_that_passes_nothing_on_is_an_error(text: str) -> None:
 def test_effective_values() -> None:
     assert user_file.effective(CONFIGURATION) == {"nbthread": "4", "timeout client": "30s"}
     assert [user_file.seconds(each) for each in ("30s", "1500", "2m", "x")] == [30, 1.5, 120, "x"]
+    assert [user_file.number(each, 7) for each in ('"4"', "4", "${N}", None)] == [4, 4, "${N}", 7]

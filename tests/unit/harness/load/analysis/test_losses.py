@@ -25,9 +25,19 @@ def cell(*phases: Phase, grade: Grade = Grade.UNAFFECTED) -> ScenarioResult:
 
 @pytest.mark.parametrize(
     ("lost", "sent", "finding"),
-    [(0, 10, False), (1, 1000, True), (1, 1001, False), (2, 2000, True), (2, 2001, False), (5, 1000, True)],
+    [
+        (0, 10, False),
+        (0, 100_000, False),
+        (1, 1000, True),
+        (1, 5569, True),
+        (1, 5570, False),
+        (10, 10_900, True),  # every thousandth, and the last 900 had luck
+        (10, 18_386, True),
+        (10, 18_387, False),
+        (100, 100_000, True),
+    ],
 )
-def test_one_in_a_thousand_is_a_finding(lost: int, sent: int, finding: bool) -> None:
+def test_a_share_that_may_be_one_in_a_thousand_is_a_finding(lost: int, sent: int, finding: bool) -> None:
     assert Losses(sent, failed=lost).is_finding is finding
     blamed = blame_losses(cell(phase(scheduled=sent, error=lost)), BASELINE)
     assert (blamed.grade is Grade.DEGRADED) is finding
