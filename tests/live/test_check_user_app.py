@@ -222,11 +222,12 @@ def test_replay_asks_the_reference_app_or_the_user_s_as_the_case_says(folder: Pa
     )
     assert server.returncode == 0, server.stderr
     assert "test app; serve it as app:application" in server.stdout
-    own = run(folder, *GAUNTLET, "replay", "waitress", "head-status", "--app", "shop:refuses_head", "--app-path", "/a")
+    case = "own-app/page/head-status"
+    own = run(folder, *GAUNTLET, "replay", "waitress", case, "--app", "shop:refuses_head", "--app-path", "/a")
     assert own.returncode == 1, own.stderr
     assert "the app gives 405" in own.stdout
     assert "shop:refuses_head" in own.stdout
-    none = run(folder, *GAUNTLET, "replay", "waitress", "head-status")
+    none = run(folder, *GAUNTLET, "replay", "waitress", case)
     assert (none.returncode, len(none.stderr.splitlines())) == (2, 1)
     assert "--app" in none.stderr
 

@@ -18,7 +18,7 @@ import psutil
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.errors import InternalError, OutOfResources, Unsupported
+from wsgi_gauntlet.harness.errors import InternalError, OutOfResources
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.arrivals import Poisson, Uniform
 from wsgi_gauntlet.harness.load.generator import process_pool
@@ -202,14 +202,9 @@ async def test_missing_descriptors_are_reported(monkeypatch: pytest.MonkeyPatch)
         await parallel_closed_loop(Address(port=1), PAGE, LoopOptions(1), 1, processes=2)
 
 
-@pytest.mark.parametrize(
-    ("address", "kind", "words"),
-    [(Address(port=1, tls=True), Unsupported, "TLS"), (Address(path="/" + "x" * 200), InternalError, "OSError")],
-)
-async def test_an_error_in_a_process_is_raised_in_the_harness(
-    address: Address, kind: type[Exception], words: str
-) -> None:
-    with pytest.raises(kind, match=words):
+async def test_an_error_in_a_process_is_raised_in_the_harness() -> None:
+    address = Address(path="/" + "x" * 200)
+    with pytest.raises(InternalError, match="OSError"):
         await parallel_open_loop(address, PAGE, LoopOptions(2, timeout=0.1), Poisson(50), 0.1, processes=2)
 
 

@@ -45,6 +45,8 @@ KEPT = select(
 
 KEY = select(registry.cases(), ["pep3333/input/terminated"])
 
+ENDS = ("chunks", "chunks-read", "chunks-lines", "chunks-readlines", "chunks-iteration", "length", "none")
+
 
 async def test_what_they_keep_passes(tmp_path: Path) -> None:
     if not SERVERS_PYTHON.exists():
@@ -63,7 +65,7 @@ async def test_the_missing_key_is_reported_and_blames_nobody(tmp_path: Path) -> 
     verdicts = {each.case.removeprefix("pep3333/input/"): each.verdict for each in checks}
     assert verdicts == {
         "terminated": Verdict.INFO,
-        **{f"terminated-ends/{way}": Verdict.UNSUPPORTED for way in ("chunks", "length", "none")},
+        **{f"terminated-ends/{each}": Verdict.UNSUPPORTED for each in ENDS},
     }
     assert next(each for each in checks if each.verdict is Verdict.INFO).expected.startswith("wsgi.input_terminated")
 

@@ -41,7 +41,14 @@ async def test_waitress_fails_only_known_cases(tmp_path: Path) -> None:
     cells = await checked("waitress", tmp_path)
     assert errors(cells) == {}
     # Confirmed by hand on waitress 3.0.2, with nc or a raw socket.
-    assert blamed(cells) <= {
+    families = (
+        "body/not-bytes/",
+        "body/not-bytes-written/",
+        "error-handling/exit-aborts/",
+        "error-handling/exit-in-close/",
+    )
+    assert {each for each in blamed(cells) if not each.startswith(families)} <= {
+        "body/bytes-like/wide-memoryview-first",
         "content-length/not-a-number/negative",
         "content-length/stops-iterating",
         "content-length/two-lengths/different",

@@ -62,6 +62,7 @@ NOT_PLAIN = (
     "http/request-line/options-star",
     "http/request-line/version-minor-2",
     "http/responses/response-version/1.2",
+    "http/tls/handshake-stalled",
 )
 """Cases in which a compliant client sends what wellformed.py does not take for plain and whole: half a request, or one
 of a size, version or coding that is unusual."""

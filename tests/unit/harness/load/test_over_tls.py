@@ -181,16 +181,18 @@ async def test_slow_clients_stall_where_they_say(context: ssl.SSLContext) -> Non
 
 
 async def test_the_clients_of_stop_send_their_requests(context: ssl.SSLContext) -> None:
-    released = trio.Event()
+    arrived, released = trio.Event(), trio.Event()
 
     async def hold(number: int) -> None:
         if number == 1:
+            arrived.set()
             await released.wait()
 
     async with secured(context, Toy(before=hold)) as address, trio.open_nursery() as nursery:
         client = RequestInFlight(RequestKind.SHORT, address, "", StopTimes(0.0, 0.0, 0.0))
         nursery.start_soon(client.run)
         await client.begun.wait()
+        await arrived.wait()  # the request after it must not be the first one of the server
         assert client.port > 0
         assert client.is_in_flight
         kept, new = KeptConnection(), NewConnections(address, "")
