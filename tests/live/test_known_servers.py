@@ -7,6 +7,9 @@ benchmarks/known_answers.py holds it from above, too, on a quiet machine.
 from __future__ import annotations
 
 import re
+import signal
+import threading
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
@@ -17,9 +20,10 @@ from wsgi_gauntlet.harness.load.clients.aborting_client import AbortPoint
 from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.process import procfs
 
 from ..helpers.requirements import installed
-from ..helpers.scenario_runs import run_until_graded, run_until_valid
+from ..helpers.scenario_runs import attempts, run_until_graded, run_until_valid
 from ..known_servers.adapter import plan
 
 pytestmark = pytest.mark.live
@@ -148,24 +152,45 @@ async def test_the_p99_of_a_closed_loop_is_that_of_the_late_answers(folder: Path
 
 async def test_a_stall_counts_for_all_who_were_due_in_it(folder: Path) -> None:
     """With coordinated omission one request would have waited, and the others would have been asked later."""
-    (cell,) = await side_by_side(folder, SHORT, plan("stalls_once", 12, 0.8))
-    # A baseline that came late is thrown away, and begun again on a fresh instance: the last one counts.
-    stall = [float(each) for each in re.findall(r"^stalled ([\d.]+)$", cell.log, re.MULTILINE)][-1]
-    least = stall * (1 - PRECISE)
-    first = next(each for each in cell.samples if each.service >= least)
-    over = first.intended + least
+    for _ in attempts():
+        (cell,) = await side_by_side(folder, SHORT, plan("stalls_once", 12, 0.8))
+        # A baseline that came late is thrown away, and begun again on a fresh instance: the last one counts.
+        stall = [float(each) for each in re.findall(r"^stalled ([\d.]+)$", cell.log, re.MULTILINE)][-1]
+        least = stall * (1 - PRECISE)
+        first = next(each for each in cell.samples if each.service >= least)
+        over = first.intended + least
+        # Users come before the baseline, too: a busy machine may begin it in the middle of the stall, or later.
+        baseline = cell.phases[0]
+        waiting = [
+            each
+            for each in cell.samples
+            if max(first.intended, baseline.started) <= each.intended < min(over, baseline.ended)
+        ]
+        if waiting:
+            break
     # Arrivals are Poisson's with a fixed seed, at less than 20 a second where the server is slow to begin
     # with.
     inside = [each for each in cell.samples if first.intended < each.intended < over]
     assert {each.outcome for each in inside} == {Outcome.OK}
     # On a busy machine a few overtake the one that stalls before the server has begun with it.
     assert sum(each.intended + each.latency >= over for each in inside) >= 4
-    baseline = cell.phases[0]
     assert baseline.p99 is not None
-    assert baseline.p99 >= least
+    assert baseline.p99 >= over - min(each.intended for each in waiting)
 
 
-async def test_a_descriptor_for_each_disconnect_is_counted_as_one(folder: Path) -> None:
+async def test_a_descriptor_for_each_disconnect_is_counted_as_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_signal = procfs.send_signal
+
+    def send_late(pid: int, number: signal.Signals, among: Callable[[], Collection[int]]) -> bool:
+        """Send the signal; a server that may go on does so a moment later, as on a busy machine."""
+        if number is not signal.SIGCONT:
+            return send_signal(pid, number, among)
+        threading.Timer(0.2, send_signal, (pid, number, among)).start()
+        return True
+
+    monkeypatch.setattr(procfs, "send_signal", send_late)
     each = 12
     short = {"clients": 10, "moment": 0.5, "baseline": 0.6, "duration": 0.6, "recovery": 1.0}
     for flaw, left in (("leaks_descriptors", 100.0), ("correct", 0.0)):

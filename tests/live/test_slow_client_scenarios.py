@@ -9,6 +9,8 @@ import trio
 
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.suites.load.slow_clients.timeout_analysis import StallPoint
+from wsgi_gauntlet.suites.load.slow_clients.timeout_edge import CLIENT_COUNT
 
 from ..helpers.requirements import installed
 from ..helpers.scenario_runs import measured, run_until_graded
@@ -19,8 +21,17 @@ pytestmark = pytest.mark.live
 NARROW = {"baseline": 1.0, "duration": 1.5, "recovery": 2.0, "budget": 30.0, "clients": 12, "disconnect_wait": 0.1}
 
 
+LEFTOVERS = {"cpu_after_clients", "memory_after_clients"}
+"""The metrics of a server without clients. Every experiment with slow clients has them."""
+
+
 def values(cell: ScenarioResult) -> dict[str, float | None]:
-    return {each.label: each.value for each in cell.metrics}
+    """Return the metrics of the scenario itself, after a look at those of the server without clients."""
+    left = {each.id: each.value for each in cell.metrics if each.id in LEFTOVERS}
+    assert left.keys() == LEFTOVERS
+    assert all(each is not None and each >= 0 for each in left.values())
+    assert "it spins" not in cell.note
+    return {each.label: each.value for each in cell.metrics if each.id not in LEFTOVERS}
 
 
 @pytest.mark.parametrize("kind", ["length", "expect"])
@@ -61,9 +72,14 @@ async def test_who_keeps_nothing_alive_has_no_idle_connections(folder: Path) -> 
 
 async def test_a_slow_readers_answer_stays_with_the_server(folder: Path) -> None:
     cell = await run_until_graded("slow-read", plan("correct"), folder, **NARROW)
-    (taken,) = cell.metrics
-    assert taken.value is not None
-    assert 0 < taken.value < 500_000
+    found = values(cell)
+    assert found.keys() == {"kernel buffer per slow response", "server memory per stopped reader"}
+    taken, memory = found.values()
+    assert taken is not None
+    assert 0 < taken < 500_000
+    # The server keeps the rest of the response, of a million bytes.
+    assert memory is not None
+    assert memory > 500_000
 
 
 async def test_a_mixture_takes_three_slots_in_four(folder: Path) -> None:
@@ -100,13 +116,17 @@ async def test_configured_timeouts_are_found(folder: Path) -> None:
     assert cell.grade is Grade.MEASURED
     # Set to 2 s; a busy machine closes later, and none closes sooner.
     assert 1.4 <= (found["idle: disconnected after"].value or 0) <= 20
-    assert found["head: disconnected after"].value is not None
-    assert cell.conditions["threads"] == 14
+    assert all(found[f"{place}: disconnected after"].value is not None for place in StallPoint)
+    # A thread for each client, and two for others.
+    assert CLIENT_COUNT == 16
+    assert cell.conditions["threads"] == CLIENT_COUNT + 2
 
 
 async def test_a_server_with_room_for_one_client_is_asked_one_place_at_a_time(folder: Path) -> None:
     cell = await measured("timeout-edge", plan("thread_per_connection", 1), folder, duration=1.5)
     found = {each.label: each for each in cell.metrics}
-    assert (found["head: disconnected after"].value, found["head: disconnected after"].censored) == (0.5, True)
+    for place in (StallPoint.HEAD, StallPoint.BODY, StallPoint.RESPONSE):
+        measure = found[f"{place}: disconnected after"]
+        assert (measure.value, measure.censored) == (1.5 / len(StallPoint), True)
     assert found["idle: timeout is per gap"].note == "the server keeps no connection alive"
     assert "at once" in cell.note

@@ -29,7 +29,11 @@ from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments.disturbance import DisturbanceParameters, Findings, run_disturbance
 from wsgi_gauntlet.harness.load.experiments.traffic_timeline import TrafficTimeline
 from wsgi_gauntlet.harness.load.parameters import Parameter
-from wsgi_gauntlet.harness.load.probes.new_connections import NewConnectionOutcome, new_connections
+from wsgi_gauntlet.harness.load.probes.new_connections import (
+    NEW_CONNECTIONS,
+    NewConnectionOutcome,
+    new_connections,
+)
 from wsgi_gauntlet.harness.load.probes.resource_usage import ResourceUsage, count_leaks, wait_until_stable
 from wsgi_gauntlet.harness.model import Metric, Phase, ScenarioResult
 from wsgi_gauntlet.suites.load.operations.queued_disconnects import disconnect_in_queue
@@ -84,6 +88,7 @@ class AbortingClientRun:
         self._queued: int | None = None
         self._close_counts: ResponseCloseCounts | None = None
         self._new_connections: Mapping[NewConnectionOutcome, int] = {}
+        self._accepts = True
         self._responses_cut = 0
         self._aborted_beside_users = 0
 
@@ -177,10 +182,25 @@ class AbortingClientRun:
         """Count what clients that disconnected `where` left, and return the usage of the server now."""
         if before is None:
             return None
+        await self._wait_until_accepted(traffic)
         after, _ = await self._settled_usage(traffic, before)
         if after is not None:
             self._leaked[where] = count_leaks(before, after)
         return after
+
+    async def _wait_until_accepted(self, traffic: TrafficTimeline) -> None:
+        """Wait until new connections are served: the server has then accepted all earlier ones.
+
+        A connection that is still in the queue uses nothing yet, as if the server had released everything. Some servers
+        have a queue for each process, so there are several connections: one after the other, because more at the same
+        time can start more threads. A server that has kept one waiting is not asked again.
+        """
+        for _ in range(NEW_CONNECTIONS):
+            if self._accepts:
+                outcomes = await new_connections(
+                    traffic.running.address, traffic.workload, count=1, seconds=REQUEST_TIMEOUT_SECONDS
+                )
+                self._accepts = NewConnectionOutcome.WAITING not in outcomes
 
     async def _settled_usage(
         self, traffic: TrafficTimeline, base: ResourceUsage | None
