@@ -107,10 +107,12 @@ def no_late_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_late_workers")
 async def test_a_server_whose_limit_is_not_its_workers(folder: Path) -> None:
-    cell = await decided("claims/prefork", known_server("thread_per_connection", 3), folder, BLOCKED_WORKERS, 1)
+    for _ in range(3):  # the machine may disturb the only round, and then the note says that it does not count
+        cell = await decided("claims/prefork", known_server("thread_per_connection", 3), folder, BLOCKED_WORKERS, 1)
+        if "No round counts" not in cell.note:
+            break
     assert cell.claims[1].verdict is ClaimVerdict.DID_NOT_HOLD, cell.note
-    # A machine that disturbs the only round decides less exactly, and the note says so.
-    assert "3 with 1, 3 with 2, 3 with 4" in cell.note or "No round counts" in cell.note
+    assert "3 with 1, 3 with 2, 3 with 4" in cell.note
 
 
 @pytest.mark.usefixtures("no_late_workers")

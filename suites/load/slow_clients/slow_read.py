@@ -102,8 +102,8 @@ def reader_memory(memory: int, readers: int, clients: int, size: int) -> Metric:
     `memory` is in bytes, for all of them. `readers` of the `clients` have a response in transit. The others wait for
     the server, and cost it nothing but a place in a queue. The app's own copy of the response counts, too.
     """
-    # A user's response may be in transit, too.
-    note = f"{min(readers, clients)} of {clients} clients had a response of {size} bytes in transit"
+    readers = min(readers, clients)  # a user's response may be in transit, too
+    note = f"{readers} of {clients} clients had a response of {size} bytes in transit"
     value = max(0, memory) / readers if readers else None
     return Metric("memory_per_stopped_reader", "server memory per stopped reader", value, "bytes", note=note)
 
