@@ -465,6 +465,16 @@ def assert_in_sync(result: RequestResult) -> None:
     assertions.assert_that(good, expected, result.second_response.describe())
 
 
+def assert_no_fragment(result: RequestResult) -> None:
+    """Expect 301 or 400 without a call of the app, or a request that the app got without `#` in path and query."""
+    if is_rejected_with(result, (301, 400)):
+        assert_in_sync(result)
+        return
+    environ = assert_served(result)
+    shown = f"PATH_INFO {environ.get('PATH_INFO')!r}, QUERY_STRING {environ.get('QUERY_STRING')!r}"
+    assertions.assert_that("#" not in shown, "no fragment in environ", shown)
+
+
 def assert_no_body(result: RequestResult) -> None:
     """Expect no byte between the headers of the response and the next response, and the connection in sync."""
     next_response = result.second_response if result.second_response is not None else Response()
