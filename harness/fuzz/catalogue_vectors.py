@@ -1,4 +1,4 @@
-"""What the cases of the catalogue send, as traits: to tell which disagreements a case covers already.
+"""The requests of the cases in the catalogue, as traits. They show which disagreements a case already covers.
 
 Each case runs once against an imitated server that takes everything and answers 200. Its bytes are recorded. No server
 is started, and no time passes: the clock jumps over each time-out.

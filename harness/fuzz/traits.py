@@ -1,7 +1,7 @@
 """The traits of a request: all in it that a parser may read in two ways, or that is no plain GET or POST. Pure.
 
 Two requests with the same traits test the same thing. So the traits group the disagreements, keep the shrinker from
-going over to another cause, and tell whether a case of the catalogue sends the same.
+going over to another cause, and show whether a case of the catalogue sends the same.
 
 The scanner is tolerant: it never fails. It reads each part as the most lenient server does.
 """

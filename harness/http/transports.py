@@ -155,7 +155,7 @@ async def wait_until_read(count: UnreadCounter | None) -> bool:
 
 
 def unread_counter(stream: trio.abc.Stream) -> UnreadCounter | None:
-    """Return a counter of the bytes that the other end of `stream` has not read; None if the kernel cannot tell."""
+    """Return a counter of the bytes that the other end of `stream` has not read; None if the kernel does not know."""
     if isinstance(stream, trio.SSLStream):
         return unread_counter(stream.transport_stream)
     if isinstance(stream, trio.StapledStream):
@@ -179,7 +179,7 @@ def unread_counter(stream: trio.abc.Stream) -> UnreadCounter | None:
 
 
 def far_end_watcher(stream: trio.abc.Stream) -> Callable[[], bool] | None:
-    """Return a function that says whether the other end of `stream` is not closed; None if the kernel cannot tell.
+    """Return a function that says whether the other end of `stream` is not closed; None if the kernel does not know.
 
     It reads nothing, so the receive buffer of this end may be full.
     """
@@ -199,7 +199,7 @@ def other_end_closed(sock: socket.socket) -> bool | None:
     """Return whether the program at the other end of a TCP connection on this machine has closed its socket.
 
     The end of a connection does not arrive while unread bytes fill the client's buffer, but the kernel knows it. None
-    if the kernel cannot tell.
+    if the kernel does not know.
     """
     try:
         local, remote = sock.getsockname()[:2], sock.getpeername()[:2]

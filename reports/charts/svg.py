@@ -17,7 +17,7 @@ SERIES_COUNT = 10
 PLACEHOLDER_COLOURS = {name: f"#0101{number:02x}" for number, name in enumerate(_NAMES)}
 PLACEHOLDER_COLOURS |= {f"series-{number}": f"#0101{0xA0 + number:02x}" for number in range(SERIES_COUNT)}
 
-# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), which colour-blind readers can tell apart, its yellow
+# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), which colour-blind readers can distinguish, its yellow
 # darker for a white page; and lighter steps of the same hues for a dark page.
 _LIGHT_SERIES = [
     "#0072b2",

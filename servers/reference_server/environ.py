@@ -38,7 +38,7 @@ REQUEST_VARIABLE_PREFIXES = ("HTTP_", "REMOTE_", "SERVER_", "SSL_")
 class ServedAt:
     """Where and how the app is served; `client` is its address and port, empty on a Unix socket.
 
-    `tls` are the variables that tell of it, None where it is not in use.
+    `tls` are the variables that describe it, None where it is not in use.
     """
 
     name: str

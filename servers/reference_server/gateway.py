@@ -17,7 +17,7 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
 
 class BodyEnd(enum.Enum):
-    """How the client can tell that the body is complete."""
+    """How the client sees that the body is complete."""
 
     HEAD = "with the head"
     LENGTH = "after Content-Length bytes"
@@ -257,7 +257,7 @@ class Gateway:
             self.short()
 
     def short(self) -> None:
-        """The app gave less than its Content-Length: closing is all that can tell the client."""
+        """The app gave less than its Content-Length: the client can only see the close."""
         self.keep_alive = False
         self.log(f"the body is {self.left} bytes shorter than its Content-Length")
 

@@ -24,7 +24,7 @@ EMPTY_LINES_LIMIT = 4
 """Empty lines before a request line that are passed over; section 2.2 asks for one at least."""
 
 LENGTH_LIMIT = 2**63 - 1
-"""The longest body that a signed 64-bit file size can tell."""
+"""The longest body that a signed 64-bit file size can express."""
 
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 """RFC 9110, section 5.6.2."""

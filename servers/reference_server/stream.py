@@ -111,6 +111,6 @@ class Stream:
         self.socket.close()
 
     def abort(self) -> None:
-        """Close with a reset: the only way to tell that a body that lasts until the end is not whole."""
+        """Close with a reset: the only way to show that a body that lasts until the end is not whole."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()

@@ -105,7 +105,7 @@ def apply_cpu_contention(
     worst = max(found, key=lambda each: (each.is_excessive, each.missed + each.stolen), default=None)
     if worst is not None and not started_here and all(each.stolen <= MAX_STEAL_SHARE * each.cores for each in found):
         words = (
-            f"the machine may have been shared: this server and {worst.description}; the harness cannot tell them apart"
+            f"the machine may have been shared: this server and {worst.description}; the harness cannot separate them"
         )
         return replace(cell, caveats=(*cell.caveats, words)) if worst.is_excessive else cell
     if worst is not None and worst.is_excessive:

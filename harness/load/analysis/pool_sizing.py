@@ -79,7 +79,7 @@ def warm_up_seconds(rate: float, unloaded_latency: float) -> float:
 def next_connections(connections: int, most: int) -> int:
     """Return the number of connections of the next closed loop, up to `most`.
 
-    Each step at least doubles it: a smaller one could not tell a full pool from a busy server.
+    Each step at least doubles it: a smaller one could not separate a full pool from a busy server.
     """
     following = min(CONNECTION_STEP * connections, most)
     return most if most < 2 * following else following

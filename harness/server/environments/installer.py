@@ -51,7 +51,7 @@ _REMOVED_PIP_SETTINGS = frozenset(
 """Settings of pip (PIP_*) that change what is installed, or where to. The user may choose the package index."""
 
 _INDEX_VARIABLES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CONFIG_FILE")
-"""The variables that tell pip where packages are; uv reads none of them."""
+"""The variables that say where pip finds packages; uv reads none of them."""
 
 LIST_VERSIONS_ARGUMENTS = ("download", "-vv", "--pre", "--no-deps")
 """A command of pip that lists the versions, or says why an index cannot be reached."""
