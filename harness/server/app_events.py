@@ -77,6 +77,9 @@ MAX_WAITING_BARRIERS = 64
 """Barriers of one instance that the app may wait at; the largest case has 48. Each needs a descriptor, and a process on
 many machines may have 1024. A server has up to six instances, and other servers need some too."""
 
+BARRIER_FAILED_EVENT = "barrier-failed"
+"""The app event of a barrier that the harness did not release within the app's time-out."""
+
 MAX_BARRIERS = 4000
 """Barriers opened in one attempt."""
 
@@ -100,6 +103,7 @@ class AppEventChannel:
         self._waiting_count = 0
         self._barriers_opened = 0
         self._overloaded_at = -math.inf
+        self._barrier_failed = False
         self._next_sequence: dict[int, int] = {}
         self._losses_by_position: dict[int, int] = {}
         self._arrived = trio.Event()
@@ -166,7 +170,7 @@ class AppEventChannel:
         self._attempt_start = mark
         if self._flooded:  # the events dropped until now must not show as a gap in this attempt
             self._next_sequence = dict.fromkeys(self._next_sequence, UNKNOWN_SEQUENCE)
-        self._bytes_used, self._flooded, self._barriers_opened = 0, False, 0
+        self._bytes_used, self._flooded, self._barriers_opened, self._barrier_failed = 0, False, 0, False
         return mark
 
     def mark(self) -> int:
@@ -227,6 +231,11 @@ class AppEventChannel:
             return (
                 f"the app waited at too many barriers: the limits are {MAX_WAITING_BARRIERS} at once and "
                 f"{MAX_BARRIERS} in total"
+            )
+        if self._barrier_failed:
+            return (
+                "the app gave up at a barrier before the harness released it, so a request did not wait as the case "
+                "asked; run the case again on a quieter machine"
             )
         if self._out_of_descriptors_at >= since:
             return "the event channel could not serve a barrier: no descriptors were left; raise `ulimit -n`"
@@ -306,6 +315,8 @@ class AppEventChannel:
         self._next_sequence[event.pid] = event.sequence + 1
         if missing > 0 and expected != UNKNOWN_SEQUENCE:
             self._count_lost(missing)
+        if event.kind == BARRIER_FAILED_EVENT:
+            self._barrier_failed = True
         self._events.append(event)
 
     def _count_lost(self, count: int) -> None:

@@ -307,6 +307,18 @@ async def test_only_so_many_barriers_are_opened_in_one_attempt(folder: Path, mon
             assert await answer_at(channel, "t:a") == b"."
 
 
+async def test_a_barrier_that_the_app_gave_up_makes_the_attempt_invalid(folder: Path) -> None:
+    async with AppEventChannel.open(folder) as channel:
+        send(channel, kind="waiting", sequence=0)
+        await channel.read_pending()
+        assert channel.failure_message(0.0) == ""
+        send(channel, kind="barrier-failed", sequence=1)
+        await channel.read_pending()
+        assert "gave up at a barrier" in channel.failure_message(0.0)
+        channel.begin_attempt()
+        assert channel.failure_message(0.0) == ""
+
+
 async def answer_at(channel: AppEventChannel, name: str) -> bytes:
     async with await trio.open_unix_socket(channel.environment[CONTROL_VARIABLE]) as stream:
         try:
