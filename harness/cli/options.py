@@ -150,6 +150,20 @@ ConfigOption = Annotated[
 ]
 
 
+VerboseOption = Annotated[
+    bool, Option(["--verbose"], is_flag=True, help="Print every table and list before the conclusion.")
+]
+BaseOption = Annotated[
+    Path | None,
+    Option(
+        ["--base"],
+        type=path_argument,
+        metavar="RUN",
+        help="Earlier run, a run folder or a results.json: the report begins with what changed.",
+    ),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunArguments:
     """The options of `run`, `check` and `load`."""
@@ -182,17 +196,6 @@ class RunArguments:
     markdown: Annotated[
         Path | None, Option(["--markdown"], type=path_argument, metavar="FILE", help="Write the summary in Markdown.")
     ]
-
-
-BaseOption = Annotated[
-    Path | None,
-    Option(
-        ["--base"],
-        type=path_argument,
-        metavar="RUN",
-        help="Earlier run, a run folder or a results.json: the report begins with what changed.",
-    ),
-]
 
 
 @dataclass(frozen=True, kw_only=True)

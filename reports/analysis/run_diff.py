@@ -415,9 +415,10 @@ def _requirements(
         groups.setdefault((kind, requirement_id(each.case)), []).append(each)
     found = []
     for (kind, requirement), cells in groups.items():
-        level, tags = after.levels.get(cells[0].case) or before.levels.get(cells[0].case) or (Level.INFO, ())
+        known = [after.levels.get(each.case) or before.levels.get(each.case) or (Level.INFO, ()) for each in cells]
+        tags = tuple(dict.fromkeys(tag for _, each in known for tag in each))
         counts = {each.server: variants[each.server][requirement] for each in cells}
-        found.append(RequirementChange(requirement, kind, level, tags, tuple(cells), counts))
+        found.append(RequirementChange(requirement, kind, known[0][0], tags, tuple(cells), counts))
     kinds, levels = list(ChangeKind), list(Level)
     found.sort(
         key=lambda each: (

@@ -12,7 +12,7 @@ import click
 
 from wsgi_gauntlet.harness.cli.commands.check import LEVELS
 from wsgi_gauntlet.harness.cli.execute import case_selection, output_files, show
-from wsgi_gauntlet.harness.cli.options import AllChangesOption, Option, command, path_argument
+from wsgi_gauntlet.harness.cli.options import AllChangesOption, Option, VerboseOption, command, path_argument
 from wsgi_gauntlet.harness.errors import EXIT_ERROR, EXIT_FAILED, ConfigurationError, EnvironmentUnavailable
 from wsgi_gauntlet.harness.events import Message, Progress
 
@@ -79,6 +79,7 @@ class HistoryArguments:
     markdown: Annotated[
         Path | None, Option(["--markdown"], type=path_argument, metavar="FILE", help="Write the summary in Markdown.")
     ]
+    verbose: VerboseOption
 
 
 @command(HistoryArguments, epilog=HISTORY_EXIT_CODES)
@@ -104,14 +105,14 @@ def history(arguments: HistoryArguments) -> None:
         skip_unavailable_versions=True,
     )
     session.require_output_folder(options)
-    with ProgressDisplay() as display:
+    with ProgressDisplay(verbose=arguments.verbose) as display:
         chosen = releases_to_check(arguments, settings.servers, progress_callback(display.handle, arguments.server))
         display.handle(Progress(arguments.server, "", 1.0))
         display.handle(Message(f"{arguments.server}: {', '.join(each.version for each in chosen)}"))
         results, folder, code = session.run(
             replace(options, servers=tuple(each.name for each in chosen)), settings, display.handle
         )
-    show(results, folder, arguments.json, every_change=arguments.all)
+    show(results, folder, arguments.json, every_change=arguments.all, verbose=arguments.verbose)
     sys.exit(history_exit_code(results, code))
 
 

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from wsgi_gauntlet.harness.cli.execute import output_files, print_message, show
-from wsgi_gauntlet.harness.cli.options import BaseOption, Option, command, path_argument
+from wsgi_gauntlet.harness.cli.options import BaseOption, Option, VerboseOption, command, path_argument
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.events import Message
 
@@ -41,6 +41,7 @@ class ReportArguments:
     markdown: Annotated[
         Path | None, Option(["--markdown"], type=path_argument, metavar="FILE", help="Write the summary in Markdown.")
     ]
+    verbose: VerboseOption
 
 
 @command(ReportArguments, epilog=REPORT_EXIT_CODES)
@@ -70,4 +71,4 @@ def report(arguments: ReportArguments) -> None:
         if previous_folder is not None:
             print_message(Message(f"the earlier files of {folder} were moved to {previous_folder}"))
         write_outputs(results, folder, registry.outputs(), files)
-    show(results, folder, arguments.json)
+    show(results, folder, arguments.json, verbose=arguments.verbose)
