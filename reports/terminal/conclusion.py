@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import Grade, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.harness.store import rerun_command
 from wsgi_gauntlet.reports.analysis import aggregation
@@ -67,7 +68,7 @@ def print_conclusion(results: Results, folder: Path | None, out: Console) -> Non
     broken = unexpected_requirements(results) if results.baseline else broken_requirements(results)
     room = MAX_LINES - 1 - len(commands)
     head = _fitting(_blocks(results, out), room - min(len(broken), MIN_BROKEN_LINES))
-    print_lines(out, ["", *head, *_broken_lines(broken, results, out.width, room - len(head)), *commands])
+    print_lines(out, ["", *head, *_broken_lines(broken, results, out, room - len(head)), *commands])
 
 
 @dataclass(frozen=True)
@@ -182,22 +183,35 @@ def _named_line(name: str, text: str, columns: int) -> Text:
     return Text.assemble((shown, "bold"), clip(f": {text}", columns - cell_len(shown)))
 
 
-def _broken_lines(broken: Sequence[BrokenRequirement], results: Results, columns: int, room: int) -> list[Text]:
-    listed = broken[: room - 1] if len(broken) > room else broken
-    found = []
-    for each in listed:
-        servers = [
-            f"{server} {count}/{each.variants[server]}" if each.variants[server] > 1 else server
-            for server, count in each.servers.items()
-        ]
-        sign = f"{labels.VERDICTS[each.verdict].sign} {'security ' if each.security else ''}"
-        found.append(_requirement_line(Text(sign, STYLES.get(each.verdict, "")), each.requirement, servers, columns))
-    if left := broken[len(listed) :]:
+def _broken_lines(broken: Sequence[BrokenRequirement], results: Results, out: Console, room: int) -> list[Text]:
+    """Return the lines of the most important requirements, and a line with the number of the others."""
+    items = [_broken_item(each, out) for each in broken]
+    shown, used = 0, 0
+    for place, lines in enumerate(items):
+        if used + len(lines) + (place < len(items) - 1) > room:
+            break
+        shown, used = place + 1, used + len(lines)
+    found = [text for lines in items[:shown] for text in lines]
+    if left := broken[shown:]:
         failing = sum(each.verdict is Verdict.FAIL for each in left)
         kinds = "unexpected" if results.baseline else f"{failing} must, {len(left) - failing} should"
         more = f"… and {len(left)} more ({kinds}): --verbose lists them"
-        found.append(Text(clip(more, columns), style="dim"))
+        found.append(Text(clip(more, out.width), style="dim"))
     return found
+
+
+def _broken_item(broken: BrokenRequirement, out: Console) -> list[Text]:
+    """Return one line, and one more if the baseline has an entry: it says what to do."""
+    servers = [
+        f"{server} {count}/{broken.variants[server]}" if broken.variants[server] > 1 else server
+        for server, count in broken.servers.items()
+    ]
+    sign = f"{labels.VERDICTS[broken.verdict].sign} {'security ' if broken.security else ''}"
+    lines = [_requirement_line(Text(sign, STYLES.get(broken.verdict, "")), broken.requirement, servers, out.width)]
+    first = next((each for each in broken.cells if each.baseline is not None and each.baseline.verdict), None)
+    if first is not None:
+        lines.append(Text(f"  {clip(describe_status(first), out.width - 2)}"))
+    return lines
 
 
 def _requirement_line(head: Text, requirement: str, servers: Sequence[str], columns: int) -> Text:

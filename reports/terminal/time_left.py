@@ -49,5 +49,7 @@ def describe_time_left(seconds: float | None) -> str:
     minutes = max(1, round(seconds / 60))
     if minutes < 60:
         return f"about {minutes} min left"
+    if minutes >= 600:
+        return f"about {round(minutes / 60):,} h left"
     hours, rest = divmod(round(minutes / 10) * 10, 60)
     return f"about {hours} h {rest} min left" if rest else f"about {hours} h left"
