@@ -196,6 +196,7 @@ class RunArguments:
     markdown: Annotated[
         Path | None, Option(["--markdown"], type=path_argument, metavar="FILE", help="Write the summary in Markdown.")
     ]
+    verbose: VerboseOption
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -148,7 +148,7 @@ def test_a_report_is_read_as_a_run_is_and_an_earlier_one_is_kept(place: Place) -
         (["check", "--command", "{nonsense}", *FEW], "nonsense"),
         (["load", "gunicorn", "--scenario", "clasroom"], "did you mean classroom"),
         (["load", "gunicorn", "--slow-clients", "0"], "--slow-clients"),
-        (["explain", "exact-dct"], "no case has the id"),
+        (["explain", "exact-dct"], "no case or scenario has the id"),
         (["report", "nowhere"], "nowhere"),
         (["frobnicate"], "frobnicate"),
         (["check", "gunicorn", "--out", "tmp/.."], "not of an earlier run"),

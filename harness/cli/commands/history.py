@@ -58,7 +58,10 @@ class HistoryArguments:
     select: Annotated[
         tuple[str, ...],
         Option(
-            ["--select"], multiple=True, metavar="PREFIX", help="Only cases whose id begins with PREFIX; repeatable."
+            ["--select"],
+            multiple=True,
+            metavar="ID",
+            help="Only the cases of this id, or of this family, for example te-and-cl; repeatable.",
         ),
     ]
     level: Annotated[
