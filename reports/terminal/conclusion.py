@@ -27,7 +27,7 @@ from wsgi_gauntlet.reports.analysis.broken_requirements import (
 from wsgi_gauntlet.reports.analysis.key_findings import key_findings
 from wsgi_gauntlet.reports.analysis.run_diff import run_diff
 from wsgi_gauntlet.reports.analysis.version_history import version_histories
-from wsgi_gauntlet.reports.terminal.layout import clip, fold, print_lines, shell_lines
+from wsgi_gauntlet.reports.terminal.layout import clip, fold, print_lines, requirement_line, shell_lines
 from wsgi_gauntlet.reports.terminal.scenario_line import describe_scenario
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
@@ -40,9 +40,6 @@ MAX_SERVER_LINES = 4
 
 MAX_VERSION_LINES = 8
 """Versions of one server; the newest are listed."""
-
-MIN_SERVER_COLUMNS = 16
-"""Columns for the servers behind a requirement."""
 
 MAX_LOAD_LINES = 6
 """Cells of load up to which each has its own lines. Of more, sentences have the result."""
@@ -117,7 +114,7 @@ def _changes(results: Results, out: Console) -> Iterator[Text]:
     yield from fold(out, head, indent=2, limit=SENTENCE_LINES)
     for each in found.broken[:3]:
         start = f"{labels.VERDICTS[Verdict.FAIL].sign} broke {'security ' if each.security else ''}"
-        yield _requirement_line(Text(start, "bold red"), each.requirement, list(each.servers), out.width)
+        yield requirement_line(Text(start, "bold red"), each.requirement, list(each.servers), out.width)
 
 
 def _thresholds(results: Results, out: Console) -> list[Text]:
@@ -207,24 +204,11 @@ def _broken_item(broken: BrokenRequirement, out: Console) -> list[Text]:
         for server, count in broken.servers.items()
     ]
     sign = f"{labels.VERDICTS[broken.verdict].sign} {'security ' if broken.security else ''}"
-    lines = [_requirement_line(Text(sign, STYLES.get(broken.verdict, "")), broken.requirement, servers, out.width)]
+    lines = [requirement_line(Text(sign, STYLES.get(broken.verdict, "")), broken.requirement, servers, out.width)]
     first = next((each for each in broken.cells if each.baseline is not None and each.baseline.verdict), None)
     if first is not None:
         lines.append(Text(f"  {clip(describe_status(first), out.width - 2)}"))
     return lines
-
-
-def _requirement_line(head: Text, requirement: str, servers: Sequence[str], columns: int) -> Text:
-    """Return one line: `head`, a requirement and its servers. The servers that do not fit are counted."""
-    text = head.append(clip(requirement, columns - head.cell_len - MIN_SERVER_COLUMNS), style="bold").append("  ", "")
-    room = columns - text.cell_len
-    for shown in range(len(servers), 1, -1):
-        more = f" +{len(servers) - shown}" if shown < len(servers) else ""
-        joined = line(", ".join(servers[:shown])) + more
-        if cell_len(joined) <= room:
-            return text.append(joined, "")
-    more = f" +{len(servers) - 1}" if len(servers) > 1 else ""
-    return text.append(clip(servers[0], room - len(more)) + more, "")
 
 
 def _next_commands(results: Results, folder: Path | None, columns: int) -> list[Text]:

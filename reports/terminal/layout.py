@@ -11,6 +11,9 @@ from rich.text import Text
 
 from wsgi_gauntlet.reports.text.escaping import line
 
+MIN_SERVER_COLUMNS = 16
+"""Columns for the servers behind a requirement."""
+
 CONTINUED = " \\"
 """The end of a shell line that the next one continues."""
 
@@ -23,12 +26,12 @@ def clip(text: str, columns: int) -> str:
     return set_cell_size(flat, max(columns - 1, 0)).rstrip() + "…" if columns > 0 else ""
 
 
-def fold(out: Console, text: Text, *, indent: int = 0, limit: int = 0) -> list[Text]:
+def fold(out: Console, text: Text, *, indent: int = 0, room: int = 0, limit: int = 0) -> list[Text]:
     """Return the lines of `text`, wrapped between words to the columns of `out`.
 
-    All lines but the first are indented. Of more than `limit` lines (0: any number) the last one ends with an ellipsis.
+    All lines but the first are indented, and `room` columns stay free before all of them. Of more than `limit` lines (0: any number) the last one ends with an ellipsis.
     """
-    width = max(out.width - indent, 8)
+    width = max(out.width - indent - room, 8)
     found = list(text.wrap(out, width))
     if limit and len(found) > limit:
         last = found[limit - 1]
@@ -83,3 +86,16 @@ def print_lines(out: Console, lines: Sequence[Text | str]) -> None:
     """Print lines that fit already."""
     for each in lines:
         out.print(Text(each) if isinstance(each, str) else each, soft_wrap=True, highlight=False, markup=False)
+
+
+def requirement_line(head: Text, requirement: str, servers: Sequence[str], columns: int) -> Text:
+    """Return one line: `head`, a requirement and its servers. The servers that do not fit are counted."""
+    text = head.append(clip(requirement, columns - head.cell_len - MIN_SERVER_COLUMNS), style="bold").append("  ", "")
+    room = columns - text.cell_len
+    for shown in range(len(servers), 1, -1):
+        more = f" +{len(servers) - shown}" if shown < len(servers) else ""
+        joined = line(", ".join(servers[:shown])) + more
+        if cell_len(joined) <= room:
+            return text.append(joined, "")
+    more = f" +{len(servers) - 1}" if len(servers) > 1 else ""
+    return text.append(clip(servers[0], room - len(more)) + more, "")

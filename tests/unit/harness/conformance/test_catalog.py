@@ -93,7 +93,7 @@ def test_selection_is_by_prefix_in_order() -> None:
 
 def test_the_last_parts_of_an_id_select_it_too() -> None:
     """As `explain` finds it; what begins with the words goes first."""
-    names = ["http.host.missing", "http.host.empty", "http.chunked.empty", "pep3333.http.missing_app"]
+    names = ["http.host.missing", "http.host.empty", "http.chunked.empty", "pep3333.http.other"]
     cases = [made(each) for each in names]
     assert [c.id for c in select(cases, ["missing"])] == ["http/host/missing"]
     assert [c.id for c in select(cases, ["host"])] == ["http/host/missing", "http/host/empty"]
