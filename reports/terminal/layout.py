@@ -29,7 +29,8 @@ def clip(text: str, columns: int) -> str:
 def fold(out: Console, text: Text, *, indent: int = 0, room: int = 0, limit: int = 0) -> list[Text]:
     """Return the lines of `text`, wrapped between words to the columns of `out`.
 
-    All lines but the first are indented, and `room` columns stay free before all of them. Of more than `limit` lines (0: any number) the last one ends with an ellipsis.
+    All lines but the first are indented, and `room` columns stay free before all of them. Of more than `limit` lines
+    (0: any number) the last one ends with an ellipsis.
     """
     width = max(out.width - indent - room, 8)
     found = list(text.wrap(out, width))

@@ -84,7 +84,8 @@ def _requirement(change: RequirementChange) -> str:
     text = f"- {diff_text.sign(change)}{security} {code(change.requirement)}: {servers}\n"
     first = next((each for each in change.cells if each.after and each.after.blames_server and each.actual), None)
     if first is not None and change.kind is ChangeKind.BROKEN:
-        return f"{text}  - expected {code(first.expected) or 'the above'}; {code(first.server)} gave {code(first.actual)}\n"
+        expected = code(first.expected) or "the requirement"
+        return f"{text}  - expected {expected}; {code(first.server)} gave {code(first.actual)}\n"
     if change.kind in (ChangeKind.NO_LONGER_JUDGED, ChangeKind.JUDGED_NOW, ChangeKind.OTHER, ChangeKind.FLAKY):
         changes = dict.fromkeys(diff_text.transition(each.before, each.after) for each in change.cells)
         return f"{text}  - {', '.join(changes)}\n"
