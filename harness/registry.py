@@ -23,12 +23,13 @@ from packaging.utils import canonicalize_name
 from wsgi_gauntlet.harness.conformance.catalog import Case, CaseVariants, variants
 from wsgi_gauntlet.harness.errors import ConfigurationError, UnknownName
 from wsgi_gauntlet.harness.load.catalog import Scenario
-from wsgi_gauntlet.harness.model import Results
+from wsgi_gauntlet.harness.model import BaseRun, Results
 from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.server.adapter_registry import adapters as adapters
 from wsgi_gauntlet.harness.server.name import parse
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP as REFERENCE_APP
 from wsgi_gauntlet.harness.store import journal, schema_1
+from wsgi_gauntlet.harness.store.base_run import base_run
 from wsgi_gauntlet.harness.store.output_format import Output
 
 ROOT_PACKAGE = "wsgi_gauntlet"
@@ -114,6 +115,11 @@ def _for_development(name: str) -> str:
     except ConfigurationError:
         return ""
     return adapter.for_development if adapter is not None else ""
+
+
+def load_base(path: Path) -> BaseRun:
+    """Return the run in `path` as the base of a comparison. Raises ConfigurationError as `load_results` does."""
+    return base_run(load_results(path), str(path))
 
 
 def case(id_: str, among: Sequence[Case] | None = None) -> Case:

@@ -184,10 +184,22 @@ class RunArguments:
     ]
 
 
+BaseOption = Annotated[
+    Path | None,
+    Option(
+        ["--base"],
+        type=path_argument,
+        metavar="RUN",
+        help="Earlier run, a run folder or a results.json: the report begins with what changed.",
+    ),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class BaselineArguments(RunArguments):
     """The options of `run` and `check`."""
 
+    base: BaseOption
     baseline: Annotated[
         Path | None, Option(["--baseline"], type=path_argument, metavar="FILE", help="File of accepted verdicts.")
     ]

@@ -14,6 +14,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
+def requirement_id(case: str) -> str:
+    """Return the id that the variants of a case share: suite/file/function of `suite/file/function/variant`."""
+    return case.rpartition("/")[0] if case.count("/") == 3 else case
+
+
 def docstring_sections(function: Callable[..., object]) -> dict[str, str]:
     """Return the parts of a docstring by label: '' is the first paragraph. A part without a label belongs to `Why`."""
     found = {"": "", "Sends": "", "Expects": "", "Why": ""}

@@ -92,6 +92,7 @@ def check(arguments: CheckArguments) -> None:
             cases=cases,
             case_file=arguments.cases,
             failed_in=arguments.rerun_failed,
+            base=arguments.base,
             baseline=arguments.baseline,
             update_baseline=arguments.update_baseline,
             exitfirst=arguments.exitfirst,

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import click
+import msgspec
 
 from wsgi_gauntlet.harness.cli.execute import output_files, print_message, show
-from wsgi_gauntlet.harness.cli.options import Option, command, path_argument
+from wsgi_gauntlet.harness.cli.options import BaseOption, Option, command, path_argument
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.events import Message
 
@@ -32,6 +33,7 @@ class ReportArguments:
     out: Annotated[
         Path | None, Option(["--out"], type=path_argument, metavar="DIR", help="Folder of the report [the run folder].")
     ]
+    base: BaseOption
     json: Annotated[bool, Option(["--json"], is_flag=True, help="Print results.json on stdout.")]
     junit: Annotated[
         Path | None, Option(["--junit"], type=path_argument, metavar="FILE", help="Write a JUnit file for CI.")
@@ -56,6 +58,8 @@ def report(arguments: ReportArguments) -> None:
 
     runs = arguments.runs
     results = merge([registry.load_results(each) for each in runs])
+    if arguments.base is not None:
+        results = msgspec.structs.replace(results, base=registry.load_base(arguments.base))
     if arguments.out is None and (len(runs) > 1 or not runs[0].is_dir()):
         raise ConfigurationError("a report of several runs, or of a results.json, needs a folder: name it with --out")
     folder = arguments.out or runs[0]
