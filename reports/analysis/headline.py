@@ -6,8 +6,8 @@ import datetime as dt
 from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.model import Grade, Results, Verdict
+from wsgi_gauntlet.harness.model.naming import requirement_id
 from wsgi_gauntlet.reports.analysis import aggregation
-from wsgi_gauntlet.reports.analysis.requirements import requirement_id
 from wsgi_gauntlet.reports.analysis.scoreboard import CLASSROOM, Row, Scoreboard, scoreboard
 from wsgi_gauntlet.reports.text.labels import join_names, pluralize
 
