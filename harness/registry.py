@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
+import msgspec
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -32,6 +33,7 @@ from wsgi_gauntlet.harness.model.naming import (
     within,
 )
 from wsgi_gauntlet.harness.server.adapter_registry import adapters as adapters
+from wsgi_gauntlet.harness.server.name import parse
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP as REFERENCE_APP
 from wsgi_gauntlet.harness.store import journal, schema_1
 from wsgi_gauntlet.harness.store.base_run import base_run
@@ -96,15 +98,33 @@ def outputs() -> Mapping[str, Output]:
 def load_results(path: Path) -> Results:
     """Return the results in `path`: a run folder, a folder with a report only, or a `results.json`.
 
-    Raises ConfigurationError if `path` is none of these.
+    A run of an older version does not say which servers are for development; the adapters add it. Raises
+    ConfigurationError if `path` is none of these.
     """
     if not path.exists():
         near = did_you_mean(path.name, _run_folders(path.parent))
         raise ConfigurationError(f"there is no {path}{near}; name a run folder or a results.json")
     results_file: _ResultsFile = importlib.import_module(f"{ROOT_PACKAGE}.reports.writers.json")
     if path.is_dir() and ((path / journal.JOURNAL_FILENAME).exists() or not (path / results_file.FILENAME).exists()):
-        return journal.read(path)
-    return results_file.load(path)
+        return _with_documentation(journal.read(path))
+    return _with_documentation(results_file.load(path))
+
+
+def _with_documentation(results: Results) -> Results:
+    servers = {
+        name: info if info.for_development else msgspec.structs.replace(info, for_development=_for_development(name))
+        for name, info in results.servers.items()
+    }
+    return msgspec.structs.replace(results, servers=servers)
+
+
+def _for_development(name: str) -> str:
+    """Return what the adapter of a server says about development, '' if no adapter is known."""
+    try:
+        adapter = adapters().get(parse(name).server.adapter)
+    except ConfigurationError:
+        return ""
+    return adapter.for_development if adapter is not None else ""
 
 
 def load_base(path: Path) -> BaseRun:

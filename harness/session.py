@@ -68,6 +68,7 @@ from wsgi_gauntlet.harness.shutdown_signals import redirect_terminal_to_null, sh
 from wsgi_gauntlet.harness.store import journal, output_folder, rerun_command
 from wsgi_gauntlet.harness.store.journal import BaseLine, CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
 from wsgi_gauntlet.harness.store.output_format import write_outputs
+from wsgi_gauntlet.harness.store.public_results import private_names, publish
 
 DEFAULT_RUN_FOLDER = "gauntlet-out"
 
@@ -81,7 +82,8 @@ class RunOptions:
     documentation recommends. The cases of `case_file` replace the catalogue. With `skip_unavailable_versions` a version
     that cannot be installed is reported as a missing server and does not end the run. With `exitfirst` the run ends at
     the first cell that fails it. `config` are the user's configuration files, each as FILE or SERVER=FILE. `base` is an
-    earlier run that the reports compare this one with.
+    earlier run that the reports compare this one with. With `public` the outputs leave out paths and names of this
+    machine; the journal keeps them.
     """
 
     servers: tuple[str, ...] = ()
@@ -97,6 +99,7 @@ class RunOptions:
     out: Path | None = None
     resume: bool = False
     output_files: Mapping[str, Path] = field(default_factory=dict)
+    public: bool = False
     base: Path | None = None
     baseline: Path | None = None
     update_baseline: bool = False
@@ -164,6 +167,8 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         preload_thread.join()
         with _garbage_collector_paused():
             results = journal.read(run_journal.folder)
+            if options.public:
+                results = publish(results, private_names(results, [run_journal.folder]))
             write_outputs(results, run_journal.folder, registry.outputs(), options.output_files)
         if error is not None:
             raise error
@@ -259,8 +264,9 @@ class _Recorder:
             case ScenarioFinished(cell):
                 event = ScenarioFinished(thresholds.apply_thresholds(self._thresholds, cell))
                 self._journal.write(LoadLine(event.cell))
-            case ServerStarted(server, command_line):
-                self._update(msgspec.structs.replace(self._server_infos[server], command=command_line))
+            case ServerStarted(server, command_line, conditions):
+                info = self._server_infos[server]
+                self._update(msgspec.structs.replace(info, command=command_line, conditions=dict(conditions)))
             case ServerFailed(server, reason):
                 self.failed.add(server)
                 self._update(msgspec.structs.replace(self._server_infos[server], available=False, why=reason))

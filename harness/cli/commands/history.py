@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import click
 
 from wsgi_gauntlet.harness.cli.commands.check import LEVELS
-from wsgi_gauntlet.harness.cli.execute import case_selection, output_files, show
-from wsgi_gauntlet.harness.cli.options import AllChangesOption, Option, VerboseOption, command, path_argument
+from wsgi_gauntlet.harness.cli.execute import case_selection, show
+from wsgi_gauntlet.harness.cli.options import (
+    AllChangesOption,
+    Option,
+    OutputsOption,
+    VerboseOption,
+    command,
+    path_argument,
+)
 from wsgi_gauntlet.harness.errors import EXIT_ERROR, EXIT_FAILED, ConfigurationError, EnvironmentUnavailable
 from wsgi_gauntlet.harness.events import Message, Progress
 
@@ -78,10 +85,7 @@ class HistoryArguments:
         bool, Option(["--resume"], is_flag=True, help="Continue the run in the folder instead of starting a new one.")
     ]
     all: AllChangesOption
-    json: Annotated[bool, Option(["--json"], is_flag=True, help="Print results.json on stdout.")]
-    markdown: Annotated[
-        Path | None, Option(["--markdown"], type=path_argument, metavar="FILE", help="Write the summary in Markdown.")
-    ]
+    outputs: OutputsOption
     verbose: VerboseOption
 
 
@@ -104,7 +108,8 @@ def history(arguments: HistoryArguments) -> None:
         app=REFERENCE_APP,
         out=arguments.out,
         resume=arguments.resume,
-        output_files=output_files(None, arguments.markdown),
+        output_files=arguments.outputs.files,
+        public=arguments.outputs.public,
         skip_unavailable_versions=True,
     )
     session.require_output_folder(options)
@@ -115,7 +120,7 @@ def history(arguments: HistoryArguments) -> None:
         results, folder, code = session.run(
             replace(options, servers=tuple(each.name for each in chosen)), settings, display.handle
         )
-    show(results, folder, arguments.json, every_change=arguments.all, verbose=arguments.verbose)
+    show(results, folder, arguments.outputs.printed, every_change=arguments.all, verbose=arguments.verbose)
     sys.exit(history_exit_code(results, code))
 
 
