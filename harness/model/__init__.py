@@ -34,12 +34,14 @@ from wsgi_gauntlet.harness.model.load import (
     ThresholdViolation,
     Window,
 )
-from wsgi_gauntlet.harness.model.results import SCHEMA, ConfigOverride, Results, ServerInfo
+from wsgi_gauntlet.harness.model.results import SCHEMA, BaseCase, BaseRun, ConfigOverride, Results, ServerInfo
 from wsgi_gauntlet.harness.model.verdict import Level, Verdict
 
 __all__ = [
     "SCHEMA",
     "AppEvent",
+    "BaseCase",
+    "BaseRun",
     "BaselineExpectation",
     "BaselineStatus",
     "Basis",

@@ -8,6 +8,7 @@ import msgspec
 
 from wsgi_gauntlet.harness.model.conformance import CaseInfo, CaseResult
 from wsgi_gauntlet.harness.model.load import ScenarioInfo, ScenarioResult
+from wsgi_gauntlet.harness.model.verdict import Level, Verdict
 
 SCHEMA = 2
 """The version of `results.json` and of the journal that this program writes."""
@@ -25,7 +26,9 @@ class ConfigOverride(msgspec.Struct, frozen=True):
 class ServerInfo(msgspec.Struct, frozen=True):
     """A server of the run. If it is not `available`, `why` is the reason and `get` the command that installs it.
 
-    `configuration` lists the user's configuration files, `overrides` what the harness replaced in them.
+    `configuration` lists the user's configuration files, `overrides` what the harness replaced in them. `conditions`
+    are those of a start without settings of a case: workers, threads, keep-alive and the like. `for_development` is the
+    sentence of its documentation that says that the server is for development, with its address; '' if there is none.
     """
 
     name: str
@@ -39,13 +42,38 @@ class ServerInfo(msgspec.Struct, frozen=True):
     get: str = ""
     configuration: tuple[str, ...] = ()
     overrides: tuple[ConfigOverride, ...] = ()
+    conditions: dict[str, Any] = {}
+    for_development: str = ""
+
+
+class BaseCase(msgspec.Struct, frozen=True):
+    """The level and the tags of a case when the base run asked it."""
+
+    level: Level
+    tags: tuple[str, ...] = ()
+
+
+class BaseRun(msgspec.Struct, frozen=True):
+    """An earlier run that a run is compared with, without its evidence.
+
+    `name` is the path that the user gave. `verdicts` are by server and case. The cells of `load` have neither samples
+    nor logs.
+    """
+
+    name: str
+    environment: dict[str, Any]
+    servers: dict[str, ServerInfo]
+    cases: dict[str, BaseCase] = {}
+    verdicts: dict[str, dict[str, Verdict]] = {}
+    load: tuple[ScenarioResult, ...] = ()
+    finished: bool = True
 
 
 class Results(msgspec.Struct, frozen=True):
     """Everything that a run measured.
 
     `environment` describes the machine, the program and the call. `finished` is false after Ctrl-C. `baseline` names
-    the baseline file, or is '' if there is none.
+    the baseline file, or is '' if there is none. `base` is the run that the user compares this one with.
     """
 
     schema: int
@@ -57,3 +85,4 @@ class Results(msgspec.Struct, frozen=True):
     scenarios: dict[str, ScenarioInfo] = {}
     finished: bool = True
     baseline: str = ""
+    base: BaseRun | None = None

@@ -17,7 +17,10 @@ class Output:
     """One format of a report.
 
     `filename` is its name in a run folder. `render` is pure. `prepare` does slow work, such as imports, in advance. An
-    output that is `on_request_only` is written only if the user names a file for it.
+    output that is `on_request_only` is written only if the user asks for it.
+
+    `option_help` is the help of the option `--name`, which `run`, `check`, `load`, `report` and `history` make from it;
+    '' means no option. The option names a file, or is a flag that prints the output on stdout if it is `printed`.
     """
 
     name: str
@@ -25,6 +28,13 @@ class Output:
     render: Callable[[Results], str]
     prepare: Callable[[], None] = lambda: None
     on_request_only: bool = False
+    option_help: str = ""
+    printed: bool = False
+
+    @property
+    def option(self) -> str:
+        """The name of its option, as `--csv`."""
+        return f"--{self.name}"
 
 
 def write_outputs(results: Results, folder: Path, outputs: Mapping[str, Output], files: Mapping[str, Path]) -> None:

@@ -36,7 +36,7 @@ def render(results: Results) -> str:
     return to_json(small).decode() + "\n"
 
 
-OUTPUT = Output("json", FILENAME, render)
+OUTPUT = Output("json", FILENAME, render, option_help="Print results.json on stdout.", printed=True)
 
 
 def load(path: Path) -> Results:
