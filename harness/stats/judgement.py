@@ -60,8 +60,9 @@ class Judgement:
     """The conclusion about one metric.
 
     `word` is the conclusion as a reader sees it. `interval` is for this metric alone, None with fewer than two blocks.
-    `p` is corrected by Holm for the number of metrics, but not for looks. `rounds` are the rounds that count. `rounds_needed` are the
-    further rounds that would decide with a chance of 80 %: 0 if decided, None if more than 9,998.
+    `p` is corrected by Holm for the number of metrics, but not for looks. `rounds` are the rounds that count.
+    `rounds_needed` are the further rounds that would decide with a chance of 80 %: 0 if decided, None if more than
+    9,998.
     """
 
     conclusion: Conclusion

@@ -15,14 +15,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from wsgi_gauntlet.harness.stats import student
 from wsgi_gauntlet.harness.stats.measurement_order import schedule
-from wsgi_gauntlet.harness.stats.paired_ratio import METRICS, Metric, Ratio, Scale
+from wsgi_gauntlet.harness.stats.paired_ratio import METRICS, P99, Metric, Ratio, Scale
 
 Array = npt.NDArray[np.float64]
 
@@ -89,8 +89,7 @@ def _machine(rng: np.random.Generator, metrics: int, slots: int, deviations: Arr
 def _autoregression(slots: int, correlation: float) -> Array:
     """Return the matrix that turns white noise (a row) into noise of the same deviation with AR(1) correlation."""
     lags = np.abs(np.subtract.outer(np.arange(slots), np.arange(slots)))
-    found: Array = np.linalg.cholesky(correlation**lags).T
-    return found
+    return np.asarray(np.linalg.cholesky(correlation**lags).T, dtype=np.float64)
 
 
 def _ratio(rng: np.random.Generator, metric: Metric, a: Array, b: Array, effect: float | None) -> Ratio:
@@ -104,7 +103,8 @@ def _ratio(rng: np.random.Generator, metric: Metric, a: Array, b: Array, effect:
     return Ratio(metric, tuple(float(each) for each in direction * (b - a) + math.log(effect or 1.0)))
 
 
-# The naive procedures: each is wrong for a reason that the method avoids.
+# The naive procedures follow. Each is wrong for a reason that the method avoids. All return the share of equal
+# candidates that they call different.
 
 
 def rejects_by_t(values: Array, level: float = 0.05) -> npt.NDArray[np.bool_]:
@@ -115,25 +115,61 @@ def rejects_by_t(values: Array, level: float = 0.05) -> npt.NDArray[np.bool_]:
     return found
 
 
-def requests_as_units(rng: np.random.Generator, comparisons: int, rounds: int, noise: float) -> float:
-    """Return how often equal candidates differ if the 500 requests of each round are the units of a t test.
+def _equal_pairs(rng: np.random.Generator, comparisons: int, rounds: int, noise: float, metrics: int = 1) -> Array:
+    """Return the log ratios of equal candidates, by comparison, metric and round."""
+    kinds = [dataclasses.replace(P99, name=str(each)) for each in range(metrics)]
+    found = [comparison(rng, rounds, metrics=kinds, noise=[noise] * metrics) for _ in range(comparisons)]
+    return np.array([[ratio.rounds for ratio in each.values()] for each in found], dtype=float)
 
-    The times of requests vary by 50 % within a round. Two rounds differ by `noise`, which the test does not see.
-    """
-    requests = 500
-    false = 0
-    for _ in range(comparisons):
-        ratio = comparison(rng, rounds, metrics=METRICS[1:2], noise=[noise])[METRICS[1].name]
-        shift = np.array(ratio.rounds, dtype=float)
-        # The mean of all requests of all rounds is known by its mean and its deviation: no need to draw each of them.
-        within = 0.5 * math.sqrt(2)
-        mean = shift.mean() + rng.standard_normal() * within / math.sqrt(rounds * requests)
-        deviation = math.sqrt(within**2 + float(shift.var()))
-        false += abs(mean) > 1.96 * deviation / math.sqrt(rounds * requests)
-    return false / comparisons
+
+def requests_as_units(rng: np.random.Generator, comparisons: int, rounds: int, noise: float) -> float:
+    """Test over the 500 requests of each round, whose times vary by 50 %. All rounds are pooled."""
+    shift = _equal_pairs(rng, comparisons, rounds, noise)[:, 0]
+    requests = rng.standard_normal((comparisons, rounds, 500)) * 0.5 * math.sqrt(2) + shift[:, :, None]
+    return float(rejects_by_t(requests.reshape(comparisons, -1)).mean())
+
+
+def peeking(rng: np.random.Generator, comparisons: int, rounds: int, noise: float) -> float:
+    """Test after each block from the third one, each time at 5 %, and stop at the first difference."""
+    blocks = _equal_pairs(rng, comparisons, rounds, noise)[:, 0].reshape(comparisons, -1, 2).mean(axis=2)
+    looks = [rejects_by_t(blocks[:, :end]) for end in range(3, rounds // 2 + 1)]
+    return float(np.any(looks, axis=0).mean())
+
+
+def no_correction_for_metrics(rng: np.random.Generator, comparisons: int, rounds: int, noise: float) -> float:
+    """Test six metrics, each at 5 %."""
+    blocks = _equal_pairs(rng, comparisons, rounds, noise, 6).reshape(comparisons, 6, -1, 2).mean(axis=3)
+    return float(rejects_by_t(blocks).any(axis=1).mean())
 
 
 def one_after_the_other(rng: np.random.Generator, comparisons: int, rounds: int, noise: float) -> float:
-    """Return how often equal candidates differ if all rounds of A come before all rounds of B."""
+    """Measure all rounds of A before all rounds of B."""
     values = np.stack([_machine(rng, 1, 2 * rounds, np.array([noise]), TYPICAL)[0] for _ in range(comparisons)])
     return float(rejects_by_t(values[:, rounds:] - values[:, :rounds]).mean())
+
+
+def percentile_bootstrap(rng: np.random.Generator, comparisons: int, rounds: int, noise: float) -> float:
+    """Take the percentile interval of the mean of the blocks, without a correction for few blocks."""
+    blocks = _equal_pairs(rng, comparisons, rounds, noise)[:, 0].reshape(comparisons, -1, 2).mean(axis=2)
+    count = rounds // 2
+    shares = rng.multinomial(count, [1 / count] * count, size=1000) / count
+    low, high = np.quantile(blocks @ shares.T, [0.025, 0.975], axis=1)
+    return float(((low > 0) | (high < 0)).mean())
+
+
+NAIVE: dict[str, Callable[[np.random.Generator, int, int, float], float]] = {
+    "requests as units": requests_as_units,
+    "peeking after each block": peeking,
+    "six metrics without Holm": no_correction_for_metrics,
+    "all of A, then all of B": one_after_the_other,
+    "percentile bootstrap": percentile_bootstrap,
+}
+
+
+def state_of_candidates(rng: np.random.Generator, rounds: int, noise: float) -> Ratio:
+    """Return a comparison that breaks an assumption: each candidate keeps a state of its own from round to round.
+
+    Fresh servers in each round prevent this. The noise of each candidate is correlated by 0.5 from round to round.
+    """
+    values = noise * (rng.standard_normal((2, rounds)) @ _autoregression(rounds, 0.5))
+    return Ratio(P99, tuple(float(each) for each in values[1] - values[0]))
