@@ -30,6 +30,9 @@ NODES = 201
 FARTHEST = 8.0
 """Standard deviations at which a side without a bound ends."""
 
+KEPT_FOR_EXTENSION = 0.2
+"""The part of what is left of alpha that an end keeps, if the comparison may be extended after it."""
+
 LEAST_SPENT = 1e-12
 """A look that may spend less than this decides nothing."""
 
@@ -38,16 +41,27 @@ LEAST_SPENT = 1e-12
 class Look:
     """The look number `index` (from 0) at a comparison that is looked at after each of `rounds` rounds.
 
-    The last of `rounds` is the planned end. `Look.only(rounds)` is a comparison without early stop.
+    The last of `rounds` is the planned end. `Look.only(rounds)` is a comparison without early stop. `shares` are the
+    parts of alpha that may be spent until each look; empty for those of O'Brien and Fleming.
     """
 
     rounds: tuple[int, ...]
     index: int
+    shares: tuple[float, ...] = ()
 
     @classmethod
     def only(cls, rounds: int) -> Look:
         """Return the only look, at the end of a comparison that never stops early."""
         return cls((rounds,), 0)
+
+    @classmethod
+    def extended(cls, ends: tuple[int, ...]) -> Look:
+        """Return the look at the last of `ends`, for a comparison that was judged and then extended at the others.
+
+        "N more rounds would tell" invites to measure N more rounds. Without this rule each extension is a new chance
+        for an error. Each end spends four fifths of the alpha that is left, so the first one spends 4 % of 5 %.
+        """
+        return cls(ends, len(ends) - 1, tuple(1 - KEPT_FOR_EXTENSION**each for each in range(1, len(ends) + 1)))
 
     @property
     def is_last(self) -> bool:
@@ -56,7 +70,7 @@ class Look:
 
     def level(self, alpha: float) -> float:
         """Return the level of a one-sided p value at this look, so that all looks together err with `alpha`."""
-        return levels(self.rounds, alpha)[self.index]
+        return levels(self.rounds, alpha, self.shares)[self.index]
 
 
 def planned_looks(rounds: int) -> tuple[Look, ...]:
@@ -70,13 +84,13 @@ def planned_looks(rounds: int) -> tuple[Look, ...]:
 
 
 @functools.lru_cache(maxsize=1024)
-def levels(rounds: tuple[int, ...], alpha: float) -> tuple[float, ...]:
+def levels(rounds: tuple[int, ...], alpha: float, shares: tuple[float, ...] = ()) -> tuple[float, ...]:
     """Return the level of a one-sided p value at each look after `rounds` rounds; `alpha` is one-sided too."""
+    limits = [alpha * each for each in shares] or [_spent(alpha, each / rounds[-1]) for each in rounds]
     spent = 0.0
     density: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None
     found: list[float] = []
-    for index, end in enumerate(rounds):
-        allowed = _spent(alpha, end / rounds[-1])
+    for index, (end, allowed) in enumerate(zip(rounds, limits, strict=True)):
         step = math.sqrt(end - (rounds[index - 1] if index else 0))
         bound = _bound(density, step, allowed - spent) if allowed - spent > LEAST_SPENT else math.inf
         spent = allowed if math.isfinite(bound) else spent
