@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.model.baseline import BaselineExpectation, BaselineStatus
+from wsgi_gauntlet.harness.model.comparison import (
+    BASELINE_LETTER,
+    Candidate,
+    ComparisonResult,
+    ComparisonWord,
+    Figure,
+    FigureComparison,
+    RatioInterval,
+    RoundResult,
+    SlotResult,
+)
 from wsgi_gauntlet.harness.model.conformance import (
     AppEvent,
     Basis,
@@ -38,6 +49,7 @@ from wsgi_gauntlet.harness.model.results import SCHEMA, ConfigOverride, Results,
 from wsgi_gauntlet.harness.model.verdict import Level, Verdict
 
 __all__ = [
+    "BASELINE_LETTER",
     "SCHEMA",
     "AppEvent",
     "BaselineExpectation",
@@ -45,16 +57,21 @@ __all__ = [
     "Basis",
     "BasisKind",
     "Breach",
+    "Candidate",
     "CaseInfo",
     "CaseResult",
     "Claim",
     "ClaimVerdict",
+    "ComparisonResult",
+    "ComparisonWord",
     "ConfigOverride",
     "ConnectionEvent",
     "ConnectionEventKind",
     "Cost",
     "Disconnect",
     "Evidence",
+    "Figure",
+    "FigureComparison",
     "GeneratorHealth",
     "Grade",
     "Level",
@@ -62,12 +79,15 @@ __all__ = [
     "Outcome",
     "Percentile",
     "Phase",
+    "RatioInterval",
     "Reference",
     "Results",
+    "RoundResult",
     "Sample",
     "ScenarioInfo",
     "ScenarioResult",
     "ServerInfo",
+    "SlotResult",
     "Setup",
     "Step",
     "ThresholdViolation",

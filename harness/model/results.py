@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from wsgi_gauntlet.harness.model.comparison import ComparisonResult
 from wsgi_gauntlet.harness.model.conformance import CaseInfo, CaseResult
 from wsgi_gauntlet.harness.model.load import ScenarioInfo, ScenarioResult
 
@@ -57,3 +58,4 @@ class Results(msgspec.Struct, frozen=True):
     scenarios: dict[str, ScenarioInfo] = {}
     finished: bool = True
     baseline: str = ""
+    comparisons: tuple[ComparisonResult, ...] = ()

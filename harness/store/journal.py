@@ -24,7 +24,9 @@ from wsgi_gauntlet.harness.model import (
     BaselineExpectation,
     CaseInfo,
     CaseResult,
+    ComparisonResult,
     Results,
+    RoundResult,
     ScenarioInfo,
     ScenarioResult,
     ServerInfo,
@@ -81,11 +83,23 @@ class BaselineLine(msgspec.Struct, frozen=True, tag="baseline", tag_field="line"
     applied: tuple[BaselineChange, ...] = ()
 
 
+class ComparisonLine(msgspec.Struct, frozen=True, tag="comparison", tag_field="line"):
+    """A comparison as far as it is, without its rounds. A later line replaces it."""
+
+    comparison: ComparisonResult
+
+
+class RoundLine(msgspec.Struct, frozen=True, tag="round", tag_field="line"):
+    """A finished round of the last comparison before this line."""
+
+    round: RoundResult
+
+
 class EndLine(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
     """The last line of a complete run."""
 
 
-Line = StartLine | ServerLine | CheckLine | LoadLine | BaselineLine | EndLine
+Line = StartLine | ServerLine | CheckLine | LoadLine | BaselineLine | ComparisonLine | RoundLine | EndLine
 
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 
@@ -218,6 +232,9 @@ def read(folder: Path) -> Results:
     servers: dict[str, ServerInfo] = {}
     checks: dict[tuple[str, str], CaseResult] = {}
     loads: dict[tuple[str, str], ScenarioResult] = {}
+    comparisons: dict[tuple[object, ...], ComparisonResult] = {}
+    rounds: dict[tuple[object, ...], list[RoundResult]] = {}
+    comparison_key: tuple[object, ...] = ()
     finished, baseline = False, ""
     for line in _lines(path):
         finished = isinstance(line, EndLine)
@@ -230,6 +247,11 @@ def read(folder: Path) -> Results:
                 checks[check.server, check.case] = check
             case LoadLine(load=load):
                 loads[load.server, load.scenario] = load
+            case ComparisonLine(comparison=comparison):
+                comparison_key = comparison.key
+                comparisons[comparison_key] = comparison
+            case RoundLine(round=found):
+                rounds.setdefault(comparison_key, []).append(found)
             case BaselineLine(file=baseline, applied=applied):
                 for each in applied:
                     if cell := checks.get((each.server, each.case)):
@@ -246,6 +268,9 @@ def read(folder: Path) -> Results:
         load=tuple(loads.values()),
         cases=start.cases,
         scenarios=start.scenarios,
+        comparisons=tuple(
+            msgspec.structs.replace(each, rounds=tuple(rounds.get(key, ()))) for key, each in comparisons.items()
+        ),
         finished=finished,
         baseline=baseline,
     )

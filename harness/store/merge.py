@@ -8,7 +8,8 @@ from wsgi_gauntlet.harness.model import SCHEMA, Results
 
 
 def merge(runs: Sequence[Results]) -> Results:
-    """Return the cells of all `runs`. If two runs have the same cell, the later one counts.
+    """Return the cells of all `runs`. If two runs have the same cell, the later one counts. Comparisons with
+    different seeds are different.
 
     The environment is that of the last run, with the environments of all runs under `merged`.
     """
@@ -23,6 +24,7 @@ def merge(runs: Sequence[Results]) -> Results:
         load=tuple({(c.server, c.scenario): c for run in runs for c in run.load}.values()),
         cases={id_: case for run in runs for id_, case in run.cases.items()},
         scenarios={id_: scenario for run in runs for id_, scenario in run.scenarios.items()},
+        comparisons=tuple({each.key: each for run in runs for each in run.comparisons}.values()),
         finished=all(run.finished for run in runs),
         baseline=", ".join(dict.fromkeys(run.baseline for run in runs if run.baseline)),
     )
