@@ -28,8 +28,10 @@ def exact_interval(count: int, trials: int, confidence: float = CONFIDENCE) -> t
     if not 0 <= count <= trials or not trials:
         raise ValueError(f"{count} of {trials} is no share")
     tail = (1 - confidence) / 2
-    low = 0.0 if count == 0 else _solve(lambda share: _beta(count, trials - count + 1, share) < tail)
-    high = 1.0 if count == trials else _solve(lambda share: _beta(count + 1, trials - count, share) < 1 - tail)
+    low = 0.0 if count == 0 else _solve(lambda share: regularized_beta(count, trials - count + 1, share) < tail)
+    high = (
+        1.0 if count == trials else _solve(lambda share: regularized_beta(count + 1, trials - count, share) < 1 - tail)
+    )
     return low, high
 
 
@@ -42,12 +44,12 @@ def _solve(is_below: Callable[[float], bool]) -> float:
     return (low + high) / 2
 
 
-def _beta(a: float, b: float, x: float) -> float:
+def regularized_beta(a: float, b: float, x: float) -> float:
     """Return the regularized incomplete beta function: the probability of `a` or more successes in a + b - 1 trials."""
     if x <= 0 or x >= 1:
         return float(x >= 1)
     if x > (a + 1) / (a + b + 2):
-        return 1 - _beta(b, a, 1 - x)
+        return 1 - regularized_beta(b, a, 1 - x)
     front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
     return front * _fraction(a, b, x) / a
 
