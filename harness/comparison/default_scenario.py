@@ -87,9 +87,7 @@ class SlotParameters(OpenLoopParameters):
     round: Annotated[int, Parameter("", "number of the round, the seed of its arrivals")] = 1
 
 
-PARAMETERS = SlotParameters(
-    clients=4096, estimate=0.25, size=2000, closed_loop=0.6, open_loop=2.0, slow_clients=3.0
-)
+PARAMETERS = SlotParameters(clients=4096, estimate=0.25, size=2000, closed_loop=0.6, open_loop=2.0, slow_clients=3.0)
 """The parameters of a slot with all figures."""
 
 
@@ -106,7 +104,9 @@ def parameters_for(metrics: Collection[str], parameters: SlotParameters = PARAME
 
 def screening_parameters(parameters: SlotParameters) -> SlotParameters:
     """Return the parameters of the slot that finds the rate of the open loop."""
-    return replace(parameters, closed_loop=parameters.closed_loop or PARAMETERS.closed_loop, open_loop=None)
+    return replace(
+        parameters, closed_loop=parameters.closed_loop or PARAMETERS.closed_loop, open_loop=None, slow_clients=None
+    )
 
 
 def common_rate(capacities: Collection[float]) -> float:
@@ -184,9 +184,7 @@ async def _measure_closed_loops(experiment: OpenLoopExperiment, seconds: float) 
     ]
 
 
-async def _measure_open_loop(
-    experiment: OpenLoopExperiment, seconds: float, rate: float, seed: int
-) -> list[Metric]:
+async def _measure_open_loop(experiment: OpenLoopExperiment, seconds: float, rate: float, seed: int) -> list[Metric]:
     experiment.ctx.progress(None, f"open loop, {format_rate(rate)}")
     seconds = min(max(seconds, MIN_OPEN_LOOP_REQUESTS / rate), MAX_OPEN_LOOP_FACTOR * seconds)
     arrivals = FixedCountArrivals(max(1, round(rate * seconds)), seconds, seed)

@@ -1,8 +1,8 @@
 """What the rounds of a comparison say: a word for each figure of each candidate. Pure.
 
-    rounds          slot of A, slot of B, slot of A again, ...
-    Ratio           one figure for each round: B / A, or B - A for a share           (stats/paired_ratio.py)
-    judge           a word for each (figure, candidate), corrected for their number  (stats/judgement.py)
+rounds          slot of A, slot of B, slot of A again, ...
+Ratio           one figure for each round: B / A, or B - A for a share           (stats/paired_ratio.py)
+judge           a word for each (figure, candidate), corrected for their number  (stats/judgement.py)
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def judge_rounds(comparison: ComparisonResult, look: Look | None = None) -> tupl
     rounds = comparison.valid_rounds
     pairs = _pairs(comparison, rounds)
     found = judge({key: each.ratio for key, each in pairs.items()}, comparison.threshold, look=look)
-    return tuple(_figure_comparison(key, pairs[key], found[key], rounds, comparison.threshold) for key in pairs)
+    return tuple(_figure_comparison(key, pairs[key], found[key], rounds) for key in pairs)
 
 
 def may_stop(comparison: ComparisonResult) -> bool:
@@ -139,9 +139,7 @@ def _figure_of(round_: RoundResult, figure: str, letter: str, *, again: bool = F
     return next((each for each in slot.figures if each.id == figure), None)
 
 
-def _figure_comparison(
-    key: _Key, pair: _Pair, found: Judgement, rounds: Sequence[RoundResult], threshold: float
-) -> FigureComparison:
+def _figure_comparison(key: _Key, pair: _Pair, found: Judgement, rounds: Sequence[RoundResult]) -> FigureComparison:
     figure, letter = key
     first = pair.first
     control = _pair(first, rounds, BASELINE_LETTER, again=True)
@@ -191,11 +189,11 @@ WORD_BY_CONCLUSION: Mapping[Conclusion, ComparisonWord] = {
 
 def _interval(found: Judgement) -> RatioInterval | None:
     interval = found.interval
-    return interval and RatioInterval(interval.estimate, interval.low, interval.high)
+    return None if interval is None else RatioInterval(interval.estimate, interval.low, interval.high)
 
 
 def _noise_interval(noise: NoiseFloor | None) -> RatioInterval | None:
-    return noise and RatioInterval(noise.interval.estimate, noise.low, noise.high)
+    return None if noise is None else RatioInterval(noise.interval.estimate, noise.low, noise.high)
 
 
 def _shown(ratio: Ratio) -> tuple[float | None, ...]:
