@@ -179,10 +179,10 @@ def draw_x_axis(
         if label and scale(value) - half > end:
             drawn.text((scale(value), bottom + 10), label, "muted", size=SMALL, anchor="middle")
             end = scale(value) + half + 4
-    drawn.text(
-        ((scale.start + scale.end) / 2, bottom + 25), title, "muted", size=SMALL, anchor="middle",
-        room=drawn.width - 2 * MARGIN,
-    )  # fmt: skip
+    room = drawn.width - 2 * MARGIN
+    half = min(text_width(title, SMALL), room) / 2
+    middle = min(max((scale.start + scale.end) / 2, MARGIN + half), drawn.width - MARGIN - half)
+    drawn.text((middle, bottom + 25), title, "muted", size=SMALL, anchor="middle", room=room)
 
 
 def draw_y_axis(
