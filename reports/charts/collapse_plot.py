@@ -30,6 +30,7 @@ from wsgi_gauntlet.reports.text.escaping import line
 
 TITLE = "How many slow clients make a server collapse?"
 _SUBTITLE = "N* by kind of slow client. The fewer kinds made a server collapse, the higher it stands."
+_ONE_KIND_SUBTITLE = "N* is the smallest number of slow clients with this effect. The largest N* is at the top."
 _AXIS = "slow clients at which the server collapsed (log scale)"
 _SHAPES = "osD^vP"
 
@@ -137,8 +138,9 @@ def collapse_plot(data: CollapseData, *, narrow: bool = False) -> str:
     ]
     heights = [_height([*_groups(cells).values()], narrow) for _, cells in data.rows]
     width = NARROW if narrow else WIDE
+    subtitle = _SUBTITLE if len(data.kinds) > 1 else _ONE_KIND_SUBTITLE
     layout = RowLayout(
-        TITLE, _SUBTITLE, heights, narrow=narrow, values=200.0, legend=legend_height(legend, width),
+        TITLE, subtitle, heights, narrow=narrow, values=200.0, legend=legend_height(legend, width),
         caption=data.note.caption,
     )  # fmt: skip
     numbers = [

@@ -102,7 +102,7 @@ class RowLayout:
         """Write the name of a row and its version."""
         top, bottom = self.band(place)
         if self.narrow:
-            room = self.width - 2 * MARGIN if self.details else self.width * 0.6
+            room = self.width - 2 * MARGIN if self.details else self.width * 0.5
             drawn.text((MARGIN, top - 6), name, colour, bold=True, room=room)
             return
         y = (top + bottom) / 2
@@ -121,7 +121,7 @@ class RowLayout:
             drawn.text((MARGIN, bottom + 6), text, colour, size=SMALL, bold=bold, room=self.width * 0.56)
         elif self.narrow:
             at = (self.width - MARGIN, top - 6)
-            drawn.text(at, text, colour, size=SMALL, bold=bold, anchor="end", room=self.width * 0.38)
+            drawn.text(at, text, colour, size=SMALL, bold=bold, anchor="end", room=self.width * 0.46)
         else:
             y = self.middle(place) - (_DETAIL_LINE / 2 if self.details else 0)
             drawn.text((self.right + 12, y), text, colour, size=SMALL, bold=bold, room=room)
@@ -141,7 +141,7 @@ class RowLayout:
         top, bottom = self.band(place)
         if self.narrow:
             y = bottom + 6 if self.details else top - 6
-            room = self.width - 2 * MARGIN if self.details else self.width * 0.38
+            room = self.width - 2 * MARGIN if self.details else self.width * 0.46
             drawn.text((self.width - MARGIN, y), text, "doubt", size=SMALL, anchor="end", room=room)
             return
         room = self.width - self.right - 14
@@ -176,9 +176,10 @@ def draw_x_axis(
     end = float("-inf")
     for value, label in ticks:
         half = text_width(label, SMALL) / 2
-        if label and scale(value) - half > end:
-            drawn.text((scale(value), bottom + 10), label, "muted", size=SMALL, anchor="middle")
-            end = scale(value) + half + 4
+        middle = max(min(scale(value), drawn.width - half), half)
+        if label and middle - half > end:
+            drawn.text((middle, bottom + 10), label, "muted", size=SMALL, anchor="middle")
+            end = middle + half + 4
     room = drawn.width - 2 * MARGIN
     half = min(text_width(title, SMALL), room) / 2
     middle = min(max((scale.start + scale.end) / 2, MARGIN + half), drawn.width - MARGIN - half)
