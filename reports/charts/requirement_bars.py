@@ -23,7 +23,7 @@ _COLOURS = ("pass", "warn", "bad")
 class RequirementRow:
     """The requirements of one server, each counted once: `passed`, broken as `should` and as `must`.
 
-    `security` counts the broken `must` with that tag. `not_judged` counts the others, which the bar does not have.
+    `security` counts the broken `must` with that tag.
     """
 
     server: str
@@ -31,7 +31,6 @@ class RequirementRow:
     should: int
     must: int
     security: int = 0
-    not_judged: int = 0
 
     @property
     def asked(self) -> int:
@@ -83,8 +82,8 @@ def requirement_plot(rows: Sequence[RequirementRow], note: RunNote, *, narrow: b
 
 def requirement_table(rows: Sequence[RequirementRow]) -> Table:
     """Return the numbers of the chart."""
-    heads = ["server", "kept", "broken, should", "broken, must", "of these security", "asked", "not judged"]
-    numbers = [(row.passed, row.should, row.must, row.security, row.asked, row.not_judged) for row in rows]
+    heads = ["server", "kept", "broken, should", "broken, must", "of these security", "asked"]
+    numbers = [(row.passed, row.should, row.must, row.security, row.asked) for row in rows]
     return Table(heads, [[row.server, *map(str, each)] for row, each in zip(rows, numbers, strict=True)])
 
 
