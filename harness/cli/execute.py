@@ -83,9 +83,13 @@ def show(results: Results, folder: Path, as_json: bool, *, every_change: bool = 
     from wsgi_gauntlet.harness import registry
     from wsgi_gauntlet.harness.model import Verdict
     from wsgi_gauntlet.harness.store import rerun_command
+    from wsgi_gauntlet.reports.terminal.comparison import print_comparison
     from wsgi_gauntlet.reports.terminal.summary import summary
 
-    summary(results, folder, every_change=every_change)
+    if results.conformance or results.load or not results.comparisons:
+        summary(results, folder, every_change=every_change)
+    for each in results.comparisons:
+        print_comparison(each, folder)
     failed = next((each for each in results.conformance if each.verdict is Verdict.FAIL), None)
     if failed is not None:  # in one line on any terminal, so that it can be pasted
         command = rerun_command.replay(failed.server, failed.case, rerun_command.given(results.environment))

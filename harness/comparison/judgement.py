@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from wsgi_gauntlet.harness.comparison.default_scenario import METRICS as METRIC_MEANINGS
 from wsgi_gauntlet.harness.model import (
     BASELINE_LETTER,
     ComparisonResult,
@@ -27,6 +28,9 @@ from wsgi_gauntlet.harness.stats.paired_ratio import METRICS, Metric, Ratio, Sca
 
 SHARE_UNIT = "share"
 """The unit of figures that are compared by their difference."""
+
+DEFAULT_ORDER = {name: place for place, name in enumerate(METRIC_MEANINGS)}
+"""The order of the default figures."""
 
 KNOWN_METRICS = {each.name: each for each in METRICS}
 
@@ -102,9 +106,10 @@ def _pairs(comparison: ComparisonResult, rounds: Sequence[RoundResult]) -> dict[
         for slot in each.slots:
             for figure in slot.figures:
                 firsts.setdefault(figure.id, figure)
+    ordered = sorted(firsts.values(), key=lambda each: DEFAULT_ORDER.get(each.id, len(DEFAULT_ORDER)))
     return {
         (figure.id, candidate.letter): _pair(figure, rounds, candidate.letter)
-        for figure in firsts.values()
+        for figure in ordered
         for candidate in comparison.candidates
         if candidate.letter != BASELINE_LETTER
     }

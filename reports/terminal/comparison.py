@@ -21,7 +21,7 @@ STYLES = {
     ComparisonWord.NOT_COMPARED: "dim",
 }
 
-WIDTHS = (17, 23, 19, 3, 12)
+WIDTHS = (17, 23, 21, 3, 12)
 """Columns of a figure: label, word, ratio, rounds, A against A. With the spaces between them at most 80."""
 
 HEADS = ("figure", "word", "ratio [95 %]", "n", "A/A")
@@ -50,6 +50,8 @@ def print_comparison(comparison: ComparisonResult, folder: Path | None = None, c
     show("")
     for text in comparison_summary.warnings(comparison):
         show(text, "yellow")
+    if open_questions := comparison_summary.open_questions(comparison):
+        show(open_questions)
     for text in comparison_summary.conclusions(comparison):
         show(text, "bold")
     if folder is not None:
@@ -77,7 +79,7 @@ def _figure(each: FigureComparison) -> Text:
     cells = (
         line(each.label, WIDTHS[0]),
         comparison_summary.short_text(each),
-        comparison_summary.describe_ratio(each.ratio, difference=each.difference),
+        comparison_summary.describe_ratio(each),
         str(each.rounds),
         comparison_summary.describe_noise(each),
     )

@@ -29,6 +29,11 @@ ORDER_OF_WORDS = (
     ComparisonWord.NOT_COMPARED,
 )
 
+MIN_CANDIDATES = 2
+
+MAX_ADVISED_ROUNDS = 200
+"""Further rounds that a report advises: more of them take hours."""
+
 MAX_INVALID_REASONS = 3
 """Reasons of invalid rounds that are listed."""
 
@@ -41,21 +46,31 @@ def describe_candidate(candidate: Candidate, servers: dict[str, ServerInfo] | No
     return f"{candidate.letter} {line(candidate.server, 60)}{f' ({line(extras, 60)})' if extras else ''}"
 
 
-def describe_ratio(ratio: RatioInterval | None, *, difference: bool = False) -> str:
-    """Return a ratio with its interval: `1.12 [1.09, 1.15]`; points for a difference of shares: `+12 [+9, +15] pt`."""
+def describe_ratio(each: FigureComparison) -> str:
+    """Return the ratio with its interval: `1.12 [1.09, 1.15]`; points for a difference of shares: `+12 [+9, +15] pt`.
+
+    `<` and `>` stand before a ratio of a lower bound.
+    """
+    ratio = each.ratio
     if ratio is None:
         return labels.MISSING
-    if difference:
+    if each.difference:
         return f"{_points(ratio.estimate)} [{_points(ratio.low)}, {_points(ratio.high)}] pt"
-    return f"{_factor(ratio.estimate)} [{_factor(ratio.low)}, {_factor(ratio.high)}]"
+    return f"{_bound(each)}{_factor(ratio.estimate)} [{_factor(ratio.low)}, {_factor(ratio.high)}]"
+
+
+def describe_round_ratio(ratio: float, *, difference: bool = False) -> str:
+    """Return the ratio of one round, or the difference of two shares."""
+    return f"{_points(ratio)} pt" if difference else _factor(ratio)
 
 
 def describe_noise(each: FigureComparison) -> str:
-    """Return the range of A against A in 95 % of the rounds: `0.98-1.02`."""
+    """Return the range of A against A in 95 % of the rounds: `0.98–1.02`."""
     if each.noise is None:
         return labels.MISSING
-    text = _points if each.difference else _factor
-    return f"{text(each.noise.low)} to {text(each.noise.high)}{' pt' if each.difference else ''}"
+    if each.difference:
+        return f"{_points(each.noise.low)} to {_points(each.noise.high)} pt"
+    return f"{_factor(each.noise.low)}–{_factor(each.noise.high)}"
 
 
 def short_text(each: FigureComparison) -> str:
@@ -113,10 +128,22 @@ def warnings(comparison: ComparisonResult) -> list[str]:
     return found
 
 
-def more_rounds(comparison: ComparisonResult) -> int:
-    """Return the further rounds that would decide every figure for which their number is known; 0 if none is open."""
+def open_questions(comparison: ComparisonResult) -> str:
+    """Return how many more rounds each inconclusive figure needs, '' if none is open."""
+    several = len(comparison.candidates) > MIN_CANDIDATES
+    needs = [
+        f"{line(each.label, 60)}{f' of {each.letter}' if several else ''} "
+        f"{'too many' if each.more_rounds is None else f'{each.more_rounds:,}'}"
+        for each in comparison.judged
+        if each.word is ComparisonWord.INCONCLUSIVE
+    ]
+    return f"More rounds that would tell {comparison.threshold * 100:g} %: {', '.join(needs)}." if needs else ""
+
+
+def more_rounds(comparison: ComparisonResult, limit: int = MAX_ADVISED_ROUNDS) -> int:
+    """Return the further rounds, up to `limit`, that would decide every figure that so many decide; 0 if none is."""
     open_figures = [each for each in comparison.judged if each.word is ComparisonWord.INCONCLUSIVE]
-    return max((each.more_rounds or 0 for each in open_figures), default=0)
+    return max((each.more_rounds for each in open_figures if each.more_rounds and each.more_rounds <= limit), default=0)
 
 
 def comparison_section(results: Results) -> str:
@@ -136,7 +163,7 @@ def _section(comparison: ComparisonResult, servers: dict[str, ServerInfo]) -> It
     for each in comparison.judged:
         yield f"| {' | '.join(code_span(cell) for cell in table_row(each))} |\n"
     yield "\n"
-    for text in warnings(comparison):
+    for text in filter(None, (open_questions(comparison), *warnings(comparison))):
         yield f"- {code_span(text)}\n"
     if comparison.command:
         yield f"\nThe same order again: {code_span(f'{line(comparison.command)} --seed {comparison.seed}')}\n"
@@ -152,7 +179,7 @@ def table_row(each: FigureComparison) -> tuple[str, ...]:
         line(each.label, 60),
         each.letter,
         line(each.text, 80) if not each.note else line(f"{each.text}: {each.note}", 200),
-        describe_ratio(each.ratio, difference=each.difference),
+        describe_ratio(each),
         str(each.rounds),
         describe_value(each.baseline, each.unit, at_least=each.baseline_bound),
         describe_value(each.value, each.unit, at_least=each.value_bound),
@@ -179,7 +206,11 @@ def describe_estimate(each: FigureComparison) -> str:
     """Return the ratio alone: `1.12`, or `+12 pt`."""
     if each.ratio is None:
         return labels.MISSING
-    return f"{_points(each.ratio.estimate)} pt" if each.difference else _factor(each.ratio.estimate)
+    return f"{_bound(each)}{describe_round_ratio(each.ratio.estimate, difference=each.difference)}"
+
+
+def _bound(each: FigureComparison) -> str:
+    return "<" if each.baseline_bound and not each.value_bound else ">" if each.value_bound else ""
 
 
 def _factor(value: float) -> str:
@@ -193,5 +224,6 @@ def _factor(value: float) -> str:
 
 
 def _points(share: float) -> str:
-    text = re.sub(r"^(-?)0\.0$", r"0", f"{share * 100:.1f}")
-    return text if text == "0" or text.startswith("-") else f"+{text}"
+    points = max(-100.0, min(100.0, share * 100))
+    text = f"{points:+.0f}" if abs(points) >= 10 else f"{points:+.1f}"
+    return "0" if text in ("+0.0", "-0.0") else text

@@ -21,6 +21,7 @@ from wsgi_gauntlet.reports.analysis.in_process import find_pairs
 from wsgi_gauntlet.reports.analysis.key_findings import key_findings, run_description, title
 from wsgi_gauntlet.reports.analysis.scaling import scaling_tables
 from wsgi_gauntlet.reports.text import labels
+from wsgi_gauntlet.reports.text.comparison_summary import comparison_section
 from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.text.run_environment import describe_machine
 from wsgi_gauntlet.reports.writers.html.sections import claims
@@ -71,6 +72,7 @@ def _parts(results: Results) -> Iterator[str]:
         )
         + "\n"
     )
+    yield comparison_section(results)
     if aggregation.server_cells(results.conformance):
         yield from _conformance(results)
     yield from _framework_matrix(results)
