@@ -1,4 +1,4 @@
-"""What catalogues and reports share: ids of requirements, the parts of a docstring, and the nearest name for an error."""
+"""What catalogues and reports share: ids of requirements, parts of a docstring, and the nearest name for an error."""
 
 from __future__ import annotations
 
