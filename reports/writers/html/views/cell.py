@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import CaseResult, Results
 from wsgi_gauntlet.harness.store import rerun_command
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.text import labels, run_environment
-from wsgi_gauntlet.reports.text.escaping import line
+from wsgi_gauntlet.reports.text.escaping import escape_text, line
 from wsgi_gauntlet.reports.writers.html.verdict_letters import meanings
 from wsgi_gauntlet.reports.writers.html.view import View
 
-CASE = "CASE"
-"""Stands in `replay` where the id of the case belongs. Ids of cases need no quotes."""
+CASE = "the-case-of-the-cell"
+"""Stands where the id of the case belongs."""
 
 
 def block(results: Results) -> dict[str, object] | None:
-    """Return the commands that replay a case on each server, and what an issue says about the run.
+    """Return the commands that replay a case on each server, in parts around the id, and what an issue says of the run.
 
     `segmentations` says for cells how the request was cut when it passed.
     """
@@ -27,8 +28,7 @@ def block(results: Results) -> dict[str, object] | None:
     given = rerun_command.given(results.environment)
     return {
         "meanings": meanings(results),
-        "replay": {name: line(rerun_command.replay(name, CASE, given)) for name in aggregation.checked(results)},
-        "case": CASE,
+        "replay": {name: _replay(name, given) for name in aggregation.checked(results)},
         "run": [
             [name, value]
             for name, value in run_environment.rows(results.environment)
@@ -36,6 +36,10 @@ def block(results: Results) -> dict[str, object] | None:
         ],
         "segmentations": _segmentations(results),
     }
+
+
+def _replay(server: str, given: Sequence[str]) -> list[str]:
+    return escape_text(rerun_command.replay(line(server), CASE, given)).split(CASE, 1)
 
 
 def _segmentations(results: Results) -> dict[str, object]:
