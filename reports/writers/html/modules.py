@@ -62,7 +62,9 @@ def _scope(path: str, folder: str, source: str) -> str:
         names = [each.strip() for each in found[1].split(",") if each.strip()]
         if wrong := [each for each in names if not _NAME.fullmatch(each)]:
             raise ModuleError(f"{path}: import {wrong[0]!r} by its own name")
-        return f"const {{ {', '.join(names)} }} = {constant_name(posixpath.normpath(posixpath.join(folder, found[2])))};"
+        return (
+            f"const {{ {', '.join(names)} }} = {constant_name(posixpath.normpath(posixpath.join(folder, found[2])))};"
+        )
 
     exports = [found[1] for found in _EXPORT.finditer(source)]
     body = _EXPORT.sub("", _IMPORT.sub(import_line, source)).strip()

@@ -9,11 +9,12 @@ A view is two files with the same name, and perhaps a third. Nothing else has to
 3. `assets/css/NAME.css` has its styles, if it needs some.
 
 `context` is `{store, go(fragment), link(route, params, query), openCell(serverIndex, caseIndex), toast(text), views}`.
-`await context.store.block("view/NAME")` is the data that `block` returned. `params` is `{route, path, query}`: the first
-word of the fragment, the words after it (decoded), and a URLSearchParams.
+`await context.store.block("view/NAME")` is the data that `block` returned. `params` is `{route, path, rest, tail, query}`:
+the first word of the fragment, the words after it (decoded), all of them joined, all but the first joined (ids of cases
+have slashes), and a URLSearchParams. The modules dom.js, data.js, search.js, grid.js, copy.js and export.js are for views.
 
-A view is rendered when the fragment begins with its name or with one of its `routes`. A view with `in_sheet` is shown
-beside the last view. `is_on_page` is a view that the shell already shows without scripts.
+A view is rendered when the fragment begins with its name (`not_judged`: `#/not-judged`) or with one of its `routes`. A view with `in_sheet` is shown
+beside the last view.
 """
 
 from __future__ import annotations
@@ -48,11 +49,18 @@ class View:
     in_sheet: bool = False
     blocks: Callable[[Results], Mapping[str, object]] = no_blocks
 
+    @property
+    def address(self) -> str:
+        """The first word of its fragments: its name with hyphens."""
+        return self.name.replace("_", "-")
+
 
 def views() -> list[View]:
     """Return the `VIEW` of each module in `views/`, by order and name."""
     from wsgi_gauntlet.reports.writers.html import views as package
 
-    modules = [importlib.import_module(f"{package.__name__}.{each.name}") for each in pkgutil.iter_modules(package.__path__)]
+    modules = [
+        importlib.import_module(f"{package.__name__}.{each.name}") for each in pkgutil.iter_modules(package.__path__)
+    ]
     found: list[View] = [each.VIEW for each in modules if hasattr(each, "VIEW")]
     return sorted(found, key=lambda each: (each.order, each.name))
