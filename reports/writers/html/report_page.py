@@ -14,59 +14,97 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from importlib import resources
+from typing import Any
 
 from markupsafe import Markup, escape
 
 from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.reports.analysis import aggregation, key_findings
+from wsgi_gauntlet.reports.analysis.cards import cards
+from wsgi_gauntlet.reports.analysis.changes import what_changed
+from wsgi_gauntlet.reports.analysis.headline import headline, run_line
+from wsgi_gauntlet.reports.analysis.scoreboard import Scoreboard, scoreboard
 from wsgi_gauntlet.reports.charts.palette import DARK, LIGHT, style_rules, variables
-from wsgi_gauntlet.reports.text import labels, run_environment
+from wsgi_gauntlet.reports.charts.strip import LEGEND
+from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import escape_text, line
 from wsgi_gauntlet.reports.writers.html import first_screen
 from wsgi_gauntlet.reports.writers.html.blocks import pack
 from wsgi_gauntlet.reports.writers.html.modules import constant_name, join_modules
-from wsgi_gauntlet.reports.writers.html.provisional import cards, headline, index
+from wsgi_gauntlet.reports.writers.html.provisional import index
 from wsgi_gauntlet.reports.writers.html.view import View, views
+
+
+MAX_STATIC_ELEMENTS = 3000
+"""Elements of the page without scripts."""
+
+MAX_CHANGES_SHOWN = 20
+"""New failures on the first screen. The comparison has the rest."""
 
 
 def render(results: Results) -> str:
     """Return the page."""
     shown = {each: data for each in views() if (data := each.block(results)) is not None}
-    return _template()(**_context(results, shown))
+    context = _context(results, shown)
+    bare = _template()(**context, broken=[], blocks={}, js="", css="")
+    # A requirement is a list item with a link; a server has three elements more.
+    servers = len(aggregation.checked(results))
+    room = max((MAX_STATIC_ELEMENTS - _count_elements(bare) - 4 * servers - 10) // 2, 0)
+    script, css = _script([*shown]), _styles()
+    return _template()(
+        **context | {"policy": _policy(script, css)},
+        broken=first_screen.broken_lists(results, room),
+        blocks=_blocks(results, shown, context["board"], context["rows"]),
+        js=Markup(script),  # noqa: S704 - files of this package
+        css=Markup(css),  # noqa: S704 - files and constants of this package
+    )
 
 
 OUTPUT = Output("html", "report.html", render)
 
 
-def _blocks(results: Results, shown: Mapping[View, object], rows: Sequence[first_screen.ScoreRow]) -> dict[str, str]:
+def _blocks(
+    results: Results, shown: Mapping[View, object], board: Scoreboard, rows: Sequence[first_screen.ScoreRow]
+) -> dict[str, str]:
     """Return the packed data by the name of the block."""
-    found: dict[str, object] = {"index": index(results), "scoreboard": first_screen.score_table(rows)}
+    found: dict[str, object] = {"index": index(results), "scoreboard": first_screen.score_table(board, rows)}
     for view, data in shown.items():
         found[f"view/{view.name}"] = data
         found |= view.blocks(results)
     return {name: pack(value) for name, value in found.items()}
 
 
-def _context(results: Results, shown: Mapping[View, object]) -> dict[str, object]:
-    rows = first_screen.score_rows(results)
-    script = _script([*shown])
-    css = _styles()
+def _context(results: Results, shown: Mapping[View, object]) -> dict[str, Any]:
+    board = scoreboard(results)
+    routes = {route for each in shown for route in (each.address, *each.routes)}
     return {
-        "policy": f"default-src 'none'; style-src {_hash(css)}; script-src {_hash(script)}; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'",
-        "css": Markup(css),  # noqa: S704 - files and constants of this package
-        "js": Markup(script),  # noqa: S704 - files of this package
-        "blocks": _blocks(results, shown, rows),
+        "policy": "",
         "results": results,
         "navigation": [each for each in shown if each.in_navigation],
-        "headline": headline(results),
-        "run_line": run_environment.describe_machine(results.environment),
-        "cards": cards(results),
-        "rows": rows,
+        "routes": routes,
+        "headline": headline(results, board).text,
+        "run": run_line(results),
+        "cards": cards(results, board),
+        "changed": what_changed(results),
+        "max_changes": MAX_CHANGES_SHOWN,
+        "board": board,
+        "rows": first_screen.score_rows(board),
+        "strip_legend": LEGEND,
         "findings": key_findings.key_findings(results),
         "unavailable": [each for each in aggregation.servers(results) if not each.available],
     }
+
+
+def _policy(script: str, css: str) -> str:
+    return (
+        f"default-src 'none'; style-src {_hash(css)}; script-src {_hash(script)}; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _count_elements(markup: str) -> int:
+    return len(re.findall(r"<[a-zA-Z]", markup))
 
 
 def _script(shown: Sequence[View]) -> str:
