@@ -17,4 +17,4 @@ def block(results: Results) -> dict[str, object] | None:
     return {"verdicts": found} if found else None
 
 
-VIEW = View(name="not_judged", title="Not judged", order=80, routes=("not-judged",), block=block)
+VIEW = View(name="not_judged", title="Not judged", order=80, block=block)

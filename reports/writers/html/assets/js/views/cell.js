@@ -34,7 +34,7 @@ export async function render(context, params) {
     findings(store, server, place),
     sentence(requirement),
     facts(requirement, store.index.cases[place]),
-    evidence ? showEvidence(evidence, { form: formOf(params), changed: keepForm, name: fileName(cell) }) : leftOut(cell),
+    evidence ? showEvidence(evidence, { form: formOf(params), changed: (form) => keepForm(context, form), name: fileName(cell) }) : leftOut(cell),
     around(context, server, place, requirement));
 }
 
@@ -142,13 +142,13 @@ function formOf(params) {
 }
 
 // The address follows the switch. Rendering the sheet again would lose the place of the reader.
-function keepForm(form) {
+function keepForm(context, form) {
   const [address, query] = location.hash.split("?");
   const values = new URLSearchParams(query);
   if (form === "text") values.delete("bytes");
   else values.set("bytes", form);
   const text = values.toString();
-  history.replaceState(history.state, "", text ? `${address}?${text}` : address);
+  context.setAddress(text ? `${address}?${text}` : address);
 }
 
 function shellWord(text) {
