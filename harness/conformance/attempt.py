@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 import msgspec
 import trio
@@ -116,7 +117,7 @@ async def attempt(
     app_events = exchange.app_events()
     stored_events = limit_app_events(app_events)
     if len(stored_events) < len(app_events):
-        process_notes.append(f"{len(app_events) - len(stored_events)} later events of the app were not kept")
+        process_notes.append(f"{len(app_events) - len(stored_events)} events in the middle of the app's were not kept")
     evidence = Evidence(transcript.events, stored_events, exchange.log_text(), tuple(process_notes))
     seconds = time.monotonic() - started
     # A response of the user app shows the user app's headers: they say nothing about the server.
@@ -125,15 +126,18 @@ async def attempt(
 
 
 def limit_app_events(events: Sequence[AppEvent]) -> tuple[AppEvent, ...]:
-    """Return the first of `events` that fit into APP_EVENTS_LIMIT_BYTES of the journal."""
-    stored_events: list[AppEvent] = []
-    bytes_left = APP_EVENTS_LIMIT_BYTES
-    for event in events:
-        bytes_left -= len(to_json(event))
-        if bytes_left < 0:
-            break
-        stored_events.append(event)
-    return tuple(stored_events)
+    """Return those of `events` that fit into APP_EVENTS_LIMIT_BYTES of the journal: the first and the last ones."""
+    sizes = [len(to_json(event)) for event in events]
+    if sum(sizes) <= APP_EVENTS_LIMIT_BYTES:
+        return tuple(events)
+    tail = _count_within(reversed(sizes), APP_EVENTS_LIMIT_BYTES // 4)
+    head = _count_within(sizes, APP_EVENTS_LIMIT_BYTES - APP_EVENTS_LIMIT_BYTES // 4)
+    return (*events[:head], *events[len(events) - tail :])
+
+
+def _count_within(sizes: Iterable[int], limit: int) -> int:
+    """Return how many of the first `sizes` are together at most `limit`."""
+    return sum(each <= limit for each in accumulate(sizes))
 
 
 async def ensure_responding(server: ServerInstance) -> list[str]:

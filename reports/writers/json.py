@@ -14,9 +14,9 @@ import msgspec
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Percentile, Results, Sample, Verdict, Window
 from wsgi_gauntlet.harness.store import schema_1
+from wsgi_gauntlet.harness.store.evidence_limits import EvidenceLimits, truncate_evidence
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 from wsgi_gauntlet.harness.store.output_format import Output
-from wsgi_gauntlet.reports.text.truncation import EvidenceLimits, truncate_evidence
 
 FAILED_CELL_LIMITS = EvidenceLimits(event=8_192, wire=16_384, events=120, detail=2_048, log=8_192)
 """The evidence of a cell: enough to judge it, small enough for thousands of cells in one file."""

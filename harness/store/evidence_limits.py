@@ -1,4 +1,8 @@
-"""Cut evidence to a bounded size, with a note for each part that was left out."""
+"""Cut evidence to a bounded size, and say what is missing. Pure.
+
+Long data keep their beginning and their end: `ConnectionEvent.omitted` counts the bytes between them. If there are too
+many events, a note takes the place of those in the middle.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,15 @@ from typing import TypeVar
 
 import msgspec
 
-from wsgi_gauntlet.harness.model import AppEvent, ConnectionEvent, ConnectionEventKind, Evidence
+from wsgi_gauntlet.harness.model import AppEvent, ConnectionEvent, ConnectionEventKind, Evidence, Verdict
+from wsgi_gauntlet.harness.store.json_encoding import to_json
 
 T = TypeVar("T")
+
+PASSED_CELL_BYTES = 16 << 10
+"""Bytes of JSON that the journal keeps of a pass. Half of all passes need less than 5,000, some 1,400,000."""
+
+_GAP_NOTE_END = "left out"
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,25 @@ class EvidenceLimits:
     events: int
     detail: int
     log: int
+
+
+_PASSED_CELL_LIMITS = (
+    EvidenceLimits(event=1024, wire=4096, events=40, detail=2048, log=1024),
+    EvidenceLimits(event=512, wire=2048, events=20, detail=400, log=512),
+    EvidenceLimits(event=384, wire=1024, events=10, detail=128, log=128),
+)
+"""Limits for the evidence of a pass. The first ones that fit into PASSED_CELL_BYTES count, or the last ones."""
+
+
+def stored_evidence(evidence: Evidence, verdict: Verdict) -> Evidence:
+    """Return what the journal keeps of `evidence`: a pass is cut to PASSED_CELL_BYTES, all others keep everything."""
+    if verdict is not Verdict.PASS or len(to_json(evidence)) <= PASSED_CELL_BYTES:
+        return evidence
+    for limits in _PASSED_CELL_LIMITS:
+        cut = truncate_evidence(evidence, limits)
+        if len(to_json(cut)) <= PASSED_CELL_BYTES:
+            break
+    return cut
 
 
 def truncate_evidence(evidence: Evidence, limits: EvidenceLimits) -> Evidence:
@@ -45,32 +74,48 @@ def truncate_text(text: str, limit: int) -> str:
     return f"{text[:head]}\n… {left_out:,} characters left out …\n{text[len(text) - tail :]}"
 
 
+def split_event(event: ConnectionEvent, available_bytes: int) -> list[ConnectionEvent]:
+    """Return `event` if its data fit, else its beginning and its end as two events with the same time."""
+    size = len(event.data)
+    if size <= available_bytes:
+        return [event]
+    tail = available_bytes // 4
+    head = available_bytes - tail
+    if not tail:
+        return [msgspec.structs.replace(event, data=event.data[:head], omitted=size - head + event.omitted)]
+    return [
+        msgspec.structs.replace(event, data=event.data[:head], omitted=size - available_bytes),
+        msgspec.structs.replace(event, data=event.data[size - tail :], note=""),
+    ]
+
+
+def gap(before: ConnectionEvent, count: int, size: int) -> ConnectionEvent:
+    """Return the note that `count` events with `size` bytes are missing between `before` and the next event."""
+    note = f"{count:,} events {_GAP_NOTE_END}" if count > 1 else f"one event {_GAP_NOTE_END}"
+    return ConnectionEvent(before.at, before.connection, ConnectionEventKind.NOTE, note=note, omitted=size)
+
+
+def is_gap(event: ConnectionEvent) -> bool:
+    """Say whether `event` is a note of `gap`."""
+    return event.kind is ConnectionEventKind.NOTE and event.note.endswith(_GAP_NOTE_END)
+
+
 def _truncate_wire_events(events: Sequence[ConnectionEvent], limits: EvidenceLimits) -> list[ConnectionEvent]:
     first, last = _head_and_tail(events, limits.events)
     left = limits.wire
     found: list[ConnectionEvent] = []
     for index, each in enumerate([*first, *last]):
         if index == len(first) and last:
-            skipped = len(events) - len(first) - len(last)
-            note = f"{skipped:,} events left out" if skipped > 1 else "one event left out"
-            found.append(ConnectionEvent(each.at, each.connection, ConnectionEventKind.NOTE, note=note))
+            skipped = events[len(first) : len(events) - len(last)]
+            found.append(gap(first[-1] if first else each, len(skipped), sum(_size(event) for event in skipped)))
         available_bytes = min(limits.event, left)
         left -= min(len(each.data), available_bytes)
-        found.extend(_split_event(each, available_bytes))
+        found.extend(split_event(each, available_bytes))
     return found
 
 
-def _split_event(event: ConnectionEvent, available_bytes: int) -> list[ConnectionEvent]:
-    size = len(event.data)
-    if size <= available_bytes:
-        return [event]
-    tail = available_bytes // 4
-    head = available_bytes - tail
-    note = f"the first {head:,} of {size:,} bytes"
-    parts = [msgspec.structs.replace(event, data=event.data[:head], note=_join_notes(event.note, note))]
-    if tail:
-        parts.append(msgspec.structs.replace(event, data=event.data[size - tail :], note=f"the last {tail:,}"))
-    return parts
+def _size(event: ConnectionEvent) -> int:
+    return len(event.data) + event.omitted
 
 
 def _truncate_app_events(events: Sequence[AppEvent], limits: EvidenceLimits) -> list[AppEvent]:
@@ -121,7 +166,3 @@ def _head_and_tail(events: Sequence[T], limit: int) -> tuple[Sequence[T], Sequen
         return events, ()
     tail = limit // 4
     return events[: limit - tail], events[len(events) - tail :]
-
-
-def _join_notes(first: str, second: str) -> str:
-    return f"{first}; {second}" if first else second
