@@ -27,7 +27,7 @@ from wsgi_gauntlet.harness.http.segmentation import Segmentation, split_segments
 from wsgi_gauntlet.harness.http.transports import PipeStream
 from wsgi_gauntlet.harness.limits import EXHAUSTION_ERRNOS
 from wsgi_gauntlet.harness.model import ConnectionEvent, ConnectionEventKind
-from wsgi_gauntlet.harness.store.evidence_limits import gap, split_event
+from wsgi_gauntlet.harness.store.evidence_limits import STATUS_LINE_BYTES, gap, split_event
 
 EVENT_LIMIT_BYTES = 64 * 1024
 """Bytes of one event that the evidence keeps."""
@@ -40,9 +40,6 @@ EVENTS_LIMIT = 4000
 
 TAIL_SHARE = 4
 """One part in so many of both limits is kept for the latest events: they hold the response that decides."""
-
-STATUS_LINE_BYTES = 256
-"""Bytes that an event with the beginning of a response keeps, when its other data go."""
 
 INBOX_LIMIT_BYTES = 16 * 1024 * 1024
 """Unread bytes that a connection keeps. While sending, the harness then stops reading, and the server has to wait.

@@ -21,6 +21,9 @@ T = TypeVar("T")
 PASSED_CELL_BYTES = 16 << 10
 """Bytes of JSON that the journal keeps of a pass. Half of all passes need less than 5,000, some 1,400,000."""
 
+STATUS_LINE_BYTES = 64
+"""Bytes that an event with the beginning of a response keeps, if nothing else of it fits."""
+
 _GAP_NOTE_END = "left out"
 
 
@@ -102,16 +105,30 @@ def is_gap(event: ConnectionEvent) -> bool:
 
 def _truncate_wire_events(events: Sequence[ConnectionEvent], limits: EvidenceLimits) -> list[ConnectionEvent]:
     first, last = _head_and_tail(events, limits.events)
-    left = limits.wire
     found: list[ConnectionEvent] = []
-    for index, each in enumerate([*first, *last]):
+    kept = [*first, *last]
+    for index, (each, available_bytes) in enumerate(zip(kept, _available_bytes(kept, limits), strict=True)):
         if index == len(first) and last:
             skipped = events[len(first) : len(events) - len(last)]
             found.append(gap(first[-1] if first else each, len(skipped), sum(_size(event) for event in skipped)))
-        available_bytes = min(limits.event, left)
-        left -= min(len(each.data), available_bytes)
         found.extend(split_event(each, available_bytes))
     return found
+
+
+def _available_bytes(events: Sequence[ConnectionEvent], limits: EvidenceLimits) -> list[int]:
+    """Return how many bytes each event may keep. The last events get a quarter: they hold the response that decides."""
+    wanted = [min(len(each.data), limits.event) for each in events]
+    tail = limits.wire // 4
+    found = [0] * len(events)
+    for left, order in ((tail, range(len(events) - 1, -1, -1)), (limits.wire - tail, range(len(events)))):
+        for place in order:
+            more = min(wanted[place] - found[place], left)
+            found[place] += more
+            left -= more
+    return [
+        max(each, min(STATUS_LINE_BYTES, size)) if event.data.startswith(b"HTTP/") else each
+        for each, size, event in zip(found, wanted, events, strict=True)
+    ]
 
 
 def _size(event: ConnectionEvent) -> int:
