@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ import trio
 from wsgi_gauntlet.harness.conformance.assertions import Violation
 from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.exchange import open_exchange
+from wsgi_gauntlet.harness.conformance.shell_variables import without_shell_variables
 from wsgi_gauntlet.harness.conformance.validity import EventLoopWatchdog, invalid_reason, stall_message
 from wsgi_gauntlet.harness.conformance.verdict import Judgement, judge
 from wsgi_gauntlet.harness.errors import HarnessStalled, InternalError, ServerError, Skipped
@@ -118,6 +120,8 @@ async def attempt(
     stored_events = limit_app_events(app_events)
     if len(stored_events) < len(app_events):
         process_notes.append(f"{len(app_events) - len(stored_events)} events in the middle of the app's were not kept")
+    own_variables = {name for name, _ in (*case.setup.environment, *case.setup.deployed)}
+    stored_events = without_shell_variables(stored_events, os.environ, own_variables)
     evidence = Evidence(transcript.events, stored_events, exchange.log_text(), tuple(process_notes))
     seconds = time.monotonic() - started
     # A response of the user app shows the user app's headers: they say nothing about the server.
