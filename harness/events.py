@@ -6,8 +6,8 @@ JSON, pytest) is a function that takes one event and returns at once: it is call
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from wsgi_gauntlet.harness.model import CaseResult, ScenarioResult
 
@@ -22,10 +22,11 @@ class StageStarted:
 
 @dataclass(frozen=True)
 class ServerStarted:
-    """A server runs; `command_line` started it."""
+    """A server runs; `command_line` started it. `conditions` are its effective settings."""
 
     server: str
     command_line: str
+    conditions: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

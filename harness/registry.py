@@ -16,15 +16,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
+import msgspec
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from wsgi_gauntlet.harness.conformance.catalog import Case, CaseVariants, variants
-from wsgi_gauntlet.harness.errors import UnknownName
+from wsgi_gauntlet.harness.errors import ConfigurationError, UnknownName
 from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.server.adapter_registry import adapters as adapters
+from wsgi_gauntlet.harness.server.name import parse
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP as REFERENCE_APP
 from wsgi_gauntlet.harness.store import journal, schema_1
 from wsgi_gauntlet.harness.store.output_format import Output
@@ -88,12 +90,30 @@ def outputs() -> Mapping[str, Output]:
 def load_results(path: Path) -> Results:
     """Return the results in `path`: a run folder, a folder with a report only, or a `results.json`.
 
-    Raises ConfigurationError if `path` is none of these.
+    A run of an older version does not say which servers are for development; the adapters add it. Raises
+    ConfigurationError if `path` is none of these.
     """
     results_file: _ResultsFile = importlib.import_module(f"{ROOT_PACKAGE}.reports.writers.json")
     if path.is_dir() and ((path / journal.JOURNAL_FILENAME).exists() or not (path / results_file.FILENAME).exists()):
-        return journal.read(path)
-    return results_file.load(path)
+        return _with_documentation(journal.read(path))
+    return _with_documentation(results_file.load(path))
+
+
+def _with_documentation(results: Results) -> Results:
+    servers = {
+        name: info if info.for_development else msgspec.structs.replace(info, for_development=_for_development(name))
+        for name, info in results.servers.items()
+    }
+    return msgspec.structs.replace(results, servers=servers)
+
+
+def _for_development(name: str) -> str:
+    """Return what the adapter of a server says about development, '' if no adapter is known."""
+    try:
+        adapter = adapters().get(parse(name).server.adapter)
+    except ConfigurationError:
+        return ""
+    return adapter.for_development if adapter is not None else ""
 
 
 def case(id_: str, among: Sequence[Case] | None = None) -> Case:

@@ -254,8 +254,9 @@ class _Recorder:
             case ScenarioFinished(cell):
                 event = ScenarioFinished(thresholds.apply_thresholds(self._thresholds, cell))
                 self._journal.write(LoadLine(event.cell))
-            case ServerStarted(server, command_line):
-                self._update(msgspec.structs.replace(self._server_infos[server], command=command_line))
+            case ServerStarted(server, command_line, conditions):
+                info = self._server_infos[server]
+                self._update(msgspec.structs.replace(info, command=command_line, conditions=dict(conditions)))
             case ServerFailed(server, reason):
                 self.failed.add(server)
                 self._update(msgspec.structs.replace(self._server_infos[server], available=False, why=reason))

@@ -47,6 +47,10 @@ class Flask(Werkzeug):
     name = "flask"
     title = "Flask's app.run"
     distribution = "flask"
+    for_development = (
+        "“Do not use the development server when deploying to production. It is intended for use only during local "
+        "development.” https://flask.palletsprojects.com/en/stable/server/"
+    )
     environ_support = "in the environment of its process; app.run has no option for environ"
     script = SCRIPT
     variants: ClassVar[Mapping[str, str]] = {

@@ -16,6 +16,7 @@ class ReferenceServer(Adapter):
     name = "reference"
     title = "reference server"
     default_variants = None
+    for_development = "“It is no server for production.” (the documentation of its adapter, servers/reference.py)"
     environ_support = "in the environment of its processes, which it copies into environ"
 
     def supports(self, launch: Launch) -> str:

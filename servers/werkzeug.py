@@ -39,6 +39,10 @@ class Werkzeug(Adapter):
     name = "werkzeug"
     title = "Werkzeug"
     distribution = "werkzeug"
+    for_development = (
+        "“Do not use the development server when deploying to production. It is intended for use only during local "
+        "development.” https://werkzeug.palletsprojects.com/en/stable/serving/"
+    )
     environ_support = "in the environment of its process; run_simple has no option for environ"
     script = SCRIPT
     variants: ClassVar[Mapping[str, str]] = {

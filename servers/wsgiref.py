@@ -36,6 +36,10 @@ class Wsgiref(Adapter):
         "in-process": "its request handler called without a socket, for comparison",
     }
     default_variants = ("wsgiref",)
+    for_development = (
+        "“wsgiref is a reference implementation and is not recommended for production.” "
+        "https://docs.python.org/3/library/wsgiref.html"
+    )
     environ_support = "in the environment of its process, which wsgiref copies into environ"
     in_process_variants = frozenset({"in-process"})
 

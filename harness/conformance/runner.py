@@ -196,7 +196,7 @@ class _ServerRun:
         try:
             async with running(apply_setup(self.plan, setup), scratch=folders.scratch, logs=folders.logs) as server:
                 if setup == Setup():
-                    await self.events.put(ServerStarted(self.plan.name, server.command_line))
+                    await self.events.put(ServerStarted(self.plan.name, server.command_line, server.conditions))
                 while round_.queue:
                     case = round_.queue.popleft()
                     try:

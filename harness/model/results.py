@@ -25,7 +25,9 @@ class ConfigOverride(msgspec.Struct, frozen=True):
 class ServerInfo(msgspec.Struct, frozen=True):
     """A server of the run. If it is not `available`, `why` is the reason and `get` the command that installs it.
 
-    `configuration` lists the user's configuration files, `overrides` what the harness replaced in them.
+    `configuration` lists the user's configuration files, `overrides` what the harness replaced in them. `conditions`
+    are those of a start without settings of a case: workers, threads, keep-alive and the like. `for_development` is the
+    sentence of its documentation that says that the server is for development, with its address; '' if there is none.
     """
 
     name: str
@@ -39,6 +41,8 @@ class ServerInfo(msgspec.Struct, frozen=True):
     get: str = ""
     configuration: tuple[str, ...] = ()
     overrides: tuple[ConfigOverride, ...] = ()
+    conditions: dict[str, Any] = {}
+    for_development: str = ""
 
 
 class Results(msgspec.Struct, frozen=True):

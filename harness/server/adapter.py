@@ -175,6 +175,9 @@ class ServerDescription:
     `config_patterns` are the usual names of its configuration file, as `*.conf`. Empty means that it has none, and
     --config does not work for it.
 
+    `for_development` is the sentence of its documentation that says that it is for development and not for production,
+    in quotes, and the address of that sentence; '' if there is none. Reports then call it `development only`.
+
     `environ_support` says how the variables of `Settings.deployed` reach environ, for the evidence; '' if unknown.
     Every server has them in the environment of its process. `recycles_workers`: it has an option for
     `Settings.max_requests`.
@@ -193,6 +196,7 @@ class ServerDescription:
     config_patterns: ClassVar[tuple[str, ...]] = ()
     protocols: ClassVar[frozenset[Protocol]] = frozenset({Protocol.HTTP})
     default_variants: ClassVar[tuple[str, ...] | None] = ()
+    for_development: ClassVar[str] = ""
     environ_support: ClassVar[str] = ""
     recycles_workers: bool = False
     unix_only: bool = False

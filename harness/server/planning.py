@@ -237,6 +237,7 @@ def server_info(plan: Plan) -> ServerInfo:
             str(each.config) for each in (plan, behind) if each is not None and each.config is not None
         ),
         overrides=tuple(over for each in (plan, behind) if each is not None for over in each.overrides),
+        for_development=plan.app_plan.adapter.for_development,
     )
 
 

@@ -119,7 +119,7 @@ def missing_servers(results: Results) -> list[MissingServer]:
     """Return the chains whose server behind the proxy is not part of the run by itself."""
     called = {_normalize(each) for each in aggregation.servers(results)}
     return [
-        MissingServer(name, *_split_chain(name))
+        MissingServer(name, *split_chain(name))
         for name, form in _normalized_names(results).items()
         if form.front is not None and replace(form, front=None) not in called
     ]
@@ -161,7 +161,7 @@ def _front_candidates(
 ) -> Iterator[_Candidate]:
     for name, form in forms.items():
         if form.front is not None and (plain := by_form.get(replace(form, front=None))):
-            yield plain, name, Difference.FRONT, _split_chain(name)[0]
+            yield plain, name, Difference.FRONT, split_chain(name)[0]
 
 
 def _version_candidates(by_form: Mapping[_NormalizedName, str]) -> Iterator[_Candidate]:
@@ -214,8 +214,11 @@ def _normalize(info: ServerInfo) -> _NormalizedName | None:
     return _NormalizedName(server, replace(name.front, version=(front if joined else "") or name.front.version))
 
 
-def _split_chain(chain: str) -> tuple[str, str]:
-    """Return the proxy and the server of a chain as the user wrote them. A version can have a + too."""
+def split_chain(chain: str) -> tuple[str, str]:
+    """Return the proxy and the server of a chain as the user wrote them. A version can have a + too.
+
+    Raises ConfigurationError if `chain` is no server name.
+    """
     wanted = parse(chain).server
     for at in (each.start() for each in re.finditer(r"\+", chain)):
         front, alone = chain[:at], chain[at + 1 :]

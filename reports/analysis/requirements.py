@@ -1,4 +1,7 @@
-"""Count the broken and the judged requirements of each server, and describe them in sentences."""
+"""Count the broken and the judged requirements of each server, and describe them in sentences.
+
+A requirement counts once, however many variants its case has. It is broken if one variant breaks it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,23 @@ from wsgi_gauntlet.reports.text.labels import join_names, pluralize, shorten_lis
 
 JUDGED_VERDICTS = frozenset({Verdict.PASS, Verdict.FAIL})
 """Verdicts of a judged requirement."""
+
+SECURITY_TAG = "security"
+
+VARIANT_SLASHES = 3
+"""Slashes in the id of a variant: suite/file/function/variant."""
+
+DECISIVE_VERDICTS = (
+    Verdict.FAIL,
+    Verdict.WARN,
+    Verdict.FLAKY,
+    Verdict.ERROR,
+    Verdict.PASS,
+    Verdict.INFO,
+    Verdict.SKIPPED,
+    Verdict.UNSUPPORTED,
+)
+"""Verdicts in the order in which one variant decides for its requirement."""
 
 MAX_SERVERS_LISTED = 3
 """Servers up to which each has its own numbers. Of more, one sentence has the sum."""
@@ -47,11 +67,52 @@ class RequirementCounts:
         return ", ".join(f"{number} {verdict}" for verdict in Verdict if (number := self.not_judged[verdict]))
 
 
+@dataclass(frozen=True)
+class RequirementResult:
+    """One requirement on one server: `cells` are those of its variants."""
+
+    id: str
+    cells: tuple[CaseResult, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict that decides for the requirement, by DECISIVE_VERDICTS."""
+        return min((each.verdict for each in self.cells), key=DECISIVE_VERDICTS.index)
+
+    @property
+    def level(self) -> Level:
+        """The level, which all variants share."""
+        return self.cells[0].level
+
+    @property
+    def is_security(self) -> bool:
+        """Say whether it is a requirement (must) against smuggling and injection."""
+        return self.level is Level.MUST and any(SECURITY_TAG in each.tags for each in self.cells)
+
+    @property
+    def broken_cases(self) -> tuple[str, ...]:
+        """The ids of the variants that the server broke."""
+        return tuple(each.case for each in self.cells if each.verdict.blames_server)
+
+
+def requirement_id(case: str) -> str:
+    """Return the id of the requirement that `case` checks: a variant has one part more than its function."""
+    return case.rpartition("/")[0] if case.count("/") == VARIANT_SLASHES else case
+
+
+def by_requirement(cells: Iterable[CaseResult]) -> list[RequirementResult]:
+    """Return the requirements in `cells` of one server, without the cells that check the user app."""
+    found: dict[str, list[CaseResult]] = {}
+    for each in aggregation.server_cells(cells):
+        found.setdefault(requirement_id(each.case), []).append(each)
+    return [RequirementResult(id_, tuple(variants)) for id_, variants in found.items()]
+
+
 def judged(server: str, cells: Iterable[CaseResult]) -> RequirementCounts:
     """Count the requirements in `cells` of `server`, without the cells that check the user app."""
-    musts = [each for each in aggregation.server_cells(cells) if each.level is Level.MUST]
+    musts = [each for each in by_requirement(cells) if each.level is Level.MUST]
     known = [each for each in musts if each.verdict in JUDGED_VERDICTS]
-    security = [each for each in known if "security" in each.tags]
+    security = [each for each in known if each.is_security]
     return RequirementCounts(
         server,
         broken=sum(each.verdict is Verdict.FAIL for each in known),

@@ -1,0 +1,119 @@
+"""What changed against the baseline, or against an earlier run: the first screen of a run that has one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from wsgi_gauntlet.harness.baseline.comparison import describe_status
+from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Results, Verdict
+from wsgi_gauntlet.harness.store import rerun_command
+from wsgi_gauntlet.reports.analysis import aggregation
+
+
+@dataclass(frozen=True)
+class Change:
+    """One cell that changed. `before` is the verdict that the baseline expects or that the base run has, '' if none.
+
+    `replay` is the command that shows it again. `fragment` is the address of the cell in the report.
+    """
+
+    server: str
+    case: str
+    verdict: Verdict
+    before: str
+    expected: str
+    got: str
+    why: str
+    replay: str
+    fragment: str
+
+
+@dataclass(frozen=True)
+class WhatChanged:
+    """The changes against `base`, a baseline file or a run.
+
+    `new_failures` end the run with exit code 1. `fixed` pass now. `others` differ in another way, for example a warning
+    that is new. `same` counts the cells that have the verdict of the base.
+    """
+
+    base: str
+    new_failures: tuple[Change, ...]
+    fixed: tuple[Change, ...]
+    others: tuple[Change, ...]
+    same: int
+
+    @property
+    def summary(self) -> str:
+        """The numbers in words, as `2 new failures, 1 fixed, 130 as before`."""
+        parts = [f"{len(self.new_failures)} new failure{'' if len(self.new_failures) == 1 else 's'}"]
+        parts += [f"{len(self.fixed)} fixed"] if self.fixed else []
+        parts += [f"{len(self.others)} changed in another way"] if self.others else []
+        parts += [f"{self.same} as before"] if self.same else []
+        return ", ".join(parts)
+
+
+def what_changed(results: Results, base: Results | None = None, base_name: str = "the base run") -> WhatChanged | None:
+    """Return the changes of `results` against the run `base`, or against its baseline; None if it has neither."""
+    if base is not None:
+        return _against_run(results, base, base_name)
+    return _against_baseline(results) if results.baseline else None
+
+
+def _against_baseline(results: Results) -> WhatChanged:
+    def find(*statuses: BaselineStatus) -> tuple[Change, ...]:
+        return tuple(_baseline_change(results, each) for each in aggregation.with_status(results, *statuses))
+
+    return WhatChanged(
+        base=results.baseline,
+        new_failures=find(BaselineStatus.UNEXPECTED_FAIL),
+        fixed=find(BaselineStatus.UNEXPECTED_PASS),
+        others=find(BaselineStatus.OTHER, BaselineStatus.EXPIRED),
+        same=len(aggregation.with_status(results, BaselineStatus.EXPECTED)),
+    )
+
+
+def _baseline_change(results: Results, cell: CaseResult) -> Change:
+    expected = cell.baseline.verdict if cell.baseline is not None else None
+    return _change(results, cell, str(expected or ""), describe_status(cell))
+
+
+def _against_run(results: Results, base: Results, base_name: str) -> WhatChanged:
+    """Compare the cells that both runs judged. A cell that is new is no change."""
+    before = {(each.server, each.case): each.verdict for each in base.conformance}
+    new_failures, fixed, others, same = [], [], [], 0
+    for cell in results.conformance:
+        old = before.get((cell.server, cell.case))
+        if old is None or not old.is_judged or not cell.verdict.is_judged:
+            continue
+        if old is cell.verdict:
+            same += 1
+            continue
+        change = _change(results, cell, str(old), f"{cell.verdict}, and {old} in {base_name}")
+        if cell.verdict is Verdict.FAIL:
+            new_failures.append(change)
+        elif old.blames_server and cell.verdict.is_met:
+            fixed.append(change)
+        else:
+            others.append(change)
+    return WhatChanged(base_name, tuple(new_failures), tuple(fixed), tuple(others), same)
+
+
+def _change(results: Results, cell: CaseResult, before: str, why: str) -> Change:
+    info = results.cases.get(cell.case)
+    return Change(
+        server=cell.server,
+        case=cell.case,
+        verdict=cell.verdict,
+        before=before,
+        expected=cell.expected or (info.expected if info is not None else ""),
+        got=cell.actual,
+        why=why,
+        replay=rerun_command.replay(cell.server, cell.case, rerun_command.given(results.environment)),
+        fragment=cell_fragment(cell.server, cell.case),
+    )
+
+
+def cell_fragment(server: str, case: str) -> str:
+    """Return the address of a cell in the report, as `#/cell/gunicorn%3Async/http/framing/te-and-cl`."""
+    return f"#/cell/{quote(server, safe='')}/{quote(case)}"
