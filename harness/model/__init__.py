@@ -34,7 +34,7 @@ from wsgi_gauntlet.harness.model.load import (
     ThresholdViolation,
     Window,
 )
-from wsgi_gauntlet.harness.model.results import SCHEMA, ConfigOverride, Results, ServerInfo
+from wsgi_gauntlet.harness.model.results import SCHEMA, ConfigOverride, HistoryPoint, Results, ServerInfo
 from wsgi_gauntlet.harness.model.verdict import Level, Verdict
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "Evidence",
     "GeneratorHealth",
     "Grade",
+    "HistoryPoint",
     "Level",
     "Metric",
     "Outcome",

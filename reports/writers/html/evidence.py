@@ -13,9 +13,9 @@ import zlib
 from collections.abc import Callable, Sequence
 
 from wsgi_gauntlet.harness.model import CaseResult
+from wsgi_gauntlet.harness.store.evidence_limits import EvidenceLimits, truncate_evidence
 from wsgi_gauntlet.reports.text.escaping import escape_text
 from wsgi_gauntlet.reports.text.timeline import TimelineRow, timeline
-from wsgi_gauntlet.reports.text.truncation import EvidenceLimits, truncate_evidence
 
 PASSED_CELL_LIMITS = EvidenceLimits(event=1200, wire=4000, events=20, detail=300, log=500)
 """The evidence of a pass."""
