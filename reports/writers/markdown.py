@@ -18,6 +18,7 @@ from wsgi_gauntlet.reports.analysis.comparison import find_pairs as find_compare
 from wsgi_gauntlet.reports.analysis.comparison import missing_servers
 from wsgi_gauntlet.reports.analysis.framework_matrix import framework_matrix
 from wsgi_gauntlet.reports.analysis.in_process import find_pairs
+from wsgi_gauntlet.reports.analysis.key_figure import key_figure
 from wsgi_gauntlet.reports.analysis.key_findings import key_findings, run_description, title
 from wsgi_gauntlet.reports.analysis.scaling import scaling_tables
 from wsgi_gauntlet.reports.text import labels
@@ -25,7 +26,6 @@ from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.text.run_environment import describe_machine
 from wsgi_gauntlet.reports.writers.html.sections import claims
 from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
-from wsgi_gauntlet.reports.writers.html.sections.overview import key_figure
 
 MAX_CHARACTERS = 60_000
 """Characters; a comment on an issue may have 65,536."""

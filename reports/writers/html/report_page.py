@@ -49,9 +49,9 @@ def render(results: Results) -> str:
     shown = {each: data for each in views() if (data := each.block(results)) is not None}
     context = _context(results, shown)
     bare = _template()(**context, broken=[], blocks={}, js="", css="")
-    # A requirement is a list item with a link; a server has three elements more.
+    # A requirement is a list item with a link. Each server has six more elements.
     servers = len(aggregation.checked(results))
-    room = max((MAX_STATIC_ELEMENTS - _count_elements(bare) - 4 * servers - 10) // 2, 0)
+    room = max((MAX_STATIC_ELEMENTS - _count_elements(bare) - 6 * servers - 10) // 2, 0)
     script, css = _script([*shown]), _styles()
     blocks = _blocks(results, shown, context["board"], context["rows"])
     taken = len(bare) + len(script) + len(css) + sum(map(len, blocks.values()))

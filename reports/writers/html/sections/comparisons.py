@@ -15,10 +15,10 @@ from wsgi_gauntlet.reports.analysis.comparison import (
     find_pairs,
     missing_servers,
 )
+from wsgi_gauntlet.reports.analysis.key_figure import key_figure
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
 from wsgi_gauntlet.reports.writers.html.sections.in_process import Row, Side
-from wsgi_gauntlet.reports.writers.html.sections.overview import key_figure
 
 MAX_CASES_UNFOLDED = 6
 """A group is open if it has at most this number of cases."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.model import Grade, Results, ScenarioResult
-from wsgi_gauntlet.reports.analysis import aggregation, key_findings
+from wsgi_gauntlet.reports.analysis import aggregation
+from wsgi_gauntlet.reports.analysis.key_figure import key_figure
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
 
@@ -80,44 +81,6 @@ def overview(results: Results, names: Anchors) -> Overview:
         [each for each in labels.GRADES if each in grades],
         [view for place, view in enumerate(FIGURE_VIEWS) if place == 0 or any(box.figures[place] for box in filled)],
     )
-
-
-def key_figure(load: ScenarioResult) -> str:
-    """Return the most important figure of a cell: N*, a rate or the slowdown, or ''."""
-    if load.grade in labels.NOT_JUDGED_GRADES:
-        return ""
-    if load.collapse is not None:
-        return f"N*{labels.NO_BREAK_SPACE}{load.collapse}"
-    if load.claims:
-        return labels.describe_claims(each.verdict for each in load.claims)
-    if load.grade is Grade.MEASURED:
-        return _measured_figure(load)
-    phase = labels.during(load)
-    if (
-        load.grade in key_findings.COLLAPSED_GRADES
-        and (load.goodput or 0.0) >= key_findings.COLLAPSE_GOODPUT
-        and phase is not None
-    ):
-        # Most requests got a response, so the latency is the reason for the grade.
-        return f"p99 {labels.duration(phase.p99, at_least=phase.censored)}"
-    if load.goodput is not None and load.goodput < 0.99:
-        return labels.percent(load.goodput)
-    if load.slowdown is not None:
-        return labels.ratio(load.slowdown, at_least=load.slowdown_censored)
-    return "" if load.goodput is None else labels.percent(load.goodput)
-
-
-def _measured_figure(load: ScenarioResult) -> str:
-    rate = labels.best_rate(load)
-    if rate is not None:
-        return labels.rate(rate)
-    known = next((each for each in load.metrics if each.value is not None), None)
-    if known is not None:
-        return labels.metric(known)
-    phase = labels.during(load)
-    if phase is not None and phase.p99 is not None:
-        return labels.duration(phase.p99, at_least=phase.censored)
-    return "" if load.goodput is None else labels.percent(load.goodput)
 
 
 def _cell(load: ScenarioResult, names: Anchors) -> OverviewCell:

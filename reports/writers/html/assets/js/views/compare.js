@@ -174,7 +174,7 @@ function load(context, data, names, scenarios) {
     h("div", { class: "box", role: "region", aria: { label: "Figures of load" } },
       h("table", { class: "data load-table" },
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "scenario"), h("th", { scope: "col" }, "figure"), names.map((name) => h("th", { scope: "col" }, name)))),
-        scenarios.map((scenario) => scenarioRows(context, scenario, names.map((name) => data.figures[name][scenario.id])))))));
+        scenarios.map((scenario) => scenarioRows(context, scenario, names.map((name) => data.figures[name][scenario.id]))))));
 }
 
 function scenarioRows(context, scenario, cells) {
