@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.model import Grade, Results, ScenarioResult
 from wsgi_gauntlet.reports.analysis import aggregation
-from wsgi_gauntlet.reports.analysis.key_figure import key_figure
+from wsgi_gauntlet.reports.analysis.key_figure import key_figure as key_figure
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
 
