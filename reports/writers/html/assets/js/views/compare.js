@@ -10,7 +10,7 @@ const JUDGED = "pfwik";
 const BLAMED = "fw";
 
 /** Requirements of a group that are shown at first. */
-const MAX_ROWS = 120;
+const MAX_ROWS = 50;
 
 export async function render(context, params) {
   const data = await context.store.block("view/compare");
