@@ -57,6 +57,7 @@ from wsgi_gauntlet.harness.load import runner as load_runner
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
 from wsgi_gauntlet.harness.model import SCHEMA, BaseRun, Results, ServerInfo
+from wsgi_gauntlet.harness.public_results import private_names, publish
 from wsgi_gauntlet.harness.server import planning, server_config
 from wsgi_gauntlet.harness.server.environments import versioned
 from wsgi_gauntlet.harness.server.name import parse
@@ -68,7 +69,6 @@ from wsgi_gauntlet.harness.shutdown_signals import redirect_terminal_to_null, sh
 from wsgi_gauntlet.harness.store import journal, output_folder, rerun_command
 from wsgi_gauntlet.harness.store.journal import BaseLine, CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
 from wsgi_gauntlet.harness.store.output_format import write_outputs
-from wsgi_gauntlet.harness.store.public_results import private_names, publish
 
 DEFAULT_RUN_FOLDER = "gauntlet-out"
 

@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from wsgi_gauntlet.harness.model import CaseResult, Claim, Level, Results, ScenarioResult, Verdict
+from wsgi_gauntlet.harness.baseline.comparison import describe_status
+from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Claim, Level, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.cards import cards
@@ -287,17 +288,23 @@ def _broken(title: str, requirements: list[list[RequirementResult]], *, opened: 
 
 
 def _requirement(found: Sequence[RequirementResult]) -> str:
-    named = [
-        code(each.cells[0].server)
-        + (f" ({len(each.broken_cases)} of {len(each.cells)} variants)" if len(each.cells) > 1 else "")
-        for each in found[:MAX_SERVERS_PER_REQUIREMENT]
-    ]
+    named = [_who_broke(each) for each in found[:MAX_SERVERS_PER_REQUIREMENT]]
     if len(found) > MAX_SERVERS_PER_REQUIREMENT:
         named.append(f"{len(found) - MAX_SERVERS_PER_REQUIREMENT} others")
     text = f"- {code(found[0].id)}: {', '.join(named)}\n"
     cell = next(each for each in found[0].cells if each.verdict.blames_server)
     if cell.expected or cell.actual:
         text += f"  - expected {code(cell.expected)}; {code(cell.server)} gave {code(cell.actual)}\n"
+    return text
+
+
+def _who_broke(requirement: RequirementResult) -> str:
+    text = code(requirement.cells[0].server)
+    if len(requirement.cells) > 1:
+        text += f" ({len(requirement.broken_cases)} of {len(requirement.cells)} variants)"
+    broken = [each for each in requirement.cells if each.verdict.blames_server]
+    if all(each.baseline is not None and each.baseline.status is BaselineStatus.EXPECTED for each in broken):
+        text += f" ({code(describe_status(broken[0]))})"
     return text
 
 

@@ -45,11 +45,11 @@ def report(arguments: ReportArguments) -> None:
     counts.
     """
     from wsgi_gauntlet.harness import registry
+    from wsgi_gauntlet.harness.public_results import private_names, publish
     from wsgi_gauntlet.harness.store import journal
     from wsgi_gauntlet.harness.store.merge import merge
     from wsgi_gauntlet.harness.store.output_folder import check_output_files
     from wsgi_gauntlet.harness.store.output_format import write_outputs
-    from wsgi_gauntlet.harness.store.public_results import private_names, publish
 
     runs = arguments.runs
     results = merge([registry.load_results(each) for each in runs])

@@ -17,7 +17,9 @@ from pathlib import Path
 
 import msgspec
 
+from wsgi_gauntlet.harness.errors import TargetRefused
 from wsgi_gauntlet.harness.model import Results
+from wsgi_gauntlet.harness.server.remote.target import parse_target
 from wsgi_gauntlet.harness.server.temp_dirs import SCRATCH_PREFIX
 from wsgi_gauntlet.harness.store.rerun_command import given
 
@@ -70,6 +72,8 @@ def private_names(results: Results, folders: Iterable[Path] = ()) -> PrivateName
     paths.setdefault(str(Path(__file__).resolve().parents[2]), PROGRAM_FOLDER)
     paths.setdefault(str(Path.cwd()), CURRENT_FOLDER)
     paths.setdefault(str(Path.home()), HOME)
+    if target := _target_host(str(results.environment.get("target", ""))):
+        paths.setdefault(target, HOST)
     host = socket.gethostname()
     names = {getpass.getuser(): USER, host: HOST, host.partition(".")[0]: HOST}
     return PrivateNames(
@@ -98,8 +102,17 @@ def publish(results: Results, private: PrivateNames) -> Results:
     return msgspec.structs.replace(published, environment={**published.environment, "public": True})
 
 
+def _target_host(text: str) -> str:
+    """Return the host of a remote server, '' for this machine, for a Unix socket and without a target."""
+    try:
+        host = parse_target(text).host
+    except TargetRefused:
+        return ""
+    return "" if host in COMMON_NAMES or host.startswith("127.") or host == "::1" else host
+
+
 class _Rules:
-    """The replacements, as patterns for text and for bytes."""
+    """The replacements, as patterns for text and for bytes. In doubt they replace: `-I/home/me` is no whole word."""
 
     def __init__(self, private: PrivateNames) -> None:
         # Longer paths first: the run folder may be in the home folder.
@@ -108,7 +121,7 @@ class _Rules:
         scratch = re.escape(f"{tempfile.gettempdir()}/{SCRATCH_PREFIX}")
         paths = [rf"(?P<scratch>{scratch}[\w-]*)"]
         paths += [rf"(?P<path>(?:{'|'.join(map(re.escape, longest))}))(?![\w-])"] if longest else []
-        paths.append(r"(?<![\w.-])(?P<home>/(?:home|Users)/[\w.-]+)")
+        paths.append(r"(?P<home>/(?:home|Users)/[\w.-]+)")
         words = sorted(private.names, key=len, reverse=True)
         names = [rf"(?<![\w.-])(?P<name>{'|'.join(map(re.escape, words))})(?![\w-])"] if words else []
         self.paths = self._compile(paths)
