@@ -65,29 +65,25 @@ def run_and_exit(options: RunOptions, arguments: RunArguments, *, every_change: 
     from wsgi_gauntlet.reports.terminal.progress import ProgressDisplay
 
     settings = config.load_nearest()
-    with ProgressDisplay() as display:
+    with ProgressDisplay(verbose=arguments.verbose) as display:
         results, folder, code = session.run(options, settings, display.handle)
-    show(results, folder, arguments.outputs.printed, every_change=every_change)
-    for cell in results.load:
-        for each in cell.broken:
-            click.echo(f"threshold broken: {cell.server} {cell.scenario}: {each.message} ({each.table})", err=True)
+    show(results, folder, arguments.outputs.printed, every_change=every_change, verbose=arguments.verbose)
     sys.exit(code)
 
 
-def show(results: Results, folder: Path, printed: Sequence[str] = (), *, every_change: bool = False) -> None:
+def show(
+    results: Results,
+    folder: Path,
+    printed: Sequence[str] = (),
+    *,
+    every_change: bool = False,
+    verbose: bool = False,
+) -> None:
     """Print the summary on stderr and the outputs `printed` (by name) on stdout."""
     from wsgi_gauntlet.harness import registry
-    from wsgi_gauntlet.harness.model import Verdict
-    from wsgi_gauntlet.harness.store import rerun_command
     from wsgi_gauntlet.reports.terminal.summary import summary
 
-    summary(results, folder, every_change=every_change)
-    failed = next((each for each in results.conformance if each.verdict is Verdict.FAIL), None)
-    if failed is not None:  # in one line on any terminal, so that it can be pasted
-        command = rerun_command.replay(failed.server, failed.case, rerun_command.given(results.environment))
-        click.echo(
-            f"See a failure happen: {''.join(each if each.isprintable() else '?' for each in command)}", err=True
-        )
+    summary(results, folder, every_change=every_change, verbose=verbose)
     for name in printed:
         click.echo(registry.outputs()[name].render(results))
 

@@ -232,6 +232,18 @@ ConfigOption = Annotated[
 ]
 
 
+VerboseOption = Annotated[
+    bool, Option(["--verbose"], is_flag=True, help="Print every table and list before the conclusion.")
+]
+BaseOption = Annotated[
+    Path | None,
+    Option(
+        ["--base"],
+        type=path_argument,
+        metavar="RUN",
+        help="Earlier run, a run folder or a results.json: the report begins with what changed.",
+    ),
+]
 OutputsOption = Annotated[OutputRequests, _OutputOptions]
 
 
@@ -261,17 +273,7 @@ class RunArguments:
         bool, Option(["--resume"], is_flag=True, help="Continue the run in the folder instead of starting a new one.")
     ]
     outputs: OutputsOption
-
-
-BaseOption = Annotated[
-    Path | None,
-    Option(
-        ["--base"],
-        type=path_argument,
-        metavar="RUN",
-        help="Earlier run, a run folder or a results.json: the report begins with what changed.",
-    ),
-]
+    verbose: VerboseOption
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Compare a run with an earlier one: what broke, what was fixed, and what can no longer be said. Pure.
 
-`RunDiff` is also the document that `diff --json` prints. Its fields keep their names and meanings in schema 1.
+`DiffDocument` is what `diff --json` prints. Its fields keep their names and meanings in schema 1.
 """
 
 from __future__ import annotations
@@ -168,7 +168,6 @@ class RunDiff:
     same: int = 0
     base_finished: bool = True
     new_finished: bool = True
-    schema: int = SCHEMA
 
     def of_kind(self, *kinds: ChangeKind) -> list[RequirementChange]:
         """Return the requirements with a change of `kinds`, the most important first."""
@@ -211,6 +210,15 @@ class RunDiff:
         if grades and FailOn.GRADE in fail_on:
             found.append(f"{labels.pluralize(len(grades), 'grade')} got worse")
         return found
+
+
+@dataclass(frozen=True)
+class DiffDocument:
+    """The document of `diff --json`. `failures` say why the command ends with 1."""
+
+    diff: RunDiff
+    failures: tuple[str, ...] = ()
+    schema: int = SCHEMA
 
 
 @dataclass(frozen=True)
@@ -415,9 +423,10 @@ def _requirements(
         groups.setdefault((kind, requirement_id(each.case)), []).append(each)
     found = []
     for (kind, requirement), cells in groups.items():
-        level, tags = after.levels.get(cells[0].case) or before.levels.get(cells[0].case) or (Level.INFO, ())
+        known = [after.levels.get(each.case) or before.levels.get(each.case) or (Level.INFO, ()) for each in cells]
+        tags = tuple(dict.fromkeys(tag for _, each in known for tag in each))
         counts = {each.server: variants[each.server][requirement] for each in cells}
-        found.append(RequirementChange(requirement, kind, level, tags, tuple(cells), counts))
+        found.append(RequirementChange(requirement, kind, known[0][0], tags, tuple(cells), counts))
     kinds, levels = list(ChangeKind), list(Level)
     found.sort(
         key=lambda each: (

@@ -12,7 +12,14 @@ import click
 
 from wsgi_gauntlet.harness.cli.commands.check import LEVELS
 from wsgi_gauntlet.harness.cli.execute import case_selection, show
-from wsgi_gauntlet.harness.cli.options import AllChangesOption, Option, OutputsOption, command, path_argument
+from wsgi_gauntlet.harness.cli.options import (
+    AllChangesOption,
+    Option,
+    OutputsOption,
+    VerboseOption,
+    command,
+    path_argument,
+)
 from wsgi_gauntlet.harness.errors import EXIT_ERROR, EXIT_FAILED, ConfigurationError, EnvironmentUnavailable
 from wsgi_gauntlet.harness.events import Message, Progress
 
@@ -58,7 +65,10 @@ class HistoryArguments:
     select: Annotated[
         tuple[str, ...],
         Option(
-            ["--select"], multiple=True, metavar="PREFIX", help="Only cases whose id begins with PREFIX; repeatable."
+            ["--select"],
+            multiple=True,
+            metavar="ID",
+            help="Only the cases of this id, or of this family, for example te-and-cl; repeatable.",
         ),
     ]
     level: Annotated[
@@ -76,6 +86,7 @@ class HistoryArguments:
     ]
     all: AllChangesOption
     outputs: OutputsOption
+    verbose: VerboseOption
 
 
 @command(HistoryArguments, epilog=HISTORY_EXIT_CODES)
@@ -102,14 +113,14 @@ def history(arguments: HistoryArguments) -> None:
         skip_unavailable_versions=True,
     )
     session.require_output_folder(options)
-    with ProgressDisplay() as display:
+    with ProgressDisplay(verbose=arguments.verbose) as display:
         chosen = releases_to_check(arguments, settings.servers, progress_callback(display.handle, arguments.server))
         display.handle(Progress(arguments.server, "", 1.0))
         display.handle(Message(f"{arguments.server}: {', '.join(each.version for each in chosen)}"))
         results, folder, code = session.run(
             replace(options, servers=tuple(each.name for each in chosen)), settings, display.handle
         )
-    show(results, folder, arguments.outputs.printed, every_change=arguments.all)
+    show(results, folder, arguments.outputs.printed, every_change=arguments.all, verbose=arguments.verbose)
     sys.exit(history_exit_code(results, code))
 
 

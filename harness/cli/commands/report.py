@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from wsgi_gauntlet.harness.cli.execute import print_message, show
-from wsgi_gauntlet.harness.cli.options import BaseOption, Option, OutputsOption, command, path_argument
+from wsgi_gauntlet.harness.cli.options import BaseOption, Option, OutputsOption, VerboseOption, command, path_argument
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.events import Message
 
@@ -35,6 +35,7 @@ class ReportArguments:
     ]
     base: BaseOption
     outputs: OutputsOption
+    verbose: VerboseOption
 
 
 @command(ReportArguments, epilog=REPORT_EXIT_CODES)
@@ -67,4 +68,4 @@ def report(arguments: ReportArguments) -> None:
         if previous_folder is not None:
             print_message(Message(f"the earlier files of {folder} were moved to {previous_folder}"))
         write_outputs(results, folder, registry.outputs(), files)
-    show(results, folder, arguments.outputs.printed)
+    show(results, folder, arguments.outputs.printed, verbose=arguments.verbose)

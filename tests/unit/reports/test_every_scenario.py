@@ -243,7 +243,7 @@ def test_the_closing_table_fits(width: int, servers: int) -> None:
     """A row a scenario, and none is folded; names give way to letters, and tables to more tables."""
     results = build_scenarios(servers)
     console, file = _console(width)
-    summary(results, None, console)
+    summary(results, None, console, verbose=True)
     shown = file.getvalue()
     assert max(map(len, shown.splitlines())) <= width
     if width >= 80:

@@ -50,7 +50,7 @@ def test_every_report_tells_it(results: Results, tmp_path: Path) -> None:
     assert "## Broken thresholds\n\n- `waitress` in `churn`: `goodput 0.9 is below 0.99` (`thresholds`)" in written
     assert f"threshold broken: {MESSAGE}" in report_page.render(results)
     shown = StringIO()
-    closing.summary(results, console=Console(file=shown, width=200))
+    closing.summary(results, console=Console(file=shown, width=200), verbose=True)
     assert MESSAGE in shown.getvalue()
     (tmp_path / "results.json").write_text(json.render(results))
     assert json.load(tmp_path).load == results.load

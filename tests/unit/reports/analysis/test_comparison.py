@@ -231,7 +231,7 @@ def test_the_summary_has_a_table_and_the_cases() -> None:
 def test_the_terminal_has_a_line_for_each_pair() -> None:
     """In 80 columns, also where names are long."""
     out = io.StringIO()
-    closing.summary(LOADED, None, Console(file=out, width=80))
+    closing.summary(LOADED, None, Console(file=out, width=80), verbose=True)
     rows = [each.split() for each in out.getvalue().splitlines()]
     assert ["with", "without", "better", "worse", "same", "load"] in rows
     assert ["nginx+gunicorn", "gunicorn", "masked", "1", "caused", "1", "0", "+1", "−0"] in rows
@@ -239,14 +239,14 @@ def test_the_terminal_has_a_line_for_each_pair() -> None:
     long = ("gunicorn:gthread@20.1.0[workers=4,threads=2]", "gunicorn:gthread@22.0[workers=4,threads=2]")
     out = io.StringIO()
     results = run(*(cells(each, verdict) for each, verdict in zip(long, (FAIL, PASS), strict=True)))
-    closing.summary(results, None, Console(file=out, width=80))
+    closing.summary(results, None, Console(file=out, width=80), verbose=True)
     assert "fixed 1" in out.getvalue()
     assert max(map(len, out.getvalue().splitlines())) <= 80
 
 
 def test_a_run_without_pairs_has_none_on_the_terminal() -> None:
     out = io.StringIO()
-    closing.summary(run(cells("gunicorn", PASS)), None, Console(file=out, width=80))
+    closing.summary(run(cells("gunicorn", PASS)), None, Console(file=out, width=80), verbose=True)
     assert "Servers that differ in one thing" not in out.getvalue()
 
 
