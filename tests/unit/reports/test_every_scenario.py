@@ -27,6 +27,7 @@ from wsgi_gauntlet.harness.model import (
     Window,
 )
 from wsgi_gauntlet.reports.analysis import key_findings
+from wsgi_gauntlet.reports.analysis.key_figure import key_figure
 from wsgi_gauntlet.reports.charts import bars, curves, panels, samples, svg
 from wsgi_gauntlet.reports.terminal.summary import summary
 from wsgi_gauntlet.reports.text import labels
@@ -34,7 +35,7 @@ from wsgi_gauntlet.reports.writers import json as output
 from wsgi_gauntlet.reports.writers import junit, markdown
 from wsgi_gauntlet.reports.writers.html import report_page
 from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
-from wsgi_gauntlet.reports.writers.html.sections.overview import key_figure, overview
+from wsgi_gauntlet.reports.writers.html.sections.overview import overview
 
 from ...helpers.sample_scenarios import SERVERS, build_scenarios
 from .writers.html.test_report_page import Page

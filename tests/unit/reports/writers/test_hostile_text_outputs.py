@@ -21,7 +21,7 @@ from wsgi_gauntlet.reports.text.markdown_text import code, prose, table_code
 from wsgi_gauntlet.reports.writers import badge, github_annotations, junit, markdown
 from wsgi_gauntlet.reports.writers import csv as csv_writer
 
-from ....helpers.hostile_results import HOSTILE_TEXTS, SECRET, poisoned
+from ....helpers.hostile_texts import HOSTILE_TEXTS, SECRET, poisoned
 from ..text.test_hostile_evidence import harmless
 
 TEXT_OUTPUTS = ("markdown", "junit", "csv", "badge", "annotations")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from wsgi_gauntlet.harness import model as m
 from wsgi_gauntlet.harness.model import Claim, ClaimVerdict
+from wsgi_gauntlet.reports.analysis.key_figure import key_figure
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.writers import markdown
 from wsgi_gauntlet.reports.writers.html import report_page
 from wsgi_gauntlet.reports.writers.html.sections import claims as claims_section
 from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
-from wsgi_gauntlet.reports.writers.html.sections.overview import key_figure
 
 STATEMENT = "nginx shields a server from slow clients"
 HOSTILE = "<script>alert(1)</script>"
