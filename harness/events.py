@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from wsgi_gauntlet.harness.model import CaseResult, ScenarioResult
+from wsgi_gauntlet.harness.model import CaseResult, ComparisonResult, RoundResult, ScenarioResult
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,19 @@ class ScenarioFinished:
 
 
 @dataclass(frozen=True)
+class RoundFinished:
+    """One round of a comparison is measured, valid or not. `comparison` has the words of all rounds so far.
+
+    `rounds_left` and `seconds_left` are expected values.
+    """
+
+    round: RoundResult
+    comparison: ComparisonResult
+    rounds_left: int
+    seconds_left: float
+
+
+@dataclass(frozen=True)
 class Progress:
     """`server` does something that takes a while. `fraction` (0 to 1) of it is done; None if that is unknown."""
 
@@ -67,7 +80,9 @@ class Message:
     text: str
 
 
-Event = StageStarted | ServerStarted | ServerFailed | CaseFinished | ScenarioFinished | Progress | Message
+Event = (
+    StageStarted | ServerStarted | ServerFailed | CaseFinished | ScenarioFinished | RoundFinished | Progress | Message
+)
 EventHandler = Callable[[Event], None]
 
 

@@ -7,7 +7,6 @@ runner goes on. Reports are made from the journal alone, so finished, resumed an
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import platform
 import shutil
@@ -57,6 +56,7 @@ from wsgi_gauntlet.harness.load import runner as load_runner
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
 from wsgi_gauntlet.harness.model import SCHEMA, BaseRun, Results, ServerInfo
+from wsgi_gauntlet.harness.public_results import private_names, publish
 from wsgi_gauntlet.harness.server import planning, server_config
 from wsgi_gauntlet.harness.server.environments import versioned
 from wsgi_gauntlet.harness.server.name import parse
@@ -68,7 +68,6 @@ from wsgi_gauntlet.harness.shutdown_signals import redirect_terminal_to_null, sh
 from wsgi_gauntlet.harness.store import journal, output_folder, rerun_command
 from wsgi_gauntlet.harness.store.journal import BaseLine, CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
 from wsgi_gauntlet.harness.store.output_format import write_outputs
-from wsgi_gauntlet.harness.store.public_results import private_names, publish
 
 DEFAULT_RUN_FOLDER = "gauntlet-out"
 
@@ -127,13 +126,13 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
     options = _with_failed_cells(options)
     plans = plan_servers(options, configuration, handle)
     selections = _select_cases(options, plans, known_cases)
-    scenarios = _select_scenarios(options)
+    scenarios = select_scenarios(options)
     check_overrides(scenarios, options.load_options.overrides)
-    with _open_run_folder(options) as run_journal, scratch_folder() as scratch:
+    with open_run_folder(options) as run_journal, scratch_folder() as scratch:
         if run_journal.previous_folder is not None:
             handle(Message(f"the earlier run in {run_journal.folder} was moved to {run_journal.previous_folder}"))
         previous_results = (
-            journal.read(run_journal.folder) if options.resume and _has_journal(run_journal.folder) else None
+            journal.read(run_journal.folder) if options.resume and has_journal(run_journal.folder) else None
         )
         if previous_results is None:
             cases = {case.id: case.info() for each in selections.values() for case in each.reported}
@@ -150,7 +149,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
             recorder.judge_again(previous_results)
         cells = _remaining_cells(selections, scenarios, available, _finished_cells(previous_results))
         session = _Session(options, cells, recorder, RunFolders(scratch, run_journal.logs))
-        preload_thread = _start_report_preload(bool(session.cells.loads))
+        preload_thread = start_report_preload(bool(session.cells.loads))
         error: BaseException | None = None
         try:
             session.run_until_interrupted()
@@ -165,11 +164,10 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
             recorder.pass_on(Message(f"baseline {baseline_session.name}: not updated, the run was {how}"))
         recorder.pass_on(Progress("report", "writing the report"))
         preload_thread.join()
-        with _garbage_collector_paused():
-            results = journal.read(run_journal.folder)
-            if options.public:
-                results = publish(results, private_names(results, [run_journal.folder]))
-            write_outputs(results, run_journal.folder, registry.outputs(), options.output_files)
+        results = journal.read(run_journal.folder)
+        if options.public:
+            results = publish(results, private_names(results, [run_journal.folder]))
+        write_outputs(results, run_journal.folder, registry.outputs(), options.output_files)
         if error is not None:
             raise error
         code = exit_codes.exit_code(results, interrupted=session.interrupted, failed_to_start=bool(recorder.failed))
@@ -484,18 +482,9 @@ def _processor_name() -> str:
     return platform.processor() or platform.machine()
 
 
-@contextlib.contextmanager
-def _garbage_collector_paused() -> Iterator[None]:
-    # A report is a million small objects that all stay until its end. The garbage collector would take a fifth of the
-    # time that a user waits after Ctrl-C.
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
+def start_report_preload(wanted: bool) -> threading.Thread:
+    """Start a thread that imports what reports with charts need, if that is `wanted`."""
 
-
-def _start_report_preload(wanted: bool) -> threading.Thread:
     # The imports take seconds. While the first servers start, they delay nothing; after Ctrl-C the user would wait.
     # Only reports of load have charts, which need them.
     def prepare() -> None:
@@ -510,7 +499,8 @@ def _start_report_preload(wanted: bool) -> threading.Thread:
 
 
 @contextlib.contextmanager
-def _open_run_folder(options: RunOptions) -> Iterator[Journal]:
+def open_run_folder(options: RunOptions) -> Iterator[Journal]:
+    """Open the journal in the run folder of `options`, or in a new folder if another run uses the default one."""
     if options.out is not None:
         with Journal.open(options.out, resume=options.resume) as run_journal:
             yield run_journal
@@ -525,7 +515,8 @@ def _open_run_folder(options: RunOptions) -> Iterator[Journal]:
         raise ConfigurationError(f"99 runs are writing to {DEFAULT_RUN_FOLDER}; name another folder with --out")
 
 
-def _has_journal(folder: Path) -> bool:
+def has_journal(folder: Path) -> bool:
+    """Say whether `folder` has a run that can be resumed."""
     path = folder / journal.JOURNAL_FILENAME
     return path.exists() and path.stat().st_size > 0
 
@@ -567,7 +558,8 @@ def _update_baseline(baseline_session: BaselineSession, run_journal: Journal, ha
         handle(Message(summary))
 
 
-def _select_scenarios(options: RunOptions) -> list[Scenario]:
+def select_scenarios(options: RunOptions) -> list[Scenario]:
+    """Return the scenarios of a run. Raises UnknownName."""
     if options.scenarios is None:
         return []
     if options.scenarios:

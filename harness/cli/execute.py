@@ -81,9 +81,13 @@ def show(
 ) -> None:
     """Print the summary on stderr and the outputs `printed` (by name) on stdout."""
     from wsgi_gauntlet.harness import registry
+    from wsgi_gauntlet.reports.terminal.comparison import print_comparison
     from wsgi_gauntlet.reports.terminal.summary import summary
 
-    summary(results, folder, every_change=every_change, verbose=verbose)
+    if results.conformance or results.load or not results.comparisons:
+        summary(results, folder, every_change=every_change, verbose=verbose)
+    for each in results.comparisons:
+        print_comparison(each, folder)
     for name in printed:
         click.echo(registry.outputs()[name].render(results))
 

@@ -73,11 +73,11 @@ async def load(
         try:
             if why := scenario.unsuitable_reason(plan):
                 raise Unsupported(why)
-            cell, disturbed = await _run_watching_other_processes(ctx, scenario)
+            cell, disturbed = await run_watching_other_processes(ctx, scenario)
             if disturbed and may_repeat:
                 ctx.progress(0.0, "other programs took the machine; once more")
                 ctx = _scenario_context(plan, scenario, parameters, load_options, folders, events)
-                cell, disturbed = await _run_watching_other_processes(ctx, scenario)
+                cell, disturbed = await run_watching_other_processes(ctx, scenario)
             may_repeat = not disturbed
         except Exception as raised:  # noqa: BLE001 - an internal error in one cell must not end the others
             problem = reportable_error(raised)
@@ -116,7 +116,7 @@ def _scenario_context(
     )
 
 
-async def _run_watching_other_processes(
+async def run_watching_other_processes(
     ctx: ScenarioContext[Parameters], scenario: Scenario
 ) -> tuple[ScenarioResult, bool]:
     """Return the cell of `scenario`, and whether other processes made it invalid. Raises the errors of the scenario."""

@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.model.baseline import BaselineExpectation, BaselineStatus
+from wsgi_gauntlet.harness.model.comparison import (
+    BASELINE_LETTER,
+    Candidate,
+    ComparisonResult,
+    ComparisonWord,
+    Figure,
+    FigureComparison,
+    RatioInterval,
+    RoundResult,
+    SlotResult,
+)
 from wsgi_gauntlet.harness.model.conformance import (
     AppEvent,
     Basis,
@@ -34,10 +45,19 @@ from wsgi_gauntlet.harness.model.load import (
     ThresholdViolation,
     Window,
 )
-from wsgi_gauntlet.harness.model.results import SCHEMA, BaseCase, BaseRun, ConfigOverride, Results, ServerInfo
+from wsgi_gauntlet.harness.model.results import (
+    SCHEMA,
+    BaseCase,
+    BaseRun,
+    ConfigOverride,
+    HistoryPoint,
+    Results,
+    ServerInfo,
+)
 from wsgi_gauntlet.harness.model.verdict import Level, Verdict
 
 __all__ = [
+    "BASELINE_LETTER",
     "SCHEMA",
     "AppEvent",
     "BaseCase",
@@ -47,30 +67,39 @@ __all__ = [
     "Basis",
     "BasisKind",
     "Breach",
+    "Candidate",
     "CaseInfo",
     "CaseResult",
     "Claim",
     "ClaimVerdict",
+    "ComparisonResult",
+    "ComparisonWord",
     "ConfigOverride",
     "ConnectionEvent",
     "ConnectionEventKind",
     "Cost",
     "Disconnect",
     "Evidence",
+    "Figure",
+    "FigureComparison",
     "GeneratorHealth",
     "Grade",
+    "HistoryPoint",
     "Level",
     "Metric",
     "Outcome",
     "Percentile",
     "Phase",
+    "RatioInterval",
     "Reference",
     "Results",
+    "RoundResult",
     "Sample",
     "ScenarioInfo",
     "ScenarioResult",
     "ServerInfo",
     "Setup",
+    "SlotResult",
     "Step",
     "ThresholdViolation",
     "Verdict",

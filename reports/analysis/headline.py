@@ -9,6 +9,7 @@ from wsgi_gauntlet.harness.model import Grade, Results, Verdict
 from wsgi_gauntlet.harness.model.naming import requirement_id
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.scoreboard import CLASSROOM, Row, Scoreboard, scoreboard
+from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.text.labels import join_names, pluralize
 
 NOT_JUDGED_LOAD = frozenset({Grade.INVALID, Grade.INCONCLUSIVE, Grade.ERROR})
@@ -66,6 +67,10 @@ class RunLine:
 def headline(results: Results, board: Scoreboard | None = None) -> Headline:
     """Return the headline of `results`; `board` is its scoreboard if the caller has it."""
     board = board if board is not None else scoreboard(results)
+    if not board.rows and results.comparisons:
+        last = results.comparisons[-1]
+        names = join_names([line(each.name, 60) for each in last.candidates])
+        return Headline(f"{names} compared in {pluralize(len(last.valid_rounds), 'round')}")
     if not board.rows:
         return Headline("No server was tested")
     if board.measured:

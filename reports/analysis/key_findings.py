@@ -10,6 +10,7 @@ from wsgi_gauntlet.harness.model import BaselineStatus, ClaimVerdict, Grade, Res
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.key_figure import COLLAPSE_GOODPUT, COLLAPSED_GRADES
 from wsgi_gauntlet.reports.analysis.requirements import conformance_findings, user_app_findings
+from wsgi_gauntlet.reports.text.comparison_summary import conclusions
 from wsgi_gauntlet.reports.text.labels import (
     CLAIM_VERDICTS,
     NOT_JUDGED_GRADES,
@@ -40,8 +41,13 @@ class KeyFinding:
 
 def key_findings(results: Results) -> list[KeyFinding]:
     """Return the findings, the most important first. There is always at least one."""
-    nothing = [] if aggregation.tried(results) else [KeyFinding("No result", "No cell of this run has a result.")]
+    nothing = (
+        []
+        if aggregation.tried(results) or results.comparisons
+        else [KeyFinding("No result", "No cell of this run has a result.")]
+    )
     found = [
+        *(KeyFinding("Compared in rounds", each) for one in results.comparisons for each in conclusions(one)),
         *(KeyFinding(*each) for each in user_app_findings(results)),
         *_classroom_findings(results),
         *_slow_client_findings(results),
@@ -60,6 +66,9 @@ def key_findings(results: Results) -> list[KeyFinding]:
 def title(results: Results) -> str:
     """Return the heading of a report."""
     tried = len(aggregation.tried(results))
+    if not tried and results.comparisons:
+        compared = len({each.name for one in results.comparisons for each in one.candidates})
+        return f"{pluralize(compared, 'WSGI server')} compared in rounds"
     return f"{pluralize(tried, 'WSGI server')} through the gauntlet" if tried else "No server went through the gauntlet"
 
 

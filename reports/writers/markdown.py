@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from wsgi_gauntlet.harness.model import CaseResult, Claim, Level, Results, ScenarioResult, Verdict
+from wsgi_gauntlet.harness.baseline.comparison import describe_status
+from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Claim, Level, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.cards import cards
@@ -24,6 +25,7 @@ from wsgi_gauntlet.reports.analysis.requirements import RequirementResult, by_re
 from wsgi_gauntlet.reports.analysis.scaling import scaling_tables
 from wsgi_gauntlet.reports.analysis.scoreboard import Row, Scoreboard, scoreboard
 from wsgi_gauntlet.reports.text import labels
+from wsgi_gauntlet.reports.text.comparison_summary import comparison_section
 from wsgi_gauntlet.reports.text.labels import MISSING, duration, percent, pluralize
 from wsgi_gauntlet.reports.text.markdown_text import code, prose, table_code, table_prose
 
@@ -90,6 +92,8 @@ def _sections(results: Results) -> Iterator[Section]:
     requirements = _broken_requirements(results)
     yield _first_lines(results, board)
     yield from _changes(results)
+    if rounds := comparison_section(results):
+        yield Section("Comparison in rounds", "", rounds.splitlines(keepends=True))
     yield from _scoreboard(board)
     yield from _slow_clients(results)
     yield from _thresholds(results)
@@ -287,17 +291,23 @@ def _broken(title: str, requirements: list[list[RequirementResult]], *, opened: 
 
 
 def _requirement(found: Sequence[RequirementResult]) -> str:
-    named = [
-        code(each.cells[0].server)
-        + (f" ({len(each.broken_cases)} of {len(each.cells)} variants)" if len(each.cells) > 1 else "")
-        for each in found[:MAX_SERVERS_PER_REQUIREMENT]
-    ]
+    named = [_who_broke(each) for each in found[:MAX_SERVERS_PER_REQUIREMENT]]
     if len(found) > MAX_SERVERS_PER_REQUIREMENT:
         named.append(f"{len(found) - MAX_SERVERS_PER_REQUIREMENT} others")
     text = f"- {code(found[0].id)}: {', '.join(named)}\n"
     cell = next(each for each in found[0].cells if each.verdict.blames_server)
     if cell.expected or cell.actual:
         text += f"  - expected {code(cell.expected)}; {code(cell.server)} gave {code(cell.actual)}\n"
+    return text
+
+
+def _who_broke(requirement: RequirementResult) -> str:
+    text = code(requirement.cells[0].server)
+    if len(requirement.cells) > 1:
+        text += f" ({len(requirement.broken_cases)} of {len(requirement.cells)} variants)"
+    broken = [each for each in requirement.cells if each.verdict.blames_server]
+    if all(each.baseline is not None and each.baseline.status is BaselineStatus.EXPECTED for each in broken):
+        text += f" ({code(describe_status(broken[0]))})"
     return text
 
 

@@ -230,10 +230,10 @@ class OpenLoopExperiment:
         seconds = max(seconds, MIN_PAGES_PER_LOOP * self.unloaded_latency)
         connections = min(FIRST_CONNECTIONS, self.connections)
         while True:
-            found = await self._run_closed_loop(connections, seconds)
+            found = await self.run_closed_loop(connections, seconds)
             if found.ok < MIN_RESPONSES and best is None:
                 seconds *= 3
-                found = await self._run_closed_loop(connections, seconds)
+                found = await self.run_closed_loop(connections, seconds)
             worth = best is None or found.rate >= MIN_IMPROVEMENT * best.rate
             quick = found.ok and found.latency.quantile(0.5) < p99_limit(self.unloaded_latency)
             # A first loop that is also the last one has no other to compare with.
@@ -251,7 +251,7 @@ class OpenLoopExperiment:
                 f"Over {best.connections} connections at once the server gave no correct response: {error_messages}."
             )
         for _ in range(MAX_CONFIRMATIONS):
-            again = await self._run_closed_loop(best.connections, seconds)
+            again = await self.run_closed_loop(best.connections, seconds)
             if not again.ok or not estimate_outdated(best.rate, again.rate):
                 break
             # A server that is throttled, or has warmed up, continues at its present rate.
@@ -286,7 +286,7 @@ class OpenLoopExperiment:
         restarts = self.restarts
         for _ in range(MAX_CONFIRMATIONS):
             try:
-                found = await self._run_closed_loop(assumed.connections, assumed.seconds, restart=False)
+                found = await self.run_closed_loop(assumed.connections, assumed.seconds, restart=False)
             except UnexpectedResponse:
                 return None
             if self.restarts != restarts or not found.ok or not estimate_outdated(assumed.rate, found.rate):
@@ -337,7 +337,11 @@ class OpenLoopExperiment:
         were = "was" if connections == 1 else "were"
         return f"{which} of the generator {were} busy, and {words}, so the generator was the limit; {advice}"
 
-    async def _run_closed_loop(self, connections: int, seconds: float, *, restart: bool = True) -> GeneratorResult:
+    async def run_closed_loop(self, connections: int, seconds: float, *, restart: bool = True) -> GeneratorResult:
+        """Run a closed loop on the idle server. Its figures are only returned. Raises the errors of `offer`.
+
+        A server that no longer responds is restarted, unless `restart` is false.
+        """
         page = await self._wait_until_idle(restart=restart)
         return await parallel_closed_loop(
             self.running.address,

@@ -84,7 +84,7 @@ def test_options_replace_only_the_parameters_that_a_scenario_has() -> None:
 
 def test_a_scenario_that_says_little_in_a_short_time_is_asked_for() -> None:
     def chosen(**call: object) -> set[str]:
-        return {each.id for each in session._select_scenarios(session.RunOptions(**call))}  # type: ignore[arg-type]
+        return {each.id for each in session.select_scenarios(session.RunOptions(**call))}  # type: ignore[arg-type]
 
     everything = {each.id for each in registry.scenarios()}
     asked = {each.id for each in registry.scenarios() if each.full_only}

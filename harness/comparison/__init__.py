@@ -1,0 +1,1 @@
+"""Compare servers in interleaved rounds."""
