@@ -27,7 +27,7 @@ export function timeline(evidence) {
   const rows = wire.map((each) => {
     const arrow = ARROWS[each.kind] ?? "·";
     return {
-      at: (each.at - start) * 1000, order: 0, arrow, side: SIDES[arrow] ?? "note", label: LABELS[each.kind] ?? clean(each.kind),
+      at: (each.at - start) * 1000, order: 0, arrow, side: SIDES[arrow] ?? "neutral", label: LABELS[each.kind] ?? clean(each.kind),
       connection: several ? each.connection : 0, bytes: each.data ? bytesOf(each.data) : null, note: each.note || "", cut: each.cut || 0,
     };
   });

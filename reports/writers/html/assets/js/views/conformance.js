@@ -3,7 +3,7 @@
 import { SIGNS, VERDICTS } from "../data.js";
 import { h } from "../dom.js";
 import { virtualGrid } from "../grid.js";
-import { checkedServers, legend, markClass, requirementBar, requirementCounts } from "../marks.js";
+import { checkedServers, legend, markClass, requirementBar, requirementCounts, statusClass } from "../marks.js";
 import { COLUMN_SORTS, IS, SORTS, chosenServers, queryOf, requirementFinder, stateOf } from "../requirement_filter.js";
 import { roving } from "../roving.js";
 import { clean, counted, oneLine } from "../text.js";
@@ -230,7 +230,7 @@ function requirementCells(store, row, chosen, opened, grouped) {
     const { id, variant, summary } = store.index.cases[row.variant];
     return [
       { content: h("span", { class: "variant" }, variant || id), header: true, title: oneLine(summary), class: "variant-head" },
-      ...chosen.map((server) => verdictCell(store, server, store.verdict(server, row.variant), "", id)),
+      ...chosen.map((server) => verdictCell(store, server, store.verdict(server, row.variant), "", id, [row.variant])),
     ];
   }
   const name = grouped ? requirement.id.slice(requirement.area.length + 1) : requirement.id;
@@ -245,16 +245,18 @@ function requirementCells(store, row, chosen, opened, grouped) {
     },
     ...chosen.map((server) => {
       const { verdict, n, m } = store.requirementVerdict(server, row.r);
-      return verdictCell(store, server, verdict, m > 1 ? `${n}/${m}` : "", requirement.id);
+      return verdictCell(store, server, verdict, m > 1 ? `${n}/${m}` : "", requirement.id, requirement.cases);
     }),
   ];
 }
 
-function verdictCell(store, server, letter, count, id) {
+function verdictCell(store, server, letter, count, id, places) {
   const said = `${store.index.servers[server].name}: ${VERDICTS[letter] ?? "no result"}${count ? `, ${count.replace("/", " of ")} variants` : ""}`;
   // A pass in all variants needs no numbers.
   const number = letter === "p" ? "" : count && ` ${count}`;
-  return { content: `${SIGNS[letter] ?? ""}${number}`, class: markClass(letter), title: said, label: `${id}, ${said}` };
+  const status = statusClass(store, server, places);
+  const text = status ? `${said}, ${status} by the baseline` : said;
+  return { content: `${SIGNS[letter] ?? ""}${number}`, class: markClass(letter, status), title: text, label: `${id}, ${text}` };
 }
 
 // Broken and judged requirements of an area.
@@ -330,7 +332,7 @@ function requirementColumns(context, shown) {
         requirement.id.slice(requirement.area.length + 1)),
       cell: (server) => {
         const { verdict, n, m } = store.requirementVerdict(server, place);
-        return verdictCell(store, server, verdict, m > 1 ? `${n}/${m}` : "", requirement.id);
+        return verdictCell(store, server, verdict, m > 1 ? `${n}/${m}` : "", requirement.id, requirement.cases);
       },
       open: (server) => openWorst(context, server, { r: place }),
     };
