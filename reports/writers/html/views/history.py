@@ -11,7 +11,10 @@ from wsgi_gauntlet.reports.analysis.version_history import (
     VersionResult,
     version_histories,
 )
+from wsgi_gauntlet.reports.charts.history import history_chart
 from wsgi_gauntlet.reports.charts.run_history import draw_run_history, run_history_table
+from wsgi_gauntlet.reports.charts.run_note import run_note
+from wsgi_gauntlet.reports.charts.version_points import version_points
 from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.writers.html.verdict_letters import LETTERS
 from wsgi_gauntlet.reports.writers.html.view import View
@@ -21,7 +24,7 @@ COUNTED_VERDICTS = (Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.PASS)
 
 def block(results: Results) -> dict[str, object] | None:
     """Return the runs of each server by date, and the versions of each server, or None without both."""
-    versions = [_versions(each) for each in version_histories(results)]
+    versions = [_versions(results, each) for each in version_histories(results)]
     by_server: dict[str, list[HistoryPoint]] = {}
     for each in sorted(results.history, key=lambda point: point.date):
         by_server.setdefault(each.server, []).append(each)
@@ -39,13 +42,18 @@ def _runs(server: str, points: Sequence[HistoryPoint]) -> dict[str, object]:
     }
 
 
-def _versions(history: VersionHistory) -> dict[str, object]:
+def _versions(results: Results, history: VersionHistory) -> dict[str, object]:
     first, last = history.checked[0], history.checked[-1]
     fixed, broke = (sum(len(getattr(each, name)) for each in history.points) for name in ("fixed", "broke"))
     return {
         "server": history.server,
         "note": f"From {line(first.version, 40)} to {line(last.version, 40)}: fixed {fixed}, broke {broke}. Each case "
         "is compared with the last earlier version in which it was judged. Flaky cells do not count.",
+        "chart": history_chart(
+            version_points(results, history),
+            f"{line(history.server, 80)}: broken requirements by version",
+            caption=run_note(results).caption,
+        ),
         "rows": [_version(each, first=each is first) for each in history.points],
     }
 
