@@ -1,6 +1,6 @@
 """Every chart byte for byte as it is kept in golden/. To write them again, and then look at them:
 
-    python -m tests.unit.reports.charts.test_golden_charts
+python -m tests.unit.reports.charts.test_golden_charts
 """
 
 from __future__ import annotations
