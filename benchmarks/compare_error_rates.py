@@ -3,7 +3,7 @@
     python benchmarks/compare_error_rates.py [--comparisons 1000] [--seed 1] [--only TABLE...]
 
 tests/helpers/synthetic_comparisons.py describes the synthetic machine. The truth is known, so each word is right or
-wrong. The same seed gives the same tables. They need three minutes of CPU time. docs/compare-method.md shows them.
+wrong. The same seed gives the same tables. They need four minutes of CPU time. docs/compare-method.md shows them.
 
 Ends with 1 if a rate that must be at most 5 % is above it, 0 otherwise.
 """
@@ -32,7 +32,18 @@ from wsgi_gauntlet.harness.stats.significance import equivalence
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.helpers.synthetic_comparisons import NAIVE, QUIET, TYPICAL, Machine, comparison, state_of_candidates
+from tests.helpers.synthetic_comparisons import (
+    NAIVE,
+    QUIET,
+    STALL_SHARE,
+    TYPICAL,
+    Machine,
+    comparison,
+    equal_blocks,
+    intervals,
+    rare_stalls,
+    state_of_candidates,
+)
 
 ROUNDS = (6, 10, 16, 24, 32)
 NOISES = (0.02, 0.04, 0.08)
@@ -207,13 +218,39 @@ def coverage(run: Run) -> Table:
                 yield name, metric.name, percent(noise), *cells
 
 
+def interval_kinds(run: Run) -> Table:
+    """A against A, noise 2 %, as ours: coverage and median width of the intervals that were considered, by rounds."""
+    columns: dict[str, list[str]] = {}
+    for rounds in ROUNDS:
+        blocks = equal_blocks(run.rng, run.comparisons, rounds, 0.02)
+        for kind, (low, high) in intervals(run.rng, blocks).items():
+            held, width = float(((low <= 0) & (high >= 0)).mean()), float(np.median(high - low))
+            columns.setdefault(kind, []).append(f"{percent(held)}, {percent(width) if width < 1 else 'above 100 %'}")
+    yield "interval", *ROUNDS
+    for kind, cells in columns.items():
+        yield kind, *cells
+
+
+def stalls(run: Run) -> Table:
+    """B is 30 % slower in one of seven rounds, no outliers: the interval holds the true mean, by rounds."""
+    yield "noise", *ROUNDS
+    truth = math.exp(STALL_SHARE * math.log1p(0.3))
+    for noise in NOISES:
+        cells = []
+        for rounds in ROUNDS:
+            drawn = run.draw(rounds, (P99,), noise, 0, QUIET)
+            found = [estimate(rare_stalls(run.rng, each[P99.name])) for each in drawn]
+            cells.append(percent(mean(each is not None and each.low <= truth <= each.high for each in found)))
+        yield percent(noise), *cells
+
+
 def further_rounds(run: Run) -> Table:
     """After 10 inconclusive rounds, A against A: N more rounds, and the share that they decide (80 % planned)."""
     yield "machine", "noise", "inconclusive", "median N", "decided by N more rounds"
     for name in ("as ours", "no outliers"):
         for noise in NOISES:
             needed, decisions, drawn = [], [], 0
-            for ratios in run.draw(200, (P99,), noise, 0, MACHINES[name]):
+            for ratios in run.draw(LONGEST, (P99,), noise, 0, MACHINES[name]):
                 drawn += 1
                 first = judge({P99.name: ratios[P99.name].first(10)})[P99.name]
                 if first.rounds_needed:
@@ -285,6 +322,8 @@ TABLES: dict[str, Callable[[Run], Table]] = {
         equivalences,
         early_stop,
         coverage,
+        interval_kinds,
+        stalls,
         further_rounds,
         extension,
         limits,
