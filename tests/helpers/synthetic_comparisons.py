@@ -186,7 +186,7 @@ def intervals(rng: np.random.Generator, blocks: Array) -> dict[str, tuple[Array,
         "studentised bootstrap": (mean - high_t * error, mean - low_t * error),
         "t interval": (mean - t * error, mean + t * error),
         "stretched bootstrap": (mean + stretch * low, mean + stretch * high),
-        "stretched bootstrap and t: ours": (
+        "stretched bootstrap and t (chosen)": (
             mean - np.maximum(t * error, -stretch * low),
             mean + np.maximum(t * error, stretch * high),
         ),
