@@ -63,8 +63,9 @@ class Look:
         """Return the look at the last of `ends`, for a comparison that was judged and then extended at the others.
 
         "N more rounds would tell" invites to measure N more rounds. Without this rule each extension is a new chance
-        for an error. The first end spends 4 % of 5 %, all others together 0.5 %.
+        for an error. The first end spends 4 % of 5 %, all others together 0.5 %. Ends that are named twice count once.
         """
+        ends = tuple(sorted(set(ends)))
         shares = tuple(MOST_SPENT - KEPT_FOR_EXTENSION * 0.5**each for each in range(len(ends)))
         return cls(ends, len(ends) - 1, shares)
 

@@ -125,9 +125,13 @@ def judge(
 
 
 def decided(ratios: Mapping[Key, Ratio], look: Look, margin: float = MARGIN, alpha: float = ALPHA) -> Decision[Key]:
-    """Judge the rounds until this look. Stop if each metric has a word, or at the last look."""
+    """Judge the rounds until this look. Stop if each metric has a word, or at the last look.
+
+    A metric without any valid block does not count: it would never get a word.
+    """
     judgements = judge({key: each.first(look.rounds[look.index]) for key, each in ratios.items()}, margin, alpha, look)
-    words = all(each.conclusion is not Conclusion.INCONCLUSIVE for each in judgements.values())
+    measured = [each for each in judgements.values() if each.rounds]
+    words = bool(measured) and all(each.conclusion is not Conclusion.INCONCLUSIVE for each in measured)
     return Decision(look.is_last or words, judgements)
 
 

@@ -61,6 +61,11 @@ def test_a_comparison_that_is_extended_errs_with_less_than_alpha_over_all_its_en
         )
 
 
+def test_an_end_that_is_named_twice_counts_once() -> None:
+    assert Look.extended((16, 16, 24)) == Look.extended((16, 24))
+    assert Look.extended((16, 24)).index == 1
+
+
 def test_a_very_early_look_decides_nothing() -> None:
     found = levels((2, 200), 0.025)
     assert found == pytest.approx((0.0, 0.025), abs=1e-6)
