@@ -3,7 +3,7 @@
     python benchmarks/compare_error_rates.py [--comparisons 1000] [--seed 1] [--only TABLE...]
 
 tests/helpers/synthetic_comparisons.py describes the synthetic machine. The truth is known, so each word is right or
-wrong. The same seed gives the same tables. They need three minutes of CPU time. docs/compare-method.md shows them.
+wrong. The same seed gives the same tables. They need four minutes of CPU time. docs/compare-method.md shows them.
 
 Ends with 1 if a rate that must be at most 5 % is above it, 0 otherwise.
 """
@@ -32,7 +32,18 @@ from wsgi_gauntlet.harness.stats.significance import equivalence
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.helpers.synthetic_comparisons import NAIVE, QUIET, TYPICAL, Machine, comparison, state_of_candidates
+from tests.helpers.synthetic_comparisons import (
+    NAIVE,
+    QUIET,
+    STALL_SHARE,
+    TYPICAL,
+    Machine,
+    comparison,
+    equal_blocks,
+    intervals,
+    rare_stalls,
+    state_of_candidates,
+)
 
 ROUNDS = (6, 10, 16, 24, 32)
 NOISES = (0.02, 0.04, 0.08)
@@ -43,7 +54,7 @@ LIMIT = 0.05
 DIFFERENT = frozenset({Conclusion.BETTER, Conclusion.WORSE})
 EQUIVALENT = frozenset({Conclusion.EQUIVALENT})
 
-MACHINES: dict[str, Machine] = {"as ours": TYPICAL, "no outliers": QUIET, "figures rounded to 5 %": Machine(step=0.05)}
+MACHINES: dict[str, Machine] = {"typical": TYPICAL, "no outliers": QUIET, "figures rounded to 5 %": Machine(step=0.05)}
 
 Table = Iterator[Sequence[object]]
 
@@ -151,7 +162,7 @@ def naive(run: Run) -> Table:
 def power(run: Run) -> Table:
     """B takes 10 % longer: the word is "slower", by rounds."""
     yield "machine", "metrics", "noise", *ROUNDS
-    for name in ("as ours", "no outliers"):
+    for name in ("typical", "no outliers"):
         for metrics in ((P99,), (P99, *(each for each in METRICS if each is not P99))):
             for noise in NOISES:
                 cells = [
@@ -167,7 +178,7 @@ def power(run: Run) -> Table:
 def equivalences(run: Run) -> Table:
     """A against A: the word is "no difference above 5 %", by rounds."""
     yield "machine", "metrics", "noise", *ROUNDS
-    for name in ("as ours", "no outliers"):
+    for name in ("typical", "no outliers"):
         for noise in NOISES:
             cells = [
                 mean(
@@ -180,9 +191,18 @@ def equivalences(run: Run) -> Table:
 
 
 def early_stop(run: Run) -> Table:
-    """One metric, at most 32 rounds, with --until-decided: rounds used, and the share of each word."""
-    yield "machine", "noise", "true change", "mean rounds", "slower", "faster", "no difference", "inconclusive"
-    for name in ("as ours", "no outliers"):
+    """One metric, --until-decided, at most 32 rounds: the rounds used, and the share of each word."""
+    yield (
+        "machine",
+        "noise",
+        "true change",
+        "mean rounds",
+        "slower",
+        "faster",
+        "no difference above 5 %",
+        "inconclusive",
+    )
+    for name in ("typical", "no outliers"):
         for noise in NOISES:
             for change in (0.0, 0.05, 0.10, 0.20):
                 found = [until_decided(each, 32) for each in run.draw(32, (P99,), noise, change, MACHINES[name])]
@@ -195,7 +215,7 @@ def early_stop(run: Run) -> Table:
 def coverage(run: Run) -> Table:
     """The 95 % interval holds the true ratio of 1.10, or the true 10 points of a share, by rounds."""
     yield "machine", "metric", "noise", *ROUNDS
-    for name in ("as ours", "no outliers"):
+    for name in ("typical", "no outliers"):
         for metric in (P99, SERVED):
             truth = 0.10 if metric.scale is Scale.DIFFERENCE else 1.10
             for noise in NOISES:
@@ -207,13 +227,39 @@ def coverage(run: Run) -> Table:
                 yield name, metric.name, percent(noise), *cells
 
 
+def interval_kinds(run: Run) -> Table:
+    """A against A, noise 2 %, typical: coverage and median width of the intervals that were considered, by rounds."""
+    columns: dict[str, list[str]] = {}
+    for rounds in ROUNDS:
+        blocks = equal_blocks(run.rng, run.comparisons, rounds, 0.02)
+        for kind, (low, high) in intervals(run.rng, blocks).items():
+            held, width = float(((low <= 0) & (high >= 0)).mean()), float(np.median(high - low))
+            columns.setdefault(kind, []).append(f"{percent(held)}, {percent(width) if width < 1 else 'above 100 %'}")
+    yield "interval", *ROUNDS
+    for kind, cells in columns.items():
+        yield kind, *cells
+
+
+def stalls(run: Run) -> Table:
+    """B is 30 % slower in one of seven rounds, no outliers: the interval holds the true mean, by rounds."""
+    yield "noise", *ROUNDS
+    truth = math.exp(STALL_SHARE * math.log1p(0.3))
+    for noise in NOISES:
+        cells = []
+        for rounds in ROUNDS:
+            drawn = run.draw(rounds, (P99,), noise, 0, QUIET)
+            found = [estimate(rare_stalls(run.rng, each[P99.name])) for each in drawn]
+            cells.append(percent(mean(each is not None and each.low <= truth <= each.high for each in found)))
+        yield percent(noise), *cells
+
+
 def further_rounds(run: Run) -> Table:
     """After 10 inconclusive rounds, A against A: N more rounds, and the share that they decide (80 % planned)."""
     yield "machine", "noise", "inconclusive", "median N", "decided by N more rounds"
-    for name in ("as ours", "no outliers"):
+    for name in ("typical", "no outliers"):
         for noise in NOISES:
             needed, decisions, drawn = [], [], 0
-            for ratios in run.draw(200, (P99,), noise, 0, MACHINES[name]):
+            for ratios in run.draw(LONGEST, (P99,), noise, 0, MACHINES[name]):
                 drawn += 1
                 first = judge({P99.name: ratios[P99.name].first(10)})[P99.name]
                 if first.rounds_needed:
@@ -228,7 +274,7 @@ def further_rounds(run: Run) -> Table:
 def extension(run: Run) -> Table:
     """A against A: 10 rounds, and at most three times the N more of the word: "faster" or "slower" in the end."""
     yield "machine", "noise", "each end at 5 %", "with the rule for extensions (at most 5 %)"
-    for name in ("as ours", "no outliers"):
+    for name in ("typical", "no outliers"):
         for noise in NOISES:
             found = [0, 0]
             for ratios in run.draw(LONGEST, (P99,), noise, 0, MACHINES[name]):
@@ -249,7 +295,7 @@ def _differs_in_the_end(ratio: Ratio, with_rule: bool) -> bool:
 
 
 def limits(run: Run) -> Table:
-    """What the method cannot see, A against A: candidates that keep a state from round to round get a word."""
+    """A against A, each keeps a state (correlated by 0.5 from round to round): "faster" or "slower", by rounds."""
     yield "noise", *ROUNDS
     for noise in NOISES:
         cells = [
@@ -285,6 +331,8 @@ TABLES: dict[str, Callable[[Run], Table]] = {
         equivalences,
         early_stop,
         coverage,
+        interval_kinds,
+        stalls,
         further_rounds,
         extension,
         limits,

@@ -30,8 +30,12 @@ NODES = 201
 FARTHEST = 8.0
 """Standard deviations at which a side without a bound ends."""
 
-KEPT_FOR_EXTENSION = 0.2
-"""The part of what is left of alpha that an end keeps, if the comparison may be extended after it."""
+MOST_SPENT, KEPT_FOR_EXTENSION = 0.9, 0.1
+"""The parts of alpha that all ends of an extended comparison spend, and that the first end keeps for the others.
+
+Each further end spends half of what is kept. A tenth of alpha is never spent: the number of further rounds follows from
+the noise so far, and then a t test errs a little more often than its level.
+"""
 
 LEAST_SPENT = 1e-12
 """A look that may spend less than this decides nothing."""
@@ -59,9 +63,11 @@ class Look:
         """Return the look at the last of `ends`, for a comparison that was judged and then extended at the others.
 
         "N more rounds would tell" invites to measure N more rounds. Without this rule each extension is a new chance
-        for an error. Each end spends four fifths of the alpha that is left, so the first one spends 4 % of 5 %.
+        for an error. The first end spends 4 % of 5 %, all others together 0.5 %. Ends that are named twice count once.
         """
-        return cls(ends, len(ends) - 1, tuple(1 - KEPT_FOR_EXTENSION**each for each in range(1, len(ends) + 1)))
+        ends = tuple(sorted(set(ends)))
+        shares = tuple(MOST_SPENT - KEPT_FOR_EXTENSION * 0.5**each for each in range(len(ends)))
+        return cls(ends, len(ends) - 1, shares)
 
     @property
     def is_last(self) -> bool:

@@ -138,6 +138,25 @@ def test_a_comparison_stops_when_every_metric_has_a_word_or_at_the_end() -> None
     assert both[-1].judgements["memory"].word.startswith("inconclusive")
 
 
+def test_a_metric_that_cannot_be_measured_keeps_nothing_from_stopping() -> None:
+    clear = Ratio(P99, tuple(0.3 + each / 10 for each in WIGGLE) * 4)
+    never = Ratio(MEMORY, (None,) * 40)
+    looks = planned_looks(32)
+    alone = [decided({"p99": clear}, each).stop for each in looks]
+    beside = [decided({"p99": clear, "memory": never}, each) for each in looks]
+    assert [each.stop for each in beside].index(True) <= alone.index(True) + 1
+    assert beside[-1].judgements["memory"].conclusion is Conclusion.INCONCLUSIVE
+    assert [decided({"memory": never}, each).stop for each in looks] == [False] * (len(looks) - 1) + [True]
+
+
+def test_the_first_end_of_a_comparison_that_may_be_extended_keeps_a_part_of_alpha() -> None:
+    borderline = Ratio(P99, (0.0, 0.05, 0.09, 0.02, 0.14, 0.06, 0.02, 0.08))
+    level = judge({"it": borderline})["it"].p
+    assert judge({"it": borderline}, alpha=level * 1.3, look=Look.extended((8,)))["it"].word == "slower"
+    assert judge({"it": borderline}, alpha=level * 1.2, look=Look.extended((8,)))["it"].word != "slower"
+    assert judge({"it": borderline}, alpha=level * 1.2)["it"].word == "slower"
+
+
 def test_the_further_rounds_decide_four_times_out_of_five() -> None:
     rng = np.random.default_rng(4)
     decisions = []
