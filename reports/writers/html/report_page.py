@@ -49,14 +49,14 @@ def render(results: Results) -> str:
     shown = {each: data for each in views() if (data := each.block(results)) is not None}
     context = _context(results, shown)
     bare = _template()(**context, broken=[], blocks={}, js="", css="")
-    # A requirement is a list item with a link. Each server has six more elements.
     servers = len(aggregation.checked(results))
-    room = max((MAX_STATIC_ELEMENTS - _count_elements(bare) - 6 * servers - 10) // 2, 0)
     script, css = _script([*shown]), _styles()
     blocks = _blocks(results, shown, context["board"], context["rows"])
     taken = len(bare) + len(script) + len(css) + sum(map(len, blocks.values()))
     found = evidence_blocks(results, evidence_budget(servers, taken))
     blocks |= {name: base64.b64encode(data).decode("ascii") for name, data in found.items()}
+    # A requirement is a list item with a link. Each server has six more elements.
+    room = max((MAX_STATIC_ELEMENTS - _count_elements(bare) - len(blocks) - 6 * servers - 10) // 2, 0)
     return _template()(
         **context | {"policy": _policy(script, css)},
         broken=first_screen.broken_lists(results, room),
