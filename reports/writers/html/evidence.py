@@ -268,8 +268,8 @@ def _app_row(event: AppEvent, start: float, words: frozenset[str], *, folded: bo
             count += len(value) - len(known)
             for key in sorted(known):
                 read[_name(f"{name} {key}")] = value[key]
-            if not folded:
-                others |= {_name(f"{name} {key}"): each for key, each in value.items() if key not in known}
+            if not folded and len(known) < len(value):
+                others[name] = {key: each for key, each in value.items() if key not in known} if known else value
         elif not is_call or name in BRIEF_FIELDS or name in words:
             read[_name(name)] = value
         else:

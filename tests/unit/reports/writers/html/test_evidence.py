@@ -129,7 +129,7 @@ def test_only_what_no_case_looked_at_goes_from_a_failure() -> None:
         "types wsgi.url_scheme": "str",
         "wsgi wsgi.url_scheme": {"repr": "'http'"},
     }
-    others = {"positional": 2, "environ SERVER_NAME": "x", "types SERVER_NAME": "str"}
+    others = {"positional": 2, "environ": {"SERVER_NAME": "x"}, "types": {"SERVER_NAME": "str"}}
     for budget, rest in ((PLENTY, others), (0, 3)):
         found = packed(evidence_blocks(results, budget), 0)
         assert found is not None
