@@ -46,6 +46,12 @@ HOSTILE_TEXTS = (
     "&lt;b&gt; &#64;octocat",
     "</testsuite>]]>",
     "{{ 7*7 }} ${7*7}",
+    "- item",
+    "1. item",
+    "2) item",
+    "+",
+    "===",
+    "* * *",
 )
 """What a server, an app or a file of a user may put anywhere."""
 

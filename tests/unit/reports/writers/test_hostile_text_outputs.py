@@ -117,6 +117,10 @@ def test_the_structure_of_the_summary_does_not_depend_on_the_text_of_servers() -
 def test_a_text_alone_is_only_text(text: str) -> None:
     """In a sentence, a list, a code span and a table."""
     check_markdown(f"- {prose(text)} {code(text)}\n\n{prose(f'a {text} b {text}')}\n")
+    assert [each.type for each in RENDERER.parse(prose(text))] in (
+        ["paragraph_open", "inline", "paragraph_close"],
+        [],
+    )
     table = f"| a | b |\n| :-- | :-- |\n| {table_code(text)} | {code('end')} |\n"
     check_markdown(table)
     cells = [each for each in tokens(table) if each.type == "td_open"]

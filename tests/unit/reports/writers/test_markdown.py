@@ -114,3 +114,15 @@ def test_a_sentence_keeps_its_words() -> None:
     assert prose("waitress served 99.9 % of users (p99 6.5 ms).") == "waitress served 99.9 % of users (p99 6.5 ms)."
     assert prose("a_b and N* 3") == "a\\_b and N\\* 3"
     assert prose("see @all and #1 or <b>") == "see `@all` and `#1` or `<b>`"
+
+
+def test_a_sentence_begins_no_list_and_no_heading() -> None:
+    assert [prose(each) for each in ("- x", "1. x", "2) x", "--- x", "= x", "2026-01-02", "(--tuned).")] == [
+        "\\- x",
+        "1\\. x",
+        "2\\) x",
+        "\\--- x",
+        "\\= x",
+        "2026-01-02",
+        "(--tuned).",
+    ]
