@@ -7,6 +7,8 @@ It repeats the cells of a real run under new server names until there are 10 and
 RUN is the folder of a run of `check`. The repeated runs go into FOLDER, by default a temporary one.
 """
 
+# ruff: noqa: T201 - this script prints its result
+
 from __future__ import annotations
 
 import contextlib

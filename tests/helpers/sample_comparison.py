@@ -52,9 +52,7 @@ def rounds(factors: Sequence[Mapping[str, float]], number: int, seed: int = 1) -
         slots = []
         for each in order:
             slots.append(
-                slot(
-                    letter(each.candidate), factors[each.candidate], noise=noise, started=started, again=each.again
-                )
+                slot(letter(each.candidate), factors[each.candidate], noise=noise, started=started, again=each.again)
             )
             started += 3.0
         found.append(RoundResult(place, tuple(slots)))

@@ -17,7 +17,7 @@ from wsgi_gauntlet.harness.model import (
     SlotResult,
 )
 from wsgi_gauntlet.reports.analysis.headline import headline
-from wsgi_gauntlet.reports.analysis.key_findings import key_findings, title
+from wsgi_gauntlet.reports.analysis.key_findings import key_findings
 from wsgi_gauntlet.reports.text import comparison_summary as texts
 from wsgi_gauntlet.reports.writers.markdown import render
 
@@ -98,5 +98,4 @@ def test_summary_md_has_the_comparison_and_no_text_of_servers_is_markup() -> Non
 def test_a_run_of_comparisons_alone_has_a_headline_and_findings() -> None:
     found = results(comparison({"capacity": 2.0}))
     assert headline(found).text == "gunicorn@23.0.0 and gunicorn@27.0.1 compared in 12 rounds"
-    assert title(found) == "2 WSGI servers compared in rounds"
     assert [each.topic for each in key_findings(found)] == ["Compared in rounds"]
