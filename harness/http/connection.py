@@ -437,7 +437,7 @@ class Connection:
     async def wait_for_server_to_close(self, timeout: float) -> bool:
         """Wait, without reading, until the server has closed its end; return whether it did so within `timeout`.
 
-        Return false at once if the kernel does not know: over a Unix socket or pipes, or with a server on another machine.
+        Return false at once if the kernel does not know: over a Unix socket or pipes, or if the server is remote.
         """
         unclosed = transports.far_end_watcher(self._transport_stream)
         if unclosed is None:
