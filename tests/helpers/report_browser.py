@@ -15,6 +15,8 @@ Scheme = Literal["light", "dark"]
 
 WIDE, PHONE = (1400, 900), (360, 800)
 
+MAX_WAIT_SECONDS = 30
+
 READY = "document.documentElement.dataset.ready === 'yes'"
 """The first view is shown."""
 
@@ -32,10 +34,29 @@ class OpenPage:
         self.page.evaluate("fragment => { location.hash = fragment; }", fragment)
         self.wait_for_route(fragment)
 
+    def wait_until(self, condition: str) -> None:
+        """Wait until the JavaScript expression `condition` is true.
+
+        Playwright's own function compiles its text again and again, which the policy of the page forbids.
+        """
+        self.page.evaluate(
+            f"""async () => {{
+                const started = performance.now();
+                while (!({condition})) {{
+                    if (performance.now() - started > {MAX_WAIT_SECONDS * 1000}) throw new Error("never true");
+                    await new Promise(requestAnimationFrame);
+                }}
+            }}"""
+        )
+
     def wait_for_route(self, fragment: str) -> None:
         """Wait until the view of `fragment` is shown."""
         route = fragment.removeprefix("#/").partition("?")[0].partition("/")[0]
-        self.page.wait_for_function("route => document.getElementById('view').dataset.view === route", arg=route)
+        self.wait_until(f"document.getElementById('view').dataset.view === '{route}'")
+
+    def settle(self) -> None:
+        """Wait until the browser drew twice."""
+        self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def violations(self) -> list[str]:
         """Return the violations of WCAG 2.2 AA that axe-core finds, with the elements."""
@@ -84,7 +105,7 @@ class ReportBrowser:
         tab.page.on("request", lambda request: tab.requested_urls.append(request.url))
         tab.page.goto(file.as_uri() + fragment)
         if scripts:
-            tab.page.wait_for_function(READY)
+            tab.wait_until(READY)
         return tab
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ def chart_data(chart: Chart) -> dict[str, object]:
         "name": chart.name,
         "title": chart.title,
         "svg": chart.wide,
-        "narrow": chart.narrow,
+        "narrow": "" if chart.small else chart.narrow,
         "heads": list(table.heads),
         "rows": [list(row) for row in table.rows],
     }

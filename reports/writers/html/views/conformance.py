@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.model import Results
-from wsgi_gauntlet.reports.analysis.requirements import conformance_findings
-from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.writers.html.verdict_letters import meanings
 from wsgi_gauntlet.reports.writers.html.view import View
 
@@ -13,12 +11,11 @@ MAX_COLUMNS = 15
 
 
 def block(results: Results) -> dict[str, object] | None:
-    """Return the legend and the sentences above the matrix."""
+    """Return the legend, and the number of servers from which the matrix is transposed."""
     if not results.conformance:
         return None
     return {
         "meanings": meanings(results),
-        "findings": [[line(topic), line(text)] for topic, text in conformance_findings(results)],
         "max_columns": MAX_COLUMNS,
     }
 

@@ -9,7 +9,7 @@ const phone = matchMedia("(max-width: 760px)");
 /** Return a table of texts. Columns that hold only figures are aligned to the right. */
 export function dataTable(heads, rows, label) {
   const figures = heads.map((_, place) => place > 0 && rows.every((row) => /^[\s≥≤>−+\-–]*[\d.,]+(\s|$|[^A-Za-z]|[a-zA-Zµ%/×]{1,9}$)/.test(row[place] ?? "") || (row[place] ?? "") === "–"));
-  return h("div", { class: "box", tabindex: "0", role: "region", aria: { label } },
+  return h("div", { class: "box fit", tabindex: "0", role: "region", aria: { label } },
     h("table", { class: "data" },
       h("thead", {}, h("tr", {}, heads.map((each, place) => h("th", { scope: "col", class: figures[place] ? "n" : "" }, each)))),
       h("tbody", {}, rows.map((row) => h("tr", {}, row.map((each, place) =>

@@ -45,7 +45,7 @@ def test_nothing_is_wrong_and_nobody_is_asked(reader: ReportBrowser, sample_page
     tab = reader.open(sample_page, scheme=scheme)
     for each in routes():
         tab.page.evaluate("fragment => { location.hash = fragment; }", each)
-        tab.page.evaluate("new Promise(requestAnimationFrame)")
+        tab.settle()
     assert tab.console_messages == []
     assert {each for each in tab.requested_urls if not each.startswith("data:,")} == {sample_page.as_uri()}
 
@@ -57,7 +57,7 @@ def test_what_a_server_sent_does_not_run(reader: ReportBrowser, hostile_page: Pa
     places = tab.page.evaluate("document.querySelectorAll('script[data-block]').length")
     for each in routes():
         tab.page.evaluate("fragment => { location.hash = fragment; }", each)
-        tab.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        tab.settle()
         tab.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
         assert tab.page.evaluate("window.hacked") is None
         assert (
@@ -123,7 +123,7 @@ def test_a_view_has_an_address_and_back_works(tab: OpenPage) -> None:
     link = page.locator("a[href='#columns']")
     link.focus()
     page.evaluate("scrollTo(0, 300)")
-    page.wait_for_function("history.state?.scroll === 300")
+    tab.wait_until("history.state?.scroll === 300")
     page.evaluate("document.querySelector('nav a[data-view=method]').click()")
     tab.wait_for_route("#/method")
     assert page.url.endswith("#/method")
@@ -134,7 +134,7 @@ def test_a_view_has_an_address_and_back_works(tab: OpenPage) -> None:
     assert page.locator("nav a[aria-current=page]").inner_text() == "How it was measured"
     page.go_back()
     tab.wait_for_route("#/")
-    page.wait_for_function("scrollY === 300")
+    tab.wait_until("scrollY === 300")
     assert page.title() == overview
     assert focused(page) == "how these columns are made"
     page.go_forward()
@@ -145,9 +145,9 @@ def test_a_link_from_another_page_opens_its_view(reader: ReportBrowser, sample_p
     tab = reader.open(sample_page, "#/method")
     assert tab.page.locator("h1:visible").all_inner_texts() == ["How it was measured"]
     assert reader.open(sample_page, "#/nothing").page.locator("h1:visible").inner_text() == "No such view"
-    rules = reader.open(sample_page, "#columns").page
-    rules.wait_for_function("scrollY > 0")
-    assert rules.locator("#columns").is_visible()
+    rules = reader.open(sample_page, "#columns")
+    rules.wait_until("scrollY > 0")
+    assert rules.page.locator("#columns").is_visible()
 
 
 def test_an_anchor_of_an_older_page_leads_to_its_view(reader: ReportBrowser, sample_page: Path) -> None:
@@ -160,7 +160,7 @@ def test_an_anchor_of_an_older_page_leads_to_its_view(reader: ReportBrowser, sam
 
 def test_a_rule_is_one_click_away(tab: OpenPage) -> None:
     tab.page.locator(".pill").first.click()
-    tab.page.wait_for_function("location.hash.startsWith('#rule-')")
+    tab.wait_until("location.hash.startsWith('#rule-')")
     rule = tab.page.locator(tab.page.evaluate("location.hash"))
     assert rule.is_visible()
     box = rule.bounding_box()
@@ -176,7 +176,7 @@ def test_search_by_keyboard(tab: OpenPage) -> None:
     page.keyboard.type("te-obf")
     tab.wait_for_route("#/search")
     assert page.url.endswith("#/search?q=te-obf")
-    page.wait_for_function("document.querySelector('#results h1').textContent === 'Search: te-obf'")
+    tab.wait_until("document.querySelector('#results h1').textContent === 'Search: te-obf'")
     assert page.locator("#results [role=status]").inner_text() == "1 of 75 requirements"
     page.keyboard.press("Enter")
     assert focused(page) == "http/framing/te-obfuscated"
@@ -193,7 +193,7 @@ def test_a_search_is_one_entry_of_the_history(tab: OpenPage) -> None:
     page = tab.page
     page.locator("#search").focus()
     page.keyboard.type("is:fail host")
-    page.wait_for_function("location.hash === '#/search?q=is%3Afail+host'")
+    tab.wait_until("location.hash === '#/search?q=is%3Afail+host'")
     page.go_back()
     tab.wait_for_route("#/")
     page.go_forward()
@@ -219,19 +219,19 @@ def test_the_scoreboard_is_sorted_by_its_address(tab: OpenPage) -> None:
     page = tab.page
     before = names(page)
     page.get_by_role("button", name="security", exact=True).click()
-    page.wait_for_function("document.querySelector('[data-sort=security]').getAttribute('aria-pressed') === 'true'")
+    tab.wait_until("document.querySelector('[data-sort=security]').getAttribute('aria-pressed') === 'true'")
     assert page.url.endswith("#/?sort=security")
     figures = [int(each) for each in page.locator(".c-security b").all_inner_texts()]
     assert figures == sorted(figures)
     assert sorted(names(page)) == sorted(before)
     assert page.locator("th[aria-sort]").inner_text() == "Security musts broken"
     page.get_by_role("button", name="name", exact=True).click()
-    page.wait_for_function("location.hash === '#/?sort=name'")
-    page.wait_for_function("document.querySelector('[data-sort=name]').getAttribute('aria-pressed') === 'true'")
+    tab.wait_until("location.hash === '#/?sort=name'")
+    tab.wait_until("document.querySelector('[data-sort=name]').getAttribute('aria-pressed') === 'true'")
     assert names(page) == sorted(before)
     page.get_by_role("button", name="users served").click()
-    page.wait_for_function("location.hash === '#/'")
-    page.wait_for_function("document.querySelector('[data-sort=served]').getAttribute('aria-pressed') === 'true'")
+    tab.wait_until("location.hash === '#/'")
+    tab.wait_until("document.querySelector('[data-sort=served]').getAttribute('aria-pressed') === 'true'")
     assert names(page) == before
 
 
@@ -255,12 +255,12 @@ def test_the_scoreboard_is_one_tab_stop(tab: OpenPage) -> None:
     assert focused(page) == first
 
 
-def test_the_scoreboard_is_copied_and_saved(reader: ReportBrowser, sample_page: Path, tmp_path: Path) -> None:
+def test_the_scoreboard_is_copied_and_saved(reader: ReportBrowser, sample_page: Path) -> None:
     tab = reader.open(sample_page)
     page = tab.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy as Markdown").click()
-    page.wait_for_function("document.getElementById('toast').textContent === 'Copied the scoreboard'")
+    tab.wait_until("document.getElementById('toast').textContent === 'Copied the scoreboard'")
     copied = page.evaluate("navigator.clipboard.readText()").splitlines()
     assert copied[0].startswith("| server | as run | in short |")
     assert len(copied) == 2 + 8
@@ -283,7 +283,8 @@ def test_the_scoreboard_is_copied_and_saved(reader: ReportBrowser, sample_page: 
 def test_light_and_dark(reader: ReportBrowser, sample_page: Path) -> None:
     """As the system has it, and as the button says. Charts follow."""
     colours = {}
-    ask = "[getComputedStyle(document.documentElement).backgroundColor, getComputedStyle(document.querySelector('.s-good')).stroke]"
+    ask = """[[document.documentElement, "backgroundColor"], [document.querySelector(".s-good"), "stroke"]].map(
+        ([element, name]) => getComputedStyle(element)[name])"""
     schemes: tuple[Scheme, Scheme] = ("light", "dark")
     for scheme in schemes:
         colours[scheme] = reader.open(sample_page, scheme=scheme).page.evaluate(ask)
@@ -293,7 +294,7 @@ def test_light_and_dark(reader: ReportBrowser, sample_page: Path) -> None:
     tab.page.locator("#theme").click()
     assert tab.page.evaluate(ask) == colours["light"]
     tab.page.reload()
-    tab.page.wait_for_function("document.documentElement.dataset.theme === 'light'")
+    tab.wait_until("document.documentElement.dataset.theme === 'light'")
     tab.page.locator("#theme").click()
     assert tab.page.evaluate(ask) == colours["dark"]
     assert tab.console_messages == []
@@ -312,7 +313,7 @@ def test_a_broken_block_says_what_to_do(reader: ReportBrowser, sample_page: Path
     assert page.locator("#scoreboard").is_visible()
 
 
-def test_the_first_screen_prints_on_few_pages(reader: ReportBrowser, sample_page: Path, tmp_path: Path) -> None:
+def test_the_first_screen_prints_on_few_pages(reader: ReportBrowser, sample_page: Path) -> None:
     tab = reader.open(sample_page)
     data = tab.page.pdf(format="A4")
     assert data.count(b"/Type /Page\n") + data.count(b"/Type /Page ") + data.count(b"/Type /Page/") <= 25
@@ -336,7 +337,7 @@ def test_every_view_scrolls_in_one_direction_on_a_phone(reader: ReportBrowser, s
     tab = reader.open(sample_page, size=PHONE)
     for each in routes():
         tab.page.evaluate("fragment => { location.hash = fragment; }", each)
-        tab.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        tab.settle()
         assert tab.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], each
 
 

@@ -19,7 +19,7 @@ function statement(context, data, { statement: text, rule, summary, rows }) {
   return [
     h("h2", {}, text),
     h("p", {}, h("b", {}, summary), ". ", h("span", { class: "muted" }, `The rule: ${rule}`)),
-    h("div", { class: "box", tabindex: "0", role: "region", aria: { label: text } }, h("table", { class: "figures" },
+    h("div", { class: "box fit", tabindex: "0", role: "region", aria: { label: text } }, h("table", { class: "figures" },
       h("thead", {}, h("tr", {}, heads.map((each) => h("th", { scope: "col" }, each)))),
       h("tbody", {}, rows.map(([server, scenario, verdict, figures]) => h("tr", {},
         h("th", { scope: "row" }, h("a", { href: context.link("load", scenario, { server }) }, server)),

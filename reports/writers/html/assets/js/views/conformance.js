@@ -37,7 +37,7 @@ function makeView(context, view, query) {
     const turned = state.rows ? state.rows === "servers" : chosen.length > view.max_columns;
     say(chosen, shown);
     toolbar.show(turned);
-    bars.replaceChildren(...(turned ? [] : [barTable(context, chosen, asked)]));
+    bars.replaceChildren(...(turned || chosen.length > view.max_columns ? [] : [barTable(context, chosen, asked)]));
     if (turned) {
       [grid, drawn] = [null, ""];
       host.replaceChildren(serverGrid(context, state, chosen, asked, shown, changed));
@@ -71,7 +71,6 @@ function makeView(context, view, query) {
   update();
   return h("section", { class: "conformance" },
     h("h1", {}, "Conformance"),
-    h("dl", { class: "findings" }, view.findings.map(([topic, text]) => [h("dt", {}, topic), h("dd", {}, text)])),
     bars, toolbar.node, status, host, legend(view.meanings),
     h("p", { class: "muted" }, "A requirement counts once, whatever the number of its variants. “✗ 3/10” means: 3 of 10 variants fail. ",
       "Arrow keys move in the grid, Enter opens a cell or the variants of a requirement."));
@@ -187,7 +186,7 @@ function requirementGrid(context, chosen, grouped, opened) {
   const node = virtualGrid({
     label: "Requirements and servers", className: "conformance-grid", rowHeight: ROW_HEIGHT, rowCount: 0,
     heads: ["requirement", ...chosen.map((server) => serverHead(store, server))],
-    widths: ["minmax(15rem, 2fr)", ...chosen.map(() => "minmax(4.6rem, 1fr)")],
+    widths: ["minmax(var(--first), 2fr)", ...chosen.map(() => "minmax(4.6rem, 1fr)")],
     cells: (row) => (rows[row].area === undefined ? requirementCells(store, rows[row], chosen, opened, grouped)
       : areaRow(store, rows[row].area, byArea.get(rows[row].area), chosen)),
     open: (row, column) => {
@@ -198,6 +197,7 @@ function requirementGrid(context, chosen, grouped, opened) {
       else context.go(context.link("requirement", store.requirement(at.r).id));
     },
   });
+  node.style.setProperty("--row-width", `calc(var(--first) + ${chosen.length} * 4.6rem)`);
   const show = (places, asked) => {
     shown = places;
     byArea = placesByArea(store, asked);
@@ -251,12 +251,10 @@ function requirementCells(store, row, chosen, opened, grouped) {
 }
 
 function verdictCell(store, server, letter, count, id) {
-  const { name } = store.index.servers[server];
-  const said = VERDICTS[letter] ?? "no result";
-  return {
-    content: `${SIGNS[letter] ?? ""}${count ? ` ${count}` : ""}`, class: markClass(letter), title: `${name}: ${said}${count ? `, ${count.replace("/", " of ")} variants` : ""}`,
-    label: `${id}, ${name}: ${said}${count ? `, ${count.replace("/", " of ")} variants` : ""}`,
-  };
+  const said = `${store.index.servers[server].name}: ${VERDICTS[letter] ?? "no result"}${count ? `, ${count.replace("/", " of ")} variants` : ""}`;
+  // A pass in all variants needs no numbers.
+  const number = letter === "p" ? "" : count && ` ${count}`;
+  return { content: `${SIGNS[letter] ?? ""}${number}`, class: markClass(letter), title: said, label: `${id}, ${said}` };
 }
 
 // Broken and judged requirements of an area.
@@ -292,11 +290,12 @@ export function worstCase(store, server, r) {
 function serverGrid(context, state, chosen, asked, shown, changed) {
   const { store } = context;
   const columns = state.area ? requirementColumns(context, shown) : areaColumns(context, asked, changed);
-  return virtualGrid({
+  const width = state.area ? "3.8rem" : "7rem";
+  const node = virtualGrid({
     label: state.area ? `Servers and the requirements of ${state.area}` : "Servers and areas", className: `server-grid ${state.area ? "turned" : ""}`,
     rowHeight: ROW_HEIGHT, rowCount: chosen.length,
     heads: ["server", "requirements broken, of those judged", ...columns.map((each) => each.head)],
-    widths: ["minmax(11rem, 1.4fr)", "14rem", ...columns.map(() => (state.area ? "3.6rem" : "minmax(5.4rem, 1fr)"))],
+    widths: ["minmax(var(--first), 2fr)", "minmax(13rem, 2fr)", ...columns.map(() => `minmax(${width}, 1fr)`)],
     cells: (row) => {
       const server = chosen[row];
       const { name, as_run: asRun, version } = store.index.servers[server];
@@ -310,6 +309,8 @@ function serverGrid(context, state, chosen, asked, shown, changed) {
       else columns[column - 2].open(chosen[row]);
     },
   });
+  node.style.setProperty("--row-width", `calc(var(--first) + 13rem + ${columns.length} * ${width})`);
+  return node;
 }
 
 function areaColumns(context, asked, changed) {

@@ -20,7 +20,7 @@ export async function render(context, params) {
     h("h2", {}, "Figures of every server"),
     figures(context, data, details),
     gradeLegend(data.grades),
-    data.charts.map((each) => chartFigure(context, each)),
+    h("div", { class: "charts" }, data.charts.map((each) => chartFigure(context, each))),
     panels(data),
     metrics(data),
     h("h2", {}, "Each server in detail"),
@@ -52,7 +52,7 @@ function figures(context, data, details) {
       h("td", {}, gradeMark(data.grades, cell.grade, cell.label), remark(cell)),
       cell.figures.map(([text, more]) => h("td", { class: "n" }, text, more ? h("small", { class: "muted" }, h("br", {}), more) : null))))));
   return [
-    h("div", { class: "box", tabindex: "0", role: "region", aria: { label: "Figures of every server" } }, table),
+    h("div", { class: "box fit", tabindex: "0", role: "region", aria: { label: "Figures of every server" } }, table),
     h("p", { class: "muted" }, "n is the number of requests. An interval says where the true value is, with 95 % confidence: exact for goodput, from ranks for p99. ≥ marks a lower bound: requests got no answer by then."),
     tableTools(data.title, heads, rows),
   ];

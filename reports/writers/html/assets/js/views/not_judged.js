@@ -6,8 +6,8 @@ import { cellLink, checkedServers, mark, withEscapes } from "../marks.js";
 import { roving } from "../roving.js";
 import { clean, counted } from "../text.js";
 
-/** Cells of one server and reason that are listed. A link leads to all of them. */
-const MAX_LISTED = 100;
+/** Cells of one reason that are listed, in equal parts for its servers. Links lead to all of them. */
+const MAX_LISTED = 300;
 
 /** Reasons of one verdict that are shown at first. */
 const MAX_REASONS = 60;
@@ -63,7 +63,9 @@ function reasonItem(context, letter, reason, cells, open) {
   const item = h("details", { class: "reason", open }, h("summary", {}, h("b", { class: "count" }, cells.length.toLocaleString("en")), " ", withEscapes(clean(reason))));
   const fill = () => {
     if (item.childElementCount > 1) return;
-    const box = h("div", { class: "reason-cells" }, byServer(cells).map(([server, places]) => serverCells(context, letter, server, places)));
+    const servers = byServer(cells);
+    const most = Math.max(3, Math.floor(MAX_LISTED / servers.length));
+    const box = h("div", { class: "reason-cells" }, servers.map(([server, places]) => serverCells(context, letter, server, places, most)));
     item.append(box);
     roving(box);
   };
@@ -81,10 +83,10 @@ function byServer(cells) {
   return [...servers];
 }
 
-function serverCells(context, letter, server, places) {
+function serverCells(context, letter, server, places, most) {
   const { name } = context.store.index.servers[server];
-  const left = places.length - MAX_LISTED;
+  const left = places.length - most;
   return h("div", { class: "server-cells" }, h("h3", {}, name, " ", h("span", { class: "muted" }, counted(places.length, "cell"))),
-    h("p", { class: "cells" }, places.slice(0, MAX_LISTED).map((place) => cellLink(context, server, place, context.store.index.cases[place].id)),
+    h("p", { class: "cells" }, places.slice(0, most).map((place) => cellLink(context, server, place, context.store.index.cases[place].id)),
       left > 0 && h("a", { href: context.link("cells", [], { is: VERDICTS[letter], server: name }) }, `${left.toLocaleString("en")} more`)));
 }

@@ -73,11 +73,16 @@ function sectionPart(context, section, marks) {
   return h("section", {},
     h("h2", {}, h("a", { href: section.url }, section.title)),
     h("ol", {}, section.sentences.map((sentence) => {
-      const item = h("li", { class: sentence.checked ? "checked" : "unchecked" }, h("p", { class: "quote" }, sentence.quote));
+      const item = h("li", { class: sentenceClass(sentence) }, h("p", { class: "quote" }, sentence.quote));
       if (sentence.results.length) marks.add(item, sentence);
       else item.append(h("p", { class: "muted" }, sentence.checked ? "No case of this sentence ran." : `${BINDS[sentence.binds] ?? sentence.binds}: ${sentence.reason}`));
       return item;
     })));
+}
+
+function sentenceClass({ results }) {
+  if (results.some((each) => BROKEN.includes(each.letter))) return "broken";
+  return results.some((each) => each.letter === "p") ? "kept" : "";
 }
 
 // The signs of a sentence are made when it comes near the window, and removed when it is far away: there are thousands.

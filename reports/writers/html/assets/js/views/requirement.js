@@ -62,9 +62,11 @@ function variantMark(context, server, place) {
 }
 
 function variants(store, requirement) {
+  const cases = requirement.cases.map((place) => store.index.cases[place]);
+  const described = new Set(cases.map((each) => each.summary)).size > 1;
   return [
-    h("h2", {}, counted(requirement.cases.length, "variant")),
-    h("dl", { class: "facts variants" }, requirement.cases.map((place) =>
-      h("div", {}, h("dt", {}, store.index.cases[place].variant || store.index.cases[place].id), h("dd", {}, prose(clean(store.index.cases[place].summary)))))),
+    h("h2", {}, counted(cases.length, "variant")),
+    described ? h("dl", { class: "facts variants" }, cases.map((each) => h("div", {}, h("dt", {}, each.variant || each.id), h("dd", {}, prose(clean(each.summary))))))
+      : h("p", { class: "variant-names" }, cases.map((each) => [h("code", {}, each.variant || each.id), " "])),
   ];
 }

@@ -10,7 +10,7 @@ export async function render(context) {
   return h("section", {},
     h("h1", {}, "Slow clients"),
     h("p", {}, "A slow client sends, reads or waits slowly on purpose. The other users are healthy: their requests arrive on a schedule that does not depend on the server."),
-    data.charts.map((each) => chartFigure(context, each)),
+    h("div", { class: "charts" }, data.charts.map((each) => chartFigure(context, each))),
     part(context, data, data.slow, "Grades with slow clients"),
     part(context, data, data.others, data.slow.length ? "Grades of the other scenarios" : "Grades"),
     gradeLegend(data.grades),
@@ -32,7 +32,7 @@ function part(context, data, scenarios, title) {
   const rows = data.servers.map(([server]) => [server, ...scenarios.map((each) => exported(data, each.cells[server]))]);
   return [
     h("h2", {}, title),
-    h("div", { class: "box" }, table),
+    h("div", { class: "box fit" }, table),
     tableTools(title, ["server", ...scenarios.map((each) => each.id)], rows),
   ];
 }
