@@ -24,7 +24,7 @@ import msgspec
 
 SERVER_COUNTS = (10, 56)
 LIMITS = {10: (3_000_000, 10.0, 500), 56: (8_000_000, 10.0, 500)}
-"""Bytes of the page, seconds of CPU and megabytes of memory, by number of servers."""
+"""The largest page in bytes, CPU time in seconds and memory in MB, by number of servers."""
 
 
 class _Line(msgspec.Struct, frozen=True):
