@@ -233,7 +233,8 @@ def test_above_fifteen_servers_the_matrix_is_turned(reader: ReportBrowser, page_
     "address",
     [
         "#/conformance", "#/cells?rows=requirements", "#/cells?area=http/host", "#/pep3333", "#/lint",
-        "#/not-judged?is=flaky", "#/compare/server-00..server-01", "#/requirement/pep3333/environ/requirement-001", CELL,
+        "#/not-judged?is=flaky", "#/compare/server-00..server-01", CELL,
+        "#/requirement/pep3333/environ/requirement-001",
     ],
 )  # fmt: skip
 def test_the_number_of_elements_does_not_explode(reader: ReportBrowser, page_of_many: Path, address: str) -> None:
