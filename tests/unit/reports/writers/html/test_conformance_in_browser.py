@@ -233,7 +233,8 @@ def test_above_fifteen_servers_the_matrix_is_turned(reader: ReportBrowser, page_
     "address",
     [
         "#/conformance", "#/cells?rows=requirements", "#/cells?area=http/host", "#/pep3333", "#/lint",
-        "#/not-judged?is=flaky", "#/compare/server-00..server-01", "#/requirement/pep3333/environ/requirement-001", CELL,
+        "#/not-judged?is=flaky", "#/compare/server-00..server-01", CELL,
+        "#/requirement/pep3333/environ/requirement-001",
     ],
 )  # fmt: skip
 def test_the_number_of_elements_does_not_explode(reader: ReportBrowser, page_of_many: Path, address: str) -> None:
@@ -292,23 +293,23 @@ def test_bytes_are_text_hex_or_raw(tab: OpenPage) -> None:
 
 
 def test_an_issue_keeps_server_text_inside_of_code(tab: OpenPage) -> None:
-    """No fence of the server ends the block, so that nothing is a mention, an issue, a link or markup."""
+    """No backticks of the server ends the block, so that nothing is a mention, an issue, a link or markup."""
     tab.page.evaluate("fragment => { location.hash = fragment; }", CELL)
     tab.page.locator("dialog .cell-title").wait_for()
     issue = copied(tab, "Copy as issue")
     assert issue.startswith("### `server-00` fails `pep3333/environ/requirement-001/v1`\n")
     assert "wsgi-gauntlet replay server-00 pep3333/environ/requirement-001/v1" in issue
     outside = []
-    fence = ""
+    opened = ""
     for text in issue.split("\n"):
         ticks = text[: len(text) - len(text.lstrip("`"))]
-        if fence:
-            fence = "" if text == fence else fence
+        if opened:
+            opened = "" if text == opened else opened
         elif len(ticks) >= 3:
-            fence = ticks
+            opened = ticks
         else:
             outside.append(text)
-    assert fence == ""
+    assert opened == ""
     rest = "\n".join(outside)
     for hostile in ("@maintainer", "#1", "<img", "evil.example", "\u202e"):
         assert hostile not in rest
