@@ -7,7 +7,6 @@ runner goes on. Reports are made from the journal alone, so finished, resumed an
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import platform
 import shutil
@@ -57,6 +56,7 @@ from wsgi_gauntlet.harness.load import runner as load_runner
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
 from wsgi_gauntlet.harness.model import SCHEMA, BaseRun, Results, ServerInfo
+from wsgi_gauntlet.harness.public_results import private_names, publish
 from wsgi_gauntlet.harness.server import planning, server_config
 from wsgi_gauntlet.harness.server.environments import versioned
 from wsgi_gauntlet.harness.server.name import parse
@@ -68,7 +68,6 @@ from wsgi_gauntlet.harness.shutdown_signals import redirect_terminal_to_null, sh
 from wsgi_gauntlet.harness.store import journal, output_folder, rerun_command
 from wsgi_gauntlet.harness.store.journal import BaseLine, CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
 from wsgi_gauntlet.harness.store.output_format import write_outputs
-from wsgi_gauntlet.harness.store.public_results import private_names, publish
 
 DEFAULT_RUN_FOLDER = "gauntlet-out"
 
@@ -165,11 +164,10 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
             recorder.pass_on(Message(f"baseline {baseline_session.name}: not updated, the run was {how}"))
         recorder.pass_on(Progress("report", "writing the report"))
         preload_thread.join()
-        with _garbage_collector_paused():
-            results = journal.read(run_journal.folder)
-            if options.public:
-                results = publish(results, private_names(results, [run_journal.folder]))
-            write_outputs(results, run_journal.folder, registry.outputs(), options.output_files)
+        results = journal.read(run_journal.folder)
+        if options.public:
+            results = publish(results, private_names(results, [run_journal.folder]))
+        write_outputs(results, run_journal.folder, registry.outputs(), options.output_files)
         if error is not None:
             raise error
         code = exit_codes.exit_code(results, interrupted=session.interrupted, failed_to_start=bool(recorder.failed))
@@ -482,17 +480,6 @@ def _processor_name() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-@contextlib.contextmanager
-def _garbage_collector_paused() -> Iterator[None]:
-    # A report is a million small objects that all stay until its end. The garbage collector would take a fifth of the
-    # time that a user waits after Ctrl-C.
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _start_report_preload(wanted: bool) -> threading.Thread:

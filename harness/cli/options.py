@@ -92,7 +92,7 @@ class Command(click.Command):
         if not self.has_output_options:
             return found
         at = len(self.params)
-        return [*found[:at], *output_options({each.name for each in self.params}), *found[at:]]
+        return [*found[:at], *output_options({option for each in self.params for option in each.opts}), *found[at:]]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse `args` and check what click does not check."""
@@ -152,10 +152,10 @@ def command(options: type[T], *, epilog: str = "") -> Callable[[Callable[[T], No
     return decorate
 
 
-def output_options(taken: Collection[str | None] = ()) -> list[click.Parameter]:
+def output_options(taken: Collection[str] = ()) -> list[click.Parameter]:
     """Return the options that all outputs of this installation have, and --public.
 
-    Raises ConfigurationError if the option of an output has one of the names that are `taken`.
+    Raises ConfigurationError if the option of an output is one of those that are `taken`.
     """
     from wsgi_gauntlet.harness import registry
     from wsgi_gauntlet.harness.errors import ConfigurationError
@@ -170,7 +170,7 @@ def output_options(taken: Collection[str | None] = ()) -> list[click.Parameter]:
             made = Option(
                 [each.option, _parameter(each.name)], type=path_argument, metavar="FILE", help=each.option_help
             )
-        if made.name in taken:
+        if each.option in taken:
             raise ConfigurationError(f"the output {each.name} has the name of an option; rename it in its package")
         found.append(made)
     found.append(Option(["--public"], is_flag=True, help="Leave paths and names of this machine out of every output."))

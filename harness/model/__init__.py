@@ -34,7 +34,15 @@ from wsgi_gauntlet.harness.model.load import (
     ThresholdViolation,
     Window,
 )
-from wsgi_gauntlet.harness.model.results import SCHEMA, BaseCase, BaseRun, ConfigOverride, Results, ServerInfo
+from wsgi_gauntlet.harness.model.results import (
+    SCHEMA,
+    BaseCase,
+    BaseRun,
+    ConfigOverride,
+    HistoryPoint,
+    Results,
+    ServerInfo,
+)
 from wsgi_gauntlet.harness.model.verdict import Level, Verdict
 
 __all__ = [
@@ -59,6 +67,7 @@ __all__ = [
     "Evidence",
     "GeneratorHealth",
     "Grade",
+    "HistoryPoint",
     "Level",
     "Metric",
     "Outcome",

@@ -1,4 +1,4 @@
-"""What the catalogues of cases and of scenarios share: the parts of a docstring, and the nearest name for an error."""
+"""What catalogues and reports share: ids of requirements, parts of a docstring, and the nearest name for an error."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from difflib import get_close_matches
+
+from wsgi_gauntlet.harness.model.conformance import CaseInfo
+
+USER_APP_CASE_PREFIX = "own-app/"
+"""The prefix of the ids of cases about the user app; all other cases are about the server."""
 
 MAX_PATHS_LISTED = 4
 """Ids in one message: they fit into two lines of a terminal."""
@@ -77,6 +82,14 @@ def _paths(ids: Iterable[str]) -> dict[str, None]:
 def requirement_id(case: str) -> str:
     """Return the id that the variants of a case share: suite/file/function of `suite/file/function/variant`."""
     return case.rpartition("/")[0] if _is_variant(case) else case
+
+
+def group_variants(cases: Iterable[CaseInfo]) -> dict[str, list[CaseInfo]]:
+    """Return `cases` by the id of their requirement: its variants are one group, in the place of the first one."""
+    groups: dict[str, list[CaseInfo]] = {}
+    for each in cases:
+        groups.setdefault(requirement_id(each.id), []).append(each)
+    return groups
 
 
 def docstring_sections(function: Callable[..., object]) -> dict[str, str]:

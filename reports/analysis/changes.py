@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import BaselineStatus, BaseRun, CaseResult, Results, Verdict
 from wsgi_gauntlet.harness.store import rerun_command
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.run_diff import ChangeKind, run_diff
+from wsgi_gauntlet.reports.text.fragments import cell_fragment
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,3 @@ def _change(results: Results, cell: CaseResult, before: str, why: str) -> Change
         replay=rerun_command.replay(cell.server, cell.case, rerun_command.given(results.environment)),
         fragment=cell_fragment(cell.server, cell.case),
     )
-
-
-def cell_fragment(server: str, case: str) -> str:
-    """Return the address of a cell in the report, as `#/cell/gunicorn%3Async/http/framing/te-and-cl`."""
-    return f"#/cell/{quote(server, safe='')}/{quote(case)}"

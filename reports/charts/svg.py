@@ -10,53 +10,11 @@ import re
 from collections.abc import Callable
 from xml.sax.saxutils import escape
 
-_NAMES = ("ink", "muted", "grid", "good", "bad", "odd", "slow", "paper", "band", "doubt")
-SERIES_COUNT = 10
-"""The number of colours of lines. Further lines repeat the colours with other markers."""
+from wsgi_gauntlet.reports.charts.palette import DARK, LIGHT, SERIES_COUNT
 
-PLACEHOLDER_COLOURS = {name: f"#0101{number:02x}" for number, name in enumerate(_NAMES)}
-PLACEHOLDER_COLOURS |= {f"series-{number}": f"#0101{0xA0 + number:02x}" for number in range(SERIES_COUNT)}
+__all__ = ["DARK", "LIGHT", "PLACEHOLDER_COLOURS", "SERIES_COUNT", "inline", "standalone"]
 
-# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), which colour-blind readers can tell apart, its yellow
-# darker for a white page; and lighter steps of the same hues for a dark page.
-_LIGHT_SERIES = [
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#b5519b",
-    "#8a6d00",
-    "#2b9ad6",
-    "#5b5f66",
-    "#8c3b00",
-    "#00695c",
-    "#7a4fbf",
-]
-_DARK_SERIES = [
-    "#56a8e0",
-    "#ff8a4c",
-    "#35c79a",
-    "#e08cc6",
-    "#e0c341",
-    "#8ccbf2",
-    "#b3b8c0",
-    "#e0a37a",
-    "#6fc7bb",
-    "#b79cf0",
-]
-LIGHT = dict(
-    zip(
-        _NAMES,
-        ["#1b1f24", "#5a6472", "#e3e7ec", "#00795a", "#c2410c", "#8a5a00", "#9aa5b4", "#ffffff", "#f3f0e8", "#7d8794"],
-        strict=True,
-    )
-) | {f"series-{number}": colour for number, colour in enumerate(_LIGHT_SERIES)}
-DARK = dict(
-    zip(
-        _NAMES,
-        ["#e6e9ee", "#a0a9b6", "#2b323c", "#3fc79a", "#ff8a4c", "#e0b341", "#6a7686", "#14181e", "#22262a", "#8f99a8"],
-        strict=True,
-    )
-) | {f"series-{number}": colour for number, colour in enumerate(_DARK_SERIES)}
+PLACEHOLDER_COLOURS = {name: f"#0101{number:02x}" for number, name in enumerate(LIGHT)}
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wsgi_gauntlet.harness.model import CaseInfo, ScenarioInfo
+from wsgi_gauntlet.harness.model.naming import group_variants
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 from wsgi_gauntlet.reports.terminal.layout import fold, print_lines
 from wsgi_gauntlet.reports.text.escaping import line
@@ -108,9 +109,10 @@ def cases(
             out.print(id_, soft_wrap=True, highlight=False, markup=False)
         return
     area = ""
-    groups = _group_variants(chosen)
-    for name, variants in groups.items():
+    groups = group_variants(chosen)
+    for requirement, variants in groups.items():
         first = variants[0]
+        name = requirement if len(variants) > 1 else first.id
         head = "/".join(name.split("/")[:2])
         if head != area:
             area = head
@@ -142,15 +144,6 @@ def _print_entry(out: Console, name: Text, mark: Text, summary: str) -> None:
     head.rstrip()
     lines = fold(out, Text(line(summary)), room=6)
     print_lines(out, [*fold(out, head, indent=4), *(Text("      ").append_text(each) for each in lines)])
-
-
-def _group_variants(chosen: Sequence[CaseInfo]) -> dict[str, list[CaseInfo]]:
-    """Return the cases by the id that their variants share; a case without other variants has its own id."""
-    groups: dict[str, list[CaseInfo]] = {}
-    for each in chosen:
-        # suite/file/function/variant
-        groups.setdefault(each.id.rpartition("/")[0] if each.id.count("/") == 3 else each.id, []).append(each)
-    return {name if len(variants) > 1 else variants[0].id: variants for name, variants in groups.items()}
 
 
 def print_json(value: object, console: Console | None = None) -> None:

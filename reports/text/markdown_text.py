@@ -12,7 +12,8 @@ import re
 from wsgi_gauntlet.reports.text.escaping import line
 
 _PLAIN_WORD = re.compile(r"[(“]*[\w.,;:()%·→≥≤≈–×µ’'“”…/+=?✓✗!*-]*", re.ASCII)
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!+=-])")
+_EMPHASIS = re.compile(r"([*_])")
+_LINE_MARK = re.compile(r"^(\d*)([-+=.)]+)$")
 _REFERENCE = re.compile(
     r"(?i)gh-\d|www\.|:\w+:|\b[0-9a-f]{7,}\b|\w/\w.*#"  # issue, link, emoji, commit, issue of another repository
 )
@@ -45,6 +46,7 @@ def table_prose(text: str, limit: int = 600) -> str:
 
 
 def _word(word: str) -> str:
-    if _PLAIN_WORD.fullmatch(word.replace("\u00a0", "")) and not _REFERENCE.search(word) and "://" not in word:
-        return _SPECIAL.sub(r"\\\1", word)
-    return code(word)
+    if not _PLAIN_WORD.fullmatch(word.replace("\u00a0", "")) or _REFERENCE.search(word) or "://" in word:
+        return code(word)
+    # A dash, a plus, an equals sign or a number with a point may begin a list or a heading at the start of a line.
+    return _LINE_MARK.sub(r"\1\\\2", _EMPHASIS.sub(r"\\\1", word))

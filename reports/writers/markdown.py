@@ -9,7 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from wsgi_gauntlet.harness.model import CaseResult, Claim, Level, Results, ScenarioResult, Verdict
+from wsgi_gauntlet.harness.baseline.comparison import describe_status
+from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Claim, Level, Results, ScenarioResult, Verdict
+from wsgi_gauntlet.harness.model.naming import requirement_id
 from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.cards import cards
@@ -132,22 +134,31 @@ def _changes(results: Results) -> Iterator[Section]:
     if changed is None:
         return
     lines = [
-        line
+        _change(heading, variants)
         for heading, changes in (
             ("New failure", changed.new_failures),
             ("Fixed", changed.fixed),
             ("Changed", changed.others),
         )
-        for each in changes
-        for line in [_change(heading, each)]
+        for variants in _by_requirement_and_reason(changes)
     ]
     yield Section(
         "What changed", f"## What changed\n\nAgainst {code(changed.base)}: {prose(changed.summary)}.\n\n", lines
     )
 
 
-def _change(heading: str, change: Change) -> str:
-    text = f"- {heading}: {code(change.case)} on {code(change.server)}: {prose(change.why)}\n"
+def _by_requirement_and_reason(changes: Sequence[Change]) -> Iterator[list[Change]]:
+    """Yield the variants of one requirement that changed on one server in the same way."""
+    found: dict[tuple[str, str, str], list[Change]] = defaultdict(list)
+    for each in changes:
+        found[requirement_id(each.case), each.server, each.why].append(each)
+    yield from found.values()
+
+
+def _change(heading: str, variants: Sequence[Change]) -> str:
+    change = variants[0]
+    more = f" and {pluralize(len(variants) - 1, 'other variant')}" if len(variants) > 1 else ""
+    text = f"- {heading}: {code(change.case)}{more} on {code(change.server)}: {prose(change.why)}\n"
     if change.got:
         text += f"  - expected {code(change.expected)}, got {code(change.got)}\n"
     return f"{text}  - replay: {code(change.replay, 600)}\n"
@@ -287,17 +298,23 @@ def _broken(title: str, requirements: list[list[RequirementResult]], *, opened: 
 
 
 def _requirement(found: Sequence[RequirementResult]) -> str:
-    named = [
-        code(each.cells[0].server)
-        + (f" ({len(each.broken_cases)} of {len(each.cells)} variants)" if len(each.cells) > 1 else "")
-        for each in found[:MAX_SERVERS_PER_REQUIREMENT]
-    ]
+    named = [_who_broke(each) for each in found[:MAX_SERVERS_PER_REQUIREMENT]]
     if len(found) > MAX_SERVERS_PER_REQUIREMENT:
         named.append(f"{len(found) - MAX_SERVERS_PER_REQUIREMENT} others")
     text = f"- {code(found[0].id)}: {', '.join(named)}\n"
     cell = next(each for each in found[0].cells if each.verdict.blames_server)
     if cell.expected or cell.actual:
         text += f"  - expected {code(cell.expected)}; {code(cell.server)} gave {code(cell.actual)}\n"
+    return text
+
+
+def _who_broke(requirement: RequirementResult) -> str:
+    text = code(requirement.cells[0].server)
+    if len(requirement.cells) > 1:
+        text += f" ({len(requirement.broken_cases)} of {len(requirement.cells)} variants)"
+    broken = [each for each in requirement.cells if each.verdict.blames_server]
+    if all(each.baseline is not None and each.baseline.status is BaselineStatus.EXPECTED for each in broken):
+        text += f" ({code(describe_status(broken[0]))})"
     return text
 
 

@@ -1,132 +1,167 @@
 """`report.html`: one offline page. It loads nothing, and data from servers cannot run in it.
 
-jinja2 escapes all values, and a content security policy allows only the script of the page, by its hash.
+The shell is complete without scripts: jinja2 escapes all values. The data of the views are blocks of deflated JSON. The
+script renders the view that the fragment names. A content security policy allows only the script and the styles of the
+page, by their hashes.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from importlib import resources
+from typing import Any
 
 from markupsafe import Markup, escape
 
-from wsgi_gauntlet.harness.model import Results, Verdict
+from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.harness.store.output_format import Output
-from wsgi_gauntlet.reports.analysis import key_findings
-from wsgi_gauntlet.reports.analysis.scaling import scaling_tables
-from wsgi_gauntlet.reports.charts import canvas
-from wsgi_gauntlet.reports.charts.svg import DARK, LIGHT
-from wsgi_gauntlet.reports.text import labels, run_environment
+from wsgi_gauntlet.reports.analysis import aggregation, key_findings
+from wsgi_gauntlet.reports.analysis.cards import cards
+from wsgi_gauntlet.reports.analysis.changes import what_changed
+from wsgi_gauntlet.reports.analysis.headline import headline, run_line
+from wsgi_gauntlet.reports.analysis.scoreboard import Scoreboard, scoreboard
+from wsgi_gauntlet.reports.charts.palette import DARK, LIGHT, style_rules, variables
+from wsgi_gauntlet.reports.charts.strip import LEGEND
+from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import escape_text, line
-from wsgi_gauntlet.reports.writers.html import evidence
-from wsgi_gauntlet.reports.writers.html.sections import (
-    cells,
-    claims,
-    comparisons,
-    framework_matrix,
-    in_process,
-    lint,
-    load_results,
-    matrix,
-    not_judged,
-    overview,
-    server_table,
-    version_history,
-)
-from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
+from wsgi_gauntlet.reports.writers.html import first_screen
+from wsgi_gauntlet.reports.writers.html.blocks import pack
+from wsgi_gauntlet.reports.writers.html.evidence import evidence_blocks, evidence_budget
+from wsgi_gauntlet.reports.writers.html.index import index
+from wsgi_gauntlet.reports.writers.html.modules import constant_name, join_modules
+from wsgi_gauntlet.reports.writers.html.view import View, views
+
+MAX_STATIC_ELEMENTS = 3000
+"""Elements of the page without scripts."""
+
+MAX_CHANGES_SHOWN = 20
+"""New failures on the first screen. The comparison has the rest."""
 
 
 def render(results: Results) -> str:
     """Return the page."""
-    return _template()(**_context(results))
+    shown = {each: data for each in views() if (data := each.block(results)) is not None}
+    context = _context(results, shown)
+    bare = _template()(**context, broken=[], blocks={}, js="", css="")
+    # A requirement is a list item with a link. Each server has six more elements.
+    servers = len(aggregation.checked(results))
+    room = max((MAX_STATIC_ELEMENTS - _count_elements(bare) - 6 * servers - 10) // 2, 0)
+    script, css = _script([*shown]), _styles()
+    blocks = _blocks(results, shown, context["board"], context["rows"])
+    taken = len(bare) + len(script) + len(css) + sum(map(len, blocks.values()))
+    found = evidence_blocks(results, evidence_budget(servers, taken))
+    blocks |= {name: base64.b64encode(data).decode("ascii") for name, data in found.items()}
+    return _template()(
+        **context | {"policy": _policy(script, css)},
+        broken=first_screen.broken_lists(results, room),
+        blocks=blocks,
+        js=Markup(script),  # noqa: S704 - files of this package
+        css=Markup(css),  # noqa: S704 - files and constants of this package
+    )
 
 
-def prepare() -> None:
-    """Import matplotlib early, so that an interrupted run does not wait for it."""
-    canvas.prepare()
+OUTPUT = Output("html", "report.html", render)
 
 
-OUTPUT = Output("html", "report.html", render, prepare)
+def _blocks(
+    results: Results, shown: Mapping[View, object], board: Scoreboard, rows: Sequence[first_screen.ScoreRow]
+) -> dict[str, str]:
+    """Return the packed data by the name of the block."""
+    found: dict[str, object] = {"index": index(results), "scoreboard": first_screen.score_table(board, rows)}
+    for view, data in shown.items():
+        found[f"view/{view.name}"] = data
+        found |= view.blocks(results)
+    return {name: pack(value) for name, value in found.items()}
 
 
-def _context(results: Results) -> dict[str, object]:
-    names = Anchors()
-    script = _asset("report.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    loads = load_results.scenarios(results, names)
+def _context(results: Results, shown: Mapping[View, object]) -> dict[str, Any]:
+    board = scoreboard(results)
+    routes = {route for each in shown for route in (each.address, *each.routes)}
     return {
-        "names": names,
-        "policy": f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'",
-        "css": Markup(_asset("report.css")),  # noqa: S704 - a file of this package
-        "colours": Markup(_colours()),  # noqa: S704 - constants of this package
-        "js": Markup(script),  # noqa: S704 - a file of this package
+        "policy": "",
         "results": results,
-        "title": key_findings.title(results),
-        "ran": key_findings.run_description(results),
+        "navigation": [each for each in shown if each.in_navigation],
+        "routes": routes,
+        "headline": headline(results, board).text,
+        "run": run_line(results),
+        "cards": cards(results, board),
+        "changed": what_changed(results),
+        "max_changes": MAX_CHANGES_SHOWN,
+        "board": board,
+        "rows": first_screen.score_rows(board),
+        "strip_legend": LEGEND,
         "findings": key_findings.key_findings(results),
-        "picture": load_results.picture(results),
-        "servers": server_table.rows(results, names),
-        "summary_columns": server_table.columns(results),
-        "matrix": matrix.matrix(results, names),
-        "overview": overview.overview(results, names),
-        "scenarios": loads,
-        "claims": claims.statements(results, names),
-        "unmeasured_claims": claims.unmeasured_claims(results, names),
-        "claim_verdicts": labels.CLAIM_VERDICTS,
-        "groups": cells.groups(results, names),
-        "evidence": evidence.pack_evidence(results.conformance, lambda each: each.verdict is Verdict.PASS),
-        "histories": version_history.histories(results, names),
-        "frameworks": framework_matrix.table(results, names),
-        "counts": scaling_tables(results),
-        "comparisons": comparisons.comparison_section(results, names),
-        "in_process": in_process.tables(results, names),
-        "lint": lint.rows(results, names),
-        "not_judged": not_judged.reason_groups(results, names),
-        "verdicts": labels.VERDICTS,
-        "grades": labels.GRADES,
-        "environment": run_environment.rows(results.environment),
-        "measured": run_environment.describe_machine(results.environment),
+        "unavailable": [each for each in aggregation.servers(results) if not each.available],
     }
 
 
+def _policy(script: str, css: str) -> str:
+    return (
+        f"default-src 'none'; style-src {_hash(css)}; script-src {_hash(script)}; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _count_elements(markup: str) -> int:
+    return len(re.findall(r"<[a-zA-Z]", markup))
+
+
+def _script(shown: Sequence[View]) -> str:
+    """Return the modules of the page and of its views, and the call that starts them."""
+    paths = {each.name: f"views/{each.name}.js" for each in shown}
+    joined = join_modules(lambda path: _text("assets", "js", *path.split("/")), ["main.js", *paths.values()])
+    listed = ", ".join(
+        "{ "
+        f"name: {json.dumps(each.name)}, title: {json.dumps(each.title)}, routes: {json.dumps([each.address, *each.routes])}, "
+        f"sheet: {json.dumps(each.in_sheet)}, render: {constant_name(paths[each.name])}.render"
+        " }"
+        for each in shown
+    )
+    return f"\n{joined}\n{constant_name('main.js')}.start([{listed}]);\n"
+
+
+@cache
+def _styles() -> str:
+    """Return all styles: the colours, the base, then those of the views."""
+    folder = resources.files(__package__).joinpath("assets", "css")
+    names = sorted((each.name for each in folder.iterdir()), key=lambda name: (name != "base.css", name))
+    light, dark = variables(LIGHT), variables(DARK)
+    themes = (
+        f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
+        f"@media screen{{:root[data-theme=dark]{{{dark}}}}}"
+    )
+    return themes + style_rules() + "\n".join(_text("assets", "css", name) for name in names)
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
 def _template() -> Callable[..., str]:
     import jinja2
 
     engine = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: _text("templates", name)),
+        loader=jinja2.FunctionLoader(lambda name: _text(name)),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
     engine.filters |= {"prose": _prose, "clean": escape_text, "line": line, "counted": labels.pluralize}
-    return partial(engine.get_template("report.html.j2").render)
+    return partial(engine.get_template("shell.html.j2").render)
 
 
 def _prose(text: str) -> Markup:
-    """Return the text of a docstring, with the parts between backticks as code."""
+    """Return a text with the parts between backticks as code."""
     html_text = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(line(text))))
     return Markup(html_text)  # noqa: S704 - escaped before
 
 
-def _colours() -> str:
-    def block(theme: dict[str, str]) -> str:
-        return "".join(f"--c-{name}:{colour};" for name, colour in theme.items())
-
-    return (
-        f":root{{{block(LIGHT)}}}@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{block(DARK)}}}}}"
-        f":root[data-theme=dark]{{{block(DARK)}}}@media print{{:root:root{{{block(LIGHT)}}}}}"
-    )
-
-
-def _asset(name: str) -> str:
-    return _text("assets", name)
-
-
-def _text(folder: str, name: str) -> str:
-    return resources.files(__package__).joinpath(folder, name).read_text("utf-8")
+def _text(*path: str) -> str:
+    return resources.files(__package__).joinpath(*path).read_text("utf-8")

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from wsgi_gauntlet.harness.model import Grade, Phase, Results, ScenarioInfo, ScenarioResult, Step
+from wsgi_gauntlet.harness.store.evidence_limits import truncate_text
 from wsgi_gauntlet.reports.analysis import aggregation, key_findings
 from wsgi_gauntlet.reports.charts import bars, curves, panels, samples, svg
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import escape_text, first_sentence, line
-from wsgi_gauntlet.reports.text.truncation import truncate_text
 from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
 
 _ESCAPES = re.compile(r"(?:\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|[rntvf\\]))+")

@@ -19,7 +19,7 @@ def commands() -> list[tuple[str, click.Option]]:
     return [
         (name, option)
         for name, command in cli.commands.items()
-        for option in command.params
+        for option in command.get_params(click.Context(command))
         if isinstance(option, click.Option) and not option.is_flag
     ]
 

@@ -12,7 +12,8 @@ from wsgi_gauntlet.harness.model import (
     Level,
     Verdict,
 )
-from wsgi_gauntlet.reports.analysis.changes import cell_fragment, what_changed
+from wsgi_gauntlet.reports.analysis.changes import what_changed
+from wsgi_gauntlet.reports.text.fragments import cell_fragment
 
 from ....helpers.scoreboard_results import run
 
@@ -79,4 +80,5 @@ def test_the_address_of_a_cell_survives_every_name() -> None:
     assert cell_fragment("nginx+gunicorn:sync", "http/framing/te-and-cl") == (
         "#/cell/nginx%2Bgunicorn%3Async/http/framing/te-and-cl"
     )
+    assert cell_fragment("a\ud800", "x") == "#/cell/a%5Cud800/x"
     assert cell_fragment("./a b#c/adapter.py", "x/y") == "#/cell/.%2Fa%20b%23c%2Fadapter.py/x/y"

@@ -222,10 +222,10 @@ def test_the_page_has_both_sides_of_every_case_and_scenario() -> None:
 
 def test_the_summary_has_a_table_and_the_cases() -> None:
     text = markdown.render(LOADED)
-    assert "| nginx+gunicorn | gunicorn | 1 | 1 | 1 better, 0 worse |" in text
-    assert "- nginx+gunicorn and gunicorn, masked: `http/a/0`" in text
-    assert "- nginx+gunicorn and gunicorn, caused: `http/a/1`" in text
-    assert "- Add waitress to see the effect of nginx in nginx+waitress." in text
+    assert "| `nginx+gunicorn` | `gunicorn` | 1 | 1 | 1 better, 0 worse |" in text
+    assert "- `nginx+gunicorn` and `gunicorn`, masked: `http/a/0`" in text
+    assert "- `nginx+gunicorn` and `gunicorn`, caused: `http/a/1`" in text
+    assert "- Add `waitress` to see the effect of `nginx` in `nginx+waitress`." in text
 
 
 def test_the_terminal_has_a_line_for_each_pair() -> None:
@@ -271,7 +271,7 @@ def test_load_alone_has_its_table_too() -> None:
     [comparison] = section.comparisons
     assert (comparison.comparison.summary, comparison.comparison.better, comparison.comparison.worse) == ("", 1, 0)
     text = markdown.render(msgspec.structs.replace(LOADED, conformance=()))
-    assert "| nginx+gunicorn | gunicorn |  |  | 1 better, 0 worse |" in text
+    assert "| `nginx+gunicorn` | `gunicorn` |  |  | 1 better, 0 worse |" in text
 
 
 def test_titles_say_what_differs() -> None:

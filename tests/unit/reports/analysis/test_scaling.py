@@ -55,7 +55,7 @@ def test_a_single_number_is_no_comparison() -> None:
 
 
 def test_every_report_has_them_and_the_terminal_the_capacity() -> None:
-    assert "## gunicorn by number of workers\n\n| workers | capacity | churn |" in markdown.render(RUN)
+    assert "## `gunicorn` by number of workers\n\n| `workers` | `capacity` | `churn` |" in markdown.render(RUN)
     page = report_page.render(RUN)
     assert "gunicorn by number of workers" in page
     assert "1,900/s" in page

@@ -240,9 +240,9 @@ def test_every_figure_of_a_reason_is_that_of_the_cells_it_cites(results: Results
             assert re.findall(r"\d+", text) == [str(broken), str(judged)], text
             assert (broken / judged > 0.05) is (each.rule.word is Word.WITH_CARE)
         elif each.scenario:
-            cell = loads[each.server, each.scenario]
-            during = next((phase for phase in cell.phases if phase.name == "during"), None)
-            figures = {percent(cell.goodput), f"collapsed at {cell.collapse}", cell.grade.label}
+            load = loads[each.server, each.scenario]
+            during = next((phase for phase in load.phases if phase.name == "during"), None)
+            figures = {percent(load.goodput), f"collapsed at {load.collapse}", load.grade.label}
             if during is not None:
                 figures.add(duration(during.p99, at_least=during.censored))
             found_figures = re.findall(

@@ -1,0 +1,51 @@
+"""Estimate the width of text, so that no text of a chart leaves its place.
+
+A chart does not know the reader's font. The widths are those of DejaVu Sans, wider than the other fonts of the list, so
+the text is never wider than the estimate.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from wsgi_gauntlet.reports.text.escaping import line
+
+_DEFAULT_EM, _FULL_WIDTH_EM, _BOLD_FACTOR = 0.64, 1.05, 1.12
+_EM: dict[str, float] = {}
+for _characters, _em in (
+    ("ijl'|", 0.29), ("It.,:;!()[] /\\\u00a0f-·", 0.40), ("rs\"*cz_kvxy", 0.6),
+    ("ABCEFGJKLPRSTVXYZ", 0.70), ("DHNOQU&", 0.8), ("mwMW@%+=<>~", 1.0), ("…—→≥", 1.0),
+):  # fmt: skip
+    _EM |= dict.fromkeys(_characters, _em)
+
+
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """Return an upper estimate of the width of `text` in a font of `size` pixels."""
+    em = sum(_EM.get(each) or (_DEFAULT_EM if each.isascii() else _wide(each)) for each in text)
+    return em * size * (_BOLD_FACTOR if bold else 1.0)
+
+
+def fit(text: str, size: float, room: float, *, bold: bool = False, smallest: float = 9.0) -> tuple[str, float]:
+    """Return `text` and a font size for which it fits into `room` pixels.
+
+    The text is first set smaller, down to `smallest`. Then its middle is left out: a server name differs at both ends.
+    """
+    text = line(text)
+    needed = text_width(text, size, bold=bold)
+    if needed <= room:
+        return text, size
+    reduced = max(smallest, size * room / needed)
+    if text_width(text, reduced, bold=bold) <= room + 0.01:
+        return text, reduced
+    for kept in range(len(text) - 1, 1, -1):
+        head = (kept + 1) // 2
+        short = f"{text[:head]}…{text[len(text) - (kept - head) :]}"
+        if text_width(short, reduced, bold=bold) <= room:
+            return short, reduced
+    return "…", reduced
+
+
+def _wide(character: str) -> float:
+    if unicodedata.combining(character):
+        return 0.1
+    return _FULL_WIDTH_EM if unicodedata.east_asian_width(character) in "WF" else 0.95
