@@ -36,6 +36,7 @@ from wsgi_gauntlet.reports.writers.html.index import index
 from wsgi_gauntlet.reports.writers.html.modules import constant_name, join_modules
 from wsgi_gauntlet.reports.writers.html.view import View, views
 
+
 MAX_STATIC_ELEMENTS = 3000
 """Elements of the page without scripts."""
 
@@ -117,9 +118,9 @@ def _script(shown: Sequence[View]) -> str:
     joined = join_modules(lambda path: _text("assets", "js", *path.split("/")), ["main.js", *paths.values()])
     listed = ", ".join(
         "{ "
-        f"name: {json.dumps(each.name)}, title: {json.dumps(each.title)}, routes: {json.dumps([each.address, *each.routes])}, "
-        f"sheet: {json.dumps(each.in_sheet)}, render: {constant_name(paths[each.name])}.render"
-        " }"
+        + f"name: {json.dumps(each.name)}, title: {json.dumps(each.title)}, routes: {json.dumps([each.address, *each.routes])}, "
+        + f"sheet: {json.dumps(each.in_sheet)}, render: {constant_name(paths[each.name])}.render"
+        + " }"
         for each in shown
     )
     return f"\n{joined}\n{constant_name('main.js')}.start([{listed}]);\n"
