@@ -63,7 +63,7 @@ def diff(base: Results, new: Results) -> RunDiff:
     return run_diff(base_run(base, "old"), new, "new")
 
 
-TRANSITIONS = {
+TRANSITIONS: dict[tuple[Verdict | None, Verdict | None], ChangeKind | None] = {
     (PASS, FAIL): ChangeKind.BROKEN,
     (PASS, WARN): ChangeKind.BROKEN,
     (FAIL, PASS): ChangeKind.FIXED,
@@ -119,7 +119,7 @@ def test_a_verdict_breaks_only_with_proof(
     assert found.failures([FailOn.GRADE]) == []
 
 
-GRADES = {
+GRADES: dict[tuple[Grade | None, Grade | None], ChangeKind | None] = {
     (Grade.UNAFFECTED, Grade.DEGRADED): ChangeKind.BROKEN,
     (Grade.DEGRADED, Grade.NOT_RECOVERED): ChangeKind.BROKEN,
     (Grade.COLLAPSED, Grade.NOT_RECOVERED): ChangeKind.BROKEN,

@@ -14,7 +14,18 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Grade, Level, Results, ScenarioResult, ServerInfo, Verdict
+from wsgi_gauntlet.harness.model import (
+    SCHEMA,
+    BaselineExpectation,
+    BaselineStatus,
+    CaseResult,
+    Grade,
+    Level,
+    Results,
+    ScenarioResult,
+    ServerInfo,
+    Verdict,
+)
 from wsgi_gauntlet.harness.store.base_run import base_run
 from wsgi_gauntlet.reports.terminal.conclusion import MAX_LINES
 from wsgi_gauntlet.reports.terminal.layout import shell_lines
@@ -199,3 +210,30 @@ def test_a_command_is_the_same_in_a_shell_whatever_its_length(columns: int) -> N
 
 def test_a_command_with_control_characters_cannot_act() -> None:
     assert shell_lines(["replay", "a\x1b[2J\u202eb\n"], 80) == ["  replay 'a?[2J?b?'"]
+
+
+@pytest.mark.parametrize("width", [80, 60])
+@pytest.mark.parametrize("servers", [1, 4, 12])
+@pytest.mark.parametrize("name", [of_one, of_wide])
+def test_the_tables_before_it_fit_too(width: int, servers: int, name: Callable[[int], str]) -> None:
+    """With --verbose; of a run, of its baseline and of many versions."""
+    plain = huge(servers, name)
+    failed = BaselineExpectation(BaselineStatus.UNEXPECTED_FAIL, Verdict.WARN, "a reason " * 20, where="lines 1 to 2")
+    baseline = msgspec.structs.replace(
+        plain,
+        baseline="known.toml",
+        conformance=tuple(msgspec.structs.replace(each, baseline=failed) for each in plain.conformance),
+    )
+    versions = huge(servers, lambda number: f"gunicorn@{number}.0.0[workers=2,threads=4,timeout=30,keep-alive=2]")
+    infos = {
+        each: msgspec.structs.replace(info, version=each.split("@")[1].split("[")[0])
+        for each, info in versions.servers.items()
+    }
+    for results in (plain, baseline, msgspec.structs.replace(versions, servers=infos)):
+        out = io.StringIO()
+        console = Console(file=out, width=width, force_terminal=False, no_color=True)
+        summary(results, FOLDER, console, verbose=True, every_change=True)
+        lines = out.getvalue().splitlines()
+        assert len(lines) > MAX_LINES
+        assert [each for each in lines if cell_len(each) > width] == []
+        assert lines[-1].strip() == "xdg-open gauntlet-out/report.html"

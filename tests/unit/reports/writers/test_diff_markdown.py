@@ -11,7 +11,10 @@ from wsgi_gauntlet.harness.store.base_run import base_run
 from wsgi_gauntlet.reports.analysis.run_diff import FailOn, RunDiff, run_diff
 from wsgi_gauntlet.reports.writers.diff_markdown import CUT, MAX_CHARACTERS, render
 
-HOSTILE = "@octocat #1 GH-1 org/repo#2 <img src=x onerror=alert(1)> **b** `a``b` | [x](http://evil) https://evil.example :tada:"
+HOSTILE = (
+    "@octocat #1 GH-1 org/repo#2 <img src=x onerror=alert(1)> **b** `a``b` | [x](http://evil) https://evil.example"
+    " :tada:"
+)
 
 
 def run(verdict: Verdict, grade: Grade, *, text: str = "x", servers: int = 1, cases: int = 1) -> Results:
