@@ -30,12 +30,14 @@ NODES = 201
 FARTHEST = 8.0
 """Standard deviations at which a side without a bound ends."""
 
-MOST_SPENT, KEPT_FOR_EXTENSION = 0.9, 0.1
-"""The parts of alpha that all ends of an extended comparison spend, and that the first end keeps for the others.
+MOST_SPENT = 0.9
+"""The part of alpha that several looks together spend.
 
-Each further end spends half of what is kept. A tenth of alpha is never spent: the number of further rounds follows from
-the noise so far, and then a t test errs a little more often than its level.
+The bounds are those of a normal sum. A t test over few blocks that is looked at several times errs a little more often.
 """
+
+KEPT_FOR_EXTENSION = 0.1
+"""The part of alpha that the first end of an extended comparison keeps for others. Each spends half of what is left."""
 
 LEAST_SPENT = 1e-12
 """A look that may spend less than this decides nothing."""
@@ -76,7 +78,8 @@ class Look:
 
     def level(self, alpha: float) -> float:
         """Return the level of a one-sided p value at this look, so that all looks together err with `alpha`."""
-        return levels(self.rounds, alpha, self.shares)[self.index]
+        several = len(self.rounds) > 1 and not self.shares
+        return levels(self.rounds, alpha * MOST_SPENT if several else alpha, self.shares)[self.index]
 
 
 def planned_looks(rounds: int) -> tuple[Look, ...]:
