@@ -147,6 +147,27 @@ def false_differences(run: Run) -> Table:
     return false_words(run, DIFFERENT, 0)
 
 
+def hardest_case(run: Run) -> Table:
+    """A against A, one metric, noise 8 %, five times as many comparisons: "faster" or "slower", by rounds."""
+    yield "machine", *ROUNDS, *(f"until decided, at most {each}" for each in MOST_ROUNDS)
+    run.comparisons *= 5
+    for name in ("typical", "no outliers"):
+        fixed = [
+            run.limited(mean(any_word(each, DIFFERENT) for each in run.draw(rounds, (P99,), 0.08, 0, MACHINES[name])))
+            for rounds in ROUNDS
+        ]
+        stopped = [
+            run.limited(
+                mean(
+                    any_word_at_the_stop(each, most, DIFFERENT)
+                    for each in run.draw(most, (P99,), 0.08, 0, MACHINES[name])
+                )
+            )
+            for most in MOST_ROUNDS
+        ]
+        yield name, *fixed, *stopped
+
+
 def false_equivalences(run: Run) -> Table:
     """All metrics are 5 % larger: some metric gets "no difference above 5 %" (at most 5 %), by rounds."""
     return false_words(run, EQUIVALENT, 0.05)
@@ -324,6 +345,7 @@ TABLES: dict[str, Callable[[Run], Table]] = {
     each.__name__.replace("_", "-"): each
     for each in (
         false_differences,
+        hardest_case,
         false_equivalences,
         boundary,
         naive,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ import pytest
 
 from tests.helpers.synthetic_comparisons import NAIVE, QUIET, TYPICAL, Machine, comparison
 from wsgi_gauntlet.harness.stats.binomial import exact_interval
-from wsgi_gauntlet.harness.stats.early_stop import planned_looks
+from wsgi_gauntlet.harness.stats.early_stop import Look, planned_looks
 from wsgi_gauntlet.harness.stats.judgement import Conclusion, decided, judge
-from wsgi_gauntlet.harness.stats.paired_ratio import METRICS, P99, Scale
+from wsgi_gauntlet.harness.stats.paired_ratio import METRICS, P99, Metric, Scale
 
 SCRIPT = Path(__file__).parents[4] / "benchmarks" / "compare_error_rates.py"
 
@@ -41,15 +42,30 @@ def test_one_metric_alone_errs_at_most_once_in_twenty() -> None:
     assert false <= 0.05 * RUNS
 
 
-def test_stopping_early_errs_at_most_once_in_twenty() -> None:
+def false_stops(metrics: Sequence[Metric], rounds: int, noise: float | None, machine: Machine) -> int:
+    """Return how often equal candidates differ with `--until-decided`."""
     rng = np.random.default_rng(3)
-    looks = planned_looks(16)
+    looks = planned_looks(rounds)
+    noises = None if noise is None else [noise] * len(metrics)
     false = 0
     for _ in range(RUNS):
-        ratios = comparison(rng, 16, metrics=METRICS[:3])
+        ratios = comparison(rng, rounds, metrics=metrics, noise=noises, machine=machine)
         decision = next(each for each in (decided(ratios, look) for look in looks) if each.stop)
         false += any(each.conclusion in DIFFERENT for each in decision.judgements.values())
-    assert false <= 0.05 * RUNS
+    return false
+
+
+def test_stopping_early_errs_at_most_once_in_twenty() -> None:
+    assert false_stops(METRICS[:3], 16, None, TYPICAL) <= 0.05 * RUNS
+
+
+def test_stopping_early_in_steady_noise_keeps_the_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The hardest case: the t test errs exactly with its level.
+    assert false_stops([P99], 32, 0.08, QUIET) <= 0.05 * RUNS
+    # The control: the same looks without stricter levels.
+    monkeypatch.setattr(Look, "level", lambda _look, alpha: alpha)
+    low, _ = exact_interval(false_stops([P99], 32, 0.08, QUIET), RUNS)
+    assert low > 0.1
 
 
 @pytest.mark.parametrize("rounds", [6, 16])

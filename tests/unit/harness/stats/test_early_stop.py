@@ -86,5 +86,10 @@ def test_looks_are_whole_blocks_from_six_rounds_to_the_end() -> None:
 
 def test_the_bound_of_the_last_look_costs_little() -> None:
     last = planned_looks(32)[-1]
-    assert 0.0175 < last.level(0.025) < 0.025
-    assert student.NORMAL.inv_cdf(1 - last.level(0.025)) < 2.11
+    assert 0.015 < last.level(0.025) < 0.025
+    assert student.NORMAL.inv_cdf(1 - last.level(0.025)) < 2.17
+
+
+def test_several_looks_keep_a_part_of_alpha() -> None:
+    plan = planned_looks(16)
+    assert [each.level(0.025) for each in plan] == pytest.approx(levels(plan[0].rounds, 0.85 * 0.025))
