@@ -27,7 +27,10 @@ def build_conformance(servers: int = 3, cases: int = 66, seed: int = 3) -> m.Res
     return m.Results(
         m.SCHEMA,
         environment(),
-        {name: m.ServerInfo(name, name.title(), True, f"1.{number}", python="3.11.7") for number, name in enumerate(names)},
+        {
+            name: m.ServerInfo(name, name.title(), True, f"1.{number}", python="3.11.7")
+            for number, name in enumerate(names)
+        },
         cells,
         cases={each.id: each for each in infos},
     )

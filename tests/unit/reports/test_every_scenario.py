@@ -11,33 +11,24 @@ import pytest
 from rich.console import Console
 
 from wsgi_gauntlet.harness.model import (
-    SCHEMA,
-    Cost,
     Disconnect,
     Grade,
     Metric,
-    Outcome,
     Percentile,
     Phase,
     Results,
-    Sample,
-    ScenarioInfo,
     ScenarioResult,
     Step,
-    Window,
 )
 from wsgi_gauntlet.reports.analysis import key_findings
 from wsgi_gauntlet.reports.analysis.key_figure import key_figure
-from wsgi_gauntlet.reports.charts import bars, curves, panels, samples, svg
 from wsgi_gauntlet.reports.terminal.summary import summary
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.writers import json as output
 from wsgi_gauntlet.reports.writers import junit, markdown
 from wsgi_gauntlet.reports.writers.html import report_page
-from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
-from wsgi_gauntlet.reports.writers.html.sections.overview import overview
 
-from ...helpers.sample_scenarios import SERVERS, build_scenarios
+from ...helpers.sample_scenarios import build_scenarios
 from .writers.html.test_report_page import Page
 
 
@@ -54,16 +45,13 @@ def text(everything: Results) -> str:
 
 
 def test_the_page_is_whole_and_small(text: str, everything: Results) -> None:
-    """Elements nest, each cell of the overview leads to its figures, nothing runs, and it can be mailed around."""
+    """Elements nest, nothing runs, each scenario has its block of data, and it can be mailed around."""
     page = Page(text)
     assert page.open == []
     assert len(page.ids) == len(set(page.ids))
-    names = Anchors()
-    inside = {each[1:] for each in page.links if each.startswith("#")}
-    assert inside <= set(page.ids)
-    assert {names.load(each.server, each.scenario) for each in everything.load} <= inside
-    assert {names.scenario(each) for each in everything.scenarios} <= inside
-    assert page.tags["script"] == 2
+    assert {f"load/{each}" for each in everything.scenarios} <= set(page.blocks)
+    assert page.elements <= report_page.MAX_STATIC_ELEMENTS
+    assert page.tags["script"] == 1 + len(page.blocks)
     assert page.handlers == []
     assert "\u202e" not in text
     assert len(text) < 12_000_000 / 3
@@ -75,15 +63,6 @@ def test_a_full_run_is_thinned_out() -> None:
     assert len(lots) < 2.5 * len(few)
 
 
-def test_grades_that_are_no_finding_look_like_none(text: str) -> None:
-    """Each grade has a sign, a word and a look of its own."""
-    signs = {grade: mark.sign for grade, mark in labels.GRADES.items()}
-    assert len(set(signs.values())) == len(signs)
-    for grade in set(Grade) - {Grade.MEASURED}:
-        assert f'<b class="v grade {grade}">{signs[grade]}</b>' in text
-        assert f".v.{grade}" in text or f".grade.{grade}" in text
-
-
 def test_results_without_measures_and_windows_are_read_and_drawn(everything: Results) -> None:
     """What an older program wrote has neither, nor the names of them."""
     one = msgspec.structs.replace(everything, load=everything.load[:3])
@@ -93,18 +72,6 @@ def test_results_without_measures_and_windows_are_read_and_drawn(everything: Res
     older = msgspec.json.decode(msgspec.json.encode(document), type=Results)
     assert older.load[0].metrics == ()
     assert 'id="overview"' in report_page.render(older)
-
-
-def test_the_overview_keeps_families_together() -> None:
-    """Slow headers under one head, what stands alone for itself; cells that are missing are empty."""
-    results = build_scenarios(2)
-    some = msgspec.structs.replace(results, load=results.load[1:])
-    shown = overview(some, Anchors())
-    assert [each.name for each in shown.families[:3]] == ["slow-headers", "slow-body", ""]
-    assert [each.name for each in shown.families[0].lines] == ["silent", "first-byte", "line", "byte"]
-    assert shown.families[0].lines[0].boxes[0] is None
-    assert shown.servers == list(SERVERS[:2])
-    assert shown.views[0][0] == "figure"
 
 
 @pytest.mark.parametrize(
@@ -167,70 +134,6 @@ def test_how_clients_were_dropped() -> None:
     assert labels.disconnect(load, share=True).replace("\u00a0", " ") == "408 after 10 s (12 of 256)"
     assert labels.disconnect(msgspec.structs.replace(load, disconnect=Disconnect("RST"))) == "RST"
     assert labels.disconnect(msgspec.structs.replace(load, disconnect=Disconnect("never"))) == "never"
-
-
-def _tailed(*outcomes: Outcome, exact: bool = True) -> ScenarioResult:
-    kept = tuple(Sample(float(at), 0.1 * (at + 1), 0.1, each) for at, each in enumerate(outcomes))
-    counts = {each.value: outcomes.count(each) for each in set(outcomes)}
-    curve = tuple(Percentile("during", each, 0.1 + each / 50) for each in (0.0, 50.0, 90.0, 99.0, 99.99, 99.999))
-    phase = Phase("during", 0, 100, len(outcomes), counts, 0.5)
-    return ScenarioResult("a", "s", Grade.DEGRADED, phases=(phase,), percentiles=curve, samples=kept if exact else ())
-
-
-@pytest.mark.parametrize("exact", [True, False])
-def test_a_tail_that_waits_is_a_bound(exact: bool) -> None:
-    """From the first request on that was still waiting: from the samples, or by what the phase counted."""
-    load = _tailed(*[Outcome.OK] * 6, *[Outcome.TIMEOUT] * 2, *[Outcome.UNFINISHED] * 2, Outcome.ERROR, exact=exact)
-    latency_curve = curves.latency_curve(load)
-    assert latency_curve.exact == pytest.approx(60)
-    assert max(percentile for percentile, _ in latency_curve.points) == 99.99
-    drawn = svg.inline(curves.percentiles([load]), "x", "x")
-    assert "lower bound" in drawn
-    assert "99.99 %" in drawn
-    sure = curves.percentiles([_tailed(*[Outcome.OK] * 6, exact=exact)])
-    assert "lower bound" not in sure
-    page = report_page.render(Results(SCHEMA, {}, {}, load=(load,)))
-    assert re.search(r'<td class="n">≥\u00a0[\d.]+\u00a0s</td>', page)
-
-
-def test_windows_are_lines_that_break() -> None:
-    """Where nothing was answered there is no latency; what was due is above what was answered."""
-    windows = tuple(
-        Window(
-            float(at), 1.0, 100.0, 0.0 if at == 2 else 0.9, None if at == 2 else 0.01, None if at == 2 else 0.1, 9, 3
-        )
-        for at in range(5)
-    )
-    load = ScenarioResult("a", "reload", Grade.DEGRADED, windows=windows, slow_clients=((0.0, 2), (4.0, 0)))
-    shared = samples.shared_axes([load])
-    assert (shared.last, shared.rate, shared.rss, shared.descriptors, shared.slow_clients) == (5.0, 100.0, 9, 3, 2)
-    drawn = svg.inline(panels.over_time(load, shared), "x", "x")
-    assert "100/s" in drawn
-    assert "9 B" in drawn.replace("\u00a0", " ")
-    assert "2 slow" in drawn
-    bare = msgspec.structs.replace(load, windows=(), slow_clients=())
-    assert len(panels.over_time(bare, shared)) < len(panels.over_time(load, shared))
-
-
-def test_costs_are_of_one_client() -> None:
-    """What shrank meanwhile costs nothing; who held no client has no row."""
-    paid = ScenarioResult("a", "s", Grade.UNAFFECTED, cost=Cost(4, 8192, 8, 1))
-    less = ScenarioResult("b", "s", Grade.UNAFFECTED, cost=Cost(4, -8192, 0, 0))
-    none = ScenarioResult("c", "s", Grade.UNAFFECTED, cost=Cost(0))
-    drawn = svg.inline(bars.costs([paid, less, none]), "x", "x").replace("\u00a0", " ")
-    assert ">2 KiB</text>" in drawn
-    assert ">-2 KiB</text>" in drawn
-    assert ">0.25</text>" in drawn
-    assert ">c</text>" not in drawn
-
-
-def test_the_slowest_answers_are_never_thinned_out() -> None:
-    """They are what a reader looks for."""
-    good = [Sample(number / 100, 0.001 + (number % 7) / 1e5, 0.001, Outcome.OK) for number in range(9000)]
-    slow = [Sample(number + 0.5, 0.9, 0.9, Outcome.OK) for number in range(80)]
-    kept = samples.downsample(good + slow, 300)
-    assert sum(each.latency == 0.9 for each in kept) == 80
-    assert len(kept) <= 302
 
 
 def _console(width: int) -> tuple[Console, io.StringIO]:
@@ -301,45 +204,3 @@ def test_which_phase_the_figures_are_of(load: ScenarioResult, name: str) -> None
     phase = labels.during(load)
     assert phase is not None
     assert phase.name == name
-
-
-def test_a_curve_may_span_phases() -> None:
-    """Then it has a name of its own, and is one of a kind; what counts from the send itself is another."""
-    load = _phased(("up", 0.1), ("past", 0.2), curves=("ramp", "ramp, service time"))
-    assert curves.latency_curve(load).phase == "ramp"
-    assert curves.latency_curve(load).points == [(50, 0.1)]
-    assert curves.latency_curve(_phased(("up", 0.1), curves=("a", "b"))).points == []
-
-
-def test_all_servers_begin_at_the_left() -> None:
-    """Also one whose first round was thrown away."""
-    first = ScenarioResult("a", "s", Grade.UNAFFECTED, phases=(Phase("during", 1, 5, 1, {}, 1.0),))
-    again = msgspec.structs.replace(
-        first, phases=(Phase("during", 31, 35, 1, {}, 1.0),), slow_clients=((31.0, 3), (33.0, 0))
-    )
-    shared = samples.shared_axes([first, again])
-    assert shared.last == 4
-    assert panels.time_scale(again, shared, 0, 4)(33) == 2
-    assert panels.slow_client_intervals(again, shared) == [(31, 33, 3), (33, 35, 0)]
-
-
-def test_a_measured_scenario_has_a_chart_of_its_first_figure(text: str) -> None:
-    """All servers side by side, what is no finding hollow."""
-    assert "<figcaption>Capacity</figcaption>" in text
-    loads = [
-        ScenarioResult("a", "s", Grade.MEASURED, metrics=(Metric("rate", "rate", 5.0, "requests/s", True),)),
-        ScenarioResult("b", "s", Grade.INVALID, metrics=(Metric("rate", "rate", 9.0, "requests/s"),)),
-    ]
-    drawn = svg.inline(bars.metrics(loads, "rate"), "x", "x").replace("\u00a0", " ")
-    assert ">≥ 5.0/s</text>" in drawn
-    assert ">9.0/s  invalid</text>" in drawn
-    assert drawn.index(">b</text>") < drawn.index(">a</text>")
-
-
-def test_a_docstring_is_prose() -> None:
-    """What it puts between backticks is code, and nothing in it is markup."""
-    info = ScenarioInfo("s", "S", "Asks for `duration` <b>seconds</b>.")
-    page = report_page.render(
-        Results(SCHEMA, {}, {}, load=(ScenarioResult("a", "s", Grade.MEASURED),), scenarios={"s": info})
-    )
-    assert "Asks for <code>duration</code> &lt;b&gt;seconds&lt;/b&gt;." in page

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from wsgi_gauntlet.harness.model import Results, ScenarioInfo, ScenarioResult
+from wsgi_gauntlet.harness.store.evidence_limits import truncate_text
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.load_figures import (
     Figure,
@@ -21,7 +22,6 @@ from wsgi_gauntlet.reports.charts.scenario_charts import scenario_charts
 from wsgi_gauntlet.reports.charts.time_panel import time_panel
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import escape_text, first_sentence, line
-from wsgi_gauntlet.harness.store.evidence_limits import truncate_text
 from wsgi_gauntlet.reports.writers.html.chart_data import chart_data
 from wsgi_gauntlet.reports.writers.html.view import View
 

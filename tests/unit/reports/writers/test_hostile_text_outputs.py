@@ -36,7 +36,7 @@ ACTIVE_TEXT = re.compile(
 )
 """What GitHub turns into a mention, a reference, a link, an emoji or a link to a commit, outside of code."""
 
-FORMULA = re.compile("^[\\s'\"]*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
+FORMULA = re.compile("^\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
 NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
 
 RENDERER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])

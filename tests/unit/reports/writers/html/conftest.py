@@ -10,7 +10,7 @@ import pytest
 from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.reports.writers.html import report_page
 
-from .....helpers.hostile_results import hostile_results
+from .....helpers.hostile_sample import hostile_results
 from .....helpers.report_browser import ReportBrowser, launched
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from wsgi_gauntlet.reports.writers.html.blocks import pack, unpack
 
-from .....helpers.hostile_results import ATTACK
+from .....helpers.hostile_sample import ATTACK
 
 
 @pytest.mark.parametrize("value", [{}, [1, 2.5, None, True], {"a": {"1": "ä"}}, ATTACK, "x" * 100_000])

@@ -255,7 +255,7 @@ def test_the_scoreboard_is_one_tab_stop(tab: OpenPage) -> None:
     assert focused(page) == first
 
 
-def test_the_scoreboard_is_copied_and_saved(reader: ReportBrowser, sample_page: Path, tmp_path: Path) -> None:
+def test_the_scoreboard_is_copied_and_saved(reader: ReportBrowser, sample_page: Path) -> None:
     tab = reader.open(sample_page)
     page = tab.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -283,7 +283,8 @@ def test_the_scoreboard_is_copied_and_saved(reader: ReportBrowser, sample_page: 
 def test_light_and_dark(reader: ReportBrowser, sample_page: Path) -> None:
     """As the system has it, and as the button says. Charts follow."""
     colours = {}
-    ask = "[getComputedStyle(document.documentElement).backgroundColor, getComputedStyle(document.querySelector('.s-good')).stroke]"
+    ask = """[[document.documentElement, "backgroundColor"], [document.querySelector(".s-good"), "stroke"]].map(
+        ([element, name]) => getComputedStyle(element)[name])"""
     schemes: tuple[Scheme, Scheme] = ("light", "dark")
     for scheme in schemes:
         colours[scheme] = reader.open(sample_page, scheme=scheme).page.evaluate(ask)
@@ -312,7 +313,7 @@ def test_a_broken_block_says_what_to_do(reader: ReportBrowser, sample_page: Path
     assert page.locator("#scoreboard").is_visible()
 
 
-def test_the_first_screen_prints_on_few_pages(reader: ReportBrowser, sample_page: Path, tmp_path: Path) -> None:
+def test_the_first_screen_prints_on_few_pages(reader: ReportBrowser, sample_page: Path) -> None:
     tab = reader.open(sample_page)
     data = tab.page.pdf(format="A4")
     assert data.count(b"/Type /Page\n") + data.count(b"/Type /Page ") + data.count(b"/Type /Page/") <= 25

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from wsgi_gauntlet.reports.writers.html.modules import constant_name, join_modules
 
-from .....helpers.hostile_results import ATTACK
+from .....helpers.hostile_sample import ATTACK
 from .....helpers.report_browser import ReportBrowser
 
 pytestmark = pytest.mark.browser
@@ -154,14 +154,17 @@ def test_a_key_in_the_search_is_cheap(page: Any) -> None:
         """() => {
             const cases = Array.from({ length: 1307 }, (_, place) => ({ id: `http/area/case-${place}`, r: place,
                 variant: "", summary: "a summary of a case with as many words as usual, and some more ".repeat(2) }));
-            const requirements = cases.map(({ id, summary }, place) => ({ id, title: summary, level: "must", tags: ["security"],
-                document: "RFC 9112", section: "6.3", quote: summary.repeat(3), cases: [place] }));
-            const servers = Array.from({ length: 56 }, (_, place) => ({ name: `server-${place}`, title: "", version: "" }));
+            const requirements = cases.map(({ id, summary }, place) => ({ id, title: summary, level: "must",
+                tags: ["security"], document: "RFC 9112", section: "6.3", quote: summary.repeat(3), cases: [place] }));
+            const named = (place) => ({ name: `server-${place}`, title: "", version: "" });
+            const servers = Array.from({ length: 56 }, (_, place) => named(place));
             const verdicts = Object.fromEntries(servers.map(({ name }) => [name, "pf".repeat(654).slice(0, 1307)]));
-            const search = makeSearch(makeStore({ servers, cases, requirements, verdicts }, async () => null, () => false));
+            const index = { servers, cases, requirements, verdicts };
+            const search = makeSearch(makeStore(index, async () => null, () => false));
             search.prepare();
             const started = performance.now();
-            for (const text of ["c", "ch", "chu", "is:fail c", "is:fail case-13", "server:server-5 is:fail x"]) search.find(text);
+            const texts = ["c", "ch", "chu", "is:fail c", "is:fail case-13", "server:server-5 is:fail x"];
+            for (const text of texts) search.find(text);
             return (performance.now() - started) / 6 / 1000;
         }"""
     )
@@ -195,8 +198,9 @@ def test_other_keys_do_nothing_in_a_grid(page: Any) -> None:
 GRID = """() => {
     window.opened = [];
     window.grid = virtualGrid({
-        label: "A grid", heads: ["Name", "Value"], widths: ["200px", "100px"], rowCount: 5000, rowHeight: 30, height: "300px",
-        cells: (row) => [{ content: `row ${row}`, header: true }, { content: String(row * 2), label: `value ${row * 2}` }],
+        label: "A grid", heads: ["Name", "Value"], widths: ["200px", "100px"],
+        rowCount: 5000, rowHeight: 30, height: "300px",
+        cells: (row) => [{ content: `row ${row}`, header: true }, { content: `${row * 2}`, label: `value ${row * 2}` }],
         open: (row, column) => opened.push([row, column]),
     });
     document.getElementById("place").replaceChildren(grid);
@@ -243,7 +247,8 @@ def test_a_grid_without_rows_is_no_error(page: Any) -> None:
 def test_a_sheet_keeps_the_focus_and_gives_it_back(page: Any) -> None:
     page.focus("#before")
     page.evaluate(
-        "window.times = 0; openSheet(h('section', {}, h('h1', {}, 'A cell'), h('a', { href: '#/x' }, 'x')), () => times++)"
+        "window.times = 0;"
+        "openSheet(h('section', {}, h('h1', {}, 'A cell'), h('a', { href: '#/x' }, 'x')), () => times++)"
     )
     assert page.evaluate("[document.activeElement.textContent, document.querySelector('dialog').open]") == [
         "A cell",
@@ -295,11 +300,13 @@ def test_a_chart_is_cleaned(page: Any) -> None:
     """Python escapes all text of charts. A second look costs little."""
     shown = page.evaluate(
         """() => {
-            const chart = svg(`<svg xmlns="http://www.w3.org/2000/svg" onload="window.hacked=1"><script>window.hacked=2</script>
-                <foreignObject><p xmlns="http://www.w3.org/1999/xhtml">x</p></foreignObject><a href="javascript:1"><text>b</text></a>
-                <rect width="1" height="1" onclick="window.hacked=3"/></svg>`);
+            const chart = svg(`<svg xmlns="http://www.w3.org/2000/svg" onload="window.hacked=1">
+                <script>window.hacked=2</script>
+                <foreignObject><p xmlns="http://www.w3.org/1999/xhtml">x</p></foreignObject>
+                <a href="javascript:1"><text>b</text></a><rect width="1" height="1" onclick="window.hacked=3"/></svg>`);
             document.getElementById("place").replaceChildren(chart);
-            return [chart.outerHTML.match(/script|foreign|on[a-z]+=|href|<a/gi), chart.querySelectorAll("rect").length, window.hacked];
+            const left = chart.outerHTML.match(/script|foreign|on[a-z]+=|href|<a/gi);
+            return [left, chart.querySelectorAll("rect").length, window.hacked];
         }"""
     )
     assert shown == [None, 1, None]
