@@ -18,10 +18,11 @@ from pathlib import Path
 import msgspec
 
 from wsgi_gauntlet.harness.errors import TargetRefused
-from wsgi_gauntlet.harness.model import Results
+from wsgi_gauntlet.harness.model import Evidence, Results
 from wsgi_gauntlet.harness.server.remote.target import parse_target
 from wsgi_gauntlet.harness.server.temp_dirs import SCRATCH_PREFIX
 from wsgi_gauntlet.harness.store.rerun_command import given
+from wsgi_gauntlet.harness.store.stored_evidence import JournalFile, StoredEvidence
 
 HOME, RUN_FOLDER, PYTHON_FOLDER, PROGRAM_FOLDER, SCRATCH_FOLDER = "~", "RUN", "PYTHON", "WSGI-GAUNTLET", "SCRATCH"
 FILES_FOLDER, CURRENT_FOLDER, USER, HOST = "FILES", ".", "USER", "HOST"
@@ -59,12 +60,12 @@ def private_names(results: Results, folders: Iterable[Path] = ()) -> PrivateName
     paths: dict[str, str] = {str(each.absolute()): RUN_FOLDER for each in folders}
     paths |= {str(each.resolve()): RUN_FOLDER for each in folders}
     words = [*given(results.environment), *(each.python for each in results.servers.values()), sys.executable]
-    for each in words:
-        if each.startswith("/") and Path(each).parent.name == "bin":
-            paths.setdefault(str(Path(each).parent.parent), PYTHON_FOLDER)
+    pythons = {each for each in words if each.startswith("/") and Path(each).parent.name == "bin"}
+    for each in sorted(pythons):
+        paths.setdefault(str(Path(each).parent.parent), PYTHON_FOLDER)
     files = [file for each in results.servers.values() for file in each.configuration]
     for each in (*files, *given(results.environment)):
-        if Path(each).is_absolute() and Path(each).is_file():
+        if Path(each).is_absolute() and Path(each).is_file() and each not in pythons:
             paths.setdefault(str(Path(each).parent), FILES_FOLDER)
     for python in (sys.prefix, sys.base_prefix):
         paths.setdefault(python, PYTHON_FOLDER)
@@ -117,6 +118,7 @@ class _Rules:
     def __init__(self, private: PrivateNames) -> None:
         # Longer paths first: the run folder may be in the home folder.
         self._replacements = {**private.names, **private.paths}
+        self._journals: dict[int, JournalFile] = {}
         longest = sorted(private.paths, key=len, reverse=True)
         scratch = re.escape(f"{tempfile.gettempdir()}/{SCRATCH_PREFIX}")
         paths = [rf"(?P<scratch>{scratch}[\w-]*)"]
@@ -130,6 +132,10 @@ class _Rules:
     def _compile(self, parts: Sequence[str]) -> tuple[re.Pattern[str], re.Pattern[bytes]]:
         text = "|".join(parts)
         return re.compile(text), re.compile(text.encode("utf-8", "surrogateescape"))
+
+    def public_journal(self, file: JournalFile) -> JournalFile:
+        """Return the journal `file` with its evidence changed when it is read."""
+        return self._journals.setdefault(id(file), _PublicJournal(file, self))
 
     def text(self, value: str, *, free_text: bool) -> str:
         pattern = (self.everything if free_text else self.paths)[0]
@@ -146,10 +152,31 @@ class _Rules:
         return {"scratch": SCRATCH_FOLDER, "home": HOME}.get(group) or self._replacements[text]
 
 
+class _PublicJournal(JournalFile):
+    """A journal whose evidence is changed when it is read: that of many servers does not fit into memory."""
+
+    def __init__(self, file: JournalFile, rules: _Rules) -> None:
+        self._descriptor = -1  # the other object has it
+        self._file, self._rules = file, rules
+        self._public: tuple[int, Evidence] = (-1, Evidence())
+
+    def evidence(self, offset: int, length: int, number: int) -> Evidence:
+        """Return the evidence in line `number` without private names."""
+        if self._public[0] != offset:
+            found = _publish(self._file.evidence(offset, length, number), self._rules, free_text=True)
+            assert isinstance(found, Evidence)
+            self._public = offset, found
+        return self._public[1]
+
+
 def _publish(value: object, rules: _Rules, *, free_text: bool) -> object:
     """Return `value` with the replacements in every text below it."""
     if isinstance(value, enum.Enum):
         return value
+    if isinstance(value, StoredEvidence):
+        return StoredEvidence(
+            file=rules.public_journal(value.file), offset=value.offset, length=value.length, number=value.number
+        )
     if isinstance(value, str):
         return rules.text(value, free_text=free_text)
     if isinstance(value, bytes):

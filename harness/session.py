@@ -82,7 +82,7 @@ class RunOptions:
     that cannot be installed is reported as a missing server and does not end the run. With `exitfirst` the run ends at
     the first cell that fails it. `config` are the user's configuration files, each as FILE or SERVER=FILE. `base` is an
     earlier run that the reports compare this one with. With `public` the outputs leave out paths and names of this
-    machine; the journal keeps them.
+    machine; the journal and the returned results keep them.
     """
 
     servers: tuple[str, ...] = ()
@@ -165,9 +165,8 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         recorder.pass_on(Progress("report", "writing the report"))
         preload_thread.join()
         results = journal.read(run_journal.folder)
-        if options.public:
-            results = publish(results, private_names(results, [run_journal.folder]))
-        write_outputs(results, run_journal.folder, registry.outputs(), options.output_files)
+        shown = publish(results, private_names(results, [run_journal.folder])) if options.public else results
+        write_outputs(shown, run_journal.folder, registry.outputs(), options.output_files)
         if error is not None:
             raise error
         code = exit_codes.exit_code(results, interrupted=session.interrupted, failed_to_start=bool(recorder.failed))

@@ -6,13 +6,12 @@ Heavy modules are imported only when they are needed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from wsgi_gauntlet.harness.cli.options import RunArguments
+from wsgi_gauntlet.harness.cli.options import OutputRequests, RunArguments
 from wsgi_gauntlet.harness.events import Event, Message
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP
 
@@ -67,20 +66,21 @@ def run_and_exit(options: RunOptions, arguments: RunArguments, *, every_change: 
     settings = config.load_nearest()
     with ProgressDisplay(verbose=arguments.verbose) as display:
         results, folder, code = session.run(options, settings, display.handle)
-    show(results, folder, arguments.outputs.printed, every_change=every_change, verbose=arguments.verbose)
+    show(results, folder, arguments.outputs, every_change=every_change, verbose=arguments.verbose)
     sys.exit(code)
 
 
 def show(
     results: Results,
     folder: Path,
-    printed: Sequence[str] = (),
+    outputs: OutputRequests,
     *,
     every_change: bool = False,
     verbose: bool = False,
 ) -> None:
-    """Print the summary on stderr and the outputs `printed` (by name) on stdout."""
+    """Print the summary on stderr, with this machine's paths for its commands, and `outputs.printed` on stdout."""
     from wsgi_gauntlet.harness import registry
+    from wsgi_gauntlet.harness.public_results import private_names, publish
     from wsgi_gauntlet.reports.terminal.comparison import print_comparison
     from wsgi_gauntlet.reports.terminal.summary import summary
 
@@ -88,7 +88,9 @@ def show(
         summary(results, folder, every_change=every_change, verbose=verbose)
     for each in results.comparisons:
         print_comparison(each, folder)
-    for name in printed:
+    if outputs.public and outputs.printed:
+        results = publish(results, private_names(results, [folder]))
+    for name in outputs.printed:
         click.echo(registry.outputs()[name].render(results))
 
 

@@ -68,9 +68,11 @@ def _one_server(row: Row) -> tuple[str, str]:
 
 
 def _several_servers(board: Scoreboard) -> tuple[str, str]:
-    number = len(board.rows)
     if board.measured:
         served = sum(each.serves_users for each in board.measured)
         return f"{served} of {len(board.measured)} servers serve their users among slow clients", "blue"
-    clean = sum(not each.must_broken for each in board.rows if each.judged)
-    return f"{clean} of {number} servers break no requirement (must)", "blue"
+    judged = [each for each in board.rows if each.judged]
+    if not judged:
+        return "nothing was judged", "lightgrey"
+    clean = sum(not each.must_broken for each in judged)
+    return f"{clean} of {len(judged)} servers break no requirement (must)", "blue"

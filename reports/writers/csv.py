@@ -50,7 +50,7 @@ MAX_CHARACTERS = 1000
 """Characters of one text. results.json has all of it."""
 
 _FORMULA_START = re.compile("^[\\s'\"]*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
-_FORMULA_AFTER_SEPARATOR = re.compile("([;,\\t|]\\s*)([=+\\-@\uff1d\uff0b\uff0d\uff20])")
+_FORMULA_AFTER_SEPARATOR = re.compile("([;,\\t|][\\s'\"]*)([=+\\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 def render(results: Results) -> str:

@@ -41,7 +41,8 @@ def render(results: Results) -> str:
         broken = list(_broken(results))
         errors = [_requirement("error", results, each) for each in broken if each.verdict is Verdict.FAIL]
         warnings = [_requirement("warning", results, each) for each in broken if each.verdict is Verdict.WARN]
-        total = f"{headline(results).text}. {pluralize(len(errors), 'requirement')} (must) broken"
+        total = headline(results).text
+        total += f". {pluralize(len(errors), 'requirement')} (must) broken" if results.conformance else ""
     errors += [_threshold(cell.server, cell.scenario, each.message) for cell in results.load for each in cell.broken]
     shown = [*errors[:MAX_ANNOTATIONS], *warnings[:MAX_ANNOTATIONS]]
     left_out = len(errors) + len(warnings) - len(shown)

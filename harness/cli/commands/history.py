@@ -120,7 +120,7 @@ def history(arguments: HistoryArguments) -> None:
         results, folder, code = session.run(
             replace(options, servers=tuple(each.name for each in chosen)), settings, display.handle
         )
-    show(results, folder, arguments.outputs.printed, every_change=arguments.all, verbose=arguments.verbose)
+    show(results, folder, arguments.outputs, every_change=arguments.all, verbose=arguments.verbose)
     sys.exit(history_exit_code(results, code))
 
 

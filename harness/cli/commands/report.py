@@ -86,17 +86,16 @@ def report(arguments: ReportArguments) -> None:
         check_output_files({**files, "picture": each.path}, folder)
     if arguments.split:
         require_page_folder(folder)
-    if arguments.outputs.public:
-        results = publish(results, private_names(results, [folder, *runs]))
-    pictures = draw_pictures(results, requests)
+    shown = publish(results, private_names(results, [folder, *runs])) if arguments.outputs.public else results
+    pictures = draw_pictures(shown, requests)
     keep_files = any(folder.resolve() in (each, each.parent) for each in map(Path.resolve, runs))
     with journal.open_report_folder(folder, keep_files=keep_files) as previous_folder:
         if previous_folder is not None:
             print_message(Message(f"the earlier files of {folder} were moved to {previous_folder}"))
-        write_outputs(results, folder, registry.outputs(), files)
+        write_outputs(shown, folder, registry.outputs(), files)
         for path, picture in pictures.items():
             journal.write_text(path, picture)
         if arguments.split:
-            pages = write_pages(folder, static_pages(results))
+            pages = write_pages(folder, static_pages(shown))
             print_message(Message(f"pages without scripts: {pages / 'index.html'}"))
-    show(results, folder, arguments.outputs.printed, verbose=arguments.verbose)
+    show(results, folder, arguments.outputs, verbose=arguments.verbose)

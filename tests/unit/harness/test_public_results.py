@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import getpass
+import re
 import socket
 import sys
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -26,6 +29,8 @@ from wsgi_gauntlet.harness.model import (
     Verdict,
 )
 from wsgi_gauntlet.harness.public_results import PrivateNames, private_names, publish
+from wsgi_gauntlet.harness.store import journal
+from wsgi_gauntlet.harness.store.stored_evidence import StoredEvidence
 
 PRIVATE = PrivateNames(
     {
@@ -59,6 +64,12 @@ def results(text: str = EVERYWHERE, server: str = "./erika.py") -> Results:
     return Results(
         SCHEMA, {"options": ["--python", text], "app": text}, {server: info}, (cell,), cases={cell.case: case}
     )
+
+
+def readable(output: str) -> str:
+    """Return an output with the blocks of data of a page, as a reader of the page gets them."""
+    blocks = re.findall(r"data-block=[^>]*>([A-Za-z0-9+/=\s]+)<", output)
+    return output + "".join(zlib.decompress(base64.b64decode(each), -zlib.MAX_WBITS).decode() for each in blocks)
 
 
 def texts(value: object) -> list[str]:
@@ -144,7 +155,7 @@ def test_usual_names_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", registry.outputs())
 def test_no_output_has_them(name: str) -> None:
-    shown = registry.outputs()[name].render(publish(results(), PRIVATE))
+    shown = readable(registry.outputs()[name].render(publish(results(), PRIVATE)))
     assert "corp.example" not in shown
     assert "/home/" not in shown
 
@@ -167,3 +178,22 @@ def test_the_host_of_a_remote_server_is_private(target: str, host: str) -> None:
     if host:
         published = publish(results(server=target), PrivateNames({host: "HOST"}, {}))
         assert list(published.servers) == [target.replace(host, "HOST")]
+
+
+def test_evidence_in_a_journal_is_changed_when_it_is_read(tmp_path: Path) -> None:
+    """It is not in memory: only its place is."""
+    with journal.Journal.open(tmp_path / "run") as book:
+        run = results()
+        book.write(journal.StartLine(SCHEMA, {}, run.cases, {}))
+        for info in run.servers.values():
+            book.write(journal.ServerLine(info))
+        book.write(journal.CheckLine(run.conformance[0]))
+    read = journal.read(tmp_path / "run")
+    assert isinstance(read.conformance[0].evidence, StoredEvidence)
+    (cell,) = publish(read, PRIVATE).conformance
+    assert (cell.evidence.log, cell.evidence.process) == (SHORT, (SHORT,))
+    assert read.conformance[0].evidence.log == EVERYWHERE
+    for name in ("json", "html"):
+        shown = readable(registry.outputs()[name].render(publish(read, PRIVATE)))
+        assert "corp.example" not in shown
+        assert "USER@HOST" in shown

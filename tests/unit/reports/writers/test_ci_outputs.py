@@ -50,6 +50,11 @@ def with_baseline(status: BaselineStatus) -> Results:
         ),
         (with_baseline(BaselineStatus.UNEXPECTED_FAIL), "1 new failure", "red"),
         (with_baseline(BaselineStatus.EXPECTED), "nothing new", "brightgreen"),
+        (
+            run(classroom("a", grade=Grade.INVALID, why="late"), classroom("b", grade=Grade.INVALID, why="late")),
+            "nothing was judged",
+            "lightgrey",
+        ),
         (Results(2, {}, {}), "no result", "lightgrey"),
     ],
 )
@@ -93,6 +98,12 @@ def test_with_a_baseline_only_changes_are_annotated() -> None:
     assert total == "::notice title=wsgi-gauntlet::1 new failure, against known.toml."
     assert github_annotations.render(with_baseline(BaselineStatus.EXPECTED)) == (
         "::notice title=wsgi-gauntlet::0 new failures, 1 as before, against known.toml."
+    )
+
+
+def test_a_run_without_conformance_says_nothing_of_requirements() -> None:
+    assert github_annotations.render(run(classroom("a"))) == (
+        "::notice title=wsgi-gauntlet::a still serves its users while 8 of 40 clients are slow."
     )
 
 
