@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 
 from wsgi_gauntlet.harness.stats.paired_ratio import Ratio
@@ -30,6 +31,7 @@ class BlockMean:
         return self.blocks - 1
 
 
+@functools.lru_cache(maxsize=256)
 def block_mean(ratio: Ratio) -> BlockMean | None:
     """Return the mean of the blocks; None with fewer than two valid blocks.
 

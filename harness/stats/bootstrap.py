@@ -42,25 +42,17 @@ def estimate(
     ratio: Ratio, confidence: float = CONFIDENCE, resamples: int = RESAMPLES, seed: int = SEED
 ) -> Interval | None:
     """Return the mean ratio or difference of the rounds with its interval; None with fewer than two valid blocks."""
-    found = inside_interval(ratio, confidence, resamples, seed)
-    return found and Interval(*(ratio.metric.shown(each) for each in (found.low, found.estimate, found.high)))
-
-
-def inside_interval(ratio: Ratio, confidence: float, resamples: int = RESAMPLES, seed: int = SEED) -> Interval | None:
-    """Return the interval on the scale of the statistics."""
     mean = block_mean(ratio)
     if mean is None:
         return None
     tail = (1 - confidence) / 2
     t = student.upper_quantile(tail, mean.freedom)
     stretch = math.sqrt(mean.blocks / mean.freedom) * t / student.NORMAL.inv_cdf(1 - tail)
-    means = _weights(mean.blocks, resamples, seed) @ (np.array(ratio.blocks) - mean.mean)
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return Interval(
-        mean.mean - max(-float(low) * stretch, t * mean.error),
-        mean.mean,
-        mean.mean + max(float(high) * stretch, t * mean.error),
-    )
+    means = np.sort(_weights(mean.blocks, resamples, seed) @ (np.array(ratio.blocks) - mean.mean))
+    outside = int(tail * resamples)
+    down = max(-float(means[outside]) * stretch, t * mean.error)
+    up = max(float(means[-1 - outside]) * stretch, t * mean.error)
+    return Interval(*(ratio.metric.shown(each) for each in (mean.mean - down, mean.mean, mean.mean + up)))
 
 
 @functools.lru_cache(maxsize=64)

@@ -13,8 +13,9 @@ How the parts fit together:
 The keys of `judge` are free: use (candidate, metric) for several candidates, so that Holm's correction counts them all.
 A word is given if its p value, corrected for the number of metrics and for the looks, is small enough:
 
-- "no difference above 5 %": two one-sided tests. It has precedence over the next two words.
-- "faster" or "slower" (the words of the metric): the test of no difference.
+- "no difference above 5 %": two one-sided tests, and the interval lies inside the margin. It has precedence over the
+  next two words.
+- "faster" or "slower" (the words of the metric): the test of no difference, and the interval excludes equality.
 - "inconclusive: N more rounds would tell 5 %": neither.
 
 The tests of no difference are corrected as one family, those of equivalence as another one.
@@ -30,7 +31,7 @@ from typing import Generic, TypeVar
 
 from wsgi_gauntlet.harness.stats import student
 from wsgi_gauntlet.harness.stats.block_mean import BlockMean, block_mean
-from wsgi_gauntlet.harness.stats.bootstrap import CONFIDENCE, Interval, estimate, inside_interval
+from wsgi_gauntlet.harness.stats.bootstrap import CONFIDENCE, Interval, estimate
 from wsgi_gauntlet.harness.stats.early_stop import FEWEST_ROUNDS, Look
 from wsgi_gauntlet.harness.stats.measurement_order import ROUNDS_PER_BLOCK
 from wsgi_gauntlet.harness.stats.paired_ratio import Ratio
@@ -59,8 +60,9 @@ class Judgement:
     """The conclusion about one metric.
 
     `word` is the conclusion as a reader sees it. `interval` is for this metric alone, None with fewer than two blocks.
-    `p` is corrected by Holm for the number of metrics. `rounds` are the rounds that count. `rounds_needed` are the
-    further rounds that would decide with a chance of 80 %: 0 if decided, None if more than 9,998.
+    `p` is corrected by Holm for the number of metrics, but not for looks. `rounds` are the rounds that count.
+    `rounds_needed` are the further rounds that would decide with a chance of 80 %: 0 if decided, None if more than
+    9,998.
     """
 
     conclusion: Conclusion
@@ -102,16 +104,20 @@ def judge(
     """
     differences = {key: p_value(each) for key, each in ratios.items()}
     equivalences = {key: equivalence_p_value(each, margin) for key, each in ratios.items()}
-    different = _rejected(differences, lambda level: 2 * look.level(level / 2) if look else level, alpha)
-    equivalent = _rejected(equivalences, lambda level: look.level(level) if look else level, alpha)
+
+    def level(share: float) -> float:
+        return look.level(share / 2) if look else share / 2
+
+    different = _rejected({key: each / 2 for key, each in differences.items()}, level, alpha)
+    equivalent = _rejected(equivalences, level, alpha)
     open_metrics = max(1, len(ratios) - len(different | equivalent))
     adjusted = holm(differences)
     found: dict[Key, Judgement] = {}
     for key, ratio in ratios.items():
-        conclusion = _conclusion(ratio, key in different, key in equivalent)
+        interval = estimate(ratio)
+        conclusion = _conclusion(ratio, interval, margin, key in different, key in equivalent)
         needed = 0 if conclusion is not Conclusion.INCONCLUSIVE else more_rounds(ratio, margin, alpha / open_metrics)
         word = _word(ratio, conclusion, margin, needed)
-        interval = estimate(ratio)
         found[key] = Judgement(conclusion, word, interval, adjusted[key], _rounds(ratio), needed)
     return found
 
@@ -137,19 +143,15 @@ def noise_floor(ratio: Ratio) -> NoiseFloor | None:
 def more_rounds(ratio: Ratio, margin: float, alpha: float) -> int | None:
     """Return the further rounds after which the comparison would decide with a chance of 80 %.
 
-    The number is the larger of two: rounds that show a true difference of `margin`, and rounds that show equivalence if
-    there is no difference. It is at least one block. None means that more than 9,998 rounds are needed.
+    They would show that there is no difference above `margin`, if there is none at all. Fewer rounds would show a true
+    difference of `margin`. The number is at least one block. None means that more than 9,998 rounds are needed.
     """
     mean = block_mean(ratio)
     done = _rounds(ratio)
     if mean is None:
         return max(ROUNDS_PER_BLOCK, FEWEST_ROUNDS - done)
-    effect = ratio.metric.margin(margin)
-    blocks = max(
-        _blocks_needed(mean, effect, alpha / 2, 1 - POWER),
-        _blocks_needed(mean, effect, alpha, (1 - POWER) / 2),
-    )
-    needed = max(ROUNDS_PER_BLOCK, blocks * ROUNDS_PER_BLOCK - done, FEWEST_ROUNDS - done)
+    blocks = _blocks_needed(mean, ratio.metric.margin(margin), alpha / 2, (1 - POWER) / 2)
+    needed = max(ROUNDS_PER_BLOCK, blocks * ROUNDS_PER_BLOCK - done)
     return needed if needed <= MOST_ROUNDS else None
 
 
@@ -177,15 +179,18 @@ def _rejected(p_values: Mapping[Key, float], level: Callable[[float], float], al
     return found
 
 
-def _conclusion(ratio: Ratio, different: bool, equivalent: bool) -> Conclusion:
-    if _rounds(ratio) < FEWEST_ROUNDS:
+def _conclusion(
+    ratio: Ratio, interval: Interval | None, margin: float, different: bool, equivalent: bool
+) -> Conclusion:
+    """Return the conclusion. A word never contradicts the interval that is drawn beside it."""
+    if interval is None or _rounds(ratio) < FEWEST_ROUNDS:
         return Conclusion.INCONCLUSIVE
-    if equivalent:
+    least, equal, most = (ratio.metric.shown(sign * ratio.metric.margin(margin)) for sign in (-1, 0, 1))
+    if equivalent and least < interval.low and interval.high < most:
         return Conclusion.EQUIVALENT
-    interval = inside_interval(ratio, CONFIDENCE)
-    if not different or interval is None or interval.low <= 0 <= interval.high:
+    if not different or interval.low <= equal <= interval.high:
         return Conclusion.INCONCLUSIVE
-    return Conclusion.BETTER if (interval.estimate > 0) == ratio.metric.higher_is_better else Conclusion.WORSE
+    return Conclusion.BETTER if (interval.estimate > equal) == ratio.metric.higher_is_better else Conclusion.WORSE
 
 
 def _word(ratio: Ratio, conclusion: Conclusion, margin: float, needed: int | None) -> str:

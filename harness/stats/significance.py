@@ -24,7 +24,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 def p_value(ratio: Ratio) -> float:
-    """Return the chance of so large a difference if the candidates are equal. Two-sided; 1 with fewer than two blocks."""
+    """Return the chance of so large a difference if the candidates are equal: two-sided; 1 for one block."""
     mean = block_mean(ratio)
     return 1.0 if mean is None else min(1.0, 2 * student.upper_tail(abs(mean.mean) / mean.error, mean.freedom))
 
@@ -39,8 +39,12 @@ def equivalence_p_value(ratio: Ratio, margin: float = MARGIN) -> float:
 
 
 def equivalence(ratio: Ratio, margin: float = MARGIN, alpha: float = ALPHA) -> bool:
-    """Say whether the true difference is below `margin`, by two one-sided tests. At the margin it errs with `alpha`."""
-    return equivalence_p_value(ratio, margin) <= alpha
+    """Say whether the true difference is below `margin`, by two one-sided tests.
+
+    Each test has the level alpha / 2, so its interval is the drawn one: 95 % and not 90 %. A reader then sees that the
+    interval lies inside the margin. If the true difference is the margin, the claim is false with alpha / 2.
+    """
+    return equivalence_p_value(ratio, margin) <= alpha / 2
 
 
 def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
