@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from rich.console import Console
@@ -21,7 +22,7 @@ STYLES = {
     ComparisonWord.NOT_COMPARED: "dim",
 }
 
-WIDTHS = (17, 23, 21, 3, 12)
+WIDTHS = (17, 24, 21, 3, 10)
 """Columns of a figure: label, word, ratio, rounds, A against A. With the spaces between them at most 80."""
 
 HEADS = ("figure", "word", "ratio [95 %]", "n", "A/A")
@@ -44,9 +45,14 @@ def print_comparison(comparison: ComparisonResult, folder: Path | None = None, c
         show("")
         show(f"{candidate.letter} / {BASELINE_LETTER}", "bold")
         show(_row(HEADS), "dim")
+        scenario = ""
         for each in comparison.judged:
-            if each.letter == candidate.letter:
-                out.print(_figure(each), soft_wrap=True, highlight=False)
+            if each.letter != candidate.letter:
+                continue
+            if _scenario(each) != scenario:
+                scenario = _scenario(each)
+                show(f"{line(scenario, 78)}:")
+            out.print(_figure(each), soft_wrap=True, highlight=False)
     show("")
     for text in comparison_summary.warnings(comparison):
         show(text, "yellow")
@@ -65,7 +71,7 @@ def next_commands(comparison: ComparisonResult, folder: Path | None) -> list[str
     if not comparison.command:
         return []
     command = line(comparison.command)
-    out = f" --out {line(str(folder))}" if folder is not None and "--out" not in command else ""
+    out = f" --out {line(shlex.quote(str(folder)))}" if folder is not None and "--out" not in command else ""
     found = []
     further = comparison_summary.more_rounds(comparison)
     if further:
@@ -77,7 +83,7 @@ def next_commands(comparison: ComparisonResult, folder: Path | None) -> list[str
 
 def _figure(each: FigureComparison) -> Text:
     cells = (
-        line(each.label, WIDTHS[0]),
+        line(each.label.removeprefix(f"{_scenario(each)} "), WIDTHS[0]),
         comparison_summary.short_text(each),
         comparison_summary.describe_ratio(each),
         str(each.rounds),
@@ -89,6 +95,12 @@ def _figure(each: FigureComparison) -> Text:
     if each.note:
         text.append(f"\n  {line(each.note, 76)}", style="dim")
     return text
+
+
+def _scenario(each: FigureComparison) -> str:
+    """Return the scenario of a figure, '' for a default figure."""
+    scenario, colon, _ = each.figure.partition(":")
+    return scenario if colon else ""
 
 
 def _row(cells: tuple[str, ...]) -> str:

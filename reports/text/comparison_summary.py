@@ -65,17 +65,17 @@ def describe_round_ratio(ratio: float, *, difference: bool = False) -> str:
 
 
 def describe_noise(each: FigureComparison) -> str:
-    """Return the range of A against A in 95 % of the rounds: `0.98–1.02`."""
+    """Return the range of A against A in 95 % of the rounds: `0.98–1.02`, or `±0.6 pt`."""
     if each.noise is None:
         return labels.MISSING
     if each.difference:
-        return f"{_points(each.noise.low)} to {_points(each.noise.high)} pt"
+        return f"±{max(abs(each.noise.low), abs(each.noise.high)) * 100:.1f} pt"
     return f"{_factor(each.noise.low)}–{_factor(each.noise.high)}"
 
 
 def short_text(each: FigureComparison) -> str:
     """Return the word of a figure without the number of further rounds."""
-    return line(each.text.partition(":")[0], 40)
+    return line(each.text.partition(":")[0].replace(" points", " pt"), 40)
 
 
 def describe_value(value: float | None, unit: str, *, at_least: bool = False) -> str:

@@ -55,7 +55,7 @@ def test_open_questions_say_how_many_rounds_would_help() -> None:
     made = comparison({}, {}, number=4)
     text = texts.open_questions(made)
     assert text.startswith("More rounds that would tell 5 %: ")
-    assert "capacity of B 2" in text
+    assert "capacity of B 4" in text
     hopeless = replace(made, judged=(replace(made.judged[0], more_rounds=None),))
     assert texts.open_questions(hopeless) == "More rounds that would tell 5 %: capacity of B too many."
     assert texts.open_questions(comparison({})) == ""
