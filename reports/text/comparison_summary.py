@@ -12,7 +12,6 @@ from wsgi_gauntlet.harness.model import (
     ComparisonWord,
     FigureComparison,
     Metric,
-    RatioInterval,
     Results,
     ServerInfo,
 )

@@ -19,15 +19,20 @@ from wsgi_gauntlet.harness.errors import ConfigurationError
 def arguments(*words: str) -> command_module.CompareArguments:
     """Return the parsed options."""
     found: list[command_module.CompareArguments] = []
+
+    def keep(given: command_module.CompareArguments) -> None:
+        found.append(given)
+        sys.exit(0)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command_module, "compare_options", lambda given: found.append(given) or sys.exit(0))
+        patch.setattr(command_module, "compare_options", keep)
         done = CliRunner().invoke(cli, ["compare", *words])
     assert done.exit_code == 0, done.output
     return found[0]
 
 
 def test_the_constants_of_the_help_are_those_of_the_comparison() -> None:
-    assert command_module.METRIC_IDS == tuple(default_scenario.METRICS)
+    assert tuple(default_scenario.METRICS) == command_module.METRIC_IDS
     assert command_module.MAX_ROUNDS == MAX_ROUNDS
 
 

@@ -23,14 +23,22 @@ SLOT_SECONDS = 3.0
 class Bench:
     """Servers whose capacity is known, and a clock that only slots move."""
 
-    def __init__(self, ratio: float = 2.0, invalid: Callable[[int], bool] = lambda _number: False) -> None:
+    def __init__(
+        self,
+        ratio: float = 2.0,
+        invalid: Callable[[int], bool] = lambda _number: False,
+        error_in_round: int | None = None,
+    ) -> None:
         self.now = 100.0
         self.slots: list[str] = []
         self.ratio = ratio
         self.invalid = invalid
         self.events: list[Event] = []
+        self.error_in_round = error_in_round
 
-    async def measure(self, own: str, _number: int) -> SlotResult:
+    async def measure(self, own: str, number: int) -> SlotResult:
+        if number == self.error_in_round:
+            raise ServerError("waitress ended")
         self.slots.append(own)
         self.now += SLOT_SECONDS
         value = 1000.0 * (self.ratio if own != "A" else 1.0) * (1 + 0.004 * (len(self.slots) % 3))
@@ -150,15 +158,7 @@ async def test_a_resumed_comparison_goes_on_where_it_ended() -> None:
 
 
 async def test_an_error_keeps_the_finished_rounds() -> None:
-    bench = Bench()
-    original = bench.measure
-
-    async def failing(own: str, number: int) -> SlotResult:
-        if number == 3:
-            raise ServerError("waitress ended")
-        return await original(own, number)
-
-    bench.measure = failing  # type: ignore[method-assign]
+    bench = Bench(error_in_round=3)
     with pytest.RaisesGroup(pytest.RaisesExc(ServerError), flatten_subgroups=True):
         await bench.run(new(), RoundLimits(rounds=6))
     assert [each.round.number for each in bench.finished] == [1, 2]
