@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
+from wsgi_gauntlet.harness.model.conformance import CaseInfo
+
 USER_APP_CASE_PREFIX = "own-app/"
 """The prefix of the ids of cases about the user app; all other cases are about the server."""
 
@@ -20,6 +22,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def requirement_id(case: str) -> str:
     """Return the id that the variants of a case share: suite/file/function of `suite/file/function/variant`."""
     return case.rpartition("/")[0] if case.count("/") == 3 else case
+
+
+def group_variants(cases: Iterable[CaseInfo]) -> dict[str, list[CaseInfo]]:
+    """Return `cases` by the id of their requirement: its variants are one group, in the place of the first one."""
+    groups: dict[str, list[CaseInfo]] = {}
+    for each in cases:
+        groups.setdefault(requirement_id(each.id), []).append(each)
+    return groups
 
 
 def docstring_sections(function: Callable[..., object]) -> dict[str, str]:

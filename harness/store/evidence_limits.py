@@ -145,7 +145,7 @@ def _truncate_app_events(events: Sequence[AppEvent], limits: EvidenceLimits) -> 
 
 
 def _truncate_detail(event: AppEvent, limit: int) -> AppEvent:
-    if _approximate_size(event.detail, limit) <= limit:
+    if len(to_json(event.detail)) <= limit:
         return event
     shortened: dict[str, object] = {}
     left = limit

@@ -32,6 +32,7 @@ from wsgi_gauntlet.harness.model import (
     ServerInfo,
 )
 from wsgi_gauntlet.harness.store import schema_1
+from wsgi_gauntlet.harness.store.garbage_collector import garbage_collector_paused
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 from wsgi_gauntlet.harness.store.output_folder import RUN_FOLDER, mark_folder, require_output_folder
 from wsgi_gauntlet.harness.store.stored_evidence import JournalFile, StoredEvidence
@@ -229,6 +230,7 @@ def is_locked(folder: Path) -> bool:
     return False
 
 
+@garbage_collector_paused()
 def read(folder: Path) -> Results:
     """Return the results in the journal of `folder`, complete or not. Evidence stays in the file until it is used.
 

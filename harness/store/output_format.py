@@ -10,6 +10,7 @@ from pathlib import Path
 from wsgi_gauntlet.harness.errors import StorageFull
 from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.harness.store import journal
+from wsgi_gauntlet.harness.store.garbage_collector import garbage_collector_paused
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Output:
         journal.write_text(path, self.parts(results) if self.parts else self.render(results))
 
 
+@garbage_collector_paused()
 def write_outputs(results: Results, folder: Path, outputs: Mapping[str, Output], files: Mapping[str, Path]) -> None:
     """Write all `outputs` (by name) into `folder`, and those in `files` (path by name) to their path.
 

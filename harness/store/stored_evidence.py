@@ -83,7 +83,11 @@ class StoredEvidence(Evidence, frozen=True, kw_only=True, eq=False):
         return self.loaded().process
 
 
+def loaded(evidence: Evidence) -> Evidence:
+    """Return the evidence itself, so that it can be encoded and its parts are read at once."""
+    return evidence.loaded() if isinstance(evidence, StoredEvidence) else evidence
+
+
 def with_evidence(cell: CaseResult) -> CaseResult:
-    """Return `cell` with the evidence itself, so that it can be encoded."""
-    evidence = cell.evidence
-    return msgspec.structs.replace(cell, evidence=evidence.loaded()) if isinstance(evidence, StoredEvidence) else cell
+    """Return `cell` with the evidence itself."""
+    return msgspec.structs.replace(cell, evidence=loaded(cell.evidence))

@@ -1,8 +1,8 @@
 """`results.json`: all results for programs. Its JSON Schema is results.schema.json in this folder.
 
-The text is ASCII. Bytes are base64 (`contentEncoding` in the schema). The evidence of a cell is cut to EVIDENCE_LIMITS,
-and a pass has none: `run.jsonl` in the same folder has more. A change that old readers cannot read raises model.SCHEMA.
-`load` also reads schema 1.
+The text is ASCII. Bytes are base64 (`contentEncoding` in the schema). Only cells that blame the server, and errors,
+have evidence, cut to EVIDENCE_LIMITS: `run.jsonl` in the same folder has more. A change that old readers cannot read
+raises model.SCHEMA. `load` also reads schema 1.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from wsgi_gauntlet.harness.store import schema_1
 from wsgi_gauntlet.harness.store.evidence_limits import EvidenceLimits, truncate_evidence
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 from wsgi_gauntlet.harness.store.output_format import Output
+from wsgi_gauntlet.harness.store.stored_evidence import loaded
 
-EVIDENCE_LIMITS = EvidenceLimits(event=8_192, wire=32_768, events=400, detail=2_048, log=8_192)
+EVIDENCE_LIMITS = EvidenceLimits(event=8_192, wire=16_384, events=200, detail=1_024, log=8_192)
 """The evidence of a cell: enough to judge it, small enough for thousands of cells in one file."""
 
 FILENAME = "results.json"
@@ -87,7 +88,7 @@ def schema() -> dict[str, object]:
     made: dict[str, object] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "results.json of wsgi-gauntlet",
-        "description": "Bytes are base64. Evidence is cut, and that of a pass is left out; run.jsonl has more.",
+        "description": "Bytes are base64. Evidence is cut, and only of failures and errors; run.jsonl has more.",
         **msgspec.json.schema(Results),
     }
     definitions = made["$defs"]
@@ -103,14 +104,14 @@ class _Version(msgspec.Struct):
 
 
 def _small(cell: CaseResult) -> CaseResult:
-    passed = cell.verdict is Verdict.PASS
-    evidence = Evidence() if passed else truncate_evidence(cell.evidence, EVIDENCE_LIMITS)
+    shown = cell.verdict.blames_server or cell.verdict is Verdict.ERROR
+    evidence = truncate_evidence(loaded(cell.evidence), EVIDENCE_LIMITS) if shown else Evidence()
     return msgspec.structs.replace(cell, evidence=evidence)
 
 
 def _ascii_json(value: object) -> str:
     text = to_json(value).decode()
-    return text if text.isascii() and text.isprintable() else _NOT_PRINTABLE.sub(_escape, text)
+    return text if text.isascii() and "\x7f" not in text else _NOT_PRINTABLE.sub(_escape, text)
 
 
 _NOT_PRINTABLE = re.compile(r"[^ -~]")

@@ -31,8 +31,9 @@ from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import escape_text, line
 from wsgi_gauntlet.reports.writers.html import first_screen
 from wsgi_gauntlet.reports.writers.html.blocks import pack
+from wsgi_gauntlet.reports.writers.html.evidence import evidence_blocks, evidence_budget
+from wsgi_gauntlet.reports.writers.html.index import index
 from wsgi_gauntlet.reports.writers.html.modules import constant_name, join_modules
-from wsgi_gauntlet.reports.writers.html.provisional import index
 from wsgi_gauntlet.reports.writers.html.view import View, views
 
 
@@ -52,10 +53,14 @@ def render(results: Results) -> str:
     servers = len(aggregation.checked(results))
     room = max((MAX_STATIC_ELEMENTS - _count_elements(bare) - 6 * servers - 10) // 2, 0)
     script, css = _script([*shown]), _styles()
+    blocks = _blocks(results, shown, context["board"], context["rows"])
+    taken = len(bare) + len(script) + len(css) + sum(map(len, blocks.values()))
+    found = evidence_blocks(results, evidence_budget(servers, taken))
+    blocks |= {name: base64.b64encode(data).decode("ascii") for name, data in found.items()}
     return _template()(
         **context | {"policy": _policy(script, css)},
         broken=first_screen.broken_lists(results, room),
-        blocks=_blocks(results, shown, context["board"], context["rows"]),
+        blocks=blocks,
         js=Markup(script),  # noqa: S704 - files of this package
         css=Markup(css),  # noqa: S704 - files and constants of this package
     )

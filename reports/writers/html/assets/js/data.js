@@ -51,7 +51,7 @@ export function makeStore(index, block, has) {
     actual: (server, place) => byServer(index.actual, server)[place] || "",
     attempts: (server, place) => byServer(index.attempts, server)[place],
     baseline: (server, place) => byServer(index.baseline, server)[place],
-    findings: (server, place) => byServer(index.findings, server)[place] || [],
+    findings: (server, place) => (byServer(index.findings, server)[place] || []).map((each) => index.finding_lines[each]),
     /** Return the worst verdict of the variants, their counts, `n` with that verdict of `m` that were asked. */
     requirementVerdict(server, r) {
       const counts = {};
