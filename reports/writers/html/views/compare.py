@@ -19,8 +19,8 @@ NOTES = {
 def block(results: Results) -> dict[str, object] | None:
     """Return the known pairs, the chains without a pair, and the figures of each server under load.
 
-    `better` and `worse` of a pair count scenarios. `figures` has, by server and scenario, {grade, sign, label, rank, note,
-    figures: [[name, text], ...]}. The lower `rank` is better: grade, then N*. It is null if it cannot be compared.
+    `better` and `worse` of a pair count scenarios. `figures` has by server and scenario {grade, sign, label, rank,
+    note, figures: [[name, text], ...]}. The lower `rank` is better: grade, then N*. It is null if there is none.
     """
     if len(aggregation.tried(results)) < 2:
         return None
