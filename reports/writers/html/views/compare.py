@@ -19,8 +19,8 @@ NOTES = {
 def block(results: Results) -> dict[str, object] | None:
     """Return the known pairs, the chains without a pair, and the figures of each server under load.
 
-    `better` and `worse` of a pair count scenarios. `figures` has by server and scenario {grade, sign, label, order,
-    figures: [[name, text], ...]}; `order` sorts grades that can be compared, the best first, else it is null.
+    `better` and `worse` of a pair count scenarios. `figures` has by server and scenario {grade, sign, label, rank,
+    note, figures: [[name, text], ...]}. The lower `rank` is better: grade, then N*. It is null if there is none.
     """
     if len(aggregation.tried(results)) < 2:
         return None
@@ -69,7 +69,7 @@ def load_figures(load: ScenarioResult) -> dict[str, object]:
         "grade": load.grade.value,
         "sign": labels.GRADES[load.grade].sign,
         "label": labels.grade(load),
-        "order": comparison.GRADES_BEST_FIRST.index(load.grade) if comparable else None,
+        "rank": [comparison.GRADES_BEST_FIRST.index(load.grade), -(load.collapse or 0)] if comparable else None,
         "figures": figures,
         "note": line(load.note, 400) if load.grade in labels.NOT_JUDGED_GRADES else "",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import msgspec
 import pytest
@@ -28,6 +29,7 @@ from wsgi_gauntlet.reports.analysis.comparison import (
 )
 from wsgi_gauntlet.reports.terminal import summary as closing
 from wsgi_gauntlet.reports.writers import markdown
+from wsgi_gauntlet.reports.writers.html.views import compare
 
 PASS, FAIL, WARN, FLAKY, INFO = Verdict.PASS, Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.INFO
 
@@ -201,6 +203,17 @@ LOADED = run(
 )
 
 
+def test_the_page_has_both_sides_of_every_scenario() -> None:
+    data: Any = compare.block(LOADED)
+    [pair] = data["pairs"]
+    assert (pair["title"], pair["words"]) == ("nginx in front of gunicorn", ["masked", "caused"])
+    assert pair["summary"] == "masked 1, caused 1, the same in 0 cases"
+    figures = data["figures"]["gunicorn"]["slow/<x>"]
+    assert (figures["label"], figures["rank"]) == ("collapsed at 2", [2, -2])
+    assert ["slowdown", "≥\u00a0500\u00a0×"] in figures["figures"]
+    assert [alone for _, _, alone in data["missing"]] == ["waitress"]
+
+
 def test_the_summary_has_a_table_and_the_cases() -> None:
     text = markdown.render(LOADED)
     assert "| nginx+gunicorn | gunicorn | 1 | 1 | 1 better, 0 worse |" in text
@@ -244,5 +257,17 @@ def test_without_a_pair_there_is_no_section() -> None:
 
 def test_load_alone_has_its_table_too() -> None:
     """And nothing is said of cases."""
+    [comparison] = find_pairs(msgspec.structs.replace(LOADED, conformance=()))
+    assert (comparison.summary, comparison.better, comparison.worse) == ("", 1, 0)
     text = markdown.render(msgspec.structs.replace(LOADED, conformance=()))
     assert "| nginx+gunicorn | gunicorn |  |  | 1 better, 0 worse |" in text
+
+
+def test_titles_say_what_differs() -> None:
+    names = ("gunicorn@20.0", "gunicorn@21.0", "waitress", "waitress[tuned]", "nginx+waitress")
+    summary = [compare.title(each) for each in find_pairs(run(*(cells(each, PASS) for each in names)))]
+    assert summary == [
+        "nginx in front of waitress",
+        "gunicorn@20.0 and gunicorn@21.0: 20.0 → 21.0",
+        "waitress tuned: waitress[tuned] and waitress",
+    ]

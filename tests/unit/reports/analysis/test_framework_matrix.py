@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Level, Results, Verdict
 from wsgi_gauntlet.reports.analysis.framework_matrix import FrameworkMatrix, framework_matrix
 from wsgi_gauntlet.reports.writers import markdown
+from wsgi_gauntlet.reports.writers.html.views import frameworks
 
 PASS, FAIL, WARN, UNSUPPORTED, SKIPPED = (
     *(Verdict.PASS, Verdict.FAIL, Verdict.WARN),
@@ -88,6 +91,21 @@ def test_a_framework_that_is_not_here_is_one_line_with_the_command_that_gets_it(
     assert markdown.render(RUN).count("did not run") == 1
 
 
+def test_the_page_links_each_pairing_to_its_worst_cell() -> None:
+    data: Any = frameworks.block(RUN)
+    rows = {row["server"]: row["cells"] for row in data["rows"]}
+    assert [name for name, _ in data["frameworks"]] == ["flask", "django"]
+    assert rows["poor"][1] == {
+        "letter": "f",
+        "passed": 1,
+        "judged": 3,
+        "case": "frameworks/django/head",
+        "why": "",
+    }
+    assert (rows["own"][1]["letter"], rows["own"][1]["why"]) == ("u", "<odd>")
+    assert data["unavailable"] == [["Pyramid", NOT_INSTALLED]]
+
+
 def test_the_summary_has_a_row_for_each_server() -> None:
     text = markdown.render(RUN)
     assert "| server | Flask | Django | failed cases |" in text
@@ -99,3 +117,4 @@ def test_a_run_without_frameworks_says_nothing_of_them() -> None:
     other = msgspec.structs.replace(RUN, conformance=(CaseResult("good", "http/a/b", Level.MUST, (), PASS),))
     assert framework_matrix(other) is None
     assert "frameworks" not in markdown.render(other)
+    assert frameworks.block(other) is None

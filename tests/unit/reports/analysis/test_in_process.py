@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Level, Results, Verd
 from wsgi_gauntlet.reports.analysis.in_process import find_pairs
 from wsgi_gauntlet.reports.terminal import summary as closing
 from wsgi_gauntlet.reports.writers import markdown
+from wsgi_gauntlet.reports.writers.html.views import compare
 
 
 def cell(server: str, case: str, verdict: Verdict, actual: str = "", **more: object) -> CaseResult:
@@ -44,6 +46,16 @@ def test_pairs_are_found_by_name() -> None:
     assert (wsgiref.wire, wsgiref.same, wsgiref.differing) == ("wsgiref", 1, [])
 
 
+def test_the_page_names_the_pair() -> None:
+    data: Any = compare.block(RUN)
+    found = {(each["plain"], each["other"]): each["summary"] for each in data["pairs"]}
+    assert found["werkzeug:threaded", "werkzeug:in-process"] == (
+        "the same in 1 case, different in 1; 1 judged on the wire only"
+    )
+    alone = compare.block(msgspec.structs.replace(RUN, conformance=CELLS[:4]))
+    assert alone is None or alone["pairs"] == []
+
+
 def test_the_summary_and_the_terminal_say_it_in_a_line() -> None:
     """With the first cases that differ."""
     text = markdown.render(RUN)
@@ -54,23 +66,6 @@ def test_the_summary_and_the_terminal_say_it_in_a_line() -> None:
     output = out.file.getvalue()  # type: ignore[attr-defined]
     assert "http/a/x: fail on the wire, pass in-process" in output
     assert "In-process" not in markdown.render(msgspec.structs.replace(RUN, conformance=CELLS[:4]))
-
-
-FOUND = (
-    cell("one", "a/x", Verdict.PASS, findings=("missing-date: no Date (RFC 9110)", "missing-date: again")),
-    cell("one", "a/y", Verdict.PASS, findings=("missing-date: no Date (RFC 9110)", "own-kind: <b>")),
-    cell("two", "a/x", Verdict.PASS),
-)
-
-
-NOT_JUDGED = (
-    cell("one", "a/x", Verdict.FAIL, "broken"),
-    cell("one", "a/y", Verdict.SKIPPED, "needs http/a/x, which came to fail", segmentations=()),
-    cell("two", "a/y", Verdict.SKIPPED, "needs http/a/x, which came to fail"),
-    cell("two", "a/x", Verdict.FLAKY, "1 of 3 attempts", segmentations=("whole", "bytes")),
-    cell("one", "a/z", Verdict.ERROR, "EventsLost"),
-    cell("two", "a/z", Verdict.UNSUPPORTED, "has no option for threads", segmentations=("whole",)),
-)
 
 
 @pytest.mark.parametrize("name", ["x:in-process", "x"])

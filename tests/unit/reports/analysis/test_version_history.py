@@ -9,7 +9,6 @@ from rich.console import Console
 
 from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Level, Results, ServerInfo, Verdict
 from wsgi_gauntlet.reports.analysis.version_history import version_histories
-from wsgi_gauntlet.reports.charts import version_chart
 from wsgi_gauntlet.reports.terminal import summary as closing
 
 SIGNS = {"✓": Verdict.PASS, "✗": Verdict.FAIL, "!": Verdict.WARN, "~": Verdict.FLAKY, "»": Verdict.SKIPPED}
@@ -47,7 +46,6 @@ def test_a_version_that_was_not_checked_is_a_row_with_its_reason() -> None:
     (line,) = version_histories(results)
     assert [each.version for each in line.points] == ["9.0", "20.1.0", "21.0", "27.0.1"]
     assert line.points[2].why == "did not start: exit code 2"
-    assert "21.0: not checked" in version_chart.describe_versions(line.points)
     assert version_histories(run({"gunicorn": ROWS["gunicorn"]}, **{"21.0": "no"})) == []
     assert version_histories(run({"gunicorn": ROWS["gunicorn"], "waitress": ("3", "✓")})) == []
 
@@ -62,13 +60,6 @@ def test_a_version_has_the_first_name_of_it_that_ran() -> None:
         ("gunicorn@20.1.0", "", 0),
         ("gunicorn", "", 1),
     ]
-
-
-def test_one_case_back_and_forth_is_not_several() -> None:
-    results = run({f"g@{number}": (str(number), sign) for number, sign in enumerate("✗✓✗✓", 1)})
-    (history,) = version_histories(results)
-    assert sum(len(each.fixed) for each in history.points) == 2
-    assert sum(len(each.broke) for each in history.points) == 1
 
 
 def test_the_terminal_lists_the_cases() -> None:

@@ -1,5 +1,7 @@
 // The data of the page: blocks of deflated JSON, unpacked when they are asked for.
 
+import { readEvidence } from "./stored_evidence.js";
+
 /** The names of the letters of verdicts. */
 export const VERDICTS = {
   p: "pass", f: "fail", w: "warn", i: "info", u: "unsupported", s: "skipped", k: "flaky", e: "error",
@@ -66,14 +68,7 @@ export function makeStore(index, block, has) {
       return { verdict: "-", counts, n: 0, m: 0 };
     },
     /** Return the evidence of a cell, or null if it was left out. */
-    async evidence(server, place) {
-      const where = await block("evidence");
-      if (!where) return null;
-      const key = where[index.servers[server].name]?.[place];
-      if (!key) return null;
-      const found = await block(`evidence/${key[0]}`);
-      return found?.[key[1]] ?? null;
-    },
+    evidence: (server, place) => readEvidence(store, server, place),
   };
   return store;
 }

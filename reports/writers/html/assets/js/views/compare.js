@@ -60,7 +60,7 @@ function start(context, data) {
     h("p", {}, "These servers differ in one thing: a proxy in front, a version, or the settings of the documentation."),
     h("div", { class: "box", role: "region", aria: { label: "Known pairs" } }, table),
     data.missing.length > 0 && h("ul", { class: "muted" }, data.missing.map(([chain, front, alone]) =>
-      h("li", {}, `${chain} has no server to compare with. Add ${alone} to the call: it runs without ${front}.`))),
+      h("li", {}, `${chain}: add ${alone} to the run to see the effect of ${front}.`))),
   ];
 }
 
@@ -179,8 +179,9 @@ function load(context, data, names, scenarios) {
 
 function scenarioRows(context, scenario, cells) {
   const figures = [...new Set(cells.flatMap((each) => each.figures.map(([name]) => name)))];
-  const [first, second] = cells.map((each) => each.order);
-  const better = first === null || second === null || first === second ? "" : second < first ? "better" : "worse";
+  const [first, second] = cells.map((each) => each.rank);
+  const difference = first && second ? second[0] - first[0] || second[1] - first[1] : 0;
+  const better = difference ? (difference < 0 ? "better" : "worse") : "";
   return h("tbody", {},
     h("tr", {},
       h("th", { scope: "rowgroup", rowspan: figures.length + 1 }, h("a", { href: context.link("load", scenario.id) }, scenario.title)),

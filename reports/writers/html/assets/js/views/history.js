@@ -1,7 +1,8 @@
 // The versions of a server in this run, and the results of a server over several runs.
 
+import { chartFigure, dataTable } from "../chart.js";
 import { VERDICTS } from "../data.js";
-import { h, svg } from "../dom.js";
+import { h } from "../dom.js";
 import { mark } from "../marks.js";
 import { roving } from "../roving.js";
 import { counted } from "../text.js";
@@ -22,14 +23,11 @@ export async function render(context) {
     data.versions.map((each) => versions(context, each)));
 }
 
-function runs(context, { server, chart, heads, rows }) {
+function runs(context, { server, chart }) {
   return h("section", {},
     h("h2", {}, context.store.serverIndex(server) >= 0 ? h("a", { href: context.link("cells", [], { server }) }, server) : server),
-    chart && h("figure", {}, svg(chart)),
-    h("div", { class: "box", role: "region", tabindex: "0", aria: { label: `Runs of ${server}` } },
-      h("table", { class: "data" },
-        h("thead", {}, h("tr", {}, heads.map((each, place) => h("th", { scope: "col", class: place > 1 ? "n" : "" }, each)))),
-        h("tbody", {}, rows.map((row) => h("tr", {}, row.map((each, place) => h(place ? "td" : "th", { scope: place ? null : "row", class: place > 1 ? "n" : "" }, each))))))));
+    chart.rows.length > 1 && chartFigure(context, chart),
+    dataTable(chart.heads, chart.rows, `Runs of ${server}`));
 }
 
 function versions(context, { server, note, chart, rows }) {
@@ -43,7 +41,7 @@ function versions(context, { server, note, chart, rows }) {
           row.first ? h("span", { class: "muted" }, "first version") : !row.fixed.length && !row.broke.length && h("span", { class: "muted" }, "none")),
       ]))));
   roving(table, "a[href], summary");
-  return h("section", {}, h("h2", {}, `${server} and its versions`), h("p", { class: "muted" }, note), chart && h("figure", {}, svg(chart)),
+  return h("section", {}, h("h2", {}, `${server} and its versions`), h("p", { class: "muted" }, note), chartFigure(context, chart),
     h("div", { class: "box", role: "region", aria: { label: `Versions of ${server}` } }, table));
 }
 
