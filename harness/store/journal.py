@@ -39,7 +39,7 @@ from wsgi_gauntlet.harness.store.stored_evidence import JournalFile, StoredEvide
 
 JOURNAL_FILENAME = "run.jsonl"
 PREVIOUS_FOLDER = "previous"
-RUN_FILES = (JOURNAL_FILENAME, "results.json", "report.html", "summary.md", "junit.xml", "logs")
+RUN_FILES = (JOURNAL_FILENAME, "results.json", "report.html", "summary.md", "junit.xml", "logs", "pages")
 """The files of a run in its folder. The harness touches no others there."""
 
 

@@ -1,10 +1,15 @@
-"""The most important figure of a cell of load."""
+"""The most important figure of a cell of load, for a table with a cell for each server and scenario."""
 
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
-from wsgi_gauntlet.reports.analysis import key_findings
 from wsgi_gauntlet.reports.text import labels
+
+COLLAPSED_GRADES = frozenset({Grade.COLLAPSED, Grade.NOT_RECOVERED})
+"""Grades of servers that did not serve healthy users well."""
+
+COLLAPSE_GOODPUT = 0.5
+"""The goodput below which a server has collapsed. The grade `collapsed` has the same limit."""
 
 
 def key_figure(load: ScenarioResult) -> str:
@@ -18,11 +23,7 @@ def key_figure(load: ScenarioResult) -> str:
     if load.grade is Grade.MEASURED:
         return _measured_figure(load)
     phase = labels.during(load)
-    if (
-        load.grade in key_findings.COLLAPSED_GRADES
-        and (load.goodput or 0.0) >= key_findings.COLLAPSE_GOODPUT
-        and phase is not None
-    ):
+    if load.grade in COLLAPSED_GRADES and (load.goodput or 0.0) >= COLLAPSE_GOODPUT and phase is not None:
         # Most requests got a response, so the latency is the reason for the grade.
         return f"p99 {labels.duration(phase.p99, at_least=phase.censored)}"
     if load.goodput is not None and load.goodput < 0.99:
