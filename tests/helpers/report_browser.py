@@ -43,7 +43,7 @@ class OpenPage:
             f"""async () => {{
                 const started = performance.now();
                 while (!({condition})) {{
-                    if (performance.now() - started > {MAX_WAIT_SECONDS * 1000}) throw new Error("it never became true");
+                    if (performance.now() - started > {MAX_WAIT_SECONDS * 1000}) throw new Error("never true");
                     await new Promise(requestAnimationFrame);
                 }}
             }}"""

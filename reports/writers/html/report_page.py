@@ -117,8 +117,9 @@ def _script(shown: Sequence[View]) -> str:
     joined = join_modules(lambda path: _text("assets", "js", *path.split("/")), ["main.js", *paths.values()])
     listed = ", ".join(
         "{ "
-        f"name: {json.dumps(each.name)}, title: {json.dumps(each.title)}, routes: {json.dumps([each.address, *each.routes])}, "
-        f"sheet: {json.dumps(each.in_sheet)}, render: {constant_name(paths[each.name])}.render"
+        f"name: {json.dumps(each.name)}, title: {json.dumps(each.title)}, "
+        f"routes: {json.dumps([each.address, *each.routes])}, sheet: {json.dumps(each.in_sheet)}, "
+        f"render: {constant_name(paths[each.name])}.render"
         " }"
         for each in shown
     )
